@@ -1,0 +1,129 @@
+"""Charts to files and pages: PNG, SVG, PDF, JSON and self-contained HTML, with no browser and no CDN."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import vl_convert
+
+from analysis.figures.theme import Mode, theme
+
+SUFFIXES = (".html", ".json", ".pdf", ".png", ".svg")
+"""Endings that `save` understands."""
+
+_PNG_PPI = 216
+_LIBRARY = "window.vegaEmbed = vegaEmbed;"
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+<style>body {{ margin: 1rem; }} #chart {{ width: 100%; max-width: 60rem; }}</style>
+</head>
+<body>
+<main id="chart"></main>
+<script>{library}</script>
+<script>
+const spec = {spec};
+const themes = {themes};
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const draw = () => vegaEmbed("#chart", spec,
+  {{config: themes[dark.matches ? "dark" : "light"], renderer: "svg", actions: false}});
+dark.addEventListener("change", draw);
+draw();
+</script>
+</body>
+</html>
+"""
+
+
+class Chart(Protocol):
+    """Any Altair chart."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The Vega-Lite spec."""
+        ...
+
+
+def save(chart: Chart, path: Path | str, mode: Mode = "print") -> Path:
+    """Write a chart in the format of the path's ending: .png, .svg, .pdf, .json or self-contained .html.
+
+    The HTML follows the reader's light or dark setting and loads nothing; the others are drawn in `mode`.
+
+    Raises:
+        ValueError: the ending is none of these.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ValueError(f"cannot write a chart as {path.name!r}: its ending must be one of {', '.join(SUFFIXES)}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if suffix in (".png", ".pdf"):
+        path.write_bytes(render(chart, suffix, mode))
+    else:
+        path.write_text(_text(chart, suffix, mode), encoding="utf-8")
+    return path
+
+
+def render(chart: Chart, suffix: str, mode: Mode = "print") -> bytes:
+    """A chart as PNG or PDF bytes."""
+    _register_fonts()
+    spec, config = chart.to_dict(), theme(mode)
+    if suffix == ".png":
+        return bytes(vl_convert.vegalite_to_png(spec, ppi=_PNG_PPI, scale=1, config=config, allowed_base_urls=[]))
+    return bytes(vl_convert.vegalite_to_pdf(spec, config=config, allowed_base_urls=[]))
+
+
+def _text(chart: Chart, suffix: str, mode: Mode) -> str:
+    spec = chart.to_dict()
+    if suffix == ".svg":
+        _register_fonts()
+        return str(vl_convert.vegalite_to_svg(spec, config=theme(mode), allowed_base_urls=[]))
+    if suffix == ".json":
+        return json.dumps({**spec, "config": theme(mode)}, ensure_ascii=False, indent=1) + "\n"
+    return _PAGE.format(
+        title="isoflop chart",
+        library=javascript(),
+        spec=script_json(spec),
+        themes=script_json({"light": theme("light"), "dark": theme("dark")}),
+    )
+
+
+def page_spec(chart: Chart) -> dict[str, Any]:
+    """A chart for a web page: as wide as its container, titled by the page's own heading and caption."""
+    spec = chart.to_dict()
+    spec.pop("config", None)
+    spec.pop("title", None)
+    return {**spec, "width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
+
+
+def caption(chart: Chart) -> tuple[str, list[str]]:
+    """A chart's title and the sentences below it, for a page that writes them itself."""
+    title = chart.to_dict().get("title", "")
+    if isinstance(title, str):
+        return title, []
+    return title.get("text", ""), list(title.get("subtitle", []))
+
+
+def script_json(data: Any) -> str:
+    """JSON that is safe inside an HTML script element: nothing in it can close the element."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+@lru_cache(maxsize=1)
+def javascript() -> str:
+    """The JavaScript of Vega, Vega-Lite and vega-embed as one classic script that sets `window.vegaEmbed`."""
+    library = str(vl_convert.javascript_bundle(_LIBRARY))
+    return "(() => {" + library.replace("</script", "<\\/script") + "})();"
+
+
+@lru_cache(maxsize=1)
+def _register_fonts() -> None:
+    """Make the charts' own font known: what vl-convert brings has no ⁰, ⁶, ⁹ or ⁻, and a bare machine has no other."""
+    vl_convert.register_font_directory(str(Path(__file__).parent / "fonts"))

@@ -1,0 +1,241 @@
+"""Law: what a fit is, and every question it can answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis import headline, serial
+from analysis.cost import TokenCost
+from analysis.estimators import loss_with_gradient, optima_with_gradient
+from analysis.fitting import REJECTED, fit_parts
+from analysis.forms import FORMS
+from analysis.holdout import rolling_holdout
+from analysis.powerlaws import power_laws
+from analysis.records import Curve, EstimatorAnswer, Interval, LawError, PowerLaw, Prediction, Refusal, Surface
+from analysis.serial import fit_json, prediction_json
+from analysis.surface import Origin
+from analysis.table import RunTable
+from analysis.uncertainty import Uncertainty
+
+Floats = NDArray[np.float64]
+
+__all__ = ["Law", "TokenCost", "fit", "fit_json", "prediction_json"]
+
+
+@dataclass(frozen=True, eq=False)
+class Law:
+    """Everything that a fit found, and the questions that it answers. Equal tables give equal `law_id`s."""
+
+    law_id: str
+    """Content hash of the runs, the cost of a token and the version of the fit."""
+    curves: tuple[Curve, ...]
+    """One a budget, ascending."""
+    power_laws: tuple[PowerLaw, ...]
+    """N*, D* and L* against C, by estimator and for the headline."""
+    surfaces: tuple[Surface, ...]
+    """L(N, D) by form."""
+    refusals: dict[str, Refusal]
+    """Estimators that have no answer, by name, and why."""
+    noise: dict[str, Any]
+    """Standard deviations: pooled, between seeds by budget, by source."""
+    holdout: tuple[dict[str, Any], ...]
+    """Rolling hold-out: predictions of later budgets from the earlier ones."""
+    excluded: tuple[dict[str, Any], ...]
+    """Rows left out, with reasons."""
+    warnings: tuple[str, ...]
+    """Plain sentences about the data and the fit."""
+    convention: str
+    """How N and C were counted."""
+    loss_unit: str
+    """nats/token | bits/byte | as in the data."""
+    cost: TokenCost
+    """The tie of N*, D* and C."""
+    estimators: tuple[headline.State, ...] = ()
+    """Parameters of each estimator."""
+    uncertainty: Uncertainty = field(default_factory=Uncertainty)
+    """Joint covariance of the estimators' parameters, in their order, by source of noise."""
+    origin: Origin = field(default_factory=lambda: Origin(0.0, 0.0, 0.0))
+    """Origins of the centred logarithms."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Law) and self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        return hash(self.law_id)
+
+    @property
+    def largest_budget(self) -> float:
+        """Largest fitted budget, FLOPs."""
+        return max(curve.flops for curve in self.curves)
+
+    @property
+    def smallest_budget(self) -> float:
+        """Smallest fitted budget, FLOPs."""
+        return min(curve.flops for curve in self.curves)
+
+    def predict(self, flops: float) -> Prediction:
+        """The compute-optimal size, tokens and loss at one budget. Raises LawError where no law could be fitted."""
+        return self.band([flops])[0]
+
+    def band(self, flops: Sequence[float]) -> list[Prediction]:
+        """As `predict`, for many budgets at once."""
+        budgets = np.asarray(flops, dtype=float)
+        if budgets.ndim != 1 or not np.isfinite(budgets).all() or (budgets <= 0).any():
+            raise LawError("budgets must be positive numbers of FLOPs")
+        self._require_estimators()
+        answers = [
+            optima_with_gradient(state.name, np.asarray(state.theta), self.origin, np.log(budgets), self.cost)
+            for state in self.estimators
+        ]
+        result = headline.combine(
+            self.estimators, answers, self.uncertainty, np.log(budgets / self.largest_budget)
+        )
+        return [self._prediction(float(budget), index, result) for index, budget in enumerate(budgets)]
+
+    def loss_at(self, params: float, tokens: float) -> tuple[float, Interval]:
+        """Loss of a model of N parameters on D tokens, optimal or not, with its interval."""
+        if not (np.isfinite([params, tokens]).all() and params > 0 and tokens > 0):
+            raise LawError("parameters and tokens must be positive numbers")
+        self._require_estimators()
+        n, d = np.array([float(params)]), np.array([float(tokens)])
+        c = d * self.cost.flops_per_token(n)
+        states = [state for state in self.estimators if state.name in FORMS]
+        if not states:
+            raise LawError("no surface could be fitted, so the loss of a model off the optimum is not known")
+        answers = {s.name: loss_with_gradient(s.name, np.asarray(s.theta), self.origin, n, d, c) for s in states}
+        return headline.combine_losses(self.estimators, answers, self.uncertainty)
+
+    def compute_for_loss(self, loss: float) -> tuple[float, Interval]:
+        """FLOPs after which compute-optimal training reaches a loss, with the interval that its band cuts out.
+
+        An end that the band never reaches is infinite. Raises LawError where the loss is out of reach.
+        """
+        self._require_estimators()
+        grid = np.geomspace(self.smallest_budget * 1e-3, self.largest_budget * 1e8, 400)
+        band = self.band(grid.tolist())
+        middle, low, high = (
+            _first_below(grid, np.array(values), loss)
+            for values in (
+                [p.loss for p in band],
+                [p.loss_interval.low for p in band],
+                [p.loss_interval.high for p in band],
+            )
+        )
+        if not np.isfinite(middle):
+            raise LawError(f"a loss of {loss:.4g} is below what the law reaches at {grid[-1]:.2g} FLOPs")
+        return middle, Interval(low, high)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data without NaN, for JSON."""
+        return serial.law_to_dict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Law:
+        """The law that `to_dict` wrote."""
+        return cls(**serial.law_fields(data))
+
+    def _require_estimators(self) -> None:
+        if self.estimators:
+            return
+        reasons = sorted({f"{refusal.message}" for refusal in self.refusals.values()})
+        raise LawError("no law could be fitted: " + " ".join(reasons))
+
+    def _prediction(self, flops: float, index: int, result: headline.Headline) -> Prediction:
+        params = float(np.exp(result.log_params[index]))
+        half = float(result.log_params_half[index])
+        low, high = params * np.exp(-half), params * np.exp(half)
+        tokens = [float(self.cost.tokens(flops, size)) for size in (params, high, low)]
+        loss, loss_half = float(result.loss[index]), float(result.loss_half[index])
+        extrapolation = flops / self.largest_budget
+        confidence, warnings = headline.judge(
+            extrapolation=extrapolation,
+            below=self.smallest_budget / flops,
+            half_width=half,
+            budgets=len({curve.flops for curve in self.curves if curve.minima}),
+            rejected=[s.name for s in self.surfaces if s.lack_of_fit and s.lack_of_fit["p"] < REJECTED],
+            surfaces=len(self.surfaces),
+        )
+        return Prediction(
+            flops=flops,
+            params=params,
+            tokens=tokens[0],
+            loss=loss,
+            params_interval=Interval(float(low), float(high)),
+            tokens_interval=Interval(tokens[1], tokens[2]),
+            loss_interval=Interval(loss - loss_half, loss + loss_half),
+            largest_budget=self.largest_budget,
+            extrapolation=extrapolation,
+            confidence=confidence,
+            estimators=tuple(self._answer(flops, index, m, result) for m in range(len(self.estimators))),
+            convention=self.convention,
+            loss_unit=self.loss_unit,
+            law_id=self.law_id,
+            warnings=(*warnings, *self.warnings),
+        )
+
+    def _answer(self, flops: float, index: int, m: int, result: headline.Headline) -> EstimatorAnswer:
+        state = self.estimators[m]
+        params = float(np.exp(result.each_log_params[index, m]))
+        weight_n, weight_l = float(result.weights_params[index, m]), float(result.weights_loss[index, m])
+        lean = f"weight {weight_n:.2f} for N*, {weight_l:.2f} for the loss"
+        return EstimatorAnswer(
+            estimator=state.name,
+            params=params,
+            tokens=float(self.cost.tokens(flops, params)),
+            loss=float(result.each_loss[index, m]),
+            log_params_se=float(result.each_log_params_se[index, m]),
+            loss_se=float(result.each_loss_se[index, m]),
+            used=weight_n > 0 or weight_l > 0,
+            note="; ".join(
+                part for part in (lean if weight_n or weight_l else "shown beside the headline", state.note) if part
+            ),
+        )
+
+
+def _first_below(flops: Floats, losses: Floats, target: float) -> float:
+    """Where a falling curve first reaches the target, by interpolation in ln C; infinite where it does not."""
+    reached = np.flatnonzero(losses <= target)
+    if len(reached) == 0:
+        return float("inf")
+    at = int(reached[0])
+    if at == 0:
+        return float(flops[0])
+    share = (losses[at - 1] - target) / (losses[at - 1] - losses[at])
+    return float(np.exp(np.log(flops[at - 1]) + share * np.log(flops[at] / flops[at - 1])))
+
+
+def fit(table: RunTable, *, cost: TokenCost | None = None, holdout: bool = True) -> Law:
+    """Fit a law: every estimator, their refusals, noise and, with enough budgets, a rolling hold-out.
+
+    `cost` ties N*, D* and C; by default it is read off the table's own C/(N D). A law with refusals is still a law:
+    its `predict` raises LawError where nothing could be fitted.
+    """
+    cost = cost or TokenCost.from_table(table)
+    parts = fit_parts(table, cost)
+    states = tuple(headline.State.of(estimator) for estimator in parts.estimators)
+    law = Law(
+        law_id=serial.content_hash(table, cost),
+        curves=parts.curves,
+        power_laws=power_laws(states, parts, cost),
+        surfaces=parts.surfaces,
+        refusals=parts.refusals,
+        noise=parts.noise,
+        holdout=(),
+        excluded=table.excluded,
+        warnings=parts.warnings,
+        convention=table.convention,
+        loss_unit=table.loss_unit,
+        cost=cost,
+        estimators=states,
+        uncertainty=parts.uncertainty,
+        origin=parts.origin,
+    )
+    if not holdout or not states:
+        return law
+    records = rolling_holdout(table, lambda earlier: fit(earlier, cost=cost, holdout=False), cost)
+    return serial.with_holdout(law, records)

@@ -1,0 +1,79 @@
+"""Token windows of each optimizer step, a pure function of seed and step: gathered in chunks or on the device."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model.config import RunConfig
+from tokenizer.shards import Shards, gather, sequence_count, sequence_indices
+
+CHUNK_SEQUENCES = 1024
+"""Sequences whose positions (and, on a CPU, tokens) are fetched at once."""
+
+
+class DataError(ValueError):
+    """The token shards do not fit the run; the message says how."""
+
+
+def check_data(run: RunConfig, data: Shards) -> None:
+    """Raise DataError unless `data` is the dataset that `run` names, fits its vocabulary, and can be scored."""
+    if data.manifest.dataset != run.dataset:
+        raise DataError(f"the run names dataset {run.dataset}, the folder {data.path} holds {data.manifest.dataset}")
+    if data.manifest.vocab > run.model.vocab:
+        raise DataError(f"the tokenizer has {data.manifest.vocab} entries, the model's vocab only {run.model.vocab}")
+    for split in ("train", "validation"):
+        tokens = len(getattr(data, split))
+        if not sequence_count(tokens, run.model.context):
+            raise DataError(
+                f"the {split} split of {data.path} has {tokens} tokens, fewer than one sequence of "
+                f"{run.model.context} + 1: give more text or a shorter context"
+            )
+
+
+class Batches:
+    """Training sequences by step: step s reads positions s · batch … of the run's keyed order, [B, T + 1]."""
+
+    def __init__(self, run: RunConfig, data: Shards, device: torch.device) -> None:
+        self._train = run.train
+        self._context = run.model.context
+        self._windows = sequence_count(len(data.train), self._context)
+        self._source = _resident(data.train, device) if device.type != "cpu" else data.train
+        self._device = device
+        self._chunk_steps = max(1, CHUNK_SEQUENCES // run.train.batch)
+        self._chunk, self._first_step = torch.empty(0), -1
+
+    def at(self, step: int) -> Tensor:
+        """Sequences of optimizer step `step`, int64; the last step may hold fewer than `batch`."""
+        chunk_start = step - step % self._chunk_steps
+        if chunk_start != self._first_step:
+            self._chunk, self._first_step = self._fetch(chunk_start), chunk_start
+        row = (step - chunk_start) * self._train.batch
+        return self._chunk[row : row + self._train.batch]
+
+    def _fetch(self, step: int) -> Tensor:
+        first = step * self._train.batch
+        count = min(self._chunk_steps * self._train.batch, self._train.sequences - first)
+        indices = sequence_indices(self._train.seed, first, count, self._windows)
+        return windows_at(self._source, indices, self._context, self._device)
+
+
+def windows_at(source: Tensor | np.ndarray, indices: np.ndarray, context: int, device: torch.device) -> Tensor:
+    """Windows [B, T + 1] on `device`: gathered there if `source` is resident, else gathered here."""
+    if not isinstance(source, Tensor):
+        return torch.from_numpy(gather(source, indices, context))
+    starts = torch.from_numpy(indices).to(device, non_blocking=True) * context
+    offsets = torch.arange(context + 1, device=device)
+    return source[starts[:, None] + offsets].to(torch.int64) & _mask(source)
+
+
+def _resident(tokens: np.ndarray, device: torch.device) -> Tensor:
+    """The whole split on the device, as signed integers of the same width (indexing unsigned ones is not built in)."""
+    native = tokens.astype(tokens.dtype.newbyteorder("="), copy=False)
+    return torch.from_numpy(native.view(f"i{native.dtype.itemsize}").copy()).to(device)
+
+
+def _mask(source: Tensor) -> int:
+    """Bits of an id, to undo the sign."""
+    return (1 << 8 * source.element_size()) - 1

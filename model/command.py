@@ -1,0 +1,92 @@
+"""`python -m model.train`: one run, or a list of runs in turn, from JSON files; needs torch and numpy alone."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from model.checkpoint import Checkpoints
+from model.config import RunConfig
+from model.implementation import Implementation
+from model.train import Diverged, train
+from tokenizer.shards import Shards, open_shards
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train what the arguments name, one JSON line per finished run on stdout. 0 if all ended, 1 if one diverged."""
+    options = _parse(arguments)
+    try:
+        runs = _read_runs(options.run or options.plan)
+        data = open_shards(options.data)
+        results = [_train_one(run, implementation, data, options) for run, implementation in runs]
+    except ValueError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    return 0 if all(results) else 1
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m model.train", description=__doc__)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--run", type=Path, help="a JSON file with one run, as RunConfig.to_dict() gives it")
+    what.add_argument("--plan", type=Path, help='a JSON list of {"run": …} records, trained in turn')
+    parser.add_argument("--data", type=Path, required=True, help="a dataset's folder of token shards")
+    parser.add_argument("--out", type=Path, required=True, help="folder for results, event logs and checkpoints")
+    parser.add_argument("--device", default="cpu", help="cpu (the default), cuda, or cuda:N")
+    return parser.parse_args(arguments)
+
+
+def _read_runs(path: Path) -> list[tuple[RunConfig, Implementation | None]]:
+    """Runs of a file: a RunConfig, a {"run": …, "implementation": …} record, or a list of either."""
+    try:
+        content = json.loads(path.read_text())
+        records = content if isinstance(content, list) else [content]
+        return [_read_run(record) for record in records]
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} holds no run: {type(error).__name__}: {error}") from error
+
+
+def _read_run(record: dict[str, Any]) -> tuple[RunConfig, Implementation | None]:
+    run = RunConfig.from_dict(record.get("run", record))
+    choice = record.get("implementation")
+    return run, Implementation(**choice) if choice else None
+
+
+def _train_one(
+    run: RunConfig, implementation: Implementation | None, data: Shards, options: argparse.Namespace
+) -> bool:
+    """Train one run unless its result exists; a run that was cut off goes on. False if it diverged."""
+    folder = options.out / run.run_id
+    folder.mkdir(parents=True, exist_ok=True)
+    result_file = folder / "result.json"
+    if result_file.exists():
+        sys.stdout.write(result_file.read_text())
+        return True
+    checkpoints = Checkpoints(folder / "checkpoints")
+    with (folder / "events.jsonl").open("a") as log:
+
+        def sink(event: dict[str, Any]) -> None:
+            log.write(json.dumps(event) + "\n")
+            log.flush()
+            if event["kind"] == "progress":
+                sys.stderr.write(f"{run.run_id} step {event['step']}/{run.train.steps} loss {event['loss']:.3f}\n")
+
+        try:
+            result = train(run, data, sink, checkpoints, device=options.device, implementation=implementation)
+        except Diverged as error:
+            sys.stderr.write(f"{run.run_id} diverged: {error}\n")
+            return False
+    line = json.dumps({"run_id": run.run_id, "run": run.to_dict(), "result": result.to_dict()}) + "\n"
+    temporary = result_file.with_suffix(".tmp")
+    temporary.write_text(line)
+    os.replace(temporary, result_file)
+    checkpoints.clear()
+    sys.stdout.write(line)
+    sys.stdout.flush()
+    return True

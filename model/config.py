@@ -1,0 +1,166 @@
+"""What one training run is: frozen records of shape, optimisation and identity. Imports no torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any, Self
+
+MATH_VERSION = 1
+"""Raised whenever the arithmetic of training changes, so that old and new runs never share an identity.
+A golden-loss test forces it."""
+
+
+class ConfigError(ValueError):
+    """A field of a configuration has a value that cannot work; the message names the field."""
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ConfigError(message)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """The shape of a decoder-only Transformer and the parts that it is built of."""
+
+    vocab: int
+    """Entries of the tokenizer's vocabulary."""
+    context: int
+    """Tokens of one training sequence, T."""
+    d_model: int
+    """Width of the residual stream, d."""
+    n_layers: int
+    """Blocks, L."""
+    n_heads: int
+    """Attention heads; the head size is d_model / n_heads and must be even."""
+    d_ff: int
+    """Hidden width of the MLP."""
+    mlp: str = "swiglu"
+    """MLP kind: swiglu (three matrices) | gelu (two matrices)."""
+    qk_norm: bool = True
+    """Normalise queries and keys per head by RMSNorm before attention (Dehghani et al. 2023, section 2)."""
+    norm_weights: bool = False
+    """Give every RMSNorm a learnable weight per channel."""
+    norm_eps: float = 1e-6
+    """Added to the mean square inside RMSNorm."""
+    rope_base: float = 10_000.0
+    """Base of the rotary position frequencies (Su et al. 2021); 0 switches positions off."""
+    tied_head: bool = False
+    """Use the embedding matrix as the output head."""
+    biases: bool = False
+    """Give every linear layer a bias."""
+    logit_cap: float = 0.0
+    """Soft cap of the logits, cap·tanh(x/cap); 0 switches it off."""
+
+    def __post_init__(self) -> None:
+        for name in ("vocab", "context", "d_model", "n_layers", "n_heads", "d_ff"):
+            _require(getattr(self, name) >= 1, f"model.{name} must be at least 1, is {getattr(self, name)}")
+        _require(
+            self.d_model % self.n_heads == 0, f"model.d_model {self.d_model} is no multiple of n_heads {self.n_heads}"
+        )
+        _require(self.head_size % 2 == 0, f"the head size {self.head_size} (d_model / n_heads) must be even for RoPE")
+        _require(self.mlp in ("swiglu", "gelu"), f"model.mlp is {self.mlp!r}: choose swiglu or gelu")
+
+    @property
+    def head_size(self) -> int:
+        """Channels of one attention head."""
+        return self.d_model // self.n_heads
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """How one model is trained. Lengths are counted in sequences of `ModelConfig.context` tokens."""
+
+    sequences: int
+    """Training sequences seen in all; D = sequences · context tokens."""
+    batch: int
+    """Sequences of one optimizer step; the last step may hold fewer."""
+    lr: float
+    """Peak learning rate of the matrices."""
+    embedding_lr: float | None = None
+    """Peak learning rate of embedding and head; None uses `lr`."""
+    schedule: str = "wsd"
+    """Learning-rate schedule: wsd (warmup, stable, linear cooldown) | cosine."""
+    warmup: float = 0.02
+    """Share of the steps over which the learning rate rises linearly from 0."""
+    cooldown: float = 0.2
+    """Share of the steps over which WSD falls linearly to `final_lr`."""
+    final_lr: float = 0.0
+    """Learning rate at the end as a share of the peak."""
+    weight_decay: float = 0.1
+    """Decoupled weight decay of the matrices; embeddings and vectors have none."""
+    beta1: float = 0.9
+    """AdamW's first-moment decay."""
+    beta2: float = 0.99
+    """AdamW's second-moment decay."""
+    eps: float = 1e-8
+    """AdamW's epsilon."""
+    clip: float = 1.0
+    """Global gradient-norm limit; 0 switches clipping off."""
+    seed: int = 0
+    """Seed of the initial weights and of the order of the data."""
+    numerics: str = "fp32"
+    """Numerics profile: fp32 | bf16."""
+
+    def __post_init__(self) -> None:
+        _require(self.sequences >= 1, f"train.sequences must be at least 1, is {self.sequences}")
+        _require(self.batch >= 1, f"train.batch must be at least 1, is {self.batch}")
+        _require(self.lr > 0, f"train.lr must be positive, is {self.lr}")
+        _require(self.schedule in ("wsd", "cosine"), f"train.schedule is {self.schedule!r}: choose wsd or cosine")
+        _require(self.numerics in ("fp32", "bf16"), f"train.numerics is {self.numerics!r}: choose fp32 or bf16")
+        for name in ("warmup", "cooldown", "final_lr"):
+            value = getattr(self, name)
+            _require(0 <= value <= 1, f"train.{name} is a share between 0 and 1, is {value}")
+        _require(self.warmup + self.cooldown <= 1, "train.warmup + train.cooldown exceed the whole run")
+        for name in ("beta1", "beta2"):
+            value = getattr(self, name)
+            _require(0 <= value < 1, f"train.{name} must lie in [0, 1), is {value}")
+        for name in ("weight_decay", "clip"):
+            _require(getattr(self, name) >= 0, f"train.{name} must not be negative, is {getattr(self, name)}")
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps, the last partial one included."""
+        return -(-self.sequences // self.batch)
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """Everything that decides a run's result: the run's identity is the hash of this record."""
+
+    model: ModelConfig
+    """Shape and parts of the model."""
+    train: TrainConfig
+    """Optimisation, length and seed."""
+    dataset: str
+    """Content hash of the tokenised corpus, tokenizer and split included."""
+    math_version: int = MATH_VERSION
+    """Version of the arithmetic, see MATH_VERSION."""
+
+    @property
+    def tokens(self) -> int:
+        """Training tokens D."""
+        return self.train.sequences * self.model.context
+
+    @property
+    def run_id(self) -> str:
+        """Identity by content: 16 hexadecimal digits of the SHA-256 of the canonical JSON."""
+        canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-ready data; `from_dict` is its inverse."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Rebuild a run from `to_dict`'s data."""
+        return cls(
+            model=ModelConfig(**data["model"]),
+            train=TrainConfig(**data["train"]),
+            dataset=data["dataset"],
+            math_version=data["math_version"],
+        )

@@ -1,0 +1,56 @@
+"""The machine under a run: settings of torch and of the allocator, and what to call the device."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import platform
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
+
+
+def keep_freed_memory() -> bool:
+    """Tell glibc to reuse large freed blocks instead of returning each to the kernel; False where it is not glibc.
+
+    By default every buffer above 128 KiB is mapped afresh and faults in page by page.
+    """
+    if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
+        return False
+    mallopt = ctypes.CDLL(None).mallopt
+    settings = ((_M_MMAP_THRESHOLD, 1 << 30), (_M_TRIM_THRESHOLD, (1 << 31) - 1), (_M_TOP_PAD, 64 << 20))
+    return all([mallopt(option, value) == 1 for option, value in settings])
+
+
+@contextlib.contextmanager
+def torch_settings(threads: int) -> Iterator[None]:
+    """Set torch's CPU threads and flush denormal numbers to zero, for a while."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    flushes = torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+        if flushes:
+            torch.set_flush_denormal(False)
+
+
+def autocast(device: torch.device, numerics: str) -> torch.autocast:
+    """The numerics profile as a context: bf16 computes matrix products in bfloat16, fp32 changes nothing."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=numerics == "bf16")
+
+
+def device_name(device: torch.device) -> str:
+    """What to call the device: the GPU's name, or the CPU's model."""
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,81 @@
+"""The one place where parameters and FLOPs are counted, in every named convention. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from model.config import ModelConfig
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterCount:
+    """Parameters of a model under each definition of N in use."""
+
+    matmul: int
+    """Parameters that take part in a matrix product for each token, head included, look-up not: the default N."""
+    total: int
+    """All parameters once (a tied head is counted once)."""
+    nonembedding: int
+    """All parameters without embedding and head (Kaplan et al. 2020, section 2.1)."""
+
+
+def count_parameters(model: ModelConfig) -> ParameterCount:
+    """Count the parameters of a model shape without building it."""
+    d, ff, layers, vocab = model.d_model, model.d_ff, model.n_layers, model.vocab
+    mlp_matrices = 3 if model.mlp == "swiglu" else 2
+    body = layers * (4 * d * d + mlp_matrices * d * ff)
+    head = vocab * d
+    vectors = _vector_parameters(model)
+    embeddings = vocab * d * (1 if model.tied_head else 2) + (vocab if model.biases else 0)
+    return ParameterCount(matmul=body + head, total=body + vectors + embeddings, nonembedding=body + vectors)
+
+
+def _vector_parameters(model: ModelConfig) -> int:
+    """Norm weights and the biases of the blocks."""
+    norms = biases = 0
+    if model.norm_weights:
+        per_block = 2 * model.d_model + (2 * model.head_size if model.qk_norm else 0)
+        norms = model.n_layers * per_block + model.d_model
+    if model.biases:
+        mlp = (2 if model.mlp == "swiglu" else 1) * model.d_ff + model.d_model
+        biases = model.n_layers * (4 * model.d_model + mlp)
+    return norms + biases
+
+
+def attention_flops_per_token(model: ModelConfig, attended: float) -> float:
+    """Training FLOPs a token of the two attention products, 12 · L · d · attended (PaLM, appendix B)."""
+    return 12 * model.n_layers * model.d_model * attended
+
+
+def flops_per_token(model: ModelConfig) -> float:
+    """F(N): training FLOPs a token, 6 · N_matmul + 12 · L · d · T/2 (causal half), the default convention.
+
+    A multiply-add counts as two; the backward pass costs twice the forward pass.
+    """
+    return 6 * count_parameters(model).matmul + attention_flops_per_token(model, model.context / 2)
+
+
+CONVENTIONS = ("isoflop", "full_attention", "six_n", "kaplan", "chinchilla")
+"""Named ways to count training FLOPs a token; `isoflop` is the default of `flops_per_token`."""
+
+
+def flops_per_token_by(model: ModelConfig) -> dict[str, float]:
+    """Training FLOPs a token under every named convention.
+
+    isoflop: matmul parameters with the head, causal half of attention (Porian et al. 2024, "att").
+    full_attention: the same with all T positions (PaLM, appendix B; nanoGPT's and OLMo's MFU).
+    six_n: 6 · N_matmul, attention left out (Porian et al. 2024).
+    kaplan: 6 · N_nonembedding (Kaplan et al. 2020, section 2.1).
+    chinchilla: look-up as a matmul, full attention and softmax (Hoffmann et al. 2022, appendix F).
+    """
+    counts = count_parameters(model)
+    d, t = model.d_model, model.context
+    head_width = model.n_heads * t
+    softmax = 3 * model.n_layers * 3 * head_width
+    return {
+        "isoflop": flops_per_token(model),
+        "full_attention": 6 * counts.matmul + attention_flops_per_token(model, t),
+        "six_n": 6.0 * counts.matmul,
+        "kaplan": 6.0 * counts.nonembedding,
+        "chinchilla": 6 * counts.matmul + 6.0 * model.vocab * d + attention_flops_per_token(model, t) + softmax,
+    }

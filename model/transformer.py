@@ -1,0 +1,207 @@
+"""The whole model: a decoder-only Transformer whose every part is optional by ModelConfig."""
+
+# Shape suffix legend
+#   B = sequences of a batch      T = positions of a sequence   N = B·T, tokens of a batch
+#   D = d_model, the residual     V = vocabulary                F = d_ff, hidden width of the MLP
+#   H = heads                     K = channels of one head      P = K/2, channel pairs that RoPE rotates
+# x_BTD is a tensor x of shape [B, T, D].
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from model.branches import AttentionBranch, HeadLoss, MlpBranch, Shape, head_losses
+from model.config import ModelConfig
+from model.implementation import Implementation
+
+EMBEDDING_STD = 0.02
+"""Standard deviation of the initial embedding (Radford et al. 2018)."""
+
+
+class RMSNorm(nn.Module):
+    """x / sqrt(mean(x²) + eps), with an optional weight per channel (Zhang & Sennrich 2019, equation 4)."""
+
+    def __init__(self, width: int, eps: float, weighted: bool) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(width)) if weighted else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise the last axis; statistics in at least fp32."""
+        return F.rms_norm(x, (x.shape[-1],), self.weight, self.eps)
+
+
+class Positions(nn.Module):
+    """Rotary position embedding: pair p at position t turns by t · base^(-2p/K) (Su et al. 2021, section 3.2.2)."""
+
+    cos: Tensor
+    sin: Tensor
+
+    def __init__(self, context: int, head_size: int, base: float) -> None:
+        super().__init__()
+        frequencies_P = base ** (-torch.arange(0, head_size, 2, dtype=torch.float64) / head_size)
+        angles_TP = torch.outer(torch.arange(context, dtype=torch.float64), frequencies_P)
+        self.register_buffer("cos", angles_TP.cos().float(), persistent=False)
+        self.register_buffer("sin", angles_TP.sin().float(), persistent=False)
+
+    def forward(self, x_BTHK: Tensor) -> Tensor:
+        """Rotate neighbouring channel pairs (2p, 2p+1) of each head."""
+        T = x_BTHK.shape[1]
+        cos, sin = self.cos[:T, None], self.sin[:T, None]
+        even, odd = x_BTHK.unflatten(-1, (-1, 2)).unbind(-1)
+        return torch.stack((even * cos - odd * sin, odd * cos + even * sin), dim=-1).flatten(-2).type_as(x_BTHK)
+
+
+def explicit_attention(q_BHTK: Tensor, k_BHTK: Tensor, v_BHTK: Tensor) -> Tensor:
+    """Causal softmax(q·kᵀ/√K)·v with the scores materialised (Vaswani et al. 2017, equation 1)."""
+    B, H, T, K = q_BHTK.shape
+    later_TT = torch.ones(T, T, dtype=torch.bool, device=q_BHTK.device).triu(1)
+    mask_TT = torch.zeros(T, T, dtype=q_BHTK.dtype, device=q_BHTK.device).masked_fill(later_TT, -math.inf)
+    q, k, v = (x.reshape(B * H, T, K) for x in (q_BHTK, k_BHTK, v_BHTK))
+    scores = torch.baddbmm(mask_TT, q, k.transpose(1, 2), alpha=1 / math.sqrt(K))
+    return torch.bmm(scores.softmax(-1), v).view(B, H, T, K)
+
+
+class Attention(nn.Module):
+    """Multi-head causal self-attention with optional QK-norm and RoPE."""
+
+    def __init__(self, config: ModelConfig, implementation: Implementation) -> None:
+        super().__init__()
+        d, size = config.d_model, config.head_size
+        self.n_heads = config.n_heads
+        self.fused = implementation.attention == "fused"
+        self.qkv = nn.Linear(d, 3 * d, bias=config.biases)
+        self.out = nn.Linear(d, d, bias=config.biases)
+        self.q_norm = RMSNorm(size, config.norm_eps, config.norm_weights) if config.qk_norm else nn.Identity()
+        self.k_norm = RMSNorm(size, config.norm_eps, config.norm_weights) if config.qk_norm else nn.Identity()
+
+    def forward(self, x_BTD: Tensor, rotate: nn.Module) -> Tensor:
+        """Mix information over earlier positions: [B, T, D] to [B, T, D]."""
+        q_BTHK, k_BTHK, v_BTHK = self.qkv(x_BTD).unflatten(-1, (3, self.n_heads, -1)).unbind(2)
+        q_BHTK = rotate(self.q_norm(q_BTHK)).transpose(1, 2)
+        k_BHTK = rotate(self.k_norm(k_BTHK)).transpose(1, 2)
+        v_BHTK = v_BTHK.transpose(1, 2)
+        if self.fused:
+            y_BHTK = F.scaled_dot_product_attention(q_BHTK, k_BHTK, v_BHTK, is_causal=True)
+        else:
+            y_BHTK = explicit_attention(q_BHTK, k_BHTK, v_BHTK)
+        output: Tensor = self.out(y_BHTK.transpose(1, 2).flatten(2))
+        return output
+
+
+class MLP(nn.Module):
+    """SwiGLU, (silu(x·G) ⊙ x·U)·W (Shazeer 2020, equation 6), or gelu(x·U)·W."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.gated = config.mlp == "swiglu"
+        self.up = nn.Linear(config.d_model, (2 if self.gated else 1) * config.d_ff, bias=config.biases)
+        self.down = nn.Linear(config.d_ff, config.d_model, bias=config.biases)
+
+    def forward(self, x_BTD: Tensor) -> Tensor:
+        """[B, T, D] to [B, T, D]; the gate and the value come from one product."""
+        hidden = self.up(x_BTD)
+        if self.gated:
+            gate_BTF, value_BTF = hidden.chunk(2, dim=-1)
+            hidden_BTF = F.silu(gate_BTF) * value_BTF
+        else:
+            hidden_BTF = F.gelu(hidden)
+        output: Tensor = self.down(hidden_BTF)
+        return output
+
+
+class Block(nn.Module):
+    """x + attention(norm(x)), then x + mlp(norm(x)) (pre-norm, Xiong et al. 2020)."""
+
+    def __init__(self, config: ModelConfig, implementation: Implementation) -> None:
+        super().__init__()
+        self.attention_norm = RMSNorm(config.d_model, config.norm_eps, config.norm_weights)
+        self.attention = Attention(config, implementation)
+        self.mlp_norm = RMSNorm(config.d_model, config.norm_eps, config.norm_weights)
+        self.mlp = MLP(config)
+
+    def forward(self, x_BTD: Tensor, rotate: nn.Module) -> Tensor:
+        """One residual block: [B, T, D] to [B, T, D]."""
+        x_BTD = x_BTD + self.attention(self.attention_norm(x_BTD), rotate)
+        output: Tensor = x_BTD + self.mlp(self.mlp_norm(x_BTD))
+        return output
+
+
+class Transformer(nn.Module):
+    """Decoder-only Transformer. Weights depend on `config` and `seed` alone, not on the global random state."""
+
+    def __init__(self, config: ModelConfig, seed: int = 0, implementation: Implementation | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.implementation = implementation or Implementation()
+        self.embedding = nn.Embedding(config.vocab, config.d_model)
+        self.rotate: nn.Module = nn.Identity()
+        if config.rope_base > 0:
+            self.rotate = Positions(config.context, config.head_size, config.rope_base)
+        self.blocks = nn.ModuleList(Block(config, self.implementation) for _ in range(config.n_layers))
+        self.final_norm = RMSNorm(config.d_model, config.norm_eps, config.norm_weights)
+        self.head = nn.Linear(config.d_model, config.vocab, bias=config.biases)
+        if config.tied_head:
+            self.head.weight = self.embedding.weight
+        self.initialise(seed)
+
+    def hidden(self, tokens_BT: Tensor) -> Tensor:
+        """Residual stream after the last block, [B, T, D]."""
+        x_BTD = self.embedding(tokens_BT)
+        for block in self.blocks:
+            x_BTD = block(x_BTD, self.rotate)
+        return x_BTD
+
+    def forward(self, tokens_BT: Tensor) -> Tensor:
+        """Logits of the next token at each position, [B, T, V]."""
+        logits_BTV: Tensor = self.head(self.final_norm(self.hidden(tokens_BT)))
+        cap = self.config.logit_cap
+        return cap * torch.tanh(logits_BTV / cap) if cap else logits_BTV
+
+    def loss(self, tokens_BT: Tensor, targets_BT: Tensor) -> Tensor:
+        """Mean cross-entropy of the targets in nats per token, a scalar in at least fp32."""
+        if self.implementation.branches == "handwritten":
+            return self._handwritten_loss(tokens_BT, targets_BT.flatten())
+        logits_NV = self(tokens_BT).flatten(0, 1)
+        if logits_NV.dtype == torch.bfloat16:
+            logits_NV = logits_NV.float()
+        return F.cross_entropy(logits_NV, targets_BT.flatten())
+
+    def _handwritten_loss(self, tokens_BT: Tensor, targets_N: Tensor) -> Tensor:
+        """`loss` through `model.branches`; equal up to rounding."""
+        eps = self.config.norm_eps
+        shape = Shape(*tokens_BT.shape, self.config.n_heads, eps)
+        cos_PT, sin_PT = self.rotate.cos[: shape.context].mT, self.rotate.sin[: shape.context].mT
+        x_DN = self.embedding(tokens_BT.flatten()).mT.contiguous()
+        for block in self.blocks:
+            x_DN = AttentionBranch.apply(
+                x_DN, block.attention.qkv.weight, block.attention.out.weight, cos_PT, sin_PT, shape
+            )
+            x_DN = MlpBranch.apply(x_DN, block.mlp.up.weight, block.mlp.down.weight, eps)
+        head_loss = HeadLoss.apply if torch.is_grad_enabled() else head_losses
+        return head_loss(x_DN, self.head.weight, targets_N, eps)
+
+    @torch.no_grad()
+    def initialise(self, seed: int) -> None:
+        """Draw matrices from N(0, 1/fan_in), residual outputs shrunk by √(2L), vectors as identity.
+
+        Keeps activations near unit size at every width (LeCun et al. 1998) and the residual stream's growth
+        independent of depth (Radford et al. 2019, section 2.3).
+        """
+        generator = torch.Generator().manual_seed(seed)
+        residual_outputs = {id(part) for block in self.blocks for part in (block.attention.out, block.mlp.down)}
+        for module in self.modules():
+            if isinstance(module, nn.Embedding):
+                module.weight.normal_(0, EMBEDDING_STD, generator=generator)
+            elif isinstance(module, nn.Linear):
+                std = 1 / math.sqrt(module.in_features)
+                if id(module) in residual_outputs:
+                    std /= math.sqrt(2 * self.config.n_layers)
+                if not (module is self.head and self.config.tied_head):
+                    module.weight.normal_(0, std, generator=generator)
+                if module.bias is not None:
+                    module.bias.zero_()

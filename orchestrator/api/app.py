@@ -1,0 +1,143 @@
+"""The REST interface and the page, over the same use cases as the CLI."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from analysis.figures import isoflop_curves, page_spec
+from analysis.law import fit_json, prediction_json
+from orchestrator.api import guard, pages, problems
+from orchestrator.background import Background
+from orchestrator.service import Service
+from orchestrator.store import SweepRecord
+
+EVENT_SECONDS = 1.0
+"""Pause between two looks at a sweep by its event stream."""
+HEARTBEATS = 15
+"""Looks without news after which the stream sends a comment to keep the connection."""
+
+
+def create_app(service: Service, *, token: str | None = None, start: bool = True) -> FastAPI:
+    """The application; with `start` its scheduler lives and ends with it."""
+    background = Background(service)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        if start:
+            background.start()
+        yield
+        if start:
+            await run_in_threadpool(background.stop)
+
+    app = FastAPI(
+        title="isoflop",
+        version="1",
+        summary="Which model for this compute budget, and what loss will it reach?",
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    guard.install(app, token)
+    problems.install(app)
+    _add_sweeps(app, service, background)
+    _add_answers(app, service)
+    _add_events(app, service, background)
+    pages.install(app, service, background)
+    return app
+
+
+def _add_sweeps(app: FastAPI, service: Service, background: Background) -> None:
+    @app.post("/api/v1/sweeps", status_code=201, tags=["sweeps"], openapi_extra=_YAML_BODY)
+    async def submit(
+        request: Request, response: Response, override: Annotated[list[str] | None, Query()] = None
+    ) -> dict[str, Any]:
+        """Submit a sweep file (YAML body); `override` repeats `key=value`. Submitting it twice does nothing."""
+        body = await request.body()
+        if len(body) > guard.BODY_BYTES:
+            return problems.problem(413, "too-large", "a sweep file has at most 256 KiB")  # type: ignore[return-value]
+        planned = await run_in_threadpool(service.plan_text, body, override or [])
+        sweep = await run_in_threadpool(service.submit, planned)
+        background.add(sweep)
+        response.headers["Location"] = f"/api/v1/sweeps/{sweep.name}"
+        return _summary(sweep) | {"dropped": sweep.dropped, "warnings": sweep.warnings}
+
+    @app.get("/api/v1/sweeps", tags=["sweeps"])
+    def list_sweeps() -> list[dict[str, Any]]:
+        """All sweeps, the latest first."""
+        return [_summary(sweep) for sweep in service.store.sweeps()]
+
+    @app.get("/api/v1/sweeps/{name}", tags=["sweeps"])
+    def get_sweep(name: str) -> dict[str, Any]:
+        """A sweep: its file, its runs and how far it is."""
+        sweep = service.store.sweep(name)
+        runs = json.loads(service.table(name).to_json(orient="records"))
+        return _summary(sweep) | {"source": sweep.source, "dropped": sweep.dropped, "runs": runs}
+
+    def _summary(sweep: SweepRecord) -> dict[str, Any]:
+        progress = asdict(background.progress(sweep))
+        return {"name": sweep.name, "revision": sweep.revision, "submitted_at": sweep.submitted_at, **progress}
+
+    @app.get("/healthz", tags=["service"])
+    def health() -> JSONResponse:
+        """Whether the service answers, and whether its scheduler works."""
+        state = {"scheduler": "ready" if background.ready else "not ready"}
+        if background.error is not None:
+            state["error"] = str(background.error)
+        return JSONResponse(state, status_code=503 if background.error else 200)
+
+
+def _add_answers(app: FastAPI, service: Service) -> None:
+    @app.get("/api/v1/sweeps/{name}/fit", tags=["answers"])
+    def get_fit(name: str, variant: str = "") -> dict[str, Any]:
+        """Curves, laws, lack of fit, hold-out, exclusions and noise."""
+        return fit_json(service.law(name, variant))
+
+    @app.get("/api/v1/sweeps/{name}/prediction", tags=["answers"])
+    def get_prediction(name: str, flops: Annotated[float, Query(gt=0)], variant: str = "") -> dict[str, Any]:
+        """The optimal model at a budget, with intervals."""
+        prediction = service.law(name, variant).predict(flops)
+        return prediction_json(service.with_shape(service.store.sweep(name), prediction))
+
+    @app.get("/api/v1/sweeps/{name}/chart", tags=["answers"])
+    def get_chart(name: str, variant: str = "") -> dict[str, Any]:
+        """The IsoFLOP chart as a Vega-Lite specification."""
+        return page_spec(isoflop_curves(service.law(name, variant)))
+
+
+def _add_events(app: FastAPI, service: Service, background: Background) -> None:
+    @app.get("/api/v1/sweeps/{name}/events", tags=["sweeps"], response_class=StreamingResponse)
+    async def events(name: str) -> StreamingResponse:
+        """Server-Sent Events: `progress` whenever it changes, until the sweep is finished."""
+        sweep = await run_in_threadpool(service.store.sweep, name)
+        stream = _progress_events(background, sweep)
+        return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+
+async def _progress_events(background: Background, sweep: SweepRecord) -> AsyncIterator[str]:
+    last, quiet = "", 0
+    while True:
+        progress = await run_in_threadpool(background.progress, sweep)
+        text = json.dumps(asdict(progress))
+        if text != last:
+            last, quiet = text, 0
+            yield f"event: progress\ndata: {text}\n\n"
+        elif (quiet := quiet + 1) % HEARTBEATS == 0:
+            yield ": still here\n\n"
+        if progress.finished:
+            return
+        await asyncio.sleep(EVENT_SECONDS)
+
+
+_YAML_BODY: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}
+}

@@ -1,0 +1,78 @@
+"""Who may call: loopback freely, any other address with the token; browsers only from our own pages."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import ipaddress
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI, Request, Response
+
+from orchestrator.api.problems import problem
+
+BODY_BYTES = 256 * 1024
+"""Largest request body: the sweep gate's own limit."""
+POLICY = (
+    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; "
+    "base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+)
+"""Content-Security-Policy of every page. Vega sets inline styles on the chart it draws; scripts are files only."""
+
+
+class BindError(ValueError):
+    """The service would be open to others without a token."""
+
+
+def check_bind(host: str, token: str | None) -> None:
+    """Refuse any address but loopback without a token.
+
+    Raises BindError.
+    """
+    try:
+        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback and not token:
+        raise BindError(f"--host {host} is reachable by others: set ISOFLOP_TOKEN to a secret first")
+
+
+def install(app: FastAPI, token: str | None) -> None:
+    """Put the checks and the security headers around every request."""
+
+    @app.middleware("http")
+    async def guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        refused = _refusal(request, token)
+        response = refused if refused is not None else await call_next(request)
+        response.headers["Content-Security-Policy"] = POLICY
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "no-referrer"
+        return response
+
+
+def _refusal(request: Request, token: str | None) -> Response | None:
+    if token and request.url.path != "/healthz" and not _authorised(request.headers.get("authorization", ""), token):
+        response = problem(401, "unauthorised", "send the token as bearer token, or as the password of basic auth")
+        response.headers["WWW-Authenticate"] = 'Basic realm="isoflop"'
+        return response
+    origin = request.headers.get("origin")
+    if request.method not in ("GET", "HEAD") and origin and urlsplit(origin).netloc != request.headers.get("host"):
+        return problem(403, "foreign-origin", f"a page of {origin} may not change anything here")
+    length = request.headers.get("content-length", "0")
+    if not length.isdigit() or int(length) > BODY_BYTES:
+        return problem(413, "too-large", f"a sweep file has at most {BODY_BYTES} bytes")
+    return None
+
+
+def _authorised(header: str, token: str) -> bool:
+    scheme, _, value = header.partition(" ")
+    if scheme.lower() == "basic":
+        try:
+            value = base64.b64decode(value, validate=True).decode().partition(":")[2]
+        except (binascii.Error, UnicodeDecodeError):
+            return False
+    elif scheme.lower() != "bearer":
+        return False
+    return hmac.compare_digest(value.strip().encode(), token.encode())

@@ -1,0 +1,76 @@
+"""The service's scheduler: a thread that trains whatever is submitted, and tells how far it is."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from typing import Any
+
+from orchestrator.progress import Progress
+from orchestrator.service import Service
+from orchestrator.settings import choose_device
+from orchestrator.store import SweepRecord
+
+log = logging.getLogger("isoflop.background")
+
+
+class Background:
+    """One scheduler thread; it alone writes runs while the service lives."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._new: queue.Queue[SweepRecord] = queue.Queue()
+        self._live: dict[str, dict[str, Any]] = {}
+        self._stop = threading.Event()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="scheduler", daemon=True)
+        self.error: Exception | None = None
+        """Why the scheduler ended, if it did not end on request."""
+
+    def start(self) -> None:
+        """Begin; unfinished sweeps of earlier lives go on by themselves."""
+        for sweep in self._service.store.sweeps():
+            if not self._service.progress(sweep).finished:
+                self._new.put(sweep)
+        self._thread.start()
+
+    def add(self, sweep: SweepRecord) -> None:
+        """Train a sweep's queued runs."""
+        self._new.put(sweep)
+
+    def stop(self) -> None:
+        """Drain: running attempts leave a checkpoint."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the scheduler has its workers."""
+        return self._ready.is_set() and self._thread.is_alive()
+
+    def progress(self, sweep: SweepRecord) -> Progress:
+        """How far a sweep is, live."""
+        return self._service.progress(sweep, self._live)
+
+    def _work(self) -> None:
+        try:
+            with self._service.scheduling(choose_device("auto")) as scheduler:
+                self._ready.set()
+                while not self._stop.is_set():
+                    self._take_new(scheduler)
+                    if scheduler.busy:
+                        scheduler.step()
+                        self._live = scheduler.live()
+        except Exception as error:
+            self.error = error
+            log.exception("the scheduler ended")
+
+    def _take_new(self, scheduler: Any) -> None:
+        """Hand over what was submitted; with nothing to do, wait a moment for it."""
+        try:
+            sweep = self._new.get(block=not scheduler.busy, timeout=0.2)
+        except queue.Empty:
+            return
+        self._service.enqueue(scheduler, sweep)

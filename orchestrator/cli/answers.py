@@ -1,0 +1,141 @@
+"""The verbs that answer: fit, predict, plot, flops. With --csv they need nothing but the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from analysis.wording import format_count, format_flops
+from orchestrator.cli.output import Format, emit_json, emit_rows, say
+from orchestrator.cli.planning import Output, open_service
+
+if TYPE_CHECKING:
+    from analysis.law import Law
+
+MaybeSweep = Annotated[str | None, typer.Argument(metavar="[SWEEP]", help="Name of a sweep, or name@revision.")]
+Csv = Annotated[Path | None, typer.Option("--csv", help="Table with columns flops, params, tokens, loss instead.")]
+Variant = Annotated[str, typer.Option("--variant", help="Which combination of varied values: axis=value,…")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the command line."""
+    app.command()(fit)
+    app.command()(predict)
+    app.command()(plot)
+    app.command()(flops)
+
+
+def _law(sweep: str | None, csv: Path | None, variant: str = "") -> Law:
+    """The law of a sweep or of a table, exactly one of which must be named."""
+    if (sweep is None) == (csv is None):
+        raise typer.BadParameter("name a sweep, or a table with --csv")
+    if csv is not None:
+        from analysis.law import fit as fit_table
+        from analysis.table import RunTable
+
+        return fit_table(RunTable.read_csv(csv))
+    assert sweep is not None
+    return open_service().law(sweep, variant)
+
+
+def fit(sweep: MaybeSweep = None, csv: Csv = None, variant: Variant = "", output: Output = Format.TABLE) -> None:
+    """Fit the IsoFLOP curves and the laws; show every estimator and every refusal."""
+    from analysis.law import fit_json
+    from orchestrator.words import describe
+
+    law = _law(sweep, csv, variant)
+    if output is Format.JSON:
+        emit_json(fit_json(law))
+    elif output is Format.CSV:
+        rows = [
+            {"flops": c.flops, "estimator": m.estimator, "params": m.params, "tokens": m.tokens, "loss": m.loss}
+            for c in law.curves
+            for m in c.minima
+        ]
+        emit_rows(rows, ["flops", "estimator", "params", "tokens", "loss"], output)
+    else:
+        for line in describe(law, []):
+            typer.echo(line)
+    if not law.estimators:
+        raise typer.Exit(1)
+
+
+def predict(
+    sweep: MaybeSweep = None,
+    csv: Csv = None,
+    flops: Annotated[float | None, typer.Option("--flops", help="Training budget C in FLOPs.")] = None,
+    variant: Variant = "",
+    output: Output = Format.TABLE,
+) -> None:
+    """Answer: which model at this budget, and what loss will it reach, within which interval?"""
+    from analysis.law import prediction_json
+    from orchestrator.words import describe_prediction
+
+    if flops is None or not flops > 0:
+        raise typer.BadParameter("give a positive budget with --flops")
+    law = _law(sweep, csv, variant)
+    prediction = law.predict(flops)
+    if sweep is not None:
+        service = open_service()
+        prediction = service.with_shape(service.store.sweep(sweep), prediction)
+    if output is Format.TABLE:
+        for line in describe_prediction(prediction):
+            typer.echo(line)
+    elif output is Format.JSON:
+        emit_json(prediction_json(prediction))
+    else:
+        row = prediction_json(prediction)
+        flat = {k: v for k, v in row.items() if not isinstance(v, dict | list)}
+        emit_rows([flat], list(flat), output)
+
+
+def plot(
+    out: Annotated[Path, typer.Option("--out", help="File to write: .html, .png, .svg or .pdf.")],
+    sweep: MaybeSweep = None,
+    csv: Csv = None,
+    variant: Variant = "",
+) -> None:
+    """Draw the IsoFLOP curves and the scaling of N* and D* with compute."""
+    from analysis.figures import overview, save
+
+    save(overview(_law(sweep, csv, variant)), out)
+    say(f"written: {out}")
+
+
+def flops(
+    params: Annotated[list[float] | None, typer.Option("--params", help="Sizes N; several may be given.")] = None,
+    recipe: Annotated[str, typer.Option("--recipe", help="Recipe whose shapes are taken.")] = "cpu-small",
+    vocab: Annotated[int, typer.Option("--vocab", help="Vocabulary.")] = 1024,
+    context: Annotated[int, typer.Option("--context", help="Tokens of a sequence.")] = 128,
+    output: Output = Format.TABLE,
+) -> None:
+    """Show where the FLOPs of a token go, by size: attention, MLP, head; and F/N in every convention."""
+    from sweeps.recipe import get_recipe, shape
+
+    chosen = get_recipe(recipe)
+    rows = [_flops_row(shape(chosen, n, vocab, context)) for n in params or (2e4, 5e4, 1e5, 2e5, 5e5, 1e6)]
+    emit_rows(rows, list(rows[0]), output)
+
+
+def _flops_row(model: Any) -> dict[str, Any]:
+    from model.flops import attention_flops_per_token, count_parameters, flops_per_token, flops_per_token_by
+
+    total = flops_per_token(model)
+    matrices = 3 if model.mlp == "swiglu" else 2
+    share = {
+        "projections": 24 * model.n_layers * model.d_model**2,
+        "attention": attention_flops_per_token(model, model.context / 2),
+        "mlp": 6 * matrices * model.n_layers * model.d_model * model.d_ff,
+        "head": 6 * model.vocab * model.d_model,
+    }
+    counts = count_parameters(model)
+    return {
+        "shape": f"L{model.n_layers} d{model.d_model} h{model.n_heads} ff{model.d_ff}",
+        "params": format_count(counts.matmul),
+        "params_total": format_count(counts.total),
+        "flops_per_token": format_flops(total),
+        **{f"{part} %": round(100 * value / total, 1) for part, value in share.items()},
+        **{f"F/N {name}": round(value / counts.matmul, 2) for name, value in flops_per_token_by(model).items()},
+    }

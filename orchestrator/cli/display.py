@@ -1,0 +1,113 @@
+"""What a person sees of a sweep: the plan before it starts, and its progress while it runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from analysis.wording import format_count, format_duration, format_flops
+from orchestrator.cli.output import print_table, say, stderr
+from orchestrator.progress import Progress
+from orchestrator.service import Planned
+
+PLAIN_SECONDS = 10.0
+"""Pause between two progress lines where there is no terminal."""
+
+
+def show_plan(planned: Planned) -> None:
+    """Print the plan: a row a run, dropped cells with reasons, warnings, totals."""
+    plan = planned.plan
+    rows = [
+        {
+            "budget": format_flops(r.budget),
+            "N": format_count(r.params),
+            "D": format_count(r.tokens),
+            "shape": r.shape,
+            "batch": r.batch_tokens,
+            "lr": f"{r.run.train.lr:.3g}",
+            "steps": r.steps,
+            "FLOPs": f"{r.flops:.3e}",
+            "epochs": f"{r.epochs:.2f}",
+            "seed": r.seed,
+            "time": _duration(r.seconds),
+        }
+        for r in plan.runs
+    ]
+    columns = ["budget", "N", "D", "shape", "batch", "lr", "steps", "FLOPs", "epochs", "seed", "time"]
+    print_table(rows, columns, f"Plan of sweep {plan.spec.name}", stderr)
+    if plan.dropped:
+        dropped = [
+            {"budget": format_flops(d.budget), "N": format_count(d.params), "shape": d.shape, "reason": d.reason}
+            for d in plan.dropped
+        ]
+        print_table(dropped, ["budget", "N", "shape", "reason"], "Dropped cells", stderr)
+    for warning in plan.warnings:
+        say(f"warning: {warning}")
+    say(_totals(planned))
+
+
+def _totals(planned: Planned) -> str:
+    plan = planned.plan
+    flops = sum(r.flops for r in plan.runs)
+    times = [r.seconds for r in plan.runs if r.seconds is not None]
+    wall = max(sum(times) / planned.workers, *times) if times else None
+    about = f", about {_duration(wall)} on {planned.workers} × {planned.device}" if wall else ""
+    return (
+        f"{len(plan.runs)} runs, {len(plan.dropped)} cells dropped, {format_flops(flops)} FLOPs{about}; "
+        f"{format_count(planned.data.train_tokens)} unique training tokens, vocabulary {planned.data.vocab}"
+    )
+
+
+def _duration(seconds: float | None) -> str:
+    return "–" if seconds is None else format_duration(seconds)
+
+
+@contextmanager
+def watching() -> Iterator[Callable[[Progress], None]]:
+    """Show progress while the block runs: a live panel on a terminal, plain lines elsewhere."""
+    if not stderr.is_terminal:
+        yield _plain()
+        return
+    with Live(console=stderr, refresh_per_second=4, transient=True) as live:
+        yield lambda progress: live.update(_panel(progress))
+
+
+def _plain() -> Callable[[Progress], None]:
+    last = -PLAIN_SECONDS
+
+    def show(progress: Progress) -> None:
+        nonlocal last
+        if time.monotonic() - last >= PLAIN_SECONDS or progress.finished:
+            last = time.monotonic()
+            losses = ", ".join(f"{r.shape} {r.loss:.3f}" for r in progress.running if r.loss is not None)
+            say(_summary(progress) + (f"; losses: {losses}" if losses else ""))
+
+    return show
+
+
+def _summary(progress: Progress) -> str:
+    failed = f", {progress.failed} failed" if progress.failed else ""
+    left = f", {_duration(progress.seconds_left)} left" if progress.seconds_left else ""
+    return (
+        f"{progress.done} of {progress.total} runs done{failed}, {len(progress.running)} running, "
+        f"{progress.queued} queued; {progress.flops_spent:.2e} of {progress.flops_planned:.2e} FLOPs{left}"
+    )
+
+
+def _panel(progress: Progress) -> Group:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name, justify in (("running", "left"), ("budget", "right"), ("", "left"), ("loss", "right")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for run in progress.running:
+        bar = ProgressBar(total=1.0, completed=run.fraction, width=30)
+        loss = "–" if run.loss is None else f"{run.loss:.3f}"
+        table.add_row(run.shape, format_flops(run.budget), bar, loss)
+    share = progress.flops_spent / progress.flops_planned if progress.flops_planned else 1.0
+    return Group(Text(_summary(progress)), ProgressBar(total=1.0, completed=share, width=60), table)

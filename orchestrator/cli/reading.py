@@ -1,0 +1,115 @@
+"""The verbs that read what is stored: ls, show, export."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from orchestrator.cli.output import Format, emit_json, emit_rows, say
+from orchestrator.cli.planning import Output, open_service
+
+SweepName = Annotated[str, typer.Argument(metavar="SWEEP", help="Name of a sweep, or name@revision.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the command line."""
+    app.command("ls")(list_sweeps)
+    app.command()(show)
+    app.command()(export)
+
+
+def list_sweeps(output: Output = Format.TABLE) -> None:
+    """List the sweeps, the latest first."""
+    service = open_service()
+    rows = []
+    for sweep in service.store.sweeps():
+        progress = service.progress(sweep)
+        rows.append(
+            {
+                "name": sweep.name,
+                "revision": sweep.revision,
+                "done": progress.done,
+                "failed": progress.failed,
+                "total": progress.total,
+                "flops_spent": progress.flops_spent,
+                "flops_planned": progress.flops_planned,
+                "submitted": _time(sweep.submitted_at),
+            }
+        )
+    if not rows and output is Format.TABLE:
+        say("no sweep yet; start one with: isoflop run demo")
+        return
+    columns = ["name", "revision", "done", "failed", "total", "flops_spent", "flops_planned", "submitted"]
+    emit_rows(rows, columns, output)
+
+
+def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
+    """Show a sweep's runs: state, size, loss, predicted against actual seconds, and its forecasts."""
+    service = open_service()
+    record = service.store.sweep(sweep)
+    rows = [_run_row(run) for run in service.store.runs_of(record.id)]
+    forecasts = [_forecast_row(f) for f in service.store.forecasts_of(record.id)]
+    if output is Format.JSON:
+        emit_json({"sweep": record.name, "revision": record.revision, "runs": rows, "forecasts": forecasts})
+        return
+    columns = [
+        "run", "role", "state", "budget", "shape", "params", "tokens", "loss", "seed", "seconds", "predicted_seconds",
+        "attempts", "error",
+    ]  # fmt: skip
+    attempts = {row["run"]: len(service.store.attempts_of(row["run"])) for row in rows}
+    emit_rows([row | {"attempts": attempts[row["run"]]} for row in rows], columns, output)
+    if forecasts and output is Format.TABLE:
+        emit_rows(forecasts, list(forecasts[0]), output, "Forecasts")
+
+
+def export(
+    sweep: SweepName,
+    out: Annotated[Path, typer.Option("--out", help="CSV file to write; `-` for standard output.")],
+) -> None:
+    """Write one row a run as CSV."""
+    frame = open_service().table(sweep)
+    if str(out) == "-":
+        typer.echo(frame.to_csv(index=False), nl=False)
+        return
+    frame.to_csv(out, index=False)
+    say(f"{len(frame)} runs written to {out}")
+
+
+def _run_row(run: Any) -> dict[str, Any]:
+    cell = run.cell or {}
+    return {
+        "run": run.id,
+        "role": run.role,
+        "state": str(run.state),
+        "budget": cell.get("budget"),
+        "shape": cell.get("shape"),
+        "params": cell.get("params"),
+        "tokens": cell.get("tokens"),
+        "loss": run.loss,
+        "seed": cell.get("seed"),
+        "seconds": None if run.seconds is None else round(run.seconds, 1),
+        "predicted_seconds": None if run.predicted_seconds is None else round(run.predicted_seconds, 1),
+        "error": (run.error or "").strip().splitlines()[-1][:120] if run.error else None,
+    }
+
+
+def _forecast_row(forecast: dict[str, Any]) -> dict[str, Any]:
+    prediction = forecast["prediction"]
+    return {
+        "made": _time(forecast["made_at"]),
+        "flops": forecast["flops"],
+        "law": forecast["law_id"][:12],
+        "predicted": prediction["loss"],
+        "low": prediction["loss_interval"][0],
+        "high": prediction["loss_interval"][1],
+        "actual": forecast["loss"],
+        "inside": None if forecast["inside"] is None else bool(forecast["inside"]),
+        "interval_score": forecast["interval_score"],
+    }
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

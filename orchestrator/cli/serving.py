@@ -1,0 +1,51 @@
+"""The verbs that keep the service: serve, doctor."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.output import Format, emit_rows, say
+from orchestrator.cli.planning import Output, open_service
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the command line."""
+    app.command()(serve)
+    app.command()(doctor)
+
+
+def serve(
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="Port to listen on; 0 takes a free one.")] = 8337,
+) -> None:
+    """Serve REST, the page and the scheduler. Beyond loopback a token in ISOFLOP_TOKEN is needed."""
+    import uvicorn
+
+    from orchestrator.api.app import create_app
+    from orchestrator.api.guard import check_bind
+    from orchestrator.driver import check_free
+
+    token = os.environ.get("ISOFLOP_TOKEN")
+    check_bind(host, token)
+    service = open_service()
+    check_free(service.home.lock)
+    config = uvicorn.Config(
+        create_app(service, token=token), host=host, port=port, log_level="warning", timeout_graceful_shutdown=5
+    )
+    socket = config.bind_socket()
+    name, bound = socket.getsockname()[:2]
+    say(f"page and REST: http://{name}:{bound}")
+    uvicorn.Server(config).run(sockets=[socket])
+
+
+def doctor(output: Output = Format.TABLE) -> None:
+    """Check what a sweep needs on this machine, and say what to do where something is missing."""
+    from orchestrator.doctor import checks
+
+    rows = [{"check": c.name, "ok": "yes" if c.ok else "NO", "finding": c.finding} for c in checks(open_service())]
+    emit_rows(rows, ["check", "ok", "finding"], output)
+    if any(row["ok"] == "NO" for row in rows):
+        raise typer.Exit(1)

@@ -1,0 +1,256 @@
+"""The only user of Ray: a pool of warm worker processes that carry out attempts and say how they ended."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from orchestrator.states import Cause
+from orchestrator.store import Outcome
+from orchestrator.worker import WORKER_ENVIRONMENT, Assignment, Worker
+
+log = logging.getLogger("isoflop.cluster")
+PACKAGE_ROOT = str(Path(__file__).resolve().parent.parent)
+RAY_ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+FOLDER_PREFIX = "isoflop-ray-"
+CLOSE_SECONDS = 5.0
+"""Time that workers get at the end for the wandb mirror's last records."""
+OBJECT_STORE_BYTES = 100 * 2**20
+"""Ray's object store carries only assignments and outcomes, a few kilobytes each."""
+
+
+class ClusterError(RuntimeError):
+    """Ray cannot be started or reached; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """An attempt that ended."""
+
+    worker: str
+    run_id: str
+    fence: int
+    outcome: Outcome
+
+
+@dataclass(slots=True)
+class _Slot:
+    """One place in the pool: a worker process and what it is doing."""
+
+    name: str
+    core: int | None
+    actor: Any
+    ready: Any
+    """Reference that resolves once the process has imported everything."""
+    assignment: Assignment | None = None
+    outcome: Any = None
+    """Reference of the attempt's outcome."""
+    progress: Any = None
+    latest: dict[str, Any] = field(default_factory=dict)
+
+
+class Cluster:
+    """A pool of `workers` warm workers on a local Ray, or on the one at `address`."""
+
+    def __init__(self, *, workers: int, device: str, address: str = "local") -> None:
+        self._workers = workers
+        self._device = device
+        self._address = address
+        self._slots: list[_Slot] = []
+        self._started = False
+        # Ray puts the driver's working directory first on its workers' module path: let that be an empty folder.
+        self.folder = tempfile.mkdtemp(prefix=FOLDER_PREFIX)
+        """Ray's temporary folder."""
+
+    def start(self) -> None:
+        """Start Ray and the workers; they import in the background.
+
+        Raises ClusterError.
+        """
+        import ray
+
+        os.environ |= {k: v for k, v in RAY_ENVIRONMENT.items() if k not in os.environ}
+        local = self._address == "local"
+        options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+        if local:
+            options |= {
+                "num_cpus": max(self._workers, 1),
+                "include_dashboard": False,
+                "_temp_dir": self.folder,
+                "object_store_memory": OBJECT_STORE_BYTES,
+            }
+        try:
+            with _working_directory(self.folder):
+                ray.init(address=self._address, **options)
+        except (RuntimeError, OSError, ConnectionError, ValueError) as error:
+            raise ClusterError(f"Ray at {self._address!r} cannot be started or reached: {error}") from error
+        self._started = True
+        self._slots = [self._new_slot(i) for i in range(self._workers)]
+
+    def _new_slot(self, index: int) -> _Slot:
+        import ray
+
+        cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+        pin = self._address == "local" and self._device == "cpu" and index < len(cores)
+        core = cores[index] if pin else None
+        gpu = self._device.startswith("cuda")
+        remote = ray.remote(Worker).options(
+            num_cpus=1,
+            num_gpus=1 if gpu else 0,
+            max_restarts=0,
+            max_task_retries=0,
+            max_concurrency=3,
+            runtime_env={"env_vars": WORKER_ENVIRONMENT},
+        )
+        actor: Any = remote.remote(self._device, core, PACKAGE_ROOT)
+        return _Slot(name=f"worker-{index}", core=core, actor=actor, ready=actor.ready.remote())
+
+    def idle(self) -> list[str]:
+        """Names of the workers that are ready and have nothing to do."""
+        import ray
+
+        waiting = [s for s in self._slots if s.assignment is None]
+        done, _ = ray.wait([s.ready for s in waiting], num_returns=len(waiting), timeout=0) if waiting else ([], [])
+        ready = set(done)
+        return [s.name for s in waiting if s.ready in ready and self._import_worked(s)]
+
+    def _import_worked(self, slot: _Slot) -> bool:
+        """Look at a worker's start; one that died is replaced, one that cannot import ends the scheduler."""
+        import ray
+
+        try:
+            ray.get(slot.ready)
+        except ray.exceptions.RayTaskError as error:
+            raise ClusterError(f"a worker cannot start: {error.cause}") from error
+        except ray.exceptions.RayActorError as error:
+            if "creation task" in str(error) or "__init__" in str(error):
+                raise ClusterError(f"a worker cannot start: {error}") from error
+            self._replace(slot)
+            return False
+        return True
+
+    def assign(self, worker: str, assignment: Assignment) -> None:
+        """Hand an attempt to an idle worker."""
+        slot = self._slot(worker)
+        slot.assignment, slot.latest = assignment, {}
+        slot.outcome = slot.actor.train.remote(assignment)
+
+    def poll(self, timeout: float) -> list[Report]:
+        """Wait up to `timeout` seconds for attempts to end, and report those that did."""
+        import ray
+
+        busy = {s.outcome: s for s in self._slots if s.assignment is not None}
+        watched = list(busy) or [s.ready for s in self._slots if s.assignment is None]
+        done, _ = ray.wait(watched, num_returns=1, timeout=timeout)
+        if not busy:
+            return []
+        done, _ = ray.wait(list(busy), num_returns=len(busy), timeout=0)
+        return [self._report(busy[ref]) for ref in done]
+
+    def _report(self, slot: _Slot) -> Report:
+        import ray
+
+        assignment = slot.assignment
+        assert assignment is not None
+        try:
+            outcome: Outcome = ray.get(slot.outcome)
+        except ray.exceptions.OutOfMemoryError as error:
+            outcome = Outcome(Cause.OUT_OF_MEMORY, detail=str(error))
+            self._replace(slot)
+        except ray.exceptions.RayError as error:
+            outcome = Outcome(Cause.LOST, detail=f"{type(error).__name__}: {error}")
+            self._replace(slot)
+        slot.assignment = slot.outcome = slot.progress = None
+        return Report(slot.name, assignment.run_id, assignment.fence, outcome)
+
+    def _replace(self, slot: _Slot) -> None:
+        """Put a fresh process in the place of one that died."""
+        import ray
+
+        with contextlib.suppress(ray.exceptions.RayError):
+            ray.kill(slot.actor)
+        fresh = self._new_slot(self._slots.index(slot))
+        slot.actor, slot.ready = fresh.actor, fresh.ready
+
+    def progress(self) -> dict[str, dict[str, Any]]:
+        """The latest event of each run in training, by run id, as of the last look; asks for the next."""
+        import ray
+
+        for slot in self._slots:
+            if slot.assignment is None:
+                continue
+            if slot.progress is not None:
+                done, _ = ray.wait([slot.progress], timeout=0)
+                if not done:
+                    continue
+                with contextlib.suppress(ray.exceptions.RayError):
+                    slot.latest = ray.get(slot.progress)
+            slot.progress = slot.actor.progress.remote()
+        return {s.assignment.run_id: s.latest for s in self._slots if s.assignment is not None}
+
+    def stop_all(self, grace: float) -> list[Report]:
+        """Ask every run in training to leave a checkpoint, and report what ended within `grace` seconds."""
+        import ray
+
+        busy = {s.outcome: s for s in self._slots if s.assignment is not None}
+        for slot in busy.values():
+            slot.actor.stop.remote()
+        done, _ = ray.wait(list(busy), num_returns=len(busy), timeout=grace) if busy else ([], [])
+        return [self._report(busy[ref]) for ref in done]
+
+    def processes(self) -> list[list[Any]]:
+        """Process id, creation time and name of this process and of all that it started."""
+        own = psutil.Process()
+        found = [own]
+        with contextlib.suppress(psutil.Error):
+            found += own.children(recursive=True)
+        rows = []
+        for process in found:
+            with contextlib.suppress(psutil.Error):
+                rows.append([process.pid, process.create_time(), process.name()])
+        return rows
+
+    def close(self) -> None:
+        """End the workers, and Ray if it is ours."""
+        if self._started:
+            import ray
+
+            self._close_workers()
+            ray.shutdown()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _close_workers(self) -> None:
+        import ray
+
+        closing = [slot.actor.close.remote(CLOSE_SECONDS) for slot in self._slots]
+        done, _ = ray.wait(closing, num_returns=len(closing), timeout=CLOSE_SECONDS + 2) if closing else ([], [])
+        for reference in done:
+            with contextlib.suppress(ray.exceptions.RayError):
+                for note in dict.fromkeys(ray.get(reference)):
+                    log.warning("%s", note)
+        for slot in self._slots:
+            with contextlib.suppress(ray.exceptions.RayError):
+                ray.kill(slot.actor)
+        self._slots = []
+
+    def _slot(self, name: str) -> _Slot:
+        return next(s for s in self._slots if s.name == name)
+
+
+@contextlib.contextmanager
+def _working_directory(folder: str) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)

@@ -1,0 +1,99 @@
+"""One scheduler at a time in a home, and the cleaning up after one that was killed."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from orchestrator.store import Store
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+END_SECONDS = 5.0
+
+
+class AlreadyScheduling(RuntimeError):
+    """Another process schedules in this home."""
+
+
+def boot_id() -> str:
+    """Identity of this boot of the machine, so that a process id of an earlier boot is never believed."""
+    try:
+        return BOOT_ID.read_text().strip()
+    except OSError:
+        return str(int(psutil.boot_time()))
+
+
+@contextlib.contextmanager
+def scheduler_lock(path: Path) -> Iterator[None]:
+    """Hold the home's scheduler lock; the kernel releases it however the process ends.
+
+    Raises AlreadyScheduling.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            raise AlreadyScheduling(
+                f"process {holder} already schedules in {path.parent}; wait for it, submit to it, or set ISOFLOP_HOME"
+            ) from None
+        file.truncate(0)
+        file.write(str(psutil.Process().pid))
+        file.flush()
+        yield
+
+
+def check_free(path: Path) -> None:
+    """Find out whether a scheduler works in this home.
+
+    Raises AlreadyScheduling.
+    """
+    with scheduler_lock(path):
+        pass
+
+
+def end_leftovers(store: Store) -> int:
+    """End the processes that killed drivers of this boot recorded and left behind; returns how many.
+
+    A process is ended only if its id and its creation time are the recorded ones.
+    """
+    ended = 0
+    for driver in store.unended_drivers():
+        if driver.boot_id == boot_id():
+            ended += _end([p for p in map(_same_process, driver.processes) if p is not None])
+        if driver.folder and Path(driver.folder).name.startswith("isoflop-ray-"):
+            shutil.rmtree(driver.folder, ignore_errors=True)
+        store.end_driver(driver.id)
+    return ended
+
+
+def _same_process(row: list[Any]) -> psutil.Process | None:
+    pid, created, _name = row
+    try:
+        process = psutil.Process(pid)
+        same = abs(process.create_time() - created) < 0.01 and process.pid != psutil.Process().pid
+    except psutil.Error:
+        return None
+    return process if same else None
+
+
+def _end(processes: list[psutil.Process]) -> int:
+    family = list(processes)
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            family += process.children(recursive=True)
+    for process in family:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    deadline = time.monotonic() + END_SECONDS
+    psutil.wait_procs(family, timeout=max(0.0, deadline - time.monotonic()))
+    return len(processes)

@@ -1,0 +1,48 @@
+"""The fsynced log of an attempt: one JSON object a line, appended by the worker, read by the scheduler."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+
+class EventLog:
+    """An append-only file; every event is on the disk before `append` returns."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("ab")
+
+    def append(self, event: dict[str, Any]) -> None:
+        """Write one event durably."""
+        self._file.write(json.dumps(event, separators=(",", ":")).encode() + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def attempt_log(runs: Path, run_id: str, number: int) -> Path:
+    """Path of an attempt's log below the folder of runs."""
+    return runs / run_id / f"attempt-{number:04d}.jsonl"
+
+
+def read_events(path: Path) -> list[dict[str, Any]]:
+    """All whole events of a log; a torn last line, left by a kill, is passed over."""
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return []
+    return [json.loads(line) for line in lines[:-1] if line]
+
+
+def result_of(path: Path) -> dict[str, Any] | None:
+    """The result that an attempt left in its log, if it came to its end."""
+    for event in reversed(read_events(path)):
+        if event["kind"] == "result":
+            return dict(event["result"])
+    return None

@@ -1,0 +1,119 @@
+"""What a finished sweep amounts to: the fitted law, the report's files, the fit in wandb, the lines to print."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Callable
+from typing import Any
+
+from analysis.law import Law, fit_json
+from analysis.records import LawError, Prediction
+from orchestrator.report import write_report
+from orchestrator.service import Service, Validation
+from orchestrator.states import RunState
+from orchestrator.store import SweepRecord
+from orchestrator.tracking import log_fit
+from orchestrator.words import describe
+
+HORIZONS = (10.0, 100.0)
+"""Predictions of the report, in multiples of the largest budget."""
+VERSIONS = ("isoflop", "torch", "ray", "numpy", "scipy", "tokenizers", "wandb", "hydra-core")
+
+
+def conclude(service: Service, sweep: SweepRecord, command: str, say: Callable[[str], None]) -> int:
+    """Fit, write the report, mirror the fit, print the answer. Returns the exit code: 0, or 1 without a law."""
+    runs = service.store.runs_of(sweep.id, "grid")
+    undone = [r for r in runs if r.state is not RunState.DONE]
+    for run in undone:
+        say(f"run {run.id} is {run.state}: {(run.error or '').strip().splitlines()[-1:] or ['no result']}")
+    if undone:
+        say(f"{len(runs) - len(undone)} of {len(runs)} runs are done; the fit uses those")
+    code = 1 if undone else 0
+    for variant, law in service.laws(sweep.name).items():
+        code = max(code, _conclude_law(service, sweep, variant, law, command, say))
+    return code
+
+
+def _conclude_law(
+    service: Service, sweep: SweepRecord, variant: str, law: Law, command: str, say: Callable[[str], None]
+) -> int:
+    title = f"{sweep.name} {variant}".strip()
+    predictions, refusal = _predictions(service, sweep, law)
+    for line in describe(law, predictions):
+        say(line)
+    folder = service.home.reports / title.replace(" ", "_").replace("=", "-").replace(",", "_")
+    files = write_report(
+        folder,
+        title=title,
+        law=law,
+        runs=service.table(sweep.name),
+        predictions=predictions,
+        provenance=provenance(service, sweep, law),
+        command=command,
+        dropped=sweep.dropped,
+    )
+    charts = [path for path in files.values() if path.suffix == ".png"]
+    note = log_fit(service.tracking, sweep=f"{sweep.name}@{sweep.revision[:8]}", law_id=law.law_id,
+                   summary=fit_json(law), charts=charts)  # fmt: skip
+    if note:
+        say(note)
+    say(f"wandb: {service.tracking.mode} ({service.tracking.reason})")
+    for path in sorted(files.values()):
+        say(f"  {path}")
+    if refusal:
+        say(f"no law: {refusal}")
+        return 1
+    _next_commands(sweep, law, say)
+    return 0
+
+
+def _predictions(service: Service, sweep: SweepRecord, law: Law) -> tuple[list[Prediction], str]:
+    largest = max((curve.flops for curve in law.curves), default=0.0)
+    try:
+        return [service.with_shape(sweep, law.predict(largest * h)) for h in HORIZONS], ""
+    except LawError as error:
+        return [], str(error)
+
+
+def _next_commands(sweep: SweepRecord, law: Law, say: Callable[[str], None]) -> None:
+    largest = max(curve.flops for curve in law.curves)
+    say("next:")
+    say(f"  isoflop predict {sweep.name} --flops {largest * 10:.3g}")
+    say(f"  isoflop validate {sweep.name} --flops {largest * 3:.3g}")
+    say(f"  isoflop plot {sweep.name} --out {sweep.name}.svg")
+
+
+def provenance(service: Service, sweep: SweepRecord, law: Law) -> dict[str, str]:
+    """Hashes, versions and devices behind an answer."""
+    runs = service.store.runs_of(sweep.id)
+    facts = {
+        "sweep": f"{sweep.name}@{sweep.revision}",
+        "dataset": sweep.dataset,
+        "law": law.law_id,
+        "convention": law.convention,
+        "device": ", ".join(sorted({r.device for r in runs if r.device})) or "unknown",
+        "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+    }
+    return facts | {name: importlib.metadata.version(name) for name in VERSIONS}
+
+
+def validation_rows(result: Validation) -> dict[str, Any]:
+    """A scored forecast as one row."""
+    score, prediction = result.score, result.prediction
+    assert score is not None
+    low, high = prediction["loss_interval"]
+    return {
+        "flops": prediction["flops"],
+        "predicted_params": round(prediction["params"]),
+        "trained_params": (result.run.cell or {}).get("params"),
+        "predicted_loss": round(prediction["loss"], 4),
+        "low": round(low, 4),
+        "high": round(high, 4),
+        "half_width": round((high - low) / 2, 4),
+        "actual_loss": round(score.loss, 4),
+        "error": round(score.error, 4),
+        "inside": score.inside,
+        "interval_score": round(score.interval_score, 4),
+        "run": result.run.id,
+    }

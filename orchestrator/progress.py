@@ -1,0 +1,80 @@
+"""How far a sweep is: counts, FLOPs spent of planned, time left. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.states import RunState
+from orchestrator.store import RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRun:
+    """A run in training."""
+
+    run_id: str
+    shape: str
+    budget: float
+    """Training FLOPs."""
+    fraction: float
+    """Share of its tokens seen."""
+    loss: float | None
+    """Latest training loss, nats per token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The state of a sweep at a moment."""
+
+    total: int
+    queued: int
+    done: int
+    failed: int
+    """Runs that failed or diverged."""
+    running: tuple[LiveRun, ...]
+    flops_planned: float
+    flops_spent: float
+    """FLOPs of finished runs and of the finished share of running ones."""
+    seconds_left: float | None
+    """Predicted; None before there is anything to go by."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.done + self.failed == self.total
+
+
+def progress_of(runs: Sequence[RunRecord], live: Mapping[str, Mapping[str, Any]], workers: int) -> Progress:
+    """Progress of a sweep's runs, given the latest event of each run in training."""
+    running = tuple(_live(r, live.get(r.id, {})) for r in runs if r.state is RunState.RUNNING)
+    fraction = {r.run_id: r.fraction for r in running}
+    done = [r for r in runs if r.state is RunState.DONE]
+    return Progress(
+        total=len(runs),
+        queued=sum(r.state is RunState.QUEUED for r in runs),
+        done=len(done),
+        failed=sum(r.state in (RunState.FAILED, RunState.DIVERGED) for r in runs),
+        running=running,
+        flops_planned=sum(r.flops for r in runs),
+        flops_spent=sum(r.flops for r in done) + sum(r.flops * fraction.get(r.id, 0.0) for r in runs),
+        seconds_left=_seconds_left(runs, fraction, workers),
+    )
+
+
+def _live(run: RunRecord, event: Mapping[str, Any]) -> LiveRun:
+    cell = run.cell or {}
+    fraction = min(1.0, event.get("tokens", 0) / cell["tokens"]) if cell.get("tokens") else 0.0
+    return LiveRun(run.id, cell.get("shape", run.id), cell.get("budget", run.flops), fraction, event.get("loss"))
+
+
+def _seconds_left(runs: Sequence[RunRecord], fraction: Mapping[str, float], workers: int) -> float | None:
+    """Remaining predicted seconds, corrected by how finished runs compared with their prediction."""
+    predicted = [(r.predicted_seconds, r.seconds) for r in runs if r.seconds and r.predicted_seconds]
+    correction = sum(s for _, s in predicted) / sum(p for p, _ in predicted) if predicted else 1.0
+    open_runs = [r for r in runs if not r.state.terminal]
+    if any(r.predicted_seconds is None for r in open_runs):
+        return None
+    left = [(r.predicted_seconds or 0.0) * (1 - fraction.get(r.id, 0.0)) * correction for r in open_runs]
+    return max(sum(left) / max(workers, 1), max(left, default=0.0))

@@ -1,0 +1,319 @@
+"""The use cases: plan, submit, schedule, watch, fit, predict, report. CLI and API call these and nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis.cost import TokenCost
+from analysis.law import Law, fit, prediction_json
+from analysis.records import LawError, Prediction
+from analysis.table import RunTable
+from model.flops import count_parameters, flops_per_token
+from orchestrator.cluster import Cluster
+from orchestrator.cost import RateModel, calibrate, learn
+from orchestrator.driver import scheduler_lock
+from orchestrator.export import run_table
+from orchestrator.home import Home
+from orchestrator.progress import Progress, progress_of
+from orchestrator.scheduler import Scheduler
+from orchestrator.settings import Settings, choose_device, read_settings, worker_count
+from orchestrator.states import RunState
+from orchestrator.store import ForecastScore, NewRun, RunRecord, Store, SweepRecord
+from orchestrator.tracking import Tracking, choose_tracking
+from orchestrator.worker import device_name
+from sweeps.compose import load_sweep, spec_hash, to_yaml
+from sweeps.plan import DataFacts, Plan, PlannedRun, make_plan, plan_single
+from sweeps.recipe import flops_nodes, get_recipe, shape
+from sweeps.spec import SweepSpec
+from tokenizer.dataset import prepare
+from tokenizer.shards import Manifest
+
+Say = Callable[[str], None]
+"""Takes one line of progress for a person."""
+
+CONVENTION = "N: matmul parameters, head included, look-up not; C = D · (6 N + 6 L d T)"
+DRAIN_SECONDS = 15.0
+"""Time that running attempts get to leave a checkpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A sweep with everything that was found out before it is submitted."""
+
+    plan: Plan
+    data: Manifest
+    device: str
+    workers: int
+
+    @property
+    def spec(self) -> SweepSpec:
+        """The sweep."""
+        return self.plan.spec
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """A forecast and what came of it."""
+
+    prediction: dict[str, Any]
+    """As stored, before the run was trained."""
+    run: RunRecord
+    score: ForecastScore | None
+    """None when the run did not end with a loss."""
+
+
+class Service:
+    """All use cases over one home."""
+
+    def __init__(self, home: Home, settings: Settings | None = None, say: Say = lambda _: None) -> None:
+        self.home = home.create()
+        self.settings = settings or read_settings(home)
+        self._say = say
+
+    @cached_property
+    def store(self) -> Store:
+        """The database, opened at the first use."""
+        return Store(self.settings.database_url)
+
+    # planning and submitting
+
+    def plan(self, source: Path | str, overrides: Sequence[str] = ()) -> Planned:
+        """Prepare the data, calibrate the machine, lay out the grid. Starts no run.
+
+        Raises SweepError, CorpusError, PlanError, CalibrationError, SettingsError.
+        """
+        return self.plan_spec(load_sweep(source, overrides))
+
+    def plan_text(self, text: bytes, overrides: Sequence[str] = ()) -> Planned:
+        """`plan` for a sweep file that came over the network."""
+        return self.plan_spec(load_sweep(text, overrides))
+
+    def plan_spec(self, spec: SweepSpec) -> Planned:
+        """`plan` for a sweep that is already read."""
+        device = choose_device(spec.device)
+        shards = prepare(spec.corpus, spec.tokenizer, self.home.artifacts, self._say)
+        facts = _facts(shards.manifest)
+        draft = make_plan(spec, facts)
+        cost = self._cost([r.run for r in draft.runs], device) if draft.runs else None
+        return Planned(make_plan(spec, facts, cost), shards.manifest, device, worker_count(self.settings, device))
+
+    def _cost(self, runs: Sequence[Any], device: str) -> RateModel:
+        self._say("measuring this machine" if device == "cpu" else "measuring the GPU")
+        base = calibrate(self.store, runs, device)
+        return learn(base, self.store.runs_in(RunState.DONE), device_name(device))
+
+    def submit(self, planned: Planned) -> SweepRecord:
+        """Store the sweep and its new runs; failed runs of an earlier submission get another chance."""
+        spec, data = planned.spec, planned.data
+        record = SweepRecord(
+            id=0,
+            name=spec.name,
+            revision=spec_hash(spec)[:16],
+            source=to_yaml(spec),
+            dataset=data.dataset,
+            unique_tokens=data.train_tokens,
+            dropped=[asdict(d) for d in planned.plan.dropped],
+            warnings=list(planned.plan.warnings),
+            submitted_at=0.0,
+        )
+        sweep = self.store.submit(record, [_new_run(r) for r in planned.plan.runs])
+        self.store.retry_failed(sweep.id)
+        return sweep
+
+    # scheduling
+
+    @contextlib.contextmanager
+    def scheduling(self, device: str) -> Iterator[Scheduler]:
+        """A scheduler with its workers, alone in this home; ends everything it started.
+
+        Raises AlreadyScheduling, ClusterError.
+        """
+        with scheduler_lock(self.home.lock):
+            workers = worker_count(self.settings, device)
+            cluster = Cluster(workers=workers, device=device, address=self.settings.ray_address)
+            scheduler = Scheduler(self.store, cluster, self.home.runs, self.tracking)
+            scheduler.take_over()
+            try:
+                self._say(f"starting {workers} worker{'s' * (workers > 1)}")
+                cluster.start()
+                yield scheduler
+                scheduler.drain(DRAIN_SECONDS)
+            except KeyboardInterrupt:
+                self._say("stopping: each run leaves a checkpoint")
+                scheduler.drain(DRAIN_SECONDS)
+                raise
+            finally:
+                cluster.close()
+                scheduler.finish()
+
+    @cached_property
+    def tracking(self) -> Tracking:
+        """Where wandb writes: found out once."""
+        return choose_tracking(self.home.wandb)
+
+    def execute(self, sweep: SweepRecord, device: str, observe: Callable[[Progress], None]) -> None:
+        """Train what is left of a sweep, here and now; returns when nothing is left."""
+        if self.progress(sweep).finished:
+            return
+        with self.scheduling(device) as scheduler:
+            self.enqueue(scheduler, sweep)
+            scheduler.run(lambda live: observe(self.progress(sweep, live)))
+        observe(self.progress(sweep))
+
+    def enqueue(self, scheduler: Scheduler, sweep: SweepRecord) -> None:
+        """Put a sweep's queued runs into a scheduler's hands."""
+        scheduler.add(sweep, self.store.runs_of(sweep.id), self.home.artifacts / sweep.dataset)
+
+    def progress(self, sweep: SweepRecord, live: Mapping[str, Mapping[str, Any]] | None = None) -> Progress:
+        """How far a sweep is."""
+        workers = worker_count(self.settings, choose_device("auto"))
+        return progress_of(self.store.runs_of(sweep.id), live or {}, workers)
+
+    # answers
+
+    def table(self, name: str) -> pd.DataFrame:
+        """All runs of a sweep, one row each. Raises NotFound."""
+        sweep = self.store.sweep(name)
+        return run_table(sweep, self.store.runs_of(sweep.id))
+
+    def laws(self, name: str) -> dict[str, Law]:
+        """The law of each combination of a sweep's varied values; the key is empty where nothing varies.
+
+        Raises NotFound, LawError.
+        """
+        sweep = self.store.sweep(name)
+        frame = run_table(sweep, self.store.runs_of(sweep.id, role="grid"))
+        axes = [column for column in frame.columns if column.startswith("vary.")]
+        groups = frame.groupby(axes, sort=True) if axes else [((), frame)]
+        laws = {}
+        for values, rows in groups:
+            label = ",".join(f"{axis.removeprefix('vary.')}={value}" for axis, value in zip(axes, values, strict=True))
+            table = RunTable.from_frame(rows, convention=CONVENTION, loss_unit="nats/token")
+            laws[label] = fit(table, cost=self._token_cost(sweep))
+        return laws
+
+    def law(self, name: str, variant: str = "") -> Law:
+        """One law of a sweep; `variant` such as `axis=value` chooses where several recipes were varied.
+
+        Raises NotFound, LawError.
+        """
+        laws = self.laws(name)
+        if variant not in laws:
+            raise LawError(f"sweep {name} has a law for each of: {', '.join(laws)}; choose one with --variant")
+        return laws[variant]
+
+    def _token_cost(self, sweep: SweepRecord) -> TokenCost:
+        spec = self.spec_of(sweep)
+        recipe = get_recipe(spec.recipe, spec.recipe_overrides)
+        nodes = flops_nodes(recipe, self._vocab(sweep), spec.context, spec.model)
+        return TokenCost.from_nodes([n for n, _ in nodes], [f for _, f in nodes])
+
+    def spec_of(self, sweep: SweepRecord) -> SweepSpec:
+        """The sweep as it was submitted."""
+        return load_sweep(sweep.source, name_of_text=f"{sweep.name}@{sweep.revision}")
+
+    def _vocab(self, sweep: SweepRecord) -> int:
+        run = self.store.runs_of(sweep.id)[0]
+        return int(run.config["model"]["vocab"])
+
+    def nearest_shape(self, sweep: SweepRecord, flops: float, params: float) -> dict[str, Any]:
+        """The buildable shape of the sweep's recipe nearest to N, with its own N, D and FLOPs."""
+        spec = self.spec_of(sweep)
+        recipe = get_recipe(spec.recipe, spec.recipe_overrides)
+        model = shape(recipe, params, self._vocab(sweep), spec.context, spec.model)
+        counts, cost = count_parameters(model), flops_per_token(model)
+        sequences = max(1, round(flops / (cost * model.context)))
+        return {
+            "d_model": model.d_model,
+            "n_layers": model.n_layers,
+            "n_heads": model.n_heads,
+            "d_ff": model.d_ff,
+            "params": counts.matmul,
+            "params_total": counts.total,
+            "params_nonembedding": counts.nonembedding,
+            "tokens": sequences * model.context,
+            "flops": sequences * model.context * cost,
+        }
+
+    def with_shape(self, sweep: SweepRecord, prediction: Prediction) -> Prediction:
+        """A prediction together with its nearest buildable shape."""
+        return replace(prediction, shape=self.nearest_shape(sweep, prediction.flops, prediction.params))
+
+    def validate(self, name: str, flops: float, observe: Callable[[Progress], None]) -> Validation:
+        """Store a forecast at `flops`, train the predicted optimum, score the forecast.
+
+        Raises NotFound, LawError, PlanError.
+        """
+        sweep = self.store.sweep(name)
+        law = self.law(name)
+        prediction = law.predict(flops)
+        planned = self._plan_validation(sweep, flops, prediction)
+        self.store.add_run(sweep.id, _new_run(planned), "validation")
+        self.store.add_forecast(sweep.id, planned.run_id, law.law_id, flops, prediction_json(prediction))
+        spec = self.spec_of(sweep)
+        self.execute(sweep, choose_device(spec.device), observe)
+        return self._score(sweep, planned.run_id, law.law_id)
+
+    def _plan_validation(self, sweep: SweepRecord, flops: float, prediction: Prediction) -> PlannedRun:
+        spec = self.spec_of(sweep)
+        device = choose_device(spec.device)
+        facts = _facts(prepare(spec.corpus, spec.tokenizer, self.home.artifacts, self._say).manifest)
+        draft = plan_single(spec, facts, flops, prediction.params)
+        return plan_single(spec, facts, flops, prediction.params, cost=self._cost([draft.run], device))
+
+    def _score(self, sweep: SweepRecord, run_id: str, law_id: str) -> Validation:
+        run = next(r for r in self.store.runs_of(sweep.id, "validation") if r.id == run_id)
+        forecast = next(f for f in self.store.forecasts_of(sweep.id) if (f["run_id"], f["law_id"]) == (run_id, law_id))
+        if run.loss is None:
+            return Validation(forecast["prediction"], run, None)
+        score = score_forecast(forecast["prediction"], run.loss)
+        self.store.score_forecast(forecast["id"], score)
+        return Validation(forecast["prediction"], run, score)
+
+
+def score_forecast(prediction: Mapping[str, Any], loss: float, level: float = 0.95) -> ForecastScore:
+    """Error, interval score (Gneiting and Raftery 2007, section 6.2) and coverage of a stored forecast."""
+    low, high = prediction["loss_interval"]
+    miss = max(low - loss, loss - high, 0.0)
+    return ForecastScore(
+        loss=loss,
+        error=loss - prediction["loss"],
+        interval_score=(high - low) + 2 / (1 - level) * miss,
+        inside=bool(low <= loss <= high),
+    )
+
+
+def _facts(manifest: Manifest) -> DataFacts:
+    return DataFacts(
+        dataset=manifest.dataset,
+        vocab=manifest.vocab,
+        train_tokens=manifest.train_tokens,
+        validation_tokens=manifest.validation_tokens,
+    )
+
+
+def _new_run(planned: PlannedRun) -> NewRun:
+    cell = {
+        "budget": planned.budget,
+        "size_id": planned.size_id,
+        "seed": planned.seed,
+        "recipe": planned.recipe,
+        "params": planned.params,
+        "params_total": planned.params_total,
+        "params_nonembedding": planned.params_nonembedding,
+        "tokens": planned.tokens,
+        "steps": planned.steps,
+        "batch_tokens": planned.batch_tokens,
+        "epochs": planned.epochs,
+        "shape": planned.shape,
+        "vary": dict(planned.vary),
+        "memory_bytes": planned.memory_bytes,
+    }
+    return NewRun(planned.run_id, planned.run.to_dict(), planned.flops, planned.seconds, cell)

@@ -1,0 +1,112 @@
+"""The service's settings, read from ISOFLOP_* environment variables."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from orchestrator.home import Home
+
+NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "lustre", "beegfs", "glusterfs", "fuse.sshfs", "ceph")
+
+
+class SettingsError(ValueError):
+    """A setting, or a combination of settings, cannot work; the message names the variable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that is set by the environment."""
+
+    database_url: str
+    """ISOFLOP_DATABASE_URL: SQLAlchemy URL; SQLite in the home by default."""
+    ray_address: str
+    """ISOFLOP_RAY_ADDRESS: `local` starts a Ray of our own; else the address of a running one."""
+    workers: int | None
+    """ISOFLOP_WORKERS: worker processes; None takes one per CPU, or one per GPU."""
+
+
+def read_settings(home: Home, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read and check the settings.
+
+    Raises SettingsError.
+    """
+    environ = os.environ if environ is None else environ
+    url = environ.get("ISOFLOP_DATABASE_URL", f"sqlite:///{home.database}")
+    address = environ.get("ISOFLOP_RAY_ADDRESS", "local")
+    _check_database(url, address, home.root)
+    return Settings(url, address, _workers(environ.get("ISOFLOP_WORKERS")))
+
+
+def _workers(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not text.isdigit() or int(text) < 1:
+        raise SettingsError(f"ISOFLOP_WORKERS is {text!r}: give a whole number of at least 1")
+    return int(text)
+
+
+def _check_database(url: str, address: str, folder: Path) -> None:
+    if not url.startswith("sqlite"):
+        return
+    remedy = "set ISOFLOP_DATABASE_URL=postgresql+psycopg://user@host/name"
+    if not _is_this_machine(address):
+        raise SettingsError(f"SQLite serves one machine, and Ray at {address} is another: {remedy}")
+    kind = _file_system(folder)
+    if kind.startswith(NETWORK_FILE_SYSTEMS):
+        raise SettingsError(f"SQLite loses data on a network file system, and {folder} is on {kind}: {remedy}")
+
+
+def _is_this_machine(address: str) -> bool:
+    if address in ("local", "auto"):
+        return True
+    host = address.removeprefix("ray://").rsplit(":", 1)[0]
+    return host in ("localhost", "127.0.0.1", "::1", "[::1]", socket.gethostname())
+
+
+def _file_system(folder: Path) -> str:
+    """Type of the file system that holds `folder`, or an empty string where the kernel does not tell."""
+    try:
+        mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
+    except OSError:
+        return ""
+    holding = [(len(point), kind) for point, kind in mounts if folder.is_relative_to(point)]
+    return max(holding)[1] if holding else ""
+
+
+@cache
+def gpu_count() -> int:
+    """NVIDIA GPUs of this machine, found without loading torch."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return 0
+    listing = subprocess.run([tool, "-L"], capture_output=True, text=True, timeout=20, check=False)
+    return sum(line.startswith("GPU ") for line in listing.stdout.splitlines())
+
+
+def choose_device(asked: str) -> str:
+    """Turn a sweep's `auto | cpu | cuda` into cpu or cuda.
+
+    Raises SettingsError when cuda is asked for and there is none.
+    """
+    if asked == "cpu":
+        return "cpu"
+    gpus = gpu_count()
+    if asked == "cuda" and gpus == 0:
+        raise SettingsError("the sweep says `device: cuda`, and this machine shows no NVIDIA GPU: use `device: auto`")
+    return "cuda" if gpus else "cpu"
+
+
+def worker_count(settings: Settings, device: str) -> int:
+    """Workers to start: the setting, else one per GPU, else one per CPU that this process may use."""
+    if settings.workers is not None:
+        return settings.workers
+    if device == "cuda":
+        return gpu_count()
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,116 @@
+"""The database schema. Alembic's migrations bring a database to it; `store.py` alone reads and writes it."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+sweeps = Table(
+    "sweeps",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("revision", String(16), nullable=False),
+    Column("source", Text, nullable=False, doc="the sweep as canonical YAML"),
+    Column("dataset", String(64), nullable=False),
+    Column("unique_tokens", Integer, nullable=False),
+    Column("dropped", JSON, nullable=False),
+    Column("warnings", JSON, nullable=False),
+    Column("submitted_at", Float, nullable=False, doc="seconds since the epoch, of the latest submission"),
+    UniqueConstraint("name", "revision"),
+    Index(None, "name", "submitted_at"),
+)
+"""One row a revision of a sweep; the name is a handle on the revision submitted last."""
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", String(16), primary_key=True, doc="content hash of the configuration"),
+    Column("config", JSON, nullable=False),
+    Column("flops", Float, nullable=False),
+    Column("predicted_seconds", Float),
+    Column("state", String(16), nullable=False, index=True),
+    Column("fence", Integer, nullable=False, default=0, doc="number of the latest attempt"),
+    Column("loss", Float),
+    Column("bits_per_byte", Float),
+    Column("seconds", Float, doc="training seconds over all attempts, evaluation apart"),
+    Column("result", JSON),
+    Column("error", Text),
+    Column("device", String(128)),
+    Column("finished_at", Float),
+)
+"""One row a run, shared by all sweeps that hold it."""
+
+sweep_runs = Table(
+    "sweep_runs",
+    metadata,
+    Column("sweep_id", ForeignKey("sweeps.id"), primary_key=True),
+    Column("run_id", ForeignKey("runs.id"), primary_key=True, index=True),
+    Column("position", Integer, nullable=False),
+    Column("role", String(16), nullable=False, doc="grid | validation"),
+    Column("cell", JSON, nullable=False, doc="budget, size, recipe and shape as planned"),
+)
+"""Which runs a sweep consists of, in the plan's order."""
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("run_id", ForeignKey("runs.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("driver_id", ForeignKey("drivers.id"), nullable=False),
+    Column("worker", String(64), nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("ended_at", Float),
+    Column("cause", String(16)),
+    Column("detail", Text),
+)
+"""One row for each execution of a run."""
+
+drivers = Table(
+    "drivers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("boot_id", String(64), nullable=False),
+    Column("processes", JSON, nullable=False, doc="[pid, create time, name] of the driver's and Ray's processes"),
+    Column("folder", Text, nullable=False, doc="Ray's temporary folder"),
+    Column("started_at", Float, nullable=False),
+    Column("ended_at", Float),
+)
+"""One row for each process that scheduled; one that did not end names what it may have left behind."""
+
+forecasts = Table(
+    "forecasts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("sweep_id", ForeignKey("sweeps.id"), nullable=False),
+    Column("run_id", ForeignKey("runs.id"), nullable=False),
+    Column("law_id", String(64), nullable=False),
+    Column("flops", Float, nullable=False),
+    Column("made_at", Float, nullable=False),
+    Column("prediction", JSON, nullable=False),
+    Column("scored_at", Float),
+    Column("loss", Float),
+    Column("error", Float, doc="actual minus predicted loss"),
+    Column("interval_score", Float),
+    Column("inside", Integer),
+    UniqueConstraint("run_id", "law_id"),
+)
+"""Stored predictions, made before their run was trained and scored when it landed."""
+
+calibrations = Table(
+    "calibrations",
+    metadata,
+    Column("machine", String(64), primary_key=True),
+    Column("key", String(64), primary_key=True),
+    Column("measured_at", Float, nullable=False),
+    Column("data", JSON, nullable=False),
+)
+"""What a machine was measured to do."""

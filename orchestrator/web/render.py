@@ -1,0 +1,88 @@
+"""Templates to HTML: one Jinja environment with autoescape and the shared wording, for the page and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from analysis import wording
+from analysis.figures import Chart, caption, javascript, page_spec, script_json, theme
+from orchestrator.web import tables
+
+STATIC = Path(__file__).parent / "static"
+"""Folder of styles and ES modules, to be served under /static."""
+
+MEDIA_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
+"""Content types of what `static_file` returns, by suffix."""
+
+_VEGA = "vega.js"
+
+
+def render(template: str, **context: Any) -> str:
+    """A template of `templates/` as HTML; an undefined name is an error."""
+    return environment().get_template(template).render(**context)
+
+
+def static_file(name: str) -> tuple[bytes, str] | None:
+    """Content and media type of a file under /static, or None; `vega.js` comes out of vl-convert, not the folder."""
+    if name == _VEGA:
+        return javascript().encode(), MEDIA_TYPES[".js"]
+    path = STATIC / name
+    if path.suffix not in MEDIA_TYPES or path.parent != STATIC or not path.is_file():
+        return None
+    return path.read_bytes(), MEDIA_TYPES[path.suffix]
+
+
+def figure(chart: Chart, name: str) -> dict[str, Any]:
+    """What the templates need of a chart: its name, spec, title, caption and description in words."""
+    title, notes = caption(chart)
+    spec = page_spec(chart)
+    return {"name": name, "spec": spec, "title": title, "notes": notes, "alt": spec.get("description", title)}
+
+
+def themes() -> Mapping[str, Any]:
+    """Chart configurations of the page, by colour scheme."""
+    return {"light": theme("light"), "dark": theme("dark")}
+
+
+def script_data(data: Any) -> Markup:
+    """JSON for a `<script type="application/json">` element."""
+    return Markup(script_json(data))
+
+
+@lru_cache(maxsize=1)
+def environment() -> Environment:
+    """The one environment: autoescape on for every template, the wording as filters."""
+    made = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "flops": wording.format_flops,
+        "count": wording.format_count,
+        "loss": wording.format_loss,
+        "factor": wording.format_factor,
+        "duration": wording.format_duration,
+        "interval": wording.format_interval,
+        "count_interval": lambda interval: wording.format_interval(interval, wording.format_count),
+        "trust": wording.trust_sentence,
+        "refusal": wording.refusal_phrase,
+        "label": lambda name: str(name).replace("_", " "),
+        "script": script_data,
+        "run_rows": tables.run_rows,
+        "dropped_rows": tables.dropped_rows,
+        "refusal_groups": tables.refusal_groups,
+        "size_error": tables.size_error,
+        "coefficient": tables.coefficient,
+        "parameters": tables.parameters,
+    }
+    made.globals |= {"themes": themes}
+    return made

@@ -1,0 +1,48 @@
+// Draws every chart of a page from the JSON beside it, in the reader's colour scheme and at the reader's width.
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const paper = matchMedia("print");
+const NARROW = 560; // pixels below which the legends go under the plot
+
+const data = (id) => JSON.parse(document.getElementById(id).textContent);
+const drawn = new WeakMap(); // element → {spec, look, result}
+
+const look = (element) =>
+  `${dark.matches && !paper.matches ? "dark" : "light"} ${element.clientWidth < NARROW ? "narrow" : "wide"}`;
+
+function config(element) {
+  const [scheme, width] = look(element).split(" ");
+  const theme = data("chart-themes")[scheme];
+  if (width === "wide") return theme;
+  const columns = Math.max(2, Math.floor(element.clientWidth / 130));
+  const below = { orient: "bottom", columns, layout: { bottom: { direction: "vertical", anchor: "start" } } };
+  return { ...theme, legend: { ...theme.legend, ...below } };
+}
+
+/** Draw a Vega-Lite spec into an element, in place of what it showed. */
+export async function draw(element, spec) {
+  const before = drawn.get(element);
+  const state = { spec, look: look(element), result: null };
+  drawn.set(element, state);
+  state.result = await window.vegaEmbed(element, spec, {
+    actions: false,
+    ast: true, // expressions are interpreted, so that the page's policy need not allow eval
+    config: config(element),
+    defaultStyle: false,
+    renderer: "svg",
+    tooltip: { disableDefaultStyle: true },
+  });
+  before?.result?.finalize();
+  if (!before) observer.observe(element);
+  element.dataset.drawn = "true";
+}
+
+function redraw(element) {
+  const state = drawn.get(element);
+  if (state && state.look !== look(element)) draw(element, state.spec);
+}
+
+const plots = () => document.querySelectorAll(".plot[data-spec]");
+const observer = new ResizeObserver((entries) => entries.forEach((entry) => redraw(entry.target)));
+for (const query of [dark, paper]) query.addEventListener("change", () => plots().forEach(redraw));
+for (const plot of plots()) draw(plot, data(plot.dataset.spec));

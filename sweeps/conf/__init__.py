@@ -1,0 +1,1 @@
+"""Example sweeps and bases for `extends`."""

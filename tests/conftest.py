@@ -1,0 +1,100 @@
+"""Shared by all tests: one real, finished sweep, and the running of the command line in a clean environment."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ISOFLOP = Path(sys.executable).with_name("isoflop")
+RUN_SECONDS = 240
+"""Longest that one command of a test may take."""
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A home of its own, and an environment in which no key, proxy or setting of the user's is left."""
+
+    home: Path
+    cwd: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of commands in this sandbox."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("ISOFLOP_", "WANDB_", "RAY_"))}
+        return kept | {"ISOFLOP_HOME": str(self.home), "WANDB_MODE": "offline", "NO_COLOR": "1"}
+
+    def isoflop(self, *arguments: str, check: bool = True, **extra: str) -> subprocess.CompletedProcess[str]:
+        """Run the command line to its end."""
+        done = subprocess.run(
+            [str(ISOFLOP), *arguments],
+            cwd=self.cwd,
+            env=self.environment | extra,
+            capture_output=True,
+            text=True,
+            timeout=RUN_SECONDS,
+            check=False,
+        )
+        if check and done.returncode != 0:
+            pytest.fail(
+                f"isoflop {' '.join(arguments)} → {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-5000:]}"
+            )
+        return done
+
+    def start(self, *arguments: str, **extra: str) -> subprocess.Popen[str]:
+        """Start the command line and leave it running."""
+        return subprocess.Popen(
+            [str(ISOFLOP), *arguments],
+            cwd=self.cwd,
+            env=self.environment | extra,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+
+def make_sandbox(folder: Path) -> Sandbox:
+    """A sandbox below a temporary folder."""
+    home, cwd = folder / "home", folder / "cwd"
+    home.mkdir(parents=True)
+    cwd.mkdir()
+    return Sandbox(home, cwd)
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Sandbox:
+    return make_sandbox(tmp_path)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A sandbox in which the tiny sweep was run."""
+
+    sandbox: Sandbox
+    stderr: str
+
+    def isoflop(self, *arguments: str, check: bool = True, **extra: str) -> subprocess.CompletedProcess[str]:
+        """Run the command line in it."""
+        return self.sandbox.isoflop(*arguments, check=check, **extra)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """The tiny sweep, run once for real: corpus, tokenizer, Ray, wandb, fit, report."""
+    sandbox = make_sandbox(tmp_path_factory.mktemp("finished"))
+    done = sandbox.isoflop("run", "tiny", "--yes", check=False)
+    assert done.returncode in (0, 1), done.stderr[-5000:]
+    return Finished(sandbox, done.stderr)
+
+
+def copy_datasets(source: Sandbox, target: Sandbox, names: Sequence[str] = ("artifacts",)) -> None:
+    """Spare a test the tokenising: artifacts are identified by content, so any home may use them."""
+    for name in names:
+        shutil.copytree(source.home / name, target.home / name, dirs_exist_ok=True)

@@ -1,0 +1,158 @@
+"""The verbs over one real finished sweep: what they print, where, and with which exit code."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestrator.export import COLUMNS
+from tests.conftest import ROOT, Finished, Sandbox
+
+PREDICT_KEYS = {
+    "flops", "params", "tokens", "loss", "params_interval", "tokens_interval", "loss_interval", "extrapolation",
+    "largest_budget", "confidence", "estimators", "convention", "loss_unit", "law_id", "shape", "warnings",
+}  # fmt: skip
+FIT_KEYS = {"curves", "laws", "lack_of_fit", "holdout", "excluded", "noise"}
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A CSV of an exact Chinchilla surface: 5 budgets × 7 sizes."""
+    path = tmp_path_factory.mktemp("csv") / "runs.csv"
+    rows = ["flops,params,tokens,loss"]
+    for budget in (1e18, 3e18, 1e19, 3e19, 1e20):
+        centre = (budget / 6 / 20) ** 0.5
+        for step in range(-3, 4):
+            params = centre * 1.6**step
+            tokens = budget / 6 / params
+            rows.append(f"{budget},{params},{tokens},{1.7 + 400 / params**0.34 + 1900 / tokens**0.36}")
+    path.write_text("\n".join(rows))
+    return path
+
+
+def test_running_shows_plan_progress_result_and_next_steps(finished: Finished) -> None:
+    for words in (
+        "Plan of sweep tiny",
+        "runs done",
+        "Optimum of each budget",
+        "N*",
+        "report.html",
+        "runs.csv",
+        "wandb",
+    ):
+        assert words in finished.stderr, words
+
+
+def test_running_again_trains_nothing(finished: Finished) -> None:
+    before = finished.isoflop("show", "tiny", "-o", "json").stdout
+    again = finished.isoflop("run", "tiny", "--yes", check=False)
+    assert "starting" not in again.stderr
+    assert finished.isoflop("show", "tiny", "-o", "json").stdout == before
+
+
+def test_ls_speaks_json_alone_on_stdout(finished: Finished) -> None:
+    (row,) = json.loads(finished.isoflop("ls", "-o", "json").stdout)
+    assert row["name"] == "tiny"
+    assert row["done"] == row["total"] > 10
+    assert row["flops_spent"] == pytest.approx(row["flops_planned"])
+
+
+def test_export_has_the_contract_columns(finished: Finished) -> None:
+    rows = list(csv.DictReader(io.StringIO(finished.isoflop("export", "tiny", "--out", "-").stdout)))
+    assert set(COLUMNS) <= set(rows[0])
+    for row in rows:
+        assert row["state"] == "done"
+        assert abs(float(row["flops"]) / float(row["budget"]) - 1) < 0.01
+        assert 0 < float(row["loss"]) < 7
+        assert float(row["bits_per_byte"]) > 0
+
+
+def test_report_files_are_there(finished: Finished) -> None:
+    folder = finished.sandbox.home / "reports" / "tiny"
+    names = {path.name for path in folder.iterdir()}
+    assert {"report.html", "runs.csv"} <= names
+    assert sum(name.endswith(".png") for name in names) >= 3
+    assert "http://" not in (folder / "report.html").read_text().split("</head>")[0]
+
+
+def test_fit_and_predict_of_a_table(sandbox: Sandbox, table: Path) -> None:
+    fitted = json.loads(sandbox.isoflop("fit", "--csv", str(table), "-o", "json").stdout)
+    assert set(fitted) >= FIT_KEYS
+    assert len(fitted["curves"]) == 5
+    answer = json.loads(sandbox.isoflop("predict", "--csv", str(table), "--flops", "1e21", "-o", "json").stdout)
+    assert set(answer) >= PREDICT_KEYS
+    assert answer["extrapolation"] == pytest.approx(10)
+    low, high = answer["loss_interval"]
+    assert low <= answer["loss"] <= high
+    assert answer["params"] * answer["tokens"] * 6 == pytest.approx(1e21, rel=1e-6)
+
+
+def test_plot_writes_every_form(sandbox: Sandbox, table: Path) -> None:
+    for suffix, start in ((".png", b"\x89PNG"), (".svg", b"<svg"), (".pdf", b"%PDF"), (".html", b"<!")):
+        out = sandbox.cwd / f"chart{suffix}"
+        sandbox.isoflop("plot", "--csv", str(table), "--out", str(out))
+        assert out.read_bytes().lstrip()[:8].lower().startswith(start.lower()), suffix
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["show", "nothing"], 3, "there is no sweep 'nothing'"),
+        (["predict", "nothing", "--flops", "1e13"], 3, "there is no sweep"),
+        (["predict", "--flops", "1e13"], 2, "--csv"),
+        (["predict", "--csv", "missing.csv", "--flops", "1e13"], 2, "missing.csv"),
+        (["plan", "missing.yaml"], 2, "missing.yaml"),
+        (["plan", "tiny", "budgetz=[1e9]"], 2, "budgets"),
+        (["serve", "--host", "0.0.0.0"], 2, "ISOFLOP_TOKEN"),
+        (["frobnicate"], 2, "frobnicate"),
+    ],
+)
+def test_mistakes_end_with_their_code_and_a_clear_word(
+    sandbox: Sandbox, arguments: list[str], code: int, words: str
+) -> None:
+    done = sandbox.isoflop(*arguments, check=False)
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_mistake_in_a_sweep_file_names_line_and_column(sandbox: Sandbox) -> None:
+    path = sandbox.cwd / "mine.yaml"
+    path.write_text("name: mine\nbudgets: [1e9, 2e9]\nsizes: {count: 5, spam: 4}\n")
+    done = sandbox.isoflop("plan", str(path), check=False)
+    assert done.returncode == 2
+    assert "mine.yaml:3:19" in done.stderr
+    assert "did you mean" in done.stderr
+
+
+def test_answers_from_a_table_load_nothing_heavy(table: Path) -> None:
+    heavy = ("torch", "ray", "wandb", "hydra", "fastapi", "sqlalchemy")
+    code = (
+        "import sys; from orchestrator.cli.main import app;"
+        f"app(['predict', '--csv', {str(table)!r}, '--flops', '1e21', '-o', 'json'], standalone_mode=False);"
+        f"sys.exit(' '.join(m for m in {heavy!r} if m in sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False, cwd=ROOT
+    )
+    assert done.stderr.strip() == "", done.stderr
+    assert json.loads(done.stdout)["params"] > 0
+
+
+def test_doctor_finds_a_healthy_machine(finished: Finished) -> None:
+    rows = json.loads(finished.isoflop("doctor", "-o", "json").stdout)
+    assert {row["ok"] for row in rows} == {"yes"}, rows
+
+
+def test_flops_shares_add_up(sandbox: Sandbox) -> None:
+    for row in json.loads(sandbox.isoflop("flops", "--params", "1e5", "-o", "json").stdout):
+        assert sum(row[f"{part} %"] for part in ("projections", "attention", "mlp", "head")) == pytest.approx(
+            100, abs=0.3
+        )

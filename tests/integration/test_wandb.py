@@ -1,0 +1,165 @@
+"""wandb: the offline runs read back, a stand-in of its API, and its death."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.tracking import Tracking, WandbMirror, choose_tracking
+from tests.conftest import Finished
+
+WANDB = Path(sys.executable).with_name("wandb")
+
+
+def _records(folder: Path) -> list[dict[str, Any]]:
+    done = subprocess.run(
+        [str(WANDB), "leet", "inspect", "--json", str(folder)], capture_output=True, text=True, timeout=60, check=True
+    )
+    return [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
+
+
+def test_offline_runs_hold_config_group_and_losses(finished: Finished) -> None:
+    rows = json.loads(finished.isoflop("show", "tiny", "-o", "json").stdout)["runs"]
+    loss = {row["run"]: row["loss"] for row in rows}
+    folders = sorted((finished.sandbox.home / "wandb" / "wandb").glob("offline-run-*"))
+    text = {folder.name.rsplit("-", 1)[-1]: json.dumps(_records(folder)) for folder in folders}
+    assert set(loss) <= set(text)
+    for run_id, records in text.items():
+        if run_id in loss:
+            assert f"{loss[run_id]}" in records, "the validation loss is not in wandb's own log"
+            assert "tiny@" in records
+    (fit,) = [folder for folder in folders if "-fit-" in folder.name]
+    assert '"fit"' in json.dumps(_records(fit))
+
+
+def test_without_a_key_the_mirror_is_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("NETRC", raising=False)
+    chosen = choose_tracking(tmp_path, {})
+    assert (chosen.mode, chosen.reason) == ("offline", "no API key")
+
+
+def test_with_a_key_but_no_network_the_mirror_is_offline(tmp_path: Path) -> None:
+    environ = {"WANDB_API_KEY": "0" * 40, "WANDB_BASE_URL": "http://127.0.0.1:9"}
+    chosen = choose_tracking(tmp_path, environ)
+    assert chosen.mode == "offline"
+    assert "does not answer" in chosen.reason
+
+
+def test_a_dead_mirror_leaves_a_note_and_nothing_else(tmp_path: Path) -> None:
+    blocker = tmp_path / "file"
+    blocker.write_text("")
+    tracking = Tracking("offline", str(blocker / "below"), "bad/project/name", "test")
+    mirror = WandbMirror(tracking, run_id="r/1", group="g", config={}, name="n")
+    for step in range(5):
+        mirror.send({"kind": "progress", "step": step, "loss": 1.0, "tokens": step})
+    mirror.send(None)
+    assert mirror.wait(60)
+    assert mirror.note.startswith("wandb mirror off")
+
+
+class _StandIn(BaseHTTPRequestHandler):
+    """The few answers of wandb's API that a run needs; it keeps the history that it is sent."""
+
+    history: list[dict[str, Any]]
+    uploads: list[str]
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def _answer(self, data: Any) -> None:
+        body = json.dumps(data).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _body(self) -> bytes:
+        data = b""
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            while size := int(self.rfile.readline(), 16):
+                data += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+        else:
+            data = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        return gzip.decompress(data) if self.headers.get("Content-Encoding") == "gzip" else data
+
+    def do_GET(self) -> None:
+        self._answer({})
+
+    def do_PUT(self) -> None:
+        self._body()
+        self.uploads.append(self.path)
+        self._answer({})
+
+    def do_POST(self) -> None:
+        body = self._body()
+        if self.path.endswith("/file_stream"):
+            for line in json.loads(body).get("files", {}).get("wandb-history.jsonl", {}).get("content", []):
+                self.history.append(json.loads(line))
+            self._answer({})
+            return
+        if not self.path.endswith("/graphql"):
+            self._answer({})
+            return
+        query = json.loads(body).get("query", "")
+        if "UpsertBucket" in query or "upsertBucket" in query:
+            run = {"id": "x", "name": "mirror1", "displayName": "m", "description": "", "config": "{}", "sweepName": None,
+                   "project": {"id": "p", "name": "isoflop", "entity": {"id": "e", "name": "me"}},
+                   "historyLineCount": 0}  # fmt: skip
+            self._answer({"data": {"upsertBucket": {"bucket": run, "inserted": True}}})
+        elif "createRunFiles" in query:
+            base = f"http://{self.headers['Host']}/upload"
+            names = json.loads(body)["variables"].get("files", [])
+            files = [{"name": n, "uploadUrl": f"{base}/{n}"} for n in names]
+            created = {"runID": "x", "uploadHeaders": [], "files": files}
+            self._answer({"data": {"createRunFiles": created}})
+        else:
+            self._answer({"data": {"viewer": {"id": "v", "entity": "me", "flags": "{}", "teams": {"edges": []}}}})
+
+
+def test_online_with_a_key_and_a_server(tmp_path: Path) -> None:
+    """In a process of its own: wandb keeps a service process that must not outlive the test."""
+    handler = type("Handler", (_StandIn,), {"history": [], "uploads": []})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    environ = {"WANDB_API_KEY": "0123456789" * 4, "WANDB_BASE_URL": f"http://127.0.0.1:{server.server_port}"}
+    code = """
+import sys
+from pathlib import Path
+from orchestrator.tracking import WandbMirror, choose_tracking
+tracking = choose_tracking(Path(sys.argv[1]))
+assert tracking.mode == "online", tracking
+mirror = WandbMirror(tracking, run_id="mirror1", group="demo@1", config={"n": 1}, name="n1")
+for step in range(1, 4):
+    mirror.send({"kind": "progress", "step": step, "loss": 4.0 - step, "tokens": 100 * step, "flops": 1e6 * step})
+mirror.send(None)
+assert mirror.wait(60), "the mirror hangs"
+assert not mirror.note, mirror.note
+"""
+    from tests.conftest import ROOT, Sandbox
+
+    environment = Sandbox(tmp_path, tmp_path).environment | environ
+    environment.pop("WANDB_MODE")
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path)],
+            env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-3000:]
+    finally:
+        server.shutdown()
+        server.server_close()
+    logged = {row["step"]: row["loss/train"] for row in handler.history if "step" in row}
+    assert logged == {1: 3.0, 2: 2.0, 3: 1.0}

@@ -1,0 +1,53 @@
+"""Where state lives, and which combinations of settings are refused."""
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.home import Home, HomeError, find_home
+from orchestrator.settings import Settings, SettingsError, choose_device, read_settings, worker_count
+
+
+def test_the_variable_wins_over_the_folder_over_the_user(tmp_path: Path) -> None:
+    assert find_home({"ISOFLOP_HOME": "x"}, tmp_path).root == tmp_path / "x"
+    assert "isoflop" in str(find_home({}, tmp_path).root)
+    (tmp_path / ".isoflop").mkdir()
+    assert find_home({}, tmp_path).root == tmp_path / ".isoflop"
+
+
+def test_a_home_that_cannot_be_made_names_the_variable(tmp_path: Path) -> None:
+    blocker = tmp_path / "file"
+    blocker.write_text("")
+    with pytest.raises(HomeError, match="ISOFLOP_HOME"):
+        Home(blocker / "home", "test").create()
+
+
+@pytest.mark.parametrize(
+    ("environ", "words"),
+    [
+        ({"ISOFLOP_RAY_ADDRESS": "10.9.8.7:6379"}, "ISOFLOP_DATABASE_URL"),
+        ({"ISOFLOP_RAY_ADDRESS": "ray://head.example:10001"}, "ISOFLOP_DATABASE_URL"),
+        ({"ISOFLOP_WORKERS": "0"}, "ISOFLOP_WORKERS"),
+        ({"ISOFLOP_WORKERS": "two"}, "ISOFLOP_WORKERS"),
+    ],
+)
+def test_settings_that_cannot_work_name_their_remedy(tmp_path: Path, environ: dict[str, str], words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        read_settings(Home(tmp_path, "test"), environ)
+
+
+def test_sqlite_goes_with_any_ray_on_this_machine(tmp_path: Path) -> None:
+    for address in ("local", "auto", "127.0.0.1:6379", "ray://localhost:10001"):
+        settings = read_settings(Home(tmp_path, "test"), {"ISOFLOP_RAY_ADDRESS": address})
+        assert settings.database_url.startswith("sqlite:///")
+
+
+def test_postgresql_goes_with_any_address(tmp_path: Path) -> None:
+    environ = {"ISOFLOP_RAY_ADDRESS": "10.9.8.7:6379", "ISOFLOP_DATABASE_URL": "postgresql+psycopg://u@h/n"}
+    assert read_settings(Home(tmp_path, "test"), environ).database_url.startswith("postgresql")
+
+
+def test_workers_and_device_follow_the_setting() -> None:
+    assert worker_count(Settings("", "local", 3), "cpu") == 3
+    assert worker_count(Settings("", "local", None), "cpu") >= 1
+    assert choose_device("cpu") == "cpu"

@@ -1,0 +1,174 @@
+"""From a corpus to an open dataset: read, split, train the tokenizer, encode, write; each result reused by its hash."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from tokenizer.corpus import Corpus, CorpusError, CorpusSpec, Document, read_documents, source_files
+from tokenizer.shards import UNFINISHED, Manifest, ShardError, Shards, id_dtype, open_shards, write_shards
+from tokenizer.vocabulary import TokenizerSpec, training_bytes
+
+PREPARATION = 1
+"""Raised whenever equal documents and specs give another dataset, so that old ones are not reused."""
+TOKENIZER_FILE = "tokenizer.json"
+_INDEX = "index"
+
+Report = Callable[[str], None]
+
+
+def _silent(_: str) -> None:
+    return
+
+
+def prepare(corpus: CorpusSpec, tokenizer: TokenizerSpec, root: Path, report: Report = _silent) -> Shards:
+    """The dataset of a corpus and a tokenizer, in root/<dataset>; made if it is not there.
+
+    A dataset is reused when the files that the corpus is read from have the paths, sizes and times of an earlier call,
+    and otherwise when the documents have the same content. Its files are verified against their hashes each time; a
+    damaged one is made again. Processes that prepare in the same root wait for each other; one that dies leaves nothing
+    that is ever taken for a dataset. `report` receives a line a stage. Raises CorpusError, TokenizerError, ShardError.
+    """
+    request = _hash(PREPARATION, training_bytes(tokenizer), dataclasses.asdict(corpus), dataclasses.asdict(tokenizer))
+    shortcut = _hash(request, _fingerprint(corpus))
+    known = _recall(root, shortcut)
+    if known is not None:
+        report(f"dataset {known.manifest.dataset}: reused")
+        return known
+    with _exclusively(root):
+        shards = _recall(root, shortcut) or _read_and_build(corpus, tokenizer, root, report)
+        if _hash(request, _fingerprint(corpus)) == shortcut:
+            _remember(root, shortcut, shards)
+    return shards
+
+
+def _read_and_build(spec: CorpusSpec, tokenizer: TokenizerSpec, root: Path, report: Report) -> Shards:
+    started = time.perf_counter()
+    corpus = read_documents(spec)
+    for note in corpus.notes:
+        report(f"corpus: {note}")
+    report(
+        f"corpus: {len(corpus.documents):,} documents, {corpus.bytes / 1e6:.1f} MB; {corpus.duplicates:,} duplicates "
+        f"removed, {corpus.left_out:,} beyond corpus.max_bytes ({time.perf_counter() - started:.1f} s)"
+    )
+    content = _hash(
+        PREPARATION,
+        training_bytes(tokenizer),
+        corpus.content_hash,
+        spec.validation_fraction,
+        dataclasses.asdict(tokenizer),
+    )
+    shards = _recall(root, content)
+    if shards is None:
+        shards = _build(spec, corpus, tokenizer, root, report)
+        _remember(root, content, shards)
+    return shards
+
+
+def _build(spec: CorpusSpec, corpus: Corpus, tokenizer_spec: TokenizerSpec, root: Path, report: Report) -> Shards:
+    from tokenizer.encode import choose_encoder, encode_documents
+    from tokenizer.vocabulary import train_tokenizer
+
+    train, validation = _split(spec, corpus)
+    started = time.perf_counter()
+    tokenizer = train_tokenizer(tokenizer_spec, (document.text for document in train))
+    report(f"tokenizer: {tokenizer.name}, hash {tokenizer.hash[:16]} ({time.perf_counter() - started:.1f} s)")
+    started = time.perf_counter()
+    encoder = choose_encoder(tokenizer, (document.text for document in train))
+    draft = Manifest(
+        corpus=corpus.content_hash,
+        tokenizer=tokenizer.hash,
+        source=spec.source,
+        vocab=tokenizer.vocab_size,
+        train_bytes=_bytes(train),
+        validation_bytes=_bytes(validation),
+        train_documents=len(train),
+        validation_documents=len(validation),
+        created_with=_versions(),
+        encoder={"name": encoder.name, "parity": encoder.parity},
+    )
+    dtype = id_dtype(tokenizer.vocab_size)
+    encoded = [
+        encode_documents(encoder, (document.text for document in side), tokenizer.bos_id, dtype)
+        for side in (train, validation)
+    ]
+    shards = write_shards(root, draft, encoded[0], encoded[1], {TOKENIZER_FILE: tokenizer.to_json().encode()})
+    made = shards.manifest
+    report(f"encoder: {encoder.name}, {encoder.parity}")
+    report(
+        f"dataset {made.dataset}: {made.train_tokens:,} training and {made.validation_tokens:,} validation tokens "
+        f"({time.perf_counter() - started:.1f} s)"
+    )
+    return shards
+
+
+def _split(spec: CorpusSpec, corpus: Corpus) -> tuple[Sequence[Document], Sequence[Document]]:
+    train, validation = corpus.split(spec.validation_fraction)
+    for name, side, remedy in (("training", train, "lower"), ("validation", validation, "raise")):
+        if not side:
+            raise CorpusError(
+                f"corpus: none of {len(corpus.documents)} documents falls to the {name} side: give more documents, "
+                f"or {remedy} corpus.validation_fraction ({spec.validation_fraction})"
+            )
+    return train, validation
+
+
+def _bytes(documents: Sequence[Document]) -> int:
+    return sum(document.bytes for document in documents)
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version()} | {name: version(name) for name in ("numpy", "tokenizers", "tiktoken")}
+
+
+def _hash(*parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _fingerprint(spec: CorpusSpec) -> str:
+    """Hash of path, size and modification time of every source file: a shortcut, never an identity."""
+    files, notes = source_files(spec)
+    digest = hashlib.sha256(repr(notes).encode())
+    for path, _ in sorted(files):
+        with contextlib.suppress(OSError):
+            status = path.stat()
+            digest.update(f"{path.absolute()}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+    return digest.hexdigest()
+
+
+def _recall(root: Path, key: str) -> Shards | None:
+    """The intact dataset remembered under a key."""
+    try:
+        dataset = (root / _INDEX / key).read_text()
+        return open_shards(root / dataset, verify=True) if dataset else None
+    except (FileNotFoundError, ShardError):
+        return None
+
+
+def _remember(root: Path, key: str, shards: Shards) -> None:
+    index = root / _INDEX
+    index.mkdir(exist_ok=True)
+    unfinished = index / f"{UNFINISHED}{os.getpid()}"
+    unfinished.write_text(shards.manifest.dataset)
+    unfinished.replace(index / key)
+
+
+@contextlib.contextmanager
+def _exclusively(root: Path) -> Iterator[None]:
+    """Hold the root's lock, which the system frees when its holder dies, and remove what such a holder left."""
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / "lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        for left in root.glob(f"{UNFINISHED}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        yield

@@ -1,0 +1,340 @@
+"""Memory-mapped token shards, and the order in which runs read them. Imports numpy alone.
+
+A dataset is a folder named by its content hash: train.bin and validation.bin (little-endian ids, each document after a
+BOS), tokenizer.json, and manifest.json.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FORMAT = 1
+"""Version of the folder's layout."""
+SPLITS = ("train", "validation")
+UNFINISHED = ".unfinished-"
+"""Prefix of folders that a writer has not completed; they may be deleted when no writer runs."""
+
+_NO_IDENTITY = frozenset({"dataset", "source", "created_with", "encoder"})
+
+Tokens = npt.NDArray[np.unsignedinteger]
+Indices = npt.NDArray[np.int64]
+Words = npt.NDArray[np.uint64]
+
+_U64 = np.uint64
+_ROUNDS = 6
+
+
+class ShardError(ValueError):
+    """A dataset folder is missing, torn or altered; the message says which file and what to do."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a dataset holds and what it was made from. `write_shards` fills in the fields that it measures."""
+
+    corpus: str
+    """Content hash of the corpus."""
+    tokenizer: str
+    """Hash of tokenizer.json."""
+    source: str
+    """Kind of the corpus's source; no part of the identity."""
+    vocab: int
+    """Entries of the tokenizer's vocabulary."""
+    dataset: str = ""
+    """Content hash, 16 hexadecimal digits: the dataset's identity."""
+    dtype: str = ""
+    """Type of an id: uint16, or uint32 above 65,536 entries."""
+    train_tokens: int = 0
+    """Training tokens, BOS included: the unique tokens of one epoch."""
+    validation_tokens: int = 0
+    """Validation tokens, BOS included."""
+    train_bytes: int = 0
+    """UTF-8 bytes of the training text."""
+    validation_bytes: int = 0
+    """UTF-8 bytes of the validation text."""
+    train_documents: int = 0
+    """Training documents."""
+    validation_documents: int = 0
+    """Validation documents."""
+    files: dict[str, str] = field(default_factory=dict)
+    """SHA-256 by file name."""
+    created_with: dict[str, str] = field(default_factory=dict)
+    """Versions of the libraries that made it; no part of its identity."""
+    encoder: dict[str, str] = field(default_factory=dict)
+    """Encoder's name and how it compared with the canonical tokenizer; no part of its identity."""
+    format: int = FORMAT
+    """Version of the folder's layout."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-ready data."""
+        return dataclasses.asdict(self)
+
+    @property
+    def identity(self) -> str:
+        """The content hash that `dataset` must hold."""
+        parts = {name: value for name, value in self.to_dict().items() if name not in _NO_IDENTITY}
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Shards:
+    """An open dataset; the arrays are read-only views of the files."""
+
+    path: Path
+    """The dataset's folder."""
+    manifest: Manifest
+    """What it holds."""
+    train: Tokens
+    """Training ids, shape [train_tokens]."""
+    validation: Tokens
+    """Validation ids, shape [validation_tokens]."""
+
+    @property
+    def validation_bytes_per_token(self) -> float:
+        """UTF-8 bytes per validation token: bits per byte = nats per token ÷ ln 2 ÷ this."""
+        return self.manifest.validation_bytes / self.manifest.validation_tokens
+
+
+def id_dtype(vocab: int) -> str:
+    """Smallest of uint16 and uint32 that holds every id of a vocabulary."""
+    return "uint16" if vocab <= 2**16 else "uint32"
+
+
+def write_shards(
+    root: Path,
+    draft: Manifest,
+    train: Iterable[npt.ArrayLike],
+    validation: Iterable[npt.ArrayLike],
+    extra: Mapping[str, bytes] | None = None,
+) -> Shards:
+    """Write a dataset to root/<dataset> and open it.
+
+    `train` and `validation` yield the ids of one document each; `extra` holds further files by name. The folder
+    appears complete or not at all: it is written beside, flushed to disk, and renamed. An intact dataset that is there
+    already is left as it is, a damaged one is replaced.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=root))
+    try:
+        manifest = _write_folder(temporary, draft, {"train": train, "validation": validation}, extra or {})
+        path = root / manifest.dataset
+        _publish(temporary, path)
+        return open_shards(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write_folder(
+    folder: Path, draft: Manifest, splits: Mapping[str, Iterable[npt.ArrayLike]], extra: Mapping[str, bytes]
+) -> Manifest:
+    dtype = id_dtype(draft.vocab)
+    little_endian = np.dtype(dtype).newbyteorder("<")
+    files: dict[str, str] = {}
+    tokens: dict[str, int] = {}
+    for name, documents in splits.items():
+        pieces = (np.asarray(document).astype(little_endian, copy=False).tobytes() for document in documents)
+        size, files[f"{name}.bin"] = _write_file(folder / f"{name}.bin", pieces)
+        tokens[name] = size // little_endian.itemsize
+        if not size:
+            raise ShardError(f"the {name} split holds no token: give a larger corpus or another validation_fraction")
+    for name, content in extra.items():
+        _, files[name] = _write_file(folder / name, [content])
+    manifest = dataclasses.replace(
+        draft, dtype=dtype, files=files, train_tokens=tokens["train"], validation_tokens=tokens["validation"]
+    )
+    manifest = dataclasses.replace(manifest, dataset=manifest.identity)
+    _write_file(folder / "manifest.json", [json.dumps(manifest.to_dict(), indent=2, sort_keys=True).encode()])
+    _sync_folder(folder)
+    return manifest
+
+
+def _write_file(path: Path, pieces: Iterable[bytes]) -> tuple[int, str]:
+    """Write and flush to disk; returns size and SHA-256."""
+    digest = hashlib.sha256()
+    size = 0
+    with path.open("wb") as stream:
+        for piece in pieces:
+            stream.write(piece)
+            digest.update(piece)
+            size += len(piece)
+        stream.flush()
+        os.fsync(stream.fileno())
+    return size, digest.hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _publish(temporary: Path, path: Path) -> None:
+    """Rename into place. An intact dataset stays; a damaged one, and one torn by a crash, makes way."""
+    temporary.chmod(0o755)
+    while not _is_intact(path):
+        _discard(path)
+        try:
+            temporary.rename(path)
+        except OSError:
+            if not path.exists():
+                raise
+            continue  # Another writer was faster: look at what it wrote.
+        _sync_folder(path.parent)
+        return
+
+
+def _is_intact(path: Path) -> bool:
+    try:
+        open_shards(path, verify=True)
+    except ShardError:
+        return False
+    return True
+
+
+def _discard(path: Path) -> None:
+    """Delete a folder so that no half of it is ever seen under its name."""
+    doomed = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=path.parent))
+    with contextlib.suppress(FileNotFoundError):
+        path.rename(doomed / path.name)
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
+def open_shards(path: Path, verify: bool = False) -> Shards:
+    """Open a dataset. `verify` reads every file and compares its hash, at about 1 GB/s.
+
+    Raises ShardError where a file is missing, has the wrong size or (verified) the wrong content.
+    """
+    manifest = _read_manifest(path / "manifest.json")
+    if verify:
+        _verify(path, manifest)
+    return Shards(path, manifest, *(_map_tokens(path, manifest, split) for split in SPLITS))
+
+
+_REMEDY = "delete the folder and prepare the corpus again"
+
+
+def _read_manifest(path: Path) -> Manifest:
+    try:
+        data = json.loads(path.read_bytes())
+        manifest = Manifest(**data)
+    except FileNotFoundError as error:
+        raise ShardError(f"{path} does not exist: prepare the corpus first, or name a dataset's folder") from error
+    except (OSError, ValueError, TypeError) as error:
+        raise ShardError(f"{path} is damaged ({error}): {_REMEDY}") from error
+    if manifest.format != FORMAT:
+        raise ShardError(f"{path} has format {manifest.format}, this version reads {FORMAT}: {_REMEDY}")
+    if manifest.identity != manifest.dataset:
+        raise ShardError(
+            f"{path} was altered: its content hash is {manifest.identity}, not {manifest.dataset}; {_REMEDY}"
+        )
+    return manifest
+
+
+def _verify(path: Path, manifest: Manifest) -> None:
+    for name, expected in manifest.files.items():
+        try:
+            with (path / name).open("rb") as stream:
+                actual = hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            raise ShardError(f"{path / name} cannot be read ({error}): {_REMEDY}") from error
+        if actual != expected:
+            raise ShardError(f"{path / name} was altered: its SHA-256 is not the manifest's; {_REMEDY}")
+
+
+def _map_tokens(path: Path, manifest: Manifest, split: str) -> Tokens:
+    file = path / f"{split}.bin"
+    count: int = getattr(manifest, f"{split}_tokens")
+    dtype = np.dtype(manifest.dtype).newbyteorder("<")
+    try:
+        size = file.stat().st_size
+    except OSError as error:
+        raise ShardError(f"{file} is missing: {_REMEDY}") from error
+    if size != count * dtype.itemsize:
+        raise ShardError(f"{file} holds {size} bytes, not {count * dtype.itemsize}: {_REMEDY}")
+    # A plain array: a memmap pays for its subclass at every indexing.
+    return np.memmap(file, dtype=dtype, mode="r", shape=(count,)).view(np.ndarray)
+
+
+def sequence_count(tokens: int, context: int) -> int:
+    """Fixed windows of context + 1 tokens at stride context: each token but the first is predicted at most once."""
+    return max(0, tokens - 1) // context
+
+
+def gather(tokens: Tokens, indices: Indices, context: int, out: Indices | None = None) -> Indices:
+    """Windows by index, shape [B, context + 1], int64: inputs are [:, :-1], targets [:, 1:].
+
+    `out` of that shape and type is filled and returned instead of a new array. Raises IndexError beyond the last
+    window.
+    """
+    shape = (sequence_count(len(tokens), context), context + 1)
+    # A view of overlapping rows; as_strided would do the same at five times the cost of the whole call.
+    windows: Tokens = np.ndarray(shape, tokens.dtype, tokens, strides=(context * tokens.itemsize, tokens.itemsize))
+    if out is None:
+        return windows[indices].astype(np.int64)
+    out[...] = windows[indices]
+    return out
+
+
+def sequence_indices(seed: int, first: int, count: int, windows: int) -> Indices:
+    """Windows at positions first … first + count - 1 of a run's endless order, shape [count].
+
+    Epoch e = position // windows visits each window exactly once, in a permutation keyed by (seed, e), so the order
+    depends on neither batch size nor worker count and can be resumed anywhere. The permutation is a Feistel network
+    over the mixed radix a · b ≥ windows, with cycle walking (Black & Rogaway 2002, methods 2 and 3). A call costs some
+    0.2 ms whatever the count up to a thousand: fetch the positions of many steps at once.
+    """
+    if windows < 1:
+        raise ShardError(f"the corpus has {windows} whole windows: give more text or a shorter context")
+    positions = np.arange(first, first + count, dtype=_U64)
+    size = _U64(windows)
+    keys = _mix(_mix(np.full(count, seed & (2**64 - 1), dtype=_U64)) + positions // size)
+    radices = _radices(windows)
+    places = _feistel(positions % size, keys, radices)
+    outside = np.flatnonzero(places >= size)
+    while outside.size:
+        places[outside] = _feistel(places[outside], keys[outside], radices)
+        outside = outside[places[outside] >= size]
+    return places.astype(np.int64)
+
+
+def _radices(windows: int) -> tuple[int, int]:
+    """(a, b) with a · b ≥ windows as closely as two near-equal factors allow, so that few positions walk."""
+    a = math.isqrt(windows - 1) + 1
+    return a, -(-windows // a)
+
+
+def _feistel(places: Words, keys: Words, radices: tuple[int, int]) -> Words:
+    """One bijection of range(a · b) for each key."""
+    a, b = _U64(radices[0]), _U64(radices[1])
+    left, right = places // b, places % b
+    for number in range(_ROUNDS):
+        noise = _mix(_mix(keys + _U64(number)) + (right if number % 2 == 0 else left))
+        if number % 2 == 0:
+            left = (left + noise % a) % a
+        else:
+            right = (right + noise % b) % b
+    return left * b + right
+
+
+def _mix(words: Words) -> Words:
+    """SplitMix64's finaliser (Steele, Lea & Flood 2014): a bijection of 64-bit words; wraps around."""
+    words = words + _U64(0x9E3779B97F4A7C15)
+    words = (words ^ (words >> _U64(30))) * _U64(0xBF58476D1CE4E5B9)
+    words = (words ^ (words >> _U64(27))) * _U64(0x94D049BB133111EB)
+    return words ^ (words >> _U64(31))
