@@ -68,7 +68,9 @@ FRONTIER = Form(
 """L*(C) = E + K (C/C0)^−g through the minima of the curves."""
 
 
-def line_estimator(name: str, curves: Sequence[CurveFit], origin: Origin, runs: int, sigma: float) -> Estimator | Refusal:
+def line_estimator(
+    name: str, curves: Sequence[CurveFit], origin: Origin, runs: int, sigma: float
+) -> Estimator | Refusal:
     """Power laws through one estimator's minima: θ = (n0, a, E, log K, log g).
 
     ln N* = n0 + a ln(C/C0), weighted by the minima's variances; L* = E + K (C/C0)^−g with weak priors on E and g.
@@ -117,13 +119,8 @@ def _frontier(c: Floats, losses: Floats, errors: Floats, sigma: float) -> tuple[
     errors = np.maximum(errors, 0.3 * float(np.median(errors)))
     mean, precision = surface.priors(FRONTIER, losses, sigma)
     design = Design(c, c, c)
-    starts = []
-    for g in (0.05, 0.13, 0.3):
-        basis = np.column_stack([np.ones_like(c), np.exp(-g * c)])
-        floor, level = np.linalg.lstsq(basis, losses, rcond=None)[0]
-        starts.append([floor, np.log(max(level, 1e-3 * float(losses.mean()))), np.log(g)])
     problem = LeastSquares(FRONTIER, design, losses, errors[None] ** -2, mean, precision)
-    thetas, objectives = minimise(problem, np.array(starts))
+    thetas, objectives = minimise(problem, _frontier_starts(c, losses), iterations=60, tolerance=1e-9)
     theta = thetas[int(np.nanargmin(objectives))]
     jacobian = FRONTIER.jacobian(theta[None], design)[1][0]
     weighted = (jacobian / errors[:, None] ** 2).T
@@ -131,6 +128,16 @@ def _frontier(c: Floats, losses: Floats, errors: Floats, sigma: float) -> tuple[
     prior = inverse * precision
     prior_sd = np.where(precision > 0, sigma / np.sqrt(np.where(precision > 0, precision, 1)), 0)
     return theta, inverse @ weighted, (prior * prior_sd**2) @ prior.T
+
+
+def _frontier_starts(c: Floats, losses: Floats) -> Floats:
+    """(3, 3): for each of three g the linear E and K that fit best."""
+    starts = []
+    for g in (0.05, 0.13, 0.3):
+        basis = np.column_stack([np.ones_like(c), np.exp(-g * c)])
+        floor, level = np.linalg.lstsq(basis, losses, rcond=None)[0]
+        starts.append([floor, np.log(max(level, 1e-3 * float(losses.mean()))), np.log(g)])
+    return np.array(starts)
 
 
 def optima(name: str, theta: Floats, origin: Origin, log_c: Floats, cost: TokenCost) -> tuple[Floats, Floats]:

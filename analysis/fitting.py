@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis import interval, surface
+from analysis.approach3 import Approach3, as_additive, fit_approach3
 from analysis.cost import TokenCost
 from analysis.estimators import FEWEST_BUDGETS, Estimator, line_estimator
 from analysis.isoflop import CurveFit, fit_budget
@@ -24,6 +25,8 @@ FEWEST_RUNS = 12
 """The joint-skew surface has 7 parameters."""
 GROSS = 0.05
 """Runs of a smaller weight than this in every surface are left out of their budget's curve."""
+SUSPECT = 0.25
+"""A p of the joint-skew surface's lack of fit below which budgets are taken to share noise."""
 REJECTED = 0.01
 """A surface whose lack of fit has a p below this is called rejected."""
 
@@ -50,8 +53,9 @@ def fit_parts(table: RunTable, cost: TokenCost) -> Parts:
     origin = Origin.of(table.params, table.tokens, table.flops)
     surfaces, refusals = _fit_surfaces(table, origin, curves, sigma)
     outliers = _outliers(table, surfaces)
-    if outliers.any():
-        curves = _fit_curves(table, outliers)
+    shift = _shift_to_budget(table, surfaces)
+    if outliers.any() or shift is not None:
+        curves = _fit_curves(table, outliers, shift)
         sigma, freedom = _curve_noise(curves, seed, seed_freedom)
     if not np.isfinite(sigma):
         sigma, freedom = _surface_noise(surfaces)
@@ -63,10 +67,14 @@ def fit_parts(table: RunTable, cost: TokenCost) -> Parts:
             refusals[name] = line
         else:
             estimators.append(line)
-    noise = _split(table, surfaces, seed)
+    huber = fit_approach3(table) if surfaces else None
+    if huber is not None:
+        estimators.append(_huber_estimator(huber, table, origin))
+    records = [surface.to_record(fit, tests[name]) for name, fit in surfaces.items()]
+    noise = _split(table, surfaces, tests.get("joint_skew"), seed)
     return Parts(
         curves=tuple(fit.record(cost, sigma, seeds.get(budget)) for budget, fit in enumerate(curves)),
-        surfaces=tuple(surface.to_record(fit, tests[name]) for name, fit in surfaces.items()),
+        surfaces=(*records, *([huber.record()] if huber else [])),
         estimators=tuple(estimators),
         uncertainty=Uncertainty.of(estimators, noise),
         origin=origin,
@@ -76,13 +84,30 @@ def fit_parts(table: RunTable, cost: TokenCost) -> Parts:
     )
 
 
-def _fit_curves(table: RunTable, outliers: NDArray[np.bool_]) -> list[CurveFit]:
+def _fit_curves(table: RunTable, outliers: NDArray[np.bool_], shift: Floats | None = None) -> list[CurveFit]:
     """Every budget's curve, without the runs that are outliers."""
     curves = []
     for budget, flops in enumerate(table.budgets):
         at = np.flatnonzero((table.budget == budget) & ~outliers)
-        curves.append(fit_budget(float(flops), table.params[at], table.tokens[at], table.loss[at], at))
+        moved = None if shift is None else shift[at]
+        curves.append(fit_budget(float(flops), table.params[at], table.tokens[at], table.loss[at], at, moved))
     return curves
+
+
+def _shift_to_budget(table: RunTable, surfaces: Mapping[str, SurfaceFit]) -> Floats | None:
+    """What each loss (n,) would change by, its size kept, if the run had met its budget exactly; None if all have.
+
+    Runs read off a figure miss their budget by up to a fifth, which moves a loss by more than the noise.
+    """
+    nominal = table.budgets[table.budget]
+    if not surfaces or float(np.abs(np.log(nominal / table.flops)).max()) < 1e-4:
+        return None
+    fit = surfaces["joint_skew"]
+    tokens = table.tokens * nominal / table.flops
+    theta = fit.theta[None]
+    there = surface.loss_at(fit.form, theta, fit.origin, table.params, tokens, nominal)
+    here = surface.loss_at(fit.form, theta, fit.origin, table.params, table.tokens, table.flops)
+    return np.asarray((there - here)[0])
 
 
 def _curve_noise(curves: Sequence[CurveFit], seed: float | None, seed_freedom: int) -> tuple[float, int]:
@@ -135,11 +160,11 @@ def _surface_refusal(table: RunTable, curves: Sequence[CurveFit]) -> Refusal | N
 
 
 def _outliers(table: RunTable, surfaces: Mapping[str, SurfaceFit]) -> NDArray[np.bool_]:
-    """Runs that no surface can explain, shape (n,); none in a budget where they are many: there the surfaces are wrong."""
+    """Runs that no surface can explain, shape (n,); none in a budget with many: there the surfaces are wrong."""
     out = np.zeros(len(table), dtype=bool)
     if not surfaces:
         return out
-    out = np.all([fit.weights < GROSS for fit in surfaces.values()], axis=0)
+    out = np.asarray(np.all([fit.weights < GROSS for fit in surfaces.values()], axis=0), dtype=bool)
     for budget in range(len(table.budgets)):
         at = table.budget == budget
         if out[at].sum() > 0.2 * at.sum():
@@ -147,12 +172,19 @@ def _outliers(table: RunTable, surfaces: Mapping[str, SurfaceFit]) -> NDArray[np
     return out
 
 
-def _split(table: RunTable, surfaces: Mapping[str, SurfaceFit], seed: float | None) -> interval.Noise | None:
-    """The noise by source, from the residuals of the most flexible surface."""
+def _split(
+    table: RunTable, surfaces: Mapping[str, SurfaceFit], test: dict[str, float] | None, seed: float | None
+) -> interval.Noise | None:
+    """The noise by source, from the residuals of the most flexible surface.
+
+    What whole budgets share is looked for only where the curves scatter about that surface more than about their own
+    cubics: estimated from a handful of budgets, it would widen every interval for nothing.
+    """
     if not surfaces:
         return None
     fit = surfaces["joint_skew"]
-    return interval.split_noise(fit.residuals, fit.hat, interval.shared_factors(table), seed or 0.0)
+    budgets = test is None or test["p"] < SUSPECT
+    return interval.split_noise(fit.residuals, fit.hat, interval.shared_factors(table, budgets), seed or 0.0)
 
 
 def _noise_record(
@@ -197,6 +229,11 @@ def _surface_estimator(fit: SurfaceFit, test: dict[str, float] | None, seed: flo
     variance = max(float((fit.residuals**2).mean()), (seed or 0.0) ** 2, 1e-300)
     evidence = -0.5 * n * float(np.log(variance)) - 0.5 * len(fit.theta) * float(np.log(n))
     return Estimator(fit.form.name, fit.theta, fit.influence, fit.prior_covariance, evidence, inflation, note)
+
+
+def _huber_estimator(fit: Approach3, table: RunTable, origin: Origin) -> Estimator:
+    theta, influence = as_additive(fit, table, origin)
+    return Estimator("additive_huber", theta, influence, np.zeros((5, 5)), note="Chinchilla's approach 3")
 
 
 def _line(name: str, curves: Sequence[CurveFit], origin: Origin, runs: int, sigma: float) -> Estimator | Refusal:

@@ -148,4 +148,5 @@ JOINT_SKEW = Form(
 """E + K (C/C0)^−g [q e^(−p u) + p e^(q u)] / (p + q), u = ln N − n0 − a ln(C/C0): the additive form is the special case
 p = α, q = β, a = β/(α+β), g = αβ/(α+β)."""
 
-FORMS = {form.name: form for form in (ADDITIVE, SKALING, JOINT_SKEW)}
+FORMS = {ADDITIVE.name: ADDITIVE, SKALING.name: SKALING, JOINT_SKEW.name: JOINT_SKEW, "additive_huber": ADDITIVE}
+"""By the name of the estimator that fits it."""

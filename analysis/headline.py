@@ -1,8 +1,8 @@
-"""The headline: one combination of the estimators, always the same, with its interval and a word on how far to trust it."""
+"""The headline: always the same combination of the estimators, its interval, and a word on how far to trust it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,12 +15,12 @@ from analysis.uncertainty import Uncertainty
 
 Floats = NDArray[np.float64]
 
-USED = ("additive", "skaling", "joint_skew", "cubic")
-"""Estimators that the headline leans on. The parabola's N* is biased on wide or skewed curves and the Akima spline's is
-noisy: both are shown beside it."""
-SURFACES = ("additive", "skaling", "joint_skew")
-"""Estimators that share one vote, by how well each explains the runs."""
-EXPONENT_DRIFT = 0.004
+PARAMS_SHARES = {"joint_skew": 0.75, "cubic": 0.25}
+"""What N* leans on. The joint-skew surface contains the additive one; the cubic looks at the neighbourhood of the
+minima alone. The parabola is biased on wide or skewed curves, the Akima spline noisy: both are shown beside."""
+LOSS_SURFACES = ("additive", "joint_skew")
+"""What L* leans on, with the cubic: in equal shares, but without those that lack of fit rejects."""
+EXPONENT_DRIFT = 0.002
 """Standard deviation of the change of N*'s exponent beyond the grid: no law is exactly a power law."""
 PARAMS_FLOOR, LOSS_FLOOR = 0.008, 2e-4
 """Least standard error of ln N* and, relative, of L*: how far apart the definitions of one curve's minimum are."""
@@ -77,10 +77,18 @@ def combine(
     states: Sequence[State], answers: Sequence[Answer], uncertainty: Uncertainty, log_extrapolation: Floats
 ) -> Headline:
     """Combine the estimators' answers at T budgets; `log_extrapolation` is ln(C / largest budget), shape (T,)."""
-    drift = EXPONENT_DRIFT * np.maximum(log_extrapolation, 0)
-    params = _combine_one(states, [(a[0], a[2]) for a in answers], uncertainty, np.hypot(drift, PARAMS_FLOOR))
+    drift = np.hypot(EXPONENT_DRIFT * np.maximum(log_extrapolation, 0), PARAMS_FLOOR)
+    inflation = np.array([state.inflation for state in states])
+    inflated = [(a[0], a[2] * state.inflation) for a, state in zip(answers, states, strict=True)]
+    params = _combine_one(inflated, uncertainty, drift, lambda values, variances: _params_weights(states, variances))
     losses = np.stack([answer[1] for answer in answers], axis=1)
-    loss = _combine_one(states, [(a[1], a[3]) for a in answers], uncertainty, LOSS_FLOOR * np.abs(losses).mean(axis=1))
+    floor = LOSS_FLOOR * np.abs(losses).mean(axis=1)
+    loss = _combine_one(
+        [(a[1], a[3]) for a in answers],
+        uncertainty,
+        floor,
+        lambda values, variances: _loss_weights(states, values, variances),
+    )
     return Headline(
         log_params=params.mean,
         log_params_half=params.half,
@@ -89,7 +97,7 @@ def combine(
         each_log_params=np.stack([answer[0] for answer in answers], axis=1),
         each_loss=losses,
         each_log_params_se=params.each_se,
-        each_loss_se=loss.each_se,
+        each_loss_se=loss.each_se * inflation,
         weights_params=params.weights,
         weights_loss=loss.weights,
     )
@@ -102,7 +110,12 @@ def combine_losses(
     chosen = [state for state in states if state.name in answers]
     kept = np.concatenate([np.full(len(state.theta), state.name in answers) for state in states])
     floor = np.array([LOSS_FLOOR * float(np.mean([np.abs(value[0][0]) for value in answers.values()]))])
-    one = _combine_one(chosen, [answers[state.name] for state in chosen], uncertainty.restricted(kept), floor)
+    one = _combine_one(
+        [answers[state.name] for state in chosen],
+        uncertainty.restricted(kept),
+        floor,
+        lambda values, variances: _loss_weights(chosen, values, variances),
+    )
     loss, half = float(one.mean[0]), float(one.half[0])
     return loss, Interval(loss - half, loss + half)
 
@@ -116,14 +129,20 @@ class _Combined:
 
 
 def _combine_one(
-    states: Sequence[State], answers: Sequence[tuple[Floats, Floats]], uncertainty: Uncertainty, floor: Floats
+    answers: Sequence[tuple[Floats, Floats]],
+    uncertainty: Uncertainty,
+    floor: Floats,
+    weigh: Callable[[Floats, Floats], Floats],
 ) -> _Combined:
-    """Weighted mean of M answers (value (T,), gradient (T, P_m)); half-width from noise, spread between them and floor."""
+    """Weighted mean of M answers (value (T,), gradient (T, P_m)); half-width from noise, spread between them and floor.
+
+    `weigh` gives the weights (T, M) from values and variances, (T, M) each.
+    """
     values = np.stack([value for value, _ in answers], axis=1)
     gradients = stack_gradients([gradient for _, gradient in answers])
     covariance = gradients @ uncertainty.total @ gradients.transpose(0, 2, 1)
     variances = np.maximum(np.einsum("tmm->tm", covariance), 0)
-    weights = _weights(states, variances + floor[:, None] ** 2)
+    weights = weigh(values, variances + floor[:, None] ** 2)
     mean = (weights * values).sum(axis=1)
     between = (weights * (values - mean[:, None]) ** 2).sum(axis=1)
     gradient = np.einsum("tm,tmp->tp", weights, gradients)
@@ -143,18 +162,33 @@ def stack_gradients(gradients: Sequence[Floats]) -> Floats:
     return full
 
 
-def _weights(states: Sequence[State], variances: Floats) -> Floats:
-    """Inverse-variance weights (T, M), the surfaces' shared out by their evidence (Bayes factors by BIC)."""
-    votes = np.array([1.0 if state.name in USED else 0.0 for state in states])
-    surfaces = np.array([state.name in SURFACES for state in states])
-    if surfaces.any():
-        evidence = np.array([state.evidence for state in states])[surfaces]
-        shares = np.exp(evidence - evidence.max())
-        votes[surfaces] *= shares / shares.sum()
-    if not votes.any():
-        votes[:] = 1
-    raw = votes / np.maximum(variances, 1e-300)
-    return np.asarray(raw / raw.sum(axis=1, keepdims=True))
+def _params_weights(states: Sequence[State], variances: Floats) -> Floats:
+    """Fixed shares (T, M) of those of `PARAMS_SHARES` that answered."""
+    shares = np.array([PARAMS_SHARES.get(state.name, 0.0) for state in states])
+    return np.asarray(np.broadcast_to(shares / shares.sum(), variances.shape))
+
+
+def _loss_weights(states: Sequence[State], values: Floats, variances: Floats) -> Floats:
+    """The surfaces' mean against the cubic by inverse variance, (T, M)."""
+    shares = surface_shares(states)
+    mean = values @ shares
+    pooled = variances @ shares + (values - mean[:, None]) ** 2 @ shares
+    cubic = np.array([state.name == "cubic" for state in states])
+    if not cubic.any():
+        return np.asarray(np.broadcast_to(shares, values.shape))
+    trust = 1 / (1 + pooled / (variances @ cubic))
+    return np.asarray(trust[:, None] * shares + (1 - trust)[:, None] * cubic)
+
+
+def surface_shares(states: Sequence[State]) -> Floats:
+    """Equal shares (M,) of the surfaces that are not rejected; where all are, shares by evidence (BIC)."""
+    used = np.array([state.name in LOSS_SURFACES for state in states])
+    accepted = used & np.array([state.inflation <= 1 for state in states])
+    if accepted.any():
+        return np.asarray(accepted / accepted.sum())
+    evidence = np.where(used, [state.evidence for state in states], -np.inf)
+    shares = np.exp(evidence - evidence.max())
+    return np.asarray(shares / shares.sum())
 
 
 def judge(

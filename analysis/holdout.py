@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from analysis.cost import TokenCost
-from analysis.isoflop import fit_curve
 from analysis.records import Curve, LawError
 from analysis.table import RunTable
 
@@ -16,12 +14,14 @@ FEWEST_TRAINING = 3
 """Budgets below the one that is predicted."""
 
 
-def rolling_holdout(table: RunTable, fit: Callable[[RunTable], Any], cost: TokenCost) -> tuple[dict[str, Any], ...]:
+def rolling_holdout(
+    table: RunTable, curves: Sequence[Curve], fit: Callable[[RunTable], Any]
+) -> tuple[dict[str, Any], ...]:
     """One record for each pair of (training budgets, later budget with a minimum of its own).
 
     The truth is the median of the estimators that answer on the held-out curve.
     """
-    truths = [_truth(table, budget, cost) for budget in range(len(table.budgets))]
+    truths = [truth_of(curve) for curve in curves]
     usable = [budget for budget, truth in enumerate(truths) if truth is not None]
     records: list[dict[str, Any]] = []
     for position in range(FEWEST_TRAINING, len(usable)):
@@ -37,12 +37,8 @@ def rolling_holdout(table: RunTable, fit: Callable[[RunTable], Any], cost: Token
     return tuple(records)
 
 
-def _truth(table: RunTable, budget: int, cost: TokenCost) -> tuple[float, float] | None:
+def truth_of(curve: Curve) -> tuple[float, float] | None:
     """Median N* and L* of the estimators that answer on one budget's curve; None where fewer than two do."""
-    at = table.budget == budget
-    curve: Curve = fit_curve(
-        float(table.budgets[budget]), table.params[at], table.tokens[at], table.loss[at], cost=cost
-    )
     minima = [minimum for minimum in curve.minima if minimum.estimator in ("parabola", "cubic", "akima")]
     if len(minima) < 2:
         return None

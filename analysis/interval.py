@@ -13,9 +13,12 @@ from analysis.table import RunTable
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
+
 CAUTION = 0.5
-"""Share of a shared source's own uncertainty that is added to its variance: with a handful of budgets an estimate of
-zero does not mean that there is none. Chosen by the coverage simulations."""
+"""Share by which what budgets share is moved from its least-squares estimate to its expectation given that it is
+positive: estimated from a handful of budgets, a zero does not mean that there is none."""
+LEAST_FREEDOM = 4.0
+"""Satterthwaite's figure is itself an estimate from few budgets; below four it widens intervals without reason."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,8 @@ class Noise:
         return np.stack([block @ block.T for block in shared])
 
 
-def shared_factors(table: RunTable) -> dict[str, Floats]:
-    """What runs share, as matrices (n, groups): nothing, a size, a trunk, a budget, a budget's tilt in ln N."""
+def shared_factors(table: RunTable, budgets: bool = True) -> dict[str, Floats]:
+    """What runs share, as matrices (n, groups): nothing, a size, a trunk, and with `budgets` a budget and its tilt."""
     factors = {"run": np.eye(len(table))}
     for name, labels in (("size", table.size), ("trunk", table.trunk)):
         shared = _indicator(labels)
@@ -51,7 +54,7 @@ def shared_factors(table: RunTable) -> dict[str, Floats]:
         if (shared.sum(axis=0) > 1).sum() >= 3 and not known:
             factors[name] = shared
     budget = _indicator(table.budget)
-    if budget.shape[1] >= 3:
+    if budgets and budget.shape[1] >= 3:
         factors["budget"] = budget
         log_n = np.log(table.params)
         centred = log_n - (budget @ ((budget.T @ log_n) / budget.sum(axis=0)))
@@ -81,12 +84,12 @@ def split_noise(residuals: Floats, hat: Floats, factors: Mapping[str, Floats], f
     least[0] = max(least[0], floor**2)
     variances = least.copy()
     free = inverse @ observed
-    for j in range(1, len(matrices)):
-        without = np.where(np.arange(len(least)) == j, 0, least)
-        error = np.sqrt(max(2 * inverse[j] @ _form_covariance(matrices, maker, without) @ inverse[j], 0))
-        if error > 0:
-            expected = free[j] + error * _hazard(free[j] / error)
-            variances[j] = least[j] + CAUTION * max(expected - least[j], 0.0)
+    for j, name in enumerate(factors):
+        if name in ("budget", "tilt"):
+            without = np.where(np.arange(len(least)) == j, 0, least)
+            error = np.sqrt(max(2 * inverse[j] @ _form_covariance(matrices, maker, without) @ inverse[j], 1e-300))
+            expected = free[j] + error * _hazard(float(free[j] / error))
+            variances[j] += CAUTION * max(expected - least[j], 0.0)
     return Noise(tuple(factors), variances, matrices, inverse, _form_covariance(matrices, maker, variances))
 
 
@@ -100,12 +103,14 @@ def _form_covariance(matrices: Sequence[Floats], maker: Floats, variances: Float
 
 def _hazard(z: float) -> float:
     """φ(z)/Φ(z): how far the mean of a normal variable known to be positive lies above its estimate, in errors."""
-    from scipy.special import ndtr
+    from scipy.special import log_ndtr
 
-    return float(np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi) / max(float(ndtr(z)), 1e-12))
+    return float(np.exp(-0.5 * z * z - float(log_ndtr(z))) / np.sqrt(2 * np.pi))
 
 
-def degrees_of_freedom(by_source: Floats, other: Floats, noise_variances: Floats, inverse: Floats, spread: Floats) -> Floats:
+def degrees_of_freedom(
+    by_source: Floats, other: Floats, noise_variances: Floats, inverse: Floats, spread: Floats
+) -> Floats:
     """Satterthwaite's degrees of freedom (T,) of variances Σ_j v_j a_j + other.
 
     `by_source` a is (T, J), `other` (T,) a part known without error.
@@ -113,7 +118,7 @@ def degrees_of_freedom(by_source: Floats, other: Floats, noise_variances: Floats
     total = by_source @ noise_variances + other
     weights = by_source @ inverse
     variance = 2 * np.einsum("ti,ij,tj->t", weights, spread, weights)
-    return np.asarray(np.clip(2 * total**2 / np.maximum(variance, 1e-300), 1.0, 1e6))
+    return np.asarray(np.clip(2 * total**2 / np.maximum(variance, 1e-300), LEAST_FREEDOM, 1e6))
 
 
 def lack_of_fit(squares: float, freedom: float, pure_squares: float, pure_freedom: float) -> dict[str, float] | None:

@@ -1,4 +1,4 @@
-"""One budget's IsoFLOP curve: the minimum of loss over ln N by parabola, cubic and Akima spline, or why there is none."""
+"""One budget's IsoFLOP curve: its minimum in ln N by parabola, cubic and Akima spline, or why there is none."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ FEWEST_SIZES = 5
 """A parabola through fewer sizes says nothing of its own fit."""
 MERGE = 0.03
 """Sizes closer than this in ln N are one point of the Akima spline."""
+NEAR = 0.35
+"""A fitted minimum this near in ln N to the lowest loss is never far from it."""
+DEEP = 0.05
+"""Share of a curve's depth by which the lowest loss must lie below the fitted minimum's run to speak against it."""
 EDGE_LEVEL = 0.05
 """Two-sided level of the test that a curve bends upwards and of the test for a bend the other way."""
 
@@ -48,6 +52,9 @@ class CurveFit:
     params: Floats
     tokens: Floats
     losses: Floats
+    """As measured."""
+    levelled: Floats
+    """As they would be at exactly the budget; these are fitted."""
     rows: Labels
     """Which runs of the table these are, shape (runs,)."""
     fits: dict[str, Fit]
@@ -78,8 +85,8 @@ class CurveFit:
             losses=tuple(map(float, self.losses)),
             minima=tuple(_record(name, fit, self.centre, self.flops, sigma, cost) for name, fit in self.fits.items()),
             refusals=self.refusals,
-            parabola=_coefficients(u, self.losses, 2) if sizes > 2 else (),
-            cubic=_coefficients(u, self.losses, 3) if sizes > 3 else (),
+            parabola=_coefficients(u, self.levelled, 2) if sizes > 2 else (),
+            cubic=_coefficients(u, self.levelled, 3) if sizes > 3 else (),
             centre=float(np.exp(self.centre)),
             residual=self.residual,
             seed_sigma=seed_sigma,
@@ -101,17 +108,29 @@ def fit_curve(
     return fit.record(cost or TokenCost.constant(6.0), fit.residual if sigma is None else sigma, seed_sigma)
 
 
-def fit_budget(flops: float, params: Floats, tokens: Floats, losses: Floats, rows: Labels | None = None) -> CurveFit:
-    """Fit one budget's runs, arrays of shape (runs,), by every estimator, with the influence of each run."""
+def fit_budget(
+    flops: float,
+    params: Floats,
+    tokens: Floats,
+    losses: Floats,
+    rows: Labels | None = None,
+    shift: Floats | None = None,
+) -> CurveFit:
+    """Fit one budget's runs, arrays of shape (runs,), by every estimator, with the influence of each run.
+
+    `shift` is what each loss would change by if the run had met the budget exactly.
+    """
     order = np.argsort(params, kind="stable")
-    params, tokens, losses = (np.asarray(column, dtype=float)[order] for column in (params, tokens, losses))
+    measured = np.asarray(losses, dtype=float)[order]
+    losses = measured if shift is None else measured + shift[order]
+    params, tokens = (np.asarray(column, dtype=float)[order] for column in (params, tokens))
     rows = order if rows is None else rows[order]
     u = np.log(params) - float(np.log(params).mean())
     sizes = len(np.unique(np.round(u, 6)))
     if sizes < FEWEST_SIZES:
         message = f"{sizes} sizes at {flops:.3g} FLOPs; a curve needs at least {FEWEST_SIZES}."
         refusals = dict.fromkeys(ESTIMATORS, Refusal("too_few_sizes", message))
-        return CurveFit(float(flops), params, tokens, losses, rows, {}, refusals, float("nan"))
+        return CurveFit(float(flops), params, tokens, measured, losses, rows, {}, refusals, float("nan"))
     fits: dict[str, Fit] = {}
     refusals = {}
     for name, estimate in (("parabola", _parabola), ("cubic", _cubic), ("akima", _akima)):
@@ -124,7 +143,8 @@ def fit_budget(flops: float, params: Floats, tokens: Floats, losses: Floats, row
         near = _near_minimum(u, losses)
         if near is not None:
             fits["parabola_near_minimum"] = near
-    return CurveFit(float(flops), params, tokens, losses, rows, fits, refusals, residual_sigma(u, losses, 3))
+    residual = residual_sigma(u, losses, 3)
+    return CurveFit(float(flops), params, tokens, measured, losses, rows, fits, refusals, residual)
 
 
 def residual_sigma(u: Floats, losses: Floats, degree: int) -> float:
@@ -141,7 +161,7 @@ def _solve(u: Floats, losses: Floats, degree: int) -> tuple[Floats, Floats]:
     scale = float(np.abs(u).max()) or 1.0
     powers = np.linalg.pinv(np.vander(u / scale, degree + 1, increasing=True))
     powers = powers / scale ** np.arange(degree + 1)[:, None]
-    return powers @ losses, powers
+    return np.asarray(powers @ losses, dtype=float), np.asarray(powers, dtype=float)
 
 
 def _coefficients(u: Floats, losses: Floats, degree: int) -> tuple[float, ...]:
@@ -250,17 +270,17 @@ def _bends_back(u: Floats, losses: Floats) -> Refusal | None:
     )
 
 
-def _far_from_lowest(u: Floats, losses: Floats, minimum: float, name: str) -> Refusal | None:
-    """No parabola: the fitted minimum is out of reach of the lowest loss."""
-    at = np.unique(np.round(u, 6))
-    means = np.array([losses[np.abs(u - size) < 1e-5].mean() for size in at])
-    lowest = int(np.argmin(means))
-    spacing = float(np.diff(at).max())
-    sigma = residual_sigma(u, losses, 3)
-    sigma = sigma if np.isfinite(sigma) else residual_sigma(u, losses, 2)
-    nearest = int(np.argmin(np.abs(at - minimum)))
+def _far_from_lowest(u: Floats, losses: Floats, minimum: float, name: str, spacings: float = 1.5) -> Refusal | None:
+    """No parabola: the fitted minimum is out of reach, so many spacings of the sizes, of the lowest loss.
+
+    The gap is held against the curve's depth, not its residual: a broken branch inflates the residual with the damage.
+    """
+    at, group = np.unique(np.round(u, 6), return_inverse=True)
+    means = np.bincount(group, losses) / np.bincount(group)
+    lowest, nearest = int(np.argmin(means)), int(np.argmin(np.abs(at - minimum)))
+    reach = max(spacings * float(np.median(np.diff(at))), NEAR)
     gap = float(means[nearest] - means[lowest])
-    if abs(minimum - at[lowest]) <= 1.5 * spacing or gap <= 3 * sigma:
+    if abs(minimum - at[lowest]) <= reach or gap <= DEEP * float(np.ptp(means)):
         return None
     return Refusal(
         "no_parabola",
@@ -277,7 +297,7 @@ def _near_minimum(u: Floats, losses: Floats) -> Fit | None:
     rows = np.isin(np.round(u, 6), nearest)
     coefficients, powers = _solve(u[rows], losses[rows], 2)
     minimum = float(-coefficients[1] / (2 * coefficients[2])) if coefficients[2] > 0 else float("nan")
-    if not nearest.min() < minimum < nearest.max():
+    if not nearest.min() < minimum < nearest.max() or _far_from_lowest(u, losses, minimum, "parabola", 0.7):
         return None
     spread = np.zeros((3, len(u)))
     spread[:, rows] = powers
@@ -295,7 +315,9 @@ def _akima(u: Floats, losses: Floats) -> Fit | Refusal:
     minima, values = akima_minima(sizes, np.vstack([means, means + step * np.eye(len(sizes))]))
     edge = _at_edge(u, float(minima[0]), "Akima spline")
     if edge or minima[0] in (sizes[0], sizes[-1]):
-        return edge or Refusal("edge_minimum", "the Akima spline's lowest point is the outermost size; add sizes there.")
+        return edge or Refusal(
+            "edge_minimum", "the Akima spline's lowest point is the outermost size; add sizes there."
+        )
     return Fit(
         log_params=float(minima[0]),
         loss=float(values[0]),

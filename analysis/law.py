@@ -92,9 +92,7 @@ class Law:
             optima_with_gradient(state.name, np.asarray(state.theta), self.origin, np.log(budgets), self.cost)
             for state in self.estimators
         ]
-        result = headline.combine(
-            self.estimators, answers, self.uncertainty, np.log(budgets / self.largest_budget)
-        )
+        result = headline.combine(self.estimators, answers, self.uncertainty, np.log(budgets / self.largest_budget))
         return [self._prediction(float(budget), index, result) for index, budget in enumerate(budgets)]
 
     def loss_at(self, params: float, tokens: float) -> tuple[float, Interval]:
@@ -158,7 +156,7 @@ class Law:
             half_width=half,
             budgets=len({curve.flops for curve in self.curves if curve.minima}),
             rejected=[s.name for s in self.surfaces if s.lack_of_fit and s.lack_of_fit["p"] < REJECTED],
-            surfaces=len(self.surfaces),
+            surfaces=sum(surface.lack_of_fit is not None for surface in self.surfaces),
         )
         return Prediction(
             flops=flops,
@@ -237,5 +235,5 @@ def fit(table: RunTable, *, cost: TokenCost | None = None, holdout: bool = True)
     )
     if not holdout or not states:
         return law
-    records = rolling_holdout(table, lambda earlier: fit(earlier, cost=cost, holdout=False), cost)
+    records = rolling_holdout(table, law.curves, lambda earlier: fit(earlier, cost=cost, holdout=False))
     return serial.with_holdout(law, records)

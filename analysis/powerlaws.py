@@ -11,6 +11,7 @@ from analysis import headline, interval
 from analysis.cost import TokenCost
 from analysis.estimators import optima, optima_with_gradient
 from analysis.fitting import Parts
+from analysis.forms import FORMS
 from analysis.records import Interval, PowerLaw
 from analysis.uncertainty import Uncertainty
 
@@ -69,7 +70,7 @@ def _law(quantity: str, name: str, values: Floats, ends: Floats, half: float, fl
 def _loss_law(states: Sequence[headline.State], index: int, parts: Parts, ends: Floats, cost: TokenCost) -> PowerLaw:
     """L* = E + coefficient · C^exponent; its error by central differences in θ."""
     name, theta = states[index].name, np.asarray(states[index].theta)
-    floor_at = 0 if name in headline.SURFACES else 2
+    floor_at = 0 if name in FORMS else 2
     step = 1e-5 * np.maximum(np.abs(theta), 0.1)
     moved = np.vstack([theta[None], theta + np.diag(step), theta - np.diag(step)])
     losses = optima(name, moved, parts.origin, ends, cost)[1]

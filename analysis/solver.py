@@ -51,6 +51,7 @@ def minimise(
             value = problem.objective(trial, rows)
         better = value < best[rows]
         won = rows[better]
+        gain = np.where(better, best[rows] - value, 0)
         predicted = -(step * gradient[rows]).sum(axis=1)
         theta[won], best[won] = trial[better], value[better]
         stale[won] = True
@@ -58,7 +59,9 @@ def minimise(
         damping[rows[~better]] *= 8
         small = predicted <= tolerance * (np.abs(best[rows]) + 1e-300)
         stuck = ~better & (damping[rows] > 1e8)
-        rows = rows[~(small & (better | (damping[rows] > 1e-6)) | stuck)]
+        # A step that rounding, not the model of the objective, decides is the last.
+        rounding = better & (gain <= 4e-16 * np.abs(best[rows]))
+        rows = rows[~(small & (better | (damping[rows] > 1e-6)) | stuck | rounding)]
         if len(rows) == 0:
             break
     return theta, best

@@ -1,4 +1,4 @@
-"""Surfaces L(N, D): least-squares fits of the additive, Skaling and joint-skew forms, with starts, errors and optima."""
+"""Surfaces L(N, D): least-squares fits of the additive, Skaling and joint-skew forms, their errors and optima."""
 
 from __future__ import annotations
 
@@ -113,9 +113,7 @@ def priors(form: Form, losses: Floats, sigma: float) -> tuple[Floats, Floats]:
     return np.nan_to_num(mean), (sigma / sd) ** 2
 
 
-def fit_form(
-    form: Form, design: Design, origin: Origin, losses: Floats, starts: Floats, sigma: float
-) -> SurfaceFit:
+def fit_form(form: Form, design: Design, origin: Origin, losses: Floats, starts: Floats, sigma: float) -> SurfaceFit:
     """Fit one form from starts (S, P) by least squares with outliers weighed down (Tukey's biweight).
 
     `sigma` is the noise that the priors weigh against.
@@ -128,7 +126,9 @@ def fit_form(
         problem = LeastSquares(form, design, losses, weights, mean, precision)
         last = step == _REWEIGHTINGS - 1
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            theta, objectives = minimise(problem, theta, iterations=100 if last else 15, tolerance=1e-13 if last else 1e-6)
+            theta, objectives = minimise(
+                problem, theta, iterations=60 if last else 10, tolerance=1e-12 if last else 1e-5
+            )
         theta = theta[[int(np.nanargmin(objectives))]]
         residual = losses - form.value(theta, design)[0]
         # Least absolute deviations first: the biweight needs a start that outliers have not drawn along.
@@ -214,9 +214,7 @@ def fit_all(design: Design, origin: Origin, losses: Floats, sigma: float) -> dic
     """Fit the three forms by least squares in the loss; by name."""
     additive = fit_form(ADDITIVE, design, origin, losses, additive_start(design, losses), sigma)
     starts = {SKALING: skaling_starts(additive.theta), JOINT_SKEW: joint_skew_starts(additive.theta, design, losses)}
-    others = {
-        form.name: fit_form(form, design, origin, losses, start, sigma) for form, start in starts.items()
-    }
+    others = {form.name: fit_form(form, design, origin, losses, start, sigma) for form, start in starts.items()}
     return {ADDITIVE.name: additive, **others}
 
 

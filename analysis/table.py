@@ -19,8 +19,10 @@ Labels = NDArray[np.int64]
 
 MAX_ROWS = 20_000
 """More rows than any set of training runs has: beyond it a table holds training curves, not finished runs."""
-BUDGET_SPREAD = 0.35
-"""Runs of one budget lie within this range of ln C (a factor 1.4); a wider group is split at its largest gap."""
+BUDGET_SPREAD = 0.42
+"""Runs of one scattered budget lie within this range of ln C (×1.5); a wider group is split at its largest gap."""
+BUDGET_GAP = 0.02
+"""Where this gap in ln C already parts most runs into groups, budgets were met exactly and need no other rule."""
 MAGNITUDES = {"flops": (1e6, 1e32), "params": (1e2, 1e16), "tokens": (1e2, 1e18)}
 """Ranges outside which a column is in other units (log10, billions) than FLOPs, parameters and tokens."""
 
@@ -72,9 +74,11 @@ class RunTable:
     @property
     def digest(self) -> str:
         """Content hash: equal for equal runs in any order."""
-        columns = [self.flops, self.params, self.tokens, self.loss, self.budgets[self.budget], self.size, self.trunk]
-        rows = np.column_stack([column.astype(float) for column in columns])
-        rows = np.round(rows[np.lexsort(rows.T[:4])], 12)
+        numbers = np.column_stack([self.flops, self.params, self.tokens, self.loss, self.budgets[self.budget]])
+        order = np.lexsort(numbers.T)
+        # Labels are counted anew in this order: only who shares one matters.
+        labels = [_codes(labels[order]) for labels in (self.size, self.trunk)]
+        rows = np.column_stack([numbers[order], *labels])
         head = f"{self.convention}|{self.loss_unit}|{self.tokens_given}|".encode()
         return hashlib.sha256(head + rows.tobytes()).hexdigest()
 
@@ -287,9 +291,20 @@ def _budgets(frame: pd.DataFrame, flops: Floats) -> tuple[Labels, Floats]:
     order = np.argsort(flops, kind="stable")
     log_c = np.log(flops[order])
     labels = np.empty(len(flops), dtype=np.int64)
-    labels[order] = _split_at_gaps(log_c)
+    labels[order] = _exact_budgets(log_c) if _are_exact(log_c) else _split_at_gaps(log_c)
     budgets = np.array([np.exp(np.log(flops[labels == k]).mean()) for k in range(labels.max() + 1)])
     return labels, budgets
+
+
+def _exact_budgets(log_c: Floats) -> Labels:
+    """Labels (n,) of sorted ln C by gaps of a few per cent."""
+    return np.concatenate([[0], np.cumsum(np.diff(log_c) > BUDGET_GAP)])
+
+
+def _are_exact(log_c: Floats) -> bool:
+    counts = np.bincount(_exact_budgets(log_c))
+    tight = log_c[-1] - log_c[0] <= BUDGET_SPREAD or len(counts) > 1
+    return bool(tight and counts[counts >= 4].sum() >= 0.8 * len(log_c))
 
 
 def _split_at_gaps(log_c: Floats, spread: float = BUDGET_SPREAD) -> Labels:

@@ -1,4 +1,4 @@
-"""What the noise does to every estimator's parameters at once, kept by source so that answers know their degrees of freedom."""
+"""What the noise does to all estimators' parameters, by source, so that answers know their degrees of freedom."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def _empty(*shape: int) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Uncertainty:
-    """Joint covariance of all estimators' parameters. Shape legend: J sources of noise, P parameters of all estimators."""
+    """Joint covariance of the parameters. Shape legend: J sources of noise, P parameters of all estimators."""
 
     variances: Floats = field(default_factory=lambda: _empty(0))
     """Of the losses, by source, shape (J,)."""
     covariances: Floats = field(default_factory=lambda: _empty(0, 0, 0))
-    """Of the parameters for unit variance of each source, inflation included, shape (J, P, P)."""
+    """Of the parameters for unit variance of each source, shape (J, P, P)."""
     prior: Floats = field(default_factory=lambda: _empty(0, 0))
     """The priors' share, shape (P, P)."""
     inverse: Floats = field(default_factory=lambda: _empty(0, 0))
@@ -38,8 +38,7 @@ class Uncertainty:
         """From the estimators' influences on the runs; empty where there is nothing to go by."""
         if not estimators or noise is None:
             return cls()
-        inflation = np.concatenate([np.full(len(e.theta), e.inflation) for e in estimators])
-        covariances = noise.propagate(np.vstack([e.influence for e in estimators]) * inflation[:, None])
+        covariances = noise.propagate(np.vstack([e.influence for e in estimators]))
         prior = np.zeros(covariances.shape[1:])
         start = 0
         for estimator in estimators:
@@ -54,7 +53,7 @@ class Uncertainty:
         return np.asarray(np.tensordot(self.variances, self.covariances, 1) + self.prior)
 
     def of_combination(self, gradient: Floats, other: Floats) -> tuple[Floats, Floats]:
-        """Variance and degrees of freedom, (T,) each, of answers with gradients (T, P) and a further variance `other`."""
+        """Variance and degrees of freedom, (T,), of answers with gradients (T, P) and a further variance `other`."""
         by_source = np.einsum("tp,jpq,tq->tj", gradient, self.covariances, gradient)
         fixed = np.einsum("tp,pq,tq->t", gradient, self.prior, gradient) + other
         freedom = interval.degrees_of_freedom(by_source, fixed, self.variances, self.inverse, self.spread)

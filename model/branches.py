@@ -7,19 +7,21 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-SCORES_AT_ONCE = 2**17
+SCORES_AT_ONCE = 2**18
 """Attention scores that are held at once for the same reason."""
 HEAD_CHUNK = 256
 """Tokens whose logits are held at once: 256 · 1024 · 4 bytes stay inside a core's second-level cache."""
 
 
-class Shape(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Shape:
     """What the branches must know beside the tensors."""
 
     sequences: int
@@ -60,7 +62,7 @@ class AttentionBranch(torch.autograd.Function):
     def forward(
         ctx: Any, x_DN: Tensor, w_qkv: Tensor, w_out: Tensor, cos_PT: Tensor, sin_PT: Tensor, shape: Shape
     ) -> Tensor:
-        B, T, H, eps = shape
+        B, T, H, eps = shape.sequences, shape.context, shape.heads, shape.eps
         D = x_DN.shape[0]
         K = D // H
         x_hat, x_inv = normalise(x_DN, 0, eps)
@@ -92,7 +94,7 @@ class AttentionBranch(torch.autograd.Function):
         (x_hat, x_inv, w_qkv, w_out, qk_hat, qk_inv, v_KS, weights_ST, total_T, y_KT, y_DN, cos_PT, sin_PT) = (
             ctx.saved_tensors
         )
-        B, T, H, _ = ctx.shape
+        B, T, H = ctx.shape.sequences, ctx.shape.context, ctx.shape.heads
         D = grad_DN.shape[0]
         K = D // H
         q_KT, k_KS = qk_hat.view(2, B * H, K, T).unbind()
@@ -176,7 +178,7 @@ class HeadLoss(torch.autograd.Function):
             exp_VC.scatter_add_(0, target, -total)
             scale = (total * N).reciprocal_()
             grad_hat[:, part] = torch.mm(w_VD.mT, exp_VC).mul_(scale)
-            grad_w.addmm_(exp_VC, (x_hat[:, part] * scale).mT)
+            torch.addmm(grad_w, exp_VC, (x_hat[:, part] * scale).mT, out=grad_w)
         ctx.save_for_backward(normalise_backward(grad_hat, x_hat, x_inv, 0), grad_w)
         return losses.mean()
 
@@ -184,7 +186,7 @@ class HeadLoss(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         grad_x, grad_w = ctx.saved_tensors
-        return grad_x.mul_(grad), grad_w.mul_(grad), None, None
+        return grad_x * grad, grad_w * grad, None, None
 
 
 def _columns(tokens: int) -> list[slice]:
@@ -201,9 +203,25 @@ def _shifted_exponentials(x_DC: Tensor, w_VD: Tensor, target_1C: Tensor, losses_
     return logits, total
 
 
-@torch.no_grad()
-def head_losses(x_DN: Tensor, w_VD: Tensor, targets_N: Tensor, eps: float) -> Tensor:
-    """Mean cross-entropy of head·norm(x) without gradients, in chunks of tokens."""
+def attention_branch(
+    x_DN: Tensor, w_qkv: Tensor, w_out: Tensor, cos_PT: Tensor, sin_PT: Tensor, shape: Shape
+) -> Tensor:
+    """x + attention(norm(x)): [D, N] to [D, N]."""
+    result: Tensor = AttentionBranch.apply(x_DN, w_qkv, w_out, cos_PT, sin_PT, shape)  # type: ignore[no-untyped-call]
+    return result
+
+
+def mlp_branch(x_DN: Tensor, w_up: Tensor, w_down: Tensor, eps: float) -> Tensor:
+    """x + mlp(norm(x)): [D, N] to [D, N]."""
+    result: Tensor = MlpBranch.apply(x_DN, w_up, w_down, eps)  # type: ignore[no-untyped-call]
+    return result
+
+
+def head_loss(x_DN: Tensor, w_VD: Tensor, targets_N: Tensor, eps: float) -> Tensor:
+    """Mean cross-entropy of head·norm(x) in nats per token; without gradients it costs a third."""
+    if torch.is_grad_enabled():
+        result: Tensor = HeadLoss.apply(x_DN, w_VD, targets_N, eps)  # type: ignore[no-untyped-call]
+        return result
     x_hat, _ = normalise(x_DN, 0, eps)
     losses = x_DN.new_empty(1, x_DN.shape[1])
     for part in _columns(x_DN.shape[1]):

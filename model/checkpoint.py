@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,10 @@ def read_checkpoint(path: Path, device: str = "cpu") -> dict[str, Any]:
         raise CheckpointError(f"{path} is no checkpoint")
     if hashlib.sha256(content[start:]).digest() != content[len(MAGIC) : start]:
         raise CheckpointError(f"{path} is damaged: its checksum does not match")
-    state: dict[str, Any] = torch.load(io.BytesIO(content[start:]), map_location=device, weights_only=True)
+    try:
+        state: dict[str, Any] = torch.load(io.BytesIO(content[start:]), map_location=device, weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError) as error:
+        raise CheckpointError(f"{path} cannot be read: {error}") from error
     return state
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -52,7 +51,9 @@ def _read_runs(path: Path) -> list[tuple[RunConfig, Implementation | None]]:
         raise ValueError(f"{path} holds no run: {type(error).__name__}: {error}") from error
 
 
-def _read_run(record: dict[str, Any]) -> tuple[RunConfig, Implementation | None]:
+def _read_run(record: Any) -> tuple[RunConfig, Implementation | None]:
+    if not isinstance(record, dict):
+        raise TypeError(f"expected a record, got {record!r}")
     run = RunConfig.from_dict(record.get("run", record))
     choice = record.get("implementation")
     return run, Implementation(**choice) if choice else None
@@ -85,7 +86,7 @@ def _train_one(
     line = json.dumps({"run_id": run.run_id, "run": run.to_dict(), "result": result.to_dict()}) + "\n"
     temporary = result_file.with_suffix(".tmp")
     temporary.write_text(line)
-    os.replace(temporary, result_file)
+    temporary.replace(result_file)
     checkpoints.clear()
     sys.stdout.write(line)
     sys.stdout.flush()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, SupportsFloat
 
 MATH_VERSION = 1
 """Raised whenever the arithmetic of training changes, so that old and new runs never share an identity.
@@ -15,6 +16,20 @@ A golden-loss test forces it."""
 
 class ConfigError(ValueError):
     """A field of a configuration has a value that cannot work; the message names the field."""
+
+
+def _canonical(record: ModelConfig | TrainConfig, section: str) -> None:
+    """Give every number its field's type, so that 1 and 1.0 are the same run; refuse what is no finite number."""
+    for field in dataclasses.fields(record):
+        kind, value = str(field.type), getattr(record, field.name)
+        if kind in ("str", "bool") or (value is None and "None" in kind):
+            _require(kind != "bool" or isinstance(value, bool), f"{section}.{field.name} is {value!r}: true or false")
+            continue
+        number = not isinstance(value, (bool, str)) and isinstance(value, SupportsFloat) and math.isfinite(value)
+        _require(number, f"{section}.{field.name} must be a finite number, is {value!r}")
+        typed = int(value) if kind == "int" else float(value)
+        _require(typed == value, f"{section}.{field.name} must be a whole number, is {value!r}")
+        object.__setattr__(record, field.name, typed)
 
 
 def _require(condition: bool, message: str) -> None:
@@ -56,12 +71,16 @@ class ModelConfig:
     """Soft cap of the logits, cap·tanh(x/cap); 0 switches it off."""
 
     def __post_init__(self) -> None:
+        _canonical(self, "model")
         for name in ("vocab", "context", "d_model", "n_layers", "n_heads", "d_ff"):
             _require(getattr(self, name) >= 1, f"model.{name} must be at least 1, is {getattr(self, name)}")
         _require(
             self.d_model % self.n_heads == 0, f"model.d_model {self.d_model} is no multiple of n_heads {self.n_heads}"
         )
         _require(self.head_size % 2 == 0, f"the head size {self.head_size} (d_model / n_heads) must be even for RoPE")
+        _require(self.norm_eps > 0, f"model.norm_eps must be positive, is {self.norm_eps}")
+        for name in ("rope_base", "logit_cap"):
+            _require(getattr(self, name) >= 0, f"model.{name} must not be negative, is {getattr(self, name)}")
         _require(self.mlp in ("swiglu", "gelu"), f"model.mlp is {self.mlp!r}: choose swiglu or gelu")
 
     @property
@@ -106,9 +125,12 @@ class TrainConfig:
     """Numerics profile: fp32 | bf16."""
 
     def __post_init__(self) -> None:
+        _canonical(self, "train")
         _require(self.sequences >= 1, f"train.sequences must be at least 1, is {self.sequences}")
         _require(self.batch >= 1, f"train.batch must be at least 1, is {self.batch}")
-        _require(self.lr > 0, f"train.lr must be positive, is {self.lr}")
+        for name in ("lr", "embedding_lr", "eps"):
+            value = getattr(self, name)
+            _require(value is None or value > 0, f"train.{name} must be positive, is {value}")
         _require(self.schedule in ("wsd", "cosine"), f"train.schedule is {self.schedule!r}: choose wsd or cosine")
         _require(self.numerics in ("fp32", "bf16"), f"train.numerics is {self.numerics!r}: choose fp32 or bf16")
         for name in ("warmup", "cooldown", "final_lr"):

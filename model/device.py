@@ -23,7 +23,8 @@ def keep_freed_memory() -> bool:
         return False
     mallopt = ctypes.CDLL(None).mallopt
     settings = ((_M_MMAP_THRESHOLD, 1 << 30), (_M_TRIM_THRESHOLD, (1 << 31) - 1), (_M_TOP_PAD, 64 << 20))
-    return all([mallopt(option, value) == 1 for option, value in settings])
+    results = [mallopt(option, value) for option, value in settings]
+    return all(result == 1 for result in results)
 
 
 @contextlib.contextmanager
@@ -54,3 +55,11 @@ def device_name(device: torch.device) -> str:
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
+
+
+def compiled_if(usual_shape: bool) -> contextlib.AbstractContextManager[object]:
+    """Run what is compiled as such only for the usual shape: compiling anew for a rare one costs more than it saves."""
+    if usual_shape:
+        return contextlib.nullcontext()
+    stance: contextlib.AbstractContextManager[object] = torch.compiler.set_stance("force_eager")
+    return stance

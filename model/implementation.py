@@ -41,20 +41,24 @@ class Implementation:
         return dataclasses.asdict(self)
 
 
-def handwritten_supports(model: ModelConfig, numerics: str) -> bool:
-    """Whether `model.branches` covers these parts: the default architecture in full precision."""
-    return (
-        numerics == "fp32"
-        and model.mlp == "swiglu"
-        and not (model.norm_weights or model.biases or model.logit_cap)
-        and model.rope_base > 0
-    )
+def handwritten_supports(model: ModelConfig) -> bool:
+    """Whether `model.branches` covers these parts: the default architecture, with or without a tied head."""
+    plain = not (model.norm_weights or model.biases or model.logit_cap)
+    return model.mlp == "swiglu" and model.qk_norm and model.rope_base > 0 and plain
+
+
+def check_implementation(implementation: Implementation, model: ModelConfig, numerics: str, device: str) -> None:
+    """Raise ConfigError if the choice cannot compute this run."""
+    if implementation.branches == "handwritten" and not (handwritten_supports(model) and numerics == "fp32"):
+        raise ConfigError("handwritten branches cover the default architecture in fp32 only: choose autograd")
+    if implementation.branches == "handwritten" and device != "cpu":
+        raise ConfigError(f"handwritten branches run on a CPU, not on {device}: choose autograd")
 
 
 def choose_implementation(model: ModelConfig, train: TrainConfig, device: str) -> Implementation:
     """The default choice, a pure function of the run and the kind of device, so that every attempt agrees."""
     if device != "cpu" or model.context > EXPLICIT_CONTEXT_MAX:
         return Implementation(attention="fused")
-    if handwritten_supports(model, train.numerics):
+    if handwritten_supports(model) and train.numerics == "fp32":
         return Implementation(branches="handwritten")
     return Implementation()

@@ -80,7 +80,7 @@ def clip_gradients(parameters: list[torch.nn.Parameter], limit: float) -> Tensor
     A `limit` of 0 only measures. Never waits for a device.
     """
     gradients = [p.grad for p in parameters if p.grad is not None]
-    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
     if limit > 0:
         torch._foreach_mul_(gradients, (limit / (norm + CLIP_EPS)).clamp(max=1.0))
     return norm

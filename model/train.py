@@ -15,10 +15,10 @@ from torch import Tensor
 from model.batches import Batches, check_data
 from model.checkpoint import CheckpointError, Checkpoints
 from model.config import MATH_VERSION, ConfigError, RunConfig
-from model.device import autocast, device_name, keep_freed_memory, torch_settings
+from model.device import autocast, compiled_if, device_name, keep_freed_memory, torch_settings
 from model.evaluate import evaluate
 from model.flops import flops_per_token
-from model.implementation import Implementation, choose_implementation
+from model.implementation import Implementation, check_implementation, choose_implementation
 from model.optim import build_optimizer, clip_gradients, lr_factor, phase_steps, set_learning_rate
 from model.transformer import Transformer
 from tokenizer.shards import Shards
@@ -100,7 +100,8 @@ def train(
     with torch_settings(chosen.threads):
         training = Training(run, chosen, torch.device(device))
         resumed = training.restore(checkpoints)
-        sink({"kind": "start", "resumed_from_step": resumed, **training.position(), "run": run.to_dict()})
+        start = {"kind": "start", "resumed_from_step": resumed, "ignored_checkpoint": training.ignored_checkpoint}
+        sink({**start, **training.position(), "run": run.to_dict(), "implementation": training.describe()})
         _loop(
             training, Batches(run, data, training.device), sink, checkpoints, stop, progress_seconds, checkpoint_seconds
         )
@@ -148,7 +149,8 @@ def _loop(
 def _finish(training: Training, data: Shards, resumed: int) -> RunResult:
     training.check_loss()
     began = time.perf_counter()
-    score = evaluate(training.model, data, training.device, training.run.train.numerics)
+    with compiled_if(False):
+        score = evaluate(training.model, data, training.device, training.run.train.numerics)
     if not math.isfinite(score.loss):
         raise Diverged(f"the validation loss is {score.loss}")
     position = training.position()
@@ -171,21 +173,26 @@ class Training:
     """The state of a run between two steps."""
 
     def __init__(self, run: RunConfig, implementation: Implementation, device: torch.device) -> None:
+        check_implementation(implementation, run.model, run.train.numerics, device.type)
         self.run = run
         self.implementation = implementation
         self.device = device
         self.model = Transformer(run.model, run.train.seed, implementation).to(device)
         self.parameters = list(self.model.parameters())
+        if implementation.compiled:
+            for block in self.model.blocks:
+                block.compile(dynamic=False)
         self.optimizer = build_optimizer(self.model, run.train)
         self.micro_batch = implementation.micro_batch or run.train.batch
         self.step = 0
         self.seconds = 0.0
+        self.ignored_checkpoint: str | None = None
         self.losses = torch.zeros(LOSS_WINDOW, device=device)
         """Training losses of the last steps; that of step s is at s modulo LOSS_WINDOW."""
 
     def take_step(self, sequences: Tensor) -> None:
         """One optimizer step on sequences [B, T + 1]."""
-        loss = self._gradients(sequences)
+        loss = self.gradients(sequences)
         set_learning_rate(self.optimizer, lr_factor(self.run.train, self.step))
         clip_gradients(self.parameters, self.run.train.clip)
         self.optimizer.step()
@@ -195,17 +202,17 @@ class Training:
         if self.device.type == "cpu" or self.step % GPU_CHECK_STEPS == 0:
             self.check_loss()
 
-    def _gradients(self, sequences: Tensor) -> Tensor:
+    def gradients(self, sequences: Tensor) -> Tensor:
         """Gradients of the mean loss over the batch, by micro-batches that are halved when memory runs out."""
         while True:
             try:
                 total = torch.zeros((), device=self.device)
-                for part in sequences.split(self.micro_batch):
-                    with autocast(self.device, self.run.train.numerics):
+                for part in torch.split(sequences, self.micro_batch):
+                    with autocast(self.device, self.run.train.numerics), compiled_if(len(part) == self.micro_batch):
                         loss = self.model.loss(part[:, :-1], part[:, 1:])
                     if len(part) < len(sequences):
                         loss = loss * (len(part) / len(sequences))
-                    loss.backward()
+                    torch.autograd.backward(loss)
                     total += loss.detach()
                 return total
             except torch.cuda.OutOfMemoryError as error:
@@ -280,6 +287,7 @@ class Training:
         if state["run_id"] != self.run.run_id:
             raise CheckpointError(f"the checkpoint is of run {state['run_id']}, this is run {self.run.run_id}")
         if state["choice"] != self._choice():
+            self.ignored_checkpoint = f"step {state['step']} was computed with {state['choice']}"
             return 0
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])

@@ -8,6 +8,7 @@ import json
 import re
 import threading
 from collections.abc import Sequence
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -48,9 +49,9 @@ def load_sweep(
     layers = _Layers(_read(source, name_of_text), overrides)
     base = layers.base()
     problems = layers.problems
-    data = conform(_shorthands(layers.data, layers.report), SweepSpec, (), layers.report)
+    data = conform(_shorthands(layers), SweepSpec, (), layers)
     if not layers.names_itself:
-        layers.report(("name",), "required: the handle of the sweep, such as `name: my-sweep`", "")
+        layers.report(("name",), "required: the handle of the sweep, such as `name: my-sweep`")
     if problems:
         raise SweepError(problems)
     return _resolve(base, data, layers)
@@ -72,6 +73,15 @@ def _read(source: Path | str | bytes, name_of_text: str) -> Document:
         raise SweepError([Problem(f"cannot be read: {error.strerror or error}", file=str(source))]) from None
 
 
+@dataclasses.dataclass(frozen=True)
+class _Override:
+    """One `key=value` of the command line."""
+
+    key: Key
+    created: Key
+    document: Document
+
+
 class _Layers:
     """A sweep file under its overrides, and where each value came from."""
 
@@ -79,23 +89,33 @@ class _Layers:
         self.document = document
         self.data: dict[str, Any] = dict(document.data)
         self.problems: list[Problem] = []
-        self.sources: list[tuple[Key, str]] = []
+        self.overrides: list[_Override] = []
         if len(overrides) > MAX_OVERRIDES:
             raise SweepError([Problem(f"more than {MAX_OVERRIDES} overrides")])
         for number, text in enumerate(overrides, start=1):
             self._override(f"override {number}", text)
         self.names_itself = "name" in self.data
 
-    def report(self, key: Key, message: str, suggestion: str) -> None:
+    def report(self, key: Key, message: str, suggestion: str = "") -> None:
         """Note a problem at a key, with its place in the file or the override that set it."""
         self.problems.append(self.located(key, message, suggestion))
 
-    def located(self, key: Key, message: str, suggestion: str) -> Problem:
+    def located(self, key: Key, message: str, suggestion: str = "") -> Problem:
         """The problem with the place of the layer that set the key."""
-        for prefix, name in reversed(self.sources):
-            if key[: len(prefix)] == prefix:
-                return Problem(message, ".".join(key), name, suggestion=suggestion)
+        override = self._setter(key)
+        if override:
+            return Problem(message, ".".join(key), override.document.file, suggestion=suggestion)
         return self.document.problem(key, message, suggestion)
+
+    def written(self, key: Key) -> str | None:
+        """The scalar at a key as it was written."""
+        override = self._setter(key)
+        place = override.document.places.get(key[len(override.key) :]) if override else self.document.places.get(key)
+        return place.text if place else None
+
+    def _setter(self, key: Key) -> _Override | None:
+        """The last override that set a key, if one did."""
+        return next((o for o in reversed(self.overrides) if key[: len(o.created)] == o.created), None)
 
     def base(self) -> str | None:
         """The name after `extends`, checked against the files of sweeps/conf."""
@@ -120,13 +140,22 @@ class _Layers:
             self.problems.append(Problem("cannot be set by an override", match[1], name))
             return
         try:
-            value = parse(match[2], name, any_top_level=True).data
+            document = parse(match[2], name, any_top_level=True)
         except SweepError as error:
             # Only the message matters: a position inside one word of the command line helps nobody.
             self.problems += [Problem(p.message, match[1], name, suggestion=p.suggestion) for p in error.problems]
             return
-        self.sources.append((key, name))
-        self.data = _replaced(self.data, key, value)
+        self.overrides.append(_Override(key, _created(self.data, key), document))
+        self.data = _replaced(self.data, key, document.data)
+
+
+def _created(data: Any, key: Key) -> Key:
+    """The shortest part of `key` that does not lead to a mapping yet: what an override of `key` brings into being."""
+    for length, part in enumerate(key, start=1):
+        if not isinstance(data, dict) or not isinstance(data.get(part), dict):
+            return key[:length]
+        data = data[part]
+    return key
 
 
 def _replaced(data: Any, key: Key, value: Any) -> Any:
@@ -137,33 +166,34 @@ def _replaced(data: Any, key: Key, value: Any) -> Any:
     return inner | {key[0]: _replaced(inner.get(key[0]), key[1:], value)}
 
 
-def _shorthands(data: dict[str, Any], report: Any) -> dict[str, Any]:
+def _shorthands(layers: _Layers) -> dict[str, Any]:
     """The two short forms of the file written out: {from, to, count} for budgets, a list for sizes."""
-    full = dict(data)
-    if isinstance(data.get("budgets"), dict):
-        full["budgets"] = _series(data["budgets"], report)
-    sizes = data.get("sizes")
+    full = dict(layers.data)
+    if isinstance(full.get("budgets"), dict):
+        full["budgets"] = _series(full["budgets"], layers)
+    sizes = full.get("sizes")
     if isinstance(sizes, list):
         full["sizes"] = {"shapes" if sizes and isinstance(sizes[0], dict) else "params": sizes}
     return full
 
 
-def _series(series: dict[str, Any], report: Any) -> list[float]:
+def _series(series: dict[str, Any], layers: _Layers) -> list[float]:
     """A geometric series of budgets; its length is checked before it is expanded."""
     wanted = {"from": float, "to": float, "count": int}
     for name in series:
         if name not in wanted:
-            report(("budgets", name), "unknown key; a series has from, to and count", nearest(name, tuple(wanted)))
+            message = "unknown key; a series has from, to and count"
+            layers.report(("budgets", name), message, nearest(name, tuple(wanted)))
     missing = [name for name in wanted if name not in series]
     if missing:
-        report(("budgets",), f"a series has from, to and count; {' and '.join(missing)} missing", "")
+        layers.report(("budgets",), f"a series has from, to and count; {' and '.join(missing)} missing")
         return []
-    found = [conform(series[name], hint, ("budgets", name), report) for name, hint in wanted.items()]
+    found = [conform(series[name], hint, ("budgets", name), layers) for name, hint in wanted.items()]
     if any(value is None for value in found):
         return []
     low, high, count = found
     if not (0 < low < high and 2 <= count <= MAX_SERIES):
-        report(("budgets",), f"needs 0 < from < to and a count between 2 and {MAX_SERIES}", "")
+        layers.report(("budgets",), f"needs 0 < from < to and a count between 2 and {MAX_SERIES}")
         return []
     # Rounded to 6 digits, so that equal series written differently give equal runs.
     return [float(f"{low * (high / low) ** (index / (count - 1)):.6g}") for index in range(count)]
@@ -173,7 +203,8 @@ def _resolve(base: str | None, data: dict[str, Any], layers: _Layers) -> SweepSp
     """Merge over schema and base, and finish as SweepSpec, so that no key gets past the schema."""
     try:
         # Hydra seals what it composes, free mappings too: a fresh schema takes its values and the user's.
-        merged = OmegaConf.merge(_schema(), OmegaConf.to_container(_composed(base)), data)
+        merged = OmegaConf.merge(_schema(), _composed(base), data)
+        assert isinstance(merged, DictConfig)
         for section in ("corpus", "tokenizer"):
             try:
                 OmegaConf.to_object(merged[section])
@@ -184,7 +215,7 @@ def _resolve(base: str | None, data: dict[str, Any], layers: _Layers) -> SweepSp
         spec = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
         key = tuple((error.full_key or "").split(".")) if error.full_key else ()
-        raise SweepError([layers.located(key, str(error).splitlines()[0], "")]) from None
+        raise SweepError([layers.located(key, str(error).splitlines()[0])]) from None
     except SweepError as error:
         raise SweepError(_placed(problem, layers) for problem in error.problems) from None
     if not isinstance(spec, SweepSpec):
@@ -197,7 +228,7 @@ def _section_problem(section: str, error: ValueError, layers: _Layers) -> Proble
     message = str(error)
     match = re.match(rf"{section}\.(\w+) ?", message)
     key = (section, match[1]) if match else (section,)
-    return layers.located(key, message[match.end() :] if match else message, "")
+    return layers.located(key, message[match.end() :] if match else message)
 
 
 def _placed(problem: Problem, layers: _Layers) -> Problem:
@@ -207,8 +238,9 @@ def _placed(problem: Problem, layers: _Layers) -> Problem:
     return layers.located(tuple(problem.key.split(".")), problem.message, problem.suggestion)
 
 
-def _composed(base: str | None) -> DictConfig:
-    """Schema and base through Hydra. Hydra's state is global to the process, hence the lock."""
+@lru_cache(maxsize=32)
+def _composed(base: str | None) -> dict[str, Any]:
+    """Schema and base through Hydra, as plain data. Hydra's state is global to the process, hence the lock."""
     chain = _chain(base)
     with _LOCK:
         store = ConfigStore.instance()
@@ -217,7 +249,10 @@ def _composed(base: str | None) -> DictConfig:
             store.store(group="base", name=name, node=data)
         GlobalHydra.instance().clear()
         with initialize_config_module("sweeps.conf", version_base="1.3"):
-            return compose(_SCHEMA, overrides=[f"+base@_global_=[{','.join(chain)}]"] if chain else [])
+            composed = compose(_SCHEMA, overrides=[f"+base@_global_=[{','.join(chain)}]"] if chain else [])
+    plain = OmegaConf.to_container(composed)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
 
 
 def _chain(base: str | None) -> dict[str, dict[str, Any]]:
@@ -227,7 +262,7 @@ def _chain(base: str | None) -> dict[str, dict[str, Any]]:
         text = resources.files("sweeps.conf").joinpath(f"{base}.yaml").read_bytes()
         layers = _Layers(parse(text, f"{base}.yaml"), ())
         parent = layers.base()
-        data = conform(_shorthands(layers.data, layers.report), SweepSpec, (), layers.report)
+        data = conform(_shorthands(layers), SweepSpec, (), layers)
         if layers.problems:
             raise SweepError(layers.problems)
         chain = {base: data} | chain
@@ -297,7 +332,9 @@ _Dumper.add_representer(str, _text)
 
 def to_yaml(spec: SweepSpec) -> str:
     """The sweep as canonical text with every key; `load_sweep` gives an equal spec back."""
-    return yaml.dump(to_dict(spec), Dumper=_Dumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=120)
+    return yaml.dump(
+        to_dict(spec), Dumper=_Dumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=120
+    )
 
 
 KEYS: Final = tuple(field_types(SweepSpec))

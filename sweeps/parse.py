@@ -1,4 +1,4 @@
-"""The hostile-text gate: bytes of a sweep file → plain data with positions. Nothing in the text can execute or expand."""
+"""The hostile-text gate: bytes of a sweep file → plain data with positions. No text executes or expands."""
 
 from __future__ import annotations
 

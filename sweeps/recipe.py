@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import contextlib
 import dataclasses
 import math
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from model.config import ConfigError, ModelConfig, TrainConfig
 from model.flops import count_parameters, flops_per_token
 from sweeps.problem import nearest
 
-OURS: Final = "runs of this project at 1e11 to 1e12 FLOPs on Python source (docs/experiments)"
+OURS: Final = "our runs at 1e11 to 1e12 FLOPs on Python source (experiments/cpu-small.md)"
 OLMO: Final = "OLMo-core's model ladder, wsds_chinchilla_run_configurator.py, after Porian et al. 2024 (2406.19146)"
 NANOCHAT: Final = "nanochat's fixed-FLOP sweeps: d = 64 · L"
 LLAMA: Final = "Shazeer 2020 (2002.05202): three matrices of 8/3 d cost as much as two of 4 d"
@@ -70,6 +71,8 @@ class Recipe:
     """Exponent of N in the learning rate."""
     lr_cap: float
     """Ceiling of the learning rate."""
+    embedding_lr: float
+    """Peak learning rate of embedding and head at every size; 0 uses that of the matrices."""
     reference_params: float
     """N at which batch_tokens and lr hold."""
     warmup: float
@@ -126,19 +129,20 @@ _COMMON: Final = {
 
 CPU_SMALL: Final = Recipe(
     name="cpu-small",
-    about="One depth, one number of heads and one batch for tiny models on a CPU.",
-    layers=4,
+    about="Two blocks of one head each and one batch for every size: tiny models on a CPU.",
+    layers=2,
     width_per_layer=0,
-    heads=2,
+    heads=1,
     head_size=0,
-    width_step=4,
+    width_step=2,
     ff_ratio=8 / 3,
-    ff_step=4,
+    ff_step=2,
     batch_tokens=1024,
     batch_exponent=0.0,
     lr=0.006,
     lr_exponent=0.0,
     lr_cap=0.01,
+    embedding_lr=0.06,
     reference_params=50_000,
     warmup=0.02,
     warmup_per_param=0.0,
@@ -147,18 +151,27 @@ CPU_SMALL: Final = Recipe(
     beta2=0.99,
     beta2_large=0.95,
     large_batch=524_288,
-    tokens_per_param=30.0,
+    tokens_per_param=15.0,
     min_steps=100,
-    params_range=Range(5_000, 400_000),
-    ratio_range=Range(2, 800),
-    batch_range=Range(512, 2048),
+    params_range=Range(9_000, 350_000),
+    ratio_range=Range(1, 300),
+    batch_range=Range(512, 1024),
     sources=_COMMON
     | dict.fromkeys(
-        ("layers", "heads", "width_step", "ff_step", "batch_tokens", "batch_exponent", "lr", "lr_exponent"), OURS
+        (
+            "layers",
+            "heads",
+            "width_step",
+            "ff_step",
+            "batch_tokens",
+            "batch_exponent",
+            "lr",
+            "lr_exponent",
+            "embedding_lr",
+        ),
+        OURS,
     )
-    | dict.fromkeys(
-        ("lr_cap", "reference_params", "warmup", "cooldown", "tokens_per_param", "min_steps"), OURS
-    )
+    | dict.fromkeys(("lr_cap", "reference_params", "warmup", "cooldown", "tokens_per_param", "min_steps"), OURS)
     | dict.fromkeys(("width_per_layer", "head_size", "warmup_per_param"), "not used by this recipe")
     | dict.fromkeys(("beta2", "beta2_large", "large_batch"), OLMO),
 )
@@ -178,6 +191,7 @@ PORIAN_OLMO: Final = Recipe(
     lr=0.0047 / 2,
     lr_exponent=-1 / 3,
     lr_cap=0.01,
+    embedding_lr=0.0,
     reference_params=108e6,
     warmup=0.0,
     warmup_per_param=1.0,
@@ -197,6 +211,7 @@ PORIAN_OLMO: Final = Recipe(
     | dict.fromkeys(("layers", "width_per_layer", "width_step", "ff_step"), NANOCHAT)
     | dict.fromkeys(("heads", "head_size"), "core peers: head size 64 below d = 512 and above")
     | {
+        "embedding_lr": "not used by this recipe",
         "lr_cap": "Marin's cap of the learning rate",
         "warmup": "not used by this recipe",
         "cooldown": "Hägele et al. 2024 (2405.18392): 20 % matches cosine",
@@ -267,6 +282,8 @@ def build_shape(
 
 MAX_WIDTH: Final = 65_536
 """No ladder goes beyond this width."""
+FINEST: Final = 0.02
+"""Neighbouring widths of a ladder differ by at least about this share, which keeps long ladders short."""
 
 
 def ladder(
@@ -281,13 +298,13 @@ def _ladder(
     recipe: Recipe, vocab: int, context: int, parts: tuple[tuple[str, Any], ...], upto: float
 ) -> tuple[ModelConfig, ...]:
     rungs: list[ModelConfig] = []
-    for width in range(recipe.width_step, MAX_WIDTH + 1, recipe.width_step):
-        try:
+    step = width = recipe.width_step
+    while width <= MAX_WIDTH:
+        with contextlib.suppress(ConfigError):
             rungs.append(build_shape(recipe, vocab, context, width, dict(parts)))
-        except ConfigError:
-            continue
-        if count_parameters(rungs[-1]).matmul > upto:
-            break
+            if count_parameters(rungs[-1]).matmul > upto:
+                break
+        width += step * max(1, round(FINEST * width / step))
     return tuple(rungs)
 
 
@@ -350,6 +367,7 @@ def train_config(
         sequences=sequences,
         batch=batch,
         lr=min(recipe.lr_cap, recipe.lr * scale**recipe.lr_exponent),
+        embedding_lr=recipe.embedding_lr or None,
         schedule=recipe.schedule,
         warmup=warmup,
         cooldown=recipe.cooldown,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,6 +94,28 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     done = sandbox.isoflop("run", "tiny", "--yes", check=False)
     assert done.returncode in (0, 1), done.stderr[-5000:]
     return Finished(sandbox, done.stderr)
+
+
+@contextmanager
+def serving(sandbox: Sandbox, **extra: str) -> Iterator[str]:
+    """`isoflop serve` on a free port of loopback; ends it by SIGTERM and expects a clean end."""
+    server = sandbox.start("serve", "--port", "0", **extra)
+    assert server.stdout is not None
+    lines = []
+    try:
+        for line in server.stdout:
+            lines.append(line)
+            if found := re.search(r"http://127\.0\.0\.1:\d+", line):
+                break
+        else:
+            pytest.fail("the service did not start:\n" + "".join(lines))
+        yield found[0]
+        server.terminate()
+        output, _ = server.communicate(timeout=60)
+        assert server.returncode == 0, output[-3000:]
+    finally:
+        server.kill()
+        server.wait(10)
 
 
 def copy_datasets(source: Sandbox, target: Sandbox, names: Sequence[str] = ("artifacts",)) -> None:

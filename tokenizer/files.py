@@ -19,7 +19,7 @@ SUFFIXES = {
 DOCUMENT_SEPARATOR = "<|endoftext|>"
 """A line of this alone ends a document of a text file (TinyStories and other published dumps use it)."""
 
-DOCUMENT_BYTES = 16_384
+DOCUMENT_LENGTH = 16_384
 """A text file without separators is cut into documents of about this length, in characters, so that it can be split
 and mixed: at the first blank line after it, or at the first line end after twice of it."""
 
@@ -96,7 +96,7 @@ def read_text(path: Path) -> Iterator[str]:
             continue
         lines.append(line)
         length += len(line)
-        if length >= (DOCUMENT_BYTES if blank else 2 * DOCUMENT_BYTES):
+        if length >= (DOCUMENT_LENGTH if blank else 2 * DOCUMENT_LENGTH):
             yield "".join(lines)
             lines, length = [], 0
     yield "".join(lines)

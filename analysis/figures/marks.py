@@ -73,7 +73,8 @@ def budget_encodings(
     names = list(labels)
     shapes = [SHAPES[index % len(SHAPES)] for index in range(len(names))]
     shapes = [hollow(shape) if name in refused else shape for name, shape in zip(names, shapes, strict=True)]
-    legend = alt.Legend(title=title, columns=1 if len(names) <= _LEGEND_ROWS else 2, symbolLimit=len(names))
+    columns = 2 if len(names) > _LEGEND_ROWS else alt.Undefined
+    legend = alt.Legend(title=title, symbolLimit=len(names) + 1, columns=columns)
     return (
         alt.Color("budget:O", sort=names, scale=alt.Scale(domain=names), title=title, legend=legend),
         alt.Shape("budget:N", sort=names, scale=alt.Scale(domain=names, range=shapes), title=title, legend=legend),
@@ -110,5 +111,5 @@ def minimum_bar(minimum: Minimum) -> tuple[float, float]:
     `BAR_NOTE` below the title says so.
     """
     spread = size_spread(minimum.log_params_se)
-    known = spread <= _LONGEST_BAR and math.isfinite(minimum.loss_se)
+    known = math.isfinite(minimum.log_params_se) and spread <= _LONGEST_BAR and math.isfinite(minimum.loss_se)
     return (spread, STANDARD_ERRORS * minimum.loss_se) if known else (1.0, 0.0)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -87,26 +89,22 @@ def _text(chart: Chart, suffix: str, mode: Mode) -> str:
     if suffix == ".json":
         return json.dumps({**spec, "config": theme(mode)}, ensure_ascii=False, indent=1) + "\n"
     return _PAGE.format(
-        title="isoflop chart",
+        title=html.escape(caption(spec)[0] or "isoflop"),
         library=javascript(),
         spec=script_json(spec),
         themes=script_json({"light": theme("light"), "dark": theme("dark")}),
     )
 
 
-def page_spec(chart: Chart) -> dict[str, Any]:
-    """A chart for a web page: as wide as its container, titled by the page's own heading and caption."""
-    spec = chart.to_dict()
-    spec.pop("config", None)
-    spec.pop("title", None)
-    return {**spec, "width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
+def page_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A chart's spec for a web page: as wide as its container, its title left to the page's own caption."""
+    kept = {key: value for key, value in spec.items() if key not in ("config", "title")}
+    return {**kept, "width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
 
 
-def caption(chart: Chart) -> tuple[str, list[str]]:
+def caption(spec: Mapping[str, Any]) -> tuple[str, list[str]]:
     """A chart's title and the sentences below it, for a page that writes them itself."""
-    title = chart.to_dict().get("title", "")
-    if isinstance(title, str):
-        return title, []
+    title = spec.get("title", {})
     return title.get("text", ""), list(title.get("subtitle", []))
 
 

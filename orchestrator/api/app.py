@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -13,12 +14,13 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from analysis.figures import isoflop_curves, page_spec
+from analysis.figures import isoflop_curves, javascript
 from analysis.law import fit_json, prediction_json
 from orchestrator.api import guard, pages, problems
 from orchestrator.background import Background
 from orchestrator.service import Service
 from orchestrator.store import SweepRecord
+from orchestrator.web.render import figure
 
 EVENT_SECONDS = 1.0
 """Pause between two looks at a sweep by its event stream."""
@@ -34,6 +36,8 @@ def create_app(service: Service, *, token: str | None = None, start: bool = True
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         if start:
             background.start()
+            # Vega's bundle takes seconds to make: let the first visitor not wait for it.
+            threading.Thread(target=javascript, daemon=True).start()
         yield
         if start:
             await run_in_threadpool(background.stop)
@@ -80,7 +84,8 @@ def _add_sweeps(app: FastAPI, service: Service, background: Background) -> None:
     def get_sweep(name: str) -> dict[str, Any]:
         """A sweep: its file, its runs and how far it is."""
         sweep = service.store.sweep(name)
-        runs = json.loads(service.table(name).to_json(orient="records"))
+        table = service.table(name).astype(object)
+        runs = table.where(table.notna(), None).to_dict("records")
         return _summary(sweep) | {"source": sweep.source, "dropped": sweep.dropped, "runs": runs}
 
     def _summary(sweep: SweepRecord) -> dict[str, Any]:
@@ -111,7 +116,8 @@ def _add_answers(app: FastAPI, service: Service) -> None:
     @app.get("/api/v1/sweeps/{name}/chart", tags=["answers"])
     def get_chart(name: str, variant: str = "") -> dict[str, Any]:
         """The IsoFLOP chart as a Vega-Lite specification."""
-        return page_spec(isoflop_curves(service.law(name, variant)))
+        spec: dict[str, Any] = figure(isoflop_curves(service.law(name, variant)), "isoflop")["spec"]
+        return spec
 
 
 def _add_events(app: FastAPI, service: Service, background: Background) -> None:

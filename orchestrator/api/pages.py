@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 
 from analysis.figures import isoflop_curves
@@ -13,7 +13,7 @@ from analysis.law import Law
 from analysis.records import LawError, Prediction
 from orchestrator.background import Background
 from orchestrator.service import Service
-from orchestrator.store import SweepRecord
+from orchestrator.store import NotFound, SweepRecord
 from orchestrator.web.render import figure, render, static_file
 
 
@@ -29,17 +29,21 @@ def install(app: FastAPI, service: Service, background: Background) -> None:
     """Add the pages and their static files."""
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
-    def index() -> str:
+    def index(request: Request) -> str:
         """All sweeps."""
-        return render("index.html", sweeps=[_sweep(s, background) for s in service.store.sweeps()])
+        sweeps = [_sweep(s, background) for s in service.store.sweeps()]
+        return render("index.html", sweeps=sweeps, base_url=str(request.base_url).rstrip("/"))
 
     @app.get("/sweeps/{name}", response_class=HTMLResponse, include_in_schema=False)
-    def sweep_page(name: str, flops: str = "", variant: str = "") -> str:
+    def sweep_page(name: str, flops: str = "", variant: str = "") -> Response:
         """One sweep: progress, live curves, and the answer to a budget typed into the form."""
-        sweep = service.store.sweep(name)
+        try:
+            sweep = service.store.sweep(name)
+        except NotFound as error:
+            return HTMLResponse(render("error.html", title="Not found", detail=str(error)), status_code=404)
         law, refusal = _law(service, name, variant)
         answer = _answer(service, sweep, law, refusal, flops)
-        return render(
+        page = render(
             "sweep.html",
             sweep=_sweep(sweep, background),
             runs=service.table(name).to_dict("records"),
@@ -49,7 +53,9 @@ def install(app: FastAPI, service: Service, background: Background) -> None:
             answer=answer.prediction,
             asked=flops,
             error=answer.error,
+            variant=variant,
         )
+        return HTMLResponse(page)
 
     @app.get("/static/{name}", include_in_schema=False)
     def static(name: str) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from markupsafe import Markup
 
 from analysis import wording
 from analysis.figures import Chart, caption, javascript, page_spec, script_json, theme
+from analysis.law import Law
+from analysis.records import Curve
 from orchestrator.web import tables
 
 STATIC = Path(__file__).parent / "static"
@@ -40,14 +43,35 @@ def static_file(name: str) -> tuple[bytes, str] | None:
 
 def figure(chart: Chart, name: str) -> dict[str, Any]:
     """What the templates need of a chart: its name, spec, title, caption and description in words."""
-    title, notes = caption(chart)
-    spec = page_spec(chart)
+    made = chart.to_dict()
+    title, notes = caption(made)
+    spec = page_spec(made)
     return {"name": name, "spec": spec, "title": title, "notes": notes, "alt": spec.get("description", title)}
 
 
 def themes() -> Mapping[str, Any]:
     """Chart configurations of the page, by colour scheme."""
     return {"light": theme("light"), "dark": theme("dark")}
+
+
+def curves_of(law: Law | None) -> list[Curve]:
+    """The curves of a law by budget; none without a law."""
+    return sorted(law.curves, key=lambda curve: curve.flops) if law is not None else []
+
+
+def example_budget(curves: list[Curve]) -> str:
+    """A budget worth asking for, as a person types it: ten times the largest that was run."""
+    return f"{10 * curves[-1].flops:.3g}".replace("e+", "e") if curves else "1e13"
+
+
+def submit_command(base_url: str) -> str:
+    """What to type to submit a sweep file to this service."""
+    return f"curl --data-binary @sweeps/conf/demo.yaml {base_url.rstrip('/')}/api/v1/sweeps"
+
+
+def moment(timestamp: float) -> str:
+    """Seconds since the epoch as a date and time in UTC."""
+    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def script_data(data: Any) -> Markup:
@@ -77,6 +101,9 @@ def environment() -> Environment:
         "refusal": wording.refusal_phrase,
         "label": lambda name: str(name).replace("_", " "),
         "script": script_data,
+        "moment": moment,
+        "power_law_groups": tables.power_law_groups,
+        "signed": tables.signed,
         "run_rows": tables.run_rows,
         "dropped_rows": tables.dropped_rows,
         "refusal_groups": tables.refusal_groups,
@@ -84,5 +111,10 @@ def environment() -> Environment:
         "coefficient": tables.coefficient,
         "parameters": tables.parameters,
     }
-    made.globals |= {"themes": themes}
+    made.globals |= {
+        "themes": themes,
+        "curves_of": curves_of,
+        "example_budget": example_budget,
+        "submit_command": submit_command,
+    }
     return made

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any
 
+from analysis.law import Law
 from analysis.records import Curve, Minimum, PowerLaw, Refusal
 from analysis.wording import format_count, format_duration, format_flops, format_loss
 
@@ -36,6 +37,8 @@ class RunRow:
 def _plain_number(value: float) -> str:
     return f"{value:g}"
 
+
+_GREEK = {"alpha": "α", "beta": "β", "gamma": "γ"}
 
 _COLUMNS: tuple[tuple[str, str, Callable[[float], str] | None], ...] = (
     ("run", "Run", None),
@@ -93,10 +96,10 @@ def power_law_groups(laws: Iterable[PowerLaw]) -> list[list[PowerLaw]]:
     return [sorted(group, key=lambda law: law.estimator != "headline") for group in groups.values() if group]
 
 
-def refusal_groups(curve: Curve) -> list[tuple[list[str], Refusal]]:
-    """A budget's refusals, estimators that refused for the same reason in the same words together."""
+def refusal_groups(refused: Curve | Law) -> list[tuple[list[str], Refusal]]:
+    """The refusals of a budget or a law, estimators that refused in the same words together."""
     groups: dict[Refusal, list[str]] = {}
-    for name, refusal in curve.refusals.items():
+    for name, refusal in refused.refusals.items():
         groups.setdefault(refusal, []).append(name)
     return [(names, refusal) for refusal, names in groups.items()]
 
@@ -111,12 +114,17 @@ def size_error(minimum: Minimum) -> str:
 
 def coefficient(value: float) -> str:
     """A coefficient with three significant digits, in powers of ten where it is very small or large."""
-    return f"{value:.3g}" if 1e-3 <= abs(value) < 1e5 else format_flops(value)
+    return f"{value:.3g}".replace("-", "−") if 1e-3 <= abs(value) < 1e5 else format_flops(value)
 
 
-def parameters(values: Mapping[str, float], names: Sequence[str] = ()) -> str:
+def signed(value: float) -> str:
+    """Three decimals with a true minus sign: −0.151."""
+    return f"{value:.3f}".replace("-", "−")
+
+
+def parameters(values: Mapping[str, float]) -> str:
     """A surface's parameters in a line: E = 1.82, A = 478, …"""
-    return ", ".join(f"{name} = {coefficient(values[name])}" for name in names or values)
+    return ", ".join(f"{_GREEK.get(name, name)} = {coefficient(values[name])}" for name in values)
 
 
 def _known(value: Any) -> bool:

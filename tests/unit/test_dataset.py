@@ -34,6 +34,10 @@ def corpus(tmp_path: Path) -> CorpusSpec:
     return write_texts(tmp_path / "texts")
 
 
+def forbidden(*_: object) -> None:
+    raise AssertionError("this work should have been reused")
+
+
 class Log(list[str]):
     def __call__(self, line: str) -> None:
         self.append(line)
@@ -63,7 +67,7 @@ def test_prepare_gives_shards_that_decode_to_the_corpus(corpus: CorpusSpec, tmp_
 
 def test_second_call_reads_no_document(corpus: CorpusSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = prepare(corpus, BPE, tmp_path / "data")
-    monkeypatch.setattr(module, "read_documents", pytest.fail)
+    monkeypatch.setattr(module, "read_documents", forbidden)
     log = Log()
     assert prepare(corpus, BPE, tmp_path / "data", log).manifest == first.manifest
     assert log == [f"dataset {first.manifest.dataset}: reused"]
@@ -74,9 +78,9 @@ def test_touched_files_are_read_but_not_encoded_again(
 ) -> None:
     first = prepare(corpus, BPE, tmp_path / "data")
     os.utime(tmp_path / "texts/a.jsonl", (5, 5))
-    monkeypatch.setattr(module, "_build", pytest.fail)
+    monkeypatch.setattr(module, "_build", forbidden)
     assert prepare(corpus, BPE, tmp_path / "data").manifest == first.manifest
-    monkeypatch.setattr(module, "read_documents", pytest.fail)
+    monkeypatch.setattr(module, "read_documents", forbidden)
     assert prepare(corpus, BPE, tmp_path / "data").manifest == first.manifest
 
 

@@ -20,7 +20,7 @@ function config(element) {
 }
 
 /** Draw a Vega-Lite spec into an element, in place of what it showed. */
-export async function draw(element, spec) {
+async function draw(element, spec) {
   const before = drawn.get(element);
   const state = { spec, look: look(element), result: null };
   drawn.set(element, state);
@@ -42,7 +42,12 @@ function redraw(element) {
   if (state && state.look !== look(element)) draw(element, state.spec);
 }
 
+/** Draw every plot inside an element from the script element that its `data-spec` names. */
+export function drawWithin(root) {
+  for (const plot of root.querySelectorAll(".plot[data-spec]")) draw(plot, data(plot.dataset.spec));
+}
+
 const plots = () => document.querySelectorAll(".plot[data-spec]");
 const observer = new ResizeObserver((entries) => entries.forEach((entry) => redraw(entry.target)));
 for (const query of [dark, paper]) query.addEventListener("change", () => plots().forEach(redraw));
-for (const plot of plots()) draw(plot, data(plot.dataset.spec));
+drawWithin(document);

@@ -1,0 +1,105 @@
+// Keeps a sweep's page current: progress by Server-Sent Events, everything fitted by fetching the page again.
+
+import { drawWithin } from "./charts.js";
+
+const RETRY = 3000; // milliseconds until a refused connection is tried again
+const progress = document.getElementById("progress");
+const text = (id) => document.getElementById(id);
+let done = Number(progress.dataset.done);
+let state = progress.dataset.state;
+
+function flops(value) {
+  if (!(value > 0)) return "–";
+  const [mantissa, exponent] = value.toExponential(2).split("e");
+  const power = `10${String(Number(exponent)).replace(/./g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit] ?? "⁻")}`;
+  const number = String(Number(mantissa));
+  return number === "1" ? power : `${number}×${power}`;
+}
+
+function duration(seconds) {
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  const [unit, name, smaller, smallerName] =
+    whole < 3600 ? [60, "min", 1, "s"] : whole < 86400 ? [3600, "h", 60, "min"] : [86400, "d", 3600, "h"];
+  const rest = Math.floor((whole % unit) / smaller);
+  return `${Math.floor(whole / unit)} ${name}${rest ? ` ${rest} ${smallerName}` : ""}`;
+}
+
+function say(id, shown, words) {
+  const element = text(id);
+  element.hidden = !shown;
+  if (shown && element.textContent !== words) element.textContent = words;
+}
+
+function stateOf(news, running) {
+  if (news.done + news.failed === news.total) return news.failed ? "incomplete" : "done";
+  return running ? "running" : "queued";
+}
+
+function show(news) {
+  const running = Array.isArray(news.running) ? news.running.length : news.running;
+  state = stateOf(news, running);
+  text("state").textContent = state;
+  text("state").className = `badge ${state}`;
+  text("bar").max = news.flops_planned || 1;
+  text("bar").value = news.flops_spent;
+  say("runs-done", true, `${news.done} of ${news.total} runs done`);
+  say("runs-running", running > 0, `${running} in training`);
+  say("runs-failed", news.failed > 0, `${news.failed} failed`);
+  say("flops", true, `${flops(news.flops_spent)} of ${flops(news.flops_planned)} FLOPs`);
+  say("time-left", Boolean(news.seconds_left), `about ${duration(news.seconds_left ?? 0)} left`);
+}
+
+let refreshing = null;
+let stale = false;
+
+/** Take the sections that runs change from a fresh copy of the page; what was opened stays open. */
+async function refresh() {
+  const response = await fetch(location.href, { headers: { Accept: "text/html" } });
+  if (!response.ok) return;
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  for (const old of document.querySelectorAll("[data-live]")) {
+    const fresh = page.getElementById(old.id);
+    if (!fresh) continue;
+    const open = [...old.querySelectorAll("details")].map((details) => details.open);
+    old.replaceChildren(...fresh.childNodes);
+    old.querySelectorAll("details").forEach((details, i) => (details.open = open[i] ?? false));
+    drawWithin(old);
+  }
+}
+
+/** One refresh at a time; news that comes meanwhile asks for one more. */
+function refreshSoon() {
+  if (refreshing) {
+    stale = true;
+    return;
+  }
+  refreshing = refresh()
+    .catch(() => {})
+    .finally(() => {
+      refreshing = null;
+      if (stale) {
+        stale = false;
+        refreshSoon();
+      }
+    });
+}
+
+function listen() {
+  const source = new EventSource(progress.dataset.events);
+  source.addEventListener("open", () => (text("connection").hidden = true));
+  source.addEventListener("progress", (event) => {
+    const news = JSON.parse(event.data);
+    const before = state;
+    show(news);
+    if (news.done !== done || state !== before) refreshSoon();
+    done = news.done;
+    if (news.done + news.failed === news.total) source.close(); // nothing more will come
+  });
+  source.addEventListener("error", () => {
+    text("connection").hidden = false;
+    if (source.readyState === EventSource.CLOSED) setTimeout(listen, RETRY); // the browser itself has given up
+  });
+}
+
+listen();

@@ -1,0 +1,96 @@
+"""The container without an engine: what its files promise, and the image's commands replayed from nothing."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+import yaml
+
+from orchestrator.cli.main import app
+from tests.conftest import ROOT
+
+DOCKERFILE = (ROOT / "docker" / "Dockerfile").read_text()
+COMPOSE = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text())
+
+
+def _instructions() -> list[tuple[str, str]]:
+    lines = DOCKERFILE.replace("\\\n", " ").splitlines()
+    return [(w, rest) for w, _, rest in (line.partition(" ") for line in lines if line and not line.startswith("#"))]
+
+
+def test_every_copied_path_exists_and_every_package_is_copied() -> None:
+    copied = {source for word, rest in _instructions() if word == "COPY" for source in rest.split()[:-1]}
+    for source in copied:
+        assert (ROOT / source).exists(), source
+    assert {"analysis", "model", "orchestrator", "sweeps", "tokenizer", "constraints.txt"} <= copied
+
+
+def test_the_services_run_verbs_that_exist() -> None:
+    verbs = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    for name, service in COMPOSE["services"].items():
+        assert service["command"][0] in verbs, name
+        assert (ROOT / "docker" / service["build"]["context"] / service["build"]["dockerfile"]).exists()
+    assert any("ENTRYPOINT" in word and "isoflop" in rest for word, rest in _instructions())
+
+
+def test_the_service_is_published_on_loopback_and_needs_a_token() -> None:
+    serve = COMPOSE["services"]["serve"]
+    assert all(port.startswith("127.0.0.1:") for port in serve["ports"])
+    assert ":?" in serve["environment"]["ISOFLOP_TOKEN"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_the_image_commands_work_in_a_clean_environment(tmp_path: Path) -> None:
+    """COPY and RUN replayed in an empty folder with a bare environment; then the entry point is used."""
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True, timeout=120)
+    kept = {k: v for k, v in os.environ.items() if k.startswith(("PIP_", "SSL_", "HTTP", "http", "REQUESTS_"))}
+    path = f"{tmp_path / 'venv' / 'bin'}:/usr/bin:/bin"
+    environment = kept | {"PATH": path, "HOME": str(tmp_path), "ISOFLOP_HOME": str(tmp_path / "state"), "PIP_ARGS": ""}
+    image = tmp_path / "image"
+    image.mkdir()
+    for word, rest in _instructions():
+        if word == "COPY":
+            *sources, target = shlex.split(rest)
+            for source in sources:
+                to = image / (Path(source).name if target == "./" else target)
+                if (ROOT / source).is_dir():
+                    shutil.copytree(ROOT / source, to, ignore=shutil.ignore_patterns("__pycache__"))
+                else:
+                    shutil.copy(ROOT / source, to)
+        elif word == "RUN" and "/var/lib/isoflop" not in rest:
+            done = subprocess.run(
+                ["sh", "-ec", rest],
+                cwd=image,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=1200,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr[-3000:]
+    away = tmp_path / "away"
+    away.mkdir()
+    for command in (["isoflop", "--help"], ["isoflop", "doctor"], ["isoflop", "run", "tiny", "budgets=[2e9]", "--yes"]):
+        done = subprocess.run(
+            command, cwd=away, env=environment, capture_output=True, text=True, timeout=300, check=False
+        )
+        assert "Traceback" not in done.stderr, done.stderr[-3000:]
+        assert done.returncode == (1 if "run" in command else 0), done.stderr[-3000:]
+    listing = subprocess.run(
+        ["isoflop", "ls", "-o", "csv"],
+        cwd=away,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert "tiny" in listing.stdout

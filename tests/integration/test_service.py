@@ -1,0 +1,147 @@
+"""`isoflop serve` as a process: REST over loopback, live events, restarts, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from orchestrator.api.app import create_app
+from orchestrator.api.guard import BindError, check_bind
+from orchestrator.home import Home
+from orchestrator.reference import DOCS, cli_reference, openapi
+from orchestrator.service import Service
+from tests.conftest import ROOT, Finished, Sandbox, copy_datasets, make_sandbox, serving
+
+TINY = (ROOT / "sweeps" / "conf" / "tiny.yaml").read_text()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, finished: Finished) -> Iterator[tuple[str, Sandbox]]:
+    """A service whose home holds the dataset but no sweep; the tiny sweep is posted to it."""
+    sandbox = make_sandbox(tmp_path_factory.mktemp("served"))
+    copy_datasets(finished.sandbox, sandbox)
+    with serving(sandbox) as url:
+        yield url, sandbox
+
+
+def test_the_whole_story_over_rest(served: tuple[str, Sandbox], finished: Finished) -> None:
+    url, sandbox = served
+    assert httpx.get(f"{url}/api/v1/sweeps").json() == []
+    posted = httpx.post(f"{url}/api/v1/sweeps", content=TINY, timeout=120)
+    assert posted.status_code == 201, posted.text
+    assert posted.headers["location"] == "/api/v1/sweeps/tiny"
+    again = httpx.post(f"{url}/api/v1/sweeps", content=TINY, timeout=120)
+    assert again.json()["revision"] == posted.json()["revision"]
+    assert len(httpx.get(f"{url}/api/v1/sweeps").json()) == 1
+
+    last = {}
+    with httpx.stream("GET", f"{url}/api/v1/sweeps/tiny/events", timeout=180) as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        for line in stream.iter_lines():
+            if line.startswith("data: "):
+                last = json.loads(line.removeprefix("data: "))
+    assert last["done"] == last["total"] == posted.json()["total"]
+
+    sweep = httpx.get(f"{url}/api/v1/sweeps/tiny").json()
+    by_command = json.loads(finished.isoflop("show", "tiny", "-o", "json").stdout)["runs"]
+    assert {r["run"]: r["loss"] for r in sweep["runs"]} == {r["run"]: r["loss"] for r in by_command}
+    assert len(httpx.get(f"{url}/api/v1/sweeps/tiny/fit").json()["curves"]) == 3
+    assert httpx.get(f"{url}/api/v1/sweeps/tiny/chart").json()["$schema"].startswith("https://vega.github.io/schema")
+    # The second scheduler of this home is refused while the service lives.
+    refused = sandbox.isoflop("run", "tiny", "seeds.default=2", "--yes", check=False)
+    assert refused.returncode == 1
+    assert "already schedules" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "words"),
+    [
+        ("GET", "/api/v1/sweeps/nothing", "", 404, "no sweep"),
+        ("GET", "/api/v1/sweeps/nothing/fit", "", 404, "no sweep"),
+        ("GET", "/api/v1/sweeps/nothing/events", "", 404, "no sweep"),
+        ("GET", "/api/v1/sweeps/nothing/prediction?flops=-1", "", 422, "flops"),
+        ("GET", "/nowhere", "", 404, "Not Found"),
+        ("POST", "/api/v1/sweeps", "name: x\nbudgetz: [1]\n", 422, "budgets"),
+        ("POST", "/api/v1/sweeps", "a: &a [1]\nb: [*a, *a]\n", 422, "anchor"),
+        ("POST", "/api/v1/sweeps", "x" * 300_000, 413, "256"),
+    ],
+)
+def test_every_error_is_a_problem_document(
+    served: tuple[str, Sandbox], method: str, path: str, body: str, status: int, words: str
+) -> None:
+    answer = httpx.request(method, served[0] + path, content=body)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert {"type", "title", "status", "detail"} <= set(problem)
+    assert words.lower() in json.dumps(problem).lower()
+
+
+def test_a_mistake_names_its_line(served: tuple[str, Sandbox]) -> None:
+    answer = httpx.post(f"{served[0]}/api/v1/sweeps", content="name: x\nbudgetz: [1]\n").json()
+    assert answer["errors"][0]["line"] == 2
+
+
+def test_a_foreign_page_may_not_post(served: tuple[str, Sandbox]) -> None:
+    answer = httpx.post(f"{served[0]}/api/v1/sweeps", content=TINY, headers={"Origin": "http://evil.example"})
+    assert answer.status_code == 403
+
+
+def test_pages_are_strict_about_content(served: tuple[str, Sandbox]) -> None:
+    answer = httpx.get(served[0] + "/")
+    assert answer.status_code == 200
+    assert "default-src 'self'" in answer.headers["content-security-policy"]
+    assert not re.search(r"""(?:src|href)=["'](?:https?:)?//""", answer.text)
+
+
+def test_the_service_ends_cleanly_and_goes_on_when_started_again(tmp_path: Path, finished: Finished) -> None:
+    sandbox = make_sandbox(tmp_path)
+    copy_datasets(finished.sandbox, sandbox)
+    with serving(sandbox) as url:
+        assert httpx.post(f"{url}/api/v1/sweeps", content=TINY, timeout=120).status_code == 201
+        deadline = time.monotonic() + 90
+        while httpx.get(f"{url}/api/v1/sweeps").json()[0]["done"] < 1:
+            assert time.monotonic() < deadline
+            time.sleep(0.3)
+    with serving(sandbox) as url:
+        deadline = time.monotonic() + 150
+        while (state := httpx.get(f"{url}/api/v1/sweeps").json()[0])["done"] < state["total"]:
+            assert time.monotonic() < deadline, state
+            time.sleep(0.5)
+
+
+def test_with_a_token_nobody_else_gets_in(sandbox: Sandbox) -> None:
+    with serving(sandbox, ISOFLOP_TOKEN="secret") as url:
+        assert httpx.get(f"{url}/healthz").status_code in (200, 503)
+        assert httpx.get(f"{url}/api/v1/sweeps").status_code == 401
+        assert httpx.get(f"{url}/api/v1/sweeps", headers={"Authorization": "Bearer wrong"}).status_code == 401
+        assert httpx.get(f"{url}/api/v1/sweeps", headers={"Authorization": "Bearer secret"}).status_code == 200
+        assert httpx.get(f"{url}/", auth=("me", "secret")).status_code == 200
+
+
+def test_any_address_but_loopback_needs_a_token() -> None:
+    for host in ("0.0.0.0", "::", "192.0.2.1", "host.example"):
+        with pytest.raises(BindError, match="ISOFLOP_TOKEN"):
+            check_bind(host, None)
+        check_bind(host, "secret")
+    for host in ("127.0.0.1", "::1", "localhost"):
+        check_bind(host, None)
+
+
+def test_the_committed_references_are_current() -> None:
+    assert (DOCS / "openapi.json").read_text(encoding="utf-8") == openapi(), "run `make docs`"
+    assert (DOCS / "cli.md").read_text(encoding="utf-8") == cli_reference(), "run `make docs`"
+
+
+def test_every_route_is_documented(tmp_path: Path) -> None:
+    document = create_app(Service(Home(tmp_path, "test")), start=False).openapi()
+    assert document["openapi"].startswith("3.1")
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            assert operation.get("description"), f"{method} {path} has no description"

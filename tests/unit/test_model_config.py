@@ -1,0 +1,78 @@
+"""A run's identity, and the refusal of configurations that cannot work."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from model.config import ConfigError, ModelConfig, RunConfig, TrainConfig
+
+MODEL = {"vocab": 64, "context": 32, "d_model": 16, "n_layers": 2, "n_heads": 2, "d_ff": 32}
+TRAIN = {"sequences": 8, "batch": 4, "lr": 0.01}
+
+
+def run_of(model: dict, train: dict) -> RunConfig:
+    return RunConfig(ModelConfig(**MODEL | model), TrainConfig(**TRAIN | train), "d")
+
+
+def test_run_survives_json() -> None:
+    run = run_of({}, {"embedding_lr": 0.02})
+    assert RunConfig.from_dict(json.loads(json.dumps(run.to_dict()))) == run
+
+
+def test_identity_is_pinned() -> None:
+    assert run_of({}, {}).run_id == "a5509c533e71fb80", "stored runs would lose their identity: see decision 2"
+
+
+def test_equal_numbers_are_the_same_run() -> None:
+    assert run_of({"rope_base": 10_000}, {"lr": 1}).run_id == run_of({"rope_base": 1e4}, {"lr": 1.0}).run_id
+    assert run_of({"d_ff": 32.0}, {}).run_id == run_of({}, {}).run_id
+
+
+@pytest.mark.parametrize(
+    ("model", "train"),
+    [({"d_ff": 33}, {}), ({"qk_norm": False}, {}), ({}, {"seed": 1}), ({}, {"lr": 0.011}), ({}, {"numerics": "bf16"})],
+)
+def test_every_field_is_part_of_the_identity(model: dict, train: dict) -> None:
+    assert run_of(model, train).run_id != run_of({}, {}).run_id
+
+
+@pytest.mark.parametrize(
+    ("section", "field", "value"),
+    [
+        ("model", "d_model", 15),
+        ("model", "n_heads", 16),
+        ("model", "mlp", "relu"),
+        ("model", "vocab", 0),
+        ("model", "d_ff", 1.5),
+        ("model", "qk_norm", "yes"),
+        ("model", "rope_base", -1),
+        ("model", "norm_eps", 0),
+        ("train", "lr", float("nan")),
+        ("train", "lr", float("inf")),
+        ("train", "lr", "0.1"),
+        ("train", "embedding_lr", -0.1),
+        ("train", "batch", 0),
+        ("train", "warmup", 0.9),
+        ("train", "schedule", "linear"),
+        ("train", "numerics", "fp8"),
+        ("train", "beta2", 1.0),
+        ("train", "clip", -1),
+    ],
+)
+def test_bad_value_is_refused_by_name(section: str, field: str, value: object) -> None:
+    named = "head size" if field == "n_heads" else field
+    with pytest.raises(ConfigError, match=named):
+        run_of({field: value} if section == "model" else {}, {field: value} if section == "train" else {})
+
+
+def test_steps_count_the_partial_one() -> None:
+    assert [TrainConfig(**TRAIN | {"sequences": n}).steps for n in (1, 4, 5, 8)] == [1, 1, 2, 2]
+
+
+def test_config_and_flops_load_no_torch() -> None:
+    code = "import sys, model.config, model.flops, model.implementation; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

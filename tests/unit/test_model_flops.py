@@ -1,0 +1,93 @@
+"""Counted FLOPs and parameters against the built model and torch's own counter."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.utils.flop_counter import FlopCounterMode
+
+from model.config import ModelConfig
+from model.flops import CONVENTIONS, count_parameters, flops_per_token, flops_per_token_by
+from model.implementation import Implementation
+from model.transformer import Transformer
+
+SHAPES = [
+    ModelConfig(vocab=50, context=16, d_model=16, n_layers=1, n_heads=1, d_ff=40),
+    ModelConfig(vocab=128, context=32, d_model=48, n_layers=3, n_heads=3, d_ff=128),
+    ModelConfig(vocab=97, context=24, d_model=64, n_layers=2, n_heads=2, d_ff=96),
+]
+
+CONFIGS = st.builds(
+    ModelConfig,
+    vocab=st.integers(1, 40),
+    context=st.integers(1, 8),
+    d_model=st.sampled_from([8, 24]),
+    n_layers=st.integers(1, 3),
+    n_heads=st.sampled_from([1, 2, 4]),
+    d_ff=st.integers(1, 20),
+    mlp=st.sampled_from(["swiglu", "gelu"]),
+    qk_norm=st.booleans(),
+    norm_weights=st.booleans(),
+    tied_head=st.booleans(),
+    biases=st.booleans(),
+    rope_base=st.sampled_from([0.0, 1e4]),
+)
+
+
+def counted_flops(shape: ModelConfig, implementation: Implementation, sequences: int) -> int:
+    model = Transformer(shape, implementation=implementation)
+    tokens = torch.zeros(sequences, shape.context, dtype=torch.int64)
+    with FlopCounterMode(display=False) as counter:
+        model.loss(tokens, tokens).backward()
+    return counter.get_total_flops()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("branches", ["autograd", "handwritten"])
+@pytest.mark.parametrize("sequences", [1, 20])
+def test_torch_counts_the_same_flops(shape: ModelConfig, branches: str, sequences: int) -> None:
+    n, tokens = count_parameters(shape).matmul, sequences * shape.context
+    expected = 6 * n * tokens + 12 * shape.n_layers * shape.d_model * shape.context * tokens
+    assert counted_flops(shape, Implementation(branches=branches), sequences) == expected
+    assert flops_per_token_by(shape)["full_attention"] * tokens == expected
+
+
+@pytest.mark.parametrize("mlp", ["swiglu", "gelu"])
+@pytest.mark.parametrize("tied", [False, True])
+def test_torch_counts_the_same_flops_for_options(mlp: str, tied: bool) -> None:
+    shape = dataclasses.replace(SHAPES[1], mlp=mlp, tied_head=tied, qk_norm=False, norm_weights=True, biases=True)
+    assert counted_flops(shape, Implementation(), 2) == flops_per_token_by(shape)["full_attention"] * 2 * shape.context
+
+
+@settings(max_examples=60, deadline=None)
+@given(CONFIGS)
+def test_parameter_counts_match_the_built_model(shape: ModelConfig) -> None:
+    model = Transformer(shape)
+    counts = count_parameters(shape)
+    outside = {id(p) for part in (model.embedding, model.head) for p in part.parameters()}
+    parameters = list(model.parameters())
+    assert counts.total == sum(p.numel() for p in parameters)
+    assert counts.nonembedding == sum(p.numel() for p in parameters if id(p) not in outside)
+    linear = [m for m in model.modules() if isinstance(m, torch.nn.Linear)]
+    assert counts.matmul == sum(m.weight.numel() for m in linear)
+
+
+def test_default_convention_by_hand() -> None:
+    # d 2, one layer, one head, ff 3, V 5, T 4: matrices 4·4 + 3·6 = 34, head 10, causal attention 12·2·2 = 48
+    shape = ModelConfig(vocab=5, context=4, d_model=2, n_layers=1, n_heads=1, d_ff=3)
+    assert flops_per_token(shape) == 6 * 44 + 48
+
+
+def test_published_shares_of_conventions() -> None:
+    """Body, head and attention of d 64, L 4, V 2048, T 256 cost 50, 33 and 17 %; Chinchilla's count is 1.5 times."""
+    shape = ModelConfig(vocab=2048, context=256, d_model=64, n_layers=4, n_heads=2, d_ff=171)
+    by = flops_per_token_by(shape)
+    assert set(by) == set(CONVENTIONS)
+    assert by["kaplan"] / by["isoflop"] == pytest.approx(0.50, abs=0.01)
+    assert by["six_n"] / by["isoflop"] == pytest.approx(0.83, abs=0.01)
+    assert by["full_attention"] / by["isoflop"] == pytest.approx(1.17, abs=0.01)
+    assert by["chinchilla"] / by["isoflop"] == pytest.approx(1.51, abs=0.02)
