@@ -203,7 +203,7 @@ def _natural(theta: Floats, origin: Origin) -> Floats:
 
 def _centred(parameters: Floats, origin: Origin) -> Floats:
     floor, a, b, alpha, beta = parameters
-    return np.array([np.log(a) - alpha * origin.n, np.log(b) - beta * origin.d, np.log(floor), alpha, beta])
+    return np.array([np.log(a) - alpha * origin.n, np.log(b) - beta * origin.d, np.log(max(floor, 1e-300)), alpha, beta])
 
 
 def as_additive(fit: Approach3, table: RunTable, origin: Origin) -> tuple[Floats, Floats]:

@@ -120,8 +120,8 @@ def _frontier(c: Floats, losses: Floats, errors: Floats, sigma: float) -> tuple[
     mean, precision = surface.priors(FRONTIER, losses, sigma)
     design = Design(c, c, c)
     problem = LeastSquares(FRONTIER, design, losses, errors[None] ** -2, mean, precision)
-    thetas, objectives = minimise(problem, _frontier_starts(c, losses), iterations=60, tolerance=1e-9)
-    theta = thetas[int(np.nanargmin(objectives))]
+    start = _frontier_start(c, losses, errors**-2, mean, precision)
+    theta = minimise(problem, start, iterations=60, tolerance=1e-9)[0][0]
     jacobian = FRONTIER.jacobian(theta[None], design)[1][0]
     weighted = (jacobian / errors[:, None] ** 2).T
     inverse = np.linalg.pinv(weighted @ jacobian + np.diag(precision), hermitian=True)
@@ -130,14 +130,19 @@ def _frontier(c: Floats, losses: Floats, errors: Floats, sigma: float) -> tuple[
     return theta, inverse @ weighted, (prior * prior_sd**2) @ prior.T
 
 
-def _frontier_starts(c: Floats, losses: Floats) -> Floats:
-    """(3, 3): for each of three g the linear E and K that fit best."""
-    starts = []
-    for g in (0.05, 0.13, 0.3):
-        basis = np.column_stack([np.ones_like(c), np.exp(-g * c)])
-        floor, level = np.linalg.lstsq(basis, losses, rcond=None)[0]
-        starts.append([floor, np.log(max(level, 1e-3 * float(losses.mean()))), np.log(g)])
-    return np.array(starts)
+def _frontier_start(c: Floats, losses: Floats, weights: Floats, mean: Floats, precision: Floats) -> Floats:
+    """(1, 3): the best of a grid of g, for each of which E and K are linear."""
+    log_g = mean[2] + np.linspace(-3, 2, 101)
+    terms = np.exp(-np.exp(log_g)[:, None] * c)
+    basis = np.stack([np.ones_like(terms), terms], axis=1) * np.sqrt(weights)
+    target = losses * np.sqrt(weights)
+    normal = basis @ basis.transpose(0, 2, 1) + np.diag([precision[0], 0.0])
+    right = basis @ target + np.array([precision[0] * mean[0], 0.0])
+    floor, level = np.linalg.solve(normal, right[..., None])[..., 0].T
+    left = target - floor[:, None] * basis[:, 0] - level[:, None] * basis[:, 1]
+    cost = (left**2).sum(axis=1) + precision[0] * (floor - mean[0]) ** 2 + precision[2] * (log_g - mean[2]) ** 2
+    best = int(np.argmin(np.where(level > 0, cost, np.inf)))
+    return np.array([[floor[best], np.log(max(level[best], 1e-3 * float(losses.mean()))), log_g[best]]])
 
 
 def optima(name: str, theta: Floats, origin: Origin, log_c: Floats, cost: TokenCost) -> tuple[Floats, Floats]:

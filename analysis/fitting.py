@@ -70,6 +70,9 @@ def fit_parts(table: RunTable, cost: TokenCost) -> Parts:
     huber = fit_approach3(table) if surfaces else None
     if huber is not None:
         estimators.append(_huber_estimator(huber, table, origin))
+    for estimator in [e for e in estimators if not _is_finite(e)]:
+        estimators.remove(estimator)
+        refusals[estimator.name] = Refusal("no_solution", f"the {estimator.name} fit ran off to infinity.")
     records = [surface.to_record(fit, tests[name]) for name, fit in surfaces.items()]
     noise = _split(table, surfaces, tests.get("joint_skew"), seed)
     return Parts(
@@ -234,6 +237,11 @@ def _surface_estimator(fit: SurfaceFit, test: dict[str, float] | None, seed: flo
 def _huber_estimator(fit: Approach3, table: RunTable, origin: Origin) -> Estimator:
     theta, influence = as_additive(fit, table, origin)
     return Estimator("additive_huber", theta, influence, np.zeros((5, 5)), note="Chinchilla's approach 3")
+
+
+def _is_finite(estimator: Estimator) -> bool:
+    arrays = (estimator.theta, estimator.influence, estimator.prior_covariance)
+    return all(bool(np.isfinite(array).all()) for array in arrays)
 
 
 def _line(name: str, curves: Sequence[CurveFit], origin: Origin, runs: int, sigma: float) -> Estimator | Refusal:

@@ -22,6 +22,8 @@ LOSS_SURFACES = ("additive", "joint_skew")
 """What L* leans on, with the cubic: in equal shares, but without those that lack of fit rejects."""
 EXPONENT_DRIFT = 0.002
 """Standard deviation of the change of N*'s exponent beyond the grid: no law is exactly a power law."""
+WIDEST = 40.0
+"""Half-width of ln N* beyond which an interval says nothing and its ends would overflow."""
 PARAMS_FLOOR, LOSS_FLOOR = 0.008, 2e-4
 """Least standard error of ln N* and, relative, of L*: how far apart the definitions of one curve's minimum are."""
 
@@ -91,7 +93,7 @@ def combine(
     )
     return Headline(
         log_params=params.mean,
-        log_params_half=params.half,
+        log_params_half=np.minimum(params.half, WIDEST),
         loss=loss.mean,
         loss_half=loss.half,
         each_log_params=np.stack([answer[0] for answer in answers], axis=1),

@@ -77,7 +77,7 @@ def split_noise(residuals: Floats, hat: Floats, factors: Mapping[str, Floats], f
     maker = np.eye(len(residuals)) - hat
     matrices = tuple(factors.values())
     observed = np.array([float(((matrix.T @ residuals) ** 2).sum()) for matrix in matrices])
-    cross = np.array([[float(((a.T @ maker @ b) ** 2).sum()) for b in matrices] for a in matrices])
+    cross = _squares(matrices, maker)
     scale = np.sqrt(np.diag(cross))
     inverse = np.linalg.pinv(cross / np.outer(scale, scale), rcond=1e-6) / np.outer(scale, scale)
     least = nnls(cross / np.outer(scale, scale), observed / scale)[0] / scale
@@ -94,11 +94,24 @@ def split_noise(residuals: Floats, hat: Floats, factors: Mapping[str, Floats], f
 
 
 def _form_covariance(matrices: Sequence[Floats], maker: Floats, variances: Floats) -> Floats:
-    """tr(Q_i S Q_j S) with S = M V M, the covariance of the residuals; (J, J)."""
-    roots = [np.sqrt(v) * maker @ matrix for v, matrix in zip(variances, matrices, strict=True) if v > 0]
-    root = np.hstack(roots) if roots else np.zeros((len(maker), 1))
-    covariance = root @ root.T
-    return np.array([[float(((a.T @ covariance @ b) ** 2).sum()) for b in matrices] for a in matrices])
+    """tr(Q_i S Q_j S) with S = M V M, the covariance of the residuals; (J, J). M M is M but for the weak priors."""
+    covariance = variances[0] * maker
+    for variance, matrix in zip(variances[1:], matrices[1:], strict=True):
+        if variance > 0:
+            shared = maker @ matrix
+            covariance = covariance + variance * shared @ shared.T
+    return _squares(matrices, covariance)
+
+
+def _squares(matrices: Sequence[Floats], middle: Floats) -> Floats:
+    """‖Z_i' A Z_j‖² of a symmetric A (n, n) between all pairs, the first Z the identity; (J, J)."""
+    products = [middle, *[middle @ matrix for matrix in matrices[1:]]]
+    out = np.empty((len(matrices), len(matrices)))
+    for i, left in enumerate(matrices):
+        for j, product in enumerate(products[i:], start=i):
+            whole = product if i == 0 else left.T @ product
+            out[i, j] = out[j, i] = float((whole**2).sum())
+    return out
 
 
 def _hazard(z: float) -> float:

@@ -17,6 +17,7 @@ Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 _REWEIGHTINGS = 8
+_CHUNK = 250
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,20 @@ def fit_form(form: Form, design: Design, origin: Origin, losses: Floats, starts:
     )
 
 
+def bootstrap(fit: SurfaceFit, design: Design, losses: Floats, weights: Floats, sigma: float) -> tuple[Floats, Floats]:
+    """Refit a form for each weighting (B, n) from its fit, by least squares: parameters (B, P), objectives (B,)."""
+    mean, precision = priors(fit.form, losses, sigma)
+    thetas, objectives = [], []
+    for at in range(0, len(weights), _CHUNK):
+        chunk = weights[at : at + _CHUNK]
+        problem = LeastSquares(fit.form, design, losses, chunk, mean, precision)
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = minimise(problem, np.repeat(fit.theta[None], len(chunk), axis=0), iterations=60, tolerance=1e-10)
+        thetas.append(found[0])
+        objectives.append(found[1])
+    return np.concatenate(thetas), np.concatenate(objectives)
+
+
 def _inverse(normal: Floats) -> Floats:
     """Inverse of a normal matrix, scaled to a unit diagonal first."""
     scale = 1 / np.sqrt(np.maximum(np.diag(normal), 1e-300))
@@ -196,7 +211,7 @@ def joint_skew_starts(additive: Floats, design: Design, losses: Floats) -> Float
     offset = float((design.y + design.x - design.c).mean())
     exponent = beta / (alpha + beta)
     n0 = (log_alpha - log_beta + a - b + beta * offset) / (alpha + beta)
-    scale = np.log(np.exp(a - alpha * n0) + np.exp(b - beta * (offset - n0)))
+    scale = np.logaddexp(a - alpha * n0, b - beta * (offset - n0))
     starts = [[additive[0], scale, np.log(alpha * beta / (alpha + beta)), n0, exponent, log_alpha, log_beta]]
     for g in (0.08, 0.2):
         for p, q in ((0.25, 0.5), (0.5, 0.25), (0.35, 0.35)):

@@ -17,7 +17,7 @@ from analysis.records import LawError
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
-MAX_ROWS = 20_000
+MAX_ROWS = 3_000
 """More rows than any set of training runs has: beyond it a table holds training curves, not finished runs."""
 BUDGET_SPREAD = 0.42
 """Runs of one scattered budget lie within this range of ln C (×1.5); a wider group is split at its largest gap."""

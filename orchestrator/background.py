@@ -8,8 +8,8 @@ import threading
 from typing import Any
 
 from orchestrator.progress import Progress
+from orchestrator.scheduler import Scheduler
 from orchestrator.service import Service
-from orchestrator.settings import choose_device
 from orchestrator.store import SweepRecord
 
 log = logging.getLogger("isoflop.background")
@@ -18,18 +18,20 @@ log = logging.getLogger("isoflop.background")
 class Background:
     """One scheduler thread; it alone writes runs while the service lives."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, scheduler: Scheduler | None = None) -> None:
         self._service = service
+        self._scheduler = scheduler
         self._new: queue.Queue[SweepRecord] = queue.Queue()
         self._live: dict[str, dict[str, Any]] = {}
         self._stop = threading.Event()
-        self._ready = threading.Event()
         self._thread = threading.Thread(target=self._work, name="scheduler", daemon=True)
         self.error: Exception | None = None
         """Why the scheduler ended, if it did not end on request."""
 
     def start(self) -> None:
         """Begin; unfinished sweeps of earlier lives go on by themselves."""
+        if self._scheduler is None:
+            return
         for sweep in self._service.store.sweeps():
             if not self._service.progress(sweep).finished:
                 self._new.put(sweep)
@@ -40,34 +42,33 @@ class Background:
         self._new.put(sweep)
 
     def stop(self) -> None:
-        """Drain: running attempts leave a checkpoint."""
+        """Hand out no more; what is in training is the caller's to drain."""
         self._stop.set()
-        if self._thread.ident is not None:
+        if self._thread.is_alive():
             self._thread.join()
 
     @property
     def ready(self) -> bool:
-        """Whether the scheduler has its workers."""
-        return self._ready.is_set() and self._thread.is_alive()
+        """Whether the scheduler is at work."""
+        return self._thread.is_alive()
 
     def progress(self, sweep: SweepRecord) -> Progress:
         """How far a sweep is, live."""
         return self._service.progress(sweep, self._live)
 
     def _work(self) -> None:
+        assert self._scheduler is not None
         try:
-            with self._service.scheduling(choose_device("auto")) as scheduler:
-                self._ready.set()
-                while not self._stop.is_set():
-                    self._take_new(scheduler)
-                    if scheduler.busy:
-                        scheduler.step()
-                        self._live = scheduler.live()
+            while not self._stop.is_set():
+                self._take_new(self._scheduler)
+                if self._scheduler.busy:
+                    self._scheduler.step()
+                    self._live = self._scheduler.live()
         except Exception as error:
             self.error = error
             log.exception("the scheduler ended")
 
-    def _take_new(self, scheduler: Any) -> None:
+    def _take_new(self, scheduler: Scheduler) -> None:
         """Hand over what was submitted; with nothing to do, wait a moment for it."""
         try:
             sweep = self._new.get(block=not scheduler.busy, timeout=0.2)

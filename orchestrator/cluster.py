@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 
+from orchestrator import signals
 from orchestrator.states import Cause
 from orchestrator.store import Outcome
 from orchestrator.worker import WORKER_ENVIRONMENT, Assignment, Worker
@@ -89,7 +90,7 @@ class Cluster:
                 "object_store_memory": OBJECT_STORE_BYTES,
             }
         try:
-            with _working_directory(self.folder):
+            with _working_directory(self.folder), signals.kept():
                 ray.init(address=self._address, **options)
         except (RuntimeError, OSError, ConnectionError, ValueError) as error:
             raise ClusterError(f"Ray at {self._address!r} cannot be started or reached: {error}") from error

@@ -45,7 +45,7 @@ def openapi() -> str:
     """The REST interface as OpenAPI JSON."""
     with tempfile.TemporaryDirectory() as folder:
         service = Service(Home(Path(folder), "the reference"))
-        document = create_app(service, start=False).openapi()
+        document = create_app(service).openapi()
         service.store.close()
     return json.dumps(document, indent=2, sort_keys=True) + "\n"
 

@@ -28,19 +28,17 @@ HEARTBEATS = 15
 """Looks without news after which the stream sends a comment to keep the connection."""
 
 
-def create_app(service: Service, *, token: str | None = None, start: bool = True) -> FastAPI:
-    """The application; with `start` its scheduler lives and ends with it."""
-    background = Background(service)
+def create_app(service: Service, background: Background | None = None, *, token: str | None = None) -> FastAPI:
+    """The application over a scheduler's thread, which lives and ends with it; without one it only reads."""
+    background = background or Background(service)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        if start:
-            background.start()
-            # Vega's bundle takes seconds to make: let the first visitor not wait for it.
-            threading.Thread(target=javascript, daemon=True).start()
+        background.start()
+        # Vega's bundle takes seconds to make: let the first visitor not wait for it.
+        threading.Thread(target=javascript, daemon=True).start()
         yield
-        if start:
-            await run_in_threadpool(background.stop)
+        await run_in_threadpool(background.stop)
 
     app = FastAPI(
         title="isoflop",

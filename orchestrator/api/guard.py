@@ -15,8 +15,10 @@ from orchestrator.api.problems import problem
 
 BODY_BYTES = 256 * 1024
 """Largest request body: the sweep gate's own limit."""
-POLICY = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+POLICY = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
     "frame-ancestors 'none'; form-action 'self'"
+)
 """Content-Security-Policy of every page: nothing inline, nothing from elsewhere."""
 
 

@@ -35,6 +35,8 @@ def _law(sweep: str | None, csv: Path | None, variant: str = "") -> Law:
         from analysis.law import fit as fit_table
         from analysis.table import RunTable
 
+        if not csv.is_file():
+            raise typer.BadParameter(f"{csv}: no such file")
         return fit_table(RunTable.read_csv(csv))
     assert sweep is not None
     return open_service().law(sweep, variant)

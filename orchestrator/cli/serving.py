@@ -24,21 +24,23 @@ def serve(
     """Serve REST, the page and the scheduler. Beyond loopback a token in ISOFLOP_TOKEN is needed."""
     import uvicorn
 
+    from orchestrator import signals
     from orchestrator.api.app import create_app
     from orchestrator.api.guard import check_bind
-    from orchestrator.driver import check_free
+    from orchestrator.background import Background
+    from orchestrator.settings import choose_device
 
     token = os.environ.get("ISOFLOP_TOKEN")
     check_bind(host, token)
     service = open_service()
-    check_free(service.home.lock)
-    config = uvicorn.Config(
-        create_app(service, token=token), host=host, port=port, log_level="warning", timeout_graceful_shutdown=5
-    )
-    socket = config.bind_socket()
-    name, bound = socket.getsockname()[:2]
-    say(f"page and REST: http://{name}:{bound}")
-    uvicorn.Server(config).run(sockets=[socket])
+    with service.scheduling(choose_device("auto")) as scheduler, signals.ignored():
+        app = create_app(service, Background(service, scheduler), token=token)
+        config = uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=5)
+        socket = config.bind_socket()
+        socket.listen()  # from the line below on, whoever connects is served
+        name, bound = socket.getsockname()[:2]
+        say(f"page and REST: http://{name}:{bound}")
+        uvicorn.Server(config).run(sockets=[socket])
 
 
 def doctor(output: Output = Format.TABLE) -> None:

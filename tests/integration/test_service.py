@@ -69,7 +69,7 @@ def test_the_whole_story_over_rest(served: tuple[str, Sandbox], finished: Finish
         ("GET", "/nowhere", "", 404, "Not Found"),
         ("POST", "/api/v1/sweeps", "name: x\nbudgetz: [1]\n", 422, "budgets"),
         ("POST", "/api/v1/sweeps", "a: &a [1]\nb: [*a, *a]\n", 422, "anchor"),
-        ("POST", "/api/v1/sweeps", "x" * 300_000, 413, "256"),
+        ("POST", "/api/v1/sweeps", "x" * 300_000, 413, "262144"),
     ],
 )
 def test_every_error_is_a_problem_document(
@@ -140,7 +140,7 @@ def test_the_committed_references_are_current() -> None:
 
 
 def test_every_route_is_documented(tmp_path: Path) -> None:
-    document = create_app(Service(Home(tmp_path, "test")), start=False).openapi()
+    document = create_app(Service(Home(tmp_path, "test"))).openapi()
     assert document["openapi"].startswith("3.1")
     for path, methods in document["paths"].items():
         for method, operation in methods.items():

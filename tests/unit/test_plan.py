@@ -163,7 +163,9 @@ def test_shapes_that_coincide_and_budgets_that_cannot_be_met_are_dropped() -> No
 
 
 def test_axes_multiply_the_grid_and_mark_their_runs() -> None:
-    plan = make_plan(spec_of(vary={"lr": [0.003, 0.006], "qk_norm": [True, False]}), FACTS)
+    plan = make_plan(
+        spec_of(recipe_overrides={"lr_exponent": 0}, vary={"lr": [0.003, 0.006], "qk_norm": [True, False]}), FACTS
+    )
     assert len(plan.runs) == 4 * 21
     for run in plan.runs:
         assert run.run.train.lr == run.vary["lr"]

@@ -1,0 +1,64 @@
+"""Rolling hold-out on published results, the truth's own error not added: python benchmarks/fit_holdout.py A.csv …
+
+For each file, every later budget with a minimum of its own is predicted from the earlier ones. The table shows, from
+three times the largest training budget on, how often the headline's intervals cover, how wide they are, and how far
+each estimator alone is off.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from analysis.law import fit
+from analysis.table import RunTable
+
+FROM = 3.0
+"""Least extrapolation counted."""
+
+
+def row(name: str, records: list[dict[str, Any]]) -> str:
+    """One line of the table."""
+    names = sorted({key for record in records for key in record["estimators"]})
+    halves = [np.sqrt(record["params_interval"][1] / record["params_interval"][0]) for record in records]
+    widths = [(record["loss_interval"][1] - record["loss_interval"][0]) / 2 for record in records]
+    size_error = {}
+    for key in names:
+        answered = [(r["estimators"][key]["params"], r["params"]) for r in records if key in r["estimators"]]
+        size_error[key] = np.mean([abs(np.log(found / truth)) for found, truth in answered])
+    own = np.mean([abs(np.log(record["params_predicted"] / record["params"])) for record in records])
+    loss_own = np.mean([abs(record["loss_predicted"] - record["loss"]) for record in records])
+    cells = [
+        name,
+        str(len(records)),
+        f"{np.mean([record['params_covered'] for record in records]):.2f}",
+        f"×{np.median(halves):.2f}",
+        f"{own:.2f}",
+        f"{np.mean([record['loss_covered'] for record in records]):.2f}",
+        f"±{1e3 * np.median(widths):.1f}",
+        f"{1e3 * loss_own:.1f}",
+        ", ".join(f"{key} {value:.2f}" for key, value in size_error.items()),
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def main() -> None:
+    """Print the table of every file given and of all together."""
+    print("| data | forecasts | N* covered | half-width | error | L* covered | half-width | error | ln N* alone |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    together: list[dict[str, Any]] = []
+    for path in map(Path, sys.argv[1:]):
+        law = fit(RunTable.read_csv(path))
+        records = [record for record in law.holdout if record["extrapolation"] >= FROM]
+        if records:
+            print(row(path.stem, records))
+        together += records
+    if together:
+        print(row("all", together))
+
+
+if __name__ == "__main__":
+    main()

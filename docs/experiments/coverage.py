@@ -1,0 +1,213 @@
+"""Coverage of the headline's interval by simulation: prints the table that coverage.md holds.
+
+    python docs/experiments/coverage.py --draws 2000 --jobs 2 > docs/experiments/coverage-table.md
+
+Each column draws that many sweeps of known truth, fits them, and asks for N* and L* at 10 and 100 times the largest
+budget. Nothing here is tuned to a column: the surfaces and the noise are stated below.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis import interval
+from analysis.cost import TokenCost
+from analysis.law import fit
+from analysis.records import LawError
+from analysis.table import RunTable
+
+Floats = NDArray[np.float64]
+Truth = Callable[[Floats, Floats], Floats]
+
+TARGETS = (10, 100)
+ESTIMATORS = ("additive", "skaling", "joint_skew", "parabola", "cubic", "akima")
+
+
+def additive(params: Floats, tokens: Floats) -> Floats:
+    """Hoffmann et al. 2022, equation 10."""
+    return 1.69 + 406.4 / params**0.34 + 410.7 / tokens**0.28
+
+
+def joint_skew(params: Floats, tokens: Floats, a: float = 0.5, p: float = 0.45, q: float = 0.22) -> Floats:
+    """A skewed valley that no additive surface has."""
+    log_c = np.log(6 * params * tokens / 1e19)
+    u = np.log(params / 2.3e8) - a * log_c
+    return np.asarray(1.7 + 1.3 * np.exp(-0.155 * log_c) * (q * np.exp(-p * u) + p * np.exp(q * u)) / (p + q))
+
+
+def skaling(params: Floats, tokens: Floats) -> Floats:
+    """Videau 2026, with γ = 1.5."""
+    return np.asarray(1.6 + (20 / params**0.2 + 60 / tokens**0.22) ** 1.5)
+
+
+def drifting(params: Floats, tokens: Floats) -> Floats:
+    """Exponents that change with scale: in no family here."""
+    n, d = np.log(params), np.log(tokens)
+    return np.asarray(
+        1.75 + np.exp(6 - 0.335 * n - 0.0015 * (n - 19) ** 2) + np.exp(6.1 - 0.29 * d + 0.002 * (d - 22) ** 2)
+    )
+
+
+def small(params: Floats, tokens: Floats) -> Floats:
+    """Losses of a two-core sweep."""
+    return 1.5 + 30 / params**0.33 + 105 / tokens**0.33
+
+
+@dataclass(frozen=True)
+class Column:
+    """One simulated world."""
+
+    name: str
+    truth: Truth
+    correct: str
+    """The estimator whose form is the truth's."""
+    noise: str = "iid"
+    sigma: float = 0.003
+    span: float = 4.0
+    budgets: tuple[float, ...] = (1e18, 10**18.5, 1e19, 10**19.5, 1e20)
+
+
+COLUMNS = (
+    Column("iid", additive, "additive"),
+    Column("heavy tails, 5 % outliers", additive, "additive", "heavy"),
+    Column("budget offset and tilt", additive, "additive", "budget"),
+    Column("size offset", additive, "additive", "size"),
+    Column("sizes ±8×", additive, "additive", span=8.0),
+    Column("truth: joint skew", joint_skew, "joint_skew"),
+    Column("truth: strongly skewed", partial(joint_skew, a=0.42, p=0.25, q=0.5), "joint_skew"),
+    Column("truth: Skaling", skaling, "skaling"),
+    Column("truth: drifting exponents", drifting, "additive"),
+    Column("joint skew, size offset", joint_skew, "joint_skew", "size"),
+    Column("three small budgets", small, "additive", sigma=0.01, span=3.4, budgets=(1e11, 3e11, 1e12)),
+)
+
+
+def optimum(truth: Truth, flops: float) -> tuple[float, float]:
+    """ln N* and L* by a fine scan."""
+    log_n = 0.5 * np.log(flops / 6) + np.linspace(-5, 3, 40001)
+    losses = truth(np.exp(log_n), flops / 6 / np.exp(log_n))
+    return float(log_n[np.argmin(losses)]), float(losses.min())
+
+
+def grid(column: Column) -> pd.DataFrame:
+    """Seven sizes of one ladder around each budget's optimum."""
+    step = 2 * np.log(column.span) / 6
+    middle = column.budgets[len(column.budgets) // 2]
+    centre = optimum(column.truth, middle)[0]
+    rows = []
+    for flops in column.budgets:
+        rung = round((centre + 0.5 * np.log(flops / middle)) / step)
+        sizes = np.exp((rung + np.arange(-3, 4)) * step)
+        rows += [(flops, params, flops / 6 / params) for params in sizes]
+    return pd.DataFrame(rows, columns=["flops", "params", "tokens"])
+
+
+def noise(column: Column, frame: pd.DataFrame, generator: np.random.Generator) -> Floats:
+    """Independent noise, and what the column's runs share, each with the same standard deviation."""
+    sigma, runs = column.sigma, len(frame)
+    out = generator.normal(0, sigma, runs)
+    if column.noise == "heavy":
+        out = sigma * 1.2 * generator.standard_t(3, runs) / np.sqrt(3)
+        outliers = generator.random(runs) < 0.05
+        out[outliers] += 6 * sigma * generator.choice([-1, 1], outliers.sum())
+    if column.noise == "size":
+        out += (
+            frame.groupby(np.log(frame.params).round(4)).ngroup().map(dict(enumerate(generator.normal(0, sigma, runs))))
+        )
+    if column.noise == "budget":
+        for rows in frame.groupby("flops").indices.values():
+            u = np.log(frame.params.to_numpy()[rows])
+            out[rows] += generator.normal(0, sigma) + generator.normal(0, sigma) * (u - u.mean()) / u.std()
+    return np.asarray(out)
+
+
+def draw(column: Column, seeds: range) -> Floats:
+    """(draws, estimators and headline, targets, N* and L*, estimate and half-width); NaN where one refused."""
+    frame = grid(column)
+    exact = column.truth(frame.params.to_numpy(), frame.tokens.to_numpy())
+    t = float(interval.student(len(frame) - 6))
+    out = np.full((len(seeds), len(ESTIMATORS) + 1, len(TARGETS), 2, 2), np.nan)
+    for index, seed in enumerate(seeds):
+        losses = exact + noise(column, frame, np.random.default_rng(seed))
+        try:
+            law = fit(RunTable.from_frame(frame.assign(loss=losses)), cost=TokenCost.constant(6), holdout=False)
+            band = law.band([column.budgets[-1] * multiple for multiple in TARGETS])
+        except LawError:
+            continue
+        for target, prediction in enumerate(band):
+            size, loss = prediction.params_interval, prediction.loss_interval
+            out[index, -1, target, 0] = np.log(prediction.params), np.log(size.high / size.low) / 2
+            out[index, -1, target, 1] = prediction.loss, (loss.high - loss.low) / 2
+            for answer in prediction.estimators:
+                if answer.estimator in ESTIMATORS:
+                    at = ESTIMATORS.index(answer.estimator)
+                    assert answer.params and answer.loss and answer.log_params_se is not None
+                    assert answer.loss_se is not None
+                    out[index, at, target, 0] = np.log(answer.params), t * answer.log_params_se
+                    out[index, at, target, 1] = answer.loss, t * answer.loss_se
+    return out
+
+
+def report(column: Column, drawn: Floats) -> list[str]:
+    """Two rows a column, N* and L*: coverage at both targets, its lower limit, half-width, score ratio, estimators."""
+    truth = np.array([optimum(column.truth, column.budgets[-1] * multiple) for multiple in TARGETS])
+    error = drawn[..., 0] - truth
+    covered = np.abs(error) <= drawn[..., 1]
+    score = 2 * drawn[..., 1] + 40 * np.maximum(np.abs(error) - drawn[..., 1], 0)
+    answered = np.isfinite(drawn[..., 0])
+    rows = []
+    for quantity, name in enumerate(("N*", "L*")):
+        cells = [column.name, name]
+        for target in range(len(TARGETS)):
+            rate = float(covered[:, -1, target, quantity].mean())
+            half = float(np.nanmedian(drawn[:, -1, target, quantity, 1]))
+            correct = float(np.nanmean(score[:, ESTIMATORS.index(column.correct), target, quantity]))
+            ratio = float(np.nanmean(score[:, -1, target, quantity])) / correct
+            width = f"×{np.exp(half):.3f}" if quantity == 0 else f"±{1e3 * half:.1f}"
+            cells += [f"{rate:.3f} ({lower_limit(rate, len(drawn)):.3f})", width, f"{ratio:.2f}"]
+        for index in range(len(ESTIMATORS)):
+            at = answered[:, index, 1, quantity]
+            cells.append(f"{covered[at, index, 1, quantity].mean():.2f}" if at.any() else "–")
+        rows.append("| " + " | ".join(cells) + " |")
+    return rows
+
+
+def lower_limit(rate: float, draws: int) -> float:
+    """Lower end of Wilson's two-sided 95 % interval of a proportion."""
+    z = 1.96
+    centre = rate + z * z / (2 * draws)
+    return float((centre - z * np.sqrt(rate * (1 - rate) / draws + z * z / (4 * draws**2))) / (1 + z * z / draws))
+
+
+def main() -> None:
+    """Run the columns asked for and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--draws", type=int, default=2000)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--columns", nargs="*", default=[column.name for column in COLUMNS])
+    options = parser.parse_args()
+    targets = [f"{m}×: covered (limit) | half-width | score" for m in TARGETS]
+    heads = ["world", "", *targets, *[f"{name} alone" for name in ESTIMATORS]]
+    lines = ["| " + " | ".join(heads) + " |", "|---|---|" + "---|" * (6 + len(ESTIMATORS))]
+    chunk = max(options.draws // (4 * options.jobs), 1)
+    with ProcessPoolExecutor(options.jobs) as pool:
+        for column in COLUMNS:
+            if column.name in options.columns:
+                seeds = [range(at, min(at + chunk, options.draws)) for at in range(0, options.draws, chunk)]
+                lines += report(column, np.concatenate(list(pool.map(partial(draw, column), seeds))))
+                sys.stderr.write(f"{column.name} done\n")
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
