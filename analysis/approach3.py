@@ -203,7 +203,9 @@ def _natural(theta: Floats, origin: Origin) -> Floats:
 
 def _centred(parameters: Floats, origin: Origin) -> Floats:
     floor, a, b, alpha, beta = parameters
-    return np.array([np.log(a) - alpha * origin.n, np.log(b) - beta * origin.d, np.log(max(floor, 1e-300)), alpha, beta])
+    return np.array(
+        [np.log(a) - alpha * origin.n, np.log(b) - beta * origin.d, np.log(max(floor, 1e-300)), alpha, beta]
+    )
 
 
 def as_additive(fit: Approach3, table: RunTable, origin: Origin) -> tuple[Floats, Floats]:
@@ -218,6 +220,8 @@ def as_additive(fit: Approach3, table: RunTable, origin: Origin) -> tuple[Floats
     scale = max(float(np.median(np.abs(residual))), fit.delta)
     weights = np.minimum(1.0, scale / np.maximum(np.abs(residual), 1e-300))
     weighted = jacobian * weights[:, None]
+    if not np.isfinite(weighted).all():
+        return np.full(5, np.nan), np.full((5, len(table)), np.nan)
     influence = np.linalg.pinv(weighted.T @ jacobian) @ (weighted / table.loss[:, None]).T
     floor, alpha, beta = np.exp(theta[2]), theta[3], theta[4]
     a, b, e, da, db = influence

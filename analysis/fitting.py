@@ -14,7 +14,7 @@ from analysis.approach3 import Approach3, as_additive, fit_approach3
 from analysis.cost import TokenCost
 from analysis.estimators import FEWEST_BUDGETS, Estimator, line_estimator
 from analysis.isoflop import CurveFit, fit_budget
-from analysis.records import Curve, Refusal, Surface
+from analysis.records import Curve, LawError, Refusal, Surface
 from analysis.surface import Origin, SurfaceFit
 from analysis.table import RunTable
 from analysis.uncertainty import Uncertainty
@@ -138,10 +138,12 @@ def _fit_surfaces(
     if refusal:
         return {}, dict.fromkeys(names, refusal)
     design = origin.design(table.params, table.tokens, table.flops)
-    if not np.isfinite(sigma):
-        spread = float(np.ptp(table.loss))
-        sigma = _surface_noise(surface.fit_all(design, origin, table.loss, 0.01 * spread))[0]
-    return surface.fit_all(design, origin, table.loss, max(sigma, 1e-9 * float(table.loss.mean()))), {}
+    try:
+        if not np.isfinite(sigma):
+            sigma = _surface_noise(surface.fit_all(design, origin, table.loss, 0.01 * float(np.ptp(table.loss))))[0]
+        return surface.fit_all(design, origin, table.loss, max(sigma, 1e-9 * float(table.loss.mean()))), {}
+    except LawError as error:
+        return {}, dict.fromkeys(names, Refusal("no_solution", f"{error}."))
 
 
 def _surface_refusal(table: RunTable, curves: Sequence[CurveFit]) -> Refusal | None:

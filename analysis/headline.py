@@ -22,6 +22,8 @@ LOSS_SURFACES = ("additive", "joint_skew")
 """What L* leans on, with the cubic: in equal shares, but without those that lack of fit rejects."""
 EXPONENT_DRIFT = 0.002
 """Standard deviation of the change of N*'s exponent beyond the grid: no law is exactly a power law."""
+FURTHEST = 200.0
+"""|ln N*| beyond which an estimator has no optimum."""
 WIDEST = 40.0
 """Half-width of ln N* beyond which an interval says nothing and its ends would overflow."""
 PARAMS_FLOOR, LOSS_FLOOR = 0.008, 2e-4
@@ -79,6 +81,8 @@ def combine(
     states: Sequence[State], answers: Sequence[Answer], uncertainty: Uncertainty, log_extrapolation: Floats
 ) -> Headline:
     """Combine the estimators' answers at T budgets; `log_extrapolation` is ln(C / largest budget), shape (T,)."""
+    if not all(np.abs(answer[0]).max() < FURTHEST for answer in answers):
+        raise LawError("no law could be fitted: an optimum runs off to sizes that no model has")
     drift = np.hypot(EXPONENT_DRIFT * np.maximum(log_extrapolation, 0), PARAMS_FLOOR)
     inflation = np.array([state.inflation for state in states])
     inflated = [(a[0], a[2] * state.inflation) for a, state in zip(answers, states, strict=True)]

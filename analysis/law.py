@@ -88,11 +88,12 @@ class Law:
         if budgets.ndim != 1 or not np.isfinite(budgets).all() or (budgets <= 0).any():
             raise LawError("budgets must be positive numbers of FLOPs")
         self._require_estimators()
-        answers = [
-            optima_with_gradient(state.name, np.asarray(state.theta), self.origin, np.log(budgets), self.cost)
-            for state in self.estimators
-        ]
-        result = headline.combine(self.estimators, answers, self.uncertainty, np.log(budgets / self.largest_budget))
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            answers = [
+                optima_with_gradient(state.name, np.asarray(state.theta), self.origin, np.log(budgets), self.cost)
+                for state in self.estimators
+            ]
+            result = headline.combine(self.estimators, answers, self.uncertainty, np.log(budgets / self.largest_budget))
         return [self._prediction(float(budget), index, result) for index, budget in enumerate(budgets)]
 
     def loss_at(self, params: float, tokens: float) -> tuple[float, Interval]:
@@ -214,14 +215,22 @@ def fit(table: RunTable, *, cost: TokenCost | None = None, holdout: bool = True)
     its `predict` raises LawError where nothing could be fitted.
     """
     cost = cost or TokenCost.from_table(table)
-    parts = fit_parts(table, cost)
-    states = tuple(headline.State.of(estimator) for estimator in parts.estimators)
+    # Tables without a law run into overflows on the way to their refusal; what is not finite is refused by name.
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        parts = fit_parts(table, cost)
+        states = tuple(headline.State.of(estimator) for estimator in parts.estimators)
+        refusals = dict(parts.refusals)
+        try:
+            laws = power_laws(states, parts, cost)
+        except LawError as error:
+            states, laws = (), ()
+            refusals["headline"] = Refusal("no_solution", f"{error}.")
     law = Law(
         law_id=serial.content_hash(table, cost),
         curves=parts.curves,
-        power_laws=power_laws(states, parts, cost),
+        power_laws=laws,
         surfaces=parts.surfaces,
-        refusals=parts.refusals,
+        refusals=refusals,
         noise=parts.noise,
         holdout=(),
         excluded=table.excluded,

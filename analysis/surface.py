@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from analysis import robust
 from analysis.cost import TokenCost
 from analysis.forms import ADDITIVE, FORMS, JOINT_SKEW, SKALING, Design, Form
-from analysis.records import Surface
+from analysis.records import LawError, Surface
 from analysis.solver import minimise
 
 Floats = NDArray[np.float64]
@@ -130,12 +130,16 @@ def fit_form(form: Form, design: Design, origin: Origin, losses: Floats, starts:
             theta, objectives = minimise(
                 problem, theta, iterations=60 if last else 10, tolerance=1e-12 if last else 1e-5
             )
+        if not np.isfinite(objectives).any():
+            raise LawError(f"the {form.name} surface has no finite fit to these losses")
         theta = theta[[int(np.nanargmin(objectives))]]
         residual = losses - form.value(theta, design)[0]
         # Least absolute deviations first: the biweight needs a start that outliers have not drawn along.
         weigh = robust.absolute_weights if step < _REWEIGHTINGS // 2 else robust.biweight
         weights = np.maximum(weigh(residual, parameters), 1e-6)[None]
     jacobian = form.jacobian(theta, design)[1][0]
+    if not np.isfinite(jacobian).all():
+        raise LawError(f"the {form.name} surface's fit runs off to infinity")
     inverse = _inverse(jacobian.T @ jacobian + np.diag(precision))
     influence = inverse @ jacobian.T
     prior = inverse * precision
@@ -217,6 +221,8 @@ def joint_skew_starts(additive: Floats, design: Design, losses: Floats) -> Float
         for p, q in ((0.25, 0.5), (0.5, 0.25), (0.35, 0.35)):
             valley = np.array([0.0, 0.0, np.log(g), n0, np.clip(exponent, 0.3, 0.7), np.log(p), np.log(q)])
             shape = JOINT_SKEW.value(valley[None], design)[0]
+            if not np.isfinite(shape).all():
+                continue
             basis = np.column_stack([np.ones_like(shape), shape])
             floor, level = np.linalg.lstsq(basis, losses, rcond=None)[0]
             if level > 0:

@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sweeps.conform import conform, field_types
-from sweeps.parse import MAX_BYTES, Document, Key, parse, plain_scalar
+from sweeps.parse import MAX_BYTES, Document, Key, parse
 from sweeps.problem import Problem, SweepError, nearest
 from sweeps.spec import SweepSpec
 
@@ -30,6 +30,8 @@ MAX_SERIES: Final = 1000
 _SCHEMA: Final = "isoflop_sweep"
 _OVERRIDE = re.compile(r"([a-z_][a-z0-9_]*(?:\.[A-Za-z0-9_+]+)*)=(.*)", re.DOTALL)
 _BASE = re.compile(r"[a-z0-9-]{1,64}")
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_RESERVED = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
 _LOCK = threading.Lock()
 
 
@@ -319,11 +321,9 @@ def _float(dumper: yaml.SafeDumper, value: float) -> yaml.ScalarNode:
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    try:
-        plain = plain_scalar(value) == value
-    except ValueError:
-        plain = False
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if plain else '"')
+    """Text in quotes, but for plain words that no YAML reader takes for anything else."""
+    word = _WORD.fullmatch(value) and value.lower() not in _RESERVED
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if word else '"')
 
 
 _Dumper.add_representer(float, _float)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sweeps import compose as compose_module
@@ -185,10 +185,11 @@ def test_series_and_grid_are_counted_before_they_are_expanded() -> None:
 
 
 def test_concurrent_loads_are_correct() -> None:
+    compose_module._composed.cache_clear()
     results: dict[int, SweepSpec] = {}
 
     def load(number: int) -> None:
-        results[number] = load_sweep(f"extends: demo\nname: s{number}\ncontext: {number + 2}\n")
+        results[number] = load_sweep(f"extends: {bases()[number % 3]}\nname: s{number}\ncontext: {number + 2}\n")
 
     threads = [threading.Thread(target=load, args=(number,)) for number in range(8)]
     for thread in threads:
@@ -212,6 +213,9 @@ def test_revision_depends_on_content_alone() -> None:
 
 
 @settings(max_examples=25, deadline=None)
+@example(name="1e5", budgets=[1e11], key="\x85", span=4.0)
+@example(name="012", budgets=[123456.7], key="yes", span=2.0)
+@example(name="-", budgets=[1e11], key="'\"#: \\", span=2.0)
 @given(
     name=st.from_regex(r"[a-z0-9-]{1,12}", fullmatch=True),
     budgets=st.lists(st.floats(1e3, 1e29), min_size=1, max_size=4, unique=True),

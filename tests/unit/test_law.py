@@ -273,3 +273,32 @@ def test_fitting_loads_no_heavy_library() -> None:
     code = f"import sys, analysis.law; print(sorted({forbidden!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_any_table_gives_a_law_or_a_reason(seed: int) -> None:
+    """Random budgets, sizes, scatter and losses: never a traceback, a NaN or an interval without its answer."""
+    generator = np.random.default_rng(seed)
+    budgets, sizes = generator.integers(1, 7), generator.integers(1, 10)
+    flops = np.repeat(10 ** generator.uniform(10, 22) * np.cumprod(generator.uniform(1.2, 6, budgets)), sizes)
+    spread = np.tile(np.linspace(-1, 1, sizes) * generator.uniform(0.2, 4), budgets)
+    params = np.maximum(np.sqrt(flops / 120) * np.exp(spread + generator.normal(0, 0.5)), 150)
+    tokens = np.maximum(flops / 6 / params, 150)
+    exact = hoffmann(params * 1e3, tokens * 1e3)
+    losses = (
+        exact + generator.normal(0, 10 ** generator.uniform(-6, 0), len(flops)),
+        generator.uniform(1, 9, len(flops)),
+        exact + np.where(generator.random(len(flops)) < 0.2, 5, 0),
+        3 + 0.1 * np.log(params),
+    )[seed % 4]
+    data = pd.DataFrame({"flops": flops, "params": params, "tokens": tokens, "loss": np.maximum(losses, 0.01)})
+    try:
+        law = fit(RunTable.from_frame(data.assign(seed=np.arange(len(data)))), holdout=False)
+        json.dumps([fit_json(law), law.to_dict()], allow_nan=False)
+        prediction = law.predict(float(flops.max()) * 10)
+    except LawError as error:
+        assert len(str(error)) > 20
+        return
+    assert prediction.params_interval.low <= prediction.params <= prediction.params_interval.high
+    assert np.isfinite([prediction.loss, prediction.tokens, prediction.loss_interval.high]).all()
+    json.dumps(prediction_json(prediction), allow_nan=False)

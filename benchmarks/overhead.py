@@ -1,0 +1,70 @@
+"""How much of a finished sweep's time was training: Σ (FLOPs ÷ solo rate) ÷ (wall × workers), and evaluation's share.
+
+    ISOFLOP_HOME=.isoflop python -m benchmarks.overhead demo
+
+The solo rate of each shape is measured now, alone on the machine, with a worker's own settings: let nothing else run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+from model.config import RunConfig
+from model.flops import flops_per_token
+from orchestrator.cost import WORKER_ENVIRONMENT
+from orchestrator.home import find_home
+from orchestrator.service import Service
+from orchestrator.states import RunState
+
+ROUNDS = 3
+"""Measurements of each shape; the fastest counts, so that the ratio is not flattered by a slow moment."""
+
+
+def solo_rates(configs: list[RunConfig]) -> dict[str, float]:
+    """FLOP/s of each run's shape when it has the machine to itself."""
+    shapes = {json.dumps([r.to_dict()["model"], r.train.batch]): r for r in configs}
+    request = {"device": "cpu", "shapes": [{"model": json.loads(k)[0], "batch": json.loads(k)[1]} for k in shapes]}
+    best: list[float] = []
+    for _ in range(ROUNDS):
+        done = subprocess.run(
+            [sys.executable, "-m", "model.calibrate"],
+            input=json.dumps(request),
+            env=os.environ | WORKER_ENVIRONMENT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        seconds = json.loads(done.stdout)["step_seconds"]
+        best = [min(a, b) for a, b in zip(best or seconds, seconds, strict=True)]
+    steps = dict(zip(shapes, best, strict=True))
+    return {
+        r.run_id: flops_per_token(r.model) * r.train.batch * r.model.context
+        / steps[json.dumps([r.to_dict()["model"], r.train.batch])]
+        for r in configs
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Print the ratios of one sweep."""
+    service = Service(find_home())
+    sweep = service.store.sweep(sys.argv[1] if len(sys.argv) > 1 else "demo")
+    runs = [r for r in service.store.runs_of(sweep.id, "grid") if r.state is RunState.DONE]
+    attempts = [a for r in runs for a in service.store.attempts_of(r.id)]
+    workers = len({a["worker"] for a in attempts})
+    wall = max(a["ended_at"] for a in attempts) - min(a["started_at"] for a in attempts)
+    rates = solo_rates([RunConfig.from_dict(r.config) for r in runs])
+    useful = sum(r.flops / rates[r.id] for r in runs)
+    training = sum(r.seconds or 0 for r in runs)
+    evaluation = sum((r.result or {})["evaluation_seconds"] for r in runs)
+    print(f"{len(runs)} runs, {workers} workers, {wall:.1f} s from first claim to last release")
+    print(f"useful / (wall × workers)        {useful / (wall * workers):.3f}   Σ FLOPs ÷ solo rate = {useful:.1f} s")
+    print(f"training / (wall × workers)      {training / (wall * workers):.3f}   training = {training:.1f} s")
+    print(f"training beside another / solo   {training / useful:.3f}")
+    print(f"evaluation / training            {evaluation / training:.3f}   evaluation = {evaluation:.1f} s")
+
+
+if __name__ == "__main__":
+    main()
