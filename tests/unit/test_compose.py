@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import dataclasses
 import threading
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -184,13 +186,26 @@ def test_series_and_grid_are_counted_before_they_are_expanded() -> None:
     assert "above limits.runs" in problems(GOOD, "sizes.count=1000000000")[0]
 
 
-def test_concurrent_loads_are_correct() -> None:
+def test_concurrent_loads_are_correct_and_enter_hydra_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     compose_module._composed.cache_clear()
+    hydra_compose = compose_module.compose
+    inside: list[int] = []
+    most = [0]
     results: dict[int, SweepSpec] = {}
+
+    def watched(*arguments: Any, **named: Any) -> Any:
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.02)
+        try:
+            return hydra_compose(*arguments, **named)
+        finally:
+            inside.pop()
 
     def load(number: int) -> None:
         results[number] = load_sweep(f"extends: {bases()[number % 3]}\nname: s{number}\ncontext: {number + 2}\n")
 
+    monkeypatch.setattr(compose_module, "compose", watched)
     threads = [threading.Thread(target=load, args=(number,)) for number in range(8)]
     for thread in threads:
         thread.start()
@@ -199,6 +214,7 @@ def test_concurrent_loads_are_correct() -> None:
     assert {number: (spec.name, spec.context) for number, spec in results.items()} == {
         number: (f"s{number}", number + 2) for number in range(8)
     }
+    assert max(most) == 1
 
 
 def test_revision_depends_on_content_alone() -> None:
