@@ -46,34 +46,49 @@ class Estimator:
     """Why its errors are inflated, or what it leans on."""
 
 
+def bent(g: Floats, c: Floats) -> tuple[Floats, Floats]:
+    """h = (1 − e^(−g c))/g and dh/dg for any sign of g; at g = 0 they are c and −c²/2."""
+    x = g * c
+    small = np.abs(x) < 1e-4
+    safe_g, safe_x = np.where(small, 1.0, g), np.where(small, 1.0, x)
+    h = np.where(small, c * (1 - x / 2), -np.expm1(-safe_x) / safe_g)
+    slope = np.where(small, -(c**2) * (0.5 - x / 3), (c * np.exp(-safe_x) - h) / safe_g)
+    return h, slope
+
+
 def _frontier_value(theta: Floats, at: Design) -> Floats:
-    return theta[:, 0, None] + np.exp(theta[:, 1, None] - np.exp(theta[:, 2, None]) * at.c)
+    return np.asarray(theta[:, 0, None] - np.exp(theta[:, 1, None]) * bent(theta[:, 2, None], at.c)[0])
 
 
 def _frontier_jacobian(theta: Floats, at: Design) -> tuple[Floats, Floats]:
-    g = np.exp(theta[:, 2, None])
-    reducible = np.exp(theta[:, 1, None] - g * at.c)
-    jacobian = np.stack([np.ones_like(reducible), reducible, -g * at.c * reducible], axis=2)
-    return theta[:, 0, None] + reducible, jacobian
+    slope = np.exp(theta[:, 1, None])
+    h, bend = bent(theta[:, 2, None], at.c)
+    jacobian = np.stack([np.ones_like(h), -slope * h, -slope * bend], axis=2)
+    return theta[:, 0, None] - slope * h, jacobian
 
 
 FRONTIER = Form(
     name="frontier",
-    symbols=("E", "log K", "log g"),
+    symbols=("L0", "log s", "g"),
     value=_frontier_value,
     jacobian=_frontier_jacobian,
-    prior_mean=(0.6, float("nan"), float(np.log(0.13))),
-    prior_sd=(0.4, float("inf"), 0.6),
+    prior_mean=(float("nan"), float("nan"), 0.1),
+    prior_sd=(float("inf"), float("inf"), 0.15),
 )
-"""L*(C) = E + K (C/C0)^−g through the minima of the curves."""
+"""L*(C) = L0 − s (1 − e^(−g c))/g through the minima of the curves, c = ln(C/C0): the local form of E + K C^−g.
+
+s is the slope at C0 and g how fast it flattens. For g > 0 it is the power law with the floor E = L0 − s/g; g = 0 is a
+straight line in ln C, g < 0 a frontier that still steepens. Published frontiers have g of 0.05 to 0.2. Our sweeps below
+1e13 FLOPs are straight or steepen, as on the upper half of a sigmoid: a form with a floor is too high there at any
+budget beyond (docs/experiments/demo.md)."""
 
 
 def line_estimator(
     name: str, curves: Sequence[CurveFit], origin: Origin, runs: int, sigma: float
 ) -> Estimator | Refusal:
-    """Power laws through one estimator's minima: θ = (n0, a, E, log K, log g).
+    """Power laws through one estimator's minima: θ = (n0, a, L0, log s, g).
 
-    ln N* = n0 + a ln(C/C0), weighted by the minima's variances; L* = E + K (C/C0)^−g with weak priors on E and g.
+    ln N* = n0 + a ln(C/C0), weighted by the minima's variances; L* as FRONTIER says, with a weak prior on g.
     `runs` is the length of the table that the curves' rows point into.
     """
     minima = [(curve, curve.fits[name]) for curve in curves if name in curve.fits]
@@ -131,18 +146,15 @@ def _frontier(c: Floats, losses: Floats, errors: Floats, sigma: float) -> tuple[
 
 
 def _frontier_start(c: Floats, losses: Floats, weights: Floats, mean: Floats, precision: Floats) -> Floats:
-    """(1, 3): the best of a grid of g, for each of which E and K are linear."""
-    log_g = mean[2] + np.linspace(-3, 2, 101)
-    terms = np.exp(-np.exp(log_g)[:, None] * c)
-    basis = np.stack([np.ones_like(terms), terms], axis=1) * np.sqrt(weights)
+    """(1, 3): the best of a grid of g, for each of which L0 and s are linear."""
+    g = mean[2] + np.linspace(-1, 1, 101)
+    basis = np.stack([np.ones((len(g), len(c))), -bent(g[:, None], c[None])[0]], axis=1) * np.sqrt(weights)
     target = losses * np.sqrt(weights)
-    normal = basis @ basis.transpose(0, 2, 1) + np.diag([precision[0], 0.0])
-    right = basis @ target + np.array([precision[0] * mean[0], 0.0])
-    floor, level = np.linalg.solve(normal, right[..., None])[..., 0].T
-    left = target - floor[:, None] * basis[:, 0] - level[:, None] * basis[:, 1]
-    cost = (left**2).sum(axis=1) + precision[0] * (floor - mean[0]) ** 2 + precision[2] * (log_g - mean[2]) ** 2
-    best = int(np.argmin(np.where(level > 0, cost, np.inf)))
-    return np.array([[floor[best], np.log(max(level[best], 1e-3 * float(losses.mean()))), log_g[best]]])
+    middle, slope = np.linalg.solve(basis @ basis.transpose(0, 2, 1), (basis @ target)[..., None])[..., 0].T
+    left = target - middle[:, None] * basis[:, 0] - slope[:, None] * basis[:, 1]
+    cost = (left**2).sum(axis=1) + precision[2] * (g - mean[2]) ** 2
+    best = int(np.argmin(np.where(slope > 0, cost, np.inf)))
+    return np.array([[middle[best], np.log(max(slope[best], 1e-3 * float(losses.mean()))), g[best]]])
 
 
 def optima(name: str, theta: Floats, origin: Origin, log_c: Floats, cost: TokenCost) -> tuple[Floats, Floats]:
@@ -151,7 +163,7 @@ def optima(name: str, theta: Floats, origin: Origin, log_c: Floats, cost: TokenC
         return surface.optimum(FORMS[name], theta, origin, log_c, cost)
     c = log_c[None] - origin.c
     log_n = theta[:, 0, None] + theta[:, 1, None] * c + origin.n
-    return log_n, theta[:, 2, None] + np.exp(theta[:, 3, None] - np.exp(theta[:, 4, None]) * c)
+    return log_n, theta[:, 2, None] - np.exp(theta[:, 3, None]) * bent(theta[:, 4, None], c)[0]
 
 
 def optima_with_gradient(

@@ -18,6 +18,13 @@ Floats = NDArray[np.float64]
 PARAMS_SHARES = {"joint_skew": 0.75, "cubic": 0.25}
 """What N* leans on. The joint-skew surface contains the additive one; the cubic looks at the neighbourhood of the
 minima alone. The parabola is biased on wide or skewed curves, the Akima spline noisy: both are shown beside."""
+FEW_BUDGETS = 5
+"""Below this many minima the surfaces' bend of L*(C) comes from their form and priors and not from the runs, which
+their standard errors cannot know: the frontier through the minima gets an equal share, and the difference shows in the
+interval."""
+BEND_SD = 0.15
+"""What is not known of g, the rate at which the frontier's slope changes with ln C, where budgets are few; the prior's
+own width in `estimators.FRONTIER`."""
 LOSS_SURFACES = ("additive", "joint_skew")
 """What L* leans on, with the cubic: in equal shares, but without those that lack of fit rejects."""
 EXPONENT_DRIFT = 0.002
@@ -78,9 +85,17 @@ Answer = tuple[Floats, Floats, Floats, Floats]
 
 
 def combine(
-    states: Sequence[State], answers: Sequence[Answer], uncertainty: Uncertainty, log_extrapolation: Floats
+    states: Sequence[State],
+    answers: Sequence[Answer],
+    uncertainty: Uncertainty,
+    log_extrapolation: Floats,
+    *,
+    budgets: int,
 ) -> Headline:
-    """Combine the estimators' answers at T budgets; `log_extrapolation` is ln(C / largest budget), shape (T,)."""
+    """Combine the estimators' answers at T budgets.
+
+    `log_extrapolation` is ln(C / largest budget), shape (T,); `budgets` the number of curves with a minimum.
+    """
     if not all(np.abs(answer[0]).max() < FURTHEST for answer in answers):
         raise LawError("no law could be fitted: an optimum runs off to sizes that no model has")
     drift = np.hypot(EXPONENT_DRIFT * np.maximum(log_extrapolation, 0), PARAMS_FLOOR)
@@ -88,12 +103,15 @@ def combine(
     inflated = [(a[0], a[2] * state.inflation) for a, state in zip(answers, states, strict=True)]
     params = _combine_one(inflated, uncertainty, drift, lambda values, variances: _params_weights(states, variances))
     losses = np.stack([answer[1] for answer in answers], axis=1)
+    few = budgets < FEW_BUDGETS
     floor = LOSS_FLOOR * np.abs(losses).mean(axis=1)
+    if few:
+        floor = np.hypot(floor, _unknown_bend(states, log_extrapolation))
     loss = _combine_one(
         [(a[1], a[3]) for a in answers],
         uncertainty,
         floor,
-        lambda values, variances: _loss_weights(states, values, variances),
+        lambda values, variances: _loss_weights(states, values, variances, few=few),
     )
     return Headline(
         log_params=params.mean,
@@ -109,6 +127,13 @@ def combine(
     )
 
 
+def _unknown_bend(states: Sequence[State], log_extrapolation: Floats) -> Floats:
+    """Standard deviation (T,) of L* from a slope that changes by an unknown rate beyond the grid: s · Δ²/2 · sd(g)."""
+    slopes = [np.exp(state.theta[3]) for state in states if state.name == "cubic"]
+    beyond = np.maximum(log_extrapolation, 0)
+    return np.asarray(0.5 * BEND_SD * beyond**2 * (slopes[0] if slopes else 0.0))
+
+
 def combine_losses(
     states: Sequence[State], answers: Mapping[str, tuple[Floats, Floats]], uncertainty: Uncertainty
 ) -> tuple[float, Interval]:
@@ -120,7 +145,7 @@ def combine_losses(
         [answers[state.name] for state in chosen],
         uncertainty.restricted(kept),
         floor,
-        lambda values, variances: _loss_weights(chosen, values, variances),
+        lambda values, variances: _loss_weights(chosen, values, variances, few=False),
     )
     loss, half = float(one.mean[0]), float(one.half[0])
     return loss, Interval(loss - half, loss + half)
@@ -174,15 +199,15 @@ def _params_weights(states: Sequence[State], variances: Floats) -> Floats:
     return np.asarray(np.broadcast_to(shares / shares.sum(), variances.shape))
 
 
-def _loss_weights(states: Sequence[State], values: Floats, variances: Floats) -> Floats:
-    """The surfaces' mean against the cubic by inverse variance, (T, M)."""
+def _loss_weights(states: Sequence[State], values: Floats, variances: Floats, *, few: bool) -> Floats:
+    """The surfaces' mean against the cubic: by inverse variance, or in equal shares where budgets are `few`; (T, M)."""
     shares = surface_shares(states)
     mean = values @ shares
     pooled = variances @ shares + (values - mean[:, None]) ** 2 @ shares
     cubic = np.array([state.name == "cubic" for state in states])
     if not cubic.any():
         return np.asarray(np.broadcast_to(shares, values.shape))
-    trust = 1 / (1 + pooled / (variances @ cubic))
+    trust = np.full(len(values), 0.5) if few else 1 / (1 + pooled / (variances @ cubic))
     return np.asarray(trust[:, None] * shares + (1 - trust)[:, None] * cubic)
 
 

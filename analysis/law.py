@@ -93,7 +93,8 @@ class Law:
                 optima_with_gradient(state.name, np.asarray(state.theta), self.origin, np.log(budgets), self.cost)
                 for state in self.estimators
             ]
-            result = headline.combine(self.estimators, answers, self.uncertainty, np.log(budgets / self.largest_budget))
+            beyond = np.log(budgets / self.largest_budget)
+            result = headline.combine(self.estimators, answers, self.uncertainty, beyond, budgets=self._budgets)
         return [self._prediction(float(budget), index, result) for index, budget in enumerate(budgets)]
 
     def loss_at(self, params: float, tokens: float) -> tuple[float, Interval]:
@@ -138,6 +139,11 @@ class Law:
         """The law that `to_dict` wrote."""
         return cls(**serial.law_fields(data))
 
+    @property
+    def _budgets(self) -> int:
+        """Budgets whose curve has a minimum."""
+        return len({curve.flops for curve in self.curves if curve.minima})
+
     def _require_estimators(self) -> None:
         if self.estimators:
             return
@@ -155,7 +161,7 @@ class Law:
             extrapolation=extrapolation,
             below=self.smallest_budget / flops,
             half_width=half,
-            budgets=len({curve.flops for curve in self.curves if curve.minima}),
+            budgets=self._budgets,
             rejected=[s.name for s in self.surfaces if s.lack_of_fit and s.lack_of_fit["p"] < REJECTED],
             surfaces=sum(surface.lack_of_fit is not None for surface in self.surfaces),
         )

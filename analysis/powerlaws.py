@@ -17,6 +17,9 @@ from analysis.uncertainty import Uncertainty
 
 Floats = NDArray[np.float64]
 
+_STRAIGHT = 1e-6
+"""A frontier straighter than this is written with this exponent: a straight line in ln C is no power law."""
+
 
 def power_laws(states: Sequence[headline.State], parts: Parts, cost: TokenCost) -> tuple[PowerLaw, ...]:
     """y = coefficient · C^exponent between the smallest and the largest budget.
@@ -31,7 +34,9 @@ def power_laws(states: Sequence[headline.State], parts: Parts, cost: TokenCost) 
     answers = [optima_with_gradient(s.name, np.asarray(s.theta), parts.origin, ends, cost) for s in states]
     slopes = np.array([(answer[0][1] - answer[0][0]) / width for answer in answers])
     gradients = headline.stack_gradients([(answer[2][1:] - answer[2][:1]) / width for answer in answers])[0]
-    combined = headline.combine(states, answers, parts.uncertainty, np.zeros(2))
+    combined = headline.combine(
+        states, answers, parts.uncertainty, np.zeros(2), budgets=sum(bool(curve.minima) for curve in parts.curves)
+    )
     weights = combined.weights_params.mean(axis=0)
     spread = float((weights * (slopes - weights @ slopes) ** 2).sum())
     half = _half(parts.uncertainty, weights @ gradients, spread)
@@ -68,15 +73,31 @@ def _law(quantity: str, name: str, values: Floats, ends: Floats, half: float, fl
 
 
 def _loss_law(states: Sequence[headline.State], index: int, parts: Parts, ends: Floats, cost: TokenCost) -> PowerLaw:
-    """L* = E + coefficient · C^exponent; its error by central differences in θ."""
+    """L* = E + coefficient · C^exponent of a surface or of a frontier through minima."""
     name, theta = states[index].name, np.asarray(states[index].theta)
-    floor_at = 0 if name in FORMS else 2
+    start = sum(len(state.theta) for state in states[:index])
+    gradient = np.zeros(sum(len(state.theta) for state in states))
+    if name not in FORMS:
+        gradient[start + 4] = 1.0
+        return _frontier_law(name, theta, parts.origin.c, _half(parts.uncertainty, gradient))
     step = 1e-5 * np.maximum(np.abs(theta), 0.1)
     moved = np.vstack([theta[None], theta + np.diag(step), theta - np.diag(step)])
     losses = optima(name, moved, parts.origin, ends, cost)[1]
-    reducible = np.log(np.maximum(losses - moved[:, floor_at, None], 1e-300))
+    reducible = np.log(np.maximum(losses - moved[:, 0, None], 1e-300))
     slopes = (reducible[:, 1] - reducible[:, 0]) / (ends[1] - ends[0])
-    gradient = np.zeros(sum(len(state.theta) for state in states))
-    start = sum(len(state.theta) for state in states[:index])
     gradient[start : start + len(theta)] = (slopes[1 : len(theta) + 1] - slopes[len(theta) + 1 :]) / (2 * step)
-    return _law("loss", name, reducible[0], ends, _half(parts.uncertainty, gradient), float(theta[floor_at]))
+    return _law("loss", name, reducible[0], ends, _half(parts.uncertainty, gradient), float(theta[0]))
+
+
+def _frontier_law(name: str, theta: Floats, origin: float, half: float) -> PowerLaw:
+    """FRONTIER's L0 − s (1 − e^(−g c))/g as floor + coefficient · C^−g; with g < 0 the coefficient is negative."""
+    middle, slope = float(theta[2]), float(np.exp(theta[3]))
+    g = float(theta[4]) if abs(theta[4]) > _STRAIGHT else _STRAIGHT
+    return PowerLaw(
+        quantity="loss",
+        estimator=name,
+        coefficient=slope / g * float(np.exp(g * origin)),
+        exponent=-g,
+        exponent_interval=Interval(-g - half, -g + half) if np.isfinite(half) else None,
+        floor=middle - slope / g,
+    )
