@@ -72,15 +72,15 @@ FRONTIER = Form(
     symbols=("L0", "log s", "g"),
     value=_frontier_value,
     jacobian=_frontier_jacobian,
-    prior_mean=(float("nan"), float("nan"), 0.1),
+    prior_mean=(float("nan"), float("nan"), 0.0),
     prior_sd=(float("inf"), float("inf"), 0.15),
 )
 """L*(C) = L0 − s (1 − e^(−g c))/g through the minima of the curves, c = ln(C/C0): the local form of E + K C^−g.
 
 s is the slope at C0 and g how fast it flattens. For g > 0 it is the power law with the floor E = L0 − s/g; g = 0 is a
-straight line in ln C, g < 0 a frontier that still steepens. Published frontiers have g of 0.05 to 0.2. Our sweeps below
-1e13 FLOPs are straight or steepen, as on the upper half of a sigmoid: a form with a floor is too high there at any
-budget beyond (docs/experiments/demo.md)."""
+straight line in ln C, g < 0 a frontier that still steepens. Published frontiers have g of 0.05 to 0.2, our sweeps below
+1e13 FLOPs about 0, as in the middle of a sigmoid: a form with a floor is too high there at any budget beyond
+(docs/experiments/demo.md). The prior is centred on the straight line and as wide as both."""
 
 
 def line_estimator(

@@ -20,11 +20,10 @@ PARAMS_SHARES = {"joint_skew": 0.75, "cubic": 0.25}
 minima alone. The parabola is biased on wide or skewed curves, the Akima spline noisy: both are shown beside."""
 FEW_BUDGETS = 5
 """Below this many minima the surfaces' bend of L*(C) comes from their form and priors and not from the runs, which
-their standard errors cannot know: the frontier through the minima gets an equal share, and the difference shows in the
-interval."""
-BEND_SD = 0.15
-"""What is not known of g, the rate at which the frontier's slope changes with ln C, where budgets are few; the prior's
-own width in `estimators.FRONTIER`."""
+their standard errors cannot know: L* is then the frontier's through the minima alone."""
+BEND_SD = 0.2
+"""What is not known of g, the rate at which the frontier's slope changes with ln C, beyond few budgets: between
+neighbouring budgets of our demo sweeps it lay between −0.17 and 0.07 (docs/experiments/demo.md)."""
 LOSS_SURFACES = ("additive", "joint_skew")
 """What L* leans on, with the cubic: in equal shares, but without those that lack of fit rejects."""
 EXPONENT_DRIFT = 0.002
@@ -200,14 +199,14 @@ def _params_weights(states: Sequence[State], variances: Floats) -> Floats:
 
 
 def _loss_weights(states: Sequence[State], values: Floats, variances: Floats, *, few: bool) -> Floats:
-    """The surfaces' mean against the cubic: by inverse variance, or in equal shares where budgets are `few`; (T, M)."""
+    """The surfaces' mean against the cubic by inverse variance, or the cubic alone where budgets are `few`; (T, M)."""
     shares = surface_shares(states)
     mean = values @ shares
     pooled = variances @ shares + (values - mean[:, None]) ** 2 @ shares
     cubic = np.array([state.name == "cubic" for state in states])
     if not cubic.any():
         return np.asarray(np.broadcast_to(shares, values.shape))
-    trust = np.full(len(values), 0.5) if few else 1 / (1 + pooled / (variances @ cubic))
+    trust = np.zeros(len(values)) if few else 1 / (1 + pooled / (variances @ cubic))
     return np.asarray(trust[:, None] * shares + (1 - trust)[:, None] * cubic)
 
 

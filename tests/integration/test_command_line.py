@@ -93,6 +93,20 @@ def test_fit_and_predict_of_a_table(sandbox: Sandbox, table: Path) -> None:
     assert answer["params"] * answer["tokens"] * 6 == pytest.approx(1e21, rel=1e-6)
 
 
+def test_questions_beyond_the_optimum(sandbox: Sandbox, table: Path) -> None:
+    ask = ["predict", "--csv", str(table), "-o", "json"]
+    best = json.loads(sandbox.isoflop(*ask, "--flops", "1e21").stdout)
+    small = json.loads(sandbox.isoflop(*ask, "--flops", "1e21", "--params", str(best["params"] / 4)).stdout)["answer"]
+    assert small["loss"] > best["loss"]
+    served = json.loads(sandbox.isoflop(*ask, "--flops", "1e21", "--inference-tokens", "1e13").stdout)["answer"]
+    assert served["params"] < best["params"]
+    scarce = json.loads(sandbox.isoflop(*ask, "--flops", "1e21", "--max-tokens", "1e9").stdout)["answer"]
+    assert scarce["loss"] > best["loss"]
+    needed = json.loads(sandbox.isoflop(*ask, "--loss", str(best["loss"])).stdout)
+    assert needed["flops"] == pytest.approx(1e21, rel=0.02)
+    assert needed["flops_interval"][0] < 1e21 < needed["flops_interval"][1]
+
+
 def test_plot_writes_every_form(sandbox: Sandbox, table: Path) -> None:
     for suffix, start in ((".png", b"\x89PNG"), (".svg", b"<svg"), (".pdf", b"%PDF"), (".html", b"<!")):
         out = sandbox.cwd / f"chart{suffix}"
@@ -106,6 +120,9 @@ def test_plot_writes_every_form(sandbox: Sandbox, table: Path) -> None:
         (["show", "nothing"], 3, "there is no sweep 'nothing'"),
         (["predict", "nothing", "--flops", "1e13"], 3, "there is no sweep"),
         (["predict", "--flops", "1e13"], 2, "--csv"),
+        (["predict", "demo"], 2, "--flops"),
+        (["predict", "demo", "--flops", "1e13", "--params", "1e5", "--max-tokens", "1e6"], 2, "one question"),
+        (["predict", "demo", "--flops", "-1"], 2, "positive"),
         (["predict", "--csv", "missing.csv", "--flops", "1e13"], 2, "missing.csv"),
         (["plan", "missing.yaml"], 2, "missing.yaml"),
         (["plan", "tiny", "budgetz=[1e9]"], 2, "budgets"),
