@@ -7,9 +7,10 @@ import ctypes
 import platform
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import torch
+
+from model.hardware import cpu_name
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 
@@ -50,11 +51,7 @@ def device_name(device: torch.device) -> str:
     """What to call the device: the GPU's name, or the CPU's model."""
     if device.type == "cuda":
         return str(torch.cuda.get_device_name(device))
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
+    return cpu_name()
 
 
 def compiled_if(usual_shape: bool) -> contextlib.AbstractContextManager[object]:

@@ -23,6 +23,8 @@ log = logging.getLogger("isoflop.cluster")
 PACKAGE_ROOT = str(Path(__file__).resolve().parent.parent)
 RAY_ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 FOLDER_PREFIX = "isoflop-ray-"
+MAX_FAILED_STARTS = 3
+"""Worker processes that may die in a row before they have imported everything."""
 CLOSE_SECONDS = 5.0
 """Time that workers get at the end for the wandb mirror's last records."""
 OBJECT_STORE_BYTES = 100 * 2**20
@@ -68,6 +70,7 @@ class Cluster:
         self._address = address
         self._slots: list[_Slot] = []
         self._started = False
+        self._failed_starts = 0
         # Ray puts the driver's working directory first on its workers' module path: let that be an empty folder.
         self.folder = tempfile.mkdtemp(prefix=FOLDER_PREFIX)
         """Ray's temporary folder."""
@@ -135,8 +138,12 @@ class Cluster:
         except ray.exceptions.RayActorError as error:
             if "creation task" in str(error) or "__init__" in str(error):
                 raise ClusterError(f"a worker cannot start: {error}") from error
+            self._failed_starts += 1
+            if self._failed_starts >= MAX_FAILED_STARTS:
+                raise ClusterError(f"workers die while they start: {error}") from error
             self._replace(slot)
             return False
+        self._failed_starts = 0
         return True
 
     def assign(self, worker: str, assignment: Assignment) -> None:
@@ -225,8 +232,10 @@ class Cluster:
         if self._started:
             import ray
 
-            self._close_workers()
-            ray.shutdown()
+            try:
+                self._close_workers()
+            finally:
+                ray.shutdown()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _close_workers(self) -> None:

@@ -16,8 +16,9 @@ from typing import Any
 
 from model.config import ModelConfig, RunConfig, TrainConfig
 from model.flops import count_parameters, flops_per_token
+from model.hardware import kind_name
 from orchestrator.store import RunRecord, Store
-from orchestrator.worker import WORKER_ENVIRONMENT, cpu_name
+from orchestrator.worker import WORKER_ENVIRONMENT
 
 CALIBRATION_SECONDS = 60
 """Time limit of the calibration process."""
@@ -52,7 +53,7 @@ class RateModel:
 
 def machine_key(device: str) -> str:
     """Identity of a machine for stored measurements: processor, core count, device and Python."""
-    facts = [cpu_name(), os.cpu_count(), device, sys.version_info[:2]]
+    facts = [kind_name(device), os.cpu_count(), device, sys.version_info[:2]]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from model.hardware import kind_name
 from orchestrator.driver import AlreadyScheduling, check_free
 from orchestrator.service import Service
 from orchestrator.settings import choose_device, worker_count
-from orchestrator.worker import check_modules, device_name
+from orchestrator.worker import check_modules
 
 FREE_BYTES = 2 * 2**30
 """Space below which a sweep may not find room for shards, checkpoints and logs."""
@@ -78,7 +79,7 @@ def _scheduler(service: Service) -> str:
 
 def _device(service: Service) -> str:
     device = choose_device("auto")
-    return f"{device_name(device)}, {worker_count(service.settings, device)} workers"
+    return f"{kind_name(device)}, {worker_count(service.settings, device)} workers"
 
 
 def _ray_folder() -> str:

@@ -41,8 +41,8 @@ def read_events(path: Path) -> list[dict[str, Any]]:
 
 
 def result_of(path: Path) -> dict[str, Any] | None:
-    """The result that an attempt left in its log, if it came to its end."""
+    """The event with result and device that an attempt left in its log, if it came to its end."""
     for event in reversed(read_events(path)):
         if event["kind"] == "result":
-            return dict(event["result"])
+            return dict(event)
     return None

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
+import shutil
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -78,10 +81,11 @@ def _predictions(service: Service, sweep: SweepRecord, law: Law) -> tuple[list[P
 
 def _next_commands(sweep: SweepRecord, law: Law, say: Callable[[str], None]) -> None:
     largest = max(curve.flops for curve in law.curves)
+    isoflop = "isoflop" if shutil.which("isoflop") else os.path.relpath(sys.argv[0])
     say("next:")
-    say(f"  isoflop predict {sweep.name} --flops {largest * 10:.3g}")
-    say(f"  isoflop validate {sweep.name} --flops {largest * 3:.3g}")
-    say(f"  isoflop plot {sweep.name} --out {sweep.name}.svg")
+    say(f"  {isoflop} predict {sweep.name} --flops {largest * 10:.3g}")
+    say(f"  {isoflop} validate {sweep.name} --flops {largest * 3:.3g}")
+    say(f"  {isoflop} plot {sweep.name} --out {sweep.name}.svg")
 
 
 def provenance(service: Service, sweep: SweepRecord, law: Law) -> dict[str, str]:

@@ -98,7 +98,7 @@ class Scheduler:
         self._queued: dict[str, _Job] = {}
         self._running: dict[str, _Job] = {}
         self._driver = 0
-        self._recorded = 0
+        self._recorded: list[int] = []
 
     def take_over(self) -> None:
         """End what a killed driver left, settle its attempts, and record this driver."""
@@ -111,16 +111,20 @@ class Scheduler:
     def _settle_interrupted(self) -> None:
         """Close the attempts of earlier drivers: by the result in their log where there is one, else as lost."""
         for run in self._store.runs_in(RunState.RUNNING):
-            result = result_of(attempt_log(self._runs, run.id, run.fence))
-            outcome = Outcome(Cause.DONE, result=result) if result else Outcome(Cause.LOST, detail="the driver ended")
+            outcome = self._logged(run.id, run.fence) or Outcome(Cause.ORPHANED, detail="its driver ended")
             state = self._store.end_attempt(run.id, run.fence, outcome)
             log.info("run %s of an interrupted scheduler: %s", run.id, state)
 
-    def add(self, sweep: SweepRecord, runs: Iterable[RunRecord], dataset: Path) -> None:
-        """Take a sweep's queued runs into the queue."""
+    def _logged(self, run_id: str, fence: int) -> Outcome | None:
+        """The outcome that an attempt wrote to its log before its worker or driver died, if it came that far."""
+        found = result_of(attempt_log(self._runs, run_id, fence))
+        return Outcome(Cause.DONE, result=found["result"], device=found["device"]) if found else None
+
+    def add(self, sweep: SweepRecord, runs: Iterable[RunRecord], artifacts: Path) -> None:
+        """Take a sweep's queued runs into the queue; each run names its dataset in the folder of artifacts."""
         for run in runs:
             if run.state is RunState.QUEUED and run.id not in self._running:
-                self._queued[run.id] = _Job(run, sweep, dataset)
+                self._queued[run.id] = _Job(run, sweep, artifacts / run.config["dataset"])
 
     @property
     def busy(self) -> bool:
@@ -139,7 +143,7 @@ class Scheduler:
         job = self._queued.pop(claim.run_id)
         fence = self._store.claim(job.run.id, job.run.fence, self._driver, claim.worker)
         self._running[job.run.id] = job
-        self._record_processes()
+        self.record_processes()
         self._cluster.assign(claim.worker, self._assignment(job, fence))
 
     def _assignment(self, job: _Job, fence: int) -> Assignment:
@@ -155,22 +159,26 @@ class Scheduler:
             tracking=self._tracking,
         )
 
-    def _record_processes(self) -> None:
+    def record_processes(self) -> None:
         """Workers appear one by one: record each, so that a successor can end it by its id."""
         processes = self._cluster.processes()
-        if len(processes) != self._recorded:
-            self._recorded = len(processes)
+        pids = [pid for pid, _created, _name in processes]
+        if pids != self._recorded:
+            self._recorded = pids
             self._store.update_driver(self._driver, processes, self._cluster.folder)
 
     def _fold(self, report: Report) -> None:
         job = self._running.pop(report.run_id)
+        outcome = report.outcome
+        if outcome.cause is Cause.LOST:
+            outcome = self._logged(report.run_id, report.fence) or outcome
         try:
-            state = self._store.end_attempt(report.run_id, report.fence, report.outcome)
+            state = self._store.end_attempt(report.run_id, report.fence, outcome)
         except StaleAttempt as error:
             log.warning("%s", error)
             return
-        if report.outcome.cause is not Cause.DONE:
-            log.warning("run %s: %s: %s", report.run_id, report.outcome.cause, report.outcome.detail.strip()[-400:])
+        if outcome.cause is not Cause.DONE:
+            log.warning("run %s: %s: %s", report.run_id, outcome.cause, outcome.detail.strip()[-400:])
         if state is RunState.QUEUED:
             again = replace(job.run, state=state, fence=report.fence)
             self._queued[report.run_id] = _Job(again, job.sweep, job.dataset)

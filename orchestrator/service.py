@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -16,18 +18,18 @@ from analysis.law import Law, fit, prediction_json
 from analysis.records import LawError, Prediction
 from analysis.table import RunTable
 from model.flops import count_parameters, flops_per_token
+from model.hardware import kind_name
 from orchestrator.cluster import Cluster
 from orchestrator.cost import RateModel, calibrate, learn
-from orchestrator.driver import scheduler_lock
+from orchestrator.driver import check_free, scheduler_lock
 from orchestrator.export import run_table
 from orchestrator.home import Home
 from orchestrator.progress import Progress, progress_of
 from orchestrator.scheduler import Scheduler
 from orchestrator.settings import Settings, choose_device, read_settings, worker_count
 from orchestrator.states import RunState
-from orchestrator.store import ForecastScore, NewRun, RunRecord, Store, SweepRecord
+from orchestrator.store import ForecastScore, NewRun, NotFound, RunRecord, Store, SweepRecord
 from orchestrator.tracking import Tracking, choose_tracking
-from orchestrator.worker import device_name
 from sweeps.compose import load_sweep, spec_hash, to_yaml
 from sweeps.plan import DataFacts, Plan, PlannedRun, make_plan, plan_single
 from sweeps.recipe import flops_nodes, get_recipe, shape
@@ -100,14 +102,15 @@ class Service:
         device = choose_device(spec.device)
         shards = prepare(spec.corpus, spec.tokenizer, self.home.artifacts, self._say)
         facts = _facts(shards.manifest)
+        workers = worker_count(self.settings, device)
         draft = make_plan(spec, facts)
         cost = self._cost([r.run for r in draft.runs], device) if draft.runs else None
-        return Planned(make_plan(spec, facts, cost), shards.manifest, device, worker_count(self.settings, device))
+        return Planned(make_plan(spec, facts, cost, workers=workers), shards.manifest, device, workers)
 
     def _cost(self, runs: Sequence[Any], device: str) -> RateModel:
         self._say("measuring this machine" if device == "cpu" else "measuring the GPU")
         base = calibrate(self.store, runs, device)
-        return learn(base, self.store.runs_in(RunState.DONE), device_name(device))
+        return learn(base, self.store.runs_in(RunState.DONE), kind_name(device))
 
     def submit(self, planned: Planned) -> SweepRecord:
         """Store the sweep and its new runs; failed runs of an earlier submission get another chance."""
@@ -115,7 +118,7 @@ class Service:
         record = SweepRecord(
             id=0,
             name=spec.name,
-            revision=spec_hash(spec)[:16],
+            revision=_revision(planned),
             source=to_yaml(spec),
             dataset=data.dataset,
             unique_tokens=data.train_tokens,
@@ -139,10 +142,11 @@ class Service:
             workers = worker_count(self.settings, device)
             cluster = Cluster(workers=workers, device=device, address=self.settings.ray_address)
             scheduler = Scheduler(self.store, cluster, self.home.runs, self.tracking)
-            scheduler.take_over()
             try:
+                scheduler.take_over()
                 self._say(f"starting {workers} worker{'s' * (workers > 1)}")
                 cluster.start()
+                scheduler.record_processes()
                 yield scheduler
                 scheduler.drain(DRAIN_SECONDS)
             except KeyboardInterrupt:
@@ -169,7 +173,7 @@ class Service:
 
     def enqueue(self, scheduler: Scheduler, sweep: SweepRecord) -> None:
         """Put a sweep's queued runs into a scheduler's hands."""
-        scheduler.add(sweep, self.store.runs_of(sweep.id), self.home.artifacts / sweep.dataset)
+        scheduler.add(sweep, self.store.runs_of(sweep.id), self.home.artifacts)
 
     def progress(self, sweep: SweepRecord, live: Mapping[str, Mapping[str, Any]] | None = None) -> Progress:
         """How far a sweep is."""
@@ -255,11 +259,21 @@ class Service:
         law = self.law(name)
         prediction = law.predict(flops)
         planned = self._plan_validation(sweep, flops, prediction)
+        if self._trained(planned.run_id):
+            raise LawError(f"the run at {flops:g} FLOPs is trained already: a forecast of it would be no forecast")
+        check_free(self.home.lock)
         self.store.add_run(sweep.id, _new_run(planned), "validation")
+        self.store.retry_failed(sweep.id)
         self.store.add_forecast(sweep.id, planned.run_id, law.law_id, flops, prediction_json(prediction))
         spec = self.spec_of(sweep)
         self.execute(sweep, choose_device(spec.device), observe)
         return self._score(sweep, planned.run_id, law.law_id)
+
+    def _trained(self, run_id: str) -> bool:
+        try:
+            return self.store.run(run_id).state is RunState.DONE
+        except NotFound:
+            return False
 
     def _plan_validation(self, sweep: SweepRecord, flops: float, prediction: Prediction) -> PlannedRun:
         spec = self.spec_of(sweep)
@@ -269,7 +283,7 @@ class Service:
         return plan_single(spec, facts, flops, prediction.params, cost=self._cost([draft.run], device))
 
     def _score(self, sweep: SweepRecord, run_id: str, law_id: str) -> Validation:
-        run = next(r for r in self.store.runs_of(sweep.id, "validation") if r.id == run_id)
+        run = next(r for r in self.store.runs_of(sweep.id) if r.id == run_id)
         forecast = next(f for f in self.store.forecasts_of(sweep.id) if (f["run_id"], f["law_id"]) == (run_id, law_id))
         if run.loss is None:
             return Validation(forecast["prediction"], run, None)
@@ -288,6 +302,12 @@ def score_forecast(prediction: Mapping[str, Any], loss: float, level: float = 0.
         interval_score=(high - low) + 2 / (1 - level) * miss,
         inside=bool(low <= loss <= high),
     )
+
+
+def _revision(planned: Planned) -> str:
+    """Content address of a submission: the sweep, the data that it met, and the runs that came of both."""
+    content = [spec_hash(planned.spec), planned.data.dataset, *sorted(r.run_id for r in planned.plan.runs)]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
 def _facts(manifest: Manifest) -> DataFacts:

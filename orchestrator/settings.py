@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
+from model.hardware import gpu_names
 from orchestrator.home import Home
 
 NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "lustre", "beegfs", "glusterfs", "fuse.sshfs", "ceph")
@@ -80,16 +78,6 @@ def _file_system(folder: Path) -> str:
     return max(holding)[1] if holding else ""
 
 
-@cache
-def gpu_count() -> int:
-    """NVIDIA GPUs of this machine, found without loading torch."""
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return 0
-    listing = subprocess.run([tool, "-L"], capture_output=True, text=True, timeout=20, check=False)
-    return sum(line.startswith("GPU ") for line in listing.stdout.splitlines())
-
-
 def choose_device(asked: str) -> str:
     """Turn a sweep's `auto | cpu | cuda` into cpu or cuda.
 
@@ -97,7 +85,7 @@ def choose_device(asked: str) -> str:
     """
     if asked == "cpu":
         return "cpu"
-    gpus = gpu_count()
+    gpus = len(gpu_names())
     if asked == "cuda" and gpus == 0:
         raise SettingsError("the sweep says `device: cuda`, and this machine shows no NVIDIA GPU: use `device: auto`")
     return "cuda" if gpus else "cpu"
@@ -108,5 +96,5 @@ def worker_count(settings: Settings, device: str) -> int:
     if settings.workers is not None:
         return settings.workers
     if device == "cuda":
-        return gpu_count()
+        return len(gpu_names())
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

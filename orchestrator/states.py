@@ -42,7 +42,9 @@ class Cause(StrEnum):
 
     DONE = "done"
     LOST = "lost"
-    """Its worker, node or driver died."""
+    """Its worker or node died."""
+    ORPHANED = "orphaned"
+    """Its driver died, which says nothing about the run."""
     PREEMPTED = "preempted"
     """It was asked to stop and left a checkpoint."""
     OUT_OF_MEMORY = "out of memory"
@@ -85,14 +87,15 @@ def after(state: RunState, move: Move) -> RunState:
 def move_after_attempt(cause: Cause, earlier: list[Cause]) -> Move:
     """Decide what becomes of a run whose attempt ended by `cause`, given the causes of the attempts before.
 
-    A divergence is final; a preemption always continues; a lost worker or an exception is repeated a few times.
+    A divergence is final; a preemption and a dead driver always
+    continue; a lost worker or an exception is repeated a few times.
     """
     match cause:
         case Cause.DONE:
             return Move.FINISH
         case Cause.DIVERGED:
             return Move.DIVERGE
-        case Cause.PREEMPTED:
+        case Cause.PREEMPTED | Cause.ORPHANED:
             return Move.REQUEUE
         case Cause.LOST:
             return Move.REQUEUE if earlier.count(Cause.LOST) + 1 < MAX_LOST else Move.FAIL

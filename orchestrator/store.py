@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, Row, create_engine, event, insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator import tables as t
 from orchestrator.states import Cause, Move, RunState, after, move_after_attempt
@@ -111,8 +112,11 @@ class Store:
 
     def __init__(self, url: str, *, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self.engine = _engine(url)
-        _upgrade(self.engine)
+        try:
+            self.engine = _engine(url)
+            _upgrade(self.engine)
+        except (SQLAlchemyError, ImportError) as error:
+            raise StoreError(f"the database {url.split('@')[-1]} cannot be opened: {error}") from error
 
     def close(self) -> None:
         """Give the connections back."""
@@ -419,6 +423,6 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
 def _upgrade(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with engine.begin() as connection:
+    with engine.execution_options(immediate=True).begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from model.config import RunConfig
+from model.hardware import kind_name
 from orchestrator.eventlog import EventLog, attempt_log
 from orchestrator.states import Cause
 from orchestrator.store import Outcome
@@ -130,9 +131,9 @@ class Worker:
             return Outcome(Cause.OUT_OF_MEMORY, detail=str(error))
         plain = result.to_dict()
         mirror.send({"validation_loss": result.loss, "bits_per_byte": result.bits_per_byte, "tokens": result.tokens})
-        log.append({"kind": "result", "result": plain})
+        log.append({"kind": "result", "result": plain, "device": kind_name(self._device)})
         checkpoints.clear()
-        return Outcome(Cause.DONE, result=plain, device=device_name(self._device))
+        return Outcome(Cause.DONE, result=plain, device=kind_name(self._device))
 
 
 def check_modules(package_root: str) -> None:
@@ -144,23 +145,3 @@ def check_modules(package_root: str) -> None:
         found = Path(importlib.import_module(name).__file__ or "").resolve().parent.parent
         if found != Path(package_root).resolve():
             raise ForeignModule(f"the module {name!r} was imported from {found}, not from {package_root}")
-
-
-def device_name(device: str) -> str:
-    """Human-readable name of a device."""
-    if device.startswith("cuda"):
-        import torch
-
-        return str(torch.cuda.get_device_name(device))
-    return cpu_name()
-
-
-def cpu_name() -> str:
-    """The processor's name as the kernel tells it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

@@ -64,6 +64,8 @@ def _add_sweeps(app: FastAPI, service: Service, background: Background) -> None:
         request: Request, response: Response, override: Annotated[list[str] | None, Query()] = None
     ) -> dict[str, Any]:
         """Submit a sweep file (YAML body); `override` repeats `key=value`. Submitting it twice does nothing."""
+        if background.error is not None:
+            return problems.problem(503, "scheduler", f"the scheduler ended: {background.error}")  # type: ignore[return-value]
         body = await request.body()
         if len(body) > guard.BODY_BYTES:
             return problems.problem(413, "too-large", "a sweep file has at most 256 KiB")  # type: ignore[return-value]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 import ipaddress
 from collections.abc import Awaitable, Callable
@@ -31,12 +30,15 @@ def check_bind(host: str, token: str | None) -> None:
 
     Raises BindError.
     """
-    try:
-        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback and not token:
+    if not _loopback(host) and not token:
         raise BindError(f"--host {host} is reachable by others: set ISOFLOP_TOKEN to a secret first")
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def install(app: FastAPI, token: str | None) -> None:
@@ -57,6 +59,9 @@ def _refusal(request: Request, token: str | None) -> Response | None:
         response = problem(401, "unauthorised", "send the token as bearer token, or as the password of basic auth")
         response.headers["WWW-Authenticate"] = 'Basic realm="isoflop"'
         return response
+    host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    if not token and not _loopback(host):
+        return problem(403, "foreign-host", f"without a token this service answers to localhost only, not to {host!r}")
     origin = request.headers.get("origin")
     if request.method not in ("GET", "HEAD") and origin and urlsplit(origin).netloc != request.headers.get("host"):
         return problem(403, "foreign-origin", f"a page of {origin} may not change anything here")
@@ -71,7 +76,7 @@ def _authorised(header: str, token: str) -> bool:
     if scheme.lower() == "basic":
         try:
             value = base64.b64decode(value, validate=True).decode().partition(":")[2]
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # no base64, or no UTF-8
             return False
     elif scheme.lower() != "bearer":
         return False

@@ -10,11 +10,15 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from analysis.records import LawError
+from model.config import ConfigError
 from orchestrator.cost import CalibrationError
-from orchestrator.store import NotFound
+from orchestrator.settings import SettingsError
+from orchestrator.store import NotFound, StaleAttempt, StoreError
 from sweeps.plan import PlanError
 from sweeps.problem import SweepError
+from sweeps.recipe import RecipeError
 from tokenizer.corpus import CorpusError
+from tokenizer.shards import ShardError
 from tokenizer.vocabulary import TokenizerError
 
 STATUS: dict[type[Exception], tuple[int, str]] = {
@@ -24,6 +28,12 @@ STATUS: dict[type[Exception], tuple[int, str]] = {
     PlanError: (422, "invalid-plan"),
     CorpusError: (422, "corpus"),
     TokenizerError: (422, "tokenizer"),
+    RecipeError: (422, "recipe"),
+    ConfigError: (422, "invalid-run"),
+    SettingsError: (422, "settings"),
+    ShardError: (500, "dataset"),
+    StaleAttempt: (409, "conflict"),
+    StoreError: (503, "database"),
     CalibrationError: (503, "calibration"),
 }
 """HTTP status and problem type of each expected failure."""
@@ -40,6 +50,7 @@ def install(app: FastAPI) -> None:
     for kind in STATUS:
         app.add_exception_handler(kind, _expected)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
     app.add_exception_handler(RequestValidationError, _invalid)
 
 
@@ -49,6 +60,10 @@ async def _expected(_request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, SweepError):
         more["errors"] = [{"pointer": p.key, "line": p.line, "column": p.col, "detail": str(p)} for p in error.problems]
     return problem(status, kind, str(error), **more)
+
+
+async def _unexpected(_request: Request, error: Exception) -> JSONResponse:
+    return problem(500, "internal", f"{type(error).__name__}; the service's log has more")
 
 
 async def _http(_request: Request, error: Exception) -> JSONResponse:

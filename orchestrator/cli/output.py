@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -12,7 +13,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-stderr = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else 160)
+TABLE_WIDTH = 110
+"""Columns that a table may always take."""
+stderr = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else 160, soft_wrap=True)
 """For progress, warnings and hints."""
 
 
@@ -36,8 +39,16 @@ def stdout() -> Console:
 
 def emit_json(data: Any) -> None:
     """Print JSON alone."""
-    json.dump(data, sys.stdout, indent=2, allow_nan=False, default=str)
-    sys.stdout.write("\n")
+    sys.stdout.write(json.dumps(_finite(data), indent=2, allow_nan=False, default=str) + "\n")
+
+
+def _finite(data: Any) -> Any:
+    """JSON has no infinity: an open end of an interval becomes null."""
+    if isinstance(data, Mapping):
+        return {key: _finite(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_finite(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
 def emit_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], form: Format, title: str = "") -> None:
@@ -63,7 +74,9 @@ def print_table(
         table.add_column(column, justify="right" if numeric and rows else "left", no_wrap=column != "reason")
     for row in rows:
         table.add_row(*("" if row.get(c) is None else str(row.get(c)) for c in columns))
-    (console or stdout()).print(table)
+    shown = console or stdout()
+    # On a narrow terminal its own wrapping is ugly, but cut-off figures are useless.
+    shown.print(table, width=max(shown.width, TABLE_WIDTH), soft_wrap=False, crop=False)
 
 
 def _is_numeric(value: Any) -> bool:

@@ -61,6 +61,7 @@ def run(
 ) -> None:
     """Plan, train, fit and report a sweep here and now. Typing it again continues or repeats nothing."""
     from orchestrator.cli.display import show_plan, watching
+    from orchestrator.driver import check_free
     from orchestrator.outcome import conclude
 
     _stop_on_terminate()
@@ -72,6 +73,7 @@ def run(
         raise typer.Exit(1)
     if not yes and not _confirm(planned):
         raise typer.Exit(130)
+    check_free(service.home.lock)
     record = service.submit(planned)
     with watching() as observe:
         service.execute(record, planned.device, observe)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,13 +14,13 @@ import pandas as pd
 import psutil
 import pytest
 
-from orchestrator.eventlog import read_events
+from benchmarks.resume import family, steps_logged
 from orchestrator.states import Cause, RunState
 from orchestrator.store import Store
 from tests.conftest import Finished, Sandbox, copy_datasets, make_sandbox
 
-MEASURED = ["seconds", "device"]
-"""Columns that tell how it went, not what came out."""
+MEASURED = ["seconds"]
+"""What tells how it went, not what came out."""
 WAIT_SECONDS = 120
 
 
@@ -28,25 +29,6 @@ def _wait(condition: Callable[[], bool], seconds: float, what: str) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
         time.sleep(0.05)
-
-
-def _family(home: Path) -> list[psutil.Process]:
-    """Every process whose environment names this home: the driver, Ray's daemons, workers, wandb's service."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if process.environ().get("ISOFLOP_HOME") == str(home) and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found
-
-
-def _training(home: Path) -> bool:
-    """Whether some attempt has logged a training step and none of its runs' results has followed yet."""
-    for log in (home / "runs").glob("*/attempt-*.jsonl"):
-        kinds = {event["kind"] for event in read_events(log)}
-        if "progress" in kinds and "result" not in kinds:
-            return True
-    return False
 
 
 def _states(home: Path) -> dict[str, RunState]:
@@ -77,37 +59,61 @@ def fresh(tmp_path: Path, finished: Finished) -> Iterator[Sandbox]:
     sandbox = make_sandbox(tmp_path)
     copy_datasets(finished.sandbox, sandbox)
     yield sandbox
-    for process in _family(sandbox.home):
+    for process in family(sandbox.home):
         with contextlib.suppress(psutil.Error):
             process.kill()
 
 
 def _expect_same_table(sandbox: Sandbox, finished: Finished) -> None:
+    assert set(_table(sandbox)["state"]) == {"done"}
+    assert _table(sandbox)["loss"].notna().all()
     pd.testing.assert_frame_equal(_table(sandbox), _table(finished.sandbox), check_exact=True)
 
 
 def _expect_no_process_left(sandbox: Sandbox) -> None:
-    _wait(lambda: not _family(sandbox.home), 30, f"the end of {_family(sandbox.home)}")
+    _wait(lambda: not family(sandbox.home), 30, f"the end of {family(sandbox.home)}")
+
+
+def _start_training(sandbox: Sandbox) -> subprocess.Popen[str]:
+    """Type the command, and wait until it has logged a training step of its own."""
+    before = steps_logged(sandbox.home)
+    driver = sandbox.start("run", "tiny", "--yes")
+    try:
+        _wait(lambda: steps_logged(sandbox.home) > before, WAIT_SECONDS, "a training step")
+    except BaseException:
+        driver.kill()
+        raise
+    return driver
 
 
 def _kill_driver_while_training(sandbox: Sandbox, delay: float) -> None:
-    driver = sandbox.start("run", "tiny", "--yes")
+    driver = _start_training(sandbox)
     try:
-        _wait(lambda: _training(sandbox.home), WAIT_SECONDS, "a training step")
         time.sleep(delay)
-        _wait(lambda: _training(sandbox.home), WAIT_SECONDS, "a run in training")
+        seen = steps_logged(sandbox.home)
+        _wait(lambda: steps_logged(sandbox.home) > seen, WAIT_SECONDS, "one more training step")
+        assert driver.poll() is None, "the sweep was over before the kill"
         driver.send_signal(signal.SIGKILL)
     finally:
         driver.kill()
         driver.communicate(timeout=30)
-    assert RunState.RUNNING in _states(sandbox.home).values(), "the kill hit no running sweep"
+
+
+def _killed_drivers(home: Path) -> int:
+    """Drivers with at least one attempt that their death orphaned."""
+    store = Store(f"sqlite:///{home / 'isoflop.db'}")
+    try:
+        attempts = [a for r in store.runs_of(store.sweep("tiny").id) for a in store.attempts_of(r.id)]
+        return len({a["driver_id"] for a in attempts if a["cause"] == Cause.ORPHANED})
+    finally:
+        store.close()
 
 
 def test_the_driver_killed_while_training(fresh: Sandbox, finished: Finished) -> None:
     _kill_driver_while_training(fresh, delay=1.0)
     again = fresh.isoflop("run", "tiny", "--yes", check=False)
     assert "Traceback" not in again.stderr
-    assert str(Cause.LOST) in _causes(fresh.home)
+    assert _killed_drivers(fresh.home) == 1
     _expect_same_table(fresh, finished)
     _expect_no_process_left(fresh)
 
@@ -117,18 +123,17 @@ def test_the_driver_killed_while_training(fresh: Sandbox, finished: Finished) ->
 def test_the_driver_killed_three_times_at_random_moments(fresh: Sandbox, finished: Finished, seed: int) -> None:
     moments = random.Random(seed)
     for _ in range(3):
-        _kill_driver_while_training(fresh, delay=moments.uniform(0.0, 4.0))
+        _kill_driver_while_training(fresh, delay=moments.uniform(0.0, 2.5))
     fresh.isoflop("run", "tiny", "--yes", check=False)
-    assert _causes(fresh.home).count(Cause.LOST) >= 3
+    assert _killed_drivers(fresh.home) == 3
     _expect_same_table(fresh, finished)
     _expect_no_process_left(fresh)
 
 
 def test_a_worker_killed_while_training(fresh: Sandbox, finished: Finished) -> None:
-    driver = fresh.start("run", "tiny", "--yes")
+    driver = _start_training(fresh)
     try:
-        _wait(lambda: _training(fresh.home), WAIT_SECONDS, "a training step")
-        workers = [p for p in _family(fresh.home) if p.name().startswith("ray::Worker")]
+        workers = [p for p in family(fresh.home) if p.name().startswith("ray::Worker")]
         assert workers, "no worker process found"
         workers[0].kill()
         output, _ = driver.communicate(timeout=WAIT_SECONDS)
@@ -142,9 +147,8 @@ def test_a_worker_killed_while_training(fresh: Sandbox, finished: Finished) -> N
 
 
 def test_terminating_leaves_checkpoints_and_nothing_running(fresh: Sandbox, finished: Finished) -> None:
-    driver = fresh.start("run", "tiny", "--yes")
+    driver = _start_training(fresh)
     try:
-        _wait(lambda: _training(fresh.home), WAIT_SECONDS, "a training step")
         driver.send_signal(signal.SIGTERM)
         output, _ = driver.communicate(timeout=60)
     finally:
@@ -159,9 +163,8 @@ def test_terminating_leaves_checkpoints_and_nothing_running(fresh: Sandbox, fini
 
 
 def test_two_drivers_of_one_home(fresh: Sandbox) -> None:
-    driver = fresh.start("run", "tiny", "--yes")
+    driver = _start_training(fresh)
     try:
-        _wait(lambda: _training(fresh.home), WAIT_SECONDS, "a training step")
         second = fresh.isoflop("run", "tiny", "--yes", check=False)
         driver.communicate(timeout=WAIT_SECONDS)
     finally:

@@ -13,6 +13,7 @@ import pytest
 import typer
 import yaml
 
+from orchestrator.api.guard import BindError, check_bind
 from orchestrator.cli.main import app
 from tests.conftest import ROOT
 
@@ -43,7 +44,11 @@ def test_the_services_run_verbs_that_exist() -> None:
 def test_the_service_is_published_on_loopback_and_needs_a_token() -> None:
     serve = COMPOSE["services"]["serve"]
     assert all(port.startswith("127.0.0.1:") for port in serve["ports"])
-    assert ":?" in serve["environment"]["ISOFLOP_TOKEN"]
+    # Not `:?`: compose interpolates the whole file, and `run demo` must not need a token.
+    assert serve["environment"]["ISOFLOP_TOKEN"] == "${ISOFLOP_TOKEN:-}"
+    host = serve["command"][serve["command"].index("--host") + 1]
+    with pytest.raises(BindError):
+        check_bind(host, "")
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ def sweep_record(name: str = "demo", revision: str = "aaaa0000") -> SweepRecord:
 
 def new_run(index: int, seconds: float | None = None) -> NewRun:
     cell = {"budget": 1e9, "shape": f"s{index}", "tokens": 1000, "params": 10 * index}
-    return NewRun(f"run{index}", {"n": index}, 1e9 * (index + 1), seconds, cell)
+    return NewRun(f"run{index}", {"n": index, "dataset": "data"}, 1e9 * (index + 1), seconds, cell)
 
 
 def result(loss: float = 3.0) -> dict[str, Any]:

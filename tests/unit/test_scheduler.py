@@ -118,12 +118,12 @@ def test_a_successor_takes_the_result_from_the_log_and_repeats_only_what_was_los
     scheduler.step()
     assert store.state_counts(sweep.id) == {RunState.RUNNING: 2}
     finished = EventLog(attempt_log(tmp_path, "run0", 1))
-    finished.append({"kind": "result", "result": result(2.5)})
+    finished.append({"kind": "result", "result": result(2.5), "device": "cpu"})
     hands = Hands(1)
     _run_all(store, hands, tmp_path, sweep.id)
     assert [(a.run_id, a.fence) for a in hands.assigned] == [("run1", 2)]
     assert store.run("run0").loss == 2.5
-    assert [a["cause"] for a in store.attempts_of("run1")] == [Cause.LOST, Cause.DONE]
+    assert [a["cause"] for a in store.attempts_of("run1")] == [Cause.ORPHANED, Cause.DONE]
 
 
 def test_draining_queues_running_work_again(store: Store, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_any_history_of_attempts_is_legal_and_ends(causes: list[Cause]) -> None:
         state = after(state, Move.CLAIM)
         state = after(state, move_after_attempt(cause, earlier))
         earlier.append(cause)
-    unlimited = earlier.count(Cause.PREEMPTED)
+    unlimited = earlier.count(Cause.PREEMPTED) + earlier.count(Cause.ORPHANED)
     assert len(earlier) - unlimited <= (MAX_LOST - 1) + 2 * (MAX_CODE_FAILURES - 1) + 1
 
 
@@ -61,4 +61,5 @@ def test_causes_have_their_own_rules() -> None:
     assert move_after_attempt(Cause.CODE, []) is Move.REQUEUE
     assert move_after_attempt(Cause.CODE, [Cause.LOST, Cause.CODE]) is Move.FAIL
     assert move_after_attempt(Cause.LOST, [Cause.LOST] * (MAX_LOST - 1)) is Move.FAIL
+    assert move_after_attempt(Cause.ORPHANED, [Cause.ORPHANED] * 99) is Move.REQUEUE
     assert move_after_attempt(Cause.PREEMPTED, [Cause.PREEMPTED] * 99) is Move.REQUEUE
