@@ -88,14 +88,20 @@ class Law:
         if budgets.ndim != 1 or not np.isfinite(budgets).all() or (budgets <= 0).any():
             raise LawError("budgets must be positive numbers of FLOPs")
         self._require_estimators()
+        result = self._combined(budgets)
+        top = self._combined(np.array([self.largest_budget]))
+        ceiling = float(top.loss[0] + top.loss_half[0])
+        return [self._prediction(float(budget), index, result, ceiling) for index, budget in enumerate(budgets)]
+
+    def _combined(self, budgets: Floats) -> headline.Headline:
+        """The headline's answers at budgets (T,)."""
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             answers = [
                 optima_with_gradient(state.name, np.asarray(state.theta), self.origin, np.log(budgets), self.cost)
                 for state in self.estimators
             ]
             beyond = np.log(budgets / self.largest_budget)
-            result = headline.combine(self.estimators, answers, self.uncertainty, beyond, budgets=self._budgets)
-        return [self._prediction(float(budget), index, result) for index, budget in enumerate(budgets)]
+            return headline.combine(self.estimators, answers, self.uncertainty, beyond, budgets=self._budgets)
 
     def loss_at(self, params: float, tokens: float) -> tuple[float, Interval]:
         """Loss of a model of N parameters on D tokens, optimal or not, with its interval."""
@@ -150,13 +156,15 @@ class Law:
         reasons = sorted({f"{refusal.message}" for refusal in self.refusals.values()})
         raise LawError("no law could be fitted: " + " ".join(reasons))
 
-    def _prediction(self, flops: float, index: int, result: headline.Headline) -> Prediction:
+    def _prediction(self, flops: float, index: int, result: headline.Headline, ceiling: float) -> Prediction:
         params = float(np.exp(result.log_params[index]))
         half = float(result.log_params_half[index])
         low, high = params * np.exp(-half), params * np.exp(half)
         tokens = [float(self.cost.tokens(flops, size)) for size in (params, high, low)]
         loss, loss_half = float(result.loss[index]), float(result.loss_half[index])
         extrapolation = flops / self.largest_budget
+        # More compute cannot do worse than the largest fitted budget: whoever has it may leave it unspent.
+        loss_high = max(min(loss + loss_half, ceiling), loss) if extrapolation > 1 else loss + loss_half
         confidence, warnings = headline.judge(
             extrapolation=extrapolation,
             below=self.smallest_budget / flops,
@@ -172,7 +180,7 @@ class Law:
             loss=loss,
             params_interval=Interval(float(low), float(high)),
             tokens_interval=Interval(tokens[1], tokens[2]),
-            loss_interval=Interval(loss - loss_half, loss + loss_half),
+            loss_interval=Interval(loss - loss_half, loss_high),
             largest_budget=self.largest_budget,
             extrapolation=extrapolation,
             confidence=confidence,

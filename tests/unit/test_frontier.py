@@ -60,3 +60,9 @@ def test_three_budgets_cover_the_loss_at_three_times_whatever_the_bend(name, fro
         halves.append((prediction.loss_interval.high - prediction.loss_interval.low) / 2)
     assert covered >= 18, f"{name}: {covered} of 20"
     assert np.median(halves) < 0.35
+
+
+def test_more_compute_is_never_predicted_to_do_worse() -> None:
+    law = fit(RunTable.from_frame(_sweep(lambda c: 4.2 - 0.3 * c, 0)), cost=TokenCost.constant(7.0), holdout=False)
+    at, far = law.band([6e11, 6e14])
+    assert far.loss_interval.low < far.loss <= far.loss_interval.high <= at.loss_interval.high
