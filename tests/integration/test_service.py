@@ -57,6 +57,7 @@ def test_the_whole_story_over_rest(served: tuple[str, Sandbox], finished: Finish
     refused = sandbox.isoflop("run", "tiny", "seeds.default=2", "--yes", check=False)
     assert refused.returncode == 1
     assert "already schedules" in refused.stderr
+    assert httpx.get(f"{url}/api/v1/sweeps/tiny").json()["revision"] == posted.json()["revision"]
 
 
 @pytest.mark.parametrize(
@@ -91,6 +92,13 @@ def test_a_mistake_names_its_line(served: tuple[str, Sandbox]) -> None:
 def test_a_foreign_page_may_not_post(served: tuple[str, Sandbox]) -> None:
     answer = httpx.post(f"{served[0]}/api/v1/sweeps", content=TINY, headers={"Origin": "http://evil.example"})
     assert answer.status_code == 403
+
+
+def test_a_rebound_name_gets_nothing(served: tuple[str, Sandbox]) -> None:
+    """A page whose name was re-pointed to loopback sends its own name as Host and Origin alike."""
+    answer = httpx.get(f"{served[0]}/api/v1/sweeps", headers={"Host": "evil.example"})
+    assert answer.status_code == 403
+    assert answer.json()["type"] == "urn:isoflop:foreign-host"
 
 
 def test_pages_are_strict_about_content(served: tuple[str, Sandbox]) -> None:
