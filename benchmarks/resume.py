@@ -35,19 +35,27 @@ def family(home: Path) -> list[psutil.Process]:
     return found
 
 
-def steps_logged(home: Path) -> int:
-    """Training events in all logs of the home."""
-    logs = (home / "runs").glob("*/attempt-*.jsonl")
+def attempt_logs(home: Path) -> frozenset[Path]:
+    """Logs of all attempts so far."""
+    return frozenset((home / "runs").glob("*/attempt-*.jsonl"))
+
+
+def steps_logged(home: Path, earlier: frozenset[Path] = frozenset()) -> int:
+    """Training events in the logs of the home, those of `earlier` attempts left out.
+
+    A killed driver's workers live on for a second and may log one more step: only new attempts show a new driver at work.
+    """
+    logs = attempt_logs(home) - earlier
     return sum(event["kind"] == "progress" for log in logs for event in read_events(log))
 
 
 def start(home: Path, sweep: str) -> tuple[subprocess.Popen[bytes], float]:
     """Type the command; returns the process and the seconds to the next training step."""
-    before, began = steps_logged(home), time.monotonic()
+    earlier, began = attempt_logs(home), time.monotonic()
     environment = os.environ | {"ISOFLOP_HOME": str(home), "WANDB_MODE": "offline"}
     quiet = subprocess.DEVNULL
     driver = subprocess.Popen([str(ISOFLOP), "run", sweep, "--yes"], env=environment, stdout=quiet, stderr=quiet)
-    while steps_logged(home) == before and driver.poll() is None:
+    while steps_logged(home, earlier) == 0 and driver.poll() is None:
         time.sleep(0.05)
     return driver, time.monotonic() - began
 

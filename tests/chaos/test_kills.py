@@ -14,7 +14,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from benchmarks.resume import family, steps_logged
+from benchmarks.resume import attempt_logs, family, steps_logged
 from orchestrator.states import Cause, RunState
 from orchestrator.store import Store
 from tests.conftest import Finished, Sandbox, copy_datasets, make_sandbox
@@ -76,10 +76,10 @@ def _expect_no_process_left(sandbox: Sandbox) -> None:
 
 def _start_training(sandbox: Sandbox) -> subprocess.Popen[str]:
     """Type the command, and wait until it has logged a training step of its own."""
-    before = steps_logged(sandbox.home)
+    earlier = attempt_logs(sandbox.home)
     driver = sandbox.start("run", "tiny", "--yes")
     try:
-        _wait(lambda: steps_logged(sandbox.home) > before, WAIT_SECONDS, "a training step")
+        _wait(lambda: steps_logged(sandbox.home, earlier) > 0, WAIT_SECONDS, "a training step")
     except BaseException:
         driver.kill()
         raise
