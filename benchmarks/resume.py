@@ -43,7 +43,7 @@ def attempt_logs(home: Path) -> frozenset[Path]:
 def steps_logged(home: Path, earlier: frozenset[Path] = frozenset()) -> int:
     """Training events in the logs of the home, those of `earlier` attempts left out.
 
-    A killed driver's workers live on for a second and may log one more step: only new attempts show a new driver at work.
+    A killed driver's workers live on for a second and may log one more step: only new attempts show a new driver.
     """
     logs = attempt_logs(home) - earlier
     return sum(event["kind"] == "progress" for log in logs for event in read_events(log))
