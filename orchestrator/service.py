@@ -259,7 +259,9 @@ class Service:
         law = self.law(name)
         prediction = law.predict(flops)
         planned = self._plan_validation(sweep, flops, prediction)
-        if self._trained(planned.run_id):
+        # Typed again after an interruption, the stored forecast is scored; a new one of a trained run would be none.
+        known = {(f["run_id"], f["law_id"]) for f in self.store.forecasts_of(sweep.id)}
+        if self._trained(planned.run_id) and (planned.run_id, law.law_id) not in known:
             raise LawError(f"the run at {flops:g} FLOPs is trained already: a forecast of it would be no forecast")
         check_free(self.home.lock)
         self.store.add_run(sweep.id, _new_run(planned), "validation")
