@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from model.branches import Shape, attention_branch, head_loss, mlp_branch
 from model.config import ModelConfig
 from model.implementation import Implementation, check_implementation
+from model.native_branches import native_loss
 
 EMBEDDING_STD = 1.0
 """Standard deviation of the initial embedding: unit residual stream, as nanochat. 0.02 cost 0.38 nat at 2e11 FLOPs."""
@@ -168,6 +169,8 @@ class Transformer(nn.Module):
 
     def loss(self, tokens_BT: Tensor, targets_BT: Tensor) -> Tensor:
         """Mean cross-entropy of the targets in nats per token, a scalar in at least fp32."""
+        if self.implementation.branches == "native":
+            return self._native_loss(tokens_BT, targets_BT.flatten())
         if self.implementation.branches == "handwritten":
             return self._handwritten_loss(tokens_BT, targets_BT.flatten())
         logits_NV = self(tokens_BT).flatten(0, 1)
@@ -187,6 +190,17 @@ class Transformer(nn.Module):
             x_DN = attention_branch(x_DN, attention.qkv.weight, attention.out.weight, cos_PT, sin_PT, shape)
             x_DN = mlp_branch(x_DN, mlp.up.weight, mlp.down.weight, eps)
         return head_loss(x_DN, self.head.weight, targets_N, eps)
+
+    def _native_loss(self, tokens_BT: Tensor, targets_N: Tensor) -> Tensor:
+        """`loss` through `model.native_branches`; equal up to rounding."""
+        B, T = tokens_BT.shape
+        shape = Shape(B, T, self.config.n_heads, self.config.norm_eps)
+        cos_PT, sin_PT = (table[:T].mT.contiguous() for table in self.rotate.buffers())
+        blocks = [
+            (b.attention.qkv.weight, b.attention.out.weight, b.mlp.up.weight, b.mlp.down.weight) for b in self._blocks
+        ]
+        weights = (self.embedding.weight, blocks, self.head.weight)
+        return native_loss(*weights, (cos_PT, sin_PT), tokens_BT, targets_N, shape)
 
     @property
     def _blocks(self) -> list[Block]:

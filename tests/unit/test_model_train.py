@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import torch
 
+from model import native
 from model import train as train_module
 from model.batches import Batches, DataError, windows_at
 from model.checkpoint import CheckpointError, Checkpoints
@@ -38,7 +39,13 @@ IMPLEMENTATIONS = [
     Implementation(attention="fused"),
     Implementation(branches="handwritten"),
     Implementation(branches="handwritten", micro_batch=3),
+    *(
+        [Implementation(branches="native"), Implementation(branches="native", micro_batch=3)]
+        if native.compiler()
+        else []
+    ),
 ]
+CHOSEN = "native" if native.compiler() else "handwritten"
 
 GOLDEN_VERSION = 1
 GOLDEN_TRAIN_LOSS = 4.542712
@@ -88,7 +95,7 @@ def test_result_counts_what_was_done(data: Shards) -> None:
     assert result.flops == result.tokens * flops_per_token(SHAPE)
     assert result.evaluation_tokens == 2976
     assert result.bits_per_byte == pytest.approx(result.loss / math.log(2) / 2)
-    assert result.implementation["branches"] == "handwritten"
+    assert result.implementation["branches"] == CHOSEN
     assert result.implementation["device"] == "cpu"
     assert json.loads(json.dumps(result.to_dict())) == result.to_dict()
 
@@ -195,7 +202,7 @@ def test_checkpoint_of_another_implementation_starts_over(data: Shards, tmp_path
     events: list[dict[str, Any]] = []
     result = train(small_run(data), data, events.append, Checkpoints(tmp_path), implementation=Implementation())
     assert result.resumed_from_step == 0
-    assert "handwritten" in events[0]["ignored_checkpoint"]
+    assert CHOSEN in events[0]["ignored_checkpoint"]
 
 
 def test_events_tell_the_story(data: Shards, tmp_path: Path) -> None:
