@@ -21,12 +21,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from model.calibrate import matmul_peak
 from model.config import ModelConfig, RunConfig, TrainConfig
 from model.device import device_name, keep_freed_memory, torch_settings
 from model.flops import flops_per_token
 from model.implementation import Implementation
-from model.train import Training
+from model.peak import matmul_peak
+from model.training import Training
 
 CPU = torch.device("cpu")
 
@@ -147,7 +147,7 @@ def main() -> None:
     options = parser.parse_args()
     keep_freed_memory()
     with torch_settings(threads=1):
-        peak = matmul_peak(CPU) / 1e9
+        peak = matmul_peak("cpu") / 1e9
         print(f"{device_name(CPU)}, torch {torch.__version__}, one thread, fp32 matmul peak {peak:.0f} GFLOP/s")
         rows = {}
         for width in map(int, options.widths.split(",")):

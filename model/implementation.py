@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from model.config import ConfigError, ModelConfig, TrainConfig
-from model.native import available
+from model.flops import flops_per_token
+from model.native import available, compiler
 
 EXPLICIT_CONTEXT_MAX = 512
 """Longest context for which materialised attention is the default on a CPU."""
 
 OWN_BACKWARD = ("handwritten", "native")
 """Kinds of branches with a backward pass of their own, which cover the default architecture in fp32 on a CPU."""
+_KNOWN = {"attention": ("explicit", "fused"), "branches": ("autograd", *OWN_BACKWARD), "head": ("whole", "chunked")}
+COMPILE_FLOPS = {"cpu": 2e13, "cuda": 1e16}
+"""Training FLOPs from which torch.compile repays itself: on a CPU it takes some 60 to 90 s a shape and gains a third
+over 40 GFLOP/s; on a GPU, not measured here, some 30 s and a fifth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,8 @@ class Implementation:
     """autograd (torch derives the backward pass) | handwritten (`model.branches`) | native (`model.native_branches`).
 
     The latter two need explicit attention; native needs a C++ compiler besides."""
+    head: str = "whole"
+    """whole (the logits of a micro-batch are held) | chunked (`model.head`); own branches always work in chunks."""
     compiled: bool = False
     """Compile each block with torch.compile; pays only for runs much longer than the compilation."""
     threads: int = 1
@@ -34,7 +42,7 @@ class Implementation:
     """Sequences of one forward and backward pass; None takes the whole batch. Out of memory halves it."""
 
     def __post_init__(self) -> None:
-        for name, known in (("attention", ("explicit", "fused")), ("branches", ("autograd", *OWN_BACKWARD))):
+        for name, known in _KNOWN.items():
             if getattr(self, name) not in known:
                 raise ConfigError(f"implementation.{name} is {getattr(self, name)!r}: choose {' or '.join(known)}")
         if self.branches in OWN_BACKWARD and (self.attention != "explicit" or self.compiled):
@@ -67,11 +75,14 @@ def check_implementation(implementation: Implementation, model: ModelConfig, num
 
 def choose_implementation(model: ModelConfig, train: TrainConfig, device: str) -> Implementation:
     """The default choice: a function of the run, the kind of device and the compiler, so that attempts agree."""
+    flops = flops_per_token(model) * train.sequences * model.context
     if device != "cpu":
-        return Implementation(attention="fused")
+        compiled = flops >= COMPILE_FLOPS["cuda"] and find_spec("triton") is not None
+        return Implementation(attention="fused", head="chunked", compiled=compiled)
     own = handwritten_supports(model) and train.numerics == "fp32"
     if own and available():
         return Implementation(branches="native")
-    if model.context > EXPLICIT_CONTEXT_MAX:
-        return Implementation(attention="fused")
-    return Implementation(branches="handwritten" if own else "autograd")
+    if own and model.context <= EXPLICIT_CONTEXT_MAX:
+        return Implementation(branches="handwritten")
+    attention = "explicit" if model.context <= EXPLICIT_CONTEXT_MAX else "fused"
+    return Implementation(attention=attention, compiled=flops >= COMPILE_FLOPS["cpu"] and compiler() is not None)

@@ -17,7 +17,9 @@ from torch import Tensor, nn
 
 from model.branches import Shape, attention_branch, head_loss, mlp_branch
 from model.config import ModelConfig
+from model.head import linear_cross_entropy
 from model.implementation import Implementation, check_implementation
+from model.memory import head_chunk
 from model.native_branches import native_loss
 
 EMBEDDING_STD = 1.0
@@ -173,6 +175,12 @@ class Transformer(nn.Module):
             return self._native_loss(tokens_BT, targets_BT.flatten())
         if self.implementation.branches == "handwritten":
             return self._handwritten_loss(tokens_BT, targets_BT.flatten())
+        if self.implementation.head == "chunked":
+            x_ND = self.final_norm(self.hidden(tokens_BT)).flatten(0, 1)
+            cap, chunk = self.config.logit_cap, head_chunk(self.config.vocab)
+            return linear_cross_entropy(
+                x_ND, self.head.weight, self.head.bias, targets_BT.flatten(), cap=cap, chunk=chunk
+            )
         logits_NV = self(tokens_BT).flatten(0, 1)
         if logits_NV.dtype == torch.bfloat16:
             logits_NV = logits_NV.float()

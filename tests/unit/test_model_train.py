@@ -31,7 +31,8 @@ from model.config import ConfigError, RunConfig
 from model.evaluate import EVALUATION_TOKENS, evaluate
 from model.flops import flops_per_token
 from model.implementation import Implementation
-from model.train import Diverged, Interrupted, RunResult, Training, train
+from model.train import Diverged, Interrupted, RunResult, train
+from model.training import Training
 from model.transformer import Transformer
 from tests.unit.model_data import SHAPE, small_run, write_dataset
 from tokenizer.shards import Shards, gather, sequence_count
@@ -397,9 +398,11 @@ def test_command_runs_a_plan_once(data: Shards, tmp_path: Path, capsys: pytest.C
     assert main(arguments) == 0
     assert capsys.readouterr().out == lines
     assert sorted(file.name for file in (tmp_path / "out" / runs[0].run_id).iterdir()) == [
+        "checkpoints",
         "events.jsonl",
         "result.json",
     ]
+    assert [file.name for file in (tmp_path / "out" / runs[0].run_id / "checkpoints").iterdir()] == ["final.ckpt"]
 
 
 @pytest.mark.parametrize("content", ["", "[1]", '{"run": {}}', None])
