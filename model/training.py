@@ -65,15 +65,18 @@ class Training:
 
     def take_step(self, sequences: Tensor) -> None:
         """One optimizer step on sequences [B, T + 1]."""
-        loss = self.gradients(sequences)
+        self.update(self.gradients(sequences))
+        if self.device.type == "cpu" or self.step % GPU_CHECK_STEPS == 0:
+            self.check_loss()
+
+    def update(self, loss: Tensor) -> None:
+        """Change the weights by the gradients that are there, and note the loss that they belong to."""
         set_learning_rate(self.optimizer, lr_factor(self.run.train, self.step))
         clip_gradients(self.parameters, self.run.train.clip)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.losses[self.step % LOSS_WINDOW] = loss
         self.step += 1
-        if self.device.type == "cpu" or self.step % GPU_CHECK_STEPS == 0:
-            self.check_loss()
 
     def gradients(self, sequences: Tensor) -> Tensor:
         """Gradients of the mean loss over the batch, by micro-batches that are halved when memory runs out.

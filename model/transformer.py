@@ -52,10 +52,10 @@ class Positions(nn.Module):
         self.register_buffer("cos", angles_TP.cos().float(), persistent=False)
         self.register_buffer("sin", angles_TP.sin().float(), persistent=False)
 
-    def forward(self, x_BTHK: Tensor) -> Tensor:
-        """Rotate neighbouring channel pairs (2p, 2p+1) of each head."""
-        T = x_BTHK.shape[1]
-        cos, sin = self.cos[:T, None], self.sin[:T, None]
+    def forward(self, x_BTHK: Tensor, start: int = 0) -> Tensor:
+        """Rotate neighbouring channel pairs (2p, 2p+1) of each head; the first position is `start`."""
+        end = start + x_BTHK.shape[1]
+        cos, sin = self.cos[start:end, None], self.sin[start:end, None]
         even, odd = x_BTHK.view(*x_BTHK.shape[:-1], -1, 2).unbind(-1)
         return torch.stack((even * cos - odd * sin, odd * cos + even * sin), dim=-1).flatten(-2).type_as(x_BTHK)
 
@@ -163,7 +163,11 @@ class Transformer(nn.Module):
 
     def forward(self, tokens_BT: Tensor) -> Tensor:
         """Logits of the next token at each position, [B, T, V]."""
-        logits_BTV: Tensor = self.head(self.final_norm(self.hidden(tokens_BT)))
+        return self.logits(self.hidden(tokens_BT))
+
+    def logits(self, x_BTD: Tensor) -> Tensor:
+        """Logits [B, T, V] of the residual stream after the last block."""
+        logits_BTV: Tensor = self.head(self.final_norm(x_BTD))
         cap = self.config.logit_cap
         if cap:
             logits_BTV = cap * torch.tanh(logits_BTV / cap)
