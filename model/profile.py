@@ -94,7 +94,7 @@ def profile(
     keep_freed_memory()
     with torch_settings(chosen.threads):
         training = Training(run, chosen, where)
-        shards = synthetic_shards(run.model.vocab, max(4_000_000, 4 * run.train.batch * run.model.context))
+        shards = synthetic_shards(run.model.vocab, max(500_000, 4 * run.train.batch * run.model.context))
         batches = Batches(run, shards, where)
         position = iter(range(10**9))
 
