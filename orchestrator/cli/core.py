@@ -10,7 +10,7 @@ import typer
 
 from model.config import ModelConfig, RunConfig, TrainConfig
 from orchestrator.cli.output import Format, emit_json, emit_rows, say
-from orchestrator.cli.planning import Output, open_service
+from orchestrator.cli.planning import Output, _source, open_service
 from orchestrator.states import RunState
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def profile(
 
 
 def _planned(sweep: str, overrides: list[str], cell: int | None) -> tuple[RunConfig, str]:
-    planned = open_service().plan(Path(sweep) if Path(sweep).exists() else sweep, overrides)
+    planned = open_service().plan(_source(sweep), overrides)
     runs = planned.plan.runs
     if not runs:
         raise typer.BadParameter("the plan has no run")
