@@ -47,7 +47,9 @@ def read_frame(path: str | Path) -> pd.DataFrame:
         raise LawError(f"{path}: {error}") from error
     except UnicodeError as error:
         raise LawError(f"{path}: not text in UTF-8 ({error}); save the table as CSV in UTF-8") from error
-    except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError, ValueError, csv.Error) as error:
+    except pd.errors.ParserWarning as error:
+        raise LawError(f"{path}: rows have more fields than its first line, {header[:60]!r}, has names") from error
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, csv.Error) as error:
         raise LawError(f"{path}: its lines do not fit its header line ({_first_line(error)})") from error
     if len(frame) > MAX_LINES:
         raise LawError(f"{path}: more than {MAX_LINES:,} rows; keep the finished runs, one row each")
@@ -92,6 +94,8 @@ def _parse(path: str | Path, header: str, encoding: str) -> pd.DataFrame:
             f"its first line, {header[:60]!r}, holds numbers: put a header line before it, such as "
             "flops,params,tokens,loss"
         )
+    if len(names) == 1 and len(names[0].split()) > 1:
+        raise LawError(f"its first line, {header[:60]!r}, has one name: separate names and fields by commas")
     with warnings.catch_warnings():
         # A row with more fields than the header would otherwise shift or lose columns.
         warnings.simplefilter("error", pd.errors.ParserWarning)

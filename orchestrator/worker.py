@@ -111,6 +111,7 @@ class Worker:
 
     def _train(self, run: RunConfig, assignment: Assignment, log: EventLog, mirror: WandbMirror) -> Outcome:
         from model.checkpoint import Checkpoints
+        from model.choice import stored_implementation
         from model.train import Diverged, Interrupted, train
         from tokenizer.shards import open_shards
 
@@ -122,7 +123,10 @@ class Worker:
         checkpoints = Checkpoints(Path(assignment.runs) / assignment.run_id / "checkpoints")
         try:
             data = open_shards(Path(assignment.dataset))
-            result = train(run, data, sink, checkpoints, device=self._device, stop=self._stop.is_set)
+            chosen = stored_implementation(run, self._device, Path(assignment.runs).parent / "implementations")
+            result = train(
+                run, data, sink, checkpoints, device=self._device, stop=self._stop.is_set, implementation=chosen
+            )
         except Diverged as error:
             return Outcome(Cause.DIVERGED, detail=str(error))
         except Interrupted as error:
