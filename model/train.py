@@ -85,12 +85,14 @@ def train(
     progress_seconds: float = 1.0,
     checkpoint_seconds: float = 10.0,
     implementation: Implementation | None = None,
+    micro_batch: int | None = None,
 ) -> RunResult:
     """Train `run` on `data` from its newest checkpoint, or the start, to its end, and score it.
 
     `sink` receives events; `stop` is asked before each step. On one CPU thread the result is the same to the last bit
     however often the run was interrupted. Raises ConfigError or DataError for what cannot run here, CheckpointError
     for another run's checkpoint, MemoryError, Diverged, and Interrupted once `stop` says so and a checkpoint is safe.
+    `micro_batch` caps the sequences of one forward pass after memory ran out; the global batch stays.
     """
     if run.math_version != MATH_VERSION:
         raise ConfigError(f"the run wants arithmetic version {run.math_version}, this code has {MATH_VERSION}")
@@ -100,6 +102,7 @@ def train(
     with torch_settings(chosen.threads):
         training = Training(run, chosen, torch.device(device))
         resumed = training.restore(checkpoints)
+        training.micro_batch = min(training.micro_batch, micro_batch or training.micro_batch)
         start = {"kind": "start", "resumed_from_step": resumed, "ignored_checkpoint": training.ignored_checkpoint}
         sink({**start, **training.position(), "run": run.to_dict(), "implementation": training.describe()})
         _loop(
