@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from orchestrator.states import RunState
@@ -69,6 +69,12 @@ def progress_of(
         cancelled=sum(r.state is RunState.CANCELLED for r in runs),
         held=held,
     )
+
+
+def progress_from_json(data: Mapping[str, Any]) -> Progress:
+    """The progress in a service's answer."""
+    values = {f.name: data[f.name] for f in fields(Progress)}
+    return Progress(**values | {"running": tuple(LiveRun(**r) for r in data["running"])})
 
 
 def _live(run: RunRecord, event: Mapping[str, Any]) -> LiveRun:

@@ -35,6 +35,8 @@ PATIENCE_SECONDS = 900.0
 """Time for which a database that does not answer is asked again, while workers train on."""
 FREE_BYTES = 32 * 2**20
 """Space below which nothing is handed out: an attempt could not even leave its checkpoint."""
+REST_SECONDS = (2.0, 60.0)
+"""First and longest pause after an attempt that found a worker's disk full."""
 STOP_SECONDS = 5.0
 """Time that an attempt may need to stop: reservations of device-seconds grow that much ahead."""
 GROWTH_SECONDS = 10.0
@@ -157,6 +159,7 @@ class Scheduler:
         self._renewed = time.monotonic()
         self._trouble: float | None = None
         self._full = False
+        self._rest, self._rest_until = REST_SECONDS[0], 0.0
 
     # who schedules
 
@@ -280,6 +283,8 @@ class Scheduler:
             self._claim(claim)
 
     def _has_room(self) -> bool:
+        if time.monotonic() < self._rest_until:
+            return False
         free = self._artifacts.free_bytes()
         full = free is not None and free < FREE_BYTES
         if full != self._full:
@@ -375,8 +380,17 @@ class Scheduler:
         del self._running[report.run_id]
         if outcome.cause not in (Cause.DONE, Cause.PREEMPTED):
             log.warning("run %s: %s: %s", report.run_id, outcome.cause, outcome.detail.strip()[-400:])
+        self._rest_after(outcome.cause)
         if state is RunState.QUEUED:
             self._queued[report.run_id] = _Job(self._again(job), job.sweep)
+
+    def _rest_after(self, cause: Cause) -> None:
+        """A worker's full disk is no run's fault, but trying on at once would only fill the log."""
+        if cause is Cause.DISK_FULL:
+            self._rest_until = time.monotonic() + self._rest
+            self._rest = min(2 * self._rest, REST_SECONDS[1])
+        elif cause is Cause.DONE:
+            self._rest = REST_SECONDS[0]
 
     def _again(self, job: _Job) -> RunRecord:
         stored = self._store.run(job.run.id)

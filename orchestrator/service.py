@@ -113,8 +113,10 @@ class Service:
         base = calibrate(self.store, runs, device)
         return learn(base, self.store.runs_in(RunState.DONE), kind_name(device))
 
-    def submit(self, planned: Planned, user: str = "") -> SweepRecord:
+    def submit(self, planned: Planned, user: str = "", *, rerun: bool = False) -> SweepRecord:
         """Store the sweep and its new runs; failed runs of an earlier submission get another chance.
+
+        `rerun` trains those that are done once more. A held sweep goes on.
 
         Raises CeilingExceeded.
         """
@@ -135,6 +137,8 @@ class Service:
         )
         ceilings = self.settings.ceilings
         sweep = self.store.submit(record, [_new_run(r) for r in planned.plan.runs], ceilings)
+        if rerun:
+            self.store.rerun(sweep.id, ceilings)
         self.store.retry_failed(sweep.id, ceilings)
         self.store.release(sweep.id)
         return sweep

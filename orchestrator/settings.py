@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from model.hardware import gpu_names
 from orchestrator.home import Home
 from orchestrator.store.records import Ceilings
@@ -123,7 +125,10 @@ def _is_this_machine(address: str) -> bool:
     if address in ("local", "auto"):
         return True
     host = address.removeprefix("ray://").rsplit(":", 1)[0]
-    return host in ("localhost", "127.0.0.1", "::1", "[::1]", socket.gethostname())
+    if host in ("localhost", "127.0.0.1", "::1", "[::1]", socket.gethostname()):
+        return True
+    # A cluster started here names itself by an address of one of our own interfaces.
+    return host in {a.address for addresses in psutil.net_if_addrs().values() for a in addresses}
 
 
 def _file_system(folder: Path) -> str:

@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from orchestrator.cli import answers, planning, reading, serving
+from orchestrator.cli import answers, control, planning, reading, serving
 from orchestrator.cli.output import say
 
 OK, INCOMPLETE, USAGE, NOT_FOUND, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -21,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for module in (planning, reading, answers, serving):
+for module in (planning, control, reading, answers, serving):
     module.register(app)
 
 
@@ -64,6 +64,8 @@ def _exit_code(error: Exception) -> int | None:
     names = {cls.__name__ for cls in type(error).__mro__}
     if names & {"NotFound"}:
         return NOT_FOUND
+    if names & {"Unreachable"}:
+        return UNREACHABLE
     if names & {"LawError", "AlreadyScheduling", "ClusterError", "CalibrationError", "StoreError"}:
         return INCOMPLETE
     if isinstance(error, ValueError | OSError):

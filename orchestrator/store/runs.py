@@ -33,6 +33,12 @@ class Runs(Database):
         with self.reading() as db:
             return [to_run(r) for r in db.execute(select(*RUN_COLUMNS).where(t.runs.c.state.in_(states)))]
 
+    def runs_by_prefix(self, prefix: str) -> list[RunRecord]:
+        """The runs whose id begins so."""
+        query = select(*RUN_COLUMNS).where(t.runs.c.id.startswith(prefix, autoescape=True)).order_by(t.runs.c.id)
+        with self.reading() as db:
+            return [to_run(r) for r in db.execute(query)]
+
     def held_runs(self) -> set[str]:
         """Ids of queued and running runs that every sweep which holds them keeps waiting."""
         pending = t.runs.c.state.in_((RunState.QUEUED, RunState.RUNNING))

@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from model.config import ModelConfig, RunConfig, TrainConfig
 from orchestrator.store import NewRun, Store, SweepRecord
 
 DATABASES = ("sqlite", "postgresql")
+SHAPE = ModelConfig(vocab=64, context=32, d_model=16, n_layers=2, n_heads=2, d_ff=32)
 _numbers = itertools.count()
 
 
@@ -57,7 +59,7 @@ def sweep_record(name: str = "demo", revision: str = "aaaa0000", **changes: Any)
 
 def new_run(index: int, seconds: float | None = None, batch: int = 8) -> NewRun:
     cell = {"budget": 1e9, "shape": f"s{index}", "tokens": 1000, "params": 10 * index}
-    config = {"n": index, "dataset": "data", "train": {"batch": batch}}
+    config = RunConfig(SHAPE, TrainConfig(sequences=47, batch=batch, lr=0.005, seed=index), "data").to_dict()
     return NewRun(f"run{index}", config, 1e9 * (index + 1), seconds, cell)
 
 
