@@ -1,6 +1,6 @@
 """Seeded schedules of faults on a two-node Ray cluster: each proves where it struck, and must change nothing.
 
-    python -m tests.chaos.schedules OUTPUT.md [SEEDS [KIND …]]
+    python -m tests.chaos.schedules OUTPUT.md [SEED,SEED,… [KIND …]]
 
 A schedule starts the driver of a small sweep, waits for the state that it aims at, strikes, starts the driver again if
 it is gone, and compares: every run done once, losses bit-equal to the unbroken sweep's, no process left behind.
@@ -454,7 +454,7 @@ def reference(stage: Stage) -> dict[str, str]:
 
 def main() -> None:
     """Play all, and write the table."""
-    output, seeds = Path(sys.argv[1]), range(int(sys.argv[2]) if len(sys.argv) > 2 else 2)
+    output, seeds = Path(sys.argv[1]), [int(s) for s in (sys.argv[2] if len(sys.argv) > 2 else "0,1").split(",")]
     kinds = sys.argv[3:] or list(KINDS)
     with tempfile.TemporaryDirectory(prefix="chaos-") as name:
         folder = Path(name)
