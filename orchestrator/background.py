@@ -35,10 +35,6 @@ class Background:
         self._scheduler.follow()
         self._thread.start()
 
-    def add(self, sweep: SweepRecord) -> None:
-        """Train a sweep's queued runs: the database tells the scheduler, the workers need the data."""
-        self._service.publish(sweep)
-
     def stop(self) -> None:
         """Hand out no more; what is in training is the caller's to drain."""
         self._stop.set()

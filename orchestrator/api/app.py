@@ -78,7 +78,6 @@ def _add_sweeps(app: FastAPI, service: Service, background: Background) -> None:
             return problems.problem(413, "too-large", "a sweep file has at most 256 KiB")  # type: ignore[return-value]
         planned = await run_in_threadpool(service.plan_text, body, override or [])
         sweep = await run_in_threadpool(service.submit, planned, guard.user_of(request), rerun=rerun)
-        await run_in_threadpool(background.add, sweep)
         response.headers["Location"] = f"/api/v1/sweeps/{sweep.name}"
         return _summary(sweep) | {"dropped": sweep.dropped, "warnings": sweep.warnings}
 

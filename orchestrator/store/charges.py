@@ -62,7 +62,7 @@ def _compare(who: str, usage: Usage, ceilings: Ceilings) -> None:
             raise CeilingExceeded(f"{who} would come to {used:.4g} {unit}, above the ceiling of {ceiling:.4g}")
 
 
-def settle(db: Connection, run_id: str, flops: float, now: float) -> None:
+def settle(db: Connection, run_id: str, flops: float | sa.ScalarSelect[float], now: float) -> None:
     """Turn a run's open reservation into what was spent: the rest is free again."""
     counted = select(t.runs.c.counted_from).where(t.runs.c.id == run_id).scalar_subquery()
     spent = select(sa.func.coalesce(sa.func.sum(t.attempts.c.seconds), 0.0)).where(

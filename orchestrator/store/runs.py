@@ -52,9 +52,13 @@ class Runs(Database):
         holds the scheduler's lease.
         """
         with self.writing() as db:
-            if db.execute(select(t.scheduler.c.driver_id)).scalar() != driver_id:
-                raise LeaseLost("another scheduler took this database over")
-            move(db, run_id, fence, RunState.QUEUED, Move.CLAIM, {"fence": fence + 1})
+            holder = select(t.scheduler.c.driver_id).scalar_subquery()
+            try:
+                move(db, run_id, fence, RunState.QUEUED, Move.CLAIM, {"fence": fence + 1}, holder == driver_id)
+            except StaleAttempt:
+                if db.execute(select(holder)).scalar() != driver_id:
+                    raise LeaseLost("another scheduler took this database over") from None
+                raise
             db.execute(
                 insert(t.attempts).values(
                     run_id=run_id,
@@ -83,9 +87,8 @@ class Runs(Database):
                 .values(ended_at=now, cause=outcome.cause, detail=outcome.detail, seconds=outcome.seconds)
             )
             if state.terminal:
-                done = select(t.runs.c.flops).where(t.runs.c.id == run_id)
-                spent = db.execute(done).scalar_one() if state is RunState.DONE else outcome.flops
-                settle(db, run_id, spent, now)
+                whole = select(t.runs.c.flops).where(t.runs.c.id == run_id).scalar_subquery()
+                settle(db, run_id, whole if state is RunState.DONE else outcome.flops, now)
         return state
 
     def attempts_of(self, run_id: str) -> list[dict[str, Any]]:
@@ -114,10 +117,10 @@ class Runs(Database):
 
 def _ruling(db: Connection, run_id: str, fence: int, outcome: Outcome) -> tuple[Move, dict[str, Any]]:
     """What becomes of a run whose attempt ended, and the values that it leaves."""
-    run = db.execute(
-        select(t.runs.c.counted_from, t.runs.c.micro_batch, t.runs.c.config, active((Hold.CANCELLED,)).label("wanted"))
-        .where(t.runs.c.id == run_id)
-    ).first()  # fmt: skip
+    if outcome.cause is Cause.DONE:
+        return Move.FINISH, _finished(outcome)
+    columns = (t.runs.c.counted_from, t.runs.c.micro_batch, t.runs.c.config, active((Hold.CANCELLED,)).label("wanted"))
+    run = db.execute(select(*columns).where(t.runs.c.id == run_id)).first()
     if run is None:
         raise NotFound(f"there is no run {run_id!r}")
     counted = (t.attempts.c.number > run.counted_from) & (t.attempts.c.number < fence)
@@ -125,19 +128,21 @@ def _ruling(db: Connection, run_id: str, fence: int, outcome: Outcome) -> tuple[
     micro_batch = outcome.micro_batch or run.micro_batch or int((run.config.get("train") or {}).get("batch", 1))
     causes = [Cause(c) for c in earlier if c]
     how = move_after_attempt(outcome.cause, causes, micro_batch=micro_batch, cancelled=not run.wanted)
-    if how is Move.FINISH:
-        result = outcome.result or {}
-        return how, {
-            "loss": result["loss"],
-            "bits_per_byte": result["bits_per_byte"],
-            "seconds": result["train_seconds"],
-            "result": result,
-            "device": outcome.device,
-            "error": None,
-        }
     if how in (Move.FAIL, Move.DIVERGE):
         return how, {"error": _with_hint(outcome)}
     return how, {"micro_batch": (micro_batch + 1) // 2} if outcome.cause is Cause.OUT_OF_MEMORY else {}
+
+
+def _finished(outcome: Outcome) -> dict[str, Any]:
+    result = outcome.result or {}
+    return {
+        "loss": result["loss"],
+        "bits_per_byte": result["bits_per_byte"],
+        "seconds": result["train_seconds"],
+        "result": result,
+        "device": outcome.device,
+        "error": None,
+    }
 
 
 def _with_hint(outcome: Outcome) -> str:
@@ -147,14 +152,22 @@ def _with_hint(outcome: Outcome) -> str:
 
 
 def move(
-    db: Connection, run_id: str, fence: int, state: RunState, how: Move, values: dict[str, Any]
-) -> RunState:  # fmt: skip
-    """Compare-and-set: only a run in `state` under `fence` makes the move.
+    db: Connection,
+    run_id: str,
+    fence: int,
+    state: RunState,
+    how: Move,
+    values: dict[str, Any],
+    given: sa.ColumnElement[bool] | None = None,
+) -> RunState:
+    """Compare-and-set: only a run in `state` under `fence` makes the move, and only where a further condition holds.
 
     Raises StaleAttempt, IllegalMove.
     """
     target = after(state, how)
     condition = (t.runs.c.id == run_id) & (t.runs.c.state == state) & (t.runs.c.fence == fence)
+    if given is not None:
+        condition &= given
     new = {"state": target} | values
     if db.execute(update(t.runs).where(condition).values(**new)).rowcount != 1:
         raise StaleAttempt(f"run {run_id} is no longer {state} in attempt {fence}; {how} refused")
