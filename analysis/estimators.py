@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from analysis import surface
 from analysis.cost import TokenCost
-from analysis.forms import FORMS, Design, Form
+from analysis.forms import FORMS, Design, Form, bent
 from analysis.isoflop import CurveFit
 from analysis.records import LawError, Refusal
 from analysis.solver import minimise
@@ -31,7 +31,7 @@ class Estimator:
     """One estimator's parameters and what the noise does to them."""
 
     name: str
-    """additive | skaling | joint_skew | parabola | cubic | akima."""
+    """additive | skaling | joint_skew | joint_skew_bent | parabola | cubic | akima."""
     theta: Floats
     """Shape (P,)."""
     influence: Floats
@@ -44,16 +44,6 @@ class Estimator:
     """Factor on its standard errors, from lack of fit."""
     note: str = ""
     """Why its errors are inflated, or what it leans on."""
-
-
-def bent(g: Floats, c: Floats) -> tuple[Floats, Floats]:
-    """h = (1 − e^(−g c))/g and dh/dg for any sign of g; at g = 0 they are c and −c²/2."""
-    x = g * c
-    small = np.abs(x) < 1e-4
-    safe_g, safe_x = np.where(small, 1.0, g), np.where(small, 1.0, x)
-    h = np.where(small, c * (1 - x / 2), -np.expm1(-safe_x) / safe_g)
-    slope = np.where(small, -(c**2) * (0.5 - x / 3), (c * np.exp(-safe_x) - h) / safe_g)
-    return h, slope
 
 
 def _frontier_value(theta: Floats, at: Design) -> Floats:

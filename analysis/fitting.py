@@ -16,8 +16,9 @@ from analysis.estimators import FEWEST_BUDGETS, Estimator, line_estimator
 from analysis.isoflop import CurveFit, fit_budget
 from analysis.records import Curve, LawError, Refusal, Surface
 from analysis.surface import Origin, SurfaceFit
-from analysis.table import RunTable
+from analysis.table import RunTable, describe_excluded
 from analysis.uncertainty import Uncertainty
+from analysis.wording import estimator_label, join_words, refusal_phrase, refusal_sentence
 
 Floats = NDArray[np.float64]
 
@@ -25,8 +26,10 @@ FEWEST_RUNS = 12
 """The joint-skew surface has 7 parameters."""
 GROSS = 0.05
 """Runs of a smaller weight than this in every surface are left out of their budget's curve."""
-SUSPECT = 0.25
-"""A p of the joint-skew surface's lack of fit below which budgets are taken to share noise."""
+MOST_FLEXIBLE = "joint_skew_bent"
+"""The surface whose residuals are taken for noise."""
+SUSPECT = 0.65
+"""A p of that surface's lack of fit below which budgets are taken to share noise."""
 REJECTED = 0.01
 """A surface whose lack of fit has a p below this is called rejected."""
 
@@ -74,7 +77,7 @@ def fit_parts(table: RunTable, cost: TokenCost) -> Parts:
         estimators.remove(estimator)
         refusals[estimator.name] = Refusal("no_solution", f"the {estimator.name} fit ran off to infinity.")
     records = [surface.to_record(fit, tests[name]) for name, fit in surfaces.items()]
-    noise = _split(table, surfaces, tests.get("joint_skew"), seed)
+    noise = _split(table, surfaces, tests.get(MOST_FLEXIBLE), seed)
     return Parts(
         curves=tuple(fit.record(cost, sigma, seeds.get(budget)) for budget, fit in enumerate(curves)),
         surfaces=(*records, *([huber.record()] if huber else [])),
@@ -132,8 +135,8 @@ def _surface_noise(surfaces: Mapping[str, SurfaceFit]) -> tuple[float, int]:
 def _fit_surfaces(
     table: RunTable, origin: Origin, curves: Sequence[CurveFit], sigma: float
 ) -> tuple[dict[str, SurfaceFit], dict[str, Refusal]]:
-    """The three surfaces, or why there are none."""
-    names = ("additive", "skaling", "joint_skew")
+    """The surfaces, or why there are none."""
+    names = ("additive", "skaling", "joint_skew", MOST_FLEXIBLE)
     refusal = _surface_refusal(table, curves)
     if refusal:
         return {}, dict.fromkeys(names, refusal)
@@ -159,7 +162,7 @@ def _surface_refusal(table: RunTable, curves: Sequence[CurveFit]) -> Refusal | N
         return Refusal("too_few_sizes", "fewer than three sizes: the loss cannot be told apart by size and by tokens.")
     full = [fit for fit in curves if fit.enough]
     if full and not any({"parabola", "cubic", "parabola_near_minimum"} & set(fit.fits) for fit in full):
-        reasons = sorted({r.reason for fit in full for r in fit.refusals.values()})
+        reasons = sorted({refusal_phrase(r.reason) for fit in full for r in fit.refusals.values()})
         return Refusal("no_solution", f"no budget's curve has a minimum ({', '.join(reasons)}).")
     return None
 
@@ -187,7 +190,7 @@ def _split(
     """
     if not surfaces:
         return None
-    fit = surfaces["joint_skew"]
+    fit = surfaces[MOST_FLEXIBLE]
     budgets = test is None or test["p"] < SUSPECT
     return interval.split_noise(fit.residuals, fit.hat, interval.shared_factors(table, budgets), seed or 0.0)
 
@@ -264,19 +267,18 @@ def _warnings(
 ) -> tuple[str, ...]:
     out = list(table.warnings)
     if table.excluded:
-        out.append(f"{len(table.excluded)} rows were left out; the list of exclusions says why.")
+        out.append(describe_excluded(table.excluded))
     if outliers.any():
         named = ", ".join(table.names[index] for index in np.flatnonzero(outliers)[:5])
         out.append(
             f"{int(outliers.sum())} runs lie so far from every surface that they count for next to nothing: {named}."
         )
     refused = [fit for fit in curves if fit.refusals]
-    for curve in refused[:8]:
-        reasons = ", ".join(f"{name} ({refusal.reason})" for name, refusal in curve.refusals.items())
-        out.append(f"At {curve.flops:.3g} FLOPs refused: {reasons}.")
+    out += [refusal_sentence(curve.flops, curve.refusals) for curve in refused[:8]]
     if len(refused) > 8:
         out.append(f"{len(refused) - 8} further budgets have refusals.")
     rejected = [name for name, test in tests.items() if test and test["p"] < REJECTED]
     if rejected:
-        out.append(f"Lack of fit rejects {', '.join(rejected)}: kept, with a wider error.")
+        named = join_words(estimator_label(name) for name in rejected)
+        out.append(f"Lack of fit rejects {named}: kept, with a wider error.")
     return tuple(out)

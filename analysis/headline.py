@@ -10,22 +10,31 @@ from numpy.typing import NDArray
 
 from analysis import interval
 from analysis.estimators import Estimator
+from analysis.forms import FORMS, JOINT_SKEW_BENT
 from analysis.records import Interval, LawError
 from analysis.uncertainty import Uncertainty
 
 Floats = NDArray[np.float64]
 
-PARAMS_SHARES = {"joint_skew": 0.75, "cubic": 0.25}
-"""What N* leans on. The joint-skew surface contains the additive one; the cubic looks at the neighbourhood of the
-minima alone. The parabola is biased on wide or skewed curves, the Akima spline noisy: both are shown beside."""
+CUBIC_SHARE = 0.25
+"""What N* leans on the cubics' minima, at the most; the rest is the joint-skew surface's, which contains the additive
+one. Where the minima are the noisier, their share falls with their variance. The parabola is biased on wide or
+skewed curves, the Akima spline noisy: both are shown beside."""
+BEND_ODDS = 0.1
+"""Odds, before any run is seen, that the path of N* bends (exponents that change with compute) against its being a
+power law."""
+EVIDENCE_SHARE = 0.5
+"""Share of the evidence that sets the additive surface's weight against the joint-skew one's in the loss: all of it
+would forget that both may be wrong."""
 FEW_BUDGETS = 5
 """Below this many minima the surfaces' bend of L*(C) comes from their form and priors and not from the runs, which
 their standard errors cannot know: L* is then the frontier's through the minima alone."""
-BEND_SD = 0.2
-"""What is not known of g, the rate at which the frontier's slope changes with ln C, beyond few budgets: between
-neighbouring budgets of our demo sweeps it lay between −0.17 and 0.07 (docs/experiments/demo.md)."""
+SLOPE_WALK = 0.15
+"""What is not known of the frontier beyond few budgets: its slope walks at random by this share of itself for each
+square root of a unit of ln C. Between neighbouring budgets of our demo sweeps it changed by −0.17 to 0.07 for each unit
+(docs/experiments/demo.md)."""
 LOSS_SURFACES = ("additive", "joint_skew")
-"""What L* leans on, with the cubic: in equal shares, but without those that lack of fit rejects."""
+"""What L* leans on, with the cubic, but without those that lack of fit rejects."""
 EXPONENT_DRIFT = 0.002
 """Standard deviation of the change of N*'s exponent beyond the grid: no law is exactly a power law."""
 FURTHEST = 200.0
@@ -98,19 +107,24 @@ def combine(
     if not all(np.abs(answer[0]).max() < FURTHEST for answer in answers):
         raise LawError("no law could be fitted: an optimum runs off to sizes that no model has")
     drift = np.hypot(EXPONENT_DRIFT * np.maximum(log_extrapolation, 0), PARAMS_FLOOR)
+    bend = bend_probability(states, uncertainty)
     inflation = np.array([state.inflation for state in states])
     inflated = [(a[0], a[2] * state.inflation) for a, state in zip(answers, states, strict=True)]
-    params = _combine_one(inflated, uncertainty, drift, lambda values, variances: _params_weights(states, variances))
+    surfaces = np.array([state.name in FORMS for state in states])
+    params = _combine_one(
+        inflated, uncertainty, drift, surfaces, lambda _, variances: _params_weights(states, variances, bend)
+    )
     losses = np.stack([answer[1] for answer in answers], axis=1)
     few = budgets < FEW_BUDGETS
     floor = LOSS_FLOOR * np.abs(losses).mean(axis=1)
     if few:
-        floor = np.hypot(floor, _unknown_bend(states, log_extrapolation))
+        floor = np.hypot(floor, _unknown_slope(states, log_extrapolation))
     loss = _combine_one(
         [(a[1], a[3]) for a in answers],
         uncertainty,
         floor,
-        lambda values, variances: _loss_weights(states, values, variances, few=few),
+        surfaces,
+        lambda values, variances: _loss_weights(states, values, variances, bend, few=few),
     )
     return Headline(
         log_params=params.mean,
@@ -126,11 +140,44 @@ def combine(
     )
 
 
-def _unknown_bend(states: Sequence[State], log_extrapolation: Floats) -> Floats:
-    """Standard deviation (T,) of L* from a slope that changes by an unknown rate beyond the grid: s · Δ²/2 · sd(g)."""
+def bend_probability(states: Sequence[State], uncertainty: Uncertainty) -> float:
+    """Probability that the path of N* bends: the Savage-Dickey ratio of κ's prior and posterior at zero.
+
+    The posterior is Student's t with the freedom of the noise (Dickey 1971); zero where no bent surface was fitted.
+    """
+    names = [state.name for state in states]
+    if JOINT_SKEW_BENT.name not in names:
+        return 0.0
+    at = names.index(JOINT_SKEW_BENT.name)
+    kappa, prior_sd = states[at].theta[-1], JOINT_SKEW_BENT.prior_sd[-1]
+    gradient = np.zeros((1, len(uncertainty.total)))
+    gradient[0, sum(len(state.theta) for state in states[: at + 1]) - 1] = 1
+    variance, freedom = (float(one[0]) for one in uncertainty.of_combination(gradient, np.zeros(1)))
+    if not 0 < variance < np.inf:
+        return 0.0
+    square = np.log1p(kappa**2 / variance / freedom) * (freedom + 1) / 2
+    log_odds = np.log(BEND_ODDS) + 0.5 * np.log(variance) - np.log(prior_sd) + square
+    return float(1 / (1 + np.exp(-np.clip(log_odds, -50, 50))))
+
+
+def bend_sentences(states: Sequence[State], uncertainty: Uncertainty) -> tuple[str, ...]:
+    """What a reader must know of a path of N* that bends more likely than not; nothing where it does not."""
+    probability = bend_probability(states, uncertainty)
+    if probability < 0.5:
+        return ()
+    kappa = next(state.theta[-1] for state in states if state.name == JOINT_SKEW_BENT.name)
+    change = f"falls by {-np.expm1(-2.3 * kappa):.0%}" if kappa > 0 else f"rises by {np.expm1(-2.3 * kappa):.0%}"
+    return (
+        f"N* is no power law here: its exponent {change} for each factor 10 of compute "
+        f"(probability of a bend: {probability:.2f}); the headline follows the bend.",
+    )
+
+
+def _unknown_slope(states: Sequence[State], log_extrapolation: Floats) -> Floats:
+    """Standard deviation (T,) of L* from a slope that walks beyond the grid: s τ √(Δ³/3), as a Wiener slope does."""
     slopes = [np.exp(state.theta[3]) for state in states if state.name == "cubic"]
     beyond = np.maximum(log_extrapolation, 0)
-    return np.asarray(0.5 * BEND_SD * beyond**2 * (slopes[0] if slopes else 0.0))
+    return np.asarray(SLOPE_WALK * np.sqrt(beyond**3 / 3) * (slopes[0] if slopes else 0.0))
 
 
 def combine_losses(
@@ -138,13 +185,15 @@ def combine_losses(
 ) -> tuple[float, Interval]:
     """Combine the surfaces' losses of one model: (loss (1,), gradient (1, P)) by name."""
     chosen = [state for state in states if state.name in answers]
+    bend = bend_probability(states, uncertainty)
     kept = np.concatenate([np.full(len(state.theta), state.name in answers) for state in states])
     floor = np.array([LOSS_FLOOR * float(np.mean([np.abs(value[0][0]) for value in answers.values()]))])
     one = _combine_one(
         [answers[state.name] for state in chosen],
         uncertainty.restricted(kept),
         floor,
-        lambda values, variances: _loss_weights(chosen, values, variances, few=False),
+        np.ones(len(chosen), dtype=bool),
+        lambda values, variances: _loss_weights(chosen, values, variances, bend, few=False),
     )
     loss, half = float(one.mean[0]), float(one.half[0])
     return loss, Interval(loss - half, loss + half)
@@ -162,11 +211,14 @@ def _combine_one(
     answers: Sequence[tuple[Floats, Floats]],
     uncertainty: Uncertainty,
     floor: Floats,
+    hypotheses: NDArray[np.bool_],
     weigh: Callable[[Floats, Floats], Floats],
 ) -> _Combined:
     """Weighted mean of M answers (value (T,), gradient (T, P_m)); half-width from noise, spread between them and floor.
 
-    `weigh` gives the weights (T, M) from values and variances, (T, M) each.
+    `weigh` gives the weights (T, M) from values and variances, (T, M) each. Of the spread only what exceeds its
+    expectation from the noise is added: the rest is in the noise of the combination already. Between `hypotheses` (M,),
+    of which one at most is right, nothing averages out: their share has the mean of their variances.
     """
     values = np.stack([value for value, _ in answers], axis=1)
     gradients = stack_gradients([gradient for _, gradient in answers])
@@ -174,13 +226,26 @@ def _combine_one(
     variances = np.maximum(np.einsum("tmm->tm", covariance), 0)
     weights = weigh(values, variances + floor[:, None] ** 2)
     mean = (weights * values).sum(axis=1)
-    between = (weights * (values - mean[:, None]) ** 2).sum(axis=1)
-    gradient = np.einsum("tm,tmp->tp", weights, gradients)
-    variance, freedom = uncertainty.of_combination(gradient, between + floor**2)
+    between = (weights * (values - mean[:, None]) ** 2).sum(axis=1) - expected_spread(weights, covariance)
+    other = np.maximum(between, 0) + kept_apart(weights * hypotheses, covariance) + floor**2
+    variance, freedom = uncertainty.of_combination(np.einsum("tm,tmp->tp", weights, gradients), other)
     half = interval.student(freedom) * np.sqrt(np.maximum(variance, 0))
     if not np.isfinite(mean).all() or not np.isfinite(half).all():
         raise LawError("the estimators' errors cannot be computed; the runs do not determine a law")
     return _Combined(mean, half, np.sqrt(variances), weights)
+
+
+def expected_spread(weights: Floats, covariance: Floats) -> Floats:
+    """Mean of Σ w (value − weighted mean)² (T,) from noise alone, for weights (T, M) and covariances (T, M, M)."""
+    from_mean = np.eye(weights.shape[1]) - weights[:, None, :]
+    return np.asarray((weights * np.einsum("tij,tjk,tik->ti", from_mean, covariance, from_mean)).sum(axis=1))
+
+
+def kept_apart(weights: Floats, covariance: Floats) -> Floats:
+    """What a weighted mean's variance (T,) lacks of the hypotheses' mean variance times the square of their share."""
+    share = weights.sum(axis=1)
+    mixture = share * (weights * np.einsum("tmm->tm", covariance)).sum(axis=1)
+    return np.asarray(np.maximum(mixture - np.einsum("tm,tmn,tn->t", weights, covariance, weights), 0))
 
 
 def stack_gradients(gradients: Sequence[Floats]) -> Floats:
@@ -192,15 +257,25 @@ def stack_gradients(gradients: Sequence[Floats]) -> Floats:
     return full
 
 
-def _params_weights(states: Sequence[State], variances: Floats) -> Floats:
-    """Fixed shares (T, M) of those of `PARAMS_SHARES` that answered."""
-    shares = np.array([PARAMS_SHARES.get(state.name, 0.0) for state in states])
-    return np.asarray(np.broadcast_to(shares / shares.sum(), variances.shape))
+def _params_weights(states: Sequence[State], variances: Floats, bend: float) -> Floats:
+    """The joint-skew surface, straight and bent by the probability of a bend, against the cubic; (T, M)."""
+    shares = np.zeros(len(states))
+    cubic = np.zeros(len(states))
+    for index, state in enumerate(states):
+        shares[index] = {"joint_skew": 1 - bend, JOINT_SKEW_BENT.name: bend}.get(state.name, 0.0)
+        cubic[index] = float(state.name == "cubic")
+    if not shares.any():
+        return np.asarray(np.broadcast_to(cubic, variances.shape))
+    shares /= shares.sum()
+    if not cubic.any():
+        return np.asarray(np.broadcast_to(shares, variances.shape))
+    trust = CUBIC_SHARE * np.minimum(1, (variances @ shares) / (variances @ cubic))
+    return np.asarray((1 - trust)[:, None] * shares + trust[:, None] * cubic)
 
 
-def _loss_weights(states: Sequence[State], values: Floats, variances: Floats, *, few: bool) -> Floats:
+def _loss_weights(states: Sequence[State], values: Floats, variances: Floats, bend: float, *, few: bool) -> Floats:
     """The surfaces' mean against the cubic by inverse variance, or the cubic alone where budgets are `few`; (T, M)."""
-    shares = surface_shares(states)
+    shares = surface_shares(states, bend)
     mean = values @ shares
     pooled = variances @ shares + (values - mean[:, None]) ** 2 @ shares
     cubic = np.array([state.name == "cubic" for state in states])
@@ -210,15 +285,20 @@ def _loss_weights(states: Sequence[State], values: Floats, variances: Floats, *,
     return np.asarray(trust[:, None] * shares + (1 - trust)[:, None] * cubic)
 
 
-def surface_shares(states: Sequence[State]) -> Floats:
-    """Equal shares (M,) of the surfaces that are not rejected; where all are, shares by evidence (BIC)."""
+def surface_shares(states: Sequence[State], bend: float) -> Floats:
+    """Shares (M,) of the loss: by evidence (BIC) between the surfaces that are not rejected, or all where all are.
+
+    Both are of a straight path: the probability of a `bend` passes to the bent surface.
+    """
     used = np.array([state.name in LOSS_SURFACES for state in states])
     accepted = used & np.array([state.inflation <= 1 for state in states])
-    if accepted.any():
-        return np.asarray(accepted / accepted.sum())
-    evidence = np.where(used, [state.evidence for state in states], -np.inf)
-    shares = np.exp(evidence - evidence.max())
-    return np.asarray(shares / shares.sum())
+    chosen = accepted if accepted.any() else used
+    evidence = np.array([state.evidence for state in states])
+    best = evidence[chosen].max()
+    shares = np.where(chosen, np.exp(EVIDENCE_SHARE * np.minimum(evidence - best, 0)), 0.0)
+    shares /= shares.sum()
+    bent = np.array([state.name == JOINT_SKEW_BENT.name for state in states])
+    return np.asarray((1 - bend) * shares + bend * bent if bent.any() else shares)
 
 
 def judge(

@@ -12,6 +12,8 @@ from analysis.table import RunTable
 
 FEWEST_TRAINING = 3
 """Budgets below the one that is predicted."""
+MOST_BUDGETS, MOST_ROWS = 20, 6_000
+"""Of more budgets only so many, evenly spread, are held out, fewer in long tables: each costs a fit."""
 
 
 def rolling_holdout(
@@ -23,6 +25,9 @@ def rolling_holdout(
     """
     truths = [truth_of(curve) for curve in curves]
     usable = [budget for budget, truth in enumerate(truths) if truth is not None]
+    most = max(FEWEST_TRAINING + 2, min(MOST_BUDGETS, MOST_ROWS // len(table)))
+    if len(usable) > most:
+        usable = [usable[at] for at in np.linspace(0, len(usable) - 1, most).round().astype(int)]
     records: list[dict[str, Any]] = []
     for position in range(FEWEST_TRAINING, len(usable)):
         first = usable[position]

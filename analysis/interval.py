@@ -14,11 +14,8 @@ Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
 
-CAUTION = 0.5
-"""Share by which what budgets share is moved from its least-squares estimate to its expectation given that it is
-positive: estimated from a handful of budgets, a zero does not mean that there is none."""
-LEAST_FREEDOM = 4.0
-"""Satterthwaite's figure is itself an estimate from few budgets; below four it widens intervals without reason."""
+LEAST_FREEDOM = 5.0
+"""Satterthwaite's figure is itself an estimate from few budgets; below five it widens intervals without reason."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,9 @@ def split_noise(residuals: Floats, hat: Floats, factors: Mapping[str, Floats], f
     """Split residuals (n,) of a fit with hat matrix (n, n) into sources, by matching quadratic forms.
 
     E[r'Q_i r] = Σ_j v_j tr(Q_i M Q_j M) with M = I − H and Q_j = Z_j Z_j' (Rao's MINQUE from an identity prior), for
-    v ≥ 0. `floor` is the least standard deviation of a run on its own, such as that between seeds.
+    v ≥ 0. What budgets share is replaced by its expectation given that it is positive: estimated from a handful of
+    budgets, a zero does not mean that there is none. `floor` is the least standard deviation of a run on its own, such
+    as that between seeds.
     """
     from scipy.optimize import nnls
 
@@ -89,7 +88,7 @@ def split_noise(residuals: Floats, hat: Floats, factors: Mapping[str, Floats], f
             without = np.where(np.arange(len(least)) == j, 0, least)
             error = np.sqrt(max(2 * inverse[j] @ _form_covariance(matrices, maker, without) @ inverse[j], 1e-300))
             expected = free[j] + error * _hazard(float(free[j] / error))
-            variances[j] += CAUTION * max(expected - least[j], 0.0)
+            variances[j] = max(expected, least[j])
     return Noise(tuple(factors), variances, matrices, inverse, _form_covariance(matrices, maker, variances))
 
 

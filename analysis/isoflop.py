@@ -72,7 +72,7 @@ class CurveFit:
     @property
     def enough(self) -> bool:
         """Whether there were sizes enough to try."""
-        return all(refusal.reason != "too_few_sizes" for refusal in self.refusals.values())
+        return "parabola" not in self.refusals or self.refusals["parabola"].reason != "too_few_sizes"
 
     def record(self, cost: TokenCost, sigma: float, seed_sigma: float | None = None) -> Curve:
         """The curve as callers see it, standard errors from a noise of `sigma`."""
@@ -306,7 +306,7 @@ def _near_minimum(u: Floats, losses: Floats) -> Fit | None:
 
 def _akima(u: Floats, losses: Floats) -> Fit | Refusal:
     """Minimum of the Akima spline through the mean loss of each size; its influence by differences."""
-    group = np.concatenate([[0], np.cumsum(np.diff(u) > MERGE)])
+    group = _merged(u)
     counts = np.bincount(group)
     sizes, means = np.bincount(group, u) / counts, np.bincount(group, losses) / counts
     if len(sizes) < FEWEST_SIZES:
@@ -324,6 +324,16 @@ def _akima(u: Floats, losses: Floats) -> Fit | Refusal:
         log_params_influence=(((minima[1:] - minima[0]) / step) / counts)[group],
         loss_influence=(((values[1:] - values[0]) / step) / counts)[group],
     )
+
+
+def _merged(u: Floats) -> Labels:
+    """Labels (n,) of ascending u: a size joins the group whose smallest is within `MERGE` of it."""
+    group, first = np.zeros(len(u), dtype=np.int64), 0
+    for i in range(1, len(u)):
+        if u[i] - u[first] > MERGE:
+            first = i
+        group[i] = group[i - 1] + (first == i)
+    return group
 
 
 def akima_minima(x: Floats, y: Floats) -> tuple[Floats, Floats]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis import headline, serial
 from analysis.cost import TokenCost
+from analysis.envelope import envelope
 from analysis.estimators import loss_with_gradient, optima_with_gradient
 from analysis.fitting import REJECTED, fit_parts
 from analysis.forms import FORMS
@@ -21,6 +22,9 @@ from analysis.serial import fit_json, prediction_json
 from analysis.surface import Origin
 from analysis.table import RunTable
 from analysis.uncertainty import Uncertainty
+
+if TYPE_CHECKING:
+    from analysis.ask import Question, Reply
 
 Floats = NDArray[np.float64]
 
@@ -136,6 +140,15 @@ class Law:
             raise LawError(f"a loss of {loss:.4g} is below what the law reaches at {grid[-1]:.2g} FLOPs")
         return middle, Interval(low, high)
 
+    def ask(self, question: Question) -> Reply:
+        """The whole reply to a question: a budget, a loss or GPU-hours, a given size, limited data, inference to come.
+
+        Raises QuestionError for one without a meaning, LawError where the law has no answer.
+        """
+        from analysis.ask import ask
+
+        return ask(self, question)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data without NaN, for JSON."""
         return serial.law_to_dict(self)
@@ -153,7 +166,7 @@ class Law:
     def _require_estimators(self) -> None:
         if self.estimators:
             return
-        reasons = sorted({f"{refusal.message}" for refusal in self.refusals.values()})
+        reasons = sorted({refusal.message for name, refusal in self.refusals.items() if name != "envelope"})
         raise LawError("no law could be fitted: " + " ".join(reasons))
 
     def _prediction(self, flops: float, index: int, result: headline.Headline, ceiling: float) -> Prediction:
@@ -239,6 +252,11 @@ def fit(table: RunTable, *, cost: TokenCost | None = None, holdout: bool = True)
         except LawError as error:
             states, laws = (), ()
             refusals["headline"] = Refusal("no_solution", f"{error}.")
+    first = envelope(table.curves)
+    if isinstance(first, Refusal):
+        refusals["envelope"] = first
+    else:
+        laws += first.laws
     law = Law(
         law_id=serial.content_hash(table, cost),
         curves=parts.curves,
@@ -248,7 +266,7 @@ def fit(table: RunTable, *, cost: TokenCost | None = None, holdout: bool = True)
         noise=parts.noise,
         holdout=(),
         excluded=table.excluded,
-        warnings=parts.warnings,
+        warnings=(*parts.warnings, *headline.bend_sentences(states, parts.uncertainty)),
         convention=table.convention,
         loss_unit=table.loss_unit,
         cost=cost,

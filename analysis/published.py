@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from analysis.records import LawError
 
@@ -23,6 +24,8 @@ class PublishedLaw:
     """Coefficient and exponent of N*(C), C in FLOPs."""
     tokens_law: tuple[float, float] | None = None
     """Coefficient and exponent of D*(C)."""
+    budgets: tuple[float, float] | None = None
+    """Smallest and largest budget that it was fitted on, FLOPs; None where the source does not say."""
     note: str = ""
     """What a reader must know."""
 
@@ -69,6 +72,7 @@ PUBLISHED = {
             source="Hoffmann et al. 2022, Training Compute-Optimal Large Language Models, equation 10 (approach 3)",
             convention="all parameters; C = 6 N D",
             surface=(1.69, 406.4, 410.7, 0.34, 0.28),
+            budgets=(6e18, 3e21),
             note="Rounded as published, and stopped before convergence (Besiroglu et al. 2024).",
         ),
         PublishedLaw(
@@ -76,6 +80,7 @@ PUBLISHED = {
             source="Besiroglu et al. 2024, Chinchilla Scaling: A Replication Attempt, table 1",
             convention="all parameters; C = 6 N D",
             surface=(1.8172, 482.01, 2085.43, 0.3478, 0.3658),
+            budgets=(6e18, 3e21),
             note="A, B, α and β are those of least absolute deviations, E that of Huber's loss with δ = 1e-3.",
         ),
         PublishedLaw(
@@ -83,6 +88,7 @@ PUBLISHED = {
             source="Llama 3 (2024), The Llama 3 Herd of Models, section 3.2.1",
             convention="N = C / (6 D)",
             tokens_law=(0.29, 0.53),
+            budgets=(6e18, 1e22),
             note="Rounded as published.",
         ),
         PublishedLaw(
@@ -91,7 +97,27 @@ PUBLISHED = {
             convention="model scale as non-embedding FLOPs a token M; N shown is M / 6",
             params_law=(0.1715 / 6, 0.5243),
             tokens_law=(5.8316, 0.4757),
+            budgets=(1e17, 3e20),
         ),
     )
 }
 """By key."""
+
+
+def published_at(flops: float) -> list[dict[str, Any]]:
+    """What each published law says of a budget: name, source, convention, note, params, tokens, loss, extrapolation.
+
+    `extrapolation` is how many times the budget lies outside those that the law was fitted on, 1 inside, None where
+    the source does not say; losses are of each paper's own data and tokenizer.
+    """
+    return [
+        {
+            "name": law.name,
+            **law.predict(flops),
+            "extrapolation": None if law.budgets is None else max(flops / law.budgets[1], law.budgets[0] / flops, 1.0),
+            "convention": law.convention,
+            "source": law.source,
+            "note": law.note,
+        }
+        for law in PUBLISHED.values()
+    ]

@@ -10,6 +10,10 @@ class LawError(ValueError):
     """A table cannot be fitted or a question cannot be answered; the message says why and what to do."""
 
 
+class QuestionError(ValueError):
+    """A question is put wrongly: a value that cannot be, or a combination without a meaning."""
+
+
 @dataclass(frozen=True, slots=True)
 class Interval:
     """A two-sided interval in natural units."""
@@ -30,7 +34,8 @@ class Refusal:
     """Why one estimator gives no answer. Refusals are shown, never silent."""
 
     reason: str
-    """Code: too_few_sizes | edge_minimum | no_curvature | no_parabola | too_few_budgets | lack_of_fit | no_solution."""
+    """Code: too_few_sizes | edge_minimum | no_curvature | no_parabola | too_few_budgets | lack_of_fit | no_solution |
+    one_loss_a_run | wrong_schedule."""
     message: str
     """One sentence with the figures that led to it and, where there is one, the remedy."""
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from analysis import headline
 from analysis.cost import TokenCost
+from analysis.published import published_at
 from analysis.records import Curve, Interval, Minimum, PowerLaw, Prediction, Refusal, Surface
 from analysis.surface import Origin
 from analysis.table import RunTable
@@ -42,12 +43,12 @@ def with_holdout(law: Law, records: tuple[dict[str, Any], ...]) -> Law:
     return replace(law, holdout=records, warnings=(*law.warnings, sentence))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Tuples to lists, NaN and infinities to None, numpy scalars to Python's."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(entry) for key, entry in value.items()}
+        return {str(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple, np.ndarray)):
-        return [_plain(entry) for entry in value]
+        return [plain(entry) for entry in value]
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
     if isinstance(value, (int, np.integer)):
@@ -62,19 +63,19 @@ def law_to_dict(law: Law) -> dict[str, Any]:
     return {
         "version": FIT_VERSION,
         "law_id": law.law_id,
-        "curves": [_plain(asdict(curve)) for curve in law.curves],
-        "power_laws": [_plain(asdict(entry)) for entry in law.power_laws],
-        "surfaces": [_plain(asdict(entry)) for entry in law.surfaces],
+        "curves": [plain(asdict(curve)) for curve in law.curves],
+        "power_laws": [plain(asdict(entry)) for entry in law.power_laws],
+        "surfaces": [plain(asdict(entry)) for entry in law.surfaces],
         "refusals": {name: asdict(refusal) for name, refusal in law.refusals.items()},
-        "noise": _plain(law.noise),
-        "holdout": _plain(law.holdout),
-        "excluded": _plain(law.excluded),
+        "noise": plain(law.noise),
+        "holdout": plain(law.holdout),
+        "excluded": plain(law.excluded),
         "warnings": list(law.warnings),
         "convention": law.convention,
         "loss_unit": law.loss_unit,
         "cost": {"log_params": list(law.cost.log_params), "log_flops": list(law.cost.log_flops)},
-        "estimators": [_plain(asdict(state)) for state in law.estimators],
-        "uncertainty": {name: _plain(getattr(law.uncertainty, name)) for name in _ARRAYS},
+        "estimators": [plain(asdict(state)) for state in law.estimators],
+        "uncertainty": {name: plain(getattr(law.uncertainty, name)) for name in _ARRAYS},
         "origin": asdict(law.origin),
     }
 
@@ -128,16 +129,20 @@ def _curve(data: Mapping[str, Any]) -> Curve:
 
 def prediction_json(prediction: Prediction) -> dict[str, Any]:
     """The contract's keys of `predict -o json`; intervals as [low, high]."""
-    data = asdict(prediction)
-    for key in ("params_interval", "tokens_interval", "loss_interval"):
-        data[key] = [data[key]["low"], data[key]["high"]]
-    plain = _plain(data)
-    assert isinstance(plain, dict)
-    return plain
+    return record_json(prediction)
+
+
+def record_json(record: Any) -> dict[str, Any]:
+    """A record as JSON-ready data, its intervals as [low, high]; an end at infinity is null."""
+    data = {
+        key: [value["low"], value["high"]] if key.endswith("interval") and value is not None else value
+        for key, value in asdict(record).items()
+    }
+    return {key: plain(value) for key, value in data.items()}
 
 
 def fit_json(law: Law) -> dict[str, Any]:
-    """The contract's keys of `fit -o json`."""
+    """The contract's keys of `fit -o json`; published laws at the largest budget."""
     data = law_to_dict(law)
     laws: dict[str, dict[str, Any]] = {}
     for entry in data["power_laws"]:
@@ -162,4 +167,5 @@ def fit_json(law: Law) -> dict[str, Any]:
         **{key: data[key] for key in keys},
         "laws": laws,
         "lack_of_fit": {entry["name"]: entry["lack_of_fit"] for entry in data["surfaces"]},
+        "published": plain(published_at(law.largest_budget)),
     }

@@ -1,4 +1,4 @@
-"""Surfaces L(N, D): least-squares fits of the additive, Skaling and joint-skew forms, their errors and optima."""
+"""Surfaces L(N, D): least-squares fits of the forms, their errors and optima."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from analysis import robust
 from analysis.cost import TokenCost
-from analysis.forms import ADDITIVE, FORMS, JOINT_SKEW, SKALING, Design, Form
+from analysis.forms import ADDITIVE, FORMS, JOINT_SKEW, JOINT_SKEW_BENT, SKALING, Design, Form, bent
 from analysis.records import LawError, Surface
 from analysis.solver import minimise
 
@@ -231,12 +231,19 @@ def joint_skew_starts(additive: Floats, design: Design, losses: Floats) -> Float
     return np.array(starts)
 
 
+def bent_starts(joint_skew: Floats) -> Floats:
+    """Starts (3, 8): a joint-skew fit (7,) with a straight path and with one bent to either side."""
+    return np.column_stack([np.repeat(joint_skew[None], 3, axis=0), [0.0, 0.1, -0.1]])
+
+
 def fit_all(design: Design, origin: Origin, losses: Floats, sigma: float) -> dict[str, SurfaceFit]:
-    """Fit the three forms by least squares in the loss; by name."""
+    """Fit the four forms by least squares in the loss; by name."""
     additive = fit_form(ADDITIVE, design, origin, losses, additive_start(design, losses), sigma)
     starts = {SKALING: skaling_starts(additive.theta), JOINT_SKEW: joint_skew_starts(additive.theta, design, losses)}
-    others = {form.name: fit_form(form, design, origin, losses, start, sigma) for form, start in starts.items()}
-    return {ADDITIVE.name: additive, **others}
+    others = {form: fit_form(form, design, origin, losses, start, sigma) for form, start in starts.items()}
+    path = bent_starts(others[JOINT_SKEW].theta)
+    others[JOINT_SKEW_BENT] = fit_form(JOINT_SKEW_BENT, design, origin, losses, path, sigma)
+    return {ADDITIVE.name: additive, **{form.name: fit for form, fit in others.items()}}
 
 
 def optimum(form: Form, theta: Floats, origin: Origin, log_c: Floats, cost: TokenCost) -> tuple[Floats, Floats]:
@@ -244,6 +251,8 @@ def optimum(form: Form, theta: Floats, origin: Origin, log_c: Floats, cost: Toke
     c = log_c[None] - origin.c
     if form is JOINT_SKEW:
         x = theta[:, 3, None] + theta[:, 4, None] * c
+    elif form is JOINT_SKEW_BENT:
+        x = theta[:, 3, None] + theta[:, 4, None] * bent(theta[:, 7, None], c)[0]
     else:
         x = _balanced_size(theta, origin, log_c[None], cost)
     log_n = x + origin.n
@@ -292,8 +301,8 @@ def to_record(fit: SurfaceFit, lack_of_fit: dict[str, float] | None) -> Surface:
 def natural_parameters(fit: SurfaceFit) -> dict[str, float]:
     """Parameters by symbol: A and B without the centring, K and N0 at C0."""
     theta, origin = fit.theta, fit.origin
-    if fit.form is JOINT_SKEW:
-        keys = ("E", "K", "g", "N0", "a", "p", "q")
+    if fit.form in (JOINT_SKEW, JOINT_SKEW_BENT):
+        keys = ("E", "K", "g", "N0", "a", "p", "q", "kappa")[: len(theta)]
         values = (
             theta[0],
             np.exp(theta[1]),
@@ -301,6 +310,7 @@ def natural_parameters(fit: SurfaceFit) -> dict[str, float]:
             np.exp(theta[3] + origin.n),
             theta[4],
             *np.exp(theta[5:7]),
+            *theta[7:],
         )
         return {**{key: float(value) for key, value in zip(keys, values, strict=True)}, "C0": float(np.exp(origin.c))}
     alpha, beta = float(np.exp(theta[2])), float(np.exp(theta[4]))

@@ -1,9 +1,9 @@
-"""RunTable: the one schema of everything a fit reads, and the checks that a table must pass."""
+"""RunTable: the one schema of everything a fit reads, and how a frame of runs becomes one."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,19 +12,26 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analysis import budgets as grouping
+from analysis.columns import check_columns, number, positive
+from analysis.csvfile import read_frame
 from analysis.records import LawError
+from analysis.training_curves import TrainingCurves, are_curves, split_curves
+from analysis.units import check_units, rows_text
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
-MAX_ROWS = 3_000
+MAX_ROWS = 2_000
 """More rows than any set of training runs has: beyond it a table holds training curves, not finished runs."""
-BUDGET_SPREAD = 0.42
-"""Runs of one scattered budget lie within this range of ln C (×1.5); a wider group is split at its largest gap."""
-BUDGET_GAP = 0.02
-"""Where this gap in ln C already parts most runs into groups, budgets were met exactly and need no other rule."""
-MAGNITUDES = {"flops": (1e6, 1e32), "params": (1e2, 1e16), "tokens": (1e2, 1e18)}
-"""Ranges outside which a column is in other units (log10, billions) than FLOPs, parameters and tokens."""
+OUTLANDISH = 100.0
+"""A loss so many times the median, or below it, is of a run that diverged or of another unit."""
+FAR_FROM_BUDGET = 2.0
+"""A run that cost so many times its budget, or a part of it, was not run at it."""
+FINISHED = ("done", "finished")
+"""States of a finished run: ours and wandb's."""
+OPTIONAL = ("budget", "state", "run", "seed", "size_id", "trunk")
+"""Columns that are read where they are there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +68,8 @@ class RunTable:
     """Rows left out: run, flops, params, loss and the reason."""
     warnings: tuple[str, ...] = ()
     """Plain sentences about the table."""
+    curves: TrainingCurves | None = None
+    """How the runs trained, where the data has several points a run."""
 
     def __len__(self) -> int:
         return len(self.loss)
@@ -80,10 +89,11 @@ class RunTable:
         labels = [_codes(labels[order]) for labels in (self.size, self.trunk)]
         rows = np.column_stack([numbers[order], *labels])
         head = f"{self.convention}|{self.loss_unit}|{self.tokens_given}|".encode()
-        return hashlib.sha256(head + rows.tobytes()).hexdigest()
+        trained = b"" if self.curves is None else self.curves.digest.encode()
+        return hashlib.sha256(head + rows.tobytes() + trained).hexdigest()
 
     def select(self, rows: NDArray[np.bool_]) -> RunTable:
-        """Return the rows of a mask of shape (runs,) as a table with its labels counted anew."""
+        """Return the rows of a mask of shape (runs,) as a table, labels counted anew, without training curves."""
         kept, budget = np.unique(self.budget[rows], return_inverse=True)
         return RunTable(
             flops=self.flops[rows],
@@ -114,27 +124,39 @@ class RunTable:
         loss: str = "loss",
         convention: str = "as in the data",
         loss_unit: str = "as in the data",
+        first_row: int = 1,
     ) -> RunTable:
         """Read a frame with one finished run a row.
 
         The names say which columns hold FLOPs, parameters, tokens and the loss. The column of tokens may be absent:
-        then D = C / (6 N). Optional columns: budget, state, run, seed, size_id, trunk. Rows whose state is not
-        `done` or that have no loss are excluded and listed. Raises LawError for a table that cannot be read.
+        then D = C / (6 N). Optional columns: budget, state, run, seed, size_id, trunk. Rows that are not of a finished
+        run with a loss, or that repeat another, are excluded and listed. Several points of a `run`, of one size at
+        different FLOPs, are its training curve (see `split_curves`), and the last is the finished run. Raises LawError
+        for a table that cannot be read, naming its rows, the first of which is `first_row`.
         """
         names = {"flops": flops, "params": params, "tokens": tokens, "loss": loss}
-        _check_columns(frame, names)
-        frame = frame.reset_index(drop=True)
+        check_columns(frame, names, OPTIONAL)
+        frame = frame.set_axis(np.arange(first_row, first_row + len(frame)), axis=0)
+        curves = None
+        if are_curves(frame, names):
+            frame, curves = split_curves(frame, names)
+        if len(frame) > MAX_ROWS:
+            raise LawError(
+                f"the table has {len(frame):,} runs, more than {MAX_ROWS:,}: a law is fitted to finished runs, one row "
+                "each. If rows are points of training curves, name each one's run in a column run."
+            )
         frame, excluded = _drop_unfinished(frame, names)
         values, tokens_given = _numbers(frame, names)
-        warnings = _check_magnitudes(values, names)
-        kept, duplicates = _drop_duplicates(frame, values)
-        frame = frame.loc[kept].reset_index(drop=True)
-        values = {key: column[kept] for key, column in values.items()}
+        warnings = check_units(values, names, frame.index.to_numpy(), tokens_given=tokens_given)
+        if len(frame) > 1 and float(np.ptp(values["loss"])) <= 1e-12 * float(values["loss"].max()):
+            raise LawError(f"column {loss}: all losses are equal, so the sizes cannot be told apart")
+        kept, repeated = _drop_repeated(frame, values)
+        frame, values = frame.loc[kept], {key: column[kept] for key, column in values.items()}
         if not tokens_given:
             warnings.append("The data has no tokens: D is taken as C / (6 N).")
-        if duplicates:
-            warnings.append(f"{len(duplicates)} rows repeat another row exactly and were left out.")
-        budget, budgets = _budgets(frame, values["flops"])
+        if curves is not None:
+            warnings.append(f"The last points of {len(curves.names)} training curves are fitted as finished runs.")
+        budget, budgets, notes = _budgets(frame, values["flops"])
         if "size_id" in frame and frame["size_id"].notna().all():
             size = _codes(frame["size_id"].astype(str))
         else:
@@ -146,27 +168,39 @@ class RunTable:
             size=size,
             trunk=_trunks(frame),
             repeat=_codes(pd.Series(list(zip(budget, size, strict=True)))),
-            names=tuple(frame["run"].astype(str)) if "run" in frame else tuple(f"row {i}" for i in frame.index),
+            names=_run_names(frame),
             tokens_given=tokens_given,
             convention=convention,
             loss_unit=loss_unit,
-            excluded=tuple(excluded + duplicates),
-            warnings=tuple(warnings),
+            excluded=tuple(excluded + repeated),
+            warnings=(*warnings, *notes),
+            curves=curves,
         )
 
     @classmethod
     def read_csv(cls, path: str | Path, **names: str) -> RunTable:
-        """Read a CSV; the names are those of `from_frame`. Raises LawError where the file is no such table."""
+        """Read a CSV; the names are those of `from_frame`. Raises LawError where the file is no such table.
+
+        Rows are counted as a spreadsheet does: the header is row 1.
+        """
+        frame = read_frame(path)
         try:
-            frame = pd.read_csv(path)
-        except FileNotFoundError as error:
-            raise LawError(f"{path}: no such file") from error
-        except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-            raise LawError(f"{path}: not a CSV with a header line ({str(error).strip()})") from error
-        try:
-            return cls.from_frame(frame, **names)
+            return cls.from_frame(frame, **names, first_row=2)
         except LawError as error:
             raise LawError(f"{path}: {error}") from error
+
+
+def describe_excluded(excluded: Sequence[Mapping[str, Any]], most: int = 5) -> str:
+    """One sentence that names rows left out, by reason; empty for none."""
+    by_reason: dict[str, list[str]] = {}
+    for entry in excluded:
+        by_reason.setdefault(entry["reason"], []).append(str(entry["run"]))
+    told = []
+    for reason, runs in by_reason.items():
+        more = f" and {len(runs) - most} more" if len(runs) > most else ""
+        told.append(f"{', '.join(runs[:most])}{more} ({reason})")
+    count = len(excluded)
+    return f"{count} row{'s were' if count > 1 else ' was'} left out: {'; '.join(told)}." if count else ""
 
 
 def _codes(values: Any) -> Labels:
@@ -177,100 +211,60 @@ def _relabel(labels: Labels) -> Labels:
     return np.unique(labels, return_inverse=True)[1].astype(np.int64)
 
 
-def _check_columns(frame: pd.DataFrame, names: Mapping[str, str]) -> None:
-    required = {key: name for key, name in names.items() if key != "tokens"}
-    missing = [name for name in required.values() if name not in frame.columns]
-    if names["tokens"] != "tokens" and names["tokens"] not in frame.columns:
-        missing.append(names["tokens"])
-    if missing:
-        have = ", ".join(str(column) for column in frame.columns[:20])
-        raise LawError(
-            f"no column {', '.join(missing)}; the table has: {have}. Name the columns of FLOPs, parameters, tokens "
-            "and loss (tokens may be absent)."
-        )
-    if len(frame) == 0:
-        raise LawError("the table has no rows")
-    if len(frame) > MAX_ROWS:
-        raise LawError(
-            f"the table has {len(frame):,} rows, more than {MAX_ROWS:,}: a law is fitted to finished runs, one row "
-            "each, not to the points of their training curves. Keep the last point of each run."
-        )
+def _run_names(frame: pd.DataFrame) -> tuple[str, ...]:
+    return tuple(frame["run"].astype(str)) if "run" in frame else tuple(f"row {i}" for i in frame.index)
 
 
 def _drop_unfinished(frame: pd.DataFrame, names: Mapping[str, str]) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
-    state = frame["state"].astype(str) if "state" in frame else pd.Series("done", index=frame.index)
-    loss = pd.to_numeric(frame[names["loss"]], errors="coerce")
-    no_number = ~np.isfinite(loss)
+    """The rows of finished runs with a believable loss, and records of the others."""
     reasons = pd.Series("", index=frame.index)
-    reasons[no_number] = "the loss is no finite number"
-    reasons[state != "done"] = "state is " + state[state != "done"]
-    out = reasons != ""
-    excluded = [_row(frame, names, index, reasons[index]) for index in frame.index[out]]
-    if out.all():
+    loss = pd.Series(number(frame, names["loss"]), index=frame.index)
+    reasons[~np.isfinite(loss)] = "the loss is no finite number"
+    if "state" in frame and frame["state"].notna().any():
+        state = frame["state"].astype(str).str.strip().where(frame["state"].notna(), "unknown")
+        finished = state.str.lower().isin(FINISHED)
+        reasons[~finished] = "state is " + state[~finished]
+    if (reasons != "").all():
         raise LawError(f"none of the {len(frame)} rows is a finished run with a loss ({reasons.iloc[0]})")
-    return frame.loc[~out], excluded
+    middle = float(loss[reasons == ""].median())
+    if middle > 0:
+        far = (reasons == "") & (loss > 0) & ((loss > OUTLANDISH * middle) | (loss < middle / OUTLANDISH))
+        reasons[far] = f"its loss is over {OUTLANDISH:.0f} times above or below the median, {middle:.3g}"
+    out = reasons != ""
+    return frame.loc[~out], [_row(frame, names, index, reasons[index]) for index in frame.index[out]]
 
 
 def _row(frame: pd.DataFrame, names: Mapping[str, str], index: Any, reason: str) -> dict[str, Any]:
-    def number(key: str) -> float | None:
+    def finite(key: str) -> float | None:
         value = float(pd.to_numeric(frame.loc[[index], names[key]], errors="coerce").iloc[0])
         return value if np.isfinite(value) else None
 
     run = str(frame.loc[index, "run"]) if "run" in frame else f"row {index}"
-    return {"run": run, **{key: number(key) for key in ("flops", "params", "loss")}, "reason": reason}
+    return {"run": run, **{key: finite(key) for key in ("flops", "params", "loss")}, "reason": reason}
 
 
 def _numbers(frame: pd.DataFrame, names: Mapping[str, str]) -> tuple[dict[str, Floats], bool]:
-    values: dict[str, Floats] = {}
+    """The four columns, and whether tokens were given."""
     given = names["tokens"] in frame.columns and bool(frame[names["tokens"]].notna().any())
-    for key, name in names.items():
-        if key == "tokens" and not given:
-            continue
-        column = pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=float)
-        bad = ~np.isfinite(column) | (column <= 0)
-        if bad.any():
-            first = frame.index[bad][0]
-            raise LawError(
-                f"column {name}: {int(bad.sum())} values are not positive numbers, the first in row {first} "
-                f"({frame.loc[first, name]!r}). Correct or remove these rows."
-            )
-        values[key] = column
+    values = {key: positive(frame, name) for key, name in names.items() if key != "tokens" or given}
     if not given:
-        values["tokens"] = values["flops"] / (6 * values["params"])
+        with np.errstate(over="ignore", under="ignore"):
+            values["tokens"] = values["flops"] / (6 * values["params"])
     return values, given
 
 
-def _check_magnitudes(values: Mapping[str, Floats], names: Mapping[str, str]) -> list[str]:
-    for key, (low, high) in MAGNITUDES.items():
-        smallest, largest = float(values[key].min()), float(values[key].max())
-        if smallest < low or largest > high:
-            hint = "they look like log10 values: raise 10 to them" if largest < 40 else "give them in units of one"
-            raise LawError(
-                f"column {names[key]}: values from {smallest:.4g} to {largest:.4g} cannot be {key} "
-                f"(expected {low:.0e} to {high:.0e}); {hint}."
-            )
-    if float(np.ptp(values["loss"])) <= 1e-12 * float(values["loss"].max()):
-        raise LawError(f"column {names['loss']}: all losses are equal, so the sizes cannot be told apart")
-    k = values["flops"] / (values["params"] * values["tokens"])
-    warnings = []
-    if float(np.median(k)) < 1 or float(np.median(k)) > 100:
-        warnings.append(
-            f"C / (N D) is {float(np.median(k)):.3g} at the median, far from 6: check that FLOPs, parameters and "
-            "tokens are of the same runs and in units of one."
-        )
-    return warnings
-
-
-def _drop_duplicates(frame: pd.DataFrame, values: Mapping[str, Floats]) -> tuple[NDArray[np.bool_], list[Any]]:
-    """Rows equal in every number and in the seed are one run entered twice."""
-    keys = pd.DataFrame(dict(values), index=frame.index)
+def _drop_repeated(frame: pd.DataFrame, values: Mapping[str, Floats]) -> tuple[NDArray[np.bool_], list[dict[str, Any]]]:
+    """Which rows to keep (n,): rows of one seed that are equal but for rounding are one run entered twice."""
+    keys = pd.DataFrame({key: np.round(np.log(column), 8) for key, column in values.items()}, index=frame.index)
     for column in ("seed", "run"):
         if column in frame:
             keys[column] = frame[column]
     again = keys.duplicated().to_numpy()
-    plain = {"flops": "flops", "params": "params", "loss": "loss"}
-    keys["run"] = frame["run"].astype(str) if "run" in frame else [f"row {i}" for i in frame.index]
-    return ~again, [_row(keys, plain, index, "repeats another row") for index in frame.index[again]]
+    plain = pd.DataFrame(dict(values), index=frame.index)
+    if "run" in frame:
+        plain["run"] = frame["run"]
+    names = {key: key for key in values}
+    return ~again, [_row(plain, names, index, "repeats another row") for index in frame.index[again]]
 
 
 def _trunks(frame: pd.DataFrame) -> Labels:
@@ -281,47 +275,27 @@ def _trunks(frame: pd.DataFrame) -> Labels:
     return _codes(pd.Series([f"own {i}" if name is None else f"trunk {name}" for i, name in enumerate(trunk)]))
 
 
-def _budgets(frame: pd.DataFrame, flops: Floats) -> tuple[Labels, Floats]:
-    """Group runs by the column `budget` where the data has one, else by gaps in ln C."""
-    if "budget" in frame:
+def _budgets(frame: pd.DataFrame, flops: Floats) -> tuple[Labels, Floats, list[str]]:
+    """Group runs by the column `budget` where it holds numbers, else by gaps in ln C; with warnings."""
+    warnings = []
+    if "budget" in frame and frame["budget"].notna().any():
         named = pd.to_numeric(frame["budget"], errors="coerce").to_numpy(dtype=float)
         if np.isfinite(named).all() and (named > 0).all():
+            far = np.abs(np.log(named / flops)) > np.log(FAR_FROM_BUDGET)
+            if far.any():
+                row = int(np.flatnonzero(far)[0])
+                raise LawError(
+                    f"column budget: {rows_text(far, frame.index.to_numpy())} cost over {FAR_FROM_BUDGET:.0f} times "
+                    f"more or less than the budget, such as {flops[row]:.3g} FLOPs at a budget of {named[row]:.3g}. "
+                    "Correct the column or leave it out."
+                )
             budgets, labels = np.unique(named, return_inverse=True)
-            return labels.astype(np.int64), budgets
-    order = np.argsort(flops, kind="stable")
-    log_c = np.log(flops[order])
-    labels = np.empty(len(flops), dtype=np.int64)
-    labels[order] = _exact_budgets(log_c) if _are_exact(log_c) else _split_at_gaps(log_c)
-    budgets = np.array([np.exp(np.log(flops[labels == k]).mean()) for k in range(labels.max() + 1)])
-    return labels, budgets
-
-
-def _exact_budgets(log_c: Floats) -> Labels:
-    """Labels (n,) of sorted ln C by gaps of a few per cent."""
-    return np.concatenate([[0], np.cumsum(np.diff(log_c) > BUDGET_GAP)])
-
-
-def _are_exact(log_c: Floats) -> bool:
-    counts = np.bincount(_exact_budgets(log_c))
-    tight = log_c[-1] - log_c[0] <= BUDGET_SPREAD or len(counts) > 1
-    return bool(tight and counts[counts >= 4].sum() >= 0.8 * len(log_c))
-
-
-def _split_at_gaps(log_c: Floats, spread: float = BUDGET_SPREAD) -> Labels:
-    """Split sorted ln C at the largest gap of each group that is wider than `spread`, until none is.
-
-    Budgets read off a figure scatter by tens of per cent (Chinchilla, figure 4) and are unevenly spaced, so neither
-    one fixed gap nor rounding to significant figures separates them.
-    """
-    breaks: list[int] = []
-    pending = [(0, len(log_c))]
-    while pending:
-        start, stop = pending.pop()
-        if log_c[stop - 1] - log_c[start] <= spread:
-            continue
-        cut = start + 1 + int(np.argmax(np.diff(log_c[start:stop])))
-        breaks.append(cut)
-        pending += [(start, cut), (cut, stop)]
-    labels = np.zeros(len(log_c), dtype=np.int64)
-    labels[sorted(breaks)] = 1
-    return np.cumsum(labels)
+            return labels.astype(np.int64), budgets, []
+        warnings.append("The column budget holds more than FLOPs, so budgets were found by gaps in the FLOPs.")
+    labels, budgets, clear = grouping.group(flops)
+    if not clear:
+        warnings.append(
+            "No gaps in the FLOPs tell the budgets apart: runs within "
+            f"×{np.exp(grouping.SPREAD):.1f} are taken together. A column budget would say what was meant."
+        )
+    return labels, budgets, warnings

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
-from analysis.records import Curve, Interval, Prediction
+from analysis.records import Curve, Interval, Prediction, Refusal
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _COUNT_SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
@@ -94,9 +94,38 @@ def format_duration(seconds: float) -> str:
     return f"{whole} s"
 
 
+def format_hours(hours: float) -> str:
+    """Device-hours with three significant digits: 1234567 → 1,230,000, 0.0123 → 0.0123."""
+    if not math.isfinite(hours):
+        return "–"
+    return f"{float(f'{hours:.3g}'):,.0f}" if hours >= 100 else f"{hours:.3g}"
+
+
 def refusal_phrase(reason: str) -> str:
     """A refusal's code in a few words."""
     return _REFUSALS.get(reason, reason.replace("_", " "))
+
+
+def estimator_label(name: str) -> str:
+    """An estimator's name for people: joint_skew → joint skew."""
+    return name.replace("_", " ")
+
+
+def curve_refusals(curve: Curve) -> list[tuple[str, str]]:
+    """A curve's refusals, those of one message together: the estimators' names, and the message."""
+    groups: dict[str, list[str]] = {}
+    for name, refusal in curve.refusals.items():
+        groups.setdefault(refusal.message, []).append(estimator_label(name))
+    return [(join_words(names), message) for message, names in groups.items()]
+
+
+def refusal_sentence(flops: float, refusals: Mapping[str, Refusal]) -> str:
+    """A budget's refusals by estimator in one sentence: parabola (the curve is no parabola); akima (…)."""
+    groups: dict[str, list[str]] = {}
+    for name, refusal in refusals.items():
+        groups.setdefault(refusal_phrase(refusal.reason), []).append(estimator_label(name))
+    told = "; ".join(f"{join_words(names)} ({phrase})" for phrase, names in groups.items())
+    return f"At {format_flops(flops)} FLOPs refused: {told}."
 
 
 def refusal_summary(curve: Curve) -> str:

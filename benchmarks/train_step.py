@@ -1,6 +1,8 @@
-"""Training steps of the demo's sizes on one CPU thread: ours beside the same model written plainly, interleaved.
+"""Training steps on one CPU thread: ours beside the same model written plainly, interleaved.
 
-    python -m benchmarks.train_step [--widths 16,32,48,64] [--compiled] [--json FILE]
+    python -m benchmarks.train_step [--sizes demo|large|16,32] [--compiled] [--bf16] [--json FILE]
+    python -m benchmarks.train_step --workers [--sizes 36]        two processes against one
+    python -m benchmarks.train_step --start                       claim to first step in a warm worker
 
 The plain model is what one writes first: separate projections, fused attention, torch's AdamW and clipping. Every round
 times each variant once, so that other work on the machine meets all of them; the ratios are medians over rounds. Times
@@ -11,7 +13,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
+import os
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,12 +26,17 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from model.calibrate import matmul_peak
+from model.batches import Batches
+from model.choice import stored_implementation
 from model.config import ModelConfig, RunConfig, TrainConfig
 from model.device import device_name, keep_freed_memory, torch_settings
 from model.flops import flops_per_token
-from model.implementation import Implementation
-from model.train import Training
+from model.implementation import Implementation, choose_implementation
+from model.native import available
+from model.peak import matmul_peak
+from model.synthetic import DATASET, synthetic_shards
+from model.train import train
+from model.training import Training
 
 CPU = torch.device("cpu")
 
@@ -83,44 +93,55 @@ class Plain(nn.Module):
         loss.item()
 
 
-def demo_shape(width: int) -> ModelConfig:
-    """A size of the demo's kind: head size 16, four blocks, vocabulary 1024, context 128."""
-    d_ff = 16 * round(width * 8 / 3 / 16)
-    return ModelConfig(vocab=1024, context=128, d_model=width, n_layers=4, n_heads=width // 16, d_ff=d_ff)
+DEMO_WIDTHS = (16, 24, 36, 48, 64)
+LARGE = {64: 4, 128: 4, 256: 6}
+"""Blocks by width of the larger size class."""
 
 
-def variants(shape: ModelConfig, batch: int, compiled: bool) -> dict[str, Callable[[Tensor], None]]:
+def shape_of(width: int, large: bool) -> tuple[ModelConfig, int]:
+    """A shape and its batch: of the recipe cpu-small (two blocks, one head, 8 × 128 tokens), or of the larger class."""
+    if large:
+        d_ff = round(width * 8 / 3)
+        return ModelConfig(2048, 256, width, LARGE[width], 2 if width < 256 else 4, d_ff), 16
+    return ModelConfig(1024, 128, width, 2, 1, 2 * round(width * 8 / 3 / 2)), 8
+
+
+def variants(shape: ModelConfig, batch: int, compiled: bool, bf16: bool) -> dict[str, Callable[[Tensor], None]]:
     """Steppers by name, the plain one first."""
 
-    def ours(**choice: Any) -> Callable[[Tensor], None]:
-        run = RunConfig(shape, TrainConfig(sequences=batch * 10**6, batch=batch, lr=1e-3), dataset="")
-        return Training(run, Implementation(**choice), CPU).take_step
+    def ours(numerics: str = "fp32", **choice: Any) -> Callable[[Tensor], None]:
+        train = TrainConfig(sequences=batch * 10**6, batch=batch, lr=1e-3, numerics=numerics)
+        return Training(RunConfig(shape, train, dataset=""), Implementation(**choice), CPU).take_step
 
     steppers = {
         "plain": Plain(shape).take_step,
         "autograd": ours(),
-        "fused attention": ours(attention="fused"),
         "handwritten": ours(branches="handwritten"),
     }
+    if available():
+        steppers["native"] = ours(branches="native")
     if compiled:
         steppers["compiled blocks"] = ours(attention="fused", compiled=True)
+    if bf16:
+        steppers["bf16"] = ours("bf16")
+    if bf16 and compiled:
+        steppers["bf16 compiled"] = ours("bf16", compiled=True)
     return steppers
 
 
-def measure(width: int, batch: int, rounds: int, compiled: bool) -> dict[str, Any]:
+def measure(
+    shape: ModelConfig, batch: int, rounds: int, steppers: dict[str, Callable[[Tensor], None]]
+) -> dict[str, Any]:
     """Best and median step of each variant, and the median of its speed-ups over plain, round by round."""
-    shape = demo_shape(width)
     sequences = torch.randint(shape.vocab, (batch, shape.context + 1), generator=torch.Generator().manual_seed(0))
-    steppers = variants(shape, batch, compiled)
     warm_up = {name: max(_time(step, sequences) for _ in range(3)) for name, step in steppers.items()}
-    times = {name: [] for name in steppers}
+    times: dict[str, list[float]] = {name: [] for name in steppers}
     for _ in range(rounds):
         for name, step in steppers.items():
             times[name].append(_time(step, sequences))
     tokens = batch * shape.context
     return {
         name: {
-            "width": width,
             "first_step_seconds": warm_up[name],
             "best_ms": min(seconds) * 1e3,
             "tokens_per_second": tokens / min(seconds),
@@ -137,27 +158,118 @@ def _time(step: Callable[[Tensor], None], sequences: Tensor) -> float:
     return time.thread_time() - began
 
 
+def gather_share(shape: ModelConfig, batch: int) -> float:
+    """Time to fetch a step's tokens as a share of the step, both on the clock and in one run."""
+    run = RunConfig(shape, TrainConfig(sequences=batch * 4000, batch=batch, lr=1e-3), DATASET)
+    training = Training(run, choose_implementation(shape, run.train, "cpu"), CPU)
+    batches = Batches(run, synthetic_shards(shape.vocab, 4_000_000), CPU)
+    fetching = stepping = 0.0
+    for step in range(400):
+        began = time.perf_counter()
+        sequences = batches.at(step)
+        fetched = time.perf_counter()
+        training.take_step(sequences)
+        fetching, stepping = fetching + fetched - began, stepping + time.perf_counter() - fetched
+    return fetching / (fetching + stepping)
+
+
+def _work(core: int, width: int, seconds: float, start: Any, done: Any) -> None:
+    """A pinned worker: steps in `seconds` after all are warm."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {core})
+    keep_freed_memory()
+    torch.set_num_threads(1)
+    shape, batch = shape_of(width, large=False)
+    run = RunConfig(shape, TrainConfig(sequences=batch * 10**6, batch=batch, lr=1e-4), dataset="")
+    training = Training(run, choose_implementation(shape, run.train, "cpu"), CPU)
+    sequences = torch.randint(shape.vocab, (batch, shape.context + 1))
+    for _ in range(10):
+        training.take_step(sequences)
+    start.wait()
+    end, steps = time.perf_counter() + seconds, 0
+    while time.perf_counter() < end:
+        training.take_step(sequences)
+        steps += 1
+    done.put(steps / seconds)
+
+
+def worker_scaling(width: int, rounds: int = 3, seconds: float = 3.0) -> list[float]:
+    """Steps a second of two workers on a core each, over those of one alone, by round."""
+    context, cores = multiprocessing.get_context("spawn"), sorted(os.sched_getaffinity(0))
+    ratios = []
+    for _ in range(rounds):
+        rates = {}
+        for count in (1, 2):
+            start, done = context.Barrier(count), context.SimpleQueue()
+            workers = [
+                context.Process(target=_work, args=(cores[i % len(cores)], width, seconds, start, done))
+                for i in range(count)
+            ]
+            for worker in workers:
+                worker.start()
+            rates[count] = sum(done.get() for _ in workers)
+            for worker in workers:
+                worker.join()
+        ratios.append(rates[2] / rates[1])
+    return ratios
+
+
+def claim_to_first_step(rounds: int = 5) -> list[float]:
+    """Seconds from the call of `train` to the first step's end, for runs of a shape that this process has trained."""
+    shape, batch = shape_of(36, large=False)
+    data, taken = synthetic_shards(shape.vocab, 4_000_000, 2000), []
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in range(rounds + 1):
+            run = RunConfig(shape, TrainConfig(sequences=batch * 3, batch=batch, lr=1e-3, seed=seed), DATASET)
+            events: list[tuple[str, float]] = []
+            began = time.perf_counter()
+            chosen = stored_implementation(run, "cpu", Path(folder))
+            sink = lambda event, events=events: events.append((event["kind"], time.perf_counter()))  # noqa: E731
+            train(run, data, sink, implementation=chosen, progress_seconds=0)
+            taken.append(next(at for kind, at in events if kind == "progress") - began)
+    return taken[1:]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--widths", default="16,32,48,64")
-    parser.add_argument("--batch", type=int, default=8, help="sequences of a step")
+    parser.add_argument("--sizes", default="demo", help="demo, large, or widths of the demo's kind")
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--compiled", action="store_true", help="also torch.compile by block (needs a C++ compiler)")
+    parser.add_argument("--bf16", action="store_true", help="also the bf16 profile")
+    parser.add_argument("--workers", action="store_true", help="two workers against one, instead")
+    parser.add_argument("--start", action="store_true", help="time to the first step in a warm worker, instead")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     keep_freed_memory()
+    large = options.sizes == "large"
+    named = {"demo": DEMO_WIDTHS, "large": tuple(LARGE)}
+    widths = named.get(options.sizes) or tuple(map(int, options.sizes.split(",")))
+    if options.workers:
+        for width in widths:
+            print(f"d {width:3d}  2 workers / 1: " + ", ".join(f"x{r:.2f}" for r in worker_scaling(width)))
+        return
     with torch_settings(threads=1):
-        peak = matmul_peak(CPU) / 1e9
-        print(f"{device_name(CPU)}, torch {torch.__version__}, one thread, fp32 matmul peak {peak:.0f} GFLOP/s")
-        rows = {}
-        for width in map(int, options.widths.split(",")):
-            rows[width] = measure(width, options.batch, options.rounds, options.compiled)
-            for name, row in rows[width].items():
-                print(
-                    f"d {width:3d}  {name:16s} {row['best_ms']:7.2f} ms  {row['tokens_per_second']:8.0f} tokens/s  "
-                    f"{row['gflops']:6.1f} GFLOP/s  {row['gflops'] / peak:4.0%} of peak  x{row['ratio']:.2f}",
-                    flush=True,
-                )
+        if options.start:
+            print("claim to first step: " + ", ".join(f"{1e3 * s:.0f} ms" for s in claim_to_first_step()))
+            return
+        _table(widths, large, options)
+
+
+def _table(widths: tuple[int, ...], large: bool, options: argparse.Namespace) -> None:
+    peak = matmul_peak("cpu") / 1e9
+    print(f"{device_name(CPU)}, torch {torch.__version__}, one thread, fp32 matmul peak {peak:.0f} GFLOP/s")
+    rows = {}
+    for width in widths:
+        shape, batch = shape_of(width, large)
+        steppers = variants(shape, batch, options.compiled, options.bf16)
+        rows[width] = measure(shape, batch, options.rounds, steppers)
+        for name, row in rows[width].items():
+            print(
+                f"d {width:3d}  {name:16s} {row['best_ms']:7.2f} ms  {row['tokens_per_second']:8.0f} tokens/s  "
+                f"{row['gflops']:6.1f} GFLOP/s  {row['gflops'] / peak:4.0%} of peak  x{row['ratio']:.2f}",
+                flush=True,
+            )
+        print(f"d {width:3d}  fetching tokens takes {gather_share(shape, batch):.2%} of a step", flush=True)
     if options.json:
         options.json.write_text(json.dumps({"peak_gflops": peak, "rows": rows}, indent=2))
 

@@ -10,8 +10,7 @@ import dataclasses
 import json
 import statistics
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,12 +20,11 @@ from model.config import ModelConfig, RunConfig, TrainConfig
 from model.device import autocast, device_name, keep_freed_memory, torch_settings
 from model.evaluate import evaluation_batch
 from model.implementation import choose_implementation
-from model.train import Training
+from model.peak import matmul_peak, times
+from model.training import Training
 
 SHAPE_SECONDS = 0.8
 """Time spent on the steps of one shape, beside two steps of warm-up."""
-PEAK_SIZES = {"cpu": 768, "cuda": 8192}
-"""Edge of the square matrices whose product is timed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ def measure(shapes: Sequence[tuple[ModelConfig, int]], device: str = "cpu", nume
     where = torch.device(device)
     steps, scores, implementations = [], [], []
     with torch_settings(threads=1):
-        peak = matmul_peak(where, numerics)
+        peak = matmul_peak(device, numerics)
         for model, batch in shapes:
             training = _training(model, batch, where, numerics)
             steps.append(_step_seconds(training, batch))
@@ -78,27 +76,18 @@ def measure(shapes: Sequence[tuple[ModelConfig, int]], device: str = "cpu", nume
     )
 
 
-def matmul_peak(device: torch.device, numerics: str = "fp32") -> float:
-    """FLOP/s of a large square matrix product in the profile's precision: the best of several."""
-    size = PEAK_SIZES["cpu" if device.type == "cpu" else "cuda"]
-    dtype = torch.bfloat16 if numerics == "bf16" else torch.float32
-    left, right = (torch.ones(size, size, dtype=dtype, device=device) for _ in range(2))
-    out = torch.empty_like(left)
-    times = _times(lambda: torch.mm(left, right, out=out), device, seconds=0.3)
-    return 2 * size**3 / min(times)
-
-
 def _training(model: ModelConfig, batch: int, device: torch.device, numerics: str) -> Training:
     train = TrainConfig(sequences=batch * 10**6, batch=batch, lr=1e-4, numerics=numerics)
     run = RunConfig(model, train, dataset="")
-    return Training(run, choose_implementation(model, train, device.type), device)
+    short = dataclasses.replace(train, sequences=batch)  # which compilation would not repay
+    return Training(run, choose_implementation(model, short, device.type), device)
 
 
 def _step_seconds(training: Training, batch: int) -> float:
     generator = torch.Generator().manual_seed(0)
     model = training.run.model
     sequences = torch.randint(model.vocab, (batch, model.context + 1), generator=generator).to(training.device)
-    return statistics.median(_times(lambda: training.take_step(sequences), training.device, SHAPE_SECONDS))
+    return statistics.median(times(lambda: training.take_step(sequences), training.device, SHAPE_SECONDS))
 
 
 def _evaluation_seconds(training: Training) -> float:
@@ -111,22 +100,7 @@ def _evaluation_seconds(training: Training) -> float:
         with autocast(device, training.run.train.numerics):
             training.model.loss(sequences[:, :-1], sequences[:, 1:])
 
-    return statistics.median(_times(score, device, SHAPE_SECONDS / 4)) / (len(sequences) * model.context)
-
-
-def _times(work: Callable[[], object], device: torch.device, seconds: float) -> list[float]:
-    """Duration of each of at least three calls, as many as fit into `seconds`, after two of warm-up."""
-    times: list[float] = []
-    calls = 0
-    while calls < 5 or sum(times) < seconds:
-        began = time.perf_counter()
-        work()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        calls += 1
-        if calls > 2:
-            times.append(time.perf_counter() - began)
-    return times
+    return statistics.median(times(score, device, SHAPE_SECONDS / 4)) / (len(sequences) * model.context)
 
 
 def main() -> None:

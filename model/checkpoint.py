@@ -17,6 +17,10 @@ KEPT = 2
 """Checkpoints kept: the newest, and the one before in case the newest is torn."""
 
 
+FINAL = "final.ckpt"
+"""Name of a finished run's weights."""
+
+
 class CheckpointError(ValueError):
     """A checkpoint file is damaged or belongs to something else; the message names the file."""
 
@@ -29,22 +33,16 @@ class Checkpoints:
 
     def save(self, step: int, state: dict[str, Any]) -> Path:
         """Write `state` (tensors and plain data) for `step`, durable before its name exists; prune old ones."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        buffer = io.BytesIO()
-        torch.save(state, buffer)
-        payload = buffer.getbuffer()
         path = self.folder / f"step-{step:09d}.ckpt"
-        temporary = path.with_suffix(".tmp")
-        with temporary.open("wb") as file:
-            file.write(MAGIC + hashlib.sha256(payload).digest())
-            file.write(payload)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_folder(self.folder)
+        write_checkpoint(path, state)
         for old in self.files()[:-KEPT]:
             old.unlink(missing_ok=True)
         return path
+
+    def save_final(self, state: dict[str, Any]) -> Path:
+        """Write what is kept of a finished run, its weights; `clear` leaves it."""
+        write_checkpoint(self.folder / FINAL, state)
+        return self.folder / FINAL
 
     def files(self) -> list[Path]:
         """Checkpoint files, oldest first."""
@@ -60,11 +58,27 @@ class Checkpoints:
         return None
 
     def clear(self) -> None:
-        """Delete every checkpoint and leftover, and the folder if nothing else is in it."""
-        for path in [*self.folder.glob("step-*.ckpt"), *self.folder.glob("step-*.tmp")]:
+        """Delete every checkpoint and leftover but the final weights, and the folder if nothing else is in it."""
+        for path in [*self.folder.glob("step-*.ckpt"), *self.folder.glob("*.tmp")]:
             path.unlink(missing_ok=True)
         if self.folder.is_dir() and not any(self.folder.iterdir()):
             self.folder.rmdir()
+
+
+def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write one file, durable before its name exists."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    payload = buffer.getbuffer()
+    temporary = path.with_suffix(".tmp")
+    with temporary.open("wb") as file:
+        file.write(MAGIC + hashlib.sha256(payload).digest())
+        file.write(payload)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    _sync_folder(path.parent)
 
 
 def read_checkpoint(path: Path, device: str = "cpu") -> dict[str, Any]:

@@ -1,17 +1,23 @@
-"""`python -m model.train`: one run, or a list of runs in turn, from JSON files; needs torch and numpy alone."""
+"""`python -m model.train`: one run, or a list of runs in turn, from JSON files; needs torch and numpy alone.
+
+Under torchrun all processes train each run together: `torchrun --nproc-per-node 8 -m model.train --plan …`.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from model.checkpoint import Checkpoints
-from model.config import RunConfig
+from model.config import RunConfig, branch_points
 from model.implementation import Implementation
-from model.train import Diverged, train
+from model.parallel import World, world_of
+from model.train import Diverged, RunResult, train
+from model.trunk import Trunk
 from tokenizer.shards import Shards, open_shards
 
 
@@ -21,20 +27,44 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         runs = _read_runs(options.run or options.plan)
         data = open_shards(options.data)
-        results = [_train_one(run, implementation, data, options) for run, implementation in runs]
+        points = branch_points(run for run, _ in runs) if options.share_trunks else {}
+        with world_of(options.device) as (world, device):
+            here = _Place(data, options.out, device, world, points)
+            results = [_train_one(run, implementation, here) for run, implementation in runs]
     except ValueError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
     return 0 if all(results) else 1
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What all runs of a command have in common."""
+
+    data: Shards
+    out: Path
+    device: str
+    world: World
+    points: dict[str, tuple[int, ...]]
+
+    def trunk(self, run: RunConfig) -> Trunk | None:
+        """The run's trunk if other runs of the plan share it."""
+        name = run.trunk_id
+        return Trunk(self.out / "trunks" / name, self.points[name]) if name in self.points else None
+
+
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m model.train", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m model.train", description=__doc__.splitlines()[0] if __doc__ else None
+    )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--run", type=Path, help="a JSON file with one run, as RunConfig.to_dict() gives it")
     what.add_argument("--plan", type=Path, help='a JSON list of {"run": …} records, trained in turn')
     parser.add_argument("--data", type=Path, required=True, help="a dataset's folder of token shards")
     parser.add_argument("--out", type=Path, required=True, help="folder for results, event logs and checkpoints")
+    parser.add_argument(
+        "--share-trunks", action="store_true", help="train the constant-rate part that runs have in common only once"
+    )
     parser.add_argument("--device", default="cpu", help="cpu (the default), cuda, or cuda:N")
     return parser.parse_args(arguments)
 
@@ -59,15 +89,14 @@ def _read_run(record: Any) -> tuple[RunConfig, Implementation | None]:
     return run, Implementation(**choice) if choice else None
 
 
-def _train_one(
-    run: RunConfig, implementation: Implementation | None, data: Shards, options: argparse.Namespace
-) -> bool:
+def _train_one(run: RunConfig, implementation: Implementation | None, here: _Place) -> bool:
     """Train one run unless its result exists; a run that was cut off goes on. False if it diverged."""
-    folder = options.out / run.run_id
+    folder = here.out / run.run_id
     folder.mkdir(parents=True, exist_ok=True)
     result_file = folder / "result.json"
     if result_file.exists():
-        sys.stdout.write(result_file.read_text())
+        if here.world.leads:
+            sys.stdout.write(result_file.read_text())
         return True
     checkpoints = Checkpoints(folder / "checkpoints")
     with (folder / "events.jsonl").open("a") as log:
@@ -79,15 +108,30 @@ def _train_one(
                 sys.stderr.write(f"{run.run_id} step {event['step']}/{run.train.steps} loss {event['loss']:.3f}\n")
 
         try:
-            result = train(run, data, sink, checkpoints, device=options.device, implementation=implementation)
+            result = train(
+                run,
+                here.data,
+                sink,
+                checkpoints,
+                device=here.device,
+                implementation=implementation,
+                trunk=here.trunk(run),
+                world=here.world,
+            )
         except Diverged as error:
             sys.stderr.write(f"{run.run_id} diverged: {error}\n")
             return False
+    if here.world.leads:
+        _write_result(run, result, result_file)
+        checkpoints.clear()
+    here.world.wait()
+    return True
+
+
+def _write_result(run: RunConfig, result: RunResult, file: Path) -> None:
     line = json.dumps({"run_id": run.run_id, "run": run.to_dict(), "result": result.to_dict()}) + "\n"
-    temporary = result_file.with_suffix(".tmp")
+    temporary = file.with_suffix(".tmp")
     temporary.write_text(line)
-    temporary.replace(result_file)
-    checkpoints.clear()
+    temporary.replace(file)
     sys.stdout.write(line)
     sys.stdout.flush()
-    return True

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self, SupportsFloat
 
@@ -27,7 +28,7 @@ def _canonical(record: ModelConfig | TrainConfig, section: str) -> None:
             continue
         number = not isinstance(value, (bool, str)) and isinstance(value, SupportsFloat) and math.isfinite(value)
         _require(number, f"{section}.{field.name} must be a finite number, is {value!r}")
-        typed = int(value) if kind == "int" else float(value)
+        typed = int(value) if kind.startswith("int") else float(value)
         _require(typed == value, f"{section}.{field.name} must be a whole number, is {value!r}")
         object.__setattr__(record, field.name, typed)
 
@@ -105,6 +106,8 @@ class TrainConfig:
     """Learning-rate schedule: wsd (warmup, stable, linear cooldown) | cosine."""
     warmup: float = 0.02
     """Share of the steps over which the learning rate rises linearly from 0."""
+    warmup_steps: int | None = None
+    """The same in steps, so that runs of several lengths can share a trunk; None uses `warmup`."""
     cooldown: float = 0.2
     """Share of the steps over which WSD falls linearly to `final_lr`."""
     final_lr: float = 0.0
@@ -137,6 +140,7 @@ class TrainConfig:
             value = getattr(self, name)
             _require(0 <= value <= 1, f"train.{name} is a share between 0 and 1, is {value}")
         _require(self.warmup + self.cooldown <= 1, "train.warmup + train.cooldown exceed the whole run")
+        _require((self.warmup_steps or 0) >= 0, f"train.warmup_steps must not be negative, is {self.warmup_steps}")
         for name in ("beta1", "beta2"):
             value = getattr(self, name)
             _require(0 <= value < 1, f"train.{name} must lie in [0, 1), is {value}")
@@ -147,6 +151,20 @@ class TrainConfig:
     def steps(self) -> int:
         """Optimizer steps, the last partial one included."""
         return -(-self.sequences // self.batch)
+
+    @property
+    def branch_step(self) -> int:
+        """Steps before the cooldown, all of whole batches: the state after them is shared along a trunk."""
+        _, cooldown = phase_steps(self)
+        return min(self.steps - cooldown, self.sequences // self.batch)
+
+
+def phase_steps(train: TrainConfig) -> tuple[int, int]:
+    """Steps of warmup and of cooldown: their shares of all steps, rounded half up; together at most all steps."""
+    warmup = math.floor(train.warmup * train.steps + 0.5) if train.warmup_steps is None else train.warmup_steps
+    warmup = min(warmup, train.steps)
+    cooldown = math.floor(train.cooldown * train.steps + 0.5) if train.schedule == "wsd" else 0
+    return warmup, min(cooldown, train.steps - warmup)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,12 +188,31 @@ class RunConfig:
     @property
     def run_id(self) -> str:
         """Identity by content: 16 hexadecimal digits of the SHA-256 of the canonical JSON."""
-        canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+        return _hash(self.to_dict())
+
+    @property
+    def trunk_id(self) -> str | None:
+        """Identity of the constant-rate training that this run begins with: the run's without D and cooldown.
+
+        Runs of equal trunk_id have equal states after any number of steps up to the smaller of their `branch_step`s.
+        None under a schedule without a constant part, whose every step depends on D.
+        """
+        if self.train.schedule != "wsd":
+            return None
+        record = self.to_dict()
+        for name in ("sequences", "cooldown", "final_lr", "warmup"):
+            del record["train"][name]
+        record["train"]["warmup_steps"] = phase_steps(self.train)[0]
+        return _hash(record)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON-ready data; `from_dict` is its inverse."""
-        return dataclasses.asdict(self)
+        """Plain JSON-ready data; `from_dict` is its inverse. Without `warmup_steps` where there are none, so that the
+        identities of runs from before there were any hold.
+        """
+        record = dataclasses.asdict(self)
+        if self.train.warmup_steps is None:
+            del record["train"]["warmup_steps"]
+        return record
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
@@ -186,3 +223,17 @@ class RunConfig:
             dataset=data["dataset"],
             math_version=data["math_version"],
         )
+
+
+def _hash(record: dict[str, Any]) -> str:
+    canonical = json.dumps(record, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def branch_points(runs: Iterable[RunConfig]) -> dict[str, tuple[int, ...]]:
+    """Steps at which a state of each trunk is worth keeping, ascending; only trunks that several runs share."""
+    points: dict[str, list[int]] = {}
+    for run in set(runs):
+        if run.trunk_id is not None:
+            points.setdefault(run.trunk_id, []).append(run.train.branch_step)
+    return {trunk: tuple(sorted(set(steps))) for trunk, steps in points.items() if len(steps) > 1}

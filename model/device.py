@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 import platform
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 import torch
 
 from model.hardware import cpu_name
+from model.native import cache_folder
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 
@@ -40,6 +42,11 @@ def torch_settings(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
         if flushes:
             torch.set_flush_denormal(False)
+
+
+def share_compiled_code() -> None:
+    """Let all processes of this user share what torch.compile builds, unless the user chose a folder."""
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder() / "inductor"))
 
 
 def autocast(device: torch.device, numerics: str) -> torch.autocast:

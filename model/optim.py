@@ -7,18 +7,11 @@ import math
 import torch
 from torch import Tensor
 
-from model.config import TrainConfig
+from model.config import TrainConfig, phase_steps
 from model.transformer import Transformer
 
 CLIP_EPS = 1e-6
 """Added to the gradient norm before dividing by it, as torch.nn.utils.clip_grad_norm_ does."""
-
-
-def phase_steps(train: TrainConfig) -> tuple[int, int]:
-    """Steps of warmup and of cooldown: their shares of all steps, rounded half up; together at most all steps."""
-    warmup = math.floor(train.warmup * train.steps + 0.5)
-    cooldown = math.floor(train.cooldown * train.steps + 0.5) if train.schedule == "wsd" else 0
-    return warmup, min(cooldown, train.steps - warmup)
 
 
 def lr_factor(train: TrainConfig, step: int) -> float:

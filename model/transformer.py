@@ -17,7 +17,10 @@ from torch import Tensor, nn
 
 from model.branches import Shape, attention_branch, head_loss, mlp_branch
 from model.config import ModelConfig
+from model.head import linear_cross_entropy
 from model.implementation import Implementation, check_implementation
+from model.memory import head_chunk
+from model.native_branches import native_loss
 
 EMBEDDING_STD = 1.0
 """Standard deviation of the initial embedding: unit residual stream, as nanochat. 0.02 cost 0.38 nat at 2e11 FLOPs."""
@@ -49,10 +52,10 @@ class Positions(nn.Module):
         self.register_buffer("cos", angles_TP.cos().float(), persistent=False)
         self.register_buffer("sin", angles_TP.sin().float(), persistent=False)
 
-    def forward(self, x_BTHK: Tensor) -> Tensor:
-        """Rotate neighbouring channel pairs (2p, 2p+1) of each head."""
-        T = x_BTHK.shape[1]
-        cos, sin = self.cos[:T, None], self.sin[:T, None]
+    def forward(self, x_BTHK: Tensor, start: int = 0) -> Tensor:
+        """Rotate neighbouring channel pairs (2p, 2p+1) of each head; the first position is `start`."""
+        end = start + x_BTHK.shape[1]
+        cos, sin = self.cos[start:end, None], self.sin[start:end, None]
         even, odd = x_BTHK.view(*x_BTHK.shape[:-1], -1, 2).unbind(-1)
         return torch.stack((even * cos - odd * sin, odd * cos + even * sin), dim=-1).flatten(-2).type_as(x_BTHK)
 
@@ -160,7 +163,11 @@ class Transformer(nn.Module):
 
     def forward(self, tokens_BT: Tensor) -> Tensor:
         """Logits of the next token at each position, [B, T, V]."""
-        logits_BTV: Tensor = self.head(self.final_norm(self.hidden(tokens_BT)))
+        return self.logits(self.hidden(tokens_BT))
+
+    def logits(self, x_BTD: Tensor) -> Tensor:
+        """Logits [B, T, V] of the residual stream after the last block."""
+        logits_BTV: Tensor = self.head(self.final_norm(x_BTD))
         cap = self.config.logit_cap
         if cap:
             logits_BTV = cap * torch.tanh(logits_BTV / cap)
@@ -168,8 +175,16 @@ class Transformer(nn.Module):
 
     def loss(self, tokens_BT: Tensor, targets_BT: Tensor) -> Tensor:
         """Mean cross-entropy of the targets in nats per token, a scalar in at least fp32."""
+        if self.implementation.branches == "native":
+            return self._native_loss(tokens_BT, targets_BT.flatten())
         if self.implementation.branches == "handwritten":
             return self._handwritten_loss(tokens_BT, targets_BT.flatten())
+        if self.implementation.head == "chunked":
+            x_ND = self.final_norm(self.hidden(tokens_BT)).flatten(0, 1)
+            cap, chunk = self.config.logit_cap, head_chunk(self.config.vocab)
+            return linear_cross_entropy(
+                x_ND, self.head.weight, self.head.bias, targets_BT.flatten(), cap=cap, chunk=chunk
+            )
         logits_NV = self(tokens_BT).flatten(0, 1)
         if logits_NV.dtype == torch.bfloat16:
             logits_NV = logits_NV.float()
@@ -187,6 +202,17 @@ class Transformer(nn.Module):
             x_DN = attention_branch(x_DN, attention.qkv.weight, attention.out.weight, cos_PT, sin_PT, shape)
             x_DN = mlp_branch(x_DN, mlp.up.weight, mlp.down.weight, eps)
         return head_loss(x_DN, self.head.weight, targets_N, eps)
+
+    def _native_loss(self, tokens_BT: Tensor, targets_N: Tensor) -> Tensor:
+        """`loss` through `model.native_branches`; equal up to rounding."""
+        B, T = tokens_BT.shape
+        shape = Shape(B, T, self.config.n_heads, self.config.norm_eps)
+        cos_PT, sin_PT = (table[:T].mT.contiguous() for table in self.rotate.buffers())
+        blocks = [
+            (b.attention.qkv.weight, b.attention.out.weight, b.mlp.up.weight, b.mlp.down.weight) for b in self._blocks
+        ]
+        weights = (self.embedding.weight, blocks, self.head.weight)
+        return native_loss(*weights, (cos_PT, sin_PT), tokens_BT, targets_N, shape)
 
     @property
     def _blocks(self) -> list[Block]:

@@ -7,9 +7,9 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from orchestrator.eventlog import EventLog, attempt_log, parse_events, read_events
 
@@ -21,6 +21,8 @@ UPLOAD_SECONDS = 10.0
 URGENT = ("attempt", "checkpoint", "result", "end")
 """Kinds of event that are uploaded at once."""
 MANIFEST = "manifest.json"
+WEIGHTS = "final.ckpt"
+Choice = TypeVar("Choice")
 
 
 class AttemptLog(Protocol):
@@ -80,6 +82,14 @@ class Artifacts:
         from model.checkpoint import Checkpoints
 
         return Checkpoints(self._root / "runs" / run_id / name)
+
+    def trained(self, run_id: str, name: str) -> Path:
+        """Local folder of a finished run's weights."""
+        return self._root / "runs" / run_id / name
+
+    def choice(self, choose: Callable[[Path], Choice]) -> Choice:
+        """What this machine chose for a run, made in its folder of choices."""
+        return choose(self._root / "implementations")
 
     def free_bytes(self) -> int | None:
         """Space left; None where nobody knows."""
@@ -142,6 +152,35 @@ class RemoteArtifacts:
         from orchestrator.remote_checkpoints import RemoteCheckpoints
 
         return RemoteCheckpoints(self.scratch / "runs" / run_id / name, self._fs, f"{self._root}/runs/{run_id}/{name}")
+
+    def trained(self, run_id: str, name: str) -> Path:
+        """Local folder of a finished run's weights, fetched; empty where there are none."""
+        local = self.scratch / "runs" / run_id / name
+        local.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            self._fs.get_file(f"{self._root}/runs/{run_id}/{name}/{WEIGHTS}", str(local / WEIGHTS))
+        return local
+
+    def choice(self, choose: Callable[[Path], Choice]) -> Choice:
+        """What machines of this kind chose for a run; the first choice that is stored holds for all of them."""
+        folder, remote = self.scratch / "implementations", f"{self._root}/implementations"
+        folder.mkdir(parents=True, exist_ok=True)
+        self._fs.makedirs(remote, exist_ok=True)
+        known = self._fetch_choices(remote, folder)
+        choose(folder)
+        for path in folder.glob("*.json"):
+            if path.name not in known:
+                self._fs.put_file(str(path), f"{remote}/{path.name}")
+        self._fetch_choices(remote, folder)
+        return choose(folder)
+
+    def _fetch_choices(self, remote: str, folder: Path) -> set[str]:
+        self._fs.invalidate_cache()
+        names = {path.rpartition("/")[2] for path in self._fs.ls(remote, detail=False) if path.endswith(".json")}
+        for name in names:
+            self._fs.get_file(f"{remote}/{name}", str(folder / f"{name}.{os.getpid()}"))
+            (folder / f"{name}.{os.getpid()}").replace(folder / name)
+        return names
 
     def free_bytes(self) -> int | None:
         """Unknown."""

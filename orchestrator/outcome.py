@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import shlex
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from analysis.figures import Forecast
 from analysis.law import Law, fit_json
 from analysis.records import LawError, Prediction
 from orchestrator.report import write_report
@@ -17,7 +19,7 @@ from orchestrator.service import Service, Validation
 from orchestrator.states import RunState
 from orchestrator.store import SweepRecord
 from orchestrator.tracking import log_fit
-from orchestrator.words import describe
+from orchestrator.words import describe, describe_comparison
 
 HORIZONS = (10.0, 100.0)
 """Predictions of the report, in multiples of the largest budget."""
@@ -29,20 +31,32 @@ def conclude(service: Service, sweep: SweepRecord, command: str, say: Callable[[
     runs = service.store.runs_of(sweep.id, "grid")
     undone = [r for r in runs if r.state is not RunState.DONE]
     for run in undone:
-        say(f"run {run.id} is {run.state}: {(run.error or '').strip().splitlines()[-1:] or ['no result']}")
+        say(f"run {run.id} is {run.state}: {(run.error or 'no result').strip().splitlines()[-1]}")
     if undone:
         say(f"{len(runs) - len(undone)} of {len(runs)} runs are done; the fit uses those")
     code = 1 if undone else 0
     for variant, law in service.laws(sweep.name).items():
         code = max(code, _conclude_law(service, sweep, variant, law, command, say))
+    for line in _comparisons(service, sweep):
+        say(line)
     return code
+
+
+def _comparisons(service: Service, sweep: SweepRecord) -> Iterator[str]:
+    """The compute multiplier of each varied value over its axis's first, or why there is none."""
+    for axis in service.spec_of(sweep).vary:
+        try:
+            for comparison in service.compare_values(f"{sweep.name}@{sweep.revision}", axis):
+                yield from describe_comparison(comparison)
+        except LawError as error:
+            yield f"{axis} cannot be compared: {error}"
 
 
 def _conclude_law(
     service: Service, sweep: SweepRecord, variant: str, law: Law, command: str, say: Callable[[str], None]
 ) -> int:
     title = f"{sweep.name} {variant}".strip()
-    predictions, refusal = _predictions(service, sweep, law)
+    predictions, refusal = _predictions(service, sweep, law, variant)
     for line in describe(law, predictions):
         say(line)
     folder = service.home.reports / title.replace(" ", "_").replace("=", "-").replace(",", "_")
@@ -55,6 +69,7 @@ def _conclude_law(
         provenance=provenance(service, sweep, law),
         command=command,
         dropped=sweep.dropped,
+        forecasts=[Forecast.of(record) for record in service.store.forecasts_of(sweep.id)],
     )
     charts = [path for path in files.values() if path.suffix == ".png"]
     note = log_fit(service.tracking, sweep=f"{sweep.name}@{sweep.revision[:8]}", law_id=law.law_id,
@@ -67,25 +82,26 @@ def _conclude_law(
     if refusal:
         say(f"no law: {refusal}")
         return 1
-    _next_commands(sweep, law, say)
+    _next_commands(sweep, variant, law, say)
     return 0
 
 
-def _predictions(service: Service, sweep: SweepRecord, law: Law) -> tuple[list[Prediction], str]:
+def _predictions(service: Service, sweep: SweepRecord, law: Law, variant: str) -> tuple[list[Prediction], str]:
     largest = max((curve.flops for curve in law.curves), default=0.0)
     try:
-        return [service.with_shape(sweep, law.predict(largest * h)) for h in HORIZONS], ""
+        return [service.with_shape(sweep, law.predict(largest * h), variant) for h in HORIZONS], ""
     except LawError as error:
         return [], str(error)
 
 
-def _next_commands(sweep: SweepRecord, law: Law, say: Callable[[str], None]) -> None:
+def _next_commands(sweep: SweepRecord, variant: str, law: Law, say: Callable[[str], None]) -> None:
     largest = max(curve.flops for curve in law.curves)
     isoflop = "isoflop" if shutil.which("isoflop") else os.path.relpath(sys.argv[0])
+    which = f"{sweep.name} --variant {shlex.quote(variant)}" if variant else sweep.name
     say("next:")
-    say(f"  {isoflop} predict {sweep.name} --flops {largest * 10:.3g}")
-    say(f"  {isoflop} validate {sweep.name} --flops {largest * 3:.3g}")
-    say(f"  {isoflop} plot {sweep.name} --out {sweep.name}.svg")
+    say(f"  {isoflop} predict {which} --flops {largest * 10:.3g}")
+    say(f"  {isoflop} validate {which} --flops {largest * 3:.3g}")
+    say(f"  {isoflop} plot {which} --out {sweep.name}.svg")
 
 
 def provenance(service: Service, sweep: SweepRecord, law: Law) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,22 @@ class RemoteCheckpoints(Checkpoints):
     def save(self, step: int, state: dict[str, Any]) -> Path:
         """Write locally, then upload under a name that readers ignore, then give it its own."""
         path = super().save(step, state)
+        self._upload(path)
+        for name in self._uploaded()[:-KEPT]:
+            self._fs.rm_file(f"{self._remote}/{name}")
+        return path
+
+    def save_final(self, state: dict[str, Any]) -> Path:
+        """Keep a finished run's weights in both places."""
+        path = super().save_final(state)
+        self._upload(path)
+        return path
+
+    def _upload(self, path: Path) -> None:
         self._fs.makedirs(self._remote, exist_ok=True)
         temporary = f"{self._remote}/{path.name}.part"
         self._fs.put_file(str(path), temporary)
         self._fs.mv(temporary, f"{self._remote}/{path.name}")
-        for name in self._uploaded()[:-KEPT]:
-            self._fs.rm_file(f"{self._remote}/{name}")
-        return path
 
     def load_newest(self, device: str = "cpu") -> dict[str, Any] | None:
         """Fetch what is not here yet, then load the newest good one."""
@@ -37,10 +45,10 @@ class RemoteCheckpoints(Checkpoints):
         return super().load_newest(device)
 
     def clear(self) -> None:
-        """Delete them in both places."""
+        """Delete them in both places, but for the final weights."""
         super().clear()
-        with contextlib.suppress(FileNotFoundError):
-            self._fs.rm(self._remote, recursive=True)
+        for name in self._uploaded():
+            self._fs.rm_file(f"{self._remote}/{name}")
 
     def _uploaded(self) -> list[str]:
         self._fs.invalidate_cache()
@@ -48,4 +56,4 @@ class RemoteCheckpoints(Checkpoints):
             names = [path.rpartition("/")[2] for path in self._fs.ls(self._remote, detail=False)]
         except FileNotFoundError:
             return []
-        return sorted(name for name in names if name.endswith(".ckpt"))
+        return sorted(name for name in names if name.startswith("step-") and name.endswith(".ckpt"))

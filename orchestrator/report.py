@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from analysis.figures import charts, javascript, save
+from analysis.figures import Forecast, charts, forecast_record, javascript, save
 from analysis.law import Law
 from analysis.records import Prediction
 from orchestrator.web.render import STATIC, figure, render
@@ -26,17 +26,21 @@ def write_report(
     provenance: Mapping[str, str],
     command: str,
     dropped: Sequence[Any] = (),
+    forecasts: Sequence[Forecast] = (),
 ) -> dict[str, Path]:
     """Write report.html, runs.csv and one PNG a chart into a folder; files of an earlier report are replaced.
 
     `runs` has one row a run, in the columns of `isoflop export`; `dropped` the cells that were not run, each with
-    budget, params, shape and reason; `command` is what a reader types to repeat the sweep. A law that could not
-    be fitted is reported too: its curves, refusals and runs, without predictions.
+    budget, params, shape and reason; `forecasts` what was stored before validation runs were trained; `command` is
+    what a reader types to repeat the sweep. A law that could not be fitted is reported too: its curves, refusals and
+    runs, without predictions.
 
     Returns the files by name: report, runs, and each chart's.
     """
     folder.mkdir(parents=True, exist_ok=True)
     made = charts(law)
+    if forecasts:
+        made["forecasts"] = forecast_record(forecasts)
     files = {name: save(chart, folder / f"{name}.png") for name, chart in made.items()}
     curves = sorted(law.curves, key=lambda curve: curve.flops)
     page = render(

@@ -320,7 +320,7 @@ class Scheduler:
             sweep=f"{job.sweep.name}@{job.sweep.revision[:8]}",
             name=f"n{cell.get('params', 0)}_c{run.flops:.3g}_s{cell.get('seed', 0)}",
             tracking=self._tracking,
-            checkpoints=f"checkpoints-{run.restarted}" if run.restarted else "checkpoints",
+            checkpoints=run.checkpoints,
             checkpoint_seconds=self._checkpoint_seconds,
             micro_batch=run.micro_batch,
         )

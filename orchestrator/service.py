@@ -6,18 +6,17 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from analysis.cost import TokenCost
-from analysis.law import Law, fit, prediction_json
+from analysis.ask import Question, Reply
+from analysis.compare import Comparison, compare
+from analysis.law import Law, prediction_json
 from analysis.records import LawError, Prediction
-from analysis.table import RunTable
-from model.flops import count_parameters, flops_per_token
 from model.hardware import kind_name
 from orchestrator.artifacts import Places, open_artifacts
 from orchestrator.cluster import Cluster
@@ -25,6 +24,7 @@ from orchestrator.cost import RateModel, calibrate, learn
 from orchestrator.driver import check_free, scheduler_lock
 from orchestrator.export import run_table
 from orchestrator.home import Home
+from orchestrator.laws import SweepLaws
 from orchestrator.progress import Progress, progress_of
 from orchestrator.scheduler import Scheduler
 from orchestrator.settings import Settings, choose_device, read_settings, worker_count
@@ -32,8 +32,8 @@ from orchestrator.states import RunState
 from orchestrator.store import ForecastScore, NewRun, NotFound, RunRecord, Store, SweepRecord
 from orchestrator.tracking import Tracking, choose_tracking
 from sweeps.compose import load_sweep, spec_hash, to_yaml
+from sweeps.expect import Expected, expect
 from sweeps.plan import DataFacts, Plan, PlannedRun, make_plan, plan_single
-from sweeps.recipe import flops_nodes, get_recipe, shape
 from sweeps.spec import SweepSpec
 from tokenizer.dataset import prepare
 from tokenizer.shards import Manifest
@@ -41,7 +41,6 @@ from tokenizer.shards import Manifest
 Say = Callable[[str], None]
 """Takes one line of progress for a person."""
 
-CONVENTION = "N: matmul parameters, head included, look-up not; C = D · (6 N + 6 L d T)"
 DRAIN_SECONDS = 15.0
 """Time that running attempts get to leave a checkpoint."""
 
@@ -112,6 +111,10 @@ class Service:
         self._say("measuring this machine" if device == "cpu" else "measuring the GPU")
         base = calibrate(self.store, runs, device)
         return learn(base, self.store.runs_in(RunState.DONE), kind_name(device))
+
+    def expect(self, planned: Planned) -> tuple[Expected, ...]:
+        """The intervals to expect of the plan's forecasts, by simulation."""
+        return expect(planned.plan)
 
     def submit(self, planned: Planned, user: str = "", *, rerun: bool = False) -> SweepRecord:
         """Store the sweep and its new runs; failed runs of an earlier submission get another chance.
@@ -215,78 +218,63 @@ class Service:
         sweep = self.store.sweep(name)
         return run_table(sweep, self.store.runs_of(sweep.id))
 
+    def of(self, name: str) -> SweepLaws:
+        """What can be answered from a sweep's runs so far. Raises NotFound."""
+        sweep = self.store.sweep(name)
+        return SweepLaws(sweep, self.store.runs_of(sweep.id), self.home.artifacts)
+
     def laws(self, name: str) -> dict[str, Law]:
         """The law of each combination of a sweep's varied values; the key is empty where nothing varies.
 
         Raises NotFound, LawError.
         """
-        sweep = self.store.sweep(name)
-        frame = run_table(sweep, self.store.runs_of(sweep.id, role="grid"))
-        axes = [column for column in frame.columns if column.startswith("vary.")]
-        groups = frame.groupby(axes, sort=True) if axes else [((), frame)]
-        laws = {}
-        for values, rows in groups:
-            label = ",".join(f"{axis.removeprefix('vary.')}={value}" for axis, value in zip(axes, values, strict=True))
-            table = RunTable.from_frame(rows, convention=CONVENTION, loss_unit="nats/token")
-            laws[label] = fit(table, cost=self._token_cost(sweep))
-        return laws
+        return self.of(name).laws()
 
     def law(self, name: str, variant: str = "") -> Law:
         """One law of a sweep; `variant` such as `axis=value` chooses where several recipes were varied.
 
         Raises NotFound, LawError.
         """
-        laws = self.laws(name)
-        if variant not in laws:
-            raise LawError(f"sweep {name} has a law for each of: {', '.join(laws)}; choose one with --variant")
-        return laws[variant]
+        laws = self.of(name)
+        return laws.fit(laws.variant(variant))
 
-    def _token_cost(self, sweep: SweepRecord) -> TokenCost:
-        spec = self.spec_of(sweep)
-        recipe = get_recipe(spec.recipe, spec.recipe_overrides)
-        nodes = flops_nodes(recipe, self._vocab(sweep), spec.context, spec.model)
-        return TokenCost.from_nodes([n for n, _ in nodes], [f for _, f in nodes])
+    def ask(self, name: str, question: Question, variant: str = "") -> Reply:
+        """A sweep's reply to a question. Raises NotFound, LawError, QuestionError."""
+        question.check()
+        return self.of(name).reply(variant, question)
+
+    def compare(self, baseline: str, other: str, variants: tuple[str, str] = ("", "")) -> Comparison:
+        """The compute multiplier of one sweep over another. Raises NotFound, LawError."""
+        first, second = (self.of(name) for name in (baseline, other))
+        return compare(first.side(variants[0]), second.side(variants[1]))
+
+    def compare_values(self, name: str, axis: str, baseline: str = "") -> list[Comparison]:
+        """The compute multiplier of each value of a varied axis over the baseline, by default the first value.
+
+        Raises NotFound, LawError, QuestionError.
+        """
+        return self.of(name).compare_values(axis, baseline)
+
+    def with_shape(self, sweep: SweepRecord, prediction: Prediction, variant: str = "") -> Prediction:
+        """A prediction together with its nearest buildable shape."""
+        laws = self.of(f"{sweep.name}@{sweep.revision}")
+        return laws.with_shape(laws.variant(variant), prediction)
 
     def spec_of(self, sweep: SweepRecord) -> SweepSpec:
         """The sweep as it was submitted."""
         return load_sweep(sweep.source, name_of_text=f"{sweep.name}@{sweep.revision}")
 
-    def _vocab(self, sweep: SweepRecord) -> int:
-        run = self.store.runs_of(sweep.id)[0]
-        return int(run.config["model"]["vocab"])
-
-    def nearest_shape(self, sweep: SweepRecord, flops: float, params: float) -> dict[str, Any]:
-        """The buildable shape of the sweep's recipe nearest to N, with its own N, D and FLOPs."""
-        spec = self.spec_of(sweep)
-        recipe = get_recipe(spec.recipe, spec.recipe_overrides)
-        model = shape(recipe, params, self._vocab(sweep), spec.context, spec.model)
-        counts, cost = count_parameters(model), flops_per_token(model)
-        sequences = max(1, round(flops / (cost * model.context)))
-        return {
-            "d_model": model.d_model,
-            "n_layers": model.n_layers,
-            "n_heads": model.n_heads,
-            "d_ff": model.d_ff,
-            "params": counts.matmul,
-            "params_total": counts.total,
-            "params_nonembedding": counts.nonembedding,
-            "tokens": sequences * model.context,
-            "flops": sequences * model.context * cost,
-        }
-
-    def with_shape(self, sweep: SweepRecord, prediction: Prediction) -> Prediction:
-        """A prediction together with its nearest buildable shape."""
-        return replace(prediction, shape=self.nearest_shape(sweep, prediction.flops, prediction.params))
-
-    def validate(self, name: str, flops: float, observe: Callable[[Progress], None]) -> Validation:
+    def validate(self, name: str, flops: float, observe: Callable[[Progress], None], variant: str = "") -> Validation:
         """Store a forecast at `flops`, train the predicted optimum, score the forecast.
 
         Raises NotFound, LawError, PlanError.
         """
         sweep = self.store.sweep(name)
-        law = self.law(name)
+        laws = self.of(name)
+        chosen = laws.variant(variant)
+        law = laws.fit(chosen)
         prediction = law.predict(flops)
-        planned = self._plan_validation(sweep, flops, prediction)
+        planned = self._plan_validation(sweep, flops, prediction, chosen.values)
         # Typed again after an interruption, the stored forecast is scored; a new one of a trained run would be none.
         known = {(f["run_id"], f["law_id"]) for f in self.store.forecasts_of(sweep.id)}
         if self._trained(planned.run_id) and (planned.run_id, law.law_id) not in known:
@@ -305,12 +293,14 @@ class Service:
         except NotFound:
             return False
 
-    def _plan_validation(self, sweep: SweepRecord, flops: float, prediction: Prediction) -> PlannedRun:
+    def _plan_validation(
+        self, sweep: SweepRecord, flops: float, prediction: Prediction, vary: Mapping[str, Any]
+    ) -> PlannedRun:
         spec = self.spec_of(sweep)
         device = choose_device(spec.device)
         facts = _facts(prepare(spec.corpus, spec.tokenizer, self.home.artifacts, self._say).manifest)
-        draft = plan_single(spec, facts, flops, prediction.params)
-        return plan_single(spec, facts, flops, prediction.params, cost=self._cost([draft.run], device))
+        draft = plan_single(spec, facts, flops, prediction.params, vary=vary)
+        return plan_single(spec, facts, flops, prediction.params, vary=vary, cost=self._cost([draft.run], device))
 
     def _score(self, sweep: SweepRecord, run_id: str, law_id: str) -> Validation:
         run = next(r for r in self.store.runs_of(sweep.id) if r.id == run_id)
@@ -364,6 +354,7 @@ def _new_run(planned: PlannedRun) -> NewRun:
         "epochs": planned.epochs,
         "shape": planned.shape,
         "vary": dict(planned.vary),
+        "shared": [dict(values) for values in planned.shared],
         "memory_bytes": planned.memory_bytes,
     }
     return NewRun(planned.run_id, planned.run.to_dict(), planned.flops, planned.seconds, cell)

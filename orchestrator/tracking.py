@@ -50,32 +50,38 @@ def choose_tracking(folder: Path, environ: Mapping[str, str] | None = None) -> T
     if asked == "offline":
         return Tracking("offline", str(folder), project, "WANDB_MODE")
     url = environ.get("WANDB_BASE_URL", DEFAULT_URL)
-    if not (environ.get("WANDB_API_KEY") or _netrc_has(url)):
+    if not has_key(url, environ):
         return Tracking("offline", str(folder), project, "no API key")
-    if not _reachable(url):
+    if not reachable(url):
         return Tracking("offline", str(folder), project, f"{url} does not answer")
     return Tracking("online", str(folder), project, url)
 
 
-def _netrc_has(url: str) -> bool:
+def has_key(url: str, environ: Mapping[str, str] | None = None) -> bool:
+    """Whether there is an API key for a server, in the environment or in netrc."""
+    if (os.environ if environ is None else environ).get("WANDB_API_KEY"):
+        return True
     try:
         return netrc().authenticators(urlsplit(url).hostname or "") is not None
     except (OSError, NetrcParseError):
         return False
 
 
-def _reachable(url: str) -> bool:
+def reachable(url: str) -> bool:
+    """Whether a server takes a connection within a few seconds."""
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    found = threading.Event()
+    found, ended = threading.Event(), threading.Event()
 
     def connect() -> None:
         with contextlib.suppress(OSError), socket.create_connection((parts.hostname, port), timeout=REACH_SECONDS):
             found.set()
+        ended.set()
 
     # In a thread of its own: resolving a name can hang for longer than any socket time-out.
     threading.Thread(target=connect, daemon=True).start()
-    return found.wait(REACH_SECONDS)
+    ended.wait(REACH_SECONDS)
+    return found.is_set()
 
 
 class WandbMirror:

@@ -136,6 +136,7 @@ class Worker:
     def _train(
         self, run: RunConfig, assignment: Assignment, artifacts: Places, log: AttemptLog, mirror: WandbMirror
     ) -> Outcome:
+        from model.choice import stored_implementation
         from model.train import train
         from tokenizer.shards import open_shards
 
@@ -147,6 +148,7 @@ class Worker:
             mirror.send(event)
 
         checkpoints = artifacts.checkpoints(assignment.run_id, assignment.checkpoints)
+        chosen = artifacts.choice(lambda folder: stored_implementation(run, self._device, folder))
         result = train(
             run,
             open_shards(artifacts.dataset(assignment.config["dataset"])),
@@ -155,6 +157,7 @@ class Worker:
             device=self._device,
             stop=lambda: self._must_stop(assignment),
             checkpoint_seconds=assignment.checkpoint_seconds,
+            implementation=chosen,
             micro_batch=assignment.micro_batch,
         )
         plain = result.to_dict()

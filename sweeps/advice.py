@@ -53,7 +53,8 @@ def _curve_warnings(plan: Plan) -> Iterator[str]:
     """Curves that the fit will refuse or that are bent by their design."""
     combinations: dict[str, list[PlannedRun]] = {}
     for run in plan.runs:
-        combinations.setdefault(str(run.vary), []).append(run)
+        for vary in run.combinations:
+            combinations.setdefault(str(vary), []).append(run)
     if not plan.runs:
         yield "no cell of the grid can run: see the reasons of the dropped cells"
     for label, runs in combinations.items():

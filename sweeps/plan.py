@@ -91,11 +91,18 @@ class PlannedRun:
     """Predicted seconds on one worker, or None where nothing is known."""
     memory_bytes: int
     """Estimated memory of training, bytes."""
+    shared: tuple[dict[str, Any], ...] = ()
+    """Values of the axes of other combinations whose cell is this same run: it counts in their laws too."""
 
     @cached_property
     def run_id(self) -> str:
         """Identity by content."""
         return self.run.run_id
+
+    @property
+    def combinations(self) -> tuple[dict[str, Any], ...]:
+        """Values of the axes of every combination that the run is part of."""
+        return (self.vary, *self.shared)
 
 
 @dataclass(frozen=True)
@@ -160,8 +167,10 @@ def make_plan(spec: SweepSpec, facts: DataFacts, cost: CostModel | None = None, 
             dropped.append(planned)
             continue
         for run in planned:
-            twice += run.run_id in runs
-            runs.setdefault(run.run_id, run)
+            known = runs.setdefault(run.run_id, run)
+            twice += known is not run
+            if known.vary != run.vary:
+                runs[run.run_id] = replace(known, shared=(*known.shared, run.vary))
     plan = Plan(spec, tuple(runs.values()), tuple(dropped), ())
     _check_limits(plan, workers)
     warnings = warnings_of(plan, facts)

@@ -1,18 +1,33 @@
-"""Logarithmic axes in the field's habit: ticks at powers of ten, labels such as 10⁵ or 2×10⁵."""
+"""Axes in the field's habit: logarithmic ones with ticks at powers of ten, labels such as 10⁵ or 2×10⁵."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
 
 import altair as alt
+from altair.utils.schemapi import debug_mode
 
 from analysis.figures.theme import HEIGHT, WIDTH
 from analysis.wording import format_flops
 
+CLOSEST = 0.12
+"""Least distance of two labels along an axis of the usual size, as a share of it."""
+
 _MAX_LABELS = 7
+_FEWEST_LABELS = 3
+_BULK = 0.975
+_HEADROOM = 0.6
+
+
+class _Rows(alt.InlineData):
+    """Data that no chart changes: altair copies it at each step of a chart's making otherwise."""
+
+    def __deepcopy__(self, _memo: Any) -> _Rows:
+        return self
 
 
 def values(rows: Iterable[dict[str, Any]]) -> alt.InlineData:
@@ -20,7 +35,8 @@ def values(rows: Iterable[dict[str, Any]]) -> alt.InlineData:
     clean = [
         {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in row.items()} for row in rows
     ]
-    return alt.InlineData(values=clean)
+    with debug_mode(False):  # rows fit the schema; checking each costs more than drawing them
+        return _Rows(values=clean)
 
 
 def titled(
@@ -29,15 +45,15 @@ def titled(
     subtitle: Sequence[str],
     description: str,
     *,
+    width: float = WIDTH,
     height: float = HEIGHT,
     independent: bool = False,
 ) -> alt.LayerChart:
-    """Layers as one chart of the usual size; `independent` gives each layer its own colours and markers."""
-    chart = alt.layer(*layers)
-    if independent:
-        chart = chart.resolve_scale(color="independent", shape="independent")
-    words = alt.TitleParams(title, subtitle=list(subtitle))
-    return cast(alt.LayerChart, chart.properties(width=WIDTH, height=height, title=words, description=description))
+    """Layers as one chart; `independent` gives each layer its own colours and markers."""
+    made: dict[str, Any] = {"width": width, "height": height, "description": description}
+    if independent:  # all at once: each method of a chart copies its data
+        made["resolve"] = alt.Resolve(scale=alt.ScaleResolveMap(color="independent", shape="independent"))
+    return alt.LayerChart(layer=list(layers), title=alt.TitleParams(title, subtitle=list(subtitle)), **made)
 
 
 def log_domain(numbers: Iterable[float], pad: float = 0.05) -> tuple[float, float]:
@@ -56,24 +72,64 @@ def linear_domain(numbers: Iterable[float], pad: float = 0.06) -> tuple[float, f
     return low - margin, high + margin
 
 
-def log_ticks(low: float, high: float) -> tuple[list[float], list[float]]:
-    """Ticks of a log axis between two ends: (all, labelled); few decades get labels between the powers of ten."""
+def loss_domain(losses: Sequence[float], others: Iterable[float] = ()) -> tuple[float, float]:
+    """Domain of a loss axis: all `losses`, but where a few lie far above the rest, only so much as shows the rest.
+
+    The frame ends where the bulk of the losses (97.5 %) plus 60 % of its span ends; `others` are in it in any case
+    as far as they lie below that.
+    """
+    finite = sorted(loss for loss in losses if math.isfinite(loss))
+    if not finite:
+        return linear_domain(others)
+    low, bulk = finite[0], finite[math.floor(_BULK * (len(finite) - 1))]
+    top = min(finite[-1], bulk + _HEADROOM * (bulk - low)) if bulk > low else finite[-1]
+    return linear_domain([low, top, *(min(other, top) for other in others)])
+
+
+def linear_ticks(low: float, high: float, most: int = _MAX_LABELS) -> list[float]:
+    """Round numbers between two ends, at most so many: steps of 1, 2 or 5 times a power of ten."""
+    decade = 10.0 ** math.floor(math.log10((high - low) / most))
+    for step in (decade * factor for factor in (1, 2, 5, 10, 20)):
+        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+        if last - first < most:
+            return [float(f"{index * step:.12g}") for index in range(first, last + 1)]
+    return []
+
+
+def log_ticks(low: float, high: float, closest: float = CLOSEST) -> tuple[list[float], list[float]]:
+    """Ticks of a log axis between two ends: (all, labelled); few decades get labels between the powers of ten.
+
+    Labels are at most seven and no closer than a share `closest` of the axis.
+    """
+    every, labelled = _decade_ticks(low, high, closest * math.log10(high / low))
+    if len(labelled) >= _FEWEST_LABELS:
+        return every, labelled
+    even = linear_ticks(low, high, min(_MAX_LABELS, max(2, int(0.7 / closest))))
+    return (even, even) if len(even) > len(labelled) else (every, labelled)
+
+
+def _decade_ticks(low: float, high: float, apart: float) -> tuple[list[float], list[float]]:
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     minor = [step * 10.0**k for k in decades for step in range(1, 10) if low <= step * 10.0**k <= high]
     for steps in ((1, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
         labelled = [step * 10.0**k for k in decades for step in steps if low <= step * 10.0**k <= high]
-        if len(labelled) <= _MAX_LABELS:
+        gaps = [math.log10(after / before) for before, after in pairwise(labelled)]
+        if len(labelled) <= _MAX_LABELS and all(gap >= apart for gap in gaps):
             return minor, labelled
-    stride = math.ceil(len(labelled) / _MAX_LABELS)
+    stride = max(math.ceil(len(labelled) / _MAX_LABELS), math.ceil(apart))
     powers = [10.0**k for k in decades if low <= 10.0**k <= high]
     return powers, [10.0**k for k in decades if k % stride == 0 and low <= 10.0**k <= high]
 
 
-def log_axis(domain: tuple[float, float], title: str) -> dict[str, Any]:
+def log_axis(
+    domain: tuple[float, float],
+    title: str,
+    write: Callable[[float], str] = format_flops,
+    closest: float = CLOSEST,
+) -> dict[str, Any]:
     """Scale and axis of a logarithmic channel, to be passed on as keyword arguments of alt.X or alt.Y."""
-    every, labelled = log_ticks(*domain)
-    labels = json.dumps({_key(tick): format_flops(tick) for tick in labelled}, ensure_ascii=False)
-    lookup = f'({labels})[format(datum.value, ".0e")]'
+    every, labelled = log_ticks(*domain, closest)
+    lookup = _lookup({tick: write(tick) for tick in labelled})
     is_major = {"test": f"isValid({lookup})"}
     axis = alt.Axis(
         title=title,
@@ -88,7 +144,28 @@ def log_axis(domain: tuple[float, float], title: str) -> dict[str, Any]:
     return {"scale": alt.Scale(type="log", domain=list(domain), nice=False), "axis": axis, "title": title}
 
 
+def edge_axis(domain: tuple[float, float], names: Mapping[float, str], title: str) -> dict[str, Any]:
+    """Scale and axis that name lines where they leave a logarithmic frame on the right."""
+    axis = alt.Axis(
+        orient="right",
+        title=title,
+        values=list(names),
+        labelExpr=f"{_lookup(names)} || ''",
+        labelOverlap=False,
+        grid=False,
+        ticks=False,
+        domain=False,
+    )
+    return {"scale": alt.Scale(type="log", domain=list(domain), nice=False), "axis": axis}
+
+
+def _lookup(names: Mapping[float, str]) -> str:
+    """A Vega expression: the name of a tick, by its value as d3 writes it under `.3e`."""
+    table = json.dumps({_key(tick): name for tick, name in names.items()}, ensure_ascii=False)
+    return f'({table})[format(datum.value, ".3e")]'
+
+
 def _key(tick: float) -> str:
-    """A tick as d3 writes it under `.0e`, which pads no exponent."""
-    mantissa, exponent = f"{tick:.0e}".split("e")
+    """A tick as d3 writes it under `.3e`, which pads no exponent."""
+    mantissa, exponent = f"{tick:.3e}".split("e")
     return f"{mantissa}e{int(exponent):+d}"

@@ -3,85 +3,135 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import altair as alt
 
-from analysis.figures.axes import log_axis, log_domain, titled, values
+from analysis.figures.axes import CLOSEST, log_axis, log_domain, titled, values
 from analysis.figures.isoflop import polynomial
 from analysis.figures.marks import budget_encodings, budget_labels, estimator_label, size_spread
-from analysis.figures.theme import HEIGHT
-from analysis.records import Curve, Interval, Prediction
+from analysis.figures.surface import surface_loss
+from analysis.figures.theme import HEIGHT, WIDTH
+from analysis.records import Curve, Interval, LawError, Prediction
 from analysis.wording import format_count, format_factor, format_flops, format_interval, join_words
 
 if TYPE_CHECKING:
     from analysis.law import Law
 
-_AXES = {"params": "Parameters N", "tokens": "Tokens D", "flops": "Compute C (FLOPs)"}
+Against = Literal["params", "tokens", "flops"]
+
+RESIDUAL_WIDTH = 250
+"""Width of one of three panels, pixels."""
+
+_AXES: dict[Against, str] = {"params": "Parameters N", "tokens": "Tokens D", "flops": "Compute C (FLOPs)"}
+AS_IN_THE_DATA = "as in the data"
 _TARGETS = (1.0, 10.0, 100.0)
 _LONGEST_BAR = 20.0
 _ROW_HEIGHT = 42
 
 
-def residuals(law: Law, against: Literal["params", "tokens", "flops"] = "params") -> alt.LayerChart:
-    """Loss minus its budget's cubic, in thousandths of the loss unit, against N, D or C.
+def residuals(law: Law, against: Against = "params") -> alt.LayerChart:
+    """Loss minus the law's L(N, D), in thousandths of the loss unit, against N, D or C; all runs, refused ones hollow.
 
-    A healthy sweep scatters around zero without a shape; a common trend means that the curves are no cubics
-    or that a hyperparameter moves with size. Budgets without a cubic are left out and named.
+    A healthy fit scatters around zero without a shape; a trend means that the surfaces miss the runs, or that a
+    hyperparameter moves with size. Without a surface each budget's cubic stands in, and budgets without one are named.
     """
-    curves = sorted((curve for curve in law.curves if curve.cubic), key=lambda curve: curve.flops)
-    labels = budget_labels(curves)
-    refused = [label for label, curve in zip(labels, curves, strict=True) if not curve.minima]
-    missing = [format_flops(curve.flops) for curve in law.curves if not curve.cubic]
-    rows = list(_residual_rows(curves))
-    x = log_axis(log_domain([row[against] for row in rows]), _AXES[against])
-    size = max([abs(row["residual"]) for row in rows], default=1.0) or 1.0
-    y: dict[str, Any] = {
-        "scale": alt.Scale(domain=[-1.15 * size, 1.15 * size], nice=False),
-        "title": f"Loss − cubic (10⁻³ {law.loss_unit})",
-    }
-    colour, shape = budget_encodings(labels, refused=refused)
-    points = (
-        alt.Chart(values(rows))
-        .mark_point(filled=True, size=55, opacity=1)
-        .encode(
-            x=alt.X(f"{against}:Q", **x),
-            y=alt.Y("residual:Q", **y),
-            color=colour,
-            shape=shape,
-            tooltip=[alt.Tooltip(f"{key}:N") for key in ("budget", "N", "D")]
-            + [alt.Tooltip("residual:Q", format=".2f")],
-        )
+    about = _About.of(law)
+    rows = list(_residual_rows(law, about))
+    chart = _residual_panel(law, against, rows)
+    chart.title = alt.TitleParams(f"Residuals of the {about.name}", subtitle=_residual_subtitle(law, about))
+    return chart
+
+
+def residual_panels(law: Law) -> alt.HConcatChart:
+    """`residuals` against N, D and C side by side, on one scale.
+
+    Raises:
+        LawError: there is neither a surface nor a cubic.
+    """
+    about = _About.of(law)
+    rows = list(_residual_rows(law, about))
+    if not rows:
+        raise LawError("there is neither a surface nor a cubic to draw residuals of")
+    panels = [_residual_panel(law, against, rows, RESIDUAL_WIDTH) for against in _AXES]
+    for panel in panels:
+        panel.title = alt.Undefined
+    return alt.hconcat(*panels, spacing=20).properties(
+        title=alt.TitleParams(f"Residuals of the {about.name}", subtitle=_residual_subtitle(law, about)),
+        description=" ".join(panel.description for panel in panels),
     )
-    zero = alt.Chart(values([{"zero": 0}])).mark_rule(style="guide").encode(y=alt.Y("zero:Q", **y))
-    description = f"Residuals of {len(rows)} runs about their budget's cubic, largest {size:.1f} thousandths."
-    subtitle = _residual_subtitle(law, missing)
-    return titled([zero, points], "Residuals of the cubics", subtitle, description, height=HEIGHT * 2 / 3)
 
 
-def _residual_rows(curves: Sequence[Curve]) -> Iterator[dict[str, Any]]:
-    for label, curve in zip(budget_labels(curves), curves, strict=True):
-        for n, d, loss in zip(curve.params, curve.tokens, curve.losses, strict=True):
+@dataclass(frozen=True, slots=True)
+class _About:
+    """What the residuals are about: the surfaces that the law's loss leans on, or each budget's cubic."""
+
+    name: str
+    curves: tuple[Curve, ...]
+    """Curves whose runs have a residual, by budget."""
+    expected: Callable[[Curve], Sequence[float]]
+    """Expected loss of each run of a curve."""
+
+    @classmethod
+    def of(cls, law: Law) -> _About:
+        curves = tuple(sorted(law.curves, key=lambda curve: curve.flops))
+        try:
+            surface_loss(law, [1.0], [1.0])
+        except LawError:
+            kept = tuple(curve for curve in curves if curve.cubic)
+            return cls("cubics", kept, lambda c: [polynomial(c.cubic, n, c.centre) for n in c.params])
+        return cls("surfaces", curves, lambda c: surface_loss(law, c.params, c.tokens).tolist())
+
+
+def _residual_rows(law: Law, about: _About) -> Iterator[dict[str, Any]]:
+    for label, curve in zip(budget_labels(about.curves), about.curves, strict=True):
+        runs = zip(curve.params, curve.tokens, curve.losses, about.expected(curve), strict=True)
+        for n, d, loss, expected in runs:
             yield {
                 "budget": label,
                 "params": n,
                 "tokens": d,
-                "flops": curve.flops,
-                "residual": 1000 * (loss - polynomial(curve.cubic, n, curve.centre)),
+                "flops": float(d * law.cost.flops_per_token(n)),
+                "residual": 1000 * (loss - expected),
+                "refused": not curve.minima,
                 "N": format_count(n),
                 "D": format_count(d),
             }
 
 
-def _residual_subtitle(law: Law, missing: Sequence[str]) -> list[str]:
+def _residual_panel(law: Law, against: Against, rows: Sequence[dict[str, Any]], width: float = WIDTH) -> alt.LayerChart:
+    labels = list(dict.fromkeys(row["budget"] for row in rows))
+    refused = {row["budget"] for row in rows if row["refused"]}
+    x = log_axis(log_domain([row[against] for row in rows]), _AXES[against], closest=CLOSEST * WIDTH / width)
+    size = max([abs(row["residual"]) for row in rows], default=1.0) or 1.0
+    y: dict[str, Any] = {
+        "scale": alt.Scale(domain=[-1.1 * size, 1.1 * size], nice=False),
+        "title": "Residual (10⁻³)" if law.loss_unit == AS_IN_THE_DATA else f"Residual (10⁻³ {law.loss_unit})",
+    }
+    colour, shape = budget_encodings(labels, refused=refused)
+    tooltip = [*(alt.Tooltip(f"{key}:N") for key in ("budget", "N", "D")), alt.Tooltip("residual:Q", format=".2f")]
+    points = (
+        alt.Chart(values(rows))
+        .mark_point(filled=True, size=45, opacity=1)
+        .encode(x=alt.X(f"{against}:Q", **x), y=alt.Y("residual:Q", **y), color=colour, shape=shape, tooltip=tooltip)
+    )
+    zero = alt.Chart(values([{"zero": 0}])).mark_rule(style="guide").encode(y=alt.Y("zero:Q", **y))
+    name = _AXES[against].partition(" (")[0]
+    description = f"Residuals of {len(rows)} runs against {name}, the largest {size:.3g} thousandths of the loss unit."
+    return titled([zero, points], "Residuals", [], description, width=width, height=HEIGHT * 2 / 3)
+
+
+def _residual_subtitle(law: Law, about: _About) -> list[str]:
     lines = []
     spreads = [curve.residual for curve in law.curves if math.isfinite(curve.residual)]
     if spreads:
-        text = f"Standard deviation by budget {1000 * min(spreads):.1f} to {1000 * max(spreads):.1f}"
+        text = f"Scatter of a budget about its own cubic: {1000 * min(spreads):.3g} to {1000 * max(spreads):.3g}"
         sigmas = [curve.seed_sigma for curve in law.curves if curve.seed_sigma is not None]
-        text += f"; between seeds {1000 * min(sigmas):.1f} to {1000 * max(sigmas):.1f}." if sigmas else "."
+        text += f"; between seeds: {1000 * min(sigmas):.3g} to {1000 * max(sigmas):.3g}." if sigmas else "."
         lines.append(text)
+    missing = [format_flops(curve.flops) for curve in law.curves if curve not in about.curves]
     if missing:
         named = join_words(missing) if len(missing) <= 4 else f"{len(missing)} budgets"
         lines.append(f"Without a cubic: {named}.")

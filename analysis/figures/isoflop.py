@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from analysis.figures.axes import linear_domain, log_axis, log_domain, titled, values
+from analysis.figures.axes import log_axis, log_domain, loss_domain, titled, values
 from analysis.figures.marks import (
     BAR_NOTE,
     budget_encodings,
@@ -18,13 +19,15 @@ from analysis.figures.marks import (
     minimum_shape,
 )
 from analysis.records import Curve, Minimum
-from analysis.wording import format_count, format_flops, format_loss, join_words, refusal_summary
+from analysis.wording import format_count, format_flops, format_loss, join_words, refusal_phrase, refusal_summary
 
 if TYPE_CHECKING:
     from analysis.law import Law
 
 _FIT_STEPS = 60
 _NAMED_BUDGETS = 4
+_LINE = 100
+_ARROW = "M0,-1L0.7,0L0.2,0L0.2,1L-0.2,1L-0.2,0L-0.7,0Z"
 _DASHES = {"cubic": [1, 0], "parabola": [5, 3]}
 
 
@@ -35,11 +38,15 @@ def isoflop_curves(law: Law) -> alt.LayerChart:
     and below the title.
     """
     curves = sorted(law.curves, key=lambda curve: curve.flops)
-    scales = _scales(curves, law.loss_unit)
+    scales, top = _scales(curves, law.loss_unit)
     layers = [_run_layer(curves, scales)]
     if any(curve.minima for curve in curves):
         layers = [_fit_layer(curves, scales), *layers, *_minimum_layers(curves, scales)]
-    return titled(layers, "IsoFLOP curves", _subtitle(curves), describe_curves(curves), independent=True)
+    above = [row | {"loss": top} for row in run_rows(curves) if row["loss"] > top]
+    if above:
+        layers.append(_above_layer(above, scales))
+    notes = _subtitle(curves, len(above))
+    return titled(layers, "IsoFLOP curves", notes, describe_curves(curves), independent=True)
 
 
 def describe_curves(curves: Sequence[Curve]) -> str:
@@ -62,25 +69,26 @@ def polynomial(coefficients: Sequence[float], params: float, centre: float) -> f
     return sum(coefficient * x**power for power, coefficient in enumerate(coefficients))
 
 
-def _scales(curves: Sequence[Curve], loss_unit: str) -> dict[str, Any]:
+def _scales(curves: Sequence[Curve], loss_unit: str) -> tuple[dict[str, Any], float]:
+    """Both channels, and the loss at which the frame ends."""
     sizes = [n for curve in curves for n in curve.params] + [m.params for c in curves for m in c.minima]
     losses = [loss for curve in curves for loss in curve.losses]
-    losses += [m.loss for curve in curves for m in curve.minima]
+    domain = loss_domain(losses, [m.loss for curve in curves for m in curve.minima])
+    scale = alt.Scale(domain=list(domain), nice=False, zero=False)
     return {
         "x": log_axis(log_domain(sizes), "Parameters N"),
-        "y": {
-            "scale": alt.Scale(domain=list(linear_domain(losses)), nice=False, zero=False),
-            "title": f"Loss ({loss_unit})",
-        },
-    }
+        "y": {"scale": scale, "title": f"Loss ({loss_unit})"},
+    }, domain[1]
 
 
-def _run_rows(curves: Sequence[Curve]) -> Iterator[dict[str, Any]]:
+def run_rows(curves: Sequence[Curve]) -> Iterator[dict[str, Any]]:
+    """The runs as data of a chart, each with the label of its budget."""
     for label, curve in zip(budget_labels(curves), curves, strict=True):
         for n, d, loss in zip(curve.params, curve.tokens, curve.losses, strict=True):
             yield {
                 "budget": label,
                 "params": n,
+                "tokens": d,
                 "loss": loss,
                 "N": format_count(n),
                 "D": format_count(d),
@@ -94,13 +102,27 @@ def _run_layer(curves: Sequence[Curve], scales: dict[str, Any]) -> alt.Chart:
     refused = [label for label, curve in zip(labels, curves, strict=True) if not curve.minima]
     colour, shape = budget_encodings(labels, refused=refused)
     chart: alt.Chart = (
-        alt.Chart(values(_run_rows(curves)))
-        .mark_point(filled=True, size=55, opacity=1)
+        alt.Chart(values(run_rows(curves)))
+        .mark_point(filled=True, size=55, opacity=1, clip=True)
         .encode(
             x=alt.X("params:Q", **scales["x"]),
             y=alt.Y("loss:Q", **scales["y"]),
             color=colour,
             shape=shape,
+            tooltip=[alt.Tooltip(f"{key}:N") for key in ("budget", "N", "D", "Loss")],
+        )
+    )
+    return chart
+
+
+def _above_layer(rows: Sequence[dict[str, Any]], scales: dict[str, Any]) -> alt.Chart:
+    """An arrow at the top for each run above the frame."""
+    chart: alt.Chart = (
+        alt.Chart(values(rows))
+        .mark_point(shape=_ARROW, filled=True, size=70, opacity=1, yOffset=7, style="minimum")
+        .encode(
+            x=alt.X("params:Q", **scales["x"]),
+            y=alt.Y("loss:Q", **scales["y"]),
             tooltip=[alt.Tooltip(f"{key}:N") for key in ("budget", "N", "D", "Loss")],
         )
     )
@@ -186,13 +208,34 @@ def _minimum_layers(curves: Sequence[Curve], scales: dict[str, Any]) -> list[alt
     return [across, along, mark]
 
 
-def _subtitle(curves: Sequence[Curve]) -> list[str]:
+def _subtitle(curves: Sequence[Curve], above: int) -> list[str]:
     lines = [BAR_NOTE] if any(curve.minima for curve in curves) else []
-    reasons: dict[str, list[str]] = {}
-    for curve in curves:
-        if not curve.minima:
-            reasons.setdefault(refusal_summary(curve), []).append(format_flops(curve.flops))
-    for reason, budgets in reasons.items():
-        named = join_words(budgets) if len(budgets) <= _NAMED_BUDGETS else f"{len(budgets)} budgets"
-        lines.append(f"Refused (hollow): {named}: {reason}.")
+    for reason, budgets in _grouped((refusal_summary(curve), curve) for curve in curves if not curve.minima).items():
+        lines.append(f"Refused (hollow): {_named(budgets)}: {reason}.")
+    partly = (
+        (f"{estimator_label(name)} refused ({refusal_phrase(refusal.reason)})", curve)
+        for curve in curves
+        if curve.minima
+        for name, refusal in curve.refusals.items()
+    )
+    said = [f"{phrase} at {_named(budgets)}" for phrase, budgets in _grouped(partly).items()]
+    if said:
+        text = "; ".join(said)
+        lines += textwrap.wrap(f"{text[:1].upper()}{text[1:]}.", _LINE)
+    if above:
+        plural = "s" if above > 1 else ""
+        lines.append(f"Arrow{plural} at the top: {above} run{plural} above the frame.")
     return lines
+
+
+def _grouped(pairs: Iterable[tuple[str, Curve]]) -> dict[str, list[Curve]]:
+    groups: dict[str, list[Curve]] = {}
+    for phrase, curve in pairs:
+        groups.setdefault(phrase, []).append(curve)
+    return groups
+
+
+def _named(curves: Sequence[Curve]) -> str:
+    if len(curves) > _NAMED_BUDGETS:
+        return f"{len(curves)} budgets"
+    return join_words(format_flops(curve.flops) for curve in curves)

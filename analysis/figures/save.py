@@ -12,10 +12,12 @@ from typing import Any, Protocol
 import vl_convert
 
 from analysis.figures.theme import Mode, theme
+from analysis.records import QuestionError
 
 SUFFIXES = (".html", ".json", ".pdf", ".png", ".svg")
 """Endings that `save` understands."""
 
+_WITH_LEGEND = ("color", "shape", "strokeDash")
 _PNG_PPI = 216
 _LIBRARY = "window.vegaEmbed = vegaEmbed;"
 _PAGE = """<!doctype html>
@@ -47,7 +49,7 @@ draw();
 class Chart(Protocol):
     """Any Altair chart."""
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self, validate: bool = True) -> dict[str, Any]:
         """The Vega-Lite spec."""
         ...
 
@@ -58,12 +60,12 @@ def save(chart: Chart, path: Path | str, mode: Mode = "print") -> Path:
     The HTML follows the reader's light or dark setting and loads nothing; the others are drawn in `mode`.
 
     Raises:
-        ValueError: the ending is none of these.
+        QuestionError: the ending is none of these.
     """
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise ValueError(f"cannot write a chart as {path.name!r}: its ending must be one of {', '.join(SUFFIXES)}")
+        raise QuestionError(f"cannot write a chart as {path.name!r}: its ending must be one of {', '.join(SUFFIXES)}")
     path.parent.mkdir(parents=True, exist_ok=True)
     if suffix in (".png", ".pdf"):
         path.write_bytes(render(chart, suffix, mode))
@@ -75,14 +77,14 @@ def save(chart: Chart, path: Path | str, mode: Mode = "print") -> Path:
 def render(chart: Chart, suffix: str, mode: Mode = "print") -> bytes:
     """A chart as PNG or PDF bytes."""
     _register_fonts()
-    spec, config = chart.to_dict(), theme(mode)
+    spec, config = chart.to_dict(validate=False), theme(mode)
     if suffix == ".png":
         return bytes(vl_convert.vegalite_to_png(spec, ppi=_PNG_PPI, scale=1, config=config, allowed_base_urls=[]))
     return bytes(vl_convert.vegalite_to_pdf(spec, config=config, allowed_base_urls=[]))
 
 
 def _text(chart: Chart, suffix: str, mode: Mode) -> str:
-    spec = chart.to_dict()
+    spec = chart.to_dict(validate=False)
     if suffix == ".svg":
         _register_fonts()
         return str(vl_convert.vegalite_to_svg(spec, config=theme(mode), allowed_base_urls=[]))
@@ -96,10 +98,32 @@ def _text(chart: Chart, suffix: str, mode: Mode) -> str:
     )
 
 
-def page_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """A chart's spec for a web page: as wide as its container, its title left to the page's own caption."""
+def page_specs(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A chart's specs for a web page, as wide as their containers, titles left to the page's own caption.
+
+    Panels side by side become a spec each, without legends, so that a narrow page can put them below each other.
+    """
+    if "hconcat" not in spec:
+        return [_page_spec(spec)]
+    shared = {key: spec[key] for key in ("$schema", "datasets") if key in spec}
+    return [_page_spec(shared | _without_legends(panel)) for panel in spec["hconcat"]]
+
+
+def _page_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in spec.items() if key not in ("config", "title")}
     return {**kept, "width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
+
+
+def _without_legends(spec: Mapping[str, Any]) -> dict[str, Any]:
+    made = {**spec}
+    if "layer" in spec:
+        made["layer"] = [_without_legends(layer) for layer in spec["layer"]]
+    if "encoding" in spec:
+        made["encoding"] = {
+            name: {**channel, "legend": None} if name in _WITH_LEGEND and "field" in channel else channel
+            for name, channel in spec["encoding"].items()
+        }
+    return made
 
 
 def caption(spec: Mapping[str, Any]) -> tuple[str, list[str]]:

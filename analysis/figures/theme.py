@@ -12,15 +12,39 @@ WIDTH, HEIGHT = 460, 320
 PANEL_WIDTH = 340
 """Width of a plot area beside another, pixels."""
 
+_OVERHANG = 16
+"""Room for half a tick's label on the right of a page's chart, which Vega does not reserve, pixels."""
+
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left")
 """Markers of budgets, in order; they repeat after eight, colour going on."""
 
-_OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999")
-_OKABE_ITO_DARK = ("#56B4E9", "#E69F00", "#2BC79A", "#E79BC5", "#F0E442", "#5FA8D3", "#AAAAAA")
+_CATEGORY = ("#D55E00", "#00805E", "#B8528A", "#8A6D00", "#6B7280")
+_CATEGORY_DARK = ("#FF9E5E", "#2BC79A", "#E79BC5", "#F0E442", "#B4BAC2")
 _INK: dict[str, dict[str, str]] = {
-    "print": {"ink": "#111111", "quiet": "#555555", "grid": "#e6e6e6", "paper": "#ffffff", "accent": "#0072B2"},
-    "light": {"ink": "#1d2228", "quiet": "#5b636d", "grid": "#e5e8ec", "paper": "transparent", "accent": "#0072B2"},
-    "dark": {"ink": "#e8eaed", "quiet": "#a3abb5", "grid": "#30363d", "paper": "transparent", "accent": "#56B4E9"},
+    "print": {
+        "ink": "#111111",
+        "quiet": "#555555",
+        "grid": "#e6e6e6",
+        "paper": "#ffffff",
+        "accent": "#0072B2",
+        "halo": "#ffffff",
+    },
+    "light": {
+        "ink": "#1d2228",
+        "quiet": "#5b636d",
+        "grid": "#e5e8ec",
+        "paper": "transparent",
+        "accent": "#0072B2",
+        "halo": "#fdfdfc",
+    },
+    "dark": {
+        "ink": "#e8eaed",
+        "quiet": "#a3abb5",
+        "grid": "#30363d",
+        "paper": "transparent",
+        "accent": "#56B4E9",
+        "halo": "#14171b",
+    },
 }
 _FONT = "Inter, 'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 
@@ -29,7 +53,8 @@ def theme(mode: Mode = "print") -> dict[str, Any]:
     """Vega-Lite configuration of a mode.
 
     Budgets are ordered, so they take viridis (its ends cut where they would vanish into the page);
-    estimators are not, so they take the palette of Okabe and Ito (2008). Marks name a style (`ink`, `band`,
+    published laws are not, so they take the palette of Okabe and Ito (2008) without the blue, which is the fit's own,
+    darkened until thin lines are readable. Marks name a style (`ink`, `band`,
     `beyond` …) and this function alone says its colour, so one spec serves paper, light and dark.
     """
     ink = _INK[mode]
@@ -47,7 +72,7 @@ def theme(mode: Mode = "print") -> dict[str, Any]:
     return {
         "background": ink["paper"],
         "font": _FONT,
-        "padding": 8 if mode == "print" else 2,
+        "padding": 8 if mode == "print" else {"left": 2, "top": 2, "bottom": 2, "right": _OVERHANG},
         "view": {"stroke": None},
         "axis": axis,
         "legend": {
@@ -72,7 +97,7 @@ def theme(mode: Mode = "print") -> dict[str, Any]:
         },
         "range": {
             "ordinal": {"scheme": "viridis", "extent": [0.28, 1.0] if mode == "dark" else [0.0, 0.86]},
-            "category": list(_OKABE_ITO_DARK if mode == "dark" else _OKABE_ITO),
+            "category": list(_CATEGORY_DARK if mode == "dark" else _CATEGORY),
         },
         "style": _styles(ink),
     }
@@ -84,9 +109,17 @@ def _styles(ink: dict[str, str]) -> dict[str, dict[str, Any]]:
         "ink": {"color": ink["ink"], "strokeWidth": 1},
         "minimum": {"color": ink["ink"]},
         "guide": {"color": ink["quiet"], "strokeDash": [2, 3], "strokeWidth": 1},
+        "even": {"color": ink["ink"], "strokeWidth": 1},
         "line": {"color": ink["accent"], "strokeWidth": 2},
         "beyond": {"color": ink["accent"], "strokeWidth": 2, "strokeDash": [6, 4]},
         "band": {"color": ink["accent"], "fillOpacity": 0.28},
         "band-beyond": {"color": ink["accent"], "fillOpacity": 0.12},
         "faint": {"color": ink["quiet"], "fillOpacity": 0.4},
+        "isoflop": {"color": ink["quiet"], "strokeWidth": 0.8, "strokeDash": [1, 3], "strokeOpacity": 0.8},
+        "contour": {"color": ink["quiet"], "strokeWidth": 1.1},
+        "contour-beyond": {"color": ink["quiet"], "strokeWidth": 1.1, "strokeDash": [5, 3], "strokeOpacity": 0.75},
+        "interval": {"color": ink["accent"], "strokeWidth": 3, "strokeOpacity": 0.55},
+        "stop": {"color": ink["accent"]},
+        "name": {"color": ink["ink"], "fontSize": 11},
+        "halo": {"color": ink["halo"], "stroke": ink["halo"], "strokeWidth": 4, "strokeJoin": "round", "fontSize": 11},
     }

@@ -14,10 +14,13 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
+from analysis.ask import reply_json
+from analysis.compare import comparison_json
 from analysis.figures import isoflop_curves, javascript
-from analysis.law import fit_json, prediction_json
+from analysis.law import fit_json
 from orchestrator.api import control as control_routes
 from orchestrator.api import guard, pages, problems
+from orchestrator.api.asked import Asked
 from orchestrator.background import Background
 from orchestrator.service import Service
 from orchestrator.store import SweepRecord
@@ -116,10 +119,22 @@ def _add_answers(app: FastAPI, service: Service) -> None:
         return fit_json(service.law(name, variant))
 
     @app.get("/api/v1/sweeps/{name}/prediction", tags=["answers"])
-    def get_prediction(name: str, flops: Annotated[float, Query(gt=0)], variant: str = "") -> dict[str, Any]:
-        """The optimal model at a budget, with intervals."""
-        prediction = service.law(name, variant).predict(flops)
-        return prediction_json(service.with_shape(service.store.sweep(name), prediction))
+    def get_prediction(name: str, asked: Annotated[Asked, Query()]) -> dict[str, Any]:
+        """The optimal model at a budget, a loss or GPU-hours, with intervals; and the answer under a constraint."""
+        return reply_json(service.ask(name, asked.question(), asked.variant))
+
+    @app.get("/api/v1/sweeps/{name}/comparison", tags=["answers"])
+    def get_values(name: str, axis: str, baseline: str = "") -> dict[str, Any]:
+        """The compute multiplier of each value of a varied axis over the baseline, by default the first value."""
+        return {"comparisons": [comparison_json(one) for one in service.compare_values(name, axis, baseline)]}
+
+    @app.get("/api/v1/comparison", tags=["answers"])
+    def get_comparison(
+        baseline: str, other: str, baseline_variant: str = "", other_variant: str = ""
+    ) -> dict[str, Any]:
+        """How much more compute the sweep `baseline` needs than `other` for the same loss, along the loss."""
+        made = service.compare(baseline, other, (baseline_variant, other_variant))
+        return {"comparisons": [comparison_json(made)]}
 
     @app.get("/api/v1/sweeps/{name}/chart", tags=["answers"])
     def get_chart(name: str, variant: str = "") -> dict[str, Any]:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 
-from analysis.figures import isoflop_curves
+from analysis.figures import Forecast, forecast_record
 from analysis.law import Law
 from analysis.records import LawError, Prediction
 from orchestrator.background import Background
 from orchestrator.service import Service
 from orchestrator.store import NotFound, SweepRecord
+from orchestrator.web.charts import law_figures, multiplier_figures
 from orchestrator.web.render import figure, render, static_file
+from orchestrator.web.variants import chooser, default_variant
+
+_FITS_KEPT = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +30,27 @@ class Answer:
     error: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What the finished runs of a sweep amount to, as the page shows it."""
+
+    law: Law | None = None
+    """None while there is too little to fit, which is no error."""
+    refusal: str = ""
+    """Why there is none."""
+    figures: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Charts of the law by name."""
+    comparisons: list[dict[str, Any]] = field(default_factory=list)
+    """Compute multipliers over this variant."""
+
+
 def install(app: FastAPI, service: Service, background: Background) -> None:
     """Add the pages and their static files."""
+
+    @lru_cache(maxsize=_FITS_KEPT)
+    def fitted(reference: str, variant: str, losses: tuple[tuple[str, float], ...]) -> Fitted:
+        """`losses` says which runs there are: equal ones need no second fit."""
+        return _fit(service, reference, variant)
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     def index(request: Request) -> str:
@@ -36,24 +60,29 @@ def install(app: FastAPI, service: Service, background: Background) -> None:
 
     @app.get("/sweeps/{name}", response_class=HTMLResponse, include_in_schema=False)
     def sweep_page(name: str, flops: str = "", variant: str = "") -> Response:
-        """One sweep: progress, live curves, and the answer to a budget typed into the form."""
+        """One sweep: progress, live charts, and the answer to a budget typed into the form."""
         try:
             sweep = service.store.sweep(name)
         except NotFound as error:
             return HTMLResponse(render("error.html", title="Not found", detail=str(error)), status_code=404)
-        law, refusal = _law(service, name, variant)
-        answer = _answer(service, sweep, law, refusal, flops)
+        vary = service.spec_of(sweep).vary
+        chosen = variant or default_variant(vary)
+        runs = [{str(key): value for key, value in row.items()} for row in service.table(name).to_dict("records")]
+        found = fitted(f"{sweep.name}@{sweep.revision}", chosen, _losses(runs))
+        answer = _answer(service, sweep, found, flops, chosen)
         page = render(
             "sweep.html",
             sweep=_sweep(sweep, background),
-            runs=service.table(name).to_dict("records"),
-            figure=figure(isoflop_curves(law), "isoflop") if law is not None else None,
-            law=law,
-            refusal=refusal,
+            runs=runs,
+            figures=found.figures | _forecasts(service, sweep),
+            comparisons=found.comparisons,
+            law=found.law,
+            refusal=found.refusal,
             answer=answer.prediction,
             asked=flops,
             error=answer.error,
-            variant=variant,
+            variant=chosen,
+            choices=chooser(name, vary, chosen, flops),
         )
         return HTMLResponse(page)
 
@@ -65,6 +94,25 @@ def install(app: FastAPI, service: Service, background: Background) -> None:
             return Response(status_code=404)
         content, media_type = found
         return Response(content, media_type=media_type, headers={"Cache-Control": "max-age=3600"})
+
+
+def _losses(runs: list[dict[str, Any]]) -> tuple[tuple[str, float], ...]:
+    return tuple((run["run"], float(run["loss"])) for run in runs if run["state"] == "done")
+
+
+def _fit(service: Service, reference: str, variant: str) -> Fitted:
+    """The law so far, its charts, and the multipliers of the neighbouring variants."""
+    try:
+        law = service.law(reference, variant)
+    except LawError as error:
+        return Fitted(refusal=str(error))
+    return Fitted(law, "", law_figures(law), multiplier_figures(service.of(reference), variant))
+
+
+def _forecasts(service: Service, sweep: SweepRecord) -> dict[str, dict[str, Any]]:
+    """The forecast record, once there is a forecast."""
+    stored = [Forecast.of(record) for record in service.store.forecasts_of(sweep.id)]
+    return {"forecasts": figure(forecast_record(stored), "forecasts")} if stored else {}
 
 
 def _sweep(sweep: SweepRecord, background: Background) -> dict[str, Any]:
@@ -92,24 +140,16 @@ def _state(finished: bool, failed: int, running: bool) -> str:
     return "running" if running else "queued"
 
 
-def _law(service: Service, name: str, variant: str) -> tuple[Law | None, str]:
-    """The law so far; while the first runs train there is none yet, and that is no error."""
-    try:
-        return service.law(name, variant), ""
-    except LawError as error:
-        return None, str(error)
-
-
-def _answer(service: Service, sweep: SweepRecord, law: Law | None, refusal: str, asked: str) -> Answer:
+def _answer(service: Service, sweep: SweepRecord, found: Fitted, asked: str, variant: str) -> Answer:
     if not asked:
         return Answer()
     try:
         budget = float(asked)
     except ValueError:
         return Answer(error=f"{asked!r} is no number: write a budget in FLOPs such as 1e15")
-    if law is None:
-        return Answer(error=refusal)
+    if found.law is None:
+        return Answer(error=found.refusal)
     try:
-        return Answer(service.with_shape(sweep, law.predict(budget)))
+        return Answer(service.with_shape(sweep, found.law.predict(budget), variant))
     except LawError as error:
         return Answer(error=str(error))

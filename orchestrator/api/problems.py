@@ -9,7 +9,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from analysis.records import LawError
+from analysis.compare import IncomparableError
+from analysis.records import LawError, QuestionError
 from model.config import ConfigError
 from orchestrator.control import ControlError
 from orchestrator.cost import CalibrationError
@@ -24,7 +25,9 @@ from tokenizer.vocabulary import TokenizerError
 
 STATUS: dict[type[Exception], tuple[int, str]] = {
     NotFound: (404, "not-found"),
+    IncomparableError: (409, "incomparable"),
     LawError: (409, "no-law"),
+    QuestionError: (422, "invalid-question"),
     SweepError: (422, "invalid-sweep"),
     PlanError: (422, "invalid-plan"),
     CorpusError: (422, "corpus"),
@@ -62,6 +65,8 @@ async def _expected(_request: Request, error: Exception) -> JSONResponse:
     more: dict[str, Any] = {}
     if isinstance(error, SweepError):
         more["errors"] = [{"pointer": p.key, "line": p.line, "column": p.col, "detail": str(p)} for p in error.problems]
+    if isinstance(error, IncomparableError):
+        more["reason"] = error.reason
     return problem(status, kind, str(error), **more)
 
 

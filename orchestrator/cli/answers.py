@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from analysis.wording import format_count, format_flops
+from orchestrator.cli import sources
 from orchestrator.cli.output import Format, emit_json, emit_rows, say
-from orchestrator.cli.planning import Output, open_service
+from orchestrator.cli.planning import Output, Variant
+from orchestrator.cli.sources import Source
 
 if TYPE_CHECKING:
-    from analysis.law import Law
-    from analysis.questions import Answer
+    from analysis.devices import Hardware
 
-MaybeSweep = Annotated[str | None, typer.Argument(metavar="[SWEEP]", help="Name of a sweep, or name@revision.")]
-Csv = Annotated[Path | None, typer.Option("--csv", help="Table with columns flops, params, tokens, loss instead.")]
-Variant = Annotated[str, typer.Option("--variant", help="Which combination of varied values: axis=value,…")]
+Published = Annotated[bool, typer.Option("--published", help="Show what published laws say of the budget, too.")]
+
+
+class Picture(StrEnum):
+    """The charts of `analysis.figures.PICTURES`."""
+
+    OVERVIEW = "overview"
+    ISOFLOP = "isoflop"
+    SCALING = "scaling"
+    CONTOUR = "contour"
+    RESIDUALS = "residuals"
+    ESTIMATORS = "estimators"
+    FORECASTS = "forecasts"
+    ALL = "all"
 
 
 def register(app: typer.Typer) -> None:
@@ -29,27 +42,26 @@ def register(app: typer.Typer) -> None:
     app.command()(flops)
 
 
-def _law(sweep: str | None, csv: Path | None, variant: str = "") -> Law:
-    """The law of a sweep or of a table, exactly one of which must be named."""
-    if (sweep is None) == (csv is None):
-        raise typer.BadParameter("name a sweep, or a table with --csv")
-    if csv is not None:
-        from analysis.law import fit as fit_table
-        from analysis.table import RunTable
-
-        if not csv.is_file():
-            raise typer.BadParameter(f"{csv}: no such file")
-        return fit_table(RunTable.read_csv(csv))
-    assert sweep is not None
-    return open_service().law(sweep, variant)
-
-
-def fit(sweep: MaybeSweep = None, csv: Csv = None, variant: Variant = "", output: Output = Format.TABLE) -> None:
+def fit(
+    sweep: sources.MaybeSweep = None,
+    csv: sources.Csv = None,
+    wandb: sources.Wandb = None,
+    flops_key: sources.FlopsKey = None,
+    params_key: sources.ParamsKey = None,
+    tokens_key: sources.TokensKey = None,
+    loss_key: sources.LossKey = None,
+    state: sources.States = None,
+    query: sources.Filter = None,
+    variant: Variant = "",
+    published: Published = False,
+    output: Output = Format.TABLE,
+) -> None:
     """Fit the IsoFLOP curves and the laws; show every estimator and every refusal."""
     from analysis.law import fit_json
-    from orchestrator.words import describe
+    from orchestrator.words import describe, describe_published
 
-    law = _law(sweep, csv, variant)
+    keys = (flops_key, params_key, tokens_key, loss_key)
+    law = Source(sweep, csv, wandb, *keys, tuple(state or ()), query, variant).law()
     if output is Format.JSON:
         emit_json(fit_json(law))
     elif output is Format.CSV:
@@ -60,92 +72,111 @@ def fit(sweep: MaybeSweep = None, csv: Csv = None, variant: Variant = "", output
         ]
         emit_rows(rows, ["flops", "estimator", "params", "tokens", "loss"], output)
     else:
-        for line in describe(law, []):
+        beside = describe_published(law.largest_budget) if published else []
+        for line in describe(law, []) + beside:
             typer.echo(line)
     if not law.estimators:
         raise typer.Exit(1)
 
 
 def predict(
-    sweep: MaybeSweep = None,
-    csv: Csv = None,
+    sweep: sources.MaybeSweep = None,
+    csv: sources.Csv = None,
+    wandb: sources.Wandb = None,
     flops: Annotated[float | None, typer.Option("--flops", help="Training budget C in FLOPs.")] = None,
+    gpu_hours: Annotated[
+        float | None, typer.Option("--gpu-hours", help="The budget as hours on the --device instead.")
+    ] = None,
     loss: Annotated[float | None, typer.Option("--loss", help="Ask for the budget that reaches this loss.")] = None,
     params: Annotated[float | None, typer.Option("--params", help="Ask what a model of N parameters reaches.")] = None,
+    tokens: Annotated[float | None, typer.Option("--tokens", help="With --params: trained on D tokens.")] = None,
+    too_small: Annotated[
+        float | None, typer.Option("--too-small", help="Ask what a model so many times too small costs.")
+    ] = None,
     max_tokens: Annotated[float | None, typer.Option("--max-tokens", help="Only so many unique tokens exist.")] = None,
     inference_tokens: Annotated[
         float | None, typer.Option("--inference-tokens", help="So many tokens of inference follow.")
     ] = None,
+    device: Annotated[str | None, typer.Option("--device", help="Show GPU-hours of this device: h100, a100, …")] = None,
+    mfu: Annotated[float | None, typer.Option("--mfu", help="Share of the device's peak reached. [0.4]")] = None,
+    device_tflops: Annotated[
+        float | None, typer.Option("--device-tflops", help="Dense 16-bit peak of a device that is not known.")
+    ] = None,
+    flops_key: sources.FlopsKey = None,
+    params_key: sources.ParamsKey = None,
+    tokens_key: sources.TokensKey = None,
+    loss_key: sources.LossKey = None,
+    state: sources.States = None,
+    query: sources.Filter = None,
     variant: Variant = "",
+    published: Published = False,
     output: Output = Format.TABLE,
 ) -> None:
     """Answer: which model at this budget, and what loss will it reach, within which interval?"""
-    from analysis.law import prediction_json
-    from orchestrator.words import describe_answer, describe_prediction
+    from analysis.ask import Question, reply_json
+    from orchestrator.words import describe_reply
 
-    questions = {"params": params, "max_tokens": max_tokens, "inference_tokens": inference_tokens}
-    asked = {name: value for name, value in questions.items() if value is not None}
-    _check_question(flops, loss, asked)
-    law = _law(sweep, csv, variant)
-    needed = None if loss is None else law.compute_for_loss(loss)
-    budget = flops if flops is not None else (needed or (0.0,))[0]
-    prediction = law.predict(budget)
-    if sweep is not None:
-        service = open_service()
-        prediction = service.with_shape(service.store.sweep(sweep), prediction)
-    answer = _answer(law, budget, asked)
-    document = prediction_json(prediction)
-    if needed is not None:
-        document |= {"asked_loss": loss, "flops_interval": [needed[1].low, needed[1].high]}
-    if answer is not None:
-        document["answer"] = _plain(asdict(answer))
+    question = Question(
+        flops, gpu_hours, loss, params, tokens, too_small, max_tokens, inference_tokens,
+        _hardware(device, mfu, device_tflops),
+    )  # fmt: skip
+    question.check()
+    keys = (flops_key, params_key, tokens_key, loss_key)
+    reply = Source(sweep, csv, wandb, *keys, tuple(state or ()), query, variant).reply(question)
+    if output is Format.TABLE:
+        for line in describe_reply(reply, published=published):
+            typer.echo(line)
+        return
+    document = reply_json(reply)
     if output is Format.JSON:
         emit_json(document)
-    elif output is Format.CSV:
-        flat = {k: v for k, v in document.items() if not isinstance(v, dict | list)}
-        emit_rows([flat], list(flat), output)
     else:
-        lines = describe_prediction(prediction, None if needed is None else needed[1])
-        for line in lines + ([] if answer is None else describe_answer(answer)):
-            typer.echo(line)
+        flat = dict(_flat(document))
+        emit_rows([flat], list(flat), output)
 
 
-def _check_question(flops: float | None, loss: float | None, asked: dict[str, float]) -> None:
-    if (flops is None) == (loss is None):
-        raise typer.BadParameter("give a budget with --flops, or a loss to reach with --loss")
-    if len(asked) > 1:
-        raise typer.BadParameter("ask one question at a time: --params, --max-tokens or --inference-tokens")
-    for name, value in {"flops": flops, "loss": loss, **asked}.items():
-        if value is not None and not value > 0:
-            raise typer.BadParameter(f"--{name.replace('_', '-')} must be positive, not {value}")
+def _flat(document: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """One row: intervals as two columns, nested records by dotted names, other lists left out."""
+    for key, value in document.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        elif key.endswith("interval") and value is not None:
+            yield from zip((f"{prefix}{key}_low", f"{prefix}{key}_high"), value, strict=True)
+        elif not isinstance(value, list):
+            yield prefix + key, value
 
 
-def _answer(law: Law, flops: float, asked: dict[str, float]) -> Answer | None:
-    from analysis import questions
+def _hardware(device: str | None, mfu: float | None, tflops: float | None) -> Hardware | None:
+    """The device asked for, None where none is."""
+    from analysis.devices import hardware
 
-    ask = {
-        "params": questions.given_size,
-        "max_tokens": questions.best_with_limited_data,
-        "inference_tokens": questions.cheapest_with_inference,
-    }
-    return next((ask[name](law, flops, value) for name, value in asked.items()), None)
-
-
-def _plain(record: dict[str, Any]) -> dict[str, Any]:
-    """Intervals as [low, high], as everywhere in the JSON."""
-    return {k: [v["low"], v["high"]] if isinstance(v, dict) and "low" in v else v for k, v in record.items()}
+    if device is None and tflops is None:
+        if mfu is not None:
+            raise typer.BadParameter("--mfu is of a device: give --device or --device-tflops")
+        return None
+    return hardware(device or "", utilisation=mfu, tflops=tflops)
 
 
 def plot(
     out: Annotated[Path, typer.Option("--out", help="File to write: .html, .png, .svg or .pdf.")],
-    sweep: MaybeSweep = None,
-    csv: Csv = None,
+    sweep: sources.MaybeSweep = None,
+    csv: sources.Csv = None,
+    wandb: sources.Wandb = None,
+    flops_key: sources.FlopsKey = None,
+    params_key: sources.ParamsKey = None,
+    tokens_key: sources.TokensKey = None,
+    loss_key: sources.LossKey = None,
+    state: sources.States = None,
+    query: sources.Filter = None,
     variant: Variant = "",
+    chart: Annotated[Picture, typer.Option("--chart", help="Which chart to draw.")] = Picture.OVERVIEW,
 ) -> None:
-    """Draw the IsoFLOP curves and the scaling of N* and D* with compute."""
-    from analysis.figures import overview, save
+    """Draw a law: its IsoFLOP curves, N* and D* against compute, or the chart that --chart names."""
+    from analysis.figures import picture, save
 
-    save(overview(_law(sweep, csv, variant)), out)
+    keys = (flops_key, params_key, tokens_key, loss_key)
+    source = Source(sweep, csv, wandb, *keys, tuple(state or ()), query, variant)
+    save(picture(chart, source.law(), source.forecasts()), out)
     say(f"written: {out}")
 
 

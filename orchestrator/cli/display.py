@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Group
@@ -12,10 +12,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from analysis.wording import format_count, format_duration, format_flops
+from analysis.wording import format_count, format_duration, format_factor, format_flops
 from orchestrator.cli.output import print_table, say, stderr
 from orchestrator.progress import Progress
 from orchestrator.service import Planned
+from sweeps.expect import DEFAULT_NOISE, Expected
 
 PLAIN_SECONDS = 10.0
 """Pause between two progress lines where there is no terminal."""
@@ -51,6 +52,22 @@ def show_plan(planned: Planned) -> None:
     for warning in plan.warnings:
         say(f"warning: {warning}")
     say(_totals(planned))
+
+
+def show_expected(expected: Sequence[Expected]) -> None:
+    """Print how wide the intervals of forecasts would come out, or why there would be no law."""
+    for one in expected:
+        label = ", ".join(f"{axis} = {value}" for axis, value in one.vary.items())
+        where = f" with {label}" if label else ""
+        if one.refusal:
+            say(f"warning: this grid gives no law{where}: {one.refusal}")
+            continue
+        widths = "; ".join(
+            f"at {format_factor(width.multiple)} the largest budget N* within a factor of {width.params_factor:.2f}, "
+            f"loss within ±{width.loss:.3f}"
+            for width in one.widths
+        )
+        say(f"expected 95 % interval{where}: {widths} (simulated, seed noise of {DEFAULT_NOISE:g} nats per token)")
 
 
 def _totals(planned: Planned) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from importlib import resources
 from pathlib import Path
@@ -16,10 +17,12 @@ from orchestrator.cli.output import Format, emit_json, emit_rows, say, stderr
 
 if TYPE_CHECKING:
     from orchestrator.service import Planned, Service
+    from sweeps.expect import Expected
     from sweeps.plan import Plan
 
 SweepFile = Annotated[str, typer.Argument(metavar="SWEEP.yaml", help="Sweep file, or the name of a built-in sweep.")]
 Overrides = Annotated[list[str] | None, typer.Argument(metavar="[key=value …]", help="Keys of the sweep to replace.")]
+Variant = Annotated[str, typer.Option("--variant", help="Which combination of varied values: axis=value,…")]
 Output = Annotated[Format, typer.Option("-o", "--output", help="Form of the result.")]
 
 
@@ -41,14 +44,16 @@ def open_service() -> Service:
 
 
 def plan(sweep: SweepFile, overrides: Overrides = None, output: Output = Format.TABLE) -> None:
-    """Show what would run: cells, drop reasons, FLOPs, epochs, memory, time. Starts nothing."""
-    from orchestrator.cli.display import show_plan
+    """Show what would run: cells, drop reasons, FLOPs, epochs, memory, time, expected interval. Starts nothing."""
+    from orchestrator.cli.display import show_expected, show_plan
 
-    planned = open_service().plan(_source(sweep), overrides or [])
+    service = open_service()
+    planned = service.plan(_source(sweep), overrides or [])
     if output is Format.TABLE:
         show_plan(planned)
+        show_expected(service.expect(planned))
     elif output is Format.JSON:
-        emit_json(plan_json(planned.plan))
+        emit_json(plan_json(planned.plan, service.expect(planned)))
     else:
         rows = plan_json(planned.plan)["runs"]
         emit_rows(rows, list(rows[0]) if rows else [], output)
@@ -61,7 +66,7 @@ def run(
     rerun: Annotated[bool, typer.Option("--rerun", help="Train finished runs again, too.")] = False,
 ) -> None:
     """Plan, train, fit and report a sweep here and now. Typing it again continues or repeats nothing."""
-    from orchestrator.cli.display import show_plan, watching
+    from orchestrator.cli.display import show_expected, show_plan, watching
     from orchestrator.driver import check_free
     from orchestrator.outcome import conclude
 
@@ -69,6 +74,7 @@ def run(
     service = open_service()
     planned = service.plan(_source(sweep), overrides or [])
     show_plan(planned)
+    show_expected(service.expect(planned))
     if not planned.plan.runs:
         say("no cell survives: nothing to run")
         raise typer.Exit(1)
@@ -87,6 +93,7 @@ def run(
 def validate(
     sweep: Annotated[str, typer.Argument(metavar="SWEEP", help="Name of a finished sweep.")],
     flops: Annotated[float, typer.Option("--flops", help="Budget to forecast and then train, training FLOPs.")],
+    variant: Variant = "",
     output: Output = Format.TABLE,
 ) -> None:
     """Store a forecast at a larger budget, train the predicted optimum, and score the forecast."""
@@ -96,7 +103,7 @@ def validate(
     _stop_on_terminate()
     service = open_service()
     with watching() as observe:
-        result = service.validate(sweep, flops, observe)
+        result = service.validate(sweep, flops, observe, variant)
     if result.score is None:
         say(f"the run ended as {result.run.state}: {result.run.error or 'no loss'}")
         raise typer.Exit(1)
@@ -104,15 +111,23 @@ def validate(
     emit_rows([row], list(row), output) if output is not Format.JSON else emit_json(row)
 
 
-def plan_json(plan: Plan) -> dict[str, Any]:
-    """A plan as JSON: its runs, dropped cells, warnings and totals."""
+def plan_json(plan: Plan, expected: Sequence[Expected] = ()) -> dict[str, Any]:
+    """A plan as JSON: its runs, dropped cells, warnings and totals, and the intervals to expect of its forecasts."""
     rows = []
     for planned in plan.runs:
         row = {f.name: getattr(planned, f.name) for f in fields(planned) if f.name != "run"}
         rows.append({"run": planned.run_id, **row, "lr": planned.run.train.lr})
     totals = {"runs": len(rows), "flops": plan.flops, "seconds": plan.seconds}
     dropped = [asdict(cell) for cell in plan.dropped]
-    return {"sweep": plan.spec.name, "runs": rows, "dropped": dropped, "warnings": plan.warnings, "totals": totals}
+    widths = [asdict(one) | {"refusal": one.refusal or None} for one in expected]
+    return {
+        "sweep": plan.spec.name,
+        "runs": rows,
+        "dropped": dropped,
+        "warnings": plan.warnings,
+        "totals": totals,
+        "expected": widths,
+    }
 
 
 def _source(sweep: str) -> Path:

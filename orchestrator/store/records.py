@@ -87,6 +87,11 @@ class RunRecord:
     role: str = ""
     cell: dict[str, Any] | None = None
 
+    @property
+    def checkpoints(self) -> str:
+        """Name of the folder of its checkpoints: a rerun has one of its own."""
+        return f"checkpoints-{self.restarted}" if self.restarted else "checkpoints"
+
 
 @dataclass(frozen=True, slots=True)
 class NewRun:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -12,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 
 from analysis import wording
-from analysis.figures import Chart, caption, javascript, page_spec, script_json, theme
+from analysis.figures import Chart, caption, javascript, page_specs, script_json, theme
 from analysis.law import Law
 from analysis.records import Curve
 from orchestrator.web import tables
@@ -42,11 +43,17 @@ def static_file(name: str) -> tuple[bytes, str] | None:
 
 
 def figure(chart: Chart, name: str) -> dict[str, Any]:
-    """What the templates need of a chart: its name, spec, title, caption and description in words."""
-    made = chart.to_dict()
+    """What the templates need of a chart: its name, panels (id, spec, description), title, caption and description."""
+    made = chart.to_dict(validate=False)
     title, notes = caption(made)
-    spec = page_spec(made)
-    return {"name": name, "spec": spec, "title": title, "notes": notes, "alt": spec.get("description", title)}
+    panels = [
+        {"id": f"{name}-{number}" if number > 1 else name, "spec": spec, "alt": spec.get("description", title)}
+        for number, spec in enumerate(page_specs(made), start=1)
+    ]
+    if len(panels) > 1:
+        notes = [*notes, "Colours and markers as in the IsoFLOP curves."]
+    alt = made.get("description", title)
+    return {"name": name, "spec": panels[0]["spec"], "panels": panels, "title": title, "notes": notes, "alt": alt}
 
 
 def themes() -> Mapping[str, Any]:
@@ -101,6 +108,7 @@ def environment() -> Environment:
         "refusal": wording.refusal_phrase,
         "label": lambda name: str(name).replace("_", " "),
         "script": script_data,
+        "shell": shlex.quote,
         "moment": moment,
         "power_law_groups": tables.power_law_groups,
         "signed": tables.signed,

@@ -114,7 +114,9 @@ def size_error(minimum: Minimum) -> str:
 
 def coefficient(value: float) -> str:
     """A coefficient with three significant digits, in powers of ten where it is very small or large."""
-    return f"{value:.3g}".replace("-", "−") if 1e-3 <= abs(value) < 1e5 else format_flops(value)
+    if not 1e-3 <= abs(value) < 1e5:
+        return format_flops(value)
+    return f"{float(f'{value:.3g}'):g}".replace("-", "−")
 
 
 def signed(value: float) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.chaos.cluster import Nodes
-from tests.chaos.schedules import KINDS, losses, new_stage, play, prepare, reference
+from tests.chaos.schedules import CHOICES, KINDS, losses, new_stage, play, prepare, reference
 from tests.conftest import Finished
 
 ALWAYS = ("torn_checkpoint", "scheduler_before_record")
@@ -33,7 +34,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, finished: Finished) -> Ite
 def expected(cluster: tuple[Nodes, Path]) -> dict[str, str]:
     """The unbroken sweep's table."""
     nodes, folder = cluster
-    return reference(new_stage(nodes, folder / "reference", folder / "template", 0))
+    return reference(new_stage(nodes, folder / "reference", folder / "template", 0), folder / "template")
 
 
 def _known(finished: Finished) -> dict[str, str]:
@@ -47,6 +48,7 @@ def _known(finished: Finished) -> dict[str, str]:
 def test_a_fault_changes_nothing(kind: str, cluster: tuple[Nodes, Path], finished: Finished) -> None:
     nodes, folder = cluster
     stage = new_stage(nodes, folder / kind, folder / "template", 0)
+    shutil.copytree(finished.sandbox.home / CHOICES, stage.folder / "store" / CHOICES, dirs_exist_ok=True)
     mine = losses(stage)
     known = _known(finished)
     assert mine.keys() <= known.keys()

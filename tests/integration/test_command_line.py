@@ -107,6 +107,23 @@ def test_questions_beyond_the_optimum(sandbox: Sandbox, table: Path) -> None:
     assert needed["flops_interval"][0] < 1e21 < needed["flops_interval"][1]
 
 
+def test_a_sweep_answers_with_its_recipe(finished: Finished) -> None:
+    done = finished.isoflop("predict", "tiny", "--flops", "2e10", "--too-small", "2", "-o", "json", check=False)
+    assert done.stderr.count("state:") == 1
+    assert done.returncode in (0, 1), done.stderr  # 1: the tiny curves may have no law
+    if done.returncode == 0:
+        document = json.loads(done.stdout)
+        for part in (document, document["answer"]):
+            assert part["params_nonembedding"] < part["params"] < part["params_total"]
+            assert part["shape"]["flops"] == pytest.approx(part["flops"], rel=0.01)
+
+
+def test_a_plan_tells_the_interval_to_expect(finished: Finished) -> None:
+    (expected,) = json.loads(finished.isoflop("plan", "tiny", "-o", "json").stdout)["expected"]
+    assert [width["multiple"] for width in expected["widths"]] == [10, 100]
+    assert expected["refusal"] is None
+
+
 def test_plot_writes_every_form(sandbox: Sandbox, table: Path) -> None:
     for suffix, start in ((".png", b"\x89PNG"), (".svg", b"<svg"), (".pdf", b"%PDF"), (".html", b"<!")):
         out = sandbox.cwd / f"chart{suffix}"
@@ -120,7 +137,7 @@ def test_plot_writes_every_form(sandbox: Sandbox, table: Path) -> None:
         (["show", "nothing"], 3, "there is no sweep 'nothing'"),
         (["predict", "nothing", "--flops", "1e13"], 3, "there is no sweep"),
         (["predict", "--flops", "1e13"], 2, "--csv"),
-        (["predict", "demo"], 2, "--flops"),
+        (["predict", "demo"], 2, "give a budget"),
         (["predict", "demo", "--flops", "1e13", "--params", "1e5", "--max-tokens", "1e6"], 2, "one question"),
         (["predict", "demo", "--flops", "-1"], 2, "positive"),
         (["predict", "--csv", "missing.csv", "--flops", "1e13"], 2, "missing.csv"),
@@ -149,18 +166,27 @@ def test_a_mistake_in_a_sweep_file_names_line_and_column(sandbox: Sandbox) -> No
     assert "did you mean" in done.stderr
 
 
-def test_answers_from_a_table_load_nothing_heavy(table: Path) -> None:
+def test_answers_from_a_table_load_nothing_heavy(table: Path, tmp_path: Path) -> None:
     heavy = ("torch", "ray", "wandb", "hydra", "fastapi", "sqlalchemy")
+    source = ["--csv", str(table)]
+    verbs = (
+        ["predict", *source, "--flops", "1e21", "--device", "h100", "--published", "-o", "json"],
+        ["fit", *source, "-o", "csv"],
+        ["compare", *source, *source],
+        ["plot", *source, "--out", str(tmp_path / "chart.svg")],
+    )
     code = (
-        "import sys; from orchestrator.cli.main import app;"
-        f"app(['predict', '--csv', {str(table)!r}, '--flops', '1e21', '-o', 'json'], standalone_mode=False);"
-        f"sys.exit(' '.join(m for m in {heavy!r} if m in sys.modules))"
+        "import sys; from orchestrator.cli.main import app\n"
+        f"for verb in {verbs!r}:\n"
+        "    app(verb, standalone_mode=False)\n"
+        f"    print('loaded', verb[0], [m for m in {heavy!r} if m in sys.modules], file=sys.stderr)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False, cwd=ROOT
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True, cwd=ROOT
     )
-    assert done.stderr.strip() == "", done.stderr
-    assert json.loads(done.stdout)["params"] > 0
+    loaded = [line for line in done.stderr.splitlines() if line.startswith("loaded")]
+    assert loaded == [f"loaded {verb[0]} []" for verb in verbs]
+    assert (tmp_path / "chart.svg").exists()
 
 
 def test_doctor_finds_a_healthy_machine(finished: Finished) -> None:

@@ -53,6 +53,19 @@ def test_the_whole_story_over_rest(served: tuple[str, Sandbox], finished: Finish
     assert {r["run"]: r["loss"] for r in sweep["runs"]} == {r["run"]: r["loss"] for r in by_command}
     assert len(httpx.get(f"{url}/api/v1/sweeps/tiny/fit").json()["curves"]) == 3
     assert httpx.get(f"{url}/api/v1/sweeps/tiny/chart").json()["$schema"].startswith("https://vega.github.io/schema")
+    asked = {"flops": "2e10", "max_tokens": "1e5", "device": "h100"}
+    answer = httpx.get(f"{url}/api/v1/sweeps/tiny/prediction", params=asked)
+    command = sandbox.isoflop(
+        "predict", "tiny", *(word for key, value in asked.items() for word in (f"--{key.replace('_', '-')}", value)),
+        "-o", "json", check=False,
+    )  # fmt: skip
+    assert (answer.status_code, command.returncode) in ((200, 0), (409, 1)), answer.text
+    if answer.status_code == 200:
+        assert answer.json() == json.loads(command.stdout)
+    same = httpx.get(f"{url}/api/v1/comparison", params={"baseline": "tiny", "other": "tiny"})
+    assert same.status_code == answer.status_code
+    if same.status_code == 200:
+        assert same.json()["comparisons"][0]["at_largest"]["multiplier"] == pytest.approx(1)
     # The second scheduler of this home is refused while the service lives.
     refused = sandbox.isoflop("run", "tiny", "seeds.default=2", "--yes", check=False)
     assert refused.returncode == 1
@@ -67,6 +80,10 @@ def test_the_whole_story_over_rest(served: tuple[str, Sandbox], finished: Finish
         ("GET", "/api/v1/sweeps/nothing/fit", "", 404, "no sweep"),
         ("GET", "/api/v1/sweeps/nothing/events", "", 404, "no sweep"),
         ("GET", "/api/v1/sweeps/nothing/prediction?flops=-1", "", 422, "flops"),
+        ("GET", "/api/v1/sweeps/nothing/prediction?flops=1e10&max_tokens=5&params=5", "", 422, "one question"),
+        ("GET", "/api/v1/sweeps/nothing/prediction?flops=1e10&maxtokens=5", "", 422, "maxtokens"),
+        ("GET", "/api/v1/comparison?baseline=nothing&other=nothing", "", 404, "no sweep"),
+        ("GET", "/api/v1/sweeps/nothing/comparison?axis=lr", "", 404, "no sweep"),
         ("GET", "/nowhere", "", 404, "Not Found"),
         ("POST", "/api/v1/sweeps", "name: x\nbudgetz: [1]\n", 422, "budgets"),
         ("POST", "/api/v1/sweeps", "a: &a [1]\nb: [*a, *a]\n", 422, "anchor"),

@@ -16,7 +16,7 @@ SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 OWNERS = {
     "hydra": {"sweeps/compose.py"},
     "ray": {"orchestrator/cluster.py"},
-    "wandb": {"orchestrator/tracking.py"},
+    "wandb": {"orchestrator/tracking.py", "orchestrator/wandb_project.py"},
     "alembic": {"orchestrator/store/", "orchestrator/migrations/"},
     "sqlalchemy": {"orchestrator/store/", "orchestrator/tables.py", "orchestrator/migrations/"},
 }

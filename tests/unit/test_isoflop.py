@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from analysis.cost import TokenCost
-from analysis.isoflop import akima_minima, fit_curve
+from analysis.isoflop import akima_minima, fit_budget, fit_curve
 from analysis.records import Curve
 
 N = np.geomspace(2e4, 3e5, 7)
@@ -132,3 +132,20 @@ def test_akima_passes_through_its_points_and_agrees_with_scipy() -> None:
         fine = np.linspace(x[0], x[-1], 20001)
         assert value[row] == pytest.approx(float(spline(fine).min()), abs=1e-6)
         assert float(spline(at[row])) == pytest.approx(value[row], abs=1e-12)
+
+
+def test_hundreds_of_sizes_give_the_akima_minimum_too() -> None:
+    """Sizes closer than the spline can bear are merged a few at a time, not all into one."""
+    params = np.geomspace(2e4, 3e5, 500)
+    noise = np.random.default_rng(0).normal(0, 0.003, 500)
+    fitted = {minimum.estimator: minimum for minimum in curve(parabola(params) + noise, params).minima}
+    assert fitted["akima"].params == pytest.approx(7e4, rel=0.1)
+
+
+def test_a_curve_without_a_minimum_counts_as_one_that_was_tried() -> None:
+    """Sizes within a few per cent are too few for the spline but enough for the parabola, which then refuses."""
+    params = 7e4 * (1 + 1e-3 * np.arange(6))
+    fitted = fit_budget(1e12, params, 1e12 / 6 / params, 3.5 + np.array([0.0, 2, 1, 3, 2, 1]) * 1e-3)
+    assert fitted.refusals["akima"].reason == "too_few_sizes"
+    assert fitted.refusals["parabola"].reason == "no_curvature"
+    assert fitted.enough

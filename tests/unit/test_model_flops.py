@@ -63,6 +63,16 @@ def test_torch_counts_the_same_flops_for_options(mlp: str, tied: bool) -> None:
     assert counted_flops(shape, Implementation(), 2) == flops_per_token_by(shape)["full_attention"] * 2 * shape.context
 
 
+@settings(max_examples=15, deadline=None)
+@given(CONFIGS, st.integers(1, 3), st.sampled_from(["whole", "chunked"]))
+def test_torch_counts_the_same_flops_for_any_shape(shape: ModelConfig, sequences: int, head: str) -> None:
+    """Explicit attention, forward and backward: 6 · N · D + 12 · L · d · T · D, with and without chunks of logits."""
+    tokens = sequences * shape.context
+    n = count_parameters(shape).matmul
+    expected = 6 * n * tokens + 12 * shape.n_layers * shape.d_model * shape.context * tokens
+    assert counted_flops(shape, Implementation(head=head), sequences) == expected
+
+
 @settings(max_examples=60, deadline=None)
 @given(CONFIGS)
 def test_parameter_counts_match_the_built_model(shape: ModelConfig) -> None:

@@ -10,8 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.config import TrainConfig
-from model.optim import build_optimizer, clip_gradients, lr_factor, parameter_groups, phase_steps, set_learning_rate
+from model.config import TrainConfig, phase_steps
+from model.optim import build_optimizer, clip_gradients, lr_factor, parameter_groups, set_learning_rate
 from model.transformer import Transformer
 from tests.unit.model_data import SHAPE
 

@@ -10,13 +10,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from model import branches
+from model import branches, native
 from model.config import ConfigError, ModelConfig
 from model.implementation import Implementation, choose_implementation, handwritten_supports
 from model.transformer import MLP, Attention, Positions, RMSNorm, Transformer, explicit_attention
 from tests.unit.model_data import SHAPE, small_run, write_dataset
 
 FLOAT64 = torch.float64
+
+
+needs_compiler = pytest.mark.skipif(native.compiler() is None, reason="native branches need a C++ compiler")
 
 
 def draw(*shape: int, seed: int = 0) -> Tensor:
@@ -176,6 +179,59 @@ def test_handwritten_scores_in_several_parts(monkeypatch: pytest.MonkeyPatch) ->
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
 
 
+@needs_compiler
+@pytest.mark.parametrize(
+    ("context", "width", "heads", "d_ff", "sequences"),
+    [(32, 16, 2, 32, 3), (23, 24, 2, 33, 5), (128, 36, 1, 96, 3), (130, 64, 1, 70, 1), (1, 8, 2, 5, 70)],
+)
+@pytest.mark.parametrize("tied", [False, True])
+def test_native_branches_equal_float64(
+    context: int, width: int, heads: int, d_ff: int, sequences: int, tied: bool
+) -> None:
+    """Loss and every gradient, at shapes that fill no vector, several blocks of scores and several chunks of tokens."""
+    shape = ModelConfig(61, context, width, 2, heads, d_ff, tied_head=tied)
+    exact = Transformer(shape, seed=1).double()
+    fast = Transformer(shape, seed=1, implementation=Implementation(branches="native"))
+    tokens = torch.arange(sequences * (context + 1)).view(sequences, -1) ** 2 % 59
+    losses = [model.loss(tokens[:, :-1], tokens[:, 1:]) for model in (exact, fast)]
+    assert losses[1].item() == pytest.approx(losses[0].item(), rel=1e-6)
+    with torch.no_grad():
+        assert fast.loss(tokens[:, :-1], tokens[:, 1:]).item() == losses[1].item()
+    for loss in losses:
+        loss.backward()
+    for (name, a), b in zip(exact.named_parameters(), fast.named_parameters(), strict=True):
+        scale = a.grad.abs().max().item()
+        difference = (b[1].grad - a.grad).abs().max().item()
+        assert difference < 3e-6 * scale, f"{name}: {difference} at a scale of {scale}"
+
+
+@needs_compiler
+def test_native_softmax_survives_large_logits() -> None:
+    """Losses far from a guess, where exponentials without their maximum would overflow or vanish."""
+    exact = Transformer(SHAPE, seed=1).double()
+    fast = Transformer(SHAPE, seed=1, implementation=Implementation(branches="native"))
+    tokens = torch.arange(66).view(2, 33) * 5 % 64
+    for model in (exact, fast):
+        model.head.weight.data *= 200
+    losses = [model.loss(tokens[:, :-1], tokens[:, 1:]) for model in (exact, fast)]
+    assert losses[0] > 100
+    assert losses[1].item() == pytest.approx(losses[0].item(), rel=1e-5)
+
+
+@needs_compiler
+def test_native_branches_refuse_what_they_would_misread() -> None:
+    model = Transformer(SHAPE, implementation=Implementation(branches="native"))
+    tokens = torch.zeros(1, 32, dtype=torch.int64)
+    for bad in (64, -1):
+        wrong = tokens.clone()
+        wrong[0, 3] = bad
+        for pair in ((wrong, tokens), (tokens, wrong)):
+            with pytest.raises(IndexError, match="vocabulary of 64"):
+                model.loss(*pair)
+    with pytest.raises(TypeError, match="fp32"):
+        model.double().loss(tokens, tokens)
+
+
 def test_gradcheck_of_branches() -> None:
     B, T, H, K, D, F, V = 2, 3, 2, 4, 8, 5, 7
     angles = torch.outer(torch.tensor([1.0, 0.1], dtype=FLOAT64), torch.arange(T, dtype=FLOAT64))
@@ -206,8 +262,9 @@ def test_other_parts_take_the_plain_path(change: dict, tmp_path) -> None:
     run = small_run(write_dataset(tmp_path), dataclasses.replace(SHAPE, **change))
     assert not handwritten_supports(run.model)
     assert choose_implementation(run.model, run.train, "cpu") == Implementation()
-    with pytest.raises(ConfigError, match="handwritten"):
-        Transformer(run.model, implementation=Implementation(branches="handwritten"))
+    for kind in ("handwritten", "native"):
+        with pytest.raises(ConfigError, match=kind):
+            Transformer(run.model, implementation=Implementation(branches=kind))
 
 
 def test_tied_head_trains_one_matrix() -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from analysis import questions
-from analysis.compare import compute_multiplier
+from analysis.compare import IncomparableError, Side, bytes_per_token, compare, comparison_json, compute_multiplier
 from analysis.cost import TokenCost
 from analysis.law import Law, fit
 from analysis.published import PUBLISHED
-from analysis.records import LawError
+from analysis.records import LawError, QuestionError
 from analysis.table import RunTable
 from tests.unit.law_tables import Floats, hoffmann, sweep, table
 
@@ -77,18 +80,10 @@ def test_a_size_off_the_optimum_costs_loss(law: Law) -> None:
     assert questions.given_size(law, 1e21, optimum.params).details["excess_loss"] == pytest.approx(0, abs=1e-9)
 
 
-def test_gpu_hours_are_flops() -> None:
-    assert questions.flops_of_gpu_hours(10, "H100", 0.4) == pytest.approx(10 * 3600 * 989e12 * 0.4)
-    with pytest.raises(LawError, match="known: v100"):
-        questions.flops_of_gpu_hours(1, "abacus")
-    with pytest.raises(LawError, match="utilisation"):
-        questions.flops_of_gpu_hours(1, "h100", 1.5)
-
-
 def test_nonsense_is_refused(law: Law) -> None:
-    with pytest.raises(LawError, match="unique tokens must be"):
+    with pytest.raises(QuestionError, match="unique tokens must be"):
         questions.best_with_limited_data(law, 1e21, 0)
-    with pytest.raises(LawError, match="params must be"):
+    with pytest.raises(QuestionError, match="params must be"):
         questions.given_size(law, 1e21, float("nan"))
     empty = fit(table(budgets=(1e18, 1e19)))
     with pytest.raises(LawError, match="no law could be fitted"):
@@ -138,6 +133,48 @@ def test_different_tokenizers_are_compared_in_bits_per_byte() -> None:
     far = fit(RunTable.from_frame(data.assign(loss=data.loss + 9), loss_unit="nats/token"), holdout=False)
     with pytest.raises(LawError, match="no loss in common"):
         compute_multiplier(nats, far)
+
+
+def test_a_comparison_says_what_it_compares_in(law: Law) -> None:
+    other = fit(table(truth=better, noise=0.002, seed=2), holdout=False)
+    same = compare(Side("a", law, 4.0, "text"), Side("b", other, 4.0, "text"))
+    assert (same.unit, same.warnings) == ("nats/token", ())
+    assert 4 in same.at_largest.interval and same.at_largest.extrapolation == pytest.approx(1, rel=0.02)
+    assert same.at_largest.baseline_flops == pytest.approx(law.largest_budget, rel=0.02)
+    differing = compare(Side("a", law, 4.0, "text"), Side("b", other, 3.9, "another"))
+    assert differing.unit == "bits/byte"
+    assert any("validation texts differ" in warning for warning in differing.warnings)
+    assumed = compare(Side("a", law), Side("b", other))
+    assert assumed.unit == "as in the data" and "assumed" in assumed.warnings[0]
+    against_itself = compare(Side("a", law, 4.0), Side("a", law, 4.0))
+    assert any("holds 1" in warning for warning in against_itself.warnings)
+    document = json.loads(json.dumps(comparison_json(same), allow_nan=False))
+    assert document["at_largest"]["interval"][0] < 4 < document["at_largest"]["interval"][1]
+    assert len(document["points"]) == 25 and set(document["points"][0]) >= {"loss", "multiplier", "extrapolation"}
+
+
+def test_what_cannot_be_compared_is_refused_by_type(law: Law) -> None:
+    bits = replace(law, loss_unit="bits/byte")
+    shifted = fit(RunTable.from_frame(sweep(noise=0.001).assign(loss=lambda d: d.loss + 9)), holdout=False)
+    for first, second, reason in (
+        (Side("a", law, 4.0), Side("b", bits), "different_units"),
+        (Side("a", law, 4.0), Side("b", law), "different_tokenizers"),
+        (Side("a", law), Side("b", shifted), "no_common_loss"),
+    ):
+        with pytest.raises(IncomparableError) as caught:
+            compare(first, second)
+        assert caught.value.reason == reason
+
+
+def test_bytes_per_token_are_read_off_both_losses() -> None:
+    data = sweep()
+    assert bytes_per_token(data) is None
+    exact = data.assign(bits_per_byte=data.loss / np.log(2) / 3.7)
+    assert bytes_per_token(exact) == pytest.approx(3.7)
+    assert bytes_per_token(exact.assign(bits_per_byte=lambda d: d.bits_per_byte.where(d.index > 3))) == pytest.approx(
+        3.7
+    )
+    assert bytes_per_token(exact.assign(bits_per_byte=data.loss**2)) is None
 
 
 def test_a_falling_cost_of_a_token_is_kept_in_every_answer() -> None:

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.law import Law
-from analysis.records import Prediction
+from analysis.figures import Forecast
+from analysis.records import Interval, Prediction
 from analysis.wording import format_count, format_loss, trust_sentence
 from orchestrator.report import write_report
 from tests.unit.report_fixtures import law, runs
@@ -24,6 +24,7 @@ from tests.unit.report_fixtures import law, runs
 HOSTILE = "</script><script>alert(1)</script><b>&\"'"
 SHAPE = {"n_layers": 4, "d_model": 64, "n_heads": 4, "d_ff": 176, "params": 443_000, "tokens": 1.02e7, "flops": 3e13}
 DROPPED = [{"budget": 3e11, "params": 266_000, "shape": "L4 d128", "reason": "93 steps, fewer than 200", "vary": {}}]
+FORECASTS = [Forecast(1e9, 1e13, 2e5, 3.0, Interval(2.9, 3.1), 3.3, "nats/token", 3.05)]
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
 
@@ -76,6 +77,7 @@ def report(folder: Path, **changes: Any) -> dict[str, Path]:
         "provenance": {"sweep": "demo@0123", "torch": "2.13.0", "device": "cpu"},
         "command": "isoflop run sweeps/conf/demo.yaml --yes",
         "dropped": DROPPED,
+        "forecasts": FORECASTS,
     }
     return write_report(folder, **(facts | changes))
 
@@ -95,7 +97,7 @@ def page(folder: Path) -> Page:
 def test_the_folder_holds_page_charts_and_runs(folder: Path) -> None:
     names = {path.name for path in folder.iterdir()}
     charts = {"isoflop.png", "optimal-params.png", "optimal-tokens.png", "loss-frontier.png", "residuals.png"}
-    assert names == charts | {"estimators.png", "report.html", "runs.csv"}
+    assert names == charts | {"estimators.png", "contour.png", "forecasts.png", "report.html", "runs.csv"}
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in folder.glob("*.png"))
 
 
@@ -147,7 +149,8 @@ def test_optima_laws_runs_drops_and_provenance_are_there(page: Page) -> None:
 
 def test_charts_are_the_specs_of_the_figures(page: Page) -> None:
     plots = [attributes["data-spec"] for attributes in page.all("div") if "data-spec" in attributes]
-    assert len(plots) == 6
+    single = ["isoflop", "optimal-params", "optimal-tokens", "loss-frontier", "estimators", "contour", "forecasts"]
+    assert plots == [f"spec-{name}" for name in [*single, "residuals", "residuals-2", "residuals-3"]]
     for name in plots:
         spec = json.loads(page.scripts[name])
         assert spec["width"] == "container"
@@ -171,11 +174,12 @@ def test_it_is_accessible(page: Page) -> None:
 def test_what_people_name_things_stays_text_in_a_report_that_replaces_another(tmp_path: Path) -> None:
     frame = runs()
     frame.loc[0, "shape"] = HOSTILE
-    plain = Page(report(tmp_path, title="before", predictions=[])["report"].read_text())
-    hostile = law_with(convention=HOSTILE, warnings=(HOSTILE,))
+    thin: dict[str, Any] = {"predictions": [], "forecasts": []}
+    plain = Page(report(tmp_path, title="before", law=law(sizes=2), **thin)["report"].read_text())
+    hostile = replace(law(sizes=2), convention=HOSTILE, warnings=(HOSTILE,))
     facts: dict[str, Any] = {"title": HOSTILE, "command": HOSTILE, "provenance": {HOSTILE: HOSTILE}, "runs": frame}
     dropped = [{**DROPPED[0], "reason": HOSTILE}]
-    files = report(tmp_path, law=hostile, predictions=[], dropped=dropped, **facts)
+    files = report(tmp_path, law=hostile, dropped=dropped, **thin, **facts)
     made = Page(files["report"].read_text())
     assert len(made.all("script")) == len(plain.all("script"))
     assert not made.all("b")
@@ -183,13 +187,9 @@ def test_what_people_name_things_stays_text_in_a_report_that_replaces_another(tm
     assert "before" in plain.words() and "before – isoflop report" not in made.words()
 
 
-def law_with(**changes: Any) -> Law:
-    return replace(law(), **changes)
-
-
 def test_without_a_law_the_report_says_why(tmp_path: Path) -> None:
     thin = law(sizes=2)
-    files = report(tmp_path, law=thin, runs=runs(sizes=2), dropped=[])
+    files = report(tmp_path, law=thin, runs=runs(sizes=2), dropped=[], forecasts=[])
     words = Page(files["report"].read_text()).words()
     assert "No law could be fitted" in words
     assert "too few sizes" in words
@@ -200,7 +200,7 @@ def test_without_a_law_the_report_says_why(tmp_path: Path) -> None:
 def test_refused_budgets_and_failed_runs_are_shown(tmp_path: Path) -> None:
     edge, frame = law(edge=3e12), runs(edge=3e12)
     frame.loc[0, ["state", "loss", "seconds"]] = ["diverged", np.nan, np.nan]
-    text = report(tmp_path, law=edge, runs=frame)["report"].read_text()
+    text = report(tmp_path, law=edge, runs=frame, forecasts=[])["report"].read_text()
     words = Page(text).words()
     refused = next(curve for curve in edge.curves if not curve.minima)
     for refusal in refused.refusals.values():

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
-from scipy.optimize import minimize
+from scipy.optimize import least_squares, minimize
 
 from analysis import surface
 from analysis.approach3 import HuberLog, bootstrap_approach3, fit_approach3, reweigh_approach3
@@ -37,7 +37,7 @@ def table(losses: Floats, flops: Floats, params: Floats, tokens: Floats) -> RunT
     return RunTable.from_frame(pd.DataFrame({"flops": flops, "params": params, "tokens": tokens, "loss": losses}))
 
 
-@pytest.mark.parametrize("name", ["additive", "skaling", "joint_skew"])
+@pytest.mark.parametrize("name", ["additive", "skaling", "joint_skew", "joint_skew_bent"])
 def test_jacobians_are_the_derivatives_of_the_values(name: str) -> None:
     form = FORMS[name]
     generator = np.random.default_rng(0)
@@ -199,3 +199,25 @@ def test_bootstraps_repeat_with_their_seed_and_centre_on_the_fit() -> None:
     low, high = np.percentile(first.exponents, [2.5, 97.5])
     assert low < fit_approach3(runs).exponents[0] < high
     assert low < 0.28 / 0.62 < high
+
+
+@pytest.mark.parametrize("name", ["additive", "joint_skew", "joint_skew_bent"])
+def test_surface_bootstraps_are_no_worse_than_least_squares(name: str) -> None:
+    flops, params, tokens = grid()
+    losses = hoffmann(params, tokens) + np.random.default_rng(7).normal(0, 0.003, len(params))
+    origin = Origin.of(params, tokens, flops)
+    design = origin.design(params, tokens, flops)
+    fit = surface.fit_all(design, origin, losses, 0.003)[name]
+    weights = np.random.default_rng(8).multinomial(len(losses), np.full(len(losses), 1 / len(losses)), 12).astype(float)
+    thetas, objectives = surface.bootstrap(fit, design, losses, weights, 0.003)
+    mean, precision = surface.priors(fit.form, losses, 0.003)
+    for row in range(12):
+        root = np.sqrt(weights[row])
+
+        def residual(theta: Floats, root: Floats = root) -> Floats:
+            left = root * (losses - fit.form.value(theta[None], design)[0])
+            return np.concatenate([left, np.sqrt(precision) * (theta - mean)])
+
+        assert 0.5 * (residual(thetas[row]) ** 2).sum() == pytest.approx(objectives[row], rel=1e-9)
+        scipy = least_squares(residual, fit.theta, xtol=1e-15, ftol=1e-15, gtol=1e-15)
+        assert objectives[row] <= scipy.cost * (1 + 1e-9)

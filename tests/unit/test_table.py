@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.budgets import group
 from analysis.records import LawError
-from analysis.table import MAX_ROWS, RunTable
+from analysis.table import MAX_ROWS, RunTable, describe_excluded
 
 
 def frame(budgets: tuple[float, ...] = (1e18, 3e18, 1e19), sizes: int = 5) -> pd.DataFrame:
@@ -98,16 +99,30 @@ def test_trunks_group_runs_and_missing_trunks_do_not() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda d: d.drop(columns="loss"), "no column loss"),
+        (lambda d: d.drop(columns="loss"), "no column loss. The table has: flops, params, tokens. Name .* --loss-key"),
+        (lambda d: d.rename(columns={"params": "Parameters"}), "no column params .nearest: Parameters"),
+        (lambda d: d.rename(columns={"loss": "val_loss"}), "nearest: val_loss"),
         (lambda d: d.iloc[:0], "no rows"),
-        (lambda d: d.assign(params=-d.params), "column params: 15 values are not positive"),
-        (lambda d: d.assign(flops=d.flops.where(d.index != 4)), "the first in row 4"),
-        (lambda d: d.assign(params="many"), "column params"),
+        (lambda d: d.assign(params=-d.params), "column params: no positive number in rows 1, 2, 3, 4 and 11 more"),
+        (
+            lambda d: d.assign(flops=d.flops.where(d.index != 4)),
+            "column flops: no positive number in row 5, such as nan",
+        ),
+        (lambda d: d.assign(tokens=d.tokens.where(d.index != 4, np.inf)), "row 5, such as inf"),
+        (lambda d: d.assign(loss=d.loss.where(d.index != 4, 0.0)), "column loss: no positive number in row 5"),
+        (lambda d: d.assign(params="many"), "column params: no number in rows .* such as 'many'"),
+        (lambda d: d.assign(loss="diverged"), "column loss: no number"),
+        (lambda d: d.assign(params=[f"{n:,.0f}" for n in d.params]), "without thousands separators"),
+        (lambda d: d.assign(loss=[f"{x:.3f}".replace(".", ",") for x in d.loss]), "with a decimal point"),
+        (lambda d: d.assign(params=[f"{n / 1e6:.0f}M" for n in d.params]), "in full, such as 1.5e9"),
+        (lambda d: d.assign(loss=True), "holds bool values"),
         (lambda d: d.assign(loss=3.0), "all losses are equal"),
-        (lambda d: d.assign(flops=np.log10(d.flops)), "look like log10"),
-        (lambda d: d.assign(params=d.params / 1e9), "cannot be params"),
         (lambda d: d.assign(loss=np.nan), "none of the 15 rows"),
+        (lambda d: d.assign(state="failed"), "none of the 15 rows .*state is failed"),
         (lambda d: pd.concat([d] * (MAX_ROWS // 15 + 1)), "training curves"),
+        (lambda d: pd.concat([d, d[["loss"]]], axis=1), "more than one column is called loss"),
+        (lambda d: d.assign(budget=1e3), "column budget: rows 1, 2, 3, 4 and 11 more cost over 2 times"),
+        (lambda d: d.assign(params=d.params.where(d.index != 4, 1e13)), "C / .N D. is .* in row 5 and 6 at the median"),
     ],
 )
 def test_a_bad_table_is_refused_with_the_reason(change, message: str) -> None:  # type: ignore[no-untyped-def]
@@ -115,25 +130,156 @@ def test_a_bad_table_is_refused_with_the_reason(change, message: str) -> None:  
         RunTable.from_frame(change(frame()))
 
 
-def test_a_million_rows_are_refused_before_any_work() -> None:
-    with pytest.raises(LawError, match="1,000,000 rows"):
-        RunTable.from_frame(pd.DataFrame(np.ones((1_000_000, 4)), columns=["flops", "params", "tokens", "loss"]))
+UNITS = [
+    (lambda d: d.assign(flops=np.log10(d.flops)), "flops is a log10"),
+    (
+        lambda d: d.assign(flops=np.log(d.flops), params=np.log(d.params), tokens=np.log(d.tokens)),
+        "a natural logarithm",
+    ),
+    (lambda d: d.assign(params=d.params / 1e9), "params is in billions"),
+    (lambda d: d.assign(params=d.params / 1e3), "params is in thousands"),
+    (lambda d: d.assign(tokens=d.tokens / 1e6), "tokens is in millions"),
+    (
+        lambda d: d.assign(params=d.params / 1e6, tokens=d.tokens / 1e9),
+        "params is in millions .* tokens is in billions",
+    ),
+    (lambda d: d.assign(flops=d.flops / 1e12), "flops is in TFLOPs"),
+    (lambda d: d.assign(flops=d.flops / 8.64e19), "petaFLOP/s-days"),
+    (lambda d: d.drop(columns="tokens").assign(params=d.params / 1e6), "params is in millions"),
+    (lambda d: d.assign(flops=d.flops * 1e22), "units of one"),
+    (lambda d: d.assign(flops=d.flops / 1e21), "cannot be flops"),
+]
 
 
-def test_a_wrong_unit_that_cannot_be_sure_is_a_warning() -> None:
-    table = RunTable.from_frame(frame().assign(tokens=lambda d: d.tokens / 1e3))
-    assert any("far from 6" in warning for warning in table.warnings)
+@pytest.mark.parametrize(("change", "message"), UNITS)
+def test_other_units_are_refused_and_named(change, message: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(LawError, match=message):
+        RunTable.from_frame(change(frame()))
 
 
-def test_read_csv_names_the_file_in_every_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.assign(tokens=d.tokens * 20), "far from 6"),
+        (lambda d: d.rename(columns={"params": "tokens", "tokens": "params"}), "not swapped"),
+        (lambda d: d.assign(loss=np.exp(d.loss)), "perplexity"),
+        (lambda d: d.assign(budget="small"), "budgets were found by gaps"),
+    ],
+)
+def test_what_may_be_meant_is_a_warning(change, message: str) -> None:  # type: ignore[no-untyped-def]
+    table = RunTable.from_frame(change(frame()))
+    assert any(message in warning for warning in table.warnings)
+    assert not RunTable.from_frame(frame()).warnings
+
+
+def test_a_run_that_blew_up_is_left_out_by_name() -> None:
+    table = RunTable.from_frame(frame().assign(loss=lambda d: d.loss.where(d.index != 3, 1e6)))
+    assert len(table) == 14
+    assert describe_excluded(table.excluded).startswith("1 row was left out: row 4 (its loss is over 100 times")
+
+
+def test_runs_equal_but_for_rounding_are_one() -> None:
+    table = RunTable.from_frame(pd.concat([frame(), frame().assign(loss=lambda d: d.loss * (1 + 1e-10))]))
+    assert len(table) == 15
+    assert "row 16, row 17, row 18, row 19, row 20 and 10 more" in describe_excluded(table.excluded)
+
+
+def test_the_last_points_of_training_curves_are_the_finished_runs() -> None:
+    data = frame()
+    points = []
+    for share in (0.25, 0.5, 1.0):
+        part = data.assign(run=[f"r{i}" for i in range(15)], schedule="cosine", flops=data.flops * share)
+        points.append(part.assign(tokens=part.tokens * share, loss=part.loss + 1 - share))
+    table = RunTable.from_frame(pd.concat(points).sample(frac=1, random_state=0))
+    assert sorted(table.loss) == pytest.approx(sorted(data.loss))
+    assert np.allclose(table.budgets, [1e18, 3e18, 1e19])
+    assert table.curves is not None and len(table.curves.loss) == 45
+    assert table.select(table.budget == 0).curves is None
+    assert table.digest != RunTable.from_frame(data.assign(run=[f"r{i}" for i in range(15)])).digest
+
+
+@pytest.mark.parametrize("ratio", [1.3, 2.0, 3.0])
+@pytest.mark.parametrize("scatter", [0.0, 1e-9, 0.01, 0.05])
+def test_budgets_are_told_apart_by_their_gaps(ratio: float, scatter: float) -> None:
+    for seed in range(5):
+        shift = np.random.default_rng(seed).uniform(1 - scatter, 1 + scatter, 60)
+        labels, budgets, clear = group(np.repeat(1e18 * ratio ** np.arange(6), 10) * shift)
+        assert clear
+        assert np.array_equal(labels, np.repeat(np.arange(6), 10))
+        assert budgets == pytest.approx(1e18 * ratio ** np.arange(6), rel=scatter + 1e-12)
+
+
+def test_budgets_that_no_gap_tells_apart_are_said_to_be_unclear() -> None:
+    flops = np.geomspace(1e18, 1e20, 60)
+    _, budgets, clear = group(flops)
+    assert not clear
+    data = frame().iloc[:1].loc[np.zeros(60, dtype=int)]
+    data = data.assign(flops=flops, tokens=flops / 6e8, params=1e8, loss=np.linspace(4, 3, 60))
+    table = RunTable.from_frame(data)
+    assert len(table.budgets) == len(budgets)
+    assert any("No gaps" in warning for warning in table.warnings)
+
+
+GOOD = frame().to_csv(index=False)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        GOOD.encode(),
+        b"\xef\xbb\xbf" + GOOD.encode(),
+        GOOD.encode("utf-16"),
+        GOOD.replace("\n", "\r\n").encode(),
+        GOOD.replace(",", ";").encode(),
+        GOOD.replace(",", "\t").encode(),
+        ("\n\n" + GOOD.replace("flops,params", " flops , params")).encode(),
+    ],
+)
+def test_every_usual_writing_of_a_table_is_read(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "runs.csv"
-    frame().to_csv(path, index=False)
+    path.write_bytes(content)
     assert RunTable.read_csv(path) == RunTable.from_frame(frame())
-    path.write_text("a,b\n1,2\n")
-    with pytest.raises(LawError, match=r"runs\.csv: no column"):
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "the file is empty"),
+        (b"\n\n", "the file is empty"),
+        (b"a,b\n1,2\n", "no column flops; no column params; no column loss"),
+        (b"flops,params,tokens,loss\n", "no rows"),
+        (GOOD.split("\n", 1)[1].encode(), "holds numbers: put a header line"),
+        (GOOD.encode("utf-16-le"), "looks like UTF-16"),
+        (GOOD.encode().replace(b"flops", b"fl\xe9ps"), "not text in UTF-8"),
+        (np.random.default_rng(0).bytes(3000), "binary file"),
+        (b"\x1f\x8b" + bytes(50), "gzip"),
+        (b"PK\x03\x04" + bytes(50), "Excel"),
+        (b'{"flops": [1]}', "JSON or HTML"),
+        (GOOD.encode() + b"1,2,3,4,5,6\n", "line 17, saw 6"),
+        (GOOD.replace("\n", ",7\n").encode().replace(b"loss,7", b"loss"), "rows have more fields than its first line"),
+        (b"# mine\n" + GOOD.encode(), "first line, '# mine', has one name"),
+        (GOOD.replace(",", " ").encode(), "separate names and fields by commas"),
+        (GOOD.encode() + b'"1e18,2,3\n', "do not fit its header"),
+        (GOOD.encode().replace(b"tokens", b"loss"), "more than one column is called loss"),
+        (GOOD.replace(",", ";").replace(".", ",").encode(), "decimal point"),
+        (b"a" * 200_000, "first line is longer"),
+        (GOOD.encode() + b"1e18,1e8,-5,3\n", "column tokens: no positive number in row 17"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused_by_name(content: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "runs.csv"
+    path.write_bytes(content)
+    with pytest.raises(LawError, match=rf"runs\.csv: .*{message}"):
         RunTable.read_csv(path)
-    path.write_text("")
-    with pytest.raises(LawError, match="not a CSV"):
-        RunTable.read_csv(path)
+
+
+def test_a_folder_and_a_missing_file_are_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(LawError, match="is a folder"):
+        RunTable.read_csv(tmp_path)
     with pytest.raises(LawError, match="no such file"):
         RunTable.read_csv(tmp_path / "absent.csv")
+
+
+def test_a_million_rows_are_refused_before_any_work() -> None:
+    with pytest.raises(LawError, match="1,000,000 runs"):
+        RunTable.from_frame(pd.DataFrame(np.ones((1_000_000, 4)), columns=["flops", "params", "tokens", "loss"]))

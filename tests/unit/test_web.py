@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from analysis.figures import isoflop_curves
+from analysis.figures import isoflop_curves, residual_panels
 from orchestrator.web.render import STATIC, example_budget, figure, render, static_file
 from orchestrator.web.tables import coefficient, dropped_rows, run_rows, signed
+from orchestrator.web.variants import chooser, default_variant, neighbours
 from tests.unit.report_fixtures import law, runs
 from tests.unit.test_report import HOSTILE, Page
 
@@ -27,17 +28,27 @@ SWEEP = {
 }
 
 
+FIGURES = {
+    "isoflop": figure(isoflop_curves(law()), "isoflop"),
+    "residuals": figure(residual_panels(law()), "residuals"),
+}
+VARY = {"qk_norm": [True, False], "lr": [0.01, 0.02, 0.04]}
+
+
 def sweep_page(**changes: Any) -> Page:
     fitted = law()
     facts: dict[str, Any] = {
         "sweep": SWEEP,
         "runs": runs().to_dict("records"),
-        "figure": figure(isoflop_curves(fitted), "isoflop"),
+        "figures": FIGURES,
+        "comparisons": [],
         "law": fitted,
         "refusal": "",
         "answer": None,
         "asked": "",
         "error": "",
+        "variant": "",
+        "choices": (),
     }
     return Page(render("sweep.html", **(facts | changes)))
 
@@ -48,6 +59,10 @@ def test_the_first_paint_has_progress_curves_and_runs() -> None:
     for text in ("9 of 21 runs done", "2 in training", "1 failed", "3×10¹² of 3×10¹³ FLOPs", "about 1 min 15 s left"):
         assert text in words
     assert "spec-isoflop" in page.scripts
+    assert [a["data-spec"] for a in page.all("div") if "data-spec" in a] == [
+        "spec-isoflop", "spec-residuals", "spec-residuals-2", "spec-residuals-3"
+    ]  # fmt: skip
+    assert "Colours and markers as in the IsoFLOP curves." in words
     assert "N*(C)" in words and runs()["run"][0] in words
 
 
@@ -75,6 +90,40 @@ def test_the_question_is_a_form_that_needs_no_script() -> None:
     assert "3×10¹³ FLOPs (×10 the largest budget)" in page.words()
 
 
+def test_a_varied_sweep_has_a_chooser_of_links_that_keeps_the_question() -> None:
+    variant = default_variant(VARY)
+    assert variant == "lr=0.01,qk_norm=True"
+    page = sweep_page(variant=variant, choices=chooser("demo", VARY, variant, "3e13"), asked="3e13")
+    links = [a for a in page.all("a") if "variant=" in a["href"]]
+    assert len(links) == 5
+    assert [a["href"] for a in links if a.get("aria-current") == "page"] == [
+        "/sweeps/demo?variant=lr%3D0.01%2Cqk_norm%3DTrue&flops=3e13"
+    ] * 2
+    assert links[1]["href"] == "/sweeps/demo?variant=lr%3D0.01%2Cqk_norm%3DFalse&flops=3e13"
+    field = next(a for a in page.all("input") if a.get("name") == "variant")
+    assert field["value"] == variant
+    assert "--variant lr=0.01,qk_norm=True" in page.words()
+
+
+def test_an_unknown_variant_chooses_nothing() -> None:
+    rows = chooser("demo", VARY, "lr=9", "")
+    assert not any(choice.chosen for axis in rows for choice in axis.choices)
+    assert neighbours(VARY, "lr=9") == []
+    assert chooser("demo", {}, "", "") == ()
+
+
+def test_variants_are_compared_with_those_that_differ_in_one_axis() -> None:
+    assert neighbours(VARY, "lr=0.01,qk_norm=True") == [
+        "lr=0.02,qk_norm=True",
+        "lr=0.04,qk_norm=True",
+        "lr=0.01,qk_norm=False",
+    ]
+    failed = {"name": "multiplier-1", "panels": [], "title": "b over a", "notes": ["no loss in common."]}
+    page = sweep_page(comparisons=[failed], variant="lr=0.01")
+    assert "lr=0.01 against the other variants" in page.words()
+    assert "b over a. no loss in common." in page.words()
+
+
 def test_a_question_that_fails_says_why_beside_the_field() -> None:
     page = sweep_page(asked="many", error="'many' is no number")
     field = next(a for a in page.all("input") if a.get("name") == "flops")
@@ -83,7 +132,7 @@ def test_a_question_that_fails_says_why_beside_the_field() -> None:
 
 
 def test_before_the_first_curve_the_page_says_so() -> None:
-    page = sweep_page(figure=None, law=None, refusal="no finished run yet", runs=[])
+    page = sweep_page(figures={}, law=None, refusal="no finished run yet", runs=[])
     assert "No curve yet. no finished run yet" in page.words()
     assert "This sweep has no runs." in page.words()
 
@@ -142,6 +191,7 @@ def test_rows_say_what_is_missing() -> None:
 
 def test_small_numbers_in_words() -> None:
     assert (coefficient(0.0595), coefficient(2.5e-7), coefficient(-3.2)) == ("0.0595", "2.5×10⁻⁷", "−3.2")
+    assert coefficient(4862.0) == "4860"
     assert signed(-0.1512) == "−0.151"
     assert example_budget(list(law().curves)) == "3e13"
     assert example_budget([]) == "1e13"

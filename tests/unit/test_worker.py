@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from model.config import RunConfig
+from model.sample import load_trained
 from orchestrator.artifacts import open_artifacts
 from orchestrator.states import Cause
 from orchestrator.tracking import Tracking
@@ -141,7 +142,7 @@ def test_another_machine_goes_on_from_the_object_store(
     monkeypatch.setenv("ISOFLOP_SCRATCH", str(tmp_path / "two"))
     outcome = worker.train(_assignment(url, run, fence=first + 1))
     assert outcome.result is not None, outcome.detail
-    whole = worker.train(_assignment(str(root), run, fence=first + 2, checkpoints="c"))
+    whole = worker.train(_assignment(url, run, fence=first + 2, checkpoints="c"))
     assert whole.result is not None
     assert outcome.result["loss"] == whole.result["loss"]
     monkeypatch.setenv("ISOFLOP_SCRATCH", str(tmp_path / "driver"))
@@ -149,4 +150,6 @@ def test_another_machine_goes_on_from_the_object_store(
     assert [e["kind"] for e in events][-1] == "result"
     assert next(e for e in events if e["kind"] == "start")["resumed_from_step"] == 5
     assert open_artifacts(url).events(run.run_id, 99) == []
-    assert not (tmp_path / "two" / "runs" / run.run_id / "checkpoints").exists()
+    kept = open_artifacts(url).trained(run.run_id, "checkpoints")
+    assert [file.name for file in kept.iterdir()] == ["final.ckpt"]
+    load_trained(kept)

@@ -1,0 +1,126 @@
+"""A CSV file as a frame of its rows, or a LawError that says what the file is instead."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import warnings
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.records import LawError
+
+HEAD = 1 << 16
+"""Bytes looked at to tell what a file is; its header must end within them."""
+MAX_LINES = 1_000_000
+"""Rows that are read: as many points as a thousand training curves have."""
+_MAGIC = {
+    b"\x1f\x8b": "a gzip archive: unpack it first",
+    b"PK\x03\x04": "a zip archive or an Excel workbook: export it as CSV",
+    b"PAR1": "a Parquet file: export it as CSV",
+    b"SQLite": "an SQLite database: export a table as CSV",
+}
+
+
+def read_frame(path: str | Path) -> pd.DataFrame:
+    """Read a CSV with a header line, separated by commas, semicolons or tabs, in UTF-8 or marked UTF-16.
+
+    Column names are stripped of blanks. Raises LawError, naming the file, for anything else and for more than
+    `MAX_LINES` rows.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            head = file.read(HEAD)
+            complete = not file.read(1)
+        encoding = _encoding(head)
+        header = _header(head, encoding, complete)
+        frame = _parse(path, header, encoding)
+    except FileNotFoundError as error:
+        raise LawError(f"{path}: no such file") from error
+    except IsADirectoryError as error:
+        raise LawError(f"{path}: is a folder, not a CSV file") from error
+    except OSError as error:
+        raise LawError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except LawError as error:
+        raise LawError(f"{path}: {error}") from error
+    except UnicodeError as error:
+        raise LawError(f"{path}: not text in UTF-8 ({error}); save the table as CSV in UTF-8") from error
+    except pd.errors.ParserWarning as error:
+        raise LawError(f"{path}: rows have more fields than its first line, {header[:60]!r}, has names") from error
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, csv.Error) as error:
+        raise LawError(f"{path}: its lines do not fit its header line ({_first_line(error)})") from error
+    if len(frame) > MAX_LINES:
+        raise LawError(f"{path}: more than {MAX_LINES:,} rows; keep the finished runs, one row each")
+    return frame
+
+
+def _encoding(head: bytes) -> str:
+    """The file's encoding by its mark and its bytes."""
+    for magic, what in _MAGIC.items():
+        if head.startswith(magic):
+            raise LawError(f"not a CSV but {what}")
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if b"\0" in head:
+        halves = {head[0::2].count(0), head[1::2].count(0)}
+        wide = min(halves) == 0 and max(halves) > 0.4 * len(head) / 2
+        if wide:
+            raise LawError("not text in UTF-8 (it looks like UTF-16 without a mark); save the table as CSV in UTF-8")
+        raise LawError("not a CSV but a binary file")
+    return "utf-8-sig"
+
+
+def _header(head: bytes, encoding: str, complete: bool) -> str:
+    """The first line that is not blank."""
+    text = codecs.getincrementaldecoder(encoding)().decode(head, final=complete)
+    lines = [line for line in io.StringIO(text, newline=None) if line.strip()]
+    if not lines:
+        raise LawError("the file is empty")
+    header = lines[0]
+    if not complete and not header.endswith("\n"):
+        raise LawError(f"not a CSV: its first line is longer than {HEAD:,} bytes")
+    if header.lstrip()[0] in "{[<":
+        raise LawError("not a CSV but JSON or HTML")
+    return header.strip("\n")
+
+
+def _parse(path: str | Path, header: str, encoding: str) -> pd.DataFrame:
+    separator = max(",;\t", key=header.count)
+    names = [name.strip() for name in next(csv.reader([header], delimiter=separator))]
+    if all(_is_number(name) for name in names):
+        raise LawError(
+            f"its first line, {header[:60]!r}, holds numbers: put a header line before it, such as "
+            "flops,params,tokens,loss"
+        )
+    if len(names) == 1 and len(names[0].split()) > 1:
+        raise LawError(f"its first line, {header[:60]!r}, has one name: separate names and fields by commas")
+    with warnings.catch_warnings():
+        # A row with more fields than the header would otherwise shift or lose columns.
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        frame = pd.read_csv(
+            path,
+            sep=separator,
+            encoding=encoding,
+            index_col=False,
+            nrows=MAX_LINES + 1,
+            compression=None,
+            skipinitialspace=True,
+            low_memory=False,
+        )
+    if len(names) == len(frame.columns):
+        frame.columns = pd.Index(names)
+    return frame
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0].removeprefix("Error tokenizing data. C error: ") if str(error) else ""

@@ -1,0 +1,155 @@
+"""The forecast record: what was predicted before a run was trained, with its interval, against what it reached."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import altair as alt
+
+from analysis.figures.axes import linear_domain, titled, values
+from analysis.records import Interval, QuestionError
+from analysis.wording import format_count, format_factor, format_flops, format_interval, format_loss
+
+_ROW_HEIGHT = 32
+_SALTIRE = "M-1,-0.6L-0.6,-1L0,-0.4L0.6,-1L1,-0.6L0.4,0L1,0.6L0.6,1L0,0.4L-0.6,1L-1,0.6L-0.4,0Z"
+_VERDICTS = {"outside": _SALTIRE, "inside": "circle"}
+"""Marker of each verdict, in the order of the theme's colours: a miss reads as one without its colour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """A stored prediction of a run's loss, and what came of it."""
+
+    made_at: float
+    """Seconds since the epoch."""
+    flops: float
+    """Budget C of the run, training FLOPs."""
+    params: float
+    """Predicted N*."""
+    loss: float
+    """Predicted loss."""
+    interval: Interval
+    """Its interval."""
+    extrapolation: float
+    """C over the largest budget that the law was fitted to."""
+    loss_unit: str
+    """nats/token | bits/byte | as in the data."""
+    reached: float | None = None
+    """Loss of the run; None before it has ended."""
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Forecast:
+        """From a stored record: `made_at`, `flops`, `loss` (reached, or None) and `prediction` as `prediction_json`."""
+        prediction = record["prediction"]
+        return cls(
+            made_at=record["made_at"],
+            flops=record["flops"],
+            params=prediction["params"],
+            loss=prediction["loss"],
+            interval=Interval(*prediction["loss_interval"]),
+            extrapolation=prediction["extrapolation"],
+            loss_unit=prediction["loss_unit"],
+            reached=record["loss"],
+        )
+
+    @property
+    def verdict(self) -> str:
+        """inside | outside | waiting."""
+        if self.reached is None:
+            return "waiting"
+        return "inside" if self.reached in self.interval else "outside"
+
+
+def forecast_record(forecasts: Sequence[Forecast]) -> alt.LayerChart:
+    """One row a forecast, the furthest extrapolation last: its 95 % interval about zero, and the loss reached.
+
+    Raises:
+        QuestionError: there is no forecast.
+    """
+    if not forecasts:
+        raise QuestionError("no forecast is stored yet: `isoflop validate` stores one, trains its run and scores it")
+    ordered = sorted(forecasts, key=lambda forecast: (forecast.extrapolation, forecast.made_at))
+    rows = list(_rows(ordered))
+    ends = [row[key] for row in rows for key in ("low", "high", "error") if row[key] is not None]
+    scale = alt.Scale(domain=list(linear_domain([0.0, *ends])), nice=False)
+    x: dict[str, Any] = {
+        "scale": scale,
+        "axis": alt.Axis(tickCount=5),
+        "title": f"Loss reached − forecast ({ordered[0].loss_unit})",
+    }
+    axis = alt.Axis(labelLimit=220, grid=True)
+    y = alt.Y("forecast:N", sort=[row["forecast"] for row in rows], title=None, axis=axis)
+    tooltip = [alt.Tooltip(f"{key}:N") for key in ("C", "factor", "made", "loss forecast", "range", "loss reached")]
+    base = alt.Chart(values(rows)).encode(y=y, tooltip=tooltip)
+    layers = [
+        alt.Chart(values([{"zero": 0}])).mark_rule(style="guide").encode(x=alt.X("zero:Q", **x)),
+        base.mark_rule(style="interval").encode(x=alt.X("low:Q", **x), x2="high:Q"),
+        base.mark_tick(style="stop", thickness=2, size=14).encode(x=alt.X("centre:Q", **x)),
+    ]
+    if any(row["error"] is not None for row in rows):
+        layers.append(_reached_layer(base, x))
+    height = _ROW_HEIGHT * max(len(rows), 2)
+    return titled(layers, "Forecast record", _subtitle(ordered), _describe(ordered), height=height)
+
+
+def _reached_layer(base: alt.Chart, x: dict[str, Any]) -> alt.Chart:
+    names = list(_VERDICTS)
+    legend = alt.Legend(title="Reached, of the interval", values=names[::-1])
+    chart: alt.Chart = (
+        base.transform_filter("isValid(datum.error)")
+        .mark_point(filled=True, size=80, opacity=1)
+        .encode(
+            x=alt.X("error:Q", **x),
+            color=alt.Color("verdict:N", scale=alt.Scale(domain=names), legend=legend),
+            shape=alt.Shape("verdict:N", scale=alt.Scale(domain=names, range=list(_VERDICTS.values())), legend=legend),
+        )
+    )
+    return chart
+
+
+def _rows(forecasts: Sequence[Forecast]) -> Iterator[dict[str, Any]]:
+    seen: Counter[str] = Counter()
+    for forecast in forecasts:
+        compute, factor = format_flops(forecast.flops), format_factor(forecast.extrapolation)
+        made = datetime.fromtimestamp(forecast.made_at, UTC)
+        name = f"{compute} ({factor}), {made:%Y-%m-%d}"
+        seen[name] += 1
+        yield {
+            "forecast": name + (f" no. {seen[name]}" if seen[name] > 1 else ""),
+            "low": forecast.interval.low - forecast.loss,
+            "high": forecast.interval.high - forecast.loss,
+            "centre": 0.0,
+            "error": None if forecast.reached is None else forecast.reached - forecast.loss,
+            "verdict": forecast.verdict,
+            "C": compute,
+            "factor": f"{factor} the largest fitted budget",
+            "made": f"{made:%Y-%m-%d %H:%M} UTC",
+            "N*": format_count(forecast.params),
+            "loss forecast": format_loss(forecast.loss),
+            "range": format_interval(forecast.interval),
+            "loss reached": "–" if forecast.reached is None else format_loss(forecast.reached),
+        }
+
+
+def _subtitle(forecasts: Sequence[Forecast]) -> list[str]:
+    scored = [forecast for forecast in forecasts if forecast.reached is not None]
+    inside = sum(forecast.verdict == "inside" for forecast in scored)
+    lines = ["Each forecast was stored before its run was trained. Bar: its 95 % interval, about the predicted loss."]
+    waiting = len(forecasts) - len(scored)
+    said = [f"{inside} of {len(scored)} inside"] if scored else []
+    said += [f"{waiting} not reached yet"] if waiting else []
+    return [*lines, f"{'; '.join(said)}. In brackets: budget over the largest fitted one."]
+
+
+def _describe(forecasts: Sequence[Forecast]) -> str:
+    said = "; ".join(
+        f"at {format_flops(forecast.flops)} FLOPs forecast {format_loss(forecast.loss)} "
+        f"({format_interval(forecast.interval)}), "
+        + ("not reached yet" if forecast.reached is None else f"reached {format_loss(forecast.reached)}")
+        for forecast in forecasts
+    )
+    return f"Forecasts of the loss against what was reached: {said}."

@@ -1,0 +1,169 @@
+"""Units: whether columns can be FLOPs, parameters, tokens and nats, and what they look like where they cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.records import LawError
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+MAGNITUDES = {"flops": (1e6, 1e32), "params": (1e2, 1e16), "tokens": (1e2, 1e18)}
+"""Ranges outside which a column is in other units than FLOPs, parameters and tokens."""
+USUAL_K = (1.0, 30.0)
+"""C/(N D) is 6 for dense models; attention and an uncounted head raise it, parameters that sleep lower it."""
+POSSIBLE_K = (1e-3, 1e4)
+"""Outside this no way of counting is known that would explain C/(N D)."""
+USUAL_RATIO = (1e-2, 1e5)
+"""Tokens a parameter at the median."""
+ODD_ROW = 30.0
+"""A run whose C/(N D) differs so many times from the median is mistyped."""
+FEW_TOKENS = 0.5
+"""Below so many tokens a parameter at the median, N and D may have been swapped."""
+LARGE_LOSS = 15.0
+"""Nats a token of a uniform guess over three million words; a larger loss is in other units."""
+_UNITS_OF_ONE = " give FLOPs, parameters and tokens in units of one."
+_PF_DAY = 8.64e19
+_NAMES = {1e3: "thousands", 1e6: "millions", 1e9: "billions", 1e12: "trillions"}
+_FLOP_NAMES = {1e12: "TFLOPs", 1e15: "PFLOPs", 1e18: "EFLOPs", 1e21: "ZFLOPs", _PF_DAY: "petaFLOP/s-days"}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way in which a column may have been written."""
+
+    meaning: str
+    """What to tell the user; empty for units of one."""
+    apply: Callable[[Floats], Floats]
+    """From the column to units of one, shape (n,)."""
+
+
+@np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore")
+def check_units(
+    values: Mapping[str, Floats], names: Mapping[str, str], numbers: Labels, *, tokens_given: bool
+) -> list[str]:
+    """Warnings about columns (n,) of flops, params, tokens and loss; `names` are the table's names for them.
+
+    `numbers` (n,) are the numbers of the rows. Raises LawError where the columns cannot be what they are called, with
+    what they look like.
+    """
+    columns = {key: values[key] for key in ("flops", "params", "tokens") if key != "tokens" or tokens_given}
+    outside = [key for key, column in columns.items() if not _in_range(key, column)]
+    k = values["flops"] / (values["params"] * values["tokens"])
+    middle = float(np.median(k))
+    ratio = float(np.median(values["tokens"] / values["params"]))
+    usual = USUAL_K[0] <= middle <= USUAL_K[1] and (tokens_given or USUAL_RATIO[0] <= ratio <= USUAL_RATIO[1])
+    guess = _guess(columns, names) if outside or not usual else ""
+    if outside:
+        raise LawError(_out_of_range(outside[0], columns[outside[0]], names, numbers) + (guess or _UNITS_OF_ONE))
+    if not usual and (guess or not POSSIBLE_K[0] <= middle <= POSSIBLE_K[1]):
+        found = f"C / (N D) is {middle:.3g} at the median, where training costs about 6"
+        if not tokens_given:
+            found = f"C / (6 N) is {ratio:.3g} tokens a parameter at the median"
+        raise LawError(f"{found};{guess or _UNITS_OF_ONE}")
+    odd = np.abs(np.log(k / middle)) > np.log(ODD_ROW)
+    if odd.any():
+        row = int(np.flatnonzero(odd)[0])
+        raise LawError(
+            f"C / (N D) is {k[row]:.3g} in {rows_text(odd, numbers)} and {middle:.3g} at the median: one of "
+            f"{names['flops']}, {names['params']} and {names['tokens']} is wrong there. Correct or remove the row."
+        )
+    return _warnings(values, names, middle, tokens_given=tokens_given)
+
+
+def rows_text(mask: NDArray[np.bool_], numbers: Labels, most: int = 5) -> str:
+    """`row 3`, or `rows 3, 8 and 12 more`: the numbers (n,) of the rows of a mask (n,)."""
+    found = [str(number) for number in numbers[mask]]
+    if len(found) == 1:
+        return f"row {found[0]}"
+    if len(found) > most:
+        return f"rows {', '.join(found[: most - 1])} and {len(found) - most + 1} more"
+    return f"rows {', '.join(found[:-1])} and {found[-1]}"
+
+
+def _in_range(key: str, column: Floats) -> bool:
+    low, high = MAGNITUDES[key]
+    return bool(low <= column.min() and column.max() <= high)
+
+
+def _out_of_range(key: str, column: Floats, names: Mapping[str, str], numbers: Labels) -> str:
+    low, high = MAGNITUDES[key]
+    odd = (column < low) | (column > high)
+    where = f"values from {column.min():.4g} to {column.max():.4g}"
+    if odd.mean() < 0.5:
+        where = f"{column[odd][0]:.4g} in {rows_text(odd, numbers)}"
+    return f"column {names[key]}: {where} cannot be {key} (expected {low:.0e} to {high:.0e});"
+
+
+def _warnings(values: Mapping[str, Floats], names: Mapping[str, str], k: float, *, tokens_given: bool) -> list[str]:
+    out = []
+    if not USUAL_K[0] <= k <= USUAL_K[1]:
+        out.append(
+            f"C / (N D) is {k:.3g} at the median, far from 6: check that FLOPs, parameters and tokens are of the same "
+            "runs and that N counts every matrix that the FLOPs count."
+        )
+    ratio = float(np.median(values["tokens"] / values["params"]))
+    if ratio < FEW_TOKENS and tokens_given:
+        out.append(
+            f"The runs saw {ratio:.2g} tokens a parameter at the median: check that the columns {names['params']} and "
+            f"{names['tokens']} are not swapped."
+        )
+    loss = float(np.median(values["loss"]))
+    if loss > LARGE_LOSS:
+        out.append(
+            f"A loss of {loss:.4g} at the median is none in nats a token; if column {names['loss']} is a perplexity, "
+            "give its natural logarithm: surfaces are fitted to that."
+        )
+    return out
+
+
+def _guess(columns: Mapping[str, Floats], names: Mapping[str, str]) -> str:
+    """What the columns look like: the reading with the fewest changes that makes sense of them; empty for none."""
+    best: tuple[tuple[float, float], tuple[Reading, ...]] | None = None
+    for readings in product(*(_readings(key, column) for key, column in columns.items())):
+        converted = {key: r.apply(column) for (key, column), r in zip(columns.items(), readings, strict=True)}
+        oddness = _oddness(converted)
+        if oddness is None:
+            continue
+        rank = (float(sum(bool(reading.meaning) for reading in readings)), oddness)
+        if best is None or rank < best[0]:
+            best = rank, readings
+    if best is None or best[0][0] == 0:
+        return ""
+    found = zip(columns, best[1], strict=True)
+    told = [f"{names[key]} is {reading.meaning}" for key, reading in found if reading.meaning]
+    return f" it looks as if {' and '.join(told)}."
+
+
+def _readings(key: str, column: Floats) -> list[Reading]:
+    readings = [Reading("", np.positive)]
+    units = _FLOP_NAMES if key == "flops" else _NAMES
+    for factor, name in units.items():
+        readings.append(Reading(f"in {name} (multiply it by {factor:g})", partial(np.multiply, factor)))
+    if column.max() < 40:
+        readings.append(Reading("a log10 (raise 10 to it)", partial(np.power, 10.0)))
+    if column.max() < 92:
+        readings.append(Reading("a natural logarithm (take its exponential)", np.exp))
+    return readings
+
+
+def _oddness(columns: Mapping[str, Floats]) -> float | None:
+    """How far C/(N D) and D/N are from 6 and 20, in logs; None where the columns make no sense."""
+    if not all(_in_range(key, column) for key, column in columns.items()):
+        return None
+    k = np.full(len(columns["flops"]), 6.0)
+    tokens = columns.get("tokens", columns["flops"] / (6 * columns["params"]))
+    if "tokens" in columns:
+        k = columns["flops"] / (columns["params"] * tokens)
+    middle, ratio = float(np.median(k)), float(np.median(tokens / columns["params"]))
+    usual = USUAL_K[0] <= middle <= USUAL_K[1] and USUAL_RATIO[0] <= ratio <= USUAL_RATIO[1]
+    if not usual or float(np.ptp(np.log(k))) > np.log(ODD_ROW):
+        return None
+    return float(abs(np.log(middle / 6)) + abs(np.log(ratio / 20)))

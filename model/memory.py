@@ -1,0 +1,50 @@
+"""Memory of a training step, estimated from the shape, and the micro-batch that fits. Imports no torch."""
+
+from __future__ import annotations
+
+from model.config import ModelConfig
+from model.flops import count_parameters
+
+HEADROOM = 0.85
+"""Share of the free memory that the estimate may fill: allocators fragment, and the model below is a model."""
+STATE_BYTES = 16
+"""Bytes a parameter: weight, gradient and AdamW's two moments in fp32."""
+HEAD_BYTES = 2**27
+"""Bytes of logits that a chunked head holds at once, in fp32."""
+
+
+def head_chunk(vocab: int) -> int:
+    """Tokens whose logits are held at once by a chunked head: HEAD_BYTES of them, at least 256 tokens."""
+    return max(256, HEAD_BYTES // (4 * vocab))
+
+
+def state_bytes(model: ModelConfig) -> int:
+    """Bytes that training takes whatever the batch."""
+    return STATE_BYTES * count_parameters(model).total
+
+
+def sequence_bytes(model: ModelConfig, numerics: str, *, explicit_attention: bool, whole_head: bool) -> int:
+    """Bytes that one sequence keeps for the backward pass.
+
+    A token keeps, a block, some 6 widths of the residual stream in fp32 (input, norms and their gradients) and 8 widths
+    and 4 MLP widths in the profile's precision; explicit attention two rows of scores a head; and a head that is not
+    chunked its logits, their fp32 copy and the gradient.
+    """
+    size = 2 if numerics == "bf16" else 4
+    block = 4 * 6 * model.d_model + size * (8 * model.d_model + 4 * model.d_ff)
+    if explicit_attention:
+        block += size * 2 * model.n_heads * model.context
+    head = (2 * 4 + size) * model.vocab if whole_head else 0
+    return model.context * (model.n_layers * block + head)
+
+
+def micro_batch_for(
+    model: ModelConfig, batch: int, numerics: str, free: int, *, explicit_attention: bool, whole_head: bool
+) -> int:
+    """Sequences of one forward and backward pass: `batch` halved until the estimate fits into `free` bytes."""
+    each = sequence_bytes(model, numerics, explicit_attention=explicit_attention, whole_head=whole_head)
+    fixed = state_bytes(model) + (0 if whole_head else 3 * HEAD_BYTES)
+    micro = batch
+    while micro > 1 and fixed + micro * each > HEADROOM * free:
+        micro = (micro + 1) // 2
+    return micro

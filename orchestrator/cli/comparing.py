@@ -1,0 +1,145 @@
+"""The verb that compares: the compute multiplier between two sweeps, two tables, or the values of a varied axis."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.cli import sources
+from orchestrator.cli.output import Format, emit_json, emit_rows, say
+from orchestrator.cli.planning import Output, open_service
+from orchestrator.cli.sources import read_table
+
+if TYPE_CHECKING:
+    from analysis.compare import Comparison, Side
+
+Sweeps = Annotated[list[str] | None, typer.Argument(metavar="[SWEEP_A SWEEP_B]", help="Baseline and other sweep.")]
+Csvs = Annotated[list[Path] | None, typer.Option("--csv", help="Give twice: tables of the baseline and the other.")]
+Sizes = Annotated[
+    list[float] | None,
+    typer.Option("--bytes-per-token", help="Give twice, for tables whose tokenizers differ: baseline's and other's."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command()(compare)
+
+
+def compare(
+    sweeps: Sweeps = None,
+    csv: Csvs = None,
+    axis: Annotated[str | None, typer.Option("--axis", help="With one sweep: compare the values of this axis.")] = None,
+    baseline: Annotated[str, typer.Option("--baseline", help="With --axis: the value to compare with. [first]")] = "",
+    variant: Annotated[
+        list[str] | None, typer.Option("--variant", help="Give twice: which variant of each of the two sweeps.")
+    ] = None,
+    bytes_per_token: Sizes = None,
+    flops_key: sources.FlopsKey = None,
+    params_key: sources.ParamsKey = None,
+    tokens_key: sources.TokensKey = None,
+    loss_key: sources.LossKey = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Chart to write: .html, .png, .svg or .pdf.")] = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Show how much more compute the baseline needs for the same loss, along the loss, with intervals."""
+    named = {"flops": flops_key, "params": params_key, "tokens": tokens_key, "loss": loss_key}
+    keys = {name: key for name, key in named.items() if key is not None}
+    _check(sweeps or [], csv or [], axis, baseline, variant or [], bytes_per_token or [], keys)
+    if csv:
+        made = [_of_tables(csv, keys, bytes_per_token or [])]
+    elif axis is not None and sweeps:
+        made = open_service().compare_values(sweeps[0], axis, baseline)
+    else:
+        first, second = sweeps or []
+        labels = (*(variant or []), "", "")
+        made = [open_service().compare(first, second, (labels[0], labels[1]))]
+    _show(made, output)
+    if out is not None:
+        _draw(made, out)
+
+
+def _check(
+    sweeps: list[str],
+    csv: list[Path],
+    axis: str | None,
+    baseline: str,
+    variant: list[str],
+    sizes: list[float],
+    keys: dict[str, str],
+) -> None:
+    """Exactly two things to compare, and only the options that belong to them."""
+    if bool(sweeps) == bool(csv) or (csv and axis is not None):
+        raise typer.BadParameter("name two sweeps, two tables with --csv, or one sweep with --axis")
+    if csv and len(csv) != 2:
+        raise typer.BadParameter("give --csv twice: the baseline's table and the other's")
+    if sweeps and len(sweeps) != (1 if axis is not None else 2):
+        raise typer.BadParameter("name two sweeps, or one sweep with --axis")
+    if baseline and axis is None:
+        raise typer.BadParameter("--baseline names a value of --axis")
+    if variant and (csv or axis is not None or len(variant) != 2):
+        raise typer.BadParameter("--variant is given twice, for two sweeps that vary something")
+    if (sizes or keys) and not csv:
+        raise typer.BadParameter("--bytes-per-token and columns belong to --csv: those of sweeps are known")
+    if sizes and (len(sizes) != 2 or not all(size > 0 for size in sizes)):
+        raise typer.BadParameter("give --bytes-per-token twice, both positive: the baseline's and the other's")
+
+
+def _of_tables(csv: list[Path], keys: dict[str, str], sizes: list[float]) -> Comparison:
+    from analysis.compare import compare as compare_sides
+
+    first, second = (_side(path, keys, size) for path, size in zip(csv, sizes or (None, None), strict=True))
+    return compare_sides(first, second)
+
+
+def _side(path: Path, keys: dict[str, str], size: float | None) -> Side:
+    from analysis.compare import Side, bytes_per_token
+    from analysis.csvfile import read_frame
+    from analysis.law import fit
+
+    law = fit(read_table(path, keys), holdout=False)
+    if size is None and "loss" not in keys:
+        size = bytes_per_token(read_frame(path))
+    return Side(path.stem if path.stem != "runs" else str(path), law, size)
+
+
+def _show(made: list[Comparison], output: Format) -> None:
+    from analysis.compare import comparison_json
+    from orchestrator.words import describe_comparison
+
+    if output is Format.JSON:
+        emit_json({"comparisons": [comparison_json(comparison) for comparison in made]})
+    elif output is Format.CSV:
+        rows = [row for comparison in made for row in _rows(comparison)]
+        emit_rows(rows, list(rows[0]), output)
+    else:
+        for line in (line for comparison in made for line in describe_comparison(comparison)):
+            typer.echo(line)
+
+
+def _rows(comparison: Comparison) -> list[dict[str, Any]]:
+    return [
+        {
+            "baseline": comparison.baseline,
+            "other": comparison.other,
+            "loss": point.loss,
+            "unit": comparison.unit,
+            "baseline_flops": point.baseline_flops,
+            "flops": point.flops,
+            "multiplier": point.multiplier,
+            "low": point.interval.low,
+            "high": point.interval.high,
+            "extrapolation": point.extrapolation,
+        }
+        for point in comparison.points
+    ]
+
+
+def _draw(made: list[Comparison], out: Path) -> None:
+    from analysis.figures import save
+    from analysis.figures.multiplier import compute_multipliers
+
+    save(compute_multipliers(made), out)
+    say(f"written: {out}")

@@ -1,0 +1,135 @@
+"""The verbs about one model: profile a training step, sample from a trained run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from model.config import ModelConfig, RunConfig, TrainConfig
+from orchestrator.cli.output import Format, emit_json, emit_rows, say
+from orchestrator.cli.planning import Output, _source, open_service
+from orchestrator.states import RunState
+
+if TYPE_CHECKING:
+    from model.profile import Profile
+    from orchestrator.service import Service
+    from orchestrator.store import RunRecord
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the command line."""
+    app.command()(profile)
+    app.command()(sample)
+
+
+def profile(
+    sweep: Annotated[
+        str | None,
+        typer.Argument(metavar="[SWEEP.yaml]", help="Profile a run of this sweep."),
+    ] = None,
+    overrides: Annotated[list[str] | None, typer.Argument(metavar="[key=value …]", help="Keys to replace.")] = None,
+    cell: Annotated[int | None, typer.Option("--cell", help="Which run of the plan, from 0.")] = None,
+    width: Annotated[int, typer.Option("--width", help="Without a sweep: d_model.")] = 64,
+    layers: Annotated[int, typer.Option("--layers", help="Blocks.")] = 4,
+    heads: Annotated[int, typer.Option("--heads", help="Attention heads.")] = 2,
+    ff: Annotated[int | None, typer.Option("--ff", help="MLP width; else 8/3 of the width.")] = None,
+    vocab: Annotated[int, typer.Option("--vocab", help="Entries of the vocabulary.")] = 2048,
+    context: Annotated[int, typer.Option("--context", help="Tokens of a sequence.")] = 256,
+    batch: Annotated[int, typer.Option("--batch", help="Sequences of a step.")] = 16,
+    numerics: Annotated[str, typer.Option("--numerics", help="Numerics profile: fp32 | bf16.")] = "fp32",
+    device: Annotated[str, typer.Option("--device", help="cpu, cuda or cuda:N.")] = "cpu",
+    trace: Annotated[Path | None, typer.Option("--trace", help="Write a trace for ui.perfetto.dev here.")] = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Measure a training step: tokens a second, share of the measured peak, time by component."""
+    from model.profile import profile as measure
+
+    if sweep is None:
+        model = ModelConfig(vocab, context, width, layers, heads, ff or round(width * 8 / 3))
+        run = RunConfig(model, TrainConfig(sequences=batch * 10_000, batch=batch, lr=1e-3, numerics=numerics), "")
+    else:
+        run, device = _planned(sweep, overrides or [], cell)
+    say(f"measuring {_shape(run)} on {device} for some seconds")
+    _show(measure(run, device, trace=trace), output)
+    if trace is not None:
+        say(f"trace written to {trace}; open it in ui.perfetto.dev")
+
+
+def _planned(sweep: str, overrides: list[str], cell: int | None) -> tuple[RunConfig, str]:
+    planned = open_service().plan(_source(sweep), overrides)
+    runs = planned.plan.runs
+    if not runs:
+        raise typer.BadParameter("the plan has no run")
+    index = len(runs) // 2 if cell is None else cell
+    if not 0 <= index < len(runs):
+        raise typer.BadParameter(f"--cell is {index}: the plan has the runs 0 to {len(runs) - 1}")
+    return runs[index].run, planned.device
+
+
+def _shape(run: RunConfig) -> str:
+    m = run.model
+    return (
+        f"L{m.n_layers} d{m.d_model} h{m.n_heads} ff{m.d_ff}, vocabulary {m.vocab}, "
+        f"{run.train.batch} × {m.context} tokens a step, {run.train.numerics}"
+    )
+
+
+def _show(measured: Profile, output: Format) -> None:
+    if output is Format.JSON:
+        emit_json(measured.to_dict())
+        return
+    rows = [
+        {"component": name, "ms": 1e3 * seconds, "share": seconds / measured.traced_step_seconds}
+        for name, seconds in measured.seconds.items()
+    ]
+    emit_rows(rows, ["component", "ms", "share"], output, "Time of a traced step")
+    if output is Format.TABLE:
+        memory = "" if measured.memory_bytes is None else f", {measured.memory_bytes / 2**30:.2f} GiB of tensors"
+        kind = {k: v for k, v in measured.implementation.items() if k in ("attention", "branches", "head", "compiled")}
+        say(
+            f"{measured.device_name}: {1e3 * measured.step_seconds:.2f} ms a step, "
+            f"{measured.tokens_per_second:,.0f} tokens/s, {measured.flops_per_second / 1e9:.1f} GFLOP/s, "
+            f"MFU {measured.mfu:.0%} of {measured.matmul_peak / 1e9:.0f} GFLOP/s{memory} ({kind})"
+        )
+
+
+def sample(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Id of a finished run, or the beginning of one.")],
+    prompt: Annotated[str, typer.Option("--prompt", help="Text to continue.")] = "",
+    tokens: Annotated[int, typer.Option("--tokens", help="Tokens to draw.")] = 200,
+    temperature: Annotated[float, typer.Option("--temperature", help="0 takes the likeliest token.")] = 0.8,
+    top_k: Annotated[int | None, typer.Option("--top-k", help="Draw from this many likeliest tokens.")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the draw.")] = 0,
+    output: Output = Format.TABLE,
+) -> None:
+    """Let a trained model continue a text."""
+    from model.sample import generate, load_trained
+    from tokenizer.vocabulary import load_tokenizer
+
+    service = open_service()
+    record = _finished(service, run)
+    model, config = load_trained(service.artifacts.trained(record.id, record.checkpoints))
+    tokenizer = load_tokenizer(service.home.artifacts / config.dataset / "tokenizer.json")
+    ids = [tokenizer.bos_id, *tokenizer.encode(prompt)]
+    drawn = list(generate(model, ids, tokens, temperature=temperature, top_k=top_k, seed=seed))
+    text = tokenizer.decode(drawn)
+    if output is Format.JSON:
+        emit_json({"run": record.id, "prompt": prompt, "text": text, "tokens": drawn})
+    elif output is Format.CSV:
+        emit_rows([{"run": record.id, "prompt": prompt, "text": text}], ["run", "prompt", "text"], output)
+    else:
+        sys.stdout.write(prompt + text + "\n")
+
+
+def _finished(service: Service, run: str) -> RunRecord:
+    """The finished run whose id begins so. Raises NotFound."""
+    found = [record for record in service.store.runs_in(RunState.DONE) if record.id.startswith(run)]
+    if len(found) > 1:
+        raise typer.BadParameter(f"{len(found)} finished runs begin with {run!r}: give more digits")
+    if not found:
+        record = service.store.run(run)
+        raise typer.BadParameter(f"run {record.id} is {record.state}: only a finished run can be sampled")
+    return found[0]

@@ -1,0 +1,134 @@
+"""Where a verb's law comes from: a sweep of this home, a table, or a wandb project."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.cli.planning import open_service
+
+if TYPE_CHECKING:
+    from analysis.ask import Question, Reply
+    from analysis.figures import Forecast
+    from analysis.law import Law
+    from analysis.table import RunTable
+    from orchestrator.service import Service
+
+MaybeSweep = Annotated[str | None, typer.Argument(metavar="[SWEEP]", help="Name of a sweep, or name@revision.")]
+Csv = Annotated[Path | None, typer.Option("--csv", help="Table with a finished run a row, instead of a sweep.")]
+Wandb = Annotated[str | None, typer.Option("--wandb", metavar="ENTITY/PROJECT", help="wandb project instead.")]
+_KEY = "of the table, or config or summary key of the wandb runs (dotted for nested ones)."
+FlopsKey = Annotated[str | None, typer.Option("--flops-key", help=f"Column of training FLOPs {_KEY}")]
+ParamsKey = Annotated[str | None, typer.Option("--params-key", help=f"Column of parameters {_KEY}")]
+TokensKey = Annotated[str | None, typer.Option("--tokens-key", help=f"Column of training tokens {_KEY}")]
+LossKey = Annotated[str | None, typer.Option("--loss-key", help=f"Column of the final loss {_KEY}")]
+States = Annotated[list[str] | None, typer.Option("--state", help="wandb state to use; repeatable. [finished]")]
+Filter = Annotated[str | None, typer.Option("--filter", metavar="JSON", help="Query of the wandb runs to read.")]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What the options name; exactly one of sweep, csv and wandb."""
+
+    sweep: str | None = None
+    csv: Path | None = None
+    wandb: str | None = None
+    flops: str | None = None
+    params: str | None = None
+    tokens: str | None = None
+    loss: str | None = None
+    states: tuple[str, ...] = ()
+    filters: str | None = None
+    variant: str = ""
+
+    def __post_init__(self) -> None:
+        given = [name for name in (self.sweep, self.csv, self.wandb) if name is not None]
+        if len(given) != 1:
+            raise typer.BadParameter("name one source: a sweep, a table with --csv, or a project with --wandb")
+        keys = (self.flops, self.params, self.tokens, self.loss)
+        if self.sweep is not None and any(key is not None for key in keys):
+            raise typer.BadParameter("columns are named for --csv and --wandb only: a sweep's are known")
+        if self.wandb is None and (self.states or self.filters):
+            raise typer.BadParameter("--state and --filter choose among wandb runs: give --wandb")
+        if self.sweep is None and self.variant:
+            raise typer.BadParameter("--variant chooses among a sweep's laws: name a sweep")
+
+    @cached_property
+    def service(self) -> Service:
+        """The use cases, opened once and announced on stderr."""
+        return open_service()
+
+    def law(self) -> Law:
+        """The law. Raises LawError, NotFound, WandbError."""
+        if self.sweep is not None:
+            return self.service.law(self.sweep, self.variant)
+        from analysis.law import fit
+
+        return fit(self._table())
+
+    def forecasts(self) -> list[Forecast]:
+        """The forecasts stored for a sweep; a table has none."""
+        if self.sweep is None:
+            return []
+        from analysis.figures import Forecast
+
+        store = self.service.store
+        return [Forecast.of(record) for record in store.forecasts_of(store.sweep(self.sweep).id)]
+
+    def reply(self, question: Question) -> Reply:
+        """The reply to a question, with the recipe's shapes where the source is a sweep."""
+        question.check()
+        if self.sweep is not None:
+            return self.service.ask(self.sweep, question, self.variant)
+        from analysis.ask import ask
+
+        return ask(self.law(), question, self._counts())
+
+    def _table(self) -> RunTable:
+        names = {"flops": self.flops, "params": self.params, "tokens": self.tokens, "loss": self.loss}
+        given = {name: key for name, key in names.items() if key is not None}
+        if self.wandb is not None:
+            from orchestrator.wandb_project import read_project
+
+            keys = {name: key or name for name, key in names.items()}
+            return read_project(self.wandb, keys, states=self.states or ("finished",), filters=self._query())
+        return read_table(self.csv, given)
+
+    def _query(self) -> dict[str, Any]:
+        try:
+            query = json.loads(self.filters or "{}")
+        except ValueError as error:
+            raise typer.BadParameter(f"--filter is no JSON: {error}") from error
+        if not isinstance(query, dict):
+            raise typer.BadParameter('--filter must be a JSON object such as {"group": "isoflop"}')
+        return query
+
+    def _counts(self) -> Any:
+        if self.csv is None:
+            return None
+        from analysis.counts import Counts
+        from analysis.csvfile import read_frame
+
+        return Counts.from_frame(read_frame(self.csv), self.params or "params")
+
+
+class TableError(ValueError):
+    """A table cannot be read: wrong usage, other than a good table that gives no law."""
+
+
+def read_table(csv: Path | None, names: dict[str, str]) -> RunTable:
+    """The table of a CSV. Raises TableError where it is none."""
+    from analysis.records import LawError
+    from analysis.table import RunTable
+
+    if csv is None or not csv.is_file():
+        raise typer.BadParameter(f"{csv}: no such file")
+    try:
+        return RunTable.read_csv(csv, **names)
+    except LawError as error:
+        raise TableError(str(error)) from error

@@ -1,0 +1,78 @@
+"""The chooser of a varied sweep's page: one row of links for each axis, the state in the URL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+from urllib.parse import quote, urlencode
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One value of an axis."""
+
+    text: str
+    """The value."""
+    href: str
+    """Page with this value and the others as they are."""
+    chosen: bool
+    """Whether the page shows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """What is varied along one axis."""
+
+    name: str
+    """Name of the axis in the sweep file."""
+    choices: tuple[Choice, ...]
+    """Its values, in the order of the sweep file."""
+
+
+def variant_label(values: Mapping[str, Any]) -> str:
+    """How a combination of varied values is written: axis=value,… by axis; empty where nothing varies."""
+    return ",".join(f"{axis}={values[axis]}" for axis in sorted(values))
+
+
+def combinations(vary: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    """Every combination of varied values; the empty one where nothing varies."""
+    return [dict(zip(vary, values, strict=True)) for values in product(*vary.values())]
+
+
+def default_variant(vary: Mapping[str, Sequence[Any]]) -> str:
+    """The variant that a page shows unasked: the first value of each axis."""
+    return variant_label(combinations(vary)[0])
+
+
+def chooser(sweep: str, vary: Mapping[str, Sequence[Any]], variant: str, asked: str) -> tuple[Axis, ...]:
+    """Rows of links between the variants of a sweep; `asked` is the budget typed into the form, kept in the links."""
+    current = next((values for values in combinations(vary) if variant_label(values) == variant), None)
+    base = current or combinations(vary)[0]
+    return tuple(
+        Axis(
+            axis,
+            tuple(
+                Choice(
+                    str(value), _href(sweep, base | {axis: value}, asked), current is not None and base[axis] == value
+                )
+                for value in values
+            ),
+        )
+        for axis, values in vary.items()
+    )
+
+
+def neighbours(vary: Mapping[str, Sequence[Any]], variant: str) -> list[str]:
+    """The variants that differ from one in a single axis."""
+    every = {variant_label(values): values for values in combinations(vary)}
+    own = every.get(variant)
+    if own is None:
+        return []
+    return [label for label, values in every.items() if sum(values[axis] != own[axis] for axis in vary) == 1]
+
+
+def _href(sweep: str, values: Mapping[str, Any], asked: str) -> str:
+    query = {"variant": variant_label(values)} | ({"flops": asked} if asked else {})
+    return f"/sweeps/{quote(sweep, safe='')}?{urlencode(query)}"
