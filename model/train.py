@@ -83,6 +83,7 @@ def train(
     progress_seconds: float = 1.0,
     checkpoint_seconds: float = 10.0,
     implementation: Implementation | None = None,
+    micro_batch: int | None = None,
     trunk: Trunk | None = None,
     world: World = ALONE,
 ) -> RunResult:
@@ -91,6 +92,7 @@ def train(
     `sink` receives events; `stop` is asked before each step. On one CPU thread the result is the same to the last bit
     however often the run was interrupted, and whether or not it began from a state of its `trunk`. In a `world` of
     several processes all call this alike, with checkpoints in one folder that all see; only the first one writes.
+    `micro_batch` caps the sequences of one forward pass after memory ran out; the global batch stays.
 
     Raises ConfigError or DataError for what cannot run here, CheckpointError for another run's checkpoint, MemoryError,
     Diverged, and Interrupted once `stop` says so and a checkpoint is safe.
@@ -105,6 +107,7 @@ def train(
         resumed = training.restore(checkpoints)
         branched = training.branch(trunk) if trunk is not None else 0
         resumed = max(resumed, branched)
+        training.micro_batch = min(training.micro_batch, micro_batch or training.micro_batch)
         world.wait()
         record = _Record(training, sink if world.leads else _silent, checkpoints if world.leads else None, trunk)
         start = {"resumed_from_step": resumed, "ignored_checkpoint": training.ignored_checkpoint}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 from typing import Any
 
@@ -21,7 +20,6 @@ class Background:
     def __init__(self, service: Service, scheduler: Scheduler | None = None) -> None:
         self._service = service
         self._scheduler = scheduler
-        self._new: queue.Queue[SweepRecord] = queue.Queue()
         self._live: dict[str, dict[str, Any]] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="scheduler", daemon=True)
@@ -32,14 +30,10 @@ class Background:
         """Begin; unfinished sweeps of earlier lives go on by themselves."""
         if self._scheduler is None:
             return
-        for sweep in self._service.store.sweeps():
-            if not self._service.progress(sweep).finished:
-                self._new.put(sweep)
+        for sweep in self._service.store.sweeps_with_queued():
+            self._service.publish(sweep)
+        self._scheduler.follow()
         self._thread.start()
-
-    def add(self, sweep: SweepRecord) -> None:
-        """Train a sweep's queued runs."""
-        self._new.put(sweep)
 
     def stop(self) -> None:
         """Hand out no more; what is in training is the caller's to drain."""
@@ -60,18 +54,8 @@ class Background:
         assert self._scheduler is not None
         try:
             while not self._stop.is_set():
-                self._take_new(self._scheduler)
-                if self._scheduler.busy:
-                    self._scheduler.step()
-                    self._live = self._scheduler.live()
+                self._scheduler.step()
+                self._live = self._scheduler.live()
         except Exception as error:
             self.error = error
             log.exception("the scheduler ended")
-
-    def _take_new(self, scheduler: Scheduler) -> None:
-        """Hand over what was submitted; with nothing to do, wait a moment for it."""
-        try:
-            sweep = self._new.get(block=not scheduler.busy, timeout=0.2)
-        except queue.Empty:
-            return
-        self._service.enqueue(scheduler, sweep)

@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ import psutil
 
 from orchestrator import signals
 from orchestrator.states import Cause
-from orchestrator.store import Outcome
+from orchestrator.store.records import Outcome
 from orchestrator.worker import WORKER_ENVIRONMENT, Assignment, Worker
 
 log = logging.getLogger("isoflop.cluster")
@@ -27,6 +28,12 @@ MAX_FAILED_STARTS = 3
 """Worker processes that may die in a row before they have imported everything."""
 CLOSE_SECONDS = 5.0
 """Time that workers get at the end for the wandb mirror's last records."""
+NAMESPACE = "isoflop"
+"""Ray namespace of the workers' names."""
+STRANGER_SECONDS = 20.0
+"""Time that an interrupted scheduler's workers get to end after they were told."""
+SILENCE_MARGIN = 15.0
+"""Seconds beyond a lease until its worker counts as lost: time to finish a step and leave a checkpoint."""
 OBJECT_STORE_BYTES = 100 * 2**20
 """Ray's object store carries only assignments and outcomes, a few kilobytes each."""
 
@@ -59,6 +66,8 @@ class _Slot:
     """Reference of the attempt's outcome."""
     progress: Any = None
     latest: dict[str, Any] = field(default_factory=dict)
+    heard: float = 0.0
+    """When the worker answered last, by the monotonic clock."""
 
 
 class Cluster:
@@ -71,12 +80,17 @@ class Cluster:
         self._slots: list[_Slot] = []
         self._started = False
         self._failed_starts = 0
+        self._names = ""
+        self._born = 0
         # Ray puts the driver's working directory first on its workers' module path: let that be an empty folder.
         self.folder = tempfile.mkdtemp(prefix=FOLDER_PREFIX)
         """Ray's temporary folder."""
 
-    def start(self) -> None:
+    def start(self, identity: str, driver: int) -> None:
         """Start Ray and the workers; they import in the background.
+
+        The workers' names tell to which database (`identity`) and driver they belong: those that an earlier driver of
+        this database left on a Ray cluster are ended.
 
         Raises ClusterError.
         """
@@ -98,16 +112,39 @@ class Cluster:
         except (RuntimeError, OSError, ConnectionError, ValueError) as error:
             raise ClusterError(f"Ray at {self._address!r} cannot be started or reached: {error}") from error
         self._started = True
+        self._names = f"{identity}-{driver}"
+        self._end_strangers(identity)
         self._slots = [self._new_slot(i) for i in range(self._workers)]
+
+    def _end_strangers(self, identity: str) -> None:
+        """End the workers that a dead driver of this database left on a cluster, before their runs are handed out."""
+        import ray
+
+        deadline = time.monotonic() + STRANGER_SECONDS
+        while strangers := [
+            actor["name"]
+            for actor in ray.util.list_named_actors(all_namespaces=True)
+            if actor["namespace"] == NAMESPACE and actor["name"].startswith(f"{identity}-")
+        ]:
+            for name in strangers:
+                with contextlib.suppress(ValueError, ray.exceptions.RayError):
+                    ray.kill(ray.get_actor(name, namespace=NAMESPACE))
+            if time.monotonic() > deadline:
+                raise ClusterError(f"workers of an interrupted scheduler do not end: {', '.join(strangers)}")
+            time.sleep(0.1)
 
     def _new_slot(self, index: int) -> _Slot:
         import ray
+
+        self._born += 1
 
         cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
         pin = self._address == "local" and self._device == "cpu" and index < len(cores)
         core = cores[index] if pin else None
         gpu = self._device.startswith("cuda")
         remote = ray.remote(Worker).options(
+            name=f"{self._names}-{self._born}",
+            namespace=NAMESPACE,
             num_cpus=1,
             num_gpus=1 if gpu else 0,
             max_restarts=0,
@@ -149,7 +186,7 @@ class Cluster:
     def assign(self, worker: str, assignment: Assignment) -> None:
         """Hand an attempt to an idle worker."""
         slot = self._slot(worker)
-        slot.assignment, slot.latest = assignment, {}
+        slot.assignment, slot.latest, slot.heard = assignment, {}, time.monotonic()
         slot.outcome = slot.actor.train.remote(assignment)
 
     def poll(self, timeout: float) -> list[Report]:
@@ -157,12 +194,30 @@ class Cluster:
         import ray
 
         busy = {s.outcome: s for s in self._slots if s.assignment is not None}
-        watched = list(busy) or [s.ready for s in self._slots if s.assignment is None]
-        done, _ = ray.wait(watched, num_returns=1, timeout=timeout)
+        _, starting = ray.wait([s.ready for s in self._slots], num_returns=len(self._slots), timeout=0)
+        if not busy and not starting:
+            time.sleep(timeout)
+            return []
+        ray.wait([*busy, *starting], num_returns=1, timeout=timeout)
         if not busy:
             return []
         done, _ = ray.wait(list(busy), num_returns=len(busy), timeout=0)
-        return [self._report(busy[ref]) for ref in done]
+        return [self._report(busy[ref]) for ref in done] + self._silent()
+
+    def _silent(self) -> list[Report]:
+        """Give up the attempts whose worker did not answer for longer than its lease: it has stopped by itself."""
+        reports = []
+        for slot in self._slots:
+            if (
+                slot.assignment is None
+                or time.monotonic() - slot.heard < slot.assignment.lease_seconds + SILENCE_MARGIN
+            ):
+                continue
+            outcome = Outcome(Cause.LOST, detail="its worker does not answer", flops=slot.latest.get("flops", 0.0))
+            reports.append(Report(slot.name, *slot.assignment.key, outcome))
+            self._replace(slot)
+            slot.assignment = slot.outcome = slot.progress = None
+        return reports
 
     def _report(self, slot: _Slot) -> Report:
         import ray
@@ -172,10 +227,11 @@ class Cluster:
         try:
             outcome: Outcome = ray.get(slot.outcome)
         except ray.exceptions.OutOfMemoryError as error:
-            outcome = Outcome(Cause.OUT_OF_MEMORY, detail=str(error))
+            outcome = Outcome(Cause.OUT_OF_MEMORY, detail=str(error), flops=slot.latest.get("flops", 0.0))
             self._replace(slot)
         except ray.exceptions.RayError as error:
-            outcome = Outcome(Cause.LOST, detail=f"{type(error).__name__}: {error}")
+            detail = f"{type(error).__name__}: {error}"
+            outcome = Outcome(Cause.LOST, detail=detail, flops=slot.latest.get("flops", 0.0))
             self._replace(slot)
         slot.assignment = slot.outcome = slot.progress = None
         return Report(slot.name, assignment.run_id, assignment.fence, outcome)
@@ -202,8 +258,15 @@ class Cluster:
                     continue
                 with contextlib.suppress(ray.exceptions.RayError):
                     slot.latest = ray.get(slot.progress)
+                    slot.heard = time.monotonic()
             slot.progress = slot.actor.progress.remote()
         return {s.assignment.run_id: s.latest for s in self._slots if s.assignment is not None}
+
+    def stop(self, run_id: str) -> None:
+        """Ask a run in training to leave a checkpoint and end; its report follows."""
+        for slot in self._slots:
+            if slot.assignment is not None and slot.assignment.run_id == run_id:
+                slot.actor.stop.remote(*slot.assignment.key)
 
     def stop_all(self, grace: float) -> list[Report]:
         """Ask every run in training to leave a checkpoint, and report what ended within `grace` seconds."""
@@ -211,7 +274,7 @@ class Cluster:
 
         busy = {s.outcome: s for s in self._slots if s.assignment is not None}
         for slot in busy.values():
-            slot.actor.stop.remote()
+            self.stop(slot.assignment.run_id if slot.assignment else "")
         done, _ = ray.wait(list(busy), num_returns=len(busy), timeout=grace) if busy else ([], [])
         return [self._report(busy[ref]) for ref in done]
 

@@ -12,9 +12,10 @@ from typing import Any
 
 import psutil
 
-from orchestrator.store import Store
+from orchestrator.store import DriverRecord, Store
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+PROCESS_IDS = Path("/proc/self/ns/pid")
 END_SECONDS = 5.0
 
 
@@ -22,12 +23,20 @@ class AlreadyScheduling(RuntimeError):
     """Another process schedules in this home."""
 
 
-def boot_id() -> str:
-    """Identity of this boot of the machine, so that a process id of an earlier boot is never believed."""
+def machine_id() -> str:
+    """Identity of this boot of the machine and of its process ids, which a container has for itself.
+
+    A process id of another boot or container is never believed.
+    """
     try:
-        return BOOT_ID.read_text().strip()
+        return f"{BOOT_ID.read_text().strip()} {PROCESS_IDS.readlink()}"[:64]
     except OSError:
         return str(int(psutil.boot_time()))
+
+
+def alive(driver: DriverRecord) -> bool:
+    """Whether the process that a driver of this machine was still runs."""
+    return bool(driver.processes) and _same_process(driver.processes[0]) is not None
 
 
 @contextlib.contextmanager
@@ -61,14 +70,17 @@ def check_free(path: Path) -> None:
         pass
 
 
-def end_leftovers(store: Store) -> int:
+def end_leftovers(store: Store, own: int) -> int:
     """End the processes that killed drivers of this boot recorded and left behind; returns how many.
 
-    A process is ended only if its id and its creation time are the recorded ones.
+    A process is ended only if its id and its creation time are the recorded ones. `own` is the present driver, which
+    holds the scheduler's lease: the others are dead, or lost it.
     """
     ended = 0
     for driver in store.unended_drivers():
-        if driver.boot_id == boot_id():
+        if driver.id == own:
+            continue
+        if driver.boot_id == machine_id():
             ended += _end([p for p in map(_same_process, driver.processes) if p is not None])
         if driver.folder and Path(driver.folder).name.startswith("isoflop-ray-"):
             shutil.rmtree(driver.folder, ignore_errors=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +35,16 @@ def attempt_log(runs: Path, run_id: str, number: int) -> Path:
 def read_events(path: Path) -> list[dict[str, Any]]:
     """All whole events of a log; a torn last line, left by a kill, is passed over."""
     try:
-        lines = path.read_bytes().split(b"\n")
+        return parse_events(path.read_bytes())
     except FileNotFoundError:
         return []
-    return [json.loads(line) for line in lines[:-1] if line]
 
 
-def result_of(path: Path) -> dict[str, Any] | None:
+def parse_events(content: bytes) -> list[dict[str, Any]]:
+    """All whole events of a log's content."""
+    return [json.loads(line) for line in content.split(b"\n")[:-1] if line]
+
+
+def result_of(events: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     """The event with result and device that an attempt left in its log, if it came to its end."""
-    for event in reversed(read_events(path)):
-        if event["kind"] == "result":
-            return dict(event)
-    return None
+    return next((event for event in reversed(events) if event["kind"] == "result"), None)

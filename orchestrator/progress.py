@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from orchestrator.states import RunState
@@ -39,14 +39,20 @@ class Progress:
     """FLOPs of finished runs and of the finished share of running ones."""
     seconds_left: float | None
     """Predicted; None before there is anything to go by."""
+    cancelled: int = 0
+    """Runs that were cancelled."""
+    held: str = ""
+    """paused or cancelled, with the reason; empty while the sweep may train."""
 
     @property
     def finished(self) -> bool:
         """Whether nothing is left to do."""
-        return self.done + self.failed == self.total
+        return self.done + self.failed + self.cancelled == self.total
 
 
-def progress_of(runs: Sequence[RunRecord], live: Mapping[str, Mapping[str, Any]], workers: int) -> Progress:
+def progress_of(
+    runs: Sequence[RunRecord], live: Mapping[str, Mapping[str, Any]], workers: int, held: str = ""
+) -> Progress:
     """Progress of a sweep's runs, given the latest event of each run in training."""
     running = tuple(_live(r, live.get(r.id, {})) for r in runs if r.state is RunState.RUNNING)
     fraction = {r.run_id: r.fraction for r in running}
@@ -60,7 +66,15 @@ def progress_of(runs: Sequence[RunRecord], live: Mapping[str, Mapping[str, Any]]
         flops_planned=sum(r.flops for r in runs),
         flops_spent=sum(r.flops for r in done) + sum(r.flops * fraction.get(r.id, 0.0) for r in runs),
         seconds_left=_seconds_left(runs, fraction, workers),
+        cancelled=sum(r.state is RunState.CANCELLED for r in runs),
+        held=held,
     )
+
+
+def progress_from_json(data: Mapping[str, Any]) -> Progress:
+    """The progress in a service's answer."""
+    values = {f.name: data[f.name] for f in fields(Progress)}
+    return Progress(**values | {"running": tuple(LiveRun(**r) for r in data["running"])})
 
 
 def _live(run: RunRecord, event: Mapping[str, Any]) -> LiveRun:

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from orchestrator.artifacts import Places
 from orchestrator.cluster import Report
-from orchestrator.driver import boot_id, end_leftovers
-from orchestrator.eventlog import attempt_log, result_of
-from orchestrator.states import Cause, RunState
-from orchestrator.store import Outcome, RunRecord, StaleAttempt, Store, SweepRecord
+from orchestrator.driver import alive, end_leftovers, machine_id
+from orchestrator.eventlog import result_of
+from orchestrator.states import Cause, Hold, RunState
+from orchestrator.store import (
+    LEASE_SECONDS,
+    CeilingExceeded,
+    Ceilings,
+    Outcome,
+    RunRecord,
+    StaleAttempt,
+    Store,
+    SweepRecord,
+    Unavailable,
+)
 from orchestrator.tracking import Tracking
 from orchestrator.worker import Assignment
 
@@ -20,6 +31,16 @@ log = logging.getLogger("isoflop.scheduler")
 
 POLL_SECONDS = 0.5
 """Longest wait for a worker's report: bounds how stale the shown progress may be."""
+PATIENCE_SECONDS = 900.0
+"""Time for which a database that does not answer is asked again, while workers train on."""
+FREE_BYTES = 32 * 2**20
+"""Space below which nothing is handed out: an attempt could not even leave its checkpoint."""
+REST_SECONDS = (2.0, 60.0)
+"""First and longest pause after an attempt that found a worker's disk full."""
+STOP_SECONDS = 5.0
+"""Time that an attempt may need to stop: reservations of device-seconds grow that much ahead."""
+GROWTH_SECONDS = 10.0
+"""Device-seconds by which a reservation grows when a run takes longer than predicted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +74,10 @@ class Executor(Protocol):
 
     folder: str
 
+    def start(self, identity: str, driver: int) -> None:
+        """Start the workers, and end those that an earlier driver left."""
+        ...
+
     def idle(self) -> list[str]:
         """Workers with nothing to do."""
         ...
@@ -69,6 +94,10 @@ class Executor(Protocol):
         """Latest event by run."""
         ...
 
+    def stop(self, run_id: str) -> None:
+        """End an attempt with a checkpoint."""
+        ...
+
     def stop_all(self, grace: float) -> list[Report]:
         """End all attempts with a checkpoint."""
         ...
@@ -78,126 +107,333 @@ class Executor(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Job:
     """A run in the scheduler's hands."""
 
     run: RunRecord
     sweep: SweepRecord
-    dataset: Path
+    fence: int = 0
+    """Number of its attempt, once claimed."""
+    began: float = 0.0
+    """When it was assigned, by the monotonic clock."""
+    earlier: float = 0.0
+    """Device-seconds of its attempts before."""
+    reserved: float = field(default=float("inf"))
+    """Device-seconds that its ceilings let it take."""
+    stopping: bool = False
+
+    @property
+    def elapsed(self) -> float:
+        """Device-seconds of the present attempt."""
+        return time.monotonic() - self.began
 
 
 class Scheduler:
-    """The one writer: claims, assigns, folds reports into the store."""
+    """The one writer: claims, assigns, folds reports into the store. The database is its queue."""
 
-    def __init__(self, store: Store, cluster: Executor, runs: Path, tracking: Tracking) -> None:
+    def __init__(
+        self,
+        store: Store,
+        cluster: Executor,
+        artifacts: Places,
+        tracking: Tracking,
+        *,
+        ceilings: Ceilings | None = None,
+        checkpoint_seconds: float = 10.0,
+    ) -> None:
         self._store = store
         self._cluster = cluster
-        self._runs = runs
+        self._artifacts = artifacts
         self._tracking = tracking
+        self._ceilings = ceilings or Ceilings()
+        self._checkpoint_seconds = checkpoint_seconds
+        self._only: int | None = None
         self._queued: dict[str, _Job] = {}
         self._running: dict[str, _Job] = {}
+        self._held: set[str] = set()
+        self._reports: list[Report] = []
         self._driver = 0
         self._recorded: list[int] = []
+        self._requests = -1
+        self._renewed = time.monotonic()
+        self._trouble: float | None = None
+        self._full = False
+        self._rest, self._rest_until = REST_SECONDS[0], 0.0
+
+    # who schedules
 
     def take_over(self) -> None:
-        """End what a killed driver left, settle its attempts, and record this driver."""
-        ended = end_leftovers(self._store)
+        """Take the scheduler's lease, end what a killed driver left, start the workers, settle open attempts.
+
+        Raises LeaseHeld, ClusterError.
+        """
+        self._driver = self._store.start_driver(machine_id(), self._cluster.processes(), self._cluster.folder, alive)
+        ended = end_leftovers(self._store, self._driver)
         if ended:
             log.warning("ended %d processes that an interrupted scheduler had left behind", ended)
-        self._settle_interrupted()
-        self._driver = self._store.start_driver(boot_id(), self._cluster.processes(), self._cluster.folder)
-
-    def _settle_interrupted(self) -> None:
-        """Close the attempts of earlier drivers: by the result in their log where there is one, else as lost."""
-        for run in self._store.runs_in(RunState.RUNNING):
-            outcome = self._logged(run.id, run.fence) or Outcome(Cause.ORPHANED, detail="its driver ended")
-            state = self._store.end_attempt(run.id, run.fence, outcome)
-            log.info("run %s of an interrupted scheduler: %s", run.id, state)
-
-    def _logged(self, run_id: str, fence: int) -> Outcome | None:
-        """The outcome that an attempt wrote to its log before its worker or driver died, if it came that far."""
-        found = result_of(attempt_log(self._runs, run_id, fence))
-        return Outcome(Cause.DONE, result=found["result"], device=found["device"]) if found else None
-
-    def add(self, sweep: SweepRecord, runs: Iterable[RunRecord], artifacts: Path) -> None:
-        """Take a sweep's queued runs into the queue; each run names its dataset in the folder of artifacts."""
-        for run in runs:
-            if run.state is RunState.QUEUED and run.id not in self._running:
-                self._queued[run.id] = _Job(run, sweep, artifacts / run.config["dataset"])
-
-    @property
-    def busy(self) -> bool:
-        """Whether anything is queued or running."""
-        return bool(self._queued or self._running)
-
-    def step(self, timeout: float = POLL_SECONDS) -> None:
-        """Hand out what can be handed out, then wait for reports and record them."""
-        waiting = [Waiting(j.run.id, j.run.predicted_seconds or j.run.flops) for j in self._queued.values()]
-        for claim in decide(waiting, self._cluster.idle()) if waiting else []:
-            self._claim(claim)
-        for report in self._cluster.poll(timeout):
-            self._fold(report)
-
-    def _claim(self, claim: Claim) -> None:
-        job = self._queued.pop(claim.run_id)
-        fence = self._store.claim(job.run.id, job.run.fence, self._driver, claim.worker)
-        self._running[job.run.id] = job
+        self._cluster.start(self._store.identity(), self._driver)
         self.record_processes()
-        self._cluster.assign(claim.worker, self._assignment(job, fence))
+        self.reconcile()
 
-    def _assignment(self, job: _Job, fence: int) -> Assignment:
-        cell = job.run.cell or {}
-        return Assignment(
-            run_id=job.run.id,
-            fence=fence,
-            config=job.run.config,
-            dataset=str(job.dataset),
-            runs=str(self._runs),
-            sweep=f"{job.sweep.name}@{job.sweep.revision[:8]}",
-            name=f"n{cell.get('params', 0)}_c{job.run.flops:.3g}_s{cell.get('seed', 0)}",
-            tracking=self._tracking,
-        )
+    def reconcile(self) -> None:
+        """Close attempts that nobody works on: by the result in their log where there is one, else as orphaned."""
+        for run in self._store.runs_in(RunState.RUNNING):
+            if run.id not in self._running:
+                events = self._artifacts.events(run.id, run.fence)
+                outcome = _logged(events) or _orphaned(events)
+                log.info("run %s of an interrupted scheduler: %s", run.id, self._end(run.id, run.fence, outcome))
 
     def record_processes(self) -> None:
         """Workers appear one by one: record each, so that a successor can end it by its id."""
         processes = self._cluster.processes()
         pids = [pid for pid, _created, _name in processes]
         if pids != self._recorded:
-            self._recorded = pids
             self._store.update_driver(self._driver, processes, self._cluster.folder)
+            self._recorded = pids
+
+    def finish(self) -> None:
+        """Record that this driver leaves nothing behind; call it after the cluster is closed."""
+        if self._driver:
+            self._store.end_driver(self._driver)
+
+    # what is to be done
+
+    def follow(self, sweep_id: int | None = None) -> None:
+        """Work on one sweep, or on all there are, now and whenever something is asked of them."""
+        self._only, self._requests = sweep_id, -1
+        self._look_for_requests()
+
+    def _look_for_requests(self) -> None:
+        """Read the queue anew when a user asked for something since the last look."""
+        requests = self._store.requests()
+        if requests == self._requests:
+            return
+        only = self._only
+        sweeps = self._store.sweeps_with_queued() if only is None else [self._store.sweep_by_id(only)]
+        queued: dict[str, _Job] = {}
+        for sweep in sweeps:
+            for run in self._store.runs_of(sweep.id, None, RunState.QUEUED):
+                if run.id not in self._running:
+                    queued[run.id] = _Job(run, sweep)
+        self._queued, self._held, self._requests = queued, self._store.held_runs(), requests
+        for run_id in self._held & self._running.keys():
+            self._stop(self._running[run_id])
+
+    def _stop(self, job: _Job) -> None:
+        if not job.stopping:
+            job.stopping = True
+            self._cluster.stop(job.run.id)
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is in training or waits for a worker; what is held waits for a user."""
+        return bool(self._running or self._queued.keys() - self._held)
+
+    # one step
+
+    def step(self, timeout: float = POLL_SECONDS) -> None:
+        """Hand out what can be handed out, then wait for reports and record them.
+
+        A database that does not answer is asked again in the next step, for at most PATIENCE_SECONDS; what workers
+        report meanwhile is kept. Raises Unavailable after that, LeaseLost when another scheduler took over.
+        """
+        try:
+            self._keep_lease()
+            if self._trouble is not None:
+                self._recover()
+            self._look_for_requests()
+            self._watch_ceilings()
+            self._hand_out()
+        except Unavailable as error:
+            self._wait(error)
+        self._reports += self._cluster.poll(timeout)
+        self._fold_reports()
+
+    def _keep_lease(self) -> None:
+        if time.monotonic() - self._renewed > LEASE_SECONDS / 4:
+            self._store.renew_lease(self._driver)
+            self._renewed = time.monotonic()
+
+    def _wait(self, error: Unavailable) -> None:
+        if self._trouble is None:
+            self._trouble = time.monotonic()
+            log.warning("%s; what is in training goes on, and the database is asked again", error)
+        if time.monotonic() - self._trouble > PATIENCE_SECONDS:
+            raise error
+        time.sleep(POLL_SECONDS)
+
+    def _recover(self) -> None:
+        """After trouble a move may have been made without our hearing of it: compare with the database."""
+        self._fold_reports()
+        self.reconcile()
+        self._requests, self._trouble = -1, None
+        log.warning("the database answers again")
+
+    def _hand_out(self) -> None:
+        if not self._has_room():
+            return
+        # Costs are seconds where they are predicted, else FLOPs.
+        waiting = [
+            Waiting(j.run.id, j.run.predicted_seconds or j.run.flops)
+            for j in self._queued.values()
+            if j.run.id not in self._held
+        ]
+        for claim in decide(waiting, self._cluster.idle()) if waiting else []:
+            self._claim(claim)
+
+    def _has_room(self) -> bool:
+        if time.monotonic() < self._rest_until:
+            return False
+        free = self._artifacts.free_bytes()
+        full = free is not None and free < FREE_BYTES
+        if full != self._full:
+            log.warning(
+                "the disk of %s is full: nothing new starts until there is space" if full else "%s has space again",
+                self._artifacts.url,
+            )
+        self._full = full
+        return not full
+
+    def _claim(self, claim: Claim) -> None:
+        job = self._queued[claim.run_id]
+        if not self._within_ceilings(job):
+            return
+        try:
+            job.fence = self._store.claim(job.run.id, job.run.fence, self._driver, claim.worker)
+        except StaleAttempt:
+            self._requests = -1  # cancelled, or taken meanwhile: read the queue anew
+            del self._queued[claim.run_id]
+            return
+        self._running[job.run.id] = self._queued.pop(claim.run_id)
+        self.record_processes()
+        job.began, job.stopping = time.monotonic(), False
+        self._cluster.assign(claim.worker, self._assignment(job))
+
+    def _assignment(self, job: _Job) -> Assignment:
+        cell, run = job.run.cell or {}, job.run
+        return Assignment(
+            run_id=run.id,
+            fence=job.fence,
+            config=run.config,
+            artifacts=self._artifacts.url,
+            sweep=f"{job.sweep.name}@{job.sweep.revision[:8]}",
+            name=f"n{cell.get('params', 0)}_c{run.flops:.3g}_s{cell.get('seed', 0)}",
+            tracking=self._tracking,
+            checkpoints=run.checkpoints,
+            checkpoint_seconds=self._checkpoint_seconds,
+            micro_batch=run.micro_batch,
+        )
+
+    # ceilings of device-seconds
+
+    def _within_ceilings(self, job: _Job) -> bool:
+        """Make sure that the run may still take a moment of a device; hold its sweep where it may not."""
+        if job.sweep.ceiling_seconds is None and self._ceilings.seconds is None:
+            return True
+        counted = [a for a in self._store.attempts_of(job.run.id) if a["number"] > job.run.counted_from]
+        job.earlier = sum(a["seconds"] or 0.0 for a in counted)
+        job.reserved = self._store.reserved_seconds([job.run.id]).get(job.run.id, 0.0)
+        job.began = time.monotonic()
+        return self._grow(job)
+
+    def _watch_ceilings(self) -> None:
+        for job in self._running.values():
+            if not job.stopping and not self._grow(job):
+                self._stop(job)
+
+    def _grow(self, job: _Job) -> bool:
+        """Let a reservation grow ahead of what the run takes; a ceiling in the way holds the sweep."""
+        needed = job.earlier + job.elapsed + STOP_SECONDS
+        if needed <= job.reserved:
+            return True
+        try:
+            self._store.extend(job.run.id, needed + GROWTH_SECONDS, self._ceilings)
+        except CeilingExceeded as error:
+            log.warning("sweep %s is paused: %s", job.sweep.name, error)
+            self._store.hold(job.sweep.id, Hold.PAUSED, str(error))
+            return False
+        job.reserved = needed + GROWTH_SECONDS
+        return True
+
+    # what came of it
+
+    def _fold_reports(self) -> None:
+        """Record what ended; what the database cannot take now is kept for the next step."""
+        while self._reports:
+            try:
+                self._fold(self._reports[0])
+            except Unavailable as error:
+                self._wait(error)
+                return
+            del self._reports[0]
 
     def _fold(self, report: Report) -> None:
-        job = self._running.pop(report.run_id)
-        outcome = report.outcome
+        job = self._running.get(report.run_id)
+        if job is None or job.fence != report.fence:
+            return  # settled by `reconcile` after the database was away
+        outcome = replace(report.outcome, seconds=report.outcome.seconds or job.elapsed)
         if outcome.cause is Cause.LOST:
-            outcome = self._logged(report.run_id, report.fence) or outcome
+            logged = _logged(self._artifacts.events(report.run_id, report.fence))
+            outcome = replace(logged, seconds=outcome.seconds) if logged else outcome
+        state = self._end(report.run_id, report.fence, outcome)
+        del self._running[report.run_id]
+        if outcome.cause not in (Cause.DONE, Cause.PREEMPTED):
+            log.warning("run %s: %s: %s", report.run_id, outcome.cause, outcome.detail.strip()[-400:])
+        self._rest_after(outcome.cause)
+        if state is RunState.QUEUED:
+            self._queued[report.run_id] = _Job(self._again(job), job.sweep)
+
+    def _rest_after(self, cause: Cause) -> None:
+        """A worker's full disk is no run's fault, but trying on at once would only fill the log."""
+        if cause is Cause.DISK_FULL:
+            self._rest_until = time.monotonic() + self._rest
+            self._rest = min(2 * self._rest, REST_SECONDS[1])
+        elif cause is Cause.DONE:
+            self._rest = REST_SECONDS[0]
+
+    def _again(self, job: _Job) -> RunRecord:
+        stored = self._store.run(job.run.id)
+        return replace(stored, role=job.run.role, cell=job.run.cell)
+
+    def _end(self, run_id: str, fence: int, outcome: Outcome) -> RunState | None:
+        """Record the end of an attempt; None where it is no longer the run's."""
         try:
-            state = self._store.end_attempt(report.run_id, report.fence, outcome)
+            return self._store.end_attempt(run_id, fence, outcome)
         except StaleAttempt as error:
             log.warning("%s", error)
-            return
-        if outcome.cause is not Cause.DONE:
-            log.warning("run %s: %s: %s", report.run_id, outcome.cause, outcome.detail.strip()[-400:])
-        if state is RunState.QUEUED:
-            again = replace(job.run, state=state, fence=report.fence)
-            self._queued[report.run_id] = _Job(again, job.sweep, job.dataset)
+            return None
+
+    # the loop
 
     def live(self) -> dict[str, dict[str, Any]]:
         """The latest event of each run in training, by run id."""
         return self._cluster.progress()
 
     def run(self, observe: Callable[[dict[str, dict[str, Any]]], None]) -> None:
-        """Work until nothing is queued or running; `observe` gets the live events."""
+        """Work until nothing is in training or waits for a worker; `observe` gets the live events."""
         while self.busy:
             self.step()
             observe(self.live())
 
     def drain(self, grace: float) -> None:
         """End running attempts with a checkpoint; their runs are queued again."""
-        for report in self._cluster.stop_all(grace):
-            self._fold(report)
+        self._reports += self._cluster.stop_all(grace)
+        self._fold_reports()
 
-    def finish(self) -> None:
-        """Record that this driver leaves nothing behind; call it after the cluster is closed."""
-        self._store.end_driver(self._driver)
+
+def _logged(events: Sequence[dict[str, Any]]) -> Outcome | None:
+    """The outcome that an attempt wrote to its log before its worker or driver died, if it came that far."""
+    found = result_of(events)
+    if found is None:
+        return None
+    return Outcome(Cause.DONE, result=found["result"], device=found["device"], seconds=_elapsed(events))
+
+
+def _orphaned(events: Sequence[dict[str, Any]]) -> Outcome:
+    flops = max((e.get("flops", 0.0) for e in events), default=0.0)
+    return Outcome(Cause.ORPHANED, detail="its driver ended", seconds=_elapsed(events), flops=flops)
+
+
+def _elapsed(events: Sequence[dict[str, Any]]) -> float:
+    return max((e.get("elapsed", 0.0) for e in events), default=0.0)

@@ -18,6 +18,7 @@ from analysis.compare import Comparison, compare
 from analysis.law import Law, prediction_json
 from analysis.records import LawError, Prediction
 from model.hardware import kind_name
+from orchestrator.artifacts import Places, open_artifacts
 from orchestrator.cluster import Cluster
 from orchestrator.cost import RateModel, calibrate, learn
 from orchestrator.driver import check_free, scheduler_lock
@@ -115,8 +116,13 @@ class Service:
         """The intervals to expect of the plan's forecasts, by simulation."""
         return expect(planned.plan)
 
-    def submit(self, planned: Planned) -> SweepRecord:
-        """Store the sweep and its new runs; failed runs of an earlier submission get another chance."""
+    def submit(self, planned: Planned, user: str = "", *, rerun: bool = False) -> SweepRecord:
+        """Store the sweep and its new runs; failed runs of an earlier submission get another chance.
+
+        `rerun` trains those that are done once more. A held sweep goes on.
+
+        Raises CeilingExceeded.
+        """
         spec, data = planned.spec, planned.data
         record = SweepRecord(
             id=0,
@@ -128,9 +134,18 @@ class Service:
             dropped=[asdict(d) for d in planned.plan.dropped],
             warnings=list(planned.plan.warnings),
             submitted_at=0.0,
+            user=user or self.settings.user,
+            ceiling_flops=spec.limits.flops,
+            ceiling_seconds=None if spec.limits.hours is None else spec.limits.hours * 3600 * planned.workers,
         )
-        sweep = self.store.submit(record, [_new_run(r) for r in planned.plan.runs])
-        self.store.retry_failed(sweep.id)
+        # First the data, then the runs: a scheduler may hand them out at once.
+        self.artifacts.publish(self.home.artifacts / data.dataset)
+        ceilings = self.settings.ceilings
+        sweep = self.store.submit(record, [_new_run(r) for r in planned.plan.runs], ceilings)
+        if rerun:
+            self.store.rerun(sweep.id, ceilings)
+        self.store.retry_failed(sweep.id, ceilings)
+        self.store.release(sweep.id)
         return sweep
 
     # scheduling
@@ -144,12 +159,17 @@ class Service:
         with scheduler_lock(self.home.lock):
             workers = worker_count(self.settings, device)
             cluster = Cluster(workers=workers, device=device, address=self.settings.ray_address)
-            scheduler = Scheduler(self.store, cluster, self.home.runs, self.tracking)
+            scheduler = Scheduler(
+                self.store,
+                cluster,
+                self.artifacts,
+                self.tracking,
+                ceilings=self.settings.ceilings,
+                checkpoint_seconds=self.settings.checkpoint_seconds,
+            )
             try:
-                scheduler.take_over()
                 self._say(f"starting {workers} worker{'s' * (workers > 1)}")
-                cluster.start()
-                scheduler.record_processes()
+                scheduler.take_over()
                 yield scheduler
                 scheduler.drain(DRAIN_SECONDS)
             except KeyboardInterrupt:
@@ -170,18 +190,26 @@ class Service:
         if self.progress(sweep).finished:
             return
         with self.scheduling(device) as scheduler:
-            self.enqueue(scheduler, sweep)
+            self.publish(sweep)
+            scheduler.follow(sweep.id)
             scheduler.run(lambda live: observe(self.progress(sweep, live)))
         observe(self.progress(sweep))
 
-    def enqueue(self, scheduler: Scheduler, sweep: SweepRecord) -> None:
-        """Put a sweep's queued runs into a scheduler's hands."""
-        scheduler.add(sweep, self.store.runs_of(sweep.id), self.home.artifacts)
+    @cached_property
+    def artifacts(self) -> Places:
+        """Where workers find datasets and leave event logs and checkpoints."""
+        return open_artifacts(self.settings.artifacts_url or str(self.home.root))
+
+    def publish(self, sweep: SweepRecord) -> None:
+        """Make a sweep's dataset available to all workers."""
+        self.artifacts.publish(self.home.artifacts / sweep.dataset)
 
     def progress(self, sweep: SweepRecord, live: Mapping[str, Mapping[str, Any]] | None = None) -> Progress:
         """How far a sweep is."""
         workers = worker_count(self.settings, choose_device("auto"))
-        return progress_of(self.store.runs_of(sweep.id), live or {}, workers)
+        stored = self.store.sweep_by_id(sweep.id)
+        held = ": ".join(part for part in (stored.held, stored.held_reason) if part)
+        return progress_of(self.store.runs_of(sweep.id), live or {}, workers, held)
 
     # answers
 
@@ -252,8 +280,8 @@ class Service:
         if self._trained(planned.run_id) and (planned.run_id, law.law_id) not in known:
             raise LawError(f"the run at {flops:g} FLOPs is trained already: a forecast of it would be no forecast")
         check_free(self.home.lock)
-        self.store.add_run(sweep.id, _new_run(planned), "validation")
-        self.store.retry_failed(sweep.id)
+        self.store.add_run(sweep.id, _new_run(planned), "validation", self.settings.ceilings)
+        self.store.retry_failed(sweep.id, self.settings.ceilings)
         self.store.add_forecast(sweep.id, planned.run_id, law.law_id, flops, prediction_json(prediction))
         spec = self.spec_of(sweep)
         self.execute(sweep, choose_device(spec.device), observe)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import getpass
+import math
 import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from model.hardware import gpu_names
 from orchestrator.home import Home
+from orchestrator.store.records import Ceilings
 
 NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "lustre", "beegfs", "glusterfs", "fuse.sshfs", "ceph")
 
@@ -28,6 +33,21 @@ class Settings:
     """ISOFLOP_RAY_ADDRESS: `local` starts a Ray of our own; else the address of a running one."""
     workers: int | None
     """ISOFLOP_WORKERS: worker processes; None takes one per CPU, or one per GPU."""
+    artifacts_url: str = ""
+    """ISOFLOP_ARTIFACTS_URL: fsspec URL of datasets, event logs and checkpoints; empty is the home's own folders."""
+    checkpoint_seconds: float = 10.0
+    """ISOFLOP_CHECKPOINT_SECONDS: training seconds between two checkpoints of a run."""
+    user: str = ""
+    """ISOFLOP_USER: whose ceilings submissions count against; the login name by default."""
+    user_flops: float | None = None
+    """ISOFLOP_USER_FLOPS: ceiling of training FLOPs of each user."""
+    user_hours: float | None = None
+    """ISOFLOP_USER_HOURS: ceiling of device-hours of each user."""
+
+    @property
+    def ceilings(self) -> Ceilings:
+        """What one user may take in all."""
+        return Ceilings(self.user_flops, None if self.user_hours is None else self.user_hours * 3600)
 
 
 def read_settings(home: Home, environ: Mapping[str, str] | None = None) -> Settings:
@@ -39,7 +59,47 @@ def read_settings(home: Home, environ: Mapping[str, str] | None = None) -> Setti
     url = environ.get("ISOFLOP_DATABASE_URL", f"sqlite:///{home.database}")
     address = environ.get("ISOFLOP_RAY_ADDRESS", "local")
     _check_database(url, address, home.root)
-    return Settings(url, address, _workers(environ.get("ISOFLOP_WORKERS")))
+    return Settings(
+        database_url=url,
+        ray_address=address,
+        workers=_workers(environ.get("ISOFLOP_WORKERS")),
+        artifacts_url=_artifacts(environ.get("ISOFLOP_ARTIFACTS_URL", "")),
+        checkpoint_seconds=_number(environ, "ISOFLOP_CHECKPOINT_SECONDS") or 10.0,
+        user=environ.get("ISOFLOP_USER") or _login(),
+        user_flops=_number(environ, "ISOFLOP_USER_FLOPS"),
+        user_hours=_number(environ, "ISOFLOP_USER_HOURS"),
+    )
+
+
+def _artifacts(url: str) -> str:
+    if not url:
+        return ""
+    import fsspec
+
+    scheme = url.partition("://")[0]
+    if "://" not in url or scheme not in fsspec.available_protocols():
+        raise SettingsError(f"ISOFLOP_ARTIFACTS_URL is {url!r}: give a URL such as s3://bucket/folder")
+    return url
+
+
+def _number(environ: Mapping[str, str], name: str) -> float | None:
+    text = environ.get(name)
+    if text is None:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not value > 0:
+        raise SettingsError(f"{name} is {text!r}: give a number above 0")
+    return value
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as in many containers
+        return str(os.getuid())
 
 
 def _workers(text: str | None) -> int | None:
@@ -65,7 +125,10 @@ def _is_this_machine(address: str) -> bool:
     if address in ("local", "auto"):
         return True
     host = address.removeprefix("ray://").rsplit(":", 1)[0]
-    return host in ("localhost", "127.0.0.1", "::1", "[::1]", socket.gethostname())
+    if host in ("localhost", "127.0.0.1", "::1", "[::1]", socket.gethostname()):
+        return True
+    # A cluster started here names itself by an address of one of our own interfaces.
+    return host in {a.address for addresses in psutil.net_if_addrs().values() for a in addresses}
 
 
 def _file_system(folder: Path) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import JSON, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
 
+SCHEMA = "0002"
+"""The migration whose result these tables are."""
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -25,6 +28,11 @@ sweeps = Table(
     Column("dropped", JSON, nullable=False),
     Column("warnings", JSON, nullable=False),
     Column("submitted_at", Float, nullable=False, doc="seconds since the epoch, of the latest submission"),
+    Column("user", String(64), nullable=False, server_default=""),
+    Column("ceiling_flops", Float),
+    Column("ceiling_seconds", Float),
+    Column("held", String(16), doc="paused | cancelled; null is active"),
+    Column("held_reason", Text),
     UniqueConstraint("name", "revision"),
     Index(None, "name", "submitted_at"),
 )
@@ -46,6 +54,11 @@ runs = Table(
     Column("error", Text),
     Column("device", String(128)),
     Column("finished_at", Float),
+    Column("counted_from", Integer, nullable=False, server_default="0", doc="attempts up to this one are forgiven"),
+    Column(
+        "restarted", Integer, nullable=False, server_default="0", doc="attempts up to this one are of a former rerun"
+    ),
+    Column("micro_batch", Integer, doc="sequences of a forward pass after memory ran out"),
 )
 """One row a run, shared by all sweeps that hold it."""
 
@@ -71,6 +84,7 @@ attempts = Table(
     Column("ended_at", Float),
     Column("cause", String(16)),
     Column("detail", Text),
+    Column("seconds", Float, doc="for which it held its device, by a monotonic clock"),
 )
 """One row for each execution of a run."""
 
@@ -83,8 +97,33 @@ drivers = Table(
     Column("folder", Text, nullable=False, doc="Ray's temporary folder"),
     Column("started_at", Float, nullable=False),
     Column("ended_at", Float),
+    Column("host", String(255), nullable=False, server_default=""),
 )
 """One row for each process that scheduled; one that did not end names what it may have left behind."""
+
+scheduler = Table(
+    "scheduler",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("identity", String(32), nullable=False, doc="of this database, so that workers of others are left alone"),
+    Column("driver_id", ForeignKey("drivers.id"), doc="the fencing token: who may hand out runs"),
+    Column("expires_at", Float, nullable=False, doc="by the database's clock"),
+    Column("requests", Integer, nullable=False, doc="grows whenever a user asks for something"),
+)
+"""One row: the lease of the one scheduler."""
+
+charges = Table(
+    "charges",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run_id", ForeignKey("runs.id"), nullable=False, index=True),
+    Column("sweep_id", ForeignKey("sweeps.id"), nullable=False, index=True),
+    Column("user", String(64), nullable=False, index=True),
+    Column("flops", Float, nullable=False, doc="reserved; spent once settled"),
+    Column("seconds", Float, nullable=False, doc="device-seconds, reserved; spent once settled"),
+    Column("settled_at", Float),
+)
+"""What runs may take from the ceilings, and took."""
 
 forecasts = Table(
     "forecasts",

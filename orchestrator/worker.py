@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
 import os
 import platform
-import threading
 import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from model.config import RunConfig
 from model.hardware import kind_name
-from orchestrator.eventlog import EventLog, attempt_log
+from orchestrator.artifacts import AttemptLog, Places, open_artifacts
 from orchestrator.states import Cause
-from orchestrator.store import Outcome
+from orchestrator.store.records import Outcome
 from orchestrator.tracking import Tracking, WandbMirror
 
 WORKER_ENVIRONMENT = {
@@ -31,6 +32,11 @@ WORKER_ENVIRONMENT = {
 """Environment of a worker process; two threads each on two cores would cost a factor of 15 to 28."""
 
 
+LEASE_SECONDS = 60.0
+"""Lease of an attempt, renewed by every look of the scheduler at its progress."""
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
 class ForeignModule(RuntimeError):
     """A module of the user's has taken the place of one of ours."""
 
@@ -42,13 +48,24 @@ class Assignment:
     run_id: str
     fence: int
     config: dict[str, Any]
-    dataset: str
-    """Folder of the token shards."""
-    runs: str
-    """Folder of event logs and checkpoints."""
+    artifacts: str
+    """Folder or URL of datasets, event logs and checkpoints."""
     sweep: str
     name: str
     tracking: Tracking
+    checkpoints: str = "checkpoints"
+    """Folder of the run's checkpoints; a rerun has one of its own."""
+    checkpoint_seconds: float = 10.0
+    """Training seconds between two checkpoints."""
+    micro_batch: int | None = None
+    """Sequences of one forward pass at most, after memory ran out."""
+    lease_seconds: float = LEASE_SECONDS
+    """Silence of the scheduler after which the attempt stops by itself: its run may be another worker's by then."""
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Identity of the attempt."""
+        return self.run_id, self.fence
 
 
 class Worker:
@@ -63,7 +80,8 @@ class Worker:
         torch.set_num_threads(1)
         importlib.import_module("model.train")
         self._device = device
-        self._stop = threading.Event()
+        self._stopped: set[tuple[str, int]] = set()
+        self._heard = time.monotonic()
         self._latest: dict[str, Any] = {}
         self._mirrors: list[WandbMirror] = []
 
@@ -72,35 +90,41 @@ class Worker:
         return os.getpid()
 
     def progress(self) -> dict[str, Any]:
-        """The latest event of the run in training."""
+        """The latest event of the run in training; asking renews the attempt's lease."""
+        self._heard = time.monotonic()
         return self._latest
 
-    def stop(self) -> None:
-        """Ask the run in training to leave a checkpoint and end."""
-        self._stop.set()
+    def stop(self, run_id: str, fence: int) -> None:
+        """Ask an attempt to leave a checkpoint and end; it may not even have begun."""
+        self._stopped.add((run_id, fence))
 
     def train(self, assignment: Assignment) -> Outcome:
         """Carry out one attempt. Never raises: what goes wrong is in the outcome."""
-        self._latest = {}
-        log = EventLog(attempt_log(Path(assignment.runs), assignment.run_id, assignment.fence))
+        self._latest, self._heard = {}, time.monotonic()
+        try:
+            outcome = self._attempt(assignment)
+        except Exception as error:  # noqa: BLE001 - every failure becomes an outcome with its traceback
+            outcome = outcome_of(error, self._device)
+        return replace(outcome, flops=self._latest.get("flops", 0.0))
+
+    def _attempt(self, assignment: Assignment) -> Outcome:
+        artifacts = open_artifacts(assignment.artifacts)
         run = RunConfig.from_dict(assignment.config)
         mirror = WandbMirror(
-            assignment.tracking,
+            _own_folder(assignment.tracking, artifacts.scratch),
             run_id=assignment.run_id,
             group=assignment.sweep,
             config=run.to_dict() | {"tokens": run.tokens},
             name=assignment.name,
         )
         try:
-            log.append({"kind": "attempt", "pid": os.getpid(), "host": platform.node(), "time": time.time()})
-            return self._train(run, assignment, log, mirror)
-        except Exception:  # noqa: BLE001 - every failure becomes an outcome with its traceback
-            return Outcome(Cause.CODE, detail=traceback.format_exc())
+            with contextlib.closing(artifacts.log(*assignment.key)) as log:
+                log.append({"kind": "attempt", "pid": os.getpid(), "host": platform.node(), "time": time.time()})
+                return self._train(run, assignment, artifacts, log, mirror)
         finally:
             # The mirror writes on while the next run trains.
             mirror.send(None)
             self._mirrors = [m for m in self._mirrors if not m.wait(0) or m.note] + [mirror]
-            log.close()
 
     def close(self, seconds: float) -> list[str]:
         """Give the wandb mirrors a moment for their last records; returns what went wrong with them."""
@@ -109,35 +133,72 @@ class Worker:
             mirror.wait(max(0.0, deadline - time.monotonic()))
         return [m.note for m in self._mirrors if m.note]
 
-    def _train(self, run: RunConfig, assignment: Assignment, log: EventLog, mirror: WandbMirror) -> Outcome:
-        from model.checkpoint import Checkpoints
+    def _train(
+        self, run: RunConfig, assignment: Assignment, artifacts: Places, log: AttemptLog, mirror: WandbMirror
+    ) -> Outcome:
         from model.choice import stored_implementation
-        from model.train import Diverged, Interrupted, train
+        from model.train import train
         from tokenizer.shards import open_shards
+
+        began = time.monotonic()
 
         def sink(event: dict[str, Any]) -> None:
             self._latest = event
-            log.append(event)
+            log.append(event | {"elapsed": round(time.monotonic() - began, 3)})
             mirror.send(event)
 
-        checkpoints = Checkpoints(Path(assignment.runs) / assignment.run_id / "checkpoints")
-        try:
-            data = open_shards(Path(assignment.dataset))
-            chosen = stored_implementation(run, self._device, Path(assignment.runs).parent / "implementations")
-            result = train(
-                run, data, sink, checkpoints, device=self._device, stop=self._stop.is_set, implementation=chosen
-            )
-        except Diverged as error:
-            return Outcome(Cause.DIVERGED, detail=str(error))
-        except Interrupted as error:
-            return Outcome(Cause.PREEMPTED, detail=str(error))
-        except MemoryError as error:
-            return Outcome(Cause.OUT_OF_MEMORY, detail=str(error))
+        checkpoints = artifacts.checkpoints(assignment.run_id, assignment.checkpoints)
+        chosen = artifacts.choice(lambda folder: stored_implementation(run, self._device, folder))
+        result = train(
+            run,
+            open_shards(artifacts.dataset(assignment.config["dataset"])),
+            sink,
+            checkpoints,
+            device=self._device,
+            stop=lambda: self._must_stop(assignment),
+            checkpoint_seconds=assignment.checkpoint_seconds,
+            implementation=chosen,
+            micro_batch=assignment.micro_batch,
+        )
         plain = result.to_dict()
         mirror.send({"validation_loss": result.loss, "bits_per_byte": result.bits_per_byte, "tokens": result.tokens})
         log.append({"kind": "result", "result": plain, "device": kind_name(self._device)})
-        checkpoints.clear()
+        with contextlib.suppress(OSError):  # the result is safe; leftovers cost nothing but space
+            checkpoints.clear()
         return Outcome(Cause.DONE, result=plain, device=kind_name(self._device))
+
+    def _must_stop(self, assignment: Assignment) -> bool:
+        return assignment.key in self._stopped or time.monotonic() - self._heard > assignment.lease_seconds
+
+
+def outcome_of(error: Exception, device: str) -> Outcome:
+    """What the exception that ended an attempt says about its run."""
+    from model.batches import DataError
+    from model.config import ConfigError
+    from model.train import Diverged, Interrupted
+    from tokenizer.shards import ShardError
+
+    trace = "".join(traceback.format_exception(error))
+    match error:
+        case Diverged():
+            return Outcome(Cause.DIVERGED, detail=str(error))
+        case Interrupted():
+            return Outcome(Cause.PREEMPTED, detail=str(error))
+        case ConfigError() | DataError() | ShardError():
+            return Outcome(Cause.CONFIGURATION, detail=trace)
+        case OSError() if error.errno in FULL:
+            return Outcome(Cause.DISK_FULL, detail=str(error))
+        case MemoryError():
+            # On a GPU the model has already halved its micro-batches down to one sequence.
+            return Outcome(Cause.OUT_OF_MEMORY, detail=str(error), micro_batch=None if device == "cpu" else 1)
+        case RuntimeError() if "DefaultCPUAllocator" in str(error):
+            return Outcome(Cause.OUT_OF_MEMORY, detail=str(error))
+    return Outcome(Cause.CODE, detail=trace)
+
+
+def _own_folder(tracking: Tracking, scratch: Path | None) -> Tracking:
+    """With artifacts elsewhere, the driver's folders are not this machine's."""
+    return tracking if scratch is None else replace(tracking, folder=str(scratch))
 
 
 def check_modules(package_root: str) -> None:

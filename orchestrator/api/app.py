@@ -18,6 +18,7 @@ from analysis.ask import reply_json
 from analysis.compare import comparison_json
 from analysis.figures import isoflop_curves, javascript
 from analysis.law import fit_json
+from orchestrator.api import control as control_routes
 from orchestrator.api import guard, pages, problems
 from orchestrator.api.asked import Asked
 from orchestrator.background import Background
@@ -64,17 +65,22 @@ def create_app(service: Service, background: Background | None = None, *, token:
 def _add_sweeps(app: FastAPI, service: Service, background: Background) -> None:
     @app.post("/api/v1/sweeps", status_code=201, tags=["sweeps"], openapi_extra=_YAML_BODY)
     async def submit(
-        request: Request, response: Response, override: Annotated[list[str] | None, Query()] = None
+        request: Request,
+        response: Response,
+        override: Annotated[list[str] | None, Query()] = None,
+        rerun: bool = False,
     ) -> dict[str, Any]:
-        """Submit a sweep file (YAML body); `override` repeats `key=value`. Submitting it twice does nothing."""
+        """Submit a sweep file (YAML body); `override` repeats `key=value`. Submitting it twice does nothing.
+
+        `rerun` trains finished runs again.
+        """
         if background.error is not None:
             return problems.problem(503, "scheduler", f"the scheduler ended: {background.error}")  # type: ignore[return-value]
         body = await request.body()
         if len(body) > guard.BODY_BYTES:
             return problems.problem(413, "too-large", "a sweep file has at most 256 KiB")  # type: ignore[return-value]
         planned = await run_in_threadpool(service.plan_text, body, override or [])
-        sweep = await run_in_threadpool(service.submit, planned)
-        background.add(sweep)
+        sweep = await run_in_threadpool(service.submit, planned, guard.user_of(request), rerun=rerun)
         response.headers["Location"] = f"/api/v1/sweeps/{sweep.name}"
         return _summary(sweep) | {"dropped": sweep.dropped, "warnings": sweep.warnings}
 
@@ -94,6 +100,8 @@ def _add_sweeps(app: FastAPI, service: Service, background: Background) -> None:
     def _summary(sweep: SweepRecord) -> dict[str, Any]:
         progress = asdict(background.progress(sweep))
         return {"name": sweep.name, "revision": sweep.revision, "submitted_at": sweep.submitted_at, **progress}
+
+    control_routes.install(app, service)
 
     @app.get("/healthz", tags=["service"])
     def health() -> JSONResponse:

@@ -71,6 +71,14 @@ def _refusal(request: Request, token: str | None) -> Response | None:
     return None
 
 
+def user_of(request: Request) -> str:
+    """The name of basic authentication, if there is one."""
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return ""
+    return base64.b64decode(value).decode().partition(":")[0][:64]
+
+
 def _authorised(header: str, token: str) -> bool:
     scheme, _, value = header.partition(" ")
     if scheme.lower() == "basic":

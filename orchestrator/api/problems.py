@@ -12,9 +12,10 @@ from starlette.exceptions import HTTPException
 from analysis.compare import IncomparableError
 from analysis.records import LawError, QuestionError
 from model.config import ConfigError
+from orchestrator.control import ControlError
 from orchestrator.cost import CalibrationError
 from orchestrator.settings import SettingsError
-from orchestrator.store import NotFound, StaleAttempt, StoreError
+from orchestrator.store import CeilingExceeded, NotFound, StaleAttempt, StoreError
 from sweeps.plan import PlanError
 from sweeps.problem import SweepError
 from sweeps.recipe import RecipeError
@@ -36,6 +37,8 @@ STATUS: dict[type[Exception], tuple[int, str]] = {
     SettingsError: (422, "settings"),
     ShardError: (500, "dataset"),
     StaleAttempt: (409, "conflict"),
+    CeilingExceeded: (409, "ceiling"),
+    ControlError: (409, "state"),
     StoreError: (503, "database"),
     CalibrationError: (503, "calibration"),
 }

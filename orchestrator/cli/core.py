@@ -111,7 +111,7 @@ def sample(
 
     service = open_service()
     record = _finished(service, run)
-    model, config = load_trained(service.home.runs / record.id / "checkpoints")
+    model, config = load_trained(service.artifacts.trained(record.id, record.checkpoints))
     tokenizer = load_tokenizer(service.home.artifacts / config.dataset / "tokenizer.json")
     ids = [tokenizer.bos_id, *tokenizer.encode(prompt)]
     drawn = list(generate(model, ids, tokens, temperature=temperature, top_k=top_k, seed=seed))

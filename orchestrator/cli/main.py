@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from orchestrator.cli import answers, comparing, core, planning, reading, serving
+from orchestrator.cli import answers, comparing, control, core, planning, reading, serving
 from orchestrator.cli.output import say
 
 OK, INCOMPLETE, USAGE, NOT_FOUND, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -21,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for module in (planning, reading, answers, comparing, core, serving):
+for module in (planning, control, reading, answers, comparing, core, serving):
     module.register(app)
 
 
@@ -64,7 +64,7 @@ def _exit_code(error: Exception) -> int | None:
     names = {cls.__name__ for cls in type(error).__mro__}
     if names & {"NotFound", "ProjectNotFound"}:
         return NOT_FOUND
-    if names & {"ServiceUnreachable"}:
+    if names & {"Unreachable", "ServiceUnreachable"}:
         return UNREACHABLE
     if names & {"LawError", "AlreadyScheduling", "ClusterError", "CalibrationError", "StoreError"}:
         return INCOMPLETE

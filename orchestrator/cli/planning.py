@@ -63,6 +63,7 @@ def run(
     sweep: SweepFile,
     overrides: Overrides = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before starting.")] = False,
+    rerun: Annotated[bool, typer.Option("--rerun", help="Train finished runs again, too.")] = False,
 ) -> None:
     """Plan, train, fit and report a sweep here and now. Typing it again continues or repeats nothing."""
     from orchestrator.cli.display import show_expected, show_plan, watching
@@ -80,9 +81,11 @@ def run(
     if not yes and not _confirm(planned):
         raise typer.Exit(130)
     check_free(service.home.lock)
-    record = service.submit(planned)
+    record = service.submit(planned, rerun=rerun)
     with watching() as observe:
         service.execute(record, planned.device, observe)
+    if held := service.progress(record).held:
+        say(f"sweep {record.name} is {held}")
     command = " ".join(["isoflop run", sweep, *(overrides or []), "--yes"])
     raise typer.Exit(conclude(service, record, command, say))
 

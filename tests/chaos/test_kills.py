@@ -109,6 +109,7 @@ def _killed_drivers(home: Path) -> int:
         store.close()
 
 
+@pytest.mark.slow
 def test_the_driver_killed_while_training(fresh: Sandbox, finished: Finished) -> None:
     _kill_driver_while_training(fresh, delay=1.0)
     again = fresh.isoflop("run", "tiny", "--yes", check=False)
@@ -130,6 +131,7 @@ def test_the_driver_killed_three_times_at_random_moments(fresh: Sandbox, finishe
     _expect_no_process_left(fresh)
 
 
+@pytest.mark.slow
 def test_a_worker_killed_while_training(fresh: Sandbox, finished: Finished) -> None:
     driver = _start_training(fresh)
     try:

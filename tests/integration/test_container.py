@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -33,9 +36,55 @@ def test_every_copied_path_exists_and_every_package_is_copied() -> None:
     assert {"analysis", "model", "orchestrator", "sweeps", "tokenizer", "constraints.txt"} <= copied
 
 
+OURS = {name: service for name, service in COMPOSE["services"].items() if service["image"] == "isoflop"}
+KUBERAY = list(yaml.safe_load_all((ROOT / "docker" / "kuberay.yaml").read_text()))
+SLURM = ROOT / "docker" / "slurm.sh"
+
+
+def _containers() -> dict[str, dict[str, Any]]:
+    spec = KUBERAY[0]["spec"]
+    groups = [spec["headGroupSpec"], *spec["workerGroupSpecs"]]
+    return {c["name"]: c for group in groups for c in group["template"]["spec"]["containers"]}
+
+
+def test_manifests_name_settings_volumes_and_verbs_that_exist() -> None:
+    documented = set(re.findall(r"`(ISOFLOP_[A-Z_]+)`", (ROOT / "docs" / "operations.md").read_text()))
+    texts = [SLURM.read_text(), (ROOT / "docker" / "kuberay.yaml").read_text(), json.dumps(COMPOSE)]
+    used = set(re.findall(r"\b(ISOFLOP_[A-Z_]+)\b", " ".join(texts)))
+    assert used <= documented
+    verbs = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    assert _containers()["serve"]["command"][1] in verbs
+    for group in (KUBERAY[0]["spec"]["headGroupSpec"], *KUBERAY[0]["spec"]["workerGroupSpecs"]):
+        volumes = {v["name"] for v in group["template"]["spec"].get("volumes", [])}
+        for container in group["template"]["spec"]["containers"]:
+            assert {m["name"] for m in container.get("volumeMounts", [])} <= volumes
+    ports = {p["containerPort"] for c in _containers().values() for p in c.get("ports", [])}
+    assert {p["port"] for p in KUBERAY[1]["spec"]["ports"]} == ports
+    assert KUBERAY[1]["spec"]["selector"]["ray.io/cluster"] == KUBERAY[0]["metadata"]["name"]
+
+
+def test_every_setting_is_documented() -> None:
+    source = "".join(
+        (ROOT / "orchestrator" / n).read_text() for n in ("settings.py", "home.py", "client.py", "artifacts.py")
+    )
+    documented = (ROOT / "docs" / "operations.md").read_text()
+    for name in set(re.findall(r"\bISOFLOP_[A-Z_]+\b", source)):
+        assert f"`{name}`" in documented, name
+
+
+def test_the_slurm_script_parses_and_refuses_what_cannot_work() -> None:
+    assert subprocess.run(["bash", "-n", str(SLURM)], check=False).returncode == 0
+    bare = {"PATH": os.environ["PATH"]}
+    for arguments, words in ([], "usage"), (["s.yaml"], "ISOFLOP_DATABASE_URL"):
+        command = ["bash", str(SLURM), *arguments]
+        done = subprocess.run(command, env=bare, capture_output=True, text=True, check=False)
+        assert done.returncode != 0
+        assert words in done.stderr
+
+
 def test_the_services_run_verbs_that_exist() -> None:
     verbs = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
-    for name, service in COMPOSE["services"].items():
+    for name, service in OURS.items():
         assert service["command"][0] in verbs, name
         assert (ROOT / "docker" / service["build"]["context"] / service["build"]["dockerfile"]).exists()
     assert any("ENTRYPOINT" in word and "isoflop" in rest for word, rest in _instructions())
@@ -43,7 +92,7 @@ def test_the_services_run_verbs_that_exist() -> None:
 
 def test_the_service_is_published_on_loopback_and_needs_a_token() -> None:
     serve = COMPOSE["services"]["serve"]
-    assert all(port.startswith("127.0.0.1:") for port in serve["ports"])
+    assert all(p.startswith("127.0.0.1:") for s in COMPOSE["services"].values() for p in s.get("ports", []))
     # Not `:?`: compose interpolates the whole file, and `run demo` must not need a token.
     assert serve["environment"]["ISOFLOP_TOKEN"] == "${ISOFLOP_TOKEN:-}"
     host = serve["command"][serve["command"].index("--host") + 1]

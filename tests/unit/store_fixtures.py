@@ -1,22 +1,66 @@
-"""A store with one small sweep, for the tests of everything above it."""
+"""A store with one small sweep, for the tests of everything above it; on SQLite, or on a real PostgreSQL."""
 
+from __future__ import annotations
+
+import contextlib
+import itertools
+import tempfile
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+import sqlalchemy as sa
+
+from model.config import ModelConfig, RunConfig, TrainConfig
 from orchestrator.store import NewRun, Store, SweepRecord
+
+DATABASES = ("sqlite", "postgresql")
+SHAPE = ModelConfig(vocab=64, context=32, d_model=16, n_layers=2, n_heads=2, d_ff=32)
+_numbers = itertools.count()
 
 
 def open_store(folder: Path) -> Store:
     return Store(f"sqlite:///{folder / 'test.db'}")
 
 
-def sweep_record(name: str = "demo", revision: str = "aaaa0000") -> SweepRecord:
-    return SweepRecord(0, name, revision, "name: demo\n", "data", 1000, [], [], 0.0)
+@contextlib.contextmanager
+def postgresql_server() -> Iterator[str]:
+    """URL of a PostgreSQL that lives as long as the block; skips the test where none can be started."""
+    pgserver = pytest.importorskip("pgserver", reason="PyPI's pgserver is not installed")
+    pytest.importorskip("psycopg")
+    with tempfile.TemporaryDirectory(prefix="pg-") as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            server = pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
+        except Exception as error:  # noqa: BLE001 - whatever keeps it from starting here
+            pytest.skip(f"PostgreSQL does not start: {error}")
+        server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")  # else ending it takes many seconds
+        try:
+            yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        finally:
+            server.cleanup()
 
 
-def new_run(index: int, seconds: float | None = None) -> NewRun:
+def new_database(server: str) -> str:
+    """URL of an empty database on the server."""
+    name = f"test{next(_numbers)}"
+    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as db:
+        db.execute(sa.text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return sa.make_url(server).set(database=name).render_as_string(hide_password=False)
+
+
+def sweep_record(name: str = "demo", revision: str = "aaaa0000", **changes: Any) -> SweepRecord:
+    return SweepRecord(0, name, revision, "name: demo\n", "data", 1000, [], [], 0.0, **changes)
+
+
+def new_run(index: int, seconds: float | None = None, batch: int = 8) -> NewRun:
     cell = {"budget": 1e9, "shape": f"s{index}", "tokens": 1000, "params": 10 * index}
-    return NewRun(f"run{index}", {"n": index, "dataset": "data"}, 1e9 * (index + 1), seconds, cell)
+    config = RunConfig(SHAPE, TrainConfig(sequences=47, batch=batch, lr=0.005, seed=index), "data").to_dict()
+    return NewRun(f"run{index}", config, 1e9 * (index + 1), seconds, cell)
 
 
 def result(loss: float = 3.0) -> dict[str, Any]:

@@ -17,8 +17,8 @@ OWNERS = {
     "hydra": {"sweeps/compose.py"},
     "ray": {"orchestrator/cluster.py"},
     "wandb": {"orchestrator/tracking.py", "orchestrator/wandb_project.py"},
-    "alembic": {"orchestrator/store.py", "orchestrator/migrations/"},
-    "sqlalchemy": {"orchestrator/store.py", "orchestrator/tables.py", "orchestrator/migrations/"},
+    "alembic": {"orchestrator/store/", "orchestrator/migrations/"},
+    "sqlalchemy": {"orchestrator/store/", "orchestrator/tables.py", "orchestrator/migrations/"},
 }
 
 

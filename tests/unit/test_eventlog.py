@@ -14,7 +14,7 @@ def test_events_come_back_and_a_torn_line_does_not_hurt(tmp_path: Path) -> None:
     with path.open("ab") as file:
         file.write(b'{"kind": "prog')
     assert [e["kind"] for e in read_events(path)] == ["progress", "result"]
-    found = result_of(path)
+    found = result_of(read_events(path))
     assert found is not None
     assert found["result"] == {"loss": 2.0}
 
@@ -23,4 +23,4 @@ def test_no_log_and_no_result_are_no_error(tmp_path: Path) -> None:
     path = attempt_log(tmp_path, "abc", 1)
     assert read_events(path) == []
     EventLog(path).append({"kind": "progress"})
-    assert result_of(path) is None
+    assert result_of(read_events(path)) is None

@@ -1,17 +1,26 @@
 """The scheduler over a real store and an executor that obeys the test."""
 
+from __future__ import annotations
+
+import contextlib
+import random
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator import tables as t
+from orchestrator.artifacts import open_artifacts
 from orchestrator.cluster import Report
 from orchestrator.eventlog import EventLog, attempt_log
-from orchestrator.scheduler import Scheduler, Waiting, decide
-from orchestrator.states import Cause, RunState
-from orchestrator.store import Outcome, Store
+from orchestrator.scheduler import STOP_SECONDS, Scheduler, Waiting, decide
+from orchestrator.states import Cause, Hold, RunState
+from orchestrator.store import LeaseLost, Outcome, Store, Unavailable
 from orchestrator.tracking import Tracking
 from orchestrator.worker import Assignment
 from tests.unit.store_fixtures import new_run, open_store, result, sweep_record
@@ -23,12 +32,19 @@ class Hands:
     """An executor whose attempts end as the test says."""
 
     folder = ""
+    started = 0
+    silent = False
+    """Whether attempts go on instead of ending with the next look."""
 
     def __init__(self, workers: int, outcomes: dict[str, list[Outcome]] | None = None) -> None:
         self.free = [f"w{i}" for i in range(workers)]
         self.assigned: list[Assignment] = []
         self.pending: list[tuple[str, Assignment]] = []
         self.outcomes = outcomes or {}
+
+    def start(self, identity: str, driver: int) -> None:
+        assert identity
+        self.started = driver
 
     def idle(self) -> list[str]:
         return list(self.free)
@@ -39,6 +55,8 @@ class Hands:
         self.pending.append((worker, assignment))
 
     def poll(self, timeout: float) -> list[Report]:
+        if not self.pending or self.silent:
+            return []
         worker, assignment = self.pending.pop(0)
         self.free.append(worker)
         scripted = self.outcomes.get(assignment.run_id, [])
@@ -47,6 +65,14 @@ class Hands:
 
     def progress(self) -> dict[str, dict[str, Any]]:
         return {}
+
+    def stop(self, run_id: str) -> None:
+        """The attempt ends with the next look."""
+        for worker, assignment in self.pending:
+            if assignment.run_id == run_id:
+                self.outcomes[run_id] = [Outcome(Cause.PREEMPTED)]
+                self.pending.remove((worker, assignment))
+                self.pending.insert(0, (worker, assignment))
 
     def stop_all(self, grace: float) -> list[Report]:
         reports = [Report(w, a.run_id, a.fence, Outcome(Cause.PREEMPTED)) for w, a in self.pending]
@@ -62,15 +88,15 @@ def store(tmp_path: Path) -> Store:
     return open_store(tmp_path)
 
 
-def _scheduler(store: Store, hands: Hands, folder: Path) -> Scheduler:
-    scheduler = Scheduler(store, hands, folder, OFF)
+def _scheduler(store: Store, hands: Hands, folder: Path, sweep_id: int | None = None, **more: Any) -> Scheduler:
+    scheduler = Scheduler(store, hands, open_artifacts(str(folder)), OFF, **more)
     scheduler.take_over()
+    scheduler.follow(sweep_id)
     return scheduler
 
 
 def _run_all(store: Store, hands: Hands, folder: Path, sweep_id: int) -> None:
-    scheduler = _scheduler(store, hands, folder)
-    scheduler.add(store.sweep_by_id(sweep_id), store.runs_of(sweep_id), folder)
+    scheduler = _scheduler(store, hands, folder, sweep_id)
     scheduler.run(lambda _live: None)
     scheduler.finish()
 
@@ -113,11 +139,10 @@ def test_a_successor_takes_the_result_from_the_log_and_repeats_only_what_was_los
     sweep = store.submit(sweep_record(), [new_run(0), new_run(1)])
     dead = Hands(2)
     scheduler = _scheduler(store, dead, tmp_path)
-    scheduler.add(sweep, store.runs_of(sweep.id), tmp_path)
-    dead.poll = lambda timeout: []  # type: ignore[method-assign]
+    dead.silent = True
     scheduler.step()
     assert store.state_counts(sweep.id) == {RunState.RUNNING: 2}
-    finished = EventLog(attempt_log(tmp_path, "run0", 1))
+    finished = EventLog(attempt_log(tmp_path / "runs", "run0", 1))
     finished.append({"kind": "result", "result": result(2.5), "device": "cpu"})
     hands = Hands(1)
     _run_all(store, hands, tmp_path, sweep.id)
@@ -130,8 +155,149 @@ def test_draining_queues_running_work_again(store: Store, tmp_path: Path) -> Non
     sweep = store.submit(sweep_record(), [new_run(0)])
     hands = Hands(1)
     scheduler = _scheduler(store, hands, tmp_path)
-    scheduler.add(sweep, store.runs_of(sweep.id), tmp_path)
-    hands.poll = lambda timeout: []  # type: ignore[method-assign]
+    hands.silent = True
     scheduler.step()
     scheduler.drain(1.0)
     assert store.state_counts(sweep.id) == {RunState.QUEUED: 1}
+
+
+def test_what_is_held_gets_no_worker_and_what_trains_is_stopped(store: Store, tmp_path: Path) -> None:
+    sweep = store.submit(sweep_record(), [new_run(0), new_run(1)])
+    hands = Hands(1)
+    scheduler = _scheduler(store, hands, tmp_path)
+    hands.silent = True
+    scheduler.step()
+    store.hold(sweep.id, Hold.PAUSED)
+    hands.silent = False
+    scheduler.step()
+    assert [a["cause"] for a in store.attempts_of("run1")] == [Cause.PREEMPTED]
+    assert not scheduler.busy
+    scheduler.step()
+    assert len(hands.assigned) == 1
+    store.release(sweep.id)
+    scheduler.step()
+    scheduler.run(lambda _live: None)
+    assert store.state_counts(sweep.id) == {RunState.DONE: 2}
+    assert [a.run_id for a in hands.assigned] == ["run1", "run1", "run0"]
+
+
+def test_a_run_cancelled_under_the_scheduler_is_dropped(store: Store, tmp_path: Path) -> None:
+    sweep = store.submit(sweep_record(), [new_run(0), new_run(1)])
+    hands = Hands(1)
+    scheduler = _scheduler(store, hands, tmp_path)
+    with store.writing() as db:  # by another process, between two looks
+        db.execute(sa.update(t.runs).where(t.runs.c.id == "run1").values(state=RunState.CANCELLED))
+    scheduler.run(lambda _live: None)
+    assert store.state_counts(sweep.id) == {RunState.CANCELLED: 1, RunState.DONE: 1}
+
+
+def test_a_sweep_submitted_meanwhile_is_taken_up(store: Store, tmp_path: Path) -> None:
+    hands = Hands(1)
+    scheduler = _scheduler(store, hands, tmp_path)
+    scheduler.step()
+    sweep = store.submit(sweep_record(), [new_run(0)])
+    scheduler.step()
+    assert store.state_counts(sweep.id) == {RunState.DONE: 1}
+
+
+def test_out_of_memory_comes_back_with_half_the_micro_batch(store: Store, tmp_path: Path) -> None:
+    sweep = store.submit(sweep_record(), [new_run(0, batch=8)])
+    hands = Hands(1, {"run0": [Outcome(Cause.OUT_OF_MEMORY)]})
+    _run_all(store, hands, tmp_path, sweep.id)
+    assert [a.micro_batch for a in hands.assigned] == [None, 4]
+
+
+def test_a_rerun_begins_with_checkpoints_of_its_own(store: Store, tmp_path: Path) -> None:
+    sweep = store.submit(sweep_record(), [new_run(0)])
+    hands = Hands(1)
+    _run_all(store, hands, tmp_path, sweep.id)
+    store.rerun(sweep.id)
+    _run_all(store, hands, tmp_path, sweep.id)
+    assert [a.checkpoints for a in hands.assigned] == ["checkpoints", "checkpoints-1"]
+
+
+def test_reports_wait_for_a_database_that_is_away(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = store.submit(sweep_record(), [new_run(i) for i in range(3)])
+    hands = Hands(1, {"run1": [Outcome(Cause.CODE)]})
+    scheduler = _scheduler(store, hands, tmp_path)
+    monkeypatch.setattr("orchestrator.scheduler.POLL_SECONDS", 0.0)
+    whole, away = store.writing, [True]
+
+    @contextlib.contextmanager
+    def sometimes() -> Iterator[Any]:
+        """Every second write fails, half of those after it was made: its commit was not heard of."""
+        away[0] = not away[0]
+        with whole() as db:
+            if away[0] and random.random() < 0.5:
+                raise Unavailable("away")
+            yield db
+        if away[0]:
+            raise Unavailable("not heard")
+
+    random.seed(1)
+    monkeypatch.setattr(store, "writing", sometimes)
+    scheduler.run(lambda _live: None)
+    assert store.state_counts(sweep.id) == {RunState.DONE: 3}
+    for run in store.runs_of(sweep.id):
+        assert all(a["cause"] for a in store.attempts_of(run.id))
+
+
+def test_patience_with_the_database_ends(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.submit(sweep_record(), [new_run(0)])
+    scheduler = _scheduler(store, Hands(1), tmp_path)
+
+    def away() -> int:
+        raise Unavailable("gone for good")
+
+    monkeypatch.setattr(store, "requests", away)
+    monkeypatch.setattr("orchestrator.scheduler.POLL_SECONDS", 0.0)
+    monkeypatch.setattr("orchestrator.scheduler.PATIENCE_SECONDS", -1.0)
+    with pytest.raises(Unavailable, match="gone for good"):
+        scheduler.step()
+
+
+def test_nothing_starts_on_a_full_disk(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep = store.submit(sweep_record(), [new_run(0)])
+    hands = Hands(1)
+    scheduler = _scheduler(store, hands, tmp_path)
+    monkeypatch.setattr("orchestrator.scheduler.FREE_BYTES", 2**60)
+    scheduler.step()
+    assert hands.assigned == []
+    monkeypatch.undo()
+    scheduler.step()
+    assert store.state_counts(sweep.id) == {RunState.DONE: 1}
+
+
+def test_a_scheduler_that_lost_its_lease_hands_out_nothing(store: Store, tmp_path: Path) -> None:
+    store.submit(sweep_record(), [new_run(0)])
+    hands = Hands(1)
+    scheduler = _scheduler(store, hands, tmp_path)
+    with store.writing() as db:
+        db.execute(sa.update(t.scheduler).values(expires_at=0.0))
+    store.start_driver("another machine", [], "")
+    with pytest.raises(LeaseLost):
+        scheduler.step()
+    assert hands.assigned == []
+
+
+def test_a_run_that_outgrows_the_ceiling_is_stopped_and_its_sweep_paused(store: Store, tmp_path: Path) -> None:
+    """20 device-seconds: the run is predicted at 1 s, its attempt takes on and on."""
+    sweep = store.submit(sweep_record(ceiling_seconds=20.0), [new_run(0, 1.0)])
+    hands = Hands(1)
+    scheduler = _scheduler(store, hands, tmp_path)
+    hands.silent = True
+    scheduler.step()
+    assert store.reserved_seconds(["run0"])["run0"] > STOP_SECONDS
+    job = scheduler._running["run0"]
+    for elapsed in (6.0, 12.0):
+        job.began = time.monotonic() - elapsed
+        scheduler.step()
+    hands.silent = False
+    scheduler.step()
+    held = store.sweep_by_id(sweep.id)
+    assert held.held is Hold.PAUSED and "above the ceiling of 20" in (held.held_reason or "")
+    assert [a["cause"] for a in store.attempts_of("run0")] == [Cause.PREEMPTED]
+    assert store.usage_of_sweep(sweep.id).seconds <= 20.0
+    assert not scheduler.busy

@@ -28,8 +28,10 @@ def test_what_is_not_in_the_table_is_refused(state: RunState, move: Move) -> Non
 
 
 def test_the_scheduler_never_leaves_a_done_or_diverged_run() -> None:
-    assert not [move for state, move in MOVES if state in (RunState.DONE, RunState.DIVERGED)]
-    assert {move for state, move in MOVES if state is RunState.FAILED} == {Move.RETRY}
+    for state in (RunState.DONE, RunState.DIVERGED):
+        assert {move for source, move in MOVES if source is state} == {Move.RERUN}
+    for state in (RunState.FAILED, RunState.CANCELLED):
+        assert {move for source, move in MOVES if source is state} == {Move.RETRY, Move.RERUN}
 
 
 def test_every_state_can_be_reached_from_queued() -> None:
@@ -43,23 +45,46 @@ def test_every_state_can_be_reached_from_queued() -> None:
     assert reached == set(RunState)
 
 
-@given(st.lists(st.sampled_from(Cause), max_size=40))
-def test_any_history_of_attempts_is_legal_and_ends(causes: list[Cause]) -> None:
+@given(st.lists(st.tuples(st.sampled_from(Cause), st.booleans()), max_size=40), st.integers(1, 64))
+def test_any_history_of_attempts_is_legal_and_ends(ends: list[tuple[Cause, bool]], micro_batch: int) -> None:
     state, earlier = RunState.QUEUED, []
-    for cause in causes:
+    for cause, cancelled in ends:
         if state.terminal:
             break
         state = after(state, Move.CLAIM)
-        state = after(state, move_after_attempt(cause, earlier))
+        state = after(state, move_after_attempt(cause, earlier, micro_batch=micro_batch, cancelled=cancelled))
+        micro_batch = (micro_batch + 1) // 2 if cause is Cause.OUT_OF_MEMORY else micro_batch
         earlier.append(cause)
-    unlimited = earlier.count(Cause.PREEMPTED) + earlier.count(Cause.ORPHANED)
-    assert len(earlier) - unlimited <= (MAX_LOST - 1) + 2 * (MAX_CODE_FAILURES - 1) + 1
+    unlimited = sum(earlier.count(c) for c in (Cause.PREEMPTED, Cause.ORPHANED, Cause.DISK_FULL))
+    halvings = 6
+    assert len(earlier) - unlimited <= (MAX_LOST - 1) + (MAX_CODE_FAILURES - 1) + halvings + 1
 
 
-def test_causes_have_their_own_rules() -> None:
-    assert move_after_attempt(Cause.DIVERGED, []) is Move.DIVERGE
-    assert move_after_attempt(Cause.CODE, []) is Move.REQUEUE
-    assert move_after_attempt(Cause.CODE, [Cause.LOST, Cause.CODE]) is Move.FAIL
-    assert move_after_attempt(Cause.LOST, [Cause.LOST] * (MAX_LOST - 1)) is Move.FAIL
-    assert move_after_attempt(Cause.ORPHANED, [Cause.ORPHANED] * 99) is Move.REQUEUE
-    assert move_after_attempt(Cause.PREEMPTED, [Cause.PREEMPTED] * 99) is Move.REQUEUE
+@pytest.mark.parametrize(
+    ("cause", "earlier", "move"),
+    [
+        (Cause.DONE, [Cause.CODE], Move.FINISH),
+        (Cause.DIVERGED, [], Move.DIVERGE),
+        (Cause.CONFIGURATION, [], Move.FAIL),
+        (Cause.CODE, [], Move.REQUEUE),
+        (Cause.CODE, [Cause.LOST, Cause.CODE], Move.FAIL),
+        (Cause.LOST, [Cause.LOST] * (MAX_LOST - 2), Move.REQUEUE),
+        (Cause.LOST, [Cause.LOST] * (MAX_LOST - 1), Move.FAIL),
+        (Cause.PREEMPTED, [Cause.PREEMPTED] * 99, Move.REQUEUE),
+        (Cause.ORPHANED, [Cause.ORPHANED] * 99, Move.REQUEUE),
+        (Cause.DISK_FULL, [Cause.DISK_FULL] * 99, Move.REQUEUE),
+    ],
+)
+def test_causes_have_their_own_rules(cause: Cause, earlier: list[Cause], move: Move) -> None:
+    assert move_after_attempt(cause, earlier) is move
+
+
+def test_out_of_memory_is_repeated_while_the_micro_batch_can_be_halved() -> None:
+    assert move_after_attempt(Cause.OUT_OF_MEMORY, [], micro_batch=2) is Move.REQUEUE
+    assert move_after_attempt(Cause.OUT_OF_MEMORY, [], micro_batch=1) is Move.FAIL
+
+
+def test_a_cancelled_run_is_not_queued_again_but_its_result_counts() -> None:
+    assert move_after_attempt(Cause.PREEMPTED, [], cancelled=True) is Move.CANCEL
+    assert move_after_attempt(Cause.LOST, [], cancelled=True) is Move.CANCEL
+    assert move_after_attempt(Cause.DONE, [], cancelled=True) is Move.FINISH

@@ -1,0 +1,34 @@
+"""The routes that steer submitted sweeps, and those that show what runs logged."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from fastapi import FastAPI
+
+from orchestrator.control import ACTIONS, run_log
+from orchestrator.service import Service
+
+
+class Action(StrEnum):
+    """What can be asked of a sweep."""
+
+    CANCEL = "cancel"
+    PAUSE = "pause"
+    RESUME = "resume"
+    RETRY = "retry"
+
+
+def install(app: FastAPI, service: Service) -> None:
+    """Add the routes."""
+
+    @app.post("/api/v1/sweeps/{name}/{action}", tags=["sweeps"])
+    def control(name: str, action: Action) -> dict[str, str]:
+        """Cancel, pause, resume or retry a sweep; runs in training leave a checkpoint before they end."""
+        return {"name": name, "action": action, "message": ACTIONS[action](service, name)}
+
+    @app.get("/api/v1/runs/{run}/log", tags=["runs"])
+    def log(run: str, attempt: int | None = None) -> list[dict[str, Any]]:
+        """A run's attempts with their causes, each followed by the events that it logged."""
+        return list(run_log(service, run, attempt))

@@ -1,0 +1,92 @@
+"""The Python client of a service: submit, ask, control. Needs nothing but the standard library."""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from orchestrator.store.records import NotFound
+
+TIMEOUT_SECONDS = 300.0
+"""Longest wait for an answer: a submission tokenises and measures first."""
+
+
+class Unreachable(RuntimeError):
+    """The service does not answer."""
+
+
+class Refused(ValueError):
+    """The service refused; the message is its own."""
+
+
+class Client:
+    """One service at a URL."""
+
+    def __init__(self, url: str, token: str | None = None) -> None:
+        if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
+            raise Refused(f"ISOFLOP_URL is {url!r}: give the service's address, such as http://127.0.0.1:8337")
+        self.url = url.rstrip("/")
+        self._token = token
+
+    def submit(self, text: bytes, overrides: Sequence[str] = (), *, rerun: bool = False) -> dict[str, Any]:
+        """Submit a sweep file; returns its name, revision and progress.
+
+        Raises Unreachable, Refused.
+        """
+        query = [("override", o) for o in overrides] + ([("rerun", "true")] if rerun else [])
+        path = "/api/v1/sweeps" + (f"?{urllib.parse.urlencode(query)}" if query else "")
+        answer: dict[str, Any] = self._call("POST", path, text)
+        return answer
+
+    def sweep(self, name: str) -> dict[str, Any]:
+        """A sweep: its file, its runs and how far it is. Raises NotFound, Unreachable."""
+        answer: dict[str, Any] = self._call("GET", f"/api/v1/sweeps/{_quoted(name)}")
+        return answer
+
+    def control(self, name: str, action: str) -> str:
+        """cancel, pause, resume or retry a sweep; returns what became of it. Raises NotFound, Unreachable, Refused."""
+        return str(self._call("POST", f"/api/v1/sweeps/{_quoted(name)}/{action}", b"")["message"])
+
+    def log(self, run: str, attempt: int | None = None) -> list[dict[str, Any]]:
+        """A run's attempts and events. Raises NotFound, Unreachable."""
+        query = "" if attempt is None else f"?attempt={attempt}"
+        rows: list[dict[str, Any]] = self._call("GET", f"/api/v1/runs/{_quoted(run)}/log{query}")
+        return rows
+
+    def _call(self, method: str, path: str, body: bytes | None = None) -> Any:
+        headers = {"Content-Type": "application/yaml"} if body else {}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        request = urllib.request.Request(self.url + path, data=body, headers=headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            detail = _detail(error)
+            raise (NotFound if error.code == 404 else Refused)(detail) from None
+        except (urllib.error.URLError, OSError, json.JSONDecodeError) as error:
+            reason = getattr(error, "reason", error)
+            raise Unreachable(f"no service answers at {self.url} ({reason}); start one with: isoflop serve") from None
+
+
+def service_client(environ: Mapping[str, str] | None = None) -> Client | None:
+    """The client of the service that ISOFLOP_URL names; None without one."""
+    environ = os.environ if environ is None else environ
+    url = environ.get("ISOFLOP_URL")
+    return Client(url, environ.get("ISOFLOP_TOKEN")) if url else None
+
+
+def _quoted(name: str) -> str:
+    return urllib.parse.quote(name, safe="")
+
+
+def _detail(error: urllib.error.HTTPError) -> str:
+    try:
+        return str(json.load(error)["detail"])
+    except (ValueError, KeyError):
+        return f"the service answered {error.code} {error.reason}"

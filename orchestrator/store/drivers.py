@@ -1,0 +1,88 @@
+"""Drivers in the database: the lease of the one scheduler, its fencing token, and what dead drivers left."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+
+from orchestrator import tables as t
+from orchestrator.store.database import Database, new_id
+from orchestrator.store.records import DriverRecord, LeaseHeld, LeaseLost
+
+LEASE_SECONDS = 60.0
+"""Time after its last sign of life at which a scheduler on another machine counts as dead."""
+
+
+class Drivers(Database):
+    """The part of the store that knows who schedules."""
+
+    def start_driver(
+        self,
+        boot_id: str,
+        processes: list[list[Any]],
+        folder: str,
+        alive: Callable[[DriverRecord], bool] = lambda _: False,
+    ) -> int:
+        """Take the scheduler's lease and record the process that holds it; its id is the fencing token.
+
+        A holder of this machine keeps the lease for as long as it is `alive`, one of another machine until the lease
+        expires by the database's clock. Raises LeaseHeld.
+        """
+        with self.writing() as db:
+            now = self.now(db)
+            lease = db.execute(select(t.scheduler)).one()
+            holder = db.execute(select(t.drivers).where(t.drivers.c.id == lease.driver_id)).first()
+            if holder is not None and holder.ended_at is None:
+                record = _driver(holder)
+                if alive(record) if record.boot_id == boot_id else lease.expires_at > now:
+                    raise LeaseHeld(_who(record, lease.expires_at - now, record.boot_id == boot_id))
+            values = {"boot_id": boot_id, "processes": processes, "folder": folder, "host": platform.node()}
+            driver = new_id(db.execute(insert(t.drivers).values(**values, started_at=now)))
+            db.execute(update(t.scheduler).values(driver_id=driver, expires_at=now + LEASE_SECONDS))
+        return driver
+
+    def renew_lease(self, driver_id: int) -> None:
+        """Say that the scheduler is alive. Raises LeaseLost when another took over."""
+        with self.writing() as db:
+            mine = update(t.scheduler).where(t.scheduler.c.driver_id == driver_id)
+            if db.execute(mine.values(expires_at=self.now(db) + LEASE_SECONDS)).rowcount != 1:
+                raise LeaseLost("another scheduler took this database over")
+
+    def requests(self) -> int:
+        """A number that grows whenever a user asked for something."""
+        with self.reading() as db:
+            return int(db.execute(select(t.scheduler.c.requests)).scalar_one())
+
+    def identity(self) -> str:
+        """A name of this database that no other one has."""
+        with self.reading() as db:
+            return str(db.execute(select(t.scheduler.c.identity)).scalar_one())
+
+    def update_driver(self, driver_id: int, processes: list[list[Any]], folder: str) -> None:
+        """Record further processes of a driver."""
+        with self.writing() as db:
+            db.execute(update(t.drivers).where(t.drivers.c.id == driver_id).values(processes=processes, folder=folder))
+
+    def end_driver(self, driver_id: int) -> None:
+        """Record that a driver left nothing behind, and give its lease back."""
+        with self.writing() as db:
+            db.execute(update(t.drivers).where(t.drivers.c.id == driver_id).values(ended_at=self.now(db)))
+            db.execute(update(t.scheduler).where(t.scheduler.c.driver_id == driver_id).values(driver_id=None))
+
+    def unended_drivers(self) -> list[DriverRecord]:
+        """Drivers that never said goodbye."""
+        with self.reading() as db:
+            return [_driver(r) for r in db.execute(select(t.drivers).where(t.drivers.c.ended_at.is_(None)))]
+
+
+def _driver(row: Row[*tuple[Any, ...]]) -> DriverRecord:
+    return DriverRecord(row.id, row.boot_id, row.processes, row.folder, row.host)
+
+
+def _who(holder: DriverRecord, seconds: float, here: bool) -> str:
+    process = f"process {holder.processes[0][0]}" if holder.processes else "a process"
+    rest = "" if here else f"; if it is dead, its lease ends in {max(0.0, seconds):.0f} s"
+    return f"{process} on {holder.host or 'another machine'} already schedules on this database{rest}"

@@ -1,0 +1,52 @@
+"""Forecasts and calibrations in the database."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import insert, select, update
+
+from orchestrator import tables as t
+from orchestrator.store.database import Database
+from orchestrator.store.records import ForecastScore
+
+
+class Forecasts(Database):
+    """The part of the store that knows predictions and measurements."""
+
+    def add_forecast(self, sweep_id: int, run_id: str, law_id: str, flops: float, prediction: dict[str, Any]) -> None:
+        """Store a prediction before its run is trained; the same one twice is kept once."""
+        key = (t.forecasts.c.run_id == run_id) & (t.forecasts.c.law_id == law_id)
+        with self.writing() as db:
+            if db.execute(select(t.forecasts.c.id).where(key)).first() is None:
+                values = {"sweep_id": sweep_id, "run_id": run_id, "law_id": law_id, "flops": flops}
+                db.execute(insert(t.forecasts).values(**values, made_at=self.now(db), prediction=prediction))
+
+    def score_forecast(self, forecast_id: int, score: ForecastScore) -> None:
+        """Record how a forecast came out."""
+        values = asdict(score) | {"inside": int(score.inside)}
+        with self.writing() as db:
+            row = update(t.forecasts).where(t.forecasts.c.id == forecast_id)
+            db.execute(row.values(**values, scored_at=self.now(db)))
+
+    def forecasts_of(self, sweep_id: int) -> list[dict[str, Any]]:
+        """A sweep's forecasts, in the order of their making."""
+        query = select(t.forecasts).where(t.forecasts.c.sweep_id == sweep_id).order_by(t.forecasts.c.id)
+        with self.reading() as db:
+            return [dict(r._mapping) for r in db.execute(query)]
+
+    def calibration(self, machine: str, key: str) -> dict[str, Any] | None:
+        """A stored measurement of a machine."""
+        condition = (t.calibrations.c.machine == machine) & (t.calibrations.c.key == key)
+        with self.reading() as db:
+            data: dict[str, Any] | None = db.execute(select(t.calibrations.c.data).where(condition)).scalar()
+        return data
+
+    def save_calibration(self, machine: str, key: str, data: dict[str, Any]) -> None:
+        """Store a measurement of a machine; the first one stays."""
+        condition = (t.calibrations.c.machine == machine) & (t.calibrations.c.key == key)
+        with self.writing() as db:
+            if db.execute(select(t.calibrations.c.key).where(condition)).first() is None:
+                values = {"machine": machine, "key": key, "measured_at": self.now(db), "data": data}
+                db.execute(insert(t.calibrations).values(**values))

@@ -1,0 +1,166 @@
+"""What the store gives and takes: frozen records of its rows, and its errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.states import Cause, Hold, RunState
+
+
+class StoreError(RuntimeError):
+    """The database cannot do what was asked; the message says why."""
+
+
+class Unavailable(StoreError):
+    """The database is locked, full or away at the moment; what was asked was not done and may be asked again."""
+
+
+class NotFound(StoreError):
+    """No such sweep or run."""
+
+
+class StaleAttempt(StoreError):
+    """The run moved on since this attempt began; its report is refused."""
+
+
+class LeaseHeld(StoreError):
+    """Another scheduler works on this database."""
+
+
+class LeaseLost(StoreError):
+    """Another scheduler took this database over; the one that is told so must write no more."""
+
+
+class CeilingExceeded(StoreError):
+    """A submission would exceed a ceiling of FLOPs or device-seconds; nothing of it was stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepRecord:
+    """A revision of a sweep."""
+
+    id: int
+    name: str
+    revision: str
+    source: str
+    """The sweep as canonical YAML."""
+    dataset: str
+    unique_tokens: int
+    dropped: list[dict[str, Any]]
+    warnings: list[str]
+    submitted_at: float
+    user: str = ""
+    """Who submitted it first, and whose ceiling its runs count against."""
+    ceiling_flops: float | None = None
+    """Training FLOPs that the sweep may take in all, reruns and validation runs included."""
+    ceiling_seconds: float | None = None
+    """Device-seconds that it may take in all."""
+    held: Hold | None = None
+    """Why it is given no worker."""
+    held_reason: str | None = None
+    """The reason in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A run, with its cell in the sweep it was read through where there is one."""
+
+    id: str
+    config: dict[str, Any]
+    flops: float
+    predicted_seconds: float | None
+    state: RunState
+    fence: int
+    loss: float | None
+    bits_per_byte: float | None
+    seconds: float | None
+    result: dict[str, Any] | None
+    error: str | None
+    device: str | None
+    counted_from: int = 0
+    """Attempts up to this number were forgiven by a retry and count for no rule."""
+    restarted: int = 0
+    """Attempts up to this number belong to an earlier rerun: their checkpoints are not used."""
+    micro_batch: int | None = None
+    """Sequences of one forward pass after memory ran out; None takes the default."""
+    role: str = ""
+    cell: dict[str, Any] | None = None
+
+    @property
+    def checkpoints(self) -> str:
+        """Name of the folder of its checkpoints: a rerun has one of its own."""
+        return f"checkpoints-{self.restarted}" if self.restarted else "checkpoints"
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """A run to be stored with its cell."""
+
+    id: str
+    config: dict[str, Any]
+    flops: float
+    predicted_seconds: float | None
+    cell: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended."""
+
+    cause: Cause
+    result: dict[str, Any] | None = None
+    """The run's result when the cause is DONE."""
+    detail: str = ""
+    """Traceback or reason."""
+    device: str | None = None
+    seconds: float | None = None
+    """Seconds for which the attempt held its device, by a monotonic clock."""
+    micro_batch: int | None = None
+    """Sequences of one forward pass that did not fit, when the cause is OUT_OF_MEMORY."""
+    flops: float = 0.0
+    """Training FLOPs of the run that are behind it, earlier attempts included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ceilings:
+    """What one user may take in all; None is no ceiling."""
+
+    flops: float | None = None
+    """Training FLOPs."""
+    seconds: float | None = None
+    """Device-seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a user or a sweep has reserved and spent."""
+
+    flops: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class DriverRecord:
+    """A process that schedules or scheduled."""
+
+    id: int
+    boot_id: str
+    processes: list[list[Any]]
+    """[pid, create time, name], its own first."""
+    folder: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastScore:
+    """How a forecast came out."""
+
+    loss: float
+    """Actual loss."""
+    error: float
+    """Actual minus predicted loss."""
+    interval_score: float
+    """Width plus 2/(1 - level) times the miss (Gneiting and Raftery 2007, section 6.2)."""
+    inside: bool
+    """Whether the interval held the actual loss."""

@@ -1,0 +1,216 @@
+"""Sweeps in the database: submission, handles, holds, and which runs they consist of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Row, insert, select, update
+
+from orchestrator import tables as t
+from orchestrator.states import Hold, Move, RunState
+from orchestrator.store.charges import reserve, usage
+from orchestrator.store.database import Database, new_id
+from orchestrator.store.records import Ceilings, NewRun, NotFound, RunRecord, SweepRecord, Usage
+from orchestrator.store.runs import RUN_COLUMNS, active, bump_requests, cancel_where, move, to_run
+
+
+class Sweeps(Database):
+    """The part of the store that knows sweeps."""
+
+    def submit(self, sweep: SweepRecord, runs: Sequence[NewRun], ceilings: Ceilings | None = None) -> SweepRecord:
+        """Store a sweep's revision and those of its runs that are new; submitting it twice changes nothing.
+
+        Equal runs are shared with other sweeps. The name then points at this revision. What its runs may take is
+        reserved; `ceilings` are its user's.
+
+        Raises CeilingExceeded.
+        """
+        with self.writing() as db:
+            key = (t.sweeps.c.name == sweep.name) & (t.sweeps.c.revision == sweep.revision)
+            found = db.execute(select(t.sweeps.c.id).where(key)).scalar()
+            if found is None:
+                values = {f: getattr(sweep, f) for f in SweepRecord.__slots__ if f not in ("id", "submitted_at")}
+                values["submitted_at"] = self.now(db)
+                found = new_id(db.execute(insert(t.sweeps).values(**values)))
+                _add_runs(db, found, runs, "grid", ceilings or Ceilings())
+            else:
+                db.execute(update(t.sweeps).where(key).values(submitted_at=self.now(db)))
+            bump_requests(db)
+        return self.sweep_by_id(found)
+
+    def add_run(self, sweep_id: int, run: NewRun, role: str, ceilings: Ceilings | None = None) -> None:
+        """Attach one more run to a sweep, such as a validation run. Raises CeilingExceeded."""
+        with self.writing() as db:
+            _add_runs(db, sweep_id, [run], role, ceilings or Ceilings())
+            bump_requests(db)
+
+    def sweep(self, name: str) -> SweepRecord:
+        """The sweep of a handle: `name` is its latest revision, `name@revision` a given one (a prefix is enough).
+
+        Raises NotFound.
+        """
+        return self.revisions(name)[0]
+
+    def revisions(self, name: str) -> list[SweepRecord]:
+        """The revisions that a handle means, the latest first: all of a bare name's.
+
+        Raises NotFound.
+        """
+        base, _, revision = name.partition("@")
+        query = select(t.sweeps).where(t.sweeps.c.name == base).order_by(t.sweeps.c.submitted_at.desc(), t.sweeps.c.id)
+        if revision:
+            query = query.where(t.sweeps.c.revision.startswith(revision, autoescape=True))
+        with self.reading() as db:
+            rows = [_sweep(row) for row in db.execute(query)]
+        if not rows:
+            known = ", ".join(sorted({s.name for s in self.sweeps()})) or "none yet"
+            raise NotFound(f"there is no sweep {name!r}; known: {known}")
+        return rows
+
+    def sweep_by_id(self, sweep_id: int) -> SweepRecord:
+        """The sweep of a primary key."""
+        with self.reading() as db:
+            return _sweep(db.execute(select(t.sweeps).where(t.sweeps.c.id == sweep_id)).one())
+
+    def sweeps(self) -> list[SweepRecord]:
+        """All revisions, the latest submission first."""
+        with self.reading() as db:
+            return [_sweep(r) for r in db.execute(select(t.sweeps).order_by(t.sweeps.c.submitted_at.desc()))]
+
+    def sweeps_with_queued(self) -> list[SweepRecord]:
+        """Sweeps with at least one queued run, the first submitted first."""
+        queued = select(t.sweep_runs.c.sweep_id).join(t.runs).where(t.runs.c.state == RunState.QUEUED)
+        query = select(t.sweeps).where(t.sweeps.c.id.in_(queued)).order_by(t.sweeps.c.submitted_at, t.sweeps.c.id)
+        with self.reading() as db:
+            return [_sweep(r) for r in db.execute(query)]
+
+    def runs_of(self, sweep_id: int, role: str | None = None, *states: RunState) -> list[RunRecord]:
+        """A sweep's runs in the plan's order; only those of one role, or in some states, where these are given."""
+        query = (
+            select(*RUN_COLUMNS, t.sweep_runs.c.role, t.sweep_runs.c.cell)
+            .join(t.sweep_runs, t.sweep_runs.c.run_id == t.runs.c.id)
+            .where(t.sweep_runs.c.sweep_id == sweep_id)
+            .order_by(t.sweep_runs.c.role, t.sweep_runs.c.position)
+        )
+        if role is not None:
+            query = query.where(t.sweep_runs.c.role == role)
+        if states:
+            query = query.where(t.runs.c.state.in_(states))
+        with self.reading() as db:
+            return [to_run(r) for r in db.execute(query)]
+
+    def state_counts(self, sweep_id: int) -> dict[RunState, int]:
+        """Number of a sweep's runs in each state."""
+        query = (
+            select(t.runs.c.state, sa.func.count())
+            .join(t.sweep_runs, t.sweep_runs.c.run_id == t.runs.c.id)
+            .where(t.sweep_runs.c.sweep_id == sweep_id)
+            .group_by(t.runs.c.state)
+        )
+        with self.reading() as db:
+            return {RunState(state): count for state, count in db.execute(query)}
+
+    # what a user asks of a sweep
+
+    def hold(self, sweep_id: int, why: Hold, reason: str = "") -> None:
+        """Give a sweep no worker any more. Cancelling it cancels those queued runs that no other sweep waits for."""
+        with self.writing() as db:
+            values = {"held": why, "held_reason": reason or None}
+            db.execute(update(t.sweeps).where(t.sweeps.c.id == sweep_id).values(**values))
+            if why is Hold.CANCELLED:
+                cancel_where(db, _of(sweep_id) & ~active(exempt=(Hold.CANCELLED,)), self.now(db))
+            bump_requests(db)
+
+    def release(self, sweep_id: int) -> None:
+        """Let a held sweep go on."""
+        with self.writing() as db:
+            db.execute(update(t.sweeps).where(t.sweeps.c.id == sweep_id).values(held=None, held_reason=None))
+            bump_requests(db)
+
+    def retry_failed(self, sweep_id: int, ceilings: Ceilings | None = None) -> int:
+        """Queue a sweep's failed and cancelled runs once more, to go on from their checkpoints; returns how many.
+
+        Raises CeilingExceeded.
+        """
+        failed = (RunState.FAILED, RunState.CANCELLED)
+        return self._again(sweep_id, failed, Move.RETRY, {}, ceilings or Ceilings())
+
+    def rerun(self, sweep_id: int, ceilings: Ceilings | None = None) -> int:
+        """Queue all ended runs of a sweep's grid again, from their first step; returns how many.
+
+        Raises CeilingExceeded.
+        """
+        ended = tuple(s for s in RunState if s.terminal)
+        gone = ("loss", "bits_per_byte", "seconds", "result", "device", "micro_batch")
+        values: dict[str, Any] = dict.fromkeys(gone)
+        return self._again(sweep_id, ended, Move.RERUN, values | {"restarted": t.runs.c.fence}, ceilings or Ceilings())
+
+    def _again(
+        self, sweep_id: int, states: tuple[RunState, ...], how: Move, values: dict[str, Any], ceilings: Ceilings
+    ) -> int:
+        role = "grid" if how is Move.RERUN else None
+        with self.writing() as db:
+            chosen = select(t.runs.c.id, t.runs.c.state, t.runs.c.fence, t.runs.c.flops, t.runs.c.predicted_seconds)
+            chosen = chosen.where(_of(sweep_id, role) & t.runs.c.state.in_(states))
+            rows = db.execute(chosen).all()
+            new = values | {"error": None, "finished_at": None, "counted_from": t.runs.c.fence}
+            for row in rows:
+                move(db, row.id, row.fence, RunState(row.state), how, new)
+            reserve(db, sweep_id, [(r.id, r.flops, r.predicted_seconds) for r in rows], ceilings)
+            bump_requests(db)
+        return len(rows)
+
+    # ceilings
+
+    def usage_of_user(self, user: str) -> Usage:
+        """What a user's runs have reserved and spent."""
+        with self.reading() as db:
+            return usage(db, t.charges.c.user == user)
+
+    def usage_of_sweep(self, sweep_id: int) -> Usage:
+        """What a sweep's runs have reserved and spent."""
+        with self.reading() as db:
+            return usage(db, t.charges.c.sweep_id == sweep_id)
+
+
+def _add_runs(db: Connection, sweep_id: int, runs: Sequence[NewRun], role: str, ceilings: Ceilings) -> None:
+    known = {id_: RunState(state) for id_, state in db.execute(select(t.runs.c.id, t.runs.c.state))}
+    linked = set(db.execute(select(t.sweep_runs.c.run_id).where(t.sweep_runs.c.sweep_id == sweep_id)).scalars())
+    fresh = [
+        {
+            "id": r.id,
+            "config": r.config,
+            "flops": r.flops,
+            "predicted_seconds": r.predicted_seconds,
+            "state": RunState.QUEUED,
+            "fence": 0,
+        }
+        for r in runs
+        if r.id not in known
+    ]
+    links = [
+        {"sweep_id": sweep_id, "run_id": r.id, "position": len(linked) + i, "role": role, "cell": r.cell}
+        for i, r in enumerate(runs)
+        if r.id not in linked
+    ]
+    if fresh:
+        db.execute(insert(t.runs), fresh)
+    if links:
+        db.execute(insert(t.sweep_runs), links)
+    pending = [r for r in runs if not known.get(r.id, RunState.QUEUED).terminal]
+    reserve(db, sweep_id, [(r.id, r.flops, r.predicted_seconds) for r in pending], ceilings)
+
+
+def _of(sweep_id: int, role: str | None = None) -> sa.ColumnElement[bool]:
+    mine = select(t.sweep_runs.c.run_id).where(t.sweep_runs.c.sweep_id == sweep_id)
+    if role is not None:
+        mine = mine.where(t.sweep_runs.c.role == role)
+    return t.runs.c.id.in_(mine)
+
+
+def _sweep(row: Row[*tuple[Any, ...]]) -> SweepRecord:
+    values = dict(row._mapping)
+    values["held"] = Hold(values["held"]) if values["held"] else None
+    return SweepRecord(**values)

@@ -1,0 +1,65 @@
+"""A database moved as a whole: to PostgreSQL, or into a file as a backup."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from orchestrator.store.database import Database
+from orchestrator.store.records import StoreError
+from orchestrator.tables import SCHEMA, metadata
+
+BATCH = 1000
+"""Rows of one insertion."""
+
+
+def copy(source: Database, target: Database) -> int:
+    """Copy every row into an empty database; returns how many. Raises StoreError where it is not empty."""
+    copied = 0
+    with source.reading() as old, target.writing() as new:
+        if new.execute(sa.select(sa.func.count()).select_from(metadata.tables["sweeps"])).scalar_one():
+            raise StoreError("the target database holds sweeps already: copy into an empty one")
+        new.execute(sa.delete(metadata.tables["scheduler"]))
+        for table in metadata.sorted_tables:
+            rows = [dict(r._mapping) for r in old.execute(sa.select(table))]
+            for start in range(0, len(rows), BATCH):
+                new.execute(sa.insert(table), rows[start : start + BATCH])
+            copied += len(rows)
+            if new.dialect.name == "postgresql" and isinstance(table.primary_key.columns[0].type, sa.Integer):
+                _advance_sequence(new, table)
+    return copied
+
+
+def _advance_sequence(db: sa.Connection, table: sa.Table) -> None:
+    """Rows that came with their ids have not moved the sequence that gives the next one."""
+    key = table.primary_key.columns[0]
+    sequence = db.execute(sa.select(sa.func.pg_get_serial_sequence(table.name, key.name))).scalar()
+    if sequence is not None:
+        highest = sa.select(sa.func.coalesce(sa.func.max(key), 0) + 1).scalar_subquery()
+        db.execute(sa.select(sa.func.setval(sequence, highest, False)))
+
+
+def backup(source: Database, path: Path) -> None:
+    """Write a consistent SQLite file while others read and write. Raises StoreError."""
+    if source.engine.dialect.name != "sqlite":
+        raise StoreError("this database is PostgreSQL: back it up with pg_dump")
+    if path.exists():
+        raise StoreError(f"{path} exists already: name a new file")
+    with source.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
+        db.connection.execute("VACUUM INTO ?", (str(path),))
+
+
+def status(database: Database) -> dict[str, object]:
+    """What `isoflop db` shows: where, which schema, how many rows, who schedules."""
+    with database.reading() as db:
+        rows = {
+            t.name: db.execute(sa.select(sa.func.count()).select_from(t)).scalar_one() for t in metadata.sorted_tables
+        }
+        lease = db.execute(sa.select(metadata.tables["scheduler"])).one()
+    return {
+        "url": database.engine.url.render_as_string(hide_password=True),
+        "schema": SCHEMA,
+        "scheduler": f"driver {lease.driver_id}" if lease.driver_id else "none",
+        **rows,
+    }

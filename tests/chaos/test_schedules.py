@@ -1,0 +1,64 @@
+"""The seeded schedules of faults: two of them always, all of them among the slow tests."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.cluster import Nodes
+from tests.chaos.schedules import CHOICES, KINDS, losses, new_stage, play, prepare, reference
+from tests.conftest import Finished
+
+ALWAYS = ("torn_checkpoint", "scheduler_before_record")
+"""Between them: a dead worker, a torn checkpoint, a resumption, a dead scheduler, a result taken from the log."""
+SEEDS = (0, 1)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory, finished: Finished) -> Iterator[tuple[Nodes, Path]]:
+    """Two nodes, and a home in which the sweep is submitted; no process is left at the end."""
+    folder = tmp_path_factory.mktemp("chaos")
+    nodes = Nodes(folder)
+    prepare(folder / "template", finished.sandbox.home / "artifacts")
+    nodes.start()
+    yield nodes, folder
+    nodes.stop()
+    assert nodes.processes() == []
+
+
+@pytest.fixture(scope="module")
+def expected(cluster: tuple[Nodes, Path]) -> dict[str, str]:
+    """The unbroken sweep's table."""
+    nodes, folder = cluster
+    return reference(new_stage(nodes, folder / "reference", folder / "template", 0), folder / "template")
+
+
+def _known(finished: Finished) -> dict[str, str]:
+    """The same runs as another sweep trained them, on another Ray: no reference run is needed."""
+
+    rows = json.loads(finished.isoflop("show", "tiny", "-o", "json").stdout)["runs"]
+    return {row["run"]: f"{row['state']} {float(row['loss']).hex()}" for row in rows}
+
+
+@pytest.mark.parametrize("kind", ALWAYS)
+def test_a_fault_changes_nothing(kind: str, cluster: tuple[Nodes, Path], finished: Finished) -> None:
+    nodes, folder = cluster
+    stage = new_stage(nodes, folder / kind, folder / "template", 0)
+    shutil.copytree(finished.sandbox.home / CHOICES, stage.folder / "store" / CHOICES, dirs_exist_ok=True)
+    mine = losses(stage)
+    known = _known(finished)
+    assert mine.keys() <= known.keys()
+    assert play(kind, stage, {run: known[run] for run in mine})
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_fault_changes_anything(kind: str, seed: int, cluster: tuple[Nodes, Path], expected: dict[str, str]) -> None:
+    nodes, folder = cluster
+    assert play(kind, new_stage(nodes, folder / f"{kind}-{seed}", folder / "template", seed), expected)

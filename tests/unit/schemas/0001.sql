@@ -1,0 +1,13 @@
+INSERT INTO drivers (boot_id, processes, folder, started_at, ended_at) VALUES ('boot', '[]', '', 1.0, 2.0);
+INSERT INTO sweeps (name, revision, source, dataset, unique_tokens, dropped, warnings, submitted_at) VALUES ('old', 'aaaa', 'name: old', 'data', 1000, '[]', '[]', 1.0);
+INSERT INTO runs (id, config, flops, predicted_seconds, state, fence, loss, bits_per_byte, seconds, result, error, device, finished_at) VALUES ('a', '{}', 1e9, 2.0, 'done', 1, 3.25, 1.5, 2.5, '{"loss": 3.25}', NULL, 'cpu', 2.0);
+INSERT INTO runs (id, config, flops, predicted_seconds, state, fence, loss, bits_per_byte, seconds, result, error, device, finished_at) VALUES ('b', '{}', 1e9, 2.0, 'failed', 2, NULL, NULL, NULL, NULL, 'boom', NULL, 2.0);
+INSERT INTO runs (id, config, flops, predicted_seconds, state, fence, loss, bits_per_byte, seconds, result, error, device, finished_at) VALUES ('c', '{}', 1e9, NULL, 'queued', 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO sweep_runs (sweep_id, run_id, position, role, cell) VALUES (1, 'a', 0, 'grid', '{}');
+INSERT INTO sweep_runs (sweep_id, run_id, position, role, cell) VALUES (1, 'b', 1, 'grid', '{}');
+INSERT INTO sweep_runs (sweep_id, run_id, position, role, cell) VALUES (1, 'c', 2, 'grid', '{}');
+INSERT INTO attempts (run_id, number, driver_id, worker, started_at, ended_at, cause, detail) VALUES ('a', 1, 1, 'worker-0', 1.0, 2.0, 'done', '');
+INSERT INTO attempts (run_id, number, driver_id, worker, started_at, ended_at, cause, detail) VALUES ('b', 1, 1, 'worker-0', 1.0, 1.5, 'code', 'boom');
+INSERT INTO attempts (run_id, number, driver_id, worker, started_at, ended_at, cause, detail) VALUES ('b', 2, 1, 'worker-0', 1.5, 2.0, 'code', 'boom');
+INSERT INTO forecasts (sweep_id, run_id, law_id, flops, made_at, prediction) VALUES (1, 'c', 'law', 1e9, 1.5, '{"loss": 3.0}');
+INSERT INTO calibrations (machine, key, measured_at, data) VALUES ('m', 'k', 1.0, '{}');
