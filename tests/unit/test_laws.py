@@ -47,7 +47,20 @@ def sweep_laws(name: str = "s", *, bytes_per_token: float = 3.0, **changes: Any)
         new, loss = _new_run(planned), _loss(planned, generator)
         bits = loss / np.log(2) / bytes_per_token
         record = RunRecord(
-            new.id, new.config, new.flops, None, RunState.DONE, 0, loss, bits, 1.0, {}, None, "cpu", "grid", new.cell
+            id=new.id,
+            config=new.config,
+            flops=new.flops,
+            predicted_seconds=None,
+            state=RunState.DONE,
+            fence=0,
+            loss=loss,
+            bits_per_byte=bits,
+            seconds=1.0,
+            result={},
+            error=None,
+            device="cpu",
+            role="grid",
+            cell=new.cell,
         )
         runs.append(record)
     return SweepLaws(sweep, runs, Path("/nonexistent"))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from model.config import ModelConfig, TrainConfig
@@ -72,8 +72,11 @@ def test_demo_is_small_enough_for_minutes() -> None:
 def test_every_planned_run_lands_on_its_budget(
     budgets: list[float], ratio: float, span: float, context: int, recipe: str
 ) -> None:
+    ordered = sorted(budgets)
+    # Budgets within a run's tolerance of each other share runs, which run once.
+    assume(all(high > 1.02 * low for low, high in itertools.pairwise(ordered)))
     spec = spec_of(
-        budgets=tuple(sorted(budgets)),
+        budgets=tuple(ordered),
         centre=CentreSpec(tokens_per_param=ratio),
         sizes=SizesSpec(span=span),
         context=context,
