@@ -193,7 +193,7 @@ class Law:
             loss=loss,
             params_interval=Interval(float(low), float(high)),
             tokens_interval=Interval(tokens[1], tokens[2]),
-            loss_interval=Interval(loss - loss_half, loss_high),
+            loss_interval=Interval(max(loss - loss_half, 0.0), loss_high),
             largest_budget=self.largest_budget,
             extrapolation=extrapolation,
             confidence=confidence,

@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <cstring>
 #include <vector>
-
 #if defined(__AVX512F__)
 constexpr int LANES = 16, MAX_ROWS = 6, MAX_VECTORS = 4;
 #else
@@ -17,12 +16,10 @@ constexpr int LANES = 8, MAX_ROWS = 6, MAX_VECTORS = 2;
 #endif
 constexpr int BLOCK = 32;  // rows of attention scores held at once; a multiple of LANES
 constexpr int STRIP = 4;   // vectors of columns that a reduction over rows takes at once
-
 typedef float Vector __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 typedef int32_t Integers __attribute__((vector_size(LANES * 4)));
 
 namespace {
-
 inline Vector load(const float *p) { return *reinterpret_cast<const Vector *>(p); }
 inline void store(float *p, Vector v) { *reinterpret_cast<Vector *>(p) = v; }
 
@@ -33,12 +30,10 @@ inline Vector load(const float *p, int64_t width) {
     std::memcpy(&v, p, width * sizeof(float));
     return v;
 }
-
 inline void store(float *p, Vector v, int64_t width) {
     if (width >= LANES) store(p, v);
     else std::memcpy(p, &v, width * sizeof(float));
 }
-
 inline Vector reciprocal_root(Vector x) {
     float lanes[LANES];
     store(lanes, x);
@@ -111,17 +106,15 @@ void multiply(int64_t rows, int64_t columns, int64_t depth, const float *a, int6
     for (; left >= MAX_VECTORS; left -= MAX_VECTORS, b += MAX_VECTORS * LANES, c += MAX_VECTORS * LANES)
         rows_of_tiles<MAX_VECTORS>(rows, depth, a, am, ak, b, bk, c, cm, add);
     if (left == 3) rows_of_tiles<3>(rows, depth, a, am, ak, b, bk, c, cm, add);
-    if (left == 2) rows_of_tiles<2>(rows, depth, a, am, ak, b, bk, c, cm, add);
-    if (left == 1) rows_of_tiles<1>(rows, depth, a, am, ak, b, bk, c, cm, add);
+    else if (left == 2) rows_of_tiles<2>(rows, depth, a, am, ak, b, bk, c, cm, add);
+    else if (left == 1) rows_of_tiles<1>(rows, depth, a, am, ak, b, bk, c, cm, add);
 }
-
 int64_t round_up(int64_t n) { return (n + LANES - 1) / LANES * LANES; }
 
 struct Shape {
     int64_t sequences, context, heads, size;  // size: channels of a head
     float eps;
 };
-
 // One head of one sequence: [size, padded] matrices of which the first `columns` are positions, zero beyond the context.
 // The row stride is an odd number of cache lines, lest the rows of a matrix compete for the same sets of the cache.
 struct Head {
@@ -130,9 +123,9 @@ struct Head {
     std::vector<float> query, key, value, query_inverse, key_inverse;
 
     explicit Head(const Shape &shape)
-        : shape(shape), columns(round_up(shape.context)), padded(columns + (columns / LANES % 2 ? 0 : LANES)), tokens(shape.sequences * shape.context),
-          query(shape.size * padded), key(query.size()), value(query.size()), query_inverse(padded),
-          key_inverse(padded) {}
+        : shape(shape), columns(round_up(shape.context)), padded(columns + (columns / LANES % 2 ? 0 : LANES)),
+          tokens(shape.sequences * shape.context), query(shape.size * padded), key(query.size()), value(query.size()),
+          query_inverse(padded), key_inverse(padded) {}
 
     int64_t row(int64_t part, int64_t head, int64_t channel, int64_t sequence) const {
         return ((part * shape.heads + head) * shape.size + channel) * tokens + sequence * shape.context;
@@ -153,7 +146,7 @@ struct Head {
             }
             const Vector inv = reciprocal_root(squares * (1.0f / shape.size) + shape.eps);
             store(inverse + t, inv);
-            for (int64_t c = 0; c < shape.size; c++) store(out + c * padded + t, load(out + c * padded + t) * inv * scale);
+            for (float *at = out + t; at < out + shape.size * padded; at += padded) store(at, load(at) * inv * scale);
         }
     }
 
@@ -178,8 +171,7 @@ struct Head {
     }
 
     void copy(const float *x, float *out) const {
-        for (int64_t c = 0; c < shape.size; c++)
-            std::memcpy(out + c * padded, x + c * tokens, shape.context * sizeof(float));
+        for (int64_t c = 0; c < shape.size; c++) std::copy_n(x + c * tokens, shape.context, out + c * padded);
     }
 
     void fill(const float *qkv, const float *cos, const float *sin, int64_t sequence, int64_t head) {
@@ -215,7 +207,6 @@ void transpose(int64_t rows, int64_t columns, const float *in, int64_t stride, f
 }  // namespace
 
 extern "C" {
-
 // out = x / sqrt(mean over rows of x² + eps); inverse is that reciprocal root. [D, N], [N].
 void rms_forward(const float *x, float *out, float *inverse, int64_t rows, int64_t tokens, float eps) {
     for (int64_t n = 0; n < tokens; n += LANES * STRIP) {
@@ -298,7 +289,7 @@ void attention_backward(const float *qkv, const float *cos, const float *sin, co
     std::vector<float> weights(BLOCK * padded), scores(BLOCK * padded), grad(area), inner(padded);
     std::vector<float> query_rows(padded * wide), grad_rows(padded * wide), key_out(padded * wide), value_out(padded * wide);
     std::vector<float> query_grad(area), other(area);
-    const float scale = 1.0f / std::sqrt(static_cast<float>(size));
+    const float scale = 1.0f / std::sqrt(float(size));
     for (int64_t b = 0; b < sequences; b++)
         for (int64_t h = 0; h < heads; h++) {
             one.fill(qkv, cos, sin, b, h);
@@ -333,11 +324,10 @@ void attention_backward(const float *qkv, const float *cos, const float *sin, co
                 multiply(rows, wide, later, &scores[s], padded, 1, &query_rows[s * wide], wide, &key_out[s * wide], wide, false);
                 multiply(rows, wide, later, &weights[s], padded, 1, &grad_rows[s * wide], wide, &value_out[s * wide], wide, false);
             }
-            one.unpack(query_grad.data(), one.query.data(), one.query_inverse.data(), cos, sin, scale,
-                       grad_qkv + one.row(0, h, 0, b));
+            float *to_query = grad_qkv + one.row(0, h, 0, b), *to_key = grad_qkv + one.row(1, h, 0, b);
+            one.unpack(query_grad.data(), one.query.data(), one.query_inverse.data(), cos, sin, scale, to_query);
             transpose(context, size, key_out.data(), wide, other.data(), padded);
-            one.unpack(other.data(), one.key.data(), one.key_inverse.data(), cos, sin, 1.0f,
-                       grad_qkv + one.row(1, h, 0, b));
+            one.unpack(other.data(), one.key.data(), one.key_inverse.data(), cos, sin, 1.0f, to_key);
             for (int64_t c = 0; c < size; c++)
                 for (int64_t t = 0; t < context; t++) grad_qkv[one.row(2, h, c, b) + t] = value_out[t * wide + c];
         }

@@ -145,7 +145,7 @@ class HeadLoss(torch.autograd.Function):
 def _softmax_chunks(x_hat: Tensor, w_VD: Tensor, targets_N: Tensor) -> Iterator[tuple[slice, Tensor, Tensor, Tensor]]:
     """(part, softmax's numerators less the total at the target [V, C], losses [C], 1 / (total · N) [C]) by chunk."""
     N = len(targets_N)
-    buffer = x_hat.new_zeros(len(w_VD), HEAD_CHUNK)
+    buffer = x_hat.new_empty(len(w_VD), HEAD_CHUNK)
     targets, losses, scale = targets_N.new_zeros(HEAD_CHUNK), x_hat.new_empty(HEAD_CHUNK), x_hat.new_empty(HEAD_CHUNK)
     for start in range(0, N, HEAD_CHUNK):
         part = slice(start, min(start + HEAD_CHUNK, N))

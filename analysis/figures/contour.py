@@ -181,7 +181,10 @@ def _bottom_names(law: Law, levels: Sequence[float], frame: _Frame) -> dict[floa
 
 
 def _names_along(edge: Floats, losses: Floats, levels: Sequence[float]) -> dict[float, str]:
-    """Where the levels lie along an edge of the frame (n,), lowest first; names that would touch are left out."""
+    """Where the levels lie along an edge of the frame (n,), lowest first.
+
+    Names that would touch each other or the corner are left out.
+    """
     losses = np.minimum.accumulate(losses)
     digits = max(len(f"{level:g}".partition(".")[2]) for level in levels)
     apart = _CLOSEST_NAMES * math.log(edge[-1] / edge[0])
@@ -189,7 +192,7 @@ def _names_along(edge: Floats, losses: Floats, levels: Sequence[float]) -> dict[
     for level in reversed(levels):
         if losses[-1] < level < losses[0]:
             at = float(np.exp(np.interp(-level, -losses, np.log(edge))))
-            if all(abs(math.log(at / other)) > apart for other in names):
+            if all(abs(math.log(at / other)) > apart for other in [*names, edge[0]]):
                 names[float(f"{at:.4g}")] = f"{level:.{digits}f}"
     return names
 
@@ -276,7 +279,8 @@ def _stop_layers(law: Law, stops: Sequence[Prediction], x: dict[str, Any], y: di
                 "high": high,
                 "tokens_low": float(law.cost.tokens(stop.flops, low)),
                 "tokens_high": float(law.cost.tokens(stop.flops, high)),
-                "name": format_flops(stop.flops) + _factor(stop),
+                "name": _name(stop),
+                "C": format_flops(stop.flops),
                 "N*": format_count(stop.params),
                 "range": format_interval(stop.params_interval, format_count),
                 "D*": format_count(stop.tokens),
@@ -291,7 +295,7 @@ def _stop_layers(law: Law, stops: Sequence[Prediction], x: dict[str, Any], y: di
         x=alt.X("low:Q", **x), x2="high:Q", y=alt.Y("tokens_low:Q", **_bare(y)), y2="tokens_high:Q"
     )
     marks = base.mark_point(filled=True, size=45, opacity=1, style="stop").encode(
-        **at, tooltip=[alt.Tooltip(f"{key}:N") for key in ("name", "N*", "range", "D*", "L*")]
+        **at, tooltip=[alt.Tooltip(f"{key}:N") for key in ("C", "N*", "range", "D*", "L*")]
     )
     names = [
         base.mark_text(style=style, align="right", dx=-12).encode(**at, text="name:N") for style in ("halo", "name")
@@ -299,8 +303,11 @@ def _stop_layers(law: Law, stops: Sequence[Prediction], x: dict[str, Any], y: di
     return [bars, *names, marks]
 
 
-def _factor(stop: Prediction) -> str:
-    return f" ({format_factor(stop.extrapolation)})" if stop.extrapolation > 1.0 + 1e-9 else ""
+def _name(stop: Prediction) -> str:
+    """Budget and factor; none for the largest budget itself, which the legend has."""
+    if stop.extrapolation <= 1.0 + 1e-9:
+        return ""
+    return f"{format_flops(stop.flops)} ({format_factor(stop.extrapolation)})"
 
 
 def _subtitle(beyond: Sequence[float]) -> list[str]:

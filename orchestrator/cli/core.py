@@ -82,7 +82,11 @@ def _show(measured: Profile, output: Format) -> None:
         emit_json(measured.to_dict())
         return
     rows = [
-        {"component": name, "ms": 1e3 * seconds, "share": seconds / measured.traced_step_seconds}
+        {
+            "component": name,
+            "ms": round(1e3 * seconds, 3),
+            "share": round(seconds / measured.traced_step_seconds, 4),
+        }
         for name, seconds in measured.seconds.items()
     ]
     emit_rows(rows, ["component", "ms", "share"], output, "Time of a traced step")
