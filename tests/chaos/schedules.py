@@ -416,13 +416,13 @@ def check(stage: Stage, expected: dict[str, str]) -> None:
     assert stage.driver is not None and stage.driver.poll() == 0, stage.log[-2000:]
 
 
-def prepare(template: Path, artifacts: Path | None = None) -> None:
-    """A home in which the sweep is submitted and nothing has run."""
+def prepare(template: Path, artifacts: Path | None = None, *overrides: str) -> None:
+    """A home in which the tiny sweep is submitted and nothing has run."""
     home = Home(template, "chaos").create()
     if artifacts is not None:
         shutil.copytree(artifacts, home.artifacts, dirs_exist_ok=True)
     service = Service(home, Settings(f"sqlite:///{home.database}", "local", 2))
-    service.submit(service.plan_spec(load_sweep(ROOT / "sweeps" / "conf" / "tiny.yaml", [BUDGETS])))
+    service.submit(service.plan_spec(load_sweep(ROOT / "sweeps" / "conf" / "tiny.yaml", overrides)))
     service.store.close()
 
 
@@ -464,7 +464,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="chaos-") as name:
         folder = Path(name)
         nodes = Nodes(folder)
-        prepare(folder / "template", Path(os.environ["CHAOS_DATASETS"]) if "CHAOS_DATASETS" in os.environ else None)
+        prepare(
+            folder / "template", Path(os.environ["CHAOS_DATASETS"]) if "CHAOS_DATASETS" in os.environ else None, BUDGETS
+        )
         nodes.start()
         failed = 0
         try:
