@@ -6,12 +6,13 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 from orchestrator.artifacts import Places
 from orchestrator.cluster import Report
 from orchestrator.driver import alive, end_leftovers, machine_id
 from orchestrator.eventlog import result_of
+from orchestrator.executor import Executor
 from orchestrator.states import Cause, Hold, RunState
 from orchestrator.store import (
     LEASE_SECONDS,
@@ -67,44 +68,6 @@ def decide(queued: Iterable[Waiting], idle: Sequence[str]) -> list[Claim]:
     """
     order = sorted(queued, key=lambda w: (-w.cost, w.run_id))
     return [Claim(run.run_id, worker) for run, worker in zip(order, idle, strict=False)]
-
-
-class Executor(Protocol):
-    """What carries out attempts: the Ray cluster."""
-
-    folder: str
-
-    def start(self, identity: str, driver: int) -> None:
-        """Start the workers, and end those that an earlier driver left."""
-        ...
-
-    def idle(self) -> list[str]:
-        """Workers with nothing to do."""
-        ...
-
-    def assign(self, worker: str, assignment: Assignment) -> None:
-        """Begin an attempt."""
-        ...
-
-    def poll(self, timeout: float) -> list[Report]:
-        """Attempts that ended."""
-        ...
-
-    def progress(self) -> dict[str, dict[str, Any]]:
-        """Latest event by run."""
-        ...
-
-    def stop(self, run_id: str) -> None:
-        """End an attempt with a checkpoint."""
-        ...
-
-    def stop_all(self, grace: float) -> list[Report]:
-        """End all attempts with a checkpoint."""
-        ...
-
-    def processes(self) -> list[list[Any]]:
-        """What this driver started."""
-        ...
 
 
 @dataclass(slots=True)

@@ -121,7 +121,10 @@ def serving(sandbox: Sandbox, **extra: str) -> Iterator[str]:
         server.wait(10)
 
 
-def copy_datasets(source: Sandbox, target: Sandbox, names: Sequence[str] = ("artifacts",)) -> None:
-    """Spare a test the tokenising: artifacts are identified by content, so any home may use them."""
+def copy_datasets(source: Sandbox, target: Sandbox, names: Sequence[str] = ("artifacts", "implementations")) -> None:
+    """Spare a test the tokenising: artifacts are identified by content, so any home may use them.
+
+    With the machine's choices among equivalent implementations, which a home makes by timing, bits are equal, too.
+    """
     for name in names:
         shutil.copytree(source.home / name, target.home / name, dirs_exist_ok=True)

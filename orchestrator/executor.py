@@ -1,0 +1,46 @@
+"""What the scheduler asks of whatever carries out attempts."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from orchestrator.cluster import Report
+from orchestrator.worker import Assignment
+
+
+class Executor(Protocol):
+    """What carries out attempts: the Ray cluster."""
+
+    folder: str
+
+    def start(self, identity: str, driver: int) -> None:
+        """Start the workers, and end those that an earlier driver left."""
+        ...
+
+    def idle(self) -> list[str]:
+        """Workers with nothing to do."""
+        ...
+
+    def assign(self, worker: str, assignment: Assignment) -> None:
+        """Begin an attempt."""
+        ...
+
+    def poll(self, timeout: float) -> list[Report]:
+        """Attempts that ended."""
+        ...
+
+    def progress(self) -> dict[str, dict[str, Any]]:
+        """Latest event by run."""
+        ...
+
+    def stop(self, run_id: str) -> None:
+        """End an attempt with a checkpoint."""
+        ...
+
+    def stop_all(self, grace: float) -> list[Report]:
+        """End all attempts with a checkpoint."""
+        ...
+
+    def processes(self) -> list[list[Any]]:
+        """What this driver started."""
+        ...
