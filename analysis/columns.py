@@ -47,6 +47,11 @@ def check_columns(frame: pd.DataFrame, names: Mapping[str, str], optional: Colle
         raise LawError("the table has no rows")
 
 
+def has_tokens(frame: pd.DataFrame, names: Mapping[str, str]) -> bool:
+    """Whether the column of tokens is there and holds anything."""
+    return names["tokens"] in frame.columns and bool(frame[names["tokens"]].notna().any())
+
+
 def _nearest(key: str, name: str, have: Collection[str]) -> str:
     """A suggestion among the table's columns, or nothing."""
     folded = {column.lower().replace(" ", "_").replace("-", "_"): column for column in have}

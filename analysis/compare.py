@@ -93,8 +93,8 @@ def compare(baseline: Side, other: Side, *, points: int = 25) -> Comparison:
         )
     if baseline.law.convention != other.law.convention:
         warnings.append(f"Compute is counted differently: {baseline.law.convention!r} and {other.law.convention!r}.")
-    curve = compute_multiplier(baseline.law, other.law, points=points, bytes_per_token=sizes)
-    largest = _at_largest(baseline.law, other.law, sizes)
+    frontiers = _frontiers(baseline.law, other.law, sizes)
+    curve, largest = _along(frontiers, points), _at_largest(frontiers)
     if largest.extrapolation > 1.05:
         warnings.append("No loss is reached by both within their fitted budgets: every multiplier extrapolates.")
     if 1 in largest.interval:
@@ -162,7 +162,16 @@ def compute_multiplier(
             f"the losses are in {baseline.loss_unit} and {other.loss_unit}; give the bytes per token of both "
             "tokenizers, or fit both in bits per byte",
         )
-    frontiers = _frontiers(baseline, other, bytes_per_token)
+    return _along(_frontiers(baseline, other, bytes_per_token), points)
+
+
+def _along(frontiers: Sequence[_Frontier], points: int) -> tuple[Multiplier, ...]:
+    low, high = _common_losses(frontiers)
+    return tuple(_at(loss, frontiers) for loss in np.linspace(high, low, points))
+
+
+def _common_losses(frontiers: Sequence[_Frontier]) -> tuple[float, float]:
+    """Lowest and highest loss that both reach. Raises IncomparableError where there is none."""
     high = min(frontier.losses[0] for frontier in frontiers)
     low = max(frontier.losses[-1] for frontier in frontiers)
     if not low < high:
@@ -171,13 +180,11 @@ def compute_multiplier(
             "the two laws reach no loss in common within ten times their largest budgets "
             f"({_span(frontiers[0])} and {_span(frontiers[1])})",
         )
-    return tuple(_at(loss, frontiers) for loss in np.linspace(high, low, points))
+    return low, high
 
 
-def _at_largest(baseline: Law, other: Law, sizes: tuple[float, float] | None) -> Multiplier:
-    frontiers = _frontiers(baseline, other, sizes)
-    high = min(frontier.losses[0] for frontier in frontiers)
-    low = max(frontier.losses[-1] for frontier in frontiers)
+def _at_largest(frontiers: Sequence[_Frontier]) -> Multiplier:
+    low, high = _common_losses(frontiers)
     inside = max(float(np.interp(np.log(f.largest), f.log_flops, f.losses)) for f in frontiers)
     return _at(min(max(inside, low), high), frontiers)
 

@@ -110,7 +110,7 @@ def combine(
     bend = bend_probability(states, uncertainty)
     inflation = np.array([state.inflation for state in states])
     inflated = [(a[0], a[2] * state.inflation) for a, state in zip(answers, states, strict=True)]
-    surfaces = np.array([state.name in FORMS for state in states])
+    surfaces = _named(states, *FORMS)
     params = _combine_one(
         inflated, uncertainty, drift, surfaces, lambda _, variances: _params_weights(states, variances, bend)
     )
@@ -257,13 +257,15 @@ def stack_gradients(gradients: Sequence[Floats]) -> Floats:
     return full
 
 
+def _named(states: Sequence[State], *names: str) -> NDArray[np.bool_]:
+    """Which of the M estimators have one of these names."""
+    return np.array([state.name in names for state in states])
+
+
 def _params_weights(states: Sequence[State], variances: Floats, bend: float) -> Floats:
     """The joint-skew surface, straight and bent by the probability of a bend, against the cubic; (T, M)."""
-    shares = np.zeros(len(states))
-    cubic = np.zeros(len(states))
-    for index, state in enumerate(states):
-        shares[index] = {"joint_skew": 1 - bend, JOINT_SKEW_BENT.name: bend}.get(state.name, 0.0)
-        cubic[index] = float(state.name == "cubic")
+    shares = (1 - bend) * _named(states, "joint_skew") + bend * _named(states, JOINT_SKEW_BENT.name)
+    cubic = _named(states, "cubic")
     if not shares.any():
         return np.asarray(np.broadcast_to(cubic, variances.shape))
     shares /= shares.sum()
@@ -278,7 +280,7 @@ def _loss_weights(states: Sequence[State], values: Floats, variances: Floats, be
     shares = surface_shares(states, bend)
     mean = values @ shares
     pooled = variances @ shares + (values - mean[:, None]) ** 2 @ shares
-    cubic = np.array([state.name == "cubic" for state in states])
+    cubic = _named(states, "cubic")
     if not cubic.any():
         return np.asarray(np.broadcast_to(shares, values.shape))
     trust = np.zeros(len(values)) if few else 1 / (1 + pooled / (variances @ cubic))
@@ -290,25 +292,27 @@ def surface_shares(states: Sequence[State], bend: float) -> Floats:
 
     Both are of a straight path: the probability of a `bend` passes to the bent surface.
     """
-    used = np.array([state.name in LOSS_SURFACES for state in states])
+    used = _named(states, *LOSS_SURFACES)
     accepted = used & np.array([state.inflation <= 1 for state in states])
     chosen = accepted if accepted.any() else used
     evidence = np.array([state.evidence for state in states])
     best = evidence[chosen].max()
     shares = np.where(chosen, np.exp(EVIDENCE_SHARE * np.minimum(evidence - best, 0)), 0.0)
     shares /= shares.sum()
-    bent = np.array([state.name == JOINT_SKEW_BENT.name for state in states])
-    return np.asarray((1 - bend) * shares + bend * bent if bent.any() else shares)
+    return np.asarray((1 - bend) * shares + bend * _named(states, JOINT_SKEW_BENT.name))
+
+
+def extrapolation_sentences(extrapolation: float) -> tuple[str, ...]:
+    """How far beyond the largest budget an answer is; nothing within it."""
+    return (f"This is {extrapolation:.3g}× the largest fitted budget.",) if extrapolation > 1.05 else ()
 
 
 def judge(
     *, extrapolation: float, below: float, half_width: float, budgets: int, rejected: Sequence[str], surfaces: int
 ) -> tuple[str, tuple[str, ...]]:
     """high | medium | low, and plain sentences on how far to trust the answer."""
-    level, sentences = 0, []
+    level, sentences = 0, list(extrapolation_sentences(extrapolation))
     factor = float(np.exp(half_width))
-    if extrapolation > 1.05:
-        sentences.append(f"This is {extrapolation:.3g}× the largest fitted budget.")
     if extrapolation > 100:
         level = 2
         sentences.append("No public data can check a forecast this far out; train a run in between first.")

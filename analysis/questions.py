@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from analysis.draws import losses, lowest, sample, tokens_for_loss
 from analysis.forms import Form
+from analysis.headline import extrapolation_sentences
 from analysis.law import Law
 from analysis.records import Interval, LawError, Prediction, QuestionError
 
@@ -99,7 +100,10 @@ def given_size(law: Law, flops: float, params: float) -> Answer:
             "wasted_compute_low": 1 - float(enough[1]) / flops,
             "wasted_compute_high": 1 - float(enough[2]) / flops,
         },
-        warnings=(*_distance_warnings(law, params / optimum.params), *_extrapolation_warnings(law, flops)),
+        warnings=(
+            *_distance_warnings(law, params / optimum.params),
+            *extrapolation_sentences(flops / law.largest_budget),
+        ),
     )
 
 
@@ -149,7 +153,7 @@ def best_with_limited_data(law: Law, flops: float, unique_tokens: float) -> Answ
         loss_interval=_joined(loss, centre.loss, centre.loss_interval, cost, _ends(cost, costs)),
         extrapolation=flops / law.largest_budget,
         details={"epochs": epochs, "unique_tokens": float(unique_tokens), "loss_without_limit": centre.loss},
-        warnings=(*_epoch_warnings(epochs), *_extrapolation_warnings(law, flops)),
+        warnings=(*_epoch_warnings(epochs), *extrapolation_sentences(flops / law.largest_budget)),
     )
 
 
@@ -196,7 +200,7 @@ def cheapest_with_inference(law: Law, flops: float, inference_tokens: float) -> 
             "total_flops_of_compute_optimal": plain,
             "saving": max(1 - total / plain, 0.0),
         },
-        warnings=(*_distance_warnings(law, n / target.params), *_extrapolation_warnings(law, training)),
+        warnings=(*_distance_warnings(law, n / target.params), *extrapolation_sentences(training / law.largest_budget)),
     )
 
 
@@ -234,7 +238,7 @@ def tokens_to_reach(law: Law, loss: float, params: float) -> Answer:
         details={"compute_of_optimum": flops, "times_the_compute": training / flops},
         warnings=(
             *_distance_warnings(law, params / law.predict(training).params),
-            *_extrapolation_warnings(law, training),
+            *extrapolation_sentences(training / law.largest_budget),
         ),
     )
 
@@ -243,11 +247,6 @@ def _check_positive(**values: float) -> None:
     for name, value in values.items():
         if not (np.isfinite(value) and value > 0):
             raise QuestionError(f"{name.replace('_', ' ')} must be a positive number, not {value:g}")
-
-
-def _extrapolation_warnings(law: Law, flops: float) -> tuple[str, ...]:
-    ratio = flops / law.largest_budget
-    return (f"This is {ratio:.3g}× the largest fitted budget.",) if ratio > 1.05 else ()
 
 
 def _distance_warnings(law: Law, ratio: float) -> tuple[str, ...]:

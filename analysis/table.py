@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis import budgets as grouping
-from analysis.columns import check_columns, number, positive
+from analysis.columns import check_columns, has_tokens, number, positive
 from analysis.csvfile import read_frame
 from analysis.records import LawError
 from analysis.training_curves import TrainingCurves, are_curves, split_curves
@@ -245,7 +245,7 @@ def _row(frame: pd.DataFrame, names: Mapping[str, str], index: Any, reason: str)
 
 def _numbers(frame: pd.DataFrame, names: Mapping[str, str]) -> tuple[dict[str, Floats], bool]:
     """The four columns, and whether tokens were given."""
-    given = names["tokens"] in frame.columns and bool(frame[names["tokens"]].notna().any())
+    given = has_tokens(frame, names)
     values = {key: positive(frame, name) for key, name in names.items() if key != "tokens" or given}
     if not given:
         with np.errstate(over="ignore", under="ignore"):

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.columns import positive
+from analysis.columns import has_tokens, positive
 from analysis.records import LawError
 
 Floats = NDArray[np.float64]
@@ -66,8 +66,7 @@ def split_curves(frame: pd.DataFrame, names: Mapping[str, str]) -> tuple[pd.Data
     and for a run of two schedules.
     """
     flops, params = positive(frame, names["flops"]), positive(frame, names["params"])
-    given = names["tokens"] in frame.columns and bool(frame[names["tokens"]].notna().any())
-    tokens = positive(frame, names["tokens"]) if given else flops / (6 * params)
+    tokens = positive(frame, names["tokens"]) if has_tokens(frame, names) else flops / (6 * params)
     run, labels = pd.factorize(frame["run"])
     order = np.lexsort((flops, run))
     run, flops, params, tokens = run[order], flops[order], params[order], tokens[order]

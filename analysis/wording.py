@@ -65,6 +65,11 @@ def format_factor(factor: float) -> str:
     return f"×{format_flops(factor)}" if factor >= 1e4 else f"×{float(f'{factor:.2g}'):g}"
 
 
+def format_multiplier(factor: float) -> str:
+    """A compute multiplier, three significant digits: a tenth of a per cent is worth seeing near 1."""
+    return f"×{factor:.3g}" if 1e-3 <= factor < 1e4 else f"×{format_flops(factor)}"
+
+
 def format_interval(interval: Interval | None, write: Callable[[float], str] = format_loss) -> str:
     """Both ends of an interval, each written by `write`: 52.1 k to 91 k."""
     if interval is None:

@@ -22,7 +22,7 @@ class Trunk:
 
     def keep(self, state: dict[str, Any]) -> None:
         """Store a run's state at one of `points`, unless it is there already; elsewhere do nothing."""
-        if state["step"] in self.points and not self._file(state["step"], state["choice"]).exists():
+        if self.wants(state["step"], state["choice"]):
             write_checkpoint(self._file(state["step"], state["choice"]), state)
 
     def wants(self, step: int, choice: dict[str, Any]) -> bool:

@@ -273,8 +273,8 @@ class Cluster:
         import ray
 
         busy = {s.outcome: s for s in self._slots if s.assignment is not None}
-        for slot in busy.values():
-            self.stop(slot.assignment.run_id if slot.assignment else "")
+        for run_id in [s.assignment.run_id for s in self._slots if s.assignment is not None]:
+            self.stop(run_id)
         done, _ = ray.wait(list(busy), num_returns=len(busy), timeout=grace) if busy else ([], [])
         return [self._report(busy[ref]) for ref in done]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -106,6 +105,5 @@ def _end(processes: list[psutil.Process]) -> int:
     for process in family:
         with contextlib.suppress(psutil.Error):
             process.kill()
-    deadline = time.monotonic() + END_SECONDS
-    psutil.wait_procs(family, timeout=max(0.0, deadline - time.monotonic()))
+    psutil.wait_procs(family, timeout=END_SECONDS)
     return len(processes)

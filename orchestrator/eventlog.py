@@ -48,3 +48,8 @@ def parse_events(content: bytes) -> list[dict[str, Any]]:
 def result_of(events: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     """The event with result and device that an attempt left in its log, if it came to its end."""
     return next((event for event in reversed(events) if event["kind"] == "result"), None)
+
+
+def furthest(events: Sequence[dict[str, Any]], quantity: str) -> float:
+    """The highest value of a growing quantity, such as `flops`, that an attempt logged; 0 for none."""
+    return max((float(event.get(quantity, 0.0)) for event in events), default=0.0)

@@ -32,6 +32,11 @@ LARGEST = 1e10
 """Parameters up to which the recipe's shapes are counted."""
 
 
+def variant_label(values: Mapping[str, Any]) -> str:
+    """How a combination of varied values is written: axis=value,… by axis; empty where nothing varies."""
+    return ",".join(f"{axis}={values[axis]}" for axis in sorted(values))
+
+
 @dataclass(frozen=True)
 class Variant:
     """One combination of a sweep's varied values."""
@@ -44,7 +49,7 @@ class Variant:
     @property
     def label(self) -> str:
         """Such as `lr=0.01,context=64`; empty where nothing varies."""
-        return ",".join(f"{axis}={self.values[axis]}" for axis in sorted(self.values))
+        return variant_label(self.values)
 
 
 class SweepLaws:
@@ -54,6 +59,7 @@ class SweepLaws:
         self.sweep = sweep
         self._runs = runs
         self._artifacts = artifacts
+        self._fits: dict[tuple[str, bool], Law] = {}
 
     @cached_property
     def spec(self) -> SweepSpec:
@@ -82,11 +88,17 @@ class SweepLaws:
         return values.index(value) if value in values else len(values)
 
     def fit(self, variant: Variant, *, holdout: bool = True) -> Law:
-        """The law of a variant, with its recipe's exact FLOPs a token as a function of N. Raises LawError."""
-        setting = self._setting(variant)
-        nodes = flops_nodes(setting.recipe, setting.vocab, setting.context, setting.parts)
-        cost = TokenCost.from_nodes([n for n, _ in nodes], [f for _, f in nodes])
-        return fit(variant.table, cost=cost, holdout=holdout)
+        """The law of a variant, with its recipe's exact FLOPs a token as a function of N, fitted once.
+
+        Raises LawError.
+        """
+        key = variant.label, holdout
+        if key not in self._fits:
+            setting = self._setting(variant)
+            nodes = flops_nodes(setting.recipe, setting.vocab, setting.context, setting.parts)
+            cost = TokenCost.from_nodes([n for n, _ in nodes], [f for _, f in nodes])
+            self._fits[key] = fit(variant.table, cost=cost, holdout=holdout)
+        return self._fits[key]
 
     def laws(self) -> dict[str, Law]:
         """The law of each variant by its label. Raises LawError."""

@@ -11,7 +11,7 @@ from typing import Any
 from orchestrator.artifacts import Places
 from orchestrator.cluster import Report
 from orchestrator.driver import alive, end_leftovers, machine_id
-from orchestrator.eventlog import result_of
+from orchestrator.eventlog import furthest, result_of
 from orchestrator.executor import Executor
 from orchestrator.states import Cause, Hold, RunState
 from orchestrator.store import (
@@ -390,13 +390,9 @@ def _logged(events: Sequence[dict[str, Any]]) -> Outcome | None:
     found = result_of(events)
     if found is None:
         return None
-    return Outcome(Cause.DONE, result=found["result"], device=found["device"], seconds=_elapsed(events))
+    return Outcome(Cause.DONE, result=found["result"], device=found["device"], seconds=furthest(events, "elapsed"))
 
 
 def _orphaned(events: Sequence[dict[str, Any]]) -> Outcome:
-    flops = max((e.get("flops", 0.0) for e in events), default=0.0)
-    return Outcome(Cause.ORPHANED, detail="its driver ended", seconds=_elapsed(events), flops=flops)
-
-
-def _elapsed(events: Sequence[dict[str, Any]]) -> float:
-    return max((e.get("elapsed", 0.0) for e in events), default=0.0)
+    seconds, flops = furthest(events, "elapsed"), furthest(events, "flops")
+    return Outcome(Cause.ORPHANED, detail="its driver ended", seconds=seconds, flops=flops)

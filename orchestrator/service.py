@@ -139,7 +139,7 @@ class Service:
             ceiling_seconds=None if spec.limits.hours is None else spec.limits.hours * 3600 * planned.workers,
         )
         # First the data, then the runs: a scheduler may hand them out at once.
-        self.artifacts.publish(self.home.artifacts / data.dataset)
+        self.publish(record)
         ceilings = self.settings.ceilings
         sweep = self.store.submit(record, [_new_run(r) for r in planned.plan.runs], ceilings)
         if rerun:

@@ -23,6 +23,7 @@ from analysis.wording import (
     format_hours,
     format_interval,
     format_loss,
+    format_multiplier,
     refusal_phrase,
     refusal_sentence,
 )
@@ -238,12 +239,7 @@ def describe_comparison(comparison: Comparison) -> list[str]:
 def _multiplier(point: Multiplier) -> str:
     reach = point.extrapolation
     return (
-        f"{_ratio(point.multiplier)} ({format_interval(point.interval, _ratio)}),"
+        f"{format_multiplier(point.multiplier)} ({format_interval(point.interval, format_multiplier)}),"
         f" {format_flops(point.baseline_flops)} against {format_flops(point.flops)} FLOPs"
         + (f", {format_factor(reach)} the largest fitted budget" if reach > 1.05 else "")
     )
-
-
-def _ratio(value: float) -> str:
-    """A multiplier with three digits: a tenth of a per cent is worth seeing near 1."""
-    return f"×{value:.3g}" if 1e-3 <= value < 1e4 else f"×{format_flops(value)}"

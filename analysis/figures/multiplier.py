@@ -11,7 +11,7 @@ import altair as alt
 from analysis.compare import Comparison, Multiplier
 from analysis.figures.axes import linear_domain, log_axis, log_domain, titled, values
 from analysis.records import QuestionError
-from analysis.wording import format_factor, format_flops, format_interval, format_loss
+from analysis.wording import format_factor, format_flops, format_interval, format_loss, format_multiplier
 
 _WIDEST = 30.0
 
@@ -28,7 +28,7 @@ def compute_multiplier(comparison: Comparison) -> alt.LayerChart:
         "scale": alt.Scale(domain=list(linear_domain([p.loss for p in points], pad=0.03))[::-1], nice=False),
         "title": f"Loss of both ({comparison.unit})",
     }
-    y = log_axis(_domain(points), "Compute multiplier", _times, closest=0.06)
+    y = log_axis(_domain(points), "Compute multiplier", format_multiplier, closest=0.06)
     layers = [_even_layer(y)]
     layers += [
         layer
@@ -86,24 +86,20 @@ def _rows(points: Sequence[Multiplier]) -> Iterator[dict[str, Any]]:
             "low": point.interval.low,
             "high": point.interval.high,
             "loss of both": format_loss(point.loss),
-            "multiplier": _times(point.multiplier),
-            "range": format_interval(point.interval, _times),
+            "multiplier": format_multiplier(point.multiplier),
+            "range": format_interval(point.interval, format_multiplier),
             "baseline": f"{format_flops(point.baseline_flops)} FLOPs",
             "other": f"{format_flops(point.flops)} FLOPs",
             "factor": f"{format_factor(max(point.extrapolation, 1.0))} the largest budget",
         }
 
 
-def _times(factor: float) -> str:
-    """A multiplier with three significant digits."""
-    return f"×{factor:.3g}" if 1e-3 <= factor < 1e4 else format_factor(factor)
-
-
 def _subtitle(comparison: Comparison, beyond: bool) -> list[str]:
     baseline, other, largest = comparison.baseline, comparison.other, comparison.at_largest
     words = (
         f"Above 1, {other} reaches the same loss with less compute than {baseline}. At a loss of "
-        f"{format_loss(largest.loss)}: {_times(largest.multiplier)} ({format_interval(largest.interval, _times)}). "
+        f"{format_loss(largest.loss)}: {format_multiplier(largest.multiplier)} "
+        f"({format_interval(largest.interval, format_multiplier)}). "
         "Band: 95 % interval."
     )
     if beyond:
@@ -113,7 +109,8 @@ def _subtitle(comparison: Comparison, beyond: bool) -> list[str]:
 
 def _describe(comparison: Comparison) -> str:
     ends = "; ".join(
-        f"at loss {format_loss(point.loss)} {_times(point.multiplier)} ({format_interval(point.interval, _times)})"
+        f"at loss {format_loss(point.loss)} {format_multiplier(point.multiplier)} "
+        f"({format_interval(point.interval, format_multiplier)})"
         for point in dict.fromkeys((comparison.points[0], comparison.points[-1]))
     )
     return f"Compute of {comparison.baseline} over that of {comparison.other} for the same loss: {ends}."

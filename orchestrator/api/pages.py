@@ -103,10 +103,11 @@ def _losses(runs: list[dict[str, Any]]) -> tuple[tuple[str, float], ...]:
 def _fit(service: Service, reference: str, variant: str) -> Fitted:
     """The law so far, its charts, and the multipliers of the neighbouring variants."""
     try:
-        law = service.law(reference, variant)
+        laws = service.of(reference)
+        law = laws.fit(laws.variant(variant))
     except LawError as error:
         return Fitted(refusal=str(error))
-    return Fitted(law, "", law_figures(law), multiplier_figures(service.of(reference), variant))
+    return Fitted(law, "", law_figures(law), multiplier_figures(laws, variant))
 
 
 def _forecasts(service: Service, sweep: SweepRecord) -> dict[str, dict[str, Any]]:

@@ -60,8 +60,8 @@ def fit(
     from analysis.law import fit_json
     from orchestrator.words import describe, describe_published
 
-    keys = (flops_key, params_key, tokens_key, loss_key)
-    law = Source(sweep, csv, wandb, *keys, tuple(state or ()), query, variant).law()
+    columns = sources.named_columns(flops_key, params_key, tokens_key, loss_key)
+    law = Source(sweep, csv, wandb, columns, tuple(state or ()), query, variant).law()
     if output is Format.JSON:
         emit_json(fit_json(law))
     elif output is Format.CSV:
@@ -121,8 +121,8 @@ def predict(
         _hardware(device, mfu, device_tflops),
     )  # fmt: skip
     question.check()
-    keys = (flops_key, params_key, tokens_key, loss_key)
-    reply = Source(sweep, csv, wandb, *keys, tuple(state or ()), query, variant).reply(question)
+    columns = sources.named_columns(flops_key, params_key, tokens_key, loss_key)
+    reply = Source(sweep, csv, wandb, columns, tuple(state or ()), query, variant).reply(question)
     if output is Format.TABLE:
         for line in describe_reply(reply, published=published):
             typer.echo(line)
@@ -174,8 +174,8 @@ def plot(
     """Draw a law: its IsoFLOP curves, N* and D* against compute, or the chart that --chart names."""
     from analysis.figures import picture, save
 
-    keys = (flops_key, params_key, tokens_key, loss_key)
-    source = Source(sweep, csv, wandb, *keys, tuple(state or ()), query, variant)
+    columns = sources.named_columns(flops_key, params_key, tokens_key, loss_key)
+    source = Source(sweep, csv, wandb, columns, tuple(state or ()), query, variant)
     save(picture(chart, source.law(), source.forecasts()), out)
     say(f"written: {out}")
 

@@ -45,8 +45,7 @@ def compare(
     output: Output = Format.TABLE,
 ) -> None:
     """Show how much more compute the baseline needs for the same loss, along the loss, with intervals."""
-    named = {"flops": flops_key, "params": params_key, "tokens": tokens_key, "loss": loss_key}
-    keys = {name: key for name, key in named.items() if key is not None}
+    keys = sources.named_columns(flops_key, params_key, tokens_key, loss_key)
     _check(sweeps or [], csv or [], axis, baseline, variant or [], bytes_per_token or [], keys)
     if csv:
         made = [_of_tables(csv, keys, bytes_per_token or [])]

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator.cli.output import Format, emit_json, emit_rows, say
-from orchestrator.cli.planning import Output, Overrides, SweepFile, _source, open_service
+from orchestrator.cli.planning import Output, Overrides, SweepFile, open_service, sweep_path
 from orchestrator.cli.reading import SweepName
 
 WATCH_SECONDS = 1.0
@@ -42,7 +42,7 @@ def submit(
     from orchestrator.client import Client, service_client
 
     client = service_client() or Client("http://127.0.0.1:8337")
-    answer = client.submit(_source(sweep).read_bytes(), overrides or [], rerun=rerun)
+    answer = client.submit(sweep_path(sweep).read_bytes(), overrides or [], rerun=rerun)
     if output is Format.JSON:
         emit_json(answer)
         return

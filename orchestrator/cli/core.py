@@ -10,7 +10,7 @@ import typer
 
 from model.config import ModelConfig, RunConfig, TrainConfig
 from orchestrator.cli.output import Format, emit_json, emit_rows, say
-from orchestrator.cli.planning import Output, _source, open_service
+from orchestrator.cli.planning import Output, open_service, sweep_path
 from orchestrator.states import RunState
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def profile(
 
 
 def _planned(sweep: str, overrides: list[str], cell: int | None) -> tuple[RunConfig, str]:
-    planned = open_service().plan(_source(sweep), overrides)
+    planned = open_service().plan(sweep_path(sweep), overrides)
     runs = planned.plan.runs
     if not runs:
         raise typer.BadParameter("the plan has no run")
@@ -130,7 +130,7 @@ def sample(
 
 def _finished(service: Service, run: str) -> RunRecord:
     """The finished run whose id begins so. Raises NotFound."""
-    found = [record for record in service.store.runs_in(RunState.DONE) if record.id.startswith(run)]
+    found = [record for record in service.store.runs_by_prefix(run) if record.state is RunState.DONE]
     if len(found) > 1:
         raise typer.BadParameter(f"{len(found)} finished runs begin with {run!r}: give more digits")
     if not found:

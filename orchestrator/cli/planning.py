@@ -48,7 +48,7 @@ def plan(sweep: SweepFile, overrides: Overrides = None, output: Output = Format.
     from orchestrator.cli.display import show_expected, show_plan
 
     service = open_service()
-    planned = service.plan(_source(sweep), overrides or [])
+    planned = service.plan(sweep_path(sweep), overrides or [])
     if output is Format.TABLE:
         show_plan(planned)
         show_expected(service.expect(planned))
@@ -72,7 +72,7 @@ def run(
 
     _stop_on_terminate()
     service = open_service()
-    planned = service.plan(_source(sweep), overrides or [])
+    planned = service.plan(sweep_path(sweep), overrides or [])
     show_plan(planned)
     show_expected(service.expect(planned))
     if not planned.plan.runs:
@@ -130,7 +130,7 @@ def plan_json(plan: Plan, expected: Sequence[Expected] = ()) -> dict[str, Any]:
     }
 
 
-def _source(sweep: str) -> Path:
+def sweep_path(sweep: str) -> Path:
     """A path as it is; the bare name of a built-in sweep as that file."""
     path = Path(sweep)
     built_in = Path(str(resources.files("sweeps.conf") / f"{sweep}.yaml"))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -31,6 +32,15 @@ States = Annotated[list[str] | None, typer.Option("--state", help="wandb state t
 Filter = Annotated[str | None, typer.Option("--filter", metavar="JSON", help="Query of the wandb runs to read.")]
 
 
+QUANTITIES = ("flops", "params", "tokens", "loss")
+"""What a fit reads, and the names of its columns unless others are given."""
+
+
+def named_columns(*names: str | None) -> dict[str, str]:
+    """The names given by flags, in the order of QUANTITIES, by quantity."""
+    return {quantity: name for quantity, name in zip(QUANTITIES, names, strict=True) if name is not None}
+
+
 @dataclass(frozen=True)
 class Source:
     """What the options name; exactly one of sweep, csv and wandb."""
@@ -38,10 +48,8 @@ class Source:
     sweep: str | None = None
     csv: Path | None = None
     wandb: str | None = None
-    flops: str | None = None
-    params: str | None = None
-    tokens: str | None = None
-    loss: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Names of columns or keys by quantity, where they are not the quantity's own."""
     states: tuple[str, ...] = ()
     filters: str | None = None
     variant: str = ""
@@ -50,8 +58,7 @@ class Source:
         given = [name for name in (self.sweep, self.csv, self.wandb) if name is not None]
         if len(given) != 1:
             raise typer.BadParameter("name one source: a sweep, a table with --csv, or a project with --wandb")
-        keys = (self.flops, self.params, self.tokens, self.loss)
-        if self.sweep is not None and any(key is not None for key in keys):
+        if self.sweep is not None and self.columns:
             raise typer.BadParameter("columns are named for --csv and --wandb only: a sweep's are known")
         if self.wandb is None and (self.states or self.filters):
             raise typer.BadParameter("--state and --filter choose among wandb runs: give --wandb")
@@ -90,14 +97,12 @@ class Source:
         return ask(self.law(), question, self._counts())
 
     def _table(self) -> RunTable:
-        names = {"flops": self.flops, "params": self.params, "tokens": self.tokens, "loss": self.loss}
-        given = {name: key for name, key in names.items() if key is not None}
         if self.wandb is not None:
             from orchestrator.wandb_project import read_project
 
-            keys = {name: key or name for name, key in names.items()}
+            keys = {name: self.columns.get(name, name) for name in QUANTITIES}
             return read_project(self.wandb, keys, states=self.states or ("finished",), filters=self._query())
-        return read_table(self.csv, given)
+        return read_table(self.csv, self.columns)
 
     def _query(self) -> dict[str, Any]:
         try:
@@ -114,14 +119,14 @@ class Source:
         from analysis.counts import Counts
         from analysis.csvfile import read_frame
 
-        return Counts.from_frame(read_frame(self.csv), self.params or "params")
+        return Counts.from_frame(read_frame(self.csv), self.columns.get("params", "params"))
 
 
 class TableError(ValueError):
     """A table cannot be read: wrong usage, other than a good table that gives no law."""
 
 
-def read_table(csv: Path | None, names: dict[str, str]) -> RunTable:
+def read_table(csv: Path | None, names: Mapping[str, str]) -> RunTable:
     """The table of a CSV. Raises TableError where it is none."""
     from analysis.records import LawError
     from analysis.table import RunTable

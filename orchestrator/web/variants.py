@@ -8,6 +8,8 @@ from itertools import product
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from orchestrator.laws import variant_label
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -29,11 +31,6 @@ class Axis:
     """Name of the axis in the sweep file."""
     choices: tuple[Choice, ...]
     """Its values, in the order of the sweep file."""
-
-
-def variant_label(values: Mapping[str, Any]) -> str:
-    """How a combination of varied values is written: axis=value,… by axis; empty where nothing varies."""
-    return ",".join(f"{axis}={values[axis]}" for axis in sorted(values))
 
 
 def combinations(vary: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import subprocess
 import sys
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 
 from orchestrator.tracking import Tracking, WandbMirror, choose_tracking
 from tests.conftest import Finished
+from tests.integration.wandb_server import JsonHandler
 
 WANDB = Path(sys.executable).with_name("wandb")
 
@@ -67,66 +67,44 @@ def test_a_dead_mirror_leaves_a_note_and_nothing_else(tmp_path: Path) -> None:
     assert mirror.note.startswith("wandb mirror off")
 
 
-class _StandIn(BaseHTTPRequestHandler):
+class _StandIn(JsonHandler):
     """The few answers of wandb's API that a run needs; it keeps the history that it is sent."""
 
     history: list[dict[str, Any]]
     uploads: list[str]
 
-    def log_message(self, *_: Any) -> None:
-        pass
+    def do_GET(self) -> None:  # noqa: N802 - as http.server calls it
+        self.answer({})
 
-    def _answer(self, data: Any) -> None:
-        body = json.dumps(data).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def _body(self) -> bytes:
-        data = b""
-        if self.headers.get("Transfer-Encoding") == "chunked":
-            while size := int(self.rfile.readline(), 16):
-                data += self.rfile.read(size)
-                self.rfile.readline()
-            self.rfile.readline()
-        else:
-            data = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        return gzip.decompress(data) if self.headers.get("Content-Encoding") == "gzip" else data
-
-    def do_GET(self) -> None:
-        self._answer({})
-
-    def do_PUT(self) -> None:
-        self._body()
+    def do_PUT(self) -> None:  # noqa: N802 - as http.server calls it
+        self.body()
         self.uploads.append(self.path)
-        self._answer({})
+        self.answer({})
 
-    def do_POST(self) -> None:
-        body = self._body()
+    def do_POST(self) -> None:  # noqa: N802 - as http.server calls it
+        body = self.body()
         if self.path.endswith("/file_stream"):
             for line in json.loads(body).get("files", {}).get("wandb-history.jsonl", {}).get("content", []):
                 self.history.append(json.loads(line))
-            self._answer({})
+            self.answer({})
             return
         if not self.path.endswith("/graphql"):
-            self._answer({})
+            self.answer({})
             return
         query = json.loads(body).get("query", "")
         if "UpsertBucket" in query or "upsertBucket" in query:
             run = {"id": "x", "name": "mirror1", "displayName": "m", "description": "", "config": "{}", "sweepName": None,
                    "project": {"id": "p", "name": "isoflop", "entity": {"id": "e", "name": "me"}},
                    "historyLineCount": 0}  # fmt: skip
-            self._answer({"data": {"upsertBucket": {"bucket": run, "inserted": True}}})
+            self.answer({"data": {"upsertBucket": {"bucket": run, "inserted": True}}})
         elif "createRunFiles" in query:
             base = f"http://{self.headers['Host']}/upload"
             names = json.loads(body)["variables"].get("files", [])
             files = [{"name": n, "uploadUrl": f"{base}/{n}"} for n in names]
             created = {"runID": "x", "uploadHeaders": [], "files": files}
-            self._answer({"data": {"createRunFiles": created}})
+            self.answer({"data": {"createRunFiles": created}})
         else:
-            self._answer({"data": {"viewer": {"id": "v", "entity": "me", "flags": "{}", "teams": {"edges": []}}}})
+            self.answer({"data": {"viewer": {"id": "v", "entity": "me", "flags": "{}", "teams": {"edges": []}}}})
 
 
 def test_online_with_a_key_and_a_server(tmp_path: Path) -> None:

@@ -28,24 +28,47 @@ def node(index: int, state: str, config: Mapping[str, Any], summary: Mapping[str
     }  # fmt: skip
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    projects: Mapping[str, Sequence[dict[str, Any]]]
-    pages: list[dict[str, Any]]
+class JsonHandler(BaseHTTPRequestHandler):
+    """Reads bodies as wandb's clients send them, chunked or compressed, and answers in JSON."""
 
     def log_message(self, *_: Any) -> None:
         pass
 
+    def body(self) -> bytes:
+        data = b""
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            while size := int(self.rfile.readline(), 16):
+                data += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+        else:
+            data = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        return gzip.decompress(data) if self.headers.get("Content-Encoding") == "gzip" else data
+
+    def answer(self, data: Any, status: int = 200) -> None:
+        body = json.dumps(data).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+class _Handler(JsonHandler):
+    protocol_version = "HTTP/1.1"
+    projects: Mapping[str, Sequence[dict[str, Any]]]
+    pages: list[dict[str, Any]]
+
     def do_POST(self) -> None:
-        body = self._body()
+        body = self.body()
         if not self.path.endswith("/graphql"):
-            self._answer({})  # telemetry
+            self.answer({})  # telemetry
         elif self.headers.get("Authorization") != "Basic " + base64.b64encode(f"api:{KEY}".encode()).decode():
-            self._answer({"errors": [{"message": "invalid API key"}]}, status=401)
+            self.answer({"errors": [{"message": "invalid API key"}]}, status=401)
         else:
             asked = json.loads(body)
             runs = "runs(filters" in asked["query"]
-            self._answer({"data": {"project": self._page(asked["variables"])} if runs else {"viewer": VIEWER}})
+            self.answer({"data": {"project": self._page(asked["variables"])} if runs else {"viewer": VIEWER}})
 
     def _page(self, asked: Mapping[str, Any]) -> dict[str, Any] | None:
         self.pages.append(dict(asked))
@@ -59,25 +82,6 @@ class _Handler(BaseHTTPRequestHandler):
         more = start + len(edges) < len(nodes)
         page = {"edges": edges, "pageInfo": {"endCursor": str(start + len(edges)), "hasNextPage": more}}
         return {"internalId": "1", "runCount": len(nodes), "readOnly": False, "runs": page}
-
-    def _body(self) -> bytes:
-        data = b""
-        if self.headers.get("Transfer-Encoding") == "chunked":
-            while size := int(self.rfile.readline(), 16):
-                data += self.rfile.read(size)
-                self.rfile.readline()
-            self.rfile.readline()
-        else:
-            data = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        return gzip.decompress(data) if self.headers.get("Content-Encoding") == "gzip" else data
-
-    def _answer(self, data: Any, status: int = 200) -> None:
-        body = json.dumps(data).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
 
 
 @contextmanager

@@ -10,10 +10,11 @@ from fastapi.testclient import TestClient
 from analysis.law import prediction_json
 from orchestrator.api.app import create_app
 from orchestrator.home import Home
+from orchestrator.laws import variant_label
 from orchestrator.service import Service, _new_run
 from orchestrator.states import Cause
 from orchestrator.store import Outcome, RunRecord, SweepRecord
-from orchestrator.web.variants import combinations, default_variant, variant_label
+from orchestrator.web.variants import combinations, default_variant
 from sweeps.compose import load_sweep, to_yaml
 from sweeps.plan import DataFacts, make_plan
 from tests.unit.test_report import Page
