@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -64,9 +65,15 @@ def test_fastest_is_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     ways = candidates(run, "cpu")
     assert ways[0].branches == ("native" if native.compiler() else "handwritten")
     for best in range(len(ways)):
-        medians = iter([0.1 - 0.05 * (n == best) for n in range(len(ways))])
+        medians = cycle([0.1 - 0.05 * (n == best) for n in range(len(ways))])
         monkeypatch.setattr(choice, "times", lambda *_, medians=medians: [next(medians)])
         assert choice._fastest(run, choice.torch.device("cpu")) == ways[best]
+    burst = iter([0.1, 0.03, 0.02, 0.03, 0.02, 0.03])
+    monkeypatch.setattr(choice, "times", lambda *_: [next(burst)])
+    assert choice._fastest(run, choice.torch.device("cpu")) == ways[0], "a burst in one turn decides nothing"
+    alike = cycle([0.02, 0.019])
+    monkeypatch.setattr(choice, "times", lambda *_: [next(alike)])
+    assert choice._fastest(run, choice.torch.device("cpu")) == ways[0], "nor does a difference within noise"
     slow = iter([choice.STEP_SECONDS_MAX + 0.1])
     monkeypatch.setattr(choice, "times", lambda *_: [next(slow)])
     assert choice._fastest(run, choice.torch.device("cpu")) == ways[0]
