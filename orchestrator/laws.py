@@ -23,7 +23,7 @@ from orchestrator.export import run_table
 from orchestrator.store import RunRecord, SweepRecord
 from sweeps.compose import load_sweep
 from sweeps.grid import Setting, setting_of
-from sweeps.recipe import flops_nodes, ladder, shape
+from sweeps.ladder import flops_nodes, ladder, shape
 from sweeps.spec import SweepSpec
 from tokenizer.shards import ShardError, open_shards
 

@@ -12,11 +12,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from analysis.wording import format_count, format_duration, format_factor, format_flops
+from analysis.wording import format_count, format_duration, format_factor, format_flops, format_hours
 from orchestrator.cli.output import print_table, say, stderr
 from orchestrator.progress import Progress
 from orchestrator.service import Planned
 from sweeps.expect import DEFAULT_NOISE, Expected
+from sweeps.hours import hours_by_budget, wall_hours
 
 PLAIN_SECONDS = 10.0
 """Pause between two progress lines where there is no terminal."""
@@ -52,6 +53,28 @@ def show_plan(planned: Planned) -> None:
     for warning in plan.warnings:
         say(f"warning: {warning}")
     say(_totals(planned))
+
+
+def show_hours(planned: Planned) -> None:
+    """Print the predicted hours of each budget and of all, and what they assume."""
+    rows = hours_by_budget(planned.plan)
+    if rows:
+        shown = [
+            {
+                "budget": format_flops(row.budget),
+                "runs": row.runs,
+                "FLOPs": format_flops(row.flops),
+                "device-hours": format_hours(row.device_hours),
+            }
+            for row in rows
+        ]
+        print_table(shown, list(shown[0]), f"Predicted hours on {planned.device}", stderr)
+        total = sum(row.device_hours for row in rows)
+        wall = wall_hours(planned.plan, planned.workers)
+        on = f", {format_duration(wall * 3600)} on {planned.workers} × {planned.device}" if wall else ""
+        say(f"predicted: {format_hours(total)} device-hours{on}, evaluation and start-up apart")
+    for note in planned.notes:
+        say(f"assumed: {note}")
 
 
 def show_expected(expected: Sequence[Expected]) -> None:
