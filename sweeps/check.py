@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from model.config import ConfigError, ModelConfig
 from sweeps.problem import Problem, nearest
 from sweeps.recipe import PART_FIELDS, RECIPES, VALUES, RecipeError, get_recipe
+from sweeps.recipe_check import BATCHES, CELLS, RATES
 
 if TYPE_CHECKING:
     from sweeps.spec import SweepSpec
@@ -229,7 +230,8 @@ def cells_at_most(spec: SweepSpec) -> int:
     sizes = len(spec.sizes.params) or len(spec.sizes.shapes) or spec.sizes.count
     extra = sum(max(0, n - spec.seeds.default) for n in (spec.seeds.smallest_budget, spec.seeds.largest_budget))
     combinations = math.prod(len(values) for values in spec.vary.values())
-    return combinations * (len(spec.budgets) * sizes * spec.seeds.default + extra)
+    checks = CELLS * (len(BATCHES) * len(RATES) - 1) if spec.recipe_check else 0
+    return combinations * (len(spec.budgets) * sizes * spec.seeds.default + extra + checks)
 
 
 def _grid(spec: SweepSpec) -> Problems:
