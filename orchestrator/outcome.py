@@ -9,13 +9,12 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from analysis.figures import Forecast
 from analysis.law import Law, fit_json
 from analysis.records import LawError, Prediction
 from orchestrator.report import write_report
-from orchestrator.service import Service, Validation
+from orchestrator.service import Service
 from orchestrator.store import SweepRecord
 from orchestrator.tracking import log_fit
 from orchestrator.words import describe, describe_comparison
@@ -115,24 +114,3 @@ def provenance(service: Service, sweep: SweepRecord, law: Law) -> dict[str, str]
         "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
     }
     return facts | {name: importlib.metadata.version(name) for name in VERSIONS}
-
-
-def validation_rows(result: Validation) -> dict[str, Any]:
-    """A scored forecast as one row."""
-    score, prediction = result.score, result.prediction
-    assert score is not None
-    low, high = prediction["loss_interval"]
-    return {
-        "flops": prediction["flops"],
-        "predicted_params": round(prediction["params"]),
-        "trained_params": (result.run.cell or {}).get("params"),
-        "predicted_loss": round(prediction["loss"], 4),
-        "low": round(low, 4),
-        "high": round(high, 4),
-        "half_width": round((high - low) / 2, 4),
-        "actual_loss": round(score.loss, 4),
-        "error": round(score.error, 4),
-        "inside": score.inside,
-        "interval_score": round(score.interval_score, 4),
-        "run": result.run.id,
-    }

@@ -15,13 +15,13 @@ import pandas as pd
 
 from analysis.ask import Question, Reply
 from analysis.compare import Comparison, compare
-from analysis.law import Law, prediction_json
-from analysis.records import LawError, Prediction
+from analysis.law import Law
+from analysis.records import Prediction
 from model.hardware import kind_name
 from orchestrator.artifacts import Places, open_artifacts
 from orchestrator.cluster import Cluster
 from orchestrator.cost import RateModel, calibrate, learn
-from orchestrator.driver import check_free, scheduler_lock
+from orchestrator.driver import scheduler_lock
 from orchestrator.export import run_table
 from orchestrator.home import Home
 from orchestrator.laws import SweepLaws
@@ -29,12 +29,12 @@ from orchestrator.progress import Progress, progress_of
 from orchestrator.scheduler import Scheduler
 from orchestrator.settings import Settings, choose_device, read_settings, worker_count
 from orchestrator.states import RunState
-from orchestrator.store import ForecastScore, NewRun, NotFound, RunRecord, Store, SweepRecord
+from orchestrator.store import NewRun, Store, SweepRecord
 from orchestrator.tracking import Tracking, choose_tracking
 from sweeps.compose import load_sweep, spec_hash, to_yaml
 from sweeps.elsewhere import corpus_needed
 from sweeps.expect import Expected, expect
-from sweeps.plan import DataFacts, Plan, PlannedRun, make_plan, plan_single
+from sweeps.plan import DataFacts, Plan, PlannedRun, make_plan
 from sweeps.spec import SweepSpec
 from tokenizer.corpus import CorpusError
 from tokenizer.dataset import prepare
@@ -62,17 +62,6 @@ class Planned:
     def spec(self) -> SweepSpec:
         """The sweep."""
         return self.plan.spec
-
-
-@dataclass(frozen=True, slots=True)
-class Validation:
-    """A forecast and what came of it."""
-
-    prediction: dict[str, Any]
-    """As stored, before the run was trained."""
-    run: RunRecord
-    score: ForecastScore | None
-    """None when the run did not end with a loss."""
 
 
 class Service:
@@ -153,7 +142,7 @@ class Service:
         # First the data, then the runs: a scheduler may hand them out at once.
         self.publish(record)
         ceilings = self.settings.ceilings
-        sweep = self.store.submit(record, [_new_run(r) for r in planned.plan.all_runs], ceilings)
+        sweep = self.store.submit(record, [new_run(r) for r in planned.plan.all_runs], ceilings)
         if rerun:
             self.store.rerun(sweep.id, ceilings)
         self.store.retry_failed(sweep.id, ceilings)
@@ -276,65 +265,6 @@ class Service:
         """The sweep as it was submitted."""
         return load_sweep(sweep.source, name_of_text=f"{sweep.name}@{sweep.revision}")
 
-    def validate(self, name: str, flops: float, observe: Callable[[Progress], None], variant: str = "") -> Validation:
-        """Store a forecast at `flops`, train the predicted optimum, score the forecast.
-
-        Raises NotFound, LawError, PlanError.
-        """
-        sweep = self.store.sweep(name)
-        laws = self.of(name)
-        chosen = laws.variant(variant)
-        law = laws.fit(chosen)
-        prediction = law.predict(flops)
-        planned = self._plan_validation(sweep, flops, prediction, chosen.values)
-        # Typed again after an interruption, the stored forecast is scored; a new one of a trained run would be none.
-        known = {(f["run_id"], f["law_id"]) for f in self.store.forecasts_of(sweep.id)}
-        if self._trained(planned.run_id) and (planned.run_id, law.law_id) not in known:
-            raise LawError(f"the run at {flops:g} FLOPs is trained already: a forecast of it would be no forecast")
-        check_free(self.home.lock)
-        self.store.add_run(sweep.id, _new_run(planned), "validation", self.settings.ceilings)
-        self.store.retry_failed(sweep.id, self.settings.ceilings)
-        self.store.add_forecast(sweep.id, planned.run_id, law.law_id, flops, prediction_json(prediction))
-        spec = self.spec_of(sweep)
-        self.execute(sweep, choose_device(spec.device), observe)
-        return self._score(sweep, planned.run_id, law.law_id)
-
-    def _trained(self, run_id: str) -> bool:
-        try:
-            return self.store.run(run_id).state is RunState.DONE
-        except NotFound:
-            return False
-
-    def _plan_validation(
-        self, sweep: SweepRecord, flops: float, prediction: Prediction, vary: Mapping[str, Any]
-    ) -> PlannedRun:
-        spec = self.spec_of(sweep)
-        device = choose_device(spec.device)
-        facts = facts_of(self.shards(spec).manifest)
-        draft = plan_single(spec, facts, flops, prediction.params, vary=vary)
-        return plan_single(spec, facts, flops, prediction.params, vary=vary, cost=self.cost([draft.run], device))
-
-    def _score(self, sweep: SweepRecord, run_id: str, law_id: str) -> Validation:
-        run = next(r for r in self.store.runs_of(sweep.id) if r.id == run_id)
-        forecast = next(f for f in self.store.forecasts_of(sweep.id) if (f["run_id"], f["law_id"]) == (run_id, law_id))
-        if run.loss is None:
-            return Validation(forecast["prediction"], run, None)
-        score = score_forecast(forecast["prediction"], run.loss)
-        self.store.score_forecast(forecast["id"], score)
-        return Validation(forecast["prediction"], run, score)
-
-
-def score_forecast(prediction: Mapping[str, Any], loss: float, level: float = 0.95) -> ForecastScore:
-    """Error, interval score (Gneiting and Raftery 2007, section 6.2) and coverage of a stored forecast."""
-    low, high = prediction["loss_interval"]
-    miss = max(low - loss, loss - high, 0.0)
-    return ForecastScore(
-        loss=loss,
-        error=loss - prediction["loss"],
-        interval_score=(high - low) + 2 / (1 - level) * miss,
-        inside=bool(low <= loss <= high),
-    )
-
 
 def _revision(planned: Planned) -> str:
     """Content address of a submission: the sweep, the data that it met, and the runs that came of both."""
@@ -352,7 +282,8 @@ def facts_of(manifest: Manifest) -> DataFacts:
     )
 
 
-def _new_run(planned: PlannedRun) -> NewRun:
+def new_run(planned: PlannedRun) -> NewRun:
+    """A planned run as the store takes it."""
     cell = {
         "budget": planned.budget,
         "size_id": planned.size_id,

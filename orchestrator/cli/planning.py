@@ -130,22 +130,31 @@ def run(
 def validate(
     sweep: Annotated[str, typer.Argument(metavar="SWEEP", help="Name of a finished sweep.")],
     flops: Annotated[float, typer.Option("--flops", help="Budget to forecast and then train, training FLOPs.")],
+    seeds: Annotated[int, typer.Option("--seeds", min=1, max=100, help="Runs of the predicted optimum.")] = 1,
+    neighbours: Annotated[
+        bool, typer.Option("--neighbours", help="Also train half and twice the predicted size.")
+    ] = False,
     variant: Variant = "",
     output: Output = Format.TABLE,
 ) -> None:
     """Store a forecast at a larger budget, train the predicted optimum, and score the forecast."""
     from orchestrator.cli.display import watching
-    from orchestrator.outcome import validation_rows
+    from orchestrator.validation import validate as carry_out
+    from orchestrator.validation import validation_rows, verdict
 
     _stop_on_terminate()
     service = open_service()
     with watching() as observe:
-        result = service.validate(sweep, flops, observe, variant)
-    if result.score is None:
-        say(f"the run ended as {result.run.state}: {result.run.error or 'no loss'}")
+        result = carry_out(service, sweep, flops, observe, variant, seeds=seeds, neighbours=neighbours)
+    for one in result.trained:
+        if one.run.loss is None:
+            say(f"run {one.run.id} ended as {one.run.state}: {one.run.error or 'no loss'}")
+    rows = validation_rows(result)
+    emit_rows(rows, list(rows[0]), output) if output is not Format.JSON else emit_json(rows)
+    for sentence in verdict(result):
+        say(sentence)
+    if not result.complete:
         raise typer.Exit(1)
-    row = validation_rows(result)
-    emit_rows([row], list(row), output) if output is not Format.JSON else emit_json(row)
 
 
 def plan_json(plan: Plan, expected: Sequence[Expected] = ()) -> dict[str, Any]:

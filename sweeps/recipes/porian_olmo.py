@@ -8,7 +8,7 @@ from sweeps.recipe import Range
 from sweeps.recipes.common import COMMON, NANOCHAT_SHAPE, OLMO, OURS, UNUSED
 from sweeps.recipes.power_laws import PowerLaws
 
-_OLMO: Final = ("batch_tokens", "batch_exponent", "lr", "lr_exponent", "reference_params")
+_OLMO: Final = ("batch_tokens", "batch_exponent", "batch_length_exponent", "lr", "lr_exponent", "reference_params")
 
 PORIAN_OLMO: Final = PowerLaws(
     name="porian-olmo",
@@ -22,11 +22,14 @@ PORIAN_OLMO: Final = PowerLaws(
     ff_step=64,
     batch_tokens=2048 * 160,
     batch_exponent=2 / 3,
+    batch_length_exponent=0.0,
     lr=0.0047 / 2,
     lr_exponent=-1 / 3,
     lr_cap=0.01,
     embedding_lr=0.0,
+    embedding_lr_exponent=0.0,
     reference_params=108e6,
+    reference_tokens=20 * 108e6,
     warmup=0.0,
     warmup_per_param=1.0,
     cooldown=0.2,
@@ -45,7 +48,8 @@ PORIAN_OLMO: Final = PowerLaws(
     | dict.fromkeys(("layers", "width_per_layer", "width_step", "ff_step"), NANOCHAT_SHAPE)
     | dict.fromkeys(("heads", "head_size"), "core peers: head size 64 below d = 512 and above")
     | {
-        "embedding_lr": UNUSED,
+        **dict.fromkeys(("embedding_lr", "embedding_lr_exponent"), UNUSED),
+        "reference_tokens": UNUSED,
         "lr_cap": "Marin's cap of the learning rate",
         "warmup": UNUSED,
         "cooldown": "Hägele et al. 2024 (2405.18392): 20 % matches cosine",

@@ -1,4 +1,4 @@
-"""Recipes whose batch and learning rate are power laws of N, with one depth or one width a block."""
+"""Recipes whose batch and learning rate are power laws of N and D, with one depth or one width a block."""
 
 from __future__ import annotations
 
@@ -25,9 +25,11 @@ class PowerLaws(Recipe):
     head_size: int
     """Channels of one head where `heads` is 0."""
     batch_tokens: float
-    """Tokens of one optimizer step at N = reference_params."""
+    """Tokens of one optimizer step at N = reference_params and D = reference_tokens."""
     batch_exponent: float
     """Exponent of N in the batch."""
+    batch_length_exponent: float
+    """Exponent of D in the batch."""
     lr: float
     """Peak learning rate at N = reference_params."""
     lr_exponent: float
@@ -35,9 +37,13 @@ class PowerLaws(Recipe):
     lr_cap: float
     """Ceiling of the learning rate."""
     embedding_lr: float
-    """Peak learning rate of embedding and head at every size; 0 uses that of the matrices."""
+    """Peak learning rate of embedding and head up to N = reference_params; 0 uses that of the matrices."""
+    embedding_lr_exponent: float
+    """Exponent of N in it above that."""
     reference_params: float
     """N at which batch_tokens and lr hold."""
+    reference_tokens: float
+    """D at which batch_tokens holds."""
     warmup: float
     """Share of the steps in warmup."""
     warmup_per_param: float
@@ -58,10 +64,12 @@ class PowerLaws(Recipe):
         return self.heads or max(1, width // self.head_size)
 
     def optimise(self, model: ModelConfig, sequences: int) -> TrainConfig:
-        """Batch and learning rate by N; warmup by N and D, or as a share."""
+        """Batch by N and D, learning rate by N; warmup by N and D, or as a share."""
         nonembedding = count_parameters(model).nonembedding
         scale = max(1, nonembedding) / self.reference_params
-        batch = max(1, round(self.batch_tokens * scale**self.batch_exponent / model.context))
+        length = sequences * model.context / self.reference_tokens
+        wanted = self.batch_tokens * scale**self.batch_exponent * length**self.batch_length_exponent
+        batch = max(1, round(wanted / model.context))
         warmup = self.warmup
         if self.warmup_per_param:
             warmup = min(LONGEST_WARMUP, self.warmup_per_param * nonembedding / (sequences * model.context))
@@ -69,7 +77,7 @@ class PowerLaws(Recipe):
             sequences,
             batch=batch,
             lr=min(self.lr_cap, self.lr * scale**self.lr_exponent),
-            embedding_lr=self.embedding_lr or None,
+            embedding_lr=self.embedding_lr * max(1.0, scale) ** self.embedding_lr_exponent or None,
             warmup=warmup,
             beta2=self.beta2 if batch * model.context < self.large_batch else self.beta2_large,
         )

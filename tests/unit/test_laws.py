@@ -12,7 +12,7 @@ from analysis.ask import Question
 from analysis.compare import compare
 from analysis.records import LawError, QuestionError
 from orchestrator.laws import SweepLaws
-from orchestrator.service import _new_run
+from orchestrator.service import new_run
 from orchestrator.states import RunState
 from orchestrator.store import RunRecord, SweepRecord
 from sweeps.compose import to_yaml
@@ -44,7 +44,7 @@ def sweep_laws(name: str = "s", *, bytes_per_token: float = 3.0, **changes: Any)
     generator = np.random.default_rng(0)
     runs = []
     for planned in plan.runs:
-        new, loss = _new_run(planned), _loss(planned, generator)
+        new, loss = new_run(planned), _loss(planned, generator)
         bits = loss / np.log(2) / bytes_per_token
         record = RunRecord(
             id=new.id,

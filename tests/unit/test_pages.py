@@ -11,7 +11,7 @@ from analysis.law import prediction_json
 from orchestrator.api.app import create_app
 from orchestrator.home import Home
 from orchestrator.laws import variant_label
-from orchestrator.service import Service, _new_run
+from orchestrator.service import Service, new_run
 from orchestrator.states import Cause
 from orchestrator.store import Outcome, RunRecord, SweepRecord
 from orchestrator.web.variants import combinations, default_variant
@@ -41,7 +41,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Service:
     spec = load_sweep(VARIED)
     plan = make_plan(spec, DataFacts("data", 1024, 50_000_000, 500_000))
     record = SweepRecord(0, "varied", "0123456789ab", to_yaml(spec), "data", 50_000_000, [], [], 0.0)
-    sweep = made.store.submit(record, [_new_run(run) for run in plan.runs])
+    sweep = made.store.submit(record, [new_run(run) for run in plan.runs])
     for run in made.store.runs_of(sweep.id)[:-1]:
         finish(made, run)
     return made

@@ -142,12 +142,12 @@ def test_explicit_sizes_and_shapes() -> None:
 
 def test_cells_are_dropped_with_their_reason() -> None:
     few = DataFacts("d" * 64, 1024, 2_000_000, 200_000)
-    plan = make_plan(spec_of(sizes=SizesSpec(span=10.0)), few)
+    plan = make_plan(spec_of(sizes=SizesSpec(span=10.0), recipe_overrides={"min_steps": 300}), few)
     reasons = {cell.reason.split(",")[0] for cell in plan.dropped}
     assert any("optimizer steps" in reason for reason in reasons)
     assert any("epochs of 2" in cell.reason and "above epochs_max = 1" in cell.reason for cell in plan.dropped)
     assert max(run.epochs for run in plan.runs) <= 1
-    assert min(run.steps for run in plan.runs) >= 100
+    assert min(run.steps for run in plan.runs) >= 300
     several = make_plan(spec_of(sizes=SizesSpec(span=10.0), epochs_max=50.0), few)
     assert not any("epochs" in cell.reason for cell in several.dropped)
 
@@ -227,13 +227,13 @@ def test_single_run_for_a_prediction() -> None:
     with pytest.raises(PlanError, match="epochs"):
         plan_single(spec_of(), FACTS, 1e14, 150_000)
     with pytest.raises(PlanError, match="optimizer steps"):
-        plan_single(spec_of(), FACTS, 1e11, 1e6)
+        plan_single(spec_of(), FACTS, 2e10, 1e6)
 
 
 def test_memory_grows_with_model_and_batch() -> None:
     small = plan_single(spec_of(), FACTS, 1e12, 5e4)
-    large = plan_single(spec_of(), FACTS, 1e12, 2e5)
-    wide = plan_single(spec_of(recipe_overrides={"batch_tokens": 2048}), FACTS, 1e12, 5e4)
+    large = plan_single(spec_of(recipe_overrides={"batch_length_exponent": 0}), FACTS, 1e12, 2e5)
+    wide = plan_single(spec_of(recipe_overrides={"batch_tokens": 1536}), FACTS, 1e12, 5e4)
     assert 16 * small.params_total < small.memory_bytes < large.memory_bytes
     assert small.memory_bytes < wide.memory_bytes < 2 * small.memory_bytes
 

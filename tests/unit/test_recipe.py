@@ -20,12 +20,12 @@ from sweeps.recipes.porian_olmo import PORIAN_OLMO
 from sweeps.registry import RECIPES, get_recipe
 
 GOLDEN = {
-    "cpu-small 12000 2000": "31c5ff0e948ac6b0",
-    "cpu-small 12000 20000": "a1f842c68394cd23",
-    "cpu-small 50000 2000": "4b92acdc1665fd9b",
-    "cpu-small 50000 20000": "9216c1e997f064ea",
-    "cpu-small 300000 2000": "3a5516d3729339d1",
-    "cpu-small 300000 20000": "535b98d5ed854004",
+    "cpu-small 12000 2000": "1aec7e42b9161422",
+    "cpu-small 12000 20000": "83cc95e5969abeb4",
+    "cpu-small 50000 2000": "0e866857c3a7dfdb",
+    "cpu-small 50000 20000": "fe5783530514febf",
+    "cpu-small 300000 2000": "8876785f937cc6f1",
+    "cpu-small 300000 20000": "df7dfa252e57e8ce",
     "porian-olmo 5e+06 4000": "5bd6cf85e4440e23",
     "porian-olmo 5e+06 900000": "d7f5172cbd8a8a93",
     "porian-olmo 3e+07 4000": "96e0be98b200e210",
@@ -50,7 +50,7 @@ def test_overridden_runs_keep_their_identity() -> None:
     recipe = get_recipe("porian-olmo", values)
     model = shape(recipe, 2e7, 4096, 256)
     assert RunConfig(model, train_config(recipe, model, 9999), "d" * 64).run_id == "8259b2dae7b6c8e2"
-    recipe = get_recipe("cpu-small", {"embedding_lr": 0, "batch_tokens": 2048, "heads": 2})
+    recipe = get_recipe("cpu-small", {"embedding_lr": 0, "batch_tokens": 2048, "batch_length_exponent": 0, "heads": 2})
     model = shape(recipe, 6e4, 1024, 64, {"mlp": "gelu"})
     assert RunConfig(model, train_config(recipe, model, 9999), "d" * 64).run_id == "1fa9f22c3718b571"
 

@@ -18,7 +18,7 @@ from analysis.table import RunTable
 from orchestrator.export import run_table
 from orchestrator.laws import SweepLaws
 from orchestrator.progress import progress_of
-from orchestrator.service import _new_run
+from orchestrator.service import new_run
 from orchestrator.states import RunState
 from orchestrator.store import RunRecord, SweepRecord
 from orchestrator.web.render import environment
@@ -32,12 +32,14 @@ FACTS = DataFacts(dataset="d" * 64, vocab=1024, train_tokens=100_000_000, valida
 
 
 def plan_of(**changes: Any) -> Plan:
+    """A plan with one batch for all cells, so that each has a quarter of it."""
+    overrides = {"min_steps": 20, "batch_length_exponent": 0} | changes.pop("recipe_overrides", {})
     base: dict[str, Any] = {
         "name": "checked",
         "budgets": (1e11, 3e11, 1e12),
         "centre": CentreSpec(params_at={"3e11": 5e4}),
         "sizes": SizesSpec(span=3.0),
-        "recipe_overrides": {"min_steps": 20},
+        "recipe_overrides": overrides,
         "recipe_check": True,
     }
     return make_plan(SweepSpec(**(base | changes)), FACTS)
@@ -155,7 +157,7 @@ def laws_of(plan: Plan, damage: float, state: RunState = RunState.DONE) -> Sweep
     generator = np.random.default_rng(0)
     runs = []
     for planned in plan.all_runs:
-        new, loss = _new_run(planned), _loss(planned, generator, damage=damage)
+        new, loss = new_run(planned), _loss(planned, generator, damage=damage)
         high = bool(planned.checks) and planned.checks[0].lr_factor == 4
         record = RunRecord(
             id=new.id,

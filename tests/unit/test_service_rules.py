@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.service import Planned, _revision, score_forecast
+from orchestrator.service import Planned, _revision
+from orchestrator.validation import score_forecast
 from sweeps.plan import DataFacts, make_plan
 from sweeps.spec import CentreSpec, SweepSpec
 from tokenizer.shards import Manifest
