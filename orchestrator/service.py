@@ -143,7 +143,7 @@ class Service:
             source=to_yaml(spec),
             dataset=data.dataset,
             unique_tokens=data.train_tokens,
-            dropped=[asdict(d) for d in planned.plan.dropped],
+            dropped=[asdict(d) for d in (*planned.plan.dropped, *planned.plan.unchecked)],
             warnings=list(planned.plan.warnings),
             submitted_at=0.0,
             user=user or self.settings.user,
@@ -153,7 +153,7 @@ class Service:
         # First the data, then the runs: a scheduler may hand them out at once.
         self.publish(record)
         ceilings = self.settings.ceilings
-        sweep = self.store.submit(record, [_new_run(r) for r in planned.plan.runs], ceilings)
+        sweep = self.store.submit(record, [_new_run(r) for r in planned.plan.all_runs], ceilings)
         if rerun:
             self.store.rerun(sweep.id, ceilings)
         self.store.retry_failed(sweep.id, ceilings)
@@ -338,7 +338,7 @@ def score_forecast(prediction: Mapping[str, Any], loss: float, level: float = 0.
 
 def _revision(planned: Planned) -> str:
     """Content address of a submission: the sweep, the data that it met, and the runs that came of both."""
-    content = [spec_hash(planned.spec), planned.data.dataset, *sorted(r.run_id for r in planned.plan.runs)]
+    content = [spec_hash(planned.spec), planned.data.dataset, *sorted(r.run_id for r in planned.plan.all_runs)]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
@@ -370,4 +370,6 @@ def _new_run(planned: PlannedRun) -> NewRun:
         "shared": [dict(values) for values in planned.shared],
         "memory_bytes": planned.memory_bytes,
     }
-    return NewRun(planned.run_id, planned.run.to_dict(), planned.flops, planned.seconds, cell)
+    if planned.checks:
+        cell["checks"] = [asdict(point) for point in planned.checks]
+    return NewRun(planned.run_id, planned.run.to_dict(), planned.flops, planned.seconds, cell, planned.role)

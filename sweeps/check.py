@@ -11,6 +11,7 @@ from model.config import ConfigError, ModelConfig
 from sweeps.ladder import PART_FIELDS
 from sweeps.problem import Problem, nearest
 from sweeps.recipe import RecipeError, values_of
+from sweeps.recipe_check import BATCHES, CELLS, RATES
 from sweeps.registry import VALUES, get_recipe, recipe_names
 
 if TYPE_CHECKING:
@@ -252,7 +253,8 @@ def cells_at_most(spec: SweepSpec) -> int:
     sizes = len(spec.sizes.params) or len(spec.sizes.shapes) or spec.sizes.count
     extra = sum(max(0, n - spec.seeds.default) for n in (spec.seeds.smallest_budget, spec.seeds.largest_budget))
     combinations = math.prod(len(values) for values in spec.vary.values())
-    return combinations * (len(spec.budgets) * sizes * spec.seeds.default + extra)
+    checks = CELLS * (len(BATCHES) * len(RATES) - 1) if spec.recipe_check else 0
+    return combinations * (len(spec.budgets) * sizes * spec.seeds.default + extra + checks)
 
 
 def _grid(spec: SweepSpec) -> Problems:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from orchestrator.service import Planned, Service
     from sweeps.elsewhere import Elsewhere
     from sweeps.expect import Expected
-    from sweeps.plan import Plan
+    from sweeps.plan import Plan, PlannedRun
 
 SweepFile = Annotated[str, typer.Argument(metavar="SWEEP.yaml", help="Sweep file, or the name of a built-in sweep.")]
 Overrides = Annotated[list[str] | None, typer.Argument(metavar="[key=value …]", help="Keys of the sweep to replace.")]
@@ -86,7 +86,9 @@ def plan(
     elif output is Format.JSON:
         emit_json(plan_json(planned.plan, service.expect(planned)) | {"hours": hours_json(planned)})
     else:
-        rows = plan_json(planned.plan)["runs"]
+        document = plan_json(planned.plan)
+        rows = [*document["runs"], *document["recipe_check"]["runs"]]
+        rows = [{key: value for key, value in row.items() if key != "checks"} for row in rows]
         emit_rows(rows, list(rows[0]) if rows else [], output)
 
 
@@ -157,17 +159,14 @@ def validate(
 
 def plan_json(plan: Plan, expected: Sequence[Expected] = ()) -> dict[str, Any]:
     """A plan as JSON: its runs, dropped cells, warnings and totals, and the intervals to expect of its forecasts."""
-    rows = []
-    for planned in plan.runs:
-        row = {f.name: getattr(planned, f.name) for f in fields(planned) if f.name != "run"}
-        rows.append({"run": planned.run_id, **row, "lr": planned.run.train.lr})
-    totals = {"runs": len(rows), "flops": plan.flops, "seconds": plan.seconds}
+    totals = {"runs": len(plan.all_runs), "flops": plan.flops, "seconds": plan.seconds}
     dropped = [asdict(cell) for cell in plan.dropped]
     widths = [asdict(one) | {"refusal": one.refusal or None} for one in expected]
     return {
         "sweep": plan.spec.name,
-        "runs": rows,
+        "runs": [_run_json(planned) for planned in plan.runs],
         "dropped": dropped,
+        "recipe_check": _check_json(plan),
         "warnings": plan.warnings,
         "totals": totals,
         "expected": widths,
@@ -189,6 +188,20 @@ def hours_json(planned: Planned) -> dict[str, Any]:
     }
 
 
+def _run_json(planned: PlannedRun) -> dict[str, Any]:
+    row = {f.name: getattr(planned, f.name) for f in fields(planned) if f.name not in ("run", "checks")}
+    checks = [asdict(point) for point in planned.checks]
+    return {"run": planned.run_id, **row, "lr": planned.run.train.lr, "checks": checks}
+
+
+def _check_json(plan: Plan) -> dict[str, Any]:
+    return {
+        "runs": [_run_json(planned) for planned in plan.checks],
+        "dropped": [asdict(cell) for cell in plan.unchecked],
+        "flops": sum(planned.flops for planned in plan.checks),
+    }
+
+
 def sweep_path(sweep: str) -> Path:
     """A path as it is; the bare name of a built-in sweep as that file."""
     path = Path(sweep)
@@ -200,7 +213,7 @@ def _confirm(planned: Planned) -> bool:
     if not sys.stdin.isatty():
         say("no terminal to ask on: pass --yes to start")
         raise typer.Exit(2)
-    return typer.confirm(f"Start these {len(planned.plan.runs)} runs?", err=True)
+    return typer.confirm(f"Start these {len(planned.plan.all_runs)} runs?", err=True)
 
 
 def _stop_on_terminate() -> None:
