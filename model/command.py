@@ -26,7 +26,7 @@ from model.train import Diverged, RunResult, train
 from model.trunk import Trunk
 from tokenizer.shards import Shards, open_shards
 
-MADE_UP_TOKENS = 20_000_000
+MADE_UP_TOKENS = 5_000_000
 """Training tokens of made-up data; longer runs repeat them."""
 
 

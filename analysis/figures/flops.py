@@ -32,7 +32,7 @@ LABELS = {
 }
 """Conventions in words."""
 
-_WRAP = 64
+_WRAP = 72
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,7 @@ def flops_shares(sizes: Sequence[Size], setting: str = "") -> alt.LayerChart:
         tooltip=[alt.Tooltip(f"{key}:N") for key in ("part", "of the FLOPs", "N", "shape")],
     )  # fmt: skip
     areas = base.mark_area(opacity=0.9, line={"strokeWidth": 0.6}, clip=True)
-    words = "Attention costs as much as the MLP in small models; in large ones the MLP dominates."
-    subtitle = textwrap.wrap(f"{words} {setting}".strip(), _WRAP)
+    subtitle = textwrap.wrap(f"{_ends(sizes)} {setting}".strip(), _WRAP)
     return titled([areas], "Where the FLOPs go", subtitle, _describe(sizes), width=PANEL_WIDTH + 60)
 
 
@@ -104,7 +103,7 @@ def convention_exponents(found: Sequence[ConventionOptimum], law: str) -> alt.La
         tooltip=[alt.Tooltip(f"{key}:N") for key in ("convention", "C", "N*", "local exponent")],
     )
     line = base.mark_line(strokeWidth=2, clip=True)
-    words = f"One law ({law}), one ladder of shapes: only what is called N and C differs."
+    words = f"One law ({law}), one ladder of shapes: only what is called N and C differs. Ripples are steps in depth."
     subtitle = textwrap.wrap(words, _WRAP)
     return titled(
         [line], "What each way of counting reports", subtitle, f"{words} Budgets {format_flops(min(budgets))} to "
@@ -121,6 +120,17 @@ def flops_picture(
         color="independent", strokeDash="independent"
     )
     return stacked
+
+
+def _ends(sizes: Sequence[Size]) -> str:
+    """What attention and the MLP take of the smallest and of the largest model."""
+    said = []
+    for size in (sizes[0], sizes[-1]):
+        total, scores = sum(size.parts.values()), size.parts["attention_scores"]
+        attention = (scores + size.parts["attention_projections"]) / total
+        mlp = size.parts["mlp"] / total
+        said.append(f"{format_count(size.params)} parameters: attention {attention:.0%}, MLP {mlp:.0%}")
+    return f"{'; '.join(said)}."
 
 
 def _describe(sizes: Sequence[Size]) -> str:

@@ -58,6 +58,8 @@ def test_charts_show_every_part_and_convention() -> None:
     areas = flops_shares(sizes).to_dict()
     (rows,) = areas["datasets"].values() if "datasets" in areas else (areas["layer"][0]["data"]["values"],)
     assert {row["share"] for row in rows} == {0.25}
+    said = " ".join(areas["title"]["subtitle"])
+    assert said == "100 k parameters: attention 50%, MLP 25%; 1 T parameters: attention 50%, MLP 25%."
     assert {row["part"] for row in rows} == set(PARTS.values())
     lines = json.dumps(convention_exponents(found, "some law").to_dict())
     assert "Kaplan: 6N without head" in lines
