@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from analysis.records import LawError
 
 
@@ -28,6 +31,13 @@ class PublishedLaw:
     """Smallest and largest budget that it was fitted on, FLOPs; None where the source does not say."""
     note: str = ""
     """What a reader must know."""
+
+    def losses(self, params: NDArray[np.float64], tokens: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Loss of models of N parameters on D tokens (n,). Raises LawError where the source gives no surface."""
+        if self.surface is None:
+            raise LawError(f"{self.name} gives no loss of a model off the optimum")
+        floor, a, b, alpha, beta = self.surface
+        return np.asarray(floor + a / params**alpha + b / tokens**beta)
 
     def predict(self, flops: float) -> dict[str, float | None]:
         """`params`, `tokens` and `loss` (None where the source gives no loss) at a budget in FLOPs."""

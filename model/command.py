@@ -1,11 +1,15 @@
 """`python -m model.train`: one run, or a list of runs in turn, from JSON files; needs torch and numpy alone.
 
+A plan's results are also written to `runs.csv`, which `isoflop fit --csv` reads. Runs that were planned without a
+corpus (`isoflop plan SWEEP --device h100 --runs plan.json`) take the data that they are given.
+
 Under torchrun all processes train each run together: `torchrun --nproc-per-node 8 -m model.train --plan …`.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import sys
 from dataclasses import dataclass
@@ -16,9 +20,14 @@ from model.checkpoint import Checkpoints
 from model.config import RunConfig, branch_points
 from model.implementation import Implementation
 from model.parallel import World, world_of
+from model.results import write_table
+from model.synthetic import DATASET, synthetic_shards
 from model.train import Diverged, RunResult, train
 from model.trunk import Trunk
 from tokenizer.shards import Shards, open_shards
+
+MADE_UP_TOKENS = 5_000_000
+"""Training tokens of made-up data; longer runs repeat them."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,11 +35,14 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parse(arguments)
     try:
         runs = _read_runs(options.run or options.plan)
-        data = open_shards(options.data)
+        data = _data(options.data, runs)
+        runs = [(_on(run, data), implementation) for run, implementation in runs]
         points = branch_points(run for run, _ in runs) if options.share_trunks else {}
         with world_of(options.device) as (world, device):
             here = _Place(data, options.out, device, world, points)
             results = [_train_one(run, implementation, here) for run, implementation in runs]
+            if options.plan and world.leads:
+                write_table(options.out, (run for run, _ in runs))
     except ValueError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
@@ -60,7 +72,12 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--run", type=Path, help="a JSON file with one run, as RunConfig.to_dict() gives it")
     what.add_argument("--plan", type=Path, help='a JSON list of {"run": …} records, trained in turn')
-    parser.add_argument("--data", type=Path, required=True, help="a dataset's folder of token shards")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        help="a dataset's folder of token shards; `synthetic` for made-up tokens, which tell of speed alone",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for results, event logs and checkpoints")
     parser.add_argument(
         "--share-trunks", action="store_true", help="train the constant-rate part that runs have in common only once"
@@ -87,6 +104,20 @@ def _read_run(record: Any) -> tuple[RunConfig, Implementation | None]:
     run = RunConfig.from_dict(record.get("run", record))
     choice = record.get("implementation")
     return run, Implementation(**choice) if choice else None
+
+
+def _data(folder: Path, runs: list[tuple[RunConfig, Implementation | None]]) -> Shards:
+    """The shards of a folder, or made-up ones with the runs' vocabulary."""
+    if folder != Path(DATASET) or folder.exists():
+        return open_shards(folder)
+    return synthetic_shards(max(run.model.vocab for run, _ in runs), MADE_UP_TOKENS)
+
+
+def _on(run: RunConfig, data: Shards) -> RunConfig:
+    """The run on these data, if it was planned without a corpus or the data are made up: another run."""
+    if run.dataset and data.manifest.dataset != DATASET:
+        return run
+    return dataclasses.replace(run, dataset=data.manifest.dataset)
 
 
 def _train_one(run: RunConfig, implementation: Implementation | None, here: _Place) -> bool:

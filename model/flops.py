@@ -55,6 +55,22 @@ def flops_per_token(model: ModelConfig) -> float:
     return 6 * count_parameters(model).matmul + attention_flops_per_token(model, model.context / 2)
 
 
+def flops_by_part(model: ModelConfig) -> dict[str, float]:
+    """Where the FLOPs of a token go; the parts add up to `flops_per_token`.
+
+    attention_scores: the two products with T/2 positions (causal half). attention_projections: Q, K, V and output.
+    mlp: its three or two matrices. head: the product with the output matrix.
+    """
+    d, layers = model.d_model, model.n_layers
+    matrices = 3 if model.mlp == "swiglu" else 2
+    return {
+        "attention_scores": attention_flops_per_token(model, model.context / 2),
+        "attention_projections": 6.0 * layers * 4 * d * d,
+        "mlp": 6.0 * layers * matrices * d * model.d_ff,
+        "head": 6.0 * model.vocab * d,
+    }
+
+
 CONVENTIONS = ("isoflop", "full_attention", "six_n", "kaplan", "chinchilla")
 """Named ways to count training FLOPs a token; `isoflop` is the default of `flops_per_token`."""
 
@@ -78,4 +94,19 @@ def flops_per_token_by(model: ModelConfig) -> dict[str, float]:
         "six_n": 6.0 * counts.matmul,
         "kaplan": 6.0 * counts.nonembedding,
         "chinchilla": 6 * counts.matmul + 6.0 * model.vocab * d + attention_flops_per_token(model, t) + softmax,
+    }
+
+
+def params_by(model: ModelConfig) -> dict[str, int]:
+    """N under every named convention of `flops_per_token_by`: what its authors call the size of the model.
+
+    isoflop, full_attention, six_n: matmul parameters, head included. kaplan: non-embedding. chinchilla: all.
+    """
+    counts = count_parameters(model)
+    return {
+        "isoflop": counts.matmul,
+        "full_attention": counts.matmul,
+        "six_n": counts.matmul,
+        "kaplan": counts.nonembedding,
+        "chinchilla": counts.total,
     }

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from orchestrator.cost import RateModel
 from orchestrator.service import Planned, Service, facts_of
 from orchestrator.settings import choose_device, worker_count
 from sweeps.compose import load_sweep
@@ -30,15 +31,20 @@ def plan_hours(
     if elsewhere is not None:
         there = elsewhere.plan(spec, lambda: facts_of(service.shards(spec).manifest), hours)
         return Planned(there.plan, there.data, there.device, there.workers, there.notes)
-    return service.plan_spec(spec if hours is None else _filled(service, spec, hours))
+    return service.plan_spec(spec) if hours is None else _filled(service, spec, hours)
 
 
-def _filled(service: Service, spec: SweepSpec, hours: float) -> SweepSpec:
-    """The sweep with the budgets that fill so many hours of this machine."""
+def _filled(service: Service, spec: SweepSpec, hours: float) -> Planned:
+    """The sweep with the budgets that fill so many hours of this machine, by all that was measured on the way."""
     device = choose_device(spec.device)
-    facts, workers = facts_of(service.shards(spec).manifest), worker_count(service.settings, device)
+    manifest, workers = service.shards(spec).manifest, worker_count(service.settings, device)
+    facts, cost = facts_of(manifest), None
+    rates: dict[float, float] = {}
     for _ in range(ROUNDS):
         runs = make_plan(replace(spec, limits=LimitsSpec()), facts).runs
-        if runs:
-            spec = fill_hours(spec, service.cost([r.run for r in runs], device), hours, workers, vocab=facts.vocab)
-    return spec
+        if not runs:
+            break
+        rates |= dict(service.cost([r.run for r in runs], device).points)
+        cost = RateModel(tuple(sorted(rates.items())))
+        spec = fill_hours(spec, cost, hours, workers, vocab=facts.vocab)
+    return Planned(make_plan(spec, facts, cost, workers=workers), manifest, device, workers)

@@ -97,7 +97,7 @@ class SweepLaws:
         """
         key = variant.label, holdout
         if key not in self._fits:
-            setting = self._setting(variant)
+            setting = self.setting(variant)
             nodes = flops_nodes(setting.recipe, setting.vocab, setting.context, setting.parts)
             cost = TokenCost.from_nodes([n for n, _ in nodes], [f for _, f in nodes])
             law = fit(variant.table, cost=cost, holdout=holdout)
@@ -187,7 +187,7 @@ class SweepLaws:
 
     def shape(self, variant: Variant, flops: float, params: float) -> dict[str, Any]:
         """The buildable shape of the variant's recipe nearest to N, with its own N, D and FLOPs."""
-        setting = self._setting(variant)
+        setting = self.setting(variant)
         model = shape(setting.recipe, params, setting.vocab, setting.context, setting.parts)
         counts, cost = count_parameters(model), flops_per_token(model)
         sequences = max(1, round(flops / (cost * model.context)))
@@ -205,13 +205,14 @@ class SweepLaws:
 
     def counts(self, variant: Variant) -> Counts:
         """The other counts of the recipe's shapes as functions of N."""
-        setting = self._setting(variant)
+        setting = self.setting(variant)
         rungs = ladder(setting.recipe, setting.vocab, setting.context, setting.parts, upto=LARGEST)
         counted = [count_parameters(rung) for rung in rungs]
         return Counts.from_nodes(
             [c.matmul for c in counted], [c.total for c in counted], [c.nonembedding for c in counted]
         )
 
-    def _setting(self, variant: Variant) -> Setting:
+    def setting(self, variant: Variant) -> Setting:
+        """Recipe, parts, context and vocabulary of a variant."""
         vocab = int(self._runs[0].config["model"]["vocab"])
         return setting_of(self.spec, vocab, dict(variant.values))

@@ -1,4 +1,4 @@
-"""The verbs that answer: fit, predict, plot, flops. With --csv they need nothing but the file."""
+"""The verbs that answer: fit, predict, plot. With --csv they need nothing but the file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from analysis.wording import format_count, format_flops
 from orchestrator.cli import sources
 from orchestrator.cli.output import Format, emit_json, emit_rows, say
 from orchestrator.cli.planning import Output, Variant
@@ -39,7 +38,6 @@ def register(app: typer.Typer) -> None:
     app.command()(fit)
     app.command()(predict)
     app.command()(plot)
-    app.command()(flops)
 
 
 def fit(
@@ -178,41 +176,3 @@ def plot(
     source = Source(sweep, csv, wandb, columns, tuple(state or ()), query, variant)
     save(picture(chart, source.law(), source.forecasts()), out)
     say(f"written: {out}")
-
-
-def flops(
-    params: Annotated[list[float] | None, typer.Option("--params", help="Sizes N; several may be given.")] = None,
-    recipe: Annotated[str, typer.Option("--recipe", help="Recipe whose shapes are taken.")] = "cpu-small",
-    vocab: Annotated[int, typer.Option("--vocab", help="Vocabulary.")] = 1024,
-    context: Annotated[int, typer.Option("--context", help="Tokens of a sequence.")] = 128,
-    output: Output = Format.TABLE,
-) -> None:
-    """Show where the FLOPs of a token go, by size: attention, MLP, head; and F/N in every convention."""
-    from sweeps.ladder import shape
-    from sweeps.registry import get_recipe
-
-    chosen = get_recipe(recipe)
-    rows = [_flops_row(shape(chosen, n, vocab, context)) for n in params or (2e4, 5e4, 1e5, 2e5, 5e5, 1e6)]
-    emit_rows(rows, list(rows[0]), output)
-
-
-def _flops_row(model: Any) -> dict[str, Any]:
-    from model.flops import attention_flops_per_token, count_parameters, flops_per_token, flops_per_token_by
-
-    total = flops_per_token(model)
-    matrices = 3 if model.mlp == "swiglu" else 2
-    share = {
-        "projections": 24 * model.n_layers * model.d_model**2,
-        "attention": attention_flops_per_token(model, model.context / 2),
-        "mlp": 6 * matrices * model.n_layers * model.d_model * model.d_ff,
-        "head": 6 * model.vocab * model.d_model,
-    }
-    counts = count_parameters(model)
-    return {
-        "shape": f"L{model.n_layers} d{model.d_model} h{model.n_heads} ff{model.d_ff}",
-        "params": format_count(counts.matmul),
-        "params_total": format_count(counts.total),
-        "flops_per_token": format_flops(total),
-        **{f"{part} %": round(100 * value / total, 1) for part, value in share.items()},
-        **{f"F/N {name}": round(value / counts.matmul, 2) for name, value in flops_per_token_by(model).items()},
-    }

@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from orchestrator.cli import answers, comparing, control, core, planning, reading, serving
+from orchestrator.cli import answers, comparing, control, core, flops, planning, reading, serving
 from orchestrator.cli.output import say
 
 OK, INCOMPLETE, USAGE, NOT_FOUND, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -21,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for module in (planning, control, reading, answers, comparing, core, serving):
+for module in (planning, control, reading, answers, flops, comparing, core, serving):
     module.register(app)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 from collections.abc import Sequence
@@ -61,6 +62,10 @@ def plan(
     device_tflops: Annotated[
         float | None, typer.Option("--device-tflops", help="Dense 16-bit peak of a device that is not known.")
     ] = None,
+    runs: Annotated[
+        Path | None,
+        typer.Option("--runs", help="Write the runs here, for python -m model.train --plan."),
+    ] = None,
     output: Output = Format.TABLE,
 ) -> None:
     """Show what would run: cells, drop reasons, FLOPs, epochs, memory, time, expected interval. Starts nothing."""
@@ -70,6 +75,10 @@ def plan(
     elsewhere = _elsewhere(device, devices, mfu, device_tflops)
     service = open_service()
     planned = plan_hours(service, sweep_path(sweep), overrides or [], hours, elsewhere)
+    if runs is not None:
+        records = [{"run": r.run.to_dict(), "budget": r.budget, "size_id": r.size_id} for r in planned.plan.runs]
+        runs.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
+        say(f"written: {runs}")
     if output is Format.TABLE:
         show_plan(planned)
         show_hours(planned)

@@ -195,7 +195,37 @@ def test_doctor_finds_a_healthy_machine(finished: Finished) -> None:
 
 
 def test_flops_shares_add_up(sandbox: Sandbox) -> None:
-    for row in json.loads(sandbox.isoflop("flops", "--params", "1e5", "-o", "json").stdout):
-        assert sum(row[f"{part} %"] for part in ("projections", "attention", "mlp", "head")) == pytest.approx(
-            100, abs=0.3
-        )
+    picture = sandbox.home / "flops.svg"
+    answer = sandbox.isoflop("flops", "--params", "1e5", "--params", "1e9", "-o", "json", "--out", str(picture))
+    document = json.loads(answer.stdout)
+    assert [row["params"] for row in document["sizes"]] == pytest.approx([1e5, 1e9], rel=0.25)
+    small, large = (row["share"] for row in document["sizes"])
+    assert sum(small.values()) == pytest.approx(1) == sum(large.values())
+    assert small["attention_scores"] > small["mlp"]
+    assert large["mlp"] > 0.6 > large["attention_scores"] + large["attention_projections"]
+    exponents = {row["convention"]: row["exponent"] for row in document["conventions"] if row["flops"] == 1e14}
+    assert exponents["kaplan"] > exponents["isoflop"] + 0.08
+    assert "Attention scores" in picture.read_text(encoding="utf-8")
+
+
+def test_flops_asks_the_law_of_a_table(sandbox: Sandbox, table: Path) -> None:
+    document = json.loads(sandbox.isoflop("flops", "--csv", str(table), "-o", "json").stdout)
+    found = [row for row in document["conventions"] if row["convention"] == "six_n"]
+    assert found[0]["flops"] == pytest.approx(1e18)
+    # The table was made with C = 6 N D, so this convention gives back its own optimum.
+    assert found[0]["exponent"] == pytest.approx(0.36 / 0.70, abs=0.02)
+    refused = sandbox.isoflop("flops", "--law", "llama3", check=False)
+    assert refused.returncode == 2
+    assert "besiroglu2024" in refused.stderr
+
+
+def test_plan_for_a_device_elsewhere_fills_its_hours(finished: Finished, tmp_path: Path) -> None:
+    runs = tmp_path / "plan.json"
+    wanted = ("--device", "h100", "--devices", "2", "--hours", "1e-5", "--mfu", "0.01", "--runs", str(runs))
+    answer = json.loads(finished.isoflop("plan", "tiny", "limits.flops=null", *wanted, "-o", "json").stdout)
+    hours = answer["hours"]
+    assert (hours["device"], hours["devices"], len(hours["budgets"])) == ("h100", 2, 3)
+    assert hours["wall_hours"] == pytest.approx(1e-5, rel=0.05)
+    assert sum(budget["device_hours"] for budget in hours["budgets"]) == pytest.approx(hours["device_hours"])
+    assert len(json.loads(runs.read_text())) == len(answer["runs"]) > 0
+    assert finished.isoflop("plan", "tiny", "--mfu", "0.3", check=False).returncode == 2

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from model.config import ModelConfig
-from model.flops import CONVENTIONS, count_parameters, flops_per_token, flops_per_token_by
+from model.flops import (
+    CONVENTIONS,
+    count_parameters,
+    flops_by_part,
+    flops_per_token,
+    flops_per_token_by,
+    params_by,
+)
 from model.implementation import Implementation
 from model.transformer import Transformer
 
@@ -101,3 +108,24 @@ def test_published_shares_of_conventions() -> None:
     assert by["six_n"] / by["isoflop"] == pytest.approx(0.83, abs=0.01)
     assert by["full_attention"] / by["isoflop"] == pytest.approx(1.17, abs=0.01)
     assert by["chinchilla"] / by["isoflop"] == pytest.approx(1.51, abs=0.02)
+
+
+@given(model=CONFIGS)
+@settings(max_examples=50, deadline=None)
+def test_parts_add_up_to_the_flops_of_a_token(model: ModelConfig) -> None:
+    parts = flops_by_part(model)
+    assert sum(parts.values()) == pytest.approx(flops_per_token(model), rel=1e-12)
+    assert parts["head"] + parts["mlp"] + parts["attention_projections"] == 6 * count_parameters(model).matmul
+
+
+def test_each_convention_says_what_its_size_is() -> None:
+    model = SHAPES[0]
+    counts = count_parameters(model)
+    sizes = params_by(model)
+    assert tuple(sizes) == CONVENTIONS == tuple(flops_per_token_by(model))
+    assert (sizes["isoflop"], sizes["kaplan"], sizes["chinchilla"]) == (
+        counts.matmul,
+        counts.nonembedding,
+        counts.total,
+    )
+    assert flops_per_token_by(model)["kaplan"] == 6 * sizes["kaplan"]

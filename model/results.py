@@ -1,0 +1,48 @@
+"""Results of runs trained without a scheduler, as the table that `isoflop fit --csv` reads."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from model.config import RunConfig
+from model.flops import count_parameters
+
+TABLE = "runs.csv"
+"""Name of the table in the folder of results."""
+
+
+def write_table(folder: Path, runs: Iterable[RunConfig]) -> Path:
+    """Write `runs.csv` with a row for each of `runs` that has a result below `folder`; replaces an earlier one."""
+    files = (folder / run_id / "result.json" for run_id in dict.fromkeys(run.run_id for run in runs))
+    rows = [_row(json.loads(file.read_text(encoding="utf-8"))) for file in files if file.exists()]
+    path, temporary = folder / TABLE, folder / f"{TABLE}.tmp"
+    with temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]) if rows else ["flops", "params", "tokens", "loss"])
+        writer.writeheader()
+        writer.writerows(rows)
+    temporary.replace(path)
+    return path
+
+
+def _row(record: dict[str, Any]) -> dict[str, Any]:
+    """One finished run: what a fit reads first, then what tells of its speed."""
+    run, result = RunConfig.from_dict(record["run"]), record["result"]
+    counts = count_parameters(run.model)
+    return {
+        "flops": result["flops"],
+        "params": counts.matmul,
+        "tokens": result["tokens"],
+        "loss": result["loss"],
+        "bits_per_byte": result["bits_per_byte"],
+        "params_total": counts.total,
+        "params_nonembedding": counts.nonembedding,
+        "seed": run.train.seed,
+        "steps": result["steps"],
+        "seconds": result["train_seconds"],
+        "mfu": result["mfu"],
+        "run": record["run_id"],
+    }

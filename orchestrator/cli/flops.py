@@ -1,0 +1,218 @@
+"""The verb `flops`: where the FLOPs of a token go, and what each way of counting makes of N*."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from analysis.wording import format_count, format_flops
+from orchestrator.cli import sources
+from orchestrator.cli.output import Format, emit_json, emit_rows, say
+from orchestrator.cli.planning import Output, Variant
+
+if TYPE_CHECKING:
+    from analysis.conventions import ConventionOptimum, Floats, Loss
+    from model.config import ModelConfig
+
+DECADES = tuple(10.0**power for power in range(5, 13))
+"""Sizes shown unless others are asked for."""
+POINTS = 140
+"""Sizes along the chart."""
+PUBLISHED_BUDGETS = (1e14, 1e16, 1e18, 1e20, 1e22, 1e24)
+"""Budgets at which a published law is asked."""
+NARROW = 256
+"""Below this width OLMo's ladder is continued, with heads of 16, to the sizes that small sweeps train."""
+LARGEST = 3e12
+"""N at which ladders end."""
+
+MaybeRecipe = Annotated[str, typer.Option("--recipe", help="Recipe whose shapes are taken. [OLMo's, from width 16]")]
+LawName = Annotated[str, typer.Option("--law", help="Published law to ask where no sweep or table is given.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command()(flops)
+
+
+def flops(
+    sweep: sources.MaybeSweep = None,
+    csv: sources.Csv = None,
+    params: Annotated[list[float] | None, typer.Option("--params", help="Sizes N; several may be given.")] = None,
+    budgets: Annotated[
+        list[float] | None, typer.Option("--flops", help="Budgets at which N* is compared; several may be given.")
+    ] = None,
+    law: LawName = "besiroglu2024",
+    recipe: MaybeRecipe = "",
+    vocab: Annotated[int, typer.Option("--vocab", min=2, help="Entries of the vocabulary.")] = 4096,
+    context: Annotated[int, typer.Option("--context", min=2, help="Tokens of a sequence.")] = 1024,
+    variant: Variant = "",
+    out: Annotated[Path | None, typer.Option("--out", help="Draw both: .html, .png, .svg or .pdf.")] = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Show where the FLOPs go by size (attention, MLP, head), and the N* and exponent that each convention reports.
+
+    A sweep is asked with its own law and shapes, a table with its law; else a published law is asked.
+    """
+    asked = _ask(sweep, csv, law, variant, recipe, vocab, context)
+    rows = [_size_row(model) for model in asked.nearest(params or DECADES)]
+    found = asked.optima(budgets or asked.budgets)
+    if out is not None:
+        _draw(asked, out)
+    if output is Format.JSON:
+        emit_json({"sizes": rows, "law": asked.law, "conventions": [asdict(one) for one in found]})
+    elif output is Format.CSV:
+        emit_rows(rows, list(rows[0]), output)
+    else:
+        shares, compared = _shown(rows), _compared(found)
+        emit_rows(shares, list(shares[0]), output, f"Share of a token's training FLOPs. {asked.words}")
+        emit_rows(compared, list(compared[0]), output, f"N* as each convention counts it, of the law of {asked.law}")
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A law and the ladder on which it is asked."""
+
+    law: str
+    """In words."""
+    loss: Loss
+    """Its loss."""
+    counts: str
+    """Convention of its N."""
+    budgets: tuple[float, ...]
+    """Where to ask it."""
+    rungs: tuple[ModelConfig, ...]
+    """The ladder, ascending."""
+    words: str
+    """What it is."""
+
+    def nearest(self, targets: Sequence[float]) -> tuple[ModelConfig, ...]:
+        """The shapes nearest to sizes, each once."""
+        from model.flops import count_parameters
+
+        sizes = [(math.log(count_parameters(rung).matmul), rung) for rung in self.rungs]
+        near = (min(sizes, key=lambda size: abs(size[0] - math.log(max(target, 1.0)))) for target in targets)
+        return tuple(dict.fromkeys(rung for _, rung in near))
+
+    def optima(self, budgets: Sequence[float]) -> list[ConventionOptimum]:
+        """The optimum of each budget under each convention."""
+        from analysis.conventions import counted, optima
+        from model.flops import flops_per_token_by, params_by
+
+        sizes = [params_by(rung) for rung in self.rungs]
+        costs = [flops_per_token_by(rung) for rung in self.rungs]
+        return optima(self.loss, [size[self.counts] for size in sizes], counted(sizes, costs), budgets)
+
+
+def _ask(sweep: str | None, csv: Path | None, law: str, variant: str, recipe: str, vocab: int, context: int) -> _Asked:
+    """The law that the options name, with the ladder on which it is asked. Raises LawError, NotFound."""
+    from sweeps.ladder import ladder
+
+    if sweep is None and csv is None:
+        loss, name, budgets = _published(law)
+        return _Asked(name, loss, "chinchilla", budgets, *_shapes(recipe, vocab, context))
+    from analysis.figures.surface import surface_loss
+
+    source = sources.Source(sweep, csv, variant=variant)
+    fitted = source.law()
+    low, high = fitted.smallest_budget, fitted.largest_budget
+    budgets = (low, math.sqrt(low * high), high, 10 * high, 100 * high)
+
+    def loss_of(params: Floats, tokens: Floats) -> Floats:
+        return surface_loss(fitted, params, tokens)
+
+    if sweep is None:
+        return _Asked(f"{csv}, its N taken as isoflop's", loss_of, "isoflop", budgets, *_shapes(recipe, vocab, context))
+    laws = source.service.of(sweep)
+    s = laws.setting(laws.variant(variant))
+    words = f"Shapes of {s.recipe.name}, vocabulary {s.vocab:,}, context {s.context:,}."
+    rungs = ladder(s.recipe, s.vocab, s.context, s.parts, upto=LARGEST)
+    return _Asked(f"sweep {sweep}", loss_of, "isoflop", budgets, rungs, words)
+
+
+def _shapes(recipe: str, vocab: int, context: int) -> tuple[tuple[ModelConfig, ...], str]:
+    """A recipe's ladder and what it is; without a name OLMo's, continued to narrow widths."""
+    from sweeps.ladder import ladder
+    from sweeps.registry import get_recipe
+
+    where = f"vocabulary {vocab:,}, context {context:,}."
+    if recipe:
+        return ladder(get_recipe(recipe), vocab, context, upto=LARGEST), f"Shapes of {recipe}, {where}"
+    fine = get_recipe("porian-olmo", {"width_step": 16, "head_size": 16, "ff_step": 16})
+    narrow = [rung for rung in ladder(fine, vocab, context, upto=LARGEST) if rung.d_model < NARROW]
+    wide = [rung for rung in ladder(get_recipe("porian-olmo"), vocab, context, upto=LARGEST) if rung.d_model >= NARROW]
+    return (*narrow, *wide), f"Shapes of porian-olmo, {where}"
+
+
+def _published(name: str) -> tuple[Loss, str, tuple[float, ...]]:
+    """The loss of a published law that has a surface, its authors, and budgets."""
+    from analysis.published import PUBLISHED
+
+    known = [law.name for law in PUBLISHED.values() if law.surface is not None]
+    if name not in known:
+        raise typer.BadParameter(f"no published surface {name!r}; there are {', '.join(known)}", param_hint="--law")
+    return PUBLISHED[name].losses, PUBLISHED[name].source.partition(",")[0], PUBLISHED_BUDGETS
+
+
+def _size_row(model: ModelConfig) -> dict[str, Any]:
+    """A shape, its counts, the FLOPs of its parts, and F/N in every convention."""
+    from model.flops import count_parameters, flops_by_part, flops_per_token, flops_per_token_by
+    from sweeps.plan import describe
+
+    counts, total = count_parameters(model), flops_per_token(model)
+    return {
+        "shape": describe(model),
+        "params": counts.matmul,
+        "params_total": counts.total,
+        "params_nonembedding": counts.nonembedding,
+        "flops_per_token": total,
+        "share": {part: value / total for part, value in flops_by_part(model).items()},
+        "flops_per_param": {name: value / counts.matmul for name, value in flops_per_token_by(model).items()},
+    }
+
+
+def _shown(rows: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
+    """The rows of sizes for a table."""
+    return [
+        {
+            "N": format_count(row["params"]),
+            "all": format_count(row["params_total"]),
+            "shape": row["shape"],
+            "FLOPs a token": format_flops(row["flops_per_token"]),
+            **{part.replace("attention_", "att. "): f"{share:.1%}" for part, share in row["share"].items()},
+            **{f"F/N {name}": f"{value:.2f}" for name, value in row["flops_per_param"].items()},
+        }
+        for row in rows
+    ]
+
+
+def _compared(found: Sequence[ConventionOptimum]) -> list[dict[str, str]]:
+    """A row a convention: N* and the local exponent of each budget."""
+    rows: dict[str, dict[str, str]] = {}
+    for one in found:
+        row = rows.setdefault(one.convention, {"convention": one.convention})
+        known = math.isfinite(one.params)
+        row[f"N* at {format_flops(one.flops)}"] = format_count(one.params) if known else "–"
+    for one in found:
+        shown = f"{one.exponent:.3f}" if math.isfinite(one.exponent) else "–"
+        rows[one.convention][f"exponent {format_flops(one.flops)}"] = shown
+    return list(rows.values())
+
+
+def _draw(asked: _Asked, out: Path) -> None:
+    """Both charts into one file."""
+    from analysis.figures import save
+    from analysis.figures.flops import Size, flops_picture
+    from model.flops import count_parameters, flops_by_part
+    from sweeps.plan import describe
+
+    models = asked.nearest([10 ** (5 + 7 * step / (POINTS - 1)) for step in range(POINTS)])
+    sizes = [Size(count_parameters(m).matmul, flops_by_part(m), describe(m)) for m in models]
+    low, high = asked.budgets[0], asked.budgets[-1]
+    budgets = [low * (high / low) ** (step / 32) for step in range(33)]
+    save(flops_picture(sizes, asked.optima(budgets), asked.law, asked.words), out)
+    say(f"written: {out}")
