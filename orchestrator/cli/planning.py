@@ -17,7 +17,7 @@ from orchestrator.cli.output import Format, emit_json, emit_rows, say, stderr
 
 if TYPE_CHECKING:
     from orchestrator.service import Planned, Service
-    from sweeps.expect import Expected
+    from sweeps.expect import Expected, KnownNoise
     from sweeps.plan import Plan, PlannedRun
 
 SweepFile = Annotated[str, typer.Argument(metavar="SWEEP.yaml", help="Sweep file, or the name of a built-in sweep.")]
@@ -51,9 +51,11 @@ def plan(sweep: SweepFile, overrides: Overrides = None, output: Output = Format.
     planned = service.plan(sweep_path(sweep), overrides or [])
     if output is Format.TABLE:
         show_plan(planned)
-        show_expected(service.expect(planned))
+        noise = service.noise(planned)
+        show_expected(service.expect(planned, noise), noise)
     elif output is Format.JSON:
-        emit_json(plan_json(planned.plan, service.expect(planned)))
+        noise = service.noise(planned)
+        emit_json(plan_json(planned.plan, service.expect(planned, noise), noise))
     else:
         document = plan_json(planned.plan)
         rows = [*document["runs"], *document["recipe_check"]["runs"]]
@@ -76,7 +78,8 @@ def run(
     service = open_service()
     planned = service.plan(sweep_path(sweep), overrides or [])
     show_plan(planned)
-    show_expected(service.expect(planned))
+    noise = service.noise(planned)
+    show_expected(service.expect(planned, noise), noise)
     if not planned.plan.runs:
         say("no cell survives: nothing to run")
         raise typer.Exit(1)
@@ -113,8 +116,8 @@ def validate(
     emit_rows([row], list(row), output) if output is not Format.JSON else emit_json(row)
 
 
-def plan_json(plan: Plan, expected: Sequence[Expected] = ()) -> dict[str, Any]:
-    """A plan as JSON: its runs, dropped cells, warnings and totals, and the intervals to expect of its forecasts."""
+def plan_json(plan: Plan, expected: Sequence[Expected] = (), noise: KnownNoise | None = None) -> dict[str, Any]:
+    """A plan as JSON: its runs, dropped cells, warnings and totals, the noise and the intervals to expect."""
     totals = {"runs": len(plan.all_runs), "flops": plan.flops, "seconds": plan.seconds}
     dropped = [asdict(cell) for cell in plan.dropped]
     widths = [asdict(one) | {"refusal": one.refusal or None} for one in expected]
@@ -123,6 +126,7 @@ def plan_json(plan: Plan, expected: Sequence[Expected] = ()) -> dict[str, Any]:
         "runs": [_run_json(planned) for planned in plan.runs],
         "dropped": dropped,
         "recipe_check": _check_json(plan),
+        "noise": _noise_json(plan, noise),
         "warnings": plan.warnings,
         "totals": totals,
         "expected": widths,
@@ -133,6 +137,19 @@ def _run_json(planned: PlannedRun) -> dict[str, Any]:
     row = {f.name: getattr(planned, f.name) for f in fields(planned) if f.name not in ("run", "checks")}
     checks = [asdict(point) for point in planned.checks]
     return {"run": planned.run_id, **row, "lr": planned.run.train.lr, "checks": checks}
+
+
+def _noise_json(plan: Plan, noise: KnownNoise | None) -> dict[str, Any]:
+    """The noise that is expected, and how well the plan's repeats will tell it."""
+    from sweeps.repeats import repeats
+
+    told = repeats(plan)
+    return {
+        "expected": asdict(noise) if noise else None,
+        "repeats": [asdict(cell) for cell in told.cells],
+        "degrees_of_freedom": told.degrees_of_freedom,
+        "sigma_interval": told.sigma_interval,
+    }
 
 
 def _check_json(plan: Plan) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -181,6 +183,31 @@ def test_the_holdout_table_predicts_later_budgets(law: Law) -> None:
     assert sorted(record["extrapolation"] for record in law.holdout) == pytest.approx([3, 10 / 3, 10], rel=1e-3)
     assert all(record["loss_covered"] for record in law.holdout)
     assert any("Hold-out" in warning for warning in law.warnings)
+
+
+def test_intervals_respond_to_the_noise_between_seeds() -> None:
+    """The same losses with and without the knowledge that some runs differ by their seed alone."""
+    runs = sweep(noise=0.001, repeats=3, seed=3)
+    seeds = np.zeros(len(runs))
+    again = runs.duplicated(["flops", "params"], keep=False).to_numpy()
+    seeds[again] = np.tile([-1.0, 0.0, 1.0], 2)
+    widths, sigmas = {}, {}
+    for scatter in (0.0, 0.01):
+        known = RunTable.from_frame(runs.assign(loss=runs.loss + scatter * seeds, seed=np.arange(len(runs))))
+        unknown = replace(known, repeat=np.arange(len(known)))
+        for name, table_ in (("known", known), ("unknown", unknown)):
+            found = fit(table_, holdout=False)
+            p = found.predict(1e21)
+            widths[name, scatter] = (
+                p.loss_interval.high - p.loss_interval.low,
+                math.log(p.params_interval.high / p.params_interval.low),
+            )
+            sigmas[name, scatter] = found.noise["seed_sigma"]
+    assert sigmas["known", 0.01] == pytest.approx(0.01, rel=0.2)
+    assert sigmas["unknown", 0.01] is None
+    for quantity in (0, 1):
+        assert widths["known", 0.01][quantity] > 1.5 * widths["known", 0.0][quantity]
+        assert widths["known", 0.01][quantity] > 1.1 * widths["unknown", 0.01][quantity]
 
 
 def test_a_rejected_surface_stays_with_a_wider_error() -> None:
