@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from analysis.cost import TokenCost
 from analysis.law import Law, fit, fit_json, prediction_json
+from analysis.questions import given_model
 from analysis.records import LawError
 from analysis.table import RunTable
 from tests.unit.law_tables import SMALL_COST, Floats, best, hoffmann, small, sweep, table
@@ -143,6 +144,8 @@ def test_loss_of_a_given_model_and_compute_for_a_loss(law: Law) -> None:
     too_small, wide = law.loss_at(prediction.params / 4, prediction.tokens * 4)
     truth = float(hoffmann(np.array([prediction.params / 4]), np.array([prediction.tokens * 4]))[0])
     assert truth in wide and too_small > loss
+    answer = given_model(law, prediction.params / 4, prediction.tokens * 4)
+    assert (too_small, wide) == (answer.loss, answer.loss_interval), "one question has one answer"
     flops, range_ = law.compute_for_loss(prediction.loss)
     assert flops == pytest.approx(1e21, rel=0.02)
     assert range_.low < 1e21 < range_.high
