@@ -14,7 +14,7 @@ from benchmarks import numerics_gate as gate
 from model.training import Training
 
 TINY = (
-    *("--seeds", "2", "--steps", "60", "--batch", "4", "--context", "32"),
+    *("--seeds", "2", "--steps", "40", "--batch", "4", "--context", "32"),
     *("--widths", "8", "24", "--vocab", "64", "--validation", "4096"),
 )
 
