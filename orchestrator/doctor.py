@@ -19,7 +19,9 @@ from orchestrator.driver import AlreadyScheduling, check_free
 from orchestrator.service import Service
 from orchestrator.settings import choose_device, worker_count
 from orchestrator.worker import check_modules
-from sweeps.recipe import get_recipe, shape, train_config
+from sweeps.ladder import shape
+from sweeps.recipe import train_config
+from sweeps.registry import get_recipe
 
 FREE_BYTES = 2 * 2**30
 """Space below which a sweep may not find room for shards, checkpoints and logs."""

@@ -28,7 +28,7 @@ from orchestrator.store import RunRecord, SweepRecord
 from sweeps.compose import load_sweep
 from sweeps.expect import TAKEN_FOR_GRANTED, KnownNoise
 from sweeps.grid import Setting, setting_of
-from sweeps.recipe import flops_nodes, ladder, shape
+from sweeps.ladder import flops_nodes, ladder, shape
 from sweeps.spec import SweepSpec
 from tokenizer.shards import ShardError, open_shards
 

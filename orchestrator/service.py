@@ -32,11 +32,13 @@ from orchestrator.states import RunState
 from orchestrator.store import ForecastScore, NewRun, NotFound, RunRecord, Store, SweepRecord
 from orchestrator.tracking import Tracking, choose_tracking
 from sweeps.compose import load_sweep, spec_hash, to_yaml
+from sweeps.elsewhere import corpus_needed
 from sweeps.expect import TAKEN_FOR_GRANTED, Expected, KnownNoise, expect
 from sweeps.plan import DataFacts, Plan, PlannedRun, make_plan, plan_single
 from sweeps.spec import SweepSpec
+from tokenizer.corpus import CorpusError
 from tokenizer.dataset import prepare
-from tokenizer.shards import Manifest
+from tokenizer.shards import Manifest, Shards
 
 Say = Callable[[str], None]
 """Takes one line of progress for a person."""
@@ -50,9 +52,11 @@ class Planned:
     """A sweep with everything that was found out before it is submitted."""
 
     plan: Plan
-    data: Manifest
+    data: Manifest | DataFacts
     device: str
     workers: int
+    notes: tuple[str, ...] = ()
+    """What was assumed of a device or a corpus that is not at hand."""
 
     @property
     def spec(self) -> SweepSpec:
@@ -100,14 +104,22 @@ class Service:
     def plan_spec(self, spec: SweepSpec) -> Planned:
         """`plan` for a sweep that is already read."""
         device = choose_device(spec.device)
-        shards = prepare(spec.corpus, spec.tokenizer, self.home.artifacts, self._say)
-        facts = _facts(shards.manifest)
+        shards = self.shards(spec)
+        facts = facts_of(shards.manifest)
         workers = worker_count(self.settings, device)
         draft = make_plan(spec, facts)
-        cost = self._cost([r.run for r in draft.runs], device) if draft.runs else None
+        cost = self.cost([r.run for r in draft.runs], device) if draft.runs else None
         return Planned(make_plan(spec, facts, cost, workers=workers), shards.manifest, device, workers)
 
-    def _cost(self, runs: Sequence[Any], device: str) -> RateModel:
+    def shards(self, spec: SweepSpec) -> Shards:
+        """The sweep's dataset. Raises CorpusError, which says how much text the sweep needs where there is none."""
+        try:
+            return prepare(spec.corpus, spec.tokenizer, self.home.artifacts, self._say)
+        except CorpusError as error:
+            raise CorpusError(f"{error}\n{corpus_needed(spec)}; --device h100 plans it without the data") from error
+
+    def cost(self, runs: Sequence[Any], device: str) -> RateModel:
+        """Seconds of runs on this machine, measured and learned. Raises CalibrationError."""
         self._say("measuring this machine" if device == "cpu" else "measuring the GPU")
         base = calibrate(self.store, runs, device)
         return learn(base, self.store.runs_in(RunState.DONE), kind_name(device))
@@ -304,9 +316,9 @@ class Service:
     ) -> PlannedRun:
         spec = self.spec_of(sweep)
         device = choose_device(spec.device)
-        facts = _facts(prepare(spec.corpus, spec.tokenizer, self.home.artifacts, self._say).manifest)
+        facts = facts_of(self.shards(spec).manifest)
         draft = plan_single(spec, facts, flops, prediction.params, vary=vary)
-        return plan_single(spec, facts, flops, prediction.params, vary=vary, cost=self._cost([draft.run], device))
+        return plan_single(spec, facts, flops, prediction.params, vary=vary, cost=self.cost([draft.run], device))
 
     def _score(self, sweep: SweepRecord, run_id: str, law_id: str) -> Validation:
         run = next(r for r in self.store.runs_of(sweep.id) if r.id == run_id)
@@ -336,7 +348,8 @@ def _revision(planned: Planned) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
-def _facts(manifest: Manifest) -> DataFacts:
+def facts_of(manifest: Manifest) -> DataFacts:
+    """What a plan must know of a dataset."""
     return DataFacts(
         dataset=manifest.dataset,
         vocab=manifest.vocab,

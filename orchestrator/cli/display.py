@@ -13,11 +13,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from analysis.wording import format_count, format_duration, format_factor, format_flops, join_words
+from analysis.wording import format_count, format_duration, format_factor, format_flops, format_hours, join_words
 from orchestrator.cli.output import print_table, say, stderr
 from orchestrator.progress import Progress
 from orchestrator.service import Planned
 from sweeps.expect import Expected, KnownNoise
+from sweeps.hours import hours_by_budget, wall_hours
 from sweeps.plan import Plan
 from sweeps.repeats import repeats
 
@@ -76,6 +77,28 @@ def _noise(plan: Plan) -> str:
         f"noise: {join_words(where)}; that between seeds will have {freedom} degree{'s' * (freedom > 1)} of freedom"
         f" and lie between {low:.2f} and {high:.3g} times its estimate (95 %)"
     )
+
+
+def show_hours(planned: Planned) -> None:
+    """Print the predicted hours of each budget and of all, and what they assume."""
+    rows = hours_by_budget(planned.plan)
+    if rows:
+        shown = [
+            {
+                "budget": format_flops(row.budget),
+                "runs": row.runs,
+                "FLOPs": format_flops(row.flops),
+                "device-hours": format_hours(row.device_hours),
+            }
+            for row in rows
+        ]
+        print_table(shown, list(shown[0]), f"Predicted hours on {planned.device}", stderr)
+        total = sum(row.device_hours for row in rows)
+        wall = wall_hours(planned.plan, planned.workers)
+        on = f", {format_duration(wall * 3600)} on {planned.workers} × {planned.device}" if wall else ""
+        say(f"predicted: {format_hours(total)} device-hours{on}, evaluation and start-up apart")
+    for note in planned.notes:
+        say(f"assumed: {note}")
 
 
 def _check(plan: Plan) -> str:
