@@ -15,7 +15,7 @@ from analysis import surface
 from analysis.cost import TokenCost
 from analysis.forms import FORMS, Design, Form, bent
 from analysis.isoflop import CurveFit
-from analysis.records import LawError, Refusal
+from analysis.records import Refusal
 from analysis.solver import minimise
 from analysis.surface import LeastSquares, Origin
 
@@ -166,13 +166,3 @@ def optima_with_gradient(
     p = len(theta)
     gradients = [((values[1 : p + 1] - values[p + 1 :]) / (2 * step[:, None])).T for values in (log_n, losses)]
     return log_n[0], losses[0], gradients[0], gradients[1]
-
-
-def loss_with_gradient(
-    name: str, theta: Floats, origin: Origin, params: Floats, tokens: Floats, flops: Floats
-) -> tuple[Floats, Floats]:
-    """Loss (n,) of a surface at runs (n,), and its gradient in θ (n, P)."""
-    if name not in FORMS:
-        raise LawError(f"{name} gives the loss of optimal models only")
-    value, jacobian = FORMS[name].jacobian(theta[None], origin.design(params, tokens, flops))
-    return value[0], jacobian[0]

@@ -79,7 +79,7 @@ def fit_parts(table: RunTable, cost: TokenCost) -> Parts:
     records = [surface.to_record(fit, tests[name]) for name, fit in surfaces.items()]
     noise = _split(table, surfaces, tests.get(MOST_FLEXIBLE), seed)
     return Parts(
-        curves=tuple(fit.record(cost, sigma, seeds.get(budget)) for budget, fit in enumerate(curves)),
+        curves=tuple(fit.record(cost, sigma, seeds.get(budget, (None, 0))[0]) for budget, fit in enumerate(curves)),
         surfaces=(*records, *([huber.record()] if huber else [])),
         estimators=tuple(estimators),
         uncertainty=Uncertainty.of(estimators, noise),
@@ -202,15 +202,21 @@ def _noise_record(
     freedom: int,
     seed: float | None,
     seed_freedom: int,
-    seeds: Mapping[int, float],
+    seeds: Mapping[int, tuple[float, int]],
 ) -> dict[str, Any]:
-    by_budget = [{"flops": float(table.budgets[b]), "sigma": value} for b, value in sorted(seeds.items())]
+    by_budget = [
+        {"flops": float(table.budgets[b]), "sigma": value, "degrees_of_freedom": count}
+        for b, (value, count) in sorted(seeds.items())
+    ]
     sources = dict(zip(noise.names, np.sqrt(noise.variances).tolist(), strict=True)) if noise else {}
     return {
         "sigma": sigma if np.isfinite(sigma) else None,
         "degrees_of_freedom": freedom,
         "seed_sigma": seed,
         "seed_degrees_of_freedom": seed_freedom,
+        "seed_sigma_interval": None
+        if seed is None
+        else [seed * ratio for ratio in interval.sigma_interval(seed_freedom)],
         "seed_sigma_by_budget": by_budget,
         "sources": sources,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from analysis import interval
 from analysis.estimators import Estimator
 from analysis.forms import FORMS, JOINT_SKEW_BENT
-from analysis.records import Interval, LawError
+from analysis.records import LawError
 from analysis.uncertainty import Uncertainty
 
 Floats = NDArray[np.float64]
@@ -178,25 +178,6 @@ def _unknown_slope(states: Sequence[State], log_extrapolation: Floats) -> Floats
     slopes = [np.exp(state.theta[3]) for state in states if state.name == "cubic"]
     beyond = np.maximum(log_extrapolation, 0)
     return np.asarray(SLOPE_WALK * np.sqrt(beyond**3 / 3) * (slopes[0] if slopes else 0.0))
-
-
-def combine_losses(
-    states: Sequence[State], answers: Mapping[str, tuple[Floats, Floats]], uncertainty: Uncertainty
-) -> tuple[float, Interval]:
-    """Combine the surfaces' losses of one model: (loss (1,), gradient (1, P)) by name."""
-    chosen = [state for state in states if state.name in answers]
-    bend = bend_probability(states, uncertainty)
-    kept = np.concatenate([np.full(len(state.theta), state.name in answers) for state in states])
-    floor = np.array([LOSS_FLOOR * float(np.mean([np.abs(value[0][0]) for value in answers.values()]))])
-    one = _combine_one(
-        [answers[state.name] for state in chosen],
-        uncertainty.restricted(kept),
-        floor,
-        np.ones(len(chosen), dtype=bool),
-        lambda values, variances: _loss_weights(chosen, values, variances, bend, few=False),
-    )
-    loss, half = float(one.mean[0]), float(one.half[0])
-    return loss, Interval(loss - half, loss + half)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -152,8 +153,8 @@ def student(freedom: float | Floats, level: float = 0.95) -> Floats:
     return np.asarray(stdtrit(np.maximum(freedom, 1.0), 0.5 + level / 2))
 
 
-def seed_sigma(table: RunTable) -> tuple[float | None, int, dict[int, float]]:
-    """Standard deviation between runs of one cell: pooled, its degrees of freedom, and by budget index."""
+def seed_sigma(table: RunTable) -> tuple[float | None, int, dict[int, tuple[float, int]]]:
+    """Standard deviation between runs of one cell and its degrees of freedom: pooled, and by budget index."""
     squares: dict[int, float] = {}
     freedom: dict[int, int] = {}
     for cell in np.flatnonzero(np.bincount(table.repeat) > 1):
@@ -163,8 +164,17 @@ def seed_sigma(table: RunTable) -> tuple[float | None, int, dict[int, float]]:
         squares[budget] = squares.get(budget, 0.0) + float(((losses - losses.mean()) ** 2).sum())
         freedom[budget] = freedom.get(budget, 0) + len(losses) - 1
     total = sum(freedom.values())
-    by_budget = {budget: float(np.sqrt(squares[budget] / freedom[budget])) for budget in squares}
+    by_budget = {b: (float(np.sqrt(squares[b] / freedom[b])), freedom[b]) for b in squares}
     return (float(np.sqrt(sum(squares.values()) / total)) if total else None), total, by_budget
+
+
+def sigma_interval(freedom: int, level: float = 0.95) -> tuple[float, float]:
+    """The interval of σ over its estimate from so many degrees of freedom: ν s²/σ² is χ² with ν of them."""
+    from scipy.special import chdtri
+
+    tails = (1 - level) / 2, (1 + level) / 2
+    low, high = (math.sqrt(freedom / float(chdtri(freedom, tail))) for tail in tails)
+    return low, high
 
 
 def pooled(values: Sequence[tuple[float, int]]) -> tuple[float, int]:

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from analysis import headline, serial
 from analysis.cost import TokenCost
 from analysis.envelope import envelope
-from analysis.estimators import loss_with_gradient, optima_with_gradient
+from analysis.estimators import optima_with_gradient
 from analysis.fitting import REJECTED, fit_parts
-from analysis.forms import FORMS
 from analysis.holdout import rolling_holdout
 from analysis.powerlaws import power_laws
 from analysis.recipe_check import CheckedCell
@@ -111,17 +110,17 @@ class Law:
             return headline.combine(self.estimators, answers, self.uncertainty, beyond, budgets=self._budgets)
 
     def loss_at(self, params: float, tokens: float) -> tuple[float, Interval]:
-        """Loss of a model of N parameters on D tokens, optimal or not, with its interval."""
+        """Loss of a model of N parameters on D tokens, optimal or not, with its interval: as `given_model` answers.
+
+        Raises LawError where no surface could be fitted, or for numbers that are not positive.
+        """
+        from analysis.questions import given_model
+
         if not (np.isfinite([params, tokens]).all() and params > 0 and tokens > 0):
             raise LawError("parameters and tokens must be positive numbers")
         self._require_estimators()
-        n, d = np.array([float(params)]), np.array([float(tokens)])
-        c = d * self.cost.flops_per_token(n)
-        states = [state for state in self.estimators if state.name in FORMS]
-        if not states:
-            raise LawError("no surface could be fitted, so the loss of a model off the optimum is not known")
-        answers = {s.name: loss_with_gradient(s.name, np.asarray(s.theta), self.origin, n, d, c) for s in states}
-        return headline.combine_losses(self.estimators, answers, self.uncertainty)
+        answer = given_model(self, params, tokens)
+        return answer.loss, answer.loss_interval
 
     def compute_for_loss(self, loss: float) -> tuple[float, Interval]:
         """FLOPs after which compute-optimal training reaches a loss, with the interval that its band cuts out.

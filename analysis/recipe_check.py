@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from analysis.wording import format_count, format_flops
+from analysis.wording import format_count, format_flops, join_words
 
 if TYPE_CHECKING:
     from analysis.law import Law
@@ -110,26 +110,35 @@ def _judge(trials: Sequence[Trial], threshold: float) -> CheckedCell:
 
 
 def with_check(law: Law, trials: Iterable[Trial]) -> Law:
-    """The law with the check of its recipe, its curves flagged where the rule fails, and a warning for each."""
+    """The law with the check of its recipe, its curves flagged where the rule fails, and a warning for each curve."""
     cells = judge(trials, law.noise.get("seed_sigma"))
-    flags: dict[float, tuple[str, ...]] = {}
+    failed: dict[float, list[CheckedCell]] = {}
     for cell in cells:
         if cell.verdict == "fails":
-            flags[cell.flops] = (*flags.get(cell.flops, ()), failure_sentence(cell))
+            failed.setdefault(cell.flops, []).append(cell)
     return replace(
         law,
         recipe_check=cells,
-        curves=tuple(replace(curve, flags=flags.get(curve.flops, ())) for curve in law.curves),
-        warnings=(*law.warnings, *(sentence for flagged in flags.values() for sentence in flagged)),
+        curves=tuple(
+            replace(curve, flags=tuple(_flag(cell) for cell in failed.get(curve.flops, ()))) for curve in law.curves
+        ),
+        warnings=(*law.warnings, *(_warning(flops, at) for flops, at in failed.items())),
     )
 
 
-def failure_sentence(cell: CheckedCell) -> str:
+def _flag(cell: CheckedCell) -> str:
     """Where a rule fails, by how much, and what beats it."""
     assert cell.gap is not None and cell.best_batch is not None and cell.best_lr is not None
-    bent = "the curve's level is off" if cell.place == "centre" else "the curve is bent there"
     return (
-        f"Recipe check fails at the {cell.place} of {format_flops(cell.flops)} FLOPs, N {format_count(cell.params)}: "
-        f"{cell.gap:.3f} above batch ×{cell.best_batch:g} with learning rate ×{cell.best_lr:g}, where "
-        f"{cell.threshold:.3f} is allowed; {bent}."
+        f"Recipe check fails at the {cell.place}, N {format_count(cell.params)}: {cell.gap:.3f} above batch "
+        f"×{cell.best_batch:g} with learning rate ×{cell.best_lr:g}, where {cell.threshold:.3f} is allowed."
+    )
+
+
+def _warning(flops: float, failed: Sequence[CheckedCell]) -> str:
+    """The failures of one curve in a sentence."""
+    where = join_words(f"the {cell.place} by {cell.gap:.3f}" for cell in failed)
+    return (
+        f"At {format_flops(flops)} FLOPs the recipe misses the best batch and learning rate found at {where}, where "
+        f"{failed[0].threshold:.3f} is allowed: the curve is bent or too high there."
     )

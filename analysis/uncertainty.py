@@ -58,9 +58,3 @@ class Uncertainty:
         fixed = np.einsum("tp,pq,tq->t", gradient, self.prior, gradient) + other
         freedom = interval.degrees_of_freedom(by_source, fixed, self.variances, self.inverse, self.spread)
         return by_source @ self.variances + fixed, freedom
-
-    def restricted(self, kept: NDArray[np.bool_]) -> Uncertainty:
-        """The parameters of a mask of shape (P,) alone."""
-        both = np.ix_(kept, kept)
-        covariances = self.covariances[:, kept][:, :, kept]
-        return Uncertainty(self.variances, covariances, self.prior[both], self.inverse, self.spread)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from analysis.records import Curve, Interval, Prediction, Refusal
 
@@ -136,6 +137,34 @@ def refusal_sentence(flops: float, refusals: Mapping[str, Refusal]) -> str:
 def refusal_summary(curve: Curve) -> str:
     """Why no estimator answered for a budget, each different reason once."""
     return "; ".join(dict.fromkeys(refusal_phrase(refusal.reason) for refusal in curve.refusals.values()))
+
+
+def noise_sentences(noise: Mapping[str, Any], unit: str) -> list[str]:
+    """A law's noise: the scatter about the curves, and that between seeds with what is known of it."""
+    told = []
+    if noise["sigma"] is not None:
+        scatter = f"{_thousandths(noise['sigma'])} {unit} ({_freedom(noise['degrees_of_freedom'])})"
+        told.append(f"Runs scatter about their budget's cubic by {scatter}.")
+    seed = noise["seed_sigma"]
+    if seed is None:
+        return [*told, "No cell was repeated, so the noise between seeds alone is not known."]
+    low, high = (_thousandths(end) for end in noise["seed_sigma_interval"])
+    by_budget = [f"{_thousandths(b['sigma'])} at {format_flops(b['flops'])}" for b in noise["seed_sigma_by_budget"]]
+    at = f": {join_words(by_budget)} FLOPs" if len(by_budget) > 1 else ""
+    told.append(
+        f"Runs that differ by their seed alone scatter by {_thousandths(seed)} {unit} "
+        f"({_freedom(noise['seed_degrees_of_freedom'])}, 95 % interval {low} to {high}){at}."
+    )
+    return told
+
+
+def _thousandths(value: float) -> str:
+    """A small loss in thousandths, three significant digits at most: 0.0105 → 10.5×10⁻³."""
+    return f"{float(f'{1000 * value:.3g}'):g}×10⁻³"
+
+
+def _freedom(count: int) -> str:
+    return f"{count} degree{'s' if count != 1 else ''} of freedom"
 
 
 def trust_sentence(prediction: Prediction) -> str:

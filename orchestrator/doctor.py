@@ -11,11 +11,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from model import native
+from model.config import ModelConfig, TrainConfig
 from model.hardware import kind_name
+from model.implementation import choose_implementation
 from orchestrator.driver import AlreadyScheduling, check_free
 from orchestrator.service import Service
 from orchestrator.settings import choose_device, worker_count
 from orchestrator.worker import check_modules
+from sweeps.ladder import shape
+from sweeps.recipe import train_config
+from sweeps.registry import get_recipe
 
 FREE_BYTES = 2 * 2**30
 """Space below which a sweep may not find room for shards, checkpoints and logs."""
@@ -41,6 +47,7 @@ def checks(service: Service) -> Iterator[Check]:
         ("database", lambda: f"{len(service.store.sweeps())} sweeps in {service.store.engine.url!r}"),
         ("scheduler", lambda: _scheduler(service)),
         ("device", lambda: _device(service)),
+        ("kernels", _kernels),
         ("ray folder", _ray_folder),
         ("wandb", lambda: f"{service.tracking.mode}: {service.tracking.reason}"),
     ]
@@ -80,6 +87,29 @@ def _scheduler(service: Service) -> str:
 def _device(service: Service) -> str:
     device = choose_device("auto")
     return f"{kind_name(device)}, {worker_count(service.settings, device)} workers"
+
+
+def _kernels() -> str:
+    """The compiler, whether it builds the native kernels, and what computes a small run by default.
+
+    Without a compiler runs are slower, not wrong: that is a finding and no failure.
+    """
+    try:
+        native.library()
+        state = f"native kernels built by {native.compiler() or 'a compiler that is gone'} in {native.cache_folder()}"
+    except native.NativeError as error:
+        state = f"no native kernels, so small models train slower on the CPU: {error}"
+    model, train = _small_run()
+    chosen = choose_implementation(model, train, choose_device("auto"))
+    default = f"{chosen.branches} branches, {chosen.attention} attention" + ", compiled" * chosen.compiled
+    return f"{state}; a small fp32 run starts from {default}"
+
+
+def _small_run() -> tuple[ModelConfig, TrainConfig]:
+    """A run such as the demo's, for asking how it would be computed."""
+    recipe = get_recipe("cpu-small")
+    model = shape(recipe, 5e4, vocab=1024, context=128)
+    return model, train_config(recipe, model, sequences=10_000)
 
 
 def _ray_folder() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from analysis.ask import Question, Reply, ask
 from analysis.compare import Comparison, Side, bytes_per_token, compare
 from analysis.cost import TokenCost
 from analysis.counts import Counts
+from analysis.interval import seed_sigma
 from analysis.law import Law, fit
 from analysis.recipe_check import Trial, with_check
 from analysis.records import LawError, Prediction, QuestionError
@@ -25,6 +26,7 @@ from orchestrator.export import run_table
 from orchestrator.states import RunState
 from orchestrator.store import RunRecord, SweepRecord
 from sweeps.compose import load_sweep
+from sweeps.expect import TAKEN_FOR_GRANTED, KnownNoise
 from sweeps.grid import Setting, setting_of
 from sweeps.ladder import flops_nodes, ladder, shape
 from sweeps.spec import SweepSpec
@@ -33,6 +35,19 @@ from tokenizer.shards import ShardError, open_shards
 CONVENTION = "N: matmul parameters, head included, look-up not; C = D · (6 N + 6 L d T)"
 LARGEST = 1e10
 """Parameters up to which the recipe's shapes are counted."""
+FEWEST_FREEDOM = 2
+"""Degrees of freedom from which a measured noise is believed more than the usual one."""
+
+
+def earlier_noise(revisions: Iterable[SweepLaws]) -> KnownNoise:
+    """The noise between seeds by the first of a sweep's revisions that has repeats enough, else the usual one."""
+    for laws in revisions:
+        with contextlib.suppress(LawError):
+            sigma, freedom, _ = seed_sigma(laws.variants[0].table)
+            if sigma is not None and freedom >= FEWEST_FREEDOM:
+                known = f"{freedom} degrees of freedom of {laws.sweep.name}@{laws.sweep.revision[:8]}"
+                return KnownNoise(sigma, known)
+    return TAKEN_FOR_GRANTED
 
 
 def variant_label(values: Mapping[str, Any]) -> str:

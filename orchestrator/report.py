@@ -52,7 +52,6 @@ def write_report(
         predictions=list(predictions),
         figures={name: figure(chart, name) for name, chart in made.items()},
         power_laws=power_law_groups(law.power_laws),
-        noise=_noise_sentence(law),
         runs=run_rows(_records(runs)),
         dropped=dropped_rows(dropped),
         provenance=dict(provenance),
@@ -78,14 +77,3 @@ def _records(runs: pd.DataFrame) -> list[dict[str, Any]]:
     return [
         {str(key): None if pd.isna(value) else value for key, value in row.items()} for row in runs.to_dict("records")
     ]
-
-
-def _noise_sentence(law: Law) -> str:
-    """Pooled and seed standard deviation, in thousandths of the loss unit."""
-    sigma, seed = law.noise.get("sigma"), law.noise.get("seed_sigma")
-    parts = []
-    if sigma is not None:
-        parts.append(f"Runs scatter about their budget's cubic by {1000 * sigma:.1f} × 10⁻³ {law.loss_unit}")
-    if seed is not None:
-        parts.append(f"runs that differ by their seed alone by {1000 * seed:.1f} × 10⁻³")
-    return "; ".join(parts) + "." if parts else ""

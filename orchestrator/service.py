@@ -24,7 +24,7 @@ from orchestrator.cost import RateModel, calibrate, learn
 from orchestrator.driver import scheduler_lock
 from orchestrator.export import run_table
 from orchestrator.home import Home
-from orchestrator.laws import SweepLaws
+from orchestrator.laws import SweepLaws, earlier_noise
 from orchestrator.progress import Progress, progress_of
 from orchestrator.scheduler import Scheduler
 from orchestrator.settings import Settings, choose_device, read_settings, worker_count
@@ -33,7 +33,7 @@ from orchestrator.store import NewRun, Store, SweepRecord
 from orchestrator.tracking import Tracking, choose_tracking
 from sweeps.compose import load_sweep, spec_hash, to_yaml
 from sweeps.elsewhere import corpus_needed
-from sweeps.expect import Expected, expect
+from sweeps.expect import TAKEN_FOR_GRANTED, Expected, KnownNoise, expect
 from sweeps.plan import DataFacts, Plan, PlannedRun, make_plan
 from sweeps.spec import SweepSpec
 from tokenizer.corpus import CorpusError
@@ -113,9 +113,15 @@ class Service:
         base = calibrate(self.store, runs, device)
         return learn(base, self.store.runs_in(RunState.DONE), kind_name(device))
 
-    def expect(self, planned: Planned) -> tuple[Expected, ...]:
+    def noise(self, planned: Planned) -> KnownNoise:
+        """The noise between seeds to expect: as an earlier revision on the same data measured it, else the usual."""
+        name, dataset = planned.spec.name, planned.data.dataset
+        same = [s for s in self.store.sweeps() if (s.name, s.dataset) == (name, dataset)]
+        return earlier_noise(SweepLaws(s, self.store.runs_of(s.id), self.home.artifacts) for s in same)
+
+    def expect(self, planned: Planned, noise: KnownNoise = TAKEN_FOR_GRANTED) -> tuple[Expected, ...]:
         """The intervals to expect of the plan's forecasts, by simulation."""
-        return expect(planned.plan)
+        return expect(planned.plan, noise)
 
     def submit(self, planned: Planned, user: str = "", *, rerun: bool = False) -> SweepRecord:
         """Store the sweep and its new runs; failed runs of an earlier submission get another chance.

@@ -24,6 +24,7 @@ from analysis.wording import (
     format_interval,
     format_loss,
     format_multiplier,
+    noise_sentences,
     refusal_phrase,
     refusal_sentence,
 )
@@ -50,7 +51,8 @@ def describe(law: Law, predictions: Sequence[Prediction]) -> list[str]:
             symbol = "N*" if power.quantity == "params" else "D*"
             exponent = format_exponent(power.exponent, power.exponent_interval)
             lines.append(f"  {symbol} ∝ C^{exponent}  [{estimator_label(power.estimator)}]")
-    lines += _law_refusals(law) + _checked(law)
+    lines += [*_law_refusals(law), "Noise", *(f"  {said}" for said in noise_sentences(law.noise, law.loss_unit))]
+    lines += _checked(law)
     for prediction in predictions:
         lines += describe_prediction(prediction)
     told = {refusal_sentence(curve.flops, curve.refusals) for curve in law.curves}  # in full above

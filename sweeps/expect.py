@@ -10,10 +10,23 @@ from analysis.expected import DEFAULT_NOISE, ExpectedWidth, expected_widths
 from analysis.records import LawError
 from sweeps.plan import Plan, PlannedRun
 
-__all__ = ["DEFAULT_NOISE", "Expected", "expect"]
+__all__ = ["DEFAULT_NOISE", "TAKEN_FOR_GRANTED", "Expected", "KnownNoise", "expect"]
 
 MOST_GRIDS: Final = 3
 """Different grids of a sweep that are simulated, a third of a second each."""
+
+
+@dataclass(frozen=True)
+class KnownNoise:
+    """The noise between seeds that is expected of a sweep."""
+
+    sigma: float
+    """Standard deviation, nats per token."""
+    source: str
+    """Where it comes from."""
+
+
+TAKEN_FOR_GRANTED: Final = KnownNoise(DEFAULT_NOISE, "usual of small runs")
 
 
 @dataclass(frozen=True)
@@ -28,7 +41,7 @@ class Expected:
     """Why the grid could give no law."""
 
 
-def expect(plan: Plan) -> tuple[Expected, ...]:
+def expect(plan: Plan, noise: KnownNoise = TAKEN_FOR_GRANTED) -> tuple[Expected, ...]:
     """The expected widths of each combination of axes; combinations with the same grid share one simulation.
 
     Of more than `MOST_GRIDS` different grids the first are simulated and the rest left out.
@@ -44,7 +57,7 @@ def expect(plan: Plan) -> tuple[Expected, ...]:
         if grid not in known:
             if len(known) == MOST_GRIDS:
                 continue
-            known[grid] = _simulate(runs)
+            known[grid] = _simulate(runs, noise.sigma)
         made.append(Expected(vary, *known[grid]))
     return tuple(made)
 
@@ -53,11 +66,12 @@ def _place(run: PlannedRun) -> tuple[float, int, int]:
     return run.budget, run.params, run.seed
 
 
-def _simulate(runs: list[PlannedRun]) -> tuple[tuple[ExpectedWidth, ...], str]:
+def _simulate(runs: list[PlannedRun], sigma: float) -> tuple[tuple[ExpectedWidth, ...], str]:
     params, tokens = [float(run.params) for run in runs], [float(run.tokens) for run in runs]
     flops = [run.flops for run in runs]
     try:
         cost = TokenCost.from_nodes(params, [c / d for c, d in zip(flops, tokens, strict=True)])
-        return expected_widths(flops, params, tokens, budgets=[run.budget for run in runs], cost=cost), ""
+        budgets = [run.budget for run in runs]
+        return expected_widths(flops, params, tokens, budgets=budgets, cost=cost, noise=sigma), ""
     except LawError as error:
         return (), str(error)

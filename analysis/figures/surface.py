@@ -18,7 +18,9 @@ Floats = NDArray[np.float64]
 
 
 def surface_loss(law: Law, params: ArrayLike, tokens: ArrayLike) -> Floats:
-    """Loss of models of N parameters on D tokens (n,), as `Law.loss_at` answers it, for many models at once.
+    """Loss of models of N parameters on D tokens (n,) by the surfaces that the law's loss leans on, in their shares.
+
+    `Law.loss_at` starts from the headline instead, which leans on the curves too.
 
     Raises:
         LawError: no surface could be fitted.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -12,13 +13,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from analysis.wording import format_count, format_duration, format_factor, format_flops, format_hours
+from analysis.wording import format_count, format_duration, format_factor, format_flops, format_hours, join_words
 from orchestrator.cli.output import print_table, say, stderr
 from orchestrator.progress import Progress
 from orchestrator.service import Planned
-from sweeps.expect import DEFAULT_NOISE, Expected
+from sweeps.expect import Expected, KnownNoise
 from sweeps.hours import hours_by_budget, wall_hours
 from sweeps.plan import Plan
+from sweeps.repeats import repeats
 
 PLAIN_SECONDS = 10.0
 """Pause between two progress lines where there is no terminal."""
@@ -53,9 +55,28 @@ def show_plan(planned: Planned) -> None:
         print_table(dropped, ["budget", "N", "shape", "reason"], "Dropped cells", stderr)
     for warning in plan.warnings:
         say(f"warning: {warning}")
+    say(_noise(plan))
     if plan.spec.recipe_check:
         say(_check(plan))
     say(_totals(planned))
+
+
+def _noise(plan: Plan) -> str:
+    """Which cells repeat, and how uncertain the noise between seeds will be."""
+    told = repeats(plan)
+    if told.sigma_interval is None:
+        return "noise: no cell is repeated; seeds.smallest_budget=3 would tell the noise between seeds"
+    groups = Counter((cell.budget, cell.seeds) for cell in told.cells)
+    where = [
+        f"{seeds} seeds at {format_flops(budget)}" + (f" in each of {cells} cells" if cells > 1 else "")
+        for (budget, seeds), cells in groups.items()
+    ]
+    low, high = told.sigma_interval
+    freedom = told.degrees_of_freedom
+    return (
+        f"noise: {join_words(where)}; that between seeds will have {freedom} degree{'s' * (freedom > 1)} of freedom"
+        f" and lie between {low:.2f} and {high:.3g} times its estimate (95 %)"
+    )
 
 
 def show_hours(planned: Planned) -> None:
@@ -89,7 +110,7 @@ def _check(plan: Plan) -> str:
     )
 
 
-def show_expected(expected: Sequence[Expected]) -> None:
+def show_expected(expected: Sequence[Expected], noise: KnownNoise) -> None:
     """Print how wide the intervals of forecasts would come out, or why there would be no law."""
     for one in expected:
         label = ", ".join(f"{axis} = {value}" for axis, value in one.vary.items())
@@ -102,7 +123,10 @@ def show_expected(expected: Sequence[Expected]) -> None:
             f"loss within ±{width.loss:.3f}"
             for width in one.widths
         )
-        say(f"expected 95 % interval{where}: {widths} (simulated, seed noise of {DEFAULT_NOISE:g} nats per token)")
+        say(
+            f"expected 95 % interval{where}: {widths} "
+            f"(simulated, seed noise of {noise.sigma:.3g} nats per token: {noise.source})"
+        )
 
 
 def _totals(planned: Planned) -> str:

@@ -20,7 +20,7 @@ from sweeps.check import NAME
 if TYPE_CHECKING:
     from orchestrator.service import Planned, Service
     from sweeps.elsewhere import Elsewhere
-    from sweeps.expect import Expected
+    from sweeps.expect import Expected, KnownNoise
     from sweeps.plan import Plan, PlannedRun
 
 SweepFile = Annotated[str, typer.Argument(metavar="SWEEP.yaml", help="Sweep file, or the name of a built-in sweep.")]
@@ -82,9 +82,11 @@ def plan(
     if output is Format.TABLE:
         show_plan(planned)
         show_hours(planned)
-        show_expected(service.expect(planned))
+        noise = service.noise(planned)
+        show_expected(service.expect(planned, noise), noise)
     elif output is Format.JSON:
-        emit_json(plan_json(planned.plan, service.expect(planned)) | {"hours": hours_json(planned)})
+        noise = service.noise(planned)
+        emit_json(plan_json(planned.plan, service.expect(planned, noise), noise) | {"hours": hours_json(planned)})
     else:
         document = plan_json(planned.plan)
         rows = [*document["runs"], *document["recipe_check"]["runs"]]
@@ -120,7 +122,8 @@ def run(
     service = open_service()
     planned = service.plan(sweep_path(sweep), overrides or [])
     show_plan(planned)
-    show_expected(service.expect(planned))
+    noise = service.noise(planned)
+    show_expected(service.expect(planned, noise), noise)
     if not planned.plan.runs:
         say("no cell survives: nothing to run")
         raise typer.Exit(1)
@@ -166,8 +169,8 @@ def validate(
         raise typer.Exit(1)
 
 
-def plan_json(plan: Plan, expected: Sequence[Expected] = ()) -> dict[str, Any]:
-    """A plan as JSON: its runs, dropped cells, warnings and totals, and the intervals to expect of its forecasts."""
+def plan_json(plan: Plan, expected: Sequence[Expected] = (), noise: KnownNoise | None = None) -> dict[str, Any]:
+    """A plan as JSON: its runs, dropped cells, warnings and totals, the noise and the intervals to expect."""
     totals = {"runs": len(plan.all_runs), "flops": plan.flops, "seconds": plan.seconds}
     dropped = [asdict(cell) for cell in plan.dropped]
     widths = [asdict(one) | {"refusal": one.refusal or None} for one in expected]
@@ -176,6 +179,7 @@ def plan_json(plan: Plan, expected: Sequence[Expected] = ()) -> dict[str, Any]:
         "runs": [_run_json(planned) for planned in plan.runs],
         "dropped": dropped,
         "recipe_check": _check_json(plan),
+        "noise": _noise_json(plan, noise),
         "warnings": plan.warnings,
         "totals": totals,
         "expected": widths,
@@ -201,6 +205,19 @@ def _run_json(planned: PlannedRun) -> dict[str, Any]:
     row = {f.name: getattr(planned, f.name) for f in fields(planned) if f.name not in ("run", "checks")}
     checks = [asdict(point) for point in planned.checks]
     return {"run": planned.run_id, **row, "lr": planned.run.train.lr, "checks": checks}
+
+
+def _noise_json(plan: Plan, noise: KnownNoise | None) -> dict[str, Any]:
+    """The noise that is expected, and how well the plan's repeats will tell it."""
+    from sweeps.repeats import repeats
+
+    told = repeats(plan)
+    return {
+        "expected": asdict(noise) if noise else None,
+        "repeats": [asdict(cell) for cell in told.cells],
+        "degrees_of_freedom": told.degrees_of_freedom,
+        "sigma_interval": told.sigma_interval,
+    }
 
 
 def _check_json(plan: Plan) -> dict[str, Any]:

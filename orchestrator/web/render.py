@@ -105,6 +105,7 @@ def environment() -> Environment:
         "interval": wording.format_interval,
         "count_interval": lambda interval: wording.format_interval(interval, wording.format_count),
         "trust": wording.trust_sentence,
+        "noise": lambda law: " ".join(wording.noise_sentences(law.noise, law.loss_unit)),
         "refusal": wording.refusal_phrase,
         "label": lambda name: str(name).replace("_", " "),
         "script": script_data,

@@ -12,7 +12,13 @@ import pytest
 
 from tests.conftest import Finished, Sandbox, copy_datasets
 
-ASKED = ("tiny", "recipe_check=true", "recipe_overrides.batch_tokens=128", "recipe_overrides.min_steps=30")
+ASKED = (
+    "tiny",
+    "recipe_check=true",
+    "budgets=[4e8, 8e8, 1.6e9]",
+    "recipe_overrides.batch_tokens=512",
+    "recipe_overrides.min_steps=10",
+)
 
 
 def _json(sandbox: Sandbox, *arguments: str) -> Any:
@@ -20,12 +26,13 @@ def _json(sandbox: Sandbox, *arguments: str) -> Any:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_check_of_a_small_sweep(finished: Finished, sandbox: Sandbox) -> None:
     copy_datasets(finished.sandbox, sandbox)
     plan = _json(sandbox, "plan", *ASKED)
     check = plan["recipe_check"]
     assert plan["totals"]["runs"] == len(plan["runs"]) + len(check["runs"])
-    done = sandbox.isoflop("run", *ASKED, "--yes", check=False)
+    done = sandbox.isoflop("run", *ASKED, "--yes", check=False, WANDB_MODE="disabled")
     assert f"recipe check: {len(check['runs'])} further runs in 6 cells" in done.stderr
     assert "Recipe check: the rule's loss beside the best found around it" in done.stderr
 

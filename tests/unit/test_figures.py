@@ -223,10 +223,13 @@ def test_the_band_is_the_law_s_own_answer(fitted: Law) -> None:
     )
 
 
-def test_the_surfaces_say_what_the_law_says_of_each_model(fitted: Law) -> None:
+def test_the_surfaces_are_taken_in_the_law_s_shares_and_go_through_the_runs(fitted: Law) -> None:
     sizes, tokens = [3e4, 1e5, 2e6], [1e6, 3e6, 5e5]
-    expected = [fitted.loss_at(n, d)[0] for n, d in zip(sizes, tokens, strict=True)]
-    assert surface_loss(fitted, sizes, tokens) == pytest.approx(expected)
+    found = surface_loss(fitted, sizes, tokens)
+    # What a model costs over the optimum of its budget is by the most trusted surface; the optimum is the headline's.
+    assert found == pytest.approx([fitted.loss_at(n, d)[0] for n, d in zip(sizes, tokens, strict=True)], abs=0.05)
+    for curve in fitted.curves:
+        assert surface_loss(fitted, curve.params, curve.tokens) == pytest.approx(curve.losses, abs=0.04)
     with pytest.raises(LawError, match="no surface"):
         surface_loss(law(sizes=2), sizes, tokens)
 
@@ -235,7 +238,7 @@ def test_residuals_are_thousandths_about_the_surfaces_against_each_axis(refused:
     curve = refused.curves[-1]
     assert not curve.minima
     expected = [
-        1000 * (loss - refused.loss_at(n, d)[0])
+        1000 * (loss - surface_loss(refused, [n], [d])[0])
         for n, d, loss in zip(curve.params, curve.tokens, curve.losses, strict=True)
     ]
     spec = figures.residual_panels(refused).to_dict()

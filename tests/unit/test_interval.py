@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -62,8 +64,15 @@ def test_seed_noise_is_measured_within_cells() -> None:
     sigma, freedom, by_budget = interval.seed_sigma(runs)
     assert sigma == pytest.approx(0.01, rel=0.2)
     assert freedom == 78
-    assert sorted(by_budget) == [0, 4]
+    assert {budget: count for budget, (_, count) in by_budget.items()} == {0: 39, 4: 39}
     assert interval.seed_sigma(table())[0] is None
+
+
+def test_the_interval_of_a_standard_deviation_is_that_of_the_chi_square_tables() -> None:
+    """χ² with 3 degrees of freedom lies between 0.2158 and 9.348 in 95 % of cases."""
+    assert interval.sigma_interval(3) == pytest.approx((math.sqrt(3 / 9.348), math.sqrt(3 / 0.2158)), rel=1e-3)
+    low, high = interval.sigma_interval(1000)
+    assert 0.95 < low < 1 < high < 1.05
 
 
 def test_runs_of_one_size_and_of_one_trunk_are_known_to_share() -> None:

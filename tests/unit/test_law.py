@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 
 from analysis.cost import TokenCost
 from analysis.law import Law, fit, fit_json, prediction_json
+from analysis.questions import given_model
 from analysis.records import LawError
 from analysis.table import RunTable
 from tests.unit.law_tables import SMALL_COST, Floats, best, hoffmann, small, sweep, table
@@ -141,6 +144,8 @@ def test_loss_of_a_given_model_and_compute_for_a_loss(law: Law) -> None:
     too_small, wide = law.loss_at(prediction.params / 4, prediction.tokens * 4)
     truth = float(hoffmann(np.array([prediction.params / 4]), np.array([prediction.tokens * 4]))[0])
     assert truth in wide and too_small > loss
+    answer = given_model(law, prediction.params / 4, prediction.tokens * 4)
+    assert (too_small, wide) == (answer.loss, answer.loss_interval), "one question has one answer"
     flops, range_ = law.compute_for_loss(prediction.loss)
     assert flops == pytest.approx(1e21, rel=0.02)
     assert range_.low < 1e21 < range_.high
@@ -181,6 +186,31 @@ def test_the_holdout_table_predicts_later_budgets(law: Law) -> None:
     assert sorted(record["extrapolation"] for record in law.holdout) == pytest.approx([3, 10 / 3, 10], rel=1e-3)
     assert all(record["loss_covered"] for record in law.holdout)
     assert any("Hold-out" in warning for warning in law.warnings)
+
+
+def test_intervals_respond_to_the_noise_between_seeds() -> None:
+    """The same losses with and without the knowledge that some runs differ by their seed alone."""
+    runs = sweep(noise=0.001, repeats=3, seed=3)
+    seeds = np.zeros(len(runs))
+    again = runs.duplicated(["flops", "params"], keep=False).to_numpy()
+    seeds[again] = np.tile([-1.0, 0.0, 1.0], 2)
+    widths, sigmas = {}, {}
+    for scatter in (0.0, 0.01):
+        known = RunTable.from_frame(runs.assign(loss=runs.loss + scatter * seeds, seed=np.arange(len(runs))))
+        unknown = replace(known, repeat=np.arange(len(known)))
+        for name, table_ in (("known", known), ("unknown", unknown)):
+            found = fit(table_, holdout=False)
+            p = found.predict(1e21)
+            widths[name, scatter] = (
+                p.loss_interval.high - p.loss_interval.low,
+                math.log(p.params_interval.high / p.params_interval.low),
+            )
+            sigmas[name, scatter] = found.noise["seed_sigma"]
+    assert sigmas["known", 0.01] == pytest.approx(0.01, rel=0.2)
+    assert sigmas["unknown", 0.01] is None
+    for quantity in (0, 1):
+        assert widths["known", 0.01][quantity] > 1.5 * widths["known", 0.0][quantity]
+        assert widths["known", 0.01][quantity] > 1.1 * widths["unknown", 0.01][quantity]
 
 
 def test_a_rejected_surface_stays_with_a_wider_error() -> None:

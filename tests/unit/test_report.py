@@ -17,7 +17,7 @@ import pytest
 
 from analysis.figures import Forecast
 from analysis.records import Interval, Prediction
-from analysis.wording import format_count, format_loss, trust_sentence
+from analysis.wording import format_count, format_loss, noise_sentences, trust_sentence
 from orchestrator.report import write_report
 from tests.unit.report_fixtures import law, runs
 
@@ -144,6 +144,7 @@ def test_optima_laws_runs_drops_and_provenance_are_there(page: Page) -> None:
     for run in runs()["run"]:
         assert run in words
     assert "93 steps, fewer than 200" in words
+    assert all(sentence in words for sentence in noise_sentences(law().noise, law().loss_unit))
     assert "demo@0123" in words and "isoflop run sweeps/conf/demo.yaml --yes" in words
 
 
