@@ -99,7 +99,8 @@ class SweepSpec:
     numerics: str = "fp32"
     """Numerics profile of all runs: fp32 | bf16."""
     share_trunks: bool = False
-    """Let the budgets of one size share constant-learning-rate training. Not available yet: must be false."""
+    """Train what the runs of one size and seed have in common only once: each budget branches off a cooldown. Warmup is
+    then a number of steps of the size, alike for all its budgets. Needs a recipe with `schedule: wsd`."""
     device: str = "auto"
     """Device of the workers: auto | cpu | cuda."""
     limits: LimitsSpec = field(default_factory=LimitsSpec)

@@ -17,6 +17,7 @@ from orchestrator.cli.output import print_table, say, stderr
 from orchestrator.progress import Progress
 from orchestrator.service import Planned
 from sweeps.expect import DEFAULT_NOISE, Expected
+from sweeps.plan import Plan
 
 PLAIN_SECONDS = 10.0
 """Pause between two progress lines where there is no terminal."""
@@ -51,6 +52,8 @@ def show_plan(planned: Planned) -> None:
         print_table(dropped, ["budget", "N", "shape", "reason"], "Dropped cells", stderr)
     for warning in plan.warnings:
         say(f"warning: {warning}")
+    if plan.spec.share_trunks:
+        say(_trunks(plan))
     say(_totals(planned))
 
 
@@ -70,14 +73,23 @@ def show_expected(expected: Sequence[Expected]) -> None:
         say(f"expected 95 % interval{where}: {widths} (simulated, seed noise of {DEFAULT_NOISE:g} nats per token)")
 
 
+def _trunks(plan: Plan) -> str:
+    trunks = {r.trunk for r in plan.runs if r.trunk}
+    most, kept = plan.trunk_bytes
+    saved = 1 - plan.flops_spent / plan.flops if plan.flops else 0.0
+    return (
+        f"shared trunks: {format_flops(plan.flops_spent)} FLOPs are really spent, {saved:.0%} less than nominal; the "
+        f"states of {len(trunks)} trunks take at most {most / 1e6:.3g} MB, of which {kept / 1e6:.3g} MB stay"
+    )
+
+
 def _totals(planned: Planned) -> str:
     plan = planned.plan
-    flops = sum(r.flops for r in plan.runs)
     times = [r.seconds for r in plan.runs if r.seconds is not None]
     wall = max(sum(times) / planned.workers, *times) if times else None
     about = f", about {_duration(wall)} on {planned.workers} × {planned.device}" if wall else ""
     return (
-        f"{len(plan.runs)} runs, {len(plan.dropped)} cells dropped, {format_flops(flops)} FLOPs{about}; "
+        f"{len(plan.runs)} runs, {len(plan.dropped)} cells dropped, {format_flops(plan.flops)} FLOPs{about}; "
         f"{format_count(planned.data.train_tokens)} unique training tokens, vocabulary {planned.data.vocab}"
     )
 

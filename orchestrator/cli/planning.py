@@ -117,7 +117,15 @@ def plan_json(plan: Plan, expected: Sequence[Expected] = ()) -> dict[str, Any]:
     for planned in plan.runs:
         row = {f.name: getattr(planned, f.name) for f in fields(planned) if f.name != "run"}
         rows.append({"run": planned.run_id, **row, "lr": planned.run.train.lr})
-    totals = {"runs": len(rows), "flops": plan.flops, "seconds": plan.seconds}
+    most, kept = plan.trunk_bytes
+    totals = {
+        "runs": len(rows),
+        "flops": plan.flops,
+        "flops_spent": plan.flops_spent,
+        "seconds": plan.seconds,
+        "trunk_bytes": most,
+        "trunk_bytes_kept": kept,
+    }
     dropped = [asdict(cell) for cell in plan.dropped]
     widths = [asdict(one) | {"refusal": one.refusal or None} for one in expected]
     return {
