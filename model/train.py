@@ -112,7 +112,11 @@ def train(
         training.micro_batch = min(training.micro_batch, micro_batch or training.micro_batch)
         world.wait()
         record = _Record(training, sink if world.leads else _silent, checkpoints if world.leads else None, trunk)
-        start = {"resumed_from_step": resumed, "ignored_checkpoint": training.ignored_checkpoint}
+        start = {
+            "resumed_from_step": resumed,
+            "branched_from_step": training.branched_from,
+            "ignored_checkpoint": training.ignored_checkpoint,
+        }
         record.tell("start", **start, run=run.to_dict(), implementation=training.describe())
         record.progress_seconds, record.checkpoint_seconds = progress_seconds, checkpoint_seconds
         _take_steps(training, Batches(run, data, training.device), record, stop)

@@ -356,5 +356,7 @@ def _new_run(planned: PlannedRun) -> NewRun:
         "vary": dict(planned.vary),
         "shared": [dict(values) for values in planned.shared],
         "memory_bytes": planned.memory_bytes,
+        "trunk": planned.trunk,
+        "seconds_alone": planned.seconds_alone,
     }
     return NewRun(planned.run_id, planned.run.to_dict(), planned.flops, planned.seconds, cell)

@@ -94,6 +94,8 @@ class PlannedRun:
     """Predicted seconds of what it spends on one worker, or None where nothing is known."""
     memory_bytes: int
     """Estimated memory of training, bytes."""
+    seconds_alone: float | None = None
+    """Predicted seconds of the whole run, whatever a trunk takes off it."""
     trunk: str | None = None
     """Identity of the constant-rate training that it shares or could share; None where it trains alone."""
     shared: tuple[dict[str, Any], ...] = ()
@@ -279,6 +281,7 @@ def _planned_run(cell: Cell, spec: SweepSpec, facts: DataFacts, cost: CostModel 
     counts = count_parameters(model)
     name = describe(model)
     flops = run.tokens * flops_per_token(model)
+    seconds = cost.seconds(model, train) if cost else None
     return PlannedRun(
         run=run,
         budget=cell.budget,
@@ -296,7 +299,8 @@ def _planned_run(cell: Cell, spec: SweepSpec, facts: DataFacts, cost: CostModel 
         epochs=run.tokens / facts.train_tokens,
         shape=name,
         vary=cell.setting.vary,
-        seconds=cost.seconds(model, train) if cost else None,
+        seconds=seconds,
+        seconds_alone=seconds,
         memory_bytes=memory_bytes(model, train),
         trunk=run.trunk_id if spec.share_trunks and on_shared_trunk(cell.setting.recipe, run) else None,
     )

@@ -72,7 +72,7 @@ def test_damaged_branch_is_skipped_for_the_one_before(data: Shards, tmp_path: Pa
     assert result.branched_from_step == 10
     assert outcome(result) == outcome(train(runs[1], data, ignore))
     assert sorted(tmp_path.iterdir()) == files, "it was to be kept anew on the way"
-    assert train(runs[1], data, ignore, trunk=trunk).branched_from_step == 17
+    assert train(runs[1], data, ignore, trunk=trunk).resumed_from_step == 17
 
 
 def test_branch_of_another_implementation_or_trunk_is_not_used(data: Shards, tmp_path: Path) -> None:
