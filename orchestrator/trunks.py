@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from model.config import RunConfig, state_step
 from orchestrator.artifacts import Places, States
 from orchestrator.graph import Member, needed, ready
 from orchestrator.store import RunRecord
+
+if TYPE_CHECKING:
+    from orchestrator.service import Service
 
 
 class Trunks:
@@ -91,6 +94,39 @@ class Trunks:
         if gone := [name for name in states.get(trunk, {}) if state_step(name) not in stay]:
             self._artifacts.drop_states(trunk, gone)
         self._kept[trunk] = stay
+
+
+def kept_trunks(service: Service, name: str | None = None) -> list[dict[str, Any]]:
+    """The trunks whose states are kept, of one sweep's runs or of all: steps, bytes and who shares them.
+
+    Raises NotFound.
+    """
+    states = service.artifacts.states()
+    sweeps = service.store.sweeps() if name is None else service.store.revisions(name)
+    users: dict[str, dict[str, str]] = {}
+    for sweep in sweeps if states else []:
+        for run in service.store.runs_of(sweep.id):
+            cell = run.cell or {}
+            if cell.get("trunk"):
+                users.setdefault(cell["trunk"], {})[sweep.name] = cell["shape"]
+    return [
+        {
+            "trunk": trunk,
+            "sweeps": ", ".join(users.get(trunk, {})),
+            "shape": next(iter(users.get(trunk, {}).values()), ""),
+            "steps": sorted(_steps(states, trunk)),
+            "bytes": sum(sizes.values()),
+        }
+        for trunk, sizes in sorted(states.items())
+        if name is None or trunk in users
+    ]
+
+
+def drop_trunks(service: Service, trunks: Iterable[str]) -> None:
+    """Delete all states of some trunks; runs that would go on from them train their trunk anew."""
+    states = service.artifacts.states()
+    for trunk in trunks:
+        service.artifacts.drop_states(trunk, states.get(trunk, {}))
 
 
 def _member(run: RunRecord) -> Member:

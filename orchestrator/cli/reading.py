@@ -56,8 +56,8 @@ def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
         emit_json({"sweep": record.name, "revision": record.revision, "runs": rows, "forecasts": forecasts})
         return
     columns = [
-        "run", "role", "state", "budget", "shape", "params", "tokens", "loss", "seed", "seconds", "predicted_seconds",
-        "attempts", "error",
+        "run", "role", "state", "budget", "shape", "params", "tokens", "loss", "seed", "flops_spent", "seconds",
+        "predicted_seconds", "attempts", "error",
     ]  # fmt: skip
     attempts = {row["run"]: len(service.store.attempts_of(row["run"])) for row in rows}
     emit_rows([row | {"attempts": attempts[row["run"]]} for row in rows], columns, output)
@@ -79,6 +79,8 @@ def export(
 
 
 def _run_row(run: Any) -> dict[str, Any]:
+    from orchestrator.export import spent
+
     cell = run.cell or {}
     return {
         "run": run.id,
@@ -90,6 +92,7 @@ def _run_row(run: Any) -> dict[str, Any]:
         "tokens": cell.get("tokens"),
         "loss": run.loss,
         "seed": cell.get("seed"),
+        "flops_spent": spent(run),
         "seconds": None if run.seconds is None else round(run.seconds, 1),
         "predicted_seconds": None if run.predicted_seconds is None else round(run.predicted_seconds, 1),
         "error": (run.error or "").strip().splitlines()[-1][:120] if run.error else None,
