@@ -103,7 +103,7 @@ def test_a_threefold_grid_saves_a_quarter_and_nominal_values_stay() -> None:
         (r.budget, r.params, r.tokens, r.flops) for r in alone.runs
     ]
     assert shared.flops == alone.flops == alone.flops_spent
-    assert 0.20 < 1 - shared.flops_spent / shared.flops < 0.30
+    assert 0.22 < 1 - shared.flops_spent / shared.flops < 0.30
     assert shared.seconds == pytest.approx(shared.flops_spent / 1e10)
     for runs in by_trunk(shared).values():
         *followers, leader = sorted(runs, key=lambda run: run.tokens)
@@ -115,10 +115,10 @@ def test_a_threefold_grid_saves_a_quarter_and_nominal_values_stay() -> None:
 
 
 def test_nine_budgets_for_the_price_of_five() -> None:
-    """√3-spaced budgets share so much that nine of them cost little more than five that are apart by 3 and alone."""
+    """√3-spaced budgets share so much that nine of them cost no more than five that are apart by 3 and alone."""
     nine = plan_of(budgets=tuple(1e11 * 3 ** (k / 2) for k in range(9)))
     five = plan_of(share=False, budgets=tuple(1e11 * 3**k for k in range(5)))
-    assert nine.flops_spent < 1.15 * five.flops < 0.75 * nine.flops
+    assert nine.flops_spent < five.flops < 0.75 * nine.flops
 
 
 def test_a_larger_plan_keeps_the_runs_and_trunks_of_a_smaller_one() -> None:
