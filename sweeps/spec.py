@@ -101,6 +101,9 @@ class SweepSpec:
     share_trunks: bool = False
     """Train what the runs of one size and seed have in common only once: each budget branches off a cooldown. Warmup is
     then a number of steps of the size, alike for all its budgets. Needs a recipe with `schedule: wsd`."""
+    recipe_check: bool = False
+    """Check the recipe at both ends and the centre of the smallest and the largest budget: batch ×¼ to ×4 times
+    learning rate ×¼ to ×4, up to 84 further runs that enter no fit. A curve where the rule fails is flagged."""
     device: str = "auto"
     """Device of the workers: auto | cpu | cuda."""
     limits: LimitsSpec = field(default_factory=LimitsSpec)

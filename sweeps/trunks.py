@@ -32,21 +32,27 @@ def with_shared_warmup(recipe: Recipe, model: ModelConfig, train: TrainConfig) -
         raise PlanError(
             f"share_trunks: a {train.schedule} schedule has no constant part that runs could share: {remedy}"
         )
-    longest = math.floor(max(MOST_WARMUP, recipe.warmup) * train.steps + 0.5)
-    return replace(train, warmup=0.0, warmup_steps=min(shared_warmup(recipe, model, train.batch), longest))
+    rule = shared_warmup(recipe, model, train.batch)
+    longest = math.floor(max(MOST_WARMUP, _centre(recipe, model)[1]) * train.steps + 0.5)
+    return replace(train, warmup=0.0, warmup_steps=min(rule, longest))
 
 
 def shared_warmup(recipe: Recipe, model: ModelConfig, batch: int) -> int:
-    """Steps of warmup of all runs of a shape, whatever their length.
+    """Steps of warmup of all runs of a shape, whatever their length; at least one if any.
 
-    The recipe's tokens per parameter where it counts so (without embedding and head), else the tokens that its share
-    amounts to at its own centre, D/N = `tokens_per_param` (N: matmul parameters). At least one step if any.
+    The sequences that the recipe's own rule gives a run at its own centre, D/N = `tokens_per_param` (N: matmul
+    parameters).
     """
-    counts = count_parameters(model)
-    tokens = recipe.warmup_per_param * counts.nonembedding
-    if not recipe.warmup_per_param:
-        tokens = recipe.warmup * recipe.tokens_per_param * counts.matmul
-    return max(1, math.floor(tokens / (batch * model.context) + 0.5)) if tokens else 0
+    sequences, share = _centre(recipe, model)
+    return max(1, math.floor(sequences / batch + 0.5)) if share else 0
+
+
+def _centre(recipe: Recipe, model: ModelConfig) -> tuple[float, float]:
+    """Warmup of the recipe's run of a shape at its centre: in sequences, and as a share of that run."""
+    length = max(1, round(recipe.tokens_per_param * count_parameters(model).matmul / model.context))
+    train = recipe.optimise(model, length)
+    share = train.warmup if train.warmup_steps is None else min(1.0, train.warmup_steps / train.steps)
+    return share * length, share
 
 
 def on_shared_trunk(recipe: Recipe, run: RunConfig) -> bool:

@@ -12,7 +12,7 @@ from model.config import ModelConfig, TrainConfig
 from model.flops import flops_per_token
 from sweeps import compose
 from sweeps.plan import DataFacts, Plan, PlanError, PlannedRun, make_plan, plan_single
-from sweeps.recipe import get_recipe
+from sweeps.registry import get_recipe
 from sweeps.spec import SeedsSpec, SizesSpec, SweepSpec
 from sweeps.trunks import MOST_WARMUP, shared_warmup
 
@@ -80,7 +80,9 @@ def test_warmup_is_the_recipe_s_share_at_its_centre_and_hangs_on_the_shape_alone
         1e18,
         1e8,
     )
-    assert large.run.train.warmup_steps == pytest.approx(large.params_nonembedding / large.batch_tokens, abs=0.5)
+    assert large.run.train.warmup_steps == pytest.approx(
+        min(large.params_nonembedding, 0.1 * 20 * large.params) / large.batch_tokens, abs=1
+    )
 
 
 def test_a_run_too_short_for_the_trunk_s_warmup_trains_alone_and_the_plan_says_so() -> None:
@@ -145,3 +147,20 @@ def test_a_schedule_without_a_constant_part_is_refused(where: str) -> None:
     with pytest.raises(PlanError, match="a cosine schedule has no constant part"):
         plan_of(**{where: change[where]})
     assert plan_of(share=False, **{where: change[where]}).runs
+
+
+def test_a_recipe_whose_batch_hangs_on_the_length_shares_nothing_and_the_plan_says_so() -> None:
+    plan = make_plan(
+        SweepSpec(name="t", budgets=(1e18, 3e18), recipe="marin-2025", share_trunks=True, epochs_max=1000.0),
+        DataFacts("d", 50_000, 10**12, 10**6),
+    )
+    assert plan.flops_spent == plan.flops
+    assert any("share_trunks saves nothing" in warning for warning in plan.warnings)
+    assert not any("saves nothing" in warning for warning in plan_of().warnings)
+
+
+def test_runs_that_check_the_recipe_train_alone() -> None:
+    plan = plan_of(recipe_check=True)
+    assert plan.checks and all(run.trunk is None and run.flops_spent == run.flops for run in plan.checks)
+    assert plan.flops_spent == pytest.approx(plan_of().flops_spent + sum(run.flops for run in plan.checks))
+    assert plan.seconds == pytest.approx(plan.flops_spent / 1e10)
