@@ -22,6 +22,7 @@ class Trunks:
         self._trunk_of: dict[str, str] = {}
         self._members: dict[str, dict[str, Member]] = {}
         self._kept: dict[str, set[int]] = {}
+        self._heard: dict[str, set[int]] = {}
 
     def read(self, runs: Iterable[RunRecord]) -> None:
         """Begin anew with all unfinished runs that share trunks, each with its cell, and the states on the store."""
@@ -71,11 +72,13 @@ class Trunks:
         return (trunk, step) if trunk and step in self._kept[trunk] else None
 
     def hear(self, live: Mapping[str, Mapping[str, Any]]) -> None:
-        """Take note of the states that runs in training say they have kept."""
+        """Take note of the states that runs in training say they have kept; said again, a state may be gone by then."""
         for run_id, event in live.items():
             trunk = self.trunk(run_id)
             if trunk is not None:
-                self._kept[trunk] |= set(event.get("kept", ()))
+                said = set(event.get("kept", ()))
+                self._kept[trunk] |= said - self._heard.get(run_id, set())
+                self._heard[run_id] = said
 
     def ended(self, run_id: str, finished: bool) -> None:
         """An attempt ended: look at the states anew and, where its run is finished, delete those that none needs."""
@@ -84,6 +87,7 @@ class Trunks:
             return
         states = self._artifacts.states(trunk)
         self._kept[trunk] = _steps(states, trunk)
+        self._heard.pop(run_id, None)
         if finished:
             del self._members[trunk][run_id], self._trunk_of[run_id]
             self._collect(trunk, states)

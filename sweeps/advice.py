@@ -93,7 +93,7 @@ def _trunk_warnings(plan: Plan) -> Iterator[str]:
     """Runs that share no trunk although the sweep wants it."""
     if not (plan.spec.share_trunks and plan.runs):
         return
-    alone = [run for run in plan.runs if run.trunk is None]
+    alone = [run for run in plan.runs if run.trunk is None and run.run.train.branch_step > 0]
     if alone:
         shortest = min(run.steps for run in alone)
         yield (

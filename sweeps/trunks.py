@@ -56,8 +56,8 @@ def _centre(recipe: Recipe, model: ModelConfig) -> tuple[float, float]:
 
 
 def on_shared_trunk(recipe: Recipe, run: RunConfig) -> bool:
-    """Whether longer runs of the shape have the same trunk: its warmup is not cut short."""
-    return run.train.warmup_steps == shared_warmup(recipe, run.model, run.train.batch)
+    """Whether longer runs of the shape have the same trunk: its warmup is not cut short, nor all of it cooldown."""
+    return run.train.branch_step > 0 and run.train.warmup_steps == shared_warmup(recipe, run.model, run.train.batch)
 
 
 def saved_steps(runs: Iterable[tuple[str, RunConfig]]) -> dict[str, int]:

@@ -22,7 +22,7 @@ from orchestrator.states import Cause
 from orchestrator.store import Store
 from tests.conftest import Finished, Sandbox, copy_datasets, make_sandbox
 
-SHARED = ("run", "tiny", "share_trunks=true", "--yes")
+SHARED = ("run", "tiny", "sizes=[3000, 6000, 9000]", "share_trunks=true", "--yes")
 WAIT_SECONDS = 240
 HOW_IT_WENT = ["seconds", "flops_spent"]
 """What tells how it went, not what came out: after a fault another run may lead."""
@@ -93,6 +93,7 @@ def expect_same_table(sandbox: Sandbox, unbroken: Sandbox) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_leader_killed_on_its_trunk(fresh: Sandbox, unbroken: Sandbox) -> None:
     killed: list[str] = []
 
@@ -111,6 +112,7 @@ def test_a_leader_killed_on_its_trunk(fresh: Sandbox, unbroken: Sandbox) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_states_deleted_while_a_leader_trains(fresh: Sandbox, unbroken: Sandbox) -> None:
     deleted: list[Path] = []
 

@@ -158,9 +158,21 @@ def test_states_that_vanish_are_made_anew_by_one_run(store: Store, hands: Traine
     hands.free = ["w1", "w2"]
     assert step(scheduler, hands) == ["n200"]
     assert last(hands).points == (80, 160)
-    # Those that are believed kept are looked for once more before a run is handed out.
-    hands.live["n200"] = {"kept": [80]}
-    assert step(scheduler, hands) == ["n200"]
+
+
+def test_a_state_that_is_gone_though_its_keeper_trains_on_blocks_no_worker(
+    store: Store, hands: Trainer, tmp_path: Path
+) -> None:
+    """What is believed kept is looked for once more before a run is handed out."""
+    hands.free = ["w0", "w1"]
+    scheduler = begin(store, hands, tmp_path)
+    step(scheduler, hands)
+    hands.keep("n400", 80)
+    for path in hands.folder_of_states.glob("*/*"):
+        path.unlink()
+    run = sharing_run(50)
+    store.submit(sweep_record("other", "bbbb0000"), [dataclasses.replace(run, cell=run.cell | {"trunk": None})])
+    assert step(scheduler, hands) == ["n400", "n50"]
 
 
 def test_a_larger_sweep_goes_on_from_the_last_state(store: Store, hands: Trainer, tmp_path: Path) -> None:

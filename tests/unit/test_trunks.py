@@ -123,6 +123,17 @@ def test_nine_budgets_for_the_price_of_five() -> None:
     assert nine.flops_spent < five.flops < 0.75 * nine.flops
 
 
+def test_a_run_that_is_all_cooldown_has_no_trunk() -> None:
+    plan = plan_of(recipe_overrides={"cooldown": 1.0, "warmup": 0.0})
+    assert all(run.trunk is None and run.run.train.branch_step == 0 for run in plan.runs)
+    assert any("saves nothing" in warning for warning in plan.warnings)
+
+
+def test_identities_of_shared_runs_stay_what_they_are() -> None:
+    ids = " ".join(run.run_id for run in plan_of().runs)
+    assert hashlib.sha256(ids.encode()).hexdigest()[:16] == "bba002bb28253525", "see decision 2"
+
+
 def test_a_larger_plan_keeps_the_runs_and_trunks_of_a_smaller_one() -> None:
     small, large = plan_of(), plan_of(budgets=(1e11, 3e11, 9e11, 2.7e12, 8.1e12))
     assert {run.run_id for run in small.runs} < {run.run_id for run in large.runs}
