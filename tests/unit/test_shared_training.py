@@ -164,15 +164,17 @@ def test_a_state_that_is_gone_though_its_keeper_trains_on_blocks_no_worker(
     store: Store, hands: Trainer, tmp_path: Path
 ) -> None:
     """What is believed kept is looked for once more before a run is handed out."""
-    hands.free = ["w0", "w1"]
+    hands.free = ["w0"]
+    alone = sharing_run(10)
+    store.submit(sweep_record("other", "bbbb0000"), [dataclasses.replace(alone, cell=alone.cell | {"trunk": None})])
     scheduler = begin(store, hands, tmp_path)
-    step(scheduler, hands)
+    assert step(scheduler, hands) == ["n400"]
     hands.keep("n400", 80)
+    scheduler.live()
     for path in hands.folder_of_states.glob("*/*"):
         path.unlink()
-    run = sharing_run(50)
-    store.submit(sweep_record("other", "bbbb0000"), [dataclasses.replace(run, cell=run.cell | {"trunk": None})])
-    assert step(scheduler, hands) == ["n400", "n50"]
+    hands.free = ["w1"]
+    assert step(scheduler, hands) == ["n400", "n10"]
 
 
 def test_a_larger_sweep_goes_on_from_the_last_state(store: Store, hands: Trainer, tmp_path: Path) -> None:
