@@ -8,10 +8,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from analysis.interval import shared_factors
 from analysis.table import RunTable
+from analysis.wording import format_flops
 from model.config import state_name
+from orchestrator.cli.main import app
 from orchestrator.doctor import checks
 from orchestrator.export import run_table
 from orchestrator.home import Home
@@ -69,6 +72,15 @@ def test_tables_show_what_was_spent_only_where_trunks_are_shared(service: Servic
         records: list[Any] = table(service, name).astype(object).where(lambda f: f.notna(), None).to_dict("records")
         titles[name] = {cell.title for row in run_rows(records) for cell in row.cells}
     assert titles["shared"] - titles["alone"] == {"FLOPs spent"}
+
+
+def test_show_sums_up_what_was_really_spent(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ISOFLOP_HOME", str(service.home.root))
+    done = table(service, "shared").dropna(subset=["flops_spent"])
+    sums = [format_flops(float(done[column].sum())) for column in ("flops_spent", "flops")]
+    shown = CliRunner().invoke(app, ["show", "shared"])
+    assert f"shared trunks: {sums[0]} FLOPs really spent, nominally {sums[1]}" in " ".join(shown.output.split())
+    assert "really spent" not in CliRunner().invoke(app, ["show", "alone"]).output
 
 
 def test_kept_states_are_shown_with_their_users_and_dropped(service: Service) -> None:
