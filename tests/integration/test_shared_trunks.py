@@ -20,7 +20,7 @@ from tokenizer.shards import open_shards
 
 TINY = ROOT / "sweeps" / "conf" / "tiny.yaml"
 BUDGETS = ("2e9", "4e9", "8e9")
-SECONDS = 120
+SECONDS = 200
 
 
 def submit(client: Client, *budgets: str) -> None:
