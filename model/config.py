@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self, SupportsFloat
 
@@ -237,3 +237,16 @@ def branch_points(runs: Iterable[RunConfig]) -> dict[str, tuple[int, ...]]:
         if run.trunk_id is not None:
             points.setdefault(run.trunk_id, []).append(run.train.branch_step)
     return {trunk: tuple(sorted(set(steps))) for trunk, steps in points.items() if len(steps) > 1}
+
+
+def state_name(step: int, choice: Mapping[str, Any]) -> str:
+    """Name of the file of a trunk's state after `step` steps, computed in one way; names sort by step."""
+    key = hashlib.sha256(json.dumps(choice, sort_keys=True).encode()).hexdigest()[:8]
+    return f"branch-{step:09d}-{key}.ckpt"
+
+
+def state_step(name: str) -> int | None:
+    """The step in a name of `state_name`; None for another file's."""
+    kind, _, rest = name.partition("-")
+    step = rest.partition("-")[0]
+    return int(step) if kind == "branch" and step.isdigit() and name.endswith(".ckpt") else None

@@ -27,7 +27,7 @@ from tokenizer.shards import Shards
 __all__ = ["Diverged", "Interrupted", "RunResult", "Sink", "train"]
 
 Sink = Callable[[dict[str, Any]], None]
-"""Receives events: JSON-ready records with `kind` start | progress | checkpoint | evaluation | end."""
+"""Receives events: JSON-ready records with `kind` start | progress | checkpoint | branch | evaluation | end."""
 
 
 class Interrupted(RuntimeError):
@@ -49,17 +49,19 @@ class RunResult:
     steps: int
     """Optimizer steps."""
     flops: float
-    """Training FLOPs C = D · F(N)."""
+    """Training FLOPs C = D · F(N), nominal."""
+    flops_spent: float
+    """Those trained for this run, repeated steps left out: less than `flops` where it began from a trunk's state."""
     evaluation_tokens: int
     """Validation tokens predicted."""
     train_seconds: float
-    """Seconds of training over all attempts, repeated steps left out."""
+    """Seconds of training over all attempts, repeated steps and a trunk's left out."""
     evaluation_seconds: float
     """Seconds of the final evaluation."""
     resumed_from_step: int
     """Step at which this attempt began; 0 for a fresh start."""
     branched_from_step: int
-    """Steps taken over from a trunk's state and not trained for this run; the FLOPs count them nominally."""
+    """Steps that other runs trained and this one took over from a trunk's state."""
     memory_bytes: int | None
     """Most bytes that tensors took on a GPU; None on a CPU."""
     mfu: float | None
@@ -110,7 +112,11 @@ def train(
         training.micro_batch = min(training.micro_batch, micro_batch or training.micro_batch)
         world.wait()
         record = _Record(training, sink if world.leads else _silent, checkpoints if world.leads else None, trunk)
-        start = {"resumed_from_step": resumed, "ignored_checkpoint": training.ignored_checkpoint}
+        start = {
+            "resumed_from_step": resumed,
+            "branched_from_step": training.branched_from,
+            "ignored_checkpoint": training.ignored_checkpoint,
+        }
         record.tell("start", **start, run=run.to_dict(), implementation=training.describe())
         record.progress_seconds, record.checkpoint_seconds = progress_seconds, checkpoint_seconds
         _take_steps(training, Batches(run, data, training.device), record, stop)
@@ -173,8 +179,8 @@ class _Record:
         """Report and save what is due."""
         now = self.clock()
         step = self.training.step
-        if self.trunk is not None:
-            self.training.keep_branch(self.trunk)
+        if self.trunk is not None and self.training.keep_branch(self.trunk):
+            self.tell("branch")
         if now - self._reported >= self.progress_seconds:
             self.tell("progress", **self.training.recent(step - self._reported_step))
             self._reported, self._reported_step = now, step
@@ -204,6 +210,7 @@ def _finish(training: Training, data: Shards, resumed: int) -> RunResult:
         tokens=position["tokens"],
         steps=training.step,
         flops=position["flops"],
+        flops_spent=position["flops"] * _own_share(training),
         evaluation_tokens=score.tokens,
         train_seconds=training.seconds,
         evaluation_seconds=time.perf_counter() - began,
@@ -215,12 +222,17 @@ def _finish(training: Training, data: Shards, resumed: int) -> RunResult:
     )
 
 
+def _own_share(training: Training) -> float:
+    """Share of the run's tokens that were trained for it and not taken over from a trunk."""
+    return 1 - training.branched_from * training.run.train.batch / training.run.train.sequences
+
+
 def _mfu(training: Training) -> float | None:
     """Model FLOPs utilisation of a GPU over the whole run."""
     if training.device.type == "cpu" or training.seconds == 0:
         return None
     run = training.run
-    flops = flops_per_token_by(run.model)["full_attention"] * run.tokens
+    flops = flops_per_token_by(run.model)["full_attention"] * run.tokens * _own_share(training)
     peak = matmul_peak(str(training.device), run.train.numerics) * training.world.size
     return flops / training.seconds / peak
 

@@ -57,7 +57,7 @@ class Training:
             self.distributed = distribute(self.model, device)
         self.step = 0
         self.branched_from = 0
-        """Steps that were taken over from a trunk's state."""
+        """Steps that were taken over from other runs by way of a trunk's state."""
         self.seconds = 0.0
         self.ignored_checkpoint: str | None = None
         self.losses = torch.zeros(LOSS_WINDOW, device=device)
@@ -216,20 +216,28 @@ class Training:
         return self.step
 
     def branch(self, trunk: Trunk) -> int:
-        """Go on from the trunk's latest state before this run's cooldown, if it is further; returns its step, or 0."""
+        """Go on from the trunk's latest state before this run's cooldown, if it is further; returns its step, or 0.
+
+        One that this very run kept in an earlier attempt is its own work, like a checkpoint.
+        """
         state = trunk.latest(self.run.train.branch_step, self._choice(), str(self.device))
         if state is None or state["step"] <= self.step:
             return 0
         if state["trunk_id"] != self.run.trunk_id:
             raise CheckpointError(f"the state is of trunk {state['trunk_id']}, this run's is {self.run.trunk_id}")
         self._adopt(state)
-        self.branched_from = self.step
+        if state["run_id"] == self.run.run_id:
+            self.branched_from = state["branched_from"]
+        else:
+            self.branched_from, self.seconds = self.step, 0.0
         return self.step
 
-    def keep_branch(self, trunk: Trunk) -> None:
-        """Keep this state for the trunk if a planned run branches off here and this run is still on it."""
-        if self.step <= self.run.train.branch_step and trunk.wants(self.step, self._choice()):
-            trunk.keep({**self.state(), "trunk_id": self.run.trunk_id})
+    def keep_branch(self, trunk: Trunk) -> bool:
+        """Keep this state for the trunk if it is wanted here and this run is still on it; returns whether it was."""
+        if self.step > self.run.train.branch_step or not trunk.wants(self.step, self._choice()):
+            return False
+        trunk.keep({**self.state(), "trunk_id": self.run.trunk_id})
+        return True
 
     def _adopt(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["model"])

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -15,6 +15,7 @@ from orchestrator.eventlog import EventLog, attempt_log, parse_events, read_even
 
 if TYPE_CHECKING:
     from model.checkpoint import Checkpoints
+    from model.trunk import Trunk
 
 UPLOAD_SECONDS = 10.0
 """Longest time that ordinary events of a remote log wait for their upload."""
@@ -22,7 +23,13 @@ URGENT = ("attempt", "checkpoint", "result", "end")
 """Kinds of event that are uploaded at once."""
 MANIFEST = "manifest.json"
 WEIGHTS = "final.ckpt"
+TRUNKS = "trunks"
+"""Folder of the states that runs share, one folder a trunk."""
 Choice = TypeVar("Choice")
+
+
+States = dict[str, dict[str, int]]
+"""Kept states: by trunk, then bytes by name (see model.config.state_name)."""
 
 
 class AttemptLog(Protocol):
@@ -82,6 +89,28 @@ class Artifacts:
         from model.checkpoint import Checkpoints
 
         return Checkpoints(self._root / "runs" / run_id / name)
+
+    def trunk(self, name: str, points: tuple[int, ...]) -> Trunk:
+        """The states of a trunk, to go on from and to keep at `points`."""
+        from model.trunk import Trunk
+
+        return Trunk(self._root / TRUNKS / name, points)
+
+    def states(self, trunk: str = "*") -> States:
+        """The kept states of one trunk or of all."""
+        found: States = {}
+        for path in (self._root / TRUNKS).glob(f"{trunk}/*.ckpt"):
+            with contextlib.suppress(FileNotFoundError):  # collected meanwhile
+                found.setdefault(path.parent.name, {})[path.name] = path.stat().st_size
+        return found
+
+    def drop_states(self, trunk: str, names: Iterable[str]) -> None:
+        """Delete states of a trunk."""
+        folder = self._root / TRUNKS / trunk
+        for name in names:
+            (folder / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # others are left in it
+            folder.rmdir()
 
     def trained(self, run_id: str, name: str) -> Path:
         """Local folder of a finished run's weights."""
@@ -152,6 +181,28 @@ class RemoteArtifacts:
         from orchestrator.remote_checkpoints import RemoteCheckpoints
 
         return RemoteCheckpoints(self.scratch / "runs" / run_id / name, self._fs, f"{self._root}/runs/{run_id}/{name}")
+
+    def trunk(self, name: str, points: tuple[int, ...]) -> Trunk:
+        """The states of a trunk, to go on from and to keep at `points`."""
+        from orchestrator.remote_checkpoints import RemoteTrunk
+
+        return RemoteTrunk(self.scratch / TRUNKS / name, points, self._fs, f"{self._root}/{TRUNKS}/{name}")
+
+    def states(self, trunk: str = "") -> States:
+        """The kept states of one trunk or of all."""
+        self._fs.invalidate_cache()
+        found: States = {}
+        for path, facts in self._fs.find(f"{self._root}/{TRUNKS}/{trunk}", detail=True).items():
+            *_, folder, name = path.split("/")
+            if name.endswith(".ckpt"):
+                found.setdefault(folder, {})[name] = facts["size"]
+        return found
+
+    def drop_states(self, trunk: str, names: Iterable[str]) -> None:
+        """Delete states of a trunk."""
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                self._fs.rm_file(f"{self._root}/{TRUNKS}/{trunk}/{name}")
 
     def trained(self, run_id: str, name: str) -> Path:
         """Local folder of a finished run's weights, fetched; empty where there are none."""

@@ -44,6 +44,7 @@ def checks(service: Service) -> Iterator[Check]:
         ("modules", _modules),
         ("home", lambda: f"{service.home.root} ({service.home.reason})"),
         ("disk", lambda: _disk(service.home.root)),
+        ("trunks", lambda: _trunks(service)),
         ("database", lambda: f"{len(service.store.sweeps())} sweeps in {service.store.engine.url!r}"),
         ("scheduler", lambda: _scheduler(service)),
         ("device", lambda: _device(service)),
@@ -74,6 +75,12 @@ def _disk(folder: Path) -> str:
     if free < FREE_BYTES:
         raise OSError(f"only {free / 2**30:.1f} GiB free in {folder}; free some, or set ISOFLOP_HOME")
     return f"{free / 2**30:.0f} GiB free"
+
+
+def _trunks(service: Service) -> str:
+    states = service.artifacts.states()
+    size = sum(sum(sizes.values()) for sizes in states.values())
+    return f"states of {len(states)} trunks take {size / 1e6:.3g} MB" if states else "no states are kept"
 
 
 def _scheduler(service: Service) -> str:

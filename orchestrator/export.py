@@ -17,6 +17,7 @@ COLUMNS = (
     "role",
     "budget",
     "flops",
+    "flops_spent",
     "params",
     "params_total",
     "params_nonembedding",
@@ -45,6 +46,11 @@ def run_table(sweep: SweepRecord, runs: Sequence[RunRecord]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*COLUMNS, *axes])
 
 
+def spent(run: RunRecord) -> float | None:
+    """Training FLOPs that a finished run really took: less than its nominal ones where it began on a shared trunk."""
+    return None if run.result is None else float(run.result.get("flops_spent", run.flops))
+
+
 def _row(sweep: SweepRecord, run: RunRecord) -> dict[str, Any]:
     config = RunConfig.from_dict(run.config)
     cell = run.cell or {}
@@ -54,11 +60,12 @@ def _row(sweep: SweepRecord, run: RunRecord) -> dict[str, Any]:
         "sweep": f"{sweep.name}@{sweep.revision}",
         "role": run.role,
         "flops": run.flops,
+        "flops_spent": spent(run),
         "tokens": config.tokens,
         "unique_tokens": sweep.unique_tokens,
         "loss": run.loss,
         "bits_per_byte": run.bits_per_byte,
-        "trunk": "",
+        "trunk": cell.get("trunk") or "",
         "lr": config.train.lr,
         "steps": config.train.steps,
         "batch_tokens": config.train.batch * config.model.context,

@@ -1,11 +1,14 @@
-"""Checkpoints that are also kept on an object store, so that another machine can go on from them."""
+"""Checkpoints and trunks' states that are kept on an object store, so that another machine can go on from them."""
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from model.checkpoint import KEPT, Checkpoints
+from model.trunk import Trunk
 
 
 class RemoteCheckpoints(Checkpoints):
@@ -16,9 +19,9 @@ class RemoteCheckpoints(Checkpoints):
         self._fs, self._remote = fs, remote
 
     def save(self, step: int, state: dict[str, Any]) -> Path:
-        """Write locally, then upload under a name that readers ignore, then give it its own."""
+        """Write locally, then upload."""
         path = super().save(step, state)
-        self._upload(path)
+        _upload(self._fs, path, self._remote)
         for name in self._uploaded()[:-KEPT]:
             self._fs.rm_file(f"{self._remote}/{name}")
         return path
@@ -26,14 +29,8 @@ class RemoteCheckpoints(Checkpoints):
     def save_final(self, state: dict[str, Any]) -> Path:
         """Keep a finished run's weights in both places."""
         path = super().save_final(state)
-        self._upload(path)
+        _upload(self._fs, path, self._remote)
         return path
-
-    def _upload(self, path: Path) -> None:
-        self._fs.makedirs(self._remote, exist_ok=True)
-        temporary = f"{self._remote}/{path.name}.part"
-        self._fs.put_file(str(path), temporary)
-        self._fs.mv(temporary, f"{self._remote}/{path.name}")
 
     def load_newest(self, device: str = "cpu") -> dict[str, Any] | None:
         """Fetch what is not here yet, then load the newest good one."""
@@ -51,9 +48,53 @@ class RemoteCheckpoints(Checkpoints):
             self._fs.rm_file(f"{self._remote}/{name}")
 
     def _uploaded(self) -> list[str]:
-        self._fs.invalidate_cache()
-        try:
-            names = [path.rpartition("/")[2] for path in self._fs.ls(self._remote, detail=False)]
-        except FileNotFoundError:
-            return []
+        names = _names(self._fs, self._remote)
         return sorted(name for name in names if name.startswith("step-") and name.endswith(".ckpt"))
+
+
+@dataclass(frozen=True)
+class RemoteTrunk(Trunk):
+    """States on the store alone; `folder` is where they lie for the moment in which they are written or read."""
+
+    fs: Any
+    """The store's file system."""
+    remote: str
+    """The trunk's folder there."""
+
+    def _names(self) -> list[str]:
+        return _names(self.fs, self.remote)
+
+    def _write(self, name: str, state: dict[str, Any]) -> None:
+        super()._write(name, state)
+        _upload(self.fs, self.folder / name, self.remote)
+        super()._drop(name)
+
+    def _read(self, name: str, device: str) -> dict[str, Any]:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        fetched = f"{name}.{os.getpid()}"
+        try:
+            self.fs.get_file(f"{self.remote}/{name}", str(self.folder / fetched))
+            return super()._read(fetched, device)
+        finally:
+            super()._drop(fetched)
+
+    def _drop(self, name: str) -> None:
+        if name in self._names():
+            self.fs.rm_file(f"{self.remote}/{name}")
+
+
+def _upload(fs: Any, path: Path, remote: str) -> None:
+    """Upload under a name that readers ignore, then give it its own."""
+    fs.makedirs(remote, exist_ok=True)
+    temporary = f"{remote}/{path.name}.part"
+    fs.put_file(str(path), temporary)
+    fs.mv(temporary, f"{remote}/{path.name}")
+
+
+def _names(fs: Any, remote: str) -> list[str]:
+    """Names in a folder of the store as it is now; none where there is no such folder."""
+    fs.invalidate_cache()
+    try:
+        return [path.rpartition("/")[2] for path in fs.ls(remote, detail=False)]
+    except FileNotFoundError:
+        return []

@@ -11,7 +11,7 @@ from typing import Any
 from orchestrator.artifacts import Places
 from orchestrator.cluster import Report
 from orchestrator.driver import alive, end_leftovers, machine_id
-from orchestrator.eventlog import furthest, result_of
+from orchestrator.eventlog import logged_outcome, orphaned_outcome
 from orchestrator.executor import Executor
 from orchestrator.states import Cause, Hold, RunState
 from orchestrator.store import (
@@ -26,6 +26,7 @@ from orchestrator.store import (
     Unavailable,
 )
 from orchestrator.tracking import Tracking
+from orchestrator.trunks import Trunks
 from orchestrator.worker import Assignment
 
 log = logging.getLogger("isoflop.scheduler")
@@ -115,6 +116,7 @@ class Scheduler:
         self._queued: dict[str, _Job] = {}
         self._running: dict[str, _Job] = {}
         self._held: set[str] = set()
+        self._trunks = Trunks(artifacts)
         self._reports: list[Report] = []
         self._driver = 0
         self._recorded: list[int] = []
@@ -144,7 +146,7 @@ class Scheduler:
         for run in self._store.runs_in(RunState.RUNNING):
             if run.id not in self._running:
                 events = self._artifacts.events(run.id, run.fence)
-                outcome = _logged(events) or _orphaned(events)
+                outcome = logged_outcome(events) or orphaned_outcome(events)
                 log.info("run %s of an interrupted scheduler: %s", run.id, self._end(run.id, run.fence, outcome))
 
     def record_processes(self) -> None:
@@ -180,6 +182,7 @@ class Scheduler:
                 if run.id not in self._running:
                     queued[run.id] = _Job(run, sweep)
         self._queued, self._held, self._requests = queued, self._store.held_runs(), requests
+        self._trunks.read(self._store.unfinished_on_trunks())
         for run_id in self._held & self._running.keys():
             self._stop(self._running[run_id])
 
@@ -237,13 +240,17 @@ class Scheduler:
         if not self._has_room():
             return
         # Costs are seconds where they are predicted, else FLOPs.
-        waiting = [
-            Waiting(j.run.id, j.run.predicted_seconds or j.run.flops)
+        costs = {
+            j.run.id: j.run.predicted_seconds or j.run.flops
             for j in self._queued.values()
             if j.run.id not in self._held
-        ]
-        for claim in decide(waiting, self._cluster.idle()) if waiting else []:
-            self._claim(claim)
+        }
+        waiting = [Waiting(run_id, cost) for run_id, cost in self._trunks.ready(costs, self._running).items()]
+        claims = decide(waiting, self._cluster.idle()) if waiting else []
+        lost = self._trunks.lost(claim.run_id for claim in claims)
+        for claim in claims:
+            if claim.run_id not in lost:
+                self._claim(claim)
 
     def _has_room(self) -> bool:
         if time.monotonic() < self._rest_until:
@@ -286,6 +293,8 @@ class Scheduler:
             checkpoints=run.checkpoints,
             checkpoint_seconds=self._checkpoint_seconds,
             micro_batch=run.micro_batch,
+            trunk=self._trunks.trunk(run.id),
+            points=self._trunks.points(run.id),
         )
 
     # ceilings of device-seconds
@@ -337,10 +346,11 @@ class Scheduler:
             return  # settled by `reconcile` after the database was away
         outcome = replace(report.outcome, seconds=report.outcome.seconds or job.elapsed)
         if outcome.cause is Cause.LOST:
-            logged = _logged(self._artifacts.events(report.run_id, report.fence))
+            logged = logged_outcome(self._artifacts.events(report.run_id, report.fence))
             outcome = replace(logged, seconds=outcome.seconds) if logged else outcome
         state = self._end(report.run_id, report.fence, outcome)
         del self._running[report.run_id]
+        self._trunks.ended(report.run_id, state is not None and state.terminal)
         if outcome.cause not in (Cause.DONE, Cause.PREEMPTED):
             log.warning("run %s: %s: %s", report.run_id, outcome.cause, outcome.detail.strip()[-400:])
         self._rest_after(outcome.cause)
@@ -371,7 +381,9 @@ class Scheduler:
 
     def live(self) -> dict[str, dict[str, Any]]:
         """The latest event of each run in training, by run id."""
-        return self._cluster.progress()
+        events = self._cluster.progress()
+        self._trunks.hear(events)
+        return events
 
     def run(self, observe: Callable[[dict[str, dict[str, Any]]], None]) -> None:
         """Work until nothing is in training or waits for a worker; `observe` gets the live events."""
@@ -383,16 +395,3 @@ class Scheduler:
         """End running attempts with a checkpoint; their runs are queued again."""
         self._reports += self._cluster.stop_all(grace)
         self._fold_reports()
-
-
-def _logged(events: Sequence[dict[str, Any]]) -> Outcome | None:
-    """The outcome that an attempt wrote to its log before its worker or driver died, if it came that far."""
-    found = result_of(events)
-    if found is None:
-        return None
-    return Outcome(Cause.DONE, result=found["result"], device=found["device"], seconds=furthest(events, "elapsed"))
-
-
-def _orphaned(events: Sequence[dict[str, Any]]) -> Outcome:
-    seconds, flops = furthest(events, "elapsed"), furthest(events, "flops")
-    return Outcome(Cause.ORPHANED, detail="its driver ended", seconds=seconds, flops=flops)

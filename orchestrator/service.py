@@ -306,6 +306,8 @@ def new_run(planned: PlannedRun) -> NewRun:
         "vary": dict(planned.vary),
         "shared": [dict(values) for values in planned.shared],
         "memory_bytes": planned.memory_bytes,
+        "trunk": planned.trunk,
+        "seconds_alone": planned.seconds_alone,
     }
     if planned.checks:
         cell["checks"] = [asdict(point) for point in planned.checks]

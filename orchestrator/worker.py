@@ -59,6 +59,10 @@ class Assignment:
     """Training seconds between two checkpoints."""
     micro_batch: int | None = None
     """Sequences of one forward pass at most, after memory ran out."""
+    trunk: str | None = None
+    """Trunk that the run may go on from and keeps states of; None trains it alone."""
+    points: tuple[int, ...] = ()
+    """Steps at which it keeps them."""
     lease_seconds: float = LEASE_SECONDS
     """Silence of the scheduler after which the attempt stops by itself: its run may be another worker's by then."""
 
@@ -83,6 +87,7 @@ class Worker:
         self._stopped: set[tuple[str, int]] = set()
         self._heard = time.monotonic()
         self._latest: dict[str, Any] = {}
+        self._kept: set[int] = set()
         self._mirrors: list[WandbMirror] = []
 
     def ready(self) -> int:
@@ -90,9 +95,9 @@ class Worker:
         return os.getpid()
 
     def progress(self) -> dict[str, Any]:
-        """The latest event of the run in training; asking renews the attempt's lease."""
+        """The latest event of the run in training, and at which steps it kept a trunk's states; renews the lease."""
         self._heard = time.monotonic()
-        return self._latest
+        return self._latest | {"kept": sorted(self._kept)} if self._kept else self._latest
 
     def stop(self, run_id: str, fence: int) -> None:
         """Ask an attempt to leave a checkpoint and end; it may not even have begun."""
@@ -100,7 +105,7 @@ class Worker:
 
     def train(self, assignment: Assignment) -> Outcome:
         """Carry out one attempt. Never raises: what goes wrong is in the outcome."""
-        self._latest, self._heard = {}, time.monotonic()
+        self._latest, self._kept, self._heard = {}, set(), time.monotonic()
         try:
             outcome = self._attempt(assignment)
         except Exception as error:  # noqa: BLE001 - every failure becomes an outcome with its traceback
@@ -144,6 +149,8 @@ class Worker:
 
         def sink(event: dict[str, Any]) -> None:
             self._latest = event
+            if event["kind"] == "branch":
+                self._kept = self._kept | {event["step"]}  # another thread may be reading it
             log.append(event | {"elapsed": round(time.monotonic() - began, 3)})
             mirror.send(event)
 
@@ -159,6 +166,7 @@ class Worker:
             checkpoint_seconds=assignment.checkpoint_seconds,
             implementation=chosen,
             micro_batch=assignment.micro_batch,
+            trunk=artifacts.trunk(assignment.trunk, assignment.points) if assignment.trunk else None,
         )
         plain = result.to_dict()
         mirror.send({"validation_loss": result.loss, "bits_per_byte": result.bits_per_byte, "tokens": result.tokens})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from sweeps.recipe import Range
 from sweeps.registry import get_recipe
+from sweeps.trunks import MOST_WARMUP
 
 if TYPE_CHECKING:
     from sweeps.plan import DataFacts, Plan, PlannedRun
@@ -21,7 +22,7 @@ FEWEST_VALIDATION_TOKENS: Final = 128_000
 
 def warnings_of(plan: Plan, facts: DataFacts) -> list[str]:
     """What a user should know before starting."""
-    warnings = [*_range_warnings(plan), *_curve_warnings(plan)]
+    warnings = [*_range_warnings(plan), *_curve_warnings(plan), *_trunk_warnings(plan)]
     if facts.validation_tokens < FEWEST_VALIDATION_TOKENS:
         few = f"{facts.validation_tokens:,} validation tokens"
         warnings.append(f"{few}, fewer than {FEWEST_VALIDATION_TOKENS:,}: losses are noisier than they need be")
@@ -86,3 +87,22 @@ def _curve_warnings(plan: Plan) -> Iterator[str]:
             yield f"depths {sorted(depths)} are mixed{where}: a step in depth looks like a kink of the curve"
     if len(plan.spec.budgets) < FEWEST_BUDGETS:
         yield f"{len(plan.spec.budgets)} budgets: a power law needs at least {FEWEST_BUDGETS}"
+
+
+def _trunk_warnings(plan: Plan) -> Iterator[str]:
+    """Runs that share no trunk although the sweep wants it."""
+    if not (plan.spec.share_trunks and plan.runs):
+        return
+    alone = [run for run in plan.runs if run.trunk is None and run.run.train.branch_step > 0]
+    if alone:
+        shortest = min(run.steps for run in alone)
+        yield (
+            f"{len(alone)} of {len(plan.runs)} runs, the shortest of {shortest} steps, train alone: the warmup of "
+            f"their size's trunk would take more than {MOST_WARMUP:.0%} of them, so theirs is cut to that"
+        )
+    if plan.flops_spent == plan.flops:
+        recipes = ", ".join(dict.fromkeys(run.recipe for run in plan.runs))
+        yield (
+            f"share_trunks saves nothing: no two runs have size, seed, batch, learning rate and weight decay in "
+            f"common (recipe {recipes})"
+        )

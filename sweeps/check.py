@@ -235,8 +235,6 @@ def _choices(spec: SweepSpec) -> Problems:
             yield Problem(f"is {value[:32]!r}: choose one of {', '.join(known)}", key, suggestion=nearest(value, known))
     if not 0 < spec.epochs_max <= 1000:
         yield Problem(f"must be positive and at most 1000, is {spec.epochs_max:g}", "epochs_max")
-    if spec.share_trunks:
-        yield Problem("sharing trunks between budgets is not available yet: set it to false", "share_trunks")
 
 
 def _limits(spec: SweepSpec) -> Problems:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final, Protocol
@@ -15,6 +15,7 @@ from sweeps.grid import Cell, PlanError, buildable, cells, setting_of
 from sweeps.recipe import train_config
 from sweeps.recipe_check import CheckPoint, add_checks
 from sweeps.spec import SweepSpec
+from sweeps.trunks import STATE_BYTES, on_shared_trunk, saved_steps, with_shared_warmup
 
 __all__ = [
     "CostModel",
@@ -77,7 +78,9 @@ class PlannedRun:
     tokens: int
     """Training tokens D."""
     flops: float
-    """Training FLOPs D · F(N)."""
+    """Training FLOPs D · F(N), nominal: what the run would take alone."""
+    flops_spent: float
+    """Those of them that are left to train where a trunk of the plan carries the run to its cooldown."""
     steps: int
     """Optimizer steps."""
     batch_tokens: int
@@ -89,9 +92,13 @@ class PlannedRun:
     vary: dict[str, Any]
     """Values of the sweep's axes."""
     seconds: float | None
-    """Predicted seconds on one worker, or None where nothing is known."""
+    """Predicted seconds of what it spends on one worker, or None where nothing is known."""
     memory_bytes: int
     """Estimated memory of training, bytes."""
+    seconds_alone: float | None = None
+    """Predicted seconds of the whole run, whatever a trunk takes off it."""
+    trunk: str | None = None
+    """Identity of the constant-rate training that it shares or could share; None where it trains alone."""
     shared: tuple[dict[str, Any], ...] = ()
     """Values of the axes of other combinations whose cell is this same run: it counts in their laws too."""
     role: str = "grid"
@@ -150,12 +157,24 @@ class Plan:
 
     @property
     def flops(self) -> float:
-        """Training FLOPs of all runs."""
+        """Training FLOPs of all runs, nominal."""
         return math.fsum(run.flops for run in self.all_runs)
 
     @property
+    def flops_spent(self) -> float:
+        """Training FLOPs that are really spent: less than `flops` where runs share trunks."""
+        return math.fsum(run.flops_spent for run in self.all_runs)
+
+    @property
+    def trunk_bytes(self) -> tuple[int, int]:
+        """Most space that the states of trunks take, and what is kept of them at the end, bytes."""
+        states = {(run.trunk, run.run.train.branch_step): run.params_total for run in self.runs if run.trunk}
+        last = {trunk: params for (trunk, _), params in states.items()}
+        return STATE_BYTES * sum(states.values()), STATE_BYTES * sum(last.values())
+
+    @property
     def seconds(self) -> float | None:
-        """Predicted seconds of all runs one after the other, or None where one is unknown."""
+        """Predicted seconds of what all runs spend, one after the other, or None where one is unknown."""
         known = [run.seconds for run in self.all_runs if run.seconds is not None]
         return math.fsum(known) if known and len(known) == len(self.all_runs) else None
 
@@ -186,11 +205,21 @@ def make_plan(spec: SweepSpec, facts: DataFacts, cost: CostModel | None = None, 
             if known.vary != run.vary:
                 runs[run.run_id] = replace(known, shared=(*known.shared, run.vary))
     plan = _with_checks(Plan(spec, tuple(runs.values()), tuple(dropped), ()), facts, cost)
+    plan = replace(plan, runs=tuple(_with_trunks(plan.runs)))
     _check_limits(plan, workers)
     warnings = warnings_of(plan, facts)
     if twice:
         warnings.append(f"{twice} runs of different cells are equal and run once")
     return replace(plan, warnings=tuple(warnings))
+
+
+def _with_trunks(runs: tuple[PlannedRun, ...]) -> Iterator[PlannedRun]:
+    """The runs with what each of them spends where trunks are shared."""
+    saved = saved_steps((run.trunk, run.run) for run in runs if run.trunk)
+    for run in runs:
+        share = 1 - saved.get(run.run_id, 0) * run.run.train.batch / run.run.train.sequences
+        seconds = None if run.seconds is None else run.seconds * share
+        yield replace(run, flops_spent=run.flops * share, seconds=seconds)
 
 
 def _with_checks(plan: Plan, facts: DataFacts, cost: CostModel | None) -> Plan:
@@ -258,7 +287,8 @@ def _sequences(cell: Cell) -> int:
 
 
 def _train(cell: Cell, spec: SweepSpec, seed: int) -> TrainConfig:
-    return train_config(cell.setting.recipe, cell.model, _sequences(cell), seed=seed, numerics=spec.numerics)
+    train = train_config(cell.setting.recipe, cell.model, _sequences(cell), seed=seed, numerics=spec.numerics)
+    return with_shared_warmup(cell.setting.recipe, cell.model, train) if spec.share_trunks else train
 
 
 def _reason_to_drop(cell: Cell, spec: SweepSpec, facts: DataFacts) -> str | None:
@@ -287,6 +317,8 @@ def _planned_run(cell: Cell, spec: SweepSpec, facts: DataFacts, cost: CostModel 
     run = RunConfig(model=model, train=train, dataset=facts.dataset)
     counts = count_parameters(model)
     name = describe(model)
+    flops = run.tokens * flops_per_token(model)
+    seconds = cost.seconds(model, train) if cost else None
     return PlannedRun(
         run=run,
         budget=cell.budget,
@@ -297,27 +329,33 @@ def _planned_run(cell: Cell, spec: SweepSpec, facts: DataFacts, cost: CostModel 
         params_total=counts.total,
         params_nonembedding=counts.nonembedding,
         tokens=run.tokens,
-        flops=run.tokens * flops_per_token(model),
+        flops=flops,
+        flops_spent=flops,
         steps=train.steps,
         batch_tokens=train.batch * model.context,
         epochs=run.tokens / facts.train_tokens,
         shape=name,
         vary=cell.setting.vary,
-        seconds=cost.seconds(model, train) if cost else None,
+        seconds=seconds,
+        seconds_alone=seconds,
         memory_bytes=memory_bytes(model, train),
+        trunk=run.trunk_id if spec.share_trunks and on_shared_trunk(cell.setting.recipe, run) else None,
     )
 
 
 def _retrained(run: PlannedRun, train: TrainConfig, cost: CostModel | None) -> PlannedRun:
     """A planned run with another optimisation: its identity and costs are others, its cell is the same."""
     model = run.run.model
+    seconds = cost.seconds(model, train) if cost else None
     return replace(
         run,
         run=replace(run.run, train=train),
         steps=train.steps,
         batch_tokens=train.batch * model.context,
-        seconds=cost.seconds(model, train) if cost else None,
+        seconds=seconds,
+        seconds_alone=seconds,
         memory_bytes=memory_bytes(model, train),
+        trunk=None,
     )
 
 

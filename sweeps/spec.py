@@ -99,7 +99,8 @@ class SweepSpec:
     numerics: str = "fp32"
     """Numerics profile of all runs: fp32 | bf16."""
     share_trunks: bool = False
-    """Let the budgets of one size share constant-learning-rate training. Not available yet: must be false."""
+    """Train what the runs of one size and seed have in common only once: each budget branches off a cooldown. Warmup is
+    then a number of steps of the size, alike for all its budgets. Needs a recipe with `schedule: wsd`."""
     recipe_check: bool = False
     """Check the recipe at both ends and the centre of the smallest and the largest budget: batch ×¼ to ×4 times
     learning rate ×¼ to ×4, up to 84 further runs that enter no fit. A curve where the rule fails is flagged."""

@@ -1,4 +1,4 @@
-"""The verbs that steer submitted sweeps: submit, cancel, pause, resume, retry, watch, logs, db."""
+"""The verbs that steer submitted sweeps: submit, cancel, pause, resume, retry, watch, logs, trunks, db."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Action(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the command line."""
-    for verb in (submit, watch, logs, cancel, pause, resume, retry, db):
+    for verb in (submit, watch, logs, cancel, pause, resume, retry, trunks, db):
         app.command()(verb)
 
 
@@ -136,6 +136,26 @@ def _short(value: Any) -> Any:
         return round(value, 4)
     lines = str(value).strip().splitlines() if isinstance(value, str) else []
     return lines[-1][:100] if lines else value
+
+
+def trunks(
+    sweep: Annotated[str | None, typer.Argument(metavar="[SWEEP]", help="Only those of this sweep's runs.")] = None,
+    drop: Annotated[bool, typer.Option("--drop", help="Delete their states.")] = False,
+    output: Output = Format.TABLE,
+) -> None:
+    """Show the kept states of shared trunks and the space that they take; a larger sweep goes on from them."""
+    from orchestrator.trunks import drop_trunks, kept_trunks
+
+    service = open_service()
+    rows = kept_trunks(service, sweep)
+    if output is Format.JSON:
+        emit_json(rows)
+    elif rows:
+        emit_rows([r | {"steps": " ".join(map(str, r["steps"]))} for r in rows], list(rows[0]), output)
+    size = sum(row["bytes"] for row in rows)
+    if drop:
+        drop_trunks(service, [row["trunk"] for row in rows])
+    say(f"{len(rows)} trunks, {size / 1e6:.3g} MB{', deleted' if drop else ''}")
 
 
 def db(

@@ -56,6 +56,8 @@ def show_plan(planned: Planned) -> None:
     for warning in plan.warnings:
         say(f"warning: {warning}")
     say(_noise(plan))
+    if plan.spec.share_trunks:
+        say(_trunks(plan))
     if plan.spec.recipe_check:
         say(_check(plan))
     say(_totals(planned))
@@ -127,6 +129,16 @@ def show_expected(expected: Sequence[Expected], noise: KnownNoise) -> None:
             f"expected 95 % interval{where}: {widths} "
             f"(simulated, seed noise of {noise.sigma:.3g} nats per token: {noise.source})"
         )
+
+
+def _trunks(plan: Plan) -> str:
+    trunks = {r.trunk for r in plan.runs if r.trunk}
+    most, kept = plan.trunk_bytes
+    saved = 1 - plan.flops_spent / plan.flops if plan.flops else 0.0
+    return (
+        f"shared trunks: {format_flops(plan.flops_spent)} FLOPs are really spent, {saved:.0%} less than nominal; the "
+        f"states of {len(trunks)} trunks take at most {most / 1e6:.3g} MB, of which {kept / 1e6:.3g} MB stay"
+    )
 
 
 def _totals(planned: Planned) -> str:

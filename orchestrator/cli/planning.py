@@ -171,7 +171,15 @@ def validate(
 
 def plan_json(plan: Plan, expected: Sequence[Expected] = (), noise: KnownNoise | None = None) -> dict[str, Any]:
     """A plan as JSON: its runs, dropped cells, warnings and totals, the noise and the intervals to expect."""
-    totals = {"runs": len(plan.all_runs), "flops": plan.flops, "seconds": plan.seconds}
+    most, kept = plan.trunk_bytes
+    totals = {
+        "runs": len(plan.all_runs),
+        "flops": plan.flops,
+        "flops_spent": plan.flops_spent,
+        "seconds": plan.seconds,
+        "trunk_bytes": most,
+        "trunk_bytes_kept": kept,
+    }
     dropped = [asdict(cell) for cell in plan.dropped]
     widths = [asdict(one) | {"refusal": one.refusal or None} for one in expected]
     return {

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from orchestrator.cli.output import Format, emit_json, emit_rows, say
 from orchestrator.cli.planning import Output, open_service
+
+if TYPE_CHECKING:
+    from orchestrator.store import RunRecord
 
 SweepName = Annotated[str, typer.Argument(metavar="SWEEP", help="Name of a sweep, or name@revision.")]
 
@@ -50,19 +54,22 @@ def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
     """Show a sweep's runs: state, size, loss, predicted against actual seconds, and its forecasts."""
     service = open_service()
     record = service.store.sweep(sweep)
-    rows = [_run_row(run) for run in service.store.runs_of(record.id)]
+    runs = service.store.runs_of(record.id)
+    rows = [_run_row(run) for run in runs]
     forecasts = [_forecast_row(f) for f in service.store.forecasts_of(record.id)]
     if output is Format.JSON:
         emit_json({"sweep": record.name, "revision": record.revision, "runs": rows, "forecasts": forecasts})
         return
     columns = [
-        "run", "role", "state", "budget", "shape", "params", "tokens", "loss", "seed", "seconds", "predicted_seconds",
-        "attempts", "error",
+        "run", "role", "state", "budget", "shape", "params", "tokens", "loss", "seed", "flops_spent", "seconds",
+        "predicted_seconds", "attempts", "error",
     ]  # fmt: skip
     attempts = {row["run"]: len(service.store.attempts_of(row["run"])) for row in rows}
     emit_rows([row | {"attempts": attempts[row["run"]]} for row in rows], columns, output)
     if forecasts and output is Format.TABLE:
         emit_rows(forecasts, list(forecasts[0]), output, "Forecasts")
+    if any((run.cell or {}).get("trunk") for run in runs):
+        say(_spent_line(runs))
 
 
 def export(
@@ -79,6 +86,8 @@ def export(
 
 
 def _run_row(run: Any) -> dict[str, Any]:
+    from orchestrator.export import spent
+
     cell = run.cell or {}
     return {
         "run": run.id,
@@ -90,10 +99,20 @@ def _run_row(run: Any) -> dict[str, Any]:
         "tokens": cell.get("tokens"),
         "loss": run.loss,
         "seed": cell.get("seed"),
+        "flops_spent": spent(run),
         "seconds": None if run.seconds is None else round(run.seconds, 1),
         "predicted_seconds": None if run.predicted_seconds is None else round(run.predicted_seconds, 1),
         "error": (run.error or "").strip().splitlines()[-1][:120] if run.error else None,
     }
+
+
+def _spent_line(runs: Sequence[RunRecord]) -> str:
+    from analysis.wording import format_flops
+    from orchestrator.export import spent
+
+    done = [(run.flops, taken) for run in runs if (taken := spent(run)) is not None]
+    nominal, really = sum(flops for flops, _ in done), sum(taken for _, taken in done)
+    return f"shared trunks: {format_flops(really)} FLOPs really spent, nominally {format_flops(nominal)}"
 
 
 def _forecast_row(forecast: dict[str, Any]) -> dict[str, Any]:

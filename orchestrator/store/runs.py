@@ -33,6 +33,17 @@ class Runs(Database):
         with self.reading() as db:
             return [to_run(r) for r in db.execute(select(*RUN_COLUMNS).where(t.runs.c.state.in_(states)))]
 
+    def unfinished_on_trunks(self) -> list[RunRecord]:
+        """Queued and running runs that share a trunk, each with its cell in one of its sweeps; reruns train alone."""
+        query = (
+            select(*RUN_COLUMNS, t.sweep_runs.c.role, t.sweep_runs.c.cell)
+            .join(t.sweep_runs, t.sweep_runs.c.run_id == t.runs.c.id)
+            .where(t.runs.c.state.in_((RunState.QUEUED, RunState.RUNNING)) & (t.runs.c.restarted == 0))
+            .where(t.sweep_runs.c.cell["trunk"].as_string().is_not(None))
+        )
+        with self.reading() as db:
+            return list({row.id: to_run(row) for row in db.execute(query)}.values())
+
     def runs_by_prefix(self, prefix: str) -> list[RunRecord]:
         """The runs whose id begins so."""
         query = select(*RUN_COLUMNS).where(t.runs.c.id.startswith(prefix, autoescape=True)).order_by(t.runs.c.id)

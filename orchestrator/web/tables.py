@@ -54,6 +54,7 @@ _COLUMNS: tuple[tuple[str, str, Callable[[float], str] | None], ...] = (
     ("batch_tokens", "Batch", _plain_number),
     ("lr", "LR", _plain_number),
     ("steps", "Steps", _plain_number),
+    ("flops_spent", "FLOPs spent", format_flops),
     ("seconds", "Time", format_duration),
 )
 
@@ -61,7 +62,9 @@ _COLUMNS: tuple[tuple[str, str, Callable[[float], str] | None], ...] = (
 def run_rows(runs: Iterable[Mapping[str, Any]]) -> list[RunRow]:
     """Runs as table rows, by budget and size; columns that no run has, or a role that all share, are left out."""
     records = sorted(runs, key=lambda run: (_sortable(run.get("budget")), _sortable(run.get("params"))))
+    shared = any(run.get("trunk") for run in records)  # elsewhere what is spent is the budget
     columns = [column for column in _COLUMNS if any(_known(run.get(column[0])) for run in records)]
+    columns = [column for column in columns if shared or column[0] != "flops_spent"]
     if len({run.get("role") for run in records}) < 2:
         columns = [column for column in columns if column[0] != "role"]
     axes = sorted({key for run in records for key in run if key.startswith("vary.")})

@@ -91,15 +91,13 @@ def test_all_mistakes_of_structure_are_reported_at_once() -> None:
 
 
 def test_mistakes_of_value_have_their_place() -> None:
-    text = "name: A\nbudgets:\n  - 3e11\n  - -1\nmodel:\n  n_heads: 2\nshare_trunks: true\n"
+    text = "name: A\nbudgets:\n  - 3e11\n  - -1\nmodel:\n  n_heads: 2\nepochs_max: 0\n"
     found = problems(text, "recipe=cpu-smal", "vary.lrr=[1]")
     assert [line.split(" ")[0] for line in found[:3]] == ["s.yaml:1:1", "s.yaml:4:5", "s.yaml:2:1"]
     assert any(line.startswith("override 1: recipe: unknown recipe") for line in found)
     assert any(line.startswith("override 2: vary.lrr: unknown axis") for line in found)
     assert any(line.startswith("s.yaml:6:3 model.n_heads: set by sizes and recipe") for line in found)
-    assert found[-1] == (
-        "s.yaml:7:1 share_trunks: sharing trunks between budgets is not available yet: set it to false"
-    )
+    assert found[-1] == "s.yaml:7:1 epochs_max: must be positive and at most 1000, is 0"
 
 
 def test_corpus_and_tokenizer_check_themselves_and_are_placed() -> None:

@@ -54,7 +54,9 @@ def test_branched_run_equals_the_run_alone(
         assert outcome(branched) == outcome(alone)
         states = [{k: v for k, v in f.load_newest().items() if k != "branched_from"} for f in folders]
         assert same_state(*states)
-        assert branched.flops == alone.flops
+        assert branched.flops == alone.flops == alone.flops_spent
+        rest = 1 - branched.branched_from_step * run.train.batch / run.train.sequences
+        assert branched.flops_spent == pytest.approx(rest * alone.flops)
         starts.append(branched.branched_from_step)
     assert starts == ([0, 10, 17] if order == LENGTHS else [0, 17, 10])
 
@@ -69,6 +71,8 @@ def test_damaged_branch_is_skipped_for_the_one_before(data: Shards, tmp_path: Pa
     result = train(runs[1], data, ignore, trunk=trunk)
     assert result.branched_from_step == 10
     assert outcome(result) == outcome(train(runs[1], data, ignore))
+    assert sorted(tmp_path.iterdir()) == files, "it was to be kept anew on the way"
+    assert train(runs[1], data, ignore, trunk=trunk).resumed_from_step == 17
 
 
 def test_branch_of_another_implementation_or_trunk_is_not_used(data: Shards, tmp_path: Path) -> None:
@@ -92,6 +96,29 @@ def test_interrupted_branch_goes_on(data: Shards, tmp_path: Path) -> None:
     result = train(runs[2], data, ignore, checkpoints, trunk=trunk)
     assert (result.resumed_from_step, result.branched_from_step) == (15, 10)
     assert outcome(result) == outcome(train(runs[2], data, ignore))
+
+
+def test_a_longer_run_goes_on_from_a_state_that_its_own_plan_does_not_know(data: Shards, tmp_path: Path) -> None:
+    short, _, long = runs_of(data)
+    train(short, data, ignore, trunk=Trunk(tmp_path, (10,)))
+    (tmp_path / "branch-note.txt").write_text("no state")
+    told: list[dict[str, Any]] = []
+    result = train(long, data, told.append, trunk=Trunk(tmp_path, (32,)))
+    assert result.branched_from_step == 10
+    assert [e["step"] for e in told if e["kind"] == "branch"] == [32]
+    assert outcome(result) == outcome(train(long, data, ignore))
+
+
+def test_own_state_of_an_earlier_attempt_is_own_work(data: Shards, tmp_path: Path) -> None:
+    """Killed between a state of the trunk and its next checkpoint, a run goes on from the state and has saved nothing."""
+    runs = runs_of(data)
+    trunk = Trunk(tmp_path, (10, 17))
+    with pytest.raises(Interrupted):
+        asked = iter(range(100))
+        train(runs[2], data, ignore, trunk=trunk, stop=lambda: next(asked) >= 20)
+    result = train(runs[2], data, ignore, trunk=trunk)
+    assert (result.resumed_from_step, result.branched_from_step) == (17, 0)
+    assert result.flops_spent == result.flops
 
 
 TRAINS = st.builds(

@@ -57,7 +57,6 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "axis also set": ({"vary": {"lr": [0.01]}, "recipe_overrides": {"lr": 0.1}}, "vary.lr"),
     "epochs": ({"epochs_max": 0.0}, "epochs_max"),
     "numerics": ({"numerics": "fp16"}, "numerics"),
-    "trunks": ({"share_trunks": True}, "share_trunks"),
     "device": ({"device": "gpu"}, "device"),
     "limit flops": ({"limits": LimitsSpec(flops=0.0)}, "limits.flops"),
     "limit runs": ({"limits": LimitsSpec(runs=10**9)}, "limits.runs"),

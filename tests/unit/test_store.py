@@ -71,6 +71,21 @@ def store(url: str) -> Iterator[Store]:
     opened.close()
 
 
+def test_unfinished_runs_of_trunks_are_found_once_and_reruns_are_not(store: Store) -> None:
+    trunks = ["a", "b", None, "a"]
+    runs = [replace(new_run(i), cell=new_run(i).cell | {"trunk": name}) for i, name in enumerate(trunks)]
+    sweep = store.submit(sweep_record(), [*runs, new_run(4)])
+    store.submit(sweep_record("other", "bbbb0000"), runs[:1])
+    found = sorted(store.unfinished_on_trunks(), key=lambda run: run.id)
+    assert [(run.id, (run.cell or {})["trunk"]) for run in found] == [("run0", "a"), ("run1", "b"), ("run3", "a")]
+    driver = store.start_driver("boot", [], "")
+    store.end_attempt("run0", store.claim("run0", 0, driver, "w"), Outcome(Cause.DONE, result()))
+    store.claim("run1", 0, driver, "w")
+    assert sorted(run.id for run in store.unfinished_on_trunks()) == ["run1", "run3"]
+    store.rerun(sweep.id)
+    assert sorted(run.id for run in store.unfinished_on_trunks()) == ["run1", "run3"]
+
+
 def test_submitting_twice_changes_nothing(store: Store) -> None:
     first = store.submit(sweep_record(), [new_run(0), new_run(1)])
     second = store.submit(sweep_record(), [new_run(0), new_run(1)])

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from model.config import RunConfig
+from model.config import RunConfig, state_step
 from model.sample import load_trained
-from orchestrator.artifacts import open_artifacts
+from orchestrator.artifacts import RemoteArtifacts, open_artifacts
 from orchestrator.states import Cause
 from orchestrator.tracking import Tracking
 from orchestrator.worker import Assignment, Worker, outcome_of
@@ -153,3 +153,54 @@ def test_another_machine_goes_on_from_the_object_store(
     kept = open_artifacts(url).trained(run.run_id, "checkpoints")
     assert [file.name for file in kept.iterdir()] == ["final.ckpt"]
     load_trained(kept)
+
+
+@pytest.mark.parametrize("scheme", ["", "memory://", "file://"])
+def test_a_cooldown_goes_on_from_a_state_that_another_machine_kept(
+    worker: Worker,
+    prepared: tuple[Path, RunConfig],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    scheme: str,
+) -> None:
+    """To the last bit as if trained alone; a state that is damaged on the store costs the steps since the one before."""
+    root, base = prepared
+    short, middle, long = (_changed(base, sequences=n, warmup=0.0, warmup_steps=3) for n in (47, 81, 160))
+    url, first = f"{scheme}{tmp_path}/store", 100 + 10 * len(scheme)
+    monkeypatch.setenv("ISOFLOP_SCRATCH", str(tmp_path / "driver"))
+    places = open_artifacts(url)
+    if scheme:
+        places.publish(root / "artifacts" / base.dataset)
+    else:
+        (tmp_path / "store").mkdir()
+        (tmp_path / "store" / "artifacts").symlink_to(root / "artifacts")
+    on_trunk: dict[str, Any] = {"trunk": base.trunk_id, "points": (10, 17, 32)}
+    monkeypatch.setenv("ISOFLOP_SCRATCH", str(tmp_path / "one"))
+    leader = worker.train(_assignment(url, long, fence=first, **on_trunk))
+    assert leader.result is not None, leader.detail
+    assert worker.progress()["kept"] == [10, 17, 32]
+    states = places.states(str(base.trunk_id))[str(base.trunk_id)]
+    assert sorted(map(state_step, states)) == [10, 17, 32]
+    assert all(size > 12 * 1000 for size in states.values())
+    monkeypatch.setenv("ISOFLOP_SCRATCH", str(tmp_path / "two"))
+    _damage(places, str(base.trunk_id), next(name for name in states if state_step(name) == 17))
+    for run, expected in ((short, 10), (middle, 10)):
+        branched = worker.train(_assignment(url, run, fence=first + 1, **on_trunk))
+        alone = worker.train(_assignment(url, run, fence=first + 2, checkpoints="alone"))
+        assert branched.result is not None and alone.result is not None, branched.detail
+        assert branched.result["branched_from_step"] == expected
+        assert branched.result["loss"] == alone.result["loss"]
+        start = next(e for e in places.events(run.run_id, first + 1) if e["kind"] == "start")
+        assert start["branched_from_step"] == expected
+    assert not list(tmp_path.glob("two/trunks/*/*")), "copies on scratch are for the moment"
+    places.drop_states(str(base.trunk_id), [*states, "not there"])
+    assert places.states() == {}
+
+
+def _damage(places: Any, trunk: str, name: str) -> None:
+    if isinstance(places, RemoteArtifacts):
+        path = f"{places._root}/trunks/{trunk}/{name}"
+        places._fs.pipe_file(path, places._fs.cat_file(path)[:-40])
+    else:
+        path = Path(places.url) / "trunks" / trunk / name
+        path.write_bytes(path.read_bytes()[:-40])

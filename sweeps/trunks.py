@@ -1,0 +1,75 @@
+"""What runs of a sweep share: a warmup that hangs on the shape alone, and the steps that one trunk saves the others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+
+from model.config import ModelConfig, RunConfig, TrainConfig
+from model.flops import count_parameters
+from sweeps.grid import PlanError
+from sweeps.recipe import Recipe
+
+MOST_WARMUP: Final = 0.1
+"""Share of a run's steps that warmup may take: a recipe's own share where that is more."""
+STATE_BYTES: Final = 12
+"""Of a parameter in a kept state: weight and AdamW's two moments in fp32."""
+
+
+def with_shared_warmup(recipe: Recipe, model: ModelConfig, train: TrainConfig) -> TrainConfig:
+    """The same optimisation with warmup counted in steps, alike for every length that bears it.
+
+    A run so short that `shared_warmup` would take more than MOST_WARMUP of it warms up for that share instead, which
+    gives it a trunk of its own.
+
+    Raises:
+        PlanError: for a schedule every step of which depends on the run's length.
+    """
+    if train.schedule != "wsd":
+        remedy = "use schedule: wsd, or share_trunks: false"
+        raise PlanError(
+            f"share_trunks: a {train.schedule} schedule has no constant part that runs could share: {remedy}"
+        )
+    rule = shared_warmup(recipe, model, train.batch)
+    longest = math.floor(max(MOST_WARMUP, _centre(recipe, model)[1]) * train.steps + 0.5)
+    return replace(train, warmup=0.0, warmup_steps=min(rule, longest))
+
+
+def shared_warmup(recipe: Recipe, model: ModelConfig, batch: int) -> int:
+    """Steps of warmup of all runs of a shape, whatever their length; at least one if any.
+
+    The sequences that the recipe's own rule gives a run at its own centre, D/N = `tokens_per_param` (N: matmul
+    parameters).
+    """
+    sequences, share = _centre(recipe, model)
+    return max(1, math.floor(sequences / batch + 0.5)) if share else 0
+
+
+def _centre(recipe: Recipe, model: ModelConfig) -> tuple[float, float]:
+    """Warmup of the recipe's run of a shape at its centre: in sequences, and as a share of that run."""
+    length = max(1, round(recipe.tokens_per_param * count_parameters(model).matmul / model.context))
+    train = recipe.optimise(model, length)
+    share = train.warmup if train.warmup_steps is None else min(1.0, train.warmup_steps / train.steps)
+    return share * length, share
+
+
+def on_shared_trunk(recipe: Recipe, run: RunConfig) -> bool:
+    """Whether longer runs of the shape have the same trunk: its warmup is not cut short, nor all of it cooldown."""
+    return run.train.branch_step > 0 and run.train.warmup_steps == shared_warmup(recipe, run.model, run.train.batch)
+
+
+def saved_steps(runs: Iterable[tuple[str, RunConfig]]) -> dict[str, int]:
+    """Steps that each of (trunk, run) pairs takes over from its trunk, by run id, when all of them are trained.
+
+    The run of a trunk that branches off last trains it, all others train their cooldowns alone.
+    """
+    members: dict[str, list[RunConfig]] = {}
+    for trunk, run in runs:
+        members.setdefault(trunk, []).append(run)
+    saved: dict[str, int] = {}
+    for sharing in members.values():
+        leader = max(sharing, key=lambda run: (run.train.branch_step, run.run_id))
+        saved |= {run.run_id: 0 if run is leader else run.train.branch_step for run in sharing}
+    return saved
