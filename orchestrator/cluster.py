@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 
 from orchestrator import signals
+from orchestrator.dispatch import Slot
 from orchestrator.states import Cause
 from orchestrator.store.records import Outcome
 from orchestrator.worker import WORKER_ENVIRONMENT, Assignment, Worker
@@ -155,14 +156,14 @@ class Cluster:
         actor: Any = remote.remote(self._device, core, PACKAGE_ROOT)
         return _Slot(name=f"worker-{index}", core=core, actor=actor, ready=actor.ready.remote())
 
-    def idle(self) -> list[str]:
-        """Names of the workers that are ready and have nothing to do."""
+    def idle(self) -> list[Slot]:
+        """The workers that are ready and have nothing to do."""
         import ray
 
         waiting = [s for s in self._slots if s.assignment is None]
         done, _ = ray.wait([s.ready for s in waiting], num_returns=len(waiting), timeout=0) if waiting else ([], [])
         ready = set(done)
-        return [s.name for s in waiting if s.ready in ready and self._import_worked(s)]
+        return [Slot(s.name, s.name) for s in waiting if s.ready in ready and self._import_worked(s)]
 
     def _import_worked(self, slot: _Slot) -> bool:
         """Look at a worker's start; one that died is replaced, one that cannot import ends the scheduler."""

@@ -1,15 +1,16 @@
-"""Decides which run goes to which worker, and the thin loop that carries it out and records what came of it."""
+"""The loop that carries out what dispatch decides, and records what came of it."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orchestrator.artifacts import Places
 from orchestrator.cluster import Report
+from orchestrator.dispatch import Claim, Dispatch, Waiting
 from orchestrator.driver import alive, end_leftovers, machine_id
 from orchestrator.eventlog import furthest, result_of
 from orchestrator.executor import Executor
@@ -42,32 +43,6 @@ STOP_SECONDS = 5.0
 """Time that an attempt may need to stop: reservations of device-seconds grow that much ahead."""
 GROWTH_SECONDS = 10.0
 """Device-seconds by which a reservation grows when a run takes longer than predicted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A queued run as `decide` sees it."""
-
-    run_id: str
-    cost: float
-    """Predicted seconds, or FLOPs where there is no prediction: only the order matters."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """Give this run to this worker."""
-
-    run_id: str
-    worker: str
-
-
-def decide(queued: Iterable[Waiting], idle: Sequence[str]) -> list[Claim]:
-    """Pair idle workers with queued runs, the longest run first.
-
-    Longest-processing-time-first ends within 4/3 of the shortest possible time (Graham 1969, theorem 2).
-    """
-    order = sorted(queued, key=lambda w: (-w.cost, w.run_id))
-    return [Claim(run.run_id, worker) for run, worker in zip(order, idle, strict=False)]
 
 
 @dataclass(slots=True)
@@ -115,6 +90,7 @@ class Scheduler:
         self._queued: dict[str, _Job] = {}
         self._running: dict[str, _Job] = {}
         self._held: set[str] = set()
+        self._dispatch = Dispatch()
         self._reports: list[Report] = []
         self._driver = 0
         self._recorded: list[int] = []
@@ -182,6 +158,23 @@ class Scheduler:
         self._queued, self._held, self._requests = queued, self._store.held_runs(), requests
         for run_id in self._held & self._running.keys():
             self._stop(self._running[run_id])
+        self._offer_queued()
+
+    def _offer_queued(self) -> None:
+        """Let dispatch hand out what may start, and nothing else."""
+        for waiting in list(self._dispatch.waiting()):
+            if waiting.run_id not in self._queued or not self._ready(waiting.run_id):
+                self._dispatch.withdraw(waiting.run_id)
+        for run_id in self._queued:
+            self._offer(run_id)
+
+    def _offer(self, run_id: str) -> None:
+        if self._ready(run_id):
+            self._dispatch.offer(_waiting(self._queued[run_id].run))
+
+    def _ready(self, run_id: str) -> bool:
+        """Whether a queued run may start."""
+        return run_id not in self._held
 
     def _stop(self, job: _Job) -> None:
         if not job.stopping:
@@ -236,14 +229,15 @@ class Scheduler:
     def _hand_out(self) -> None:
         if not self._has_room():
             return
-        # Costs are seconds where they are predicted, else FLOPs.
-        waiting = [
-            Waiting(j.run.id, j.run.predicted_seconds or j.run.flops)
-            for j in self._queued.values()
-            if j.run.id not in self._held
-        ]
-        for claim in decide(waiting, self._cluster.idle()) if waiting else []:
-            self._claim(claim)
+        self._dispatch.set_idle(self._cluster.idle())
+        claims = self._dispatch.claims()
+        try:
+            while claims:
+                self._claim(claims[0])
+                del claims[0]
+        finally:
+            for claim in claims:  # not begun: the database is away
+                self._dispatch.release(claim.run_id)
 
     def _has_room(self) -> bool:
         if time.monotonic() < self._rest_until:
@@ -261,12 +255,14 @@ class Scheduler:
     def _claim(self, claim: Claim) -> None:
         job = self._queued[claim.run_id]
         if not self._within_ceilings(job):
+            self._dispatch.release(claim.run_id)
             return
         try:
             job.fence = self._store.claim(job.run.id, job.run.fence, self._driver, claim.worker)
         except StaleAttempt:
             self._requests = -1  # cancelled, or taken meanwhile: read the queue anew
             del self._queued[claim.run_id]
+            self._dispatch.release(claim.run_id)
             return
         self._running[job.run.id] = self._queued.pop(claim.run_id)
         self.record_processes()
@@ -341,11 +337,13 @@ class Scheduler:
             outcome = replace(logged, seconds=outcome.seconds) if logged else outcome
         state = self._end(report.run_id, report.fence, outcome)
         del self._running[report.run_id]
+        self._dispatch.release(report.run_id)
         if outcome.cause not in (Cause.DONE, Cause.PREEMPTED):
             log.warning("run %s: %s: %s", report.run_id, outcome.cause, outcome.detail.strip()[-400:])
         self._rest_after(outcome.cause)
         if state is RunState.QUEUED:
             self._queued[report.run_id] = _Job(self._again(job), job.sweep)
+            self._offer(report.run_id)
 
     def _rest_after(self, cause: Cause) -> None:
         """A worker's full disk is no run's fault, but trying on at once would only fill the log."""
@@ -383,6 +381,11 @@ class Scheduler:
         """End running attempts with a checkpoint; their runs are queued again."""
         self._reports += self._cluster.stop_all(grace)
         self._fold_reports()
+
+
+def _waiting(run: RunRecord) -> Waiting:
+    """A queued run as dispatch sees it. Costs are seconds where they are predicted, else FLOPs."""
+    return Waiting(run.id, run.predicted_seconds or run.flops, (run.cell or {}).get("memory_bytes", 0))
 
 
 def _logged(events: Sequence[dict[str, Any]]) -> Outcome | None:

@@ -11,14 +11,13 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given
-from hypothesis import strategies as st
 
 from orchestrator import tables as t
 from orchestrator.artifacts import open_artifacts
 from orchestrator.cluster import Report
+from orchestrator.dispatch import Slot
 from orchestrator.eventlog import EventLog, attempt_log
-from orchestrator.scheduler import STOP_SECONDS, Scheduler, Waiting, decide
+from orchestrator.scheduler import STOP_SECONDS, Scheduler
 from orchestrator.states import Cause, Hold, RunState
 from orchestrator.store import LeaseLost, Outcome, Store, Unavailable
 from orchestrator.tracking import Tracking
@@ -46,8 +45,8 @@ class Hands:
         assert identity
         self.started = driver
 
-    def idle(self) -> list[str]:
-        return list(self.free)
+    def idle(self) -> list[Slot]:
+        return [Slot(name, name) for name in self.free]
 
     def assign(self, worker: str, assignment: Assignment) -> None:
         self.free.remove(worker)
@@ -99,16 +98,6 @@ def _run_all(store: Store, hands: Hands, folder: Path, sweep_id: int) -> None:
     scheduler = _scheduler(store, hands, folder, sweep_id)
     scheduler.run(lambda _live: None)
     scheduler.finish()
-
-
-@given(st.lists(st.floats(0.1, 1e4), max_size=30), st.integers(0, 8))
-def test_decide_gives_each_worker_one_run_and_the_longest_first(costs: list[float], workers: int) -> None:
-    waiting = [Waiting(f"r{i}", cost) for i, cost in enumerate(costs)]
-    claims = decide(waiting, [f"w{i}" for i in range(workers)])
-    assert len(claims) == min(len(costs), workers)
-    assert len({c.run_id for c in claims}) == len({c.worker for c in claims}) == len(claims)
-    chosen = sorted((w.cost for w in waiting if w.run_id in {c.run_id for c in claims}), reverse=True)
-    assert chosen == sorted(costs, reverse=True)[: len(claims)]
 
 
 def test_all_runs_end_done(store: Store, tmp_path: Path) -> None:
