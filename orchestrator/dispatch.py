@@ -8,8 +8,8 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-STEPS_PER_DOUBLING = 4
-"""Sizes of memory told apart, a doubling: so few that looking at the longest run of each costs next to nothing."""
+Layout = tuple[str, int, int | None]
+"""What makes devices alike: kind, shares, bytes of memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,11 @@ class Slot:
     """Slots that the device was divided into."""
     memory: int | None = None
     """Bytes of the device's memory; None where no run can be too large to share it."""
+
+    @property
+    def layout(self) -> Layout:
+        """What it has in common with the slots of like devices."""
+        return self.kind, self.shares, self.memory
 
     def needs(self, memory: int) -> int:
         """Shares of this device that a run of so many bytes takes: all of them where it is too large for fewer."""
@@ -75,21 +80,24 @@ class Dispatch:
     The longest run goes first: list scheduling in that order ends within 4/3 of the shortest possible time (Graham
     1969, theorem 2), and within the longest chain beyond perfect packing in any order (theorem 1). Where the longest
     waiting run fits nowhere while shorter ones would, the emptiest device that it may use is kept free for it, so that
-    small runs never starve a large one; one device of a kind at a time.
+    small runs never starve a large one; one device of a layout at a time.
 
-    A decision costs the logarithm of the runs that wait, and the number of different memory sizes among them.
+    Runs that need the same shares wait in one queue: a decision looks at the head of each, of which there are as many
+    as shares in a device, and costs the logarithm of the runs that wait.
     """
 
     def __init__(self) -> None:
         self._waiting: dict[str, tuple[int, Waiting]] = {}
-        self._queues: dict[tuple[str, int], list[tuple[float, str, int]]] = {}
+        self._queues: dict[tuple[str, tuple[int, ...]], list[tuple[float, str, int]]] = {}
         self._devices: dict[str, _Device] = {}
         self._of_slot: dict[str, str] = {}
         self._placed: dict[str, str] = {}
-        self._open: dict[str, dict[int, dict[str, None]]] = {}
-        """Devices with an idle worker, by kind and free shares, in the order in which they came."""
-        self._kept: dict[str, str] = {}
-        """The device of each kind that is kept free for a run."""
+        self._layouts: dict[Layout, Slot] = {}
+        """A slot of each layout seen so far."""
+        self._open: dict[Layout, dict[int, dict[str, None]]] = {}
+        """Devices with an idle worker, by layout and free shares, in the order in which they came."""
+        self._kept: dict[Layout, str] = {}
+        """The device of each layout that is kept free for a run."""
         self._numbers = itertools.count()
 
     # runs
@@ -107,8 +115,11 @@ class Dispatch:
             return
         number = next(self._numbers)
         self._waiting[run.run_id] = number, run
-        queue = self._queues.setdefault((run.kind, _size_class(run.memory)), [])
-        heapq.heappush(queue, (-run.cost, run.run_id, number))
+        self._enqueue(number, run)
+
+    def _enqueue(self, number: int, run: Waiting) -> None:
+        needs = tuple(like.needs(run.memory) for like in self._layouts.values())
+        heapq.heappush(self._queues.setdefault((run.kind, needs), []), (-run.cost, run.run_id, number))
 
     def withdraw(self, run_id: str) -> None:
         """Let a run wait no longer: it is held, blocked or gone."""
@@ -130,6 +141,8 @@ class Dispatch:
 
     def add_idle(self, slot: Slot) -> None:
         """A worker is ready and has nothing to do."""
+        if slot.layout not in self._layouts:
+            self._learn_layout(slot)
         device = self._devices.get(slot.device)
         if device is None:
             device = self._devices[slot.device] = _Device(slot, slot.shares)
@@ -138,6 +151,13 @@ class Dispatch:
             device.idle[slot.name] = slot
             self._of_slot[slot.name] = slot.device
             self._reopen(slot.device, device)
+
+    def _learn_layout(self, slot: Slot) -> None:
+        self._layouts[slot.layout] = slot
+        self._open[slot.layout] = {free: {} for free in range(1, slot.shares + 1)}
+        self._queues = {}
+        for number, run in self._waiting.values():
+            self._enqueue(number, run)
 
     def release(self, run_id: str) -> None:
         """A claimed run ended, or was not begun: what it took is free again. Its worker is idle once it says so."""
@@ -158,8 +178,8 @@ class Dispatch:
 
     def _close(self, name: str, device: _Device) -> None:
         """Take a device out of the open ones, before it changes."""
-        kind = self._open.get(device.like.kind, {})
-        kind.get(device.free, {}).pop(name, None)
+        if device.free:
+            self._open[device.like.layout][device.free].pop(name, None)
 
     def _reopen(self, name: str, device: _Device) -> None:
         """Put a changed device among the open ones, unless it is kept for a run, full, or gone."""
@@ -167,7 +187,7 @@ class Dispatch:
             self._keep_no_more(name, device)
             del self._devices[name]
         elif device.idle and device.free and not device.kept_for:
-            self._open.setdefault(device.like.kind, {}).setdefault(device.free, {})[name] = None
+            self._open[device.like.layout][device.free][name] = None
 
     # decisions
 
@@ -180,18 +200,17 @@ class Dispatch:
             claim = self._use_kept(name, self._devices[name])
             if claim is not None:
                 return claim
-        if not any(any(devices.values()) for devices in self._open.values()):
+        if not any(devices for free in self._open.values() for devices in free.values()):
             return None
         for run in self._heads():
-            for kind in self._kinds(run):
-                fits = self._best_fit(run, kind)
-                if fits is not None:
-                    return self._start(run, fits, self._devices[fits])
+            fits = self._best_fit(run)
+            if fits is not None:
+                return self._start(run, fits, self._devices[fits])
             self._keep_for(run)
         return None
 
     def _heads(self) -> list[Waiting]:
-        """The longest run of each kind and size of memory, the longest first."""
+        """The longest run of each queue, the longest first."""
         heads = []
         for key, queue in list(self._queues.items()):
             while queue and self._waiting.get(queue[0][1], (None, None))[0] != queue[0][2]:
@@ -202,28 +221,31 @@ class Dispatch:
                 del self._queues[key]
         return [self._waiting[run_id][1] for _, run_id, _ in sorted(heads)]
 
-    def _kinds(self, run: Waiting) -> list[str]:
-        return [run.kind] if run.kind else list(self._open)
+    def _usable(self, run: Waiting) -> Iterator[Slot]:
+        """A slot of each layout that the run may use."""
+        return (like for like in self._layouts.values() if run.kind in ("", like.kind))
 
-    def _best_fit(self, run: Waiting, kind: str) -> str | None:
-        """The fullest open device that has room for the run."""
-        for free, devices in sorted(self._open.get(kind, {}).items()):
-            for name in devices:
-                if self._devices[name].like.needs(run.memory) <= free:
-                    return name
-                break  # devices of one kind are alike
+    def _best_fit(self, run: Waiting) -> str | None:
+        """The fullest open device that has room for the run, of the first layout that has one."""
+        for like in self._usable(run):
+            fullest = self._find(like, range(like.needs(run.memory), like.shares + 1))
+            if fullest is not None:
+                return fullest
         return None
 
+    def _find(self, like: Slot, order: range) -> str | None:
+        """The open device of a layout whose number of free shares comes first in `order`."""
+        return next((name for free in order for name in self._open[like.layout][free]), None)
+
     def _keep_for(self, run: Waiting) -> None:
-        """Keep the emptiest open device for a run that fits nowhere, of a kind of which none is kept already."""
+        """Keep the emptiest open device for a run that fits nowhere, of a layout of which none is kept already."""
         if any(self._devices[name].kept_for == run.run_id for name in self._kept.values()):
             return
-        for kind in self._kinds(run):
-            free = max((free for free, devices in self._open.get(kind, {}).items() if devices), default=0)
-            if free and kind not in self._kept:
-                name = next(iter(self._open[kind][free]))
-                self._close(name, self._devices[name])
-                self._devices[name].kept_for, self._kept[kind] = run.run_id, name
+        for like in self._usable(run):
+            emptiest = self._find(like, range(like.shares, 0, -1))
+            if emptiest is not None and like.layout not in self._kept:
+                self._close(emptiest, self._devices[emptiest])
+                self._devices[emptiest].kept_for, self._kept[like.layout] = run.run_id, emptiest
                 return
 
     def _use_kept(self, name: str, device: _Device) -> Claim | None:
@@ -239,7 +261,7 @@ class Dispatch:
     def _keep_no_more(self, name: str, device: _Device) -> None:
         if device.kept_for:
             device.kept_for = ""
-            del self._kept[device.like.kind]
+            del self._kept[device.like.layout]
 
     def _start(self, run: Waiting, name: str, device: _Device) -> Claim:
         self._close(name, device)
@@ -253,8 +275,3 @@ class Dispatch:
         self._placed[run.run_id] = name
         self._reopen(name, device)
         return Claim(run.run_id, worker, shares / slot.shares)
-
-
-def _size_class(memory: int) -> int:
-    """Number of a run's size of memory, equal for runs that differ by less than a STEPS_PER_DOUBLING-th doubling."""
-    return math.ceil(STEPS_PER_DOUBLING * math.log2(memory)) if memory > 0 else 0

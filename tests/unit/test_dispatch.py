@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.simulated_cluster import first_come, longest_first, simulate, workload
 from orchestrator.dispatch import Claim, Dispatch, Slot, Waiting
 
 GIB = 2**30
@@ -130,3 +132,11 @@ def test_no_device_is_ever_given_more_than_it_has_and_every_run_starts(seed: int
         made.release(ended)
         del running[ended]
     assert waiting == 0 and not running
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_simulated_cluster_ends_within_five_hundredths_of_the_lower_bound(seed: int) -> None:
+    """20 GPUs, 400 runs that share them by memory, some in chains; virtual time."""
+    jobs = workload(400, 20, longest=0.5, seed=seed)
+    ours, fifo = (simulate(jobs, 20, order) for order in (longest_first, first_come))
+    assert ours.makespan <= 1.05 * ours.bound < fifo.makespan
