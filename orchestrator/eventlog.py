@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from orchestrator.states import Cause
+from orchestrator.store.records import Outcome
+
 
 class EventLog:
     """An append-only file; every event is on the disk before `append` returns."""
@@ -53,3 +56,17 @@ def result_of(events: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
 def furthest(events: Sequence[dict[str, Any]], quantity: str) -> float:
     """The highest value of a growing quantity, such as `flops`, that an attempt logged; 0 for none."""
     return max((float(event.get(quantity, 0.0)) for event in events), default=0.0)
+
+
+def logged_outcome(events: Sequence[dict[str, Any]]) -> Outcome | None:
+    """The outcome that an attempt wrote to its log before its worker or driver died, if it came that far."""
+    found = result_of(events)
+    if found is None:
+        return None
+    return Outcome(Cause.DONE, result=found["result"], device=found["device"], seconds=furthest(events, "elapsed"))
+
+
+def orphaned_outcome(events: Sequence[dict[str, Any]]) -> Outcome:
+    """The outcome of an attempt that came to no end before its driver died."""
+    seconds, flops = furthest(events, "elapsed"), furthest(events, "flops")
+    return Outcome(Cause.ORPHANED, detail="its driver ended", seconds=seconds, flops=flops)

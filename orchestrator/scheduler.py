@@ -12,7 +12,7 @@ from orchestrator.artifacts import Places
 from orchestrator.cluster import Report
 from orchestrator.dispatch import Claim, Dispatch, Waiting
 from orchestrator.driver import alive, end_leftovers, machine_id
-from orchestrator.eventlog import furthest, result_of
+from orchestrator.eventlog import logged_outcome, orphaned_outcome
 from orchestrator.executor import Executor
 from orchestrator.states import Cause, Hold, RunState
 from orchestrator.store import (
@@ -21,7 +21,6 @@ from orchestrator.store import (
     Ceilings,
     Outcome,
     RunRecord,
-    StaleAttempt,
     Store,
     SweepRecord,
     Unavailable,
@@ -120,8 +119,9 @@ class Scheduler:
         for run in self._store.runs_in(RunState.RUNNING):
             if run.id not in self._running:
                 events = self._artifacts.events(run.id, run.fence)
-                outcome = _logged(events) or _orphaned(events)
-                log.info("run %s of an interrupted scheduler: %s", run.id, self._end(run.id, run.fence, outcome))
+                outcome = logged_outcome(events) or orphaned_outcome(events)
+                (state,) = self._end([(run.id, run.fence, outcome)])
+                log.info("run %s of an interrupted scheduler: %s", run.id, state)
 
     def record_processes(self) -> None:
         """Workers appear one by one: record each, so that a successor can end it by its id."""
@@ -232,12 +232,11 @@ class Scheduler:
         self._dispatch.set_idle(self._cluster.idle())
         claims = self._dispatch.claims()
         try:
-            while claims:
-                self._claim(claims[0])
-                del claims[0]
+            self._claim([claim for claim in claims if self._within_ceilings(self._queued[claim.run_id])])
         finally:
-            for claim in claims:  # not begun: the database is away
-                self._dispatch.release(claim.run_id)
+            for claim in claims:  # not begun: its sweep is held, it is no longer queued, or the database is away
+                if claim.run_id not in self._running:
+                    self._dispatch.release(claim.run_id)
 
     def _has_room(self) -> bool:
         if time.monotonic() < self._rest_until:
@@ -252,22 +251,22 @@ class Scheduler:
         self._full = full
         return not full
 
-    def _claim(self, claim: Claim) -> None:
-        job = self._queued[claim.run_id]
-        if not self._within_ceilings(job):
-            self._dispatch.release(claim.run_id)
+    def _claim(self, claims: Sequence[Claim]) -> None:
+        """Claim runs in one transaction and begin those that were still queued."""
+        if not claims:
             return
-        try:
-            job.fence = self._store.claim(job.run.id, job.run.fence, self._driver, claim.worker)
-        except StaleAttempt:
-            self._requests = -1  # cancelled, or taken meanwhile: read the queue anew
-            del self._queued[claim.run_id]
-            self._dispatch.release(claim.run_id)
-            return
-        self._running[job.run.id] = self._queued.pop(claim.run_id)
+        jobs = [self._queued[claim.run_id] for claim in claims]
+        wanted = [(job.run.id, job.run.fence, claim.worker) for job, claim in zip(jobs, claims, strict=True)]
+        numbers = self._store.claim_all(wanted, self._driver)
         self.record_processes()
-        job.began, job.stopping = time.monotonic(), False
-        self._cluster.assign(claim.worker, self._assignment(job))
+        for job, claim, number in zip(jobs, claims, numbers, strict=True):
+            del self._queued[claim.run_id]
+            if number is None:
+                self._requests = -1  # cancelled, or taken meanwhile: read the queue anew
+                continue
+            self._running[claim.run_id] = job
+            job.fence, job.began, job.stopping = number, time.monotonic(), False
+            self._cluster.assign(claim.worker, self._assignment(job))
 
     def _assignment(self, job: _Job) -> Assignment:
         cell, run = job.run.cell or {}, job.run
@@ -318,32 +317,42 @@ class Scheduler:
     # what came of it
 
     def _fold_reports(self) -> None:
-        """Record what ended; what the database cannot take now is kept for the next step."""
-        while self._reports:
-            try:
-                self._fold(self._reports[0])
-            except Unavailable as error:
-                self._wait(error)
-                return
-            del self._reports[0]
+        """Record what ended, in one transaction; what the database cannot take now is kept for the next step."""
+        heard = [(r, self._running[r.run_id]) for r in self._reports if self._is_ours(r)]
+        ends = [(r.run_id, r.fence, self._outcome(r, job)) for r, job in heard]
+        try:
+            states = self._end(ends)
+            again = {
+                run_id: self._store.run(run_id)
+                for (run_id, _, _), state in zip(ends, states, strict=True)
+                if state is RunState.QUEUED
+            }
+        except Unavailable as error:
+            self._wait(error)
+            return
+        self._reports.clear()
+        for (run_id, _, outcome), (_, job) in zip(ends, heard, strict=True):
+            del self._running[run_id]
+            self._dispatch.release(run_id)
+            if outcome.cause not in (Cause.DONE, Cause.PREEMPTED):
+                log.warning("run %s: %s: %s", run_id, outcome.cause, outcome.detail.strip()[-400:])
+            self._rest_after(outcome.cause)
+            if run_id in again:
+                self._queued[run_id] = _Job(replace(again[run_id], role=job.run.role, cell=job.run.cell), job.sweep)
+                self._offer(run_id)
 
-    def _fold(self, report: Report) -> None:
+    def _is_ours(self, report: Report) -> bool:
+        """Whether a report is of an attempt in our hands, and not settled by `reconcile` after trouble."""
         job = self._running.get(report.run_id)
-        if job is None or job.fence != report.fence:
-            return  # settled by `reconcile` after the database was away
+        return job is not None and job.fence == report.fence
+
+    def _outcome(self, report: Report, job: _Job) -> Outcome:
+        """What became of an attempt: what its worker said, or wrote down before it died."""
         outcome = replace(report.outcome, seconds=report.outcome.seconds or job.elapsed)
         if outcome.cause is Cause.LOST:
-            logged = _logged(self._artifacts.events(report.run_id, report.fence))
+            logged = logged_outcome(self._artifacts.events(report.run_id, report.fence))
             outcome = replace(logged, seconds=outcome.seconds) if logged else outcome
-        state = self._end(report.run_id, report.fence, outcome)
-        del self._running[report.run_id]
-        self._dispatch.release(report.run_id)
-        if outcome.cause not in (Cause.DONE, Cause.PREEMPTED):
-            log.warning("run %s: %s: %s", report.run_id, outcome.cause, outcome.detail.strip()[-400:])
-        self._rest_after(outcome.cause)
-        if state is RunState.QUEUED:
-            self._queued[report.run_id] = _Job(self._again(job), job.sweep)
-            self._offer(report.run_id)
+        return outcome
 
     def _rest_after(self, cause: Cause) -> None:
         """A worker's full disk is no run's fault, but trying on at once would only fill the log."""
@@ -353,17 +362,13 @@ class Scheduler:
         elif cause is Cause.DONE:
             self._rest = REST_SECONDS[0]
 
-    def _again(self, job: _Job) -> RunRecord:
-        stored = self._store.run(job.run.id)
-        return replace(stored, role=job.run.role, cell=job.run.cell)
-
-    def _end(self, run_id: str, fence: int, outcome: Outcome) -> RunState | None:
-        """Record the end of an attempt; None where it is no longer the run's."""
-        try:
-            return self._store.end_attempt(run_id, fence, outcome)
-        except StaleAttempt as error:
-            log.warning("%s", error)
-            return None
+    def _end(self, ends: Sequence[tuple[str, int, Outcome]]) -> list[RunState | None]:
+        """Record the ends of attempts; None for those that are no longer their run's."""
+        states = self._store.end_all(ends) if ends else []
+        for (run_id, fence, _), state in zip(ends, states, strict=True):
+            if state is None:
+                log.warning("run %s is no longer running in attempt %d: its end is refused", run_id, fence)
+        return states
 
     # the loop
 
@@ -386,16 +391,3 @@ class Scheduler:
 def _waiting(run: RunRecord) -> Waiting:
     """A queued run as dispatch sees it. Costs are seconds where they are predicted, else FLOPs."""
     return Waiting(run.id, run.predicted_seconds or run.flops, (run.cell or {}).get("memory_bytes", 0))
-
-
-def _logged(events: Sequence[dict[str, Any]]) -> Outcome | None:
-    """The outcome that an attempt wrote to its log before its worker or driver died, if it came that far."""
-    found = result_of(events)
-    if found is None:
-        return None
-    return Outcome(Cause.DONE, result=found["result"], device=found["device"], seconds=furthest(events, "elapsed"))
-
-
-def _orphaned(events: Sequence[dict[str, Any]]) -> Outcome:
-    seconds, flops = furthest(events, "elapsed"), furthest(events, "flops")
-    return Outcome(Cause.ORPHANED, detail="its driver ended", seconds=seconds, flops=flops)
