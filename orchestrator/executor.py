@@ -18,6 +18,10 @@ class Executor(Protocol):
         """Start the workers, and end those that an earlier driver left."""
         ...
 
+    def want(self, useful: int) -> None:
+        """Say how many workers would have a run now."""
+        ...
+
     def idle(self) -> list[Slot]:
         """Workers that are ready and have nothing to do."""
         ...

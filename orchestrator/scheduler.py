@@ -44,6 +44,10 @@ GROWTH_SECONDS = 10.0
 """Device-seconds by which a reservation grows when a run takes longer than predicted."""
 
 
+WHOLE = 2**62
+"""Bytes that no share of a device has."""
+
+
 @dataclass(slots=True)
 class _Job:
     """A run in the scheduler's hands."""
@@ -59,6 +63,14 @@ class _Job:
     reserved: float = field(default=float("inf"))
     """Device-seconds that its ceilings let it take."""
     stopping: bool = False
+    alone: bool = False
+    """Whether it gets a device for itself, since a share of one was too small."""
+
+    @property
+    def waiting(self) -> Waiting:
+        """The queued run as dispatch sees it. Costs are seconds where they are predicted, else FLOPs."""
+        memory = WHOLE if self.alone else (self.run.cell or {}).get("memory_bytes", 0)
+        return Waiting(self.run.id, self.run.predicted_seconds or self.run.flops, memory)
 
     @property
     def elapsed(self) -> float:
@@ -170,7 +182,7 @@ class Scheduler:
 
     def _offer(self, run_id: str) -> None:
         if self._ready(run_id):
-            self._dispatch.offer(_waiting(self._queued[run_id].run))
+            self._dispatch.offer(self._queued[run_id].waiting)
 
     def _ready(self, run_id: str) -> bool:
         """Whether a queued run may start."""
@@ -229,6 +241,7 @@ class Scheduler:
     def _hand_out(self) -> None:
         if not self._has_room():
             return
+        self._cluster.want(len(self._running) + len(self._dispatch))
         self._dispatch.set_idle(self._cluster.idle())
         claims = self._dispatch.claims()
         try:
@@ -266,9 +279,9 @@ class Scheduler:
                 continue
             self._running[claim.run_id] = job
             job.fence, job.began, job.stopping = number, time.monotonic(), False
-            self._cluster.assign(claim.worker, self._assignment(job))
+            self._cluster.assign(claim.worker, self._assignment(job, claim.share))
 
-    def _assignment(self, job: _Job) -> Assignment:
+    def _assignment(self, job: _Job, share: float) -> Assignment:
         cell, run = job.run.cell or {}, job.run
         return Assignment(
             run_id=run.id,
@@ -281,6 +294,7 @@ class Scheduler:
             checkpoints=run.checkpoints,
             checkpoint_seconds=self._checkpoint_seconds,
             micro_batch=run.micro_batch,
+            share=share,
         )
 
     # ceilings of device-seconds
@@ -338,7 +352,8 @@ class Scheduler:
                 log.warning("run %s: %s: %s", run_id, outcome.cause, outcome.detail.strip()[-400:])
             self._rest_after(outcome.cause)
             if run_id in again:
-                self._queued[run_id] = _Job(replace(again[run_id], role=job.run.role, cell=job.run.cell), job.sweep)
+                run = replace(again[run_id], role=job.run.role, cell=job.run.cell)
+                self._queued[run_id] = _Job(run, job.sweep, alone=job.alone or outcome.cause is Cause.OUT_OF_MEMORY)
                 self._offer(run_id)
 
     def _is_ours(self, report: Report) -> bool:
@@ -386,8 +401,3 @@ class Scheduler:
         """End running attempts with a checkpoint; their runs are queued again."""
         self._reports += self._cluster.stop_all(grace)
         self._fold_reports()
-
-
-def _waiting(run: RunRecord) -> Waiting:
-    """A queued run as dispatch sees it. Costs are seconds where they are predicted, else FLOPs."""
-    return Waiting(run.id, run.predicted_seconds or run.flops, (run.cell or {}).get("memory_bytes", 0))

@@ -59,8 +59,7 @@ def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
         "run", "role", "state", "budget", "shape", "params", "tokens", "loss", "seed", "seconds", "predicted_seconds",
         "attempts", "error",
     ]  # fmt: skip
-    attempts = {row["run"]: len(service.store.attempts_of(row["run"])) for row in rows}
-    emit_rows([row | {"attempts": attempts[row["run"]]} for row in rows], columns, output)
+    emit_rows(rows, columns, output)
     if forecasts and output is Format.TABLE:
         emit_rows(forecasts, list(forecasts[0]), output, "Forecasts")
 
@@ -92,6 +91,7 @@ def _run_row(run: Any) -> dict[str, Any]:
         "seed": cell.get("seed"),
         "seconds": None if run.seconds is None else round(run.seconds, 1),
         "predicted_seconds": None if run.predicted_seconds is None else round(run.predicted_seconds, 1),
+        "attempts": run.fence,
         "error": (run.error or "").strip().splitlines()[-1][:120] if run.error else None,
     }
 
