@@ -5,24 +5,24 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from orchestrator.artifacts import Places
 from orchestrator.cluster import Report
-from orchestrator.dispatch import Claim, Dispatch, Waiting
+from orchestrator.dispatch import Claim, Dispatch
 from orchestrator.driver import alive, end_leftovers, machine_id
 from orchestrator.eventlog import logged_outcome, orphaned_outcome
 from orchestrator.executor import Executor
+from orchestrator.forecast import LATEST, Forecast
+from orchestrator.job import Job
 from orchestrator.states import Cause, Hold, RunState
 from orchestrator.store import (
     LEASE_SECONDS,
     CeilingExceeded,
     Ceilings,
     Outcome,
-    RunRecord,
     Store,
-    SweepRecord,
     Unavailable,
 )
 from orchestrator.tracking import Tracking
@@ -38,44 +38,12 @@ FREE_BYTES = 32 * 2**20
 """Space below which nothing is handed out: an attempt could not even leave its checkpoint."""
 REST_SECONDS = (2.0, 60.0)
 """First and longest pause after an attempt that found a worker's disk full."""
+ORDER_SECONDS = 10.0
+"""Shortest time between two looks at the order of all that waits."""
 STOP_SECONDS = 5.0
 """Time that an attempt may need to stop: reservations of device-seconds grow that much ahead."""
 GROWTH_SECONDS = 10.0
 """Device-seconds by which a reservation grows when a run takes longer than predicted."""
-
-
-WHOLE = 2**62
-"""Bytes that no share of a device has."""
-
-
-@dataclass(slots=True)
-class _Job:
-    """A run in the scheduler's hands."""
-
-    run: RunRecord
-    sweep: SweepRecord
-    fence: int = 0
-    """Number of its attempt, once claimed."""
-    began: float = 0.0
-    """When it was assigned, by the monotonic clock."""
-    earlier: float = 0.0
-    """Device-seconds of its attempts before."""
-    reserved: float = field(default=float("inf"))
-    """Device-seconds that its ceilings let it take."""
-    stopping: bool = False
-    alone: bool = False
-    """Whether it gets a device for itself, since a share of one was too small."""
-
-    @property
-    def waiting(self) -> Waiting:
-        """The queued run as dispatch sees it. Costs are seconds where they are predicted, else FLOPs."""
-        memory = WHOLE if self.alone else (self.run.cell or {}).get("memory_bytes", 0)
-        return Waiting(self.run.id, self.run.predicted_seconds or self.run.flops, memory)
-
-    @property
-    def elapsed(self) -> float:
-        """Device-seconds of the present attempt."""
-        return time.monotonic() - self.began
 
 
 class Scheduler:
@@ -98,10 +66,11 @@ class Scheduler:
         self._ceilings = ceilings or Ceilings()
         self._checkpoint_seconds = checkpoint_seconds
         self._only: int | None = None
-        self._queued: dict[str, _Job] = {}
-        self._running: dict[str, _Job] = {}
+        self._queued: dict[str, Job] = {}
+        self._running: dict[str, Job] = {}
         self._held: set[str] = set()
         self._dispatch = Dispatch()
+        self._forecast, self._ordered = Forecast(), 0.0
         self._reports: list[Report] = []
         self._driver = 0
         self._recorded: list[int] = []
@@ -160,13 +129,15 @@ class Scheduler:
         requests = self._store.requests()
         if requests == self._requests:
             return
+        if self._requests < 0 and not len(self._forecast):
+            self._forecast = Forecast.of(self._store.latest_done(LATEST))
         only = self._only
         sweeps = self._store.sweeps_with_queued() if only is None else [self._store.sweep_by_id(only)]
-        queued: dict[str, _Job] = {}
+        queued: dict[str, Job] = {}
         for sweep in sweeps:
             for run in self._store.runs_of(sweep.id, None, RunState.QUEUED):
                 if run.id not in self._running:
-                    queued[run.id] = _Job(run, sweep)
+                    queued[run.id] = Job(run, sweep)
         self._queued, self._held, self._requests = queued, self._store.held_runs(), requests
         for run_id in self._held & self._running.keys():
             self._stop(self._running[run_id])
@@ -182,13 +153,14 @@ class Scheduler:
 
     def _offer(self, run_id: str) -> None:
         if self._ready(run_id):
-            self._dispatch.offer(self._queued[run_id].waiting)
+            job = self._queued[run_id]
+            self._dispatch.offer(job.waiting(self._forecast.seconds(job.run)))
 
     def _ready(self, run_id: str) -> bool:
         """Whether a queued run may start."""
         return run_id not in self._held
 
-    def _stop(self, job: _Job) -> None:
+    def _stop(self, job: Job) -> None:
         if not job.stopping:
             job.stopping = True
             self._cluster.stop(job.run.id)
@@ -270,7 +242,9 @@ class Scheduler:
             return
         jobs = [self._queued[claim.run_id] for claim in claims]
         wanted = [(job.run.id, job.run.fence, claim.worker) for job, claim in zip(jobs, claims, strict=True)]
-        numbers = self._store.claim_all(wanted, self._driver)
+        seconds = {job.run.id: self._forecast.seconds(job.run) for job in jobs}
+        known = {run_id: predicted for run_id, predicted in seconds.items() if predicted is not None}
+        numbers = self._store.claim_all(wanted, self._driver, known)
         self.record_processes()
         for job, claim, number in zip(jobs, claims, numbers, strict=True):
             del self._queued[claim.run_id]
@@ -281,7 +255,7 @@ class Scheduler:
             job.fence, job.began, job.stopping = number, time.monotonic(), False
             self._cluster.assign(claim.worker, self._assignment(job, claim.share))
 
-    def _assignment(self, job: _Job, share: float) -> Assignment:
+    def _assignment(self, job: Job, share: float) -> Assignment:
         cell, run = job.run.cell or {}, job.run
         return Assignment(
             run_id=run.id,
@@ -299,7 +273,7 @@ class Scheduler:
 
     # ceilings of device-seconds
 
-    def _within_ceilings(self, job: _Job) -> bool:
+    def _within_ceilings(self, job: Job) -> bool:
         """Make sure that the run may still take a moment of a device; hold its sweep where it may not."""
         if job.sweep.ceiling_seconds is None and self._ceilings.seconds is None:
             return True
@@ -314,7 +288,7 @@ class Scheduler:
             if not job.stopping and not self._grow(job):
                 self._stop(job)
 
-    def _grow(self, job: _Job) -> bool:
+    def _grow(self, job: Job) -> bool:
         """Let a reservation grow ahead of what the run takes; a ceiling in the way holds the sweep."""
         needed = job.earlier + job.elapsed + STOP_SECONDS
         if needed <= job.reserved:
@@ -351,17 +325,28 @@ class Scheduler:
             if outcome.cause not in (Cause.DONE, Cause.PREEMPTED):
                 log.warning("run %s: %s: %s", run_id, outcome.cause, outcome.detail.strip()[-400:])
             self._rest_after(outcome.cause)
+            self._learn(job, outcome)
             if run_id in again:
                 run = replace(again[run_id], role=job.run.role, cell=job.run.cell)
-                self._queued[run_id] = _Job(run, job.sweep, alone=job.alone or outcome.cause is Cause.OUT_OF_MEMORY)
+                self._queued[run_id] = Job(run, job.sweep, alone=job.alone or outcome.cause is Cause.OUT_OF_MEMORY)
                 self._offer(run_id)
+
+    def _learn(self, job: Job, outcome: Outcome) -> None:
+        """Predict from what a run took, and now and then bring what waits into its new order."""
+        if outcome.result is None:
+            return
+        taken = outcome.result["train_seconds"]
+        self._forecast.learn(replace(job.run, seconds=taken, result=outcome.result))
+        if time.monotonic() - self._ordered > ORDER_SECONDS:
+            self._ordered = time.monotonic()
+            self._offer_queued()
 
     def _is_ours(self, report: Report) -> bool:
         """Whether a report is of an attempt in our hands, and not settled by `reconcile` after trouble."""
         job = self._running.get(report.run_id)
         return job is not None and job.fence == report.fence
 
-    def _outcome(self, report: Report, job: _Job) -> Outcome:
+    def _outcome(self, report: Report, job: Job) -> Outcome:
         """What became of an attempt: what its worker said, or wrote down before it died."""
         outcome = replace(report.outcome, seconds=report.outcome.seconds or job.elapsed)
         if outcome.cause is Cause.LOST:

@@ -356,5 +356,6 @@ def _new_run(planned: PlannedRun) -> NewRun:
         "vary": dict(planned.vary),
         "shared": [dict(values) for values in planned.shared],
         "memory_bytes": planned.memory_bytes,
+        "predicted_seconds": planned.seconds,
     }
     return NewRun(planned.run_id, planned.run.to_dict(), planned.flops, planned.seconds, cell)

@@ -168,6 +168,9 @@ class Worker:
             micro_batch=assignment.micro_batch,
         )
         plain = result.to_dict()
+        if not result.resumed_from_step:
+            taken = time.monotonic() - began
+            plain["startup_seconds"] = max(0.0, taken - result.train_seconds - result.evaluation_seconds)
         mirror.send({"validation_loss": result.loss, "bits_per_byte": result.bits_per_byte, "tokens": result.tokens})
         log.append({"kind": "result", "result": plain, "device": kind_name(self._device)})
         with contextlib.suppress(OSError):  # the result is safe; leftovers cost nothing but space

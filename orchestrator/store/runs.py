@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -56,22 +56,27 @@ class Runs(Database):
             raise StaleAttempt(f"run {run_id} is no longer queued in attempt {fence}; claim refused")
         return number
 
-    def claim_all(self, claims: Sequence[tuple[str, int, str]], driver_id: int) -> list[int | None]:
+    def claim_all(
+        self, claims: Sequence[tuple[str, int, str]], driver_id: int, seconds: Mapping[str, float] | None = None
+    ) -> list[int | None]:
         """Give queued runs (id, fence, worker) to workers in one transaction: the number of each one's new attempt.
 
-        None stands where the run is no longer queued under its fence. Raises LeaseLost when the driver no longer holds
-        the scheduler's lease.
+        `seconds` are predictions that replace those of the plan. None stands where the run is no longer queued under
+        its fence. Raises LeaseLost when the driver no longer holds the scheduler's lease.
         """
         with self.writing() as db:
             if db.execute(select(t.scheduler.c.driver_id)).scalar() != driver_id:
                 raise LeaseLost("another scheduler took this database over")
             queued = _standing(db, RunState.QUEUED, [(run_id, fence) for run_id, fence, _ in claims])
             won = [claim for claim in claims if claim[:2] in queued]
-            moves = [{"of_run": run_id, "of_fence": fence} for run_id, fence, _ in won]
-            move_all(db, RunState.QUEUED, Move.CLAIM, {"fence": t.runs.c.fence + 1}, moves)
+            known = seconds or {}
+            moves = [{"of_run": r, "of_fence": fence, "new_seconds": known.get(r)} for r, fence, _ in won]
+            predicted = sa.func.coalesce(sa.bindparam("new_seconds", type_=sa.Float), t.runs.c.predicted_seconds)
+            values = {"fence": t.runs.c.fence + 1, "predicted_seconds": predicted}
+            move_all(db, RunState.QUEUED, Move.CLAIM, values, moves)
             if won:
-                values = {"driver_id": driver_id, "started_at": self.now(db)}
-                rows = [{"run_id": r, "number": fence + 1, "worker": worker, **values} for r, fence, worker in won]
+                same = {"driver_id": driver_id, "started_at": self.now(db)}
+                rows = [{"run_id": r, "number": fence + 1, "worker": worker, **same} for r, fence, worker in won]
                 db.execute(insert(t.attempts), rows)
         return [fence + 1 if (run_id, fence) in queued else None for run_id, fence, _ in claims]
 
