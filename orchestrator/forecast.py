@@ -19,6 +19,17 @@ LATEST = 200
 MINIMUM = 10
 """Finished runs with a prediction from which on the median error says something."""
 
+CHECKPOINT_SECONDS = 0.02
+"""Seconds that a checkpoint takes whatever its size: two fsyncs and a hash."""
+CHECKPOINT_BYTES = 12
+"""Bytes of a checkpoint a parameter: weight and AdamW's two moments in fp32."""
+CHECKPOINT_RATE = 2e8
+"""Bytes a second at which checkpoints are hashed and written, cautiously."""
+LOSS_PRIOR = 6 * 3600.0
+"""Device-seconds in which one loss is expected before there is experience: preemptible machines live for hours."""
+SHORTEST_INTERVAL, LONGEST_INTERVAL = 5.0, 1800.0
+"""Bounds of a checkpoint interval, seconds."""
+
 
 class Forecast:
     """Predicts seconds of runs: the calibration's, times what finished runs of like size took more.
@@ -46,7 +57,7 @@ class Forecast:
         result, base = run.result or {}, _calibrated(run)
         if not run.seconds or not base:
             return
-        self._ratios = [*self._ratios[1 - LATEST :], (_log_size(run), math.log(run.seconds / base))]
+        self._ratios = [*self._ratios[1 - LATEST :], (math.log(params_of(run)), math.log(run.seconds / base))]
         evaluation, tokens = result.get("evaluation_seconds"), result.get("tokens")
         if evaluation and tokens:
             self._tokens = [*self._tokens[1 - LATEST :], evaluation / run.seconds * tokens]
@@ -64,7 +75,7 @@ class Forecast:
             return None
         if not self._ratios:
             return base
-        here = _log_size(run)
+        here = math.log(params_of(run))
         # However far the nearest size, it still says more than the calibration: weights are relative to it.
         distances = [abs(size - here) for size, _ in self._ratios]
         weights = [math.exp((min(distances) - d) / WIDTH) for d in distances]
@@ -98,6 +109,18 @@ def _calibrated(run: RunRecord) -> float | None:
     return float(planned) if planned else None
 
 
-def _log_size(run: RunRecord) -> float:
-    params = (run.cell or {}).get("params") or count_parameters(RunConfig.from_dict(run.config).model).matmul
-    return math.log(params)
+def params_of(run: RunRecord) -> float:
+    """N of a run: from its cell, or counted."""
+    return float((run.cell or {}).get("params") or count_parameters(RunConfig.from_dict(run.config).model).matmul)
+
+
+def checkpoint_interval(params: float, device_seconds: float, losses: int) -> float:
+    """Training seconds between two checkpoints of a run that cost it the least: √(2 · δ · M).
+
+    δ is what writing one takes and M the mean time between losses of a worker (Young 1974; Daly 2006, equation 13,
+    whose further terms are below a hundredth here). M is learned: `losses` in `device_seconds`, beside one in
+    LOSS_PRIOR.
+    """
+    write = CHECKPOINT_SECONDS + CHECKPOINT_BYTES * params / CHECKPOINT_RATE
+    between = (LOSS_PRIOR + device_seconds) / (1 + losses)
+    return min(max(math.sqrt(2 * write * between), SHORTEST_INTERVAL), LONGEST_INTERVAL)

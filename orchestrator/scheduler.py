@@ -14,7 +14,7 @@ from orchestrator.dispatch import Claim, Dispatch
 from orchestrator.driver import alive, end_leftovers, machine_id
 from orchestrator.eventlog import logged_outcome, orphaned_outcome
 from orchestrator.executor import Executor
-from orchestrator.forecast import LATEST, Forecast
+from orchestrator.forecast import LATEST, Forecast, checkpoint_interval, params_of
 from orchestrator.job import Job
 from orchestrator.states import Cause, Hold, RunState
 from orchestrator.store import (
@@ -57,7 +57,7 @@ class Scheduler:
         tracking: Tracking,
         *,
         ceilings: Ceilings | None = None,
-        checkpoint_seconds: float = 10.0,
+        checkpoint_seconds: float | None = None,
     ) -> None:
         self._store = store
         self._cluster = cluster
@@ -71,6 +71,7 @@ class Scheduler:
         self._held: set[str] = set()
         self._dispatch = Dispatch()
         self._forecast, self._ordered = Forecast(), 0.0
+        self._losses = 0.0, 0
         self._reports: list[Report] = []
         self._driver = 0
         self._recorded: list[int] = []
@@ -138,6 +139,7 @@ class Scheduler:
             for run in self._store.runs_of(sweep.id, None, RunState.QUEUED):
                 if run.id not in self._running:
                     queued[run.id] = Job(run, sweep)
+        self._losses = self._store.losses()
         self._queued, self._held, self._requests = queued, self._store.held_runs(), requests
         for run_id in self._held & self._running.keys():
             self._stop(self._running[run_id])
@@ -266,7 +268,7 @@ class Scheduler:
             name=f"n{cell.get('params', 0)}_c{run.flops:.3g}_s{cell.get('seed', 0)}",
             tracking=self._tracking,
             checkpoints=run.checkpoints,
-            checkpoint_seconds=self._checkpoint_seconds,
+            checkpoint_seconds=self._checkpoint_seconds or checkpoint_interval(params_of(run), *self._losses),
             micro_batch=run.micro_batch,
             share=share,
         )

@@ -158,7 +158,8 @@ class Service:
         """
         with scheduler_lock(self.home.lock):
             workers = worker_count(self.settings, device)
-            cluster = Cluster(workers=workers, device=device, address=self.settings.ray_address)
+            address, shares = self.settings.ray_address, self.settings.gpu_shares
+            cluster = Cluster(workers=workers, device=device, address=address, shares=shares)
             scheduler = Scheduler(
                 self.store,
                 cluster,

@@ -114,6 +114,14 @@ class Runs(Database):
             rows = db.execute(query.order_by(t.attempts.c.run_id, t.attempts.c.number))
             return [dict(r._mapping) for r in rows]
 
+    def losses(self) -> tuple[float, int]:
+        """Device-seconds of all attempts, and how many of them were lost with their worker, node or driver."""
+        lost = t.attempts.c.cause.in_((Cause.LOST, Cause.ORPHANED))
+        sums = select(sa.func.coalesce(sa.func.sum(t.attempts.c.seconds), 0.0), sa.func.count().filter(lost))
+        with self.reading() as db:
+            seconds, count = db.execute(sums.select_from(t.attempts)).one()
+        return float(seconds), int(count)
+
     def extend(self, run_id: str, seconds: float, ceilings: Ceilings) -> None:
         """Let a running run take more device-seconds than were reserved for it. Raises CeilingExceeded."""
         with self.writing() as db:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.forecast import Forecast, median_error, run_seconds
+from orchestrator.forecast import Forecast, checkpoint_interval, median_error, run_seconds
 from orchestrator.progress import progress_of
 from orchestrator.states import RunState
 from orchestrator.store import RunRecord
@@ -79,3 +79,19 @@ def test_the_time_left_goes_by_what_finished_runs_took() -> None:
     ended = [replace(done(1e5, 3.0), id=f"d{i}") for i in range(30)]
     left = progress_of([*ended, run(1e5), replace(run(1e5), id="q")], {}, 1).seconds_left
     assert left == pytest.approx(60, rel=0.02)
+
+
+def test_checkpoints_follow_from_what_they_cost_and_how_often_workers_are_lost() -> None:
+    """The interval minimises δ ÷ τ + τ ÷ 2M, the share of time that writing and repeating take."""
+    hour = 3600.0
+    tau = checkpoint_interval(1e6, 54 * hour, 9)  # M = 6 h
+    write = 0.02 + 12e6 / 2e8
+
+    def overhead(interval: float) -> float:
+        return write / interval + interval / (2 * 6 * hour)
+
+    assert overhead(tau) <= min(overhead(0.8 * tau), overhead(1.25 * tau))
+    assert checkpoint_interval(1e9, 54 * hour, 9) > tau, "a larger one is written less often"
+    assert checkpoint_interval(1e6, 54 * hour, 99) < tau, "workers that are lost often write more often"
+    assert checkpoint_interval(1e3, hour, 10**6) == 5.0
+    assert checkpoint_interval(1e12, 1e9, 0) == 1800.0
