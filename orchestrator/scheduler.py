@@ -38,6 +38,8 @@ FREE_BYTES = 32 * 2**20
 """Space below which nothing is handed out: an attempt could not even leave its checkpoint."""
 REST_SECONDS = (2.0, 60.0)
 """First and longest pause after an attempt that found a worker's disk full."""
+RECORD_SECONDS = 1.0
+"""Shortest time between two looks at the processes that the workers are: finding them takes milliseconds."""
 ORDER_SECONDS = 10.0
 """Shortest time between two looks at the order of all that waits."""
 STOP_SECONDS = 5.0
@@ -75,6 +77,7 @@ class Scheduler:
         self._reports: list[Report] = []
         self._driver = 0
         self._recorded: list[int] = []
+        self._looked: float | None = None
         self._requests = -1
         self._renewed = time.monotonic()
         self._trouble: float | None = None
@@ -107,6 +110,9 @@ class Scheduler:
 
     def record_processes(self) -> None:
         """Workers appear one by one: record each, so that a successor can end it by its id."""
+        if self._looked is not None and time.monotonic() - self._looked < RECORD_SECONDS:
+            return
+        self._looked = time.monotonic()
         processes = self._cluster.processes()
         pids = [pid for pid, _created, _name in processes]
         if pids != self._recorded:
