@@ -17,6 +17,7 @@ from analysis.fitting import REJECTED, fit_parts
 from analysis.forms import FORMS
 from analysis.holdout import rolling_holdout
 from analysis.powerlaws import power_laws
+from analysis.recipe_check import CheckedCell
 from analysis.records import Curve, EstimatorAnswer, Interval, LawError, PowerLaw, Prediction, Refusal, Surface
 from analysis.serial import fit_json, prediction_json
 from analysis.surface import Origin
@@ -65,6 +66,8 @@ class Law:
     """Joint covariance of the estimators' parameters, in their order, by source of noise."""
     origin: Origin = field(default_factory=lambda: Origin(0.0, 0.0, 0.0))
     """Origins of the centred logarithms."""
+    recipe_check: tuple[CheckedCell, ...] = ()
+    """What a check of the recipe found, by budget and N; empty where the sweep has none."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Law) and self.to_dict() == other.to_dict()

@@ -86,6 +86,8 @@ class Curve:
     """Residual standard deviation of the cubic, degrees of freedom counted."""
     seed_sigma: float | None = None
     """Standard deviation between seeds of equal cells at this budget, or None without repeats."""
+    flags: tuple[str, ...] = ()
+    """Sentences that say where a check of the recipe failed on this curve."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import numpy as np
 from analysis import headline
 from analysis.cost import TokenCost
 from analysis.published import published_at
+from analysis.recipe_check import CheckedCell
 from analysis.records import Curve, Interval, Minimum, PowerLaw, Prediction, Refusal, Surface
 from analysis.surface import Origin
 from analysis.table import RunTable
@@ -77,6 +78,7 @@ def law_to_dict(law: Law) -> dict[str, Any]:
         "estimators": [plain(asdict(state)) for state in law.estimators],
         "uncertainty": {name: plain(getattr(law.uncertainty, name)) for name in _ARRAYS},
         "origin": asdict(law.origin),
+        "recipe_check": [plain(asdict(cell)) for cell in law.recipe_check],
     }
 
 
@@ -101,6 +103,7 @@ def law_fields(data: Mapping[str, Any]) -> dict[str, Any]:
         "estimators": tuple(headline.State(**{**e, "theta": tuple(e["theta"])}) for e in data["estimators"]),
         "uncertainty": _uncertainty(data["uncertainty"]),
         "origin": Origin(**data["origin"]),
+        "recipe_check": tuple(CheckedCell(**cell) for cell in data["recipe_check"]),
     }
 
 
@@ -115,7 +118,7 @@ def _interval(data: Mapping[str, Any] | None) -> Interval | None:
 
 
 def _curve(data: Mapping[str, Any]) -> Curve:
-    tuples = ("params", "tokens", "losses", "parabola", "cubic")
+    tuples = ("params", "tokens", "losses", "parabola", "cubic", "flags")
     return Curve(
         **{
             **data,
@@ -162,7 +165,10 @@ def fit_json(law: Law) -> dict[str, Any]:
             loss_function=entry["loss_function"],
             residual=entry["residual"],
         )
-    keys = ("law_id", "curves", "refusals", "holdout", "excluded", "noise", "warnings", "convention", "loss_unit")
+    keys = (
+        *("law_id", "curves", "refusals", "holdout", "excluded", "noise", "recipe_check", "warnings"),
+        *("convention", "loss_unit"),
+    )
     return {
         **{key: data[key] for key in keys},
         "laws": laws,

@@ -30,8 +30,10 @@ FAR_FROM_BUDGET = 2.0
 """A run that cost so many times its budget, or a part of it, was not run at it."""
 FINISHED = ("done", "finished")
 """States of a finished run: ours and wandb's."""
-OPTIONAL = ("budget", "state", "run", "seed", "size_id", "trunk")
+OPTIONAL = ("budget", "state", "run", "seed", "size_id", "trunk", "role")
 """Columns that are read where they are there."""
+APART = {"check": "it checks the recipe", "validation": "it validates a forecast"}
+"""Roles of runs that are of no grid, and what an exclusion says of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,6 +226,9 @@ def _drop_unfinished(frame: pd.DataFrame, names: Mapping[str, str]) -> tuple[pd.
         state = frame["state"].astype(str).str.strip().where(frame["state"].notna(), "unknown")
         finished = state.str.lower().isin(FINISHED)
         reasons[~finished] = "state is " + state[~finished]
+    if "role" in frame:
+        apart = frame["role"].map(APART)
+        reasons = reasons.where(apart.isna(), apart)
     if (reasons != "").all():
         raise LawError(f"none of the {len(frame)} rows is a finished run with a loss ({reasons.iloc[0]})")
     middle = float(loss[reasons == ""].median())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,15 +16,17 @@ from analysis.compare import Comparison, Side, bytes_per_token, compare
 from analysis.cost import TokenCost
 from analysis.counts import Counts
 from analysis.law import Law, fit
+from analysis.recipe_check import Trial, with_check
 from analysis.records import LawError, Prediction, QuestionError
 from analysis.table import RunTable
 from analysis.wording import join_words
 from model.flops import count_parameters, flops_per_token
 from orchestrator.export import run_table
+from orchestrator.states import RunState
 from orchestrator.store import RunRecord, SweepRecord
 from sweeps.compose import load_sweep
 from sweeps.grid import Setting, setting_of
-from sweeps.recipe import flops_nodes, ladder, shape
+from sweeps.ladder import flops_nodes, ladder, shape
 from sweeps.spec import SweepSpec
 from tokenizer.shards import ShardError, open_shards
 
@@ -97,8 +100,20 @@ class SweepLaws:
             setting = self._setting(variant)
             nodes = flops_nodes(setting.recipe, setting.vocab, setting.context, setting.parts)
             cost = TokenCost.from_nodes([n for n, _ in nodes], [f for _, f in nodes])
-            self._fits[key] = fit(variant.table, cost=cost, holdout=holdout)
+            law = fit(variant.table, cost=cost, holdout=holdout)
+            trials = list(self._trials(variant))
+            self._fits[key] = with_check(law, trials) if trials else law
         return self._fits[key]
+
+    def _trials(self, variant: Variant) -> Iterator[Trial]:
+        """The runs that check the variant's recipe."""
+        for run in self._runs:
+            cell = run.cell or {}
+            for point in cell.get("checks", ()):
+                if point["vary"] == variant.values:
+                    loss = math.inf if run.state is RunState.DIVERGED else run.loss
+                    where = cell["budget"], cell["params"], point["place"]
+                    yield Trial(*where, point["batch_factor"], point["lr_factor"], loss)
 
     def laws(self) -> dict[str, Law]:
         """The law of each variant by its label. Raises LawError."""

@@ -17,7 +17,6 @@ from analysis.records import LawError, Prediction
 from orchestrator.progress import mixed_devices
 from orchestrator.report import write_report
 from orchestrator.service import Service, Validation
-from orchestrator.states import RunState
 from orchestrator.store import SweepRecord
 from orchestrator.tracking import log_fit
 from orchestrator.words import describe, describe_comparison
@@ -29,8 +28,8 @@ VERSIONS = ("isoflop", "torch", "ray", "numpy", "scipy", "tokenizers", "wandb", 
 
 def conclude(service: Service, sweep: SweepRecord, command: str, say: Callable[[str], None]) -> int:
     """Fit, write the report, mirror the fit, print the answer. Returns the exit code: 0, or 1 without a law."""
-    runs = service.store.runs_of(sweep.id, "grid")
-    undone = [r for r in runs if r.state is not RunState.DONE]
+    runs = [r for r in service.store.runs_of(sweep.id) if r.role != "validation"]
+    undone = [r for r in runs if not r.answered]
     for run in undone:
         say(f"run {run.id} is {run.state}: {(run.error or 'no result').strip().splitlines()[-1]}")
     if undone:

@@ -33,7 +33,7 @@ class Progress:
     queued: int
     done: int
     failed: int
-    """Runs that failed or diverged."""
+    """Runs that failed or diverged; a check of the recipe that diverged is done."""
     running: tuple[LiveRun, ...]
     flops_planned: float
     flops_spent: float
@@ -57,12 +57,12 @@ def progress_of(
     """Progress of a sweep's runs, given the latest event of each run in training."""
     running = tuple(_live(r, live.get(r.id, {})) for r in runs if r.state is RunState.RUNNING)
     fraction = {r.run_id: r.fraction for r in running}
-    done = [r for r in runs if r.state is RunState.DONE]
+    done = [r for r in runs if r.answered]
     return Progress(
         total=len(runs),
         queued=sum(r.state is RunState.QUEUED for r in runs),
         done=len(done),
-        failed=sum(r.state in (RunState.FAILED, RunState.DIVERGED) for r in runs),
+        failed=sum(r.state in (RunState.FAILED, RunState.DIVERGED) and not r.answered for r in runs),
         running=running,
         flops_planned=sum(r.flops for r in runs),
         flops_spent=sum(r.flops for r in done) + sum(r.flops * fraction.get(r.id, 0.0) for r in runs),

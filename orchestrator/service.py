@@ -32,11 +32,13 @@ from orchestrator.states import RunState
 from orchestrator.store import ForecastScore, NewRun, NotFound, RunRecord, Store, SweepRecord
 from orchestrator.tracking import Tracking, choose_tracking
 from sweeps.compose import load_sweep, spec_hash, to_yaml
+from sweeps.elsewhere import corpus_needed
 from sweeps.expect import Expected, expect
 from sweeps.plan import DataFacts, Plan, PlannedRun, make_plan, plan_single
 from sweeps.spec import SweepSpec
+from tokenizer.corpus import CorpusError
 from tokenizer.dataset import prepare
-from tokenizer.shards import Manifest
+from tokenizer.shards import Manifest, Shards
 
 Say = Callable[[str], None]
 """Takes one line of progress for a person."""
@@ -50,9 +52,11 @@ class Planned:
     """A sweep with everything that was found out before it is submitted."""
 
     plan: Plan
-    data: Manifest
+    data: Manifest | DataFacts
     device: str
     workers: int
+    notes: tuple[str, ...] = ()
+    """What was assumed of a device or a corpus that is not at hand."""
 
     @property
     def spec(self) -> SweepSpec:
@@ -100,14 +104,22 @@ class Service:
     def plan_spec(self, spec: SweepSpec) -> Planned:
         """`plan` for a sweep that is already read."""
         device = choose_device(spec.device)
-        shards = prepare(spec.corpus, spec.tokenizer, self.home.artifacts, self._say)
-        facts = _facts(shards.manifest)
+        shards = self.shards(spec)
+        facts = facts_of(shards.manifest)
         workers = worker_count(self.settings, device)
         draft = make_plan(spec, facts)
-        cost = self._cost([r.run for r in draft.runs], device) if draft.runs else None
+        cost = self.cost([r.run for r in draft.runs], device) if draft.runs else None
         return Planned(make_plan(spec, facts, cost, workers=workers), shards.manifest, device, workers)
 
-    def _cost(self, runs: Sequence[Any], device: str) -> RateModel:
+    def shards(self, spec: SweepSpec) -> Shards:
+        """The sweep's dataset. Raises CorpusError, which says how much text the sweep needs where there is none."""
+        try:
+            return prepare(spec.corpus, spec.tokenizer, self.home.artifacts, self._say)
+        except CorpusError as error:
+            raise CorpusError(f"{error}\n{corpus_needed(spec)}; --device h100 plans it without the data") from error
+
+    def cost(self, runs: Sequence[Any], device: str) -> RateModel:
+        """Seconds of runs on this machine, measured and learned. Raises CalibrationError."""
         self._say("measuring this machine" if device == "cpu" else "measuring the GPU")
         base = calibrate(self.store, runs, device)
         return learn(base, self.store.runs_in(RunState.DONE), kind_name(device))
@@ -131,7 +143,7 @@ class Service:
             source=to_yaml(spec),
             dataset=data.dataset,
             unique_tokens=data.train_tokens,
-            dropped=[asdict(d) for d in planned.plan.dropped],
+            dropped=[asdict(d) for d in (*planned.plan.dropped, *planned.plan.unchecked)],
             warnings=list(planned.plan.warnings),
             submitted_at=0.0,
             user=user or self.settings.user,
@@ -141,7 +153,7 @@ class Service:
         # First the data, then the runs: a scheduler may hand them out at once.
         self.publish(record)
         ceilings = self.settings.ceilings
-        sweep = self.store.submit(record, [_new_run(r) for r in planned.plan.runs], ceilings)
+        sweep = self.store.submit(record, [_new_run(r) for r in planned.plan.all_runs], ceilings)
         if rerun:
             self.store.rerun(sweep.id, ceilings)
         self.store.retry_failed(sweep.id, ceilings)
@@ -299,9 +311,9 @@ class Service:
     ) -> PlannedRun:
         spec = self.spec_of(sweep)
         device = choose_device(spec.device)
-        facts = _facts(prepare(spec.corpus, spec.tokenizer, self.home.artifacts, self._say).manifest)
+        facts = facts_of(self.shards(spec).manifest)
         draft = plan_single(spec, facts, flops, prediction.params, vary=vary)
-        return plan_single(spec, facts, flops, prediction.params, vary=vary, cost=self._cost([draft.run], device))
+        return plan_single(spec, facts, flops, prediction.params, vary=vary, cost=self.cost([draft.run], device))
 
     def _score(self, sweep: SweepRecord, run_id: str, law_id: str) -> Validation:
         run = next(r for r in self.store.runs_of(sweep.id) if r.id == run_id)
@@ -327,11 +339,12 @@ def score_forecast(prediction: Mapping[str, Any], loss: float, level: float = 0.
 
 def _revision(planned: Planned) -> str:
     """Content address of a submission: the sweep, the data that it met, and the runs that came of both."""
-    content = [spec_hash(planned.spec), planned.data.dataset, *sorted(r.run_id for r in planned.plan.runs)]
+    content = [spec_hash(planned.spec), planned.data.dataset, *sorted(r.run_id for r in planned.plan.all_runs)]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
-def _facts(manifest: Manifest) -> DataFacts:
+def facts_of(manifest: Manifest) -> DataFacts:
+    """What a plan must know of a dataset."""
     return DataFacts(
         dataset=manifest.dataset,
         vocab=manifest.vocab,
@@ -359,4 +372,6 @@ def _new_run(planned: PlannedRun) -> NewRun:
         "memory_bytes": planned.memory_bytes,
         "predicted_seconds": planned.seconds,
     }
-    return NewRun(planned.run_id, planned.run.to_dict(), planned.flops, planned.seconds, cell)
+    if planned.checks:
+        cell["checks"] = [asdict(point) for point in planned.checks]
+    return NewRun(planned.run_id, planned.run.to_dict(), planned.flops, planned.seconds, cell, planned.role)

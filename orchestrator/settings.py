@@ -153,7 +153,10 @@ def choose_device(asked: str) -> str:
         return "cpu"
     gpus = len(gpu_names())
     if asked == "cuda" and gpus == 0:
-        raise SettingsError("the sweep says `device: cuda`, and this machine shows no NVIDIA GPU: use `device: auto`")
+        raise SettingsError(
+            "the sweep says `device: cuda`, and this machine shows no NVIDIA GPU: use `device: auto`, "
+            "or plan it for one elsewhere: isoflop plan … --device h100"
+        )
     return "cuda" if gpus else "cpu"
 
 

@@ -68,7 +68,7 @@ sweep_runs = Table(
     Column("sweep_id", ForeignKey("sweeps.id"), primary_key=True),
     Column("run_id", ForeignKey("runs.id"), primary_key=True, index=True),
     Column("position", Integer, nullable=False),
-    Column("role", String(16), nullable=False, doc="grid | validation"),
+    Column("role", String(16), nullable=False, doc="grid | check | validation"),
     Column("cell", JSON, nullable=False, doc="budget, size, recipe and shape as planned"),
 )
 """Which runs a sweep consists of, in the plan's order."""

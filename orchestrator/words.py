@@ -50,7 +50,7 @@ def describe(law: Law, predictions: Sequence[Prediction]) -> list[str]:
             symbol = "N*" if power.quantity == "params" else "D*"
             exponent = format_exponent(power.exponent, power.exponent_interval)
             lines.append(f"  {symbol} ∝ C^{exponent}  [{estimator_label(power.estimator)}]")
-    lines += _law_refusals(law)
+    lines += _law_refusals(law) + _checked(law)
     for prediction in predictions:
         lines += describe_prediction(prediction)
     told = {refusal_sentence(curve.flops, curve.refusals) for curve in law.curves}  # in full above
@@ -66,6 +66,21 @@ def _law_refusals(law: Law) -> list[str]:
         f"  refused ({refusal_phrase(reason)}): {', '.join(names)}: {message}"
         for (reason, message), names in groups.items()
     ]
+
+
+def _checked(law: Law) -> list[str]:
+    """What a check of the recipe found, a line a cell."""
+    lines = ["Recipe check: the rule's loss beside the best found around it"] if law.recipe_check else []
+    for cell in law.recipe_check:
+        found = f"{cell.trained} of {cell.runs} runs"
+        if cell.gap is not None and cell.rule_loss is not None and cell.best_loss is not None:
+            found = (
+                f"{format_loss(cell.rule_loss)} against {format_loss(cell.best_loss)} with batch ×{cell.best_batch:g},"
+                f" learning rate ×{cell.best_lr:g}: {cell.gap:.3f} of {cell.threshold:.3f} allowed, {found}"
+            )
+        where = f"{format_flops(cell.flops)}, {cell.place}, N {format_count(cell.params)}"
+        lines.append(f"  {cell.verdict}  {where}: {found}")
+    return lines
 
 
 def _excluded(law: Law, shown: int = 8) -> list[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from sweeps.recipe import Range, get_recipe
+from sweeps.recipe import Range
+from sweeps.registry import get_recipe
 
 if TYPE_CHECKING:
     from sweeps.plan import DataFacts, Plan, PlannedRun
@@ -30,23 +31,39 @@ def warnings_of(plan: Plan, facts: DataFacts) -> list[str]:
 
 
 def _range_warnings(plan: Plan) -> Iterator[str]:
-    """One sentence for each range of a recipe that runs leave."""
+    """For each recipe what of it is not its source's, and a sentence for each of its ranges that cells leave."""
     for name in dict.fromkeys(run.recipe for run in plan.runs):
         recipe = get_recipe(name)
-        runs = [run for run in plan.runs if run.recipe == name]
+        if recipe.differs:
+            yield f"recipe {name} is not as in its source: {recipe.differs}"
+        cells = list({(str(r.vary), r.budget, r.size_id): r for r in plan.runs if r.recipe == name}.values())
         quantities: tuple[tuple[str, Range, list[float]], ...] = (
-            ("parameters", recipe.params_range, [run.params for run in runs]),
-            ("tokens per parameter", recipe.ratio_range, [run.tokens / run.params for run in runs]),
-            ("tokens a step", recipe.batch_range, [run.batch_tokens for run in runs]),
+            ("parameters", recipe.params_range, [cell.params for cell in cells]),
+            ("tokens per parameter", recipe.ratio_range, [cell.tokens / cell.params for cell in cells]),
+            ("tokens a step", recipe.batch_range, [cell.batch_tokens for cell in cells]),
         )
         for what, valid, values in quantities:
-            outside = [value for value in values if value not in valid]
+            outside = [(cell, value) for cell, value in zip(cells, values, strict=True) if value not in valid]
             if outside:
-                span = f"{min(outside):.3g}" + (f" to {max(outside):.3g}" if max(outside) > min(outside) else "")
                 yield (
-                    f"{len(outside)} of {len(runs)} runs have {span} {what}, "
-                    f"outside {valid.low:.3g} to {valid.high:.3g} where recipe {name} has been shown good"
+                    f"{len(outside)} of {len(cells)} cells have {_span(value for _, value in outside)} {what}, "
+                    f"outside {valid.low:.3g} to {valid.high:.3g} where recipe {name} has been shown good "
+                    f"({recipe.range_source}): {_places(cell for cell, _ in outside)}"
                 )
+
+
+def _span(values: Iterable[float]) -> str:
+    ordered = sorted(values)
+    low, high = f"{ordered[0]:.3g}", f"{ordered[-1]:.3g}"
+    return low if low == high else f"{low} to {high}"
+
+
+def _places(cells: Iterable[PlannedRun]) -> str:
+    """How many sizes at which budgets."""
+    sizes: dict[float, int] = {}
+    for cell in cells:
+        sizes[cell.budget] = sizes.get(cell.budget, 0) + 1
+    return ", ".join(f"{count} at {budget:.3g} FLOPs" for budget, count in sizes.items())
 
 
 def _curve_warnings(plan: Plan) -> Iterator[str]:
@@ -64,7 +81,8 @@ def _curve_warnings(plan: Plan) -> Iterator[str]:
             if sizes < FEWEST_SIZES:
                 yield f"{sizes} sizes are left at {budget:.3g} FLOPs{where}: the fit refuses fewer than {FEWEST_SIZES}"
         depths = {run.run.model.n_layers for run in runs}
-        if len(depths) > 1 and get_recipe(runs[0].recipe).layers:
+        recipe = get_recipe(runs[0].recipe)
+        if len(depths) > 1 == len({recipe.depth_of(run.run.model.d_model) for run in runs}):
             yield f"depths {sorted(depths)} are mixed{where}: a step in depth looks like a kink of the curve"
     if len(plan.spec.budgets) < FEWEST_BUDGETS:
         yield f"{len(plan.spec.budgets)} budgets: a power law needs at least {FEWEST_BUDGETS}"

@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from model.config import ConfigError, ModelConfig
+from sweeps.ladder import PART_FIELDS
 from sweeps.problem import Problem, nearest
-from sweeps.recipe import PART_FIELDS, RECIPES, VALUES, RecipeError, get_recipe
+from sweeps.recipe import RecipeError, values_of
+from sweeps.recipe_check import BATCHES, CELLS, RATES
+from sweeps.registry import VALUES, get_recipe, recipe_names
 
 if TYPE_CHECKING:
     from sweeps.spec import SweepSpec
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 NAME: Final = re.compile(r"[a-z0-9-]{1,64}")
 SHAPE_KEYS: Final = ("d_model", "n_layers", "n_heads", "d_ff")
 AXES: Final = (*VALUES, *PART_FIELDS, "recipe", "context")
-"""Axes that `vary` knows."""
+"""Axes that `vary` knows with the built-in recipes."""
 MAX_RUNS: Final = 100_000
 """No sweep file can raise limits.runs above this."""
 MAX_BUDGET: Final = 1e30
@@ -108,17 +111,31 @@ def _positive_number(text: str) -> bool:
 
 
 def _recipe(spec: SweepSpec) -> Problems:
-    if spec.recipe not in RECIPES:
-        listing = f"unknown recipe {spec.recipe[:64]!r}; the recipes are {', '.join(RECIPES)}"
-        yield Problem(listing, "recipe", suggestion=nearest(spec.recipe, tuple(RECIPES)))
+    found = tuple(_recipe_name(spec.recipe, "recipe"))
+    yield from found
+    if found:
         return
     for key, value in spec.recipe_overrides.items():
         yield from _recipe_value(spec.recipe, key, value, f"recipe_overrides.{key}")
 
 
+def _recipe_name(name: Any, where: str) -> Problems:
+    """A problem where no such recipe can be had."""
+    if name not in recipe_names():
+        listing = f"unknown recipe {str(name)[:64]!r}; the recipes are {', '.join(recipe_names())}"
+        yield Problem(listing, where, suggestion=nearest(str(name), recipe_names()))
+        return
+    try:
+        get_recipe(name)
+    except RecipeError as error:
+        yield Problem(str(error), where)
+
+
 def _recipe_value(recipe: str, key: str, value: Any, where: str) -> Problems:
-    if key not in VALUES:
-        yield Problem(f"no value of a recipe; they are {', '.join(VALUES)}", where, suggestion=nearest(key, VALUES))
+    known = values_of(get_recipe(recipe))
+    if key not in known:
+        listing = f"no value of recipe {recipe}; they are {', '.join(known)}"
+        yield Problem(listing, where, suggestion=nearest(key, known))
         return
     try:
         get_recipe(recipe, {key: value})
@@ -176,10 +193,11 @@ def _counts(spec: SweepSpec) -> Problems:
 
 
 def _vary(spec: SweepSpec) -> Problems:
+    axes = _axes(spec)
     for axis, values in spec.vary.items():
         where = f"vary.{axis}"
-        if axis not in AXES:
-            yield Problem(f"unknown axis; the axes are {', '.join(AXES)}", where, suggestion=nearest(axis, AXES))
+        if axis not in axes:
+            yield Problem(f"unknown axis; the axes are {', '.join(axes)}", where, suggestion=nearest(axis, axes))
             continue
         if not values:
             yield Problem("needs at least one value", where)
@@ -191,17 +209,23 @@ def _vary(spec: SweepSpec) -> Problems:
             yield from _axis_value(spec, axis, value, f"{where}.{index}")
 
 
+def _axes(spec: SweepSpec) -> tuple[str, ...]:
+    """Axes that the sweep's recipe has."""
+    if tuple(_recipe_name(spec.recipe, "recipe")):
+        return AXES  # the recipe itself is reported already
+    return (*values_of(get_recipe(spec.recipe)), *PART_FIELDS, "recipe", "context")
+
+
 def _axis_value(spec: SweepSpec, axis: str, value: Any, where: str) -> Problems:
     if axis == "recipe":
-        if value not in RECIPES:
-            yield Problem(f"unknown recipe; the recipes are {', '.join(RECIPES)}", where)
+        yield from _recipe_name(value, where)
     elif axis == "context":
         if type(value) is not int or not 2 <= value <= MAX_CONTEXT:
             yield Problem(f"must be a whole number between 2 and {MAX_CONTEXT}", where)
-    elif axis in VALUES:
-        yield from _recipe_value(spec.recipe if spec.recipe in RECIPES else "cpu-small", axis, value, where)
-    else:
+    elif axis in PART_FIELDS:
         yield from _part_value(axis, value, where)
+    elif not tuple(_recipe_name(spec.recipe, "recipe")):
+        yield from _recipe_value(spec.recipe, axis, value, where)
 
 
 def _choices(spec: SweepSpec) -> Problems:
@@ -229,7 +253,8 @@ def cells_at_most(spec: SweepSpec) -> int:
     sizes = len(spec.sizes.params) or len(spec.sizes.shapes) or spec.sizes.count
     extra = sum(max(0, n - spec.seeds.default) for n in (spec.seeds.smallest_budget, spec.seeds.largest_budget))
     combinations = math.prod(len(values) for values in spec.vary.values())
-    return combinations * (len(spec.budgets) * sizes * spec.seeds.default + extra)
+    checks = CELLS * (len(BATCHES) * len(RATES) - 1) if spec.recipe_check else 0
+    return combinations * (len(spec.budgets) * sizes * spec.seeds.default + extra + checks)
 
 
 def _grid(spec: SweepSpec) -> Problems:

@@ -7,11 +7,13 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from model.config import ConfigError, ModelConfig
 from model.flops import count_parameters
-from sweeps.recipe import PART_FIELDS, VALUES, Recipe, RecipeError, build_shape, flops_nodes, get_recipe, shape
+from sweeps.ladder import PART_FIELDS, build_shape, flops_nodes, shape
+from sweeps.recipe import Recipe, RecipeError
+from sweeps.registry import get_recipe
 from sweeps.spec import SweepSpec
 
 
@@ -51,6 +53,10 @@ class Cell:
     """Whether the same shape stands at this budget already."""
 
 
+NOT_OF_RECIPE: Final = (*PART_FIELDS, "recipe", "context")
+"""Axes that set no value of the recipe."""
+
+
 def _settings(spec: SweepSpec, vocab: int) -> Iterator[Setting]:
     for values in itertools.product(*spec.vary.values()):
         yield setting_of(spec, vocab, dict(zip(spec.vary, values, strict=True)))
@@ -59,7 +65,7 @@ def _settings(spec: SweepSpec, vocab: int) -> Iterator[Setting]:
 def setting_of(spec: SweepSpec, vocab: int, vary: dict[str, Any]) -> Setting:
     """Recipe, parts and context of one combination of axes."""
     try:
-        overrides = spec.recipe_overrides | {key: value for key, value in vary.items() if key in VALUES}
+        overrides = spec.recipe_overrides | {key: value for key, value in vary.items() if key not in NOT_OF_RECIPE}
         recipe = get_recipe(vary.get("recipe", spec.recipe), overrides)
     except RecipeError as error:
         raise PlanError(str(error)) from None

@@ -13,6 +13,7 @@ from model.flops import count_parameters, flops_per_token
 from sweeps.advice import warnings_of
 from sweeps.grid import Cell, PlanError, buildable, cells, setting_of
 from sweeps.recipe import train_config
+from sweeps.recipe_check import CheckPoint, add_checks
 from sweeps.spec import SweepSpec
 
 __all__ = [
@@ -93,6 +94,10 @@ class PlannedRun:
     """Estimated memory of training, bytes."""
     shared: tuple[dict[str, Any], ...] = ()
     """Values of the axes of other combinations whose cell is this same run: it counts in their laws too."""
+    role: str = "grid"
+    """grid | check: a run that checks the recipe and enters no fit."""
+    checks: tuple[CheckPoint, ...] = ()
+    """What the run is in checks of the recipe."""
 
     @cached_property
     def run_id(self) -> str:
@@ -133,17 +138,26 @@ class Plan:
     """Cells left out."""
     warnings: tuple[str, ...]
     """Plain sentences."""
+    checks: tuple[PlannedRun, ...] = ()
+    """Further runs that check the recipe, by cell, batch and learning rate."""
+    unchecked: tuple[DroppedCell, ...] = ()
+    """What of the recipe's check cannot run."""
+
+    @property
+    def all_runs(self) -> tuple[PlannedRun, ...]:
+        """The runs of the grid and those that check the recipe."""
+        return (*self.runs, *self.checks)
 
     @property
     def flops(self) -> float:
         """Training FLOPs of all runs."""
-        return math.fsum(run.flops for run in self.runs)
+        return math.fsum(run.flops for run in self.all_runs)
 
     @property
     def seconds(self) -> float | None:
         """Predicted seconds of all runs one after the other, or None where one is unknown."""
-        known = [run.seconds for run in self.runs if run.seconds is not None]
-        return math.fsum(known) if known and len(known) == len(self.runs) else None
+        known = [run.seconds for run in self.all_runs if run.seconds is not None]
+        return math.fsum(known) if known and len(known) == len(self.all_runs) else None
 
 
 def make_plan(spec: SweepSpec, facts: DataFacts, cost: CostModel | None = None, *, workers: int = 1) -> Plan:
@@ -171,12 +185,34 @@ def make_plan(spec: SweepSpec, facts: DataFacts, cost: CostModel | None = None, 
             twice += known is not run
             if known.vary != run.vary:
                 runs[run.run_id] = replace(known, shared=(*known.shared, run.vary))
-    plan = Plan(spec, tuple(runs.values()), tuple(dropped), ())
+    plan = _with_checks(Plan(spec, tuple(runs.values()), tuple(dropped), ()), facts, cost)
     _check_limits(plan, workers)
     warnings = warnings_of(plan, facts)
     if twice:
         warnings.append(f"{twice} runs of different cells are equal and run once")
     return replace(plan, warnings=tuple(warnings))
+
+
+def _with_checks(plan: Plan, facts: DataFacts, cost: CostModel | None) -> Plan:
+    """The plan with the runs that check its recipe, where the sweep asks for them."""
+    if not plan.spec.recipe_check:
+        return plan
+
+    def min_steps(vary: dict[str, Any]) -> int:
+        return setting_of(plan.spec, facts.vocab, vary).recipe.min_steps
+
+    def retrain(run: PlannedRun, train: TrainConfig) -> PlannedRun:
+        return _retrained(run, train, cost)
+
+    found, left_out = add_checks({run.run_id: run for run in plan.runs}, min_steps, retrain)
+    return replace(
+        plan,
+        runs=tuple(run for run in found.values() if run.role == "grid"),
+        checks=tuple(run for run in found.values() if run.role == "check"),
+        unchecked=tuple(
+            DroppedCell(out.run.budget, out.run.params, out.run.shape, out.reason, out.run.vary) for out in left_out
+        ),
+    )
 
 
 def plan_single(
@@ -272,6 +308,19 @@ def _planned_run(cell: Cell, spec: SweepSpec, facts: DataFacts, cost: CostModel 
     )
 
 
+def _retrained(run: PlannedRun, train: TrainConfig, cost: CostModel | None) -> PlannedRun:
+    """A planned run with another optimisation: its identity and costs are others, its cell is the same."""
+    model = run.run.model
+    return replace(
+        run,
+        run=replace(run.run, train=train),
+        steps=train.steps,
+        batch_tokens=train.batch * model.context,
+        seconds=cost.seconds(model, train) if cost else None,
+        memory_bytes=memory_bytes(model, train),
+    )
+
+
 def describe(model: ModelConfig) -> str:
     """A shape in a few characters: `L4 d48 h2 ff128`."""
     return f"L{model.n_layers} d{model.d_model} h{model.n_heads} ff{model.d_ff}"
@@ -291,8 +340,8 @@ def memory_bytes(model: ModelConfig, train: TrainConfig) -> int:
 
 def _check_limits(plan: Plan, workers: int) -> None:
     limits = plan.spec.limits
-    if len(plan.runs) > limits.runs:
-        raise PlanError(f"the plan has {len(plan.runs)} runs, above limits.runs = {limits.runs}")
+    if len(plan.all_runs) > limits.runs:
+        raise PlanError(f"the plan has {len(plan.all_runs)} runs, above limits.runs = {limits.runs}")
     if limits.flops is not None and plan.flops > limits.flops:
         raise PlanError(f"the plan spends {plan.flops:.3g} FLOPs, above limits.flops = {limits.flops:.3g}")
     hours = plan.seconds / 3600 / max(1, workers) if plan.seconds is not None else 0.0

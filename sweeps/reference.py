@@ -16,7 +16,9 @@ from model.config import ModelConfig
 from sweeps.check import AXES
 from sweeps.compose import bases
 from sweeps.conform import field_types
-from sweeps.recipe import PART_FIELDS, RECIPES, VALUES, Recipe
+from sweeps.ladder import PART_FIELDS
+from sweeps.recipe import values_of
+from sweeps.registry import RECIPES
 from sweeps.spec import CentreSpec, LimitsSpec, SeedsSpec, SizesSpec, SweepSpec
 from tokenizer.corpus import CorpusSpec
 from tokenizer.vocabulary import TokenizerSpec
@@ -68,7 +70,14 @@ def render() -> str:
 
 
 def field_docs(schema: type) -> dict[str, str]:
-    """The docstring under each field of a dataclass, as one line."""
+    """The docstring under each field of a dataclass and of those that it inherits from, as one line."""
+    inherited: dict[str, str] = {}
+    for base in schema.__bases__:
+        inherited |= field_docs(base) if dataclasses.is_dataclass(base) else {}
+    return inherited | _own_docs(schema)
+
+
+def _own_docs(schema: type) -> dict[str, str]:
     tree = ast.parse(textwrap.dedent(inspect.getsource(schema)))
     body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
     found = {}
@@ -127,17 +136,19 @@ def _written(value: Any) -> str:
 
 
 def _recipes() -> str:
-    docs = field_docs(Recipe)
-    lines = []
+    lines = ["What each is for, and how to bring your own: [recipes](recipes.md).\n"]
     for recipe in RECIPES.values():
+        docs = field_docs(type(recipe))
         ranges = (
             f"Shown good for N from {recipe.params_range.low:,.0f} to {recipe.params_range.high:,.0f}, "
             f"D/N from {recipe.ratio_range.low:g} to {recipe.ratio_range.high:g} "
-            f"and {recipe.batch_range.low:,.0f} to {recipe.batch_range.high:,.0f} tokens a step; outside, `plan` warns."
+            f"and {recipe.batch_range.low:,.0f} to {recipe.batch_range.high:,.0f} tokens a step "
+            f"({recipe.range_source}); outside, `plan` warns."
         )
-        lines += [f"### `{recipe.name}`\n", f"{recipe.about} {ranges}\n"]
+        differs = f" Not as in the source: {recipe.differs}." if recipe.differs else ""
+        lines += [f"### `{recipe.name}`\n", f"{recipe.about} {ranges}{differs}\n"]
         lines += ["| `recipe_overrides` key | value | meaning | source |", "|---|---|---|---|"]
-        for name in VALUES:
+        for name in values_of(recipe):
             value = _written(getattr(recipe, name))
             lines.append(
                 f"| `{name}` | `{value}` | {docs[name].replace('|', chr(92) + '|')} | {recipe.sources[name]} |"

@@ -100,6 +100,9 @@ class SweepSpec:
     """Numerics profile of all runs: fp32 | bf16."""
     share_trunks: bool = False
     """Let the budgets of one size share constant-learning-rate training. Not available yet: must be false."""
+    recipe_check: bool = False
+    """Check the recipe at both ends and the centre of the smallest and the largest budget: batch ×¼ to ×4 times
+    learning rate ×¼ to ×4, up to 84 further runs that enter no fit. A curve where the rule fails is flagged."""
     device: str = "auto"
     """Device of the workers: auto | cpu | cuda."""
     limits: LimitsSpec = field(default_factory=LimitsSpec)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -97,7 +98,8 @@ def install(app: FastAPI, service: Service, background: Background) -> None:
 
 
 def _losses(runs: list[dict[str, Any]]) -> tuple[tuple[str, float], ...]:
-    return tuple((run["run"], float(run["loss"])) for run in runs if run["state"] == "done")
+    ended = [run for run in runs if run["state"] in ("done", "diverged")]
+    return tuple((run["run"], float(run["loss"]) if run["state"] == "done" else math.inf) for run in ended)
 
 
 def _fit(service: Service, reference: str, variant: str) -> Fitted:

@@ -188,7 +188,8 @@ def flops(
     output: Output = Format.TABLE,
 ) -> None:
     """Show where the FLOPs of a token go, by size: attention, MLP, head; and F/N in every convention."""
-    from sweeps.recipe import get_recipe, shape
+    from sweeps.ladder import shape
+    from sweeps.registry import get_recipe
 
     chosen = get_recipe(recipe)
     rows = [_flops_row(shape(chosen, n, vocab, context)) for n in params or (2e4, 5e4, 1e5, 2e5, 5e5, 1e6)]

@@ -12,11 +12,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from analysis.wording import format_count, format_duration, format_factor, format_flops
+from analysis.wording import format_count, format_duration, format_factor, format_flops, format_hours
 from orchestrator.cli.output import print_table, say, stderr
 from orchestrator.progress import Progress
 from orchestrator.service import Planned
 from sweeps.expect import DEFAULT_NOISE, Expected
+from sweeps.hours import hours_by_budget, wall_hours
+from sweeps.plan import Plan
 
 PLAIN_SECONDS = 10.0
 """Pause between two progress lines where there is no terminal."""
@@ -43,15 +45,48 @@ def show_plan(planned: Planned) -> None:
     ]
     columns = ["budget", "N", "D", "shape", "batch", "lr", "steps", "FLOPs", "epochs", "seed", "time"]
     print_table(rows, columns, f"Plan of sweep {plan.spec.name}", stderr)
-    if plan.dropped:
+    if plan.dropped or plan.unchecked:
         dropped = [
             {"budget": format_flops(d.budget), "N": format_count(d.params), "shape": d.shape, "reason": d.reason}
-            for d in plan.dropped
+            for d in (*plan.dropped, *plan.unchecked)
         ]
         print_table(dropped, ["budget", "N", "shape", "reason"], "Dropped cells", stderr)
     for warning in plan.warnings:
         say(f"warning: {warning}")
+    if plan.spec.recipe_check:
+        say(_check(plan))
     say(_totals(planned))
+
+
+def show_hours(planned: Planned) -> None:
+    """Print the predicted hours of each budget and of all, and what they assume."""
+    rows = hours_by_budget(planned.plan)
+    if rows:
+        shown = [
+            {
+                "budget": format_flops(row.budget),
+                "runs": row.runs,
+                "FLOPs": format_flops(row.flops),
+                "device-hours": format_hours(row.device_hours),
+            }
+            for row in rows
+        ]
+        print_table(shown, list(shown[0]), f"Predicted hours on {planned.device}", stderr)
+        total = sum(row.device_hours for row in rows)
+        wall = wall_hours(planned.plan, planned.workers)
+        on = f", {format_duration(wall * 3600)} on {planned.workers} × {planned.device}" if wall else ""
+        say(f"predicted: {format_hours(total)} device-hours{on}, evaluation and start-up apart")
+    for note in planned.notes:
+        say(f"assumed: {note}")
+
+
+def _check(plan: Plan) -> str:
+    flops = sum(r.flops for r in plan.checks)
+    cells = {(r.budget, r.shape) for r in plan.checks}
+    return (
+        f"recipe check: {len(plan.checks)} further runs in {len(cells)} cells, {format_flops(flops)} FLOPs "
+        f"({flops / plan.flops:.0%} of all), which enter no fit"
+    )
 
 
 def show_expected(expected: Sequence[Expected]) -> None:
@@ -72,12 +107,11 @@ def show_expected(expected: Sequence[Expected]) -> None:
 
 def _totals(planned: Planned) -> str:
     plan = planned.plan
-    flops = sum(r.flops for r in plan.runs)
-    times = [r.seconds for r in plan.runs if r.seconds is not None]
+    times = [r.seconds for r in plan.all_runs if r.seconds is not None]
     wall = max(sum(times) / planned.workers, *times) if times else None
     about = f", about {_duration(wall)} on {planned.workers} × {planned.device}" if wall else ""
     return (
-        f"{len(plan.runs)} runs, {len(plan.dropped)} cells dropped, {format_flops(flops)} FLOPs{about}; "
+        f"{len(plan.all_runs)} runs, {len(plan.dropped)} cells dropped, {format_flops(plan.flops)} FLOPs{about}; "
         f"{format_count(planned.data.train_tokens)} unique training tokens, vocabulary {planned.data.vocab}"
     )
 

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli.output import Format, emit_json, emit_rows, say, stderr
+from sweeps.check import NAME
 
 if TYPE_CHECKING:
     from orchestrator.service import Planned, Service
+    from sweeps.elsewhere import Elsewhere
     from sweeps.expect import Expected
-    from sweeps.plan import Plan
+    from sweeps.plan import Plan, PlannedRun
 
 SweepFile = Annotated[str, typer.Argument(metavar="SWEEP.yaml", help="Sweep file, or the name of a built-in sweep.")]
 Overrides = Annotated[list[str] | None, typer.Argument(metavar="[key=value …]", help="Keys of the sweep to replace.")]
@@ -43,20 +45,55 @@ def open_service() -> Service:
     return Service(home, say=say)
 
 
-def plan(sweep: SweepFile, overrides: Overrides = None, output: Output = Format.TABLE) -> None:
+def plan(
+    sweep: SweepFile,
+    overrides: Overrides = None,
+    hours: Annotated[
+        float | None, typer.Option("--hours", help="Scale the budgets so that the sweep takes so many hours.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option("--device", help="Plan for this device, not for this machine: h100, a100, …")
+    ] = None,
+    devices: Annotated[int, typer.Option("--devices", min=1, help="With --device: how many, one run each.")] = 1,
+    mfu: Annotated[
+        float | None, typer.Option("--mfu", help="Share of the device's peak reached. [by size, see docs/concepts.md]")
+    ] = None,
+    device_tflops: Annotated[
+        float | None, typer.Option("--device-tflops", help="Dense 16-bit peak of a device that is not known.")
+    ] = None,
+    output: Output = Format.TABLE,
+) -> None:
     """Show what would run: cells, drop reasons, FLOPs, epochs, memory, time, expected interval. Starts nothing."""
-    from orchestrator.cli.display import show_expected, show_plan
+    from orchestrator.cli.display import show_expected, show_hours, show_plan
+    from orchestrator.hours import plan_hours
 
+    elsewhere = _elsewhere(device, devices, mfu, device_tflops)
     service = open_service()
-    planned = service.plan(sweep_path(sweep), overrides or [])
+    planned = plan_hours(service, sweep_path(sweep), overrides or [], hours, elsewhere)
     if output is Format.TABLE:
         show_plan(planned)
+        show_hours(planned)
         show_expected(service.expect(planned))
     elif output is Format.JSON:
-        emit_json(plan_json(planned.plan, service.expect(planned)))
+        emit_json(plan_json(planned.plan, service.expect(planned)) | {"hours": hours_json(planned)})
     else:
-        rows = plan_json(planned.plan)["runs"]
+        document = plan_json(planned.plan)
+        rows = [*document["runs"], *document["recipe_check"]["runs"]]
+        rows = [{key: value for key, value in row.items() if key != "checks"} for row in rows]
         emit_rows(rows, list(rows[0]) if rows else [], output)
+
+
+def _elsewhere(device: str | None, devices: int, mfu: float | None, tflops: float | None) -> Elsewhere | None:
+    """The device asked for, None where none is."""
+    from analysis.devices import hardware
+    from sweeps.elsewhere import Elsewhere
+
+    if device is None and tflops is None:
+        if mfu is not None or devices > 1:
+            raise typer.BadParameter("--mfu and --devices are of a device: give --device or --device-tflops")
+        return None
+    found = hardware(device or "", utilisation=mfu, tflops=tflops)
+    return Elsewhere(found.device, mfu, devices)
 
 
 def run(
@@ -113,20 +150,46 @@ def validate(
 
 def plan_json(plan: Plan, expected: Sequence[Expected] = ()) -> dict[str, Any]:
     """A plan as JSON: its runs, dropped cells, warnings and totals, and the intervals to expect of its forecasts."""
-    rows = []
-    for planned in plan.runs:
-        row = {f.name: getattr(planned, f.name) for f in fields(planned) if f.name != "run"}
-        rows.append({"run": planned.run_id, **row, "lr": planned.run.train.lr})
-    totals = {"runs": len(rows), "flops": plan.flops, "seconds": plan.seconds}
+    totals = {"runs": len(plan.all_runs), "flops": plan.flops, "seconds": plan.seconds}
     dropped = [asdict(cell) for cell in plan.dropped]
     widths = [asdict(one) | {"refusal": one.refusal or None} for one in expected]
     return {
         "sweep": plan.spec.name,
-        "runs": rows,
+        "runs": [_run_json(planned) for planned in plan.runs],
         "dropped": dropped,
+        "recipe_check": _check_json(plan),
         "warnings": plan.warnings,
         "totals": totals,
         "expected": widths,
+    }
+
+
+def hours_json(planned: Planned) -> dict[str, Any]:
+    """Predicted hours of a plan: in all, by budget, and what they assume."""
+    from sweeps.hours import hours_by_budget, wall_hours
+
+    rows = hours_by_budget(planned.plan)
+    return {
+        "device": planned.device,
+        "devices": planned.workers,
+        "budgets": [asdict(row) for row in rows],
+        "device_hours": sum(row.device_hours for row in rows) if rows else None,
+        "wall_hours": wall_hours(planned.plan, planned.workers),
+        "notes": list(planned.notes),
+    }
+
+
+def _run_json(planned: PlannedRun) -> dict[str, Any]:
+    row = {f.name: getattr(planned, f.name) for f in fields(planned) if f.name not in ("run", "checks")}
+    checks = [asdict(point) for point in planned.checks]
+    return {"run": planned.run_id, **row, "lr": planned.run.train.lr, "checks": checks}
+
+
+def _check_json(plan: Plan) -> dict[str, Any]:
+    return {
+        "runs": [_run_json(planned) for planned in plan.checks],
+        "dropped": [asdict(cell) for cell in plan.unchecked],
+        "flops": sum(planned.flops for planned in plan.checks),
     }
 
 
@@ -134,14 +197,14 @@ def sweep_path(sweep: str) -> Path:
     """A path as it is; the bare name of a built-in sweep as that file."""
     path = Path(sweep)
     built_in = Path(str(resources.files("sweeps.conf") / f"{sweep}.yaml"))
-    return built_in if sweep.isidentifier() and built_in.exists() and not path.exists() else path
+    return built_in if NAME.fullmatch(sweep) and built_in.exists() and not path.exists() else path
 
 
 def _confirm(planned: Planned) -> bool:
     if not sys.stdin.isatty():
         say("no terminal to ask on: pass --yes to start")
         raise typer.Exit(2)
-    return typer.confirm(f"Start these {len(planned.plan.runs)} runs?", err=True)
+    return typer.confirm(f"Start these {len(planned.plan.all_runs)} runs?", err=True)
 
 
 def _stop_on_terminate() -> None:

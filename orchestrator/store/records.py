@@ -85,7 +85,13 @@ class RunRecord:
     micro_batch: int | None = None
     """Sequences of one forward pass after memory ran out; None takes the default."""
     role: str = ""
+    """grid | check | validation, in the sweep that it was read through."""
     cell: dict[str, Any] | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Whether it has told what it was trained for: a check of the recipe does so by diverging, too."""
+        return self.state is RunState.DONE or (self.role == "check" and self.state is RunState.DIVERGED)
 
     @property
     def checkpoints(self) -> str:
@@ -102,6 +108,8 @@ class NewRun:
     flops: float
     predicted_seconds: float | None
     cell: dict[str, Any]
+    role: str = "grid"
+    """grid | check | validation."""
 
 
 @dataclass(frozen=True, slots=True)

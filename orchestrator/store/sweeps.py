@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -34,7 +35,7 @@ class Sweeps(Database):
                 values = {f: getattr(sweep, f) for f in SweepRecord.__slots__ if f not in ("id", "submitted_at")}
                 values["submitted_at"] = self.now(db)
                 found = new_id(db.execute(insert(t.sweeps).values(**values)))
-                _add_runs(db, found, runs, "grid", ceilings or Ceilings())
+                _add_runs(db, found, runs, ceilings or Ceilings())
             else:
                 db.execute(update(t.sweeps).where(key).values(submitted_at=self.now(db)))
             bump_requests(db)
@@ -43,7 +44,7 @@ class Sweeps(Database):
     def add_run(self, sweep_id: int, run: NewRun, role: str, ceilings: Ceilings | None = None) -> None:
         """Attach one more run to a sweep, such as a validation run. Raises CeilingExceeded."""
         with self.writing() as db:
-            _add_runs(db, sweep_id, [run], role, ceilings or Ceilings())
+            _add_runs(db, sweep_id, [replace(run, role=role)], ceilings or Ceilings())
             bump_requests(db)
 
     def sweep(self, name: str) -> SweepRecord:
@@ -97,7 +98,7 @@ class Sweeps(Database):
             select(*RUN_COLUMNS, t.sweep_runs.c.role, t.sweep_runs.c.cell)
             .join(t.sweep_runs, t.sweep_runs.c.run_id == t.runs.c.id)
             .where(t.sweep_runs.c.sweep_id == sweep_id)
-            .order_by(t.sweep_runs.c.role, t.sweep_runs.c.position)
+            .order_by(t.sweep_runs.c.position)
             .limit(limit)
         )
         if role is not None:
@@ -161,7 +162,7 @@ class Sweeps(Database):
         return self._again(sweep_id, failed, Move.RETRY, {}, ceilings or Ceilings())
 
     def rerun(self, sweep_id: int, ceilings: Ceilings | None = None) -> int:
-        """Queue all ended runs of a sweep's grid again, from their first step; returns how many.
+        """Queue all ended runs of a sweep, validation runs apart, again, from their first step; returns how many.
 
         Raises CeilingExceeded.
         """
@@ -173,10 +174,10 @@ class Sweeps(Database):
     def _again(
         self, sweep_id: int, states: tuple[RunState, ...], how: Move, values: dict[str, Any], ceilings: Ceilings
     ) -> int:
-        role = "grid" if how is Move.RERUN else None
+        but = "validation" if how is Move.RERUN else None
         with self.writing() as db:
             chosen = select(t.runs.c.id, t.runs.c.state, t.runs.c.fence, t.runs.c.flops, t.runs.c.predicted_seconds)
-            chosen = chosen.where(_of(sweep_id, role) & t.runs.c.state.in_(states))
+            chosen = chosen.where(_of(sweep_id, but) & t.runs.c.state.in_(states))
             rows = db.execute(chosen).all()
             new = values | {"error": None, "finished_at": None, "counted_from": t.runs.c.fence}
             for row in rows:
@@ -198,7 +199,7 @@ class Sweeps(Database):
             return usage(db, t.charges.c.sweep_id == sweep_id)
 
 
-def _add_runs(db: Connection, sweep_id: int, runs: Sequence[NewRun], role: str, ceilings: Ceilings) -> None:
+def _add_runs(db: Connection, sweep_id: int, runs: Sequence[NewRun], ceilings: Ceilings) -> None:
     known = {id_: RunState(state) for id_, state in db.execute(select(t.runs.c.id, t.runs.c.state))}
     linked = set(db.execute(select(t.sweep_runs.c.run_id).where(t.sweep_runs.c.sweep_id == sweep_id)).scalars())
     fresh = [
@@ -214,7 +215,7 @@ def _add_runs(db: Connection, sweep_id: int, runs: Sequence[NewRun], role: str, 
         if r.id not in known
     ]
     links = [
-        {"sweep_id": sweep_id, "run_id": r.id, "position": len(linked) + i, "role": role, "cell": r.cell}
+        {"sweep_id": sweep_id, "run_id": r.id, "position": len(linked) + i, "role": r.role, "cell": r.cell}
         for i, r in enumerate(runs)
         if r.id not in linked
     ]
@@ -226,10 +227,11 @@ def _add_runs(db: Connection, sweep_id: int, runs: Sequence[NewRun], role: str, 
     reserve(db, sweep_id, [(r.id, r.flops, r.predicted_seconds) for r in pending], ceilings)
 
 
-def _of(sweep_id: int, role: str | None = None) -> sa.ColumnElement[bool]:
+def _of(sweep_id: int, but: str | None = None) -> sa.ColumnElement[bool]:
+    """Whether a row of `runs` belongs to a sweep, in another role than the one given."""
     mine = select(t.sweep_runs.c.run_id).where(t.sweep_runs.c.sweep_id == sweep_id)
-    if role is not None:
-        mine = mine.where(t.sweep_runs.c.role == role)
+    if but is not None:
+        mine = mine.where(t.sweep_runs.c.role != but)
     return t.runs.c.id.in_(mine)
 
 

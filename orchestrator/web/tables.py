@@ -42,6 +42,7 @@ _GREEK = {"alpha": "α", "beta": "β", "gamma": "γ"}
 
 _COLUMNS: tuple[tuple[str, str, Callable[[float], str] | None], ...] = (
     ("run", "Run", None),
+    ("role", "Role", None),
     ("state", "State", None),
     ("budget", "Budget", format_flops),
     ("params", "N", format_count),
@@ -58,9 +59,11 @@ _COLUMNS: tuple[tuple[str, str, Callable[[float], str] | None], ...] = (
 
 
 def run_rows(runs: Iterable[Mapping[str, Any]]) -> list[RunRow]:
-    """Runs as table rows, by budget and size; columns that no run has are left out."""
+    """Runs as table rows, by budget and size; columns that no run has, or a role that all share, are left out."""
     records = sorted(runs, key=lambda run: (_sortable(run.get("budget")), _sortable(run.get("params"))))
     columns = [column for column in _COLUMNS if any(_known(run.get(column[0])) for run in records)]
+    if len({run.get("role") for run in records}) < 2:
+        columns = [column for column in columns if column[0] != "role"]
     axes = sorted({key for run in records for key in run if key.startswith("vary.")})
     columns += [(axis, axis.removeprefix("vary."), None) for axis in axes]
     return [

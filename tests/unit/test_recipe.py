@@ -9,32 +9,61 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.config import ModelConfig
+from model.config import ModelConfig, RunConfig
 from model.flops import count_parameters, flops_per_token
-from sweeps.recipe import (
-    CPU_SMALL,
-    PORIAN_OLMO,
-    RECIPES,
-    VALUES,
-    Recipe,
-    RecipeError,
-    build_shape,
-    flops_nodes,
-    get_recipe,
-    ladder,
-    shape,
-    train_config,
-)
+from sweeps.ladder import build_shape, flops_nodes, ladder, shape
+from sweeps.recipe import Recipe, RecipeError, train_config, values_of
+from sweeps.recipes.cpu_small import CPU_SMALL
+from sweeps.recipes.marin import MARIN_2025
+from sweeps.recipes.nanochat import NANOCHAT
+from sweeps.recipes.porian_olmo import PORIAN_OLMO
+from sweeps.registry import RECIPES, get_recipe
+
+GOLDEN = {
+    "cpu-small 12000 2000": "31c5ff0e948ac6b0",
+    "cpu-small 12000 20000": "a1f842c68394cd23",
+    "cpu-small 50000 2000": "4b92acdc1665fd9b",
+    "cpu-small 50000 20000": "9216c1e997f064ea",
+    "cpu-small 300000 2000": "3a5516d3729339d1",
+    "cpu-small 300000 20000": "535b98d5ed854004",
+    "porian-olmo 5e+06 4000": "5bd6cf85e4440e23",
+    "porian-olmo 5e+06 900000": "d7f5172cbd8a8a93",
+    "porian-olmo 3e+07 4000": "96e0be98b200e210",
+    "porian-olmo 3e+07 900000": "d4ae8fc635116529",
+    "porian-olmo 4e+08 4000": "196f27d600577489",
+    "porian-olmo 4e+08 900000": "0c7a9da686362e4f",
+}
+
+
+@pytest.mark.parametrize("cell", GOLDEN)
+def test_runs_of_the_first_recipes_keep_their_identity(cell: str) -> None:
+    name, params, sequences = cell.split()
+    vocab, context = (1024, 128) if name == "cpu-small" else (8192, 512)
+    recipe = get_recipe(name)
+    model = shape(recipe, float(params), vocab, context)
+    train = train_config(recipe, model, int(sequences), seed=1, numerics="bf16")
+    assert RunConfig(model, train, "d" * 64).run_id == GOLDEN[cell]
+
+
+def test_overridden_runs_keep_their_identity() -> None:
+    values = {"lr": 0.001, "layers": 6, "warmup_per_param": 0.0, "warmup": 0.03, "schedule": "cosine"}
+    recipe = get_recipe("porian-olmo", values)
+    model = shape(recipe, 2e7, 4096, 256)
+    assert RunConfig(model, train_config(recipe, model, 9999), "d" * 64).run_id == "8259b2dae7b6c8e2"
+    recipe = get_recipe("cpu-small", {"embedding_lr": 0, "batch_tokens": 2048, "heads": 2})
+    model = shape(recipe, 6e4, 1024, 64, {"mlp": "gelu"})
+    assert RunConfig(model, train_config(recipe, model, 9999), "d" * 64).run_id == "1fa9f22c3718b571"
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
 def test_every_value_has_a_source(recipe: Recipe) -> None:
-    assert set(recipe.sources) == set(VALUES)
+    assert set(recipe.sources) == set(values_of(recipe))
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
 def test_ladder_climbs_in_size_and_in_flops(recipe: Recipe) -> None:
     rungs = ladder(recipe, 1024, 128, upto=1e8)
+    assert len(rungs) > 3
     sizes = [count_parameters(rung).matmul for rung in rungs]
     flops = [flops_per_token(rung) for rung in rungs]
     assert sizes == sorted(set(sizes))
@@ -49,7 +78,7 @@ def test_small_sweeps_keep_one_depth_and_one_number_of_heads() -> None:
     assert max(b / a for a, b in itertools.pairwise(sizes)) < 1.35
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(target=st.floats(3e3, 3e7), vocab=st.sampled_from([257, 1024, 32_768]))
 def test_shape_is_the_nearest_rung(target: float, vocab: int) -> None:
     for recipe in RECIPES.values():
@@ -138,3 +167,58 @@ def test_wrong_overrides_are_refused(overrides: dict[str, object], message: str)
 def test_unknown_recipe_is_refused() -> None:
     with pytest.raises(RecipeError, match="cpu-small, porian-olmo"):
         get_recipe("olmo")
+
+
+@pytest.mark.parametrize(("width", "layers"), [(512, 6), (1024, 11), (2048, 21), (4096, 40)])
+def test_marin_depth_follows_its_published_rule(width: int, layers: int) -> None:
+    # L = round(d / (64 + 4 log2 d - 9)), c_adamc.py.
+    model = build_shape(MARIN_2025, 32_768, 4096, width)
+    assert (model.n_layers, model.n_heads, model.d_ff) == (layers, width // 128, 4 * width)
+
+
+def test_marin_batch_rate_and_beta2() -> None:
+    model = build_shape(MARIN_2025, 32_768, 4096, 1024)
+    # 2e10 tokens over 65,536 steps of 4,096 are 74.5 sequences, up to 128.
+    train = train_config(MARIN_2025, model, round(2e10 / 4096))
+    assert train.batch == 128
+    assert train.lr == pytest.approx(0.33 * math.sqrt(128) / 1024)
+    assert train.beta2 == pytest.approx(0.98)
+    assert (train.beta1, train.eps, train.warmup, train.cooldown) == (0.95, 1e-15, 0.1, 0.2)
+    large = train_config(MARIN_2025, model, round(1e12 / 4096))
+    assert large.batch == 512, "4,096 sequences would want a rate above 0.01: halved until 512 give 0.0073"
+    assert large.lr == pytest.approx(0.33 * math.sqrt(512) / 1024)
+    assert large.beta2 == 0.95
+
+
+@pytest.mark.parametrize("context", [256, 1024, 4096])
+def test_marin_rules_are_of_tokens_whatever_the_context(context: int) -> None:
+    model = build_shape(MARIN_2025, 32_768, context, 1024)
+    train = train_config(MARIN_2025, model, round(2e10 / context))
+    assert train.batch * context == 128 * 4096
+    assert train.lr == pytest.approx(0.33 * math.sqrt(128) / 1024)
+    tiny = train_config(MARIN_2025, model, 1000)
+    assert tiny.batch >= 1
+    assert tiny.lr == pytest.approx(0.33 * math.sqrt(tiny.batch * context / 4096) / 1024)
+
+
+def test_nanochat_scales_from_its_twelve_blocks() -> None:
+    model = build_shape(NANOCHAT, 32_768, 2048, 768)
+    assert (model.n_layers, model.n_heads, model.tied_head, model.qk_norm) == (12, 6, False, True)
+    reference = train_config(NANOCHAT, model, round(NANOCHAT.reference_tokens / 2048))
+    assert reference.batch * 2048 == 2**19
+    assert reference.lr == pytest.approx(NANOCHAT.lr)
+    assert reference.weight_decay == pytest.approx(NANOCHAT.weight_decay, rel=1e-3)
+    assert (reference.clip, reference.warmup_steps) == (0, 40)
+    # Ten times the tokens: 2^19 · 10^0.383 is nearest to 2^20; the weight decay falls by ten and gains the root of 2.
+    longer = train_config(NANOCHAT, model, round(10 * NANOCHAT.reference_tokens / 2048))
+    assert longer.batch * 2048 == 2**20
+    assert longer.lr == pytest.approx(NANOCHAT.lr * math.sqrt(2))
+    assert longer.weight_decay == pytest.approx(NANOCHAT.weight_decay * math.sqrt(2) / 10, rel=1e-3)
+    wider = train_config(NANOCHAT, build_shape(NANOCHAT, 32_768, 2048, 1536), round(NANOCHAT.reference_tokens / 2048))
+    assert wider.lr == pytest.approx(NANOCHAT.lr / math.sqrt(2))
+
+
+def test_values_of_other_recipes_are_refused_by_name() -> None:
+    with pytest.raises(RecipeError, match="unknown value 'batch_exponent' of recipe marin-2025"):
+        get_recipe("marin-2025", {"batch_exponent": 0.5})
+    assert get_recipe("marin-2025", {"lr_constant": 0.2, "width_step": 64}).width_step == 64

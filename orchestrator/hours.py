@@ -1,0 +1,44 @@
+"""Plans by time: for a device that need not be at hand, and with the budgets that fill so many hours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from orchestrator.service import Planned, Service, facts_of
+from orchestrator.settings import choose_device, worker_count
+from sweeps.compose import load_sweep
+from sweeps.elsewhere import Elsewhere
+from sweeps.hours import fill_hours
+from sweeps.plan import make_plan
+from sweeps.spec import LimitsSpec, SweepSpec
+
+ROUNDS: Final = 2
+"""Times that budgets are chosen on this machine: the second with rates measured on the shapes of the first."""
+
+
+def plan_hours(
+    service: Service, source: Path | str, overrides: Sequence[str], hours: float | None, elsewhere: Elsewhere | None
+) -> Planned:
+    """Plan a sweep elsewhere, or here in so many hours, or both.
+
+    Raises what Service.plan raises; a corpus that is not at hand is assumed where `elsewhere` is given.
+    """
+    spec = load_sweep(source, overrides)
+    if elsewhere is not None:
+        there = elsewhere.plan(spec, lambda: facts_of(service.shards(spec).manifest), hours)
+        return Planned(there.plan, there.data, there.device, there.workers, there.notes)
+    return service.plan_spec(spec if hours is None else _filled(service, spec, hours))
+
+
+def _filled(service: Service, spec: SweepSpec, hours: float) -> SweepSpec:
+    """The sweep with the budgets that fill so many hours of this machine."""
+    device = choose_device(spec.device)
+    facts, workers = facts_of(service.shards(spec).manifest), worker_count(service.settings, device)
+    for _ in range(ROUNDS):
+        runs = make_plan(replace(spec, limits=LimitsSpec()), facts).runs
+        if runs:
+            spec = fill_hours(spec, service.cost([r.run for r in runs], device), hours, workers, vocab=facts.vocab)
+    return spec

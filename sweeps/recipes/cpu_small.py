@@ -1,0 +1,48 @@
+"""The recipe of this project's own runs: tiny models on a CPU."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sweeps.recipe import Range
+from sweeps.recipes.common import COMMON, OLMO, OURS, UNUSED
+from sweeps.recipes.power_laws import PowerLaws
+
+_SHAPE: Final = ("layers", "heads", "width_step", "ff_step")
+_RATES: Final = ("batch_tokens", "batch_exponent", "lr", "lr_exponent", "lr_cap", "embedding_lr", "reference_params")
+
+CPU_SMALL: Final = PowerLaws(
+    name="cpu-small",
+    about="Two blocks of one head each and one batch for every size: tiny models on a CPU.",
+    layers=2,
+    width_per_layer=0,
+    heads=1,
+    head_size=0,
+    width_step=2,
+    ff_ratio=8 / 3,
+    ff_step=2,
+    batch_tokens=1024,
+    batch_exponent=0.0,
+    lr=0.006,
+    lr_exponent=-0.5,
+    lr_cap=0.01,
+    embedding_lr=0.06,
+    reference_params=38_400,
+    warmup=0.02,
+    warmup_per_param=0.0,
+    cooldown=0.2,
+    weight_decay=0.1,
+    beta2=0.99,
+    beta2_large=0.95,
+    large_batch=524_288,
+    tokens_per_param=15.0,
+    min_steps=100,
+    params_range=Range(9_000, 350_000),
+    ratio_range=Range(1, 300),
+    batch_range=Range(512, 1024),
+    range_source="experiments/cpu-small.md: curves at 1e11, 3e11 and 8e11 FLOPs",
+    sources=COMMON
+    | dict.fromkeys((*_SHAPE, *_RATES, "warmup", "cooldown", "tokens_per_param", "min_steps"), OURS)
+    | dict.fromkeys(("width_per_layer", "head_size", "warmup_per_param"), UNUSED)
+    | dict.fromkeys(("beta2", "beta2_large", "large_batch"), OLMO),
+)
