@@ -250,7 +250,8 @@ class Cluster:
         import ray
 
         busy = {s.outcome: s for s in self._slots if s.assignment is not None}
-        _, starting = ray.wait([s.ready for s in self._slots], num_returns=len(self._slots), timeout=0)
+        coming = [s.ready for s in self._slots if s.place is None]
+        _, starting = ray.wait(coming, num_returns=len(coming), timeout=0) if coming else ([], [])
         if not busy and not starting:
             time.sleep(timeout)
             return []

@@ -66,6 +66,7 @@ def test_workers_come_with_nodes_and_go_when_there_is_nothing_to_do(
         nodes.add_node(num_cpus=2)
         eventually(lambda: ready(5) == 3)
         eventually(lambda: ready(0) == 0)
+        assert workers.poll(0.1) == []
         eventually(lambda: ray.available_resources().get("CPU") == 3)  # a node without workers may go
         nodes.remove_node(first)
         eventually(lambda: ready(2) == 2)
