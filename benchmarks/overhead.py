@@ -52,7 +52,9 @@ def main() -> None:
     service = Service(find_home())
     sweep = service.store.sweep(sys.argv[1] if len(sys.argv) > 1 else "demo")
     runs = [r for r in service.store.runs_of(sweep.id, "grid") if r.state is RunState.DONE]
-    attempts = [a for r in runs for a in service.store.attempts_of(r.id)]
+    rows = service.store.attempts_of_all([r.id for r in runs])
+    restarted = {r.id: r.restarted for r in runs}
+    attempts = [a for a in rows if a["number"] > restarted[a["run_id"]]]
     workers = len({a["worker"] for a in attempts})
     wall = max(a["ended_at"] for a in attempts) - min(a["started_at"] for a in attempts)
     rates = solo_rates([RunConfig.from_dict(r.config) for r in runs])

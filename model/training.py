@@ -119,8 +119,11 @@ class Training:
         batch = -(-self.run.train.batch // self.world.size)
         if self.device.type == "cpu":
             return batch
-        free, _ = torch.cuda.mem_get_info(self.device)
+        free, whole = torch.cuda.mem_get_info(self.device)
         free += torch.cuda.memory_reserved(self.device) - torch.cuda.memory_allocated(self.device)
+        # Beside other runs on the device only a part of it is this process's.
+        share = torch.cuda.get_per_process_memory_fraction(self.device)
+        free = min(free, int(share * whole) - torch.cuda.memory_allocated(self.device))
         return micro_batch_for(
             self.run.model,
             batch,

@@ -8,14 +8,17 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from model.hardware import kind_name
 from orchestrator import signals
+from orchestrator.dispatch import Slot
+from orchestrator.places import Place, demand_of, workers_wanted
 from orchestrator.states import Cause
 from orchestrator.store.records import Outcome
 from orchestrator.worker import WORKER_ENVIRONMENT, Assignment, Worker
@@ -36,6 +39,10 @@ SILENCE_MARGIN = 15.0
 """Seconds beyond a lease until its worker counts as lost: time to finish a step and leave a checkpoint."""
 OBJECT_STORE_BYTES = 100 * 2**20
 """Ray's object store carries only assignments and outcomes, a few kilobytes each."""
+
+
+IDLE_SECONDS = 30.0
+"""Time for which a worker of a Ray cluster stays without a run before its node may go."""
 
 
 class ClusterError(RuntimeError):
@@ -67,16 +74,40 @@ class _Slot:
     progress: Any = None
     latest: dict[str, Any] = field(default_factory=dict)
     heard: float = 0.0
-    """When the worker answered last, by the monotonic clock."""
+    """When the worker answered last, or became idle, by the monotonic clock."""
+    place: Place | None = None
+    """Where it is; None until it is ready."""
+
+
+class PlacedWorker(Worker):
+    """A worker that can say where Ray put it."""
+
+    def place(self) -> Place:
+        """Answer once the process has imported everything."""
+        import ray
+
+        context = ray.get_runtime_context()
+        gpus = tuple(str(gpu) for gpu in context.get_accelerator_ids().get("GPU", []))
+        return Place(context.get_node_id(), gpus, kind_name(self._device), self.device_memory())
 
 
 class Cluster:
-    """A pool of `workers` warm workers on a local Ray, or on the one at `address`."""
+    """A pool of warm workers on a local Ray, or on the one at `address`.
 
-    def __init__(self, *, workers: int, device: str, address: str = "local") -> None:
+    Locally there are `workers` of them for as long as the pool lives. On a cluster `workers` is the most there may be:
+    as many as have something to do are asked for, and idle ones end, so that an autoscaler adds and removes nodes.
+    Each GPU has `shares` workers. `gpus` tells a local Ray how many there are; by default it looks.
+    """
+
+    def __init__(
+        self, *, workers: int, device: str, address: str = "local", shares: int = 1, gpus: int | None = None
+    ) -> None:
         self._workers = workers
         self._device = device
         self._address = address
+        self._shares = shares
+        self._gpus = gpus
+        self._gpu = bool(gpus) or device.startswith("cuda")
         self._slots: list[_Slot] = []
         self._started = False
         self._failed_starts = 0
@@ -102,6 +133,7 @@ class Cluster:
         if local:
             options |= {
                 "num_cpus": max(self._workers, 1),
+                "num_gpus": self._gpus,
                 "include_dashboard": False,
                 "_temp_dir": self.folder,
                 "object_store_memory": OBJECT_STORE_BYTES,
@@ -114,7 +146,21 @@ class Cluster:
         self._started = True
         self._names = f"{identity}-{driver}"
         self._end_strangers(identity)
-        self._slots = [self._new_slot(i) for i in range(self._workers)]
+        self._slots = [self._new_slot(i) for i in range(self._workers if local else 1)]
+
+    def want(self, useful: int) -> None:
+        """Say how many workers would have a run: on a cluster their number follows, one after the other."""
+        if self._address == "local":
+            return
+        ready = sum(s.place is not None for s in self._slots)
+        wanted = workers_wanted(useful, ready, self._workers)
+        while len(self._slots) < wanted:
+            self._slots.append(self._new_slot(self._born))
+        for slot in list(reversed(self._slots)):
+            resting = slot.assignment is None and (slot.place is None or time.monotonic() - slot.heard > IDLE_SECONDS)
+            if len(self._slots) > wanted and resting:
+                self._slots.remove(slot)
+                self._close_workers([slot])
 
     def _end_strangers(self, identity: str) -> None:
         """End the workers that a dead driver of this database left on a cluster, before their runs are handed out."""
@@ -141,35 +187,45 @@ class Cluster:
         cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
         pin = self._address == "local" and self._device == "cpu" and index < len(cores)
         core = cores[index] if pin else None
-        gpu = self._device.startswith("cuda")
-        remote = ray.remote(Worker).options(
+        demand = demand_of(self._gpu, self._shares)
+        remote = ray.remote(PlacedWorker).options(
             name=f"{self._names}-{self._born}",
             namespace=NAMESPACE,
-            num_cpus=1,
-            num_gpus=1 if gpu else 0,
+            num_cpus=demand.num_cpus,
+            num_gpus=demand.num_gpus,
             max_restarts=0,
             max_task_retries=0,
             max_concurrency=3,
             runtime_env={"env_vars": WORKER_ENVIRONMENT},
         )
         actor: Any = remote.remote(self._device, core, PACKAGE_ROOT)
-        return _Slot(name=f"worker-{index}", core=core, actor=actor, ready=actor.ready.remote())
+        return _Slot(name=f"worker-{index}", core=core, actor=actor, ready=actor.place.remote())
 
-    def idle(self) -> list[str]:
-        """Names of the workers that are ready and have nothing to do."""
+    def idle(self) -> list[Slot]:
+        """The workers that are ready and have nothing to do."""
         import ray
 
         waiting = [s for s in self._slots if s.assignment is None]
         done, _ = ray.wait([s.ready for s in waiting], num_returns=len(waiting), timeout=0) if waiting else ([], [])
         ready = set(done)
-        return [s.name for s in waiting if s.ready in ready and self._import_worked(s)]
+        return [self._offered(s) for s in waiting if s.ready in ready and self._import_worked(s)]
+
+    def _offered(self, slot: _Slot) -> Slot:
+        """A worker as dispatch sees it: those of one GPU share it, a core is one worker's alone."""
+        place = slot.place
+        assert place is not None
+        if not place.gpus:
+            return Slot(slot.name, slot.name, place.kind)
+        return Slot(slot.name, f"{place.node}/{','.join(place.gpus)}", place.kind, self._shares, place.memory)
 
     def _import_worked(self, slot: _Slot) -> bool:
         """Look at a worker's start; one that died is replaced, one that cannot import ends the scheduler."""
         import ray
 
+        if slot.place is not None:
+            return True
         try:
-            ray.get(slot.ready)
+            slot.place, slot.heard = ray.get(slot.ready), time.monotonic()
         except ray.exceptions.RayTaskError as error:
             raise ClusterError(f"a worker cannot start: {error.cause}") from error
         except ray.exceptions.RayActorError as error:
@@ -194,7 +250,8 @@ class Cluster:
         import ray
 
         busy = {s.outcome: s for s in self._slots if s.assignment is not None}
-        _, starting = ray.wait([s.ready for s in self._slots], num_returns=len(self._slots), timeout=0)
+        coming = [s.ready for s in self._slots if s.place is None]
+        _, starting = ray.wait(coming, num_returns=len(coming), timeout=0) if coming else ([], [])
         if not busy and not starting:
             time.sleep(timeout)
             return []
@@ -231,8 +288,11 @@ class Cluster:
             self._replace(slot)
         except ray.exceptions.RayError as error:
             detail = f"{type(error).__name__}: {error}"
-            outcome = Outcome(Cause.LOST, detail=detail, flops=slot.latest.get("flops", 0.0))
+            # A node that was taken away says nothing about the run.
+            cause = Cause.PREEMPTED if getattr(error, "preempted", False) else Cause.LOST
+            outcome = Outcome(cause, detail=detail, flops=slot.latest.get("flops", 0.0))
             self._replace(slot)
+        slot.heard = time.monotonic()
         slot.assignment = slot.outcome = slot.progress = None
         return Report(slot.name, assignment.run_id, assignment.fence, outcome)
 
@@ -242,8 +302,8 @@ class Cluster:
 
         with contextlib.suppress(ray.exceptions.RayError):
             ray.kill(slot.actor)
-        fresh = self._new_slot(self._slots.index(slot))
-        slot.actor, slot.ready = fresh.actor, fresh.ready
+        fresh = self._new_slot(int(slot.name.removeprefix("worker-")))
+        slot.actor, slot.ready, slot.place = fresh.actor, fresh.ready, None
 
     def progress(self) -> dict[str, dict[str, Any]]:
         """The latest event of each run in training, by run id, as of the last look; asks for the next."""
@@ -296,24 +356,25 @@ class Cluster:
             import ray
 
             try:
-                self._close_workers()
+                self._close_workers(self._slots)
+                self._slots = []
             finally:
                 ray.shutdown()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _close_workers(self) -> None:
+    def _close_workers(self, slots: Sequence[_Slot]) -> None:
         import ray
 
-        closing = [slot.actor.close.remote(CLOSE_SECONDS) for slot in self._slots]
+        # One that never came up would keep us waiting for nothing.
+        closing = [slot.actor.close.remote(CLOSE_SECONDS) for slot in slots if slot.place is not None]
         done, _ = ray.wait(closing, num_returns=len(closing), timeout=CLOSE_SECONDS + 2) if closing else ([], [])
         for reference in done:
             with contextlib.suppress(ray.exceptions.RayError):
                 for note in dict.fromkeys(ray.get(reference)):
                     log.warning("%s", note)
-        for slot in self._slots:
+        for slot in slots:
             with contextlib.suppress(ray.exceptions.RayError):
                 ray.kill(slot.actor)
-        self._slots = []
 
     def _slot(self, name: str) -> _Slot:
         return next(s for s in self._slots if s.name == name)

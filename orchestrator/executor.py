@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from orchestrator.cluster import Report
+from orchestrator.dispatch import Slot
 from orchestrator.worker import Assignment
 
 
@@ -17,8 +18,12 @@ class Executor(Protocol):
         """Start the workers, and end those that an earlier driver left."""
         ...
 
-    def idle(self) -> list[str]:
-        """Workers with nothing to do."""
+    def want(self, useful: int) -> None:
+        """Say how many workers would have a run now."""
+        ...
+
+    def idle(self) -> list[Slot]:
+        """Workers that are ready and have nothing to do."""
         ...
 
     def assign(self, worker: str, assignment: Assignment) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from analysis.figures import Forecast
 from analysis.law import Law, fit_json
 from analysis.records import LawError, Prediction
+from orchestrator.progress import mixed_devices
 from orchestrator.report import write_report
 from orchestrator.service import Service
 from orchestrator.store import SweepRecord
@@ -32,6 +33,8 @@ def conclude(service: Service, sweep: SweepRecord, command: str, say: Callable[[
         say(f"run {run.id} is {run.state}: {(run.error or 'no result').strip().splitlines()[-1]}")
     if undone:
         say(f"{len(runs) - len(undone)} of {len(runs)} runs are done; the fit uses those")
+    for line in mixed_devices(runs):
+        say(line)
     code = 1 if undone else 0
     for variant, law in service.laws(sweep.name).items():
         code = max(code, _conclude_law(service, sweep, variant, law, command, say))

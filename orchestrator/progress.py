@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from orchestrator.forecast import Forecast
 from orchestrator.states import RunState
 from orchestrator.store import RunRecord
 
@@ -84,11 +85,19 @@ def _live(run: RunRecord, event: Mapping[str, Any]) -> LiveRun:
 
 
 def _seconds_left(runs: Sequence[RunRecord], fraction: Mapping[str, float], workers: int) -> float | None:
-    """Remaining predicted seconds, corrected by how finished runs compared with their prediction."""
-    predicted = [(r.predicted_seconds, r.seconds) for r in runs if r.seconds and r.predicted_seconds]
-    correction = sum(s for _, s in predicted) / sum(p for p, _ in predicted) if predicted else 1.0
-    open_runs = [r for r in runs if not r.state.terminal]
-    if any(r.predicted_seconds is None for r in open_runs):
-        return None
-    left = [(r.predicted_seconds or 0.0) * (1 - fraction.get(r.id, 0.0)) * correction for r in open_runs]
+    """Remaining predicted seconds, by what finished runs have taught."""
+    forecast = Forecast.of(r for r in runs if r.state is RunState.DONE)
+    left = []
+    for run in runs:
+        if not run.state.terminal:
+            predicted = forecast.seconds(run)
+            if predicted is None:
+                return None
+            left.append(predicted * (1 - fraction.get(run.id, 0.0)))
     return max(sum(left) / max(workers, 1), max(left, default=0.0))
+
+
+def mixed_devices(runs: Sequence[RunRecord]) -> list[str]:
+    """A warning where finished runs were trained on several kinds of device, whose arithmetic differs."""
+    kinds = sorted({r.device for r in runs if r.device})
+    return [f"runs were trained on several kinds of device: {', '.join(kinds)}"] if len(kinds) > 1 else []

@@ -1,28 +1,28 @@
-"""Decides which run goes to which worker, and the thin loop that carries it out and records what came of it."""
+"""The loop that carries out what dispatch decides, and records what came of it."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from orchestrator.artifacts import Places
 from orchestrator.cluster import Report
+from orchestrator.dispatch import Claim, Dispatch
 from orchestrator.driver import alive, end_leftovers, machine_id
 from orchestrator.eventlog import logged_outcome, orphaned_outcome
 from orchestrator.executor import Executor
+from orchestrator.forecast import LATEST, Forecast, checkpoint_interval, params_of
+from orchestrator.job import Job
 from orchestrator.states import Cause, Hold, RunState
 from orchestrator.store import (
     LEASE_SECONDS,
     CeilingExceeded,
     Ceilings,
     Outcome,
-    RunRecord,
-    StaleAttempt,
     Store,
-    SweepRecord,
     Unavailable,
 )
 from orchestrator.tracking import Tracking
@@ -39,58 +39,14 @@ FREE_BYTES = 32 * 2**20
 """Space below which nothing is handed out: an attempt could not even leave its checkpoint."""
 REST_SECONDS = (2.0, 60.0)
 """First and longest pause after an attempt that found a worker's disk full."""
+RECORD_SECONDS = 1.0
+"""Shortest time between two looks at the processes that the workers are: finding them takes milliseconds."""
+ORDER_SECONDS = 10.0
+"""Shortest time between two looks at the order of all that waits."""
 STOP_SECONDS = 5.0
 """Time that an attempt may need to stop: reservations of device-seconds grow that much ahead."""
 GROWTH_SECONDS = 10.0
 """Device-seconds by which a reservation grows when a run takes longer than predicted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A queued run as `decide` sees it."""
-
-    run_id: str
-    cost: float
-    """Predicted seconds, or FLOPs where there is no prediction: only the order matters."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """Give this run to this worker."""
-
-    run_id: str
-    worker: str
-
-
-def decide(queued: Iterable[Waiting], idle: Sequence[str]) -> list[Claim]:
-    """Pair idle workers with queued runs, the longest run first.
-
-    Longest-processing-time-first ends within 4/3 of the shortest possible time (Graham 1969, theorem 2).
-    """
-    order = sorted(queued, key=lambda w: (-w.cost, w.run_id))
-    return [Claim(run.run_id, worker) for run, worker in zip(order, idle, strict=False)]
-
-
-@dataclass(slots=True)
-class _Job:
-    """A run in the scheduler's hands."""
-
-    run: RunRecord
-    sweep: SweepRecord
-    fence: int = 0
-    """Number of its attempt, once claimed."""
-    began: float = 0.0
-    """When it was assigned, by the monotonic clock."""
-    earlier: float = 0.0
-    """Device-seconds of its attempts before."""
-    reserved: float = field(default=float("inf"))
-    """Device-seconds that its ceilings let it take."""
-    stopping: bool = False
-
-    @property
-    def elapsed(self) -> float:
-        """Device-seconds of the present attempt."""
-        return time.monotonic() - self.began
 
 
 class Scheduler:
@@ -104,7 +60,7 @@ class Scheduler:
         tracking: Tracking,
         *,
         ceilings: Ceilings | None = None,
-        checkpoint_seconds: float = 10.0,
+        checkpoint_seconds: float | None = None,
     ) -> None:
         self._store = store
         self._cluster = cluster
@@ -113,13 +69,17 @@ class Scheduler:
         self._ceilings = ceilings or Ceilings()
         self._checkpoint_seconds = checkpoint_seconds
         self._only: int | None = None
-        self._queued: dict[str, _Job] = {}
-        self._running: dict[str, _Job] = {}
+        self._queued: dict[str, Job] = {}
+        self._running: dict[str, Job] = {}
         self._held: set[str] = set()
         self._trunks = Trunks(artifacts)
+        self._dispatch = Dispatch()
+        self._forecast, self._ordered = Forecast(), 0.0
+        self._losses = 0.0, 0
         self._reports: list[Report] = []
         self._driver = 0
         self._recorded: list[int] = []
+        self._looked: float | None = None
         self._requests = -1
         self._renewed = time.monotonic()
         self._trouble: float | None = None
@@ -147,10 +107,14 @@ class Scheduler:
             if run.id not in self._running:
                 events = self._artifacts.events(run.id, run.fence)
                 outcome = logged_outcome(events) or orphaned_outcome(events)
-                log.info("run %s of an interrupted scheduler: %s", run.id, self._end(run.id, run.fence, outcome))
+                (state,) = self._end([(run.id, run.fence, outcome)])
+                log.info("run %s of an interrupted scheduler: %s", run.id, state)
 
     def record_processes(self) -> None:
         """Workers appear one by one: record each, so that a successor can end it by its id."""
+        if self._looked is not None and time.monotonic() - self._looked < RECORD_SECONDS:
+            return
+        self._looked = time.monotonic()
         processes = self._cluster.processes()
         pids = [pid for pid, _created, _name in processes]
         if pids != self._recorded:
@@ -174,19 +138,46 @@ class Scheduler:
         requests = self._store.requests()
         if requests == self._requests:
             return
+        if self._requests < 0 and not len(self._forecast):
+            self._forecast = Forecast.of(self._store.latest_done(LATEST))
         only = self._only
         sweeps = self._store.sweeps_with_queued() if only is None else [self._store.sweep_by_id(only)]
-        queued: dict[str, _Job] = {}
+        queued: dict[str, Job] = {}
         for sweep in sweeps:
             for run in self._store.runs_of(sweep.id, None, RunState.QUEUED):
                 if run.id not in self._running:
-                    queued[run.id] = _Job(run, sweep)
+                    queued[run.id] = Job(run, sweep)
+        self._losses = self._store.losses()
         self._queued, self._held, self._requests = queued, self._store.held_runs(), requests
         self._trunks.read(self._store.unfinished_on_trunks())
         for run_id in self._held & self._running.keys():
             self._stop(self._running[run_id])
+        self._offer_queued()
 
-    def _stop(self, job: _Job) -> None:
+    def _offer_queued(self) -> None:
+        """Let dispatch hand out what may start, and nothing else."""
+        for waiting in list(self._dispatch.waiting()):
+            if waiting.run_id not in self._queued or waiting.run_id in self._held:
+                self._dispatch.withdraw(waiting.run_id)
+        for run_id in self._queued:
+            self._offer(run_id)
+
+    def _offer(self, run_id: str) -> None:
+        """Offer a run that trains alone; those of a trunk have their turn in `_offer_shared`."""
+        if run_id not in self._held and self._trunks.trunk(run_id) is None:
+            job = self._queued[run_id]
+            self._dispatch.offer(job.waiting(self._forecast.seconds(job.run)))
+
+    def _offer_shared(self) -> None:
+        """Offer the runs of trunks that may start now, each with the cost of what waits for it."""
+        waiting = self._trunks.members(self._queued) - self._held
+        may_start = self._trunks.ready(waiting, self._running)
+        for run_id in waiting - may_start.keys():
+            self._dispatch.withdraw(run_id)
+        for run_id, cost in may_start.items():
+            self._dispatch.offer(self._queued[run_id].waiting(cost))
+
+    def _stop(self, job: Job) -> None:
         if not job.stopping:
             job.stopping = True
             self._cluster.stop(job.run.id)
@@ -239,18 +230,18 @@ class Scheduler:
     def _hand_out(self) -> None:
         if not self._has_room():
             return
-        # Costs are seconds where they are predicted, else FLOPs.
-        costs = {
-            j.run.id: j.run.predicted_seconds or j.run.flops
-            for j in self._queued.values()
-            if j.run.id not in self._held
-        }
-        waiting = [Waiting(run_id, cost) for run_id, cost in self._trunks.ready(costs, self._running).items()]
-        claims = decide(waiting, self._cluster.idle()) if waiting else []
-        lost = self._trunks.lost(claim.run_id for claim in claims)
-        for claim in claims:
-            if claim.run_id not in lost:
-                self._claim(claim)
+        self._offer_shared()
+        self._cluster.want(len(self._running) + len(self._dispatch))
+        self._dispatch.set_idle(self._cluster.idle())
+        claims = self._dispatch.claims()
+        try:
+            lost = self._trunks.lost(claim.run_id for claim in claims)
+            kept = [claim for claim in claims if claim.run_id not in lost]
+            self._claim([claim for claim in kept if self._within_ceilings(self._queued[claim.run_id])])
+        finally:
+            for claim in claims:  # not begun: its sweep is held, its state is gone, or the database is away
+                if claim.run_id not in self._running:
+                    self._dispatch.release(claim.run_id)
 
     def _has_room(self) -> bool:
         if time.monotonic() < self._rest_until:
@@ -265,22 +256,26 @@ class Scheduler:
         self._full = full
         return not full
 
-    def _claim(self, claim: Claim) -> None:
-        job = self._queued[claim.run_id]
-        if not self._within_ceilings(job):
+    def _claim(self, claims: Sequence[Claim]) -> None:
+        """Claim runs in one transaction and begin those that were still queued."""
+        if not claims:
             return
-        try:
-            job.fence = self._store.claim(job.run.id, job.run.fence, self._driver, claim.worker)
-        except StaleAttempt:
-            self._requests = -1  # cancelled, or taken meanwhile: read the queue anew
-            del self._queued[claim.run_id]
-            return
-        self._running[job.run.id] = self._queued.pop(claim.run_id)
+        jobs = [self._queued[claim.run_id] for claim in claims]
+        wanted = [(job.run.id, job.run.fence, claim.worker) for job, claim in zip(jobs, claims, strict=True)]
+        seconds = {job.run.id: self._forecast.seconds(job.run) for job in jobs}
+        known = {run_id: predicted for run_id, predicted in seconds.items() if predicted is not None}
+        numbers = self._store.claim_all(wanted, self._driver, known)
         self.record_processes()
-        job.began, job.stopping = time.monotonic(), False
-        self._cluster.assign(claim.worker, self._assignment(job))
+        for job, claim, number in zip(jobs, claims, numbers, strict=True):
+            del self._queued[claim.run_id]
+            if number is None:
+                self._requests = -1  # cancelled, or taken meanwhile: read the queue anew
+                continue
+            self._running[claim.run_id] = job
+            job.fence, job.began, job.stopping = number, time.monotonic(), False
+            self._cluster.assign(claim.worker, self._assignment(job, claim.share))
 
-    def _assignment(self, job: _Job) -> Assignment:
+    def _assignment(self, job: Job, share: float) -> Assignment:
         cell, run = job.run.cell or {}, job.run
         return Assignment(
             run_id=run.id,
@@ -291,15 +286,16 @@ class Scheduler:
             name=f"n{cell.get('params', 0)}_c{run.flops:.3g}_s{cell.get('seed', 0)}",
             tracking=self._tracking,
             checkpoints=run.checkpoints,
-            checkpoint_seconds=self._checkpoint_seconds,
+            checkpoint_seconds=self._checkpoint_seconds or checkpoint_interval(params_of(run), *self._losses),
             micro_batch=run.micro_batch,
             trunk=self._trunks.trunk(run.id),
             points=self._trunks.points(run.id),
+            share=share,
         )
 
     # ceilings of device-seconds
 
-    def _within_ceilings(self, job: _Job) -> bool:
+    def _within_ceilings(self, job: Job) -> bool:
         """Make sure that the run may still take a moment of a device; hold its sweep where it may not."""
         if job.sweep.ceiling_seconds is None and self._ceilings.seconds is None:
             return True
@@ -314,7 +310,7 @@ class Scheduler:
             if not job.stopping and not self._grow(job):
                 self._stop(job)
 
-    def _grow(self, job: _Job) -> bool:
+    def _grow(self, job: Job) -> bool:
         """Let a reservation grow ahead of what the run takes; a ceiling in the way holds the sweep."""
         needed = job.earlier + job.elapsed + STOP_SECONDS
         if needed <= job.reserved:
@@ -331,31 +327,55 @@ class Scheduler:
     # what came of it
 
     def _fold_reports(self) -> None:
-        """Record what ended; what the database cannot take now is kept for the next step."""
-        while self._reports:
-            try:
-                self._fold(self._reports[0])
-            except Unavailable as error:
-                self._wait(error)
-                return
-            del self._reports[0]
+        """Record what ended, in one transaction; what the database cannot take now is kept for the next step."""
+        heard = [(r, self._running[r.run_id]) for r in self._reports if self._is_ours(r)]
+        ends = [(r.run_id, r.fence, self._outcome(r, job)) for r, job in heard]
+        try:
+            states = self._end(ends)
+            again = {
+                run_id: self._store.run(run_id)
+                for (run_id, _, _), state in zip(ends, states, strict=True)
+                if state is RunState.QUEUED
+            }
+        except Unavailable as error:
+            self._wait(error)
+            return
+        self._reports.clear()
+        for (run_id, _, outcome), (_, job), state in zip(ends, heard, states, strict=True):
+            del self._running[run_id]
+            self._dispatch.release(run_id)
+            self._trunks.ended(run_id, state is not None and state.terminal)
+            if outcome.cause not in (Cause.DONE, Cause.PREEMPTED):
+                log.warning("run %s: %s: %s", run_id, outcome.cause, outcome.detail.strip()[-400:])
+            self._rest_after(outcome.cause)
+            self._learn(job, outcome)
+            if run_id in again:
+                run = replace(again[run_id], role=job.run.role, cell=job.run.cell)
+                self._queued[run_id] = Job(run, job.sweep, alone=job.alone or outcome.cause is Cause.OUT_OF_MEMORY)
+                self._offer(run_id)
 
-    def _fold(self, report: Report) -> None:
+    def _learn(self, job: Job, outcome: Outcome) -> None:
+        """Predict from what a run took, and now and then bring what waits into its new order."""
+        if outcome.result is None:
+            return
+        taken = outcome.result["train_seconds"]
+        self._forecast.learn(replace(job.run, seconds=taken, result=outcome.result))
+        if time.monotonic() - self._ordered > ORDER_SECONDS:
+            self._ordered = time.monotonic()
+            self._offer_queued()
+
+    def _is_ours(self, report: Report) -> bool:
+        """Whether a report is of an attempt in our hands, and not settled by `reconcile` after trouble."""
         job = self._running.get(report.run_id)
-        if job is None or job.fence != report.fence:
-            return  # settled by `reconcile` after the database was away
+        return job is not None and job.fence == report.fence
+
+    def _outcome(self, report: Report, job: Job) -> Outcome:
+        """What became of an attempt: what its worker said, or wrote down before it died."""
         outcome = replace(report.outcome, seconds=report.outcome.seconds or job.elapsed)
         if outcome.cause is Cause.LOST:
             logged = logged_outcome(self._artifacts.events(report.run_id, report.fence))
             outcome = replace(logged, seconds=outcome.seconds) if logged else outcome
-        state = self._end(report.run_id, report.fence, outcome)
-        del self._running[report.run_id]
-        self._trunks.ended(report.run_id, state is not None and state.terminal)
-        if outcome.cause not in (Cause.DONE, Cause.PREEMPTED):
-            log.warning("run %s: %s: %s", report.run_id, outcome.cause, outcome.detail.strip()[-400:])
-        self._rest_after(outcome.cause)
-        if state is RunState.QUEUED:
-            self._queued[report.run_id] = _Job(self._again(job), job.sweep)
+        return outcome
 
     def _rest_after(self, cause: Cause) -> None:
         """A worker's full disk is no run's fault, but trying on at once would only fill the log."""
@@ -365,17 +385,13 @@ class Scheduler:
         elif cause is Cause.DONE:
             self._rest = REST_SECONDS[0]
 
-    def _again(self, job: _Job) -> RunRecord:
-        stored = self._store.run(job.run.id)
-        return replace(stored, role=job.run.role, cell=job.run.cell)
-
-    def _end(self, run_id: str, fence: int, outcome: Outcome) -> RunState | None:
-        """Record the end of an attempt; None where it is no longer the run's."""
-        try:
-            return self._store.end_attempt(run_id, fence, outcome)
-        except StaleAttempt as error:
-            log.warning("%s", error)
-            return None
+    def _end(self, ends: Sequence[tuple[str, int, Outcome]]) -> list[RunState | None]:
+        """Record the ends of attempts; None for those that are no longer their run's."""
+        states = self._store.end_all(ends) if ends else []
+        for (run_id, fence, _), state in zip(ends, states, strict=True):
+            if state is None:
+                log.warning("run %s is no longer running in attempt %d: its end is refused", run_id, fence)
+        return states
 
     # the loop
 

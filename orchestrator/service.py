@@ -165,7 +165,8 @@ class Service:
         """
         with scheduler_lock(self.home.lock):
             workers = worker_count(self.settings, device)
-            cluster = Cluster(workers=workers, device=device, address=self.settings.ray_address)
+            address, shares = self.settings.ray_address, self.settings.gpu_shares
+            cluster = Cluster(workers=workers, device=device, address=address, shares=shares)
             scheduler = Scheduler(
                 self.store,
                 cluster,
@@ -308,6 +309,7 @@ def new_run(planned: PlannedRun) -> NewRun:
         "memory_bytes": planned.memory_bytes,
         "trunk": planned.trunk,
         "seconds_alone": planned.seconds_alone,
+        "predicted_seconds": planned.seconds,
     }
     if planned.checks:
         cell["checks"] = [asdict(point) for point in planned.checks]

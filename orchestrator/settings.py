@@ -32,11 +32,13 @@ class Settings:
     ray_address: str
     """ISOFLOP_RAY_ADDRESS: `local` starts a Ray of our own; else the address of a running one."""
     workers: int | None
-    """ISOFLOP_WORKERS: worker processes; None takes one per CPU, or one per GPU."""
+    """ISOFLOP_WORKERS: worker processes, the most on a cluster; None takes one per CPU, or per share of a GPU."""
     artifacts_url: str = ""
     """ISOFLOP_ARTIFACTS_URL: fsspec URL of datasets, event logs and checkpoints; empty is the home's own folders."""
-    checkpoint_seconds: float = 10.0
-    """ISOFLOP_CHECKPOINT_SECONDS: training seconds between two checkpoints of a run."""
+    checkpoint_seconds: float | None = None
+    """ISOFLOP_CHECKPOINT_SECONDS: training seconds between two checkpoints of a run; None follows the cost model."""
+    gpu_shares: int = 1
+    """ISOFLOP_GPU_SHARES: workers of one GPU, between which small runs share its memory."""
     user: str = ""
     """ISOFLOP_USER: whose ceilings submissions count against; the login name by default."""
     user_flops: float | None = None
@@ -62,9 +64,10 @@ def read_settings(home: Home, environ: Mapping[str, str] | None = None) -> Setti
     return Settings(
         database_url=url,
         ray_address=address,
-        workers=_workers(environ.get("ISOFLOP_WORKERS")),
+        workers=_whole("ISOFLOP_WORKERS", environ.get("ISOFLOP_WORKERS")),
         artifacts_url=_artifacts(environ.get("ISOFLOP_ARTIFACTS_URL", "")),
-        checkpoint_seconds=_number(environ, "ISOFLOP_CHECKPOINT_SECONDS") or 10.0,
+        checkpoint_seconds=_number(environ, "ISOFLOP_CHECKPOINT_SECONDS"),
+        gpu_shares=_whole("ISOFLOP_GPU_SHARES", environ.get("ISOFLOP_GPU_SHARES")) or 1,
         user=environ.get("ISOFLOP_USER") or _login(),
         user_flops=_number(environ, "ISOFLOP_USER_FLOPS"),
         user_hours=_number(environ, "ISOFLOP_USER_HOURS"),
@@ -102,11 +105,11 @@ def _login() -> str:
         return str(os.getuid())
 
 
-def _workers(text: str | None) -> int | None:
+def _whole(name: str, text: str | None) -> int | None:
     if text is None:
         return None
     if not text.isdigit() or int(text) < 1:
-        raise SettingsError(f"ISOFLOP_WORKERS is {text!r}: give a whole number of at least 1")
+        raise SettingsError(f"{name} is {text!r}: give a whole number of at least 1")
     return int(text)
 
 
@@ -158,9 +161,9 @@ def choose_device(asked: str) -> str:
 
 
 def worker_count(settings: Settings, device: str) -> int:
-    """Workers to start: the setting, else one per GPU, else one per CPU that this process may use."""
+    """Workers to start: the setting, else one per share of a GPU, else one per CPU that this process may use."""
     if settings.workers is not None:
         return settings.workers
     if device == "cuda":
-        return len(gpu_names())
+        return len(gpu_names()) * settings.gpu_shares
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

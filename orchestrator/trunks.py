@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from model.config import RunConfig, state_step
@@ -48,9 +48,13 @@ class Trunks:
         own = self._members[trunk][run_id].branch_step
         return tuple(sorted({m.branch_step for m in self._members[trunk].values() if m.branch_step <= own}))
 
-    def ready(self, waiting: Mapping[str, float], training: Iterable[str]) -> dict[str, float]:
-        """Those of the waiting runs that may start, with their costs: all that train alone, and of each trunk some."""
-        may_start = {run_id: cost for run_id, cost in waiting.items() if run_id not in self._trunk_of}
+    def members(self, runs: Iterable[str]) -> set[str]:
+        """Those of some runs that share a trunk."""
+        return self._trunk_of.keys() & set(runs)
+
+    def ready(self, waiting: Collection[str], training: Iterable[str]) -> dict[str, float]:
+        """Those of the waiting runs that may start, each with the cost of what waits for it."""
+        may_start: dict[str, float] = {}
         busy = set(training)
         for trunk, members in self._members.items():
             there = [member for member in members.values() if member.run_id in waiting]

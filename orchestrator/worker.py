@@ -63,6 +63,8 @@ class Assignment:
     """Trunk that the run may go on from and keeps states of; None trains it alone."""
     points: tuple[int, ...] = ()
     """Steps at which it keeps them."""
+    share: float = 1.0
+    """Part of its GPU's memory that the run may take."""
     lease_seconds: float = LEASE_SECONDS
     """Silence of the scheduler after which the attempt stops by itself: its run may be another worker's by then."""
 
@@ -90,9 +92,13 @@ class Worker:
         self._kept: set[int] = set()
         self._mirrors: list[WandbMirror] = []
 
-    def ready(self) -> int:
-        """Answer once the process has imported everything; returns its process id."""
-        return os.getpid()
+    def device_memory(self) -> int | None:
+        """Bytes of the GPU's memory; None on a CPU."""
+        if self._device == "cpu":
+            return None
+        import torch
+
+        return int(torch.cuda.mem_get_info(self._device)[1])
 
     def progress(self) -> dict[str, Any]:
         """The latest event of the run in training, and at which steps it kept a trunk's states; renews the lease."""
@@ -109,7 +115,7 @@ class Worker:
         try:
             outcome = self._attempt(assignment)
         except Exception as error:  # noqa: BLE001 - every failure becomes an outcome with its traceback
-            outcome = outcome_of(error, self._device)
+            outcome = outcome_of(error, self._device, assignment.share)
         return replace(outcome, flops=self._latest.get("flops", 0.0))
 
     def _attempt(self, assignment: Assignment) -> Outcome:
@@ -154,6 +160,7 @@ class Worker:
             log.append(event | {"elapsed": round(time.monotonic() - began, 3)})
             mirror.send(event)
 
+        self._keep_to(assignment.share)
         checkpoints = artifacts.checkpoints(assignment.run_id, assignment.checkpoints)
         chosen = artifacts.choice(lambda folder: stored_implementation(run, self._device, folder))
         result = train(
@@ -169,18 +176,30 @@ class Worker:
             trunk=artifacts.trunk(assignment.trunk, assignment.points) if assignment.trunk else None,
         )
         plain = result.to_dict()
+        if not result.resumed_from_step:
+            taken = time.monotonic() - began
+            plain["startup_seconds"] = max(0.0, taken - result.train_seconds - result.evaluation_seconds)
         mirror.send({"validation_loss": result.loss, "bits_per_byte": result.bits_per_byte, "tokens": result.tokens})
         log.append({"kind": "result", "result": plain, "device": kind_name(self._device)})
         with contextlib.suppress(OSError):  # the result is safe; leftovers cost nothing but space
             checkpoints.clear()
         return Outcome(Cause.DONE, result=plain, device=kind_name(self._device))
 
+    def _keep_to(self, share: float) -> None:
+        """Let the run take its part of the GPU's memory and no more: running out is its own fault then."""
+        if self._device == "cpu":
+            return
+        import torch
+
+        torch.cuda.empty_cache()
+        torch.cuda.set_per_process_memory_fraction(share, torch.device(self._device))
+
     def _must_stop(self, assignment: Assignment) -> bool:
         return assignment.key in self._stopped or time.monotonic() - self._heard > assignment.lease_seconds
 
 
-def outcome_of(error: Exception, device: str) -> Outcome:
-    """What the exception that ended an attempt says about its run."""
+def outcome_of(error: Exception, device: str, share: float = 1.0) -> Outcome:
+    """What the exception that ended an attempt says about its run, which had a `share` of the device."""
     from model.batches import DataError
     from model.config import ConfigError
     from model.train import Diverged, Interrupted
@@ -197,8 +216,9 @@ def outcome_of(error: Exception, device: str) -> Outcome:
         case OSError() if error.errno in FULL:
             return Outcome(Cause.DISK_FULL, detail=str(error))
         case MemoryError():
-            # On a GPU the model has already halved its micro-batches down to one sequence.
-            return Outcome(Cause.OUT_OF_MEMORY, detail=str(error), micro_batch=None if device == "cpu" else 1)
+            # On a GPU the model has already halved its micro-batches down to one sequence: alone on it nothing helps.
+            last = device != "cpu" and share == 1.0
+            return Outcome(Cause.OUT_OF_MEMORY, detail=str(error), micro_batch=1 if last else None)
         case RuntimeError() if "DefaultCPUAllocator" in str(error):
             return Outcome(Cause.OUT_OF_MEMORY, detail=str(error))
     return Outcome(Cause.CODE, detail=trace)

@@ -11,6 +11,12 @@ import typer
 
 from orchestrator.cli.output import Format, emit_json, emit_rows, say
 from orchestrator.cli.planning import Output, open_service
+from orchestrator.forecast import median_error, run_seconds
+from orchestrator.progress import mixed_devices
+from orchestrator.states import RunState
+
+SHOWN = 200
+"""Most runs in a table: drawing more takes longer than reading them helps."""
 
 if TYPE_CHECKING:
     from orchestrator.store import RunRecord
@@ -30,16 +36,17 @@ def list_sweeps(output: Output = Format.TABLE) -> None:
     service = open_service()
     rows = []
     for sweep in service.store.sweeps():
-        progress = service.progress(sweep)
+        totals = service.store.state_totals(sweep.id)
+        done, spent = totals.get(RunState.DONE, (0, 0.0))
         rows.append(
             {
                 "name": sweep.name,
                 "revision": sweep.revision,
-                "done": progress.done,
-                "failed": progress.failed,
-                "total": progress.total,
-                "flops_spent": progress.flops_spent,
-                "flops_planned": progress.flops_planned,
+                "done": done,
+                "failed": sum(totals.get(s, (0, 0.0))[0] for s in (RunState.FAILED, RunState.DIVERGED)),
+                "total": sum(count for count, _ in totals.values()),
+                "flops_spent": spent,
+                "flops_planned": sum(flops for _, flops in totals.values()),
                 "submitted": _time(sweep.submitted_at),
             }
         )
@@ -54,18 +61,31 @@ def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
     """Show a sweep's runs: state, size, loss, predicted against actual seconds, and its forecasts."""
     service = open_service()
     record = service.store.sweep(sweep)
-    runs = service.store.runs_of(record.id)
-    rows = [_run_row(run) for run in runs]
+    runs = service.store.runs_of(record.id, limit=SHOWN if output is Format.TABLE else None)
+    rows, error = [_run_row(run) for run in runs], median_error(runs)
     forecasts = [_forecast_row(f) for f in service.store.forecasts_of(record.id)]
     if output is Format.JSON:
-        emit_json({"sweep": record.name, "revision": record.revision, "runs": rows, "forecasts": forecasts})
+        emit_json(
+            {
+                "sweep": record.name,
+                "revision": record.revision,
+                "seconds_error": error,
+                "runs": rows,
+                "forecasts": forecasts,
+            }
+        )
         return
     columns = [
-        "run", "role", "state", "budget", "shape", "params", "tokens", "loss", "seed", "flops_spent", "seconds",
+        "run", "role", "state", "budget", "shape", "params", "tokens", "loss", "seed", "flops_spent", "run_seconds",
         "predicted_seconds", "attempts", "error",
     ]  # fmt: skip
-    attempts = {row["run"]: len(service.store.attempts_of(row["run"])) for row in rows}
-    emit_rows([row | {"attempts": attempts[row["run"]]} for row in rows], columns, output)
+    emit_rows(rows, columns, output)
+    if len(runs) == SHOWN:
+        say(f"only the first {SHOWN} runs are shown; -o csv and -o json have all")
+    if error is not None:
+        say(f"predicted seconds missed the actual ones by {error:.0%} in the median")
+    for line in mixed_devices(runs):
+        say(line)
     if forecasts and output is Format.TABLE:
         emit_rows(forecasts, list(forecasts[0]), output, "Forecasts")
     if any((run.cell or {}).get("trunk") for run in runs):
@@ -101,7 +121,9 @@ def _run_row(run: Any) -> dict[str, Any]:
         "seed": cell.get("seed"),
         "flops_spent": spent(run),
         "seconds": None if run.seconds is None else round(run.seconds, 1),
+        "run_seconds": None if run.seconds is None else round(run_seconds(run) or 0.0, 1),
         "predicted_seconds": None if run.predicted_seconds is None else round(run.predicted_seconds, 1),
+        "attempts": run.fence,
         "error": (run.error or "").strip().splitlines()[-1][:120] if run.error else None,
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, insert, select, update
@@ -62,14 +62,19 @@ def _compare(who: str, usage: Usage, ceilings: Ceilings) -> None:
             raise CeilingExceeded(f"{who} would come to {used:.4g} {unit}, above the ceiling of {ceiling:.4g}")
 
 
-def settle(db: Connection, run_id: str, flops: float | sa.ScalarSelect[float], now: float) -> None:
-    """Turn a run's open reservation into what was spent: the rest is free again."""
-    counted = select(t.runs.c.counted_from).where(t.runs.c.id == run_id).scalar_subquery()
+def settle(db: Connection, run_ids: Sequence[str], now: float, flops: float | None = None) -> None:
+    """Turn open reservations into what was spent, of FLOPs all that the run has or `flops`: the rest is free again."""
+    if not run_ids:
+        return
+    run: sa.BindParameter[str] = sa.bindparam("of_run")
+    counted = select(t.runs.c.counted_from).where(t.runs.c.id == run).scalar_subquery()
     spent = select(sa.func.coalesce(sa.func.sum(t.attempts.c.seconds), 0.0)).where(
-        (t.attempts.c.run_id == run_id) & (t.attempts.c.number > counted)
+        (t.attempts.c.run_id == run) & (t.attempts.c.number > counted)
     )
-    values = {"flops": flops, "seconds": spent.scalar_subquery(), "settled_at": now}
-    db.execute(update(t.charges).where(_open(run_id)).values(**values))
+    whole = select(t.runs.c.flops).where(t.runs.c.id == run).scalar_subquery()
+    values = {"flops": whole if flops is None else flops, "seconds": spent.scalar_subquery(), "settled_at": now}
+    open_ = (t.charges.c.run_id == run) & t.charges.c.settled_at.is_(None)
+    db.execute(update(t.charges).where(open_).values(**values), [{"of_run": run_id} for run_id in run_ids])
 
 
 def grow(db: Connection, run_id: str, seconds: float, ceilings: Ceilings) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -62,45 +62,57 @@ class Runs(Database):
         Raises StaleAttempt when the run is no longer queued under this fence, LeaseLost when the driver no longer
         holds the scheduler's lease.
         """
+        (number,) = self.claim_all([(run_id, fence, worker)], driver_id)
+        if number is None:
+            raise StaleAttempt(f"run {run_id} is no longer queued in attempt {fence}; claim refused")
+        return number
+
+    def claim_all(
+        self, claims: Sequence[tuple[str, int, str]], driver_id: int, seconds: Mapping[str, float] | None = None
+    ) -> list[int | None]:
+        """Give queued runs (id, fence, worker) to workers in one transaction: the number of each one's new attempt.
+
+        `seconds` are predictions that replace those of the plan. None stands where the run is no longer queued under
+        its fence. Raises LeaseLost when the driver no longer holds the scheduler's lease.
+        """
         with self.writing() as db:
-            holder = select(t.scheduler.c.driver_id).scalar_subquery()
-            try:
-                move(db, run_id, fence, RunState.QUEUED, Move.CLAIM, {"fence": fence + 1}, holder == driver_id)
-            except StaleAttempt:
-                if db.execute(select(holder)).scalar() != driver_id:
-                    raise LeaseLost("another scheduler took this database over") from None
-                raise
-            db.execute(
-                insert(t.attempts).values(
-                    run_id=run_id,
-                    number=fence + 1,
-                    driver_id=driver_id,
-                    worker=worker,
-                    started_at=self.now(db),
-                )
-            )
-        return fence + 1
+            if db.execute(select(t.scheduler.c.driver_id)).scalar() != driver_id:
+                raise LeaseLost("another scheduler took this database over")
+            queued = _standing(db, RunState.QUEUED, [(run_id, fence) for run_id, fence, _ in claims])
+            won = [claim for claim in claims if claim[:2] in queued]
+            known = seconds or {}
+            moves = [{"of_run": r, "of_fence": fence, "new_seconds": known.get(r)} for r, fence, _ in won]
+            predicted = sa.func.coalesce(sa.bindparam("new_seconds", type_=sa.Float), t.runs.c.predicted_seconds)
+            values = {"fence": t.runs.c.fence + 1, "predicted_seconds": predicted}
+            move_all(db, RunState.QUEUED, Move.CLAIM, values, moves)
+            if won:
+                same = {"driver_id": driver_id, "started_at": self.now(db)}
+                rows = [{"run_id": r, "number": fence + 1, "worker": worker, **same} for r, fence, worker in won]
+                db.execute(insert(t.attempts), rows)
+        return [fence + 1 if (run_id, fence) in queued else None for run_id, fence, _ in claims]
 
     def end_attempt(self, run_id: str, fence: int, outcome: Outcome) -> RunState:
         """Close an attempt and move its run on; the rule is `states.move_after_attempt`.
 
         Raises StaleAttempt when the attempt is not the run's running one.
         """
-        with self.writing() as db:
-            how, values = _ruling(db, run_id, fence, outcome)
-            now = self.now(db)
-            if how is not Move.REQUEUE:
-                values["finished_at"] = now
-            state = move(db, run_id, fence, RunState.RUNNING, how, values)
-            db.execute(
-                update(t.attempts)
-                .where((t.attempts.c.run_id == run_id) & (t.attempts.c.number == fence))
-                .values(ended_at=now, cause=outcome.cause, detail=outcome.detail, seconds=outcome.seconds)
-            )
-            if state.terminal:
-                whole = select(t.runs.c.flops).where(t.runs.c.id == run_id).scalar_subquery()
-                settle(db, run_id, whole if state is RunState.DONE else outcome.flops, now)
+        (state,) = self.end_all([(run_id, fence, outcome)])
+        if state is None:
+            raise StaleAttempt(f"run {run_id} is no longer running in attempt {fence}; its end is refused")
         return state
+
+    def end_all(self, ends: Sequence[tuple[str, int, Outcome]]) -> list[RunState | None]:
+        """Close attempts in one transaction and move their runs on; the state of each, None where it was refused."""
+        with self.writing() as db:
+            now = self.now(db)
+            running = _standing(db, RunState.RUNNING, [(run_id, fence) for run_id, fence, _ in ends])
+            heard = [end for end in ends if end[:2] in running]
+            states = dict.fromkeys((r for r, _, outcome in heard if outcome.cause is Cause.DONE), RunState.DONE)
+            finish_all(db, [end for end in heard if end[0] in states], now)
+            for run_id, fence, outcome in heard:
+                if run_id not in states:
+                    states[run_id] = _end_unfinished(db, run_id, fence, outcome, now)
+        return [states[run_id] if (run_id, fence) in running else None for run_id, fence, _ in ends]
 
     def attempts_of(self, run_id: str) -> list[dict[str, Any]]:
         """The attempts of a run, the first one first."""
@@ -112,6 +124,14 @@ class Runs(Database):
         with self.reading() as db:
             rows = db.execute(query.order_by(t.attempts.c.run_id, t.attempts.c.number))
             return [dict(r._mapping) for r in rows]
+
+    def losses(self) -> tuple[float, int]:
+        """Device-seconds of all attempts, and how many of them were lost with their worker, node or driver."""
+        lost = t.attempts.c.cause.in_((Cause.LOST, Cause.ORPHANED))
+        sums = select(sa.func.coalesce(sa.func.sum(t.attempts.c.seconds), 0.0), sa.func.count().filter(lost))
+        with self.reading() as db:
+            seconds, count = db.execute(sums.select_from(t.attempts)).one()
+        return float(seconds), int(count)
 
     def extend(self, run_id: str, seconds: float, ceilings: Ceilings) -> None:
         """Let a running run take more device-seconds than were reserved for it. Raises CeilingExceeded."""
@@ -126,10 +146,52 @@ class Runs(Database):
             return {row.run_id: row.seconds for row in rows}
 
 
+def _standing(db: Connection, state: RunState, attempts: Sequence[tuple[str, int]]) -> set[tuple[str, int]]:
+    """Which of some runs are in a state under the given fence."""
+    standing = select(t.runs.c.id, t.runs.c.fence).where(t.runs.c.id.in_([r for r, _ in attempts]))
+    rows = db.execute(standing.where(t.runs.c.state == state))
+    return {(row.id, row.fence) for row in rows} & set(attempts)
+
+
+def finish_all(db: Connection, ends: Sequence[tuple[str, int, Outcome]], now: float) -> None:
+    """Record the results of attempts that came to their end."""
+    columns = ("loss", "bits_per_byte", "seconds", "result", "device", "error", "finished_at")
+    values = {name: sa.bindparam(f"new_{name}", type_=t.runs.c[name].type) for name in columns}
+    moves = []
+    for run_id, fence, outcome in ends:
+        new = _finished(outcome) | {"finished_at": now}
+        moves.append({"of_run": run_id, "of_fence": fence} | {f"new_{name}": new[name] for name in columns})
+    move_all(db, RunState.RUNNING, Move.FINISH, values, moves)
+    _close_attempts(db, ends, now)
+    settle(db, [run_id for run_id, _, _ in ends], now)
+
+
+def _end_unfinished(db: Connection, run_id: str, fence: int, outcome: Outcome, now: float) -> RunState:
+    """Record the end of an attempt that brought no result."""
+    how, values = _ruling(db, run_id, fence, outcome)
+    if how is not Move.REQUEUE:
+        values["finished_at"] = now
+    state = move(db, run_id, fence, RunState.RUNNING, how, values)
+    _close_attempts(db, [(run_id, fence, outcome)], now)
+    if state.terminal:
+        settle(db, [run_id], now, outcome.flops)
+    return state
+
+
+def _close_attempts(db: Connection, ends: Sequence[tuple[str, int, Outcome]], now: float) -> None:
+    mine = (t.attempts.c.run_id == sa.bindparam("of_run")) & (t.attempts.c.number == sa.bindparam("of_fence"))
+    columns = ("cause", "detail", "seconds")
+    values = {name: sa.bindparam(f"new_{name}", type_=t.attempts.c[name].type) for name in columns}
+    rows = [
+        {"of_run": run_id, "of_fence": fence} | {f"new_{name}": getattr(outcome, name) for name in columns}
+        for run_id, fence, outcome in ends
+    ]
+    if rows:
+        db.execute(update(t.attempts).where(mine).values(ended_at=now, **values), rows)
+
+
 def _ruling(db: Connection, run_id: str, fence: int, outcome: Outcome) -> tuple[Move, dict[str, Any]]:
-    """What becomes of a run whose attempt ended, and the values that it leaves."""
-    if outcome.cause is Cause.DONE:
-        return Move.FINISH, _finished(outcome)
+    """What becomes of a run whose attempt brought no result, and the values that it leaves."""
     columns = (t.runs.c.counted_from, t.runs.c.micro_batch, t.runs.c.config, active((Hold.CANCELLED,)).label("wanted"))
     run = db.execute(select(*columns).where(t.runs.c.id == run_id)).first()
     if run is None:
@@ -162,26 +224,27 @@ def _with_hint(outcome: Outcome) -> str:
     return f"{outcome.detail}\nnot even one sequence at a time fits: this run needs a larger device"
 
 
-def move(
-    db: Connection,
-    run_id: str,
-    fence: int,
-    state: RunState,
-    how: Move,
-    values: dict[str, Any],
-    given: sa.ColumnElement[bool] | None = None,
-) -> RunState:
-    """Compare-and-set: only a run in `state` under `fence` makes the move, and only where a further condition holds.
+def move(db: Connection, run_id: str, fence: int, state: RunState, how: Move, values: dict[str, Any]) -> RunState:
+    """Compare-and-set: only a run in `state` under `fence` makes the move.
 
     Raises StaleAttempt, IllegalMove.
     """
+    return move_all(db, state, how, values, [{"of_run": run_id, "of_fence": fence}])
+
+
+def move_all(
+    db: Connection, state: RunState, how: Move, values: dict[str, Any], moves: Sequence[dict[str, Any]]
+) -> RunState:
+    """The same for several runs, each given as `of_run`, `of_fence` and whatever parameters `values` has.
+
+    Raises StaleAttempt where one of them cannot, IllegalMove.
+    """
     target = after(state, how)
-    condition = (t.runs.c.id == run_id) & (t.runs.c.state == state) & (t.runs.c.fence == fence)
-    if given is not None:
-        condition &= given
-    new = {"state": target} | values
-    if db.execute(update(t.runs).where(condition).values(**new)).rowcount != 1:
-        raise StaleAttempt(f"run {run_id} is no longer {state} in attempt {fence}; {how} refused")
+    mine = (t.runs.c.id == sa.bindparam("of_run")) & (t.runs.c.fence == sa.bindparam("of_fence"))
+    change = update(t.runs).where(mine & (t.runs.c.state == state)).values(state=target, **values)
+    if moves and db.execute(change, list(moves)).rowcount != len(moves):
+        runs = ", ".join(m["of_run"] for m in moves[:5])
+        raise StaleAttempt(f"run {runs} is no longer {state} in its attempt; {how} refused")
     return target
 
 
@@ -190,7 +253,7 @@ def cancel_where(db: Connection, condition: sa.ColumnElement[bool], now: float) 
     queued = select(t.runs.c.id, t.runs.c.fence).where(condition & (t.runs.c.state == RunState.QUEUED))
     for run_id, fence in db.execute(queued).all():
         move(db, run_id, fence, RunState.QUEUED, Move.CANCEL, {"finished_at": now})
-        settle(db, run_id, 0.0, now)
+        settle(db, [run_id], now, 0.0)
 
 
 def active(exempt: tuple[Hold, ...] = tuple(Hold)) -> sa.ColumnElement[bool]:

@@ -87,13 +87,19 @@ class Sweeps(Database):
         with self.reading() as db:
             return [_sweep(r) for r in db.execute(query)]
 
-    def runs_of(self, sweep_id: int, role: str | None = None, *states: RunState) -> list[RunRecord]:
-        """A sweep's runs in the plan's order; only those of one role, or in some states, where these are given."""
+    def runs_of(
+        self, sweep_id: int, role: str | None = None, *states: RunState, limit: int | None = None
+    ) -> list[RunRecord]:
+        """A sweep's runs in the plan's order; only those of one role, or in some states, where these are given.
+
+        `limit` takes the first so many.
+        """
         query = (
             select(*RUN_COLUMNS, t.sweep_runs.c.role, t.sweep_runs.c.cell)
             .join(t.sweep_runs, t.sweep_runs.c.run_id == t.runs.c.id)
             .where(t.sweep_runs.c.sweep_id == sweep_id)
             .order_by(t.sweep_runs.c.position)
+            .limit(limit)
         )
         if role is not None:
             query = query.where(t.sweep_runs.c.role == role)
@@ -102,16 +108,33 @@ class Sweeps(Database):
         with self.reading() as db:
             return [to_run(r) for r in db.execute(query)]
 
+    def latest_done(self, limit: int) -> list[RunRecord]:
+        """The runs that were done last, with a cell of each, the latest at the end."""
+        query = (
+            select(*RUN_COLUMNS, t.sweep_runs.c.role, t.sweep_runs.c.cell)
+            .join(t.sweep_runs, t.sweep_runs.c.run_id == t.runs.c.id)
+            .where(t.runs.c.state == RunState.DONE)
+            .order_by(t.runs.c.finished_at.desc())
+            .limit(limit)
+        )
+        with self.reading() as db:
+            found = {r.id: to_run(r) for r in db.execute(query)}
+        return list(reversed(found.values()))
+
     def state_counts(self, sweep_id: int) -> dict[RunState, int]:
         """Number of a sweep's runs in each state."""
+        return {state: count for state, (count, _) in self.state_totals(sweep_id).items()}
+
+    def state_totals(self, sweep_id: int) -> dict[RunState, tuple[int, float]]:
+        """Number and training FLOPs of a sweep's runs in each state."""
         query = (
-            select(t.runs.c.state, sa.func.count())
+            select(t.runs.c.state, sa.func.count(), sa.func.sum(t.runs.c.flops))
             .join(t.sweep_runs, t.sweep_runs.c.run_id == t.runs.c.id)
             .where(t.sweep_runs.c.sweep_id == sweep_id)
             .group_by(t.runs.c.state)
         )
         with self.reading() as db:
-            return {RunState(state): count for state, count in db.execute(query)}
+            return {RunState(state): (count, flops) for state, count, flops in db.execute(query)}
 
     # what a user asks of a sweep
 

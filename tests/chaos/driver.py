@@ -42,7 +42,7 @@ def main() -> None:
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO)
     if len(sys.argv) > 2:
         place, count = sys.argv[2].split(":")
-        owner, name = {"claimed": (Cluster, "assign"), "reported": (Store, "end_attempt")}[place]
+        owner, name = {"claimed": (Cluster, "assign"), "reported": (Store, "end_all")}[place]
         _die_at(owner, name, int(count))
     _stop_on_terminate()
     service = Service(Home(Path(sys.argv[1]), "chaos"), say=print)

@@ -11,14 +11,13 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given
-from hypothesis import strategies as st
 
 from orchestrator import tables as t
 from orchestrator.artifacts import open_artifacts
 from orchestrator.cluster import Report
+from orchestrator.dispatch import Slot
 from orchestrator.eventlog import EventLog, attempt_log
-from orchestrator.scheduler import STOP_SECONDS, Scheduler, Waiting, decide
+from orchestrator.scheduler import STOP_SECONDS, Scheduler
 from orchestrator.states import Cause, Hold, RunState
 from orchestrator.store import LeaseLost, Outcome, Store, Unavailable
 from orchestrator.tracking import Tracking
@@ -33,6 +32,8 @@ class Hands:
 
     folder = ""
     started = 0
+    shares = 1
+    """Workers of the one GPU that there is; 1 for a core each."""
     silent = False
     """Whether attempts go on instead of ending with the next look."""
 
@@ -46,8 +47,13 @@ class Hands:
         assert identity
         self.started = driver
 
-    def idle(self) -> list[str]:
-        return list(self.free)
+    def want(self, useful: int) -> None:
+        self.useful = useful
+
+    def idle(self) -> list[Slot]:
+        if self.shares == 1:
+            return [Slot(name, name) for name in self.free]
+        return [Slot(name, "gpu", "GPU", self.shares, 2**30) for name in self.free]
 
     def assign(self, worker: str, assignment: Assignment) -> None:
         self.free.remove(worker)
@@ -99,16 +105,6 @@ def _run_all(store: Store, hands: Hands, folder: Path, sweep_id: int) -> None:
     scheduler = _scheduler(store, hands, folder, sweep_id)
     scheduler.run(lambda _live: None)
     scheduler.finish()
-
-
-@given(st.lists(st.floats(0.1, 1e4), max_size=30), st.integers(0, 8))
-def test_decide_gives_each_worker_one_run_and_the_longest_first(costs: list[float], workers: int) -> None:
-    waiting = [Waiting(f"r{i}", cost) for i, cost in enumerate(costs)]
-    claims = decide(waiting, [f"w{i}" for i in range(workers)])
-    assert len(claims) == min(len(costs), workers)
-    assert len({c.run_id for c in claims}) == len({c.worker for c in claims}) == len(claims)
-    chosen = sorted((w.cost for w in waiting if w.run_id in {c.run_id for c in claims}), reverse=True)
-    assert chosen == sorted(costs, reverse=True)[: len(claims)]
 
 
 def test_all_runs_end_done(store: Store, tmp_path: Path) -> None:
@@ -301,3 +297,24 @@ def test_a_run_that_outgrows_the_ceiling_is_stopped_and_its_sweep_paused(store: 
     assert [a["cause"] for a in store.attempts_of("run0")] == [Cause.PREEMPTED]
     assert store.usage_of_sweep(sweep.id).seconds <= 20.0
     assert not scheduler.busy
+
+
+def test_out_of_memory_in_a_share_of_a_gpu_is_repeated_alone_on_one(store: Store, tmp_path: Path) -> None:
+    sweep = store.submit(sweep_record(), [new_run(i) for i in range(2)])
+    hands = Hands(4, {"run0": [Outcome(Cause.OUT_OF_MEMORY)]})
+    hands.shares = 4
+    _run_all(store, hands, tmp_path, sweep.id)
+    assert [(a.run_id, a.share) for a in hands.assigned] == [("run1", 0.25), ("run0", 0.25), ("run0", 1.0)]
+    assert store.state_counts(sweep.id) == {RunState.DONE: 2}
+
+
+def test_as_many_workers_are_asked_for_as_have_something_to_do(store: Store, tmp_path: Path) -> None:
+    sweep = store.submit(sweep_record(), [new_run(i) for i in range(5)])
+    hands = Hands(2)
+    scheduler = _scheduler(store, hands, tmp_path, sweep.id)
+    hands.silent = True
+    scheduler.step()
+    assert hands.useful == 5
+    store.hold(sweep.id, Hold.PAUSED)
+    scheduler.step()
+    assert hands.useful == 2, "what trains, and nothing that is held"

@@ -1,0 +1,253 @@
+"""Runs a second through the real store and scheduler when a run does nothing; memory; `ls` and `show` afterwards.
+
+    python -m benchmarks.throughput [--runs 10000] [--mirror-runs 300] [--workers 16] [--ray] [--tune 1000]
+
+Every run is claimed, begun, logged with fsync, ended and settled as a real one is: only training is left out. Threads
+of this process are the workers; `--ray` takes Ray actors instead, one a core. `--tune` adds Ray Tune with an empty
+trainable, as it ships and with reuse_actors=True (needs the extra `benchmark`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import queue
+import resource
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from model.config import ModelConfig, RunConfig, TrainConfig
+from orchestrator import cluster as ray_cluster
+from orchestrator.artifacts import AttemptLog, Places, open_artifacts
+from orchestrator.cluster import Cluster, PlacedWorker, Report
+from orchestrator.dispatch import Slot
+from orchestrator.scheduler import Scheduler
+from orchestrator.states import Cause, RunState
+from orchestrator.store import NewRun, Outcome, Store, SweepRecord
+from orchestrator.tracking import Tracking, WandbMirror
+from orchestrator.worker import Assignment
+
+RESULT = {"loss": 3.0, "bits_per_byte": 1.5, "train_seconds": 0.001, "evaluation_seconds": 0.0, "tokens": 1504}
+SHAPE = ModelConfig(vocab=64, context=32, d_model=16, n_layers=2, n_heads=2, d_ff=32)
+EARLY = 1000
+"""Runs after which memory is looked at first."""
+
+
+class EmptyWorker(PlacedWorker):
+    """A worker whose runs have their result at once; log and mirror are the real ones."""
+
+    def _train(
+        self, run: RunConfig, assignment: Assignment, artifacts: Places, log: AttemptLog, mirror: WandbMirror
+    ) -> Outcome:
+        mirror.send({"validation_loss": 3.0, "bits_per_byte": 1.5, "tokens": 1504})
+        log.append({"kind": "result", "result": RESULT, "device": "none"})
+        return Outcome(Cause.DONE, result=RESULT, device="none")
+
+
+class Threads:
+    """An executor whose workers are threads of this process."""
+
+    folder = ""
+
+    def __init__(self, workers: int) -> None:
+        self._inbox: dict[str, queue.SimpleQueue[Assignment | None]] = {
+            f"thread-{i}": queue.SimpleQueue() for i in range(workers)
+        }
+        self._idle = dict.fromkeys(self._inbox)
+        self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
+        self._workers: list[EmptyWorker] = []
+
+    def start(self, identity: str, driver: int) -> None:
+        """Start the threads."""
+        for name, inbox in self._inbox.items():
+            self._workers.append(EmptyWorker("cpu", None, str(Path(__file__).resolve().parent.parent)))
+            threading.Thread(target=self._work, args=(name, inbox, self._workers[-1]), daemon=True).start()
+
+    def _work(self, name: str, inbox: queue.SimpleQueue[Assignment | None], worker: EmptyWorker) -> None:
+        while (assignment := inbox.get()) is not None:
+            self._reports.put(Report(name, *assignment.key, worker.train(assignment)))
+
+    def want(self, useful: int) -> None:
+        """The threads are there whatever is useful."""
+
+    def idle(self) -> list[Slot]:
+        """Threads with nothing to do."""
+        return [Slot(name, name) for name in self._idle]
+
+    def assign(self, worker: str, assignment: Assignment) -> None:
+        """Begin an attempt."""
+        del self._idle[worker]
+        self._inbox[worker].put(assignment)
+
+    def poll(self, timeout: float) -> list[Report]:
+        """Attempts that ended."""
+        reports = []
+        try:
+            reports.append(self._reports.get(timeout=timeout))
+            while True:
+                reports.append(self._reports.get_nowait())
+        except queue.Empty:
+            pass
+        self._idle |= dict.fromkeys(r.worker for r in reports)
+        return reports
+
+    def progress(self) -> dict[str, dict[str, Any]]:
+        """Nothing to tell."""
+        return {}
+
+    def stop(self, run_id: str) -> None:
+        """Runs end by themselves."""
+
+    def stop_all(self, grace: float) -> list[Report]:
+        """Runs have ended by themselves."""
+        return []
+
+    def processes(self) -> list[list[Any]]:
+        """This process."""
+        own = psutil.Process()
+        return [[own.pid, own.create_time(), own.name()]]
+
+    def close(self) -> None:
+        """End the threads, and what their mirrors hold."""
+        for inbox in self._inbox.values():
+            inbox.put(None)
+        for worker in self._workers:
+            for note in worker.close(60.0):
+                print(note)
+
+
+def new_runs(count: int, label: str) -> list[NewRun]:
+    """Runs that differ in their seed."""
+    cell = {"budget": 1e9, "shape": "L2 d16 h2 ff32", "tokens": 1504, "params": 5000, "memory_bytes": 10**6}
+    runs = [RunConfig(SHAPE, TrainConfig(sequences=47, batch=8, lr=0.005, seed=i), label) for i in range(count)]
+    return [NewRun(run.run_id, run.to_dict(), 1e9 + i, 1.0, cell) for i, run in enumerate(runs)]
+
+
+def resident() -> float:
+    """Memory of this process, MB."""
+    return psutil.Process().memory_info().rss / 1e6
+
+
+def measure(home: Path, runs: int, executor: Any, mode: Any, label: str) -> None:
+    """Print runs a second, processor time a run and the growth of memory of one sweep of empty runs."""
+    store = Store(f"sqlite:///{home / 'isoflop.db'}")
+    sweep = store.submit(SweepRecord(0, label, "0" * 16, "", "data", 1, [], [], 0.0), new_runs(runs, label))
+    tracking = Tracking(mode, str(home / "wandb"), "isoflop", "benchmark")
+    (home / "wandb").mkdir(exist_ok=True)
+    scheduler = Scheduler(store, executor, open_artifacts(str(home)), tracking)
+    try:
+        scheduler.take_over()
+        while not executor.idle():
+            time.sleep(0.05)
+        scheduler.follow(sweep.id)
+        early, began, used = 0.0, time.monotonic(), time.process_time()
+        while scheduler.busy:
+            scheduler.step()
+            if not early and store_done(scheduler, runs) >= min(EARLY, runs // 2):
+                early = resident()
+        seconds, used = time.monotonic() - began, time.process_time() - used
+        late = resident()
+    finally:
+        executor.close()
+        scheduler.finish()
+    drained = time.monotonic() - began
+    if store.state_counts(sweep.id) != {RunState.DONE: runs}:
+        raise RuntimeError(f"not all runs are done: {store.state_counts(sweep.id)}")
+    store.close()
+    print(f"{label:20} {runs:6} runs: {runs / seconds:7.1f} runs/s ({runs / drained:.1f} with the mirror drained), "
+          f"{1e3 * used / runs:.2f} ms of processor a run, memory {early:.0f} → {late:.0f} MB")  # fmt: skip
+
+
+def store_done(scheduler: Scheduler, runs: int) -> int:
+    """Runs that neither wait nor train."""
+    return runs - len(scheduler._queued) - len(scheduler._running)
+
+
+def reading(home: Path) -> None:
+    """Print the processor seconds of `ls` and `show` beyond those of `ls` in an empty home: start-up and imports."""
+    with tempfile.TemporaryDirectory() as empty:
+        start = _verb_seconds(["ls"], Path(empty))
+    for verb in (["ls"], ["show", "threads"]):
+        print(
+            f"isoflop {' '.join(verb):13} {_verb_seconds(verb, home) - start:.2f} s of work, {start:.2f} s of start-up"
+        )
+
+
+def _verb_seconds(verb: list[str], home: Path) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = [sys.executable, "-m", "orchestrator.cli.main", *verb]
+    environment = os.environ | {"ISOFLOP_HOME": str(home)}
+    subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def tune(trials: int) -> None:
+    """Print Ray Tune's trials a second with an empty trainable."""
+    import ray
+    from ray import tune as ray_tune
+
+    class Empty(ray_tune.Trainable):
+        """Ends at its first step."""
+
+        def step(self) -> dict[str, Any]:
+            """Nothing."""
+            return {"loss": 3.0, "done": True}
+
+        def reset_config(self, new_config: dict[str, Any]) -> bool:
+            """Ready for the next trial."""
+            return True
+
+        def save_checkpoint(self, checkpoint_dir: str) -> None:
+            """Nothing to keep."""
+
+        def load_checkpoint(self, checkpoint: Any) -> None:
+            """Nothing to take up."""
+
+    ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    try:
+        for reuse in (False, True):
+            with tempfile.TemporaryDirectory() as folder:
+                config = ray_tune.TuneConfig(num_samples=trials, metric="loss", mode="min", reuse_actors=reuse)
+                where = ray_tune.RunConfig(storage_path=folder, verbose=0)
+                began = time.monotonic()
+                ray_tune.Tuner(Empty, tune_config=config, run_config=where).fit()
+                print(
+                    f"Ray Tune, reuse_actors={reuse!s:5} {trials:6} trials: {trials / (time.monotonic() - began):.1f}/s"
+                )
+    finally:
+        ray.shutdown()
+
+
+def main() -> None:
+    """Print all figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=10_000)
+    parser.add_argument("--mirror-runs", type=int, default=300)
+    parser.add_argument("--workers", type=int, default=16)
+    parser.add_argument("--ray", action="store_true")
+    parser.add_argument("--tune", type=int, default=0, metavar="TRIALS")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        measure(home, options.runs, Threads(options.workers), "disabled", "threads")
+        reading(home)
+        if options.mirror_runs:
+            measure(home, options.mirror_runs, Threads(options.workers), "offline", "threads-mirror")
+        if options.ray:
+            ray_cluster.PlacedWorker = EmptyWorker  # type: ignore[misc]
+            cores = len(os.sched_getaffinity(0))
+            measure(home, options.runs, Cluster(workers=cores, device="cpu"), "disabled", "ray")
+    if options.tune:
+        tune(options.tune)
+
+
+if __name__ == "__main__":
+    main()
