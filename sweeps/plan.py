@@ -15,7 +15,7 @@ from sweeps.grid import Cell, PlanError, buildable, cells, setting_of
 from sweeps.recipe import train_config
 from sweeps.recipe_check import CheckPoint, add_checks
 from sweeps.spec import SweepSpec
-from sweeps.trunks import STATE_BYTES, on_shared_trunk, saved_steps, with_shared_warmup
+from sweeps.trunks import STATE_BYTES, on_shared_trunk, on_trunk, saved_steps
 
 __all__ = [
     "CostModel",
@@ -288,7 +288,7 @@ def _sequences(cell: Cell) -> int:
 
 def _train(cell: Cell, spec: SweepSpec, seed: int) -> TrainConfig:
     train = train_config(cell.setting.recipe, cell.model, _sequences(cell), seed=seed, numerics=spec.numerics)
-    return with_shared_warmup(cell.setting.recipe, cell.model, train) if spec.share_trunks else train
+    return on_trunk(cell.setting.recipe, cell.model, train) if spec.share_trunks else train
 
 
 def _reason_to_drop(cell: Cell, spec: SweepSpec, facts: DataFacts) -> str | None:

@@ -1,4 +1,4 @@
-"""What runs of a sweep share: a warmup that hangs on the shape alone, and the steps that one trunk saves the others."""
+"""What runs of a sweep share: an optimisation that hangs on the shape alone, and the steps that a trunk saves."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ STATE_BYTES: Final = 12
 """Of a parameter in a kept state: weight and AdamW's two moments in fp32."""
 
 
-def with_shared_warmup(recipe: Recipe, model: ModelConfig, train: TrainConfig) -> TrainConfig:
-    """The same optimisation with warmup counted in steps, alike for every length that bears it.
+def on_trunk(recipe: Recipe, model: ModelConfig, train: TrainConfig) -> TrainConfig:
+    """The optimisation of a run that shares its trunk: the recipe's at its own centre, whatever the run's length.
 
-    A run so short that `shared_warmup` would take more than MOST_WARMUP of it warms up for that share instead, which
-    gives it a trunk of its own.
+    Batch, rates and weight decay are those that the recipe gives the shape at D/N = `tokens_per_param` (N: matmul
+    parameters), and so is warmup, counted in steps. A run so short that this would take more than MOST_WARMUP of it
+    warms up for that share instead, which gives it a trunk of its own.
 
     Raises:
         PlanError: for a schedule every step of which depends on the run's length.
@@ -32,32 +33,42 @@ def with_shared_warmup(recipe: Recipe, model: ModelConfig, train: TrainConfig) -
         raise PlanError(
             f"share_trunks: a {train.schedule} schedule has no constant part that runs could share: {remedy}"
         )
-    rule = shared_warmup(recipe, model, train.batch)
-    longest = math.floor(max(MOST_WARMUP, _centre(recipe, model)[1]) * train.steps + 0.5)
-    return replace(train, warmup=0.0, warmup_steps=min(rule, longest))
+    centre = _at_centre(recipe, model)
+    rule = shared_warmup(recipe, model)
+    shared = replace(
+        centre,
+        sequences=train.sequences,
+        seed=train.seed,
+        numerics=train.numerics,
+        warmup=0.0,
+        warmup_steps=rule,
+    )
+    longest = math.floor(max(MOST_WARMUP, _warmup_share(centre)) * shared.steps + 0.5)
+    return replace(shared, warmup_steps=min(rule, longest))
 
 
-def shared_warmup(recipe: Recipe, model: ModelConfig, batch: int) -> int:
-    """Steps of warmup of all runs of a shape, whatever their length; at least one if any.
-
-    The sequences that the recipe's own rule gives a run at its own centre, D/N = `tokens_per_param` (N: matmul
-    parameters).
-    """
-    sequences, share = _centre(recipe, model)
-    return max(1, math.floor(sequences / batch + 0.5)) if share else 0
+def shared_warmup(recipe: Recipe, model: ModelConfig) -> int:
+    """Steps of warmup of all runs of a shape, whatever their length; at least one if any."""
+    centre = _at_centre(recipe, model)
+    share = _warmup_share(centre)
+    return max(1, math.floor(share * centre.sequences / centre.batch + 0.5)) if share else 0
 
 
-def _centre(recipe: Recipe, model: ModelConfig) -> tuple[float, float]:
-    """Warmup of the recipe's run of a shape at its centre: in sequences, and as a share of that run."""
-    length = max(1, round(recipe.tokens_per_param * count_parameters(model).matmul / model.context))
-    train = recipe.optimise(model, length)
-    share = train.warmup if train.warmup_steps is None else min(1.0, train.warmup_steps / train.steps)
-    return share * length, share
+def _at_centre(recipe: Recipe, model: ModelConfig) -> TrainConfig:
+    """The recipe's run of a shape at its centre."""
+    return recipe.optimise(
+        model, max(1, round(recipe.tokens_per_param * count_parameters(model).matmul / model.context))
+    )
+
+
+def _warmup_share(train: TrainConfig) -> float:
+    """Warmup as a share of a run."""
+    return train.warmup if train.warmup_steps is None else min(1.0, train.warmup_steps / train.steps)
 
 
 def on_shared_trunk(recipe: Recipe, run: RunConfig) -> bool:
     """Whether longer runs of the shape have the same trunk: its warmup is not cut short, nor all of it cooldown."""
-    return run.train.branch_step > 0 and run.train.warmup_steps == shared_warmup(recipe, run.model, run.train.batch)
+    return run.train.branch_step > 0 and run.train.warmup_steps == shared_warmup(recipe, run.model)
 
 
 def saved_steps(runs: Iterable[tuple[str, RunConfig]]) -> dict[str, int]:

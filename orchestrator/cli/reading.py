@@ -11,8 +11,6 @@ import typer
 
 from orchestrator.cli.output import Format, emit_json, emit_rows, say
 from orchestrator.cli.planning import Output, open_service
-from orchestrator.forecast import median_error, run_seconds
-from orchestrator.progress import mixed_devices
 from orchestrator.states import RunState
 
 SHOWN = 200
@@ -59,6 +57,9 @@ def list_sweeps(output: Output = Format.TABLE) -> None:
 
 def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
     """Show a sweep's runs: state, size, loss, predicted against actual seconds, and its forecasts."""
+    from orchestrator.forecast import median_error
+    from orchestrator.progress import mixed_devices
+
     service = open_service()
     record = service.store.sweep(sweep)
     runs = service.store.runs_of(record.id, limit=SHOWN if output is Format.TABLE else None)
@@ -107,6 +108,7 @@ def export(
 
 def _run_row(run: Any) -> dict[str, Any]:
     from orchestrator.export import spent
+    from orchestrator.forecast import run_seconds
 
     cell = run.cell or {}
     return {

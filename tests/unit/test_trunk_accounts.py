@@ -18,7 +18,7 @@ from orchestrator.cli.main import app
 from orchestrator.doctor import checks
 from orchestrator.export import run_table
 from orchestrator.home import Home
-from orchestrator.service import Service, _new_run
+from orchestrator.service import Service, new_run
 from orchestrator.states import Cause
 from orchestrator.store import NotFound, Outcome
 from orchestrator.trunks import drop_trunks, kept_trunks
@@ -34,7 +34,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     driver = opened.store.start_driver("boot", [], "")
     for name, share in (("shared", True), ("alone", False)):
         plan = plan_of(share)
-        opened.store.submit(sweep_record(name), [_new_run(run) for run in plan.runs])
+        opened.store.submit(sweep_record(name), [new_run(run) for run in plan.runs])
         for run in plan.runs[1:]:
             fence = opened.store.claim(run.run_id, 0, driver, "w")
             spent = {"flops_spent": run.flops_spent} if share else {}

