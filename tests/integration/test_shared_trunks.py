@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 
 from model.choice import stored_implementation
 from model.config import RunConfig, state_step
@@ -60,6 +61,7 @@ def table_of(service: Service) -> pd.DataFrame:
     return table
 
 
+@pytest.mark.slow
 def test_shared_runs_equal_the_same_runs_alone(tmp_path: Path, finished: Finished) -> None:
     sandbox = make_sandbox(tmp_path)
     copy_datasets(finished.sandbox, sandbox)
