@@ -4,7 +4,7 @@
 
 Every run is claimed, begun, logged with fsync, ended and settled as a real one is: only training is left out. Threads
 of this process are the workers; `--ray` takes Ray actors instead, one a core. `--tune` adds Ray Tune with an empty
-trainable, as it ships and with reuse_actors=True (needs the extra `benchmark`).
+trainable, as it ships and with reuse_actors=True.
 """
 
 from __future__ import annotations
