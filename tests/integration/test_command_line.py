@@ -124,6 +124,7 @@ def test_a_plan_tells_the_interval_to_expect(finished: Finished) -> None:
     assert expected["refusal"] is None
 
 
+@pytest.mark.slow
 def test_plot_writes_every_form(sandbox: Sandbox, table: Path) -> None:
     for suffix, start in ((".png", b"\x89PNG"), (".svg", b"<svg"), (".pdf", b"%PDF"), (".html", b"<!")):
         out = sandbox.cwd / f"chart{suffix}"

@@ -18,6 +18,7 @@ def test_sample_continues_a_prompt(finished: Finished) -> None:
     assert finished.isoflop("sample", "nothing", check=False).returncode == 3
 
 
+@pytest.mark.slow
 def test_profile_of_a_cell(finished: Finished, tmp_path: Path) -> None:
     trace = tmp_path / "trace.json"
     answer = json.loads(finished.isoflop("profile", "tiny", "--cell", "0", "--trace", str(trace), "-o", "json").stdout)
