@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import Finished
 
 
+@pytest.mark.slow
 def test_sample_continues_a_prompt(finished: Finished) -> None:
     run = json.loads(finished.isoflop("show", "tiny", "-o", "json").stdout)["runs"][0]["run"]
     arguments = ["sample", run[:10], "--prompt", "def ", "--tokens", "20", "--seed", "3"]
