@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import deque
 from collections.abc import Iterable, Sequence
 
 from model.config import RunConfig
@@ -40,9 +41,11 @@ class Forecast:
     """
 
     def __init__(self) -> None:
-        self._ratios: list[tuple[float, float]] = []
-        self._tokens: list[float] = []
-        self._startups: list[float] = []
+        self._ratios: deque[tuple[float, float]] = deque(maxlen=LATEST)
+        self._tokens: deque[float] = deque(maxlen=LATEST)
+        self._startups: deque[float] = deque(maxlen=LATEST)
+        self._corrections: dict[float, float] = {}
+        """The correction at each N that was asked for since the last run was learned: a sweep has few sizes."""
 
     @classmethod
     def of(cls, runs: Iterable[RunRecord]) -> Forecast:
@@ -57,12 +60,13 @@ class Forecast:
         result, base = run.result or {}, _calibrated(run)
         if not run.seconds or not base:
             return
-        self._ratios = [*self._ratios[1 - LATEST :], (math.log(params_of(run)), math.log(run.seconds / base))]
+        self._ratios.append((math.log(params_of(run)), math.log(run.seconds / base)))
+        self._corrections.clear()
         evaluation, tokens = result.get("evaluation_seconds"), result.get("tokens")
         if evaluation and tokens:
-            self._tokens = [*self._tokens[1 - LATEST :], evaluation / run.seconds * tokens]
+            self._tokens.append(evaluation / run.seconds * tokens)
         if "startup_seconds" in result:
-            self._startups = [*self._startups[1 - LATEST :], result["startup_seconds"]]
+            self._startups.append(result["startup_seconds"])
 
     def __len__(self) -> int:
         """Number of finished runs that it goes by."""
@@ -75,17 +79,23 @@ class Forecast:
             return None
         if not self._ratios:
             return base
-        here = math.log(params_of(run))
-        # However far the nearest size, it still says more than the calibration: weights are relative to it.
-        distances = [abs(size - here) for size, _ in self._ratios]
-        weights = [math.exp((min(distances) - d) / WIDTH) for d in distances]
-        total = math.fsum(w * ratio for w, (_, ratio) in zip(weights, self._ratios, strict=True))
-        ratio = total / (math.fsum(weights) + PRIOR)
-        training = base * math.exp(ratio)
+        training = base * self._correction(params_of(run))
         tokens = (run.cell or {}).get("tokens")
         evaluation = statistics.median(self._tokens) / tokens * training if self._tokens and tokens else 0.0
         startup = statistics.median(self._startups) if self._startups else 0.0
         return training + evaluation + startup
+
+    def _correction(self, params: float) -> float:
+        """Actual over calibrated training seconds at N."""
+        if params not in self._corrections:
+            here = math.log(params)
+            # However far the nearest size, it still says more than the calibration: weights are relative to it.
+            distances = [abs(size - here) for size, _ in self._ratios]
+            nearest = min(distances)
+            weights = [math.exp((nearest - d) / WIDTH) for d in distances]
+            total = math.fsum(w * ratio for w, (_, ratio) in zip(weights, self._ratios, strict=True))
+            self._corrections[params] = math.exp(total / (math.fsum(weights) + PRIOR))
+        return self._corrections[params]
 
 
 def run_seconds(run: RunRecord) -> float | None:
