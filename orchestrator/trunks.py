@@ -48,9 +48,9 @@ class Trunks:
         own = self._members[trunk][run_id].branch_step
         return tuple(sorted({m.branch_step for m in self._members[trunk].values() if m.branch_step <= own}))
 
-    def members(self, runs: Iterable[str]) -> set[str]:
-        """Those of some runs that share a trunk."""
-        return self._trunk_of.keys() & set(runs)
+    def members(self, runs: Collection[str]) -> set[str]:
+        """Those of some runs that share a trunk; asked at every step, so it counts those on trunks and not all runs."""
+        return {run_id for run_id in self._trunk_of if run_id in runs}
 
     def ready(self, waiting: Collection[str], training: Iterable[str]) -> dict[str, float]:
         """Those of the waiting runs that may start, each with the cost of what waits for it."""
