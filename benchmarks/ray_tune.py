@@ -20,6 +20,7 @@ from typing import Any
 
 from orchestrator.home import find_home
 from orchestrator.service import Service
+from sweeps.compose import load_sweep
 from sweeps.plan import PlannedRun
 
 
@@ -97,8 +98,8 @@ def main() -> None:
     parser.add_argument("--max-flops", type=float, default=1e12, help="leave out the budgets above this")
     options = parser.parse_args()
     service = Service(find_home())
-    whole = service.plan(Path(options.sweep), options.overrides)
-    budgets = [b for b in whole.spec.budgets if b <= options.max_flops]
+    whole = load_sweep(Path(options.sweep), options.overrides)
+    budgets = [b for b in whole.budgets if b <= options.max_flops]
     overrides = [*options.overrides, f"budgets={budgets}"]
     planned = service.plan(Path(options.sweep), overrides)
     mine = ours(options.sweep, overrides)

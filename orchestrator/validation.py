@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from analysis.law import Law, prediction_json
 from analysis.records import LawError
+from orchestrator.cost import RateModel
 from orchestrator.driver import check_free
 from orchestrator.progress import Progress
 from orchestrator.service import Service, facts_of, new_run
@@ -121,12 +122,14 @@ def _cells(
     spec = service.spec_of(sweep)
     facts = facts_of(service.shards(spec).manifest)
     wanted = [(1.0, seed) for seed in range(seeds)] + [(factor, 0) for factor in NEIGHBOURS if neighbours]
-    drafts = [plan_single(spec, facts, flops, params * factor, seed=seed, vary=vary) for factor, seed in wanted]
-    cost = service.cost([draft.run for draft in drafts], choose_device(spec.device))
-    return [
-        _Cell(factor, plan_single(spec, facts, flops, params * factor, seed=seed, vary=vary, cost=cost))
-        for factor, seed in wanted
-    ]
+
+    def planned(cost: RateModel | None = None) -> list[PlannedRun]:
+        return [
+            plan_single(spec, facts, flops, params * factor, seed=seed, vary=vary, cost=cost) for factor, seed in wanted
+        ]
+
+    cost = service.cost([draft.run for draft in planned()], choose_device(spec.device))
+    return [_Cell(factor, run) for (factor, _), run in zip(wanted, planned(cost), strict=True)]
 
 
 def _refuse_what_is_known(service: Service, sweep: SweepRecord, law: Law, cells: list[_Cell]) -> None:

@@ -318,7 +318,6 @@ def _planned_run(cell: Cell, spec: SweepSpec, facts: DataFacts, cost: CostModel 
     counts = count_parameters(model)
     name = describe(model)
     flops = run.tokens * flops_per_token(model)
-    seconds = cost.seconds(model, train) if cost else None
     return PlannedRun(
         run=run,
         budget=cell.budget,
@@ -331,32 +330,29 @@ def _planned_run(cell: Cell, spec: SweepSpec, facts: DataFacts, cost: CostModel 
         tokens=run.tokens,
         flops=flops,
         flops_spent=flops,
-        steps=train.steps,
-        batch_tokens=train.batch * model.context,
         epochs=run.tokens / facts.train_tokens,
         shape=name,
         vary=cell.setting.vary,
-        seconds=seconds,
-        seconds_alone=seconds,
-        memory_bytes=memory_bytes(model, train),
+        **_costs(model, train, cost),
         trunk=run.trunk_id if spec.share_trunks and on_shared_trunk(cell.setting.recipe, run) else None,
     )
 
 
 def _retrained(run: PlannedRun, train: TrainConfig, cost: CostModel | None) -> PlannedRun:
     """A planned run with another optimisation: its identity and costs are others, its cell is the same."""
-    model = run.run.model
+    return replace(run, run=replace(run.run, train=train), **_costs(run.run.model, train, cost), trunk=None)
+
+
+def _costs(model: ModelConfig, train: TrainConfig, cost: CostModel | None) -> dict[str, Any]:
+    """What follows from a run's optimisation, by field of PlannedRun."""
     seconds = cost.seconds(model, train) if cost else None
-    return replace(
-        run,
-        run=replace(run.run, train=train),
-        steps=train.steps,
-        batch_tokens=train.batch * model.context,
-        seconds=seconds,
-        seconds_alone=seconds,
-        memory_bytes=memory_bytes(model, train),
-        trunk=None,
-    )
+    return {
+        "steps": train.steps,
+        "batch_tokens": train.batch * model.context,
+        "seconds": seconds,
+        "seconds_alone": seconds,
+        "memory_bytes": memory_bytes(model, train),
+    }
 
 
 def describe(model: ModelConfig) -> str:
