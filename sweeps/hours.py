@@ -42,7 +42,7 @@ class BudgetHours:
     budget: float
     """Training FLOPs of a run."""
     runs: int
-    """Runs at it."""
+    """Runs at it, those of a recipe check among them."""
     flops: float
     """Training FLOPs of all of them."""
     device_hours: float
@@ -55,16 +55,16 @@ def hours_by_budget(plan: Plan) -> tuple[BudgetHours, ...]:
         return ()
     found = []
     for budget in plan.spec.budgets:
-        runs = [run for run in plan.runs if run.budget == budget]
+        runs = [run for run in plan.all_runs if run.budget == budget]
         seconds = math.fsum(run.seconds or 0.0 for run in runs)
         found.append(BudgetHours(budget, len(runs), math.fsum(run.flops for run in runs), seconds / 3600))
     return tuple(found)
 
 
 def wall_hours(plan: Plan, devices: int) -> float | None:
-    """Hours until the last run ends on so many devices: a run takes one, and none is shorter than the longest run."""
-    times = [run.seconds for run in plan.runs if run.seconds is not None]
-    if not times or len(times) < len(plan.runs):
+    """Hours until the last run, of a recipe check too, ends on so many devices: a run takes one of them."""
+    times = [run.seconds for run in plan.all_runs if run.seconds is not None]
+    if not times or len(times) < len(plan.all_runs):
         return None
     return max(math.fsum(times) / devices, *times) / 3600
 

@@ -143,9 +143,8 @@ def _trunks(plan: Plan) -> str:
 
 def _totals(planned: Planned) -> str:
     plan = planned.plan
-    times = [r.seconds for r in plan.all_runs if r.seconds is not None]
-    wall = max(sum(times) / planned.workers, *times) if times else None
-    about = f", about {_duration(wall)} on {planned.workers} × {planned.device}" if wall else ""
+    wall = wall_hours(plan, planned.workers)
+    about = f", about {_duration(wall * 3600)} on {planned.workers} × {planned.device}" if wall else ""
     return (
         f"{len(plan.all_runs)} runs, {len(plan.dropped)} cells dropped, {format_flops(plan.flops)} FLOPs{about}; "
         f"{format_count(planned.data.train_tokens)} unique training tokens, vocabulary {planned.data.vocab}"

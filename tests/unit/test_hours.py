@@ -109,3 +109,12 @@ def test_packaged_gpu_sweeps_fit_their_time() -> None:
         there = Elsewhere(H100).plan(spec, nowhere, None)
         assert 0.7 * hours < wall_hours(there.plan, 1) < hours
         assert spec.numerics == "bf16"
+
+
+def test_the_runs_of_a_recipe_check_take_their_hours_too() -> None:
+    checked = replace(SPEC, recipe_check=True)
+    plan = make_plan(checked, endless(checked), DeviceCost(H100))
+    assert plan.checks and plan.seconds is not None
+    assert sum(row.device_hours for row in hours_by_budget(plan)) == pytest.approx(plan.seconds / 3600)
+    wall = wall_hours(plan, 4)
+    assert wall is not None and wall >= plan.seconds / 3600 / 4
