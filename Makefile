@@ -23,15 +23,13 @@ $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "isoflop needs Python 3.11 or newer; name one with PYTHON=/path/to/python" >&2; exit 1; }
 	@"$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); echo "venv failed: on Debian, install python3-venv" >&2; exit 1; }
 
-$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+$(VENV)/.installed: EXTRAS :=
+$(VENV)/.dev: EXTRAS := [dev]
+$(VENV)/.installed $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing isoflop into $(VENV): about 0.5 GB to download and 1.7 GB on disk with a CPU-only torch;"
 	@echo "with CUDA builds of torch several GB more. PIP_ARGS=… is passed on to pip, to choose a torch."
-	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint constraints.txt --editable .
-	@touch $@
-
-$(VENV)/.dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint constraints.txt --editable '.[dev]'
-	@touch $@
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint constraints.txt --editable '.$(EXTRAS)'
+	@touch $(VENV)/.installed $@
 
 demo: install  ## Train the demo sweep on this machine and fit its law (at most 4 minutes on 2 cores).
 	ISOFLOP_HOME=.isoflop $(BIN)/isoflop run sweeps/conf/demo.yaml --yes
