@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from typing import Any
 
+from orchestrator.head import HeadLost
 from orchestrator.progress import Progress
 from orchestrator.scheduler import Scheduler
 from orchestrator.service import Service
@@ -15,11 +17,17 @@ log = logging.getLogger("isoflop.background")
 
 
 class Background:
-    """One scheduler thread; it alone writes runs while the service lives."""
+    """One scheduler thread; it alone writes runs while the service lives.
 
-    def __init__(self, service: Service, scheduler: Scheduler | None = None) -> None:
+    `when_lost` is called when it ends because Ray's head is gone.
+    """
+
+    def __init__(
+        self, service: Service, scheduler: Scheduler | None = None, when_lost: Callable[[], None] = lambda: None
+    ) -> None:
         self._service = service
         self._scheduler = scheduler
+        self._when_lost = when_lost
         self._live: dict[str, dict[str, Any]] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="scheduler", daemon=True)
@@ -56,6 +64,9 @@ class Background:
             while not self._stop.is_set():
                 self._scheduler.step()
                 self._live = self._scheduler.live()
+        except HeadLost as error:
+            self.error = error
+            self._when_lost()
         except Exception as error:
             self.error = error
             log.exception("the scheduler ended")

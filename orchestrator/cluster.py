@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import psutil
 from model.hardware import kind_name
 from orchestrator import signals
 from orchestrator.dispatch import Slot
+from orchestrator.head import ANSWER_SECONDS, HEAD_SECONDS, HeadWatch
 from orchestrator.places import Place, demand_of, workers_wanted
 from orchestrator.states import Cause
 from orchestrator.store.records import Outcome
@@ -96,11 +97,19 @@ class Cluster:
 
     Locally there are `workers` of them for as long as the pool lives. On a cluster `workers` is the most there may be:
     as many as have something to do are asked for, and idle ones end, so that an autoscaler adds and removes nodes.
-    Each GPU has `shares` workers. `gpus` tells a local Ray how many there are; by default it looks.
+    Each GPU has `shares` workers. `gpus` tells a local Ray how many there are; by default it looks. The head of a
+    cluster may be silent for `head_seconds`.
     """
 
     def __init__(
-        self, *, workers: int, device: str, address: str = "local", shares: int = 1, gpus: int | None = None
+        self,
+        *,
+        workers: int,
+        device: str,
+        address: str = "local",
+        shares: int = 1,
+        gpus: int | None = None,
+        head_seconds: float = HEAD_SECONDS,
     ) -> None:
         self._workers = workers
         self._device = device
@@ -108,6 +117,8 @@ class Cluster:
         self._shares = shares
         self._gpus = gpus
         self._gpu = bool(gpus) or device.startswith("cuda")
+        self._head_seconds = head_seconds
+        self._head: HeadWatch | None = None
         self._slots: list[_Slot] = []
         self._started = False
         self._failed_starts = 0
@@ -139,22 +150,29 @@ class Cluster:
                 "object_store_memory": OBJECT_STORE_BYTES,
             }
         try:
-            with _working_directory(self.folder), signals.kept():
+            with contextlib.chdir(self.folder), signals.kept():
                 ray.init(address=self._address, **options)
         except (RuntimeError, OSError, ConnectionError, ValueError) as error:
             raise ClusterError(f"Ray at {self._address!r} cannot be started or reached: {error}") from error
         self._started = True
+        if not local:
+            context = ray.get_runtime_context()
+            self._head = HeadWatch(context.gcs_address, self._head_seconds, _why_silent)
         self._names = f"{identity}-{driver}"
         self._end_strangers(identity)
         self._slots = [self._new_slot(i) for i in range(self._workers if local else 1)]
 
     def want(self, useful: int) -> None:
-        """Say how many workers would have a run: on a cluster their number follows, one after the other."""
-        if self._address == "local":
+        """Say how many workers would have a run: on a cluster their number follows, one after the other.
+
+        Raises HeadLost.
+        """
+        if self._head is None:
             return
         ready = sum(s.place is not None for s in self._slots)
         wanted = workers_wanted(useful, ready, self._workers)
-        while len(self._slots) < wanted:
+        # Asking a dead head for a worker would block until Ray ends this process.
+        while len(self._slots) < wanted and self._head.answers(now=True):
             self._slots.append(self._new_slot(self._born))
         for slot in list(reversed(self._slots)):
             resting = slot.assignment is None and (slot.place is None or time.monotonic() - slot.heard > IDLE_SECONDS)
@@ -246,9 +264,14 @@ class Cluster:
         slot.outcome = slot.actor.train.remote(assignment)
 
     def poll(self, timeout: float) -> list[Report]:
-        """Wait up to `timeout` seconds for attempts to end, and report those that did."""
+        """Wait up to `timeout` seconds for attempts to end, and report those that did.
+
+        Raises HeadLost.
+        """
         import ray
 
+        if self._head is not None:
+            self._head.answers()
         busy = {s.outcome: s for s in self._slots if s.assignment is not None}
         coming = [s.ready for s in self._slots if s.place is None]
         _, starting = ray.wait(coming, num_returns=len(coming), timeout=0) if coming else ([], [])
@@ -380,11 +403,15 @@ class Cluster:
         return next(s for s in self._slots if s.name == name)
 
 
-@contextlib.contextmanager
-def _working_directory(folder: str) -> Iterator[None]:
-    before = Path.cwd()
-    os.chdir(folder)
+def _why_silent() -> str:
+    """Ask the control server of the cluster whether it is there; why not, if it is not.
+
+    One that was started anew without its state does not know us: that is no answer either.
+    """
+    import ray
+
     try:
-        yield
-    finally:
-        os.chdir(before)
+        ray.get_runtime_context().worker.gcs_client.check_alive([], timeout=ANSWER_SECONDS)
+    except ray.exceptions.RayError as error:
+        return str(error).split(". ")[0]
+    return ""

@@ -23,6 +23,7 @@ from orchestrator.cluster import Cluster
 from orchestrator.cost import RateModel, calibrate, learn
 from orchestrator.driver import scheduler_lock
 from orchestrator.export import run_table
+from orchestrator.head import HeadLost
 from orchestrator.home import Home
 from orchestrator.laws import SweepLaws, earlier_noise
 from orchestrator.progress import Progress, progress_of
@@ -161,12 +162,13 @@ class Service:
     def scheduling(self, device: str) -> Iterator[Scheduler]:
         """A scheduler with its workers, alone in this home; ends everything it started.
 
-        Raises AlreadyScheduling, ClusterError.
+        Raises AlreadyScheduling, ClusterError, HeadLost.
         """
         with scheduler_lock(self.home.lock):
             workers = worker_count(self.settings, device)
             address, shares = self.settings.ray_address, self.settings.gpu_shares
-            cluster = Cluster(workers=workers, device=device, address=address, shares=shares)
+            patience = self.settings.head_seconds
+            cluster = Cluster(workers=workers, device=device, address=address, shares=shares, head_seconds=patience)
             scheduler = Scheduler(
                 self.store,
                 cluster,
@@ -183,6 +185,9 @@ class Service:
             except KeyboardInterrupt:
                 self._say("stopping: each run leaves a checkpoint")
                 scheduler.drain(DRAIN_SECONDS)
+                raise
+            except HeadLost:
+                scheduler.drain(DRAIN_SECONDS)  # workers are reached without a head
                 raise
             finally:
                 cluster.close()

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from model.hardware import gpu_names
+from orchestrator.head import HEAD_SECONDS
 from orchestrator.home import Home
 from orchestrator.store.records import Ceilings
 
@@ -39,6 +40,8 @@ class Settings:
     """ISOFLOP_CHECKPOINT_SECONDS: training seconds between two checkpoints of a run; None follows the cost model."""
     gpu_shares: int = 1
     """ISOFLOP_GPU_SHARES: workers of one GPU, between which small runs share its memory."""
+    head_seconds: float = HEAD_SECONDS
+    """ISOFLOP_HEAD_SECONDS: silence of a Ray cluster's head after which the scheduler ends."""
     user: str = ""
     """ISOFLOP_USER: whose ceilings submissions count against; the login name by default."""
     user_flops: float | None = None
@@ -68,6 +71,7 @@ def read_settings(home: Home, environ: Mapping[str, str] | None = None) -> Setti
         artifacts_url=_artifacts(environ.get("ISOFLOP_ARTIFACTS_URL", "")),
         checkpoint_seconds=_number(environ, "ISOFLOP_CHECKPOINT_SECONDS"),
         gpu_shares=_whole("ISOFLOP_GPU_SHARES", environ.get("ISOFLOP_GPU_SHARES")) or 1,
+        head_seconds=_number(environ, "ISOFLOP_HEAD_SECONDS") or HEAD_SECONDS,
         user=environ.get("ISOFLOP_USER") or _login(),
         user_flops=_number(environ, "ISOFLOP_USER_FLOPS"),
         user_hours=_number(environ, "ISOFLOP_USER_HOURS"),

@@ -66,7 +66,7 @@ def _exit_code(error: Exception) -> int | None:
         return NOT_FOUND
     if names & {"Unreachable", "ServiceUnreachable"}:
         return UNREACHABLE
-    if names & {"LawError", "AlreadyScheduling", "ClusterError", "CalibrationError", "StoreError"}:
+    if names & {"LawError", "AlreadyScheduling", "ClusterError", "HeadLost", "CalibrationError", "StoreError"}:
         return INCOMPLETE
     if isinstance(error, ValueError | OSError):
         return USAGE if isinstance(error, OSError) or type(error) is not ValueError else None

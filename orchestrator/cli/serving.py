@@ -28,19 +28,24 @@ def serve(
     from orchestrator.api.app import create_app
     from orchestrator.api.guard import check_bind
     from orchestrator.background import Background
+    from orchestrator.head import HeadLost
     from orchestrator.settings import choose_device
 
     token = os.environ.get("ISOFLOP_TOKEN")
     check_bind(host, token)
     service = open_service()
     with service.scheduling(choose_device("auto")) as scheduler, signals.ignored():
-        app = create_app(service, Background(service, scheduler), token=token)
+        background = Background(service, scheduler, when_lost=lambda: setattr(server, "should_exit", True))
+        app = create_app(service, background, token=token)
         config = uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=5)
+        server = uvicorn.Server(config)
         socket = config.bind_socket()
         socket.listen()  # from the line below on, whoever connects is served
         name, bound = socket.getsockname()[:2]
         say(f"page and REST: http://{name}:{bound}")
-        uvicorn.Server(config).run(sockets=[socket])
+        server.run(sockets=[socket])
+        if isinstance(background.error, HeadLost):
+            raise background.error
 
 
 def doctor(output: Output = Format.TABLE) -> None:
