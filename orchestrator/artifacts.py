@@ -168,7 +168,8 @@ class RemoteArtifacts:
         folder = self._segments(run_id, number)
         self._fs.invalidate_cache()
         try:
-            names = sorted(self._fs.ls(folder, detail=False))
+            # By their facts: of names alone some file systems, FTP's for one, leave out the folder.
+            names = sorted(facts["name"] for facts in self._fs.ls(folder, detail=True))
         except FileNotFoundError:
             return []
         return parse_events(b"".join(self._fs.cat_file(name) for name in names))

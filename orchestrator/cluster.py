@@ -413,5 +413,5 @@ def _why_silent() -> str:
     try:
         ray.get_runtime_context().worker.gcs_client.check_alive([], timeout=ANSWER_SECONDS)
     except ray.exceptions.RayError as error:
-        return str(error).split(". ")[0]
+        return str(error).split(". ")[0].rstrip(".")
     return ""

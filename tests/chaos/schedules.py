@@ -71,9 +71,18 @@ class Stage:
         return f"file://{self.folder / 'store'}"
 
     @property
+    def database(self) -> str:
+        """URL of the database."""
+        return f"sqlite:///{self.home / 'isoflop.db'}"
+
+    @property
     def log(self) -> str:
         """What the drivers said."""
         return (self.folder / "driver.log").read_text(errors="replace")
+
+    def command(self, *arguments: str) -> list[str]:
+        """What a driver is."""
+        return [sys.executable, "-m", "tests.chaos.driver", str(self.home), *arguments]
 
     def start(self, *arguments: str, **extra: str) -> None:
         """Start a driver."""
@@ -86,7 +95,7 @@ class Stage:
             "WANDB_MODE": "disabled",
             "PYTHONPATH": os.pathsep.join([self.nodes.mark["PYTHONPATH"], str(ROOT)]),
         }
-        command = [sys.executable, "-m", "tests.chaos.driver", str(self.home), *arguments]
+        command = self.command(*arguments)
         with (self.folder / "driver.log").open("ab") as log:
             self.driver = subprocess.Popen(
                 command, env=environment | extra, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT
@@ -100,7 +109,7 @@ class Stage:
 
     def runs(self) -> list[RunRecord]:
         """The sweep's runs."""
-        store = Store(f"sqlite:///{self.home / 'isoflop.db'}")
+        store = Store(self.database)
         try:
             return store.runs_of(store.sweep("tiny").id)
         finally:
@@ -108,7 +117,7 @@ class Stage:
 
     def attempts(self) -> list[dict[str, Any]]:
         """All attempts."""
-        store = Store(f"sqlite:///{self.home / 'isoflop.db'}")
+        store = Store(self.database)
         try:
             return store.attempts_of_all([r.id for r in store.runs_of(store.sweep("tiny").id)])
         finally:
@@ -152,7 +161,8 @@ class Stage:
         return f"attempt {number} of {run_id[:6]} ended as *{cause}*"
 
 
-def _resumed(stage: Stage, run_id: str, number: int) -> int:
+def resumed(stage: Stage, run_id: str, number: int) -> int:
+    """The step at which an attempt began. Raises Missed where there is no such attempt."""
     start = [e for e in stage.events(run_id, number) if e["kind"] == "start"]
     if not start:
         raise Missed(f"no attempt {number} of {run_id}")
@@ -165,7 +175,7 @@ def worker_with_checkpoint(stage: Stage) -> str:
     run, number, pid = stage.in_training(checkpoints=stage.random.randint(1, 3))
     os.kill(pid, signal.SIGKILL)
     stage.ended()
-    step = _resumed(stage, run, number + 1)
+    step = resumed(stage, run, number + 1)
     if step == 0:
         raise Missed("the next attempt began from the start")
     return stage.expect_cause(run, number, Cause.LOST) + f", the next one resumed from step {step}"
@@ -177,7 +187,7 @@ def worker_before_checkpoint(stage: Stage) -> str:
     run, number, pid = stage.in_training(checkpoints=0)
     os.kill(pid, signal.SIGKILL)
     stage.ended()
-    step = _resumed(stage, run, number + 1)
+    step = resumed(stage, run, number + 1)
     return stage.expect_cause(run, number, Cause.LOST) + f", the next one began at step {step}"
 
 
@@ -239,7 +249,7 @@ def raylet(stage: Stage) -> str:
 
 
 def head(stage: Stage) -> str:
-    """kill -9 of the whole head; driver and nodes go down with it, and a new cluster goes on."""
+    """kill -9 of the whole head: the driver notices, runs leave a checkpoint, and a new cluster goes on."""
     stage.start()
     run, number, _ = stage.in_training(checkpoints=1)
     killed = stage.nodes.kill_head()
@@ -257,8 +267,8 @@ def head(stage: Stage) -> str:
     stage.nodes.start()
     stage.start()
     stage.ended()
-    if status == 0:
-        raise Missed("the sweep was over before the driver noticed")
+    if "has not answered" not in said:
+        raise Missed(f"the driver ended with {status} before it noticed: {said}")
     found = stage.attempt_of(run, number)["cause"]
     return (
         f"control server {killed}: driver ended with {status} after {took:.0f} s ({said}) and {len(open_attempts)} open "
@@ -340,7 +350,7 @@ def torn_checkpoint(stage: Stage) -> str:
             os.truncate(newest, newest.stat().st_size // 2)
     os.kill(pid, signal.SIGKILL)
     stage.ended()
-    torn, step = int(names[-1][5:14]), _resumed(stage, run, number + 1)
+    torn, step = int(names[-1][5:14]), resumed(stage, run, number + 1)
     if step >= torn:
         raise Missed(f"resumed from step {step}, the torn one was {torn}")
     return stage.expect_cause(run, number, Cause.LOST) + f"; step {torn} was torn, resumed from step {step}"

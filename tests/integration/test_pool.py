@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orchestrator import cluster as pool
 from orchestrator.cluster import Cluster
+from orchestrator.head import HeadLost
 
 PATIENCE = 120.0
 
@@ -70,5 +73,62 @@ def test_workers_come_with_nodes_and_go_when_there_is_nothing_to_do(
         eventually(lambda: ray.available_resources().get("CPU") == 3)  # a node without workers may go
         nodes.remove_node(first)
         eventually(lambda: ready(2) == 2)
+    finally:
+        workers.close()
+
+
+@pytest.fixture
+def head(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A head that keeps its state on a disk, or in memory only, and a node."""
+    from ray.cluster_utils import Cluster as Nodes
+
+    if request.param:
+        if tuple(map(int, version("ray").split(".")[:2])) < (2, 60):
+            pytest.skip("this Ray's control server keeps no state on a disk")
+        monkeypatch.setenv("RAY_gcs_storage", "rocksdb")
+        monkeypatch.setenv("RAY_gcs_storage_path", str(tmp_path))
+    made = Nodes(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    made.add_node(num_cpus=1)
+    yield made
+    made.shutdown()
+
+
+def _away(head: Any, seconds: float, workers: Cluster) -> None:
+    """End the head's control server, and start it again while the scheduler goes on looking."""
+    workers.start("test", 1)
+    eventually(lambda: len(workers.idle()) == 1)
+    head.head_node.kill_gcs_server()
+    back = time.monotonic() + seconds
+    while time.monotonic() < back:
+        workers.want(2)  # it asks a dead head for nothing
+        assert workers.poll(0.1) == []
+    head.head_node.start_gcs_server()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("head", [True], indirect=True)
+def test_a_head_that_is_briefly_away_and_keeps_its_state_costs_nothing(head: Any) -> None:
+    workers = Cluster(workers=2, device="cpu", address=head.address)
+    try:
+        _away(head, 4.0, workers)
+        head.add_node(num_cpus=1)
+
+        def both() -> bool:
+            workers.want(2)
+            return workers.poll(0.1) == [] and len(workers.idle()) == 2
+
+        eventually(both)
+    finally:
+        workers.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("head", [False], indirect=True)
+def test_a_head_that_comes_back_without_its_state_is_lost(head: Any) -> None:
+    workers = Cluster(workers=2, device="cpu", address=head.address)
+    try:
+        _away(head, 4.0, workers)
+        with pytest.raises(HeadLost, match="WrongClusterID"):
+            eventually(lambda: workers.poll(0.1) != [])
     finally:
         workers.close()
