@@ -171,7 +171,7 @@ class Cluster:
             return
         ready = sum(s.place is not None for s in self._slots)
         wanted = workers_wanted(useful, ready, self._workers)
-        # Asking a dead head for a worker would block until Ray ends this process.
+        # Asking a silent head for a worker would block, and Ray may end this process.
         while len(self._slots) < wanted and self._head.answers(now=True):
             self._slots.append(self._new_slot(self._born))
         for slot in list(reversed(self._slots)):
@@ -287,7 +287,7 @@ class Cluster:
     def _silent(self) -> list[Report]:
         """Give up the attempts whose worker did not answer for longer than its lease: it has stopped by itself."""
         reports = []
-        for slot in self._slots:
+        for slot in list(self._slots):
             if (
                 slot.assignment is None
                 or time.monotonic() - slot.heard < slot.assignment.lease_seconds + SILENCE_MARGIN
@@ -320,11 +320,14 @@ class Cluster:
         return Report(slot.name, assignment.run_id, assignment.fence, outcome)
 
     def _replace(self, slot: _Slot) -> None:
-        """Put a fresh process in the place of one that died."""
+        """Put a fresh process in the place of one that died; on a cluster the next look at what is wanted does."""
         import ray
 
         with contextlib.suppress(ray.exceptions.RayError):
             ray.kill(slot.actor)
+        if self._head is not None:
+            self._slots.remove(slot)
+            return
         fresh = self._new_slot(int(slot.name.removeprefix("worker-")))
         slot.actor, slot.ready, slot.place = fresh.actor, fresh.ready, None
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 LOOK_SECONDS = 2.0
 """Shortest time between two looks at a head that answers."""
-ANSWER_SECONDS = 1.0
+ANSWER_SECONDS = 2.0
 """Time that it gets to answer."""
 HEAD_SECONDS = 10.0
 """Silence after which it counts as gone, unless ISOFLOP_HEAD_SECONDS says otherwise."""

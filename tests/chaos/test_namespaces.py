@@ -136,7 +136,7 @@ def test_machines_that_share_nothing_but_the_network(apart: tuple[Apart, Machine
     assert losses(stage) == expected, stage.log[-3000:]
     assert stage.attempt_of(run, number)["cause"] == Cause.LOST
     before = [e for e in stage.events(run, number) if e["kind"] == "checkpoint"]
-    assert resumed(stage, run, number + 1) == before[-1]["step"] > 0
+    assert resumed(stage, run, number + 1) >= before[-1]["step"] > 0
     wait_for(lambda: not _left(stage, node), 30, "the end of the workers")
     # Neither machine wrote into the other's folder.
     assert not (node.folder / "home").exists()

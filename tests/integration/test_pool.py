@@ -108,7 +108,7 @@ def _away(head: Any, seconds: float, workers: Cluster) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("head", [True], indirect=True)
 def test_a_head_that_is_briefly_away_and_keeps_its_state_costs_nothing(head: Any) -> None:
-    workers = Cluster(workers=2, device="cpu", address=head.address)
+    workers = Cluster(workers=2, device="cpu", address=head.address, head_seconds=PATIENCE / 4)
     try:
         _away(head, 4.0, workers)
         head.add_node(num_cpus=1)
@@ -125,10 +125,26 @@ def test_a_head_that_is_briefly_away_and_keeps_its_state_costs_nothing(head: Any
 @pytest.mark.slow
 @pytest.mark.parametrize("head", [False], indirect=True)
 def test_a_head_that_comes_back_without_its_state_is_lost(head: Any) -> None:
-    workers = Cluster(workers=2, device="cpu", address=head.address)
+    workers = Cluster(workers=2, device="cpu", address=head.address, head_seconds=PATIENCE / 4)
     try:
         _away(head, 4.0, workers)
         with pytest.raises(HeadLost, match="WrongClusterID"):
             eventually(lambda: workers.poll(0.1) != [])
+    finally:
+        workers.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("head", [False], indirect=True)
+def test_a_worker_that_is_lost_while_the_head_is_away_is_replaced_by_none(head: Any) -> None:
+    """To ask a dead head for another would block for a minute, and then Ray would end this process."""
+    workers = Cluster(workers=1, device="cpu", address=head.address)
+    try:
+        workers.start("test", 1)
+        eventually(lambda: len(workers.idle()) == 1)
+        head.head_node.kill_gcs_server()
+        workers._replace(workers._slots[0])
+        with pytest.raises(HeadLost, match="has not answered"):
+            eventually(lambda: workers.want(1) is not None)
     finally:
         workers.close()
