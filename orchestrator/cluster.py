@@ -249,7 +249,8 @@ class Cluster:
         except ray.exceptions.RayActorError as error:
             if "creation task" in str(error) or "__init__" in str(error):
                 raise ClusterError(f"a worker cannot start: {error}") from error
-            self._failed_starts += 1
+            # A node that goes takes with it all that start on it: that says nothing about them.
+            self._failed_starts += "node has died" not in str(error)
             if self._failed_starts >= MAX_FAILED_STARTS:
                 raise ClusterError(f"workers die while they start: {error}") from error
             self._replace(slot)

@@ -63,8 +63,9 @@ def test_nodes_come_for_a_sweep_one_is_lost_and_all_leave(
     run, number, pid = stage.in_training(checkpoints=2)
     lost = nodes.node_of(pid)
     psutil.Process(pid).suspend()  # so that it cannot finish before its node goes
-    end([nodes.raylets()[lost], psutil.Process(pid)])
     shutil.rmtree(nodes.scratch / "runs" / run)  # with the node goes its disk
+    nodes.raylets()[lost].kill()
+    psutil.Process(pid).kill()
 
     wait_for(lambda: stage.done, SWEEP_SECONDS, "the end of the sweep")
     assert losses(stage) == expected

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from orchestrator import cluster as pool
-from orchestrator.cluster import Cluster
+from orchestrator.cluster import MAX_FAILED_STARTS, Cluster
 from orchestrator.head import HeadLost
 
 PATIENCE = 120.0
@@ -146,5 +146,25 @@ def test_a_worker_that_is_lost_while_the_head_is_away_is_replaced_by_none(head: 
         workers._replace(workers._slots[0])
         with pytest.raises(HeadLost, match="has not answered"):
             eventually(lambda: workers.want(1) is not None)
+    finally:
+        workers.close()
+
+
+@pytest.mark.slow
+def test_a_node_that_is_lost_with_all_that_start_on_it_ends_nothing(nodes: Any) -> None:
+    first = nodes.add_node(num_cpus=MAX_FAILED_STARTS)
+    workers = Cluster(workers=MAX_FAILED_STARTS, device="cpu", address=nodes.address)
+    try:
+        workers.start("test", 1)
+        workers.want(MAX_FAILED_STARTS)
+        nodes.remove_node(first, allow_graceful=False)  # while they import
+        assert workers.idle() == []
+        nodes.add_node(num_cpus=1)
+
+        def ready() -> int:
+            workers.want(MAX_FAILED_STARTS)
+            return len(workers.idle())
+
+        eventually(lambda: ready() == 1)
     finally:
         workers.close()
