@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from orchestrator.scheduler import Scheduler
 from orchestrator.states import Cause, RunState
 from orchestrator.store import NewRun, Outcome, Store, SweepRecord
 from orchestrator.tracking import Tracking, WandbMirror
+from orchestrator.unmet import Kinds
 from orchestrator.worker import Assignment
 
 RESULT = {"loss": 3.0, "bits_per_byte": 1.5, "train_seconds": 0.001, "evaluation_seconds": 0.0, "tokens": 1504}
@@ -74,8 +76,12 @@ class Threads:
         while (assignment := inbox.get()) is not None:
             self._reports.put(Report(name, *assignment.key, worker.train(assignment)))
 
-    def want(self, useful: int) -> None:
+    def want(self, useful: Mapping[str, int]) -> None:
         """The threads are there whatever is useful."""
+
+    def kinds(self) -> Kinds:
+        """Threads are of no kind."""
+        return Kinds(tuple(Slot(name, name) for name in self._inbox))
 
     def idle(self) -> list[Slot]:
         """Threads with nothing to do."""

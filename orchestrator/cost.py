@@ -9,16 +9,17 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from model.config import ModelConfig, RunConfig, TrainConfig
 from model.flops import count_parameters, flops_per_token
-from model.hardware import kind_name
+from model.hardware import gpus, kind_name
 from orchestrator.store import RunRecord, Store
 from orchestrator.worker import WORKER_ENVIRONMENT
+from sweeps.plan import CostModel
 
 CALIBRATION_SECONDS = 60
 """Time limit of the calibration process."""
@@ -34,6 +35,8 @@ class RateModel:
 
     points: tuple[tuple[float, float], ...]
     """(N, FLOP/s), ascending in N."""
+    gpu_memory: int | None = None
+    """Bytes of the GPU's memory; None on a CPU."""
 
     def rate(self, params: float) -> float:
         """FLOP/s at N parameters: linear in log-log between the neighbouring points."""
@@ -81,7 +84,12 @@ def calibrate(store: Store, runs: Sequence[RunConfig], device: str) -> RateModel
     for (model, batch), seconds in zip(shapes, data["step_seconds"], strict=True):
         flops = flops_per_token(model) * batch * model.context
         points.append((float(count_parameters(model).matmul), flops / seconds))
-    return RateModel(tuple(points))
+    return RateModel(tuple(points), gpu_memory(device))
+
+
+def gpu_memory(device: str) -> int | None:
+    """Bytes of the smallest of this machine's GPUs; None for a CPU."""
+    return min((memory for _, memory in gpus() if memory), default=None) if device != "cpu" else None
 
 
 def _measure(request: dict[str, Any]) -> dict[str, Any]:
@@ -105,12 +113,26 @@ def _measure(request: dict[str, Any]) -> dict[str, Any]:
     return measured
 
 
-def learn(base: RateModel, finished: Sequence[RunRecord], device: str) -> RateModel:
-    """Replace calibrated rates by those of finished runs where there are some, the median at each size."""
+def rates_of(cost: CostModel, runs: Sequence[RunConfig]) -> RateModel:
+    """Rate model of a device that is not at hand, at the sizes of the given runs, by a cost model that knows it."""
+    points = {}
+    for run in runs:
+        seconds = cost.seconds(run.model, run.train)
+        if seconds:
+            flops = run.tokens * flops_per_token(run.model)
+            points[float(count_parameters(run.model).matmul)] = flops / seconds
+    return RateModel(tuple(sorted(points.items())), cost.gpu_memory)
+
+
+def learn(base: RateModel, finished: Sequence[RunRecord], alike: Callable[[str], bool]) -> RateModel:
+    """Replace calibrated rates by those of finished runs where there are some, the median at each size.
+
+    `alike` says of the name of a run's device whether it tells of the one that is planned for.
+    """
     rates: dict[float, list[float]] = {}
     for run in finished:
-        if run.seconds and run.device == device and not (run.result or {}).get("resumed_from_step"):
+        if run.seconds and run.device and alike(run.device) and not (run.result or {}).get("resumed_from_step"):
             size = count_parameters(RunConfig.from_dict(run.config).model).matmul
             rates.setdefault(float(size), []).append(run.flops / run.seconds)
     learned = {size: sorted(values)[len(values) // 2] for size, values in rates.items()}
-    return RateModel(tuple(sorted((dict(base.points) | learned).items())))
+    return replace(base, points=tuple(sorted((dict(base.points) | learned).items())))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -27,6 +28,7 @@ from orchestrator.store import (
 )
 from orchestrator.tracking import Tracking
 from orchestrator.trunks import Trunks
+from orchestrator.unmet import Unmet
 from orchestrator.worker import Assignment
 
 log = logging.getLogger("isoflop.scheduler")
@@ -74,6 +76,7 @@ class Scheduler:
         self._held: set[str] = set()
         self._trunks = Trunks(artifacts)
         self._dispatch = Dispatch()
+        self._unmet = Unmet()
         self._forecast, self._ordered = Forecast(), 0.0
         self._losses = 0.0, 0
         self._reports: list[Report] = []
@@ -98,6 +101,7 @@ class Scheduler:
         if ended:
             log.warning("ended %d processes that an interrupted scheduler had left behind", ended)
         self._cluster.start(self._store.identity(), self._driver)
+        self._store.note_waits({})
         self.record_processes()
         self.reconcile()
 
@@ -143,7 +147,7 @@ class Scheduler:
         only = self._only
         sweeps = self._store.sweeps_with_queued() if only is None else [self._store.sweep_by_id(only)]
         queued: dict[str, Job] = {}
-        for sweep in sweeps:
+        for sweep in sorted(sweeps, key=lambda s: s.held is None):  # a run of several goes by the latest one not held
             for run in self._store.runs_of(sweep.id, None, RunState.QUEUED):
                 if run.id not in self._running:
                     queued[run.id] = Job(run, sweep)
@@ -231,9 +235,11 @@ class Scheduler:
         if not self._has_room():
             return
         self._offer_shared()
-        self._cluster.want(len(self._running) + len(self._dispatch))
+        useful = self._dispatch.asked() + Counter(job.kind for job in self._running.values())
+        self._cluster.want(useful)
         self._dispatch.set_idle(self._cluster.idle())
         claims = self._dispatch.claims()
+        self._unmet.look(self._dispatch.asked(), self._cluster.kinds, self._queued, self._store, self._held)
         try:
             lost = self._trunks.lost(claim.run_id for claim in claims)
             kept = [claim for claim in claims if claim.run_id not in lost]

@@ -12,7 +12,6 @@ from orchestrator.cost import RateModel
 from orchestrator.driver import check_free
 from orchestrator.progress import Progress
 from orchestrator.service import Service, facts_of, new_run
-from orchestrator.settings import choose_device
 from orchestrator.states import RunState
 from orchestrator.store import ForecastScore, NotFound, RunRecord, SweepRecord
 from sweeps.plan import PlannedRun, plan_single
@@ -101,12 +100,14 @@ def validate(
     _refuse_what_is_known(service, sweep, law, cells)
     check_free(service.home.lock)
     for cell in cells:
-        service.store.add_run(sweep.id, new_run(cell.planned), "validation", service.settings.ceilings)
+        service.store.add_run(
+            sweep.id, new_run(cell.planned, service.spec_of(sweep).kind), "validation", service.settings.ceilings
+        )
         if cell.factor == 1:
             run_id = cell.planned.run_id
             service.store.add_forecast(sweep.id, run_id, law.law_id, flops, prediction_json(prediction))
     service.store.retry_failed(sweep.id, service.settings.ceilings)
-    service.execute(sweep, choose_device(service.spec_of(sweep).device), observe)
+    service.execute(sweep, service.device_of(service.spec_of(sweep)), observe)
     return _scored(service, sweep, law.law_id, cells)
 
 
@@ -128,7 +129,7 @@ def _cells(
             plan_single(spec, facts, flops, params * factor, seed=seed, vary=vary, cost=cost) for factor, seed in wanted
         ]
 
-    cost = service.cost([draft.run for draft in planned()], choose_device(spec.device))
+    cost = service.cost([draft.run for draft in planned()], spec)
     return [_Cell(factor, run) for (factor, _), run in zip(wanted, planned(cost), strict=True)]
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from model.config import RunConfig
-from model.hardware import kind_name
 from orchestrator.artifacts import AttemptLog, Places, open_artifacts
 from orchestrator.states import Cause
 from orchestrator.store.records import Outcome
@@ -85,7 +84,11 @@ class Worker:
 
         torch.set_num_threads(1)
         importlib.import_module("model.train")
+        from model.device import device_name
+
         self._device = device
+        self._kind = device_name(torch.device(device))
+        """What to call the device that its runs were trained on."""
         self._stopped: set[tuple[str, int]] = set()
         self._heard = time.monotonic()
         self._latest: dict[str, Any] = {}
@@ -180,10 +183,10 @@ class Worker:
             taken = time.monotonic() - began
             plain["startup_seconds"] = max(0.0, taken - result.train_seconds - result.evaluation_seconds)
         mirror.send({"validation_loss": result.loss, "bits_per_byte": result.bits_per_byte, "tokens": result.tokens})
-        log.append({"kind": "result", "result": plain, "device": kind_name(self._device)})
+        log.append({"kind": "result", "result": plain, "device": self._kind})
         with contextlib.suppress(OSError):  # the result is safe; leftovers cost nothing but space
             checkpoints.clear()
-        return Outcome(Cause.DONE, result=plain, device=kind_name(self._device))
+        return Outcome(Cause.DONE, result=plain, device=self._kind)
 
     def _keep_to(self, share: float) -> None:
         """Let the run take its part of the GPU's memory and no more: running out is its own fault then."""

@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
 def list_sweeps(output: Output = Format.TABLE) -> None:
     """List the sweeps, the latest first."""
     service = open_service()
-    rows = []
+    rows: list[dict[str, Any]] = []
     for sweep in service.store.sweeps():
         totals = service.store.state_totals(sweep.id)
         done, spent = totals.get(RunState.DONE, (0, 0.0))
@@ -46,13 +46,17 @@ def list_sweeps(output: Output = Format.TABLE) -> None:
                 "flops_spent": spent,
                 "flops_planned": sum(flops for _, flops in totals.values()),
                 "submitted": _time(sweep.submitted_at),
+                "note": sweep.on_hold or sweep.waits,
             }
         )
     if not rows and output is Format.TABLE:
         say("no sweep yet; start one with: isoflop run demo")
         return
     columns = ["name", "revision", "done", "failed", "total", "flops_spent", "flops_planned", "submitted"]
-    emit_rows(rows, columns, output)
+    emit_rows(rows, columns if output is Format.TABLE else [*columns, "note"], output)
+    for row in rows:
+        if row["note"]:
+            say(f"sweep {row['name']}@{row['revision'][:8]}: {row['note']}")
 
 
 def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
@@ -70,6 +74,7 @@ def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
             {
                 "sweep": record.name,
                 "revision": record.revision,
+                "note": record.on_hold or record.waits,
                 "seconds_error": error,
                 "runs": rows,
                 "forecasts": forecasts,
@@ -87,6 +92,8 @@ def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
         say(f"predicted seconds missed the actual ones by {error:.0%} in the median")
     for line in mixed_devices(runs):
         say(line)
+    if note := record.on_hold or record.waits:
+        say(f"sweep {record.name}: {note}")
     if forecasts and output is Format.TABLE:
         emit_rows(forecasts, list(forecasts[0]), output, "Forecasts")
     if any((run.cell or {}).get("trunk") for run in runs):

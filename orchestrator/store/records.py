@@ -59,7 +59,17 @@ class SweepRecord:
     held: Hold | None = None
     """Why it is given no worker."""
     held_reason: str | None = None
-    """The reason in words."""
+    """The reason in words; of a sweep that is not held, what it waits for."""
+
+    @property
+    def on_hold(self) -> str:
+        """paused or cancelled, with the reason; empty while the sweep may train."""
+        return ": ".join(part for part in (self.held, self.held_reason) if part) if self.held else ""
+
+    @property
+    def waits(self) -> str:
+        """What a sweep that may train waits for, such as a kind of device; empty where it waits for nothing."""
+        return "" if self.held else self.held_reason or ""
 
 
 @dataclass(frozen=True, slots=True)
