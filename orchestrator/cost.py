@@ -1,4 +1,4 @@
-"""Seconds of a run on a machine: measured once by a short calibration, then learned from finished runs."""
+"""Seconds of a run on a machine: measured once by a short calibration, corrected by what finished runs took."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from typing import Any
 from model.config import ModelConfig, RunConfig, TrainConfig
 from model.flops import count_parameters, flops_per_token
 from model.hardware import kind_name
-from orchestrator.store import RunRecord, Store
+from orchestrator.forecast import Forecast
+from orchestrator.store import Store
 from orchestrator.worker import WORKER_ENVIRONMENT
 
-CALIBRATION_SECONDS = 60
-"""Time limit of the calibration process."""
+CALIBRATION_SECONDS = 180
+"""Time limit of the calibration process, which takes 8 s on an idle machine."""
 
 
 class CalibrationError(RuntimeError):
@@ -49,6 +50,24 @@ class RateModel:
         """Predicted training seconds of a run, evaluation apart."""
         tokens = train.sequences * model.context
         return tokens * flops_per_token(model) / self.rate(count_parameters(model).matmul)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a plan is predicted by."""
+
+    rates: RateModel
+    """As calibrated."""
+    learned: Forecast
+    """What finished runs on such a device taught."""
+
+    def seconds(self, model: ModelConfig, train: TrainConfig) -> float:
+        """Predicted training seconds of a run, evaluation apart."""
+        return self.rates.seconds(model, train) * self.learned.correction(count_parameters(model).matmul)
+
+    def calibrated(self, seconds: float, params: float) -> float:
+        """Predicted seconds of a run of N parameters without what was learned: what later lessons correct."""
+        return seconds / self.learned.correction(params)
 
 
 def machine_key(device: str) -> str:
@@ -103,14 +122,3 @@ def _measure(request: dict[str, Any]) -> dict[str, Any]:
         raise CalibrationError(f"the calibration failed: {done.stderr.strip()[-600:]}")
     measured: dict[str, Any] = json.loads(done.stdout)
     return measured
-
-
-def learn(base: RateModel, finished: Sequence[RunRecord], device: str) -> RateModel:
-    """Replace calibrated rates by those of finished runs where there are some, the median at each size."""
-    rates: dict[float, list[float]] = {}
-    for run in finished:
-        if run.seconds and run.device == device and not (run.result or {}).get("resumed_from_step"):
-            size = count_parameters(RunConfig.from_dict(run.config).model).matmul
-            rates.setdefault(float(size), []).append(run.flops / run.seconds)
-    learned = {size: sorted(values)[len(values) // 2] for size, values in rates.items()}
-    return RateModel(tuple(sorted((dict(base.points) | learned).items())))

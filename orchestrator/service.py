@@ -17,18 +17,19 @@ from analysis.ask import Question, Reply
 from analysis.compare import Comparison, compare
 from analysis.law import Law
 from analysis.records import Prediction
+from model.config import RunConfig
 from model.hardware import kind_name
 from orchestrator.artifacts import Places, open_artifacts
 from orchestrator.cluster import Cluster
-from orchestrator.cost import RateModel, calibrate, learn
+from orchestrator.cost import Cost, calibrate
 from orchestrator.driver import scheduler_lock
 from orchestrator.export import run_table
+from orchestrator.forecast import LATEST, Forecast
 from orchestrator.home import Home
 from orchestrator.laws import SweepLaws, earlier_noise
 from orchestrator.progress import Progress, progress_of
 from orchestrator.scheduler import Scheduler
 from orchestrator.settings import Settings, choose_device, read_settings, worker_count
-from orchestrator.states import RunState
 from orchestrator.store import NewRun, Store, SweepRecord
 from orchestrator.tracking import Tracking, choose_tracking
 from sweeps.compose import load_sweep, spec_hash, to_yaml
@@ -57,6 +58,8 @@ class Planned:
     workers: int
     notes: tuple[str, ...] = ()
     """What was assumed of a device or a corpus that is not at hand."""
+    cost: Cost | None = None
+    """What its seconds were predicted by; None elsewhere."""
 
     @property
     def spec(self) -> SweepSpec:
@@ -98,7 +101,8 @@ class Service:
         workers = worker_count(self.settings, device)
         draft = make_plan(spec, facts)
         cost = self.cost([r.run for r in draft.runs], device) if draft.runs else None
-        return Planned(make_plan(spec, facts, cost, workers=workers), shards.manifest, device, workers)
+        plan = make_plan(spec, facts, cost, workers=workers)
+        return Planned(plan, shards.manifest, device, workers, cost=cost)
 
     def shards(self, spec: SweepSpec) -> Shards:
         """The sweep's dataset. Raises CorpusError, which says how much text the sweep needs where there is none."""
@@ -107,11 +111,11 @@ class Service:
         except CorpusError as error:
             raise CorpusError(f"{error}\n{corpus_needed(spec)}; --device h100 plans it without the data") from error
 
-    def cost(self, runs: Sequence[Any], device: str) -> RateModel:
+    def cost(self, runs: Sequence[RunConfig], device: str) -> Cost:
         """Seconds of runs on this machine, measured and learned. Raises CalibrationError."""
         self._say("measuring this machine" if device == "cpu" else "measuring the GPU")
-        base = calibrate(self.store, runs, device)
-        return learn(base, self.store.runs_in(RunState.DONE), kind_name(device))
+        rates, kind = calibrate(self.store, runs, device), kind_name(device)
+        return Cost(rates, Forecast.of(run for run in self.store.latest_done(LATEST) if run.device == kind))
 
     def noise(self, planned: Planned) -> KnownNoise:
         """The noise between seeds to expect: as an earlier revision on the same data measured it, else the usual."""
@@ -148,7 +152,7 @@ class Service:
         # First the data, then the runs: a scheduler may hand them out at once.
         self.publish(record)
         ceilings = self.settings.ceilings
-        sweep = self.store.submit(record, [new_run(r) for r in planned.plan.all_runs], ceilings)
+        sweep = self.store.submit(record, [new_run(r, planned.cost) for r in planned.plan.all_runs], ceilings)
         if rerun:
             self.store.rerun(sweep.id, ceilings)
         self.store.retry_failed(sweep.id, ceilings)
@@ -289,8 +293,8 @@ def facts_of(manifest: Manifest) -> DataFacts:
     )
 
 
-def new_run(planned: PlannedRun) -> NewRun:
-    """A planned run as the store takes it."""
+def new_run(planned: PlannedRun, cost: Cost | None = None) -> NewRun:
+    """A planned run as the store takes it, with what its seconds were predicted by."""
     cell = {
         "budget": planned.budget,
         "size_id": planned.size_id,
@@ -311,6 +315,8 @@ def new_run(planned: PlannedRun) -> NewRun:
         "seconds_alone": planned.seconds_alone,
         "predicted_seconds": planned.seconds,
     }
+    if cost is not None and planned.seconds is not None:
+        cell["calibrated_seconds"] = cost.calibrated(planned.seconds, planned.params)
     if planned.checks:
         cell["checks"] = [asdict(point) for point in planned.checks]
     return NewRun(planned.run_id, planned.run.to_dict(), planned.flops, planned.seconds, cell, planned.role)
