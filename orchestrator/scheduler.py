@@ -44,6 +44,9 @@ RECORD_SECONDS = 1.0
 ORDER_SECONDS = 10.0
 """Shortest time between two looks at the order of all that waits."""
 
+TOLD = ("params", "budget", "shape", "seed", "recipe", "vary")
+"""What wandb is told of a run's cell."""
+
 
 class Scheduler:
     """The one writer: claims, assigns, folds reports into the store. The database is its queue."""
@@ -280,6 +283,7 @@ class Scheduler:
             artifacts=self._artifacts.url,
             sweep=f"{job.sweep.name}@{job.sweep.revision[:8]}",
             name=f"n{cell.get('params', 0)}_c{run.flops:.3g}_s{cell.get('seed', 0)}",
+            facts={k: cell[k] for k in TOLD if k in cell} | {"role": run.role},
             tracking=self._tracking,
             checkpoints=run.checkpoints,
             checkpoint_seconds=self._checkpoint_seconds or checkpoint_interval(params_of(run), *self._losses),
