@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-
-import numpy as np
 
 from analysis.records import QuestionError
 
@@ -123,7 +122,7 @@ class Hardware:
 
     def flops(self, hours: float) -> float:
         """Training FLOPs of so many device-hours. Raises QuestionError for hours that are no positive number."""
-        if not (np.isfinite(hours) and hours > 0):
+        if not (math.isfinite(hours) and hours > 0):
             raise QuestionError(f"device-hours must be a positive number, not {hours:g}")
         return hours * 3600 * self.device.peak * self.utilisation
 
@@ -141,7 +140,7 @@ def hardware(name: str = "", *, utilisation: float | None = None, tflops: float 
     if not 0 < share <= 1:
         raise QuestionError(f"the utilisation (MFU) is a share of the peak in (0, 1], not {share:g}; 0.4 is typical")
     if tflops is not None:
-        if not (np.isfinite(tflops) and tflops > 0):
+        if not (math.isfinite(tflops) and tflops > 0):
             raise QuestionError(f"a device's peak must be a positive number of TFLOP/s, not {tflops:g}")
         return Hardware(Device(name or "device", tflops * 1e12, "as stated"), share)
     found = find_device(name)

@@ -1,4 +1,4 @@
-"""Seconds of a run on a machine: measured once by a short calibration, then learned from finished runs."""
+"""Seconds of a run on a machine: measured once by a short calibration, corrected by what finished runs took."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from model.config import ModelConfig, RunConfig, TrainConfig
 from model.flops import count_parameters, flops_per_token
 from model.hardware import gpus, kind_name
-from orchestrator.store import RunRecord, Store
+from orchestrator.forecast import Forecast
+from orchestrator.store import Store
 from orchestrator.worker import WORKER_ENVIRONMENT
 from sweeps.plan import CostModel
 
-CALIBRATION_SECONDS = 60
-"""Time limit of the calibration process."""
+CALIBRATION_SECONDS = 180
+"""Time limit of the calibration process, which takes 8 s on an idle machine."""
 
 
 class CalibrationError(RuntimeError):
@@ -52,6 +53,29 @@ class RateModel:
         """Predicted training seconds of a run, evaluation apart."""
         tokens = train.sequences * model.context
         return tokens * flops_per_token(model) / self.rate(count_parameters(model).matmul)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a plan is predicted by."""
+
+    rates: RateModel
+    """As calibrated."""
+    learned: Forecast
+    """What finished runs on such a device taught."""
+
+    @property
+    def gpu_memory(self) -> int | None:
+        """Bytes of the GPU's memory; None on a CPU."""
+        return self.rates.gpu_memory
+
+    def seconds(self, model: ModelConfig, train: TrainConfig) -> float:
+        """Predicted training seconds of a run, evaluation apart."""
+        return self.rates.seconds(model, train) * self.learned.correction(count_parameters(model).matmul)
+
+    def calibrated(self, seconds: float, params: float) -> float:
+        """Predicted seconds of a run of N parameters without what was learned: what later lessons correct."""
+        return seconds / self.learned.correction(params)
 
 
 def machine_key(device: str) -> str:
@@ -122,17 +146,3 @@ def rates_of(cost: CostModel, runs: Sequence[RunConfig]) -> RateModel:
             flops = run.tokens * flops_per_token(run.model)
             points[float(count_parameters(run.model).matmul)] = flops / seconds
     return RateModel(tuple(sorted(points.items())), cost.gpu_memory)
-
-
-def learn(base: RateModel, finished: Sequence[RunRecord], alike: Callable[[str], bool]) -> RateModel:
-    """Replace calibrated rates by those of finished runs where there are some, the median at each size.
-
-    `alike` says of the name of a run's device whether it tells of the one that is planned for.
-    """
-    rates: dict[float, list[float]] = {}
-    for run in finished:
-        if run.seconds and run.device and alike(run.device) and not (run.result or {}).get("resumed_from_step"):
-            size = count_parameters(RunConfig.from_dict(run.config).model).matmul
-            rates.setdefault(float(size), []).append(run.flops / run.seconds)
-    learned = {size: sorted(values)[len(values) // 2] for size, values in rates.items()}
-    return replace(base, points=tuple(sorted((dict(base.points) | learned).items())))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from orchestrator.cost import RateModel
+from orchestrator.cost import Cost
 from orchestrator.service import Planned, Service, facts_of
 from orchestrator.settings import worker_count
 from sweeps.compose import load_sweep
@@ -39,7 +39,7 @@ def _filled(service: Service, spec: SweepSpec, hours: float) -> Planned:
     device = service.device_of(spec)
     manifest, workers = service.shards(spec).manifest, worker_count(service.settings, device)
     facts = facts_of(manifest)
-    cost: RateModel | None = None
+    cost: Cost | None = None
     rates: dict[float, float] = {}
     for _ in range(ROUNDS):
         runs = make_plan(replace(spec, limits=LimitsSpec()), facts).runs
@@ -48,7 +48,7 @@ def _filled(service: Service, spec: SweepSpec, hours: float) -> Planned:
         known = service.cost([r.run for r in runs], spec)
         if known is None:
             raise PlanError(f"nothing is known of the speed of `device: {spec.device}`: name a kind such as h100")
-        rates |= dict(known.points)
-        cost = replace(known, points=tuple(sorted(rates.items())))
+        rates |= dict(known.rates.points)
+        cost = replace(known, rates=replace(known.rates, points=tuple(sorted(rates.items()))))
         spec = fill_hours(spec, cost, hours, workers, vocab=facts.vocab)
-    return Planned(make_plan(spec, facts, cost, workers=workers), manifest, device, workers)
+    return Planned(make_plan(spec, facts, cost, workers=workers), manifest, device, workers, cost=cost)

@@ -18,18 +18,19 @@ from analysis.compare import Comparison, compare
 from analysis.devices import DEVICES, is_device
 from analysis.law import Law
 from analysis.records import Prediction
+from model.config import RunConfig
 from model.hardware import kind_name
 from orchestrator.artifacts import Places, open_artifacts
 from orchestrator.cluster import Cluster
-from orchestrator.cost import RateModel, calibrate, learn, rates_of
+from orchestrator.cost import Cost, calibrate, rates_of
 from orchestrator.driver import scheduler_lock
 from orchestrator.export import run_table
+from orchestrator.forecast import LATEST, Forecast
 from orchestrator.home import Home
 from orchestrator.laws import SweepLaws, earlier_noise
 from orchestrator.progress import Progress, progress_of
 from orchestrator.scheduler import Scheduler
 from orchestrator.settings import Settings, at_hand, choose_device, read_settings, worker_count
-from orchestrator.states import RunState
 from orchestrator.store import NewRun, Store, SweepRecord
 from orchestrator.tracking import Tracking, choose_tracking
 from sweeps.compose import load_sweep, spec_hash, to_yaml
@@ -59,6 +60,8 @@ class Planned:
     workers: int
     notes: tuple[str, ...] = ()
     """What was assumed of a device or a corpus that is not at hand."""
+    cost: Cost | None = None
+    """What its seconds were predicted by; None elsewhere."""
 
     @property
     def spec(self) -> SweepSpec:
@@ -100,7 +103,8 @@ class Service:
         workers = worker_count(self.settings, device)
         draft = make_plan(spec, facts)
         cost = self.cost([r.run for r in draft.runs], spec) if draft.runs else None
-        return Planned(make_plan(spec, facts, cost, workers=workers), shards.manifest, device, workers)
+        plan = make_plan(spec, facts, cost, workers=workers)
+        return Planned(plan, shards.manifest, device, workers, cost=cost)
 
     def shards(self, spec: SweepSpec) -> Shards:
         """The sweep's dataset. Raises CorpusError, which says how much text the sweep needs where there is none."""
@@ -113,21 +117,21 @@ class Service:
         """The torch device of a sweep's workers. Raises SettingsError where this machine is to train and has none."""
         return choose_device(spec.kind, self.settings.ray_address)
 
-    def cost(self, runs: Sequence[Any], spec: SweepSpec) -> RateModel | None:
+    def cost(self, runs: Sequence[RunConfig], spec: SweepSpec) -> Cost | None:
         """Seconds and memory of runs on the sweep's device: measured here, or by its data sheet; and learned.
 
         None where nothing is known: of whatever GPU a cluster may have. Raises CalibrationError.
         """
-        finished = self.store.runs_in(RunState.DONE)
+        done = self.store.latest_done(LATEST)
         if at_hand(spec.kind):
             device = choose_device(spec.kind)
             self._say("measuring this machine" if device == "cpu" else "measuring the GPU")
-            name = kind_name(device)
-            return learn(calibrate(self.store, runs, device), finished, lambda trained: trained == name)
+            rates, kind = calibrate(self.store, runs, device), kind_name(device)
+            return Cost(rates, Forecast.of(run for run in done if run.device == kind))
         if spec.kind == "cuda":
             return None
-        base = rates_of(DeviceCost(DEVICES[spec.kind]), runs)
-        return learn(base, finished, lambda trained: is_device(spec.kind, trained))
+        rates = rates_of(DeviceCost(DEVICES[spec.kind]), runs)
+        return Cost(rates, Forecast.of(run for run in done if run.device and is_device(spec.kind, run.device)))
 
     def noise(self, planned: Planned) -> KnownNoise:
         """The noise between seeds to expect: as an earlier revision on the same data measured it, else the usual."""
@@ -164,7 +168,8 @@ class Service:
         # First the data, then the runs: a scheduler may hand them out at once.
         self.publish(record)
         ceilings = self.settings.ceilings
-        sweep = self.store.submit(record, [new_run(r, spec.kind) for r in planned.plan.all_runs], ceilings)
+        new = [new_run(r, spec.kind, planned.cost) for r in planned.plan.all_runs]
+        sweep = self.store.submit(record, new, ceilings)
         if rerun:
             self.store.rerun(sweep.id, ceilings)
         self.store.retry_failed(sweep.id, ceilings)
@@ -304,8 +309,8 @@ def facts_of(manifest: Manifest) -> DataFacts:
     )
 
 
-def new_run(planned: PlannedRun, kind: str) -> NewRun:
-    """A planned run as the store takes it; `kind` is the device that its sweep asks for."""
+def new_run(planned: PlannedRun, kind: str, cost: Cost | None = None) -> NewRun:
+    """A planned run as the store takes it: with the device that its sweep asks for, and what predicted its seconds."""
     cell = {
         "budget": planned.budget,
         "size_id": planned.size_id,
@@ -327,6 +332,8 @@ def new_run(planned: PlannedRun, kind: str) -> NewRun:
         "seconds_alone": planned.seconds_alone,
         "predicted_seconds": planned.seconds,
     }
+    if cost is not None and planned.seconds is not None:
+        cell["calibrated_seconds"] = cost.calibrated(planned.seconds, planned.params)
     if planned.checks:
         cell["checks"] = [asdict(point) for point in planned.checks]
     return NewRun(planned.run_id, planned.run.to_dict(), planned.flops, planned.seconds, cell, planned.role)

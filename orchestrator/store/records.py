@@ -104,6 +104,11 @@ class RunRecord:
         return self.state is RunState.DONE or (self.role == "check" and self.state is RunState.DIVERGED)
 
     @property
+    def flops_spent(self) -> float | None:
+        """Training FLOPs that it took once finished: less than its nominal ones where it began on a shared trunk."""
+        return None if self.result is None else float(self.result.get("flops_spent", self.flops))
+
+    @property
     def checkpoints(self) -> str:
         """Name of the folder of its checkpoints: a rerun has one of its own."""
         return f"checkpoints-{self.restarted}" if self.restarted else "checkpoints"

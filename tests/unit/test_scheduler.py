@@ -19,7 +19,8 @@ from orchestrator.artifacts import open_artifacts
 from orchestrator.cluster import Report
 from orchestrator.dispatch import Slot
 from orchestrator.eventlog import EventLog, attempt_log
-from orchestrator.scheduler import STOP_SECONDS, Scheduler
+from orchestrator.reservations import STOP_SECONDS
+from orchestrator.scheduler import Scheduler
 from orchestrator.states import Cause, Hold, RunState
 from orchestrator.store import LeaseLost, NewRun, Outcome, Store, Unavailable
 from orchestrator.tracking import Tracking
