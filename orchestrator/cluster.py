@@ -43,6 +43,8 @@ SILENCE_MARGIN = 15.0
 """Seconds beyond a lease until its worker counts as lost: time to finish a step and leave a checkpoint."""
 OBJECT_STORE_BYTES = 100 * 2**20
 """Ray's object store carries only assignments and outcomes, a few kilobytes each."""
+ABSENT_SECONDS = 30.0
+"""Time after which a kind of device counts as absent whose workers all wait for a node."""
 IDLE_SECONDS = 30.0
 """Time for which a worker of a Ray cluster stays without a run before its node may go."""
 
@@ -139,18 +141,22 @@ class Cluster:
         if self._address == "local":
             return
         ready = Counter(s.kind for s in self._slots if s.place is not None)
-        wanted = workers_by_kind(useful, ready, self._workers)
-        # Where another kind waits for room, what has nothing to do makes it at once.
-        patience = IDLE_SECONDS if sum(wanted.values()) < self._workers else 0.0
+        absent = {s.kind for s in self._slots if s.rests(ABSENT_SECONDS) and s.place is None} - ready.keys()
+        wanted = workers_by_kind(useful, ready, self._workers, absent)
         have = Counter(s.kind for s in self._slots)
+        # Where another kind waits for room, what has nothing to do makes it at once.
+        crowded = sum(number for kind, number in wanted.items() if kind not in absent) >= self._workers
         for slot in list(reversed(self._slots)):
-            if have[slot.kind] > wanted.get(slot.kind, 0) and slot.rests(patience):
+            rests = slot.place is None or slot.rests(0.0 if crowded else IDLE_SECONDS)
+            if have[slot.kind] > wanted.get(slot.kind, 0) and rests:
                 have[slot.kind] -= 1
                 self._slots.remove(slot)
                 self._close_workers([slot])
+        room = self._workers - sum(have[kind] for kind in have.keys() - absent)
         for kind, number in wanted.items():
-            for _ in range(min(number - have[kind], self._workers - len(self._slots))):
-                self._slots.append(self._new_slot(self._born, kind))
+            more = max(0, number - have[kind]) if kind in absent else max(0, min(number - have[kind], room))
+            self._slots += [self._new_slot(self._born, kind) for _ in range(more)]
+            room -= 0 if kind in absent else more
 
     def kinds(self) -> Kinds:
         """Which kinds of device the workers have, busy or not, and which the nodes declare."""
@@ -197,7 +203,7 @@ class Cluster:
             runtime_env={"env_vars": WORKER_ENVIRONMENT},
         )
         actor: Any = remote.remote(device, core, PACKAGE_ROOT)
-        return Seat(name=f"worker-{index}", kind=kind, core=core, actor=actor, ready=actor.place.remote())
+        return Seat(f"worker-{index}", kind, core, actor, ready=actor.place.remote(), heard=time.monotonic())
 
     def idle(self) -> list[Slot]:
         """The workers that are ready and have nothing to do."""
@@ -293,7 +299,7 @@ class Cluster:
         with contextlib.suppress(ray.exceptions.RayError):
             ray.kill(slot.actor)
         fresh = self._new_slot(int(slot.name.removeprefix("worker-")), slot.kind)
-        slot.actor, slot.ready, slot.place = fresh.actor, fresh.ready, None
+        slot.actor, slot.ready, slot.heard, slot.place = fresh.actor, fresh.ready, fresh.heard, None
 
     def progress(self) -> dict[str, dict[str, Any]]:
         """The latest event of each run in training, by run id, as of the last look; asks for the next."""

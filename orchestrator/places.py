@@ -54,17 +54,31 @@ def workers_wanted(useful: int, ready: int, most: int) -> int:
     return min(most, useful, 2 * ready + AHEAD)
 
 
-def workers_by_kind(useful: Mapping[str, int], ready: Mapping[str, int], most: int) -> dict[str, int]:
-    """Workers to keep for the runs of each kind of device, `most` in all.
+def workers_by_kind(
+    useful: Mapping[str, int], ready: Mapping[str, int], most: int, absent: Collection[str] = ()
+) -> dict[str, int]:
+    """Workers to keep for the runs of each kind of device, `most` in all, of which `ready` are alive.
 
-    Where all that they want is more than that, the kinds take turns: first up to one more than are alive, so that a
-    kind of which the cluster has none does not keep the others from theirs.
+    Runs that take any (the empty kind) take what is alive and has no runs of its own, before more are asked for. Where
+    all that is wanted is more than `most`, the kinds take turns. Those that are `absent`, of which workers have waited
+    in vain, go on waiting beside that for an autoscaler to hear, but keep no other kind from its workers.
     """
+    useful = _with_loans(useful, ready)
     wanted = {kind: workers_wanted(count, ready.get(kind, 0), most) for kind, count in useful.items() if count}
+    waiting = {kind: wanted.pop(kind) for kind in absent if kind in wanted}
     if sum(wanted.values()) <= most:
-        return wanted
+        return wanted | waiting
     given = dict.fromkeys(wanted, 0)
-    for limit in ({kind: min(n, ready.get(kind, 0) + 1) for kind, n in wanted.items()}, wanted):
-        while sum(given.values()) < most and (short := [kind for kind in given if given[kind] < limit[kind]]):
-            given[min(short, key=lambda kind: given[kind])] += 1
-    return given
+    while sum(given.values()) < most:
+        short = [kind for kind in given if given[kind] < wanted[kind]]
+        given[min(short, key=lambda kind: given[kind])] += 1
+    return given | waiting
+
+
+def _with_loans(useful: Mapping[str, int], ready: Mapping[str, int]) -> dict[str, int]:
+    """The useful workers of each kind when runs that take any use what the others leave."""
+    shared, left = dict(useful), useful.get("", 0)
+    for kind in sorted(ready.keys() - {""}):
+        lent = min(left, max(0, ready[kind] - useful.get(kind, 0)))
+        shared[kind], left = useful.get(kind, 0) + lent, left - lent
+    return shared | {"": left}

@@ -28,13 +28,13 @@ class Seat:
     progress: Any = None
     latest: dict[str, Any] = field(default_factory=dict)
     heard: float = 0.0
-    """When the worker answered last, or became idle, by the monotonic clock."""
+    """When the worker was asked for, answered last or became idle, by the monotonic clock."""
     place: Place | None = None
     """Where it is; None until it is ready."""
 
     def rests(self, patience: float) -> bool:
-        """Whether it has had nothing to do for longer than `patience` seconds, or is not there yet."""
-        return self.assignment is None and (self.place is None or time.monotonic() - self.heard > patience)
+        """Whether it has had nothing to do, or has not been there, for longer than `patience` seconds."""
+        return self.assignment is None and time.monotonic() - self.heard > patience
 
     def offered(self, shares: int) -> Slot:
         """As dispatch sees it, once it is ready: the `shares` workers of one GPU share it, a core is one's alone."""

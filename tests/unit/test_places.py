@@ -62,15 +62,20 @@ def test_demand_follows_the_runs_of_each_kind() -> None:
 
 
 def test_a_kind_that_the_cluster_has_not_keeps_no_other_from_its_workers() -> None:
-    ready = {"h100": 0, "l40s": 0}
-    for _ in range(10):
-        wanted = workers_by_kind({"h100": 50, "l40s": 50}, ready, 8)
-        assert sum(wanted.values()) <= 8 and min(wanted.values()) >= 1
-        ready["h100"] = wanted["h100"]  # no l40s ever comes
-    assert wanted == {"h100": 7, "l40s": 1}
+    useful = {"l40s": 50, "h100": 50}
+    assert workers_by_kind(useful, {}, 2) == {"l40s": 1, "h100": 1}
+    assert workers_by_kind(useful, {"h100": 1}, 2, {"l40s"}) == {"h100": 2, "l40s": 2}
+    assert workers_by_kind(useful, {"h100": 60}, 100, {"l40s"}) == {"h100": 50, "l40s": AHEAD}, "it waits all the same"
 
 
 def test_kinds_share_what_there_may_be() -> None:
     assert workers_by_kind({"h100": 50, "a100": 50}, {"h100": 3, "a100": 3}, 6) == {"h100": 3, "a100": 3}
     assert workers_by_kind({"h100": 50, "a100": 1}, {"h100": 5, "a100": 1}, 6) == {"h100": 5, "a100": 1}
     assert workers_by_kind({"h100": 9, "a100": 9, "": 9}, {}, 2) == {"h100": 1, "a100": 1, "": 0}
+
+
+def test_runs_of_any_kind_take_what_others_leave_before_more_is_asked_for() -> None:
+    ready = {"h100": 3, "a100": 2}
+    assert workers_by_kind({"": 4, "h100": 1}, ready, 10) == {"h100": 3, "a100": 2}
+    assert workers_by_kind({"": 9, "h100": 1}, ready, 100) == {"h100": 3, "a100": 2, "": 4}
+    assert workers_by_kind({"": 1, "h100": 3}, ready, 10) == {"h100": 3, "a100": 1}
