@@ -30,7 +30,7 @@ from orchestrator.home import Home
 from orchestrator.laws import SweepLaws, earlier_noise
 from orchestrator.progress import Progress, progress_of
 from orchestrator.scheduler import Scheduler
-from orchestrator.settings import Settings, at_hand, choose_device, read_settings, worker_count
+from orchestrator.settings import Settings, at_hand, choose_device, machine, read_settings, worker_count
 from orchestrator.store import NewRun, Store, SweepRecord
 from orchestrator.tracking import Tracking, choose_tracking
 from sweeps.compose import load_sweep, spec_hash, to_yaml
@@ -104,7 +104,7 @@ class Service:
         draft = make_plan(spec, facts)
         cost = self.cost([r.run for r in draft.runs], spec) if draft.runs else None
         plan = make_plan(spec, facts, cost, workers=workers)
-        return Planned(plan, shards.manifest, device, workers, cost=cost)
+        return Planned(plan, shards.manifest, device, workers, tuple(_elsewhere_notes(spec)), cost)
 
     def shards(self, spec: SweepSpec) -> Shards:
         """The sweep's dataset. Raises CorpusError, which says how much text the sweep needs where there is none."""
@@ -297,6 +297,15 @@ def _revision(planned: Planned) -> str:
     """Content address of a submission: the sweep, the data that it met, and the runs that came of both."""
     content = [spec_hash(planned.spec), planned.data.dataset, *sorted(r.run_id for r in planned.plan.all_runs)]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+
+def _elsewhere_notes(spec: SweepSpec) -> Iterator[str]:
+    """What is assumed of a device that only a cluster may have."""
+    if at_hand(spec.kind):
+        return
+    yield f"a cluster has `device: {spec.kind}`: this machine has {machine()}"
+    if spec.kind in DEVICES:
+        yield "times are by its data sheet, a share of its peak by size, and finished runs on such a device"
 
 
 def facts_of(manifest: Manifest) -> DataFacts:

@@ -74,7 +74,7 @@ def step_until(scheduler: Scheduler, condition: Callable[[], bool]) -> None:
 def test_sweeps_of_several_kinds_end_on_their_own_nodes_and_one_that_mixes_them_is_flagged(
     service: Service, scheduler: Scheduler
 ) -> None:
-    for device, sizes in (("h100", "[3000, 6000]"), ("a100", "[4000, 9000]"), ("l40s", "[5000]")):
+    for device, sizes in (("h100", "[2784, 5560]"), ("a100", "[4128, 9240]"), ("l40s", "[11200]")):
         submit(service, device, sizes)
 
     def done(*names: str) -> bool:
@@ -93,7 +93,7 @@ def test_sweeps_of_several_kinds_end_on_their_own_nodes_and_one_that_mixes_them_
     assert service.store.state_counts(service.store.sweep("l40s").id) == {RunState.QUEUED: 2}
     service.store.hold(service.store.sweep("l40s").id, Hold.CANCELLED)
 
-    submit(service, "auto", "[3300, 5000, 7000, 8000, 10000]")
+    submit(service, "auto", "[7296, 13536, 16384]")
     step_until(scheduler, lambda: done("auto"))
     assert set(devices("auto")) == {"A100", "H100"}
     (warning,) = [w for w in fit_json(service.law("auto"))["warnings"] if "several kinds of device" in w]
