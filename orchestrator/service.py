@@ -168,7 +168,7 @@ class Service:
         # First the data, then the runs: a scheduler may hand them out at once.
         self.publish(record)
         ceilings = self.settings.ceilings
-        new = [new_run(r, spec.kind, planned.cost) for r in planned.plan.all_runs]
+        new = [new_run(r, planned.cost, spec.kind) for r in planned.plan.all_runs]
         sweep = self.store.submit(record, new, ceilings)
         if rerun:
             self.store.rerun(sweep.id, ceilings)
@@ -318,8 +318,8 @@ def facts_of(manifest: Manifest) -> DataFacts:
     )
 
 
-def new_run(planned: PlannedRun, kind: str, cost: Cost | None = None) -> NewRun:
-    """A planned run as the store takes it: with the device that its sweep asks for, and what predicted its seconds."""
+def new_run(planned: PlannedRun, cost: Cost | None = None, kind: str = "auto") -> NewRun:
+    """A planned run as the store takes it: with what predicted its seconds, and the device that its sweep asks for."""
     cell = {
         "budget": planned.budget,
         "size_id": planned.size_id,

@@ -131,7 +131,7 @@ def _cells(
 
     cost = service.cost([draft.run for draft in planned()], spec)
     runs = zip(wanted, planned(cost), strict=True)
-    return [_Cell(factor, run, new_run(run, spec.kind, cost)) for (factor, _), run in runs]
+    return [_Cell(factor, run, new_run(run, cost, spec.kind)) for (factor, _), run in runs]
 
 
 def _refuse_what_is_known(service: Service, sweep: SweepRecord, law: Law, cells: list[_Cell]) -> None:

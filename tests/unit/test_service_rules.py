@@ -60,4 +60,4 @@ def test_a_sweep_for_a_kind_that_only_the_cluster_has_is_predicted_by_its_data_s
         DeviceCost(DEVICES["h100"]).seconds(run.model, run.train)
     )
     assert cost.gpu_memory == DEVICES["h100"].memory
-    assert new_run(planned.plan.runs[0], planned.spec.kind, cost).cell["kind"] == "h100"
+    assert new_run(planned.plan.runs[0], cost, planned.spec.kind).cell["kind"] == "h100"
