@@ -25,6 +25,12 @@ def eventually(condition: Callable[[], bool]) -> None:
         time.sleep(0.2)
 
 
+def ready(workers: Cluster, useful: int) -> int:
+    """Say that so many workers would have a run; how many are ready."""
+    workers.want({"": useful})
+    return len(workers.idle())
+
+
 @pytest.mark.slow
 def test_the_workers_of_declared_gpus_fill_each_one_with_equal_shares() -> None:
     """Ray believes in two GPUs; torch under it uses the CPU."""
@@ -60,19 +66,15 @@ def test_workers_come_with_nodes_and_go_when_there_is_nothing_to_do(
     try:
         workers.start("test", 1)
 
-        def ready(useful: int) -> int:
-            workers.want(useful)
-            return len(workers.idle())
-
         # What pends tells an autoscaler to add nodes.
-        eventually(lambda: ready(5) == 1 and len(workers._slots) == 5)
+        eventually(lambda: ready(workers, 5) == 1 and len(workers._slots) == 5)
         nodes.add_node(num_cpus=2)
-        eventually(lambda: ready(5) == 3)
-        eventually(lambda: ready(0) == 0)
+        eventually(lambda: ready(workers, 5) == 3)
+        eventually(lambda: ready(workers, 0) == 0)
         assert workers.poll(0.1) == []
         eventually(lambda: ray.available_resources().get("CPU") == 3)  # a node without workers may go
         nodes.remove_node(first)
-        eventually(lambda: ready(2) == 2)
+        eventually(lambda: ready(workers, 2) == 2)
     finally:
         workers.close()
 
@@ -96,11 +98,11 @@ def head(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
 def _away(head: Any, seconds: float, workers: Cluster) -> None:
     """End the head's control server, and start it again while the scheduler goes on looking."""
     workers.start("test", 1)
-    eventually(lambda: len(workers.idle()) == 1)
+    eventually(lambda: ready(workers, 1) == 1)
     head.head_node.kill_gcs_server()
     back = time.monotonic() + seconds
     while time.monotonic() < back:
-        workers.want(2)  # it asks a dead head for nothing
+        workers.want({"": 2})  # it asks a dead head for nothing
         assert workers.poll(0.1) == []
     head.head_node.start_gcs_server()
 
@@ -112,12 +114,7 @@ def test_a_head_that_is_briefly_away_and_keeps_its_state_costs_nothing(head: Any
     try:
         _away(head, 4.0, workers)
         head.add_node(num_cpus=1)
-
-        def both() -> bool:
-            workers.want(2)
-            return workers.poll(0.1) == [] and len(workers.idle()) == 2
-
-        eventually(both)
+        eventually(lambda: workers.poll(0.1) == [] and ready(workers, 2) == 2)
     finally:
         workers.close()
 
@@ -141,11 +138,11 @@ def test_a_worker_that_is_lost_while_the_head_is_away_is_replaced_by_none(head: 
     workers = Cluster(workers=1, device="cpu", address=head.address)
     try:
         workers.start("test", 1)
-        eventually(lambda: len(workers.idle()) == 1)
+        eventually(lambda: ready(workers, 1) == 1)
         head.head_node.kill_gcs_server()
         workers._replace(workers._slots[0])
         with pytest.raises(HeadLost, match="has not answered"):
-            eventually(lambda: workers.want(1) is not None)
+            eventually(lambda: workers.want({"": 1}) is not None)
     finally:
         workers.close()
 
@@ -156,15 +153,10 @@ def test_a_node_that_is_lost_with_all_that_start_on_it_ends_nothing(nodes: Any) 
     workers = Cluster(workers=MAX_FAILED_STARTS, device="cpu", address=nodes.address)
     try:
         workers.start("test", 1)
-        workers.want(MAX_FAILED_STARTS)
+        workers.want({"": MAX_FAILED_STARTS})
         nodes.remove_node(first, allow_graceful=False)  # while they import
         assert workers.idle() == []
         nodes.add_node(num_cpus=1)
-
-        def ready() -> int:
-            workers.want(MAX_FAILED_STARTS)
-            return len(workers.idle())
-
-        eventually(lambda: ready() == 1)
+        eventually(lambda: ready(workers, MAX_FAILED_STARTS) == 1)
     finally:
         workers.close()
