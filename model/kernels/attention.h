@@ -113,9 +113,9 @@ extern "C" void attention_branch(const Shape &shape, const float *x, const float
                          result + s, S);
             }
             for (int64_t t = 0; t < columns; t += LANES) {
-                const Vector reciprocal = 1.0f / load(total + t);
-                store(total + t, reciprocal);
-                for (int64_t c = 0; c < one.size; c++) store(result + c * S + t, load(result + c * S + t) * reciprocal);
+                const Vector inverse_total = 1.0f / load(total + t);
+                store(total + t, inverse_total);
+                for (int64_t c = 0; c < one.size; c++) store(result + c * S + t, load(result + c * S + t) * inverse_total);
             }
         }
         multiply(D, columns, D, w_out, D, 1, y, S, x, out, S);

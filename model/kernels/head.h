@@ -24,32 +24,43 @@ extern "C" void embed_backward(const Shape &shape, const float *grad, const int6
     }
 }
 
+// VECTORS·LANES columns of `softmax_loss`.
+template <int VECTORS>
+double softmax_columns(const Shape &shape, float *logits, const int64_t *targets, int64_t count, float *scale) {
+    Vector top[VECTORS], total[VECTORS] = {};
+    for (int j = 0; j < VECTORS; j++) top[j] = load(logits + j * LANES);
+    for (int64_t v = 1; v < shape.vocab; v++)
+        for (int j = 0; j < VECTORS; j++) top[j] = maximum(top[j], load(logits + v * STRIP + j * LANES));
+    count = std::max<int64_t>(0, std::min<int64_t>(count, VECTORS * LANES));
+    float hit[VECTORS * LANES];
+    for (int64_t i = 0; i < count; i++) hit[i] = logits[targets[i] * STRIP + i];
+    for (int64_t v = 0; v < shape.vocab; v++)
+        for (int j = 0; j < VECTORS; j++) {
+            float *at = logits + v * STRIP + j * LANES;
+            const Vector numerator = exponential(load(at) - top[j]);
+            total[j] += numerator;
+            store(at, numerator);
+        }
+    double loss = 0;
+    std::fill_n(scale, VECTORS * LANES, 0.0f);
+    for (int64_t i = 0; i < count; i++) {
+        const float sum = total[i / LANES][i % LANES];
+        loss += std::log(sum) + top[i / LANES][i % LANES] - hit[i];
+        scale[i] = 1.0f / (sum * shape.sequences * shape.context);
+        logits[targets[i] * STRIP + i] -= sum;
+    }
+    return loss;
+}
+
 // Logits [V, STRIP] become exp(logit - maximum) less the total at the target, so that times `scale` = 1 / (total · N)
 // they are the gradient of the mean loss over all N tokens. Returns the sum of the first `count` columns' losses.
 inline double softmax_loss(const Shape &shape, float *logits, const int64_t *targets, int64_t columns, int64_t count,
                            float *scale) {
     double loss = 0;
-    for (int64_t n = 0; n < columns; n += LANES) {
-        Vector top = load(logits + n), total = {};
-        for (int64_t v = 1; v < shape.vocab; v++) {
-            const Vector row = load(logits + v * STRIP + n);
-            top = row > top ? row : top;
-        }
-        const int64_t width = std::max<int64_t>(0, std::min<int64_t>(LANES, count - n));
-        float hit[LANES];
-        for (int64_t i = 0; i < width; i++) hit[i] = logits[targets[n + i] * STRIP + n + i];
-        for (int64_t v = 0; v < shape.vocab; v++) {
-            const Vector row = exponential(load(logits + v * STRIP + n) - top);
-            total += row;
-            store(logits + v * STRIP + n, row);
-        }
-        std::fill_n(scale + n, LANES, 0.0f);
-        for (int64_t i = 0; i < width; i++) {
-            loss += std::log(total[i]) + top[i] - hit[i];
-            scale[n + i] = 1.0f / (total[i] * shape.sequences * shape.context);
-            logits[targets[n + i] * STRIP + n + i] -= total[i];
-        }
-    }
+    int64_t n = 0;
+    for (; n + 4 * LANES <= columns; n += 4 * LANES)
+        loss += softmax_columns<4>(shape, logits + n, targets + n, count - n, scale + n);
+    for (; n < columns; n += LANES) loss += softmax_columns<1>(shape, logits + n, targets + n, count - n, scale + n);
     return loss;
 }
 

@@ -9,7 +9,7 @@ inline void swiglu(const Shape &shape, const float *both, float *hidden) {
     for (int64_t row = 0; row < values; row += S)
         for (int64_t i = row; i < row + shape.columns(); i += LANES) {
             const Vector gate = load(both + i), value = load(both + values + i);
-            store(hidden + i, gate * value / (1.0f + exponential(-gate)));
+            store(hidden + i, gate * value * reciprocal(1.0f + exponential(-gate)));
         }
 }
 
@@ -19,7 +19,7 @@ inline void swiglu_backward(const Shape &shape, const float *both, float *hidden
     for (int64_t row = 0; row < values; row += S)
         for (int64_t i = row; i < row + shape.columns(); i += LANES) {
             const Vector gate = load(both + i), value = load(both + values + i), g = load(hidden + i);
-            const Vector sigmoid = 1.0f / (1.0f + exponential(-gate)), silu = gate * sigmoid;
+            const Vector sigmoid = reciprocal(1.0f + exponential(-gate)), silu = gate * sigmoid;
             store(hidden + i, silu * value);
             store(grad_both + i, g * value * (sigmoid + silu * (1.0f - sigmoid)));
             store(grad_both + values + i, g * silu);
