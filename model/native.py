@@ -23,7 +23,6 @@ BUILD_SECONDS = 120
 """Time limit of the compiler; 3 s are usual."""
 
 
-
 class Shape(ctypes.Structure):
     """Sizes of a model and its batch, as the kernels read them."""
 

@@ -34,7 +34,7 @@ inline Vector load(const float *p, int64_t width) {
 inline int64_t round_up(int64_t n) { return (n + LANES - 1) / LANES * LANES; }
 
 // Floats from one row of a matrix to the next: an odd number of cache lines, lest rows compete for the same sets.
-inline int64_t stride_of(int64_t columns) { return round_up(columns) + (round_up(columns) / 16 % 2 ? 0 : 16); }
+inline int64_t stride_of(int64_t columns) { return ((columns + 15) / 16 | 1) * 16; }
 
 // Memory for floats, not initialised, that begins with a cache line.
 struct Buffer {
