@@ -20,7 +20,7 @@ MAIN_SOURCE = SOURCES / "kernels.cpp"
 FLAGS = ("-O3", "-march=native", "-std=c++17", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")
 """No -ffast-math: linking with it would change how the whole process rounds."""
 BUILD_SECONDS = 120
-"""Time limit of the compiler; 3 s are usual."""
+"""Time limit of the compiler; 6 s are usual."""
 
 
 class Shape(ctypes.Structure):
