@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from analysis import budgets as grouping
 from analysis.columns import check_columns, has_tokens, number, positive
 from analysis.csvfile import read_frame
+from analysis.mixture import mixed_kinds
 from analysis.records import LawError
 from analysis.training_curves import TrainingCurves, are_curves, split_curves
 from analysis.units import check_units, rows_text
@@ -30,7 +31,7 @@ FAR_FROM_BUDGET = 2.0
 """A run that cost so many times its budget, or a part of it, was not run at it."""
 FINISHED = ("done", "finished")
 """States of a finished run: ours and wandb's."""
-OPTIONAL = ("budget", "state", "run", "seed", "size_id", "trunk", "role")
+OPTIONAL = ("budget", "state", "run", "seed", "size_id", "trunk", "role", "device", "numerics")
 """Columns that are read where they are there."""
 APART = {"check": "it checks the recipe", "validation": "it validates a forecast"}
 """Roles of runs that are of no grid, and what an exclusion says of them."""
@@ -131,7 +132,7 @@ class RunTable:
         """Read a frame with one finished run a row.
 
         The names say which columns hold FLOPs, parameters, tokens and the loss. The column of tokens may be absent:
-        then D = C / (6 N). Optional columns: budget, state, run, seed, size_id, trunk. Rows that are not of a finished
+        then D = C / (6 N). Optional columns: those of OPTIONAL. Rows that are not of a finished
         run with a loss, or that repeat another, are excluded and listed. Several points of a `run`, of one size at
         different FLOPs, are its training curve (see `split_curves`), and the last is the finished run. Raises LawError
         for a table that cannot be read, naming its rows, the first of which is `first_row`.
@@ -175,7 +176,7 @@ class RunTable:
             convention=convention,
             loss_unit=loss_unit,
             excluded=tuple(excluded + repeated),
-            warnings=(*warnings, *notes),
+            warnings=(*warnings, *notes, *mixed_kinds(frame)),
             curves=curves,
         )
 

@@ -13,11 +13,13 @@ import argparse
 import os
 import queue
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +34,15 @@ from orchestrator.scheduler import Scheduler
 from orchestrator.states import Cause, RunState
 from orchestrator.store import NewRun, Outcome, Store, SweepRecord
 from orchestrator.tracking import Tracking, WandbMirror
+from orchestrator.unmet import Kinds
 from orchestrator.worker import Assignment
 
 RESULT = {"loss": 3.0, "bits_per_byte": 1.5, "train_seconds": 0.001, "evaluation_seconds": 0.0, "tokens": 1504}
 SHAPE = ModelConfig(vocab=64, context=32, d_model=16, n_layers=2, n_heads=2, d_ff=32)
 EARLY = 1000
 """Runs after which memory is looked at first."""
+READINGS = 5
+"""Times that each reading verb is started."""
 
 
 class EmptyWorker(PlacedWorker):
@@ -74,8 +79,12 @@ class Threads:
         while (assignment := inbox.get()) is not None:
             self._reports.put(Report(name, *assignment.key, worker.train(assignment)))
 
-    def want(self, useful: int) -> None:
+    def want(self, useful: Mapping[str, int]) -> None:
         """The threads are there whatever is useful."""
+
+    def kinds(self) -> Kinds:
+        """Threads are of no kind."""
+        return Kinds(tuple(Slot(name, name) for name in self._inbox))
 
     def idle(self) -> list[Slot]:
         """Threads with nothing to do."""
@@ -170,23 +179,30 @@ def store_done(scheduler: Scheduler, runs: int) -> int:
     return runs - len(scheduler._queued) - len(scheduler._running)
 
 
-def reading(home: Path) -> None:
-    """Print the processor seconds of `ls` and `show` beyond those of `ls` in an empty home: start-up and imports."""
-    with tempfile.TemporaryDirectory() as empty:
-        start = _verb_seconds(["ls"], Path(empty))
-    for verb in (["ls"], ["show", "threads"]):
-        print(
-            f"isoflop {' '.join(verb):13} {_verb_seconds(verb, home) - start:.2f} s of work, {start:.2f} s of start-up"
-        )
+def reading(home: Path, runs: int) -> None:
+    """Print the processor seconds of `ls` and `show` beyond those with a single run: start-up and imports."""
+    with tempfile.TemporaryDirectory() as small:
+        store = Store(f"sqlite:///{Path(small) / 'isoflop.db'}")
+        store.submit(SweepRecord(0, "threads", "0" * 16, "", "data", 1, [], [], 0.0), new_runs(1, "threads"))
+        store.close()
+        for verb in (["ls"], ["show", "threads"]):
+            start, all_ = (_verb_seconds(verb, folder) for folder in (Path(small), home))
+            print(
+                f"isoflop {' '.join(verb):13} {all_ - start:.2f} s of work for {runs} runs, {start:.2f} s of start-up"
+            )
 
 
 def _verb_seconds(verb: list[str], home: Path) -> float:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    """Processor seconds of a verb, the median of several."""
     command = [sys.executable, "-m", "orchestrator.cli.main", *verb]
     environment = os.environ | {"ISOFLOP_HOME": str(home)}
-    subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    seconds = []
+    for _ in range(READINGS):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return statistics.median(seconds)
 
 
 def tune(trials: int) -> None:
@@ -238,7 +254,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         measure(home, options.runs, Threads(options.workers), "disabled", "threads")
-        reading(home)
+        reading(home, options.runs)
         if options.mirror_runs:
             measure(home, options.mirror_runs, Threads(options.workers), "offline", "threads-mirror")
         if options.ray:

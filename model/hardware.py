@@ -24,14 +24,22 @@ def cpu_name() -> str:
 
 
 @cache
-def gpu_names() -> tuple[str, ...]:
-    """Models of this machine's NVIDIA GPUs, one entry each; empty where there is no driver."""
+def gpus() -> tuple[tuple[str, int | None], ...]:
+    """Model and bytes of memory, where it has its own, of each NVIDIA GPU here; empty where there is no driver."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return ()
-    query = [tool, "--query-gpu=name", "--format=csv,noheader"]
+    query = [tool, "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
     answer = subprocess.run(query, capture_output=True, text=True, timeout=QUERY_SECONDS, check=False)
-    return tuple(line.strip() for line in answer.stdout.splitlines() if line.strip()) if answer.returncode == 0 else ()
+    if answer.returncode != 0:
+        return ()
+    rows = [line.rpartition(",") for line in answer.stdout.splitlines() if line.strip()]
+    return tuple((name.strip(), int(mib) * 2**20 if mib.strip().isdigit() else None) for name, _, mib in rows)
+
+
+def gpu_names() -> tuple[str, ...]:
+    """Models of this machine's NVIDIA GPUs, one entry each; empty where there is no driver."""
+    return tuple(name for name, _ in gpus())
 
 
 def kind_name(kind: str) -> str:

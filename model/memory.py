@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from model.config import ModelConfig
 from model.flops import count_parameters
+from model.implementation import EXPLICIT_CONTEXT_MAX
 
 HEADROOM = 0.85
 """Share of the free memory that the estimate may fill: allocators fragment, and the model below is a model."""
@@ -42,9 +45,29 @@ def micro_batch_for(
     model: ModelConfig, batch: int, numerics: str, free: int, *, explicit_attention: bool, whole_head: bool
 ) -> int:
     """Sequences of one forward and backward pass: `batch` halved until the estimate fits into `free` bytes."""
-    each = sequence_bytes(model, numerics, explicit_attention=explicit_attention, whole_head=whole_head)
-    fixed = state_bytes(model) + (0 if whole_head else 3 * HEAD_BYTES)
+    options = {"explicit_attention": explicit_attention, "whole_head": whole_head}
     micro = batch
-    while micro > 1 and fixed + micro * each > HEADROOM * free:
+    while micro > 1 and step_bytes(model, micro, numerics, **options) > HEADROOM * free:
         micro = (micro + 1) // 2
     return micro
+
+
+def step_bytes(model: ModelConfig, micro: int, numerics: str, *, explicit_attention: bool, whole_head: bool) -> int:
+    """Bytes of a training step whose passes are of `micro` sequences."""
+    each = sequence_bytes(model, numerics, explicit_attention=explicit_attention, whole_head=whole_head)
+    return state_bytes(model) + (0 if whole_head else 3 * HEAD_BYTES) + micro * each
+
+
+def training_bytes(model: ModelConfig, batch: int, numerics: str, gpu_memory: int | None) -> int:
+    """Bytes of a device's memory that a run should have: what its steps take, and HEADROOM of free memory beside it.
+
+    On a GPU of `gpu_memory` bytes that is with the micro-batch that the run would choose there if it were alone, fused
+    attention and a chunked head. On a CPU (None) the whole batch is one pass, and the logits are held.
+    """
+    on_cpu = gpu_memory is None
+    explicit = on_cpu and model.context <= EXPLICIT_CONTEXT_MAX
+    micro = batch
+    if gpu_memory is not None:
+        micro = micro_batch_for(model, batch, numerics, gpu_memory, explicit_attention=False, whole_head=False)
+    taken = step_bytes(model, micro, numerics, explicit_attention=explicit, whole_head=on_cpu)
+    return math.ceil(taken if on_cpu else taken / HEADROOM)

@@ -8,19 +8,21 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from model.hardware import kind_name
 from orchestrator import signals
 from orchestrator.dispatch import Slot
-from orchestrator.places import Place, demand_of, workers_wanted
+from orchestrator.places import Place, demand_of, workers_by_kind
+from orchestrator.seat import Seat
 from orchestrator.states import Cause
 from orchestrator.store.records import Outcome
+from orchestrator.unmet import Kinds
 from orchestrator.worker import WORKER_ENVIRONMENT, Assignment, Worker
 
 log = logging.getLogger("isoflop.cluster")
@@ -31,6 +33,8 @@ MAX_FAILED_STARTS = 3
 """Worker processes that may die in a row before they have imported everything."""
 CLOSE_SECONDS = 5.0
 """Time that workers get at the end for the wandb mirror's last records."""
+ACCELERATOR = "accelerator_type:"
+"""How Ray begins the name of the resource that says what accelerators a node has."""
 NAMESPACE = "isoflop"
 """Ray namespace of the workers' names."""
 STRANGER_SECONDS = 20.0
@@ -39,8 +43,8 @@ SILENCE_MARGIN = 15.0
 """Seconds beyond a lease until its worker counts as lost: time to finish a step and leave a checkpoint."""
 OBJECT_STORE_BYTES = 100 * 2**20
 """Ray's object store carries only assignments and outcomes, a few kilobytes each."""
-
-
+ABSENT_SECONDS = 30.0
+"""Time after which a kind of device counts as absent whose workers all wait for a node."""
 IDLE_SECONDS = 30.0
 """Time for which a worker of a Ray cluster stays without a run before its node may go."""
 
@@ -59,26 +63,6 @@ class Report:
     outcome: Outcome
 
 
-@dataclass(slots=True)
-class _Slot:
-    """One place in the pool: a worker process and what it is doing."""
-
-    name: str
-    core: int | None
-    actor: Any
-    ready: Any
-    """Reference that resolves once the process has imported everything."""
-    assignment: Assignment | None = None
-    outcome: Any = None
-    """Reference of the attempt's outcome."""
-    progress: Any = None
-    latest: dict[str, Any] = field(default_factory=dict)
-    heard: float = 0.0
-    """When the worker answered last, or became idle, by the monotonic clock."""
-    place: Place | None = None
-    """Where it is; None until it is ready."""
-
-
 class PlacedWorker(Worker):
     """A worker that can say where Ray put it."""
 
@@ -87,8 +71,11 @@ class PlacedWorker(Worker):
         import ray
 
         context = ray.get_runtime_context()
+        node = context.get_node_id()
         gpus = tuple(str(gpu) for gpu in context.get_accelerator_ids().get("GPU", []))
-        return Place(context.get_node_id(), gpus, kind_name(self._device), self.device_memory())
+        if gpus and self._device == "cpu":  # a GPU that Ray was told of, and no driver of ours sees
+            self._kind = next(iter(_declared(node)), self._kind)
+        return Place(node, gpus, self._kind, self.device_memory())
 
 
 class Cluster:
@@ -96,7 +83,8 @@ class Cluster:
 
     Locally there are `workers` of them for as long as the pool lives. On a cluster `workers` is the most there may be:
     as many as have something to do are asked for, and idle ones end, so that an autoscaler adds and removes nodes.
-    Each GPU has `shares` workers. `gpus` tells a local Ray how many there are; by default it looks.
+    Those for runs that ask for a kind of device are asked for with it. Each GPU has `shares` workers. `gpus` says how
+    many GPUs there are though torch uses `device`; by default a local Ray looks.
     """
 
     def __init__(
@@ -108,7 +96,7 @@ class Cluster:
         self._shares = shares
         self._gpus = gpus
         self._gpu = bool(gpus) or device.startswith("cuda")
-        self._slots: list[_Slot] = []
+        self._slots: list[Seat] = []
         self._started = False
         self._failed_starts = 0
         self._names = ""
@@ -146,21 +134,34 @@ class Cluster:
         self._started = True
         self._names = f"{identity}-{driver}"
         self._end_strangers(identity)
-        self._slots = [self._new_slot(i) for i in range(self._workers if local else 1)]
+        self._slots = [self._new_slot(i) for i in range(self._workers)] if local else []
 
-    def want(self, useful: int) -> None:
-        """Say how many workers would have a run: on a cluster their number follows, one after the other."""
+    def want(self, useful: Mapping[str, int]) -> None:
+        """Say how many workers would have a run, by kind: on a cluster their numbers follow, one after the other."""
         if self._address == "local":
             return
-        ready = sum(s.place is not None for s in self._slots)
-        wanted = workers_wanted(useful, ready, self._workers)
-        while len(self._slots) < wanted:
-            self._slots.append(self._new_slot(self._born))
+        ready = Counter(s.kind for s in self._slots if s.place is not None)
+        absent = {s.kind for s in self._slots if s.rests(ABSENT_SECONDS) and s.place is None} - ready.keys()
+        wanted = workers_by_kind(useful, ready, self._workers, absent)
+        have = Counter(s.kind for s in self._slots)
+        # Where another kind waits for room, what has nothing to do makes it at once.
+        crowded = sum(number for kind, number in wanted.items() if kind not in absent) >= self._workers
         for slot in list(reversed(self._slots)):
-            resting = slot.assignment is None and (slot.place is None or time.monotonic() - slot.heard > IDLE_SECONDS)
-            if len(self._slots) > wanted and resting:
+            rests = slot.place is None or slot.rests(0.0 if crowded else IDLE_SECONDS)
+            if have[slot.kind] > wanted.get(slot.kind, 0) and rests:
+                have[slot.kind] -= 1
                 self._slots.remove(slot)
                 self._close_workers([slot])
+        room = self._workers - sum(have[kind] for kind in have.keys() - absent)
+        for kind, number in wanted.items():
+            more = max(0, number - have[kind]) if kind in absent else max(0, min(number - have[kind], room))
+            self._slots += [self._new_slot(self._born, kind) for _ in range(more)]
+            room -= 0 if kind in absent else more
+
+    def kinds(self) -> Kinds:
+        """Which kinds of device the workers have, busy or not, and which the nodes declare."""
+        ready = tuple(slot.offered(self._shares) for slot in self._slots if slot.place is not None)
+        return Kinds(ready, () if self._address == "local" else tuple(_declared()))
 
     def _end_strangers(self, identity: str) -> None:
         """End the workers that a dead driver of this database left on a cluster, before their runs are handed out."""
@@ -179,27 +180,30 @@ class Cluster:
                 raise ClusterError(f"workers of an interrupted scheduler do not end: {', '.join(strangers)}")
             time.sleep(0.1)
 
-    def _new_slot(self, index: int) -> _Slot:
+    def _new_slot(self, index: int, kind: str = "") -> Seat:
         import ray
 
         self._born += 1
-
+        present = _declared() if kind else []
+        demand = demand_of(self._gpu, self._shares, kind, present)
+        # Where GPUs are only declared, torch uses the pool's own device on them, too.
+        device = "cpu" if not demand.num_gpus else self._device if self._gpu else "cuda"
         cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
         pin = self._address == "local" and self._device == "cpu" and index < len(cores)
         core = cores[index] if pin else None
-        demand = demand_of(self._gpu, self._shares)
         remote = ray.remote(PlacedWorker).options(
             name=f"{self._names}-{self._born}",
             namespace=NAMESPACE,
             num_cpus=demand.num_cpus,
             num_gpus=demand.num_gpus,
+            accelerator_type=demand.accelerator,
             max_restarts=0,
             max_task_retries=0,
             max_concurrency=3,
             runtime_env={"env_vars": WORKER_ENVIRONMENT},
         )
-        actor: Any = remote.remote(self._device, core, PACKAGE_ROOT)
-        return _Slot(name=f"worker-{index}", core=core, actor=actor, ready=actor.place.remote())
+        actor: Any = remote.remote(device, core, PACKAGE_ROOT)
+        return Seat(f"worker-{index}", kind, core, actor, ready=actor.place.remote(), heard=time.monotonic())
 
     def idle(self) -> list[Slot]:
         """The workers that are ready and have nothing to do."""
@@ -208,17 +212,9 @@ class Cluster:
         waiting = [s for s in self._slots if s.assignment is None]
         done, _ = ray.wait([s.ready for s in waiting], num_returns=len(waiting), timeout=0) if waiting else ([], [])
         ready = set(done)
-        return [self._offered(s) for s in waiting if s.ready in ready and self._import_worked(s)]
+        return [s.offered(self._shares) for s in waiting if s.ready in ready and self._import_worked(s)]
 
-    def _offered(self, slot: _Slot) -> Slot:
-        """A worker as dispatch sees it: those of one GPU share it, a core is one worker's alone."""
-        place = slot.place
-        assert place is not None
-        if not place.gpus:
-            return Slot(slot.name, slot.name, place.kind)
-        return Slot(slot.name, f"{place.node}/{','.join(place.gpus)}", place.kind, self._shares, place.memory)
-
-    def _import_worked(self, slot: _Slot) -> bool:
+    def _import_worked(self, slot: Seat) -> bool:
         """Look at a worker's start; one that died is replaced, one that cannot import ends the scheduler."""
         import ray
 
@@ -276,7 +272,7 @@ class Cluster:
             slot.assignment = slot.outcome = slot.progress = None
         return reports
 
-    def _report(self, slot: _Slot) -> Report:
+    def _report(self, slot: Seat) -> Report:
         import ray
 
         assignment = slot.assignment
@@ -296,14 +292,14 @@ class Cluster:
         slot.assignment = slot.outcome = slot.progress = None
         return Report(slot.name, assignment.run_id, assignment.fence, outcome)
 
-    def _replace(self, slot: _Slot) -> None:
+    def _replace(self, slot: Seat) -> None:
         """Put a fresh process in the place of one that died."""
         import ray
 
         with contextlib.suppress(ray.exceptions.RayError):
             ray.kill(slot.actor)
-        fresh = self._new_slot(int(slot.name.removeprefix("worker-")))
-        slot.actor, slot.ready, slot.place = fresh.actor, fresh.ready, None
+        fresh = self._new_slot(int(slot.name.removeprefix("worker-")), slot.kind)
+        slot.actor, slot.ready, slot.heard, slot.place = fresh.actor, fresh.ready, fresh.heard, None
 
     def progress(self) -> dict[str, dict[str, Any]]:
         """The latest event of each run in training, by run id, as of the last look; asks for the next."""
@@ -362,7 +358,7 @@ class Cluster:
                 ray.shutdown()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _close_workers(self, slots: Sequence[_Slot]) -> None:
+    def _close_workers(self, slots: Sequence[Seat]) -> None:
         import ray
 
         # One that never came up would keep us waiting for nothing.
@@ -376,8 +372,17 @@ class Cluster:
             with contextlib.suppress(ray.exceptions.RayError):
                 ray.kill(slot.actor)
 
-    def _slot(self, name: str) -> _Slot:
+    def _slot(self, name: str) -> Seat:
         return next(s for s in self._slots if s.name == name)
+
+
+def _declared(node: str = "") -> list[str]:
+    """Types of accelerator that Ray's living nodes declare, or one of them."""
+    import ray
+
+    nodes: Any = ray.nodes
+    names = {name for n in nodes() if n["Alive"] and node in ("", n["NodeID"]) for name in n["Resources"]}
+    return sorted(name.removeprefix(ACCELERATOR) for name in names if name.startswith(ACCELERATOR))
 
 
 @contextlib.contextmanager

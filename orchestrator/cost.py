@@ -1,4 +1,4 @@
-"""Seconds of a run on a machine: measured once by a short calibration, then learned from finished runs."""
+"""Seconds of a run on a machine: measured once by a short calibration, corrected by what finished runs took."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from typing import Any
 
 from model.config import ModelConfig, RunConfig, TrainConfig
 from model.flops import count_parameters, flops_per_token
-from model.hardware import kind_name
-from orchestrator.store import RunRecord, Store
+from model.hardware import gpus, kind_name
+from orchestrator.forecast import Forecast
+from orchestrator.store import Store
 from orchestrator.worker import WORKER_ENVIRONMENT
+from sweeps.plan import CostModel
 
-CALIBRATION_SECONDS = 60
-"""Time limit of the calibration process."""
+CALIBRATION_SECONDS = 180
+"""Time limit of the calibration process, which takes 8 s on an idle machine."""
 
 
 class CalibrationError(RuntimeError):
@@ -34,6 +36,8 @@ class RateModel:
 
     points: tuple[tuple[float, float], ...]
     """(N, FLOP/s), ascending in N."""
+    gpu_memory: int | None = None
+    """Bytes of the GPU's memory; None on a CPU."""
 
     def rate(self, params: float) -> float:
         """FLOP/s at N parameters: linear in log-log between the neighbouring points."""
@@ -49,6 +53,29 @@ class RateModel:
         """Predicted training seconds of a run, evaluation apart."""
         tokens = train.sequences * model.context
         return tokens * flops_per_token(model) / self.rate(count_parameters(model).matmul)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a plan is predicted by."""
+
+    rates: RateModel
+    """As calibrated."""
+    learned: Forecast
+    """What finished runs on such a device taught."""
+
+    @property
+    def gpu_memory(self) -> int | None:
+        """Bytes of the GPU's memory; None on a CPU."""
+        return self.rates.gpu_memory
+
+    def seconds(self, model: ModelConfig, train: TrainConfig) -> float:
+        """Predicted training seconds of a run, evaluation apart."""
+        return self.rates.seconds(model, train) * self.learned.correction(count_parameters(model).matmul)
+
+    def calibrated(self, seconds: float, params: float) -> float:
+        """Predicted seconds of a run of N parameters without what was learned: what later lessons correct."""
+        return seconds / self.learned.correction(params)
 
 
 def machine_key(device: str) -> str:
@@ -81,7 +108,12 @@ def calibrate(store: Store, runs: Sequence[RunConfig], device: str) -> RateModel
     for (model, batch), seconds in zip(shapes, data["step_seconds"], strict=True):
         flops = flops_per_token(model) * batch * model.context
         points.append((float(count_parameters(model).matmul), flops / seconds))
-    return RateModel(tuple(points))
+    return RateModel(tuple(points), gpu_memory(device))
+
+
+def gpu_memory(device: str) -> int | None:
+    """Bytes of the smallest of this machine's GPUs; None for a CPU."""
+    return min((memory for _, memory in gpus() if memory), default=None) if device != "cpu" else None
 
 
 def _measure(request: dict[str, Any]) -> dict[str, Any]:
@@ -105,12 +137,12 @@ def _measure(request: dict[str, Any]) -> dict[str, Any]:
     return measured
 
 
-def learn(base: RateModel, finished: Sequence[RunRecord], device: str) -> RateModel:
-    """Replace calibrated rates by those of finished runs where there are some, the median at each size."""
-    rates: dict[float, list[float]] = {}
-    for run in finished:
-        if run.seconds and run.device == device and not (run.result or {}).get("resumed_from_step"):
-            size = count_parameters(RunConfig.from_dict(run.config).model).matmul
-            rates.setdefault(float(size), []).append(run.flops / run.seconds)
-    learned = {size: sorted(values)[len(values) // 2] for size, values in rates.items()}
-    return RateModel(tuple(sorted((dict(base.points) | learned).items())))
+def rates_of(cost: CostModel, runs: Sequence[RunConfig]) -> RateModel:
+    """Rate model of a device that is not at hand, at the sizes of the given runs, by a cost model that knows it."""
+    points = {}
+    for run in runs:
+        seconds = cost.seconds(run.model, run.train)
+        if seconds:
+            flops = run.tokens * flops_per_token(run.model)
+            points[float(count_parameters(run.model).matmul)] = flops / seconds
+    return RateModel(tuple(sorted(points.items())), cost.gpu_memory)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-Layout = tuple[str, int, int | None]
-"""What makes devices alike: kind, shares, bytes of memory."""
+from analysis.devices import is_device
+
+Layout = tuple[str, int, int | None, bool]
+"""What makes devices alike: kind, shares, bytes of memory, whether a GPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class Waiting:
     memory: int = 0
     """Bytes of device memory that it is estimated to take; 0 counts as any share of a device."""
     kind: str = ""
-    """Kind of device that it asks for; empty takes any."""
+    """Kind of device that it asks for: cpu, cuda, or a key of DEVICES; empty takes any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +41,22 @@ class Slot:
     """Slots that the device was divided into."""
     memory: int | None = None
     """Bytes of the device's memory; None where no run can be too large to share it."""
+    gpu: bool = False
+    """Whether the device is a GPU."""
+
+    def has(self, kind: str) -> bool:
+        """Whether it is of the kind that a run asks for."""
+        match kind:
+            case "":
+                return True
+            case "cpu" | "cuda":
+                return self.gpu == (kind == "cuda")
+        return self.gpu and is_device(kind, self.kind)
 
     @property
     def layout(self) -> Layout:
         """What it has in common with the slots of like devices."""
-        return self.kind, self.shares, self.memory
+        return self.kind, self.shares, self.memory, self.gpu
 
     def needs(self, memory: int) -> int:
         """Shares of this device that a run of so many bytes takes: all of them where it is too large for fewer."""
@@ -88,6 +102,8 @@ class Dispatch:
 
     def __init__(self) -> None:
         self._waiting: dict[str, tuple[int, Waiting]] = {}
+        self._asked: Counter[str] = Counter()
+        """Waiting runs by the kind that they ask for."""
         self._queues: dict[tuple[str, tuple[int, ...]], list[tuple[float, str, int]]] = {}
         self._devices: dict[str, _Device] = {}
         self._of_slot: dict[str, str] = {}
@@ -114,7 +130,9 @@ class Dispatch:
         if known is not None and known[1] == run:
             return
         number = next(self._numbers)
+        self.withdraw(run.run_id)
         self._waiting[run.run_id] = number, run
+        self._asked[run.kind] += 1
         self._enqueue(number, run)
 
     def _enqueue(self, number: int, run: Waiting) -> None:
@@ -123,7 +141,13 @@ class Dispatch:
 
     def withdraw(self, run_id: str) -> None:
         """Let a run wait no longer: it is held, blocked or gone."""
-        self._waiting.pop(run_id, None)
+        _, run = self._waiting.pop(run_id, (0, None))
+        if run is not None:
+            self._asked[run.kind] -= 1
+
+    def asked(self) -> Counter[str]:
+        """How many runs wait, by the kind of device that they ask for; empty for any."""
+        return +self._asked
 
     def waiting(self) -> Iterator[Waiting]:
         """All runs that may start, in no order."""
@@ -223,7 +247,7 @@ class Dispatch:
 
     def _usable(self, run: Waiting) -> Iterator[Slot]:
         """A slot of each layout that the run may use."""
-        return (like for like in self._layouts.values() if run.kind in ("", like.kind))
+        return (like for like in self._layouts.values() if like.has(run.kind))
 
     def _best_fit(self, run: Waiting) -> str | None:
         """The fullest open device that has room for the run, of the first layout that has one."""
@@ -267,7 +291,7 @@ class Dispatch:
         self._close(name, device)
         if device.kept_for == run.run_id:
             self._keep_no_more(name, device)
-        del self._waiting[run.run_id]
+        self.withdraw(run.run_id)
         worker, slot = next(iter(device.idle.items()))
         del device.idle[worker], self._of_slot[worker]
         shares = slot.needs(run.memory)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from orchestrator.cluster import Report
 from orchestrator.dispatch import Slot
+from orchestrator.unmet import Kinds
 from orchestrator.worker import Assignment
 
 
@@ -18,8 +20,12 @@ class Executor(Protocol):
         """Start the workers, and end those that an earlier driver left."""
         ...
 
-    def want(self, useful: int) -> None:
-        """Say how many workers would have a run now."""
+    def want(self, useful: Mapping[str, int]) -> None:
+        """Say how many workers would have a run now, by the kind of device that runs ask for; empty for any."""
+        ...
+
+    def kinds(self) -> Kinds:
+        """Which kinds of device there are."""
         ...
 
     def idle(self) -> list[Slot]:

@@ -46,11 +46,6 @@ def run_table(sweep: SweepRecord, runs: Sequence[RunRecord]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*COLUMNS, *axes])
 
 
-def spent(run: RunRecord) -> float | None:
-    """Training FLOPs that a finished run really took: less than its nominal ones where it began on a shared trunk."""
-    return None if run.result is None else float(run.result.get("flops_spent", run.flops))
-
-
 def _row(sweep: SweepRecord, run: RunRecord) -> dict[str, Any]:
     config = RunConfig.from_dict(run.config)
     cell = run.cell or {}
@@ -60,7 +55,7 @@ def _row(sweep: SweepRecord, run: RunRecord) -> dict[str, Any]:
         "sweep": f"{sweep.name}@{sweep.revision}",
         "role": run.role,
         "flops": run.flops,
-        "flops_spent": spent(run),
+        "flops_spent": run.flops_spent,
         "tokens": config.tokens,
         "unique_tokens": sweep.unique_tokens,
         "loss": run.loss,

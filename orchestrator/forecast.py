@@ -79,14 +79,16 @@ class Forecast:
             return None
         if not self._ratios:
             return base
-        training = base * self._correction(params_of(run))
+        training = base * self.correction(params_of(run))
         tokens = (run.cell or {}).get("tokens")
         evaluation = statistics.median(self._tokens) / tokens * training if self._tokens and tokens else 0.0
         startup = statistics.median(self._startups) if self._startups else 0.0
         return training + evaluation + startup
 
-    def _correction(self, params: float) -> float:
-        """Actual over calibrated training seconds at N."""
+    def correction(self, params: float) -> float:
+        """Actual over calibrated training seconds at N; 1 before any run ended."""
+        if not self._ratios:
+            return 1.0
         if params not in self._corrections:
             here = math.log(params)
             # However far the nearest size, it still says more than the calibration: weights are relative to it.
@@ -114,9 +116,11 @@ def median_error(runs: Sequence[RunRecord]) -> float | None:
 
 
 def _calibrated(run: RunRecord) -> float | None:
-    """Seconds as planned; what is stored with the run was predicted later, when it was handed out."""
-    planned = (run.cell or {}).get("predicted_seconds", run.predicted_seconds)
-    return float(planned) if planned else None
+    """Training seconds by the calibration alone: what plan and scheduler predict is corrected already."""
+    cell = run.cell or {}
+    # Cells of earlier releases have the plan's prediction alone.
+    known = cell.get("calibrated_seconds", cell.get("predicted_seconds", run.predicted_seconds))
+    return float(known) if known else None
 
 
 def params_of(run: RunRecord) -> float:

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from orchestrator.cost import RateModel
+from orchestrator.cost import Cost
 from orchestrator.service import Planned, Service, facts_of
-from orchestrator.settings import choose_device, worker_count
+from orchestrator.settings import worker_count
 from sweeps.compose import load_sweep
 from sweeps.elsewhere import Elsewhere
 from sweeps.hours import fill_hours
-from sweeps.plan import make_plan
+from sweeps.plan import PlanError, make_plan
 from sweeps.spec import LimitsSpec, SweepSpec
 
 ROUNDS: Final = 2
@@ -36,15 +36,19 @@ def plan_hours(
 
 def _filled(service: Service, spec: SweepSpec, hours: float) -> Planned:
     """The sweep with the budgets that fill so many hours of this machine, by all that was measured on the way."""
-    device = choose_device(spec.device)
+    device = service.device_of(spec)
     manifest, workers = service.shards(spec).manifest, worker_count(service.settings, device)
-    facts, cost = facts_of(manifest), None
+    facts = facts_of(manifest)
+    cost: Cost | None = None
     rates: dict[float, float] = {}
     for _ in range(ROUNDS):
         runs = make_plan(replace(spec, limits=LimitsSpec()), facts).runs
         if not runs:
             break
-        rates |= dict(service.cost([r.run for r in runs], device).points)
-        cost = RateModel(tuple(sorted(rates.items())))
+        known = service.cost([r.run for r in runs], spec)
+        if known is None:
+            raise PlanError(f"nothing is known of the speed of `device: {spec.device}`: name a kind such as h100")
+        rates |= dict(known.rates.points)
+        cost = replace(known, rates=replace(known.rates, points=tuple(sorted(rates.items()))))
         spec = fill_hours(spec, cost, hours, workers, vocab=facts.vocab)
-    return Planned(make_plan(spec, facts, cost, workers=workers), manifest, device, workers)
+    return Planned(make_plan(spec, facts, cost, workers=workers), manifest, device, workers, cost=cost)

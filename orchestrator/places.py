@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+
+from analysis.devices import accelerator_type
 
 AHEAD = 4
 """Workers asked for beyond twice those that are alive: what pends tells an autoscaler to add nodes."""
@@ -15,6 +18,8 @@ class Demand:
     num_cpus: float
     num_gpus: float
     """1 ÷ shares of a GPU: equal shares always fill whole GPUs, so that none is left too small to use."""
+    accelerator: str | None = None
+    """Ray's type of accelerator that its node must have; None for any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +35,14 @@ class Place:
     """Bytes of the GPU's memory; None on a CPU."""
 
 
-def demand_of(gpu: bool, shares: int) -> Demand:
-    """What one of `shares` workers of a device asks for."""
-    return Demand(1.0, 1 / shares if gpu else 0.0)
+def demand_of(gpu: bool, shares: int, kind: str = "", present: Collection[str] = ()) -> Demand:
+    """What one of `shares` workers of a device asks for; one for runs of a `kind` asks for that.
+
+    `gpu` says what the workers for runs of any kind have, `present` which types of accelerator Ray's nodes declare.
+    """
+    on_gpu = gpu if kind == "" else kind != "cpu"
+    named = kind not in ("", "cpu", "cuda")
+    return Demand(1.0, 1 / shares if on_gpu else 0.0, accelerator_type(kind, present) if named else None)
 
 
 def workers_wanted(useful: int, ready: int, most: int) -> int:
@@ -42,3 +52,33 @@ def workers_wanted(useful: int, ready: int, most: int) -> int:
     it can meet, and a cluster of fixed size is not asked for thousands.
     """
     return min(most, useful, 2 * ready + AHEAD)
+
+
+def workers_by_kind(
+    useful: Mapping[str, int], ready: Mapping[str, int], most: int, absent: Collection[str] = ()
+) -> dict[str, int]:
+    """Workers to keep for the runs of each kind of device, `most` in all, of which `ready` are alive.
+
+    Runs that take any (the empty kind) take what is alive and has no runs of its own, before more are asked for. Where
+    all that is wanted is more than `most`, the kinds take turns. Those that are `absent`, of which workers have waited
+    in vain, go on waiting beside that for an autoscaler to hear, but keep no other kind from its workers.
+    """
+    useful = _with_loans(useful, ready)
+    wanted = {kind: workers_wanted(count, ready.get(kind, 0), most) for kind, count in useful.items() if count}
+    waiting = {kind: wanted.pop(kind) for kind in absent if kind in wanted}
+    if sum(wanted.values()) <= most:
+        return wanted | waiting
+    given = dict.fromkeys(wanted, 0)
+    while sum(given.values()) < most:
+        short = [kind for kind in given if given[kind] < wanted[kind]]
+        given[min(short, key=lambda kind: given[kind])] += 1
+    return given | waiting
+
+
+def _with_loans(useful: Mapping[str, int], ready: Mapping[str, int]) -> dict[str, int]:
+    """The useful workers of each kind when runs that take any use what the others leave."""
+    shared, left = dict(useful), useful.get("", 0)
+    for kind in sorted(ready.keys() - {""}):
+        lent = min(left, max(0, ready[kind] - useful.get(kind, 0)))
+        shared[kind], left = useful.get(kind, 0) + lent, left - lent
+    return shared | {"": left}

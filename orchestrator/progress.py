@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from analysis.wording import join_words
 from orchestrator.forecast import Forecast
 from orchestrator.states import RunState
 from orchestrator.store import RunRecord
@@ -44,6 +46,8 @@ class Progress:
     """Runs that were cancelled."""
     held: str = ""
     """paused or cancelled, with the reason; empty while the sweep may train."""
+    waits: str = ""
+    """What a sweep that may train waits for, such as a kind of device that no worker has."""
 
     @property
     def finished(self) -> bool:
@@ -52,7 +56,11 @@ class Progress:
 
 
 def progress_of(
-    runs: Sequence[RunRecord], live: Mapping[str, Mapping[str, Any]], workers: int, held: str = ""
+    runs: Sequence[RunRecord],
+    live: Mapping[str, Mapping[str, Any]],
+    workers: int,
+    held: str = "",
+    waits: str = "",
 ) -> Progress:
     """Progress of a sweep's runs, given the latest event of each run in training."""
     running = tuple(_live(r, live.get(r.id, {})) for r in runs if r.state is RunState.RUNNING)
@@ -69,6 +77,7 @@ def progress_of(
         seconds_left=_seconds_left(runs, fraction, workers),
         cancelled=sum(r.state is RunState.CANCELLED for r in runs),
         held=held,
+        waits=waits,
     )
 
 
@@ -99,5 +108,6 @@ def _seconds_left(runs: Sequence[RunRecord], fraction: Mapping[str, float], work
 
 def mixed_devices(runs: Sequence[RunRecord]) -> list[str]:
     """A warning where finished runs were trained on several kinds of device, whose arithmetic differs."""
-    kinds = sorted({r.device for r in runs if r.device})
-    return [f"runs were trained on several kinds of device: {', '.join(kinds)}"] if len(kinds) > 1 else []
+    kinds = Counter(r.device for r in runs if r.device)
+    named = join_words(f"{count} on {kind}" for kind, count in kinds.most_common())
+    return [f"runs were trained on several kinds of device: {named}"] if len(kinds) > 1 else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,10 +17,10 @@ from orchestrator.eventlog import logged_outcome, orphaned_outcome
 from orchestrator.executor import Executor
 from orchestrator.forecast import LATEST, Forecast, checkpoint_interval, params_of
 from orchestrator.job import Job
-from orchestrator.states import Cause, Hold, RunState
+from orchestrator.reservations import Reservations
+from orchestrator.states import Cause, RunState
 from orchestrator.store import (
     LEASE_SECONDS,
-    CeilingExceeded,
     Ceilings,
     Outcome,
     Store,
@@ -27,6 +28,7 @@ from orchestrator.store import (
 )
 from orchestrator.tracking import Tracking
 from orchestrator.trunks import Trunks
+from orchestrator.unmet import Unmet
 from orchestrator.worker import Assignment
 
 log = logging.getLogger("isoflop.scheduler")
@@ -43,10 +45,9 @@ RECORD_SECONDS = 1.0
 """Shortest time between two looks at the processes that the workers are: finding them takes milliseconds."""
 ORDER_SECONDS = 10.0
 """Shortest time between two looks at the order of all that waits."""
-STOP_SECONDS = 5.0
-"""Time that an attempt may need to stop: reservations of device-seconds grow that much ahead."""
-GROWTH_SECONDS = 10.0
-"""Device-seconds by which a reservation grows when a run takes longer than predicted."""
+
+TOLD = ("params", "budget", "shape", "seed", "recipe", "vary")
+"""What wandb is told of a run's cell."""
 
 
 class Scheduler:
@@ -66,7 +67,7 @@ class Scheduler:
         self._cluster = cluster
         self._artifacts = artifacts
         self._tracking = tracking
-        self._ceilings = ceilings or Ceilings()
+        self._reservations = Reservations(store, ceilings or Ceilings())
         self._checkpoint_seconds = checkpoint_seconds
         self._only: int | None = None
         self._queued: dict[str, Job] = {}
@@ -74,6 +75,7 @@ class Scheduler:
         self._held: set[str] = set()
         self._trunks = Trunks(artifacts)
         self._dispatch = Dispatch()
+        self._unmet = Unmet()
         self._forecast, self._ordered = Forecast(), 0.0
         self._losses = 0.0, 0
         self._reports: list[Report] = []
@@ -98,6 +100,7 @@ class Scheduler:
         if ended:
             log.warning("ended %d processes that an interrupted scheduler had left behind", ended)
         self._cluster.start(self._store.identity(), self._driver)
+        self._store.note_waits({})
         self.record_processes()
         self.reconcile()
 
@@ -143,7 +146,7 @@ class Scheduler:
         only = self._only
         sweeps = self._store.sweeps_with_queued() if only is None else [self._store.sweep_by_id(only)]
         queued: dict[str, Job] = {}
-        for sweep in sweeps:
+        for sweep in sorted(sweeps, key=lambda s: s.held is None):  # a run of several goes by the latest one not held
             for run in self._store.runs_of(sweep.id, None, RunState.QUEUED):
                 if run.id not in self._running:
                     queued[run.id] = Job(run, sweep)
@@ -231,13 +234,15 @@ class Scheduler:
         if not self._has_room():
             return
         self._offer_shared()
-        self._cluster.want(len(self._running) + len(self._dispatch))
+        useful = self._dispatch.asked() + Counter(job.kind for job in self._running.values())
+        self._cluster.want(useful)
         self._dispatch.set_idle(self._cluster.idle())
         claims = self._dispatch.claims()
+        self._unmet.look(self._dispatch.asked(), self._cluster.kinds, self._queued, self._store, self._held)
         try:
             lost = self._trunks.lost(claim.run_id for claim in claims)
             kept = [claim for claim in claims if claim.run_id not in lost]
-            self._claim([claim for claim in kept if self._within_ceilings(self._queued[claim.run_id])])
+            self._claim([claim for claim in kept if self._reservations.open(self._queued[claim.run_id])])
         finally:
             for claim in claims:  # not begun: its sweep is held, its state is gone, or the database is away
                 if claim.run_id not in self._running:
@@ -284,6 +289,7 @@ class Scheduler:
             artifacts=self._artifacts.url,
             sweep=f"{job.sweep.name}@{job.sweep.revision[:8]}",
             name=f"n{cell.get('params', 0)}_c{run.flops:.3g}_s{cell.get('seed', 0)}",
+            facts={k: cell[k] for k in TOLD if k in cell} | {"role": run.role},
             tracking=self._tracking,
             checkpoints=run.checkpoints,
             checkpoint_seconds=self._checkpoint_seconds or checkpoint_interval(params_of(run), *self._losses),
@@ -293,36 +299,10 @@ class Scheduler:
             share=share,
         )
 
-    # ceilings of device-seconds
-
-    def _within_ceilings(self, job: Job) -> bool:
-        """Make sure that the run may still take a moment of a device; hold its sweep where it may not."""
-        if job.sweep.ceiling_seconds is None and self._ceilings.seconds is None:
-            return True
-        counted = [a for a in self._store.attempts_of(job.run.id) if a["number"] > job.run.counted_from]
-        job.earlier = sum(a["seconds"] or 0.0 for a in counted)
-        job.reserved = self._store.reserved_seconds([job.run.id]).get(job.run.id, 0.0)
-        job.began = time.monotonic()
-        return self._grow(job)
-
     def _watch_ceilings(self) -> None:
         for job in self._running.values():
-            if not job.stopping and not self._grow(job):
+            if not job.stopping and not self._reservations.grow(job):
                 self._stop(job)
-
-    def _grow(self, job: Job) -> bool:
-        """Let a reservation grow ahead of what the run takes; a ceiling in the way holds the sweep."""
-        needed = job.earlier + job.elapsed + STOP_SECONDS
-        if needed <= job.reserved:
-            return True
-        try:
-            self._store.extend(job.run.id, needed + GROWTH_SECONDS, self._ceilings)
-        except CeilingExceeded as error:
-            log.warning("sweep %s is paused: %s", job.sweep.name, error)
-            self._store.hold(job.sweep.id, Hold.PAUSED, str(error))
-            return False
-        job.reserved = needed + GROWTH_SECONDS
-        return True
 
     # what came of it
 

@@ -15,25 +15,28 @@ import pandas as pd
 
 from analysis.ask import Question, Reply
 from analysis.compare import Comparison, compare
+from analysis.devices import DEVICES, is_device
 from analysis.law import Law
 from analysis.records import Prediction
+from model.config import RunConfig
 from model.hardware import kind_name
 from orchestrator.artifacts import Places, open_artifacts
 from orchestrator.cluster import Cluster
-from orchestrator.cost import RateModel, calibrate, learn
+from orchestrator.cost import Cost, calibrate, rates_of
 from orchestrator.driver import scheduler_lock
 from orchestrator.export import run_table
+from orchestrator.forecast import LATEST, Forecast
 from orchestrator.home import Home
 from orchestrator.laws import SweepLaws, earlier_noise
 from orchestrator.progress import Progress, progress_of
 from orchestrator.scheduler import Scheduler
-from orchestrator.settings import Settings, choose_device, read_settings, worker_count
-from orchestrator.states import RunState
+from orchestrator.settings import Settings, at_hand, choose_device, machine, read_settings, worker_count
 from orchestrator.store import NewRun, Store, SweepRecord
 from orchestrator.tracking import Tracking, choose_tracking
 from sweeps.compose import load_sweep, spec_hash, to_yaml
 from sweeps.elsewhere import corpus_needed
 from sweeps.expect import TAKEN_FOR_GRANTED, Expected, KnownNoise, expect
+from sweeps.hours import DeviceCost
 from sweeps.plan import DataFacts, Plan, PlannedRun, make_plan
 from sweeps.spec import SweepSpec
 from tokenizer.corpus import CorpusError
@@ -57,6 +60,8 @@ class Planned:
     workers: int
     notes: tuple[str, ...] = ()
     """What was assumed of a device or a corpus that is not at hand."""
+    cost: Cost | None = None
+    """What its seconds were predicted by; None elsewhere."""
 
     @property
     def spec(self) -> SweepSpec:
@@ -92,13 +97,14 @@ class Service:
 
     def plan_spec(self, spec: SweepSpec) -> Planned:
         """`plan` for a sweep that is already read."""
-        device = choose_device(spec.device)
+        device = self.device_of(spec)
         shards = self.shards(spec)
         facts = facts_of(shards.manifest)
         workers = worker_count(self.settings, device)
         draft = make_plan(spec, facts)
-        cost = self.cost([r.run for r in draft.runs], device) if draft.runs else None
-        return Planned(make_plan(spec, facts, cost, workers=workers), shards.manifest, device, workers)
+        cost = self.cost([r.run for r in draft.runs], spec) if draft.runs else None
+        plan = make_plan(spec, facts, cost, workers=workers)
+        return Planned(plan, shards.manifest, device, workers, tuple(_elsewhere_notes(spec)), cost)
 
     def shards(self, spec: SweepSpec) -> Shards:
         """The sweep's dataset. Raises CorpusError, which says how much text the sweep needs where there is none."""
@@ -107,11 +113,25 @@ class Service:
         except CorpusError as error:
             raise CorpusError(f"{error}\n{corpus_needed(spec)}; --device h100 plans it without the data") from error
 
-    def cost(self, runs: Sequence[Any], device: str) -> RateModel:
-        """Seconds of runs on this machine, measured and learned. Raises CalibrationError."""
-        self._say("measuring this machine" if device == "cpu" else "measuring the GPU")
-        base = calibrate(self.store, runs, device)
-        return learn(base, self.store.runs_in(RunState.DONE), kind_name(device))
+    def device_of(self, spec: SweepSpec) -> str:
+        """The torch device of a sweep's workers. Raises SettingsError where this machine is to train and has none."""
+        return choose_device(spec.kind, self.settings.ray_address)
+
+    def cost(self, runs: Sequence[RunConfig], spec: SweepSpec) -> Cost | None:
+        """Seconds and memory of runs on the sweep's device: measured here, or by its data sheet; and learned.
+
+        None where nothing is known: of whatever GPU a cluster may have. Raises CalibrationError.
+        """
+        done = self.store.latest_done(LATEST)
+        if at_hand(spec.kind):
+            device = choose_device(spec.kind)
+            self._say("measuring this machine" if device == "cpu" else "measuring the GPU")
+            rates, kind = calibrate(self.store, runs, device), kind_name(device)
+            return Cost(rates, Forecast.of(run for run in done if run.device == kind))
+        if spec.kind == "cuda":
+            return None
+        rates = rates_of(DeviceCost(DEVICES[spec.kind]), runs)
+        return Cost(rates, Forecast.of(run for run in done if run.device and is_device(spec.kind, run.device)))
 
     def noise(self, planned: Planned) -> KnownNoise:
         """The noise between seeds to expect: as an earlier revision on the same data measured it, else the usual."""
@@ -148,7 +168,8 @@ class Service:
         # First the data, then the runs: a scheduler may hand them out at once.
         self.publish(record)
         ceilings = self.settings.ceilings
-        sweep = self.store.submit(record, [new_run(r) for r in planned.plan.all_runs], ceilings)
+        new = [new_run(r, planned.cost, spec.kind) for r in planned.plan.all_runs]
+        sweep = self.store.submit(record, new, ceilings)
         if rerun:
             self.store.rerun(sweep.id, ceilings)
         self.store.retry_failed(sweep.id, ceilings)
@@ -216,8 +237,7 @@ class Service:
         """How far a sweep is."""
         workers = worker_count(self.settings, choose_device("auto"))
         stored = self.store.sweep_by_id(sweep.id)
-        held = ": ".join(part for part in (stored.held, stored.held_reason) if part)
-        return progress_of(self.store.runs_of(sweep.id), live or {}, workers, held)
+        return progress_of(self.store.runs_of(sweep.id), live or {}, workers, stored.on_hold, stored.waits)
 
     # answers
 
@@ -279,6 +299,15 @@ def _revision(planned: Planned) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
+def _elsewhere_notes(spec: SweepSpec) -> Iterator[str]:
+    """What is assumed of a device that only a cluster may have."""
+    if at_hand(spec.kind):
+        return
+    yield f"a cluster has `device: {spec.kind}`: this machine has {machine()}"
+    if spec.kind in DEVICES:
+        yield "times are by its data sheet, a share of its peak by size, and finished runs on such a device"
+
+
 def facts_of(manifest: Manifest) -> DataFacts:
     """What a plan must know of a dataset."""
     return DataFacts(
@@ -289,8 +318,8 @@ def facts_of(manifest: Manifest) -> DataFacts:
     )
 
 
-def new_run(planned: PlannedRun) -> NewRun:
-    """A planned run as the store takes it."""
+def new_run(planned: PlannedRun, cost: Cost | None = None, kind: str = "auto") -> NewRun:
+    """A planned run as the store takes it: with what predicted its seconds, and the device that its sweep asks for."""
     cell = {
         "budget": planned.budget,
         "size_id": planned.size_id,
@@ -307,10 +336,13 @@ def new_run(planned: PlannedRun) -> NewRun:
         "vary": dict(planned.vary),
         "shared": [dict(values) for values in planned.shared],
         "memory_bytes": planned.memory_bytes,
+        "kind": kind,
         "trunk": planned.trunk,
         "seconds_alone": planned.seconds_alone,
         "predicted_seconds": planned.seconds,
     }
+    if cost is not None and planned.seconds is not None:
+        cell["calibrated_seconds"] = cost.calibrated(planned.seconds, planned.params)
     if planned.checks:
         cell["checks"] = [asdict(point) for point in planned.checks]
     return NewRun(planned.run_id, planned.run.to_dict(), planned.flops, planned.seconds, cell, planned.role)

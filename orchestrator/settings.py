@@ -6,13 +6,16 @@ import getpass
 import math
 import os
 import socket
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from model.hardware import gpu_names
+from analysis.devices import is_device
+from analysis.wording import join_words
+from model.hardware import cpu_name, gpu_names
 from orchestrator.home import Home
 from orchestrator.store.records import Ceilings
 
@@ -144,26 +147,51 @@ def _file_system(folder: Path) -> str:
     return max(holding)[1] if holding else ""
 
 
-def choose_device(asked: str) -> str:
-    """Turn a sweep's `auto | cpu | cuda` into cpu or cuda.
+def choose_device(asked: str, address: str = "local") -> str:
+    """The torch device, cpu or cuda, that a sweep's `device` means: on this machine, or on the Ray at `address`.
 
-    Raises SettingsError when cuda is asked for and there is none.
+    A cluster may have, or get, what this machine has not.
+
+    Raises SettingsError when this machine is to train and has no such device.
     """
     if asked == "cpu":
         return "cpu"
-    gpus = len(gpu_names())
-    if asked == "cuda" and gpus == 0:
+    if asked == "auto":
+        return "cuda" if gpu_names() else "cpu"
+    if address == "local" and not at_hand(asked):
         raise SettingsError(
-            "the sweep says `device: cuda`, and this machine shows no NVIDIA GPU: use `device: auto`, "
-            "or plan it for one elsewhere: isoflop plan … --device h100"
+            f"the sweep says `device: {asked}`, and this machine has {machine()}: use `device: auto`, "
+            f"or plan it for one elsewhere: isoflop plan … --device {'h100' if asked == 'cuda' else asked}"
         )
-    return "cuda" if gpus else "cpu"
+    return "cuda"
+
+
+def at_hand(asked: str) -> bool:
+    """Whether this machine itself has what a sweep's `device` asks for."""
+    if asked in ("auto", "cpu"):
+        return True
+    return bool(gpu_names()) if asked == "cuda" else any(is_device(asked, name) for name in gpu_names())
+
+
+def machine() -> str:
+    """What this machine can train on, in words."""
+    counted = Counter(gpu_names())
+    named = [f"{count} × {name}" if count > 1 else name for name, count in counted.items()]
+    return join_words(named) if named else f"no NVIDIA GPU, only {cpu_name()}"
 
 
 def worker_count(settings: Settings, device: str) -> int:
-    """Workers to start: the setting, else one per share of a GPU, else one per CPU that this process may use."""
+    """Workers to start: the setting, else one per share of a GPU, else one per CPU that this process may use.
+
+    Raises SettingsError where there is nothing to count: on a machine without GPUs, for those of a cluster.
+    """
     if settings.workers is not None:
         return settings.workers
-    if device == "cuda":
-        return len(gpu_names()) * settings.gpu_shares
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if device != "cuda":
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not gpu_names():
+        raise SettingsError(
+            "ISOFLOP_WORKERS is not set, and this machine has no GPU to count: set it to the most workers that the "
+            "cluster should run, one a share of a GPU"
+        )
+    return len(gpu_names()) * settings.gpu_shares

@@ -32,7 +32,7 @@ sweeps = Table(
     Column("ceiling_flops", Float),
     Column("ceiling_seconds", Float),
     Column("held", String(16), doc="paused | cancelled; null is active"),
-    Column("held_reason", Text),
+    Column("held_reason", Text, doc="why it is held; of an active sweep, what it waits for"),
     UniqueConstraint("name", "revision"),
     Index(None, "name", "submitted_at"),
 )

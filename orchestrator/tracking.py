@@ -116,6 +116,8 @@ class WandbMirror:
             while (event := self._queue.get()) is not None:
                 values = {_metric(k): event[k] for k in METRICS if event.get(k) is not None}
                 run.log(values | {k: event[k] for k in ("tokens", "flops", "step") if k in event})
+                if "summary" in event:
+                    run.summary.update(event["summary"])
             run.finish()
         except Exception as error:  # noqa: BLE001 - the mirror must never end a run, whatever wandb raises
             self.note = f"wandb mirror off: {type(error).__name__}: {error}"
@@ -149,6 +151,7 @@ def start_wandb(
             save_code=False,
             x_disable_stats=True,
             x_disable_meta=True,
+            x_save_requirements=False,  # reads the metadata of every installed package: 0.1 s a run
             init_timeout=20,
         ),
     )

@@ -8,13 +8,12 @@ from typing import Any, Final
 
 from analysis.law import Law, prediction_json
 from analysis.records import LawError
-from orchestrator.cost import RateModel
+from orchestrator.cost import Cost
 from orchestrator.driver import check_free
 from orchestrator.progress import Progress
 from orchestrator.service import Service, facts_of, new_run
-from orchestrator.settings import choose_device
 from orchestrator.states import RunState
-from orchestrator.store import ForecastScore, NotFound, RunRecord, SweepRecord
+from orchestrator.store import ForecastScore, NewRun, NotFound, RunRecord, SweepRecord
 from sweeps.plan import PlannedRun, plan_single
 
 NEIGHBOURS: Final = (0.5, 2.0)
@@ -66,6 +65,8 @@ class _Cell:
 
     factor: float
     planned: PlannedRun
+    new: NewRun
+    """As the store takes it."""
 
 
 def validate(
@@ -101,12 +102,12 @@ def validate(
     _refuse_what_is_known(service, sweep, law, cells)
     check_free(service.home.lock)
     for cell in cells:
-        service.store.add_run(sweep.id, new_run(cell.planned), "validation", service.settings.ceilings)
+        service.store.add_run(sweep.id, cell.new, "validation", service.settings.ceilings)
         if cell.factor == 1:
             run_id = cell.planned.run_id
             service.store.add_forecast(sweep.id, run_id, law.law_id, flops, prediction_json(prediction))
     service.store.retry_failed(sweep.id, service.settings.ceilings)
-    service.execute(sweep, choose_device(service.spec_of(sweep).device), observe)
+    service.execute(sweep, service.device_of(service.spec_of(sweep)), observe)
     return _scored(service, sweep, law.law_id, cells)
 
 
@@ -123,13 +124,14 @@ def _cells(
     facts = facts_of(service.shards(spec).manifest)
     wanted = [(1.0, seed) for seed in range(seeds)] + [(factor, 0) for factor in NEIGHBOURS if neighbours]
 
-    def planned(cost: RateModel | None = None) -> list[PlannedRun]:
+    def planned(cost: Cost | None = None) -> list[PlannedRun]:
         return [
             plan_single(spec, facts, flops, params * factor, seed=seed, vary=vary, cost=cost) for factor, seed in wanted
         ]
 
-    cost = service.cost([draft.run for draft in planned()], choose_device(spec.device))
-    return [_Cell(factor, run) for (factor, _), run in zip(wanted, planned(cost), strict=True)]
+    cost = service.cost([draft.run for draft in planned()], spec)
+    runs = zip(wanted, planned(cost), strict=True)
+    return [_Cell(factor, run, new_run(run, cost, spec.kind)) for (factor, _), run in runs]
 
 
 def _refuse_what_is_known(service: Service, sweep: SweepRecord, law: Law, cells: list[_Cell]) -> None:

@@ -110,7 +110,7 @@ def table_of(
     rows, excluded = [], []
     for run in runs:
         values = {name: number(run, key) for name, key in keys.items()}
-        reason = f"state is {run.state}" if run.state not in states else _reason(values, keys)
+        reason = _unfit(run, states) or _reason(values, keys)
         known = {name: values.get(name) for name in ("flops", "params", "loss")}
         if reason:
             excluded.append({"run": run.name, **known, "reason": reason})
@@ -156,6 +156,14 @@ def _as_number(value: Any) -> float | None:
         return float(value)
     except ValueError:
         return None
+
+
+def _unfit(run: LoggedRun, states: Sequence[str]) -> str:
+    """Why a run is none of those to be fitted, whatever its values; empty where it is one."""
+    if run.state not in states:
+        return f"state is {run.state}"
+    role = run.config.get("role")
+    return f"it is a {role} run of isoflop, not one of a grid" if role in ("check", "validation") else ""
 
 
 def _reason(values: Mapping[str, float | None], keys: Mapping[str, str]) -> str:

@@ -9,16 +9,18 @@ import os
 import platform
 import time
 import traceback
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from model.config import RunConfig
-from model.hardware import kind_name
 from orchestrator.artifacts import AttemptLog, Places, open_artifacts
 from orchestrator.states import Cause
 from orchestrator.store.records import Outcome
 from orchestrator.tracking import Tracking, WandbMirror
+
+if TYPE_CHECKING:
+    from model.train import RunResult
 
 WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -65,6 +67,8 @@ class Assignment:
     """Steps at which it keeps them."""
     share: float = 1.0
     """Part of its GPU's memory that the run may take."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What wandb is told of the run beside its configuration, by the names that `fit --wandb` reads."""
     lease_seconds: float = LEASE_SECONDS
     """Silence of the scheduler after which the attempt stops by itself: its run may be another worker's by then."""
 
@@ -85,7 +89,11 @@ class Worker:
 
         torch.set_num_threads(1)
         importlib.import_module("model.train")
+        from model.device import device_name
+
         self._device = device
+        self._kind = device_name(torch.device(device))
+        """What to call the device that its runs were trained on."""
         self._stopped: set[tuple[str, int]] = set()
         self._heard = time.monotonic()
         self._latest: dict[str, Any] = {}
@@ -125,7 +133,7 @@ class Worker:
             _own_folder(assignment.tracking, artifacts.scratch),
             run_id=assignment.run_id,
             group=assignment.sweep,
-            config=run.to_dict() | {"tokens": run.tokens},
+            config=run.to_dict() | {"tokens": run.tokens} | assignment.facts,
             name=assignment.name,
         )
         try:
@@ -179,11 +187,11 @@ class Worker:
         if not result.resumed_from_step:
             taken = time.monotonic() - began
             plain["startup_seconds"] = max(0.0, taken - result.train_seconds - result.evaluation_seconds)
-        mirror.send({"validation_loss": result.loss, "bits_per_byte": result.bits_per_byte, "tokens": result.tokens})
-        log.append({"kind": "result", "result": plain, "device": kind_name(self._device)})
+        mirror.send(final_event(result))
+        log.append({"kind": "result", "result": plain, "device": self._kind})
         with contextlib.suppress(OSError):  # the result is safe; leftovers cost nothing but space
             checkpoints.clear()
-        return Outcome(Cause.DONE, result=plain, device=kind_name(self._device))
+        return Outcome(Cause.DONE, result=plain, device=self._kind)
 
     def _keep_to(self, share: float) -> None:
         """Let the run take its part of the GPU's memory and no more: running out is its own fault then."""
@@ -196,6 +204,12 @@ class Worker:
 
     def _must_stop(self, assignment: Assignment) -> bool:
         return assignment.key in self._stopped or time.monotonic() - self._heard > assignment.lease_seconds
+
+
+def final_event(result: RunResult) -> dict[str, Any]:
+    """The last that wandb hears of a run: its loss in the summary too, under the name that `fit --wandb` reads."""
+    shown = {"validation_loss": result.loss, "bits_per_byte": result.bits_per_byte}
+    return shown | {"tokens": result.tokens, "flops": result.flops, "summary": {"loss": result.loss}}
 
 
 def outcome_of(error: Exception, device: str, share: float = 1.0) -> Outcome:

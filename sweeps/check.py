@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from analysis.devices import GPUS, find_device
 from model.config import ConfigError, ModelConfig
 from sweeps.ladder import PART_FIELDS
 from sweeps.problem import Problem, nearest
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from sweeps.spec import SweepSpec
 
 NAME: Final = re.compile(r"[a-z0-9-]{1,64}")
+NUMERICS: Final = ("fp32", "bf16")
+DEVICE_CLASSES: Final = ("auto", "cpu", "cuda")
+"""What a sweep may ask for beside a kind of GPU."""
 SHAPE_KEYS: Final = ("d_model", "n_layers", "n_heads", "d_ff")
 AXES: Final = (*VALUES, *PART_FIELDS, "recipe", "context")
 """Axes that `vary` knows with the built-in recipes."""
@@ -229,10 +233,13 @@ def _axis_value(spec: SweepSpec, axis: str, value: Any, where: str) -> Problems:
 
 
 def _choices(spec: SweepSpec) -> Problems:
-    for key, known in (("numerics", ("fp32", "bf16")), ("device", ("auto", "cpu", "cuda"))):
-        value = getattr(spec, key)
-        if value not in known:
-            yield Problem(f"is {value[:32]!r}: choose one of {', '.join(known)}", key, suggestion=nearest(value, known))
+    if spec.numerics not in NUMERICS:
+        listing = f"is {spec.numerics[:32]!r}: choose one of {', '.join(NUMERICS)}"
+        yield Problem(listing, "numerics", suggestion=nearest(spec.numerics, NUMERICS))
+    found = find_device(spec.device)
+    if spec.device not in DEVICE_CLASSES and not (found and found.trains):
+        listing = f"is {spec.device[:32]!r}: choose one of {', '.join(DEVICE_CLASSES)}, or a GPU: {', '.join(GPUS)}"
+        yield Problem(listing, "device", suggestion=nearest(spec.device.lower(), (*DEVICE_CLASSES, *GPUS)))
     if not 0 < spec.epochs_max <= 1000:
         yield Problem(f"must be positive and at most 1000, is {spec.epochs_max:g}", "epochs_max")
 

@@ -28,6 +28,11 @@ class DeviceCost:
     mfu: float | None = None
     """Share of the peak; None assumes one by size."""
 
+    @property
+    def gpu_memory(self) -> int | None:
+        """Bytes of its memory by the data sheet; None where the device is only a peak."""
+        return self.device.memory
+
     def seconds(self, model: ModelConfig, train: TrainConfig) -> float:
         """FLOPs with full attention, as the published utilisations count them (PaLM, appendix B)."""
         flops = train.sequences * model.context * flops_per_token_by(model)["full_attention"]

@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 
 from model.config import ConfigError, ModelConfig, RunConfig, TrainConfig
 from model.flops import count_parameters, flops_per_token
+from model.memory import training_bytes
 from sweeps.advice import warnings_of
 from sweeps.grid import Cell, PlanError, buildable, cells, setting_of
 from sweeps.recipe import train_config
@@ -26,7 +27,6 @@ __all__ = [
     "PlannedRun",
     "describe",
     "make_plan",
-    "memory_bytes",
     "plan_single",
 ]
 
@@ -36,6 +36,10 @@ TOLERANCE: Final = 0.01
 
 class CostModel(Protocol):
     """What a run takes on the device at hand."""
+
+    @property
+    def gpu_memory(self) -> int | None:
+        """Bytes of the GPU's memory, or None on a CPU."""
 
     def seconds(self, model: ModelConfig, train: TrainConfig) -> float | None:
         """Wall-clock seconds of the run on one worker, or None where nothing is known."""
@@ -94,7 +98,7 @@ class PlannedRun:
     seconds: float | None
     """Predicted seconds of what it spends on one worker, or None where nothing is known."""
     memory_bytes: int
-    """Estimated memory of training, bytes."""
+    """Bytes of a device's memory that it should have: by the micro-batch that it would choose there."""
     seconds_alone: float | None = None
     """Predicted seconds of the whole run, whatever a trunk takes off it."""
     trunk: str | None = None
@@ -351,25 +355,13 @@ def _costs(model: ModelConfig, train: TrainConfig, cost: CostModel | None) -> di
         "batch_tokens": train.batch * model.context,
         "seconds": seconds,
         "seconds_alone": seconds,
-        "memory_bytes": memory_bytes(model, train),
+        "memory_bytes": training_bytes(model, train.batch, train.numerics, cost.gpu_memory if cost else None),
     }
 
 
 def describe(model: ModelConfig) -> str:
     """A shape in a few characters: `L4 d48 h2 ff128`."""
     return f"L{model.n_layers} d{model.d_model} h{model.n_heads} ff{model.d_ff}"
-
-
-def memory_bytes(model: ModelConfig, train: TrainConfig) -> int:
-    """Estimated bytes of training: 16 a parameter (weight, gradient, two moments in fp32) and the activations.
-
-    Activations kept for the backward pass, a token: some 12 widths and 3 MLP widths a block, the attention
-    probabilities, and logits with their gradient; all in 4 bytes.
-    """
-    tokens = train.batch * model.context
-    block = 12 * model.d_model + 3 * model.d_ff + 2 * model.n_heads * model.context
-    activations = 4 * tokens * (model.n_layers * block + 3 * model.vocab)
-    return 16 * count_parameters(model).total + activations
 
 
 def _check_limits(plan: Plan, workers: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from analysis.devices import find_device
 from sweeps.check import problems_of
 from sweeps.problem import SweepError
 from tokenizer.corpus import CorpusSpec
@@ -105,9 +106,16 @@ class SweepSpec:
     """Check the recipe at both ends and the centre of the smallest and the largest budget: batch ×¼ to ×4 times
     learning rate ×¼ to ×4, up to 84 further runs that enter no fit. A curve where the rule fails is flagged."""
     device: str = "auto"
-    """Device of the workers: auto | cpu | cuda."""
+    """Device of the workers: auto (any) | cpu | cuda (any GPU), or a kind of GPU by its name in `isoflop plan
+    --device`, such as h100, a100-80g or l40s: the runs then train on workers of that kind alone."""
     limits: LimitsSpec = field(default_factory=LimitsSpec)
     """Ceilings."""
+
+    @property
+    def kind(self) -> str:
+        """What its workers must be: auto, cpu, cuda, or a key of DEVICES however the file spells it."""
+        found = find_device(self.device)
+        return found.name if found else self.device
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "budgets", tuple(float(budget) for budget in self.budgets))

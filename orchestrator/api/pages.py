@@ -131,6 +131,7 @@ def _sweep(sweep: SweepRecord, background: Background) -> dict[str, Any]:
         "flops_spent": progress.flops_spent,
         "flops_planned": progress.flops_planned,
         "seconds_left": progress.seconds_left,
+        "note": progress.held or progress.waits,
         "created": sweep.submitted_at,
         "dropped": sweep.dropped,
         "warnings": sweep.warnings,

@@ -144,9 +144,11 @@ def _trunks(plan: Plan) -> str:
 def _totals(planned: Planned) -> str:
     plan = planned.plan
     wall = wall_hours(plan, planned.workers)
+    memory = max((run.memory_bytes for run in plan.all_runs), default=0)
     about = f", about {_duration(wall * 3600)} on {planned.workers} × {planned.device}" if wall else ""
     return (
         f"{len(plan.all_runs)} runs, {len(plan.dropped)} cells dropped, {format_flops(plan.flops)} FLOPs{about}; "
+        f"a run takes at most {memory / 1e9:.2g} GB of memory; "
         f"{format_count(planned.data.train_tokens)} unique training tokens, vocabulary {planned.data.vocab}"
     )
 
@@ -184,6 +186,7 @@ def _summary(progress: Progress) -> str:
     return (
         f"{progress.done} of {progress.total} runs done{failed}, {len(progress.running)} running, "
         f"{progress.queued} queued; {progress.flops_spent:.2e} of {progress.flops_planned:.2e} FLOPs{left}"
+        + (f"; {progress.waits}" if progress.waits else "")
     )
 
 

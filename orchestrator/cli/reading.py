@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli.output import Format, emit_json, emit_rows, say
-from orchestrator.cli.planning import Output, open_service
+from orchestrator.cli.planning import Output, open_service, open_store
 from orchestrator.states import RunState
 
 SHOWN = 200
@@ -31,10 +31,10 @@ def register(app: typer.Typer) -> None:
 
 def list_sweeps(output: Output = Format.TABLE) -> None:
     """List the sweeps, the latest first."""
-    service = open_service()
-    rows = []
-    for sweep in service.store.sweeps():
-        totals = service.store.state_totals(sweep.id)
+    store = open_store()
+    rows: list[dict[str, Any]] = []
+    for sweep in store.sweeps():
+        totals = store.state_totals(sweep.id)
         done, spent = totals.get(RunState.DONE, (0, 0.0))
         rows.append(
             {
@@ -46,13 +46,17 @@ def list_sweeps(output: Output = Format.TABLE) -> None:
                 "flops_spent": spent,
                 "flops_planned": sum(flops for _, flops in totals.values()),
                 "submitted": _time(sweep.submitted_at),
+                "note": sweep.on_hold or sweep.waits,
             }
         )
     if not rows and output is Format.TABLE:
         say("no sweep yet; start one with: isoflop run demo")
         return
     columns = ["name", "revision", "done", "failed", "total", "flops_spent", "flops_planned", "submitted"]
-    emit_rows(rows, columns, output)
+    emit_rows(rows, columns if output is Format.TABLE else [*columns, "note"], output)
+    for row in rows:
+        if row["note"]:
+            say(f"sweep {row['name']}@{row['revision'][:8]}: {row['note']}")
 
 
 def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
@@ -60,16 +64,17 @@ def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
     from orchestrator.forecast import median_error
     from orchestrator.progress import mixed_devices
 
-    service = open_service()
-    record = service.store.sweep(sweep)
-    runs = service.store.runs_of(record.id, limit=SHOWN if output is Format.TABLE else None)
+    store = open_store()
+    record = store.sweep(sweep)
+    runs = store.runs_of(record.id, limit=SHOWN if output is Format.TABLE else None)
     rows, error = [_run_row(run) for run in runs], median_error(runs)
-    forecasts = [_forecast_row(f) for f in service.store.forecasts_of(record.id)]
+    forecasts = [_forecast_row(f) for f in store.forecasts_of(record.id)]
     if output is Format.JSON:
         emit_json(
             {
                 "sweep": record.name,
                 "revision": record.revision,
+                "note": record.on_hold or record.waits,
                 "seconds_error": error,
                 "runs": rows,
                 "forecasts": forecasts,
@@ -87,6 +92,8 @@ def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
         say(f"predicted seconds missed the actual ones by {error:.0%} in the median")
     for line in mixed_devices(runs):
         say(line)
+    if note := record.on_hold or record.waits:
+        say(f"sweep {record.name}: {note}")
     if forecasts and output is Format.TABLE:
         emit_rows(forecasts, list(forecasts[0]), output, "Forecasts")
     if any((run.cell or {}).get("trunk") for run in runs):
@@ -107,7 +114,6 @@ def export(
 
 
 def _run_row(run: Any) -> dict[str, Any]:
-    from orchestrator.export import spent
     from orchestrator.forecast import run_seconds
 
     cell = run.cell or {}
@@ -121,7 +127,7 @@ def _run_row(run: Any) -> dict[str, Any]:
         "tokens": cell.get("tokens"),
         "loss": run.loss,
         "seed": cell.get("seed"),
-        "flops_spent": spent(run),
+        "flops_spent": run.flops_spent,
         "seconds": None if run.seconds is None else round(run.seconds, 1),
         "run_seconds": None if run.seconds is None else round(run_seconds(run) or 0.0, 1),
         "predicted_seconds": None if run.predicted_seconds is None else round(run.predicted_seconds, 1),
@@ -132,9 +138,8 @@ def _run_row(run: Any) -> dict[str, Any]:
 
 def _spent_line(runs: Sequence[RunRecord]) -> str:
     from analysis.wording import format_flops
-    from orchestrator.export import spent
 
-    done = [(run.flops, taken) for run in runs if (taken := spent(run)) is not None]
+    done = [(run.flops, taken) for run in runs if (taken := run.flops_spent) is not None]
     nominal, really = sum(flops for flops, _ in done), sum(taken for _, taken in done)
     return f"shared trunks: {format_flops(really)} FLOPs really spent, nominally {format_flops(nominal)}"
 

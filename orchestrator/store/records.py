@@ -59,7 +59,17 @@ class SweepRecord:
     held: Hold | None = None
     """Why it is given no worker."""
     held_reason: str | None = None
-    """The reason in words."""
+    """The reason in words; of a sweep that is not held, what it waits for."""
+
+    @property
+    def on_hold(self) -> str:
+        """paused or cancelled, with the reason; empty while the sweep may train."""
+        return ": ".join(part for part in (self.held, self.held_reason) if part) if self.held else ""
+
+    @property
+    def waits(self) -> str:
+        """What a sweep that may train waits for, such as a kind of device; empty where it waits for nothing."""
+        return "" if self.held else self.held_reason or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +102,11 @@ class RunRecord:
     def answered(self) -> bool:
         """Whether it has told what it was trained for: a check of the recipe does so by diverging, too."""
         return self.state is RunState.DONE or (self.role == "check" and self.state is RunState.DIVERGED)
+
+    @property
+    def flops_spent(self) -> float | None:
+        """Training FLOPs that it took once finished: less than its nominal ones where it began on a shared trunk."""
+        return None if self.result is None else float(self.result.get("flops_spent", self.flops))
 
     @property
     def checkpoints(self) -> str:

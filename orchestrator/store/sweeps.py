@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -152,6 +152,15 @@ class Sweeps(Database):
         with self.writing() as db:
             db.execute(update(t.sweeps).where(t.sweeps.c.id == sweep_id).values(held=None, held_reason=None))
             bump_requests(db)
+
+    def note_waits(self, waits: Mapping[int, str]) -> None:
+        """Note for a person what sweeps wait for, by id; all others that are not held wait for nothing."""
+        free = t.sweeps.c.held.is_(None)
+        stale = free & t.sweeps.c.held_reason.is_not(None) & t.sweeps.c.id.not_in(waits)
+        with self.writing() as db:
+            db.execute(update(t.sweeps).where(stale).values(held_reason=None))
+            for sweep_id, what in waits.items():
+                db.execute(update(t.sweeps).where(free & (t.sweeps.c.id == sweep_id)).values(held_reason=what))
 
     def retry_failed(self, sweep_id: int, ceilings: Ceilings | None = None) -> int:
         """Queue a sweep's failed and cancelled runs once more, to go on from their checkpoints; returns how many.

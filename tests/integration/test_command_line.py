@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -188,6 +189,26 @@ def test_answers_from_a_table_load_nothing_heavy(table: Path, tmp_path: Path) ->
     loaded = [line for line in done.stderr.splitlines() if line.startswith("loaded")]
     assert loaded == [f"loaded {verb[0]} []" for verb in verbs]
     assert (tmp_path / "chart.svg").exists()
+
+
+def test_listing_sweeps_loads_neither_planning_nor_fitting(sandbox: Sandbox) -> None:
+    heavy = ("torch", "ray", "wandb", "hydra", "fastapi", "pandas", "scipy")
+    code = (
+        "import sys; from orchestrator.cli.main import app\n"
+        f"app(['ls'], standalone_mode=False); print('loaded', [m for m in {heavy!r} if m in sys.modules])"
+    )
+    environment = os.environ | {"ISOFLOP_HOME": str(sandbox.home)}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+        cwd=ROOT,
+        env=environment,
+    )
+    assert done.stdout == "loaded []\n"
+    assert "no sweep yet" in done.stderr
 
 
 def test_doctor_finds_a_healthy_machine(finished: Finished) -> None:

@@ -58,7 +58,7 @@ def test_workers_come_with_nodes_and_go_when_there_is_nothing_to_do(
         workers.start("test", 1)
 
         def ready(useful: int) -> int:
-            workers.want(useful)
+            workers.want({"": useful})
             return len(workers.idle())
 
         # What pends tells an autoscaler to add nodes.

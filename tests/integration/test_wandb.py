@@ -12,33 +12,38 @@ from typing import Any
 
 import pytest
 
+from orchestrator.cli.sources import QUANTITIES
 from orchestrator.tracking import Tracking, WandbMirror, choose_tracking
+from orchestrator.wandb_project import LoggedRun, table_of
 from tests.conftest import Finished
 from tests.integration.wandb_server import JsonHandler
 
 WANDB = Path(sys.executable).with_name("wandb")
 
 
-def _records(folder: Path) -> list[dict[str, Any]]:
-    done = subprocess.run(
-        [str(WANDB), "leet", "inspect", "--json", str(folder)], capture_output=True, text=True, timeout=60, check=True
-    )
-    return [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
+def _inspect(folder: Path, *options: str) -> str:
+    command = [str(WANDB), "leet", "inspect", "--json", *options, str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
 
 
-def test_offline_runs_hold_config_group_and_losses(finished: Finished) -> None:
+def test_offline_runs_hold_what_a_fit_of_the_project_reads(finished: Finished) -> None:
     rows = json.loads(finished.isoflop("show", "tiny", "-o", "json").stdout)["runs"]
-    loss = {row["run"]: row["loss"] for row in rows}
     folders = sorted((finished.sandbox.home / "wandb" / "wandb").glob("offline-run-*"))
-    text = {folder.name.rsplit("-", 1)[-1]: json.dumps(_records(folder)) for folder in folders}
-    assert set(loss) <= set(text)
-    for run_id, records in text.items():
-        if run_id in loss:
-            assert f"{loss[run_id]}" in records, "the validation loss is not in wandb's own log"
-            assert "tiny@" in records
     fits = [folder for folder in folders if "-fit-" in folder.name]
-    assert fits
-    assert '"fit"' in json.dumps(_records(fits[0]))
+    assert fits and '"fit"' in _inspect(fits[0])
+    runs = [folder for folder in folders if folder not in fits]
+    assert '"run_group":"tiny@' in _inspect(runs[0])
+    told = [json.loads(_inspect(folder, "--summary")) for folder in runs]
+    logged = [LoggedRun(run["run_id"], run["state"], run["config"], run["summary"]) for run in told]
+    table = table_of(logged, {name: name for name in QUANTITIES}, project="me/isoflop")
+    stored = {row["run"]: row for row in rows if row["role"] == "grid"}
+    assert set(table.names) == set(stored)
+    for run, flops, params, tokens, loss in zip(
+        table.names, table.flops, table.params, table.tokens, table.loss, strict=True
+    ):
+        row = stored[run]
+        assert (params, tokens, loss) == (row["params"], row["tokens"], row["loss"])
+        assert flops == pytest.approx(row["budget"], rel=0.02)
 
 
 def test_without_a_key_the_mirror_is_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

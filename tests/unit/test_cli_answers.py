@@ -140,3 +140,12 @@ def test_refusals_are_told_in_words_and_once(isoflop: Run, tmp_path: Path) -> No
     assert "At 10¹⁸ FLOPs refused: parabola, cubic and akima (too few sizes)." in noted
     for word in ("too_few", "no_parabola", "edge_minimum", "joint_skew"):
         assert word not in done.stdout + noted
+
+
+def test_a_table_of_several_devices_is_fitted_with_a_warning(isoflop: Run, tmp_path: Path) -> None:
+    path = tmp_path / "mixed.csv"
+    runs = sweep(seed=1)
+    runs.assign(device=["H100"] * (len(runs) - 2) + ["A100"] * 2).to_csv(path, index=False)
+    told = f"{len(runs) - 2} on H100 and 2 on A100"
+    assert any(told in warning for warning in isoflop("fit", "--csv", path, "-o", "json").json["warnings"])
+    assert told in isoflop("fit", "--csv", path).stdout

@@ -161,3 +161,25 @@ def test_db_shows_backs_up_and_copies(service: Service, tmp_path: Path, monkeypa
         monkeypatch.setenv("ISOFLOP_DATABASE_URL", f"sqlite:///{tmp_path / name}")
         assert json.loads(CliRunner().invoke(app, ["db", "-o", "json"]).stdout)["runs"] == 3
     assert RunState.DONE in {r.state for r in service.store.runs_in(*RunState)}
+
+
+def test_what_a_sweep_waits_for_is_told_until_it_waits_no_more(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ISOFLOP_HOME", str(service.home.root))
+    store, sweep = service.store, service.store.sweep("demo")
+    store.note_waits({sweep.id: "waits for a worker of kind h100: the workers have A100"})
+    progress = service.progress(sweep)
+    assert (progress.held, progress.waits[:35]) == ("", "waits for a worker of kind h100: th")
+    for verb in ("ls", "show demo"):
+        told = CliRunner().invoke(app, verb.split(), catch_exceptions=False)
+        assert "kind h100: the workers have A100" in " ".join(told.stderr.split())
+    (row, _) = json.loads(CliRunner().invoke(app, ["ls", "-o", "json"]).stdout)
+    assert row["note"] == progress.waits
+    pause(service, "demo", "lunch")
+    store.note_waits({sweep.id: "again"})
+    assert store.sweep("demo").on_hold == "paused: lunch" and store.sweep("demo").waits == ""
+    resume(service, "demo")
+    store.note_waits({sweep.id: "again"})
+    store.note_waits({})
+    assert store.sweep("demo").waits == ""

@@ -8,14 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.devices import DEVICES
 from benchmarks.simulated_cluster import first_come, longest_first, simulate, workload
 from orchestrator.dispatch import Claim, Dispatch, Slot, Waiting
 
 GIB = 2**30
 
 
+H100, A100 = "NVIDIA H100 80GB HBM3", "NVIDIA A100-SXM4-40GB"
+
+
 def slots(device: str, shares: int = 1, kind: str = "", memory: int | None = None) -> list[Slot]:
-    return [Slot(f"{device}-{i}", device, kind, shares, memory) for i in range(shares)]
+    return [Slot(f"{device}-{i}", device, kind, shares, memory, gpu=bool(kind)) for i in range(shares)]
 
 
 def dispatch(runs: list[Waiting], workers: list[Slot]) -> Dispatch:
@@ -84,10 +88,56 @@ def test_a_device_is_kept_no_more_for_a_run_that_was_withdrawn() -> None:
 
 
 def test_a_run_goes_to_the_kind_of_device_that_it_asks_for() -> None:
-    runs = [Waiting("a", 9, kind="H100"), Waiting("b", 8, kind="H100"), Waiting("c", 1), Waiting("d", 5, kind="TPU")]
-    made = dispatch(runs, slots("gpu0", kind="A100") + slots("gpu1", kind="H100"))
+    runs = [Waiting("a", 9, kind="h100"), Waiting("b", 8, kind="h100"), Waiting("c", 1), Waiting("d", 5, kind="l40s")]
+    made = dispatch(runs, slots("gpu0", kind=A100) + slots("gpu1", kind=H100))
+    assert made.asked() == {"h100": 2, "": 1, "l40s": 1}
     assert {c.run_id: c.worker for c in made.claims()} == {"a": "gpu1-0", "c": "gpu0-0"}
     assert sorted(w.run_id for w in made.waiting()) == ["b", "d"]
+    made.withdraw("b")
+    made.offer(Waiting("d", 6, kind="a100"))
+    made.offer(Waiting("d", 7, kind="a100"))
+    assert made.asked() == {"a100": 1}
+
+
+@pytest.mark.parametrize(
+    ("slot", "kinds"),
+    [
+        (Slot("w", "g", H100, gpu=True), {"", "cuda", "h100"}),
+        (Slot("w", "g", "NVIDIA H100 PCIe", gpu=True), {"", "cuda", "h100", "h100-pcie"}),
+        (Slot("w", "g", "NVIDIA A100-SXM4-80GB", gpu=True), {"", "cuda", "a100", "a100-80g"}),
+        (Slot("w", "g", "A100-80G", gpu=True), {"", "cuda", "a100", "a100-80g"}),
+        (Slot("w", "g", "NVIDIA L40S", gpu=True), {"", "cuda", "l40s"}),
+        (Slot("w", "g", "NVIDIA GeForce RTX 4090", gpu=True), {"", "cuda", "rtx4090"}),
+        (Slot("w", "g", "GeForce-RTX-4090", gpu=True), {"", "cuda", "rtx4090"}),
+        (Slot("w", "g", "Tesla V100-SXM2-16GB", gpu=True), {"", "cuda", "v100"}),
+        (Slot("w", "g", "AMD Instinct MI300X", gpu=True), {"", "cuda", "mi300x"}),
+        (Slot("w", "w", "Intel(R) Xeon(R) H100", gpu=False), {"", "cpu"}),
+    ],
+)
+def test_a_worker_has_the_kinds_that_its_device_is_of(slot: Slot, kinds: set[str]) -> None:
+    assert {kind for kind in ("", "cpu", "cuda", *DEVICES) if slot.has(kind)} == kinds
+
+
+@given(st.integers(0, 10**6))
+def test_no_run_is_ever_given_a_device_of_another_kind(seed: int) -> None:
+    """Random queues of several kinds on a mixed cluster: each run starts on its kind, the others go on beside it."""
+    draw = random.Random(seed)
+    names = {"h100": H100, "a100": A100, "cpu": ""}
+    workers = {s.name: s for i in range(6) for s in slots(f"d{i}", kind=draw.choice([H100, A100, ""]))}
+    made, free = Dispatch(), dict(workers)
+    runs = {f"r{i}": draw.choice(["", "cuda", *names]) for i in range(40)}
+    for run_id, kind in runs.items():
+        made.offer(Waiting(run_id, draw.random(), kind=kind))
+    for _ in range(60):
+        made.set_idle(free.values())
+        claims = made.claims()
+        assert all(workers[c.worker].has(runs[c.run_id]) for c in claims)
+        idle = [s for s in free.values() if s.name not in {c.worker for c in claims}]
+        assert not any(s.has(w.kind) for s in idle for w in made.waiting())
+        for claim in claims:
+            made.release(claim.run_id)
+    there = [kind for kind in set(runs.values()) if any(s.has(kind) for s in workers.values())]
+    assert not made.asked().keys() & there
 
 
 def test_a_new_cost_takes_a_run_to_its_new_place() -> None:
@@ -115,11 +165,11 @@ def test_a_device_whose_workers_left_gets_nothing() -> None:
 def test_no_device_is_ever_given_more_than_it_has_and_every_run_starts(seed: int) -> None:
     """Random runs, kinds, ends and departures: shares never exceed a device, and nothing is left waiting."""
     draw = random.Random(seed)
-    devices = {f"d{i}": draw.choice(["A", "B"]) for i in range(4)} | {"d4": "A", "d5": "B"}
-    workers = {s.name: s for d, kind in devices.items() for s in slots(d, 4 if kind == "A" else 2, kind, 32 * GIB)}
+    devices = {f"d{i}": draw.choice([A100, H100]) for i in range(4)} | {"d4": A100, "d5": H100}
+    workers = {s.name: s for d, kind in devices.items() for s in slots(d, 4 if kind == A100 else 2, kind, 32 * GIB)}
     made, running, waiting = Dispatch(), {}, 0
     for i in range(60):
-        made.offer(Waiting(f"r{i}", draw.random(), draw.randrange(40 * GIB), draw.choice(["", "A", "B"])))
+        made.offer(Waiting(f"r{i}", draw.random(), draw.randrange(40 * GIB), draw.choice(["", "a100", "h100"])))
     for _ in range(400):
         made.set_idle(s for name, s in workers.items() if name not in {c.worker for c in running.values()})
         running |= {c.run_id: c for c in made.claims()}

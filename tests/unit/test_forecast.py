@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from importlib import resources
 
 import pytest
 
+from model.config import ModelConfig, TrainConfig
+from orchestrator.cost import Cost, RateModel
 from orchestrator.forecast import Forecast, checkpoint_interval, median_error, run_seconds
 from orchestrator.progress import progress_of
+from orchestrator.service import new_run
 from orchestrator.states import RunState
 from orchestrator.store import RunRecord
+from sweeps.compose import load_sweep
+from sweeps.plan import DataFacts, make_plan
 
 TOKENS = 1e5
 
@@ -62,6 +68,23 @@ def test_a_resumed_run_teaches_its_rate_and_a_fresh_one_the_time_of_a_start_too(
     forecast.learn(fresh)
     assert forecast.seconds(run(1e5)) == pytest.approx(20.7, rel=0.01)
     assert run_seconds(fresh) == 20.7
+
+
+def test_a_second_sweep_is_not_corrected_twice() -> None:
+    """Its plan has learned what the first one's runs took; so has the scheduler that hands its runs out."""
+    rates = RateModel(((1e5, 1e9),))
+    model = ModelConfig(vocab=64, context=32, d_model=16, n_layers=2, n_heads=2, d_ff=32)
+    train = TrainConfig(sequences=80, batch=8, lr=0.01)
+    first = Cost(rates, Forecast()).seconds(model, train)
+    learned = Forecast.of([done(1e5, 2.0)] * 50)
+    cost = Cost(rates, learned)
+    assert cost.seconds(model, train) == pytest.approx(2 * first, rel=0.01)
+    facts = DataFacts("d" * 64, vocab=64, train_tokens=20_000_000, validation_tokens=200_000)
+    plan = make_plan(load_sweep(resources.files("sweeps.conf").joinpath("tiny.yaml").read_bytes()), facts, cost)
+    cell = new_run(plan.runs[0], cost).cell
+    assert cell["predicted_seconds"] == pytest.approx(2 * cell["calibrated_seconds"], rel=0.01)
+    queued = run(1e5, cell["predicted_seconds"])
+    assert learned.seconds(replace(queued, cell=cell)) == pytest.approx(cell["predicted_seconds"])
 
 
 def test_far_sizes_go_by_the_nearest_known() -> None:

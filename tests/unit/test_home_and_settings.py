@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator import settings
 from orchestrator.home import Home, HomeError, find_home
 from orchestrator.settings import Settings, SettingsError, choose_device, read_settings, worker_count
 
@@ -51,3 +52,17 @@ def test_workers_and_device_follow_the_setting() -> None:
     assert worker_count(Settings("", "local", 3), "cpu") == 3
     assert worker_count(Settings("", "local", None), "cpu") >= 1
     assert choose_device("cpu") == "cpu"
+
+
+def test_a_kind_of_gpu_must_be_at_hand_unless_a_cluster_may_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "gpu_names", lambda: ("NVIDIA A10", "NVIDIA A10", "Tesla T4"))
+    assert [choose_device(asked) for asked in ("auto", "cuda", "a10", "t4", "cpu")] == ["cuda"] * 4 + ["cpu"]
+    with pytest.raises(SettingsError, match="`device: h100`, and this machine has 2 × NVIDIA A10 and Tesla T4: use"):
+        choose_device("h100")
+    assert choose_device("h100", "10.0.0.1:6379") == "cuda"
+    monkeypatch.setattr(settings, "gpu_names", tuple)
+    for asked in ("cuda", "h100"):
+        with pytest.raises(SettingsError, match="no NVIDIA GPU, only"):
+            choose_device(asked)
+    with pytest.raises(SettingsError, match="ISOFLOP_WORKERS"):
+        worker_count(Settings("", "10.0.0.1:6379", None), "cuda")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from model.config import ModelConfig, TrainConfig
 from model.flops import count_parameters, flops_per_token
+from model.memory import HEADROOM, micro_batch_for, step_bytes
 from sweeps import compose, reference
 from sweeps.plan import DataFacts, Plan, PlanError, make_plan, plan_single
 from sweeps.spec import CentreSpec, LimitsSpec, SeedsSpec, SizesSpec, SweepSpec
@@ -23,6 +24,9 @@ ROOT = Path(compose.__file__).parents[1]
 
 class Steady:
     """A device that does 1e10 FLOPs a second."""
+
+    def __init__(self, gpu_memory: int | None = None) -> None:
+        self.gpu_memory = gpu_memory
 
     def seconds(self, model: ModelConfig, train: TrainConfig) -> float | None:
         return train.sequences * model.context * flops_per_token(model) / 1e10
@@ -242,6 +246,26 @@ def test_memory_grows_with_model_and_batch() -> None:
     wide = plan_single(spec_of(recipe_overrides={"batch_tokens": 1536}), FACTS, 1e12, 5e4)
     assert 16 * small.params_total < small.memory_bytes < large.memory_bytes
     assert small.memory_bytes < wide.memory_bytes < 2 * small.memory_bytes
+
+
+def test_memory_is_that_of_the_micro_batch_which_the_device_would_choose() -> None:
+    """A batch of millions of tokens trains in passes: what dispatch needs to know is what one of them takes."""
+    gpu = compose.load_sweep(ROOT / "sweeps/conf/gpu.yaml")
+    facts = DataFacts("d" * 64, gpu.tokenizer.vocab, 2_000_000_000, 200_000)
+    everything, h100, small = (
+        {r.run_id: r.memory_bytes for r in make_plan(gpu, facts, Steady(memory)).runs}
+        for memory in (10**15, 80 * 10**9, 16 * 10**9)
+    )
+    assert max(everything.values()) > 80e9 > max(h100.values())
+    assert max(small.values()) <= 16e9
+    for run in make_plan(gpu, facts, Steady(80 * 10**9)).runs:
+        model, train = run.run.model, run.run.train
+        options = {"explicit_attention": False, "whole_head": False}
+        micro = micro_batch_for(model, train.batch, train.numerics, 80 * 10**9, **options)
+        assert run.memory_bytes * HEADROOM == pytest.approx(step_bytes(model, micro, train.numerics, **options))
+        assert (micro == train.batch) == (everything[run.run_id] == h100[run.run_id])
+        # The share of a GPU that dispatch takes by this holds the same micro-batch.
+        assert micro_batch_for(model, train.batch, train.numerics, run.memory_bytes, **options) == micro
 
 
 def test_reference_page_is_current() -> None:

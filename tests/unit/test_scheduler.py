@@ -5,22 +5,26 @@ from __future__ import annotations
 import contextlib
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import sqlalchemy as sa
 
 from orchestrator import tables as t
+from orchestrator import unmet
 from orchestrator.artifacts import open_artifacts
 from orchestrator.cluster import Report
 from orchestrator.dispatch import Slot
 from orchestrator.eventlog import EventLog, attempt_log
-from orchestrator.scheduler import STOP_SECONDS, Scheduler
+from orchestrator.reservations import STOP_SECONDS
+from orchestrator.scheduler import Scheduler
 from orchestrator.states import Cause, Hold, RunState
-from orchestrator.store import LeaseLost, Outcome, Store, Unavailable
+from orchestrator.store import LeaseLost, NewRun, Outcome, Store, Unavailable
 from orchestrator.tracking import Tracking
+from orchestrator.unmet import Kinds
 from orchestrator.worker import Assignment
 from tests.unit.store_fixtures import new_run, open_store, result, sweep_record
 
@@ -34,6 +38,8 @@ class Hands:
     started = 0
     shares = 1
     """Workers of the one GPU that there is; 1 for a core each."""
+    devices: ClassVar[dict[str, str]] = {}
+    """Kind of each worker's GPU; the others are cores."""
     silent = False
     """Whether attempts go on instead of ending with the next look."""
 
@@ -47,12 +53,19 @@ class Hands:
         assert identity
         self.started = driver
 
-    def want(self, useful: int) -> None:
-        self.useful = useful
+    def want(self, useful: Mapping[str, int]) -> None:
+        self.useful = dict(useful)
+
+    def kinds(self) -> Kinds:
+        return Kinds(tuple(self._slot(name) for name in [*self.free, *(worker for worker, _ in self.pending)]))
+
+    def _slot(self, name: str) -> Slot:
+        kind = self.devices.get(name, "")
+        return Slot(name, name, kind, gpu=bool(kind))
 
     def idle(self) -> list[Slot]:
         if self.shares == 1:
-            return [Slot(name, name) for name in self.free]
+            return [self._slot(name) for name in self.free]
         return [Slot(name, "gpu", "GPU", self.shares, 2**30) for name in self.free]
 
     def assign(self, worker: str, assignment: Assignment) -> None:
@@ -314,7 +327,67 @@ def test_as_many_workers_are_asked_for_as_have_something_to_do(store: Store, tmp
     scheduler = _scheduler(store, hands, tmp_path, sweep.id)
     hands.silent = True
     scheduler.step()
-    assert hands.useful == 5
+    assert hands.useful == {"": 5}
     store.hold(sweep.id, Hold.PAUSED)
     scheduler.step()
-    assert hands.useful == 2, "what trains, and nothing that is held"
+    assert hands.useful == {"": 2}, "what trains, and nothing that is held"
+
+
+def _of_kind(index: int, kind: str) -> NewRun:
+    run = new_run(index)
+    return replace(run, cell=run.cell | {"kind": kind})
+
+
+def test_sweeps_of_several_kinds_train_side_by_side_each_on_its_own(store: Store, tmp_path: Path) -> None:
+    for name, runs in (("h100", range(4)), ("a100", range(4, 7)), ("auto", range(7, 9))):
+        store.submit(sweep_record(name, revision=name), [_of_kind(i, name) for i in runs])
+    hands = Hands(2)
+    hands.devices = {"w0": "NVIDIA H100 80GB HBM3", "w1": "NVIDIA A100-SXM4-40GB"}
+    placed: dict[str, str] = {}
+    assign = hands.assign
+    hands.assign = lambda worker, a: (placed.update({a.run_id: worker}), assign(worker, a))[1]  # type: ignore[method-assign]
+    scheduler = _scheduler(store, hands, tmp_path)
+    scheduler.step()
+    assert hands.useful == {"h100": 4, "a100": 3, "": 2}
+    scheduler.run(lambda _live: None)
+    assert {placed[f"run{i}"] for i in range(4)} == {"w0"}
+    assert {placed[f"run{i}"] for i in range(4, 7)} == {"w1"}
+
+
+def test_a_sweep_whose_kind_no_worker_has_waits_and_says_so(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(unmet, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(unmet, "PATIENCE_SECONDS", 0.0)
+    waits = store.submit(sweep_record("waits"), [_of_kind(0, "l40s")])
+    trains = store.submit(sweep_record("trains"), [_of_kind(i, "h100") for i in range(1, 4)])
+    hands = Hands(1)
+    hands.devices = {"w0": "NVIDIA H100 80GB HBM3"}
+    scheduler = _scheduler(store, hands, tmp_path)
+    for _ in range(6):
+        scheduler.step()
+    assert store.state_counts(trains.id) == {RunState.DONE: 3}
+    assert store.state_counts(waits.id) == {RunState.QUEUED: 1}
+    told = store.sweep("waits")
+    assert "waits for a worker of kind l40s: the workers have NVIDIA H100 80GB HBM3" in told.waits
+    assert (told.on_hold, store.sweep("trains").waits) == ("", "")
+    assert sum("kind l40s" in message for message in caplog.messages) == 1, "told once"
+    hands.devices["w1"] = "NVIDIA L40S"
+    hands.free.append("w1")
+    scheduler.run(lambda _live: None)
+    scheduler.step()
+    assert store.sweep("waits").waits == ""
+    assert store.state_counts(waits.id) == {RunState.DONE: 1}
+
+
+def test_a_run_of_several_sweeps_goes_by_the_latest_one_that_is_not_held(store: Store, tmp_path: Path) -> None:
+    store.submit(sweep_record("first"), [_of_kind(0, "h100")])
+    latest = store.submit(sweep_record("latest"), [_of_kind(0, "a100")])
+    hands = Hands(0)
+    scheduler = _scheduler(store, hands, tmp_path)
+    scheduler.step()
+    assert hands.useful == {"a100": 1}
+    store.hold(latest.id, Hold.PAUSED, "for lunch")
+    scheduler.step()
+    assert hands.useful == {"h100": 1}
+    assert store.sweep("latest").on_hold == "paused: for lunch"

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from orchestrator.service import Planned, _revision
+from analysis.devices import DEVICES
+from orchestrator.home import Home
+from orchestrator.service import Planned, Service, _revision, new_run
+from orchestrator.settings import Settings
 from orchestrator.validation import score_forecast
+from sweeps.hours import DeviceCost
 from sweeps.plan import DataFacts, make_plan
 from sweeps.spec import CentreSpec, SweepSpec
 from tokenizer.shards import Manifest
@@ -41,3 +47,17 @@ def test_the_interval_score_charges_a_miss(loss: float, inside: bool, score: flo
     assert scored.inside is inside
     assert scored.interval_score == pytest.approx(score)
     assert scored.error == pytest.approx(loss - 3.0)
+
+
+def test_a_sweep_for_a_kind_that_only_the_cluster_has_is_predicted_by_its_data_sheet(tmp_path: Path) -> None:
+    settings = Settings(f"sqlite:///{tmp_path / 'x.db'}", "10.0.0.1:6379", workers=4)
+    service = Service(Home(tmp_path, "test"), settings)
+    planned = _planned("aaaa", device="h100")
+    run = planned.plan.runs[0].run
+    cost = service.cost([r.run for r in planned.plan.runs], planned.spec)
+    assert cost is not None and service.device_of(planned.spec) == "cuda"
+    assert cost.seconds(run.model, run.train) == pytest.approx(
+        DeviceCost(DEVICES["h100"]).seconds(run.model, run.train)
+    )
+    assert cost.gpu_memory == DEVICES["h100"].memory
+    assert new_run(planned.plan.runs[0], cost, planned.spec.kind).cell["kind"] == "h100"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sweeps.check import cells_at_most
+from sweeps.plan import DataFacts, make_plan
 from sweeps.problem import SweepError
 from sweeps.spec import CentreSpec, LimitsSpec, SeedsSpec, SizesSpec, SweepSpec
 
@@ -58,6 +59,8 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "epochs": ({"epochs_max": 0.0}, "epochs_max"),
     "numerics": ({"numerics": "fp16"}, "numerics"),
     "device": ({"device": "gpu"}, "device"),
+    "device that trains nothing here": ({"device": "tpu-v4"}, "device"),
+    "unknown kind": ({"device": "h1000"}, "device"),
     "limit flops": ({"limits": LimitsSpec(flops=0.0)}, "limits.flops"),
     "limit runs": ({"limits": LimitsSpec(runs=10**9)}, "limits.runs"),
     "explosion": ({"sizes": SizesSpec(count=10**9)}, "limits.runs"),
@@ -85,6 +88,16 @@ def test_a_spec_with_only_name_and_budgets_is_good_and_normalised() -> None:
     spec = SweepSpec(name="x", budgets=[1e11, 2e11], sizes=SizesSpec(params=[10, 20]))  # type: ignore[arg-type]
     assert spec.budgets == (1e11, 2e11)
     assert spec.sizes.params == (10, 20)
+
+
+def test_a_kind_of_device_is_known_however_it_is_written_and_enters_no_run() -> None:
+    kinds = {"auto": "auto", "cpu": "cpu", "cuda": "cuda", "H100": "h100", "NVIDIA A100-80GB": "a100-80g"}
+    specs = {device: SweepSpec(**GOOD, device=device) for device in kinds}
+    assert {device: spec.kind for device, spec in specs.items()} == kinds
+    runs = [{r.run_id for r in make_plan(spec, DataFacts("d", 1024, 10**9, 10**6)).runs} for spec in specs.values()]
+    assert runs[0] and all(ids == runs[0] for ids in runs)
+    with pytest.raises(SweepError, match=r"choose one of auto, cpu, cuda, or a GPU: v100.*h200"):
+        SweepSpec(**GOOD, device="h10")
 
 
 def test_grid_is_counted_without_being_expanded() -> None:

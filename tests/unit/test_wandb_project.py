@@ -46,6 +46,7 @@ def test_runs_that_cannot_be_used_are_listed_with_reasons() -> None:
     runs = logged()
     runs += [
         LoggedRun("running", "running", runs[0].config, runs[0].summary),
+        LoggedRun("check", "finished", runs[0].config | {"role": "check"}, runs[0].summary),
         LoggedRun("no loss", "finished", runs[0].config, {"tokens": 1e9}),
         LoggedRun("zero", "finished", runs[0].config, {"val/loss": 0, "tokens": 1e9}),
         LoggedRun("nan", "finished", runs[0].config, {"val/loss": "NaN", "tokens": 1e9}),
@@ -53,8 +54,10 @@ def test_runs_that_cannot_be_used_are_listed_with_reasons() -> None:
     table = table_of(runs, KEYS, project="me/p")
     assert len(table) == 35
     assert [entry["reason"] for entry in table.excluded] == [
-        "state is running", "no loss (key val/loss)", "loss is 0 (key val/loss)", "loss is nan (key val/loss)",
+        "state is running", "it is a check run of isoflop, not one of a grid", "no loss (key val/loss)", "loss is 0 (key val/loss)", "loss is nan (key val/loss)",
     ]  # fmt: skip
+    assert len(table_of([LoggedRun("r", "finished", run.config | {"role": "grid"}, run.summary) for run in logged()],
+                        KEYS, project="me/p")) == 35  # fmt: skip
     assert len(table_of(runs, KEYS, states=("finished", "running"), project="me/p")) == 36
 
 

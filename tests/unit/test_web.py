@@ -23,6 +23,7 @@ SWEEP = {
     "flops_spent": 3e12,
     "flops_planned": 3e13,
     "seconds_left": 75.0,
+    "note": "",
     "created": 1_700_000_000.0,
     "dropped": [],
 }
@@ -58,6 +59,9 @@ def test_the_first_paint_has_progress_curves_and_runs() -> None:
     words = page.words()
     for text in ("9 of 21 runs done", "2 in training", "1 failed", "3×10¹² of 3×10¹³ FLOPs", "about 1 min 15 s left"):
         assert text in words
+    assert [("hidden" in a) for a in page.all("span") if a.get("id") == "note"] == [True]
+    waits = "waits for a worker of kind l40s: the workers have H100"
+    assert waits in sweep_page(sweep=SWEEP | {"note": waits}).words()
     assert "spec-isoflop" in page.scripts
     assert [a["data-spec"] for a in page.all("div") if "data-spec" in a] == [
         "spec-isoflop", "spec-residuals", "spec-residuals-2", "spec-residuals-3"

@@ -47,6 +47,7 @@ function show(news) {
   say("runs-running", running > 0, `${running} in training`);
   say("runs-failed", news.failed > 0, `${news.failed} failed`);
   say("flops", true, `${flops(news.flops_spent)} of ${flops(news.flops_planned)} FLOPs`);
+  say("note", Boolean(news.held || news.waits), news.held || news.waits);
   say("time-left", Boolean(news.seconds_left), `about ${duration(news.seconds_left ?? 0)} left`);
 }
 

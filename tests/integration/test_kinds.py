@@ -1,0 +1,101 @@
+"""Sweeps that ask for kinds of device on a real Ray cluster of two nodes that declare them; torch uses their CPUs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis.law import fit_json
+from orchestrator import cluster as pool
+from orchestrator import unmet
+from orchestrator.cluster import Cluster
+from orchestrator.home import Home
+from orchestrator.scheduler import Scheduler
+from orchestrator.service import Service
+from orchestrator.settings import Settings
+from orchestrator.states import Hold, RunState
+from tests.conftest import ROOT, Finished, copy_datasets, make_sandbox
+
+PATIENCE = 150.0
+TINY = ROOT / "sweeps" / "conf" / "tiny.yaml"
+
+
+@pytest.fixture
+def nodes() -> Iterator[Any]:
+    from ray.cluster_utils import Cluster as Nodes
+
+    made = Nodes(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    for kind in ("H100", "A100"):
+        made.add_node(num_cpus=2, num_gpus=1, resources={f"accelerator_type:{kind}": 1})
+    yield made
+    made.shutdown()
+
+
+@pytest.fixture
+def service(finished: Finished, tmp_path: Path, nodes: Any) -> Service:
+    sandbox = make_sandbox(tmp_path)
+    copy_datasets(finished.sandbox, sandbox)
+    url = f"sqlite:///{sandbox.home / 'isoflop.db'}"
+    return Service(Home(sandbox.home, "test"), Settings(url, nodes.address, workers=2))
+
+
+@pytest.fixture
+def scheduler(service: Service, nodes: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scheduler]:
+    monkeypatch.setattr(unmet, "PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr(unmet, "LOOK_SECONDS", 0.5)
+    monkeypatch.setattr(pool, "ABSENT_SECONDS", 10.0)
+    workers = Cluster(workers=2, device="cpu", address=nodes.address, gpus=2)
+    made = Scheduler(service.store, workers, service.artifacts, service.tracking)
+    try:
+        made.take_over()
+        yield made
+    finally:
+        workers.close()
+        made.finish()
+
+
+def submit(service: Service, device: str, sizes: str) -> None:
+    """The tiny sweep under its device's name, with sizes that no other has."""
+    service.submit(service.plan(TINY, [f"name={device}", f"device={device}", f"sizes={sizes}", "budgets=[2e9, 4e9]"]))
+
+
+def step_until(scheduler: Scheduler, condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about"
+        scheduler.step()
+
+
+@pytest.mark.slow
+def test_sweeps_of_several_kinds_end_on_their_own_nodes_and_one_that_mixes_them_is_flagged(
+    service: Service, scheduler: Scheduler
+) -> None:
+    for device, sizes in (("h100", "[2784, 5560]"), ("a100", "[4128, 9240]"), ("l40s", "[11200]")):
+        submit(service, device, sizes)
+
+    def done(*names: str) -> bool:
+        return all(service.progress(service.store.sweep(name)).finished for name in names)
+
+    def devices(name: str) -> list[str]:
+        return sorted(run.device or "" for run in service.store.runs_of(service.store.sweep(name).id))
+
+    scheduler.follow()
+    step_until(scheduler, lambda: done("h100", "a100"))
+    assert (devices("h100"), devices("a100")) == (["H100"] * 4, ["A100"] * 4)
+
+    step_until(scheduler, lambda: service.store.sweep("l40s").waits != "")
+    waits = service.progress(service.store.sweep("l40s")).waits
+    assert "kind l40s" in waits and "Ray's nodes declare A100 and H100" in waits
+    assert service.store.state_counts(service.store.sweep("l40s").id) == {RunState.QUEUED: 2}
+    service.store.hold(service.store.sweep("l40s").id, Hold.CANCELLED)
+
+    submit(service, "auto", "[7296, 13536, 16384]")
+    step_until(scheduler, lambda: done("auto"))
+    assert set(devices("auto")) == {"A100", "H100"}
+    (warning,) = [w for w in fit_json(service.law("auto"))["warnings"] if "several kinds of device" in w]
+    assert f"{devices('auto').count('H100')} on H100" in warning
+    assert not [w for w in fit_json(service.law("h100"))["warnings"] if "several kinds" in w]
