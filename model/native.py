@@ -92,7 +92,7 @@ def _built() -> Path:
     """Path of the library, built if this source was not yet on this processor."""
     if os.name != "posix":
         raise NativeError("the kernels are built on Linux and macOS only")
-    texts = [source.read_text() for source in sorted(SOURCES.iterdir())]
+    texts = [source.read_text() for source in sorted(SOURCES.glob("*.*"))]
     identity = "\n".join((*texts, *FLAGS, platform.platform(), cpu_name()))
     name = f"native-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.so"
     path = cache_folder() / name
