@@ -1,4 +1,4 @@
-"""The C++ kernels of `native.cpp`: built once per machine by its own compiler, loaded without Python headers."""
+"""The C++ kernels of `model/kernels`: built once per machine by its own compiler, loaded without Python headers."""
 
 from __future__ import annotations
 
@@ -11,27 +11,43 @@ import subprocess
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from model.hardware import cpu_name
 
-SOURCE = Path(__file__).with_name("native.cpp")
+SOURCES = Path(__file__).with_name("kernels")
+MAIN_SOURCE = SOURCES / "kernels.cpp"
 FLAGS = ("-O3", "-march=native", "-std=c++17", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")
 """No -ffast-math: linking with it would change how the whole process rounds."""
 BUILD_SECONDS = 120
-"""Time limit of the compiler; 3 s are usual."""
+"""Time limit of the compiler; 6 s are usual."""
 
-_POINTER, _INTEGER, _FLOAT = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float
-_SIGNATURES = {
-    "rms_forward": (_POINTER, _POINTER, _POINTER, _INTEGER, _INTEGER, _FLOAT),
-    "rms_backward": (_POINTER, _POINTER, _POINTER, _POINTER, _POINTER, _INTEGER, _INTEGER),
-    "attention_forward": (*[_POINTER] * 5, *[_INTEGER] * 4, _FLOAT),
-    "attention_backward": (*[_POINTER] * 7, *[_INTEGER] * 4, _FLOAT),
-    "swiglu_forward": (_POINTER, _POINTER, _INTEGER),
-    "swiglu_backward": (_POINTER, _POINTER, _POINTER, _INTEGER),
-    "softmax_loss": (*[_POINTER] * 4, *[_INTEGER] * 4),
-    "embed": (_POINTER, _POINTER, _POINTER, _INTEGER, _INTEGER),
-    "embed_backward": (_POINTER, _POINTER, _POINTER, _INTEGER, _INTEGER),
+
+class Shape(ctypes.Structure):
+    """Sizes of a model and its batch, as the kernels read them."""
+
+    _fields_ = (
+        *((name, ctypes.c_int64) for name in ("sequences", "context", "width", "heads", "hidden", "vocab")),
+        ("eps", ctypes.c_float),
+    )
+
+
+def _branch(tensors: int) -> tuple[Any, ...]:
+    return (ctypes.POINTER(Shape), *[ctypes.c_void_p] * tensors)
+
+
+_SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
+    "padded_context": (ctypes.c_int64, (ctypes.c_int64,)),
+    "ids_are_valid": (ctypes.c_bool, (ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)),
+    "embed": (None, _branch(3)),
+    "embed_backward": (None, _branch(3)),
+    "attention_branch": (None, _branch(9)),
+    "attention_branch_backward": (None, _branch(12)),
+    "mlp_branch": (None, _branch(5)),
+    "mlp_branch_backward": (None, _branch(8)),
+    "head_loss": (ctypes.c_double, _branch(5)),
 }
+"""Result and arguments of each kernel."""
 
 
 class NativeError(RuntimeError):
@@ -66,9 +82,9 @@ def library() -> ctypes.CDLL:
         loaded = ctypes.CDLL(str(_built()))
     except OSError as error:
         raise NativeError(f"the kernels cannot be loaded: {error}") from error
-    for name, arguments in _SIGNATURES.items():
+    for name, (result, arguments) in _SIGNATURES.items():
         function = getattr(loaded, name)
-        function.argtypes, function.restype = arguments, None
+        function.restype, function.argtypes = result, arguments
     return loaded
 
 
@@ -76,7 +92,8 @@ def _built() -> Path:
     """Path of the library, built if this source was not yet on this processor."""
     if os.name != "posix":
         raise NativeError("the kernels are built on Linux and macOS only")
-    identity = "\n".join((SOURCE.read_text(), *FLAGS, platform.platform(), cpu_name()))
+    texts = [source.read_text() for source in sorted(SOURCES.glob("*.*"))]
+    identity = "\n".join((*texts, *FLAGS, platform.platform(), cpu_name()))
     name = f"native-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.so"
     path = cache_folder() / name
     if path.exists():
@@ -97,7 +114,7 @@ def _build(command: str, path: Path) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         built = Path(folder) / path.name
         done = subprocess.run(
-            [command, *FLAGS, "-o", str(built), str(SOURCE)],
+            [command, *FLAGS, "-o", str(built), str(MAIN_SOURCE)],
             capture_output=True,
             text=True,
             timeout=BUILD_SECONDS,

@@ -207,12 +207,12 @@ class Transformer(nn.Module):
         """`loss` through `model.native_branches`; equal up to rounding."""
         B, T = tokens_BT.shape
         shape = Shape(B, T, self.config.n_heads, self.config.norm_eps)
-        cos_PT, sin_PT = (table[:T].mT.contiguous() for table in self.rotate.buffers())
+        cos_TP, sin_TP = (table[:T].contiguous() for table in self.rotate.buffers())
         blocks = [
             (b.attention.qkv.weight, b.attention.out.weight, b.mlp.up.weight, b.mlp.down.weight) for b in self._blocks
         ]
         weights = (self.embedding.weight, blocks, self.head.weight)
-        return native_loss(*weights, (cos_PT, sin_PT), tokens_BT, targets_N, shape)
+        return native_loss(*weights, (cos_TP, sin_TP), tokens_BT, targets_N, shape)
 
     @property
     def _blocks(self) -> list[Block]:

@@ -44,8 +44,8 @@ SILENCE_MARGIN = 15.0
 """Seconds beyond a lease until its worker counts as lost: time to finish a step and leave a checkpoint."""
 OBJECT_STORE_BYTES = 100 * 2**20
 """Ray's object store carries only assignments and outcomes, a few kilobytes each."""
-ABSENT_SECONDS = 30.0
-"""Time after which a kind of device counts as absent whose workers all wait for a node."""
+STUCK_SECONDS = 30.0
+"""Time after which a worker that waits for a node takes no other's place."""
 IDLE_SECONDS = 30.0
 """Time for which a worker of a Ray cluster stays without a run before its node may go."""
 
@@ -158,25 +158,28 @@ class Cluster:
         if self._head is None:
             return
         ready = Counter(s.kind for s in self._slots if s.place is not None)
-        absent = {s.kind for s in self._slots if s.rests(ABSENT_SECONDS) and s.place is None} - ready.keys()
-        wanted = workers_by_kind(useful, ready, self._workers, absent)
+        stuck = {s.kind for s in self._slots if s.waits(STUCK_SECONDS)}
+        wanted = workers_by_kind(useful, ready, self._workers, stuck)
         have = Counter(s.kind for s in self._slots)
         # Where another kind waits for room, what has nothing to do makes it at once.
-        crowded = sum(number for kind, number in wanted.items() if kind not in absent) >= self._workers
+        crowded = self._room() <= 0 and any(have[kind] < number for kind, number in wanted.items())
         for slot in list(reversed(self._slots)):
             rests = slot.place is None or slot.rests(0.0 if crowded else IDLE_SECONDS)
             if have[slot.kind] > wanted.get(slot.kind, 0) and rests:
                 have[slot.kind] -= 1
                 self._slots.remove(slot)
                 self._close_workers([slot])
-        room = self._workers - sum(have[kind] for kind in have.keys() - absent)
         for kind, number in wanted.items():
-            more = max(0, number - have[kind]) if kind in absent else max(0, min(number - have[kind], room))
-            # Asking a silent head for a worker would block, and Ray may end this process.
-            if more and not self._head.answers(now=True):
-                return
-            self._slots += [self._new_slot(self._born, kind) for _ in range(more)]
-            room -= 0 if kind in absent else more
+            while have[kind] < number and (kind in stuck or self._room() > 0):
+                # Asking a silent head for a worker would block, and Ray may end this process.
+                if not self._head.answers(now=True):
+                    return
+                have[kind] += 1
+                self._slots.append(self._new_slot(self._born, kind))
+
+    def _room(self) -> int:
+        """Workers that there may be beyond those that are there or soon will be."""
+        return self._workers - sum(not slot.waits(STUCK_SECONDS) for slot in self._slots)
 
     def kinds(self) -> Kinds:
         """Which kinds of device the workers have, busy or not, and which the nodes declare.

@@ -55,24 +55,21 @@ def workers_wanted(useful: int, ready: int, most: int) -> int:
 
 
 def workers_by_kind(
-    useful: Mapping[str, int], ready: Mapping[str, int], most: int, absent: Collection[str] = ()
+    useful: Mapping[str, int], ready: Mapping[str, int], most: int, stuck: Collection[str] = ()
 ) -> dict[str, int]:
     """Workers to keep for the runs of each kind of device, `most` in all, of which `ready` are alive.
 
     Runs that take any (the empty kind) take what is alive and has no runs of its own, before more are asked for. Where
-    all that is wanted is more than `most`, the kinds take turns. Those that are `absent`, of which workers have waited
-    in vain, go on waiting beside that for an autoscaler to hear, but keep no other kind from its workers.
+    all that is wanted is more than `most`, the kinds take turns. Of a kind that is `stuck`, whose workers have waited
+    in vain, those that are alive count; others wait beside, for an autoscaler to hear, and keep no kind from its own.
     """
     useful = _with_loans(useful, ready)
     wanted = {kind: workers_wanted(count, ready.get(kind, 0), most) for kind, count in useful.items() if count}
-    waiting = {kind: wanted.pop(kind) for kind in absent if kind in wanted}
-    if sum(wanted.values()) <= most:
-        return wanted | waiting
+    counted = {kind: min(number, ready.get(kind, 0)) if kind in stuck else number for kind, number in wanted.items()}
     given = dict.fromkeys(wanted, 0)
-    while sum(given.values()) < most:
-        short = [kind for kind in given if given[kind] < wanted[kind]]
+    while sum(given.values()) < most and (short := [kind for kind in given if given[kind] < counted[kind]]):
         given[min(short, key=lambda kind: given[kind])] += 1
-    return given | waiting
+    return {kind: wanted[kind] if kind in stuck and given[kind] == counted[kind] else given[kind] for kind in given}
 
 
 def _with_loans(useful: Mapping[str, int], ready: Mapping[str, int]) -> dict[str, int]:

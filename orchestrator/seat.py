@@ -36,6 +36,10 @@ class Seat:
         """Whether it has had nothing to do, or has not been there, for longer than `patience` seconds."""
         return self.assignment is None and time.monotonic() - self.heard > patience
 
+    def waits(self, patience: float) -> bool:
+        """Whether it has waited for a node for longer than `patience` seconds, so that none may ever come."""
+        return self.place is None and self.rests(patience)
+
     def offered(self, shares: int) -> Slot:
         """As dispatch sees it, once it is ready: the `shares` workers of one GPU share it, a core is one's alone."""
         place = self.place

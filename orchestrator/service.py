@@ -69,6 +69,11 @@ class Planned:
         """The sweep."""
         return self.plan.spec
 
+    @property
+    def device_name(self) -> str:
+        """What a person calls the device: the kind of GPU where the sweep names one."""
+        return self.spec.kind if self.device == "cuda" and self.spec.kind in DEVICES else self.device
+
 
 class Service:
     """All use cases over one home."""

@@ -94,10 +94,10 @@ def show_hours(planned: Planned) -> None:
             }
             for row in rows
         ]
-        print_table(shown, list(shown[0]), f"Predicted hours on {planned.device}", stderr)
+        print_table(shown, list(shown[0]), f"Predicted hours on {planned.device_name}", stderr)
         total = sum(row.device_hours for row in rows)
         wall = wall_hours(planned.plan, planned.workers)
-        on = f", {format_duration(wall * 3600)} on {planned.workers} × {planned.device}" if wall else ""
+        on = f", {format_duration(wall * 3600)} on {planned.workers} × {planned.device_name}" if wall else ""
         say(f"predicted: {format_hours(total)} device-hours{on}, evaluation and start-up apart")
     for note in planned.notes:
         say(f"assumed: {note}")
@@ -145,7 +145,7 @@ def _totals(planned: Planned) -> str:
     plan = planned.plan
     wall = wall_hours(plan, planned.workers)
     memory = max((run.memory_bytes for run in plan.all_runs), default=0)
-    about = f", about {_duration(wall * 3600)} on {planned.workers} × {planned.device}" if wall else ""
+    about = f", about {_duration(wall * 3600)} on {planned.workers} × {planned.device_name}" if wall else ""
     return (
         f"{len(plan.all_runs)} runs, {len(plan.dropped)} cells dropped, {format_flops(plan.flops)} FLOPs{about}; "
         f"a run takes at most {memory / 1e9:.2g} GB of memory; "

@@ -214,7 +214,7 @@ def hours_json(planned: Planned) -> dict[str, Any]:
 
     rows = hours_by_budget(planned.plan)
     return {
-        "device": planned.device,
+        "device": planned.device_name,
         "devices": planned.workers,
         "budgets": [asdict(row) for row in rows],
         "device_hours": sum(row.device_hours for row in rows) if rows else None,

@@ -47,7 +47,7 @@ def service(finished: Finished, tmp_path: Path, nodes: Any) -> Service:
 def scheduler(service: Service, nodes: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scheduler]:
     monkeypatch.setattr(unmet, "PATIENCE_SECONDS", 1.0)
     monkeypatch.setattr(unmet, "LOOK_SECONDS", 0.5)
-    monkeypatch.setattr(pool, "ABSENT_SECONDS", 10.0)
+    monkeypatch.setattr(pool, "STUCK_SECONDS", 10.0)
     workers = Cluster(workers=2, device="cpu", address=nodes.address, gpus=2)
     made = Scheduler(service.store, workers, service.artifacts, service.tracking)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.devices import DEVICES
@@ -118,6 +118,7 @@ def test_a_worker_has_the_kinds_that_its_device_is_of(slot: Slot, kinds: set[str
     assert {kind for kind in ("", "cpu", "cuda", *DEVICES) if slot.has(kind)} == kinds
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10**6))
 def test_no_run_is_ever_given_a_device_of_another_kind(seed: int) -> None:
     """Random queues of several kinds on a mixed cluster: each run starts on its kind, the others go on beside it."""

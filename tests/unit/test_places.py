@@ -65,6 +65,7 @@ def test_a_kind_that_the_cluster_has_not_keeps_no_other_from_its_workers() -> No
     useful = {"l40s": 50, "h100": 50}
     assert workers_by_kind(useful, {}, 2) == {"l40s": 1, "h100": 1}
     assert workers_by_kind(useful, {"h100": 1}, 2, {"l40s"}) == {"h100": 2, "l40s": 2}
+    assert workers_by_kind(useful, {"h100": 3, "l40s": 1}, 8, {"l40s"}) == {"h100": 7, "l40s": 6}, "it has one node"
     assert workers_by_kind(useful, {"h100": 60}, 100, {"l40s"}) == {"h100": 50, "l40s": AHEAD}, "it waits all the same"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,4 +61,5 @@ def test_a_sweep_for_a_kind_that_only_the_cluster_has_is_predicted_by_its_data_s
         DeviceCost(DEVICES["h100"]).seconds(run.model, run.train)
     )
     assert cost.gpu_memory == DEVICES["h100"].memory
+    assert replace(planned, device="cuda").device_name == "h100"
     assert new_run(planned.plan.runs[0], cost, planned.spec.kind).cell["kind"] == "h100"

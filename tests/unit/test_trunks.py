@@ -23,6 +23,8 @@ CONF = Path(compose.__file__).parent / "conf"
 class Steady:
     """A device that does 1e10 FLOPs a second."""
 
+    gpu_memory = None
+
     def seconds(self, model: ModelConfig, train: TrainConfig) -> float | None:
         return train.sequences * model.context * flops_per_token(model) / 1e10
 
