@@ -64,17 +64,25 @@ def _compare(who: str, usage: Usage, ceilings: Ceilings) -> None:
 
 def settle(db: Connection, run_ids: Sequence[str], now: float, flops: float | None = None) -> None:
     """Turn open reservations into what was spent, of FLOPs all that the run has or `flops`: the rest is free again."""
-    if not run_ids:
-        return
+    if run_ids:
+        db.execute(SETTLE, [{"of_run": run_id, "spent": flops, "now": now} for run_id in run_ids])
+
+
+def _settlement() -> sa.Update:
     run: sa.BindParameter[str] = sa.bindparam("of_run")
     counted = select(t.runs.c.counted_from).where(t.runs.c.id == run).scalar_subquery()
-    spent = select(sa.func.coalesce(sa.func.sum(t.attempts.c.seconds), 0.0)).where(
+    seconds = select(sa.func.coalesce(sa.func.sum(t.attempts.c.seconds), 0.0)).where(
         (t.attempts.c.run_id == run) & (t.attempts.c.number > counted)
     )
     whole = select(t.runs.c.flops).where(t.runs.c.id == run).scalar_subquery()
-    values = {"flops": whole if flops is None else flops, "seconds": spent.scalar_subquery(), "settled_at": now}
+    flops = sa.func.coalesce(sa.bindparam("spent", type_=sa.Float), whole)
     open_ = (t.charges.c.run_id == run) & t.charges.c.settled_at.is_(None)
-    db.execute(update(t.charges).where(open_).values(**values), [{"of_run": run_id} for run_id in run_ids])
+    values = {"flops": flops, "seconds": seconds.scalar_subquery(), "settled_at": sa.bindparam("now", type_=sa.Float)}
+    return update(t.charges).where(open_).values(values)
+
+
+SETTLE = _settlement()
+"""Built once: it is part of every end of a run."""
 
 
 def grow(db: Connection, run_id: str, seconds: float, ceilings: Ceilings) -> None:

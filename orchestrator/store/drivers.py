@@ -14,6 +14,8 @@ from orchestrator.store.records import DriverRecord, LeaseHeld, LeaseLost
 
 LEASE_SECONDS = 60.0
 """Time after its last sign of life at which a scheduler on another machine counts as dead."""
+REQUESTS = select(t.scheduler.c.requests)
+"""Built once: it is asked in every step of the scheduler."""
 
 
 class Drivers(Database):
@@ -54,7 +56,7 @@ class Drivers(Database):
     def requests(self) -> int:
         """A number that grows whenever a user asked for something."""
         with self.reading() as db:
-            return int(db.execute(select(t.scheduler.c.requests)).scalar_one())
+            return int(db.execute(REQUESTS).scalar_one())
 
     def identity(self) -> str:
         """A name of this database that no other one has."""

@@ -82,9 +82,7 @@ class Runs(Database):
             won = [claim for claim in claims if claim[:2] in queued]
             known = seconds or {}
             moves = [{"of_run": r, "of_fence": fence, "new_seconds": known.get(r)} for r, fence, _ in won]
-            predicted = sa.func.coalesce(sa.bindparam("new_seconds", type_=sa.Float), t.runs.c.predicted_seconds)
-            values = {"fence": t.runs.c.fence + 1, "predicted_seconds": predicted}
-            move_all(db, RunState.QUEUED, Move.CLAIM, values, moves)
+            _move_each(db, RunState.QUEUED, Move.CLAIM, CLAIM, moves)
             if won:
                 same = {"driver_id": driver_id, "started_at": self.now(db)}
                 rows = [{"run_id": r, "number": fence + 1, "worker": worker, **same} for r, fence, worker in won]
@@ -146,22 +144,37 @@ class Runs(Database):
             return {row.run_id: row.seconds for row in rows}
 
 
+# Statements of every step of the scheduler are built once: SQLAlchemy takes as long for that as SQLite for the work.
+STANDING = select(t.runs.c.id, t.runs.c.fence).where(
+    t.runs.c.id.in_(sa.bindparam("run_ids", expanding=True)) & (t.runs.c.state == sa.bindparam("in_state"))
+)
+RESULT_COLUMNS = ("loss", "bits_per_byte", "seconds", "result", "device", "error", "finished_at")
+FINISHED = {name: sa.bindparam(f"new_{name}", type_=t.runs.c[name].type) for name in RESULT_COLUMNS}
+CLOSE = (
+    update(t.attempts)
+    .where((t.attempts.c.run_id == sa.bindparam("of_run")) & (t.attempts.c.number == sa.bindparam("of_fence")))
+    .values(
+        {
+            name: sa.bindparam(f"new_{name}", type_=t.attempts.c[name].type)
+            for name in ("cause", "detail", "seconds", "ended_at")
+        }
+    )
+)
+
+
 def _standing(db: Connection, state: RunState, attempts: Sequence[tuple[str, int]]) -> set[tuple[str, int]]:
     """Which of some runs are in a state under the given fence."""
-    standing = select(t.runs.c.id, t.runs.c.fence).where(t.runs.c.id.in_([r for r, _ in attempts]))
-    rows = db.execute(standing.where(t.runs.c.state == state))
+    rows = db.execute(STANDING, {"run_ids": [run_id for run_id, _ in attempts], "in_state": state})
     return {(row.id, row.fence) for row in rows} & set(attempts)
 
 
 def finish_all(db: Connection, ends: Sequence[tuple[str, int, Outcome]], now: float) -> None:
     """Record the results of attempts that came to their end."""
-    columns = ("loss", "bits_per_byte", "seconds", "result", "device", "error", "finished_at")
-    values = {name: sa.bindparam(f"new_{name}", type_=t.runs.c[name].type) for name in columns}
     moves = []
     for run_id, fence, outcome in ends:
         new = _finished(outcome) | {"finished_at": now}
-        moves.append({"of_run": run_id, "of_fence": fence} | {f"new_{name}": new[name] for name in columns})
-    move_all(db, RunState.RUNNING, Move.FINISH, values, moves)
+        moves.append({"of_run": run_id, "of_fence": fence} | {f"new_{name}": new[name] for name in RESULT_COLUMNS})
+    _move_each(db, RunState.RUNNING, Move.FINISH, FINISH, moves)
     _close_attempts(db, ends, now)
     settle(db, [run_id for run_id, _, _ in ends], now)
 
@@ -179,15 +192,13 @@ def _end_unfinished(db: Connection, run_id: str, fence: int, outcome: Outcome, n
 
 
 def _close_attempts(db: Connection, ends: Sequence[tuple[str, int, Outcome]], now: float) -> None:
-    mine = (t.attempts.c.run_id == sa.bindparam("of_run")) & (t.attempts.c.number == sa.bindparam("of_fence"))
-    columns = ("cause", "detail", "seconds")
-    values = {name: sa.bindparam(f"new_{name}", type_=t.attempts.c[name].type) for name in columns}
     rows = [
-        {"of_run": run_id, "of_fence": fence} | {f"new_{name}": getattr(outcome, name) for name in columns}
+        {"of_run": run_id, "of_fence": fence, "new_ended_at": now}
+        | {f"new_{name}": getattr(outcome, name) for name in ("cause", "detail", "seconds")}
         for run_id, fence, outcome in ends
     ]
     if rows:
-        db.execute(update(t.attempts).where(mine).values(ended_at=now, **values), rows)
+        db.execute(CLOSE, rows)
 
 
 def _ruling(db: Connection, run_id: str, fence: int, outcome: Outcome) -> tuple[Move, dict[str, Any]]:
@@ -225,27 +236,36 @@ def _with_hint(outcome: Outcome) -> str:
 
 
 def move(db: Connection, run_id: str, fence: int, state: RunState, how: Move, values: dict[str, Any]) -> RunState:
-    """Compare-and-set: only a run in `state` under `fence` makes the move.
+    """Compare-and-set: only a run in `state` under `fence` makes the move, and takes these values.
 
     Raises StaleAttempt, IllegalMove.
     """
-    return move_all(db, state, how, values, [{"of_run": run_id, "of_fence": fence}])
+    _move_each(db, state, how, _change(state, how, values), [{"of_run": run_id, "of_fence": fence}])
+    return after(state, how)
 
 
-def move_all(
-    db: Connection, state: RunState, how: Move, values: dict[str, Any], moves: Sequence[dict[str, Any]]
-) -> RunState:
-    """The same for several runs, each given as `of_run`, `of_fence` and whatever parameters `values` has.
-
-    Raises StaleAttempt where one of them cannot, IllegalMove.
-    """
-    target = after(state, how)
+def _change(state: RunState, how: Move, values: dict[str, Any]) -> sa.Update:
+    """The statement of a move of runs in `state`, each given as `of_run`, `of_fence` and the parameters of `values`."""
     mine = (t.runs.c.id == sa.bindparam("of_run")) & (t.runs.c.fence == sa.bindparam("of_fence"))
-    change = update(t.runs).where(mine & (t.runs.c.state == state)).values(state=target, **values)
+    return update(t.runs).where(mine & (t.runs.c.state == state)).values(state=after(state, how), **values)
+
+
+def _move_each(db: Connection, state: RunState, how: Move, change: sa.Update, moves: Sequence[dict[str, Any]]) -> None:
+    """Compare-and-set several runs. Raises StaleAttempt where one of them cannot."""
     if moves and db.execute(change, list(moves)).rowcount != len(moves):
         runs = ", ".join(m["of_run"] for m in moves[:5])
         raise StaleAttempt(f"run {runs} is no longer {state} in its attempt; {how} refused")
-    return target
+
+
+FINISH = _change(RunState.RUNNING, Move.FINISH, FINISHED)
+CLAIM = _change(
+    RunState.QUEUED,
+    Move.CLAIM,
+    {
+        "fence": t.runs.c.fence + 1,
+        "predicted_seconds": sa.func.coalesce(sa.bindparam("new_seconds", type_=sa.Float), t.runs.c.predicted_seconds),
+    },
+)
 
 
 def cancel_where(db: Connection, condition: sa.ColumnElement[bool], now: float) -> None:
