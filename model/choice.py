@@ -29,6 +29,8 @@ ROUNDS, ROUND_SECONDS = 3, 0.02
 in bursts longer than a turn, and would favour whoever is timed after one."""
 CLEARLY = 0.9
 """Share of the default's time that another way must stay below to be taken: the default was the fastest elsewhere."""
+LEAD = 0.8
+"""Share of every other way's time below which the default is taken after any round: most machines need one."""
 
 
 def stored_implementation(run: RunConfig, device: str, folder: Path) -> Implementation:
@@ -75,6 +77,8 @@ def _fastest(run: RunConfig, device: torch.device) -> Implementation:
             seconds[index] = min(seconds[index], *taken)
             if seconds[0] > STEP_SECONDS_MAX:
                 return ways[0]
+        if seconds[0] < LEAD * min(seconds[1:]):
+            return ways[0]
     best = seconds.index(min(seconds))
     return ways[best] if seconds[best] < CLEARLY * seconds[0] else ways[0]
 

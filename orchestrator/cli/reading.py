@@ -13,7 +13,7 @@ from orchestrator.cli.output import Format, emit_json, emit_rows, say
 from orchestrator.cli.planning import Output, open_service, open_store
 from orchestrator.states import RunState
 
-SHOWN = 200
+SHOWN = 100
 """Most runs in a table: drawing more takes longer than reading them helps."""
 
 if TYPE_CHECKING:

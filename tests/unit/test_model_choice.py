@@ -74,6 +74,9 @@ def test_fastest_is_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     alike = cycle([0.02, 0.019])
     monkeypatch.setattr(choice, "times", lambda *_: [next(alike)])
     assert choice._fastest(run, choice.torch.device("cpu")) == ways[0], "nor does a difference within noise"
+    clear = iter([0.02, 0.04])
+    monkeypatch.setattr(choice, "times", lambda *_: [next(clear)])
+    assert choice._fastest(run, choice.torch.device("cpu")) == ways[0], "a clear lead needs no second turn"
     slow = iter([choice.STEP_SECONDS_MAX + 0.1])
     monkeypatch.setattr(choice, "times", lambda *_: [next(slow)])
     assert choice._fastest(run, choice.torch.device("cpu")) == ways[0]
