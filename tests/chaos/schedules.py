@@ -128,7 +128,10 @@ class Stage:
         return open_artifacts(self.url, self.folder / "reader").events(run_id, number)
 
     def in_training(self, checkpoints: int) -> tuple[str, int, int]:
-        """Wait until an attempt that still trains has so many checkpoints; its run, number and process id."""
+        """Wait until an attempt that still trains has so many checkpoints; its run, number and process id.
+
+        Without any, it has a worker: that it trains is not heard of before there is something to upload.
+        """
 
         def look() -> tuple[str, int, int] | None:
             assert self.driver is not None
@@ -139,7 +142,8 @@ class Stage:
                     continue
                 events = self.events(run.id, run.fence)
                 kinds = [e["kind"] for e in events]
-                if "start" in kinds and kinds.count("checkpoint") >= checkpoints and "evaluation" not in kinds:
+                begun = "start" in kinds if checkpoints else "attempt" in kinds
+                if begun and kinds.count("checkpoint") >= checkpoints and "evaluation" not in kinds:
                     return run.id, run.fence, int(events[0]["pid"])
             return None
 
@@ -194,7 +198,7 @@ def worker_before_checkpoint(stage: Stage) -> str:
 def scheduler_in_training(stage: Stage) -> str:
     """kill -9 of the scheduler while a worker trains on another node."""
     stage.start()
-    run, number, _ = stage.in_training(checkpoints=stage.random.randint(0, 2))
+    run, number, _ = stage.in_training(checkpoints=stage.random.randint(1, 2))
     assert stage.driver is not None
     stage.driver.kill()
     stage.ended()
