@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.table import MAX_ROWS, RunTable
+from analysis.table import APART, MAX_ROWS, RunTable
 from orchestrator.tracking import DEFAULT_URL, has_key, reachable
 
 REQUEST_SECONDS = 30
@@ -163,7 +163,7 @@ def _unfit(run: LoggedRun, states: Sequence[str]) -> str:
     if run.state not in states:
         return f"state is {run.state}"
     role = run.config.get("role")
-    return f"it is a {role} run of isoflop, not one of a grid" if role in ("check", "validation") else ""
+    return f"it is a {role} run of isoflop, not one of a grid" if role in APART else ""
 
 
 def _reason(values: Mapping[str, float | None], keys: Mapping[str, str]) -> str:

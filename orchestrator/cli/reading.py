@@ -46,7 +46,7 @@ def list_sweeps(output: Output = Format.TABLE) -> None:
                 "flops_spent": spent,
                 "flops_planned": sum(flops for _, flops in totals.values()),
                 "submitted": _time(sweep.submitted_at),
-                "note": sweep.on_hold or sweep.waits,
+                "note": sweep.note,
             }
         )
     if not rows and output is Format.TABLE:
@@ -74,7 +74,7 @@ def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
             {
                 "sweep": record.name,
                 "revision": record.revision,
-                "note": record.on_hold or record.waits,
+                "note": record.note,
                 "seconds_error": error,
                 "runs": rows,
                 "forecasts": forecasts,
@@ -92,8 +92,8 @@ def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
         say(f"predicted seconds missed the actual ones by {error:.0%} in the median")
     for line in mixed_devices(runs):
         say(line)
-    if note := record.on_hold or record.waits:
-        say(f"sweep {record.name}: {note}")
+    if record.note:
+        say(f"sweep {record.name}: {record.note}")
     if forecasts and output is Format.TABLE:
         emit_rows(forecasts, list(forecasts[0]), output, "Forecasts")
     if any((run.cell or {}).get("trunk") for run in runs):

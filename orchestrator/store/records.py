@@ -71,6 +71,11 @@ class SweepRecord:
         """What a sweep that may train waits for, such as a kind of device; empty where it waits for nothing."""
         return "" if self.held else self.held_reason or ""
 
+    @property
+    def note(self) -> str:
+        """Why no run of it starts, held or waiting; empty where nothing is in the way."""
+        return self.on_hold or self.waits
+
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
