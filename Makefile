@@ -51,8 +51,8 @@ format: dev  ## Format the code.
 	$(BIN)/ruff format .
 
 docs: dev  ## Write the generated references anew.
-	$(BIN)/python -m sweeps.reference
-	$(BIN)/python -m orchestrator.reference
+	$(BIN)/python -m sweeps.file.reference
+	$(BIN)/python -m orchestrator.cli.reference
 
 clean:  ## Remove the virtual environment and the demo's state.
 	rm -rf $(VENV) .isoflop

@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis import headline, serial
-from analysis.cost import TokenCost
-from analysis.envelope import envelope
-from analysis.estimators import optima_with_gradient
-from analysis.fitting import REJECTED, fit_parts
-from analysis.holdout import rolling_holdout
-from analysis.powerlaws import power_laws
-from analysis.recipe_check import CheckedCell
-from analysis.records import Curve, EstimatorAnswer, Interval, LawError, PowerLaw, Prediction, Refusal, Surface
-from analysis.serial import fit_json, prediction_json
-from analysis.surface import Origin
-from analysis.table import RunTable
-from analysis.uncertainty import Uncertainty
-
-if TYPE_CHECKING:
-    from analysis.ask import Question, Reply
+from analysis.fitting import headline
+from analysis.fitting.cost import TokenCost
+from analysis.fitting.envelope import envelope
+from analysis.fitting.estimators import optima_with_gradient
+from analysis.fitting.holdout import rolling_holdout
+from analysis.fitting.parts import REJECTED, fit_parts
+from analysis.fitting.powerlaws import power_laws
+from analysis.fitting.surface import Origin
+from analysis.fitting.uncertainty import Uncertainty
+from analysis.records import (
+    CheckedCell,
+    Curve,
+    EstimatorAnswer,
+    Interval,
+    LawError,
+    PowerLaw,
+    Prediction,
+    Refusal,
+    Surface,
+)
+from analysis.table.table import RunTable
 
 Floats = NDArray[np.float64]
 
-__all__ = ["Law", "TokenCost", "fit", "fit_json", "prediction_json"]
+__all__ = ["Law", "TokenCost", "fit"]
+
+FIT_VERSION = 1
+"""Raised when the same table would give other numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,12 +78,6 @@ class Law:
     recipe_check: tuple[CheckedCell, ...] = ()
     """What a check of the recipe found, by budget and N; empty where the sweep has none."""
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Law) and self.to_dict() == other.to_dict()
-
-    def __hash__(self) -> int:
-        return hash(self.law_id)
-
     @property
     def largest_budget(self) -> float:
         """Largest fitted budget, FLOPs."""
@@ -109,19 +113,6 @@ class Law:
             beyond = np.log(budgets / self.largest_budget)
             return headline.combine(self.estimators, answers, self.uncertainty, beyond, budgets=self._budgets)
 
-    def loss_at(self, params: float, tokens: float) -> tuple[float, Interval]:
-        """Loss of a model of N parameters on D tokens, optimal or not, with its interval: as `given_model` answers.
-
-        Raises LawError where no surface could be fitted, or for numbers that are not positive.
-        """
-        from analysis.questions import given_model
-
-        if not (np.isfinite([params, tokens]).all() and params > 0 and tokens > 0):
-            raise LawError("parameters and tokens must be positive numbers")
-        self._require_estimators()
-        answer = given_model(self, params, tokens)
-        return answer.loss, answer.loss_interval
-
     def compute_for_loss(self, loss: float) -> tuple[float, Interval]:
         """FLOPs after which compute-optimal training reaches a loss, with the interval that its band cuts out.
 
@@ -141,24 +132,6 @@ class Law:
         if not np.isfinite(middle):
             raise LawError(f"a loss of {loss:.4g} is below what the law reaches at {grid[-1]:.2g} FLOPs")
         return middle, Interval(low, high)
-
-    def ask(self, question: Question) -> Reply:
-        """The whole reply to a question: a budget, a loss or GPU-hours, a given size, limited data, inference to come.
-
-        Raises QuestionError for one without a meaning, LawError where the law has no answer.
-        """
-        from analysis.ask import ask
-
-        return ask(self, question)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data without NaN, for JSON."""
-        return serial.law_to_dict(self)
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Law:
-        """The law that `to_dict` wrote."""
-        return cls(**serial.law_fields(data))
 
     @property
     def _budgets(self) -> int:
@@ -237,6 +210,22 @@ def _first_below(flops: Floats, losses: Floats, target: float) -> float:
     return float(np.exp(np.log(flops[at - 1]) + share * np.log(flops[at] / flops[at - 1])))
 
 
+def content_hash(table: RunTable, cost: TokenCost) -> str:
+    """Hash of the runs, the cost of a token and the version of the fit."""
+    text = json.dumps([FIT_VERSION, table.digest, cost.log_params, cost.log_flops])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def with_holdout(law: Law, records: tuple[dict[str, Any], ...]) -> Law:
+    """The law with its hold-out table and a sentence about it."""
+    far = [record for record in records if record["extrapolation"] >= 1.5]
+    if not far:
+        return replace(law, holdout=records)
+    covered = sum(record["params_covered"] and record["loss_covered"] for record in far)
+    sentence = f"Hold-out: {covered} of {len(far)} later budgets (×1.5 and more) lay inside both intervals."
+    return replace(law, holdout=records, warnings=(*law.warnings, sentence))
+
+
 def fit(table: RunTable, *, cost: TokenCost | None = None, holdout: bool = True) -> Law:
     """Fit a law: every estimator, their refusals, noise and, with enough budgets, a rolling hold-out.
 
@@ -260,7 +249,7 @@ def fit(table: RunTable, *, cost: TokenCost | None = None, holdout: bool = True)
     else:
         laws += first.laws
     law = Law(
-        law_id=serial.content_hash(table, cost),
+        law_id=content_hash(table, cost),
         curves=parts.curves,
         power_laws=laws,
         surfaces=parts.surfaces,
@@ -279,4 +268,4 @@ def fit(table: RunTable, *, cost: TokenCost | None = None, holdout: bool = True)
     if not holdout or not states:
         return law
     records = rolling_holdout(table, law.curves, lambda earlier: fit(earlier, cost=cost, holdout=False))
-    return serial.with_holdout(law, records)
+    return with_holdout(law, records)

@@ -184,3 +184,33 @@ class Prediction:
     """Plain sentences."""
     shape: dict[str, Any] | None = None
     """Nearest buildable shape of the recipe with its own N, D and FLOPs, filled in by the caller that knows one."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedCell:
+    """What the check of one cell found."""
+
+    flops: float
+    """Budget, training FLOPs."""
+    params: float
+    """N."""
+    place: str
+    """left end | centre | right end."""
+    verdict: str
+    """passes | fails | open (not all runs are trained, and none of those that are beats the rule)."""
+    rule_loss: float | None
+    """Loss under the rule."""
+    best_loss: float | None
+    """Least loss found, the rule's among them."""
+    best_batch: float | None
+    """Batch over the rule's where it was found."""
+    best_lr: float | None
+    """Learning rate over the rule's where it was found."""
+    gap: float | None
+    """rule_loss − best_loss."""
+    threshold: float
+    """Largest gap that passes."""
+    trained: int
+    """Runs of the check that have ended."""
+    runs: int
+    """Runs of the check."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from analysis.law import fit
-from analysis.table import RunTable
+from analysis.table.table import RunTable
 
 FROM = 3.0
 """Least extrapolation counted."""

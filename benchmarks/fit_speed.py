@@ -31,11 +31,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import least_squares, minimize
 
-from analysis import surface
-from analysis.approach3 import DELTA, bootstrap_approach3, fit_approach3, reweigh_approach3
+from analysis.fitting import surface
+from analysis.fitting.approach3 import DELTA, bootstrap_approach3, fit_approach3, reweigh_approach3
+from analysis.fitting.surface import Origin, SurfaceFit
 from analysis.law import fit
-from analysis.surface import Origin, SurfaceFit
-from analysis.table import RunTable
+from analysis.table.table import RunTable
 
 Floats = NDArray[np.float64]
 DRAWS = 4000

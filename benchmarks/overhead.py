@@ -15,10 +15,10 @@ import sys
 
 from model.config import RunConfig
 from model.flops import flops_per_token
-from orchestrator.cost import WORKER_ENVIRONMENT
 from orchestrator.home import find_home
-from orchestrator.service import Service
+from orchestrator.scheduling.speed import WORKER_ENVIRONMENT
 from orchestrator.states import RunState
+from orchestrator.use_cases.service import Service
 
 ROUNDS = 3
 """Measurements of each shape; the median counts."""

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.home import find_home
-from orchestrator.service import Service
-from sweeps.compose import load_sweep
-from sweeps.plan import PlannedRun
+from orchestrator.use_cases.service import Service
+from sweeps.file.compose import load_sweep
+from sweeps.plan.records import PlannedRun
 
 
 def plain_run(config: dict[str, Any]) -> None:

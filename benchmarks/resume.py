@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psutil
 
-from orchestrator.eventlog import read_events
+from orchestrator.cluster.attempt_log import read_events
 
 ISOFLOP = Path(sys.executable).with_name("isoflop")
 

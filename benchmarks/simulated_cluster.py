@@ -18,7 +18,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from orchestrator.dispatch import Dispatch, Slot, Waiting
+from orchestrator.attempts import Slot
+from orchestrator.scheduling.dispatch import Dispatch, Waiting
 
 GIB = 2**30
 SHARES = 4

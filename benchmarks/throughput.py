@@ -26,16 +26,14 @@ from typing import Any
 import psutil
 
 from model.config import ModelConfig, RunConfig, TrainConfig
-from orchestrator import cluster as ray_cluster
-from orchestrator.artifacts import AttemptLog, Places, open_artifacts
-from orchestrator.cluster import Cluster, PlacedWorker, Report
-from orchestrator.dispatch import Slot
-from orchestrator.scheduler import Scheduler
+from orchestrator.attempts import Assignment, Kinds, Outcome, Report, Slot, Tracking
+from orchestrator.cluster import cluster as ray_cluster
+from orchestrator.cluster.artifact_store import AttemptLog, Places, open_artifacts
+from orchestrator.cluster.cluster import Cluster, PlacedWorker
+from orchestrator.scheduling.scheduler import Scheduler
 from orchestrator.states import Cause, RunState
-from orchestrator.store import NewRun, Outcome, Store, SweepRecord
-from orchestrator.tracking import Tracking, WandbMirror
-from orchestrator.unmet import Kinds
-from orchestrator.worker import Assignment
+from orchestrator.store import NewRun, Store, SweepRecord
+from orchestrator.tracking.wandb_mirror import WandbMirror
 
 RESULT = {"loss": 3.0, "bits_per_byte": 1.5, "train_seconds": 0.001, "evaluation_seconds": 0.0, "tokens": 1504}
 SHAPE = ModelConfig(vocab=64, context=32, d_model=16, n_layers=2, n_heads=2, d_ff=32)

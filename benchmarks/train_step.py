@@ -30,10 +30,10 @@ from benchmarks.plain import Plain
 from model.batches import Batches
 from model.choice import stored_implementation
 from model.config import ModelConfig, RunConfig, TrainConfig
+from model.cpu.build import available
 from model.device import device_name, keep_freed_memory, torch_settings
 from model.flops import flops_per_token
 from model.implementation import Implementation, choose_implementation
-from model.native import available
 from model.synthetic import DATASET, synthetic_shards
 from model.train import train
 from model.training import Training

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import torch
 
+from model.cpu.build import cache_folder
 from model.hardware import cpu_name
-from model.native import cache_folder
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 

@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from typing import Any
 
 from model.config import ConfigError, ModelConfig, TrainConfig
+from model.cpu.build import available, compiler
 from model.flops import flops_per_token
-from model.native import available, compiler
 
 EXPLICIT_CONTEXT_MAX = 512
 """Longest context for which materialised attention is the default on a CPU."""
@@ -29,7 +29,7 @@ class Implementation:
     attention: str = "explicit"
     """explicit (scores are materialised) | fused (torch's scaled_dot_product_attention)."""
     branches: str = "autograd"
-    """autograd (torch derives the backward pass) | handwritten (`model.branches`) | native (`model.native_branches`).
+    """autograd (torch derives the backward pass) | handwritten (`model.cpu.handwritten`) | native (`model.cpu.native`).
 
     The latter two need explicit attention; native needs a C++ compiler besides."""
     head: str = "whole"
@@ -56,7 +56,7 @@ class Implementation:
 
 
 def handwritten_supports(model: ModelConfig) -> bool:
-    """Whether `model.branches` covers these parts: the default architecture, with or without a tied head."""
+    """Whether `model.cpu.handwritten` covers these parts: the default architecture, with or without a tied head."""
     plain = not (model.norm_weights or model.biases or model.logit_cap)
     return model.mlp == "swiglu" and model.qk_norm and model.rope_base > 0 and plain
 

@@ -12,6 +12,8 @@ HEADROOM = 0.85
 """Share of the free memory that the estimate may fill: allocators fragment, and the model below is a model."""
 STATE_BYTES = 16
 """Bytes a parameter: weight, gradient and AdamW's two moments in fp32."""
+KEPT_STATE_BYTES = 12
+"""Bytes a parameter of a saved state or checkpoint: weight and AdamW's two moments in fp32."""
 HEAD_BYTES = 2**27
 """Bytes of logits that a chunked head holds at once, in fp32."""
 

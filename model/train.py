@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import runpy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -238,6 +239,4 @@ def _mfu(training: Training) -> float | None:
 
 
 if __name__ == "__main__":
-    from model.command import main
-
-    raise SystemExit(main())
+    runpy.run_module("model", run_name="__main__", alter_sys=True)

@@ -15,12 +15,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from model.branches import Shape, attention_branch, head_loss, mlp_branch
 from model.config import ModelConfig
+from model.cpu.handwritten import Shape, attention_branch, head_loss, mlp_branch
+from model.cpu.native import native_loss
 from model.head import linear_cross_entropy
 from model.implementation import Implementation, check_implementation
 from model.memory import head_chunk
-from model.native_branches import native_loss
 
 EMBEDDING_STD = 1.0
 """Standard deviation of the initial embedding: unit residual stream, as nanochat. 0.02 cost 0.38 nat at 2e11 FLOPs."""
@@ -191,7 +191,7 @@ class Transformer(nn.Module):
         return F.cross_entropy(logits_NV, targets_BT.flatten())
 
     def _handwritten_loss(self, tokens_BT: Tensor, targets_N: Tensor) -> Tensor:
-        """`loss` through `model.branches`; equal up to rounding."""
+        """`loss` through `model.cpu.handwritten`; equal up to rounding."""
         B, T = tokens_BT.shape
         eps = self.config.norm_eps
         shape = Shape(B, T, self.config.n_heads, eps)
@@ -204,7 +204,7 @@ class Transformer(nn.Module):
         return head_loss(x_DN, self.head.weight, targets_N, eps)
 
     def _native_loss(self, tokens_BT: Tensor, targets_N: Tensor) -> Tensor:
-        """`loss` through `model.native_branches`; equal up to rounding."""
+        """`loss` through `model.cpu.native`; equal up to rounding."""
         B, T = tokens_BT.shape
         shape = Shape(B, T, self.config.n_heads, self.config.norm_eps)
         cos_TP, sin_TP = (table[:T].contiguous() for table in self.rotate.buffers())

@@ -16,11 +16,22 @@ import psutil
 from analysis.devices import is_device
 from analysis.wording import join_words
 from model.hardware import cpu_name, gpu_names
-from orchestrator.head import HEAD_SECONDS
 from orchestrator.home import Home
-from orchestrator.store.records import Ceilings
 
 NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "lustre", "beegfs", "glusterfs", "fuse.sshfs", "ceph")
+
+HEAD_SECONDS = 10.0
+"""Silence after which it counts as gone, unless ISOFLOP_HEAD_SECONDS says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ceilings:
+    """What one user may take in all; None is no ceiling."""
+
+    flops: float | None = None
+    """Training FLOPs."""
+    seconds: float | None = None
+    """Device-seconds."""
 
 
 class SettingsError(ValueError):

@@ -10,7 +10,7 @@ from typing import Any
 
 import altair as alt
 
-from analysis.conventions import ConventionOptimum
+from analysis.answers.conventions import ConventionOptimum
 from analysis.figures.axes import log_axis, titled, values
 from analysis.figures.theme import PANEL_WIDTH
 from analysis.wording import format_count, format_flops

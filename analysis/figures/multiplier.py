@@ -8,7 +8,7 @@ from typing import Any
 
 import altair as alt
 
-from analysis.compare import Comparison, Multiplier
+from analysis.answers.compare import Comparison, Multiplier
 from analysis.figures.axes import linear_domain, log_axis, log_domain, titled, values
 from analysis.records import QuestionError
 from analysis.wording import format_factor, format_flops, format_interval, format_loss, format_multiplier

@@ -10,8 +10,8 @@ from typing import Any
 
 import altair as alt
 
+from analysis.answers.published import PUBLISHED, PublishedLaw
 from analysis.figures.axes import values
-from analysis.published import PUBLISHED, PublishedLaw
 from analysis.wording import format_count, format_flops, format_loss
 
 ALL = tuple(PUBLISHED.values())

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
+from analysis.answers.published import PublishedLaw
 from analysis.figures.axes import log_axis, log_domain, loss_domain, titled, values
 from analysis.figures.marks import BAR_NOTE, estimator_label, minimum_bar, minimum_shape
 from analysis.figures.published import ALL, published_layers, published_values, shown_laws
 from analysis.figures.theme import PANEL_WIDTH
-from analysis.published import PublishedLaw
 from analysis.records import Interval, LawError, Minimum, Prediction
 from analysis.wording import format_count, format_factor, format_flops, format_interval, format_loss
 

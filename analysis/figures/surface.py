@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.forms import FORMS
-from analysis.headline import bend_probability, surface_shares
+from analysis.fitting.forms import FORMS
+from analysis.fitting.headline import bend_probability, surface_shares
 from analysis.records import LawError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 def surface_loss(law: Law, params: ArrayLike, tokens: ArrayLike) -> Floats:
     """Loss of models of N parameters on D tokens (n,) by the surfaces that the law's loss leans on, in their shares.
 
-    `Law.loss_at` starts from the headline instead, which leans on the curves too.
+    `questions.given_model` starts from the headline instead, which leans on the curves too.
 
     Raises:
         LawError: no surface could be fitted.

@@ -20,11 +20,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis import interval
-from analysis.cost import TokenCost
+from analysis.fitting import interval
+from analysis.fitting.cost import TokenCost
 from analysis.law import fit
 from analysis.records import LawError
-from analysis.table import RunTable
+from analysis.table.table import RunTable
 
 Floats = NDArray[np.float64]
 Truth = Callable[[Floats, Floats], Floats]

@@ -14,16 +14,16 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from analysis.ask import reply_json
-from analysis.compare import comparison_json
+from analysis.answers.ask import reply_json
+from analysis.answers.compare import comparison_json
+from analysis.answers.serial import fit_json
 from analysis.figures import isoflop_curves, javascript
-from analysis.law import fit_json
 from orchestrator.api import control as control_routes
 from orchestrator.api import guard, pages, problems
 from orchestrator.api.asked import Asked
-from orchestrator.background import Background
-from orchestrator.service import Service
 from orchestrator.store import SweepRecord
+from orchestrator.use_cases.background import Background
+from orchestrator.use_cases.service import Service
 from orchestrator.web.render import figure
 
 EVENT_SECONDS = 1.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from analysis.ask import Question
+from analysis.answers.ask import Question
 from analysis.devices import hardware
 from analysis.records import QuestionError
 

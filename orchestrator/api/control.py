@@ -7,8 +7,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from orchestrator.control import ACTIONS, run_log
-from orchestrator.service import Service
+from orchestrator.use_cases.control import ACTIONS, run_log
+from orchestrator.use_cases.service import Service
 
 
 class Action(StrEnum):

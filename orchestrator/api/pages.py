@@ -13,9 +13,9 @@ from fastapi.responses import HTMLResponse
 from analysis.figures import Forecast, forecast_record
 from analysis.law import Law
 from analysis.records import LawError, Prediction
-from orchestrator.background import Background
-from orchestrator.service import Service
 from orchestrator.store import NotFound, SweepRecord
+from orchestrator.use_cases.background import Background
+from orchestrator.use_cases.service import Service
 from orchestrator.web.charts import law_figures, multiplier_figures
 from orchestrator.web.render import figure, render, static_file
 from orchestrator.web.variants import chooser, default_variant

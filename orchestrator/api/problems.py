@@ -9,16 +9,16 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from analysis.compare import IncomparableError
+from analysis.answers.compare import IncomparableError
 from analysis.records import LawError, QuestionError
 from model.config import ConfigError
-from orchestrator.control import ControlError
-from orchestrator.cost import CalibrationError
+from orchestrator.scheduling.speed import CalibrationError
 from orchestrator.settings import SettingsError
 from orchestrator.store import CeilingExceeded, NotFound, StaleAttempt, StoreError
-from sweeps.plan import PlanError
-from sweeps.problem import SweepError
-from sweeps.recipe import RecipeError
+from orchestrator.use_cases.control import ControlError
+from sweeps.file.problem import SweepError
+from sweeps.plan.records import PlanError
+from sweeps.recipes.recipe import RecipeError
 from tokenizer.corpus import CorpusError
 from tokenizer.shards import ShardError
 from tokenizer.vocabulary import TokenizerError

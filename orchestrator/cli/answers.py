@@ -55,8 +55,8 @@ def fit(
     output: Output = Format.TABLE,
 ) -> None:
     """Fit the IsoFLOP curves and the laws; show every estimator and every refusal."""
-    from analysis.law import fit_json
-    from orchestrator.words import describe, describe_published
+    from analysis.answers.serial import fit_json
+    from orchestrator.cli.answer_text import describe, describe_published
 
     columns = sources.named_columns(flops_key, params_key, tokens_key, loss_key)
     law = Source(sweep, csv, wandb, columns, tuple(state or ()), query, variant).law()
@@ -111,8 +111,8 @@ def predict(
     output: Output = Format.TABLE,
 ) -> None:
     """Answer: which model at this budget, and what loss will it reach, within which interval?"""
-    from analysis.ask import Question, reply_json
-    from orchestrator.words import describe_reply
+    from analysis.answers.ask import Question, reply_json
+    from orchestrator.cli.answer_text import describe_reply
 
     question = Question(
         flops, gpu_hours, loss, params, tokens, too_small, max_tokens, inference_tokens,

@@ -13,7 +13,7 @@ from orchestrator.cli.planning import Output, open_service
 from orchestrator.cli.sources import read_table
 
 if TYPE_CHECKING:
-    from analysis.compare import Comparison, Side
+    from analysis.answers.compare import Comparison, Side
 
 Sweeps = Annotated[list[str] | None, typer.Argument(metavar="[SWEEP_A SWEEP_B]", help="Baseline and other sweep.")]
 Csvs = Annotated[list[Path] | None, typer.Option("--csv", help="Give twice: tables of the baseline and the other.")]
@@ -87,16 +87,16 @@ def _check(
 
 
 def _of_tables(csv: list[Path], keys: dict[str, str], sizes: list[float]) -> Comparison:
-    from analysis.compare import compare as compare_sides
+    from analysis.answers.compare import compare as compare_sides
 
     first, second = (_side(path, keys, size) for path, size in zip(csv, sizes or (None, None), strict=True))
     return compare_sides(first, second)
 
 
 def _side(path: Path, keys: dict[str, str], size: float | None) -> Side:
-    from analysis.compare import Side, bytes_per_token
-    from analysis.csvfile import read_frame
+    from analysis.answers.compare import Side, bytes_per_token
     from analysis.law import fit
+    from analysis.table.csvfile import read_frame
 
     law = fit(read_table(path, keys), holdout=False)
     if size is None and "loss" not in keys:
@@ -105,8 +105,8 @@ def _side(path: Path, keys: dict[str, str], size: float | None) -> Side:
 
 
 def _show(made: list[Comparison], output: Format) -> None:
-    from analysis.compare import comparison_json
-    from orchestrator.words import describe_comparison
+    from analysis.answers.compare import comparison_json
+    from orchestrator.cli.answer_text import describe_comparison
 
     if output is Format.JSON:
         emit_json({"comparisons": [comparison_json(comparison) for comparison in made]})

@@ -74,7 +74,7 @@ def retry(sweep: SweepName) -> None:
 
 def _act(action: str, sweep: str) -> None:
     from orchestrator.client import service_client
-    from orchestrator.control import ACTIONS
+    from orchestrator.use_cases.control import ACTIONS
 
     client = service_client()
     say(client.control(sweep, action) if client else ACTIONS[action](open_service(), sweep))
@@ -98,8 +98,8 @@ def watch(sweep: SweepName) -> None:
 def _looks(sweep: str) -> Any:
     """How far the sweep is, again and again."""
     from orchestrator.client import service_client
-    from orchestrator.control import live_events
-    from orchestrator.progress import progress_from_json
+    from orchestrator.scheduling.progress import progress_from_json
+    from orchestrator.use_cases.control import live_events
 
     client = service_client()
     if client is not None:
@@ -118,7 +118,7 @@ def logs(
 ) -> None:
     """Show what a run's attempts logged, and why each ended."""
     from orchestrator.client import service_client
-    from orchestrator.control import run_log
+    from orchestrator.use_cases.control import run_log
 
     client = service_client()
     rows = client.log(run, attempt) if client else list(run_log(open_service(), run, attempt))
@@ -144,7 +144,7 @@ def trunks(
     output: Output = Format.TABLE,
 ) -> None:
     """Show the kept states of shared trunks and the space that they take; a larger sweep goes on from them."""
-    from orchestrator.trunks import drop_trunks, kept_trunks
+    from orchestrator.use_cases.kept_trunks import drop_trunks, kept_trunks
 
     service = open_service()
     rows = kept_trunks(service, sweep)
@@ -164,7 +164,7 @@ def db(
     output: Output = Format.TABLE,
 ) -> None:
     """Show the database; back it up while it is used; copy it to another one, such as PostgreSQL."""
-    from orchestrator.driver import check_free
+    from orchestrator.scheduling.driver import check_free
     from orchestrator.store import Store
     from orchestrator.store.transfer import backup, copy, status
 

@@ -15,8 +15,8 @@ from orchestrator.states import RunState
 
 if TYPE_CHECKING:
     from model.profile import Profile
-    from orchestrator.service import Service
     from orchestrator.store import RunRecord
+    from orchestrator.use_cases.service import Service
 
 
 def register(app: typer.Typer) -> None:

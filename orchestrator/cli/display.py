@@ -15,12 +15,12 @@ from rich.text import Text
 
 from analysis.wording import format_count, format_duration, format_factor, format_flops, format_hours, join_words
 from orchestrator.cli.output import print_table, say, stderr
-from orchestrator.progress import Progress
-from orchestrator.service import Planned
-from sweeps.expect import Expected, KnownNoise
-from sweeps.hours import hours_by_budget, wall_hours
-from sweeps.plan import Plan
-from sweeps.repeats import repeats
+from orchestrator.scheduling.progress import Progress
+from orchestrator.use_cases.service import Planned
+from sweeps.plan.expected_width import Expected, KnownNoise
+from sweeps.plan.hours import hours_by_budget, wall_hours
+from sweeps.plan.records import Plan
+from sweeps.plan.repeats import repeats
 
 PLAIN_SECONDS = 10.0
 """Pause between two progress lines where there is no terminal."""

@@ -16,7 +16,7 @@ from orchestrator.cli.output import Format, emit_json, emit_rows, say
 from orchestrator.cli.planning import Output, Variant
 
 if TYPE_CHECKING:
-    from analysis.conventions import ConventionOptimum, Floats, Loss
+    from analysis.answers.conventions import ConventionOptimum, Floats, Loss
     from model.config import ModelConfig
 
 DECADES = tuple(10.0**power for power in range(5, 13))
@@ -100,7 +100,7 @@ class _Asked:
 
     def optima(self, budgets: Sequence[float]) -> list[ConventionOptimum]:
         """The optimum of each budget under each convention."""
-        from analysis.conventions import counted, optima
+        from analysis.answers.conventions import counted, optima
         from model.flops import flops_per_token_by, params_by
 
         sizes = [params_by(rung) for rung in self.rungs]
@@ -110,7 +110,7 @@ class _Asked:
 
 def _ask(sweep: str | None, csv: Path | None, law: str, variant: str, recipe: str, vocab: int, context: int) -> _Asked:
     """The law that the options name, with the ladder on which it is asked. Raises LawError, NotFound."""
-    from sweeps.ladder import ladder
+    from sweeps.recipes.ladder import ladder
 
     if sweep is None and csv is None:
         loss, name, budgets = _published(law)
@@ -136,8 +136,8 @@ def _ask(sweep: str | None, csv: Path | None, law: str, variant: str, recipe: st
 
 def _shapes(recipe: str, vocab: int, context: int) -> tuple[tuple[ModelConfig, ...], str]:
     """A recipe's ladder and what it is; without a name OLMo's, continued to narrow widths."""
-    from sweeps.ladder import ladder
-    from sweeps.registry import get_recipe
+    from sweeps.recipes.ladder import ladder
+    from sweeps.recipes.registry import get_recipe
 
     where = f"vocabulary {vocab:,}, context {context:,}."
     if recipe:
@@ -150,7 +150,7 @@ def _shapes(recipe: str, vocab: int, context: int) -> tuple[tuple[ModelConfig, .
 
 def _published(name: str) -> tuple[Loss, str, tuple[float, ...]]:
     """The loss of a published law that has a surface, its authors, and budgets."""
-    from analysis.published import PUBLISHED
+    from analysis.answers.published import PUBLISHED
 
     known = [law.name for law in PUBLISHED.values() if law.surface is not None]
     if name not in known:
@@ -161,7 +161,7 @@ def _published(name: str) -> tuple[Loss, str, tuple[float, ...]]:
 def _size_row(model: ModelConfig) -> dict[str, Any]:
     """A shape, its counts, the FLOPs of its parts, and F/N in every convention."""
     from model.flops import count_parameters, flops_by_part, flops_per_token, flops_per_token_by
-    from sweeps.plan import describe
+    from sweeps.plan.plan import describe
 
     counts, total = count_parameters(model), flops_per_token(model)
     return {
@@ -208,7 +208,7 @@ def _draw(asked: _Asked, out: Path) -> None:
     from analysis.figures import save
     from analysis.figures.flops import Size, flops_picture
     from model.flops import count_parameters, flops_by_part
-    from sweeps.plan import describe
+    from sweeps.plan.plan import describe
 
     models = asked.nearest([10 ** (5 + 7 * step / (POINTS - 1)) for step in range(POINTS)])
     sizes = [Size(count_parameters(m).matmul, flops_by_part(m), describe(m)) for m in models]

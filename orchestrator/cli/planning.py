@@ -18,11 +18,11 @@ from orchestrator.cli.output import Format, emit_json, emit_rows, say, stderr
 
 if TYPE_CHECKING:
     from orchestrator.home import Home
-    from orchestrator.service import Planned, Service
     from orchestrator.store import Store
-    from sweeps.elsewhere import Elsewhere
-    from sweeps.expect import Expected, KnownNoise
-    from sweeps.plan import Plan, PlannedRun
+    from orchestrator.use_cases.service import Planned, Service
+    from sweeps.plan.expected_width import Expected, KnownNoise
+    from sweeps.plan.other_device import Elsewhere
+    from sweeps.plan.records import Plan, PlannedRun
 
 SweepFile = Annotated[str, typer.Argument(metavar="SWEEP.yaml", help="Sweep file, or the name of a built-in sweep.")]
 Overrides = Annotated[list[str] | None, typer.Argument(metavar="[key=value …]", help="Keys of the sweep to replace.")]
@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
 
 def open_service() -> Service:
     """The use cases over the home of this folder, announced on stderr."""
-    from orchestrator.service import Service
+    from orchestrator.use_cases.service import Service
 
     return Service(_announced_home(), say=say)
 
@@ -84,7 +84,7 @@ def plan(
 ) -> None:
     """Show what would run: cells, drop reasons, FLOPs, epochs, memory, time, expected interval. Starts nothing."""
     from orchestrator.cli.display import show_expected, show_hours, show_plan
-    from orchestrator.hours import plan_hours
+    from orchestrator.use_cases.hours import plan_hours
 
     elsewhere = _elsewhere(device, devices, mfu, device_tflops)
     service = open_service()
@@ -111,7 +111,7 @@ def plan(
 def _elsewhere(device: str | None, devices: int, mfu: float | None, tflops: float | None) -> Elsewhere | None:
     """The device asked for, None where none is."""
     from analysis.devices import hardware
-    from sweeps.elsewhere import Elsewhere
+    from sweeps.plan.other_device import Elsewhere
 
     if device is None and tflops is None:
         if mfu is not None or devices > 1:
@@ -128,9 +128,9 @@ def run(
     rerun: Annotated[bool, typer.Option("--rerun", help="Train finished runs again, too.")] = False,
 ) -> None:
     """Plan, train, fit and report a sweep here and now. Typing it again continues or repeats nothing."""
+    from orchestrator.cli.conclude import conclude
     from orchestrator.cli.display import show_expected, show_plan, watching
-    from orchestrator.driver import check_free
-    from orchestrator.outcome import conclude
+    from orchestrator.scheduling.driver import check_free
 
     _stop_on_terminate()
     service = open_service()
@@ -165,8 +165,8 @@ def validate(
 ) -> None:
     """Store a forecast at a larger budget, train the predicted optimum, and score the forecast."""
     from orchestrator.cli.display import watching
-    from orchestrator.validation import validate as carry_out
-    from orchestrator.validation import validation_rows, verdict
+    from orchestrator.use_cases.validation import validate as carry_out
+    from orchestrator.use_cases.validation import validation_rows, verdict
 
     _stop_on_terminate()
     service = open_service()
@@ -210,7 +210,7 @@ def plan_json(plan: Plan, expected: Sequence[Expected] = (), noise: KnownNoise |
 
 def hours_json(planned: Planned) -> dict[str, Any]:
     """Predicted hours of a plan: in all, by budget, and what they assume."""
-    from sweeps.hours import hours_by_budget, wall_hours
+    from sweeps.plan.hours import hours_by_budget, wall_hours
 
     rows = hours_by_budget(planned.plan)
     return {
@@ -231,7 +231,7 @@ def _run_json(planned: PlannedRun) -> dict[str, Any]:
 
 def _noise_json(plan: Plan, noise: KnownNoise | None) -> dict[str, Any]:
     """The noise that is expected, and how well the plan's repeats will tell it."""
-    from sweeps.repeats import repeats
+    from sweeps.plan.repeats import repeats
 
     told = repeats(plan)
     return {
@@ -252,7 +252,7 @@ def _check_json(plan: Plan) -> dict[str, Any]:
 
 def sweep_path(sweep: str) -> Path:
     """A path as it is; the bare name of a built-in sweep as that file."""
-    from sweeps.check import NAME
+    from sweeps.file.check import NAME
 
     path = Path(sweep)
     built_in = Path(str(resources.files("sweeps.conf") / f"{sweep}.yaml"))

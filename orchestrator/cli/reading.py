@@ -61,8 +61,8 @@ def list_sweeps(output: Output = Format.TABLE) -> None:
 
 def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
     """Show a sweep's runs: state, size, loss, predicted against actual seconds, and its forecasts."""
-    from orchestrator.forecast import median_error
-    from orchestrator.progress import mixed_devices
+    from orchestrator.scheduling.durations import median_error
+    from orchestrator.scheduling.progress import mixed_devices
 
     store = open_store()
     record = store.sweep(sweep)
@@ -114,7 +114,7 @@ def export(
 
 
 def _run_row(run: Any) -> dict[str, Any]:
-    from orchestrator.forecast import run_seconds
+    from orchestrator.scheduling.durations import run_seconds
 
     cell = run.cell or {}
     return {

@@ -24,12 +24,12 @@ def serve(
     """Serve REST, the page and the scheduler. Beyond loopback a token in ISOFLOP_TOKEN is needed."""
     import uvicorn
 
-    from orchestrator import signals
     from orchestrator.api.app import create_app
     from orchestrator.api.guard import check_bind
-    from orchestrator.background import Background
-    from orchestrator.head import HeadLost
+    from orchestrator.cluster import signals
+    from orchestrator.cluster.head_watch import HeadLost
     from orchestrator.settings import choose_device
+    from orchestrator.use_cases.background import Background
 
     token = os.environ.get("ISOFLOP_TOKEN")
     check_bind(host, token)
@@ -50,7 +50,7 @@ def serve(
 
 def doctor(output: Output = Format.TABLE) -> None:
     """Check what a sweep needs on this machine, and say what to do where something is missing."""
-    from orchestrator.doctor import checks
+    from orchestrator.use_cases.doctor import checks
 
     rows = [{"check": c.name, "ok": "yes" if c.ok else "NO", "finding": c.finding} for c in checks(open_service())]
     emit_rows(rows, ["check", "ok", "finding"], output)

@@ -14,11 +14,11 @@ import typer
 from orchestrator.cli.planning import open_service
 
 if TYPE_CHECKING:
-    from analysis.ask import Question, Reply
+    from analysis.answers.ask import Question, Reply
     from analysis.figures import Forecast
     from analysis.law import Law
-    from analysis.table import RunTable
-    from orchestrator.service import Service
+    from analysis.table.table import RunTable
+    from orchestrator.use_cases.service import Service
 
 MaybeSweep = Annotated[str | None, typer.Argument(metavar="[SWEEP]", help="Name of a sweep, or name@revision.")]
 Csv = Annotated[Path | None, typer.Option("--csv", help="Table with a finished run a row, instead of a sweep.")]
@@ -92,13 +92,13 @@ class Source:
         question.check()
         if self.sweep is not None:
             return self.service.ask(self.sweep, question, self.variant)
-        from analysis.ask import ask
+        from analysis.answers.ask import ask
 
         return ask(self.law(), question, self._counts())
 
     def _table(self) -> RunTable:
         if self.wandb is not None:
-            from orchestrator.wandb_project import read_project
+            from orchestrator.tracking.wandb_project import read_project
 
             keys = {name: self.columns.get(name, name) for name in QUANTITIES}
             return read_project(self.wandb, keys, states=self.states or ("finished",), filters=self._query())
@@ -116,8 +116,8 @@ class Source:
     def _counts(self) -> Any:
         if self.csv is None:
             return None
-        from analysis.counts import Counts
-        from analysis.csvfile import read_frame
+        from analysis.answers.counts import Counts
+        from analysis.table.csvfile import read_frame
 
         return Counts.from_frame(read_frame(self.csv), self.columns.get("params", "params"))
 
@@ -129,7 +129,7 @@ class TableError(ValueError):
 def read_table(csv: Path | None, names: Mapping[str, str]) -> RunTable:
     """The table of a CSV. Raises TableError where it is none."""
     from analysis.records import LawError
-    from analysis.table import RunTable
+    from analysis.table.table import RunTable
 
     if csv is None or not csv.is_file():
         raise typer.BadParameter(f"{csv}: no such file")

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from orchestrator.store.drivers import LEASE_SECONDS, Drivers
+from orchestrator.store.drivers import Drivers
 from orchestrator.store.forecasts import Forecasts
 from orchestrator.store.records import (
     CeilingExceeded,
-    Ceilings,
     DriverRecord,
     ForecastScore,
     LeaseHeld,
     LeaseLost,
     NewRun,
     NotFound,
-    Outcome,
     RunRecord,
     StaleAttempt,
     StoreError,
@@ -25,16 +23,13 @@ from orchestrator.store.runs import Runs
 from orchestrator.store.sweeps import Sweeps
 
 __all__ = [
-    "LEASE_SECONDS",
     "CeilingExceeded",
-    "Ceilings",
     "DriverRecord",
     "ForecastScore",
     "LeaseHeld",
     "LeaseLost",
     "NewRun",
     "NotFound",
-    "Outcome",
     "RunRecord",
     "StaleAttempt",
     "Store",

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, insert, select, update
 
-from orchestrator import tables as t
-from orchestrator.store.records import CeilingExceeded, Ceilings, Usage
+from orchestrator.settings import Ceilings
+from orchestrator.store import tables as t
+from orchestrator.store.records import CeilingExceeded, Usage
 
 UNKNOWN_SECONDS = 60.0
 """Device-seconds reserved at first for a run that nothing is known of."""

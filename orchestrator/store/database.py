@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import InterfaceError, NoSuchModuleError, OperationalError, SQLAlchemyError
 
 from orchestrator.store.records import StoreError, Unavailable
-from orchestrator.tables import SCHEMA
+from orchestrator.store.tables import SCHEMA
 
 WAIT_SECONDS = 10
 """Longest wait for another writer, and for a server to answer."""
@@ -118,7 +118,7 @@ def _upgrade(database: Database) -> None:
     from alembic.util import CommandError
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent.parent / "migrations"))
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with database.writing() as connection:
         config.attributes["connection"] = connection
         try:

@@ -8,12 +8,11 @@ from typing import Any
 
 from sqlalchemy import Row, insert, select, update
 
-from orchestrator import tables as t
+from orchestrator.attempts import LEASE_SECONDS
+from orchestrator.store import tables as t
 from orchestrator.store.database import Database, new_id
 from orchestrator.store.records import DriverRecord, LeaseHeld, LeaseLost
 
-LEASE_SECONDS = 60.0
-"""Time after its last sign of life at which a scheduler on another machine counts as dead."""
 REQUESTS = select(t.scheduler.c.requests)
 """Built once: it is asked in every step of the scheduler."""
 

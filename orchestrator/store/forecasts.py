@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import insert, select, update
 
-from orchestrator import tables as t
+from orchestrator.store import tables as t
 from orchestrator.store.database import Database
 from orchestrator.store.records import ForecastScore
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.states import Cause, Hold, RunState
+from orchestrator.states import Hold, RunState
 
 
 class StoreError(RuntimeError):
@@ -130,34 +130,6 @@ class NewRun:
     cell: dict[str, Any]
     role: str = "grid"
     """grid | check | validation."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How an attempt ended."""
-
-    cause: Cause
-    result: dict[str, Any] | None = None
-    """The run's result when the cause is DONE."""
-    detail: str = ""
-    """Traceback or reason."""
-    device: str | None = None
-    seconds: float | None = None
-    """Seconds for which the attempt held its device, by a monotonic clock."""
-    micro_batch: int | None = None
-    """Sequences of one forward pass that did not fit, when the cause is OUT_OF_MEMORY."""
-    flops: float = 0.0
-    """Training FLOPs of the run that are behind it, earlier attempts included."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ceilings:
-    """What one user may take in all; None is no ceiling."""
-
-    flops: float | None = None
-    """Training FLOPs."""
-    seconds: float | None = None
-    """Device-seconds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from orchestrator.store.database import Database
 from orchestrator.store.records import StoreError
-from orchestrator.tables import SCHEMA, metadata
+from orchestrator.store.tables import SCHEMA, metadata
 
 BATCH = 1000
 """Rows of one insertion."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from analysis.compare import compare
+from analysis.answers.compare import compare
 from analysis.figures import charts, compute_multiplier
 from analysis.law import Law
 from analysis.records import LawError
-from orchestrator.laws import SweepLaws
+from orchestrator.use_cases.answering import SweepLaws
 from orchestrator.web.render import figure
 from orchestrator.web.variants import neighbours
 

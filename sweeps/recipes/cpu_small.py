@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from sweeps.recipe import Range
 from sweeps.recipes.common import COMMON, OLMO, OURS, UNUSED
 from sweeps.recipes.power_laws import PowerLaws
+from sweeps.recipes.recipe import Range
 
 _SHAPE: Final = ("layers", "heads", "width_step", "ff_step")
 _BATCH: Final = ("batch_tokens", "batch_exponent", "batch_length_exponent", "reference_tokens")

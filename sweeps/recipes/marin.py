@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from model.config import ModelConfig, TrainConfig
-from sweeps.recipe import Range, Recipe
 from sweeps.recipes.common import OURS
+from sweeps.recipes.recipe import Range, Recipe
 
 MARIN: Final = "marin, experiments/scaling_law_sweeps/c_adamc.py (CAdamCHeuristic)"
 

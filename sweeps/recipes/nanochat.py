@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from model.config import ModelConfig, TrainConfig
-from sweeps.recipe import Range, Recipe
 from sweeps.recipes.common import LLAMA, OLMO, OURS, USUAL
+from sweeps.recipes.recipe import Range, Recipe
 
 SCRIPT: Final = "nanochat, scripts/base_train.py"
 SETUP: Final = "nanochat, nanochat/gpt.py, setup_optimizer: its AdamW groups"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from model.config import ModelConfig, TrainConfig
 from model.flops import count_parameters
-from sweeps.recipe import Recipe
+from sweeps.recipes.recipe import Recipe
 
 LONGEST_WARMUP = 0.1
 """Share of a run that warmup by tokens a parameter may take: OLMo's one token would outlast short runs."""

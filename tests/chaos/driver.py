@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.cli.planning import _stop_on_terminate
-from orchestrator.cluster import Cluster
+from orchestrator.cluster.cluster import Cluster
 from orchestrator.home import Home
-from orchestrator.service import Service
 from orchestrator.store import Store
+from orchestrator.use_cases.service import Service
 
 
 def _die_at(owner: type, name: str, count: int) -> None:

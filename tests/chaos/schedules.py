@@ -25,13 +25,13 @@ from typing import Any
 
 import psutil
 
-from orchestrator.artifacts import open_artifacts
+from orchestrator.cluster.artifact_store import open_artifacts
 from orchestrator.home import Home
-from orchestrator.service import Service
 from orchestrator.settings import Settings
 from orchestrator.states import Cause, RunState
 from orchestrator.store import RunRecord, Store
-from sweeps.compose import load_sweep
+from orchestrator.use_cases.service import Service
+from sweeps.file.compose import load_sweep
 from tests.chaos.cluster import Nodes, end, wait_for
 from tests.conftest import ROOT
 

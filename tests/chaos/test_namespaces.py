@@ -21,7 +21,7 @@ from tests.chaos.cluster import QUIET, Nodes, wait_for
 from tests.chaos.machines import RAY, Machine, file_server, forwarded, joined
 from tests.chaos.schedules import CHOICES, SWEEP_SECONDS, Stage, losses, resumed
 from tests.conftest import ISOFLOP, Finished
-from tests.unit.store_fixtures import new_database, postgresql_server
+from tests.unit.orchestrator.store_fixtures import new_database, postgresql_server
 
 PORT = 6379
 """Of the head: it is the only one in its namespace."""

@@ -17,7 +17,7 @@ import pytest
 
 from benchmarks.resume import family
 from model.config import RunConfig
-from orchestrator.eventlog import read_events
+from orchestrator.cluster.attempt_log import read_events
 from orchestrator.states import Cause
 from orchestrator.store import Store
 from tests.conftest import Finished, Sandbox, copy_datasets, make_sandbox

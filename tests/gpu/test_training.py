@@ -16,7 +16,7 @@ from model.profile import profile
 from model.synthetic import DATASET, synthetic_shards
 from model.train import train
 from model.training import Training
-from tests.unit.model_data import small_run, write_dataset
+from tests.unit.model.model_data import small_run, write_dataset
 from tokenizer.shards import Shards
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]

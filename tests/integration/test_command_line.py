@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.export import COLUMNS
+from orchestrator.use_cases.export import COLUMNS
 from tests.conftest import ROOT, Finished, Sandbox
 
 PREDICT_KEYS = {

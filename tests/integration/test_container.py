@@ -38,7 +38,7 @@ def test_every_copied_path_exists_and_every_package_is_copied() -> None:
 
 def test_the_image_brings_a_compiler_for_the_native_kernels_and_keeps_what_it_builds() -> None:
     (installed,) = (rest for word, rest in _instructions() if word == "RUN" and "apt-get install" in rest)
-    assert {"c++", "g++", "clang++"} & set(installed.split()), "the names that model.native looks for"
+    assert {"c++", "g++", "clang++"} & set(installed.split()), "the names that model.cpu.build looks for"
     environment = dict(rest.split("=", 1) for word, rest in _instructions() if word == "ENV")
     volumes = [Path(rest) for word, rest in _instructions() if word == "VOLUME"]
     assert any(volume in Path(environment["XDG_CACHE_HOME"]).parents for volume in volumes)

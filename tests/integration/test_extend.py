@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from orchestrator.home import Home
-from orchestrator.service import Service
 from orchestrator.states import RunState
 from orchestrator.store import CeilingExceeded, SweepRecord
-from sweeps.compose import load_sweep
+from orchestrator.use_cases.service import Service
+from sweeps.file.compose import load_sweep
 from tests.conftest import ROOT, Finished
 
 TINY = ROOT / "sweeps" / "conf" / "tiny.yaml"

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from orchestrator.worker import ForeignModule, check_modules
+from orchestrator.cluster.worker import ForeignModule, check_modules
 from tests.conftest import ROOT, Finished, copy_datasets, make_sandbox
 
 TRAP = "raise SystemExit('this is the user\\'s file, not ours')\n"

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from analysis.law import fit_json
-from orchestrator import cluster as pool
-from orchestrator import unmet
-from orchestrator.cluster import Cluster
+from analysis.answers.serial import fit_json
+from orchestrator.cluster import cluster as pool
+from orchestrator.cluster.cluster import Cluster
 from orchestrator.home import Home
-from orchestrator.scheduler import Scheduler
-from orchestrator.service import Service
+from orchestrator.scheduling import missing_devices
+from orchestrator.scheduling.scheduler import Scheduler
 from orchestrator.settings import Settings
 from orchestrator.states import Hold, RunState
+from orchestrator.use_cases.service import Service
 from tests.conftest import ROOT, Finished, copy_datasets, make_sandbox
 
 PATIENCE = 150.0
@@ -45,8 +45,8 @@ def service(finished: Finished, tmp_path: Path, nodes: Any) -> Service:
 
 @pytest.fixture
 def scheduler(service: Service, nodes: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scheduler]:
-    monkeypatch.setattr(unmet, "PATIENCE_SECONDS", 1.0)
-    monkeypatch.setattr(unmet, "LOOK_SECONDS", 0.5)
+    monkeypatch.setattr(missing_devices, "PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr(missing_devices, "LOOK_SECONDS", 0.5)
     monkeypatch.setattr(pool, "STUCK_SECONDS", 10.0)
     workers = Cluster(workers=2, device="cpu", address=nodes.address, gpus=2)
     made = Scheduler(service.store, workers, service.artifacts, service.tracking)

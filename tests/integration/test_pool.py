@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator import cluster as pool
-from orchestrator.cluster import MAX_FAILED_STARTS, Cluster
-from orchestrator.head import HeadLost
+from orchestrator.cluster import cluster as pool
+from orchestrator.cluster.cluster import MAX_FAILED_STARTS, Cluster
+from orchestrator.cluster.head_watch import HeadLost
 
 PATIENCE = 120.0
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.approach3 import DELTA, HuberLog, bootstrap_approach3, fit_approach3, reweigh_approach3
+from analysis.fitting.approach3 import DELTA, HuberLog, bootstrap_approach3, fit_approach3, reweigh_approach3
+from analysis.fitting.solver import minimise
 from analysis.law import Law, fit
-from analysis.solver import minimise
-from analysis.table import RunTable
+from analysis.table.table import RunTable
 
 DATA = Path(os.environ.get("ISOFLOP_PUBLISHED_DATA", Path(__file__).resolve().parents[2] / "../shared/data"))
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the published data is not at hand")

@@ -13,9 +13,9 @@ import pytest
 
 from orchestrator.api.app import create_app
 from orchestrator.api.guard import BindError, check_bind
+from orchestrator.cli.reference import DOCS, cli_reference, openapi
 from orchestrator.home import Home
-from orchestrator.reference import DOCS, cli_reference, openapi
-from orchestrator.service import Service
+from orchestrator.use_cases.service import Service
 from tests.conftest import ROOT, Finished, Sandbox, copy_datasets, make_sandbox, serving
 
 TINY = (ROOT / "sweeps" / "conf" / "tiny.yaml").read_text()

@@ -13,9 +13,9 @@ from model.choice import stored_implementation
 from model.config import RunConfig, state_step
 from model.train import train
 from orchestrator.client import Client
-from orchestrator.export import run_table
 from orchestrator.home import Home
-from orchestrator.service import Service
+from orchestrator.use_cases.export import run_table
+from orchestrator.use_cases.service import Service
 from tests.conftest import ROOT, Finished, copy_datasets, make_sandbox, serving
 from tokenizer.shards import open_shards
 

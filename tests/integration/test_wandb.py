@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from orchestrator.attempts import Tracking
 from orchestrator.cli.sources import QUANTITIES
-from orchestrator.tracking import Tracking, WandbMirror, choose_tracking
-from orchestrator.wandb_project import LoggedRun, table_of
+from orchestrator.tracking.wandb_mirror import WandbMirror, choose_tracking
+from orchestrator.tracking.wandb_project import LoggedRun, table_of
 from tests.conftest import Finished
 from tests.integration.wandb_server import JsonHandler
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import ROOT, Sandbox
 from tests.integration.wandb_server import KEY, node, serving_projects
-from tests.unit.law_tables import sweep
+from tests.unit.analysis.law_tables import sweep
 
 KEYS = ["--flops-key", "budget.C", "--params-key", "model.n", "--tokens-key", "tokens", "--loss-key", "val/loss"]
 

@@ -1,0 +1,158 @@
+"""One question to a law and the whole reply: the same for the command line, REST and Python.
+
+A question fixes a budget (FLOPs, GPU-hours, a loss to reach, or a model with its tokens) and may add one thing: a
+size that is given, tokens that are limited, or inference that follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from analysis.answers import questions
+from analysis.answers.counts import COLUMNS, Counts
+from analysis.answers.published import published_at
+from analysis.answers.questions import Answer
+from analysis.answers.serial import plain, prediction_json, record_json
+from analysis.devices import Hardware
+from analysis.law import Law
+from analysis.records import Interval, Prediction, QuestionError
+
+BUDGETS = ("flops", "gpu_hours", "loss")
+"""Each alone fixes the budget; else `params` with `tokens` do."""
+CONSTRAINTS = ("params", "times_too_small", "max_tokens", "inference_tokens")
+"""At most one of these is asked about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked. `check` says what combinations have a meaning."""
+
+    flops: float | None = None
+    """Training budget C, FLOPs."""
+    gpu_hours: float | None = None
+    """The budget as hours on `hardware`."""
+    loss: float | None = None
+    """Loss to reach: the budget is the least that does."""
+    params: float | None = None
+    """A model of N parameters instead of the optimum."""
+    tokens: float | None = None
+    """With `params` and without a budget: trained on D tokens."""
+    times_too_small: float | None = None
+    """A model so many times smaller than the optimum."""
+    max_tokens: float | None = None
+    """Only so many unique tokens exist."""
+    inference_tokens: float | None = None
+    """So many tokens of inference follow."""
+    hardware: Hardware | None = None
+    """Device in whose hours compute is given and shown."""
+
+    def check(self) -> None:
+        """Raise QuestionError where a value cannot be or a combination has no meaning."""
+        given = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "hardware"}
+        given = {name: value for name, value in given.items() if value is not None}
+        for name, value in given.items():
+            if not (np.isfinite(value) and value > 0):
+                raise QuestionError(f"{_words([name])} must be a positive number, not {value:g}")
+        budgets = [name for name in (*BUDGETS, "tokens") if name in given]
+        if not budgets:
+            raise QuestionError(
+                "give a budget with flops or gpu-hours, a loss to reach with loss, or a model with params and tokens"
+            )
+        if len(budgets) > 1:
+            raise QuestionError(f"{_words(budgets)} each fix the budget: give one")
+        asked = [name for name in CONSTRAINTS if name in given]
+        if len(asked) > 1:
+            raise QuestionError(f"ask one question at a time: {_words(asked)}")
+        if "tokens" in given and asked != ["params"]:
+            raise QuestionError("tokens need params: together they are one model; for limited data ask with max-tokens")
+        if "loss" in given and asked and asked[0] not in ("params", "inference_tokens"):
+            raise QuestionError(f"{_words(asked)} is asked of a budget: give flops instead of loss")
+        if "gpu_hours" in given and self.hardware is None:
+            raise QuestionError("gpu-hours need the device that they are of: give device, or its peak as device-tflops")
+
+
+def _words(names: list[str]) -> str:
+    return ", ".join(name.replace("_", "-") for name in names)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a law answers to a question."""
+
+    question: Question
+    """As asked."""
+    prediction: Prediction
+    """The compute-optimal model of the budget."""
+    flops_interval: Interval | None = None
+    """Where a loss was asked for: the interval of the budget."""
+    answer: Answer | None = None
+    """The model under the constraint, where there is one."""
+    counts: Counts | None = None
+    """Other counts of parameters, where they are known."""
+
+
+def ask(law: Law, question: Question, counts: Counts | None = None) -> Reply:
+    """Answer a question. Raises QuestionError for one without a meaning, LawError where the law has no answer."""
+    question.check()
+    flops, interval = _budget(law, question)
+    return Reply(question, law.predict(flops), interval, _answer(law, question, flops), counts)
+
+
+def _budget(law: Law, q: Question) -> tuple[float, Interval | None]:
+    if q.loss is not None:
+        return law.compute_for_loss(q.loss)
+    if q.gpu_hours is not None:
+        assert q.hardware is not None
+        return q.hardware.flops(q.gpu_hours), None
+    if q.flops is not None:
+        return q.flops, None
+    assert q.params is not None and q.tokens is not None
+    return float(q.tokens * law.cost.flops_per_token(q.params)), None
+
+
+def _answer(law: Law, q: Question, flops: float) -> Answer | None:
+    if q.loss is not None and q.params is not None:
+        return questions.tokens_to_reach(law, q.loss, q.params)
+    asked: dict[str, Callable[[Law, float, float], Answer]] = {
+        "params": questions.given_size,
+        "times_too_small": questions.too_small,
+        "max_tokens": questions.best_with_limited_data,
+        "inference_tokens": questions.cheapest_with_inference,
+    }
+    for name, function in asked.items():
+        value = getattr(q, name)
+        if value is not None:
+            return function(law, flops, value)
+    return None
+
+
+def reply_json(reply: Reply) -> dict[str, Any]:
+    """The contract's keys of `predict -o json`: the prediction's, the other counts, published laws, and the answer."""
+    p, hardware = reply.prediction, reply.question.hardware
+    document = prediction_json(p) | _counted(reply, p.params) | {"published": plain(published_at(p.flops))}
+    if reply.question.loss is not None:
+        ends = reply.flops_interval
+        bounds = plain([ends.low, ends.high]) if ends else None
+        document |= {"asked_loss": reply.question.loss, "flops_interval": bounds}
+    if hardware is not None:
+        document["hardware"] = {
+            "device": hardware.device.name,
+            "peak_flops": hardware.device.peak,
+            "source": hardware.device.source,
+            "utilisation": hardware.utilisation,
+            "gpu_hours": hardware.hours(p.flops),
+        }
+    if reply.answer is not None:
+        document["answer"] = record_json(reply.answer) | _counted(reply, reply.answer.params)
+        if hardware is not None:
+            document["answer"]["gpu_hours"] = hardware.hours(reply.answer.flops)
+    return document
+
+
+def _counted(reply: Reply, params: float) -> dict[str, float | None]:
+    """N in the other counts, None where they are not known."""
+    return dict(reply.counts.at(params)) if reply.counts else dict.fromkeys(COLUMNS)

@@ -1,0 +1,86 @@
+"""Draws of a law's surfaces from their joint uncertainty: what an answer under a constraint is computed on.
+
+Shape legend: B draws, G candidate models, P parameters of a surface.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.fitting import headline, interval
+from analysis.fitting.forms import FORMS, Form
+from analysis.law import Law
+
+Floats = NDArray[np.float64]
+
+DRAWS = 400
+"""Draws behind an interval."""
+
+
+def surfaces(law: Law, draws: int) -> list[tuple[Form, Floats]]:
+    """The surfaces that the loss leans on with parameters (B, P): the most trusted's own for no draws, else draws.
+
+    Raises LawError where no law could be fitted.
+    """
+    if not law.estimators:
+        law.predict(law.largest_budget)
+    shares = headline.surface_shares(law.estimators, headline.bend_probability(law.estimators, law.uncertainty))
+    if draws == 0:
+        state = law.estimators[int(np.argmax(shares))]
+        return [(FORMS[state.name], np.array([state.theta]))]
+    generator = np.random.default_rng(0)
+    total, start, out = law.uncertainty.total, 0, []
+    for state, share in zip(law.estimators, shares, strict=True):
+        block = slice(start, start + len(state.theta))
+        start = block.stop
+        count = round(draws * share)
+        if count:
+            scale = float(interval.student(interval.LEAST_FREEDOM * 2)) / 1.96
+            noise = generator.multivariate_normal(np.zeros(len(state.theta)), total[block, block], count, method="svd")
+            out.append((FORMS[state.name], np.asarray(state.theta) + scale * noise))
+    return out
+
+
+def sample(law: Law, ask: Callable[[Form, Floats], tuple[Floats, ...]]) -> list[tuple[float, Floats]]:
+    """Each quantity that `ask` gives for surfaces (B, P), shape (B,): the trusted surface's own, and its draws'."""
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        own = ask(*surfaces(law, 0)[0])
+        drawn = [ask(form, theta) for form, theta in surfaces(law, DRAWS)]
+    joined = [np.concatenate(part) for part in zip(*drawn, strict=True)]
+    return [(float(value[0]), draws) for value, draws in zip(own, joined, strict=True)]
+
+
+def losses(law: Law, form: Form, theta: Floats, params: Floats, tokens: Floats) -> Floats:
+    """Losses (B, G) of surfaces (B, P) at models (G,)."""
+    flops = tokens * law.cost.flops_per_token(params)
+    return form.value(theta, law.origin.design(params, tokens, flops))
+
+
+def lowest(log_n: Floats, values: Floats) -> tuple[Floats, Floats]:
+    """Where rows (B, G) over an even grid of ln N (G,) are lowest, by a parabola through three points: ln N, value."""
+    at = np.clip(np.argmin(values, axis=1), 1, len(log_n) - 2)
+    rows = np.arange(len(values))
+    before, here, after = (values[rows, at + shift] for shift in (-1, 0, 1))
+    bend = before - 2 * here + after
+    shift = np.clip(np.where(bend > 0, 0.5 * (before - after) / np.where(bend > 0, bend, 1), 0), -1, 1)
+    return log_n[at] + shift * (log_n[1] - log_n[0]), here - 0.25 * (before - after) * shift
+
+
+def tokens_for_loss(law: Law, form: Form, theta: Floats, params: Floats, goal: Floats, around: float) -> Floats:
+    """Tokens (B, G) with which models (G,) first reach a loss (B, 1), looked for from `around` ÷ 400 to × 8,000.
+
+    Infinite where they do not: a surface's loss need not fall for ever along D, so the first crossing counts.
+    """
+    log_d = np.log(around) + np.linspace(-6, 9, 121)
+    models, tokens = np.repeat(params, len(log_d)), np.tile(np.exp(log_d), len(params))
+    values = losses(law, form, theta, models, tokens).reshape(len(theta), len(params), len(log_d))
+    reached = values <= goal[:, :, None]
+    at = np.argmax(reached, axis=2)
+    after = np.maximum(at, 1)[:, :, None]
+    above, below = (np.take_along_axis(values, after - shift, 2)[:, :, 0] for shift in (1, 0))
+    share = np.clip((above - goal) / (above - below), 0, 1)
+    found = np.exp(log_d[0] + (after[:, :, 0] - 1 + share) * (log_d[1] - log_d[0]))
+    return np.where(reached.any(axis=2), found, np.inf)

@@ -1,0 +1,91 @@
+"""What a planned grid would tell: the expected half-width of a forecast's interval, by simulation before any run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from analysis.fitting.cost import TokenCost
+from analysis.law import fit
+from analysis.records import LawError
+from analysis.table.table import RunTable
+
+Floats = NDArray[np.float64]
+
+DEFAULT_NOISE = 0.01
+"""Standard deviation between seeds of small runs, nats per token: measured 0.0105 at 3e11 FLOPs."""
+ALPHA, BETA = 0.34, 0.28
+"""Exponents of the default surface (Hoffmann et al. 2022, equation 10)."""
+FLOOR, REDUCIBLE = 1.7, 1.6
+"""Irreducible loss of the default surface, and what is left above it at the grid's middle, nats per token."""
+
+
+@dataclass(frozen=True)
+class ExpectedWidth:
+    """What to expect of a forecast so many times beyond the largest budget."""
+
+    multiple: float
+    """Asked budget over the largest planned."""
+    params_factor: float
+    """Half-width of N*'s interval as a factor, 1.3 for ×1.3 to each side."""
+    loss: float
+    """Half-width of the loss's interval, nats per token."""
+
+
+def expected_widths(
+    flops: ArrayLike,
+    params: ArrayLike,
+    tokens: ArrayLike,
+    *,
+    budgets: ArrayLike | None = None,
+    cost: TokenCost | None = None,
+    noise: float = DEFAULT_NOISE,
+    multiples: Sequence[float] = (10.0, 100.0),
+    draws: int = 3,
+) -> tuple[ExpectedWidth, ...]:
+    """Median half-widths over some simulated outcomes of a plan; one row a planned run, seeds as rows of their own.
+
+    The truth is the default surface with its valley laid through the middle of the grid. Raises LawError where the
+    grid could give no law, with the reason that the fit itself would give.
+    """
+    frame = pd.DataFrame({"flops": flops, "params": params, "tokens": tokens}, dtype=float)
+    frame["seed"] = np.arange(len(frame))
+    if budgets is not None:
+        frame["budget"] = np.asarray(budgets, dtype=float)
+    exact = _default_loss(frame)
+    generator = np.random.default_rng(0)
+    asked = [float(np.max(frame.get("budget", frame["flops"]))) * multiple for multiple in multiples]
+    found = []
+    for _ in range(draws):
+        table = RunTable.from_frame(frame.assign(loss=exact + generator.normal(0, noise, len(frame))))
+        try:
+            band = fit(table, cost=cost, holdout=False).band(asked)
+        except LawError as error:
+            failure = error
+            continue
+        found.append([(p.params_interval.high / p.params_interval.low, p.loss_interval) for p in band])
+    if len(found) <= draws // 2:
+        raise failure
+    return tuple(
+        ExpectedWidth(
+            multiple=float(multiple),
+            params_factor=float(np.median([np.sqrt(one[index][0]) for one in found])),
+            loss=float(np.median([(one[index][1].high - one[index][1].low) / 2 for one in found])),
+        )
+        for index, multiple in enumerate(multiples)
+    )
+
+
+def _default_loss(frame: pd.DataFrame) -> Floats:
+    """E + A/N^α + B/D^β with the optimum at the geometric middle of the grid: there α A/N^α = β B/D^β."""
+    log_n, log_d = np.log(frame["params"].to_numpy()), np.log(frame["tokens"].to_numpy())
+    size_share = BETA / (ALPHA + BETA)
+    return np.asarray(
+        FLOOR
+        + REDUCIBLE * size_share * np.exp(-ALPHA * (log_n - log_n.mean()))
+        + REDUCIBLE * (1 - size_share) * np.exp(-BETA * (log_d - log_d.mean()))
+    )

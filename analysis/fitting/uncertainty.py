@@ -1,0 +1,60 @@
+"""What the noise does to all estimators' parameters, by source, so that answers know their degrees of freedom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.fitting import interval
+from analysis.fitting.estimators import Estimator
+
+Floats = NDArray[np.float64]
+
+
+def _empty(*shape: int) -> Floats:
+    return np.zeros(shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Uncertainty:
+    """Joint covariance of the parameters. Shape legend: J sources of noise, P parameters of all estimators."""
+
+    variances: Floats = field(default_factory=lambda: _empty(0))
+    """Of the losses, by source, shape (J,)."""
+    covariances: Floats = field(default_factory=lambda: _empty(0, 0, 0))
+    """Of the parameters for unit variance of each source, shape (J, P, P)."""
+    prior: Floats = field(default_factory=lambda: _empty(0, 0))
+    """The priors' share, shape (P, P)."""
+    inverse: Floats = field(default_factory=lambda: _empty(0, 0))
+    """See `interval.Noise`, shape (J, J)."""
+    spread: Floats = field(default_factory=lambda: _empty(0, 0))
+    """See `interval.Noise`, shape (J, J)."""
+
+    @classmethod
+    def of(cls, estimators: Sequence[Estimator], noise: interval.Noise | None) -> Uncertainty:
+        """From the estimators' influences on the runs; empty where there is nothing to go by."""
+        if not estimators or noise is None:
+            return cls()
+        covariances = noise.propagate(np.vstack([e.influence for e in estimators]))
+        prior = np.zeros(covariances.shape[1:])
+        start = 0
+        for estimator in estimators:
+            block = slice(start, start + len(estimator.theta))
+            prior[block, block] = estimator.prior_covariance
+            start = block.stop
+        return cls(noise.variances, covariances, prior, noise.inverse, noise.spread)
+
+    @property
+    def total(self) -> Floats:
+        """Covariance of the parameters, shape (P, P)."""
+        return np.asarray(np.tensordot(self.variances, self.covariances, 1) + self.prior)
+
+    def of_combination(self, gradient: Floats, other: Floats) -> tuple[Floats, Floats]:
+        """Variance and degrees of freedom, (T,), of answers with gradients (T, P) and a further variance `other`."""
+        by_source = np.einsum("tp,jpq,tq->tj", gradient, self.covariances, gradient)
+        fixed = np.einsum("tp,pq,tq->t", gradient, self.prior, gradient) + other
+        freedom = interval.degrees_of_freedom(by_source, fixed, self.variances, self.inverse, self.spread)
+        return by_source @ self.variances + fixed, freedom

@@ -1,0 +1,307 @@
+"""RunTable: the one schema of everything a fit reads, and how a frame of runs becomes one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.records import LawError
+from analysis.table import budgets as grouping
+from analysis.table.columns import check_columns, has_tokens, number, positive
+from analysis.table.csvfile import read_frame
+from analysis.table.mixture import mixed_kinds
+from analysis.table.training_curves import TrainingCurves, are_curves, split_curves
+from analysis.table.units import check_units, rows_text
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+MAX_ROWS = 2_000
+"""More rows than any set of training runs has: beyond it a table holds training curves, not finished runs."""
+OUTLANDISH = 100.0
+"""A loss so many times the median, or below it, is of a run that diverged or of another unit."""
+FAR_FROM_BUDGET = 2.0
+"""A run that cost so many times its budget, or a part of it, was not run at it."""
+FINISHED = ("done", "finished")
+"""States of a finished run: ours and wandb's."""
+OPTIONAL = ("budget", "state", "run", "seed", "size_id", "trunk", "role", "device", "numerics")
+"""Columns that are read where they are there."""
+APART = {"check": "it checks the recipe", "validation": "it validates a forecast"}
+"""Roles of runs that are of no grid, and what an exclusion says of them."""
+
+
+@dataclass(frozen=True, eq=False)
+class RunTable:
+    """Finished runs, one a row; all arrays have the shape (runs,)."""
+
+    flops: Floats
+    """Training FLOPs of each run, C."""
+    params: Floats
+    """Parameters, N, in the table's convention."""
+    tokens: Floats
+    """Training tokens, D."""
+    loss: Floats
+    """Final loss."""
+    budget: Labels
+    """Index into `budgets`."""
+    budgets: Floats
+    """FLOPs of each budget: as the data names it, else the geometric mean of its group."""
+    size: Labels
+    """Index of the model size; runs of one size may share noise."""
+    trunk: Labels
+    """Index of the shared trunk; runs without one have an index of their own."""
+    repeat: Labels
+    """Index of the cell (budget and size); runs of one cell differ by their seed alone."""
+    names: tuple[str, ...]
+    """What the data calls each run."""
+    tokens_given: bool = True
+    """False where D was taken as C / (6 N)."""
+    convention: str = "as in the data"
+    """How N and C were counted."""
+    loss_unit: str = "as in the data"
+    """nats/token | bits/byte | as in the data."""
+    excluded: tuple[dict[str, Any], ...] = ()
+    """Rows left out: run, flops, params, loss and the reason."""
+    warnings: tuple[str, ...] = ()
+    """Plain sentences about the table."""
+    curves: TrainingCurves | None = None
+    """How the runs trained, where the data has several points a run."""
+
+    def __len__(self) -> int:
+        return len(self.loss)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RunTable) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    @property
+    def digest(self) -> str:
+        """Content hash: equal for equal runs in any order."""
+        numbers = np.column_stack([self.flops, self.params, self.tokens, self.loss, self.budgets[self.budget]])
+        order = np.lexsort(numbers.T)
+        # Labels are counted anew in this order: only who shares one matters.
+        labels = [_codes(labels[order]) for labels in (self.size, self.trunk)]
+        rows = np.column_stack([numbers[order], *labels])
+        head = f"{self.convention}|{self.loss_unit}|{self.tokens_given}|".encode()
+        trained = b"" if self.curves is None else self.curves.digest.encode()
+        return hashlib.sha256(head + rows.tobytes() + trained).hexdigest()
+
+    def select(self, rows: NDArray[np.bool_]) -> RunTable:
+        """Return the rows of a mask of shape (runs,) as a table, labels counted anew, without training curves."""
+        kept, budget = np.unique(self.budget[rows], return_inverse=True)
+        return RunTable(
+            flops=self.flops[rows],
+            params=self.params[rows],
+            tokens=self.tokens[rows],
+            loss=self.loss[rows],
+            budget=budget,
+            budgets=self.budgets[kept],
+            size=_relabel(self.size[rows]),
+            trunk=_relabel(self.trunk[rows]),
+            repeat=_relabel(self.repeat[rows]),
+            names=tuple(np.asarray(self.names, dtype=object)[rows]),
+            tokens_given=self.tokens_given,
+            convention=self.convention,
+            loss_unit=self.loss_unit,
+            excluded=self.excluded,
+            warnings=self.warnings,
+        )
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pd.DataFrame,
+        *,
+        flops: str = "flops",
+        params: str = "params",
+        tokens: str = "tokens",
+        loss: str = "loss",
+        convention: str = "as in the data",
+        loss_unit: str = "as in the data",
+        first_row: int = 1,
+    ) -> RunTable:
+        """Read a frame with one finished run a row.
+
+        The names say which columns hold FLOPs, parameters, tokens and the loss. The column of tokens may be absent:
+        then D = C / (6 N). Optional columns: those of OPTIONAL. Rows that are not of a finished
+        run with a loss, or that repeat another, are excluded and listed. Several points of a `run`, of one size at
+        different FLOPs, are its training curve (see `split_curves`), and the last is the finished run. Raises LawError
+        for a table that cannot be read, naming its rows, the first of which is `first_row`.
+        """
+        names = {"flops": flops, "params": params, "tokens": tokens, "loss": loss}
+        check_columns(frame, names, OPTIONAL)
+        frame = frame.set_axis(np.arange(first_row, first_row + len(frame)), axis=0)
+        curves = None
+        if are_curves(frame, names):
+            frame, curves = split_curves(frame, names)
+        if len(frame) > MAX_ROWS:
+            raise LawError(
+                f"the table has {len(frame):,} runs, more than {MAX_ROWS:,}: a law is fitted to finished runs, one row "
+                "each. If rows are points of training curves, name each one's run in a column run."
+            )
+        frame, excluded = _drop_unfinished(frame, names)
+        values, tokens_given = _numbers(frame, names)
+        warnings = check_units(values, names, frame.index.to_numpy(), tokens_given=tokens_given)
+        if len(frame) > 1 and float(np.ptp(values["loss"])) <= 1e-12 * float(values["loss"].max()):
+            raise LawError(f"column {loss}: all losses are equal, so the sizes cannot be told apart")
+        kept, repeated = _drop_repeated(frame, values)
+        frame, values = frame.loc[kept], {key: column[kept] for key, column in values.items()}
+        if not tokens_given:
+            warnings.append("The data has no tokens: D is taken as C / (6 N).")
+        if curves is not None:
+            warnings.append(f"The last points of {len(curves.names)} training curves are fitted as finished runs.")
+        budget, budgets, notes = _budgets(frame, values["flops"])
+        if "size_id" in frame and frame["size_id"].notna().all():
+            size = _codes(frame["size_id"].astype(str))
+        else:
+            size = _codes(np.round(np.log(values["params"]), 6))
+        return cls(
+            **values,
+            budget=budget,
+            budgets=budgets,
+            size=size,
+            trunk=_trunks(frame),
+            repeat=_codes(pd.Series(list(zip(budget, size, strict=True)))),
+            names=_run_names(frame),
+            tokens_given=tokens_given,
+            convention=convention,
+            loss_unit=loss_unit,
+            excluded=tuple(excluded + repeated),
+            warnings=(*warnings, *notes, *mixed_kinds(frame)),
+            curves=curves,
+        )
+
+    @classmethod
+    def read_csv(cls, path: str | Path, **names: str) -> RunTable:
+        """Read a CSV; the names are those of `from_frame`. Raises LawError where the file is no such table.
+
+        Rows are counted as a spreadsheet does: the header is row 1.
+        """
+        frame = read_frame(path)
+        try:
+            return cls.from_frame(frame, **names, first_row=2)
+        except LawError as error:
+            raise LawError(f"{path}: {error}") from error
+
+
+def describe_excluded(excluded: Sequence[Mapping[str, Any]], most: int = 5) -> str:
+    """One sentence that names rows left out, by reason; empty for none."""
+    by_reason: dict[str, list[str]] = {}
+    for entry in excluded:
+        by_reason.setdefault(entry["reason"], []).append(str(entry["run"]))
+    told = []
+    for reason, runs in by_reason.items():
+        more = f" and {len(runs) - most} more" if len(runs) > most else ""
+        told.append(f"{', '.join(runs[:most])}{more} ({reason})")
+    count = len(excluded)
+    return f"{count} row{'s were' if count > 1 else ' was'} left out: {'; '.join(told)}." if count else ""
+
+
+def _codes(values: Any) -> Labels:
+    return np.asarray(pd.factorize(values)[0], dtype=np.int64)
+
+
+def _relabel(labels: Labels) -> Labels:
+    return np.unique(labels, return_inverse=True)[1].astype(np.int64)
+
+
+def _run_names(frame: pd.DataFrame) -> tuple[str, ...]:
+    return tuple(frame["run"].astype(str)) if "run" in frame else tuple(f"row {i}" for i in frame.index)
+
+
+def _drop_unfinished(frame: pd.DataFrame, names: Mapping[str, str]) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+    """The rows of finished runs with a believable loss, and records of the others."""
+    reasons = pd.Series("", index=frame.index)
+    loss = pd.Series(number(frame, names["loss"]), index=frame.index)
+    reasons[~np.isfinite(loss)] = "the loss is no finite number"
+    if "state" in frame and frame["state"].notna().any():
+        state = frame["state"].astype(str).str.strip().where(frame["state"].notna(), "unknown")
+        finished = state.str.lower().isin(FINISHED)
+        reasons[~finished] = "state is " + state[~finished]
+    if "role" in frame:
+        apart = frame["role"].map(APART)
+        reasons = reasons.where(apart.isna(), apart)
+    if (reasons != "").all():
+        raise LawError(f"none of the {len(frame)} rows is a finished run with a loss ({reasons.iloc[0]})")
+    middle = float(loss[reasons == ""].median())
+    if middle > 0:
+        far = (reasons == "") & (loss > 0) & ((loss > OUTLANDISH * middle) | (loss < middle / OUTLANDISH))
+        reasons[far] = f"its loss is over {OUTLANDISH:.0f} times above or below the median, {middle:.3g}"
+    out = reasons != ""
+    return frame.loc[~out], [_row(frame, names, index, reasons[index]) for index in frame.index[out]]
+
+
+def _row(frame: pd.DataFrame, names: Mapping[str, str], index: Any, reason: str) -> dict[str, Any]:
+    def finite(key: str) -> float | None:
+        value = float(pd.to_numeric(frame.loc[[index], names[key]], errors="coerce").iloc[0])
+        return value if np.isfinite(value) else None
+
+    run = str(frame.loc[index, "run"]) if "run" in frame else f"row {index}"
+    return {"run": run, **{key: finite(key) for key in ("flops", "params", "loss")}, "reason": reason}
+
+
+def _numbers(frame: pd.DataFrame, names: Mapping[str, str]) -> tuple[dict[str, Floats], bool]:
+    """The four columns, and whether tokens were given."""
+    given = has_tokens(frame, names)
+    values = {key: positive(frame, name) for key, name in names.items() if key != "tokens" or given}
+    if not given:
+        with np.errstate(over="ignore", under="ignore"):
+            values["tokens"] = values["flops"] / (6 * values["params"])
+    return values, given
+
+
+def _drop_repeated(frame: pd.DataFrame, values: Mapping[str, Floats]) -> tuple[NDArray[np.bool_], list[dict[str, Any]]]:
+    """Which rows to keep (n,): rows of one seed that are equal but for rounding are one run entered twice."""
+    keys = pd.DataFrame({key: np.round(np.log(column), 8) for key, column in values.items()}, index=frame.index)
+    for column in ("seed", "run"):
+        if column in frame:
+            keys[column] = frame[column]
+    again = keys.duplicated().to_numpy()
+    plain = pd.DataFrame(dict(values), index=frame.index)
+    if "run" in frame:
+        plain["run"] = frame["run"]
+    names = {key: key for key in values}
+    return ~again, [_row(plain, names, index, "repeats another row") for index in frame.index[again]]
+
+
+def _trunks(frame: pd.DataFrame) -> Labels:
+    """Runs with the same trunk share an index; a run without one gets its own."""
+    if "trunk" not in frame:
+        return np.arange(len(frame))
+    trunk = frame["trunk"].astype(object).where(frame["trunk"].notna() & (frame["trunk"].astype(str) != ""), None)
+    return _codes(pd.Series([f"own {i}" if name is None else f"trunk {name}" for i, name in enumerate(trunk)]))
+
+
+def _budgets(frame: pd.DataFrame, flops: Floats) -> tuple[Labels, Floats, list[str]]:
+    """Group runs by the column `budget` where it holds numbers, else by gaps in ln C; with warnings."""
+    warnings = []
+    if "budget" in frame and frame["budget"].notna().any():
+        named = pd.to_numeric(frame["budget"], errors="coerce").to_numpy(dtype=float)
+        if np.isfinite(named).all() and (named > 0).all():
+            far = np.abs(np.log(named / flops)) > np.log(FAR_FROM_BUDGET)
+            if far.any():
+                row = int(np.flatnonzero(far)[0])
+                raise LawError(
+                    f"column budget: {rows_text(far, frame.index.to_numpy())} cost over {FAR_FROM_BUDGET:.0f} times "
+                    f"more or less than the budget, such as {flops[row]:.3g} FLOPs at a budget of {named[row]:.3g}. "
+                    "Correct the column or leave it out."
+                )
+            budgets, labels = np.unique(named, return_inverse=True)
+            return labels.astype(np.int64), budgets, []
+        warnings.append("The column budget holds more than FLOPs, so budgets were found by gaps in the FLOPs.")
+    labels, budgets, clear = grouping.group(flops)
+    if not clear:
+        warnings.append(
+            "No gaps in the FLOPs tell the budgets apart: runs within "
+            f"×{np.exp(grouping.SPREAD):.1f} are taken together. A column budget would say what was meant."
+        )
+    return labels, budgets, warnings

@@ -1,0 +1,120 @@
+"""What a finished sweep amounts to: the fitted law, the report's files, the fit in wandb, the lines to print."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shlex
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+
+from analysis.answers.serial import fit_json
+from analysis.figures import Forecast
+from analysis.law import Law
+from analysis.records import LawError, Prediction
+from orchestrator.cli.answer_text import describe, describe_comparison
+from orchestrator.scheduling.progress import mixed_devices
+from orchestrator.store import SweepRecord
+from orchestrator.tracking.wandb_mirror import log_fit
+from orchestrator.use_cases.service import Service
+from orchestrator.web.report import write_report
+
+HORIZONS = (10.0, 100.0)
+"""Predictions of the report, in multiples of the largest budget."""
+VERSIONS = ("isoflop", "torch", "ray", "numpy", "scipy", "tokenizers", "wandb", "hydra-core")
+
+
+def conclude(service: Service, sweep: SweepRecord, command: str, say: Callable[[str], None]) -> int:
+    """Fit, write the report, mirror the fit, print the answer. Returns the exit code: 0, or 1 without a law."""
+    runs = [r for r in service.store.runs_of(sweep.id) if r.role != "validation"]
+    undone = [r for r in runs if not r.answered]
+    for run in undone:
+        say(f"run {run.id} is {run.state}: {(run.error or 'no result').strip().splitlines()[-1]}")
+    if undone:
+        say(f"{len(runs) - len(undone)} of {len(runs)} runs are done; the fit uses those")
+    for line in mixed_devices(runs):
+        say(line)
+    code = 1 if undone else 0
+    for variant, law in service.laws(sweep.name).items():
+        code = max(code, _conclude_law(service, sweep, variant, law, command, say))
+    for line in _comparisons(service, sweep):
+        say(line)
+    return code
+
+
+def _comparisons(service: Service, sweep: SweepRecord) -> Iterator[str]:
+    """The compute multiplier of each varied value over its axis's first, or why there is none."""
+    for axis in service.spec_of(sweep).vary:
+        try:
+            for comparison in service.compare_values(f"{sweep.name}@{sweep.revision}", axis):
+                yield from describe_comparison(comparison)
+        except LawError as error:
+            yield f"{axis} cannot be compared: {error}"
+
+
+def _conclude_law(
+    service: Service, sweep: SweepRecord, variant: str, law: Law, command: str, say: Callable[[str], None]
+) -> int:
+    title = f"{sweep.name} {variant}".strip()
+    predictions, refusal = _predictions(service, sweep, law, variant)
+    for line in describe(law, predictions):
+        say(line)
+    folder = service.home.reports / title.replace(" ", "_").replace("=", "-").replace(",", "_")
+    files = write_report(
+        folder,
+        title=title,
+        law=law,
+        runs=service.table(sweep.name),
+        predictions=predictions,
+        provenance=provenance(service, sweep, law),
+        command=command,
+        dropped=sweep.dropped,
+        forecasts=[Forecast.of(record) for record in service.store.forecasts_of(sweep.id)],
+    )
+    charts = [path for path in files.values() if path.suffix == ".png"]
+    note = log_fit(service.tracking, sweep=f"{sweep.name}@{sweep.revision[:8]}", law_id=law.law_id,
+                   summary=fit_json(law), charts=charts)  # fmt: skip
+    if note:
+        say(note)
+    say(f"wandb: {service.tracking.mode} ({service.tracking.reason})")
+    for path in sorted(files.values()):
+        say(f"  {path}")
+    if refusal:
+        say(f"no law: {refusal}")
+        return 1
+    _next_commands(sweep, variant, law, say)
+    return 0
+
+
+def _predictions(service: Service, sweep: SweepRecord, law: Law, variant: str) -> tuple[list[Prediction], str]:
+    largest = max((curve.flops for curve in law.curves), default=0.0)
+    try:
+        return [service.with_shape(sweep, law.predict(largest * h), variant) for h in HORIZONS], ""
+    except LawError as error:
+        return [], str(error)
+
+
+def _next_commands(sweep: SweepRecord, variant: str, law: Law, say: Callable[[str], None]) -> None:
+    largest = max(curve.flops for curve in law.curves)
+    isoflop = "isoflop" if shutil.which("isoflop") else os.path.relpath(sys.argv[0])
+    which = f"{sweep.name} --variant {shlex.quote(variant)}" if variant else sweep.name
+    say("next:")
+    say(f"  {isoflop} predict {which} --flops {largest * 10:.3g}")
+    say(f"  {isoflop} validate {which} --flops {largest * 3:.3g}")
+    say(f"  {isoflop} plot {which} --out {sweep.name}.svg")
+
+
+def provenance(service: Service, sweep: SweepRecord, law: Law) -> dict[str, str]:
+    """Hashes, versions and devices behind an answer."""
+    runs = service.store.runs_of(sweep.id)
+    facts = {
+        "sweep": f"{sweep.name}@{sweep.revision}",
+        "dataset": sweep.dataset,
+        "law": law.law_id,
+        "convention": law.convention,
+        "device": ", ".join(sorted({r.device for r in runs if r.device})) or "unknown",
+        "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+    }
+    return facts | {name: importlib.metadata.version(name) for name in VERSIONS}

@@ -1,0 +1,260 @@
+"""Which run goes to which worker, decided one event at a time: longest first, small runs side by side. Pure."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from orchestrator.attempts import Layout, Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A run that may start."""
+
+    run_id: str
+    cost: float
+    """Predicted seconds of it and of the longest chain of runs behind it, or FLOPs: only the order matters."""
+    memory: int = 0
+    """Bytes of device memory that it is estimated to take; 0 counts as any share of a device."""
+    kind: str = ""
+    """Kind of device that it asks for: cpu, cuda, or a key of DEVICES; empty takes any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Give this run to this worker."""
+
+    run_id: str
+    worker: str
+    share: float = 1.0
+    """Part of the device that is the run's."""
+
+
+@dataclass(slots=True)
+class _Device:
+    """A device, its idle workers and how many of its shares no run takes."""
+
+    like: Slot
+    free: int
+    idle: dict[str, Slot] = field(default_factory=dict)
+    runs: dict[str, int] = field(default_factory=dict)
+    """Shares of each run on it."""
+    kept_for: str = ""
+    """Run that waits for the device to empty: no other is placed on it meanwhile."""
+
+
+class Dispatch:
+    """Runs that may start, and devices with what is free of them.
+
+    The longest run goes first: list scheduling in that order ends within 4/3 of the shortest possible time (Graham
+    1969, theorem 2), and within the longest chain beyond perfect packing in any order (theorem 1). Where the longest
+    waiting run fits nowhere while shorter ones would, the emptiest device that it may use is kept free for it, so that
+    small runs never starve a large one; one device of a layout at a time.
+
+    Runs that need the same shares wait in one queue: a decision looks at the head of each, of which there are as many
+    as shares in a device, and costs the logarithm of the runs that wait.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, tuple[int, Waiting]] = {}
+        self._asked: Counter[str] = Counter()
+        """Waiting runs by the kind that they ask for."""
+        self._queues: dict[tuple[str, tuple[int, ...]], list[tuple[float, str, int]]] = {}
+        self._devices: dict[str, _Device] = {}
+        self._of_slot: dict[str, str] = {}
+        self._placed: dict[str, str] = {}
+        self._layouts: dict[Layout, Slot] = {}
+        """A slot of each layout seen so far."""
+        self._open: dict[Layout, dict[int, dict[str, None]]] = {}
+        """Devices with an idle worker, by layout and free shares, in the order in which they came."""
+        self._kept: dict[Layout, str] = {}
+        """The device of each layout that is kept free for a run."""
+        self._numbers = itertools.count()
+
+    # runs
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def __contains__(self, run_id: str) -> bool:
+        return run_id in self._waiting
+
+    def offer(self, run: Waiting) -> None:
+        """Let a run start when its turn comes; offered again, it takes its new place."""
+        known = self._waiting.get(run.run_id)
+        if known is not None and known[1] == run:
+            return
+        number = next(self._numbers)
+        self.withdraw(run.run_id)
+        self._waiting[run.run_id] = number, run
+        self._asked[run.kind] += 1
+        self._enqueue(number, run)
+
+    def _enqueue(self, number: int, run: Waiting) -> None:
+        needs = tuple(like.needs(run.memory) for like in self._layouts.values())
+        heapq.heappush(self._queues.setdefault((run.kind, needs), []), (-run.cost, run.run_id, number))
+
+    def withdraw(self, run_id: str) -> None:
+        """Let a run wait no longer: it is held, blocked or gone."""
+        _, run = self._waiting.pop(run_id, (0, None))
+        if run is not None:
+            self._asked[run.kind] -= 1
+
+    def asked(self) -> Counter[str]:
+        """How many runs wait, by the kind of device that they ask for; empty for any."""
+        return +self._asked
+
+    def waiting(self) -> Iterator[Waiting]:
+        """All runs that may start, in no order."""
+        return (run for _, run in self._waiting.values())
+
+    # workers
+
+    def set_idle(self, slots: Iterable[Slot]) -> None:
+        """Take over which workers are ready and have nothing to do; those of claims that run are not among them."""
+        now = {slot.name: slot for slot in slots}
+        for name in [n for n in self._of_slot if n not in now]:
+            self._leave(name)
+        for slot in now.values():
+            self.add_idle(slot)
+
+    def add_idle(self, slot: Slot) -> None:
+        """A worker is ready and has nothing to do."""
+        if slot.layout not in self._layouts:
+            self._learn_layout(slot)
+        device = self._devices.get(slot.device)
+        if device is None:
+            device = self._devices[slot.device] = _Device(slot, slot.shares)
+        if slot.name not in device.idle:
+            self._close(slot.device, device)
+            device.idle[slot.name] = slot
+            self._of_slot[slot.name] = slot.device
+            self._reopen(slot.device, device)
+
+    def _learn_layout(self, slot: Slot) -> None:
+        self._layouts[slot.layout] = slot
+        self._open[slot.layout] = {free: {} for free in range(1, slot.shares + 1)}
+        self._queues = {}
+        for number, run in self._waiting.values():
+            self._enqueue(number, run)
+
+    def release(self, run_id: str) -> None:
+        """A claimed run ended, or was not begun: what it took is free again. Its worker is idle once it says so."""
+        name = self._placed.pop(run_id, None)
+        if name is None:
+            return
+        device = self._devices[name]
+        self._close(name, device)
+        device.free += device.runs.pop(run_id)
+        self._reopen(name, device)
+
+    def _leave(self, worker: str) -> None:
+        name = self._of_slot.pop(worker)
+        device = self._devices[name]
+        self._close(name, device)
+        del device.idle[worker]
+        self._reopen(name, device)
+
+    def _close(self, name: str, device: _Device) -> None:
+        """Take a device out of the open ones, before it changes."""
+        if device.free:
+            self._open[device.like.layout][device.free].pop(name, None)
+
+    def _reopen(self, name: str, device: _Device) -> None:
+        """Put a changed device among the open ones, unless it is kept for a run, full, or gone."""
+        if not device.idle and not device.runs:
+            self._keep_no_more(name, device)
+            del self._devices[name]
+        elif device.idle and device.free and not device.kept_for:
+            self._open[device.like.layout][device.free][name] = None
+
+    # decisions
+
+    def claims(self) -> list[Claim]:
+        """Everything that can start now. Each claim holds its worker and shares until `release`."""
+        return list(iter(self._next, None))
+
+    def _next(self) -> Claim | None:
+        for name in list(self._kept.values()):
+            claim = self._use_kept(name, self._devices[name])
+            if claim is not None:
+                return claim
+        if not any(devices for free in self._open.values() for devices in free.values()):
+            return None
+        for run in self._heads():
+            fits = self._best_fit(run)
+            if fits is not None:
+                return self._start(run, fits, self._devices[fits])
+            self._keep_for(run)
+        return None
+
+    def _heads(self) -> list[Waiting]:
+        """The longest run of each queue, the longest first."""
+        heads = []
+        for key, queue in list(self._queues.items()):
+            while queue and self._waiting.get(queue[0][1], (None, None))[0] != queue[0][2]:
+                heapq.heappop(queue)
+            if queue:
+                heads.append(queue[0])
+            else:
+                del self._queues[key]
+        return [self._waiting[run_id][1] for _, run_id, _ in sorted(heads)]
+
+    def _usable(self, run: Waiting) -> Iterator[Slot]:
+        """A slot of each layout that the run may use."""
+        return (like for like in self._layouts.values() if like.has(run.kind))
+
+    def _best_fit(self, run: Waiting) -> str | None:
+        """The fullest open device that has room for the run, of the first layout that has one."""
+        for like in self._usable(run):
+            fullest = self._find(like, range(like.needs(run.memory), like.shares + 1))
+            if fullest is not None:
+                return fullest
+        return None
+
+    def _find(self, like: Slot, order: range) -> str | None:
+        """The open device of a layout whose number of free shares comes first in `order`."""
+        return next((name for free in order for name in self._open[like.layout][free]), None)
+
+    def _keep_for(self, run: Waiting) -> None:
+        """Keep the emptiest open device for a run that fits nowhere, of a layout of which none is kept already."""
+        if any(self._devices[name].kept_for == run.run_id for name in self._kept.values()):
+            return
+        for like in self._usable(run):
+            emptiest = self._find(like, range(like.shares, 0, -1))
+            if emptiest is not None and like.layout not in self._kept:
+                self._close(emptiest, self._devices[emptiest])
+                self._devices[emptiest].kept_for, self._kept[like.layout] = run.run_id, emptiest
+                return
+
+    def _use_kept(self, name: str, device: _Device) -> Claim | None:
+        """Start the run that a device is kept for, if it has room by now; keep it no more if the run is gone."""
+        _, run = self._waiting.get(device.kept_for, (0, None))
+        if run is None:
+            self._keep_no_more(name, device)
+            self._reopen(name, device)
+        elif device.idle and device.free >= device.like.needs(run.memory):
+            return self._start(run, name, device)
+        return None
+
+    def _keep_no_more(self, name: str, device: _Device) -> None:
+        if device.kept_for:
+            device.kept_for = ""
+            del self._kept[device.like.layout]
+
+    def _start(self, run: Waiting, name: str, device: _Device) -> Claim:
+        self._close(name, device)
+        if device.kept_for == run.run_id:
+            self._keep_no_more(name, device)
+        self.withdraw(run.run_id)
+        worker, slot = next(iter(device.idle.items()))
+        del device.idle[worker], self._of_slot[worker]
+        shares = slot.needs(run.memory)
+        device.runs[run.run_id], device.free = shares, device.free - shares
+        self._placed[run.run_id] = name
+        self._reopen(name, device)
+        return Claim(run.run_id, worker, shares / slot.shares)

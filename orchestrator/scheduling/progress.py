@@ -1,0 +1,113 @@
+"""How far a sweep is: counts, FLOPs spent of planned, time left. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from analysis.wording import join_words
+from orchestrator.scheduling.durations import Forecast
+from orchestrator.states import RunState
+from orchestrator.store import RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRun:
+    """A run in training."""
+
+    run_id: str
+    shape: str
+    budget: float
+    """Training FLOPs."""
+    fraction: float
+    """Share of its tokens seen."""
+    loss: float | None
+    """Latest training loss, nats per token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The state of a sweep at a moment."""
+
+    total: int
+    queued: int
+    done: int
+    failed: int
+    """Runs that failed or diverged; a check of the recipe that diverged is done."""
+    running: tuple[LiveRun, ...]
+    flops_planned: float
+    flops_spent: float
+    """FLOPs of finished runs and of the finished share of running ones."""
+    seconds_left: float | None
+    """Predicted; None before there is anything to go by."""
+    cancelled: int = 0
+    """Runs that were cancelled."""
+    held: str = ""
+    """paused or cancelled, with the reason; empty while the sweep may train."""
+    waits: str = ""
+    """What a sweep that may train waits for, such as a kind of device that no worker has."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.done + self.failed + self.cancelled == self.total
+
+
+def progress_of(
+    runs: Sequence[RunRecord],
+    live: Mapping[str, Mapping[str, Any]],
+    workers: int,
+    held: str = "",
+    waits: str = "",
+) -> Progress:
+    """Progress of a sweep's runs, given the latest event of each run in training."""
+    running = tuple(_live(r, live.get(r.id, {})) for r in runs if r.state is RunState.RUNNING)
+    fraction = {r.run_id: r.fraction for r in running}
+    done = [r for r in runs if r.answered]
+    return Progress(
+        total=len(runs),
+        queued=sum(r.state is RunState.QUEUED for r in runs),
+        done=len(done),
+        failed=sum(r.state in (RunState.FAILED, RunState.DIVERGED) and not r.answered for r in runs),
+        running=running,
+        flops_planned=sum(r.flops for r in runs),
+        flops_spent=sum(r.flops for r in done) + sum(r.flops * fraction.get(r.id, 0.0) for r in runs),
+        seconds_left=_seconds_left(runs, fraction, workers),
+        cancelled=sum(r.state is RunState.CANCELLED for r in runs),
+        held=held,
+        waits=waits,
+    )
+
+
+def progress_from_json(data: Mapping[str, Any]) -> Progress:
+    """The progress in a service's answer."""
+    values = {f.name: data[f.name] for f in fields(Progress)}
+    return Progress(**values | {"running": tuple(LiveRun(**r) for r in data["running"])})
+
+
+def _live(run: RunRecord, event: Mapping[str, Any]) -> LiveRun:
+    cell = run.cell or {}
+    fraction = min(1.0, event.get("tokens", 0) / cell["tokens"]) if cell.get("tokens") else 0.0
+    return LiveRun(run.id, cell.get("shape", run.id), cell.get("budget", run.flops), fraction, event.get("loss"))
+
+
+def _seconds_left(runs: Sequence[RunRecord], fraction: Mapping[str, float], workers: int) -> float | None:
+    """Remaining predicted seconds, by what finished runs have taught."""
+    forecast = Forecast.of(r for r in runs if r.state is RunState.DONE)
+    left = []
+    for run in runs:
+        if not run.state.terminal:
+            predicted = forecast.seconds(run)
+            if predicted is None:
+                return None
+            left.append(predicted * (1 - fraction.get(run.id, 0.0)))
+    return max(sum(left) / max(workers, 1), max(left, default=0.0))
+
+
+def mixed_devices(runs: Sequence[RunRecord]) -> list[str]:
+    """A warning where finished runs were trained on several kinds of device, whose arithmetic differs."""
+    kinds = Counter(r.device for r in runs if r.device)
+    named = join_words(f"{count} on {kind}" for kind, count in kinds.most_common())
+    return [f"runs were trained on several kinds of device: {named}"] if len(kinds) > 1 else []

@@ -1,0 +1,148 @@
+"""Seconds of a run on a machine: measured once by a short calibration, corrected by what finished runs took."""
+
+from __future__ import annotations
+
+import bisect
+import hashlib
+import json
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from model.config import ModelConfig, RunConfig, TrainConfig
+from model.flops import count_parameters, flops_per_token
+from model.hardware import gpus, kind_name
+from orchestrator.cluster.worker import WORKER_ENVIRONMENT
+from orchestrator.scheduling.durations import Forecast
+from orchestrator.store import Store
+from sweeps.plan.records import CostModel
+
+CALIBRATION_SECONDS = 180
+"""Time limit of the calibration process, which takes 8 s on an idle machine."""
+
+
+class CalibrationError(RuntimeError):
+    """The calibration process failed; its last words are in the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class RateModel:
+    """Training FLOP/s as a function of N, between measured points; flat beyond them."""
+
+    points: tuple[tuple[float, float], ...]
+    """(N, FLOP/s), ascending in N."""
+    gpu_memory: int | None = None
+    """Bytes of the GPU's memory; None on a CPU."""
+
+    def rate(self, params: float) -> float:
+        """FLOP/s at N parameters: linear in log-log between the neighbouring points."""
+        sizes = [n for n, _ in self.points]
+        i = bisect.bisect_left(sizes, params)
+        if i == 0 or i == len(sizes):
+            return self.points[min(i, len(sizes) - 1)][1]
+        (n0, r0), (n1, r1) = self.points[i - 1], self.points[i]
+        share = math.log(params / n0) / math.log(n1 / n0)
+        return float(r0 * (r1 / r0) ** share)
+
+    def seconds(self, model: ModelConfig, train: TrainConfig) -> float:
+        """Predicted training seconds of a run, evaluation apart."""
+        tokens = train.sequences * model.context
+        return tokens * flops_per_token(model) / self.rate(count_parameters(model).matmul)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a plan is predicted by."""
+
+    rates: RateModel
+    """As calibrated."""
+    learned: Forecast
+    """What finished runs on such a device taught."""
+
+    @property
+    def gpu_memory(self) -> int | None:
+        """Bytes of the GPU's memory; None on a CPU."""
+        return self.rates.gpu_memory
+
+    def seconds(self, model: ModelConfig, train: TrainConfig) -> float:
+        """Predicted training seconds of a run, evaluation apart."""
+        return self.rates.seconds(model, train) * self.learned.correction(count_parameters(model).matmul)
+
+    def calibrated(self, seconds: float, params: float) -> float:
+        """Predicted seconds of a run of N parameters without what was learned: what later lessons correct."""
+        return seconds / self.learned.correction(params)
+
+
+def machine_key(device: str) -> str:
+    """Identity of a machine for stored measurements: processor, core count, device and Python."""
+    facts = [kind_name(device), os.cpu_count(), device, sys.version_info[:2]]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def calibrate(store: Store, runs: Sequence[RunConfig], device: str) -> RateModel:
+    """Rate model from a short measurement of the smallest, a middle and the largest of the given runs' shapes.
+
+    The measurement is made once per machine and set of shapes, in a process of its own with a worker's environment,
+    so that planning never loads torch.
+
+    Raises CalibrationError.
+    """
+    ordered = sorted({(r.model, r.train.batch) for r in runs}, key=lambda s: count_parameters(s[0]).matmul)
+    shapes = [ordered[i] for i in sorted({0, len(ordered) // 2, len(ordered) - 1})]
+    request: dict[str, Any] = {
+        "device": device,
+        "numerics": runs[0].train.numerics,
+        "shapes": [{"model": asdict(m), "batch": b} for m, b in shapes],
+    }
+    key = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:16]
+    data = store.calibration(machine_key(device), key)
+    if data is None:
+        data = _measure(request)
+        store.save_calibration(machine_key(device), key, data)
+    points = []
+    for (model, batch), seconds in zip(shapes, data["step_seconds"], strict=True):
+        flops = flops_per_token(model) * batch * model.context
+        points.append((float(count_parameters(model).matmul), flops / seconds))
+    return RateModel(tuple(points), gpu_memory(device))
+
+
+def gpu_memory(device: str) -> int | None:
+    """Bytes of the smallest of this machine's GPUs; None for a CPU."""
+    return min((memory for _, memory in gpus() if memory), default=None) if device != "cpu" else None
+
+
+def _measure(request: dict[str, Any]) -> dict[str, Any]:
+    root = str(Path(__file__).resolve().parents[2])
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "model.calibrate"],
+            input=json.dumps(request),
+            capture_output=True,
+            text=True,
+            timeout=CALIBRATION_SECONDS,
+            check=False,
+            cwd=root,
+            env=os.environ | WORKER_ENVIRONMENT,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise CalibrationError(f"the calibration did not end within {CALIBRATION_SECONDS} s") from error
+    if done.returncode != 0:
+        raise CalibrationError(f"the calibration failed: {done.stderr.strip()[-600:]}")
+    measured: dict[str, Any] = json.loads(done.stdout)
+    return measured
+
+
+def rates_of(cost: CostModel, runs: Sequence[RunConfig]) -> RateModel:
+    """Rate model of a device that is not at hand, at the sizes of the given runs, by a cost model that knows it."""
+    points = {}
+    for run in runs:
+        seconds = cost.seconds(run.model, run.train)
+        if seconds:
+            flops = run.tokens * flops_per_token(run.model)
+            points[float(count_parameters(run.model).matmul)] = flops / seconds
+    return RateModel(tuple(sorted(points.items())), cost.gpu_memory)

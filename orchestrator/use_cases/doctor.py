@@ -1,0 +1,130 @@
+"""What a sweep needs on this machine, each thing tried for real."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from model.config import ModelConfig, TrainConfig
+from model.cpu import build
+from model.hardware import kind_name
+from model.implementation import choose_implementation
+from orchestrator.cluster.worker import check_modules
+from orchestrator.scheduling.driver import AlreadyScheduling, check_free
+from orchestrator.settings import choose_device, worker_count
+from orchestrator.use_cases.service import Service
+from sweeps.recipes.ladder import shape
+from sweeps.recipes.recipe import train_config
+from sweeps.recipes.registry import get_recipe
+
+FREE_BYTES = 2 * 2**30
+"""Space below which a sweep may not find room for shards, checkpoints and logs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was tried."""
+
+    name: str
+    ok: bool
+    finding: str
+
+
+def checks(service: Service) -> Iterator[Check]:
+    """Try everything; a check that raises has failed with that message."""
+    tried: list[tuple[str, Callable[[], str]]] = [
+        ("python", lambda: sys.version.split()[0]),
+        ("packages", _packages),
+        ("modules", _modules),
+        ("home", lambda: f"{service.home.root} ({service.home.reason})"),
+        ("disk", lambda: _disk(service.home.root)),
+        ("trunks", lambda: _trunks(service)),
+        ("database", lambda: f"{len(service.store.sweeps())} sweeps in {service.store.engine.url!r}"),
+        ("scheduler", lambda: _scheduler(service)),
+        ("device", lambda: _device(service)),
+        ("kernels", _kernels),
+        ("ray folder", _ray_folder),
+        ("wandb", lambda: f"{service.tracking.mode}: {service.tracking.reason}"),
+    ]
+    for name, attempt in tried:
+        try:
+            yield Check(name, True, attempt())
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong is the finding
+            yield Check(name, False, f"{error}")
+
+
+def _packages() -> str:
+    names = ("torch", "ray", "wandb", "hydra-core", "scipy", "pandas")
+    return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
+
+
+def _modules() -> str:
+    root = Path(__file__).resolve().parents[2]
+    check_modules(str(root))
+    return f"imported from {root}"
+
+
+def _disk(folder: Path) -> str:
+    free = shutil.disk_usage(folder).free
+    if free < FREE_BYTES:
+        raise OSError(f"only {free / 2**30:.1f} GiB free in {folder}; free some, or set ISOFLOP_HOME")
+    return f"{free / 2**30:.0f} GiB free"
+
+
+def _trunks(service: Service) -> str:
+    states = service.artifacts.states()
+    size = sum(sum(sizes.values()) for sizes in states.values())
+    return f"states of {len(states)} trunks take {size / 1e6:.3g} MB" if states else "no states are kept"
+
+
+def _scheduler(service: Service) -> str:
+    try:
+        check_free(service.home.lock)
+    except AlreadyScheduling as error:
+        return str(error)
+    return "none at work"
+
+
+def _device(service: Service) -> str:
+    device = choose_device("auto")
+    return f"{kind_name(device)}, {worker_count(service.settings, device)} workers"
+
+
+def _kernels() -> str:
+    """The compiler, whether it builds the native kernels, and what computes a small run by default.
+
+    Without a compiler runs are slower, not wrong: that is a finding and no failure.
+    """
+    try:
+        build.library()
+        state = f"native kernels built by {build.compiler() or 'a compiler that is gone'} in {build.cache_folder()}"
+    except build.NativeError as error:
+        state = f"no native kernels, so small models train slower on the CPU: {error}"
+    model, train = _small_run()
+    chosen = choose_implementation(model, train, choose_device("auto"))
+    default = f"{chosen.branches} branches, {chosen.attention} attention" + ", compiled" * chosen.compiled
+    return f"{state}; a small fp32 run starts from {default}"
+
+
+def _small_run() -> tuple[ModelConfig, TrainConfig]:
+    """A run such as the demo's, for asking how it would be computed."""
+    recipe = get_recipe("cpu-small")
+    model = shape(recipe, 5e4, vocab=1024, context=128)
+    return model, train_config(recipe, model, sequences=10_000)
+
+
+def _ray_folder() -> str:
+    folder = tempfile.gettempdir()
+    # Ray's sockets lie below it, and the kernel limits a socket's path to 107 bytes.
+    room = 107 - len(f"{folder}/isoflop-ray-xxxxxxxx/session_2000-01-01_00-00-00_000000_0000000/sockets/plasma_store")
+    if room < 0:
+        raise OSError(f"{folder} is {-room} characters too long for Ray's sockets; set TMPDIR to a shorter folder")
+    if not os.access(folder, os.W_OK):
+        raise OSError(f"{folder} cannot be written; set TMPDIR")
+    return folder

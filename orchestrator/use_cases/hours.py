@@ -1,0 +1,55 @@
+"""Plans by time: for a device that need not be at hand, and with the budgets that fill so many hours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from orchestrator.scheduling.speed import Cost
+from orchestrator.settings import worker_count
+from orchestrator.use_cases.service import Planned, Service, facts_of
+from sweeps.file.compose import load_sweep
+from sweeps.file.spec import LimitsSpec, SweepSpec
+from sweeps.plan.hours import fill_hours
+from sweeps.plan.other_device import Elsewhere
+from sweeps.plan.plan import make_plan
+from sweeps.plan.records import PlanError
+
+ROUNDS: Final = 2
+"""Times that budgets are chosen on this machine: the second with rates measured on the shapes of the first."""
+
+
+def plan_hours(
+    service: Service, source: Path | str, overrides: Sequence[str], hours: float | None, elsewhere: Elsewhere | None
+) -> Planned:
+    """Plan a sweep elsewhere, or here in so many hours, or both.
+
+    Raises what Service.plan raises; a corpus that is not at hand is assumed where `elsewhere` is given.
+    """
+    spec = load_sweep(source, overrides)
+    if elsewhere is not None:
+        there = elsewhere.plan(spec, lambda: facts_of(service.shards(spec).manifest), hours)
+        return Planned(there.plan, there.data, there.device, there.workers, there.notes)
+    return service.plan_spec(spec) if hours is None else _filled(service, spec, hours)
+
+
+def _filled(service: Service, spec: SweepSpec, hours: float) -> Planned:
+    """The sweep with the budgets that fill so many hours of this machine, by all that was measured on the way."""
+    device = service.device_of(spec)
+    manifest, workers = service.shards(spec).manifest, worker_count(service.settings, device)
+    facts = facts_of(manifest)
+    cost: Cost | None = None
+    rates: dict[float, float] = {}
+    for _ in range(ROUNDS):
+        runs = make_plan(replace(spec, limits=LimitsSpec()), facts).runs
+        if not runs:
+            break
+        known = service.cost([r.run for r in runs], spec)
+        if known is None:
+            raise PlanError(f"nothing is known of the speed of `device: {spec.device}`: name a kind such as h100")
+        rates |= dict(known.rates.points)
+        cost = replace(known, rates=replace(known.rates, points=tuple(sorted(rates.items()))))
+        spec = fill_hours(spec, cost, hours, workers, vocab=facts.vocab)
+    return Planned(make_plan(spec, facts, cost, workers=workers), manifest, device, workers, cost=cost)

@@ -1,0 +1,42 @@
+"""The states of trunks that are kept: listed with who shares them, and dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from orchestrator.scheduling.trunks import kept_steps
+from orchestrator.use_cases.service import Service
+
+
+def kept_trunks(service: Service, name: str | None = None) -> list[dict[str, Any]]:
+    """The trunks whose states are kept, of one sweep's runs or of all: steps, bytes and who shares them.
+
+    Raises NotFound.
+    """
+    states = service.artifacts.states()
+    sweeps = service.store.sweeps() if name is None else service.store.revisions(name)
+    users: dict[str, dict[str, str]] = {}
+    for sweep in sweeps if states else []:
+        for run in service.store.runs_of(sweep.id):
+            cell = run.cell or {}
+            if cell.get("trunk"):
+                users.setdefault(cell["trunk"], {})[sweep.name] = cell["shape"]
+    return [
+        {
+            "trunk": trunk,
+            "sweeps": ", ".join(users.get(trunk, {})),
+            "shape": next(iter(users.get(trunk, {}).values()), ""),
+            "steps": sorted(kept_steps(states, trunk)),
+            "bytes": sum(sizes.values()),
+        }
+        for trunk, sizes in sorted(states.items())
+        if name is None or trunk in users
+    ]
+
+
+def drop_trunks(service: Service, trunks: Iterable[str]) -> None:
+    """Delete all states of some trunks; runs that would go on from them train their trunk anew."""
+    states = service.artifacts.states()
+    for trunk in trunks:
+        service.artifacts.drop_states(trunk, states.get(trunk, {}))

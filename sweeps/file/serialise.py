@@ -1,0 +1,66 @@
+"""A SweepSpec as plain data, as canonical YAML text, and as the hash that names its revision."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from typing import Any, Final
+
+import yaml
+
+from sweeps.file.spec import SweepSpec
+
+_WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_RESERVED: Final = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
+
+
+def to_dict(spec: SweepSpec) -> dict[str, Any]:
+    """A spec as plain data in the order of the schema."""
+    plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(spec)))
+    return plain
+
+
+def spec_hash(spec: SweepSpec) -> str:
+    """Revision: 12 hexadecimal digits of the SHA-256 of all that the sweep says, its name apart."""
+    content = {key: value for key, value in to_dict(spec).items() if key != "name"}
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes what the gate reads back unchanged."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _float(dumper: yaml.SafeDumper, value: float) -> yaml.ScalarNode:
+    text = repr(value) if 1e-4 <= abs(value) < 1e6 or value == 0 else f"{value:e}"
+    if float(text) != value:
+        text = repr(value)
+    mantissa, mark, exponent = text.partition("e")
+    if mark:
+        mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+        # YAML 1.1 readers need the dot and the sign to see a number.
+        text = f"{mantissa if '.' in mantissa else mantissa + '.0'}e{exponent[0] if exponent[0] in '+-' else '+'}"
+        text += exponent.lstrip("+-")
+    return dumper.represent_scalar("tag:yaml.org,2002:float", text)
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    """Text in quotes, but for plain words that no YAML reader takes for anything else."""
+    word = _WORD.fullmatch(value) and value.lower() not in _RESERVED
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if word else '"')
+
+
+_Dumper.add_representer(float, _float)
+_Dumper.add_representer(str, _text)
+
+
+def to_yaml(spec: SweepSpec) -> str:
+    """The sweep as canonical text with every key; `load_sweep` gives an equal spec back."""
+    return yaml.dump(
+        to_dict(spec), Dumper=_Dumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=120
+    )

@@ -1,0 +1,119 @@
+"""The schema of the sweep file as frozen records: what a user may write, with its default and its unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from analysis.devices import find_device
+from tokenizer.corpus import CorpusSpec
+from tokenizer.vocabulary import TokenizerSpec
+
+
+@dataclass(frozen=True)
+class SizesSpec:
+    """The model sizes of the grid. A plain list stands for `params` or `shapes`."""
+
+    count: int = 7
+    """Sizes on each budget's curve."""
+    span: float = 4.0
+    """Sizes reach from centre ÷ span to centre × span, on one ladder for all budgets."""
+    params: tuple[int, ...] = ()
+    """An explicit list of N instead (matmul parameters; the nearest buildable shapes are taken)."""
+    shapes: tuple[dict[str, int], ...] = ()
+    """An explicit list of shapes instead, each with d_model and optionally n_layers, n_heads, d_ff."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "params", tuple(self.params))
+        object.__setattr__(self, "shapes", tuple(self.shapes))
+
+
+@dataclass(frozen=True)
+class CentreSpec:
+    """Where each budget's curve is centred. With neither rule, at the recipe's own tokens_per_param."""
+
+    tokens_per_param: float | None = None
+    """Centre at D/N equal to this."""
+    params_at: dict[str, float] = field(default_factory=dict)
+    """One pair, budget: N, through which the centre runs as a power law of C."""
+    exponent: float = 0.5
+    """Exponent of that power law."""
+
+
+@dataclass(frozen=True)
+class SeedsSpec:
+    """Seeds of a cell. Above `default`, the counts hold for the centre cell of the budget only."""
+
+    default: int = 1
+    """Seeds of every cell."""
+    smallest_budget: int = 1
+    """Seeds of the smallest budget's centre cell."""
+    largest_budget: int = 1
+    """Seeds of the largest budget's centre cell."""
+
+
+@dataclass(frozen=True)
+class LimitsSpec:
+    """Ceilings above which a plan is refused."""
+
+    flops: float | None = None
+    """Training FLOPs of the whole sweep."""
+    hours: float | None = None
+    """Predicted hours of the whole sweep on the workers at hand."""
+    runs: int = 10_000
+    """Number of runs."""
+
+
+@dataclass(frozen=True)
+class SweepSpec:
+    """A sweep: the grid, the data and the recipe."""
+
+    name: str
+    """Handle of the sweep: lower-case letters, digits and hyphens, at most 64."""
+    budgets: tuple[float, ...] = ()
+    """Training FLOPs of a run, ascending; or {from, to, count} for a geometric series."""
+    sizes: SizesSpec = field(default_factory=SizesSpec)
+    """Model sizes."""
+    centre: CentreSpec = field(default_factory=CentreSpec)
+    """Centre of each curve."""
+    recipe: str = "cpu-small"
+    """Registry key of the recipe."""
+    recipe_overrides: dict[str, Any] = field(default_factory=dict)
+    """Single values of the recipe to replace."""
+    model: dict[str, Any] = field(default_factory=dict)
+    """ModelConfig fields that the recipe does not set."""
+    corpus: CorpusSpec = field(default_factory=CorpusSpec)
+    """Source of the documents."""
+    tokenizer: TokenizerSpec = field(default_factory=TokenizerSpec)
+    """Tokenizer to train on them."""
+    context: int = 128
+    """Tokens of a training sequence."""
+    seeds: SeedsSpec = field(default_factory=SeedsSpec)
+    """Repeats with other seeds."""
+    vary: dict[str, list[Any]] = field(default_factory=dict)
+    """Axis: values. One law per combination, to be compared. Axes are the recipe's values, the fields of `model`,
+    `recipe` and `context`."""
+    epochs_max: float = 1.0
+    """Passes over the unique training tokens that a run may take; above it the cell is dropped."""
+    numerics: str = "fp32"
+    """Numerics profile of all runs: fp32 | bf16."""
+    share_trunks: bool = False
+    """Train what the runs of one size and seed have in common only once: each budget branches off a cooldown. Warmup is
+    then a number of steps of the size, alike for all its budgets. Needs a recipe with `schedule: wsd`."""
+    recipe_check: bool = False
+    """Check the recipe at both ends and the centre of the smallest and the largest budget: batch ×¼ to ×4 times
+    learning rate ×¼ to ×4, up to 84 further runs that enter no fit. A curve where the rule fails is flagged."""
+    device: str = "auto"
+    """Device of the workers: auto (any) | cpu | cuda (any GPU), or a kind of GPU by its name in `isoflop plan
+    --device`, such as h100, a100-80g or l40s: the runs then train on workers of that kind alone."""
+    limits: LimitsSpec = field(default_factory=LimitsSpec)
+    """Ceilings."""
+
+    @property
+    def kind(self) -> str:
+        """What its workers must be: auto, cpu, cuda, or a key of DEVICES however the file spells it."""
+        found = find_device(self.device)
+        return found.name if found else self.device
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "budgets", tuple(float(budget) for budget in self.budgets))

@@ -1,0 +1,213 @@
+"""SweepSpec → Plan: which runs a sweep consists of, what each costs, and which cells are dropped and why. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from model.config import ConfigError, ModelConfig, RunConfig, TrainConfig
+from model.flops import count_parameters, flops_per_token
+from model.memory import training_bytes
+from sweeps.file.spec import SweepSpec
+from sweeps.plan.advice import warnings_of
+from sweeps.plan.grid import Cell, buildable, cells, setting_of
+from sweeps.plan.recipe_check import add_checks
+from sweeps.plan.records import CostModel, DataFacts, DroppedCell, Plan, PlanError, PlannedRun
+from sweeps.plan.trunks import on_shared_trunk, on_trunk, saved_steps
+from sweeps.recipes.recipe import train_config
+
+TOLERANCE: Final = 0.01
+"""Relative distance from its budget within which a run lands."""
+
+
+def make_plan(spec: SweepSpec, facts: DataFacts, cost: CostModel | None = None, *, workers: int = 1) -> Plan:
+    """Plan a sweep: every run with its budget, shape, optimisation, FLOPs and cost. Starts nothing.
+
+    Args:
+        spec: the sweep.
+        facts: the tokenised corpus.
+        cost: predicts seconds; without it limits.hours cannot be checked.
+        workers: runs at a time, for limits.hours.
+
+    Raises:
+        PlanError: where a limit is exceeded or the recipe can build no model.
+    """
+    runs: dict[str, PlannedRun] = {}
+    dropped: list[DroppedCell] = []
+    twice = 0
+    for cell in cells(spec, facts.vocab):
+        planned = _planned_cell(cell, spec, facts, cost)
+        if isinstance(planned, DroppedCell):
+            dropped.append(planned)
+            continue
+        for run in planned:
+            known = runs.setdefault(run.run_id, run)
+            twice += known is not run
+            if known.vary != run.vary:
+                runs[run.run_id] = replace(known, shared=(*known.shared, run.vary))
+    plan = _with_checks(Plan(spec, tuple(runs.values()), tuple(dropped), ()), facts, cost)
+    plan = replace(plan, runs=tuple(_with_trunks(plan.runs)))
+    _check_limits(plan, workers)
+    warnings = warnings_of(plan, facts)
+    if twice:
+        warnings.append(f"{twice} runs of different cells are equal and run once")
+    return replace(plan, warnings=tuple(warnings))
+
+
+def _with_trunks(runs: tuple[PlannedRun, ...]) -> Iterator[PlannedRun]:
+    """The runs with what each of them spends where trunks are shared."""
+    saved = saved_steps((run.trunk, run.run) for run in runs if run.trunk)
+    for run in runs:
+        share = 1 - saved.get(run.run_id, 0) * run.run.train.batch / run.run.train.sequences
+        seconds = None if run.seconds is None else run.seconds * share
+        yield replace(run, flops_spent=run.flops * share, seconds=seconds)
+
+
+def _with_checks(plan: Plan, facts: DataFacts, cost: CostModel | None) -> Plan:
+    """The plan with the runs that check its recipe, where the sweep asks for them."""
+    if not plan.spec.recipe_check:
+        return plan
+
+    def min_steps(vary: dict[str, Any]) -> int:
+        return setting_of(plan.spec, facts.vocab, vary).recipe.min_steps
+
+    def retrain(run: PlannedRun, train: TrainConfig) -> PlannedRun:
+        return _retrained(run, train, cost)
+
+    found, left_out = add_checks({run.run_id: run for run in plan.runs}, min_steps, retrain)
+    return replace(
+        plan,
+        runs=tuple(run for run in found.values() if run.role == "grid"),
+        checks=tuple(run for run in found.values() if run.role == "check"),
+        unchecked=tuple(
+            DroppedCell(out.run.budget, out.run.params, out.run.shape, out.reason, out.run.vary) for out in left_out
+        ),
+    )
+
+
+def plan_single(
+    spec: SweepSpec,
+    facts: DataFacts,
+    flops: float,
+    params: float,
+    *,
+    seed: int = 0,
+    cost: CostModel | None = None,
+    vary: Mapping[str, Any] | None = None,
+) -> PlannedRun:
+    """The run of the buildable shape nearest to `params` that spends `flops`, under the sweep's recipe and data.
+
+    Raises:
+        PlanError: where no such run can land on the budget, with the reason.
+    """
+    setting = setting_of(spec, facts.vocab, dict(vary or {}))
+    cell = Cell(setting, flops, buildable(setting, params), 1)
+    reason = _reason_to_drop(cell, spec, facts)
+    if reason:
+        raise PlanError(f"no run of {params:,.0f} parameters at {flops:.3g} FLOPs: {reason}")
+    return _planned_run(cell, spec, facts, cost, seed)
+
+
+def _planned_cell(
+    cell: Cell, spec: SweepSpec, facts: DataFacts, cost: CostModel | None
+) -> DroppedCell | list[PlannedRun]:
+    reason = _reason_to_drop(cell, spec, facts)
+    if reason:
+        return _dropped(cell, reason)
+    return [_planned_run(cell, spec, facts, cost, seed) for seed in range(cell.seeds)]
+
+
+def _dropped(cell: Cell, reason: str) -> DroppedCell:
+    counts = count_parameters(cell.model)
+    return DroppedCell(cell.budget, counts.matmul, describe(cell.model), reason, cell.setting.vary)
+
+
+def _sequences(cell: Cell) -> int:
+    """Training sequences that come nearest to the budget."""
+    return round(cell.budget / (flops_per_token(cell.model) * cell.model.context))
+
+
+def _train(cell: Cell, spec: SweepSpec, seed: int) -> TrainConfig:
+    train = train_config(cell.setting.recipe, cell.model, _sequences(cell), seed=seed, numerics=spec.numerics)
+    return on_trunk(cell.setting.recipe, cell.model, train) if spec.share_trunks else train
+
+
+def _reason_to_drop(cell: Cell, spec: SweepSpec, facts: DataFacts) -> str | None:
+    """Why a cell cannot run, or None."""
+    if cell.twin:
+        return "the same shape as its neighbour: the recipe can build none between them"
+    sequences = _sequences(cell)
+    spent = sequences * cell.model.context * flops_per_token(cell.model)
+    if sequences < 1 or abs(spent / cell.budget - 1) > TOLERANCE:
+        return f"a whole number of sequences misses the budget by more than {TOLERANCE:.0%}: shorten context"
+    try:
+        train = _train(cell, spec, 0)
+    except ConfigError as error:
+        return str(error)
+    if train.steps < cell.setting.recipe.min_steps:
+        fewest = cell.setting.recipe.min_steps
+        return f"{train.steps} optimizer steps, fewer than {fewest}: its loss would tell of steps and not of size"
+    epochs = sequences * cell.model.context / facts.train_tokens
+    if epochs > spec.epochs_max:
+        return f"{epochs:.2f} epochs of {facts.train_tokens:,} unique tokens, above epochs_max = {spec.epochs_max:g}"
+    return None
+
+
+def _planned_run(cell: Cell, spec: SweepSpec, facts: DataFacts, cost: CostModel | None, seed: int) -> PlannedRun:
+    model, train = cell.model, _train(cell, spec, seed)
+    run = RunConfig(model=model, train=train, dataset=facts.dataset)
+    counts = count_parameters(model)
+    name = describe(model)
+    flops = run.tokens * flops_per_token(model)
+    return PlannedRun(
+        run=run,
+        budget=cell.budget,
+        size_id=name.replace(" ", ""),
+        seed=seed,
+        recipe=cell.setting.recipe.name,
+        params=counts.matmul,
+        params_total=counts.total,
+        params_nonembedding=counts.nonembedding,
+        tokens=run.tokens,
+        flops=flops,
+        flops_spent=flops,
+        epochs=run.tokens / facts.train_tokens,
+        shape=name,
+        vary=cell.setting.vary,
+        **_costs(model, train, cost),
+        trunk=run.trunk_id if spec.share_trunks and on_shared_trunk(cell.setting.recipe, run) else None,
+    )
+
+
+def _retrained(run: PlannedRun, train: TrainConfig, cost: CostModel | None) -> PlannedRun:
+    """A planned run with another optimisation: its identity and costs are others, its cell is the same."""
+    return replace(run, run=replace(run.run, train=train), **_costs(run.run.model, train, cost), trunk=None)
+
+
+def _costs(model: ModelConfig, train: TrainConfig, cost: CostModel | None) -> dict[str, Any]:
+    """What follows from a run's optimisation, by field of PlannedRun."""
+    seconds = cost.seconds(model, train) if cost else None
+    return {
+        "steps": train.steps,
+        "batch_tokens": train.batch * model.context,
+        "seconds": seconds,
+        "seconds_alone": seconds,
+        "memory_bytes": training_bytes(model, train.batch, train.numerics, cost.gpu_memory if cost else None),
+    }
+
+
+def describe(model: ModelConfig) -> str:
+    """A shape in a few characters: `L4 d48 h2 ff128`."""
+    return f"L{model.n_layers} d{model.d_model} h{model.n_heads} ff{model.d_ff}"
+
+
+def _check_limits(plan: Plan, workers: int) -> None:
+    limits = plan.spec.limits
+    if len(plan.all_runs) > limits.runs:
+        raise PlanError(f"the plan has {len(plan.all_runs)} runs, above limits.runs = {limits.runs}")
+    if limits.flops is not None and plan.flops > limits.flops:
+        raise PlanError(f"the plan spends {plan.flops:.3g} FLOPs, above limits.flops = {limits.flops:.3g}")
+    hours = plan.seconds / 3600 / max(1, workers) if plan.seconds is not None else 0.0
+    if limits.hours is not None and hours > limits.hours:
+        raise PlanError(f"the plan takes {hours:.2g} hours, above limits.hours = {limits.hours:g}")

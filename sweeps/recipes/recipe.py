@@ -1,0 +1,163 @@
+"""What a recipe is: rules from width, size and length to shape and optimisation, every number with source and range."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from model.config import ModelConfig, TrainConfig
+from sweeps.nearest import nearest
+
+
+class RecipeError(ValueError):
+    """A recipe cannot give what was asked of it; the message says why."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Values between which runs have shown a recipe good."""
+
+    low: float
+    """Lower end."""
+    high: float
+    """Upper end."""
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(ABC):
+    """Rules that turn a size N and a budget into everything else.
+
+    A subclass adds the numbers of its rules as fields, and says in three methods what they mean: `depth_of`,
+    `heads_of` and `optimise`. Single numbers, its own and these, can be replaced by a sweep's `recipe_overrides` and
+    `vary`.
+    """
+
+    name: str
+    """Registry key."""
+    about: str
+    """One sentence."""
+    differs: str = ""
+    """What of its source this training core does differently; `plan` says it."""
+    width_step: int
+    """d_model is a multiple of this."""
+    ff_ratio: float
+    """d_ff / d_model of the MLP with three matrices, rounded to a multiple of ff_step; with two, half as much more."""
+    ff_step: int
+    """d_ff is a multiple of this."""
+    cooldown: float
+    """Share of the steps in WSD's linear cooldown."""
+    weight_decay: float
+    """Decoupled weight decay of the matrices."""
+    tokens_per_param: float
+    """D/N on which curves are centred where the sweep says nothing."""
+    min_steps: int
+    """Optimizer steps under which a cell is dropped, as its loss tells of too few steps and not of its size."""
+    params_range: Range
+    """N within which the recipe has been shown good."""
+    ratio_range: Range
+    """D/N within which it has been."""
+    batch_range: Range
+    """Batch in tokens within which it has been."""
+    range_source: str
+    """Which runs showed it."""
+    schedule: str = "wsd"
+    """Learning-rate schedule: wsd | cosine."""
+    final_lr: float = 0.0
+    """Learning rate at the end as a share of the peak."""
+    beta1: float = 0.9
+    """AdamW's first-moment decay."""
+    eps: float = 1e-8
+    """AdamW's epsilon."""
+    clip: float = 1.0
+    """Global gradient-norm limit; 0 switches it off."""
+    sources: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Source of each value by its field."""
+
+    @abstractmethod
+    def depth_of(self, width: int) -> int:
+        """Blocks L of the shape of a given d_model."""
+
+    @abstractmethod
+    def heads_of(self, width: int) -> int:
+        """Attention heads of the shape of a given d_model."""
+
+    @abstractmethod
+    def optimise(self, model: ModelConfig, sequences: int) -> TrainConfig:
+        """Batch, learning rate and the rest for a model trained on so many sequences of its context."""
+
+    def settings(self, sequences: int, **values: Any) -> TrainConfig:
+        """A TrainConfig of the constants above, `values` added or put in their place."""
+        constants: dict[str, Any] = {
+            "schedule": self.schedule,
+            "cooldown": self.cooldown,
+            "final_lr": self.final_lr,
+            "weight_decay": self.weight_decay,
+            "beta1": self.beta1,
+            "eps": self.eps,
+            "clip": self.clip,
+        }
+        return TrainConfig(sequences=sequences, **(constants | values))
+
+
+NOT_VALUES: Final = (
+    *("name", "about", "differs", "sources"),
+    *("params_range", "ratio_range", "batch_range", "range_source"),
+)
+
+
+def values_of(recipe: Recipe) -> tuple[str, ...]:
+    """Fields of a recipe that `recipe_overrides` and `vary` may set."""
+    return tuple(f.name for f in dataclasses.fields(recipe) if f.name not in NOT_VALUES)
+
+
+def override(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
+    """The recipe with single values replaced.
+
+    Raises:
+        RecipeError: for a value that it does not have, or one of the wrong type.
+    """
+    return dataclasses.replace(recipe, **{key: _typed(recipe, key, value) for key, value in overrides.items()})
+
+
+def _typed(recipe: Recipe, key: str, value: Any) -> Any:
+    """An override as its field's type, or a RecipeError."""
+    if key not in values_of(recipe):
+        near = nearest(key, values_of(recipe))
+        hint = f", did you mean {near}?" if near else f"; its values are {', '.join(values_of(recipe))}"
+        raise RecipeError(f"unknown value {key!r} of recipe {recipe.name}{hint}")
+    wanted = type(getattr(recipe, key))
+    if key == "schedule":
+        if value not in ("wsd", "cosine"):
+            raise RecipeError(f"schedule is {value!r}: choose wsd or cosine")
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float) or (wanted is int and value != int(value)):
+        raise RecipeError(f"{key} must be a {'whole ' if wanted is int else ''}number, is {value!r}")
+    least = None if key.endswith("_exponent") else 0
+    if least is not None and (value < least or (value == 0 and key in _POSITIVE)):
+        raise RecipeError(f"{key} must be {'positive' if key in _POSITIVE else 'at least 0'}, is {value}")
+    return wanted(value)
+
+
+_POSITIVE: Final = (
+    *("width_step", "ff_ratio", "ff_step", "batch_tokens", "lr", "lr_constant", "lr_cap"),
+    *("reference_params", "reference_tokens", "reference_width", "large_batch", "tokens_per_param", "min_steps"),
+    *("eps", "steps_per_run", "sequence_tokens", "beta2_sequences"),
+)
+"""Values that no rule can do without: elsewhere 0 switches something off."""
+
+
+def train_config(
+    recipe: Recipe, model: ModelConfig, sequences: int, *, seed: int = 0, numerics: str = "fp32"
+) -> TrainConfig:
+    """Optimisation of one run: the recipe's rules at this shape and length.
+
+    Raises:
+        ConfigError: for values that contradict each other, such as warmup and cooldown above the whole run.
+    """
+    return dataclasses.replace(recipe.optimise(model, sequences), seed=seed, numerics=numerics)

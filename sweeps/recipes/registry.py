@@ -1,0 +1,81 @@
+"""Recipes by name: the built-in ones, and those that installed distributions offer by entry point."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Final
+
+from sweeps.recipes.cpu_small import CPU_SMALL
+from sweeps.recipes.marin import MARIN_2025
+from sweeps.recipes.nanochat import NANOCHAT
+from sweeps.recipes.porian_olmo import PORIAN_OLMO
+from sweeps.recipes.recipe import Recipe, RecipeError, override, values_of
+
+GROUP: Final = "isoflop.recipes"
+"""Entry-point group in which a distribution offers a recipe under its name."""
+
+RECIPES: Final[Mapping[str, Recipe]] = {r.name: r for r in (CPU_SMALL, PORIAN_OLMO, MARIN_2025, NANOCHAT)}
+"""The built-in recipes."""
+
+VALUES: Final = tuple(dict.fromkeys(key for recipe in RECIPES.values() for key in values_of(recipe)))
+"""Values of any built-in recipe."""
+
+
+def recipe_names() -> tuple[str, ...]:
+    """Names of all recipes, the installed ones last. Loads none."""
+    return tuple(dict.fromkeys((*RECIPES, *sorted(_offers()))))
+
+
+def get_recipe(name: str, overrides: Mapping[str, Any] | None = None) -> Recipe:
+    """A recipe with single values replaced; of the installed ones only the one that is asked for is loaded.
+
+    Raises:
+        RecipeError: for an unknown or unusable recipe, an unknown value, or one of the wrong type.
+    """
+    offers = _offers().get(name, ())
+    if name in RECIPES and offers:
+        raise RecipeError(f"recipe {name!r} is built in, and {_named(offers)} offers another: rename or uninstall it")
+    if len(offers) > 1:
+        raise RecipeError(f"recipe {name!r} is offered by {_named(offers)}: uninstall all but one")
+    if name not in RECIPES and not offers:
+        raise RecipeError(f"unknown recipe {name!r}: choose one of {', '.join(recipe_names())}")
+    recipe = RECIPES[name] if name in RECIPES else _load(offers[0])
+    return override(recipe, overrides or {})
+
+
+@lru_cache(maxsize=1)
+def _offers() -> dict[str, tuple[EntryPoint, ...]]:
+    """Entry points of the group by name. A distribution that two folders of sys.path show counts once."""
+    found: dict[str, dict[tuple[str, str], EntryPoint]] = {}
+    for point in entry_points(group=GROUP):
+        found.setdefault(point.name, {})[(_distribution(point), point.value)] = point
+    return {name: tuple(points.values()) for name, points in found.items()}
+
+
+def _distribution(point: EntryPoint) -> str:
+    return point.dist.name if point.dist is not None else "an unnamed distribution"
+
+
+def _named(points: tuple[EntryPoint, ...]) -> str:
+    return " and ".join(sorted({f"the installed distribution {_distribution(point)}" for point in points}))
+
+
+def _load(point: EntryPoint) -> Recipe:
+    """The recipe of an entry point, checked. Whatever the foreign code raises becomes a RecipeError that names it."""
+    where = f"recipe {point.name!r} of the installed distribution {_distribution(point)} ({point.value})"
+    try:
+        recipe = point.load()
+    except Exception as error:
+        raise RecipeError(f"{where} cannot be loaded: {type(error).__name__}: {error}") from error
+    if not isinstance(recipe, Recipe):
+        kind = recipe.__name__ if isinstance(recipe, type) else type(recipe).__name__
+        raise RecipeError(f"{where} is no instance of sweeps.recipes.recipe.Recipe but {kind}")
+    if recipe.name != point.name:
+        raise RecipeError(f"{where} is named {recipe.name!r}: the entry point must have the same name")
+    try:
+        hash(recipe)
+    except TypeError as error:
+        raise RecipeError(f"{where} must be frozen, with hashable values: {error}") from None
+    return recipe

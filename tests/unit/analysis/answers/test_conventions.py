@@ -1,0 +1,71 @@
+"""One law under several ways to count, and the charts of it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from analysis.answers.conventions import counted, optima
+from analysis.answers.published import PUBLISHED
+from analysis.figures.flops import PARTS, Size, convention_exponents, flops_picture, flops_shares
+from analysis.records import LawError, QuestionError
+
+LAW = PUBLISHED["besiroglu2024"]
+SIZES = [float(n) for n in np.geomspace(1e5, 1e13, 200)]
+
+
+def ladders():
+    """All parameters counted with 6 N, and half of a constant part left out of both."""
+    left_out = 3e6
+    return counted(
+        [{"six_n": n + left_out, "kaplan": n} for n in SIZES],
+        [{"six_n": 6 * (n + left_out), "kaplan": 6 * n} for n in SIZES],
+    )
+
+
+def test_the_laws_own_count_gives_back_its_optimum() -> None:
+    (own, _) = ladders()
+    for found in optima(LAW.losses, [n + 3e6 for n in SIZES], [own], [1e20, 1e22]):
+        expected = LAW.predict(found.flops)
+        assert found.params == pytest.approx(expected["params"], rel=0.01)
+        assert found.tokens == pytest.approx(expected["tokens"], rel=0.01)
+        assert found.exponent == pytest.approx(0.3658 / (0.3478 + 0.3658), abs=0.004)
+
+
+def test_leaving_parameters_out_steepens_the_exponent_of_small_budgets() -> None:
+    found = optima(LAW.losses, [n + 3e6 for n in SIZES], ladders(), [1e18, 1e23])
+    exponents = {(one.convention, one.flops): one.exponent for one in found}
+    assert exponents["kaplan", 1e18] > exponents["six_n", 1e18] + 0.02
+    assert exponents["kaplan", 1e23] == pytest.approx(exponents["six_n", 1e23], abs=0.01)
+
+
+def test_an_optimum_beyond_the_ladder_is_not_made_up() -> None:
+    (own, _) = ladders()
+    (found,) = optima(LAW.losses, [n + 3e6 for n in SIZES], [own], [1e35])
+    assert np.isnan(found.params)
+    assert np.isnan(found.exponent)
+    with pytest.raises(QuestionError, match="positive"):
+        optima(LAW.losses, SIZES, ladders(), [-1.0])
+    with pytest.raises(LawError, match="no loss"):
+        PUBLISHED["llama3"].losses(np.array([1e9]), np.array([1e10]))
+
+
+def test_charts_show_every_part_and_convention() -> None:
+    sizes = [Size(n, dict.fromkeys(PARTS, n), f"d{n:g}") for n in (1e5, 1e8, 1e12)]
+    found = optima(LAW.losses, [n + 3e6 for n in SIZES], ladders(), [1e18, 1e20, 1e35])
+    areas = flops_shares(sizes).to_dict()
+    (rows,) = areas["datasets"].values() if "datasets" in areas else (areas["layer"][0]["data"]["values"],)
+    assert {row["share"] for row in rows} == {0.25}
+    said = " ".join(areas["title"]["subtitle"])
+    assert said == "100 k parameters: attention 50%, MLP 25%; 1 T parameters: attention 50%, MLP 25%."
+    assert {row["part"] for row in rows} == set(PARTS.values())
+    lines = json.dumps(convention_exponents(found, "some law").to_dict())
+    assert "Kaplan: 6N without head" in lines
+    assert "1e+35" not in lines, "what is not known is not drawn"
+    both = flops_picture(sizes, found, "some law", "Some shapes.").to_dict()
+    assert [part["title"]["text"] for part in both["vconcat"]] == [
+        "Where the FLOPs go",
+        "What each way of counting reports",
+    ]

@@ -1,0 +1,37 @@
+"""The width that a plan promises is the width that its fit will have."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from analysis.answers.expected import expected_widths
+from analysis.law import fit
+from analysis.records import LawError
+from tests.unit.analysis.law_tables import SMALL_COST, small, sweep, table
+
+SMALL = {"truth": small, "budgets": (1e11, 3e11, 1e12), "span": 3.4, "cost": SMALL_COST}
+
+
+def test_the_expected_width_is_near_the_one_that_comes() -> None:
+    plan = sweep(noise=0.01, **SMALL)  # type: ignore[arg-type]
+    near, far = expected_widths(plan.flops, plan.params, plan.tokens, cost=SMALL_COST, multiples=(3, 30))
+    came = []
+    for seed in range(6):
+        law = fit(table(noise=0.01, seed=seed, **SMALL), cost=SMALL_COST, holdout=False)
+        prediction = law.predict(3e12)
+        came.append((prediction.loss_interval.high - prediction.loss_interval.low) / 2)
+    assert near.loss == pytest.approx(float(np.median(came)), rel=0.6)
+    assert far.loss > near.loss and far.params_factor > near.params_factor > 1
+
+
+def test_a_wider_grid_promises_more() -> None:
+    narrow, wide = (sweep(span=span) for span in (2.0, 8.0))
+    widths = [expected_widths(g.flops, g.params, g.tokens, noise=0.003)[0].params_factor for g in (narrow, wide)]
+    assert widths[1] < widths[0]
+
+
+def test_a_hopeless_plan_says_why() -> None:
+    plan = sweep(budgets=(1e18, 1e19))
+    with pytest.raises(LawError, match="at least 3"):
+        expected_widths(plan.flops, plan.params, plan.tokens)

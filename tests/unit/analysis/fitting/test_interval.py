@@ -1,0 +1,118 @@
+"""Noise by source, degrees of freedom, lack of fit, and the headline's coverage where its assumptions hold."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from analysis.fitting import interval
+from analysis.fitting.cost import TokenCost
+from analysis.law import fit
+from analysis.records import LawError
+from analysis.table.table import RunTable
+from tests.unit.analysis.law_tables import best, hoffmann, sweep, table
+
+
+def grouped_residuals(share: float, seed: int) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """Residuals of a straight line through 60 points in 12 groups, of which a part of the noise is shared."""
+    generator = np.random.default_rng(seed)
+    groups = np.repeat(np.arange(12), 5)
+    factors = {"run": np.eye(60), "size": (groups[:, None] == np.arange(12)).astype(float)}
+    x = np.column_stack([np.ones(60), generator.normal(size=60)])
+    hat = x @ np.linalg.pinv(x)
+    noise = generator.normal(0, 1, 60) + generator.normal(0, share, 12)[groups]
+    return noise - hat @ noise, hat, factors
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.5])
+def test_noise_is_split_by_source_almost_without_bias(share: float) -> None:
+    found = [interval.split_noise(*grouped_residuals(share, seed)).variances for seed in range(150)]
+    run, size = np.mean(found, axis=0)
+    # What is below zero is cut off, which moves a little of the noise from the runs to what they share.
+    assert run == pytest.approx(1, rel=0.1)
+    assert size == pytest.approx(share**2, rel=0.15, abs=0.1)
+
+
+def test_the_noise_between_seeds_is_a_floor() -> None:
+    residuals, hat, factors = grouped_residuals(0, 0)
+    assert interval.split_noise(residuals, hat, factors, floor=3.0).variances[0] == pytest.approx(9)
+
+
+def test_degrees_of_freedom_follow_the_source_that_dominates() -> None:
+    residuals, hat, factors = grouped_residuals(2.0, 1)
+    noise = interval.split_noise(residuals, hat, factors)
+    run_only, size_only = np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]])
+    none = np.zeros(1)
+    args = (noise.variances, noise.inverse, noise.spread)
+    assert 20 < interval.degrees_of_freedom(run_only, none, *args)[0] < 60
+    assert 7 < interval.degrees_of_freedom(size_only, none, *args)[0] < 13
+
+
+def test_student_and_lack_of_fit_agree_with_the_tables() -> None:
+    assert float(interval.student(10)) == pytest.approx(2.2281, abs=1e-4)
+    test = interval.lack_of_fit(30.0, 20.0, 10.0, 10.0)
+    assert test is not None
+    assert test["F"] == pytest.approx(2.0)
+    assert test["p"] == pytest.approx(0.1445, abs=1e-3)
+    assert interval.lack_of_fit(30.0, 10.0, 10.0, 10.0) is None
+
+
+def test_seed_noise_is_measured_within_cells() -> None:
+    runs = table(noise=0.01, repeats=40)
+    sigma, freedom, by_budget = interval.seed_sigma(runs)
+    assert sigma == pytest.approx(0.01, rel=0.2)
+    assert freedom == 78
+    assert {budget: count for budget, (_, count) in by_budget.items()} == {0: 39, 4: 39}
+    assert interval.seed_sigma(table())[0] is None
+
+
+def test_the_interval_of_a_standard_deviation_is_that_of_the_chi_square_tables() -> None:
+    """χ² with 3 degrees of freedom lies between 0.2158 and 9.348 in 95 % of cases."""
+    assert interval.sigma_interval(3) == pytest.approx((math.sqrt(3 / 9.348), math.sqrt(3 / 0.2158)), rel=1e-3)
+    low, high = interval.sigma_interval(1000)
+    assert 0.95 < low < 1 < high < 1.05
+
+
+def test_runs_of_one_size_and_of_one_trunk_are_known_to_share() -> None:
+    data = sweep()
+    data["params"] = np.tile(np.geomspace(1e8, 2e9, 7), 5)
+    data["tokens"] = data["flops"] / 6 / data["params"]
+    runs = RunTable.from_frame(data)
+    assert list(interval.shared_factors(runs)) == ["run", "size", "budget", "tilt"]
+    assert interval.shared_factors(runs)["size"].shape == (35, 7)
+    data["trunk"] = np.repeat(np.arange(7), 5)
+    assert "trunk" in interval.shared_factors(RunTable.from_frame(data))
+
+
+@pytest.mark.parametrize("kind", ["iid", "budget"])
+def test_the_headline_covers(kind: str) -> None:
+    """A short run of the coverage simulation: 40 tables, N* and L* at ten times the largest budget."""
+    truth = [np.log(best(hoffmann, 1e21, TokenCost.constant(6))[0]), best(hoffmann, 1e21, TokenCost.constant(6))[1]]
+    covered = np.zeros(2)
+    for seed in range(40):
+        data = sweep(seed=seed)
+        if kind == "budget":
+            offsets = dict(zip(data["flops"].unique(), np.random.default_rng(seed).normal(0, 0.003, 5), strict=True))
+            data["loss"] += data["flops"].map(offsets)
+        prediction = fit(RunTable.from_frame(data), holdout=False).predict(1e21)
+        covered += [np.exp(truth[0]) in prediction.params_interval, truth[1] in prediction.loss_interval]
+    assert (covered >= 35).all(), covered
+
+
+def test_the_interval_widens_with_noise_and_with_distance() -> None:
+    def widths(noise: float, flops: float) -> tuple[float, float]:
+        prediction = fit(table(noise=noise, seed=3), holdout=False).predict(flops)
+        size, loss = prediction.params_interval, prediction.loss_interval
+        return float(np.log(size.high / size.low)), loss.high - loss.low
+
+    near, far, noisy = widths(0.003, 3e20), widths(0.003, 3e22), widths(0.012, 3e20)
+    assert far[0] > near[0] and far[1] > near[1]
+    assert noisy[0] > 2 * near[0] and noisy[1] > 2 * near[1]
+
+
+def test_two_budgets_are_not_enough() -> None:
+    law = fit(table(budgets=(1e18, 1e19)))
+    with pytest.raises(LawError, match="at least 3"):
+        law.predict(1e20)

@@ -1,0 +1,332 @@
+"""Law: answers on known truths, the tie of N*, D* and C, refusals, JSON, and what it must not import."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis.answers.questions import given_model
+from analysis.answers.serial import fit_json, law_to_dict, prediction_json
+from analysis.fitting.cost import TokenCost
+from analysis.law import Law, fit
+from analysis.records import LawError
+from analysis.table.table import RunTable
+from tests.unit.analysis.law_tables import SMALL_COST, Floats, best, hoffmann, small, sweep, table
+
+PREDICT_KEYS = [
+    "flops",
+    "params",
+    "tokens",
+    "loss",
+    "params_interval",
+    "tokens_interval",
+    "loss_interval",
+    "extrapolation",
+    "largest_budget",
+    "confidence",
+    "estimators",
+    "convention",
+    "loss_unit",
+    "law_id",
+    "shape",
+    "warnings",
+]
+
+
+def asymmetric(params: Floats, tokens: Floats) -> Floats:
+    return 1.7 + 1500 / params**0.42 + 330 / tokens**0.27
+
+
+def skewed(params: Floats, tokens: Floats) -> Floats:
+    """The joint-skew surface, in neither of the other families."""
+    log_c = np.log(6 * params * tokens / 1e19)
+    u = np.log(params / 2.3e8) - 0.45 * log_c
+    return 1.7 + 1.3 * np.exp(-0.15 * log_c) * (0.25 * np.exp(-0.5 * u) + 0.5 * np.exp(0.25 * u)) / 0.75
+
+
+def skaling(params: Floats, tokens: Floats) -> Floats:
+    """Videau 2026."""
+    return 1.6 + (20 / params**0.2 + 60 / tokens**0.22) ** 1.5
+
+
+@pytest.fixture(scope="module")
+def law() -> Law:
+    return fit(table(seed=1, repeats=3))
+
+
+@pytest.fixture(scope="module")
+def small_law() -> Law:
+    runs = table(truth=small, budgets=(1e11, 3e11, 1e12), span=3.4, noise=0.01, cost=SMALL_COST, repeats=3, seed=2)
+    return fit(runs, cost=SMALL_COST)
+
+
+@pytest.mark.parametrize("truth", [hoffmann, asymmetric, skewed, skaling])
+@pytest.mark.parametrize(("span", "off_centre"), [(4.0, 1.0), (4.0, 2.0), (16.0, 1.0)])
+def test_noise_free_surfaces_are_recovered(truth, span: float, off_centre: float) -> None:  # type: ignore[no-untyped-def]
+    """The headline within 2 % of N* at 100 times the largest budget, and its interval covers."""
+    prediction = fit(table(truth=truth, span=span, off_centre=off_centre, noise=0.0), holdout=False).predict(1e22)
+    params, loss = best(truth, 1e22, TokenCost.constant(6))
+    assert prediction.params == pytest.approx(params, rel=0.02)
+    assert params in prediction.params_interval
+    assert loss in prediction.loss_interval
+
+
+def test_three_small_noisy_budgets_give_a_sane_forecast(small_law: Law) -> None:
+    """A two-core sweep: at three times its largest budget the loss is known to 0.15 nat, and the truth is inside."""
+    prediction = small_law.predict(3e12)
+    params, loss = best(small, 3e12, SMALL_COST)
+    assert params in prediction.params_interval
+    assert loss in prediction.loss_interval
+    assert 0.005 < (prediction.loss_interval.high - prediction.loss_interval.low) / 2 < 0.15
+    assert prediction.params_interval.high / prediction.params_interval.low < 4
+    assert prediction.confidence == "medium"
+    assert small_law.predict(1e14).confidence == "low"
+    assert any("3 budgets" in warning for warning in prediction.warnings)
+    assert small_law.noise["seed_sigma"] > 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(log_c=st.floats(10, 16))
+def test_params_tokens_and_flops_are_always_tied(small_law: Law, log_c: float) -> None:
+    prediction = small_law.predict(10**log_c)
+    answers = [(a.params, a.tokens) for a in prediction.estimators]
+    ends = zip(
+        (prediction.params_interval.low, prediction.params_interval.high),
+        (prediction.tokens_interval.high, prediction.tokens_interval.low),
+        strict=True,
+    )
+    for params, tokens in [(prediction.params, prediction.tokens), *answers, *ends]:
+        assert tokens * SMALL_COST.flops_per_token(params) == pytest.approx(10**log_c, rel=1e-9)
+
+
+def test_the_tie_holds_in_the_power_laws_of_external_data(law: Law) -> None:
+    laws = {(entry.quantity, entry.estimator): entry for entry in law.power_laws}
+    for name in ("headline", "parabola", "cubic", "additive", "joint_skew"):
+        assert laws["params", name].exponent + laws["tokens", name].exponent == pytest.approx(1, abs=1e-6)
+    assert 0.28 / 0.62 in laws["params", "headline"].exponent_interval
+    assert laws["loss", "joint_skew"].floor == pytest.approx(1.69, abs=0.1)
+
+
+def test_a_prediction_says_how_far_it_reaches(law: Law) -> None:
+    inside, near, far = law.predict(1e19), law.predict(5e20), law.predict(1e23)
+    assert inside.extrapolation == pytest.approx(0.1)
+    assert [p.confidence for p in (inside, near, far)] == ["high", "high", "low"]
+    assert any("1e+03×" in warning for warning in far.warnings)
+    assert {answer.estimator for answer in near.estimators} >= {
+        "additive",
+        "skaling",
+        "joint_skew",
+        "parabola",
+        "cubic",
+    }
+    assert any(not answer.used for answer in near.estimators)
+
+
+def test_a_band_is_the_predictions_one_by_one(law: Law) -> None:
+    budgets = np.geomspace(1e17, 1e22, 7).tolist()
+    for one, many in zip(map(law.predict, budgets), law.band(budgets), strict=True):
+        assert one.params == pytest.approx(many.params, rel=1e-9)
+        assert one.loss_interval.low == pytest.approx(many.loss_interval.low, rel=1e-9)
+
+
+def test_loss_of_a_given_model_and_compute_for_a_loss(law: Law) -> None:
+    prediction = law.predict(1e21)
+    optimum = given_model(law, prediction.params, prediction.tokens)
+    loss, bounds = optimum.loss, optimum.loss_interval
+    assert loss == pytest.approx(prediction.loss, abs=0.005)
+    answer = given_model(law, prediction.params / 4, prediction.tokens * 4)
+    too_small, wide = answer.loss, answer.loss_interval
+    truth = float(hoffmann(np.array([prediction.params / 4]), np.array([prediction.tokens * 4]))[0])
+    assert truth in wide and too_small > loss
+    flops, range_ = law.compute_for_loss(prediction.loss)
+    assert flops == pytest.approx(1e21, rel=0.02)
+    assert range_.low < 1e21 < range_.high
+    with pytest.raises(LawError, match="below what the law reaches"):
+        law.compute_for_loss(0.5)
+    assert bounds.low < loss < bounds.high
+
+
+def test_order_of_rows_does_not_matter() -> None:
+    data = sweep(seed=5)
+    shuffled = data.sample(frac=1, random_state=1)
+    first, second = (fit(RunTable.from_frame(frame), holdout=False) for frame in (data, shuffled))
+    assert first.law_id == second.law_id
+    assert first.predict(1e21).params == pytest.approx(second.predict(1e21).params, rel=1e-6)
+
+
+def test_the_whole_law_is_plain_data(law: Law) -> None:
+    data = json.loads(json.dumps(law_to_dict(law), allow_nan=False))
+    assert [curve["flops"] for curve in data["curves"]] == [curve.flops for curve in law.curves]
+    assert data["estimators"][0]["theta"] == list(law.estimators[0].theta)
+    assert np.array(data["uncertainty"]["covariances"]).shape == law.uncertainty.covariances.shape
+    assert len(law.band([1e20])[0].law_id) == 16
+
+
+def test_json_keys_are_those_of_the_contract(law: Law) -> None:
+    answer = prediction_json(law.predict(1e21))
+    assert set(PREDICT_KEYS) <= set(answer)
+    assert answer["params_interval"][0] < answer["params"] < answer["params_interval"][1]
+    found = fit_json(law)
+    assert {"curves", "laws", "lack_of_fit", "holdout", "excluded", "noise"} <= set(found)
+    assert set(found["laws"]["additive"]["parameters"]) == {"E", "A", "B", "alpha", "beta"}
+    assert found["laws"]["additive_huber"]["loss_function"].endswith("δ = 0.001")
+    assert found["laws"]["headline"]["exponents"]["params"]["interval"] is not None
+    json.dumps([answer, found], allow_nan=False)
+
+
+def test_the_holdout_table_predicts_later_budgets(law: Law) -> None:
+    assert sorted(record["extrapolation"] for record in law.holdout) == pytest.approx([3, 10 / 3, 10], rel=1e-3)
+    assert all(record["loss_covered"] for record in law.holdout)
+    assert any("Hold-out" in warning for warning in law.warnings)
+
+
+def test_intervals_respond_to_the_noise_between_seeds() -> None:
+    """The same losses with and without the knowledge that some runs differ by their seed alone."""
+    runs = sweep(noise=0.001, repeats=3, seed=3)
+    seeds = np.zeros(len(runs))
+    again = runs.duplicated(["flops", "params"], keep=False).to_numpy()
+    seeds[again] = np.tile([-1.0, 0.0, 1.0], 2)
+    widths, sigmas = {}, {}
+    for scatter in (0.0, 0.01):
+        known = RunTable.from_frame(runs.assign(loss=runs.loss + scatter * seeds, seed=np.arange(len(runs))))
+        unknown = replace(known, repeat=np.arange(len(known)))
+        for name, table_ in (("known", known), ("unknown", unknown)):
+            found = fit(table_, holdout=False)
+            p = found.predict(1e21)
+            widths[name, scatter] = (
+                p.loss_interval.high - p.loss_interval.low,
+                math.log(p.params_interval.high / p.params_interval.low),
+            )
+            sigmas[name, scatter] = found.noise["seed_sigma"]
+    assert sigmas["known", 0.01] == pytest.approx(0.01, rel=0.2)
+    assert sigmas["unknown", 0.01] is None
+    for quantity in (0, 1):
+        assert widths["known", 0.01][quantity] > 1.5 * widths["known", 0.0][quantity]
+        assert widths["known", 0.01][quantity] > 1.1 * widths["unknown", 0.01][quantity]
+
+
+def test_a_rejected_surface_stays_with_a_wider_error() -> None:
+    law = fit(table(truth=skewed, noise=0.001, seed=4), holdout=False)
+    additive = next(s for s in law.surfaces if s.name == "additive")
+    assert additive.lack_of_fit is not None and additive.lack_of_fit["p"] < 1e-4
+    answer = next(a for a in law.predict(1e21).estimators if a.estimator == "additive")
+    assert "inflated" in answer.note
+    assert any("rejects additive" in warning for warning in law.warnings)
+    params, loss = best(skewed, 1e21, TokenCost.constant(6))
+    assert params in law.predict(1e21).params_interval
+    assert loss in law.predict(1e21).loss_interval
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda d: d[d.flops == 1e18], "too_few_budgets"),
+        (lambda d: d.iloc[:2], "too_few_budgets"),
+        (lambda d: d.groupby("flops").head(2), "too_few_sizes"),
+        (lambda d: d.assign(loss=3 - 0.05 * np.log(d.params)), "no_solution"),
+    ],
+)
+def test_a_table_without_a_law_shows_its_curves_and_says_why(change, reason: str) -> None:  # type: ignore[no-untyped-def]
+    law = fit(RunTable.from_frame(change(sweep())))
+    assert law.refusals["joint_skew"].reason == reason
+    assert law.curves
+    with pytest.raises(LawError, match="no law could be fitted"):
+        law.predict(1e21)
+    json.dumps(fit_json(law), allow_nan=False)
+
+
+@pytest.mark.parametrize("flops", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_budget_must_be_a_positive_number(law: Law, flops: float) -> None:
+    with pytest.raises(LawError, match="positive"):
+        law.predict(flops)
+
+
+def test_scattered_designs_without_curves_still_have_surfaces() -> None:
+    generator = np.random.default_rng(0)
+    params, tokens = np.exp(generator.uniform(np.log(3e7), np.log(3e9), 60)), np.exp(generator.uniform(21, 25, 60))
+    losses = hoffmann(params, tokens) + generator.normal(0, 0.003, 60)
+    data = pd.DataFrame({"flops": 6 * params * tokens, "params": params, "tokens": tokens, "loss": losses})
+    prediction = fit(RunTable.from_frame(data), holdout=False).predict(1e22)
+    assert prediction.params == pytest.approx(best(hoffmann, 1e22, TokenCost.constant(6))[0], rel=0.2)
+
+
+class TestTokenCost:
+    def test_nodes_are_met_and_k_tends_to_six(self) -> None:
+        assert SMALL_COST.flops_per_token(4e4) == pytest.approx(2.74e5)
+        for params in (1e6, 1e8, 1e12):
+            assert 6 < SMALL_COST.flops_per_token(params) / params < 6.4
+        assert SMALL_COST.flops_per_token(1e12) / 1e12 < SMALL_COST.flops_per_token(1e6) / 1e6
+        assert 7.1 < SMALL_COST.flops_per_token(5e3) / 5e3 < 12
+
+    @settings(max_examples=60, deadline=None)
+    @given(start=st.floats(3, 12), factor=st.floats(1.001, 3))
+    def test_flops_always_rise_with_size(self, start: float, factor: float) -> None:
+        low, high = SMALL_COST.flops_per_token([10**start, 10**start * factor])
+        assert high > low
+
+    def test_the_slope_is_the_derivative(self) -> None:
+        log_n = np.log([5e3, 2.1e4, 7e4, 2.9e5, 1e7])
+        ahead, behind = (np.log(SMALL_COST.flops_per_token(np.exp(log_n + h))) for h in (1e-6, -1e-6))
+        assert np.allclose(SMALL_COST.slope(log_n), (ahead - behind) / 2e-6, atol=1e-5)
+
+    def test_k_is_read_off_a_table(self) -> None:
+        constant = table(cost=TokenCost.constant(6.3))
+        assert TokenCost.from_table(constant).flops_per_token(1e9) == pytest.approx(6.3e9)
+        falling = table(truth=small, budgets=(1e11, 3e11, 1e12), cost=SMALL_COST)
+        for params in (3e4, 1e5, 2e5):
+            found = TokenCost.from_table(falling).flops_per_token(params)
+            assert found == pytest.approx(SMALL_COST.flops_per_token(params), rel=0.01)
+
+    @pytest.mark.parametrize("k", [0.0, -6.0, float("nan")])
+    def test_nonsense_is_refused(self, k: float) -> None:
+        with pytest.raises(LawError):
+            TokenCost.constant(k)
+        with pytest.raises(LawError):
+            TokenCost((1.0, 2.0), (2.0, 1.0))
+        with pytest.raises(LawError):
+            TokenCost((), ())
+
+
+def test_fitting_loads_no_heavy_library() -> None:
+    forbidden = {"torch", "ray", "wandb", "hydra", "fastapi", "sqlalchemy", "altair"}
+    code = f"import sys, analysis.law; print(sorted({forbidden!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_any_table_gives_a_law_or_a_reason(seed: int) -> None:
+    """Random budgets, sizes, scatter and losses: never a traceback, a NaN or an interval without its answer."""
+    generator = np.random.default_rng(seed)
+    budgets, sizes = generator.integers(1, 7), generator.integers(1, 10)
+    flops = np.repeat(10 ** generator.uniform(10, 22) * np.cumprod(generator.uniform(1.2, 6, budgets)), sizes)
+    spread = np.tile(np.linspace(-1, 1, sizes) * generator.uniform(0.2, 4), budgets)
+    params = np.maximum(np.sqrt(flops / 120) * np.exp(spread + generator.normal(0, 0.5)), 150)
+    tokens = np.maximum(flops / 6 / params, 150)
+    exact = hoffmann(params * 1e3, tokens * 1e3)
+    losses = (
+        exact + generator.normal(0, 10 ** generator.uniform(-6, 0), len(flops)),
+        generator.uniform(1, 9, len(flops)),
+        exact + np.where(generator.random(len(flops)) < 0.2, 5, 0),
+        3 + 0.1 * np.log(params),
+    )[seed % 4]
+    data = pd.DataFrame({"flops": flops, "params": params, "tokens": tokens, "loss": np.maximum(losses, 0.01)})
+    try:
+        law = fit(RunTable.from_frame(data.assign(seed=np.arange(len(data)))), holdout=False)
+        json.dumps([fit_json(law), law_to_dict(law)], allow_nan=False)
+        prediction = law.predict(float(flops.max()) * 10)
+    except LawError as error:
+        assert len(str(error)) > 20
+        return
+    assert prediction.params_interval.low <= prediction.params <= prediction.params_interval.high
+    assert np.isfinite([prediction.loss, prediction.tokens, prediction.loss_interval.high]).all()
+    json.dumps(prediction_json(prediction), allow_nan=False)

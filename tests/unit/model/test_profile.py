@@ -1,0 +1,38 @@
+"""The profile of a training step: its figures fit together, and its parts add up."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from model.config import RunConfig, TrainConfig
+from model.cpu import build
+from model.flops import flops_per_token, flops_per_token_by
+from model.implementation import Implementation
+from model.profile import COMPONENTS, profile
+from tests.unit.model.model_data import SHAPE
+
+KINDS = [
+    Implementation(),
+    Implementation(head="chunked"),
+    Implementation(branches="handwritten"),
+    *([Implementation(branches="native")] if build.compiler() else []),
+]
+
+
+@pytest.mark.parametrize("implementation", KINDS)
+def test_parts_of_a_step(implementation: Implementation, tmp_path: Path) -> None:
+    run = RunConfig(SHAPE, TrainConfig(sequences=400, batch=4, lr=0.01), "")
+    file = tmp_path / "trace.json"
+    measured = profile(run, implementation=implementation, seconds=0.05, trace=file)
+    assert measured.tokens_per_second == pytest.approx(4 * 32 / measured.step_seconds)
+    assert measured.flops_per_second == pytest.approx(measured.tokens_per_second * flops_per_token(SHAPE))
+    full = measured.tokens_per_second * flops_per_token_by(SHAPE)["full_attention"]
+    assert measured.mfu == pytest.approx(full / measured.matmul_peak)
+    assert set(measured.seconds) == set(COMPONENTS) - {"block"}
+    assert all(measured.seconds[name] > 0 for name in ("embedding", "attention", "mlp", "head", "optimizer", "data"))
+    assert sum(measured.seconds.values()) == pytest.approx(measured.traced_step_seconds, rel=0.05)
+    assert measured.seconds["other"] < 0.3 * measured.traced_step_seconds
+    assert json.loads(file.read_text())["traceEvents"]

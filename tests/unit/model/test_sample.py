@@ -1,0 +1,85 @@
+"""Sampling: the cache gives the logits of the whole sequence, and draws follow their options."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from model.checkpoint import Checkpoints
+from model.evaluate import evaluate
+from model.sample import Decoder, SampleError, generate, load_trained
+from model.train import Interrupted, train
+from model.transformer import Transformer
+from tests.unit.model.model_data import SHAPE, small_run, write_dataset
+from tests.unit.model.test_train import ignore
+
+TOKENS = torch.arange(2 * 32).view(2, 32) ** 2 % 61
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"qk_norm": False, "rope_base": 0.0},
+        {"mlp": "gelu", "biases": True, "norm_weights": True, "logit_cap": 3.0, "tied_head": True},
+    ],
+)
+@pytest.mark.parametrize("pieces", [[1] * 32, [7, 1, 24], [32]])
+def test_cached_logits_equal_the_uncached(change: dict, pieces: list[int]) -> None:
+    model = Transformer(dataclasses.replace(SHAPE, **change), 1).double()
+    decoder = Decoder(model)
+    cached = torch.cat([decoder(piece) for piece in torch.split(TOKENS, pieces, dim=1)], dim=1)
+    torch.testing.assert_close(cached, model(TOKENS), rtol=1e-10, atol=1e-10)
+    with pytest.raises(SampleError, match="33 tokens exceed"):
+        decoder(TOKENS[:, :1])
+
+
+def test_greedy_text_is_the_likeliest_beyond_the_context() -> None:
+    model = Transformer(SHAPE, 1)
+    drawn = list(generate(model, [3, 4], 50, temperature=0))
+    known = [3, 4]
+    for token in drawn:
+        if len(known) > 32:
+            known = known[-16:]
+        known.append(int(model(torch.tensor([known]))[0, -1].argmax()))
+        assert token == known[-1]
+
+
+def test_draws_follow_the_distribution_and_the_seed() -> None:
+    model = Transformer(SHAPE, 1)
+    first = [next(generate(model, [5], 1, seed=seed, temperature=0.7)) for seed in range(800)]
+    expected = (model(torch.tensor([[5]]))[0, -1] / 0.7).softmax(-1)
+    shares = torch.bincount(torch.tensor(first), minlength=64) / 800
+    assert (shares - expected).abs().max() < 0.06
+    likeliest = set(expected.topk(3).indices.tolist())
+    assert {next(generate(model, [5], 1, seed=s, top_k=3)) for s in range(60)} == likeliest
+    twice = [list(generate(model, [5], 20, seed=7)) for _ in range(2)]
+    assert twice[0] == twice[1] != list(generate(model, [5], 20, seed=8))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "options"), [([], {}), ([64], {}), ([1], {"temperature": -1}), ([1], {"top_k": 0}), ([-1], {})]
+)
+def test_bad_options_are_refused(prompt: list[int], options: dict) -> None:
+    with pytest.raises(SampleError):
+        next(generate(Transformer(SHAPE), prompt, 1, **options))
+
+
+def test_trained_weights_are_kept(tmp_path: Path) -> None:
+    data = write_dataset(tmp_path)
+    run, checkpoints = small_run(data), Checkpoints(tmp_path / "c")
+    with pytest.raises(Interrupted):
+        train(run, data, ignore, checkpoints, stop=lambda: True)
+    with pytest.raises(SampleError, match="has not finished"):
+        load_trained(checkpoints.folder)
+    result = train(run, data, ignore, checkpoints)
+    checkpoints.clear()
+    model, loaded = load_trained(checkpoints.folder)
+    assert loaded == run
+    assert evaluate(model, data, torch.device("cpu"), "fp32").loss == pytest.approx(result.loss, rel=1e-6)
+    (checkpoints.folder / "final.ckpt").write_bytes(b"torn")
+    with pytest.raises(SampleError, match="train the run again"):
+        load_trained(checkpoints.folder)

@@ -1,0 +1,206 @@
+"""A real worker: what each way to fail says about the run, and how an attempt goes on where another ended."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model.config import RunConfig, state_step
+from model.sample import load_trained
+from orchestrator.attempts import Assignment, Tracking
+from orchestrator.cluster.artifact_store import RemoteArtifacts, open_artifacts
+from orchestrator.cluster.worker import Worker, outcome_of
+from orchestrator.states import Cause
+from tests.conftest import ROOT
+from tests.unit.model.model_data import small_run, write_dataset
+
+OFF = Tracking("disabled", "", "p", "test")
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RunConfig]:
+    """A home with a tiny dataset, and a run on it."""
+    root = tmp_path_factory.mktemp("home")
+    data = write_dataset(root / "artifacts")  # makes a folder named after its content
+    return root, small_run(data)
+
+
+@pytest.fixture(scope="module")
+def worker() -> Worker:
+    return Worker("cpu", None, str(ROOT))
+
+
+def _assignment(root: str, run: RunConfig, fence: int = 1, **changes: Any) -> Assignment:
+    given: dict[str, Any] = {"config": run.to_dict()} | changes
+    return Assignment(run.run_id, fence, artifacts=root, sweep="s", name="n", tracking=OFF, **given)
+
+
+def _changed(run: RunConfig, **train: Any) -> RunConfig:
+    return dataclasses.replace(run, train=dataclasses.replace(run.train, **train))
+
+
+def test_a_finished_attempt_leaves_its_result_in_the_log(worker: Worker, prepared: tuple[Path, RunConfig]) -> None:
+    root, run = prepared
+    outcome = worker.train(_assignment(str(root), run))
+    assert outcome.cause is Cause.DONE, outcome.detail
+    assert outcome.result is not None
+    assert outcome.flops == outcome.result["flops"]
+    kinds = [e["kind"] for e in open_artifacts(str(root)).events(run.run_id, 1)]
+    assert (kinds[0], kinds[1], kinds[-1]) == ("attempt", "start", "result")
+
+
+def test_causes_are_told_apart(worker: Worker, prepared: tuple[Path, RunConfig]) -> None:
+    root, run = prepared
+    wide = dataclasses.replace(run, model=dataclasses.replace(run.model, d_ff=10**13))
+    foreign = dataclasses.replace(run, math_version=run.math_version + 1)
+    cases = [
+        (_assignment(str(root), _changed(run, lr=1e30, sequences=400)), Cause.DIVERGED, "loss is"),
+        (_assignment(str(root), foreign), Cause.CONFIGURATION, "arithmetic version"),
+        (_assignment(str(root), dataclasses.replace(run, dataset="missing")), Cause.CONFIGURATION, "missing"),
+        (_assignment(str(root), wide), Cause.OUT_OF_MEMORY, "memory"),
+        (_assignment(str(root), run, config={"dataset": "x"}), Cause.CODE, "Traceback"),
+    ]
+    for assignment, cause, words in cases:
+        outcome = worker.train(assignment)
+        assert outcome.cause is cause, outcome.detail
+        assert words in outcome.detail
+
+
+def test_a_full_disk_is_no_mistake_of_the_run() -> None:
+    assert outcome_of(OSError(errno.ENOSPC, "No space left on device"), "cpu").cause is Cause.DISK_FULL
+    assert outcome_of(OSError(errno.EIO, "I/O error"), "cpu").cause is Cause.CODE
+    assert outcome_of(MemoryError("one sequence does not fit"), "cuda").micro_batch == 1
+
+
+def _interrupted(worker: Worker, assignment: Assignment, step: int) -> None:
+    """Train until the step, where the scheduler's wish to stop arrives."""
+    asked = itertools.count()
+    whole = worker._must_stop
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            worker, "_must_stop", lambda a: (next(asked) == step and worker.stop(*a.key)) or whole(a), raising=True
+        )
+        assert worker.train(assignment).cause is Cause.PREEMPTED
+
+
+def test_a_stop_may_arrive_before_its_attempt(worker: Worker, prepared: tuple[Path, RunConfig]) -> None:
+    root, run = prepared
+    worker.stop(run.run_id, 20)
+    assert worker.train(_assignment(str(root), run, fence=20, checkpoints="early")).cause is Cause.PREEMPTED
+
+
+def test_a_stopped_attempt_is_gone_on_with_to_the_same_bit(worker: Worker, prepared: tuple[Path, RunConfig]) -> None:
+    root, run = prepared
+    whole = worker.train(_assignment(str(root), run, fence=2, checkpoints="whole"))
+    _interrupted(worker, _assignment(str(root), run, fence=3, checkpoints="parts"), 5)
+    rest = worker.train(_assignment(str(root), run, fence=4, checkpoints="parts"))
+    assert whole.result is not None and rest.result is not None
+    assert rest.result["resumed_from_step"] == 5
+    assert rest.result["loss"] == whole.result["loss"]
+
+
+def test_an_attempt_whose_scheduler_is_silent_ends_with_its_lease(
+    worker: Worker, prepared: tuple[Path, RunConfig]
+) -> None:
+    root, run = prepared
+    outcome = worker.train(_assignment(str(root), run, fence=5, checkpoints="lease", lease_seconds=-1.0))
+    assert outcome.cause is Cause.PREEMPTED
+    assert list((root / "runs" / run.run_id / "lease").glob("step-*.ckpt"))
+
+
+def test_half_a_micro_batch_trains_the_same_global_batch(worker: Worker, prepared: tuple[Path, RunConfig]) -> None:
+    root, run = prepared
+    whole = worker.train(_assignment(str(root), run, fence=6, checkpoints="a"))
+    halves = worker.train(_assignment(str(root), run, fence=7, checkpoints="b", micro_batch=2))
+    assert whole.result is not None and halves.result is not None
+    assert halves.result["implementation"]["micro_batch"] == 2
+    assert halves.result["steps"] == whole.result["steps"]
+    assert halves.result["loss"] == pytest.approx(whole.result["loss"], rel=1e-4)
+
+
+@pytest.mark.parametrize("scheme", ["memory", "file"])
+def test_another_machine_goes_on_from_the_object_store(
+    worker: Worker,
+    prepared: tuple[Path, RunConfig],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    scheme: str,
+) -> None:
+    """Two machines share nothing but the store: each has a scratch folder of its own."""
+    root, run = prepared
+    first = {"memory": 30, "file": 40}[scheme]
+    url = f"{scheme}://{tmp_path}/store"
+    monkeypatch.setenv("ISOFLOP_SCRATCH", str(tmp_path / "driver"))
+    open_artifacts(url).publish(root / "artifacts" / run.dataset)
+    monkeypatch.setenv("ISOFLOP_SCRATCH", str(tmp_path / "one"))
+    _interrupted(worker, _assignment(url, run, fence=first), 5)
+    monkeypatch.setenv("ISOFLOP_SCRATCH", str(tmp_path / "two"))
+    outcome = worker.train(_assignment(url, run, fence=first + 1))
+    assert outcome.result is not None, outcome.detail
+    whole = worker.train(_assignment(url, run, fence=first + 2, checkpoints="c"))
+    assert whole.result is not None
+    assert outcome.result["loss"] == whole.result["loss"]
+    monkeypatch.setenv("ISOFLOP_SCRATCH", str(tmp_path / "driver"))
+    events = open_artifacts(url).events(run.run_id, first + 1)
+    assert [e["kind"] for e in events][-1] == "result"
+    assert next(e for e in events if e["kind"] == "start")["resumed_from_step"] == 5
+    assert open_artifacts(url).events(run.run_id, 99) == []
+    kept = open_artifacts(url).trained(run.run_id, "checkpoints")
+    assert [file.name for file in kept.iterdir()] == ["final.ckpt"]
+    load_trained(kept)
+
+
+@pytest.mark.parametrize("scheme", ["", "memory://", "file://"])
+def test_a_cooldown_goes_on_from_a_state_that_another_machine_kept(
+    worker: Worker,
+    prepared: tuple[Path, RunConfig],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    scheme: str,
+) -> None:
+    """To the last bit as if trained alone; a state that is damaged on the store costs the steps since the one before."""
+    root, base = prepared
+    short, middle, long = (_changed(base, sequences=n, warmup=0.0, warmup_steps=3) for n in (47, 81, 160))
+    url, first = f"{scheme}{tmp_path}/store", 100 + 10 * len(scheme)
+    monkeypatch.setenv("ISOFLOP_SCRATCH", str(tmp_path / "driver"))
+    places = open_artifacts(url)
+    if scheme:
+        places.publish(root / "artifacts" / base.dataset)
+    else:
+        (tmp_path / "store").mkdir()
+        (tmp_path / "store" / "artifacts").symlink_to(root / "artifacts")
+    on_trunk: dict[str, Any] = {"trunk": base.trunk_id, "points": (10, 17, 32)}
+    monkeypatch.setenv("ISOFLOP_SCRATCH", str(tmp_path / "one"))
+    leader = worker.train(_assignment(url, long, fence=first, **on_trunk))
+    assert leader.result is not None, leader.detail
+    assert worker.progress()["kept"] == [10, 17, 32]
+    states = places.states(str(base.trunk_id))[str(base.trunk_id)]
+    assert sorted(map(state_step, states)) == [10, 17, 32]
+    assert all(size > 12 * 1000 for size in states.values())
+    monkeypatch.setenv("ISOFLOP_SCRATCH", str(tmp_path / "two"))
+    _damage(places, str(base.trunk_id), next(name for name in states if state_step(name) == 17))
+    for run, expected in ((short, 10), (middle, 10)):
+        branched = worker.train(_assignment(url, run, fence=first + 1, **on_trunk))
+        alone = worker.train(_assignment(url, run, fence=first + 2, checkpoints="alone"))
+        assert branched.result is not None and alone.result is not None, branched.detail
+        assert branched.result["branched_from_step"] == expected
+        assert branched.result["loss"] == alone.result["loss"]
+        start = next(e for e in places.events(run.run_id, first + 1) if e["kind"] == "start")
+        assert start["branched_from_step"] == expected
+    assert not list(tmp_path.glob("two/trunks/*/*")), "copies on scratch are for the moment"
+    places.drop_states(str(base.trunk_id), [*states, "not there"])
+    assert places.states() == {}
+
+
+def _damage(places: Any, trunk: str, name: str) -> None:
+    if isinstance(places, RemoteArtifacts):
+        path = f"{places._root}/trunks/{trunk}/{name}"
+        places._fs.pipe_file(path, places._fs.cat_file(path)[:-40])
+    else:
+        path = Path(places.url) / "trunks" / trunk / name
+        path.write_bytes(path.read_bytes()[:-40])

@@ -1,0 +1,194 @@
+"""Which run goes to which worker: longest first, shares of a device by memory, no large run starved."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis.devices import DEVICES
+from benchmarks.simulated_cluster import first_come, longest_first, simulate, workload
+from orchestrator.attempts import Slot
+from orchestrator.scheduling.dispatch import Claim, Dispatch, Waiting
+
+GIB = 2**30
+
+
+H100, A100 = "NVIDIA H100 80GB HBM3", "NVIDIA A100-SXM4-40GB"
+
+
+def slots(device: str, shares: int = 1, kind: str = "", memory: int | None = None) -> list[Slot]:
+    return [Slot(f"{device}-{i}", device, kind, shares, memory, gpu=bool(kind)) for i in range(shares)]
+
+
+def dispatch(runs: list[Waiting], workers: list[Slot]) -> Dispatch:
+    made = Dispatch()
+    for run in runs:
+        made.offer(run)
+    made.set_idle(workers)
+    return made
+
+
+@given(st.lists(st.floats(0.1, 1e4), max_size=30), st.integers(0, 8))
+def test_each_worker_gets_one_run_and_the_longest_go_first(costs: list[float], workers: int) -> None:
+    runs = [Waiting(f"r{i}", cost) for i, cost in enumerate(costs)]
+    claims = dispatch(runs, [s for i in range(workers) for s in slots(f"w{i}")]).claims()
+    assert len(claims) == min(len(costs), workers)
+    assert len({c.run_id for c in claims}) == len({c.worker for c in claims}) == len(claims)
+    chosen = sorted((w.cost for w in runs if w.run_id in {c.run_id for c in claims}), reverse=True)
+    assert chosen == sorted(costs, reverse=True)[: len(claims)]
+
+
+def test_small_runs_share_a_device_and_a_large_one_has_it_alone() -> None:
+    runs = [Waiting(f"small{i}", 10 - i, 4 * GIB) for i in range(5)] + [Waiting("large", 100, 30 * GIB)]
+    made = dispatch(runs, slots("gpu0", 4, memory=32 * GIB) + slots("gpu1", 4, memory=32 * GIB))
+    claims = made.claims()
+    assert claims[0] == Claim("large", "gpu0-0", 1.0)
+    assert [(c.run_id, c.worker, c.share) for c in claims[1:]] == [(f"small{i}", f"gpu1-{i}", 0.25) for i in range(4)]
+    made.release("large")
+    assert made.claims() == [Claim("small4", "gpu0-1", 0.25)]
+
+
+def test_a_run_takes_as_many_shares_as_its_memory_needs() -> None:
+    runs = [Waiting("half", 3, 9 * GIB), Waiting("quarter", 2, 8 * GIB), Waiting("other", 1, 1)]
+    claims = dispatch(runs, slots("gpu", 4, memory=32 * GIB)).claims()
+    assert {c.run_id: c.share for c in claims} == {"half": 0.5, "quarter": 0.25, "other": 0.25}
+
+
+def test_a_device_empties_for_a_large_run_that_waits_behind_a_stream_of_small_ones() -> None:
+    gpus = slots("gpu0", 2, memory=32 * GIB) + slots("gpu1", 2, memory=32 * GIB)
+    made = dispatch([Waiting(f"small{i}", 5, GIB) for i in range(4)], gpus)
+    placed = {c.run_id: c.worker for c in made.claims()}
+    assert len(placed) == 4
+    made.offer(Waiting("large", 50, 32 * GIB))
+    for i in range(4, 40):  # small runs end and come for ever
+        made.offer(Waiting(f"small{i}", 5, GIB))
+        ended = min(placed)
+        worker = placed.pop(ended)
+        made.release(ended)
+        made.set_idle([s for s in gpus if s.name not in placed.values()])
+        claims = made.claims()
+        placed |= {c.run_id: c.worker for c in claims}
+        if "large" in placed:
+            assert not any(w.startswith(worker[:4]) and r != "large" for r, w in placed.items())
+            return
+    raise AssertionError("the large run starved")
+
+
+def test_a_device_is_kept_no_more_for_a_run_that_was_withdrawn() -> None:
+    gpu = slots("gpu", 2, memory=32 * GIB)
+    made = dispatch([Waiting("first", 9, GIB)], gpu)
+    assert len(made.claims()) == 1
+    made.offer(Waiting("large", 8, 32 * GIB))
+    made.offer(Waiting("small", 7, GIB))
+    assert made.claims() == []
+    made.withdraw("large")
+    assert [c.run_id for c in made.claims()] == ["small"]
+
+
+def test_a_run_goes_to_the_kind_of_device_that_it_asks_for() -> None:
+    runs = [Waiting("a", 9, kind="h100"), Waiting("b", 8, kind="h100"), Waiting("c", 1), Waiting("d", 5, kind="l40s")]
+    made = dispatch(runs, slots("gpu0", kind=A100) + slots("gpu1", kind=H100))
+    assert made.asked() == {"h100": 2, "": 1, "l40s": 1}
+    assert {c.run_id: c.worker for c in made.claims()} == {"a": "gpu1-0", "c": "gpu0-0"}
+    assert sorted(w.run_id for w in made.waiting()) == ["b", "d"]
+    made.withdraw("b")
+    made.offer(Waiting("d", 6, kind="a100"))
+    made.offer(Waiting("d", 7, kind="a100"))
+    assert made.asked() == {"a100": 1}
+
+
+@pytest.mark.parametrize(
+    ("slot", "kinds"),
+    [
+        (Slot("w", "g", H100, gpu=True), {"", "cuda", "h100"}),
+        (Slot("w", "g", "NVIDIA H100 PCIe", gpu=True), {"", "cuda", "h100", "h100-pcie"}),
+        (Slot("w", "g", "NVIDIA A100-SXM4-80GB", gpu=True), {"", "cuda", "a100", "a100-80g"}),
+        (Slot("w", "g", "A100-80G", gpu=True), {"", "cuda", "a100", "a100-80g"}),
+        (Slot("w", "g", "NVIDIA L40S", gpu=True), {"", "cuda", "l40s"}),
+        (Slot("w", "g", "NVIDIA GeForce RTX 4090", gpu=True), {"", "cuda", "rtx4090"}),
+        (Slot("w", "g", "GeForce-RTX-4090", gpu=True), {"", "cuda", "rtx4090"}),
+        (Slot("w", "g", "Tesla V100-SXM2-16GB", gpu=True), {"", "cuda", "v100"}),
+        (Slot("w", "g", "AMD Instinct MI300X", gpu=True), {"", "cuda", "mi300x"}),
+        (Slot("w", "w", "Intel(R) Xeon(R) H100", gpu=False), {"", "cpu"}),
+    ],
+)
+def test_a_worker_has_the_kinds_that_its_device_is_of(slot: Slot, kinds: set[str]) -> None:
+    assert {kind for kind in ("", "cpu", "cuda", *DEVICES) if slot.has(kind)} == kinds
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10**6))
+def test_no_run_is_ever_given_a_device_of_another_kind(seed: int) -> None:
+    """Random queues of several kinds on a mixed cluster: each run starts on its kind, the others go on beside it."""
+    draw = random.Random(seed)
+    names = {"h100": H100, "a100": A100, "cpu": ""}
+    workers = {s.name: s for i in range(6) for s in slots(f"d{i}", kind=draw.choice([H100, A100, ""]))}
+    made, free = Dispatch(), dict(workers)
+    runs = {f"r{i}": draw.choice(["", "cuda", *names]) for i in range(40)}
+    for run_id, kind in runs.items():
+        made.offer(Waiting(run_id, draw.random(), kind=kind))
+    for _ in range(60):
+        made.set_idle(free.values())
+        claims = made.claims()
+        assert all(workers[c.worker].has(runs[c.run_id]) for c in claims)
+        idle = [s for s in free.values() if s.name not in {c.worker for c in claims}]
+        assert not any(s.has(w.kind) for s in idle for w in made.waiting())
+        for claim in claims:
+            made.release(claim.run_id)
+    there = [kind for kind in set(runs.values()) if any(s.has(kind) for s in workers.values())]
+    assert not made.asked().keys() & there
+
+
+def test_a_new_cost_takes_a_run_to_its_new_place() -> None:
+    made = dispatch([Waiting("a", 3), Waiting("b", 2), Waiting("c", 1)], slots("w"))
+    made.offer(Waiting("a", 0.5))
+    made.offer(Waiting("c", 4))
+    order = []
+    while claims := made.claims():
+        order += [c.run_id for c in claims]
+        made.release(order[-1])
+        made.set_idle(slots("w"))
+    assert order == ["c", "b", "a"]
+
+
+def test_a_device_whose_workers_left_gets_nothing() -> None:
+    made = dispatch([Waiting("a", 3), Waiting("b", 2)], slots("gone") + slots("stays"))
+    made.set_idle(slots("stays"))
+    assert made.claims() == [Claim("a", "stays-0")]
+    made.set_idle([])
+    made.release("a")
+    assert made.claims() == []
+
+
+@given(st.integers(0, 10**6))
+def test_no_device_is_ever_given_more_than_it_has_and_every_run_starts(seed: int) -> None:
+    """Random runs, kinds, ends and departures: shares never exceed a device, and nothing is left waiting."""
+    draw = random.Random(seed)
+    devices = {f"d{i}": draw.choice([A100, H100]) for i in range(4)} | {"d4": A100, "d5": H100}
+    workers = {s.name: s for d, kind in devices.items() for s in slots(d, 4 if kind == A100 else 2, kind, 32 * GIB)}
+    made, running, waiting = Dispatch(), {}, 0
+    for i in range(60):
+        made.offer(Waiting(f"r{i}", draw.random(), draw.randrange(40 * GIB), draw.choice(["", "a100", "h100"])))
+    for _ in range(400):
+        made.set_idle(s for name, s in workers.items() if name not in {c.worker for c in running.values()})
+        running |= {c.run_id: c for c in made.claims()}
+        for device in devices:
+            assert sum(c.share for c in running.values() if workers[c.worker].device == device) <= 1
+        waiting = len(made)
+        if not running:
+            break
+        ended = draw.choice(sorted(running))
+        made.release(ended)
+        del running[ended]
+    assert waiting == 0 and not running
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_simulated_cluster_ends_within_five_hundredths_of_the_lower_bound(seed: int) -> None:
+    """20 GPUs, 400 runs that share them by memory, some in chains; virtual time."""
+    jobs = workload(400, 20, longest=0.5, seed=seed)
+    ours, fifo = (simulate(jobs, 20, order) for order in (longest_first, first_come))
+    assert ours.makespan <= 1.05 * ours.bound < fifo.makespan

@@ -1,0 +1,276 @@
+"""The plan: what runs, what is dropped and why, and the limits."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from model.config import ModelConfig, TrainConfig
+from model.flops import count_parameters, flops_per_token
+from model.memory import HEADROOM, micro_batch_for, step_bytes
+from sweeps.file import compose, reference
+from sweeps.file.spec import CentreSpec, LimitsSpec, SeedsSpec, SizesSpec, SweepSpec
+from sweeps.plan.plan import make_plan, plan_single
+from sweeps.plan.records import DataFacts, Plan, PlanError
+
+FACTS = DataFacts(dataset="d" * 64, vocab=1024, train_tokens=20_000_000, validation_tokens=200_000)
+ROOT = Path(compose.__file__).parents[2]
+
+
+class Steady:
+    """A device that does 1e10 FLOPs a second."""
+
+    def __init__(self, gpu_memory: int | None = None) -> None:
+        self.gpu_memory = gpu_memory
+
+    def seconds(self, model: ModelConfig, train: TrainConfig) -> float | None:
+        return train.sequences * model.context * flops_per_token(model) / 1e10
+
+
+def spec_of(**changes: Any) -> SweepSpec:
+    base: dict[str, Any] = {
+        "name": "t",
+        "budgets": (1e11, 3e11, 1e12),
+        "centre": CentreSpec(params_at={"3e11": 5e4}),
+        "sizes": SizesSpec(span=3.0),
+    }
+    return SweepSpec(**(base | changes))
+
+
+def sizes_at(plan: Plan, budget: float) -> list[int]:
+    return sorted({run.params for run in plan.runs if run.budget == budget})
+
+
+@pytest.mark.parametrize("name", compose.bases())
+def test_every_packaged_sweep_plans_enough_curves(name: str) -> None:
+    spec = compose.load_sweep(ROOT / f"sweeps/conf/{name}.yaml")
+    tokens = {"tiny": 1_500_000, "gpu": 2_000_000_000, "gpu-short": 90_000_000}.get(name, 20_000_000)
+    plan = make_plan(spec, DataFacts("d" * 64, spec.tokenizer.vocab, tokens, 200_000), Steady())
+    assert len(spec.budgets) >= 3
+    least = 5 if name == "tiny" else 7
+    assert all(len(sizes_at(plan, budget)) >= least for budget in spec.budgets)
+    assert max(run.epochs for run in plan.runs) <= 0.8 * spec.epochs_max
+    assert not plan.dropped
+
+
+def test_demo_is_small_enough_for_minutes() -> None:
+    plan = make_plan(compose.load_sweep(ROOT / "sweeps/conf/demo.yaml"), FACTS)
+    assert plan.flops < 1.2e13
+    centre = [run for run in plan.runs if run.budget == min(plan.spec.budgets)]
+    assert max(len([r for r in centre if r.size_id == run.size_id]) for run in centre) == 3
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    budgets=st.lists(st.floats(1e9, 1e15), min_size=1, max_size=4, unique=True),
+    ratio=st.floats(1, 200),
+    span=st.floats(1.5, 8),
+    context=st.sampled_from([16, 128, 1000]),
+    recipe=st.sampled_from(["cpu-small", "porian-olmo"]),
+)
+def test_every_planned_run_lands_on_its_budget(
+    budgets: list[float], ratio: float, span: float, context: int, recipe: str
+) -> None:
+    ordered = sorted(budgets)
+    # Budgets within a run's tolerance of each other share runs, which run once.
+    assume(all(high > 1.02 * low for low, high in itertools.pairwise(ordered)))
+    spec = spec_of(
+        budgets=tuple(ordered),
+        centre=CentreSpec(tokens_per_param=ratio),
+        sizes=SizesSpec(span=span),
+        context=context,
+        recipe=recipe,
+        epochs_max=1000.0,
+    )
+    plan = make_plan(spec, FACTS)
+    assert len(plan.runs) + len(plan.dropped) == 7 * len(budgets)
+    for run in plan.runs:
+        assert abs(run.flops / run.budget - 1) <= 0.01
+        assert run.flops == run.tokens * flops_per_token(run.run.model)
+        assert run.tokens % context == 0
+        assert run.steps == math.ceil(run.run.train.sequences / run.run.train.batch) >= 100
+        assert run.params == count_parameters(run.run.model).matmul
+        assert run.epochs == run.tokens / FACTS.train_tokens <= 1000
+    assert all(cell.reason for cell in plan.dropped)
+
+
+def test_sizes_of_all_budgets_are_on_one_ladder() -> None:
+    plan = make_plan(spec_of(), FACTS)
+    curves = [sizes_at(plan, budget) for budget in plan.spec.budgets]
+    assert [len(curve) for curve in curves] == [7, 7, 7]
+    for smaller, larger in itertools.pairwise(curves):
+        assert len(set(smaller) & set(larger)) >= 4
+    every = sorted({size for curve in curves for size in curve})
+    assert max(b / a for a, b in itertools.pairwise(every)) < 1.6
+
+
+def test_centre_follows_the_rule() -> None:
+    by_pair = make_plan(spec_of(centre=CentreSpec(params_at={"3e11": 5e4}, exponent=0.5)), FACTS)
+    # Half a rung, ×1.2, is what snapping to the shared ladder may cost.
+    assert sizes_at(by_pair, 1e11)[3] == pytest.approx(5e4 / math.sqrt(3), rel=0.05)
+    assert sizes_at(by_pair, 3e11)[3] == pytest.approx(5e4, rel=0.25)
+    assert sizes_at(by_pair, 1e12)[3] == pytest.approx(5e4 * math.sqrt(10 / 3), rel=0.25)
+    by_ratio = make_plan(spec_of(centre=CentreSpec(tokens_per_param=20.0)), FACTS)
+    for budget in by_ratio.spec.budgets:
+        middle = sizes_at(by_ratio, budget)[3]
+        run = next(run for run in by_ratio.runs if run.params == middle and run.budget == budget)
+        assert run.tokens / run.params == pytest.approx(20, rel=0.5)
+
+
+def test_seeds_repeat_the_centre_cells_only() -> None:
+    plan = make_plan(spec_of(seeds=SeedsSpec(default=1, smallest_budget=3, largest_budget=2)), FACTS)
+    counts = {
+        budget: [len([r for r in plan.runs if r.budget == budget and r.params == n]) for n in sizes_at(plan, budget)]
+        for budget in plan.spec.budgets
+    }
+    assert counts == {1e11: [1, 1, 1, 3, 1, 1, 1], 3e11: [1] * 7, 1e12: [1, 1, 1, 2, 1, 1, 1]}
+    assert len({run.run_id for run in plan.runs}) == len(plan.runs) == 24
+    assert {run.seed for run in plan.runs} == {0, 1, 2}
+
+
+def test_explicit_sizes_and_shapes() -> None:
+    plan = make_plan(spec_of(sizes=SizesSpec(params=(60_000, 20_000, 40_000))), FACTS)
+    assert sizes_at(plan, 3e11) == pytest.approx([20_000, 40_000, 60_000], rel=0.15)
+    shapes = ({"d_model": 16}, {"d_model": 32, "n_layers": 3, "n_heads": 2, "d_ff": 64})
+    plan = make_plan(spec_of(sizes=SizesSpec(shapes=shapes)), FACTS)
+    assert {run.shape for run in plan.runs} == {"L2 d16 h1 ff42", "L3 d32 h2 ff64"}
+    assert any("depths [2, 3] are mixed" in warning for warning in plan.warnings)
+    with pytest.raises(PlanError, match="no multiple of n_heads"):
+        make_plan(spec_of(sizes=SizesSpec(shapes=({"d_model": 16, "n_heads": 3},))), FACTS)
+
+
+def test_cells_are_dropped_with_their_reason() -> None:
+    few = DataFacts("d" * 64, 1024, 2_000_000, 200_000)
+    plan = make_plan(spec_of(sizes=SizesSpec(span=10.0), recipe_overrides={"min_steps": 1000}), few)
+    reasons = {cell.reason.split(",")[0] for cell in plan.dropped}
+    assert any("optimizer steps" in reason for reason in reasons)
+    assert any("epochs of 2" in cell.reason and "above epochs_max = 1" in cell.reason for cell in plan.dropped)
+    assert max(run.epochs for run in plan.runs) <= 1
+    assert min(run.steps for run in plan.runs) >= 1000
+    several = make_plan(spec_of(sizes=SizesSpec(span=10.0), epochs_max=50.0), few)
+    assert not any("epochs" in cell.reason for cell in several.dropped)
+
+
+def test_shapes_that_coincide_and_budgets_that_cannot_be_met_are_dropped() -> None:
+    crowded = make_plan(spec_of(sizes=SizesSpec(count=40, span=1.2)), FACTS)
+    assert {cell.reason for cell in crowded.dropped} == {
+        "the same shape as its neighbour: the recipe can build none between them"
+    }
+    coarse = make_plan(spec_of(budgets=(1e9,), context=4096), FACTS)
+    assert not coarse.runs
+    assert any("misses the budget by more than 1%" in cell.reason for cell in coarse.dropped)
+    assert "no cell of the grid can run: see the reasons of the dropped cells" in coarse.warnings
+    clash = make_plan(spec_of(recipe_overrides={"warmup": 0.9}), FACTS)
+    assert {cell.reason for cell in clash.dropped} == {"train.warmup + train.cooldown exceed the whole run"}
+
+
+def test_axes_multiply_the_grid_and_mark_their_runs() -> None:
+    plan = make_plan(
+        spec_of(recipe_overrides={"lr_exponent": 0}, vary={"lr": [0.003, 0.006], "qk_norm": [True, False]}), FACTS
+    )
+    assert len(plan.runs) == 4 * 21
+    for run in plan.runs:
+        assert run.run.train.lr == run.vary["lr"]
+        assert run.run.model.qk_norm == run.vary["qk_norm"]
+    contexts = make_plan(spec_of(vary={"context": [64, 128]}), FACTS)
+    assert {run.run.model.context for run in contexts.runs} == {64, 128}
+
+
+def test_axes_that_change_nothing_run_once() -> None:
+    plan = make_plan(spec_of(vary={"large_batch": [1e6, 2e6]}), FACTS)
+    assert len(plan.runs) == 21
+    assert "21 runs of different cells are equal and run once" in plan.warnings
+
+
+def test_plan_is_deterministic_and_a_larger_sweep_contains_the_smaller() -> None:
+    assert make_plan(spec_of(), FACTS) == make_plan(spec_of(), FACTS)
+    small = {run.run_id for run in make_plan(spec_of(), FACTS).runs}
+    large = {run.run_id for run in make_plan(spec_of(budgets=(1e11, 3e11, 1e12, 3e12)), FACTS).runs}
+    assert small < large
+    other = DataFacts("e" * 64, 1024, 20_000_000, 200_000)
+    assert small.isdisjoint(run.run_id for run in make_plan(spec_of(), other).runs)
+
+
+def test_limits_are_named() -> None:
+    cost = Steady()
+    plan = make_plan(spec_of(), FACTS, cost)
+    assert plan.seconds == pytest.approx(plan.flops / 1e10)
+    with pytest.raises(PlanError, match=r"limits\.flops"):
+        make_plan(spec_of(limits=LimitsSpec(flops=1e12)), FACTS)
+    with pytest.raises(PlanError, match=r"limits\.hours"):
+        make_plan(spec_of(limits=LimitsSpec(hours=0.2)), FACTS, cost)
+    assert make_plan(spec_of(limits=LimitsSpec(hours=0.2)), FACTS, cost, workers=2).runs
+    unknown = make_plan(spec_of(limits=LimitsSpec(hours=0.2)), FACTS)
+    assert unknown.seconds is None
+    assert any("limits.hours cannot be checked" in warning for warning in unknown.warnings)
+
+
+def test_warnings_outside_what_runs_have_shown() -> None:
+    assert make_plan(spec_of(), FACTS).warnings == ()
+    small = make_plan(
+        spec_of(recipe="porian-olmo", centre=CentreSpec(tokens_per_param=20.0), budgets=(1e14, 2e14)), FACTS
+    )
+    text = "\n".join(small.warnings)
+    assert "parameters, outside 5e+06 to 5e+09 where recipe porian-olmo has been shown good" in text
+    assert "2 budgets: a power law needs at least 3" in text
+    wide = make_plan(spec_of(sizes=SizesSpec(span=10.0), seeds=SeedsSpec(smallest_budget=3)), FACTS)
+    cells = {(run.budget, run.size_id): run.params for run in wide.runs}
+    outside = [budget for (budget, _), params in cells.items() if not 9_000 <= params <= 700_000]
+    (sentence,) = (w for w in wide.warnings if "parameters, outside" in w and "tokens" not in w)
+    assert sentence.startswith(f"{len(outside)} of {len(cells)} cells have ")
+    assert f"{outside.count(1e11)} at 1e+11 FLOPs" in sentence
+    few = make_plan(spec_of(sizes=SizesSpec(count=4)), DataFacts("d" * 64, 1024, 20_000_000, 5000))
+    assert "4 sizes are left at 1e+11 FLOPs: the fit refuses fewer than 5" in few.warnings
+    assert any(warning.startswith("5,000 validation tokens") for warning in few.warnings)
+
+
+def test_single_run_for_a_prediction() -> None:
+    run = plan_single(spec_of(), FACTS, 3e12, 150_000, seed=4, cost=Steady())
+    assert run.params == pytest.approx(150_000, rel=0.1)
+    assert run.flops == pytest.approx(3e12, rel=0.01)
+    assert (run.seed, run.seconds) == (4, pytest.approx(300, rel=0.01))
+    with pytest.raises(PlanError, match="epochs"):
+        plan_single(spec_of(), FACTS, 1e14, 150_000)
+    with pytest.raises(PlanError, match="optimizer steps"):
+        plan_single(spec_of(recipe_overrides={"min_steps": 5000}), FACTS, 1e12, 5e4)
+
+
+def test_memory_grows_with_model_and_batch() -> None:
+    small = plan_single(spec_of(), FACTS, 1e12, 5e4)
+    large = plan_single(spec_of(recipe_overrides={"batch_length_exponent": 0}), FACTS, 1e12, 2e5)
+    wide = plan_single(spec_of(recipe_overrides={"batch_tokens": 1536}), FACTS, 1e12, 5e4)
+    assert 16 * small.params_total < small.memory_bytes < large.memory_bytes
+    assert small.memory_bytes < wide.memory_bytes < 2 * small.memory_bytes
+
+
+def test_memory_is_that_of_the_micro_batch_which_the_device_would_choose() -> None:
+    """A batch of millions of tokens trains in passes: what dispatch needs to know is what one of them takes."""
+    gpu = compose.load_sweep(ROOT / "sweeps/conf/gpu.yaml")
+    facts = DataFacts("d" * 64, gpu.tokenizer.vocab, 2_000_000_000, 200_000)
+    everything, h100, small = (
+        {r.run_id: r.memory_bytes for r in make_plan(gpu, facts, Steady(memory)).runs}
+        for memory in (10**15, 80 * 10**9, 16 * 10**9)
+    )
+    assert max(everything.values()) > 80e9 > max(h100.values())
+    assert max(small.values()) <= 16e9
+    for run in make_plan(gpu, facts, Steady(80 * 10**9)).runs:
+        model, train = run.run.model, run.run.train
+        options = {"explicit_attention": False, "whole_head": False}
+        micro = micro_batch_for(model, train.batch, train.numerics, 80 * 10**9, **options)
+        assert run.memory_bytes * HEADROOM == pytest.approx(step_bytes(model, micro, train.numerics, **options))
+        assert (micro == train.batch) == (everything[run.run_id] == h100[run.run_id])
+        # The share of a GPU that dispatch takes by this holds the same micro-batch.
+        assert micro_batch_for(model, train.batch, train.numerics, run.memory_bytes, **options) == micro
+
+
+def test_reference_page_is_current() -> None:
+    page = (ROOT / reference.PAGE).read_text(encoding="utf-8")
+    assert page == reference.render(), "run python -m sweeps.file.reference"
+    for name in ("budgets", "tokens_per_param", "smallest_budget", "max_bytes", "embedding_lr", "qk_norm"):
+        assert f"`{name}`" in page
