@@ -6,34 +6,43 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.states import Hold, RunState
+from tokenizer.errors import ExpectedError
 
 
-class StoreError(RuntimeError):
+class StoreError(ExpectedError, RuntimeError):
     """The database cannot do what was asked; the message says why."""
+
+    kind = "database"
 
 
 class Unavailable(StoreError):
     """The database is locked, full or away at the moment; what was asked was not done and may be asked again."""
 
-
-class NotFound(StoreError):
-    """No such sweep or run."""
+    kind = "database-away"
 
 
 class StaleAttempt(StoreError):
     """The run moved on since this attempt began; its report is refused."""
 
+    kind = "conflict"
+
 
 class LeaseHeld(StoreError):
     """Another scheduler works on this database."""
+
+    kind = "busy"
 
 
 class LeaseLost(StoreError):
     """Another scheduler took this database over; the one that is told so must write no more."""
 
+    kind = "lease-lost"
+
 
 class CeilingExceeded(StoreError):
     """A submission would exceed a ceiling of FLOPs or device-seconds; nothing of it was stored."""
+
+    kind = "ceiling"
 
 
 @dataclass(frozen=True, slots=True)

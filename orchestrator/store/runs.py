@@ -9,12 +9,13 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row, insert, select, update
 
 from orchestrator.attempts import Outcome
+from orchestrator.errors import NotFound
 from orchestrator.settings import Ceilings
 from orchestrator.states import Cause, Hold, Move, RunState, after, move_after_attempt
 from orchestrator.store import tables as t
 from orchestrator.store.charges import grow, settle
 from orchestrator.store.database import Database
-from orchestrator.store.records import LeaseLost, NotFound, RunRecord, StaleAttempt
+from orchestrator.store.records import LeaseLost, RunRecord, StaleAttempt
 
 RUN_COLUMNS = [c for c in t.runs.c if c.name != "finished_at"]
 

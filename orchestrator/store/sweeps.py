@@ -9,12 +9,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row, insert, select, update
 
+from orchestrator.errors import NotFound
 from orchestrator.settings import Ceilings
 from orchestrator.states import Hold, Move, RunState
 from orchestrator.store import tables as t
 from orchestrator.store.charges import reserve, usage
 from orchestrator.store.database import Database, new_id
-from orchestrator.store.records import NewRun, NotFound, RunRecord, SweepRecord, Usage
+from orchestrator.store.records import NewRun, RunRecord, SweepRecord, Usage
 from orchestrator.store.runs import RUN_COLUMNS, active, bump_requests, cancel_where, move, to_run
 
 

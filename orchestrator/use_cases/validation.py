@@ -9,11 +9,12 @@ from typing import Any, Final
 from analysis.answers.serial import prediction_json
 from analysis.law import Law
 from analysis.records import LawError
+from orchestrator.errors import NotFound
 from orchestrator.scheduling.driver import check_free
 from orchestrator.scheduling.progress import Progress
 from orchestrator.scheduling.speed import Cost
 from orchestrator.states import RunState
-from orchestrator.store import ForecastScore, NewRun, NotFound, RunRecord, SweepRecord
+from orchestrator.store import ForecastScore, NewRun, RunRecord, SweepRecord
 from orchestrator.use_cases.service import Service, facts_of, new_run
 from sweeps.plan.plan import plan_single
 from sweeps.plan.records import PlannedRun

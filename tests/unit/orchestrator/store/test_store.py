@@ -18,6 +18,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from orchestrator.attempts import LEASE_SECONDS, Outcome
+from orchestrator.errors import NotFound
 from orchestrator.settings import Ceilings
 from orchestrator.states import MAX_CODE_FAILURES, Cause, Hold, IllegalMove, Move, RunState
 from orchestrator.store import (
@@ -25,7 +26,6 @@ from orchestrator.store import (
     ForecastScore,
     LeaseHeld,
     LeaseLost,
-    NotFound,
     StaleAttempt,
     Store,
     StoreError,
