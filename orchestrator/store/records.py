@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.states import Hold, RunState
+from orchestrator.store.cell import Cell
+from sweeps.plan.records import DroppedCell
 from tokenizer.errors import ExpectedError
 
 
@@ -56,7 +58,8 @@ class SweepRecord:
     """The sweep as canonical YAML."""
     dataset: str
     unique_tokens: int
-    dropped: list[dict[str, Any]]
+    dropped: tuple[DroppedCell, ...]
+    """Cells of the grid that do not run."""
     warnings: list[str]
     submitted_at: float
     user: str = ""
@@ -110,7 +113,8 @@ class RunRecord:
     """Sequences of one forward pass after memory ran out; None takes the default."""
     role: str = ""
     """grid | check | validation, in the sweep that it was read through."""
-    cell: dict[str, Any] | None = None
+    cell: Cell | None = None
+    """Its place in the sweep that it was read through; None where it was read alone."""
 
     @property
     def answered(self) -> bool:
@@ -136,7 +140,7 @@ class NewRun:
     config: dict[str, Any]
     flops: float
     predicted_seconds: float | None
-    cell: dict[str, Any]
+    cell: Cell
     role: str = "grid"
     """grid | check | validation."""
 

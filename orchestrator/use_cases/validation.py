@@ -190,14 +190,14 @@ def validation_rows(result: Validation) -> list[dict[str, Any]]:
     low, high = prediction["loss_interval"]
     rows = []
     for one in result.trained:
-        cell, score = one.run.cell or {}, one.score
+        cell, score = one.run.cell, one.score
         rows.append(
             {
                 "flops": prediction["flops"],
                 "size": f"×{one.factor:g}",
                 "predicted_params": round(prediction["params"]),
-                "trained_params": cell.get("params"),
-                "seed": cell.get("seed"),
+                "trained_params": cell and cell.params,
+                "seed": cell and cell.seed,
                 "predicted_loss": round(prediction["loss"], 4),
                 "low": round(low, 4),
                 "high": round(high, 4),
@@ -224,6 +224,6 @@ def verdict(result: Validation) -> list[str]:
     if gap >= 0:
         return [*sentences, f"the predicted size beats both neighbours, the better one (×{best.factor:g}) by {gap:.4f}"]
     fewest, most = result.prediction["params_interval"]
-    held = fewest <= (best.run.cell or {}).get("params", 0) <= most
+    held = best.run.cell is not None and fewest <= best.run.cell.params <= most
     holds = "lies in" if held else "lies outside"
     return [*sentences, f"×{best.factor:g} the size is better by {-gap:.4f} and {holds} N*'s interval"]
