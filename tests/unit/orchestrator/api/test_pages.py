@@ -76,9 +76,9 @@ def test_each_variant_has_its_own_charts_and_a_multiplier_over_its_neighbour(
     other = Page(client.get(link).text)
     assert "Compute multiplier of qk_norm=True over qk_norm=False." in other.words()
     assert other.scripts["spec-isoflop"] != first.scripts["spec-isoflop"]
+    law = Answering(workspace).of("varied").laws()["qk_norm=False"]
     monkeypatch.setattr(SweepAnswers, "fit", lambda *_: pytest.fail("fitted again"))
     answer = Page(client.get(link + "&flops=5e12").text)
-    law = Answering(workspace).of("varied").laws()["qk_norm=False"]
     assert f"{law.predict(5e12).loss:.3f}" in answer.words()
 
 
