@@ -22,7 +22,7 @@ from sweeps.file.compose import load_sweep
 from sweeps.file.serialise import to_yaml
 from sweeps.plan.plan import make_plan
 from sweeps.plan.records import DataFacts
-from tests.unit.orchestrator.web.test_report import Page
+from tests.unit.orchestrator.html_page import Page
 
 VARIED = (
     b"extends: demo\nname: varied\nseeds: {smallest_budget: 1, largest_budget: 1}\nvary: {qk_norm: [true, false]}\n"

@@ -2,74 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-import numpy as np
 import pytest
 
 from analysis.answers.ask import Question
 from analysis.answers.compare import compare
 from analysis.records import LawError, QuestionError
-from orchestrator.states import RunState
-from orchestrator.store import RunRecord, SweepRecord
-from orchestrator.use_cases.submission import new_run
 from orchestrator.use_cases.sweep_answers import SweepAnswers
-from sweeps.file.serialise import to_yaml
-from sweeps.file.spec import CentreSpec, SizesSpec, SweepSpec
+from sweeps.file.spec import SweepSpec
 from sweeps.plan.expected_width import expect
 from sweeps.plan.plan import make_plan
-from sweeps.plan.records import DataFacts, PlannedRun
-from tests.unit.analysis.law_tables import small
-
-FACTS = DataFacts(dataset="d" * 64, vocab=1024, train_tokens=100_000_000, validation_tokens=200_000)
-
-
-def _loss(run: PlannedRun, generator: np.random.Generator) -> float:
-    """A context of 64 is worth half the parameters and half the tokens: a quarter of the compute."""
-    worth = 0.5 if run.run.model.context == 64 else 1.0
-    exact = small(np.array([worth * run.params]), np.array([worth * run.tokens]))
-    return float(exact[0] + generator.normal(0, 0.002))
-
-
-def sweep_laws(name: str = "s", *, bytes_per_token: float = 3.0, **changes: Any) -> SweepAnswers:
-    base: dict[str, Any] = {
-        "name": name,
-        "budgets": (1e11, 3e11, 1e12),
-        "centre": CentreSpec(params_at={"3e11": 5e4}),
-        "sizes": SizesSpec(span=3.0),
-    }
-    spec = SweepSpec(**(base | changes))
-    plan = make_plan(spec, FACTS)
-    sweep = SweepRecord(1, name, "abcd", to_yaml(spec), FACTS.dataset, FACTS.train_tokens, (), [], 0.0)
-    generator = np.random.default_rng(0)
-    runs = []
-    for planned in plan.runs:
-        new, loss = new_run(planned), _loss(planned, generator)
-        bits = loss / np.log(2) / bytes_per_token
-        record = RunRecord(
-            id=new.id,
-            config=new.config,
-            flops=new.flops,
-            predicted_seconds=None,
-            state=RunState.DONE,
-            fence=0,
-            loss=loss,
-            bits_per_byte=bits,
-            seconds=1.0,
-            result={},
-            error=None,
-            device="cpu",
-            role="grid",
-            cell=new.cell,
-        )
-        runs.append(record)
-    return SweepAnswers(sweep, runs, Path("/nonexistent"))
+from tests.unit.orchestrator.use_cases.simulated import FACTS, simulated_answers
 
 
 @pytest.fixture(scope="module")
 def varied() -> SweepAnswers:
-    return sweep_laws(vary={"context": [128, 64]})
+    return simulated_answers(vary={"context": [128, 64]})
 
 
 def test_each_variant_has_the_cost_of_its_own_recipe(varied: SweepAnswers) -> None:
@@ -102,19 +49,19 @@ def test_values_of_an_axis_are_compared_with_the_first_or_the_one_named(varied: 
         with pytest.raises(QuestionError, match=words):
             varied.compare_values(axis, value)
     with pytest.raises(QuestionError, match="varies nothing"):
-        sweep_laws().compare_values("lr")
+        simulated_answers().compare_values("lr")
 
 
 def test_a_variant_must_be_named_where_there_are_several(varied: SweepAnswers) -> None:
     with pytest.raises(LawError, match="context=128, context=64; choose one with --variant"):
         varied.variant("")
     with pytest.raises(LawError, match="leave the variant out"):
-        sweep_laws().variant("context=64")
+        simulated_answers().variant("context=64")
 
 
 def test_a_run_that_is_the_same_in_two_variants_counts_in_both() -> None:
     """Below the recipe's ceiling of the learning rate, both values give the same runs."""
-    laws = sweep_laws(vary={"lr": [0.5, 0.6]})
+    laws = simulated_answers(vary={"lr": [0.5, 0.6]})
     first, second = laws.variants
     assert len(first.table) == len(second.table) == 21
     assert first.table == second.table
@@ -123,11 +70,11 @@ def test_a_run_that_is_the_same_in_two_variants_counts_in_both() -> None:
 
 
 def test_sweeps_of_two_tokenizers_are_compared_in_bits_per_byte() -> None:
-    first, second = sweep_laws("a").side(), sweep_laws("b", bytes_per_token=3.3).side()
+    first, second = simulated_answers("a").side(), simulated_answers("b", bytes_per_token=3.3).side()
     made = compare(first, second)
     assert (made.baseline, made.other, made.unit) == ("a", "b", "bits/byte")
     assert made.at_largest.multiplier > 1.2, "as good a token that holds more bytes"
-    assert compare(first, sweep_laws("b").side()).unit == "nats/token"
+    assert compare(first, simulated_answers("b").side()).unit == "nats/token"
 
 
 def test_a_plan_tells_the_interval_to_expect() -> None:

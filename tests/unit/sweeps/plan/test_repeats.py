@@ -12,7 +12,7 @@ from sweeps.plan.expected_width import TAKEN_FOR_GRANTED
 from sweeps.plan.plan import make_plan
 from sweeps.plan.repeats import repeats
 from tests.unit.analysis.law_tables import table
-from tests.unit.orchestrator.use_cases.test_sweep_answers import FACTS, sweep_laws
+from tests.unit.orchestrator.use_cases.simulated import FACTS, simulated_answers
 from tests.unit.sweeps.plan.test_plan import spec_of
 
 
@@ -27,7 +27,7 @@ def test_a_plan_names_the_cells_that_repeat_and_how_well_they_will_tell_the_nois
 
 
 def test_an_earlier_revision_tells_the_noise_to_expect() -> None:
-    few, many = (sweep_laws(seeds=SeedsSpec(largest_budget=count)) for count in (2, 8))
+    few, many = (simulated_answers(seeds=SeedsSpec(largest_budget=count)) for count in (2, 8))
     assert earlier_noise([few]) == TAKEN_FOR_GRANTED, "one degree of freedom says next to nothing"
     noise = earlier_noise([few, many])
     assert noise.sigma == pytest.approx(0.002, rel=0.6) and noise.sigma != TAKEN_FOR_GRANTED.sigma
