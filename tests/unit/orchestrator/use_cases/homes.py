@@ -14,6 +14,7 @@ from orchestrator.use_cases.workspace import Workspace
 from sweeps.file.spec import CentreSpec, SweepSpec
 from sweeps.plan.plan import make_plan
 from sweeps.plan.records import DataFacts
+from tests.unit.orchestrator.store_fixtures import new_run, sweep_record
 
 VOCAB = 1024
 
@@ -28,16 +29,33 @@ def open_home(folder: Path, **changes: Any) -> Workspace:
 
 def end(workspace: Workspace, run_id: str, outcome: Outcome) -> None:
     """Hand a queued run out and end the attempt."""
+    number = start(workspace, run_id)
+    assert workspace.store.end_all([(run_id, number, outcome)]) != [None]
+
+
+def start(workspace: Workspace, run_id: str) -> int:
+    """Hand a queued run out; returns the number of its attempt."""
     store = workspace.store
     driver = store.start_driver("boot", [], "")
-    fence = store.claim(run_id, store.run(run_id).fence, driver, "worker")
-    store.end_attempt(run_id, fence, outcome)
+    (number,) = store.claim_all([(run_id, store.run(run_id).fence, "worker")], driver)
+    assert number is not None
+    return number
 
 
 def finish(workspace: Workspace, run_id: str, loss: float = 3.0) -> None:
     """End a queued run with a loss, in nats per token."""
     result = {"loss": loss, "bits_per_byte": loss / 2, "train_seconds": 1.5}
     end(workspace, run_id, Outcome(Cause.DONE, result, device="some CPU"))
+
+
+def small_home(folder: Path) -> Workspace:
+    """Two revisions of a sweep: run0 is done, run1 failed, run2 waits."""
+    opened = open_home(folder)
+    opened.store.submit(sweep_record(revision="aaaa"), [new_run(0), new_run(1)])
+    opened.store.submit(sweep_record(revision="bbbb"), [new_run(0), new_run(1), new_run(2)])
+    finish(opened, "run0")
+    end(opened, "run1", Outcome(Cause.CONFIGURATION, detail="Traceback\nno such field"))
+    return opened
 
 
 def planned(dataset: str = "aaaa", **changes: Any) -> Planned:

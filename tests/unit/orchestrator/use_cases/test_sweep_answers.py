@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from analysis.answers.ask import Question
 from analysis.answers.compare import compare
 from analysis.records import LawError, QuestionError
-from orchestrator.use_cases.sweep_answers import SweepAnswers
-from sweeps.file.spec import SweepSpec
-from sweeps.plan.expected_width import expect
+from orchestrator.states import RunState
+from orchestrator.use_cases import sweep_answers as module
+from orchestrator.use_cases.sweep_answers import SweepAnswers, earlier_noise, variant_label
+from sweeps.file.spec import SeedsSpec, SweepSpec
+from sweeps.plan.expected_width import TAKEN_FOR_GRANTED, expect
 from sweeps.plan.plan import make_plan
+from sweeps.plan.records import CheckPoint
 from tests.unit.orchestrator.use_cases.simulated import FACTS, simulated_answers
 
 
@@ -87,3 +93,62 @@ def test_a_plan_tells_the_interval_to_expect() -> None:
     (hopeless,) = expect(make_plan(SweepSpec(name="t", budgets=(1e11, 3e11)), FACTS))
     assert hopeless.widths == () and "at least 3" in hopeless.refusal
     assert expect(make_plan(SweepSpec(name="t", budgets=(1e9,), context=4096), FACTS)) == ()
+
+
+def test_the_runs_are_read_and_fitted_once(varied: SweepAnswers, monkeypatch: pytest.MonkeyPatch) -> None:
+    laws = varied.laws()
+    assert list(laws) == ["context=128", "context=64"]
+    monkeypatch.setattr(module, "fit", lambda *_, **__: pytest.fail("fitted again"))
+    assert varied.law("context=64") is laws["context=64"]
+    assert varied.table is varied.table and varied.name == "s@abcd"
+
+
+def test_a_comparison_needs_no_hold_out() -> None:
+    answers = simulated_answers(budgets=(1e11, 3e11, 1e12, 3e12))
+    assert answers.fit(answers.variant(), holdout=False).holdout == ()
+    assert answers.fit(answers.variant()).holdout != ()
+
+
+def test_a_combination_is_written_in_alphabetical_order() -> None:
+    assert variant_label({"lr": 0.01, "context": 64}) == "context=64,lr=0.01"
+    assert variant_label({}) == ""
+
+
+def test_the_first_revision_with_enough_repeats_gives_the_noise() -> None:
+    few = simulated_answers()
+    many = simulated_answers("m", seeds=SeedsSpec(largest_budget=4))
+    noise = earlier_noise([few, many])
+    assert noise.sigma == pytest.approx(0.002, rel=1)
+    assert noise.source.endswith("degrees of freedom of m@abcd")
+    assert earlier_noise([few]) is TAKEN_FOR_GRANTED
+    assert earlier_noise([]) is TAKEN_FOR_GRANTED
+
+
+def test_runs_that_check_the_recipe_enter_its_verdict_and_not_the_fit() -> None:
+    answers = simulated_answers()
+    points = [CheckPoint(place="centre", batch_factor=factor, lr_factor=1.0, vary={}) for factor in (1.0, 4.0)]
+    base = answers.runs[3]
+    assert base.cell is not None
+    checks = [
+        replace(base, id=f"check{index}", role="check", loss=loss, cell=replace(base.cell, checks=(point,)))
+        for index, (point, loss) in enumerate(zip(points, (3.0, 2.5), strict=True))
+    ]
+    with_checks = SweepAnswers(answers.sweep, [*answers.runs, *checks], Path("/nonexistent"))
+    assert len(with_checks.variants[0].table) == len(answers.runs)
+    (cell,) = with_checks.law().recipe_check
+    assert (cell.place, cell.rule_loss, cell.best_loss, cell.best_batch, cell.verdict) == (
+        "centre",
+        3.0,
+        2.5,
+        4.0,
+        "fails",
+    )
+    diverged = [replace(checks[0]), replace(checks[1], state=RunState.DIVERGED, loss=None)]
+    (cell,) = SweepAnswers(answers.sweep, [*answers.runs, *diverged], Path("/nonexistent")).law().recipe_check
+    assert (cell.verdict, cell.best_loss) == ("passes", 3.0)
+
+
+def test_a_side_has_the_bytes_per_token_and_the_text_of_its_sweep(tmp_path: Path) -> None:
+    side = simulated_answers(bytes_per_token=3.3).side()
+    assert side.name == "s" and side.bytes_per_token == pytest.approx(3.3)
+    assert side.text == "", "the dataset is gone"
