@@ -56,6 +56,8 @@ def _plain_number(value: float) -> str:
     return f"{value:g}"
 
 
+_NBSP = "\u00a0"
+"""A space at which no line breaks."""
 _GREEK = {"alpha": "α", "beta": "β", "gamma": "γ"}
 """How names of parameters are written."""
 
@@ -159,7 +161,7 @@ def signed(value: float) -> str:
 
 def parameters(values: Mapping[str, float]) -> str:
     """A surface's parameters in one line: E = 1.82, A = 478, …"""
-    return ", ".join(f"{_GREEK.get(name, name)} = {coefficient(values[name])}" for name in values)
+    return ", ".join(f"{_GREEK.get(name, name)}{_NBSP}={_NBSP}{coefficient(values[name])}" for name in values)
 
 
 def _known(value: Any) -> bool:

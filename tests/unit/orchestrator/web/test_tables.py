@@ -135,4 +135,5 @@ def test_exponents_have_a_true_minus_sign() -> None:
 
 
 def test_parameters_of_a_surface_are_one_line() -> None:
-    assert parameters({"E": 1.824, "A": 478.0, "alpha": 0.34}) == "E = 1.82, A = 478, α = 0.34"
+    shown = parameters({"E": 1.824, "A": 478.0, "alpha": 0.34})
+    assert shown.replace("\u00a0", "_") == "E_=_1.82, A_=_478, α_=_0.34", "lines break between parameters only"
