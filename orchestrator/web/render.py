@@ -70,6 +70,11 @@ def moment(timestamp: float) -> str:
     return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
+def sentence(message: str) -> str:
+    """A message as a sentence of its own: with a capital letter and a full stop."""
+    return message[:1].upper() + message[1:].rstrip(".") + "."
+
+
 def script_data(data: Any) -> Markup:
     """JSON as the content of a `<script type="application/json">` element."""
     return Markup(script_json(data))
@@ -96,6 +101,7 @@ def environment() -> Environment:
         "trust": wording.trust_sentence,
         "noise": lambda law: " ".join(wording.noise_sentences(law.noise, law.loss_unit)),
         "refusal": wording.refusal_phrase,
+        "sentence": sentence,
         "label": lambda name: str(name).replace("_", " "),
         "script": script_data,
         "shell": shlex.quote,

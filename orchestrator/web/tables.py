@@ -56,6 +56,11 @@ def _plain_number(value: float) -> str:
     return f"{value:g}"
 
 
+def _rate(value: float) -> str:
+    """A learning rate in three significant digits."""
+    return f"{value:.3g}"
+
+
 _NBSP = "\u00a0"
 """A space at which no line breaks."""
 _GREEK = {"alpha": "α", "beta": "β", "gamma": "γ"}
@@ -86,7 +91,7 @@ _COLUMNS = (
     _Column("seed", "Seed", _plain_number),
     _Column("shape", "Shape"),
     _Column("batch_tokens", "Batch", _plain_number),
-    _Column("lr", "LR", _plain_number),
+    _Column("lr", "LR", _rate),
     _Column("steps", "Steps", _plain_number),
     _Column("flops_spent", "FLOPs spent", format_flops),
     _Column("seconds", "Time", format_duration),

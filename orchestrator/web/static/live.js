@@ -46,7 +46,7 @@ function show(news) {
   say("runs-done", true, `${news.done} of ${news.total} runs done`);
   say("runs-running", running > 0, `${running} in training`);
   say("runs-failed", news.failed > 0, `${news.failed} failed`);
-  say("flops", true, `${flops(news.flops_spent)} of ${flops(news.flops_planned)} FLOPs`);
+  say("flops", true, `${news.flops_spent ? flops(news.flops_spent) : 0} of ${flops(news.flops_planned)} FLOPs`);
   say("note", Boolean(news.held || news.waits), news.held || news.waits);
   say("time-left", Boolean(news.seconds_left), `about ${duration(news.seconds_left ?? 0)} left`);
 }

@@ -15,6 +15,7 @@ from orchestrator.web.render import (
     example_budget,
     moment,
     script_data,
+    sentence,
     static_file,
     submit_command,
     themes,
@@ -70,4 +71,5 @@ def test_filters_write_times_commands_and_intervals() -> None:
     counts, losses = made.render(p=prediction).split(" / ")
     assert " k " in counts and " k " not in losses
     assert environment().from_string("{{ 'joint_skew' | label }}").render() == "joint skew"
+    assert (sentence("no run"), sentence("No run."), sentence("n")) == ("No run.", "No run.", "N.")
     assert set(themes()) == {"light", "dark"} and themes()["light"] != themes()["dark"]

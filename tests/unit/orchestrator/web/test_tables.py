@@ -61,9 +61,9 @@ def test_flops_spent_and_role_are_shown_only_where_they_say_something() -> None:
 
 
 def test_numbers_of_a_run_are_in_words() -> None:
-    frame = runs().iloc[:1].assign(params=41_234.0, lr=0.006, seconds=75.0)
+    frame = runs().iloc[:1].assign(params=41_234.0, lr=0.00920132, seconds=75.0)
     shown = {cell.title: cell.text for cell in run_rows(frame)[0].cells}
-    assert (shown["N"], shown["LR"], shown["Time"]) == ("41.2 k", "0.006", "1 min 15 s")
+    assert (shown["N"], shown["LR"], shown["Time"]) == ("41.2 k", "0.0092", "1 min 15 s")
     assert (shown["Budget"], shown["Batch"], shown["Seed"]) == ("3×10¹¹", "1024", "0")
 
 

@@ -65,6 +65,8 @@ def test_each_template_uses_all_that_it_receives_and_nothing_else(kind: type[Vie
 def test_the_first_paint_has_progress_curves_and_runs() -> None:
     page = sweep_page()
     words = page.words()
+    nothing = sweep_page(sweep=replace(STATE, flops_spent=0.0)).words()
+    assert " 0 of 3×10¹³ FLOPs" in nothing
     for text in ("9 of 21 runs done", "2 in training", "1 failed", "3×10¹² of 3×10¹³ FLOPs", "about 1 min 15 s left"):
         assert text in words
     (bar,) = page.all("progress")
@@ -116,6 +118,12 @@ def test_the_question_is_a_form_that_needs_no_script() -> None:
     assert "isoflop predict demo --flops 3e13" in page.words()
 
 
+@pytest.mark.parametrize(("heads", "words"), [(1, "d 64, 1 head, MLP"), (2, "d 64, 2 heads, MLP")])
+def test_an_answer_names_the_nearest_shape(heads: int, words: str) -> None:
+    shape = {"n_layers": 4, "d_model": 64, "n_heads": heads, "d_ff": 176, "params": 443_000, "tokens": 1.02e7}
+    assert words in sweep_page(answer=replace(law().predict(3e13), shape=shape)).words()
+
+
 def test_a_varied_sweep_has_a_chooser_of_links_that_keeps_the_question() -> None:
     variant = default_variant(VARY)
     page = sweep_page(variant=variant, choices=chooser("demo", VARY, variant, "3e13"), asked="3e13")
@@ -146,7 +154,7 @@ def test_a_question_that_fails_says_why_next_to_the_field() -> None:
 
 def test_before_the_first_curve_the_page_says_so() -> None:
     page = sweep_page(figures={}, law=None, refusal="no finished run yet", runs=[])
-    assert "No curve yet. no finished run yet" in page.words()
+    assert "No curve yet. No finished run yet." in page.words()
     assert "This sweep has no runs." in page.words()
     assert page.all("h2")[-1]["id"] == "next-heading" and "Scaling with compute" not in page.words()
 
