@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import statistics
 import subprocess
 import sys
@@ -101,3 +102,10 @@ def test_every_folder_says_its_job() -> None:
 def test_the_drawing_is_current(script: str) -> None:
     done = subprocess.run([sys.executable, ROOT / script, "--check"], check=False, timeout=60)
     assert done.returncode == 0, f"run python {script}"
+
+
+def test_paths_named_by_the_page_on_the_architecture_exist() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:[\w.]+/)+[\w.]*)`", page))
+    assert len(named) > 40
+    assert {path for path in named if not (ROOT / path).exists()} == set()
