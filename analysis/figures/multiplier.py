@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import altair as alt
 
 from analysis.compare import Comparison, Multiplier
-from analysis.figures.axes import linear_domain, log_axis, log_domain, titled, values
+from analysis.figures.axes import linear_domain, log_axis, log_domain, values
+from analysis.figures.panels import panel
 from analysis.records import QuestionError
 from analysis.wording import format_factor, format_flops, format_interval, format_loss, format_multiplier
 
@@ -17,7 +17,7 @@ _WIDEST = 30.0
 
 
 def compute_multiplier(comparison: Comparison) -> alt.LayerChart:
-    """How many times the compute of the other the baseline needs for the same loss, with the interval and a line at 1.
+    """The baseline's compute over the other's for the same loss, with its interval and a line at 1.
 
     The loss falls to the right, as training gets longer; what lies beyond either sweep's budgets is dashed.
     """
@@ -37,7 +37,7 @@ def compute_multiplier(comparison: Comparison) -> alt.LayerChart:
         for layer in _part_layers(part, style, x, y)
     ]
     title = f"Compute multiplier of {comparison.other} over {comparison.baseline}"
-    return titled(layers, title, _subtitle(comparison, bool(parts[1])), _describe(comparison))
+    return panel(layers, title, _notes(comparison, beyond=bool(parts[1])), _describe(comparison)).alone()
 
 
 def compute_multipliers(comparisons: Sequence[Comparison]) -> alt.VConcatChart:
@@ -94,17 +94,14 @@ def _rows(points: Sequence[Multiplier]) -> Iterator[dict[str, Any]]:
         }
 
 
-def _subtitle(comparison: Comparison, beyond: bool) -> list[str]:
+def _notes(comparison: Comparison, *, beyond: bool) -> list[str]:
     baseline, other, largest = comparison.baseline, comparison.other, comparison.at_largest
-    words = (
-        f"Above 1, {other} reaches the same loss with less compute than {baseline}. At a loss of "
-        f"{format_loss(largest.loss)}: {format_multiplier(largest.multiplier)} "
-        f"({format_interval(largest.interval, format_multiplier)}). "
-        "Band: 95 % interval."
-    )
-    if beyond:
-        words += " Dashed: beyond the budgets of at least one of the two."
-    return textwrap.wrap(words, 90)
+    notes = [
+        f"Above 1, {other} reaches the same loss with less compute than {baseline}.",
+        f"At a loss of {format_loss(largest.loss)}: {format_multiplier(largest.multiplier)} "
+        f"({format_interval(largest.interval, format_multiplier)}). Band: 95 % interval.",
+    ]
+    return [*notes, "Dashed: beyond the budgets of at least one of the two."] if beyond else notes
 
 
 def _describe(comparison: Comparison) -> str:
