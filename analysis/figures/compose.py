@@ -36,8 +36,12 @@ def overview(
 ) -> alt.VConcatChart:
     """The IsoFLOP curves above, N* and D* against compute below: the one picture of a law."""
     columns = (_OVERVIEW_WIDTH - _GAP) / 2
-    below = scaling_row(law, horizon, published, quantities=QUANTITIES[:2], width=columns, height=_HEIGHT, legend=False)
-    rows = [Row((isoflop_panel(law, width=_OVERVIEW_WIDTH),)), Row(tuple(below), _GAP)]
+    rows = [Row((isoflop_panel(law, width=_OVERVIEW_WIDTH),))]
+    if _has_optima(law):
+        below = scaling_row(
+            law, horizon, published, quantities=QUANTITIES[:2], width=columns, height=_HEIGHT, legend=False
+        )
+        rows.append(Row(tuple(below), _GAP))
     return figure(rows, heading(name, "compute-optimal size and tokens" if name else "Compute-optimal size and tokens"))
 
 
@@ -50,8 +54,10 @@ def everything(
 ) -> alt.VConcatChart:
     """Every chart that the law and its forecasts allow, as one figure; budgets and estimators have one legend."""
     third = (_WIDTH - 2 * _GAP) / 3
-    against = scaling_row(law, horizon, published, width=third, height=_HEIGHT, legend=False)
-    rows = [Row((isoflop_panel(law, width=_WIDTH),)), Row(tuple(against), _GAP)]
+    rows = [Row((isoflop_panel(law, width=_WIDTH),))]
+    if _has_optima(law):
+        against = scaling_row(law, horizon, published, width=third, height=_HEIGHT, legend=False)
+        rows.append(Row(tuple(against), _GAP))
     pair = _surfaces_and_estimators(law, horizon)
     if pair:
         rows.append(Row(tuple(pair), _NAMES_GAP))
@@ -60,6 +66,11 @@ def everything(
     if forecasts:
         rows.append(Row((forecast_panel(forecasts, width=_WIDTH - _NAMES_GAP),), indent=_NAMES_GAP))
     return figure(rows, heading(name, "the law and its checks" if name else "The law and its checks"))
+
+
+def _has_optima(law: Law) -> bool:
+    """Whether there is anything to draw against compute: a headline, or a minimum of any curve."""
+    return bool(law.estimators) or any(curve.minima for curve in law.curves)
 
 
 def _surfaces_and_estimators(law: Law, horizon: float) -> list[Panel]:

@@ -222,12 +222,11 @@ def _stop_row(law: Law, stop: Prediction) -> dict[str, Any]:
 
 
 def _notes(law: Law, levels: Sequence[float], stops: Sequence[Prediction], *, extrapolates: bool) -> list[str]:
-    notes = ["Thick line: the headline's efficient frontier. Dotted: equal compute."]
-    if stops:
-        notes[0] += " Bars: 95 % interval of N* at equal compute."
+    line = "Thick line: the headline's efficient frontier"
+    notes = [f"{line}; bars: 95 % interval of N* at equal compute (dotted)." if stops else f"{line}."]
     if len(levels) > 1:
         unit = f" {law.loss_unit}" if "/" in law.loss_unit else ""
-        notes.append(f"Contours of the surfaces' loss, one every {levels[0] - levels[1]:.3g}{unit}.")
+        notes.append(f"Contours: the surfaces' loss, every {levels[0] - levels[1]:.3g}{unit}.")
     if extrapolates:
         notes.append("Dashed: extrapolation beyond the largest budget.")
     return notes + difference_note(law, stops)

@@ -47,7 +47,8 @@ def disagreement_panel(
     """
     predictions = law.band([law.largest_budget * factor for factor in targets])
     rows = [row for prediction in predictions for row in _rows(prediction)]
-    order = list(dict.fromkeys(row["estimator"] for row in rows))
+    leaned = {row["estimator"] for row in rows if row["used"]}
+    order = sorted(dict.fromkeys(row["estimator"] for row in rows), key=lambda label: label not in leaned)
     x = log_axis(log_domain(_bar_ends(rows)), "Optimal parameters N*", format_count, width=width)
     layers = [_headline_layer(rows, x), *_answer_layers(rows, order, x)]
     described = "N* by estimator. " + "; ".join(f"{r['estimator']} at {r['budget']}: {r['N*']}" for r in rows)

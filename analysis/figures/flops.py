@@ -123,7 +123,7 @@ def flops_picture(
 ) -> alt.VConcatChart:
     """Both charts as one figure, one above the other; `setting` names vocabulary and context."""
     panels = (flops_shares(sizes, setting), convention_exponents(found, law, sizes))
-    made: alt.VConcatChart = figure([Row((one,)) for one in panels], f"FLOPs of {law}").resolve_scale(
+    made: alt.VConcatChart = figure([Row((one,)) for one in panels], f"Counting FLOPs: {law}").resolve_scale(
         color="independent", strokeDash="independent"
     )
     return made

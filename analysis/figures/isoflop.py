@@ -191,7 +191,7 @@ def _fit_layer(optima: Optima, scales: dict[str, Any]) -> alt.Chart:
 def _notes(optima: Optima, above: int) -> list[str]:
     """What marks mean, which budgets were refused, and what lies outside the frame."""
     star = "Star: the headline's optimum of each budget, with its 95 % interval."
-    notes = [star if optima.headline else "No law could be fitted, so there is no headline."]
+    notes = [star if optima.headline else f"{optima.problem[:1].upper()}{optima.problem[1:]}"]
     notes += [*optima.notes(), *_refusal_notes(optima.curves)]
     if above:
         plural = "s" if above > 1 else ""

@@ -9,11 +9,13 @@ import altair as alt
 
 from analysis.compare import Comparison, Multiplier
 from analysis.figures.axes import linear_domain, log_axis, log_domain, values
-from analysis.figures.panels import panel
+from analysis.figures.panels import Panel, Row, figure, panel
+from analysis.figures.theme import PANEL_WIDTH, WIDTH
 from analysis.records import QuestionError
 from analysis.wording import format_factor, format_flops, format_interval, format_loss, format_multiplier
 
 _WIDEST = 30.0
+_GAP = 92.0
 
 
 def compute_multiplier(comparison: Comparison) -> alt.LayerChart:
@@ -21,6 +23,25 @@ def compute_multiplier(comparison: Comparison) -> alt.LayerChart:
 
     The loss falls to the right, as training gets longer; what lies beyond either sweep's budgets is dashed.
     """
+    return _panel(comparison).alone()
+
+
+def compute_multipliers(comparisons: Sequence[Comparison]) -> alt.LayerChart | alt.VConcatChart:
+    """One comparison as `compute_multiplier`, several as one figure, two in a row.
+
+    Raises:
+        QuestionError: there is none.
+    """
+    if not comparisons:
+        raise QuestionError("there is no comparison to draw")
+    if len(comparisons) == 1:
+        return compute_multiplier(comparisons[0])
+    parts = [_panel(comparison, PANEL_WIDTH) for comparison in comparisons]
+    rows = [Row(tuple(parts[at : at + 2]), _GAP) for at in range(0, len(parts), 2)]
+    return figure(rows, "Compute multipliers")
+
+
+def _panel(comparison: Comparison, width: float = WIDTH) -> Panel:
     points = sorted(comparison.points, key=lambda point: -point.loss)
     last = max((i for i, point in enumerate(points) if point.extrapolation <= 1.0 + 1e-9), default=-1)
     parts = (points[: last + 1], points[max(last, 0) :] if last < len(points) - 1 else [])
@@ -37,19 +58,7 @@ def compute_multiplier(comparison: Comparison) -> alt.LayerChart:
         for layer in _part_layers(part, style, x, y)
     ]
     title = f"Compute multiplier of {comparison.other} over {comparison.baseline}"
-    return panel(layers, title, _notes(comparison, beyond=bool(parts[1])), _describe(comparison)).alone()
-
-
-def compute_multipliers(comparisons: Sequence[Comparison]) -> alt.VConcatChart:
-    """Several comparisons, one below the other.
-
-    Raises:
-        QuestionError: there is none.
-    """
-    if not comparisons:
-        raise QuestionError("there is no comparison to draw")
-    picture: alt.VConcatChart = alt.vconcat(*map(compute_multiplier, comparisons), spacing=24)
-    return picture
+    return panel(layers, title, _notes(comparison, beyond=bool(parts[1])), _describe(comparison), width=width)
 
 
 def _domain(points: Sequence[Multiplier]) -> tuple[float, float]:

@@ -78,7 +78,7 @@ _ON_BLACK = Palette(
     paper="transparent",
     halo="#14171b",
     headline="#FF8A3D",
-    published="#E8CF4A",
+    published="#CDB766",
     estimators=(
         "#FF86C0", "#A9B4C2", "#8793A3", "#CFA27E", "#56B4E9", "#9AD1F2", "#A9CF6B", "#C7DDA3", "#4CC9C9",
     ),

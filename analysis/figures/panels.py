@@ -19,6 +19,8 @@ _LEGEND = 130
 """Room that notes may take above a legend, pixels."""
 _BELOW = 26
 """Between two rows of a figure, pixels."""
+_TITLE_AT = -14
+"""Middle of the title of a figure's part over the top of its plot area, pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,17 @@ class Panel:
         self.chart.title = alt.TitleParams(heading(name, self.title), subtitle=wrapped(self.notes, self.width))
         return self.chart
 
-    def as_part(self, title: str) -> alt.LayerChart:
-        """The chart as a part of a figure that has the notes; an empty title is none."""
-        self.chart.title = alt.TitleParams(title, fontSize=12, offset=8) if title else alt.Undefined
+    def as_part(self, title: str = "") -> alt.LayerChart:
+        """The chart as a part of a figure that has the notes; `title` is written above its plot area.
+
+        It is a mark, because Vega moves a chart's own title by what its axes need, and titles in a row would not
+        line up.
+        """
+        self.chart.title = alt.Undefined
+        if title:
+            at = {"x": alt.value(0), "y": alt.value(_TITLE_AT), "text": alt.value(title)}
+            written = alt.Chart(alt.InlineData(values=[{}])).mark_text(style="part", align="left").encode(**at)
+            self.chart.layer = [*self.chart.layer, written]
         return self.chart
 
 
@@ -100,7 +110,7 @@ def side_by_side(panels: Sequence[Panel], title: str, name: str = "", spacing: i
     """Panels of one kind in a row under one title, without titles of their own; a note of several is written once."""
     width = sum(part.width for part in panels) + spacing * (len(panels) - 1)
     notes = list(dict.fromkeys(note for part in panels for note in part.notes))
-    row: alt.HConcatChart = alt.hconcat(*(part.as_part("") for part in panels), spacing=spacing).properties(
+    row: alt.HConcatChart = alt.hconcat(*(part.as_part() for part in panels), spacing=spacing).properties(
         title=alt.TitleParams(heading(name, title), subtitle=wrapped(notes, width)),
         description=" ".join(part.description for part in panels),
     )

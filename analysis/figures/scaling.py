@@ -74,15 +74,18 @@ class View:
         return shown_laws(self.published, quantity.name, self.budgets, self.domain(quantity))
 
     def domain(self, quantity: Quantity) -> tuple[float, float]:
-        """What the quantity's axis shows: this law's own minima, line, and band as far as it is worth showing."""
-        values = [quantity.at(minimum) for _, minimum in self.optima.minima] + [quantity.of(p) for p in self.band]
-        low, high = (min(values), max(values)) if values else (0.0, 0.0)
+        """What the quantity's axis shows: this law's own minima, line, and band as far as it is worth showing.
+
+        The runs stand in where there is neither, and always for the loss.
+        """
+        runs = [value for curve in self.law.curves for value in quantity.of_runs(curve)]
+        own = [quantity.at(minimum) for _, minimum in self.optima.minima] + [quantity.of(p) for p in self.band]
         intervals = [quantity.interval(prediction) for prediction in self.band]
-        if quantity.log:
-            ends = [max(one.low, low / _WIDEST_BAND) for one in intervals]
-            return log_domain([*values, *ends, *(min(one.high, high * _WIDEST_BAND) for one in intervals)])
-        ends = [end for one in intervals for end in (one.low, one.high)]
-        return loss_domain([loss for curve in self.law.curves for loss in curve.losses], [*values, *ends])
+        if not quantity.log:
+            return loss_domain(runs, [*own, *(end for one in intervals for end in (one.low, one.high))])
+        own = own or runs
+        lows = [max(one.low, min(own) / _WIDEST_BAND) for one in intervals]
+        return log_domain([*own, *lows, *(min(one.high, max(own) * _WIDEST_BAND) for one in intervals)])
 
 
 def optimal_params(
@@ -209,7 +212,7 @@ def _notes(view: View, quantity: Quantity) -> list[str]:
     if shown and quantity.log:
         notes.append("Thin lines: published laws, each in its own way of counting, dashed beyond its own budgets.")
     elif shown:
-        notes.append("Thin lines: published losses, of other data and tokenizers: compare slopes, not heights.")
+        notes.append("Published losses (thin lines) are of other data and tokenizers: compare slopes, not heights.")
     return notes + outside_note(view.published, shown, quantity.name, quantity.symbol, view.budgets)
 
 

@@ -62,8 +62,8 @@ def difference_note(law: Law, answers: Sequence[Prediction]) -> list[str]:
         ratio = max(size / answer.params, answer.params / size)
         if ratio > _NOTEWORTHY_SIZE or abs(loss / answer.loss - 1) > _NOTEWORTHY_LOSS:
             return [
-                f"The headline leans on the curves, too: at {format_flops(answer.flops)} FLOPs it says "
-                f"N* {format_count(answer.params)} and loss {format_loss(answer.loss)}, "
-                f"the surfaces alone {format_count(size)} and {format_loss(loss)}."
+                f"Surfaces and headline differ: at {format_flops(answer.flops)} FLOPs the surfaces' optimum has "
+                f"{format_count(size)} parameters and loss {format_loss(loss)}, "
+                f"the headline's {format_count(answer.params)} and {format_loss(answer.loss)}."
             ]
     return []

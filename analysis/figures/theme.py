@@ -55,6 +55,8 @@ def theme(mode: Mode = "print") -> dict[str, Any]:
             "titleFontSize": 11,
             "titleFontWeight": "normal",
             "symbolSize": 60,
+            "symbolBaseFillColor": palette.ink,
+            "symbolBaseStrokeColor": palette.quiet,
             "symbolStrokeWidth": 1.5,
             "rowPadding": 3,
         },
@@ -108,5 +110,6 @@ def _styles(palette: Palette) -> dict[str, dict[str, Any]]:
         "contour": {"color": quiet, "strokeWidth": 1.1},
         "contour-beyond": {"color": quiet, "strokeWidth": 1.1, "strokeDash": [5, 3], "strokeOpacity": 0.75},
         "name": {"color": ink, **text},
+        "part": {"color": ink, "fontSize": 12, "fontWeight": 600},
         "halo": {"color": palette.halo, "stroke": palette.halo, "strokeWidth": 4, "strokeJoin": "round", **text},
     }

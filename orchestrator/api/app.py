@@ -139,7 +139,8 @@ def _add_answers(app: FastAPI, service: Service) -> None:
     @app.get("/api/v1/sweeps/{name}/chart", tags=["answers"])
     def get_chart(name: str, variant: str = "") -> dict[str, Any]:
         """The IsoFLOP chart as a Vega-Lite specification."""
-        spec: dict[str, Any] = figure(isoflop_curves(service.law(name, variant)), "isoflop")["spec"]
+        title = f"{name} {variant}".strip()
+        spec: dict[str, Any] = figure(isoflop_curves(service.law(name, variant), title), "isoflop")["spec"]
         return spec
 
 

@@ -109,13 +109,14 @@ def _fit(service: Service, reference: str, variant: str) -> Fitted:
         law = laws.fit(laws.variant(variant))
     except LawError as error:
         return Fitted(refusal=str(error))
-    return Fitted(law, "", law_figures(law), multiplier_figures(laws, variant))
+    title = f"{reference.partition('@')[0]} {variant}".strip()
+    return Fitted(law, "", law_figures(law, title), multiplier_figures(laws, variant))
 
 
 def _forecasts(service: Service, sweep: SweepRecord) -> dict[str, dict[str, Any]]:
     """The forecast record, once there is a forecast."""
     stored = [Forecast.of(record) for record in service.store.forecasts_of(sweep.id)]
-    return {"forecasts": figure(forecast_record(stored), "forecasts")} if stored else {}
+    return {"forecasts": figure(forecast_record(stored, sweep.name), "forecasts")} if stored else {}
 
 
 def _sweep(sweep: SweepRecord, background: Background) -> dict[str, Any]:
