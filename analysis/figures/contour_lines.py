@@ -37,14 +37,15 @@ class Frame:
 
 
 def even_levels(law: Law, frame: Frame, frontier: Sequence[Prediction]) -> list[float]:
-    """Losses to draw, highest first: multiples of a round step, from the runs' highest to the frame's lowest.
+    """Losses to draw, highest first: multiples of a round step down to the frame's lowest.
 
-    The step is the smallest of 1, 2 or 5 × 10ⁿ that needs at most eleven lines between the runs and the frontier's
-    end.
+    They start at the runs' highest loss, or as far above the frontier's start as its end lies below it, if that is
+    less. The step is the smallest of 1, 2 or 5 × 10ⁿ that needs at most eleven lines from there to the frontier's end.
     """
-    top = loss_domain([loss for curve in law.curves for loss in curve.losses])[1]
-    ends = surface_loss(law, [p.params for p in frontier], [p.tokens for p in frontier])
-    ticks = linear_ticks(float(ends.min()), top, _LEVELS)
+    along = surface_loss(law, [p.params for p in frontier], [p.tokens for p in frontier])
+    start, end = float(along.max()), float(along.min())
+    highest = loss_domain([loss for curve in law.curves for loss in curve.losses])[1]
+    ticks = linear_ticks(end, min(highest, 2 * start - end), _LEVELS)
     if len(ticks) < 2:
         return ticks
     step = ticks[1] - ticks[0]

@@ -60,7 +60,7 @@ def _headline_layer(rows: Sequence[dict[str, Any]], x: dict[str, Any]) -> alt.Ch
     """The headline's interval at each budget, down the whole chart."""
     own = [{key: row[key] for key in ("low", "high")} for row in rows if row["estimator"] == HEADLINE]
     chart: alt.Chart = (
-        alt.Chart(values(own)).mark_rect(style="band-beyond", clip=True).encode(x=alt.X("low:Q", **x), x2="high:Q")
+        alt.Chart(values(own)).mark_rect(style="shade", clip=True).encode(x=alt.X("low:Q", **x), x2="high:Q")
     )
     return chart
 

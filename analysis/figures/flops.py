@@ -33,6 +33,7 @@ LABELS = {
 """Conventions in words."""
 
 _WIDTH = 400.0
+_DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 3])
 
 
 @dataclass(frozen=True)
@@ -103,11 +104,12 @@ def convention_exponents(found: Sequence[ConventionOptimum], law: str, sizes: Se
     x = log_axis((min(budgets), max(budgets)), "Compute C (FLOPs)")
     legend = alt.Legend(symbolType="stroke", symbolSize=300, symbolStrokeWidth=2, labelLimit=260)
     channel: dict[str, Any] = {"sort": names, "title": None, "legend": legend}
+    dashes = [_DASHES[i % len(_DASHES)] for i in range(len(names))]
     base = alt.Chart(values(rows)).encode(
         x=alt.X("flops:Q", **x),
         y=alt.Y("exponent:Q", title="Exponent of N* in C", scale=alt.Scale(zero=False, nice=True)),
         color=alt.Color("convention:N", scale=alt.Scale(domain=names, range=COUNTED), **channel),
-        strokeDash=alt.StrokeDash("convention:N", scale=alt.Scale(domain=names), **channel),
+        strokeDash=alt.StrokeDash("convention:N", scale=alt.Scale(domain=names, range=dashes), **channel),
         tooltip=[alt.Tooltip(f"{key}:N") for key in ("convention", "C", "N*", "local exponent")],
     )
     line = base.mark_line(strokeWidth=2, clip=True)
@@ -123,10 +125,7 @@ def flops_picture(
 ) -> alt.VConcatChart:
     """Both charts as one figure, one above the other; `setting` names vocabulary and context."""
     panels = (flops_shares(sizes, setting), convention_exponents(found, law, sizes))
-    made: alt.VConcatChart = figure([Row((one,)) for one in panels], f"Counting FLOPs: {law}").resolve_scale(
-        color="independent", strokeDash="independent"
-    )
-    return made
+    return figure([Row((one,)) for one in panels], f"Counting FLOPs: {law}")
 
 
 def _ends(sizes: Sequence[Size]) -> str:

@@ -92,6 +92,7 @@ def _styles(palette: Palette) -> dict[str, dict[str, Any]]:
         "beyond": {"color": headline, "strokeWidth": 2, "strokeDash": [6, 4]},
         "band": {"color": headline, "fillOpacity": 0.26},
         "band-beyond": {"color": headline, "fillOpacity": 0.12},
+        "shade": {"color": headline, "fillOpacity": 0.09},
         "interval": {"color": headline, "strokeWidth": 3, "strokeOpacity": 0.55},
         "stop": {"color": headline},
         "star": {"color": headline},
