@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from analysis.compare import Comparison, Side, compare
+from analysis.figures.compose import everything
 from analysis.figures.forecasts import Forecast
 from analysis.law import Law, fit
+from analysis.published import PUBLISHED
 from analysis.records import Interval
 from analysis.table import RunTable
 from tests.unit.report_fixtures import law, runs
@@ -47,6 +51,12 @@ def forecasts() -> tuple[Forecast, ...]:
         Forecast(3e5, 3e13, 3e5, 2.8, Interval(2.7, 2.9), 30.0, "nats/token", 2.65),
         Forecast(1e5, 3e12, 1e5, 3.3, Interval(3.2, 3.4), 3.0, "nats/token"),
     )
+
+
+@pytest.fixture(scope="session")
+def composed(fitted: Law, forecasts: tuple[Forecast, ...]) -> dict[str, Any]:
+    """The spec of the figure of all charts, with the published laws."""
+    return everything(fitted, forecasts, published=tuple(PUBLISHED.values()), name="lab").to_dict(validate=False)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from analysis.figures.compose import everything, overview
-from analysis.figures.forecasts import Forecast
 from analysis.law import Law
 from analysis.published import PUBLISHED
 from tests.unit.analysis.figures.specs import legends, marks, notes
@@ -35,9 +34,9 @@ def test_the_overview_is_one_figure_of_three_parts(fitted: Law) -> None:
     assert left["width"] + below["spacing"] + right["width"] == above["hconcat"][0]["width"]
 
 
-def test_everything_is_one_figure_with_each_legend_once(fitted: Law, forecasts: tuple[Forecast, ...]) -> None:
-    spec = everything(fitted, forecasts, name="lab").to_dict()
-    assert titled(spec) == 0
+def test_everything_is_one_figure_with_each_legend_once(composed: dict[str, Any]) -> None:
+    spec = composed
+    assert titled(spec) == 0 and spec["title"]["text"] == "lab: the law and its checks"
     assert [title[4:].partition(" against")[0] for title in titles(spec)] == [
         "IsoFLOP curves",
         "Optimal parameters N*",

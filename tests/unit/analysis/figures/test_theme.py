@@ -4,36 +4,31 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import pytest
 
-from analysis import figures
 from analysis.compare import Comparison
-from analysis.figures.forecasts import Forecast
+from analysis.figures.isoflop import isoflop_curves
+from analysis.figures.multiplier import compute_multiplier
 from analysis.figures.palette import PALETTES, Mode
 from analysis.figures.theme import COUNTED, theme
 from analysis.law import Law
-from analysis.published import PUBLISHED
 from tests.unit.analysis.figures.specs import marks
 
 
 def test_every_style_that_a_chart_names_is_in_every_mode(
-    fitted: Law, odd: Law, comparison: Comparison, forecasts: tuple[Forecast, ...]
+    composed: dict[str, Any], odd: Law, comparison: Comparison
 ) -> None:
-    drawn = [
-        figures.everything(fitted, forecasts, published=tuple(PUBLISHED.values())),
-        figures.isoflop_curves(odd),
-        figures.compute_multiplier(comparison),
-    ]
-    used = {layer["mark"]["style"] for chart in drawn for layer in marks(chart.to_dict()) if "style" in layer["mark"]}
+    drawn = [composed, isoflop_curves(odd).to_dict(), compute_multiplier(comparison).to_dict()]
+    used = {layer["mark"]["style"] for spec in drawn for layer in marks(spec) if "style" in layer["mark"]}
     assert {"contour", "stop", "even", "star", "published", "part", "shade", "run", "ink", "reached"} <= used
     for mode in PALETTES:
         assert used <= set(theme(mode)["style"])
 
 
-def test_specs_carry_no_colour(fitted: Law, forecasts: tuple[Forecast, ...]) -> None:
-    spec = figures.everything(fitted, forecasts, published=tuple(PUBLISHED.values())).to_dict()
-    written = json.dumps({key: value for key, value in spec.items() if key not in ("config", "datasets")})
+def test_specs_carry_no_colour(composed: dict[str, Any]) -> None:
+    written = json.dumps({key: value for key, value in composed.items() if key not in ("config", "datasets")})
     assert not re.findall(r"#[0-9A-Fa-f]{6}\b", written)
 
 
