@@ -27,6 +27,7 @@ class _Rows(alt.InlineData):
     """Data that no chart changes: altair copies it at each step of a chart's making otherwise."""
 
     def __deepcopy__(self, _memo: Any) -> _Rows:
+        """The same rows."""
         return self
 
 
@@ -94,6 +95,7 @@ def log_ticks(low: float, high: float, closest: float = CLOSEST) -> tuple[list[f
 
 
 def _decade_ticks(low: float, high: float, apart: float) -> tuple[list[float], list[float]]:
+    """Ticks within and between powers of ten, and the most labels that keep `apart` decades between them."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     minor = [step * 10.0**k for k in decades for step in range(1, 10) if low <= step * 10.0**k <= high]
     for steps in ((1, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):

@@ -115,6 +115,7 @@ def _frame(law: Law, band: Sequence[Prediction], stops: Sequence[Prediction]) ->
 
 
 def _contour_layers(law: Law, levels: Sequence[float], plane: _Plane) -> list[alt.Chart]:
+    """Contours within the budgets that were run, and dashed beyond them."""
     layers = []
     for beyond, style in ((False, "contour"), (True, "contour-beyond")):
         rows = list(contour_rows(law, levels, plane.frame, beyond=beyond))
@@ -174,6 +175,7 @@ def _run_layer(law: Law, plane: _Plane, *, legend: bool) -> alt.Chart:
 
 
 def _frontier_layers(inside: Sequence[Prediction], outside: Sequence[Prediction], plane: _Plane) -> list[alt.Chart]:
+    """The frontier within the budgets that were run, and dashed beyond them."""
     layers = []
     for band, style in ((inside, "line"), (outside, "beyond")):
         rows = [{"params": p.params, "tokens": p.tokens} for p in band]
@@ -222,6 +224,7 @@ def _stop_row(law: Law, stop: Prediction) -> dict[str, Any]:
 
 
 def _notes(law: Law, levels: Sequence[float], stops: Sequence[Prediction], *, extrapolates: bool) -> list[str]:
+    """What lines and bars mean, the spacing of the contours, and where surfaces and headline differ."""
     line = "Thick line: the headline's efficient frontier"
     notes = [f"{line}; bars: 95 % interval of N* at equal compute (dotted)." if stops else f"{line}."]
     if len(levels) > 1:
@@ -233,6 +236,7 @@ def _notes(law: Law, levels: Sequence[float], stops: Sequence[Prediction], *, ex
 
 
 def _describe(law: Law, names: dict[float, str]) -> str:
+    """The chart in words."""
     frontier = law.band([law.smallest_budget, law.largest_budget])
     ends = " to ".join(f"{format_count(p.params)} parameters on {format_count(p.tokens)} tokens" for p in frontier)
     return f"Contours of the loss over parameters and tokens, {len(names)} named; the frontier runs from {ends}."

@@ -66,6 +66,7 @@ def _headline_layer(rows: Sequence[dict[str, Any]], x: dict[str, Any]) -> alt.Ch
 
 
 def _answer_layers(rows: Sequence[dict[str, Any]], order: Sequence[str], x: dict[str, Any]) -> list[alt.Chart]:
+    """Each answer with its bar, one row an estimator, one marker a budget."""
     budgets = list(dict.fromkeys(row["budget"] for row in rows))
     names = [estimator_label(estimator) for estimator in ESTIMATORS]
     markers = alt.Scale(domain=budgets, range=[_MARKERS[i % len(_MARKERS)] for i in range(len(budgets))])
@@ -91,6 +92,7 @@ def _bar_ends(rows: Sequence[dict[str, Any]]) -> list[float]:
 
 
 def _rows(prediction: Prediction) -> Iterator[dict[str, Any]]:
+    """The headline's answer and each estimator's to one budget."""
     budget = f"{format_flops(prediction.flops)} ({format_factor(prediction.extrapolation)})"
     interval = prediction.params_interval
     answers = [(HEADLINE, prediction.params, interval, True, f"confidence {prediction.confidence}")]
@@ -115,6 +117,7 @@ def _rows(prediction: Prediction) -> Iterator[dict[str, Any]]:
 
 
 def _notes(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """What shading, bars and lighter marks mean."""
     notes = ["Shaded: the headline's 95 % interval. Bars of the estimators: ± 2 standard errors."]
     if not all(row["used"] for row in rows):
         notes.append("Lighter: estimators that the headline does not lean on.")

@@ -140,6 +140,7 @@ def _ends(sizes: Sequence[Size]) -> str:
 
 
 def _describe(sizes: Sequence[Size]) -> str:
+    """The shares in words, of the smallest and of the largest model."""
     ends = []
     for size in (sizes[0], sizes[-1]):
         total = sum(size.parts.values())

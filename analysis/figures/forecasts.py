@@ -121,6 +121,7 @@ def _reached_layer(base: alt.Chart, x: dict[str, Any]) -> alt.Chart:
 
 
 def _rows(forecasts: Sequence[Forecast]) -> Iterator[dict[str, Any]]:
+    """Forecasts as data of a chart, equal ones numbered."""
     seen: Counter[str] = Counter()
     for forecast in forecasts:
         compute, factor = format_flops(forecast.flops), format_factor(forecast.extrapolation)
@@ -145,6 +146,7 @@ def _rows(forecasts: Sequence[Forecast]) -> Iterator[dict[str, Any]]:
 
 
 def _notes(forecasts: Sequence[Forecast]) -> list[str]:
+    """What a bar is, and how many forecasts came true."""
     scored = [forecast for forecast in forecasts if forecast.reached is not None]
     inside = sum(forecast.verdict == "inside" for forecast in scored)
     waiting = len(forecasts) - len(scored)
@@ -157,6 +159,7 @@ def _notes(forecasts: Sequence[Forecast]) -> list[str]:
 
 
 def _describe(forecasts: Sequence[Forecast]) -> str:
+    """The chart in words."""
     said = "; ".join(
         f"at {format_flops(forecast.flops)} FLOPs forecast {format_loss(forecast.loss)} "
         f"({format_interval(forecast.interval)}), "

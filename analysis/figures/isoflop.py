@@ -153,6 +153,7 @@ def _above_layer(rows: Sequence[dict[str, Any]], scales: dict[str, Any]) -> alt.
 
 
 def _fit_rows(curves: Sequence[Curve]) -> Iterator[dict[str, Any]]:
+    """Points along the fitted polynomials of each budget that has a minimum."""
     for label, curve in zip(budget_labels(curves), curves, strict=True):
         if not curve.minima:
             continue
@@ -218,6 +219,7 @@ def _refusal_notes(curves: Sequence[Curve]) -> list[str]:
 
 
 def _grouped(pairs: Iterable[tuple[_Key, Curve]]) -> dict[_Key, list[Curve]]:
+    """Curves by key, in the order of the keys' first appearance."""
     groups: dict[_Key, list[Curve]] = {}
     for key, curve in pairs:
         groups.setdefault(key, []).append(curve)
@@ -225,6 +227,7 @@ def _grouped(pairs: Iterable[tuple[_Key, Curve]]) -> dict[_Key, list[Curve]]:
 
 
 def _named(curves: Sequence[Curve]) -> str:
+    """Budgets by name, or their number where they are many."""
     if len(curves) > _NAMED_BUDGETS:
         return f"{len(curves)} budgets"
     return join_words(format_flops(curve.flops) for curve in curves)

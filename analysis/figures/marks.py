@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import altair as alt
 
@@ -108,7 +109,7 @@ def estimator_encodings(
     title = "Optimum by"
     listed = [estimator_label(name) for name in ESTIMATORS if name in shown]
     key = alt.Legend(title=title, values=listed, symbolSize=80) if legend else None
-    channel = {"sort": names, "title": title, "legend": key}
+    channel: dict[str, Any] = {"sort": names, "title": title, "legend": key}
     return (
         alt.Color("estimator:N", scale=alt.Scale(domain=names), **channel),
         alt.Shape("estimator:N", scale=alt.Scale(domain=names, range=shapes), **channel),

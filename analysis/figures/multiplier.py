@@ -42,6 +42,7 @@ def compute_multipliers(comparisons: Sequence[Comparison]) -> alt.LayerChart | a
 
 
 def _panel(comparison: Comparison, width: float = WIDTH) -> Panel:
+    """One comparison, to be placed in a figure."""
     points = sorted(comparison.points, key=lambda point: -point.loss)
     last = max((i for i, point in enumerate(points) if point.extrapolation <= 1.0 + 1e-9), default=-1)
     parts = (points[: last + 1], points[max(last, 0) :] if last < len(points) - 1 else [])
@@ -76,6 +77,7 @@ def _even_layer(y: dict[str, Any]) -> alt.Chart:
 
 
 def _part_layers(points: Sequence[Multiplier], style: str, x: dict[str, Any], y: dict[str, Any]) -> list[alt.Chart]:
+    """Interval, line and invisible points that carry the tooltips, in a style within or beyond the budgets."""
     tooltip = [
         alt.Tooltip(f"{key}:N") for key in ("loss of both", "multiplier", "range", "baseline", "other", "factor")
     ]
@@ -88,6 +90,7 @@ def _part_layers(points: Sequence[Multiplier], style: str, x: dict[str, Any], y:
 
 
 def _rows(points: Sequence[Multiplier]) -> Iterator[dict[str, Any]]:
+    """The points of a comparison as data of a chart."""
     for point in points:
         yield {
             "loss": point.loss,
@@ -104,6 +107,7 @@ def _rows(points: Sequence[Multiplier]) -> Iterator[dict[str, Any]]:
 
 
 def _notes(comparison: Comparison, *, beyond: bool) -> list[str]:
+    """Who is better above 1, by how much at the largest budgets, and what dashes mean."""
     baseline, other, largest = comparison.baseline, comparison.other, comparison.at_largest
     notes = [
         f"Above 1, {other} reaches the same loss with less compute than {baseline}.",
@@ -114,6 +118,7 @@ def _notes(comparison: Comparison, *, beyond: bool) -> list[str]:
 
 
 def _describe(comparison: Comparison) -> str:
+    """The chart in words."""
     ends = "; ".join(
         f"at loss {format_loss(point.loss)} {format_multiplier(point.multiplier)} "
         f"({format_interval(point.interval, format_multiplier)})"

@@ -80,6 +80,7 @@ def _optimum_rows(optima: Optima) -> Iterator[dict[str, Any]]:
 
 
 def _minimum_row(minimum: Minimum, budget: str, *, barred: bool) -> dict[str, Any]:
+    """An estimator's minimum, with the ends of its error bars where it has any."""
     spread, rise = minimum_bar(minimum) if barred else (1.0, 0.0)
     return {
         "budget": budget,
@@ -98,6 +99,7 @@ def _minimum_row(minimum: Minimum, budget: str, *, barred: bool) -> dict[str, An
 
 
 def _headline_row(answer: Prediction, budget: str) -> dict[str, Any]:
+    """The headline's optimum with the ends of its intervals."""
     sizes, losses = answer.params_interval, answer.loss_interval
     return {
         "budget": budget,

@@ -96,6 +96,7 @@ class _About:
 
 
 def _rows(law: Law, about: _About) -> Iterator[dict[str, Any]]:
+    """The runs with their residual, in thousandths, and the label of their budget."""
     for label, curve in zip(budget_labels(about.curves), about.curves, strict=True):
         runs = zip(curve.params, curve.tokens, curve.losses, about.expected(curve), strict=True)
         for n, d, loss, expected in runs:
@@ -120,6 +121,7 @@ def _panel(
     *,
     legend: bool,
 ) -> Panel:
+    """The residuals against one quantity, on an axis that is symmetric about zero."""
     write = format_flops if against == "flops" else format_count
     x = log_axis(log_domain([row[against] for row in rows]), _AXES[against], write, width=width)
     size = max([abs(row["residual"]) for row in rows], default=1.0) or 1.0

@@ -189,6 +189,7 @@ def _panel(
 
 
 def _channels(view: View, quantity: Quantity, width: float) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Scales and axes of compute and of a quantity."""
     budgets = [curve.flops for curve in view.law.curves] + view.budgets
     x = log_axis(log_domain(budgets), "Compute C (FLOPs)", width=width)
     domain = view.domain(quantity)
@@ -201,6 +202,7 @@ def _channels(view: View, quantity: Quantity, width: float) -> tuple[dict[str, A
 
 
 def _notes(view: View, quantity: Quantity) -> list[str]:
+    """What lines, bands, points and bars mean, as far as the chart has them."""
     if view.problem:
         return [view.problem[:1].upper() + view.problem[1:], *view.optima.notes()]
     line = "Line and band: the headline with its 95 % interval."
@@ -217,6 +219,7 @@ def _notes(view: View, quantity: Quantity) -> list[str]:
 
 
 def _describe(view: View, quantity: Quantity) -> str:
+    """The chart in words: the answers at the ends of the runs and of the extrapolation."""
     if view.problem or not view.within:
         return f"{quantity.title} against compute, minima only: {view.problem}"
     ends = [view.within[0], view.within[-1], *view.beyond[-1:]]

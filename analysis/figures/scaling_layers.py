@@ -33,6 +33,7 @@ def band_layers(
 
 
 def _band_rows(band: Sequence[Prediction], quantity: Quantity) -> Iterator[dict[str, Any]]:
+    """Answers as data of a chart."""
     for prediction in band:
         interval = quantity.interval(prediction)
         yield {
@@ -91,6 +92,7 @@ def minimum_layers(
 
 
 def _minimum_rows(optima: Optima, quantity: Quantity) -> Iterator[dict[str, Any]]:
+    """Minima as data of a chart, with the ends of their error bars where they have any."""
     for curve, minimum in optima.minima:
         value = quantity.at(minimum)
         low, high = (value, value) if minimum.estimator in optima.background else _bar_ends(minimum, quantity)

@@ -37,46 +37,61 @@ def theme(mode: Mode = "print") -> dict[str, Any]:
         "font": _FONT,
         "padding": 8 if mode == "print" else {"left": 2, "top": 2, "bottom": 2, "right": _OVERHANG},
         "view": {"stroke": None},
-        "axis": {
-            "domainColor": palette.quiet,
-            "tickColor": palette.quiet,
-            "gridColor": palette.grid,
-            "labelColor": palette.ink,
-            "titleColor": palette.ink,
-            "labelFontSize": 11,
-            "titleFontSize": 12,
-            "titleFontWeight": "normal",
-            "titlePadding": 8,
-        },
-        "legend": {
-            "labelColor": palette.ink,
-            "titleColor": palette.ink,
-            "labelFontSize": 11,
-            "titleFontSize": 11,
-            "titleFontWeight": "normal",
-            "symbolSize": 60,
-            "symbolBaseFillColor": palette.ink,
-            "symbolBaseStrokeColor": palette.quiet,
-            "symbolStrokeWidth": 1.5,
-            "rowPadding": 3,
-        },
-        "title": {
-            "color": palette.ink,
-            "subtitleColor": palette.quiet,
-            "fontSize": 13,
-            "fontWeight": 600,
-            "subtitleFontSize": 11,
-            "subtitleLineHeight": 15,
-            "anchor": "start",
-            "frame": "group",
-            "offset": 12,
-        },
+        "axis": _axis(palette),
+        "legend": _legend(palette),
+        "title": _title(palette),
         "range": {
             "ordinal": {"scheme": "viridis", "extent": list(palette.budgets)},
             "category": list(palette.category),
             COUNTED: list(palette.counted),
         },
         "style": _styles(palette),
+    }
+
+
+def _axis(palette: Palette) -> dict[str, Any]:
+    """Quiet lines, titles a little larger than labels."""
+    return {
+        "domainColor": palette.quiet,
+        "tickColor": palette.quiet,
+        "gridColor": palette.grid,
+        "labelColor": palette.ink,
+        "titleColor": palette.ink,
+        "labelFontSize": 11,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "titlePadding": 8,
+    }
+
+
+def _legend(palette: Palette) -> dict[str, Any]:
+    """Symbols as large as in the charts, in ink where a legend is of shapes alone."""
+    return {
+        "labelColor": palette.ink,
+        "titleColor": palette.ink,
+        "labelFontSize": 11,
+        "titleFontSize": 11,
+        "titleFontWeight": "normal",
+        "symbolSize": 60,
+        "symbolBaseFillColor": palette.ink,
+        "symbolBaseStrokeColor": palette.quiet,
+        "symbolStrokeWidth": 1.5,
+        "rowPadding": 3,
+    }
+
+
+def _title(palette: Palette) -> dict[str, Any]:
+    """Title and notes, flush with the plot area's left edge."""
+    return {
+        "color": palette.ink,
+        "subtitleColor": palette.quiet,
+        "fontSize": 13,
+        "fontWeight": 600,
+        "subtitleFontSize": 11,
+        "subtitleLineHeight": 15,
+        "anchor": "start",
+        "frame": "group",
+        "offset": 12,
     }
 
 
