@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -24,11 +25,14 @@ def test_levels_are_evenly_spaced_by_a_round_step(fitted: Law) -> None:
     assert all(level / step == pytest.approx(round(level / step)) for level in levels)
 
 
-def test_runs_far_off_do_not_make_the_step_coarse(odd: Law, fitted: Law) -> None:
-    frontier = [3e11, 3e12, 3e14]
-    assert len(even_levels(odd, FRAME, odd.band(frontier))) >= 5
-    top = even_levels(fitted, FRAME, fitted.band(frontier))[0]
-    assert top <= max(loss for curve in fitted.curves for loss in curve.losses) + 0.5
+def test_runs_far_off_do_not_make_the_step_coarse(fitted: Law) -> None:
+    first, *others = fitted.curves
+    steep = replace(first, losses=(14.0, 12.0, 10.0, *first.losses[3:]))
+    frontier = fitted.band([3e11, 3e12, 3e14])
+    far = even_levels(replace(fitted, curves=(steep, *others)), FRAME, frontier)
+    near = even_levels(fitted, FRAME, frontier)
+    assert far[-2] - far[-1] <= 2 * (near[-2] - near[-1])
+    assert far[0] < 8
 
 
 @pytest.mark.parametrize("beyond", [False, True])
