@@ -48,6 +48,7 @@ def create_app(workspace: Workspace, background: Background | None = None, *, to
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        """Start the scheduler's thread with the application, and end it with it."""
         background.start()
         # Vega's bundle takes seconds to make: made ahead, so that the first visitor does not wait for it.
         threading.Thread(target=javascript, daemon=True).start()
@@ -66,6 +67,7 @@ def create_app(workspace: Workspace, background: Background | None = None, *, to
     guard.install(app, token)
     problems.install(app)
     _add_sweeps(app, workspace, background)
+    _add_health(app, background)
     _add_answers(app, Answering(workspace))
     _add_events(app, Answering(workspace), background)
     pages.install(app, Answering(workspace), background)
@@ -73,7 +75,7 @@ def create_app(workspace: Workspace, background: Background | None = None, *, to
 
 
 def _add_sweeps(app: FastAPI, workspace: Workspace, background: Background) -> None:
-    """The routes that submit, list and show sweeps, those that control them, and the health check."""
+    """The routes that submit, list, show and control sweeps."""
     planning, answering = Planning(workspace), Answering(workspace)
 
     @app.post("/api/v1/sweeps", status_code=201, tags=["sweeps"], openapi_extra=_YAML_BODY)
@@ -115,10 +117,15 @@ def _add_sweeps(app: FastAPI, workspace: Workspace, background: Background) -> N
         }
 
     def _summary_json(sweep: SweepRecord) -> dict[str, Any]:
+        """Name, revision and progress of a sweep."""
         progress = asdict(background.progress(sweep))
         return {"name": sweep.name, "revision": sweep.revision, "submitted_at": sweep.submitted_at, **progress}
 
     control_routes.install(app, workspace)
+
+
+def _add_health(app: FastAPI, background: Background) -> None:
+    """The route by which a supervisor sees whether the service works."""
 
     @app.get("/healthz", tags=["service"])
     def health() -> JSONResponse:
@@ -161,7 +168,7 @@ def _add_answers(app: FastAPI, answering: Answering) -> None:
     @app.get("/api/v1/sweeps/{name}/chart", tags=["answers"])
     def get_chart(name: str, variant: str = "") -> dict[str, Any]:
         """The IsoFLOP chart as a Vega-Lite specification."""
-        chart = isoflop_curves(answering.of(name).law(variant))
+        chart = isoflop_curves(answering.of(name).law(variant), f"{name} {variant}".strip())
         return dict(figure(chart, "isoflop").panels[0].spec)
 
 

@@ -47,6 +47,7 @@ def install(app: FastAPI, token: str | None) -> None:
 
     @app.middleware("http")
     async def guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        """Refuse a request or pass it on, and add the headers to the answer."""
         refused = _refusal(request, token)
         response = refused if refused is not None else await call_next(request)
         response.headers["Content-Security-Policy"] = POLICY

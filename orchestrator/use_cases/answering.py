@@ -12,6 +12,7 @@ class Answering:
     """Answers from the sweeps of a workspace."""
 
     def __init__(self, workspace: Workspace) -> None:
+        """The sweeps of this workspace are answered from."""
         self._workspace = workspace
 
     def sweeps(self) -> list[SweepRecord]:

@@ -24,6 +24,7 @@ class Execution:
     """Trains the sweeps of a workspace."""
 
     def __init__(self, workspace: Workspace) -> None:
+        """The sweeps of this workspace are trained."""
         self._workspace = workspace
 
     def check_free(self) -> None:

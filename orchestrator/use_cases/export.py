@@ -89,6 +89,7 @@ def _varied(run: RunRecord) -> Mapping[str, Any]:
 
 
 def _row(sweep: SweepRecord, run: RunRecord) -> TableRow:
+    """A run of a sweep as a row."""
     config, cell = RunConfig.from_dict(run.config), run.cell
     return TableRow(
         run=run.id,

@@ -58,6 +58,7 @@ class Planning:
     """Plans sweeps in a workspace."""
 
     def __init__(self, workspace: Workspace) -> None:
+        """Sweeps are planned on the data and the measurements of this workspace."""
         self._workspace = workspace
 
     def plan(self, source: Path | str | bytes, overrides: Sequence[str] = ()) -> Planned:

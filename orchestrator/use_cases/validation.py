@@ -97,6 +97,7 @@ def _cells(
     wanted = [(1.0, seed) for seed in range(seeds)] + [(factor, 0) for factor in NEIGHBOURS if neighbours]
 
     def planned(cost: Cost | None = None) -> list[PlannedRun]:
+        """The wanted runs, with predicted seconds if `cost` is given."""
         return [
             plan_single(spec, facts, flops, params * factor, seed=seed, vary=vary, cost=cost) for factor, seed in wanted
         ]

@@ -138,6 +138,7 @@ def validation_rows(result: Validation) -> list[ValidationRow]:
 
 
 def _row(predicted: PredictedOptimum, one: Trained) -> ValidationRow:
+    """A trained run as a row."""
     cell, score, loss = one.run.cell, one.score, one.run.loss
     low, high = predicted.loss_interval.low, predicted.loss_interval.high
     return ValidationRow(

@@ -13,9 +13,9 @@ from orchestrator.web.figure import Figure, figure
 from orchestrator.web.variants import neighbours
 
 
-def law_figures(law: Law) -> dict[str, Figure]:
-    """Every chart that a law allows, by name."""
-    return {name: figure(chart, name) for name, chart in charts(law).items()}
+def law_figures(law: Law, sweep: str) -> dict[str, Figure]:
+    """Every chart that a law allows, by name; `sweep` names it in their titles."""
+    return {name: figure(chart, name) for name, chart in charts(law, name=sweep).items()}
 
 
 def multiplier_figures(answers: SweepAnswers, variant: str) -> list[Figure]:

@@ -8,12 +8,12 @@ from pathlib import Path
 import pandas as pd
 from markupsafe import Markup
 
-from analysis.figures import Forecast, charts, forecast_record, javascript, save
+from analysis.figures import Chart, Forecast, charts, forecast_record, javascript, save
 from analysis.law import Law
 from analysis.records import Prediction
 from orchestrator.use_cases.provenance import Provenance
 from orchestrator.web.figure import figure
-from orchestrator.web.render import STATIC, render
+from orchestrator.web.render import STATIC, curves_of, render
 from orchestrator.web.tables import dropped_rows, power_law_groups, run_rows
 from orchestrator.web.views import ReportPage
 from sweeps.plan.records import DroppedCell
@@ -33,34 +33,24 @@ def write_report(
 ) -> dict[str, Path]:
     """Write report.html, runs.csv and one PNG for each chart into a folder; files of an earlier report are replaced.
 
-    A law that could not be fitted is reported, too: its curves, refusals and runs, without predictions.
+    `title` names the sweep with its variant, `runs` has the columns of `isoflop export`, and `command` is what a reader
+    types to repeat the sweep. A law that could not be fitted is reported, too: its curves, refusals and runs, without
+    predictions.
 
-    Args:
-        folder: made if it does not exist.
-        title: name of the sweep, with its variant.
-        law: the law.
-        runs: one row for each run, in the columns of `isoflop export`.
-        predictions: answers at larger budgets.
-        provenance: what the law was made of and with.
-        command: what a reader types to repeat the sweep.
-        dropped: cells of the grid that did not run.
-        forecasts: predictions that were stored before their runs were trained.
-
-    Returns:
-        The files by name: `report`, `runs`, and one name for each chart.
+    Returns the files by name: `report`, `runs`, and one name for each chart.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    made = charts(law)
+    made: dict[str, Chart] = charts(law, name=title)
     if forecasts:
-        made["forecasts"] = forecast_record(forecasts)
+        made["forecasts"] = forecast_record(forecasts, title)
     files = {name: save(chart, folder / f"{name}.png") for name, chart in made.items()}
-    curves = sorted(law.curves, key=lambda curve: curve.flops)
+    curves = curves_of(law)
     page = ReportPage(
         title=title,
         law=law,
         curves=curves,
         points=sum(len(curve.params) for curve in curves),
-        predictions=list(predictions),
+        predictions=predictions,
         figures={name: figure(chart, name) for name, chart in made.items()},
         power_laws=power_law_groups(law.power_laws),
         runs=run_rows(runs),
@@ -71,9 +61,8 @@ def write_report(
         script=_inline(STATIC / "charts.js"),
         library=Markup(javascript()),
     )
-    files["report"] = folder / "report.html"
+    files |= {"report": folder / "report.html", "runs": folder / "runs.csv"}
     files["report"].write_text(render(page), encoding="utf-8")
-    files["runs"] = folder / "runs.csv"
     runs.to_csv(files["runs"], index=False)
     return files
 

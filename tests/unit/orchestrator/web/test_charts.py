@@ -18,8 +18,9 @@ def answers() -> SweepAnswers:
 
 
 def test_every_chart_of_a_law_is_a_figure_of_its_name() -> None:
-    made = law_figures(law())
+    made = law_figures(law(), "demo")
     assert list(made) == list(charts(law()))
+    assert "demo" in made["isoflop"].title
     assert all(figure.name == name and figure.panels for name, figure in made.items())
 
 
