@@ -33,7 +33,7 @@ class Axis:
     """Its values, in the order of the sweep file."""
 
 
-def combinations(vary: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+def combinations(vary: Mapping[str, Sequence[Any]]) -> list[Mapping[str, Any]]:
     """Every combination of varied values; only the empty one if nothing varies."""
     return [dict(zip(vary, values, strict=True)) for values in product(*vary.values())]
 
@@ -52,7 +52,7 @@ def chooser(sweep: str, vary: Mapping[str, Sequence[Any]], variant: str, asked: 
             axis,
             tuple(
                 Choice(
-                    str(value), _href(sweep, base | {axis: value}, asked), current is not None and base[axis] == value
+                    str(value), _href(sweep, {**base, axis: value}, asked), current is not None and base[axis] == value
                 )
                 for value in values
             ),
