@@ -52,7 +52,7 @@ def main() -> None:
     together: list[dict[str, Any]] = []
     for path in map(Path, sys.argv[1:]):
         law = fit(RunTable.read_csv(path))
-        records = [record for record in law.holdout if record["extrapolation"] >= FROM]
+        records = [record for record in law.holdout if record.extrapolation >= FROM]
         if records:
             print(row(path.stem, records))
         together += records

@@ -133,7 +133,11 @@ def _answer(law: Law, q: Question, flops: float) -> Answer | None:
 def reply_json(reply: Reply) -> dict[str, Any]:
     """The contract's keys of `predict -o json`: the prediction's, the other counts, published laws, and the answer."""
     p, hardware = reply.prediction, reply.question.hardware
-    document = prediction_json(p) | _counted(reply, p.params) | {"published": plain(published_at(p.flops))}
+    document = (
+        prediction_json(p)
+        | _counted(reply, p.params)
+        | {"published": [record_json(answer) for answer in published_at(p.flops)]}
+    )
     if reply.question.loss is not None:
         ends = reply.flops_interval
         bounds = plain([ends.low, ends.high]) if ends else None

@@ -8,16 +8,15 @@ draws of the surfaces, added in squares. Shape legend: B draws, G candidate size
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.answers.draws import losses, lowest, sample, tokens_for_loss
+from analysis.fitting.confidence import extrapolation_sentences
 from analysis.fitting.forms import Form
-from analysis.fitting.headline import extrapolation_sentences
 from analysis.law import Law
-from analysis.records import Interval, LawError, Prediction, QuestionError
+from analysis.records import BuildableShape, Interval, LawError, Prediction, QuestionError
 
 Floats = NDArray[np.float64]
 
@@ -58,7 +57,7 @@ class Answer:
     """Figures of this question by name, such as `epochs`."""
     warnings: tuple[str, ...] = ()
     """Plain sentences."""
-    shape: dict[str, Any] | None = None
+    shape: BuildableShape | None = None
     """Nearest buildable shape of the recipe, filled in by the caller that knows one."""
 
 
@@ -105,12 +104,6 @@ def given_size(law: Law, flops: float, params: float) -> Answer:
             *extrapolation_sentences(flops / law.largest_budget),
         ),
     )
-
-
-def given_model(law: Law, params: float, tokens: float) -> Answer:
-    """What a model of N parameters reaches on D tokens: `given_size` at the budget C = D · F(N)."""
-    _check_positive(params=params, tokens=tokens)
-    return given_size(law, float(tokens * law.cost.flops_per_token(params)), params)
 
 
 def too_small(law: Law, flops: float, times: float) -> Answer:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from analysis.evidence import CheckedCell
 from analysis.law import Law
-from analysis.records import CheckedCell
 from analysis.wording import format_count, format_flops, join_words
 
 LEAST_GAP = 0.02
@@ -79,7 +79,7 @@ def _judge(trials: Sequence[Trial], threshold: float) -> CheckedCell:
 
 def with_check(law: Law, trials: Iterable[Trial]) -> Law:
     """The law with the check of its recipe, its curves flagged where the rule fails, and a warning for each curve."""
-    cells = judge(trials, law.noise.get("seed_sigma"))
+    cells = judge(trials, law.noise.seed_sigma)
     failed: dict[float, list[CheckedCell]] = {}
     for cell in cells:
         if cell.verdict == "fails":

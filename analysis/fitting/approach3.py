@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from analysis.fitting.forms import Design
 from analysis.fitting.solver import minimise
-from analysis.fitting.surface import Origin, additive_start
+from analysis.fitting.starts import additive_start
+from analysis.fitting.surface import Origin
+from analysis.names import EstimatorName
 from analysis.records import LawError, Surface
 from analysis.table.table import RunTable
 
@@ -136,7 +138,7 @@ class Approach3:
         """The first fit as a record."""
         symbols = ("E", "A", "B", "alpha", "beta")
         return Surface(
-            name="additive_huber",
+            name=EstimatorName.ADDITIVE_HUBER,
             parameters=dict(zip(symbols, map(float, self.parameters[0]), strict=True)),
             objective=float(self.objectives[0]),
             loss_function=f"sum of Huber losses of the natural log of the loss, δ = {self.delta:g}",

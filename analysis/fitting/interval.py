@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.records import LackOfFit
 from analysis.table.table import RunTable
 
 Floats = NDArray[np.float64]
@@ -20,7 +21,7 @@ LEAST_FREEDOM = 5.0
 
 
 @dataclass(frozen=True)
-class Noise:
+class NoiseSources:
     """Variance of the losses by source; the covariance of two runs is the sum over the sources that they share.
 
     Shape legend: J sources, the first that of a run on its own; n runs.
@@ -64,7 +65,7 @@ def _indicator(labels: Labels) -> Floats:
     return np.asarray(labels[:, None] == np.unique(labels)[None], dtype=float)
 
 
-def split_noise(residuals: Floats, hat: Floats, factors: Mapping[str, Floats], floor: float = 0.0) -> Noise:
+def split_noise(residuals: Floats, hat: Floats, factors: Mapping[str, Floats], floor: float = 0.0) -> NoiseSources:
     """Split residuals (n,) of a fit with hat matrix (n, n) into sources, by matching quadratic forms.
 
     E[r'Q_i r] = Σ_j v_j tr(Q_i M Q_j M) with M = I − H and Q_j = Z_j Z_j' (Rao's MINQUE from an identity prior), for
@@ -90,7 +91,7 @@ def split_noise(residuals: Floats, hat: Floats, factors: Mapping[str, Floats], f
             error = np.sqrt(max(2 * inverse[j] @ _form_covariance(matrices, maker, without) @ inverse[j], 1e-300))
             expected = free[j] + error * _hazard(float(free[j] / error))
             variances[j] = max(expected, least[j])
-    return Noise(tuple(factors), variances, matrices, inverse, _form_covariance(matrices, maker, variances))
+    return NoiseSources(tuple(factors), variances, matrices, inverse, _form_covariance(matrices, maker, variances))
 
 
 def _form_covariance(matrices: Sequence[Floats], maker: Floats, variances: Floats) -> Floats:
@@ -134,8 +135,11 @@ def degrees_of_freedom(
     return np.asarray(np.clip(2 * total**2 / np.maximum(variance, 1e-300), LEAST_FREEDOM, 1e6))
 
 
-def lack_of_fit(squares: float, freedom: float, pure_squares: float, pure_freedom: float) -> dict[str, float] | None:
-    """F test of a surface's residual squares against those of per-budget cubics (or of seeds)."""
+def lack_of_fit(squares: float, freedom: float, pure_squares: float, pure_freedom: float) -> LackOfFit | None:
+    """F test of a surface's residual squares against those of per-budget cubics (or of seeds).
+
+    None where either has no degrees of freedom, or the cubics leave no scatter.
+    """
     from scipy.special import fdtrc
 
     extra = freedom - pure_freedom
@@ -143,7 +147,7 @@ def lack_of_fit(squares: float, freedom: float, pure_squares: float, pure_freedo
         return None
     f = max((squares - pure_squares) / extra, 0.0) / (pure_squares / pure_freedom)
     p = float(fdtrc(extra, pure_freedom, f))
-    return {"F": float(f), "p": p, "df": float(extra), "df_noise": float(pure_freedom)}
+    return LackOfFit(float(f), p, float(extra), float(pure_freedom))
 
 
 def student(freedom: float | Floats, level: float = 0.95) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from analysis.records import LawError
 from analysis.table import budgets as grouping
 from analysis.table.columns import check_columns, has_tokens, number, positive
 from analysis.table.csvfile import read_frame
+from analysis.table.excluded import ExcludedRow
 from analysis.table.mixture import mixed_kinds
 from analysis.table.training_curves import TrainingCurves, are_curves, split_curves
 from analysis.table.units import check_units, rows_text
@@ -67,8 +68,8 @@ class RunTable:
     """How N and C were counted."""
     loss_unit: str = "as in the data"
     """nats/token | bits/byte | as in the data."""
-    excluded: tuple[dict[str, Any], ...] = ()
-    """Rows left out: run, flops, params, loss and the reason."""
+    excluded: tuple[ExcludedRow, ...] = ()
+    """Rows left out, with the reason."""
     warnings: tuple[str, ...] = ()
     """Plain sentences about the table."""
     curves: TrainingCurves | None = None
@@ -193,19 +194,6 @@ class RunTable:
             raise LawError(f"{path}: {error}") from error
 
 
-def describe_excluded(excluded: Sequence[Mapping[str, Any]], most: int = 5) -> str:
-    """One sentence that names rows left out, by reason; empty for none."""
-    by_reason: dict[str, list[str]] = {}
-    for entry in excluded:
-        by_reason.setdefault(entry["reason"], []).append(str(entry["run"]))
-    told = []
-    for reason, runs in by_reason.items():
-        more = f" and {len(runs) - most} more" if len(runs) > most else ""
-        told.append(f"{', '.join(runs[:most])}{more} ({reason})")
-    count = len(excluded)
-    return f"{count} row{'s were' if count > 1 else ' was'} left out: {'; '.join(told)}." if count else ""
-
-
 def _codes(values: Any) -> Labels:
     return np.asarray(pd.factorize(values)[0], dtype=np.int64)
 
@@ -218,11 +206,11 @@ def _run_names(frame: pd.DataFrame) -> tuple[str, ...]:
     return tuple(frame["run"].astype(str)) if "run" in frame else tuple(f"row {i}" for i in frame.index)
 
 
-def _drop_unfinished(frame: pd.DataFrame, names: Mapping[str, str]) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+def _drop_unfinished(frame: pd.DataFrame, names: Mapping[str, str]) -> tuple[pd.DataFrame, list[ExcludedRow]]:
     """The rows of finished runs with a believable loss, and records of the others."""
     reasons = pd.Series("", index=frame.index)
     loss = pd.Series(number(frame, names["loss"]), index=frame.index)
-    reasons[~np.isfinite(loss)] = "the loss is no finite number"
+    reasons[~np.isfinite(loss)] = "the loss is not a finite number"
     if "state" in frame and frame["state"].notna().any():
         state = frame["state"].astype(str).str.strip().where(frame["state"].notna(), "unknown")
         finished = state.str.lower().isin(FINISHED)
@@ -240,13 +228,13 @@ def _drop_unfinished(frame: pd.DataFrame, names: Mapping[str, str]) -> tuple[pd.
     return frame.loc[~out], [_row(frame, names, index, reasons[index]) for index in frame.index[out]]
 
 
-def _row(frame: pd.DataFrame, names: Mapping[str, str], index: Any, reason: str) -> dict[str, Any]:
+def _row(frame: pd.DataFrame, names: Mapping[str, str], index: Any, reason: str) -> ExcludedRow:
     def finite(key: str) -> float | None:
         value = float(pd.to_numeric(frame.loc[[index], names[key]], errors="coerce").iloc[0])
         return value if np.isfinite(value) else None
 
     run = str(frame.loc[index, "run"]) if "run" in frame else f"row {index}"
-    return {"run": run, **{key: finite(key) for key in ("flops", "params", "loss")}, "reason": reason}
+    return ExcludedRow(run, finite("flops"), finite("params"), finite("loss"), reason)
 
 
 def _numbers(frame: pd.DataFrame, names: Mapping[str, str]) -> tuple[dict[str, Floats], bool]:
@@ -259,7 +247,7 @@ def _numbers(frame: pd.DataFrame, names: Mapping[str, str]) -> tuple[dict[str, F
     return values, given
 
 
-def _drop_repeated(frame: pd.DataFrame, values: Mapping[str, Floats]) -> tuple[NDArray[np.bool_], list[dict[str, Any]]]:
+def _drop_repeated(frame: pd.DataFrame, values: Mapping[str, Floats]) -> tuple[NDArray[np.bool_], list[ExcludedRow]]:
     """Which rows to keep (n,): rows of one seed that are equal but for rounding are one run entered twice."""
     keys = pd.DataFrame({key: np.round(np.log(column), 8) for key, column in values.items()}, index=frame.index)
     for column in ("seed", "run"):
