@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,7 @@ from analysis.fitting.uncertainty import Uncertainty
 from analysis.names import EstimatorName
 from analysis.records import Curve, EstimatorAnswer, Interval, LawError, PowerLaw, Prediction, Surface
 from analysis.refusals import Refusal
+from analysis.summary import Summary
 from analysis.table.excluded import ExcludedRow
 from analysis.table.table import RunTable
 from analysis.wording import refusal_message
@@ -71,6 +73,20 @@ class Law:
     """Origins of the centred logarithms."""
     recipe_check: tuple[CheckedCell, ...] = ()
     """What a check of the recipe found, by budget and N; empty where the sweep has none."""
+
+    def __repr__(self) -> str:
+        """The budgets, N*, the loss and the exponent, in two lines."""
+        return self._summary().text()
+
+    def _repr_html_(self) -> str:
+        """A small table of the budgets and the law's answer, for notebooks."""
+        return self._summary().html()
+
+    def _summary(self) -> Summary:
+        optimum = None
+        with contextlib.suppress(LawError):
+            optimum = self.predict(self.largest_budget)
+        return Summary(self.curves, self.power_laws, optimum, self.loss_unit)
 
     @property
     def largest_budget(self) -> float:
@@ -146,7 +162,7 @@ class Law:
         tokens = [float(self.cost.tokens(flops, size)) for size in (params, high, low)]
         loss, loss_half = float(result.loss[index]), float(result.loss_half[index])
         extrapolation = flops / self.largest_budget
-        # More compute cannot do worse than the largest fitted budget: whoever has it may leave it unspent.
+        # More compute cannot do worse than the largest fitted budget: the rest may be left unspent.
         loss_high = max(min(loss + loss_half, ceiling), loss) if extrapolation > 1 else loss + loss_half
         confidence, warnings = judge(
             extrapolation=extrapolation,

@@ -61,7 +61,7 @@ class PublishedLaw:
         floor, a, b, alpha, beta = self.surface
         return np.asarray(floor + a / params**alpha + b / tokens**beta)
 
-    def answer(self, flops: float) -> PublishedAnswer:
+    def predict(self, flops: float) -> PublishedAnswer:
         """N*, D* and, where there is one, the loss at a budget, FLOPs. Raises LawError unless that is positive."""
         if not flops > 0:
             raise LawError(f"a budget must be a positive number of FLOPs, not {flops}")
@@ -145,4 +145,4 @@ def published_at(flops: float) -> tuple[PublishedAnswer, ...]:
 
     Raises LawError for a budget that is not positive.
     """
-    return tuple(law.answer(flops) for law in PUBLISHED.values())
+    return tuple(law.predict(flops) for law in PUBLISHED.values())

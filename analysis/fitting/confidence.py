@@ -23,19 +23,19 @@ def judge(
     factor = float(np.exp(half_width))
     if extrapolation > 100:
         level = 2
-        sentences.append("No public data can check a forecast this far out; train a run in between first.")
+        sentences.append("No public data can check an answer this far out; train a run in between first.")
     elif extrapolation > 10:
         level = 1
-        sentences.append("Beyond 10× even good laws have missed N* by a third; confirm with a run at 3×.")
+        sentences.append("Beyond 10× even good laws have missed N* by a third; confirm it with a run at 3×.")
     if below > 3:
         level = max(level, 1)
         sentences.append(f"This is {below:.3g}× below the smallest fitted budget.")
     if budgets < 4:
         level = max(level, 2 if extrapolation > 10 else 1)
-        sentences.append(f"Only {budgets} budgets have a minimum: the bend of the loss frontier leans on weak priors.")
+        sentences.append(f"Only {budgets} budgets have a minimum: the bend of the loss frontier rests on weak priors.")
     if surfaces and rejected >= surfaces:
         level = 2
-        sentences.append("Every surface is rejected by lack of fit; trust the curves themselves more than this.")
+        sentences.append("Every surface is rejected by lack of fit; trust the curves themselves more than this answer.")
     if factor > 2:
         level = 2
         sentences.append(f"The interval of N* spans ×{factor:.2g} to each side.")

@@ -34,7 +34,7 @@ OVERSHOOT = 1.25
 BINS = 60
 """Points to which a longer curve is smoothed: a minimum over noisy curves picks the luckiest noise."""
 MARGIN = 0.4
-"""Both sizes must train on for this much in ln C (×1.5) beyond their crossing, and before it, for noise to be even."""
+"""Both sizes must train for this much of ln C (×1.5) before and beyond their crossing, so that noise evens out."""
 FEWEST_CROSSINGS = 3
 """Two points lie on a line whatever the truth."""
 

@@ -1,7 +1,7 @@
-"""Every estimator of a law as one thing: parameters θ with a joint covariance, and θ → (N*, L*) at any budget.
+"""Estimators in one form: parameters θ with a joint covariance, and θ → (N*, L*) at any budget.
 
-An estimator's kind says what θ means: a surface L(N, D), or power laws through the minima of the curves. Shape legend:
-B parameter vectors, P parameters, T budgets, K curves, n runs.
+An estimator's kind defines what θ means: a surface L(N, D), or power laws through the minima of the curves.
+Shape legend: B parameter vectors, P parameters, T budgets, K curves, n runs.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ EXPONENT_DRIFT = 0.002
 FURTHEST = 200.0
 """|ln N*| beyond which an estimator has no optimum."""
 WIDEST = 40.0
-"""Half-width of ln N* beyond which an interval says nothing and its ends would overflow."""
+"""Half-width of ln N* beyond which an interval is void and its ends would overflow."""
 PARAMS_FLOOR, LOSS_FLOOR = 0.008, 2e-4
 """Least standard error of ln N* and, relative, of L*: how far apart the definitions of one curve's minimum are."""
 

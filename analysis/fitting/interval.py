@@ -17,7 +17,7 @@ Labels = NDArray[np.int64]
 
 
 LEAST_FREEDOM = 5.0
-"""Satterthwaite's figure is itself an estimate from few budgets; below five it widens intervals without reason."""
+"""Satterthwaite's figure is itself an estimate from few budgets; below five it would only widen intervals."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def split_noise(residuals: Floats, hat: Floats, factors: Mapping[str, Floats], f
 
     E[r'Q_i r] = Σ_j v_j tr(Q_i M Q_j M) with M = I − H and Q_j = Z_j Z_j' (Rao's MINQUE from an identity prior), for
     v ≥ 0. What budgets share is replaced by its expectation given that it is positive: estimated from a handful of
-    budgets, a zero does not mean that there is none. `floor` is the least standard deviation of a run on its own, such
+    budgets, a zero does not mean that none is shared. `floor` is the least standard deviation of a run on its own, such
     as that between seeds.
     """
     from scipy.optimize import nnls
@@ -173,7 +173,7 @@ def seed_sigma(table: RunTable) -> tuple[float | None, int, dict[int, tuple[floa
 
 
 def sigma_interval(freedom: int, level: float = 0.95) -> tuple[float, float]:
-    """The interval of σ over its estimate from so many degrees of freedom: ν s²/σ² is χ² with ν of them."""
+    """The interval of σ over its estimate from ν = `freedom` degrees of freedom: ν s²/σ² is χ² with ν of them."""
     from scipy.special import chdtri
 
     tails = (1 - level) / 2, (1 + level) / 2

@@ -12,7 +12,7 @@ from analysis.refusals import BendsBack, CurvatureNotEstablished, EdgeMinimum, F
 Floats = NDArray[np.float64]
 
 FEWEST_SIZES = 5
-"""A parabola through fewer sizes says nothing of its own fit."""
+"""A parabola through fewer sizes leaves too little to test its fit."""
 NEAR = 0.35
 """A fitted minimum this near in ln N to the lowest loss is never far from it."""
 DEEP = 0.05

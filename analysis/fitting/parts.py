@@ -44,7 +44,7 @@ MOST_FLEXIBLE = EstimatorName.JOINT_SKEW_BENT
 SUSPECT = 0.65
 """A p of that surface's lack of fit below which budgets are taken to share noise."""
 REJECTED = 0.01
-"""A surface whose lack of fit has a p below this is called rejected."""
+"""A surface is called rejected where its lack of fit has a p below this."""
 
 _BY_POLYNOMIAL = {EstimatorName.PARABOLA, EstimatorName.CUBIC, EstimatorName.PARABOLA_NEAR_MINIMUM}
 
@@ -294,9 +294,7 @@ def _warnings(
         out.append(describe_excluded(table.excluded))
     if outliers.any():
         named = ", ".join(table.names[index] for index in np.flatnonzero(outliers)[:5])
-        out.append(
-            f"{int(outliers.sum())} runs lie so far from every surface that they count for next to nothing: {named}."
-        )
+        out.append(f"{int(outliers.sum())} runs lie too far from every surface to be given weight: {named}.")
     refused = [fit for fit in curves if fit.refusals]
     out += [refusal_sentence(curve.flops, curve.refusals) for curve in refused[:8]]
     if len(refused) > 8:

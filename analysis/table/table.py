@@ -27,15 +27,15 @@ Labels = NDArray[np.int64]
 MAX_ROWS = 2_000
 """More rows than any set of training runs has: beyond it a table holds training curves, not finished runs."""
 OUTLANDISH = 100.0
-"""A loss so many times the median, or below it, is of a run that diverged or of another unit."""
+"""A loss this factor above or below the median is of a run that diverged, or in another unit."""
 FAR_FROM_BUDGET = 2.0
-"""A run that cost so many times its budget, or a part of it, was not run at it."""
+"""A run that cost this factor more or less than its budget was not run at it."""
 FINISHED = ("done", "finished")
 """States of a finished run: ours and wandb's."""
 OPTIONAL = ("budget", "state", "run", "seed", "size_id", "trunk", "role", "device", "numerics")
 """Columns that are read where they are there."""
 APART = {"check": "it checks the recipe", "validation": "it validates a forecast"}
-"""Roles of runs that are of no grid, and what an exclusion says of them."""
+"""Roles of runs outside the grid, and the reason for which they are excluded."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +77,12 @@ class RunTable:
 
     def __len__(self) -> int:
         return len(self.loss)
+
+    def __repr__(self) -> str:
+        """How many runs, at which budgets, and how many rows were left out."""
+        out = f", {len(self.excluded)} rows left out" if self.excluded else ""
+        span = f"{self.budgets.min():.3g} to {self.budgets.max():.3g} FLOPs"
+        return f"RunTable({len(self)} runs, {len(self.budgets)} budgets, {span}{out})"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RunTable) and self.digest == other.digest
@@ -153,7 +159,7 @@ class RunTable:
         values, tokens_given = _numbers(frame, names)
         warnings = check_units(values, names, frame.index.to_numpy(), tokens_given=tokens_given)
         if len(frame) > 1 and float(np.ptp(values["loss"])) <= 1e-12 * float(values["loss"].max()):
-            raise LawError(f"column {loss}: all losses are equal, so the sizes cannot be told apart")
+            raise LawError(f"column {loss}: all losses are equal, so no size is better than another")
         kept, repeated = _drop_repeated(frame, values)
         frame, values = frame.loc[kept], {key: column[kept] for key, column in values.items()}
         if not tokens_given:
@@ -183,7 +189,7 @@ class RunTable:
 
     @classmethod
     def read_csv(cls, path: str | Path, **names: str) -> RunTable:
-        """Read a CSV; the names are those of `from_frame`. Raises LawError where the file is no such table.
+        """Read a CSV; the names are those of `from_frame`. Raises LawError where it cannot be read as a table of runs.
 
         Rows are counted as a spreadsheet does: the header is row 1.
         """
@@ -207,7 +213,7 @@ def _run_names(frame: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _drop_unfinished(frame: pd.DataFrame, names: Mapping[str, str]) -> tuple[pd.DataFrame, list[ExcludedRow]]:
-    """The rows of finished runs with a believable loss, and records of the others."""
+    """The rows of finished runs with a plausible loss, and the other rows with their reasons."""
     reasons = pd.Series("", index=frame.index)
     loss = pd.Series(number(frame, names["loss"]), index=frame.index)
     reasons[~np.isfinite(loss)] = "the loss is not a finite number"
@@ -289,7 +295,7 @@ def _budgets(frame: pd.DataFrame, flops: Floats) -> tuple[Labels, Floats, list[s
     labels, budgets, clear = grouping.group(flops)
     if not clear:
         warnings.append(
-            "No gaps in the FLOPs tell the budgets apart: runs within "
-            f"×{np.exp(grouping.SPREAD):.1f} are taken together. A column budget would say what was meant."
+            "No gaps in the FLOPs separate the budgets: runs within "
+            f"×{np.exp(grouping.SPREAD):.1f} are taken together. A column budget would settle it."
         )
     return labels, budgets, warnings

@@ -108,7 +108,7 @@ def environment() -> Environment:
         "noise": lambda law: " ".join(wording.noise_sentences(law.noise, law.loss_unit)),
         "refusal": wording.refusal_phrase,
         "message": wording.refusal_message,
-        "label": lambda name: name.label,
+        "label": lambda name: str(name).replace("_", " "),
         "script": script_data,
         "shell": shlex.quote,
         "moment": moment,

@@ -67,3 +67,11 @@ def sweep(
 def table(**options: object) -> RunTable:
     """`sweep` as a RunTable."""
     return RunTable.from_frame(sweep(**options))  # type: ignore[arg-type]
+
+
+def grid(budgets: Floats | None = None, span: float = 4.0, sizes: int = 7) -> tuple[Floats, Floats, Floats]:
+    """FLOPs, parameters, tokens of a grid centred on 20 tokens a parameter."""
+    budgets = np.geomspace(1e18, 1e20, 5) if budgets is None else budgets
+    flops = np.repeat(budgets, sizes)
+    params = np.sqrt(flops / 6 / 20) * np.tile(np.geomspace(1 / span, span, sizes), len(budgets))
+    return flops, params, flops / 6 / params

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from analysis.answers.ask import Question, Reply, ask, reply_json
 from analysis.answers.counts import Counts
-from analysis.devices import DEVICES, hardware
+from analysis.devices import hardware
 from analysis.law import Law, fit
 from analysis.records import LawError, QuestionError
 from tests.unit.analysis.law_tables import SMALL_COST, small, table
@@ -95,18 +95,6 @@ def test_gpu_hours_are_flops_at_a_share_of_the_peak(law: Law) -> None:
     assert (shown["device"], shown["utilisation"]) == ("h100", 0.5) and "NVIDIA" in shown["source"]
 
 
-def test_devices_are_found_by_the_names_people_write() -> None:
-    for written, name in (("NVIDIA H100", "h100"), ("RTX 4090", "rtx4090"), ("tpu_v5e", "tpu-v5e"), ("A100", "a100")):
-        assert hardware(written).device is DEVICES[name]
-    assert hardware("mine", tflops=50).flops(2) == pytest.approx(2 * 3600 * 50e12 * 0.4)
-    with pytest.raises(QuestionError, match=r"did you mean h200\?\); known: v100.*device-tflops"):
-        hardware("h20")
-    for bad in ({"utilisation": 1.5}, {"utilisation": 0.0}, {"tflops": -1.0}):
-        with pytest.raises(QuestionError):
-            hardware("h100", **bad)
-    assert all(1e13 < device.peak < 1e16 and device.source for device in DEVICES.values())
-
-
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
@@ -116,7 +104,7 @@ def test_devices_are_found_by_the_names_people_write() -> None:
         ({"flops": 1e12, "params": 1e5, "tokens": 1e6}, "each fix the budget"),
         ({"tokens": 1e6}, "tokens need params"),
         ({"flops": 1e12, "params": 1e5, "max_tokens": 1e6}, "one question at a time: params, max-tokens"),
-        ({"loss": 3.0, "max_tokens": 1e6}, "asked of a budget"),
+        ({"loss": 3.0, "max_tokens": 1e6}, "max-tokens needs a budget"),
         ({"gpu_hours": 1.0}, "give device"),
         ({"flops": -1.0}, "flops must be a positive number, not -1"),
         ({"flops": 1e12, "max_tokens": float("nan")}, "max-tokens must be"),

@@ -29,8 +29,8 @@ def test_the_laws_own_count_gives_back_its_optimum() -> None:
     (own, _) = ladders()
     for found in optima(LAW.losses, [n + 3e6 for n in SIZES], [own], [1e20, 1e22]):
         expected = LAW.predict(found.flops)
-        assert found.params == pytest.approx(expected["params"], rel=0.01)
-        assert found.tokens == pytest.approx(expected["tokens"], rel=0.01)
+        assert found.params == pytest.approx(expected.params, rel=0.01)
+        assert found.tokens == pytest.approx(expected.tokens, rel=0.01)
         assert found.exponent == pytest.approx(0.3658 / (0.3478 + 0.3658), abs=0.004)
 
 

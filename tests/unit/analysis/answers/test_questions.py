@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from analysis.answers import questions
-from analysis.answers.compare import (
-    IncomparableError,
-    Side,
-    bytes_per_token,
-    compare,
-    comparison_json,
-    compute_multiplier,
-)
-from analysis.answers.published import PUBLISHED
 from analysis.fitting.cost import TokenCost
 from analysis.law import Law, fit
 from analysis.records import LawError, QuestionError
-from analysis.table.table import RunTable
-from tests.unit.analysis.law_tables import Floats, hoffmann, sweep, table
+from tests.unit.analysis.law_tables import hoffmann, table
 
 
 @pytest.fixture(scope="module")
@@ -95,93 +82,6 @@ def test_nonsense_is_refused(law: Law) -> None:
     empty = fit(table(budgets=(1e18, 1e19)))
     with pytest.raises(LawError, match="no law could be fitted"):
         questions.given_size(empty, 1e21, 1e9)
-
-
-def test_published_laws_give_their_published_figures() -> None:
-    kaplan, hoffmann_law = PUBLISHED["kaplan2020"].predict(86400e15), PUBLISHED["hoffmann2022"].predict(5.76e23)
-    assert kaplan["params"] == pytest.approx(1.3e9)
-    assert kaplan["tokens"] == pytest.approx(2e10)
-    assert hoffmann_law["params"] == pytest.approx(3.2e10, rel=0.1)
-    for law in PUBLISHED.values():
-        answer = law.predict(1e22)
-        assert law.source and law.convention
-        assert 1e8 < (answer["params"] or 0) < 1e12
-        assert 1e10 < (answer["tokens"] or 0) < 1e13
-    besiroglu = PUBLISHED["besiroglu2024"].predict(5.76e23)
-    assert besiroglu["params"] * besiroglu["tokens"] * 6 == pytest.approx(5.76e23)  # type: ignore[operator]
-
-
-def better(params: Floats, tokens: Floats) -> Floats:
-    """Every model as good as Hoffmann's with twice the size and twice the tokens: four times the compute."""
-    return hoffmann(2 * params, 2 * tokens)
-
-
-def test_the_compute_multiplier_of_a_recipe_worth_four_times_the_compute() -> None:
-    baseline = fit(table(noise=0.002, seed=1), holdout=False)
-    other = fit(table(truth=better, noise=0.002, seed=2), holdout=False)
-    curve = compute_multiplier(baseline, other)
-    assert len(curve) == 25
-    assert sum(4 in point.interval for point in curve) >= 23
-    assert np.median([point.multiplier for point in curve]) == pytest.approx(4, rel=0.1)
-    back = compute_multiplier(other, baseline)
-    assert np.median([point.multiplier for point in back]) == pytest.approx(0.25, rel=0.1)
-    assert curve[-1].extrapolation > curve[0].extrapolation
-
-
-def test_different_tokenizers_are_compared_in_bits_per_byte() -> None:
-    data = sweep(noise=0.001, seed=3)
-    nats = fit(RunTable.from_frame(data, loss_unit="nats/token"), holdout=False)
-    scaled = fit(RunTable.from_frame(data.assign(loss=data.loss * 0.8), loss_unit="nats/token"), holdout=False)
-    same = compute_multiplier(nats, scaled, bytes_per_token=(4.0, 3.2))
-    assert np.median([point.multiplier for point in same]) == pytest.approx(1, rel=0.03)
-    bits = fit(RunTable.from_frame(data, loss_unit="bits/byte"), holdout=False)
-    with pytest.raises(LawError, match="bytes per token"):
-        compute_multiplier(nats, bits)
-    far = fit(RunTable.from_frame(data.assign(loss=data.loss + 9), loss_unit="nats/token"), holdout=False)
-    with pytest.raises(LawError, match="no loss in common"):
-        compute_multiplier(nats, far)
-
-
-def test_a_comparison_says_what_it_compares_in(law: Law) -> None:
-    other = fit(table(truth=better, noise=0.002, seed=2), holdout=False)
-    same = compare(Side("a", law, 4.0, "text"), Side("b", other, 4.0, "text"))
-    assert (same.unit, same.warnings) == ("nats/token", ())
-    assert 4 in same.at_largest.interval and same.at_largest.extrapolation == pytest.approx(1, rel=0.02)
-    assert same.at_largest.baseline_flops == pytest.approx(law.largest_budget, rel=0.02)
-    differing = compare(Side("a", law, 4.0, "text"), Side("b", other, 3.9, "another"))
-    assert differing.unit == "bits/byte"
-    assert any("validation texts differ" in warning for warning in differing.warnings)
-    assumed = compare(Side("a", law), Side("b", other))
-    assert assumed.unit == "as in the data" and "assumed" in assumed.warnings[0]
-    against_itself = compare(Side("a", law, 4.0), Side("a", law, 4.0))
-    assert any("holds 1" in warning for warning in against_itself.warnings)
-    document = json.loads(json.dumps(comparison_json(same), allow_nan=False))
-    assert document["at_largest"]["interval"][0] < 4 < document["at_largest"]["interval"][1]
-    assert len(document["points"]) == 25 and set(document["points"][0]) >= {"loss", "multiplier", "extrapolation"}
-
-
-def test_what_cannot_be_compared_is_refused_by_type(law: Law) -> None:
-    bits = replace(law, loss_unit="bits/byte")
-    shifted = fit(RunTable.from_frame(sweep(noise=0.001).assign(loss=lambda d: d.loss + 9)), holdout=False)
-    for first, second, reason in (
-        (Side("a", law, 4.0), Side("b", bits), "different_units"),
-        (Side("a", law, 4.0), Side("b", law), "different_tokenizers"),
-        (Side("a", law), Side("b", shifted), "no_common_loss"),
-    ):
-        with pytest.raises(IncomparableError) as caught:
-            compare(first, second)
-        assert caught.value.reason == reason
-
-
-def test_bytes_per_token_are_read_off_both_losses() -> None:
-    data = sweep()
-    assert bytes_per_token(data) is None
-    exact = data.assign(bits_per_byte=data.loss / np.log(2) / 3.7)
-    assert bytes_per_token(exact) == pytest.approx(3.7)
-    assert bytes_per_token(exact.assign(bits_per_byte=lambda d: d.bits_per_byte.where(d.index > 3))) == pytest.approx(
-        3.7
-    )
-    assert bytes_per_token(exact.assign(bits_per_byte=data.loss**2)) is None
 
 
 def test_a_falling_cost_of_a_token_is_kept_in_every_answer() -> None:

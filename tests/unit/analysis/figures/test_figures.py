@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from analysis import figures
 from analysis.answers.compare import Comparison, Side, compare
 from analysis.answers.published import PUBLISHED
-from analysis.answers.questions import given_model
+from analysis.answers.questions import given_size
 from analysis.answers.serial import prediction_json
 from analysis.figures.axes import CLOSEST, linear_ticks, log_domain, log_ticks, loss_domain
 from analysis.figures.isoflop import polynomial
@@ -29,7 +29,8 @@ from analysis.figures.published import published_layers
 from analysis.figures.surface import surface_loss
 from analysis.figures.theme import SHAPES
 from analysis.law import Law, fit
-from analysis.records import Curve, Interval, LawError, Minimum, QuestionError, Refusal
+from analysis.records import Curve, Interval, LawError, Minimum, QuestionError
+from analysis.refusals import OutermostSize
 from analysis.table.table import RunTable
 from orchestrator.cli.answers import Picture
 from tests.unit.orchestrator.report_fixtures import law, runs
@@ -173,7 +174,7 @@ def test_published_laws_stand_beside_with_their_own_answers_and_conventions(spec
         assert {row["source"] for row in marked} == {other.source for other in PUBLISHED.values()}
         for row in marked:
             other = next(other for other in PUBLISHED.values() if other.source == row["source"])
-            assert row["value"] == pytest.approx(other.predict(row["flops"])[quantity])
+            assert row["value"] == pytest.approx(getattr(other.predict(row["flops"]), quantity))
             convention = row["law"].partition("|")[2].replace("|", " ").replace("\N{NO-BREAK SPACE}", " ")
             assert convention == row["convention"] == other.convention
 
@@ -198,7 +199,7 @@ def test_a_published_loss_outside_the_frame_is_left_out(specs: dict[str, dict[st
     inside = {
         other.source.partition(",")[0]
         for other in PUBLISHED.values()
-        if other.surface and any(low <= (other.predict(budget)["loss"] or 0) <= high for budget in budgets)
+        if other.surface and any(low <= (other.predict(budget).loss or 0) <= high for budget in budgets)
     }
     assert shown == inside
     assert not any(
@@ -230,7 +231,8 @@ def test_the_surfaces_are_taken_in_the_law_s_shares_and_go_through_the_runs(fitt
     found = surface_loss(fitted, sizes, tokens)
     # What a model costs over the optimum of its budget is by the most trusted surface; the optimum is the headline's.
     assert found == pytest.approx(
-        [given_model(fitted, n, d).loss for n, d in zip(sizes, tokens, strict=True)], abs=0.05
+        [given_size(fitted, d * fitted.cost.flops_per_token(n), n).loss for n, d in zip(sizes, tokens, strict=True)],
+        abs=0.05,
     )
     for curve in fitted.curves:
         assert surface_loss(fitted, curve.params, curve.tokens) == pytest.approx(curve.losses, abs=0.04)
@@ -400,7 +402,7 @@ def test_runs_far_above_the_rest_leave_the_frame_with_an_arrow() -> None:
 
 def test_estimators_that_refused_beside_others_are_named(fitted: Law) -> None:
     curve = fitted.curves[0]
-    found = replace(curve, refusals={"akima": Refusal("edge_minimum", "at the edge")})
+    found = replace(curve, refusals={"akima": OutermostSize()})
     spec = figures.isoflop_curves(replace(fitted, curves=(found, *fitted.curves[1:]))).to_dict()
     assert "Akima refused (minimum at the edge of the sizes) at 3×10¹¹." in spec["title"]["subtitle"]
 

@@ -8,8 +8,9 @@ import pytest
 
 from analysis.fitting.envelope import Envelope, envelope
 from analysis.law import fit
-from analysis.records import Refusal
+from analysis.refusals import Refusal
 from analysis.table.table import RunTable
+from analysis.wording import refusal_message
 
 TRUTH = 0.28 / (0.34 + 0.28)
 
@@ -68,13 +69,13 @@ def test_cosine_runs_of_several_lengths_give_the_exponent_within_its_interval(no
 def test_runs_whose_schedule_does_not_end_are_refused(schedule: str) -> None:
     refusal = refused(curves(schedule, sizes=4, lengths=2))
     assert refusal.reason == "wrong_schedule"
-    assert f"trained on {schedule.lower()}" in refusal.message
+    assert f"trained on {schedule.lower()}" in refusal_message(refusal)
 
 
 def test_an_unknown_schedule_one_too_long_and_too_few_sizes_are_refused() -> None:
-    assert "add a column schedule" in refused(curves(None, sizes=4, lengths=2)).message
+    assert "add a column schedule" in refusal_message(refused(curves(None, sizes=4, lengths=2)))
     long = curves(sizes=4, lengths=2).assign(horizon=1.28e11)
-    assert "for up to 64 times the tokens" in refused(long).message
+    assert "for up to 64 times the tokens" in refusal_message(refused(long))
     assert refused(curves("matched", sizes=3, lengths=1)).reason == "too_few_sizes"
     assert refused(curves("cosine", sizes=9, lengths=1)).reason == "too_few_sizes"
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from analysis.fitting.cost import TokenCost
 from analysis.fitting.holdout import MOST_BUDGETS, rolling_holdout
-from analysis.fitting.isoflop import fit_curve
+from analysis.fitting.isoflop import fit_budget
 from analysis.records import LawError
 from analysis.table.table import RunTable
 
@@ -18,7 +19,9 @@ def test_of_many_budgets_only_so_many_are_held_out() -> None:
     table = RunTable.from_frame(pd.DataFrame({"flops": flops, "params": params, "loss": loss}))
     rows = [table.budget == budget for budget in range(60)]
     curves = [
-        fit_curve(float(table.budgets[b]), table.params[at], table.tokens[at], table.loss[at])
+        fit_budget(float(table.budgets[b]), table.params[at], table.tokens[at], table.loss[at]).record(
+            TokenCost.constant(6.0), 0.01
+        )
         for b, at in enumerate(rows)
     ]
     trained: list[int] = []

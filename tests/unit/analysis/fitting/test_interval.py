@@ -54,8 +54,8 @@ def test_student_and_lack_of_fit_agree_with_the_tables() -> None:
     assert float(interval.student(10)) == pytest.approx(2.2281, abs=1e-4)
     test = interval.lack_of_fit(30.0, 20.0, 10.0, 10.0)
     assert test is not None
-    assert test["F"] == pytest.approx(2.0)
-    assert test["p"] == pytest.approx(0.1445, abs=1e-3)
+    assert test.f == pytest.approx(2.0)
+    assert test.p == pytest.approx(0.1445, abs=1e-3)
     assert interval.lack_of_fit(30.0, 10.0, 10.0, 10.0) is None
 
 

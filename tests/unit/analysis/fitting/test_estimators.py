@@ -6,21 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.fitting.estimators import FRONTIER, bent
+from analysis.fitting.cost import TokenCost
+from analysis.fitting.estimators import FRONTIER
 from analysis.fitting.forms import Design
-from analysis.law import TokenCost, fit
+from analysis.law import fit
 from analysis.table.table import RunTable
-
-
-@pytest.mark.parametrize("g", [-0.3, -1e-5, 0.0, 1e-5, 0.1, 2.0])
-def test_the_bend_is_smooth_through_zero(g: float) -> None:
-    c = np.linspace(-3, 5, 33)
-    h, slope = bent(np.full_like(c, g), c)
-    exact = c if g == 0 else (1 - np.exp(-g * c)) / g
-    np.testing.assert_allclose(h, exact, rtol=1e-4, atol=1e-9)
-    step = 1e-3
-    finite = (bent(np.full_like(c, g + step), c)[0] - bent(np.full_like(c, g - step), c)[0]) / (2 * step)
-    np.testing.assert_allclose(slope, finite, rtol=1e-3, atol=1e-4)
 
 
 def test_the_frontier_is_the_power_law_with_a_floor() -> None:
