@@ -80,7 +80,8 @@ class RunTable:
 
     def __repr__(self) -> str:
         """How many runs, at which budgets, and how many rows were left out."""
-        out = f", {len(self.excluded)} rows left out" if self.excluded else ""
+        count = len(self.excluded)
+        out = f", {count} row{'s' if count > 1 else ''} left out" if count else ""
         span = f"{self.budgets.min():.3g} to {self.budgets.max():.3g} FLOPs"
         return f"RunTable({len(self)} runs, {len(self.budgets)} budgets, {span}{out})"
 
