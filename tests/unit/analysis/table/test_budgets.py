@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.table.budgets import group
+from analysis.table.budgets import SPREAD, group
 from analysis.table.table import RunTable
 from tests.unit.analysis.table.frames import frame
 
@@ -43,3 +43,33 @@ def test_scattered_budgets_are_split_at_their_largest_gaps() -> None:
     data["flops"] *= np.exp(np.random.default_rng(1).uniform(-0.12, 0.12, len(data)))
     table = RunTable.from_frame(data)
     assert np.bincount(table.budget).tolist() == [9, 9, 9]
+
+
+def test_one_budget_and_one_run_are_clear() -> None:
+    for flops in ([1e18], [1e18] * 5, [1e18, 1e18 * (1 + 1e-4)]):
+        labels, budgets, clear = group(np.array(flops))
+        assert clear and labels.tolist() == [0] * len(flops)
+        assert budgets == pytest.approx([np.exp(np.log(flops).mean())])
+
+
+def test_labels_follow_the_runs_whatever_their_order() -> None:
+    flops = np.array([1e20, 1e18, 1e19, 1e18, 1e20, 1e19, 1e18, 1e18, 1e19, 1e19, 1e20, 1e20])
+    labels, budgets, clear = group(flops)
+    assert clear and budgets == pytest.approx([1e18, 1e19, 1e20])
+    assert (budgets[labels] / flops) == pytest.approx(np.ones(12))
+
+
+def test_most_runs_must_be_in_full_budgets_for_a_gap_to_count() -> None:
+    """Of ten runs eight in fours are a grouping, seven are not."""
+    full = np.concatenate([np.full(4, 1e18), np.full(4, 1e19)])
+    eight = np.concatenate([full, [1e20, 1e21]])
+    assert group(eight)[2]
+    seven = np.concatenate([full[:-1], [1e20, 1e21, 1e22]])
+    assert not group(seven)[2]
+
+
+def test_a_scattered_budget_is_not_wider_than_its_limit() -> None:
+    labels, budgets, clear = group(np.geomspace(1e18, 1e20, 60))
+    assert not clear
+    log_c = np.log(np.geomspace(1e18, 1e20, 60))
+    assert max(float(np.ptp(log_c[labels == budget])) for budget in range(len(budgets))) <= SPREAD

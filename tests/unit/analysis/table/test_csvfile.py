@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from analysis.records import LawError
+from analysis.table.csvfile import read_frame
 from analysis.table.table import RunTable
 from tests.unit.analysis.table.frames import frame
 
@@ -69,3 +70,30 @@ def test_a_folder_and_a_missing_file_are_refused_by_name(tmp_path: Path) -> None
         RunTable.read_csv(tmp_path)
     with pytest.raises(LawError, match="no such file"):
         RunTable.read_csv(tmp_path / "absent.csv")
+
+
+def test_fields_are_kept_as_they_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "runs.csv"
+    path.write_text('run , loss\n"a, b",3.5\nc,\n')
+    read = read_frame(path)
+    assert list(read.columns) == ["run", "loss"]
+    assert read["run"].tolist() == ["a, b", "c"] and read["loss"].tolist()[0] == 3.5 and np.isnan(read["loss"][1])
+
+
+def test_more_rows_than_training_curves_have_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analysis.table.csvfile.MAX_LINES", 3)
+    path = tmp_path / "runs.csv"
+    path.write_text("loss\n1\n2\n3\n")
+    assert len(read_frame(path)) == 3
+    path.write_text("loss\n1\n2\n3\n4\n")
+    with pytest.raises(LawError, match="more than 3 rows"):
+        read_frame(path)
+
+
+def test_a_file_that_may_not_be_read_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", denied)
+    with pytest.raises(LawError, match=r"runs\.csv: cannot be read \(Permission denied\)"):
+        read_frame(tmp_path / "runs.csv")

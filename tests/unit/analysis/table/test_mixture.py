@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
+from analysis.table.mixture import mixed_kinds
 from analysis.table.table import RunTable
 from tests.unit.analysis.table.frames import frame
 
@@ -35,3 +37,17 @@ def test_runs_that_enter_no_fit_flag_nothing_and_warnings_change_no_identity() -
     data.loc[4, "device"] = "A100"
     table = RunTable.from_frame(data)
     assert table.digest == pure.digest and len(table.warnings) == len(pure.warnings) + 1
+
+
+def test_kinds_come_by_their_number_and_rare_ones_are_summed_up() -> None:
+    many = pd.DataFrame({"device": ["a"] * 3 + ["b"] * 5 + list("cdefgh")})
+    (warning,) = mixed_kinds(many)
+    assert "5 on b, 3 on a, 1 on c, 1 on d, 1 on e, 1 on f and 2 on others" in warning
+    assert mixed_kinds(many.assign(device="a")) == []
+
+
+def test_both_columns_are_looked_at() -> None:
+    both = pd.DataFrame({"device": ["a", "b"], "numerics": ["fp32", "bf16"]})
+    device, numerics = mixed_kinds(both)
+    assert device.startswith("The runs were trained on several kinds of device: 1 on a and 1 on b.")
+    assert numerics.startswith("The runs have several numerics profiles: 1 with fp32 and 1 with bf16.")

@@ -7,6 +7,7 @@ import pytest
 
 from analysis.records import LawError
 from analysis.table.table import RunTable
+from analysis.table.units import rows_text
 from tests.unit.analysis.table.frames import frame
 
 UNITS = [
@@ -49,3 +50,49 @@ def test_what_may_be_meant_is_a_warning(change, message: str) -> None:  # type: 
     table = RunTable.from_frame(change(frame()))
     assert any(message in warning for warning in table.warnings)
     assert not RunTable.from_frame(frame()).warnings
+
+
+@pytest.mark.parametrize(
+    ("rows", "text"),
+    [
+        ([3], "row 3"),
+        ([3, 8], "rows 3 and 8"),
+        ([1, 2, 3, 4, 5], "rows 1, 2, 3, 4 and 5"),
+        ([1, 2, 3, 4, 5, 6], "rows 1, 2, 3, 4 and 2 more"),
+    ],
+)
+def test_rows_are_listed_up_to_five(rows: list[int], text: str) -> None:
+    mask = np.isin(np.arange(10), rows)
+    assert rows_text(mask, np.arange(10)) == text
+
+
+def test_one_mistyped_row_is_named_rather_than_the_unit() -> None:
+    data = frame()
+    data.loc[4, "params"] = 1.0
+    with pytest.raises(LawError, match=r"column params: 1 in row 5 cannot be params \(expected 1e\+02 to 1e\+16\)"):
+        RunTable.from_frame(data)
+    data = frame()
+    data.loc[4, "tokens"] *= 31
+    with pytest.raises(
+        LawError, match=r"C / \(N D\) is .* in row 5 and 6 at the median: one of flops, params and tokens"
+    ):
+        RunTable.from_frame(data)
+    data.loc[4, "tokens"] /= 31 / 29
+    assert len(RunTable.from_frame(data)) == 15
+
+
+def test_columns_are_called_what_the_table_calls_them() -> None:
+    data = frame().rename(columns={"params": "n_params"})
+    data["n_params"] /= 1e6
+    with pytest.raises(LawError, match=r"n_params is in millions \(multiply it by 1e\+06\)"):
+        RunTable.from_frame(data, params="n_params")
+
+
+def test_the_usual_counts_warn_of_nothing_and_sleeping_experts_are_usual() -> None:
+    for factor in (0.5, 1.0, 4.0):
+        data = frame()
+        data["tokens"] /= factor
+        assert not RunTable.from_frame(data).warnings
+    data = frame()
+    data["tokens"] /= 5.5
+    assert any("far from 6" in warning for warning in RunTable.from_frame(data).warnings)
