@@ -29,6 +29,7 @@ class Interval:
     """Nominal coverage."""
 
     def __contains__(self, value: float) -> bool:
+        """Whether a value lies between the ends, the ends included."""
         return self.low <= value <= self.high
 
 

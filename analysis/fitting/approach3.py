@@ -44,9 +44,10 @@ class HuberLog:
     weights: Floats
     """Shape (B, n), or (1, n) for all."""
     delta: float
+    """Huber's δ, of the log loss."""
 
     def objective(self, theta: Floats, rows: Rows) -> Floats:
-        """See `solver.Problem`."""
+        """(b, P) parameters → (b,) weighted sums of Huber losses; see `solver.Problem`."""
         size = np.abs(self.log_loss - np.log(self._terms(theta)[3]))
         clipped = np.minimum(size, self.delta)
         return np.asarray(np.einsum("bn,bn->b", self._weights(rows), clipped * (size - 0.5 * clipped)))

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.fitting import forms, surface
 from analysis.fitting.cost import TokenCost
-from analysis.fitting.forms import Design, Form, SurfaceForm, bent, columns
+from analysis.fitting.forms import Design, Form, SurfaceForm, bent
 from analysis.fitting.isoflop import CurveFit
+from analysis.fitting.parameters import FrontierTheta, LineTheta, columns
 from analysis.fitting.solver import minimise
 from analysis.fitting.surface import LeastSquares, Origin
 from analysis.names import EstimatorName
@@ -27,32 +27,6 @@ Rows = NDArray[np.int64]
 
 FEWEST_BUDGETS = 3
 """Two minima lie on a line whatever the truth."""
-
-
-class LineTheta(NamedTuple):
-    """Parameters of power laws through minima: ln N* = n0 + a c and L* = L0 − s (1 − e^(−g c))/g, c = ln(C/C0)."""
-
-    n0: Any
-    """ln N* at C0, centred."""
-    exponent: Any
-    """a: the exponent of N*."""
-    middle: Any
-    """L0: L* at C0."""
-    log_slope: Any
-    """ln s: how fast L* falls with ln C at C0."""
-    flattening: Any
-    """g: how fast that slope falls with ln C."""
-
-
-class FrontierTheta(NamedTuple):
-    """Parameters of L*(C), the last three of `LineTheta`."""
-
-    middle: Any
-    """L0: L* at C0."""
-    log_slope: Any
-    """ln s: how fast L* falls with ln C at C0."""
-    flattening: Any
-    """g: how fast that slope falls with ln C."""
 
 
 @dataclass(frozen=True)

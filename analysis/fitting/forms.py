@@ -2,18 +2,25 @@
 
 Shape legend: B parameter vectors at once, n runs, P parameters of the form. Positive parameters are held as logarithms,
 so that any vector is admissible; sizes, tokens and FLOPs enter as centred logarithms. Vectors are stacked in arrays for
-the solver; the named tuples below say which entry is which, of a vector, of its columns and of its derivatives alike.
+the solver; `parameters` names their entries.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.fitting.parameters import (
+    AdditiveTheta,
+    JointSkewBentTheta,
+    JointSkewTheta,
+    Named,
+    SkalingTheta,
+    columns,
+)
 from analysis.names import EstimatorName
 
 Floats = NDArray[np.float64]
@@ -29,87 +36,6 @@ class Design:
     """ln D − origin of D."""
     c: Floats
     """ln C − origin of C."""
-
-
-class AdditiveTheta(NamedTuple):
-    """Parameters of the additive form: E + A/N^α + B/D^β."""
-
-    floor: Any
-    """E."""
-    log_a: Any
-    """ln A, at the origin of N."""
-    log_alpha: Any
-    """ln α."""
-    log_b: Any
-    """ln B, at the origin of D."""
-    log_beta: Any
-    """ln β."""
-
-
-class SkalingTheta(NamedTuple):
-    """Parameters of the Skaling form: E + (A/N^α + B/D^β)^γ."""
-
-    floor: Any
-    """E."""
-    log_a: Any
-    """ln A, at the origin of N."""
-    log_alpha: Any
-    """ln α."""
-    log_b: Any
-    """ln B, at the origin of D."""
-    log_beta: Any
-    """ln β."""
-    log_gamma: Any
-    """ln γ."""
-
-
-class JointSkewTheta(NamedTuple):
-    """Parameters of the joint-skew form: a skewed valley in ln N about a straight path of N*."""
-
-    floor: Any
-    """E."""
-    log_scale: Any
-    """ln K: what is left above E on the path at C0."""
-    log_g: Any
-    """ln g: the exponent with which that falls in C."""
-    n0: Any
-    """ln N* at C0, centred."""
-    exponent: Any
-    """a: the exponent of N* at C0."""
-    log_p: Any
-    """ln p: how steep the side of small models is."""
-    log_q: Any
-    """ln q: how steep the side of large models is."""
-
-
-class JointSkewBentTheta(NamedTuple):
-    """Parameters of the joint-skew form about a path that may bend."""
-
-    floor: Any
-    """E."""
-    log_scale: Any
-    """ln K: what is left above E on the path at C0."""
-    log_g: Any
-    """ln g: the exponent with which that falls in C."""
-    n0: Any
-    """ln N* at C0, centred."""
-    exponent: Any
-    """a: the exponent of N* at C0."""
-    log_p: Any
-    """ln p: how steep the side of small models is."""
-    log_q: Any
-    """ln q: how steep the side of large models is."""
-    kappa: Any
-    """κ: how fast the exponent of N* falls with ln C."""
-
-
-class Named(Protocol):
-    """A named tuple's class: called with a vector's entries, it names them."""
-
-    _fields: tuple[str, ...]
-
-    def __call__(self, *entries: Any) -> Any:
-        """The entries by name."""
 
 
 @dataclass(frozen=True)
@@ -137,11 +63,6 @@ class SurfaceForm(Form):
     path: Callable[[Floats, Floats], Floats] | None = None
     """(B, P) parameters and ln C − origin (1, T) → centred ln N* (B, T) where the form states it; None where N*
     follows from the balance of its terms."""
-
-
-def columns(theta: Floats) -> Iterator[Floats]:
-    """The entries of parameter vectors (B, P), each as a column (B, 1)."""
-    return (theta[:, i, None] for i in range(theta.shape[1]))
 
 
 def _terms(named: AdditiveTheta | SkalingTheta, at: Design) -> tuple[Floats, Floats, Floats, Floats]:

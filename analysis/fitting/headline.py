@@ -16,10 +16,9 @@ from analysis.fitting.estimators import (
     JOINT_SKEW_BENT,
     FittedEstimator,
     Kind,
-    LineTheta,
     SurfaceKind,
 )
-from analysis.fitting.forms import JointSkewBentTheta
+from analysis.fitting.parameters import JointSkewBentTheta, LineTheta
 from analysis.fitting.refused import RefusedError
 from analysis.fitting.uncertainty import Uncertainty
 from analysis.refusals import ErrorsUnknown, OptimumRunsOff
@@ -178,10 +177,16 @@ def _unknown_slope(states: Sequence[FittedEstimator], log_extrapolation: Floats)
 
 @dataclass(frozen=True)
 class _Combined:
+    """One quantity of the headline at T budgets, and of its M estimators."""
+
     mean: Floats
+    """Weighted mean, shape (T,)."""
     half: Floats
+    """Half-width of its interval, shape (T,)."""
     each_se: Floats
+    """Standard error of each estimator, shape (T, M)."""
     weights: Floats
+    """Weights, shape (T, M)."""
 
 
 def _combine_one(

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from analysis.fitting import headline, interval
 from analysis.fitting.cost import TokenCost
-from analysis.fitting.estimators import FittedEstimator, LineKind, LineTheta, optima_with_gradient
+from analysis.fitting.estimators import FittedEstimator, LineKind, optima_with_gradient
+from analysis.fitting.parameters import LineTheta
 from analysis.fitting.parts import Parts
 from analysis.fitting.uncertainty import Uncertainty
 from analysis.names import EstimatorName

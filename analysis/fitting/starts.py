@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.fitting.forms import JOINT_SKEW, AdditiveTheta, Design
+from analysis.fitting.forms import JOINT_SKEW, Design
+from analysis.fitting.parameters import AdditiveTheta
 
 Floats = NDArray[np.float64]
 

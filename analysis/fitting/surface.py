@@ -14,15 +14,11 @@ from analysis.fitting.forms import (
     JOINT_SKEW,
     JOINT_SKEW_BENT,
     SKALING,
-    AdditiveTheta,
     Design,
     Form,
-    JointSkewBentTheta,
-    JointSkewTheta,
-    SkalingTheta,
     SurfaceForm,
-    columns,
 )
+from analysis.fitting.parameters import AdditiveTheta, JointSkewBentTheta, JointSkewTheta, SkalingTheta, columns
 from analysis.fitting.refused import RefusedError
 from analysis.fitting.solver import minimise
 from analysis.fitting.starts import additive_start, bent_starts, joint_skew_starts, skaling_starts
@@ -34,7 +30,9 @@ Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 _REWEIGHTINGS = 8
+"""Fits with weights from the last one's residuals: half of them by absolute deviations, half by the biweight."""
 _CHUNK = 250
+"""Weightings solved together: few enough that their arrays stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +77,13 @@ class LeastSquares:
     """λ, shape (P,): noise variance over prior variance."""
 
     def objective(self, theta: Floats, rows: Rows) -> Floats:
-        """See `solver.Problem`."""
+        """(b, P) parameters → (b,) objectives; see `solver.Problem`."""
         residual = self._losses(rows) - self.form.value(theta, self.design)
         squares = (self._weights(rows) * residual * residual).sum(axis=1)
         return np.asarray(0.5 * squares + 0.5 * ((theta - self.prior_mean) ** 2 @ self.prior_precision))
 
     def derivatives(self, theta: Floats, rows: Rows) -> tuple[Floats, Floats, Floats]:
-        """See `solver.Problem`."""
+        """(b, P) parameters → gradient (b, P), Hessian and metric (b, P, P) each; see `solver.Problem`."""
         value, jacobian = self.form.jacobian(theta, self.design)
         weighted = jacobian * self._weights(rows)[..., None]
         residual = self._losses(rows) - value

@@ -14,8 +14,8 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.table.excluded import ExcludedRow
-from analysis.table.table import APART, MAX_ROWS, RunTable
+from analysis.table.excluded import APART, ExcludedRow
+from analysis.table.table import MAX_ROWS, RunTable
 from orchestrator.tracking.wandb_mirror import DEFAULT_URL, has_key, reachable
 
 REQUEST_SECONDS = 30

@@ -21,12 +21,12 @@ from analysis.fitting.estimators import (
     Estimator,
     FittedEstimator,
     LineKind,
-    LineTheta,
     line_estimator,
     optima_with_gradient,
 )
 from analysis.fitting.forms import Design
 from analysis.fitting.isoflop import CurveFit, fit_budget
+from analysis.fitting.parameters import LineTheta
 from analysis.fitting.surface import Origin
 from analysis.law import fit
 from analysis.names import EstimatorName

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.fitting.forms import ADDITIVE, JOINT_SKEW, JOINT_SKEW_BENT, SKALING, Design, SurfaceForm, bent, columns
+from analysis.fitting.forms import ADDITIVE, JOINT_SKEW, JOINT_SKEW_BENT, SKALING, Design, SurfaceForm, bent
 
 FORMS = (ADDITIVE, SKALING, JOINT_SKEW, JOINT_SKEW_BENT)
 
@@ -79,13 +79,3 @@ def test_a_bend_of_zero_is_the_straight_form() -> None:
 
 def test_only_forms_that_state_their_path_have_one() -> None:
     assert ADDITIVE.path is None and SKALING.path is None
-
-
-def test_parameters_are_named_in_the_vectors_order() -> None:
-    for form in FORMS:
-        named = form.parameters(*range(len(form.prior_mean)))
-        assert list(named) == list(range(len(form.prior_sd))) and named.floor == 0
-    assert JOINT_SKEW_BENT.parameters(*range(8)).kappa == 7
-    assert JOINT_SKEW_BENT.prior_mean[7] == 0 and JOINT_SKEW.parameters(*JOINT_SKEW.prior_mean).exponent == 0.5
-    columns_of = [column.shape for column in columns(np.zeros((4, 5)))]
-    assert columns_of == [(4, 1)] * 5

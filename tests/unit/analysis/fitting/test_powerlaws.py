@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from analysis.fitting.cost import TokenCost
+from analysis.fitting.estimators import CUBIC
+from analysis.fitting.parameters import LineTheta
 from analysis.fitting.parts import fit_parts
-from analysis.fitting.powerlaws import power_laws
+from analysis.fitting.powerlaws import _frontier_law, power_laws
 from analysis.law import Law, fit
 from analysis.records import PowerLaw
 from tests.unit.analysis.law_tables import SMALL_COST, small, table
@@ -80,9 +82,6 @@ def test_without_estimators_there_are_no_power_laws() -> None:
 
 
 def test_a_straight_frontier_has_a_tiny_exponent(law: Law) -> None:
-    from analysis.fitting.estimators import CUBIC, LineTheta
-    from analysis.fitting.powerlaws import _frontier_law
-
     straight = _frontier_law(CUBIC, LineTheta(0.0, 0.5, 3.0, math.log(0.2), 0.0), math.log(1e19), float("inf"))
     assert straight.exponent == -1e-6 and straight.exponent_interval is None
     values = [straight.floor + straight.coefficient * c**straight.exponent for c in (1e19, math.e * 1e19)]
