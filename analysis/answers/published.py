@@ -16,9 +16,9 @@ class PublishedAnswer:
 
     name: str
     """The law's registry key."""
-    params: float | None
+    params: float
     """N*, in the law's convention."""
-    tokens: float | None
+    tokens: float
     """D*."""
     loss: float | None
     """L* on the paper's own data and tokenizer; None where the source gives no loss."""
@@ -73,13 +73,15 @@ class PublishedLaw:
             return self._answer(flops, params, tokens, floor + a / params**alpha + b / tokens**beta)
         params = _power(self.params_law, flops)
         tokens = _power(self.tokens_law, flops)
-        if params is None and tokens is not None:
+        if params is None:
+            if tokens is None:
+                raise LawError(f"{self.name} gives neither N* nor D*")
             params = flops / 6 / tokens
-        if tokens is None and params is not None:
+        if tokens is None:
             tokens = flops / 6 / params
         return self._answer(flops, params, tokens, None)
 
-    def _answer(self, flops: float, params: float | None, tokens: float | None, loss: float | None) -> PublishedAnswer:
+    def _answer(self, flops: float, params: float, tokens: float, loss: float | None) -> PublishedAnswer:
         outside = None if self.budgets is None else max(flops / self.budgets[1], self.budgets[0] / flops, 1.0)
         return PublishedAnswer(self.name, params, tokens, loss, outside, self.convention, self.source, self.note)
 

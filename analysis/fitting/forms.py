@@ -17,8 +17,8 @@ from analysis.fitting.parameters import (
     AdditiveTheta,
     JointSkewBentTheta,
     JointSkewTheta,
-    Named,
     SkalingTheta,
+    Theta,
     columns,
 )
 from analysis.names import EstimatorName
@@ -42,7 +42,7 @@ class Design:
 class Form:
     """One functional form with its weak priors."""
 
-    parameters: Named
+    parameters: type[Theta]
     """The named tuple of its parameters, in the vector's order."""
     value: Callable[[Floats, Design], Floats]
     """(B, P) parameters → (B, n) losses."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,13 +109,8 @@ class FrontierTheta(NamedTuple):
     """g: how fast that slope falls with ln C."""
 
 
-class Named(Protocol):
-    """A named tuple's class: called with a vector's entries, it names them."""
-
-    _fields: tuple[str, ...]
-
-    def __call__(self, *entries: Any) -> Any:
-        """The entries by name."""
+Theta = AdditiveTheta | SkalingTheta | JointSkewTheta | JointSkewBentTheta | FrontierTheta
+"""The parameters of any form that the solver fits."""
 
 
 def columns(theta: Floats) -> Iterator[Floats]:

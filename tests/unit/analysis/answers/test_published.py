@@ -17,8 +17,8 @@ def test_published_laws_give_their_published_figures() -> None:
     for law in PUBLISHED.values():
         answer = law.predict(1e22)
         assert law.source and law.convention
-        assert 1e8 < (answer.params or 0) < 1e12
-        assert 1e10 < (answer.tokens or 0) < 1e13
+        assert 1e8 < answer.params < 1e12
+        assert 1e10 < answer.tokens < 1e13
     besiroglu = PUBLISHED["besiroglu2024"].predict(5.76e23)
     assert besiroglu.params * besiroglu.tokens * 6 == pytest.approx(5.76e23)  # type: ignore[operator]
 
@@ -34,11 +34,11 @@ def test_an_answer_says_how_far_outside_its_budgets_it_is() -> None:
 def test_a_law_of_one_quantity_gives_the_other_by_the_tie() -> None:
     llama = PUBLISHED["llama3"].predict(1e22)
     assert llama.tokens == pytest.approx(0.29 * 1e22**0.53)
-    assert llama.params is not None and 6 * llama.params * llama.tokens == pytest.approx(1e22)
+    assert 6 * llama.params * llama.tokens == pytest.approx(1e22)
     assert llama.loss is None
     besiroglu = PUBLISHED["besiroglu2024"]
     answer = besiroglu.predict(1e22)
-    sizes = (answer.params or 0) * np.exp(np.linspace(-0.5, 0.5, 201))
+    sizes = answer.params * np.exp(np.linspace(-0.5, 0.5, 201))
     losses = besiroglu.losses(sizes, 1e22 / 6 / sizes)
     assert int(np.argmin(losses)) == 100 and answer.loss == pytest.approx(float(losses[100]))
 
