@@ -28,6 +28,22 @@ def small(params: Floats, tokens: Floats) -> Floats:
     return 1.5 + 30 / params**0.33 + 105 / tokens**0.33
 
 
+def asymmetric(params: Floats, tokens: Floats) -> Floats:
+    return 1.7 + 1500 / params**0.42 + 330 / tokens**0.27
+
+
+def skewed(params: Floats, tokens: Floats) -> Floats:
+    """The joint-skew surface, in neither of the other families."""
+    log_c = np.log(6 * params * tokens / 1e19)
+    u = np.log(params / 2.3e8) - 0.45 * log_c
+    return 1.7 + 1.3 * np.exp(-0.15 * log_c) * (0.25 * np.exp(-0.5 * u) + 0.5 * np.exp(0.25 * u)) / 0.75
+
+
+def skaling(params: Floats, tokens: Floats) -> Floats:
+    """Videau 2026."""
+    return 1.6 + (20 / params**0.2 + 60 / tokens**0.22) ** 1.5
+
+
 def best(truth: Truth, flops: float, cost: TokenCost) -> tuple[float, float]:
     """N* and L* of a truth at one budget, by a fine scan."""
     centre = 0.5 * np.log(flops / 6)

@@ -18,32 +18,26 @@ from analysis.answers.ask import Question, ask
 from analysis.answers.questions import Answer
 from analysis.answers.serial import fit_json, prediction_json
 from analysis.fitting.cost import TokenCost
-from analysis.law import Law, fit
+from analysis.law import Law, _first_below, content_hash, fit, with_holdout
 from analysis.records import LawError
 from analysis.table.table import RunTable
-from tests.unit.analysis.law_tables import SMALL_COST, Floats, best, hoffmann, small, sweep, table
+from tests.unit.analysis.law_tables import (
+    SMALL_COST,
+    asymmetric,
+    best,
+    hoffmann,
+    skaling,
+    skewed,
+    small,
+    sweep,
+    table,
+)
 
 
 def _model(law: Law, params: float, tokens: float) -> Answer:
     answer = ask(law, Question(params=params, tokens=tokens)).answer
     assert answer is not None
     return answer
-
-
-def asymmetric(params: Floats, tokens: Floats) -> Floats:
-    return 1.7 + 1500 / params**0.42 + 330 / tokens**0.27
-
-
-def skewed(params: Floats, tokens: Floats) -> Floats:
-    """The joint-skew surface, in neither of the other families."""
-    log_c = np.log(6 * params * tokens / 1e19)
-    u = np.log(params / 2.3e8) - 0.45 * log_c
-    return 1.7 + 1.3 * np.exp(-0.15 * log_c) * (0.25 * np.exp(-0.5 * u) + 0.5 * np.exp(0.25 * u)) / 0.75
-
-
-def skaling(params: Floats, tokens: Floats) -> Floats:
-    """Videau 2026."""
-    return 1.6 + (20 / params**0.2 + 60 / tokens**0.22) ** 1.5
 
 
 @pytest.fixture(scope="module")
@@ -261,3 +255,70 @@ def test_any_table_gives_a_law_or_a_reason(seed: int) -> None:
     assert prediction.params_interval.low <= prediction.params <= prediction.params_interval.high
     assert np.isfinite([prediction.loss, prediction.tokens, prediction.loss_interval.high]).all()
     json.dumps(prediction_json(prediction), allow_nan=False)
+
+
+def test_the_content_hash_sees_runs_cost_and_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs, six = table(seed=1), TokenCost.constant(6)
+    first = content_hash(runs, six)
+    assert first == content_hash(table(seed=1), six) and len(first) == 16
+    assert content_hash(table(seed=2), six) != first
+    assert content_hash(runs, TokenCost.constant(6.1)) != first
+    monkeypatch.setattr("analysis.law.FIT_VERSION", 2)
+    assert content_hash(runs, six) != first
+
+
+def test_the_sentence_about_the_holdout_counts_far_budgets_alone(law: Law) -> None:
+    bare = replace(law, warnings=(), holdout=())
+    near = tuple(replace(record, extrapolation=1.49) for record in law.holdout)
+    assert with_holdout(bare, near).warnings == () and with_holdout(bare, near).holdout == near
+    far = (
+        replace(law.holdout[0], extrapolation=1.5, params_covered=True, loss_covered=True),
+        replace(law.holdout[1], params_covered=True, loss_covered=False),
+        replace(law.holdout[2], params_covered=False, loss_covered=True),
+    )
+    assert with_holdout(bare, far).warnings == (
+        "Hold-out: 1 of 3 later budgets (×1.5 and more) lay inside both intervals.",
+    )
+
+
+def test_a_loss_is_reached_where_the_frontier_first_crosses_it() -> None:
+    flops, losses = np.array([1e18, 1e20, 1e22]), np.array([3.0, 2.5, 2.25])
+    assert _first_below(flops, losses, 2.75) == pytest.approx(1e19)
+    assert _first_below(flops, losses, 2.5) == pytest.approx(1e20)
+    assert _first_below(flops, losses, 3.5) == 1e18
+    assert _first_below(flops, losses, 2.2) == float("inf")
+
+
+def test_compute_for_a_loss_has_the_interval_of_the_band(law: Law) -> None:
+    middle, interval = law.compute_for_loss(2.5)
+    assert interval.low < middle < interval.high
+    assert law.predict(middle).loss == pytest.approx(2.5, abs=2e-3)
+    assert law.predict(interval.low).loss_interval.low == pytest.approx(2.5, abs=3e-3)
+    assert law.predict(interval.high).loss_interval.high == pytest.approx(2.5, abs=3e-3)
+
+
+def test_each_estimators_answer_says_whether_it_is_used(law: Law) -> None:
+    by_name = {answer.estimator: answer for answer in law.predict(1e21).estimators}
+    assert by_name["cubic"].used and by_name["cubic"].note.startswith("weight 0.")
+    assert not by_name["akima"].used and by_name["akima"].note == "not used by the headline"
+    assert by_name["additive_huber"].note == "not used by the headline; Chinchilla's approach 3"
+    for answer in by_name.values():
+        assert answer.params is not None and answer.tokens == pytest.approx(1e21 / 6 / answer.params)
+        assert answer.log_params_se is not None and 0 < answer.log_params_se < 0.5
+
+
+def test_within_the_budgets_the_upper_end_of_the_loss_is_not_capped(law: Law) -> None:
+    inside = law.predict(law.largest_budget / 2)
+    assert inside.loss_interval.high - inside.loss == pytest.approx(inside.loss - inside.loss_interval.low)
+    assert (law.smallest_budget, law.largest_budget) == (pytest.approx(1e18), pytest.approx(1e20))
+    with pytest.raises(LawError, match="budgets must be positive"):
+        law.band([[1e18, 1e19]])  # type: ignore[list-item]
+
+
+def test_what_the_envelope_lacks_is_not_why_there_is_no_law() -> None:
+    empty = fit(table(budgets=(1e18, 1e19)))
+    with pytest.raises(LawError) as caught:
+        empty.predict(1e20)
+    assert str(caught.value) == (
+        "no law could be fitted: a law needs at least 3 budgets, two to four times apart; this table has 2."
+    )

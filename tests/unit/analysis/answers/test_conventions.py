@@ -69,3 +69,25 @@ def test_charts_show_every_part_and_convention() -> None:
         "Where the FLOPs go",
         "What each way of counting reports",
     ]
+
+
+def test_ladders_are_made_by_convention() -> None:
+    (first, second) = counted(
+        [{"a": 1.0, "b": 2.0}, {"a": 3.0, "b": 4.0}], [{"a": 5.0, "b": 6.0}, {"a": 7.0, "b": 8.0}]
+    )
+    assert (first.convention, second.convention) == ("a", "b")
+    assert first.params.tolist() == [1.0, 3.0] and second.flops_per_token.tolist() == [6.0, 8.0]
+
+
+def test_the_exponent_is_taken_over_a_decade_to_either_side() -> None:
+    """A law whose optimum is N* = sqrt(C) with a bend: the mean slope from a tenth to ten times the budget."""
+
+    def loss(params: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+        log_c = np.log(params * tokens)
+        return (np.log(params) - 0.5 * log_c - 0.001 * log_c**2) ** 2
+
+    (ladder,) = counted([{"c": n} for n in SIZES], [{"c": n} for n in SIZES])
+    (found,) = optima(loss, SIZES, [ladder], [1e16])
+    low, high = (0.5 * np.log(c) + 0.001 * np.log(c) ** 2 for c in (1e15, 1e17))
+    assert found.exponent == pytest.approx((high - low) / np.log(100), abs=2e-3)
+    assert found.params * found.tokens == pytest.approx(1e16)

@@ -144,3 +144,40 @@ def test_a_curve_without_a_minimum_counts_as_one_that_was_tried() -> None:
     assert fitted.refusals["akima"].reason == "too_few_sizes"
     assert fitted.refusals["parabola"].reason == "no_curvature"
     assert fitted.enough
+
+
+def test_a_record_is_in_parameters_with_the_curves_own_polynomials() -> None:
+    fitted = curve(parabola(N, best=9e4))
+    assert fitted.centre == pytest.approx(float(np.exp(np.log(N).mean())))
+    u = np.log(9e4 / fitted.centre)
+    for coefficients in (fitted.parabola, fitted.cubic):
+        assert sum(c * u**i for i, c in enumerate(coefficients)) == pytest.approx(3.5)
+    assert (len(fitted.parabola), len(fitted.cubic)) == (3, 4)
+    two = curve([3.0, 3.1, 3.2], N[:3])
+    assert len(two.parabola) == 3 and two.cubic == ()
+    assert curve([3.0, 3.1], N[:2]).parabola == ()
+
+
+def test_standard_errors_scale_with_the_known_noise() -> None:
+    fit = fit_budget(1e12, N, 1e12 / 6 / N, parabola(N))
+    one, three = (fit.record(TokenCost.constant(6), sigma).minima[0] for sigma in (0.01, 0.03))
+    assert three.log_params_se == pytest.approx(3 * one.log_params_se) and one.log_params_se > 0
+    assert three.loss_se == pytest.approx(3 * one.loss_se)
+    assert fit.record(TokenCost.constant(6), 0.01, 0.02).seed_sigma == 0.02
+
+
+def test_runs_are_sorted_and_remember_their_rows_and_their_measured_loss() -> None:
+    order = np.array([3, 0, 6, 1, 5, 2, 4])
+    shift = np.linspace(0, 0.06, 7)
+    losses = parabola(N)
+    fit = fit_budget(1e12, N[order], 1e12 / 6 / N[order], losses[order], order + 100, shift[order])
+    assert fit.params.tolist() == N.tolist() and fit.rows.tolist() == [100, 101, 102, 103, 104, 105, 106]
+    assert fit.losses == pytest.approx(losses) and fit.levelled == pytest.approx(losses + shift)
+    assert fit.tokens == pytest.approx(1e12 / 6 / N)
+    assert fit_budget(1e12, N[order], N[order], losses[order]).rows.tolist() == np.argsort(order).tolist()
+
+
+def test_the_local_parabola_steps_in_only_where_the_curve_is_not_one() -> None:
+    names = {minimum.estimator for minimum in curve(BROKEN["rule as it is"], BROKEN_N).minima}
+    assert "parabola_near_minimum" in names and "parabola" not in names
+    assert "parabola_near_minimum" not in {m.estimator for m in curve(parabola(N, best=5e3)).minima}
