@@ -145,3 +145,36 @@ def test_a_size_that_no_run_comes_near_is_warned_about(law: Law) -> None:
     assert near is not None and not any("further" in warning for warning in near.warnings)
     assert near.details["times_too_small"] == pytest.approx(2)
     assert 0 < near.details["wasted_compute_low"] <= near.details["wasted_compute"] < 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "question"),
+    [
+        ({"params": 1e5}, "given_size"),
+        ({"times_too_small": 2.0}, "given_size"),
+        ({"max_tokens": 1e6}, "optimum_with_limited_data"),
+        ({"inference_tokens": 1e7}, "cheapest_with_inference"),
+    ],
+)
+def test_each_constraint_has_its_question(law: Law, asked: dict[str, float], question: str) -> None:
+    answer = ask(law, Question(flops=1e12, **asked)).answer
+    assert answer is not None and answer.question == question
+    assert reply_json(ask(law, Question(flops=1e12, **asked)))["answer"]["question"] == question
+
+
+def test_without_a_constraint_there_is_no_answer_and_no_hours(law: Law) -> None:
+    document = reply_json(ask(law, Question(flops=1e12)))
+    assert not {"answer", "hardware", "asked_loss", "flops_interval"} & set(document)
+    assert document["params_nonembedding"] is None
+
+
+def test_a_loss_that_was_asked_for_comes_back_with_the_interval_of_its_budget(law: Law) -> None:
+    target = law.predict(2e12).loss
+    reply = ask(law, Question(loss=target, hardware=hardware("h100")))
+    document = reply_json(reply)
+    assert document["asked_loss"] == target and document["hardware"]["peak_flops"] == 989.4e12
+    low, high = document["flops_interval"]
+    assert low < document["flops"] and (high is None or high > document["flops"])
+    with_model = reply_json(ask(law, Question(loss=target, params=5e4, hardware=hardware("h100"))))
+    hours = with_model["answer"]["flops"] / (3600 * 989.4e12 * 0.4)
+    assert with_model["answer"]["gpu_hours"] == pytest.approx(hours)

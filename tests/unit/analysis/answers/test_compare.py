@@ -91,3 +91,47 @@ def test_bytes_per_token_are_read_off_both_losses() -> None:
         3.7
     )
     assert bytes_per_token(exact.assign(bits_per_byte=data.loss**2)) is None
+
+
+def test_the_curve_runs_over_the_losses_that_both_reach(law: Law) -> None:
+    other = fit(table(truth=better, noise=0.002, seed=2), holdout=False)
+    found = compare(Side("a", law), Side("b", other), points=9)
+    losses = [point.loss for point in found.points]
+    assert losses == sorted(losses, reverse=True) and len(losses) == 9
+    highest = min(law.predict(1e18).loss, other.predict(1e18).loss)
+    lowest = max(law.predict(1e21).loss, other.predict(1e21).loss)
+    assert (losses[0], losses[-1]) == (pytest.approx(highest, abs=1e-3), pytest.approx(lowest, abs=1e-3))
+    for point in found.points:
+        assert point.multiplier == pytest.approx(point.baseline_flops / point.flops)
+        reach = max(point.baseline_flops, point.flops) / 1e20
+        assert point.extrapolation == pytest.approx(reach, rel=1e-6)
+        assert law.predict(point.baseline_flops).loss == pytest.approx(point.loss, abs=2e-3)
+        assert other.predict(point.flops).loss == pytest.approx(point.loss, abs=2e-3)
+    assert (found.baseline, found.other) == ("a", "b")
+
+
+def test_errors_of_the_two_are_added_in_squares(law: Law) -> None:
+    same = compare(Side("a", law), Side("b", law))
+    at = same.at_largest
+    band = law.predict(at.flops)
+    slope = (law.predict(at.flops * 1.05).loss - law.predict(at.flops / 1.05).loss) / (2 * np.log(1.05))
+    half = np.sqrt(2) * (band.loss - band.loss_interval.low) / -slope
+    assert np.log(at.interval.high / at.interval.low) / 2 == pytest.approx(half, rel=0.05)
+    assert at.multiplier == pytest.approx(1)
+
+
+def test_what_a_reader_must_know_is_said(law: Law) -> None:
+    counted = replace(law, convention="all parameters")
+    warnings = compare(Side("a", law, 4.0), Side("b", counted, 4.0)).warnings
+    assert any(w == "Compute is counted differently: 'as in the data' and 'all parameters'." for w in warnings)
+    larger = fit(table(budgets=(3e20, 1e21, 3e21, 1e22), noise=0.002, seed=3), holdout=False)
+    apart = compare(Side("a", law), Side("b", larger))
+    assert any("No loss is reached by both within their fitted budgets" in w for w in apart.warnings)
+    assert apart.at_largest.extrapolation > 1.05
+    bits = replace(law, loss_unit="bits/byte")
+    assert compare(Side("a", bits), Side("b", bits)).unit == "bits/byte"
+    nats = replace(law, loss_unit="nats/token")
+    with pytest.raises(IncomparableError, match="fit both in the same unit"):
+        compare(Side("a", law), Side("b", nats))
+    close = compare(Side("a", law, 4.0), Side("b", law, 4.0 * (1 + 5e-7)))
+    assert close.unit == "nats/token"

@@ -110,3 +110,71 @@ def test_a_bad_table_is_refused_with_the_reason(change, message: str) -> None:  
 def test_a_million_rows_are_refused_before_any_work() -> None:
     with pytest.raises(LawError, match="1,000,000 runs"):
         RunTable.from_frame(pd.DataFrame(np.ones((1_000_000, 4)), columns=["flops", "params", "tokens", "loss"]))
+
+
+def test_sizes_and_cells_are_labelled_for_the_noise_that_they_share() -> None:
+    data = frame()
+    table = RunTable.from_frame(data)
+    assert len(set(table.size.tolist())) == 5, "one ladder for all budgets"
+    assert sorted(np.bincount(table.repeat).tolist()) == [1] * 15
+    named = RunTable.from_frame(data.assign(size_id=np.arange(15)))
+    assert len(set(named.size.tolist())) == 15
+    half = RunTable.from_frame(data.assign(size_id=[1.0] * 14 + [np.nan]))
+    assert len(set(half.size.tolist())) == 5, "a column with gaps is not used"
+    seeds = pd.concat([data.assign(seed=0), data.assign(seed=1, loss=data.loss + 0.01)])
+    assert np.bincount(RunTable.from_frame(seeds).repeat).tolist() == [2] * 15
+
+
+def test_a_budget_column_is_read_where_it_holds_budgets() -> None:
+    data = frame()
+    assert RunTable.from_frame(data.assign(budget=data.flops / 1.9)).budgets == pytest.approx(
+        np.array([1e18, 3e18, 1e19]) / 1.9
+    )
+    with pytest.raises(LawError, match="cost over 2 times more or less than the budget"):
+        RunTable.from_frame(data.assign(budget=data.flops / 2.1))
+    for other in (np.nan, "small", -1.0):
+        found = RunTable.from_frame(data.assign(budget=other))
+        assert found.budgets == pytest.approx([1e18, 3e18, 1e19])
+
+
+def test_a_part_of_a_table_counts_its_labels_anew() -> None:
+    table = RunTable.from_frame(frame().assign(run=[f"r{i}" for i in range(15)], trunk=["t"] * 5 + [None] * 10))
+    part = table.select(table.budget >= 1)
+    assert part.budgets.tolist() == table.budgets[1:].tolist() and part.budget.tolist() == [0] * 5 + [1] * 5
+    assert part.names == tuple(f"r{i}" for i in range(5, 15))
+    assert sorted(set(part.repeat.tolist())) == list(range(10)) and len(set(part.trunk.tolist())) == 10
+    assert len(part) == 10 and part.loss.tolist() == table.loss[5:].tolist()
+    assert (part.convention, part.loss_unit, part.warnings) == (table.convention, table.loss_unit, table.warnings)
+
+
+def test_the_digest_sees_what_is_shared_and_how_it_was_counted() -> None:
+    data = frame()
+    digests = {
+        RunTable.from_frame(changed, **options).digest  # type: ignore[arg-type]
+        for changed, options in (
+            (data, {}),
+            (data, {"convention": "other"}),
+            (data, {"loss_unit": "bits/byte"}),
+            (data.assign(trunk="t"), {}),
+            (data.assign(size_id=1), {}),
+            (data.drop(columns="tokens"), {}),
+        )
+    }
+    assert len(digests) == 6
+    assert hash(RunTable.from_frame(data)) == hash(RunTable.from_frame(data)) and RunTable.from_frame(data) != data
+
+
+@pytest.mark.parametrize(
+    ("role", "reason"), [("check", "it checks the recipe"), ("validation", "it validates a forecast")]
+)
+def test_runs_outside_the_grid_are_left_out(role: str, reason: str) -> None:
+    table = RunTable.from_frame(frame().assign(role=["grid"] * 14 + [role]))
+    assert len(table) == 14 and [row.reason for row in table.excluded] == [reason]
+
+
+@pytest.mark.parametrize(("factor", "kept"), [(99.0, 15), (101.0, 14), (1 / 99, 15), (1 / 101, 14)])
+def test_a_loss_a_hundred_times_off_is_left_out(factor: float, kept: int) -> None:
+    data = frame()
+    data["loss"] = 3.0 + np.arange(15) * 1e-3
+    data.loc[3, "loss"] = float(data.loss.median()) * factor
+    assert len(RunTable.from_frame(data)) == kept
