@@ -34,7 +34,7 @@ from analysis.wording import refusal_message
 Floats = NDArray[np.float64]
 
 FIT_VERSION = 1
-"""Raised when the same table would give other numbers."""
+"""Incremented when the same table would give other numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class Law:
     power_laws: tuple[PowerLaw, ...]
     """N*, D* and L* against C, by estimator and for the headline."""
     surfaces: tuple[Surface, ...]
-    """L(N, D) by form."""
+    """Fitted surfaces L(N, D), approach 3 among them."""
     refusals: Mapping[EstimatorName, Refusal]
     """Estimators that have no answer, by name, and why."""
     noise: Noise
@@ -64,7 +64,7 @@ class Law:
     loss_unit: str
     """nats/token | bits/byte | as in the data."""
     cost: TokenCost
-    """The tie of N*, D* and C."""
+    """Training FLOPs a token as a function of N: the tie of N*, D* and C."""
     estimators: tuple[FittedEstimator, ...] = ()
     """Each estimator with its parameters; none where no law could be fitted."""
     uncertainty: Uncertainty = field(default_factory=Uncertainty)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -22,34 +22,38 @@ REACH = 10.0
 """Multiple of its largest budget up to which a frontier is followed."""
 
 
+IncomparableReason = Literal["different_units", "different_tokenizers", "no_common_loss"]
+"""Why two laws cannot be compared, as JSON and REST carry it."""
+
+
 class IncomparableError(LawError):
     """Two laws that cannot be compared; `reason` is a code, the message says why and what to do."""
 
     kind = "incomparable"
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: IncomparableReason, message: str) -> None:
         """Carry the code next to the message."""
         super().__init__(message)
         self.reason = reason
-        """different_units | different_tokenizers | no_common_loss."""
+        """The code."""
 
 
 @dataclass(frozen=True)
 class Multiplier:
-    """At one loss, the compute that the baseline needs over that of the other."""
+    """The ratio of the compute that the baseline and the other need for one loss."""
 
     loss: float
     """Loss that both reach, in the unit compared in."""
     baseline_flops: float
-    """Compute of the baseline."""
+    """Compute of the baseline, training FLOPs."""
     flops: float
-    """Compute of the other."""
+    """Compute of the other, training FLOPs."""
     multiplier: float
     """Above one, the other is the better recipe."""
     interval: Interval
     """Interval of the multiplier, the two sweeps' errors taken as independent."""
     extrapolation: float
-    """The larger of the two budgets over what was fitted."""
+    """The larger of the two budgets' ratios to the largest fitted one."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,7 @@ def compare(baseline: Side, other: Side, *, points: int = 25) -> Comparison:
 
 
 def _common_unit(baseline: Side, other: Side) -> tuple[tuple[float, float] | None, str, list[str]]:
-    """Bytes per token to divide by, or None; the unit; and what a reader must know."""
+    """Bytes per token to divide by, or None; the unit; and warnings."""
     units = {baseline.law.loss_unit, other.law.loss_unit}
     first, second = baseline.bytes_per_token, other.bytes_per_token
     if units == {"bits/byte"}:

@@ -1,4 +1,4 @@
-"""Whether a recipe is good in its cells: the rule's loss against the best found, and the curves that it bends."""
+"""Whether a recipe is good in its cells: the rule's loss against the best found, and which curves it distorts."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from analysis.law import Law
 from analysis.wording import format_count, format_flops, join_words
 
 LEAST_GAP = 0.02
-"""Nats per token that the rule may always lie above the best found."""
+"""Gap above the best loss found that is always allowed, nats per token."""
 SEED_SIGMAS = 2.0
-"""Standard deviations between seeds that it may."""
+"""Gap that is allowed in standard deviations between seeds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ class HuberLog:
     log_loss: Floats
     """ln L, shape (n,)."""
     weights: Floats
-    """Shape (B, n), or (1, n) for all."""
+    """Weights of the runs, shape (B, n), or (1, n) for all."""
     delta: float
     """Huber's δ, of the log loss."""
 
@@ -154,7 +154,10 @@ def fit_approach3(table: RunTable, delta: float = DELTA) -> Approach3:
 
 
 def bootstrap_approach3(table: RunTable, draws: int = 4000, *, seed: int = 42, delta: float = DELTA) -> Approach3:
-    """Refit with the runs drawn anew with replacement, `draws` times, as weightings of one batched solve."""
+    """Refit to the runs drawn with replacement, `draws` times, as weightings of one batched solve.
+
+    Raises LawError as `fit_approach3` does.
+    """
     generator = np.random.default_rng(seed)
     picks = generator.integers(0, len(table), (draws, len(table)))
     weights = np.zeros((draws, len(table)))
@@ -163,7 +166,7 @@ def bootstrap_approach3(table: RunTable, draws: int = 4000, *, seed: int = 42, d
 
 
 def reweigh_approach3(table: RunTable, weights: Floats, delta: float = DELTA) -> Approach3:
-    """Fit once for each row of weights (B, n)."""
+    """Fit once for each row of weights (B, n). Raises LawError as `fit_approach3` does."""
     return _solve(table, np.asarray(weights, dtype=float), delta, fit_approach3(table, delta))
 
 

@@ -26,24 +26,23 @@ from analysis.refusals import ErrorsUnknown, OptimumRunsOff
 Floats = NDArray[np.float64]
 
 CUBIC_SHARE = 0.25
-"""What N* leans on the cubics' minima, at the most; the rest is the joint-skew surface's, which contains the additive
+"""Largest weight of the cubics' minima in N*; the rest goes to the joint-skew surface, which contains the additive
 one. Where the minima are noisier, their share falls with their variance. The parabola is biased on wide or skewed
 curves and the Akima spline is noisy: both are shown, and neither is used."""
 BEND_ODDS = 0.1
-"""Odds, before any run is seen, that the path of N* bends (exponents that change with compute) against its being a
-power law."""
+"""Prior odds that the path of N* bends (its exponent changes with compute) against its being a power law."""
 EVIDENCE_SHARE = 0.5
-"""Share of the evidence that sets the additive surface's weight against the joint-skew one's in the loss: all of it
-would forget that both may be wrong."""
+"""Share of the evidence that sets the additive surface's weight against the joint-skew one's in the loss: the
+whole evidence would ignore that both may be wrong."""
 FEW_BUDGETS = 5
-"""Below this many minima the surfaces' bend of L*(C) comes from their form and priors and not from the runs, which
-their standard errors cannot know: L* is then the frontier's through the minima alone."""
+"""With fewer minima than this the surfaces take their bend of L*(C) from their form and priors rather than the runs,
+which their standard errors do not show: L* is then that of the frontier through the minima alone."""
 SLOPE_WALK = 0.15
-"""What is not known of the frontier beyond few budgets: its slope walks at random by this share of itself for each
+"""Uncertainty of the frontier beyond few budgets: its slope walks at random by this share of itself for each
 square root of a unit of ln C. Between neighbouring budgets of our demo sweeps it changed by −0.17 to 0.07 for each unit
 (docs/experiments/demo.md)."""
 LOSS_SURFACES = (ADDITIVE, JOINT_SKEW)
-"""What L* leans on, with the cubic, but without those that lack of fit rejects."""
+"""Surfaces whose L* the headline combines with the cubic's, without those that lack of fit rejects."""
 EXPONENT_DRIFT = 0.002
 """Standard deviation of the change of N*'s exponent beyond the grid: no law is exactly a power law."""
 FURTHEST = 200.0
@@ -67,17 +66,17 @@ class Headline:
     loss_half: Floats
     """Half-width of its interval."""
     each_log_params: Floats
-    """Shape (T, M)."""
+    """ln N* of each estimator, shape (T, M)."""
     each_loss: Floats
-    """Shape (T, M)."""
+    """L* of each estimator, shape (T, M)."""
     each_log_params_se: Floats
-    """Shape (T, M)."""
+    """Standard error of each ln N*, shape (T, M)."""
     each_loss_se: Floats
-    """Shape (T, M)."""
+    """Standard error of each L*, shape (T, M)."""
     weights_params: Floats
-    """Shape (T, M)."""
+    """Weight of each estimator in ln N*, shape (T, M)."""
     weights_loss: Floats
-    """Shape (T, M)."""
+    """Weight of each estimator in L*, shape (T, M)."""
 
 
 Answer = tuple[Floats, Floats, Floats, Floats]
@@ -155,7 +154,7 @@ def bend_probability(states: Sequence[FittedEstimator], uncertainty: Uncertainty
 
 
 def bend_sentences(states: Sequence[FittedEstimator], uncertainty: Uncertainty) -> tuple[str, ...]:
-    """What a reader must know of a path of N* that bends more likely than not; nothing where it does not."""
+    """A sentence where the path of N* bends more likely than not; nothing elsewhere."""
     probability = bend_probability(states, uncertainty)
     if probability < 0.5:
         return ()
@@ -224,7 +223,10 @@ def expected_spread(weights: Floats, covariance: Floats) -> Floats:
 
 
 def kept_apart(weights: Floats, covariance: Floats) -> Floats:
-    """What a weighted mean's variance (T,) lacks of the hypotheses' mean variance times the square of their share."""
+    """How much the hypotheses' mean variance, times the square of their share, exceeds the weighted mean's, shape (T,).
+
+    `weights` (T, M), `covariance` (T, M, M); zero where the hypotheses share all their noise.
+    """
     share = weights.sum(axis=1)
     mixture = share * (weights * np.einsum("tmm->tm", covariance)).sum(axis=1)
     return np.asarray(np.maximum(mixture - np.einsum("tm,tmn,tn->t", weights, covariance, weights), 0))

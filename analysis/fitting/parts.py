@@ -1,4 +1,4 @@
-"""From a table to the parts of a law: curves, surfaces, power laws, noise and their joint covariance."""
+"""From a table to the parts of a law: curves, surfaces, estimators, noise and their joint covariance."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ from analysis.wording import join_words, refusal_sentence
 Floats = NDArray[np.float64]
 
 FEWEST_RUNS = 12
-"""The joint-skew surface has 7 parameters."""
+"""Fewest runs for a surface: the joint-skew one has 7 parameters."""
 GROSS = 0.05
 """Runs of a smaller weight than this in every surface are left out of their budget's curve."""
 MOST_FLEXIBLE = EstimatorName.JOINT_SKEW_BENT
 """The surface whose residuals are taken for noise."""
 SUSPECT = 0.65
-"""A p of that surface's lack of fit below which budgets are taken to share noise."""
+"""Budgets are taken to share noise where the p of that surface's lack of fit is below this."""
 REJECTED = 0.01
 """A surface is called rejected where its lack of fit has a p below this."""
 
@@ -126,7 +126,7 @@ def _fit_curves(table: RunTable, outliers: NDArray[np.bool_], shift: Floats | No
 def _shift_to_budget(table: RunTable, surfaces: Mapping[EstimatorName, SurfaceFit]) -> Floats | None:
     """What each loss (n,) would change by, its size kept, if the run had met its budget exactly; None if all have.
 
-    Runs read off a figure miss their budget by up to a fifth, which moves a loss by more than the noise.
+    Runs read off a figure miss their budget by up to a fifth, which changes a loss by more than the noise.
     """
     nominal = table.budgets[table.budget]
     if not surfaces or float(np.abs(np.log(nominal / table.flops)).max()) < 1e-4:

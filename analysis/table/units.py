@@ -20,9 +20,9 @@ MAGNITUDES = {"flops": (1e6, 1e32), "params": (1e2, 1e16), "tokens": (1e2, 1e18)
 USUAL_K = (1.0, 30.0)
 """C/(N D) is 6 for dense models; attention and an uncounted head raise it, inactive parameters lower it."""
 POSSIBLE_K = (1e-3, 1e4)
-"""Outside this no way of counting is known that would explain C/(N D)."""
+"""No known way of counting explains a C/(N D) outside this range."""
 USUAL_RATIO = (1e-2, 1e5)
-"""Tokens a parameter at the median."""
+"""Usual range of tokens a parameter, at the median."""
 ODD_ROW = 30.0
 """A run whose C/(N D) differs from the median by more than this factor is mistyped."""
 FEW_TOKENS = 0.5

@@ -104,3 +104,15 @@ def test_near_the_minimum_five_sizes_are_enough() -> None:
     assert fit is not None and fit.log_params == pytest.approx(0.1) and fit.note == "points near the minimum only"
     assert np.flatnonzero(fit.loss_influence).tolist() == [2, 3, 4, 5, 6]
     assert near_minimum(points(3 - 0.2 * u, u)) is None
+
+
+def test_with_runs_enough_the_margin_comes_from_the_cubics_residual() -> None:
+    """Seven runs leave the cubic three degrees of freedom, for which t is 3.182."""
+    noise = np.array([1.0, -2.0, 1.5, 2.0, -1.0, -2.5, 1.0]) * 0.02
+    refused = parabola_minimum(points(3.0 + noise))
+    assert isinstance(refused, CurvatureNotEstablished)
+    cubic = np.vander(U, 4, increasing=True)
+    left = noise - cubic @ np.linalg.lstsq(cubic, noise, rcond=None)[0]
+    parabola = np.vander(U, 3, increasing=True)
+    error = math.sqrt(float((left**2).sum()) / 3 * np.linalg.inv(parabola.T @ parabola)[2, 2])
+    assert refused.margin == pytest.approx(3.1824 * error, rel=1e-3)
