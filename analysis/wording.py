@@ -150,6 +150,11 @@ def format_hours(hours: float) -> str:
     return f"{float(f'{hours:.3g}'):,.0f}" if hours >= 100 else f"{hours:.3g}"
 
 
+def estimator_label(name: str) -> str:
+    """An estimator's name for people: joint_skew → joint skew."""
+    return EstimatorName(name).label
+
+
 def refusal_phrase(reason: Reason) -> str:
     """A refusal's code in a few words: no_parabola → the curve is not a parabola."""
     return REASON_PHRASES[reason]
