@@ -59,3 +59,8 @@ def test_too_few_sizes_and_edges_are_refused() -> None:
     assert isinstance(five, Fit)
     assert isinstance(akima_minimum(Points(U, 3 - 0.1 * U, 0.0)), EdgeMinimum | OutermostSize)
     assert isinstance(akima_minimum(Points(U, 3 + 0.1 * U, 0.0)), EdgeMinimum | OutermostSize)
+
+
+def test_the_outermost_of_merged_sizes_is_an_edge_too() -> None:
+    u = np.array([-1.0, -0.99, -0.5, 0.0, 0.5, 1.0])
+    assert akima_minimum(Points(u, 3 + 0.1 * u, 0.0)) == OutermostSize()

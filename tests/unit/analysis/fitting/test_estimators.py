@@ -160,3 +160,17 @@ def test_kinds_are_known_by_their_name_alone() -> None:
     assert [kind.name for kind in LINES] == ["parabola", "cubic", "akima"]
     kept = FittedEstimator.of(Estimator(CUBIC, np.arange(5.0), np.ones((5, 3)), np.eye(5), 1.0, 2.0, "note"))
     assert kept == FittedEstimator(CUBIC, (0.0, 1.0, 2.0, 3.0, 4.0), 1.0, 2.0, "note") and kept.name == "cubic"
+
+
+def test_the_inflation_is_the_birge_ratio_with_two_degrees_of_freedom_fewer() -> None:
+    curves, runs = curves_of(0.003, seed=3)
+    found = line_estimator(CUBIC, curves, ORIGIN, runs, 1e-4)
+    assert isinstance(found, Estimator)
+    line = LineTheta(*found.theta)
+    c = np.log([curve.flops for curve in curves]) - ORIGIN.c
+    fits = [curve.fits[EstimatorName.CUBIC] for curve in curves]
+    sizes = np.array([curve.centre + fit.log_params - ORIGIN.n for curve, fit in zip(curves, fits, strict=True)])
+    errors = np.array([np.linalg.norm(fit.log_params_influence) for fit in fits])
+    errors = np.maximum(errors, 0.3 * np.median(errors))
+    chi_square = (((sizes - line.n0 - line.exponent * c) / (1e-4 * errors)) ** 2).sum()
+    assert found.inflation == pytest.approx(np.sqrt(chi_square / 2))
