@@ -27,6 +27,13 @@ and mixed: at the first blank line after it, or at the first line end after twic
 class CorpusError(ValueError):
     """A corpus cannot be read; the message says where and what to do."""
 
+    def __init__(self, message: str, key: str = "") -> None:
+        super().__init__(f"corpus.{key} {message}" if key else message)
+        self.key = key
+        """Key of the sweep file's `corpus` whose value is at fault; empty where it is none of them."""
+        self.message = message
+        """The message without the key."""
+
 
 def files_of(source: str, paths: tuple[str, ...]) -> list[Path]:
     """Files that the paths stand for, each once, sorted.

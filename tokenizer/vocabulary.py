@@ -28,6 +28,13 @@ At vocabulary 1024 the corpus becomes 1.4 % longer in tokens than with 10 MB, an
 class TokenizerError(ValueError):
     """A tokenizer cannot be trained or loaded; the message says why and what to do."""
 
+    def __init__(self, message: str, key: str = "") -> None:
+        super().__init__(f"tokenizer.{key} {message}" if key else message)
+        self.key = key
+        """Key of the sweep file's `tokenizer` whose value is at fault; empty where it is none of them."""
+        self.message = message
+        """The message without the key."""
+
 
 class Tokenizer(Protocol):
     """Text to token ids and back; decode(encode(text)) is the text for every text."""
@@ -72,10 +79,10 @@ class TokenizerSpec:
 
     def __post_init__(self) -> None:
         if self.kind not in TRAINERS:
-            raise TokenizerError(f"tokenizer.kind is {self.kind!r}: choose one of {', '.join(TRAINERS)}")
+            raise TokenizerError(f"is {self.kind!r}: choose one of {', '.join(TRAINERS)}", "kind")
         if self.vocab < SMALLEST_VOCAB:
             raise TokenizerError(
-                f"tokenizer.vocab is {self.vocab}: the 256 bytes and {BOS} alone need {SMALLEST_VOCAB}; raise it"
+                f"is {self.vocab}: the 256 bytes and {BOS} alone need {SMALLEST_VOCAB}; raise it", "vocab"
             )
 
     @property

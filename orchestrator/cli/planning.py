@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from orchestrator.store import Store
     from orchestrator.use_cases.service import Planned, Service
     from sweeps.plan.expected_width import Expected, KnownNoise
-    from sweeps.plan.other_device import Elsewhere
+    from sweeps.plan.other_device import OtherDevice
     from sweeps.plan.records import Plan, PlannedRun
 
 SweepFile = Annotated[str, typer.Argument(metavar="SWEEP.yaml", help="Sweep file, or the name of a built-in sweep.")]
@@ -108,17 +108,17 @@ def plan(
         emit_rows(rows, list(rows[0]) if rows else [], output)
 
 
-def _elsewhere(device: str | None, devices: int, mfu: float | None, tflops: float | None) -> Elsewhere | None:
+def _elsewhere(device: str | None, devices: int, mfu: float | None, tflops: float | None) -> OtherDevice | None:
     """The device asked for, None where none is."""
     from analysis.devices import hardware
-    from sweeps.plan.other_device import Elsewhere
+    from sweeps.plan.other_device import OtherDevice
 
     if device is None and tflops is None:
         if mfu is not None or devices > 1:
             raise typer.BadParameter("--mfu and --devices are of a device: give --device or --device-tflops")
         return None
     found = hardware(device or "", utilisation=mfu, tflops=tflops)
-    return Elsewhere(found.device, mfu, devices)
+    return OtherDevice(found.device, mfu, devices)
 
 
 def run(

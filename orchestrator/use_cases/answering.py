@@ -27,7 +27,8 @@ from orchestrator.store import RunRecord, SweepRecord
 from orchestrator.use_cases.export import run_table
 from sweeps.file.compose import load_sweep
 from sweeps.file.spec import SweepSpec
-from sweeps.plan.expected_width import TAKEN_FOR_GRANTED, KnownNoise
+from sweeps.plan.combination import Combination
+from sweeps.plan.expected_width import USUAL_NOISE, KnownNoise
 from sweeps.plan.grid import Setting, setting_of
 from sweeps.recipes.ladder import flops_nodes, ladder, shape
 from tokenizer.shards import ShardError, open_shards
@@ -47,7 +48,7 @@ def earlier_noise(revisions: Iterable[SweepLaws]) -> KnownNoise:
             if sigma is not None and freedom >= FEWEST_FREEDOM:
                 known = f"{freedom} degrees of freedom of {laws.sweep.name}@{laws.sweep.revision[:8]}"
                 return KnownNoise(sigma, known)
-    return TAKEN_FOR_GRANTED
+    return USUAL_NOISE
 
 
 def variant_label(values: Mapping[str, Any]) -> str:
@@ -230,4 +231,4 @@ class SweepLaws:
     def setting(self, variant: Variant) -> Setting:
         """Recipe, parts, context and vocabulary of a variant."""
         vocab = int(self._runs[0].config["model"]["vocab"])
-        return setting_of(self.spec, vocab, dict(variant.values))
+        return setting_of(self.spec, vocab, Combination.of(variant.values))

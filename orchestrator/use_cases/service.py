@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ from orchestrator.use_cases.export import run_table
 from sweeps.file.compose import load_sweep
 from sweeps.file.serialise import spec_hash, to_yaml
 from sweeps.file.spec import SweepSpec
-from sweeps.plan.expected_width import TAKEN_FOR_GRANTED, Expected, KnownNoise, expect
+from sweeps.plan.expected_width import USUAL_NOISE, Expected, KnownNoise, expect
 from sweeps.plan.hours import DeviceCost
 from sweeps.plan.other_device import corpus_needed
 from sweeps.plan.plan import make_plan
@@ -148,7 +148,7 @@ class Service:
         same = [s for s in self.store.sweeps() if (s.name, s.dataset) == (name, dataset)]
         return earlier_noise(SweepLaws(s, self.store.runs_of(s.id), self.home.artifacts) for s in same)
 
-    def expect(self, planned: Planned, noise: KnownNoise = TAKEN_FOR_GRANTED) -> tuple[Expected, ...]:
+    def expect(self, planned: Planned, noise: KnownNoise = USUAL_NOISE) -> tuple[Expected, ...]:
         """The intervals to expect of the plan's forecasts, by simulation."""
         return expect(planned.plan, noise)
 
@@ -167,7 +167,7 @@ class Service:
             source=to_yaml(spec),
             dataset=data.dataset,
             unique_tokens=data.train_tokens,
-            dropped=[asdict(d) for d in (*planned.plan.dropped, *planned.plan.unchecked)],
+            dropped=[d.to_dict() for d in (*planned.plan.dropped, *planned.plan.unchecked)],
             warnings=list(planned.plan.warnings),
             submitted_at=0.0,
             user=user or self.settings.user,
@@ -321,7 +321,7 @@ def _elsewhere_notes(spec: SweepSpec) -> Iterator[str]:
         yield "times are by its data sheet, a share of its peak by size, and finished runs on such a device"
 
 
-def facts_of(manifest: Manifest) -> DataFacts:
+def facts_of(manifest: Manifest | DataFacts) -> DataFacts:
     """What a plan must know of a dataset."""
     return DataFacts(
         dataset=manifest.dataset,
@@ -346,8 +346,8 @@ def new_run(planned: PlannedRun, cost: Cost | None = None, kind: str = "auto") -
         "batch_tokens": planned.batch_tokens,
         "epochs": planned.epochs,
         "shape": planned.shape,
-        "vary": dict(planned.vary),
-        "shared": [dict(values) for values in planned.shared],
+        "vary": planned.vary.to_dict(),
+        "shared": [combination.to_dict() for combination in planned.shared],
         "memory_bytes": planned.memory_bytes,
         "kind": kind,
         "trunk": planned.trunk,
@@ -357,5 +357,5 @@ def new_run(planned: PlannedRun, cost: Cost | None = None, kind: str = "auto") -
     if cost is not None and planned.seconds is not None:
         cell["calibrated_seconds"] = cost.calibrated(planned.seconds, planned.params)
     if planned.checks:
-        cell["checks"] = [asdict(point) for point in planned.checks]
+        cell["checks"] = [trial.to_dict() for trial in planned.checks]
     return NewRun(planned.run_id, planned.run.to_dict(), planned.flops, planned.seconds, cell, planned.role)

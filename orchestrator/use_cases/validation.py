@@ -15,6 +15,7 @@ from orchestrator.scheduling.speed import Cost
 from orchestrator.states import RunState
 from orchestrator.store import ForecastScore, NewRun, NotFound, RunRecord, SweepRecord
 from orchestrator.use_cases.service import Service, facts_of, new_run
+from sweeps.plan.combination import Combination
 from sweeps.plan.plan import plan_single
 from sweeps.plan.records import PlannedRun
 
@@ -128,7 +129,7 @@ def _cells(
 
     def planned(cost: Cost | None = None) -> list[PlannedRun]:
         return [
-            plan_single(spec, facts, flops, params * factor, seed=seed, vary=vary, cost=cost) for factor, seed in wanted
+            plan_single(spec, facts, flops, params * factor, seed=seed, vary=Combination.of(vary), cost=cost) for factor, seed in wanted
         ]
 
     cost = service.cost([draft.run for draft in planned()], spec)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from analysis.devices import GPUS, find_device
-from model.config import ConfigError, ModelConfig
+from model.config import NUMERICS, ConfigError, ModelConfig
 from sweeps.file.problem import Problem, SweepError
 from sweeps.file.spec import SweepSpec
 from sweeps.nearest import nearest
@@ -18,9 +18,8 @@ from sweeps.recipes.recipe import RecipeError, values_of
 from sweeps.recipes.registry import VALUES, get_recipe, recipe_names
 
 NAME: Final = re.compile(r"[a-z0-9-]{1,64}")
-NUMERICS: Final = ("fp32", "bf16")
 DEVICE_CLASSES: Final = ("auto", "cpu", "cuda")
-"""What a sweep may ask for beside a kind of GPU."""
+"""What a sweep may ask for instead of a kind of GPU."""
 SHAPE_KEYS: Final = ("d_model", "n_layers", "n_heads", "d_ff")
 AXES: Final = (*VALUES, *PART_FIELDS, "recipe", "context")
 """Axes that `vary` knows with the built-in recipes."""

@@ -36,7 +36,7 @@ def field_types(schema: type) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in dataclasses.fields(schema)}
 
 
-def conform(value: Any, hint: Any, key: Key, source: Source) -> Any:
+def coerce(value: Any, hint: Any, key: Key, source: Source) -> Any:
     """The value as its type wants it (`1e4` becomes 10000 where a whole number is due), or None once reported.
 
     Args:
@@ -53,7 +53,7 @@ def conform(value: Any, hint: Any, key: Key, source: Source) -> Any:
     if origin in (Union, types.UnionType):
         if value is None:
             return None
-        return conform(value, next(a for a in arguments if a is not type(None)), key, source)
+        return coerce(value, next(a for a in arguments if a is not type(None)), key, source)
     if origin in (tuple, list):
         return _list(value, arguments[0], key, source)
     if origin is dict:
@@ -75,7 +75,7 @@ def _record(value: Any, schema: type, key: Key, source: Source) -> dict[str, Any
             listing = "" if near else f"; the keys{where} are {', '.join(known)}"
             source.report((*key, name), f"unknown key{listing}", near)
             continue
-        found[name] = conform(entry, hints[name], (*key, name), source)
+        found[name] = coerce(entry, hints[name], (*key, name), source)
     return found
 
 
@@ -83,14 +83,14 @@ def _list(value: Any, hint: Any, key: Key, source: Source) -> list[Any] | None:
     if not isinstance(value, list):
         source.report(key, f"expected a list, got {_shown(value)}", f"[{value}]" if _is_scalar(value) else "")
         return None
-    return [conform(entry, hint, (*key, str(index)), source) for index, entry in enumerate(value)]
+    return [coerce(entry, hint, (*key, str(index)), source) for index, entry in enumerate(value)]
 
 
 def _mapping(value: Any, hint: Any, key: Key, source: Source) -> dict[str, Any] | None:
     if not isinstance(value, dict):
         source.report(key, f"expected a mapping, got {_shown(value)}")
         return None
-    return {name: conform(entry, hint, (*key, name), source) for name, entry in value.items()}
+    return {name: coerce(entry, hint, (*key, name), source) for name, entry in value.items()}
 
 
 def _scalar(value: Any, hint: Any, key: Key, source: Source) -> Any:

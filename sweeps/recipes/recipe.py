@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from model.config import ModelConfig, TrainConfig
+from model.config import SCHEDULES, ModelConfig, TrainConfig
 from sweeps.nearest import nearest
 
 
@@ -133,8 +133,8 @@ def _typed(recipe: Recipe, key: str, value: Any) -> Any:
         raise RecipeError(f"unknown value {key!r} of recipe {recipe.name}{hint}")
     wanted = type(getattr(recipe, key))
     if key == "schedule":
-        if value not in ("wsd", "cosine"):
-            raise RecipeError(f"schedule is {value!r}: choose wsd or cosine")
+        if value not in SCHEDULES:
+            raise RecipeError(f"schedule is {value!r}: choose {' or '.join(SCHEDULES)}")
         return value
     if isinstance(value, bool) or not isinstance(value, int | float) or (wanted is int and value != int(value)):
         raise RecipeError(f"{key} must be a {'whole ' if wanted is int else ''}number, is {value!r}")

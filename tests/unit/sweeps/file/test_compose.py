@@ -132,7 +132,7 @@ def test_overrides_replace_what_stands_at_their_key() -> None:
         ("model={_target_: os.system}", "never code"),
         ("name=!x a", "tag"),
         ("sizes=&a {count: 1}", "anchor"),
-        ("sizes.count=[1", "no valid YAML"),
+        ("sizes.count=[1", "not valid YAML"),
         ("sizes.count=012", "leading zero"),
         ("nmae=x", "did you mean name?"),
         ("_target_=os.system", "unknown key"),
@@ -155,7 +155,7 @@ def test_extends_inherits_from_the_packaged_files_only() -> None:
     ]
     assert "did you mean demo?" in problems("extends: dmo\nname: a\n")[0]
     for path in ("../../etc/passwd", "/etc/passwd", "demo.yaml", "..", "", "[demo]", "Demo"):
-        assert problems(f"extends: {path}\nname: a\n")[0].startswith("s.yaml:1:1 extends: no file of sweeps/conf")
+        assert problems(f"extends: {path}\nname: a\n")[0].startswith("s.yaml:1:1 extends: not a file of sweeps/conf")
 
 
 @pytest.mark.parametrize("name", bases())

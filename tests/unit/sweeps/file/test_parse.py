@@ -38,9 +38,9 @@ HOSTILE = {
     "empty": ("", "the file is empty"),
     "comment only": ("# nothing\n", "the file is empty"),
     "complex key": ("[1, 2]: 3\n", "plain text"),
-    "missing marker": ("a: ???\n", "no value"),
-    "unclosed": ("a: [1, 2\n", "no valid YAML"),
-    "tab": ("a:\n\t- 1\n", "no valid YAML"),
+    "missing marker": ("a: ???\n", "not a value"),
+    "unclosed": ("a: [1, 2\n", "not valid YAML"),
+    "tab": ("a:\n\t- 1\n", "not valid YAML"),
     "deep": ("a: " + "[" * 30 + "]" * 30, "levels deep"),
     "very deep": ("[" * 100_000, "levels deep"),
     "many": ("a: [" + "1," * 10_001 + "]", "more than 10000"),
@@ -133,7 +133,7 @@ def test_what_yaml_versions_read_differently_is_refused(text: str) -> None:
 def test_keys_stay_text_and_places_are_those_of_the_keys() -> None:
     document = parse("centre:\n  params_at: {1e12: 6e4}\n")
     assert document.data == {"centre": {"params_at": {"1e12": 6e4}}}
-    assert document.places[("centre", "params_at", "1e12")].col == 15
+    assert document.positions[("centre", "params_at", "1e12")].col == 15
     assert document.problem(("centre", "params_at", "nothing"), "x").line == 2
 
 

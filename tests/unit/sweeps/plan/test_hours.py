@@ -13,8 +13,8 @@ from model.config import ModelConfig, TrainConfig
 from model.flops import flops_per_token_by
 from sweeps.file import compose
 from sweeps.file.spec import CentreSpec, LimitsSpec, SweepSpec
-from sweeps.plan.hours import DeviceCost, endless, fill_hours, hours_by_budget, tokens_needed, wall_hours
-from sweeps.plan.other_device import Elsewhere, corpus_needed
+from sweeps.plan.hours import DeviceCost, fill_hours, hours_by_budget, tokens_needed, unlimited_data, wall_hours
+from sweeps.plan.other_device import OtherDevice, corpus_needed
 from sweeps.plan.plan import make_plan
 from sweeps.plan.records import DataFacts, PlanError
 from sweeps.plan.utilisation import REACHED, assumed_mfu
@@ -61,7 +61,7 @@ def test_seconds_are_flops_over_peak_times_share() -> None:
 def test_budgets_are_scaled_until_they_fill_the_hours(devices: int) -> None:
     cost = DeviceCost(H100)
     filled = fill_hours(SPEC, cost, 3.0, devices, vocab=4096)
-    plan = make_plan(filled, endless(filled, 4096), cost)
+    plan = make_plan(filled, unlimited_data(filled, 4096), cost)
     assert wall_hours(plan, devices) == pytest.approx(3.0, rel=0.03)
     assert [b / filled.budgets[0] for b in filled.budgets] == pytest.approx([1, 2, 4], rel=0.01)
     rows = hours_by_budget(plan)
@@ -71,16 +71,16 @@ def test_budgets_are_scaled_until_they_fill_the_hours(devices: int) -> None:
 
 
 def test_one_run_takes_one_device() -> None:
-    plan = make_plan(SPEC, endless(SPEC), DeviceCost(H100))
+    plan = make_plan(SPEC, unlimited_data(SPEC), DeviceCost(H100))
     longest = max(run.seconds for run in plan.runs)
     assert wall_hours(plan, 1000) == pytest.approx(longest / 3600)
-    assert wall_hours(make_plan(SPEC, endless(SPEC)), 1) is None
+    assert wall_hours(make_plan(SPEC, unlimited_data(SPEC)), 1) is None
 
 
 def test_limits_hold_for_the_result_and_impossible_hours_are_refused() -> None:
     strict = replace(SPEC, limits=LimitsSpec(flops=1e15))
     with pytest.raises(PlanError, match=r"limits\.flops"):
-        Elsewhere(H100).plan(strict, nowhere, 1.0)
+        OtherDevice(H100).plan(strict, nowhere, 1.0)
     with pytest.raises(PlanError, match="positive"):
         fill_hours(SPEC, DeviceCost(H100), -1, vocab=4096)
     with pytest.raises(PlanError, match="no budgets of this grid"):
@@ -88,7 +88,7 @@ def test_limits_hold_for_the_result_and_impossible_hours_are_refused() -> None:
 
 
 def test_missing_corpus_is_assumed_and_told() -> None:
-    there = Elsewhere(H100).plan(GPU, nowhere, None)
+    there = OtherDevice(H100).plan(GPU, nowhere, None)
     assert not there.plan.dropped
     assert there.data.train_tokens == tokens_needed(GPU)
     assert max(run.epochs for run in there.plan.runs) == pytest.approx(GPU.epochs_max)
@@ -99,7 +99,7 @@ def test_missing_corpus_is_assumed_and_told() -> None:
 
 
 def test_stated_utilisation_and_a_corpus_at_hand_are_used() -> None:
-    there = Elsewhere(H100, 0.5, 2).plan(SPEC, lambda: DataFacts("d" * 64, 1024, 3_000_000, 200_000), None)
+    there = OtherDevice(H100, 0.5, 2).plan(SPEC, lambda: DataFacts("d" * 64, 1024, 3_000_000, 200_000), None)
     assert any("epochs" in cell.reason for cell in there.plan.dropped)
     assert any("50% of 989.4 TFLOP/s" in note for note in there.notes)
     assert any("16-bit" in note for note in there.notes), "the sweep's numerics are fp32"
@@ -107,14 +107,14 @@ def test_stated_utilisation_and_a_corpus_at_hand_are_used() -> None:
 
 def test_packaged_gpu_sweeps_fit_their_time() -> None:
     for spec, hours in ((GPU, 24.0), (SHORT, 0.25)):
-        there = Elsewhere(H100).plan(spec, nowhere, None)
+        there = OtherDevice(H100).plan(spec, nowhere, None)
         assert 0.7 * hours < wall_hours(there.plan, 1) < hours
         assert spec.numerics == "bf16"
 
 
 def test_the_runs_of_a_recipe_check_take_their_hours_too() -> None:
     checked = replace(SPEC, recipe_check=True)
-    plan = make_plan(checked, endless(checked), DeviceCost(H100))
+    plan = make_plan(checked, unlimited_data(checked), DeviceCost(H100))
     assert plan.checks and plan.seconds is not None
     assert sum(row.device_hours for row in hours_by_budget(plan)) == pytest.approx(plan.seconds / 3600)
     wall = wall_hours(plan, 4)

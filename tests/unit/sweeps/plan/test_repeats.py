@@ -8,7 +8,7 @@ from analysis.law import fit
 from analysis.wording import noise_sentences
 from orchestrator.use_cases.answering import earlier_noise
 from sweeps.file.spec import SeedsSpec
-from sweeps.plan.expected_width import TAKEN_FOR_GRANTED
+from sweeps.plan.expected_width import USUAL_NOISE
 from sweeps.plan.plan import make_plan
 from sweeps.plan.repeats import repeats
 from tests.unit.analysis.law_tables import table
@@ -28,11 +28,11 @@ def test_a_plan_names_the_cells_that_repeat_and_how_well_they_will_tell_the_nois
 
 def test_an_earlier_revision_tells_the_noise_to_expect() -> None:
     few, many = (sweep_laws(seeds=SeedsSpec(largest_budget=count)) for count in (2, 8))
-    assert earlier_noise([few]) == TAKEN_FOR_GRANTED, "one degree of freedom says next to nothing"
+    assert earlier_noise([few]) == USUAL_NOISE, "one degree of freedom says next to nothing"
     noise = earlier_noise([few, many])
-    assert noise.sigma == pytest.approx(0.002, rel=0.6) and noise.sigma != TAKEN_FOR_GRANTED.sigma
+    assert noise.sigma == pytest.approx(0.002, rel=0.6) and noise.sigma != USUAL_NOISE.sigma
     assert noise.source == "7 degrees of freedom of s@abcd"
-    assert earlier_noise([]) == TAKEN_FOR_GRANTED
+    assert earlier_noise([]) == USUAL_NOISE
 
 
 def test_noise_is_said_with_its_degrees_of_freedom_and_interval() -> None:
