@@ -125,11 +125,13 @@ def _cells(
 ) -> list[_Cell]:
     spec = service.spec_of(sweep)
     facts = facts_of(service.shards(spec).manifest)
+    combination = Combination.of(vary)
     wanted = [(1.0, seed) for seed in range(seeds)] + [(factor, 0) for factor in NEIGHBOURS if neighbours]
 
     def planned(cost: Cost | None = None) -> list[PlannedRun]:
         return [
-            plan_single(spec, facts, flops, params * factor, seed=seed, vary=Combination.of(vary), cost=cost) for factor, seed in wanted
+            plan_single(spec, facts, flops, params * factor, seed=seed, vary=combination, cost=cost)
+            for factor, seed in wanted
         ]
 
     cost = service.cost([draft.run for draft in planned()], spec)

@@ -82,6 +82,7 @@ def changes(start: Change, cause: Cause | None) -> Iterator[Change]:
     elif cause is Cause.FEW_STEPS:
         yield from _moved(start, 1)
         yield from _narrower(start)
+        yield from _shorter_context(start)
     elif cause is Cause.OFF_BUDGET:
         yield from _shorter_context(start)
         yield from _moved(start, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 
 @dataclass(frozen=True)
@@ -32,3 +32,7 @@ class Combination:
     def to_dict(self) -> dict[str, Any]:
         """Values by axis."""
         return dict(self.values)
+
+
+NOTHING_VARIED: Final = Combination()
+"""The one combination of a sweep without `vary`."""

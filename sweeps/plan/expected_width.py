@@ -106,9 +106,7 @@ def _simulate(runs: Sequence[PlannedRun], sigma: float) -> tuple[tuple[ExpectedW
     try:
         cost = TokenCost.from_nodes(params, [c / d for c, d in zip(flops, tokens, strict=True)])
         budgets = [run.budget for run in runs]
-        widths = expected_widths(
-            flops, params, tokens, budgets=budgets, cost=cost, noise=sigma, multiples=MULTIPLES
-        )
+        widths = expected_widths(flops, params, tokens, budgets=budgets, cost=cost, noise=sigma, multiples=MULTIPLES)
     except LawError as error:
         return (), str(error)
     return widths, ""

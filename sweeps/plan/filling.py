@@ -1,10 +1,11 @@
-"""The budgets, sizes and repeats that fill a number of hours and give the law that answers the widest question. Pure."""
+"""The budgets, sizes and repeats that fill some hours and give the law that answers the widest question. Pure."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Final
 
 from analysis.fitting.estimators import FEWEST_BUDGETS
@@ -27,10 +28,12 @@ FILLED: Final = 0.9
 """Share of the wanted hours from which they count as filled."""
 ROUNDS: Final = 12
 """Plans that the search for the budgets of one grid may lay out."""
-STEP: Final = 10**0.05
-"""Factor between the budgets that are tried where the data limit them."""
-STEPS: Final = 80
-"""Such factors that are tried: four decades."""
+COARSE: Final = 10**0.25
+"""Factor between the budgets that are tried first where the data limit them."""
+FINE: Final = 10**0.05
+"""Factor between those that are tried next, from the first that the data allow."""
+DECADES: Final = 4
+"""How far the budgets are lowered, decades."""
 PREFERENCE: Final = 1.5
 """Factor by which another grid's question must be wider than that of the sweep's own grid to replace it."""
 FEWEST_SEEDS: Final = 3
@@ -175,18 +178,28 @@ def _largest(grid: SweepSpec, room: _Room) -> _Trial | None:
     filling = _by_time(grid, room)
     if filling is None:
         return None
-    spec = filling
-    for step in range(STEPS):
-        spec = replace(filling, budgets=scaled(filling, STEP**-step))
-        if any(later <= former for former, later in zip(spec.budgets, spec.budgets[1:], strict=False)):
+    plan, cause = _complete(filling, 1.0, room)
+    if plan:
+        return _Trial(plan, room.taken(plan), None)
+    lowest, factor = 10.0**-DECADES, 1.0
+    while plan is None:
+        factor /= COARSE
+        if cause is not Cause.DATA or factor < lowest:
             return None
-        plan = room.plan(spec)
-        seen = judge(plan, ())
-        if seen.curves == seen.budgets:
-            return _Trial(plan, room.taken(plan), _epochs(filling, room) if step else None)
-        if seen.cause is not Cause.DATA:
-            return None
-    return None
+        plan, cause = _complete(filling, factor, room)
+    while larger := _complete(filling, factor * FINE, room)[0]:
+        plan, factor = larger, factor * FINE
+    return _Trial(plan, room.taken(plan), _epochs(filling, room))
+
+
+def _complete(grid: SweepSpec, factor: float, room: _Room) -> tuple[Plan | None, Cause | None]:
+    """The plan of the grid times a factor if every budget keeps its curve; else the rule that drops most cells."""
+    budgets = scaled(grid, factor)
+    if any(later <= former for former, later in pairwise(budgets)):
+        return None, None
+    plan = room.plan(replace(grid, budgets=budgets))
+    seen = judge(plan, ())
+    return (plan, None) if seen.curves == seen.budgets else (None, seen.cause)
 
 
 def _by_time(grid: SweepSpec, room: _Room) -> SweepSpec | None:
@@ -250,12 +263,11 @@ def _repeated(trial: _Trial, room: _Room, noise: KnownNoise) -> Filled:
 def _least_hours(spec: SweepSpec, room: _Room) -> str:
     """How long the smallest grid that gives a law takes, to end a sentence with; empty where none is found."""
     for grid in reversed(list(_smallest_grids(spec))):
-        for step in range(STEPS):
+        for step in range(-4 * DECADES, 4 * DECADES):
             try:
-                plan = room.plan(replace(grid, budgets=scaled(grid, STEP ** (2 * step - STEPS))))
+                plan, _ = _complete(grid, COARSE**step, room)
             except PlanError:
                 continue
-            seen = judge(plan, ())
-            if seen.curves == seen.budgets:
+            if plan:
                 return f": the smallest that does takes {room.taken(plan):.2g}"
     return ": see the reasons of its dropped cells"

@@ -13,6 +13,7 @@ from sweeps.plan.plan import make_plan
 from sweeps.plan.records import DataFacts, Plan
 from sweeps.plan.utilisation import assumed_mfu
 
+
 @dataclass(frozen=True)
 class DeviceCost:
     """Seconds of a run on a device that is not at hand: FLOPs over peak × utilisation."""

@@ -11,9 +11,9 @@ from model.flops import count_parameters, flops_per_token
 from model.memory import training_bytes
 from sweeps.file.spec import SweepSpec
 from sweeps.plan.advice import warnings_of
+from sweeps.plan.combination import NOTHING_VARIED, Combination
 from sweeps.plan.grid import Cell, buildable, cells, setting_of
 from sweeps.plan.recipe_check import with_checks
-from sweeps.plan.combination import Combination
 from sweeps.plan.records import Cause, CostModel, DataFacts, DroppedCell, Plan, PlanError, PlannedRun
 from sweeps.plan.trunks import on_shared_trunk, on_trunk, saved_steps
 from sweeps.recipes.recipe import train_config
@@ -96,7 +96,7 @@ def plan_single(
     *,
     seed: int = 0,
     cost: CostModel | None = None,
-    vary: Combination = Combination(),
+    vary: Combination = NOTHING_VARIED,
 ) -> PlannedRun:
     """The run of the buildable shape nearest to `params` that spends `flops`, under the sweep's recipe and data.
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from model.config import ModelConfig, RunConfig, TrainConfig
 from model.memory import KEPT_STATE_BYTES
 from sweeps.file.spec import SweepSpec
-from sweeps.plan.combination import Combination
+from sweeps.plan.combination import NOTHING_VARIED, Combination
 
 
 class PlanError(ValueError):
@@ -193,7 +193,7 @@ class DroppedCell:
     """Shape."""
     reason: str
     """Why, and what would change it."""
-    vary: Combination = Combination()
+    vary: Combination = NOTHING_VARIED
     """Values of the sweep's axes."""
     cause: Cause | None = None
     """The rule that drops it; None for a batch that a check of the recipe leaves out."""

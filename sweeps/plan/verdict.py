@@ -11,7 +11,7 @@ from analysis.fitting.estimators import FEWEST_BUDGETS
 from analysis.fitting.isoflop import FEWEST_SIZES
 from sweeps.file.spec import SweepSpec
 from sweeps.plan.changes import Change, changes, enough_budgets_and_sizes
-from sweeps.plan.combination import Combination
+from sweeps.plan.combination import NOTHING_VARIED, Combination
 from sweeps.plan.expected_width import USUAL_NOISE, Expected, KnownNoise, expect
 from sweeps.plan.hours import wall_hours
 from sweeps.plan.records import Cause, DroppedCell, Plan, PlanError
@@ -103,7 +103,7 @@ def _count(number: int, noun: str) -> str:
 def judge(plan: Plan, expected: tuple[Expected, ...]) -> Verdict:
     """The verdict on a plan without a remedy; `expected` is its simulation."""
     curves = {vary: _curves(plan, vary) for vary in _combinations(plan)}
-    vary = min(curves, key=lambda combination: curves[combination], default=Combination())
+    vary = min(curves, key=lambda combination: curves[combination], default=NOTHING_VARIED)
     count = curves.get(vary, 0)
     refusal = next((one.refusal for one in expected if one.refusal), "")
     enough = count >= FEWEST_BUDGETS
@@ -143,7 +143,7 @@ def verdict(
 
 
 def _remedy(spec: SweepSpec, found: Verdict, replan: Replan, noise: KnownNoise, workers: int) -> Remedy | None:
-    """The first change whose plan has a law with every curve; else the first whose plan has a law where this has none."""
+    """The first change that gives every budget its curve and a law; else, without a law, the first that gives one."""
     start = enough_budgets_and_sizes(Change(spec))
     cause = found.cause
     candidates = [start] if start.overrides else []
