@@ -7,14 +7,17 @@ import torch
 from torch import Tensor
 
 from model.config import RunConfig
+from tokenizer.errors import ExpectedError
 from tokenizer.shards import Shards, gather, sequence_count, sequence_indices
 
 CHUNK_SEQUENCES = 1024
 """Sequences whose positions (and, on a CPU, tokens) are fetched at once."""
 
 
-class DataError(ValueError):
+class DataError(ExpectedError, ValueError):
     """The token shards do not fit the run; the message says how."""
+
+    kind = "data"
 
 
 def check_data(run: RunConfig, data: Shards) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 
+from tokenizer.errors import ExpectedError
+
 MAGIC = b"ISOFLOP1"
 """First bytes of a checkpoint file; then 32 bytes of SHA-256 of the rest, then what torch.save wrote."""
 KEPT = 2
@@ -21,8 +23,10 @@ FINAL = "final.ckpt"
 """Name of a finished run's weights."""
 
 
-class CheckpointError(ValueError):
+class CheckpointError(ExpectedError, ValueError):
     """A checkpoint file is damaged or belongs to something else; the message names the file."""
+
+    kind = "checkpoint"
 
 
 class Checkpoints:

@@ -14,10 +14,13 @@ from torch import Tensor
 from model.checkpoint import FINAL, CheckpointError, read_checkpoint
 from model.config import RunConfig
 from model.transformer import Attention, Block, Positions, Transformer
+from tokenizer.errors import ExpectedError
 
 
-class SampleError(ValueError):
+class SampleError(ExpectedError, ValueError):
     """Nothing can be drawn; the message says why and what to do."""
+
+    kind = "sample"
 
 
 class Decoder:

@@ -19,6 +19,7 @@ from model.optim import build_optimizer, clip_gradients, lr_factor, set_learning
 from model.parallel import ALONE, World, distribute
 from model.transformer import Transformer
 from model.trunk import Trunk
+from tokenizer.errors import ExpectedError
 
 LOSS_WINDOW = 128
 """Steps whose training losses are kept: the longest mean that is reported, and what divergence is judged by."""
@@ -28,8 +29,10 @@ GPU_CHECK_STEPS = 50
 """Steps between looks at the loss on a GPU, each of which waits for the device."""
 
 
-class Diverged(RuntimeError):
+class Diverged(ExpectedError, RuntimeError):
     """The loss is not finite, or far above a uniform guess long after warmup; the run ended."""
+
+    kind = "diverged"
 
 
 class Training:

@@ -22,6 +22,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tokenizer.errors import ExpectedError
+
 FORMAT = 1
 """Version of the folder's layout."""
 SPLITS = ("train", "validation")
@@ -38,8 +40,10 @@ _U64 = np.uint64
 _ROUNDS = 6
 
 
-class ShardError(ValueError):
+class ShardError(ExpectedError, ValueError):
     """A dataset folder is missing, torn or altered; the message says which file and what to do."""
+
+    kind = "dataset"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from tokenizer.errors import ExpectedError
+
 BOS = "<|bos|>"
 """The token before each document. The same characters inside a text are encoded as text."""
 BOS_ID = 0
@@ -25,8 +27,10 @@ TRAINING_BYTES_PER_ENTRY = 5_000
 At vocabulary 1024 the corpus becomes 1.4 % longer in tokens than with 10 MB, and 1.6 % longer than with 20 MB."""
 
 
-class TokenizerError(ValueError):
+class TokenizerError(ExpectedError, ValueError):
     """A tokenizer cannot be trained or loaded; the message says why and what to do."""
+
+    kind = "tokenizer"
 
     def __init__(self, message: str, key: str = "") -> None:
         super().__init__(f"tokenizer.{key} {message}" if key else message)

@@ -82,7 +82,7 @@ def _add_sweeps(app: FastAPI, service: Service, background: Background) -> None:
         planned = await run_in_threadpool(service.plan_text, body, override or [])
         sweep = await run_in_threadpool(service.submit, planned, guard.user_of(request), rerun=rerun)
         response.headers["Location"] = f"/api/v1/sweeps/{sweep.name}"
-        return _summary(sweep) | {"dropped": sweep.dropped, "warnings": sweep.warnings}
+        return _summary(sweep) | {"dropped": [cell.to_dict() for cell in sweep.dropped], "warnings": sweep.warnings}
 
     @app.get("/api/v1/sweeps", tags=["sweeps"])
     def list_sweeps() -> list[dict[str, Any]]:
@@ -95,7 +95,11 @@ def _add_sweeps(app: FastAPI, service: Service, background: Background) -> None:
         sweep = service.store.sweep(name)
         table = service.table(name).astype(object)
         runs = table.where(table.notna(), None).to_dict("records")
-        return _summary(sweep) | {"source": sweep.source, "dropped": sweep.dropped, "runs": runs}
+        return _summary(sweep) | {
+            "source": sweep.source,
+            "dropped": [cell.to_dict() for cell in sweep.dropped],
+            "runs": runs,
+        }
 
     def _summary(sweep: SweepRecord) -> dict[str, Any]:
         progress = asdict(background.progress(sweep))

@@ -13,7 +13,8 @@ from fastapi.responses import HTMLResponse
 from analysis.figures import Forecast, forecast_record
 from analysis.law import Law
 from analysis.records import LawError, Prediction
-from orchestrator.store import NotFound, SweepRecord
+from orchestrator.errors import NotFound
+from orchestrator.store import SweepRecord
 from orchestrator.use_cases.background import Background
 from orchestrator.use_cases.service import Service
 from orchestrator.web.charts import law_figures, multiplier_figures

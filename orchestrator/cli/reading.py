@@ -96,7 +96,7 @@ def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
         say(f"sweep {record.name}: {record.note}")
     if forecasts and output is Format.TABLE:
         emit_rows(forecasts, list(forecasts[0]), output, "Forecasts")
-    if any((run.cell or {}).get("trunk") for run in runs):
+    if any(run.cell and run.cell.trunk for run in runs):
         say(_spent_line(runs))
 
 
@@ -116,17 +116,17 @@ def export(
 def _run_row(run: Any) -> dict[str, Any]:
     from orchestrator.scheduling.durations import run_seconds
 
-    cell = run.cell or {}
+    cell = run.cell
     return {
         "run": run.id,
         "role": run.role,
         "state": str(run.state),
-        "budget": cell.get("budget"),
-        "shape": cell.get("shape"),
-        "params": cell.get("params"),
-        "tokens": cell.get("tokens"),
+        "budget": cell and cell.budget,
+        "shape": cell and cell.shape,
+        "params": cell and cell.params,
+        "tokens": cell and cell.tokens,
         "loss": run.loss,
-        "seed": cell.get("seed"),
+        "seed": cell and cell.seed,
         "flops_spent": run.flops_spent,
         "seconds": None if run.seconds is None else round(run.seconds, 1),
         "run_seconds": None if run.seconds is None else round(run_seconds(run) or 0.0, 1),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli.planning import open_service
+from tokenizer.errors import ExpectedError
 
 if TYPE_CHECKING:
     from analysis.answers.ask import Question, Reply
@@ -122,8 +123,10 @@ class Source:
         return Counts.from_frame(read_frame(self.csv), self.columns.get("params", "params"))
 
 
-class TableError(ValueError):
+class TableError(ExpectedError, ValueError):
     """A table cannot be read: wrong usage, other than a good table that gives no law."""
+
+    kind = "table"
 
 
 def read_table(csv: Path | None, names: Mapping[str, str]) -> RunTable:

@@ -93,8 +93,7 @@ class SweepLaws:
         """
         groups: dict[str, tuple[dict[str, Any], list[RunRecord]]] = {}
         for run in self._runs:
-            cell = run.cell or {}
-            for values in (cell.get("vary") or {}, *cell.get("shared", ())) if run.role == "grid" else ():
+            for values in run.cell.combinations if run.cell and run.role == "grid" else ():
                 groups.setdefault(json.dumps(values, sort_keys=True), (dict(values), []))[1].append(run)
         found = [Variant(values, self._table(runs)) for values, runs in groups.values()]
         return tuple(sorted(found, key=lambda variant: [self._rank(a, v) for a, v in variant.values.items()]))
@@ -124,12 +123,11 @@ class SweepLaws:
     def _trials(self, variant: Variant) -> Iterator[Trial]:
         """The runs that check the variant's recipe."""
         for run in self._runs:
-            cell = run.cell or {}
-            for point in cell.get("checks", ()):
-                if point["vary"] == variant.values:
+            cell = run.cell
+            for point in cell.checks if cell else ():
+                if cell and point.vary.to_dict() == variant.values:
                     loss = math.inf if run.state is RunState.DIVERGED else run.loss
-                    where = cell["budget"], cell["params"], point["place"]
-                    yield Trial(*where, point["batch_factor"], point["lr_factor"], loss)
+                    yield Trial(cell.budget, cell.params, point.place, point.batch_factor, point.lr_factor, loss)
 
     def laws(self) -> dict[str, Law]:
         """The law of each variant by its label. Raises LawError."""

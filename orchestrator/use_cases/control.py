@@ -6,13 +6,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from orchestrator.cluster.artifact_store import Places
+from orchestrator.errors import NotFound
 from orchestrator.states import Hold, RunState
-from orchestrator.store import NotFound, RunRecord, Store, SweepRecord
+from orchestrator.store import RunRecord, Store, SweepRecord
 from orchestrator.use_cases.service import Service
+from tokenizer.errors import ExpectedError
 
 
-class ControlError(ValueError):
+class ControlError(ExpectedError, ValueError):
     """The sweep is in no state for what was asked; the message says what would help."""
+
+    kind = "state"
 
 
 def cancel(service: Service, name: str) -> str:

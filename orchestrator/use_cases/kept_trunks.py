@@ -19,9 +19,8 @@ def kept_trunks(service: Service, name: str | None = None) -> list[dict[str, Any
     users: dict[str, dict[str, str]] = {}
     for sweep in sweeps if states else []:
         for run in service.store.runs_of(sweep.id):
-            cell = run.cell or {}
-            if cell.get("trunk"):
-                users.setdefault(cell["trunk"], {})[sweep.name] = cell["shape"]
+            if run.cell and run.cell.trunk:
+                users.setdefault(run.cell.trunk, {})[sweep.name] = run.cell.shape
     return [
         {
             "trunk": trunk,

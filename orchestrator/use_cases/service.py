@@ -32,6 +32,7 @@ from orchestrator.scheduling.scheduler import Scheduler
 from orchestrator.scheduling.speed import Cost, calibrate, rates_of
 from orchestrator.settings import Settings, at_hand, choose_device, machine, read_settings, worker_count
 from orchestrator.store import NewRun, Store, SweepRecord
+from orchestrator.store.cell import Cell
 from orchestrator.tracking.wandb_mirror import choose_tracking
 from orchestrator.use_cases.answering import SweepLaws, earlier_noise
 from orchestrator.use_cases.export import run_table
@@ -167,7 +168,7 @@ class Service:
             source=to_yaml(spec),
             dataset=data.dataset,
             unique_tokens=data.train_tokens,
-            dropped=[d.to_dict() for d in (*planned.plan.dropped, *planned.plan.unchecked)],
+            dropped=(*planned.plan.dropped, *planned.plan.unchecked),
             warnings=list(planned.plan.warnings),
             submitted_at=0.0,
             user=user or self.settings.user,
@@ -333,29 +334,7 @@ def facts_of(manifest: Manifest | DataFacts) -> DataFacts:
 
 def new_run(planned: PlannedRun, cost: Cost | None = None, kind: str = "auto") -> NewRun:
     """A planned run as the store takes it: with what predicted its seconds, and the device that its sweep asks for."""
-    cell = {
-        "budget": planned.budget,
-        "size_id": planned.size_id,
-        "seed": planned.seed,
-        "recipe": planned.recipe,
-        "params": planned.params,
-        "params_total": planned.params_total,
-        "params_nonembedding": planned.params_nonembedding,
-        "tokens": planned.tokens,
-        "steps": planned.steps,
-        "batch_tokens": planned.batch_tokens,
-        "epochs": planned.epochs,
-        "shape": planned.shape,
-        "vary": planned.vary.to_dict(),
-        "shared": [combination.to_dict() for combination in planned.shared],
-        "memory_bytes": planned.memory_bytes,
-        "kind": kind,
-        "trunk": planned.trunk,
-        "seconds_alone": planned.seconds_alone,
-        "predicted_seconds": planned.seconds,
-    }
-    if cost is not None and planned.seconds is not None:
-        cell["calibrated_seconds"] = cost.calibrated(planned.seconds, planned.params)
-    if planned.checks:
-        cell["checks"] = [trial.to_dict() for trial in planned.checks]
+    seconds = planned.seconds
+    calibrated = None if cost is None or seconds is None else cost.calibrated(seconds, planned.params)
+    cell = Cell.of(planned, kind, calibrated)
     return NewRun(planned.run_id, planned.run.to_dict(), planned.flops, planned.seconds, cell, planned.role)

@@ -9,11 +9,12 @@ from typing import Any, Final
 from analysis.answers.serial import prediction_json
 from analysis.law import Law
 from analysis.records import LawError
+from orchestrator.errors import NotFound
 from orchestrator.scheduling.driver import check_free
 from orchestrator.scheduling.progress import Progress
 from orchestrator.scheduling.speed import Cost
 from orchestrator.states import RunState
-from orchestrator.store import ForecastScore, NewRun, NotFound, RunRecord, SweepRecord
+from orchestrator.store import ForecastScore, NewRun, RunRecord, SweepRecord
 from orchestrator.use_cases.service import Service, facts_of, new_run
 from sweeps.plan.combination import Combination
 from sweeps.plan.plan import plan_single
@@ -192,14 +193,14 @@ def validation_rows(result: Validation) -> list[dict[str, Any]]:
     low, high = prediction["loss_interval"]
     rows = []
     for one in result.trained:
-        cell, score = one.run.cell or {}, one.score
+        cell, score = one.run.cell, one.score
         rows.append(
             {
                 "flops": prediction["flops"],
                 "size": f"×{one.factor:g}",
                 "predicted_params": round(prediction["params"]),
-                "trained_params": cell.get("params"),
-                "seed": cell.get("seed"),
+                "trained_params": cell and cell.params,
+                "seed": cell and cell.seed,
                 "predicted_loss": round(prediction["loss"], 4),
                 "low": round(low, 4),
                 "high": round(high, 4),
@@ -226,6 +227,6 @@ def verdict(result: Validation) -> list[str]:
     if gap >= 0:
         return [*sentences, f"the predicted size beats both neighbours, the better one (×{best.factor:g}) by {gap:.4f}"]
     fewest, most = result.prediction["params_interval"]
-    held = fewest <= (best.run.cell or {}).get("params", 0) <= most
+    held = best.run.cell is not None and fewest <= best.run.cell.params <= most
     holds = "lies in" if held else "lies outside"
     return [*sentences, f"×{best.factor:g} the size is better by {-gap:.4f} and {holds} N*'s interval"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -12,10 +13,13 @@ from model.config import ModelConfig, RunConfig, TrainConfig
 from model.memory import KEPT_STATE_BYTES
 from sweeps.file.spec import SweepSpec
 from sweeps.plan.combination import NOTHING_VARIED, Combination
+from tokenizer.errors import ExpectedError
 
 
-class PlanError(ValueError):
+class PlanError(ExpectedError, ValueError):
     """A sweep cannot be planned or exceeds one of its limits; the message names it."""
+
+    kind = "invalid-plan"
 
 
 class CostModel(Protocol):
@@ -64,6 +68,11 @@ class RecipeTrial:
             "batch_factor": self.batch_factor,
             "lr_factor": self.lr_factor,
         }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> RecipeTrial:
+        """The trial that `to_dict` wrote."""
+        return cls(**{**data, "vary": Combination.of(data["vary"])})
 
 
 @dataclass(frozen=True)
@@ -207,6 +216,11 @@ class DroppedCell:
             "reason": self.reason,
             "vary": self.vary.to_dict(),
         }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> DroppedCell:
+        """The cell that `to_dict` wrote, its cause forgotten."""
+        return cls(**{**data, "vary": Combination.of(data.get("vary") or {})})
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,9 @@ VARIED = (
 
 def finish(service: Service, run: RunRecord) -> None:
     """End a run with the loss of a known surface, 0.1 worse without the norm."""
-    cell = run.cell or {}
-    loss = 1.3 + 60 / cell["params"] ** 0.34 + 250 / cell["tokens"] ** 0.37 + (0.0 if cell["vary"]["qk_norm"] else 0.1)
+    cell = run.cell
+    assert cell is not None
+    loss = 1.3 + 60 / cell.params**0.34 + 250 / cell.tokens**0.37 + (0.0 if cell.vary["qk_norm"] else 0.1)
     driver = service.store.start_driver("boot", [], "")
     fence = service.store.claim(run.id, run.fence, driver, "worker")
     result = {"loss": loss, "bits_per_byte": loss / 2, "train_seconds": 1.0}
@@ -43,7 +44,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Service:
     made = Service(Home(tmp_path_factory.mktemp("varied"), "test").create())
     spec = load_sweep(VARIED)
     plan = make_plan(spec, DataFacts("data", 1024, 50_000_000, 500_000))
-    record = SweepRecord(0, "varied", "0123456789ab", to_yaml(spec), "data", 50_000_000, [], [], 0.0)
+    record = SweepRecord(0, "varied", "0123456789ab", to_yaml(spec), "data", 50_000_000, (), [], 0.0)
     sweep = made.store.submit(record, [new_run(run) for run in plan.runs])
     for run in made.store.runs_of(sweep.id)[:-1]:
         finish(made, run)
@@ -99,7 +100,7 @@ def test_a_stored_forecast_is_shown_whatever_came_of_it(service: Service, client
 
 def test_a_further_run_is_in_the_next_page(service: Service, client: TestClient) -> None:
     last = next(run for run in service.store.runs_of(service.store.sweep("varied").id) if run.loss is None)
-    address = f"/sweeps/varied?variant=qk_norm%3D{(last.cell or {})['vary']['qk_norm']}"
+    address = f"/sweeps/varied?variant=qk_norm%3D{last.cell.vary['qk_norm']}"
     before = Page(client.get(address).text).scripts["spec-isoflop"]
     finish(service, last)
     after = Page(client.get(address).text).scripts["spec-isoflop"]

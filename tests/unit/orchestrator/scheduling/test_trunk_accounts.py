@@ -16,9 +16,9 @@ from analysis.wording import format_flops
 from model.config import state_name
 from orchestrator.attempts import Outcome
 from orchestrator.cli.main import app
+from orchestrator.errors import NotFound
 from orchestrator.home import Home
 from orchestrator.states import Cause
-from orchestrator.store import NotFound
 from orchestrator.use_cases.doctor import checks
 from orchestrator.use_cases.export import run_table
 from orchestrator.use_cases.kept_trunks import drop_trunks, kept_trunks

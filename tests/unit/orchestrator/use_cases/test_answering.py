@@ -41,7 +41,7 @@ def sweep_laws(name: str = "s", *, bytes_per_token: float = 3.0, **changes: Any)
     }
     spec = SweepSpec(**(base | changes))
     plan = make_plan(spec, FACTS)
-    sweep = SweepRecord(1, name, "abcd", to_yaml(spec), FACTS.dataset, FACTS.train_tokens, [], [], 0.0)
+    sweep = SweepRecord(1, name, "abcd", to_yaml(spec), FACTS.dataset, FACTS.train_tokens, (), [], 0.0)
     generator = np.random.default_rng(0)
     runs = []
     for planned in plan.runs:

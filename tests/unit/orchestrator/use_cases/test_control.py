@@ -14,12 +14,12 @@ from typer.testing import CliRunner
 
 from orchestrator.api.app import create_app
 from orchestrator.attempts import Outcome
-from orchestrator.cli.main import NOT_FOUND, UNREACHABLE, USAGE, _exit_code, app
+from orchestrator.cli.main import app
 from orchestrator.client import Client, Refused, Unreachable
 from orchestrator.cluster.attempt_log import EventLog, attempt_log
+from orchestrator.errors import NOT_FOUND, UNREACHABLE, USAGE, NotFound, exit_code_of
 from orchestrator.home import Home
 from orchestrator.states import Cause, Hold, RunState
-from orchestrator.store import NotFound
 from orchestrator.use_cases.control import ControlError, cancel, find_run, live_events, pause, resume, retry, run_log
 from orchestrator.use_cases.service import Service
 from tests.unit.orchestrator.store_fixtures import new_run, result, sweep_record
@@ -138,14 +138,14 @@ def test_the_verbs_go_to_the_service_that_is_named(service: Service, url: str, m
     assert CliRunner().invoke(app, ["watch", "demo"]).exit_code == 1
 
 
-def test_a_service_that_does_not_answer_has_an_exit_code() -> None:
+def test_a_service_that_does_not_answer_has_anexit_code_of() -> None:
     with pytest.raises(Unreachable, match="isoflop serve") as caught:
         Client("http://127.0.0.1:9").sweep("demo")
-    assert _exit_code(caught.value) == UNREACHABLE
+    assert exit_code_of(caught.value) == UNREACHABLE
     with pytest.raises(Refused, match="ISOFLOP_URL") as usage:
         Client("127.0.0.1:8337")
-    assert _exit_code(usage.value) == USAGE
-    assert _exit_code(NotFound("x")) == NOT_FOUND
+    assert exit_code_of(usage.value) == USAGE
+    assert exit_code_of(NotFound("x")) == NOT_FOUND
 
 
 def test_db_shows_backs_up_and_copies(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,4 +63,4 @@ def test_a_sweep_for_a_kind_that_only_the_cluster_has_is_predicted_by_its_data_s
     )
     assert cost.gpu_memory == DEVICES["h100"].memory
     assert replace(planned, device="cuda").device_name == "h100"
-    assert new_run(planned.plan.runs[0], cost, planned.spec.kind).cell["kind"] == "h100"
+    assert new_run(planned.plan.runs[0], cost, planned.spec.kind).cell.kind == "h100"

@@ -180,7 +180,7 @@ def laws_of(plan: Plan, damage: float, state: RunState = RunState.DONE) -> Sweep
             cell=new.cell,
         )
         runs.append(record)
-    sweep = SweepRecord(1, "checked", "abcd", to_yaml(plan.spec), FACTS.dataset, FACTS.train_tokens, [], [], 0.0)
+    sweep = SweepRecord(1, "checked", "abcd", to_yaml(plan.spec), FACTS.dataset, FACTS.train_tokens, (), [], 0.0)
     return SweepLaws(sweep, runs, Path("/nonexistent"))
 
 
