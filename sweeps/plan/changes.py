@@ -18,6 +18,8 @@ MANY_PASSES: Final = (6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 40.0)
 """Passes that are worth ever less, offered last."""
 STEPS: Final = 20
 """Tenths of a decade by which budgets are moved at the most."""
+CHEAP_STEPS: Final = 6
+"""Tenths of a decade by which larger budgets are tried before all else: four times the compute."""
 USUAL_SIZES: Final = SizesSpec().count
 """Sizes of a curve where the sweep has too few."""
 SHORTEST_CONTEXT: Final = 16
@@ -80,9 +82,10 @@ def changes(start: Change, cause: Cause | None) -> Iterator[Change]:
         yield from _moved(_with_passes(start, max(GOOD_PASSES[-1], start.spec.epochs_max)), -1)
         yield from _passes(start, MANY_PASSES)
     elif cause is Cause.FEW_STEPS:
-        yield from _moved(start, 1)
+        yield from _moved(start, 1, range(1, CHEAP_STEPS + 1))
         yield from _narrower(start)
         yield from _shorter_context(start)
+        yield from _moved(start, 1, range(CHEAP_STEPS + 1, STEPS + 1))
     elif cause is Cause.OFF_BUDGET:
         yield from _shorter_context(start)
         yield from _moved(start, 1)
@@ -121,9 +124,9 @@ def _passes(start: Change, wanted: tuple[float, ...]) -> Iterator[Change]:
             yield _with_passes(start, passes)
 
 
-def _moved(start: Change, direction: int) -> Iterator[Change]:
+def _moved(start: Change, direction: int, steps: range = range(1, STEPS + 1)) -> Iterator[Change]:
     """All budgets larger (1) or smaller (-1) by one factor, nearest first."""
-    for step in range(1, STEPS + 1):
+    for step in steps:
         yield _with_budgets(start, scaled(start.spec, 10 ** (direction * step / 10)))
 
 

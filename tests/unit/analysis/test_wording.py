@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.law import fit
 from analysis.records import Interval
 from analysis.wording import (
     format_count,
@@ -19,9 +20,11 @@ from analysis.wording import (
     format_interval,
     format_loss,
     join_words,
+    noise_sentences,
     refusal_summary,
     trust_sentence,
 )
+from tests.unit.analysis.law_tables import table
 from tests.unit.orchestrator.report_fixtures import law
 
 UNITS = {"k": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
@@ -84,3 +87,18 @@ def test_a_refused_budget_is_summed_up_once() -> None:
     refused = next(curve for curve in law(edge=3e12).curves if not curve.minima)
     summary = refusal_summary(refused)
     assert summary.count("minimum at the edge of the sizes") == 1
+
+
+def test_noise_is_said_with_its_degrees_of_freedom_and_interval() -> None:
+    fitted = fit(table(noise=0.01, repeats=3, seed=1), holdout=False)
+    scatter, seeds = noise_sentences(fitted.noise, "nats/token")
+    noise = fitted.noise
+    assert f"{1000 * noise['sigma']:.3g}×10⁻³ nats/token ({noise['degrees_of_freedom']} degrees of freedom)" in scatter
+    low, high = noise["seed_sigma_interval"]
+    assert noise["seed_degrees_of_freedom"] == 4
+    assert (low / noise["seed_sigma"], high / noise["seed_sigma"]) == pytest.approx((0.599, 2.874), rel=1e-3)
+    assert f"(4 degrees of freedom, 95 % interval {1000 * low:.3g}×10⁻³ to {1000 * high:.3g}×10⁻³)" in seeds
+    assert seeds.endswith("at 10¹⁸ and " + seeds.split(" and ")[-1]) and seeds.endswith("at 10²⁰ FLOPs.")
+    assert [entry["degrees_of_freedom"] for entry in noise["seed_sigma_by_budget"]] == [2, 2]
+    alone = noise_sentences(fit(table(), holdout=False).noise, "nats/token")[-1]
+    assert alone.startswith("No cell was repeated")

@@ -24,8 +24,8 @@ from orchestrator.use_cases.export import run_table
 from orchestrator.use_cases.kept_trunks import drop_trunks, kept_trunks
 from orchestrator.use_cases.service import Service, new_run
 from orchestrator.web.tables import run_rows
-from tests.unit.orchestrator.scheduling.test_trunks import plan_of
 from tests.unit.orchestrator.store_fixtures import result, sweep_record
+from tests.unit.sweeps.plan.test_trunks import plan_of
 
 
 @pytest.fixture(scope="module")

@@ -88,3 +88,14 @@ def test_clashes_name_the_distributions(install: Install) -> None:
     install("second", "second_a", example(), twin="WIDE_BATCH")
     with pytest.raises(RecipeError, match="distribution second and the installed distribution shadowing"):
         get_recipe("twin")
+
+
+def test_unknown_recipe_is_refused() -> None:
+    with pytest.raises(RecipeError, match="cpu-small, porian-olmo"):
+        get_recipe("olmo")
+
+
+def test_values_of_other_recipes_are_refused_by_name() -> None:
+    with pytest.raises(RecipeError, match="unknown value 'batch_exponent' of recipe marin-2025"):
+        get_recipe("marin-2025", {"batch_exponent": 0.5})
+    assert get_recipe("marin-2025", {"lr_constant": 0.2, "width_step": 64}).width_step == 64
