@@ -1,4 +1,4 @@
-"""The only user of Hydra: a sweep file, what it extends and the overrides become one checked SweepSpec."""
+"""Composes a sweep file, the files that it extends and the overrides into one checked SweepSpec; alone uses Hydra."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _LOCK = threading.Lock()
 def load_sweep(
     source: Path | str | bytes, overrides: Sequence[str] = (), *, name_of_text: str = "<sweep>"
 ) -> SweepSpec:
-    """Read a sweep.
+    """Read a sweep file and check it.
 
     Args:
         source: path of a file, or the text itself.
@@ -54,7 +54,7 @@ def load_sweep(
 
 
 def bases() -> tuple[str, ...]:
-    """Names that `extends` knows: the files of sweeps/conf."""
+    """Names that `extends` may give: the files of sweeps/conf."""
     folder = resources.files("sweeps.conf")
     return tuple(sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml")))
 
@@ -70,9 +70,9 @@ def _read(source: Path | str | bytes, name_of_text: str) -> Document:
 
 
 def _resolve(base: str | None, data: dict[str, Any], layers: Layers) -> SweepSpec:
-    """Merge over schema and base, and finish as SweepSpec, so that no key gets past the schema."""
+    """The data merged over schema and base, as a checked SweepSpec, so that no key gets past the schema."""
     try:
-        # Hydra seals what it composes, free mappings too: a fresh schema takes its values and the user's.
+        # Hydra seals what it composes, free mappings too, so both its values and the user's go into a fresh schema.
         merged = OmegaConf.merge(_schema(), _composed(base), data)
         assert isinstance(merged, DictConfig)
         for section in ("corpus", "tokenizer"):
@@ -117,7 +117,7 @@ def _composed(base: str | None) -> dict[str, Any]:
 
 
 def _chain(base: str | None) -> dict[str, dict[str, Any]]:
-    """The base and what it extends in turn, furthest first, each through the same gate as a user's file."""
+    """The base and the files that it extends in turn, furthest first, each checked like a user's file."""
     chain: dict[str, dict[str, Any]] = {}
     while base is not None and base not in chain:
         text = resources.files("sweeps.conf").joinpath(f"{base}.yaml").read_bytes()

@@ -1,4 +1,4 @@
-"""The hostile-text gate: bytes of a sweep file → plain data with positions. No text executes or expands."""
+"""Reads the bytes of a sweep file as plain data with positions, and refuses text that could execute or expand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a mistake in a sweep file is told: where it is, what is wrong, what was probably meant."""
+"""A mistake in a sweep file: where it is, what is wrong, and what was probably meant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plain data against the schema's field types: every unknown key and wrong type, each with its place."""
+"""Checks plain data against the types of the schema's fields: every unknown key and wrong type, with its position."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from sweeps.nearest import nearest
 
 
 class Source(Protocol):
-    """Where the data came from."""
+    """The text that the data came from: takes mistakes, and knows how a value was written."""
 
     def report(self, key: Key, message: str, suggestion: str = "") -> None:
-        """Take note of a mistake."""
+        """Note a mistake at a key."""
 
     def written(self, key: Key) -> str | None:
         """The scalar at a key as the user wrote it, or None where that is not known."""
@@ -37,13 +37,13 @@ def field_types(schema: type) -> dict[str, Any]:
 
 
 def coerce(value: Any, hint: Any, key: Key, source: Source) -> Any:
-    """The value as its type wants it (`1e4` becomes 10000 where a whole number is due), or None once reported.
+    """The value in its field's type (`1e4` becomes 10000 for a whole number), or None where a mistake was reported.
 
     Args:
         value: plain data from the gate.
         hint: a resolved type of the schema: a dataclass, scalar, tuple, list, dict, Optional or Any.
         key: path of the value.
-        source: takes each mistake.
+        source: where mistakes are reported.
     """
     if hint is Any:
         return value
@@ -119,7 +119,7 @@ def _is_scalar(value: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    """A value for a message, cut to a readable length."""
+    """A value as a message shows it, shortened where it is long."""
     if value is None:
         return "nothing"
     if isinstance(value, dict):

@@ -44,7 +44,7 @@ def _range_warnings(plan: Plan) -> Iterator[str]:
             if outside:
                 yield (
                     f"{len(outside)} of {len(cells)} cells have {_span(value for _, value in outside)} {what}, "
-                    f"outside {valid.low:.3g} to {valid.high:.3g} where recipe {name} has been shown good "
+                    f"outside {valid.low:.3g} to {valid.high:.3g} where recipe {name} is proven "
                     f"({recipe.range_source}): {_sizes_by_budget(cell for cell, _ in outside)}"
                 )
 

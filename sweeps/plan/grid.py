@@ -1,4 +1,4 @@
-"""The grid of a sweep: the shapes of each budget's curve, on one ladder, and the seeds of each. Pure."""
+"""The grid of a sweep: the shapes of each budget's curve on one ladder, and the seeds of each cell. Pure."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def _params_with_ratio(setting: Setting, budget: float, ratio: float) -> float:
     logs = [(math.log(params), math.log(params * flops)) for params, flops in nodes]
     above = bisect.bisect_left([y for _, y in logs], wanted)
     if above in (0, len(logs)):
-        # Outside the ladder N · F(N) grows as N², closely enough for a centre.
+        # Outside the ladder N · F(N) grows about as N², which is close enough for a centre.
         x, y = logs[min(above, len(logs) - 1)]
         return math.exp(x + (wanted - y) / 2)
     (x0, y0), (x1, y1) = logs[above - 1], logs[above]
@@ -135,7 +135,7 @@ def _params_with_ratio(setting: Setting, budget: float, ratio: float) -> float:
 
 
 def _power_of_4(product: float) -> float:
-    """A ceiling for N where 6 · N² stays below `product`, coarse so that budgets share cached ladders."""
+    """An upper bound of the N with 6 · N² = `product`, coarse so that budgets share cached ladders."""
     return 4.0 ** math.ceil(math.log(max(product, 6.0) / 6, 16) + 0.5)
 
 

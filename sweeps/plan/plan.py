@@ -1,4 +1,4 @@
-"""SweepSpec → Plan: which runs a sweep consists of, what each costs, and which cells are dropped and why. Pure."""
+"""SweepSpec → Plan: the runs of a sweep with their durations, and the cells that are dropped and why. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TOLERANCE: Final = 0.01
 
 
 def make_plan(spec: SweepSpec, facts: DataFacts, cost: CostModel | None = None, *, workers: int = 1) -> Plan:
-    """Plan a sweep: every run with its budget, shape, optimisation, FLOPs and cost. Starts nothing.
+    """Plan a sweep: every run with its budget, shape, optimisation, FLOPs and predicted duration. Starts nothing.
 
     Args:
         spec: the sweep.
@@ -57,7 +57,7 @@ def make_plan(spec: SweepSpec, facts: DataFacts, cost: CostModel | None = None, 
 
 
 def _with_trunks(runs: tuple[PlannedRun, ...]) -> Iterator[PlannedRun]:
-    """The runs with what each of them spends where trunks are shared."""
+    """The runs with the FLOPs and seconds that each spends where trunks are shared."""
     saved = saved_steps((run.trunk, run.run) for run in runs if run.trunk)
     for run in runs:
         share = 1 - saved.get(run.run_id, 0) * run.run.train.batch / run.run.train.sequences

@@ -1,4 +1,4 @@
-"""The runs that check a recipe in cells at a sweep's ends: batch × learning rate around the rule's own. Pure."""
+"""The runs that check a recipe at the ends of a sweep: batch × learning rate around the rule's own. Pure."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ def test_warnings_outside_what_runs_have_shown() -> None:
         spec_of(recipe="porian-olmo", centre=CentreSpec(tokens_per_param=20.0), budgets=(1e14, 2e14)), FACTS
     )
     text = "\n".join(small.warnings)
-    assert "parameters, outside 5e+06 to 5e+09 where recipe porian-olmo has been shown good" in text
+    assert "parameters, outside 5e+06 to 5e+09 where recipe porian-olmo is proven" in text
     assert "2 budgets: a power law needs at least 3" in text
     wide = make_plan(spec_of(sizes=SizesSpec(span=10.0), seeds=SeedsSpec(smallest_budget=3)), FACTS)
     cells = {(run.budget, run.size_id): run.params for run in wide.runs}

@@ -53,7 +53,7 @@ def test_documented_example_works(install: Install) -> None:
     assert plan.runs
     assert all(run.recipe == "wide-batch" for run in plan.runs)
     assert all(run.run.train.batch == max(1, run.run.model.d_model // 16) for run in plan.runs)
-    assert any("where recipe wide-batch has been shown good" in warning for warning in plan.warnings)
+    assert any("where recipe wide-batch is proven" in warning for warning in plan.warnings)
 
 
 def test_unknown_recipe_lists_the_installed_ones(install: Install) -> None:
@@ -65,7 +65,7 @@ def test_unknown_recipe_lists_the_installed_ones(install: Install) -> None:
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("R = {}", "is no instance of sweeps.recipes.recipe.Recipe but dict"),
+        ("R = {}", "is not a sweeps.recipes.recipe.Recipe but dict"),
         ("1 / 0", "cannot be loaded: ZeroDivisionError"),
         ("S = 1", "cannot be loaded: AttributeError"),
         ("from sweeps.recipes.cpu_small import CPU_SMALL as R", "is named 'cpu-small'"),
