@@ -194,6 +194,7 @@ def _part_value(key: str, value: Any, where: str) -> Problems:
         return
     if wanted is float and value < 0:
         yield Problem(f"must not be negative, is {value}", where)
+        return
     try:
         ModelConfig(vocab=2, context=2, d_model=2, n_layers=1, n_heads=1, d_ff=1, **{key: value})
     except ConfigError as error:

@@ -23,3 +23,11 @@ def test_problem_reads_as_promised() -> None:
     full = Problem("unknown key", "sizes.cout", "s.yaml", 3, 5, "count")
     assert str(full) == "s.yaml:3:5 sizes.cout: unknown key, did you mean count?"
     assert str(Problem("unknown key", "x", "override 1")) == "override 1: x: unknown key"
+
+
+def test_parts_of_a_problem_that_are_unknown_are_left_out() -> None:
+    assert str(Problem("empty")) == "empty"
+    assert str(Problem("empty", file="s.yaml")) == "s.yaml: empty"
+    assert str(Problem("empty", key="name", suggestion="x")) == "name: empty, did you mean x?"
+    error = SweepError([Problem("a"), Problem("b")])
+    assert str(error) == "a\nb" and error.problems == (Problem("a"), Problem("b"))

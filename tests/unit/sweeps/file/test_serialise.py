@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
 import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sweeps.file.compose import load_sweep
-from sweeps.file.serialise import spec_hash, to_yaml
+from sweeps.file.serialise import spec_hash, to_dict, to_yaml
 from sweeps.file.spec import SweepSpec
 
 GOOD = "name: good\nbudgets: [1e11, 3e11, 1e12]\n"
@@ -44,3 +45,27 @@ def test_canonical_text_gives_the_same_spec_back(name: str, budgets: list[float]
     assert load_sweep(text) == spec
     # Other YAML readers agree, numbers included.
     assert yaml.safe_load(text)["budgets"] == list(spec.budgets)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0.0"), (1e-4, "0.0001"), (1e11, "1.0e+11"), (2.5e-7, "2.5e-07"), (999999.5, "999999.5"), (1e6, "1.0e+06")],
+)
+def test_numbers_are_written_so_that_every_yaml_reader_takes_them(value: float, text: str) -> None:
+    spec = SweepSpec("t", (1e11,), recipe_overrides={"lr": value})
+    assert f"lr: {text}}}" in to_yaml(spec)
+    assert yaml.safe_load(to_yaml(spec))["recipe_overrides"]["lr"] == value
+
+
+@pytest.mark.parametrize(
+    ("name", "quoted"), [("demo", False), ("yes", True), ("n", True), ("1e5", True), ("a-b", False)]
+)
+def test_text_that_could_mean_something_else_is_quoted(name: str, quoted: bool) -> None:
+    first = to_yaml(SweepSpec(name, (1e11,))).splitlines()[0]
+    assert first == (f'name: "{name}"' if quoted else f"name: {name}")
+
+
+def test_plain_data_is_in_the_order_of_the_schema_and_without_tuples() -> None:
+    data = to_dict(SweepSpec("t", (1e11, 2e11)))
+    assert list(data)[:4] == ["name", "budgets", "sizes", "centre"] and data["budgets"] == [1e11, 2e11]
+    assert spec_hash(SweepSpec("t", (1e11,))) == spec_hash(SweepSpec("u", (1e11,)))

@@ -29,3 +29,32 @@ def test_series_and_grid_are_counted_before_they_are_expanded() -> None:
     assert "count missing" in problems("name: a\nbudgets: {from: 1, to: 2}\n")[0]
     assert "unknown key" in problems("name: a\nbudgets: {from: 1, to: 2, count: 3, steps: 4}\n")[0]
     assert "above limits.runs" in problems(GOOD, "sizes.count=1000000000")[0]
+
+
+def test_a_series_is_geometric_with_its_ends_and_six_digits() -> None:
+    two = load_sweep("name: a\nbudgets: {from: 1.23456789e11, to: 3e11, count: 2}\n")
+    assert two.budgets == (1.23457e11, 3e11)
+    text = "name: a\nlimits: {runs: 100000}\nbudgets: {from: 1, to: 2, count: %d}\n"
+    assert len(load_sweep(text % 1000).budgets) == 1000
+    for count in (1, 1001):
+        assert "a count between 2 and 1000" in problems(text % count)[0]
+
+
+@pytest.mark.parametrize("ends", ["from: 0, to: 2", "from: 2, to: 2", "from: 3, to: 2", "from: -1, to: 2"])
+def test_a_series_that_does_not_ascend_is_refused(ends: str) -> None:
+    (line,) = [line for line in problems(f"name: a\nbudgets: {{{ends}, count: 3}}\n") if "needs" in line]
+    assert line == "s.yaml:2:1 budgets: needs 0 < from < to and a count between 2 and 1000"
+
+
+def test_mistakes_in_a_series_are_reported_at_their_key() -> None:
+    assert problems("name: a\nbudgets: {from: 1, too: 2, count: 3}\n")[:2] == [
+        "s.yaml:2:20 budgets.too: unknown key; a series has from, to and count, did you mean to?",
+        "s.yaml:2:1 budgets: a series has from, to and count; to missing",
+    ]
+    assert problems("name: a\nbudgets: {from: x, to: 2, count: 3}\n")[0].startswith(
+        "s.yaml:2:11 budgets.from: expected"
+    )
+
+
+def test_an_empty_list_of_sizes_is_a_list_of_numbers() -> None:
+    assert load_sweep(GOOD + "sizes: []\n").sizes.params == ()
