@@ -1,0 +1,1 @@
+"""YAML → a plan of runs: recipes, the sweep file, and the plan."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from hydra import compose, initialize_config_module
 from hydra.core.config_store import ConfigStore
@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from sweeps.file.check import checked
 from sweeps.file.layers import Layers
-from sweeps.file.parse import MAX_BYTES, Document, parse
+from sweeps.file.parse import MAX_BYTES, Document, Plain, parse
 from sweeps.file.problem import Problem, SweepError
 from sweeps.file.shorthands import written_out
 from sweeps.file.spec import SweepSpec
@@ -69,7 +69,7 @@ def _read(source: Path | str | bytes, name_of_text: str) -> Document:
         raise SweepError([Problem(f"cannot be read: {error.strerror or error}", file=str(source))]) from None
 
 
-def _resolve(base: str | None, data: dict[str, Any], layers: Layers) -> SweepSpec:
+def _resolve(base: str | None, data: Plain, layers: Layers) -> SweepSpec:
     """The data merged over schema and base, as a checked SweepSpec, so that no key gets past the schema."""
     try:
         # Hydra seals what it composes, free mappings too, so both its values and the user's go into a fresh schema.
@@ -100,7 +100,7 @@ def _placed(problem: Problem, layers: Layers) -> Problem:
 
 
 @lru_cache(maxsize=32)
-def _composed(base: str | None) -> dict[str, Any]:
+def _composed(base: str | None) -> Plain:
     """Schema and base through Hydra, as plain data. Hydra's state is global to the process, hence the lock."""
     chain = _chain(base)
     with _LOCK:
@@ -116,9 +116,9 @@ def _composed(base: str | None) -> dict[str, Any]:
     return {str(key): value for key, value in plain.items()}
 
 
-def _chain(base: str | None) -> dict[str, dict[str, Any]]:
+def _chain(base: str | None) -> dict[str, Plain]:
     """The base and the files that it extends in turn, furthest first, each checked like a user's file."""
-    chain: dict[str, dict[str, Any]] = {}
+    chain: dict[str, Plain] = {}
     while base is not None and base not in chain:
         text = resources.files("sweeps.conf").joinpath(f"{base}.yaml").read_bytes()
         layers = Layers(parse(text, f"{base}.yaml"))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sweeps.file.parse import Document, Key, parse
+from sweeps.file.parse import Document, Key, Plain, parse
 from sweeps.file.problem import Problem, SweepError
 from sweeps.nearest import nearest
 
@@ -35,8 +35,9 @@ class Layers:
     """
 
     def __init__(self, document: Document, overrides: Sequence[str] = ()) -> None:
+        """Apply the overrides in their order. Raises SweepError where there are too many."""
         self.document = document
-        self.data: dict[str, Any] = dict(document.data)
+        self.data: Plain = dict(document.data)
         self.problems: list[Problem] = []
         self.overrides: list[Override] = []
         if len(overrides) > MAX_OVERRIDES:

@@ -13,9 +13,13 @@ import yaml
 from sweeps.file.problem import Problem, SweepError
 
 MAX_BYTES: Final = 256 * 1024
+"""Largest file."""
 MAX_NODES: Final = 10_000
+"""Most values and keys."""
 MAX_DEPTH: Final = 20
+"""Deepest nesting."""
 MAX_PROBLEMS: Final = 20
+"""Problems after which reading stops."""
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -25,6 +29,8 @@ _AMBIGUOUS = re.compile(r"[-+]?0[0-9_]+")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|nan)", re.IGNORECASE)
 _OLD_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
+Plain = dict[str, Any]
+"""A mapping of a sweep file: its values are mappings, lists and scalars, not checked against the schema yet."""
 Key = tuple[str, ...]
 """Path of a value: keys of mappings, and indices of lists as text."""
 
@@ -129,9 +135,13 @@ class _Gate:
     """Turns YAML events into plain data, collecting problems as it goes."""
 
     file: str
+    """Name for messages."""
     problems: list[Problem] = field(default_factory=list)
+    """What was refused so far."""
     positions: dict[Key, Position] = field(default_factory=dict)
+    """Position of every value so far."""
     nodes: int = 0
+    """Values and keys so far."""
 
     def read(self, events: Iterator[Any]) -> Any:
         """The one document of the stream."""
@@ -179,9 +189,9 @@ class _Gate:
             return self.sequence(events, key, depth)
         return self.scalar(event, key)
 
-    def mapping(self, events: Iterator[Any], key: Key, depth: int) -> dict[str, Any]:
+    def mapping(self, events: Iterator[Any], key: Key, depth: int) -> Plain:
         """A mapping whose keys are distinct plain text."""
-        found: dict[str, Any] = {}
+        found: Plain = {}
         for event in events:
             if isinstance(event, yaml.MappingEndEvent):
                 break

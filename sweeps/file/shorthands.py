@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from sweeps.file.layers import Layers
+from sweeps.file.parse import Plain
 from sweeps.file.typing_check import coerce
 from sweeps.nearest import nearest
 
@@ -12,7 +13,7 @@ MAX_SERIES: Final = 1000
 """Budgets that a series may have."""
 
 
-def written_out(layers: Layers) -> dict[str, Any]:
+def written_out(layers: Layers) -> Plain:
     """The layers' data without short forms; mistakes in them are reported to the layers."""
     full = dict(layers.data)
     if isinstance(full.get("budgets"), dict):
@@ -23,7 +24,7 @@ def written_out(layers: Layers) -> dict[str, Any]:
     return full
 
 
-def _series(series: dict[str, Any], layers: Layers) -> list[float]:
+def _series(series: Plain, layers: Layers) -> list[float]:
     """A geometric series of budgets; its length is checked before it is expanded."""
     wanted = {"from": float, "to": float, "count": int}
     for name in series:

@@ -24,6 +24,7 @@ class SizesSpec:
     """An explicit list of shapes instead, each with d_model and optionally n_layers, n_heads, d_ff."""
 
     def __post_init__(self) -> None:
+        """Lists as tuples."""
         object.__setattr__(self, "params", tuple(self.params))
         object.__setattr__(self, "shapes", tuple(self.shapes))
 
@@ -116,4 +117,5 @@ class SweepSpec:
         return found.name if found else self.device
 
     def __post_init__(self) -> None:
+        """Budgets as a tuple of floats."""
         object.__setattr__(self, "budgets", tuple(float(budget) for budget in self.budgets))

@@ -7,7 +7,7 @@ import types
 from functools import lru_cache
 from typing import Any, Protocol, Union, get_args, get_origin, get_type_hints
 
-from sweeps.file.parse import Key, plain_scalar
+from sweeps.file.parse import Key, Plain, plain_scalar
 from sweeps.nearest import nearest
 
 
@@ -61,7 +61,7 @@ def coerce(value: Any, hint: Any, key: Key, source: Source) -> Any:
     return _scalar(value, hint, key, source)
 
 
-def _record(value: Any, schema: type, key: Key, source: Source) -> dict[str, Any] | None:
+def _record(value: Any, schema: type, key: Key, source: Source) -> Plain | None:
     hints = field_types(schema)
     if not isinstance(value, dict):
         source.report(key, f"expected a mapping with some of {', '.join(hints)}, got {_shown(value)}")
@@ -86,7 +86,7 @@ def _list(value: Any, hint: Any, key: Key, source: Source) -> list[Any] | None:
     return [coerce(entry, hint, (*key, str(index)), source) for index, entry in enumerate(value)]
 
 
-def _mapping(value: Any, hint: Any, key: Key, source: Source) -> dict[str, Any] | None:
+def _mapping(value: Any, hint: Any, key: Key, source: Source) -> Plain | None:
     if not isinstance(value, dict):
         source.report(key, f"expected a mapping, got {_shown(value)}")
         return None

@@ -1,0 +1,1 @@
+"""The plan: SweepSpec → the runs of a sweep, their durations, and what they can answer."""

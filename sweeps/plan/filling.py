@@ -90,19 +90,27 @@ class _Trial:
     """A grid with the largest budgets that time and data allow."""
 
     plan: Plan
+    """Its plan without limits."""
     hours: float
+    """Hours that it takes."""
     epochs_needed: float | None
+    """Passes over the data that larger budgets need; None where the data are no limit."""
     reach: float = 0.0
+    """Largest budget, FLOPs, at which its expected intervals are useful; 0 where none is."""
 
 
 @dataclass(frozen=True)
 class _Room:
-    """What a sweep may take: hours of some devices, and a corpus."""
+    """The hours, devices and data that a sweep may use."""
 
     cost: CostModel
+    """Seconds of a run on one device."""
     hours: float
+    """Hours to fill."""
     devices: int
+    """Devices, one run each."""
     facts: DataFacts
+    """The corpus."""
 
     def plan(self, spec: SweepSpec, facts: DataFacts | None = None) -> Plan:
         """The sweep's plan without its limits."""
@@ -237,7 +245,7 @@ def _with_reach(trial: _Trial, noise: KnownNoise) -> _Trial:
 
 
 def _repeated(trial: _Trial, room: _Room, noise: KnownNoise) -> Filled:
-    """The trial with the most repeats for which the hours last."""
+    """The trial with as many repeats as the hours allow."""
     spec, own, best = trial.plan.spec, trial.plan.spec.seeds, trial
     for wanted in SEEDS if trial.hours < FILLED * room.hours else ():
         seeds = SeedsSpec(

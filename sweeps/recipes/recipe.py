@@ -29,6 +29,7 @@ class Range:
     """Upper end."""
 
     def __contains__(self, value: float) -> bool:
+        """Whether a value lies between the ends, which count."""
         return self.low <= value <= self.high
 
 

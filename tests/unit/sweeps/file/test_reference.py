@@ -35,7 +35,7 @@ def test_rows_hold_type_default_and_meaning() -> None:
         "| `name` | text | required | Handle of the sweep: lower-case letters, digits and hyphens, at most 64. |",
         "| `context` | whole number | `128` | Tokens of a training sequence. |",
         "| `share_trunks` | true or false | `false` |",
-        "| `flops` | number or null | `null` | Training FLOPs of the whole sweep. |",
+        "| `flops` | number or nothing | `null` | Training FLOPs of the whole sweep. |",
         "| `sizes` | mapping, see below | see below | Model sizes. |",
     ):
         assert row in page

@@ -7,7 +7,7 @@ import pytest
 from model.config import RunConfig
 from sweeps.recipes.cpu_small import CPU_SMALL
 from sweeps.recipes.ladder import shape
-from sweeps.recipes.recipe import Recipe, RecipeError, train_config, values_of
+from sweeps.recipes.recipe import Range, Recipe, RecipeError, train_config, values_of
 from sweeps.recipes.registry import RECIPES, get_recipe
 
 GOLDEN = {
@@ -76,3 +76,31 @@ def test_overrides_replace_single_values() -> None:
 def test_wrong_overrides_are_refused(overrides: dict[str, object], message: str) -> None:
     with pytest.raises(RecipeError, match=message):
         get_recipe("cpu-small", overrides)
+
+
+def test_the_ends_of_a_range_belong_to_it() -> None:
+    inside = Range(2.0, 5.0)
+    assert 2.0 in inside and 5.0 in inside and 3 in inside
+    assert 1.99 not in inside and 5.01 not in inside
+
+
+def test_settings_are_the_recipes_constants_unless_replaced() -> None:
+    train = CPU_SMALL.settings(7, batch=2, lr=0.5, clip=0.25)
+    assert (train.sequences, train.batch, train.lr, train.clip) == (7, 2, 0.5, 0.25)
+    assert (train.schedule, train.cooldown, train.weight_decay) == ("wsd", CPU_SMALL.cooldown, CPU_SMALL.weight_decay)
+    assert (train.final_lr, train.beta1, train.eps) == (0.0, 0.9, 1e-8)
+
+
+def test_what_describes_a_recipe_is_none_of_its_values() -> None:
+    values = values_of(CPU_SMALL)
+    assert {"lr", "clip", "schedule", "min_steps"} <= set(values)
+    assert not {"name", "about", "differs", "sources", "params_range", "ratio_range", "batch_range"} & set(values)
+
+
+def test_exponents_may_be_negative_and_zero_switches_off() -> None:
+    assert get_recipe("cpu-small", {"lr_exponent": -1}).lr_exponent == -1.0
+    assert get_recipe("cpu-small", {"clip": 0}).clip == 0.0
+    with pytest.raises(RecipeError, match="min_steps must be positive, is 0"):
+        get_recipe("cpu-small", {"min_steps": 0})
+    with pytest.raises(RecipeError, match="warmup must be at least 0, is -1"):
+        get_recipe("cpu-small", {"warmup": -1})
