@@ -41,9 +41,10 @@ def _range_warnings(plan: Plan) -> Iterator[str]:
         )
         for what, valid, values in quantities:
             outside = [(cell, value) for cell, value in zip(cells, values, strict=True) if value not in valid]
+            have = "has" if len(outside) == 1 else "have"
             if outside:
                 yield (
-                    f"{len(outside)} of {len(cells)} cells have {_span(value for _, value in outside)} {what}, "
+                    f"{len(outside)} of {len(cells)} cells {have} {_span(value for _, value in outside)} {what}, "
                     f"outside {valid.low:.3g} to {valid.high:.3g} where recipe {name} is proven "
                     f"({recipe.range_source}): {_sizes_by_budget(cell for cell, _ in outside)}"
                 )
@@ -72,13 +73,15 @@ def _curve_warnings(plan: Plan) -> Iterator[str]:
         for budget in plan.spec.budgets:
             sizes = len({run.size_id for run in runs if run.budget == budget})
             if sizes < FEWEST_SIZES:
-                yield f"{sizes} sizes are left at {budget:.3g} FLOPs{where}: the fit refuses fewer than {FEWEST_SIZES}"
+                left = "1 size is" if sizes == 1 else f"{sizes} sizes are"
+                yield f"{left} left at {budget:.3g} FLOPs{where}: the fit refuses fewer than {FEWEST_SIZES}"
         depths = {run.run.model.n_layers for run in runs}
         recipe = get_recipe(runs[0].recipe)
         if len(depths) > 1 == len({recipe.depth_of(run.run.model.d_model) for run in runs}):
             yield f"depths {sorted(depths)} are mixed{where}: a step in depth looks like a kink of the curve"
     if len(plan.spec.budgets) < FEWEST_BUDGETS:
-        yield f"{len(plan.spec.budgets)} budgets: a power law needs at least {FEWEST_BUDGETS}"
+        count = len(plan.spec.budgets)
+        yield f"{count} budget{'' if count == 1 else 's'}: a power law needs at least {FEWEST_BUDGETS}"
 
 
 def _trunk_warnings(plan: Plan) -> Iterator[str]:
