@@ -1,1 +1,1 @@
-"""YAML → a plan of runs: recipes, the sweep file, and the plan."""
+"""A sweep file → a plan of runs. Trains nothing and loads no torch."""

@@ -17,7 +17,7 @@ from analysis.wording import format_count, format_duration, format_factor, forma
 from orchestrator.cli.output import print_table, say, stderr
 from orchestrator.scheduling.progress import Progress
 from orchestrator.use_cases.hours import Judged
-from orchestrator.use_cases.service import Planned
+from orchestrator.use_cases.planning import Planned
 from sweeps.plan.expected_width import WIDEST_LOSS, WIDEST_PARAMS, Expected, KnownNoise
 from sweeps.plan.filling import FILLED, Filled
 from sweeps.plan.hours import hours_by_budget, wall_hours

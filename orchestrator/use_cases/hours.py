@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from orchestrator.scheduling.speed import Cost
-from orchestrator.settings import worker_count
-from orchestrator.use_cases.service import Planned, Service, facts_of
+from orchestrator.use_cases.planning import Planned, Planning, facts_of
 from sweeps.file.compose import load_sweep
 from sweeps.file.spec import LimitsSpec, SweepSpec
 from sweeps.plan.expected_width import Expected, KnownNoise
@@ -41,7 +40,7 @@ class Judged:
 
 
 def plan_and_judge(
-    service: Service,
+    planning: Planning,
     source: Path | str,
     overrides: Sequence[str] = (),
     hours: float | None = None,
@@ -49,24 +48,24 @@ def plan_and_judge(
 ) -> Judged:
     """Plan a sweep on another device or here, as it is or to fill some hours, and judge its grid.
 
-    Raises what Service.plan raises. With `other`, a corpus that is not at hand is assumed.
+    Raises what Planning.plan raises. With `other`, a corpus that is not at hand is assumed.
     """
     spec = load_sweep(source, overrides)
     if other is not None:
-        there = other.plan(spec, lambda: facts_of(service.shards(spec).manifest), hours)
+        there = other.plan(spec, lambda: planning.facts(spec), hours)
         planned = Planned(there.plan, there.data, there.device, there.workers, there.notes)
-        return judged(service, planned, other.cost, there.filled)
+        return judged(planning, planned, other.cost, there.filled)
     if hours is None:
-        planned = service.plan_spec(spec)
-        return judged(service, planned, planned.cost)
-    planned, filled = _filled(service, spec, hours)
-    return judged(service, planned, planned.cost, filled)
+        planned = planning.plan_spec(spec)
+        return judged(planning, planned, planned.cost)
+    planned, filled = _filled(planning, spec, hours)
+    return judged(planning, planned, planned.cost, filled)
 
 
-def judged(service: Service, planned: Planned, cost: CostModel | None, filled: Filled | None = None) -> Judged:
+def judged(planning: Planning, planned: Planned, cost: CostModel | None, filled: Filled | None = None) -> Judged:
     """A plan with its expected intervals and the verdict on its grid; `cost` predicts the time of changed plans."""
-    noise = service.noise(planned)
-    expected = service.expect(planned, noise)
+    noise = planning.noise(planned)
+    expected = planning.expect(planned, noise)
     facts = facts_of(planned.data)
 
     def replan(spec: SweepSpec) -> Plan:
@@ -77,25 +76,25 @@ def judged(service: Service, planned: Planned, cost: CostModel | None, filled: F
     return Judged(planned, noise, expected, found, filled)
 
 
-def _filled(service: Service, spec: SweepSpec, hours: float) -> tuple[Planned, Filled]:
+def _filled(planning: Planning, spec: SweepSpec, hours: float) -> tuple[Planned, Filled]:
     """The sweep with the grid that fills the hours on this machine, by all that was measured on the way."""
-    device = service.device_of(spec)
-    manifest, workers = service.shards(spec).manifest, worker_count(service.settings, device)
+    device = planning.device_of(spec)
+    manifest, workers = planning.shards(spec).manifest, planning.workers(device)
     facts = facts_of(manifest)
     wanted = spec
     rates: dict[float, float] = {}
     for _ in range(ROUNDS):
-        cost = _measured(service, spec, facts, rates)
+        cost = _measured(planning, spec, facts, rates)
         filled = fill_hours(wanted, cost, hours, workers, facts=facts)
         spec = filled.spec
     plan = make_plan(spec, facts, cost, workers=workers)
     return Planned(plan, manifest, device, workers, cost=cost), filled
 
 
-def _measured(service: Service, spec: SweepSpec, facts: DataFacts, rates: dict[float, float]) -> Cost:
+def _measured(planning: Planning, spec: SweepSpec, facts: DataFacts, rates: dict[float, float]) -> Cost:
     """What predicts the sweep's seconds: `rates` (FLOP/s by N), to which those of its shapes are added."""
     runs = make_plan(replace(spec, limits=LimitsSpec()), unlimited_data(spec, facts.vocab)).runs
-    known = service.cost([run.run for run in runs], spec) if runs else None
+    known = planning.cost([run.run for run in runs], spec) if runs else None
     if known is None:
         reason = f"the speed of `device: {spec.device}` is not known: name a kind such as h100"
         raise PlanError(reason if runs else "no cell of the grid can run: see isoflop plan without --hours")

@@ -1,1 +1,1 @@
-"""The sweep file: text → a checked SweepSpec."""
+"""A sweep file's text → a checked SweepSpec: parsed, typed, composed with its base and overrides."""

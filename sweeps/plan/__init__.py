@@ -1,1 +1,1 @@
-"""The plan: SweepSpec → the runs of a sweep, their durations, and what they can answer."""
+"""A SweepSpec → a Plan: its runs and their durations, the cells that cannot run, and what the grid can answer."""

@@ -9,7 +9,7 @@ import pytest
 from analysis.answers.expected import ExpectedWidth
 from orchestrator.cli.display import show_expected, show_hours, show_plan, show_verdict
 from orchestrator.use_cases.hours import Judged
-from orchestrator.use_cases.service import Planned
+from orchestrator.use_cases.planning import Planned
 from sweeps.file.spec import SeedsSpec, SweepSpec
 from sweeps.plan.combination import Combination
 from sweeps.plan.expected_width import USUAL_NOISE, Expected

@@ -13,7 +13,7 @@ import pytest
 from orchestrator.cli.main import main
 from orchestrator.cli.planning import judged_json, sweep_path
 from orchestrator.use_cases.hours import Judged
-from orchestrator.use_cases.service import Planned
+from orchestrator.use_cases.planning import Planned
 from sweeps.file.spec import SeedsSpec
 from sweeps.plan.expected_width import KnownNoise, expect
 from sweeps.plan.plan import make_plan

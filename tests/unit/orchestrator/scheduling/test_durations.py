@@ -14,7 +14,7 @@ from orchestrator.scheduling.progress import progress_of
 from orchestrator.scheduling.speed import Cost, RateModel
 from orchestrator.states import RunState
 from orchestrator.store import RunRecord
-from orchestrator.use_cases.service import new_run
+from orchestrator.use_cases.submission import new_run
 from sweeps.file.compose import load_sweep
 from sweeps.plan.plan import make_plan
 from sweeps.plan.records import DataFacts
