@@ -59,11 +59,9 @@ def enough_budgets_and_sizes(change: Change) -> Change:
     sizes = spec.sizes
     if sizes.params or sizes.shapes:
         if len(sizes.params or sizes.shapes) < FEWEST_SIZES:
-            change = Change(
-                replace(change.spec, sizes=SizesSpec()), (*change.overrides, f"sizes={{count: {USUAL_SIZES}}}")
-            )
+            change = _with_sizes(change, SizesSpec(), f"sizes={{count: {USUAL_SIZES}}}")
     elif sizes.count < FEWEST_SIZES:
-        change = _with_sizes(change, count=USUAL_SIZES)
+        change = _with_count(change, USUAL_SIZES)
     return change
 
 
@@ -106,11 +104,18 @@ def _with_budgets(change: Change, budgets: tuple[float, ...]) -> Change:
     return Change(replace(change.spec, budgets=budgets), (*others, f"budgets=[{listing}]"))
 
 
-def _with_sizes(change: Change, **values: float) -> Change:
-    names = tuple(f"sizes.{key}=" for key in values)
-    others = tuple(entry for entry in change.overrides if not entry.startswith(names))
-    new = tuple(f"sizes.{key}={value:g}" for key, value in values.items())
-    return Change(replace(change.spec, sizes=replace(change.spec.sizes, **values)), (*others, *new))
+def _with_count(change: Change, count: int) -> Change:
+    return _with_sizes(change, replace(change.spec.sizes, count=count), f"sizes.count={count}")
+
+
+def _with_span(change: Change, span: float) -> Change:
+    return _with_sizes(change, replace(change.spec.sizes, span=span), f"sizes.span={span:g}")
+
+
+def _with_sizes(change: Change, sizes: SizesSpec, override: str) -> Change:
+    key = override.partition("=")[0]
+    others = tuple(entry for entry in change.overrides if not entry.startswith(f"{key}="))
+    return Change(replace(change.spec, sizes=sizes), (*others, override))
 
 
 def _with_passes(change: Change, passes: float) -> Change:
@@ -140,20 +145,20 @@ def _narrower(start: Change) -> Iterator[Change]:
     """Sizes closer to the centre, where cells are neither too long nor too short."""
     span = _ladder_spans(start)
     while span is not None and (span := float(f"{span / 1.15:.2g}")) >= NARROWEST_SPAN:
-        yield _with_sizes(start, span=span)
+        yield _with_span(start, span)
 
 
 def _wider(start: Change) -> Iterator[Change]:
     """Sizes further from the centre, so that curvature shows and the shapes differ."""
     span = _ladder_spans(start)
     while span is not None and (span := math.ceil(12.5 * span) / 10) <= WIDEST_SPAN:
-        yield _with_sizes(start, span=span)
+        yield _with_span(start, span)
 
 
 def _more_sizes(start: Change) -> Iterator[Change]:
     if _ladder_spans(start) is not None:
         for count in (start.spec.sizes.count + 2, start.spec.sizes.count + 4):
-            yield _with_sizes(start, count=count)
+            yield _with_count(start, count)
 
 
 def _more_budgets(start: Change) -> Iterator[Change]:
