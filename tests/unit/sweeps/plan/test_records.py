@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
+from sweeps.file.spec import SizesSpec
 from sweeps.plan.combination import Combination
 from sweeps.plan.plan import make_plan
 from sweeps.plan.records import Cause, DroppedCell, Plan, RecipeTrial
@@ -81,3 +82,22 @@ def test_totals_are_those_of_all_runs_and_unknown_with_one_unknown() -> None:
     checked = replace(plan, checks=plan.runs[:2])
     assert checked.all_runs == (*plan.runs, *plan.runs[:2])
     assert checked.flops > plan.flops
+
+
+def test_records_cannot_change_and_are_known_by_their_values() -> None:
+    plan = make_plan(spec_of(recipe_check=True), FACTS)
+    run = next(run for run in plan.runs if run.checks)
+    assert {run, replace(run)} == {run} and {run.checks[0], replace(run.checks[0])} == {run.checks[0]}
+    cell = DroppedCell(1e11, 5, "L1", "too long")
+    assert {cell, replace(cell)} == {cell}
+    with pytest.raises(FrozenInstanceError):
+        plan.spec = spec_of()  # type: ignore[misc]
+
+
+def test_states_of_trunks_take_their_bytes_at_each_branch_and_at_the_end() -> None:
+    plan = make_plan(spec_of(sizes=SizesSpec(params=(20_000, 40_000)), share_trunks=True), FACTS)
+    sharing = [run for run in plan.runs if run.trunk]
+    assert len(sharing) > len({run.trunk for run in sharing}) > 0
+    ends = {run.trunk: run.params_total for run in sharing}
+    branches = {(run.trunk, run.run.train.branch_step): run.params_total for run in sharing}
+    assert plan.trunk_bytes == (12 * sum(branches.values()), 12 * sum(ends.values()))
