@@ -17,6 +17,12 @@ MATH_VERSION = 1
 A golden-loss test forces it."""
 
 
+NUMERICS = ("fp32", "bf16")
+"""Numerics profiles."""
+SCHEDULES = ("wsd", "cosine")
+"""Learning-rate schedules."""
+
+
 class ConfigError(ExpectedError, ValueError):
     """A field of a configuration has a value that cannot work; the message names the field."""
 
@@ -138,8 +144,8 @@ class TrainConfig:
         for name in ("lr", "embedding_lr", "eps"):
             value = getattr(self, name)
             _require(value is None or value > 0, f"train.{name} must be positive, is {value}")
-        _require(self.schedule in ("wsd", "cosine"), f"train.schedule is {self.schedule!r}: choose wsd or cosine")
-        _require(self.numerics in ("fp32", "bf16"), f"train.numerics is {self.numerics!r}: choose fp32 or bf16")
+        _require(self.schedule in SCHEDULES, f"train.schedule is {self.schedule!r}: choose {' or '.join(SCHEDULES)}")
+        _require(self.numerics in NUMERICS, f"train.numerics is {self.numerics!r}: choose {' or '.join(NUMERICS)}")
         for name in ("warmup", "cooldown", "final_lr"):
             value = getattr(self, name)
             _require(0 <= value <= 1, f"train.{name} is a share between 0 and 1, is {value}")

@@ -40,15 +40,15 @@ class CorpusSpec:
     def __post_init__(self) -> None:
         object.__setattr__(self, "paths", (self.paths,) if isinstance(self.paths, str) else tuple(self.paths))
         if self.source not in SOURCES:
-            raise CorpusError(f"corpus.source is {self.source!r}: choose one of {', '.join(SOURCES)}")
+            raise CorpusError(f"is {self.source!r}: choose one of {', '.join(SOURCES)}", "source")
         if self.source == "python" and self.paths:
-            raise CorpusError("corpus.paths is set, but the source python takes none: set corpus.source to text")
+            raise CorpusError("is set, but the source python takes none: set corpus.source to text", "paths")
         if self.source != "python" and not self.paths:
-            raise CorpusError(f"corpus.paths is empty: the source {self.source} needs files, folders or globs")
+            raise CorpusError(f"is empty: the source {self.source} needs files, folders or globs", "paths")
         if self.max_bytes < 1:
-            raise CorpusError(f"corpus.max_bytes must be at least 1, is {self.max_bytes}")
+            raise CorpusError(f"must be at least 1, is {self.max_bytes}", "max_bytes")
         if not 0 < self.validation_fraction < 1:
-            raise CorpusError(f"corpus.validation_fraction must lie between 0 and 1, is {self.validation_fraction}")
+            raise CorpusError(f"must lie between 0 and 1, is {self.validation_fraction}", "validation_fraction")
 
 
 @dataclass(frozen=True)

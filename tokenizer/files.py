@@ -31,6 +31,13 @@ class CorpusError(ExpectedError, ValueError):
 
     kind = "corpus"
 
+    def __init__(self, message: str, key: str = "") -> None:
+        super().__init__(f"corpus.{key} {message}" if key else message)
+        self.key = key
+        """Key of the sweep file's `corpus` whose value is at fault; empty where it is none of them."""
+        self.message = message
+        """The message without the key."""
+
 
 def files_of(source: str, paths: tuple[str, ...]) -> list[Path]:
     """Files that the paths stand for, each once, sorted.

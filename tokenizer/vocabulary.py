@@ -32,6 +32,13 @@ class TokenizerError(ExpectedError, ValueError):
 
     kind = "tokenizer"
 
+    def __init__(self, message: str, key: str = "") -> None:
+        super().__init__(f"tokenizer.{key} {message}" if key else message)
+        self.key = key
+        """Key of the sweep file's `tokenizer` whose value is at fault; empty where it is none of them."""
+        self.message = message
+        """The message without the key."""
+
 
 class Tokenizer(Protocol):
     """Text to token ids and back; decode(encode(text)) is the text for every text."""
@@ -76,10 +83,10 @@ class TokenizerSpec:
 
     def __post_init__(self) -> None:
         if self.kind not in TRAINERS:
-            raise TokenizerError(f"tokenizer.kind is {self.kind!r}: choose one of {', '.join(TRAINERS)}")
+            raise TokenizerError(f"is {self.kind!r}: choose one of {', '.join(TRAINERS)}", "kind")
         if self.vocab < SMALLEST_VOCAB:
             raise TokenizerError(
-                f"tokenizer.vocab is {self.vocab}: the 256 bytes and {BOS} alone need {SMALLEST_VOCAB}; raise it"
+                f"is {self.vocab}: the 256 bytes and {BOS} alone need {SMALLEST_VOCAB}; raise it", "vocab"
             )
 
     @property

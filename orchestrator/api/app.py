@@ -97,7 +97,10 @@ def _add_sweeps(app: FastAPI, workspace: Workspace, background: Background) -> N
         planned = await run_in_threadpool(planning.plan, body, override or [])
         sweep = await run_in_threadpool(submit_plan, workspace, planned, guard.user_of(request), rerun=rerun)
         response.headers["Location"] = f"/api/v1/sweeps/{sweep.name}"
-        return _summary_json(sweep) | {"dropped": [asdict(cell) for cell in sweep.dropped], "warnings": sweep.warnings}
+        return _summary_json(sweep) | {
+            "dropped": [cell.to_dict() for cell in sweep.dropped],
+            "warnings": sweep.warnings,
+        }
 
     @app.get("/api/v1/sweeps", tags=["sweeps"])
     def list_sweeps() -> list[dict[str, Any]]:
@@ -112,7 +115,7 @@ def _add_sweeps(app: FastAPI, workspace: Workspace, background: Background) -> N
         runs = table.where(table.notna(), None).to_dict("records")
         return _summary_json(sweep) | {
             "source": sweep.source,
-            "dropped": [asdict(cell) for cell in sweep.dropped],
+            "dropped": [cell.to_dict() for cell in sweep.dropped],
             "runs": runs,
         }
 

@@ -21,6 +21,7 @@ from orchestrator.use_cases.submission import new_run
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.use_cases.validation_result import PredictedOptimum, Trained, Validation, score_forecast
 from orchestrator.use_cases.workspace import Workspace
+from sweeps.plan.combination import Combination
 from sweeps.plan.plan import plan_single
 from sweeps.plan.records import PlannedRun
 
@@ -94,12 +95,14 @@ def _cells(
     """The runs to be trained, those of the predicted optimum first."""
     spec = answers.spec
     facts = planning.facts(spec)
+    combination = Combination.of(vary)
     wanted = [(1.0, seed) for seed in range(seeds)] + [(factor, 0) for factor in NEIGHBOURS if neighbours]
 
     def planned(cost: Cost | None = None) -> list[PlannedRun]:
         """The wanted runs, with predicted seconds if `cost` is given."""
         return [
-            plan_single(spec, facts, flops, params * factor, seed=seed, vary=vary, cost=cost) for factor, seed in wanted
+            plan_single(spec, facts, flops, params * factor, seed=seed, vary=combination, cost=cost)
+            for factor, seed in wanted
         ]
 
     cost = planning.cost([draft.run for draft in planned()], spec)

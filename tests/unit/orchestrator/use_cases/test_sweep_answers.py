@@ -13,11 +13,11 @@ from analysis.records import LawError, QuestionError
 from orchestrator.states import RunState
 from orchestrator.use_cases import sweep_answers as module
 from orchestrator.use_cases.sweep_answers import SweepAnswers, earlier_noise, variant_label
-from sweeps.file.spec import SeedsSpec, SweepSpec
-from sweeps.plan.expected_width import TAKEN_FOR_GRANTED, expect
-from sweeps.plan.plan import make_plan
-from sweeps.plan.records import CheckPoint
-from tests.unit.orchestrator.use_cases.simulated import FACTS, simulated_answers
+from sweeps.file.spec import SeedsSpec
+from sweeps.plan.combination import NOTHING_VARIED
+from sweeps.plan.expected_width import USUAL_NOISE
+from sweeps.plan.records import RecipeTrial
+from tests.unit.orchestrator.use_cases.simulated import simulated_answers
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +37,12 @@ def test_an_answer_comes_with_shapes_that_can_be_built(varied: SweepAnswers) -> 
     for answer in (reply.prediction, reply.answer):
         shape = answer.shape
         assert shape is not None
-        assert shape["params"] == pytest.approx(answer.params, rel=0.2)
-        assert shape["flops"] == pytest.approx(answer.flops, rel=0.01)
-        assert shape["tokens"] == pytest.approx(answer.tokens, rel=0.2)
-        counted = reply.counts.at(shape["params"])
-        assert counted["params_total"] == pytest.approx(shape["params_total"], rel=1e-3)
-        assert counted["params_nonembedding"] == pytest.approx(shape["params_nonembedding"], rel=1e-3)
+        assert shape.params == pytest.approx(answer.params, rel=0.2)
+        assert shape.flops == pytest.approx(answer.flops, rel=0.01)
+        assert shape.tokens == pytest.approx(answer.tokens, rel=0.2)
+        counted = reply.counts.at(shape.params)
+        assert counted["params_total"] == pytest.approx(shape.params_total, rel=1e-3)
+        assert counted["params_nonembedding"] == pytest.approx(shape.params_nonembedding, rel=1e-3)
 
 
 def test_values_of_an_axis_are_compared_with_the_first_or_the_one_named(varied: SweepAnswers) -> None:
@@ -83,18 +83,6 @@ def test_sweeps_of_two_tokenizers_are_compared_in_bits_per_byte() -> None:
     assert compare(first, simulated_answers("b").side()).unit == "nats/token"
 
 
-def test_a_plan_tells_the_interval_to_expect() -> None:
-    plan = make_plan(SweepSpec(name="t", budgets=(1e11, 3e11, 1e12), vary={"lr": [0.5, 0.6]}), FACTS)
-    first, second = expect(plan)
-    assert first.vary == {"lr": 0.5} and first.widths == second.widths
-    near, far = first.widths
-    assert (near.multiple, far.multiple) == (10, 100)
-    assert 1 < near.params_factor < far.params_factor and 0 < near.loss < far.loss
-    (hopeless,) = expect(make_plan(SweepSpec(name="t", budgets=(1e11, 3e11)), FACTS))
-    assert hopeless.widths == () and "at least 3" in hopeless.refusal
-    assert expect(make_plan(SweepSpec(name="t", budgets=(1e9,), context=4096), FACTS)) == ()
-
-
 def test_the_runs_are_read_and_fitted_once(varied: SweepAnswers, monkeypatch: pytest.MonkeyPatch) -> None:
     laws = varied.laws()
     assert list(laws) == ["context=128", "context=64"]
@@ -120,13 +108,15 @@ def test_the_first_revision_with_enough_repeats_gives_the_noise() -> None:
     noise = earlier_noise([few, many])
     assert noise.sigma == pytest.approx(0.002, rel=1)
     assert noise.source.endswith("degrees of freedom of m@abcd")
-    assert earlier_noise([few]) is TAKEN_FOR_GRANTED
-    assert earlier_noise([]) is TAKEN_FOR_GRANTED
+    assert earlier_noise([few]) is USUAL_NOISE
+    assert earlier_noise([]) is USUAL_NOISE
 
 
 def test_runs_that_check_the_recipe_enter_its_verdict_and_not_the_fit() -> None:
     answers = simulated_answers()
-    points = [CheckPoint(place="centre", batch_factor=factor, lr_factor=1.0, vary={}) for factor in (1.0, 4.0)]
+    points = [
+        RecipeTrial(place="centre", batch_factor=factor, lr_factor=1.0, vary=NOTHING_VARIED) for factor in (1.0, 4.0)
+    ]
     base = answers.runs[3]
     assert base.cell is not None
     checks = [
@@ -152,3 +142,12 @@ def test_a_side_has_the_bytes_per_token_and_the_text_of_its_sweep(tmp_path: Path
     side = simulated_answers(bytes_per_token=3.3).side()
     assert side.name == "s" and side.bytes_per_token == pytest.approx(3.3)
     assert side.text == "", "the dataset is gone"
+
+
+def test_an_earlier_revision_has_measured_the_noise_to_expect() -> None:
+    few, many = (simulated_answers(seeds=SeedsSpec(largest_budget=count)) for count in (2, 8))
+    assert earlier_noise([few]) == USUAL_NOISE, "one degree of freedom says next to nothing"
+    noise = earlier_noise([few, many])
+    assert noise.sigma == pytest.approx(0.002, rel=0.6) and noise.sigma != USUAL_NOISE.sigma
+    assert noise.source == "7 degrees of freedom of s@abcd"
+    assert earlier_noise([]) == USUAL_NOISE

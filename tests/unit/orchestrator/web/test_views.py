@@ -10,6 +10,7 @@ import pytest
 from jinja2 import meta
 
 from analysis.figures import isoflop_curves, residual_panels
+from analysis.records import BuildableShape
 from orchestrator.web.figure import Figure, figure
 from orchestrator.web.render import environment, render, static_file
 from orchestrator.web.tables import dropped_rows, run_rows
@@ -118,10 +119,12 @@ def test_the_question_is_a_form_that_needs_no_script() -> None:
     assert "isoflop predict demo --flops 3e13" in page.words()
 
 
-@pytest.mark.parametrize(("heads", "words"), [(1, "d 64, 1 head, MLP"), (2, "d 64, 2 heads, MLP")])
-def test_an_answer_names_the_nearest_shape(heads: int, words: str) -> None:
-    shape = {"n_layers": 4, "d_model": 64, "n_heads": heads, "d_ff": 176, "params": 443_000, "tokens": 1.02e7}
-    assert words in sweep_page(answer=replace(law().predict(3e13), shape=shape)).words()
+@pytest.mark.parametrize(
+    ("parts", "words"), [((4, 1), "4 layers, d 64, 1 head, MLP 176"), ((1, 2), "1 layer, d 64, 2 heads, MLP 176")]
+)
+def test_an_answer_names_the_nearest_shape(parts: tuple[int, int], words: str) -> None:
+    shape = BuildableShape(64, *parts, 176, 443_000, 460_000, 300_000, 10_200_000, 3e13)
+    assert words + ": N 443 k, D 10.2 M" in sweep_page(answer=replace(law().predict(3e13), shape=shape)).words()
 
 
 def test_a_varied_sweep_has_a_chooser_of_links_that_keeps_the_question() -> None:
