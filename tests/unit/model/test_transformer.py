@@ -12,7 +12,8 @@ from torch import Tensor
 
 from model.config import ConfigError, ModelConfig
 from model.cpu import build, handwritten, native
-from model.implementation import Implementation, choose_implementation, handwritten_supports
+from model.cpu.architecture import covers
+from model.implementation import Implementation, choose_implementation
 from model.transformer import MLP, Attention, Positions, RMSNorm, Transformer, explicit_attention
 from tests.unit.model.model_data import SHAPE, small_run, write_dataset
 
@@ -227,7 +228,7 @@ def test_each_native_branch_equals_float64(kind: str) -> None:
     """Result and gradients of one branch beside torch's branches in float64; gates of ±100 among the MLP's."""
     B, T, H, D, F, V = 3, 29, 2, 12, 19, 37
     stride, columns = build.library().padded_context(T), 32  # T by whole vectors, of 8 floats or of 16
-    shape, sizes = handwritten.Shape(B, T, H, 1e-3), build.Shape(B, T, D, H, F, V, 1e-3)
+    shape, sizes = handwritten.BatchShape(B, T, H, 1e-3), build.KernelShape(B, T, D, H, F, V, 1e-3)
     x, ids = draw(D, B * T), torch.arange(B * T) ** 2 % V
     angles = torch.outer(torch.arange(T, dtype=FLOAT64), torch.tensor([1.0, 0.3, 0.1], dtype=FLOAT64))
     rotation = (angles.cos(), angles.sin())
@@ -311,7 +312,7 @@ def test_gradcheck_of_branches() -> None:
     x, w_qkv, w_out = draw(D, B * T), draw(3 * D, D, seed=1), draw(D, D, seed=2)
     for tensor in (x, w_qkv, w_out):
         tensor.requires_grad_()
-    shape = handwritten.Shape(B, T, H, 1e-3)
+    shape = handwritten.BatchShape(B, T, H, 1e-3)
     assert H * K == D
     assert torch.autograd.gradcheck(handwritten.attention_branch, (x, w_qkv, w_out, angles.cos(), angles.sin(), shape))
     w_up, w_down = draw(2 * F, D, seed=3).requires_grad_(), draw(D, F, seed=4).requires_grad_()
@@ -333,7 +334,7 @@ def test_gradcheck_of_branches() -> None:
 )
 def test_other_parts_take_the_plain_path(change: dict, tmp_path) -> None:
     run = small_run(write_dataset(tmp_path), dataclasses.replace(SHAPE, **change))
-    assert not handwritten_supports(run.model)
+    assert not covers(run.model, "fp32")
     assert choose_implementation(run.model, run.train, "cpu") == Implementation()
     for kind in ("handwritten", "native"):
         with pytest.raises(ConfigError, match=kind):
