@@ -9,14 +9,14 @@ import json
 import pytest
 
 from model import calibrate
-from model.cpu import build
-from tests.unit.model.model_data import SHAPE
+from tests.unit.model.model_data import CHOSEN, SHAPE
 
 
 def test_command_answers_in_the_order_of_the_request(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(calibrate, "SHAPE_SECONDS", 0.01)
+    monkeypatch.setattr(calibrate, "SCORING_SECONDS", 0.01)
     large = dataclasses.replace(SHAPE, d_model=128, n_heads=8, d_ff=512, mlp="gelu")
     request = {"shapes": [{"model": dataclasses.asdict(shape), "batch": 2} for shape in (SHAPE, large)]}
     monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(request)))
@@ -28,6 +28,6 @@ def test_command_answers_in_the_order_of_the_request(
     assert answer["step_seconds"][1] > answer["step_seconds"][0] > 0
     assert answer["evaluation_token_seconds"][1] > answer["evaluation_token_seconds"][0] > 0
     assert [choice["branches"] for choice in answer["implementations"]] == [
-        "native" if build.compiler() else "handwritten",
+        CHOSEN,
         "autograd",
     ]
