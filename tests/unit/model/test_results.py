@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,9 @@ import pytest
 
 from analysis.table.table import RunTable
 from model.__main__ import main
+from model.config import RunConfig
 from model.flops import count_parameters, flops_per_token
+from model.results import write_table
 from model.synthetic import DATASET
 from tests.unit.model.test_main import SMALL, write_plan
 
@@ -30,3 +33,44 @@ def test_plan_on_made_up_data_gives_a_table(tmp_path: Path, monkeypatch: pytest.
     assert main(arguments) == 0, "results that are there are kept"
     results = [json.loads(path.read_text()) for path in sorted((tmp_path / "out").glob("*/result.json"))]
     assert {result["run"]["dataset"] for result in results} == {DATASET}, "never taken for runs of the planned corpus"
+
+
+def write_result(folder: Path, run: RunConfig, loss: float) -> None:
+    result = {
+        "flops": 1e9,
+        "tokens": 640,
+        "loss": loss,
+        "bits_per_byte": 1.5,
+        "steps": 5,
+        "train_seconds": 2.0,
+        "mfu": None,
+    }
+    (folder / run.run_id).mkdir(parents=True)
+    record = {"run_id": run.run_id, "run": run.to_dict(), "result": result}
+    (folder / run.run_id / "result.json").write_text(json.dumps(record))
+
+
+def test_table_has_a_row_for_each_finished_run_once(tmp_path: Path) -> None:
+    write_result(tmp_path, LARGE, 3.25)
+    with write_table(tmp_path, [SMALL, LARGE, LARGE]).open() as file:
+        (row,) = csv.DictReader(file)
+    counts = count_parameters(LARGE.model)
+    assert row == {
+        "flops": "1000000000.0",
+        "params": str(counts.matmul),
+        "tokens": "640",
+        "loss": "3.25",
+        "bits_per_byte": "1.5",
+        "params_total": str(counts.total),
+        "params_nonembedding": str(counts.nonembedding),
+        "seed": "0",
+        "steps": "5",
+        "seconds": "2.0",
+        "mfu": "",
+        "run": LARGE.run_id,
+    }
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["runs.csv"]
+
+
+def test_table_without_runs_has_the_columns_that_a_fit_needs(tmp_path: Path) -> None:
+    assert write_table(tmp_path, [SMALL]).read_text().split() == ["flops,params,tokens,loss"]

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
 
 from model.batches import Batches
+from model.checkpoint import Checkpoints
+from model.flops import flops_per_token
 from model.implementation import Implementation
+from model.optim import lr_factor
+from model.parallel import World
 from model.train import train
-from model.training import Diverged, Training
+from model.training import Diverged, Position, Training
 from model.transformer import Transformer
-from tests.unit.model.model_data import CPU, SHAPE, ignore, small_run
+from tests.unit.model.model_data import CPU, SHAPE, ignore, same_state, small_run
 from tokenizer.shards import Shards
 
 
@@ -71,3 +76,81 @@ def test_one_sequence_too_large_is_a_memory_error(data: Shards, monkeypatch: pyt
     monkeypatch.setattr(Transformer, "loss", hopeless)
     with pytest.raises(MemoryError, match="one sequence"):
         train(small_run(data), data, ignore)
+
+
+def test_position_is_counted_in_whole_sequences(data: Shards) -> None:
+    training = Training(small_run(data), Implementation(), CPU)
+    training.step, training.seconds = 3, 1.5
+    tokens = 3 * 4 * 32
+    assert training.position() == Position(3, tokens, tokens * flops_per_token(SHAPE), 1.5)
+    training.step = 12
+    assert training.position().tokens == 47 * 32, "the last step is partial"
+
+
+def test_recent_is_the_mean_of_the_last_losses(data: Shards) -> None:
+    run = small_run(data, sequences=4 * 300)
+    training = Training(run, Implementation(), CPU)
+    training.losses = torch.arange(128.0)
+    training.step = 130  # losses 0 and 1 are those of steps 128 and 129
+    assert training.recent(1) == {"loss": 1.0, "lr": run.train.lr * lr_factor(run.train, 129)}
+    assert training.recent(3)["loss"] == pytest.approx((1 + 0 + 127) / 3)
+    assert training.recent(10**6)["loss"] == pytest.approx(63.5)
+
+
+def test_computation_names_what_fitted(data: Shards) -> None:
+    training = Training(small_run(data), Implementation(attention="fused"), CPU)
+    training.limit_micro_batch(3)
+    training.limit_micro_batch(9)
+    made = training.computation()
+    assert (made.attention, made.micro_batch, made.device, made.processes) == ("fused", 3, "cpu", 1)
+    assert made.torch == torch.__version__ and made.device_name
+
+
+def test_micro_batch_that_fits_is_found_alone(data: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the processes of a world depend on each other: all rows of the pass are this process's, no gradient is kept."""
+    training = Training(small_run(data, batch=8), Implementation(), CPU)
+    training.world = World(1, 4)
+    rows: list[int] = []
+
+    def loss(model: Transformer, tokens: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        if len(tokens) > 4:
+            raise torch.cuda.OutOfMemoryError
+        rows.append(len(tokens))
+        return model.embedding.weight.sum()
+
+    monkeypatch.setattr(Transformer, "loss", loss)
+    training._find_micro_batch()
+    assert (training.micro_batch, rows) == (4, [4, 4])
+    assert training.world == World(1, 4)
+    assert all(p.grad is None for p in training.parameters)
+
+
+def test_memory_of_a_cpu_is_not_measured(data: Shards) -> None:
+    training = Training(small_run(data), Implementation(), CPU)
+    training.synchronise()
+    assert training.memory_peak() is None
+    assert training.micro_batch == 4, "the whole batch"
+
+
+def test_a_state_is_restored_under_the_same_choice_alone(data: Shards, tmp_path: Path) -> None:
+    run, checkpoints = small_run(data), Checkpoints(tmp_path)
+    first = Training(run, Implementation(), CPU)
+    assert first.restore(None) == first.restore(checkpoints) == 0
+    first.take_step(Batches(run, data, CPU).at(0))
+    first.seconds, first.branched_from = 2.5, 1
+    checkpoints.save(first.step, first.state())
+    second = Training(run, Implementation(), CPU)
+    assert second.restore(checkpoints) == 1
+    assert (second.seconds, second.branched_from, second.ignored_checkpoint) == (2.5, 1, None)
+    assert same_state(second.state(), first.state())
+    other = Training(run, Implementation(attention="fused"), CPU)
+    assert other.restore(checkpoints) == 0
+    assert "step 1 was computed with" in str(other.ignored_checkpoint) and "'explicit'" in str(other.ignored_checkpoint)
+
+
+def test_a_world_of_one_is_left_out_of_the_choice(data: Shards) -> None:
+    """The choice names files, which older versions wrote without it."""
+    training = Training(small_run(data), Implementation(), CPU)
+    assert training.state()["choice"] == {**Implementation().to_dict(), "device": "cpu"}
+    training.world = World(0, 2)
+    assert training.state()["choice"]["processes"] == 2
