@@ -34,7 +34,8 @@ def plain_run(config: dict[str, Any]) -> None:
     from model.config import RunConfig
     from model.evaluate import EVALUATION_TOKENS
     from model.optim import lr_factor
-    from tokenizer.shards import gather, open_shards, sequence_count, sequence_indices
+    from tokenizer.shards import open_shards
+    from tokenizer.windows import gather, sequence_count, sequence_indices
 
     run, data = RunConfig.from_dict(config["run"]), open_shards(Path(config["data"]))
     torch.manual_seed(run.train.seed)

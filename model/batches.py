@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from model.config import RunConfig
-from tokenizer.shards import Shards, gather, sequence_count, sequence_indices
+from tokenizer.shards import Shards
+from tokenizer.windows import gather, sequence_count, sequence_indices
 
 CHUNK_SEQUENCES = 1024
 """Sequences that are fetched at once: their positions, and on a CPU their tokens too."""

@@ -11,7 +11,8 @@ import torch
 from model.batches import windows_at
 from model.device import autocast
 from model.transformer import Transformer
-from tokenizer.shards import Shards, sequence_count
+from tokenizer.shards import Shards
+from tokenizer.windows import sequence_count
 
 EVALUATION_TOKENS = 131_072
 """Validation tokens that each run is scored on, or all of them where the corpus has fewer, in whole sequences."""

@@ -11,7 +11,8 @@ import torch
 from model import batches as batches_module
 from model.batches import Batches, DataError, _resident, check_data, windows_at
 from tests.unit.model.model_data import CPU, SHAPE, small_run
-from tokenizer.shards import Shards, gather, sequence_count, sequence_indices
+from tokenizer.shards import Shards
+from tokenizer.windows import gather, sequence_count, sequence_indices
 
 
 @pytest.mark.parametrize("batch", [1, 3, 5, 2000])

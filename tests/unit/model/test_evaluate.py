@@ -11,7 +11,8 @@ import torch
 from model.evaluate import EVALUATION_TOKENS, evaluate, evaluation_batch
 from model.transformer import Transformer
 from tests.unit.model.model_data import CPU, SHAPE
-from tokenizer.shards import Shards, gather
+from tokenizer.shards import Shards
+from tokenizer.windows import gather
 
 
 def test_evaluation_is_the_mean_over_the_first_tokens(data: Shards, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -190,9 +190,9 @@ def test_spec_is_a_structured_config() -> None:
     ("content", "message"),
     [
         (None, "does not exist: prepare the corpus again"),
-        ("{", "is no tokenizer"),
-        ("[]", "is no tokenizer of isoflop"),
-        ('{"model": {"type": "Unigram"}}', "its model is not BPE"),
+        ("{", "is not a tokenizer"),
+        ("[]", "is not a tokenizer of isoflop"),
+        ('{"model": {"type": "Unigram"}}', "it is neither BPE nor a baseline"),
     ],
 )
 def test_foreign_files(tmp_path: Path, content: str | None, message: str) -> None:
