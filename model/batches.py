@@ -39,6 +39,7 @@ class Batches:
     """Training sequences by step: step s reads from position s · batch of the run's keyed order on."""
 
     def __init__(self, run: RunConfig, data: Shards, device: torch.device) -> None:
+        """The run's order over the training split; on a GPU the whole split is copied there."""
         self._train = run.train
         self._context = run.model.context
         self._windows = sequence_count(len(data.train), self._context)

@@ -56,6 +56,7 @@ class Checkpoints:
     """The checkpoints of one run in one folder, which is created on the first save."""
 
     def __init__(self, folder: Path) -> None:
+        """Name the folder; it need not exist."""
         self.folder = Path(folder)
 
     def save(self, step: int, state: TrainingState) -> Path:

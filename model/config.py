@@ -91,6 +91,7 @@ class ModelConfig:
     """Soft cap of the logits, cap·tanh(x/cap); 0 switches it off."""
 
     def __post_init__(self) -> None:
+        """Convert and check every field."""
         _canonical(self, "model")
         for name in ("vocab", "context", "d_model", "n_layers", "n_heads", "d_ff"):
             _require(getattr(self, name) >= 1, f"model.{name} must be at least 1, is {getattr(self, name)}")
@@ -148,6 +149,7 @@ class TrainConfig:
     """Numerics profile, one of NUMERICS."""
 
     def __post_init__(self) -> None:
+        """Convert and check every field."""
         _canonical(self, "train")
         _require(self.sequences >= 1, f"train.sequences must be at least 1, is {self.sequences}")
         _require(self.batch >= 1, f"train.batch must be at least 1, is {self.batch}")

@@ -42,6 +42,7 @@ class Implementation:
     """Sequences of one forward and backward pass; None takes the whole batch. Running out of memory halves it."""
 
     def __post_init__(self) -> None:
+        """Check every field."""
         for name, known in KNOWN.items():
             if getattr(self, name) not in known:
                 raise ConfigError(f"implementation.{name} is {getattr(self, name)!r}: choose {' or '.join(known)}")

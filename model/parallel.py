@@ -61,6 +61,7 @@ class LossModule(nn.Module):
     """A model whose forward pass is its loss, as DistributedDataParallel needs it."""
 
     def __init__(self, model: Transformer) -> None:
+        """Wrap a model."""
         super().__init__()
         self.model = model
 

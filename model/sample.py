@@ -26,6 +26,7 @@ class Decoder:
     """A model that remembers the keys and values of the tokens that it has seen."""
 
     def __init__(self, model: Transformer) -> None:
+        """Begin with an empty context."""
         self.model = model
         self.length = 0
         """Positions seen so far."""

@@ -162,6 +162,7 @@ class _Reporter:
         progress_seconds: float,
         checkpoint_seconds: float,
     ) -> None:
+        """Begin to count seconds. Without checkpoints or a trunk nothing is saved there."""
         self.training = training
         self.sink = sink
         self.checkpoints = checkpoints

@@ -58,6 +58,7 @@ class Training:
     def __init__(
         self, run: RunConfig, implementation: Implementation, device: torch.device, world: World = ALONE
     ) -> None:
+        """Build model and optimizer on the device, and find the micro-batch that fits."""
         check_implementation(implementation, run.model, run.train.numerics, device.type)
         self.run = run
         self.implementation = implementation

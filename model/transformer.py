@@ -33,6 +33,7 @@ class RMSNorm(nn.Module):
     """x / sqrt(mean(x²) + eps), with an optional weight per channel (Zhang & Sennrich 2019, equation 4)."""
 
     def __init__(self, width: int, eps: float, weighted: bool) -> None:
+        """Normalise vectors of `width` channels; weights begin at 1."""
         super().__init__()
         self.eps = eps
         self.weight = nn.Parameter(torch.ones(width)) if weighted else None
@@ -51,6 +52,7 @@ class Positions(nn.Module):
     """Sines of the angles, [context, P]."""
 
     def __init__(self, context: int, head_size: int, base: float) -> None:
+        """Compute the angles of `context` positions in fp64, kept in fp32."""
         super().__init__()
         frequencies_P = base ** (-torch.arange(0, head_size, 2, dtype=torch.float64) / head_size)
         angles_TP = torch.outer(torch.arange(context, dtype=torch.float64), frequencies_P)
@@ -79,6 +81,7 @@ class Attention(nn.Module):
     """Multi-head causal self-attention with optional QK-norm and RoPE."""
 
     def __init__(self, config: ModelConfig, implementation: Implementation) -> None:
+        """Build the layer; `Transformer.initialise` draws its weights."""
         super().__init__()
         d, size = config.d_model, config.head_size
         self.n_heads = config.n_heads
@@ -106,6 +109,7 @@ class MLP(nn.Module):
     """SwiGLU, (silu(x·G) ⊙ x·U)·W (Shazeer 2020, equation 6), or gelu(x·U)·W."""
 
     def __init__(self, config: ModelConfig) -> None:
+        """Build the layer; `Transformer.initialise` draws its weights."""
         super().__init__()
         self.gated = config.mlp == "swiglu"
         self.up = nn.Linear(config.d_model, (2 if self.gated else 1) * config.d_ff, bias=config.biases)
@@ -127,6 +131,7 @@ class Block(nn.Module):
     """x + attention(norm(x)), then x + mlp(norm(x)) (pre-norm, Xiong et al. 2020)."""
 
     def __init__(self, config: ModelConfig, implementation: Implementation) -> None:
+        """Build the block; `Transformer.initialise` draws its weights."""
         super().__init__()
         self.attention_norm = RMSNorm(config.d_model, config.norm_eps, config.norm_weights)
         self.attention = Attention(config, implementation)
@@ -147,6 +152,7 @@ class Transformer(nn.Module):
     """
 
     def __init__(self, config: ModelConfig, seed: int = 0, implementation: Implementation | None = None) -> None:
+        """Build the model on the CPU and draw its weights from `seed`."""
         super().__init__()
         self.config = config
         self.implementation = implementation or Implementation()

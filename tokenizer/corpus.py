@@ -38,6 +38,7 @@ class CorpusSpec:
     """Share of the documents, chosen by their hash, that are held out for validation."""
 
     def __post_init__(self) -> None:
+        """Take a single path for a tuple of one; check every field."""
         object.__setattr__(self, "paths", (self.paths,) if isinstance(self.paths, str) else tuple(self.paths))
         if self.source not in SOURCES:
             raise CorpusError(f"corpus.source is {self.source!r}: choose one of {', '.join(SOURCES)}")
@@ -118,6 +119,7 @@ class _SmallestDigests:
     """
 
     def __init__(self, max_bytes: int) -> None:
+        """Set the cap, in UTF-8 bytes."""
         self._max_bytes = max_bytes
         self._kept: list[Document] = []
         self._bytes = 0

@@ -14,6 +14,7 @@ class ExactDuplicates:
     """Remembers the digests that it has seen, and counts those that come again."""
 
     def __init__(self) -> None:
+        """Begin with nothing seen."""
         self._seen: set[bytes] = set()
         self.found = 0
         """Number of documents that equal an earlier one."""

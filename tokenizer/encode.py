@@ -68,6 +68,7 @@ class TiktokenEncoder:
     """A BPE tokenizer of Hugging Face in tiktoken: ids rise in the order of the merges, so they serve as ranks."""
 
     def __init__(self, tokenizer: BpeTokenizer) -> None:
+        """Hand the tokenizer's vocabulary to tiktoken."""
         import tiktoken
 
         self._canonical = tokenizer

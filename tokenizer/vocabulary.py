@@ -73,6 +73,7 @@ class TokenizerSpec:
     """Entries of the vocabulary, with the 256 bytes and <|bos|>, so at least 257. The kind byte always has 257."""
 
     def __post_init__(self) -> None:
+        """Check both fields."""
         if self.kind not in TRAINERS:
             raise TokenizerError(f"tokenizer.kind is {self.kind!r}: choose one of {', '.join(TRAINERS)}")
         if self.vocab < SMALLEST_VOCAB:
