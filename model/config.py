@@ -74,7 +74,7 @@ class ModelConfig:
     d_ff: int
     """Hidden width of the MLP."""
     mlp: str = "swiglu"
-    """Kind of MLP, one of MLPS."""
+    """Kind of MLP: swiglu (three matrices) | gelu (two matrices)."""
     qk_norm: bool = True
     """Normalise queries and keys per head by RMSNorm before attention (Dehghani et al. 2023, section 2)."""
     norm_weights: bool = False
@@ -124,7 +124,7 @@ class TrainConfig:
     embedding_lr: float | None = None
     """Peak learning rate of embedding and head; None uses `lr`."""
     schedule: str = "wsd"
-    """Learning-rate schedule, one of SCHEDULES."""
+    """Learning-rate schedule: wsd (warmup, stable, linear cooldown) | cosine."""
     warmup: float = 0.02
     """Share of the steps over which the learning rate rises linearly from 0."""
     warmup_steps: int | None = None
@@ -146,7 +146,7 @@ class TrainConfig:
     seed: int = 0
     """Seed of the initial weights and of the order of the data."""
     numerics: str = "fp32"
-    """Numerics profile, one of NUMERICS."""
+    """Numerics profile: fp32 | bf16."""
 
     def __post_init__(self) -> None:
         """Convert and check every field."""

@@ -21,7 +21,7 @@ SOURCES = ("python", "text", "jsonl", "parquet")
 
 @dataclass(frozen=True)
 class CorpusSpec:
-    """Where the documents come from and how many are taken. Raises CorpusError."""
+    """Where the documents come from and how many are taken."""
 
     source: str = "python"
     """Kind of source: python (the Python files installed on this machine, without any download) | text | jsonl |
@@ -38,7 +38,7 @@ class CorpusSpec:
     """Share of the documents, chosen by their hash, that are held out for validation."""
 
     def __post_init__(self) -> None:
-        """Take a single path for a tuple of one; check every field."""
+        """Take a single path for a tuple of one; check every field. Raises CorpusError."""
         object.__setattr__(self, "paths", (self.paths,) if isinstance(self.paths, str) else tuple(self.paths))
         if self.source not in SOURCES:
             raise CorpusError(f"corpus.source is {self.source!r}: choose one of {', '.join(SOURCES)}")

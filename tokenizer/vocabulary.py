@@ -65,7 +65,7 @@ class Tokenizer(Protocol):
 
 @dataclass(frozen=True)
 class TokenizerSpec:
-    """Which tokenizer is trained on the corpus. Raises TokenizerError."""
+    """Which tokenizer is trained on the corpus."""
 
     kind: str = "bpe"
     """bpe (byte-level, GPT-2's pre-splitting) | byte | character | word."""
@@ -73,7 +73,7 @@ class TokenizerSpec:
     """Entries of the vocabulary, with the 256 bytes and <|bos|>, so at least 257. The kind byte always has 257."""
 
     def __post_init__(self) -> None:
-        """Check both fields."""
+        """Check both fields. Raises TokenizerError."""
         if self.kind not in TRAINERS:
             raise TokenizerError(f"tokenizer.kind is {self.kind!r}: choose one of {', '.join(TRAINERS)}")
         if self.vocab < SMALLEST_VOCAB:
