@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from tokenizer.errors import ExpectedError
 
-class LawError(ValueError):
+
+class LawError(ExpectedError, ValueError):
     """A table cannot be fitted or a question cannot be answered; the message says why and what to do."""
 
+    kind = "no-law"
 
-class QuestionError(ValueError):
+
+class QuestionError(ExpectedError, ValueError):
     """A question is put wrongly: a value that cannot be, or a combination without a meaning."""
+
+    kind = "invalid-question"
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from orchestrator.cluster.cluster import Cluster, PlacedWorker
 from orchestrator.scheduling.scheduler import Scheduler
 from orchestrator.states import Cause, RunState
 from orchestrator.store import NewRun, Store, SweepRecord
+from orchestrator.store.cell import Cell
 from orchestrator.tracking.wandb_mirror import WandbMirror
 
 RESULT = {"loss": 3.0, "bits_per_byte": 1.5, "train_seconds": 0.001, "evaluation_seconds": 0.0, "tokens": 1504}
@@ -136,7 +137,22 @@ class Threads:
 
 def new_runs(count: int, label: str) -> list[NewRun]:
     """Runs that differ in their seed."""
-    cell = {"budget": 1e9, "shape": "L2 d16 h2 ff32", "tokens": 1504, "params": 5000, "memory_bytes": 10**6}
+    cell = Cell(
+        budget=1e9,
+        size_id="L2d16h2ff32",
+        seed=0,
+        recipe="cpu-small",
+        params=5000,
+        params_total=6000,
+        params_nonembedding=4000,
+        tokens=1504,
+        steps=6,
+        batch_tokens=256,
+        epochs=0.1,
+        shape="L2 d16 h2 ff32",
+        vary={},
+        memory_bytes=10**6,
+    )
     runs = [RunConfig(SHAPE, TrainConfig(sequences=47, batch=8, lr=0.005, seed=i), label) for i in range(count)]
     return [NewRun(run.run_id, run.to_dict(), 1e9 + i, 1.0, cell) for i, run in enumerate(runs)]
 
@@ -149,7 +165,7 @@ def resident() -> float:
 def measure(home: Path, runs: int, executor: Any, mode: Any, label: str) -> None:
     """Print the runs per second, the processor time per run and the growth of memory of a sweep of empty runs."""
     store = Store(f"sqlite:///{home / 'isoflop.db'}")
-    sweep = store.submit(SweepRecord(0, label, "0" * 16, "", "data", 1, [], [], 0.0), new_runs(runs, label))
+    sweep = store.submit(SweepRecord(0, label, "0" * 16, "", "data", 1, (), [], 0.0), new_runs(runs, label))
     tracking = Tracking(mode, str(home / "wandb"), "isoflop", "benchmark")
     (home / "wandb").mkdir(exist_ok=True)
     scheduler = Scheduler(store, executor, open_artifacts(str(home)), tracking)
@@ -185,7 +201,7 @@ def reading(home: Path, runs: int) -> None:
     """Print the processor seconds of `ls` and `show` beyond those with a single run, which are start-up and imports."""
     with tempfile.TemporaryDirectory() as small:
         store = Store(f"sqlite:///{Path(small) / 'isoflop.db'}")
-        store.submit(SweepRecord(0, "threads", "0" * 16, "", "data", 1, [], [], 0.0), new_runs(1, "threads"))
+        store.submit(SweepRecord(0, "threads", "0" * 16, "", "data", 1, (), [], 0.0), new_runs(1, "threads"))
         store.close()
         for verb in (["ls"], ["show", "threads"]):
             start, all_ = (_verb_seconds(verb, folder) for folder in (Path(small), home))

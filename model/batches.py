@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from model.config import RunConfig
+from tokenizer.errors import ExpectedError
 from tokenizer.shards import Shards
 from tokenizer.windows import gather, sequence_count, sequence_indices
 
@@ -16,8 +17,10 @@ CHUNK_SEQUENCES = 1024
 """Sequences that are fetched at once: their positions, and on a CPU their tokens too."""
 
 
-class DataError(ValueError):
+class DataError(ExpectedError, ValueError):
     """The token shards do not fit the run; the message says how."""
+
+    kind = "data"
 
 
 def check_data(run: RunConfig, data: Shards) -> None:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from model.config import Choice
+from tokenizer.errors import ExpectedError
 
 MAGIC = b"ISOFLOP1"
 """First bytes of a checkpoint file; then 32 bytes of SHA-256 of the rest, then what torch.save wrote."""
@@ -23,8 +24,10 @@ FINAL = "final.ckpt"
 """Name of the file of a finished run's weights."""
 
 
-class CheckpointError(ValueError):
+class CheckpointError(ExpectedError, ValueError):
     """A checkpoint file is damaged or belongs to something else; the message names the file."""
+
+    kind = "checkpoint"
 
 
 class TrainingState(TypedDict):

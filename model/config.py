@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self, SupportsFloat
 
+from tokenizer.errors import ExpectedError
+
 MATH_VERSION = 1
 """Raised whenever the arithmetic of training changes, so that old and new runs never share an identity.
 A golden-loss test enforces this."""
@@ -25,8 +27,10 @@ Choice = dict[str, str | int | bool | None]
 """JSON of the choices that fix a run's bits on a machine: an Implementation, the kind of device, the processes."""
 
 
-class ConfigError(ValueError):
+class ConfigError(ExpectedError, ValueError):
     """A field of a configuration has a value that cannot work; the message names the field."""
+
+    kind = "invalid-run"
 
 
 def _canonical(record: ModelConfig | TrainConfig, section: str) -> None:

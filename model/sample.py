@@ -16,10 +16,13 @@ from torch import Tensor
 from model.checkpoint import FINAL, CheckpointError, read_checkpoint
 from model.config import RunConfig
 from model.transformer import Attention, Block, Positions, Transformer
+from tokenizer.errors import ExpectedError
 
 
-class SampleError(ValueError):
+class SampleError(ExpectedError, ValueError):
     """No text can be drawn; the message says why and what to do."""
+
+    kind = "sample"
 
 
 class Decoder:

@@ -22,6 +22,7 @@ from model.optim import build_optimizer, clip_gradients, lr_factor, set_learning
 from model.parallel import ALONE, World, distribute
 from model.transformer import Transformer
 from model.trunk import Trunk
+from tokenizer.errors import ExpectedError
 
 LOSS_WINDOW = 128
 """Steps whose training losses are remembered: the longest mean that is reported, and the one that shows divergence."""
@@ -31,8 +32,10 @@ GPU_CHECK_STEPS = 50
 """Steps between checks of the loss on a GPU, each of which waits for the device."""
 
 
-class Diverged(RuntimeError):
+class Diverged(ExpectedError, RuntimeError):
     """The loss is NaN or infinite, or far above that of a uniform guess long after warmup; the run has ended."""
+
+    kind = "diverged"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,18 +10,25 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from orchestrator.store.records import NotFound
+from orchestrator.errors import MEANINGS, NotFound
+from tokenizer.errors import ExpectedError
 
 TIMEOUT_SECONDS = 300.0
 """Longest wait for an answer: a submission tokenises and measures first."""
 
 
-class Unreachable(RuntimeError):
+class Unreachable(ExpectedError, RuntimeError):
     """The service does not answer."""
 
+    kind = "unreachable"
 
-class Refused(ValueError):
-    """The service refused; the message is its own."""
+
+class Refused(ExpectedError, ValueError):
+    """The service refused; the message is its own, and so is the kind where this version knows it."""
+
+    def __init__(self, message: str, kind: str = "refused") -> None:
+        self.kind = kind if kind in MEANINGS else "refused"
+        super().__init__(message)
 
 
 class Client:
@@ -67,8 +74,8 @@ class Client:
             with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
-            detail = _detail(error)
-            raise (NotFound if error.code == 404 else Refused)(detail) from None
+            detail, kind = _problem(error)
+            raise (NotFound(detail) if error.code == 404 else Refused(detail, kind)) from None
         except (urllib.error.URLError, OSError, json.JSONDecodeError) as error:
             reason = getattr(error, "reason", error)
             raise Unreachable(f"no service answers at {self.url} ({reason}); start one with: isoflop serve") from None
@@ -85,8 +92,10 @@ def _quoted(name: str) -> str:
     return urllib.parse.quote(name, safe="")
 
 
-def _detail(error: urllib.error.HTTPError) -> str:
+def _problem(error: urllib.error.HTTPError) -> tuple[str, str]:
+    """Detail and kind of a problem document (RFC 9457); of anything else what HTTP says."""
     try:
-        return str(json.load(error)["detail"])
-    except (ValueError, KeyError):
-        return f"the service answered {error.code} {error.reason}"
+        document = json.load(error)
+        return str(document["detail"]), str(document["type"]).rpartition(":")[2]
+    except (ValueError, KeyError, TypeError):
+        return f"the service answered {error.code} {error.reason}", "refused"

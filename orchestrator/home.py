@@ -9,11 +9,15 @@ from pathlib import Path
 
 import platformdirs
 
+from tokenizer.errors import ExpectedError
+
 LOCAL_FOLDER = ".isoflop"
 
 
-class HomeError(ValueError):
+class HomeError(ExpectedError, ValueError):
     """The state folder cannot be used; the message names the setting that chooses another."""
+
+    kind = "home"
 
 
 @dataclass(frozen=True, slots=True)

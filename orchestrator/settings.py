@@ -17,6 +17,7 @@ from analysis.devices import is_device
 from analysis.wording import join_words
 from model.hardware import cpu_name, gpu_names
 from orchestrator.home import Home
+from tokenizer.errors import ExpectedError
 
 NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "lustre", "beegfs", "glusterfs", "fuse.sshfs", "ceph")
 
@@ -34,8 +35,10 @@ class Ceilings:
     """Device-seconds."""
 
 
-class SettingsError(ValueError):
+class SettingsError(ExpectedError, ValueError):
     """A setting, or a combination of settings, cannot work; the message names the variable."""
+
+    kind = "settings"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from tokenizer.errors import ExpectedError
+
 SUFFIXES = {
     "text": (".txt", ".md", ".txt.gz", ".md.gz"),
     "jsonl": (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz"),
@@ -24,8 +26,10 @@ DOCUMENT_LENGTH = 16_384
 mixed: at the first blank line beyond it, or at the first line end beyond twice of it."""
 
 
-class CorpusError(ValueError):
+class CorpusError(ExpectedError, ValueError):
     """A corpus cannot be read; the message says where and what to do."""
+
+    kind = "corpus"
 
 
 def files_of(source: str, paths: tuple[str, ...]) -> list[Path]:

@@ -21,6 +21,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tokenizer.errors import ExpectedError
+
 FORMAT = 1
 """Version of the folder's layout."""
 SPLITS = ("train", "validation")
@@ -37,8 +39,10 @@ Tokens = npt.NDArray[np.unsignedinteger]
 """Ids of a split, uint16 or uint32."""
 
 
-class ShardError(ValueError):
+class ShardError(ExpectedError, ValueError):
     """A dataset folder is missing, torn or altered; the message says which file and what to do."""
+
+    kind = "dataset"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from tokenizer.errors import ExpectedError
+
 BOS = "<|bos|>"
 """The token before each document. The same characters inside a text are encoded as text."""
 BOS_ID = 0
@@ -27,8 +29,10 @@ TRAINING_BYTES_PER_ENTRY = 5_000
 """UTF-8 bytes of text per entry on which a larger vocabulary is trained."""
 
 
-class TokenizerError(ValueError):
+class TokenizerError(ExpectedError, ValueError):
     """A tokenizer cannot be trained or loaded; the message says why and what to do."""
+
+    kind = "tokenizer"
 
 
 class Tokenizer(Protocol):

@@ -25,6 +25,8 @@ REACH = 10.0
 class IncomparableError(LawError):
     """Two laws that cannot be compared; `reason` is a code, the message says why and what to do."""
 
+    kind = "incomparable"
+
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason

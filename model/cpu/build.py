@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from model.hardware import cpu_name
+from tokenizer.errors import ExpectedError
 
 SOURCES = Path(__file__).with_name("kernels")
 """Folder of the kernels' sources."""
@@ -53,8 +54,10 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
 """Result and arguments of each kernel."""
 
 
-class NativeError(RuntimeError):
+class NativeError(ExpectedError, RuntimeError):
     """The kernels cannot be built or loaded here; the message says why."""
+
+    kind = "native"
 
 
 def compiler() -> str | None:

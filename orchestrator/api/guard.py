@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI, Request, Response
 
 from orchestrator.api.problems import problem
+from tokenizer.errors import ExpectedError
 
 BODY_BYTES = 256 * 1024
 """Largest request body: the sweep gate's own limit."""
@@ -21,8 +22,10 @@ POLICY = (
 """Content-Security-Policy of every page: nothing inline, nothing from elsewhere."""
 
 
-class BindError(ValueError):
+class BindError(ExpectedError, ValueError):
     """The service would be open to others without a token."""
+
+    kind = "bind"
 
 
 def check_bind(host: str, token: str | None) -> None:

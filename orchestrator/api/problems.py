@@ -10,39 +10,9 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from analysis.answers.compare import IncomparableError
-from analysis.records import LawError, QuestionError
-from model.config import ConfigError
-from orchestrator.scheduling.speed import CalibrationError
-from orchestrator.settings import SettingsError
-from orchestrator.store import CeilingExceeded, NotFound, StaleAttempt, StoreError
-from orchestrator.use_cases.control import ControlError
+from orchestrator.errors import meaning_of
 from sweeps.file.problem import SweepError
-from sweeps.plan.records import PlanError
-from sweeps.recipes.recipe import RecipeError
-from tokenizer.corpus import CorpusError
-from tokenizer.shards import ShardError
-from tokenizer.vocabulary import TokenizerError
-
-STATUS: dict[type[Exception], tuple[int, str]] = {
-    NotFound: (404, "not-found"),
-    IncomparableError: (409, "incomparable"),
-    LawError: (409, "no-law"),
-    QuestionError: (422, "invalid-question"),
-    SweepError: (422, "invalid-sweep"),
-    PlanError: (422, "invalid-plan"),
-    CorpusError: (422, "corpus"),
-    TokenizerError: (422, "tokenizer"),
-    RecipeError: (422, "recipe"),
-    ConfigError: (422, "invalid-run"),
-    SettingsError: (422, "settings"),
-    ShardError: (500, "dataset"),
-    StaleAttempt: (409, "conflict"),
-    CeilingExceeded: (409, "ceiling"),
-    ControlError: (409, "state"),
-    StoreError: (503, "database"),
-    CalibrationError: (503, "calibration"),
-}
-"""HTTP status and problem type of each expected failure."""
+from tokenizer.errors import ExpectedError
 
 
 def problem(status: int, kind: str, detail: str, **more: Any) -> JSONResponse:
@@ -53,21 +23,20 @@ def problem(status: int, kind: str, detail: str, **more: Any) -> JSONResponse:
 
 def install(app: FastAPI) -> None:
     """Turn every expected failure into a problem document."""
-    for kind in STATUS:
-        app.add_exception_handler(kind, _expected)
+    app.add_exception_handler(ExpectedError, _expected)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)
     app.add_exception_handler(RequestValidationError, _invalid)
 
 
 async def _expected(_request: Request, error: Exception) -> JSONResponse:
-    status, kind = next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
+    assert isinstance(error, ExpectedError)
     more: dict[str, Any] = {}
     if isinstance(error, SweepError):
         more["errors"] = [{"pointer": p.key, "line": p.line, "column": p.col, "detail": str(p)} for p in error.problems]
     if isinstance(error, IncomparableError):
         more["reason"] = error.reason
-    return problem(status, kind, str(error), **more)
+    return problem(meaning_of(error).status, error.kind, str(error), **more)
 
 
 async def _unexpected(_request: Request, error: Exception) -> JSONResponse:

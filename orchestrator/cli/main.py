@@ -10,8 +10,7 @@ import typer
 
 from orchestrator.cli import answers, comparing, control, core, flops, planning, reading, serving
 from orchestrator.cli.output import say
-
-OK, INCOMPLETE, USAGE, NOT_FOUND, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 4, 130
+from orchestrator.errors import INTERRUPTED, OK, USAGE, exit_code_of
 
 app = typer.Typer(
     name="isoflop",
@@ -53,24 +52,11 @@ def _explain(error: Exception) -> int:
     if show is not None:  # a usage error of the command line: typer carries its own copy of click
         show()
         return USAGE
-    code = _exit_code(error)
+    code = exit_code_of(error)
     if code is None:
         raise error
     say(f"{error}")
     return code
-
-
-def _exit_code(error: Exception) -> int | None:
-    names = {cls.__name__ for cls in type(error).__mro__}
-    if names & {"NotFound", "ProjectNotFound"}:
-        return NOT_FOUND
-    if names & {"Unreachable", "ServiceUnreachable"}:
-        return UNREACHABLE
-    if names & {"LawError", "AlreadyScheduling", "ClusterError", "HeadLost", "CalibrationError", "StoreError"}:
-        return INCOMPLETE
-    if isinstance(error, ValueError | OSError):
-        return USAGE if isinstance(error, OSError) or type(error) is not ValueError else None
-    return None
 
 
 if __name__ == "__main__":

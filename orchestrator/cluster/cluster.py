@@ -23,6 +23,7 @@ from orchestrator.cluster.pool_worker import Seat
 from orchestrator.cluster.worker import WORKER_ENVIRONMENT, Worker
 from orchestrator.settings import HEAD_SECONDS
 from orchestrator.states import Cause
+from tokenizer.errors import ExpectedError
 
 log = logging.getLogger("isoflop.cluster")
 PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
@@ -48,8 +49,10 @@ IDLE_SECONDS = 30.0
 """Time for which a worker of a Ray cluster stays without a run before its node may go."""
 
 
-class ClusterError(RuntimeError):
+class ClusterError(ExpectedError, RuntimeError):
     """Ray cannot be started or reached; the message says what to do."""
+
+    kind = "cluster"
 
 
 class PlacedWorker(Worker):

@@ -5,14 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from tokenizer.errors import ExpectedError
+
 LOOK_SECONDS = 2.0
 """Shortest time between two looks at a head that answers."""
 ANSWER_SECONDS = 2.0
 """Time that it gets to answer."""
 
 
-class HeadLost(RuntimeError):
+class HeadLost(ExpectedError, RuntimeError):
     """Ray's head has not answered for too long; the message says what to do."""
+
+    kind = "head-lost"
 
 
 class HeadWatch:

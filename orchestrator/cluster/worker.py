@@ -18,6 +18,7 @@ from orchestrator.attempts import Assignment, Outcome, Tracking
 from orchestrator.cluster.artifact_store import AttemptLog, Places, open_artifacts
 from orchestrator.states import Cause
 from orchestrator.tracking.wandb_mirror import WandbMirror
+from tokenizer.errors import ExpectedError
 
 if TYPE_CHECKING:
     from model.train import RunResult
@@ -37,8 +38,10 @@ WORKER_ENVIRONMENT = {
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-class ForeignModule(RuntimeError):
+class ForeignModule(ExpectedError, RuntimeError):
     """A module of the user's has taken the place of one of ours."""
+
+    kind = "foreign-module"
 
 
 class Worker:

@@ -12,14 +12,17 @@ from typing import Any
 import psutil
 
 from orchestrator.store import DriverRecord, Store
+from tokenizer.errors import ExpectedError
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 PROCESS_IDS = Path("/proc/self/ns/pid")
 END_SECONDS = 5.0
 
 
-class AlreadyScheduling(RuntimeError):
+class AlreadyScheduling(ExpectedError, RuntimeError):
     """Another process schedules in this home."""
+
+    kind = "busy"
 
 
 def machine_id() -> str:

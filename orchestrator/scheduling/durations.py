@@ -79,7 +79,7 @@ class Forecast:
         if not self._ratios:
             return base
         training = base * self.correction(params_of(run))
-        tokens = (run.cell or {}).get("tokens")
+        tokens = run.cell and run.cell.tokens
         evaluation = statistics.median(self._tokens) / tokens * training if self._tokens and tokens else 0.0
         startup = statistics.median(self._startups) if self._startups else 0.0
         return training + evaluation + startup
@@ -116,15 +116,15 @@ def median_error(runs: Sequence[RunRecord]) -> float | None:
 
 def _calibrated(run: RunRecord) -> float | None:
     """Training seconds by the calibration alone: what plan and scheduler predict is corrected already."""
-    cell = run.cell or {}
+    cell = run.cell
     # Cells of earlier releases have the plan's prediction alone.
-    known = cell.get("calibrated_seconds", cell.get("predicted_seconds", run.predicted_seconds))
-    return float(known) if known else None
+    planned = cell and (cell.calibrated_seconds or cell.predicted_seconds)
+    return planned or run.predicted_seconds or None
 
 
 def params_of(run: RunRecord) -> float:
     """N of a run: from its cell, or counted."""
-    return float((run.cell or {}).get("params") or count_parameters(RunConfig.from_dict(run.config).model).matmul)
+    return float(run.cell.params if run.cell else count_parameters(RunConfig.from_dict(run.config).model).matmul)
 
 
 def checkpoint_interval(params: float, device_seconds: float, losses: int) -> float:

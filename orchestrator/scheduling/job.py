@@ -32,13 +32,13 @@ class Job:
 
     def waiting(self, seconds: float | None) -> Waiting:
         """The queued run as dispatch sees it. Costs are seconds where they are predicted, else FLOPs."""
-        memory = WHOLE if self.alone else (self.run.cell or {}).get("memory_bytes", 0)
+        memory = WHOLE if self.alone else self.run.cell.memory_bytes if self.run.cell else 0
         return Waiting(self.run.id, seconds or self.run.flops, memory, self.kind)
 
     @property
     def kind(self) -> str:
         """Kind of device that its sweep asks for; empty for any."""
-        asked: str = (self.run.cell or {}).get("kind", "auto")
+        asked = self.run.cell.kind if self.run.cell else "auto"
         return "" if asked == "auto" else asked
 
     @property

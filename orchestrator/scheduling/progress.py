@@ -88,9 +88,11 @@ def progress_from_json(data: Mapping[str, Any]) -> Progress:
 
 
 def _live(run: RunRecord, event: Mapping[str, Any]) -> LiveRun:
-    cell = run.cell or {}
-    fraction = min(1.0, event.get("tokens", 0) / cell["tokens"]) if cell.get("tokens") else 0.0
-    return LiveRun(run.id, cell.get("shape", run.id), cell.get("budget", run.flops), fraction, event.get("loss"))
+    cell = run.cell
+    if cell is None:
+        return LiveRun(run.id, run.id, run.flops, 0.0, event.get("loss"))
+    fraction = min(1.0, event.get("tokens", 0) / cell.tokens) if cell.tokens else 0.0
+    return LiveRun(run.id, cell.shape, cell.budget, fraction, event.get("loss"))
 
 
 def _seconds_left(runs: Sequence[RunRecord], fraction: Mapping[str, float], workers: int) -> float | None:

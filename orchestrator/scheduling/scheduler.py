@@ -22,7 +22,7 @@ from orchestrator.scheduling.reservations import Reservations
 from orchestrator.scheduling.trunks import Trunks
 from orchestrator.settings import Ceilings
 from orchestrator.states import Cause, RunState
-from orchestrator.store import Store, Unavailable
+from orchestrator.store import RunRecord, Store, Unavailable
 
 log = logging.getLogger("isoflop.scheduler")
 
@@ -38,9 +38,6 @@ RECORD_SECONDS = 1.0
 """Shortest time between two looks at the processes that the workers are: finding them takes milliseconds."""
 ORDER_SECONDS = 10.0
 """Shortest time between two looks at the order of all that waits."""
-
-TOLD = ("params", "budget", "shape", "seed", "recipe", "vary")
-"""What wandb is told of a run's cell."""
 
 
 class Scheduler:
@@ -274,15 +271,15 @@ class Scheduler:
             self._cluster.assign(claim.worker, self._assignment(job, claim.share))
 
     def _assignment(self, job: Job, share: float) -> Assignment:
-        cell, run = job.run.cell or {}, job.run
+        cell, run = job.run.cell, job.run
         return Assignment(
             run_id=run.id,
             fence=job.fence,
             config=run.config,
             artifacts=self._artifacts.url,
             sweep=f"{job.sweep.name}@{job.sweep.revision[:8]}",
-            name=f"n{cell.get('params', 0)}_c{run.flops:.3g}_s{cell.get('seed', 0)}",
-            facts={k: cell[k] for k in TOLD if k in cell} | {"role": run.role},
+            name=f"n{cell.params}_c{run.flops:.3g}_s{cell.seed}" if cell else run.id,
+            facts=run_facts(run),
             tracking=self._tracking,
             checkpoints=run.checkpoints,
             checkpoint_seconds=self._checkpoint_seconds or checkpoint_interval(params_of(run), *self._losses),
@@ -384,3 +381,9 @@ class Scheduler:
         """End running attempts with a checkpoint; their runs are queued again."""
         self._reports += self._cluster.stop_all(grace)
         self._fold_reports()
+
+
+def run_facts(run: RunRecord) -> dict[str, Any]:
+    """What wandb records of a run beside its configuration, by the names that `fit --wandb` reads."""
+    named = ("params", "budget", "shape", "seed", "recipe", "vary")
+    return ({name: getattr(run.cell, name) for name in named} if run.cell else {}) | {"role": run.role}

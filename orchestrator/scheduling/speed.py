@@ -21,13 +21,16 @@ from orchestrator.cluster.worker import WORKER_ENVIRONMENT
 from orchestrator.scheduling.durations import Forecast
 from orchestrator.store import Store
 from sweeps.plan.records import CostModel
+from tokenizer.errors import ExpectedError
 
 CALIBRATION_SECONDS = 180
 """Time limit of the calibration process, which takes 8 s on an idle machine."""
 
 
-class CalibrationError(RuntimeError):
+class CalibrationError(ExpectedError, RuntimeError):
     """The calibration process failed; its last words are in the message."""
+
+    kind = "calibration"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ class Trunks:
         """Begin anew with all unfinished runs that share trunks, each with its cell, and the states on the store."""
         self._trunk_of, self._members = {}, {}
         for run in runs:
-            trunk = str((run.cell or {})["trunk"])
+            assert run.cell is not None and run.cell.trunk is not None, "read by `unfinished_with_trunk`"
+            trunk = run.cell.trunk
             self._trunk_of[run.id] = trunk
             self._members.setdefault(trunk, {})[run.id] = _member(run)
         states = self._artifacts.states() if self._members else {}
@@ -102,7 +103,7 @@ class Trunks:
 
 
 def _member(run: RunRecord) -> Member:
-    train, alone = RunConfig.from_dict(run.config).train, (run.cell or {}).get("seconds_alone")
+    train, alone = RunConfig.from_dict(run.config).train, run.cell and run.cell.seconds_alone
     return Member(run.id, train.branch_step, train.steps, alone or run.flops)
 
 

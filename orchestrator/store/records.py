@@ -6,34 +6,45 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.states import Hold, RunState
+from orchestrator.store.cell import Cell
+from sweeps.plan.records import DroppedCell
+from tokenizer.errors import ExpectedError
 
 
-class StoreError(RuntimeError):
+class StoreError(ExpectedError, RuntimeError):
     """The database cannot do what was asked; the message says why."""
+
+    kind = "database"
 
 
 class Unavailable(StoreError):
     """The database is locked, full or away at the moment; what was asked was not done and may be asked again."""
 
-
-class NotFound(StoreError):
-    """No such sweep or run."""
+    kind = "database-away"
 
 
 class StaleAttempt(StoreError):
     """The run moved on since this attempt began; its report is refused."""
 
+    kind = "conflict"
+
 
 class LeaseHeld(StoreError):
     """Another scheduler works on this database."""
+
+    kind = "busy"
 
 
 class LeaseLost(StoreError):
     """Another scheduler took this database over; the one that is told so must write no more."""
 
+    kind = "lease-lost"
+
 
 class CeilingExceeded(StoreError):
     """A submission would exceed a ceiling of FLOPs or device-seconds; nothing of it was stored."""
+
+    kind = "ceiling"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +58,8 @@ class SweepRecord:
     """The sweep as canonical YAML."""
     dataset: str
     unique_tokens: int
-    dropped: list[dict[str, Any]]
+    dropped: tuple[DroppedCell, ...]
+    """Cells of the grid that do not run."""
     warnings: list[str]
     submitted_at: float
     user: str = ""
@@ -101,7 +113,8 @@ class RunRecord:
     """Sequences of one forward pass after memory ran out; None takes the default."""
     role: str = ""
     """grid | check | validation, in the sweep that it was read through."""
-    cell: dict[str, Any] | None = None
+    cell: Cell | None = None
+    """Its place in the sweep that it was read through; None where it was read alone."""
 
     @property
     def answered(self) -> bool:
@@ -127,7 +140,7 @@ class NewRun:
     config: dict[str, Any]
     flops: float
     predicted_seconds: float | None
-    cell: dict[str, Any]
+    cell: Cell
     role: str = "grid"
     """grid | check | validation."""
 

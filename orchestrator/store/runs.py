@@ -9,12 +9,14 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row, insert, select, update
 
 from orchestrator.attempts import Outcome
+from orchestrator.errors import NotFound
 from orchestrator.settings import Ceilings
 from orchestrator.states import Cause, Hold, Move, RunState, after, move_after_attempt
 from orchestrator.store import tables as t
+from orchestrator.store.cell import Cell
 from orchestrator.store.charges import grow, settle
 from orchestrator.store.database import Database
-from orchestrator.store.records import LeaseLost, NotFound, RunRecord, StaleAttempt
+from orchestrator.store.records import LeaseLost, RunRecord, StaleAttempt
 
 RUN_COLUMNS = [c for c in t.runs.c if c.name != "finished_at"]
 
@@ -294,4 +296,6 @@ def to_run(row: Row[*tuple[Any, ...]]) -> RunRecord:
     """A row of `runs` as a record."""
     values = dict(row._mapping)
     values["state"] = RunState(values["state"])
+    if "cell" in values:
+        values["cell"] = Cell.from_dict(values["cell"]) if values["cell"] else None
     return RunRecord(**values)

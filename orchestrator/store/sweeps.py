@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row, insert, select, update
 
+from orchestrator.errors import NotFound
 from orchestrator.settings import Ceilings
 from orchestrator.states import Hold, Move, RunState
 from orchestrator.store import tables as t
 from orchestrator.store.charges import reserve, usage
 from orchestrator.store.database import Database, new_id
-from orchestrator.store.records import NewRun, NotFound, RunRecord, SweepRecord, Usage
+from orchestrator.store.records import NewRun, RunRecord, SweepRecord, Usage
 from orchestrator.store.runs import RUN_COLUMNS, active, bump_requests, cancel_where, move, to_run
+from sweeps.plan.records import DroppedCell
 
 
 class Sweeps(Database):
@@ -34,6 +36,7 @@ class Sweeps(Database):
             found = db.execute(select(t.sweeps.c.id).where(key)).scalar()
             if found is None:
                 values = {f: getattr(sweep, f) for f in SweepRecord.__slots__ if f not in ("id", "submitted_at")}
+                values["dropped"] = [asdict(cell) for cell in sweep.dropped]
                 values["submitted_at"] = self.now(db)
                 found = new_id(db.execute(insert(t.sweeps).values(**values)))
                 _add_runs(db, found, runs, ceilings or Ceilings())
@@ -225,7 +228,7 @@ def _add_runs(db: Connection, sweep_id: int, runs: Sequence[NewRun], ceilings: C
         if r.id not in known
     ]
     links = [
-        {"sweep_id": sweep_id, "run_id": r.id, "position": len(linked) + i, "role": r.role, "cell": r.cell}
+        {"sweep_id": sweep_id, "run_id": r.id, "position": len(linked) + i, "role": r.role, "cell": r.cell.to_dict()}
         for i, r in enumerate(runs)
         if r.id not in linked
     ]
@@ -248,4 +251,5 @@ def _of(sweep_id: int, but: str | None = None) -> sa.ColumnElement[bool]:
 def _sweep(row: Row[*tuple[Any, ...]]) -> SweepRecord:
     values = dict(row._mapping)
     values["held"] = Hold(values["held"]) if values["held"] else None
+    values["dropped"] = tuple(DroppedCell(**cell) for cell in values["dropped"])
     return SweepRecord(**values)

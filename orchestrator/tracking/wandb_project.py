@@ -16,6 +16,7 @@ import pandas as pd
 
 from analysis.table.table import APART, MAX_ROWS, RunTable
 from orchestrator.tracking.wandb_mirror import DEFAULT_URL, has_key, reachable
+from tokenizer.errors import ExpectedError
 
 REQUEST_SECONDS = 30
 """Longest wait for one answer of the server."""
@@ -25,16 +26,22 @@ SHOWN_KEYS = 30
 """Keys that an error names."""
 
 
-class WandbError(ValueError):
+class WandbError(ExpectedError, ValueError):
     """A wandb project cannot be read; the message says why and what to do."""
+
+    kind = "wandb"
 
 
 class ProjectNotFound(WandbError):
     """There is no such project, or the key may not see it."""
 
+    kind = "not-found"
+
 
 class ServiceUnreachable(WandbError):
     """The wandb server does not answer."""
+
+    kind = "unreachable"
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ def run_table(sweep: SweepRecord, runs: Sequence[RunRecord]) -> pd.DataFrame:
 
 def _row(sweep: SweepRecord, run: RunRecord) -> dict[str, Any]:
     config = RunConfig.from_dict(run.config)
-    cell = run.cell or {}
+    cell = run.cell
     row = {
         "run": run.id,
         "state": str(run.state),
@@ -60,7 +60,7 @@ def _row(sweep: SweepRecord, run: RunRecord) -> dict[str, Any]:
         "unique_tokens": sweep.unique_tokens,
         "loss": run.loss,
         "bits_per_byte": run.bits_per_byte,
-        "trunk": cell.get("trunk") or "",
+        "trunk": (cell and cell.trunk) or "",
         "lr": config.train.lr,
         "steps": config.train.steps,
         "batch_tokens": config.train.batch * config.model.context,
@@ -69,5 +69,5 @@ def _row(sweep: SweepRecord, run: RunRecord) -> dict[str, Any]:
         "numerics": config.train.numerics,
     }
     named = ("budget", "params", "params_total", "params_nonembedding", "seed", "size_id", "shape", "recipe")
-    row |= {key: cell.get(key) for key in named}
-    return row | {f"vary.{axis}": value for axis, value in (cell.get("vary") or {}).items()}
+    row |= {key: cell and getattr(cell, key) for key in named}
+    return row | {f"vary.{axis}": value for axis, value in (cell.vary if cell else {}).items()}

@@ -14,6 +14,7 @@ from analysis.law import Law
 from analysis.records import Prediction
 from orchestrator.web.render import STATIC, figure, render
 from orchestrator.web.tables import dropped_rows, power_law_groups, run_rows
+from sweeps.plan.records import DroppedCell
 
 
 def write_report(
@@ -25,13 +26,13 @@ def write_report(
     predictions: Sequence[Prediction],
     provenance: Mapping[str, str],
     command: str,
-    dropped: Sequence[Any] = (),
+    dropped: Sequence[DroppedCell] = (),
     forecasts: Sequence[Forecast] = (),
 ) -> dict[str, Path]:
     """Write report.html, runs.csv and one PNG a chart into a folder; files of an earlier report are replaced.
 
-    `runs` has one row a run, in the columns of `isoflop export`; `dropped` the cells that were not run, each with
-    budget, params, shape and reason; `forecasts` what was stored before validation runs were trained; `command` is
+    `runs` has one row a run, in the columns of `isoflop export`; `dropped` the cells that were not run;
+    `forecasts` what was stored before validation runs were trained; `command` is
     what a reader types to repeat the sweep. A law that could not be fitted is reported too: its curves, refusals and
     runs, without predictions.
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from analysis.law import Law
 from analysis.records import Curve, Minimum, PowerLaw, Refusal
 from analysis.wording import format_count, format_duration, format_flops, format_loss
+from sweeps.plan.records import DroppedCell
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +79,17 @@ def run_rows(runs: Iterable[Mapping[str, Any]]) -> list[RunRow]:
     ]
 
 
-def dropped_rows(dropped: Iterable[Any]) -> list[dict[str, str]]:
-    """Dropped cells (mappings or records with budget, params, shape and reason) as table rows."""
-    rows = []
-    for cell in dropped:
-        data = asdict(cell) if is_dataclass(cell) and not isinstance(cell, type) else dict(cell)
-        rows.append(
-            {
-                "budget": _text(data.get("budget"), format_flops),
-                "params": _text(data.get("params"), format_count),
-                "shape": _text(data.get("shape"), None),
-                "reason": _text(data.get("reason"), None),
-            }
-        )
-    return rows
+def dropped_rows(dropped: Iterable[DroppedCell]) -> list[dict[str, str]]:
+    """Dropped cells as rows of a table."""
+    return [
+        {
+            "budget": format_flops(cell.budget),
+            "params": format_count(cell.params),
+            "shape": cell.shape,
+            "reason": cell.reason,
+        }
+        for cell in dropped
+    ]
 
 
 def power_law_groups(laws: Iterable[PowerLaw]) -> list[list[PowerLaw]]:

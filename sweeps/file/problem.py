@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tokenizer.errors import ExpectedError
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -30,8 +32,10 @@ class Problem:
         return " ".join(part for part in (place, key, f"{self.message}{hint}") if part)
 
 
-class SweepError(ValueError):
+class SweepError(ExpectedError, ValueError):
     """A sweep cannot be used; `problems` holds every mistake that was found, in the order of the file."""
+
+    kind = "invalid-sweep"
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems: tuple[Problem, ...] = tuple(problems)

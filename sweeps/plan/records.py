@@ -10,10 +10,13 @@ from typing import Any, Protocol
 from model.config import ModelConfig, RunConfig, TrainConfig
 from model.memory import SAVED_PARAMETER_BYTES
 from sweeps.file.spec import SweepSpec
+from tokenizer.errors import ExpectedError
 
 
-class PlanError(ValueError):
+class PlanError(ExpectedError, ValueError):
     """A sweep cannot be planned or exceeds one of its limits; the message names it."""
+
+    kind = "invalid-plan"
 
 
 class CostModel(Protocol):

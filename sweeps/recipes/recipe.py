@@ -10,10 +10,13 @@ from typing import Any, Final
 
 from model.config import ModelConfig, TrainConfig
 from sweeps.nearest import nearest
+from tokenizer.errors import ExpectedError
 
 
-class RecipeError(ValueError):
+class RecipeError(ExpectedError, ValueError):
     """A recipe cannot give what was asked of it; the message says why."""
+
+    kind = "recipe"
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,9 @@ from orchestrator.home import Home
 from orchestrator.settings import Settings
 from orchestrator.states import Cause, RunState
 from orchestrator.store import RunRecord, Store
-from orchestrator.use_cases.service import Service
+from orchestrator.use_cases.planning import Planning
+from orchestrator.use_cases.submission import submit as submit_plan
+from orchestrator.use_cases.workspace import Workspace
 from sweeps.file.compose import load_sweep
 from tests.chaos.cluster import Nodes, end, wait_for
 from tests.conftest import ROOT
@@ -435,9 +437,9 @@ def prepare(template: Path, artifacts: Path | None = None, *overrides: str) -> N
     home = Home(template, "chaos").create()
     if artifacts is not None:
         shutil.copytree(artifacts, home.artifacts, dirs_exist_ok=True)
-    service = Service(home, Settings(f"sqlite:///{home.database}", "local", 2))
-    service.submit(service.plan_spec(load_sweep(ROOT / "sweeps" / "conf" / "tiny.yaml", overrides)))
-    service.store.close()
+    workspace = Workspace(home, Settings(f"sqlite:///{home.database}", "local", 2))
+    submit_plan(workspace, Planning(workspace).plan_spec(load_sweep(ROOT / "sweeps" / "conf" / "tiny.yaml", overrides)))
+    workspace.store.close()
 
 
 def new_stage(nodes: Nodes, folder: Path, template: Path, seed: int) -> Stage:

@@ -72,9 +72,7 @@ def test_manifests_name_settings_volumes_and_verbs_that_exist() -> None:
 
 
 def test_every_setting_is_documented() -> None:
-    source = "".join(
-        (ROOT / "orchestrator" / n).read_text() for n in ("settings.py", "home.py", "client.py", "artifacts.py")
-    )
+    source = "".join(path.read_text() for path in (ROOT / "orchestrator").rglob("*.py"))
     documented = (ROOT / "docs" / "operations.md").read_text()
     for name in set(re.findall(r"\bISOFLOP_[A-Z_]+\b", source)):
         assert f"`{name}`" in documented, name

@@ -123,7 +123,7 @@ def test_online_with_a_key_and_a_server(tmp_path: Path) -> None:
     code = """
 import sys
 from pathlib import Path
-from orchestrator.tracking import WandbMirror, choose_tracking
+from orchestrator.tracking.wandb_mirror import WandbMirror, choose_tracking
 tracking = choose_tracking(Path(sys.argv[1]))
 assert tracking.mode == "online", tracking
 mirror = WandbMirror(tracking, run_id="mirror1", group="demo@1", config={"n": 1}, name="n1")

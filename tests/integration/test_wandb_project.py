@@ -51,7 +51,7 @@ def test_what_goes_wrong_is_said(sandbox: Sandbox) -> None:
     """In one process of its own: wandb keeps a service process that must not outlive the test."""
     code = """
 import os, sys
-from orchestrator.wandb_project import WandbError, read_project
+from orchestrator.tracking.wandb_project import WandbError, read_project
 for path, key in (("team/nothing", os.environ["WANDB_API_KEY"]), ("team/scaling", "9" * 40)):
     os.environ["WANDB_API_KEY"] = key
     try:

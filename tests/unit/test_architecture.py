@@ -69,7 +69,7 @@ def test_every_requirement_is_pinned() -> None:
         ("sweeps.plan.plan", "torch"),
         ("sweeps.file.compose", "torch"),
         ("model.flops", "torch"),
-        ("orchestrator.use_cases.service", "torch"),
+        ("orchestrator.use_cases.planning", "torch"),
         ("orchestrator.cli.main", "torch ray wandb hydra fastapi sqlalchemy"),
         ("analysis.law", "torch ray wandb hydra fastapi sqlalchemy"),
         ("model.train", "ray wandb hydra fastapi sqlalchemy pandas scipy"),

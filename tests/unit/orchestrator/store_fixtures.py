@@ -7,6 +7,7 @@ import itertools
 import tempfile
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import sqlalchemy as sa
 
 from model.config import ModelConfig, RunConfig, TrainConfig
 from orchestrator.store import NewRun, Store, SweepRecord
+from orchestrator.store.cell import Cell
 
 DATABASES = ("sqlite", "postgresql")
 SHAPE = ModelConfig(vocab=64, context=32, d_model=16, n_layers=2, n_heads=2, d_ff=32)
@@ -54,11 +56,30 @@ def new_database(server: str) -> str:
 
 
 def sweep_record(name: str = "demo", revision: str = "aaaa0000", **changes: Any) -> SweepRecord:
-    return SweepRecord(0, name, revision, "name: demo\n", "data", 1000, [], [], 0.0, **changes)
+    return SweepRecord(0, name, revision, "name: demo\n", "data", 1000, (), [], 0.0, **changes)
+
+
+def made_cell(**changes: Any) -> Cell:
+    cell = Cell(
+        budget=1e9,
+        size_id="s",
+        seed=0,
+        recipe="cpu-small",
+        params=10,
+        params_total=20,
+        params_nonembedding=5,
+        tokens=1000,
+        steps=10,
+        batch_tokens=100,
+        epochs=0.1,
+        shape="s",
+        vary={},
+    )
+    return replace(cell, **changes)
 
 
 def new_run(index: int, seconds: float | None = None, batch: int = 8) -> NewRun:
-    cell = {"budget": 1e9, "shape": f"s{index}", "tokens": 1000, "params": 10 * index}
+    cell = made_cell(shape=f"s{index}", params=10 * index)
     config = RunConfig(SHAPE, TrainConfig(sequences=47, batch=batch, lr=0.005, seed=index), "data").to_dict()
     return NewRun(f"run{index}", config, 1e9 * (index + 1), seconds, cell)
 

@@ -10,6 +10,7 @@ from analysis.figures import isoflop_curves, residual_panels
 from orchestrator.web.render import STATIC, example_budget, figure, render, static_file
 from orchestrator.web.tables import coefficient, dropped_rows, run_rows, signed
 from orchestrator.web.variants import chooser, default_variant, neighbours
+from sweeps.plan.records import DroppedCell
 from tests.unit.orchestrator.report_fixtures import law, runs
 from tests.unit.orchestrator.web.test_report import HOSTILE, Page
 
@@ -185,10 +186,10 @@ def test_rows_say_what_is_missing() -> None:
     )
     assert [row.cells[0].text for row in both] == ["a", "b"]
     assert both[1].cells[-1].text == "–"
-    assert dropped_rows([{"budget": 3e11, "reason": "too short"}])[0] == {
+    assert dropped_rows([DroppedCell(3e11, 41000, "L2 d32 h2 ff96", "too short")])[0] == {
         "budget": "3×10¹¹",
-        "params": "–",
-        "shape": "–",
+        "params": "41 k",
+        "shape": "L2 d32 h2 ff96",
         "reason": "too short",
     }
 

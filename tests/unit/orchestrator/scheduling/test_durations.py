@@ -14,16 +14,17 @@ from orchestrator.scheduling.progress import progress_of
 from orchestrator.scheduling.speed import Cost, RateModel
 from orchestrator.states import RunState
 from orchestrator.store import RunRecord
-from orchestrator.use_cases.service import new_run
+from orchestrator.use_cases.submission import new_run
 from sweeps.file.compose import load_sweep
 from sweeps.plan.plan import make_plan
 from sweeps.plan.records import DataFacts
+from tests.unit.orchestrator.store_fixtures import made_cell
 
 TOKENS = 1e5
 
 
 def run(params: float, base: float | None = 10.0, **changes: object) -> RunRecord:
-    cell = {"params": params, "tokens": TOKENS, "predicted_seconds": base}
+    cell = made_cell(params=params, tokens=TOKENS, predicted_seconds=base)
     record = RunRecord("r", {}, 1e9, base, RunState.QUEUED, 0, None, None, None, None, None, None, cell=cell)
     return replace(record, **changes)  # type: ignore[arg-type]
 
@@ -83,9 +84,9 @@ def test_a_second_sweep_is_not_corrected_twice() -> None:
     facts = DataFacts("d" * 64, vocab=64, train_tokens=20_000_000, validation_tokens=200_000)
     plan = make_plan(load_sweep(resources.files("sweeps.conf").joinpath("tiny.yaml").read_bytes()), facts, cost)
     cell = new_run(plan.runs[0], cost).cell
-    assert cell["predicted_seconds"] == pytest.approx(2 * cell["calibrated_seconds"], rel=0.01)
-    queued = run(1e5, cell["predicted_seconds"])
-    assert learned.seconds(replace(queued, cell=cell)) == pytest.approx(cell["predicted_seconds"])
+    assert cell.predicted_seconds == pytest.approx(2 * cell.calibrated_seconds, rel=0.01)
+    queued = run(1e5, cell.predicted_seconds)
+    assert learned.seconds(replace(queued, cell=cell)) == pytest.approx(cell.predicted_seconds)
 
 
 def test_far_sizes_go_by_the_nearest_known() -> None:

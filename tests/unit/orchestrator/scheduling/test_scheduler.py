@@ -331,7 +331,7 @@ def test_as_many_workers_are_asked_for_as_have_something_to_do(store: Store, tmp
 
 def _of_kind(index: int, kind: str) -> NewRun:
     run = new_run(index)
-    return replace(run, cell=run.cell | {"kind": kind})
+    return replace(run, cell=replace(run.cell, kind=kind))
 
 
 def test_sweeps_of_several_kinds_train_side_by_side_each_on_its_own(store: Store, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from orchestrator.scheduling.scheduler import Scheduler
 from orchestrator.states import Cause, Hold, RunState
 from orchestrator.store import NewRun, Store
 from tests.unit.orchestrator.scheduling.test_scheduler import OFF, Hands
-from tests.unit.orchestrator.store_fixtures import SHAPE, open_store, sweep_record
+from tests.unit.orchestrator.store_fixtures import SHAPE, made_cell, open_store, sweep_record
 
 LENGTHS = (100, 200, 400)
 
@@ -62,7 +62,7 @@ class Trainer(Hands):
 def sharing_run(sequences: int) -> NewRun:
     train = TrainConfig(sequences=sequences, batch=1, lr=0.005, warmup=0.0, warmup_steps=2)
     run = RunConfig(SHAPE, train, "data")
-    cell = {"budget": 1e9, "shape": "s", "tokens": run.tokens, "params": 10, "trunk": run.trunk_id}
+    cell = made_cell(tokens=run.tokens, trunk=run.trunk_id)
     return NewRun(f"n{sequences}", run.to_dict(), 1e6 * sequences, None, cell)
 
 
@@ -100,7 +100,7 @@ def last(hands: Trainer) -> Assignment:
 def test_one_run_leads_and_the_others_follow_as_it_passes(store: Store, hands: Trainer, tmp_path: Path) -> None:
     scheduler = begin(store, hands, tmp_path)
     assert step(scheduler, hands) == ["n400"]
-    assert last(hands).points == (80, 160, 320) and last(hands).trunk == sharing_run(100).cell["trunk"]
+    assert last(hands).points == (80, 160, 320) and last(hands).trunk == sharing_run(100).cell.trunk
     hands.keep("n400", 80)
     assert step(scheduler, hands) == ["n400", "n100"]
     assert last(hands).points == (80,)
@@ -166,7 +166,10 @@ def test_a_state_that_is_gone_though_its_keeper_trains_on_blocks_no_worker(
     """What is believed kept is looked for once more before a run is handed out."""
     hands.free = ["w0"]
     alone = sharing_run(10)
-    store.submit(sweep_record("other", "bbbb0000"), [dataclasses.replace(alone, cell=alone.cell | {"trunk": None})])
+    store.submit(
+        sweep_record("other", "bbbb0000"),
+        [dataclasses.replace(alone, cell=dataclasses.replace(alone.cell, trunk=None))],
+    )
     scheduler = begin(store, hands, tmp_path)
     assert step(scheduler, hands) == ["n400"]
     hands.keep("n400", 80)
@@ -217,7 +220,9 @@ def test_a_rerun_trains_every_run_alone(store: Store, hands: Trainer, tmp_path: 
 
 
 def test_runs_without_a_trunk_are_none_of_its_business(store: Store, hands: Trainer, tmp_path: Path) -> None:
-    alone = [dataclasses.replace(run, cell=run.cell | {"trunk": None}) for run in map(sharing_run, LENGTHS)]
+    alone = [
+        dataclasses.replace(run, cell=dataclasses.replace(run.cell, trunk=None)) for run in map(sharing_run, LENGTHS)
+    ]
     store.submit(sweep_record(), alone)
     assert store.unfinished_on_trunks() == []
     scheduler = Scheduler(store, hands, open_artifacts(str(tmp_path)), OFF)

@@ -18,6 +18,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from orchestrator.attempts import LEASE_SECONDS, Outcome
+from orchestrator.errors import NotFound
 from orchestrator.settings import Ceilings
 from orchestrator.states import MAX_CODE_FAILURES, Cause, Hold, IllegalMove, Move, RunState
 from orchestrator.store import (
@@ -25,7 +26,6 @@ from orchestrator.store import (
     ForecastScore,
     LeaseHeld,
     LeaseLost,
-    NotFound,
     StaleAttempt,
     Store,
     StoreError,
@@ -37,6 +37,7 @@ from orchestrator.store.tables import SCHEMA, metadata
 from tests.conftest import ROOT
 from tests.unit.orchestrator.store_fixtures import (
     DATABASES,
+    made_cell,
     new_database,
     new_run,
     open_store,
@@ -72,11 +73,11 @@ def store(url: str) -> Iterator[Store]:
 
 def test_unfinished_runs_of_trunks_are_found_once_and_reruns_are_not(store: Store) -> None:
     trunks = ["a", "b", None, "a"]
-    runs = [replace(new_run(i), cell=new_run(i).cell | {"trunk": name}) for i, name in enumerate(trunks)]
+    runs = [replace(new_run(i), cell=made_cell(trunk=name)) for i, name in enumerate(trunks)]
     sweep = store.submit(sweep_record(), [*runs, new_run(4)])
     store.submit(sweep_record("other", "bbbb0000"), runs[:1])
     found = sorted(store.unfinished_on_trunks(), key=lambda run: run.id)
-    assert [(run.id, (run.cell or {})["trunk"]) for run in found] == [("run0", "a"), ("run1", "b"), ("run3", "a")]
+    assert [(run.id, run.cell.trunk) for run in found] == [("run0", "a"), ("run1", "b"), ("run3", "a")]
     driver = store.start_driver("boot", [], "")
     store.end_attempt("run0", store.claim("run0", 0, driver, "w"), Outcome(Cause.DONE, result()))
     store.claim("run1", 0, driver, "w")

@@ -7,13 +7,14 @@ import pytest
 from orchestrator.states import RunState
 from orchestrator.store import RunRecord
 from orchestrator.use_cases.validation import Trained, Validation, score_forecast, validation_rows, verdict
+from tests.unit.orchestrator.store_fixtures import made_cell
 
 PREDICTION = {"flops": 1e12, "params": 5e4, "params_interval": [4e4, 8e4], "loss": 3.0, "loss_interval": [2.9, 3.1]}
 
 
 def trained(factor: float, loss: float | None, seed: int = 0) -> Trained:
     state = RunState.DONE if loss is not None else RunState.FAILED
-    cell = {"params": round(5e4 * factor), "seed": seed}
+    cell = made_cell(params=round(5e4 * factor), seed=seed)
     run = RunRecord(f"r{factor}{seed}", {}, 1e12, None, state, 1, loss, None, None, None, None, None, cell=cell)
     score = score_forecast(PREDICTION, loss) if factor == 1 and loss is not None else None
     return Trained(factor, run, score)

@@ -19,11 +19,12 @@ from analysis.figures import Forecast
 from analysis.records import Interval, Prediction
 from analysis.wording import format_count, format_loss, noise_sentences, trust_sentence
 from orchestrator.web.report import write_report
+from sweeps.plan.records import DroppedCell
 from tests.unit.orchestrator.report_fixtures import law, runs
 
 HOSTILE = "</script><script>alert(1)</script><b>&\"'"
 SHAPE = {"n_layers": 4, "d_model": 64, "n_heads": 4, "d_ff": 176, "params": 443_000, "tokens": 1.02e7, "flops": 3e13}
-DROPPED = [{"budget": 3e11, "params": 266_000, "shape": "L4 d128", "reason": "93 steps, fewer than 200", "vary": {}}]
+DROPPED = [DroppedCell(3e11, 266_000, "L4 d128", "93 steps, fewer than 200")]
 FORECASTS = [Forecast(1e9, 1e13, 2e5, 3.0, Interval(2.9, 3.1), 3.3, "nats/token", 3.05)]
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
@@ -179,7 +180,7 @@ def test_what_people_name_things_stays_text_in_a_report_that_replaces_another(tm
     plain = Page(report(tmp_path, title="before", law=law(sizes=2), **thin)["report"].read_text())
     hostile = replace(law(sizes=2), convention=HOSTILE, warnings=(HOSTILE,))
     facts: dict[str, Any] = {"title": HOSTILE, "command": HOSTILE, "provenance": {HOSTILE: HOSTILE}, "runs": frame}
-    dropped = [{**DROPPED[0], "reason": HOSTILE}]
+    dropped = [replace(DROPPED[0], reason=HOSTILE)]
     files = report(tmp_path, law=hostile, dropped=dropped, **thin, **facts)
     made = Page(files["report"].read_text())
     assert len(made.all("script")) == len(plain.all("script"))

@@ -1,0 +1,90 @@
+"""Cell: what a sweep knows of one of its runs beside the run itself, as stored with the two."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from sweeps.plan.records import CheckPoint, PlannedRun
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The place of a run in a sweep's plan, and what was predicted of it when it was planned."""
+
+    budget: float
+    """Nominal training FLOPs."""
+    size_id: str
+    """Identity of its size across budgets."""
+    seed: int
+    """Seed."""
+    recipe: str
+    """Registry key of its recipe."""
+    params: int
+    """N: matmul parameters, head included, look-up not."""
+    params_total: int
+    """All parameters."""
+    params_nonembedding: int
+    """Parameters without embedding and head."""
+    tokens: int
+    """Training tokens D."""
+    steps: int
+    """Optimizer steps."""
+    batch_tokens: int
+    """Tokens of one step."""
+    epochs: float
+    """D over the unique training tokens."""
+    shape: str
+    """Such as `L4 d48 h2 ff128`."""
+    vary: Mapping[str, Any]
+    """Values of the sweep's axes."""
+    shared: tuple[Mapping[str, Any], ...] = ()
+    """Values of the axes of other combinations that the run is part of."""
+    memory_bytes: int = 0
+    """Bytes of a device's memory that it should have; 0 where that is not known."""
+    kind: str = "auto"
+    """Device that its sweep asks for: auto, cpu, cuda, or a key of DEVICES."""
+    trunk: str | None = None
+    """Identity of the constant-rate training that it shares or could share."""
+    seconds_alone: float | None = None
+    """Predicted seconds of the whole run, whatever a trunk takes off it."""
+    predicted_seconds: float | None = None
+    """Predicted seconds of what it spends on one worker."""
+    calibrated_seconds: float | None = None
+    """The same by the calibration alone, without what finished runs have taught."""
+    checks: tuple[CheckPoint, ...] = ()
+    """What the run is in checks of the recipe."""
+
+    @classmethod
+    def of(cls, planned: PlannedRun, kind: str = "auto", calibrated_seconds: float | None = None) -> Cell:
+        """The cell of a planned run, whose sweep asks for a `kind` of device."""
+        shared_names = {f.name for f in fields(cls)} & {f.name for f in fields(planned)}
+        return cls(
+            **{name: getattr(planned, name) for name in shared_names},
+            kind=kind,
+            predicted_seconds=planned.seconds,
+            calibrated_seconds=calibrated_seconds,
+        )
+
+    @property
+    def combinations(self) -> tuple[Mapping[str, Any], ...]:
+        """Values of the axes of every combination that the run is part of."""
+        return (self.vary, *self.shared)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Cell:
+        """The cell that `to_dict` wrote, or an earlier release: what that did not know has its default."""
+        known = {f.name: data[f.name] for f in fields(cls) if f.name in data}
+        return cls(
+            **known
+            | {
+                "vary": dict(data.get("vary") or {}),
+                "shared": tuple(dict(values) for values in data.get("shared") or ()),
+                "checks": tuple(CheckPoint(**point) for point in data.get("checks") or ()),
+            }
+        )
