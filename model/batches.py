@@ -49,12 +49,13 @@ class Batches:
         self._source = _resident(data.train, device) if device.type != "cpu" else data.train
         self._device = device
         self._chunk_steps = max(1, CHUNK_SEQUENCES // run.train.batch)
-        self._chunk, self._first_step = torch.empty(0), -1
+        self._chunk: Tensor | None = None
+        self._first_step = 0
 
     def at(self, step: int) -> Tensor:
         """Sequences of optimizer step `step`, int64 [B, T + 1]; the last step may hold fewer than `batch`."""
         chunk_start = step - step % self._chunk_steps
-        if chunk_start != self._first_step:
+        if self._chunk is None or chunk_start != self._first_step:
             self._chunk, self._first_step = self._fetch(chunk_start), chunk_start
         row = (step - chunk_start) * self._train.batch
         return self._chunk[row : row + self._train.batch]

@@ -23,3 +23,9 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Shards:
     return write_dataset(tmp_path_factory.mktemp("shards"))
+
+
+@pytest.fixture
+def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checkpoints that wait for no disk: for tests that write one at every step, and let nothing crash."""
+    monkeypatch.setattr("model.checkpoint.os.fsync", lambda _: None)

@@ -82,6 +82,7 @@ def test_runs_are_bit_equal_whatever_the_global_random_state(data: Shards) -> No
     assert scores(train(small_run(data, seed=1), data, ignore)) != first
 
 
+@pytest.mark.usefixtures("quick_disk")
 @pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
 def test_interrupted_run_ends_bit_equal(data: Shards, tmp_path: Path, implementation: Implementation) -> None:
     """Result, weights and optimizer state are those of the unbroken run, stopped at random steps or not."""

@@ -37,6 +37,7 @@ def runs_of(data: Shards) -> list[RunConfig]:
     return [small_run(data, sequences=n, warmup_steps=3) for n in LENGTHS]
 
 
+@pytest.mark.usefixtures("quick_disk")
 @pytest.mark.parametrize("order", [LENGTHS, LENGTHS[::-1]])
 @pytest.mark.parametrize("implementation", KINDS)
 def test_branched_run_equals_the_run_alone(
