@@ -74,12 +74,8 @@ def flops_by_part(model: ModelConfig) -> dict[str, float]:
     }
 
 
-CONVENTIONS = ("isoflop", "full_attention", "six_n", "kaplan", "chinchilla")
-"""Named ways to count training FLOPs per token; `isoflop`, the default, is that of `flops_per_token`."""
-
-
 def flops_per_token_by(model: ModelConfig) -> dict[str, float]:
-    """Training FLOPs per token under every named convention.
+    """Training FLOPs per token under every named convention, the default first.
 
     isoflop: matmul parameters with the head, causal half of attention (Porian et al. 2024, "att").
     full_attention: the same with all T positions (PaLM, appendix B; nanoGPT's and OLMo's MFU).
