@@ -27,7 +27,7 @@ def answer(monkeypatch: pytest.MonkeyPatch, text: str, code: int = 0) -> list[li
     calls: list[list[str]] = []
 
     def run(command: list[str], **options: object) -> subprocess.CompletedProcess[str]:
-        assert options["timeout"] == hardware.QUERY_SECONDS
+        assert options == {"capture_output": True, "text": True, "timeout": hardware.QUERY_SECONDS, "check": False}
         calls.append(command)
         return subprocess.CompletedProcess(command, code, text, "")
 
