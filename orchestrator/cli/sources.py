@@ -74,6 +74,11 @@ class Source:
         assert self.sweep is not None
         return Answering(open_workspace()).of(self.sweep)
 
+    @property
+    def title(self) -> str:
+        """What a chart calls the source: the sweep with its variant, the table's file, or the wandb project."""
+        return f"{self.sweep} {self.variant}".strip() if self.sweep else self.csv.stem if self.csv else self.wandb or ""
+
     def law(self) -> Law:
         """The law. Raises LawError, NotFound, WandbError."""
         if self.sweep is not None:
