@@ -36,6 +36,7 @@ def test_other_architectures_take_the_plain_path(change: dict) -> None:
 
 def test_the_default_architecture_is_covered_in_fp32_alone() -> None:
     assert covers(SHAPE, "fp32") and covers(dataclasses.replace(SHAPE, tied_head=True), "fp32")
+    assert covers(dataclasses.replace(SHAPE, rope_base=0.5), "fp32")
     assert not covers(SHAPE, "bf16")
     assert default_branches(SHAPE, "bf16") == "autograd"
 
