@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from pathlib import Path
 
@@ -154,3 +155,12 @@ def test_a_world_of_one_is_left_out_of_the_choice(data: Shards) -> None:
     assert training.state()["choice"] == {**Implementation().to_dict(), "device": "cpu"}
     training.world = World(0, 2)
     assert training.state()["choice"]["processes"] == 2
+
+
+def test_compiled_code_is_for_full_micro_batches(data: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual: list[bool] = []
+    monkeypatch.setattr("model.training.compiled_if", lambda full: usual.append(full) or contextlib.nullcontext())
+    run = small_run(data, sequences=7, batch=7)
+    training = Training(run, Implementation(micro_batch=3), CPU)
+    training.gradients(Batches(run, data, CPU).at(0))
+    assert usual == [True, True, False]
