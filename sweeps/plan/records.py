@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from model.config import ModelConfig, RunConfig, TrainConfig
-from model.memory import KEPT_STATE_BYTES
+from model.memory import SAVED_PARAMETER_BYTES
 from sweeps.file.spec import SweepSpec
 from sweeps.plan.combination import NOTHING_VARIED, Combination
 from tokenizer.errors import ExpectedError
@@ -269,7 +269,7 @@ class Plan:
         """Most space that the states of trunks take, and what is kept of them at the end, bytes."""
         states = {(run.trunk, run.run.train.branch_step): run.params_total for run in self.runs if run.trunk}
         last = {trunk: params for (trunk, _), params in states.items()}
-        return KEPT_STATE_BYTES * sum(states.values()), KEPT_STATE_BYTES * sum(last.values())
+        return SAVED_PARAMETER_BYTES * sum(states.values()), SAVED_PARAMETER_BYTES * sum(last.values())
 
     @property
     def seconds(self) -> float | None:
