@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -27,6 +26,8 @@ from orchestrator.web.tables import dropped_rows, run_rows
 from orchestrator.web.variants import chooser, default_variant
 from orchestrator.web.views import ErrorPage, IndexPage, SweepPage, SweepState
 
+Losses = tuple[tuple[str, float | None], ...]
+"""Which runs of a sweep have ended, and with which loss; None if it diverged."""
 _FITS_KEPT = 16
 """Fits of variants that are kept for further visits."""
 
@@ -59,7 +60,7 @@ def install(app: FastAPI, answering: Answering, background: Background) -> None:
     """Add the pages and their static files."""
 
     @lru_cache(maxsize=_FITS_KEPT)
-    def fitted(reference: str, variant: str, losses: tuple[tuple[str, float], ...]) -> Fitted:
+    def fitted(reference: str, variant: str, losses: Losses) -> Fitted:
         """The fit of a variant; `losses` is part of the key, so that it is fitted anew once further runs have ended."""
         return _fit(answering.of(reference), variant)
 
@@ -106,10 +107,9 @@ def install(app: FastAPI, answering: Answering, background: Background) -> None:
         return Response(content, media_type=media_type, headers={"Cache-Control": "max-age=3600"})
 
 
-def _losses(runs: Sequence[RunRecord]) -> tuple[tuple[str, float], ...]:
-    """Id and loss of each run that a fit uses: an infinite loss if it diverged."""
-    done = {run.id: run.loss for run in runs if run.state is RunState.DONE and run.loss is not None}
-    return tuple((done | {run.id: math.inf for run in runs if run.state is RunState.DIVERGED}).items())
+def _losses(runs: Sequence[RunRecord]) -> Losses:
+    """Id and loss of each run that a fit uses or names as diverged; no two states of a sweep have the same."""
+    return tuple((run.id, run.loss) for run in runs if run.state in (RunState.DONE, RunState.DIVERGED))
 
 
 def _fit(answers: SweepAnswers, variant: str) -> Fitted:

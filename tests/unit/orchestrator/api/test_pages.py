@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -10,6 +11,7 @@ from fastapi.testclient import TestClient
 
 from analysis.answers.serial import prediction_json
 from orchestrator.api.app import create_app
+from orchestrator.api.pages import _losses
 from orchestrator.attempts import Outcome
 from orchestrator.states import Cause, RunState
 from orchestrator.use_cases.answering import Answering
@@ -102,6 +104,14 @@ def test_a_budget_that_is_not_a_number_gets_a_sentence(client: TestClient) -> No
     )
     page = Page(client.get("/sweeps/varied?flops=-5").text)
     assert next(a for a in page.all("p") if a.get("id") == "ask-error")
+
+
+def test_a_law_is_fitted_again_once_a_further_run_has_ended(workspace: Workspace) -> None:
+    first, second, third, *_ = Answering(workspace).of("varied").runs
+    done = [replace(first, state=RunState.DONE, loss=3.0), replace(third, state=RunState.RUNNING, loss=None)]
+    diverged = replace(second, state=RunState.DIVERGED, loss=None)
+    assert _losses(done) == ((first.id, 3.0),)
+    assert _losses([*done, diverged]) == ((first.id, 3.0), (second.id, None))
 
 
 def test_an_unknown_sweep_is_a_page_too(client: TestClient) -> None:
