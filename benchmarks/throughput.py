@@ -28,7 +28,8 @@ import psutil
 from model.config import ModelConfig, RunConfig, TrainConfig
 from orchestrator.attempts import Assignment, Kinds, Outcome, Report, Slot, Tracking
 from orchestrator.cluster import cluster as ray_cluster
-from orchestrator.cluster.artifact_store import AttemptLog, Places, open_artifacts
+from orchestrator.cluster.artifact_store import ArtifactStore, open_artifacts
+from orchestrator.cluster.attempt_log import AttemptLog
 from orchestrator.cluster.cluster import Cluster, PlacedWorker
 from orchestrator.scheduling.scheduler import Scheduler
 from orchestrator.states import Cause, RunState
@@ -48,7 +49,7 @@ class EmptyWorker(PlacedWorker):
     """A worker whose runs have their result at once; log and mirror are the real ones."""
 
     def _train(
-        self, run: RunConfig, assignment: Assignment, artifacts: Places, log: AttemptLog, mirror: WandbMirror
+        self, run: RunConfig, assignment: Assignment, artifacts: ArtifactStore, log: AttemptLog, mirror: WandbMirror
     ) -> Outcome:
         mirror.send({"validation_loss": 3.0, "bits_per_byte": 1.5, "tokens": 1504})
         log.append({"kind": "result", "result": RESULT, "device": "none"})

@@ -1,4 +1,4 @@
-"""The database schema. Alembic's migrations bring a database to it; `store.py` alone reads and writes it."""
+"""The database schema. Alembic's migrations bring a database to it; only this folder reads and writes it."""
 
 from __future__ import annotations
 

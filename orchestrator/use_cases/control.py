@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from orchestrator.cluster.artifact_store import Places
+from orchestrator.cluster.artifact_store import ArtifactStore
 from orchestrator.errors import NotFound
 from orchestrator.states import Hold, RunState
 from orchestrator.store import RunRecord, Store, SweepRecord
@@ -102,7 +102,7 @@ def run_log(service: Service, prefix: str, attempt: int | None = None) -> Iterat
                 yield {"attempt": row["number"], **event}
 
 
-def live_events(store: Store, artifacts: Places) -> dict[str, dict[str, Any]]:
+def live_events(store: Store, artifacts: ArtifactStore) -> dict[str, dict[str, Any]]:
     """The latest logged event of each run in training, for watchers beside the scheduler."""
     latest = {}
     for run in store.runs_in(RunState.RUNNING):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from orchestrator.scheduling.speed import Cost
+from orchestrator.scheduling.speed import SpeedModel
 from orchestrator.settings import worker_count
 from orchestrator.use_cases.service import Planned, Service, facts_of
 from sweeps.file.compose import load_sweep
@@ -40,7 +40,7 @@ def _filled(service: Service, spec: SweepSpec, hours: float) -> Planned:
     device = service.device_of(spec)
     manifest, workers = service.shards(spec).manifest, worker_count(service.settings, device)
     facts = facts_of(manifest)
-    cost: Cost | None = None
+    cost: SpeedModel | None = None
     rates: dict[float, float] = {}
     for _ in range(ROUNDS):
         runs = make_plan(replace(spec, limits=LimitsSpec()), facts).runs

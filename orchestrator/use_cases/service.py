@@ -21,15 +21,15 @@ from analysis.records import Prediction
 from model.config import RunConfig
 from model.hardware import kind_name
 from orchestrator.attempts import Tracking
-from orchestrator.cluster.artifact_store import Places, open_artifacts
+from orchestrator.cluster.artifact_store import ArtifactStore, open_artifacts
 from orchestrator.cluster.cluster import Cluster
 from orchestrator.cluster.head_watch import HeadLost
 from orchestrator.home import Home
 from orchestrator.scheduling.driver import scheduler_lock
-from orchestrator.scheduling.durations import LATEST, Forecast
+from orchestrator.scheduling.durations import LATEST, Durations
 from orchestrator.scheduling.progress import Progress, progress_of
 from orchestrator.scheduling.scheduler import Scheduler
-from orchestrator.scheduling.speed import Cost, calibrate, rates_of
+from orchestrator.scheduling.speed import SpeedModel, calibrate, rates_of
 from orchestrator.settings import Settings, at_hand, choose_device, machine, read_settings, worker_count
 from orchestrator.store import NewRun, Store, SweepRecord
 from orchestrator.store.cell import Cell
@@ -65,7 +65,7 @@ class Planned:
     workers: int
     notes: tuple[str, ...] = ()
     """What was assumed of a device or a corpus that is not at hand."""
-    cost: Cost | None = None
+    cost: SpeedModel | None = None
     """What its seconds were predicted by; None elsewhere."""
 
     @property
@@ -127,7 +127,7 @@ class Service:
         """The torch device of a sweep's workers. Raises SettingsError where this machine is to train and has none."""
         return choose_device(spec.kind, self.settings.ray_address)
 
-    def cost(self, runs: Sequence[RunConfig], spec: SweepSpec) -> Cost | None:
+    def cost(self, runs: Sequence[RunConfig], spec: SweepSpec) -> SpeedModel | None:
         """Seconds and memory of runs on the sweep's device: measured here, or by its data sheet; and learned.
 
         None where nothing is known: of whatever GPU a cluster may have. Raises CalibrationError.
@@ -137,11 +137,11 @@ class Service:
             device = choose_device(spec.kind)
             self._say("measuring this machine" if device == "cpu" else "measuring the GPU")
             rates, kind = calibrate(self.store, runs, device), kind_name(device)
-            return Cost(rates, Forecast.of(run for run in done if run.device == kind))
+            return SpeedModel(rates, Durations.of(run for run in done if run.device == kind))
         if spec.kind == "cuda":
             return None
         rates = rates_of(DeviceCost(DEVICES[spec.kind]), runs)
-        return Cost(rates, Forecast.of(run for run in done if run.device and is_device(spec.kind, run.device)))
+        return SpeedModel(rates, Durations.of(run for run in done if run.device and is_device(spec.kind, run.device)))
 
     def noise(self, planned: Planned) -> KnownNoise:
         """The noise between seeds to expect: as an earlier revision on the same data measured it, else the usual."""
@@ -239,7 +239,7 @@ class Service:
         observe(self.progress(sweep))
 
     @cached_property
-    def artifacts(self) -> Places:
+    def artifacts(self) -> ArtifactStore:
         """Where workers find datasets and leave event logs and checkpoints."""
         return open_artifacts(self.settings.artifacts_url or str(self.home.root))
 
@@ -332,7 +332,7 @@ def facts_of(manifest: Manifest) -> DataFacts:
     )
 
 
-def new_run(planned: PlannedRun, cost: Cost | None = None, kind: str = "auto") -> NewRun:
+def new_run(planned: PlannedRun, cost: SpeedModel | None = None, kind: str = "auto") -> NewRun:
     """A planned run as the store takes it: with what predicted its seconds, and the device that its sweep asks for."""
     seconds = planned.seconds
     calibrated = None if cost is None or seconds is None else cost.calibrated(seconds, planned.params)

@@ -12,7 +12,7 @@ from analysis.records import LawError
 from orchestrator.errors import NotFound
 from orchestrator.scheduling.driver import check_free
 from orchestrator.scheduling.progress import Progress
-from orchestrator.scheduling.speed import Cost
+from orchestrator.scheduling.speed import SpeedModel
 from orchestrator.states import RunState
 from orchestrator.store import ForecastScore, NewRun, RunRecord, SweepRecord
 from orchestrator.use_cases.service import Service, facts_of, new_run
@@ -127,7 +127,7 @@ def _cells(
     facts = facts_of(service.shards(spec).manifest)
     wanted = [(1.0, seed) for seed in range(seeds)] + [(factor, 0) for factor in NEIGHBOURS if neighbours]
 
-    def planned(cost: Cost | None = None) -> list[PlannedRun]:
+    def planned(cost: SpeedModel | None = None) -> list[PlannedRun]:
         return [
             plan_single(spec, facts, flops, params * factor, seed=seed, vary=vary, cost=cost) for factor, seed in wanted
         ]

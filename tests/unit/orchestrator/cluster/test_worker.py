@@ -13,7 +13,8 @@ import pytest
 from model.config import RunConfig, state_step
 from model.sample import load_trained
 from orchestrator.attempts import Assignment, Tracking
-from orchestrator.cluster.artifact_store import RemoteArtifacts, open_artifacts
+from orchestrator.cluster.artifact_store import open_artifacts
+from orchestrator.cluster.remote_artifacts import RemoteArtifacts
 from orchestrator.cluster.worker import Worker, outcome_of
 from orchestrator.states import Cause
 from tests.conftest import ROOT

@@ -9,9 +9,9 @@ from importlib import resources
 import pytest
 
 from model.config import ModelConfig, TrainConfig
-from orchestrator.scheduling.durations import Forecast, checkpoint_interval, median_error, run_seconds
+from orchestrator.scheduling.durations import Durations, checkpoint_interval, median_error, run_seconds
 from orchestrator.scheduling.progress import progress_of
-from orchestrator.scheduling.speed import Cost, RateModel
+from orchestrator.scheduling.speed import SpeedModel, RateModel
 from orchestrator.states import RunState
 from orchestrator.store import RunRecord
 from orchestrator.use_cases.service import new_run
@@ -43,7 +43,7 @@ def test_after_ten_runs_the_median_error_is_small_though_the_calibration_is_wron
     finished = [done(n, f, evaluation=0.3 * f) for n, f in zip(sizes, factors, strict=True)]
     uncorrected = [abs(10 / (10 * f) - 1) for f in factors[10:]]
     assert sorted(uncorrected)[len(uncorrected) // 2] > 0.4
-    forecast, scored = Forecast(), []
+    forecast, scored = Durations(), []
     for i, ended in enumerate(finished):
         if i >= 10:
             scored.append(replace(ended, predicted_seconds=forecast.seconds(run(sizes[i]))))
@@ -53,18 +53,18 @@ def test_after_ten_runs_the_median_error_is_small_though_the_calibration_is_wron
 
 
 def test_before_any_run_ended_the_calibration_holds_and_without_one_nothing_is_known() -> None:
-    assert Forecast().seconds(run(1e5, 12.5)) == 12.5
-    assert Forecast.of([done(1e5, 2.0)]).seconds(run(1e5, None, predicted_seconds=None)) is None
+    assert Durations().seconds(run(1e5, 12.5)) == 12.5
+    assert Durations.of([done(1e5, 2.0)]).seconds(run(1e5, None, predicted_seconds=None)) is None
 
 
 def test_evaluation_is_predicted_from_tokens_and_belongs_to_what_a_run_took() -> None:
-    forecast = Forecast.of([done(1e5, 1.0, evaluation=2.0)] * 50)
+    forecast = Durations.of([done(1e5, 1.0, evaluation=2.0)] * 50)
     assert forecast.seconds(run(1e5)) == pytest.approx(12.0, rel=0.01)
     assert run_seconds(done(1e5, 1.0, evaluation=2.0)) == 12.0
 
 
 def test_a_resumed_run_teaches_its_rate_and_a_fresh_one_the_time_of_a_start_too() -> None:
-    forecast = Forecast.of([done(1e5, 2.0, resumed_from_step=40)] * 50)
+    forecast = Durations.of([done(1e5, 2.0, resumed_from_step=40)] * 50)
     assert forecast.seconds(run(1e5)) == pytest.approx(20.0, rel=0.01)
     fresh = done(1e5, 2.0, startup_seconds=0.7)
     forecast.learn(fresh)
@@ -77,9 +77,9 @@ def test_a_second_sweep_is_not_corrected_twice() -> None:
     rates = RateModel(((1e5, 1e9),))
     model = ModelConfig(vocab=64, context=32, d_model=16, n_layers=2, n_heads=2, d_ff=32)
     train = TrainConfig(sequences=80, batch=8, lr=0.01)
-    first = Cost(rates, Forecast()).seconds(model, train)
-    learned = Forecast.of([done(1e5, 2.0)] * 50)
-    cost = Cost(rates, learned)
+    first = SpeedModel(rates, Durations()).seconds(model, train)
+    learned = Durations.of([done(1e5, 2.0)] * 50)
+    cost = SpeedModel(rates, learned)
     assert cost.seconds(model, train) == pytest.approx(2 * first, rel=0.01)
     facts = DataFacts("d" * 64, vocab=64, train_tokens=20_000_000, validation_tokens=200_000)
     plan = make_plan(load_sweep(resources.files("sweeps.conf").joinpath("tiny.yaml").read_bytes()), facts, cost)
@@ -90,7 +90,7 @@ def test_a_second_sweep_is_not_corrected_twice() -> None:
 
 
 def test_far_sizes_go_by_the_nearest_known() -> None:
-    forecast = Forecast.of([done(1e4, 1.0)] * 20 + [done(1e6, 3.0)] * 20)
+    forecast = Durations.of([done(1e4, 1.0)] * 20 + [done(1e6, 3.0)] * 20)
     low, high = forecast.seconds(run(1e4)), forecast.seconds(run(1e9))
     assert low == pytest.approx(10, rel=0.05) and high == pytest.approx(30, rel=0.05)
 
