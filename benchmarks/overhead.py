@@ -18,7 +18,7 @@ from model.flops import flops_per_token
 from orchestrator.home import find_home
 from orchestrator.scheduling.speed import WORKER_ENVIRONMENT
 from orchestrator.states import RunState
-from orchestrator.use_cases.service import Service
+from orchestrator.use_cases.workspace import Workspace
 
 ROUNDS = 3
 """Measurements of each shape; the median counts."""
@@ -49,14 +49,14 @@ def solo_rates(configs: list[RunConfig]) -> dict[str, float]:
 
 def main() -> None:
     """Print the ratios of one sweep."""
-    service = Service(find_home())
-    sweep = service.store.sweep(sys.argv[1] if len(sys.argv) > 1 else "demo")
-    runs = [r for r in service.store.runs_of(sweep.id, "grid") if r.state is RunState.DONE]
-    rows = service.store.attempts_of_all([r.id for r in runs])
+    workspace = Workspace(find_home())
+    sweep = workspace.store.sweep(sys.argv[1] if len(sys.argv) > 1 else "demo")
+    runs = [r for r in workspace.store.runs_of(sweep.id, "grid") if r.state is RunState.DONE]
+    rows = workspace.store.attempts_of_all([r.id for r in runs])
     restarted = {r.id: r.restarted for r in runs}
-    attempts = [a for a in rows if a["number"] > restarted[a["run_id"]]]
-    workers = len({a["worker"] for a in attempts})
-    wall = max(a["ended_at"] for a in attempts) - min(a["started_at"] for a in attempts)
+    attempts = [a for a in rows if a.number > restarted[a.run_id]]
+    workers = len({a.worker for a in attempts})
+    wall = max(a.ended_at or 0.0 for a in attempts) - min(a.started_at for a in attempts)
     rates = solo_rates([RunConfig.from_dict(r.config) for r in runs])
     useful = sum(r.flops / rates[r.id] for r in runs)
     training = sum(r.seconds or 0 for r in runs)

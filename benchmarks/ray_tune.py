@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.home import find_home
-from orchestrator.use_cases.service import Service
+from orchestrator.use_cases.planning import Planning
+from orchestrator.use_cases.workspace import Workspace
 from sweeps.file.compose import load_sweep
 from sweeps.plan.records import PlannedRun
 
@@ -97,14 +98,14 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*", help="KEY=VALUE, as for isoflop run")
     parser.add_argument("--max-flops", type=float, default=1e12, help="leave out the budgets above this")
     options = parser.parse_args()
-    service = Service(find_home())
+    workspace = Workspace(find_home())
     whole = load_sweep(Path(options.sweep), options.overrides)
     budgets = [b for b in whole.budgets if b <= options.max_flops]
     overrides = [*options.overrides, f"budgets={budgets}"]
-    planned = service.plan(Path(options.sweep), overrides)
+    planned = Planning(workspace).plan(Path(options.sweep), overrides)
     mine = ours(options.sweep, overrides)
     began = time.perf_counter()
-    losses = under_tune(list(planned.plan.runs), service.home.artifacts / planned.data.dataset, planned.workers)
+    losses = under_tune(list(planned.plan.runs), workspace.home.artifacts / planned.data.dataset, planned.workers)
     theirs = time.perf_counter() - began
     print(f"{len(planned.plan.runs)} runs of {len(budgets)} budgets on {planned.workers} workers, {len(losses)} trials")
     print(f"isoflop run      {mine:7.1f} s")

@@ -22,8 +22,12 @@ from orchestrator.api import control as control_routes
 from orchestrator.api import guard, pages, problems
 from orchestrator.api.asked import Asked
 from orchestrator.store import SweepRecord
+from orchestrator.use_cases.answering import Answering
 from orchestrator.use_cases.background import Background
-from orchestrator.use_cases.service import Service
+from orchestrator.use_cases.execution import Execution
+from orchestrator.use_cases.planning import Planning
+from orchestrator.use_cases.submission import submit as submit_plan
+from orchestrator.use_cases.workspace import Workspace
 from orchestrator.web.render import figure
 
 EVENT_SECONDS = 1.0
@@ -32,9 +36,9 @@ HEARTBEATS = 15
 """Looks without news after which the stream sends a comment to keep the connection."""
 
 
-def create_app(service: Service, background: Background | None = None, *, token: str | None = None) -> FastAPI:
+def create_app(workspace: Workspace, background: Background | None = None, *, token: str | None = None) -> FastAPI:
     """The application over a scheduler's thread, which lives and ends with it; without one it only reads."""
-    background = background or Background(service)
+    background = background or Background(Execution(workspace))
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -55,14 +59,16 @@ def create_app(service: Service, background: Background | None = None, *, token:
     )
     guard.install(app, token)
     problems.install(app)
-    _add_sweeps(app, service, background)
-    _add_answers(app, service)
-    _add_events(app, service, background)
-    pages.install(app, service, background)
+    _add_sweeps(app, workspace, background)
+    _add_answers(app, Answering(workspace))
+    _add_events(app, Answering(workspace), background)
+    pages.install(app, Answering(workspace), background)
     return app
 
 
-def _add_sweeps(app: FastAPI, service: Service, background: Background) -> None:
+def _add_sweeps(app: FastAPI, workspace: Workspace, background: Background) -> None:
+    planning, answering = Planning(workspace), Answering(workspace)
+
     @app.post("/api/v1/sweeps", status_code=201, tags=["sweeps"], openapi_extra=_YAML_BODY)
     async def submit(
         request: Request,
@@ -79,21 +85,21 @@ def _add_sweeps(app: FastAPI, service: Service, background: Background) -> None:
         body = await request.body()
         if len(body) > guard.BODY_BYTES:
             return problems.problem(413, "too-large", "a sweep file has at most 256 KiB")  # type: ignore[return-value]
-        planned = await run_in_threadpool(service.plan_text, body, override or [])
-        sweep = await run_in_threadpool(service.submit, planned, guard.user_of(request), rerun=rerun)
+        planned = await run_in_threadpool(planning.plan, body, override or [])
+        sweep = await run_in_threadpool(submit_plan, workspace, planned, guard.user_of(request), rerun=rerun)
         response.headers["Location"] = f"/api/v1/sweeps/{sweep.name}"
         return _summary(sweep) | {"dropped": [asdict(cell) for cell in sweep.dropped], "warnings": sweep.warnings}
 
     @app.get("/api/v1/sweeps", tags=["sweeps"])
     def list_sweeps() -> list[dict[str, Any]]:
         """All sweeps, the latest first."""
-        return [_summary(sweep) for sweep in service.store.sweeps()]
+        return [_summary(sweep) for sweep in answering.sweeps()]
 
     @app.get("/api/v1/sweeps/{name}", tags=["sweeps"])
     def get_sweep(name: str) -> dict[str, Any]:
         """A sweep: its file, its runs and how far it is."""
-        sweep = service.store.sweep(name)
-        table = service.table(name).astype(object)
+        answers = answering.of(name)
+        sweep, table = answers.sweep, answers.table.astype(object)
         runs = table.where(table.notna(), None).to_dict("records")
         return _summary(sweep) | {
             "source": sweep.source,
@@ -105,7 +111,7 @@ def _add_sweeps(app: FastAPI, service: Service, background: Background) -> None:
         progress = asdict(background.progress(sweep))
         return {"name": sweep.name, "revision": sweep.revision, "submitted_at": sweep.submitted_at, **progress}
 
-    control_routes.install(app, service)
+    control_routes.install(app, workspace)
 
     @app.get("/healthz", tags=["service"])
     def health() -> JSONResponse:
@@ -116,42 +122,45 @@ def _add_sweeps(app: FastAPI, service: Service, background: Background) -> None:
         return JSONResponse(state, status_code=503 if background.error else 200)
 
 
-def _add_answers(app: FastAPI, service: Service) -> None:
+def _add_answers(app: FastAPI, answering: Answering) -> None:
     @app.get("/api/v1/sweeps/{name}/fit", tags=["answers"])
     def get_fit(name: str, variant: str = "") -> dict[str, Any]:
         """Curves, laws, lack of fit, hold-out, exclusions and noise."""
-        return fit_json(service.law(name, variant))
+        return fit_json(answering.of(name).law(variant))
 
     @app.get("/api/v1/sweeps/{name}/prediction", tags=["answers"])
     def get_prediction(name: str, asked: Annotated[Asked, Query()]) -> dict[str, Any]:
         """The optimal model at a budget, a loss or GPU-hours, with intervals; and the answer under a constraint."""
-        return reply_json(service.ask(name, asked.question(), asked.variant))
+        question = asked.question()
+        question.check()
+        return reply_json(answering.of(name).reply(asked.variant, question))
 
     @app.get("/api/v1/sweeps/{name}/comparison", tags=["answers"])
     def get_values(name: str, axis: str, baseline: str = "") -> dict[str, Any]:
         """The compute multiplier of each value of a varied axis over the baseline, by default the first value."""
-        return {"comparisons": [comparison_json(one) for one in service.compare_values(name, axis, baseline)]}
+        made = answering.of(name).compare_values(axis, baseline)
+        return {"comparisons": [comparison_json(one) for one in made]}
 
     @app.get("/api/v1/comparison", tags=["answers"])
     def get_comparison(
         baseline: str, other: str, baseline_variant: str = "", other_variant: str = ""
     ) -> dict[str, Any]:
         """How much more compute the sweep `baseline` needs than `other` for the same loss, along the loss."""
-        made = service.compare(baseline, other, (baseline_variant, other_variant))
+        made = answering.compare(baseline, other, (baseline_variant, other_variant))
         return {"comparisons": [comparison_json(made)]}
 
     @app.get("/api/v1/sweeps/{name}/chart", tags=["answers"])
     def get_chart(name: str, variant: str = "") -> dict[str, Any]:
         """The IsoFLOP chart as a Vega-Lite specification."""
-        spec: dict[str, Any] = figure(isoflop_curves(service.law(name, variant)), "isoflop")["spec"]
+        spec: dict[str, Any] = figure(isoflop_curves(answering.of(name).law(variant)), "isoflop")["spec"]
         return spec
 
 
-def _add_events(app: FastAPI, service: Service, background: Background) -> None:
+def _add_events(app: FastAPI, answering: Answering, background: Background) -> None:
     @app.get("/api/v1/sweeps/{name}/events", tags=["sweeps"], response_class=StreamingResponse)
     async def events(name: str) -> StreamingResponse:
         """Server-Sent Events: `progress` whenever it changes, until the sweep is finished."""
-        sweep = await run_in_threadpool(service.store.sweep, name)
+        sweep = await run_in_threadpool(answering.sweep, name)
         stream = _progress_events(background, sweep)
         return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 

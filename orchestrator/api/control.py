@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from orchestrator.use_cases.control import ACTIONS, run_log
-from orchestrator.use_cases.service import Service
+from orchestrator.use_cases.workspace import Workspace
 
 
 class Action(StrEnum):
@@ -20,15 +20,15 @@ class Action(StrEnum):
     RETRY = "retry"
 
 
-def install(app: FastAPI, service: Service) -> None:
+def install(app: FastAPI, workspace: Workspace) -> None:
     """Add the routes."""
 
     @app.post("/api/v1/sweeps/{name}/{action}", tags=["sweeps"])
     def control(name: str, action: Action) -> dict[str, str]:
         """Cancel, pause, resume or retry a sweep; runs in training leave a checkpoint before they end."""
-        return {"name": name, "action": action, "message": ACTIONS[action](service, name)}
+        return {"name": name, "action": action, "message": ACTIONS[action](workspace, name)}
 
     @app.get("/api/v1/runs/{run}/log", tags=["runs"])
     def log(run: str, attempt: int | None = None) -> list[dict[str, Any]]:
         """A run's attempts with their causes, each followed by the events that it logged."""
-        return list(run_log(service, run, attempt))
+        return list(run_log(workspace, run, attempt))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -15,8 +15,9 @@ from analysis.law import Law
 from analysis.records import LawError, Prediction
 from orchestrator.errors import NotFound
 from orchestrator.store import SweepRecord
+from orchestrator.use_cases.answering import Answering
 from orchestrator.use_cases.background import Background
-from orchestrator.use_cases.service import Service
+from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.web.charts import law_figures, multiplier_figures
 from orchestrator.web.render import figure, render, static_file
 from orchestrator.web.variants import chooser, default_variant
@@ -46,37 +47,37 @@ class Fitted:
     """Compute multipliers over this variant."""
 
 
-def install(app: FastAPI, service: Service, background: Background) -> None:
+def install(app: FastAPI, answering: Answering, background: Background) -> None:
     """Add the pages and their static files."""
 
     @lru_cache(maxsize=_FITS_KEPT)
     def fitted(reference: str, variant: str, losses: tuple[tuple[str, float], ...]) -> Fitted:
         """`losses` says which runs there are: equal ones need no second fit."""
-        return _fit(service, reference, variant)
+        return _fit(answering.of(reference), variant)
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     def index(request: Request) -> str:
         """All sweeps."""
-        sweeps = [_sweep(s, background) for s in service.store.sweeps()]
+        sweeps = [_sweep(s, background) for s in answering.sweeps()]
         return render("index.html", sweeps=sweeps, base_url=str(request.base_url).rstrip("/"))
 
     @app.get("/sweeps/{name}", response_class=HTMLResponse, include_in_schema=False)
     def sweep_page(name: str, flops: str = "", variant: str = "") -> Response:
         """One sweep: progress, live charts, and the answer to a budget typed into the form."""
         try:
-            sweep = service.store.sweep(name)
+            answers = answering.of(name)
         except NotFound as error:
             return HTMLResponse(render("error.html", title="Not found", detail=str(error)), status_code=404)
-        vary = service.spec_of(sweep).vary
+        vary = answers.spec.vary
         chosen = variant or default_variant(vary)
-        runs = [{str(key): value for key, value in row.items()} for row in service.table(name).to_dict("records")]
-        found = fitted(f"{sweep.name}@{sweep.revision}", chosen, _losses(runs))
-        answer = _answer(service, sweep, found, flops, chosen)
+        runs = [{str(key): value for key, value in row.items()} for row in answers.table.to_dict("records")]
+        found = fitted(answers.name, chosen, _losses(runs))
+        answer = _answer(answers, found, flops, chosen)
         page = render(
             "sweep.html",
-            sweep=_sweep(sweep, background),
+            sweep=_sweep(answers.sweep, background),
             runs=runs,
-            figures=found.figures | _forecasts(service, sweep),
+            figures=found.figures | _forecasts(answers),
             comparisons=found.comparisons,
             law=found.law,
             refusal=found.refusal,
@@ -103,19 +104,18 @@ def _losses(runs: list[dict[str, Any]]) -> tuple[tuple[str, float], ...]:
     return tuple((run["run"], float(run["loss"]) if run["state"] == "done" else math.inf) for run in ended)
 
 
-def _fit(service: Service, reference: str, variant: str) -> Fitted:
+def _fit(answers: SweepAnswers, variant: str) -> Fitted:
     """The law so far, its charts, and the multipliers of the neighbouring variants."""
     try:
-        laws = service.of(reference)
-        law = laws.fit(laws.variant(variant))
+        law = answers.law(variant)
     except LawError as error:
         return Fitted(refusal=str(error))
-    return Fitted(law, "", law_figures(law), multiplier_figures(laws, variant))
+    return Fitted(law, "", law_figures(law), multiplier_figures(answers, variant))
 
 
-def _forecasts(service: Service, sweep: SweepRecord) -> dict[str, dict[str, Any]]:
+def _forecasts(answers: SweepAnswers) -> dict[str, dict[str, Any]]:
     """The forecast record, once there is a forecast."""
-    stored = [Forecast.of(record) for record in service.store.forecasts_of(sweep.id)]
+    stored = [Forecast.of(asdict(record)) for record in answers.forecasts]
     return {"forecasts": figure(forecast_record(stored), "forecasts")} if stored else {}
 
 
@@ -145,7 +145,7 @@ def _state(finished: bool, failed: int, running: bool) -> str:
     return "running" if running else "queued"
 
 
-def _answer(service: Service, sweep: SweepRecord, found: Fitted, asked: str, variant: str) -> Answer:
+def _answer(answers: SweepAnswers, found: Fitted, asked: str, variant: str) -> Answer:
     if not asked:
         return Answer()
     try:
@@ -155,6 +155,6 @@ def _answer(service: Service, sweep: SweepRecord, found: Fitted, asked: str, var
     if found.law is None:
         return Answer(error=found.refusal)
     try:
-        return Answer(service.with_shape(sweep, found.law.predict(budget), variant))
+        return Answer(answers.with_shape(answers.variant(variant), found.law.predict(budget)))
     except LawError as error:
         return Answer(error=str(error))

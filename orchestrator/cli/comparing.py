@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli import sources
+from orchestrator.cli.opening import open_workspace
 from orchestrator.cli.output import Format, emit_json, emit_rows, say
-from orchestrator.cli.planning import Output, open_service
+from orchestrator.cli.planning import Output
 from orchestrator.cli.sources import read_table
 
 if TYPE_CHECKING:
@@ -45,16 +46,18 @@ def compare(
     output: Output = Format.TABLE,
 ) -> None:
     """Show how much more compute the baseline needs for the same loss, along the loss, with intervals."""
+    from orchestrator.use_cases.answering import Answering
+
     keys = sources.named_columns(flops_key, params_key, tokens_key, loss_key)
     _check(sweeps or [], csv or [], axis, baseline, variant or [], bytes_per_token or [], keys)
     if csv:
         made = [_of_tables(csv, keys, bytes_per_token or [])]
     elif axis is not None and sweeps:
-        made = open_service().compare_values(sweeps[0], axis, baseline)
+        made = Answering(open_workspace()).of(sweeps[0]).compare_values(axis, baseline)
     else:
         first, second = sweeps or []
         labels = (*(variant or []), "", "")
-        made = [open_service().compare(first, second, (labels[0], labels[1]))]
+        made = [Answering(open_workspace()).compare(first, second, (labels[0], labels[1]))]
     _show(made, output)
     if out is not None:
         _draw(made, out)

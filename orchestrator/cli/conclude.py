@@ -9,6 +9,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 
 from analysis.answers.serial import fit_json
 from analysis.figures import Forecast
@@ -18,7 +19,9 @@ from orchestrator.cli.answer_text import describe, describe_comparison
 from orchestrator.scheduling.progress import mixed_devices
 from orchestrator.store import SweepRecord
 from orchestrator.tracking.wandb_mirror import log_fit
-from orchestrator.use_cases.service import Service
+from orchestrator.use_cases.answering import Answering
+from orchestrator.use_cases.sweep_answers import SweepAnswers
+from orchestrator.use_cases.workspace import Workspace
 from orchestrator.web.report import write_report
 
 HORIZONS = (10.0, 100.0)
@@ -26,9 +29,10 @@ HORIZONS = (10.0, 100.0)
 VERSIONS = ("isoflop", "torch", "ray", "numpy", "scipy", "tokenizers", "wandb", "hydra-core")
 
 
-def conclude(service: Service, sweep: SweepRecord, command: str, say: Callable[[str], None]) -> int:
+def conclude(workspace: Workspace, sweep: SweepRecord, command: str, say: Callable[[str], None]) -> int:
     """Fit, write the report, mirror the fit, print the answer. Returns the exit code: 0, or 1 without a law."""
-    runs = [r for r in service.store.runs_of(sweep.id) if r.role != "validation"]
+    answers = Answering(workspace).of_record(sweep)
+    runs = [r for r in answers.runs if r.role != "validation"]
     undone = [r for r in runs if not r.answered]
     for run in undone:
         say(f"run {run.id} is {run.state}: {(run.error or 'no result').strip().splitlines()[-1]}")
@@ -37,48 +41,49 @@ def conclude(service: Service, sweep: SweepRecord, command: str, say: Callable[[
     for line in mixed_devices(runs):
         say(line)
     code = 1 if undone else 0
-    for variant, law in service.laws(sweep.name).items():
-        code = max(code, _conclude_law(service, sweep, variant, law, command, say))
-    for line in _comparisons(service, sweep):
+    for variant, law in answers.laws().items():
+        code = max(code, _conclude_law(workspace, answers, variant, law, command, say))
+    for line in _comparisons(answers):
         say(line)
     return code
 
 
-def _comparisons(service: Service, sweep: SweepRecord) -> Iterator[str]:
+def _comparisons(answers: SweepAnswers) -> Iterator[str]:
     """The compute multiplier of each varied value over its axis's first, or why there is none."""
-    for axis in service.spec_of(sweep).vary:
+    for axis in answers.spec.vary:
         try:
-            for comparison in service.compare_values(f"{sweep.name}@{sweep.revision}", axis):
+            for comparison in answers.compare_values(axis):
                 yield from describe_comparison(comparison)
         except LawError as error:
             yield f"{axis} cannot be compared: {error}"
 
 
 def _conclude_law(
-    service: Service, sweep: SweepRecord, variant: str, law: Law, command: str, say: Callable[[str], None]
+    workspace: Workspace, answers: SweepAnswers, variant: str, law: Law, command: str, say: Callable[[str], None]
 ) -> int:
+    sweep, tracking = answers.sweep, workspace.tracking
     title = f"{sweep.name} {variant}".strip()
-    predictions, refusal = _predictions(service, sweep, law, variant)
+    predictions, refusal = _predictions(answers, law, variant)
     for line in describe(law, predictions):
         say(line)
-    folder = service.home.reports / title.replace(" ", "_").replace("=", "-").replace(",", "_")
+    folder = workspace.home.reports / title.replace(" ", "_").replace("=", "-").replace(",", "_")
     files = write_report(
         folder,
         title=title,
         law=law,
-        runs=service.table(sweep.name),
+        runs=answers.table,
         predictions=predictions,
-        provenance=provenance(service, sweep, law),
+        provenance=provenance(answers, law),
         command=command,
         dropped=sweep.dropped,
-        forecasts=[Forecast.of(record) for record in service.store.forecasts_of(sweep.id)],
+        forecasts=[Forecast.of(asdict(record)) for record in answers.forecasts],
     )
     charts = [path for path in files.values() if path.suffix == ".png"]
-    note = log_fit(service.tracking, sweep=f"{sweep.name}@{sweep.revision[:8]}", law_id=law.law_id,
+    note = log_fit(tracking, sweep=f"{sweep.name}@{sweep.revision[:8]}", law_id=law.law_id,
                    summary=fit_json(law), charts=charts)  # fmt: skip
     if note:
         say(note)
-    say(f"wandb: {service.tracking.mode} ({service.tracking.reason})")
+    say(f"wandb: {tracking.mode} ({tracking.reason})")
     for path in sorted(files.values()):
         say(f"  {path}")
     if refusal:
@@ -88,10 +93,11 @@ def _conclude_law(
     return 0
 
 
-def _predictions(service: Service, sweep: SweepRecord, law: Law, variant: str) -> tuple[list[Prediction], str]:
+def _predictions(answers: SweepAnswers, law: Law, variant: str) -> tuple[list[Prediction], str]:
     largest = max((curve.flops for curve in law.curves), default=0.0)
     try:
-        return [service.with_shape(sweep, law.predict(largest * h), variant) for h in HORIZONS], ""
+        chosen = answers.variant(variant)
+        return [answers.with_shape(chosen, law.predict(largest * h)) for h in HORIZONS], ""
     except LawError as error:
         return [], str(error)
 
@@ -106,11 +112,11 @@ def _next_commands(sweep: SweepRecord, variant: str, law: Law, say: Callable[[st
     say(f"  {isoflop} plot {which} --out {sweep.name}.svg")
 
 
-def provenance(service: Service, sweep: SweepRecord, law: Law) -> dict[str, str]:
+def provenance(answers: SweepAnswers, law: Law) -> dict[str, str]:
     """Hashes, versions and devices behind an answer."""
-    runs = service.store.runs_of(sweep.id)
+    sweep, runs = answers.sweep, answers.runs
     facts = {
-        "sweep": f"{sweep.name}@{sweep.revision}",
+        "sweep": answers.name,
         "dataset": sweep.dataset,
         "law": law.law_id,
         "convention": law.convention,

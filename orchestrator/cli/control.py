@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
+from orchestrator.cli.opening import open_workspace
 from orchestrator.cli.output import Format, emit_json, emit_rows, say
-from orchestrator.cli.planning import Output, Overrides, SweepFile, open_service, sweep_path
+from orchestrator.cli.planning import Output, Overrides, SweepFile, sweep_path
 from orchestrator.cli.reading import SweepName
 
 WATCH_SECONDS = 1.0
@@ -77,7 +78,7 @@ def _act(action: str, sweep: str) -> None:
     from orchestrator.use_cases.control import ACTIONS
 
     client = service_client()
-    say(client.control(sweep, action) if client else ACTIONS[action](open_service(), sweep))
+    say(client.control(sweep, action) if client else ACTIONS[action](open_workspace(), sweep))
 
 
 def watch(sweep: SweepName) -> None:
@@ -99,16 +100,18 @@ def _looks(sweep: str) -> Any:
     """How far the sweep is, again and again."""
     from orchestrator.client import service_client
     from orchestrator.scheduling.progress import progress_from_json
-    from orchestrator.use_cases.control import live_events
+    from orchestrator.use_cases.answering import Answering
+    from orchestrator.use_cases.control import live_progress
+    from orchestrator.use_cases.execution import Execution
 
     client = service_client()
     if client is not None:
         while True:
             yield progress_from_json(client.sweep(sweep))
-    service = open_service()
-    record = service.store.sweep(sweep)
+    workspace = open_workspace()
+    execution, record = Execution(workspace), Answering(workspace).sweep(sweep)
     while True:
-        yield service.progress(record, live_events(service.store, service.artifacts))
+        yield execution.progress(record, live_progress(workspace))
 
 
 def logs(
@@ -121,7 +124,7 @@ def logs(
     from orchestrator.use_cases.control import run_log
 
     client = service_client()
-    rows = client.log(run, attempt) if client else list(run_log(open_service(), run, attempt))
+    rows = client.log(run, attempt) if client else list(run_log(open_workspace(), run, attempt))
     if output is Format.JSON:
         emit_json(rows)
         return
@@ -146,15 +149,15 @@ def trunks(
     """Show the kept states of shared trunks and the space that they take; a larger sweep goes on from them."""
     from orchestrator.use_cases.kept_trunks import drop_trunks, kept_trunks
 
-    service = open_service()
-    rows = kept_trunks(service, sweep)
+    workspace = open_workspace()
+    rows = kept_trunks(workspace, sweep)
     if output is Format.JSON:
         emit_json(rows)
     elif rows:
         emit_rows([r | {"steps": " ".join(map(str, r["steps"]))} for r in rows], list(rows[0]), output)
     size = sum(row["bytes"] for row in rows)
     if drop:
-        drop_trunks(service, [row["trunk"] for row in rows])
+        drop_trunks(workspace, [row["trunk"] for row in rows])
     say(f"{len(rows)} trunks, {size / 1e6:.3g} MB{', deleted' if drop else ''}")
 
 
@@ -164,20 +167,17 @@ def db(
     output: Output = Format.TABLE,
 ) -> None:
     """Show the database; back it up while it is used; copy it to another one, such as PostgreSQL."""
-    from orchestrator.scheduling.driver import check_free
-    from orchestrator.store import Store
-    from orchestrator.store.transfer import backup, copy, status
+    from orchestrator.use_cases import database
 
-    service = open_service()
+    workspace = open_workspace()
     if action is Action.STATUS:
-        facts = status(service.store)
+        facts = database.status(workspace)
         emit_json(facts) if output is Format.JSON else emit_rows([facts], list(facts), output)
         return
     if not to:
         raise typer.BadParameter(f"db {action} needs --to")
     if action is Action.BACKUP:
-        backup(service.store, Path(to))
-        say(f"the database is in {to}; artifacts and runs are folders of {service.home.root}")
+        database.backup(workspace, Path(to))
+        say(f"the database is in {to}; artifacts and runs are folders of {workspace.home.root}")
         return
-    check_free(service.home.lock)
-    say(f"{copy(service.store, Store(to))} rows copied; from now on set ISOFLOP_DATABASE_URL")
+    say(f"{database.copy(workspace, to)} rows copied; from now on set ISOFLOP_DATABASE_URL")

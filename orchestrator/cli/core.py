@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from model.config import ModelConfig, RunConfig, TrainConfig
+from orchestrator.cli.opening import open_workspace
 from orchestrator.cli.output import Format, emit_json, emit_rows, say
-from orchestrator.cli.planning import Output, open_service, sweep_path
-from orchestrator.states import RunState
+from orchestrator.cli.planning import Output, sweep_path
 
 if TYPE_CHECKING:
     from model.profile import Profile
-    from orchestrator.store import RunRecord
-    from orchestrator.use_cases.service import Service
 
 
 def register(app: typer.Typer) -> None:
@@ -59,7 +57,9 @@ def profile(
 
 
 def _planned(sweep: str, overrides: list[str], cell: int | None) -> tuple[RunConfig, str]:
-    planned = open_service().plan(sweep_path(sweep), overrides)
+    from orchestrator.use_cases.planning import Planning
+
+    planned = Planning(open_workspace()).plan(sweep_path(sweep), overrides)
     runs = planned.plan.runs
     if not runs:
         raise typer.BadParameter("the plan has no run")
@@ -111,12 +111,12 @@ def sample(
 ) -> None:
     """Let a trained model continue a text."""
     from model.sample import generate, load_trained
-    from tokenizer.vocabulary import load_tokenizer
+    from orchestrator.use_cases.trained_models import finished_run, tokenizer_of, weights_of
 
-    service = open_service()
-    record = _finished(service, run)
-    model, config = load_trained(service.artifacts.trained(record.id, record.checkpoints))
-    tokenizer = load_tokenizer(service.home.artifacts / config.dataset / "tokenizer.json")
+    workspace = open_workspace()
+    record = finished_run(workspace, run)
+    model, config = load_trained(weights_of(workspace, record))
+    tokenizer = tokenizer_of(workspace, config.dataset)
     ids = [tokenizer.bos_id, *tokenizer.encode(prompt)]
     drawn = list(generate(model, ids, tokens, temperature=temperature, top_k=top_k, seed=seed))
     text = tokenizer.decode(drawn)
@@ -126,14 +126,3 @@ def sample(
         emit_rows([{"run": record.id, "prompt": prompt, "text": text}], ["run", "prompt", "text"], output)
     else:
         sys.stdout.write(prompt + text + "\n")
-
-
-def _finished(service: Service, run: str) -> RunRecord:
-    """The finished run whose id begins so. Raises NotFound."""
-    found = [record for record in service.store.runs_by_prefix(run) if record.state is RunState.DONE]
-    if len(found) > 1:
-        raise typer.BadParameter(f"{len(found)} finished runs begin with {run!r}: give more digits")
-    if not found:
-        record = service.store.run(run)
-        raise typer.BadParameter(f"run {record.id} is {record.state}: only a finished run can be sampled")
-    return found[0]

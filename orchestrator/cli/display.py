@@ -16,7 +16,7 @@ from rich.text import Text
 from analysis.wording import format_count, format_duration, format_factor, format_flops, format_hours, join_words
 from orchestrator.cli.output import print_table, say, stderr
 from orchestrator.scheduling.progress import Progress
-from orchestrator.use_cases.service import Planned
+from orchestrator.use_cases.planning import Planned
 from sweeps.plan.expected_width import Expected, KnownNoise
 from sweeps.plan.hours import hours_by_budget, wall_hours
 from sweeps.plan.records import Plan

@@ -127,8 +127,8 @@ def _ask(sweep: str | None, csv: Path | None, law: str, variant: str, recipe: st
 
     if sweep is None:
         return _Asked(f"{csv}, its N taken as isoflop's", loss_of, "isoflop", budgets, *_shapes(recipe, vocab, context))
-    laws = source.service.of(sweep)
-    s = laws.setting(laws.variant(variant))
+    answers = source.answers
+    s = answers.setting(answers.variant(variant))
     words = f"Shapes of {s.recipe.name}, vocabulary {s.vocab:,}, context {s.context:,}."
     rungs = ladder(s.recipe, s.vocab, s.context, s.parts, upto=LARGEST)
     return _Asked(f"sweep {sweep}", loss_of, "isoflop", budgets, rungs, words)

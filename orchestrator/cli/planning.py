@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestrator.cli.opening import open_workspace
 from orchestrator.cli.output import Format, emit_json, emit_rows, say, stderr
 
 if TYPE_CHECKING:
-    from orchestrator.home import Home
-    from orchestrator.store import Store
-    from orchestrator.use_cases.service import Planned, Service
+    from orchestrator.use_cases.planning import Planned
     from sweeps.plan.expected_width import Expected, KnownNoise
     from sweeps.plan.other_device import Elsewhere
     from sweeps.plan.records import Plan, PlannedRun
@@ -35,29 +34,6 @@ def register(app: typer.Typer) -> None:
     app.command()(plan)
     app.command()(run)
     app.command()(validate)
-
-
-def open_service() -> Service:
-    """The use cases over the home of this folder, announced on stderr."""
-    from orchestrator.use_cases.service import Service
-
-    return Service(_announced_home(), say=say)
-
-
-def open_store() -> Store:
-    """The database of this folder's home alone: verbs that only read it start in a third of the time."""
-    from orchestrator.settings import read_settings
-    from orchestrator.store import Store
-
-    return Store(read_settings(_announced_home().create()).database_url)
-
-
-def _announced_home() -> Home:
-    from orchestrator.home import find_home
-
-    home = find_home()
-    say(f"state: {home.root} ({home.reason})")
-    return home
 
 
 def plan(
@@ -85,10 +61,11 @@ def plan(
     """Show what would run: cells, drop reasons, FLOPs, epochs, memory, time, expected interval. Starts nothing."""
     from orchestrator.cli.display import show_expected, show_hours, show_plan
     from orchestrator.use_cases.hours import plan_hours
+    from orchestrator.use_cases.planning import Planning
 
     elsewhere = _elsewhere(device, devices, mfu, device_tflops)
-    service = open_service()
-    planned = plan_hours(service, sweep_path(sweep), overrides or [], hours, elsewhere)
+    planning = Planning(open_workspace())
+    planned = plan_hours(planning, sweep_path(sweep), overrides or [], hours, elsewhere)
     if runs is not None:
         records = [{"run": r.run.to_dict(), "budget": r.budget, "size_id": r.size_id} for r in planned.plan.runs]
         runs.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
@@ -96,11 +73,11 @@ def plan(
     if output is Format.TABLE:
         show_plan(planned)
         show_hours(planned)
-        noise = service.noise(planned)
-        show_expected(service.expect(planned, noise), noise)
+        noise = planning.noise(planned)
+        show_expected(planning.expect(planned, noise), noise)
     elif output is Format.JSON:
-        noise = service.noise(planned)
-        emit_json(plan_json(planned.plan, service.expect(planned, noise), noise) | {"hours": hours_json(planned)})
+        noise = planning.noise(planned)
+        emit_json(plan_json(planned.plan, planning.expect(planned, noise), noise) | {"hours": hours_json(planned)})
     else:
         document = plan_json(planned.plan)
         rows = [*document["runs"], *document["recipe_check"]["runs"]]
@@ -130,27 +107,30 @@ def run(
     """Plan, train, fit and report a sweep here and now. Typing it again continues or repeats nothing."""
     from orchestrator.cli.conclude import conclude
     from orchestrator.cli.display import show_expected, show_plan, watching
-    from orchestrator.scheduling.driver import check_free
+    from orchestrator.use_cases.execution import Execution
+    from orchestrator.use_cases.planning import Planning
+    from orchestrator.use_cases.submission import submit
 
     _stop_on_terminate()
-    service = open_service()
-    planned = service.plan(sweep_path(sweep), overrides or [])
+    workspace = open_workspace()
+    planning, execution = Planning(workspace), Execution(workspace)
+    planned = planning.plan(sweep_path(sweep), overrides or [])
     show_plan(planned)
-    noise = service.noise(planned)
-    show_expected(service.expect(planned, noise), noise)
+    noise = planning.noise(planned)
+    show_expected(planning.expect(planned, noise), noise)
     if not planned.plan.runs:
         say("no cell survives: nothing to run")
         raise typer.Exit(1)
     if not yes and not _confirm(planned):
         raise typer.Exit(130)
-    check_free(service.home.lock)
-    record = service.submit(planned, rerun=rerun)
+    execution.check_free()
+    record = submit(workspace, planned, rerun=rerun)
     with watching() as observe:
-        service.execute(record, planned.device, observe)
-    if held := service.progress(record).held:
+        execution.execute(record, planned.device, observe)
+    if held := execution.progress(record).held:
         say(f"sweep {record.name} is {held}")
     command = " ".join(["isoflop run", sweep, *(overrides or []), "--yes"])
-    raise typer.Exit(conclude(service, record, command, say))
+    raise typer.Exit(conclude(workspace, record, command, say))
 
 
 def validate(
@@ -169,9 +149,9 @@ def validate(
     from orchestrator.use_cases.validation import validation_rows, verdict
 
     _stop_on_terminate()
-    service = open_service()
+    workspace = open_workspace()
     with watching() as observe:
-        result = carry_out(service, sweep, flops, observe, variant, seeds=seeds, neighbours=neighbours)
+        result = carry_out(workspace, sweep, flops, observe, variant, seeds=seeds, neighbours=neighbours)
     for one in result.trained:
         if one.run.loss is None:
             say(f"run {one.run.id} ended as {one.run.state}: {one.run.error or 'no loss'}")

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestrator.cli.opening import open_workspace
 from orchestrator.cli.output import Format, emit_json, emit_rows, say
-from orchestrator.cli.planning import Output, open_service, open_store
-from orchestrator.states import RunState
+from orchestrator.cli.planning import Output
 
 SHOWN = 100
 """Most runs in a table: drawing more takes longer than reading them helps."""
 
 if TYPE_CHECKING:
-    from orchestrator.store import RunRecord
+    from orchestrator.store import RunRecord, StoredForecast
 
 SweepName = Annotated[str, typer.Argument(metavar="SWEEP", help="Name of a sweep, or name@revision.")]
 
@@ -31,24 +31,22 @@ def register(app: typer.Typer) -> None:
 
 def list_sweeps(output: Output = Format.TABLE) -> None:
     """List the sweeps, the latest first."""
-    store = open_store()
-    rows: list[dict[str, Any]] = []
-    for sweep in store.sweeps():
-        totals = store.state_totals(sweep.id)
-        done, spent = totals.get(RunState.DONE, (0, 0.0))
-        rows.append(
-            {
-                "name": sweep.name,
-                "revision": sweep.revision,
-                "done": done,
-                "failed": sum(totals.get(s, (0, 0.0))[0] for s in (RunState.FAILED, RunState.DIVERGED)),
-                "total": sum(count for count, _ in totals.values()),
-                "flops_spent": spent,
-                "flops_planned": sum(flops for _, flops in totals.values()),
-                "submitted": _time(sweep.submitted_at),
-                "note": sweep.note,
-            }
-        )
+    from orchestrator.use_cases.reading import summaries
+
+    rows: list[dict[str, Any]] = [
+        {
+            "name": each.sweep.name,
+            "revision": each.sweep.revision,
+            "done": each.done,
+            "failed": each.failed,
+            "total": each.total,
+            "flops_spent": each.flops_spent,
+            "flops_planned": each.flops_planned,
+            "submitted": _time(each.sweep.submitted_at),
+            "note": each.sweep.note,
+        }
+        for each in summaries(open_workspace())
+    ]
     if not rows and output is Format.TABLE:
         say("no sweep yet; start one with: isoflop run demo")
         return
@@ -63,12 +61,12 @@ def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
     """Show a sweep's runs: state, size, loss, predicted against actual seconds, and its forecasts."""
     from orchestrator.scheduling.durations import median_error
     from orchestrator.scheduling.progress import mixed_devices
+    from orchestrator.use_cases.reading import runs_of
 
-    store = open_store()
-    record = store.sweep(sweep)
-    runs = store.runs_of(record.id, limit=SHOWN if output is Format.TABLE else None)
+    found = runs_of(open_workspace(), sweep, limit=SHOWN if output is Format.TABLE else None)
+    record, runs = found.sweep, found.runs
     rows, error = [_run_row(run) for run in runs], median_error(runs)
-    forecasts = [_forecast_row(f) for f in store.forecasts_of(record.id)]
+    forecasts = [_forecast_row(f) for f in found.forecasts]
     if output is Format.JSON:
         emit_json(
             {
@@ -105,7 +103,9 @@ def export(
     out: Annotated[Path, typer.Option("--out", help="CSV file to write; `-` for standard output.")],
 ) -> None:
     """Write one row a run as CSV."""
-    frame = open_service().table(sweep)
+    from orchestrator.use_cases.answering import Answering
+
+    frame = Answering(open_workspace()).of(sweep).table
     if str(out) == "-":
         typer.echo(frame.to_csv(index=False), nl=False)
         return
@@ -144,18 +144,18 @@ def _spent_line(runs: Sequence[RunRecord]) -> str:
     return f"shared trunks: {format_flops(really)} FLOPs really spent, nominally {format_flops(nominal)}"
 
 
-def _forecast_row(forecast: dict[str, Any]) -> dict[str, Any]:
-    prediction = forecast["prediction"]
+def _forecast_row(forecast: StoredForecast) -> dict[str, Any]:
+    prediction = forecast.prediction
     return {
-        "made": _time(forecast["made_at"]),
-        "flops": forecast["flops"],
-        "law": forecast["law_id"][:12],
+        "made": _time(forecast.made_at),
+        "flops": forecast.flops,
+        "law": forecast.law_id[:12],
         "predicted": prediction["loss"],
         "low": prediction["loss_interval"][0],
         "high": prediction["loss_interval"][1],
-        "actual": forecast["loss"],
-        "inside": None if forecast["inside"] is None else bool(forecast["inside"]),
-        "interval_score": forecast["interval_score"],
+        "actual": forecast.loss,
+        "inside": forecast.inside,
+        "interval_score": forecast.interval_score,
     }
 
 

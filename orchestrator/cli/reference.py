@@ -14,7 +14,7 @@ from orchestrator.api.app import create_app
 from orchestrator.cli.main import app
 from orchestrator.errors import MEANINGS
 from orchestrator.home import Home
-from orchestrator.use_cases.service import Service
+from orchestrator.use_cases.workspace import Workspace
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 HEAD = """# The command line
@@ -55,9 +55,8 @@ def _verb(group: Any, name: str) -> Iterator[str]:
 def openapi() -> str:
     """The REST interface as OpenAPI JSON."""
     with tempfile.TemporaryDirectory() as folder:
-        service = Service(Home(Path(folder), "the reference"))
-        document = create_app(service).openapi()
-        service.store.close()
+        workspace = Workspace(Home(Path(folder), "the reference"))
+        document = create_app(workspace).openapi()
     return json.dumps(document, indent=2, sort_keys=True) + "\n"
 
 

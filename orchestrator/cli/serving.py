@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli.opening import open_workspace
 from orchestrator.cli.output import Format, emit_rows, say
-from orchestrator.cli.planning import Output, open_service
+from orchestrator.cli.planning import Output
 
 
 def register(app: typer.Typer) -> None:
@@ -30,13 +31,15 @@ def serve(
     from orchestrator.cluster.head_watch import HeadLost
     from orchestrator.settings import choose_device
     from orchestrator.use_cases.background import Background
+    from orchestrator.use_cases.execution import Execution
 
     token = os.environ.get("ISOFLOP_TOKEN")
     check_bind(host, token)
-    service = open_service()
-    with service.scheduling(choose_device("auto")) as scheduler, signals.ignored():
-        background = Background(service, scheduler, when_lost=lambda: setattr(server, "should_exit", True))
-        app = create_app(service, background, token=token)
+    workspace = open_workspace()
+    execution = Execution(workspace)
+    with execution.scheduling(choose_device("auto")) as scheduler, signals.ignored():
+        background = Background(execution, scheduler, when_lost=lambda: setattr(server, "should_exit", True))
+        app = create_app(workspace, background, token=token)
         config = uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=5)
         server = uvicorn.Server(config)
         socket = config.bind_socket()
@@ -52,7 +55,7 @@ def doctor(output: Output = Format.TABLE) -> None:
     """Check what a sweep needs on this machine, and say what to do where something is missing."""
     from orchestrator.use_cases.doctor import checks
 
-    rows = [{"check": c.name, "ok": "yes" if c.ok else "NO", "finding": c.finding} for c in checks(open_service())]
+    rows = [{"check": c.name, "ok": "yes" if c.ok else "NO", "finding": c.finding} for c in checks(open_workspace())]
     emit_rows(rows, ["check", "ok", "finding"], output)
     if any(row["ok"] == "NO" for row in rows):
         raise typer.Exit(1)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.planning import open_service
+from orchestrator.cli.opening import open_workspace
 from tokenizer.errors import ExpectedError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from analysis.figures import Forecast
     from analysis.law import Law
     from analysis.table.table import RunTable
-    from orchestrator.use_cases.service import Service
+    from orchestrator.use_cases.sweep_answers import SweepAnswers
 
 MaybeSweep = Annotated[str | None, typer.Argument(metavar="[SWEEP]", help="Name of a sweep, or name@revision.")]
 Csv = Annotated[Path | None, typer.Option("--csv", help="Table with a finished run a row, instead of a sweep.")]
@@ -67,14 +67,17 @@ class Source:
             raise typer.BadParameter("--variant chooses among a sweep's laws: name a sweep")
 
     @cached_property
-    def service(self) -> Service:
-        """The use cases, opened once and announced on stderr."""
-        return open_service()
+    def answers(self) -> SweepAnswers:
+        """What the sweep's runs answer, read once."""
+        from orchestrator.use_cases.answering import Answering
+
+        assert self.sweep is not None
+        return Answering(open_workspace()).of(self.sweep)
 
     def law(self) -> Law:
         """The law. Raises LawError, NotFound, WandbError."""
         if self.sweep is not None:
-            return self.service.law(self.sweep, self.variant)
+            return self.answers.law(self.variant)
         from analysis.law import fit
 
         return fit(self._table())
@@ -85,14 +88,13 @@ class Source:
             return []
         from analysis.figures import Forecast
 
-        store = self.service.store
-        return [Forecast.of(record) for record in store.forecasts_of(store.sweep(self.sweep).id)]
+        return [Forecast.of(asdict(record)) for record in self.answers.forecasts]
 
     def reply(self, question: Question) -> Reply:
         """The reply to a question, with the recipe's shapes where the source is a sweep."""
         question.check()
         if self.sweep is not None:
-            return self.service.ask(self.sweep, question, self.variant)
+            return self.answers.reply(self.variant, question)
         from analysis.answers.ask import ask
 
         return ask(self.law(), question, self._counts())

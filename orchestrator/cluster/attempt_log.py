@@ -11,9 +11,8 @@ from typing import Any, Protocol
 from orchestrator.attempts import Outcome
 from orchestrator.states import Cause
 
-
 Event = dict[str, Any]
-"""One line of a log as JSON: its `kind`, the run's position, and what the kind of event adds (see `model.train.Sink`)."""
+"""One line of a log as JSON: its `kind`, the run's position, and what the kind adds (see `model.train.Sink`)."""
 
 
 class AttemptLog(Protocol):

@@ -17,7 +17,7 @@ from orchestrator.attempts import Assignment, Kinds, Outcome, ProcessRecord, Rep
 from orchestrator.cluster.head_watch import HeadWatch
 from orchestrator.cluster.placement import demand_of, workers_by_kind
 from orchestrator.cluster.pool_worker import PoolWorker
-from orchestrator.cluster.ray_session import Actor, ClusterError, RaySession, Reference, StartFailed
+from orchestrator.cluster.ray_session import Actor, ClusterError, FailedStart, RaySession, Reference
 from orchestrator.settings import HEAD_SECONDS
 from orchestrator.states import Cause
 
@@ -149,15 +149,15 @@ class Cluster:
         """Look at a worker's start: one that died is replaced, one that cannot import ends the scheduler."""
         if worker.location is not None:
             return True
-        try:
-            worker.location, worker.last_seen = self._ray.location_of(worker.ready), time.monotonic()
-        except StartFailed as error:
+        started = self._ray.location_of(worker.ready)
+        if isinstance(started, FailedStart):
             # A node that goes takes all workers with it that start on it: that is no fault of theirs.
-            self._failed_starts += not error.node_died
+            self._failed_starts += not started.node_died
             if self._failed_starts >= MAX_FAILED_STARTS:
-                raise ClusterError(f"workers die while they start: {error}") from error
+                raise ClusterError(f"workers die while they start: {started.reason}")
             self._replace(worker)
             return False
+        worker.location, worker.last_seen = started, time.monotonic()
         self._failed_starts = 0
         return True
 

@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +42,14 @@ class ClusterError(ExpectedError, RuntimeError):
     kind = "cluster"
 
 
-class StartFailed(RuntimeError):
-    """A worker process died before it had imported everything."""
+@dataclass(frozen=True, slots=True)
+class FailedStart:
+    """A worker process that died before it had imported everything."""
 
-    def __init__(self, message: str, *, node_died: bool) -> None:
-        super().__init__(message)
-        self.node_died = node_died
-        """Whether it died with its node, which is no fault of the worker."""
+    reason: str
+    """What Ray says about it."""
+    node_died: bool
+    """Whether it died with its node, which is no fault of the worker."""
 
 
 class PlacedWorker(Worker):
@@ -187,18 +189,19 @@ class RaySession:
         done, _ = ray.wait(list(promises), num_returns=least or len(promises), timeout=timeout)
         return set(done)
 
-    def location_of(self, promise: Reference) -> WorkerLocation:
-        """Where a worker is. Raises StartFailed if its process died, ClusterError if no worker can start."""
+    def location_of(self, promise: Reference) -> WorkerLocation | FailedStart:
+        """Where a worker is, or why its process died. Raises ClusterError if no worker can start."""
         import ray
 
         try:
-            location: WorkerLocation = ray.get(promise)
+            location: Any = ray.get(promise)
         except ray.exceptions.RayTaskError as error:
             raise ClusterError(f"a worker cannot start: {error.cause}") from error
         except ray.exceptions.RayActorError as error:
             if error.actor_init_failed:
                 raise ClusterError(f"a worker cannot start: {error}") from error
-            raise StartFailed(str(error), node_died=_node_died(error)) from error
+            return FailedStart(str(error), _node_died(error))
+        assert isinstance(location, WorkerLocation)
         return location
 
     def outcome_of(self, promise: Reference, flops: float) -> tuple[Outcome, bool]:
@@ -206,13 +209,14 @@ class RaySession:
         import ray
 
         try:
-            outcome: Outcome = ray.get(promise)
+            outcome: Any = ray.get(promise)
         except ray.exceptions.OutOfMemoryError as error:
             return Outcome(Cause.OUT_OF_MEMORY, detail=str(error), flops=flops), False
         except ray.exceptions.RayError as error:
             # A node that was taken away with notice is no fault of the run.
             cause = Cause.PREEMPTED if getattr(error, "preempted", False) else Cause.LOST
             return Outcome(cause, detail=f"{type(error).__name__}: {error}", flops=flops), False
+        assert isinstance(outcome, Outcome)
         return outcome, True
 
     def progress_of(self, promise: Reference) -> RunProgress | None:
@@ -220,12 +224,13 @@ class RaySession:
         import ray
 
         with contextlib.suppress(ray.exceptions.RayError):
-            progress: RunProgress = ray.get(promise)
+            progress: Any = ray.get(promise)
+            assert isinstance(progress, RunProgress)
             return progress
         return None
 
     def close_workers(self, ready: Sequence[Actor], others: Iterable[Actor], seconds: float) -> list[str]:
-        """End workers; those that are ready get `seconds` for their wandb mirrors. Returns what went wrong with these."""
+        """End workers; ready ones get `seconds` for their wandb mirrors. Returns what went wrong with the mirrors."""
         import ray
 
         closing = [actor.close.remote(seconds) for actor in ready]

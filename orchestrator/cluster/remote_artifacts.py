@@ -145,7 +145,7 @@ class RemoteArtifacts:
 
     def free_bytes(self) -> None:
         """None: unknown."""
-        return None
+        return
 
 
 class _SegmentedLog:

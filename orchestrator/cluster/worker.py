@@ -11,7 +11,7 @@ import time
 import traceback
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from model.config import RunConfig
 from orchestrator.attempts import Assignment, Outcome, RunProgress, Tracking

@@ -36,7 +36,7 @@ class Reservations:
         return self.grow(job)
 
     def grow(self, job: Job) -> bool:
-        """Grow a reservation ahead of what the run takes; returns False, and pauses the sweep, if a ceiling forbids it."""
+        """Grow a reservation ahead of what the run takes. If a ceiling forbids it, pause the sweep and return False."""
         needed = job.earlier + job.elapsed + STOP_SECONDS
         if needed <= job.reserved:
             return True

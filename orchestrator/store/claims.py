@@ -14,7 +14,7 @@ from orchestrator.states import Cause, Hold, Move, RunState, move_after_attempt
 from orchestrator.store import tables as t
 from orchestrator.store.charges import settle
 from orchestrator.store.database import Database
-from orchestrator.store.records import AttemptRecord, LeaseLost, LostAttempts, StaleAttempt
+from orchestrator.store.records import AttemptRecord, LeaseLost, LostAttempts
 from orchestrator.store.runs import active, change, move, move_each
 
 
@@ -24,7 +24,7 @@ class Attempts(Database):
     def claim_all(
         self, claims: Sequence[tuple[str, int, str]], driver_id: int, seconds: Mapping[str, float] | None = None
     ) -> list[int | None]:
-        """Give queued runs (id, fence, worker) to workers in one transaction; returns the numbers of their new attempts.
+        """Give queued runs (id, fence, worker) to workers in one transaction; returns their new attempts' numbers.
 
         `seconds` are predictions by run that replace those of the plan. None stands for a run that is no longer queued
         under its fence. Raises LeaseLost when the driver no longer holds the scheduler's lease.
@@ -78,7 +78,6 @@ class Attempts(Database):
         with self.reading() as db:
             seconds, count = db.execute(sums.select_from(t.attempts)).one()
         return LostAttempts(int(count), float(seconds))
-
 
 
 def _attempt(row: Row[*tuple[Any, ...]]) -> AttemptRecord:
@@ -192,5 +191,3 @@ CLAIM = change(
         "predicted_seconds": sa.func.coalesce(sa.bindparam("new_seconds", type_=sa.Float), t.runs.c.predicted_seconds),
     },
 )
-
-

@@ -1,231 +1,39 @@
-"""The laws of a stored sweep: a table for each combination of varied values, and what the recipe adds to them."""
+"""Answering: finds a stored sweep and answers from its runs; compares sweeps."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
-from pathlib import Path
-from typing import Any
-
-from analysis.answers.ask import Question, Reply, ask
-from analysis.answers.compare import Comparison, Side, bytes_per_token, compare
-from analysis.answers.counts import Counts
-from analysis.answers.recipe_check import Trial, with_check
-from analysis.fitting.cost import TokenCost
-from analysis.fitting.interval import seed_sigma
-from analysis.law import Law, fit
-from analysis.records import LawError, Prediction, QuestionError
-from analysis.table.table import RunTable
-from analysis.wording import join_words
-from model.flops import count_parameters, flops_per_token
-from orchestrator.states import RunState
-from orchestrator.store import RunRecord, SweepRecord
-from orchestrator.use_cases.export import run_table
-from sweeps.file.compose import load_sweep
-from sweeps.file.spec import SweepSpec
-from sweeps.plan.expected_width import TAKEN_FOR_GRANTED, KnownNoise
-from sweeps.plan.grid import Setting, setting_of
-from sweeps.recipes.ladder import flops_nodes, ladder, shape
-from tokenizer.shards import ShardError, open_shards
-
-CONVENTION = "N: matmul parameters, head included, look-up not; C = D · (6 N + 6 L d T)"
-LARGEST = 1e10
-"""Parameters up to which the recipe's shapes are counted."""
-FEWEST_FREEDOM = 2
-"""Degrees of freedom from which a measured noise is believed more than the usual one."""
+from analysis.answers.compare import Comparison, compare
+from orchestrator.store import SweepRecord
+from orchestrator.use_cases.sweep_answers import SweepAnswers
+from orchestrator.use_cases.workspace import Workspace
 
 
-def earlier_noise(revisions: Iterable[SweepLaws]) -> KnownNoise:
-    """The noise between seeds by the first of a sweep's revisions that has repeats enough, else the usual one."""
-    for laws in revisions:
-        with contextlib.suppress(LawError):
-            sigma, freedom, _ = seed_sigma(laws.variants[0].table)
-            if sigma is not None and freedom >= FEWEST_FREEDOM:
-                known = f"{freedom} degrees of freedom of {laws.sweep.name}@{laws.sweep.revision[:8]}"
-                return KnownNoise(sigma, known)
-    return TAKEN_FOR_GRANTED
+class Answering:
+    """Answers from the sweeps of a workspace."""
 
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
 
-def variant_label(values: Mapping[str, Any]) -> str:
-    """How a combination of varied values is written: axis=value,… by axis; empty where nothing varies."""
-    return ",".join(f"{axis}={values[axis]}" for axis in sorted(values))
+    def sweeps(self) -> list[SweepRecord]:
+        """All revisions, the latest submission first."""
+        return self._workspace.store.sweeps()
 
+    def sweep(self, name: str) -> SweepRecord:
+        """The sweep of a handle, `name` or `name@revision`. Raises NotFound."""
+        return self._workspace.store.sweep(name)
 
-@dataclass(frozen=True)
-class Variant:
-    """One combination of a sweep's varied values."""
+    def of(self, name: str) -> SweepAnswers:
+        """What can be answered from a sweep's runs so far: read once, fitted once. Raises NotFound."""
+        return self.of_record(self.sweep(name))
 
-    values: Mapping[str, Any]
-    """Value by axis; empty where nothing varies."""
-    table: RunTable
-    """Its runs."""
-
-    @property
-    def label(self) -> str:
-        """Such as `lr=0.01,context=64`; empty where nothing varies."""
-        return variant_label(self.values)
-
-
-class SweepLaws:
-    """What can be answered from a sweep's runs."""
-
-    def __init__(self, sweep: SweepRecord, runs: Sequence[RunRecord], artifacts: Path) -> None:
-        self.sweep = sweep
-        self._runs = runs
-        self._artifacts = artifacts
-        self._fits: dict[tuple[str, bool], Law] = {}
-
-    @cached_property
-    def spec(self) -> SweepSpec:
-        """The sweep as it was submitted."""
-        return load_sweep(self.sweep.source, name_of_text=f"{self.sweep.name}@{self.sweep.revision}")
-
-    @cached_property
-    def variants(self) -> tuple[Variant, ...]:
-        """The runs of the grid by combination of varied values, in the order of the sweep file.
-
-        Raises LawError where there is nothing to fit yet.
-        """
-        groups: dict[str, tuple[dict[str, Any], list[RunRecord]]] = {}
-        for run in self._runs:
-            for values in run.cell.combinations if run.cell and run.role == "grid" else ():
-                groups.setdefault(json.dumps(values, sort_keys=True), (dict(values), []))[1].append(run)
-        found = [Variant(values, self._table(runs)) for values, runs in groups.values()]
-        return tuple(sorted(found, key=lambda variant: [self._rank(a, v) for a, v in variant.values.items()]))
-
-    def _table(self, runs: Sequence[RunRecord]) -> RunTable:
-        return RunTable.from_frame(run_table(self.sweep, runs), convention=CONVENTION, loss_unit="nats/token")
-
-    def _rank(self, axis: str, value: Any) -> int:
-        values = self.spec.vary.get(axis, [])
-        return values.index(value) if value in values else len(values)
-
-    def fit(self, variant: Variant, *, holdout: bool = True) -> Law:
-        """The law of a variant, with its recipe's exact FLOPs a token as a function of N, fitted once.
-
-        Raises LawError.
-        """
-        key = variant.label, holdout
-        if key not in self._fits:
-            setting = self.setting(variant)
-            nodes = flops_nodes(setting.recipe, setting.vocab, setting.context, setting.parts)
-            cost = TokenCost.from_nodes([n for n, _ in nodes], [f for _, f in nodes])
-            law = fit(variant.table, cost=cost, holdout=holdout)
-            trials = list(self._trials(variant))
-            self._fits[key] = with_check(law, trials) if trials else law
-        return self._fits[key]
-
-    def _trials(self, variant: Variant) -> Iterator[Trial]:
-        """The runs that check the variant's recipe."""
-        for run in self._runs:
-            cell = run.cell
-            for point in cell.checks if cell else ():
-                if cell and point.vary == variant.values:
-                    loss = math.inf if run.state is RunState.DIVERGED else run.loss
-                    yield Trial(cell.budget, cell.params, point.place, point.batch_factor, point.lr_factor, loss)
-
-    def laws(self) -> dict[str, Law]:
-        """The law of each variant by its label. Raises LawError."""
-        return {variant.label: self.fit(variant) for variant in self.variants}
-
-    def variant(self, label: str = "") -> Variant:
-        """The variant of a label, which may be left out where nothing varies. Raises LawError."""
-        for variant in self.variants:
-            if variant.label == label:
-                return variant
-        if not self.spec.vary:
-            raise LawError(f"sweep {self.sweep.name} varies nothing: leave the variant out")
-        known = ", ".join(variant.label for variant in self.variants)
-        raise LawError(f"sweep {self.sweep.name} has a law for each of: {known}; choose one with --variant")
-
-    def compare_values(self, axis: str, baseline: str = "") -> list[Comparison]:
-        """Each value of a varied axis against the baseline, the first value or the one named, all else equal.
-
-        Raises QuestionError for an axis or a value that the sweep does not vary, LawError where there is no law.
-        """
-        values = {str(value): value for value in self.spec.vary.get(axis, [])}
-        if not values:
-            varied = f"it varies {join_words(self.spec.vary)}" if self.spec.vary else "it varies nothing"
-            raise QuestionError(f"sweep {self.sweep.name} does not vary {axis!r}: {varied}")
-        start = baseline or next(iter(values))
-        if start not in values:
-            raise QuestionError(f"{axis} has no value {baseline!r}: the sweep varies it over {', '.join(values)}")
-        sides = {variant.label: self._side(variant, variant.label) for variant in self.variants}
-        made = []
-        for variant in self.variants:
-            if str(variant.values[axis]) != start:
-                label = replace(variant, values=dict(variant.values) | {axis: values[start]}).label
-                if label in sides:
-                    made.append(compare(sides[label], sides[variant.label]))
-        if not made:
-            raise LawError(f"{axis} has one value with runs: there is nothing to compare {start} with")
-        return made
-
-    def side(self, label: str = "") -> Side:
-        """One variant as a side of a comparison with another sweep. Raises LawError."""
-        variant = self.variant(label)
-        return self._side(variant, f"{self.sweep.name} {label}".strip())
-
-    def _side(self, variant: Variant, name: str) -> Side:
-        return Side(name, self.fit(variant, holdout=False), self._bytes_per_token, self._text)
-
-    @cached_property
-    def _bytes_per_token(self) -> float | None:
-        return bytes_per_token(run_table(self.sweep, self._runs))
-
-    @cached_property
-    def _text(self) -> str:
-        """Identity of the validation text, empty where the dataset is gone."""
-        with contextlib.suppress(ShardError):
-            manifest = open_shards(self._artifacts / self.sweep.dataset).manifest
-            return f"{manifest.corpus} {manifest.validation_bytes}"
-        return ""
-
-    def reply(self, label: str, question: Question) -> Reply:
-        """A law's reply with the nearest shapes that the recipe can build. Raises LawError, QuestionError."""
-        variant = self.variant(label)
-        reply = ask(self.fit(variant), question, self.counts(variant))
-        answer = reply.answer
-        if answer is not None:
-            answer = replace(answer, shape=self.shape(variant, answer.flops, answer.params))
-        return replace(reply, prediction=self.with_shape(variant, reply.prediction), answer=answer)
-
-    def with_shape(self, variant: Variant, prediction: Prediction) -> Prediction:
-        """A prediction together with its nearest buildable shape."""
-        return replace(prediction, shape=self.shape(variant, prediction.flops, prediction.params))
-
-    def shape(self, variant: Variant, flops: float, params: float) -> dict[str, Any]:
-        """The buildable shape of the variant's recipe nearest to N, with its own N, D and FLOPs."""
-        setting = self.setting(variant)
-        model = shape(setting.recipe, params, setting.vocab, setting.context, setting.parts)
-        counts, cost = count_parameters(model), flops_per_token(model)
-        sequences = max(1, round(flops / (cost * model.context)))
-        return {
-            "d_model": model.d_model,
-            "n_layers": model.n_layers,
-            "n_heads": model.n_heads,
-            "d_ff": model.d_ff,
-            "params": counts.matmul,
-            "params_total": counts.total,
-            "params_nonembedding": counts.nonembedding,
-            "tokens": sequences * model.context,
-            "flops": sequences * model.context * cost,
-        }
-
-    def counts(self, variant: Variant) -> Counts:
-        """The other counts of the recipe's shapes as functions of N."""
-        setting = self.setting(variant)
-        rungs = ladder(setting.recipe, setting.vocab, setting.context, setting.parts, upto=LARGEST)
-        counted = [count_parameters(rung) for rung in rungs]
-        return Counts.from_nodes(
-            [c.matmul for c in counted], [c.total for c in counted], [c.nonembedding for c in counted]
+    def of_record(self, sweep: SweepRecord) -> SweepAnswers:
+        """`of` for a sweep that was read already."""
+        store = self._workspace.store
+        return SweepAnswers(
+            sweep, store.runs_of(sweep.id), self._workspace.home.artifacts, store.forecasts_of(sweep.id)
         )
 
-    def setting(self, variant: Variant) -> Setting:
-        """Recipe, parts, context and vocabulary of a variant."""
-        vocab = int(self._runs[0].config["model"]["vocab"])
-        return setting_of(self.spec, vocab, dict(variant.values))
+    def compare(self, baseline: str, other: str, variants: tuple[str, str] = ("", "")) -> Comparison:
+        """The compute multiplier of one sweep over another. Raises NotFound, LawError."""
+        first, second = (self.of(name) for name in (baseline, other))
+        return compare(first.side(variants[0]), second.side(variants[1]))

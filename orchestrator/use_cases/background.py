@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any
 
+from orchestrator.attempts import RunProgress
 from orchestrator.cluster.head_watch import HeadLost
 from orchestrator.scheduling.progress import Progress
 from orchestrator.scheduling.scheduler import Scheduler
 from orchestrator.store import SweepRecord
-from orchestrator.use_cases.service import Service
+from orchestrator.use_cases.execution import Execution
 
 log = logging.getLogger("isoflop.background")
 
@@ -23,12 +23,12 @@ class Background:
     """
 
     def __init__(
-        self, service: Service, scheduler: Scheduler | None = None, when_lost: Callable[[], None] = lambda: None
+        self, execution: Execution, scheduler: Scheduler | None = None, when_lost: Callable[[], None] = lambda: None
     ) -> None:
-        self._service = service
+        self._execution = execution
         self._scheduler = scheduler
         self._when_lost = when_lost
-        self._live: dict[str, dict[str, Any]] = {}
+        self._live: dict[str, RunProgress] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="scheduler", daemon=True)
         self.error: Exception | None = None
@@ -38,8 +38,7 @@ class Background:
         """Begin; unfinished sweeps of earlier lives go on by themselves."""
         if self._scheduler is None:
             return
-        for sweep in self._service.store.sweeps_with_queued():
-            self._service.publish(sweep)
+        self._execution.publish_queued()
         self._scheduler.follow()
         self._thread.start()
 
@@ -56,7 +55,7 @@ class Background:
 
     def progress(self, sweep: SweepRecord) -> Progress:
         """How far a sweep is, live."""
-        return self._service.progress(sweep, self._live)
+        return self._execution.progress(sweep, self._live)
 
     def _work(self) -> None:
         assert self._scheduler is not None

@@ -18,7 +18,7 @@ from model.implementation import choose_implementation
 from orchestrator.cluster.worker import check_modules
 from orchestrator.scheduling.driver import AlreadyScheduling, check_free
 from orchestrator.settings import choose_device, worker_count
-from orchestrator.use_cases.service import Service
+from orchestrator.use_cases.workspace import Workspace
 from sweeps.recipes.ladder import shape
 from sweeps.recipes.recipe import train_config
 from sweeps.recipes.registry import get_recipe
@@ -36,21 +36,21 @@ class Check:
     finding: str
 
 
-def checks(service: Service) -> Iterator[Check]:
+def checks(workspace: Workspace) -> Iterator[Check]:
     """Try everything; a check that raises has failed with that message."""
     tried: list[tuple[str, Callable[[], str]]] = [
         ("python", lambda: sys.version.split()[0]),
         ("packages", _packages),
         ("modules", _modules),
-        ("home", lambda: f"{service.home.root} ({service.home.reason})"),
-        ("disk", lambda: _disk(service.home.root)),
-        ("trunks", lambda: _trunks(service)),
-        ("database", lambda: f"{len(service.store.sweeps())} sweeps in {service.store.engine.url!r}"),
-        ("scheduler", lambda: _scheduler(service)),
-        ("device", lambda: _device(service)),
+        ("home", lambda: f"{workspace.home.root} ({workspace.home.reason})"),
+        ("disk", lambda: _disk(workspace.home.root)),
+        ("trunks", lambda: _trunks(workspace)),
+        ("database", lambda: f"{len(workspace.store.sweeps())} sweeps in {workspace.store.engine.url!r}"),
+        ("scheduler", lambda: _scheduler(workspace)),
+        ("device", lambda: _device(workspace)),
         ("kernels", _kernels),
         ("ray folder", _ray_folder),
-        ("wandb", lambda: f"{service.tracking.mode}: {service.tracking.reason}"),
+        ("wandb", lambda: f"{workspace.tracking.mode}: {workspace.tracking.reason}"),
     ]
     for name, attempt in tried:
         try:
@@ -77,23 +77,23 @@ def _disk(folder: Path) -> str:
     return f"{free / 2**30:.0f} GiB free"
 
 
-def _trunks(service: Service) -> str:
-    states = service.artifacts.states()
+def _trunks(workspace: Workspace) -> str:
+    states = workspace.artifacts.states()
     size = sum(sum(sizes.values()) for sizes in states.values())
     return f"states of {len(states)} trunks take {size / 1e6:.3g} MB" if states else "no states are kept"
 
 
-def _scheduler(service: Service) -> str:
+def _scheduler(workspace: Workspace) -> str:
     try:
-        check_free(service.home.lock)
+        check_free(workspace.home.lock)
     except AlreadyScheduling as error:
         return str(error)
     return "none at work"
 
 
-def _device(service: Service) -> str:
+def _device(workspace: Workspace) -> str:
     device = choose_device("auto")
-    return f"{kind_name(device)}, {worker_count(service.settings, device)} workers"
+    return f"{kind_name(device)}, {worker_count(workspace.settings, device)} workers"
 
 
 def _kernels() -> str:

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from orchestrator.scheduling.speed import SpeedModel
-from orchestrator.settings import worker_count
-from orchestrator.use_cases.service import Planned, Service, facts_of
+from orchestrator.use_cases.planning import Planned, Planning, facts_of
 from sweeps.file.compose import load_sweep
 from sweeps.file.spec import LimitsSpec, SweepSpec
 from sweeps.plan.hours import fill_hours
@@ -22,23 +21,23 @@ ROUNDS: Final = 2
 
 
 def plan_hours(
-    service: Service, source: Path | str, overrides: Sequence[str], hours: float | None, elsewhere: Elsewhere | None
+    planning: Planning, source: Path | str, overrides: Sequence[str], hours: float | None, elsewhere: Elsewhere | None
 ) -> Planned:
     """Plan a sweep elsewhere, or here in so many hours, or both.
 
-    Raises what Service.plan raises; a corpus that is not at hand is assumed where `elsewhere` is given.
+    Raises what Planning.plan raises; a corpus that is not at hand is assumed where `elsewhere` is given.
     """
     spec = load_sweep(source, overrides)
     if elsewhere is not None:
-        there = elsewhere.plan(spec, lambda: facts_of(service.shards(spec).manifest), hours)
+        there = elsewhere.plan(spec, lambda: planning.facts(spec), hours)
         return Planned(there.plan, there.data, there.device, there.workers, there.notes)
-    return service.plan_spec(spec) if hours is None else _filled(service, spec, hours)
+    return planning.plan_spec(spec) if hours is None else _filled(planning, spec, hours)
 
 
-def _filled(service: Service, spec: SweepSpec, hours: float) -> Planned:
+def _filled(planning: Planning, spec: SweepSpec, hours: float) -> Planned:
     """The sweep with the budgets that fill so many hours of this machine, by all that was measured on the way."""
-    device = service.device_of(spec)
-    manifest, workers = service.shards(spec).manifest, worker_count(service.settings, device)
+    device = planning.device_of(spec)
+    manifest, workers = planning.shards(spec).manifest, planning.workers(device)
     facts = facts_of(manifest)
     cost: SpeedModel | None = None
     rates: dict[float, float] = {}
@@ -46,7 +45,7 @@ def _filled(service: Service, spec: SweepSpec, hours: float) -> Planned:
         runs = make_plan(replace(spec, limits=LimitsSpec()), facts).runs
         if not runs:
             break
-        known = service.cost([r.run for r in runs], spec)
+        known = planning.cost([r.run for r in runs], spec)
         if known is None:
             raise PlanError(f"nothing is known of the speed of `device: {spec.device}`: name a kind such as h100")
         rates |= dict(known.rates.points)

@@ -6,19 +6,19 @@ from collections.abc import Iterable
 from typing import Any
 
 from orchestrator.scheduling.trunks import kept_steps
-from orchestrator.use_cases.service import Service
+from orchestrator.use_cases.workspace import Workspace
 
 
-def kept_trunks(service: Service, name: str | None = None) -> list[dict[str, Any]]:
+def kept_trunks(workspace: Workspace, name: str | None = None) -> list[dict[str, Any]]:
     """The trunks whose states are kept, of one sweep's runs or of all: steps, bytes and who shares them.
 
     Raises NotFound.
     """
-    states = service.artifacts.states()
-    sweeps = service.store.sweeps() if name is None else service.store.revisions(name)
+    states = workspace.artifacts.states()
+    sweeps = workspace.store.sweeps() if name is None else workspace.store.revisions(name)
     users: dict[str, dict[str, str]] = {}
     for sweep in sweeps if states else []:
-        for run in service.store.runs_of(sweep.id):
+        for run in workspace.store.runs_of(sweep.id):
             if run.cell and run.cell.trunk:
                 users.setdefault(run.cell.trunk, {})[sweep.name] = run.cell.shape
     return [
@@ -34,8 +34,8 @@ def kept_trunks(service: Service, name: str | None = None) -> list[dict[str, Any
     ]
 
 
-def drop_trunks(service: Service, trunks: Iterable[str]) -> None:
+def drop_trunks(workspace: Workspace, trunks: Iterable[str]) -> None:
     """Delete all states of some trunks; runs that would go on from them train their trunk anew."""
-    states = service.artifacts.states()
+    states = workspace.artifacts.states()
     for trunk in trunks:
-        service.artifacts.drop_states(trunk, states.get(trunk, {}))
+        workspace.artifacts.drop_states(trunk, states.get(trunk, {}))

@@ -10,12 +10,16 @@ from analysis.answers.serial import prediction_json
 from analysis.law import Law
 from analysis.records import LawError
 from orchestrator.errors import NotFound
-from orchestrator.scheduling.driver import check_free
 from orchestrator.scheduling.progress import Progress
 from orchestrator.scheduling.speed import SpeedModel
 from orchestrator.states import RunState
 from orchestrator.store import ForecastScore, NewRun, RunRecord, SweepRecord
-from orchestrator.use_cases.service import Service, facts_of, new_run
+from orchestrator.use_cases.answering import Answering
+from orchestrator.use_cases.execution import Execution
+from orchestrator.use_cases.planning import Planning
+from orchestrator.use_cases.submission import new_run
+from orchestrator.use_cases.sweep_answers import SweepAnswers
+from orchestrator.use_cases.workspace import Workspace
 from sweeps.plan.plan import plan_single
 from sweeps.plan.records import PlannedRun
 
@@ -73,7 +77,7 @@ class _Cell:
 
 
 def validate(
-    service: Service,
+    workspace: Workspace,
     name: str,
     flops: float,
     observe: Callable[[Progress], None],
@@ -85,7 +89,7 @@ def validate(
     """Store a forecast at `flops`, train the predicted optimum, score the forecast.
 
     Args:
-        service: the use cases over the sweep's home.
+        workspace: the sweep's home.
         name: the sweep.
         flops: training FLOPs to forecast and train.
         observe: takes the progress.
@@ -96,35 +100,35 @@ def validate(
     Raises:
         NotFound, LawError, PlanError.
     """
-    sweep = service.store.sweep(name)
-    laws = service.of(name)
-    chosen = laws.variant(variant)
-    law = laws.fit(chosen)
+    answers = Answering(workspace).of(name)
+    planning, execution, store = Planning(workspace), Execution(workspace), workspace.store
+    sweep, chosen = answers.sweep, answers.variant(variant)
+    law = answers.fit(chosen)
     prediction = law.predict(flops)
-    cells = _cells(service, sweep, flops, prediction.params, chosen.values, seeds, neighbours)
-    _refuse_what_is_known(service, sweep, law, cells)
-    check_free(service.home.lock)
+    cells = _cells(planning, answers, flops, prediction.params, chosen.values, seeds, neighbours)
+    _refuse_what_is_known(workspace, answers, law, cells)
+    execution.check_free()
     for cell in cells:
-        service.store.add_run(sweep.id, cell.new, "validation", service.settings.ceilings)
+        store.add_run(sweep.id, cell.new, "validation", workspace.settings.ceilings)
         if cell.factor == 1:
             run_id = cell.planned.run_id
-            service.store.add_forecast(sweep.id, run_id, law.law_id, flops, prediction_json(prediction))
-    service.store.retry_failed(sweep.id, service.settings.ceilings)
-    service.execute(sweep, service.device_of(service.spec_of(sweep)), observe)
-    return _scored(service, sweep, law.law_id, cells)
+            store.add_forecast(sweep.id, run_id, law.law_id, flops, prediction_json(prediction))
+    store.retry_failed(sweep.id, workspace.settings.ceilings)
+    execution.execute(sweep, planning.device_of(answers.spec), observe)
+    return _scored(workspace, sweep, law.law_id, cells)
 
 
 def _cells(
-    service: Service,
-    sweep: SweepRecord,
+    planning: Planning,
+    answers: SweepAnswers,
     flops: float,
     params: float,
     vary: Mapping[str, Any],
     seeds: int,
     neighbours: bool,
 ) -> list[_Cell]:
-    spec = service.spec_of(sweep)
-    facts = facts_of(service.shards(spec).manifest)
+    spec = answers.spec
+    facts = planning.facts(spec)
     wanted = [(1.0, seed) for seed in range(seeds)] + [(factor, 0) for factor in NEIGHBOURS if neighbours]
 
     def planned(cost: SpeedModel | None = None) -> list[PlannedRun]:
@@ -132,44 +136,44 @@ def _cells(
             plan_single(spec, facts, flops, params * factor, seed=seed, vary=vary, cost=cost) for factor, seed in wanted
         ]
 
-    cost = service.cost([draft.run for draft in planned()], spec)
+    cost = planning.cost([draft.run for draft in planned()], spec)
     runs = zip(wanted, planned(cost), strict=True)
     return [_Cell(factor, run, new_run(run, cost, spec.kind)) for (factor, _), run in runs]
 
 
-def _refuse_what_is_known(service: Service, sweep: SweepRecord, law: Law, cells: list[_Cell]) -> None:
+def _refuse_what_is_known(workspace: Workspace, answers: SweepAnswers, law: Law, cells: list[_Cell]) -> None:
     """A forecast of a run that is trained already would be none, unless it was stored before that.
 
     Typed again after an interruption, the stored one is scored.
     """
-    known = {(f["run_id"], f["law_id"]) for f in service.store.forecasts_of(sweep.id)}
+    known = {(f.run_id, f.law_id) for f in answers.forecasts}
     for cell in cells:
         run_id = cell.planned.run_id
-        if cell.factor == 1 and _trained(service, run_id) and (run_id, law.law_id) not in known:
+        if cell.factor == 1 and _trained(workspace, run_id) and (run_id, law.law_id) not in known:
             raise LawError(
                 f"the run at {cell.planned.budget:g} FLOPs, seed {cell.planned.seed}, is trained already: a forecast "
                 "of it would be no forecast"
             )
 
 
-def _trained(service: Service, run_id: str) -> bool:
+def _trained(workspace: Workspace, run_id: str) -> bool:
     try:
-        return service.store.run(run_id).state is RunState.DONE
+        return workspace.store.run(run_id).state is RunState.DONE
     except NotFound:
         return False
 
 
-def _scored(service: Service, sweep: SweepRecord, law_id: str, cells: list[_Cell]) -> Validation:
-    runs = {run.id: run for run in service.store.runs_of(sweep.id)}
-    forecasts = {f["run_id"]: f for f in service.store.forecasts_of(sweep.id) if f["law_id"] == law_id}
+def _scored(workspace: Workspace, sweep: SweepRecord, law_id: str, cells: list[_Cell]) -> Validation:
+    runs = {run.id: run for run in workspace.store.runs_of(sweep.id)}
+    forecasts = {f.run_id: f for f in workspace.store.forecasts_of(sweep.id) if f.law_id == law_id}
     trained = []
     for cell in cells:
         run, score = runs[cell.planned.run_id], None
         if cell.factor == 1 and run.loss is not None:
-            score = score_forecast(forecasts[run.id]["prediction"], run.loss)
-            service.store.score_forecast(forecasts[run.id]["id"], score)
+            score = score_forecast(forecasts[run.id].prediction, run.loss)
+            workspace.store.score_forecast(forecasts[run.id].id, score)
         trained.append(Trained(cell.factor, run, score))
-    return Validation(forecasts[cells[0].planned.run_id]["prediction"], tuple(trained))
+    return Validation(forecasts[cells[0].planned.run_id].prediction, tuple(trained))
 
 
 def score_forecast(prediction: Mapping[str, Any], loss: float, level: float = 0.95) -> ForecastScore:

@@ -9,7 +9,7 @@ from analysis.answers.compare import compare
 from analysis.figures import charts, compute_multiplier
 from analysis.law import Law
 from analysis.records import LawError
-from orchestrator.use_cases.answering import SweepLaws
+from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.web.render import figure
 from orchestrator.web.variants import neighbours
 
@@ -19,7 +19,7 @@ def law_figures(law: Law) -> dict[str, dict[str, Any]]:
     return {name: figure(chart, name) for name, chart in charts(law).items()}
 
 
-def multiplier_figures(laws: SweepLaws, variant: str) -> list[dict[str, Any]]:
+def multiplier_figures(laws: SweepAnswers, variant: str) -> list[dict[str, Any]]:
     """The compute multiplier of each variant that differs from the chosen one in a single axis, where both have a law.
 
     A pair that cannot be compared is a figure without panels whose notes say why.

@@ -20,7 +20,8 @@ from orchestrator.cli.planning import _stop_on_terminate
 from orchestrator.cluster.cluster import Cluster
 from orchestrator.home import Home
 from orchestrator.store import Store
-from orchestrator.use_cases.service import Service
+from orchestrator.use_cases.execution import Execution
+from orchestrator.use_cases.workspace import Workspace
 
 
 def _die_at(owner: type, name: str, count: int) -> None:
@@ -45,8 +46,8 @@ def main() -> None:
         owner, name = {"claimed": (Cluster, "assign"), "reported": (Store, "end_all")}[place]
         _die_at(owner, name, int(count))
     _stop_on_terminate()
-    service = Service(Home(Path(sys.argv[1]), "chaos"), say=print)
-    service.execute(service.store.sweep("tiny"), "cpu", lambda _progress: None)
+    workspace = Workspace(Home(Path(sys.argv[1]), "chaos"), say=print)
+    Execution(workspace).execute(workspace.store.sweep("tiny"), "cpu", lambda _progress: None)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,11 @@ from orchestrator.scheduling import missing_devices
 from orchestrator.scheduling.scheduler import Scheduler
 from orchestrator.settings import Settings
 from orchestrator.states import Hold, RunState
-from orchestrator.use_cases.service import Service
+from orchestrator.use_cases.answering import Answering
+from orchestrator.use_cases.execution import Execution
+from orchestrator.use_cases.planning import Planning
+from orchestrator.use_cases.submission import submit as submit_plan
+from orchestrator.use_cases.workspace import Workspace
 from tests.conftest import ROOT, Finished, copy_datasets, make_sandbox
 
 PATIENCE = 150.0
@@ -36,20 +40,20 @@ def nodes() -> Iterator[Any]:
 
 
 @pytest.fixture
-def service(finished: Finished, tmp_path: Path, nodes: Any) -> Service:
+def workspace(finished: Finished, tmp_path: Path, nodes: Any) -> Workspace:
     sandbox = make_sandbox(tmp_path)
     copy_datasets(finished.sandbox, sandbox)
     url = f"sqlite:///{sandbox.home / 'isoflop.db'}"
-    return Service(Home(sandbox.home, "test"), Settings(url, nodes.address, workers=2))
+    return Workspace(Home(sandbox.home, "test"), Settings(url, nodes.address, workers=2))
 
 
 @pytest.fixture
-def scheduler(service: Service, nodes: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scheduler]:
+def scheduler(workspace: Workspace, nodes: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scheduler]:
     monkeypatch.setattr(missing_devices, "PATIENCE_SECONDS", 1.0)
     monkeypatch.setattr(missing_devices, "LOOK_SECONDS", 0.5)
     monkeypatch.setattr(pool, "STUCK_SECONDS", 10.0)
     workers = Cluster(workers=2, device="cpu", address=nodes.address, gpus=2)
-    made = Scheduler(service.store, workers, service.artifacts, service.tracking)
+    made = Scheduler(workspace.store, workers, workspace.artifacts, workspace.tracking)
     try:
         made.take_over()
         yield made
@@ -58,9 +62,12 @@ def scheduler(service: Service, nodes: Any, monkeypatch: pytest.MonkeyPatch) -> 
         made.finish()
 
 
-def submit(service: Service, device: str, sizes: str) -> None:
+def submit(workspace: Workspace, device: str, sizes: str) -> None:
     """The tiny sweep under its device's name, with sizes that no other has."""
-    service.submit(service.plan(TINY, [f"name={device}", f"device={device}", f"sizes={sizes}", "budgets=[2e9, 4e9]"]))
+    submit_plan(
+        workspace,
+        Planning(workspace).plan(TINY, [f"name={device}", f"device={device}", f"sizes={sizes}", "budgets=[2e9, 4e9]"]),
+    )
 
 
 def step_until(scheduler: Scheduler, condition: Callable[[], bool]) -> None:
@@ -72,30 +79,32 @@ def step_until(scheduler: Scheduler, condition: Callable[[], bool]) -> None:
 
 @pytest.mark.slow
 def test_sweeps_of_several_kinds_end_on_their_own_nodes_and_one_that_mixes_them_is_flagged(
-    service: Service, scheduler: Scheduler
+    workspace: Workspace, scheduler: Scheduler
 ) -> None:
     for device, sizes in (("h100", "[2784, 5560]"), ("a100", "[4128, 9240]"), ("l40s", "[11200]")):
-        submit(service, device, sizes)
+        submit(workspace, device, sizes)
 
     def done(*names: str) -> bool:
-        return all(service.progress(service.store.sweep(name)).finished for name in names)
+        return all(Execution(workspace).progress(workspace.store.sweep(name)).finished for name in names)
 
     def devices(name: str) -> list[str]:
-        return sorted(run.device or "" for run in service.store.runs_of(service.store.sweep(name).id))
+        return sorted(run.device or "" for run in workspace.store.runs_of(workspace.store.sweep(name).id))
 
     scheduler.follow()
     step_until(scheduler, lambda: done("h100", "a100"))
     assert (devices("h100"), devices("a100")) == (["H100"] * 4, ["A100"] * 4)
 
-    step_until(scheduler, lambda: service.store.sweep("l40s").waits != "")
-    waits = service.progress(service.store.sweep("l40s")).waits
+    step_until(scheduler, lambda: workspace.store.sweep("l40s").waits != "")
+    waits = Execution(workspace).progress(workspace.store.sweep("l40s")).waits
     assert "kind l40s" in waits and "Ray's nodes declare A100 and H100" in waits
-    assert service.store.state_counts(service.store.sweep("l40s").id) == {RunState.QUEUED: 2}
-    service.store.hold(service.store.sweep("l40s").id, Hold.CANCELLED)
+    assert workspace.store.state_counts(workspace.store.sweep("l40s").id) == {RunState.QUEUED: 2}
+    workspace.store.hold(workspace.store.sweep("l40s").id, Hold.CANCELLED)
 
-    submit(service, "auto", "[7296, 13536, 16384]")
+    submit(workspace, "auto", "[7296, 13536, 16384]")
     step_until(scheduler, lambda: done("auto"))
     assert set(devices("auto")) == {"A100", "H100"}
-    (warning,) = [w for w in fit_json(service.law("auto"))["warnings"] if "several kinds of device" in w]
+    (warning,) = [
+        w for w in fit_json(Answering(workspace).of("auto").law())["warnings"] if "several kinds of device" in w
+    ]
     assert f"{devices('auto').count('H100')} on H100" in warning
-    assert not [w for w in fit_json(service.law("h100"))["warnings"] if "several kinds" in w]
+    assert not [w for w in fit_json(Answering(workspace).of("h100").law())["warnings"] if "several kinds" in w]

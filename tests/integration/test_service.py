@@ -15,7 +15,7 @@ from orchestrator.api.app import create_app
 from orchestrator.api.guard import BindError, check_bind
 from orchestrator.cli.reference import DOCS, cli_reference, openapi
 from orchestrator.home import Home
-from orchestrator.use_cases.service import Service
+from orchestrator.use_cases.workspace import Workspace
 from tests.conftest import ROOT, Finished, Sandbox, copy_datasets, make_sandbox, serving
 
 TINY = (ROOT / "sweeps" / "conf" / "tiny.yaml").read_text()
@@ -165,7 +165,7 @@ def test_the_committed_references_are_current() -> None:
 
 
 def test_every_route_is_documented(tmp_path: Path) -> None:
-    document = create_app(Service(Home(tmp_path, "test"))).openapi()
+    document = create_app(Workspace(Home(tmp_path, "test"))).openapi()
     assert document["openapi"].startswith("3.1")
     for path, methods in document["paths"].items():
         for method, operation in methods.items():

@@ -15,7 +15,7 @@ from model.train import train
 from orchestrator.client import Client
 from orchestrator.home import Home
 from orchestrator.use_cases.export import run_table
-from orchestrator.use_cases.service import Service
+from orchestrator.use_cases.workspace import Workspace
 from tests.conftest import ROOT, Finished, copy_datasets, make_sandbox, serving
 from tokenizer.shards import open_shards
 
@@ -41,8 +41,8 @@ def alone(home: Home, config: dict[str, Any]) -> float:
     return train(run, open_shards(home.artifacts / run.dataset), lambda _: None, implementation=chosen).loss
 
 
-def kept_steps(service: Service) -> dict[str, list[int | None]]:
-    return {trunk: sorted(map(state_step, names)) for trunk, names in service.artifacts.states().items()}
+def kept_steps(workspace: Workspace) -> dict[str, list[int | None]]:
+    return {trunk: sorted(map(state_step, names)) for trunk, names in workspace.artifacts.states().items()}
 
 
 def last_steps(table: pd.DataFrame) -> dict[str, list[int]]:
@@ -51,10 +51,10 @@ def last_steps(table: pd.DataFrame) -> dict[str, list[int]]:
     return {trunk: [int(step)] for trunk, step in shared.groupby("trunk")["branch"].max().items()}
 
 
-def table_of(service: Service) -> pd.DataFrame:
+def table_of(workspace: Workspace) -> pd.DataFrame:
     """The exported table with what the results say of trunks."""
-    sweep = service.store.sweep("tiny")
-    runs = service.store.runs_of(sweep.id)
+    sweep = workspace.store.sweep("tiny")
+    runs = workspace.store.runs_of(sweep.id)
     table = run_table(sweep, runs)
     table["branched"] = [run.result["branched_from_step"] for run in runs if run.result]
     table["branch"] = [RunConfig.from_dict(run.config).train.branch_step for run in runs]
@@ -66,15 +66,15 @@ def test_shared_runs_equal_the_same_runs_alone(tmp_path: Path, finished: Finishe
     sandbox = make_sandbox(tmp_path)
     copy_datasets(finished.sandbox, sandbox)
     home = Home(sandbox.home, "test")
-    service = Service(home)
+    workspace = Workspace(home)
     with serving(sandbox) as url:
         client = Client(url)
         submit(client, *BUDGETS[:2])
-        small = table_of(service)
-        assert kept_steps(service) == last_steps(small)
+        small = table_of(workspace)
+        assert kept_steps(workspace) == last_steps(small)
         submit(client, *BUDGETS)
-        large = table_of(service)
-        assert kept_steps(service) == last_steps(large)
+        large = table_of(workspace)
+        assert kept_steps(workspace) == last_steps(large)
     shared = large[large["trunk"] != ""]
     assert len(shared) >= 6
     for _, runs in shared.groupby("trunk"):
@@ -85,10 +85,10 @@ def test_shared_runs_equal_the_same_runs_alone(tmp_path: Path, finished: Finishe
     assert (large["branched"] > 0).sum() >= 3
     assert ((large["flops_spent"] < large["flops"]) == (large["branched"] > 0)).all()
     assert large["flops_spent"].sum() < 0.85 * large["flops"].sum()
-    configs = {run.id: run.config for run in service.store.runs_of(service.store.sweep("tiny").id)}
+    configs = {run.id: run.config for run in workspace.store.runs_of(workspace.store.sweep("tiny").id)}
     for run in large[large["branched"] > 0].itertuples():
         assert alone(home, configs[run.run]) == run.loss
     dropped = sandbox.isoflop("trunks", "tiny", "--drop")
     assert f"{shared['trunk'].nunique()} trunks" in dropped.stderr and "deleted" in dropped.stderr
-    assert service.artifacts.states() == {}
-    service.store.close()
+    assert workspace.artifacts.states() == {}
+    workspace.store.close()

@@ -15,7 +15,7 @@ PACKAGES = ("analysis", "model", "orchestrator", "sweeps", "tokenizer")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 OWNERS = {
     "hydra": {"sweeps/file/compose.py"},
-    "ray": {"orchestrator/cluster/cluster.py"},
+    "ray": {"orchestrator/cluster/ray_session.py"},
     "wandb": {"orchestrator/tracking/wandb_mirror.py", "orchestrator/tracking/wandb_project.py"},
     "alembic": {"orchestrator/store/", "orchestrator/store/migrations/"},
     "sqlalchemy": {"orchestrator/store/", "orchestrator/store/tables.py", "orchestrator/store/migrations/"},
@@ -69,7 +69,7 @@ def test_every_requirement_is_pinned() -> None:
         ("sweeps.plan.plan", "torch"),
         ("sweeps.file.compose", "torch"),
         ("model.flops", "torch"),
-        ("orchestrator.use_cases.service", "torch"),
+        ("orchestrator.use_cases.planning", "torch"),
         ("orchestrator.cli.main", "torch ray wandb hydra fastapi sqlalchemy"),
         ("analysis.law", "torch ray wandb hydra fastapi sqlalchemy"),
         ("model.train", "ray wandb hydra fastapi sqlalchemy pandas scipy"),

@@ -11,10 +11,10 @@ import pytest
 from model.config import ModelConfig, TrainConfig
 from orchestrator.scheduling.durations import Durations, checkpoint_interval, median_error, run_seconds
 from orchestrator.scheduling.progress import progress_of
-from orchestrator.scheduling.speed import SpeedModel, RateModel
+from orchestrator.scheduling.speed import RateModel, SpeedModel
 from orchestrator.states import RunState
-from orchestrator.store import RunRecord
-from orchestrator.use_cases.service import new_run
+from orchestrator.store import LostAttempts, RunRecord
+from orchestrator.use_cases.submission import new_run
 from sweeps.file.compose import load_sweep
 from sweeps.plan.plan import make_plan
 from sweeps.plan.records import DataFacts
@@ -109,14 +109,14 @@ def test_the_time_left_goes_by_what_finished_runs_took() -> None:
 def test_checkpoints_follow_from_what_they_cost_and_how_often_workers_are_lost() -> None:
     """The interval minimises δ ÷ τ + τ ÷ 2M, the share of time that writing and repeating take."""
     hour = 3600.0
-    tau = checkpoint_interval(1e6, 54 * hour, 9)  # M = 6 h
+    tau = checkpoint_interval(1e6, LostAttempts(9, 54 * hour))  # M = 6 h
     write = 0.02 + 12e6 / 2e8
 
     def overhead(interval: float) -> float:
         return write / interval + interval / (2 * 6 * hour)
 
     assert overhead(tau) <= min(overhead(0.8 * tau), overhead(1.25 * tau))
-    assert checkpoint_interval(1e9, 54 * hour, 9) > tau, "a larger one is written less often"
-    assert checkpoint_interval(1e6, 54 * hour, 99) < tau, "workers that are lost often write more often"
-    assert checkpoint_interval(1e3, hour, 10**6) == 5.0
-    assert checkpoint_interval(1e12, 1e9, 0) == 1800.0
+    assert checkpoint_interval(1e9, LostAttempts(9, 54 * hour)) > tau, "a larger one is written less often"
+    assert checkpoint_interval(1e6, LostAttempts(99, 54 * hour)) < tau, "workers that are lost often write more often"
+    assert checkpoint_interval(1e3, LostAttempts(10**6, hour)) == 5.0
+    assert checkpoint_interval(1e12, LostAttempts(0, 1e9)) == 1800.0

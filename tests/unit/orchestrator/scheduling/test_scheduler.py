@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import pytest
 import sqlalchemy as sa
 
-from orchestrator.attempts import Assignment, Kinds, Outcome, Report, Slot, Tracking
+from orchestrator.attempts import Assignment, Kinds, Outcome, ProcessRecord, Report, RunProgress, Slot, Tracking
 from orchestrator.cluster.artifact_store import open_artifacts
 from orchestrator.cluster.attempt_log import EventLog, attempt_log
 from orchestrator.scheduling import missing_devices
@@ -22,7 +22,7 @@ from orchestrator.scheduling.scheduler import Scheduler
 from orchestrator.states import Cause, Hold, RunState
 from orchestrator.store import LeaseLost, NewRun, Store, Unavailable
 from orchestrator.store import tables as t
-from tests.unit.orchestrator.store_fixtures import new_run, open_store, result, sweep_record
+from tests.unit.orchestrator.store_fixtures import new_run, open_store, result, sweep_record, usage_of_sweep
 
 OFF = Tracking("disabled", "", "p", "test")
 
@@ -78,7 +78,7 @@ class Hands:
         outcome = scripted.pop(0) if scripted else Outcome(Cause.DONE, result())
         return [Report(worker, assignment.run_id, assignment.fence, outcome)]
 
-    def progress(self) -> dict[str, dict[str, Any]]:
+    def progress(self) -> dict[str, RunProgress]:
         return {}
 
     def stop(self, run_id: str) -> None:
@@ -94,7 +94,7 @@ class Hands:
         self.pending = []
         return reports
 
-    def processes(self) -> list[list[Any]]:
+    def processes(self) -> list[ProcessRecord]:
         return []
 
 
@@ -137,7 +137,7 @@ def test_a_lost_attempt_is_repeated_and_a_poison_run_fails_while_the_sweep_goes_
     _run_all(store, Hands(2, outcomes), tmp_path, sweep.id)
     states = {r.id: r.state for r in store.runs_of(sweep.id)}
     assert states == {"run0": RunState.DONE, "run1": RunState.FAILED, "run2": RunState.DIVERGED}
-    assert [a["cause"] for a in store.attempts_of("run0")] == [Cause.LOST, Cause.PREEMPTED, Cause.DONE]
+    assert [a.cause for a in store.attempts_of("run0")] == [Cause.LOST, Cause.PREEMPTED, Cause.DONE]
 
 
 def test_a_successor_takes_the_result_from_the_log_and_repeats_only_what_was_lost(store: Store, tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_a_successor_takes_the_result_from_the_log_and_repeats_only_what_was_los
     _run_all(store, hands, tmp_path, sweep.id)
     assert [(a.run_id, a.fence) for a in hands.assigned] == [("run1", 2)]
     assert store.run("run0").loss == 2.5
-    assert [a["cause"] for a in store.attempts_of("run1")] == [Cause.ORPHANED, Cause.DONE]
+    assert [a.cause for a in store.attempts_of("run1")] == [Cause.ORPHANED, Cause.DONE]
 
 
 def test_draining_queues_running_work_again(store: Store, tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_what_is_held_gets_no_worker_and_what_trains_is_stopped(store: Store, tm
     store.hold(sweep.id, Hold.PAUSED)
     hands.silent = False
     scheduler.step()
-    assert [a["cause"] for a in store.attempts_of("run1")] == [Cause.PREEMPTED]
+    assert [a.cause for a in store.attempts_of("run1")] == [Cause.PREEMPTED]
     assert not scheduler.busy
     scheduler.step()
     assert len(hands.assigned) == 1
@@ -246,7 +246,7 @@ def test_reports_wait_for_a_database_that_is_away(
     scheduler.run(lambda _live: None)
     assert store.state_counts(sweep.id) == {RunState.DONE: 3}
     for run in store.runs_of(sweep.id):
-        assert all(a["cause"] for a in store.attempts_of(run.id))
+        assert all(a.cause for a in store.attempts_of(run.id))
 
 
 def test_patience_with_the_database_ends(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,7 +267,7 @@ def test_nothing_starts_on_a_full_disk(store: Store, tmp_path: Path, monkeypatch
     sweep = store.submit(sweep_record(), [new_run(0)])
     hands = Hands(1)
     scheduler = _scheduler(store, hands, tmp_path)
-    monkeypatch.setattr("orchestrator.scheduling.scheduler.FREE_BYTES", 2**60)
+    monkeypatch.setattr("orchestrator.scheduling.disk_space.FREE_BYTES", 2**60)
     scheduler.step()
     assert hands.assigned == []
     monkeypatch.undo()
@@ -303,8 +303,8 @@ def test_a_run_that_outgrows_the_ceiling_is_stopped_and_its_sweep_paused(store: 
     scheduler.step()
     held = store.sweep_by_id(sweep.id)
     assert held.held is Hold.PAUSED and "above the ceiling of 20" in (held.held_reason or "")
-    assert [a["cause"] for a in store.attempts_of("run0")] == [Cause.PREEMPTED]
-    assert store.usage_of_sweep(sweep.id).seconds <= 20.0
+    assert [a.cause for a in store.attempts_of("run0")] == [Cause.PREEMPTED]
+    assert usage_of_sweep(store, sweep.id).seconds <= 20.0
     assert not scheduler.busy
 
 

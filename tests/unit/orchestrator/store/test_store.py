@@ -17,7 +17,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from orchestrator.attempts import LEASE_SECONDS, Outcome
+from orchestrator.attempts import LEASE_SECONDS, Outcome, ProcessRecord
 from orchestrator.errors import NotFound
 from orchestrator.settings import Ceilings
 from orchestrator.states import MAX_CODE_FAILURES, Cause, Hold, IllegalMove, Move, RunState
@@ -37,6 +37,8 @@ from orchestrator.store.tables import SCHEMA, metadata
 from tests.conftest import ROOT
 from tests.unit.orchestrator.store_fixtures import (
     DATABASES,
+    claim,
+    end_attempt,
     made_cell,
     new_database,
     new_run,
@@ -44,6 +46,8 @@ from tests.unit.orchestrator.store_fixtures import (
     postgresql_server,
     result,
     sweep_record,
+    usage_of_sweep,
+    usage_of_user,
 )
 
 SCHEMAS = Path(__file__).parent / "schemas"
@@ -79,8 +83,8 @@ def test_unfinished_runs_of_trunks_are_found_once_and_reruns_are_not(store: Stor
     found = sorted(store.unfinished_on_trunks(), key=lambda run: run.id)
     assert [(run.id, run.cell.trunk) for run in found] == [("run0", "a"), ("run1", "b"), ("run3", "a")]
     driver = store.start_driver("boot", [], "")
-    store.end_attempt("run0", store.claim("run0", 0, driver, "w"), Outcome(Cause.DONE, result()))
-    store.claim("run1", 0, driver, "w")
+    end_attempt(store, "run0", claim(store, "run0", 0, driver, "w"), Outcome(Cause.DONE, result()))
+    claim(store, "run1", 0, driver, "w")
     assert sorted(run.id for run in store.unfinished_on_trunks()) == ["run1", "run3"]
     store.rerun(sweep.id)
     assert sorted(run.id for run in store.unfinished_on_trunks()) == ["run1", "run3"]
@@ -96,8 +100,8 @@ def test_submitting_twice_changes_nothing(store: Store) -> None:
 def test_sweeps_share_equal_runs_and_a_larger_one_adds_the_difference(store: Store) -> None:
     small = store.submit(sweep_record(), [new_run(0)])
     driver = store.start_driver("boot", [], "")
-    fence = store.claim("run0", 0, driver, "w")
-    store.end_attempt("run0", fence, Outcome(Cause.DONE, result()))
+    fence = claim(store, "run0", 0, driver, "w")
+    end_attempt(store, "run0", fence, Outcome(Cause.DONE, result()))
     large = store.submit(sweep_record(revision="bbbb0000"), [new_run(0), new_run(1)])
     assert large.id != small.id
     assert [r.state for r in store.runs_of(large.id)] == [RunState.DONE, RunState.QUEUED]
@@ -122,21 +126,21 @@ def test_an_unknown_sweep_is_not_found(store: Store, name: str) -> None:
 def test_two_claims_of_one_run_cannot_both_win(store: Store) -> None:
     store.submit(sweep_record(), [new_run(0)])
     driver = store.start_driver("boot", [], "")
-    assert store.claim("run0", 0, driver, "a") == 1
+    assert claim(store, "run0", 0, driver, "a") == 1
     with pytest.raises(StaleAttempt):
-        store.claim("run0", 0, driver, "b")
-    assert [a["worker"] for a in store.attempts_of("run0")] == ["a"]
+        claim(store, "run0", 0, driver, "b")
+    assert [a.worker for a in store.attempts_of("run0")] == ["a"]
 
 
 def test_a_fenced_attempt_cannot_report(store: Store) -> None:
     store.submit(sweep_record(), [new_run(0)])
     driver = store.start_driver("boot", [], "")
-    old = store.claim("run0", 0, driver, "a")
-    store.end_attempt("run0", old, Outcome(Cause.LOST))
-    new = store.claim("run0", old, driver, "b")
+    old = claim(store, "run0", 0, driver, "a")
+    end_attempt(store, "run0", old, Outcome(Cause.LOST))
+    new = claim(store, "run0", old, driver, "b")
     with pytest.raises(StaleAttempt):
-        store.end_attempt("run0", old, Outcome(Cause.DONE, result(9.9)))
-    store.end_attempt("run0", new, Outcome(Cause.DONE, result(3.5)))
+        end_attempt(store, "run0", old, Outcome(Cause.DONE, result(9.9)))
+    end_attempt(store, "run0", new, Outcome(Cause.DONE, result(3.5)))
     assert store.run("run0").loss == 3.5
 
 
@@ -145,8 +149,8 @@ def test_a_failing_run_ends_with_its_traceback_and_can_be_retried(store: Store) 
     driver = store.start_driver("boot", [], "")
     fence = 0
     for _ in range(MAX_CODE_FAILURES):
-        fence = store.claim("run0", fence, driver, "a")
-        state = store.end_attempt("run0", fence, Outcome(Cause.CODE, detail="Traceback: boom"))
+        fence = claim(store, "run0", fence, driver, "a")
+        state = end_attempt(store, "run0", fence, Outcome(Cause.CODE, detail="Traceback: boom"))
     assert state is RunState.FAILED
     assert store.run("run0").error == "Traceback: boom"
     assert store.retry_failed(sweep.id) == 1
@@ -157,7 +161,7 @@ def test_a_failing_run_ends_with_its_traceback_and_can_be_retried(store: Store) 
 def test_an_illegal_move_is_refused_before_anything_is_written(store: Store) -> None:
     store.submit(sweep_record(), [new_run(0)])
     with pytest.raises(StaleAttempt):
-        store.end_attempt("run0", 0, Outcome(Cause.DONE, result()))
+        end_attempt(store, "run0", 0, Outcome(Cause.DONE, result()))
     with pytest.raises(IllegalMove), store.writing() as db:
         move(db, "run0", 0, RunState.DONE, Move.CLAIM, {})
     assert store.run("run0").state is RunState.QUEUED
@@ -177,10 +181,10 @@ def test_a_forecast_is_kept_once_and_scored(store: Store) -> None:
     for _ in range(2):
         store.add_forecast(sweep.id, "run0", "law", 3e12, {"loss": 3.0, "loss_interval": [2.9, 3.1]})
     (forecast,) = store.forecasts_of(sweep.id)
-    assert forecast["scored_at"] is None
-    store.score_forecast(forecast["id"], ForecastScore(3.2, 0.2, 4.2, inside=False))
+    assert forecast.scored_at is None
+    store.score_forecast(forecast.id, ForecastScore(3.2, 0.2, 4.2, inside=False))
     (forecast,) = store.forecasts_of(sweep.id)
-    assert (forecast["loss"], forecast["inside"]) == (3.2, 0)
+    assert (forecast.loss, forecast.inside) == (3.2, False)
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_code(store: Store) -> None:
@@ -202,22 +206,22 @@ def test_sqlite_is_durable_and_waits_for_locks(tmp_path: Path) -> None:
 
 
 def test_one_scheduler_a_database(store: Store) -> None:
-    first = store.start_driver("here", [[1, 0.0, "a"]], "", alive=lambda _: True)
+    first = store.start_driver("here", [ProcessRecord(1, 0.0, "a")], "", alive=lambda _: True)
     with pytest.raises(LeaseHeld, match=r"process 1 .* already schedules"):
-        store.start_driver("here", [[2, 0.0, "b"]], "", alive=lambda _: True)
+        store.start_driver("here", [ProcessRecord(2, 0.0, "b")], "", alive=lambda _: True)
     store.end_driver(first)
     assert store.start_driver("here", [], "", alive=lambda _: True) > first
 
 
 def test_a_dead_holder_of_this_machine_loses_the_lease_at_once_and_is_fenced(store: Store) -> None:
     store.submit(sweep_record(), [new_run(0)])
-    old = store.start_driver("here", [[1, 0.0, "a"]], "")
+    old = store.start_driver("here", [ProcessRecord(1, 0.0, "a")], "")
     new = store.start_driver("here", [], "", alive=lambda _: False)
     with pytest.raises(LeaseLost):
         store.renew_lease(old)
     with pytest.raises(LeaseLost):
-        store.claim("run0", 0, old, "w")
-    assert store.claim("run0", 0, new, "w") == 1
+        claim(store, "run0", 0, old, "w")
+    assert claim(store, "run0", 0, new, "w") == 1
 
 
 def test_a_holder_of_another_machine_keeps_the_lease_until_it_expires(url: str) -> None:
@@ -256,9 +260,9 @@ def test_cancelling_leaves_what_another_sweep_waits_for(store: Store) -> None:
 def test_a_cancelled_attempt_ends_cancelled_and_goes_on_when_retried(store: Store) -> None:
     sweep = store.submit(sweep_record(), [new_run(0)])
     driver = store.start_driver("boot", [], "")
-    fence = store.claim("run0", 0, driver, "w")
+    fence = claim(store, "run0", 0, driver, "w")
     store.hold(sweep.id, Hold.CANCELLED)
-    assert store.end_attempt("run0", fence, Outcome(Cause.PREEMPTED)) is RunState.CANCELLED
+    assert end_attempt(store, "run0", fence, Outcome(Cause.PREEMPTED)) is RunState.CANCELLED
     assert store.retry_failed(sweep.id) == 1
     run = store.run("run0")
     assert (run.state, run.restarted) == (RunState.QUEUED, 0)
@@ -271,8 +275,8 @@ def test_a_retry_forgives_earlier_failures(store: Store) -> None:
     for _ in range(2):
         for _ in range(MAX_CODE_FAILURES):
             assert store.run("run0").state is RunState.QUEUED
-            fence = store.claim("run0", fence, driver, "w")
-            store.end_attempt("run0", fence, Outcome(Cause.CODE))
+            fence = claim(store, "run0", fence, driver, "w")
+            end_attempt(store, "run0", fence, Outcome(Cause.CODE))
         assert store.run("run0").state is RunState.FAILED
         store.retry_failed(sweep.id)
 
@@ -280,7 +284,7 @@ def test_a_retry_forgives_earlier_failures(store: Store) -> None:
 def test_a_rerun_forgets_the_result_and_its_checkpoints(store: Store) -> None:
     sweep = store.submit(sweep_record(), [new_run(0), new_run(1)])
     driver = store.start_driver("boot", [], "")
-    store.end_attempt("run0", store.claim("run0", 0, driver, "w"), Outcome(Cause.DONE, result()))
+    end_attempt(store, "run0", claim(store, "run0", 0, driver, "w"), Outcome(Cause.DONE, result()))
     assert store.retry_failed(sweep.id) == 0
     assert store.rerun(sweep.id) == 1
     run = store.run("run0")
@@ -292,8 +296,8 @@ def test_out_of_memory_halves_the_micro_batch_and_then_asks_for_a_larger_device(
     driver = store.start_driver("boot", [], "")
     fence, seen = 0, []
     while store.run("run0").state is RunState.QUEUED:
-        fence = store.claim("run0", fence, driver, "w")
-        store.end_attempt("run0", fence, Outcome(Cause.OUT_OF_MEMORY, detail="too big"))
+        fence = claim(store, "run0", fence, driver, "w")
+        end_attempt(store, "run0", fence, Outcome(Cause.OUT_OF_MEMORY, detail="too big"))
         seen.append(store.run("run0").micro_batch)
     assert seen == [3, 2, 1, 1]
     assert store.run("run0").state is RunState.FAILED
@@ -305,16 +309,16 @@ def test_out_of_memory_halves_the_micro_batch_and_then_asks_for_a_larger_device(
 
 def test_what_runs_may_take_is_reserved_settled_and_refunded(store: Store) -> None:
     sweep = store.submit(sweep_record(user="ann"), [new_run(0, 10.0), new_run(1, 20.0)])
-    assert store.usage_of_user("ann") == Usage(3e9, 30.0)
+    assert usage_of_user(store, "ann") == Usage(3e9, 30.0)
     driver = store.start_driver("boot", [], "")
-    store.end_attempt("run0", store.claim("run0", 0, driver, "w"), Outcome(Cause.LOST, seconds=3.0))
-    assert store.usage_of_user("ann") == Usage(3e9, 30.0)
+    end_attempt(store, "run0", claim(store, "run0", 0, driver, "w"), Outcome(Cause.LOST, seconds=3.0))
+    assert usage_of_user(store, "ann") == Usage(3e9, 30.0)
     done = Outcome(Cause.DONE, result(), seconds=4.0)
-    store.end_attempt("run0", store.claim("run0", 1, driver, "w"), done)
-    assert store.usage_of_user("ann") == Usage(3e9, 27.0)
+    end_attempt(store, "run0", claim(store, "run0", 1, driver, "w"), done)
+    assert usage_of_user(store, "ann") == Usage(3e9, 27.0)
     failed = Outcome(Cause.DIVERGED, seconds=1.0, flops=5e8)
-    store.end_attempt("run1", store.claim("run1", 0, driver, "w"), failed)
-    assert store.usage_of_user("ann") == store.usage_of_sweep(sweep.id) == Usage(1.5e9, 8.0)
+    end_attempt(store, "run1", claim(store, "run1", 0, driver, "w"), failed)
+    assert usage_of_user(store, "ann") == usage_of_sweep(store, sweep.id) == Usage(1.5e9, 8.0)
 
 
 def test_a_submission_above_a_ceiling_stores_nothing(store: Store) -> None:
@@ -331,7 +335,7 @@ def test_a_cancelled_sweep_gives_its_reservation_back_and_a_retry_asks_again(sto
     ceiling = Ceilings(flops=3e9)
     sweep = store.submit(sweep_record(user="ann"), [new_run(0), new_run(1)], ceiling)
     store.hold(sweep.id, Hold.CANCELLED)
-    assert store.usage_of_user("ann") == Usage(0.0, 0.0)
+    assert usage_of_user(store, "ann") == Usage(0.0, 0.0)
     other = store.submit(sweep_record("other", user="ann"), [new_run(0)], ceiling)
     assert store.state_counts(other.id) == {RunState.CANCELLED: 1}
     assert store.retry_failed(other.id, ceiling) == 1
@@ -347,7 +351,7 @@ def test_a_reservation_grows_until_the_ceiling(store: Store) -> None:
     assert store.reserved_seconds(["run0", "run1"]) == {"run0": 15.0, "run1": 10.0}
     with pytest.raises(CeilingExceeded):
         store.extend("run1", 11.0, ceiling)
-    assert store.usage_of_user("ann").seconds == 25.0
+    assert usage_of_user(store, "ann").seconds == 25.0
 
 
 def _submit(url: str, number: int, same: bool, gate: Any, answers: Any) -> None:
@@ -380,10 +384,10 @@ def test_twenty_submitters_at_once(url: str, same: bool) -> None:
     if same:
         assert len(ids) == len(store.sweeps()) == 1
         assert [error for _, error in found if error] == []
-        assert store.usage_of_user("ann").flops == 3e9
+        assert usage_of_user(store, "ann").flops == 3e9
     else:
         assert len(ids) == len(store.sweeps()) == 7
-        assert store.usage_of_user("ann").flops == 7e9
+        assert usage_of_user(store, "ann").flops == 7e9
     store.close()
 
 
@@ -420,9 +424,9 @@ def test_a_database_of_the_first_release_is_upgraded_with_its_rows(url: str) -> 
         "b": (RunState.FAILED, None, 0, None),
         "c": (RunState.QUEUED, None, 0, None),
     }
-    assert [a["cause"] for a in store.attempts_of("b")] == ["code", "code"]
+    assert [a.cause for a in store.attempts_of("b")] == ["code", "code"]
     driver = store.start_driver("boot", [], "")
-    store.end_attempt("c", store.claim("c", 0, driver, "w"), Outcome(Cause.DONE, result()))
+    end_attempt(store, "c", claim(store, "c", 0, driver, "w"), Outcome(Cause.DONE, result()))
     assert store.retry_failed(sweep.id) == 1
     store.close()
 

@@ -20,9 +20,9 @@ from orchestrator.cli.answer_text import describe
 from orchestrator.scheduling.progress import progress_of
 from orchestrator.states import RunState
 from orchestrator.store import RunRecord, SweepRecord
-from orchestrator.use_cases.answering import SweepLaws
 from orchestrator.use_cases.export import run_table
-from orchestrator.use_cases.service import new_run
+from orchestrator.use_cases.submission import new_run
+from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.web.render import environment
 from sweeps.file.check import checked
 from sweeps.file.compose import SweepError, load_sweep
@@ -157,7 +157,7 @@ def _loss(run: PlannedRun, generator: np.random.Generator, *, damage: float) -> 
     return exact + float(generator.normal(0, 0.002)) + (0.0 if better else away + (damage if broken else 0.0))
 
 
-def laws_of(plan: Plan, damage: float, state: RunState = RunState.DONE) -> SweepLaws:
+def laws_of(plan: Plan, damage: float, state: RunState = RunState.DONE) -> SweepAnswers:
     generator = np.random.default_rng(0)
     runs = []
     for planned in plan.all_runs:
@@ -181,7 +181,7 @@ def laws_of(plan: Plan, damage: float, state: RunState = RunState.DONE) -> Sweep
         )
         runs.append(record)
     sweep = SweepRecord(1, "checked", "abcd", to_yaml(plan.spec), FACTS.dataset, FACTS.train_tokens, (), [], 0.0)
-    return SweepLaws(sweep, runs, Path("/nonexistent"))
+    return SweepAnswers(sweep, runs, Path("/nonexistent"))
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +201,7 @@ def test_checks_enter_no_fit_and_a_good_recipe_passes(plan: Plan) -> None:
     assert [cell.verdict for cell in law.recipe_check] == ["passes"] * 6
     assert [cell.place for cell in law.recipe_check] == ["left end", "centre", "right end"] * 2
     assert not any(curve.flags for curve in law.curves)
-    progress = progress_of(laws._runs, {}, 1)
+    progress = progress_of(laws.runs, {}, 1)
     assert progress.finished and progress.failed == 0, "a check that diverged has told what it was to tell"
 
 
@@ -237,7 +237,7 @@ def test_runs_without_an_end_leave_the_verdict_open(plan: Plan) -> None:
 
 def test_an_exported_table_says_which_runs_are_checks_and_fits_without_them(plan: Plan) -> None:
     laws = laws_of(plan, 0.0)
-    frame = run_table(laws.sweep, laws._runs)
+    frame = run_table(laws.sweep, laws.runs)
     assert Counter(frame["role"]) == {"grid": len(plan.runs), "check": len(plan.checks)}
     table = RunTable.from_frame(frame)
     assert len(table) == len(plan.runs)

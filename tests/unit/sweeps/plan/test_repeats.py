@@ -6,13 +6,13 @@ import pytest
 
 from analysis.law import fit
 from analysis.wording import noise_sentences
-from orchestrator.use_cases.answering import earlier_noise
+from orchestrator.use_cases.sweep_answers import earlier_noise
 from sweeps.file.spec import SeedsSpec
 from sweeps.plan.expected_width import TAKEN_FOR_GRANTED
 from sweeps.plan.plan import make_plan
 from sweeps.plan.repeats import repeats
 from tests.unit.analysis.law_tables import table
-from tests.unit.orchestrator.use_cases.test_answering import FACTS, sweep_laws
+from tests.unit.orchestrator.use_cases.test_sweep_answers import FACTS, sweep_laws
 from tests.unit.sweeps.plan.test_plan import spec_of
 
 

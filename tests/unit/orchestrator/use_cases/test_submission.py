@@ -10,8 +10,10 @@ import pytest
 from analysis.devices import DEVICES
 from orchestrator.home import Home
 from orchestrator.settings import Settings
-from orchestrator.use_cases.service import Planned, Service, _revision, new_run
+from orchestrator.use_cases.planning import Planned, Planning
+from orchestrator.use_cases.submission import _revision, new_run
 from orchestrator.use_cases.validation import score_forecast
+from orchestrator.use_cases.workspace import Workspace
 from sweeps.file.spec import CentreSpec, SweepSpec
 from sweeps.plan.hours import DeviceCost
 from sweeps.plan.plan import make_plan
@@ -53,11 +55,11 @@ def test_the_interval_score_charges_a_miss(loss: float, inside: bool, score: flo
 
 def test_a_sweep_for_a_kind_that_only_the_cluster_has_is_predicted_by_its_data_sheet(tmp_path: Path) -> None:
     settings = Settings(f"sqlite:///{tmp_path / 'x.db'}", "10.0.0.1:6379", workers=4)
-    service = Service(Home(tmp_path, "test"), settings)
+    workspace = Workspace(Home(tmp_path, "test"), settings)
     planned = _planned("aaaa", device="h100")
     run = planned.plan.runs[0].run
-    cost = service.cost([r.run for r in planned.plan.runs], planned.spec)
-    assert cost is not None and service.device_of(planned.spec) == "cuda"
+    cost = Planning(workspace).cost([r.run for r in planned.plan.runs], planned.spec)
+    assert cost is not None and Planning(workspace).device_of(planned.spec) == "cuda"
     assert cost.seconds(run.model, run.train) == pytest.approx(
         DeviceCost(DEVICES["h100"]).seconds(run.model, run.train)
     )

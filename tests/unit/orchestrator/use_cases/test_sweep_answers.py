@@ -13,8 +13,8 @@ from analysis.answers.compare import compare
 from analysis.records import LawError, QuestionError
 from orchestrator.states import RunState
 from orchestrator.store import RunRecord, SweepRecord
-from orchestrator.use_cases.answering import SweepLaws
-from orchestrator.use_cases.service import new_run
+from orchestrator.use_cases.submission import new_run
+from orchestrator.use_cases.sweep_answers import SweepAnswers
 from sweeps.file.serialise import to_yaml
 from sweeps.file.spec import CentreSpec, SizesSpec, SweepSpec
 from sweeps.plan.expected_width import expect
@@ -32,7 +32,7 @@ def _loss(run: PlannedRun, generator: np.random.Generator) -> float:
     return float(exact[0] + generator.normal(0, 0.002))
 
 
-def sweep_laws(name: str = "s", *, bytes_per_token: float = 3.0, **changes: Any) -> SweepLaws:
+def sweep_laws(name: str = "s", *, bytes_per_token: float = 3.0, **changes: Any) -> SweepAnswers:
     base: dict[str, Any] = {
         "name": name,
         "budgets": (1e11, 3e11, 1e12),
@@ -64,21 +64,21 @@ def sweep_laws(name: str = "s", *, bytes_per_token: float = 3.0, **changes: Any)
             cell=new.cell,
         )
         runs.append(record)
-    return SweepLaws(sweep, runs, Path("/nonexistent"))
+    return SweepAnswers(sweep, runs, Path("/nonexistent"))
 
 
 @pytest.fixture(scope="module")
-def varied() -> SweepLaws:
+def varied() -> SweepAnswers:
     return sweep_laws(vary={"context": [128, 64]})
 
 
-def test_each_variant_has_the_cost_of_its_own_recipe(varied: SweepLaws) -> None:
+def test_each_variant_has_the_cost_of_its_own_recipe(varied: SweepAnswers) -> None:
     assert [variant.label for variant in varied.variants] == ["context=128", "context=64"]
     costs = [varied.fit(variant).cost.flops_per_token(5e4) for variant in varied.variants]
     assert costs[0] > 1.01 * costs[1], "attention over half the context costs less"
 
 
-def test_an_answer_comes_with_shapes_that_can_be_built(varied: SweepLaws) -> None:
+def test_an_answer_comes_with_shapes_that_can_be_built(varied: SweepAnswers) -> None:
     reply = varied.reply("context=64", Question(flops=3e12, times_too_small=3))
     assert reply.answer is not None and reply.counts is not None
     for answer in (reply.prediction, reply.answer):
@@ -92,7 +92,7 @@ def test_an_answer_comes_with_shapes_that_can_be_built(varied: SweepLaws) -> Non
         assert counted["params_nonembedding"] == pytest.approx(shape["params_nonembedding"], rel=1e-3)
 
 
-def test_values_of_an_axis_are_compared_with_the_first_or_the_one_named(varied: SweepLaws) -> None:
+def test_values_of_an_axis_are_compared_with_the_first_or_the_one_named(varied: SweepAnswers) -> None:
     (worse,) = varied.compare_values("context")
     assert (worse.baseline, worse.other, worse.unit) == ("context=128", "context=64", "nats/token")
     assert worse.at_largest.multiplier == pytest.approx(0.25, rel=0.1)
@@ -105,7 +105,7 @@ def test_values_of_an_axis_are_compared_with_the_first_or_the_one_named(varied: 
         sweep_laws().compare_values("lr")
 
 
-def test_a_variant_must_be_named_where_there_are_several(varied: SweepLaws) -> None:
+def test_a_variant_must_be_named_where_there_are_several(varied: SweepAnswers) -> None:
     with pytest.raises(LawError, match="context=128, context=64; choose one with --variant"):
         varied.variant("")
     with pytest.raises(LawError, match="leave the variant out"):

@@ -1,0 +1,15 @@
+"""The home of this folder, opened and announced on stderr."""
+
+from __future__ import annotations
+
+from orchestrator.cli.output import say
+from orchestrator.use_cases.workspace import Workspace
+
+
+def open_workspace() -> Workspace:
+    """The workspace of this folder's home."""
+    from orchestrator.home import find_home
+
+    home = find_home()
+    say(f"state: {home.root} ({home.reason})")
+    return Workspace(home, say=say)

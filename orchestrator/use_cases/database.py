@@ -1,0 +1,26 @@
+"""The database as a whole: what is in it, a backup while it is used, and a move to another one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from orchestrator.scheduling.driver import check_free
+from orchestrator.store import Store, transfer
+from orchestrator.use_cases.workspace import Workspace
+
+
+def status(workspace: Workspace) -> dict[str, Any]:
+    """Address, schema and number of rows by table."""
+    return transfer.status(workspace.store)
+
+
+def backup(workspace: Workspace, file: Path) -> None:
+    """Write a backup to a new file; the database may be in use. Raises StoreError."""
+    transfer.backup(workspace.store, file)
+
+
+def copy(workspace: Workspace, url: str) -> int:
+    """Copy every row into the empty database at a URL; returns how many. Raises StoreError, AlreadyScheduling."""
+    check_free(workspace.home.lock)
+    return transfer.copy(workspace.store, Store(url))

@@ -1,0 +1,94 @@
+"""Execution: a scheduler with its workers trains what is submitted, and says how far it is."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+
+from orchestrator.attempts import RunProgress
+from orchestrator.cluster.cluster import Cluster
+from orchestrator.cluster.head_watch import HeadLost
+from orchestrator.scheduling.driver import check_free, scheduler_lock
+from orchestrator.scheduling.progress import Progress, progress_of
+from orchestrator.scheduling.scheduler import Scheduler
+from orchestrator.settings import choose_device, worker_count
+from orchestrator.store import SweepRecord
+from orchestrator.use_cases.submission import publish
+from orchestrator.use_cases.workspace import Workspace
+
+DRAIN_SECONDS = 15.0
+"""Time that running attempts get to leave a checkpoint."""
+
+
+class Execution:
+    """Trains the sweeps of a workspace."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    def check_free(self) -> None:
+        """Raise AlreadyScheduling where another process schedules this home's runs."""
+        check_free(self._workspace.home.lock)
+
+    @contextlib.contextmanager
+    def scheduling(self, device: str) -> Iterator[Scheduler]:
+        """A scheduler with its workers, alone in this home; ends everything it started.
+
+        Raises:
+            AlreadyScheduling, ClusterError, HeadLost.
+        """
+        workspace, settings = self._workspace, self._workspace.settings
+        with scheduler_lock(workspace.home.lock):
+            workers = worker_count(settings, device)
+            cluster = Cluster(
+                workers=workers,
+                device=device,
+                address=settings.ray_address,
+                shares=settings.gpu_shares,
+                head_seconds=settings.head_seconds,
+            )
+            scheduler = Scheduler(
+                workspace.store,
+                cluster,
+                workspace.artifacts,
+                workspace.tracking,
+                ceilings=settings.ceilings,
+                checkpoint_seconds=settings.checkpoint_seconds,
+            )
+            try:
+                workspace.say(f"starting {workers} worker{'s' * (workers > 1)}")
+                scheduler.take_over()
+                yield scheduler
+                scheduler.drain(DRAIN_SECONDS)
+            except KeyboardInterrupt:
+                workspace.say("stopping: each run leaves a checkpoint")
+                scheduler.drain(DRAIN_SECONDS)
+                raise
+            except HeadLost:
+                scheduler.drain(DRAIN_SECONDS)  # workers are reached without a head
+                raise
+            finally:
+                cluster.close()
+                scheduler.finish()
+
+    def execute(self, sweep: SweepRecord, device: str, observe: Callable[[Progress], None]) -> None:
+        """Train what is left of a sweep, here and now; returns when nothing is left."""
+        if self.progress(sweep).finished:
+            return
+        with self.scheduling(device) as scheduler:
+            publish(self._workspace, sweep)
+            scheduler.follow(sweep.id)
+            scheduler.run(lambda live: observe(self.progress(sweep, live)))
+        observe(self.progress(sweep))
+
+    def publish_queued(self) -> None:
+        """Make the datasets of all sweeps with queued runs available to the workers."""
+        for sweep in self._workspace.store.sweeps_with_queued():
+            publish(self._workspace, sweep)
+
+    def progress(self, sweep: SweepRecord, live: Mapping[str, RunProgress] | None = None) -> Progress:
+        """How far a sweep is; `live` says how far each run in training is, by run."""
+        store = self._workspace.store
+        workers = worker_count(self._workspace.settings, choose_device("auto"))
+        stored = store.sweep_by_id(sweep.id)
+        return progress_of(store.runs_of(sweep.id), live or {}, workers, stored.on_hold, stored.waits)

@@ -1,0 +1,149 @@
+"""Planning: a sweep file becomes a plan, on this machine's data and measured speed. Starts no run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from analysis.devices import DEVICES, is_device
+from model.config import RunConfig
+from model.hardware import kind_name
+from orchestrator.scheduling.durations import LATEST, Durations
+from orchestrator.scheduling.speed import SpeedModel, calibrate, rates_of
+from orchestrator.settings import at_hand, choose_device, machine, worker_count
+from orchestrator.use_cases.sweep_answers import SweepAnswers, earlier_noise
+from orchestrator.use_cases.workspace import Workspace
+from sweeps.file.compose import load_sweep
+from sweeps.file.spec import SweepSpec
+from sweeps.plan.expected_width import TAKEN_FOR_GRANTED, Expected, KnownNoise, expect
+from sweeps.plan.hours import DeviceCost
+from sweeps.plan.other_device import corpus_needed
+from sweeps.plan.plan import make_plan
+from sweeps.plan.records import DataFacts, Plan
+from tokenizer.corpus import CorpusError
+from tokenizer.dataset import prepare
+from tokenizer.shards import Manifest, Shards
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A sweep with everything that was found out before it is submitted."""
+
+    plan: Plan
+    """Its runs, and what cannot run."""
+    data: Manifest | DataFacts
+    """The tokenised corpus, or what was assumed of it."""
+    device: str
+    """Torch device of the workers, or the name of a device that is not at hand."""
+    workers: int
+    """Runs at a time."""
+    notes: tuple[str, ...] = ()
+    """What was assumed of a device or a corpus that is not at hand."""
+    cost: SpeedModel | None = None
+    """What its seconds were predicted by; None on a device that is not at hand."""
+
+    @property
+    def spec(self) -> SweepSpec:
+        """The sweep."""
+        return self.plan.spec
+
+    @property
+    def device_name(self) -> str:
+        """What a person calls the device: the kind of GPU where the sweep names one."""
+        return self.spec.kind if self.device == "cuda" and self.spec.kind in DEVICES else self.device
+
+
+class Planning:
+    """Plans sweeps in a workspace."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    def plan(self, source: Path | str | bytes, overrides: Sequence[str] = ()) -> Planned:
+        """Prepare the data, calibrate the machine, lay out the grid of a sweep file (a path, or its text).
+
+        Raises:
+            SweepError, CorpusError, PlanError, CalibrationError, SettingsError.
+        """
+        return self.plan_spec(load_sweep(source, overrides))
+
+    def plan_spec(self, spec: SweepSpec) -> Planned:
+        """`plan` for a sweep that is already read."""
+        device = self.device_of(spec)
+        manifest = self.shards(spec).manifest
+        facts = facts_of(manifest)
+        workers = self.workers(device)
+        draft = make_plan(spec, facts)
+        cost = self.cost([r.run for r in draft.runs], spec) if draft.runs else None
+        plan = make_plan(spec, facts, cost, workers=workers)
+        return Planned(plan, manifest, device, workers, tuple(_notes_on_the_device(spec)), cost)
+
+    def shards(self, spec: SweepSpec) -> Shards:
+        """The sweep's dataset, prepared unless it exists.
+
+        Raises:
+            CorpusError: which says how much text the sweep needs where there is none.
+        """
+        try:
+            return prepare(spec.corpus, spec.tokenizer, self._workspace.home.artifacts, self._workspace.say)
+        except CorpusError as error:
+            raise CorpusError(f"{error}\n{corpus_needed(spec)}; --device h100 plans it without the data") from error
+
+    def facts(self, spec: SweepSpec) -> DataFacts:
+        """What a plan must know of the sweep's dataset. Raises CorpusError."""
+        return facts_of(self.shards(spec).manifest)
+
+    def device_of(self, spec: SweepSpec) -> str:
+        """The torch device of a sweep's workers. Raises SettingsError where this machine is to train and has none."""
+        return choose_device(spec.kind, self._workspace.settings.ray_address)
+
+    def workers(self, device: str) -> int:
+        """Runs at a time on a torch device."""
+        return worker_count(self._workspace.settings, device)
+
+    def cost(self, runs: Sequence[RunConfig], spec: SweepSpec) -> SpeedModel | None:
+        """Seconds and memory of runs on the sweep's device: measured here, or by its data sheet; and learned.
+
+        None where nothing is known: of whatever GPU a cluster may have. Raises CalibrationError.
+        """
+        done = self._workspace.store.latest_done(LATEST)
+        if at_hand(spec.kind):
+            device = choose_device(spec.kind)
+            self._workspace.say("measuring this machine" if device == "cpu" else "measuring the GPU")
+            rates, kind = calibrate(self._workspace.store, runs, device), kind_name(device)
+            return SpeedModel(rates, Durations.of(run for run in done if run.device == kind))
+        if spec.kind == "cuda":
+            return None
+        rates = rates_of(DeviceCost(DEVICES[spec.kind]), runs)
+        return SpeedModel(rates, Durations.of(run for run in done if run.device and is_device(spec.kind, run.device)))
+
+    def noise(self, planned: Planned) -> KnownNoise:
+        """The noise between seeds to expect: as an earlier revision on the same data measured it, else the usual."""
+        name, dataset = planned.spec.name, planned.data.dataset
+        store, artifacts = self._workspace.store, self._workspace.home.artifacts
+        same = [s for s in store.sweeps() if (s.name, s.dataset) == (name, dataset)]
+        return earlier_noise(SweepAnswers(s, store.runs_of(s.id), artifacts) for s in same)
+
+    def expect(self, planned: Planned, noise: KnownNoise = TAKEN_FOR_GRANTED) -> tuple[Expected, ...]:
+        """The intervals to expect of the plan's forecasts, by simulation."""
+        return expect(planned.plan, noise)
+
+
+def _notes_on_the_device(spec: SweepSpec) -> Iterator[str]:
+    """What is assumed of a device that only a cluster may have."""
+    if at_hand(spec.kind):
+        return
+    yield f"a cluster has `device: {spec.kind}`: this machine has {machine()}"
+    if spec.kind in DEVICES:
+        yield "times come from its data sheet, a share of its peak by size, and finished runs on such a device"
+
+
+def facts_of(manifest: Manifest) -> DataFacts:
+    """What a plan must know of a dataset."""
+    return DataFacts(
+        dataset=manifest.dataset,
+        vocab=manifest.vocab,
+        train_tokens=manifest.train_tokens,
+        validation_tokens=manifest.validation_tokens,
+    )

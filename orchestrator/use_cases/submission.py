@@ -1,0 +1,67 @@
+"""Submission: a plan is stored as a sweep, its data published, its new runs queued."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from orchestrator.scheduling.speed import SpeedModel
+from orchestrator.store import NewRun, SweepRecord
+from orchestrator.store.cell import Cell
+from orchestrator.use_cases.planning import Planned
+from orchestrator.use_cases.workspace import Workspace
+from sweeps.file.serialise import spec_hash, to_yaml
+from sweeps.plan.records import PlannedRun
+
+
+def submit(workspace: Workspace, planned: Planned, user: str = "", *, rerun: bool = False) -> SweepRecord:
+    """Store the sweep and its new runs; failed runs of an earlier submission get another chance.
+
+    `rerun` trains those that are done once more. A held sweep goes on.
+
+    Raises:
+        CeilingExceeded: nothing was stored.
+    """
+    spec, data, store = planned.spec, planned.data, workspace.store
+    record = SweepRecord(
+        id=0,
+        name=spec.name,
+        revision=_revision(planned),
+        source=to_yaml(spec),
+        dataset=data.dataset,
+        unique_tokens=data.train_tokens,
+        dropped=(*planned.plan.dropped, *planned.plan.unchecked),
+        warnings=list(planned.plan.warnings),
+        submitted_at=0.0,
+        user=user or workspace.settings.user,
+        ceiling_flops=spec.limits.flops,
+        ceiling_seconds=None if spec.limits.hours is None else spec.limits.hours * 3600 * planned.workers,
+    )
+    # First the data, then the runs: a scheduler may hand them out at once.
+    publish(workspace, record)
+    ceilings = workspace.settings.ceilings
+    sweep = store.submit(record, [new_run(r, planned.cost, spec.kind) for r in planned.plan.all_runs], ceilings)
+    if rerun:
+        store.rerun(sweep.id, ceilings)
+    store.retry_failed(sweep.id, ceilings)
+    store.release(sweep.id)
+    return sweep
+
+
+def publish(workspace: Workspace, sweep: SweepRecord) -> None:
+    """Make a sweep's dataset available to all workers."""
+    workspace.artifacts.publish(workspace.home.artifacts / sweep.dataset)
+
+
+def new_run(planned: PlannedRun, cost: SpeedModel | None = None, kind: str = "auto") -> NewRun:
+    """A planned run as the store takes it: with what predicted its seconds, and the device that its sweep asks for."""
+    seconds = planned.seconds
+    calibrated = None if cost is None or seconds is None else cost.calibrated(seconds, planned.params)
+    cell = Cell.of(planned, kind, calibrated)
+    return NewRun(planned.run_id, planned.run.to_dict(), planned.flops, planned.seconds, cell, planned.role)
+
+
+def _revision(planned: Planned) -> str:
+    """Content address of a submission: the sweep, the data that it met, and the runs that came of both."""
+    content = [spec_hash(planned.spec), planned.data.dataset, *sorted(r.run_id for r in planned.plan.all_runs)]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]

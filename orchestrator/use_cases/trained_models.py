@@ -1,0 +1,37 @@
+"""What a finished run left behind: its weights and its tokenizer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from model.sample import SampleError
+from orchestrator.states import RunState
+from orchestrator.store import RunRecord
+from orchestrator.use_cases.workspace import Workspace
+from tokenizer.vocabulary import Tokenizer, load_tokenizer
+
+
+def finished_run(workspace: Workspace, prefix: str) -> RunRecord:
+    """The finished run whose id starts with a prefix.
+
+    Raises:
+        NotFound: where no run's id does.
+        SampleError: where several finished runs' ids do, or the run is not finished.
+    """
+    found = [record for record in workspace.store.runs_by_prefix(prefix) if record.state is RunState.DONE]
+    if len(found) > 1:
+        raise SampleError(f"the ids of {len(found)} finished runs start with {prefix!r}: give more digits")
+    if not found:
+        record = workspace.store.run(prefix)
+        raise SampleError(f"run {record.id} is {record.state}: only a finished run can be sampled")
+    return found[0]
+
+
+def weights_of(workspace: Workspace, run: RunRecord) -> Path:
+    """The final checkpoint of a finished run, on this machine."""
+    return workspace.artifacts.trained(run.id, run.checkpoints)
+
+
+def tokenizer_of(workspace: Workspace, dataset: str) -> Tokenizer:
+    """The tokenizer that a dataset was encoded with. Raises TokenizerError."""
+    return load_tokenizer(workspace.home.artifacts / dataset / "tokenizer.json")

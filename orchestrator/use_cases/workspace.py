@@ -1,0 +1,52 @@
+"""Workspace: a home with its settings, database, artifacts and wandb target; what every use case works on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from orchestrator.home import Home
+from orchestrator.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from orchestrator.attempts import Tracking
+    from orchestrator.cluster.artifact_store import ArtifactStore
+    from orchestrator.store import Store
+
+Say = Callable[[str], None]
+"""Takes one line of progress for a person."""
+
+
+class Workspace:
+    """One home, opened. The use cases share it; cli, api and web ask those and leave its parts alone."""
+
+    def __init__(self, home: Home, settings: Settings | None = None, say: Say = lambda _: None) -> None:
+        self.home = home.create()
+        self.settings = settings or read_settings(home)
+        self.say = say
+
+    @cached_property
+    def store(self) -> Store:
+        """The database, opened at the first use."""
+        from orchestrator.store import Store
+
+        return Store(self.settings.database_url)
+
+    @cached_property
+    def artifacts(self) -> ArtifactStore:
+        """Where workers find datasets and leave event logs and checkpoints."""
+        from orchestrator.cluster.artifact_store import open_artifacts
+
+        return open_artifacts(self.settings.artifacts_url or str(self.home.root))
+
+    @cached_property
+    def tracking(self) -> Tracking:
+        """Where wandb writes; finding out takes up to a few seconds, once."""
+        from orchestrator.tracking.wandb_mirror import choose_tracking
+
+        return choose_tracking(self.home.wandb)
+
+    def close(self) -> None:
+        """Close the database."""
+        self.store.close()
