@@ -165,6 +165,7 @@ class _Record:
         self.progress_seconds = self.checkpoint_seconds = 0.0
         self._began = self._reported = self._saved = time.perf_counter()
         self._reported_step, self._seconds_before = training.step, training.seconds
+        self._reported_tokens = training.position()["tokens"]
 
     def tell(self, kind: str, **more: Any) -> None:
         """Send one event with the run's position."""
@@ -183,8 +184,11 @@ class _Record:
         if self.trunk is not None and self.training.keep_branch(self.trunk):
             self.tell("branch")
         if now - self._reported >= self.progress_seconds:
-            self.tell("progress", **self.training.recent(step - self._reported_step))
-            self._reported, self._reported_step = now, step
+            # A run's last step may be partial: tokens are counted, not steps.
+            tokens, seconds = self.training.position()["tokens"], now - self._reported
+            recent = self.training.recent(step - self._reported_step)
+            self.tell("progress", **recent, tokens_per_second=(tokens - self._reported_tokens) / seconds)
+            self._reported, self._reported_step, self._reported_tokens = now, step, tokens
         if now - self._saved >= self.checkpoint_seconds:
             self.save()
             self._saved = time.perf_counter()

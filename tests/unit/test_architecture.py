@@ -16,7 +16,7 @@ SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 OWNERS = {
     "hydra": {"sweeps/file/compose.py"},
     "ray": {"orchestrator/cluster/ray_session.py"},
-    "wandb": {"orchestrator/tracking/wandb_mirror.py", "orchestrator/tracking/wandb_project.py"},
+    "wandb": {"orchestrator/tracking/"},
     "alembic": {"orchestrator/store/", "orchestrator/store/migrations/"},
     "sqlalchemy": {"orchestrator/store/", "orchestrator/store/tables.py", "orchestrator/store/migrations/"},
 }
