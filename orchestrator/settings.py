@@ -51,7 +51,7 @@ class Settings:
     ray_address: str
     """ISOFLOP_RAY_ADDRESS: `local` starts a Ray of our own; anything else is the address of a running one."""
     workers: int | None
-    """ISOFLOP_WORKERS: worker processes, on a cluster the most of them; None takes one per CPU, or per share of a GPU."""
+    """ISOFLOP_WORKERS: worker processes, at most on a cluster; None takes one per CPU, or per share of a GPU."""
     artifacts_url: str = ""
     """ISOFLOP_ARTIFACTS_URL: fsspec URL of datasets, event logs and checkpoints; empty for the home's own folders."""
     checkpoint_seconds: float | None = None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from orchestrator.store import tables as t
 from orchestrator.store.database import Database
 from orchestrator.store.records import StoreError
 from orchestrator.store.tables import SCHEMA, metadata
@@ -20,7 +21,7 @@ def copy(source: Database, target: Database) -> int:
     with source.reading() as old, target.writing() as new:
         if new.execute(sa.select(sa.func.count()).select_from(metadata.tables["sweeps"])).scalar_one():
             raise StoreError("the target database holds sweeps already: copy into an empty one")
-        new.execute(sa.delete(metadata.tables["scheduler"]))
+        new.execute(sa.delete(t.scheduler))
         for table in metadata.sorted_tables:
             rows = [dict(r._mapping) for r in old.execute(sa.select(table))]
             for start in range(0, len(rows), BATCH):
@@ -51,12 +52,14 @@ def backup(source: Database, path: Path) -> None:
 
 
 def status(database: Database) -> dict[str, str | int]:
-    """What `isoflop db` shows: URL, schema, who schedules, and the number of rows of each table by its name."""
+    """What `isoflop db` shows: URL, schema, who schedules, and the number of rows of each other table."""
     with database.reading() as db:
         rows = {
-            t.name: db.execute(sa.select(sa.func.count()).select_from(t)).scalar_one() for t in metadata.sorted_tables
+            table.name: int(db.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
+            for table in metadata.sorted_tables
+            if table is not t.scheduler
         }
-        lease = db.execute(sa.select(metadata.tables["scheduler"])).one()
+        lease = db.execute(sa.select(t.scheduler)).one()
     return {
         "url": database.engine.url.render_as_string(hide_password=True),
         "schema": SCHEMA,

@@ -19,6 +19,7 @@ from orchestrator.store import CeilingExceeded, LeaseLost, StaleAttempt, Store
 from orchestrator.store import tables as t
 from tests.unit.orchestrator.store_fixtures import (
     claim,
+    empty,
     end_attempt,
     new_run,
     open_store,
@@ -40,11 +41,7 @@ def _clean_store() -> Store:
     global _store
     if _store is None:
         _store = open_store(Path(_folder.name))
-    with _store.writing() as db:
-        db.execute(sa.update(t.scheduler).values(driver_id=None, requests=0))
-        for table in (t.charges, t.attempts, t.sweep_runs, t.runs, t.sweeps, t.drivers):
-            db.execute(sa.delete(table))
-    return _store
+    return empty(_store)
 
 
 class Expected:
