@@ -43,11 +43,11 @@ def test_after_ten_runs_the_median_error_is_small_though_the_calibration_is_wron
     finished = [done(n, f, evaluation=0.3 * f) for n, f in zip(sizes, factors, strict=True)]
     uncorrected = [abs(10 / (10 * f) - 1) for f in factors[10:]]
     assert sorted(uncorrected)[len(uncorrected) // 2] > 0.4
-    forecast, scored = Durations(), []
+    durations, scored = Durations(), []
     for i, ended in enumerate(finished):
         if i >= 10:
-            scored.append(replace(ended, predicted_seconds=forecast.seconds(run(sizes[i]))))
-        forecast.learn(ended)
+            scored.append(replace(ended, predicted_seconds=durations.seconds(run(sizes[i]))))
+        durations.learn(ended)
     error = median_error(scored)
     assert error is not None and error <= 0.15
 
@@ -58,17 +58,17 @@ def test_before_any_run_ended_the_calibration_holds_and_without_one_nothing_is_k
 
 
 def test_evaluation_is_predicted_from_tokens_and_belongs_to_what_a_run_took() -> None:
-    forecast = Durations.of([done(1e5, 1.0, evaluation=2.0)] * 50)
-    assert forecast.seconds(run(1e5)) == pytest.approx(12.0, rel=0.01)
+    durations = Durations.of([done(1e5, 1.0, evaluation=2.0)] * 50)
+    assert durations.seconds(run(1e5)) == pytest.approx(12.0, rel=0.01)
     assert run_seconds(done(1e5, 1.0, evaluation=2.0)) == 12.0
 
 
 def test_a_resumed_run_teaches_its_rate_and_a_fresh_one_the_time_of_a_start_too() -> None:
-    forecast = Durations.of([done(1e5, 2.0, resumed_from_step=40)] * 50)
-    assert forecast.seconds(run(1e5)) == pytest.approx(20.0, rel=0.01)
+    durations = Durations.of([done(1e5, 2.0, resumed_from_step=40)] * 50)
+    assert durations.seconds(run(1e5)) == pytest.approx(20.0, rel=0.01)
     fresh = done(1e5, 2.0, startup_seconds=0.7)
-    forecast.learn(fresh)
-    assert forecast.seconds(run(1e5)) == pytest.approx(20.7, rel=0.01)
+    durations.learn(fresh)
+    assert durations.seconds(run(1e5)) == pytest.approx(20.7, rel=0.01)
     assert run_seconds(fresh) == 20.7
 
 
@@ -90,8 +90,8 @@ def test_a_second_sweep_is_not_corrected_twice() -> None:
 
 
 def test_far_sizes_go_by_the_nearest_known() -> None:
-    forecast = Durations.of([done(1e4, 1.0)] * 20 + [done(1e6, 3.0)] * 20)
-    low, high = forecast.seconds(run(1e4)), forecast.seconds(run(1e9))
+    durations = Durations.of([done(1e4, 1.0)] * 20 + [done(1e6, 3.0)] * 20)
+    low, high = durations.seconds(run(1e4)), durations.seconds(run(1e9))
     assert low == pytest.approx(10, rel=0.05) and high == pytest.approx(30, rel=0.05)
 
 

@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 from model.config import RunConfig, TrainConfig, state_name
-from orchestrator.attempts import Assignment, Outcome, RunProgress
+from orchestrator.attempts import Assignment, Outcome, RunProgress, Tracking
 from orchestrator.cluster.artifact_store import open_artifacts
 from orchestrator.scheduling.scheduler import Scheduler
 from orchestrator.states import Cause, Hold, RunState
 from orchestrator.store import NewRun, Store
-from tests.unit.orchestrator.scheduling.test_scheduler import OFF, Hands
+from tests.unit.orchestrator.scheduling.hands import Hands
 from tests.unit.orchestrator.store_fixtures import SHAPE, made_cell, open_store, sweep_record
 
+OFF = Tracking("disabled", "", "p", "test")
 LENGTHS = (100, 200, 400)
 
 
