@@ -168,11 +168,14 @@ def plot(
     query: sources.Filter = None,
     variant: Variant = "",
     chart: Annotated[Picture, typer.Option("--chart", help="Which chart to draw.")] = Picture.OVERVIEW,
+    published: Annotated[bool, typer.Option("--published", help="Draw published laws next to yours, too.")] = False,
 ) -> None:
     """Draw a law: its IsoFLOP curves, N* and D* against compute, or the chart that --chart names."""
+    from analysis.answers.published import PUBLISHED
     from analysis.figures import picture, save
 
     columns = sources.named_columns(flops_key, params_key, tokens_key, loss_key)
     source = Source(sweep, csv, wandb, columns, tuple(state or ()), query, variant)
-    save(picture(chart, source.law(), source.forecasts()), out)
+    others = tuple(PUBLISHED.values()) if published else ()
+    save(picture(chart, source.law(), source.forecasts(), name=source.title, published=others), out)
     say(f"written: {out}")

@@ -9,7 +9,6 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
 
 from analysis.answers.serial import fit_json
 from analysis.figures import Forecast, picture, save
@@ -91,7 +90,7 @@ def _conclude_law(
         provenance=provenance(answers, law),
         command=command,
         dropped=sweep.dropped,
-        forecasts=[Forecast.of(asdict(record)) for record in answers.forecasts],
+        forecasts=[Forecast.of(record) for record in answers.forecasts],
     )
     images = tuple(path for path in files.values() if path.suffix == ".png")
     files["isoflop page"] = save(picture("isoflop", law), folder / "isoflop.html")

@@ -211,7 +211,7 @@ def _draw(asked: _Asked, out: Path) -> None:
     from sweeps.plan.plan import describe
 
     models = asked.nearest([10 ** (5 + 7 * step / (POINTS - 1)) for step in range(POINTS)])
-    sizes = [Size(count_parameters(m).matmul, flops_by_part(m), describe(m)) for m in models]
+    sizes = [Size(count_parameters(m).matmul, flops_by_part(m), describe(m), m.n_layers) for m in models]
     low, high = asked.budgets[0], asked.budgets[-1]
     budgets = [low * (high / low) ** (step / 32) for step in range(33)]
     save(flops_picture(sizes, asked.optima(budgets), asked.law, asked.words), out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -74,6 +74,11 @@ class Source:
         assert self.sweep is not None
         return Answering(open_workspace()).of(self.sweep)
 
+    @property
+    def title(self) -> str:
+        """What a chart calls the source: the sweep with its variant, the table's file, or the wandb project."""
+        return f"{self.sweep} {self.variant}".strip() if self.sweep else self.csv.stem if self.csv else self.wandb or ""
+
     def law(self) -> Law:
         """The law. Raises LawError, NotFound, WandbError."""
         if self.sweep is not None:
@@ -88,7 +93,7 @@ class Source:
             return []
         from analysis.figures import Forecast
 
-        return [Forecast.of(asdict(record)) for record in self.answers.forecasts]
+        return [Forecast.of(record) for record in self.answers.forecasts]
 
     def reply(self, question: Question) -> Reply:
         """The reply to a question, with the recipe's shapes where the source is a sweep."""
