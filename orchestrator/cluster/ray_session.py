@@ -62,7 +62,7 @@ class PlacedWorker(Worker):
         context = ray.get_runtime_context()
         node = context.get_node_id()
         gpus = tuple(str(gpu) for gpu in context.get_accelerator_ids().get("GPU", []))
-        if gpus and self._device == "cpu":  # Ray was told of a GPU that none of our drivers sees
+        if gpus and self._device == "cpu":  # a GPU that was declared to Ray, and that torch does not see
             self._kind = next(iter(declared_accelerators(node)), self._kind)
         return WorkerLocation(node, gpus, self._kind, self.device_memory())
 

@@ -63,14 +63,17 @@ class RemoteTrunk(Trunk):
     """The trunk's folder on the store."""
 
     def _names(self) -> list[str]:
+        """Names of the states on the store."""
         return _names(self.fs, self.remote)
 
     def _write(self, name: str, state: dict[str, Any]) -> None:
+        """Write a state to the store, and nothing locally."""
         super()._write(name, state)
         _upload(self.fs, self.folder / name, self.remote)
         super()._drop(name)
 
     def _read(self, name: str, device: str) -> dict[str, Any]:
+        """Fetch a state and load it; the local copy goes at once."""
         self.folder.mkdir(parents=True, exist_ok=True)
         fetched = f"{name}.{os.getpid()}"
         try:
@@ -80,6 +83,7 @@ class RemoteTrunk(Trunk):
             super()._drop(fetched)
 
     def _drop(self, name: str) -> None:
+        """Delete a state from the store, if it is there."""
         if name in self._names():
             self.fs.rm_file(f"{self.remote}/{name}")
 

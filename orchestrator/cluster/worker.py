@@ -133,6 +133,7 @@ class Worker:
         began = time.monotonic()
 
         def sink(event: Event) -> None:
+            """Note the event's progress, and pass the event to the log and to the mirror."""
             kept = self._progress.kept | ({event["step"]} if event["kind"] == "branch" else set())
             self._progress = RunProgress.of(event, kept)
             log.append(event | {"elapsed": round(time.monotonic() - began, 3)})

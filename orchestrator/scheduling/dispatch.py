@@ -84,9 +84,11 @@ class Dispatch:
     # runs
 
     def __len__(self) -> int:
+        """Number of runs that wait."""
         return len(self._waiting)
 
     def __contains__(self, run_id: str) -> bool:
+        """Whether a run waits."""
         return run_id in self._waiting
 
     def offer(self, run: Waiting) -> None:

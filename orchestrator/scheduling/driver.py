@@ -104,7 +104,7 @@ def _same_process(recorded: ProcessRecord) -> psutil.Process | None:
 
 
 def _end(processes: list[psutil.Process]) -> int:
-    """Kill processes and all that they started; returns how many there were without those."""
+    """Kill processes and all that they started; returns the number of processes, children not counted."""
     family = list(processes)
     for process in processes:
         with contextlib.suppress(psutil.Error):

@@ -26,7 +26,7 @@ CHECKPOINT_SECONDS = 0.02
 CHECKPOINT_RATE = 2e8
 """Bytes a second at which checkpoints are hashed and written, a cautious estimate."""
 LOST_ATTEMPT_PRIOR = 6 * 3600.0
-"""Device-seconds a lost attempt that are assumed before there is experience: preemptible machines live for hours."""
+"""Assumed device-seconds between lost attempts before there is experience: preemptible machines live for hours."""
 SHORTEST_INTERVAL, LONGEST_INTERVAL = 5.0, 1800.0
 """Bounds of a checkpoint interval, seconds."""
 

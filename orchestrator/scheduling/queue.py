@@ -1,4 +1,4 @@
-"""What waits for a worker, and in which order: runs of followed sweeps, held ones apart, shared trunks first."""
+"""What waits for a worker, and in which order: the runs of followed sweeps that are not held, the longest first."""
 
 from __future__ import annotations
 

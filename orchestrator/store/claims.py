@@ -15,7 +15,7 @@ from orchestrator.store import tables as t
 from orchestrator.store.charges import settle
 from orchestrator.store.database import Database
 from orchestrator.store.records import AttemptRecord, LeaseLost, LostAttempts
-from orchestrator.store.runs import active, change, move, move_each
+from orchestrator.store.runs import ColumnValues, active, change, move, move_each
 
 
 class Attempts(Database):
@@ -146,7 +146,7 @@ def _close_attempts(db: Connection, ends: Sequence[tuple[str, int, Outcome]], no
         db.execute(CLOSE, rows)
 
 
-def _ruling(db: Connection, run_id: str, fence: int, outcome: Outcome) -> tuple[Move, dict[str, Any]]:
+def _ruling(db: Connection, run_id: str, fence: int, outcome: Outcome) -> tuple[Move, ColumnValues]:
     """The move of a run whose attempt brought no result, and the column values that go with it."""
     columns = (t.runs.c.counted_from, t.runs.c.micro_batch, t.runs.c.config, active((Hold.CANCELLED,)).label("wanted"))
     run = db.execute(select(*columns).where(t.runs.c.id == run_id)).first()
@@ -162,7 +162,7 @@ def _ruling(db: Connection, run_id: str, fence: int, outcome: Outcome) -> tuple[
     return how, {"micro_batch": (micro_batch + 1) // 2} if outcome.cause is Cause.OUT_OF_MEMORY else {}
 
 
-def _finished(outcome: Outcome) -> dict[str, Any]:
+def _finished(outcome: Outcome) -> ColumnValues:
     """The column values of a run that is done."""
     result = outcome.result or {}
     return {

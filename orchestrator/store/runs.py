@@ -18,6 +18,9 @@ from orchestrator.store.database import Database
 from orchestrator.store.records import RunRecord, StaleAttempt
 
 RUN_COLUMNS = [c for c in t.runs.c if c.name != "finished_at"]
+"""Columns of a RunRecord."""
+ColumnValues = dict[str, Any]
+"""Values of columns, or of a statement's parameters, by name, as SQLAlchemy takes them."""
 
 
 class Runs(Database):
@@ -72,7 +75,7 @@ class Runs(Database):
             return {row.run_id: row.seconds for row in rows}
 
 
-def move(db: Connection, run_id: str, fence: int, state: RunState, how: Move, values: dict[str, Any]) -> RunState:
+def move(db: Connection, run_id: str, fence: int, state: RunState, how: Move, values: ColumnValues) -> RunState:
     """Compare-and-set: only a run in `state` under `fence` makes the move, and takes these column values.
 
     Raises StaleAttempt, IllegalMove.
@@ -81,13 +84,13 @@ def move(db: Connection, run_id: str, fence: int, state: RunState, how: Move, va
     return after(state, how)
 
 
-def change(state: RunState, how: Move, values: dict[str, Any]) -> sa.Update:
+def change(state: RunState, how: Move, values: ColumnValues) -> sa.Update:
     """The statement that moves runs in `state`; its parameters are `of_run`, `of_fence` and those in `values`."""
     mine = (t.runs.c.id == sa.bindparam("of_run")) & (t.runs.c.fence == sa.bindparam("of_fence"))
     return update(t.runs).where(mine & (t.runs.c.state == state)).values(state=after(state, how), **values)
 
 
-def move_each(db: Connection, state: RunState, how: Move, made: sa.Update, moves: Sequence[dict[str, Any]]) -> None:
+def move_each(db: Connection, state: RunState, how: Move, made: sa.Update, moves: Sequence[ColumnValues]) -> None:
     """Compare-and-set several runs by a statement of `change`, given its parameters for each of them.
 
     Raises StaleAttempt if one of them cannot make the move.

@@ -16,7 +16,7 @@ from orchestrator.store import tables as t
 from orchestrator.store.charges import reserve
 from orchestrator.store.database import Database, new_id
 from orchestrator.store.records import NewRun, RunRecord, SweepRecord
-from orchestrator.store.runs import RUN_COLUMNS, active, bump_requests, cancel_where, move, to_run
+from orchestrator.store.runs import RUN_COLUMNS, ColumnValues, active, bump_requests, cancel_where, move, to_run
 from sweeps.plan.records import DroppedCell
 
 
@@ -178,11 +178,11 @@ class Sweeps(Database):
         """
         ended = tuple(s for s in RunState if s.terminal)
         erased = ("loss", "bits_per_byte", "seconds", "result", "device", "micro_batch")
-        values: dict[str, Any] = dict.fromkeys(erased)
+        values: ColumnValues = dict.fromkeys(erased)
         return self._again(sweep_id, ended, Move.RERUN, values | {"restarted": t.runs.c.fence}, ceilings or Ceilings())
 
     def _again(
-        self, sweep_id: int, states: tuple[RunState, ...], how: Move, values: dict[str, Any], ceilings: Ceilings
+        self, sweep_id: int, states: tuple[RunState, ...], how: Move, values: ColumnValues, ceilings: Ceilings
     ) -> int:
         """Queue a sweep's runs in these states again by one of a user's moves; returns how many."""
         but = "validation" if how is Move.RERUN else None
