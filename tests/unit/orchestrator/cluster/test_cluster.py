@@ -227,10 +227,12 @@ def test_workers_that_die_while_they_start_end_the_scheduler_unless_their_node_d
     ray.come_up(ray.born)
     assert len(pool.idle()) == 1, "it starts: what failed before no longer counts"
     pool._replace(pool._pool[0])
+    born = ray.born
     with pytest.raises(ClusterError, match="workers die while they start: boom"):
         for _ in range(MAX_FAILED_STARTS):
             ray.values[f"ready{ray.born}"] = FailedStart("boom", node_died=False)
             pool.idle()
+    assert ray.born == born + MAX_FAILED_STARTS - 1
 
 
 class TestOnACluster:
