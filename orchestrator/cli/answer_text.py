@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from analysis.answers.ask import Reply
 from analysis.answers.compare import Comparison, Multiplier
@@ -12,10 +11,10 @@ from analysis.answers.published import published_at
 from analysis.answers.questions import Answer
 from analysis.devices import Hardware
 from analysis.law import Law
-from analysis.records import Prediction
+from analysis.records import BuildableShape, Prediction
+from analysis.refusals import Refusal
 from analysis.wording import (
     curve_refusals,
-    estimator_label,
     format_count,
     format_exponent,
     format_factor,
@@ -25,6 +24,7 @@ from analysis.wording import (
     format_loss,
     format_multiplier,
     noise_sentences,
+    refusal_message,
     refusal_phrase,
     refusal_sentence,
 )
@@ -38,8 +38,7 @@ def describe(law: Law, predictions: Sequence[Prediction]) -> list[str]:
     lines = ["", "Optimum of each budget"]
     for curve in law.curves:
         found = [
-            f"{estimator_label(m.estimator)} N* {format_count(m.params)}, D* {format_count(m.tokens)},"
-            f" loss {format_loss(m.loss)}"
+            f"{m.estimator.label} N* {format_count(m.params)}, D* {format_count(m.tokens)}, loss {format_loss(m.loss)}"
             for m in curve.minima
         ]
         refused = [f"{names} refused: {message}" for names, message in curve_refusals(curve)]
@@ -50,7 +49,7 @@ def describe(law: Law, predictions: Sequence[Prediction]) -> list[str]:
         if power.quantity in ("params", "tokens"):
             symbol = "N*" if power.quantity == "params" else "D*"
             exponent = format_exponent(power.exponent, power.exponent_interval)
-            lines.append(f"  {symbol} ∝ C^{exponent}  [{estimator_label(power.estimator)}]")
+            lines.append(f"  {symbol} ∝ C^{exponent}  [{power.estimator.label}]")
     lines += [*_law_refusals(law), "Noise", *(f"  {said}" for said in noise_sentences(law.noise, law.loss_unit))]
     lines += _checked(law)
     for prediction in predictions:
@@ -61,12 +60,12 @@ def describe(law: Law, predictions: Sequence[Prediction]) -> list[str]:
 
 def _law_refusals(law: Law) -> list[str]:
     """Estimators without an answer, those of one reason together."""
-    groups: dict[tuple[str, str], list[str]] = {}
+    groups: dict[Refusal, list[str]] = {}
     for name, refusal in law.refusals.items():
-        groups.setdefault((refusal.reason, refusal.message), []).append(estimator_label(name))
+        groups.setdefault(refusal, []).append(name.label)
     return [
-        f"  refused ({refusal_phrase(reason)}): {', '.join(names)}: {message}"
-        for (reason, message), names in groups.items()
+        f"  refused ({refusal_phrase(refusal.reason)}): {', '.join(names)}: {refusal_message(refusal)}"
+        for refusal, names in groups.items()
     ]
 
 
@@ -87,7 +86,7 @@ def _checked(law: Law) -> list[str]:
 
 def _excluded(law: Law, shown: int = 8) -> list[str]:
     """Rows left out, with reasons."""
-    lines = [f"  left out: {entry.get('run')}: {entry.get('reason')}" for entry in law.excluded[:shown]]
+    lines = [f"  left out: {entry.run}: {entry.reason}" for entry in law.excluded[:shown]]
     more = len(law.excluded) - shown
     return lines + ([f"  and {more} more; all are in the JSON"] if more > 0 else [])
 
@@ -145,14 +144,14 @@ def _counted(counts: Counts | None, params: float) -> Iterator[str]:
         )
 
 
-def _shape(shape: Mapping[str, Any] | None) -> Iterator[str]:
+def _shape(shape: BuildableShape | None) -> Iterator[str]:
     if shape:
         s = shape
         yield (
-            f"  nearest shape: {s['n_layers']} layers, d {s['d_model']}, {s['n_heads']} heads, MLP {s['d_ff']}:"
-            f" N {format_count(s['params'])} ({format_count(s['params_total'])} in all,"
-            f" {format_count(s['params_nonembedding'])} without embedding and head),"
-            f" D {format_count(s['tokens'])}, {format_flops(s['flops'])} FLOPs"
+            f"  nearest shape: {s.n_layers} layers, d {s.d_model}, {s.n_heads} heads, MLP {s.d_ff}:"
+            f" N {format_count(s.params)} ({format_count(s.params_total)} in all,"
+            f" {format_count(s.params_nonembedding)} without embedding and head),"
+            f" D {format_count(s.tokens)}, {format_flops(s.flops)} FLOPs"
         )
 
 
@@ -230,12 +229,12 @@ def describe_published(flops: float) -> list[str]:
     """What published laws say of a budget, each with what its N counts."""
     lines = [f"Published laws at {format_flops(flops)} FLOPs, on their own data and tokenizers"]
     for entry in published_at(flops):
-        outside = entry["extrapolation"]
+        outside = entry.extrapolation
         lines.append(
-            f"  {entry['name']}: N {format_count(entry['params'])}, D {format_count(entry['tokens'])}"
-            + ("" if entry["loss"] is None else f", loss {format_loss(entry['loss'])}")
+            f"  {entry.name}: N {format_count(entry.params)}, D {format_count(entry.tokens)}"
+            + ("" if entry.loss is None else f", loss {format_loss(entry.loss)}")
             + (f", {format_factor(outside)} outside its budgets" if outside and outside > 1.05 else "")
-            + f"  [{entry['convention']}]"
+            + f"  [{entry.convention}]"
         )
     return lines
 

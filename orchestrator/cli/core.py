@@ -92,7 +92,7 @@ def _show(measured: Profile, output: Format) -> None:
     emit_rows(rows, ["component", "ms", "share"], output, "Time of a traced step")
     if output is Format.TABLE:
         memory = "" if measured.memory_bytes is None else f", {measured.memory_bytes / 2**30:.2f} GiB of tensors"
-        kind = {k: v for k, v in measured.implementation.items() if k in ("attention", "branches", "head", "compiled")}
+        kind = {k: getattr(measured.implementation, k) for k in ("attention", "branches", "head", "compiled")}
         say(
             f"{measured.device_name}: {1e3 * measured.step_seconds:.2f} ms a step, "
             f"{measured.tokens_per_second:,.0f} tokens/s, {measured.flops_per_second / 1e9:.1f} GFLOP/s, "

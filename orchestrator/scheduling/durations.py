@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from model.config import RunConfig
 from model.flops import count_parameters
-from model.memory import KEPT_STATE_BYTES
+from model.memory import SAVED_PARAMETER_BYTES
 from orchestrator.store.records import LostAttempts, RunRecord
 
 WIDTH = 0.5
@@ -135,6 +135,6 @@ def checkpoint_interval(params: float, lost: LostAttempts) -> float:
     equation 13, whose further terms are below a hundredth here). M is learned from what was lost so far, with one lost
     attempt in LOST_ATTEMPT_PRIOR as the prior.
     """
-    write = CHECKPOINT_SECONDS + KEPT_STATE_BYTES * params / CHECKPOINT_RATE
+    write = CHECKPOINT_SECONDS + SAVED_PARAMETER_BYTES * params / CHECKPOINT_RATE
     between = (LOST_ATTEMPT_PRIOR + lost.device_seconds) / (1 + lost.count)
     return min(max(math.sqrt(2 * write * between), SHORTEST_INTERVAL), LONGEST_INTERVAL)

@@ -20,7 +20,7 @@ from analysis.answers.recipe_check import Trial, with_check
 from analysis.fitting.cost import TokenCost
 from analysis.fitting.interval import seed_sigma
 from analysis.law import Law, fit
-from analysis.records import LawError, Prediction, QuestionError
+from analysis.records import BuildableShape, LawError, Prediction, QuestionError
 from analysis.table.table import RunTable
 from analysis.wording import join_words
 from model.flops import count_parameters, flops_per_token
@@ -29,7 +29,8 @@ from orchestrator.store import RunRecord, StoredForecast, SweepRecord
 from orchestrator.use_cases.export import run_table
 from sweeps.file.compose import load_sweep
 from sweeps.file.spec import SweepSpec
-from sweeps.plan.expected_width import TAKEN_FOR_GRANTED, KnownNoise
+from sweeps.plan.combination import Combination
+from sweeps.plan.expected_width import USUAL_NOISE, KnownNoise
 from sweeps.plan.grid import Setting, setting_of
 from sweeps.recipes.ladder import flops_nodes, ladder, shape
 from tokenizer.shards import ShardError, open_shards
@@ -49,7 +50,7 @@ def earlier_noise(revisions: Iterable[SweepAnswers]) -> KnownNoise:
             if sigma is not None and freedom >= FEWEST_FREEDOM:
                 known = f"{freedom} degrees of freedom of {laws.sweep.name}@{laws.sweep.revision[:8]}"
                 return KnownNoise(sigma, known)
-    return TAKEN_FOR_GRANTED
+    return USUAL_NOISE
 
 
 def variant_label(values: Mapping[str, Any]) -> str:
@@ -145,7 +146,7 @@ class SweepAnswers:
         for run in self.runs:
             cell = run.cell
             for point in cell.checks if cell else ():
-                if cell and point.vary == variant.values:
+                if cell and point.vary.to_dict() == variant.values:
                     loss = math.inf if run.state is RunState.DIVERGED else run.loss
                     yield Trial(cell.budget, cell.params, point.place, point.batch_factor, point.lr_factor, loss)
 
@@ -223,23 +224,23 @@ class SweepAnswers:
         """A prediction of a variant's law together with its nearest buildable shape."""
         return replace(prediction, shape=self.shape(variant, prediction.flops, prediction.params))
 
-    def shape(self, variant: Variant, flops: float, params: float) -> dict[str, Any]:
+    def shape(self, variant: Variant, flops: float, params: float) -> BuildableShape:
         """The buildable shape of the variant's recipe nearest to N, with its own N, D and FLOPs."""
         setting = self.setting(variant)
         model = shape(setting.recipe, params, setting.vocab, setting.context, setting.parts)
         counts, cost = count_parameters(model), flops_per_token(model)
         sequences = max(1, round(flops / (cost * model.context)))
-        return {
-            "d_model": model.d_model,
-            "n_layers": model.n_layers,
-            "n_heads": model.n_heads,
-            "d_ff": model.d_ff,
-            "params": counts.matmul,
-            "params_total": counts.total,
-            "params_nonembedding": counts.nonembedding,
-            "tokens": sequences * model.context,
-            "flops": sequences * model.context * cost,
-        }
+        return BuildableShape(
+            d_model=model.d_model,
+            n_layers=model.n_layers,
+            n_heads=model.n_heads,
+            d_ff=model.d_ff,
+            params=counts.matmul,
+            params_total=counts.total,
+            params_nonembedding=counts.nonembedding,
+            tokens=sequences * model.context,
+            flops=sequences * model.context * cost,
+        )
 
     def counts(self, variant: Variant) -> Counts:
         """The other counts of the recipe's shapes as functions of N."""
@@ -253,4 +254,4 @@ class SweepAnswers:
     def setting(self, variant: Variant) -> Setting:
         """Recipe, parts, context and vocabulary of a variant."""
         vocab = int(self.runs[0].config["model"]["vocab"])
-        return setting_of(self.spec, vocab, dict(variant.values))
+        return setting_of(self.spec, vocab, Combination.of(variant.values))
