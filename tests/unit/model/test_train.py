@@ -20,12 +20,13 @@ import pytest
 import torch
 
 from model import train as train_module
-from model.batches import DataError
+from model.batches import Batches, DataError
 from model.checkpoint import CheckpointError, Checkpoints
 from model.config import ConfigError
 from model.flops import flops_per_token
 from model.implementation import Implementation
 from model.train import Diverged, Interrupted, train
+from model.training import Training
 from model.transformer import Transformer
 from tests.unit.model.model_data import (
     CHOSEN,
@@ -196,8 +197,8 @@ def test_progress_has_tokens_a_second_and_the_norm_of_the_gradients_before_clipp
     progress = [event for event in events if event["kind"] == "progress"]
     tokens = [0, *(event["tokens"] for event in progress)]
     assert [event["tokens_per_second"] for event in progress] == [4 * (b - a) for a, b in itertools.pairwise(tokens)]
-    training = Training(run, Implementation(branches=CHOSEN), CPU)
-    batches = Batches(run, data, CPU)
+    training = Training(run, Implementation(branches=CHOSEN), torch.device("cpu"))
+    batches = Batches(run, data, torch.device("cpu"))
     for step, event in enumerate(progress):
         training.gradients(batches.at(step))
         squares = sum(float((p.grad**2).sum()) for p in training.parameters if p.grad is not None)
