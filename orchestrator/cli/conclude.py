@@ -8,16 +8,17 @@ import platform
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from analysis.answers.serial import fit_json
-from analysis.figures import Forecast
+from analysis.figures import Forecast, picture, save
 from analysis.law import Law
 from analysis.records import LawError, Prediction
+from orchestrator.attempts import Tracking
 from orchestrator.cli.answer_text import describe, describe_comparison
 from orchestrator.scheduling.progress import mixed_devices
 from orchestrator.store import SweepRecord
-from orchestrator.tracking.wandb_mirror import log_fit
+from orchestrator.tracking.sweep_run import SweepLaw, log_sweep, offline_runs
 from orchestrator.use_cases.answering import Answering
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.use_cases.workspace import Workspace
@@ -39,12 +40,25 @@ def conclude(workspace: Workspace, sweep: SweepRecord, command: str, say: Callab
         say(f"{len(runs) - len(undone)} of {len(runs)} runs are done; the fit uses those")
     for line in mixed_devices(runs):
         say(line)
-    code = 1 if undone else 0
+    code, logged = 1 if undone else 0, []
     for variant, law in answers.laws().items():
-        code = max(code, _conclude_law(workspace, answers, variant, law, command, say))
-    for line in _comparisons(answers):
+        found, shown = _conclude_law(workspace, answers, variant, law, command, say)
+        code = max(code, found)
+        logged.append(shown)
+    for line in (*_comparisons(answers), *_mirror(workspace.tracking, sweep, logged)):
         say(line)
     return code
+
+
+def _mirror(tracking: Tracking, sweep: SweepRecord, laws: Sequence[SweepLaw]) -> Iterator[str]:
+    """Log the sweep's own wandb run; yields what went wrong, where wandb writes, and how to upload offline runs."""
+    note = log_sweep(tracking, name=sweep.name, revision=sweep.revision, laws=laws)
+    if note:
+        yield note
+    yield f"wandb: {tracking.mode} ({tracking.reason})"
+    offline = offline_runs(tracking)
+    if offline is not None:
+        yield f"  {offline.folder}; upload with: {offline.sync_command}"
 
 
 def _comparisons(answers: SweepAnswers) -> Iterator[str]:
@@ -59,8 +73,9 @@ def _comparisons(answers: SweepAnswers) -> Iterator[str]:
 
 def _conclude_law(
     workspace: Workspace, answers: SweepAnswers, variant: str, law: Law, command: str, say: Callable[[str], None]
-) -> int:
-    sweep, tracking = answers.sweep, workspace.tracking
+) -> tuple[int, SweepLaw]:
+    """Print and report one law; returns its exit code, and what wandb logs of it."""
+    sweep = answers.sweep
     title = f"{sweep.name} {variant}".strip()
     predictions, refusal = _predictions(answers, law, variant)
     for line in describe(law, predictions):
@@ -77,19 +92,16 @@ def _conclude_law(
         dropped=sweep.dropped,
         forecasts=[Forecast.of(record) for record in answers.forecasts],
     )
-    charts = [path for path in files.values() if path.suffix == ".png"]
-    note = log_fit(tracking, sweep=f"{sweep.name}@{sweep.revision[:8]}", law_id=law.law_id,
-                   summary=fit_json(law), charts=charts)  # fmt: skip
-    if note:
-        say(note)
-    say(f"wandb: {tracking.mode} ({tracking.reason})")
+    images = tuple(path for path in files.values() if path.suffix == ".png")
+    files["isoflop page"] = save(picture("isoflop", law), folder / "isoflop.html")
+    shown = SweepLaw(variant, law.law_id, fit_json(law), images, (files["isoflop page"], files["report"]))
     for path in sorted(files.values()):
         say(f"  {path}")
     if refusal:
         say(f"no law: {refusal}")
-        return 1
+        return 1, shown
     _next_commands(sweep, variant, law, say)
-    return 0
+    return 0, shown
 
 
 def _predictions(answers: SweepAnswers, law: Law, variant: str) -> tuple[list[Prediction], str]:

@@ -101,7 +101,7 @@ def _looks(sweep: str) -> Any:
     from orchestrator.client import service_client
     from orchestrator.scheduling.progress import progress_from_json
     from orchestrator.use_cases.answering import Answering
-    from orchestrator.use_cases.control import live_events
+    from orchestrator.use_cases.control import live_progress
     from orchestrator.use_cases.execution import Execution
 
     client = service_client()
@@ -111,7 +111,7 @@ def _looks(sweep: str) -> Any:
     workspace = open_workspace()
     execution, record = Execution(workspace), Answering(workspace).sweep(sweep)
     while True:
-        yield execution.progress(record, live_events(workspace))
+        yield execution.progress(record, live_progress(workspace))
 
 
 def logs(

@@ -17,7 +17,7 @@ SHOWN = 100
 """Most runs in a table: drawing more takes longer than reading them helps."""
 
 if TYPE_CHECKING:
-    from orchestrator.store import RunRecord
+    from orchestrator.store import RunRecord, StoredForecast
 
 SweepName = Annotated[str, typer.Argument(metavar="SWEEP", help="Name of a sweep, or name@revision.")]
 
@@ -144,18 +144,18 @@ def _spent_line(runs: Sequence[RunRecord]) -> str:
     return f"shared trunks: {format_flops(really)} FLOPs really spent, nominally {format_flops(nominal)}"
 
 
-def _forecast_row(forecast: dict[str, Any]) -> dict[str, Any]:
-    prediction = forecast["prediction"]
+def _forecast_row(forecast: StoredForecast) -> dict[str, Any]:
+    prediction = forecast.prediction
     return {
-        "made": _time(forecast["made_at"]),
-        "flops": forecast["flops"],
-        "law": forecast["law_id"][:12],
+        "made": _time(forecast.made_at),
+        "flops": forecast.flops,
+        "law": forecast.law_id[:12],
         "predicted": prediction["loss"],
         "low": prediction["loss_interval"][0],
         "high": prediction["loss_interval"][1],
-        "actual": forecast["loss"],
-        "inside": None if forecast["inside"] is None else bool(forecast["inside"]),
-        "interval_score": forecast["interval_score"],
+        "actual": forecast.loss,
+        "inside": forecast.inside,
+        "interval_score": forecast.interval_score,
     }
 
 
