@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
-import platform
 import shlex
 import shutil
 import sys
@@ -20,13 +18,13 @@ from orchestrator.scheduling.progress import mixed_devices
 from orchestrator.store import SweepRecord
 from orchestrator.tracking.sweep_run import SweepLaw, log_sweep, offline_runs
 from orchestrator.use_cases.answering import Answering
+from orchestrator.use_cases.provenance import provenance_of
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.use_cases.workspace import Workspace
 from orchestrator.web.report import write_report
 
 HORIZONS = (10.0, 100.0)
 """Predictions of the report, in multiples of the largest budget."""
-VERSIONS = ("isoflop", "torch", "ray", "numpy", "scipy", "tokenizers", "wandb", "hydra-core")
 
 
 def conclude(workspace: Workspace, sweep: SweepRecord, command: str, say: Callable[[str], None]) -> int:
@@ -87,7 +85,7 @@ def _conclude_law(
         law=law,
         runs=answers.table,
         predictions=predictions,
-        provenance=provenance(answers, law),
+        provenance=provenance_of(answers, law),
         command=command,
         dropped=sweep.dropped,
         forecasts=[Forecast.of(record) for record in answers.forecasts],
@@ -121,17 +119,3 @@ def _next_commands(sweep: SweepRecord, variant: str, law: Law, say: Callable[[st
     say(f"  {isoflop} predict {which} --flops {largest * 10:.3g}")
     say(f"  {isoflop} validate {which} --flops {largest * 3:.3g}")
     say(f"  {isoflop} plot {which} --out {sweep.name}.svg")
-
-
-def provenance(answers: SweepAnswers, law: Law) -> dict[str, str]:
-    """Hashes, versions and devices behind an answer."""
-    sweep, runs = answers.sweep, answers.runs
-    facts = {
-        "sweep": answers.name,
-        "dataset": sweep.dataset,
-        "law": law.law_id,
-        "convention": law.convention,
-        "device": ", ".join(sorted({r.device for r in runs if r.device})) or "unknown",
-        "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-    }
-    return facts | {name: importlib.metadata.version(name) for name in VERSIONS}
