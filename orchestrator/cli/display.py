@@ -46,13 +46,13 @@ def show_plan(planned: Planned) -> None:
         for r in plan.runs
     ]
     columns = ["budget", "N", "D", "shape", "batch", "lr", "steps", "FLOPs", "epochs", "seed", "time"]
-    print_table(rows, columns, f"Plan of sweep {plan.spec.name}", stderr)
+    print_table(rows, columns, f"Plan of sweep {plan.spec.name}")
     if plan.dropped or plan.unchecked:
         dropped = [
             {"budget": format_flops(d.budget), "N": format_count(d.params), "shape": d.shape, "reason": d.reason}
             for d in (*plan.dropped, *plan.unchecked)
         ]
-        print_table(dropped, ["budget", "N", "shape", "reason"], "Dropped cells", stderr)
+        print_table(dropped, ["budget", "N", "shape", "reason"], "Dropped cells")
     for warning in plan.warnings:
         say(f"warning: {warning}")
     say(_noise(plan))
@@ -94,7 +94,7 @@ def show_hours(planned: Planned) -> None:
             }
             for row in rows
         ]
-        print_table(shown, list(shown[0]), f"Predicted hours on {planned.device_name}", stderr)
+        print_table(shown, list(shown[0]), f"Predicted hours on {planned.device_name}")
         total = sum(row.device_hours for row in rows)
         wall = wall_hours(planned.plan, planned.workers)
         on = f", {format_duration(wall * 3600)} on {planned.workers} × {planned.device_name}" if wall else ""

@@ -15,25 +15,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli.opening import open_workspace
-from orchestrator.cli.output import Format, emit_json, emit_rows, say, stderr
+from orchestrator.cli.options import Output, Overrides, Rerun, SweepFile, Variant
+from orchestrator.cli.output import Format, emit_json, emit_rows, say, stderr, width_of
 
 if TYPE_CHECKING:
     from orchestrator.use_cases.planning import Planned
     from sweeps.plan.expected_width import Expected, KnownNoise
     from sweeps.plan.other_device import Elsewhere
     from sweeps.plan.records import Plan, PlannedRun
-
-SweepFile = Annotated[str, typer.Argument(metavar="SWEEP.yaml", help="Sweep file, or the name of a built-in sweep.")]
-Overrides = Annotated[list[str] | None, typer.Argument(metavar="[key=value …]", help="Keys of the sweep to replace.")]
-Variant = Annotated[str, typer.Option("--variant", help="Which combination of varied values: axis=value,…")]
-Output = Annotated[Format, typer.Option("-o", "--output", help="Form of the result.")]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the command line."""
-    app.command()(plan)
-    app.command()(run)
-    app.command()(validate)
 
 
 def plan(
@@ -102,7 +91,7 @@ def run(
     sweep: SweepFile,
     overrides: Overrides = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before starting.")] = False,
-    rerun: Annotated[bool, typer.Option("--rerun", help="Train finished runs again, too.")] = False,
+    rerun: Rerun = False,
 ) -> None:
     """Plan, train, fit and report a sweep here and now. Typing it again continues or repeats nothing."""
     from orchestrator.cli.conclude import conclude
@@ -130,7 +119,7 @@ def run(
     if held := execution.progress(record).held:
         say(f"sweep {record.name} is {held}")
     command = " ".join(["isoflop run", sweep, *(overrides or []), "--yes"])
-    raise typer.Exit(conclude(workspace, record, command, say))
+    raise typer.Exit(conclude(workspace, record, command, say, width_of(sys.stderr)))
 
 
 def validate(
