@@ -5,6 +5,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; 
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
 # Passed on to pip, for instance to choose a CPU-only torch.
 PIP_ARGS ?=
+# Passed on to pytest.
+PYTEST_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -34,8 +36,9 @@ $(VENV)/.installed $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/py
 demo: install  ## Train the demo sweep on this machine and fit its law (at most 4 minutes on 2 cores).
 	ISOFLOP_HOME=.isoflop $(BIN)/isoflop run sweeps/conf/demo.yaml --yes
 
-test: dev  ## Run the tests, the slow ones apart.
-	$(BIN)/python -m pytest -m "not slow"
+test: dev  ## Run the tests, the slow ones apart: the unit tests on all cores, those that start processes one by one.
+	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile tests/unit $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not slow" --ignore tests/unit $(PYTEST_ARGS)
 
 test-all: dev  ## Run all tests.
 	$(BIN)/python -m pytest

@@ -1,0 +1,1 @@
+"""Token shards → one loss: one training run, with torch and numpy alone."""

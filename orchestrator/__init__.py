@@ -1,0 +1,1 @@
+"""A plan → results: everything that schedules, stores, answers and serves."""

@@ -18,6 +18,43 @@ ROOT = Path(__file__).resolve().parent.parent
 ISOFLOP = Path(sys.executable).with_name("isoflop")
 RUN_SECONDS = 240
 """Longest that one command of a test may take."""
+EXPECTED_SKIPS = (
+    "needs a CUDA device",
+    "is not at hand",  # published results, which are no part of the repository
+    "packets between network namespaces are dropped here",
+    "network namespaces need root",
+    "no network namespaces here",
+)
+"""Reasons for which a test may be skipped in CI; `--forbid-skips` fails the session for any other."""
+_skipped: dict[str, str] = {}
+"""Reason of each test that was skipped and should not have been."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The option of continuous integration."""
+    parser.addoption("--forbid-skips", action="store_true", help="fail where a test is skipped unexpectedly")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Remember an unexpected skip."""
+    if report.skipped and not hasattr(report, "wasxfail"):
+        reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
+        if not any(expected in reason for expected in EXPECTED_SKIPS):
+            _skipped[report.nodeid] = reason
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail for unexpected skips where they are forbidden."""
+    if _skipped and session.config.getoption("--forbid-skips") and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Name the unexpected skips where they are forbidden."""
+    if _skipped and config.getoption("--forbid-skips"):
+        terminalreporter.section("skipped unexpectedly", red=True)
+        for test, reason in _skipped.items():
+            terminalreporter.line(f"{test}: {reason}")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Small models on a CPU: hand-written and native C++ backward passes, equal to torch's up to rounding."""

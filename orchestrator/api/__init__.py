@@ -1,0 +1,1 @@
+"""The REST interface and the page over the use cases; the only user of FastAPI."""

@@ -1,0 +1,1 @@
+"""The command `isoflop`: its verbs, what they print, and their exit codes."""

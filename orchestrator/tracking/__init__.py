@@ -1,0 +1,1 @@
+"""The only user of wandb: the mirror of runs, and projects read as tables."""
