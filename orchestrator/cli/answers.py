@@ -42,7 +42,11 @@ def fit(
     verbose: Verbose = False,
     output: Output = Format.TABLE,
 ) -> None:
-    """Fit the IsoFLOP curves and the laws, and answer for the largest budget, ×3 and ×10."""
+    """Fit the laws and answer for the largest budget, ×3 and ×10.
+
+    Shows the best N, its tokens and loss with intervals, the exponent, and how far to trust them; with -v each
+    estimator, exponent and refusal.
+    """
     from analysis.answers.serial import fit_json
 
     law = source.law
@@ -63,9 +67,9 @@ def fit(
 
 def _fit_lines(source: Source, law: Law, *, published: bool, verbose: bool) -> Iterator[str]:
     """A fit in full where that is wanted, then its answer."""
+    from analysis.wording import typed_flops
     from orchestrator.cli.answer_summary import Pointers, summary, table_budgets
     from orchestrator.cli.answer_text import describe, describe_published
-    from analysis.wording import typed_flops
     from orchestrator.cli.trust import STEP
 
     if verbose:
@@ -138,7 +142,10 @@ def predict(
     verbose: Verbose = False,
     output: Output = Format.TABLE,
 ) -> None:
-    """Answer: which model at this budget, and what loss will it reach, within which interval?"""
+    """Say which model is best at a budget, and what loss it reaches.
+
+    The budget may be FLOPs, GPU-hours, a loss to reach, or a model with its tokens; one constraint may be added.
+    """
     from analysis.answers.ask import reply_json
 
     reply = source.reply(question)
@@ -155,9 +162,9 @@ def predict(
 
 def _reply_lines(source: Source, reply: Reply, *, published: bool, verbose: bool) -> Iterator[str]:
     """A reply in full where that is wanted, then its answer."""
+    from analysis.wording import typed_flops
     from orchestrator.cli.answer_summary import Pointers, summary
     from orchestrator.cli.answer_text import describe_prediction, describe_published, reply_lines
-    from analysis.wording import typed_flops
 
     p, words = reply.prediction, shlex.join(source.arguments)
     if verbose:
@@ -190,7 +197,7 @@ def plot(
     out: Annotated[Path, typer.Option("--out", help="File to write: .html, .png, .svg or .pdf.")],
     chart: Annotated[Picture, typer.Option("--chart", help="Which chart to draw.")] = Picture.OVERVIEW,
 ) -> None:
-    """Draw a law: its IsoFLOP curves, N* and D* against compute, or the chart that --chart names."""
+    """Draw a law's charts into a file."""
     from analysis.figures import picture, save
 
     save(picture(chart, source.law, source.forecasts()), out)

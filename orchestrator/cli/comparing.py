@@ -45,7 +45,10 @@ def compare(
     out: options.Chart = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Show how much more compute the baseline needs to reach the same loss, along the loss, with intervals."""
+    """Show the compute multiplier between two recipes.
+
+    It is the compute that the baseline needs for a loss over the compute that the other needs, along the loss.
+    """
     from orchestrator.use_cases.answering import Answering
 
     _check(sweeps or [], csv or [], axis, baseline, variant or [], bytes_per_token or [], columns)

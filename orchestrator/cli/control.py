@@ -37,7 +37,10 @@ def submit(
     rerun: Rerun = False,
     output: Output = Format.TABLE,
 ) -> None:
-    """Submit a sweep to the service at ISOFLOP_URL and return at once. Submitting it twice does nothing."""
+    """Submit a sweep to the service at ISOFLOP_URL and return at once.
+
+    Submitting it twice does nothing.
+    """
     from orchestrator.client import Client, service_client
 
     client = service_client() or Client("http://127.0.0.1:8337")
@@ -52,12 +55,18 @@ def submit(
 
 
 def cancel(sweep: SweepName) -> None:
-    """Cancel a sweep: queued runs at once; runs in training leave a checkpoint first. `retry` continues it."""
+    """Cancel a sweep; `retry` continues it.
+
+    Queued runs are cancelled at once; runs in training leave a checkpoint first.
+    """
     _act("cancel", sweep)
 
 
 def pause(sweep: SweepName) -> None:
-    """Give a sweep no workers until it is resumed; runs in training leave a checkpoint first."""
+    """Give a sweep no workers until it is resumed.
+
+    Runs in training leave a checkpoint first.
+    """
     _act("pause", sweep)
 
 
@@ -67,7 +76,10 @@ def resume(sweep: SweepName) -> None:
 
 
 def retry(sweep: SweepName) -> None:
-    """Queue a sweep's failed and cancelled runs again; they continue from their checkpoints."""
+    """Queue a sweep's failed and cancelled runs again.
+
+    They continue from their checkpoints.
+    """
     _act("retry", sweep)
 
 
@@ -80,7 +92,10 @@ def _act(action: str, sweep: str) -> None:
 
 
 def watch(sweep: SweepName) -> None:
-    """Follow a sweep until no run is left to train. Exit code 1 if a run has no result."""
+    """Follow a sweep until no run is left to train.
+
+    Exit code 1 if a run has no result.
+    """
     from orchestrator.cli.display import watching
 
     with watching() as observe:
@@ -144,7 +159,10 @@ def trunks(
     drop: Annotated[bool, typer.Option("--drop", help="Delete their states.")] = False,
     output: Output = Format.TABLE,
 ) -> None:
-    """Show the states kept of shared trunks and the space that they take; a larger sweep continues from them."""
+    """Show the kept states of shared trunks, and their size.
+
+    A larger sweep continues from them.
+    """
     from orchestrator.use_cases.kept_trunks import drop_trunks, kept_trunks
 
     workspace = open_workspace()
@@ -165,7 +183,10 @@ def db(
     to: Annotated[str, typer.Option("--to", help="backup: file to write; copy: URL of an empty database.")] = "",
     output: Output = Format.TABLE,
 ) -> None:
-    """Show the database; back it up while it is in use; copy it to another one, such as PostgreSQL."""
+    """Show, back up or copy the database.
+
+    It can be backed up while it is in use, and copied to another one, such as PostgreSQL.
+    """
     from orchestrator.use_cases import database
 
     workspace = open_workspace()

@@ -52,7 +52,9 @@ def flops(
     out: options.Chart = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Show where the FLOPs go by size (attention, MLP, head), and the N* and exponent that each convention reports.
+    """Show where FLOPs go, and N* in each way of counting.
+
+    The FLOPs of a token are split into attention, MLP and head by size; N* and its exponent follow each convention.
 
     A sweep answers with its own law and shapes, a table with its law; without either, a published law answers.
     """

@@ -37,7 +37,10 @@ def profile(
     trace: Annotated[Path | None, typer.Option("--trace", help="Write a trace for ui.perfetto.dev here.")] = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Measure a training step: tokens per second, share of the measured peak, time by component."""
+    """Measure a training step, by component.
+
+    Shows tokens per second, the share of the measured peak, and the time of each component.
+    """
     from model.profile import profile as measure
 
     if sweep is None:

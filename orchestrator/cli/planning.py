@@ -93,7 +93,10 @@ def run(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before starting.")] = False,
     rerun: Rerun = False,
 ) -> None:
-    """Plan, train, fit and report a sweep here and now. Typing it again continues or repeats nothing."""
+    """Plan, train, fit and report a sweep here and now.
+
+    Typing it again continues or repeats nothing.
+    """
     from orchestrator.cli.conclude import conclude
     from orchestrator.cli.display import show_expected, show_plan, watching
     from orchestrator.use_cases.execution import Execution
@@ -132,7 +135,7 @@ def validate(
     variant: Variant = "",
     output: Output = Format.TABLE,
 ) -> None:
-    """Store a forecast at a larger budget, train the predicted optimum, and score the forecast."""
+    """Store a forecast, train its optimum, and score the forecast."""
     from orchestrator.cli.display import watching
     from orchestrator.use_cases.validation import validate as carry_out
     from orchestrator.use_cases.validation import validation_rows, verdict

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def list_sweeps(output: Output = Format.TABLE) -> None:
-    """List the sweeps, the latest first, with their runs and the FLOPs spent."""
+    """List the sweeps, the latest first."""
     from orchestrator.use_cases.reading import summaries
 
     rows: list[dict[str, Any]] = [
@@ -53,7 +53,10 @@ def list_sweeps(output: Output = Format.TABLE) -> None:
 
 
 def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
-    """Show a sweep's runs with state, size, loss, predicted and actual seconds, and its forecasts."""
+    """Show a sweep's runs and forecasts.
+
+    Each run has its state, size and loss, and its predicted and actual seconds.
+    """
     from orchestrator.scheduling.durations import median_error
     from orchestrator.scheduling.progress import mixed_devices
     from orchestrator.use_cases.reading import runs_of

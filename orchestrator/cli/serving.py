@@ -16,7 +16,10 @@ def serve(
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="Port to listen on; 0 takes a free one.")] = 8337,
 ) -> None:
-    """Serve REST, the page and the scheduler. An address beyond loopback needs a token in ISOFLOP_TOKEN."""
+    """Serve REST, the page and the scheduler.
+
+    An address beyond loopback needs a token in ISOFLOP_TOKEN.
+    """
     import uvicorn
 
     from orchestrator.api.app import create_app
@@ -46,7 +49,7 @@ def serve(
 
 
 def doctor(output: Output = Format.TABLE) -> None:
-    """Check that this machine has what a sweep needs, and say what to do about anything missing."""
+    """Check that this machine has what a sweep needs."""
     from orchestrator.use_cases.doctor import checks
 
     rows = [{"check": c.name, "ok": "yes" if c.ok else "NO", "finding": c.finding} for c in checks(open_workspace())]

@@ -83,8 +83,10 @@ def table_lines(
     lines = [_line([(name, widths[name], right[name]) for name in shown])]
     for index in range(len(rows)):
         wrapped = [_wrap(cells[name][index], widths[name]) if name in PROSE else [cells[name][index]] for name in shown]
-        for parts in zip_longest(*wrapped, fillvalue=""):
-            lines.append(_line([(part, widths[n], right[n]) for part, n in zip(parts, shown, strict=True)]))
+        lines += [
+            _line([(part, widths[name], right[name]) for part, name in zip(parts, shown, strict=True)])
+            for parts in zip_longest(*wrapped, fillvalue="")
+        ]
     return lines
 
 

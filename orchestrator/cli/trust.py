@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -185,7 +186,7 @@ def budget_of_tokens(law: Law, tokens: float) -> float | None:
         band = law.band(budgets)
     except LawError:
         return None
-    for lower, upper in zip(band, band[1:], strict=False):
+    for lower, upper in itertools.pairwise(band):
         if lower.tokens <= tokens < upper.tokens:
             share = math.log(tokens / lower.tokens) / math.log(upper.tokens / lower.tokens)
             return lower.flops * (upper.flops / lower.flops) ** share

@@ -40,10 +40,10 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
     ),
     "Answers": (
         Verb("fit", answers.fit, ("fit lab", "fit --csv runs.csv --loss-key eval/loss -v")),
-        Verb("predict", answers.predict, ("predict lab --flops 1e13", "predict --csv runs.csv --gpu-hours 1000 --device h100")),
-        Verb("validate", planning.validate, ("validate lab --flops 3e12", "validate lab --flops 3e12 --seeds 3 --neighbours")),
+        Verb("predict", answers.predict, ("predict lab --flops 1e13", "predict lab --gpu-hours 100 --device h100")),
+        Verb("validate", planning.validate, ("validate lab --flops 3e12", "validate lab --flops 3e12 --seeds 3")),
         Verb("compare", comparing.compare, ("compare baseline lab", "compare lab --axis lr --baseline 0.01")),
-        Verb("plot", answers.plot, ("plot lab --out lab.html", "plot --csv runs.csv --chart contour --out contour.png")),
+        Verb("plot", answers.plot, ("plot lab --out lab.html", "plot lab --chart contour --out contour.png")),
         Verb("flops", flops.flops, ("flops", "flops lab --params 1e6 --params 1e9 --out flops.svg")),
     ),
     "Service": (
@@ -52,7 +52,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("doctor", serving.doctor, ("doctor", "doctor -o json")),
     ),
     "Tools": (
-        Verb("profile", models.profile, ("profile --width 128 --layers 6", "profile lab.yaml --cell 3 --trace trace.json")),
+        Verb("profile", models.profile, ("profile --width 128 --layers 6", "profile lab.yaml --trace trace.json")),
         Verb("sample", models.sample, ("sample 3f9c21aa", "sample 3f9c21aa --prompt 'def main' --temperature 0")),
     ),
 }  # fmt: skip
