@@ -36,7 +36,7 @@ def plan(
     ] = None,
     devices: Annotated[int, typer.Option("--devices", min=1, help="With --device: how many, one run each.")] = 1,
     mfu: Annotated[
-        float | None, typer.Option("--mfu", help="Share of the device's peak reached. [by size, see docs/concepts.md]")
+        float | None, typer.Option("--mfu", help="Share of the device's peak reached. Default: by size, see docs/concepts.md.")
     ] = None,
     device_tflops: Annotated[
         float | None, typer.Option("--device-tflops", help="Dense 16-bit peak of a device that is not known.")
@@ -47,7 +47,10 @@ def plan(
     ] = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Show what would run: cells, drop reasons, FLOPs, epochs, memory, time, expected interval. Starts nothing."""
+    """Show what would run, and start nothing.
+
+    Shows cells, why some are dropped, FLOPs, epochs, memory, time, and the interval to expect.
+    """
     from orchestrator.cli.display import show_expected, show_hours, show_plan
     from orchestrator.use_cases.hours import plan_hours
     from orchestrator.use_cases.planning import Planning
@@ -81,7 +84,7 @@ def _elsewhere(device: str | None, devices: int, mfu: float | None, tflops: floa
 
     if device is None and tflops is None:
         if mfu is not None or devices > 1:
-            raise typer.BadParameter("--mfu and --devices are of a device: give --device or --device-tflops")
+            raise typer.BadParameter("--mfu and --devices need --device or --device-tflops")
         return None
     found = hardware(device or "", utilisation=mfu, tflops=tflops)
     return Elsewhere(found.device, mfu, devices)
