@@ -76,7 +76,7 @@ def summary(
     return [
         headline(law, facts),
         *_table(law, predictions, wide),
-        *([_exponent(law, facts)] if predictions else _no_law(law, wide)),
+        *(_exponent(law, facts, wide) if predictions else _no_law(law, wide)),
         *(piece for line in answer for piece in wrap(line, wide)),
         *trust_lines(findings(law, facts, predictions), wide, pointers.details),
         *_pointer_lines(pointers, wide),
@@ -119,8 +119,8 @@ def _reach(p: Prediction) -> str:
     return where if p.confidence == "high" else f"{where}, {p.confidence}"
 
 
-def _exponent(law: Law, facts: Facts) -> str:
-    """The exponent of N* and the noise between seeds."""
+def _exponent(law: Law, facts: Facts, width: int) -> list[str]:
+    """The exponent of N* and the noise between seeds, on one line where they fit."""
     parts = [
         f"N* ∝ C^{format_exponent(power.exponent, power.exponent_interval)}"
         for power in law.power_laws
@@ -128,10 +128,12 @@ def _exponent(law: Law, facts: Facts) -> str:
     ]
     sigma = law.noise["seed_sigma"]
     if sigma is None:
-        return "   ".join([*parts, "seed noise not measured" + (" (seeds.smallest_budget)" if facts.sweep else "")])
-    unit = law.loss_unit if law.loss_unit != "as in the data" else ""
-    noise = f"seed noise {sigma:.2g} {unit}".rstrip()
-    return "   ".join([*parts, f"{noise} ({law.noise['seed_degrees_of_freedom']} dof)"])
+        parts.append("seed noise not measured" + (" (seeds.smallest_budget)" if facts.sweep else ""))
+    else:
+        unit = f" {law.loss_unit}" if law.loss_unit != "as in the data" else ""
+        parts.append(f"seed noise {sigma:.2g}{unit} ({law.noise['seed_degrees_of_freedom']} dof)")
+    line = "   ".join(parts)
+    return [line] if cell_len(line) <= width else parts
 
 
 def _no_law(law: Law, width: int) -> list[str]:
@@ -171,12 +173,10 @@ def trust_lines(found: Sequence[Finding], width: int, details: str) -> list[str]
 def _doubt(finding: Finding, width: int) -> list[str]:
     """A doubt and its remedy on one line where they fit, else on two."""
     text, remedy = f"{finding.mark} {finding.text}", f"→ {finding.remedy}"
-    if not finding.remedy:
-        return [text]
     room = width - _LABEL - cell_len(remedy)
-    if cell_len(text) + 1 > room:
-        return [text, f"  {remedy}"]
-    return [text.ljust(min(_REMEDY_AT - _LABEL, room)) + remedy if cell_len(text) < room else f"{text} {remedy}"]
+    if finding.remedy and cell_len(text) < room:
+        return [text.ljust(min(_REMEDY_AT - _LABEL, room)).ljust(cell_len(text) + 1) + remedy]
+    return [*wrap(text, width - _LABEL), *([f"  {remedy}"] if finding.remedy else [])]
 
 
 def _together(mark: Mark, texts: Sequence[str], width: int) -> list[str]:
@@ -186,7 +186,7 @@ def _together(mark: Mark, texts: Sequence[str], width: int) -> list[str]:
         if lines and _LABEL + cell_len(lines[-1]) + 2 + cell_len(text) <= width:
             lines[-1] += f"; {text}"
         else:
-            lines.append(f"{mark} {text}")
+            lines += wrap(f"{mark} {text}", width - _LABEL)
     return lines
 
 

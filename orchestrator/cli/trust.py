@@ -189,7 +189,7 @@ def budget_of_tokens(law: Law, tokens: float) -> float | None:
     for lower, upper in itertools.pairwise(band):
         if lower.tokens <= tokens < upper.tokens:
             share = math.log(tokens / lower.tokens) / math.log(upper.tokens / lower.tokens)
-            return lower.flops * (upper.flops / lower.flops) ** share
+            return float(lower.flops * (upper.flops / lower.flops) ** share)
     return None
 
 
