@@ -25,7 +25,10 @@ BUDGETS = (1e11, 3e11, 1e12)
 
 
 def store_sweep(workspace: Workspace, name: str, *, done: int | None = None, **changes: Any) -> None:
-    """Submit a sweep and end its first `done` runs, or all of them; a context of 64 is worth half of N and D."""
+    """Submit a sweep and end its first `done` runs, or all of them; a context of 64 is worth half of N and D.
+
+    Runs that an earlier sweep has trained stay as they are.
+    """
     base: dict[str, Any] = {
         "budgets": BUDGETS,
         "centre": CentreSpec(params_at={"3e11": 5e4}),
@@ -36,10 +39,11 @@ def store_sweep(workspace: Workspace, name: str, *, done: int | None = None, **c
     plan = make_plan(spec, FACTS)
     record = sweep_record(name, revision=f"{name}0000"[:8])
     fields = {"source": to_yaml(spec), "dataset": FACTS.dataset, "unique_tokens": FACTS.train_tokens}
-    workspace.store.submit(replace(record, **fields), [new_run(run) for run in plan.runs])
-    driver = workspace.store.start_driver(f"boot-{name}", [], "")
+    sweep = workspace.store.submit(replace(record, **fields), [new_run(run) for run in plan.runs])
+    shared = {run.id for run in workspace.store.runs_of(sweep.id) if run.answered}
+    driver = workspace.store.start_driver("boot", [], "")
     noise = np.random.default_rng(0)
-    for run in plan.runs[:done]:
+    for run in (run for run in plan.runs[:done] if run.run_id not in shared):
         worth = 0.5 if run.run.model.context == 64 else 1.0
         loss = float(small(np.array([worth * run.params]), np.array([worth * run.tokens]))[0] + noise.normal(0, 0.002))
         fence = workspace.store.claim(run.run_id, 0, driver, "w")

@@ -72,8 +72,8 @@ def test_the_noise_between_seeds() -> None:
 
 
 def test_on_a_narrow_terminal_columns_go_and_remedies_move_below() -> None:
-    lines = _summary(60)
-    assert max(map(len, lines)) <= 60
+    lines = _summary(59)
+    assert max(map(len, lines)) <= 59
     assert "tokens" not in lines[1] and "loss of a run" in lines[1]
     at = next(i for i, line in enumerate(lines) if "hardly known" in line)
     assert lines[at + 1].strip() == "→ add budget 3e12"
