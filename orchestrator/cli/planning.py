@@ -18,6 +18,8 @@ from orchestrator.cli.opening import open_workspace
 from orchestrator.cli.options import Output, Overrides, Rerun, SweepFile, Variant
 from orchestrator.cli.output import Format, emit_json, emit_rows, say, stderr, width_of
 
+_VALIDATION_IMPORTANCE = ("flops", "size", "predicted_loss", "low", "high", "actual_loss", "inside", "trained_params")
+
 if TYPE_CHECKING:
     from orchestrator.use_cases.planning import Planned
     from sweeps.plan.expected_width import Expected, KnownNoise
@@ -151,7 +153,7 @@ def validate(
         if one.run.loss is None:
             say(f"run {one.run.id} ended as {one.run.state}: {one.run.error or 'no loss'}")
     rows = validation_rows(result)
-    emit_rows(rows, list(rows[0]), output) if output is not Format.JSON else emit_json(rows)
+    emit_rows(rows, list(rows[0]), output, importance=_VALIDATION_IMPORTANCE)
     for sentence in verdict(result):
         say(sentence)
     if not result.complete:
