@@ -96,7 +96,7 @@ def watch(sweep: SweepName) -> None:
 
     Exit code 1 if a run has no result.
     """
-    from orchestrator.cli.display import watching
+    from orchestrator.cli.watching import watching
 
     with watching() as observe:
         for progress in _readings(sweep):

@@ -38,7 +38,8 @@ def plan(
     ] = None,
     devices: Annotated[int, typer.Option("--devices", min=1, help="With --device: how many, one run each.")] = 1,
     mfu: Annotated[
-        float | None, typer.Option("--mfu", help="Share of the device's peak reached. Default: by size, see docs/concepts.md.")
+        float | None,
+        typer.Option("--mfu", help="Share of the device's peak reached. Default: by size (docs/concepts.md)."),
     ] = None,
     device_tflops: Annotated[
         float | None, typer.Option("--device-tflops", help="Dense 16-bit peak of a device that is not known.")
@@ -103,7 +104,8 @@ def run(
     Typing it again continues or repeats nothing.
     """
     from orchestrator.cli.conclude import conclude
-    from orchestrator.cli.display import show_expected, show_plan, watching
+    from orchestrator.cli.display import show_expected, show_plan
+    from orchestrator.cli.watching import watching
     from orchestrator.use_cases.execution import Execution
     from orchestrator.use_cases.planning import Planning
     from orchestrator.use_cases.submission import submit
@@ -141,7 +143,7 @@ def validate(
     output: Output = Format.TABLE,
 ) -> None:
     """Store a forecast, train its optimum, and score the forecast."""
-    from orchestrator.cli.display import watching
+    from orchestrator.cli.watching import watching
     from orchestrator.use_cases.validation import validate as carry_out
     from orchestrator.use_cases.validation import validation_rows, verdict
 

@@ -50,8 +50,6 @@ def store_sweep(workspace: Workspace, name: str, *, done: int | None = None, **c
         workspace.store.end_attempt(run.run_id, fence, Outcome(Cause.DONE, result(loss)))
 
 
-
-
 def fill_home(root: Path) -> None:
     """The sweeps `lab` (done), `varied` (two contexts, done) and `young` (two of its runs done)."""
     workspace = Workspace(Home(root, "test"))

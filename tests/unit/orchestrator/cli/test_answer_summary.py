@@ -25,7 +25,7 @@ def test_the_answer_is_a_dozen_lines_of_eighty_columns() -> None:
     assert 10 <= len(lines) <= 14
     assert max(map(len, lines)) <= 80
     assert lines[0] == "lab: 20 of 21 runs, budgets 1e11 to 1e12"
-    assert lines[1].split("  ") [1:] != []
+    assert lines[1].split("  ")[1:] != []
     assert [line.split()[0] for line in lines[2:5]] == ["1e12", "3e12", "1e13"]
     assert lines[5].startswith("N* ∝ C^0.")
     assert lines[6].startswith("Trust   ! 1 of 21 runs have no result")
@@ -120,7 +120,10 @@ def test_a_finding_that_is_too_long_wraps() -> None:
         "          not fit",
         "          → remedy",
     ]
-    assert trust_lines([replace(doubt, mark=Mark.FINE)], 30, "") == ["Trust   ✓ some words that do", "          not fit"]
+    assert trust_lines([replace(doubt, mark=Mark.FINE)], 30, "") == [
+        "Trust   ✓ some words that do",
+        "          not fit",
+    ]
 
 
 def test_findings_of_one_kind_share_lines_as_far_as_they_fit() -> None:

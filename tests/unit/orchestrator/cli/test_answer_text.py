@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -29,7 +30,7 @@ def test_a_law_in_full_has_every_estimator_at_every_budget() -> None:
     for budget in ("10¹¹", "3×10¹¹", "10¹²"):
         for estimator in ("parabola", "cubic", "akima"):
             (line,) = [x for x in lines if x.startswith(f"  {budget}: {estimator} N* ")]
-            assert ", D* " in line and ", loss 3." in line or ", loss 4." in line
+            assert ", D* " in line and re.search(r", loss [34]\.\d{3}$", line)
     assert any(line.startswith("  N* ∝ C^") and line.endswith("[headline]") for line in lines)
     assert any(line.startswith("  D* ∝ C^") and line.endswith("[joint skew]") for line in lines)
     assert not any("L*" in line or "loss ∝" in line for line in lines)
@@ -86,7 +87,7 @@ def test_a_reply_adds_hours_counts_and_the_compute_that_was_asked_for() -> None:
     assert counts.startswith("Counts  N ") and "without embedding and head" in counts
     assert hours.startswith("Hours   100 GPU-hours of h100 at 40% of 989.4 TFLOP/s (")
     (needed,) = reply_lines(ask(law, Question(loss=law.predict(1e13).loss)))
-    assert needed.startswith("Compute needed: 10¹³ (") or needed.startswith("Compute needed: 9.99×10¹²")
+    assert needed.startswith(("Compute needed: 10¹³ (", "Compute needed: 9.99×10¹² ("))
     assert needed.endswith(") FLOPs")
     assert reply_lines(ask(law, Question(flops=1e13))) == []
 
@@ -94,7 +95,11 @@ def test_a_reply_adds_hours_counts_and_the_compute_that_was_asked_for() -> None:
 @pytest.mark.parametrize(
     ("question", "title", "words"),
     [
-        (Question(flops=1e13, times_too_small=2), "The model asked about", ["×2 too small", "of the compute is wasted"]),
+        (
+            Question(flops=1e13, times_too_small=2),
+            "The model asked about",
+            ["×2 too small", "of the compute is wasted"],
+        ),
         (Question(flops=1e13, max_tokens=1e6), "Best with limited data", ["epochs of 1 M unique tokens"]),
         (Question(flops=1e13, inference_tokens=1e9), "Cheapest with the inference", ["1 B tokens of inference"]),
         (Question(loss=3.0, params=2e5), "Tokens that the model asked about needs", ["the compute of the optimum"]),

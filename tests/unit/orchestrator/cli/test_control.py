@@ -61,9 +61,7 @@ def test_a_sweep_is_submitted_as_it_is_written(isoflop: Isoflop, monkeypatch: py
 
 
 @pytest.mark.parametrize("action", ["cancel", "pause", "resume", "retry"])
-def test_actions_go_to_the_service_or_the_home(
-    stored: Isoflop, monkeypatch: pytest.MonkeyPatch, action: str
-) -> None:
+def test_actions_go_to_the_service_or_the_home(stored: Isoflop, monkeypatch: pytest.MonkeyPatch, action: str) -> None:
     if action == "resume":
         assert stored("pause", "young").code == 0
     here = stored(action, "young")

@@ -56,7 +56,10 @@ def test_values_are_rounded_by_their_column(column: str, value: object, text: st
 
 
 def test_numbers_stand_to_the_right_and_text_to_the_left() -> None:
-    rows = [{"name": "a", "loss": 2.5, "N": "1 k (0.9 to 1.1 k)"}, {"name": "long", "loss": 12.25, "N": "2 k (1 to 3 k)"}]
+    rows = [
+        {"name": "a", "loss": 2.5, "N": "1 k (0.9 to 1.1 k)"},
+        {"name": "long", "loss": 12.25, "N": "2 k (1 to 3 k)"},
+    ]
     assert table_lines(rows, ["name", "loss", "N"], 80) == [
         "name    loss  N",
         "a      2.500  1 k (0.9 to 1.1 k)",
@@ -70,7 +73,7 @@ def test_prose_wraps_into_the_space_that_is_left_and_digits_never_do() -> None:
     assert lines[1].startswith("   10⁹  too few optimizer")
     assert max(map(len, lines)) <= 40 and len(lines) == 4
     assert " ".join(" ".join(line[8:] for line in lines[1:]).split()) == reason
-    assert table_lines([{"budget": 1e9, "reason": reason}], ["budget", "reason"], 31) [0] == "budget"
+    assert table_lines([{"budget": 1e9, "reason": reason}], ["budget", "reason"], 31)[0] == "budget"
     assert table_lines([{"budget": 1e9, "reason": reason}], ["budget", "reason"], 32)[0] == "budget  reason"
 
 

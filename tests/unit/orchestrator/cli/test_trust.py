@@ -137,5 +137,3 @@ def _rejected(test: object) -> object:
 def test_rows_left_out_are_counted() -> None:
     assert _found(replace(small_law(), excluded=({"run": "a"}, {"run": "b"})), LAB, "2 rows left out") != []
     assert _found(small_law(), LAB, "rows") == []
-
-
