@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import altair as alt
-
+from analysis.answers.published import PublishedLaw
+from analysis.figures.compose import everything, overview
 from analysis.figures.contour import loss_contour
-from analysis.figures.diagnostics import estimator_disagreement, residual_panels, residuals
+from analysis.figures.disagreement import estimator_disagreement
 from analysis.figures.forecasts import Forecast, forecast_record
 from analysis.figures.isoflop import isoflop_curves
 from analysis.figures.multiplier import compute_multiplier, compute_multipliers
+from analysis.figures.residuals import residual_panels, residuals
 from analysis.figures.save import Chart, caption, javascript, page_specs, render, save, script_json
 from analysis.figures.scaling import loss_frontier, optimal_params, optimal_tokens, panels, scaling
-from analysis.figures.theme import PANEL_WIDTH, theme
+from analysis.figures.theme import theme
 from analysis.records import LawError, QuestionError
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ __all__ = [
     "compute_multiplier",
     "compute_multipliers",
     "estimator_disagreement",
+    "everything",
     "forecast_record",
     "isoflop_curves",
     "javascript",
@@ -54,55 +56,48 @@ PICTURES = ("overview", "isoflop", "scaling", "contour", "residuals", "estimator
 """Names that `picture` knows."""
 
 
-def overview(law: Law, horizon: float = 100) -> alt.VConcatChart:
-    """The IsoFLOP curves above, N* and D* against compute below: the one picture of a law."""
-    curves = isoflop_curves(law).properties(width=2 * PANEL_WIDTH + 100)
-    return _stacked([curves, scaling(law, horizon, loss=False)])
+def picture(
+    chart: str,
+    law: Law,
+    forecasts: Sequence[Forecast] = (),
+    horizon: float = 100,
+    *,
+    name: str = "",
+    published: Sequence[PublishedLaw] = (),
+) -> Chart:
+    """A chart by its name in `PICTURES`; `all` is one figure of all that the law and its forecasts allow.
 
-
-def picture(name: str, law: Law, forecasts: Sequence[Forecast] = (), horizon: float = 100) -> Chart:
-    """A chart by its name in `PICTURES`; `all` stacks every one that the law and its forecasts allow.
+    `name` is the sweep's or the table's, for the title; `published` laws are drawn next to the law against compute.
 
     Raises:
         LawError: the law does not allow this chart.
         QuestionError: there is no such chart, or no forecast to draw.
     """
-    draw: dict[str, Callable[[], Any]] = {
-        "overview": lambda: overview(law, horizon),
-        "isoflop": lambda: isoflop_curves(law),
-        "scaling": lambda: scaling(law, horizon),
-        "contour": lambda: loss_contour(law, horizon),
-        "residuals": lambda: residual_panels(law),
-        "estimators": lambda: estimator_disagreement(law),
-        "forecasts": lambda: forecast_record(forecasts),
+    draw: dict[str, Callable[[], Chart]] = {
+        "overview": lambda: overview(law, horizon, published, name),
+        "isoflop": lambda: isoflop_curves(law, name),
+        "scaling": lambda: scaling(law, horizon, published, name),
+        "contour": lambda: loss_contour(law, horizon, name),
+        "residuals": lambda: residual_panels(law, name),
+        "estimators": lambda: estimator_disagreement(law, name=name),
+        "forecasts": lambda: forecast_record(forecasts, name),
+        "all": lambda: everything(law, forecasts, horizon, published, name),
     }
-    if name == "all":
-        parts = []
-        for draw_part in list(draw.values())[1:]:
-            with contextlib.suppress(ValueError):
-                parts.append(draw_part())
-        return _stacked(parts)
-    if name not in draw:
-        raise QuestionError(f"no chart {name!r}; the charts are {', '.join(PICTURES)}")
-    made: Chart = draw[name]()
-    return made
+    if chart not in draw:
+        raise QuestionError(f"there is no chart {chart!r}; the charts are {', '.join(PICTURES)}")
+    return draw[chart]()
 
 
-def _stacked(parts: Sequence[Any]) -> alt.VConcatChart:
-    """Charts below each other, each with its own legends."""
-    stacked: alt.VConcatChart = alt.vconcat(*parts, spacing=24).resolve_scale(
-        color="independent", shape="independent", strokeDash="independent"
-    )
-    return stacked
+def charts(law: Law, horizon: float = 100, name: str = "") -> dict[str, Chart]:
+    """Every chart that the law allows, by the name of its file: those that need a fit are left out without one.
 
-
-def charts(law: Law, horizon: float = 100) -> dict[str, Chart]:
-    """Every chart that the law allows, by the name of its file: those that need a fit are left out without one."""
-    made: dict[str, Chart] = {"isoflop": isoflop_curves(law), **panels(law, horizon)}
+    `name` is the sweep's or the table's, for the titles.
+    """
+    made: dict[str, Chart] = {"isoflop": isoflop_curves(law, name), **panels(law, horizon, name=name)}
     with contextlib.suppress(LawError):
-        made["contour"] = loss_contour(law, horizon)
+        made["contour"] = loss_contour(law, horizon, name)
     with contextlib.suppress(LawError):
-        made["residuals"] = residual_panels(law)
+        made["residuals"] = residual_panels(law, name)
     with contextlib.suppress(LawError):
-        made["estimators"] = estimator_disagreement(law)
+        made["estimators"] = estimator_disagreement(law, name=name)
     return made

@@ -11,7 +11,7 @@ from typing import Any
 import altair as alt
 from altair.utils.schemapi import debug_mode
 
-from analysis.figures.theme import HEIGHT, WIDTH
+from analysis.figures.theme import WIDTH
 from analysis.wording import format_flops
 
 CLOSEST = 0.12
@@ -27,6 +27,7 @@ class _Rows(alt.InlineData):
     """Data that no chart changes: altair copies it at each step of a chart's making otherwise."""
 
     def __deepcopy__(self, _memo: Any) -> _Rows:
+        """The same rows."""
         return self
 
 
@@ -37,23 +38,6 @@ def values(rows: Iterable[dict[str, Any]]) -> alt.InlineData:
     ]
     with debug_mode(False):  # rows fit the schema; checking each costs more than drawing them
         return _Rows(values=clean)
-
-
-def titled(
-    layers: Sequence[alt.Chart],
-    title: str,
-    subtitle: Sequence[str],
-    description: str,
-    *,
-    width: float = WIDTH,
-    height: float = HEIGHT,
-    independent: bool = False,
-) -> alt.LayerChart:
-    """Layers as one chart; `independent` gives each layer its own colours and markers."""
-    made: dict[str, Any] = {"width": width, "height": height, "description": description}
-    if independent:  # all at once: each method of a chart copies its data
-        made["resolve"] = alt.Resolve(scale=alt.ScaleResolveMap(color="independent", shape="independent"))
-    return alt.LayerChart(layer=list(layers), title=alt.TitleParams(title, subtitle=list(subtitle)), **made)
 
 
 def log_domain(numbers: Iterable[float], pad: float = 0.05) -> tuple[float, float]:
@@ -104,11 +88,14 @@ def log_ticks(low: float, high: float, closest: float = CLOSEST) -> tuple[list[f
     every, labelled = _decade_ticks(low, high, closest * math.log10(high / low))
     if len(labelled) >= _FEWEST_LABELS:
         return every, labelled
+    apart = closest * math.log10(high / low)
     even = linear_ticks(low, high, min(_MAX_LABELS, max(2, int(0.7 / closest))))
-    return (even, even) if len(even) > len(labelled) else (every, labelled)
+    fits = all(math.log10(after / before) >= apart for before, after in pairwise(even) if before > 0)
+    return (even, even) if len(even) > len(labelled) and fits else (every, labelled)
 
 
 def _decade_ticks(low: float, high: float, apart: float) -> tuple[list[float], list[float]]:
+    """Ticks within and between powers of ten, and the most labels that keep `apart` decades between them."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     minor = [step * 10.0**k for k in decades for step in range(1, 10) if low <= step * 10.0**k <= high]
     for steps in ((1, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
@@ -123,16 +110,21 @@ def _decade_ticks(low: float, high: float, apart: float) -> tuple[list[float], l
 
 def log_axis(
     domain: tuple[float, float],
-    title: str,
+    title: str | Sequence[str],
     write: Callable[[float], str] = format_flops,
-    closest: float = CLOSEST,
+    *,
+    width: float = WIDTH,
+    closest: float | None = None,
 ) -> dict[str, Any]:
-    """Scale and axis of a logarithmic channel, to be passed on as keyword arguments of alt.X or alt.Y."""
-    every, labelled = log_ticks(*domain, closest)
+    """Scale and axis of a logarithmic channel, to be passed on as keyword arguments of alt.X or alt.Y.
+
+    Labels keep the distance that they need on a horizontal axis of `width` pixels, or `closest` as a share of it.
+    """
+    every, labelled = log_ticks(*domain, CLOSEST * WIDTH / width if closest is None else closest)
     lookup = _lookup({tick: write(tick) for tick in labelled})
     is_major = {"test": f"isValid({lookup})"}
     axis = alt.Axis(
-        title=title,
+        title=title if isinstance(title, str) else list(title),
         values=every,
         labelExpr=f"{lookup} || ''",
         labelOverlap=False,
@@ -141,7 +133,7 @@ def log_axis(
         gridOpacity=alt.condition(is_major["test"], alt.value(1), alt.value(0)),
         tickSize=alt.condition(is_major["test"], alt.value(6), alt.value(3)),
     )
-    return {"scale": alt.Scale(type="log", domain=list(domain), nice=False), "axis": axis, "title": title}
+    return {"scale": alt.Scale(type="log", domain=list(domain), nice=False), "axis": axis}
 
 
 def edge_axis(domain: tuple[float, float], names: Mapping[float, str], title: str) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +10,9 @@ from typing import Any
 import altair as alt
 
 from analysis.answers.conventions import ConventionOptimum
-from analysis.figures.axes import log_axis, titled, values
-from analysis.figures.theme import PANEL_WIDTH
+from analysis.figures.axes import log_axis, values
+from analysis.figures.panels import Panel, Row, figure, panel
+from analysis.figures.theme import COUNTED
 from analysis.wording import format_count, format_flops
 
 PARTS = {
@@ -32,7 +32,8 @@ LABELS = {
 }
 """Conventions in words."""
 
-_WRAP = 72
+_WIDTH = 400.0
+_DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 3])
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,11 @@ class Size:
     """Training FLOPs a token by the keys of PARTS."""
     shape: str
     """Shape in a few characters."""
+    layers: int
+    """Depth."""
 
 
-def flops_shares(sizes: Sequence[Size], setting: str = "") -> alt.LayerChart:
+def flops_shares(sizes: Sequence[Size], setting: str = "") -> Panel:
     """Stacked shares of a token's training FLOPs by size; `setting` names vocabulary and context."""
     rows = [
         {
@@ -62,22 +65,28 @@ def flops_shares(sizes: Sequence[Size], setting: str = "") -> alt.LayerChart:
         for size in sizes
         for order, (part, name) in enumerate(PARTS.items())
     ]
+    names = list(PARTS.values())
     x = log_axis((sizes[0].params, sizes[-1].params), "Parameters N (head included)", format_count)
     base = alt.Chart(values(rows)).encode(
         x=alt.X("params:Q", **x),
         y=alt.Y("share:Q", stack="zero", title="Share of training FLOPs", scale=alt.Scale(domain=[0, 1]),
                 axis=alt.Axis(format="%", grid=False)),
-        color=alt.Color("part:N", sort=list(PARTS.values()), title=None, legend=alt.Legend(symbolType="square")),
+        color=alt.Color("part:N", sort=names, title=None, scale=alt.Scale(domain=names, range=COUNTED),
+                        legend=alt.Legend(symbolType="square")),
         order=alt.Order("order:Q", sort="descending"),
         tooltip=[alt.Tooltip(f"{key}:N") for key in ("part", "of the FLOPs", "N", "shape")],
     )  # fmt: skip
     areas = base.mark_area(opacity=0.9, line={"strokeWidth": 0.6}, clip=True)
-    subtitle = textwrap.wrap(f"{_ends(sizes)} {setting}".strip(), _WRAP)
-    return titled([areas], "Where the FLOPs go", subtitle, _describe(sizes), width=PANEL_WIDTH + 60)
+    return panel(
+        [areas], "Where the FLOPs go", [_ends(sizes), *([setting] if setting else [])], _describe(sizes), width=_WIDTH
+    )
 
 
-def convention_exponents(found: Sequence[ConventionOptimum], law: str) -> alt.LayerChart:
-    """The exponent of N* against compute that each convention would report around a budget."""
+def convention_exponents(found: Sequence[ConventionOptimum], law: str, sizes: Sequence[Size] = ()) -> Panel:
+    """The exponent of N* against compute that each convention would report around a budget.
+
+    `sizes` are the shapes that were asked: where their depth changes the exponents have steps, which a note explains.
+    """
     names = [LABELS[name] for name in dict.fromkeys(one.convention for one in found)]
     rows = [
         {
@@ -94,32 +103,29 @@ def convention_exponents(found: Sequence[ConventionOptimum], law: str) -> alt.La
     budgets = [one.flops for one in found if math.isfinite(one.exponent)]
     x = log_axis((min(budgets), max(budgets)), "Compute C (FLOPs)")
     legend = alt.Legend(symbolType="stroke", symbolSize=300, symbolStrokeWidth=2, labelLimit=260)
-    channel: dict[str, Any] = {"sort": names, "scale": alt.Scale(domain=names), "title": None, "legend": legend}
+    channel: dict[str, Any] = {"sort": names, "title": None, "legend": legend}
+    dashes = [_DASHES[i % len(_DASHES)] for i in range(len(names))]
     base = alt.Chart(values(rows)).encode(
         x=alt.X("flops:Q", **x),
         y=alt.Y("exponent:Q", title="Exponent of N* in C", scale=alt.Scale(zero=False, nice=True)),
-        color=alt.Color("convention:N", **channel),
-        strokeDash=alt.StrokeDash("convention:N", **channel),
+        color=alt.Color("convention:N", scale=alt.Scale(domain=names, range=COUNTED), **channel),
+        strokeDash=alt.StrokeDash("convention:N", scale=alt.Scale(domain=names, range=dashes), **channel),
         tooltip=[alt.Tooltip(f"{key}:N") for key in ("convention", "C", "N*", "local exponent")],
     )
     line = base.mark_line(strokeWidth=2, clip=True)
-    words = f"One law ({law}), one ladder of shapes: only what is called N and C differs. Ripples are steps in depth."
-    subtitle = textwrap.wrap(words, _WRAP)
-    return titled(
-        [line], "What each way of counting reports", subtitle, f"{words} Budgets {format_flops(min(budgets))} to "
-        f"{format_flops(max(budgets))}.", width=PANEL_WIDTH + 60,
-    )  # fmt: skip
+    notes = [f"One law ({law}), one ladder of shapes: only what is called N and C differs."]
+    if len({size.layers for size in sizes}) > 1:
+        notes.append("Ripples come from steps in depth along the ladder.")
+    described = f"{notes[0]} Budgets {format_flops(min(budgets))} to {format_flops(max(budgets))}."
+    return panel([line], "What each way of counting reports", notes, described, width=_WIDTH)
 
 
 def flops_picture(
     sizes: Sequence[Size], found: Sequence[ConventionOptimum], law: str, setting: str
 ) -> alt.VConcatChart:
-    """Both charts, one below the other."""
-    parts = [flops_shares(sizes, setting), convention_exponents(found, law)]
-    stacked: alt.VConcatChart = alt.vconcat(*parts, spacing=28).resolve_scale(
-        color="independent", strokeDash="independent"
-    )
-    return stacked
+    """Both charts as one figure, one above the other; `setting` names vocabulary and context."""
+    panels = (flops_shares(sizes, setting), convention_exponents(found, law, sizes))
+    return figure([Row((one,)) for one in panels], f"Counting FLOPs: {law}")
 
 
 def _ends(sizes: Sequence[Size]) -> str:
@@ -134,6 +140,7 @@ def _ends(sizes: Sequence[Size]) -> str:
 
 
 def _describe(sizes: Sequence[Size]) -> str:
+    """The shares in words, of the smallest and of the largest model."""
     ends = []
     for size in (sizes[0], sizes[-1]):
         total = sum(size.parts.values())

@@ -10,14 +10,16 @@ from typing import Any
 
 import altair as alt
 
-from analysis.figures.axes import linear_domain, titled, values
+from analysis.figures.axes import linear_domain, values
+from analysis.figures.panels import Panel, panel
+from analysis.figures.theme import WIDTH
 from analysis.records import Interval, QuestionError
 from analysis.wording import format_count, format_factor, format_flops, format_interval, format_loss
 
 _ROW_HEIGHT = 32
 _SALTIRE = "M-1,-0.6L-0.6,-1L0,-0.4L0.6,-1L1,-0.6L0.4,0L1,0.6L0.6,1L0,0.4L-0.6,1L-1,0.6L-0.4,0Z"
-_VERDICTS = {"outside": _SALTIRE, "inside": "circle"}
-"""Marker of each verdict, in the order of the theme's colours: a miss reads as one without its colour."""
+_VERDICTS = {"inside": "circle", "outside": _SALTIRE}
+"""Marker of each verdict, in the order of the legend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,19 @@ class Forecast:
         return "inside" if self.reached in self.interval else "outside"
 
 
-def forecast_record(forecasts: Sequence[Forecast]) -> alt.LayerChart:
+def forecast_record(forecasts: Sequence[Forecast], name: str = "") -> alt.LayerChart:
     """One row a forecast, the furthest extrapolation last: its 95 % interval about zero, and the loss reached.
+
+    `name` is the sweep's.
+
+    Raises:
+        QuestionError: there is no forecast.
+    """
+    return forecast_panel(forecasts).alone(name)
+
+
+def forecast_panel(forecasts: Sequence[Forecast], *, width: float = WIDTH) -> Panel:
+    """As `forecast_record`, to be placed in a figure.
 
     Raises:
         QuestionError: there is no forecast.
@@ -93,25 +106,22 @@ def forecast_record(forecasts: Sequence[Forecast]) -> alt.LayerChart:
     if any(row["error"] is not None for row in rows):
         layers.append(_reached_layer(base, x))
     height = _ROW_HEIGHT * max(len(rows), 2)
-    return titled(layers, "Forecast record", _subtitle(ordered), _describe(ordered), height=height)
+    return panel(layers, "Forecast record", _notes(ordered), _describe(ordered), width=width, height=height)
 
 
 def _reached_layer(base: alt.Chart, x: dict[str, Any]) -> alt.Chart:
-    names = list(_VERDICTS)
-    legend = alt.Legend(title="Reached, of the interval", values=names[::-1])
+    """The losses reached: the marker alone says whether one lies inside its interval."""
+    scale = alt.Scale(domain=list(_VERDICTS), range=list(_VERDICTS.values()))
     chart: alt.Chart = (
         base.transform_filter("isValid(datum.error)")
-        .mark_point(filled=True, size=80, opacity=1)
-        .encode(
-            x=alt.X("error:Q", **x),
-            color=alt.Color("verdict:N", scale=alt.Scale(domain=names), legend=legend),
-            shape=alt.Shape("verdict:N", scale=alt.Scale(domain=names, range=list(_VERDICTS.values())), legend=legend),
-        )
+        .mark_point(filled=True, size=80, opacity=1, style="reached")
+        .encode(x=alt.X("error:Q", **x), shape=alt.Shape("verdict:N", scale=scale, title="Reached, of the interval"))
     )
     return chart
 
 
 def _rows(forecasts: Sequence[Forecast]) -> Iterator[dict[str, Any]]:
+    """Forecasts as data of a chart, equal ones numbered."""
     seen: Counter[str] = Counter()
     for forecast in forecasts:
         compute, factor = format_flops(forecast.flops), format_factor(forecast.extrapolation)
@@ -135,17 +145,21 @@ def _rows(forecasts: Sequence[Forecast]) -> Iterator[dict[str, Any]]:
         }
 
 
-def _subtitle(forecasts: Sequence[Forecast]) -> list[str]:
+def _notes(forecasts: Sequence[Forecast]) -> list[str]:
+    """What a bar is, and how many forecasts came true."""
     scored = [forecast for forecast in forecasts if forecast.reached is not None]
     inside = sum(forecast.verdict == "inside" for forecast in scored)
-    lines = ["Each forecast was stored before its run was trained. Bar: its 95 % interval, about the predicted loss."]
     waiting = len(forecasts) - len(scored)
     said = [f"{inside} of {len(scored)} inside"] if scored else []
     said += [f"{waiting} not reached yet"] if waiting else []
-    return [*lines, f"{'; '.join(said)}. In brackets: budget over the largest fitted one."]
+    return [
+        "Each forecast was stored before its run was trained. Bar: its 95 % interval about the predicted loss.",
+        f"{'; '.join(said)}. In brackets: the budget over the largest fitted one.",
+    ]
 
 
 def _describe(forecasts: Sequence[Forecast]) -> str:
+    """The chart in words."""
     said = "; ".join(
         f"at {format_flops(forecast.flops)} FLOPs forecast {format_loss(forecast.loss)} "
         f"({format_interval(forecast.interval)}), "

@@ -1,22 +1,25 @@
-"""What several charts share: how budgets and minima are coloured, shaped and given error bars."""
+"""What several charts share: the shapes of budgets and estimators, their legends, and the error bars of minima."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import altair as alt
 
+from analysis.figures.palette import ESTIMATORS, HEADLINE
 from analysis.figures.theme import SHAPES
 from analysis.records import Curve, Minimum
-from analysis.wording import format_flops
+from analysis.wording import estimator_label, format_flops
 
 STANDARD_ERRORS = 2.0
 """Half-length of error bars at minima, in standard errors."""
 
-BAR_NOTE = "Bars: ± 2 standard errors; none where N* is not known within a factor of 30."
-_LONGEST_BAR = 30.0
+BACKGROUND = 0.45
+"""Opacity of an estimator that the headline does not lean on."""
 
+_LONGEST_BAR = 30.0
 _POLYGONS = {
     "square": ((-1, -1), (1, -1), (1, 1), (-1, 1)),
     "diamond": ((0, -1), (1, 0), (0, 1), (-1, 0)),
@@ -49,12 +52,21 @@ def ring(outer: float, inner: float) -> str:
     return _RING.format(r=outer, sweep=1) + _RING.format(r=inner, sweep=0)
 
 
-_MINIMUM_SHAPES = {
+def star(points: int = 5, outer: float = 1.6, inner: float = 0.67) -> str:
+    """A star as a path, radii in units of the mark, one point up."""
+    radii = [outer if corner % 2 == 0 else inner for corner in range(2 * points)]
+    angles = [math.pi * corner / points for corner in range(2 * points)]
+    corners = [(r * math.sin(a), -r * math.cos(a)) for r, a in zip(radii, angles, strict=True)]
+    return "M" + "L".join(f"{x:.4g},{y:.4g}" for x, y in corners) + "Z"
+
+
+_ESTIMATOR_SHAPES = {
+    HEADLINE: star(),
     "cubic": "M0,-0.9L0.9,0L0,0.9L-0.9,0Z",
     "parabola": ring(1.25, 1.02),
     "akima": hollow("triangle-up"),
 }
-"""Marker of each estimator's minimum: the cubic's filled diamond stays readable inside the parabola's ring."""
+"""Marker of each estimator's optimum: the cubic's filled diamond stays readable inside the parabola's ring."""
 
 
 def budget_labels(curves: Sequence[Curve]) -> list[str]:
@@ -66,32 +78,43 @@ def budget_labels(curves: Sequence[Curve]) -> list[str]:
     return [label + ("" if curve.minima else " (refused)") for label, curve in zip(labels, curves, strict=True)]
 
 
-def budget_encodings(
-    labels: Sequence[str], title: str = "Budget C (FLOPs)", refused: Collection[str] = ()
-) -> tuple[alt.Color, alt.Shape]:
-    """Colour and marker of ascending budgets in one legend, the refused ones hollow; rows have their `budget`."""
-    names = list(labels)
+def budget_encodings(curves: Sequence[Curve], *, legend: bool = True) -> tuple[alt.Color, alt.Shape]:
+    """Colour and marker of a law's ascending budgets in one legend, refused ones hollow; rows have their `budget`.
+
+    All charts pass all curves of the law, so that a budget looks the same in each.
+    """
+    names = budget_labels(curves)
     shapes = [SHAPES[index % len(SHAPES)] for index in range(len(names))]
-    shapes = [hollow(shape) if name in refused else shape for name, shape in zip(names, shapes, strict=True)]
+    shapes = [shape if curve.minima else hollow(shape) for curve, shape in zip(curves, shapes, strict=True)]
+    title = "Budget C (FLOPs)"
     columns = 2 if len(names) > _LEGEND_ROWS else alt.Undefined
-    legend = alt.Legend(title=title, symbolLimit=len(names) + 1, columns=columns)
+    key = alt.Legend(title=title, symbolLimit=len(names) + 1, columns=columns) if legend else None
     return (
-        alt.Color("budget:O", sort=names, scale=alt.Scale(domain=names), title=title, legend=legend),
-        alt.Shape("budget:N", sort=names, scale=alt.Scale(domain=names, range=shapes), title=title, legend=legend),
+        alt.Color("budget:O", sort=names, scale=alt.Scale(domain=names), title=title, legend=key),
+        alt.Shape("budget:N", sort=names, scale=alt.Scale(domain=names, range=shapes), title=title, legend=key),
     )
 
 
-def minimum_shape(curves: Sequence[Curve]) -> alt.Shape:
-    """Marker of each estimator's minima; rows carry the estimator as `minimum`."""
-    present = {estimator_label(minimum.estimator) for curve in curves for minimum in curve.minima}
-    names = [name for name in _MINIMUM_SHAPES if name in present] + sorted(present - set(_MINIMUM_SHAPES))
-    shapes = [_MINIMUM_SHAPES.get(name, hollow("square")) for name in names]
-    return alt.Shape("minimum:N", sort=names, scale=alt.Scale(domain=names, range=shapes), title="Minimum by")
+def estimator_encodings(
+    shown: Collection[str], background: Collection[str] = (), *, legend: bool = True
+) -> tuple[alt.Color, alt.Shape, alt.Opacity]:
+    """Colour, marker and opacity of estimators in one legend that names those `shown`; rows have their `estimator`.
 
-
-def estimator_label(name: str) -> str:
-    """An estimator's name for people: joint_skew → joint skew."""
-    return name.replace("_", " ")
+    Colours go by the place in `ESTIMATORS`, so that they are the same in all charts; those in the `background` are
+    lighter.
+    """
+    names = [estimator_label(name) for name in ESTIMATORS]
+    shapes = [_ESTIMATOR_SHAPES.get(name, hollow("square")) for name in ESTIMATORS]
+    opacities = [BACKGROUND if name in background else 1.0 for name in ESTIMATORS]
+    title = "Optimum by"
+    listed = [estimator_label(name) for name in ESTIMATORS if name in shown]
+    key = alt.Legend(title=title, values=listed, symbolSize=80) if legend else None
+    channel: dict[str, Any] = {"sort": names, "title": title, "legend": key}
+    return (
+        alt.Color("estimator:N", scale=alt.Scale(domain=names), **channel),
+        alt.Shape("estimator:N", scale=alt.Scale(domain=names, range=shapes), **channel),
+        alt.Opacity("estimator:N", scale=alt.Scale(type="ordinal", domain=names, range=opacities), **channel),
+    )
 
 
 def size_spread(log_params_se: float | None) -> float:
@@ -104,12 +127,22 @@ def size_spread(log_params_se: float | None) -> float:
     return math.exp(min(STANDARD_ERRORS * log_params_se, math.log(1e6)))
 
 
-def minimum_bar(minimum: Minimum) -> tuple[float, float]:
-    """What the error bars of a minimum reach: a factor for N* and D*, a difference for the loss.
+def has_bar(minimum: Minimum) -> bool:
+    """Whether a minimum is known well enough for error bars: longer ones would only cross the chart."""
+    known = math.isfinite(minimum.log_params_se) and math.isfinite(minimum.loss_se)
+    return known and size_spread(minimum.log_params_se) <= _LONGEST_BAR
 
-    Bars longer than a factor of 30 would only cross the chart: such a minimum gets none (1 and 0), and
-    `BAR_NOTE` below the title says so.
-    """
-    spread = size_spread(minimum.log_params_se)
-    known = math.isfinite(minimum.log_params_se) and spread <= _LONGEST_BAR and math.isfinite(minimum.loss_se)
-    return (spread, STANDARD_ERRORS * minimum.loss_se) if known else (1.0, 0.0)
+
+def minimum_bar(minimum: Minimum) -> tuple[float, float]:
+    """What the error bars of a minimum reach: a factor for N* and D*, a difference for the loss; 1 and 0 for no bar."""
+    if not has_bar(minimum):
+        return 1.0, 0.0
+    return size_spread(minimum.log_params_se), STANDARD_ERRORS * minimum.loss_se
+
+
+def bar_note(minima: Sequence[Minimum]) -> str:
+    """What the bars of these minima are, and why one lacks them where one does; nothing without a bar."""
+    if not any(map(has_bar, minima)):
+        return ""
+    missing = "" if all(map(has_bar, minima)) else f" (none where N* is not known within a factor of {_LONGEST_BAR:g})"
+    return f"Bars at minima: ± {STANDARD_ERRORS:g} standard errors{missing}."

@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import altair as alt
 
 from analysis.answers.compare import Comparison, Multiplier
-from analysis.figures.axes import linear_domain, log_axis, log_domain, titled, values
+from analysis.figures.axes import linear_domain, log_axis, log_domain, values
+from analysis.figures.panels import Panel, Row, figure, panel
+from analysis.figures.theme import PANEL_WIDTH, WIDTH
 from analysis.records import QuestionError
 from analysis.wording import format_factor, format_flops, format_interval, format_loss, format_multiplier
 
 _WIDEST = 30.0
+_GAP = 92.0
 
 
 def compute_multiplier(comparison: Comparison) -> alt.LayerChart:
-    """How many times the compute of the other the baseline needs for the same loss, with the interval and a line at 1.
+    """The baseline's compute over the other's for the same loss, with its interval and a line at 1.
 
     The loss falls to the right, as training gets longer; what lies beyond either sweep's budgets is dashed.
     """
+    return _panel(comparison).alone()
+
+
+def compute_multipliers(comparisons: Sequence[Comparison]) -> alt.LayerChart | alt.VConcatChart:
+    """One comparison as `compute_multiplier`, several as one figure, two in a row.
+
+    Raises:
+        QuestionError: there is none.
+    """
+    if not comparisons:
+        raise QuestionError("there is no comparison to draw")
+    if len(comparisons) == 1:
+        return compute_multiplier(comparisons[0])
+    parts = [_panel(comparison, PANEL_WIDTH) for comparison in comparisons]
+    rows = [Row(tuple(parts[at : at + 2]), _GAP) for at in range(0, len(parts), 2)]
+    return figure(rows, "Compute multipliers")
+
+
+def _panel(comparison: Comparison, width: float = WIDTH) -> Panel:
+    """One comparison, to be placed in a figure."""
     points = sorted(comparison.points, key=lambda point: -point.loss)
     last = max((i for i, point in enumerate(points) if point.extrapolation <= 1.0 + 1e-9), default=-1)
     parts = (points[: last + 1], points[max(last, 0) :] if last < len(points) - 1 else [])
@@ -37,19 +59,7 @@ def compute_multiplier(comparison: Comparison) -> alt.LayerChart:
         for layer in _part_layers(part, style, x, y)
     ]
     title = f"Compute multiplier of {comparison.other} over {comparison.baseline}"
-    return titled(layers, title, _subtitle(comparison, bool(parts[1])), _describe(comparison))
-
-
-def compute_multipliers(comparisons: Sequence[Comparison]) -> alt.VConcatChart:
-    """Several comparisons, one below the other.
-
-    Raises:
-        QuestionError: there is none.
-    """
-    if not comparisons:
-        raise QuestionError("there is no comparison to draw")
-    picture: alt.VConcatChart = alt.vconcat(*map(compute_multiplier, comparisons), spacing=24)
-    return picture
+    return panel(layers, title, _notes(comparison, beyond=bool(parts[1])), _describe(comparison), width=width)
 
 
 def _domain(points: Sequence[Multiplier]) -> tuple[float, float]:
@@ -67,6 +77,7 @@ def _even_layer(y: dict[str, Any]) -> alt.Chart:
 
 
 def _part_layers(points: Sequence[Multiplier], style: str, x: dict[str, Any], y: dict[str, Any]) -> list[alt.Chart]:
+    """Interval, line and invisible points that carry the tooltips, in a style within or beyond the budgets."""
     tooltip = [
         alt.Tooltip(f"{key}:N") for key in ("loss of both", "multiplier", "range", "baseline", "other", "factor")
     ]
@@ -79,6 +90,7 @@ def _part_layers(points: Sequence[Multiplier], style: str, x: dict[str, Any], y:
 
 
 def _rows(points: Sequence[Multiplier]) -> Iterator[dict[str, Any]]:
+    """The points of a comparison as data of a chart."""
     for point in points:
         yield {
             "loss": point.loss,
@@ -94,20 +106,19 @@ def _rows(points: Sequence[Multiplier]) -> Iterator[dict[str, Any]]:
         }
 
 
-def _subtitle(comparison: Comparison, beyond: bool) -> list[str]:
+def _notes(comparison: Comparison, *, beyond: bool) -> list[str]:
+    """Who is better above 1, by how much at the largest budgets, and what dashes mean."""
     baseline, other, largest = comparison.baseline, comparison.other, comparison.at_largest
-    words = (
-        f"Above 1, {other} reaches the same loss with less compute than {baseline}. At a loss of "
-        f"{format_loss(largest.loss)}: {format_multiplier(largest.multiplier)} "
-        f"({format_interval(largest.interval, format_multiplier)}). "
-        "Band: 95 % interval."
-    )
-    if beyond:
-        words += " Dashed: beyond the budgets of at least one of the two."
-    return textwrap.wrap(words, 90)
+    notes = [
+        f"Above 1, {other} reaches the same loss with less compute than {baseline}.",
+        f"At a loss of {format_loss(largest.loss)}: {format_multiplier(largest.multiplier)} "
+        f"({format_interval(largest.interval, format_multiplier)}). Band: 95 % interval.",
+    ]
+    return [*notes, "Dashed: beyond the budgets of at least one of the two."] if beyond else notes
 
 
 def _describe(comparison: Comparison) -> str:
+    """The chart in words."""
     ends = "; ".join(
         f"at loss {format_loss(point.loss)} {format_multiplier(point.multiplier)} "
         f"({format_interval(point.interval, format_multiplier)})"

@@ -1,4 +1,4 @@
-"""Published laws beside a fit: their lines, each with a colour, a marker and the name of its convention."""
+"""Published laws next to a fit: their lines, each with a marker and the name of its convention."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import altair as alt
 
 from analysis.answers.published import PUBLISHED, PublishedLaw
 from analysis.figures.axes import values
-from analysis.wording import format_count, format_flops, format_loss
+from analysis.wording import format_count, format_flops, format_loss, join_words
 
 ALL = tuple(PUBLISHED.values())
 """Every law of the registry."""
@@ -21,7 +21,6 @@ _MARKERS = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-dow
 _MARKED = 6
 _LEGEND_WIDTH = 30
 _BREAK = "|"
-_DASH = [3, 3]
 _TITLE = "Published laws"
 
 
@@ -50,7 +49,7 @@ def published_layers(
 ) -> list[alt.Chart]:
     """A thin line for each law of `shown`, with markers along it; the legend says how each of `listed` counts.
 
-    Colour and marker come from the place among `every` law, so that they are the same in all charts.
+    All have one colour; a marker comes from the place among `every` law, so that it is the same in all charts.
     """
     if not shown and not listed:
         return []
@@ -60,12 +59,10 @@ def published_layers(
     marked = values(row for index, law in drawn for row in _marker_rows(index, law, names[index], quantity, budgets))
     at = {"x": alt.X("flops:Q", **x), "y": alt.Y("value:Q", **y)}
     chosen = [_legend_name(law) for law in listed]
-    lines = f"split(datum.label, '{_BREAK}')"
-    legend = alt.Legend(title=_TITLE, labelExpr=lines, labelLimit=260, values=chosen, columns=1)
-    markers = [_MARKERS[i % len(_MARKERS)] for i in range(len(names))]
-    colour = alt.Color(
-        "law:N", sort=names, scale=alt.Scale(domain=names), title=_TITLE, legend=legend if chosen else None
+    legend = alt.Legend(
+        title=_TITLE, labelExpr=f"split(datum.label, '{_BREAK}')", labelLimit=260, values=chosen, columns=1
     )
+    markers = [_MARKERS[i % len(_MARKERS)] for i in range(len(names))]
     shape = alt.Shape(
         "law:N",
         sort=names,
@@ -76,13 +73,21 @@ def published_layers(
     tooltip = [alt.Tooltip(f"{key}:N") for key in ("published", "C", "answer", "source", "convention", "note")]
     layers = [
         alt.Chart(along)
-        .transform_filter(f"datum.dashed == {str(dash is not None).lower()}")
-        .mark_line(strokeWidth=1.2, strokeDash=dash or alt.Undefined, clip=True)
-        .encode(**at, color=colour.legend(None), detail="piece:N")
-        for dash in (None, _DASH)
+        .transform_filter(f"datum.dashed == {dashed}")
+        .mark_line(style=style, clip=True)
+        .encode(**at, detail="piece:N")
+        for dashed, style in (("false", "published"), ("true", "published-beyond"))
     ]
-    markers_of = alt.Chart(marked).mark_point(filled=True, size=34, opacity=1, clip=True)
-    return [*layers, markers_of.encode(**at, color=colour, shape=shape, tooltip=tooltip)]
+    markers_of = alt.Chart(marked).mark_point(filled=True, size=34, opacity=1, clip=True, style="published-mark")
+    return [*layers, markers_of.encode(**at, shape=shape, tooltip=tooltip)]
+
+
+def outside_note(
+    laws: Sequence[PublishedLaw], shown: Sequence[PublishedLaw], quantity: str, symbol: str, budgets: Sequence[float]
+) -> list[str]:
+    """Which of the laws answer, but nowhere inside the frame; nothing where there are none."""
+    outside = [short_name(law) for law in laws if law not in shown and published_values(law, quantity, budgets)]
+    return [f"Outside the frame of {symbol}: {join_words(outside)}."] if outside else []
 
 
 def _line_rows(law: PublishedLaw, name: str, quantity: str, budgets: Sequence[float]) -> Iterator[dict[str, Any]]:

@@ -11,7 +11,8 @@ from typing import Any, Protocol
 
 import vl_convert
 
-from analysis.figures.theme import Mode, theme
+from analysis.figures.palette import Mode
+from analysis.figures.theme import theme
 from analysis.records import QuestionError
 
 SUFFIXES = (".html", ".json", ".pdf", ".png", ".svg")
@@ -84,6 +85,7 @@ def render(chart: Chart, suffix: str, mode: Mode = "print") -> bytes:
 
 
 def _text(chart: Chart, suffix: str, mode: Mode) -> str:
+    """A chart as SVG, JSON or HTML."""
     spec = chart.to_dict(validate=False)
     if suffix == ".svg":
         _register_fonts()
@@ -110,11 +112,13 @@ def page_specs(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _page_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A spec without title and theme, as wide as its container."""
     kept = {key: value for key, value in spec.items() if key not in ("config", "title")}
     return {**kept, "width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
 
 
 def _without_legends(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A spec whose colours, markers and dashes have no legend."""
     made = {**spec}
     if "layer" in spec:
         made["layer"] = [_without_legends(layer) for layer in spec["layer"]]

@@ -2,78 +2,66 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
 from analysis.answers.published import PublishedLaw
-from analysis.figures.axes import log_axis, log_domain, loss_domain, titled, values
-from analysis.figures.marks import BAR_NOTE, estimator_label, minimum_bar, minimum_shape
-from analysis.figures.published import ALL, published_layers, published_values, shown_laws
-from analysis.figures.theme import PANEL_WIDTH
-from analysis.records import Interval, LawError, Minimum, Prediction
-from analysis.wording import format_count, format_factor, format_flops, format_interval, format_loss
+from analysis.figures.axes import log_axis, log_domain, loss_domain
+from analysis.figures.optima import Optima
+from analysis.figures.panels import Panel, panel, side_by_side
+from analysis.figures.published import outside_note, published_layers, shown_laws
+from analysis.figures.quantities import LOSS, PARAMS, QUANTITIES, TOKENS, Quantity
+from analysis.figures.scaling_layers import (
+    band_layers,
+    edge_layer,
+    empty_layer,
+    minimum_layers,
+    run_layer,
+)
+from analysis.figures.theme import HEIGHT, PANEL_WIDTH, WIDTH
+from analysis.records import LawError, Prediction
+from analysis.wording import format_flops, format_interval
 
 if TYPE_CHECKING:
     from analysis.law import Law
 
 _BAND_STEPS = 24
-_FURTHEST_PUBLISHED = 30.0
+_WIDEST_BAND = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Quantity:
-    """One quantity that a law answers with, and how it is drawn."""
-
-    name: str
-    symbol: str
-    title: str
-    of: Callable[[Prediction], float]
-    interval: Callable[[Prediction], Interval]
-    at: Callable[[Minimum], float]
-    write: Callable[[float], str]
-    log: bool = True
-
-
-_PARAMS = _Quantity(
-    "params", "N*", "Optimal parameters N*", lambda p: p.params, lambda p: p.params_interval, lambda m: m.params,
-    format_count,
-)  # fmt: skip
-_TOKENS = _Quantity(
-    "tokens", "D*", "Optimal tokens D*", lambda p: p.tokens, lambda p: p.tokens_interval, lambda m: m.tokens,
-    format_count,
-)  # fmt: skip
-_LOSS = _Quantity(
-    "loss", "L*", "Loss", lambda p: p.loss, lambda p: p.loss_interval, lambda m: m.loss, format_loss, log=False
-)
-_QUANTITIES = (_PARAMS, _TOKENS, _LOSS)
-
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    """A law with its predictions over the compute that is drawn, and the published laws beside it."""
+class View:
+    """A law with its answers over the compute that is drawn, and the published laws that were asked for."""
 
     law: Law
+    """The law."""
+    optima: Optima
+    """Its optima at its own budgets."""
     within: Sequence[Prediction]
+    """Answers within the budgets that were run; none without a law."""
     beyond: Sequence[Prediction]
+    """Answers beyond them, the first at the largest budget."""
     problem: str
+    """Why there are none."""
     published: Sequence[PublishedLaw]
+    """Published laws to draw."""
 
     @classmethod
-    def of(cls, law: Law, horizon: float, published: Sequence[PublishedLaw]) -> _View:
-        """Predictions within and beyond the budgets that were run; none, and the law's reason, without a law."""
+    def of(cls, law: Law, horizon: float, published: Sequence[PublishedLaw]) -> View:
+        """Answers up to `horizon` times the largest budget; none, and the law's reason, without a law."""
         within, beyond = compute_grid(law.smallest_budget, law.largest_budget, horizon)
+        optima = Optima.of(law)
         try:
-            return cls(law, law.band(within), law.band(beyond) if beyond else [], "", published)
+            return cls(law, optima, law.band(within), law.band(beyond) if beyond else [], "", published)
         except LawError as error:
-            return cls(law, [], [], str(error), published)
+            return cls(law, optima, [], [], str(error), published)
 
     @property
     def band(self) -> list[Prediction]:
-        """All predictions."""
+        """All answers."""
         return [*self.within, *self.beyond]
 
     @property
@@ -81,55 +69,84 @@ class _View:
         """Their budgets, FLOPs."""
         return [prediction.flops for prediction in self.band]
 
-    def shown(self, quantity: _Quantity) -> tuple[PublishedLaw, ...]:
+    def shown(self, quantity: Quantity) -> tuple[PublishedLaw, ...]:
         """The published laws that pass through a quantity's frame."""
-        return shown_laws(self.published, quantity.name, self.budgets, _domain(self, quantity))
+        return shown_laws(self.published, quantity.name, self.budgets, self.domain(quantity))
+
+    def domain(self, quantity: Quantity) -> tuple[float, float]:
+        """What the quantity's axis shows: this law's own minima, line, and band as far as it is worth showing.
+
+        The runs stand in where there is neither, and always for the loss.
+        """
+        runs = [value for curve in self.law.curves for value in quantity.of_runs(curve)]
+        own = [quantity.at(minimum) for _, minimum in self.optima.minima] + [quantity.of(p) for p in self.band]
+        intervals = [quantity.interval(prediction) for prediction in self.band]
+        if not quantity.log:
+            return loss_domain(runs, [*own, *(end for one in intervals for end in (one.low, one.high))])
+        own = own or runs
+        lows = [max(one.low, min(own) / _WIDEST_BAND) for one in intervals]
+        return log_domain([*own, *lows, *(min(one.high, max(own) * _WIDEST_BAND) for one in intervals)])
 
 
-def optimal_params(law: Law, horizon: float = 100, published: Sequence[PublishedLaw] = ALL) -> alt.LayerChart:
+def optimal_params(
+    law: Law, horizon: float = 100, published: Sequence[PublishedLaw] = (), name: str = ""
+) -> alt.LayerChart:
     """N* against compute up to `horizon` times the largest budget: minima, line, 95 % band, extrapolation dashed.
 
-    Each `published` law stands beside it in its own convention.
+    The law's own answers set the frame; each `published` law that passes through it is drawn in its own convention.
+    `name` is the sweep's or the table's.
     """
-    return _panel(_View.of(law, horizon, published), _PARAMS)
+    return _panel(View.of(law, horizon, published), PARAMS).alone(name)
 
 
-def optimal_tokens(law: Law, horizon: float = 100, published: Sequence[PublishedLaw] = ALL) -> alt.LayerChart:
+def optimal_tokens(
+    law: Law, horizon: float = 100, published: Sequence[PublishedLaw] = (), name: str = ""
+) -> alt.LayerChart:
     """D* against compute, as `optimal_params`."""
-    return _panel(_View.of(law, horizon, published), _TOKENS)
+    return _panel(View.of(law, horizon, published), TOKENS).alone(name)
 
 
-def loss_frontier(law: Law, horizon: float = 100, published: Sequence[PublishedLaw] = ALL) -> alt.LayerChart:
-    """L* against compute with its band, over the losses of all runs as faint points.
+def loss_frontier(
+    law: Law, horizon: float = 100, published: Sequence[PublishedLaw] = (), name: str = ""
+) -> alt.LayerChart:
+    """L* against compute with its band, as `optimal_params`, over the losses of all runs as faint points."""
+    return _panel(View.of(law, horizon, published), LOSS).alone(name)
 
-    Published laws that pass through the frame are shown; their data and tokenizers are others.
-    """
-    return _panel(_View.of(law, horizon, published), _LOSS)
 
-
-def panels(law: Law, horizon: float = 100, published: Sequence[PublishedLaw] = ALL) -> dict[str, alt.LayerChart]:
+def panels(
+    law: Law, horizon: float = 100, published: Sequence[PublishedLaw] = (), name: str = ""
+) -> dict[str, alt.LayerChart]:
     """N*, D* and L* against compute as charts of their own, by the name of their file."""
-    view = _View.of(law, horizon, published)
+    view = View.of(law, horizon, published)
     names = ("optimal-params", "optimal-tokens", "loss-frontier")
-    return {name: _panel(view, quantity) for name, quantity in zip(names, _QUANTITIES, strict=True)}
+    return {file: _panel(view, quantity).alone(name) for file, quantity in zip(names, QUANTITIES, strict=True)}
 
 
-def scaling(
-    law: Law, horizon: float = 100, published: Sequence[PublishedLaw] = ALL, *, loss: bool = True
-) -> alt.HConcatChart:
-    """N*, D* and, with `loss`, L* against compute side by side, as papers print them, with one legend."""
-    view = _View.of(law, horizon, published)
-    quantities = _QUANTITIES if loss else _QUANTITIES[:2]
-    shown = [other for other in published if any(other in view.shown(quantity) for quantity in quantities)]
-    drawn = [_panel(view, quantity, ()) for quantity in quantities[:-1]] + [_panel(view, quantities[-1], shown)]
-    notes = list(dict.fromkeys(line for panel in drawn for line in panel.title.subtitle))
-    described = " ".join(panel.description for panel in drawn)
-    for panel in drawn:
-        panel.title = alt.Undefined
-    names = "Optimal size, tokens and loss" if loss else "Optimal size and tokens"
-    return alt.hconcat(*(panel.properties(width=PANEL_WIDTH) for panel in drawn), spacing=28).properties(
-        title=alt.TitleParams(f"{names} against compute", subtitle=notes), description=described
-    )
+def scaling(law: Law, horizon: float = 100, published: Sequence[PublishedLaw] = (), name: str = "") -> alt.HConcatChart:
+    """N*, D* and L* against compute side by side, as papers print them, with one legend."""
+    drawn = scaling_row(law, horizon, published, width=PANEL_WIDTH)
+    return side_by_side(drawn, "Optimal size, tokens and loss against compute", name)
+
+
+def scaling_row(
+    law: Law,
+    horizon: float = 100,
+    published: Sequence[PublishedLaw] = (),
+    *,
+    quantities: Sequence[Quantity] = QUANTITIES,
+    width: float = WIDTH,
+    height: float = HEIGHT,
+    legend: bool = True,
+) -> list[Panel]:
+    """The quantities against compute as panels of a row: the last has the legend of the published laws of all.
+
+    `legend` says whether it has that of the estimators, too.
+    """
+    view = View.of(law, horizon, published)
+    listed = [other for other in published if any(other in view.shown(quantity) for quantity in quantities)]
+    size = {"width": width, "height": height}
+    first = [_panel(view, quantity, (), legend=False, **size) for quantity in quantities[:-1]]
+    return [*first, _panel(view, quantities[-1], listed, legend=legend, **size)]
 
 
 def compute_grid(low: float, high: float, horizon: float) -> tuple[list[float], list[float]]:
@@ -139,152 +156,70 @@ def compute_grid(low: float, high: float, horizon: float) -> tuple[list[float], 
     return within, beyond
 
 
-def _panel(view: _View, quantity: _Quantity, legend: Sequence[PublishedLaw] | None = None) -> alt.LayerChart:
-    """One quantity against compute; `legend` names the published laws of the legend, none for no legend at all."""
-    law, domain, shown = view.law, _domain(view, quantity), view.shown(quantity)
-    x = log_axis(log_domain([curve.flops for curve in law.curves] + view.budgets), "Compute C (FLOPs)")
-    y = log_axis(domain, quantity.title, closest=0.06) if quantity.log else _loss_axis(domain, law.loss_unit)
-    listed = shown if legend is None else legend
-    layers = published_layers(shown, listed, view.published, quantity.name, view.budgets, x, y)
-    layers += _band_layers(view.within, x, y, quantity, "line", "band")
-    layers += _band_layers(view.beyond, x, y, quantity, "beyond", "band-beyond")
+def _panel(
+    view: View,
+    quantity: Quantity,
+    listed: Sequence[PublishedLaw] | None = None,
+    *,
+    legend: bool = True,
+    width: float = WIDTH,
+    height: float = HEIGHT,
+) -> Panel:
+    """One quantity against compute; the legends name the published laws `listed` (those shown), and the estimators."""
+    law, shown = view.law, view.shown(quantity)
+    x, y = _channels(view, quantity, width)
+    layers = published_layers(
+        shown, shown if listed is None else listed, view.published, quantity.name, view.budgets, x, y
+    )
+    layers += band_layers(view.within, x, y, quantity, "line", "band")
+    layers += band_layers(view.beyond, x, y, quantity, "beyond", "band-beyond")
     if view.beyond:
-        layers.append(_edge_layer(view.beyond[0].flops, x))
+        layers.append(edge_layer(view.beyond[0].flops, x))
     if not quantity.log:
-        layers.append(_run_layer(law, x, y))
-    if any(curve.minima for curve in law.curves):
-        layers += _minimum_layers(law, x, y, quantity, legend != ())
+        layers.append(run_layer(law, x, y))
+    if view.optima.minima:
+        layers += minimum_layers(view.optima, x, y, quantity, legend=legend)
     if not layers:
-        layers.append(_empty_layer(x, y))
-    name = "Loss frontier" if quantity is _LOSS else quantity.title
-    notes = _subtitle(view, bool(shown), quantity)
-    return titled(layers, f"{name} against compute", notes, _describe(view, quantity), independent=True)
+        layers.append(empty_layer(x, y))
+    title = "Loss frontier" if quantity is LOSS else quantity.title
+    return panel(
+        layers, f"{title} against compute", _notes(view, quantity), _describe(view, quantity),
+        width=width, height=height, independent=True,
+    )  # fmt: skip
 
 
-def _domain(view: _View, quantity: _Quantity) -> tuple[float, float]:
-    """What the quantity's axis shows: minima and band, and published laws as far as they leave these room."""
-    numbers = [quantity.at(minimum) for curve in view.law.curves for minimum in curve.minima]
-    numbers += [end for p in view.band for end in (quantity.interval(p).low, quantity.interval(p).high)]
-    if not quantity.log:
-        return loss_domain([loss for curve in view.law.curves for loss in curve.losses], numbers)
-    if numbers:
-        low, high = min(numbers) / _FURTHEST_PUBLISHED, max(numbers) * _FURTHEST_PUBLISHED
-        others = [at for other in view.published for at in published_values(other, quantity.name, view.budgets)]
-        numbers += [at for at in others if low <= at <= high]
-    return log_domain(numbers)
+def _channels(view: View, quantity: Quantity, width: float) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Scales and axes of compute and of a quantity."""
+    budgets = [curve.flops for curve in view.law.curves] + view.budgets
+    x = log_axis(log_domain(budgets), "Compute C (FLOPs)", width=width)
+    domain = view.domain(quantity)
+    if quantity.log:
+        return x, log_axis(domain, quantity.title, quantity.write, closest=0.06)
+    return x, {
+        "scale": alt.Scale(domain=list(domain), nice=False, zero=False),
+        "title": f"{quantity.title} ({view.law.loss_unit})",
+    }
 
 
-def _loss_axis(domain: tuple[float, float], unit: str) -> dict[str, Any]:
-    return {"scale": alt.Scale(domain=list(domain), nice=False, zero=False), "title": f"Loss ({unit})"}
-
-
-def _band_rows(band: Sequence[Prediction], quantity: _Quantity) -> Iterator[dict[str, Any]]:
-    for prediction in band:
-        interval = quantity.interval(prediction)
-        yield {
-            "flops": prediction.flops,
-            "value": quantity.of(prediction),
-            "low": interval.low,
-            "high": interval.high,
-            "C": format_flops(prediction.flops),
-            quantity.symbol: quantity.write(quantity.of(prediction)),
-            "95 % interval": format_interval(interval, quantity.write),
-            "extrapolation": format_factor(max(prediction.extrapolation, 1.0)),
-        }
-
-
-def _band_layers(
-    band: Sequence[Prediction], x: dict[str, Any], y: dict[str, Any], quantity: _Quantity, line: str, area: str
-) -> list[alt.Chart]:
-    if not band:
-        return []
-    base = alt.Chart(values(_band_rows(band, quantity))).encode(x=alt.X("flops:Q", **x))
-    tooltip = [alt.Tooltip(f"{key}:N") for key in ("C", quantity.symbol, "95 % interval", "extrapolation")]
-    return [
-        base.mark_area(style=area, clip=True).encode(y=alt.Y("low:Q", **y), y2="high:Q", tooltip=tooltip),
-        base.mark_line(style=line, clip=True).encode(y=alt.Y("value:Q", **y)),
-    ]
-
-
-def _edge_layer(largest: float, x: dict[str, Any]) -> alt.Chart:
-    """A dotted rule at the largest budget, where extrapolation begins."""
-    chart: alt.Chart = alt.Chart(values([{"flops": largest}])).mark_rule(style="guide").encode(x=alt.X("flops:Q", **x))
-    return chart
-
-
-def _run_layer(law: Law, x: dict[str, Any], y: dict[str, Any]) -> alt.Chart:
-    rows = (
-        {"flops": curve.flops, "loss": loss, "N": format_count(n), "D": format_count(d), "Loss": format_loss(loss)}
-        for curve in law.curves
-        for n, d, loss in zip(curve.params, curve.tokens, curve.losses, strict=True)
-    )
-    chart: alt.Chart = (
-        alt.Chart(values(rows))
-        .mark_point(filled=True, size=22, style="faint", clip=True)
-        .encode(
-            x=alt.X("flops:Q", **x),
-            y=alt.Y("loss:Q", **y),
-            tooltip=[alt.Tooltip(f"{key}:N") for key in ("N", "D", "Loss")],
-        )
-    )
-    return chart
-
-
-def _minimum_layers(
-    law: Law, x: dict[str, Any], y: dict[str, Any], quantity: _Quantity, legend: bool
-) -> list[alt.Chart]:
-    rows = []
-    for curve in law.curves:
-        for minimum in curve.minima:
-            low, high = _error_ends(minimum, quantity)
-            rows.append(
-                {
-                    "flops": curve.flops,
-                    "minimum": estimator_label(minimum.estimator),
-                    "value": quantity.at(minimum),
-                    "low": low,
-                    "high": high,
-                    "C": format_flops(curve.flops),
-                    quantity.symbol: quantity.write(quantity.at(minimum)),
-                }
-            )
-    shape = minimum_shape(law.curves)
-    base = alt.Chart(values(rows)).encode(x=alt.X("flops:Q", **x))
-    bars = base.mark_rule(style="ink", clip=True).encode(y=alt.Y("low:Q", **y), y2="high:Q")
-    marks = base.mark_point(filled=True, size=60, style="minimum", opacity=1).encode(
-        y=alt.Y("value:Q", **y),
-        shape=shape if legend else shape.legend(None),
-        tooltip=[alt.Tooltip(f"{key}:N") for key in ("C", "minimum", quantity.symbol)],
-    )
-    return [bars, marks]
-
-
-def _error_ends(minimum: Minimum, quantity: _Quantity) -> tuple[float, float]:
-    """Two standard errors either way; N* and D* share theirs because D* = C / F(N*)."""
-    value, (spread, rise) = quantity.at(minimum), minimum_bar(minimum)
-    return (value / spread, value * spread) if quantity.log else (value - rise, value + rise)
-
-
-def _empty_layer(x: dict[str, Any], y: dict[str, Any]) -> alt.Chart:
-    """Axes alone, for a law with neither minima nor predictions."""
-    chart: alt.Chart = alt.Chart(values([])).mark_point().encode(x=alt.X("flops:Q", **x), y=alt.Y("value:Q", **y))
-    return chart
-
-
-def _subtitle(view: _View, published: bool, quantity: _Quantity) -> list[str]:
+def _notes(view: View, quantity: Quantity) -> list[str]:
+    """What lines, bands, points and bars mean, as far as the chart has them."""
     if view.problem:
-        return textwrap.wrap(view.problem[:1].upper() + view.problem[1:], 78)
-    lines = ["Line and band: prediction with its 95 % interval.", BAR_NOTE]
-    if view.beyond:
-        lines[0] += " Dashed, right of the dotted rule: extrapolation."
-    if published and quantity.log:
-        lines.append("Thin lines: published laws, each in its own way of counting, dashed beyond its own budgets.")
-    elif published:
-        lines.append("Thin lines: published losses, of other data and tokenizers: compare slopes, not heights.")
-    return lines
+        return [view.problem[:1].upper() + view.problem[1:], *view.optima.notes()]
+    line = "Line and band: the headline with its 95 % interval."
+    notes = [f"{line} Dashed, right of the dotted rule: extrapolation." if view.beyond else line]
+    if not quantity.log:
+        notes.append("Faint points: all runs.")
+    notes += view.optima.notes()
+    shown = view.shown(quantity)
+    if shown and quantity.log:
+        notes.append("Thin lines: published laws, each in its own way of counting, dashed beyond its own budgets.")
+    elif shown:
+        notes.append("Published losses (thin lines) are of other data and tokenizers: compare slopes, not heights.")
+    return notes + outside_note(view.published, shown, quantity.name, quantity.symbol, view.budgets)
 
 
-def _describe(view: _View, quantity: _Quantity) -> str:
+def _describe(view: View, quantity: Quantity) -> str:
+    """The chart in words: the answers at the ends of the runs and of the extrapolation."""
     if view.problem or not view.within:
         return f"{quantity.title} against compute, minima only: {view.problem}"
     ends = [view.within[0], view.within[-1], *view.beyond[-1:]]

@@ -2,124 +2,130 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
-Mode = Literal["print", "light", "dark"]
+from analysis.figures.palette import PALETTES, Mode, Palette
 
 WIDTH, HEIGHT = 460, 320
 """Plot area of a single chart, pixels."""
 
 PANEL_WIDTH = 340
-"""Width of a plot area beside another, pixels."""
+"""Width of one of the plot areas that stand side by side, pixels."""
+
+COUNTED = "diverging"
+"""Vega-Lite's name of the range that holds the palette's `counted` colours; nothing of ours diverges."""
 
 _OVERHANG = 16
 """Room for half a tick's label on the right of a page's chart, which Vega does not reserve, pixels."""
 
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left")
-"""Markers of budgets, in order; they repeat after eight, colour going on."""
+"""Markers of budgets, in order; they repeat after eight, and colour tells the repeats apart."""
 
-_CATEGORY = ("#D55E00", "#00805E", "#B8528A", "#8A6D00", "#6B7280")
-_CATEGORY_DARK = ("#FF9E5E", "#2BC79A", "#E79BC5", "#F0E442", "#B4BAC2")
-_INK: dict[str, dict[str, str]] = {
-    "print": {
-        "ink": "#111111",
-        "quiet": "#555555",
-        "grid": "#e6e6e6",
-        "paper": "#ffffff",
-        "accent": "#0072B2",
-        "halo": "#ffffff",
-    },
-    "light": {
-        "ink": "#1d2228",
-        "quiet": "#5b636d",
-        "grid": "#e5e8ec",
-        "paper": "transparent",
-        "accent": "#0072B2",
-        "halo": "#fdfdfc",
-    },
-    "dark": {
-        "ink": "#e8eaed",
-        "quiet": "#a3abb5",
-        "grid": "#30363d",
-        "paper": "transparent",
-        "accent": "#56B4E9",
-        "halo": "#14171b",
-    },
-}
 _FONT = "Inter, 'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 
 
 def theme(mode: Mode = "print") -> dict[str, Any]:
     """Vega-Lite configuration of a mode.
 
-    Budgets are ordered, so they take viridis (its ends cut where they would vanish into the page);
-    published laws are not, so they take the palette of Okabe and Ito (2008) without the blue, which is the fit's own,
-    darkened until thin lines are readable. Marks name a style (`ink`, `band`,
-    `beyond` …) and this function alone says its colour, so one spec serves paper, light and dark.
+    Marks name a style (`line`, `band`, `run` …) or a range (`ordinal` for budgets, `category` for estimators), and
+    this function alone gives it the colour that the palette reserves for its meaning: one spec serves paper, light
+    and dark.
     """
-    ink = _INK[mode]
-    axis = {
-        "domainColor": ink["quiet"],
-        "tickColor": ink["quiet"],
-        "gridColor": ink["grid"],
-        "labelColor": ink["ink"],
-        "titleColor": ink["ink"],
+    palette = PALETTES[mode]
+    return {
+        "background": palette.paper,
+        "font": _FONT,
+        "padding": 8 if mode == "print" else {"left": 2, "top": 2, "bottom": 2, "right": _OVERHANG},
+        "view": {"stroke": None},
+        "axis": _axis(palette),
+        "legend": _legend(palette),
+        "title": _title(palette),
+        "range": {
+            "ordinal": {"scheme": "viridis", "extent": list(palette.budgets)},
+            "category": list(palette.category),
+            COUNTED: list(palette.counted),
+        },
+        "style": _styles(palette),
+    }
+
+
+def _axis(palette: Palette) -> dict[str, Any]:
+    """Quiet lines, titles a little larger than labels."""
+    return {
+        "domainColor": palette.quiet,
+        "tickColor": palette.quiet,
+        "gridColor": palette.grid,
+        "labelColor": palette.ink,
+        "titleColor": palette.ink,
         "labelFontSize": 11,
         "titleFontSize": 12,
         "titleFontWeight": "normal",
         "titlePadding": 8,
     }
+
+
+def _legend(palette: Palette) -> dict[str, Any]:
+    """Symbols as large as in the charts, in ink where a legend is of shapes alone."""
     return {
-        "background": ink["paper"],
-        "font": _FONT,
-        "padding": 8 if mode == "print" else {"left": 2, "top": 2, "bottom": 2, "right": _OVERHANG},
-        "view": {"stroke": None},
-        "axis": axis,
-        "legend": {
-            "labelColor": ink["ink"],
-            "titleColor": ink["ink"],
-            "labelFontSize": 11,
-            "titleFontSize": 11,
-            "titleFontWeight": "normal",
-            "symbolSize": 60,
-            "symbolStrokeWidth": 1.5,
-            "rowPadding": 3,
-        },
-        "title": {
-            "color": ink["ink"],
-            "subtitleColor": ink["quiet"],
-            "fontSize": 13,
-            "fontWeight": 600,
-            "subtitleFontSize": 11,
-            "anchor": "start",
-            "frame": "group",
-            "offset": 12,
-        },
-        "range": {
-            "ordinal": {"scheme": "viridis", "extent": [0.28, 1.0] if mode == "dark" else [0.0, 0.86]},
-            "category": list(_CATEGORY_DARK if mode == "dark" else _CATEGORY),
-        },
-        "style": _styles(ink),
+        "labelColor": palette.ink,
+        "titleColor": palette.ink,
+        "labelFontSize": 11,
+        "titleFontSize": 11,
+        "titleFontWeight": "normal",
+        "symbolSize": 60,
+        "symbolBaseFillColor": palette.ink,
+        "symbolBaseStrokeColor": palette.quiet,
+        "symbolStrokeWidth": 1.5,
+        "rowPadding": 3,
     }
 
 
-def _styles(ink: dict[str, str]) -> dict[str, dict[str, Any]]:
-    """Named mark styles; layers refer to them by name."""
+def _title(palette: Palette) -> dict[str, Any]:
+    """Title and notes, flush with the plot area's left edge."""
     return {
-        "ink": {"color": ink["ink"], "strokeWidth": 1},
-        "minimum": {"color": ink["ink"]},
-        "guide": {"color": ink["quiet"], "strokeDash": [2, 3], "strokeWidth": 1},
-        "even": {"color": ink["ink"], "strokeWidth": 1},
-        "line": {"color": ink["accent"], "strokeWidth": 2},
-        "beyond": {"color": ink["accent"], "strokeWidth": 2, "strokeDash": [6, 4]},
-        "band": {"color": ink["accent"], "fillOpacity": 0.28},
-        "band-beyond": {"color": ink["accent"], "fillOpacity": 0.12},
-        "faint": {"color": ink["quiet"], "fillOpacity": 0.4},
-        "isoflop": {"color": ink["quiet"], "strokeWidth": 0.8, "strokeDash": [1, 3], "strokeOpacity": 0.8},
-        "contour": {"color": ink["quiet"], "strokeWidth": 1.1},
-        "contour-beyond": {"color": ink["quiet"], "strokeWidth": 1.1, "strokeDash": [5, 3], "strokeOpacity": 0.75},
-        "interval": {"color": ink["accent"], "strokeWidth": 3, "strokeOpacity": 0.55},
-        "stop": {"color": ink["accent"]},
-        "name": {"color": ink["ink"], "fontSize": 11},
-        "halo": {"color": ink["halo"], "stroke": ink["halo"], "strokeWidth": 4, "strokeJoin": "round", "fontSize": 11},
+        "color": palette.ink,
+        "subtitleColor": palette.quiet,
+        "fontSize": 13,
+        "fontWeight": 600,
+        "subtitleFontSize": 11,
+        "subtitleLineHeight": 15,
+        "anchor": "start",
+        "frame": "group",
+        "offset": 12,
+    }
+
+
+def _styles(palette: Palette) -> dict[str, dict[str, Any]]:
+    """Named mark styles; layers refer to them by name."""
+    headline, quiet, ink = palette.headline, palette.quiet, palette.ink
+    text = {"fontSize": 11}
+    return {
+        "ink": {"color": ink},
+        "guide": {"color": quiet, "strokeDash": [2, 3], "strokeWidth": 1},
+        "even": {"color": ink, "strokeWidth": 1},
+        "line": {"color": headline, "strokeWidth": 2},
+        "beyond": {"color": headline, "strokeWidth": 2, "strokeDash": [6, 4]},
+        "band": {"color": headline, "fillOpacity": 0.26},
+        "band-beyond": {"color": headline, "fillOpacity": 0.12},
+        "shade": {"color": headline, "fillOpacity": 0.09},
+        "interval": {"color": headline, "strokeWidth": 3, "strokeOpacity": 0.55},
+        "stop": {"color": headline},
+        "star": {"color": headline},
+        "star-halo": {"color": palette.halo},
+        "run": {"color": quiet, "fillOpacity": 0.4},
+        "reached": {"color": ink},
+        "published": {"color": palette.published, "strokeWidth": 1.2, "strokeOpacity": 0.75},
+        "published-beyond": {
+            "color": palette.published,
+            "strokeWidth": 1.2,
+            "strokeDash": [3, 3],
+            "strokeOpacity": 0.75,
+        },
+        "published-mark": {"color": palette.published},
+        "isoflop": {"color": quiet, "strokeWidth": 0.8, "strokeDash": [1, 3], "strokeOpacity": 0.8},
+        "contour": {"color": quiet, "strokeWidth": 1.1},
+        "contour-beyond": {"color": quiet, "strokeWidth": 1.1, "strokeDash": [5, 3], "strokeOpacity": 0.75},
+        "name": {"color": ink, **text},
+        "part": {"color": ink, "fontSize": 12, "fontWeight": 600},
+        "halo": {"color": palette.halo, "stroke": palette.halo, "strokeWidth": 4, "strokeJoin": "round", **text},
     }

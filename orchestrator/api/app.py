@@ -152,7 +152,8 @@ def _add_answers(app: FastAPI, answering: Answering) -> None:
     @app.get("/api/v1/sweeps/{name}/chart", tags=["answers"])
     def get_chart(name: str, variant: str = "") -> dict[str, Any]:
         """The IsoFLOP chart as a Vega-Lite specification."""
-        spec: dict[str, Any] = figure(isoflop_curves(answering.of(name).law(variant)), "isoflop")["spec"]
+        title = f"{name} {variant}".strip()
+        spec: dict[str, Any] = figure(isoflop_curves(answering.of(name).law(variant), title), "isoflop")["spec"]
         return spec
 
 

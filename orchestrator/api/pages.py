@@ -110,13 +110,14 @@ def _fit(answers: SweepAnswers, variant: str) -> Fitted:
         law = answers.law(variant)
     except LawError as error:
         return Fitted(refusal=str(error))
-    return Fitted(law, "", law_figures(law), multiplier_figures(answers, variant))
+    title = f"{answers.sweep.name} {variant}".strip()
+    return Fitted(law, "", law_figures(law, title), multiplier_figures(answers, variant))
 
 
 def _forecasts(answers: SweepAnswers) -> dict[str, dict[str, Any]]:
     """The forecast record, once there is a forecast."""
     stored = [Forecast.of(record) for record in answers.forecasts]
-    return {"forecasts": figure(forecast_record(stored), "forecasts")} if stored else {}
+    return {"forecasts": figure(forecast_record(stored, answers.sweep.name), "forecasts")} if stored else {}
 
 
 def _sweep(sweep: SweepRecord, background: Background) -> dict[str, Any]:

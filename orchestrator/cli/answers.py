@@ -82,7 +82,7 @@ def _fit_lines(source: Source, law: Law, *, published: bool, verbose: bool) -> I
     verb, multiple = ("validate", STEP) if source.sweep else ("predict", 10 * STEP)
     following = f"isoflop {verb} {words} --flops {typed_flops(multiple * law.largest_budget)}"
     if not law.estimators:
-        following = f"isoflop plot {words} --out {Path(source.name).name}.svg"
+        following = f"isoflop plot {words} --out {_file_name(source)}.svg"
     pointers = Pointers(f"isoflop fit {words} -v", following)
     yield from summary(law, table_budgets(law), source.facts(), pointers, width=width_of(sys.stdout))
 
@@ -173,7 +173,7 @@ def _reply_lines(source: Source, reply: Reply, *, published: bool, verbose: bool
         yield from describe_published(p.flops)
     if verbose or published:
         yield ""
-    following = f"isoflop plot {words} --out {Path(source.name).name}.svg"
+    following = f"isoflop plot {words} --out {_file_name(source)}.svg"
     if source.sweep and p.extrapolation > 1:
         following = f"isoflop validate {words} --flops {typed_flops(min(p.flops, 10 * p.largest_budget))}"
     pointers = Pointers(f"isoflop predict {words} --flops {typed_flops(p.flops)} -v", following)
@@ -191,14 +191,22 @@ def _flat(document: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield prefix + key, value
 
 
+def _file_name(source: Source) -> str:
+    """The name of a chart's file, without its ending."""
+    return Path(source.sweep or source.title).name
+
+
 @options.expand(source=source_of)
 def plot(
     source: Source,
     out: Annotated[Path, typer.Option("--out", help="File to write: .html, .png, .svg or .pdf.")],
     chart: Annotated[Picture, typer.Option("--chart", help="Which chart to draw.")] = Picture.OVERVIEW,
+    published: Annotated[bool, typer.Option("--published", help="Draw published laws next to yours, too.")] = False,
 ) -> None:
     """Draw a law's charts into a file."""
+    from analysis.answers.published import PUBLISHED
     from analysis.figures import picture, save
 
-    save(picture(chart, source.law, source.forecasts()), out)
+    others = tuple(PUBLISHED.values()) if published else ()
+    save(picture(chart, source.law, source.forecasts(), name=source.title, published=others), out)
     say(f"written: {out}")

@@ -215,7 +215,7 @@ def _draw(subject: _Subject, out: Path) -> None:
     from sweeps.plan.plan import describe
 
     models = subject.nearest([10 ** (5 + 7 * step / (POINTS - 1)) for step in range(POINTS)])
-    sizes = [Size(count_parameters(m).matmul, flops_by_part(m), describe(m)) for m in models]
+    sizes = [Size(count_parameters(m).matmul, flops_by_part(m), describe(m), m.n_layers) for m in models]
     low, high = subject.budgets[0], subject.budgets[-1]
     budgets = [low * (high / low) ** (step / 32) for step in range(33)]
     save(flops_picture(sizes, subject.optima(budgets), subject.law, subject.caption), out)

@@ -59,11 +59,6 @@ class Source:
             raise typer.BadParameter("--variant chooses among the laws of a sweep: name a sweep")
 
     @property
-    def name(self) -> str:
-        """What to call it in an answer: the sweep, the file without its ending, or the project."""
-        return self.sweep or self.wandb or (self.csv.stem if self.csv else "")
-
-    @property
     def arguments(self) -> tuple[str, ...]:
         """The words of the command line that name it again."""
         words = [self.sweep] if self.sweep else ["--csv", str(self.csv)] if self.csv else ["--wandb", str(self.wandb)]
@@ -83,6 +78,11 @@ class Source:
         assert self.sweep is not None
         return Answering(open_workspace()).of(self.sweep)
 
+    @property
+    def title(self) -> str:
+        """What to call it: the sweep with its variant, the table's file without its ending, or the wandb project."""
+        return f"{self.sweep} {self.variant}".strip() if self.sweep else self.csv.stem if self.csv else self.wandb or ""
+
     @cached_property
     def law(self) -> Law:
         """The law, fitted once. Raises LawError, NotFound, WandbError."""
@@ -101,7 +101,7 @@ class Source:
 
             return facts_of_sweep(self.answers, self.variant)
         fitted = sum(len(curve.params) for curve in self.law.curves)
-        return Facts(self.name, fitted, fitted + len(self.law.excluded))
+        return Facts(self.title, fitted, fitted + len(self.law.excluded))
 
     def forecasts(self) -> list[Forecast]:
         """The forecasts stored for a sweep; a table has none."""

@@ -14,9 +14,9 @@ from orchestrator.web.render import figure
 from orchestrator.web.variants import neighbours
 
 
-def law_figures(law: Law) -> dict[str, dict[str, Any]]:
-    """Every chart that a law allows, by name, as the templates need it."""
-    return {name: figure(chart, name) for name, chart in charts(law).items()}
+def law_figures(law: Law, sweep: str) -> dict[str, dict[str, Any]]:
+    """Every chart that a law allows, by name, as the templates need it; `sweep` names it in the titles."""
+    return {name: figure(chart, name) for name, chart in charts(law, name=sweep).items()}
 
 
 def multiplier_figures(laws: SweepAnswers, variant: str) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from analysis.figures import Forecast, charts, forecast_record, javascript, save
+from analysis.figures import Chart, Forecast, charts, forecast_record, javascript, save
 from analysis.law import Law
 from analysis.records import Prediction
 from orchestrator.web.render import STATIC, figure, render
@@ -39,9 +39,9 @@ def write_report(
     Returns the files by name: report, runs, and each chart's.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    made = charts(law)
+    made: dict[str, Chart] = charts(law, name=title)
     if forecasts:
-        made["forecasts"] = forecast_record(forecasts)
+        made["forecasts"] = forecast_record(forecasts, title)
     files = {name: save(chart, folder / f"{name}.png") for name, chart in made.items()}
     curves = sorted(law.curves, key=lambda curve: curve.flops)
     page = render(

@@ -1,15 +1,12 @@
-"""One law under several ways to count, and the charts of it."""
+"""One law under several ways to count."""
 
 from __future__ import annotations
-
-import json
 
 import numpy as np
 import pytest
 
 from analysis.answers.conventions import counted, optima
 from analysis.answers.published import PUBLISHED
-from analysis.figures.flops import PARTS, Size, convention_exponents, flops_picture, flops_shares
 from analysis.records import LawError, QuestionError
 
 LAW = PUBLISHED["besiroglu2024"]
@@ -50,22 +47,3 @@ def test_an_optimum_beyond_the_ladder_is_not_made_up() -> None:
         optima(LAW.losses, SIZES, ladders(), [-1.0])
     with pytest.raises(LawError, match="no loss"):
         PUBLISHED["llama3"].losses(np.array([1e9]), np.array([1e10]))
-
-
-def test_charts_show_every_part_and_convention() -> None:
-    sizes = [Size(n, dict.fromkeys(PARTS, n), f"d{n:g}") for n in (1e5, 1e8, 1e12)]
-    found = optima(LAW.losses, [n + 3e6 for n in SIZES], ladders(), [1e18, 1e20, 1e35])
-    areas = flops_shares(sizes).to_dict()
-    (rows,) = areas["datasets"].values() if "datasets" in areas else (areas["layer"][0]["data"]["values"],)
-    assert {row["share"] for row in rows} == {0.25}
-    said = " ".join(areas["title"]["subtitle"])
-    assert said == "100 k parameters: attention 50%, MLP 25%; 1 T parameters: attention 50%, MLP 25%."
-    assert {row["part"] for row in rows} == set(PARTS.values())
-    lines = json.dumps(convention_exponents(found, "some law").to_dict())
-    assert "Kaplan: 6N without head" in lines
-    assert "1e+35" not in lines, "what is not known is not drawn"
-    both = flops_picture(sizes, found, "some law", "Some shapes.").to_dict()
-    assert [part["title"]["text"] for part in both["vconcat"]] == [
-        "Where the FLOPs go",
-        "What each way of counting reports",
-    ]

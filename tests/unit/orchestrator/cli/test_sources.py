@@ -49,10 +49,10 @@ def test_options_become_a_source() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "name", "words"),
+    ("source", "title", "words"),
     [
         (Source(sweep="lab"), "lab", ("lab",)),
-        (Source(sweep="lab", variant="lr=1"), "lab", ("lab", "--variant", "lr=1")),
+        (Source(sweep="lab", variant="lr=1"), "lab lr=1", ("lab", "--variant", "lr=1")),
         (Source(csv=Path("a/runs.csv"), columns={"loss": "l"}), "runs", ("--csv", "a/runs.csv", "--loss-key", "l")),
         (
             Source(wandb="me/lab", states=("crashed",), filters="{}"),
@@ -61,8 +61,8 @@ def test_options_become_a_source() -> None:
         ),
     ],
 )
-def test_a_source_can_be_named_again(source: Source, name: str, words: tuple[str, ...]) -> None:
-    assert (source.name, source.arguments) == (name, words)
+def test_a_source_can_be_named_again(source: Source, title: str, words: tuple[str, ...]) -> None:
+    assert (source.title, source.arguments) == (title, words)
 
 
 def test_a_table_is_fitted_once_and_asked(table: Path) -> None:

@@ -238,5 +238,5 @@ def test_it_draws_offline_in_a_browser(folder: Path, scheme: Any, width: int) ->
         browser.close()
     assert requests == [address]
     assert problems == []
-    assert "10⁵" in drawn and "Compute C (FLOPs)" in drawn
+    assert "100 k" in drawn and "Compute C (FLOPs)" in drawn
     assert overflow <= 0

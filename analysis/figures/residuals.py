@@ -1,0 +1,163 @@
+"""What the runs lost against the law's surfaces or each budget's cubic, against size, tokens and compute."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import altair as alt
+
+from analysis.figures.axes import log_axis, log_domain, values
+from analysis.figures.isoflop import polynomial
+from analysis.figures.marks import budget_encodings, budget_labels
+from analysis.figures.panels import Panel, panel, side_by_side
+from analysis.figures.surface import surface_loss
+from analysis.figures.theme import HEIGHT, WIDTH
+from analysis.records import Curve, LawError
+from analysis.wording import format_count, format_flops, join_words
+
+if TYPE_CHECKING:
+    from analysis.law import Law
+
+Against = Literal["params", "tokens", "flops"]
+
+RESIDUAL_WIDTH = 250
+"""Width of one of three panels, pixels."""
+
+_AXES: dict[Against, str] = {"params": "Parameters N", "tokens": "Tokens D", "flops": "Compute C (FLOPs)"}
+_SYMBOLS: dict[Against, str] = {"params": "N", "tokens": "D", "flops": "C"}
+_AS_IN_THE_DATA = "as in the data"
+_NAMED_BUDGETS = 4
+
+
+def residuals(law: Law, against: Against = "params", name: str = "") -> alt.LayerChart:
+    """Loss minus the law's L(N, D), in thousandths of the loss unit, against N, D or C; all runs, refused ones hollow.
+
+    A healthy fit scatters around zero without a shape; a trend means that the surfaces miss the runs, or that a
+    hyperparameter moves with size. Without a surface each budget's cubic stands in, and budgets without one are named.
+    `name` is the sweep's or the table's.
+    """
+    about = _About.of(law)
+    rows = list(_rows(law, about))
+    return _panel(law, about, against, rows, WIDTH, HEIGHT * 2 / 3, legend=True).alone(name)
+
+
+def residual_panels(law: Law, name: str = "") -> alt.HConcatChart:
+    """`residuals` against N, D and C side by side, on one scale.
+
+    Raises:
+        LawError: there is neither a surface nor a cubic.
+    """
+    drawn = residual_row(law)
+    return side_by_side(drawn, drawn[0].title.partition(" against")[0], name, spacing=20)
+
+
+def residual_row(
+    law: Law, *, width: float = RESIDUAL_WIDTH, height: float = HEIGHT * 2 / 3, legend: bool = True
+) -> list[Panel]:
+    """As `residual_panels`, to be placed in a figure; only the last panel has a legend, if any.
+
+    Raises:
+        LawError: there is neither a surface nor a cubic.
+    """
+    about = _About.of(law)
+    rows = list(_rows(law, about))
+    if not rows:
+        raise LawError("there is neither a surface nor a cubic to draw residuals of")
+    return [
+        _panel(law, about, against, rows, width, height, legend=legend and against == list(_AXES)[-1])
+        for against in _AXES
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    """What the residuals are about: the surfaces that the law's loss leans on, or each budget's cubic."""
+
+    name: str
+    """surfaces | cubics."""
+    curves: tuple[Curve, ...]
+    """Curves whose runs have a residual, by budget."""
+    expected: Callable[[Curve], Sequence[float]]
+    """Expected loss of each run of a curve."""
+
+    @classmethod
+    def of(cls, law: Law) -> _About:
+        """The surfaces where there are any, else the cubics."""
+        curves = tuple(sorted(law.curves, key=lambda curve: curve.flops))
+        try:
+            surface_loss(law, [1.0], [1.0])
+        except LawError:
+            kept = tuple(curve for curve in curves if curve.cubic)
+            return cls("cubics", kept, lambda c: [polynomial(c.cubic, n, c.centre) for n in c.params])
+        return cls("surfaces", curves, lambda c: surface_loss(law, c.params, c.tokens).tolist())
+
+
+def _rows(law: Law, about: _About) -> Iterator[dict[str, Any]]:
+    """The runs with their residual, in thousandths, and the label of their budget."""
+    for label, curve in zip(budget_labels(about.curves), about.curves, strict=True):
+        runs = zip(curve.params, curve.tokens, curve.losses, about.expected(curve), strict=True)
+        for n, d, loss, expected in runs:
+            yield {
+                "budget": label,
+                "params": n,
+                "tokens": d,
+                "flops": float(d * law.cost.flops_per_token(n)),
+                "residual": 1000 * (loss - expected),
+                "N": format_count(n),
+                "D": format_count(d),
+            }
+
+
+def _panel(
+    law: Law,
+    about: _About,
+    against: Against,
+    rows: Sequence[dict[str, Any]],
+    width: float,
+    height: float,
+    *,
+    legend: bool,
+) -> Panel:
+    """The residuals against one quantity, on an axis that is symmetric about zero."""
+    write = format_flops if against == "flops" else format_count
+    x = log_axis(log_domain([row[against] for row in rows]), _AXES[against], write, width=width)
+    size = max([abs(row["residual"]) for row in rows], default=1.0) or 1.0
+    y: dict[str, Any] = {
+        "scale": alt.Scale(domain=[-1.1 * size, 1.1 * size], nice=False),
+        "title": "Residual (10⁻³)" if law.loss_unit == _AS_IN_THE_DATA else f"Residual (10⁻³ {law.loss_unit})",
+    }
+    colour, shape = budget_encodings(sorted(law.curves, key=lambda curve: curve.flops), legend=legend)
+    tooltip = [*(alt.Tooltip(f"{key}:N") for key in ("budget", "N", "D")), alt.Tooltip("residual:Q", format=".2f")]
+    points = (
+        alt.Chart(values(rows))
+        .mark_point(filled=True, size=40, opacity=1)
+        .encode(x=alt.X(f"{against}:Q", **x), y=alt.Y("residual:Q", **y), color=colour, shape=shape, tooltip=tooltip)
+    )
+    zero = alt.Chart(values([{"zero": 0}])).mark_rule(style="guide").encode(y=alt.Y("zero:Q", **y))
+    title = f"Residuals of the {about.name} against {_SYMBOLS[against]}"
+    described = f"{title}: {len(rows)} runs, the largest {size:.3g} thousandths of the loss unit."
+    return panel([zero, points], title, _notes(law, about), described, width=width, height=height)
+
+
+def _notes(law: Law, about: _About) -> list[str]:
+    """The noise to compare with, and the budgets that are missing."""
+    notes = []
+    spreads = [curve.residual for curve in law.curves if math.isfinite(curve.residual)]
+    if spreads:
+        text = f"Scatter of a budget's runs about its own cubic: {_span(spreads)}"
+        sigmas = [curve.seed_sigma for curve in law.curves if curve.seed_sigma is not None]
+        notes.append(f"{text}; between seeds: {_span(sigmas)}." if sigmas else f"{text}.")
+    missing = [format_flops(curve.flops) for curve in law.curves if curve not in about.curves]
+    if missing:
+        named = join_words(missing) if len(missing) <= _NAMED_BUDGETS else f"{len(missing)} budgets"
+        notes.append(f"Without a cubic, so left out: {named}.")
+    return notes
+
+
+def _span(sigmas: Sequence[float]) -> str:
+    """Standard deviations in thousandths, from the smallest to the largest: 3.5 to 8 (10⁻³)."""
+    low, high = (f"{float(f'{1000 * end:.2g}'):g}" for end in (min(sigmas), max(sigmas)))
+    return f"{low} to {high} (10⁻³)" if low != high else f"{low} (10⁻³)"

@@ -1,0 +1,58 @@
+"""The optima of a law: the headline's are its own answers, and what it does not lean on is in the background."""
+
+from __future__ import annotations
+
+import pytest
+
+from analysis.figures.optima import Optima, optimum_layers
+from analysis.law import Law
+
+
+def test_the_headline_answers_at_every_budget(fitted: Law) -> None:
+    optima = Optima.of(fitted)
+    assert [answer.flops for answer in optima.headline] == [curve.flops for curve in fitted.curves]
+    for answer in optima.headline:
+        assert answer.params == pytest.approx(fitted.predict(answer.flops).params)
+    assert optima.problem == ""
+
+
+def test_the_background_is_what_no_answer_leans_on(fitted: Law, refused: Law) -> None:
+    for law in (fitted, refused):
+        used = {e.estimator for curve in law.curves for e in law.predict(curve.flops).estimators if e.used}
+        optima = Optima.of(law)
+        assert not used & optima.background
+        assert {"parabola", "akima"} <= optima.background
+    assert "cubic" not in Optima.of(fitted).background
+    assert "cubic" in Optima.of(refused).background, "two minima are too few for the headline to lean on"
+
+
+def test_background_minima_come_first_and_have_no_bars(fitted: Law) -> None:
+    optima = Optima.of(fitted)
+    behind = [minimum.estimator in optima.background for _, minimum in optima.minima]
+    assert behind == sorted(behind, reverse=True) and len(behind) == 9
+    assert {minimum.estimator for minimum in optima.barred()} == {"cubic"}
+
+
+def test_notes_name_only_what_is_drawn(fitted: Law, refused: Law, thin: Law) -> None:
+    assert Optima.of(fitted).notes() == [
+        "Bars at minima: ± 2 standard errors.",
+        "Lighter: parabola and akima, which the headline does not lean on.",
+    ]
+    assert Optima.of(refused).notes() == ["Lighter: cubic, parabola and akima, which the headline does not lean on."]
+    nothing = Optima.of(thin)
+    assert nothing.notes() == [] and nothing.headline == () and "no law could be fitted" in nothing.problem
+
+
+def test_layers_show_the_headline_with_its_interval_on_top(fitted: Law) -> None:
+    optima = Optima.of(fitted)
+    layers = optimum_layers(optima, {"x": {}, "y": {}})
+    rows = layers[0].data.values
+    stars = [row for row in rows if row["estimator"] == "headline"]
+    assert rows[-len(stars) :] == stars and len(stars) == 3
+    for row, answer in zip(stars, optima.headline, strict=True):
+        assert (row["params_low"], row["params_high"]) == (answer.params_interval.low, answer.params_interval.high)
+        assert (row["loss_low"], row["loss_high"]) == (answer.loss_interval.low, answer.loss_interval.high)
+    lighter = [row for row in rows if row["estimator"] in ("parabola", "akima")]
+    assert lighter and all(row["params_low"] == row["params_high"] for row in lighter)
+    cubic = [row for row in rows if row["estimator"] == "cubic"]
+    assert all(row["params_low"] < row["params"] < row["params_high"] for row in cubic)
