@@ -71,7 +71,7 @@ def summary(
     answer: Sequence[str] = (),
     width: int = WIDTH,
 ) -> list[str]:
-    """The answer as lines. `answer` holds the lines of what was asked besides the optimum of a budget."""
+    """The answer as lines. `answer` has the lines that answer more than the optimum of a budget."""
     wide = min(width, WIDTH)
     return [
         headline(law, facts),

@@ -1,4 +1,4 @@
-"""What the summary leaves out, in plain lines: every estimator, exponent and refusal, and the question asked."""
+"""What the summary leaves out: every estimator, exponent and refusal, and the answers to further questions."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def describe_prediction(prediction: Prediction) -> list[str]:
 
 
 def reply_lines(reply: Reply) -> list[str]:
-    """What a reply adds to the optimum of its budget: compute, shape or counts, hours, and the constrained model."""
+    """What a reply adds to the optimum of its budget: compute, shape or counts, hours, and the model in question."""
     p, hardware = reply.prediction, reply.question.hardware
     lines = []
     if reply.flops_interval is not None:
@@ -120,8 +120,8 @@ def reply_lines(reply: Reply) -> list[str]:
         lines.append(f"Compute needed: {format_flops(p.flops)} ({interval}) FLOPs")
     lines += [*_size(p.shape, reply.counts, p.params), *_hours(hardware, p.flops)]
     if reply.answer is not None:
-        told = set(p.warnings)
-        lines += [line for line in describe_answer(reply.answer, reply.counts, hardware) if line.strip() not in told]
+        known = set(p.warnings)
+        lines += [line for line in describe_answer(reply.answer, reply.counts, hardware) if line.strip() not in known]
     return lines
 
 
@@ -155,8 +155,8 @@ def _size(shape: Mapping[str, Any] | None, counts: Counts | None, params: float)
 _QUESTIONS = {
     "optimum_with_limited_data": "Best with limited data",
     "cheapest_with_inference": "Cheapest with the inference that follows",
-    "given_size": "The model asked about",
-    "tokens_for_loss": "Tokens that the model asked about needs",
+    "given_size": "The model of the given size",
+    "tokens_for_loss": "Tokens that the given size needs for this loss",
 }
 
 

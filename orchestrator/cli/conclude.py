@@ -141,7 +141,7 @@ def _predictions(answers: SweepAnswers, law: Law, variant: str) -> list[Predicti
 
 
 def _nearby(path: Path) -> str:
-    """A path as one types it here: relative where it lies below this folder."""
+    """A path as one types it: relative where it lies below the working folder."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 

@@ -42,9 +42,9 @@ def print_lines(lines: Iterable[str]) -> None:
 
 def width_of(stream: IO[str]) -> int:
     """Columns that a table on a stream may take: COLUMNS, else the terminal's, else those of a file."""
-    asked = os.environ.get("COLUMNS", "")
-    if asked.isdigit() and int(asked) > 0:
-        return int(asked)
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdigit() and int(columns) > 0:
+        return int(columns)
     try:
         return os.get_terminal_size(stream.fileno()).columns if stream.isatty() else PIPE_WIDTH
     except (OSError, ValueError):

@@ -146,9 +146,9 @@ def _reach(law: Law, predictions: Sequence[Prediction]) -> Iterator[Finding]:
     reach = reach_of(law)
     if reach is None:
         return
-    asked = max([EXPECTED_REACH, *(prediction.extrapolation for prediction in predictions)])
+    furthest = max([EXPECTED_REACH, *(prediction.extrapolation for prediction in predictions)])
     short = {"N*": reach.params, "loss": reach.loss}
-    short = {name: multiple for name, multiple in short.items() if multiple < min(asked, MULTIPLES[-1])}
+    short = {name: multiple for name, multiple in short.items() if multiple < min(furthest, MULTIPLES[-1])}
     if not short:
         known = format_factor(min(reach.params, reach.loss))
         yield Finding(Mark.FINE, f"N* within ×{WIDEST_PARAMS:g}, loss within ±{WIDEST_LOSS:g} up to {known}")

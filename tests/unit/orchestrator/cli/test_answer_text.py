@@ -97,12 +97,12 @@ def test_a_reply_adds_hours_counts_and_the_compute_that_was_asked_for() -> None:
     [
         (
             Question(flops=1e13, times_too_small=2),
-            "The model asked about",
+            "The model of the given size",
             ["×2 too small", "of the compute is wasted"],
         ),
         (Question(flops=1e13, max_tokens=1e6), "Best with limited data", ["epochs of 1 M unique tokens"]),
         (Question(flops=1e13, inference_tokens=1e9), "Cheapest with the inference", ["1 B tokens of inference"]),
-        (Question(loss=3.0, params=2e5), "Tokens that the model asked about needs", ["the compute of the optimum"]),
+        (Question(loss=3.0, params=2e5), "Tokens that the given size needs", ["the compute of the optimum"]),
     ],
 )
 def test_answers_to_questions(question: Question, title: str, words: list[str]) -> None:
