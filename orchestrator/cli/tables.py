@@ -79,7 +79,7 @@ def table_lines(
     for name in shown:
         spare = width - sum(widths.values()) - GAP * (len(shown) - 1)
         widths[name] = min(natural[name], widths[name] + max(spare, 0))
-    right = {name: all(map(_is_number, cells[name])) and bool(rows) for name in shown}
+    right = {name: all(map(_is_number, cells[name])) for name in shown}
     lines = [_line([(name, widths[name], right[name]) for name in shown])]
     for index in range(len(rows)):
         wrapped = [_wrap(cells[name][index], widths[name]) if name in PROSE else [cells[name][index]] for name in shown]

@@ -32,14 +32,16 @@ def watching() -> Iterator[Callable[[Progress], None]]:
 
 def _plain() -> Callable[[Progress], None]:
     """Prints a line every `PLAIN_SECONDS`, and at the end."""
-    last = -PLAIN_SECONDS
+    last, said = -PLAIN_SECONDS, ""
 
     def show(progress: Progress) -> None:
-        nonlocal last
-        if time.monotonic() - last >= PLAIN_SECONDS or progress.finished:
-            last = time.monotonic()
-            losses = ", ".join(f"{r.shape} {r.loss:.3f}" for r in progress.running if r.loss is not None)
-            say(_summary(progress) + (f"; losses: {losses}" if losses else ""))
+        nonlocal last, said
+        losses = ", ".join(f"{r.shape} {r.loss:.3f}" for r in progress.running if r.loss is not None)
+        line = _summary(progress) + (f"; losses: {losses}" if losses else "")
+        due = time.monotonic() - last >= PLAIN_SECONDS
+        if due or (progress.finished and line != said):
+            last, said = time.monotonic(), line
+            say(line)
 
     return show
 

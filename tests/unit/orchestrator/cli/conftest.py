@@ -92,5 +92,13 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture
+def saved(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, Path]]:
+    """Charts and their files, instead of writing them."""
+    charts: list[tuple[Any, Path]] = []
+    monkeypatch.setattr("analysis.figures.save", lambda chart, path: charts.append((chart, path)))
+    return charts
+
+
 KEYS = ("--flops-key", "C", "--params-key", "N", "--tokens-key", "D", "--loss-key", "val/loss")
 """Options that name the columns of `table`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,11 +94,14 @@ def test_every_chart_can_be_named() -> None:
     assert {picture.value for picture in Picture} == set(PICTURES) | {"forecasts"} | {"all"}
 
 
-def test_a_chart_is_written(isoflop: Isoflop, table: Path, tmp_path: Path) -> None:
-    out = tmp_path / "law.html"
-    done = isoflop("plot", "--csv", table, *KEYS, "--chart", "isoflop", "--out", out)
-    assert (done.code, done.stdout) == (0, "") and f"written: {out}" in " ".join(done.stderr.split())
-    assert "<html" in out.read_text(encoding="utf-8")
+def test_a_chart_is_written(isoflop: Isoflop, table: Path, saved: list[tuple[Any, Path]]) -> None:
+    done = isoflop("plot", "--csv", table, *KEYS, "--chart", "isoflop", "--out", "law.html")
+    assert (done.code, done.stdout) == (0, "") and "written: law.html" in done.stderr
+    isoflop("plot", "--csv", table, *KEYS, "--chart", "scaling", "--published", "--out", "law.svg")
+    (isoflops, first), (scaling, second) = ((chart.to_json(), path.name) for chart, path in saved)
+    assert (first, second) == ("law.html", "law.svg")
+    assert "mine" in isoflops and "hoffmann2022" not in isoflops
+    assert "Hoffmann" in scaling or "hoffmann" in scaling
 
 
 def test_a_question_has_every_option() -> None:

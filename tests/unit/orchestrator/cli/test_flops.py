@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,12 +47,13 @@ def test_a_table_answers_with_its_own_law(isoflop: Isoflop, tmp_path: Path) -> N
     assert six[0]["exponent"] == pytest.approx(0.28 / 0.62, abs=0.03)
 
 
-def test_a_sweep_answers_with_its_own_shapes(stored: Isoflop, tmp_path: Path) -> None:
-    chart = tmp_path / "flops.html"
-    done = stored("flops", "lab", "--out", chart)
+def test_a_sweep_answers_with_its_own_shapes(stored: Isoflop, saved: list[tuple[Any, Path]]) -> None:
+    done = stored("flops", "lab", "--out", "flops.html")
     assert "Shapes of cpu-small, vocabulary 1,024, context 128." in done.stdout
     assert "by the law of sweep lab" in done.stdout
-    assert chart.stat().st_size > 1000 and "written: " in done.stderr
+    ((chart, path),) = saved
+    assert "Attention scores" in chart.to_json() and path.name == "flops.html"
+    assert "written: flops.html" in done.stderr
 
 
 def test_csv_has_the_sizes(isoflop: Isoflop) -> None:
