@@ -1,4 +1,4 @@
-"""The devices that isoflop knows by name: what each can do at best, what it holds, and what others call it."""
+"""The devices that isoflop knows by name: each one's peak, its memory, and what drivers and Ray call it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Device:
     peak: float
     """Dense 16-bit matrix peak with 32-bit accumulation, FLOP/s: half of what a data sheet gives with sparsity."""
     source: str
-    """Where the figure stands."""
+    """Where the figure is published."""
     memory: int | None = None
     """Bytes of its memory, by the same source; of the smallest variant where there are several."""
     accelerator: str = ""
@@ -84,7 +84,7 @@ def is_device(kind: str, name: str) -> bool:
     """Whether a driver's or Ray's `name` is of that kind: `NVIDIA H100 80GB HBM3` and `H100` are of `h100`.
 
     Every word of the kind must be one of the name's, or two of them joined (`RTX 4090`), so that `a100` takes an A100
-    of any memory, `a100-80g` that one alone, and `l40` no L40S.
+    of any memory, `a100-80g` that one alone, and `l40` does not take an L40S.
     """
     return set(_words(kind)) <= _spelt(name)
 
@@ -121,24 +121,24 @@ class Hardware:
     """Training FLOPs a second over the peak, in (0, 1]."""
 
     def flops(self, hours: float) -> float:
-        """Training FLOPs of so many device-hours. Raises QuestionError for hours that are no positive number."""
+        """Training FLOPs in `hours` device-hours. Raises QuestionError for hours that are not a positive number."""
         if not (math.isfinite(hours) and hours > 0):
             raise QuestionError(f"device-hours must be a positive number, not {hours:g}")
         return hours * 3600 * self.device.peak * self.utilisation
 
     def hours(self, flops: float) -> float:
-        """Device-hours of so many training FLOPs."""
+        """Device-hours that `flops` training FLOPs take."""
         return flops / (3600 * self.device.peak * self.utilisation)
 
 
 def hardware(name: str = "", *, utilisation: float | None = None, tflops: float | None = None) -> Hardware:
     """A device of the registry, or any other by its dense 16-bit peak in TFLOP/s.
 
-    Raises QuestionError for an unknown name without a peak, and for a peak or a utilisation that cannot be.
+    Raises QuestionError for an unknown name without a peak, and for an impossible peak or utilisation.
     """
     share = UTILISATION if utilisation is None else utilisation
     if not 0 < share <= 1:
-        raise QuestionError(f"the utilisation (MFU) is a share of the peak in (0, 1], not {share:g}; 0.4 is typical")
+        raise QuestionError(f"the utilisation (MFU) is a share of the peak, in (0, 1], not {share:g}; 0.4 is typical")
     if tflops is not None:
         if not (math.isfinite(tflops) and tflops > 0):
             raise QuestionError(f"a device's peak must be a positive number of TFLOP/s, not {tflops:g}")
@@ -148,7 +148,7 @@ def hardware(name: str = "", *, utilisation: float | None = None, tflops: float 
         near = difflib.get_close_matches(name.lower(), DEVICES, n=1)
         hint = f" (did you mean {near[0]}?)" if near else ""
         raise QuestionError(
-            f"no device {name!r}{hint}; known: {', '.join(DEVICES)}. For any other, state its dense 16-bit peak "
+            f"no device {name!r}{hint}; known: {', '.join(DEVICES)}. For any other, give its dense 16-bit peak "
             "in TFLOP/s (device-tflops)."
         )
     return Hardware(found, share)

@@ -1,44 +1,40 @@
-"""Law: what a fit is, and every question it can answer."""
+"""Law: what a fit found, and its predictions; `fit`: from a table of runs to a law."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.evidence import CheckedCell, HoldoutRecord, Noise
 from analysis.fitting import headline
+from analysis.fitting.confidence import judge
 from analysis.fitting.cost import TokenCost
 from analysis.fitting.envelope import envelope
-from analysis.fitting.estimators import optima_with_gradient
+from analysis.fitting.estimators import FittedEstimator, optima_with_gradient
 from analysis.fitting.holdout import rolling_holdout
 from analysis.fitting.parts import REJECTED, fit_parts
 from analysis.fitting.powerlaws import power_laws
+from analysis.fitting.refused import RefusedError
 from analysis.fitting.surface import Origin
 from analysis.fitting.uncertainty import Uncertainty
-from analysis.records import (
-    CheckedCell,
-    Curve,
-    EstimatorAnswer,
-    Interval,
-    LawError,
-    PowerLaw,
-    Prediction,
-    Refusal,
-    Surface,
-)
+from analysis.names import EstimatorName
+from analysis.records import Curve, EstimatorAnswer, Interval, LawError, PowerLaw, Prediction, Surface
+from analysis.refusals import Refusal
+from analysis.summary import Summary
+from analysis.table.excluded import ExcludedRow
 from analysis.table.table import RunTable
+from analysis.wording import refusal_message
 
 Floats = NDArray[np.float64]
 
-__all__ = ["Law", "TokenCost", "fit"]
-
 FIT_VERSION = 1
-"""Raised when the same table would give other numbers."""
+"""Incremented when the same table would give other numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,14 +48,14 @@ class Law:
     power_laws: tuple[PowerLaw, ...]
     """N*, D* and L* against C, by estimator and for the headline."""
     surfaces: tuple[Surface, ...]
-    """L(N, D) by form."""
-    refusals: dict[str, Refusal]
+    """Fitted surfaces L(N, D), approach 3 among them."""
+    refusals: Mapping[EstimatorName, Refusal]
     """Estimators that have no answer, by name, and why."""
-    noise: dict[str, Any]
-    """Standard deviations: pooled, between seeds by budget, by source."""
-    holdout: tuple[dict[str, Any], ...]
+    noise: Noise
+    """Standard deviations of the losses: pooled, between seeds, by source."""
+    holdout: tuple[HoldoutRecord, ...]
     """Rolling hold-out: predictions of later budgets from the earlier ones."""
-    excluded: tuple[dict[str, Any], ...]
+    excluded: tuple[ExcludedRow, ...]
     """Rows left out, with reasons."""
     warnings: tuple[str, ...]
     """Plain sentences about the data and the fit."""
@@ -68,15 +64,29 @@ class Law:
     loss_unit: str
     """nats/token | bits/byte | as in the data."""
     cost: TokenCost
-    """The tie of N*, D* and C."""
-    estimators: tuple[headline.State, ...] = ()
-    """Parameters of each estimator."""
+    """Training FLOPs a token as a function of N: the tie of N*, D* and C."""
+    estimators: tuple[FittedEstimator, ...] = ()
+    """Each estimator with its parameters; none where no law could be fitted."""
     uncertainty: Uncertainty = field(default_factory=Uncertainty)
     """Joint covariance of the estimators' parameters, in their order, by source of noise."""
     origin: Origin = field(default_factory=lambda: Origin(0.0, 0.0, 0.0))
     """Origins of the centred logarithms."""
     recipe_check: tuple[CheckedCell, ...] = ()
     """What a check of the recipe found, by budget and N; empty where the sweep has none."""
+
+    def __repr__(self) -> str:
+        """The budgets, N*, the loss and the exponent, in two lines."""
+        return self._summary().text()
+
+    def _repr_html_(self) -> str:
+        """A small table of the budgets and the law's answer, for notebooks."""
+        return self._summary().html()
+
+    def _summary(self) -> Summary:
+        optimum = None
+        with contextlib.suppress(LawError):
+            optimum = self.predict(self.largest_budget)
+        return Summary(self.curves, self.power_laws, optimum, self.loss_unit)
 
     @property
     def largest_budget(self) -> float:
@@ -93,7 +103,7 @@ class Law:
         return self.band([flops])[0]
 
     def band(self, flops: Sequence[float]) -> list[Prediction]:
-        """As `predict`, for many budgets at once."""
+        """As `predict`, for many budgets at once, in their order."""
         budgets = np.asarray(flops, dtype=float)
         if budgets.ndim != 1 or not np.isfinite(budgets).all() or (budgets <= 0).any():
             raise LawError("budgets must be positive numbers of FLOPs")
@@ -107,7 +117,7 @@ class Law:
         """The headline's answers at budgets (T,)."""
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             answers = [
-                optima_with_gradient(state.name, np.asarray(state.theta), self.origin, np.log(budgets), self.cost)
+                optima_with_gradient(state.kind, np.asarray(state.theta), self.origin, np.log(budgets), self.cost)
                 for state in self.estimators
             ]
             beyond = np.log(budgets / self.largest_budget)
@@ -141,7 +151,8 @@ class Law:
     def _require_estimators(self) -> None:
         if self.estimators:
             return
-        reasons = sorted({refusal.message for name, refusal in self.refusals.items() if name != "envelope"})
+        refusals = [refusal for name, refusal in self.refusals.items() if name is not EstimatorName.ENVELOPE]
+        reasons = sorted({refusal_message(refusal) for refusal in refusals})
         raise LawError("no law could be fitted: " + " ".join(reasons))
 
     def _prediction(self, flops: float, index: int, result: headline.Headline, ceiling: float) -> Prediction:
@@ -151,14 +162,14 @@ class Law:
         tokens = [float(self.cost.tokens(flops, size)) for size in (params, high, low)]
         loss, loss_half = float(result.loss[index]), float(result.loss_half[index])
         extrapolation = flops / self.largest_budget
-        # More compute cannot do worse than the largest fitted budget: whoever has it may leave it unspent.
+        # More compute cannot do worse than the largest fitted budget: the rest may be left unspent.
         loss_high = max(min(loss + loss_half, ceiling), loss) if extrapolation > 1 else loss + loss_half
-        confidence, warnings = headline.judge(
+        confidence, warnings = judge(
             extrapolation=extrapolation,
             below=self.smallest_budget / flops,
             half_width=half,
             budgets=self._budgets,
-            rejected=[s.name for s in self.surfaces if s.lack_of_fit and s.lack_of_fit["p"] < REJECTED],
+            rejected=sum(s.lack_of_fit is not None and s.lack_of_fit.p < REJECTED for s in self.surfaces),
             surfaces=sum(surface.lack_of_fit is not None for surface in self.surfaces),
         )
         return Prediction(
@@ -193,7 +204,7 @@ class Law:
             loss_se=float(result.each_loss_se[index, m]),
             used=weight_n > 0 or weight_l > 0,
             note="; ".join(
-                part for part in (lean if weight_n or weight_l else "shown beside the headline", state.note) if part
+                part for part in (lean if weight_n or weight_l else "not used by the headline", state.note) if part
             ),
         )
 
@@ -216,12 +227,12 @@ def content_hash(table: RunTable, cost: TokenCost) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def with_holdout(law: Law, records: tuple[dict[str, Any], ...]) -> Law:
-    """The law with its hold-out table and a sentence about it."""
-    far = [record for record in records if record["extrapolation"] >= 1.5]
+def with_holdout(law: Law, records: tuple[HoldoutRecord, ...]) -> Law:
+    """The law with its hold-out table and, where it has later budgets from ×1.5 on, a sentence about it."""
+    far = [record for record in records if record.extrapolation >= 1.5]
     if not far:
         return replace(law, holdout=records)
-    covered = sum(record["params_covered"] and record["loss_covered"] for record in far)
+    covered = sum(record.params_covered and record.loss_covered for record in far)
     sentence = f"Hold-out: {covered} of {len(far)} later budgets (×1.5 and more) lay inside both intervals."
     return replace(law, holdout=records, warnings=(*law.warnings, sentence))
 
@@ -236,16 +247,16 @@ def fit(table: RunTable, *, cost: TokenCost | None = None, holdout: bool = True)
     # Tables without a law run into overflows on the way to their refusal; what is not finite is refused by name.
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         parts = fit_parts(table, cost)
-        states = tuple(headline.State.of(estimator) for estimator in parts.estimators)
+        states = tuple(FittedEstimator.of(estimator) for estimator in parts.estimators)
         refusals = dict(parts.refusals)
         try:
             laws = power_laws(states, parts, cost)
-        except LawError as error:
+        except RefusedError as error:
             states, laws = (), ()
-            refusals["headline"] = Refusal("no_solution", f"{error}.")
+            refusals[EstimatorName.HEADLINE] = error.refusal
     first = envelope(table.curves)
     if isinstance(first, Refusal):
-        refusals["envelope"] = first
+        refusals[EstimatorName.ENVELOPE] = first
     else:
         laws += first.laws
     law = Law(

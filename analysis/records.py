@@ -1,10 +1,12 @@
-"""The records that a fit consists of: curves, minima, refusals, intervals, power laws, predictions."""
+"""The records that a law and its answers consist of: curves, minima, power laws, surfaces, predictions; errors."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from analysis.names import EstimatorName
+from analysis.refusals import Refusal
 from tokenizer.errors import ExpectedError
 
 
@@ -32,26 +34,16 @@ class Interval:
     """Nominal coverage."""
 
     def __contains__(self, value: float) -> bool:
+        """Whether a value lies between the ends, the ends included."""
         return self.low <= value <= self.high
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why one estimator gives no answer. Refusals are shown, never silent."""
-
-    reason: str
-    """Code: too_few_sizes | edge_minimum | no_curvature | no_parabola | too_few_budgets | lack_of_fit | no_solution |
-    one_loss_a_run | wrong_schedule."""
-    message: str
-    """One sentence with the figures that led to it and, where there is one, the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Minimum:
     """The optimum of one budget's IsoFLOP curve by one estimator."""
 
-    estimator: str
-    """parabola | cubic | akima."""
+    estimator: EstimatorName
+    """Whose minimum it is."""
     params: float
     """N at the minimum, parameters."""
     tokens: float
@@ -80,7 +72,7 @@ class Curve:
     """Loss of each run."""
     minima: tuple[Minimum, ...]
     """One per estimator that answered."""
-    refusals: dict[str, Refusal] = field(default_factory=dict)
+    refusals: Mapping[EstimatorName, Refusal] = field(default_factory=dict)
     """By estimator."""
     parabola: tuple[float, ...] = ()
     """Coefficients of the parabola, lowest power first, in ln(N / centre)."""
@@ -102,8 +94,8 @@ class PowerLaw:
 
     quantity: str
     """params | tokens | loss (the loss: y = floor + coefficient · C^exponent)."""
-    estimator: str
-    """Estimator whose minima it goes through."""
+    estimator: EstimatorName
+    """Whose optima it describes."""
     coefficient: float
     """Multiplier."""
     exponent: float
@@ -115,19 +107,33 @@ class PowerLaw:
 
 
 @dataclass(frozen=True, slots=True)
+class LackOfFit:
+    """F test of a surface's residuals against the scatter about the per-budget cubics."""
+
+    f: float
+    """F: extra mean square over that of the cubics."""
+    p: float
+    """Probability of an F as large where the surface is right."""
+    freedom: float
+    """Degrees of freedom of the extra squares."""
+    noise_freedom: float
+    """Degrees of freedom of the cubics' squares."""
+
+
+@dataclass(frozen=True, slots=True)
 class Surface:
     """One fitted surface L(N, D)."""
 
-    name: str
-    """additive | skaling | joint_skew."""
-    parameters: dict[str, float]
+    name: EstimatorName
+    """Which surface."""
+    parameters: Mapping[str, float]
     """By the symbol of the source's formula: E, A, B, alpha, beta, …"""
     objective: float
     """The minimised sum."""
     loss_function: str
     """The objective's name, with its δ where it has one."""
-    lack_of_fit: dict[str, float] | None
-    """F, p and degrees of freedom against the per-budget cubic, or None where it cannot be tested."""
+    lack_of_fit: LackOfFit | None
+    """Its test against the per-budget cubics, or None where it cannot be tested."""
     residual: float
     """Residual standard deviation."""
 
@@ -136,8 +142,8 @@ class Surface:
 class EstimatorAnswer:
     """What one estimator alone says to a question at one budget."""
 
-    estimator: str
-    """Name."""
+    estimator: EstimatorName
+    """Which estimator."""
     params: float | None
     """N*."""
     tokens: float | None
@@ -152,6 +158,30 @@ class EstimatorAnswer:
     """Whether the headline leans on it."""
     note: str = ""
     """Why it is not used, or what inflated its error."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildableShape:
+    """The shape of a recipe's ladder nearest to an asked N, with what it really has and costs."""
+
+    d_model: int
+    """Width of the residual stream."""
+    n_layers: int
+    """Blocks."""
+    n_heads: int
+    """Heads of attention in each block."""
+    d_ff: int
+    """Hidden width of the MLP."""
+    params: int
+    """N: matmul parameters, the head included."""
+    params_total: int
+    """All parameters."""
+    params_nonembedding: int
+    """Parameters without embedding and head."""
+    tokens: int
+    """D: whole sequences that come nearest to the budget, tokens."""
+    flops: float
+    """Training FLOPs of D tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,35 +218,5 @@ class Prediction:
     """Content hash of the law."""
     warnings: tuple[str, ...] = ()
     """Plain sentences."""
-    shape: dict[str, Any] | None = None
+    shape: BuildableShape | None = None
     """Nearest buildable shape of the recipe with its own N, D and FLOPs, filled in by the caller that knows one."""
-
-
-@dataclass(frozen=True, slots=True)
-class CheckedCell:
-    """What the check of one cell found."""
-
-    flops: float
-    """Budget, training FLOPs."""
-    params: float
-    """N."""
-    place: str
-    """left end | centre | right end."""
-    verdict: str
-    """passes | fails | open (not all runs are trained, and none of those that are beats the rule)."""
-    rule_loss: float | None
-    """Loss under the rule."""
-    best_loss: float | None
-    """Least loss found, the rule's among them."""
-    best_batch: float | None
-    """Batch over the rule's where it was found."""
-    best_lr: float | None
-    """Learning rate over the rule's where it was found."""
-    gap: float | None
-    """rule_loss − best_loss."""
-    threshold: float
-    """Largest gap that passes."""
-    trained: int
-    """Runs of the check that have ended."""
-    runs: int
-    """Runs of the check."""

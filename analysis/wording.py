@@ -1,24 +1,67 @@
-"""How an answer is said: numbers, intervals, refusals and trust, in the words that every surface shares."""
+"""How an answer is worded: numbers, intervals, refusals, noise and trust, the same on every page and in every table."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
 from typing import Any
 
-from analysis.records import Curve, Interval, Prediction, Refusal
+from analysis import refusals
+from analysis.evidence import Noise
+from analysis.names import EstimatorName
+from analysis.records import Curve, Interval, Prediction
+from analysis.refusals import Reason, Refusal
 
+_RUNS_SHOWN = 3
+"""Runs that a refusal names."""
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _COUNT_SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
-_REFUSALS = {
-    "too_few_sizes": "too few sizes",
-    "edge_minimum": "minimum at the edge of the sizes",
-    "no_curvature": "curvature not established",
-    "no_parabola": "the curve is no parabola",
-    "too_few_budgets": "too few budgets",
-    "lack_of_fit": "the fit misses the curves",
-    "no_solution": "no solution found",
+REASON_PHRASES: Mapping[Reason, str] = {
+    Reason.TOO_FEW_SIZES: "too few sizes",
+    Reason.EDGE_MINIMUM: "minimum at the edge of the sizes",
+    Reason.NO_CURVATURE: "curvature not established",
+    Reason.NO_PARABOLA: "the curve is not a parabola",
+    Reason.TOO_FEW_BUDGETS: "too few budgets",
+    Reason.NO_SOLUTION: "no solution found",
+    Reason.ONE_LOSS_A_RUN: "one loss a run",
+    Reason.WRONG_SCHEDULE: "wrong schedule",
 }
+"""Each reason to refuse in a few words."""
+_SENTENCES: Mapping[type[Refusal], str] = {
+    refusals.TooFewSizes: "{sizes} sizes at {flops:.3g} FLOPs; a curve needs at least {needed}.",
+    refusals.TooFewSplineSizes: "{sizes} sizes that are more than {apart:.0%} apart.",
+    refusals.TooFewRuns: "{runs} runs; a surface of seven parameters needs {needed}.",
+    refusals.SizesTooAlike: "fewer than three sizes: what size and what tokens do to the loss cannot be separated.",
+    refusals.TooFewCrossings: "the least loss passes {crossings} times from one size to the next where both have "
+    "finished a run and still train another; the envelope needs {needed}. Add sizes, and runs of several lengths.",
+    refusals.TooFewBudgets: "a law needs at least {needed} budgets, two to four times apart; this table has {budgets}.",
+    refusals.TooFewMinima: "the {estimator} has a minimum at {minima} of {budgets} budgets; power laws need {needed}.",
+    refusals.EdgeMinimum: "the {estimator}'s minimum, N = {params:,.0f}, lies {edge}; add sizes there.",
+    refusals.OutermostSize: "the Akima spline is lowest at the outermost size; add sizes there.",
+    refusals.NoCubicMinimum: "the cubic has no minimum: the loss goes on falling across the sizes.",
+    refusals.CurvatureNotEstablished: "the curve's bend, {bend:.3g} ± {margin:.2g} per ln N squared, is not "
+    "established; widen the sizes, or repeat runs to lower the noise.",
+    refusals.BendsBack: "the curve is not a parabola: it bends the other way beyond N = {params:,.0f} (cubic against "
+    "parabola: p = {p:.2g}; residuals {parabola_residual:.3g} and {cubic_residual:.3g}). A branch may be broken, for "
+    "instance by too few optimizer steps at the large sizes.",
+    refusals.FarFromLowest: "the {estimator}'s minimum, N = {params:,.0f}, is far from the lowest loss, at "
+    "N = {lowest:,.0f} and {gap:.3g} below the run nearest to it.",
+    refusals.NoMinimum: "no budget's curve has a minimum ({reasons}).",
+    refusals.NoFiniteFit: "the {estimator} surface has no finite fit to these losses.",
+    refusals.FitRunsOff: "the {estimator} fit ran off to infinity.",
+    refusals.OptimumRunsOff: "an optimum runs off to sizes that no model has.",
+    refusals.ErrorsUnknown: "the estimators' errors cannot be computed; the runs do not determine a law.",
+    refusals.OneLossARun: "the envelope needs training curves, several points a run, whose schedule matched their "
+    "length; this table has one loss a run.",
+    refusals.UnknownSchedule: "nothing says that the schedule of {runs} matched its length: add a column schedule "
+    "({known}, wsd, …).",
+    refusals.UnfinishedSchedule: "{runs} trained on {schedules}: before its cooldown such a run's loss is above that "
+    "of a run of the same length, so no size can be compared along the way. Use the final losses alone.",
+    refusals.ScheduleTooLong: "the schedule of {runs} was set for up to {factor:.2g} times the tokens trained: the "
+    "losses are too high.",
+}
+"""Each kind of refusal as a sentence with its numbers."""
 _ADVICE = {
     "high": "The estimators agree and the budgets bear it out: good enough to plan with.",
     "medium": "Plan with the interval rather than the single number, and check it with one run before spending it all.",
@@ -32,7 +75,7 @@ def superscript(exponent: int) -> str:
 
 
 def format_flops(flops: float, digits: int = 3) -> str:
-    """Compute in powers of ten with at most so many significant digits: 3e11 → 3×10¹¹, 1e12 → 10¹²."""
+    """Compute in powers of ten with at most `digits` significant digits: 3e11 → 3×10¹¹, 1e12 → 10¹²."""
     if not (math.isfinite(flops) and flops > 0):
         return "–"
     mantissa_text, exponent_text = f"{flops:.{digits - 1}e}".split("e")
@@ -120,55 +163,74 @@ def format_hours(hours: float) -> str:
     return f"{float(f'{hours:.3g}'):,.0f}" if hours >= 100 else f"{hours:.3g}"
 
 
-def refusal_phrase(reason: str) -> str:
-    """A refusal's code in a few words."""
-    return _REFUSALS.get(reason, reason.replace("_", " "))
-
-
 def estimator_label(name: str) -> str:
     """An estimator's name for people: joint_skew → joint skew."""
-    return name.replace("_", " ")
+    return EstimatorName(name).label
+
+
+def refusal_phrase(reason: Reason) -> str:
+    """A refusal's code in a few words: no_parabola → the curve is not a parabola."""
+    return REASON_PHRASES[reason]
+
+
+def refusal_message(refusal: Refusal) -> str:
+    """A refusal as one sentence with the numbers that led to it and, where there is one, the remedy."""
+    values = {entry.name: _refusal_value(entry.name, getattr(refusal, entry.name)) for entry in fields(refusal)}
+    return _SENTENCES[type(refusal)].format(**values)
+
+
+def _refusal_value(name: str, value: Any) -> Any:
+    """A refusal's field as its sentence has it: names joined, a long list of runs cut short."""
+    if name == "estimator":
+        return "Akima spline" if value is EstimatorName.AKIMA else value.label
+    if name == "edge":
+        return "below the smallest size" if value == "smallest" else "above the largest size"
+    if name == "runs" and isinstance(value, tuple):
+        more = f" and {len(value) - _RUNS_SHOWN} more" if len(value) > _RUNS_SHOWN else ""
+        return f"run{'s' if len(value) > 1 else ''} {', '.join(value[:_RUNS_SHOWN])}{more}"
+    if name == "reasons":
+        return ", ".join(sorted(REASON_PHRASES[reason] for reason in value))
+    return ", ".join(value) if isinstance(value, tuple) else value
 
 
 def curve_refusals(curve: Curve) -> list[tuple[str, str]]:
     """A curve's refusals, those of one message together: the estimators' names, and the message."""
     groups: dict[str, list[str]] = {}
     for name, refusal in curve.refusals.items():
-        groups.setdefault(refusal.message, []).append(estimator_label(name))
+        groups.setdefault(refusal_message(refusal), []).append(name.label)
     return [(join_words(names), message) for message, names in groups.items()]
 
 
-def refusal_sentence(flops: float, refusals: Mapping[str, Refusal]) -> str:
-    """A budget's refusals by estimator in one sentence: parabola (the curve is no parabola); akima (…)."""
+def refusal_sentence(flops: float, refused: Mapping[EstimatorName, Refusal]) -> str:
+    """A budget's refusals by estimator in one sentence: parabola (the curve is not a parabola); akima (…)."""
     groups: dict[str, list[str]] = {}
-    for name, refusal in refusals.items():
-        groups.setdefault(refusal_phrase(refusal.reason), []).append(estimator_label(name))
-    told = "; ".join(f"{join_words(names)} ({phrase})" for phrase, names in groups.items())
-    return f"At {format_flops(flops)} FLOPs refused: {told}."
+    for name, refusal in refused.items():
+        groups.setdefault(REASON_PHRASES[refusal.reason], []).append(name.label)
+    listed = "; ".join(f"{join_words(names)} ({phrase})" for phrase, names in groups.items())
+    return f"At {format_flops(flops)} FLOPs refused: {listed}."
 
 
 def refusal_summary(curve: Curve) -> str:
     """Why no estimator answered for a budget, each different reason once."""
-    return "; ".join(dict.fromkeys(refusal_phrase(refusal.reason) for refusal in curve.refusals.values()))
+    return "; ".join(dict.fromkeys(REASON_PHRASES[refusal.reason] for refusal in curve.refusals.values()))
 
 
-def noise_sentences(noise: Mapping[str, Any], unit: str) -> list[str]:
-    """A law's noise: the scatter about the curves, and that between seeds with what is known of it."""
-    told = []
-    if noise["sigma"] is not None:
-        scatter = f"{_thousandths(noise['sigma'])} {unit} ({_freedom(noise['degrees_of_freedom'])})"
-        told.append(f"Runs scatter about their budget's cubic by {scatter}.")
-    seed = noise["seed_sigma"]
-    if seed is None:
-        return [*told, "No cell was repeated, so the noise between seeds alone is not known."]
-    low, high = (_thousandths(end) for end in noise["seed_sigma_interval"])
-    by_budget = [f"{_thousandths(b['sigma'])} at {format_flops(b['flops'])}" for b in noise["seed_sigma_by_budget"]]
+def noise_sentences(noise: Noise, unit: str) -> list[str]:
+    """A law's noise in sentences: the scatter about the curves, and that between seeds with what is known of it."""
+    sentences = []
+    if noise.sigma is not None:
+        scatter = f"{_thousandths(noise.sigma)} {unit} ({_freedom(noise.degrees_of_freedom)})"
+        sentences.append(f"Runs scatter about their budget's cubic by {scatter}.")
+    if noise.seed_sigma is None or noise.seed_sigma_interval is None:
+        return [*sentences, "No cell was repeated, so the noise between seeds alone is not known."]
+    by_budget = [f"{_thousandths(b.sigma)} at {format_flops(b.flops)}" for b in noise.seed_sigma_by_budget]
     at = f": {join_words(by_budget)} FLOPs" if len(by_budget) > 1 else ""
-    told.append(
-        f"Runs that differ by their seed alone scatter by {_thousandths(seed)} {unit} "
-        f"({_freedom(noise['seed_degrees_of_freedom'])}, 95 % interval {low} to {high}){at}."
+    sentences.append(
+        f"Runs that differ by their seed alone scatter by {_thousandths(noise.seed_sigma)} {unit} "
+        f"({_freedom(noise.seed_degrees_of_freedom)}, 95 % interval "
+        f"{format_interval(noise.seed_sigma_interval, _thousandths)}){at}."
     )
-    return told
+    return sentences
 
 
 def _thousandths(value: float) -> str:

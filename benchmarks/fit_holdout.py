@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from analysis.evidence import HoldoutRecord
 from analysis.law import fit
 from analysis.table.table import RunTable
 
@@ -20,24 +20,24 @@ FROM = 3.0
 """Least extrapolation counted."""
 
 
-def row(name: str, records: list[dict[str, Any]]) -> str:
+def row(name: str, records: list[HoldoutRecord]) -> str:
     """One line of the table."""
-    names = sorted({key for record in records for key in record["estimators"]})
-    halves = [np.sqrt(record["params_interval"][1] / record["params_interval"][0]) for record in records]
-    widths = [(record["loss_interval"][1] - record["loss_interval"][0]) / 2 for record in records]
+    names = sorted({answer.estimator for record in records for answer in record.answers})
+    halves = [np.sqrt(record.params_interval.high / record.params_interval.low) for record in records]
+    widths = [(record.loss_interval.high - record.loss_interval.low) / 2 for record in records]
     size_error = {}
     for key in names:
-        answered = [(r["estimators"][key]["params"], r["params"]) for r in records if key in r["estimators"]]
+        answered = [(a.params, r.params) for r in records for a in r.answers if a.estimator == key and a.params]
         size_error[key] = np.mean([abs(np.log(found / truth)) for found, truth in answered])
-    own = np.mean([abs(np.log(record["params_predicted"] / record["params"])) for record in records])
-    loss_own = np.mean([abs(record["loss_predicted"] - record["loss"]) for record in records])
+    own = np.mean([abs(np.log(record.params_predicted / record.params)) for record in records])
+    loss_own = np.mean([abs(record.loss_predicted - record.loss) for record in records])
     cells = [
         name,
         str(len(records)),
-        f"{np.mean([record['params_covered'] for record in records]):.2f}",
+        f"{np.mean([record.params_covered for record in records]):.2f}",
         f"×{np.median(halves):.2f}",
         f"{own:.2f}",
-        f"{np.mean([record['loss_covered'] for record in records]):.2f}",
+        f"{np.mean([record.loss_covered for record in records]):.2f}",
         f"±{1e3 * np.median(widths):.1f}",
         f"{1e3 * loss_own:.1f}",
         ", ".join(f"{key} {value:.2f}" for key, value in size_error.items()),
@@ -49,10 +49,10 @@ def main() -> None:
     """Print the table of every file given and of all together."""
     print("| data | forecasts | N* covered | half-width | error | L* covered | half-width | error | ln N* alone |")
     print("|---|---|---|---|---|---|---|---|---|")
-    together: list[dict[str, Any]] = []
+    together: list[HoldoutRecord] = []
     for path in map(Path, sys.argv[1:]):
         law = fit(RunTable.read_csv(path))
-        records = [record for record in law.holdout if record["extrapolation"] >= FROM]
+        records = [record for record in law.holdout if record.extrapolation >= FROM]
         if records:
             print(row(path.stem, records))
         together += records

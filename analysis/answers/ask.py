@@ -1,7 +1,7 @@
-"""One question to a law and the whole reply: the same for the command line, REST and Python.
+"""One question to a law and the whole reply, the same for the command line, REST and Python.
 
 A question fixes a budget (FLOPs, GPU-hours, a loss to reach, or a model with its tokens) and may add one thing: a
-size that is given, tokens that are limited, or inference that follows.
+size that is given, a limit on tokens, or inference that follows.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CONSTRAINTS = ("params", "times_too_small", "max_tokens", "inference_tokens")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked. `check` says what combinations have a meaning."""
+    """What is asked. `check` refuses combinations without a meaning."""
 
     flops: float | None = None
     """Training budget C, FLOPs."""
@@ -42,11 +42,11 @@ class Question:
     tokens: float | None = None
     """With `params` and without a budget: trained on D tokens."""
     times_too_small: float | None = None
-    """A model so many times smaller than the optimum."""
+    """A model smaller than the optimum by this factor."""
     max_tokens: float | None = None
-    """Only so many unique tokens exist."""
+    """Number of different tokens that exist."""
     inference_tokens: float | None = None
-    """So many tokens of inference follow."""
+    """Tokens of inference that follow the training."""
     hardware: Hardware | None = None
     """Device in whose hours compute is given and shown."""
 
@@ -70,9 +70,9 @@ class Question:
         if "tokens" in given and asked != ["params"]:
             raise QuestionError("tokens need params: together they are one model; for limited data ask with max-tokens")
         if "loss" in given and asked and asked[0] not in ("params", "inference_tokens"):
-            raise QuestionError(f"{_words(asked)} is asked of a budget: give flops instead of loss")
+            raise QuestionError(f"{_words(asked)} needs a budget: give flops instead of loss")
         if "gpu_hours" in given and self.hardware is None:
-            raise QuestionError("gpu-hours need the device that they are of: give device, or its peak as device-tflops")
+            raise QuestionError("gpu-hours need a device: give device, or its peak as device-tflops")
 
 
 def _words(names: list[str]) -> str:
@@ -133,7 +133,11 @@ def _answer(law: Law, q: Question, flops: float) -> Answer | None:
 def reply_json(reply: Reply) -> dict[str, Any]:
     """The contract's keys of `predict -o json`: the prediction's, the other counts, published laws, and the answer."""
     p, hardware = reply.prediction, reply.question.hardware
-    document = prediction_json(p) | _counted(reply, p.params) | {"published": plain(published_at(p.flops))}
+    document = (
+        prediction_json(p)
+        | _counted(reply, p.params)
+        | {"published": [record_json(answer) for answer in published_at(p.flops)]}
+    )
     if reply.question.loss is not None:
         ends = reply.flops_interval
         bounds = plain([ends.low, ends.high]) if ends else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,9 +17,13 @@ from analysis.records import Interval, LawError
 Floats = NDArray[np.float64]
 
 SAME_TOKENIZER = 1e-6
-"""Relative difference of two tokenizers' bytes per token under which they are taken for one."""
+"""Relative difference in bytes per token below which two tokenizers are taken for the same."""
 REACH = 10.0
 """Multiple of its largest budget up to which a frontier is followed."""
+
+
+IncomparableReason = Literal["different_units", "different_tokenizers", "no_common_loss"]
+"""Why two laws cannot be compared, as JSON and REST carry it."""
 
 
 class IncomparableError(LawError):
@@ -27,28 +31,29 @@ class IncomparableError(LawError):
 
     kind = "incomparable"
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: IncomparableReason, message: str) -> None:
+        """Carry the code next to the message."""
         super().__init__(message)
         self.reason = reason
-        """different_units | different_tokenizers | no_common_loss."""
+        """The code."""
 
 
 @dataclass(frozen=True)
 class Multiplier:
-    """At one loss, the compute that the baseline needs over that of the other."""
+    """The ratio of the compute that the baseline and the other need for one loss."""
 
     loss: float
     """Loss that both reach, in the unit compared in."""
     baseline_flops: float
-    """Compute of the baseline."""
+    """Compute of the baseline, training FLOPs."""
     flops: float
-    """Compute of the other."""
+    """Compute of the other, training FLOPs."""
     multiplier: float
     """Above one, the other is the better recipe."""
     interval: Interval
     """Interval of the multiplier, the two sweeps' errors taken as independent."""
     extrapolation: float
-    """The larger of the two budgets over what was fitted."""
+    """The larger of the two budgets' ratios to the largest fitted one."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ def compare(baseline: Side, other: Side, *, points: int = 25) -> Comparison:
     sizes, unit, warnings = _common_unit(baseline, other)
     if baseline.text and other.text and baseline.text != other.text:
         warnings.append(
-            "The validation texts differ: the multiplier holds the difference of the texts as well as of the recipes."
+            "The validation texts differ: the multiplier contains their difference as well as that of the recipes."
         )
     if baseline.law.convention != other.law.convention:
         warnings.append(f"Compute is counted differently: {baseline.law.convention!r} and {other.law.convention!r}.")
@@ -100,12 +105,12 @@ def compare(baseline: Side, other: Side, *, points: int = 25) -> Comparison:
     if largest.extrapolation > 1.05:
         warnings.append("No loss is reached by both within their fitted budgets: every multiplier extrapolates.")
     if 1 in largest.interval:
-        warnings.append("The interval holds 1: the runs do not tell which recipe is better.")
+        warnings.append("The interval contains 1: these runs cannot decide which recipe is better.")
     return Comparison(baseline.name, other.name, unit, curve, largest, tuple(warnings))
 
 
 def _common_unit(baseline: Side, other: Side) -> tuple[tuple[float, float] | None, str, list[str]]:
-    """Bytes per token to divide by, or None; the unit; and what a reader must know."""
+    """Bytes per token to divide by, or None; the unit; and warnings."""
     units = {baseline.law.loss_unit, other.law.loss_unit}
     first, second = baseline.bytes_per_token, other.bytes_per_token
     if units == {"bits/byte"}:
@@ -124,14 +129,14 @@ def _common_unit(baseline: Side, other: Side) -> tuple[tuple[float, float] | Non
         unknown = other.name if second is None else baseline.name
         raise IncomparableError(
             "different_tokenizers",
-            f"how many bytes a token of {unknown} holds is not known, so its losses cannot be put in bits per byte: "
+            f"the bytes per token of {unknown} are not known, so its losses cannot be written in bits per byte: "
             "give the bytes per token of both, or neither where the tokenizer is the same",
         )
     if len(units) > 1:
         raise IncomparableError(
             "different_units", f"the losses are in {' and '.join(sorted(units))}: fit both in the same unit"
         )
-    return None, units.pop(), ["Losses are compared as they are: one tokenizer and one validation text are assumed."]
+    return None, units.pop(), ["Losses are compared as given: one tokenizer and one validation text are assumed."]
 
 
 def bytes_per_token(frame: pd.DataFrame) -> float | None:
@@ -148,23 +153,6 @@ def bytes_per_token(frame: pd.DataFrame) -> float | None:
     if len(ratios) == 0 or float(np.ptp(np.log(ratios))) > 1e-3:
         return None
     return float(np.median(ratios))
-
-
-def compute_multiplier(
-    baseline: Law, other: Law, *, points: int = 25, bytes_per_token: tuple[float, float] | None = None
-) -> tuple[Multiplier, ...]:
-    """The multiplier over the losses that both reach from their smallest budget to ten times the largest.
-
-    `bytes_per_token` of baseline and other turns nats per token into bits per byte, which two tokenizers need. Raises
-    IncomparableError where the losses are in different units or do not overlap.
-    """
-    if bytes_per_token is None and baseline.loss_unit != other.loss_unit:
-        raise IncomparableError(
-            "different_units",
-            f"the losses are in {baseline.loss_unit} and {other.loss_unit}; give the bytes per token of both "
-            "tokenizers, or fit both in bits per byte",
-        )
-    return _along(_frontiers(baseline, other, bytes_per_token), points)
 
 
 def _along(frontiers: Sequence[_Frontier], points: int) -> tuple[Multiplier, ...]:
@@ -193,15 +181,20 @@ def _at_largest(frontiers: Sequence[_Frontier]) -> Multiplier:
 
 @dataclass(frozen=True)
 class _Frontier:
+    """L*(C) of one law on a grid of budgets, arrays of shape (T,)."""
+
     log_flops: Floats
+    """ln C, ascending."""
     losses: Floats
-    """Falling."""
+    """L*, falling, in the unit compared in."""
     halves: Floats
     """Half-width of the loss's interval, to the side on which it is not capped."""
     largest: float
+    """Largest fitted budget, training FLOPs."""
 
     @classmethod
     def of(cls, law: Law, scale: float) -> _Frontier:
+        """A law's frontier up to `REACH` times its largest budget, losses multiplied by `scale`."""
         budgets = np.geomspace(law.smallest_budget, REACH * law.largest_budget, 80)
         band = law.band(budgets.tolist())
         losses = scale * np.array([prediction.loss for prediction in band])

@@ -1,4 +1,4 @@
-"""What a law's optimum becomes under other ways to count: N*, and the exponent that each would report."""
+"""What a law's optimum becomes when N and C are counted in other ways, and the exponent that each way would report."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ Loss = Callable[[Floats, Floats], Floats]
 """Loss of models of N parameters, as the law counts them, on D tokens."""
 
 _GRID = 4001
+"""Sizes between the ladder's ends at which the loss is compared."""
 _WINDOW = 10.0
+"""Budgets this factor below and above give the local exponent."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def optima(
         budgets: training FLOPs.
 
     Raises:
-        QuestionError: for budgets that are no positive numbers.
+        QuestionError: for budgets that are not positive numbers.
     """
     if not all(np.isfinite(budget) and budget > 0 for budget in budgets):
         raise QuestionError("budgets must be positive numbers of FLOPs")

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.fitting import headline, interval
-from analysis.fitting.forms import FORMS, Form
+from analysis.fitting.estimators import SurfaceKind
+from analysis.fitting.forms import Form
 from analysis.law import Law
 
 Floats = NDArray[np.float64]
@@ -28,19 +29,22 @@ def surfaces(law: Law, draws: int) -> list[tuple[Form, Floats]]:
     if not law.estimators:
         law.predict(law.largest_budget)
     shares = headline.surface_shares(law.estimators, headline.bend_probability(law.estimators, law.uncertainty))
-    if draws == 0:
-        state = law.estimators[int(np.argmax(shares))]
-        return [(FORMS[state.name], np.array([state.theta]))]
     generator = np.random.default_rng(0)
-    total, start, out = law.uncertainty.total, 0, []
-    for state, share in zip(law.estimators, shares, strict=True):
+    scale = float(interval.student(interval.LEAST_FREEDOM * 2)) / 1.96
+    total, start = law.uncertainty.total, 0
+    most = int(np.argmax(shares))
+    out: list[tuple[Form, Floats]] = []
+    for index, (state, share) in enumerate(zip(law.estimators, shares, strict=True)):
         block = slice(start, start + len(state.theta))
         start = block.stop
         count = round(draws * share)
+        if not isinstance(state.kind, SurfaceKind):
+            continue
+        if draws == 0 and index == most:
+            return [(state.kind.form, np.array([state.theta]))]
         if count:
-            scale = float(interval.student(interval.LEAST_FREEDOM * 2)) / 1.96
             noise = generator.multivariate_normal(np.zeros(len(state.theta)), total[block, block], count, method="svd")
-            out.append((FORMS[state.name], np.asarray(state.theta) + scale * noise))
+            out.append((state.kind.form, np.asarray(state.theta) + scale * noise))
     return out
 
 

@@ -1,4 +1,4 @@
-"""What a planned grid would tell: the expected half-width of a forecast's interval, by simulation before any run."""
+"""How precise a planned grid's answers would be: the expected half-widths of their intervals, by simulation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FLOOR, REDUCIBLE = 1.7, 1.6
 
 @dataclass(frozen=True)
 class ExpectedWidth:
-    """What to expect of a forecast so many times beyond the largest budget."""
+    """How wide the intervals of an answer beyond the largest budget will be."""
 
     multiple: float
     """Asked budget over the largest planned."""

@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.records import LawError
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedAnswer:
+    """What one published law says of a budget."""
+
+    name: str
+    """The law's registry key."""
+    params: float
+    """N*, in the law's convention."""
+    tokens: float
+    """D*."""
+    loss: float | None
+    """L* on the paper's own data and tokenizer; None where the source gives no loss."""
+    extrapolation: float | None
+    """How far the budget lies outside those that the law was fitted on, as a factor; 1 inside, None where the source
+    does not say."""
+    convention: str
+    """What its N and C count."""
+    source: str
+    """Paper and place."""
+    note: str
+    """What a reader must know."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +61,8 @@ class PublishedLaw:
         floor, a, b, alpha, beta = self.surface
         return np.asarray(floor + a / params**alpha + b / tokens**beta)
 
-    def predict(self, flops: float) -> dict[str, float | None]:
-        """`params`, `tokens` and `loss` (None where the source gives no loss) at a budget in FLOPs."""
+    def predict(self, flops: float) -> PublishedAnswer:
+        """N*, D* and, where there is one, the loss at a budget, FLOPs. Raises LawError unless that is positive."""
         if not flops > 0:
             raise LawError(f"a budget must be a positive number of FLOPs, not {flops}")
         if self.surface is not None:
@@ -48,14 +70,20 @@ class PublishedLaw:
             ratio = (alpha * a) / (beta * b)
             params = (ratio * (flops / 6) ** beta) ** (1 / (alpha + beta))
             tokens = flops / 6 / params
-            return {"params": params, "tokens": tokens, "loss": floor + a / params**alpha + b / tokens**beta}
+            return self._answer(flops, params, tokens, floor + a / params**alpha + b / tokens**beta)
         params = _power(self.params_law, flops)
         tokens = _power(self.tokens_law, flops)
-        if params is None and tokens is not None:
+        if params is None:
+            if tokens is None:
+                raise LawError(f"{self.name} gives neither N* nor D*")
             params = flops / 6 / tokens
-        if tokens is None and params is not None:
+        if tokens is None:
             tokens = flops / 6 / params
-        return {"params": params, "tokens": tokens, "loss": None}
+        return self._answer(flops, params, tokens, None)
+
+    def _answer(self, flops: float, params: float, tokens: float, loss: float | None) -> PublishedAnswer:
+        outside = None if self.budgets is None else max(flops / self.budgets[1], self.budgets[0] / flops, 1.0)
+        return PublishedAnswer(self.name, params, tokens, loss, outside, self.convention, self.source, self.note)
 
 
 def _power(law: tuple[float, float] | None, flops: float) -> float | None:
@@ -114,20 +142,9 @@ PUBLISHED = {
 """By key."""
 
 
-def published_at(flops: float) -> list[dict[str, Any]]:
-    """What each published law says of a budget: name, source, convention, note, params, tokens, loss, extrapolation.
+def published_at(flops: float) -> tuple[PublishedAnswer, ...]:
+    """What each published law says of a budget, training FLOPs. Losses are of each paper's own data and tokenizer.
 
-    `extrapolation` is how many times the budget lies outside those that the law was fitted on, 1 inside, None where
-    the source does not say; losses are of each paper's own data and tokenizer.
+    Raises LawError for a budget that is not positive.
     """
-    return [
-        {
-            "name": law.name,
-            **law.predict(flops),
-            "extrapolation": None if law.budgets is None else max(flops / law.budgets[1], law.budgets[0] / flops, 1.0),
-            "convention": law.convention,
-            "source": law.source,
-            "note": law.note,
-        }
-        for law in PUBLISHED.values()
-    ]
+    return tuple(law.predict(flops) for law in PUBLISHED.values())

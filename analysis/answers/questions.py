@@ -8,16 +8,15 @@ draws of the surfaces, added in squares. Shape legend: B draws, G candidate size
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.answers.draws import losses, lowest, sample, tokens_for_loss
+from analysis.fitting.confidence import extrapolation_sentences
 from analysis.fitting.forms import Form
-from analysis.fitting.headline import extrapolation_sentences
 from analysis.law import Law
-from analysis.records import Interval, LawError, Prediction, QuestionError
+from analysis.records import BuildableShape, Interval, LawError, Prediction, QuestionError
 
 Floats = NDArray[np.float64]
 
@@ -58,7 +57,7 @@ class Answer:
     """Figures of this question by name, such as `epochs`."""
     warnings: tuple[str, ...] = ()
     """Plain sentences."""
-    shape: dict[str, Any] | None = None
+    shape: BuildableShape | None = None
     """Nearest buildable shape of the recipe, filled in by the caller that knows one."""
 
 
@@ -107,22 +106,20 @@ def given_size(law: Law, flops: float, params: float) -> Answer:
     )
 
 
-def given_model(law: Law, params: float, tokens: float) -> Answer:
-    """What a model of N parameters reaches on D tokens: `given_size` at the budget C = D · F(N)."""
-    _check_positive(params=params, tokens=tokens)
-    return given_size(law, float(tokens * law.cost.flops_per_token(params)), params)
-
-
 def too_small(law: Law, flops: float, times: float) -> Answer:
-    """What it costs when a model is so many times smaller than the optimum: `given_size` of N* ÷ `times`."""
+    """What a model costs that is smaller than the optimum by the factor `times`: `given_size` of N* ÷ `times`.
+
+    Raises as `given_size` does.
+    """
     _check_positive(times_too_small=times)
     return given_size(law, flops, law.predict(flops).params / times)
 
 
 def best_with_limited_data(law: Law, flops: float, unique_tokens: float) -> Answer:
-    """The best model for a budget when only so many unique tokens exist, repetition counted at its worth.
+    """The best model for a budget when there are only `unique_tokens` different tokens, repetition at its worth.
 
-    Muennighoff et al. 2023, equations 5 and 6, with their published R* and this law's own surface.
+    Muennighoff et al. 2023, equations 5 and 6, with their published R* and this law's own surface. Raises LawError
+    where no law could be fitted, QuestionError for values that are not positive.
     """
     _check_positive(flops=flops, unique_tokens=unique_tokens)
     centre = law.predict(flops)
@@ -158,9 +155,10 @@ def best_with_limited_data(law: Law, flops: float, unique_tokens: float) -> Answ
 
 
 def cheapest_with_inference(law: Law, flops: float, inference_tokens: float) -> Answer:
-    """The model as good as the compute-optimal one of a budget that is cheapest with so many tokens of inference.
+    """The cheapest model, training and inference together, of the loss that is compute-optimal at a budget.
 
-    Sardana et al. 2023, equation 2: least F(N) D + F(N)/3 · T subject to L(N, D) = L*(C).
+    Sardana et al. 2023, equation 2: least F(N) D + F(N)/3 · T subject to L(N, D) = L*(C), T the `inference_tokens`.
+    Raises LawError where no law could be fitted, QuestionError for values that are not positive.
     """
     _check_positive(flops=flops, inference_tokens=inference_tokens)
     target = law.predict(flops)
@@ -207,7 +205,8 @@ def cheapest_with_inference(law: Law, flops: float, inference_tokens: float) -> 
 def tokens_to_reach(law: Law, loss: float, params: float) -> Answer:
     """The tokens with which a model of N parameters reaches a loss, optimal or not.
 
-    Raises LawError where the loss is out of reach of the law or of that size.
+    Raises LawError where the loss is out of reach of the law or of that size, QuestionError for values that are not
+    positive.
     """
     _check_positive(loss=loss, params=params)
     flops, range_ = law.compute_for_loss(loss)
@@ -250,7 +249,7 @@ def _check_positive(**values: float) -> None:
 
 
 def _distance_warnings(law: Law, ratio: float) -> tuple[str, ...]:
-    """Where N is further from N*(C), by a ratio, than any run was."""
+    """A warning where N over N*(C), `ratio`, lies outside those of the runs."""
     band = law.band([curve.flops for curve in law.curves])
     low = min(min(curve.params) / answer.params for curve, answer in zip(law.curves, band, strict=True))
     high = max(max(curve.params) / answer.params for curve, answer in zip(law.curves, band, strict=True))
@@ -263,7 +262,7 @@ def _distance_warnings(law: Law, ratio: float) -> tuple[str, ...]:
 def _epoch_warnings(epochs: float) -> tuple[str, ...]:
     if epochs <= 1:
         return ()
-    seen = f"Each token is seen {epochs:.3g} times, at the worth that Muennighoff et al. 2023 published"
+    seen = f"Each token is seen {epochs:.3g} times, repetitions at the worth that Muennighoff et al. 2023 published"
     past = (f"Beyond {MOST_EPOCHS} epochs their data showed no return at all.",) if epochs > MOST_EPOCHS else ()
     return (f"{seen} (R*_D = {REPEATED_TOKENS_WORTH:.4g}, R*_N = {EXCESS_PARAMETERS_WORTH:.3g}).", *past)
 
@@ -275,7 +274,7 @@ def _diminishing(amount: Floats, unique: float, worth: float) -> Floats:
 
 
 def _params_filled_by(law: Law, tokens: float) -> float:
-    """The size for which so many tokens are compute-optimal."""
+    """The size for which `tokens` are compute-optimal."""
     budgets = np.geomspace(law.smallest_budget * 1e-2, law.largest_budget * 1e6, 120)
     band = law.band(budgets.tolist())
     return float(np.exp(np.interp(np.log(tokens), np.log([p.tokens for p in band]), np.log([p.params for p in band]))))

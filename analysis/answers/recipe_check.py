@@ -1,4 +1,4 @@
-"""Whether a recipe is good in its cells: the rule's loss against the best found, and the curves that it bends."""
+"""Whether a recipe is good in its cells: the rule's loss against the best found, and which curves it distorts."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from analysis.evidence import CheckedCell
 from analysis.law import Law
-from analysis.records import CheckedCell
 from analysis.wording import format_count, format_flops, join_words
 
 LEAST_GAP = 0.02
-"""Nats per token that the rule may always lie above the best found."""
+"""Gap above the best loss found that is always allowed, nats per token."""
 SEED_SIGMAS = 2.0
-"""Standard deviations between seeds that it may."""
+"""Gap that is allowed in standard deviations between seeds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def _judge(trials: Sequence[Trial], threshold: float) -> CheckedCell:
 
 def with_check(law: Law, trials: Iterable[Trial]) -> Law:
     """The law with the check of its recipe, its curves flagged where the rule fails, and a warning for each curve."""
-    cells = judge(trials, law.noise.get("seed_sigma"))
+    cells = judge(trials, law.noise.seed_sigma)
     failed: dict[float, list[CheckedCell]] = {}
     for cell in cells:
         if cell.verdict == "fails":

@@ -1,23 +1,28 @@
-"""A law and its answers as plain data: JSON in and out, and the keys that the command line and the service promise."""
+"""A law and its answers as JSON: the keys that the command line and the service promise."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
 
 from analysis.answers.published import published_at
-from analysis.law import FIT_VERSION, Law
-from analysis.records import Prediction
-
-_ARRAYS = ("variances", "covariances", "prior", "inverse", "spread")
+from analysis.evidence import HoldoutRecord, Noise
+from analysis.law import Law
+from analysis.names import EstimatorName
+from analysis.records import Curve, LackOfFit, Prediction
+from analysis.refusals import Refusal
+from analysis.wording import refusal_message
 
 
 def plain(value: Any) -> Any:
-    """Tuples to lists, NaN and infinities to None, numpy scalars to Python's."""
+    """Tuples and arrays to lists, NaN and infinities to None, numpy scalars and enumerations to Python's own."""
+    if isinstance(value, StrEnum):
+        return value.value
     if isinstance(value, Mapping):
         return {str(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple, np.ndarray)):
@@ -31,36 +36,13 @@ def plain(value: Any) -> Any:
     return value
 
 
-def law_to_dict(law: Law) -> dict[str, Any]:
-    """Everything that a law holds, as JSON-ready data without NaN."""
-    return {
-        "version": FIT_VERSION,
-        "law_id": law.law_id,
-        "curves": [plain(asdict(curve)) for curve in law.curves],
-        "power_laws": [plain(asdict(entry)) for entry in law.power_laws],
-        "surfaces": [plain(asdict(entry)) for entry in law.surfaces],
-        "refusals": {name: asdict(refusal) for name, refusal in law.refusals.items()},
-        "noise": plain(law.noise),
-        "holdout": plain(law.holdout),
-        "excluded": plain(law.excluded),
-        "warnings": list(law.warnings),
-        "convention": law.convention,
-        "loss_unit": law.loss_unit,
-        "cost": {"log_params": list(law.cost.log_params), "log_flops": list(law.cost.log_flops)},
-        "estimators": [plain(asdict(state)) for state in law.estimators],
-        "uncertainty": {name: plain(getattr(law.uncertainty, name)) for name in _ARRAYS},
-        "origin": asdict(law.origin),
-        "recipe_check": [plain(asdict(cell)) for cell in law.recipe_check],
-    }
-
-
 def prediction_json(prediction: Prediction) -> dict[str, Any]:
     """The contract's keys of `predict -o json`; intervals as [low, high]."""
     return record_json(prediction)
 
 
 def record_json(record: Any) -> dict[str, Any]:
-    """A record as JSON-ready data, its intervals as [low, high]; an end at infinity is null."""
+    """A frozen record as JSON-ready data, its intervals as [low, high]; an end at infinity is null."""
     data = {
         key: [value["low"], value["high"]] if key.endswith("interval") and value is not None else value
         for key, value in asdict(record).items()
@@ -70,32 +52,70 @@ def record_json(record: Any) -> dict[str, Any]:
 
 def fit_json(law: Law) -> dict[str, Any]:
     """The contract's keys of `fit -o json`; published laws at the largest budget."""
-    data = law_to_dict(law)
-    laws: dict[str, dict[str, Any]] = {}
-    for entry in data["power_laws"]:
-        bounds = entry["exponent_interval"]
-        laws.setdefault(entry["estimator"], {"parameters": None, "objective": None, "exponents": {}})["exponents"][
-            entry["quantity"]
-        ] = {
-            "coefficient": entry["coefficient"],
-            "exponent": entry["exponent"],
-            "interval": [bounds["low"], bounds["high"]] if bounds else None,
-            "floor": entry["floor"],
-        }
-    for entry in data["surfaces"]:
-        laws.setdefault(entry["name"], {"exponents": {}}).update(
-            parameters=entry["parameters"],
-            objective=entry["objective"],
-            loss_function=entry["loss_function"],
-            residual=entry["residual"],
-        )
-    keys = (
-        *("law_id", "curves", "refusals", "holdout", "excluded", "noise", "recipe_check", "warnings"),
-        *("convention", "loss_unit"),
-    )
     return {
-        **{key: data[key] for key in keys},
-        "laws": laws,
-        "lack_of_fit": {entry["name"]: entry["lack_of_fit"] for entry in data["surfaces"]},
-        "published": plain(published_at(law.largest_budget)),
+        "law_id": law.law_id,
+        "curves": [_curve(curve) for curve in law.curves],
+        "refusals": _refusals(law.refusals),
+        "holdout": [_holdout(record) for record in law.holdout],
+        "excluded": [record_json(row) for row in law.excluded],
+        "noise": _noise(law.noise),
+        "recipe_check": [record_json(cell) for cell in law.recipe_check],
+        "warnings": list(law.warnings),
+        "convention": law.convention,
+        "loss_unit": law.loss_unit,
+        "laws": _laws(law),
+        "lack_of_fit": {surface.name.value: _lack_of_fit(surface.lack_of_fit) for surface in law.surfaces},
+        "published": [record_json(answer) for answer in published_at(law.largest_budget)],
     }
+
+
+def _curve(curve: Curve) -> dict[str, Any]:
+    fields: dict[str, Any] = plain(asdict(curve))
+    return fields | {"refusals": _refusals(curve.refusals)}
+
+
+def _refusals(refusals: Mapping[EstimatorName, Refusal]) -> dict[str, dict[str, str]]:
+    return {
+        name.value: {"reason": refusal.reason.value, "message": refusal_message(refusal)}
+        for name, refusal in refusals.items()
+    }
+
+
+def _holdout(record: HoldoutRecord) -> dict[str, Any]:
+    fields = record_json(record)
+    del fields["answers"]
+    by_name = {answer.estimator.value: {"params": answer.params, "loss": answer.loss} for answer in record.answers}
+    return fields | {"estimators": plain(by_name)}
+
+
+def _noise(noise: Noise) -> dict[str, Any]:
+    by_budget = [record_json(one) for one in noise.seed_sigma_by_budget]
+    return record_json(noise) | {"seed_sigma_by_budget": by_budget}
+
+
+def _lack_of_fit(test: LackOfFit | None) -> dict[str, float] | None:
+    if test is None:
+        return None
+    return {"F": test.f, "p": test.p, "df": test.freedom, "df_noise": test.noise_freedom}
+
+
+def _laws(law: Law) -> dict[str, dict[str, Any]]:
+    """By estimator: its exponents, and of a surface its parameters and objective."""
+    laws: dict[str, dict[str, Any]] = {}
+    for power in law.power_laws:
+        entry = laws.setdefault(power.estimator.value, {"parameters": None, "objective": None, "exponents": {}})
+        bounds = power.exponent_interval
+        entry["exponents"][power.quantity] = {
+            "coefficient": plain(power.coefficient),
+            "exponent": plain(power.exponent),
+            "interval": plain([bounds.low, bounds.high]) if bounds else None,
+            "floor": plain(power.floor),
+        }
+    for surface in law.surfaces:
+        laws.setdefault(surface.name.value, {"exponents": {}}).update(
+            parameters=plain(surface.parameters),
+            objective=plain(surface.objective),
+            loss_function=surface.loss_function,
+            residual=plain(surface.residual),
+        )
+    return laws

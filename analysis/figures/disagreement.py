@@ -95,7 +95,7 @@ def _rows(prediction: Prediction) -> Iterator[dict[str, Any]]:
     """The headline's answer and each estimator's to one budget."""
     budget = f"{format_flops(prediction.flops)} ({format_factor(prediction.extrapolation)})"
     interval = prediction.params_interval
-    answers = [(HEADLINE, prediction.params, interval, True, f"confidence {prediction.confidence}")]
+    answers = [(HEADLINE.label, prediction.params, interval, True, f"confidence {prediction.confidence}")]
     for answer in prediction.estimators:
         if answer.params is not None:
             spread = size_spread(answer.log_params_se)

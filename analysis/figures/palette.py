@@ -5,22 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from analysis.names import EstimatorName
+
 Mode = Literal["print", "light", "dark"]
 
-HEADLINE = "headline"
+HEADLINE = EstimatorName.HEADLINE
 """What a law itself answers, among the names of its estimators."""
 
 ESTIMATORS = (
     HEADLINE,
-    "cubic",
-    "parabola",
-    "parabola_near_minimum",
-    "akima",
-    "joint_skew",
-    "joint_skew_bent",
-    "additive",
-    "additive_huber",
-    "skaling",
+    EstimatorName.CUBIC,
+    EstimatorName.PARABOLA,
+    EstimatorName.PARABOLA_NEAR_MINIMUM,
+    EstimatorName.AKIMA,
+    EstimatorName.JOINT_SKEW,
+    EstimatorName.JOINT_SKEW_BENT,
+    EstimatorName.ADDITIVE,
+    EstimatorName.ADDITIVE_HUBER,
+    EstimatorName.SKALING,
 )
 """The headline and every estimator, in the order of their colours."""
 

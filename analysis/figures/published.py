@@ -34,7 +34,7 @@ def shown_laws(
 
 def published_values(law: PublishedLaw, quantity: str, budgets: Sequence[float]) -> list[float]:
     """What a published law answers at budgets; empty where it says nothing of the quantity."""
-    answers = [law.predict(budget)[quantity] for budget in budgets]
+    answers = [getattr(law.predict(budget), quantity) for budget in budgets]
     return [answer for answer in answers if answer is not None]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.fitting.forms import FORMS
+from analysis.fitting.estimators import SurfaceKind
 from analysis.fitting.headline import bend_probability, surface_shares
 from analysis.records import LawError, Prediction
 from analysis.wording import format_count, format_flops, format_loss
@@ -32,13 +32,13 @@ def surface_loss(law: Law, params: ArrayLike, tokens: ArrayLike) -> Floats:
         LawError: no surface could be fitted.
     """
     n, d = np.asarray(params, dtype=float), np.asarray(tokens, dtype=float)
-    states = [state for state in law.estimators if state.name in FORMS]
+    states = [(state, state.kind.form) for state in law.estimators if isinstance(state.kind, SurfaceKind)]
     if not states:
         raise LawError("no surface could be fitted, so the loss of a model off the optimum is not known")
     design = law.origin.design(n, d, d * law.cost.flops_per_token(n))
     with np.errstate(over="ignore"):
-        each = [FORMS[state.name].value(np.asarray(state.theta)[None], design)[0] for state in states]
-    shares = surface_shares(states, bend_probability(law.estimators, law.uncertainty))
+        each = [form.value(np.asarray(state.theta)[None], design)[0] for state, form in states]
+    shares = surface_shares([state for state, _ in states], bend_probability(law.estimators, law.uncertainty))
     used = [(share, loss) for share, loss in zip(shares, each, strict=True) if share > 0]
     return np.asarray(sum(share * loss for share, loss in used))
 

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from analysis.fitting.forms import Design
 from analysis.fitting.solver import minimise
-from analysis.fitting.surface import Origin, additive_start
+from analysis.fitting.starts import additive_start
+from analysis.fitting.surface import Origin
+from analysis.names import EstimatorName
 from analysis.records import LawError, Surface
 from analysis.table.table import RunTable
 
@@ -40,11 +42,12 @@ class HuberLog:
     log_loss: Floats
     """ln L, shape (n,)."""
     weights: Floats
-    """Shape (B, n), or (1, n) for all."""
+    """Weights of the runs, shape (B, n), or (1, n) for all."""
     delta: float
+    """Huber's δ, of the log loss."""
 
     def objective(self, theta: Floats, rows: Rows) -> Floats:
-        """See `solver.Problem`."""
+        """(b, P) parameters → (b,) weighted sums of Huber losses; see `solver.Problem`."""
         size = np.abs(self.log_loss - np.log(self._terms(theta)[3]))
         clipped = np.minimum(size, self.delta)
         return np.asarray(np.einsum("bn,bn->b", self._weights(rows), clipped * (size - 0.5 * clipped)))
@@ -136,7 +139,7 @@ class Approach3:
         """The first fit as a record."""
         symbols = ("E", "A", "B", "alpha", "beta")
         return Surface(
-            name="additive_huber",
+            name=EstimatorName.ADDITIVE_HUBER,
             parameters=dict(zip(symbols, map(float, self.parameters[0]), strict=True)),
             objective=float(self.objectives[0]),
             loss_function=f"sum of Huber losses of the natural log of the loss, δ = {self.delta:g}",
@@ -151,7 +154,10 @@ def fit_approach3(table: RunTable, delta: float = DELTA) -> Approach3:
 
 
 def bootstrap_approach3(table: RunTable, draws: int = 4000, *, seed: int = 42, delta: float = DELTA) -> Approach3:
-    """Refit with the runs drawn anew with replacement, `draws` times, as weightings of one batched solve."""
+    """Refit to the runs drawn with replacement, `draws` times, as weightings of one batched solve.
+
+    Raises LawError as `fit_approach3` does.
+    """
     generator = np.random.default_rng(seed)
     picks = generator.integers(0, len(table), (draws, len(table)))
     weights = np.zeros((draws, len(table)))
@@ -160,7 +166,7 @@ def bootstrap_approach3(table: RunTable, draws: int = 4000, *, seed: int = 42, d
 
 
 def reweigh_approach3(table: RunTable, weights: Floats, delta: float = DELTA) -> Approach3:
-    """Fit once for each row of weights (B, n)."""
+    """Fit once for each row of weights (B, n). Raises LawError as `fit_approach3` does."""
     return _solve(table, np.asarray(weights, dtype=float), delta, fit_approach3(table, delta))
 
 

@@ -32,6 +32,7 @@ class TokenCost:
     """ln F of the nodes, F in training FLOPs a token."""
 
     def __post_init__(self) -> None:
+        """Raise LawError unless the nodes are finite and ascend in both."""
         steps = np.diff(self.log_params)
         if len(self.log_params) != len(self.log_flops) or len(self.log_params) == 0:
             raise LawError("a token cost needs as many ln F as ln N, at least one of each")

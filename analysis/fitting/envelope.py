@@ -9,7 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.fitting import interval
-from analysis.records import Interval, PowerLaw, Refusal
+from analysis.names import EstimatorName
+from analysis.records import Interval, PowerLaw
+from analysis.refusals import (
+    OneLossARun,
+    Refusal,
+    ScheduleTooLong,
+    TooFewCrossings,
+    UnfinishedSchedule,
+    UnknownSchedule,
+)
 from analysis.table.training_curves import TrainingCurves
 
 Floats = NDArray[np.float64]
@@ -25,7 +34,7 @@ OVERSHOOT = 1.25
 BINS = 60
 """Points to which a longer curve is smoothed: a minimum over noisy curves picks the luckiest noise."""
 MARGIN = 0.4
-"""Both sizes must train on for this much in ln C (×1.5) beyond their crossing, and before it, for noise to be even."""
+"""Both sizes must train for this much of ln C (×1.5) before and beyond their crossing, so that noise evens out."""
 FEWEST_CROSSINGS = 3
 """Two points lie on a line whatever the truth."""
 
@@ -55,11 +64,7 @@ def envelope(curves: TrainingCurves | None) -> Envelope | Refusal:
     line, Student's t with two degrees of freedom fewer than there are crossings.
     """
     if curves is None:
-        return Refusal(
-            "one_loss_a_run",
-            "the envelope needs training curves, several points a run, whose schedule matched their length; "
-            "this table has one loss a run.",
-        )
+        return OneLossARun()
     refusal = _schedule_refusal(curves)
     if refusal:
         return refusal
@@ -77,11 +82,7 @@ def envelope(curves: TrainingCurves | None) -> Envelope | Refusal:
         if log_c[at] >= max(finished[small], finished[large])
     ]
     if len(crossings) < FEWEST_CROSSINGS:
-        return Refusal(
-            "too_few_sizes",
-            f"the least loss passes {len(crossings)} times from one size to the next where both have finished a run "
-            f"and still train another; the envelope needs {FEWEST_CROSSINGS}. Add sizes, and runs of several lengths.",
-        )
+        return TooFewCrossings(len(crossings), FEWEST_CROSSINGS)
     return _through(curves, sizes, group, log_c, losses, crossings)
 
 
@@ -89,34 +90,17 @@ def _schedule_refusal(curves: TrainingCurves) -> Refusal | None:
     """Why the curves' losses are not those of runs as long as each point."""
     unknown = [name for name, schedule in zip(curves.names, curves.schedules, strict=True) if not schedule]
     if unknown:
-        return Refusal(
-            "wrong_schedule",
-            f"nothing says that the schedule of {_named(unknown)} matched its length: add a column schedule "
-            f"({', '.join(MATCHED)}, wsd, …).",
-        )
+        return UnknownSchedule(tuple(unknown), MATCHED)
     other = sorted({schedule for schedule in curves.schedules if schedule not in MATCHED})
     if other:
         wrong = [n for n, schedule in zip(curves.names, curves.schedules, strict=True) if schedule not in MATCHED]
-        return Refusal(
-            "wrong_schedule",
-            f"{_named(wrong)} trained on {', '.join(other)}: before its cooldown such a run's loss is above that of a "
-            "run of the same length, so no size can be compared along the way. Use the final losses alone.",
-        )
+        return UnfinishedSchedule(tuple(wrong), tuple(other))
     ends = np.array([curves.tokens[curves.run == run].max(initial=0.0) for run in range(len(curves.names))])
     long = curves.horizons > OVERSHOOT * ends
     if long.any():
-        worst = int(np.nanargmax(np.where(long, curves.horizons / np.maximum(ends, 1), 0)))
-        return Refusal(
-            "wrong_schedule",
-            f"the schedule of {_named([curves.names[i] for i in np.flatnonzero(long)])} was set for up to "
-            f"{curves.horizons[worst] / max(ends[worst], 1):.2g} times the tokens trained: the losses are too high.",
-        )
+        factor = float(np.nanmax(np.where(long, curves.horizons / np.maximum(ends, 1), 0)))
+        return ScheduleTooLong(tuple(curves.names[i] for i in np.flatnonzero(long)), factor)
     return None
-
-
-def _named(names: list[str], most: int = 3) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"run{'s' if len(names) > 1 else ''} {', '.join(names[:most])}{more}"
 
 
 def _interpolated(curves: TrainingCurves, run: int, log_c: Floats) -> Floats:
@@ -193,7 +177,7 @@ def _line(quantity: str, c: Floats, values: Floats) -> PowerLaw:
     half = float(interval.student(float(len(c) - 2))) * float(error)
     return PowerLaw(
         quantity=quantity,
-        estimator="envelope",
+        estimator=EstimatorName.ENVELOPE,
         coefficient=float(np.exp(values.mean() - exponent * c.mean())),
         exponent=exponent,
         exponent_interval=Interval(exponent - half, exponent + half),

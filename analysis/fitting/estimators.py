@@ -1,23 +1,26 @@
-"""Every estimator of a law as one thing: parameters θ with a joint covariance, and θ → (N*, L*) at any budget.
+"""Estimators in one form: parameters θ with a joint covariance, and θ → (N*, L*) at any budget.
 
+An estimator's kind defines what θ means: a surface L(N, D), or power laws through the minima of the curves.
 Shape legend: B parameter vectors, P parameters, T budgets, K curves, n runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.fitting import surface
+from analysis.fitting import forms, surface
 from analysis.fitting.cost import TokenCost
-from analysis.fitting.forms import FORMS, Design, Form, bent
+from analysis.fitting.forms import Design, Form, SurfaceForm, bent
 from analysis.fitting.isoflop import CurveFit
+from analysis.fitting.parameters import FrontierTheta, LineTheta, columns
 from analysis.fitting.solver import minimise
 from analysis.fitting.surface import LeastSquares, Origin
-from analysis.records import Refusal
+from analysis.names import EstimatorName
+from analysis.refusals import Refusal, TooFewMinima
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -27,11 +30,64 @@ FEWEST_BUDGETS = 3
 
 
 @dataclass(frozen=True)
+class SurfaceKind:
+    """An estimator that is a surface L(N, D)."""
+
+    name: EstimatorName
+    """The estimator."""
+    form: SurfaceForm = field(compare=False)
+    """The surface's form; two estimators may fit one form."""
+
+    @property
+    def size(self) -> int:
+        """P, the number of parameters."""
+        return len(self.form.prior_mean)
+
+    def optima(self, theta: Floats, origin: Origin, log_c: Floats, cost: TokenCost) -> tuple[Floats, Floats]:
+        """ln N* and L* at ln C (T,) for parameters (B, P); both (B, T)."""
+        return surface.optimum(self.form, theta, origin, log_c, cost)
+
+
+@dataclass(frozen=True)
+class LineKind:
+    """An estimator that goes through the minima of the curves."""
+
+    name: EstimatorName
+    """The estimator of the minima."""
+
+    def optima(self, theta: Floats, origin: Origin, log_c: Floats, cost: TokenCost) -> tuple[Floats, Floats]:
+        """As `SurfaceKind.optima`; the power laws need no cost of a token."""
+        line = LineTheta(*columns(theta))
+        c = log_c[None] - origin.c
+        log_n = line.n0 + line.exponent * c + origin.n
+        return log_n, line.middle - np.exp(line.log_slope) * bent(line.flattening, c)[0]
+
+
+Kind = SurfaceKind | LineKind
+
+ADDITIVE = SurfaceKind(EstimatorName.ADDITIVE, forms.ADDITIVE)
+SKALING = SurfaceKind(EstimatorName.SKALING, forms.SKALING)
+JOINT_SKEW = SurfaceKind(EstimatorName.JOINT_SKEW, forms.JOINT_SKEW)
+JOINT_SKEW_BENT = SurfaceKind(EstimatorName.JOINT_SKEW_BENT, forms.JOINT_SKEW_BENT)
+APPROACH_3 = SurfaceKind(EstimatorName.ADDITIVE_HUBER, forms.ADDITIVE)
+PARABOLA = LineKind(EstimatorName.PARABOLA)
+CUBIC = LineKind(EstimatorName.CUBIC)
+AKIMA = LineKind(EstimatorName.AKIMA)
+
+LEAST_SQUARES: Mapping[EstimatorName, SurfaceKind] = {
+    kind.name: kind for kind in (ADDITIVE, SKALING, JOINT_SKEW, JOINT_SKEW_BENT)
+}
+"""The surfaces that least squares fit, by name."""
+LINES = (PARABOLA, CUBIC, AKIMA)
+"""The estimators that go through minima."""
+
+
+@dataclass(frozen=True)
 class Estimator:
     """One estimator's parameters and what the noise does to them."""
 
-    name: str
-    """additive | skaling | joint_skew | joint_skew_bent | parabola | cubic | akima."""
+    kind: Kind
+    """What its parameters mean."""
     theta: Floats
     """Shape (P,)."""
     influence: Floats
@@ -46,20 +102,48 @@ class Estimator:
     """Why its errors are inflated, or what it leans on."""
 
 
+@dataclass(frozen=True)
+class FittedEstimator:
+    """One estimator as a law keeps it: without the influence of each run."""
+
+    kind: Kind
+    """What its parameters mean."""
+    theta: tuple[float, ...]
+    """Its parameters, in the order of its named tuple."""
+    evidence: float = 0.0
+    """See `Estimator`."""
+    inflation: float = 1.0
+    """See `Estimator`."""
+    note: str = ""
+    """See `Estimator`."""
+
+    @classmethod
+    def of(cls, estimator: Estimator) -> FittedEstimator:
+        """Without the influences."""
+        theta = tuple(map(float, estimator.theta))
+        return cls(estimator.kind, theta, float(estimator.evidence), float(estimator.inflation), estimator.note)
+
+    @property
+    def name(self) -> EstimatorName:
+        """Which estimator."""
+        return self.kind.name
+
+
 def _frontier_value(theta: Floats, at: Design) -> Floats:
-    return np.asarray(theta[:, 0, None] - np.exp(theta[:, 1, None]) * bent(theta[:, 2, None], at.c)[0])
+    named = FrontierTheta(*columns(theta))
+    return np.asarray(named.middle - np.exp(named.log_slope) * bent(named.flattening, at.c)[0])
 
 
 def _frontier_jacobian(theta: Floats, at: Design) -> tuple[Floats, Floats]:
-    slope = np.exp(theta[:, 1, None])
-    h, bend = bent(theta[:, 2, None], at.c)
-    jacobian = np.stack([np.ones_like(h), -slope * h, -slope * bend], axis=2)
-    return theta[:, 0, None] - slope * h, jacobian
+    named = FrontierTheta(*columns(theta))
+    slope = np.exp(named.log_slope)
+    h, bend = bent(named.flattening, at.c)
+    derivatives = FrontierTheta(middle=np.ones_like(h), log_slope=-slope * h, flattening=-slope * bend)
+    return named.middle - slope * h, np.stack(derivatives, axis=2)
 
 
 FRONTIER = Form(
-    name="frontier",
-    symbols=("L0", "log s", "g"),
+    parameters=FrontierTheta,
     value=_frontier_value,
     jacobian=_frontier_jacobian,
     prior_mean=(float("nan"), float("nan"), 0.0),
@@ -74,19 +158,16 @@ straight line in ln C, g < 0 a frontier that still steepens. Published frontiers
 
 
 def line_estimator(
-    name: str, curves: Sequence[CurveFit], origin: Origin, runs: int, sigma: float
+    kind: LineKind, curves: Sequence[CurveFit], origin: Origin, runs: int, sigma: float
 ) -> Estimator | Refusal:
-    """Power laws through one estimator's minima: θ = (n0, a, L0, log s, g).
+    """Power laws through the minima (K,) of one estimator, parameters as in `LineTheta`.
 
-    ln N* = n0 + a ln(C/C0), weighted by the minima's variances; L* as FRONTIER says, with a weak prior on g.
-    `runs` is the length of the table that the curves' rows point into.
+    ln N* is a line in ln C, weighted by the minima's variances; L* is `FRONTIER` with its weak prior. `runs` is n, the
+    length of the table that the curves' rows point into; `sigma` the noise, in the loss's unit.
     """
-    minima = [(curve, curve.fits[name]) for curve in curves if name in curve.fits]
+    minima = [(curve, curve.fits[kind.name]) for curve in curves if kind.name in curve.fits]
     if len(minima) < FEWEST_BUDGETS:
-        return Refusal(
-            "too_few_budgets",
-            f"{len(minima)} of {len(curves)} budgets have a {name} minimum; a power law needs {FEWEST_BUDGETS}.",
-        )
+        return TooFewMinima(kind.name, len(minima), len(curves), FEWEST_BUDGETS)
     c = np.log([curve.flops for curve, _ in minima]) - origin.c
     sizes = np.array([curve.centre + fit.log_params - origin.n for curve, fit in minima])
     losses = np.array([fit.loss for _, fit in minima])
@@ -96,10 +177,10 @@ def line_estimator(
         loss_influence[index, curve.rows] = fit.loss_influence
     line, line_influence, birge = _weighted_line(c, sizes, np.linalg.norm(size_influence, axis=1), sigma)
     frontier, frontier_influence, prior = _frontier(c, losses, np.linalg.norm(loss_influence, axis=1), sigma)
-    covariance = np.zeros((5, 5))
-    covariance[2:, 2:] = prior
+    covariance = np.zeros((len(LineTheta._fields), len(LineTheta._fields)))
+    covariance[-len(prior) :, -len(prior) :] = prior
     return Estimator(
-        name=name,
+        kind=kind,
         theta=np.concatenate([line, frontier]),
         influence=np.vstack([line_influence @ size_influence, frontier_influence @ loss_influence]),
         prior_covariance=covariance,
@@ -137,32 +218,24 @@ def _frontier(c: Floats, losses: Floats, errors: Floats, sigma: float) -> tuple[
 
 def _frontier_start(c: Floats, losses: Floats, weights: Floats, mean: Floats, precision: Floats) -> Floats:
     """(1, 3): the best of a grid of g, for each of which L0 and s are linear."""
-    g = mean[2] + np.linspace(-1, 1, 101)
+    centre, weight = FrontierTheta(*mean).flattening, FrontierTheta(*precision).flattening
+    g = centre + np.linspace(-1, 1, 101)
     basis = np.stack([np.ones((len(g), len(c))), -bent(g[:, None], c[None])[0]], axis=1) * np.sqrt(weights)
     target = losses * np.sqrt(weights)
     middle, slope = np.linalg.solve(basis @ basis.transpose(0, 2, 1), (basis @ target)[..., None])[..., 0].T
     left = target - middle[:, None] * basis[:, 0] - slope[:, None] * basis[:, 1]
-    cost = (left**2).sum(axis=1) + precision[2] * (g - mean[2]) ** 2
+    cost = (left**2).sum(axis=1) + weight * (g - centre) ** 2
     best = int(np.argmin(np.where(slope > 0, cost, np.inf)))
     return np.array([[middle[best], np.log(max(slope[best], 1e-3 * float(losses.mean()))), g[best]]])
 
 
-def optima(name: str, theta: Floats, origin: Origin, log_c: Floats, cost: TokenCost) -> tuple[Floats, Floats]:
-    """ln N* and L* at ln C (T,) for parameters (B, P) of the named estimator; both (B, T)."""
-    if name in FORMS:
-        return surface.optimum(FORMS[name], theta, origin, log_c, cost)
-    c = log_c[None] - origin.c
-    log_n = theta[:, 0, None] + theta[:, 1, None] * c + origin.n
-    return log_n, theta[:, 2, None] - np.exp(theta[:, 3, None]) * bent(theta[:, 4, None], c)[0]
-
-
 def optima_with_gradient(
-    name: str, theta: Floats, origin: Origin, log_c: Floats, cost: TokenCost
+    kind: Kind, theta: Floats, origin: Origin, log_c: Floats, cost: TokenCost
 ) -> tuple[Floats, Floats, Floats, Floats]:
-    """ln N* and L* (T,), and their gradients in θ (T, P), by central differences."""
+    """ln N* and L* at ln C (T,), both (T,), and their gradients in θ (P,), both (T, P), by central differences."""
     step = 1e-5 * np.maximum(np.abs(theta), 0.1)
     moved = np.vstack([theta[None], theta + np.diag(step), theta - np.diag(step)])
-    log_n, losses = optima(name, moved, origin, log_c, cost)
+    log_n, losses = kind.optima(moved, origin, log_c, cost)
     p = len(theta)
     gradients = [((values[1 : p + 1] - values[p + 1 :]) / (2 * step[:, None])).T for values in (log_n, losses)]
     return log_n[0], losses[0], gradients[0], gradients[1]

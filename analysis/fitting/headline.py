@@ -1,4 +1,4 @@
-"""The headline: always the same combination of the estimators, its interval, and a word on how far to trust it."""
+"""The headline: always the same combination of the estimators, with its interval."""
 
 from __future__ import annotations
 
@@ -9,57 +9,48 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.fitting import interval
-from analysis.fitting.estimators import Estimator
-from analysis.fitting.forms import FORMS, JOINT_SKEW_BENT
+from analysis.fitting.estimators import (
+    ADDITIVE,
+    CUBIC,
+    JOINT_SKEW,
+    JOINT_SKEW_BENT,
+    FittedEstimator,
+    Kind,
+    SurfaceKind,
+)
+from analysis.fitting.parameters import JointSkewBentTheta, LineTheta
+from analysis.fitting.refused import RefusedError
 from analysis.fitting.uncertainty import Uncertainty
-from analysis.records import LawError
+from analysis.refusals import ErrorsUnknown, OptimumRunsOff
 
 Floats = NDArray[np.float64]
 
 CUBIC_SHARE = 0.25
-"""What N* leans on the cubics' minima, at the most; the rest is the joint-skew surface's, which contains the additive
-one. Where the minima are the noisier, their share falls with their variance. The parabola is biased on wide or
-skewed curves, the Akima spline noisy: both are shown beside."""
+"""Largest weight of the cubics' minima in N*; the rest goes to the joint-skew surface, which contains the additive
+one. Where the minima are noisier, their share falls with their variance. The parabola is biased on wide or skewed
+curves and the Akima spline is noisy: both are shown, and neither is used."""
 BEND_ODDS = 0.1
-"""Odds, before any run is seen, that the path of N* bends (exponents that change with compute) against its being a
-power law."""
+"""Prior odds that the path of N* bends (its exponent changes with compute) against its being a power law."""
 EVIDENCE_SHARE = 0.5
-"""Share of the evidence that sets the additive surface's weight against the joint-skew one's in the loss: all of it
-would forget that both may be wrong."""
+"""Share of the evidence that sets the additive surface's weight against the joint-skew one's in the loss: the
+whole evidence would ignore that both may be wrong."""
 FEW_BUDGETS = 5
-"""Below this many minima the surfaces' bend of L*(C) comes from their form and priors and not from the runs, which
-their standard errors cannot know: L* is then the frontier's through the minima alone."""
+"""With fewer minima than this the surfaces take their bend of L*(C) from their form and priors rather than the runs,
+which their standard errors do not show: L* is then that of the frontier through the minima alone."""
 SLOPE_WALK = 0.15
-"""What is not known of the frontier beyond few budgets: its slope walks at random by this share of itself for each
+"""Uncertainty of the frontier beyond few budgets: its slope walks at random by this share of itself for each
 square root of a unit of ln C. Between neighbouring budgets of our demo sweeps it changed by −0.17 to 0.07 for each unit
 (docs/experiments/demo.md)."""
-LOSS_SURFACES = ("additive", "joint_skew")
-"""What L* leans on, with the cubic, but without those that lack of fit rejects."""
+LOSS_SURFACES = (ADDITIVE, JOINT_SKEW)
+"""Surfaces whose L* the headline combines with the cubic's, without those that lack of fit rejects."""
 EXPONENT_DRIFT = 0.002
 """Standard deviation of the change of N*'s exponent beyond the grid: no law is exactly a power law."""
 FURTHEST = 200.0
 """|ln N*| beyond which an estimator has no optimum."""
 WIDEST = 40.0
-"""Half-width of ln N* beyond which an interval says nothing and its ends would overflow."""
+"""Half-width of ln N* beyond which an interval is void and its ends would overflow."""
 PARAMS_FLOOR, LOSS_FLOOR = 0.008, 2e-4
 """Least standard error of ln N* and, relative, of L*: how far apart the definitions of one curve's minimum are."""
-
-
-@dataclass(frozen=True)
-class State:
-    """One estimator's parameters, as a law keeps them."""
-
-    name: str
-    theta: tuple[float, ...]
-    evidence: float = 0.0
-    inflation: float = 1.0
-    note: str = ""
-
-    @classmethod
-    def of(cls, estimator: Estimator) -> State:
-        """Without the influences."""
-        theta = tuple(map(float, estimator.theta))
-        return cls(estimator.name, theta, float(estimator.evidence), float(estimator.inflation), estimator.note)
 
 
 @dataclass(frozen=True)
@@ -75,17 +66,17 @@ class Headline:
     loss_half: Floats
     """Half-width of its interval."""
     each_log_params: Floats
-    """Shape (T, M)."""
+    """ln N* of each estimator, shape (T, M)."""
     each_loss: Floats
-    """Shape (T, M)."""
+    """L* of each estimator, shape (T, M)."""
     each_log_params_se: Floats
-    """Shape (T, M)."""
+    """Standard error of each ln N*, shape (T, M)."""
     each_loss_se: Floats
-    """Shape (T, M)."""
+    """Standard error of each L*, shape (T, M)."""
     weights_params: Floats
-    """Shape (T, M)."""
+    """Weight of each estimator in ln N*, shape (T, M)."""
     weights_loss: Floats
-    """Shape (T, M)."""
+    """Weight of each estimator in L*, shape (T, M)."""
 
 
 Answer = tuple[Floats, Floats, Floats, Floats]
@@ -93,7 +84,7 @@ Answer = tuple[Floats, Floats, Floats, Floats]
 
 
 def combine(
-    states: Sequence[State],
+    states: Sequence[FittedEstimator],
     answers: Sequence[Answer],
     uncertainty: Uncertainty,
     log_extrapolation: Floats,
@@ -105,12 +96,12 @@ def combine(
     `log_extrapolation` is ln(C / largest budget), shape (T,); `budgets` the number of curves with a minimum.
     """
     if not all(np.abs(answer[0]).max() < FURTHEST for answer in answers):
-        raise LawError("no law could be fitted: an optimum runs off to sizes that no model has")
+        raise RefusedError(OptimumRunsOff())
     drift = np.hypot(EXPONENT_DRIFT * np.maximum(log_extrapolation, 0), PARAMS_FLOOR)
     bend = bend_probability(states, uncertainty)
     inflation = np.array([state.inflation for state in states])
     inflated = [(a[0], a[2] * state.inflation) for a, state in zip(answers, states, strict=True)]
-    surfaces = _named(states, *FORMS)
+    surfaces = np.array([isinstance(state.kind, SurfaceKind) for state in states])
     params = _combine_one(
         inflated, uncertainty, drift, surfaces, lambda _, variances: _params_weights(states, variances, bend)
     )
@@ -140,18 +131,20 @@ def combine(
     )
 
 
-def bend_probability(states: Sequence[State], uncertainty: Uncertainty) -> float:
+def bend_probability(states: Sequence[FittedEstimator], uncertainty: Uncertainty) -> float:
     """Probability that the path of N* bends: the Savage-Dickey ratio of κ's prior and posterior at zero.
 
     The posterior is Student's t with the freedom of the noise (Dickey 1971); zero where no bent surface was fitted.
     """
-    names = [state.name for state in states]
-    if JOINT_SKEW_BENT.name not in names:
+    kinds = [state.kind for state in states]
+    if JOINT_SKEW_BENT not in kinds:
         return 0.0
-    at = names.index(JOINT_SKEW_BENT.name)
-    kappa, prior_sd = states[at].theta[-1], JOINT_SKEW_BENT.prior_sd[-1]
+    at = kinds.index(JOINT_SKEW_BENT)
+    kappa = JointSkewBentTheta(*states[at].theta).kappa
+    prior_sd = JointSkewBentTheta(*JOINT_SKEW_BENT.form.prior_sd).kappa
+    before = sum(len(state.theta) for state in states[:at])
     gradient = np.zeros((1, len(uncertainty.total)))
-    gradient[0, sum(len(state.theta) for state in states[: at + 1]) - 1] = 1
+    gradient[0, before + JointSkewBentTheta._fields.index("kappa")] = 1
     variance, freedom = (float(one[0]) for one in uncertainty.of_combination(gradient, np.zeros(1)))
     if not 0 < variance < np.inf:
         return 0.0
@@ -160,32 +153,39 @@ def bend_probability(states: Sequence[State], uncertainty: Uncertainty) -> float
     return float(1 / (1 + np.exp(-np.clip(log_odds, -50, 50))))
 
 
-def bend_sentences(states: Sequence[State], uncertainty: Uncertainty) -> tuple[str, ...]:
-    """What a reader must know of a path of N* that bends more likely than not; nothing where it does not."""
+def bend_sentences(states: Sequence[FittedEstimator], uncertainty: Uncertainty) -> tuple[str, ...]:
+    """A sentence where the path of N* bends more likely than not; nothing elsewhere."""
     probability = bend_probability(states, uncertainty)
     if probability < 0.5:
         return ()
-    kappa = next(state.theta[-1] for state in states if state.name == JOINT_SKEW_BENT.name)
+    bent = next(state for state in states if state.kind == JOINT_SKEW_BENT)
+    kappa = JointSkewBentTheta(*bent.theta).kappa
     change = f"falls by {-np.expm1(-2.3 * kappa):.0%}" if kappa > 0 else f"rises by {np.expm1(-2.3 * kappa):.0%}"
     return (
-        f"N* is no power law here: its exponent {change} for each factor 10 of compute "
+        f"N* does not follow a power law here: its exponent {change} for each factor 10 of compute "
         f"(probability of a bend: {probability:.2f}); the headline follows the bend.",
     )
 
 
-def _unknown_slope(states: Sequence[State], log_extrapolation: Floats) -> Floats:
+def _unknown_slope(states: Sequence[FittedEstimator], log_extrapolation: Floats) -> Floats:
     """Standard deviation (T,) of L* from a slope that walks beyond the grid: s τ √(Δ³/3), as a Wiener slope does."""
-    slopes = [np.exp(state.theta[3]) for state in states if state.name == "cubic"]
+    slopes = [np.exp(LineTheta(*state.theta).log_slope) for state in states if state.kind == CUBIC]
     beyond = np.maximum(log_extrapolation, 0)
     return np.asarray(SLOPE_WALK * np.sqrt(beyond**3 / 3) * (slopes[0] if slopes else 0.0))
 
 
 @dataclass(frozen=True)
 class _Combined:
+    """One quantity of the headline at T budgets, and of its M estimators."""
+
     mean: Floats
+    """Weighted mean, shape (T,)."""
     half: Floats
+    """Half-width of its interval, shape (T,)."""
     each_se: Floats
+    """Standard error of each estimator, shape (T, M)."""
     weights: Floats
+    """Weights, shape (T, M)."""
 
 
 def _combine_one(
@@ -212,7 +212,7 @@ def _combine_one(
     variance, freedom = uncertainty.of_combination(np.einsum("tm,tmp->tp", weights, gradients), other)
     half = interval.student(freedom) * np.sqrt(np.maximum(variance, 0))
     if not np.isfinite(mean).all() or not np.isfinite(half).all():
-        raise LawError("the estimators' errors cannot be computed; the runs do not determine a law")
+        raise RefusedError(ErrorsUnknown())
     return _Combined(mean, half, np.sqrt(variances), weights)
 
 
@@ -223,7 +223,10 @@ def expected_spread(weights: Floats, covariance: Floats) -> Floats:
 
 
 def kept_apart(weights: Floats, covariance: Floats) -> Floats:
-    """What a weighted mean's variance (T,) lacks of the hypotheses' mean variance times the square of their share."""
+    """How much the hypotheses' mean variance, times the square of their share, exceeds the weighted mean's, shape (T,).
+
+    `weights` (T, M), `covariance` (T, M, M); zero where the hypotheses share all their noise.
+    """
     share = weights.sum(axis=1)
     mixture = share * (weights * np.einsum("tmm->tm", covariance)).sum(axis=1)
     return np.asarray(np.maximum(mixture - np.einsum("tm,tmn,tn->t", weights, covariance, weights), 0))
@@ -238,15 +241,15 @@ def stack_gradients(gradients: Sequence[Floats]) -> Floats:
     return full
 
 
-def _named(states: Sequence[State], *names: str) -> NDArray[np.bool_]:
-    """Which of the M estimators have one of these names."""
-    return np.array([state.name in names for state in states])
+def _are(states: Sequence[FittedEstimator], *kinds: Kind) -> NDArray[np.bool_]:
+    """Which of the M estimators are of one of these kinds, shape (M,)."""
+    return np.array([state.kind in kinds for state in states])
 
 
-def _params_weights(states: Sequence[State], variances: Floats, bend: float) -> Floats:
+def _params_weights(states: Sequence[FittedEstimator], variances: Floats, bend: float) -> Floats:
     """The joint-skew surface, straight and bent by the probability of a bend, against the cubic; (T, M)."""
-    shares = (1 - bend) * _named(states, "joint_skew") + bend * _named(states, JOINT_SKEW_BENT.name)
-    cubic = _named(states, "cubic")
+    shares = (1 - bend) * _are(states, JOINT_SKEW) + bend * _are(states, JOINT_SKEW_BENT)
+    cubic = _are(states, CUBIC)
     if not shares.any():
         return np.asarray(np.broadcast_to(cubic, variances.shape))
     shares /= shares.sum()
@@ -256,62 +259,30 @@ def _params_weights(states: Sequence[State], variances: Floats, bend: float) -> 
     return np.asarray((1 - trust)[:, None] * shares + trust[:, None] * cubic)
 
 
-def _loss_weights(states: Sequence[State], values: Floats, variances: Floats, bend: float, *, few: bool) -> Floats:
+def _loss_weights(
+    states: Sequence[FittedEstimator], values: Floats, variances: Floats, bend: float, *, few: bool
+) -> Floats:
     """The surfaces' mean against the cubic by inverse variance, or the cubic alone where budgets are `few`; (T, M)."""
     shares = surface_shares(states, bend)
     mean = values @ shares
     pooled = variances @ shares + (values - mean[:, None]) ** 2 @ shares
-    cubic = _named(states, "cubic")
+    cubic = _are(states, CUBIC)
     if not cubic.any():
         return np.asarray(np.broadcast_to(shares, values.shape))
     trust = np.zeros(len(values)) if few else 1 / (1 + pooled / (variances @ cubic))
     return np.asarray(trust[:, None] * shares + (1 - trust)[:, None] * cubic)
 
 
-def surface_shares(states: Sequence[State], bend: float) -> Floats:
+def surface_shares(states: Sequence[FittedEstimator], bend: float) -> Floats:
     """Shares (M,) of the loss: by evidence (BIC) between the surfaces that are not rejected, or all where all are.
 
     Both are of a straight path: the probability of a `bend` passes to the bent surface.
     """
-    used = _named(states, *LOSS_SURFACES)
+    used = _are(states, *LOSS_SURFACES)
     accepted = used & np.array([state.inflation <= 1 for state in states])
     chosen = accepted if accepted.any() else used
     evidence = np.array([state.evidence for state in states])
     best = evidence[chosen].max()
     shares = np.where(chosen, np.exp(EVIDENCE_SHARE * np.minimum(evidence - best, 0)), 0.0)
     shares /= shares.sum()
-    return np.asarray((1 - bend) * shares + bend * _named(states, JOINT_SKEW_BENT.name))
-
-
-def extrapolation_sentences(extrapolation: float) -> tuple[str, ...]:
-    """How far beyond the largest budget an answer is; nothing within it."""
-    return (f"This is {extrapolation:.3g}× the largest fitted budget.",) if extrapolation > 1.05 else ()
-
-
-def judge(
-    *, extrapolation: float, below: float, half_width: float, budgets: int, rejected: Sequence[str], surfaces: int
-) -> tuple[str, tuple[str, ...]]:
-    """high | medium | low, and plain sentences on how far to trust the answer."""
-    level, sentences = 0, list(extrapolation_sentences(extrapolation))
-    factor = float(np.exp(half_width))
-    if extrapolation > 100:
-        level = 2
-        sentences.append("No public data can check a forecast this far out; train a run in between first.")
-    elif extrapolation > 10:
-        level = 1
-        sentences.append("Beyond 10× even good laws have missed N* by a third; confirm with a run at 3×.")
-    if below > 3:
-        level = max(level, 1)
-        sentences.append(f"This is {below:.3g}× below the smallest fitted budget.")
-    if budgets < 4:
-        level = max(level, 2 if extrapolation > 10 else 1)
-        sentences.append(f"Only {budgets} budgets have a minimum: the bend of the loss frontier leans on weak priors.")
-    if surfaces and len(rejected) >= surfaces:
-        level = 2
-        sentences.append("Every surface is rejected by lack of fit; trust the curves themselves more than this.")
-    if factor > 2:
-        level = 2
-        sentences.append(f"The interval of N* spans ×{factor:.2g} to each side.")
-    elif factor > 1.3:
-        level = max(level, 1)
-    return ("high", "medium", "low")[level], tuple(sentences)
+    return np.asarray((1 - bend) * shares + bend * _are(states, JOINT_SKEW_BENT))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.records import LackOfFit
 from analysis.table.table import RunTable
 
 Floats = NDArray[np.float64]
@@ -16,11 +17,11 @@ Labels = NDArray[np.int64]
 
 
 LEAST_FREEDOM = 5.0
-"""Satterthwaite's figure is itself an estimate from few budgets; below five it widens intervals without reason."""
+"""Satterthwaite's figure is itself an estimate from few budgets; below five it would only widen intervals."""
 
 
 @dataclass(frozen=True)
-class Noise:
+class NoiseSources:
     """Variance of the losses by source; the covariance of two runs is the sum over the sources that they share.
 
     Shape legend: J sources, the first that of a run on its own; n runs.
@@ -64,12 +65,12 @@ def _indicator(labels: Labels) -> Floats:
     return np.asarray(labels[:, None] == np.unique(labels)[None], dtype=float)
 
 
-def split_noise(residuals: Floats, hat: Floats, factors: Mapping[str, Floats], floor: float = 0.0) -> Noise:
+def split_noise(residuals: Floats, hat: Floats, factors: Mapping[str, Floats], floor: float = 0.0) -> NoiseSources:
     """Split residuals (n,) of a fit with hat matrix (n, n) into sources, by matching quadratic forms.
 
     E[r'Q_i r] = Σ_j v_j tr(Q_i M Q_j M) with M = I − H and Q_j = Z_j Z_j' (Rao's MINQUE from an identity prior), for
     v ≥ 0. What budgets share is replaced by its expectation given that it is positive: estimated from a handful of
-    budgets, a zero does not mean that there is none. `floor` is the least standard deviation of a run on its own, such
+    budgets, a zero does not mean that none is shared. `floor` is the least standard deviation of a run on its own, such
     as that between seeds.
     """
     from scipy.optimize import nnls
@@ -90,7 +91,7 @@ def split_noise(residuals: Floats, hat: Floats, factors: Mapping[str, Floats], f
             error = np.sqrt(max(2 * inverse[j] @ _form_covariance(matrices, maker, without) @ inverse[j], 1e-300))
             expected = free[j] + error * _hazard(float(free[j] / error))
             variances[j] = max(expected, least[j])
-    return Noise(tuple(factors), variances, matrices, inverse, _form_covariance(matrices, maker, variances))
+    return NoiseSources(tuple(factors), variances, matrices, inverse, _form_covariance(matrices, maker, variances))
 
 
 def _form_covariance(matrices: Sequence[Floats], maker: Floats, variances: Floats) -> Floats:
@@ -134,8 +135,11 @@ def degrees_of_freedom(
     return np.asarray(np.clip(2 * total**2 / np.maximum(variance, 1e-300), LEAST_FREEDOM, 1e6))
 
 
-def lack_of_fit(squares: float, freedom: float, pure_squares: float, pure_freedom: float) -> dict[str, float] | None:
-    """F test of a surface's residual squares against those of per-budget cubics (or of seeds)."""
+def lack_of_fit(squares: float, freedom: float, pure_squares: float, pure_freedom: float) -> LackOfFit | None:
+    """F test of a surface's residual squares against those of per-budget cubics (or of seeds).
+
+    None where either has no degrees of freedom, or the cubics leave no scatter.
+    """
     from scipy.special import fdtrc
 
     extra = freedom - pure_freedom
@@ -143,7 +147,7 @@ def lack_of_fit(squares: float, freedom: float, pure_squares: float, pure_freedo
         return None
     f = max((squares - pure_squares) / extra, 0.0) / (pure_squares / pure_freedom)
     p = float(fdtrc(extra, pure_freedom, f))
-    return {"F": float(f), "p": p, "df": float(extra), "df_noise": float(pure_freedom)}
+    return LackOfFit(float(f), p, float(extra), float(pure_freedom))
 
 
 def student(freedom: float | Floats, level: float = 0.95) -> Floats:
@@ -169,7 +173,7 @@ def seed_sigma(table: RunTable) -> tuple[float | None, int, dict[int, tuple[floa
 
 
 def sigma_interval(freedom: int, level: float = 0.95) -> tuple[float, float]:
-    """The interval of σ over its estimate from so many degrees of freedom: ν s²/σ² is χ² with ν of them."""
+    """The interval of σ over its estimate from ν = `freedom` degrees of freedom: ν s²/σ² is χ² with ν of them."""
     from scipy.special import chdtri
 
     tails = (1 - level) / 2, (1 + level) / 2

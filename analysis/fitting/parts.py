@@ -1,37 +1,52 @@
-"""From a table to the parts of a law: curves, surfaces, power laws, noise and their joint covariance."""
+"""From a table to the parts of a law: curves, surfaces, estimators, noise and their joint covariance."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.evidence import Noise, SeedNoise
 from analysis.fitting import interval, surface
 from analysis.fitting.approach3 import Approach3, as_additive, fit_approach3
 from analysis.fitting.cost import TokenCost
-from analysis.fitting.estimators import FEWEST_BUDGETS, Estimator, line_estimator
+from analysis.fitting.estimators import (
+    APPROACH_3,
+    FEWEST_BUDGETS,
+    LEAST_SQUARES,
+    LINES,
+    PARABOLA,
+    Estimator,
+    LineKind,
+    line_estimator,
+)
 from analysis.fitting.isoflop import CurveFit, fit_budget
+from analysis.fitting.refused import RefusedError
 from analysis.fitting.surface import Origin, SurfaceFit
 from analysis.fitting.uncertainty import Uncertainty
-from analysis.records import Curve, LawError, Refusal, Surface
-from analysis.table.table import RunTable, describe_excluded
-from analysis.wording import estimator_label, join_words, refusal_phrase, refusal_sentence
+from analysis.names import EstimatorName
+from analysis.records import Curve, Interval, LackOfFit, Surface
+from analysis.refusals import FitRunsOff, NoMinimum, Refusal, SizesTooAlike, TooFewBudgets, TooFewRuns
+from analysis.table.excluded import describe_excluded
+from analysis.table.table import RunTable
+from analysis.wording import join_words, refusal_sentence
 
 Floats = NDArray[np.float64]
 
 FEWEST_RUNS = 12
-"""The joint-skew surface has 7 parameters."""
+"""Fewest runs for a surface: the joint-skew one has 7 parameters."""
 GROSS = 0.05
 """Runs of a smaller weight than this in every surface are left out of their budget's curve."""
-MOST_FLEXIBLE = "joint_skew_bent"
+MOST_FLEXIBLE = EstimatorName.JOINT_SKEW_BENT
 """The surface whose residuals are taken for noise."""
 SUSPECT = 0.65
-"""A p of that surface's lack of fit below which budgets are taken to share noise."""
+"""Budgets are taken to share noise where the p of that surface's lack of fit is below this."""
 REJECTED = 0.01
-"""A surface whose lack of fit has a p below this is called rejected."""
+"""A surface is called rejected where its lack of fit has a p below this."""
+
+_BY_POLYNOMIAL = {EstimatorName.PARABOLA, EstimatorName.CUBIC, EstimatorName.PARABOLA_NEAR_MINIMUM}
 
 
 @dataclass(frozen=True)
@@ -39,13 +54,21 @@ class Parts:
     """Everything that a fit of one table yields."""
 
     curves: tuple[Curve, ...]
+    """One a budget, ascending."""
     surfaces: tuple[Surface, ...]
+    """L(N, D) by form, approach 3's last."""
     estimators: tuple[Estimator, ...]
+    """Those that have an answer."""
     uncertainty: Uncertainty
+    """Joint covariance of their parameters, in their order."""
     origin: Origin
-    refusals: dict[str, Refusal]
-    noise: dict[str, Any]
+    """Origins of the centred logarithms."""
+    refusals: dict[EstimatorName, Refusal]
+    """Why the other estimators have none."""
+    noise: Noise
+    """Standard deviations of the losses."""
     warnings: tuple[str, ...]
+    """Plain sentences about the data and the fit."""
 
 
 def fit_parts(table: RunTable, cost: TokenCost) -> Parts:
@@ -64,10 +87,10 @@ def fit_parts(table: RunTable, cost: TokenCost) -> Parts:
         sigma, freedom = _surface_noise(surfaces)
     tests = {name: _test(fit, curves, seed) for name, fit in surfaces.items()}
     estimators = [_surface_estimator(fit, tests[name], seed) for name, fit in surfaces.items()]
-    for name in ("parabola", "cubic", "akima"):
-        line = _line(name, curves, origin, len(table), sigma) if surfaces else refusals["joint_skew"]
+    for kind in LINES:
+        line = _line(kind, curves, origin, len(table), sigma) if surfaces else refusals[MOST_FLEXIBLE]
         if isinstance(line, Refusal):
-            refusals[name] = line
+            refusals[kind.name] = line
         else:
             estimators.append(line)
     huber = fit_approach3(table) if surfaces else None
@@ -75,7 +98,7 @@ def fit_parts(table: RunTable, cost: TokenCost) -> Parts:
         estimators.append(_huber_estimator(huber, table, origin))
     for estimator in [e for e in estimators if not _is_finite(e)]:
         estimators.remove(estimator)
-        refusals[estimator.name] = Refusal("no_solution", f"the {estimator.name} fit ran off to infinity.")
+        refusals[estimator.kind.name] = FitRunsOff(estimator.kind.name)
     records = [surface.to_record(fit, tests[name]) for name, fit in surfaces.items()]
     noise = _split(table, surfaces, tests.get(MOST_FLEXIBLE), seed)
     return Parts(
@@ -100,15 +123,15 @@ def _fit_curves(table: RunTable, outliers: NDArray[np.bool_], shift: Floats | No
     return curves
 
 
-def _shift_to_budget(table: RunTable, surfaces: Mapping[str, SurfaceFit]) -> Floats | None:
+def _shift_to_budget(table: RunTable, surfaces: Mapping[EstimatorName, SurfaceFit]) -> Floats | None:
     """What each loss (n,) would change by, its size kept, if the run had met its budget exactly; None if all have.
 
-    Runs read off a figure miss their budget by up to a fifth, which moves a loss by more than the noise.
+    Runs read off a figure miss their budget by up to a fifth, which changes a loss by more than the noise.
     """
     nominal = table.budgets[table.budget]
     if not surfaces or float(np.abs(np.log(nominal / table.flops)).max()) < 1e-4:
         return None
-    fit = surfaces["joint_skew"]
+    fit = surfaces[EstimatorName.JOINT_SKEW]
     tokens = table.tokens * nominal / table.flops
     theta = fit.theta[None]
     there = surface.loss_at(fit.form, theta, fit.origin, table.params, tokens, nominal)
@@ -125,49 +148,43 @@ def _curve_noise(curves: Sequence[CurveFit], seed: float | None, seed_freedom: i
     return (max(sigma, seed) if seed is not None else sigma), freedom
 
 
-def _surface_noise(surfaces: Mapping[str, SurfaceFit]) -> tuple[float, int]:
+def _surface_noise(surfaces: Mapping[EstimatorName, SurfaceFit]) -> tuple[float, int]:
     if not surfaces:
         return float("nan"), 0
-    fit = surfaces["joint_skew"]
+    fit = surfaces[EstimatorName.JOINT_SKEW]
     return float(np.sqrt((fit.residuals**2).sum() / max(fit.freedom, 1))), max(int(fit.freedom), 1)
 
 
 def _fit_surfaces(
     table: RunTable, origin: Origin, curves: Sequence[CurveFit], sigma: float
-) -> tuple[dict[str, SurfaceFit], dict[str, Refusal]]:
+) -> tuple[dict[EstimatorName, SurfaceFit], dict[EstimatorName, Refusal]]:
     """The surfaces, or why there are none."""
-    names = ("additive", "skaling", "joint_skew", MOST_FLEXIBLE)
     refusal = _surface_refusal(table, curves)
     if refusal:
-        return {}, dict.fromkeys(names, refusal)
+        return {}, dict.fromkeys(LEAST_SQUARES, refusal)
     design = origin.design(table.params, table.tokens, table.flops)
     try:
         if not np.isfinite(sigma):
             sigma = _surface_noise(surface.fit_all(design, origin, table.loss, 0.01 * float(np.ptp(table.loss))))[0]
         return surface.fit_all(design, origin, table.loss, max(sigma, 1e-9 * float(table.loss.mean()))), {}
-    except LawError as error:
-        return {}, dict.fromkeys(names, Refusal("no_solution", f"{error}."))
+    except RefusedError as error:
+        return {}, dict.fromkeys(LEAST_SQUARES, error.refusal)
 
 
 def _surface_refusal(table: RunTable, curves: Sequence[CurveFit]) -> Refusal | None:
     if len(table.budgets) < FEWEST_BUDGETS:
-        return Refusal(
-            "too_few_budgets",
-            f"{len(table.budgets)} budget{'s' if len(table.budgets) != 1 else ''}; a law needs at least "
-            f"{FEWEST_BUDGETS}, two to four times apart.",
-        )
+        return TooFewBudgets(len(table.budgets), FEWEST_BUDGETS)
     if len(table) < FEWEST_RUNS:
-        return Refusal("too_few_sizes", f"{len(table)} runs; a surface of seven parameters needs {FEWEST_RUNS}.")
+        return TooFewRuns(len(table), FEWEST_RUNS)
     if len(np.unique(np.round(np.log(table.params), 3))) < 3:
-        return Refusal("too_few_sizes", "fewer than three sizes: the loss cannot be told apart by size and by tokens.")
+        return SizesTooAlike()
     full = [fit for fit in curves if fit.enough]
-    if full and not any({"parabola", "cubic", "parabola_near_minimum"} & set(fit.fits) for fit in full):
-        reasons = sorted({refusal_phrase(r.reason) for fit in full for r in fit.refusals.values()})
-        return Refusal("no_solution", f"no budget's curve has a minimum ({', '.join(reasons)}).")
+    if full and not any(_BY_POLYNOMIAL & set(fit.fits) for fit in full):
+        return NoMinimum(tuple(sorted({refusal.reason for fit in full for refusal in fit.refusals.values()})))
     return None
 
 
-def _outliers(table: RunTable, surfaces: Mapping[str, SurfaceFit]) -> NDArray[np.bool_]:
+def _outliers(table: RunTable, surfaces: Mapping[EstimatorName, SurfaceFit]) -> NDArray[np.bool_]:
     """Runs that no surface can explain, shape (n,); none in a budget with many: there the surfaces are wrong."""
     out = np.zeros(len(table), dtype=bool)
     if not surfaces:
@@ -181,8 +198,8 @@ def _outliers(table: RunTable, surfaces: Mapping[str, SurfaceFit]) -> NDArray[np
 
 
 def _split(
-    table: RunTable, surfaces: Mapping[str, SurfaceFit], test: dict[str, float] | None, seed: float | None
-) -> interval.Noise | None:
+    table: RunTable, surfaces: Mapping[EstimatorName, SurfaceFit], test: LackOfFit | None, seed: float | None
+) -> interval.NoiseSources | None:
     """The noise by source, from the residuals of the most flexible surface.
 
     What whole budgets share is looked for only where the curves scatter about that surface more than about their own
@@ -191,38 +208,37 @@ def _split(
     if not surfaces:
         return None
     fit = surfaces[MOST_FLEXIBLE]
-    budgets = test is None or test["p"] < SUSPECT
+    budgets = test is None or test.p < SUSPECT
     return interval.split_noise(fit.residuals, fit.hat, interval.shared_factors(table, budgets), seed or 0.0)
 
 
 def _noise_record(
     table: RunTable,
-    noise: interval.Noise | None,
+    noise: interval.NoiseSources | None,
     sigma: float,
     freedom: int,
     seed: float | None,
     seed_freedom: int,
     seeds: Mapping[int, tuple[float, int]],
-) -> dict[str, Any]:
-    by_budget = [
-        {"flops": float(table.budgets[b]), "sigma": value, "degrees_of_freedom": count}
-        for b, (value, count) in sorted(seeds.items())
-    ]
+) -> Noise:
+    """The noise as a law reports it."""
     sources = dict(zip(noise.names, np.sqrt(noise.variances).tolist(), strict=True)) if noise else {}
-    return {
-        "sigma": sigma if np.isfinite(sigma) else None,
-        "degrees_of_freedom": freedom,
-        "seed_sigma": seed,
-        "seed_degrees_of_freedom": seed_freedom,
-        "seed_sigma_interval": None
+    return Noise(
+        sigma=sigma if np.isfinite(sigma) else None,
+        degrees_of_freedom=freedom,
+        seed_sigma=seed,
+        seed_degrees_of_freedom=seed_freedom,
+        seed_sigma_interval=None
         if seed is None
-        else [seed * ratio for ratio in interval.sigma_interval(seed_freedom)],
-        "seed_sigma_by_budget": by_budget,
-        "sources": sources,
-    }
+        else Interval(*(seed * ratio for ratio in interval.sigma_interval(seed_freedom))),
+        seed_sigma_by_budget=tuple(
+            SeedNoise(float(table.budgets[b]), value, count) for b, (value, count) in sorted(seeds.items())
+        ),
+        sources=sources,
+    )
 
 
-def _test(fit: SurfaceFit, curves: Sequence[CurveFit], seed: float | None) -> dict[str, float] | None:
+def _test(fit: SurfaceFit, curves: Sequence[CurveFit], seed: float | None) -> LackOfFit | None:
     """Lack of fit of a surface on the runs of the budgets that have a cubic; seeds join the pure error."""
     tested = [curve for curve in curves if np.isfinite(curve.residual) and len(curve.params) > 5]
     if len(tested) < FEWEST_BUDGETS:
@@ -236,18 +252,20 @@ def _test(fit: SurfaceFit, curves: Sequence[CurveFit], seed: float | None) -> di
     return interval.lack_of_fit(squares, len(at) - float(np.trace(fit.hat)), pure, pure_freedom)
 
 
-def _surface_estimator(fit: SurfaceFit, test: dict[str, float] | None, seed: float | None) -> Estimator:
-    inflation = float(np.sqrt(max(1.0, test["F"]))) if test and test["p"] < REJECTED else 1.0
-    note = f"lack of fit (F = {test['F']:.3g}): error inflated ×{inflation:.2f}" if test and inflation > 1 else ""
+def _surface_estimator(fit: SurfaceFit, test: LackOfFit | None, seed: float | None) -> Estimator:
+    inflation = float(np.sqrt(max(1.0, test.f))) if test and test.p < REJECTED else 1.0
+    note = f"lack of fit (F = {test.f:.3g}): error inflated ×{inflation:.2f}" if test and inflation > 1 else ""
     n = len(fit.residuals)
     variance = max(float((fit.residuals**2).mean()), (seed or 0.0) ** 2, 1e-300)
     evidence = -0.5 * n * float(np.log(variance)) - 0.5 * len(fit.theta) * float(np.log(n))
-    return Estimator(fit.form.name, fit.theta, fit.influence, fit.prior_covariance, evidence, inflation, note)
+    return Estimator(
+        LEAST_SQUARES[fit.form.name], fit.theta, fit.influence, fit.prior_covariance, evidence, inflation, note
+    )
 
 
 def _huber_estimator(fit: Approach3, table: RunTable, origin: Origin) -> Estimator:
     theta, influence = as_additive(fit, table, origin)
-    return Estimator("additive_huber", theta, influence, np.zeros((5, 5)), note="Chinchilla's approach 3")
+    return Estimator(APPROACH_3, theta, influence, np.zeros((len(theta), len(theta))), note="Chinchilla's approach 3")
 
 
 def _is_finite(estimator: Estimator) -> bool:
@@ -255,20 +273,20 @@ def _is_finite(estimator: Estimator) -> bool:
     return all(bool(np.isfinite(array).all()) for array in arrays)
 
 
-def _line(name: str, curves: Sequence[CurveFit], origin: Origin, runs: int, sigma: float) -> Estimator | Refusal:
-    """Power laws through the minima; where the parabola was refused as no parabola, its local one steps in."""
-    if name == "parabola":
-        local = "parabola_near_minimum"
+def _line(kind: LineKind, curves: Sequence[CurveFit], origin: Origin, runs: int, sigma: float) -> Estimator | Refusal:
+    """Power laws through the minima; where the curve is not a parabola, the parabola near its minimum steps in."""
+    if kind == PARABOLA:
+        local = EstimatorName.PARABOLA_NEAR_MINIMUM
         curves = [
-            replace(fit, fits={**fit.fits, name: fit.fits[local]}) if local in fit.fits else fit for fit in curves
+            replace(fit, fits={**fit.fits, kind.name: fit.fits[local]}) if local in fit.fits else fit for fit in curves
         ]
-    return line_estimator(name, curves, origin, runs, sigma)
+    return line_estimator(kind, curves, origin, runs, sigma)
 
 
 def _warnings(
     table: RunTable,
     curves: Sequence[CurveFit],
-    tests: Mapping[str, dict[str, float] | None],
+    tests: Mapping[EstimatorName, LackOfFit | None],
     outliers: NDArray[np.bool_],
 ) -> tuple[str, ...]:
     out = list(table.warnings)
@@ -276,15 +294,13 @@ def _warnings(
         out.append(describe_excluded(table.excluded))
     if outliers.any():
         named = ", ".join(table.names[index] for index in np.flatnonzero(outliers)[:5])
-        out.append(
-            f"{int(outliers.sum())} runs lie so far from every surface that they count for next to nothing: {named}."
-        )
+        out.append(f"{int(outliers.sum())} runs lie too far from every surface to be given weight: {named}.")
     refused = [fit for fit in curves if fit.refusals]
     out += [refusal_sentence(curve.flops, curve.refusals) for curve in refused[:8]]
     if len(refused) > 8:
         out.append(f"{len(refused) - 8} further budgets have refusals.")
-    rejected = [name for name, test in tests.items() if test and test["p"] < REJECTED]
+    rejected = [name for name, test in tests.items() if test and test.p < REJECTED]
     if rejected:
-        named = join_words(estimator_label(name) for name in rejected)
+        named = join_words(name.label for name in rejected)
         out.append(f"Lack of fit rejects {named}: kept, with a wider error.")
     return tuple(out)

@@ -9,29 +9,31 @@ from numpy.typing import NDArray
 
 from analysis.fitting import headline, interval
 from analysis.fitting.cost import TokenCost
-from analysis.fitting.estimators import optima, optima_with_gradient
-from analysis.fitting.forms import FORMS
+from analysis.fitting.estimators import FittedEstimator, LineKind, optima_with_gradient
+from analysis.fitting.parameters import LineTheta
 from analysis.fitting.parts import Parts
 from analysis.fitting.uncertainty import Uncertainty
+from analysis.names import EstimatorName
 from analysis.records import Interval, PowerLaw
 
 Floats = NDArray[np.float64]
 
 _STRAIGHT = 1e-6
-"""A frontier straighter than this is written with this exponent: a straight line in ln C is no power law."""
+"""A frontier straighter than this is written with this exponent: a straight line in ln C is not a power law."""
 
 
-def power_laws(states: Sequence[headline.State], parts: Parts, cost: TokenCost) -> tuple[PowerLaw, ...]:
-    """y = coefficient · C^exponent between the smallest and the largest budget.
+def power_laws(states: Sequence[FittedEstimator], parts: Parts, cost: TokenCost) -> tuple[PowerLaw, ...]:
+    """y = coefficient · C^exponent between the smallest and the largest budget, for the headline and each estimator.
 
-    Exact where an estimator is a power law; the mean slope over the fitted budgets where F(N) is no multiple of N.
+    Exact where an estimator is a power law; the mean slope over the fitted budgets where F(N) is not a multiple of N.
+    Nothing without estimators. Raises RefusedError where they cannot be combined.
     """
     if not states:
         return ()
     budgets = [curve.flops for curve in parts.curves]
     ends = np.log([min(budgets), max(budgets)])
     width = float(ends[1] - ends[0])
-    answers = [optima_with_gradient(s.name, np.asarray(s.theta), parts.origin, ends, cost) for s in states]
+    answers = [optima_with_gradient(s.kind, np.asarray(s.theta), parts.origin, ends, cost) for s in states]
     slopes = np.array([(answer[0][1] - answer[0][0]) / width for answer in answers])
     gradients = headline.stack_gradients([(answer[2][1:] - answer[2][:1]) / width for answer in answers])[0]
     combined = headline.combine(
@@ -40,7 +42,7 @@ def power_laws(states: Sequence[headline.State], parts: Parts, cost: TokenCost) 
     weights = combined.weights_params.mean(axis=0)
     spread = float((weights * (slopes - weights @ slopes) ** 2).sum())
     half = _half(parts.uncertainty, weights @ gradients, spread)
-    laws = _pair("headline", combined.log_params, ends, half, cost)
+    laws = _pair(EstimatorName.HEADLINE, combined.log_params, ends, half, cost)
     for index, (state, answer) in enumerate(zip(states, answers, strict=True)):
         laws += _pair(state.name, answer[0], ends, _half(parts.uncertainty, gradients[index]), cost)
         laws.append(_loss_law(states, index, parts, ends, cost))
@@ -53,14 +55,14 @@ def _half(uncertainty: Uncertainty, gradient: Floats, spread: float = 0.0) -> fl
     return float(interval.student(freedom)[0] * np.sqrt(max(variance[0], 0)))
 
 
-def _pair(name: str, log_n: Floats, ends: Floats, half: float, cost: TokenCost) -> list[PowerLaw]:
+def _pair(name: EstimatorName, log_n: Floats, ends: Floats, half: float, cost: TokenCost) -> list[PowerLaw]:
     """N* and D* = C/F(N*) as power laws through the two ends."""
     log_d = ends - log_n - cost.log_k(log_n)
     elasticity = float(np.mean(cost.slope(log_n)))
     return [_law("params", name, log_n, ends, half), _law("tokens", name, log_d, ends, half * elasticity)]
 
 
-def _law(quantity: str, name: str, values: Floats, ends: Floats, half: float, floor: float = 0.0) -> PowerLaw:
+def _law(quantity: str, name: EstimatorName, values: Floats, ends: Floats, half: float, floor: float = 0.0) -> PowerLaw:
     exponent = float((values[1] - values[0]) / (ends[1] - ends[0]))
     return PowerLaw(
         quantity=quantity,
@@ -72,32 +74,33 @@ def _law(quantity: str, name: str, values: Floats, ends: Floats, half: float, fl
     )
 
 
-def _loss_law(states: Sequence[headline.State], index: int, parts: Parts, ends: Floats, cost: TokenCost) -> PowerLaw:
+def _loss_law(states: Sequence[FittedEstimator], index: int, parts: Parts, ends: Floats, cost: TokenCost) -> PowerLaw:
     """L* = E + coefficient · C^exponent of a surface or of a frontier through minima."""
-    name, theta = states[index].name, np.asarray(states[index].theta)
+    kind, theta = states[index].kind, np.asarray(states[index].theta)
     start = sum(len(state.theta) for state in states[:index])
     gradient = np.zeros(sum(len(state.theta) for state in states))
-    if name not in FORMS:
-        gradient[start + 4] = 1.0
-        return _frontier_law(name, theta, parts.origin.c, _half(parts.uncertainty, gradient))
+    if isinstance(kind, LineKind):
+        gradient[start + LineTheta._fields.index("flattening")] = 1.0
+        return _frontier_law(kind, LineTheta(*states[index].theta), parts.origin.c, _half(parts.uncertainty, gradient))
     step = 1e-5 * np.maximum(np.abs(theta), 0.1)
     moved = np.vstack([theta[None], theta + np.diag(step), theta - np.diag(step)])
-    losses = optima(name, moved, parts.origin, ends, cost)[1]
-    reducible = np.log(np.maximum(losses - moved[:, 0, None], 1e-300))
+    losses = kind.optima(moved, parts.origin, ends, cost)[1]
+    floor = kind.form.parameters._fields.index("floor")
+    reducible = np.log(np.maximum(losses - moved[:, floor, None], 1e-300))
     slopes = (reducible[:, 1] - reducible[:, 0]) / (ends[1] - ends[0])
     gradient[start : start + len(theta)] = (slopes[1 : len(theta) + 1] - slopes[len(theta) + 1 :]) / (2 * step)
-    return _law("loss", name, reducible[0], ends, _half(parts.uncertainty, gradient), float(theta[0]))
+    return _law("loss", kind.name, reducible[0], ends, _half(parts.uncertainty, gradient), float(theta[floor]))
 
 
-def _frontier_law(name: str, theta: Floats, origin: float, half: float) -> PowerLaw:
+def _frontier_law(kind: LineKind, line: LineTheta, origin: float, half: float) -> PowerLaw:
     """FRONTIER's L0 − s (1 − e^(−g c))/g as floor + coefficient · C^−g; with g < 0 the coefficient is negative."""
-    middle, slope = float(theta[2]), float(np.exp(theta[3]))
-    g = float(theta[4]) if abs(theta[4]) > _STRAIGHT else _STRAIGHT
+    slope = float(np.exp(line.log_slope))
+    g = float(line.flattening) if abs(line.flattening) > _STRAIGHT else _STRAIGHT
     return PowerLaw(
         quantity="loss",
-        estimator=name,
+        estimator=kind.name,
         coefficient=slope / g * float(np.exp(g * origin)),
         exponent=-g,
         exponent_interval=Interval(-g - half, -g + half) if np.isfinite(half) else None,
-        floor=middle - slope / g,
+        floor=float(line.middle) - slope / g,
     )

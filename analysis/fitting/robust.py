@@ -8,24 +8,24 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 CUTOFF = 5.0
-"""Residuals beyond this many robust standard deviations count for nothing (4.685 gives 95 % efficiency on normal
+"""Residuals beyond this number of robust standard deviations get no weight (4.685 gives 95 % efficiency on normal
 noise, 5 gives 96 %)."""
 
 
 def scale(residual: Floats, parameters: int) -> float:
-    """Robust standard deviation of residuals (n,) of a fit with so many parameters: a median absolute deviation."""
+    """Robust standard deviation of residuals (n,) of a fit with that many parameters: a median absolute deviation."""
     n = len(residual)
     deviation = np.sort(np.abs(residual))[min(n - 1, (n + parameters) // 2)]
     return max(float(deviation) / 0.6745, 1e-14)
 
 
 def absolute_weights(residual: Floats, parameters: int) -> Floats:
-    """Weights (n,) whose reweighted least squares tends to least absolute deviations."""
+    """Weights (n,) of residuals (n,) with which reweighted least squares tends to least absolute deviations."""
     return np.asarray(1 / np.maximum(np.abs(residual) / scale(residual, parameters), 0.5))
 
 
 def biweight(residual: Floats, parameters: int) -> Floats:
-    """Tukey's weights (n,), in [0, 1]."""
+    """Tukey's weights (n,), in [0, 1], of residuals (n,) of a fit with `parameters` parameters."""
     scaled = residual / (CUTOFF * scale(residual, parameters))
     return np.asarray(np.where(np.abs(scaled) < 1, (1 - scaled**2) ** 2, 0.0))
 

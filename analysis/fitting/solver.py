@@ -15,7 +15,7 @@ Rows = NDArray[np.int64]
 
 
 class Problem(Protocol):
-    """B objectives over the same parameters; `rows` says which of the B are asked for."""
+    """B objectives over the same parameters; `rows` (b,) are the indices of those asked for."""
 
     def objective(self, theta: Floats, rows: Rows) -> Floats:
         """(b, P) parameters → (b,) objectives."""
@@ -27,7 +27,7 @@ class Problem(Protocol):
 def minimise(
     problem: Problem, start: Floats, *, iterations: int = 200, tolerance: float = 1e-13
 ) -> tuple[Floats, Floats]:
-    """Minimise B objectives from starts of shape (B, P); return the minima (B, P) and their objectives (B,).
+    """Minimise B objectives from starts of shape (B, P); return the minima (B, P) and objectives (B,).
 
     Each step solves (H + λ M) s = −g; λ falls tenfold on success and rises eightfold on failure. A row stops when the
     predicted decrease is below `tolerance` of its objective, or when no step of any length decreases it.
@@ -84,7 +84,7 @@ def _damped_step(gradient: Floats, hessian: Floats, metric: Floats, damping: Flo
 
 
 def _solve(matrix: Floats, vector: Floats) -> Floats:
-    """Batched solve that gives a NaN row, not an exception, for a singular matrix."""
+    """Batched solve; a singular matrix gives a row of NaN instead of an exception."""
     try:
         return np.asarray(np.linalg.solve(matrix, vector[..., None])[..., 0])
     except np.linalg.LinAlgError:

@@ -9,15 +9,30 @@ from numpy.typing import NDArray
 
 from analysis.fitting import robust
 from analysis.fitting.cost import TokenCost
-from analysis.fitting.forms import ADDITIVE, FORMS, JOINT_SKEW, JOINT_SKEW_BENT, SKALING, Design, Form, bent
+from analysis.fitting.forms import (
+    ADDITIVE,
+    JOINT_SKEW,
+    JOINT_SKEW_BENT,
+    SKALING,
+    Design,
+    Form,
+    SurfaceForm,
+)
+from analysis.fitting.parameters import AdditiveTheta, JointSkewBentTheta, JointSkewTheta, SkalingTheta, columns
+from analysis.fitting.refused import RefusedError
 from analysis.fitting.solver import minimise
-from analysis.records import LawError, Surface
+from analysis.fitting.starts import additive_start, bent_starts, joint_skew_starts, skaling_starts
+from analysis.names import EstimatorName
+from analysis.records import LackOfFit, Surface
+from analysis.refusals import FitRunsOff, NoFiniteFit
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 _REWEIGHTINGS = 8
+"""Fits with weights from the last one's residuals: half of them by absolute deviations, half by the biweight."""
 _CHUNK = 250
+"""Weightings solved together: few enough that their arrays stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +64,9 @@ class LeastSquares:
     """
 
     form: Form
+    """What is fitted."""
     design: Design
+    """Where the losses were measured, arrays (n,)."""
     losses: Floats
     """Shape (n,) or (B, n)."""
     weights: Floats
@@ -60,13 +77,13 @@ class LeastSquares:
     """λ, shape (P,): noise variance over prior variance."""
 
     def objective(self, theta: Floats, rows: Rows) -> Floats:
-        """See `solver.Problem`."""
+        """(b, P) parameters → (b,) objectives; see `solver.Problem`."""
         residual = self._losses(rows) - self.form.value(theta, self.design)
         squares = (self._weights(rows) * residual * residual).sum(axis=1)
         return np.asarray(0.5 * squares + 0.5 * ((theta - self.prior_mean) ** 2 @ self.prior_precision))
 
     def derivatives(self, theta: Floats, rows: Rows) -> tuple[Floats, Floats, Floats]:
-        """See `solver.Problem`."""
+        """(b, P) parameters → gradient (b, P), Hessian and metric (b, P, P) each; see `solver.Problem`."""
         value, jacobian = self.form.jacobian(theta, self.design)
         weighted = jacobian * self._weights(rows)[..., None]
         residual = self._losses(rows) - value
@@ -83,12 +100,14 @@ class LeastSquares:
 
 @dataclass(frozen=True)
 class SurfaceFit:
-    """A fitted form with what later errors need."""
+    """A fitted form with what later errors need. Shape legend: P parameters, n runs."""
 
-    form: Form
+    form: SurfaceForm
+    """The form."""
     theta: Floats
     """Shape (P,)."""
     origin: Origin
+    """Origins of its centred logarithms."""
     influence: Floats
     """dθ/d loss, shape (P, n)."""
     prior_covariance: Floats
@@ -114,10 +133,13 @@ def priors(form: Form, losses: Floats, sigma: float) -> tuple[Floats, Floats]:
     return np.nan_to_num(mean), (sigma / sd) ** 2
 
 
-def fit_form(form: Form, design: Design, origin: Origin, losses: Floats, starts: Floats, sigma: float) -> SurfaceFit:
+def fit_form(
+    form: SurfaceForm, design: Design, origin: Origin, losses: Floats, starts: Floats, sigma: float
+) -> SurfaceFit:
     """Fit one form from starts (S, P) by least squares with outliers weighed down (Tukey's biweight).
 
-    `sigma` is the noise that the priors weigh against.
+    `losses` is (n,); `sigma`, in the loss's unit, is the noise that the priors weigh against. Raises RefusedError
+    where no start has a finite objective or the fit runs off to infinity.
     """
     mean, precision = priors(form, losses, sigma)
     parameters = starts.shape[1]
@@ -131,7 +153,7 @@ def fit_form(form: Form, design: Design, origin: Origin, losses: Floats, starts:
                 problem, theta, iterations=60 if last else 10, tolerance=1e-12 if last else 1e-5
             )
         if not np.isfinite(objectives).any():
-            raise LawError(f"the {form.name} surface has no finite fit to these losses")
+            raise RefusedError(NoFiniteFit(form.name))
         theta = theta[[int(np.nanargmin(objectives))]]
         residual = losses - form.value(theta, design)[0]
         # Least absolute deviations first: the biweight needs a start that outliers have not drawn along.
@@ -139,7 +161,7 @@ def fit_form(form: Form, design: Design, origin: Origin, losses: Floats, starts:
         weights = np.maximum(weigh(residual, parameters), 1e-6)[None]
     jacobian = form.jacobian(theta, design)[1][0]
     if not np.isfinite(jacobian).all():
-        raise LawError(f"the {form.name} surface's fit runs off to infinity")
+        raise RefusedError(FitRunsOff(form.name))
     inverse = _inverse(jacobian.T @ jacobian + np.diag(precision))
     influence = inverse @ jacobian.T
     prior = inverse * precision
@@ -178,66 +200,8 @@ def _inverse(normal: Floats) -> Floats:
     )
 
 
-def additive_start(design: Design, losses: Floats, grid: int = 13) -> Floats:
-    """Variable projection on a grid of (α, β), as a start of shape (1, 5): for each pair E, A, B are linear."""
-    exponents = np.geomspace(0.05, 1.6, grid)
-    size_terms, data_terms = np.exp(-np.outer(exponents, design.x)), np.exp(-np.outer(exponents, design.y))
-    pairs = np.array([(i, j) for i in range(grid) for j in range(grid)])
-    basis = np.stack([np.ones((len(pairs), len(losses))), size_terms[pairs[:, 0]], data_terms[pairs[:, 1]]], axis=2)
-    normal = np.matmul(basis.transpose(0, 2, 1), basis)
-    normal = normal + 1e-12 * np.einsum("bpp->b", normal)[:, None, None] * np.eye(3)
-    linear = np.linalg.solve(normal, (basis.transpose(0, 2, 1) @ losses)[..., None])[..., 0]
-    squares = ((losses - np.matmul(basis, linear[..., None])[..., 0]) ** 2).sum(axis=1)
-    squares[(linear[:, 1] <= 0) | (linear[:, 2] <= 0)] = np.inf
-    if not np.isfinite(squares).any():
-        spread = float(np.ptp(losses))
-        return np.array([[losses.min() - spread, np.log(spread), np.log(0.35), np.log(spread), np.log(0.35)]])
-    best = int(np.argmin(squares))
-    (i, j), (floor, a, b) = pairs[best], linear[best]
-    return np.array([[floor, np.log(a), np.log(exponents[i]), np.log(b), np.log(exponents[j])]])
-
-
-def skaling_starts(additive: Floats) -> Floats:
-    """Starts (3, 6) around an additive fit (5,): γ of 0.6, 1 and 1.6 with the terms rescaled."""
-    starts = []
-    for gamma in (0.6, 1.0, 1.6):
-        shift = np.array([0, 0, -np.log(gamma), 0, -np.log(gamma)])
-        scaled = additive * np.array([1, 1 / gamma, 1, 1 / gamma, 1]) + shift
-        starts.append([*scaled, np.log(gamma)])
-    return np.array(starts)
-
-
-def joint_skew_starts(additive: Floats, design: Design, losses: Floats) -> Floats:
-    """Starts (S, 7): the additive fit as the special case it is, and a grid of shapes around its valley."""
-    _, a, log_alpha, b, log_beta = additive
-    alpha, beta = np.exp(log_alpha), np.exp(log_beta)
-    # In the centred logs D's origin differs from C's and N's by a constant: y = c − x + offset.
-    offset = float((design.y + design.x - design.c).mean())
-    exponent = beta / (alpha + beta)
-    n0 = (log_alpha - log_beta + a - b + beta * offset) / (alpha + beta)
-    scale = np.logaddexp(a - alpha * n0, b - beta * (offset - n0))
-    starts = [[additive[0], scale, np.log(alpha * beta / (alpha + beta)), n0, exponent, log_alpha, log_beta]]
-    for g in (0.08, 0.2):
-        for p, q in ((0.25, 0.5), (0.5, 0.25), (0.35, 0.35)):
-            valley = np.array([0.0, 0.0, np.log(g), n0, np.clip(exponent, 0.3, 0.7), np.log(p), np.log(q)])
-            shape = JOINT_SKEW.value(valley[None], design)[0]
-            if not np.isfinite(shape).all():
-                continue
-            basis = np.column_stack([np.ones_like(shape), shape])
-            floor, level = np.linalg.lstsq(basis, losses, rcond=None)[0]
-            if level > 0:
-                valley[:2] = floor, np.log(level)
-                starts.append(list(valley))
-    return np.array(starts)
-
-
-def bent_starts(joint_skew: Floats) -> Floats:
-    """Starts (3, 8): a joint-skew fit (7,) with a straight path and with one bent to either side."""
-    return np.column_stack([np.repeat(joint_skew[None], 3, axis=0), [0.0, 0.1, -0.1]])
-
-
-def fit_all(design: Design, origin: Origin, losses: Floats, sigma: float) -> dict[str, SurfaceFit]:
-    """Fit the four forms by least squares in the loss; by name."""
+def fit_all(design: Design, origin: Origin, losses: Floats, sigma: float) -> dict[EstimatorName, SurfaceFit]:
+    """Fit the four forms by least squares to losses (n,); by name. Raises RefusedError as `fit_form` does."""
     additive = fit_form(ADDITIVE, design, origin, losses, additive_start(design, losses), sigma)
     starts = {SKALING: skaling_starts(additive.theta), JOINT_SKEW: joint_skew_starts(additive.theta, design, losses)}
     others = {form: fit_form(form, design, origin, losses, start, sigma) for form, start in starts.items()}
@@ -246,15 +210,10 @@ def fit_all(design: Design, origin: Origin, losses: Floats, sigma: float) -> dic
     return {ADDITIVE.name: additive, **{form.name: fit for form, fit in others.items()}}
 
 
-def optimum(form: Form, theta: Floats, origin: Origin, log_c: Floats, cost: TokenCost) -> tuple[Floats, Floats]:
+def optimum(form: SurfaceForm, theta: Floats, origin: Origin, log_c: Floats, cost: TokenCost) -> tuple[Floats, Floats]:
     """The compute-optimal ln N and loss at ln C of shape (T,) for parameters (B, P); both (B, T)."""
     c = log_c[None] - origin.c
-    if form is JOINT_SKEW:
-        x = theta[:, 3, None] + theta[:, 4, None] * c
-    elif form is JOINT_SKEW_BENT:
-        x = theta[:, 3, None] + theta[:, 4, None] * bent(theta[:, 7, None], c)[0]
-    else:
-        x = _balanced_size(theta, origin, log_c[None], cost)
+    x = form.path(theta, c) if form.path else _balanced_size(theta, origin, log_c[None], cost)
     log_n = x + origin.n
     y = log_c[None] - log_n - cost.log_k(log_n) - origin.d
     flat = Design(x.ravel(), y.ravel(), np.broadcast_to(c, x.shape).ravel())
@@ -265,14 +224,15 @@ def optimum(form: Form, theta: Floats, origin: Origin, log_c: Floats, cost: Toke
 
 def _balanced_size(theta: Floats, origin: Origin, log_c: Floats, cost: TokenCost) -> Floats:
     """Where α A/N^α = β (d ln F/d ln N) B/D^β along D = C/F(N), by Newton; exact in one step where k is constant."""
-    alpha, beta = np.exp(theta[:, 2, None]), np.exp(theta[:, 4, None])
+    named = AdditiveTheta(*list(columns(theta))[: len(AdditiveTheta._fields)])
+    alpha, beta = np.exp(named.log_alpha), np.exp(named.log_beta)
     x = np.zeros(np.broadcast_shapes(alpha.shape, log_c.shape))
     for _ in range(50):
         log_n = x + origin.n
         slope = cost.slope(log_n)
         y = log_c - log_n - cost.log_k(log_n) - origin.d
-        balance = theta[:, 2, None] + theta[:, 1, None] - alpha * x
-        balance = balance - (theta[:, 4, None] + theta[:, 3, None] - beta * y) - np.log(slope)
+        balance = named.log_alpha + named.log_a - alpha * x
+        balance = balance - (named.log_beta + named.log_b - beta * y) - np.log(slope)
         step = np.clip(balance / (alpha + beta * slope), -5, 5)
         x = x + step
         if float(np.abs(step).max()) < 1e-11:
@@ -285,7 +245,7 @@ def loss_at(form: Form, theta: Floats, origin: Origin, params: Floats, tokens: F
     return form.value(theta, origin.design(params, tokens, flops))
 
 
-def to_record(fit: SurfaceFit, lack_of_fit: dict[str, float] | None) -> Surface:
+def to_record(fit: SurfaceFit, lack_of_fit: LackOfFit | None) -> Surface:
     """The record of a least-squares fit, its parameters in the units of the source's formula."""
     squares = float((fit.residuals**2).sum())
     return Surface(
@@ -299,31 +259,27 @@ def to_record(fit: SurfaceFit, lack_of_fit: dict[str, float] | None) -> Surface:
 
 
 def natural_parameters(fit: SurfaceFit) -> dict[str, float]:
-    """Parameters by symbol: A and B without the centring, K and N0 at C0."""
-    theta, origin = fit.theta, fit.origin
-    if fit.form in (JOINT_SKEW, JOINT_SKEW_BENT):
-        keys = ("E", "K", "g", "N0", "a", "p", "q", "kappa")[: len(theta)]
-        values = (
-            theta[0],
-            np.exp(theta[1]),
-            np.exp(theta[2]),
-            np.exp(theta[3] + origin.n),
-            theta[4],
-            *np.exp(theta[5:7]),
-            *theta[7:],
-        )
-        return {**{key: float(value) for key, value in zip(keys, values, strict=True)}, "C0": float(np.exp(origin.c))}
-    alpha, beta = float(np.exp(theta[2])), float(np.exp(theta[4]))
-    parameters = {
-        "E": float(theta[0]),
-        "A": float(np.exp(theta[1] + alpha * origin.n)),
-        "B": float(np.exp(theta[3] + beta * origin.d)),
+    """Parameters by the source's symbols: A and B without the centring, K and N0 at C0 = e^origin."""
+    named, origin = fit.form.parameters(*map(float, fit.theta)), fit.origin
+    if isinstance(named, (JointSkewTheta, JointSkewBentTheta)):
+        return {
+            "E": named.floor,
+            "K": float(np.exp(named.log_scale)),
+            "g": float(np.exp(named.log_g)),
+            "N0": float(np.exp(named.n0 + origin.n)),
+            "a": named.exponent,
+            "p": float(np.exp(named.log_p)),
+            "q": float(np.exp(named.log_q)),
+            **({"kappa": named.kappa} if isinstance(named, JointSkewBentTheta) else {}),
+            "C0": float(np.exp(origin.c)),
+        }
+    assert isinstance(named, (AdditiveTheta, SkalingTheta))
+    alpha, beta = float(np.exp(named.log_alpha)), float(np.exp(named.log_beta))
+    return {
+        "E": named.floor,
+        "A": float(np.exp(named.log_a + alpha * origin.n)),
+        "B": float(np.exp(named.log_b + beta * origin.d)),
         "alpha": alpha,
         "beta": beta,
+        **({"gamma": float(np.exp(named.log_gamma))} if isinstance(named, SkalingTheta) else {}),
     }
-    if fit.form is SKALING:
-        parameters["gamma"] = float(np.exp(theta[5]))
-    return parameters
-
-
-__all__ = ["FORMS", "Origin", "SurfaceFit", "fit_all", "loss_at", "optimum", "to_record"]

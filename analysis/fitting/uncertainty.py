@@ -29,12 +29,12 @@ class Uncertainty:
     prior: Floats = field(default_factory=lambda: _empty(0, 0))
     """The priors' share, shape (P, P)."""
     inverse: Floats = field(default_factory=lambda: _empty(0, 0))
-    """See `interval.Noise`, shape (J, J)."""
+    """See `interval.NoiseSources`, shape (J, J)."""
     spread: Floats = field(default_factory=lambda: _empty(0, 0))
-    """See `interval.Noise`, shape (J, J)."""
+    """See `interval.NoiseSources`, shape (J, J)."""
 
     @classmethod
-    def of(cls, estimators: Sequence[Estimator], noise: interval.Noise | None) -> Uncertainty:
+    def of(cls, estimators: Sequence[Estimator], noise: interval.NoiseSources | None) -> Uncertainty:
         """From the estimators' influences on the runs; empty where there is nothing to go by."""
         if not estimators or noise is None:
             return cls()

@@ -13,15 +13,15 @@ SPREAD = 0.42
 FINEST = 1e-3
 """Gaps in ln C below this are rounding: budgets are never that close."""
 CLEAR = 2.0
-"""Where the narrowest gap between budgets is so many times the widest within one, the gaps alone tell them apart."""
+"""The gaps alone separate the budgets where the narrowest between them is this factor wider than any within one."""
 FULL, SHARE = 4, 0.8
-"""A grouping counts where this share of the runs is in budgets of at least so many runs."""
+"""A grouping counts where `SHARE` of the runs are in budgets of at least `FULL` runs."""
 
 
 def group(flops: Floats) -> tuple[Labels, Floats, bool]:
-    """Budget of each run, labels (n,) ascending in C; the budgets, geometric means of their runs; if they are clear.
+    """Budget of each run, labels (n,) ascending in C; the budgets, geometric means of their runs; whether clear.
 
-    They are not where no gap stands out: then runs that lie within `SPREAD` are taken together.
+    `flops` (n,). Where no gap stands out, budgets are not clear: runs that lie within `SPREAD` are then taken together.
     """
     order = np.argsort(flops, kind="stable")
     log_c = np.log(flops[order])

@@ -26,7 +26,7 @@ _HINTS = (
     (r"\d+(,\d+)+(\.\d*)?(e[+-]?\d+)?", "write it with a decimal point and without thousands separators"),
     (r"[\d.]+\s*[kKmMbBgGtT]", "write it in full, such as 1.5e9"),
 )
-"""What a text that is no number looks like, and what to do."""
+"""What a text that is not a number looks like, and what to do."""
 
 
 def check_columns(frame: pd.DataFrame, names: Mapping[str, str], optional: Collection[str]) -> None:
@@ -37,12 +37,12 @@ def check_columns(frame: pd.DataFrame, names: Mapping[str, str], optional: Colle
         raise LawError(f"more than one column is called {', '.join(twice)}; rename or remove all but one")
     same = sorted({name for name in names.values() if list(names.values()).count(name) > 1})
     if same:
-        raise LawError(f"column {', '.join(same)} cannot stand for two quantities; name one column for each")
+        raise LawError(f"column {', '.join(same)} cannot hold two quantities; name one column for each")
     missing = [key for key, name in names.items() if name not in have and (key, name) != ("tokens", "tokens")]
     if missing:
-        told = "; ".join(f"no column {names[key]}{_nearest(key, names[key], have)}" for key in missing)
+        absent = "; ".join(f"no column {names[key]}{_nearest(key, names[key], have)}" for key in missing)
         keys = ", ".join(f"--{key}-key" for key in missing)
-        raise LawError(f"{told}. The table has: {_listed(have)}. Name the columns with {keys}, or rename them.")
+        raise LawError(f"{absent}. The table has: {_listed(have)}. Name the columns with {keys}, or rename them.")
     if len(frame) == 0:
         raise LawError("the table has no rows")
 
@@ -77,10 +77,10 @@ def number(frame: pd.DataFrame, name: str) -> Floats:
         text = text & ~blank.to_numpy(dtype=bool)
     if text.any():
         first = str(column[text].iloc[0])
-        told = first if len(first) <= 40 else first[:39] + "…"
+        shown = first if len(first) <= 40 else first[:39] + "…"
         hint = next((hint for pattern, hint in _HINTS if re.fullmatch(pattern, first.strip())), "correct or remove it")
         where = rows_text(text, frame.index.to_numpy())
-        raise LawError(f"column {name}: no number in {where}, such as {told!r}; {hint}")
+        raise LawError(f"column {name}: not a number in {where}, such as {shown!r}; {hint}")
     return np.asarray(values, dtype=float)
 
 
@@ -91,7 +91,7 @@ def positive(frame: pd.DataFrame, name: str) -> Floats:
     if bad.any():
         where = rows_text(bad, frame.index.to_numpy())
         raise LawError(
-            f"column {name}: no positive number in {where}, such as {values[bad][0]:g}; correct or remove "
+            f"column {name}: not a positive number in {where}, such as {values[bad][0]:g}; correct or remove "
             f"{'this row' if bad.sum() == 1 else 'these rows'}"
         )
     return values

@@ -13,9 +13,9 @@ import pandas as pd
 from analysis.records import LawError
 
 HEAD = 1 << 16
-"""Bytes looked at to tell what a file is; its header must end within them."""
+"""Bytes read to find out what a file is; its header must end within them."""
 MAX_LINES = 1_000_000
-"""Rows that are read: as many points as a thousand training curves have."""
+"""Rows that are read at the most: the points of a thousand training curves."""
 _MAGIC = {
     b"\x1f\x8b": "a gzip archive: unpack it first",
     b"PK\x03\x04": "a zip archive or an Excel workbook: export it as CSV",

@@ -1,4 +1,4 @@
-"""Runs that were computed in different ways: what their columns say of devices and numerics, as warnings."""
+"""Runs that were computed in different ways: warnings where their columns name several devices or numerics."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import pandas as pd
 from analysis.wording import join_words
 
 SHOWN = 6
-"""Kinds that a sentence names, the most frequent first."""
-_TOLD = {
+"""Most kinds that a sentence names, the most frequent first."""
+_MIXED = {
     "device": "were trained on several kinds of device",
     "numerics": "have several numerics profiles",
 }
 
 
 def mixed_kinds(frame: pd.DataFrame) -> list[str]:
-    """A warning for each of the columns device and numerics that says several things of finished runs, one row each."""
+    """A warning for each of the columns device and numerics that holds several kinds; one finished run a row."""
     return list(_mixed(frame))
 
 
 def _mixed(frame: pd.DataFrame) -> Iterator[str]:
-    for column, told in _TOLD.items():
+    for column, mixed in _MIXED.items():
         if column not in frame or pd.api.types.is_numeric_dtype(frame[column]):
             continue
         names = frame[column].dropna().astype(str).str.strip()
-        # The same kind in another place: cuda:0 and cuda:1.
+        # One kind under several indices: cuda:0 and cuda:1.
         counts = names[names != ""].str.replace(r"^cuda:\d+$", "cuda", regex=True).value_counts()
         if len(counts) < 2:
             continue
@@ -37,6 +37,6 @@ def _mixed(frame: pd.DataFrame) -> Iterator[str]:
         unknown = len(frame) - int(counts.sum())
         rest = [f"{unknown} unknown"] if unknown else []
         yield (
-            f"The runs {told}: {join_words([*named[:SHOWN], *more, *rest])}. Their arithmetic differs, and what "
-            "differs between their losses by that the fit takes for noise or for the effect of size."
+            f"The runs {mixed}: {join_words([*named[:SHOWN], *more, *rest])}. Their arithmetic differs, and the fit "
+            "takes the difference between their losses for noise or for the effect of size."
         )

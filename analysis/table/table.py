@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from analysis.records import LawError
 from analysis.table import budgets as grouping
-from analysis.table.columns import check_columns, has_tokens, number, positive
+from analysis.table.columns import check_columns, has_tokens, positive
 from analysis.table.csvfile import read_frame
+from analysis.table.excluded import ExcludedRow, drop_repeated, drop_unfinished
 from analysis.table.mixture import mixed_kinds
 from analysis.table.training_curves import TrainingCurves, are_curves, split_curves
 from analysis.table.units import check_units, rows_text
@@ -25,16 +26,10 @@ Labels = NDArray[np.int64]
 
 MAX_ROWS = 2_000
 """More rows than any set of training runs has: beyond it a table holds training curves, not finished runs."""
-OUTLANDISH = 100.0
-"""A loss so many times the median, or below it, is of a run that diverged or of another unit."""
 FAR_FROM_BUDGET = 2.0
-"""A run that cost so many times its budget, or a part of it, was not run at it."""
-FINISHED = ("done", "finished")
-"""States of a finished run: ours and wandb's."""
+"""A run that cost this factor more or less than its budget was not run at it."""
 OPTIONAL = ("budget", "state", "run", "seed", "size_id", "trunk", "role", "device", "numerics")
 """Columns that are read where they are there."""
-APART = {"check": "it checks the recipe", "validation": "it validates a forecast"}
-"""Roles of runs that are of no grid, and what an exclusion says of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,20 +62,30 @@ class RunTable:
     """How N and C were counted."""
     loss_unit: str = "as in the data"
     """nats/token | bits/byte | as in the data."""
-    excluded: tuple[dict[str, Any], ...] = ()
-    """Rows left out: run, flops, params, loss and the reason."""
+    excluded: tuple[ExcludedRow, ...] = ()
+    """Rows left out, with the reason."""
     warnings: tuple[str, ...] = ()
     """Plain sentences about the table."""
     curves: TrainingCurves | None = None
     """How the runs trained, where the data has several points a run."""
 
     def __len__(self) -> int:
+        """Number of runs."""
         return len(self.loss)
 
+    def __repr__(self) -> str:
+        """How many runs, at which budgets, and how many rows were left out."""
+        count = len(self.excluded)
+        out = f", {count} row{'s' if count > 1 else ''} left out" if count else ""
+        span = f"{self.budgets.min():.3g} to {self.budgets.max():.3g} FLOPs"
+        return f"RunTable({len(self)} runs, {len(self.budgets)} budgets, {span}{out})"
+
     def __eq__(self, other: object) -> bool:
+        """Whether another table has the same content hash."""
         return isinstance(other, RunTable) and self.digest == other.digest
 
     def __hash__(self) -> int:
+        """Hash of the content hash."""
         return hash(self.digest)
 
     @property
@@ -140,30 +145,17 @@ class RunTable:
         names = {"flops": flops, "params": params, "tokens": tokens, "loss": loss}
         check_columns(frame, names, OPTIONAL)
         frame = frame.set_axis(np.arange(first_row, first_row + len(frame)), axis=0)
-        curves = None
-        if are_curves(frame, names):
-            frame, curves = split_curves(frame, names)
-        if len(frame) > MAX_ROWS:
-            raise LawError(
-                f"the table has {len(frame):,} runs, more than {MAX_ROWS:,}: a law is fitted to finished runs, one row "
-                "each. If rows are points of training curves, name each one's run in a column run."
-            )
-        frame, excluded = _drop_unfinished(frame, names)
+        frame, curves = _one_row_a_run(frame, names)
+        frame, excluded = drop_unfinished(frame, names)
         values, tokens_given = _numbers(frame, names)
         warnings = check_units(values, names, frame.index.to_numpy(), tokens_given=tokens_given)
         if len(frame) > 1 and float(np.ptp(values["loss"])) <= 1e-12 * float(values["loss"].max()):
-            raise LawError(f"column {loss}: all losses are equal, so the sizes cannot be told apart")
-        kept, repeated = _drop_repeated(frame, values)
+            raise LawError(f"column {loss}: all losses are equal, so no size is better than another")
+        kept, repeated = drop_repeated(frame, values)
         frame, values = frame.loc[kept], {key: column[kept] for key, column in values.items()}
-        if not tokens_given:
-            warnings.append("The data has no tokens: D is taken as C / (6 N).")
-        if curves is not None:
-            warnings.append(f"The last points of {len(curves.names)} training curves are fitted as finished runs.")
+        warnings += _readings(curves, tokens_given=tokens_given)
         budget, budgets, notes = _budgets(frame, values["flops"])
-        if "size_id" in frame and frame["size_id"].notna().all():
-            size = _codes(frame["size_id"].astype(str))
-        else:
-            size = _codes(np.round(np.log(values["params"]), 6))
+        size = _sizes(frame, values["params"])
         return cls(
             **values,
             budget=budget,
@@ -182,7 +174,7 @@ class RunTable:
 
     @classmethod
     def read_csv(cls, path: str | Path, **names: str) -> RunTable:
-        """Read a CSV; the names are those of `from_frame`. Raises LawError where the file is no such table.
+        """Read a CSV; the names are those of `from_frame`. Raises LawError where it cannot be read as a table of runs.
 
         Rows are counted as a spreadsheet does: the header is row 1.
         """
@@ -191,19 +183,6 @@ class RunTable:
             return cls.from_frame(frame, **names, first_row=2)
         except LawError as error:
             raise LawError(f"{path}: {error}") from error
-
-
-def describe_excluded(excluded: Sequence[Mapping[str, Any]], most: int = 5) -> str:
-    """One sentence that names rows left out, by reason; empty for none."""
-    by_reason: dict[str, list[str]] = {}
-    for entry in excluded:
-        by_reason.setdefault(entry["reason"], []).append(str(entry["run"]))
-    told = []
-    for reason, runs in by_reason.items():
-        more = f" and {len(runs) - most} more" if len(runs) > most else ""
-        told.append(f"{', '.join(runs[:most])}{more} ({reason})")
-    count = len(excluded)
-    return f"{count} row{'s were' if count > 1 else ' was'} left out: {'; '.join(told)}." if count else ""
 
 
 def _codes(values: Any) -> Labels:
@@ -218,35 +197,32 @@ def _run_names(frame: pd.DataFrame) -> tuple[str, ...]:
     return tuple(frame["run"].astype(str)) if "run" in frame else tuple(f"row {i}" for i in frame.index)
 
 
-def _drop_unfinished(frame: pd.DataFrame, names: Mapping[str, str]) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
-    """The rows of finished runs with a believable loss, and records of the others."""
-    reasons = pd.Series("", index=frame.index)
-    loss = pd.Series(number(frame, names["loss"]), index=frame.index)
-    reasons[~np.isfinite(loss)] = "the loss is no finite number"
-    if "state" in frame and frame["state"].notna().any():
-        state = frame["state"].astype(str).str.strip().where(frame["state"].notna(), "unknown")
-        finished = state.str.lower().isin(FINISHED)
-        reasons[~finished] = "state is " + state[~finished]
-    if "role" in frame:
-        apart = frame["role"].map(APART)
-        reasons = reasons.where(apart.isna(), apart)
-    if (reasons != "").all():
-        raise LawError(f"none of the {len(frame)} rows is a finished run with a loss ({reasons.iloc[0]})")
-    middle = float(loss[reasons == ""].median())
-    if middle > 0:
-        far = (reasons == "") & (loss > 0) & ((loss > OUTLANDISH * middle) | (loss < middle / OUTLANDISH))
-        reasons[far] = f"its loss is over {OUTLANDISH:.0f} times above or below the median, {middle:.3g}"
-    out = reasons != ""
-    return frame.loc[~out], [_row(frame, names, index, reasons[index]) for index in frame.index[out]]
+def _one_row_a_run(frame: pd.DataFrame, names: Mapping[str, str]) -> tuple[pd.DataFrame, TrainingCurves | None]:
+    """The last row of each run and its training curve where rows are points of curves, else the rows as they are."""
+    curves = None
+    if are_curves(frame, names):
+        frame, curves = split_curves(frame, names)
+    if len(frame) > MAX_ROWS:
+        raise LawError(
+            f"the table has {len(frame):,} runs, more than {MAX_ROWS:,}: a law is fitted to finished runs, one row "
+            "each. If rows are points of training curves, name each one's run in a column run."
+        )
+    return frame, curves
 
 
-def _row(frame: pd.DataFrame, names: Mapping[str, str], index: Any, reason: str) -> dict[str, Any]:
-    def finite(key: str) -> float | None:
-        value = float(pd.to_numeric(frame.loc[[index], names[key]], errors="coerce").iloc[0])
-        return value if np.isfinite(value) else None
+def _readings(curves: TrainingCurves | None, *, tokens_given: bool) -> list[str]:
+    """What was taken for granted in reading the table, in sentences."""
+    notes = [] if tokens_given else ["The data has no tokens: D is taken as C / (6 N)."]
+    if curves is not None:
+        notes.append(f"The last points of {len(curves.names)} training curves are fitted as finished runs.")
+    return notes
 
-    run = str(frame.loc[index, "run"]) if "run" in frame else f"row {index}"
-    return {"run": run, **{key: finite(key) for key in ("flops", "params", "loss")}, "reason": reason}
+
+def _sizes(frame: pd.DataFrame, params: Floats) -> Labels:
+    """Labels (n,) of the sizes: those of the column `size_id` where it is full, else of equal N."""
+    if "size_id" in frame and frame["size_id"].notna().all():
+        return _codes(frame["size_id"].astype(str))
+    return _codes(np.round(np.log(params), 6))
 
 
 def _numbers(frame: pd.DataFrame, names: Mapping[str, str]) -> tuple[dict[str, Floats], bool]:
@@ -257,20 +233,6 @@ def _numbers(frame: pd.DataFrame, names: Mapping[str, str]) -> tuple[dict[str, F
         with np.errstate(over="ignore", under="ignore"):
             values["tokens"] = values["flops"] / (6 * values["params"])
     return values, given
-
-
-def _drop_repeated(frame: pd.DataFrame, values: Mapping[str, Floats]) -> tuple[NDArray[np.bool_], list[dict[str, Any]]]:
-    """Which rows to keep (n,): rows of one seed that are equal but for rounding are one run entered twice."""
-    keys = pd.DataFrame({key: np.round(np.log(column), 8) for key, column in values.items()}, index=frame.index)
-    for column in ("seed", "run"):
-        if column in frame:
-            keys[column] = frame[column]
-    again = keys.duplicated().to_numpy()
-    plain = pd.DataFrame(dict(values), index=frame.index)
-    if "run" in frame:
-        plain["run"] = frame["run"]
-    names = {key: key for key in values}
-    return ~again, [_row(plain, names, index, "repeats another row") for index in frame.index[again]]
 
 
 def _trunks(frame: pd.DataFrame) -> Labels:
@@ -301,7 +263,7 @@ def _budgets(frame: pd.DataFrame, flops: Floats) -> tuple[Labels, Floats, list[s
     labels, budgets, clear = grouping.group(flops)
     if not clear:
         warnings.append(
-            "No gaps in the FLOPs tell the budgets apart: runs within "
-            f"×{np.exp(grouping.SPREAD):.1f} are taken together. A column budget would say what was meant."
+            "No gaps in the FLOPs separate the budgets: runs within "
+            f"×{np.exp(grouping.SPREAD):.1f} are taken together. A column budget would settle it."
         )
     return labels, budgets, warnings

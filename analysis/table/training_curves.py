@@ -62,8 +62,8 @@ def split_curves(frame: pd.DataFrame, names: Mapping[str, str]) -> tuple[pd.Data
     """The last point of each run, as rows of finished runs in the frame's order, and all points.
 
     `names` are the columns of flops, params, tokens and loss; optional columns: `schedule`, and `horizon` (tokens).
-    Points without a loss are left out of the curves. Raises LawError for FLOPs or sizes that are no positive numbers
-    and for a run of two schedules.
+    Points without a loss are left out of the curves. Raises LawError for FLOPs or sizes that are not positive
+    numbers and for a run of two schedules.
     """
     flops, params = positive(frame, names["flops"]), positive(frame, names["params"])
     tokens = positive(frame, names["tokens"]) if has_tokens(frame, names) else flops / (6 * params)

@@ -18,15 +18,15 @@ Labels = NDArray[np.int64]
 MAGNITUDES = {"flops": (1e6, 1e32), "params": (1e2, 1e16), "tokens": (1e2, 1e18)}
 """Ranges outside which a column is in other units than FLOPs, parameters and tokens."""
 USUAL_K = (1.0, 30.0)
-"""C/(N D) is 6 for dense models; attention and an uncounted head raise it, parameters that sleep lower it."""
+"""C/(N D) is 6 for dense models; attention and an uncounted head raise it, inactive parameters lower it."""
 POSSIBLE_K = (1e-3, 1e4)
-"""Outside this no way of counting is known that would explain C/(N D)."""
+"""No known way of counting explains a C/(N D) outside this range."""
 USUAL_RATIO = (1e-2, 1e5)
-"""Tokens a parameter at the median."""
+"""Usual range of tokens a parameter, at the median."""
 ODD_ROW = 30.0
-"""A run whose C/(N D) differs so many times from the median is mistyped."""
+"""A run whose C/(N D) differs from the median by more than this factor is mistyped."""
 FEW_TOKENS = 0.5
-"""Below so many tokens a parameter at the median, N and D may have been swapped."""
+"""Tokens a parameter at the median below which N and D may have been swapped."""
 LARGE_LOSS = 15.0
 """Nats a token of a uniform guess over three million words; a larger loss is in other units."""
 _UNITS_OF_ONE = " give FLOPs, parameters and tokens in units of one."
@@ -40,7 +40,7 @@ class Reading:
     """One way in which a column may have been written."""
 
     meaning: str
-    """What to tell the user; empty for units of one."""
+    """The unit in words, for the user; empty for units of one."""
     apply: Callable[[Floats], Floats]
     """From the column to units of one, shape (n,)."""
 
@@ -118,7 +118,7 @@ def _warnings(values: Mapping[str, Floats], names: Mapping[str, str], k: float, 
     loss = float(np.median(values["loss"]))
     if loss > LARGE_LOSS:
         out.append(
-            f"A loss of {loss:.4g} at the median is none in nats a token; if column {names['loss']} is a perplexity, "
+            f"A loss of {loss:.4g} at the median is not in nats a token; if column {names['loss']} is a perplexity, "
             "give its natural logarithm: surfaces are fitted to that."
         )
     return out
@@ -138,8 +138,8 @@ def _guess(columns: Mapping[str, Floats], names: Mapping[str, str]) -> str:
     if best is None or best[0][0] == 0:
         return ""
     found = zip(columns, best[1], strict=True)
-    told = [f"{names[key]} is {reading.meaning}" for key, reading in found if reading.meaning]
-    return f" it looks as if {' and '.join(told)}."
+    guesses = [f"{names[key]} is {reading.meaning}" for key, reading in found if reading.meaning]
+    return f" it looks as if {' and '.join(guesses)}."
 
 
 def _readings(key: str, column: Floats) -> list[Reading]:

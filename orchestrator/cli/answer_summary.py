@@ -12,6 +12,7 @@ from rich.cells import cell_len
 
 from analysis.answers.one_run import one_run_interval
 from analysis.law import Law
+from analysis.names import EstimatorName
 from analysis.records import LawError, Prediction
 from analysis.wording import (
     format_count,
@@ -99,7 +100,7 @@ def _table(law: Law, predictions: Sequence[Prediction], width: int) -> list[str]
 
 
 def _row(law: Law, p: Prediction) -> dict[str, str]:
-    of_run = one_run_interval(p, law.noise["sigma"], law.noise["degrees_of_freedom"])
+    of_run = one_run_interval(p, law.noise.sigma, law.noise.degrees_of_freedom)
     whose = "a run" if of_run else "the law"
     return {
         "budget": typed_flops(p.flops),
@@ -124,14 +125,14 @@ def _exponent(law: Law, facts: Facts, width: int) -> list[str]:
     parts = [
         f"N* ∝ C^{format_exponent(power.exponent, power.exponent_interval)}"
         for power in law.power_laws
-        if power.estimator == "headline" and power.quantity == "params"
+        if power.estimator is EstimatorName.HEADLINE and power.quantity == "params"
     ]
-    sigma = law.noise["seed_sigma"]
+    sigma = law.noise.seed_sigma
     if sigma is None:
         parts.append("seed noise not measured" + (" (seeds.smallest_budget)" if facts.sweep else ""))
     else:
         unit = f" {law.loss_unit}" if law.loss_unit != "as in the data" else ""
-        parts.append(f"seed noise {sigma:.2g}{unit} ({law.noise['seed_degrees_of_freedom']} dof)")
+        parts.append(f"seed noise {sigma:.2g}{unit} ({law.noise.seed_degrees_of_freedom} dof)")
     line = "   ".join(parts)
     return [line] if cell_len(line) <= width else parts
 

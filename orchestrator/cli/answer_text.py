@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from analysis.answers.ask import Reply
 from analysis.answers.counts import Counts
@@ -11,10 +10,10 @@ from analysis.answers.published import published_at
 from analysis.answers.questions import Answer
 from analysis.devices import Hardware
 from analysis.law import Law
-from analysis.records import Interval, Prediction
+from analysis.records import BuildableShape, Interval, Prediction
+from analysis.refusals import Refusal
 from analysis.wording import (
     curve_refusals,
-    estimator_label,
     format_count,
     format_count_interval,
     format_exponent,
@@ -24,6 +23,7 @@ from analysis.wording import (
     format_interval,
     format_loss,
     noise_sentences,
+    refusal_message,
     refusal_phrase,
     refusal_sentence,
 )
@@ -37,8 +37,7 @@ def describe(law: Law) -> list[str]:
     lines = ["Optimum of each budget"]
     for curve in law.curves:
         found = [
-            f"{estimator_label(m.estimator)} N* {format_count(m.params)}, D* {format_count(m.tokens)},"
-            f" loss {format_loss(m.loss)}"
+            f"{m.estimator.label} N* {format_count(m.params)}, D* {format_count(m.tokens)}, loss {format_loss(m.loss)}"
             for m in curve.minima
         ]
         refused = [f"{names} refused: {message}" for names, message in curve_refusals(curve)]
@@ -49,7 +48,7 @@ def describe(law: Law) -> list[str]:
         if power.quantity in ("params", "tokens"):
             symbol = "N*" if power.quantity == "params" else "D*"
             exponent = format_exponent(power.exponent, power.exponent_interval)
-            lines.append(f"  {symbol} ∝ C^{exponent}  [{estimator_label(power.estimator)}]")
+            lines.append(f"  {symbol} ∝ C^{exponent}  [{power.estimator.label}]")
     lines += [*_law_refusals(law), "Noise", *(f"  {text}" for text in noise_sentences(law.noise, law.loss_unit))]
     lines += _checked(law)
     in_full = {refusal_sentence(curve.flops, curve.refusals) for curve in law.curves}
@@ -59,12 +58,12 @@ def describe(law: Law) -> list[str]:
 
 def _law_refusals(law: Law) -> list[str]:
     """Estimators without an answer, those of one reason together."""
-    groups: dict[tuple[str, str], list[str]] = {}
+    groups: dict[Refusal, list[str]] = {}
     for name, refusal in law.refusals.items():
-        groups.setdefault((refusal.reason, refusal.message), []).append(estimator_label(name))
+        groups.setdefault(refusal, []).append(name.label)
     return [
-        f"  refused ({refusal_phrase(reason)}): {', '.join(names)}: {message}"
-        for (reason, message), names in groups.items()
+        f"  refused ({refusal_phrase(refusal.reason)}): {', '.join(names)}: {refusal_message(refusal)}"
+        for refusal, names in groups.items()
     ]
 
 
@@ -85,7 +84,7 @@ def _checked(law: Law) -> list[str]:
 
 def _excluded(law: Law) -> list[str]:
     """Rows left out of the fit, with their reasons."""
-    lines = [f"  left out: {entry.get('run')}: {entry.get('reason')}" for entry in law.excluded[:EXCLUDED_ROWS]]
+    lines = [f"  left out: {entry.run}: {entry.reason}" for entry in law.excluded[:EXCLUDED_ROWS]]
     more = len(law.excluded) - EXCLUDED_ROWS
     return lines + ([f"  and {more} more; all are in the JSON"] if more > 0 else [])
 
@@ -107,7 +106,7 @@ def describe_prediction(prediction: Prediction) -> list[str]:
             for symbol, value, write in (("N*", e.params, format_count), ("loss", e.loss, format_loss))
             if value is not None
         ]
-        lines.append(f"  {estimator_label(e.estimator)}: {', '.join(values)}" + (f" ({e.note})" if e.note else ""))
+        lines.append(f"  {e.estimator.label}: {', '.join(values)}" + (f" ({e.note})" if e.note else ""))
     return lines + [f"  {warning}" for warning in p.warnings]
 
 
@@ -134,15 +133,15 @@ def _hours(hardware: Hardware | None, flops: float) -> Iterator[str]:
         )
 
 
-def _size(shape: Mapping[str, Any] | None, counts: Counts | None, params: float) -> Iterator[str]:
+def _size(shape: BuildableShape | None, counts: Counts | None, params: float) -> Iterator[str]:
     """The nearest shape that can be built, or else N in the other counts, where one of them is known."""
     if shape:
         s = shape
-        heads = f"{s['n_heads']} head" + ("s" if s["n_heads"] != 1 else "")
+        heads = f"{s.n_heads} head" + ("s" if s.n_heads != 1 else "")
         yield (
-            f"Shape   {s['n_layers']} layers, d {s['d_model']}, {heads}, MLP {s['d_ff']}: N {format_count(s['params'])}"
-            f" ({format_count(s['params_total'])} in all, {format_count(s['params_nonembedding'])} without embedding"
-            f" and head), {format_count(s['tokens'])} tokens, {format_flops(s['flops'])} FLOPs"
+            f"Shape   {s.n_layers} layers, d {s.d_model}, {heads}, MLP {s.d_ff}: N {format_count(s.params)}"
+            f" ({format_count(s.params_total)} in all, {format_count(s.params_nonembedding)} without embedding"
+            f" and head), {format_count(s.tokens)} tokens, {format_flops(s.flops)} FLOPs"
         )
     elif counts is not None:
         other = counts.at(params)
@@ -225,11 +224,11 @@ def describe_published(flops: float) -> list[str]:
     """What published laws say of a budget, each with what its N counts."""
     lines = [f"Published laws at {format_flops(flops)} FLOPs, on their own data and tokenizers"]
     for entry in published_at(flops):
-        outside = entry["extrapolation"]
+        outside = entry.extrapolation
         lines.append(
-            f"  {entry['name']}: N {format_count(entry['params'])}, D {format_count(entry['tokens'])}"
-            + ("" if entry["loss"] is None else f", loss {format_loss(entry['loss'])}")
+            f"  {entry.name}: N {format_count(entry.params)}, D {format_count(entry.tokens)}"
+            + ("" if entry.loss is None else f", loss {format_loss(entry.loss)}")
             + (f", {format_factor(outside)} outside its budgets" if outside and outside > 1.05 else "")
-            + f"  [{entry['convention']}]"
+            + f"  [{entry.convention}]"
         )
     return lines

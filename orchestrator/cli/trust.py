@@ -13,6 +13,7 @@ from typing import Final
 from analysis.fitting.parts import REJECTED
 from analysis.law import Law
 from analysis.records import LawError, Prediction
+from analysis.refusals import Reason
 from analysis.wording import format_count, format_factor, format_flops, join_words, refusal_phrase, typed_flops
 
 MULTIPLES: Final = (1.0, 3.0, 10.0, 30.0, 100.0)
@@ -27,11 +28,11 @@ DATA_REACH: Final = 100.0
 """Multiple of the largest budget up to which the data are worth a warning."""
 STEP: Final = 3.0
 """Ratio of the next budget to add to the largest one."""
-_CURVE_REMEDIES: Final[Mapping[str, str]] = {
-    "too_few_sizes": "more sizes",
-    "edge_minimum": "move or widen sizes",
-    "no_curvature": "wider sizes, or seeds",
-    "no_parabola": "more steps",
+_CURVE_REMEDIES: Final[Mapping[Reason, str]] = {
+    Reason.TOO_FEW_SIZES: "more sizes",
+    Reason.EDGE_MINIMUM: "move or widen sizes",
+    Reason.NO_CURVATURE: "wider sizes, or seeds",
+    Reason.NO_PARABOLA: "more steps",
 }
 """What helps a budget whose curve has no minimum, by the reason of its refusal."""
 
@@ -106,7 +107,7 @@ def _curves(law: Law) -> Iterator[Finding]:
     if not bare:
         yield Finding(Mark.FINE, f"{len(law.curves)} of {len(law.curves)} curves have a minimum")
         return
-    reasons = Counter(str(refusal.reason) for curve in bare for refusal in curve.refusals.values())
+    reasons = Counter(refusal.reason for curve in bare for refusal in curve.refusals.values())
     ((reason, _),) = reasons.most_common(1)
     if len(bare) == 1:
         text = f"no minimum at {typed_flops(bare[0].flops)}: {refusal_phrase(reason)}"
@@ -162,7 +163,7 @@ def _reach(law: Law, predictions: Sequence[Prediction]) -> Iterator[Finding]:
 
 def _surfaces(law: Law) -> Iterator[Finding]:
     tested = [surface.lack_of_fit for surface in law.surfaces if surface.lack_of_fit]
-    if tested and all(test["p"] < REJECTED for test in tested):
+    if tested and all(test.p < REJECTED for test in tested):
         yield Finding(Mark.DOUBT, "no surface fits the curves: trust each budget's own minimum")
 
 
@@ -195,9 +196,9 @@ def budget_of_tokens(law: Law, tokens: float) -> float | None:
 
 def _holdout(law: Law, facts: Facts) -> Iterator[Finding]:
     """What later budgets and validation runs said of predictions."""
-    far = [record for record in law.holdout if record["extrapolation"] >= 1.5]
+    far = [record for record in law.holdout if record.extrapolation >= 1.5]
     if far:
-        inside = sum(record["params_covered"] and record["loss_covered"] for record in far)
+        inside = sum(record.params_covered and record.loss_covered for record in far)
         mark = Mark.FINE if 2 * inside > len(far) else Mark.DOUBT
         yield Finding(mark, f"{inside} of {len(far)} later budgets lay inside their predicted intervals")
     if facts.forecasts_scored:

@@ -14,7 +14,8 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.table.table import APART, MAX_ROWS, RunTable
+from analysis.table.excluded import APART, ExcludedRow
+from analysis.table.table import MAX_ROWS, RunTable
 from orchestrator.tracking.wandb_mirror import DEFAULT_URL, has_key, reachable
 from tokenizer.errors import ExpectedError
 
@@ -120,11 +121,11 @@ def table_of(
         reason = _unfit(run, states) or _reason(values, keys)
         known = {name: values.get(name) for name in ("flops", "params", "loss")}
         if reason:
-            excluded.append({"run": run.name, **known, "reason": reason})
+            excluded.append(ExcludedRow(run.name, known["flops"], known["params"], known["loss"], reason))
         else:
             rows.append({"run": run.name, **values})
     if not rows:
-        reasons = Counter(entry["reason"] for entry in excluded).most_common(5)
+        reasons = Counter(entry.reason for entry in excluded).most_common(5)
         told = "; ".join(f"{count} × {reason}" for reason, count in reasons)
         raise WandbError(f"none of the {len(runs)} runs of {project} can be used: {told}")
     convention = f"as in wandb {project}: N is {keys['params']}, C is {keys['flops']}"

@@ -20,7 +20,7 @@ from analysis.answers.recipe_check import Trial, with_check
 from analysis.fitting.cost import TokenCost
 from analysis.fitting.interval import seed_sigma
 from analysis.law import Law, fit
-from analysis.records import LawError, Prediction, QuestionError
+from analysis.records import BuildableShape, LawError, Prediction, QuestionError
 from analysis.table.table import RunTable
 from analysis.wording import join_words
 from model.flops import count_parameters, flops_per_token
@@ -224,23 +224,23 @@ class SweepAnswers:
         """A prediction of a variant's law together with its nearest buildable shape."""
         return replace(prediction, shape=self.shape(variant, prediction.flops, prediction.params))
 
-    def shape(self, variant: Variant, flops: float, params: float) -> dict[str, Any]:
+    def shape(self, variant: Variant, flops: float, params: float) -> BuildableShape:
         """The buildable shape of the variant's recipe nearest to N, with its own N, D and FLOPs."""
         setting = self.setting(variant)
         model = shape(setting.recipe, params, setting.vocab, setting.context, setting.parts)
         counts, cost = count_parameters(model), flops_per_token(model)
         sequences = max(1, round(flops / (cost * model.context)))
-        return {
-            "d_model": model.d_model,
-            "n_layers": model.n_layers,
-            "n_heads": model.n_heads,
-            "d_ff": model.d_ff,
-            "params": counts.matmul,
-            "params_total": counts.total,
-            "params_nonembedding": counts.nonembedding,
-            "tokens": sequences * model.context,
-            "flops": sequences * model.context * cost,
-        }
+        return BuildableShape(
+            d_model=model.d_model,
+            n_layers=model.n_layers,
+            n_heads=model.n_heads,
+            d_ff=model.d_ff,
+            params=counts.matmul,
+            params_total=counts.total,
+            params_nonembedding=counts.nonembedding,
+            tokens=sequences * model.context,
+            flops=sequences * model.context * cost,
+        )
 
     def counts(self, variant: Variant) -> Counts:
         """The other counts of the recipe's shapes as functions of N."""

@@ -107,6 +107,7 @@ def environment() -> Environment:
         "trust": wording.trust_sentence,
         "noise": lambda law: " ".join(wording.noise_sentences(law.noise, law.loss_unit)),
         "refusal": wording.refusal_phrase,
+        "message": wording.refusal_message,
         "label": lambda name: str(name).replace("_", " "),
         "script": script_data,
         "shell": shlex.quote,

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.law import Law
-from analysis.records import Curve, Minimum, PowerLaw, Refusal
+from analysis.names import EstimatorName
+from analysis.records import Curve, Minimum, PowerLaw
+from analysis.refusals import Refusal
 from analysis.wording import format_count, format_duration, format_flops, format_loss
 from sweeps.plan.records import DroppedCell
 
@@ -97,12 +99,15 @@ def power_law_groups(laws: Iterable[PowerLaw]) -> list[list[PowerLaw]]:
     groups: dict[str, list[PowerLaw]] = {"params": [], "tokens": [], "loss": []}
     for law in laws:
         groups.setdefault(law.quantity, []).append(law)
-    return [sorted(group, key=lambda law: law.estimator != "headline") for group in groups.values() if group]
+    headline_first = [
+        sorted(group, key=lambda law: law.estimator != EstimatorName.HEADLINE) for group in groups.values()
+    ]
+    return [group for group in headline_first if group]
 
 
-def refusal_groups(refused: Curve | Law) -> list[tuple[list[str], Refusal]]:
+def refusal_groups(refused: Curve | Law) -> list[tuple[list[EstimatorName], Refusal]]:
     """The refusals of a budget or a law, estimators that refused in the same words together."""
-    groups: dict[Refusal, list[str]] = {}
+    groups: dict[Refusal, list[EstimatorName]] = {}
     for name, refusal in refused.refusals.items():
         groups.setdefault(refusal, []).append(name)
     return [(names, refusal) for refusal, names in groups.items()]

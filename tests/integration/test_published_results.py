@@ -133,6 +133,6 @@ def test_cs336_synthetic_runs_give_back_their_surface() -> None:
 
 @pytest.mark.parametrize("name", ["chinchilla", "llama3", "cs336"])
 def test_the_loss_of_held_out_budgets_is_mostly_covered(name: str) -> None:
-    far = [record for record in law(name).holdout if record["extrapolation"] >= 3]
+    far = [record for record in law(name).holdout if record.extrapolation >= 3]
     assert len(far) >= 5
-    assert np.mean([record["loss_covered"] for record in far]) >= 0.8
+    assert np.mean([record.loss_covered for record in far]) >= 0.8

@@ -28,6 +28,22 @@ def small(params: Floats, tokens: Floats) -> Floats:
     return 1.5 + 30 / params**0.33 + 105 / tokens**0.33
 
 
+def asymmetric(params: Floats, tokens: Floats) -> Floats:
+    return 1.7 + 1500 / params**0.42 + 330 / tokens**0.27
+
+
+def skewed(params: Floats, tokens: Floats) -> Floats:
+    """The joint-skew surface, in neither of the other families."""
+    log_c = np.log(6 * params * tokens / 1e19)
+    u = np.log(params / 2.3e8) - 0.45 * log_c
+    return 1.7 + 1.3 * np.exp(-0.15 * log_c) * (0.25 * np.exp(-0.5 * u) + 0.5 * np.exp(0.25 * u)) / 0.75
+
+
+def skaling(params: Floats, tokens: Floats) -> Floats:
+    """Videau 2026."""
+    return 1.6 + (20 / params**0.2 + 60 / tokens**0.22) ** 1.5
+
+
 def best(truth: Truth, flops: float, cost: TokenCost) -> tuple[float, float]:
     """N* and L* of a truth at one budget, by a fine scan."""
     centre = 0.5 * np.log(flops / 6)
@@ -67,3 +83,11 @@ def sweep(
 def table(**options: object) -> RunTable:
     """`sweep` as a RunTable."""
     return RunTable.from_frame(sweep(**options))  # type: ignore[arg-type]
+
+
+def grid(budgets: Floats | None = None, span: float = 4.0, sizes: int = 7) -> tuple[Floats, Floats, Floats]:
+    """FLOPs, parameters, tokens of a grid centred on 20 tokens a parameter."""
+    budgets = np.geomspace(1e18, 1e20, 5) if budgets is None else budgets
+    flops = np.repeat(budgets, sizes)
+    params = np.sqrt(flops / 6 / 20) * np.tile(np.geomspace(1 / span, span, sizes), len(budgets))
+    return flops, params, flops / 6 / params

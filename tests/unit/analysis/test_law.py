@@ -14,48 +14,30 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.answers.questions import given_model
-from analysis.answers.serial import fit_json, law_to_dict, prediction_json
+from analysis.answers.ask import Question, ask
+from analysis.answers.questions import Answer
+from analysis.answers.serial import fit_json, prediction_json
 from analysis.fitting.cost import TokenCost
-from analysis.law import Law, fit
+from analysis.law import Law, _first_below, content_hash, fit, with_holdout
 from analysis.records import LawError
 from analysis.table.table import RunTable
-from tests.unit.analysis.law_tables import SMALL_COST, Floats, best, hoffmann, small, sweep, table
-
-PREDICT_KEYS = [
-    "flops",
-    "params",
-    "tokens",
-    "loss",
-    "params_interval",
-    "tokens_interval",
-    "loss_interval",
-    "extrapolation",
-    "largest_budget",
-    "confidence",
-    "estimators",
-    "convention",
-    "loss_unit",
-    "law_id",
-    "shape",
-    "warnings",
-]
+from tests.unit.analysis.law_tables import (
+    SMALL_COST,
+    asymmetric,
+    best,
+    hoffmann,
+    skaling,
+    skewed,
+    small,
+    sweep,
+    table,
+)
 
 
-def asymmetric(params: Floats, tokens: Floats) -> Floats:
-    return 1.7 + 1500 / params**0.42 + 330 / tokens**0.27
-
-
-def skewed(params: Floats, tokens: Floats) -> Floats:
-    """The joint-skew surface, in neither of the other families."""
-    log_c = np.log(6 * params * tokens / 1e19)
-    u = np.log(params / 2.3e8) - 0.45 * log_c
-    return 1.7 + 1.3 * np.exp(-0.15 * log_c) * (0.25 * np.exp(-0.5 * u) + 0.5 * np.exp(0.25 * u)) / 0.75
-
-
-def skaling(params: Floats, tokens: Floats) -> Floats:
-    """Videau 2026."""
-    return 1.6 + (20 / params**0.2 + 60 / tokens**0.22) ** 1.5
+def _model(law: Law, params: float, tokens: float) -> Answer:
+    answer = ask(law, Question(params=params, tokens=tokens)).answer
+    assert answer is not None
+    return answer
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +73,7 @@ def test_three_small_noisy_budgets_give_a_sane_forecast(small_law: Law) -> None:
     assert prediction.confidence == "medium"
     assert small_law.predict(1e14).confidence == "low"
     assert any("3 budgets" in warning for warning in prediction.warnings)
-    assert small_law.noise["seed_sigma"] > 0
+    assert (small_law.noise.seed_sigma or 0) > 0
 
 
 @settings(max_examples=40, deadline=None)
@@ -140,10 +122,10 @@ def test_a_band_is_the_predictions_one_by_one(law: Law) -> None:
 
 def test_loss_of_a_given_model_and_compute_for_a_loss(law: Law) -> None:
     prediction = law.predict(1e21)
-    optimum = given_model(law, prediction.params, prediction.tokens)
+    optimum = _model(law, prediction.params, prediction.tokens)
     loss, bounds = optimum.loss, optimum.loss_interval
     assert loss == pytest.approx(prediction.loss, abs=0.005)
-    answer = given_model(law, prediction.params / 4, prediction.tokens * 4)
+    answer = _model(law, prediction.params / 4, prediction.tokens * 4)
     too_small, wide = answer.loss, answer.loss_interval
     truth = float(hoffmann(np.array([prediction.params / 4]), np.array([prediction.tokens * 4]))[0])
     assert truth in wide and too_small > loss
@@ -163,29 +145,9 @@ def test_order_of_rows_does_not_matter() -> None:
     assert first.predict(1e21).params == pytest.approx(second.predict(1e21).params, rel=1e-6)
 
 
-def test_the_whole_law_is_plain_data(law: Law) -> None:
-    data = json.loads(json.dumps(law_to_dict(law), allow_nan=False))
-    assert [curve["flops"] for curve in data["curves"]] == [curve.flops for curve in law.curves]
-    assert data["estimators"][0]["theta"] == list(law.estimators[0].theta)
-    assert np.array(data["uncertainty"]["covariances"]).shape == law.uncertainty.covariances.shape
-    assert len(law.band([1e20])[0].law_id) == 16
-
-
-def test_json_keys_are_those_of_the_contract(law: Law) -> None:
-    answer = prediction_json(law.predict(1e21))
-    assert set(PREDICT_KEYS) <= set(answer)
-    assert answer["params_interval"][0] < answer["params"] < answer["params_interval"][1]
-    found = fit_json(law)
-    assert {"curves", "laws", "lack_of_fit", "holdout", "excluded", "noise"} <= set(found)
-    assert set(found["laws"]["additive"]["parameters"]) == {"E", "A", "B", "alpha", "beta"}
-    assert found["laws"]["additive_huber"]["loss_function"].endswith("δ = 0.001")
-    assert found["laws"]["headline"]["exponents"]["params"]["interval"] is not None
-    json.dumps([answer, found], allow_nan=False)
-
-
 def test_the_holdout_table_predicts_later_budgets(law: Law) -> None:
-    assert sorted(record["extrapolation"] for record in law.holdout) == pytest.approx([3, 10 / 3, 10], rel=1e-3)
-    assert all(record["loss_covered"] for record in law.holdout)
+    assert sorted(record.extrapolation for record in law.holdout) == pytest.approx([3, 10 / 3, 10], rel=1e-3)
+    assert all(record.loss_covered for record in law.holdout)
     assert any("Hold-out" in warning for warning in law.warnings)
 
 
@@ -206,7 +168,7 @@ def test_intervals_respond_to_the_noise_between_seeds() -> None:
                 p.loss_interval.high - p.loss_interval.low,
                 math.log(p.params_interval.high / p.params_interval.low),
             )
-            sigmas[name, scatter] = found.noise["seed_sigma"]
+            sigmas[name, scatter] = found.noise.seed_sigma
     assert sigmas["known", 0.01] == pytest.approx(0.01, rel=0.2)
     assert sigmas["unknown", 0.01] is None
     for quantity in (0, 1):
@@ -217,7 +179,7 @@ def test_intervals_respond_to_the_noise_between_seeds() -> None:
 def test_a_rejected_surface_stays_with_a_wider_error() -> None:
     law = fit(table(truth=skewed, noise=0.001, seed=4), holdout=False)
     additive = next(s for s in law.surfaces if s.name == "additive")
-    assert additive.lack_of_fit is not None and additive.lack_of_fit["p"] < 1e-4
+    assert additive.lack_of_fit is not None and additive.lack_of_fit.p < 1e-4
     answer = next(a for a in law.predict(1e21).estimators if a.estimator == "additive")
     assert "inflated" in answer.note
     assert any("rejects additive" in warning for warning in law.warnings)
@@ -259,43 +221,6 @@ def test_scattered_designs_without_curves_still_have_surfaces() -> None:
     assert prediction.params == pytest.approx(best(hoffmann, 1e22, TokenCost.constant(6))[0], rel=0.2)
 
 
-class TestTokenCost:
-    def test_nodes_are_met_and_k_tends_to_six(self) -> None:
-        assert SMALL_COST.flops_per_token(4e4) == pytest.approx(2.74e5)
-        for params in (1e6, 1e8, 1e12):
-            assert 6 < SMALL_COST.flops_per_token(params) / params < 6.4
-        assert SMALL_COST.flops_per_token(1e12) / 1e12 < SMALL_COST.flops_per_token(1e6) / 1e6
-        assert 7.1 < SMALL_COST.flops_per_token(5e3) / 5e3 < 12
-
-    @settings(max_examples=60, deadline=None)
-    @given(start=st.floats(3, 12), factor=st.floats(1.001, 3))
-    def test_flops_always_rise_with_size(self, start: float, factor: float) -> None:
-        low, high = SMALL_COST.flops_per_token([10**start, 10**start * factor])
-        assert high > low
-
-    def test_the_slope_is_the_derivative(self) -> None:
-        log_n = np.log([5e3, 2.1e4, 7e4, 2.9e5, 1e7])
-        ahead, behind = (np.log(SMALL_COST.flops_per_token(np.exp(log_n + h))) for h in (1e-6, -1e-6))
-        assert np.allclose(SMALL_COST.slope(log_n), (ahead - behind) / 2e-6, atol=1e-5)
-
-    def test_k_is_read_off_a_table(self) -> None:
-        constant = table(cost=TokenCost.constant(6.3))
-        assert TokenCost.from_table(constant).flops_per_token(1e9) == pytest.approx(6.3e9)
-        falling = table(truth=small, budgets=(1e11, 3e11, 1e12), cost=SMALL_COST)
-        for params in (3e4, 1e5, 2e5):
-            found = TokenCost.from_table(falling).flops_per_token(params)
-            assert found == pytest.approx(SMALL_COST.flops_per_token(params), rel=0.01)
-
-    @pytest.mark.parametrize("k", [0.0, -6.0, float("nan")])
-    def test_nonsense_is_refused(self, k: float) -> None:
-        with pytest.raises(LawError):
-            TokenCost.constant(k)
-        with pytest.raises(LawError):
-            TokenCost((1.0, 2.0), (2.0, 1.0))
-        with pytest.raises(LawError):
-            TokenCost((), ())
-
-
 def test_fitting_loads_no_heavy_library() -> None:
     forbidden = {"torch", "ray", "wandb", "hydra", "fastapi", "sqlalchemy", "altair"}
     code = f"import sys, analysis.law; print(sorted({forbidden!r} & set(sys.modules)))"
@@ -322,7 +247,7 @@ def test_any_table_gives_a_law_or_a_reason(seed: int) -> None:
     data = pd.DataFrame({"flops": flops, "params": params, "tokens": tokens, "loss": np.maximum(losses, 0.01)})
     try:
         law = fit(RunTable.from_frame(data.assign(seed=np.arange(len(data)))), holdout=False)
-        json.dumps([fit_json(law), law_to_dict(law)], allow_nan=False)
+        json.dumps(fit_json(law), allow_nan=False)
         prediction = law.predict(float(flops.max()) * 10)
     except LawError as error:
         assert len(str(error)) > 20
@@ -330,3 +255,70 @@ def test_any_table_gives_a_law_or_a_reason(seed: int) -> None:
     assert prediction.params_interval.low <= prediction.params <= prediction.params_interval.high
     assert np.isfinite([prediction.loss, prediction.tokens, prediction.loss_interval.high]).all()
     json.dumps(prediction_json(prediction), allow_nan=False)
+
+
+def test_the_content_hash_sees_runs_cost_and_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs, six = table(seed=1), TokenCost.constant(6)
+    first = content_hash(runs, six)
+    assert first == content_hash(table(seed=1), six) and len(first) == 16
+    assert content_hash(table(seed=2), six) != first
+    assert content_hash(runs, TokenCost.constant(6.1)) != first
+    monkeypatch.setattr("analysis.law.FIT_VERSION", 2)
+    assert content_hash(runs, six) != first
+
+
+def test_the_sentence_about_the_holdout_counts_far_budgets_alone(law: Law) -> None:
+    bare = replace(law, warnings=(), holdout=())
+    near = tuple(replace(record, extrapolation=1.49) for record in law.holdout)
+    assert with_holdout(bare, near).warnings == () and with_holdout(bare, near).holdout == near
+    far = (
+        replace(law.holdout[0], extrapolation=1.5, params_covered=True, loss_covered=True),
+        replace(law.holdout[1], params_covered=True, loss_covered=False),
+        replace(law.holdout[2], params_covered=False, loss_covered=True),
+    )
+    assert with_holdout(bare, far).warnings == (
+        "Hold-out: 1 of 3 later budgets (×1.5 and more) lay inside both intervals.",
+    )
+
+
+def test_a_loss_is_reached_where_the_frontier_first_crosses_it() -> None:
+    flops, losses = np.array([1e18, 1e20, 1e22]), np.array([3.0, 2.5, 2.25])
+    assert _first_below(flops, losses, 2.75) == pytest.approx(1e19)
+    assert _first_below(flops, losses, 2.5) == pytest.approx(1e20)
+    assert _first_below(flops, losses, 3.5) == 1e18
+    assert _first_below(flops, losses, 2.2) == float("inf")
+
+
+def test_compute_for_a_loss_has_the_interval_of_the_band(law: Law) -> None:
+    middle, interval = law.compute_for_loss(2.5)
+    assert interval.low < middle < interval.high
+    assert law.predict(middle).loss == pytest.approx(2.5, abs=2e-3)
+    assert law.predict(interval.low).loss_interval.low == pytest.approx(2.5, abs=3e-3)
+    assert law.predict(interval.high).loss_interval.high == pytest.approx(2.5, abs=3e-3)
+
+
+def test_each_estimators_answer_says_whether_it_is_used(law: Law) -> None:
+    by_name = {answer.estimator: answer for answer in law.predict(1e21).estimators}
+    assert by_name["cubic"].used and by_name["cubic"].note.startswith("weight 0.")
+    assert not by_name["akima"].used and by_name["akima"].note == "not used by the headline"
+    assert by_name["additive_huber"].note == "not used by the headline; Chinchilla's approach 3"
+    for answer in by_name.values():
+        assert answer.params is not None and answer.tokens == pytest.approx(1e21 / 6 / answer.params)
+        assert answer.log_params_se is not None and 0 < answer.log_params_se < 0.5
+
+
+def test_within_the_budgets_the_upper_end_of_the_loss_is_not_capped(law: Law) -> None:
+    inside = law.predict(law.largest_budget / 2)
+    assert inside.loss_interval.high - inside.loss == pytest.approx(inside.loss - inside.loss_interval.low)
+    assert (law.smallest_budget, law.largest_budget) == (pytest.approx(1e18), pytest.approx(1e20))
+    with pytest.raises(LawError, match="budgets must be positive"):
+        law.band([[1e18, 1e19]])  # type: ignore[list-item]
+
+
+def test_what_the_envelope_lacks_is_not_why_there_is_no_law() -> None:
+    empty = fit(table(budgets=(1e18, 1e19)))
+    with pytest.raises(LawError) as caught:
+        empty.predict(1e20)
+    assert str(caught.value) == (
+        "no law could be fitted: a law needs at least 3 budgets, two to four times apart; this table has 2."
+    )

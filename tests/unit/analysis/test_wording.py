@@ -9,17 +9,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.records import Interval
+from analysis import refusals as r
+from analysis.evidence import Noise, SeedNoise
+from analysis.names import EstimatorName as N
+from analysis.records import Curve, Interval
+from analysis.refusals import Reason
 from analysis.wording import (
+    REASON_PHRASES,
+    curve_refusals,
     format_count,
     format_count_interval,
     format_duration,
     format_exponent,
     format_factor,
     format_flops,
+    format_hours,
     format_interval,
     format_loss,
+    format_multiplier,
     join_words,
+    noise_sentences,
+    refusal_message,
+    refusal_phrase,
+    refusal_sentence,
     refusal_summary,
     trust_sentence,
     typed_flops,
@@ -114,3 +126,124 @@ def test_an_interval_of_counts_writes_a_shared_suffix_once(low: float, high: flo
 def test_a_count_with_two_digits() -> None:
     assert format_count(41_250, 2) == "41 k"
     assert format_count(999_600, 2) == "1 M"
+
+
+RUNS = ("r1", "r2", "r3", "r4", "r5")
+SENTENCES = [
+    (r.TooFewSizes(1e12, 4, 5), "4 sizes at 1e+12 FLOPs; a curve needs at least 5."),
+    (r.TooFewSplineSizes(4, 0.03), "4 sizes that are more than 3% apart."),
+    (r.TooFewRuns(8, 12), "8 runs; a surface of seven parameters needs 12."),
+    (r.SizesTooAlike(), "fewer than three sizes: "),
+    (r.TooFewCrossings(2, 3), "passes 2 times from one size to the next"),
+    (r.TooFewBudgets(1, 3), "at least 3 budgets, two to four times apart; this table has 1."),
+    (r.TooFewMinima(N.AKIMA, 2, 5, 3), "the Akima spline has a minimum at 2 of 5 budgets; power laws need 3."),
+    (
+        r.EdgeMinimum(N.CUBIC, 85235319.2, "smallest"),
+        "the cubic's minimum, N = 85,235,319, lies below the smallest size;",
+    ),
+    (r.EdgeMinimum(N.AKIMA, 1e6, "largest"), "the Akima spline's minimum, N = 1,000,000, lies above the largest size;"),
+    (r.OutermostSize(), "is lowest at the outermost size"),
+    (r.NoCubicMinimum(), "the cubic has no minimum"),
+    (r.CurvatureNotEstablished(0.01234, 0.0567), "bend, 0.0123 ± 0.057 per ln N squared, is not established"),
+    (
+        r.BendsBack(38.4e3, 0.00123, 0.0456, 0.00789),
+        "beyond N = 38,400 (cubic against parabola: p = 0.0012; residuals 0.0456 and 0.00789)",
+    ),
+    (
+        r.FarFromLowest(N.PARABOLA, 1.5e4, 38.4e3, 0.1234),
+        "N = 15,000, is far from the lowest loss, at N = 38,400 and 0.123",
+    ),
+    (
+        r.NoMinimum((Reason.NO_CURVATURE, Reason.EDGE_MINIMUM)),
+        "no budget's curve has a minimum (curvature not established, minimum at the edge of the sizes).",
+    ),
+    (r.NoFiniteFit(N.JOINT_SKEW), "the joint skew surface has no finite fit"),
+    (r.FitRunsOff(N.ADDITIVE), "the additive fit ran off to infinity."),
+    (r.OptimumRunsOff(), "sizes that no model has"),
+    (r.ErrorsUnknown(), "errors cannot be computed"),
+    (r.OneLossARun(), "this table has one loss a run."),
+    (r.UnknownSchedule(RUNS, ("matched", "cosine")), "of runs r1, r2, r3 and 2 more matched its length"),
+    (
+        r.UnknownSchedule(("r1",), ("matched", "cosine")),
+        "of run r1 matched its length: add a column schedule (matched, cosine,",
+    ),
+    (r.UnfinishedSchedule(RUNS[:2], ("wsd", "constant")), "runs r1, r2 trained on wsd, constant: before its cooldown"),
+    (r.ScheduleTooLong(RUNS[:3], 63.96), "schedule of runs r1, r2, r3 was set for up to 64 times the tokens"),
+]
+
+
+@pytest.mark.parametrize(("refusal", "sentence"), SENTENCES, ids=lambda value: type(value).__name__)
+def test_every_kind_of_refusal_has_its_sentence_with_its_numbers(refusal: r.Refusal, sentence: str) -> None:
+    text = refusal_message(refusal)
+    assert sentence in text and text.endswith(".") and "{" not in text
+
+
+def test_no_kind_of_refusal_lacks_a_sentence_and_no_reason_a_phrase() -> None:
+    kinds = {kind for kind in vars(r).values() if isinstance(kind, type) and issubclass(kind, r.Refusal)} - {r.Refusal}
+    assert {type(refusal) for refusal, _ in SENTENCES} == kinds
+    assert set(REASON_PHRASES) == set(Reason)
+    assert refusal_phrase(Reason.NO_PARABOLA) == "the curve is not a parabola"
+
+
+def test_refusals_of_one_budget_are_grouped() -> None:
+    refused = {
+        N.PARABOLA: r.NoCubicMinimum(),
+        N.CUBIC: r.NoCubicMinimum(),
+        N.AKIMA: r.OutermostSize(),
+    }
+    curve = Curve(3e18, (1e8,), (1e9,), (3.0,), (), refused)
+    assert curve_refusals(curve) == [
+        ("parabola and cubic", "the cubic has no minimum: the loss goes on falling across the sizes."),
+        ("akima", "the Akima spline is lowest at the outermost size; add sizes there."),
+    ]
+    assert refusal_sentence(3e18, refused) == (
+        "At 3×10¹⁸ FLOPs refused: parabola and cubic (curvature not established); "
+        "akima (minimum at the edge of the sizes)."
+    )
+    assert refusal_summary(curve) == "curvature not established; minimum at the edge of the sizes"
+
+
+def test_noise_is_told_with_what_is_known_of_it() -> None:
+    by_budget = (SeedNoise(1e18, 0.01, 1), SeedNoise(1e19, 0.0123456, 2))
+    full = Noise(0.0105, 1, 0.011, 3, Interval(0.006, 0.04), by_budget)
+    assert noise_sentences(full, "nats/token") == [
+        "Runs scatter about their budget's cubic by 10.5×10⁻³ nats/token (1 degree of freedom).",
+        "Runs that differ by their seed alone scatter by 11×10⁻³ nats/token (3 degrees of freedom, 95 % interval "
+        "6×10⁻³ to 40×10⁻³): 10×10⁻³ at 10¹⁸ and 12.3×10⁻³ at 10¹⁹ FLOPs.",
+    ]
+    one = replace(full, sigma=None, seed_sigma_by_budget=by_budget[:1])
+    assert noise_sentences(one, "u")[0].endswith("6×10⁻³ to 40×10⁻³).")
+    assert noise_sentences(Noise(None, 0, None, 0, None), "u") == [
+        "No cell was repeated, so the noise between seeds alone is not known."
+    ]
+
+
+def test_what_is_not_finite_is_a_dash() -> None:
+    nan = math.nan
+    written = [format_loss(nan), format_flops(nan), format_factor(nan), format_duration(nan), format_hours(nan)]
+    assert written == ["–"] * 5 and format_interval(None) == "–"
+
+
+@pytest.mark.parametrize(
+    ("hours", "text"), [(1234567.0, "1,230,000"), (100.0, "100"), (99.94, "99.9"), (0.0123, "0.0123")]
+)
+def test_hours_keep_three_digits(hours: float, text: str) -> None:
+    assert format_hours(hours) == text
+
+
+@pytest.mark.parametrize(
+    ("factor", "text"), [(0.9958, "×0.996"), (4.0, "×4"), (9999.0, "×1e+04"), (1e4, "×10⁴"), (5e-4, "×5×10⁻⁴")]
+)
+def test_multipliers_keep_three_digits(factor: float, text: str) -> None:
+    assert format_multiplier(factor) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        *((59.4, "59 s"), (59.6, "1 min"), (60, "1 min"), (61, "1 min 1 s"), (3599, "59 min 59 s"), (86400, "1 d")),
+        *((86399, "23 h 59 min"), (7322, "2 h 2 min")),
+    ],
+)
+def test_durations_are_in_their_two_largest_units(seconds: float, text: str) -> None:
+    assert format_duration(seconds) == text

@@ -35,3 +35,20 @@ def test_a_hopeless_plan_says_why() -> None:
     plan = sweep(budgets=(1e18, 1e19))
     with pytest.raises(LawError, match="at least 3"):
         expected_widths(plan.flops, plan.params, plan.tokens)
+
+
+def test_multiples_noise_and_draws_are_what_is_asked_for() -> None:
+    plan = sweep(noise=0.0)
+    args = (plan.flops, plan.params, plan.tokens)
+    found = expected_widths(*args, noise=0.003, multiples=(1.0, 5.0, 50.0), draws=1)
+    assert [one.multiple for one in found] == [1.0, 5.0, 50.0]
+    assert found == expected_widths(*args, noise=0.003, multiples=(1.0, 5.0, 50.0), draws=1), "the same each time"
+    noisy = expected_widths(*args, noise=0.012, multiples=(5.0,), draws=1)
+    assert noisy[0].loss > 2 * found[1].loss and noisy[0].params_factor > found[1].params_factor
+
+
+def test_named_budgets_group_runs_that_gaps_would_not() -> None:
+    plan = sweep(budgets=tuple(np.geomspace(1e18, 2.2e18, 4)))
+    factor = np.tile(np.geomspace(0.9, 1.1, 7), 4)
+    args = (plan.flops * factor, plan.params, plan.tokens * factor)
+    assert len(expected_widths(*args, budgets=plan.flops, draws=1)) == 2

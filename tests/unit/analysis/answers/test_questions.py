@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from analysis.answers import questions
-from analysis.answers.compare import (
-    IncomparableError,
-    Side,
-    bytes_per_token,
-    compare,
-    comparison_json,
-    compute_multiplier,
-)
-from analysis.answers.published import PUBLISHED
 from analysis.fitting.cost import TokenCost
 from analysis.law import Law, fit
-from analysis.records import LawError, QuestionError
-from analysis.table.table import RunTable
-from tests.unit.analysis.law_tables import Floats, hoffmann, sweep, table
+from analysis.records import Interval, LawError, QuestionError
+from tests.unit.analysis.law_tables import hoffmann, table
 
 
 @pytest.fixture(scope="module")
@@ -97,95 +84,82 @@ def test_nonsense_is_refused(law: Law) -> None:
         questions.given_size(empty, 1e21, 1e9)
 
 
-def test_published_laws_give_their_published_figures() -> None:
-    kaplan, hoffmann_law = PUBLISHED["kaplan2020"].predict(86400e15), PUBLISHED["hoffmann2022"].predict(5.76e23)
-    assert kaplan["params"] == pytest.approx(1.3e9)
-    assert kaplan["tokens"] == pytest.approx(2e10)
-    assert hoffmann_law["params"] == pytest.approx(3.2e10, rel=0.1)
-    for law in PUBLISHED.values():
-        answer = law.predict(1e22)
-        assert law.source and law.convention
-        assert 1e8 < (answer["params"] or 0) < 1e12
-        assert 1e10 < (answer["tokens"] or 0) < 1e13
-    besiroglu = PUBLISHED["besiroglu2024"].predict(5.76e23)
-    assert besiroglu["params"] * besiroglu["tokens"] * 6 == pytest.approx(5.76e23)  # type: ignore[operator]
-
-
-def better(params: Floats, tokens: Floats) -> Floats:
-    """Every model as good as Hoffmann's with twice the size and twice the tokens: four times the compute."""
-    return hoffmann(2 * params, 2 * tokens)
-
-
-def test_the_compute_multiplier_of_a_recipe_worth_four_times_the_compute() -> None:
-    baseline = fit(table(noise=0.002, seed=1), holdout=False)
-    other = fit(table(truth=better, noise=0.002, seed=2), holdout=False)
-    curve = compute_multiplier(baseline, other)
-    assert len(curve) == 25
-    assert sum(4 in point.interval for point in curve) >= 23
-    assert np.median([point.multiplier for point in curve]) == pytest.approx(4, rel=0.1)
-    back = compute_multiplier(other, baseline)
-    assert np.median([point.multiplier for point in back]) == pytest.approx(0.25, rel=0.1)
-    assert curve[-1].extrapolation > curve[0].extrapolation
-
-
-def test_different_tokenizers_are_compared_in_bits_per_byte() -> None:
-    data = sweep(noise=0.001, seed=3)
-    nats = fit(RunTable.from_frame(data, loss_unit="nats/token"), holdout=False)
-    scaled = fit(RunTable.from_frame(data.assign(loss=data.loss * 0.8), loss_unit="nats/token"), holdout=False)
-    same = compute_multiplier(nats, scaled, bytes_per_token=(4.0, 3.2))
-    assert np.median([point.multiplier for point in same]) == pytest.approx(1, rel=0.03)
-    bits = fit(RunTable.from_frame(data, loss_unit="bits/byte"), holdout=False)
-    with pytest.raises(LawError, match="bytes per token"):
-        compute_multiplier(nats, bits)
-    far = fit(RunTable.from_frame(data.assign(loss=data.loss + 9), loss_unit="nats/token"), holdout=False)
-    with pytest.raises(LawError, match="no loss in common"):
-        compute_multiplier(nats, far)
-
-
-def test_a_comparison_says_what_it_compares_in(law: Law) -> None:
-    other = fit(table(truth=better, noise=0.002, seed=2), holdout=False)
-    same = compare(Side("a", law, 4.0, "text"), Side("b", other, 4.0, "text"))
-    assert (same.unit, same.warnings) == ("nats/token", ())
-    assert 4 in same.at_largest.interval and same.at_largest.extrapolation == pytest.approx(1, rel=0.02)
-    assert same.at_largest.baseline_flops == pytest.approx(law.largest_budget, rel=0.02)
-    differing = compare(Side("a", law, 4.0, "text"), Side("b", other, 3.9, "another"))
-    assert differing.unit == "bits/byte"
-    assert any("validation texts differ" in warning for warning in differing.warnings)
-    assumed = compare(Side("a", law), Side("b", other))
-    assert assumed.unit == "as in the data" and "assumed" in assumed.warnings[0]
-    against_itself = compare(Side("a", law, 4.0), Side("a", law, 4.0))
-    assert any("holds 1" in warning for warning in against_itself.warnings)
-    document = json.loads(json.dumps(comparison_json(same), allow_nan=False))
-    assert document["at_largest"]["interval"][0] < 4 < document["at_largest"]["interval"][1]
-    assert len(document["points"]) == 25 and set(document["points"][0]) >= {"loss", "multiplier", "extrapolation"}
-
-
-def test_what_cannot_be_compared_is_refused_by_type(law: Law) -> None:
-    bits = replace(law, loss_unit="bits/byte")
-    shifted = fit(RunTable.from_frame(sweep(noise=0.001).assign(loss=lambda d: d.loss + 9)), holdout=False)
-    for first, second, reason in (
-        (Side("a", law, 4.0), Side("b", bits), "different_units"),
-        (Side("a", law, 4.0), Side("b", law), "different_tokenizers"),
-        (Side("a", law), Side("b", shifted), "no_common_loss"),
-    ):
-        with pytest.raises(IncomparableError) as caught:
-            compare(first, second)
-        assert caught.value.reason == reason
-
-
-def test_bytes_per_token_are_read_off_both_losses() -> None:
-    data = sweep()
-    assert bytes_per_token(data) is None
-    exact = data.assign(bits_per_byte=data.loss / np.log(2) / 3.7)
-    assert bytes_per_token(exact) == pytest.approx(3.7)
-    assert bytes_per_token(exact.assign(bits_per_byte=lambda d: d.bits_per_byte.where(d.index > 3))) == pytest.approx(
-        3.7
-    )
-    assert bytes_per_token(exact.assign(bits_per_byte=data.loss**2)) is None
-
-
 def test_a_falling_cost_of_a_token_is_kept_in_every_answer() -> None:
     cost = TokenCost.from_nodes([1e7, 1e9, 1e11], [9e7, 6.8e9, 6.1e11])
     law = fit(table(cost=cost, noise=0.002), cost=cost, holdout=False)
     answer = questions.best_with_limited_data(law, 1e21, 3e9)
     assert answer.tokens * cost.flops_per_token(answer.params) == pytest.approx(1e21)
+
+
+def test_a_model_too_small_by_a_factor_is_that_much_smaller(law: Law) -> None:
+    optimum = law.predict(1e21)
+    answer = questions.too_small(law, 1e21, 4.0)
+    assert answer.params == pytest.approx(optimum.params / 4)
+    assert answer == questions.given_size(law, 1e21, optimum.params / 4)
+    assert answer.details["times_too_small"] == pytest.approx(4)
+    assert (answer.params_interval.low, answer.params_interval.high) == (answer.params, answer.params)
+    assert answer.tokens_interval.low == answer.tokens == pytest.approx(1e21 / 6 / answer.params)
+    assert answer.extrapolation == pytest.approx(10)
+    with pytest.raises(QuestionError, match="times too small must be a positive number, not 0"):
+        questions.too_small(law, 1e21, 0.0)
+
+
+def test_wasted_compute_is_what_the_optimum_would_have_saved(law: Law) -> None:
+    answer = questions.given_size(law, 1e21, law.predict(1e21).params / 4)
+    enough = answer.details["compute_for_same_loss"]
+    assert law.predict(enough).loss == pytest.approx(answer.loss, abs=2e-3)
+    assert answer.details["wasted_compute"] == pytest.approx(1 - enough / 1e21)
+    assert (
+        answer.details["wasted_compute_low"]
+        <= answer.details["wasted_compute"]
+        <= answer.details["wasted_compute_high"]
+    )
+    assert answer.loss == pytest.approx(law.predict(1e21).loss + answer.details["excess_loss"])
+
+
+def test_repetitions_are_warned_of_from_one_epoch_on_and_beyond_forty(law: Law) -> None:
+    tokens = law.predict(1e21).tokens
+    for unique, words in ((2 * tokens, 0), (tokens / 3, 1), (tokens / 200, 2)):
+        answer = questions.best_with_limited_data(law, 1e21, unique)
+        assert answer.details["epochs"] == pytest.approx(answer.tokens / unique)
+        assert answer.details["unique_tokens"] == unique
+        assert answer.details["loss_without_limit"] == law.predict(1e21).loss
+        told = [warning for warning in answer.warnings if "seen" in warning or "Beyond 40 epochs" in warning]
+        assert len(told) == words, answer.details
+        assert answer.tokens_interval.low == pytest.approx(1e21 / 6 / answer.params_interval.high)
+
+
+def test_a_sum_of_independent_errors_adds_in_squares() -> None:
+    found = questions._joined(10.0, 3.0, Interval(0.0, 6.0), 7.0, Interval(3.0, 8.0))
+    assert (found.low, found.high) == (pytest.approx(10 - 5), pytest.approx(10 + np.sqrt(10)))
+    ends = questions._ends(0.5, np.concatenate([np.linspace(0, 1, 1001), [np.inf]]))
+    assert (ends.low, ends.high) == (pytest.approx(0.025), pytest.approx(0.975))
+    assert questions._ends(2.0, np.linspace(0, 1, 101)).high == 2.0
+
+
+def test_what_is_repeated_is_worth_less_each_time() -> None:
+    worth = questions._diminishing(np.array([0.5, 1.0, 2.0, 1e9]), 1.0, 15.0)
+    assert worth == pytest.approx([0.5, 1.0, 1 + 15 * (1 - np.exp(-1 / 15)), 16.0])
+
+
+def test_tokens_for_a_loss_bring_a_smaller_model_there_too(law: Law) -> None:
+    goal, optimum = law.predict(1e21).loss, law.predict(1e21)
+    answer = questions.tokens_to_reach(law, goal, optimum.params / 3)
+    truth = hoffmann(np.array([answer.params]), np.array([answer.tokens]))[0]
+    assert truth == pytest.approx(goal, abs=0.01)
+    assert answer.question == "tokens_for_loss" and answer.loss == goal
+    assert answer.flops == pytest.approx(6 * answer.params * answer.tokens)
+    assert answer.details["times_the_compute"] == pytest.approx(answer.flops / answer.details["compute_of_optimum"])
+    assert answer.details["compute_of_optimum"] == pytest.approx(1e21, rel=0.02)
+    assert answer.tokens_interval.low < answer.tokens < answer.tokens_interval.high
+    with pytest.raises(LawError, match="does not reach a loss of"):
+        questions.tokens_to_reach(law, goal, 1e6)
+
+
+def test_inference_counts_a_third_of_the_training_flops_of_a_token(law: Law) -> None:
+    answer = questions.cheapest_with_inference(law, 1e21, 3e11)
+    assert answer.details["total_flops"] == pytest.approx(answer.flops + 2 * answer.params * 3e11)
+    plain = 1e21 + 2 * law.predict(1e21).params * 3e11
+    assert answer.details["total_flops_of_compute_optimal"] == pytest.approx(plain)
+    assert answer.details["saving"] == pytest.approx(1 - answer.details["total_flops"] / plain)
+    assert answer.details["inference_tokens"] == 3e11

@@ -10,7 +10,8 @@ from analysis.figures.isoflop import describe_curves, isoflop_curves, isoflop_pa
 from analysis.figures.marks import BACKGROUND, hollow
 from analysis.figures.optima import Optima
 from analysis.law import Law
-from analysis.records import Refusal
+from analysis.names import EstimatorName
+from analysis.refusals import NoCubicMinimum, OutermostSize
 from tests.unit.analysis.figures.specs import data_of, domain, legends, marks, notes, rows_of
 
 
@@ -89,9 +90,9 @@ def test_a_refused_budget_is_labelled_hollow_and_has_no_line(refused: Law) -> No
 
 
 def test_estimators_that_refused_are_named_together_where_reason_and_budgets_agree(fitted: Law) -> None:
-    edge, flat = Refusal("edge_minimum", "at the edge"), Refusal("no_curvature", "flat")
-    first = replace(fitted.curves[0], refusals={"akima": edge, "parabola": edge})
-    second = replace(fitted.curves[1], refusals={"cubic": flat})
+    edge, flat = OutermostSize(), NoCubicMinimum()
+    first = replace(fitted.curves[0], refusals={EstimatorName.AKIMA: edge, EstimatorName.PARABOLA: edge})
+    second = replace(fitted.curves[1], refusals={EstimatorName.CUBIC: flat})
     spec = isoflop_curves(replace(fitted, curves=(first, second, fitted.curves[2]))).to_dict()
     said = "No minimum by akima and parabola at 3×10¹¹ (minimum at the edge of the sizes); by cubic at 10¹² (curvature"
     assert said in notes(spec)

@@ -20,7 +20,7 @@ def test_markers_are_the_law_s_own_answers_with_its_convention(quantity: str) ->
     assert {row["source"] for row in rows} == {law.source for law in EVERY}
     for row in rows:
         law = next(law for law in EVERY if law.source == row["source"])
-        assert row["value"] == pytest.approx(law.predict(row["flops"])[quantity])
+        assert row["value"] == pytest.approx(getattr(law.predict(row["flops"]), quantity))
         convention = row["law"].partition("|")[2].replace("|", " ").replace("\N{NO-BREAK SPACE}", " ")
         assert convention == row["convention"] == law.convention
 

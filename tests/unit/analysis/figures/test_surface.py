@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from analysis.figures.surface import difference_note, surface_loss, surface_optimum
-from analysis.fitting.forms import FORMS
+from analysis.fitting.estimators import SurfaceKind
 from analysis.law import Law
 from analysis.records import LawError
 
@@ -22,11 +22,11 @@ def test_the_loss_lies_between_those_of_single_surfaces(fitted: Law) -> None:
     sizes, tokens = [3e4, 1e5, 2e6], [1e6, 3e6, 5e5]
     alone = []
     for state in fitted.estimators:
-        if state.name in FORMS:
+        if isinstance(state.kind, SurfaceKind):
             design = fitted.origin.design(
                 np.array(sizes), np.array(tokens), np.array(tokens) * fitted.cost.flops_per_token(np.array(sizes))
             )
-            alone.append(FORMS[state.name].value(np.asarray(state.theta)[None], design)[0])
+            alone.append(state.kind.form.value(np.asarray(state.theta)[None], design)[0])
     found = surface_loss(fitted, sizes, tokens)
     assert (found >= np.min(alone, axis=0)).all() and (found <= np.max(alone, axis=0)).all()
 

@@ -8,8 +8,16 @@ import pytest
 
 from analysis.fitting.envelope import Envelope, envelope
 from analysis.law import fit
-from analysis.records import Refusal
+from analysis.refusals import (
+    OneLossARun,
+    Refusal,
+    ScheduleTooLong,
+    TooFewCrossings,
+    UnfinishedSchedule,
+    UnknownSchedule,
+)
 from analysis.table.table import RunTable
+from analysis.wording import refusal_message
 
 TRUTH = 0.28 / (0.34 + 0.28)
 
@@ -68,13 +76,13 @@ def test_cosine_runs_of_several_lengths_give_the_exponent_within_its_interval(no
 def test_runs_whose_schedule_does_not_end_are_refused(schedule: str) -> None:
     refusal = refused(curves(schedule, sizes=4, lengths=2))
     assert refusal.reason == "wrong_schedule"
-    assert f"trained on {schedule.lower()}" in refusal.message
+    assert f"trained on {schedule.lower()}" in refusal_message(refusal)
 
 
 def test_an_unknown_schedule_one_too_long_and_too_few_sizes_are_refused() -> None:
-    assert "add a column schedule" in refused(curves(None, sizes=4, lengths=2)).message
+    assert "add a column schedule" in refusal_message(refused(curves(None, sizes=4, lengths=2)))
     long = curves(sizes=4, lengths=2).assign(horizon=1.28e11)
-    assert "for up to 64 times the tokens" in refused(long).message
+    assert "for up to 64 times the tokens" in refusal_message(refused(long))
     assert refused(curves("matched", sizes=3, lengths=1)).reason == "too_few_sizes"
     assert refused(curves("cosine", sizes=9, lengths=1)).reason == "too_few_sizes"
 
@@ -88,3 +96,33 @@ def test_a_fit_carries_the_envelope_or_its_refusal() -> None:
     plain = fit(RunTable.from_frame(last), holdout=False)
     assert plain.refusals["envelope"].reason == "one_loss_a_run"
     assert plain.law_id != law.law_id
+
+
+def test_refusals_carry_their_numbers() -> None:
+    long = curves(sizes=4, lengths=2).assign(horizon=1.28e11)
+    found = refused(long)
+    assert isinstance(found, ScheduleTooLong) and found.factor == pytest.approx(64) and len(found.runs) == 4
+    within = curves(sizes=4, lengths=2)
+    within["horizon"] = within.groupby("run")["tokens"].transform("max") * 1.24
+    assert not isinstance(refused(within), ScheduleTooLong)
+    unknown = refused(curves(None, sizes=4, lengths=2))
+    assert isinstance(unknown, UnknownSchedule) and len(unknown.runs) == 8 and "cosine" in unknown.known
+    wsd = refused(curves("wsd", sizes=4, lengths=2))
+    assert wsd == UnfinishedSchedule(unknown.runs, ("wsd",))
+    few = refused(curves("matched", sizes=3, lengths=1))
+    assert isinstance(few, TooFewCrossings) and few.needed == 3 and few.crossings < 3
+    assert envelope(None) == OneLossARun()
+
+
+def test_the_laws_go_through_the_crossings() -> None:
+    found_ = found(curves("matched", sizes=9, lengths=2, excess=0.0))
+    assert list(found_.flops) == sorted(found_.flops) and len(found_.flops) >= 3
+    for law, values in zip(found_.laws, (found_.params, found_.tokens), strict=True):
+        fitted = law.coefficient * np.array(found_.flops) ** law.exponent
+        assert np.log(fitted / np.array(values)).mean() == pytest.approx(0, abs=1e-9)
+        assert law.exponent_interval is not None
+        middle = (law.exponent_interval.low + law.exponent_interval.high) / 2
+        assert middle == pytest.approx(law.exponent)
+    for flops, params, tokens, loss in zip(found_.flops, found_.params, found_.tokens, found_.losses, strict=True):
+        assert loss == pytest.approx(1.69 + 406.4 / params**0.34 + 410.7 / tokens**0.28, abs=0.03)
+        assert flops == pytest.approx(6 * params * tokens)

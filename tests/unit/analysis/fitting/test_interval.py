@@ -54,8 +54,8 @@ def test_student_and_lack_of_fit_agree_with_the_tables() -> None:
     assert float(interval.student(10)) == pytest.approx(2.2281, abs=1e-4)
     test = interval.lack_of_fit(30.0, 20.0, 10.0, 10.0)
     assert test is not None
-    assert test["F"] == pytest.approx(2.0)
-    assert test["p"] == pytest.approx(0.1445, abs=1e-3)
+    assert test.f == pytest.approx(2.0)
+    assert test.p == pytest.approx(0.1445, abs=1e-3)
     assert interval.lack_of_fit(30.0, 10.0, 10.0, 10.0) is None
 
 
@@ -116,3 +116,65 @@ def test_two_budgets_are_not_enough() -> None:
     law = fit(table(budgets=(1e18, 1e19)))
     with pytest.raises(LawError, match="at least 3"):
         law.predict(1e20)
+
+
+def test_covariances_of_shared_noise_are_those_of_the_groups() -> None:
+    groups = np.repeat(np.eye(3), 4, axis=0)
+    noise = interval.NoiseSources(("run", "size"), np.ones(2), (np.eye(12), groups), np.eye(2), np.eye(2))
+    mean = np.full((1, 12), 1 / 12)
+    assert noise.propagate(mean)[:, 0, 0] == pytest.approx([1 / 12, 1 / 3])
+
+
+def test_pooling_weighs_by_degrees_of_freedom() -> None:
+    assert interval.pooled([(1.0, 3), (3.0, 1)]) == (pytest.approx(math.sqrt((3 + 9) / 4)), 4)
+    sigma, freedom = interval.pooled([])
+    assert math.isnan(sigma) and freedom == 0
+    assert interval.pooled([(2.0, 0)])[1] == 0
+
+
+def test_lack_of_fit_needs_freedom_on_both_sides_and_scatter() -> None:
+    assert interval.lack_of_fit(30.0, 11.0, 10.0, 10.0) is not None
+    assert interval.lack_of_fit(30.0, 10.5, 10.0, 10.0) is None
+    assert interval.lack_of_fit(30.0, 20.0, 10.0, 0.5) is None
+    assert interval.lack_of_fit(30.0, 20.0, 0.0, 10.0) is None
+    below = interval.lack_of_fit(5.0, 20.0, 10.0, 10.0)
+    assert below is not None and (below.f, below.p) == (0.0, 1.0)
+    test = interval.lack_of_fit(30.0, 20.0, 10.0, 8.0)
+    assert test is not None and (test.freedom, test.noise_freedom) == (12.0, 8.0)
+    assert test.f == pytest.approx((20 / 12) / (10 / 8))
+
+
+def test_freedom_is_held_between_its_bounds() -> None:
+    one, none = np.ones((1, 1)), np.zeros(1)
+    few = interval.degrees_of_freedom(one, none, np.ones(1), np.ones((1, 1)), np.ones((1, 1)))
+    assert few[0] == interval.LEAST_FREEDOM == 5
+    plenty = interval.degrees_of_freedom(one, none, np.ones(1), np.zeros((1, 1)), np.zeros((1, 1)))
+    assert plenty[0] == 1e6
+    ten = interval.degrees_of_freedom(one, none, np.ones(1), np.full((1, 1), np.sqrt(0.1)), np.ones((1, 1)))
+    assert ten[0] == pytest.approx(10)
+    diluted = interval.degrees_of_freedom(one, np.ones(1), np.ones(1), np.full((1, 1), np.sqrt(0.1)), np.ones((1, 1)))
+    assert diluted[0] == pytest.approx(40), "a part known without error quadruples them"
+
+
+def test_budgets_and_tilts_are_looked_for_only_where_asked() -> None:
+    runs = table()
+    with_budgets = interval.shared_factors(runs)
+    assert {"budget", "tilt"} <= set(with_budgets)
+    assert not {"budget", "tilt"} & set(interval.shared_factors(runs, budgets=False))
+    assert with_budgets["tilt"].sum(axis=0) == pytest.approx(np.zeros(5), abs=1e-9)
+    assert (with_budgets["tilt"].sum(axis=1)).std() == pytest.approx(1)
+    assert "budget" not in interval.shared_factors(table(budgets=(1e18, 1e19)))
+
+
+def test_what_budgets_share_is_its_mean_given_that_it_is_positive() -> None:
+    """Without any shared noise the estimate scatters about zero; what is taken is positive, and falls with its error."""
+    residuals, hat, _ = grouped_residuals(0.0, 3)
+    groups = (np.repeat(np.arange(12), 5)[:, None] == np.arange(12)).astype(float)
+    named = interval.split_noise(residuals, hat, {"run": np.eye(60), "budget": groups}).variances[1]
+    plain = interval.split_noise(residuals, hat, {"run": np.eye(60), "size": groups}).variances[1]
+    assert named > plain >= 0 and named < 0.2
+    shared, hat, _ = grouped_residuals(3.0, 3)
+    large = [
+        interval.split_noise(shared, hat, {"run": np.eye(60), name: groups}).variances[1] for name in ("budget", "size")
+    ]
+    assert large[0] == pytest.approx(large[1], rel=0.05)

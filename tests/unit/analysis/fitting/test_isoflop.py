@@ -7,8 +7,10 @@ import pytest
 from numpy.typing import NDArray
 
 from analysis.fitting.cost import TokenCost
-from analysis.fitting.isoflop import akima_minima, fit_budget, fit_curve
+from analysis.fitting.isoflop import fit_budget
 from analysis.records import Curve
+from analysis.refusals import EdgeMinimum, FarFromLowest, TooFewSizes
+from analysis.wording import refusal_message
 
 N = np.geomspace(2e4, 3e5, 7)
 BROKEN_N = np.array([23e3, 38e3, 58e3, 132e3, 266e3, 541e3, 922e3])
@@ -21,7 +23,8 @@ BROKEN = {
 
 
 def curve(losses: NDArray[np.float64] | list[float], params: NDArray[np.float64] = N, flops: float = 1e12) -> Curve:
-    return fit_curve(flops, params, flops / 6 / params, np.asarray(losses, dtype=float))
+    fit = fit_budget(flops, params, flops / 6 / params, np.asarray(losses, dtype=float))
+    return fit.record(TokenCost.constant(6.0), fit.residual)
 
 
 def parabola(params: NDArray[np.float64], best: float = 7e4, bend: float = 0.1) -> NDArray[np.float64]:
@@ -47,7 +50,8 @@ def test_a_cubic_is_found_where_the_parabola_is_biased() -> None:
 
 def test_tokens_follow_the_cost_of_a_token() -> None:
     cost = TokenCost.from_nodes([2e4, 6e4, 3e5], [2e4 * 7.1, 6e4 * 6.8, 3e5 * 6.4])
-    minimum = fit_curve(1e12, N, 1e12 / cost.flops_per_token(N), parabola(N), cost=cost).minima[0]
+    fit = fit_budget(1e12, N, 1e12 / cost.flops_per_token(N), parabola(N))
+    minimum = fit.record(cost, fit.residual).minima[0]
     assert minimum.tokens == pytest.approx(1e12 / cost.flops_per_token(minimum.params))
 
 
@@ -80,14 +84,16 @@ def test_a_minimum_far_from_the_lowest_loss_is_no_parabola(right: list[float]) -
     fitted = curve([4.0, 3.9, 3.83, 3.76, 3.6, *right], params)
     assert fitted.refusals["parabola"].reason == "no_parabola"
     assert fitted.refusals["cubic"].reason == "no_parabola"
-    assert "38,400" in fitted.refusals["parabola"].message
+    found = fitted.refusals["parabola"]
+    assert isinstance(found, FarFromLowest) and found.lowest == pytest.approx(38.4e3)
+    assert "38,400" in refusal_message(found)
     assert all(20e3 < minimum.params < 60e3 for minimum in fitted.minima)
 
 
 def test_too_few_sizes() -> None:
     fitted = curve(parabola(N[:4]), N[:4])
     assert {refusal.reason for refusal in fitted.refusals.values()} == {"too_few_sizes"}
-    assert "4 sizes" in fitted.refusals["parabola"].message
+    assert fitted.refusals["parabola"] == TooFewSizes(1e12, 4, 5)
     repeated = np.repeat(N[:4], 3)
     assert curve(parabola(repeated), repeated).refusals["cubic"].reason == "too_few_sizes"
 
@@ -96,7 +102,9 @@ def test_too_few_sizes() -> None:
 def test_a_minimum_outside_the_sizes_is_refused(best: float, where: str) -> None:
     fitted = curve(parabola(N, best))
     assert {refusal.reason for refusal in fitted.refusals.values()} == {"edge_minimum"}
-    assert where in fitted.refusals["parabola"].message
+    found = fitted.refusals["parabola"]
+    assert isinstance(found, EdgeMinimum) and found.edge == where
+    assert found.params == pytest.approx(best)
     assert not fitted.minima
 
 
@@ -121,19 +129,6 @@ def test_a_healthy_noisy_curve_is_rarely_refused() -> None:
     assert refused <= 20
 
 
-def test_akima_passes_through_its_points_and_agrees_with_scipy() -> None:
-    interpolate = pytest.importorskip("scipy.interpolate")
-    generator = np.random.default_rng(4)
-    x = np.sort(generator.uniform(-2, 2, 8))
-    y = x**2 + generator.normal(0, 0.05, (6, 8))
-    at, value = akima_minima(x, y)
-    for row in range(6):
-        spline = interpolate.Akima1DInterpolator(x, y[row])
-        fine = np.linspace(x[0], x[-1], 20001)
-        assert value[row] == pytest.approx(float(spline(fine).min()), abs=1e-6)
-        assert float(spline(at[row])) == pytest.approx(value[row], abs=1e-12)
-
-
 def test_hundreds_of_sizes_give_the_akima_minimum_too() -> None:
     """Sizes closer than the spline can bear are merged a few at a time, not all into one."""
     params = np.geomspace(2e4, 3e5, 500)
@@ -149,3 +144,40 @@ def test_a_curve_without_a_minimum_counts_as_one_that_was_tried() -> None:
     assert fitted.refusals["akima"].reason == "too_few_sizes"
     assert fitted.refusals["parabola"].reason == "no_curvature"
     assert fitted.enough
+
+
+def test_a_record_is_in_parameters_with_the_curves_own_polynomials() -> None:
+    fitted = curve(parabola(N, best=9e4))
+    assert fitted.centre == pytest.approx(float(np.exp(np.log(N).mean())))
+    u = np.log(9e4 / fitted.centre)
+    for coefficients in (fitted.parabola, fitted.cubic):
+        assert sum(c * u**i for i, c in enumerate(coefficients)) == pytest.approx(3.5)
+    assert (len(fitted.parabola), len(fitted.cubic)) == (3, 4)
+    two = curve([3.0, 3.1, 3.2], N[:3])
+    assert len(two.parabola) == 3 and two.cubic == ()
+    assert curve([3.0, 3.1], N[:2]).parabola == ()
+
+
+def test_standard_errors_scale_with_the_known_noise() -> None:
+    fit = fit_budget(1e12, N, 1e12 / 6 / N, parabola(N))
+    one, three = (fit.record(TokenCost.constant(6), sigma).minima[0] for sigma in (0.01, 0.03))
+    assert three.log_params_se == pytest.approx(3 * one.log_params_se) and one.log_params_se > 0
+    assert three.loss_se == pytest.approx(3 * one.loss_se)
+    assert fit.record(TokenCost.constant(6), 0.01, 0.02).seed_sigma == 0.02
+
+
+def test_runs_are_sorted_and_remember_their_rows_and_their_measured_loss() -> None:
+    order = np.array([3, 0, 6, 1, 5, 2, 4])
+    shift = np.linspace(0, 0.06, 7)
+    losses = parabola(N)
+    fit = fit_budget(1e12, N[order], 1e12 / 6 / N[order], losses[order], order + 100, shift[order])
+    assert fit.params.tolist() == N.tolist() and fit.rows.tolist() == [100, 101, 102, 103, 104, 105, 106]
+    assert fit.losses == pytest.approx(losses) and fit.levelled == pytest.approx(losses + shift)
+    assert fit.tokens == pytest.approx(1e12 / 6 / N)
+    assert fit_budget(1e12, N[order], N[order], losses[order]).rows.tolist() == np.argsort(order).tolist()
+
+
+def test_the_local_parabola_steps_in_only_where_the_curve_is_not_one() -> None:
+    names = {minimum.estimator for minimum in curve(BROKEN["rule as it is"], BROKEN_N).minima}
+    assert "parabola_near_minimum" in names and "parabola" not in names
+    assert "parabola_near_minimum" not in {m.estimator for m in curve(parabola(N, best=5e3)).minima}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
-from typing import Any
 
+from analysis.evidence import CheckedCell, HoldoutRecord
 from analysis.law import Law, fit
-from analysis.records import CheckedCell
+from analysis.records import Interval
 from analysis.table.table import RunTable
 from tests.unit.analysis.law_tables import small, sweep
 from tests.unit.orchestrator.cli.stored import BUDGETS
@@ -35,12 +35,13 @@ def short_law(cut: int = 1) -> Law:
     return fit(RunTable.from_frame(frame[~few], loss_unit="nats/token"))
 
 
-def held(extrapolation: float, params: bool, loss: bool) -> Any:
-    """A record of the hold-out."""
-    return {"extrapolation": extrapolation, "params_covered": params, "loss_covered": loss}
+def held(extrapolation: float, params: bool, loss: bool) -> HoldoutRecord:
+    """A record of the hold-out; its numbers are of no matter."""
+    some = Interval(1.0, 2.0)
+    return HoldoutRecord(1e12, 1e12, extrapolation, 1.0, 1.0, some, params, 1.0, 1.0, some, loss, ())
 
 
-def with_holdout(*records: Any) -> Law:
+def with_holdout(*records: HoldoutRecord) -> Law:
     """The small law with these records of its hold-out."""
     return replace(small_law(), holdout=records)
 

@@ -46,7 +46,7 @@ def test_the_table_has_the_interval_of_one_run_and_the_reach() -> None:
 
 def test_without_a_known_scatter_the_interval_is_said_to_be_the_laws() -> None:
     law = small_law()
-    silent = replace(law, noise=law.noise | {"sigma": None, "degrees_of_freedom": 0})
+    silent = replace(law, noise=replace(law.noise, sigma=None, degrees_of_freedom=0))
     lines = summary(silent, table_budgets(silent), LAB, POINTERS)
     assert "loss of the law (95 %)" in lines[1]
     p = law.predict(1e12)
@@ -62,7 +62,7 @@ def test_confidence_is_named_unless_it_is_high_and_a_budget_inside_is_so_called(
 
 def test_the_noise_between_seeds() -> None:
     (line,) = [line for line in _summary() if line.startswith("N*")]
-    sigma = small_law(repeats=3).noise["seed_sigma"]
+    sigma = small_law(repeats=3).noise.seed_sigma
     assert line.endswith(f"seed noise {sigma:.2g} nats/token (4 dof)")
     law = small_law()
     (once,) = [line for line in summary(law, table_budgets(law), LAB, POINTERS) if line.startswith("N*")]

@@ -10,7 +10,8 @@ import pytest
 from analysis.answers.ask import Question, ask
 from analysis.answers.counts import Counts
 from analysis.devices import hardware
-from analysis.records import CheckedCell
+from analysis.evidence import CheckedCell
+from analysis.table.excluded import ExcludedRow
 from orchestrator.cli.answer_text import (
     EXCLUDED_ROWS,
     describe,
@@ -54,7 +55,7 @@ def test_a_law_that_could_not_be_fitted_has_refusals_and_no_power_law() -> None:
 
 def test_the_recipe_check_and_rows_left_out() -> None:
     waiting = CheckedCell(1e11, 5e4, "centre", "open", None, None, None, None, None, 0.02, 3, 5)
-    rows = tuple({"run": f"r{n}", "reason": "no loss"} for n in range(EXCLUDED_ROWS + 2))
+    rows = tuple(ExcludedRow(f"r{n}", None, None, None, "no loss") for n in range(EXCLUDED_ROWS + 2))
     law = replace(small_law(), recipe_check=(checked("fails"), waiting), excluded=rows)
     lines = describe(law)
     at = lines.index("Recipe check: the rule's loss against the best found around it")

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from analysis.records import LackOfFit
+from analysis.table.excluded import ExcludedRow
 from orchestrator.cli.trust import Facts, Finding, Mark, Reach, budget_of_tokens, findings, reach_of
 from tests.unit.orchestrator.cli.laws import checked, held, no_law, short_law, small_law, with_holdout
 
@@ -130,10 +132,10 @@ def test_surfaces_that_all_miss_the_curves() -> None:
     assert _found(replace(law, surfaces=(*bad[:-1], tested[0])), LAB, "no surface") == []
 
 
-def _rejected(test: object) -> object:
-    return dict(test) | {"p": 1e-6}  # type: ignore[call-overload]
+def _rejected(test: LackOfFit) -> LackOfFit:
+    return replace(test, p=1e-6)
 
 
 def test_rows_left_out_are_counted() -> None:
-    assert _found(replace(small_law(), excluded=({"run": "a"}, {"run": "b"})), LAB, "2 rows left out") != []
+    assert _found(replace(small_law(), excluded=(ExcludedRow("a", None, None, None, "no loss"),) * 2), LAB, "2 rows left out") != []
     assert _found(small_law(), LAB, "rows") == []

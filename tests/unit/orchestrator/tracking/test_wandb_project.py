@@ -53,7 +53,7 @@ def test_runs_that_cannot_be_used_are_listed_with_reasons() -> None:
     ]
     table = table_of(runs, KEYS, project="me/p")
     assert len(table) == 35
-    assert [entry["reason"] for entry in table.excluded] == [
+    assert [entry.reason for entry in table.excluded] == [
         "state is running", "it is a check run of isoflop, not one of a grid", "no loss (key val/loss)", "loss is 0 (key val/loss)", "loss is nan (key val/loss)",
     ]  # fmt: skip
     assert len(table_of([LoggedRun("r", "finished", run.config | {"role": "grid"}, run.summary) for run in logged()],

@@ -84,12 +84,12 @@ def test_an_answer_comes_with_shapes_that_can_be_built(varied: SweepAnswers) -> 
     for answer in (reply.prediction, reply.answer):
         shape = answer.shape
         assert shape is not None
-        assert shape["params"] == pytest.approx(answer.params, rel=0.2)
-        assert shape["flops"] == pytest.approx(answer.flops, rel=0.01)
-        assert shape["tokens"] == pytest.approx(answer.tokens, rel=0.2)
-        counted = reply.counts.at(shape["params"])
-        assert counted["params_total"] == pytest.approx(shape["params_total"], rel=1e-3)
-        assert counted["params_nonembedding"] == pytest.approx(shape["params_nonembedding"], rel=1e-3)
+        assert shape.params == pytest.approx(answer.params, rel=0.2)
+        assert shape.flops == pytest.approx(answer.flops, rel=0.01)
+        assert shape.tokens == pytest.approx(answer.tokens, rel=0.2)
+        counted = reply.counts.at(shape.params)
+        assert counted["params_total"] == pytest.approx(shape.params_total, rel=1e-3)
+        assert counted["params_nonembedding"] == pytest.approx(shape.params_nonembedding, rel=1e-3)
 
 
 def test_values_of_an_axis_are_compared_with_the_first_or_the_one_named(varied: SweepAnswers) -> None:

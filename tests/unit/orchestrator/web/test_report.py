@@ -16,14 +16,14 @@ import pandas as pd
 import pytest
 
 from analysis.figures import Forecast
-from analysis.records import Interval, Prediction
-from analysis.wording import format_count, format_loss, noise_sentences, trust_sentence
+from analysis.records import BuildableShape, Interval, Prediction
+from analysis.wording import format_count, format_loss, noise_sentences, refusal_message, trust_sentence
 from orchestrator.web.report import write_report
 from sweeps.plan.records import DroppedCell
 from tests.unit.orchestrator.report_fixtures import law, runs
 
 HOSTILE = "</script><script>alert(1)</script><b>&\"'"
-SHAPE = {"n_layers": 4, "d_model": 64, "n_heads": 4, "d_ff": 176, "params": 443_000, "tokens": 1.02e7, "flops": 3e13}
+SHAPE = BuildableShape(64, 4, 4, 176, 443_000, 460_000, 300_000, 10_200_000, 3e13)
 DROPPED = [DroppedCell(3e11, 266_000, "L4 d128", "93 steps, fewer than 200")]
 FORECASTS = [Forecast(1e9, 1e13, 2e5, 3.0, Interval(2.9, 3.1), 3.3, "nats/token", 3.05)]
 VOID = {"meta", "link", "br", "img", "input", "hr"}
@@ -195,7 +195,7 @@ def test_without_a_law_the_report_says_why(tmp_path: Path) -> None:
     words = Page(files["report"].read_text()).words()
     assert "No law could be fitted" in words
     assert "too few sizes" in words
-    assert thin.refusals["additive"].message in words
+    assert refusal_message(thin.refusals["additive"]) in words
     assert "estimators" not in files and files["isoflop"].is_file()
 
 
@@ -206,7 +206,7 @@ def test_refused_budgets_and_failed_runs_are_shown(tmp_path: Path) -> None:
     words = Page(text).words()
     refused = next(curve for curve in edge.curves if not curve.minima)
     for refusal in refused.refusals.values():
-        assert " ".join(refusal.message.split()) in words
+        assert " ".join(refusal_message(refusal).split()) in words
     assert "state-diverged" in text.split("</style>")[1]
     assert "the fit uses those that are done" in words
     assert "nan" not in words.lower().split()

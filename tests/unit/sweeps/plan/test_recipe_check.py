@@ -241,4 +241,4 @@ def test_an_exported_table_says_which_runs_are_checks_and_fits_without_them(plan
     assert Counter(frame["role"]) == {"grid": len(plan.runs), "check": len(plan.checks)}
     table = RunTable.from_frame(frame)
     assert len(table) == len(plan.runs)
-    assert {entry["reason"] for entry in table.excluded} >= {"it checks the recipe"}
+    assert {entry.reason for entry in table.excluded} >= {"it checks the recipe"}

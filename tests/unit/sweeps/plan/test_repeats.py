@@ -39,12 +39,13 @@ def test_noise_is_said_with_its_degrees_of_freedom_and_interval() -> None:
     law = fit(table(noise=0.01, repeats=3, seed=1), holdout=False)
     scatter, seeds = noise_sentences(law.noise, "nats/token")
     noise = law.noise
-    assert f"{1000 * noise['sigma']:.3g}×10⁻³ nats/token ({noise['degrees_of_freedom']} degrees of freedom)" in scatter
-    low, high = noise["seed_sigma_interval"]
-    assert noise["seed_degrees_of_freedom"] == 4
-    assert (low / noise["seed_sigma"], high / noise["seed_sigma"]) == pytest.approx((0.599, 2.874), rel=1e-3)
+    assert f"{1000 * noise.sigma:.3g}×10⁻³ nats/token ({noise.degrees_of_freedom} degrees of freedom)" in scatter
+    assert noise.seed_sigma is not None and noise.seed_sigma_interval is not None
+    low, high = noise.seed_sigma_interval.low, noise.seed_sigma_interval.high
+    assert noise.seed_degrees_of_freedom == 4
+    assert (low / noise.seed_sigma, high / noise.seed_sigma) == pytest.approx((0.599, 2.874), rel=1e-3)
     assert f"(4 degrees of freedom, 95 % interval {1000 * low:.3g}×10⁻³ to {1000 * high:.3g}×10⁻³)" in seeds
     assert seeds.endswith("at 10¹⁸ and " + seeds.split(" and ")[-1]) and seeds.endswith("at 10²⁰ FLOPs.")
-    assert [entry["degrees_of_freedom"] for entry in noise["seed_sigma_by_budget"]] == [2, 2]
+    assert [entry.degrees_of_freedom for entry in noise.seed_sigma_by_budget] == [2, 2]
     alone = noise_sentences(fit(table(), holdout=False).noise, "nats/token")[-1]
     assert alone.startswith("No cell was repeated")

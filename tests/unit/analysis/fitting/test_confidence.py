@@ -1,0 +1,60 @@
+"""Confidence: the word and the sentences at each threshold."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from analysis.fitting.confidence import extrapolation_sentences, judge
+
+GOOD: dict[str, Any] = {
+    "extrapolation": 1.0,
+    "below": 0.5,
+    "half_width": 0.1,
+    "budgets": 5,
+    "rejected": 0,
+    "surfaces": 4,
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "level", "words"),
+    [
+        ({}, "high", None),
+        ({"extrapolation": 10.0}, "high", "This is 10× the largest"),
+        ({"extrapolation": 10.1}, "medium", "Beyond 10×"),
+        ({"extrapolation": 100.0}, "medium", "Beyond 10×"),
+        ({"extrapolation": 100.1}, "low", "No public data"),
+        ({"below": 3.0}, "high", None),
+        ({"below": 3.1}, "medium", "3.1× below the smallest"),
+        ({"budgets": 4}, "high", None),
+        ({"budgets": 3}, "medium", "Only 3 budgets"),
+        ({"budgets": 3, "extrapolation": 10.1}, "low", "Only 3 budgets"),
+        ({"rejected": 3}, "high", None),
+        ({"rejected": 4}, "low", "Every surface is rejected"),
+        ({"rejected": 0, "surfaces": 0}, "high", None),
+        ({"half_width": math.log(1.29)}, "high", None),
+        ({"half_width": math.log(1.31)}, "medium", None),
+        ({"half_width": math.log(2.01)}, "low", "spans ×2 to each side"),
+        ({"half_width": math.log(1.99)}, "medium", None),
+    ],
+)
+def test_each_threshold_lowers_the_word_and_says_why(change: dict[str, Any], level: str, words: str | None) -> None:
+    found, sentences = judge(**GOOD | change)
+    assert found == level
+    if words is None:
+        assert sentences == ()
+    else:
+        assert any(words in sentence for sentence in sentences)
+
+
+def test_the_worst_reason_counts() -> None:
+    assert judge(**GOOD | {"extrapolation": 200.0, "below": 4.0, "half_width": 0.3})[0] == "low"
+    assert judge(**GOOD | {"rejected": 4, "half_width": 0.3})[0] == "low"
+
+
+def test_within_the_budgets_nothing_is_said_of_reach() -> None:
+    assert extrapolation_sentences(1.05) == ()
+    assert extrapolation_sentences(1.06) == ("This is 1.06× the largest fitted budget.",)

@@ -1,0 +1,47 @@
+"""Evidence: what a fit of known data reports of its noise and its hold-out."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from analysis.evidence import Noise
+from analysis.law import Law, fit
+from tests.unit.analysis.law_tables import table
+
+
+@pytest.fixture(scope="module")
+def law() -> Law:
+    return fit(table(noise=0.01, repeats=3, seed=1))
+
+
+def test_noise_is_reported_by_source_and_by_budget(law: Law) -> None:
+    noise = law.noise
+    assert noise.seed_sigma is not None and noise.seed_sigma_interval is not None and noise.sigma is not None
+    assert noise.seed_sigma in noise.seed_sigma_interval
+    assert noise.seed_degrees_of_freedom == sum(one.degrees_of_freedom for one in noise.seed_sigma_by_budget) == 4
+    assert [one.flops for one in noise.seed_sigma_by_budget] == pytest.approx([1e18, 1e20])
+    pooled = math.sqrt(sum(one.sigma**2 * one.degrees_of_freedom for one in noise.seed_sigma_by_budget) / 4)
+    assert noise.seed_sigma == pytest.approx(pooled)
+    assert noise.sigma >= noise.seed_sigma
+    assert noise.degrees_of_freedom == 3 * (7 - 4) + 2 * (9 - 4)
+    assert noise.sources["run"] >= noise.seed_sigma
+
+
+def test_without_repeats_there_is_no_noise_between_seeds() -> None:
+    noise = fit(table(noise=0.01, seed=1), holdout=False).noise
+    assert (noise.seed_sigma, noise.seed_sigma_interval, noise.seed_sigma_by_budget) == (None, None, ())
+    assert noise.seed_degrees_of_freedom == 0
+    assert Noise(None, 0, None, 0, None).sources == {}
+
+
+def test_a_holdout_record_scores_its_own_intervals(law: Law) -> None:
+    assert [record.trained_to for record in law.holdout] == pytest.approx([1e19, 1e19, 3e19])
+    assert [record.flops for record in law.holdout] == pytest.approx([3e19, 1e20, 1e20])
+    for record in law.holdout:
+        assert record.extrapolation == pytest.approx(record.flops / record.trained_to)
+        assert record.params_covered == (record.params in record.params_interval)
+        assert record.loss_covered == (record.loss in record.loss_interval)
+        assert record.params_predicted in record.params_interval
+        assert {answer.estimator for answer in record.answers} >= {"additive", "cubic"}
