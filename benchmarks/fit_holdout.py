@@ -1,8 +1,10 @@
-"""Rolling hold-out on published results, the truth's own error not added: python benchmarks/fit_holdout.py A.csv …
+"""How often the headline's intervals cover on published results, by rolling hold-out.
 
-For each file, every later budget with a minimum of its own is predicted from the earlier ones. The table shows, from
-three times the largest training budget on, how often the headline's intervals cover, how wide they are, and how far
-each estimator alone is off.
+    python benchmarks/fit_holdout.py A.csv …
+
+For each file, every later budget with a minimum of its own is predicted from the earlier ones. The table shows, for
+budgets of at least three times the largest fitted one, how often the headline's intervals cover, how wide they are,
+and how far off each estimator is by itself. The error of the later budget's own minimum is not added to the intervals.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from analysis.law import fit
 from analysis.table.table import RunTable
 
 FROM = 3.0
-"""Least extrapolation counted."""
+"""Smallest extrapolation factor that counts."""
 
 
 def row(name: str, records: list[HoldoutRecord]) -> str:
@@ -46,7 +48,7 @@ def row(name: str, records: list[HoldoutRecord]) -> str:
 
 
 def main() -> None:
-    """Print the table of every file given and of all together."""
+    """Print a row for each file, and one for all of them."""
     print("| data | forecasts | N* covered | half-width | error | L* covered | half-width | error | ln N* alone |")
     print("|---|---|---|---|---|---|---|---|---|")
     together: list[HoldoutRecord] = []

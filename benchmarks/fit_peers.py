@@ -1,10 +1,10 @@
-"""The fits of two packages from PyPI, in an interpreter of their own; `fit_speed.py --peers` runs this file.
+"""Fits by two packages from PyPI, in an interpreter of their own; `fit_speed.py --peers` runs this file.
 
     python3.12 -m venv /tmp/peers && /tmp/peers/bin/pip install simple-scaling-laws chinchilla
     python benchmarks/fit_speed.py --peers /tmp/peers/bin/python
 
-Arguments: a CSV of runs, and the FLOPs to predict. Prints one line of JSON by package: seconds of the fit with its
-intervals, N* and its 95 % interval where the package has one, or why there is no answer. It needs nothing of isoflop.
+Arguments: a CSV of runs, and the FLOPs to predict. Prints one line of JSON per package: the seconds of the fit with its
+intervals, N* and its 95 % interval where the package has one, or why there is no answer. Imports nothing of isoflop.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ from pathlib import Path
 from typing import Any
 
 DRAWS = 1000
-"""simple-scaling-laws' own default."""
+"""Bootstraps: the default of simple-scaling-laws."""
 STARTS = 3
-"""Starts per parameter of chinchilla's grid, 243 in all; its README has 5, 3,125 in all."""
+"""Starts per parameter of chinchilla's grid, 243 in all; its README has 5, which are 3,125 in all."""
 Rows = list[dict[str, float]]
+"""Runs by column: flops, params, tokens, loss."""
 
 
 def simple_scaling_laws(rows: Rows, flops: float) -> dict[str, Any]:
-    """Its default, the additive law, with its bootstrap; https://pypi.org/project/simple-scaling-laws."""
+    """The package's default, the additive law, with its bootstrap; https://pypi.org/project/simple-scaling-laws."""
     import polars
     from simple_scaling_laws import fit
     from simple_scaling_laws.cost import cost_model
@@ -59,7 +60,10 @@ def simple_scaling_laws(rows: Rows, flops: float) -> dict[str, Any]:
 
 
 def chinchilla(rows: Rows, flops: float) -> dict[str, Any]:
-    """Its README's grid, thinned, and its default loss function; https://pypi.org/project/chinchilla. No interval."""
+    """The grid of the package's README, thinned, and its default loss function, without an interval.
+
+    https://pypi.org/project/chinchilla
+    """
     import numpy as np
     from chinchilla import Chinchilla
 
@@ -82,7 +86,7 @@ def chinchilla(rows: Rows, flops: float) -> dict[str, Any]:
 
 
 def answer(peer: Callable[[Rows, float], dict[str, Any]], rows: Rows, flops: float) -> dict[str, Any]:
-    """A peer's answer, or why it has none."""
+    """A peer's answer, or the reason why there is none."""
     try:
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -1,14 +1,14 @@
-"""How fast and how exact the fits are, each beside SciPy or a peer in the same run.
+"""How fast and how exact the fits are, each compared with SciPy or a peer in the same run.
 
     python benchmarks/fit_speed.py [chinchilla.csv] [--peers PYTHON]
 
-With the points of Hoffmann et al. 2022, figure 4, as Besiroglu et al. 2024 read them (else `chinchilla.csv` in the
-folder ISOFLOP_PUBLISHED_DATA), it repeats their fit; without, a simulated table of 240 runs stands in. `--peers` is
-the interpreter of a virtual environment of its own that has the peers of `fit_peers.py`:
+Given the points of Hoffmann et al. 2022, figure 4, as Besiroglu et al. 2024 read them off (or `chinchilla.csv` in the
+folder ISOFLOP_PUBLISHED_DATA), it repeats their fit; otherwise a simulated table of 240 runs takes their place.
+`--peers` names the interpreter of another virtual environment, with the peers of `fit_peers.py`:
 
     python3.12 -m venv /tmp/peers && /tmp/peers/bin/pip install simple-scaling-laws chinchilla
 
-On a busy machine believe the ratios and the CPU seconds.
+On a busy machine trust only the ratios and the CPU seconds.
 """
 
 from __future__ import annotations
@@ -38,9 +38,11 @@ from analysis.law import fit
 from analysis.table.table import RunTable
 
 Floats = NDArray[np.float64]
+"""An array of numbers."""
 DRAWS = 4000
+"""Bootstraps."""
 SAMPLE = 12
-"""SciPy fits timed; the rest is extrapolated."""
+"""SciPy fits that are timed; the time of all is extrapolated from them."""
 SIGMA = 0.003
 """Noise of the simulated grid, nats."""
 TARGET = 1e22
@@ -48,24 +50,29 @@ TARGET = 1e22
 EXACT = np.array([1.817218, 477.826, 2143.417, 0.3473105, 0.3671724])
 """E, A, B, α, β of the optimum at δ = 1e-3 without the first five rows."""
 EXACT_OBJECTIVE = 1.0182740178e-3
+"""The objective there."""
 EPOCH = np.array([1.81686, 482.00572, 2085.4342, 0.34781, 0.36585])
-"""As printed by Besiroglu et al. 2024's notebook, whose joint fit with a scale makes δ all but vanish (4.7e-9)."""
+"""The same five as printed in the notebook of Besiroglu et al. 2024, whose joint fit with a scale makes δ vanishingly
+small (4.7e-9)."""
 
 
 class Seconds(NamedTuple):
-    """The shortest of some repeats; those of the processor count all threads and child processes."""
+    """Durations of a piece of work, each the shortest of several repeats."""
 
     wall: float
+    """Seconds on the clock."""
     cpu: float
+    """Seconds of the processor, of all threads and child processes."""
 
     def __format__(self, spec: str) -> str:
+        """Both in milliseconds for `ms`, otherwise in seconds with the given format."""
         if spec == "ms":
             return f"{1e3 * self.wall:.0f} ms (CPU {1e3 * self.cpu:.0f} ms)"
         return f"{self.wall:{spec}} s (CPU {self.cpu:{spec}} s)"
 
 
 def best_of(repeats: int, action: Callable[[], Any]) -> tuple[Seconds, Any]:
-    """Shortest times of some repeats, and the result."""
+    """Shortest durations of several repeats, and the result."""
     times = []
     for _ in range(repeats):
         start, before = time.perf_counter(), processor_seconds()
@@ -75,7 +82,7 @@ def best_of(repeats: int, action: Callable[[], Any]) -> tuple[Seconds, Any]:
 
 
 def processor_seconds() -> float:
-    """CPU time of this process and of the children that it has waited for."""
+    """CPU seconds of this process and of the children that it has waited for."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + children.ru_utime + children.ru_stime
 
@@ -86,7 +93,7 @@ def hoffmann(params: Floats, tokens: Floats) -> Floats:
 
 
 def simulated(budgets: int, sizes: int, noise: float) -> pd.DataFrame:
-    """That surface with noise, budgets 1e18 to 1e20, sizes ±4×."""
+    """Runs on that surface with noise: budgets from 1e18 to 1e20, sizes from ÷4 to ×4."""
     flops = np.repeat(np.geomspace(1e18, 1e20, budgets), sizes)
     params = np.sqrt(flops / 120) * np.tile(np.geomspace(0.25, 4, sizes), budgets)
     tokens = flops / 6 / params
@@ -99,6 +106,7 @@ def scipy_objective(runs: RunTable, weights: Floats) -> Callable[[Floats], tuple
     x, y, z = np.log(runs.params), np.log(runs.tokens), np.log(runs.loss)
 
     def objective(theta: Floats) -> tuple[float, Floats]:
+        """Value and gradient at ln A, ln B, ln E, α, β."""
         a, b, e, alpha, beta = theta
         terms = np.stack([a - alpha * x, b - beta * y, np.full_like(x, e)])
         top = terms.max(axis=0)
@@ -115,12 +123,12 @@ def scipy_objective(runs: RunTable, weights: Floats) -> Callable[[Floats], tuple
 
 
 def picks(runs: int, draws: int, seed: int) -> Floats:
-    """Bootstrap weights (draws, runs)."""
+    """Bootstrap weights, shape (draws, runs)."""
     return np.random.default_rng(seed).multinomial(runs, np.full(runs, 1 / runs), draws).astype(float)
 
 
 def approach3(runs: RunTable, published: bool) -> None:
-    """One fit and 4,000 bootstraps against SciPy's BFGS from the same good start."""
+    """One fit and all bootstraps, compared with SciPy's BFGS from the same good start."""
     single, found = best_of(5, lambda: fit_approach3(runs))
     floor, a, b, alpha, beta = found.parameters[0]
     print(f"approach 3, Huber δ = {DELTA:g}, {len(runs)} runs: one fit {single:ms}")
@@ -138,11 +146,12 @@ def approach3(runs: RunTable, published: bool) -> None:
 
 
 def against_bfgs(runs: RunTable, start: Floats, all_ours: Seconds) -> None:
-    """A sample of bootstraps by SciPy: its time, and whether its best objective is below ours."""
+    """A sample of the bootstraps by SciPy: its time, and whether its best objective is below ours."""
     weights = picks(len(runs), SAMPLE, 1)
     ours = reweigh_approach3(runs, weights)
 
     def bfgs(row: Floats, start: Floats) -> float:
+        """SciPy's least objective for one bootstrap."""
         options = {"gtol": 1e-10, "maxiter": 2000}
         return float(minimize(scipy_objective(runs, row), start, jac=True, method="BFGS", options=options).fun)
 
@@ -156,12 +165,12 @@ def against_bfgs(runs: RunTable, start: Floats, all_ours: Seconds) -> None:
 
 
 def worst(ours: Floats, theirs: Any) -> float:
-    """Largest relative excess of our objectives."""
+    """Largest relative excess of our objectives over theirs."""
     return float(np.max(ours / np.asarray(theirs) - 1))
 
 
 def grid(runs: RunTable) -> Seconds:
-    """Every estimator of the grid, and bootstraps of two surfaces; returns the time of a fit."""
+    """Every estimator on the grid, and bootstraps of two surfaces; returns the duration of a fit."""
     seconds, law = best_of(9, lambda: fit(runs, holdout=False))
     whole, _ = best_of(3, lambda: fit(runs))
     print(f"{len(runs)} runs: {len(law.estimators)} estimators with their covariance {seconds:ms}; ", end="")
@@ -186,12 +195,15 @@ def against_least_squares(
     sample = np.linspace(0, DRAWS - 1, SAMPLE * 4).astype(int)
 
     def solve(row: int) -> float:
+        """SciPy's least objective for one bootstrap."""
         w = np.sqrt(weights[row])
 
         def residual(theta: Floats) -> Floats:
+            """Weighted residuals of the losses, then those of the priors."""
             return np.concatenate([w * (losses - fitted.form.value(theta[None], design)[0]), root * (theta - mean)])
 
         def jacobian(theta: Floats) -> Floats:
+            """Their derivatives by the parameters."""
             return np.vstack([-w[:, None] * fitted.form.jacobian(theta[None], design)[1][0], np.diag(root)])
 
         exact = {"xtol": 1e-15, "ftol": 1e-15, "gtol": 1e-15}
@@ -204,11 +216,12 @@ def against_least_squares(
 
 
 def peers(frame: pd.DataFrame, python: str | None) -> None:
-    """The same grid and question by packages from PyPI."""
+    """The same grid and the same question, answered by packages from PyPI."""
     size = np.exp(np.linspace(20, 25, 200_001))
     truth = float(size[np.argmin(hoffmann(size, TARGET / 6 / size))])
 
     def ask() -> Any:
+        """Our answer, with the fit."""
         return fit(RunTable.from_frame(frame), holdout=False).predict(TARGET)
 
     seconds, ours = best_of(5, ask)
@@ -235,7 +248,7 @@ def peers(frame: pd.DataFrame, python: str | None) -> None:
 
 
 def command_line(frame: pd.DataFrame, seconds: Seconds) -> None:
-    """`isoflop fit --csv` from the start of the process, beside the fit in it."""
+    """`isoflop fit --csv` from the start of its process, compared with the fit alone."""
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "runs.csv"
         frame.to_csv(table, index=False)
@@ -250,7 +263,7 @@ def main() -> None:
     """Print every figure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("csv", nargs="?", type=Path, help="chinchilla.csv")
-    parser.add_argument("--peers", metavar="PYTHON", help="interpreter that has the peers")
+    parser.add_argument("--peers", metavar="PYTHON", help="an interpreter with the peers installed")
     options = parser.parse_args()
     folder = os.environ.get("ISOFLOP_PUBLISHED_DATA")
     path = options.csv or (Path(folder) / "chinchilla.csv" if folder else None)

@@ -1,10 +1,11 @@
-"""Training speed of five sizes on one GPU, from 1 to 124 million parameters, on made-up tokens: one JSON on stdout.
+"""Training speed of five sizes on one GPU, from 1 to 124 million parameters, on synthetic tokens: one JSON on stdout.
 
     python -m benchmarks.gpu [--device cuda] [--seconds 480] > gpu.json
-    python -m benchmarks.gpu --device cpu --tiny               the same code on shapes that a CPU can do
+    python -m benchmarks.gpu --device cpu --tiny               the same code on shapes that a CPU can train
 
-Needs torch and numpy alone. Each size is trained as a run would be: bf16, fused attention, compiled blocks, a chunked
-head, tokens on the device, a micro-batch from the memory model. A size that fails is reported with its error.
+Needs torch and numpy alone. Each size is trained as a run would be: in bf16, with fused attention, compiled blocks, a
+chunked head, tokens on the device, and a micro-batch by the estimate of memory. A size that fails is reported with its
+error.
 """
 
 from __future__ import annotations
@@ -27,7 +28,6 @@ from model.peak import matmul_peak
 from model.profile import profile
 from model.synthetic import DATASET
 
-# name: shape, tokens of a step. The larger batches are those of Porian's rule, 2048 · 160 · (N / 108e6)^(2/3).
 SIZES: dict[str, tuple[ModelConfig, int]] = {
     "1M": (ModelConfig(1024, 512, 128, 4, 2, 344), 16_384),
     "5M": (ModelConfig(4096, 512, 256, 5, 4, 688), 65_536),
@@ -35,14 +35,16 @@ SIZES: dict[str, tuple[ModelConfig, int]] = {
     "50M": (ModelConfig(8192, 1024, 576, 11, 9, 1536), 196_608),
     "124M": (ModelConfig(50_304, 1024, 768, 12, 12, 2048, tied_head=True), 524_288),
 }
+"""Shape and tokens of a step, by name. The larger batches follow Porian's rule, 2048 · 160 · (N / 108e6)^(2/3)."""
 TINY: dict[str, tuple[ModelConfig, int]] = {
     name: (ModelConfig(256, 32, width, 2, 2, 2 * width), 128)
     for name, width in (("1M", 8), ("5M", 16), ("17M", 24), ("50M", 32), ("124M", 40))
 }
+"""Tiny shapes under the same names."""
 
 
 def measure(name: str, shape: ModelConfig, batch_tokens: int, device: str, seconds: float) -> dict[str, Any]:
-    """Profile one size, compiled and (where Triton is absent or compilation fails) not."""
+    """Profile one size: compiled, or not where Triton is missing or compilation fails."""
     batch = batch_tokens // shape.context
     run = RunConfig(shape, TrainConfig(sequences=batch * 10_000, batch=batch, lr=1e-3, numerics="bf16"), DATASET)
     chosen = choose_implementation(shape, run.train, device)
@@ -50,11 +52,11 @@ def measure(name: str, shape: ModelConfig, batch_tokens: int, device: str, secon
         chosen = dataclasses.replace(chosen, compiled=True)
     began = time.perf_counter()
     tried: list[tuple[Implementation, str]] = []
-    for way in dict.fromkeys((chosen, dataclasses.replace(chosen, compiled=False))):
+    for implementation in dict.fromkeys((chosen, dataclasses.replace(chosen, compiled=False))):
         try:
-            measured = profile(run, device, implementation=way, seconds=seconds)
+            measured = profile(run, device, implementation=implementation, seconds=seconds)
         except (RuntimeError, MemoryError) as error:
-            tried.append((way, f"{type(error).__name__}: {error}"[:500]))
+            tried.append((implementation, f"{type(error).__name__}: {error}"[:500]))
             continue
         counts = count_parameters(shape)
         return {
@@ -69,11 +71,11 @@ def measure(name: str, shape: ModelConfig, batch_tokens: int, device: str, secon
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure every size until the time is up. 0 if each was measured."""
+    """Measure every size until the time is up. Returns 0 if each was measured, otherwise 1."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--device", default="cuda")
-    parser.add_argument("--seconds", type=float, default=480.0, help="sizes that would begin later are left out")
-    parser.add_argument("--tiny", action="store_true", help="tiny shapes of the same names")
+    parser.add_argument("--seconds", type=float, default=480.0, help="skip sizes that would start later than this")
+    parser.add_argument("--tiny", action="store_true", help="tiny shapes under the same names")
     parser.add_argument("--only", help="names of sizes, separated by commas")
     options = parser.parse_args(arguments)
     began = time.perf_counter()
@@ -83,7 +85,7 @@ def main(arguments: list[str] | None = None) -> int:
     rows = []
     for name, (shape, batch_tokens) in sizes.items():
         if time.perf_counter() - began > options.seconds:
-            rows.append({"size": name, "error": f"left out: the {options.seconds:.0f} s were over"})
+            rows.append({"size": name, "error": f"left out: {options.seconds:.0f} s had passed"})
             continue
         rows.append(measure(name, shape, batch_tokens, options.device, 0.1 if options.tiny else 5.0))
         sys.stderr.write(f"{name}: {summary(rows[-1])}\n")

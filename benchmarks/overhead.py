@@ -2,7 +2,8 @@
 
     ISOFLOP_HOME=.isoflop python -m benchmarks.overhead demo
 
-The solo rate of each shape is measured now, alone on the machine, with a worker's own settings: let nothing else run.
+The solo rate of each shape is measured now, with the settings of a worker that has the machine to itself: let nothing
+else run.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from orchestrator.states import RunState
 from orchestrator.use_cases.workspace import Workspace
 
 ROUNDS = 3
-"""Measurements of each shape; the median counts."""
+"""Measurements of each shape, of which the median is taken."""
 
 
 def solo_rates(configs: list[RunConfig]) -> dict[str, float]:
@@ -64,7 +65,7 @@ def main() -> None:
     print(f"{len(runs)} runs, {workers} workers, {wall:.1f} s from first claim to last release")
     print(f"useful / (wall × workers)        {useful / (wall * workers):.3f}   Σ FLOPs ÷ solo rate = {useful:.1f} s")
     print(f"training / (wall × workers)      {training / (wall * workers):.3f}   training = {training:.1f} s")
-    print(f"training beside another / solo   {training / useful:.3f}")
+    print(f"training next to others / solo   {training / useful:.3f}")
     print(f"evaluation / training            {evaluation / training:.3f}   evaluation = {evaluation:.1f} s")
 
 

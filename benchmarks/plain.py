@@ -1,4 +1,4 @@
-"""The model as one first writes it: separate projections, fused attention, torch's AdamW and clipping, eager fp32."""
+"""The model in its plainest form: separate projections, fused attention, torch's AdamW and clipping, eager fp32."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from model.config import ModelConfig
 
 
 class PlainBlock(nn.Module):
-    """A block in the obvious way."""
+    """A block written in the most obvious way."""
 
     def __init__(self, c: ModelConfig) -> None:
         super().__init__()
@@ -20,6 +20,7 @@ class PlainBlock(nn.Module):
         self.gate, self.up, self.down = (nn.Linear(*io, bias=False) for io in ((d, ff), (d, ff), (ff, d)))
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        """One block: [B, T, D] to [B, T, D]; cosines and sines are [T, K/2]."""
         B, T, D = x.shape
         h = F.rms_norm(x, (D,))
         q, k, v = (part(h).view(B, T, self.heads, -1).transpose(1, 2) for part in (self.q, self.k, self.v))
@@ -32,12 +33,13 @@ class PlainBlock(nn.Module):
 
     @staticmethod
     def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        """RoPE on the two halves of each head's channels: [B, H, T, K] to [B, H, T, K]."""
         a, b = x.chunk(2, dim=-1)
         return torch.cat((a * cos - b * sin, b * cos + a * sin), dim=-1)
 
 
 class Plain(nn.Module):
-    """The whole model in the obvious way, and its training step."""
+    """The whole model written in the most obvious way, and its training step."""
 
     def __init__(self, c: ModelConfig) -> None:
         super().__init__()

@@ -1,10 +1,10 @@
-"""Wall time of a sweep here and under Ray Tune with a plain eager fp32 trainer, the same runs, one after the other.
+"""Wall time of a sweep here and under Ray Tune with a plain eager fp32 trainer: the same runs, in turn.
 
     python -m benchmarks.ray_tune sweeps/conf/cpu.yaml --max-flops 1e12
 
-Both start from tokenised data and a measured machine, and are timed from the command to its end. Tune gets what its
-tutorial would give it: a function that builds the model of `benchmarks.plain`, reads the shards, trains with AdamW
-under the run's schedule and scores the same validation tokens; one core a trial, one trial a run.
+Both start from tokenised data on a calibrated machine, and are timed from the command to its end. Tune is given what
+its tutorial suggests: a function that builds the model of `benchmarks.plain`, reads the shards, trains with AdamW under
+the run's schedule and scores the same validation tokens; one core per trial, one trial per run.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from sweeps.plan.records import PlannedRun
 
 
 def plain_run(config: dict[str, Any]) -> None:
-    """Train one run as one first writes it, and report its validation loss to Tune."""
+    """Train one run with the plainest code, and report its validation loss to Tune."""
     import numpy as np
     import torch
     from ray import tune
@@ -35,7 +35,8 @@ def plain_run(config: dict[str, Any]) -> None:
     from model.config import RunConfig
     from model.evaluate import EVALUATION_TOKENS
     from model.optim import lr_factor
-    from tokenizer.shards import gather, open_shards, sequence_count, sequence_indices
+    from tokenizer.shards import open_shards
+    from tokenizer.windows import gather, sequence_count, sequence_indices
 
     run, data = RunConfig.from_dict(config["run"]), open_shards(Path(config["data"]))
     torch.manual_seed(run.train.seed)
@@ -57,7 +58,7 @@ def plain_run(config: dict[str, Any]) -> None:
 
 
 def under_tune(runs: list[PlannedRun], data: Path, workers: int) -> list[float]:
-    """Losses of all runs by Tune in a fresh process's Ray, longest first."""
+    """Losses of all runs by Tune with a Ray of its own; the longest runs start first."""
     import ray
     from ray import tune
 
@@ -77,11 +78,12 @@ def under_tune(runs: list[PlannedRun], data: Path, workers: int) -> list[float]:
 
 
 def _trial(config: dict[str, Any]) -> None:
+    """A trial of Tune."""
     plain_run(config["cell"])
 
 
 def ours(source: str, overrides: list[str]) -> float:
-    """Wall seconds of `isoflop run` in a home that has the data and this machine's measurements, but no runs."""
+    """Wall seconds of `isoflop run` in a home with the data and this machine's calibration, but without runs."""
     with tempfile.TemporaryDirectory() as home:
         environment = os.environ | {"ISOFLOP_HOME": home}
         base = [sys.executable, "-m", "orchestrator.cli.main"]
@@ -96,7 +98,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("sweep", help="a sweep file")
     parser.add_argument("overrides", nargs="*", help="KEY=VALUE, as for isoflop run")
-    parser.add_argument("--max-flops", type=float, default=1e12, help="leave out the budgets above this")
+    parser.add_argument("--max-flops", type=float, default=1e12, help="leave out larger budgets")
     options = parser.parse_args()
     workspace = Workspace(find_home())
     whole = load_sweep(Path(options.sweep), options.overrides)

@@ -1,9 +1,9 @@
-"""Seconds from retyping a killed sweep's command to its first training step, and to an empty process list at the end.
+"""Seconds from retyping the command of a killed sweep to its first training step, and processes left at the end.
 
     python -m benchmarks.resume [SWEEP] [KILLS]
 
-Kills the driver with SIGKILL at random moments of a running sweep, types the command again, and compares with what the
-same machine needs for a first start. The home is a temporary folder.
+Kills the driver with SIGKILL at random moments of a running sweep, types the command again, and compares with a first
+start on the same machine. The home is a temporary folder.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import psutil
 from orchestrator.cluster.attempt_log import read_events
 
 ISOFLOP = Path(sys.executable).with_name("isoflop")
+"""The command line."""
 
 
 def family(home: Path) -> list[psutil.Process]:
@@ -36,12 +37,12 @@ def family(home: Path) -> list[psutil.Process]:
 
 
 def attempt_logs(home: Path) -> frozenset[Path]:
-    """Logs of all attempts so far."""
+    """The logs of all attempts so far."""
     return frozenset((home / "runs").glob("*/attempt-*.jsonl"))
 
 
 def steps_logged(home: Path, earlier: frozenset[Path] = frozenset()) -> int:
-    """Training events in the logs of the home, those of `earlier` attempts left out.
+    """Number of progress events in the logs of the home, without those of `earlier` attempts.
 
     A killed driver's workers live on for a second and may log one more step: only new attempts show a new driver.
     """
@@ -50,7 +51,7 @@ def steps_logged(home: Path, earlier: frozenset[Path] = frozenset()) -> int:
 
 
 def start(home: Path, sweep: str) -> tuple[subprocess.Popen[bytes], float]:
-    """Type the command; returns the process and the seconds to the next training step."""
+    """Start the command; returns its process and the seconds to the next training step."""
     earlier, began = attempt_logs(home), time.monotonic()
     environment = os.environ | {"ISOFLOP_HOME": str(home), "WANDB_MODE": "offline"}
     quiet = subprocess.DEVNULL
@@ -80,7 +81,7 @@ def main() -> None:
         while family(home) and time.monotonic() - ended < 60:
             time.sleep(0.1)
         left = family(home)
-        print(f"exit code {code}; {time.monotonic() - ended:.1f} s after the end {len(left)} processes are left")
+        print(f"exit code {code}; {len(left)} processes left {time.monotonic() - ended:.1f} s after the end")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""A simulated cluster on a virtual clock under the real dispatch: makespan beside its lower bound and beside FIFO.
+"""A simulated cluster on a virtual clock under the real dispatch: its makespan over a lower bound, and that of FIFO.
 
     python -m benchmarks.simulated_cluster [--gpus 1000] [--runs 20000] [--longest 0.5]
 
 The workload is drawn from a seed: runs of 1 to 80 GiB whose seconds grow with their memory, a fifth of them in chains
-of two to four in which each waits for the one before. `--longest` bounds the longest chain as a share of total ÷ GPUs.
-At 20 runs a GPU the mean run is 5 % of that total already (more where runs share a GPU), so that only equal runs could
-stay below 5 %: the bound of 5 % is shown with 400 runs a GPU.
+of two to four in which each waits for the one before. `--longest` limits the longest chain, as a share of total ÷ GPUs.
+With 20 runs per GPU the mean run already takes 5 % of that (more where runs share a GPU), and only equal runs could
+stay below 5 %; so the limit of 5 % is shown with 400 runs per GPU.
 """
 
 from __future__ import annotations
@@ -22,13 +22,15 @@ from orchestrator.attempts import Slot
 from orchestrator.scheduling.dispatch import Dispatch, Waiting
 
 GIB = 2**30
+"""Bytes of a GiB."""
 SHARES = 4
-"""Workers of a GPU."""
+"""Workers per GPU."""
 GPU_MEMORY = 80 * GIB
+"""Bytes of a GPU's memory."""
 IN_CHAINS = 0.08
-"""Share of draws that are chains: a fifth of all runs are in one."""
+"""Share of draws that are chains: a fifth of all runs belong to one."""
 DECISION_GPUS = 100
-"""GPUs under which the time of a decision is measured: fewer than the fewest runs, so that runs wait."""
+"""GPUs with which the time of a decision is measured: fewer than runs, so that some always wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +38,27 @@ class Job:
     """A run of the workload."""
 
     run_id: str
+    """Its id."""
     seconds: float
+    """Its duration."""
     memory: int
+    """Bytes of a GPU's memory that it needs."""
     chain: float
-    """Seconds of it and of all that wait for it in turn."""
+    """Seconds of it and of the runs that wait for it, one after the other."""
     after: str = ""
-    """Run that must end first."""
+    """The run that must end before it; empty if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of a simulation."""
+class Simulated:
+    """The result of a simulation."""
 
     makespan: float
     """Virtual seconds from the first start to the last end."""
     bound: float
-    """max(GPU-seconds ÷ GPUs, longest chain): nothing can end sooner."""
+    """max(GPU-seconds ÷ GPUs, longest chain): no order can end sooner."""
     decisions: list[float]
-    """Processor seconds of the dispatch for each run that ended."""
+    """Processor seconds of the dispatch at the end of each run."""
 
 
 def gpu_slots(gpus: int) -> list[Slot]:
@@ -62,14 +67,14 @@ def gpu_slots(gpus: int) -> list[Slot]:
 
 
 def share_of(memory: int) -> float:
-    """Part of a GPU that a run takes."""
+    """Share of a GPU that a run takes."""
     return gpu_slots(1)[0].needs(memory) / SHARES
 
 
 def workload(runs: int, gpus: int, longest: float, seed: int = 0) -> list[Job]:
-    """Runs in order of submission; the longest chain takes at most `longest` × total ÷ GPUs.
+    """Runs in the order of their submission; the longest chain takes at most `longest` × total ÷ GPUs.
 
-    Raises ValueError where so many runs cannot be so short.
+    Raises ValueError where that is impossible with this number of runs.
     """
     draw = random.Random(seed)
     chains: list[list[tuple[float, int]]] = []
@@ -90,10 +95,11 @@ def _capped(chains: list[list[tuple[float, int]]], longest: float) -> list[list[
         if min(factors) > 1 - 1e-9:
             return chains
         chains = [[(f * s * (1 - 1e-10), m) for s, m in chain] for f, chain in zip(factors, chains, strict=True)]
-    raise ValueError(f"{sum(map(len, chains))} runs cannot all be so short: take more runs or a larger --longest")
+    raise ValueError(f"{sum(map(len, chains))} runs cannot all be that short: take more runs or a larger --longest")
 
 
 def _jobs(chains: list[list[tuple[float, int]]]) -> list[Job]:
+    """The runs of all chains."""
     jobs = []
     for i, chain in enumerate(chains):
         for j, (seconds, memory) in enumerate(chain):
@@ -102,8 +108,8 @@ def _jobs(chains: list[list[tuple[float, int]]]) -> list[Job]:
     return jobs
 
 
-def simulate(jobs: list[Job], gpus: int, cost: Callable[[int, Job], float]) -> Outcome:
-    """Run all jobs on a virtual clock; `cost` of (place in the order of submission, job) is what dispatch sorts by."""
+def simulate(jobs: list[Job], gpus: int, cost: Callable[[int, Job], float]) -> Simulated:
+    """Run all jobs on a virtual clock; dispatch sorts by `cost` of (number of the submission, job)."""
     dispatch, slots = Dispatch(), {slot.name: slot for slot in gpu_slots(gpus)}
     by_id = {job.run_id: job for job in jobs}
     offers = {job.run_id: Waiting(job.run_id, cost(i, job), job.memory) for i, job in enumerate(jobs)}
@@ -131,7 +137,7 @@ def simulate(jobs: list[Job], gpus: int, cost: Callable[[int, Job], float]) -> O
         decisions.append(time.thread_time() - began)
     if started != len(jobs):
         raise RuntimeError(f"{len(jobs) - started} runs never started")
-    return Outcome(now, bound(jobs, gpus), decisions)
+    return Simulated(now, bound(jobs, gpus), decisions)
 
 
 def bound(jobs: list[Job], gpus: int) -> float:
@@ -139,18 +145,18 @@ def bound(jobs: list[Job], gpus: int) -> float:
     return max([sum(job.seconds * share_of(job.memory) for job in jobs) / gpus, *(job.chain for job in jobs)])
 
 
-def longest_first(_place: int, job: Job) -> float:
-    """The scheduler's order: by the chain that begins with the run."""
+def longest_first(_number: int, job: Job) -> float:
+    """The scheduler's order: by the seconds of the chain that begins with the run."""
     return job.chain
 
 
-def first_come(place: int, _job: Job) -> float:
+def first_come(number: int, _job: Job) -> float:
     """FIFO, with the same placement."""
-    return -place
+    return -number
 
 
 def show_makespans(runs: int, gpus: int, longest: float) -> None:
-    """Print makespan ÷ lower bound of both orders."""
+    """Print the makespan over the lower bound for both orders."""
     jobs = workload(runs, gpus, longest)
     chain = max(job.chain for job in jobs) / (sum(job.seconds * share_of(job.memory) for job in jobs) / gpus)
     print(f"{runs:,} runs on {gpus:,} GPUs of {SHARES} shares; longest chain {chain:.1%} of total / GPUs")
@@ -160,7 +166,7 @@ def show_makespans(runs: int, gpus: int, longest: float) -> None:
 
 
 def show_decisions() -> None:
-    """Print the time of a decision by the number of runs."""
+    """Print the time of a decision, by number of runs."""
     print(f"decision time an event, {DECISION_GPUS} GPUs:")
     for runs in (2_000, 20_000, 200_000):
         decisions = simulate(workload(runs, DECISION_GPUS, 1.0), DECISION_GPUS, longest_first).decisions

@@ -1,10 +1,10 @@
-"""Runs a second through the real store and scheduler when a run does nothing; memory; `ls` and `show` afterwards.
+"""Runs per second through the real store and scheduler when runs do nothing; memory; `ls` and `show` afterwards.
 
     python -m benchmarks.throughput [--runs 10000] [--mirror-runs 300] [--workers 16] [--ray] [--tune 1000]
 
-Every run is claimed, begun, logged with fsync, ended and settled as a real one is: only training is left out. Threads
-of this process are the workers; `--ray` takes Ray actors instead, one a core. `--tune` adds Ray Tune with an empty
-trainable, as it ships and with reuse_actors=True.
+Every run is claimed, begun, logged with fsync, ended and settled like a real one; only training is left out. The
+workers are threads of this process; `--ray` adds Ray actors, one per core. `--tune` adds Ray Tune with an empty
+trainable, with its defaults and with reuse_actors=True.
 """
 
 from __future__ import annotations
@@ -37,19 +37,22 @@ from orchestrator.store.cell import Cell
 from orchestrator.tracking.wandb_mirror import WandbMirror
 
 RESULT = {"loss": 3.0, "bits_per_byte": 1.5, "train_seconds": 0.001, "evaluation_seconds": 0.0, "tokens": 1504}
+"""What every run reports."""
 SHAPE = ModelConfig(vocab=64, context=32, d_model=16, n_layers=2, n_heads=2, d_ff=32)
+"""Shape of every run."""
 EARLY = 1000
-"""Runs after which memory is looked at first."""
+"""Runs after which memory is first read."""
 READINGS = 5
-"""Times that each reading verb is started."""
+"""Starts of each reading verb."""
 
 
 class EmptyWorker(PlacedWorker):
-    """A worker whose runs have their result at once; log and mirror are the real ones."""
+    """A worker whose runs have their result at once; its log and its mirror are the real ones."""
 
     def _train(
         self, run: RunConfig, assignment: Assignment, artifacts: Places, log: AttemptLog, mirror: WandbMirror
     ) -> Outcome:
+        """Report a result without training."""
         mirror.send({"validation_loss": 3.0, "bits_per_byte": 1.5, "tokens": 1504})
         log.append({"kind": "result", "result": RESULT, "device": "none"})
         return Outcome(Cause.DONE, result=RESULT, device="none")
@@ -75,14 +78,15 @@ class Threads:
             threading.Thread(target=self._work, args=(name, inbox, self._workers[-1]), daemon=True).start()
 
     def _work(self, name: str, inbox: queue.SimpleQueue[Assignment | None], worker: EmptyWorker) -> None:
+        """Carry out the assignments of one thread."""
         while (assignment := inbox.get()) is not None:
             self._reports.put(Report(name, *assignment.key, worker.train(assignment)))
 
     def want(self, useful: Mapping[str, int]) -> None:
-        """The threads are there whatever is useful."""
+        """Do nothing: the number of threads is fixed."""
 
     def kinds(self) -> Kinds:
-        """Threads are of no kind."""
+        """The threads, which have no kind."""
         return Kinds(tuple(Slot(name, name) for name in self._inbox))
 
     def idle(self) -> list[Slot]:
@@ -107,14 +111,14 @@ class Threads:
         return reports
 
     def progress(self) -> dict[str, dict[str, Any]]:
-        """Nothing to tell."""
+        """Nothing: runs end at once."""
         return {}
 
     def stop(self, run_id: str) -> None:
-        """Runs end by themselves."""
+        """Do nothing: runs end by themselves."""
 
     def stop_all(self, grace: float) -> list[Report]:
-        """Runs have ended by themselves."""
+        """No reports: runs have ended by themselves."""
         return []
 
     def processes(self) -> list[list[Any]]:
@@ -123,7 +127,7 @@ class Threads:
         return [[own.pid, own.create_time(), own.name()]]
 
     def close(self) -> None:
-        """End the threads, and what their mirrors hold."""
+        """End the threads and flush their mirrors."""
         for inbox in self._inbox.values():
             inbox.put(None)
         for worker in self._workers:
@@ -159,7 +163,7 @@ def resident() -> float:
 
 
 def measure(home: Path, runs: int, executor: Any, mode: Any, label: str) -> None:
-    """Print runs a second, processor time a run and the growth of memory of one sweep of empty runs."""
+    """Print the runs per second, the processor time per run and the growth of memory of a sweep of empty runs."""
     store = Store(f"sqlite:///{home / 'isoflop.db'}")
     sweep = store.submit(SweepRecord(0, label, "0" * 16, "", "data", 1, (), [], 0.0), new_runs(runs, label))
     tracking = Tracking(mode, str(home / "wandb"), "isoflop", "benchmark")
@@ -189,12 +193,12 @@ def measure(home: Path, runs: int, executor: Any, mode: Any, label: str) -> None
 
 
 def store_done(scheduler: Scheduler, runs: int) -> int:
-    """Runs that neither wait nor train."""
+    """Number of runs that neither wait nor train."""
     return runs - len(scheduler._queued) - len(scheduler._running)
 
 
 def reading(home: Path, runs: int) -> None:
-    """Print the processor seconds of `ls` and `show` beyond those with a single run: start-up and imports."""
+    """Print the processor seconds of `ls` and `show` beyond those with a single run, which are start-up and imports."""
     with tempfile.TemporaryDirectory() as small:
         store = Store(f"sqlite:///{Path(small) / 'isoflop.db'}")
         store.submit(SweepRecord(0, "threads", "0" * 16, "", "data", 1, (), [], 0.0), new_runs(1, "threads"))
@@ -220,7 +224,7 @@ def _verb_seconds(verb: list[str], home: Path) -> float:
 
 
 def tune(trials: int) -> None:
-    """Print Ray Tune's trials a second with an empty trainable."""
+    """Print the trials per second of Ray Tune with an empty trainable."""
     import ray
     from ray import tune as ray_tune
 
@@ -239,7 +243,7 @@ def tune(trials: int) -> None:
             """Nothing to keep."""
 
         def load_checkpoint(self, checkpoint: Any) -> None:
-            """Nothing to take up."""
+            """Nothing to restore."""
 
     ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     try:

@@ -1,12 +1,12 @@
-"""Training steps on one CPU thread: ours beside the same model written plainly, interleaved.
+"""Training steps on one CPU thread: our implementations and the plainest code for the same model, interleaved.
 
     python -m benchmarks.train_step [--sizes demo|large|16,32] [--compiled] [--bf16] [--json FILE]
     python -m benchmarks.train_step --workers [--sizes 36]        two processes against one
-    python -m benchmarks.train_step --start                       claim to first step in a warm worker
+    python -m benchmarks.train_step --start                       from claim to first step in a warm worker
 
-The plain model is what one writes first (benchmarks/plain.py). Every round
-times each variant once, so that other work on the machine meets all of them; the ratios are medians over rounds. Times
-are the thread's CPU seconds, which other processes stretch less than the clock.
+The plain model is `benchmarks/plain.py`. Every round times each variant once, so that other work on the machine affects
+all of them; the ratios are medians over rounds. Times are the thread's CPU seconds, which other processes stretch less
+than those on the clock.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ from model.train import train
 from model.training import Training
 
 CPU = torch.device("cpu")
-
-
+"""The device of every measurement."""
 DEMO_WIDTHS = (16, 24, 36, 48, 64)
+"""Widths of the demo's sizes."""
 LARGE = {64: 4, 128: 4, 256: 6}
-"""Blocks by width of the larger size class."""
+"""Number of blocks by width, in the larger class."""
 
 
 def shape_of(width: int, large: bool) -> tuple[ModelConfig, int]:
-    """A shape and its batch: of the recipe cpu-small (two blocks, one head, 8 × 128 tokens), or of the larger class."""
+    """A shape and its batch, of the recipe cpu-small (two blocks, one head, 8 × 128 tokens) or of the larger class."""
     if large:
         d_ff = round(width * 8 / 3)
         return ModelConfig(2048, 256, width, LARGE[width], 2 if width < 256 else 4, d_ff), 16
@@ -55,9 +55,10 @@ def shape_of(width: int, large: bool) -> tuple[ModelConfig, int]:
 
 
 def variants(shape: ModelConfig, batch: int, compiled: bool, bf16: bool) -> dict[str, Callable[[Tensor], None]]:
-    """Steppers by name, the plain one first."""
+    """Functions that take a step, by name; the plain one is first."""
 
     def ours(numerics: str = "fp32", **choice: Any) -> Callable[[Tensor], None]:
+        """A step under one of our implementations."""
         train = TrainConfig(sequences=batch * 10**6, batch=batch, lr=1e-3, numerics=numerics)
         return Training(RunConfig(shape, train, dataset=""), Implementation(**choice), CPU).take_step
 
@@ -80,7 +81,7 @@ def variants(shape: ModelConfig, batch: int, compiled: bool, bf16: bool) -> dict
 def measure(
     shape: ModelConfig, batch: int, rounds: int, steppers: dict[str, Callable[[Tensor], None]]
 ) -> dict[str, Any]:
-    """Best and median step of each variant, and the median of its speed-ups over plain, round by round."""
+    """Best step of each variant, and the median over rounds of its speed-up over plain."""
     sequences = torch.randint(shape.vocab, (batch, shape.context + 1), generator=torch.Generator().manual_seed(0))
     warm_up = {name: max(_time(step, sequences) for _ in range(3)) for name, step in steppers.items()}
     times: dict[str, list[float]] = {name: [] for name in steppers}
@@ -101,13 +102,14 @@ def measure(
 
 
 def _time(step: Callable[[Tensor], None], sequences: Tensor) -> float:
+    """CPU seconds of one step."""
     began = time.thread_time()
     step(sequences)
     return time.thread_time() - began
 
 
 def cpu_peak(size: int = 512, rounds: int = 300) -> float:
-    """FLOP/s of a square matrix product by the thread's CPU time, like the steps: the best of many."""
+    """FLOP/s of a square matrix product by the thread's CPU time, like that of the steps: the best of many."""
     left, right, out = (torch.ones(size, size) for _ in range(3))
     best = math.inf
     for _ in range(rounds):
@@ -118,7 +120,7 @@ def cpu_peak(size: int = 512, rounds: int = 300) -> float:
 
 
 def gather_share(shape: ModelConfig, batch: int) -> float:
-    """Time to fetch a step's tokens as a share of the step, both on the clock and in one run."""
+    """Time to fetch the tokens of a step as a share of the step, both by the clock in one run."""
     run = RunConfig(shape, TrainConfig(sequences=batch * 4000, batch=batch, lr=1e-3), DATASET)
     training = Training(run, choose_implementation(shape, run.train, "cpu"), CPU)
     batches = Batches(run, synthetic_shards(shape.vocab, 4_000_000), CPU)
@@ -133,7 +135,7 @@ def gather_share(shape: ModelConfig, batch: int) -> float:
 
 
 def _work(core: int, width: int, seconds: float, start: Any, done: Any) -> None:
-    """A pinned worker: steps in `seconds` after all are warm."""
+    """A pinned worker: counts its steps in `seconds`, once all workers are warm."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {core})
     keep_freed_memory()
@@ -153,7 +155,7 @@ def _work(core: int, width: int, seconds: float, start: Any, done: Any) -> None:
 
 
 def worker_scaling(width: int, rounds: int = 3, seconds: float = 3.0) -> list[float]:
-    """Steps a second of two workers on a core each, over those of one alone, by round."""
+    """Steps per second of two workers on a core each over those of one alone, by round."""
     context, cores = multiprocessing.get_context("spawn"), sorted(os.sched_getaffinity(0))
     ratios = []
     for _ in range(rounds):
@@ -174,7 +176,7 @@ def worker_scaling(width: int, rounds: int = 3, seconds: float = 3.0) -> list[fl
 
 
 def claim_to_first_step(rounds: int = 5) -> list[float]:
-    """Seconds from the call of `train` to the first step's end, for runs of a shape that this process has trained."""
+    """Seconds from the call of `train` to the end of the first step, for a shape that this process knows."""
     shape, batch = shape_of(36, large=False)
     data, taken = synthetic_shards(shape.vocab, 4_000_000, 2000), []
     with tempfile.TemporaryDirectory() as folder:
@@ -190,8 +192,9 @@ def claim_to_first_step(rounds: int = 5) -> list[float]:
 
 
 def main() -> None:
+    """Measure what the options name, and print it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", default="demo", help="demo, large, or widths of the demo's kind")
+    parser.add_argument("--sizes", default="demo", help="demo, large, or widths for shapes like the demo's")
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--compiled", action="store_true", help="also torch.compile by block (needs a C++ compiler)")
     parser.add_argument("--bf16", action="store_true", help="also the bf16 profile")
@@ -215,6 +218,7 @@ def main() -> None:
 
 
 def _table(widths: tuple[int, ...], large: bool, options: argparse.Namespace) -> None:
+    """Print the table of all variants by width."""
     peak = cpu_peak() / 1e9
     print(f"{device_name(CPU)}, torch {torch.__version__}, one thread, fp32 matmul peak {peak:.0f} GFLOP/s")
     rows = {}

@@ -1,7 +1,7 @@
-"""`python -m model.train`: one run, or a list of runs in turn, from JSON files; needs torch and numpy alone.
+"""`python -m model.train`: trains one run, or a list of runs one by one, from JSON files; needs torch and numpy alone.
 
 A plan's results are also written to `runs.csv`, which `isoflop fit --csv` reads. Runs that were planned without a
-corpus (`isoflop plan SWEEP --device h100 --runs plan.json`) take the data that they are given.
+corpus (`isoflop plan SWEEP --device h100 --runs plan.json`) are trained on the data that --data names.
 
 Under torchrun all processes train each run together: `torchrun --nproc-per-node 8 -m model.train --plan …`.
 """
@@ -26,21 +26,24 @@ from model.train import Diverged, RunResult, train
 from model.trunk import Trunk
 from tokenizer.shards import Shards, open_shards
 
-MADE_UP_TOKENS = 5_000_000
-"""Training tokens of made-up data; longer runs repeat them."""
+SYNTHETIC_TOKENS = 5_000_000
+"""Training tokens of synthetic data; longer runs repeat them."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Train what the arguments name, one JSON line per finished run on stdout. 0 if all ended, 1 if one diverged."""
+    """Train what the arguments name; print one JSON line per finished run.
+
+    Returns the exit code: 0 if every run finished, 1 if one diverged, 2 for files that cannot be used.
+    """
     options = _parse(arguments)
     try:
         runs = _read_runs(options.run or options.plan)
         data = _data(options.data, runs)
-        runs = [(_on(run, data), implementation) for run, implementation in runs]
+        runs = [(_with_data(run, data), implementation) for run, implementation in runs]
         points = branch_points(run for run, _ in runs) if options.share_trunks else {}
         with world_of(options.device) as (world, device):
-            here = _Place(data, options.out, device, world, points)
-            results = [_train_one(run, implementation, here) for run, implementation in runs]
+            setup = _Setup(data, options.out, device, world, points)
+            results = [_train_one(run, implementation, setup) for run, implementation in runs]
             if options.plan and world.leads:
                 write_table(options.out, (run for run, _ in runs))
     except ValueError as error:
@@ -50,44 +53,53 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _Setup:
     """What all runs of a command have in common."""
 
     data: Shards
+    """Tokens to train on and to score with."""
     out: Path
+    """Folder for results, event logs and checkpoints."""
     device: str
+    """This process's device: cpu, cuda or cuda:N."""
     world: World
+    """The processes that train each run."""
     points: dict[str, tuple[int, ...]]
+    """By trunk, the steps at which states are kept; empty where trunks are not shared."""
 
     def trunk(self, run: RunConfig) -> Trunk | None:
-        """The run's trunk if other runs of the plan share it."""
+        """The run's trunk if several runs of the plan share it."""
         name = run.trunk_id
         return Trunk(self.out / "trunks" / name, self.points[name]) if name in self.points else None
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command line's options."""
     parser = argparse.ArgumentParser(
         prog="python -m model.train", description=__doc__.splitlines()[0] if __doc__ else None
     )
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--run", type=Path, help="a JSON file with one run, as RunConfig.to_dict() gives it")
-    what.add_argument("--plan", type=Path, help='a JSON list of {"run": …} records, trained in turn')
+    what.add_argument("--run", type=Path, help="a JSON file with one run, as RunConfig.to_dict() returns it")
+    what.add_argument("--plan", type=Path, help='a JSON list of {"run": …} records, trained one by one')
     parser.add_argument(
         "--data",
         type=Path,
         required=True,
-        help="a dataset's folder of token shards; `synthetic` for made-up tokens, which tell of speed alone",
+        help="a dataset's folder of token shards, or `synthetic` for made-up tokens, which measure speed alone",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for results, event logs and checkpoints")
     parser.add_argument(
-        "--share-trunks", action="store_true", help="train the constant-rate part that runs have in common only once"
+        "--share-trunks", action="store_true", help="train the constant-rate part that several runs share only once"
     )
     parser.add_argument("--device", default="cpu", help="cpu (the default), cuda, or cuda:N")
     return parser.parse_args(arguments)
 
 
 def _read_runs(path: Path) -> list[tuple[RunConfig, Implementation | None]]:
-    """Runs of a file: a RunConfig, a {"run": …, "implementation": …} record, or a list of either."""
+    """The runs of a file: a RunConfig, a {"run": …, "implementation": …} record, or a list of either.
+
+    Raises ValueError that names the file.
+    """
     try:
         content = json.loads(path.read_text())
         records = content if isinstance(content, list) else [content]
@@ -95,10 +107,11 @@ def _read_runs(path: Path) -> list[tuple[RunConfig, Implementation | None]]:
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from error
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} holds no run: {type(error).__name__}: {error}") from error
+        raise ValueError(f"{path} is not a file of runs: {type(error).__name__}: {error}") from error
 
 
 def _read_run(record: Any) -> tuple[RunConfig, Implementation | None]:
+    """One run of a file, and the implementation that it asks for."""
     if not isinstance(record, dict):
         raise TypeError(f"expected a record, got {record!r}")
     run = RunConfig.from_dict(record.get("run", record))
@@ -107,32 +120,33 @@ def _read_run(record: Any) -> tuple[RunConfig, Implementation | None]:
 
 
 def _data(folder: Path, runs: list[tuple[RunConfig, Implementation | None]]) -> Shards:
-    """The shards of a folder, or made-up ones with the runs' vocabulary."""
+    """The shards of a folder, or synthetic ones with the runs' vocabulary. Raises ShardError."""
     if folder != Path(DATASET) or folder.exists():
         return open_shards(folder)
-    return synthetic_shards(max(run.model.vocab for run, _ in runs), MADE_UP_TOKENS)
+    return synthetic_shards(max(run.model.vocab for run, _ in runs), SYNTHETIC_TOKENS)
 
 
-def _on(run: RunConfig, data: Shards) -> RunConfig:
-    """The run on these data, if it was planned without a corpus or the data are made up: another run."""
+def _with_data(run: RunConfig, data: Shards) -> RunConfig:
+    """The run as planned; with these data instead if it was planned without a corpus or they are synthetic."""
     if run.dataset and data.manifest.dataset != DATASET:
         return run
     return dataclasses.replace(run, dataset=data.manifest.dataset)
 
 
-def _train_one(run: RunConfig, implementation: Implementation | None, here: _Place) -> bool:
-    """Train one run unless its result exists; a run that was cut off goes on. False if it diverged."""
-    folder = here.out / run.run_id
+def _train_one(run: RunConfig, implementation: Implementation | None, setup: _Setup) -> bool:
+    """Train one run unless its result exists; an interrupted one continues. False if it diverged."""
+    folder = setup.out / run.run_id
     folder.mkdir(parents=True, exist_ok=True)
     result_file = folder / "result.json"
     if result_file.exists():
-        if here.world.leads:
+        if setup.world.leads:
             sys.stdout.write(result_file.read_text())
         return True
     checkpoints = Checkpoints(folder / "checkpoints")
     with (folder / "events.jsonl").open("a") as log:
 
         def sink(event: dict[str, Any]) -> None:
+            """Log an event; print progress."""
             log.write(json.dumps(event) + "\n")
             log.flush()
             if event["kind"] == "progress":
@@ -141,25 +155,26 @@ def _train_one(run: RunConfig, implementation: Implementation | None, here: _Pla
         try:
             result = train(
                 run,
-                here.data,
+                setup.data,
                 sink,
                 checkpoints,
-                device=here.device,
+                device=setup.device,
                 implementation=implementation,
-                trunk=here.trunk(run),
-                world=here.world,
+                trunk=setup.trunk(run),
+                world=setup.world,
             )
         except Diverged as error:
             sys.stderr.write(f"{run.run_id} diverged: {error}\n")
             return False
-    if here.world.leads:
+    if setup.world.leads:
         _write_result(run, result, result_file)
         checkpoints.clear()
-    here.world.wait()
+    setup.world.wait()
     return True
 
 
 def _write_result(run: RunConfig, result: RunResult, file: Path) -> None:
+    """Write a finished run's result in one step, and print it."""
     line = json.dumps({"run_id": run.run_id, "run": run.to_dict(), "result": result.to_dict()}) + "\n"
     temporary = file.with_suffix(".tmp")
     temporary.write_text(line)

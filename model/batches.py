@@ -1,4 +1,6 @@
-"""Token windows of each optimizer step, a pure function of seed and step: gathered in chunks or on the device."""
+"""The token windows of each optimizer step, a pure function of seed and step; gathered in chunks or on the device."""
+
+# B = sequences of a batch, T = tokens of a context; a window has T + 1 tokens: inputs and targets.
 
 from __future__ import annotations
 
@@ -8,10 +10,11 @@ from torch import Tensor
 
 from model.config import RunConfig
 from tokenizer.errors import ExpectedError
-from tokenizer.shards import Shards, gather, sequence_count, sequence_indices
+from tokenizer.shards import Shards
+from tokenizer.windows import gather, sequence_count, sequence_indices
 
 CHUNK_SEQUENCES = 1024
-"""Sequences whose positions (and, on a CPU, tokens) are fetched at once."""
+"""Sequences that are fetched at once: their positions, and on a CPU their tokens too."""
 
 
 class DataError(ExpectedError, ValueError):
@@ -21,7 +24,7 @@ class DataError(ExpectedError, ValueError):
 
 
 def check_data(run: RunConfig, data: Shards) -> None:
-    """Raise DataError unless `data` is the dataset that `run` names, fits its vocabulary, and can be scored."""
+    """Raise DataError unless `data` is the run's dataset, fits its vocabulary, and has a sequence in each split."""
     if data.manifest.dataset != run.dataset:
         raise DataError(f"the run names dataset {run.dataset}, the folder {data.path} holds {data.manifest.dataset}")
     if data.manifest.vocab > run.model.vocab:
@@ -36,26 +39,29 @@ def check_data(run: RunConfig, data: Shards) -> None:
 
 
 class Batches:
-    """Training sequences by step: step s reads positions s · batch … of the run's keyed order, [B, T + 1]."""
+    """Training sequences by step: step s reads from position s · batch of the run's keyed order on."""
 
     def __init__(self, run: RunConfig, data: Shards, device: torch.device) -> None:
+        """The run's order over the training split; on a GPU the whole split is copied there."""
         self._train = run.train
         self._context = run.model.context
         self._windows = sequence_count(len(data.train), self._context)
         self._source = _resident(data.train, device) if device.type != "cpu" else data.train
         self._device = device
         self._chunk_steps = max(1, CHUNK_SEQUENCES // run.train.batch)
-        self._chunk, self._first_step = torch.empty(0), -1
+        self._chunk: Tensor | None = None
+        self._first_step = 0
 
     def at(self, step: int) -> Tensor:
-        """Sequences of optimizer step `step`, int64; the last step may hold fewer than `batch`."""
+        """Sequences of optimizer step `step`, int64 [B, T + 1]; the last step may hold fewer than `batch`."""
         chunk_start = step - step % self._chunk_steps
-        if chunk_start != self._first_step:
+        if self._chunk is None or chunk_start != self._first_step:
             self._chunk, self._first_step = self._fetch(chunk_start), chunk_start
         row = (step - chunk_start) * self._train.batch
         return self._chunk[row : row + self._train.batch]
 
     def _fetch(self, step: int) -> Tensor:
+        """Sequences of a chunk of steps that begins with `step`, as far as the run goes."""
         first = step * self._train.batch
         count = min(self._chunk_steps * self._train.batch, self._train.sequences - first)
         indices = sequence_indices(self._train.seed, first, count, self._windows)
@@ -63,7 +69,7 @@ class Batches:
 
 
 def windows_at(source: Tensor | np.ndarray, indices: np.ndarray, context: int, device: torch.device) -> Tensor:
-    """Windows [B, T + 1] on `device`: gathered there if `source` is resident, else gathered here."""
+    """Windows by index, int64 [B, T + 1], on `device`: gathered there if `source` is a resident tensor, else here."""
     if not isinstance(source, Tensor):
         return torch.from_numpy(gather(source, indices, context))
     starts = torch.from_numpy(indices).to(device, non_blocking=True) * context
@@ -72,11 +78,11 @@ def windows_at(source: Tensor | np.ndarray, indices: np.ndarray, context: int, d
 
 
 def _resident(tokens: np.ndarray, device: torch.device) -> Tensor:
-    """The whole split on the device, as signed integers of the same width (indexing unsigned ones is not built in)."""
+    """The whole split on the device, as signed integers of the same width: torch cannot index unsigned ones."""
     native = tokens.astype(tokens.dtype.newbyteorder("="), copy=False)
     return torch.from_numpy(native.view(f"i{native.dtype.itemsize}").copy()).to(device)
 
 
 def _mask(source: Tensor) -> int:
-    """Bits of an id, to undo the sign."""
+    """Mask of an id's bits, which undoes the sign."""
     return (1 << 8 * source.element_size()) - 1

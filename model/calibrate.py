@@ -1,7 +1,7 @@
-"""What this machine can do: the measured matrix-product peak, and the time of a training step by shape.
+"""Measures this machine: its peak rate of matrix products, and the time of a training step by shape.
 
-`python -m model.calibrate` reads {"device": "cpu", "shapes": [{"model": {…}, "batch": 8}, …]} on stdin and prints the
-Calibration as JSON, so that whoever plans need not load torch.
+`python -m model.calibrate` reads {"device": "cpu", "shapes": [{"model": {…}, "batch": 8}, …]} from stdin and prints the
+Calibration as JSON, so that planning need not load torch.
 """
 
 from __future__ import annotations
@@ -12,24 +12,26 @@ import statistics
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
 from model.config import ModelConfig, RunConfig, TrainConfig
 from model.device import autocast, device_name, keep_freed_memory, torch_settings
 from model.evaluate import evaluation_batch
-from model.implementation import choose_implementation
-from model.peak import matmul_peak, times
+from model.implementation import Implementation, choose_implementation
+from model.peak import matmul_peak
+from model.timing import for_timing, times
 from model.training import Training
 
 SHAPE_SECONDS = 0.8
-"""Time spent on the steps of one shape, beside two steps of warm-up."""
+"""Seconds spent on the steps of one shape, without its steps of warm-up."""
+SCORING_SECONDS = SHAPE_SECONDS / 4
+"""Seconds spent on the scoring of one shape."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Measurements of one machine with one numerics profile; the lists follow the shapes that were asked for."""
+    """Measurements of one machine under one numerics profile; sequences are in the order of the requested shapes."""
 
     device: str
     """Kind of device: cpu | cuda."""
@@ -38,52 +40,53 @@ class Calibration:
     torch: str
     """Version of torch."""
     threads: int
-    """CPU threads used."""
+    """CPU threads of torch."""
     numerics: str
     """Numerics profile."""
     matmul_flops: float
     """Highest rate of a large square matrix product in this profile, FLOP/s."""
-    step_seconds: list[float]
-    """Median time of one optimizer step of each shape."""
-    evaluation_token_seconds: list[float]
-    """Time to score one validation token with each shape."""
-    implementations: list[dict[str, Any]]
+    step_seconds: tuple[float, ...]
+    """Median seconds of one optimizer step of each shape."""
+    evaluation_token_seconds: tuple[float, ...]
+    """Seconds to score one validation token with each shape."""
+    implementations: tuple[Implementation, ...]
     """How each shape was computed."""
 
 
 def measure(shapes: Sequence[tuple[ModelConfig, int]], device: str = "cpu", numerics: str = "fp32") -> Calibration:
-    """Time each (shape, sequences of a batch) on `device`: about SHAPE_SECONDS and a second more each."""
+    """Time each (shape, sequences of a batch) on `device`: about a second more than SHAPE_SECONDS each."""
     keep_freed_memory()
-    where = torch.device(device)
+    torch_device = torch.device(device)
     steps, scores, implementations = [], [], []
     with torch_settings(threads=1):
         peak = matmul_peak(device, numerics)
         for model, batch in shapes:
-            training = _training(model, batch, where, numerics)
+            training = _training(model, batch, torch_device, numerics)
             steps.append(_step_seconds(training, batch))
             scores.append(_evaluation_seconds(training))
-            implementations.append(training.implementation.to_dict())
+            implementations.append(training.implementation)
     return Calibration(
-        device=where.type,
-        device_name=device_name(where),
+        device=torch_device.type,
+        device_name=device_name(torch_device),
         torch=torch.__version__,
         threads=1,
         numerics=numerics,
         matmul_flops=peak,
-        step_seconds=steps,
-        evaluation_token_seconds=scores,
-        implementations=implementations,
+        step_seconds=tuple(steps),
+        evaluation_token_seconds=tuple(scores),
+        implementations=tuple(implementations),
     )
 
 
 def _training(model: ModelConfig, batch: int, device: torch.device, numerics: str) -> Training:
-    train = TrainConfig(sequences=batch * 10**6, batch=batch, lr=1e-4, numerics=numerics)
-    run = RunConfig(model, train, dataset="")
-    short = dataclasses.replace(train, sequences=batch)  # which compilation would not repay
-    return Training(run, choose_implementation(model, short, device.type), device)
+    """A model of a shape, ready to be timed, as a short run would compute it: without compilation."""
+    train = TrainConfig(sequences=batch, batch=batch, lr=1e-4, numerics=numerics)
+    implementation = choose_implementation(model, train, device.type)
+    return Training(for_timing(RunConfig(model, train, dataset="")), implementation, device)
 
 
 def _step_seconds(training: Training, batch: int) -> float:
+    """Median seconds of an optimizer step."""
     generator = torch.Generator().manual_seed(0)
     model = training.run.model
     sequences = torch.randint(model.vocab, (batch, model.context + 1), generator=generator).to(training.device)
@@ -91,20 +94,22 @@ def _step_seconds(training: Training, batch: int) -> float:
 
 
 def _evaluation_seconds(training: Training) -> float:
+    """Median seconds to score one token."""
     model, device = training.run.model, training.device
     sequences = torch.zeros(evaluation_batch(model.context, device), model.context + 1, dtype=torch.int64)
     sequences = sequences.to(device)
 
     @torch.inference_mode()
     def score() -> None:
+        """One forward pass of an evaluation."""
         with autocast(device, training.run.train.numerics):
             training.model.loss(sequences[:, :-1], sequences[:, 1:])
 
-    return statistics.median(times(score, device, SHAPE_SECONDS / 4)) / (len(sequences) * model.context)
+    return statistics.median(times(score, device, SCORING_SECONDS)) / (len(sequences) * model.context)
 
 
 def main() -> None:
-    """Answer one request from stdin on stdout."""
+    """Answer one request on stdin with a Calibration on stdout."""
     request = json.load(sys.stdin)
     shapes = [(ModelConfig(**shape["model"]), int(shape["batch"])) for shape in request["shapes"]]
     calibration = measure(shapes, request.get("device", "cpu"), request.get("numerics", "fp32"))

@@ -1,4 +1,4 @@
-"""The implementation that a machine uses for a shape: measured once, stored before the first attempt, then kept."""
+"""Chooses the implementation of a shape on a machine: measured once, stored before the first attempt, then kept."""
 
 from __future__ import annotations
 
@@ -13,43 +13,40 @@ from pathlib import Path
 import torch
 
 from model.config import RunConfig
+from model.cpu.architecture import OWN_BACKWARD
 from model.device import device_name, keep_freed_memory, torch_settings
-from model.implementation import (
-    OWN_BACKWARD,
-    Implementation,
-    choose_implementation,
-)
-from model.peak import times
+from model.implementation import Implementation, choose_implementation
+from model.timing import for_timing, times
 from model.training import Training
 
 STEP_SECONDS_MAX = 0.5
-"""A step that takes longer is not timed in other ways: the default is as good as known, the timing would cost."""
+"""Where a step of the default takes longer, no alternative is timed: the default is a good guess, timing would cost."""
 ROUNDS, ROUND_SECONDS = 3, 0.02
-"""Turns that each candidate gets, and the time of a turn beside two steps of warm-up: what else the machine does comes
-in bursts longer than a turn, and would favour whoever is timed after one."""
-CLEARLY = 0.9
-"""Share of the default's time that another way must stay below to be taken: the default was the fastest elsewhere."""
-LEAD = 0.8
-"""Share of every other way's time below which the default is taken after any round: most machines need one."""
+"""Rounds of timing, and the seconds of each candidate in a round, without its warm-up. Candidates take turns, because
+other work on the machine comes in bursts longer than a turn, and would favour a candidate that is timed after one."""
+SWITCH_BELOW = 0.9
+"""An alternative is chosen only below this share of the default's time: elsewhere the default was the fastest."""
+SETTLED_BELOW = 0.8
+"""After any round the default is chosen at once below this share of every alternative's time: usually the first."""
 
 
 def stored_implementation(run: RunConfig, device: str, folder: Path) -> Implementation:
     """The choice for this machine, shape, batch and numerics profile: read from `folder`, or measured and stored.
 
-    The first process to store its choice wins, and all others use it. It is recorded with a run, never hashed, so that
-    every attempt on this machine computes alike (decision 3).
+    The first process to store its choice wins, and all others use it. The choice is recorded with a run but not hashed;
+    every attempt on this machine uses the same one, and so has the same bits.
     """
-    where = torch.device(device)
-    file = folder / f"{_key(run, where)}.json"
+    torch_device = torch.device(device)
+    file = folder / f"{_key(run, torch_device)}.json"
     if not file.exists():
-        _store(file, run, _fastest(run, where), where)
+        _store(file, run, _fastest(run, torch_device), torch_device)
     return Implementation(**json.loads(file.read_text())["implementation"])
 
 
 def candidates(run: RunConfig, device: str) -> list[Implementation]:
-    """Ways to compute a run that are worth timing, the default first: those that were fastest somewhere.
+    """Implementations that are worth timing, the default first: those that were the fastest on some machine.
 
-    Whether to compile is decided by length alone, in `choose_implementation`.
+    The length of the run alone decides whether to compile, in `choose_implementation`.
     """
     default = choose_implementation(run.model, run.train, device)
     if device != "cpu" or default.compiled:
@@ -60,30 +57,30 @@ def candidates(run: RunConfig, device: str) -> list[Implementation]:
 
 
 def _fastest(run: RunConfig, device: torch.device) -> Implementation:
-    ways = candidates(run, device.type)
-    if len(ways) == 1:
-        return ways[0]
+    """The default, or an alternative that is clearly faster here."""
+    choices = candidates(run, device.type)
+    if len(choices) == 1:
+        return choices[0]
     keep_freed_memory()
     generator = torch.Generator().manual_seed(0)
     sequences = torch.randint(run.model.vocab, (run.train.batch, run.model.context + 1), generator=generator).to(device)
-    # A rate of nearly 0 keeps the weights finite however many steps are timed.
-    train = dataclasses.replace(run.train, sequences=run.train.batch * 10**6, lr=1e-9, embedding_lr=1e-9)
-    trainings = [Training(dataclasses.replace(run, train=train), way, device) for way in ways]
-    seconds = [math.inf] * len(ways)
+    trainings = [Training(for_timing(run), choice, device) for choice in choices]
+    seconds = [math.inf] * len(choices)
     for _ in range(ROUNDS):
         for index, training in enumerate(trainings):
-            with torch_settings(ways[index].threads):
+            with torch_settings(choices[index].threads):
                 taken = times(lambda training=training: training.take_step(sequences), device, ROUND_SECONDS)  # type: ignore[misc]
             seconds[index] = min(seconds[index], *taken)
             if seconds[0] > STEP_SECONDS_MAX:
-                return ways[0]
-        if seconds[0] < LEAD * min(seconds[1:]):
-            return ways[0]
+                return choices[0]
+        if seconds[0] < SETTLED_BELOW * min(seconds[1:]):
+            return choices[0]
     best = seconds.index(min(seconds))
-    return ways[best] if seconds[best] < CLEARLY * seconds[0] else ways[0]
+    return choices[best] if seconds[best] < SWITCH_BELOW * seconds[0] else choices[0]
 
 
 def _key(run: RunConfig, device: torch.device) -> str:
+    """Hash of all that the fastest implementation may depend on."""
     facts = {
         "model": dataclasses.asdict(run.model),
         "batch": run.train.batch,
@@ -97,7 +94,7 @@ def _key(run: RunConfig, device: torch.device) -> str:
 
 
 def _store(file: Path, run: RunConfig, chosen: Implementation, device: torch.device) -> None:
-    """Write beside and link, which fails where another process was faster."""
+    """Write to a temporary folder and link, which fails where another process was faster: its choice stays."""
     file.parent.mkdir(parents=True, exist_ok=True)
     record = {
         "implementation": chosen.to_dict(),

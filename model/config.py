@@ -1,4 +1,4 @@
-"""What one training run is: frozen records of shape, optimisation and identity. Imports no torch."""
+"""A training run as frozen records: its shape, its optimisation and its identity. Imports no torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,17 @@ from tokenizer.errors import ExpectedError
 
 MATH_VERSION = 1
 """Raised whenever the arithmetic of training changes, so that old and new runs never share an identity.
-A golden-loss test forces it."""
+A golden-loss test enforces this."""
+NUMERICS = ("fp32", "bf16")
+"""Numerics profiles: everything in fp32, or fp32 weights with matrix products and activations in bf16."""
+SCHEDULES = ("wsd", "cosine")
+"""Learning-rate schedules: warmup, stable, linear decay (Hägele et al. 2024); warmup and cosine (Loshchilov & Hutter
+2017)."""
+MLPS = ("swiglu", "gelu")
+"""Kinds of MLP: gated, with three matrices (Shazeer 2020), and plain, with two."""
+
+Choice = dict[str, str | int | bool | None]
+"""JSON of the choices that fix a run's bits on a machine: an Implementation, the kind of device, the processes."""
 
 
 class ConfigError(ExpectedError, ValueError):
@@ -24,7 +34,10 @@ class ConfigError(ExpectedError, ValueError):
 
 
 def _canonical(record: ModelConfig | TrainConfig, section: str) -> None:
-    """Give every number its field's type, so that 1 and 1.0 are the same run; refuse what is no finite number."""
+    """Convert every number to its field's type, so that 1 and 1.0 are the same run.
+
+    Raises ConfigError for a value that is not a finite number, or not a whole one where the field counts something.
+    """
     for field in dataclasses.fields(record):
         kind, value = str(field.type), getattr(record, field.name)
         if kind in ("str", "bool") or (value is None and "None" in kind):
@@ -38,13 +51,19 @@ def _canonical(record: ModelConfig | TrainConfig, section: str) -> None:
 
 
 def _require(condition: bool, message: str) -> None:
+    """Raise ConfigError with the message unless the condition holds."""
     if not condition:
         raise ConfigError(message)
 
 
+def _require_one(field: str, value: str, known: tuple[str, ...]) -> None:
+    """Raise ConfigError unless the value is one of the known ones."""
+    _require(value in known, f"{field} is {value!r}: choose {' or '.join(known)}")
+
+
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """The shape of a decoder-only Transformer and the parts that it is built of."""
+    """The shape of a decoder-only Transformer and the parts that it consists of. Raises ConfigError."""
 
     vocab: int
     """Entries of the tokenizer's vocabulary."""
@@ -59,7 +78,7 @@ class ModelConfig:
     d_ff: int
     """Hidden width of the MLP."""
     mlp: str = "swiglu"
-    """MLP kind: swiglu (three matrices) | gelu (two matrices)."""
+    """Kind of MLP: swiglu (three matrices) | gelu (two matrices)."""
     qk_norm: bool = True
     """Normalise queries and keys per head by RMSNorm before attention (Dehghani et al. 2023, section 2)."""
     norm_weights: bool = False
@@ -76,17 +95,19 @@ class ModelConfig:
     """Soft cap of the logits, cap·tanh(x/cap); 0 switches it off."""
 
     def __post_init__(self) -> None:
+        """Convert and check every field."""
         _canonical(self, "model")
         for name in ("vocab", "context", "d_model", "n_layers", "n_heads", "d_ff"):
             _require(getattr(self, name) >= 1, f"model.{name} must be at least 1, is {getattr(self, name)}")
         _require(
-            self.d_model % self.n_heads == 0, f"model.d_model {self.d_model} is no multiple of n_heads {self.n_heads}"
+            self.d_model % self.n_heads == 0,
+            f"model.d_model {self.d_model} is not a multiple of n_heads {self.n_heads}",
         )
         _require(self.head_size % 2 == 0, f"the head size {self.head_size} (d_model / n_heads) must be even for RoPE")
         _require(self.norm_eps > 0, f"model.norm_eps must be positive, is {self.norm_eps}")
         for name in ("rope_base", "logit_cap"):
             _require(getattr(self, name) >= 0, f"model.{name} must not be negative, is {getattr(self, name)}")
-        _require(self.mlp in ("swiglu", "gelu"), f"model.mlp is {self.mlp!r}: choose swiglu or gelu")
+        _require_one("model.mlp", self.mlp, MLPS)
 
     @property
     def head_size(self) -> int:
@@ -96,10 +117,10 @@ class ModelConfig:
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """How one model is trained. Lengths are counted in sequences of `ModelConfig.context` tokens."""
+    """How one model is trained. Lengths are in sequences of `ModelConfig.context` tokens. Raises ConfigError."""
 
     sequences: int
-    """Training sequences seen in all; D = sequences · context tokens."""
+    """Training sequences of the whole run; D = sequences · context tokens."""
     batch: int
     """Sequences of one optimizer step; the last step may hold fewer."""
     lr: float
@@ -111,13 +132,13 @@ class TrainConfig:
     warmup: float = 0.02
     """Share of the steps over which the learning rate rises linearly from 0."""
     warmup_steps: int | None = None
-    """The same in steps, so that runs of several lengths can share a trunk; None uses `warmup`."""
+    """Warmup in steps, so that runs of several lengths can share a trunk; None uses `warmup`."""
     cooldown: float = 0.2
     """Share of the steps over which WSD falls linearly to `final_lr`."""
     final_lr: float = 0.0
-    """Learning rate at the end as a share of the peak."""
+    """Learning rate at the end, as a share of the peak."""
     weight_decay: float = 0.1
-    """Decoupled weight decay of the matrices; embeddings and vectors have none."""
+    """Decoupled weight decay of the matrices; it is not applied to embeddings and vectors."""
     beta1: float = 0.9
     """AdamW's first-moment decay."""
     beta2: float = 0.99
@@ -132,14 +153,15 @@ class TrainConfig:
     """Numerics profile: fp32 | bf16."""
 
     def __post_init__(self) -> None:
+        """Convert and check every field."""
         _canonical(self, "train")
         _require(self.sequences >= 1, f"train.sequences must be at least 1, is {self.sequences}")
         _require(self.batch >= 1, f"train.batch must be at least 1, is {self.batch}")
         for name in ("lr", "embedding_lr", "eps"):
             value = getattr(self, name)
             _require(value is None or value > 0, f"train.{name} must be positive, is {value}")
-        _require(self.schedule in ("wsd", "cosine"), f"train.schedule is {self.schedule!r}: choose wsd or cosine")
-        _require(self.numerics in ("fp32", "bf16"), f"train.numerics is {self.numerics!r}: choose fp32 or bf16")
+        _require_one("train.schedule", self.schedule, SCHEDULES)
+        _require_one("train.numerics", self.numerics, NUMERICS)
         for name in ("warmup", "cooldown", "final_lr"):
             value = getattr(self, name)
             _require(0 <= value <= 1, f"train.{name} is a share between 0 and 1, is {value}")
@@ -153,18 +175,18 @@ class TrainConfig:
 
     @property
     def steps(self) -> int:
-        """Optimizer steps, the last partial one included."""
+        """Optimizer steps, including a last partial one."""
         return -(-self.sequences // self.batch)
 
     @property
     def branch_step(self) -> int:
-        """Steps before the cooldown, all of whole batches: the state after them is shared along a trunk."""
+        """Steps before the cooldown, all with whole batches: runs of a trunk share the state after them."""
         _, cooldown = phase_steps(self)
         return min(self.steps - cooldown, self.sequences // self.batch)
 
 
 def phase_steps(train: TrainConfig) -> tuple[int, int]:
-    """Steps of warmup and of cooldown: their shares of all steps, rounded half up; together at most all steps."""
+    """(warmup, cooldown) in steps: their shares of all steps, rounded half up; together at most all steps."""
     warmup = math.floor(train.warmup * train.steps + 0.5) if train.warmup_steps is None else train.warmup_steps
     warmup = min(warmup, train.steps)
     cooldown = math.floor(train.cooldown * train.steps + 0.5) if train.schedule == "wsd" else 0
@@ -173,14 +195,14 @@ def phase_steps(train: TrainConfig) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class RunConfig:
-    """Everything that decides a run's result: the run's identity is the hash of this record."""
+    """Everything that determines a run's result: the run's identity is the hash of this record."""
 
     model: ModelConfig
     """Shape and parts of the model."""
     train: TrainConfig
     """Optimisation, length and seed."""
     dataset: str
-    """Content hash of the tokenised corpus, tokenizer and split included."""
+    """Content hash of the tokenised corpus, which covers the tokenizer and the split."""
     math_version: int = MATH_VERSION
     """Version of the arithmetic, see MATH_VERSION."""
 
@@ -191,15 +213,15 @@ class RunConfig:
 
     @property
     def run_id(self) -> str:
-        """Identity by content: 16 hexadecimal digits of the SHA-256 of the canonical JSON."""
+        """Identity by content: the first 16 hexadecimal digits of the SHA-256 of the canonical JSON."""
         return _hash(self.to_dict())
 
     @property
     def trunk_id(self) -> str | None:
-        """Identity of the constant-rate training that this run begins with: the run's without D and cooldown.
+        """Identity of the constant-rate training that this run begins with: that of the run without D and cooldown.
 
-        Runs of equal trunk_id have equal states after any number of steps up to the smaller of their `branch_step`s.
-        None under a schedule without a constant part, whose every step depends on D.
+        Runs with equal trunk_id have equal states after any number of steps up to the smaller of their `branch_step`s.
+        None under a schedule without a constant part, in which every step depends on D.
         """
         if self.train.schedule != "wsd":
             return None
@@ -210,8 +232,9 @@ class RunConfig:
         return _hash(record)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON-ready data; `from_dict` is its inverse. Without `warmup_steps` where there are none, so that the
-        identities of runs from before there were any hold.
+        """Plain JSON-ready data; `from_dict` is its inverse.
+
+        `warmup_steps` is left out where it is None, which keeps the identities of runs older than the field.
         """
         record = dataclasses.asdict(self)
         if self.train.warmup_steps is None:
@@ -220,7 +243,7 @@ class RunConfig:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
-        """Rebuild a run from `to_dict`'s data."""
+        """Rebuild a run from what `to_dict` returned. Raises ConfigError, KeyError or TypeError for other data."""
         return cls(
             model=ModelConfig(**data["model"]),
             train=TrainConfig(**data["train"]),
@@ -229,13 +252,14 @@ class RunConfig:
         )
 
 
-def _hash(record: dict[str, Any]) -> str:
+def _hash(record: Mapping[str, object]) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of the canonical JSON."""
     canonical = json.dumps(record, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
 def branch_points(runs: Iterable[RunConfig]) -> dict[str, tuple[int, ...]]:
-    """Steps at which a state of each trunk is worth keeping, ascending; only trunks that several runs share."""
+    """For each trunk that several runs share, the steps at which one of them branches off, ascending."""
     points: dict[str, list[int]] = {}
     for run in set(runs):
         if run.trunk_id is not None:
@@ -243,14 +267,14 @@ def branch_points(runs: Iterable[RunConfig]) -> dict[str, tuple[int, ...]]:
     return {trunk: tuple(sorted(set(steps))) for trunk, steps in points.items() if len(steps) > 1}
 
 
-def state_name(step: int, choice: Mapping[str, Any]) -> str:
-    """Name of the file of a trunk's state after `step` steps, computed in one way; names sort by step."""
+def state_name(step: int, choice: Choice) -> str:
+    """File name of a trunk's state after `step` steps, computed under one choice; names sort by step."""
     key = hashlib.sha256(json.dumps(choice, sort_keys=True).encode()).hexdigest()[:8]
     return f"branch-{step:09d}-{key}.ckpt"
 
 
 def state_step(name: str) -> int | None:
-    """The step in a name of `state_name`; None for another file's."""
+    """The step in a name that `state_name` made; None for any other file name."""
     kind, _, rest = name.partition("-")
     step = rest.partition("-")[0]
     return int(step) if kind == "branch" and step.isdigit() and name.endswith(".ckpt") else None

@@ -1,4 +1,4 @@
-"""The machine under a run: settings of torch and of the allocator, and what to call the device."""
+"""Settings of torch and of the memory allocator for a run, and the name of its device."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from model.cpu.build import cache_folder
 from model.hardware import cpu_name
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
+"""Numbers of glibc's mallopt options, from malloc.h."""
 
 
 def keep_freed_memory() -> bool:
-    """Tell glibc to reuse large freed blocks instead of returning each to the kernel; False where it is not glibc.
+    """Make glibc reuse large freed blocks instead of returning each to the kernel; False where it cannot be done.
 
-    By default every buffer above 128 KiB is mapped afresh and faults in page by page.
+    By default glibc maps every buffer above 128 KiB afresh, and each page of it faults in again.
     """
     if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
         return False
@@ -32,7 +33,7 @@ def keep_freed_memory() -> bool:
 
 @contextlib.contextmanager
 def torch_settings(threads: int) -> Iterator[None]:
-    """Set torch's CPU threads and flush denormal numbers to zero, for a while."""
+    """A context with this number of CPU threads in torch, and denormal numbers flushed to zero."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     flushes = torch.set_flush_denormal(True)
@@ -45,24 +46,24 @@ def torch_settings(threads: int) -> Iterator[None]:
 
 
 def share_compiled_code() -> None:
-    """Let all processes of this user share what torch.compile builds, unless the user chose a folder."""
+    """Let all processes of this user share what torch.compile builds, unless TORCHINDUCTOR_CACHE_DIR names a folder."""
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder() / "inductor"))
 
 
 def autocast(device: torch.device, numerics: str) -> torch.autocast:
-    """The numerics profile as a context: bf16 computes matrix products in bfloat16, fp32 changes nothing."""
+    """The numerics profile as a context: under bf16 matrix products are computed in bfloat16; fp32 changes nothing."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=numerics == "bf16")
 
 
 def device_name(device: torch.device) -> str:
-    """What to call the device: the GPU's name, or the CPU's model."""
+    """The model of the GPU or of the processor."""
     if device.type == "cuda":
         return str(torch.cuda.get_device_name(device))
     return cpu_name()
 
 
 def compiled_if(usual_shape: bool) -> contextlib.AbstractContextManager[object]:
-    """Run what is compiled as such only for the usual shape: compiling anew for a rare one costs more than it saves."""
+    """A context that runs compiled code only for the usual shape: compiling for a rare one costs more than it saves."""
     if usual_shape:
         return contextlib.nullcontext()
     stance: contextlib.AbstractContextManager[object] = torch.compiler.set_stance("force_eager")

@@ -1,4 +1,4 @@
-"""Score a model on the validation tokens: the same first ones for every run."""
+"""Scores a model on the validation tokens: the same first ones for every run."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import torch
 from model.batches import windows_at
 from model.device import autocast
 from model.transformer import Transformer
-from tokenizer.shards import Shards, sequence_count
+from tokenizer.shards import Shards
+from tokenizer.windows import sequence_count
 
 EVALUATION_TOKENS = 131_072
-"""Validation tokens that each run is scored on, or all of them where the corpus has fewer."""
+"""Validation tokens that each run is scored on, or all of them where the corpus has fewer, in whole sequences."""
 BATCH_TOKENS = {"cpu": 1024, "cuda": 65_536}
-"""Tokens of one forward pass; a small one stays in a CPU's cache."""
+"""Tokens of one forward pass by kind of device; a small one stays in a CPU's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +27,19 @@ class Evaluation:
     loss: float
     """Mean cross-entropy in nats per token."""
     bits_per_byte: float
-    """The same by the text's UTF-8 bytes: loss ÷ ln 2 ÷ bytes per token of the whole validation split."""
+    """The same per UTF-8 byte of the text: loss ÷ ln 2 ÷ bytes per token of the whole validation split."""
     tokens: int
-    """Tokens predicted."""
+    """Tokens that were predicted."""
 
 
 def evaluation_batch(context: int, device: torch.device) -> int:
-    """Sequences that are scored at once."""
+    """Sequences that are scored at once, at least 1."""
     return max(1, BATCH_TOKENS["cpu" if device.type == "cpu" else "cuda"] // context)
 
 
 @torch.inference_mode()
 def evaluate(model: Transformer, data: Shards, device: torch.device, numerics: str) -> Evaluation:
-    """Score `model` on the first EVALUATION_TOKENS validation tokens, in whole sequences."""
+    """Score `model` on the first EVALUATION_TOKENS validation tokens, in whole sequences, at least one."""
     context = model.config.context
     windows = min(sequence_count(len(data.validation), context), max(1, EVALUATION_TOKENS // context))
     batch = evaluation_batch(context, device)

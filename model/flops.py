@@ -1,4 +1,4 @@
-"""The one place where parameters and FLOPs are counted, in every named convention. Imports no torch."""
+"""Counts parameters and FLOPs, in every named convention, in this one place. Imports no torch."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ class ParameterCount:
     """Parameters of a model under each definition of N in use."""
 
     matmul: int
-    """Parameters that take part in a matrix product for each token, head included, look-up not: the default N."""
+    """Parameters in a matrix product for each token, with the head, without the embedding's look-up: the default N."""
     total: int
-    """All parameters once (a tied head is counted once)."""
+    """All parameters; a tied head counts once."""
     nonembedding: int
     """All parameters without embedding and head (Kaplan et al. 2020, section 2.1)."""
 
@@ -43,12 +43,15 @@ def _vector_parameters(model: ModelConfig) -> int:
 
 
 def attention_flops_per_token(model: ModelConfig, attended: float) -> float:
-    """Training FLOPs a token of the two attention products, 12 · L · d · attended (PaLM, appendix B)."""
+    """Training FLOPs per token of the two attention products, 12 · L · d · attended (PaLM, appendix B).
+
+    `attended` is the number of positions that a token attends to, on average.
+    """
     return 12 * model.n_layers * model.d_model * attended
 
 
 def flops_per_token(model: ModelConfig) -> float:
-    """F(N): training FLOPs a token, 6 · N_matmul + 12 · L · d · T/2 (causal half), the default convention.
+    """F(N): training FLOPs per token, 6 · N_matmul + 12 · L · d · T/2 (causal half), the default convention.
 
     A multiply-add counts as two; the backward pass costs twice the forward pass.
     """
@@ -56,7 +59,7 @@ def flops_per_token(model: ModelConfig) -> float:
 
 
 def flops_by_part(model: ModelConfig) -> dict[str, float]:
-    """Where the FLOPs of a token go; the parts add up to `flops_per_token`.
+    """Training FLOPs per token by part of the model; the parts add up to `flops_per_token`.
 
     attention_scores: the two products with T/2 positions (causal half). attention_projections: Q, K, V and output.
     mlp: its three or two matrices. head: the product with the output matrix.
@@ -71,18 +74,14 @@ def flops_by_part(model: ModelConfig) -> dict[str, float]:
     }
 
 
-CONVENTIONS = ("isoflop", "full_attention", "six_n", "kaplan", "chinchilla")
-"""Named ways to count training FLOPs a token; `isoflop` is the default of `flops_per_token`."""
-
-
 def flops_per_token_by(model: ModelConfig) -> dict[str, float]:
-    """Training FLOPs a token under every named convention.
+    """Training FLOPs per token under every named convention, the default first.
 
     isoflop: matmul parameters with the head, causal half of attention (Porian et al. 2024, "att").
     full_attention: the same with all T positions (PaLM, appendix B; nanoGPT's and OLMo's MFU).
-    six_n: 6 · N_matmul, attention left out (Porian et al. 2024).
+    six_n: 6 · N_matmul, without attention (Porian et al. 2024).
     kaplan: 6 · N_nonembedding (Kaplan et al. 2020, section 2.1).
-    chinchilla: look-up as a matmul, full attention and softmax (Hoffmann et al. 2022, appendix F).
+    chinchilla: the look-up as a matrix product, full attention and softmax (Hoffmann et al. 2022, appendix F).
     """
     counts = count_parameters(model)
     d, t = model.d_model, model.context
@@ -100,7 +99,7 @@ def flops_per_token_by(model: ModelConfig) -> dict[str, float]:
 def params_by(model: ModelConfig) -> dict[str, int]:
     """N under every named convention of `flops_per_token_by`: what its authors call the size of the model.
 
-    isoflop, full_attention, six_n: matmul parameters, head included. kaplan: non-embedding. chinchilla: all.
+    isoflop, full_attention, six_n: matmul parameters with the head. kaplan: non-embedding. chinchilla: all.
     """
     counts = count_parameters(model)
     return {

@@ -1,4 +1,4 @@
-"""What the machine is called: processor and GPUs, found without torch so that planning can ask too."""
+"""What the machine's processor and GPUs are called, found without torch, so that planning can ask too."""
 
 from __future__ import annotations
 
@@ -8,14 +8,24 @@ import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 QUERY_SECONDS = 20
-"""Time that the GPU driver's tool gets to answer."""
+"""Time that the GPU driver's tool has to answer."""
+
+
+class Gpu(NamedTuple):
+    """One NVIDIA GPU of this machine."""
+
+    name: str
+    """Its model, as the driver names it."""
+    memory: int | None
+    """Bytes of its own memory; None where it has none of its own."""
 
 
 @cache
 def cpu_name() -> str:
-    """The processor's model as the kernel tells it."""
+    """The processor's model as the kernel names it."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -24,8 +34,8 @@ def cpu_name() -> str:
 
 
 @cache
-def gpus() -> tuple[tuple[str, int | None], ...]:
-    """Model and bytes of memory, where it has its own, of each NVIDIA GPU here; empty where there is no driver."""
+def gpus() -> tuple[Gpu, ...]:
+    """This machine's NVIDIA GPUs; empty where there is no driver."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return ()
@@ -34,14 +44,14 @@ def gpus() -> tuple[tuple[str, int | None], ...]:
     if answer.returncode != 0:
         return ()
     rows = [line.rpartition(",") for line in answer.stdout.splitlines() if line.strip()]
-    return tuple((name.strip(), int(mib) * 2**20 if mib.strip().isdigit() else None) for name, _, mib in rows)
+    return tuple(Gpu(name.strip(), int(mib) * 2**20 if mib.strip().isdigit() else None) for name, _, mib in rows)
 
 
 def gpu_names() -> tuple[str, ...]:
-    """Models of this machine's NVIDIA GPUs, one entry each; empty where there is no driver."""
-    return tuple(name for name, _ in gpus())
+    """The model of each of this machine's NVIDIA GPUs; empty where there is no driver."""
+    return tuple(gpu.name for gpu in gpus())
 
 
 def kind_name(kind: str) -> str:
-    """What to call a device of kind cpu | cuda: the first GPU's model, or the processor's."""
+    """The model of a device of kind cpu | cuda: that of the first GPU, or the processor's."""
     return gpu_names()[0] if kind.startswith("cuda") and gpu_names() else cpu_name()

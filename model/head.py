@@ -1,4 +1,6 @@
-"""The output head and its cross-entropy in chunks of tokens, so that the logits never fill memory."""
+"""The output head and its cross-entropy in chunks of tokens, so that the logits never fill the memory."""
+
+# Shapes follow the legend of model.transformer; C = tokens of a chunk, 1 = an axis of size 1 that is kept.
 
 from __future__ import annotations
 
@@ -10,16 +12,17 @@ from torch.autograd.function import once_differentiable
 
 
 class LinearCrossEntropy(torch.autograd.Function):
-    """Mean of -log softmax(cap(x·Wᵀ + b))[target]; gradients are made in the forward pass, chunk by chunk.
+    """Mean of -log softmax(cap(x·Wᵀ + b))[target]; gradients are computed in the forward pass, chunk by chunk.
 
-    Logits are computed in the inputs' type, losses and the softmax in at least fp32, and the gradient by the weight is
-    summed in fp32. As Liger and Cut Cross-Entropy (Wijmans et al. 2024) do it, without their kernels.
+    Logits are computed in the inputs' type, losses and softmax in at least fp32, and the weight's gradient is summed
+    in fp32: the method of Liger and of Cut Cross-Entropy (Wijmans et al. 2024), without their kernels.
     """
 
     @staticmethod
     def forward(
         ctx: Any, x_ND: Tensor, w_VD: Tensor, bias_V: Tensor | None, targets_N: Tensor, cap: float, chunk: int
     ) -> Tensor:
+        """The mean loss, a scalar; keeps the gradients with respect to x, W and b."""
         needed = any(ctx.needs_input_grad[:3])
         wide = torch.promote_types(x_ND.dtype, torch.float32)
         total = torch.zeros((), dtype=wide, device=x_ND.device)
@@ -54,6 +57,7 @@ class LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        """The kept gradients times the upstream one; None for the arguments that are not tensors of weights."""
         grad_x, grad_w, grad_b = (None if part is None else part * grad.to(part.dtype) for part in ctx.saved_tensors)
         return grad_x, grad_w, grad_b, None, None, None
 
@@ -61,9 +65,10 @@ class LinearCrossEntropy(torch.autograd.Function):
 def linear_cross_entropy(
     x_ND: Tensor, w_VD: Tensor, bias_V: Tensor | None, targets_N: Tensor, *, cap: float = 0.0, chunk: int
 ) -> Tensor:
-    """Mean cross-entropy in nats of the targets under softmax(cap(x·Wᵀ + b)), holding `chunk` tokens' logits at once.
+    """Mean cross-entropy of the targets under softmax(cap(x·Wᵀ + b)), nats per token, a scalar in at least fp32.
 
-    Under autocast the product is computed in its type.
+    The logits of `chunk` tokens are held at once; cap(l) is cap·tanh(l/cap), and a cap of 0 is none. Under autocast the
+    product is computed in autocast's type.
     """
     kind = x_ND.device.type
     if torch.is_autocast_enabled(kind):

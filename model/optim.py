@@ -17,10 +17,10 @@ CLIP_EPS = 1e-6
 def lr_factor(train: TrainConfig, step: int) -> float:
     """Learning rate of optimizer step `step` (from 0) as a share of its peak.
 
-    With w warmup steps, c cooldown steps and S steps in all, warmup is the line from 0 at step -1 to 1 at step w,
-    so the first step is not wasted. WSD then stays at 1, and falls along the line from 1 at step S-c-1 to
-    `final_lr` at step S, which is never taken (Hägele et al. 2024, section 3). Cosine falls from 1 at step w to
-    `final_lr` at step S (Loshchilov & Hutter 2017, equation 5).
+    With w warmup steps, c cooldown steps and S steps in all, warmup is the line from 0 at step -1 to 1 at step w, which
+    makes the first step count. WSD then stays at 1, and falls along the line from 1 at step S-c-1 to `final_lr` at step
+    S, which is never taken (Hägele et al. 2024, section 3). Cosine falls from 1 at step w to `final_lr` at step S
+    (Loshchilov & Hutter 2017, equation 5).
     """
     warmup, cooldown = phase_steps(train)
     if step < warmup:
@@ -33,7 +33,7 @@ def lr_factor(train: TrainConfig, step: int) -> float:
 
 
 def parameter_groups(model: Transformer, train: TrainConfig) -> list[dict[str, object]]:
-    """Matrices (with weight decay), embedding and head, and vectors (both without), each with its peak rate."""
+    """Torch's groups: matrices, with weight decay; embedding and head, and vectors, without. Each has its `peak_lr`."""
     embeddings = {id(model.embedding.weight), id(model.head.weight)}
     embedding_lr = train.lr if train.embedding_lr is None else train.embedding_lr
     groups: dict[str, list[Tensor]] = {"matrices": [], "embeddings": [], "vectors": []}
@@ -68,7 +68,7 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
 
 @torch.no_grad()
 def clip_gradients(parameters: list[torch.nn.Parameter], limit: float) -> Tensor:
-    """Scale all gradients by min(1, limit / norm), with their global norm, which is returned (Pascanu et al. 2013).
+    """Scale all gradients by min(1, limit / norm) and return their global norm (Pascanu et al. 2013), a scalar.
 
     A `limit` of 0 only measures. Never waits for a device.
     """

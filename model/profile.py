@@ -22,17 +22,22 @@ from model.batches import Batches
 from model.config import RunConfig
 from model.device import device_name, keep_freed_memory, torch_settings
 from model.flops import flops_per_token, flops_per_token_by
-from model.implementation import Implementation, choose_implementation
-from model.peak import matmul_peak, times
+from model.implementation import Computation, Implementation, choose_implementation
+from model.peak import matmul_peak
 from model.synthetic import DATASET, synthetic_shards
+from model.timing import for_timing, times
 from model.training import Training
 
 COMPONENTS = ("embedding", "attention", "mlp", "block", "head", "optimizer", "data", "other", "gaps")
 """`block` is a compiled block, whose parts cannot be told apart; `gaps` is time in which no operation ran: the
 interpreter on a CPU, a device that waits for launches on a GPU."""
 TRACED_STEPS = 5
+"""Steps that are traced; their mean is reported."""
+SHARD_TOKENS = 500_000
+"""Fewest synthetic training tokens, for small batches to be spread over memory as those of a run are."""
 _LABEL = "isoflop::"
-_NAMES = {
+"""Prefix of our own marks in a trace."""
+_COMPONENT_OF = {
     "AttentionBranch": "attention",
     "MlpBranch": "mlp",
     "HeadLoss": "head",
@@ -42,7 +47,9 @@ _NAMES = {
     "aten::embedding": "embedding",
     "EmbeddingBackward": "embedding",
 }
+"""Component by the beginning of an operation's name."""
 _BACKWARD = "autograd::engine::evaluate_function: "
+"""Prefix of the operations of the backward pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +60,16 @@ class Profile:
     """The processor's or the GPU's model."""
     numerics: str
     """Numerics profile."""
-    implementation: dict[str, Any]
+    implementation: Computation
     """How the step was computed."""
     batch: int
     """Sequences of a step."""
     step_seconds: float
-    """Median time of an optimizer step, untraced, data included."""
+    """Median seconds of an optimizer step, not traced, with the fetching of its tokens."""
     tokens_per_second: float
-    """Training tokens a second."""
+    """Training tokens per second."""
     flops_per_second: float
-    """By the default convention (causal half of attention)."""
+    """Training FLOP/s by the default convention (causal half of attention)."""
     matmul_peak: float
     """Measured rate of a large matrix product in this precision, FLOP/s."""
     mfu: float
@@ -70,7 +77,7 @@ class Profile:
     memory_bytes: int | None
     """Most bytes of tensors on a GPU; None on a CPU."""
     traced_step_seconds: float
-    """Time of a step while it was traced, which `seconds` adds up to; tracing slows small steps down."""
+    """Seconds of a step while it was traced, the sum of `seconds`; tracing slows small steps down."""
     seconds: dict[str, float]
     """Seconds of a traced step by component, see COMPONENTS."""
 
@@ -87,30 +94,27 @@ def profile(
     seconds: float = 2.0,
     trace: Path | None = None,
 ) -> Profile:
-    """Measure steps of `run` on made-up tokens for about `seconds`, then trace some; `trace` is a file for Perfetto."""
-    run = dataclasses.replace(run, dataset=DATASET)
+    """Measure steps of `run` on synthetic tokens for about `seconds`, then trace TRACED_STEPS.
+
+    `trace` is a file to write, for Perfetto. Raises ConfigError and MemoryError.
+    """
     chosen = implementation or choose_implementation(run.model, run.train, device)
-    where = torch.device(device)
+    run = dataclasses.replace(for_timing(run), dataset=DATASET)
+    torch_device = torch.device(device)
     keep_freed_memory()
     with torch_settings(chosen.threads):
-        training = Training(run, chosen, where)
-        shards = synthetic_shards(run.model.vocab, max(500_000, 4 * run.train.batch * run.model.context))
-        batches = Batches(run, shards, where)
-        position = iter(range(10**9))
-
-        def step() -> None:
-            training.take_step(batches.at(next(position) % max(1, run.train.steps - 1)))
-            training.step = 0  # the schedule must not end before the measurement
-
-        typical = statistics.median(times(step, where, seconds))
+        training = Training(run, chosen, torch_device)
+        shards = synthetic_shards(run.model.vocab, max(SHARD_TOKENS, 4 * run.train.batch * run.model.context))
+        batches = Batches(run, shards, torch_device)
+        typical = statistics.median(times(lambda: training.take_step(batches.at(training.step)), torch_device, seconds))
         traced, by_component = _traced(training, batches, trace)
     tokens = run.train.batch * run.model.context
     full = flops_per_token_by(run.model)["full_attention"]
     peak = matmul_peak(device, run.train.numerics)
     return Profile(
-        device_name=device_name(where),
+        device_name=device_name(torch_device),
         numerics=run.train.numerics,
-        implementation=training.describe(),
+        implementation=training.computation(),
         batch=run.train.batch,
         step_seconds=typical,
         tokens_per_second=tokens / typical,
@@ -124,19 +128,18 @@ def profile(
 
 
 def _traced(training: Training, batches: Batches, trace: Path | None) -> tuple[float, dict[str, float]]:
-    """Seconds of a step under the tracer, and by component."""
+    """Seconds of a step under the tracer: in all, and by component."""
     gpu = training.device.type == "cuda"
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if gpu else [])]
     with _labels(training), torch_profile(activities=activities) as tracer:
         training.synchronise()
         began = time.perf_counter()
-        for number in range(TRACED_STEPS):
+        for _ in range(TRACED_STEPS):
             with record_function(_LABEL + "data"):
-                sequences = batches.at(number)
+                sequences = batches.at(training.step)
             loss = training.gradients(sequences)
             with record_function(_LABEL + "optimizer"):
                 training.update(loss)
-            training.step = 0
         training.synchronise()
         elapsed = time.perf_counter() - began
     if trace is not None:
@@ -150,7 +153,7 @@ def _traced(training: Training, batches: Batches, trace: Path | None) -> tuple[f
 
 @contextlib.contextmanager
 def _labels(training: Training) -> Iterator[None]:
-    """Mark the forward passes of the model's parts for the tracer."""
+    """A context in which the forward passes of the model's parts are marked for the tracer."""
     parts: list[tuple[nn.Module, str]] = [(training.model.final_norm, "head"), (training.model.head, "head")]
     names = {"attention_norm": "attention", "attention": "attention", "mlp_norm": "mlp", "mlp": "mlp"}
     for block in training.model.blocks:
@@ -161,10 +164,12 @@ def _labels(training: Training) -> Iterator[None]:
     open_labels: list[Any] = []
 
     def enter(name: str) -> None:
+        """Open the label of a part."""
         open_labels.append(record_function(_LABEL + name))
         open_labels[-1].__enter__()
 
     def leave() -> None:
+        """Close the innermost label."""
         open_labels.pop().__exit__(None, None, None)
 
     handles = []
@@ -179,7 +184,7 @@ def _labels(training: Training) -> Iterator[None]:
 
 
 def _by_component(events: list[FunctionEvent], gpu: bool) -> dict[str, float]:
-    """Own microseconds of all operations by component; a backward operation belongs where its forward one does."""
+    """Microseconds by component, each operation without those it calls; a backward one counts as its forward one."""
     forward: dict[int, str] = {}
     for event in events:
         component = _component(event, {})
@@ -194,13 +199,13 @@ def _by_component(events: list[FunctionEvent], gpu: bool) -> dict[str, float]:
 
 
 def _component(event: FunctionEvent, forward: dict[int, str]) -> str | None:
-    """The component that an event or one of those around it names."""
+    """The component of an event, by its own name or the nearest enclosing one that says; None where none does."""
     around: FunctionEvent | None = event
     while around is not None:
         name = around.name.removeprefix(_BACKWARD)
         if name.startswith(_LABEL):
             return name.removeprefix(_LABEL)
-        for prefix, component in _NAMES.items():
+        for prefix, component in _COMPONENT_OF.items():
             if name.startswith(prefix):
                 return component
         if around.name.startswith(_BACKWARD) and around.sequence_nr in forward:

@@ -1,4 +1,4 @@
-"""Results of runs trained without a scheduler, as the table that `isoflop fit --csv` reads."""
+"""The table of runs that were trained without a scheduler, which `isoflop fit --csv` reads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TABLE = "runs.csv"
 
 
 def write_table(folder: Path, runs: Iterable[RunConfig]) -> Path:
-    """Write `runs.csv` with a row for each of `runs` that has a result below `folder`; replaces an earlier one."""
+    """Write `runs.csv` into `folder`, replacing an earlier one: a row for each of `runs` that has a result there."""
     files = (folder / run_id / "result.json" for run_id in dict.fromkeys(run.run_id for run in runs))
     rows = [_row(json.loads(file.read_text(encoding="utf-8"))) for file in files if file.exists()]
     path, temporary = folder / TABLE, folder / f"{TABLE}.tmp"
@@ -28,8 +28,8 @@ def write_table(folder: Path, runs: Iterable[RunConfig]) -> Path:
     return path
 
 
-def _row(record: dict[str, Any]) -> dict[str, Any]:
-    """One finished run: what a fit reads first, then what tells of its speed."""
+def _row(record: dict[str, Any]) -> dict[str, float | int | str | None]:
+    """One finished run from its `result.json`: first the columns that a fit reads, then those about its speed."""
     run, result = RunConfig.from_dict(record["run"]), record["result"]
     counts = count_parameters(run.model)
     return {

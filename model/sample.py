@@ -1,4 +1,6 @@
-"""Text from a trained model: tokens drawn one by one, with a cache of keys and values."""
+"""Draws text from a trained model, token by token, with a cache of keys and values."""
+
+# Shapes follow the legend of model.transformer; S = positions seen so far, those of this call included.
 
 from __future__ import annotations
 
@@ -18,15 +20,16 @@ from tokenizer.errors import ExpectedError
 
 
 class SampleError(ExpectedError, ValueError):
-    """Nothing can be drawn; the message says why and what to do."""
+    """No text can be drawn; the message says why and what to do."""
 
     kind = "sample"
 
 
 class Decoder:
-    """A model that remembers keys and values of what it has seen. Shapes as in model.transformer."""
+    """A model that remembers the keys and values of the tokens that it has seen."""
 
     def __init__(self, model: Transformer) -> None:
+        """Begin with an empty context."""
         self.model = model
         self.length = 0
         """Positions seen so far."""
@@ -35,7 +38,7 @@ class Decoder:
 
     @torch.inference_mode()
     def __call__(self, tokens_BT: Tensor) -> Tensor:
-        """Logits [B, T, V] after each of the next tokens. Raises SampleError beyond the model's context."""
+        """Logits [B, T, V] after each of the next tokens [B, T]. Raises SampleError beyond the model's context."""
         context = self.model.config.context
         if self.length + tokens_BT.shape[1] > context:
             raise SampleError(f"{self.length + tokens_BT.shape[1]} tokens exceed the model's context of {context}")
@@ -47,9 +50,11 @@ class Decoder:
         return self.model.logits(x_BTD)
 
     def _attend(self, layer: int, attention: Attention, x_BTD: Tensor) -> Tensor:
+        """Attention of one layer over all positions seen so far: [B, T, D] to [B, T, D]."""
         q_BTHK, k_BTHK, v_BTHK = attention.qkv(x_BTD).view(*x_BTD.shape[:2], 3, attention.n_heads, -1).unbind(2)
         q_BHTK, k_BHTK = (
-            self._turn(norm(x)).transpose(1, 2) for norm, x in ((attention.q_norm, q_BTHK), (attention.k_norm, k_BTHK))
+            self._rotated(norm(x)).transpose(1, 2)
+            for norm, x in ((attention.q_norm, q_BTHK), (attention.k_norm, k_BTHK))
         )
         keys, values = self._keys[layer], self._values[layer]
         k_BHSK = k_BHTK if keys is None else torch.cat((keys, k_BHTK), dim=2)
@@ -61,10 +66,11 @@ class Decoder:
         output: Tensor = attention.out(y_BHTK.transpose(1, 2).flatten(2))
         return output
 
-    def _turn(self, x_BTHK: Tensor) -> Tensor:
+    def _rotated(self, x_BTHK: Tensor) -> Tensor:
+        """x rotated by RoPE from the current position on, where the model has positions."""
         rotate = self.model.rotate
-        turned: Tensor = rotate(x_BTHK, self.length) if isinstance(rotate, Positions) else rotate(x_BTHK)
-        return turned
+        rotated: Tensor = rotate(x_BTHK, self.length) if isinstance(rotate, Positions) else rotate(x_BTHK)
+        return rotated
 
 
 def generate(
@@ -76,10 +82,10 @@ def generate(
     top_k: int | None = None,
     seed: int = 0,
 ) -> Iterator[int]:
-    """Yield `count` ids that follow the prompt, one by one.
+    """Yield `count` ids that continue the prompt, one by one.
 
     Each is drawn from softmax(logits / temperature) over the `top_k` likeliest; temperature 0 takes the likeliest.
-    Beyond the model's context the older half is forgotten. Raises SampleError for an empty prompt or bad options.
+    When the context is full, its older half is forgotten. Raises SampleError for an empty prompt or bad options.
     """
     vocab, context = model.config.vocab, model.config.context
     if not prompt or not all(0 <= token < vocab for token in prompt):
@@ -101,6 +107,7 @@ def generate(
 
 
 def _draw(logits_V: Tensor, temperature: float, top_k: int | None, generator: torch.Generator) -> int:
+    """One id from logits [V]."""
     if temperature == 0:
         return int(logits_V.argmax())
     logits_V = logits_V / temperature
@@ -110,7 +117,7 @@ def _draw(logits_V: Tensor, temperature: float, top_k: int | None, generator: to
 
 
 def load_trained(checkpoints: Path, device: str = "cpu") -> tuple[Transformer, RunConfig]:
-    """The model of a finished run from its folder of checkpoints. Raises SampleError where there is none."""
+    """The model and the configuration of a finished run, from its folder of checkpoints. Raises SampleError."""
     file = checkpoints / FINAL
     try:
         state = read_checkpoint(file, device)

@@ -1,4 +1,4 @@
-"""Made-up tokens in memory, for measuring where no corpus is at hand. Imports numpy alone."""
+"""Synthetic tokens in memory, for measuring speed without a corpus. Imports numpy alone."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from tokenizer.shards import Manifest, Shards, id_dtype
 
 DATASET = "synthetic"
-"""Name in place of a content hash."""
+"""Name of the dataset, in place of a content hash."""
 
 
 def synthetic_shards(vocab: int, train_tokens: int, validation_tokens: int = 200_000) -> Shards:
-    """Uniformly drawn ids of one byte each, the same on every call; nothing is written."""
+    """Uniformly drawn ids that count as one byte of text each, the same on every call; nothing is written."""
     generator = np.random.default_rng(0)
     train, validation = (
         generator.integers(0, vocab, count, dtype=np.uint32).astype(id_dtype(vocab))

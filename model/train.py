@@ -1,4 +1,4 @@
-"""Train one run to its end: token shards in, one loss out. A plain function, without Ray, database or wandb."""
+"""Trains one run to its end: token shards in, one loss out. A plain function, without Ray, database or wandb."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from model.config import MATH_VERSION, ConfigError, RunConfig
 from model.device import compiled_if, keep_freed_memory, torch_settings
 from model.evaluate import evaluate
 from model.flops import flops_per_token_by
-from model.implementation import Implementation, choose_implementation
+from model.implementation import Computation, Implementation, choose_implementation
 from model.parallel import ALONE, World
 from model.peak import matmul_peak
 from model.training import GPU_CHECK_STEPS, LOSS_WINDOW, Diverged, Training
@@ -32,12 +32,12 @@ Sink = Callable[[dict[str, Any]], None]
 
 
 class Interrupted(RuntimeError):
-    """`stop` asked for an end; a checkpoint was written if there was a place for it."""
+    """`stop` ended the run early; a checkpoint was written if there is a folder for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a finished run amounts to."""
+    """The outcome of a finished run."""
 
     loss: float
     """Validation loss in nats per token."""
@@ -52,23 +52,23 @@ class RunResult:
     flops: float
     """Training FLOPs C = D · F(N), nominal."""
     flops_spent: float
-    """Those trained for this run, repeated steps left out: less than `flops` where it began from a trunk's state."""
+    """Training FLOPs of the run's own steps, repeated ones not counted: fewer than `flops` after a trunk's state."""
     evaluation_tokens: int
-    """Validation tokens predicted."""
+    """Validation tokens that were predicted."""
     train_seconds: float
-    """Seconds of training over all attempts, repeated steps and a trunk's left out."""
+    """Seconds of training over all attempts, without repeated steps and those of a trunk's other runs."""
     evaluation_seconds: float
     """Seconds of the final evaluation."""
     resumed_from_step: int
     """Step at which this attempt began; 0 for a fresh start."""
     branched_from_step: int
-    """Steps that other runs trained and this one took over from a trunk's state."""
+    """Steps that other runs took, and that came with a trunk's state."""
     memory_bytes: int | None
     """Most bytes that tensors took on a GPU; None on a CPU."""
     mfu: float | None
     """Share of a GPU's measured matmul peak, by the full_attention convention (PaLM, appendix B); None on a CPU."""
-    implementation: dict[str, Any]
-    """How it was computed: the choice, the device, torch's version."""
+    implementation: Computation
+    """How it was computed: the implementation, the device, torch's version."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-ready data."""
@@ -90,18 +90,19 @@ def train(
     trunk: Trunk | None = None,
     world: World = ALONE,
 ) -> RunResult:
-    """Train `run` on `data` from its newest checkpoint, or the start, to its end, and score it.
+    """Train `run` on `data` from its newest checkpoint, or from the start, to its end, and score it.
 
     `sink` receives events; `stop` is asked before each step. On one CPU thread the result is the same to the last bit
     however often the run was interrupted, and whether or not it began from a state of its `trunk`. In a `world` of
-    several processes all call this alike, with checkpoints in one folder that all see; only the first one writes.
-    `micro_batch` caps the sequences of one forward pass after memory ran out; the global batch stays.
+    several processes each of them calls this with the same arguments and a folder of checkpoints that all can see; only
+    the leading one writes. `micro_batch` limits the sequences of one forward pass after memory ran out; the batch of a
+    step stays the same. Seconds are those between reports of progress, and between checkpoints.
 
-    Raises ConfigError or DataError for what cannot run here, CheckpointError for another run's checkpoint, MemoryError,
-    Diverged, and Interrupted once `stop` says so and a checkpoint is safe.
+    Raises ConfigError or DataError where the run cannot be trained here, CheckpointError for another run's checkpoint,
+    MemoryError, Diverged, and Interrupted once `stop` returns True and a checkpoint is safe.
     """
     if run.math_version != MATH_VERSION:
-        raise ConfigError(f"the run wants arithmetic version {run.math_version}, this code has {MATH_VERSION}")
+        raise ConfigError(f"the run needs arithmetic version {run.math_version}, this code has {MATH_VERSION}")
     check_data(run, data)
     chosen = implementation or choose_implementation(run.model, run.train, device)
     keep_freed_memory()
@@ -110,22 +111,17 @@ def train(
         resumed = training.restore(checkpoints)
         branched = training.branch(trunk) if trunk is not None else 0
         resumed = max(resumed, branched)
-        training.micro_batch = min(training.micro_batch, micro_batch or training.micro_batch)
+        training.limit_micro_batch(micro_batch or training.micro_batch)
         world.wait()
-        record = _Record(training, sink if world.leads else _silent, checkpoints if world.leads else None, trunk)
-        start = {
-            "resumed_from_step": resumed,
-            "branched_from_step": training.branched_from,
-            "ignored_checkpoint": training.ignored_checkpoint,
-        }
-        record.tell("start", **start, run=run.to_dict(), implementation=training.describe())
-        record.progress_seconds, record.checkpoint_seconds = progress_seconds, checkpoint_seconds
-        _take_steps(training, Batches(run, data, training.device), record, stop)
+        writer = (sink, checkpoints, trunk) if world.leads else (_silent, None, None)
+        reporter = _Reporter(training, *writer, progress_seconds, checkpoint_seconds)
+        reporter.start(resumed)
+        _take_steps(training, Batches(run, data, training.device), reporter, stop)
         result = _finish(training, data, resumed)
-        if record.checkpoints is not None:
-            record.checkpoints.save_final({"run": run.to_dict(), "model": training.model.state_dict()})
-    record.tell("evaluation", validation_loss=result.loss)
-    record.tell("end", result=result.to_dict())
+        if reporter.checkpoints is not None:
+            reporter.checkpoints.save_final({"run": run.to_dict(), "model": training.model.state_dict()})
+    reporter.send("evaluation", validation_loss=result.loss)
+    reporter.send("end", result=result.to_dict())
     return result
 
 
@@ -133,20 +129,20 @@ def _silent(event: dict[str, Any]) -> None:
     """The sink of processes that do not lead."""
 
 
-def _take_steps(training: Training, batches: Batches, record: _Record, stop: Callable[[], bool]) -> None:
-    """Take every remaining step, and report and save in between."""
+def _take_steps(training: Training, batches: Batches, reporter: _Reporter, stop: Callable[[], bool]) -> None:
+    """Take every remaining step; report and save in between."""
     while training.step < training.run.train.steps:
         if _all_stop(training, stop):
-            record.save()
+            reporter.save()
             raise Interrupted(f"stopped at step {training.step} of {training.run.train.steps}")
         training.take_step(batches.at(training.step))
-        record.after_step()
+        reporter.after_step()
     training.synchronise()
-    record.clock()
+    reporter.update_seconds()
 
 
 def _all_stop(training: Training, stop: Callable[[], bool]) -> bool:
-    """Whether to stop now; several processes must agree, and a GPU is asked as rarely as about the loss."""
+    """Whether to stop now. Several processes must agree; on GPUs they do so as rarely as the loss is checked."""
     if training.world.size == 1:
         return stop()
     if training.device.type != "cpu" and training.step % GPU_CHECK_STEPS:
@@ -154,49 +150,71 @@ def _all_stop(training: Training, stop: Callable[[], bool]) -> bool:
     return not training.world.least(int(not stop()), training.device)
 
 
-class _Record:
-    """Tells the sink of a run's progress, and saves its states, by the clock."""
+class _Reporter:
+    """Sends a run's progress to the sink and saves its states, each at its own interval of seconds."""
 
-    def __init__(self, training: Training, sink: Sink, checkpoints: Checkpoints | None, trunk: Trunk | None) -> None:
+    def __init__(
+        self,
+        training: Training,
+        sink: Sink,
+        checkpoints: Checkpoints | None,
+        trunk: Trunk | None,
+        progress_seconds: float,
+        checkpoint_seconds: float,
+    ) -> None:
+        """Begin to count seconds. Without checkpoints or a trunk nothing is saved there."""
         self.training = training
         self.sink = sink
         self.checkpoints = checkpoints
-        self.trunk = trunk if training.world.leads else None
-        self.progress_seconds = self.checkpoint_seconds = 0.0
+        self.trunk = trunk
+        self.progress_seconds, self.checkpoint_seconds = progress_seconds, checkpoint_seconds
         self._began = self._reported = self._saved = time.perf_counter()
         self._reported_step, self._seconds_before = training.step, training.seconds
 
-    def tell(self, kind: str, **more: Any) -> None:
-        """Send one event with the run's position."""
-        self.sink({"kind": kind, **self.training.position(), **more})
+    def start(self, resumed: int) -> None:
+        """Send where this attempt begins, and how it is computed."""
+        training = self.training
+        self.send(
+            "start",
+            resumed_from_step=resumed,
+            branched_from_step=training.branched_from,
+            ignored_checkpoint=training.ignored_checkpoint,
+            run=training.run.to_dict(),
+            implementation=training.computation().to_dict(),
+        )
 
-    def clock(self) -> float:
-        """Update the run's seconds; returns the time."""
+    def send(self, kind: str, **more: Any) -> None:
+        """Send one event with the run's position."""
+        self.sink({"kind": kind, **dataclasses.asdict(self.training.position()), **more})
+
+    def update_seconds(self) -> float:
+        """Update the run's seconds; returns the time on the clock."""
         now = time.perf_counter()
         self.training.seconds = self._seconds_before + now - self._began
         return now
 
     def after_step(self) -> None:
         """Report and save what is due."""
-        now = self.clock()
+        now = self.update_seconds()
         step = self.training.step
         if self.trunk is not None and self.training.keep_branch(self.trunk):
-            self.tell("branch")
+            self.send("branch")
         if now - self._reported >= self.progress_seconds:
-            self.tell("progress", **self.training.recent(step - self._reported_step))
+            self.send("progress", **self.training.recent(step - self._reported_step))
             self._reported, self._reported_step = now, step
         if now - self._saved >= self.checkpoint_seconds:
             self.save()
             self._saved = time.perf_counter()
 
     def save(self) -> None:
-        """Write a checkpoint if there is a place for it."""
+        """Write a checkpoint if there is a folder for it."""
         if self.checkpoints is not None:
             self.checkpoints.save(self.training.step, self.training.state())
-            self.tell("checkpoint")
+            self.send("checkpoint")
 
 
 def _finish(training: Training, data: Shards, resumed: int) -> RunResult:
+    """Score a run after its last step. Raises Diverged."""
     training.check_loss()
     began = time.perf_counter()
     with compiled_if(False):
@@ -208,10 +226,10 @@ def _finish(training: Training, data: Shards, resumed: int) -> RunResult:
         loss=score.loss,
         bits_per_byte=score.bits_per_byte,
         train_loss=training.recent(LOSS_WINDOW)["loss"],
-        tokens=position["tokens"],
+        tokens=position.tokens,
         steps=training.step,
-        flops=position["flops"],
-        flops_spent=position["flops"] * _own_share(training),
+        flops=position.flops,
+        flops_spent=position.flops * _own_share(training),
         evaluation_tokens=score.tokens,
         train_seconds=training.seconds,
         evaluation_seconds=time.perf_counter() - began,
@@ -219,17 +237,17 @@ def _finish(training: Training, data: Shards, resumed: int) -> RunResult:
         branched_from_step=training.branched_from,
         memory_bytes=training.memory_peak(),
         mfu=_mfu(training),
-        implementation=training.describe(),
+        implementation=training.computation(),
     )
 
 
 def _own_share(training: Training) -> float:
-    """Share of the run's tokens that were trained for it and not taken over from a trunk."""
+    """Share of the run's tokens that its own steps saw, not those of a trunk's other runs."""
     return 1 - training.branched_from * training.run.train.batch / training.run.train.sequences
 
 
 def _mfu(training: Training) -> float | None:
-    """Model FLOPs utilisation of a GPU over the whole run."""
+    """Model FLOPs utilisation of a GPU over the run's own steps; None on a CPU."""
     if training.device.type == "cpu" or training.seconds == 0:
         return None
     run = training.run

@@ -1,19 +1,22 @@
-"""A run between two steps: model, optimizer and position; takes steps, judges them, and is saved and restored."""
+"""The state of a run between two steps, which takes the next step, detects divergence, and is saved and restored."""
+
+# B = sequences of a batch, T = tokens of a context; a training sequence has T + 1 tokens: inputs and targets.
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from model.checkpoint import CheckpointError, Checkpoints
-from model.config import RunConfig, phase_steps
+from model.checkpoint import CheckpointError, Checkpoints, TrainingState
+from model.config import Choice, RunConfig, phase_steps
 from model.device import autocast, compiled_if, device_name, share_compiled_code
 from model.flops import flops_per_token
-from model.implementation import Implementation, check_implementation
+from model.implementation import Computation, Implementation, check_implementation
 from model.memory import micro_batch_for
 from model.optim import build_optimizer, clip_gradients, lr_factor, set_learning_rate
 from model.parallel import ALONE, World, distribute
@@ -22,25 +25,43 @@ from model.trunk import Trunk
 from tokenizer.errors import ExpectedError
 
 LOSS_WINDOW = 128
-"""Steps whose training losses are kept: the longest mean that is reported, and what divergence is judged by."""
+"""Steps whose training losses are remembered: the longest mean that is reported, and the one that shows divergence."""
 DIVERGENCE_MARGIN = 0.5
-"""Nats above a uniform guess, ln V, at which the mean over a whole window after warmup counts as divergence."""
+"""Nats above the loss of a uniform guess, ln V, beyond which the mean over a window after warmup means divergence."""
 GPU_CHECK_STEPS = 50
-"""Steps between looks at the loss on a GPU, each of which waits for the device."""
+"""Steps between checks of the loss on a GPU, each of which waits for the device."""
 
 
 class Diverged(ExpectedError, RuntimeError):
-    """The loss is not finite, or far above a uniform guess long after warmup; the run ended."""
+    """The loss is NaN or infinite, or far above that of a uniform guess long after warmup; the run has ended."""
 
     kind = "diverged"
 
 
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a run is."""
+
+    step: int
+    """Optimizer steps taken."""
+    tokens: int
+    """Training tokens seen."""
+    flops: float
+    """Training FLOPs, nominal: tokens times F(N)."""
+    seconds: float
+    """Seconds of the run's own training over all attempts."""
+
+
 class Training:
-    """The state of a run between two steps."""
+    """The state of a run between two steps: model, optimizer and position.
+
+    Raises ConfigError where the implementation cannot compute the run on the device.
+    """
 
     def __init__(
         self, run: RunConfig, implementation: Implementation, device: torch.device, world: World = ALONE
     ) -> None:
+        """Build model and optimizer on the device, and find the micro-batch that fits."""
         check_implementation(implementation, run.model, run.train.numerics, device.type)
         self.run = run
         self.implementation = implementation
@@ -54,26 +75,32 @@ class Training:
                 block.compile(dynamic=False)
         self.optimizer = build_optimizer(self.model, run.train)
         self.micro_batch = implementation.micro_batch or self._fitting_micro_batch()
+        """Sequences of one forward and backward pass."""
         self.distributed = None
+        """The model's loss with gradients averaged over the processes; None where there is only one."""
         if world.size > 1:
-            self.micro_batch = world.least(self._tried_micro_batch(), device)
+            self._find_micro_batch()
+            self.micro_batch = world.least(self.micro_batch, device)
             self.distributed = distribute(self.model, device)
         self.step = 0
+        """Optimizer steps taken."""
         self.branched_from = 0
-        """Steps that were taken over from other runs by way of a trunk's state."""
+        """Steps that other runs took, and that came with a trunk's state."""
         self.seconds = 0.0
+        """Seconds of the run's own training over all attempts."""
         self.ignored_checkpoint: str | None = None
+        """Why `restore` left a checkpoint alone, if it did."""
         self.losses = torch.zeros(LOSS_WINDOW, device=device)
         """Training losses of the last steps; that of step s is at s modulo LOSS_WINDOW."""
 
     def take_step(self, sequences: Tensor) -> None:
-        """One optimizer step on sequences [B, T + 1]."""
+        """One optimizer step on sequences [B, T + 1]. Raises Diverged and MemoryError."""
         self.update(self.gradients(sequences))
         if self.device.type == "cpu" or self.step % GPU_CHECK_STEPS == 0:
             self.check_loss()
 
     def update(self, loss: Tensor) -> None:
-        """Change the weights by the gradients that are there, and note the loss that they belong to."""
+        """Change the weights by their current gradients, and remember the loss [] that these belong to."""
         set_learning_rate(self.optimizer, lr_factor(self.run.train, self.step))
         clip_gradients(self.parameters, self.run.train.clip)
         self.optimizer.step()
@@ -82,14 +109,19 @@ class Training:
         self.step += 1
 
     def gradients(self, sequences: Tensor) -> Tensor:
-        """Gradients of the mean loss over the batch, by micro-batches that are halved when memory runs out.
+        """Gradients of the mean loss over sequences [B, T + 1], and that loss, a scalar.
 
-        In a world of several processes each works on its share, and running out of memory is an error: the others wait
-        for this one's gradients.
+        Computed by micro-batches, which are halved when memory runs out. In a world of several processes each computes
+        its share, and running out of memory is an error, because the others wait for this process's gradients. Raises
+        MemoryError.
         """
+        return self._gradients(sequences, self.world)
+
+    def _gradients(self, sequences: Tensor, world: World) -> Tensor:
+        """`gradients` in a world that may differ from the run's."""
         while True:
             try:
-                return self._accumulate(sequences)
+                return self._accumulate(sequences, world)
             except torch.cuda.OutOfMemoryError as error:
                 if self.micro_batch == 1 or self.distributed is not None:
                     size = "one sequence does" if self.micro_batch == 1 else f"{self.micro_batch} sequences do"
@@ -98,10 +130,10 @@ class Training:
             torch.cuda.empty_cache()
             self.micro_batch = (min(self.micro_batch, len(sequences)) + 1) // 2
 
-    def _accumulate(self, sequences: Tensor) -> Tensor:
-        """Sum over micro-batches of loss and gradients, each weighted by its share of the whole batch."""
+    def _accumulate(self, sequences: Tensor, world: World) -> Tensor:
+        """Sum of loss and gradients over micro-batches, each weighted by its share of the whole batch."""
         total = torch.zeros((), device=self.device)
-        mine = self.world.share(sequences)
+        mine = world.share(sequences)
         # Without a sequence of its own a process still takes part in the exchange, with weight 0.
         parts = torch.split(mine, self.micro_batch) if len(mine) else (sequences[:1],)
         for number, part in enumerate(parts, 1):
@@ -112,19 +144,19 @@ class Training:
                     loss = (self.distributed or self.model.loss)(part[:, :-1], part[:, 1:])
                 if weight < 1:
                     loss = loss * weight
-                # DDP averages over the processes, where the gradient is the sum of their shares.
-                torch.autograd.backward(loss * self.world.size if self.world.size > 1 else loss)
+                # DDP averages over the processes, whereas the gradient is the sum of their shares.
+                torch.autograd.backward(loss * world.size if world.size > 1 else loss)
             total += loss.detach()
-        return self.world.sum(total)
+        return world.sum(total)
 
     def _fitting_micro_batch(self) -> int:
-        """By the memory model on a GPU; on a CPU the whole batch."""
+        """The micro-batch: on a GPU by the estimate of memory, on a CPU all of this process's sequences."""
         batch = -(-self.run.train.batch // self.world.size)
         if self.device.type == "cpu":
             return batch
         free, whole = torch.cuda.mem_get_info(self.device)
         free += torch.cuda.memory_reserved(self.device) - torch.cuda.memory_allocated(self.device)
-        # Beside other runs on the device only a part of it is this process's.
+        # Where other runs share the device, only a part of it belongs to this process.
         share = torch.cuda.get_per_process_memory_fraction(self.device)
         free = min(free, int(share * whole) - torch.cuda.memory_allocated(self.device))
         return micro_batch_for(
@@ -136,16 +168,18 @@ class Training:
             whole_head=self.implementation.head == "whole",
         )
 
-    def _tried_micro_batch(self) -> int:
-        """The micro-batch that one pass without exchange shows to fit, before other processes depend on it."""
-        self.world, world = ALONE, self.world
-        self.gradients(torch.zeros(self.micro_batch, self.run.model.context + 1, dtype=torch.int64, device=self.device))
+    def _find_micro_batch(self) -> None:
+        """Halve the micro-batch until one pass of this process alone fits, before other processes depend on it."""
+        zeros = torch.zeros(self.micro_batch, self.run.model.context + 1, dtype=torch.int64, device=self.device)
+        self._gradients(zeros, ALONE)
         self.optimizer.zero_grad(set_to_none=True)
-        self.world = world
-        return self.micro_batch
+
+    def limit_micro_batch(self, largest: int) -> None:
+        """Take at most this many sequences in one forward and backward pass."""
+        self.micro_batch = min(self.micro_batch, largest)
 
     def check_loss(self) -> None:
-        """Raise Diverged if the last loss is not finite, or a whole window after warmup is worse than a guess."""
+        """Raise Diverged if the last loss is NaN or infinite, or a whole window after warmup is worse than a guess."""
         if self.step == 0:
             return
         last = self.losses[(self.step - 1) % LOSS_WINDOW].item()
@@ -158,40 +192,39 @@ class Training:
                 raise Diverged(f"the training loss is {mean:.3f} at step {self.step}, a uniform guess has {guess:.3f}")
 
     def recent(self, steps: int) -> dict[str, float]:
-        """Mean training loss of the last `steps` (at most LOSS_WINDOW), and the last step's learning rate."""
+        """`loss`, the mean over the last `steps` (at most LOSS_WINDOW), and `lr`, the last step's learning rate."""
         count = min(steps, LOSS_WINDOW, self.step)
         rows = torch.arange(self.step - count, self.step, device=self.device) % LOSS_WINDOW
         lr = self.run.train.lr * lr_factor(self.run.train, self.step - 1)
         return {"loss": self.losses[rows].mean().item(), "lr": lr}
 
-    def position(self) -> dict[str, Any]:
-        """How far the run is: step, tokens, FLOPs, seconds."""
+    def position(self) -> Position:
+        """How far the run is."""
         tokens = min(self.step * self.run.train.batch, self.run.train.sequences) * self.run.model.context
-        flops = tokens * flops_per_token(self.run.model)
-        return {"step": self.step, "tokens": tokens, "flops": flops, "seconds": self.seconds}
+        return Position(self.step, tokens, tokens * flops_per_token(self.run.model), self.seconds)
 
     def synchronise(self) -> None:
-        """Wait until the device has done what it was told."""
+        """Wait until the device has finished its work."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
     def memory_peak(self) -> int | None:
-        """Most bytes of the device's memory that tensors took so far; None on a CPU."""
+        """Most bytes of the device's memory that tensors have taken so far; None on a CPU."""
         return torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else None
 
-    def describe(self) -> dict[str, Any]:
-        """How the run is computed, JSON-ready."""
-        choice = {**self.implementation.to_dict(), "micro_batch": self.micro_batch}
-        return {
-            **choice,
-            "device": self.device.type,
-            "device_name": device_name(self.device),
-            "torch": torch.__version__,
-            "processes": self.world.size,
-        }
+    def computation(self) -> Computation:
+        """How the run is computed here."""
+        fitted = dataclasses.replace(self.implementation, micro_batch=self.micro_batch)
+        return Computation(
+            **dataclasses.asdict(fitted),
+            device=self.device.type,
+            device_name=device_name(self.device),
+            torch=torch.__version__,
+            processes=self.world.size,
+        )
 
-    def state(self) -> dict[str, Any]:
-        """Everything that the rest of the run depends on; the data's position follows from the step."""
+    def state(self) -> TrainingState:
+        """Everything that the rest of the run depends on; the position in the data follows from the step."""
         return {
             "run_id": self.run.run_id,
             "choice": self._choice(),
@@ -205,9 +238,10 @@ class Training:
         }
 
     def restore(self, checkpoints: Checkpoints | None) -> int:
-        """Continue from the newest good checkpoint; returns its step, or 0.
+        """Continue from the newest intact checkpoint; returns its step, or 0.
 
-        One that was computed in another way or on another kind of device is left alone, and the run starts over.
+        One that was computed under another choice is left alone, and the run starts over: its bits would differ. Raises
+        CheckpointError for another run's checkpoint.
         """
         state = checkpoints.load_newest(str(self.device)) if checkpoints is not None else None
         if state is None:
@@ -217,21 +251,22 @@ class Training:
         if state["choice"] != self._choice():
             self.ignored_checkpoint = f"step {state['step']} was computed with {state['choice']}"
             return 0
-        self._adopt(state)
+        self._load(state)
         self.branched_from = state["branched_from"]
         return self.step
 
     def branch(self, trunk: Trunk) -> int:
-        """Go on from the trunk's latest state before this run's cooldown, if it is further; returns its step, or 0.
+        """Continue from the trunk's latest state before this run's cooldown if it is ahead; returns its step, or 0.
 
-        One that this very run kept in an earlier attempt is its own work, like a checkpoint.
+        A state that this run itself kept in an earlier attempt counts as its own work, like a checkpoint. Raises
+        CheckpointError for another trunk's state.
         """
         state = trunk.latest(self.run.train.branch_step, self._choice(), str(self.device))
         if state is None or state["step"] <= self.step:
             return 0
         if state["trunk_id"] != self.run.trunk_id:
             raise CheckpointError(f"the state is of trunk {state['trunk_id']}, this run's is {self.run.trunk_id}")
-        self._adopt(state)
+        self._load(state)
         if state["run_id"] == self.run.run_id:
             self.branched_from = state["branched_from"]
         else:
@@ -239,18 +274,20 @@ class Training:
         return self.step
 
     def keep_branch(self, trunk: Trunk) -> bool:
-        """Keep this state for the trunk if it is wanted here and this run is still on it; returns whether it was."""
+        """Keep this state for the trunk if it wants it and this run is still on it; returns whether it was kept."""
         if self.step > self.run.train.branch_step or not trunk.wants(self.step, self._choice()):
             return False
         trunk.keep({**self.state(), "trunk_id": self.run.trunk_id})
         return True
 
-    def _adopt(self, state: dict[str, Any]) -> None:
+    def _load(self, state: TrainingState) -> None:
+        """Take over weights, optimizer, losses and position."""
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.losses.copy_(state["losses"])
         self.step, self.seconds, self.micro_batch = state["step"], state["seconds"], state["micro_batch"]
 
-    def _choice(self) -> dict[str, Any]:
-        world = {"processes": self.world.size} if self.world.size > 1 else {}
+    def _choice(self) -> Choice:
+        """What the bits of the state depend on besides the run. Its JSON names files: one process is left out."""
+        world: Choice = {"processes": self.world.size} if self.world.size > 1 else {}
         return {**self.implementation.to_dict(), "device": self.device.type, **world}

@@ -1,4 +1,4 @@
-"""The whole model: a decoder-only Transformer whose every part is optional by ModelConfig."""
+"""The whole model: a decoder-only Transformer, with parts that ModelConfig switches on and off."""
 
 # Shape suffix legend
 #   B = sequences of a batch      T = positions of a sequence   N = B·T, tokens of a batch
@@ -16,26 +16,30 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from model.config import ModelConfig
-from model.cpu.handwritten import Shape, attention_branch, head_loss, mlp_branch
+from model.cpu.architecture import OWN_BACKWARD
+from model.cpu.handwritten import handwritten_loss
 from model.cpu.native import native_loss
+from model.cpu.weights import BlockWeights, Weights
 from model.head import linear_cross_entropy
 from model.implementation import Implementation, check_implementation
 from model.memory import head_chunk
 
 EMBEDDING_STD = 1.0
-"""Standard deviation of the initial embedding: unit residual stream, as nanochat. 0.02 cost 0.38 nat at 2e11 FLOPs."""
+"""Standard deviation of the initial embedding, for a residual stream of unit size, as in nanochat; 0.02 cost 0.38 nat
+at 2e11 FLOPs."""
 
 
 class RMSNorm(nn.Module):
     """x / sqrt(mean(x²) + eps), with an optional weight per channel (Zhang & Sennrich 2019, equation 4)."""
 
     def __init__(self, width: int, eps: float, weighted: bool) -> None:
+        """Normalise vectors of `width` channels; weights begin at 1."""
         super().__init__()
         self.eps = eps
         self.weight = nn.Parameter(torch.ones(width)) if weighted else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise the last axis; statistics in at least fp32."""
+        """Normalise the last axis; statistics in at least fp32. Keeps the shape."""
         return F.rms_norm(x, (x.shape[-1],), self.weight, self.eps)
 
 
@@ -43,9 +47,12 @@ class Positions(nn.Module):
     """Rotary position embedding: pair p at position t turns by t · base^(-2p/K) (Su et al. 2021, section 3.2.2)."""
 
     cos: Tensor
+    """Cosines of the angles, [context, P]."""
     sin: Tensor
+    """Sines of the angles, [context, P]."""
 
     def __init__(self, context: int, head_size: int, base: float) -> None:
+        """Compute the angles of `context` positions in fp64, kept in fp32."""
         super().__init__()
         frequencies_P = base ** (-torch.arange(0, head_size, 2, dtype=torch.float64) / head_size)
         angles_TP = torch.outer(torch.arange(context, dtype=torch.float64), frequencies_P)
@@ -53,7 +60,7 @@ class Positions(nn.Module):
         self.register_buffer("sin", angles_TP.sin().float(), persistent=False)
 
     def forward(self, x_BTHK: Tensor, start: int = 0) -> Tensor:
-        """Rotate neighbouring channel pairs (2p, 2p+1) of each head; the first position is `start`."""
+        """Rotate neighbouring channel pairs (2p, 2p+1) of each head; the first position is `start`. Keeps the shape."""
         end = start + x_BTHK.shape[1]
         cos, sin = self.cos[start:end, None], self.sin[start:end, None]
         even, odd = x_BTHK.view(*x_BTHK.shape[:-1], -1, 2).unbind(-1)
@@ -61,7 +68,7 @@ class Positions(nn.Module):
 
 
 def explicit_attention(q_BHTK: Tensor, k_BHTK: Tensor, v_BHTK: Tensor) -> Tensor:
-    """Causal softmax(q·kᵀ/√K)·v with the scores materialised (Vaswani et al. 2017, equation 1)."""
+    """Causal softmax(q·kᵀ/√K)·v with the scores materialised (Vaswani et al. 2017, equation 1). Keeps the shape."""
     B, H, T, K = q_BHTK.shape
     later_TT = torch.ones(T, T, dtype=torch.bool, device=q_BHTK.device).triu(1)
     mask_TT = torch.zeros(T, T, dtype=q_BHTK.dtype, device=q_BHTK.device).masked_fill(later_TT, -math.inf)
@@ -74,6 +81,7 @@ class Attention(nn.Module):
     """Multi-head causal self-attention with optional QK-norm and RoPE."""
 
     def __init__(self, config: ModelConfig, implementation: Implementation) -> None:
+        """Build the layer; `Transformer.initialise` draws its weights."""
         super().__init__()
         d, size = config.d_model, config.head_size
         self.n_heads = config.n_heads
@@ -84,7 +92,7 @@ class Attention(nn.Module):
         self.k_norm = RMSNorm(size, config.norm_eps, config.norm_weights) if config.qk_norm else nn.Identity()
 
     def forward(self, x_BTD: Tensor, rotate: nn.Module) -> Tensor:
-        """Mix information over earlier positions: [B, T, D] to [B, T, D]."""
+        """Mix in earlier positions: [B, T, D] to [B, T, D]; `rotate` maps [B, T, H, K] to itself."""
         q_BTHK, k_BTHK, v_BTHK = self.qkv(x_BTD).view(*x_BTD.shape[:2], 3, self.n_heads, -1).unbind(2)
         q_BHTK = rotate(self.q_norm(q_BTHK)).transpose(1, 2)
         k_BHTK = rotate(self.k_norm(k_BTHK)).transpose(1, 2)
@@ -101,6 +109,7 @@ class MLP(nn.Module):
     """SwiGLU, (silu(x·G) ⊙ x·U)·W (Shazeer 2020, equation 6), or gelu(x·U)·W."""
 
     def __init__(self, config: ModelConfig) -> None:
+        """Build the layer; `Transformer.initialise` draws its weights."""
         super().__init__()
         self.gated = config.mlp == "swiglu"
         self.up = nn.Linear(config.d_model, (2 if self.gated else 1) * config.d_ff, bias=config.biases)
@@ -122,6 +131,7 @@ class Block(nn.Module):
     """x + attention(norm(x)), then x + mlp(norm(x)) (pre-norm, Xiong et al. 2020)."""
 
     def __init__(self, config: ModelConfig, implementation: Implementation) -> None:
+        """Build the block; `Transformer.initialise` draws its weights."""
         super().__init__()
         self.attention_norm = RMSNorm(config.d_model, config.norm_eps, config.norm_weights)
         self.attention = Attention(config, implementation)
@@ -136,9 +146,13 @@ class Block(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Decoder-only Transformer. Weights depend on `config` and `seed` alone, not on the global random state."""
+    """Decoder-only Transformer. Its weights depend on `config` and `seed` alone, not on the global random state.
+
+    Raises ConfigError where `implementation` cannot compute it.
+    """
 
     def __init__(self, config: ModelConfig, seed: int = 0, implementation: Implementation | None = None) -> None:
+        """Build the model on the CPU and draw its weights from `seed`."""
         super().__init__()
         self.config = config
         self.implementation = implementation or Implementation()
@@ -174,11 +188,13 @@ class Transformer(nn.Module):
         return logits_BTV
 
     def loss(self, tokens_BT: Tensor, targets_BT: Tensor) -> Tensor:
-        """Mean cross-entropy of the targets in nats per token, a scalar in at least fp32."""
-        if self.implementation.branches == "native":
-            return self._native_loss(tokens_BT, targets_BT.flatten())
-        if self.implementation.branches == "handwritten":
-            return self._handwritten_loss(tokens_BT, targets_BT.flatten())
+        """Mean cross-entropy of the targets in nats per token, a scalar in at least fp32.
+
+        Every implementation gives the same up to rounding.
+        """
+        if self.implementation.branches in OWN_BACKWARD:
+            loss = native_loss if self.implementation.branches == "native" else handwritten_loss
+            return loss(self._weights(), tokens_BT, targets_BT)
         if self.implementation.head == "chunked":
             x_ND = self.final_norm(self.hidden(tokens_BT)).flatten(0, 1)
             cap, chunk = self.config.logit_cap, head_chunk(self.config.vocab)
@@ -190,40 +206,27 @@ class Transformer(nn.Module):
             logits_NV = logits_NV.float()
         return F.cross_entropy(logits_NV, targets_BT.flatten())
 
-    def _handwritten_loss(self, tokens_BT: Tensor, targets_N: Tensor) -> Tensor:
-        """`loss` through `model.cpu.handwritten`; equal up to rounding."""
-        B, T = tokens_BT.shape
-        eps = self.config.norm_eps
-        shape = Shape(B, T, self.config.n_heads, eps)
-        cos_PT, sin_PT = (table[:T].mT for table in self.rotate.buffers())
-        x_DN = self.embedding(tokens_BT.flatten()).mT.contiguous()
-        for block in self._blocks:
-            attention, mlp = block.attention, block.mlp
-            x_DN = attention_branch(x_DN, attention.qkv.weight, attention.out.weight, cos_PT, sin_PT, shape)
-            x_DN = mlp_branch(x_DN, mlp.up.weight, mlp.down.weight, eps)
-        return head_loss(x_DN, self.head.weight, targets_N, eps)
-
-    def _native_loss(self, tokens_BT: Tensor, targets_N: Tensor) -> Tensor:
-        """`loss` through `model.cpu.native`; equal up to rounding."""
-        B, T = tokens_BT.shape
-        shape = Shape(B, T, self.config.n_heads, self.config.norm_eps)
-        cos_TP, sin_TP = (table[:T].contiguous() for table in self.rotate.buffers())
-        blocks = [
-            (b.attention.qkv.weight, b.attention.out.weight, b.mlp.up.weight, b.mlp.down.weight) for b in self._blocks
-        ]
-        weights = (self.embedding.weight, blocks, self.head.weight)
-        return native_loss(*weights, (cos_TP, sin_TP), tokens_BT, targets_N, shape)
+    def _weights(self) -> Weights:
+        """The weights as the CPU branches take them."""
+        blocks = (
+            BlockWeights(b.attention.qkv.weight, b.attention.out.weight, b.mlp.up.weight, b.mlp.down.weight)
+            for b in self._blocks
+        )
+        cos_TP, sin_TP = self.rotate.buffers()
+        ends = (self.embedding.weight, tuple(blocks), self.head.weight)
+        return Weights(*ends, cos_TP, sin_TP, self.config.n_heads, self.config.norm_eps)
 
     @property
     def _blocks(self) -> list[Block]:
+        """The blocks with their type."""
         return cast("list[Block]", list(self.blocks))
 
     @torch.no_grad()
     def initialise(self, seed: int) -> None:
-        """Draw matrices from N(0, 1/fan_in), residual outputs shrunk by √(2L), vectors as identity.
+        """Draw matrices from N(0, 1/fan_in), residual outputs divided by √(2L); norms start at 1, biases at 0.
 
-        Keeps activations near unit size at every width (LeCun et al. 1998) and the residual stream's growth
-        independent of depth (Radford et al. 2019, section 2.3).
+        This keeps activations near unit size at every width (LeCun et al. 1998), and makes the growth of the residual
+        stream independent of depth (Radford et al. 2019, section 2.3).
         """
         generator = torch.Generator().manual_seed(seed)
         residual_outputs = {id(part) for block in self._blocks for part in (block.attention.out, block.mlp.down)}

@@ -1,4 +1,4 @@
-"""Sources of documents: what a corpus is made of, its identity by content, its split by document hash."""
+"""Reads a corpus: distinct documents from its source, their identity by content, their split by hash."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tokenizer.installed import installed_sources, read_source
 __all__ = ["SOURCES", "Corpus", "CorpusError", "CorpusSpec", "Document", "read_documents", "source_files"]
 
 SOURCES = ("python", "text", "jsonl", "parquet")
-"""Registry keys of the sources."""
+"""Kinds of source."""
 
 
 @dataclass(frozen=True)
@@ -24,31 +24,32 @@ class CorpusSpec:
     """Where the documents come from and how many are taken."""
 
     source: str = "python"
-    """Kind of source: python (the Python files installed on this machine, nothing to download) | text | jsonl |
+    """Kind of source: python (the Python files installed on this machine, without any download) | text | jsonl |
     parquet."""
     paths: tuple[str, ...] = ()
-    """Files, folders or globs, relative to the current folder; for every source but python, which takes none.
-    A folder stands for its .txt and .md (text), .jsonl (jsonl) or .parquet files; text and jsonl may be gzipped."""
+    """Files, folders or globs, relative to the current folder; needed by every source but python, which takes none. A
+    folder stands for its .txt and .md (text), .jsonl (jsonl) or .parquet files; text and jsonl may be gzipped."""
     text_key: str = "text"
     """Key of a JSON line, or column of a Parquet file, that holds the text."""
     max_bytes: int = 60_000_000
-    """Cap of the corpus in UTF-8 bytes after removal of duplicates: documents are taken in the order of their hash,
-    a mix of all files, until the next would exceed it. 60 MB of Python are about 23 M tokens at vocabulary 1024."""
+    """Cap of the corpus in UTF-8 bytes after removal of duplicates. Documents are taken in the order of their hash,
+    which mixes all files, until the next would exceed it. 60 MB of Python are about 23 M tokens at vocabulary 1024."""
     validation_fraction: float = 0.02
-    """Share of the documents, chosen by their hash, that is held out for validation."""
+    """Share of the documents, chosen by their hash, that are held out for validation."""
 
     def __post_init__(self) -> None:
+        """Take a single path for a tuple of one; check every field. Raises CorpusError."""
         object.__setattr__(self, "paths", (self.paths,) if isinstance(self.paths, str) else tuple(self.paths))
         if self.source not in SOURCES:
-            raise CorpusError(f"corpus.source is {self.source!r}: choose one of {', '.join(SOURCES)}")
+            raise CorpusError(f"is {self.source!r}: choose one of {', '.join(SOURCES)}", "source")
         if self.source == "python" and self.paths:
-            raise CorpusError("corpus.paths is set, but the source python takes none: set corpus.source to text")
+            raise CorpusError("is set, but the source python takes none: set corpus.source to text", "paths")
         if self.source != "python" and not self.paths:
-            raise CorpusError(f"corpus.paths is empty: the source {self.source} needs files, folders or globs")
+            raise CorpusError(f"is empty: the source {self.source} needs files, folders or globs", "paths")
         if self.max_bytes < 1:
-            raise CorpusError(f"corpus.max_bytes must be at least 1, is {self.max_bytes}")
+            raise CorpusError(f"must be at least 1, is {self.max_bytes}", "max_bytes")
         if not 0 < self.validation_fraction < 1:
-            raise CorpusError(f"corpus.validation_fraction must lie between 0 and 1, is {self.validation_fraction}")
+            raise CorpusError(f"must lie between 0 and 1, is {self.validation_fraction}", "validation_fraction")
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,11 @@ class Document:
     text: str
     """The text, valid Unicode."""
     origin: str
-    """Where it was read, for people; no part of its identity."""
+    """Where it was read, for people; not part of its identity."""
 
     @cached_property
     def digest(self) -> bytes:
-        """SHA-256 of the text."""
+        """SHA-256 of the text, 32 bytes."""
         return content_digest(self.text)
 
     @cached_property
@@ -78,15 +79,15 @@ class Corpus:
     documents: tuple[Document, ...]
     """Sorted by digest."""
     duplicates: int
-    """Exact duplicates that were removed."""
+    """Number of exact duplicates that were removed."""
     left_out: int
-    """Distinct documents beyond the cap."""
+    """Number of distinct documents beyond the cap."""
     notes: tuple[str, ...] = ()
     """What a reader should know, such as packages that are not installed."""
 
     @cached_property
     def content_hash(self) -> str:
-        """SHA-256 of the sorted document digests: the corpus's identity, free of paths and times."""
+        """SHA-256 of the sorted digests: the corpus's identity, independent of paths and times."""
         return hashlib.sha256(b"".join(document.digest for document in self.documents)).hexdigest()
 
     @cached_property
@@ -104,27 +105,30 @@ class Corpus:
 
 
 def _position(digest: bytes) -> float:
-    """A digest's place in [0, 1) for the split.
+    """A number in [0, 1) from the last eight bytes of a digest: below the validation fraction lies validation.
 
-    Its last eight bytes: the first ones order the corpus, so the cap would turn a small corpus into validation alone.
+    The first bytes order the corpus, and the cap keeps the smallest: by them a small corpus would be validation alone.
     """
     return int.from_bytes(digest[-8:], "big") / 2**64
 
 
 class _SmallestDigests:
-    """Keeps the documents of the smallest digests up to a byte budget, in memory bounded by about twice the budget.
+    """Keeps the documents with the smallest digests up to a number of bytes, in about twice as much memory.
 
-    The result does not depend on the order of arrival: a document beyond the budget stays beyond it whatever follows.
+    The result does not depend on the order of arrival: a document beyond the cap stays beyond it whatever follows.
     """
 
     def __init__(self, max_bytes: int) -> None:
+        """Set the cap, in UTF-8 bytes."""
         self._max_bytes = max_bytes
         self._kept: list[Document] = []
         self._bytes = 0
         self._ceiling = b"\xff" * 33
         self.left_out = 0
+        """Number of documents beyond the cap."""
 
     def add(self, document: Document) -> None:
+        """Keep a document, for the time being, unless it is certainly beyond the cap."""
         if document.digest >= self._ceiling or document.bytes > self._max_bytes:
             self.left_out += 1
             return
@@ -134,6 +138,7 @@ class _SmallestDigests:
             self._prune()
 
     def _prune(self) -> None:
+        """Drop all documents beyond the cap."""
         self._kept.sort(key=lambda document: document.digest)
         ends = itertools.accumulate(document.bytes for document in self._kept)
         fitting = sum(1 for end in ends if end <= self._max_bytes)
@@ -144,21 +149,20 @@ class _SmallestDigests:
         self._bytes = sum(document.bytes for document in self._kept)
 
     def take(self) -> tuple[Document, ...]:
+        """The documents up to the cap, in the order of their digests."""
         self._prune()
         return tuple(self._kept)
 
 
 def source_files(spec: CorpusSpec) -> tuple[list[tuple[Path, str]], tuple[str, ...]]:
-    """The (file, origin) pairs that the corpus is read from, and notes.
-
-    Raises CorpusError for paths that lead nowhere.
-    """
+    """The (file, origin) pairs that the corpus is read from, and notes. Raises CorpusError for paths without files."""
     if spec.source == "python":
         return installed_sources()
     return [(path, str(path)) for path in files_of(spec.source, spec.paths)], ()
 
 
 def _texts(spec: CorpusSpec, files: Iterable[tuple[Path, str]]) -> Iterator[Document]:
+    """The documents of files, in their order, blank ones left out."""
     for path, origin in files:
         if spec.source == "python":
             source = read_source(path)
@@ -173,10 +177,10 @@ def _texts(spec: CorpusSpec, files: Iterable[tuple[Path, str]]) -> Iterator[Docu
 
 
 def read_documents(spec: CorpusSpec) -> Corpus:
-    """Read a corpus: duplicates and blank documents removed, in the order of the documents' hashes, capped.
+    """Read a corpus: without duplicates and blank documents, in the order of the documents' hashes, capped.
 
-    Raises CorpusError, with file and line where there is one, for paths that lead nowhere, wrong keys or columns,
-    invalid lines, and a corpus that ends up empty.
+    Raises CorpusError, with file and line where there is one, for paths without files, wrong keys or columns, invalid
+    lines, and a corpus that ends up empty.
     """
     files, notes = source_files(spec)
     duplicates = ExactDuplicates()
@@ -191,6 +195,7 @@ def read_documents(spec: CorpusSpec) -> Corpus:
 
 
 def _why_empty(spec: CorpusSpec, files: int, left_out: int) -> str:
+    """The message for a corpus without documents, and what to do."""
     if left_out:
         return f"corpus.max_bytes of {spec.max_bytes} leaves none of {left_out} documents: raise it"
     where = "the installed Python sources" if spec.source == "python" else ", ".join(spec.paths)

@@ -1,4 +1,4 @@
-"""From a corpus to an open dataset: read, split, train the tokenizer, encode, write; each result reused by its hash."""
+"""From a corpus to an open dataset: read, split, train the tokenizer, encode, write; results are reused by hash."""
 
 from __future__ import annotations
 
@@ -17,29 +17,35 @@ from pathlib import Path
 
 from tokenizer.corpus import Corpus, CorpusError, CorpusSpec, Document, read_documents, source_files
 from tokenizer.shards import UNFINISHED, Manifest, ShardError, Shards, id_dtype, open_shards, write_shards
-from tokenizer.vocabulary import TokenizerSpec, training_bytes
+from tokenizer.vocabulary import TokenizerSpec, training_text_bytes
 
 PREPARATION = 1
 """Raised whenever equal documents and specs give another dataset, so that old ones are not reused."""
 TOKENIZER_FILE = "tokenizer.json"
+"""Name of the tokenizer's file in a dataset's folder."""
 _INDEX = "index"
+"""Folder that remembers which dataset an earlier call gave, by a hash of what was asked for."""
 
 Report = Callable[[str], None]
+"""Receives lines about the progress of a preparation."""
 
 
 def _silent(_: str) -> None:
-    return
+    """Drop a line."""
 
 
 def prepare(corpus: CorpusSpec, tokenizer: TokenizerSpec, root: Path, report: Report = _silent) -> Shards:
-    """The dataset of a corpus and a tokenizer, in root/<dataset>; made if it is not there.
+    """The dataset of a corpus and a tokenizer, in root/<dataset>; made if it does not exist.
 
     A dataset is reused when the files that the corpus is read from have the paths, sizes and times of an earlier call,
-    and otherwise when the documents have the same content. Its files are verified against their hashes each time; a
-    damaged one is made again. Processes that prepare in the same root wait for each other; one that dies leaves nothing
-    that is ever taken for a dataset. `report` receives a line a stage. Raises CorpusError, TokenizerError, ShardError.
+    and otherwise when the documents have the same content. Its files are verified against their hashes each time, and a
+    damaged dataset is made again. Processes that prepare in the same root wait for each other; one that dies leaves
+    nothing that could be taken for a dataset. `report` receives a line per stage. Raises CorpusError, TokenizerError
+    and ShardError.
     """
-    request = _hash(PREPARATION, training_bytes(tokenizer), dataclasses.asdict(corpus), dataclasses.asdict(tokenizer))
+    request = _hash(
+        PREPARATION, training_text_bytes(tokenizer), dataclasses.asdict(corpus), dataclasses.asdict(tokenizer)
+    )
     shortcut = _hash(request, _fingerprint(corpus))
     known = _recall(root, shortcut)
     if known is not None:
@@ -53,6 +59,7 @@ def prepare(corpus: CorpusSpec, tokenizer: TokenizerSpec, root: Path, report: Re
 
 
 def _read_and_build(spec: CorpusSpec, tokenizer: TokenizerSpec, root: Path, report: Report) -> Shards:
+    """Read the corpus; reuse the dataset of these documents, or build it."""
     started = time.perf_counter()
     corpus = read_documents(spec)
     for note in corpus.notes:
@@ -63,7 +70,7 @@ def _read_and_build(spec: CorpusSpec, tokenizer: TokenizerSpec, root: Path, repo
     )
     content = _hash(
         PREPARATION,
-        training_bytes(tokenizer),
+        training_text_bytes(tokenizer),
         corpus.content_hash,
         spec.validation_fraction,
         dataclasses.asdict(tokenizer),
@@ -76,6 +83,7 @@ def _read_and_build(spec: CorpusSpec, tokenizer: TokenizerSpec, root: Path, repo
 
 
 def _build(spec: CorpusSpec, corpus: Corpus, tokenizer_spec: TokenizerSpec, root: Path, report: Report) -> Shards:
+    """Split, train the tokenizer, encode and write."""
     from tokenizer.encode import choose_encoder, encode_documents
     from tokenizer.vocabulary import train_tokenizer
 
@@ -113,30 +121,34 @@ def _build(spec: CorpusSpec, corpus: Corpus, tokenizer_spec: TokenizerSpec, root
 
 
 def _split(spec: CorpusSpec, corpus: Corpus) -> tuple[Sequence[Document], Sequence[Document]]:
+    """(train, validation). Raises CorpusError where one of them is empty."""
     train, validation = corpus.split(spec.validation_fraction)
     for name, side, remedy in (("training", train, "lower"), ("validation", validation, "raise")):
         if not side:
             raise CorpusError(
-                f"corpus: none of {len(corpus.documents)} documents falls to the {name} side: give more documents, "
+                f"corpus: none of {len(corpus.documents)} documents falls into the {name} split: give more documents, "
                 f"or {remedy} corpus.validation_fraction ({spec.validation_fraction})"
             )
     return train, validation
 
 
 def _bytes(documents: Sequence[Document]) -> int:
+    """UTF-8 bytes of documents."""
     return sum(document.bytes for document in documents)
 
 
 def _versions() -> dict[str, str]:
+    """Versions of what makes a dataset, by name."""
     return {"python": platform.python_version()} | {name: version(name) for name in ("numpy", "tokenizers", "tiktoken")}
 
 
 def _hash(*parts: object) -> str:
+    """The first 32 hexadecimal digits of the SHA-256 of JSON-ready parts."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _fingerprint(spec: CorpusSpec) -> str:
-    """Hash of path, size and modification time of every source file: a shortcut, never an identity."""
+    """Hash of the path, size and modification time of every source file: a shortcut, never an identity."""
     files, notes = source_files(spec)
     digest = hashlib.sha256(repr(notes).encode())
     for path, _ in sorted(files):
@@ -147,7 +159,7 @@ def _fingerprint(spec: CorpusSpec) -> str:
 
 
 def _recall(root: Path, key: str) -> Shards | None:
-    """The intact dataset remembered under a key."""
+    """The dataset remembered under a key if it is intact."""
     try:
         dataset = (root / _INDEX / key).read_text()
         return open_shards(root / dataset, verify=True) if dataset else None
@@ -156,6 +168,7 @@ def _recall(root: Path, key: str) -> Shards | None:
 
 
 def _remember(root: Path, key: str, shards: Shards) -> None:
+    """Remember a dataset under a key."""
     index = root / _INDEX
     index.mkdir(exist_ok=True)
     unfinished = index / f"{UNFINISHED}{os.getpid()}"
@@ -165,7 +178,7 @@ def _remember(root: Path, key: str, shards: Shards) -> None:
 
 @contextlib.contextmanager
 def _exclusively(root: Path) -> Iterator[None]:
-    """Hold the root's lock, which the system frees when its holder dies, and remove what such a holder left."""
+    """A context that holds the root's lock, which the system frees when its holder dies; removes what that one left."""
     root.mkdir(parents=True, exist_ok=True)
     with (root / "lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""Exact-duplicate removal by content hash."""
+"""Finds exact duplicates of documents by their content hash."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ def content_digest(text: str) -> bytes:
 
 
 class ExactDuplicates:
-    """Remembers the digests it has admitted, and counts those that came again."""
+    """Remembers the digests that it has seen, and counts those that come again."""
 
     def __init__(self) -> None:
+        """Begin with nothing seen."""
         self._seen: set[bytes] = set()
         self.found = 0
-        """Documents refused because an identical one came before."""
+        """Number of documents that equal an earlier one."""
 
     def admit(self, digest: bytes) -> bool:
-        """Whether the digest is new; it is remembered."""
+        """Whether the digest is new. Remembers it."""
         if digest in self._seen:
             self.found += 1
             return False

@@ -1,4 +1,4 @@
-"""Encodes a corpus with tiktoken where it agrees with the canonical tokenizer."""
+"""Encodes a corpus, with tiktoken where it agrees with the canonical tokenizer."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from tokenizer.vocabulary import BOS, BpeTokenizer, Tokenizer
 GPT2_PATTERN = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"""
 """The pre-splitting of GPT-2 (Radford et al. 2019, section 2.2), as in its published encoder."""
 
-SAMPLE_BYTES = 1_000_000
-"""How much of the corpus the two encoders are compared on."""
+SAMPLE_CHARACTERS = 1_000_000
+"""Characters of the corpus on which the two encoders are compared."""
 _CHUNK = 256
-"""Documents encoded at once."""
+"""Documents that are encoded at once."""
 _LONGEST_BLANK = 500_000
-"""tiktoken's regular expression overflows its stack on a run of a million blanks: such texts go the canonical way."""
+"""Characters. On a run of a million blanks the stack of tiktoken's regular expression overflows, so texts with a longer
+run than this are encoded by the canonical tokenizer."""
 
 
 @dataclass(frozen=True)
@@ -32,16 +33,16 @@ class Encoder:
     name: str
     """Library and version."""
     parity: str
-    """How it compared with the canonical tokenizer, in words."""
+    """How it compared with the canonical tokenizer, as a sentence."""
     encode_batch: Callable[[Sequence[str]], list[npt.NDArray[np.uint32]]]
     """Ids of each text, without BOS."""
 
 
 def choose_encoder(tokenizer: Tokenizer, sample: Iterable[str]) -> Encoder:
-    """tiktoken if it gives the canonical ids on the first SAMPLE_BYTES of the sample, else the tokenizer itself."""
+    """tiktoken if it gives the canonical ids on the beginning of the sample, else the tokenizer itself."""
     if not isinstance(tokenizer, BpeTokenizer):
         return Encoder("isoflop", "canonical", tokenizer.encode_batch)
-    texts = list(_first(sample, SAMPLE_BYTES))
+    texts = list(_first(sample, SAMPLE_CHARACTERS))
     fast = TiktokenEncoder(tokenizer)
     pairs = zip(tokenizer.encode_batch(texts), fast.encode_batch(texts), strict=True)
     differing = sum(not np.array_equal(canonical, quick) for canonical, quick in pairs)
@@ -54,6 +55,7 @@ def choose_encoder(tokenizer: Tokenizer, sample: Iterable[str]) -> Encoder:
 
 
 def _first(texts: Iterable[str], limit: int) -> Iterator[str]:
+    """Whole texts until they have this many characters."""
     taken = 0
     for text in texts:
         yield text
@@ -63,10 +65,10 @@ def _first(texts: Iterable[str], limit: int) -> Iterator[str]:
 
 
 class TiktokenEncoder:
-    """A BPE tokenizer of Hugging Face in tiktoken: ids of merged tokens rise in the order of the merges, so they serve
-    as ranks."""
+    """A BPE tokenizer of Hugging Face in tiktoken: ids rise in the order of the merges, so they serve as ranks."""
 
     def __init__(self, tokenizer: BpeTokenizer) -> None:
+        """Hand the tokenizer's vocabulary to tiktoken."""
         import tiktoken
 
         self._canonical = tokenizer
@@ -77,12 +79,13 @@ class TiktokenEncoder:
     def encode_batch(self, texts: Sequence[str]) -> list[npt.NDArray[np.uint32]]:
         """Ids of each text, without BOS.
 
-        On the calling thread: in a pool's threads a byte cost 1.2 to 1.4 times the CPU time (tiktoken 0.14, glibc), and
-        two of them were no faster on a busy two-core machine.
+        On the calling thread: in the threads of a pool each byte took 1.2 to 1.4 times the CPU time (tiktoken 0.14,
+        glibc), and two of them were no faster on a busy machine with two cores.
         """
         return [self._encode(text) for text in texts]
 
     def _encode(self, text: str) -> npt.NDArray[np.uint32]:
+        """Ids of one text."""
         long_blank = len(text) > _LONGEST_BLANK and any(
             len(blank[0]) > _LONGEST_BLANK for blank in re.finditer(r"\s{1000,}", text)
         )
@@ -91,7 +94,7 @@ class TiktokenEncoder:
 
 
 def _ranks(tokenizer: BpeTokenizer) -> dict[bytes, int]:
-    """Token bytes to id, read from tokenizer.json, whose vocabulary is written in GPT-2's printable byte alphabet."""
+    """Id of each token by its bytes, from tokenizer.json, which writes bytes in GPT-2's printable alphabet."""
     vocabulary: dict[str, int] = json.loads(tokenizer.to_json())["model"]["vocab"]
     byte_of = _byte_of_printable()
     return {bytes(byte_of[char] for char in token): i for token, i in vocabulary.items() if token != BOS}
@@ -107,7 +110,7 @@ def _byte_of_printable() -> dict[str, int]:
 def encode_documents(
     encoder: Encoder, texts: Iterable[str], bos: int, dtype: npt.DTypeLike
 ) -> Iterator[npt.NDArray[np.unsignedinteger]]:
-    """BOS and ids of each text, in order; memory holds one chunk of documents."""
+    """An array of BOS and ids for each text, in order; memory holds one chunk of documents."""
     stream = iter(texts)
     while chunk := list(islice(stream, _CHUNK)):
         for ids in encoder.encode_batch(chunk):

@@ -1,4 +1,4 @@
-"""Readers of the user's own files: plain text, JSON lines, Parquet."""
+"""Reads documents from the user's own files: plain text, JSON lines, Parquet."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ SUFFIXES = {
     "jsonl": (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz"),
     "parquet": (".parquet",),
 }
-"""What a folder stands for, by source."""
+"""Files that a folder stands for, by source."""
 
 DOCUMENT_SEPARATOR = "<|endoftext|>"
-"""A line of this alone ends a document of a text file (TinyStories and other published dumps use it)."""
+"""A line with nothing else ends a document of a text file, as in TinyStories and other published dumps."""
 
 DOCUMENT_LENGTH = 16_384
-"""A text file without separators is cut into documents of about this length, in characters, so that it can be split
-and mixed: at the first blank line after it, or at the first line end after twice of it."""
+"""Characters. A text file without separators is cut into documents of about this length, so that it can be split and
+mixed: at the first blank line beyond it, or at the first line end beyond twice of it."""
 
 
 class CorpusError(ExpectedError, ValueError):
@@ -31,11 +31,18 @@ class CorpusError(ExpectedError, ValueError):
 
     kind = "corpus"
 
+    def __init__(self, message: str, key: str = "") -> None:
+        super().__init__(f"corpus.{key} {message}" if key else message)
+        self.key = key
+        """Key of the sweep file's `corpus` whose value is at fault; empty where it is none of them."""
+        self.message = message
+        """The message without the key."""
+
 
 def files_of(source: str, paths: tuple[str, ...]) -> list[Path]:
     """Files that the paths stand for, each once, sorted.
 
-    Raises CorpusError for a path that does not exist and for a folder or glob with nothing to read in it.
+    Raises CorpusError for a path that does not exist, and for a folder or glob without a file to read.
     """
     found: set[Path] = set()
     for given in paths:
@@ -50,6 +57,7 @@ def files_of(source: str, paths: tuple[str, ...]) -> list[Path]:
 
 
 def _files_in(folder: Path, source: str, given: str) -> set[Path]:
+    """Files of a source in a folder and below. Raises CorpusError where there is none."""
     suffixes = SUFFIXES[source]
     found = {path for path in folder.rglob("*") if path.name.endswith(suffixes) and path.is_file()}
     if not found:
@@ -61,6 +69,7 @@ def _files_in(folder: Path, source: str, given: str) -> set[Path]:
 
 
 def _files_matching(path: Path, given: str) -> set[Path]:
+    """Files that a glob matches. Raises CorpusError where there is none."""
     if not glob.has_magic(given):
         raise CorpusError(f"corpus.paths: {given} does not exist (looked in {Path.cwd()})")
     names = glob.glob(str(path), recursive=True)  # noqa: PTH207 (Path.glob takes no absolute pattern)
@@ -71,11 +80,12 @@ def _files_matching(path: Path, given: str) -> set[Path]:
 
 
 def _open_bytes(path: Path) -> BinaryIO | gzip.GzipFile:
+    """A file's bytes, decompressed."""
     return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Numbered lines with their ends. Raises CorpusError with the line for text that is not UTF-8."""
+    """Numbered lines, from 1, with their line ends. Raises CorpusError that names the line."""
     number = 0
     try:
         with _open_bytes(path) as stream:
@@ -89,7 +99,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def read_text(path: Path) -> Iterator[str]:
-    """Documents of a text file: cut at separator lines, and long stretches at blank lines."""
+    """Documents of a text file: cut at separator lines, and long stretches at blank lines. Raises CorpusError."""
     lines: list[str] = []
     length = 0
     for _, line in _lines(path):
@@ -107,7 +117,7 @@ def read_text(path: Path) -> Iterator[str]:
 
 
 def read_jsonl(path: Path, key: str) -> Iterator[str]:
-    """The text under `key` of each line. Raises CorpusError with file and line."""
+    """The text under `key` of each line that is not blank. Raises CorpusError that names file and line."""
     for number, line in _lines(path):
         if not line.strip():
             continue
@@ -119,6 +129,7 @@ def read_jsonl(path: Path, key: str) -> Iterator[str]:
 
 
 def _text_of(record: object, key: str, where: str) -> str:
+    """The text under a key of a line's record; `where` is its file and line. Raises CorpusError."""
     if not isinstance(record, dict):
         raise CorpusError(f"{where}: a line must hold a JSON object, this one holds {type(record).__name__}")
     if key not in record:
@@ -131,12 +142,13 @@ def _text_of(record: object, key: str, where: str) -> str:
         )
     if not _is_unicode(text):
         raise CorpusError(
-            f"{where}: {key!r} holds half of a surrogate pair, which is no text; repair or remove the line"
+            f"{where}: {key!r} holds half of a surrogate pair, which is not text; repair or remove the line"
         )
     return text
 
 
 def _is_unicode(text: str) -> bool:
+    """Whether a string can be written as UTF-8: JSON may hold halves of surrogate pairs."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -145,7 +157,7 @@ def _is_unicode(text: str) -> bool:
 
 
 def read_parquet(path: Path, column: str) -> Iterator[str]:
-    """The strings of one column, nulls left out. Raises CorpusError for a wrong file, column or type."""
+    """The strings of one column, without nulls. Raises CorpusError for a wrong file, column or type."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

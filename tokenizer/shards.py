@@ -1,7 +1,7 @@
-"""Memory-mapped token shards, and the order in which runs read them. Imports numpy alone.
+"""Memory-mapped token shards: written whole or not at all, opened and verified. Imports numpy alone.
 
-A dataset is a folder named by its content hash: train.bin and validation.bin (little-endian ids, each document after a
-BOS), tokenizer.json, and manifest.json.
+A dataset is a folder named after its content hash: train.bin and validation.bin (little-endian ids, each document
+behind a BOS), tokenizer.json, and manifest.json.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import math
 import os
 import shutil
 import tempfile
@@ -27,17 +26,17 @@ from tokenizer.errors import ExpectedError
 FORMAT = 1
 """Version of the folder's layout."""
 SPLITS = ("train", "validation")
+"""Parts of a dataset, each in a file of its name."""
 UNFINISHED = ".unfinished-"
-"""Prefix of folders that a writer has not completed; they may be deleted when no writer runs."""
+"""Prefix of folders that a writer has not completed; they may be deleted while no writer runs."""
 
 _NO_IDENTITY = frozenset({"dataset", "source", "created_with", "encoder"})
+"""Fields of a manifest that its content hash leaves out."""
+_REMEDY = "delete the folder and prepare the corpus again"
+"""What to do about a damaged dataset."""
 
 Tokens = npt.NDArray[np.unsignedinteger]
-Indices = npt.NDArray[np.int64]
-Words = npt.NDArray[np.uint64]
-
-_U64 = np.uint64
-_ROUNDS = 6
+"""Ids of a split, uint16 or uint32."""
 
 
 class ShardError(ExpectedError, ValueError):
@@ -55,7 +54,7 @@ class Manifest:
     tokenizer: str
     """Hash of tokenizer.json."""
     source: str
-    """Kind of the corpus's source; no part of the identity."""
+    """Kind of the corpus's source; not part of the identity."""
     vocab: int
     """Entries of the tokenizer's vocabulary."""
     dataset: str = ""
@@ -63,9 +62,9 @@ class Manifest:
     dtype: str = ""
     """Type of an id: uint16, or uint32 above 65,536 entries."""
     train_tokens: int = 0
-    """Training tokens, BOS included: the unique tokens of one epoch."""
+    """Training tokens with BOS: the unique tokens of one epoch."""
     validation_tokens: int = 0
-    """Validation tokens, BOS included."""
+    """Validation tokens with BOS."""
     train_bytes: int = 0
     """UTF-8 bytes of the training text."""
     validation_bytes: int = 0
@@ -75,11 +74,11 @@ class Manifest:
     validation_documents: int = 0
     """Validation documents."""
     files: dict[str, str] = field(default_factory=dict)
-    """SHA-256 by file name."""
+    """SHA-256 of each file, by name."""
     created_with: dict[str, str] = field(default_factory=dict)
-    """Versions of the libraries that made it; no part of its identity."""
+    """Versions of the libraries that made it; not part of the identity."""
     encoder: dict[str, str] = field(default_factory=dict)
-    """Encoder's name and how it compared with the canonical tokenizer; no part of its identity."""
+    """The encoder's name and how it compared with the canonical tokenizer; not part of the identity."""
     format: int = FORMAT
     """Version of the folder's layout."""
 
@@ -89,7 +88,7 @@ class Manifest:
 
     @property
     def identity(self) -> str:
-        """The content hash that `dataset` must hold."""
+        """The content hash, 16 hexadecimal digits, that `dataset` must equal."""
         parts = {name: value for name, value in self.to_dict().items() if name not in _NO_IDENTITY}
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -114,7 +113,7 @@ class Shards:
 
 
 def id_dtype(vocab: int) -> str:
-    """Smallest of uint16 and uint32 that holds every id of a vocabulary."""
+    """The smaller of uint16 and uint32 that holds every id of a vocabulary."""
     return "uint16" if vocab <= 2**16 else "uint32"
 
 
@@ -127,9 +126,9 @@ def write_shards(
 ) -> Shards:
     """Write a dataset to root/<dataset> and open it.
 
-    `train` and `validation` yield the ids of one document each; `extra` holds further files by name. The folder
-    appears complete or not at all: it is written beside, flushed to disk, and renamed. An intact dataset that is there
-    already is left as it is, a damaged one is replaced.
+    `train` and `validation` yield the ids of one document at a time; `extra` holds further files by name. The folder
+    appears complete or not at all: it is written under another name, flushed to disk, and renamed. An intact dataset of
+    that name is left as it is, a damaged one is replaced. Raises ShardError for an empty split.
     """
     root.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=root))
@@ -145,6 +144,7 @@ def write_shards(
 def _write_folder(
     folder: Path, draft: Manifest, splits: Mapping[str, Iterable[npt.ArrayLike]], extra: Mapping[str, bytes]
 ) -> Manifest:
+    """Write every file of a dataset into a folder; returns the completed manifest."""
     dtype = id_dtype(draft.vocab)
     little_endian = np.dtype(dtype).newbyteorder("<")
     files: dict[str, str] = {}
@@ -154,7 +154,7 @@ def _write_folder(
         size, files[f"{name}.bin"] = _write_file(folder / f"{name}.bin", pieces)
         tokens[name] = size // little_endian.itemsize
         if not size:
-            raise ShardError(f"the {name} split holds no token: give a larger corpus or another validation_fraction")
+            raise ShardError(f"the {name} split holds no tokens: give a larger corpus or another validation_fraction")
     for name, content in extra.items():
         _, files[name] = _write_file(folder / name, [content])
     manifest = dataclasses.replace(
@@ -167,7 +167,7 @@ def _write_folder(
 
 
 def _write_file(path: Path, pieces: Iterable[bytes]) -> tuple[int, str]:
-    """Write and flush to disk; returns size and SHA-256."""
+    """Write a file and flush it to disk; returns its size in bytes and its SHA-256."""
     digest = hashlib.sha256()
     size = 0
     with path.open("wb") as stream:
@@ -181,6 +181,7 @@ def _write_file(path: Path, pieces: Iterable[bytes]) -> tuple[int, str]:
 
 
 def _sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -189,7 +190,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _publish(temporary: Path, path: Path) -> None:
-    """Rename into place. An intact dataset stays; a damaged one, and one torn by a crash, makes way."""
+    """Rename into place. An intact dataset stays; a damaged one, or one that a crash left torn, makes way."""
     temporary.chmod(0o755)
     while not _is_intact(path):
         _discard(path)
@@ -204,6 +205,7 @@ def _publish(temporary: Path, path: Path) -> None:
 
 
 def _is_intact(path: Path) -> bool:
+    """Whether a folder is a dataset with every file as its manifest says."""
     try:
         open_shards(path, verify=True)
     except ShardError:
@@ -212,7 +214,7 @@ def _is_intact(path: Path) -> bool:
 
 
 def _discard(path: Path) -> None:
-    """Delete a folder so that no half of it is ever seen under its name."""
+    """Delete a folder if it exists, so that no half of it is ever seen under its name."""
     doomed = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=path.parent))
     with contextlib.suppress(FileNotFoundError):
         path.rename(doomed / path.name)
@@ -220,7 +222,7 @@ def _discard(path: Path) -> None:
 
 
 def open_shards(path: Path, verify: bool = False) -> Shards:
-    """Open a dataset. `verify` reads every file and compares its hash, at about 1 GB/s.
+    """Open a dataset. With `verify` every file is read and its hash compared, at about 1 GB/s.
 
     Raises ShardError where a file is missing, has the wrong size or (verified) the wrong content.
     """
@@ -230,10 +232,8 @@ def open_shards(path: Path, verify: bool = False) -> Shards:
     return Shards(path, manifest, *(_map_tokens(path, manifest, split) for split in SPLITS))
 
 
-_REMEDY = "delete the folder and prepare the corpus again"
-
-
 def _read_manifest(path: Path) -> Manifest:
+    """The manifest of a dataset, checked against its own hash. Raises ShardError."""
     try:
         data = json.loads(path.read_bytes())
         manifest = Manifest(**data)
@@ -251,6 +251,7 @@ def _read_manifest(path: Path) -> Manifest:
 
 
 def _verify(path: Path, manifest: Manifest) -> None:
+    """Raise ShardError unless every file has the hash that the manifest names."""
     for name, expected in manifest.files.items():
         try:
             with (path / name).open("rb") as stream:
@@ -262,6 +263,7 @@ def _verify(path: Path, manifest: Manifest) -> None:
 
 
 def _map_tokens(path: Path, manifest: Manifest, split: str) -> Tokens:
+    """A split's ids, shape [tokens], as a read-only view of its file. Raises ShardError."""
     file = path / f"{split}.bin"
     count: int = getattr(manifest, f"{split}_tokens")
     dtype = np.dtype(manifest.dtype).newbyteorder("<")
@@ -273,72 +275,3 @@ def _map_tokens(path: Path, manifest: Manifest, split: str) -> Tokens:
         raise ShardError(f"{file} holds {size} bytes, not {count * dtype.itemsize}: {_REMEDY}")
     # A plain array: a memmap pays for its subclass at every indexing.
     return np.memmap(file, dtype=dtype, mode="r", shape=(count,)).view(np.ndarray)
-
-
-def sequence_count(tokens: int, context: int) -> int:
-    """Fixed windows of context + 1 tokens at stride context: each token but the first is predicted at most once."""
-    return max(0, tokens - 1) // context
-
-
-def gather(tokens: Tokens, indices: Indices, context: int, out: Indices | None = None) -> Indices:
-    """Windows by index, shape [B, context + 1], int64: inputs are [:, :-1], targets [:, 1:].
-
-    `out` of that shape and type is filled and returned instead of a new array. Raises IndexError beyond the last
-    window.
-    """
-    shape = (sequence_count(len(tokens), context), context + 1)
-    # A view of overlapping rows; as_strided would do the same at five times the cost of the whole call.
-    windows: Tokens = np.ndarray(shape, tokens.dtype, tokens, strides=(context * tokens.itemsize, tokens.itemsize))
-    if out is None:
-        return windows[indices].astype(np.int64)
-    out[...] = windows[indices]
-    return out
-
-
-def sequence_indices(seed: int, first: int, count: int, windows: int) -> Indices:
-    """Windows at positions first … first + count - 1 of a run's endless order, shape [count].
-
-    Epoch e = position // windows visits each window exactly once, in a permutation keyed by (seed, e), so the order
-    depends on neither batch size nor worker count and can be resumed anywhere. The permutation is a Feistel network
-    over the mixed radix a · b ≥ windows, with cycle walking (Black & Rogaway 2002, methods 2 and 3). A call costs some
-    0.2 ms whatever the count up to a thousand: fetch the positions of many steps at once.
-    """
-    if windows < 1:
-        raise ShardError(f"the corpus has {windows} whole windows: give more text or a shorter context")
-    positions = np.arange(first, first + count, dtype=_U64)
-    size = _U64(windows)
-    keys = _mix(_mix(np.full(count, seed & (2**64 - 1), dtype=_U64)) + positions // size)
-    radices = _radices(windows)
-    places = _feistel(positions % size, keys, radices)
-    outside = np.flatnonzero(places >= size)
-    while outside.size:
-        places[outside] = _feistel(places[outside], keys[outside], radices)
-        outside = outside[places[outside] >= size]
-    return places.astype(np.int64)
-
-
-def _radices(windows: int) -> tuple[int, int]:
-    """(a, b) with a · b ≥ windows as closely as two near-equal factors allow, so that few positions walk."""
-    a = math.isqrt(windows - 1) + 1
-    return a, -(-windows // a)
-
-
-def _feistel(places: Words, keys: Words, radices: tuple[int, int]) -> Words:
-    """One bijection of range(a · b) for each key."""
-    a, b = _U64(radices[0]), _U64(radices[1])
-    left, right = places // b, places % b
-    for number in range(_ROUNDS):
-        noise = _mix(_mix(keys + _U64(number)) + (right if number % 2 == 0 else left))
-        if number % 2 == 0:
-            left = (left + noise % a) % a
-        else:
-            right = (right + noise % b) % b
-    return left * b + right
-
-
-def _mix(words: Words) -> Words:
-    """SplitMix64's finaliser (Steele, Lea & Flood 2014): a bijection of 64-bit words; wraps around."""
-    words = words + _U64(0x9E3779B97F4A7C15)
-    words = (words ^ (words >> _U64(30))) * _U64(0xBF58476D1CE4E5B9)
-    words = (words ^ (words >> _U64(27))) * _U64(0x94D049BB133111EB)
-    return words ^ (words >> _U64(31))

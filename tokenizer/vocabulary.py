@@ -1,4 +1,4 @@
-"""One Tokenizer protocol: byte-level BPE, and byte, character and word baselines. Every kind is lossless."""
+"""Tokenizers, all lossless: byte-level BPE, and byte, character and word baselines; their training and loading."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,18 +19,27 @@ from tokenizer.errors import ExpectedError
 BOS = "<|bos|>"
 """The token before each document. The same characters inside a text are encoded as text."""
 BOS_ID = 0
+"""Its id in every tokenizer."""
 SMALLEST_VOCAB = 257
-"""The 256 bytes and BOS: with them any text can be encoded."""
+"""Entries of the smallest vocabulary: the 256 bytes and BOS, with which any text can be encoded."""
 TRAINING_BYTES = 5_000_000
+"""UTF-8 bytes of text on which a small vocabulary is trained. At vocabulary 1024 the corpus becomes 1.4 % longer in
+tokens than with 10 MB, and 1.6 % longer than with 20 MB."""
 TRAINING_BYTES_PER_ENTRY = 5_000
-"""A vocabulary is counted on the larger of TRAINING_BYTES and vocab times this, UTF-8 bytes of text in the order given.
-At vocabulary 1024 the corpus becomes 1.4 % longer in tokens than with 10 MB, and 1.6 % longer than with 20 MB."""
+"""UTF-8 bytes of text per entry on which a larger vocabulary is trained."""
 
 
 class TokenizerError(ExpectedError, ValueError):
     """A tokenizer cannot be trained or loaded; the message says why and what to do."""
 
     kind = "tokenizer"
+
+    def __init__(self, message: str, key: str = "") -> None:
+        super().__init__(f"tokenizer.{key} {message}" if key else message)
+        self.key = key
+        """Key of the sweep file's `tokenizer` whose value is at fault; empty where it is none of them."""
+        self.message = message
+        """The message without the key."""
 
 
 class Tokenizer(Protocol):
@@ -50,7 +59,7 @@ class Tokenizer(Protocol):
 
     @property
     def bos_id(self) -> int:
-        """Id of the token that begins each document."""
+        """Id of BOS, the token before each document."""
 
     def encode(self, text: str) -> list[int]:
         """Ids of a text, without BOS."""
@@ -59,7 +68,7 @@ class Tokenizer(Protocol):
         """Ids of each text, without BOS."""
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of ids; BOS is left out, bytes that are no UTF-8 become U+FFFD."""
+        """The text of ids; BOS is left out, bytes that are not UTF-8 become U+FFFD."""
 
     def to_json(self) -> str:
         """The content of tokenizer.json, from which `load_tokenizer` rebuilds it."""
@@ -72,19 +81,20 @@ class TokenizerSpec:
     kind: str = "bpe"
     """bpe (byte-level, GPT-2's pre-splitting) | byte | character | word."""
     vocab: int = 1024
-    """Entries of the vocabulary, the 256 bytes and <|bos|> included; at least 257. The kind byte always has 257."""
+    """Entries of the vocabulary, with the 256 bytes and <|bos|>, so at least 257. The kind byte always has 257."""
 
     def __post_init__(self) -> None:
+        """Check both fields. Raises TokenizerError."""
         if self.kind not in TRAINERS:
-            raise TokenizerError(f"tokenizer.kind is {self.kind!r}: choose one of {', '.join(TRAINERS)}")
+            raise TokenizerError(f"is {self.kind!r}: choose one of {', '.join(TRAINERS)}", "kind")
         if self.vocab < SMALLEST_VOCAB:
             raise TokenizerError(
-                f"tokenizer.vocab is {self.vocab}: the 256 bytes and {BOS} alone need {SMALLEST_VOCAB}; raise it"
+                f"is {self.vocab}: the 256 bytes and {BOS} alone need {SMALLEST_VOCAB}; raise it", "vocab"
             )
 
     @property
     def entries(self) -> int:
-        """Vocabulary size that training gives."""
+        """Entries of the trained vocabulary."""
         return SMALLEST_VOCAB if self.kind == "byte" else self.vocab
 
 
@@ -92,7 +102,7 @@ class BpeTokenizer:
     """Byte-level BPE of Hugging Face `tokenizers` with the GPT-2 pre-tokenizer (Radford et al. 2019, section 2.2)."""
 
     def __init__(self, definition: str) -> None:
-        """Build from the content of a tokenizer.json."""
+        """Build from the content of a tokenizer.json. Raises TokenizerError where BOS does not come first."""
         from tokenizers import Tokenizer as HuggingFaceTokenizer
 
         self._definition = definition
@@ -104,60 +114,73 @@ class BpeTokenizer:
 
     @property
     def name(self) -> str:
+        """Kind and size, such as bpe-1024."""
         return f"bpe-{self.vocab_size}"
 
     @property
     def hash(self) -> str:
+        """SHA-256 of the content of tokenizer.json."""
         return _sha256(self._definition)
 
     @property
     def vocab_size(self) -> int:
+        """Number of distinct ids."""
         return int(self._inner.get_vocab_size())
 
     @property
     def bos_id(self) -> int:
+        """Id of BOS."""
         return BOS_ID
 
     def encode(self, text: str) -> list[int]:
+        """Ids of a text, without BOS."""
         return list(self._inner.encode(text, add_special_tokens=False).ids)
 
     def encode_batch(self, texts: Sequence[str]) -> list[npt.NDArray[np.uint32]]:
+        """Ids of each text, without BOS."""
         encodings = self._inner.encode_batch_fast(list(texts), add_special_tokens=False)
         return [np.asarray(encoding.ids, dtype=np.uint32) for encoding in encodings]
 
     def decode(self, ids: Iterable[int]) -> str:
+        """The text of ids; BOS is left out, bytes that are not UTF-8 become U+FFFD."""
         return str(self._inner.decode(list(ids), skip_special_tokens=True))
 
     def to_json(self) -> str:
+        """The content of tokenizer.json."""
         return self._definition
 
 
 class PieceTokenizer:
-    """The baselines: a text is split into pieces; a piece without an id of its own falls back to its UTF-8 bytes."""
+    """A baseline: a text is split into pieces; a piece without an id of its own is encoded as its UTF-8 bytes."""
 
     def __init__(self, kind: str, pieces: Sequence[str]) -> None:
-        """`kind` is a key of SPLITTERS; id of pieces[i] is 257 + i, of byte b it is 1 + b."""
+        """`kind` is a key of SPLITTERS; the id of pieces[i] is 257 + i, that of byte b is 1 + b."""
         self._kind = kind
         self._pieces = tuple(pieces)
         self._ids = {piece: SMALLEST_VOCAB + i for i, piece in enumerate(self._pieces)}
 
     @property
     def name(self) -> str:
+        """Kind and size, such as word-1024."""
         return f"{self._kind}-{self.vocab_size}"
 
     @property
     def hash(self) -> str:
+        """SHA-256 of the content of tokenizer.json."""
         return _sha256(self.to_json())
 
     @property
     def vocab_size(self) -> int:
+        """Number of distinct ids."""
         return SMALLEST_VOCAB + len(self._pieces)
 
     @property
     def bos_id(self) -> int:
+        """Id of BOS."""
         return BOS_ID
 
     def encode(self, text: str) -> list[int]:
+        """Ids of a text, without BOS."""
         ids: list[int] = []
         for piece in SPLITTERS[self._kind](text):
             known = self._ids.get(piece)
@@ -168,29 +191,35 @@ class PieceTokenizer:
         return ids
 
     def encode_batch(self, texts: Sequence[str]) -> list[npt.NDArray[np.uint32]]:
+        """Ids of each text, without BOS."""
         return [np.asarray(self.encode(text), dtype=np.uint32) for text in texts]
 
     def decode(self, ids: Iterable[int]) -> str:
+        """The text of ids; BOS is left out, bytes that are not UTF-8 become U+FFFD."""
         return b"".join(self._bytes_of(token) for token in ids).decode(errors="replace")
 
     def _bytes_of(self, token: int) -> bytes:
+        """UTF-8 bytes of one id; none for BOS."""
         if token == BOS_ID:
             return b""
         return bytes((token - 1,)) if token < SMALLEST_VOCAB else self._pieces[token - SMALLEST_VOCAB].encode()
 
     def to_json(self) -> str:
+        """The content of tokenizer.json."""
         return json.dumps({"kind": self._kind, "pieces": self._pieces}, ensure_ascii=False)
 
 
 def _words(text: str) -> list[str]:
+    """Words and runs of punctuation, each with a space before it, and other whitespace."""
     return re.findall(r" ?\w+| ?[^\w\s]+|\s+", text)
 
 
 SPLITTERS: dict[str, Callable[[str], Iterable[str]]] = {"byte": lambda text: (text,), "character": iter, "word": _words}
-"""How the baselines split a text; the pieces joined are the text."""
+"""How each baseline splits a text; the pieces in a row are the text."""
 
 
 def _train_bpe(spec: TokenizerSpec, texts: Iterable[str]) -> Tokenizer:
+    """Byte-level BPE: the most frequent merges."""
     from tokenizers import Tokenizer as HuggingFaceTokenizer
     from tokenizers.decoders import ByteLevel as ByteLevelDecoder
     from tokenizers.models import BPE
@@ -211,6 +240,7 @@ def _train_bpe(spec: TokenizerSpec, texts: Iterable[str]) -> Tokenizer:
 
 
 def _train_pieces(spec: TokenizerSpec, texts: Iterable[str]) -> Tokenizer:
+    """A baseline: the most frequent pieces, ties in the order of the pieces."""
     counts: Counter[str] = Counter()
     if spec.kind != "byte":
         for text in texts:
@@ -225,15 +255,15 @@ TRAINERS: dict[str, Callable[[TokenizerSpec, Iterable[str]], Tokenizer]] = {
     "character": _train_pieces,
     "word": _train_pieces,
 }
-"""Registry of the kinds."""
+"""How each kind of tokenizer is trained."""
 
 
 def train_tokenizer(spec: TokenizerSpec, texts: Iterable[str]) -> Tokenizer:
-    """Train on the first 5 MB of the texts, more for a vocabulary above 1000 (TRAINING_BYTES_PER_ENTRY); whole texts.
+    """Train on the first `training_text_bytes` of the texts, in whole texts.
 
     Raises TokenizerError where the texts allow fewer entries than the spec asks for.
     """
-    tokenizer = TRAINERS[spec.kind](spec, _first_bytes(texts, training_bytes(spec)))
+    tokenizer = TRAINERS[spec.kind](spec, _first_bytes(texts, training_text_bytes(spec)))
     if tokenizer.vocab_size != spec.entries:
         raise TokenizerError(
             f"tokenizer.vocab is {spec.vocab}, but the corpus allows {spec.kind} only {tokenizer.vocab_size} entries: "
@@ -242,13 +272,13 @@ def train_tokenizer(spec: TokenizerSpec, texts: Iterable[str]) -> Tokenizer:
     return tokenizer
 
 
-def training_bytes(spec: TokenizerSpec) -> int:
-    """How much text a tokenizer is trained on, UTF-8 bytes."""
+def training_text_bytes(spec: TokenizerSpec) -> int:
+    """UTF-8 bytes of text on which a tokenizer is trained: the larger of TRAINING_BYTES and those for its entries."""
     return max(TRAINING_BYTES, TRAINING_BYTES_PER_ENTRY * spec.vocab)
 
 
 def _first_bytes(texts: Iterable[str], limit: int) -> Iterator[str]:
-    """Whole texts up to the limit, the first in any case."""
+    """Whole texts up to the limit in UTF-8 bytes; the first one in any case."""
     taken = 0
     for number, text in enumerate(texts):
         taken += len(text.encode())
@@ -265,18 +295,20 @@ def load_tokenizer(path: Path) -> Tokenizer:
     except FileNotFoundError as error:
         raise TokenizerError(f"{path} does not exist: prepare the corpus again") from error
     except ValueError as error:
-        raise TokenizerError(f"{path} is no tokenizer: {error}; prepare the corpus again") from error
+        raise TokenizerError(f"{path} is not a tokenizer: {error}; prepare the corpus again") from error
     if isinstance(data, dict) and data.get("kind") in SPLITTERS:
         return PieceTokenizer(data["kind"], data["pieces"])
     return _load_bpe(path, definition, data)
 
 
-def _load_bpe(path: Path, definition: str, data: Any) -> Tokenizer:
+def _load_bpe(path: Path, definition: str, data: object) -> Tokenizer:
+    """A BPE tokenizer from a file's content and its JSON. Raises TokenizerError."""
     model = data.get("model") if isinstance(data, dict) else None
     if not isinstance(model, dict) or model.get("type") != "BPE":
-        raise TokenizerError(f"{path} is no tokenizer of isoflop: its model is not BPE, nor a baseline's")
+        raise TokenizerError(f"{path} is not a tokenizer of isoflop: it is neither BPE nor a baseline")
     return BpeTokenizer(definition)
 
 
 def _sha256(text: str) -> str:
+    """SHA-256 of the text's UTF-8 bytes, in hexadecimal digits."""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""The C++ kernels of `model/cpu/kernels`: built once per machine by its own compiler, loaded without Python headers."""
+"""The C++ kernels of `model/cpu/kernels`: built once per machine by its own compiler, loaded through ctypes."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ from model.hardware import cpu_name
 from tokenizer.errors import ExpectedError
 
 SOURCES = Path(__file__).with_name("kernels")
+"""Folder of the kernels' sources."""
 MAIN_SOURCE = SOURCES / "kernels.cpp"
+"""The file that the compiler is given; it includes the others."""
 FLAGS = ("-O3", "-march=native", "-std=c++17", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")
-"""No -ffast-math: linking with it would change how the whole process rounds."""
+"""Flags of the compiler. No -ffast-math: linking with it would change how the whole process rounds."""
 BUILD_SECONDS = 120
-"""Time limit of the compiler; 6 s are usual."""
+"""Time limit of the compiler; it usually takes 6 s."""
 
 
-class Shape(ctypes.Structure):
-    """Sizes of a model and its batch, as the kernels read them."""
+class KernelShape(ctypes.Structure):
+    """Sizes of a model and its batch, as the kernels read them: `Shape` of `kernels/norm.h`."""
 
     _fields_ = (
         *((name, ctypes.c_int64) for name in ("sequences", "context", "width", "heads", "hidden", "vocab")),
@@ -34,7 +36,8 @@ class Shape(ctypes.Structure):
 
 
 def _branch(tensors: int) -> tuple[Any, ...]:
-    return (ctypes.POINTER(Shape), *[ctypes.c_void_p] * tensors)
+    """Argument types of a kernel: the sizes, then this number of tensors."""
+    return (ctypes.POINTER(KernelShape), *[ctypes.c_void_p] * tensors)
 
 
 _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
@@ -58,19 +61,19 @@ class NativeError(ExpectedError, RuntimeError):
 
 
 def compiler() -> str | None:
-    """The C++ compiler: $CXX, or the first of c++, g++ and clang++ that is there."""
+    """Path of the C++ compiler: $CXX, or the first of c++, g++ and clang++ that exists; None without one."""
     names = (os.environ["CXX"],) if os.environ.get("CXX") else ("c++", "g++", "clang++")
     return next((found for name in names if (found := shutil.which(name))), None)
 
 
 def cache_folder() -> Path:
-    """Where built kernels and compiled graphs are kept: $XDG_CACHE_HOME/isoflop, or ~/.cache/isoflop."""
+    """Folder of built kernels and compiled graphs: $XDG_CACHE_HOME/isoflop, or ~/.cache/isoflop."""
     root = os.environ.get("XDG_CACHE_HOME")
     return (Path(root) if root else Path.home() / ".cache") / "isoflop"
 
 
 def available() -> bool:
-    """Whether the kernels can be used here; builds them on the first call of a machine."""
+    """Whether the kernels can be used here; the first call on a machine builds them."""
     try:
         library()
     except NativeError:
@@ -80,7 +83,7 @@ def available() -> bool:
 
 @cache
 def library() -> ctypes.CDLL:
-    """The loaded kernels. Raises NativeError."""
+    """The loaded kernels, built if need be. Raises NativeError."""
     try:
         loaded = ctypes.CDLL(str(_built()))
     except OSError as error:
@@ -92,7 +95,7 @@ def library() -> ctypes.CDLL:
 
 
 def _built() -> Path:
-    """Path of the library, built if this source was not yet on this processor."""
+    """Path of the library for this source and this processor, built if it is not in the cache."""
     if os.name != "posix":
         raise NativeError("the kernels are built on Linux and macOS only")
     texts = [source.read_text() for source in sorted(SOURCES.glob("*.*"))]
@@ -113,7 +116,7 @@ def _built() -> Path:
 
 
 def _build(command: str, path: Path) -> None:
-    """Compile beside and rename, so that workers that start together do not meet a half-written file."""
+    """Compile into a temporary folder and rename, so that workers that start together never see a half-written file."""
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         built = Path(folder) / path.name
         done = subprocess.run(

@@ -88,7 +88,7 @@ def _add_sweeps(app: FastAPI, workspace: Workspace, background: Background) -> N
         planned = await run_in_threadpool(planning.plan, body, override or [])
         sweep = await run_in_threadpool(submit_plan, workspace, planned, guard.user_of(request), rerun=rerun)
         response.headers["Location"] = f"/api/v1/sweeps/{sweep.name}"
-        return _summary(sweep) | {"dropped": [asdict(cell) for cell in sweep.dropped], "warnings": sweep.warnings}
+        return _summary(sweep) | {"dropped": [cell.to_dict() for cell in sweep.dropped], "warnings": sweep.warnings}
 
     @app.get("/api/v1/sweeps", tags=["sweeps"])
     def list_sweeps() -> list[dict[str, Any]]:
@@ -103,7 +103,7 @@ def _add_sweeps(app: FastAPI, workspace: Workspace, background: Background) -> N
         runs = table.where(table.notna(), None).to_dict("records")
         return _summary(sweep) | {
             "source": sweep.source,
-            "dropped": [asdict(cell) for cell in sweep.dropped],
+            "dropped": [cell.to_dict() for cell in sweep.dropped],
             "runs": runs,
         }
 

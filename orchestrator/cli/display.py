@@ -7,11 +7,56 @@ from collections.abc import Sequence
 
 from analysis.wording import format_count, format_duration, format_factor, format_flops, format_hours, join_words
 from orchestrator.cli.output import print_table, say
+from orchestrator.use_cases.hours import Judged
 from orchestrator.use_cases.planning import Planned
-from sweeps.plan.expected_width import Expected, KnownNoise
+from sweeps.plan.expected_width import WIDEST_LOSS, WIDEST_PARAMS, Expected, KnownNoise
+from sweeps.plan.filling import FILLED, Filled
 from sweeps.plan.hours import hours_by_budget, wall_hours
 from sweeps.plan.records import Plan
 from sweeps.plan.repeats import repeats
+from sweeps.plan.verdict import Remedy, Verdict
+
+
+def show_verdict(judged: Judged) -> None:
+    """Print whether the grid will give a law and how far it reaches, or the change that would give one."""
+    say(_verdict(judged.verdict))
+    if judged.verdict.remedy:
+        say(f"  → {_remedy(judged.verdict.remedy)}")
+    if judged.filled:
+        say(f"  {_filled(judged.filled)}")
+
+
+def _verdict(verdict: Verdict) -> str:
+    """Whether a law is to be expected, from how many budgets, and how far it is useful."""
+    if not verdict.gives_law:
+        return f"✗ no law: {verdict.reason}"
+    mark = "✓" if verdict.complete else "!"
+    law = f"{mark} law expected from {verdict.curves} of {verdict.budgets} budgets"
+    why = "" if verdict.complete else f": {verdict.reason}"
+    useful = f"N* within a factor of {WIDEST_PARAMS:g} and the loss within ±{WIDEST_LOSS:g}"
+    if not verdict.reach:
+        return f"{law}{why}; its runs are too few for {useful}, even at the largest budget"
+    widest = f"{format_flops(verdict.reach * verdict.largest_budget)} FLOPs"
+    return f"{law}{why}; useful up to {widest}, {format_factor(verdict.reach)} the largest budget ({useful})"
+
+
+def _remedy(remedy: Remedy) -> str:
+    """The overrides that give a law, ready to paste, and what they cost."""
+    overrides = " ".join(f'"{entry}"' if " " in entry else entry for entry in remedy.overrides)
+    time_taken = "" if remedy.seconds is None else f", {_duration(remedy.seconds)}"
+    return f"{overrides}: {remedy.cells} of {remedy.of_cells} cells{time_taken}"
+
+
+def _filled(filled: Filled) -> str:
+    """What was chosen for the hours, and what keeps them from being filled."""
+    overrides = " ".join(f'"{entry}"' if " " in entry else entry for entry in filled.overrides)
+    text = f"{format_hours(filled.hours)} of {format_hours(filled.wanted)} hours: {overrides}"
+    if filled.epochs_needed is None:
+        return text
+    ends = (
+        "larger budgets need" if filled.hours >= FILLED * filled.wanted else "the data run out; filling the hours needs"
+    )
+    return f"{text}; {ends} epochs_max={filled.epochs_needed:g}, or more text"
 
 
 def show_plan(planned: Planned) -> None:
@@ -52,25 +97,25 @@ def show_plan(planned: Planned) -> None:
 
 
 def _noise(plan: Plan) -> str:
-    """Which cells repeat, and how uncertain the noise between seeds will be."""
-    told = repeats(plan)
-    if told.sigma_interval is None:
-        return "noise: no cell is repeated; seeds.smallest_budget=3 would tell the noise between seeds"
-    groups = Counter((cell.budget, cell.seeds) for cell in told.cells)
+    """Which cells are repeated, and how uncertain the noise between seeds will be."""
+    repeated = repeats(plan)
+    if repeated.sigma_interval is None:
+        return "noise: no cell is repeated; seeds.smallest_budget=3 would measure the noise between seeds"
+    groups = Counter((cell.budget, cell.seeds) for cell in repeated.cells)
     where = [
         f"{seeds} seeds at {format_flops(budget)}" + (f" in each of {cells} cells" if cells > 1 else "")
         for (budget, seeds), cells in groups.items()
     ]
-    low, high = told.sigma_interval
-    freedom = told.degrees_of_freedom
+    low, high = repeated.sigma_interval
+    freedom = repeated.degrees_of_freedom
     return (
-        f"noise: {join_words(where)}; that between seeds will have {freedom} degree{'s' * (freedom > 1)} of freedom"
-        f" and lie between {low:.2f} and {high:.3g} times its estimate (95 %)"
+        f"noise: {join_words(where)}; the noise between seeds will have {freedom} degree{'s' * (freedom > 1)} of "
+        f"freedom and lie between {low:.2f} and {high:.3g} times its estimate (95 %)"
     )
 
 
 def show_hours(planned: Planned) -> None:
-    """Print the predicted hours of each budget and of all, and what they assume."""
+    """Print the predicted hours of each budget and of all, and their assumptions."""
     rows = hours_by_budget(planned.plan)
     if rows:
         shown = [
@@ -86,7 +131,7 @@ def show_hours(planned: Planned) -> None:
         total = sum(row.device_hours for row in rows)
         wall = wall_hours(planned.plan, planned.workers)
         on = f", {format_duration(wall * 3600)} on {planned.workers} × {planned.device_name}" if wall else ""
-        say(f"predicted: {format_hours(total)} device-hours{on}, evaluation and start-up apart")
+        say(f"predicted: {format_hours(total)} device-hours{on}, without evaluation and start-up")
     for note in planned.notes:
         say(f"assumed: {note}")
 
@@ -101,17 +146,16 @@ def _check(plan: Plan) -> str:
 
 
 def show_expected(expected: Sequence[Expected], noise: KnownNoise) -> None:
-    """Print how wide the intervals of forecasts would come out, or why there would be no law."""
+    """Print how wide the intervals of predictions would be, or why there would be no law."""
     for one in expected:
-        label = ", ".join(f"{axis} = {value}" for axis, value in one.vary.items())
-        where = f" with {label}" if label else ""
+        where = one.vary.clause
         if one.refusal:
             say(f"warning: this grid gives no law{where}: {one.refusal}")
             continue
         widths = "; ".join(
-            f"at {format_factor(width.multiple)} the largest budget N* within a factor of {width.params_factor:.2f}, "
-            f"loss within ±{width.loss:.3f}"
-            for width in one.widths
+            f"at {format_factor(width.multiple)} the largest budget, N* within a factor of {width.params_factor:.2f} "
+            f"and the loss within ±{width.loss:.3f}"
+            for width in one.shown
         )
         say(
             f"expected 95 % interval{where}: {widths} "

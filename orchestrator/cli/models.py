@@ -90,11 +90,12 @@ def _show(measured: Profile, output: Format) -> None:
     emit_rows(rows, ["component", "ms", "share"], output, "Time of a traced step")
     if output is Format.TABLE:
         memory = "" if measured.memory_bytes is None else f", {measured.memory_bytes / 2**30:.2f} GiB of tensors"
-        kind = {k: v for k, v in measured.implementation.items() if k in ("attention", "branches", "head", "compiled")}
+        how = measured.implementation
+        compiled = ", compiled" if how.compiled else ""
         say(
             f"{measured.device_name}: {1e3 * measured.step_seconds:.2f} ms per step, "
             f"{measured.tokens_per_second:,.0f} tokens/s, {measured.flops_per_second / 1e9:.1f} GFLOP/s, "
-            f"MFU {measured.mfu:.0%} of {measured.matmul_peak / 1e9:.0f} GFLOP/s{memory} ({kind})"
+            f"MFU {measured.mfu:.0%} of {measured.matmul_peak / 1e9:.0f} GFLOP/s{memory} ({how.attention} attention, {how.branches} branches, {how.head} head{compiled})"
         )
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 from types import FrameType
@@ -21,20 +20,21 @@ from orchestrator.cli.output import Format, emit_json, emit_rows, say, stderr, w
 _VALIDATION_IMPORTANCE = ("flops", "size", "predicted_loss", "low", "high", "actual_loss", "inside", "trained_params")
 
 if TYPE_CHECKING:
+    from orchestrator.use_cases.hours import Judged
     from orchestrator.use_cases.planning import Planned
-    from sweeps.plan.expected_width import Expected, KnownNoise
-    from sweeps.plan.other_device import Elsewhere
-    from sweeps.plan.records import Plan, PlannedRun
+    from sweeps.plan.other_device import OtherDevice
+    from sweeps.plan.records import Plan
 
 
 def plan(
     sweep: SweepFile,
     overrides: Overrides = None,
     hours: Annotated[
-        float | None, typer.Option("--hours", help="Scale the budgets so that the sweep takes so many hours.")
+        float | None,
+        typer.Option("--hours", help="Choose a grid that fills these hours and gives a law."),
     ] = None,
     device: Annotated[
-        str | None, typer.Option("--device", help="Plan for this device, not for this machine: h100, a100, …")
+        str | None, typer.Option("--device", help="Plan for this device instead of this machine: h100, a100, …")
     ] = None,
     devices: Annotated[int, typer.Option("--devices", min=1, help="With --device: how many, one run each.")] = 1,
     mfu: Annotated[
@@ -42,7 +42,7 @@ def plan(
         typer.Option("--mfu", help="Share of the device's peak reached. Default: by size (docs/concepts.md)."),
     ] = None,
     device_tflops: Annotated[
-        float | None, typer.Option("--device-tflops", help="Dense 16-bit peak of a device that is not known.")
+        float | None, typer.Option("--device-tflops", help="Dense 16-bit peak of a device that isoflop does not know.")
     ] = None,
     runs: Annotated[
         Path | None,
@@ -50,47 +50,45 @@ def plan(
     ] = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Show what would run, and start nothing.
+    """Show whether the grid gives a law, and what would run.
 
-    Shows cells, why some are dropped, FLOPs, epochs, memory, time, and the interval to expect.
+    Shows cells, why some are dropped, FLOPs, epochs, memory, time, and the interval to expect. Starts nothing.
     """
-    from orchestrator.cli.display import show_expected, show_hours, show_plan
-    from orchestrator.use_cases.hours import plan_hours
+    from orchestrator.cli.display import show_expected, show_hours, show_plan, show_verdict
+    from orchestrator.use_cases.hours import plan_and_judge
     from orchestrator.use_cases.planning import Planning
 
-    elsewhere = _elsewhere(device, devices, mfu, device_tflops)
-    planning = Planning(open_workspace())
-    planned = plan_hours(planning, sweep_path(sweep), overrides or [], hours, elsewhere)
+    other = _other_device(device, devices, mfu, device_tflops)
+    judged = plan_and_judge(Planning(open_workspace()), sweep_path(sweep), overrides or [], hours, other)
+    planned = judged.planned
     if runs is not None:
         records = [{"run": r.run.to_dict(), "budget": r.budget, "size_id": r.size_id} for r in planned.plan.runs]
         runs.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
         say(f"written: {runs}")
     if output is Format.TABLE:
+        show_verdict(judged)
         show_plan(planned)
         show_hours(planned)
-        noise = planning.noise(planned)
-        show_expected(planning.expect(planned, noise), noise)
+        show_expected(judged.expected, judged.noise)
     elif output is Format.JSON:
-        noise = planning.noise(planned)
-        emit_json(plan_json(planned.plan, planning.expect(planned, noise), noise) | {"hours": hours_json(planned)})
+        emit_json(judged_json(judged))
     else:
-        document = plan_json(planned.plan)
-        rows = [*document["runs"], *document["recipe_check"]["runs"]]
+        rows = [run.to_dict() for run in planned.plan.all_runs]
         rows = [{key: value for key, value in row.items() if key != "checks"} for row in rows]
         emit_rows(rows, list(rows[0]) if rows else [], output)
 
 
-def _elsewhere(device: str | None, devices: int, mfu: float | None, tflops: float | None) -> Elsewhere | None:
-    """The device asked for, None where none is."""
+def _other_device(device: str | None, devices: int, mfu: float | None, tflops: float | None) -> OtherDevice | None:
+    """The device to plan for; None for this machine."""
     from analysis.devices import hardware
-    from sweeps.plan.other_device import Elsewhere
+    from sweeps.plan.other_device import OtherDevice
 
     if device is None and tflops is None:
         if mfu is not None or devices > 1:
             raise typer.BadParameter("--mfu and --devices need --device or --device-tflops")
         return None
     found = hardware(device or "", utilisation=mfu, tflops=tflops)
-    return Elsewhere(found.device, mfu, devices)
+    return OtherDevice(found.device, mfu, devices)
 
 
 def run(
@@ -104,19 +102,21 @@ def run(
     Typing it again continues or repeats nothing.
     """
     from orchestrator.cli.conclude import conclude
-    from orchestrator.cli.display import show_expected, show_plan
+    from orchestrator.cli.display import show_expected, show_plan, show_verdict
     from orchestrator.cli.watching import watching
     from orchestrator.use_cases.execution import Execution
+    from orchestrator.use_cases.hours import plan_and_judge
     from orchestrator.use_cases.planning import Planning
     from orchestrator.use_cases.submission import submit
 
     _stop_on_terminate()
     workspace = open_workspace()
     planning, execution = Planning(workspace), Execution(workspace)
-    planned = planning.plan(sweep_path(sweep), overrides or [])
+    judged = plan_and_judge(planning, sweep_path(sweep), overrides or [])
+    planned = judged.planned
+    show_verdict(judged)
     show_plan(planned)
-    noise = planning.noise(planned)
-    show_expected(planning.expect(planned, noise), noise)
+    show_expected(judged.expected, judged.noise)
     if not planned.plan.runs:
         say("no cell survives: nothing to run")
         raise typer.Exit(1)
@@ -162,33 +162,50 @@ def validate(
         raise typer.Exit(1)
 
 
-def plan_json(plan: Plan, expected: Sequence[Expected] = (), noise: KnownNoise | None = None) -> dict[str, Any]:
-    """A plan as JSON: its runs, dropped cells, warnings and totals, the noise and the intervals to expect."""
+def judged_json(judged: Judged) -> dict[str, Any]:
+    """`isoflop plan -o json`: the verdict, the plan, the noise and the intervals to expect, and the hours."""
+    plan = judged.planned.plan
+    document = {"sweep": plan.spec.name, "verdict": judged.verdict.to_dict()} | plan_json(plan)
+    document["noise"] = {"expected": asdict(judged.noise)} | document["noise"]
+    document["expected"] = [one.to_dict() for one in judged.expected]
+    filled = judged.filled.to_dict() if judged.filled else None
+    return document | {"hours": hours_json(judged.planned) | {"filled": filled}}
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """A plan as JSON: its runs, dropped cells, repeats, warnings and totals."""
+    from sweeps.plan.repeats import repeats
+
     most, kept = plan.trunk_bytes
-    totals = {
-        "runs": len(plan.all_runs),
-        "flops": plan.flops,
-        "flops_spent": plan.flops_spent,
-        "seconds": plan.seconds,
-        "trunk_bytes": most,
-        "trunk_bytes_kept": kept,
-    }
-    dropped = [asdict(cell) for cell in plan.dropped]
-    widths = [asdict(one) | {"refusal": one.refusal or None} for one in expected]
+    repeated = repeats(plan)
     return {
         "sweep": plan.spec.name,
-        "runs": [_run_json(planned) for planned in plan.runs],
-        "dropped": dropped,
-        "recipe_check": _check_json(plan),
-        "noise": _noise_json(plan, noise),
+        "runs": [run.to_dict() for run in plan.runs],
+        "dropped": [cell.to_dict() for cell in plan.dropped],
+        "recipe_check": {
+            "runs": [run.to_dict() for run in plan.checks],
+            "dropped": [cell.to_dict() for cell in plan.unchecked],
+            "flops": sum(run.flops for run in plan.checks),
+        },
+        "noise": {
+            "repeats": [asdict(cell) for cell in repeated.cells],
+            "degrees_of_freedom": repeated.degrees_of_freedom,
+            "sigma_interval": repeated.sigma_interval,
+        },
         "warnings": plan.warnings,
-        "totals": totals,
-        "expected": widths,
+        "totals": {
+            "runs": len(plan.all_runs),
+            "flops": plan.flops,
+            "flops_spent": plan.flops_spent,
+            "seconds": plan.seconds,
+            "trunk_bytes": most,
+            "trunk_bytes_kept": kept,
+        },
     }
 
 
 def hours_json(planned: Planned) -> dict[str, Any]:
-    """Predicted hours of a plan: in all, by budget, and what they assume."""
+    """Predicted hours of a plan, in all and by budget, and their assumptions."""
     from sweeps.plan.hours import hours_by_budget, wall_hours
 
     rows = hours_by_budget(planned.plan)
@@ -199,33 +216,6 @@ def hours_json(planned: Planned) -> dict[str, Any]:
         "device_hours": sum(row.device_hours for row in rows) if rows else None,
         "wall_hours": wall_hours(planned.plan, planned.workers),
         "notes": list(planned.notes),
-    }
-
-
-def _run_json(planned: PlannedRun) -> dict[str, Any]:
-    row = {f.name: getattr(planned, f.name) for f in fields(planned) if f.name not in ("run", "checks")}
-    checks = [asdict(point) for point in planned.checks]
-    return {"run": planned.run_id, **row, "lr": planned.run.train.lr, "checks": checks}
-
-
-def _noise_json(plan: Plan, noise: KnownNoise | None) -> dict[str, Any]:
-    """The noise that is expected, and how well the plan's repeats will tell it."""
-    from sweeps.plan.repeats import repeats
-
-    told = repeats(plan)
-    return {
-        "expected": asdict(noise) if noise else None,
-        "repeats": [asdict(cell) for cell in told.cells],
-        "degrees_of_freedom": told.degrees_of_freedom,
-        "sigma_interval": told.sigma_interval,
-    }
-
-
-def _check_json(plan: Plan) -> dict[str, Any]:
-    return {
-        "runs": [_run_json(planned) for planned in plan.checks],
-        "dropped": [asdict(cell) for cell in plan.unchecked],
-        "flops": sum(planned.flops for planned in plan.checks),
     }
 
 

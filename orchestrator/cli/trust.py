@@ -15,13 +15,10 @@ from analysis.law import Law
 from analysis.records import LawError, Prediction
 from analysis.refusals import Reason
 from analysis.wording import format_count, format_factor, format_flops, join_words, refusal_phrase, typed_flops
+from sweeps.plan.expected_width import WIDEST_LOSS, WIDEST_PARAMS
 
 MULTIPLES: Final = (1.0, 3.0, 10.0, 30.0, 100.0)
 """Multiples of the largest budget at which the reach of a law is looked for."""
-WIDEST_PARAMS: Final = 1.5
-"""Factor to each side of N* within which an answer counts as useful."""
-WIDEST_LOSS: Final = 0.1
-"""Half-width of the loss within which an answer counts as useful."""
 EXPECTED_REACH: Final = 10.0
 """Multiple of the largest budget that a law should reach: below it, the summary says what would help."""
 DATA_REACH: Final = 100.0

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from model.checkpoint import KEPT, Checkpoints
+from model.checkpoint import KEPT, Checkpoints, TrainingState
 from model.trunk import Trunk
 
 
@@ -18,7 +19,7 @@ class RemoteCheckpoints(Checkpoints):
         super().__init__(folder)
         self._fs, self._remote = fs, remote
 
-    def save(self, step: int, state: dict[str, Any]) -> Path:
+    def save(self, step: int, state: TrainingState) -> Path:
         """Write locally, then upload."""
         path = super().save(step, state)
         _upload(self._fs, path, self._remote)
@@ -26,13 +27,13 @@ class RemoteCheckpoints(Checkpoints):
             self._fs.rm_file(f"{self._remote}/{name}")
         return path
 
-    def save_final(self, state: dict[str, Any]) -> Path:
+    def save_final(self, state: Mapping[str, object]) -> Path:
         """Keep a finished run's weights in both places."""
         path = super().save_final(state)
         _upload(self._fs, path, self._remote)
         return path
 
-    def load_newest(self, device: str = "cpu") -> dict[str, Any] | None:
+    def load_newest(self, device: str = "cpu") -> TrainingState | None:
         """Fetch what is not here yet, then load the newest good one."""
         here = {path.name for path in self.files()}
         for name in self._uploaded():
@@ -64,12 +65,12 @@ class RemoteTrunk(Trunk):
     def _names(self) -> list[str]:
         return _names(self.fs, self.remote)
 
-    def _write(self, name: str, state: dict[str, Any]) -> None:
+    def _write(self, name: str, state: TrainingState) -> None:
         super()._write(name, state)
         _upload(self.fs, self.folder / name, self.remote)
         super()._drop(name)
 
-    def _read(self, name: str, device: str) -> dict[str, Any]:
+    def _read(self, name: str, device: str) -> TrainingState:
         self.folder.mkdir(parents=True, exist_ok=True)
         fetched = f"{name}.{os.getpid()}"
         try:

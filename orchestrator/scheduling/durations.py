@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from model.config import RunConfig
 from model.flops import count_parameters
-from model.memory import KEPT_STATE_BYTES
+from model.memory import SAVED_PARAMETER_BYTES
 from orchestrator.store.records import RunRecord
 
 WIDTH = 0.5
@@ -134,6 +134,6 @@ def checkpoint_interval(params: float, device_seconds: float, losses: int) -> fl
     whose further terms are below a hundredth here). M is learned: `losses` in `device_seconds`, beside one in
     LOSS_PRIOR.
     """
-    write = CHECKPOINT_SECONDS + KEPT_STATE_BYTES * params / CHECKPOINT_RATE
+    write = CHECKPOINT_SECONDS + SAVED_PARAMETER_BYTES * params / CHECKPOINT_RATE
     between = (LOSS_PRIOR + device_seconds) / (1 + losses)
     return min(max(math.sqrt(2 * write * between), SHORTEST_INTERVAL), LONGEST_INTERVAL)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from sweeps.plan.records import CheckPoint, PlannedRun
+from sweeps.plan.records import PlannedRun, RecipeTrial
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +53,19 @@ class Cell:
     """Predicted seconds of what it spends on one worker."""
     calibrated_seconds: float | None = None
     """The same by the calibration alone, without what finished runs have taught."""
-    checks: tuple[CheckPoint, ...] = ()
-    """What the run is in checks of the recipe."""
+    checks: tuple[RecipeTrial, ...] = ()
+    """The run's parts in checks of the recipe."""
 
     @classmethod
     def of(cls, planned: PlannedRun, kind: str = "auto", calibrated_seconds: float | None = None) -> Cell:
         """The cell of a planned run, whose sweep asks for a `kind` of device."""
-        shared_names = {f.name for f in fields(cls)} & {f.name for f in fields(planned)}
+        common = {f.name: getattr(planned, f.name) for f in fields(cls) if hasattr(planned, f.name)}
+        varied = {
+            "vary": planned.vary.to_dict(),
+            "shared": tuple(combination.to_dict() for combination in planned.shared),
+        }
         return cls(
-            **{name: getattr(planned, name) for name in shared_names},
+            **common | varied,
             kind=kind,
             predicted_seconds=planned.seconds,
             calibrated_seconds=calibrated_seconds,
@@ -74,7 +78,7 @@ class Cell:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""
-        return asdict(self)
+        return asdict(self) | {"checks": [trial.to_dict() for trial in self.checks]}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Cell:
@@ -85,6 +89,6 @@ class Cell:
             | {
                 "vary": dict(data.get("vary") or {}),
                 "shared": tuple(dict(values) for values in data.get("shared") or ()),
-                "checks": tuple(CheckPoint(**point) for point in data.get("checks") or ()),
+                "checks": tuple(RecipeTrial.from_dict(trial) for trial in data.get("checks") or ()),
             }
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -36,7 +36,7 @@ class Sweeps(Database):
             found = db.execute(select(t.sweeps.c.id).where(key)).scalar()
             if found is None:
                 values = {f: getattr(sweep, f) for f in SweepRecord.__slots__ if f not in ("id", "submitted_at")}
-                values["dropped"] = [asdict(cell) for cell in sweep.dropped]
+                values["dropped"] = [cell.to_dict() for cell in sweep.dropped]
                 values["submitted_at"] = self.now(db)
                 found = new_id(db.execute(insert(t.sweeps).values(**values)))
                 _add_runs(db, found, runs, ceilings or Ceilings())
@@ -251,5 +251,5 @@ def _of(sweep_id: int, but: str | None = None) -> sa.ColumnElement[bool]:
 def _sweep(row: Row[*tuple[Any, ...]]) -> SweepRecord:
     values = dict(row._mapping)
     values["held"] = Hold(values["held"]) if values["held"] else None
-    values["dropped"] = tuple(DroppedCell(**cell) for cell in values["dropped"])
+    values["dropped"] = tuple(DroppedCell.from_dict(cell) for cell in values["dropped"])
     return SweepRecord(**values)

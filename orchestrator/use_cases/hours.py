@@ -1,9 +1,9 @@
-"""Plans by time: for a device that need not be at hand, and with the budgets that fill so many hours."""
+"""Plans before a start: for this machine or a device not at hand, by hours, each with the verdict on its grid."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -11,44 +11,92 @@ from orchestrator.scheduling.speed import Cost
 from orchestrator.use_cases.planning import Planned, Planning, facts_of
 from sweeps.file.compose import load_sweep
 from sweeps.file.spec import LimitsSpec, SweepSpec
-from sweeps.plan.hours import fill_hours
-from sweeps.plan.other_device import Elsewhere
+from sweeps.plan.expected_width import Expected, KnownNoise
+from sweeps.plan.filling import Filled, fill_hours
+from sweeps.plan.hours import unlimited_data
+from sweeps.plan.other_device import OtherDevice
 from sweeps.plan.plan import make_plan
-from sweeps.plan.records import PlanError
+from sweeps.plan.records import CostModel, DataFacts, Plan, PlanError
+from sweeps.plan.verdict import Verdict, verdict
 
 ROUNDS: Final = 2
-"""Times that budgets are chosen on this machine: the second with rates measured on the shapes of the first."""
+"""Times that a grid is chosen for this machine: the second with rates measured on the shapes of the first."""
 
 
-def plan_hours(
-    planning: Planning, source: Path | str, overrides: Sequence[str], hours: float | None, elsewhere: Elsewhere | None
-) -> Planned:
-    """Plan a sweep elsewhere, or here in so many hours, or both.
+@dataclass(frozen=True)
+class Judged:
+    """A plan with what can be said of its answers before it starts."""
 
-    Raises what Planning.plan raises; a corpus that is not at hand is assumed where `elsewhere` is given.
+    planned: Planned
+    """The plan, its data and its device."""
+    noise: KnownNoise
+    """The noise between seeds that is expected."""
+    expected: tuple[Expected, ...]
+    """The intervals to expect, by combination of axes."""
+    verdict: Verdict
+    """Whether the grid will give a law, and if not, what would."""
+    filled: Filled | None = None
+    """What was chosen to fill the hours; None where no hours were given."""
+
+
+def plan_and_judge(
+    planning: Planning,
+    source: Path | str,
+    overrides: Sequence[str] = (),
+    hours: float | None = None,
+    other: OtherDevice | None = None,
+) -> Judged:
+    """Plan a sweep on another device or here, as it is or to fill some hours, and judge its grid.
+
+    Raises what Planning.plan raises. With `other`, a corpus that is not at hand is assumed.
     """
     spec = load_sweep(source, overrides)
-    if elsewhere is not None:
-        there = elsewhere.plan(spec, lambda: planning.facts(spec), hours)
-        return Planned(there.plan, there.data, there.device, there.workers, there.notes)
-    return planning.plan_spec(spec) if hours is None else _filled(planning, spec, hours)
+    if other is not None:
+        there = other.plan(spec, lambda: planning.facts(spec), hours)
+        planned = Planned(there.plan, there.data, there.device, there.workers, there.notes)
+        return judged(planning, planned, other.cost, there.filled)
+    if hours is None:
+        planned = planning.plan_spec(spec)
+        return judged(planning, planned, planned.cost)
+    planned, filled = _filled(planning, spec, hours)
+    return judged(planning, planned, planned.cost, filled)
 
 
-def _filled(planning: Planning, spec: SweepSpec, hours: float) -> Planned:
-    """The sweep with the budgets that fill so many hours of this machine, by all that was measured on the way."""
+def judged(planning: Planning, planned: Planned, cost: CostModel | None, filled: Filled | None = None) -> Judged:
+    """A plan with its expected intervals and the verdict on its grid; `cost` predicts the time of changed plans."""
+    noise = planning.noise(planned)
+    expected = planning.expect(planned, noise)
+    facts = facts_of(planned.data)
+
+    def replan(spec: SweepSpec) -> Plan:
+        return make_plan(spec, facts if facts.dataset else unlimited_data(spec, facts.vocab), cost, workers=workers)
+
+    workers = planned.workers
+    found = verdict(planned.plan, expected, replan, noise=noise, workers=workers)
+    return Judged(planned, noise, expected, found, filled)
+
+
+def _filled(planning: Planning, spec: SweepSpec, hours: float) -> tuple[Planned, Filled]:
+    """The sweep with the grid that fills the hours on this machine, by all that was measured on the way."""
     device = planning.device_of(spec)
     manifest, workers = planning.shards(spec).manifest, planning.workers(device)
     facts = facts_of(manifest)
-    cost: Cost | None = None
+    wanted = spec
     rates: dict[float, float] = {}
     for _ in range(ROUNDS):
-        runs = make_plan(replace(spec, limits=LimitsSpec()), facts).runs
-        if not runs:
-            break
-        known = planning.cost([r.run for r in runs], spec)
-        if known is None:
-            raise PlanError(f"nothing is known of the speed of `device: {spec.device}`: name a kind such as h100")
-        rates |= dict(known.rates.points)
-        cost = replace(known, rates=replace(known.rates, points=tuple(sorted(rates.items()))))
-        spec = fill_hours(spec, cost, hours, workers, vocab=facts.vocab)
-    return Planned(make_plan(spec, facts, cost, workers=workers), manifest, device, workers, cost=cost)
+        cost = _measured(planning, spec, facts, rates)
+        filled = fill_hours(wanted, cost, hours, workers, facts=facts)
+        spec = filled.spec
+    plan = make_plan(spec, facts, cost, workers=workers)
+    return Planned(plan, manifest, device, workers, cost=cost), filled
+
+
+def _measured(planning: Planning, spec: SweepSpec, facts: DataFacts, rates: dict[float, float]) -> Cost:
+    """What predicts the sweep's seconds: `rates` (FLOP/s by N), to which those of its shapes are added."""
+    runs = make_plan(replace(spec, limits=LimitsSpec()), unlimited_data(spec, facts.vocab)).runs
+    known = planning.cost([run.run for run in runs], spec) if runs else None
+    if known is None:
+        reason = f"the speed of `device: {spec.device}` is not known: name a kind such as h100"
+        raise PlanError(reason if runs else "no cell of the grid can run: see isoflop plan without --hours")
+    rates |= dict(known.rates.points)
+    return replace(known, rates=replace(known.rates, points=tuple(sorted(rates.items()))))

@@ -16,7 +16,7 @@ from orchestrator.use_cases.sweep_answers import SweepAnswers, earlier_noise
 from orchestrator.use_cases.workspace import Workspace
 from sweeps.file.compose import load_sweep
 from sweeps.file.spec import SweepSpec
-from sweeps.plan.expected_width import TAKEN_FOR_GRANTED, Expected, KnownNoise, expect
+from sweeps.plan.expected_width import USUAL_NOISE, Expected, KnownNoise, expect
 from sweeps.plan.hours import DeviceCost
 from sweeps.plan.other_device import corpus_needed
 from sweeps.plan.plan import make_plan
@@ -125,7 +125,7 @@ class Planning:
         same = [s for s in store.sweeps() if (s.name, s.dataset) == (name, dataset)]
         return earlier_noise(SweepAnswers(s, store.runs_of(s.id), artifacts) for s in same)
 
-    def expect(self, planned: Planned, noise: KnownNoise = TAKEN_FOR_GRANTED) -> tuple[Expected, ...]:
+    def expect(self, planned: Planned, noise: KnownNoise = USUAL_NOISE) -> tuple[Expected, ...]:
         """The intervals to expect of the plan's forecasts, by simulation."""
         return expect(planned.plan, noise)
 
@@ -139,7 +139,7 @@ def _notes_on_the_device(spec: SweepSpec) -> Iterator[str]:
         yield "times come from its data sheet, a share of its peak by size, and finished runs on such a device"
 
 
-def facts_of(manifest: Manifest) -> DataFacts:
+def facts_of(manifest: Manifest | DataFacts) -> DataFacts:
     """What a plan must know of a dataset."""
     return DataFacts(
         dataset=manifest.dataset,

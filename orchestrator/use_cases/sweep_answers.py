@@ -29,7 +29,8 @@ from orchestrator.store import RunRecord, SweepRecord
 from orchestrator.use_cases.export import run_table
 from sweeps.file.compose import load_sweep
 from sweeps.file.spec import SweepSpec
-from sweeps.plan.expected_width import TAKEN_FOR_GRANTED, KnownNoise
+from sweeps.plan.combination import Combination
+from sweeps.plan.expected_width import USUAL_NOISE, KnownNoise
 from sweeps.plan.grid import Setting, setting_of
 from sweeps.recipes.ladder import flops_nodes, ladder, shape
 from tokenizer.shards import ShardError, open_shards
@@ -49,7 +50,7 @@ def earlier_noise(revisions: Iterable[SweepAnswers]) -> KnownNoise:
             if sigma is not None and freedom >= FEWEST_FREEDOM:
                 known = f"{freedom} degrees of freedom of {laws.sweep.name}@{laws.sweep.revision[:8]}"
                 return KnownNoise(sigma, known)
-    return TAKEN_FOR_GRANTED
+    return USUAL_NOISE
 
 
 def variant_label(values: Mapping[str, Any]) -> str:
@@ -146,7 +147,7 @@ class SweepAnswers:
         for run in self.runs:
             cell = run.cell
             for point in cell.checks if cell else ():
-                if cell and point.vary == variant.values:
+                if cell and point.vary.to_dict() == variant.values:
                     loss = math.inf if run.state is RunState.DIVERGED else run.loss
                     yield Trial(cell.budget, cell.params, point.place, point.batch_factor, point.lr_factor, loss)
 
@@ -254,4 +255,4 @@ class SweepAnswers:
     def setting(self, variant: Variant) -> Setting:
         """Recipe, parts, context and vocabulary of a variant."""
         vocab = int(self.runs[0].config["model"]["vocab"])
-        return setting_of(self.spec, vocab, dict(variant.values))
+        return setting_of(self.spec, vocab, Combination.of(variant.values))

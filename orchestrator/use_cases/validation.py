@@ -20,6 +20,7 @@ from orchestrator.use_cases.planning import Planning
 from orchestrator.use_cases.submission import new_run
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.use_cases.workspace import Workspace
+from sweeps.plan.combination import Combination
 from sweeps.plan.plan import plan_single
 from sweeps.plan.records import PlannedRun
 
@@ -129,11 +130,13 @@ def _cells(
 ) -> list[_Cell]:
     spec = answers.spec
     facts = planning.facts(spec)
+    combination = Combination.of(vary)
     wanted = [(1.0, seed) for seed in range(seeds)] + [(factor, 0) for factor in NEIGHBOURS if neighbours]
 
     def planned(cost: Cost | None = None) -> list[PlannedRun]:
         return [
-            plan_single(spec, facts, flops, params * factor, seed=seed, vary=vary, cost=cost) for factor, seed in wanted
+            plan_single(spec, facts, flops, params * factor, seed=seed, vary=combination, cost=cost)
+            for factor, seed in wanted
         ]
 
     cost = planning.cost([draft.run for draft in planned()], spec)

@@ -1,4 +1,4 @@
-"""What the values of a sweep may be: every contradiction found at once, each with its key."""
+"""Checks the values of a sweep: every problem is found at once, each with its key."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from analysis.devices import GPUS, find_device
-from model.config import ConfigError, ModelConfig
+from model.config import NUMERICS, ConfigError, ModelConfig
 from sweeps.file.problem import Problem, SweepError
 from sweeps.file.spec import SweepSpec
 from sweeps.nearest import nearest
@@ -18,23 +18,25 @@ from sweeps.recipes.recipe import RecipeError, values_of
 from sweeps.recipes.registry import VALUES, get_recipe, recipe_names
 
 NAME: Final = re.compile(r"[a-z0-9-]{1,64}")
-NUMERICS: Final = ("fp32", "bf16")
 DEVICE_CLASSES: Final = ("auto", "cpu", "cuda")
-"""What a sweep may ask for beside a kind of GPU."""
+"""What a sweep may ask for instead of a kind of GPU."""
 SHAPE_KEYS: Final = ("d_model", "n_layers", "n_heads", "d_ff")
 AXES: Final = (*VALUES, *PART_FIELDS, "recipe", "context")
-"""Axes that `vary` knows with the built-in recipes."""
+"""Axes that `vary` may have with the built-in recipes."""
 MAX_RUNS: Final = 100_000
 """No sweep file can raise limits.runs above this."""
 MAX_BUDGET: Final = 1e30
+"""Largest budget, FLOPs."""
 MAX_PARAMS: Final = 10**11
+"""Largest size, parameters."""
 MAX_CONTEXT: Final = 131_072
+"""Longest training sequence, tokens."""
 
 Problems = Iterable[Problem]
 
 
 def checked(spec: SweepSpec) -> SweepSpec:
-    """The sweep, if its values have no problem.
+    """The sweep itself, where its values have no problem.
 
     Raises:
         SweepError: with every problem that was found.
@@ -74,7 +76,7 @@ def _name_and_budgets(spec: SweepSpec) -> Problems:
     if any(later <= former for former, later in zip(spec.budgets, spec.budgets[1:], strict=False)):
         ascending = sorted(set(spec.budgets))
         near = str([float(f"{b:g}") for b in ascending]) if len(ascending) <= 8 else ""
-        yield Problem("must be ascending, each one once", "budgets", suggestion=near)
+        yield Problem("must be ascending, without repeats", "budgets", suggestion=near)
 
 
 def _sizes(spec: SweepSpec) -> Problems:
@@ -108,7 +110,7 @@ def _centre(spec: SweepSpec) -> Problems:
     if centre.tokens_per_param is not None and not 0 < centre.tokens_per_param <= 1e9:
         yield Problem(f"must be positive, is {centre.tokens_per_param:g}", "centre.tokens_per_param")
     if len(centre.params_at) > 1:
-        yield Problem("takes one pair, budget: N; the exponent does the rest", "centre.params_at")
+        yield Problem("takes one pair, budget: N; the exponent gives N at the other budgets", "centre.params_at")
     for budget, params in centre.params_at.items():
         if not _positive_number(budget):
             yield Problem(f"the key is a budget in FLOPs, such as 1e12, is {budget[:32]!r}", "centre.params_at")
@@ -135,7 +137,7 @@ def _recipe(spec: SweepSpec) -> Problems:
 
 
 def _recipe_name(name: Any, where: str) -> Problems:
-    """A problem where no such recipe can be had."""
+    """A problem where there is no such recipe or it cannot be loaded."""
     if name not in recipe_names():
         listing = f"unknown recipe {str(name)[:64]!r}; the recipes are {', '.join(recipe_names())}"
         yield Problem(listing, where, suggestion=nearest(str(name), recipe_names()))
@@ -149,7 +151,7 @@ def _recipe_name(name: Any, where: str) -> Problems:
 def _recipe_value(recipe: str, key: str, value: Any, where: str) -> Problems:
     known = values_of(get_recipe(recipe))
     if key not in known:
-        listing = f"no value of recipe {recipe}; they are {', '.join(known)}"
+        listing = f"not a value of recipe {recipe}; its values are {', '.join(known)}"
         yield Problem(listing, where, suggestion=nearest(key, known))
         return
     try:
@@ -177,7 +179,7 @@ def _model_value(key: str, value: Any, where: str) -> Problems:
     elif key in ("vocab", "context"):
         yield Problem("set by " + ("tokenizer.vocab" if key == "vocab" else "the sweep's own key `context`"), where)
     elif key not in PART_FIELDS:
-        listing = f"no part of a model; the parts are {', '.join(PART_FIELDS)}"
+        listing = f"not a part of a model; the parts are {', '.join(PART_FIELDS)}"
         yield Problem(listing, where, suggestion=nearest(key, PART_FIELDS))
     else:
         yield from _part_value(key, value, where)
@@ -192,6 +194,7 @@ def _part_value(key: str, value: Any, where: str) -> Problems:
         return
     if wanted is float and value < 0:
         yield Problem(f"must not be negative, is {value}", where)
+        return
     try:
         ModelConfig(vocab=2, context=2, d_model=2, n_layers=1, n_heads=1, d_ff=1, **{key: value})
     except ConfigError as error:
@@ -217,17 +220,17 @@ def _vary(spec: SweepSpec) -> Problems:
         if not values:
             yield Problem("needs at least one value", where)
         if len({(type(value), str(value)) for value in values}) < len(values):
-            yield Problem("holds a value twice", where)
+            yield Problem("has the same value twice", where)
         if axis in spec.recipe_overrides or axis in spec.model:
-            yield Problem("is also set for the whole sweep: keep one", where)
+            yield Problem("is also set for the whole sweep: keep one of the two", where)
         for index, value in enumerate(values):
             yield from _axis_value(spec, axis, value, f"{where}.{index}")
 
 
 def _axes(spec: SweepSpec) -> tuple[str, ...]:
-    """Axes that the sweep's recipe has."""
+    """Axes that `vary` may have with the sweep's recipe."""
     if tuple(_recipe_name(spec.recipe, "recipe")):
-        return AXES  # the recipe itself is reported already
+        return AXES  # the unknown recipe is already reported
     return (*values_of(get_recipe(spec.recipe)), *PART_FIELDS, "recipe", "context")
 
 

@@ -1,4 +1,4 @@
-"""The hostile-text gate: bytes of a sweep file → plain data with positions. No text executes or expands."""
+"""Reads the bytes of a sweep file as plain data with positions, and refuses text that could execute or expand."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ import yaml
 from sweeps.file.problem import Problem, SweepError
 
 MAX_BYTES: Final = 256 * 1024
+"""Largest file."""
 MAX_NODES: Final = 10_000
+"""Most values and keys."""
 MAX_DEPTH: Final = 20
+"""Deepest nesting."""
 MAX_PROBLEMS: Final = 20
+"""Problems after which reading stops."""
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -25,12 +29,14 @@ _AMBIGUOUS = re.compile(r"[-+]?0[0-9_]+")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|nan)", re.IGNORECASE)
 _OLD_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
+Plain = dict[str, Any]
+"""A mapping of a sweep file: its values are mappings, lists and scalars, not checked against the schema yet."""
 Key = tuple[str, ...]
 """Path of a value: keys of mappings, and indices of lists as text."""
 
 
-class Place(NamedTuple):
-    """Where a value stands and how it was written."""
+class Position(NamedTuple):
+    """Where in the text a value is, and how it was written."""
 
     line: int
     """Line, counted from 1."""
@@ -42,22 +48,22 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Document:
-    """What came through the gate."""
+    """A text that passed the gate, as plain data with positions."""
 
     file: str
     """Name for messages."""
     data: Any
     """Plain data: dict, list, str, int, float, bool and None."""
-    places: dict[Key, Place]
-    """Place of every value by its path; of a mapping's entry, the place of its key."""
+    positions: dict[Key, Position]
+    """Position of every value by its path; of a mapping's entry, the position of its key."""
 
     def problem(self, key: Key, message: str, suggestion: str = "") -> Problem:
-        """A problem at `key`, or at its nearest parent that has a place in this text."""
+        """A problem at `key`, or at its nearest parent that has a position in this text."""
         known = key
-        while known not in self.places and known:
+        while known not in self.positions and known:
             known = known[:-1]
-        place = self.places.get(known, Place(1, 1))
-        return Problem(message, ".".join(key), self.file, place.line, place.col, suggestion)
+        position = self.positions.get(known, Position(1, 1))
+        return Problem(message, ".".join(key), self.file, position.line, position.col, suggestion)
 
 
 def parse(source: bytes | str, file: str = "<sweep>", *, any_top_level: bool = False) -> Document:
@@ -82,7 +88,7 @@ def parse(source: bytes | str, file: str = "<sweep>", *, any_top_level: bool = F
     except yaml.MarkedYAMLError as error:
         gate.problems.append(_syntax_problem(error, file))
     except yaml.YAMLError as error:
-        gate.problems.append(Problem(f"no valid YAML: {' '.join(str(error).split())}", file=file, line=1, col=1))
+        gate.problems.append(Problem(f"not valid YAML: {' '.join(str(error).split())}", file=file, line=1, col=1))
     except _TooMuchError:
         pass
     if not gate.problems and not any_top_level and not isinstance(data, dict):
@@ -90,14 +96,16 @@ def parse(source: bytes | str, file: str = "<sweep>", *, any_top_level: bool = F
         gate.problems.append(Problem(f"{what}: a sweep has at least a name and budgets", file=file, line=1, col=1))
     if gate.problems:
         raise SweepError(gate.problems)
-    return Document(file, data, gate.places)
+    return Document(file, data, gate.positions)
 
 
 def _decode(source: bytes | str, file: str) -> str:
     """UTF-8 text within the size limit and free of NUL."""
     raw = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
     if len(raw) > MAX_BYTES:
-        raise SweepError([Problem(f"larger than {MAX_BYTES // 1024} KB: no sweep file is", file=file, line=1, col=1)])
+        raise SweepError(
+            [Problem(f"larger than {MAX_BYTES // 1024} KB, the limit of a sweep file", file=file, line=1, col=1)]
+        )
     try:
         text = raw.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
@@ -115,11 +123,11 @@ def _syntax_problem(error: yaml.MarkedYAMLError, file: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     context = f" {error.context}" if error.context else ""
     line, col = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    return Problem(f"no valid YAML: {error.problem}{context}", file=file, line=line, col=col)
+    return Problem(f"not valid YAML: {error.problem}{context}", file=file, line=line, col=col)
 
 
 class _TooMuchError(Exception):
-    """Reading stops: a limit is crossed and reported."""
+    """Reading stops: a limit was exceeded and has been reported."""
 
 
 @dataclass
@@ -127,9 +135,13 @@ class _Gate:
     """Turns YAML events into plain data, collecting problems as it goes."""
 
     file: str
+    """Name for messages."""
     problems: list[Problem] = field(default_factory=list)
-    places: dict[Key, Place] = field(default_factory=dict)
+    """What was refused so far."""
+    positions: dict[Key, Position] = field(default_factory=dict)
+    """Position of every value so far."""
     nodes: int = 0
+    """Values and keys so far."""
 
     def read(self, events: Iterator[Any]) -> Any:
         """The one document of the stream."""
@@ -155,7 +167,7 @@ class _Gate:
             raise _TooMuchError
 
     def node(self, event: Any, events: Iterator[Any], key: Key, depth: int) -> Any:
-        """One value with all that is in it."""
+        """One value with everything inside it."""
         self.nodes += 1
         if self.nodes > MAX_NODES:
             self.refuse(event, (), f"more than {MAX_NODES} values", stop=True)
@@ -170,33 +182,35 @@ class _Gate:
             self.refuse(event, key, f"the tag {event.tag} is not allowed: values are plain data")
         mark = event.start_mark
         text = event.value if isinstance(event, yaml.ScalarEvent) else ""
-        self.places.setdefault(key, Place(mark.line + 1, mark.column + 1, text))
+        self.positions.setdefault(key, Position(mark.line + 1, mark.column + 1, text))
         if isinstance(event, yaml.MappingStartEvent):
             return self.mapping(events, key, depth)
         if isinstance(event, yaml.SequenceStartEvent):
             return self.sequence(events, key, depth)
         return self.scalar(event, key)
 
-    def mapping(self, events: Iterator[Any], key: Key, depth: int) -> dict[str, Any]:
+    def mapping(self, events: Iterator[Any], key: Key, depth: int) -> Plain:
         """A mapping whose keys are distinct plain text."""
-        found: dict[str, Any] = {}
+        found: Plain = {}
         for event in events:
             if isinstance(event, yaml.MappingEndEvent):
                 break
             name = self.key_of(event, key)
             path = (*key, name)
             if name in found:
-                first = self.places[path].line
+                first = self.positions[path].line
                 self.refuse(event, path, f"given twice, first in line {first}")
             value_event = next(events)
             value = self.node(value_event, events, path, depth + 1)
             mark = event.start_mark
-            self.places[path] = Place(mark.line + 1, mark.column + 1, self.places.get(path, Place(1, 1)).text)
+            self.positions[path] = Position(
+                mark.line + 1, mark.column + 1, self.positions.get(path, Position(1, 1)).text
+            )
             found[name] = value
         return found
 
     def key_of(self, event: Any, parent: Key) -> str:
-        """The text of a mapping's key, refusing those with a meaning of their own."""
+        """The text of a mapping's key; keys that Hydra or YAML would act on are refused."""
         self.nodes += 1
         if not isinstance(event, yaml.ScalarEvent):
             self.refuse(event, parent, "a key must be plain text", stop=True)
@@ -230,7 +244,7 @@ class _Gate:
             self.refuse(event, key, "interpolation ${…} is not allowed")
             return None
         if text == "???":
-            self.refuse(event, key, "??? is no value")
+            self.refuse(event, key, "??? is not a value")
             return None
         if event.style:  # quoted; libyaml says "" where PyYAML says None
             return text
@@ -242,7 +256,7 @@ class _Gate:
 
 
 def plain_scalar(text: str) -> str | int | float | bool | None:
-    """What an unquoted scalar means.
+    """The value of an unquoted scalar.
 
     Raises:
         ValueError: for text that YAML 1.1 and 1.2 read differently, and for numbers that are not finite.
@@ -257,13 +271,13 @@ def plain_scalar(text: str) -> str | int | float | bool | None:
     if _AMBIGUOUS.fullmatch(text):
         raise ValueError(f"{text[:32]} with a leading zero is ambiguous in YAML: leave the zero out, or quote it")
     if _NOT_FINITE.fullmatch(text):
-        raise ValueError(f"{text} is no finite number")
+        raise ValueError(f"{text} is not a finite number")
     digits = text.replace("_", "")
     if _INTEGER.fullmatch(text) and len(digits) <= 40:
         return int(digits)
     if _FLOAT.fullmatch(text) and any(c.isdigit() for c in text.lower().split("e")[0]):
         number = float(digits)
         if not math.isfinite(number):
-            raise ValueError(f"{text[:32]} is no finite number")
+            raise ValueError(f"{text[:32]} is not a finite number")
         return number
     return text

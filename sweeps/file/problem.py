@@ -1,4 +1,4 @@
-"""How a mistake in a sweep file is told: where it is, what is wrong, what was probably meant."""
+"""A mistake in a sweep file: where it is, what is wrong, and what was probably meant."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ class Problem:
     """What was probably meant."""
 
     def __str__(self) -> str:
+        """`file:line:col key: message, did you mean …?`, without the parts that are unknown."""
         place = f"{self.file}:{self.line}:{self.col}" if self.line else f"{self.file}:" if self.file else ""
         key = f"{self.key}:" if self.key else ""
         hint = f", did you mean {self.suggestion}?" if self.suggestion else ""
@@ -38,8 +39,10 @@ class SweepError(ExpectedError, ValueError):
     kind = "invalid-sweep"
 
     def __init__(self, problems: Iterable[Problem]) -> None:
+        """An error with every problem; its message has a line for each."""
         self.problems: tuple[Problem, ...] = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
     def __reduce__(self) -> tuple[type[SweepError], tuple[tuple[Problem, ...]]]:
+        """For pickling: the problems, not the message."""
         return (type(self), (self.problems,))

@@ -38,10 +38,10 @@ Only `name` and `budgets` are required. A mistake is reported as `file:line:col 
 all mistakes at once, with exit code 2.
 
 **Overrides.** `isoflop plan demo.yaml sizes.count=5 "budgets=[1e11, 1e12, 1e13]"`: dotted keys of this page, values in
-YAML. An override replaces what stands at its key.
+YAML. An override replaces the value at its key.
 
 **Inheritance.** `extends: NAME` starts from a file of `sweeps/conf` ({bases}). Mappings merge key by key, all else is
-replaced; the file needs a `name` of its own. There is no other inheritance.
+replaced; the file needs its own `name`. There is no other inheritance.
 
 **Plain data only.** Aliases, anchors, tags, `${{…}}`, `defaults`, `hydra` and keys like `_target_` are refused, as are
 more than 256 KB, 10,000 values or 20 levels, keys given twice, and numbers that YAML versions read differently (`012`).
@@ -140,12 +140,12 @@ def _recipes() -> str:
     for recipe in RECIPES.values():
         docs = field_docs(type(recipe))
         ranges = (
-            f"Shown good for N from {recipe.params_range.low:,.0f} to {recipe.params_range.high:,.0f}, "
+            f"Proven for N from {recipe.params_range.low:,.0f} to {recipe.params_range.high:,.0f}, "
             f"D/N from {recipe.ratio_range.low:g} to {recipe.ratio_range.high:g} "
             f"and {recipe.batch_range.low:,.0f} to {recipe.batch_range.high:,.0f} tokens a step "
             f"({recipe.range_source}); outside, `plan` warns."
         )
-        differs = f" Not as in the source: {recipe.differs}." if recipe.differs else ""
+        differs = f" Differs from its source: {recipe.differs}." if recipe.differs else ""
         lines += [f"### `{recipe.name}`\n", f"{recipe.about} {ranges}{differs}\n"]
         lines += ["| `recipe_overrides` key | value | meaning | source |", "|---|---|---|---|"]
         for name in values_of(recipe):

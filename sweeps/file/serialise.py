@@ -23,14 +23,14 @@ def to_dict(spec: SweepSpec) -> dict[str, Any]:
 
 
 def spec_hash(spec: SweepSpec) -> str:
-    """Revision: 12 hexadecimal digits of the SHA-256 of all that the sweep says, its name apart."""
+    """Revision: 12 hexadecimal digits of the SHA-256 of everything in the sweep but its name."""
     content = {key: value for key, value in to_dict(spec).items() if key != "name"}
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes what the gate reads back unchanged."""
+    """Writes YAML that the parser of sweep files reads back unchanged."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -50,7 +50,7 @@ def _float(dumper: yaml.SafeDumper, value: float) -> yaml.ScalarNode:
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    """Text in quotes, but for plain words that no YAML reader takes for anything else."""
+    """Text in quotes, except plain words that every YAML reader takes as text."""
     word = _WORD.fullmatch(value) and value.lower() not in _RESERVED
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if word else '"')
 
@@ -60,7 +60,7 @@ _Dumper.add_representer(str, _text)
 
 
 def to_yaml(spec: SweepSpec) -> str:
-    """The sweep as canonical text with every key; `load_sweep` gives an equal spec back."""
+    """The sweep as canonical text with every key, from which `load_sweep` reads an equal spec."""
     return yaml.dump(
         to_dict(spec), Dumper=_Dumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=120
     )

@@ -24,6 +24,7 @@ class SizesSpec:
     """An explicit list of shapes instead, each with d_model and optionally n_layers, n_heads, d_ff."""
 
     def __post_init__(self) -> None:
+        """Lists as tuples."""
         object.__setattr__(self, "params", tuple(self.params))
         object.__setattr__(self, "shapes", tuple(self.shapes))
 
@@ -75,7 +76,7 @@ class SweepSpec:
     sizes: SizesSpec = field(default_factory=SizesSpec)
     """Model sizes."""
     centre: CentreSpec = field(default_factory=CentreSpec)
-    """Centre of each curve."""
+    """Where each curve is centred."""
     recipe: str = "cpu-small"
     """Registry key of the recipe."""
     recipe_overrides: dict[str, Any] = field(default_factory=dict)
@@ -83,7 +84,7 @@ class SweepSpec:
     model: dict[str, Any] = field(default_factory=dict)
     """ModelConfig fields that the recipe does not set."""
     corpus: CorpusSpec = field(default_factory=CorpusSpec)
-    """Source of the documents."""
+    """Where the documents come from."""
     tokenizer: TokenizerSpec = field(default_factory=TokenizerSpec)
     """Tokenizer to train on them."""
     context: int = 128
@@ -98,22 +99,23 @@ class SweepSpec:
     numerics: str = "fp32"
     """Numerics profile of all runs: fp32 | bf16."""
     share_trunks: bool = False
-    """Train what the runs of one size and seed have in common only once: each budget branches off a cooldown. Warmup is
-    then a number of steps of the size, alike for all its budgets. Needs a recipe with `schedule: wsd`."""
+    """Train what the runs of one size and seed have in common only once: each budget branches off for its cooldown.
+    All budgets of a size then warm up for the same number of steps. Needs a recipe with `schedule: wsd`."""
     recipe_check: bool = False
-    """Check the recipe at both ends and the centre of the smallest and the largest budget: batch ×¼ to ×4 times
-    learning rate ×¼ to ×4, up to 84 further runs that enter no fit. A curve where the rule fails is flagged."""
+    """Check the recipe at both ends and the centre of the smallest and the largest budget: batch ×¼ to ×4 combined
+    with learning rate ×¼ to ×4, up to 84 further runs that enter no fit. A curve where the rule fails is flagged."""
     device: str = "auto"
     """Device of the workers: auto (any) | cpu | cuda (any GPU), or a kind of GPU by its name in `isoflop plan
     --device`, such as h100, a100-80g or l40s: the runs then train on workers of that kind alone."""
     limits: LimitsSpec = field(default_factory=LimitsSpec)
-    """Ceilings."""
+    """Ceilings above which a plan is refused."""
 
     @property
     def kind(self) -> str:
-        """What its workers must be: auto, cpu, cuda, or a key of DEVICES however the file spells it."""
+        """The device that its workers must have: auto, cpu, cuda, or a key of DEVICES, however the file spells it."""
         found = find_device(self.device)
         return found.name if found else self.device
 
     def __post_init__(self) -> None:
+        """Budgets as a tuple of floats."""
         object.__setattr__(self, "budgets", tuple(float(budget) for budget in self.budgets))

@@ -1,4 +1,4 @@
-"""Plain data against the schema's field types: every unknown key and wrong type, each with its place."""
+"""Checks plain data against the types of the schema's fields: every unknown key and wrong type, with its position."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import types
 from functools import lru_cache
 from typing import Any, Protocol, Union, get_args, get_origin, get_type_hints
 
-from sweeps.file.parse import Key, plain_scalar
+from sweeps.file.parse import Key, Plain, plain_scalar
 from sweeps.nearest import nearest
 
 
 class Source(Protocol):
-    """Where the data came from."""
+    """The text that the data came from: takes mistakes, and knows how a value was written."""
 
     def report(self, key: Key, message: str, suggestion: str = "") -> None:
-        """Take note of a mistake."""
+        """Note a mistake at a key."""
 
     def written(self, key: Key) -> str | None:
         """The scalar at a key as the user wrote it, or None where that is not known."""
@@ -36,14 +36,14 @@ def field_types(schema: type) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in dataclasses.fields(schema)}
 
 
-def conform(value: Any, hint: Any, key: Key, source: Source) -> Any:
-    """The value as its type wants it (`1e4` becomes 10000 where a whole number is due), or None once reported.
+def coerce(value: Any, hint: Any, key: Key, source: Source) -> Any:
+    """The value in its field's type (`1e4` becomes 10000 for a whole number), or None where a mistake was reported.
 
     Args:
         value: plain data from the gate.
         hint: a resolved type of the schema: a dataclass, scalar, tuple, list, dict, Optional or Any.
         key: path of the value.
-        source: takes each mistake.
+        source: where mistakes are reported.
     """
     if hint is Any:
         return value
@@ -53,7 +53,7 @@ def conform(value: Any, hint: Any, key: Key, source: Source) -> Any:
     if origin in (Union, types.UnionType):
         if value is None:
             return None
-        return conform(value, next(a for a in arguments if a is not type(None)), key, source)
+        return coerce(value, next(a for a in arguments if a is not type(None)), key, source)
     if origin in (tuple, list):
         return _list(value, arguments[0], key, source)
     if origin is dict:
@@ -61,7 +61,7 @@ def conform(value: Any, hint: Any, key: Key, source: Source) -> Any:
     return _scalar(value, hint, key, source)
 
 
-def _record(value: Any, schema: type, key: Key, source: Source) -> dict[str, Any] | None:
+def _record(value: Any, schema: type, key: Key, source: Source) -> Plain | None:
     hints = field_types(schema)
     if not isinstance(value, dict):
         source.report(key, f"expected a mapping with some of {', '.join(hints)}, got {_shown(value)}")
@@ -75,7 +75,7 @@ def _record(value: Any, schema: type, key: Key, source: Source) -> dict[str, Any
             listing = "" if near else f"; the keys{where} are {', '.join(known)}"
             source.report((*key, name), f"unknown key{listing}", near)
             continue
-        found[name] = conform(entry, hints[name], (*key, name), source)
+        found[name] = coerce(entry, hints[name], (*key, name), source)
     return found
 
 
@@ -83,14 +83,14 @@ def _list(value: Any, hint: Any, key: Key, source: Source) -> list[Any] | None:
     if not isinstance(value, list):
         source.report(key, f"expected a list, got {_shown(value)}", f"[{value}]" if _is_scalar(value) else "")
         return None
-    return [conform(entry, hint, (*key, str(index)), source) for index, entry in enumerate(value)]
+    return [coerce(entry, hint, (*key, str(index)), source) for index, entry in enumerate(value)]
 
 
-def _mapping(value: Any, hint: Any, key: Key, source: Source) -> dict[str, Any] | None:
+def _mapping(value: Any, hint: Any, key: Key, source: Source) -> Plain | None:
     if not isinstance(value, dict):
         source.report(key, f"expected a mapping, got {_shown(value)}")
         return None
-    return {name: conform(entry, hint, (*key, name), source) for name, entry in value.items()}
+    return {name: coerce(entry, hint, (*key, name), source) for name, entry in value.items()}
 
 
 def _scalar(value: Any, hint: Any, key: Key, source: Source) -> Any:
@@ -119,7 +119,7 @@ def _is_scalar(value: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    """A value for a message, cut to a readable length."""
+    """A value as a message shows it, shortened where it is long."""
     if value is None:
         return "nothing"
     if isinstance(value, dict):

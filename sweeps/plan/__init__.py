@@ -1,1 +1,1 @@
-"""A SweepSpec → a Plan: its runs and what they cost, the cells that cannot run, and what it would tell."""
+"""A SweepSpec → a Plan: its runs and their durations, the cells that cannot run, and what the grid can answer."""

@@ -1,41 +1,39 @@
-"""What a user should know of a plan before starting it: plain sentences, none of which stops it."""
+"""Warnings of a plan: plain sentences for the user before it starts, none of which stops it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from analysis.fitting.estimators import FEWEST_BUDGETS
+from analysis.fitting.isoflop import FEWEST_SIZES
 from sweeps.plan.records import DataFacts, Plan, PlannedRun
 from sweeps.plan.trunks import MOST_WARMUP
 from sweeps.recipes.recipe import Range
 from sweeps.recipes.registry import get_recipe
 
-FEWEST_SIZES: Final = 5
-"""Sizes under which a budget's curve is refused by the fit."""
-FEWEST_BUDGETS: Final = 3
-"""Budgets under which a power law has no degree of freedom left."""
 FEWEST_VALIDATION_TOKENS: Final = 128_000
-"""Validation tokens under which the noise of the evaluation shows."""
+"""Validation tokens below which the noise of the evaluation is visible in the losses."""
 
 
 def warnings_of(plan: Plan, facts: DataFacts) -> list[str]:
-    """What a user should know before starting."""
+    """Every warning of a plan on its corpus."""
     warnings = [*_range_warnings(plan), *_curve_warnings(plan), *_trunk_warnings(plan)]
     if facts.validation_tokens < FEWEST_VALIDATION_TOKENS:
         few = f"{facts.validation_tokens:,} validation tokens"
-        warnings.append(f"{few}, fewer than {FEWEST_VALIDATION_TOKENS:,}: losses are noisier than they need be")
+        warnings.append(f"{few}, fewer than {FEWEST_VALIDATION_TOKENS:,}: the evaluation adds noise to every loss")
     if plan.spec.limits.hours is not None and plan.runs and plan.seconds is None:
-        warnings.append("limits.hours cannot be checked: nothing is known of this device's speed yet")
+        warnings.append("limits.hours cannot be checked: the speed of this device is not known yet")
     return warnings
 
 
 def _range_warnings(plan: Plan) -> Iterator[str]:
-    """For each recipe what of it is not its source's, and a sentence for each of its ranges that cells leave."""
+    """For each recipe how it differs from its source, and which cells lie outside the ranges in which it is proven."""
     for name in dict.fromkeys(run.recipe for run in plan.runs):
         recipe = get_recipe(name)
         if recipe.differs:
-            yield f"recipe {name} is not as in its source: {recipe.differs}"
-        cells = list({(str(r.vary), r.budget, r.size_id): r for r in plan.runs if r.recipe == name}.values())
+            yield f"recipe {name} differs from its source: {recipe.differs}"
+        cells = list({(r.vary, r.budget, r.size_id): r for r in plan.runs if r.recipe == name}.values())
         quantities: tuple[tuple[str, Range, list[float]], ...] = (
             ("parameters", recipe.params_range, [cell.params for cell in cells]),
             ("tokens per parameter", recipe.ratio_range, [cell.tokens / cell.params for cell in cells]),
@@ -43,11 +41,12 @@ def _range_warnings(plan: Plan) -> Iterator[str]:
         )
         for what, valid, values in quantities:
             outside = [(cell, value) for cell, value in zip(cells, values, strict=True) if value not in valid]
+            have = "has" if len(outside) == 1 else "have"
             if outside:
                 yield (
-                    f"{len(outside)} of {len(cells)} cells have {_span(value for _, value in outside)} {what}, "
-                    f"outside {valid.low:.3g} to {valid.high:.3g} where recipe {name} has been shown good "
-                    f"({recipe.range_source}): {_places(cell for cell, _ in outside)}"
+                    f"{len(outside)} of {len(cells)} cells {have} {_span(value for _, value in outside)} {what}, "
+                    f"outside {valid.low:.3g} to {valid.high:.3g} where recipe {name} is proven "
+                    f"({recipe.range_source}): {_sizes_by_budget(cell for cell, _ in outside)}"
                 )
 
 
@@ -57,8 +56,8 @@ def _span(values: Iterable[float]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _places(cells: Iterable[PlannedRun]) -> str:
-    """How many sizes at which budgets."""
+def _sizes_by_budget(cells: Iterable[PlannedRun]) -> str:
+    """How many cells at each budget, in words."""
     sizes: dict[float, int] = {}
     for cell in cells:
         sizes[cell.budget] = sizes.get(cell.budget, 0) + 1
@@ -66,29 +65,27 @@ def _places(cells: Iterable[PlannedRun]) -> str:
 
 
 def _curve_warnings(plan: Plan) -> Iterator[str]:
-    """Curves that the fit will refuse or that are bent by their design."""
-    combinations: dict[str, list[PlannedRun]] = {}
-    for run in plan.runs:
-        for vary in run.combinations:
-            combinations.setdefault(str(vary), []).append(run)
+    """Curves that the fit will refuse, or that a change of depth bends."""
     if not plan.runs:
         yield "no cell of the grid can run: see the reasons of the dropped cells"
-    for label, runs in combinations.items():
-        where = "" if label == "{}" else f" with {label}"
+    for combination, runs in plan.by_combination.items():
+        where = combination.clause
         for budget in plan.spec.budgets:
             sizes = len({run.size_id for run in runs if run.budget == budget})
             if sizes < FEWEST_SIZES:
-                yield f"{sizes} sizes are left at {budget:.3g} FLOPs{where}: the fit refuses fewer than {FEWEST_SIZES}"
+                left = "1 size is" if sizes == 1 else f"{sizes} sizes are"
+                yield f"{left} left at {budget:.3g} FLOPs{where}: the fit refuses fewer than {FEWEST_SIZES}"
         depths = {run.run.model.n_layers for run in runs}
         recipe = get_recipe(runs[0].recipe)
         if len(depths) > 1 == len({recipe.depth_of(run.run.model.d_model) for run in runs}):
             yield f"depths {sorted(depths)} are mixed{where}: a step in depth looks like a kink of the curve"
     if len(plan.spec.budgets) < FEWEST_BUDGETS:
-        yield f"{len(plan.spec.budgets)} budgets: a power law needs at least {FEWEST_BUDGETS}"
+        count = len(plan.spec.budgets)
+        yield f"{count} budget{'' if count == 1 else 's'}: a power law needs at least {FEWEST_BUDGETS}"
 
 
 def _trunk_warnings(plan: Plan) -> Iterator[str]:
-    """Runs that share no trunk although the sweep wants it."""
+    """Runs that share no trunk although the sweep asks for shared trunks."""
     if not (plan.spec.share_trunks and plan.runs):
         return
     alone = [run for run in plan.runs if run.trunk is None and run.run.train.branch_step > 0]
@@ -96,11 +93,11 @@ def _trunk_warnings(plan: Plan) -> Iterator[str]:
         shortest = min(run.steps for run in alone)
         yield (
             f"{len(alone)} of {len(plan.runs)} runs, the shortest of {shortest} steps, train alone: the warmup of "
-            f"their size's trunk would take more than {MOST_WARMUP:.0%} of them, so theirs is cut to that"
+            f"their size's trunk would be more than {MOST_WARMUP:.0%} of the run, so theirs is cut to that share"
         )
     if plan.flops_spent == plan.flops:
         recipes = ", ".join(dict.fromkeys(run.recipe for run in plan.runs))
         yield (
-            f"share_trunks saves nothing: no two runs have size, seed, batch, learning rate and weight decay in "
-            f"common (recipe {recipes})"
+            f"share_trunks saves nothing: no two runs have the same size, seed, batch, learning rate and weight "
+            f"decay (recipe {recipes})"
         )

@@ -1,19 +1,29 @@
-"""What a plan's grid would tell, before any run: the half-widths to expect of its forecasts, by simulation."""
+"""What a plan's grid can answer, by simulation before any run: expected half-widths, and how far they reach."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from analysis.answers.expected import DEFAULT_NOISE, ExpectedWidth, expected_widths
 from analysis.fitting.cost import TokenCost
 from analysis.records import LawError
+from sweeps.plan.combination import Combination
 from sweeps.plan.records import Plan, PlannedRun
 
-__all__ = ["DEFAULT_NOISE", "TAKEN_FOR_GRANTED", "Expected", "KnownNoise", "expect"]
+__all__ = ["DEFAULT_NOISE", "USUAL_NOISE", "Expected", "KnownNoise", "expect"]
 
 MOST_GRIDS: Final = 3
 """Different grids of a sweep that are simulated, a third of a second each."""
+SHOWN: Final = (10.0, 100.0)
+"""Multiples of the largest budget whose widths are shown."""
+MULTIPLES: Final = (1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0, 50.0, 100.0, 200.0, 300.0)
+"""Multiples of the largest budget at which widths are looked up, ascending."""
+WIDEST_PARAMS: Final = 1.5
+"""Factor to each side of N* within which an answer counts as useful."""
+WIDEST_LOSS: Final = 0.1
+"""Half-width of the loss, nats per token, within which an answer counts as useful."""
 
 
 @dataclass(frozen=True)
@@ -23,37 +33,60 @@ class KnownNoise:
     sigma: float
     """Standard deviation, nats per token."""
     source: str
-    """Where it comes from."""
+    """Where the figure comes from."""
 
 
-TAKEN_FOR_GRANTED: Final = KnownNoise(DEFAULT_NOISE, "usual of small runs")
+USUAL_NOISE: Final = KnownNoise(DEFAULT_NOISE, "usual of small runs")
+"""The noise where no earlier runs of the sweep have measured it."""
 
 
 @dataclass(frozen=True)
 class Expected:
     """What to expect of one combination of a sweep's axes."""
 
-    vary: dict[str, Any]
+    vary: Combination
     """Values of the axes."""
     widths: tuple[ExpectedWidth, ...] = ()
-    """By multiple of the largest budget; empty where there will be no law."""
+    """By multiple of the largest budget, ascending; empty where there will be no law."""
     refusal: str = ""
-    """Why the grid could give no law."""
+    """Why the grid could give no law; empty where it gives one."""
+
+    @property
+    def reach(self) -> float:
+        """The largest multiple up to which every width is useful; 0 where none is."""
+        reached = 0.0
+        for width in self.widths:
+            if width.params_factor > WIDEST_PARAMS or width.loss > WIDEST_LOSS:
+                break
+            reached = width.multiple
+        return reached
+
+    @property
+    def shown(self) -> tuple[ExpectedWidth, ...]:
+        """The widths at the multiples that are shown."""
+        return tuple(width for width in self.widths if width.multiple in SHOWN)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `isoflop plan -o json` shows it."""
+        return {
+            "vary": self.vary.to_dict(),
+            "widths": [
+                {"multiple": width.multiple, "params_factor": width.params_factor, "loss": width.loss}
+                for width in self.shown
+            ],
+            "refusal": self.refusal or None,
+        }
 
 
-def expect(plan: Plan, noise: KnownNoise = TAKEN_FOR_GRANTED) -> tuple[Expected, ...]:
+def expect(plan: Plan, noise: KnownNoise = USUAL_NOISE) -> tuple[Expected, ...]:
     """The expected widths of each combination of axes; combinations with the same grid share one simulation.
 
     Of more than `MOST_GRIDS` different grids the first are simulated and the rest left out.
     """
-    combinations: dict[str, tuple[dict[str, Any], list[PlannedRun]]] = {}
-    for run in plan.runs:
-        for vary in run.combinations:
-            combinations.setdefault(str(vary), (vary, []))[1].append(run)
     known: dict[tuple[tuple[float, ...], ...], tuple[tuple[ExpectedWidth, ...], str]] = {}
     made = []
-    for vary, runs in combinations.values():
-        grid = tuple((run.budget, run.flops, float(run.params), float(run.tokens)) for run in sorted(runs, key=_place))
+    for vary, runs in plan.by_combination.items():
+        grid = tuple((run.budget, run.flops, float(run.params), float(run.tokens)) for run in sorted(runs, key=_order))
         if grid not in known:
             if len(known) == MOST_GRIDS:
                 continue
@@ -62,16 +95,18 @@ def expect(plan: Plan, noise: KnownNoise = TAKEN_FOR_GRANTED) -> tuple[Expected,
     return tuple(made)
 
 
-def _place(run: PlannedRun) -> tuple[float, int, int]:
+def _order(run: PlannedRun) -> tuple[float, int, int]:
     return run.budget, run.params, run.seed
 
 
-def _simulate(runs: list[PlannedRun], sigma: float) -> tuple[tuple[ExpectedWidth, ...], str]:
+def _simulate(runs: Sequence[PlannedRun], sigma: float) -> tuple[tuple[ExpectedWidth, ...], str]:
+    """The widths of a grid, or none and why it could give no law."""
     params, tokens = [float(run.params) for run in runs], [float(run.tokens) for run in runs]
     flops = [run.flops for run in runs]
     try:
         cost = TokenCost.from_nodes(params, [c / d for c, d in zip(flops, tokens, strict=True)])
         budgets = [run.budget for run in runs]
-        return expected_widths(flops, params, tokens, budgets=budgets, cost=cost, noise=sigma), ""
+        widths = expected_widths(flops, params, tokens, budgets=budgets, cost=cost, noise=sigma, multiples=MULTIPLES)
     except LawError as error:
         return (), str(error)
+    return widths, ""

@@ -1,4 +1,4 @@
-"""The grid of a sweep: the shapes of each budget's curve, on one ladder, and the seeds of each. Pure."""
+"""The grid of a sweep: the shapes of each budget's curve on one ladder, and the seeds of each cell. Pure."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any, Final
 from model.config import ConfigError, ModelConfig
 from model.flops import count_parameters
 from sweeps.file.spec import SweepSpec
+from sweeps.plan.combination import Combination
 from sweeps.plan.records import PlanError
 from sweeps.recipes.ladder import PART_FIELDS, build_shape, flops_nodes, shape
 from sweeps.recipes.recipe import Recipe, RecipeError
@@ -22,12 +23,12 @@ from sweeps.recipes.registry import get_recipe
 class Setting:
     """One combination of the sweep's axes, resolved."""
 
-    vary: dict[str, Any]
+    vary: Combination
     """Values of the axes."""
     recipe: Recipe
     """Recipe with its overrides."""
     parts: dict[str, Any]
-    """ModelConfig fields beside the shape."""
+    """ModelConfig fields apart from the shape."""
     context: int
     """Tokens of a sequence."""
     vocab: int
@@ -46,32 +47,33 @@ class Cell:
     """Shape."""
     seeds: int
     """Runs of this cell that differ in their seed alone."""
-    twin: bool = False
-    """Whether the same shape stands at this budget already."""
+    repeats_shape: bool = False
+    """Whether another cell of this budget has the same shape already."""
 
 
 NOT_OF_RECIPE: Final = (*PART_FIELDS, "recipe", "context")
-"""Axes that set no value of the recipe."""
+"""Axes that set something other than a value of the recipe."""
 
 
 def _settings(spec: SweepSpec, vocab: int) -> Iterator[Setting]:
     for values in itertools.product(*spec.vary.values()):
-        yield setting_of(spec, vocab, dict(zip(spec.vary, values, strict=True)))
+        yield setting_of(spec, vocab, Combination(tuple(zip(spec.vary, values, strict=True))))
 
 
-def setting_of(spec: SweepSpec, vocab: int, vary: dict[str, Any]) -> Setting:
-    """Recipe, parts and context of one combination of axes."""
+def setting_of(spec: SweepSpec, vocab: int, vary: Combination) -> Setting:
+    """Recipe, parts and context of one combination of axes. Raises PlanError where the recipe has no such value."""
+    values = vary.to_dict()
     try:
-        overrides = spec.recipe_overrides | {key: value for key, value in vary.items() if key not in NOT_OF_RECIPE}
-        recipe = get_recipe(vary.get("recipe", spec.recipe), overrides)
+        overrides = spec.recipe_overrides | {key: value for key, value in values.items() if key not in NOT_OF_RECIPE}
+        recipe = get_recipe(values.get("recipe", spec.recipe), overrides)
     except RecipeError as error:
         raise PlanError(str(error)) from None
-    parts = spec.model | {key: value for key, value in vary.items() if key in PART_FIELDS}
-    return Setting(vary, recipe, parts, int(vary.get("context", spec.context)), vocab)
+    parts = spec.model | {key: value for key, value in values.items() if key in PART_FIELDS}
+    return Setting(vary, recipe, parts, int(values.get("context", spec.context)), vocab)
 
 
 def buildable(setting: Setting, params: float) -> ModelConfig:
-    """The setting's shape nearest to `params`, or a PlanError."""
+    """The setting's shape nearest to `params`. Raises PlanError where the recipe can build none."""
     try:
         return shape(setting.recipe, params, setting.vocab, setting.context, setting.parts)
     except RecipeError as error:
@@ -93,7 +95,7 @@ def cells(spec: SweepSpec, vocab: int) -> Iterator[Cell]:
             seen: set[ModelConfig] = set()
             for model in models:
                 seeds = _seeds(spec, budget) if model == nearest else spec.seeds.default
-                yield Cell(setting, budget, model, seeds, twin=model in seen)
+                yield Cell(setting, budget, model, seeds, repeats_shape=model in seen)
                 seen.add(model)
 
 
@@ -125,7 +127,7 @@ def _params_with_ratio(setting: Setting, budget: float, ratio: float) -> float:
     logs = [(math.log(params), math.log(params * flops)) for params, flops in nodes]
     above = bisect.bisect_left([y for _, y in logs], wanted)
     if above in (0, len(logs)):
-        # Outside the ladder N · F(N) grows as N², closely enough for a centre.
+        # Outside the ladder N · F(N) grows about as N², which is close enough for a centre.
         x, y = logs[min(above, len(logs) - 1)]
         return math.exp(x + (wanted - y) / 2)
     (x0, y0), (x1, y1) = logs[above - 1], logs[above]
@@ -133,7 +135,7 @@ def _params_with_ratio(setting: Setting, budget: float, ratio: float) -> float:
 
 
 def _power_of_4(product: float) -> float:
-    """A ceiling for N where 6 · N² stays below `product`, coarse so that budgets share cached ladders."""
+    """An upper bound of the N with 6 · N² = `product`, coarse so that budgets share cached ladders."""
     return 4.0 ** math.ceil(math.log(max(product, 6.0) / 6, 16) + 0.5)
 
 

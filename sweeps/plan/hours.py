@@ -1,23 +1,17 @@
-"""Hours of a sweep on a device, at hand or not, by budget; and the budgets that fill so many hours."""
+"""Hours of a sweep by budget, on a device at hand or not; and the data that it needs."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Final
 
 from analysis.devices import Device
 from model.config import ModelConfig, TrainConfig
 from model.flops import count_parameters, flops_per_token_by
 from sweeps.file.spec import LimitsSpec, SweepSpec
 from sweeps.plan.plan import make_plan
-from sweeps.plan.records import CostModel, DataFacts, Plan, PlanError
+from sweeps.plan.records import DataFacts, Plan
 from sweeps.plan.utilisation import assumed_mfu
-
-CLOSE: Final = 0.01
-"""Relative distance from the wanted hours at which the search ends."""
-ROUNDS: Final = 30
-"""Plans that the search may lay out."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +25,7 @@ class DeviceCost:
 
     @property
     def gpu_memory(self) -> int | None:
-        """Bytes of its memory by the data sheet; None where the device is only a peak."""
+        """Bytes of its memory by the data sheet; None where nothing but the device's peak is known."""
         return self.device.memory
 
     def seconds(self, model: ModelConfig, train: TrainConfig) -> float:
@@ -43,7 +37,7 @@ class DeviceCost:
 
 @dataclass(frozen=True)
 class BudgetHours:
-    """What one budget of a plan takes."""
+    """Runs, FLOPs and hours of one budget of a plan."""
 
     budget: float
     """Training FLOPs of a run."""
@@ -56,7 +50,7 @@ class BudgetHours:
 
 
 def hours_by_budget(plan: Plan) -> tuple[BudgetHours, ...]:
-    """The plan's predicted hours, budget by budget; empty where a run's time is not known."""
+    """The plan's predicted hours, budget by budget; empty where the time of a run is not known."""
     if plan.seconds is None:
         return ()
     found = []
@@ -68,55 +62,20 @@ def hours_by_budget(plan: Plan) -> tuple[BudgetHours, ...]:
 
 
 def wall_hours(plan: Plan, devices: int) -> float | None:
-    """Hours until the last run, of a recipe check too, ends on so many devices: a run takes one of them."""
+    """Hours until the last run ends on this many devices, one run each; None where a run's time is not known."""
     times = [run.seconds for run in plan.all_runs if run.seconds is not None]
     if not times or len(times) < len(plan.all_runs):
         return None
     return max(math.fsum(times) / devices, *times) / 3600
 
 
-def endless(spec: SweepSpec, vocab: int | None = None) -> DataFacts:
-    """Facts of a corpus that no run exhausts, for planning where none is at hand."""
+def unlimited_data(spec: SweepSpec, vocab: int | None = None) -> DataFacts:
+    """Facts of a corpus that no run exhausts, for planning without one."""
     return DataFacts("", vocab or spec.tokenizer.vocab, 10**18, 10**9)
 
 
 def tokens_needed(spec: SweepSpec, vocab: int | None = None) -> int:
     """Unique training tokens with which no cell of the sweep is dropped for its length."""
-    plan = make_plan(replace(spec, limits=LimitsSpec()), endless(spec, vocab))
+    plan = make_plan(replace(spec, limits=LimitsSpec()), unlimited_data(spec, vocab))
     longest = max((run.tokens for run in plan.runs), default=0)
     return math.ceil(longest / spec.epochs_max)
-
-
-def fill_hours(spec: SweepSpec, cost: CostModel, hours: float, devices: int = 1, *, vocab: int) -> SweepSpec:
-    """The sweep with all budgets scaled by one factor, so that it is predicted to take `hours` on `devices`.
-
-    Count and spacing of the budgets stay. Its limits are lifted for the search; the plan of the result is held to them.
-
-    Raises:
-        PlanError: where no factor gives a plan of that length.
-    """
-    if not (math.isfinite(hours) and hours > 0):
-        raise PlanError(f"hours must be a positive number, not {hours:g}")
-    low, high = 0.0, math.inf
-    factor, fitting = 1.0, None
-    for _ in range(ROUNDS):
-        scaled = _scaled(spec, factor)
-        taken = wall_hours(make_plan(replace(scaled, limits=LimitsSpec()), endless(spec, vocab), cost), devices) or 0.0
-        if abs(taken / hours - 1) <= CLOSE:
-            return scaled
-        low, high = (factor, high) if taken < hours else (low, factor)
-        if 0 < taken < hours:
-            fitting = scaled
-        # Time grows about as the FLOPs do; where that guess leaves the bracket, its middle is taken.
-        guess = factor * hours / taken if taken else 100.0 * factor
-        factor = guess if low < guess < high else math.sqrt(low * high) if low else high / 100
-        if not (1e-12 < factor < 1e12 and high > (1 + CLOSE) * low):
-            break
-    if fitting is None:
-        raise PlanError(f"no budgets of this grid take {hours:g} hours: see the reasons of its dropped cells")
-    return fitting  # cells come and go by steps: the most that fits
-
-
-def _scaled(spec: SweepSpec, factor: float) -> SweepSpec:
-    """The sweep with its budgets times a factor, in three digits."""
-    return replace(spec, budgets=tuple(float(f"{budget * factor:.3g}") for budget in spec.budgets))

@@ -1,4 +1,4 @@
-"""A sweep planned for a device that is not at hand, with or without its corpus, and what is assumed for that."""
+"""A sweep planned for a device that is not at hand, with or without its corpus, and the assumptions of that plan."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ from typing import Final
 
 from analysis.devices import Device
 from sweeps.file.spec import SweepSpec
-from sweeps.plan.hours import DeviceCost, endless, fill_hours, tokens_needed
+from sweeps.plan.expected_width import USUAL_NOISE, KnownNoise
+from sweeps.plan.filling import Filled, fill_hours
+from sweeps.plan.hours import DeviceCost, tokens_needed, unlimited_data
 from sweeps.plan.plan import make_plan
 from sweeps.plan.records import DataFacts, Plan
 from sweeps.plan.utilisation import REACHED
 from tokenizer.corpus import CorpusError
 
 BYTES_PER_BIT: Final = 0.28
-"""UTF-8 bytes of a token for each bit of its id: English text has some 2.8 at 1,024 entries and 4.2 at 32,768."""
+"""UTF-8 bytes of a token for each bit of its id: English text has about 2.8 bytes a token at 1,024 entries and 4.2 at
+32,768."""
 
 
 @dataclass(frozen=True)
-class PlannedElsewhere:
+class DevicePlan:
     """A plan for a device that is not at hand."""
 
     plan: Plan
@@ -33,11 +36,13 @@ class PlannedElsewhere:
     """How many of them: runs at a time."""
     notes: tuple[str, ...]
     """What was assumed, in plain sentences."""
+    filled: Filled | None = None
+    """What was chosen to fill the hours; None where the sweep's own budgets are planned."""
 
 
 @dataclass(frozen=True)
-class Elsewhere:
-    """Where a sweep would run."""
+class OtherDevice:
+    """A device on which a sweep would run, other than this machine's."""
 
     device: Device
     """The accelerator."""
@@ -46,27 +51,39 @@ class Elsewhere:
     devices: int = 1
     """How many, one run each."""
 
-    def plan(self, spec: SweepSpec, read_facts: Callable[[], DataFacts], hours: float | None) -> PlannedElsewhere:
-        """Plan a sweep there; `hours` chooses its budgets.
+    @property
+    def cost(self) -> DeviceCost:
+        """Seconds and memory of a run on it."""
+        return DeviceCost(self.device, self.mfu)
 
-        `read_facts` gives the corpus. Where it raises CorpusError, one that holds the tokens of every run is assumed.
+    def plan(
+        self,
+        spec: SweepSpec,
+        read_facts: Callable[[], DataFacts],
+        hours: float | None,
+        noise: KnownNoise = USUAL_NOISE,
+    ) -> DevicePlan:
+        """Plan a sweep for this device; `hours` chooses its budgets, sizes and seeds.
+
+        `read_facts` reads the corpus. Where it raises CorpusError, one that holds the tokens of every run is assumed.
 
         Raises:
             PlanError: as make_plan and fill_hours.
         """
-        cost = DeviceCost(self.device, self.mfu)
         missing = ""
         try:
             facts = read_facts()
         except CorpusError as error:
-            missing, facts = str(error).splitlines()[0], endless(spec)
+            missing, facts = str(error).splitlines()[0], unlimited_data(spec)
+        filled = None
         if hours is not None:
-            spec = fill_hours(spec, cost, hours, self.devices, vocab=facts.vocab)
+            filled = fill_hours(spec, self.cost, hours, self.devices, facts=facts, noise=noise)
+            spec = filled.spec
         if missing:
             facts = replace(facts, train_tokens=max(1, tokens_needed(spec)))
-        plan = make_plan(spec, facts, cost, workers=self.devices)
+        plan = make_plan(spec, facts, self.cost, workers=self.devices)
         notes = (*self._notes(spec), *([f"{missing}: {corpus_needed(spec)}, as assumed here"] if missing else []))
-        return PlannedElsewhere(plan, facts, self.device.name, self.devices, notes)
+        return DevicePlan(plan, facts, self.device.name, self.devices, notes, filled)
 
     def _notes(self, spec: SweepSpec) -> Iterator[str]:
         peak = f"{self.device.peak / 1e12:.4g} TFLOP/s ({self.device.source})"
@@ -75,15 +92,15 @@ class Elsewhere:
         else:
             figures = ", ".join(f"{point.mfu:.0%} at {point.params / 1e6:.0f} M" for point in REACHED)
             yield (
-                f"hours assume a share of {peak} by size, not measured here: {figures}. From 17 M on these are "
-                "published (parameter-golf, llm.c, nanochat, on H100s), below an estimate; --mfu replaces them"
+                f"hours assume a share of {peak} by size, not measured here: {figures}. The figures from 17 M on are "
+                "published (parameter-golf, llm.c, nanochat, on H100s), those below are estimates; --mfu replaces them"
             )
         if spec.numerics == "fp32":
-            yield "numerics is fp32, but the peak is of 16-bit products: it will take several times longer"
+            yield "numerics is fp32, but the peak is that of 16-bit products: training will take several times longer"
 
 
 def corpus_needed(spec: SweepSpec) -> str:
-    """How many tokens, and about how much text, the sweep needs so that no cell is dropped for its length."""
+    """In words: how many tokens, and about how much text, the sweep needs so that no cell lacks data."""
     vocab = spec.tokenizer.vocab
     tokens = tokens_needed(spec)
     passes = f"at most {spec.epochs_max:g} passes" if spec.epochs_max != 1 else "one pass"

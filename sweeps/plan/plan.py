@@ -1,19 +1,20 @@
-"""SweepSpec → Plan: which runs a sweep consists of, what each costs, and which cells are dropped and why. Pure."""
+"""SweepSpec → Plan: the runs of a sweep with their durations, and the cells that are dropped and why. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from model.config import ConfigError, ModelConfig, RunConfig, TrainConfig
 from model.flops import count_parameters, flops_per_token
 from model.memory import training_bytes
 from sweeps.file.spec import SweepSpec
 from sweeps.plan.advice import warnings_of
+from sweeps.plan.combination import NOTHING_VARIED, Combination
 from sweeps.plan.grid import Cell, buildable, cells, setting_of
-from sweeps.plan.recipe_check import add_checks
-from sweeps.plan.records import CostModel, DataFacts, DroppedCell, Plan, PlanError, PlannedRun
+from sweeps.plan.recipe_check import with_checks
+from sweeps.plan.records import Cause, CostModel, DataFacts, DroppedCell, Plan, PlanError, PlannedRun
 from sweeps.plan.trunks import on_shared_trunk, on_trunk, saved_steps
 from sweeps.recipes.recipe import train_config
 
@@ -22,7 +23,7 @@ TOLERANCE: Final = 0.01
 
 
 def make_plan(spec: SweepSpec, facts: DataFacts, cost: CostModel | None = None, *, workers: int = 1) -> Plan:
-    """Plan a sweep: every run with its budget, shape, optimisation, FLOPs and cost. Starts nothing.
+    """Plan a sweep: every run with its budget, shape, optimisation, FLOPs and predicted duration. Starts nothing.
 
     Args:
         spec: the sweep.
@@ -56,7 +57,7 @@ def make_plan(spec: SweepSpec, facts: DataFacts, cost: CostModel | None = None, 
 
 
 def _with_trunks(runs: tuple[PlannedRun, ...]) -> Iterator[PlannedRun]:
-    """The runs with what each of them spends where trunks are shared."""
+    """The runs with the FLOPs and seconds that each spends where trunks are shared."""
     saved = saved_steps((run.trunk, run.run) for run in runs if run.trunk)
     for run in runs:
         share = 1 - saved.get(run.run_id, 0) * run.run.train.batch / run.run.train.sequences
@@ -69,21 +70,22 @@ def _with_checks(plan: Plan, facts: DataFacts, cost: CostModel | None) -> Plan:
     if not plan.spec.recipe_check:
         return plan
 
-    def min_steps(vary: dict[str, Any]) -> int:
+    def min_steps(vary: Combination) -> int:
         return setting_of(plan.spec, facts.vocab, vary).recipe.min_steps
 
     def retrain(run: PlannedRun, train: TrainConfig) -> PlannedRun:
-        return _retrained(run, train, cost)
+        duration = _duration(run.run.model, train, cost)
+        memory = _memory(run.run.model, train, cost)
+        return replace(
+            run,
+            run=replace(run.run, train=train),
+            seconds=duration,
+            seconds_alone=duration,
+            memory_bytes=memory,
+            trunk=None,
+        )
 
-    found, left_out = add_checks({run.run_id: run for run in plan.runs}, min_steps, retrain)
-    return replace(
-        plan,
-        runs=tuple(run for run in found.values() if run.role == "grid"),
-        checks=tuple(run for run in found.values() if run.role == "check"),
-        unchecked=tuple(
-            DroppedCell(out.run.budget, out.run.params, out.run.shape, out.reason, out.run.vary) for out in left_out
-        ),
-    )
+    return with_checks(plan, min_steps, retrain)
 
 
 def plan_single(
@@ -94,33 +96,35 @@ def plan_single(
     *,
     seed: int = 0,
     cost: CostModel | None = None,
-    vary: Mapping[str, Any] | None = None,
+    vary: Combination = NOTHING_VARIED,
 ) -> PlannedRun:
     """The run of the buildable shape nearest to `params` that spends `flops`, under the sweep's recipe and data.
 
     Raises:
         PlanError: where no such run can land on the budget, with the reason.
     """
-    setting = setting_of(spec, facts.vocab, dict(vary or {}))
+    setting = setting_of(spec, facts.vocab, vary)
     cell = Cell(setting, flops, buildable(setting, params), 1)
-    reason = _reason_to_drop(cell, spec, facts)
-    if reason:
-        raise PlanError(f"no run of {params:,.0f} parameters at {flops:.3g} FLOPs: {reason}")
+    dropped = _dropped(cell, spec, facts)
+    if dropped:
+        raise PlanError(f"no run of {params:,.0f} parameters at {flops:.3g} FLOPs: {dropped.reason}")
     return _planned_run(cell, spec, facts, cost, seed)
 
 
 def _planned_cell(
     cell: Cell, spec: SweepSpec, facts: DataFacts, cost: CostModel | None
 ) -> DroppedCell | list[PlannedRun]:
-    reason = _reason_to_drop(cell, spec, facts)
-    if reason:
-        return _dropped(cell, reason)
-    return [_planned_run(cell, spec, facts, cost, seed) for seed in range(cell.seeds)]
+    dropped = _dropped(cell, spec, facts)
+    return dropped or [_planned_run(cell, spec, facts, cost, seed) for seed in range(cell.seeds)]
 
 
-def _dropped(cell: Cell, reason: str) -> DroppedCell:
-    counts = count_parameters(cell.model)
-    return DroppedCell(cell.budget, counts.matmul, describe(cell.model), reason, cell.setting.vary)
+def _dropped(cell: Cell, spec: SweepSpec, facts: DataFacts) -> DroppedCell | None:
+    """The cell with the rule that drops it; None where it can run."""
+    found = _reason_to_drop(cell, spec, facts)
+    if found is None:
+        return None
+    params = count_parameters(cell.model).matmul
+    return DroppedCell(cell.budget, params, describe(cell.model), found[1], cell.setting.vary, found[0])
 
 
 def _sequences(cell: Cell) -> int:
@@ -133,24 +137,27 @@ def _train(cell: Cell, spec: SweepSpec, seed: int) -> TrainConfig:
     return on_trunk(cell.setting.recipe, cell.model, train) if spec.share_trunks else train
 
 
-def _reason_to_drop(cell: Cell, spec: SweepSpec, facts: DataFacts) -> str | None:
-    """Why a cell cannot run, or None."""
-    if cell.twin:
-        return "the same shape as its neighbour: the recipe can build none between them"
+def _reason_to_drop(cell: Cell, spec: SweepSpec, facts: DataFacts) -> tuple[Cause, str] | None:
+    """Which rule drops a cell, and why in words; None where it can run."""
+    if cell.repeats_shape:
+        return Cause.SAME_SHAPE, "the same shape as its neighbour: the recipe can build none between them"
     sequences = _sequences(cell)
     spent = sequences * cell.model.context * flops_per_token(cell.model)
     if sequences < 1 or abs(spent / cell.budget - 1) > TOLERANCE:
-        return f"a whole number of sequences misses the budget by more than {TOLERANCE:.0%}: shorten context"
+        message = f"a whole number of sequences misses the budget by more than {TOLERANCE:.0%}: shorten context"
+        return Cause.OFF_BUDGET, message
     try:
         train = _train(cell, spec, 0)
     except ConfigError as error:
-        return str(error)
-    if train.steps < cell.setting.recipe.min_steps:
-        fewest = cell.setting.recipe.min_steps
-        return f"{train.steps} optimizer steps, fewer than {fewest}: its loss would tell of steps and not of size"
+        return Cause.CONTRADICTION, str(error)
+    fewest = cell.setting.recipe.min_steps
+    if train.steps < fewest:
+        message = f"{train.steps} optimizer steps, fewer than {fewest}: too few for its loss to reflect its size"
+        return Cause.FEW_STEPS, message
     epochs = sequences * cell.model.context / facts.train_tokens
     if epochs > spec.epochs_max:
-        return f"{epochs:.2f} epochs of {facts.train_tokens:,} unique tokens, above epochs_max = {spec.epochs_max:g}"
+        passes = f"{epochs:.2f} epochs of {facts.train_tokens:,} unique tokens"
+        return Cause.DATA, f"{passes}, above epochs_max = {spec.epochs_max:g}"
     return None
 
 
@@ -160,6 +167,7 @@ def _planned_run(cell: Cell, spec: SweepSpec, facts: DataFacts, cost: CostModel 
     counts = count_parameters(model)
     name = describe(model)
     flops = run.tokens * flops_per_token(model)
+    duration = _duration(model, train, cost)
     return PlannedRun(
         run=run,
         budget=cell.budget,
@@ -169,32 +177,26 @@ def _planned_run(cell: Cell, spec: SweepSpec, facts: DataFacts, cost: CostModel 
         params=counts.matmul,
         params_total=counts.total,
         params_nonembedding=counts.nonembedding,
-        tokens=run.tokens,
         flops=flops,
         flops_spent=flops,
         epochs=run.tokens / facts.train_tokens,
         shape=name,
         vary=cell.setting.vary,
-        **_costs(model, train, cost),
+        seconds=duration,
+        seconds_alone=duration,
+        memory_bytes=_memory(model, train, cost),
         trunk=run.trunk_id if spec.share_trunks and on_shared_trunk(cell.setting.recipe, run) else None,
     )
 
 
-def _retrained(run: PlannedRun, train: TrainConfig, cost: CostModel | None) -> PlannedRun:
-    """A planned run with another optimisation: its identity and costs are others, its cell is the same."""
-    return replace(run, run=replace(run.run, train=train), **_costs(run.run.model, train, cost), trunk=None)
+def _duration(model: ModelConfig, train: TrainConfig, cost: CostModel | None) -> float | None:
+    """Predicted seconds of a run; None where the device's speed is unknown."""
+    return cost.seconds(model, train) if cost else None
 
 
-def _costs(model: ModelConfig, train: TrainConfig, cost: CostModel | None) -> dict[str, Any]:
-    """What follows from a run's optimisation, by field of PlannedRun."""
-    seconds = cost.seconds(model, train) if cost else None
-    return {
-        "steps": train.steps,
-        "batch_tokens": train.batch * model.context,
-        "seconds": seconds,
-        "seconds_alone": seconds,
-        "memory_bytes": training_bytes(model, train.batch, train.numerics, cost.gpu_memory if cost else None),
-    }
+def _memory(model: ModelConfig, train: TrainConfig, cost: CostModel | None) -> int:
+    """Bytes of memory that a run should have on the device."""
+    return training_bytes(model, train.batch, train.numerics, cost.gpu_memory if cost else None)
 
 
 def describe(model: ModelConfig) -> str:

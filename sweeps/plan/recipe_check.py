@@ -1,82 +1,66 @@
-"""The runs that check a recipe in cells at a sweep's ends: batch × learning rate around the rule's own. Pure."""
+"""The runs that check a recipe at the ends of a sweep: batch × learning rate around the rule's own. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from model.config import TrainConfig
-from sweeps.plan.records import CheckPoint, PlannedRun
+from sweeps.plan.combination import Combination
+from sweeps.plan.records import DroppedCell, Plan, PlannedRun, RecipeTrial
 from sweeps.recipes.neighbourhood import BATCHES, RATES
 
-
-@dataclass(frozen=True)
-class LeftOut:
-    """A batch with which a cell cannot be checked."""
-
-    run: PlannedRun
-    """The cell's run under the rule."""
-    reason: str
-    """Why, and with which batch."""
-
-
 Retrain = Callable[[PlannedRun, TrainConfig], PlannedRun]
-"""The same run with another optimisation, its costs counted anew."""
+"""The same run with another optimisation, its duration and memory predicted anew."""
 
 
-def add_checks(
-    runs: Mapping[str, PlannedRun], min_steps: Callable[[dict[str, Any]], int], retrain: Retrain
-) -> tuple[dict[str, PlannedRun], list[LeftOut]]:
-    """The runs of a grid by id together with those that check its recipe, and what cannot be checked.
+def with_checks(plan: Plan, min_steps: Callable[[Combination], int], retrain: Retrain) -> Plan:
+    """The plan of a grid together with the runs that check its recipe, and the batches that cannot be tried.
 
     At the smallest and the largest budget the left end, the middle and the right end of the sizes that survived are
     run with each of `BATCHES` × `RATES`, with the first seed; the rule's own cell is the grid's run, and so is any
-    other that the grid has already. `min_steps` gives the fewest steps of a run by the values of the axes.
+    other that the grid has already. `min_steps` gives the fewest steps of a run by combination of axes.
     """
-    found = dict(runs)
-    left_out: list[LeftOut] = []
-    for vary, run, place in _cells(tuple(runs.values())):
+    found = {run.run_id: run for run in plan.runs}
+    untried: list[DroppedCell] = []
+    for vary, run, place in _cells(plan):
         for batch_factor in BATCHES:
             reason = _reason_to_leave_out(run, batch_factor, min_steps(vary))
             if reason:
-                left_out.append(LeftOut(run, reason))
+                untried.append(DroppedCell(run.budget, run.params, run.shape, reason, run.vary))
                 continue
             for lr_factor in RATES:
-                point = CheckPoint(vary, place, batch_factor, lr_factor)
-                _add(found, _tried(run, point, retrain), point)
-    return found, left_out
+                trial = RecipeTrial(vary, place, batch_factor, lr_factor)
+                tried = _tried(run, trial, retrain)
+                known = found.get(tried.run_id, tried)
+                found[tried.run_id] = replace(known, checks=(*known.checks, trial))
+    return replace(
+        plan,
+        runs=tuple(run for run in found.values() if run.role == "grid"),
+        checks=tuple(run for run in found.values() if run.role == "check"),
+        unchecked=tuple(untried),
+    )
 
 
-def _add(found: dict[str, PlannedRun], run: PlannedRun, point: CheckPoint) -> None:
-    known = found.get(run.run_id, run)
-    found[run.run_id] = replace(known, checks=(*known.checks, point))
-
-
-def _cells(runs: Sequence[PlannedRun]) -> Iterator[tuple[dict[str, Any], PlannedRun, str]]:
-    """The cells to check, by combination of axes, budget and place."""
-    curves: dict[tuple[str, float], list[tuple[dict[str, Any], PlannedRun]]] = {}
-    for run in runs:
-        for vary in run.combinations if run.seed == 0 else ():
-            curves.setdefault((str(vary), run.budget), []).append((vary, run))
-    budgets: dict[str, list[float]] = {}
-    for label, budget in curves:
-        budgets.setdefault(label, []).append(budget)
-    for label, ran in budgets.items():
-        for budget in sorted({min(ran), max(ran)}):
-            curve = sorted(curves[label, budget], key=lambda entry: entry[1].params)
+def _cells(plan: Plan) -> Iterator[tuple[Combination, PlannedRun, str]]:
+    """The cells to check: combination of axes, the rule's own run, and its place on the curve."""
+    for vary, runs in plan.by_combination.items():
+        first_seeds = [run for run in runs if run.seed == 0]
+        budgets = [run.budget for run in first_seeds]
+        for budget in sorted({min(budgets), max(budgets)}) if budgets else ():
+            curve = sorted((run for run in first_seeds if run.budget == budget), key=lambda run: run.params)
             for index, place in _places(len(curve)).items():
-                yield *curve[index], place
+                yield vary, curve[index], place
 
 
 def _places(count: int) -> dict[int, str]:
-    """Which of so many sizes, ascending, stand for the ends and the centre of a curve."""
+    """Which of `count` ascending sizes are the ends and the centre of a curve."""
     places = {0: "left end", count - 1: "right end"} if count > 1 else {}
     return places if count == 2 else places | {count // 2: "centre"}
 
 
 def _reason_to_leave_out(run: PlannedRun, batch_factor: float, min_steps: int) -> str:
-    """Why a cell cannot be run with so many times the batch; empty where it can."""
+    """Why a cell cannot be run with the batch multiplied by this factor; empty where it can."""
     rule = run.run.train
     if rule.batch * batch_factor < 1:
         return f"recipe check with batch ×{batch_factor:g}: less than one sequence"
@@ -86,11 +70,12 @@ def _reason_to_leave_out(run: PlannedRun, batch_factor: float, min_steps: int) -
     return ""
 
 
-def _tried(run: PlannedRun, point: CheckPoint, retrain: Retrain) -> PlannedRun:
-    if point.batch_factor == point.lr_factor == 1:
+def _tried(run: PlannedRun, trial: RecipeTrial, retrain: Retrain) -> PlannedRun:
+    """The run that carries out a trial: the grid's own where nothing differs from the rule."""
+    if trial.batch_factor == trial.lr_factor == 1:
         return run
-    train = _with(run.run.train, point.batch_factor, point.lr_factor)
-    return replace(retrain(run, train), role="check", vary=point.vary, shared=(), checks=())
+    train = _with(run.run.train, trial.batch_factor, trial.lr_factor)
+    return replace(retrain(run, train), role="check", vary=trial.vary, shared=(), checks=())
 
 
 def _with(rule: TrainConfig, batch_factor: float, lr_factor: float) -> TrainConfig:

@@ -1,15 +1,18 @@
-"""The records that a plan consists of: what is known of data and cost, runs, dropped cells, and the plan itself."""
+"""The records that a plan consists of: its runs, dropped cells and totals, and what is known of data and durations."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 from typing import Any, Protocol
 
 from model.config import ModelConfig, RunConfig, TrainConfig
-from model.memory import KEPT_STATE_BYTES
+from model.memory import SAVED_PARAMETER_BYTES
 from sweeps.file.spec import SweepSpec
+from sweeps.plan.combination import NOTHING_VARIED, Combination
 from tokenizer.errors import ExpectedError
 
 
@@ -20,14 +23,14 @@ class PlanError(ExpectedError, ValueError):
 
 
 class CostModel(Protocol):
-    """What a run takes on the device at hand."""
+    """How long a run takes on the sweep's device."""
 
     @property
     def gpu_memory(self) -> int | None:
         """Bytes of the GPU's memory, or None on a CPU."""
 
     def seconds(self, model: ModelConfig, train: TrainConfig) -> float | None:
-        """Wall-clock seconds of the run on one worker, or None where nothing is known."""
+        """Wall-clock seconds of the run on one worker, or None where the device's speed is unknown."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class DataFacts:
     """What a plan must know of the tokenised corpus."""
 
     dataset: str
-    """Content hash."""
+    """Content hash; empty for a corpus that is only assumed."""
     vocab: int
     """Entries of the vocabulary."""
     train_tokens: int
@@ -45,22 +48,36 @@ class DataFacts:
 
 
 @dataclass(frozen=True)
-class CheckPoint:
-    """What a run is in the check of one cell: the rule itself, or the rule with another batch or learning rate."""
+class RecipeTrial:
+    """A run's part in the check of one cell: the rule itself, or the rule with another batch or learning rate."""
 
-    vary: dict[str, Any]
+    vary: Combination
     """Values of the sweep's axes."""
     place: str
-    """Where on its budget's curve the cell lies: left end | centre | right end."""
+    """Which size of its budget's curve the cell is: left end | centre | right end."""
     batch_factor: float
     """Batch over the rule's."""
     lr_factor: float
     """Learning rate over the rule's."""
 
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON and the store hold it."""
+        return {
+            "vary": self.vary.to_dict(),
+            "place": self.place,
+            "batch_factor": self.batch_factor,
+            "lr_factor": self.lr_factor,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> RecipeTrial:
+        """The trial that `to_dict` wrote."""
+        return cls(**{**data, "vary": Combination.of(data["vary"])})
+
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run of the plan with what it costs."""
+    """One run of the plan with its predicted duration and memory."""
 
     run: RunConfig
     """The run itself."""
@@ -78,36 +95,30 @@ class PlannedRun:
     """All parameters."""
     params_nonembedding: int
     """Parameters without embedding and head."""
-    tokens: int
-    """Training tokens D."""
     flops: float
     """Training FLOPs D · F(N), nominal: what the run would take alone."""
     flops_spent: float
     """Those of them that are left to train where a trunk of the plan carries the run to its cooldown."""
-    steps: int
-    """Optimizer steps."""
-    batch_tokens: int
-    """Tokens of one step."""
     epochs: float
     """D over the unique training tokens."""
     shape: str
     """Such as `L4 d48 h2 ff128`."""
-    vary: dict[str, Any]
+    vary: Combination
     """Values of the sweep's axes."""
     seconds: float | None
-    """Predicted seconds of what it spends on one worker, or None where nothing is known."""
+    """Predicted seconds of what it spends on one worker, or None where the device's speed is unknown."""
     memory_bytes: int
     """Bytes of a device's memory that it should have: by the micro-batch that it would choose there."""
     seconds_alone: float | None = None
-    """Predicted seconds of the whole run, whatever a trunk takes off it."""
+    """Predicted seconds of the whole run, as if no trunk carried any of it."""
     trunk: str | None = None
     """Identity of the constant-rate training that it shares or could share; None where it trains alone."""
-    shared: tuple[dict[str, Any], ...] = ()
-    """Values of the axes of other combinations whose cell is this same run: it counts in their laws too."""
+    shared: tuple[Combination, ...] = ()
+    """Other combinations whose cell is this same run: it counts in their laws too."""
     role: str = "grid"
     """grid | check: a run that checks the recipe and enters no fit."""
-    checks: tuple[CheckPoint, ...] = ()
-    """What the run is in checks of the recipe."""
+    checks: tuple[RecipeTrial, ...] = ()
+    """The run's parts in checks of the recipe."""
 
     @cached_property
     def run_id(self) -> str:
@@ -115,9 +126,68 @@ class PlannedRun:
         return self.run.run_id
 
     @property
-    def combinations(self) -> tuple[dict[str, Any], ...]:
-        """Values of the axes of every combination that the run is part of."""
+    def tokens(self) -> int:
+        """Training tokens D."""
+        return self.run.tokens
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps."""
+        return self.run.train.steps
+
+    @property
+    def batch_tokens(self) -> int:
+        """Tokens of one step."""
+        return self.run.train.batch * self.run.model.context
+
+    @property
+    def combinations(self) -> tuple[Combination, ...]:
+        """Every combination of the sweep's axes that the run is part of."""
         return (self.vary, *self.shared)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The run as a row of `isoflop plan -o json`."""
+        return {
+            "run": self.run_id,
+            "budget": self.budget,
+            "size_id": self.size_id,
+            "seed": self.seed,
+            "recipe": self.recipe,
+            "params": self.params,
+            "params_total": self.params_total,
+            "params_nonembedding": self.params_nonembedding,
+            "tokens": self.tokens,
+            "flops": self.flops,
+            "flops_spent": self.flops_spent,
+            "steps": self.steps,
+            "batch_tokens": self.batch_tokens,
+            "epochs": self.epochs,
+            "shape": self.shape,
+            "vary": self.vary.to_dict(),
+            "seconds": self.seconds,
+            "memory_bytes": self.memory_bytes,
+            "seconds_alone": self.seconds_alone,
+            "trunk": self.trunk,
+            "shared": [combination.to_dict() for combination in self.shared],
+            "role": self.role,
+            "lr": self.run.train.lr,
+            "checks": [trial.to_dict() for trial in self.checks],
+        }
+
+
+class Cause(StrEnum):
+    """Which rule drops a cell; its value is the key of the sweep file that would bring the cell back."""
+
+    SAME_SHAPE = "sizes"
+    """The recipe can build no shape of its own for the cell."""
+    OFF_BUDGET = "context"
+    """No whole number of sequences lands on the budget."""
+    CONTRADICTION = "recipe_overrides"
+    """The recipe's values contradict each other at this length."""
+    FEW_STEPS = "min_steps"
+    """Fewer optimizer steps than the recipe demands."""
+    DATA = "epochs_max"
+    """More passes over the unique tokens than the sweep allows."""
 
 
 @dataclass(frozen=True)
@@ -132,8 +202,25 @@ class DroppedCell:
     """Shape."""
     reason: str
     """Why, and what would change it."""
-    vary: dict[str, Any] = field(default_factory=dict)
+    vary: Combination = NOTHING_VARIED
     """Values of the sweep's axes."""
+    cause: Cause | None = None
+    """The rule that drops it; None for a batch that a check of the recipe leaves out."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON and the store hold it."""
+        return {
+            "budget": self.budget,
+            "params": self.params,
+            "shape": self.shape,
+            "reason": self.reason,
+            "vary": self.vary.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> DroppedCell:
+        """The cell that `to_dict` wrote, its cause forgotten."""
+        return cls(**{**data, "vary": Combination.of(data.get("vary") or {})})
 
 
 @dataclass(frozen=True)
@@ -151,12 +238,21 @@ class Plan:
     checks: tuple[PlannedRun, ...] = ()
     """Further runs that check the recipe, by cell, batch and learning rate."""
     unchecked: tuple[DroppedCell, ...] = ()
-    """What of the recipe's check cannot run."""
+    """Batches with which a cell cannot be checked."""
 
     @property
     def all_runs(self) -> tuple[PlannedRun, ...]:
         """The runs of the grid and those that check the recipe."""
         return (*self.runs, *self.checks)
+
+    @cached_property
+    def by_combination(self) -> dict[Combination, tuple[PlannedRun, ...]]:
+        """The grid's runs of each combination of axes; a run that several share is among each one's."""
+        groups: dict[Combination, list[PlannedRun]] = {}
+        for run in self.runs:
+            for combination in run.combinations:
+                groups.setdefault(combination, []).append(run)
+        return {combination: tuple(runs) for combination, runs in groups.items()}
 
     @property
     def flops(self) -> float:
@@ -173,7 +269,7 @@ class Plan:
         """Most space that the states of trunks take, and what is kept of them at the end, bytes."""
         states = {(run.trunk, run.run.train.branch_step): run.params_total for run in self.runs if run.trunk}
         last = {trunk: params for (trunk, _), params in states.items()}
-        return KEPT_STATE_BYTES * sum(states.values()), KEPT_STATE_BYTES * sum(last.values())
+        return SAVED_PARAMETER_BYTES * sum(states.values()), SAVED_PARAMETER_BYTES * sum(last.values())
 
     @property
     def seconds(self) -> float | None:

@@ -1,4 +1,4 @@
-"""What a plan's repeats will tell of the noise: which cells run with several seeds, and how well σ will be known."""
+"""The repeats of a plan: which cells run with several seeds, and how well the noise will be known from them."""
 
 from __future__ import annotations
 
@@ -30,19 +30,17 @@ class Repeats:
 
     @property
     def degrees_of_freedom(self) -> int:
-        """Of the standard deviation between seeds."""
+        """Degrees of freedom of the standard deviation between seeds."""
         return sum(cell.seeds - 1 for cell in self.cells)
 
     @property
     def sigma_interval(self) -> tuple[float, float] | None:
-        """The 95 % interval of σ as multiples of what will be estimated; None without repeats."""
+        """The 95 % interval of σ as multiples of its estimate; None without repeats."""
         return sigma_interval(self.degrees_of_freedom) if self.cells else None
 
 
 def repeats(plan: Plan) -> Repeats:
     """The cells that the plan runs with several seeds, of its first combination of axes."""
-    if not plan.runs:
-        return Repeats(())
-    first = plan.runs[0].vary
-    counts = Counter((run.budget, run.params) for run in plan.runs if first in run.combinations)
+    first = next(iter(plan.by_combination.values()), ())
+    counts = Counter((run.budget, run.params) for run in first)
     return Repeats(tuple(Repeated(*cell, seeds) for cell, seeds in sorted(counts.items()) if seeds > 1))

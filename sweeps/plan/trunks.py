@@ -1,4 +1,4 @@
-"""What runs of a sweep share: an optimisation that hangs on the shape alone, and the steps that a trunk saves."""
+"""Shared trunks: an optimisation that depends on the shape alone, and the steps that a trunk saves."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from sweeps.plan.records import PlanError
 from sweeps.recipes.recipe import Recipe
 
 MOST_WARMUP: Final = 0.1
-"""Share of a run's steps that warmup may take: a recipe's own share where that is more."""
+"""Share of a run's steps that warmup may take; a recipe's own share where that is larger."""
 
 
 def on_trunk(recipe: Recipe, model: ModelConfig, train: TrainConfig) -> TrainConfig:
-    """The optimisation of a run that shares its trunk: the recipe's at its own centre, whatever the run's length.
+    """The optimisation of a run that shares its trunk: the recipe's at its centre, whatever the length of the run.
 
     Batch, rates and weight decay are those that the recipe gives the shape at D/N = `tokens_per_param` (N: matmul
-    parameters), and so is warmup, counted in steps. A run so short that this would take more than MOST_WARMUP of it
-    warms up for that share instead, which gives it a trunk of its own.
+    parameters), and so is warmup, counted in steps. A run for which this would be more than MOST_WARMUP of its steps
+    warms up for that share instead, which gives it its own trunk.
 
     Raises:
-        PlanError: for a schedule every step of which depends on the run's length.
+        PlanError: for a schedule whose every step depends on the run's length.
     """
     if train.schedule != "wsd":
         remedy = "use schedule: wsd, or share_trunks: false"
@@ -65,12 +65,12 @@ def _warmup_share(train: TrainConfig) -> float:
 
 
 def on_shared_trunk(recipe: Recipe, run: RunConfig) -> bool:
-    """Whether longer runs of the shape have the same trunk: its warmup is not cut short, nor all of it cooldown."""
+    """Whether longer runs of the shape have the same trunk: the run's warmup is not cut, and it is not all cooldown."""
     return run.train.branch_step > 0 and run.train.warmup_steps == shared_warmup(recipe, run.model)
 
 
 def saved_steps(runs: Iterable[tuple[str, RunConfig]]) -> dict[str, int]:
-    """Steps that each of (trunk, run) pairs takes over from its trunk, by run id, when all of them are trained.
+    """Steps that each run of (trunk, run) pairs takes over from its trunk, by run id, when all are trained.
 
     The run of a trunk that branches off last trains it, all others train their cooldowns alone.
     """

@@ -1,4 +1,4 @@
-"""What share of a device's peak training reaches, by model size: an assumption for devices that are not at hand."""
+"""The share of a device's peak that training reaches, by model size: assumed for devices that are not at hand."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """A share of the peak that somebody reached with a model of some size."""
+    """A published or estimated share of the peak for one size of model."""
 
     params: float
     """N: parameters of the matrices, head included."""
@@ -27,7 +27,7 @@ REACHED = (
     Reached(124e6, 0.38, "karpathy/llm.c, 124 M: 140 ms for 524,288 tokens on 8 H100"),
     Reached(324e6, 0.46, "karpathy/nanochat, 18 blocks, dev/LOG.md"),
 )
-"""Ascending in size. All are well-tuned training on H100s; slower devices reach more of their smaller peak."""
+"""Ascending in size; well-tuned training on H100s. Slower devices reach a larger share of their smaller peak."""
 
 
 def assumed_mfu(params: float) -> float:

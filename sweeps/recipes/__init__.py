@@ -1,1 +1,1 @@
-"""The built-in recipes, one a file."""
+"""Recipes: what they are, the built-in ones in a file each, and the registry of all."""

@@ -20,4 +20,4 @@ COMMON: Final = {
     "clip": USUAL,
     "weight_decay": USUAL,
 }
-"""Sources of what the recipes for AdamW have in common."""
+"""Sources of the values that the recipes for AdamW share."""

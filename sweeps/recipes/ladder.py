@@ -1,4 +1,4 @@
-"""A recipe's ladder: the shapes that it can build, by width, and the nearest one to a size."""
+"""A recipe's ladder: the shapes that it can build, by width, and the one nearest to a size."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from model.flops import count_parameters, flops_per_token
 from sweeps.recipes.recipe import Recipe, RecipeError
 
 SHAPE_FIELDS: Final = ("vocab", "context", "d_model", "n_layers", "n_heads", "d_ff")
+"""ModelConfig fields that recipe, tokenizer and context set."""
 PART_FIELDS: Final = tuple(f.name for f in dataclasses.fields(ModelConfig) if f.name not in SHAPE_FIELDS)
 """ModelConfig fields that a sweep's `model` may set."""
 
@@ -41,7 +42,7 @@ def build_shape(
 MAX_WIDTH: Final = 65_536
 """No ladder goes beyond this width."""
 FINEST: Final = 0.02
-"""Neighbouring widths of a ladder differ by at least about this share, which keeps long ladders short."""
+"""Neighbouring widths of a ladder differ by at least about this share, so that a ladder has few hundred rungs."""
 
 
 def ladder(
@@ -72,7 +73,7 @@ def shape(
     """The buildable shape of the recipe's ladder whose matmul parameters are nearest to `params_target` in log N.
 
     Raises:
-        RecipeError: where the recipe can build no shape at all.
+        RecipeError: where the recipe can build no shape.
     """
     # A coarse ceiling lets neighbouring targets share one cached ladder.
     ceiling = 4.0 ** math.ceil(math.log(max(params_target, 1.0), 4) + 0.5)

@@ -1,4 +1,4 @@
-"""Marin's rule of 2025 for IsoFLOP sweeps: a fixed number of steps sets the batch, batch and width the rate."""
+"""Marin's rule of 2025 for IsoFLOP sweeps: a fixed number of steps sets the batch; batch and width set the rate."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ MARIN: Final = "marin, experiments/scaling_law_sweeps/c_adamc.py (CAdamCHeuristi
 
 @dataclass(frozen=True, kw_only=True)
 class Marin(Recipe):
-    """Lengths are tokens: B_seq, Marin's batch in sequences of 4,096 tokens, is tokens a step over sequence_tokens.
+    """B_seq, Marin's batch in sequences of 4,096 tokens, is here the tokens of a step over sequence_tokens.
 
-    So its rules keep their meaning in the tokens of a step, on which the noise of a gradient depends, whatever the
-    context of the sweep.
+    So the rules depend on the tokens of a step, which set the noise of a gradient, whatever the context of the sweep.
     """
 
     head_size: int

@@ -1,4 +1,4 @@
-"""nanochat's rule: one dial, depth, sets the shape; batch, rate and weight decay follow D from its 12-block model."""
+"""nanochat's rule: depth alone sets the shape; batch, rate and weight decay scale with D from its 12-block model."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Nanochat(Recipe):
     lr: float
     """Peak learning rate at the reference batch and width; it grows as the root of the batch."""
     embedding_lr: float
-    """The same of embedding and head."""
+    """Peak learning rate of embedding and head there."""
     width_exponent: float
     """Exponent of d_model in both learning rates."""
     reference_tokens: float
@@ -42,7 +42,7 @@ class Nanochat(Recipe):
     beta2: float
     """AdamW's second-moment decay below large_batch tokens."""
     beta2_large: float
-    """The same from large_batch tokens on."""
+    """AdamW's second-moment decay from large_batch tokens on."""
     large_batch: float
     """Batch in tokens from which beta2_large holds."""
 

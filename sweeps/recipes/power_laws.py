@@ -1,4 +1,4 @@
-"""Recipes whose batch and learning rate are power laws of N and D, with one depth or one width a block."""
+"""Recipes whose batch and learning rate are power laws of N and D, with a fixed depth or a fixed width per block."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from model.flops import count_parameters
 from sweeps.recipes.recipe import Recipe
 
 LONGEST_WARMUP = 0.1
-"""Share of a run that warmup by tokens a parameter may take: OLMo's one token would outlast short runs."""
+"""Share of a run that warmup by tokens per parameter may take: OLMo's one token would outlast short runs."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PowerLaws(Recipe):
-    """Power laws run in N without embedding and head."""
+    """Power laws in N without embedding and head, and in D."""
 
     layers: int
     """Blocks L of every size; 0 lets depth grow as d_model / width_per_layer, with at least 4."""
@@ -51,7 +51,7 @@ class PowerLaws(Recipe):
     beta2: float
     """AdamW's second-moment decay below large_batch tokens."""
     beta2_large: float
-    """The same from large_batch tokens on."""
+    """AdamW's second-moment decay from large_batch tokens on."""
     large_batch: float
     """Batch in tokens from which beta2_large holds."""
 
@@ -64,7 +64,7 @@ class PowerLaws(Recipe):
         return self.heads or max(1, width // self.head_size)
 
     def optimise(self, model: ModelConfig, sequences: int) -> TrainConfig:
-        """Batch by N and D, learning rate by N; warmup by N and D, or as a share."""
+        """Batch by N and D; learning rate by N; warmup by N and D, or as a share of the run."""
         nonembedding = count_parameters(model).nonembedding
         scale = max(1, nonembedding) / self.reference_params
         length = sequences * model.context / self.reference_tokens

@@ -1,4 +1,4 @@
-"""What a recipe is: rules from width, size and length to shape and optimisation, every number with source and range."""
+"""Recipe: the rules that turn size and length into shape and optimisation, each number with its source and range."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from model.config import ModelConfig, TrainConfig
+from model.config import SCHEDULES, ModelConfig, TrainConfig
 from sweeps.nearest import nearest
 from tokenizer.errors import ExpectedError
 
 
 class RecipeError(ExpectedError, ValueError):
-    """A recipe cannot give what was asked of it; the message says why."""
+    """A recipe is unknown or unusable, or has no such value; the message says why."""
 
     kind = "recipe"
 
 
 @dataclass(frozen=True)
 class Range:
-    """Values between which runs have shown a recipe good."""
+    """Values between which runs have proven a recipe."""
 
     low: float
     """Lower end."""
@@ -29,6 +29,7 @@ class Range:
     """Upper end."""
 
     def __contains__(self, value: float) -> bool:
+        """Whether a value lies between the ends, which count."""
         return self.low <= value <= self.high
 
 
@@ -36,9 +37,8 @@ class Range:
 class Recipe(ABC):
     """Rules that turn a size N and a budget into everything else.
 
-    A subclass adds the numbers of its rules as fields, and says in three methods what they mean: `depth_of`,
-    `heads_of` and `optimise`. Single numbers, its own and these, can be replaced by a sweep's `recipe_overrides` and
-    `vary`.
+    A subclass adds the numbers of its rules as fields and applies them in three methods: `depth_of`, `heads_of` and
+    `optimise`. A sweep's `recipe_overrides` and `vary` can replace any of the numbers, its own and these.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Recipe(ABC):
     about: str
     """One sentence."""
     differs: str = ""
-    """What of its source this training core does differently; `plan` says it."""
+    """How it differs from its source in this training core; `plan` says it."""
     width_step: int
     """d_model is a multiple of this."""
     ff_ratio: float
@@ -58,17 +58,17 @@ class Recipe(ABC):
     weight_decay: float
     """Decoupled weight decay of the matrices."""
     tokens_per_param: float
-    """D/N on which curves are centred where the sweep says nothing."""
+    """D/N on which curves are centred where the sweep gives no centre."""
     min_steps: int
-    """Optimizer steps under which a cell is dropped, as its loss tells of too few steps and not of its size."""
+    """Optimizer steps below which a cell is dropped: its loss would reflect the few steps and not its size."""
     params_range: Range
-    """N within which the recipe has been shown good."""
+    """N within which runs have proven the recipe."""
     ratio_range: Range
-    """D/N within which it has been."""
+    """D/N within which they have."""
     batch_range: Range
-    """Batch in tokens within which it has been."""
+    """Batch in tokens within which they have."""
     range_source: str
-    """Which runs showed it."""
+    """Which runs they are."""
     schedule: str = "wsd"
     """Learning-rate schedule: wsd | cosine."""
     final_lr: float = 0.0
@@ -92,10 +92,10 @@ class Recipe(ABC):
 
     @abstractmethod
     def optimise(self, model: ModelConfig, sequences: int) -> TrainConfig:
-        """Batch, learning rate and the rest for a model trained on so many sequences of its context."""
+        """Batch, learning rate and the rest for a model trained on `sequences` sequences of its context."""
 
     def settings(self, sequences: int, **values: Any) -> TrainConfig:
-        """A TrainConfig of the constants above, `values` added or put in their place."""
+        """A TrainConfig of the constants above, with `values` added or replacing them."""
         constants: dict[str, Any] = {
             "schedule": self.schedule,
             "cooldown": self.cooldown,
@@ -112,6 +112,7 @@ NOT_VALUES: Final = (
     *("name", "about", "differs", "sources"),
     *("params_range", "ratio_range", "batch_range", "range_source"),
 )
+"""Fields of a recipe that describe it and cannot be replaced."""
 
 
 def values_of(recipe: Recipe) -> tuple[str, ...]:
@@ -123,21 +124,21 @@ def override(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
     """The recipe with single values replaced.
 
     Raises:
-        RecipeError: for a value that it does not have, or one of the wrong type.
+        RecipeError: for a value that the recipe does not have, or one of the wrong type.
     """
     return dataclasses.replace(recipe, **{key: _typed(recipe, key, value) for key, value in overrides.items()})
 
 
 def _typed(recipe: Recipe, key: str, value: Any) -> Any:
-    """An override as its field's type, or a RecipeError."""
+    """An override in its field's type. Raises RecipeError where it has another."""
     if key not in values_of(recipe):
         near = nearest(key, values_of(recipe))
         hint = f", did you mean {near}?" if near else f"; its values are {', '.join(values_of(recipe))}"
         raise RecipeError(f"unknown value {key!r} of recipe {recipe.name}{hint}")
     wanted = type(getattr(recipe, key))
     if key == "schedule":
-        if value not in ("wsd", "cosine"):
-            raise RecipeError(f"schedule is {value!r}: choose wsd or cosine")
+        if value not in SCHEDULES:
+            raise RecipeError(f"schedule is {value!r}: choose {' or '.join(SCHEDULES)}")
         return value
     if isinstance(value, bool) or not isinstance(value, int | float) or (wanted is int and value != int(value)):
         raise RecipeError(f"{key} must be a {'whole ' if wanted is int else ''}number, is {value!r}")
@@ -152,13 +153,13 @@ _POSITIVE: Final = (
     *("reference_params", "reference_tokens", "reference_width", "large_batch", "tokens_per_param", "min_steps"),
     *("eps", "steps_per_run", "sequence_tokens", "beta2_sequences"),
 )
-"""Values that no rule can do without: elsewhere 0 switches something off."""
+"""Values that must be positive: for all others 0 switches something off."""
 
 
 def train_config(
     recipe: Recipe, model: ModelConfig, sequences: int, *, seed: int = 0, numerics: str = "fp32"
 ) -> TrainConfig:
-    """Optimisation of one run: the recipe's rules at this shape and length.
+    """Optimisation of one run by the recipe's rules at this shape and length.
 
     Raises:
         ConfigError: for values that contradict each other, such as warmup and cooldown above the whole run.

@@ -24,12 +24,12 @@ VALUES: Final = tuple(dict.fromkeys(key for recipe in RECIPES.values() for key i
 
 
 def recipe_names() -> tuple[str, ...]:
-    """Names of all recipes, the installed ones last. Loads none."""
+    """Names of all recipes, the installed ones last, without loading any."""
     return tuple(dict.fromkeys((*RECIPES, *sorted(_offers()))))
 
 
 def get_recipe(name: str, overrides: Mapping[str, Any] | None = None) -> Recipe:
-    """A recipe with single values replaced; of the installed ones only the one that is asked for is loaded.
+    """A recipe with single values replaced; of the installed ones, only the one asked for is loaded.
 
     Raises:
         RecipeError: for an unknown or unusable recipe, an unknown value, or one of the wrong type.
@@ -47,7 +47,7 @@ def get_recipe(name: str, overrides: Mapping[str, Any] | None = None) -> Recipe:
 
 @lru_cache(maxsize=1)
 def _offers() -> dict[str, tuple[EntryPoint, ...]]:
-    """Entry points of the group by name. A distribution that two folders of sys.path show counts once."""
+    """Entry points of the group by name. A distribution found in two folders of sys.path counts once."""
     found: dict[str, dict[tuple[str, str], EntryPoint]] = {}
     for point in entry_points(group=GROUP):
         found.setdefault(point.name, {})[(_distribution(point), point.value)] = point
@@ -63,7 +63,7 @@ def _named(points: tuple[EntryPoint, ...]) -> str:
 
 
 def _load(point: EntryPoint) -> Recipe:
-    """The recipe of an entry point, checked. Whatever the foreign code raises becomes a RecipeError that names it."""
+    """The recipe of an entry point, checked. What its code raises becomes a RecipeError that names its origin."""
     where = f"recipe {point.name!r} of the installed distribution {_distribution(point)} ({point.value})"
     try:
         recipe = point.load()
@@ -71,7 +71,7 @@ def _load(point: EntryPoint) -> Recipe:
         raise RecipeError(f"{where} cannot be loaded: {type(error).__name__}: {error}") from error
     if not isinstance(recipe, Recipe):
         kind = recipe.__name__ if isinstance(recipe, type) else type(recipe).__name__
-        raise RecipeError(f"{where} is no instance of sweeps.recipes.recipe.Recipe but {kind}")
+        raise RecipeError(f"{where} is not a sweeps.recipes.recipe.Recipe but {kind}")
     if recipe.name != point.name:
         raise RecipeError(f"{where} is named {recipe.name!r}: the entry point must have the same name")
     try:

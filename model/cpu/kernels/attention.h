@@ -5,7 +5,7 @@
 
 constexpr int BLOCK = 32;  // rows of attention scores held at once; a multiple of LANES
 
-// One head of one sequence: [size, S] matrices as in the residual stream. What causality hides is skipped.
+// One head of one sequence: [size, S] matrices as in the residual stream. Scores that causality hides are skipped.
 struct Head {
     const Shape &shape;
     int64_t size, columns, stride;
@@ -25,7 +25,7 @@ struct Head {
     // Where a head's queries (part 0), keys (1) or values (2) begin in qkv [3D, S].
     int64_t row(int64_t part, int64_t head) const { return (part * shape.heads + head) * size * stride; }
 
-    // Turn by RoPE and normalise: out = rotate(x) / rms(x) · factor; a rotation keeps the norm.
+    // Rotate by RoPE and normalise: out = rotate(x) / rms(x) · factor; a rotation keeps the norm.
     void pack(const float *x, float factor, float *out, float *inverse) const {
         for (int64_t t = 0; t < columns; t += LANES) {
             Vector squares = {};
@@ -42,7 +42,7 @@ struct Head {
         }
     }
 
-    // The backward pass of `pack`: from g, the gradient by out, the gradient by x.
+    // The backward pass of `pack`: from g, the gradient with respect to out, the gradient with respect to x.
     void unpack(const float *g, const float *out, const float *inverse, float factor, float *gradient) const {
         for (int64_t t = 0; t < columns; t += LANES) {
             Vector inner = {};
@@ -81,7 +81,7 @@ struct Head {
         }
     }
 
-    // Rows of exp(kᵀ·q). QK-norm bounds a score by √size, so that no maximum need be taken off.
+    // Rows of exp(kᵀ·q). QK-norm bounds a score by √size, so no maximum has to be subtracted.
     void weights(int64_t first, int64_t rows, float *out) const {
         scores(first, rows, key, query, out, [](int64_t, int64_t, Vector score) { return exponential(score); });
     }
@@ -122,7 +122,7 @@ extern "C" void attention_branch(const Shape &shape, const float *x, const float
     }
 }
 
-// Scratch of the backward pass through one head, and its result: the gradient by its queries, keys and values.
+// Scratch of the backward pass through one head, and its result: the gradient with respect to its queries, keys and values.
 struct HeadBackward {
     Head &one;
     int64_t wide;
@@ -165,7 +165,7 @@ struct HeadBackward {
     }
 };
 
-// Gradients by x and by both weights from the gradient by out.
+// Gradients with respect to x and both weights, from the gradient with respect to out.
 extern "C" void attention_branch_backward(const Shape &shape, const float *x, const float *w_qkv, const float *w_out,
                                       const float *cos, const float *sin, const float *qkv, const float *y,
                                       const float *total, const float *grad, float *grad_x, float *grad_w_qkv,

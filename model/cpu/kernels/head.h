@@ -52,7 +52,7 @@ double softmax_columns(const Shape &shape, float *logits, const int64_t *targets
     return loss;
 }
 
-// Logits [V, STRIP] become exp(logit - maximum) less the total at the target, so that times `scale` = 1 / (total · N)
+// Logits [V, STRIP] become exp(logit - maximum) minus the total at the target: multiplied by `scale` = 1 / (total · N)
 // they are the gradient of the mean loss over all N tokens. Returns the sum of the first `count` columns' losses.
 inline double softmax_loss(const Shape &shape, float *logits, const int64_t *targets, int64_t columns, int64_t count,
                            float *scale) {
@@ -64,7 +64,7 @@ inline double softmax_loss(const Shape &shape, float *logits, const int64_t *tar
     return loss;
 }
 
-// Mean cross-entropy of w·norm(x) with w [V, D]; gradients by x and w are made at once, unless they are absent.
+// Mean cross-entropy of w·norm(x) with w [V, D]; gradients with respect to x and w are computed at once, unless grad_x is null.
 extern "C" double head_loss(const Shape &shape, const float *x, const float *w, const int64_t *targets, float *grad_x,
                         float *grad_w) {
     const int64_t D = shape.width, V = shape.vocab, S = shape.stride(), wide = stride_of(D);

@@ -13,7 +13,7 @@ inline void swiglu(const Shape &shape, const float *both, float *hidden) {
         }
 }
 
-// Turns the gradient by `hidden` into `hidden`, and writes the gradient by `both`.
+// Replaces the gradient with respect to `hidden` by `hidden`, and writes the gradient with respect to `both`.
 inline void swiglu_backward(const Shape &shape, const float *both, float *hidden, float *grad_both) {
     const int64_t S = shape.stride(), values = shape.hidden * S;
     for (int64_t row = 0; row < values; row += S)
@@ -26,7 +26,7 @@ inline void swiglu_backward(const Shape &shape, const float *both, float *hidden
         }
 }
 
-// x and out [B, D, S]; w_up [2F, D], w_down [D, F]; both [B, 2F, S] is for the backward pass.
+// x and out [B, D, S]; w_up [2F, D], w_down [D, F]; both [B, 2F, S] is kept for the backward pass.
 extern "C" void mlp_branch(const Shape &shape, const float *x, const float *w_up, const float *w_down, float *both,
                        float *out) {
     const int64_t D = shape.width, F = shape.hidden, S = shape.stride();
@@ -39,7 +39,7 @@ extern "C" void mlp_branch(const Shape &shape, const float *x, const float *w_up
     }
 }
 
-// Gradients by x and by both weights from the gradient by out.
+// Gradients with respect to x and both weights, from the gradient with respect to out.
 extern "C" void mlp_branch_backward(const Shape &shape, const float *x, const float *w_up, const float *w_down,
                                 const float *both, const float *grad, float *grad_x, float *grad_up,
                                 float *grad_down) {

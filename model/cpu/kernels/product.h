@@ -3,10 +3,10 @@
 
 #include "vectors.h"
 
-#define NOT_INLINED __attribute__((noinline))  // as fast, and the compiler takes two thirds of the time
-constexpr int DEPTH = 128;  // rows of the right operand between which and the left one a strip stays in the first cache
+#define NOT_INLINED __attribute__((noinline))  // as fast as inlined, at two thirds of the compile time
+constexpr int DEPTH = 128;  // rows of the right operand taken at once: a strip of them stays in the first-level cache
 
-// C[m, n] = base[m, n] + Σ_k A[m·am + k·ak] · B[k·bk + n] for ROWS × VECTORS·LANES entries; no base is zero.
+// C[m, n] = base[m, n] + Σ_k A[m·am + k·ak] · B[k·bk + n] for ROWS × VECTORS·LANES entries; a null base is zero.
 template <int ROWS, int VECTORS>
 NOT_INLINED void tile(int64_t depth, const float *a, int64_t am, int64_t ak, const float *b, int64_t bk,
                       const float *base, float *c, int64_t cm) {
@@ -32,7 +32,7 @@ NOT_INLINED void tile(int64_t depth, const float *a, int64_t am, int64_t ak, con
         for (int j = 0; j < VECTORS; j++) store(c + i * cm + j * LANES, sum[i][j]);
 }
 
-// The tile of `rows` rows, at most ROWS.
+// A tile of `rows` rows, at most ROWS.
 template <int ROWS, int VECTORS>
 void tile_of(int64_t rows, int64_t depth, const float *a, int64_t am, int64_t ak, const float *b, int64_t bk,
              const float *base, float *c, int64_t cm) {

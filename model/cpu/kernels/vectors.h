@@ -19,7 +19,7 @@ constexpr int STRIP = 64;  // columns that a pass over rows takes at once
 typedef float Vector __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 typedef int32_t Integers __attribute__((vector_size(LANES * 4), may_alias));
 
-inline Vector splat(float x) { return x - Vector{}; }  // x + 0 would be computed, for the sake of -0
+inline Vector splat(float x) { return x - Vector{}; }  // x + 0 would cost an addition, because of -0
 inline Vector load(const float *p) { return *reinterpret_cast<const Vector *>(p); }
 inline void store(float *p, Vector v) { *reinterpret_cast<Vector *>(p) = v; }
 
@@ -33,10 +33,10 @@ inline Vector load(const float *p, int64_t width) {
 
 inline int64_t round_up(int64_t n) { return (n + LANES - 1) / LANES * LANES; }
 
-// Floats from one row of a matrix to the next: an odd number of cache lines, lest rows compete for the same sets.
+// Floats from one row of a matrix to the next: an odd number of cache lines, so that rows do not compete for the same sets.
 inline int64_t stride_of(int64_t columns) { return ((columns + 15) / 16 | 1) * 16; }
 
-// Memory for floats, not initialised, that begins with a cache line.
+// Uninitialised memory for floats, aligned to a cache line.
 struct Buffer {
     float *data;
     explicit Buffer(int64_t count)
@@ -51,11 +51,11 @@ inline Vector reciprocal_root(Vector x) {
     return x;
 }
 
-// The larger of both by lane, the smaller, and 1 / x; what is not a number in x stays so.
+// By lane: the larger of the two, the smaller of the two, and 1 / x. A NaN in x stays NaN.
 #if defined(__AVX512F__)
 inline Vector maximum(Vector bound, Vector x) { return _mm512_max_ps(bound, x); }
 inline Vector minimum(Vector bound, Vector x) { return _mm512_min_ps(bound, x); }
-inline Vector reciprocal(Vector x) {  // 14 bits, doubled by one step of Newton's: a division takes 16 cycles
+inline Vector reciprocal(Vector x) {  // 14 bits, doubled by one Newton step: a division takes 16 cycles
     const Vector guess = _mm512_rcp14_ps(x);
     return guess * (2.0f - x * guess);
 }
@@ -81,7 +81,7 @@ inline Vector exponential(Vector x) {
     return reinterpret_cast<const Vector &>(product);
 }
 
-// One step of a transpose in registers (Eklundh 1972): exchange the HALF × HALF blocks beside the diagonal.
+// One step of a transpose in registers (Eklundh 1972): exchange the HALF × HALF blocks off the diagonal.
 template <int HALF>
 inline void exchange(Vector *rows) {
     Integers upper, lower;  // lanes of the two rows laid end to end

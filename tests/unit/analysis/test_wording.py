@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from analysis import refusals as r
 from analysis.evidence import Noise, SeedNoise
+from analysis.law import fit
 from analysis.names import EstimatorName as N
 from analysis.records import Curve, Interval
 from analysis.refusals import Reason
@@ -36,6 +37,7 @@ from analysis.wording import (
     trust_sentence,
     typed_flops,
 )
+from tests.unit.analysis.law_tables import table
 from tests.unit.orchestrator.report_fixtures import law
 
 UNITS = {"k": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
@@ -247,3 +249,19 @@ def test_multipliers_keep_three_digits(factor: float, text: str) -> None:
 )
 def test_durations_are_in_their_two_largest_units(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
+
+
+def test_noise_is_said_with_its_degrees_of_freedom_and_interval() -> None:
+    law = fit(table(noise=0.01, repeats=3, seed=1), holdout=False)
+    scatter, seeds = noise_sentences(law.noise, "nats/token")
+    noise = law.noise
+    assert f"{1000 * noise.sigma:.3g}×10⁻³ nats/token ({noise.degrees_of_freedom} degrees of freedom)" in scatter
+    assert noise.seed_sigma is not None and noise.seed_sigma_interval is not None
+    low, high = noise.seed_sigma_interval.low, noise.seed_sigma_interval.high
+    assert noise.seed_degrees_of_freedom == 4
+    assert (low / noise.seed_sigma, high / noise.seed_sigma) == pytest.approx((0.599, 2.874), rel=1e-3)
+    assert f"(4 degrees of freedom, 95 % interval {1000 * low:.3g}×10⁻³ to {1000 * high:.3g}×10⁻³)" in seeds
+    assert seeds.endswith("at 10¹⁸ and " + seeds.split(" and ")[-1]) and seeds.endswith("at 10²⁰ FLOPs.")
+    assert [entry.degrees_of_freedom for entry in noise.seed_sigma_by_budget] == [2, 2]
+    alone = noise_sentences(fit(table(), holdout=False).noise, "nats/token")[-1]
+    assert alone.startswith("No cell was repeated")

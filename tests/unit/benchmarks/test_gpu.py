@@ -1,4 +1,4 @@
-"""The GPU benchmark on tiny shapes and a CPU: one JSON with every size, and failures told."""
+"""The GPU benchmark on tiny shapes and a CPU: one JSON with every size, failures among them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_sizes_are_what_they_are_called() -> None:
         assert tokens % shape.context == 0
 
 
-def test_failure_of_a_size_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_failure_of_a_size_is_reported(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def fail(run, *_: object, **__: object):
         raise RuntimeError("no such luck")
 

@@ -80,7 +80,7 @@ def test_the_same_arithmetic_passes_and_lost_bits_fail(
     assert not report["passes"] and min(size["difference"] for size in report["sizes"]) > 0
 
 
-def test_the_bend_comes_from_a_law(tmp_path: Path) -> None:
+def test_the_curvature_comes_from_a_law(tmp_path: Path) -> None:
     curves = [
         {"parabola": [4.0, 0.0, 0.2], "minima": [{"estimator": "parabola"}]},
         {"parabola": [3.9, 0.0, 0.1], "minima": [{"estimator": "parabola"}, {"estimator": "cubic"}]},

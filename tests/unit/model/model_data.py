@@ -1,18 +1,34 @@
-"""A tiny learnable dataset and small runs for the tests of `model`."""
+"""A tiny learnable dataset, small runs, and what the tests of `model` share."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from model.config import ModelConfig, RunConfig, TrainConfig
+from model.cpu import build
+from model.implementation import Implementation
+from model.train import RunResult
 from tokenizer.shards import Manifest, Shards, write_shards
 
 VOCAB = 64
 SHAPE = ModelConfig(vocab=VOCAB, context=32, d_model=16, n_layers=2, n_heads=2, d_ff=32)
+CPU = torch.device("cpu")
+CHOSEN = "native" if build.compiler() else "handwritten"
+"""The branches that this machine chooses for SHAPE."""
+NATIVE = [Implementation(branches="native"), Implementation(branches="native", micro_batch=3)]
+IMPLEMENTATIONS = [
+    Implementation(),
+    Implementation(attention="fused"),
+    Implementation(branches="handwritten"),
+    Implementation(branches="handwritten", micro_batch=3),
+    *(NATIVE if build.compiler() else []),
+]
 
 
 def tokens(count: int, start: int) -> np.ndarray:
@@ -31,3 +47,30 @@ def small_run(data: Shards, model: ModelConfig = SHAPE, **train: Any) -> RunConf
     """12 steps of 4 sequences, the last step partial, unless told otherwise."""
     base = TrainConfig(sequences=47, batch=4, lr=0.005, warmup=0.1)
     return RunConfig(model, dataclasses.replace(base, **train), data.manifest.dataset)
+
+
+def ignore(event: dict[str, Any]) -> None:
+    """A sink that drops its events."""
+    del event
+
+
+def scores(result: RunResult) -> tuple[float, float, float]:
+    """What must be bit-equal where runs are."""
+    return result.loss, result.train_loss, result.bits_per_byte
+
+
+def interrupt_at(step: int) -> Callable[[], bool]:
+    """A `stop` that asks for an end after this many steps."""
+    asked = iter(range(10**9))
+    return lambda: next(asked) >= step
+
+
+def same_state(first: Any, second: Any) -> bool:
+    """Whether two checkpoint states are equal to the last bit, apart from their seconds."""
+    if isinstance(first, torch.Tensor):
+        return torch.equal(first, second)
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(same_state(first[k], second[k]) for k in first if k != "seconds")
+    if isinstance(first, (list, tuple)):
+        return all(same_state(a, b) for a, b in zip(first, second, strict=True))
+    return first == second

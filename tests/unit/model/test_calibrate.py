@@ -5,18 +5,23 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+from collections.abc import Callable
 
 import pytest
+import torch
 
 from model import calibrate
-from model.cpu import build
-from tests.unit.model.model_data import SHAPE
+from model.evaluate import evaluation_batch
+from model.implementation import Implementation
+from model.training import Training
+from tests.unit.model.model_data import CHOSEN, CPU, SHAPE
 
 
 def test_command_answers_in_the_order_of_the_request(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(calibrate, "SHAPE_SECONDS", 0.01)
+    monkeypatch.setattr(calibrate, "SCORING_SECONDS", 0.01)
     large = dataclasses.replace(SHAPE, d_model=128, n_heads=8, d_ff=512, mlp="gelu")
     request = {"shapes": [{"model": dataclasses.asdict(shape), "batch": 2} for shape in (SHAPE, large)]}
     monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(request)))
@@ -28,6 +33,35 @@ def test_command_answers_in_the_order_of_the_request(
     assert answer["step_seconds"][1] > answer["step_seconds"][0] > 0
     assert answer["evaluation_token_seconds"][1] > answer["evaluation_token_seconds"][0] > 0
     assert [choice["branches"] for choice in answer["implementations"]] == [
-        "native" if build.compiler() else "handwritten",
+        CHOSEN,
         "autograd",
     ]
+
+
+def test_figures_are_those_of_a_step_and_of_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Medians of steps on whole sequences, and of scoring by the token."""
+    asked: list[float] = []
+
+    def times(work: Callable[[], object], device: torch.device, seconds: float) -> list[float]:
+        asked.append(seconds)
+        work()
+        return [9.0, 4.0, 5.0]
+
+    monkeypatch.setattr(calibrate, "times", times)
+    monkeypatch.setattr(calibrate, "matmul_peak", lambda device, numerics: (device, numerics))
+    rows: list[tuple[int, ...]] = []
+    take_step = Training.take_step
+
+    def watched(training: Training, sequences: torch.Tensor) -> None:
+        rows.append(tuple(sequences.shape))
+        take_step(training, sequences)
+
+    monkeypatch.setattr(Training, "take_step", watched)
+    made = calibrate.measure([(SHAPE, 3)], "cpu", "bf16")
+    assert asked == [calibrate.SHAPE_SECONDS, calibrate.SCORING_SECONDS] == [0.8, 0.2]
+    assert rows == [(3, SHAPE.context + 1)]
+    assert made.step_seconds == (5.0,)
+    scored = evaluation_batch(SHAPE.context, CPU) * SHAPE.context
+    assert made.evaluation_token_seconds == (5.0 / scored,)
+    assert (made.matmul_flops, made.threads, made.numerics, made.device) == (("cpu", "bf16"), 1, "bf16", "cpu")
+    assert made.implementations == (Implementation(),), "as a short run computes it, never compiled"

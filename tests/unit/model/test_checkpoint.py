@@ -91,3 +91,14 @@ def test_clear_leaves_nothing_of_ours(tmp_path: Path) -> None:
     (checkpoints.folder / "notes.txt").write_text("the user's")
     checkpoints.clear()
     assert [path.name for path in checkpoints.folder.iterdir()] == ["notes.txt"]
+
+
+def test_final_weights_survive_clearing(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(1, state(1))
+    path = checkpoints.save_final({"model": {"w": torch.ones(2)}})
+    assert path == tmp_path / "final.ckpt"
+    checkpoints.clear()
+    assert [file.name for file in tmp_path.iterdir()] == ["final.ckpt"]
+    assert torch.equal(read_checkpoint(path)["model"]["w"], torch.ones(2))
+    assert checkpoints.load_newest() is None, "no checkpoint to go on from"

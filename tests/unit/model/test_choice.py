@@ -12,15 +12,14 @@ import pytest
 from model import choice
 from model.checkpoint import Checkpoints
 from model.choice import candidates, stored_implementation
-from model.cpu import build
 from model.implementation import Implementation
 from model.train import Interrupted, train
-from tests.unit.model.model_data import SHAPE, small_run, write_dataset
-from tests.unit.model.test_train import ignore, interrupt_at, outcome
+from tests.unit.model.model_data import CHOSEN, CPU, SHAPE, ignore, interrupt_at, scores, small_run
+from tokenizer.shards import Shards
 
 
-def test_choice_is_measured_once_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = small_run(write_dataset(tmp_path / "data"))
+def test_choice_is_measured_once_and_kept(data: Shards, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = small_run(data)
     first = stored_implementation(run, "cpu", tmp_path / "choices")
     assert first in candidates(run, "cpu")
     (file,) = (tmp_path / "choices").iterdir()
@@ -33,8 +32,10 @@ def test_choice_is_measured_once_and_kept(tmp_path: Path, monkeypatch: pytest.Mo
     assert stored_implementation(run, "cpu", tmp_path / "choices") == other, "what is stored decides"
 
 
-def test_another_shape_batch_or_profile_is_another_choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = small_run(write_dataset(tmp_path / "data"))
+def test_another_shape_batch_or_profile_is_another_choice(
+    data: Shards, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = small_run(data)
     monkeypatch.setattr(choice, "_fastest", lambda *_: Implementation())
     variants = [
         run,
@@ -47,9 +48,9 @@ def test_another_shape_batch_or_profile_is_another_choice(tmp_path: Path, monkey
     assert len(list((tmp_path / "choices").iterdir())) == len(variants)
 
 
-def test_first_to_store_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_first_to_store_wins(data: Shards, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While this process measures, another stores its own choice."""
-    run = small_run(write_dataset(tmp_path / "data"))
+    run = small_run(data)
     theirs = Implementation(attention="fused")
 
     def slow(*_: object) -> Implementation:
@@ -61,30 +62,54 @@ def test_first_to_store_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert stored_implementation(run, "cpu", tmp_path / "choices") == theirs
 
 
-def test_fastest_is_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = small_run(write_dataset(tmp_path / "data"))
-    ways = candidates(run, "cpu")
-    assert ways[0].branches == ("native" if build.compiler() else "handwritten")
-    for best in range(len(ways)):
-        medians = cycle([0.1 - 0.05 * (n == best) for n in range(len(ways))])
-        monkeypatch.setattr(choice, "times", lambda *_, medians=medians: [next(medians)])
-        assert choice._fastest(run, choice.torch.device("cpu")) == ways[best]
-    burst = iter([0.1, 0.03, 0.02, 0.03, 0.02, 0.03])
-    monkeypatch.setattr(choice, "times", lambda *_: [next(burst)])
-    assert choice._fastest(run, choice.torch.device("cpu")) == ways[0], "a burst in one turn decides nothing"
-    alike = cycle([0.02, 0.019])
-    monkeypatch.setattr(choice, "times", lambda *_: [next(alike)])
-    assert choice._fastest(run, choice.torch.device("cpu")) == ways[0], "nor does a difference within noise"
-    clear = iter([0.02, 0.04])
-    monkeypatch.setattr(choice, "times", lambda *_: [next(clear)])
-    assert choice._fastest(run, choice.torch.device("cpu")) == ways[0], "a clear lead needs no second turn"
-    slow = iter([choice.STEP_SECONDS_MAX + 0.1])
-    monkeypatch.setattr(choice, "times", lambda *_: [next(slow)])
-    assert choice._fastest(run, choice.torch.device("cpu")) == ways[0]
+def time_as(monkeypatch: pytest.MonkeyPatch, *seconds: float) -> None:
+    """Candidates' turns take these seconds, again and again."""
+    turns = cycle(seconds)
+    monkeypatch.setattr(choice, "times", lambda *_: [next(turns)])
 
 
-def test_resumed_run_is_bit_equal_under_the_stored_choice(tmp_path: Path) -> None:
-    data = write_dataset(tmp_path / "data")
+@pytest.mark.parametrize("best", [0, 1])
+def test_fastest_is_chosen(data: Shards, monkeypatch: pytest.MonkeyPatch, best: int) -> None:
+    run = small_run(data)
+    choices = candidates(run, "cpu")
+    assert [c.branches for c in choices] == ["native", "handwritten", "autograd"][CHOSEN == "handwritten" :][:2]
+    time_as(monkeypatch, *(0.05 if n == best else 0.1 for n in range(2)))
+    assert choice._fastest(run, CPU) == choices[best]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "chosen"),
+    [
+        ((0.1, 0.03, 0.02, 0.03, 0.02, 0.03), 0),  # a burst of other work in one turn decides nothing
+        ((0.02, 0.019), 0),  # nor does a difference within noise
+        ((0.02, 0.0179), 1),
+        ((0.02, 0.026, 9.0, 0.001), 0),  # a clear lead needs no second turn
+        ((0.02, 0.024, 9.0, 0.001), 1),
+        ((choice.STEP_SECONDS_MAX + 0.01, 0.001), 0),  # and a slow default no other candidate
+        ((choice.STEP_SECONDS_MAX, 0.001), 1),
+    ],
+)
+def test_noise_does_not_choose(
+    data: Shards, monkeypatch: pytest.MonkeyPatch, seconds: tuple[float, ...], chosen: int
+) -> None:
+    run = small_run(data)
+    time_as(monkeypatch, *seconds)
+    assert choice._fastest(run, CPU) == candidates(run, "cpu")[chosen]
+
+
+def test_candidates_by_default(data: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other attention where torch computes all; nothing else on a GPU or where blocks are compiled."""
+    gelu = small_run(data, dataclasses.replace(SHAPE, mlp="gelu"))
+    assert [c.attention for c in candidates(gelu, "cpu")] == ["explicit", "fused"]
+    long = small_run(data, dataclasses.replace(SHAPE, mlp="gelu", context=1024))
+    assert [c.attention for c in candidates(long, "cpu")] == ["fused", "explicit"]
+    assert len(candidates(gelu, "cuda")) == 1
+    compiled = Implementation(compiled=True)
+    monkeypatch.setattr(choice, "choose_implementation", lambda *_: compiled)
+    assert candidates(gelu, "cpu") == [compiled]
+
+
+def test_resumed_run_is_bit_equal_under_the_stored_choice(data: Shards, tmp_path: Path) -> None:
     run, checkpoints = small_run(data, sequences=81), Checkpoints(tmp_path / "c")
     whole = train(run, data, ignore, implementation=stored_implementation(run, "cpu", tmp_path / "choices"))
     with pytest.raises(Interrupted):
@@ -93,4 +118,4 @@ def test_resumed_run_is_bit_equal_under_the_stored_choice(tmp_path: Path) -> Non
     chosen = stored_implementation(run, "cpu", tmp_path / "choices")
     result = train(run, data, ignore, checkpoints, implementation=chosen)
     assert result.resumed_from_step == 9
-    assert outcome(result) == outcome(whole)
+    assert scores(result) == scores(whole)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
 
 import pytest
 
-from model.config import ConfigError, ModelConfig, RunConfig, TrainConfig
+from model.config import ConfigError, ModelConfig, RunConfig, TrainConfig, branch_points, phase_steps
+from tests.unit.model.model_data import SHAPE
 
 MODEL = {"vocab": 64, "context": 32, "d_model": 16, "n_layers": 2, "n_heads": 2, "d_ff": 32}
 TRAIN = {"sequences": 8, "batch": 4, "lr": 0.01}
@@ -76,3 +78,44 @@ def test_steps_count_the_partial_one() -> None:
 def test_config_and_flops_load_no_torch() -> None:
     code = "import sys, model.config, model.flops, model.implementation; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({"sequences": 300}, True),
+        ({"cooldown": 0.3}, True),
+        ({"final_lr": 0.1}, True),
+        ({"warmup": 0.3}, True),
+        ({"warmup_steps": 4}, False),
+        ({"seed": 1}, False),
+        ({"lr": 0.02}, False),
+        ({"batch": 5}, False),
+        ({"numerics": "bf16"}, False),
+    ],
+)
+def test_identity_of_a_trunk_leaves_out_length_and_cooldown_alone(change: dict, same: bool) -> None:
+    base = TrainConfig(sequences=200, batch=4, lr=0.01, warmup_steps=3)
+    run, other = (RunConfig(SHAPE, part, "d") for part in (base, dataclasses.replace(base, **change)))
+    assert (run.trunk_id == other.trunk_id) is same
+    assert run.run_id != other.run_id
+
+
+def test_warmup_as_a_share_is_shared_where_it_gives_equal_steps() -> None:
+    runs = [RunConfig(SHAPE, TrainConfig(n, 4, 0.01, warmup=0.02), "d") for n in (100, 120, 4000)]
+    assert [phase_steps(run.train)[0] for run in runs] == [1, 1, 20]
+    assert runs[0].trunk_id == runs[1].trunk_id != runs[2].trunk_id
+    assert branch_points([*runs, runs[0]]) == {runs[0].trunk_id: (20, 24)}
+
+
+def test_cosine_has_no_trunk() -> None:
+    run = RunConfig(SHAPE, TrainConfig(100, 4, 0.01, schedule="cosine"), "d")
+    assert run.trunk_id is None
+    assert branch_points([run, dataclasses.replace(run, dataset="e")]) == {}
+
+
+def test_warmup_in_steps_is_part_of_the_identity_and_survives_json() -> None:
+    run = RunConfig(SHAPE, TrainConfig(100, 4, 0.01, warmup_steps=2.0), "d")
+    assert run.to_dict()["train"]["warmup_steps"] == 2
+    assert RunConfig.from_dict(json.loads(json.dumps(run.to_dict()))) == run
+    assert run.run_id != RunConfig(SHAPE, TrainConfig(100, 4, 0.01), "d").run_id

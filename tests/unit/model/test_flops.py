@@ -12,7 +12,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from model.config import ModelConfig
 from model.flops import (
-    CONVENTIONS,
     count_parameters,
     flops_by_part,
     flops_per_token,
@@ -22,6 +21,7 @@ from model.flops import (
 from model.implementation import Implementation
 from model.transformer import Transformer
 
+CONVENTIONS = ("isoflop", "full_attention", "six_n", "kaplan", "chinchilla")
 SHAPES = [
     ModelConfig(vocab=50, context=16, d_model=16, n_layers=1, n_heads=1, d_ff=40),
     ModelConfig(vocab=128, context=32, d_model=48, n_layers=3, n_heads=3, d_ff=128),

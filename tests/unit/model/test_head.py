@@ -11,7 +11,6 @@ import torch
 from model import transformer
 from model.head import linear_cross_entropy
 from model.implementation import Implementation
-from model.memory import HEADROOM, head_chunk, micro_batch_for, sequence_bytes, state_bytes
 from model.transformer import Transformer
 from tests.unit.model.model_data import SHAPE
 
@@ -74,21 +73,3 @@ def test_chunked_head_under_autocast_equals_the_whole() -> None:
         gradients.append(model.head.weight.grad)
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)
     torch.testing.assert_close(gradients[1], gradients[0], rtol=0.05, atol=2e-4)
-
-
-def test_micro_batch_is_halved_until_it_fits() -> None:
-    options = {"explicit_attention": False, "whole_head": True}
-    each, fixed = sequence_bytes(SHAPE, "fp32", **options), state_bytes(SHAPE)
-    for fits, expected in ((100, 20), (20, 20), (19, 10), (9, 5), (4, 3), (2, 2), (1, 1), (0, 1)):
-        free = math.ceil((fixed + fits * each) / HEADROOM)
-        assert micro_batch_for(SHAPE, 20, "fp32", free, **options) == expected
-
-
-def test_memory_model_knows_what_costs() -> None:
-    base = {"explicit_attention": False, "whole_head": False}
-    least = sequence_bytes(SHAPE, "bf16", **base)
-    assert least < sequence_bytes(SHAPE, "fp32", **base)
-    assert sequence_bytes(SHAPE, "bf16", **base | {"whole_head": True}) - least == 32 * 64 * 10
-    assert sequence_bytes(SHAPE, "bf16", **base | {"explicit_attention": True}) - least == 32 * 2 * 2 * 2 * 2 * 32
-    assert head_chunk(50_000) * 50_000 * 4 <= 2**27
-    assert head_chunk(10**9) == 256

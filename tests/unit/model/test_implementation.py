@@ -8,8 +8,15 @@ import pytest
 
 from model import implementation
 from model.config import ConfigError, ModelConfig, TrainConfig
+from model.cpu import architecture
 from model.flops import flops_per_token
-from model.implementation import COMPILE_FLOPS, Implementation, choose_implementation
+from model.implementation import (
+    COMPILE_FLOPS,
+    Computation,
+    Implementation,
+    check_implementation,
+    choose_implementation,
+)
 from tests.unit.model.model_data import SHAPE
 
 LONG = ModelConfig(vocab=64, context=1024, d_model=16, n_layers=2, n_heads=2, d_ff=32)
@@ -24,7 +31,7 @@ def train_of(model: ModelConfig, flops: float, numerics: str = "fp32") -> TrainC
 @pytest.mark.parametrize("triton", [False, True])
 def test_default_choice(monkeypatch: pytest.MonkeyPatch, compiler: str | None, triton: bool) -> None:
     monkeypatch.setattr(implementation, "compiler", lambda: compiler)
-    monkeypatch.setattr(implementation, "available", lambda: compiler is not None)
+    monkeypatch.setattr(architecture, "available", lambda: compiler is not None)
     monkeypatch.setattr(implementation, "find_spec", lambda name: object() if triton else None)
     gelu = dataclasses.replace(SHAPE, mlp="gelu")
 
@@ -57,3 +64,42 @@ def test_default_choice(monkeypatch: pytest.MonkeyPatch, compiler: str | None, t
 def test_impossible_choice_is_refused(choice: dict) -> None:
     with pytest.raises(ConfigError):
         Implementation(**choice)
+
+
+@pytest.mark.parametrize(
+    ("branches", "numerics", "device", "message"),
+    [
+        ("handwritten", "bf16", "cpu", "handwritten branches cover the default architecture in fp32: choose autograd"),
+        ("handwritten", "fp32", "cuda", "run on a CPU, not on cuda: choose autograd"),
+        ("native", "fp32", "cpu", "native branches need a C\\+\\+ compiler: choose handwritten"),
+    ],
+)
+def test_what_cannot_compute_a_run_is_refused(
+    monkeypatch: pytest.MonkeyPatch, branches: str, numerics: str, device: str, message: str
+) -> None:
+    monkeypatch.setattr(implementation, "available", lambda: False)
+    with pytest.raises(ConfigError, match=message):
+        check_implementation(Implementation(branches=branches), SHAPE, numerics, device)
+
+
+def test_what_can_compute_a_run_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(implementation, "available", lambda: True)
+    check_implementation(Implementation(), SHAPE, "bf16", "cuda")
+    for branches in ("handwritten", "native"):
+        check_implementation(Implementation(branches=branches), SHAPE, "fp32", "cpu")
+
+
+def test_stored_records_keep_their_keys() -> None:
+    """Choices and results that are stored must be readable for ever."""
+    stored = Implementation(branches="native").to_dict()
+    assert stored == {
+        "attention": "explicit",
+        "branches": "native",
+        "head": "whole",
+        "compiled": False,
+        "threads": 1,
+        "micro_batch": None,
+    }
+    computation = Computation(device="cpu", device_name="c", torch="2", processes=1)
+    assert list(computation.to_dict()) == [*stored, "device", "device_name", "torch", "processes"]
+    assert Implementation(**stored) == Implementation(branches="native")

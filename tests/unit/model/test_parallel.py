@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.parallel import World
+from model.parallel import ALONE, LossModule, World, world_of
 from model.train import train
-from tests.unit.model.model_data import small_run, write_dataset
-from tests.unit.model.test_train import ignore
+from model.transformer import Transformer
+from tests.unit.model.model_data import CPU, SHAPE, ignore, small_run
+from tokenizer.shards import Shards
 
 TOLERANCE = 1e-5
 """Relative difference of losses that another order of summation may cause over some dozen steps."""
@@ -28,9 +29,24 @@ def test_shares_are_the_batch(rows: int) -> None:
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 
-def test_two_processes_equal_one(tmp_path: Path) -> None:
+def test_alone_is_the_only_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    with world_of("cpu") as (world, device):
+        assert (world, device) == (ALONE, "cpu")
+    assert ALONE.leads and not World(1, 2).leads
+    assert ALONE.least(7, CPU) == 7
+    assert ALONE.sum(torch.tensor(2.5)).item() == 2.5
+    ALONE.wait()
+
+
+def test_loss_module_is_the_model_s_loss() -> None:
+    model = Transformer(SHAPE)
+    rows = torch.arange(66).view(2, 33) % 64
+    assert torch.equal(LossModule(model)(rows[:, :-1], rows[:, 1:]), model.loss(rows[:, :-1], rows[:, 1:]))
+
+
+def test_two_processes_equal_one(data: Shards, tmp_path: Path) -> None:
     """Batches of 5 split unevenly, one run's last step has one sequence for two processes; micro-batches of 2."""
-    data = write_dataset(tmp_path)
     choices = [{}, {"micro_batch": 1, "branches": "autograd"}]
     runs = [small_run(data, sequences=n, batch=5) for n in (46, 58)]
     records = [{"run": run.to_dict(), "implementation": c} for run, c in zip(runs, choices, strict=True)]

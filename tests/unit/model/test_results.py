@@ -1,7 +1,8 @@
-"""A plan trained without a scheduler: made-up or given data, and the table that a fit reads."""
+"""The table of runs trained without a scheduler, which a fit reads."""
 
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,19 +11,13 @@ import pytest
 
 from analysis.table.table import RunTable
 from model.__main__ import main
-from model.config import ModelConfig, RunConfig, TrainConfig
+from model.config import RunConfig
 from model.flops import count_parameters, flops_per_token
-from model.synthetic import DATASET, synthetic_shards
-from tokenizer.shards import write_shards
+from model.results import write_table
+from model.synthetic import DATASET
+from tests.unit.model.test_main import SMALL, write_plan
 
-SMALL = RunConfig(ModelConfig(64, 16, 8, 1, 1, 16), TrainConfig(sequences=40, batch=8, lr=1e-3), "")
-LARGE = replace(SMALL, model=ModelConfig(64, 16, 16, 1, 1, 32))
-
-
-def write_plan(folder: Path, *runs: RunConfig) -> Path:
-    path = folder / "plan.json"
-    path.write_text(json.dumps([{"run": run.to_dict(), "budget": 1e6} for run in runs]))
-    return path
+LARGE = replace(SMALL, model=replace(SMALL.model, d_model=16, d_ff=32))
 
 
 def test_plan_on_made_up_data_gives_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,14 +35,42 @@ def test_plan_on_made_up_data_gives_a_table(tmp_path: Path, monkeypatch: pytest.
     assert {result["run"]["dataset"] for result in results} == {DATASET}, "never taken for runs of the planned corpus"
 
 
-def test_runs_planned_without_a_corpus_take_the_one_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    made = synthetic_shards(64, 5_000, 150_000)
-    manifest = replace(made.manifest, source="text")
-    shards = write_shards(tmp_path, manifest, [made.train], [made.validation], {})
-    name = shards.manifest.dataset
-    arguments = ["--data", str(tmp_path / name), "--out", str(tmp_path / "out")]
-    assert main(["--plan", str(write_plan(tmp_path, SMALL)), *arguments]) == 0
-    assert json.loads(capsys.readouterr().out)["run"]["dataset"] == name
-    wrong = replace(SMALL, dataset="e" * 64)
-    assert main(["--plan", str(write_plan(tmp_path, wrong)), *arguments]) == 2
-    assert "the run names dataset eee" in capsys.readouterr().err
+def write_result(folder: Path, run: RunConfig, loss: float) -> None:
+    result = {
+        "flops": 1e9,
+        "tokens": 640,
+        "loss": loss,
+        "bits_per_byte": 1.5,
+        "steps": 5,
+        "train_seconds": 2.0,
+        "mfu": None,
+    }
+    (folder / run.run_id).mkdir(parents=True)
+    record = {"run_id": run.run_id, "run": run.to_dict(), "result": result}
+    (folder / run.run_id / "result.json").write_text(json.dumps(record))
+
+
+def test_table_has_a_row_for_each_finished_run_once(tmp_path: Path) -> None:
+    write_result(tmp_path, LARGE, 3.25)
+    with write_table(tmp_path, [SMALL, LARGE, LARGE]).open() as file:
+        (row,) = csv.DictReader(file)
+    counts = count_parameters(LARGE.model)
+    assert row == {
+        "flops": "1000000000.0",
+        "params": str(counts.matmul),
+        "tokens": "640",
+        "loss": "3.25",
+        "bits_per_byte": "1.5",
+        "params_total": str(counts.total),
+        "params_nonembedding": str(counts.nonembedding),
+        "seed": "0",
+        "steps": "5",
+        "seconds": "2.0",
+        "mfu": "",
+        "run": LARGE.run_id,
+    }
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["runs.csv"]
+
+
+def test_table_without_runs_has_the_columns_that_a_fit_needs(tmp_path: Path) -> None:
+    assert write_table(tmp_path, [SMALL]).read_text().split() == ["flops,params,tokens,loss"]

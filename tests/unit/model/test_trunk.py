@@ -1,9 +1,8 @@
-"""Trunks: what runs share, and that a run which branches off equals the same run trained alone."""
+"""Trunks: a run that branches off equals the same run trained alone."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,31 +10,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.__main__ import main
 from model.checkpoint import CheckpointError, Checkpoints
-from model.config import RunConfig, TrainConfig, branch_points, phase_steps
-from model.cpu import build
+from model.config import RunConfig, TrainConfig, branch_points
 from model.implementation import Implementation
 from model.optim import lr_factor
 from model.train import Interrupted, train
 from model.trunk import Trunk
-from tests.unit.model.model_data import SHAPE, small_run, write_dataset
-from tests.unit.model.test_train import ignore, outcome, same_state
+from tests.unit.model.model_data import CHOSEN, SHAPE, ignore, interrupt_at, same_state, scores, small_run
 from tokenizer.shards import Shards
 
 LENGTHS = (47, 81, 160)
-KINDS = [Implementation(), Implementation(branches="native" if build.compiler() else "handwritten", micro_batch=3)]
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Shards:
-    return write_dataset(tmp_path_factory.mktemp("shards"))
+KINDS = [Implementation(), Implementation(branches=CHOSEN, micro_batch=3)]
+TRAINS = st.builds(
+    TrainConfig,
+    sequences=st.integers(1, 200),
+    batch=st.integers(1, 9),
+    lr=st.just(0.01),
+    warmup_steps=st.integers(0, 20),
+    warmup=st.just(0.0),
+    cooldown=st.floats(0, 1),
+    final_lr=st.floats(0, 1),
+)
 
 
 def runs_of(data: Shards) -> list[RunConfig]:
     return [small_run(data, sequences=n, warmup_steps=3) for n in LENGTHS]
 
 
+@pytest.mark.usefixtures("quick_disk")
 @pytest.mark.parametrize("order", [LENGTHS, LENGTHS[::-1]])
 @pytest.mark.parametrize("implementation", KINDS)
 def test_branched_run_equals_the_run_alone(
@@ -51,7 +53,7 @@ def test_branched_run_equals_the_run_alone(
         options: dict[str, Any] = {"checkpoint_seconds": 0, "implementation": implementation}
         alone = train(run, data, ignore, folders[0], **options)
         branched = train(run, data, ignore, folders[1], trunk=trunk, **options)
-        assert outcome(branched) == outcome(alone)
+        assert scores(branched) == scores(alone)
         states = [{k: v for k, v in f.load_newest().items() if k != "branched_from"} for f in folders]
         assert same_state(*states)
         assert branched.flops == alone.flops == alone.flops_spent
@@ -70,7 +72,7 @@ def test_damaged_branch_is_skipped_for_the_one_before(data: Shards, tmp_path: Pa
     files[1].write_bytes(files[1].read_bytes()[:-40])
     result = train(runs[1], data, ignore, trunk=trunk)
     assert result.branched_from_step == 10
-    assert outcome(result) == outcome(train(runs[1], data, ignore))
+    assert scores(result) == scores(train(runs[1], data, ignore))
     assert sorted(tmp_path.iterdir()) == files, "it was to be kept anew on the way"
     assert train(runs[1], data, ignore, trunk=trunk).resumed_from_step == 17
 
@@ -89,24 +91,23 @@ def test_interrupted_branch_goes_on(data: Shards, tmp_path: Path) -> None:
     runs = runs_of(data)
     trunk = Trunk(tmp_path / "trunk", branch_points(runs)[runs[0].trunk_id])
     train(runs[0], data, ignore, trunk=trunk)
-    asked = iter(range(100))
     checkpoints = Checkpoints(tmp_path / "c")
     with pytest.raises(Interrupted):
-        train(runs[2], data, ignore, checkpoints, trunk=trunk, stop=lambda: next(asked) >= 5)
+        train(runs[2], data, ignore, checkpoints, trunk=trunk, stop=interrupt_at(5))
     result = train(runs[2], data, ignore, checkpoints, trunk=trunk)
     assert (result.resumed_from_step, result.branched_from_step) == (15, 10)
-    assert outcome(result) == outcome(train(runs[2], data, ignore))
+    assert scores(result) == scores(train(runs[2], data, ignore))
 
 
 def test_a_longer_run_goes_on_from_a_state_that_its_own_plan_does_not_know(data: Shards, tmp_path: Path) -> None:
     short, _, long = runs_of(data)
     train(short, data, ignore, trunk=Trunk(tmp_path, (10,)))
     (tmp_path / "branch-note.txt").write_text("no state")
-    told: list[dict[str, Any]] = []
-    result = train(long, data, told.append, trunk=Trunk(tmp_path, (32,)))
+    events: list[dict[str, Any]] = []
+    result = train(long, data, events.append, trunk=Trunk(tmp_path, (32,)))
     assert result.branched_from_step == 10
-    assert [e["step"] for e in told if e["kind"] == "branch"] == [32]
-    assert outcome(result) == outcome(train(long, data, ignore))
+    assert [e["step"] for e in events if e["kind"] == "branch"] == [32]
+    assert scores(result) == scores(train(long, data, ignore))
 
 
 def test_own_state_of_an_earlier_attempt_is_own_work(data: Shards, tmp_path: Path) -> None:
@@ -114,23 +115,10 @@ def test_own_state_of_an_earlier_attempt_is_own_work(data: Shards, tmp_path: Pat
     runs = runs_of(data)
     trunk = Trunk(tmp_path, (10, 17))
     with pytest.raises(Interrupted):
-        asked = iter(range(100))
-        train(runs[2], data, ignore, trunk=trunk, stop=lambda: next(asked) >= 20)
+        train(runs[2], data, ignore, trunk=trunk, stop=interrupt_at(20))
     result = train(runs[2], data, ignore, trunk=trunk)
     assert (result.resumed_from_step, result.branched_from_step) == (17, 0)
     assert result.flops_spent == result.flops
-
-
-TRAINS = st.builds(
-    TrainConfig,
-    sequences=st.integers(1, 200),
-    batch=st.integers(1, 9),
-    lr=st.just(0.01),
-    warmup_steps=st.integers(0, 20),
-    warmup=st.just(0.0),
-    cooldown=st.floats(0, 1),
-    final_lr=st.floats(0, 1),
-)
 
 
 @given(TRAINS, TRAINS)
@@ -142,55 +130,3 @@ def test_runs_of_one_trunk_take_the_same_steps(one: TrainConfig, other: TrainCon
     if runs[0].trunk_id == runs[1].trunk_id:
         assert one.batch == other.batch
         assert [lr_factor(one, s) for s in range(shared)] == [lr_factor(other, s) for s in range(shared)]
-
-
-@pytest.mark.parametrize(
-    ("change", "same"),
-    [
-        ({"sequences": 300}, True),
-        ({"cooldown": 0.3}, True),
-        ({"final_lr": 0.1}, True),
-        ({"warmup": 0.3}, True),
-        ({"warmup_steps": 4}, False),
-        ({"seed": 1}, False),
-        ({"lr": 0.02}, False),
-        ({"batch": 5}, False),
-        ({"numerics": "bf16"}, False),
-    ],
-)
-def test_identity_of_a_trunk_leaves_out_length_and_cooldown_alone(change: dict, same: bool) -> None:
-    base = TrainConfig(sequences=200, batch=4, lr=0.01, warmup_steps=3)
-    run, other = (RunConfig(SHAPE, part, "d") for part in (base, dataclasses.replace(base, **change)))
-    assert (run.trunk_id == other.trunk_id) is same
-    assert run.run_id != other.run_id
-
-
-def test_warmup_as_a_share_is_shared_where_it_gives_equal_steps() -> None:
-    runs = [RunConfig(SHAPE, TrainConfig(n, 4, 0.01, warmup=0.02), "d") for n in (100, 120, 4000)]
-    assert [phase_steps(run.train)[0] for run in runs] == [1, 1, 20]
-    assert runs[0].trunk_id == runs[1].trunk_id != runs[2].trunk_id
-    assert branch_points([*runs, runs[0]]) == {runs[0].trunk_id: (20, 24)}
-
-
-def test_cosine_has_no_trunk() -> None:
-    run = RunConfig(SHAPE, TrainConfig(100, 4, 0.01, schedule="cosine"), "d")
-    assert run.trunk_id is None
-    assert branch_points([run, dataclasses.replace(run, dataset="e")]) == {}
-
-
-def test_warmup_in_steps_is_part_of_the_identity_and_survives_json() -> None:
-    run = RunConfig(SHAPE, TrainConfig(100, 4, 0.01, warmup_steps=2.0), "d")
-    assert run.to_dict()["train"]["warmup_steps"] == 2
-    assert RunConfig.from_dict(json.loads(json.dumps(run.to_dict()))) == run
-    assert run.run_id != RunConfig(SHAPE, TrainConfig(100, 4, 0.01), "d").run_id
-
-
-def test_command_shares_trunks(data: Shards, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "plan.json").write_text(json.dumps([run.to_dict() for run in runs_of(data)]))
-    arguments = ["--plan", str(tmp_path / "plan.json"), "--data", str(data.path), "--out"]
-    assert main([*arguments, str(tmp_path / "alone")]) == 0
-    alone = [json.loads(line)["result"] for line in capsys.readouterr().out.splitlines()]
-    assert main([*arguments, str(tmp_path / "shared"), "--share-trunks"]) == 0
-    shared = [json.loads(line)["result"] for line in capsys.readouterr().out.splitlines()]
-    assert [r["branched_from_step"] for r in shared] == [0, 10, 17]
-    assert [r["loss"] for r in shared] == [r["loss"] for r in alone]

@@ -121,7 +121,10 @@ def test_a_damaged_dataset_is_made_again(corpus: CorpusSpec, tmp_path: Path, fil
 
 def test_one_sided_splits_are_refused(tmp_path: Path) -> None:
     corpus = write_texts(tmp_path / "texts", count=3)
-    for fraction, message in ((1e-9, "to the validation side: .*raise"), (1 - 1e-9, "to the training side: .*lower")):
+    for fraction, message in (
+        (1e-9, "into the validation split: .*raise"),
+        (1 - 1e-9, "into the training split: .*lower"),
+    ):
         spec = dataclasses.replace(corpus, validation_fraction=fraction)
         with pytest.raises(CorpusError, match=message):
             prepare(spec, BPE, tmp_path / "data")

@@ -1,39 +1,27 @@
-"""Tokenizers: every kind is lossless, reproducible and of the size asked for; tiktoken agrees with the canonical."""
+"""Tokenizers: every kind is lossless, reproducible and of the requested size."""
 
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from tokenizer import encode
-from tokenizer.encode import Encoder, TiktokenEncoder, choose_encoder, encode_documents
+from tests.unit.tokenizer.tokenizer_data import HARD, SOURCE, TEXTS, VOCABS
 from tokenizer.vocabulary import (
     BOS,
     SPLITTERS,
     TRAINERS,
     BpeTokenizer,
+    PieceTokenizer,
     Tokenizer,
     TokenizerError,
     TokenizerSpec,
     load_tokenizer,
     train_tokenizer,
+    training_text_bytes,
 )
-
-SOURCE = "".join(
-    path.read_text(encoding="utf-8") for path in sorted((Path(__file__).parents[3] / "tokenizer").glob("*.py"))
-)
-TEXTS = [SOURCE, "Größe, 東京, naïve, 😀 zero‑width\u200b and\u00a0no-break", "ab\tcd\r\n  x"]
-VOCABS = {"bpe": 400, "byte": 257, "character": 320, "word": 500}
-HARD = "<|bos|> it's  we'll\n\n\n   x\t\u0085\u3000\x1c\x00 '''s ²½ǅ \u0301é 👩‍👩‍👧 end   "
-
-
-@pytest.fixture(scope="module")
-def trained() -> dict[str, Tokenizer]:
-    return {kind: train_tokenizer(TokenizerSpec(kind, vocab), TEXTS) for kind, vocab in VOCABS.items()}
 
 
 def test_every_kind_is_tried() -> None:
@@ -103,48 +91,6 @@ def test_invalid_bytes_decode_to_the_replacement_character(trained: dict[str, To
         assert trained[kind].decode(ids) == "\ufffd"
 
 
-@settings(max_examples=200)
-@given(text=st.text(max_size=120) | st.text(alphabet=" \n\tab'1.s\u0301", max_size=60))
-@example(text=HARD)
-def test_tiktoken_gives_the_canonical_ids(trained: dict[str, Tokenizer], text: str) -> None:
-    tokenizer = trained["bpe"]
-    assert isinstance(tokenizer, BpeTokenizer)
-    assert TiktokenEncoder(tokenizer).encode_batch([text])[0].tolist() == tokenizer.encode(text)
-
-
-def test_tiktoken_is_chosen_with_its_parity(trained: dict[str, Tokenizer]) -> None:
-    encoder = choose_encoder(trained["bpe"], TEXTS)
-    assert encoder.name.startswith("tiktoken ")
-    assert f"on {len(TEXTS)} documents" in encoder.parity
-    assert encoder.encode_batch([HARD])[0].tolist() == trained["bpe"].encode(HARD)
-    assert choose_encoder(trained["word"], TEXTS).parity == "canonical"
-
-
-def test_tiktoken_is_dropped_where_it_differs(trained: dict[str, Tokenizer], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encode, "GPT2_PATTERN", r"\S+|\s+")
-    encoder = choose_encoder(trained["bpe"], TEXTS)
-    assert encoder.name.startswith("tokenizers ")
-    assert "differs on" in encoder.parity
-    assert encoder.encode_batch([SOURCE])[0].tolist() == trained["bpe"].encode(SOURCE)
-
-
-def test_endless_whitespace_is_encoded(trained: dict[str, Tokenizer]) -> None:
-    """Such a run overflows tiktoken's stack."""
-    encoder = choose_encoder(trained["bpe"], TEXTS)
-    text = "a" + " " * 1_000_000 + "b"
-    assert encoder.encode_batch([text])[0].tolist() == trained["bpe"].encode(text)
-
-
-@pytest.mark.parametrize("dtype", ["uint16", "uint32"])
-def test_documents_begin_with_bos(trained: dict[str, Tokenizer], dtype: str) -> None:
-    tokenizer = trained["word"]
-    encoder = Encoder("isoflop", "canonical", tokenizer.encode_batch)
-    texts = [f"text {i}" for i in range(600)]
-    documents = list(encode_documents(encoder, texts, tokenizer.bos_id, dtype))
-    assert [document.dtype for document in documents] == [np.dtype(dtype)] * 600
-    assert [document.tolist() for document in documents] == [[0, *tokenizer.encode(text)] for text in texts]
-
-
 def test_training_text_is_capped(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = ["aaaa", "bbbb", "cccc"]
     monkeypatch.setattr("tokenizer.vocabulary.TRAINING_BYTES_PER_ENTRY", 0)
@@ -190,9 +136,9 @@ def test_spec_is_a_structured_config() -> None:
     ("content", "message"),
     [
         (None, "does not exist: prepare the corpus again"),
-        ("{", "is no tokenizer"),
-        ("[]", "is no tokenizer of isoflop"),
-        ('{"model": {"type": "Unigram"}}', "its model is not BPE"),
+        ("{", "is not a tokenizer"),
+        ("[]", "is not a tokenizer of isoflop"),
+        ('{"model": {"type": "Unigram"}}', "it is neither BPE nor a baseline"),
     ],
 )
 def test_foreign_files(tmp_path: Path, content: str | None, message: str) -> None:
@@ -209,3 +155,19 @@ def test_a_bpe_without_bos_first_is_refused() -> None:
 
     with pytest.raises(TokenizerError, match=r"gives <.bos.> the id None"):
         BpeTokenizer(HuggingFaceTokenizer(BPE()).to_str())
+
+
+@pytest.mark.parametrize(("vocab", "size"), [(257, 5_000_000), (1_000, 5_000_000), (1_001, 5_005_000)])
+def test_larger_vocabularies_are_trained_on_more_text(vocab: int, size: int) -> None:
+    assert training_text_bytes(TokenizerSpec("bpe", vocab)) == size
+
+
+def test_pieces_have_their_ids_and_bytes_the_first_ones() -> None:
+    tokenizer = PieceTokenizer("word", ["one", " two"])
+    assert tokenizer.encode("one two é") == [257, 258, 1 + 0x20, 1 + 0xC3, 1 + 0xA9]
+    assert tokenizer.decode([0, 257, 258, 33]) == "one two "
+
+
+def test_most_frequent_pieces_are_taken_and_ties_in_their_order() -> None:
+    trained = train_tokenizer(TokenizerSpec("character", 259), ["ccbbad"])
+    assert json.loads(trained.to_json()) == {"kind": "character", "pieces": ["b", "c"]}

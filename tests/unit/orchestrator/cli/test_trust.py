@@ -137,5 +137,10 @@ def _rejected(test: LackOfFit) -> LackOfFit:
 
 
 def test_rows_left_out_are_counted() -> None:
-    assert _found(replace(small_law(), excluded=(ExcludedRow("a", None, None, None, "no loss"),) * 2), LAB, "2 rows left out") != []
+    assert (
+        _found(
+            replace(small_law(), excluded=(ExcludedRow("a", None, None, None, "no loss"),) * 2), LAB, "2 rows left out"
+        )
+        != []
+    )
     assert _found(small_law(), LAB, "rows") == []

@@ -29,9 +29,7 @@ def _said(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return capsys.readouterr().err.splitlines()
 
 
-def test_a_line_has_counts_flops_time_left_and_losses(
-    clock: list[float], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_line_has_counts_flops_time_left_and_losses(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
     with watching() as observe:
         observe(PROGRESS)
     assert _said(capsys) == [
@@ -45,9 +43,7 @@ def test_failures_and_waits_are_said_where_there_are_any(
     waiting = replace(PROGRESS, failed=2, running=(), flops_spent=0.0, seconds_left=None, waits="waits for an h100")
     with watching() as observe:
         observe(waiting)
-    assert _said(capsys) == [
-        "4 of 15 runs done, 2 failed, 0 running, 10 queued; 0 of 7×10¹⁰ FLOPs; waits for an h100"
-    ]
+    assert _said(capsys) == ["4 of 15 runs done, 2 failed, 0 running, 10 queued; 0 of 7×10¹⁰ FLOPs; waits for an h100"]
 
 
 def test_lines_come_every_few_seconds_and_at_the_end(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:

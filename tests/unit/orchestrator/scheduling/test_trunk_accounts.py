@@ -25,8 +25,8 @@ from orchestrator.use_cases.kept_trunks import drop_trunks, kept_trunks
 from orchestrator.use_cases.submission import new_run
 from orchestrator.use_cases.workspace import Workspace
 from orchestrator.web.tables import run_rows
-from tests.unit.orchestrator.scheduling.test_trunks import plan_of
 from tests.unit.orchestrator.store_fixtures import result, sweep_record
+from tests.unit.sweeps.plan.test_trunks import plan_of
 
 
 @pytest.fixture(scope="module")

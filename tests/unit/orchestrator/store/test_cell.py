@@ -7,8 +7,9 @@ from dataclasses import fields
 
 from orchestrator.store.cell import Cell
 from sweeps.file.spec import SweepSpec
+from sweeps.plan.combination import Combination
 from sweeps.plan.plan import make_plan
-from sweeps.plan.records import CheckPoint, DataFacts, PlannedRun
+from sweeps.plan.records import DataFacts, PlannedRun, RecipeTrial
 from tests.unit.orchestrator.store_fixtures import made_cell
 
 FACTS = DataFacts("data", 64, 10_000_000, 200_000)
@@ -21,15 +22,17 @@ def planned() -> PlannedRun:
 def test_a_cell_is_what_was_planned() -> None:
     run = planned()
     cell = Cell.of(run, "h100", 4.5)
-    for field in {f.name for f in fields(Cell)} & {f.name for f in fields(PlannedRun)}:
+    same = {f.name for f in fields(Cell) if hasattr(run, f.name)} - {"vary", "shared"}
+    assert {"tokens", "steps", "batch_tokens", "memory_bytes"} < same
+    for field in same:
         assert getattr(cell, field) == getattr(run, field), field
     assert (cell.kind, cell.calibrated_seconds, cell.predicted_seconds) == ("h100", 4.5, run.seconds)
     assert cell.combinations == ({"qk_norm": True},)
 
 
 def test_json_gives_an_equal_cell_back() -> None:
-    point = CheckPoint({"lr": 0.1}, "left end", 0.25, 4.0)
-    cell = made_cell(vary={"lr": 0.1}, shared=({"lr": 0.2},), checks=(point,), trunk="t", kind="cuda")
+    trial = RecipeTrial(Combination.of({"lr": 0.1}), "left end", 0.25, 4.0)
+    cell = made_cell(vary={"lr": 0.1}, shared=({"lr": 0.2},), checks=(trial,), trunk="t", kind="cuda")
     again = Cell.from_dict(json.loads(json.dumps(cell.to_dict())))
     assert again == cell
     assert again.combinations == ({"lr": 0.1}, {"lr": 0.2})

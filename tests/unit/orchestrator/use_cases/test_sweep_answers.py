@@ -14,10 +14,10 @@ from analysis.records import LawError, QuestionError
 from orchestrator.states import RunState
 from orchestrator.store import RunRecord, SweepRecord
 from orchestrator.use_cases.submission import new_run
-from orchestrator.use_cases.sweep_answers import SweepAnswers
+from orchestrator.use_cases.sweep_answers import SweepAnswers, earlier_noise
 from sweeps.file.serialise import to_yaml
-from sweeps.file.spec import CentreSpec, SizesSpec, SweepSpec
-from sweeps.plan.expected_width import expect
+from sweeps.file.spec import CentreSpec, SeedsSpec, SizesSpec, SweepSpec
+from sweeps.plan.expected_width import USUAL_NOISE
 from sweeps.plan.plan import make_plan
 from sweeps.plan.records import DataFacts, PlannedRun
 from tests.unit.analysis.law_tables import small
@@ -130,13 +130,10 @@ def test_sweeps_of_two_tokenizers_are_compared_in_bits_per_byte() -> None:
     assert compare(first, sweep_laws("b").side()).unit == "nats/token"
 
 
-def test_a_plan_tells_the_interval_to_expect() -> None:
-    plan = make_plan(SweepSpec(name="t", budgets=(1e11, 3e11, 1e12), vary={"lr": [0.5, 0.6]}), FACTS)
-    first, second = expect(plan)
-    assert first.vary == {"lr": 0.5} and first.widths == second.widths
-    near, far = first.widths
-    assert (near.multiple, far.multiple) == (10, 100)
-    assert 1 < near.params_factor < far.params_factor and 0 < near.loss < far.loss
-    (hopeless,) = expect(make_plan(SweepSpec(name="t", budgets=(1e11, 3e11)), FACTS))
-    assert hopeless.widths == () and "at least 3" in hopeless.refusal
-    assert expect(make_plan(SweepSpec(name="t", budgets=(1e9,), context=4096), FACTS)) == ()
+def test_an_earlier_revision_has_measured_the_noise_to_expect() -> None:
+    few, many = (sweep_laws(seeds=SeedsSpec(largest_budget=count)) for count in (2, 8))
+    assert earlier_noise([few]) == USUAL_NOISE, "one degree of freedom says next to nothing"
+    noise = earlier_noise([few, many])
+    assert noise.sigma == pytest.approx(0.002, rel=0.6) and noise.sigma != USUAL_NOISE.sigma
+    assert noise.source == "7 degrees of freedom of s@abcd"
+    assert earlier_noise([]) == USUAL_NOISE

@@ -10,18 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 from sweeps.file import compose as compose_module
 from sweeps.file.compose import bases, load_sweep
 from sweeps.file.problem import SweepError
-from sweeps.file.serialise import spec_hash, to_yaml
 from sweeps.file.spec import SweepSpec
 from tests.unit.sweeps.file.test_parse import BOMB, HOSTILE
 
 GOOD = "name: good\nbudgets: [1e11, 3e11, 1e12]\n"
+
+
 ROOT = Path(compose_module.__file__).parents[2]
 
 
@@ -36,28 +34,6 @@ def test_minimal_file_and_its_defaults() -> None:
     assert spec == SweepSpec(name="good", budgets=(1e11, 3e11, 1e12))
     assert spec.sizes.count == 7
     assert isinstance(spec.budgets, tuple)
-
-
-def test_numbers_of_every_writing_become_the_schemas_types() -> None:
-    spec = load_sweep(
-        'name: 1e5\nbudgets: [1e11, "3e11", 1000000000000]\nsizes: {count: 5.0, params: [1e4, 2e4]}\n'
-        "centre: {params_at: {1e12: 6e4}}\ncontext: '64'\nmodel: {qk_norm: false, rope_base: 100}\nvary: {lr: [1e-3, .01]}\n"
-    )
-    assert spec.name == "1e5"
-    assert spec.budgets == (1e11, 3e11, 1e12)
-    assert spec.sizes.params == (10_000, 20_000)
-    assert spec.centre.params_at == {"1e12": 6e4}
-    assert spec.context == 64
-    assert spec.vary == {"lr": [1e-3, 0.01]}
-    assert type(spec.sizes.count) is int
-
-
-def test_shorthands() -> None:
-    series = load_sweep("name: a\nbudgets: {from: 1e11, to: 1e13, count: 5}\nsizes: [1e4, 2e4]\n")
-    assert series.budgets == (1e11, 3.16228e11, 1e12, 3.16228e12, 1e13)
-    assert series.sizes.params == (10_000, 20_000)
-    shapes = load_sweep(GOOD + "sizes: [{d_model: 16}, {d_model: 32, n_layers: 3}]\n")
-    assert shapes.sizes.shapes == ({"d_model": 16}, {"d_model": 32, "n_layers": 3})
 
 
 def test_file_is_read_from_disk_and_named_in_messages(tmp_path: Path) -> None:
@@ -76,21 +52,6 @@ def test_what_cannot_be_read_is_a_sweep_error(path: Path) -> None:
         load_sweep(path)
 
 
-def test_all_mistakes_of_structure_are_reported_at_once() -> None:
-    text = "name: a\nbudget: [1e11]\nbudgets: 1e11\nsizes:\n  span: wide\n  count: 2.5\ncorpus: python\nlimits:\n"
-    assert problems(text, "seeds.defualt=2", "device=[cpu]") == [
-        "s.yaml:2:1 budget: unknown key, did you mean budgets?",
-        "s.yaml:3:1 budgets: expected a list, got 100000000000.0, did you mean [100000000000.0]?",
-        "s.yaml:5:3 sizes.span: expected a number, got 'wide'",
-        "s.yaml:6:3 sizes.count: expected a whole number, got 2.5",
-        "s.yaml:7:1 corpus: expected a mapping with some of source, paths, text_key, max_bytes, validation_fraction, "
-        "got 'python'",
-        "s.yaml:8:1 limits: expected a mapping with some of flops, hours, runs, got nothing",
-        "override 1: seeds.defualt: unknown key, did you mean default?",
-        "override 2: device: expected text, got a list",
-    ]
-
-
 def test_mistakes_of_value_have_their_place() -> None:
     text = "name: A\nbudgets:\n  - 3e11\n  - -1\nmodel:\n  n_heads: 2\nepochs_max: 0\n"
     found = problems(text, "recipe=cpu-smal", "vary.lrr=[1]")
@@ -106,45 +67,6 @@ def test_corpus_and_tokenizer_check_themselves_and_are_placed() -> None:
     assert [line.split(": ")[0] for line in found] == ["s.yaml:3:10 corpus.source", "s.yaml:5:3 tokenizer.vocab"]
 
 
-def test_overrides_replace_what_stands_at_their_key() -> None:
-    text = GOOD + "sizes: {count: 5, span: 2}\nvary: {lr: [0.1, 0.2]}\n"
-    spec = load_sweep(text, ["sizes.count=9", "vary={}", "budgets=[1e10, 2e10]", "centre.params_at={1e12: 5e4}"])
-    assert (spec.sizes.count, spec.sizes.span) == (9, 2.0)
-    assert spec.vary == {}
-    assert spec.budgets == (1e10, 2e10)
-    assert spec.centre.params_at == {"1e12": 5e4}
-    assert load_sweep(GOOD, ["model.qk_norm=false", "model.mlp=gelu"]).model == {"qk_norm": False, "mlp": "gelu"}
-
-
-@pytest.mark.parametrize(
-    ("override", "reason"),
-    [
-        ("+x=1", "an override is key=value"),
-        ("~sizes", "an override is key=value"),
-        ("++sizes.count=1", "an override is key=value"),
-        ("sizes@x=1", "an override is key=value"),
-        ("sizes.count", "an override is key=value"),
-        ("=1", "an override is key=value"),
-        ("hydra.run.dir=/etc", "cannot be set by an override"),
-        ("extends=demo", "cannot be set by an override"),
-        ("defaults=[x]", "cannot be set by an override"),
-        ("name=${oc.env:HOME}", "interpolation"),
-        ("model={_target_: os.system}", "never code"),
-        ("name=!x a", "tag"),
-        ("sizes=&a {count: 1}", "anchor"),
-        ("sizes.count=[1", "no valid YAML"),
-        ("sizes.count=012", "leading zero"),
-        ("nmae=x", "did you mean name?"),
-        ("_target_=os.system", "unknown key"),
-        ("name.x=1", "expected text"),
-    ],
-)
-def test_hostile_or_mistaken_overrides(override: str, reason: str) -> None:
-    (line,) = problems(GOOD, "context=64", override)
-    assert line.startswith("override 2:")
-    assert reason in line
-
-
 def test_extends_inherits_from_the_packaged_files_only() -> None:
     demo = load_sweep(ROOT / "sweeps/conf/demo.yaml")
     heir = load_sweep("extends: demo\nname: mine\nsizes: {count: 5}\n")
@@ -155,7 +77,7 @@ def test_extends_inherits_from_the_packaged_files_only() -> None:
     ]
     assert "did you mean demo?" in problems("extends: dmo\nname: a\n")[0]
     for path in ("../../etc/passwd", "/etc/passwd", "demo.yaml", "..", "", "[demo]", "Demo"):
-        assert problems(f"extends: {path}\nname: a\n")[0].startswith("s.yaml:1:1 extends: no file of sweeps/conf")
+        assert problems(f"extends: {path}\nname: a\n")[0].startswith("s.yaml:1:1 extends: not a file of sweeps/conf")
 
 
 @pytest.mark.parametrize("name", bases())
@@ -176,13 +98,6 @@ def test_hostile_text_never_reaches_hydra(case: str, monkeypatch: pytest.MonkeyP
         load_sweep(HOSTILE[case][0])
     with pytest.raises(SweepError):
         load_sweep(BOMB)
-
-
-def test_series_and_grid_are_counted_before_they_are_expanded() -> None:
-    assert "a count between 2 and 1000" in problems("name: a\nbudgets: {from: 1, to: 2, count: 1e12}\n")[0]
-    assert "count missing" in problems("name: a\nbudgets: {from: 1, to: 2}\n")[0]
-    assert "unknown key" in problems("name: a\nbudgets: {from: 1, to: 2, count: 3, steps: 4}\n")[0]
-    assert "above limits.runs" in problems(GOOD, "sizes.count=1000000000")[0]
 
 
 def test_concurrent_loads_are_correct_and_enter_hydra_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,37 +129,6 @@ def test_concurrent_loads_are_correct_and_enter_hydra_one_at_a_time(monkeypatch:
         number: (f"s{number}", number + 2) for number in range(8)
     }
     assert max(most) == 1
-
-
-def test_revision_depends_on_content_alone() -> None:
-    spec = load_sweep(GOOD + "sizes: {count: 5, span: 2}\n")
-    same = load_sweep(
-        "sizes:\n  span: 2.0\n  count: 5\n# why\nbudgets: ['1e11', 3.0e+11, 1000000000000]\nname: other\n"
-    )
-    assert spec_hash(spec) == spec_hash(same)
-    assert spec_hash(load_sweep(GOOD)) != spec_hash(spec)
-    assert spec_hash(load_sweep(GOOD)) == spec_hash(load_sweep(GOOD + "context: 128\n"))
-    assert len(spec_hash(spec)) == 12
-
-
-@settings(max_examples=25, deadline=None)
-@example(name="1e5", budgets=[1e11], key="\x85", span=4.0)
-@example(name="012", budgets=[123456.7], key="yes", span=2.0)
-@example(name="-", budgets=[1e11], key="'\"#: \\", span=2.0)
-@given(
-    name=st.from_regex(r"[a-z0-9-]{1,12}", fullmatch=True),
-    budgets=st.lists(st.floats(1e3, 1e29), min_size=1, max_size=4, unique=True),
-    key=st.text(max_size=8).filter(lambda text: "\0" not in text and "${" not in text and text != "???"),
-    span=st.floats(1.001, 9999),
-)
-def test_canonical_text_gives_the_same_spec_back(name: str, budgets: list[float], key: str, span: float) -> None:
-    spec = SweepSpec(name=name, budgets=tuple(sorted(budgets)))
-    spec = dataclasses.replace(spec, sizes=dataclasses.replace(spec.sizes, span=span))
-    spec = dataclasses.replace(spec, corpus=dataclasses.replace(spec.corpus, text_key=key))
-    text = to_yaml(spec)
-    assert load_sweep(text) == spec
-    # Other YAML readers agree, numbers included.
-    assert yaml.safe_load(text)["budgets"] == list(spec.budgets)
 
 
 def test_user_text_is_never_instantiated() -> None:

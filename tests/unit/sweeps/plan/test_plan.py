@@ -4,47 +4,18 @@ from __future__ import annotations
 
 import itertools
 import math
-from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from model.config import ModelConfig, TrainConfig
 from model.flops import count_parameters, flops_per_token
 from model.memory import HEADROOM, micro_batch_for, step_bytes
-from sweeps.file import compose, reference
-from sweeps.file.spec import CentreSpec, LimitsSpec, SeedsSpec, SizesSpec, SweepSpec
+from sweeps.file import compose
+from sweeps.file.spec import CentreSpec, LimitsSpec, SizesSpec
 from sweeps.plan.plan import make_plan, plan_single
-from sweeps.plan.records import DataFacts, Plan, PlanError
-
-FACTS = DataFacts(dataset="d" * 64, vocab=1024, train_tokens=20_000_000, validation_tokens=200_000)
-ROOT = Path(compose.__file__).parents[2]
-
-
-class Steady:
-    """A device that does 1e10 FLOPs a second."""
-
-    def __init__(self, gpu_memory: int | None = None) -> None:
-        self.gpu_memory = gpu_memory
-
-    def seconds(self, model: ModelConfig, train: TrainConfig) -> float | None:
-        return train.sequences * model.context * flops_per_token(model) / 1e10
-
-
-def spec_of(**changes: Any) -> SweepSpec:
-    base: dict[str, Any] = {
-        "name": "t",
-        "budgets": (1e11, 3e11, 1e12),
-        "centre": CentreSpec(params_at={"3e11": 5e4}),
-        "sizes": SizesSpec(span=3.0),
-    }
-    return SweepSpec(**(base | changes))
-
-
-def sizes_at(plan: Plan, budget: float) -> list[int]:
-    return sorted({run.params for run in plan.runs if run.budget == budget})
+from sweeps.plan.records import DataFacts, PlanError
+from tests.unit.sweeps.plans import FACTS, ROOT, Steady, sizes_at, spec_of
 
 
 @pytest.mark.parametrize("name", compose.bases())
@@ -100,51 +71,6 @@ def test_every_planned_run_lands_on_its_budget(
     assert all(cell.reason for cell in plan.dropped)
 
 
-def test_sizes_of_all_budgets_are_on_one_ladder() -> None:
-    plan = make_plan(spec_of(), FACTS)
-    curves = [sizes_at(plan, budget) for budget in plan.spec.budgets]
-    assert [len(curve) for curve in curves] == [7, 7, 7]
-    for smaller, larger in itertools.pairwise(curves):
-        assert len(set(smaller) & set(larger)) >= 4
-    every = sorted({size for curve in curves for size in curve})
-    assert max(b / a for a, b in itertools.pairwise(every)) < 1.6
-
-
-def test_centre_follows_the_rule() -> None:
-    by_pair = make_plan(spec_of(centre=CentreSpec(params_at={"3e11": 5e4}, exponent=0.5)), FACTS)
-    # Half a rung, ×1.2, is what snapping to the shared ladder may cost.
-    assert sizes_at(by_pair, 1e11)[3] == pytest.approx(5e4 / math.sqrt(3), rel=0.05)
-    assert sizes_at(by_pair, 3e11)[3] == pytest.approx(5e4, rel=0.25)
-    assert sizes_at(by_pair, 1e12)[3] == pytest.approx(5e4 * math.sqrt(10 / 3), rel=0.25)
-    by_ratio = make_plan(spec_of(centre=CentreSpec(tokens_per_param=20.0)), FACTS)
-    for budget in by_ratio.spec.budgets:
-        middle = sizes_at(by_ratio, budget)[3]
-        run = next(run for run in by_ratio.runs if run.params == middle and run.budget == budget)
-        assert run.tokens / run.params == pytest.approx(20, rel=0.5)
-
-
-def test_seeds_repeat_the_centre_cells_only() -> None:
-    plan = make_plan(spec_of(seeds=SeedsSpec(default=1, smallest_budget=3, largest_budget=2)), FACTS)
-    counts = {
-        budget: [len([r for r in plan.runs if r.budget == budget and r.params == n]) for n in sizes_at(plan, budget)]
-        for budget in plan.spec.budgets
-    }
-    assert counts == {1e11: [1, 1, 1, 3, 1, 1, 1], 3e11: [1] * 7, 1e12: [1, 1, 1, 2, 1, 1, 1]}
-    assert len({run.run_id for run in plan.runs}) == len(plan.runs) == 24
-    assert {run.seed for run in plan.runs} == {0, 1, 2}
-
-
-def test_explicit_sizes_and_shapes() -> None:
-    plan = make_plan(spec_of(sizes=SizesSpec(params=(60_000, 20_000, 40_000))), FACTS)
-    assert sizes_at(plan, 3e11) == pytest.approx([20_000, 40_000, 60_000], rel=0.15)
-    shapes = ({"d_model": 16}, {"d_model": 32, "n_layers": 3, "n_heads": 2, "d_ff": 64})
-    plan = make_plan(spec_of(sizes=SizesSpec(shapes=shapes)), FACTS)
-    assert {run.shape for run in plan.runs} == {"L2 d16 h1 ff42", "L3 d32 h2 ff64"}
-    assert any("depths [2, 3] are mixed" in warning for warning in plan.warnings)
-    with pytest.raises(PlanError, match="no multiple of n_heads"):
-        make_plan(spec_of(sizes=SizesSpec(shapes=({"d_model": 16, "n_heads": 3},))), FACTS)
-
-
 def test_cells_are_dropped_with_their_reason() -> None:
     few = DataFacts("d" * 64, 1024, 2_000_000, 200_000)
     plan = make_plan(spec_of(sizes=SizesSpec(span=10.0), recipe_overrides={"min_steps": 1000}), few)
@@ -176,8 +102,8 @@ def test_axes_multiply_the_grid_and_mark_their_runs() -> None:
     )
     assert len(plan.runs) == 4 * 21
     for run in plan.runs:
-        assert run.run.train.lr == run.vary["lr"]
-        assert run.run.model.qk_norm == run.vary["qk_norm"]
+        assert run.run.train.lr == run.vary.to_dict()["lr"]
+        assert run.run.model.qk_norm == run.vary.to_dict()["qk_norm"]
     contexts = make_plan(spec_of(vary={"context": [64, 128]}), FACTS)
     assert {run.run.model.context for run in contexts.runs} == {64, 128}
 
@@ -209,25 +135,6 @@ def test_limits_are_named() -> None:
     unknown = make_plan(spec_of(limits=LimitsSpec(hours=0.2)), FACTS)
     assert unknown.seconds is None
     assert any("limits.hours cannot be checked" in warning for warning in unknown.warnings)
-
-
-def test_warnings_outside_what_runs_have_shown() -> None:
-    assert make_plan(spec_of(), FACTS).warnings == ()
-    small = make_plan(
-        spec_of(recipe="porian-olmo", centre=CentreSpec(tokens_per_param=20.0), budgets=(1e14, 2e14)), FACTS
-    )
-    text = "\n".join(small.warnings)
-    assert "parameters, outside 5e+06 to 5e+09 where recipe porian-olmo has been shown good" in text
-    assert "2 budgets: a power law needs at least 3" in text
-    wide = make_plan(spec_of(sizes=SizesSpec(span=10.0), seeds=SeedsSpec(smallest_budget=3)), FACTS)
-    cells = {(run.budget, run.size_id): run.params for run in wide.runs}
-    outside = [budget for (budget, _), params in cells.items() if not 9_000 <= params <= 700_000]
-    (sentence,) = (w for w in wide.warnings if "parameters, outside" in w and "tokens" not in w)
-    assert sentence.startswith(f"{len(outside)} of {len(cells)} cells have ")
-    assert f"{outside.count(1e11)} at 1e+11 FLOPs" in sentence
-    few = make_plan(spec_of(sizes=SizesSpec(count=4)), DataFacts("d" * 64, 1024, 20_000_000, 5000))
-    assert "4 sizes are left at 1e+11 FLOPs: the fit refuses fewer than 5" in few.warnings
-    assert any(warning.startswith("5,000 validation tokens") for warning in few.warnings)
 
 
 def test_single_run_for_a_prediction() -> None:
@@ -267,10 +174,3 @@ def test_memory_is_that_of_the_micro_batch_which_the_device_would_choose() -> No
         assert (micro == train.batch) == (everything[run.run_id] == h100[run.run_id])
         # The share of a GPU that dispatch takes by this holds the same micro-batch.
         assert micro_batch_for(model, train.batch, train.numerics, run.memory_bytes, **options) == micro
-
-
-def test_reference_page_is_current() -> None:
-    page = (ROOT / reference.PAGE).read_text(encoding="utf-8")
-    assert page == reference.render(), "run python -m sweeps.file.reference"
-    for name in ("budgets", "tokens_per_param", "smallest_budget", "max_bytes", "embedding_lr", "qk_norm"):
-        assert f"`{name}`" in page

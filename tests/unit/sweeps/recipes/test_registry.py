@@ -53,7 +53,7 @@ def test_documented_example_works(install: Install) -> None:
     assert plan.runs
     assert all(run.recipe == "wide-batch" for run in plan.runs)
     assert all(run.run.train.batch == max(1, run.run.model.d_model // 16) for run in plan.runs)
-    assert any("where recipe wide-batch has been shown good" in warning for warning in plan.warnings)
+    assert any("where recipe wide-batch is proven" in warning for warning in plan.warnings)
 
 
 def test_unknown_recipe_lists_the_installed_ones(install: Install) -> None:
@@ -65,7 +65,7 @@ def test_unknown_recipe_lists_the_installed_ones(install: Install) -> None:
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("R = {}", "is no instance of sweeps.recipes.recipe.Recipe but dict"),
+        ("R = {}", "is not a sweeps.recipes.recipe.Recipe but dict"),
         ("1 / 0", "cannot be loaded: ZeroDivisionError"),
         ("S = 1", "cannot be loaded: AttributeError"),
         ("from sweeps.recipes.cpu_small import CPU_SMALL as R", "is named 'cpu-small'"),
@@ -88,3 +88,14 @@ def test_clashes_name_the_distributions(install: Install) -> None:
     install("second", "second_a", example(), twin="WIDE_BATCH")
     with pytest.raises(RecipeError, match="distribution second and the installed distribution shadowing"):
         get_recipe("twin")
+
+
+def test_unknown_recipe_is_refused() -> None:
+    with pytest.raises(RecipeError, match="cpu-small, porian-olmo"):
+        get_recipe("olmo")
+
+
+def test_values_of_other_recipes_are_refused_by_name() -> None:
+    with pytest.raises(RecipeError, match="unknown value 'batch_exponent' of recipe marin-2025"):
+        get_recipe("marin-2025", {"batch_exponent": 0.5})
+    assert get_recipe("marin-2025", {"lr_constant": 0.2, "width_step": 64}).width_step == 64
