@@ -95,7 +95,8 @@ def _show(measured: Profile, output: Format) -> None:
         say(
             f"{measured.device_name}: {1e3 * measured.step_seconds:.2f} ms per step, "
             f"{measured.tokens_per_second:,.0f} tokens/s, {measured.flops_per_second / 1e9:.1f} GFLOP/s, "
-            f"MFU {measured.mfu:.0%} of {measured.matmul_peak / 1e9:.0f} GFLOP/s{memory} ({how.attention} attention, {how.branches} branches, {how.head} head{compiled})"
+            f"MFU {measured.mfu:.0%} of {measured.matmul_peak / 1e9:.0f} GFLOP/s{memory} "
+            f"({how.attention} attention, {how.branches} branches, {how.head} head{compiled})"
         )
 
 

@@ -11,7 +11,7 @@ import pytest
 from model import profile as profiling
 from model import sample as sampling
 from model.config import ModelConfig, RunConfig, TrainConfig
-from model.implementation import Implementation
+from model.implementation import Computation
 from model.profile import Profile
 from orchestrator.use_cases import planning, trained_models
 from tests.unit.orchestrator.cli.conftest import Isoflop
@@ -21,7 +21,9 @@ def _profile(**changes: Any) -> Profile:
     fields: dict[str, Any] = {
         "device_name": "a CPU",
         "numerics": "fp32",
-        "implementation": Implementation(attention="fused", threads=7),
+        "implementation": Computation(
+            attention="fused", threads=7, device="cpu", device_name="a CPU", torch="2", processes=1
+        ),
         "batch": 16,
         "step_seconds": 0.02,
         "tokens_per_second": 204800.4,
