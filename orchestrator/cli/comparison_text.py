@@ -53,7 +53,7 @@ def ranking(baseline: str, comparisons: Sequence[Comparison], failed: Sequence[s
     rows = [_ranked(comparison) for comparison in ranked]
     above = sum(comparison.at_largest.multiplier > 1 for comparison in ranked)
     rows.insert(above, {"variant": baseline, "multiplier": "×1", "95 %": "", "verdict": "the baseline"})
-    rows += [{"variant": name, "multiplier": "–", "95 %": "", "verdict": "no law"} for name in failed]
+    rows += [{"variant": name, "multiplier": "–", "95 %": "", "verdict": "not compared"} for name in failed]
     for rank, row in enumerate(rows[: len(ranked) + 1], start=1):
         row["rank"] = str(rank)
     table = table_lines(

@@ -93,7 +93,7 @@ def variants_summary(answers: SweepAnswers, laws: dict[str, Law], width: int = W
     facts = facts_of_sweep(answers)
     lines = [f"{headline(laws[first], facts)}, {len(laws)} variants", *ranking(first, compared, failed, width)]
     notes = dict.fromkeys(warning for comparison in compared for warning in comparison.warnings)
-    lines += [*problems, *(f"note: {warning}" for warning in notes if "holds 1" not in warning)]
+    lines += [*problems, *(f"note: {warning}" for warning in notes)]
     return [*lines, f"Details isoflop fit {answers.sweep.name} --variant {shlex.quote(first)} -v"]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from analysis.fitting.estimators import FEWEST_BUDGETS
-from analysis.fitting.isoflop import FEWEST_SIZES
+from analysis.fitting.minima import FEWEST_SIZES
 from sweeps.plan.records import DataFacts, Plan, PlannedRun
 from sweeps.plan.trunks import MOST_WARMUP
 from sweeps.recipes.recipe import Range

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from analysis.fitting.estimators import FEWEST_BUDGETS
-from analysis.fitting.isoflop import FEWEST_SIZES
+from analysis.fitting.minima import FEWEST_SIZES
 from sweeps.file.spec import SizesSpec, SweepSpec
 from sweeps.plan.records import Cause
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from analysis.fitting.estimators import FEWEST_BUDGETS
-from analysis.fitting.isoflop import FEWEST_SIZES
+from analysis.fitting.minima import FEWEST_SIZES
 from sweeps.file.spec import LimitsSpec, SeedsSpec, SizesSpec, SweepSpec
 from sweeps.plan.changes import rounded, scaled
 from sweeps.plan.expected_width import USUAL_NOISE, KnownNoise, expect

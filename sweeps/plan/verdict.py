@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from analysis.fitting.estimators import FEWEST_BUDGETS
-from analysis.fitting.isoflop import FEWEST_SIZES
+from analysis.fitting.minima import FEWEST_SIZES
 from sweeps.file.spec import SweepSpec
 from sweeps.plan.changes import Change, changes, enough_budgets_and_sizes
 from sweeps.plan.combination import NOTHING_VARIED, Combination
