@@ -16,6 +16,8 @@ from sweeps.plan.records import Plan
 from sweeps.plan.repeats import repeats
 from sweeps.plan.verdict import Remedy, Verdict
 
+_RUN_IMPORTANCE = ("budget", "N", "D", "time", "shape", "steps", "batch", "lr", "epochs", "seed")
+
 
 def show_verdict(judged: Judged) -> None:
     """Print whether the grid will give a law and how far it reaches, or the change that would give one."""
@@ -79,7 +81,7 @@ def show_plan(planned: Planned) -> None:
         for r in plan.runs
     ]
     columns = ["budget", "N", "D", "shape", "batch", "lr", "steps", "FLOPs", "epochs", "seed", "time"]
-    print_table(rows, columns, f"Plan of sweep {plan.spec.name}")
+    print_table(rows, columns, f"Plan of sweep {plan.spec.name}", importance=_RUN_IMPORTANCE)
     if plan.dropped or plan.unchecked:
         dropped = [
             {"budget": format_flops(d.budget), "N": format_count(d.params), "shape": d.shape, "reason": d.reason}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import logging
 import os
 import sys
@@ -26,6 +25,8 @@ add_verbs(app)
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        import importlib.metadata
+
         typer.echo(f"isoflop {importlib.metadata.version('isoflop')}")
         raise typer.Exit
 

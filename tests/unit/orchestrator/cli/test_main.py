@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -67,6 +68,13 @@ def test_a_closed_pipe_ends_well(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", SimpleNamespace(fileno=lambda: 99))
     assert _ends(monkeypatch, BrokenPipeError()) == 0
     assert duplicated[0][1] == 99
+
+
+def test_help_loads_nothing_that_only_verbs_need() -> None:
+    heavy = ("importlib.metadata", "psutil", "platformdirs", "numpy", "pandas", "yaml", "rich.live")
+    code = f"import sys, orchestrator.cli.main; print([name for name in {heavy!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "[]\n"
 
 
 def test_version_and_usage(isoflop: Isoflop) -> None:
