@@ -38,11 +38,6 @@ class SurfaceKind:
     form: SurfaceForm = field(compare=False)
     """The surface's form; two estimators may fit one form."""
 
-    @property
-    def size(self) -> int:
-        """P, the number of parameters."""
-        return len(self.form.prior_mean)
-
     def optima(self, theta: Floats, origin: Origin, log_c: Floats, cost: TokenCost) -> tuple[Floats, Floats]:
         """ln N* and L* at ln C (T,) for parameters (B, P); both (B, T)."""
         return surface.optimum(self.form, theta, origin, log_c, cost)

@@ -57,7 +57,7 @@ def test_explicit_sizes_and_shapes() -> None:
     plan = make_plan(spec_of(sizes=SizesSpec(shapes=shapes)), FACTS)
     assert {run.shape for run in plan.runs} == {"L2 d16 h1 ff42", "L3 d32 h2 ff64"}
     assert any("depths [2, 3] are mixed" in warning for warning in plan.warnings)
-    with pytest.raises(PlanError, match="no multiple of n_heads"):
+    with pytest.raises(PlanError, match="not a multiple of n_heads"):
         make_plan(spec_of(sizes=SizesSpec(shapes=({"d_model": 16, "n_heads": 3},))), FACTS)
 
 
