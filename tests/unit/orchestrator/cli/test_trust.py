@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from analysis.names import EstimatorName
 from analysis.records import LackOfFit
+from analysis.refusals import EdgeMinimum, TooFewSizes
 from analysis.table.excluded import ExcludedRow
 from orchestrator.cli.trust import Facts, Finding, Mark, Reach, budget_of_tokens, findings, reach_of
 from tests.unit.orchestrator.cli.laws import checked, held, no_law, short_law, small_law, with_holdout
@@ -37,6 +39,13 @@ def test_curves_with_and_without_a_minimum() -> None:
     assert fine == Finding(Mark.FINE, "3 of 3 curves have a minimum")
     (one,) = _found(short_law(1), LAB, "no minimum")
     assert one == Finding(Mark.DOUBT, "no minimum at 1.6e12: too few sizes", "more sizes")
+    edge = EdgeMinimum(EstimatorName.CUBIC, 1e5, "largest")
+    refused = {EstimatorName.AKIMA: TooFewSizes(1e12, 4, 5), EstimatorName.CUBIC: edge, EstimatorName.PARABOLA: edge}
+    curves = (*small_law().curves[:2], replace(small_law().curves[2], minima=(), refusals=refused))
+    (most,) = _found(replace(small_law(), curves=curves), LAB, "no minimum")
+    assert most == Finding(Mark.DOUBT, "no minimum at 1e12: minimum at the edge of the sizes", "move or widen sizes"), (
+        "the reason of most estimators"
+    )
     (two,) = _found(short_law(2), LAB, "no minimum")
     assert two.text == "2 of 5 curves have no minimum (too few sizes)"
 
@@ -89,6 +98,8 @@ def test_the_budget_to_which_the_data_last() -> None:
     assert "epochs_max" in once.remedy
     twice = replace(LAB, unique_tokens=round(tokens / 2), epochs_max=2.0)
     assert _found(law, twice, "2 passes")[0].text.endswith("lasts to 7e12")
+    later = replace(LAB, unique_tokens=round(law.predict(9e13).tokens))
+    assert _found(law, later, "one pass")[0].text.endswith("lasts to 9e13")
     plenty = replace(LAB, unique_tokens=round(law.predict(1.1e14).tokens))
     assert _found(law, plenty, "pass") == []
     assert _found(law, LAB, "pass") == []
