@@ -1,21 +1,26 @@
-"""What a finished sweep amounts to: the fitted law, the report's files, the fit in wandb, the lines to print."""
+"""The end of `isoflop run`: fit, write the reports, mirror the fit to wandb, and print the answer."""
 
 from __future__ import annotations
 
-import os
 import shlex
-import shutil
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 
+from analysis.answers.compare import Comparison, compare
 from analysis.answers.serial import fit_json
-from analysis.figures import Forecast
+from analysis.figures import Forecast, picture, save
 from analysis.law import Law
 from analysis.records import LawError, Prediction
-from orchestrator.cli.answer_text import describe, describe_comparison
+from analysis.wording import typed_flops
+from orchestrator.attempts import Tracking
+from orchestrator.cli.answer_summary import WIDTH, Pointers, headline, summary, table_budgets
+from orchestrator.cli.comparison_text import ranking
+from orchestrator.cli.sweep_facts import facts_of_sweep
+from orchestrator.cli.trust import STEP
 from orchestrator.scheduling.progress import mixed_devices
-from orchestrator.store import SweepRecord
-from orchestrator.tracking.wandb_mirror import log_fit
+from orchestrator.store import RunRecord, SweepRecord
+from orchestrator.tracking.sweep_run import SweepLaw, log_sweep, offline_runs
 from orchestrator.use_cases.answering import Answering
 from orchestrator.use_cases.provenance import provenance_of
 from orchestrator.use_cases.sweep_answers import SweepAnswers
@@ -26,84 +31,116 @@ HORIZONS = (10.0, 100.0)
 """Predictions of the report, in multiples of the largest budget."""
 
 
-def conclude(workspace: Workspace, sweep: SweepRecord, command: str, say: Callable[[str], None]) -> int:
+def conclude(
+    workspace: Workspace, sweep: SweepRecord, command: str, say: Callable[[str], None], width: int = WIDTH
+) -> int:
     """Fit, write the report, mirror the fit, print the answer. Returns the exit code: 0, or 1 without a law."""
     answers = Answering(workspace).of_record(sweep)
-    runs = [r for r in answers.runs if r.role != "validation"]
-    undone = [r for r in runs if not r.answered]
-    for run in undone:
-        say(f"run {run.id} is {run.state}: {(run.error or 'no result').strip().splitlines()[-1]}")
+    for line in (*run_lines(answers.runs), *mixed_devices(answers.runs)):
+        say(line)
+    laws = answers.laws()
+    shown = {variant: _report(workspace, answers, variant, law, command) for variant, law in laws.items()}
+    reports = {variant: each.pages[-1] for variant, each in shown.items()}
+    tracking = _mirror(workspace.tracking, sweep, list(shown.values()), say)
+    say("")
+    if len(laws) > 1:
+        lines = variants_summary(answers, laws, width)
+        lines += [f"{'Report':<8}{_nearby(report)}" for report in reports.values()]
+        lines += [
+            f"{'wandb':<8}{tracking}",
+            f"{'Next':<8}isoflop compare {sweep.name} --axis {next(iter(answers.spec.vary))}",
+        ]
+    else:
+        ((variant, law),) = laws.items()
+        pointers = replace(pointers_of(sweep, variant, law), report=_nearby(reports[variant]), tracking=tracking)
+        lines = summary(law, table_budgets(law), facts_of_sweep(answers, variant), pointers, width=width)
+    for line in lines:
+        say(line)
+    all_done = all(run.answered for run in answers.runs if run.role != "validation")
+    return 0 if all_done and all(law.estimators for law in laws.values()) else 1
+
+
+def run_lines(runs: Sequence[RunRecord]) -> list[str]:
+    """The runs that have no result, each with the last line of its error."""
+    wanted = [run for run in runs if run.role != "validation"]
+    undone = [run for run in wanted if not run.answered]
+    lines = [f"run {run.id} is {run.state}: {(run.error or 'no result').strip().splitlines()[-1]}" for run in undone]
     if undone:
-        say(f"{len(runs) - len(undone)} of {len(runs)} runs are done; the fit uses those")
-    for line in mixed_devices(runs):
-        say(line)
-    code = 1 if undone else 0
-    for variant, law in answers.laws().items():
-        code = max(code, _conclude_law(workspace, answers, variant, law, command, say))
-    for line in _comparisons(answers):
-        say(line)
-    return code
+        lines.append(f"{len(wanted) - len(undone)} of {len(wanted)} runs are done; the fit uses those")
+    return lines
 
 
-def _comparisons(answers: SweepAnswers) -> Iterator[str]:
-    """The compute multiplier of each varied value over its axis's first, or why there is none."""
-    for axis in answers.spec.vary:
+def pointers_of(sweep: SweepRecord, variant: str, law: Law) -> Pointers:
+    """Where to read on about a sweep's law, and what to do next."""
+    which = f"{sweep.name} --variant {shlex.quote(variant)}" if variant else sweep.name
+    details = f"isoflop fit {which} -v"
+    if not law.estimators:
+        return Pointers(details, f"isoflop plot {which} --out {sweep.name}.svg")
+    return Pointers(details, f"isoflop validate {which} --flops {typed_flops(STEP * law.largest_budget)}")
+
+
+def variants_summary(answers: SweepAnswers, laws: dict[str, Law], width: int = WIDTH) -> list[str]:
+    """The answer of a sweep that varies something: its variants ranked by compute, and the pairs without an answer."""
+    first, *others = laws
+    compared, failed, problems = [], [], []
+    for label in others:
         try:
-            for comparison in answers.compare_values(axis):
-                yield from describe_comparison(comparison)
+            compared.append(_comparison(answers, first, label))
         except LawError as error:
-            yield f"{axis} cannot be compared: {error}"
+            failed.append(label)
+            problems.append(f"{label} cannot be compared: {error}")
+    facts = facts_of_sweep(answers)
+    lines = [f"{headline(laws[first], facts)}, {len(laws)} variants", *ranking(first, compared, failed, width)]
+    notes = dict.fromkeys(warning for comparison in compared for warning in comparison.warnings)
+    lines += [*problems, *(f"note: {warning}" for warning in notes)]
+    return [*lines, f"Details isoflop fit {answers.sweep.name} --variant {shlex.quote(first)} -v"]
 
 
-def _conclude_law(
-    workspace: Workspace, answers: SweepAnswers, variant: str, law: Law, command: str, say: Callable[[str], None]
-) -> int:
-    sweep, tracking = answers.sweep, workspace.tracking
+def _comparison(answers: SweepAnswers, baseline: str, other: str) -> Comparison:
+    """One variant against another, each called by its own label."""
+    sides = [replace(answers.side(label), name=label) for label in (baseline, other)]
+    return compare(sides[0], sides[1])
+
+
+def _report(workspace: Workspace, answers: SweepAnswers, variant: str, law: Law, command: str) -> SweepLaw:
+    """Write a law's report; returns what wandb logs of it, the report last among its pages."""
+    sweep = answers.sweep
     title = f"{sweep.name} {variant}".strip()
-    predictions, refusal = _predictions(answers, law, variant)
-    for line in describe(law, predictions):
-        say(line)
     folder = workspace.home.reports / title.replace(" ", "_").replace("=", "-").replace(",", "_")
     files = write_report(
         folder,
         title=title,
         law=law,
         runs=answers.table,
-        predictions=predictions,
+        predictions=_predictions(answers, law, variant),
         provenance=provenance_of(answers, law),
         command=command,
         dropped=sweep.dropped,
         forecasts=[Forecast.of(record) for record in answers.forecasts],
     )
-    charts = [path for path in files.values() if path.suffix == ".png"]
-    note = log_fit(tracking, sweep=f"{sweep.name}@{sweep.revision[:8]}", law_id=law.law_id,
-                   summary=fit_json(law), charts=charts)  # fmt: skip
+    images = tuple(path for path in files.values() if path.suffix == ".png")
+    chart = save(picture("isoflop", law, name=title), folder / "isoflop.html")
+    return SweepLaw(variant, law.law_id, fit_json(law), images, (chart, files["report"]))
+
+
+def _mirror(tracking: Tracking, sweep: SweepRecord, laws: Sequence[SweepLaw], say: Callable[[str], None]) -> str:
+    """Log the sweep's own wandb run; returns where wandb writes, and how to upload what it wrote offline."""
+    note = log_sweep(tracking, name=sweep.name, revision=sweep.revision, laws=laws)
     if note:
         say(note)
-    say(f"wandb: {tracking.mode} ({tracking.reason})")
-    for path in sorted(files.values()):
-        say(f"  {path}")
-    if refusal:
-        say(f"no law: {refusal}")
-        return 1
-    _next_commands(sweep, variant, law, say)
-    return 0
+    offline = offline_runs(tracking)
+    upload = f"; upload: {offline.sync_command}" if offline is not None else ""
+    return f"{tracking.mode} ({tracking.reason}){upload}"
 
 
-def _predictions(answers: SweepAnswers, law: Law, variant: str) -> tuple[list[Prediction], str]:
-    largest = max((curve.flops for curve in law.curves), default=0.0)
-    try:
-        chosen = answers.variant(variant)
-        return [answers.with_shape(chosen, law.predict(largest * h)) for h in HORIZONS], ""
-    except LawError as error:
-        return [], str(error)
+def _predictions(answers: SweepAnswers, law: Law, variant: str) -> list[Prediction]:
+    """The report's predictions with their shapes; none without a law."""
+    if not law.estimators:
+        return []
+    chosen = answers.variant(variant)
+    return [answers.with_shape(chosen, law.predict(law.largest_budget * horizon)) for horizon in HORIZONS]
 
 
-def _next_commands(sweep: SweepRecord, variant: str, law: Law, say: Callable[[str], None]) -> None:
-    largest = max(curve.flops for curve in law.curves)
-    isoflop = "isoflop" if shutil.which("isoflop") else os.path.relpath(sys.argv[0])
-    which = f"{sweep.name} --variant {shlex.quote(variant)}" if variant else sweep.name
-    say("next:")
-    say(f"  {isoflop} predict {which} --flops {largest * 10:.3g}")
-    say(f"  {isoflop} validate {which} --flops {largest * 3:.3g}")
-    say(f"  {isoflop} plot {which} --out {sweep.name}.svg")
+def _nearby(path: Path) -> str:
+    """A path as one types it: relative where it lies below the working folder."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

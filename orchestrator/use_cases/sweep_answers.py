@@ -24,7 +24,7 @@ from analysis.table.table import RunTable
 from analysis.wording import join_words
 from model.flops import count_parameters, flops_per_token
 from orchestrator.states import RunState
-from orchestrator.store import RunRecord, SweepRecord
+from orchestrator.store import RunRecord, StoredForecast, SweepRecord
 from orchestrator.use_cases.export import run_table
 from sweeps.file.compose import load_sweep
 from sweeps.file.spec import SweepSpec
@@ -81,7 +81,7 @@ class SweepAnswers:
         sweep: SweepRecord,
         runs: Sequence[RunRecord],
         artifacts: Path,
-        forecasts: Sequence[dict[str, Any]] = (),
+        forecasts: Sequence[StoredForecast] = (),
     ) -> None:
         """Answers from `runs`, those of `sweep` in the order of its plan; `artifacts` is the folder of its dataset."""
         self.sweep = sweep
@@ -140,7 +140,8 @@ class SweepAnswers:
         Raises:
             LawError.
         """
-        key = variant.label, holdout
+        # A law with its hold-out serves where none is needed, too.
+        key = variant.label, holdout or (variant.label, True) in self._fits
         if key not in self._fits:
             setting = self.setting(variant)
             nodes = flops_nodes(setting.recipe, setting.vocab, setting.context, setting.parts)

@@ -11,7 +11,7 @@ from analysis.law import Law
 from analysis.records import LawError
 from orchestrator.errors import NotFound
 from orchestrator.scheduling.progress import Progress
-from orchestrator.scheduling.speed import Cost
+from orchestrator.scheduling.speed import SpeedModel
 from orchestrator.states import RunState
 from orchestrator.store import NewRun, SweepRecord
 from orchestrator.use_cases.answering import Answering
@@ -98,7 +98,7 @@ def _cells(
     combination = Combination.of(vary)
     wanted = [(1.0, seed) for seed in range(seeds)] + [(factor, 0) for factor in NEIGHBOURS if neighbours]
 
-    def planned(cost: Cost | None = None) -> list[PlannedRun]:
+    def planned(cost: SpeedModel | None = None) -> list[PlannedRun]:
         """The wanted runs, with predicted seconds if `cost` is given."""
         return [
             plan_single(spec, facts, flops, params * factor, seed=seed, vary=combination, cost=cost)
@@ -115,7 +115,7 @@ def _refuse_trained(workspace: Workspace, answers: SweepAnswers, law: Law, cells
 
     So a validation that was interrupted can be started again: it scores the stored forecast.
     """
-    known = {(f["run_id"], f["law_id"]) for f in answers.forecasts}
+    known = {(f.run_id, f.law_id) for f in answers.forecasts}
     for cell in cells:
         run_id = cell.planned.run_id
         if cell.factor == 1 and _trained(workspace, run_id) and (run_id, law.law_id) not in known:
@@ -136,13 +136,13 @@ def _trained(workspace: Workspace, run_id: str) -> bool:
 def _scored(workspace: Workspace, sweep: SweepRecord, law_id: str, cells: list[_Cell]) -> Validation:
     """The runs as they ended, with the score of the forecast, which is stored."""
     runs = {run.id: run for run in workspace.store.runs_of(sweep.id)}
-    forecasts = {f["run_id"]: f for f in workspace.store.forecasts_of(sweep.id) if f["law_id"] == law_id}
-    predicted = PredictedOptimum.from_dict(forecasts[cells[0].planned.run_id]["prediction"])
+    forecasts = {f.run_id: f for f in workspace.store.forecasts_of(sweep.id) if f.law_id == law_id}
+    predicted = PredictedOptimum.from_dict(forecasts[cells[0].planned.run_id].prediction)
     trained = []
     for cell in cells:
         run, score = runs[cell.planned.run_id], None
         if cell.factor == 1 and run.loss is not None:
             score = score_forecast(predicted, run.loss)
-            workspace.store.score_forecast(forecasts[run.id]["id"], score)
+            workspace.store.score_forecast(forecasts[run.id].id, score)
         trained.append(Trained(cell.factor, run, score))
     return Validation(predicted, tuple(trained))

@@ -16,7 +16,7 @@ from orchestrator.use_cases.control import (
     ControlError,
     cancel,
     find_run,
-    live_events,
+    live_progress,
     pause,
     resume,
     retry,
@@ -125,11 +125,11 @@ def test_a_log_has_attempts_causes_and_events(workspace: Workspace) -> None:
 
 def test_a_watcher_in_another_process_sees_the_latest_event(workspace: Workspace) -> None:
     start(workspace, "run2")
-    assert live_events(workspace) == {}
+    assert live_progress(workspace) == {}
     log = EventLog(attempt_log(workspace.home.runs, "run2", 1))
     for tokens in (100, 250):
         log.append({"kind": "progress", "tokens": tokens, "loss": 4.0})
     log.append({"kind": "checkpoint-like line without a position"})
-    assert live_events(workspace)["run2"]["tokens"] == 250
-    shown = Execution(workspace).progress(workspace.store.sweep("demo"), live_events(workspace))
+    assert live_progress(workspace)["run2"].tokens == 250
+    shown = Execution(workspace).progress(workspace.store.sweep("demo"), live_progress(workspace))
     assert shown.running[0].fraction == 0.25
