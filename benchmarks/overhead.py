@@ -55,9 +55,9 @@ def main() -> None:
     runs = [r for r in workspace.store.runs_of(sweep.id, "grid") if r.state is RunState.DONE]
     rows = workspace.store.attempts_of_all([r.id for r in runs])
     restarted = {r.id: r.restarted for r in runs}
-    attempts = [a for a in rows if a["number"] > restarted[a["run_id"]]]
-    workers = len({a["worker"] for a in attempts})
-    wall = max(a["ended_at"] for a in attempts) - min(a["started_at"] for a in attempts)
+    attempts = [a for a in rows if a.number > restarted[a.run_id]]
+    workers = len({a.worker for a in attempts})
+    wall = max(a.ended_at or 0.0 for a in attempts) - min(a.started_at for a in attempts)
     rates = solo_rates([RunConfig.from_dict(r.config) for r in runs])
     useful = sum(r.flops / rates[r.id] for r in runs)
     training = sum(r.seconds or 0 for r in runs)

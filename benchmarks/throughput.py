@@ -26,10 +26,11 @@ from typing import Any
 import psutil
 
 from model.config import ModelConfig, RunConfig, TrainConfig
-from orchestrator.attempts import Assignment, Kinds, Outcome, Report, Slot, Tracking
-from orchestrator.cluster import cluster as ray_cluster
-from orchestrator.cluster.artifact_store import AttemptLog, Places, open_artifacts
-from orchestrator.cluster.cluster import Cluster, PlacedWorker
+from orchestrator.attempts import Assignment, Kinds, Outcome, ProcessRecord, Report, RunProgress, Slot, Tracking
+from orchestrator.cluster import ray_session
+from orchestrator.cluster.artifact_store import ArtifactStore, open_artifacts
+from orchestrator.cluster.attempt_log import AttemptLog
+from orchestrator.cluster.cluster import Cluster
 from orchestrator.scheduling.scheduler import Scheduler
 from orchestrator.states import Cause, RunState
 from orchestrator.store import NewRun, Store, SweepRecord
@@ -46,11 +47,11 @@ READINGS = 5
 """Starts of each reading verb."""
 
 
-class EmptyWorker(PlacedWorker):
-    """A worker whose runs have their result at once; its log and its mirror are the real ones."""
+class EmptyWorker(ray_session.PlacedWorker):
+    """A worker whose runs have their result at once; log and mirror are the real ones."""
 
     def _train(
-        self, run: RunConfig, assignment: Assignment, artifacts: Places, log: AttemptLog, mirror: WandbMirror
+        self, run: RunConfig, assignment: Assignment, artifacts: ArtifactStore, log: AttemptLog, mirror: WandbMirror
     ) -> Outcome:
         """Report a result without training."""
         mirror.send({"validation_loss": 3.0, "bits_per_byte": 1.5, "tokens": 1504})
@@ -110,8 +111,8 @@ class Threads:
         self._idle |= dict.fromkeys(r.worker for r in reports)
         return reports
 
-    def progress(self) -> dict[str, dict[str, Any]]:
-        """Nothing: runs end at once."""
+    def progress(self) -> dict[str, RunProgress]:
+        """Nothing to tell."""
         return {}
 
     def stop(self, run_id: str) -> None:
@@ -121,10 +122,10 @@ class Threads:
         """No reports: runs have ended by themselves."""
         return []
 
-    def processes(self) -> list[list[Any]]:
+    def processes(self) -> list[ProcessRecord]:
         """This process."""
         own = psutil.Process()
-        return [[own.pid, own.create_time(), own.name()]]
+        return [ProcessRecord(own.pid, own.create_time(), own.name())]
 
     def close(self) -> None:
         """End the threads and flush their mirrors."""
@@ -276,7 +277,7 @@ def main() -> None:
         if options.mirror_runs:
             measure(home, options.mirror_runs, Threads(options.workers), "offline", "threads-mirror")
         if options.ray:
-            ray_cluster.PlacedWorker = EmptyWorker  # type: ignore[misc]
+            ray_session.PlacedWorker = EmptyWorker  # type: ignore[misc]
             cores = len(os.sched_getaffinity(0))
             measure(home, options.runs, Cluster(workers=cores, device="cpu"), "disabled", "ray")
     if options.tune:

@@ -170,6 +170,7 @@ class _Reporter:
         self.progress_seconds, self.checkpoint_seconds = progress_seconds, checkpoint_seconds
         self._began = self._reported = self._saved = time.perf_counter()
         self._reported_step, self._seconds_before = training.step, training.seconds
+        self._reported_tokens = training.position().tokens
 
     def start(self, resumed: int) -> None:
         """Send where this attempt begins, and how it is computed."""
@@ -200,8 +201,11 @@ class _Reporter:
         if self.trunk is not None and self.training.keep_branch(self.trunk):
             self.send("branch")
         if now - self._reported >= self.progress_seconds:
-            self.send("progress", **self.training.recent(step - self._reported_step))
-            self._reported, self._reported_step = now, step
+            # A run's last step may be partial: tokens are counted, not steps.
+            tokens, seconds = self.training.position().tokens, now - self._reported
+            recent = self.training.recent(step - self._reported_step)
+            self.send("progress", **recent, tokens_per_second=(tokens - self._reported_tokens) / seconds)
+            self._reported, self._reported_step, self._reported_tokens = now, step, tokens
         if now - self._saved >= self.checkpoint_seconds:
             self.save()
             self._saved = time.perf_counter()

@@ -92,6 +92,8 @@ class Training:
         """Why `restore` left a checkpoint alone, if it did."""
         self.losses = torch.zeros(LOSS_WINDOW, device=device)
         """Training losses of the last steps; that of step s is at s modulo LOSS_WINDOW."""
+        self.gradient_norm = torch.zeros((), device=device)
+        """Norm of the last step's gradients before they were clipped, a scalar; 0 before the first step."""
 
     def take_step(self, sequences: Tensor) -> None:
         """One optimizer step on sequences [B, T + 1]. Raises Diverged and MemoryError."""
@@ -102,7 +104,7 @@ class Training:
     def update(self, loss: Tensor) -> None:
         """Change the weights by their current gradients, and remember the loss [] that these belong to."""
         set_learning_rate(self.optimizer, lr_factor(self.run.train, self.step))
-        clip_gradients(self.parameters, self.run.train.clip)
+        self.gradient_norm = clip_gradients(self.parameters, self.run.train.clip)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.losses[self.step % LOSS_WINDOW] = loss
@@ -192,11 +194,14 @@ class Training:
                 raise Diverged(f"the training loss is {mean:.3f} at step {self.step}, a uniform guess has {guess:.3f}")
 
     def recent(self, steps: int) -> dict[str, float]:
-        """`loss`, the mean over the last `steps` (at most LOSS_WINDOW), and `lr`, the last step's learning rate."""
+        """`loss`, the mean over the last `steps` (at most LOSS_WINDOW), and `lr` and `gradient_norm` of the last step.
+
+        The norm is that before clipping. Waits for the device.
+        """
         count = min(steps, LOSS_WINDOW, self.step)
         rows = torch.arange(self.step - count, self.step, device=self.device) % LOSS_WINDOW
         lr = self.run.train.lr * lr_factor(self.run.train, self.step - 1)
-        return {"loss": self.losses[rows].mean().item(), "lr": lr}
+        return {"loss": self.losses[rows].mean().item(), "lr": lr, "gradient_norm": self.gradient_norm.item()}
 
     def position(self) -> Position:
         """How far the run is."""

@@ -1,8 +1,9 @@
-"""What the scheduler and its workers exchange: a worker's slot, an assignment, and how an attempt ended."""
+"""What the scheduler and its workers exchange: a worker's slot, an assignment, progress, and how an attempt ended."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -19,22 +20,23 @@ Layout = tuple[str, int, int | None, bool]
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A worker: one of the equal shares of a device."""
+    """A worker's slot: one of the equal shares of a device, which dispatch may fill with a run."""
 
     name: str
+    """Name of the worker."""
     device: str
-    """Identity of the device, which the slots of its other shares carry too."""
+    """Identity of the device, which the slots of its other shares have too."""
     kind: str = ""
     """Kind of the device, such as `NVIDIA H100 80GB HBM3`."""
     shares: int = 1
-    """Slots that the device was divided into."""
+    """Slots that the device is divided into."""
     memory: int | None = None
     """Bytes of the device's memory; None where no run can be too large to share it."""
     gpu: bool = False
     """Whether the device is a GPU."""
 
     def has(self, kind: str) -> bool:
-        """Whether it is of the kind that a run asks for."""
+        """Whether the device is of the kind that a run asks for: cpu, cuda, a key of DEVICES, or empty for any."""
         match kind:
             case "":
                 return True
@@ -48,7 +50,7 @@ class Slot:
         return self.kind, self.shares, self.memory, self.gpu
 
     def needs(self, memory: int) -> int:
-        """Shares of this device that a run of so many bytes takes: all of them where it is too large for fewer."""
+        """Shares of this device that a run of `memory` bytes takes: all of them if it is too large for fewer."""
         if self.memory is None or memory <= 0:
             return 1
         return min(self.shares, math.ceil(memory * self.shares / self.memory))
@@ -59,7 +61,7 @@ class Kinds:
     """The kinds of device that there are."""
 
     workers: tuple[Slot, ...]
-    """The workers that are ready, busy or not."""
+    """Slots of the workers that are ready, busy or not."""
     nodes: tuple[str, ...] = ()
     """Types of accelerator that Ray's nodes declare."""
 
@@ -69,13 +71,13 @@ class Kinds:
 
     def __str__(self) -> str:
         names = sorted({worker.kind for worker in self.workers})
-        told = f"the workers have {join_words(names)}" if names else "no worker is ready"
-        return told + (f", Ray's nodes declare {join_words(self.nodes)}" if self.nodes else "")
+        ready = f"the workers have {join_words(names)}" if names else "no worker is ready"
+        return ready + (f", Ray's nodes declare {join_words(self.nodes)}" if self.nodes else "")
 
 
 @dataclass(frozen=True, slots=True)
 class Tracking:
-    """Where the mirror writes; decided once by the scheduler, shipped to the workers."""
+    """Where the wandb mirror writes: decided once by the scheduler and sent to the workers."""
 
     mode: Literal["online", "offline", "disabled"]
     """Whether and where the mirror writes."""
@@ -92,29 +94,35 @@ class Assignment:
     """One attempt of one run, as handed to a worker."""
 
     run_id: str
+    """Identity of the run."""
     fence: int
+    """Number of the attempt."""
     config: dict[str, Any]
+    """The run's configuration as stored: the worker parses it, so that a bad one fails its run alone."""
     artifacts: str
-    """Folder or URL of datasets, event logs and checkpoints."""
+    """Folder or URL of the artifact store, with datasets, event logs and checkpoints."""
     sweep: str
+    """Name and revision of the sweep: wandb's group."""
     name: str
+    """Name of the run in wandb."""
     tracking: Tracking
+    """Where the wandb mirror writes."""
     checkpoints: str = "checkpoints"
-    """Folder of the run's checkpoints; a rerun has one of its own."""
+    """Folder of the run's checkpoints; a rerun has its own."""
     checkpoint_seconds: float = 10.0
     """Training seconds between two checkpoints."""
     micro_batch: int | None = None
-    """Sequences of one forward pass at most, after memory ran out."""
+    """Most sequences of one forward pass, after memory ran out; None for the default."""
     trunk: str | None = None
-    """Trunk that the run may go on from and keeps states of; None trains it alone."""
+    """Trunk whose states the run may start from and keeps; None trains it alone."""
     points: tuple[int, ...] = ()
-    """Steps at which it keeps them."""
+    """Steps at which it keeps the trunk's states."""
     share: float = 1.0
-    """Part of its GPU's memory that the run may take."""
-    facts: dict[str, Any] = field(default_factory=dict)
-    """What wandb is told of the run beside its configuration, by the names that `fit --wandb` reads."""
+    """Fraction of its GPU's memory that the run may take."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What wandb records of the run in addition to its configuration, by the names that `fit --wandb` reads."""
     lease_seconds: float = LEASE_SECONDS
-    """Silence of the scheduler after which the attempt stops by itself: its run may be another worker's by then."""
+    """Silence of the scheduler after which the attempt stops by itself: another worker may have its run by then."""
 
     @property
     def key(self) -> tuple[str, int]:
@@ -123,21 +131,42 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True)
+class RunProgress:
+    """How far a run in training is, by the latest event of its worker."""
+
+    tokens: int = 0
+    """Training tokens seen."""
+    flops: float = 0.0
+    """Training FLOPs of the run so far, earlier attempts included."""
+    loss: float | None = None
+    """Latest mean training loss, nats per token; None where the latest event has none."""
+    kept: frozenset[int] = frozenset()
+    """Steps at which the attempt has kept a trunk's states."""
+
+    @classmethod
+    def of(cls, event: Mapping[str, Any], kept: frozenset[int] = frozenset()) -> RunProgress:
+        """The progress that a logged event shows."""
+        return cls(event.get("tokens", 0), event.get("flops", 0.0), event.get("loss"), kept)
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """How an attempt ended."""
 
     cause: Cause
+    """Why it ended."""
     result: dict[str, Any] | None = None
-    """The run's result when the cause is DONE."""
+    """The run's result as `model.train` reports and the store keeps it when the cause is DONE."""
     detail: str = ""
     """Traceback or reason."""
     device: str | None = None
+    """Kind of device that trained the run; None without a result."""
     seconds: float | None = None
-    """Seconds for which the attempt held its device, by a monotonic clock."""
+    """Seconds for which the attempt held its device, by a monotonic clock; None where nobody measured them."""
     micro_batch: int | None = None
     """Sequences of one forward pass that did not fit, when the cause is OUT_OF_MEMORY."""
     flops: float = 0.0
-    """Training FLOPs of the run that are behind it, earlier attempts included."""
+    """Training FLOPs of the run so far, earlier attempts included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +174,22 @@ class Report:
     """An attempt that ended."""
 
     worker: str
+    """Name of the worker."""
     run_id: str
+    """Identity of the run."""
     fence: int
+    """Number of the attempt."""
     outcome: Outcome
+    """How it ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRecord:
+    """A process of a driver, recorded so that a successor can end it if it is left behind."""
+
+    pid: int
+    """Process id."""
+    created: float
+    """When the process was created, seconds since the epoch: with the id it names one process of a boot."""
+    name: str
+    """Name of the process, for a person."""

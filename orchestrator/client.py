@@ -14,7 +14,7 @@ from orchestrator.errors import MEANINGS, NotFound
 from tokenizer.errors import ExpectedError
 
 TIMEOUT_SECONDS = 300.0
-"""Longest wait for an answer: a submission tokenises and measures first."""
+"""Longest wait for an answer: a submission first tokenises the corpus and measures the machine."""
 
 
 class Unreachable(ExpectedError, RuntimeError):
@@ -24,7 +24,7 @@ class Unreachable(ExpectedError, RuntimeError):
 
 
 class Refused(ExpectedError, ValueError):
-    """The service refused; the message is its own, and so is the kind where this version knows it."""
+    """The service refused; message and kind are its own, as far as this version knows the kind."""
 
     def __init__(self, message: str, kind: str = "refused") -> None:
         self.kind = kind if kind in MEANINGS else "refused"
@@ -32,7 +32,7 @@ class Refused(ExpectedError, ValueError):
 
 
 class Client:
-    """One service at a URL."""
+    """A service at a URL, asked with a token if it needs one. Raises Refused for a URL that is not HTTP."""
 
     def __init__(self, url: str, token: str | None = None) -> None:
         if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
@@ -41,7 +41,7 @@ class Client:
         self._token = token
 
     def submit(self, text: bytes, overrides: Sequence[str] = (), *, rerun: bool = False) -> dict[str, Any]:
-        """Submit a sweep file; returns its name, revision and progress.
+        """Submit a sweep file; returns its name, revision and progress as JSON.
 
         Raises Unreachable, Refused.
         """
@@ -51,21 +51,22 @@ class Client:
         return answer
 
     def sweep(self, name: str) -> dict[str, Any]:
-        """A sweep: its file, its runs and how far it is. Raises NotFound, Unreachable."""
+        """A sweep as JSON: its file, its runs and its progress. Raises NotFound, Unreachable."""
         answer: dict[str, Any] = self._call("GET", f"/api/v1/sweeps/{_quoted(name)}")
         return answer
 
     def control(self, name: str, action: str) -> str:
-        """cancel, pause, resume or retry a sweep; returns what became of it. Raises NotFound, Unreachable, Refused."""
+        """Cancel, pause, resume or retry a sweep; returns what became of it. Raises NotFound, Unreachable, Refused."""
         return str(self._call("POST", f"/api/v1/sweeps/{_quoted(name)}/{action}", b"")["message"])
 
     def log(self, run: str, attempt: int | None = None) -> list[dict[str, Any]]:
-        """A run's attempts and events. Raises NotFound, Unreachable."""
+        """A run's attempts and events as JSON. Raises NotFound, Unreachable."""
         query = "" if attempt is None else f"?attempt={attempt}"
         rows: list[dict[str, Any]] = self._call("GET", f"/api/v1/runs/{_quoted(run)}/log{query}")
         return rows
 
     def _call(self, method: str, path: str, body: bytes | None = None) -> Any:
+        """The JSON of an answer. Raises NotFound, Unreachable, Refused."""
         headers = {"Content-Type": "application/yaml"} if body else {}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
@@ -82,18 +83,19 @@ class Client:
 
 
 def service_client(environ: Mapping[str, str] | None = None) -> Client | None:
-    """The client of the service that ISOFLOP_URL names; None without one."""
+    """The client of the service that ISOFLOP_URL names; None if it names none."""
     environ = os.environ if environ is None else environ
     url = environ.get("ISOFLOP_URL")
     return Client(url, environ.get("ISOFLOP_TOKEN")) if url else None
 
 
 def _quoted(name: str) -> str:
+    """A name as a segment of a URL's path."""
     return urllib.parse.quote(name, safe="")
 
 
 def _problem(error: urllib.error.HTTPError) -> tuple[str, str]:
-    """Detail and kind of a problem document (RFC 9457); of anything else what HTTP says."""
+    """Detail and kind of a problem document (RFC 9457); for any other answer, its status and `refused`."""
     try:
         document = json.load(error)
         return str(document["detail"]), str(document["type"]).rpartition(":")[2]

@@ -1,4 +1,4 @@
-"""Where state lives: one folder for the database, artifacts, event logs, reports and locks."""
+"""Where state is kept: one folder for the database, artifacts, event logs, reports and locks."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import platformdirs
 from tokenizer.errors import ExpectedError
 
 LOCAL_FOLDER = ".isoflop"
+"""State folder of a project, if the current folder has one."""
 
 
 class HomeError(ExpectedError, ValueError):
@@ -22,7 +23,7 @@ class HomeError(ExpectedError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """The state folder and the places inside it."""
+    """The state folder, and what is where inside it."""
 
     root: Path
     """Absolute path of the folder."""
@@ -36,22 +37,22 @@ class Home:
 
     @property
     def artifacts(self) -> Path:
-        """Tokenised corpora, by content hash."""
+        """Tokenised corpora, a folder for each content hash."""
         return self.root / "artifacts"
 
     @property
     def runs(self) -> Path:
-        """Event logs and checkpoints, one folder a run."""
+        """Event logs and checkpoints, a folder for each run."""
         return self.root / "runs"
 
     @property
     def reports(self) -> Path:
-        """Reports, one folder a sweep."""
+        """Reports, a folder for each sweep."""
         return self.root / "reports"
 
     @property
     def wandb(self) -> Path:
-        """Folder of the wandb mirror's offline runs."""
+        """Folder of the wandb mirror's files."""
         return self.root / "wandb"
 
     @property
@@ -60,9 +61,9 @@ class Home:
         return self.root / "scheduler.lock"
 
     def create(self) -> Home:
-        """Make the folder and check that it can be written.
+        """Make the folder and those inside it, and return it.
 
-        Raises HomeError when it cannot.
+        Raises HomeError if they cannot be made.
         """
         try:
             for folder in (self.artifacts, self.runs, self.reports, self.wandb):

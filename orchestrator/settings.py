@@ -20,14 +20,15 @@ from orchestrator.home import Home
 from tokenizer.errors import ExpectedError
 
 NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "lustre", "beegfs", "glusterfs", "fuse.sshfs", "ceph")
+"""How the names of file systems begin that other machines share."""
 
 HEAD_SECONDS = 10.0
-"""Silence after which it counts as gone, unless ISOFLOP_HEAD_SECONDS says otherwise."""
+"""Silence after which a Ray cluster's head counts as gone, unless ISOFLOP_HEAD_SECONDS sets another."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ceilings:
-    """What one user may take in all; None is no ceiling."""
+    """What a user or a sweep may spend in total; None is no ceiling."""
 
     flops: float | None = None
     """Training FLOPs."""
@@ -43,20 +44,20 @@ class SettingsError(ExpectedError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that is set by the environment."""
+    """Everything that environment variables set."""
 
     database_url: str
     """ISOFLOP_DATABASE_URL: SQLAlchemy URL; SQLite in the home by default."""
     ray_address: str
-    """ISOFLOP_RAY_ADDRESS: `local` starts a Ray of our own; else the address of a running one."""
+    """ISOFLOP_RAY_ADDRESS: `local` starts a Ray of our own; anything else is the address of a running one."""
     workers: int | None
-    """ISOFLOP_WORKERS: worker processes, the most on a cluster; None takes one per CPU, or per share of a GPU."""
+    """ISOFLOP_WORKERS: worker processes, at most on a cluster; None takes one per CPU, or per share of a GPU."""
     artifacts_url: str = ""
-    """ISOFLOP_ARTIFACTS_URL: fsspec URL of datasets, event logs and checkpoints; empty is the home's own folders."""
+    """ISOFLOP_ARTIFACTS_URL: fsspec URL of datasets, event logs and checkpoints; empty for the home's own folders."""
     checkpoint_seconds: float | None = None
-    """ISOFLOP_CHECKPOINT_SECONDS: training seconds between two checkpoints of a run; None follows the cost model."""
+    """ISOFLOP_CHECKPOINT_SECONDS: training seconds between two checkpoints of a run; None chooses what loses least."""
     gpu_shares: int = 1
-    """ISOFLOP_GPU_SHARES: workers of one GPU, between which small runs share its memory."""
+    """ISOFLOP_GPU_SHARES: workers of each GPU, so that small runs can share its memory."""
     head_seconds: float = HEAD_SECONDS
     """ISOFLOP_HEAD_SECONDS: silence of a Ray cluster's head after which the scheduler ends."""
     user: str = ""
@@ -68,7 +69,7 @@ class Settings:
 
     @property
     def ceilings(self) -> Ceilings:
-        """What one user may take in all."""
+        """What each user may spend in total."""
         return Ceilings(self.user_flops, None if self.user_hours is None else self.user_hours * 3600)
 
 
@@ -96,6 +97,7 @@ def read_settings(home: Home, environ: Mapping[str, str] | None = None) -> Setti
 
 
 def _artifacts(url: str) -> str:
+    """The checked URL of an artifact store; empty for none."""
     if not url:
         return ""
     import fsspec
@@ -107,6 +109,7 @@ def _artifacts(url: str) -> str:
 
 
 def _number(environ: Mapping[str, str], name: str) -> float | None:
+    """A variable that must be a number above 0; None if it is not set."""
     text = environ.get(name)
     if text is None:
         return None
@@ -120,6 +123,7 @@ def _number(environ: Mapping[str, str], name: str) -> float | None:
 
 
 def _login() -> str:
+    """Name of the user who runs this process, or the user id."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a user id without a name, as in many containers
@@ -127,6 +131,7 @@ def _login() -> str:
 
 
 def _whole(name: str, text: str | None) -> int | None:
+    """A variable that must be a whole number of at least 1; None if it is not set."""
     if text is None:
         return None
     if not text.isdigit() or int(text) < 1:
@@ -135,6 +140,7 @@ def _whole(name: str, text: str | None) -> int | None:
 
 
 def _check_database(url: str, address: str, folder: Path) -> None:
+    """Refuse SQLite where it would be shared by machines or lose data. Raises SettingsError."""
     if not url.startswith("sqlite"):
         return
     remedy = "set ISOFLOP_DATABASE_URL=postgresql+psycopg://user@host/name"
@@ -146,17 +152,18 @@ def _check_database(url: str, address: str, folder: Path) -> None:
 
 
 def _is_this_machine(address: str) -> bool:
+    """Whether an address of Ray is on this machine."""
     if address in ("local", "auto"):
         return True
     host = address.removeprefix("ray://").rsplit(":", 1)[0]
     if host in ("localhost", "127.0.0.1", "::1", "[::1]", socket.gethostname()):
         return True
-    # A cluster started here names itself by an address of one of our own interfaces.
+    # A cluster that was started on this machine has the address of one of its interfaces.
     return host in {a.address for addresses in psutil.net_if_addrs().values() for a in addresses}
 
 
 def _file_system(folder: Path) -> str:
-    """Type of the file system that holds `folder`, or an empty string where the kernel does not tell."""
+    """Type of the file system that holds `folder`; empty if the kernel does not say."""
     try:
         mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
     except OSError:
@@ -166,11 +173,11 @@ def _file_system(folder: Path) -> str:
 
 
 def choose_device(asked: str, address: str = "local") -> str:
-    """The torch device, cpu or cuda, that a sweep's `device` means: on this machine, or on the Ray at `address`.
+    """The torch device, cpu or cuda, for a sweep's `device`: on this machine, or on the Ray at `address`.
 
-    A cluster may have, or get, what this machine has not.
+    A cluster may have, or get, devices that this machine lacks.
 
-    Raises SettingsError when this machine is to train and has no such device.
+    Raises SettingsError if this machine is to train and has no such device.
     """
     if asked == "cpu":
         return "cpu"
@@ -185,14 +192,14 @@ def choose_device(asked: str, address: str = "local") -> str:
 
 
 def at_hand(asked: str) -> bool:
-    """Whether this machine itself has what a sweep's `device` asks for."""
+    """Whether this machine itself has the device that a sweep asks for."""
     if asked in ("auto", "cpu"):
         return True
     return bool(gpu_names()) if asked == "cuda" else any(is_device(asked, name) for name in gpu_names())
 
 
 def machine() -> str:
-    """What this machine can train on, in words."""
+    """What this machine can train on, such as `2 × NVIDIA L4`."""
     counted = Counter(gpu_names())
     named = [f"{count} × {name}" if count > 1 else name for name, count in counted.items()]
     return join_words(named) if named else f"no NVIDIA GPU, only {cpu_name()}"
@@ -201,7 +208,7 @@ def machine() -> str:
 def worker_count(settings: Settings, device: str) -> int:
     """Workers to start: the setting, else one per share of a GPU, else one per CPU that this process may use.
 
-    Raises SettingsError where there is nothing to count: on a machine without GPUs, for those of a cluster.
+    Raises SettingsError if there is nothing to count: for the GPUs of a cluster, on a machine without any.
     """
     if settings.workers is not None:
         return settings.workers
@@ -210,6 +217,6 @@ def worker_count(settings: Settings, device: str) -> int:
     if not gpu_names():
         raise SettingsError(
             "ISOFLOP_WORKERS is not set, and this machine has no GPU to count: set it to the most workers that the "
-            "cluster should run, one a share of a GPU"
+            "cluster should run, one for each share of a GPU"
         )
     return len(gpu_names()) * settings.gpu_shares

@@ -1,4 +1,4 @@
-"""The life of a run: its states and the one table of legal moves between them. Pure."""
+"""The life of a run: its states, and the one table of legal moves between them. Pure."""
 
 from __future__ import annotations
 
@@ -6,14 +6,20 @@ from enum import StrEnum
 
 
 class RunState(StrEnum):
-    """Where a run stands."""
+    """The state of a run."""
 
     QUEUED = "queued"
+    """It waits for a worker."""
     RUNNING = "running"
+    """A worker trains it."""
     DONE = "done"
+    """It has a result."""
     DIVERGED = "diverged"
+    """Its loss became NaN or infinite, or rose far above a uniform guess."""
     FAILED = "failed"
+    """It has no result and gets no further attempt unless a user asks for one."""
     CANCELLED = "cancelled"
+    """A user cancelled it before it had a result."""
 
     @property
     def terminal(self) -> bool:
@@ -25,44 +31,49 @@ class Move(StrEnum):
     """What can happen to a run."""
 
     CLAIM = "claim"
-    """A worker got it; a new attempt begins."""
+    """A worker takes it, and a new attempt begins."""
     FINISH = "finish"
     """The attempt delivered a result."""
     DIVERGE = "diverge"
-    """The loss is no number any more; trying again would give the same."""
+    """The loss diverged; another attempt would diverge in the same way."""
     REQUEUE = "requeue"
-    """The attempt was lost or may be repeated."""
+    """The attempt was lost, or may be repeated."""
     FAIL = "fail"
-    """No attempt is left, or none would help."""
+    """No attempt is left, or another would not help."""
     CANCEL = "cancel"
-    """Every sweep that holds the run was cancelled."""
+    """Every sweep that the run belongs to was cancelled."""
     RETRY = "retry"
-    """A user asked for the failed or cancelled run once more; it goes on from its checkpoint."""
+    """A user asked for another attempt at the failed or cancelled run; it resumes from its checkpoint."""
     RERUN = "rerun"
-    """A user asked for the run all over again, from the first step."""
+    """A user asked for the run again, from its first step."""
 
 
 class Hold(StrEnum):
-    """Why a sweep is given no worker."""
+    """Why a sweep gets no worker."""
 
     PAUSED = "paused"
+    """A user paused it, or one of its ceilings is reached; its runs keep their checkpoints and stay queued."""
     CANCELLED = "cancelled"
+    """A user cancelled it."""
 
 
 class Cause(StrEnum):
     """Why an attempt ended."""
 
     DONE = "done"
+    """It came to its end and delivered a result."""
     LOST = "lost"
     """Its worker or node died, or was silent for longer than its lease."""
     ORPHANED = "orphaned"
-    """Its driver died, which says nothing about the run."""
+    """Its driver died, which is no fault of the run."""
     PREEMPTED = "preempted"
-    """It was asked to stop and left a checkpoint."""
+    """It was asked to stop and left a checkpoint, or its node was taken away with notice."""
     OUT_OF_MEMORY = "out of memory"
+    """The device's memory, or the node's, did not hold it."""
     DISK_FULL = "disk full"
     """Its log or checkpoint could not be written; the last good checkpoint is intact."""
     DIVERGED = "diverged"
+    """The loss became NaN or infinite, or rose far above a uniform guess."""
     CONFIGURATION = "configuration"
     """The run cannot be trained as it is configured, or its data cannot be read."""
     CODE = "code"
@@ -84,20 +95,20 @@ MOVES: dict[tuple[RunState, Move], RunState] = {
     (RunState.FAILED, Move.RERUN): RunState.QUEUED,
     (RunState.CANCELLED, Move.RERUN): RunState.QUEUED,
 }
-"""Every legal move. What is not here cannot happen."""
+"""Every legal move: by state and move, the state that it leads to."""
 
 MAX_CODE_FAILURES = 2
 """Attempts that may end by an exception before the run is FAILED."""
 MAX_LOST = 5
-"""Attempts that may be lost with their worker before the run counts as the killer and is FAILED."""
+"""Attempts that may be lost with their worker before the run is blamed for it and is FAILED."""
 
 
 class IllegalMove(RuntimeError):
-    """A move that the table does not hold was asked for."""
+    """A move that is not in the table was asked for."""
 
 
 def after(state: RunState, move: Move) -> RunState:
-    """The state that `move` leads to.
+    """The state that `move` leads to from `state`.
 
     Raises IllegalMove where the table has no such move.
     """
@@ -111,20 +122,21 @@ def move_after_attempt(cause: Cause, earlier: list[Cause], *, micro_batch: int =
     """Decide what becomes of a run whose attempt ended by `cause`.
 
     A result counts whatever else was asked for. A divergence and a wrong configuration are final; a preemption, a
-    full disk and a dead driver always continue; a lost worker or an exception is repeated a few times; out of memory
-    is repeated at half the micro-batch while there is a half.
+    full disk and a dead driver are always followed by another attempt; a lost worker or an exception only a few times;
+    out of memory by one with half the micro-batch, until that is a single sequence.
 
     Args:
         cause: why the attempt ended.
-        earlier: causes of the attempts before, those before a user's retry left out.
-        micro_batch: sequences of one forward pass that the attempt used.
-        cancelled: every sweep that holds the run was cancelled.
+        earlier: causes of the earlier attempts since a user's last retry.
+        micro_batch: sequences of one forward pass in the attempt.
+        cancelled: whether every sweep that the run belongs to was cancelled.
     """
     move = _by_rule(cause, earlier, micro_batch)
     return Move.CANCEL if cancelled and move is Move.REQUEUE else move
 
 
 def _by_rule(cause: Cause, earlier: list[Cause], micro_batch: int) -> Move:
+    """The move by the cause alone, whatever a user asked for meanwhile."""
     match cause:
         case Cause.DONE:
             return Move.FINISH

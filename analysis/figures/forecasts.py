@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import altair as alt
 
@@ -20,6 +20,30 @@ _ROW_HEIGHT = 32
 _SALTIRE = "M-1,-0.6L-0.6,-1L0,-0.4L0.6,-1L1,-0.6L0.4,0L1,0.6L0.6,1L0,0.4L-0.6,1L-1,0.6L-0.4,0Z"
 _VERDICTS = {"inside": "circle", "outside": _SALTIRE}
 """Marker of each verdict, in the order of the legend."""
+
+
+class StoredForecast(Protocol):
+    """A forecast as whoever keeps it has it."""
+
+    @property
+    def made_at(self) -> float:
+        """Seconds since the epoch."""
+        ...
+
+    @property
+    def flops(self) -> float:
+        """Budget C of the run, training FLOPs."""
+        ...
+
+    @property
+    def prediction(self) -> Mapping[str, Any]:
+        """The prediction as `analysis.answers.serial.prediction_json` wrote it."""
+        ...
+
+    @property
+    def loss(self) -> float | None:
+        """Loss that the run reached; None before it has ended."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +68,18 @@ class Forecast:
     """Loss of the run; None before it has ended."""
 
     @classmethod
-    def of(cls, record: Mapping[str, Any]) -> Forecast:
-        """From a stored record: `made_at`, `flops`, `loss` (reached, or None) and `prediction` as `prediction_json`."""
-        prediction = record["prediction"]
+    def of(cls, stored: StoredForecast) -> Forecast:
+        """The forecast that was stored."""
+        prediction = stored.prediction
         return cls(
-            made_at=record["made_at"],
-            flops=record["flops"],
+            made_at=stored.made_at,
+            flops=stored.flops,
             params=prediction["params"],
             loss=prediction["loss"],
             interval=Interval(*prediction["loss_interval"]),
             extrapolation=prediction["extrapolation"],
             loss_unit=prediction["loss_unit"],
-            reached=record["loss"],
+            reached=stored.loss,
         )
 
     @property

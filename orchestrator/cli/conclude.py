@@ -11,17 +11,18 @@ from pathlib import Path
 
 from analysis.answers.compare import Comparison, compare
 from analysis.answers.serial import fit_json
-from analysis.figures import Forecast
+from analysis.figures import Forecast, picture, save
 from analysis.law import Law
 from analysis.records import LawError, Prediction
 from analysis.wording import typed_flops
-from orchestrator.cli.answer_summary import WIDTH, Pointers, headline, summary, table_budgets
+from orchestrator.attempts import Tracking
+from orchestrator.cli.answer_summary import WIDTH, Pointers, headline, labelled, summary, table_budgets
 from orchestrator.cli.comparison_text import ranking
 from orchestrator.cli.sweep_facts import facts_of_sweep
 from orchestrator.cli.trust import STEP
 from orchestrator.scheduling.progress import mixed_devices
 from orchestrator.store import RunRecord, SweepRecord
-from orchestrator.tracking.wandb_mirror import log_fit
+from orchestrator.tracking.sweep_run import SweepLaw, log_sweep, offline_runs
 from orchestrator.use_cases.answering import Answering
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.use_cases.workspace import Workspace
@@ -41,24 +42,31 @@ def conclude(
     for line in (*run_lines(answers.runs), *mixed_devices(answers.runs)):
         say(line)
     laws = answers.laws()
-    reports = {variant: _report(workspace, answers, variant, law, command, say) for variant, law in laws.items()}
-    tracking = f"{workspace.tracking.mode} ({workspace.tracking.reason})"
+    reported = {variant: _report(workspace, answers, variant, law, command) for variant, law in laws.items()}
+    if note := log_sweep(workspace.tracking, name=sweep.name, revision=sweep.revision, laws=list(reported.values())):
+        say(note)
+    tracking = tracking_lines(workspace.tracking)
+    reports = [_nearby(shown.pages[-1]) for shown in reported.values()]
     say("")
     if len(laws) > 1:
+        following = f"isoflop compare {sweep.name} --axis {next(iter(answers.spec.vary))}"
         lines = variants_summary(answers, laws, width)
-        lines += [f"{'Report':<8}{_nearby(report)}" for report in reports.values()]
-        lines += [
-            f"{'wandb':<8}{tracking}",
-            f"{'Next':<8}isoflop compare {sweep.name} --axis {next(iter(answers.spec.vary))}",
-        ]
+        lines += [*labelled("Report", reports), *labelled("wandb", tracking), *labelled("Next", [following])]
     else:
         ((variant, law),) = laws.items()
-        pointers = replace(pointers_of(sweep, variant, law), report=_nearby(reports[variant]), tracking=tracking)
+        pointers = replace(pointers_of(sweep, variant, law), report=reports[0], tracking=tracking)
         lines = summary(law, table_budgets(law), facts_of_sweep(answers, variant), pointers, width=width)
     for line in lines:
         say(line)
     all_done = all(run.answered for run in answers.runs if run.role != "validation")
     return 0 if all_done and all(law.estimators for law in laws.values()) else 1
+
+
+def tracking_lines(tracking: Tracking) -> tuple[str, ...]:
+    """Where wandb writes and why, and the command that uploads what it wrote offline."""
+    offline = offline_runs(tracking)
+    mode = f"{tracking.mode} ({tracking.reason})"
+    return (mode,) if offline is None else (f"{mode}; upload with:", offline.sync_command)
 
 
 def run_lines(runs: Sequence[RunRecord]) -> list[str]:
@@ -103,14 +111,13 @@ def _comparison(answers: SweepAnswers, baseline: str, other: str) -> Comparison:
     return compare(sides[0], sides[1])
 
 
-def _report(
-    workspace: Workspace, answers: SweepAnswers, variant: str, law: Law, command: str, say: Callable[[str], None]
-) -> Path:
-    """Write a law's report, mirror the law to wandb, and return the report's path."""
+def _report(workspace: Workspace, answers: SweepAnswers, variant: str, law: Law, command: str) -> SweepLaw:
+    """Write a law's report and its interactive chart; returns what wandb shows of the law, the report last."""
     sweep = answers.sweep
     title = f"{sweep.name} {variant}".strip()
+    folder = workspace.home.reports / title.replace(" ", "_").replace("=", "-").replace(",", "_")
     files = write_report(
-        workspace.home.reports / title.replace(" ", "_").replace("=", "-").replace(",", "_"),
+        folder,
         title=title,
         law=law,
         runs=answers.table,
@@ -120,16 +127,9 @@ def _report(
         dropped=sweep.dropped,
         forecasts=[Forecast.of(record) for record in answers.forecasts],
     )
-    note = log_fit(
-        workspace.tracking,
-        sweep=f"{sweep.name}@{sweep.revision[:8]}",
-        law_id=law.law_id,
-        summary=fit_json(law),
-        charts=[path for path in files.values() if path.suffix == ".png"],
-    )
-    if note:
-        say(note)
-    return files["report"]
+    images = tuple(path for path in files.values() if path.suffix == ".png")
+    page = save(picture("isoflop", law, name=title), folder / "isoflop.html")
+    return SweepLaw(variant, law.law_id, fit_json(law), images, (page, files["report"]))
 
 
 def _predictions(answers: SweepAnswers, law: Law, variant: str) -> list[Prediction]:

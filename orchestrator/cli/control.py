@@ -114,7 +114,7 @@ def _readings(sweep: str) -> Iterator[Progress]:
     from orchestrator.client import service_client
     from orchestrator.scheduling.progress import progress_from_json
     from orchestrator.use_cases.answering import Answering
-    from orchestrator.use_cases.control import live_events
+    from orchestrator.use_cases.control import live_progress
     from orchestrator.use_cases.execution import Execution
 
     client = service_client()
@@ -124,7 +124,7 @@ def _readings(sweep: str) -> Iterator[Progress]:
     workspace = open_workspace()
     execution, record = Execution(workspace), Answering(workspace).sweep(sweep)
     while True:
-        yield execution.progress(record, live_events(workspace))
+        yield execution.progress(record, live_progress(workspace))
 
 
 def logs(

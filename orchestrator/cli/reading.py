@@ -21,7 +21,7 @@ _RUN_IMPORTANCE = ("run", "state", "budget", "params", "loss", "shape", "error",
 _FORECAST_IMPORTANCE = ("flops", "predicted", "actual", "inside", "low", "high")
 
 if TYPE_CHECKING:
-    from orchestrator.store import RunRecord
+    from orchestrator.store import RunRecord, StoredForecast
 
 
 def list_sweeps(output: Output = Format.TABLE) -> None:
@@ -142,18 +142,18 @@ def _spent_line(runs: Sequence[RunRecord]) -> str:
     return f"shared trunks: {format_flops(spent)} FLOPs spent, {format_flops(nominal)} without sharing"
 
 
-def _forecast_row(forecast: dict[str, Any]) -> dict[str, Any]:
-    prediction = forecast["prediction"]
+def _forecast_row(forecast: StoredForecast) -> dict[str, Any]:
+    prediction = forecast.prediction
     return {
-        "made": _time(forecast["made_at"]),
-        "flops": forecast["flops"],
-        "law": forecast["law_id"][:12],
+        "made": _time(forecast.made_at),
+        "flops": forecast.flops,
+        "law": forecast.law_id[:12],
         "predicted": prediction["loss"],
         "low": prediction["loss_interval"][0],
         "high": prediction["loss_interval"][1],
-        "actual": forecast["loss"],
-        "inside": None if forecast["inside"] is None else bool(forecast["inside"]),
-        "interval_score": forecast["interval_score"],
+        "actual": forecast.loss,
+        "inside": forecast.inside,
+        "interval_score": forecast.interval_score,
     }
 
 

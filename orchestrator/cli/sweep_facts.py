@@ -12,7 +12,7 @@ def facts_of_sweep(answers: SweepAnswers, variant: str = "") -> Facts:
     sweep = answers.sweep
     name = f"{sweep.name} {variant}".strip()
     runs = [run for run in answers.runs if run.role == "grid" and _is_of(run, variant)]
-    scored = [forecast for forecast in answers.forecasts if forecast["inside"] is not None]
+    scored = [forecast for forecast in answers.forecasts if forecast.inside is not None]
     return Facts(
         name,
         done=sum(run.answered for run in runs),
@@ -21,7 +21,7 @@ def facts_of_sweep(answers: SweepAnswers, variant: str = "") -> Facts:
         unique_tokens=sweep.unique_tokens,
         epochs_max=answers.spec.epochs_max,
         forecasts_scored=len(scored),
-        forecasts_inside=sum(bool(forecast["inside"]) for forecast in scored),
+        forecasts_inside=sum(bool(forecast.inside) for forecast in scored),
     )
 
 

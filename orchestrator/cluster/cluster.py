@@ -1,4 +1,4 @@
-"""The only user of Ray: a pool of warm worker processes that carry out attempts and say how they ended."""
+"""A pool of warm worker processes on Ray that carry out attempts and report how they ended."""
 
 from __future__ import annotations
 
@@ -10,74 +10,40 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
 
 import psutil
 
-from orchestrator.attempts import Assignment, Kinds, Outcome, Report, Slot
-from orchestrator.cluster import signals
-from orchestrator.cluster.head_watch import ANSWER_SECONDS, HeadWatch
-from orchestrator.cluster.placement import Place, demand_of, workers_by_kind
-from orchestrator.cluster.pool_worker import Seat
-from orchestrator.cluster.worker import WORKER_ENVIRONMENT, Worker
+from orchestrator.attempts import Assignment, Kinds, Outcome, ProcessRecord, Report, RunProgress, Slot
+from orchestrator.cluster.head_watch import HeadWatch
+from orchestrator.cluster.placement import demand_of, workers_by_kind
+from orchestrator.cluster.pool_worker import PoolWorker
+from orchestrator.cluster.ray_session import Actor, ClusterError, FailedStart, RaySession, Reference
 from orchestrator.settings import HEAD_SECONDS
 from orchestrator.states import Cause
-from tokenizer.errors import ExpectedError
 
 log = logging.getLogger("isoflop.cluster")
-PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
-RAY_ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 FOLDER_PREFIX = "isoflop-ray-"
+"""How the name of Ray's temporary folder begins."""
 MAX_FAILED_STARTS = 3
 """Worker processes that may die in a row before they have imported everything."""
 CLOSE_SECONDS = 5.0
-"""Time that workers get at the end for the wandb mirror's last records."""
-ACCELERATOR = "accelerator_type:"
-"""How Ray begins the name of the resource that says what accelerators a node has."""
-NAMESPACE = "isoflop"
-"""Ray namespace of the workers' names."""
-STRANGER_SECONDS = 20.0
-"""Time that an interrupted scheduler's workers get to end after they were told."""
+"""Time that workers get at the end for the last records of their wandb mirrors."""
 SILENCE_MARGIN = 15.0
 """Seconds beyond a lease until its worker counts as lost: time to finish a step and leave a checkpoint."""
-OBJECT_STORE_BYTES = 100 * 2**20
-"""Ray's object store carries only assignments and outcomes, a few kilobytes each."""
 STUCK_SECONDS = 30.0
-"""Time after which a worker that waits for a node takes no other's place."""
+"""Time after which a worker that waits for a node no longer takes the room of another."""
 IDLE_SECONDS = 30.0
-"""Time for which a worker of a Ray cluster stays without a run before its node may go."""
-
-
-class ClusterError(ExpectedError, RuntimeError):
-    """Ray cannot be started or reached; the message says what to do."""
-
-    kind = "cluster"
-
-
-class PlacedWorker(Worker):
-    """A worker that can say where Ray put it."""
-
-    def place(self) -> Place:
-        """Answer once the process has imported everything."""
-        import ray
-
-        context = ray.get_runtime_context()
-        node = context.get_node_id()
-        gpus = tuple(str(gpu) for gpu in context.get_accelerator_ids().get("GPU", []))
-        if gpus and self._device == "cpu":  # a GPU that Ray was told of, and no driver of ours sees
-            self._kind = next(iter(_declared(node)), self._kind)
-        return Place(node, gpus, self._kind, self.device_memory())
+"""Time for which a worker of a Ray cluster stays without an attempt before its node may go."""
 
 
 class Cluster:
     """A pool of warm workers on a local Ray, or on the one at `address`.
 
     Locally there are `workers` of them for as long as the pool lives. On a cluster `workers` is the most there may be:
-    as many as have something to do are asked for, and idle ones end, so that an autoscaler adds and removes nodes.
-    Those for runs that ask for a kind of device are asked for with it. Each GPU has `shares` workers. `gpus` says how
-    many GPUs there are though torch uses `device`; by default a local Ray looks. The head of a cluster may be
-    silent for `head_seconds`.
+    as many as have something to do are requested, and idle ones end, so that an autoscaler adds and removes nodes.
+    Workers for runs that need a kind of device are requested with it. Each GPU has `shares` workers. `gpus` is the
+    number of GPUs even if torch uses another `device`; by default a local Ray looks for them. The head of a cluster
+    may be silent for `head_seconds`.
     """
 
     def __init__(
@@ -90,337 +56,221 @@ class Cluster:
         gpus: int | None = None,
         head_seconds: float = HEAD_SECONDS,
     ) -> None:
-        self._workers = workers
+        self.folder = tempfile.mkdtemp(prefix=FOLDER_PREFIX)
+        """Ray's temporary folder."""
+        self._ray = RaySession(address, self.folder)
+        self._most = workers
         self._device = device
-        self._address = address
         self._shares = shares
         self._gpus = gpus
         self._gpu = bool(gpus) or device.startswith("cuda")
         self._head_seconds = head_seconds
         self._head: HeadWatch | None = None
-        self._slots: list[Seat] = []
+        self._pool: list[PoolWorker] = []
         self._started = False
         self._failed_starts = 0
-        self._names = ""
-        self._born = 0
-        # Ray puts the driver's working directory first on its workers' module path: let that be an empty folder.
-        self.folder = tempfile.mkdtemp(prefix=FOLDER_PREFIX)
-        """Ray's temporary folder."""
+        self._next_index = 0
 
     def start(self, identity: str, driver: int) -> None:
         """Start Ray and the workers; they import in the background.
 
-        The workers' names tell to which database (`identity`) and driver they belong: those that an earlier driver of
+        The workers' names say to which database (`identity`) and driver they belong: those that an earlier driver of
         this database left on a Ray cluster are ended.
 
         Raises ClusterError.
         """
-        import ray
-
-        os.environ |= {k: v for k, v in RAY_ENVIRONMENT.items() if k not in os.environ}
-        local = self._address == "local"
-        options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
-        if local:
-            options |= {
-                "num_cpus": max(self._workers, 1),
-                "num_gpus": self._gpus,
-                "include_dashboard": False,
-                "_temp_dir": self.folder,
-                "object_store_memory": OBJECT_STORE_BYTES,
-            }
-        try:
-            with contextlib.chdir(self.folder), signals.kept():
-                ray.init(address=self._address, **options)
-        except (RuntimeError, OSError, ConnectionError, ValueError) as error:
-            raise ClusterError(f"Ray at {self._address!r} cannot be started or reached: {error}") from error
+        self._ray.start(max(self._most, 1), self._gpus)
         self._started = True
-        if not local:
-            context = ray.get_runtime_context()
-            self._head = HeadWatch(context.gcs_address, self._head_seconds, _why_silent)
-        self._names = f"{identity}-{driver}"
-        self._end_strangers(identity)
-        self._slots = [self._new_slot(i) for i in range(self._workers)] if local else []
+        self._head = self._ray.watch_head(self._head_seconds)
+        self._ray.claim_names(identity, driver)
+        self._pool = [self._new_worker() for _ in range(self._most)] if self._ray.local else []
 
     def want(self, useful: Mapping[str, int]) -> None:
-        """Say how many workers would have a run, by kind: on a cluster their numbers follow, one after the other.
+        """Say how many workers would have an attempt, by kind of device; on a cluster their numbers follow.
 
         Raises HeadLost.
         """
         if self._head is None:
             return
-        ready = Counter(s.kind for s in self._slots if s.place is not None)
-        stuck = {s.kind for s in self._slots if s.waits(STUCK_SECONDS)}
-        wanted = workers_by_kind(useful, ready, self._workers, stuck)
-        have = Counter(s.kind for s in self._slots)
-        # Where another kind waits for room, what has nothing to do makes it at once.
+        ready = Counter(w.kind for w in self._pool if w.location is not None)
+        stuck = {w.kind for w in self._pool if w.waits_for_node(STUCK_SECONDS)}
+        wanted = workers_by_kind(useful, ready, self._most, stuck)
+        have = Counter(w.kind for w in self._pool)
+        # If another kind waits for room, workers that have nothing to do make room at once.
         crowded = self._room() <= 0 and any(have[kind] < number for kind, number in wanted.items())
-        for slot in list(reversed(self._slots)):
-            rests = slot.place is None or slot.rests(0.0 if crowded else IDLE_SECONDS)
-            if have[slot.kind] > wanted.get(slot.kind, 0) and rests:
-                have[slot.kind] -= 1
-                self._slots.remove(slot)
-                self._close_workers([slot])
+        for worker in list(reversed(self._pool)):
+            dispensable = worker.location is None or worker.is_idle_for(0.0 if crowded else IDLE_SECONDS)
+            if have[worker.kind] > wanted.get(worker.kind, 0) and dispensable:
+                have[worker.kind] -= 1
+                self._pool.remove(worker)
+                self._close_workers([worker])
         for kind, number in wanted.items():
             while have[kind] < number and (kind in stuck or self._room() > 0):
-                # Asking a silent head for a worker would block, and Ray may end this process.
+                # To request a worker from a silent head would block, and Ray may end this process.
                 if not self._head.answers(now=True):
                     return
                 have[kind] += 1
-                self._slots.append(self._new_slot(self._born, kind))
+                self._pool.append(self._new_worker(kind))
 
     def _room(self) -> int:
-        """Workers that there may be beyond those that are there or soon will be."""
-        return self._workers - sum(not slot.waits(STUCK_SECONDS) for slot in self._slots)
+        """Workers that there may be in addition to those that are ready or soon will be."""
+        return self._most - sum(not worker.waits_for_node(STUCK_SECONDS) for worker in self._pool)
 
     def kinds(self) -> Kinds:
         """Which kinds of device the workers have, busy or not, and which the nodes declare.
 
         Raises HeadLost.
         """
-        ready = tuple(slot.offered(self._shares) for slot in self._slots if slot.place is not None)
+        ready = tuple(worker.slot(self._shares) for worker in self._pool if worker.location is not None)
         reached = self._head is not None and self._head.answers(now=True)
-        return Kinds(ready, tuple(_declared()) if reached else ())
+        return Kinds(ready, tuple(self._ray.accelerators()) if reached else ())
 
-    def _end_strangers(self, identity: str) -> None:
-        """End the workers that a dead driver of this database left on a cluster, before their runs are handed out."""
-        import ray
+    def _new_worker(self, kind: str = "") -> PoolWorker:
+        """Request a worker for runs of a kind of device."""
+        index, self._next_index = self._next_index, self._next_index + 1
+        return PoolWorker(index, kind, *self._new_process(index, kind))
 
-        deadline = time.monotonic() + STRANGER_SECONDS
-        while strangers := [
-            actor["name"]
-            for actor in ray.util.list_named_actors(all_namespaces=True)
-            if actor["namespace"] == NAMESPACE and actor["name"].startswith(f"{identity}-")
-        ]:
-            for name in strangers:
-                with contextlib.suppress(ValueError, ray.exceptions.RayError):
-                    ray.kill(ray.get_actor(name, namespace=NAMESPACE))
-            if time.monotonic() > deadline:
-                raise ClusterError(f"workers of an interrupted scheduler do not end: {', '.join(strangers)}")
-            time.sleep(0.1)
-
-    def _new_slot(self, index: int, kind: str = "") -> Seat:
-        import ray
-
-        self._born += 1
-        present = _declared() if kind else []
-        demand = demand_of(self._gpu, self._shares, kind, present)
-        # Where GPUs are only declared, torch uses the pool's own device on them, too.
+    def _new_process(self, index: int, kind: str) -> tuple[Actor, Reference]:
+        """Request the process of a worker."""
+        demand = demand_of(self._gpu, self._shares, kind, self._ray.accelerators() if kind else ())
+        # If GPUs are only declared, torch uses the pool's own device on them, too.
         device = "cpu" if not demand.num_gpus else self._device if self._gpu else "cuda"
         cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-        pin = self._address == "local" and self._device == "cpu" and index < len(cores)
-        core = cores[index] if pin else None
-        remote = ray.remote(PlacedWorker).options(
-            name=f"{self._names}-{self._born}",
-            namespace=NAMESPACE,
-            num_cpus=demand.num_cpus,
-            num_gpus=demand.num_gpus,
-            accelerator_type=demand.accelerator,
-            max_restarts=0,
-            max_task_retries=0,
-            max_concurrency=3,
-            runtime_env={"env_vars": WORKER_ENVIRONMENT},
-        )
-        actor: Any = remote.remote(device, core, PACKAGE_ROOT)
-        return Seat(f"worker-{index}", kind, core, actor, ready=actor.place.remote(), heard=time.monotonic())
+        pinned = self._ray.local and self._device == "cpu" and index < len(cores)
+        return self._ray.new_worker(demand, device, cores[index] if pinned else None)
 
     def idle(self) -> list[Slot]:
-        """The workers that are ready and have nothing to do."""
-        import ray
+        """Slots of the workers that are ready and have nothing to do. Raises ClusterError if workers cannot start."""
+        waiting = [worker for worker in self._pool if worker.assignment is None]
+        ready = self._ray.fulfilled([worker.ready for worker in waiting])
+        return [w.slot(self._shares) for w in waiting if w.ready in ready and self._has_started(w)]
 
-        waiting = [s for s in self._slots if s.assignment is None]
-        done, _ = ray.wait([s.ready for s in waiting], num_returns=len(waiting), timeout=0) if waiting else ([], [])
-        ready = set(done)
-        return [s.offered(self._shares) for s in waiting if s.ready in ready and self._import_worked(s)]
-
-    def _import_worked(self, slot: Seat) -> bool:
-        """Look at a worker's start; one that died is replaced, one that cannot import ends the scheduler."""
-        import ray
-
-        if slot.place is not None:
+    def _has_started(self, worker: PoolWorker) -> bool:
+        """Look at a worker's start: one that died is replaced, one that cannot import ends the scheduler."""
+        if worker.location is not None:
             return True
-        try:
-            slot.place, slot.heard = ray.get(slot.ready), time.monotonic()
-        except ray.exceptions.RayTaskError as error:
-            raise ClusterError(f"a worker cannot start: {error.cause}") from error
-        except ray.exceptions.RayActorError as error:
-            if "creation task" in str(error) or "__init__" in str(error):
-                raise ClusterError(f"a worker cannot start: {error}") from error
-            # A node that goes takes with it all that start on it: that says nothing about them.
-            self._failed_starts += "node has died" not in str(error)
+        started = self._ray.location_of(worker.ready)
+        if isinstance(started, FailedStart):
+            # A node that goes takes all workers with it that start on it: that is no fault of theirs.
+            self._failed_starts += not started.node_died
             if self._failed_starts >= MAX_FAILED_STARTS:
-                raise ClusterError(f"workers die while they start: {error}") from error
-            self._replace(slot)
+                raise ClusterError(f"workers die while they start: {started.reason}")
+            self._replace(worker)
             return False
+        worker.location, worker.last_seen = started, time.monotonic()
         self._failed_starts = 0
         return True
 
     def assign(self, worker: str, assignment: Assignment) -> None:
         """Hand an attempt to an idle worker."""
-        slot = self._slot(worker)
-        slot.assignment, slot.latest, slot.heard = assignment, {}, time.monotonic()
-        slot.outcome = slot.actor.train.remote(assignment)
+        chosen = next(w for w in self._pool if w.name == worker)
+        chosen.begin(assignment, self._ray.train(chosen.actor, assignment))
 
     def poll(self, timeout: float) -> list[Report]:
         """Wait up to `timeout` seconds for attempts to end, and report those that did.
 
         Raises HeadLost.
         """
-        import ray
-
         if self._head is not None:
             self._head.answers()
-        busy = {s.outcome: s for s in self._slots if s.assignment is not None}
-        coming = [s.ready for s in self._slots if s.place is None]
-        _, starting = ray.wait(coming, num_returns=len(coming), timeout=0) if coming else ([], [])
+        busy = {worker.outcome: worker for worker in self._busy()}
+        coming = {worker.ready for worker in self._pool if worker.location is None}
+        starting = coming - self._ray.fulfilled(coming)
         if not busy and not starting:
             time.sleep(timeout)
             return []
-        ray.wait([*busy, *starting], num_returns=1, timeout=timeout)
-        if not busy:
-            return []
-        done, _ = ray.wait(list(busy), num_returns=len(busy), timeout=0)
-        return [self._report(busy[ref]) for ref in done] + self._silent()
+        self._ray.fulfilled([*busy, *starting], timeout, least=1)
+        done = self._ray.fulfilled(busy)
+        return [self._report(worker) for promise, worker in busy.items() if promise in done] + self._silent()
+
+    def _busy(self) -> list[PoolWorker]:
+        """The workers that have an attempt."""
+        return [worker for worker in self._pool if worker.assignment is not None]
 
     def _silent(self) -> list[Report]:
-        """Give up the attempts whose worker did not answer for longer than its lease: it has stopped by itself."""
+        """Give up the attempts whose worker was silent for longer than its lease: it has stopped by itself."""
         reports = []
-        for slot in list(self._slots):
-            if (
-                slot.assignment is None
-                or time.monotonic() - slot.heard < slot.assignment.lease_seconds + SILENCE_MARGIN
-            ):
-                continue
-            outcome = Outcome(Cause.LOST, detail="its worker does not answer", flops=slot.latest.get("flops", 0.0))
-            reports.append(Report(slot.name, *slot.assignment.key, outcome))
-            self._replace(slot)
-            slot.assignment = slot.outcome = slot.progress = None
+        for worker in self._busy():
+            assignment = worker.assignment
+            assert assignment is not None
+            if worker.silence >= assignment.lease_seconds + SILENCE_MARGIN:
+                outcome = Outcome(Cause.LOST, detail="its worker does not answer", flops=worker.progress.flops)
+                reports.append(Report(worker.name, *assignment.key, outcome))
+                self._replace(worker)
+                worker.end()
         return reports
 
-    def _report(self, slot: Seat) -> Report:
-        import ray
+    def _report(self, worker: PoolWorker) -> Report:
+        """How the attempt of a worker ended; a worker that died is replaced."""
+        assert worker.assignment is not None
+        outcome, alive = self._ray.outcome_of(worker.outcome, worker.progress.flops)
+        if not alive:
+            self._replace(worker)
+        report = Report(worker.name, *worker.assignment.key, outcome)
+        worker.last_seen = time.monotonic()
+        worker.end()
+        return report
 
-        assignment = slot.assignment
-        assert assignment is not None
-        try:
-            outcome: Outcome = ray.get(slot.outcome)
-        except ray.exceptions.OutOfMemoryError as error:
-            outcome = Outcome(Cause.OUT_OF_MEMORY, detail=str(error), flops=slot.latest.get("flops", 0.0))
-            self._replace(slot)
-        except ray.exceptions.RayError as error:
-            detail = f"{type(error).__name__}: {error}"
-            # A node that was taken away says nothing about the run.
-            cause = Cause.PREEMPTED if getattr(error, "preempted", False) else Cause.LOST
-            outcome = Outcome(cause, detail=detail, flops=slot.latest.get("flops", 0.0))
-            self._replace(slot)
-        slot.heard = time.monotonic()
-        slot.assignment = slot.outcome = slot.progress = None
-        return Report(slot.name, assignment.run_id, assignment.fence, outcome)
-
-    def _replace(self, slot: Seat) -> None:
-        """Put a fresh process in the place of one that died; on a cluster the next look at what is wanted does."""
-        import ray
-
-        with contextlib.suppress(ray.exceptions.RayError):
-            ray.kill(slot.actor)
+    def _replace(self, worker: PoolWorker) -> None:
+        """Replace the process of a worker; on a cluster drop the worker, and `want` requests what is missing."""
+        self._ray.kill(worker.actor)
         if self._head is not None:
-            self._slots.remove(slot)
-            return
-        fresh = self._new_slot(int(slot.name.removeprefix("worker-")), slot.kind)
-        slot.actor, slot.ready, slot.heard, slot.place = fresh.actor, fresh.ready, fresh.heard, None
+            self._pool.remove(worker)
+        else:
+            worker.restart(*self._new_process(worker.index, worker.kind))
 
-    def progress(self) -> dict[str, dict[str, Any]]:
-        """The latest event of each run in training, by run id, as of the last look; asks for the next."""
-        import ray
-
-        for slot in self._slots:
-            if slot.assignment is None:
-                continue
-            if slot.progress is not None:
-                done, _ = ray.wait([slot.progress], timeout=0)
-                if not done:
+    def progress(self) -> dict[str, RunProgress]:
+        """How far each run in training is, by run id, as of the workers' last answers; asks for the next ones."""
+        for worker in self._busy():
+            if worker.asked is not None:
+                if not self._ray.fulfilled([worker.asked]):
                     continue
-                with contextlib.suppress(ray.exceptions.RayError):
-                    slot.latest = ray.get(slot.progress)
-                    slot.heard = time.monotonic()
-            slot.progress = slot.actor.progress.remote()
-        return {s.assignment.run_id: s.latest for s in self._slots if s.assignment is not None}
+                answer = self._ray.progress_of(worker.asked)
+                if answer is not None:
+                    worker.progress, worker.last_seen = answer, time.monotonic()
+            worker.asked = self._ray.ask_progress(worker.actor)
+        return {w.assignment.run_id: w.progress for w in self._pool if w.assignment is not None}
 
     def stop(self, run_id: str) -> None:
         """Ask a run in training to leave a checkpoint and end; its report follows."""
-        for slot in self._slots:
-            if slot.assignment is not None and slot.assignment.run_id == run_id:
-                slot.actor.stop.remote(*slot.assignment.key)
+        for worker in self._busy():
+            if worker.assignment is not None and worker.assignment.run_id == run_id:
+                self._ray.stop(worker.actor, worker.assignment)
 
     def stop_all(self, grace: float) -> list[Report]:
-        """Ask every run in training to leave a checkpoint, and report what ended within `grace` seconds."""
-        import ray
+        """Ask every run in training to leave a checkpoint, and report those that ended within `grace` seconds."""
+        busy = {worker.outcome: worker for worker in self._busy()}
+        for worker in busy.values():
+            if worker.assignment is not None:
+                self._ray.stop(worker.actor, worker.assignment)
+        done = self._ray.fulfilled(busy, timeout=grace)
+        return [self._report(worker) for promise, worker in busy.items() if promise in done]
 
-        busy = {s.outcome: s for s in self._slots if s.assignment is not None}
-        for run_id in [s.assignment.run_id for s in self._slots if s.assignment is not None]:
-            self.stop(run_id)
-        done, _ = ray.wait(list(busy), num_returns=len(busy), timeout=grace) if busy else ([], [])
-        return [self._report(busy[ref]) for ref in done]
-
-    def processes(self) -> list[list[Any]]:
-        """Process id, creation time and name of this process and of all that it started."""
+    def processes(self) -> list[ProcessRecord]:
+        """This process and all that it started."""
         own = psutil.Process()
         found = [own]
         with contextlib.suppress(psutil.Error):
             found += own.children(recursive=True)
-        rows = []
+        records = []
         for process in found:
             with contextlib.suppress(psutil.Error):
-                rows.append([process.pid, process.create_time(), process.name()])
-        return rows
+                records.append(ProcessRecord(process.pid, process.create_time(), process.name()))
+        return records
 
     def close(self) -> None:
         """End the workers, and Ray if it is ours."""
         if self._started:
-            import ray
-
             try:
-                self._close_workers(self._slots)
-                self._slots = []
+                self._close_workers(self._pool)
+                self._pool = []
             finally:
-                ray.shutdown()
+                self._ray.end()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _close_workers(self, slots: Sequence[Seat]) -> None:
-        import ray
-
-        # One that never came up would keep us waiting for nothing.
-        closing = [slot.actor.close.remote(CLOSE_SECONDS) for slot in slots if slot.place is not None]
-        done, _ = ray.wait(closing, num_returns=len(closing), timeout=CLOSE_SECONDS + 2) if closing else ([], [])
-        for reference in done:
-            with contextlib.suppress(ray.exceptions.RayError):
-                for note in dict.fromkeys(ray.get(reference)):
-                    log.warning("%s", note)
-        for slot in slots:
-            with contextlib.suppress(ray.exceptions.RayError):
-                ray.kill(slot.actor)
-
-    def _slot(self, name: str) -> Seat:
-        return next(s for s in self._slots if s.name == name)
-
-
-def _declared(node: str = "") -> list[str]:
-    """Types of accelerator that Ray's living nodes declare, or one of them."""
-    import ray
-
-    nodes: Any = ray.nodes
-    names = {name for n in nodes() if n["Alive"] and node in ("", n["NodeID"]) for name in n["Resources"]}
-    return sorted(name.removeprefix(ACCELERATOR) for name in names if name.startswith(ACCELERATOR))
-
-
-def _why_silent() -> str:
-    """Ask the control server of the cluster whether it is there; why not, if it is not.
-
-    One that was started anew without its state does not know us: that is no answer either.
-    """
-    import ray
-
-    try:
-        ray.get_runtime_context().worker.gcs_client.check_alive([], timeout=ANSWER_SECONDS)
-    except ray.exceptions.RayError as error:
-        return str(error).split(". ")[0].rstrip(".")
-    return ""
+    def _close_workers(self, workers: Sequence[PoolWorker]) -> None:
+        """End workers; one that never became ready would keep us waiting for nothing, so it gets no time."""
+        ready = [worker.actor for worker in workers if worker.location is not None]
+        others = [worker.actor for worker in workers if worker.location is None]
+        for note in self._ray.close_workers(ready, others, CLOSE_SECONDS):
+            log.warning("%s", note)

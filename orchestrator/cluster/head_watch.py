@@ -1,4 +1,4 @@
-"""Notices that Ray's head is gone: Ray itself waits a minute for it, and then ends the process without a word to us."""
+"""Notices that Ray's head is gone: Ray itself waits a minute for it and then ends the process without a warning."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tokenizer.errors import ExpectedError
 LOOK_SECONDS = 2.0
 """Shortest time between two looks at a head that answers."""
 ANSWER_SECONDS = 2.0
-"""Time that it gets to answer."""
+"""Time that the head gets to answer."""
 
 
 class HeadLost(ExpectedError, RuntimeError):
@@ -20,9 +20,9 @@ class HeadLost(ExpectedError, RuntimeError):
 
 
 class HeadWatch:
-    """Looks now and then whether the head answers, and remembers since when it does not.
+    """Checks now and then whether the head answers, and remembers since when it does not.
 
-    `look` returns why it does not answer, or an empty text.
+    `look` returns why it does not answer, or an empty text. The head at `address` may be silent for `patience` seconds.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What a worker asks of Ray, and how many workers are worth having: shares of GPUs, pinned cores, growth. Pure."""
+"""What a worker requests from Ray, where it is placed, and how many workers are worth having. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from analysis.devices import accelerator_type
 
 AHEAD = 4
-"""Workers asked for beyond twice those that are alive: what pends tells an autoscaler to add nodes."""
+"""Workers requested beyond twice those that are alive: pending requests make an autoscaler add nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,29 +16,35 @@ class Demand:
     """Ray resources of one worker."""
 
     num_cpus: float
+    """CPUs."""
     num_gpus: float
-    """1 ÷ shares of a GPU: equal shares always fill whole GPUs, so that none is left too small to use."""
+    """1 ÷ shares of a GPU, or 0: equal shares fill whole GPUs, so that no rest is too small to use."""
     accelerator: str | None = None
     """Ray's type of accelerator that its node must have; None for any."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a worker found itself."""
+class WorkerLocation:
+    """Where Ray placed a worker."""
 
     node: str
+    """Ray's id of the node."""
     gpus: tuple[str, ...]
-    """Ray's ids of the GPUs of which it has a share; empty on a CPU."""
+    """Ray's ids of the GPUs of which the worker has a share; empty on a CPU."""
     kind: str
-    """Kind of device."""
+    """Kind of device, such as `NVIDIA H100 80GB HBM3`."""
     memory: int | None
     """Bytes of the GPU's memory; None on a CPU."""
 
 
 def demand_of(gpu: bool, shares: int, kind: str = "", present: Collection[str] = ()) -> Demand:
-    """What one of `shares` workers of a device asks for; one for runs of a `kind` asks for that.
+    """What a worker requests if `shares` workers share a device.
 
-    `gpu` says what the workers for runs of any kind have, `present` which types of accelerator Ray's nodes declare.
+    Args:
+        gpu: whether workers for runs of any kind have a GPU.
+        shares: workers of one device.
+        kind: kind of device of the runs that it is for; empty for any.
+        present: types of accelerator that Ray's nodes declare.
     """
     on_gpu = gpu if kind == "" else kind != "cpu"
     named = kind not in ("", "cpu", "cuda")
@@ -46,10 +52,10 @@ def demand_of(gpu: bool, shares: int, kind: str = "", present: Collection[str] =
 
 
 def workers_wanted(useful: int, ready: int, most: int) -> int:
-    """Workers to keep, of which `useful` would have a run, `ready` are alive, and `most` may be.
+    """Workers to have, if `useful` would get a run, `ready` are alive, and `most` are allowed.
 
-    They double at each look and never wait in greater number than `ready` and a few: an autoscaler sees a demand that
-    it can meet, and a cluster of fixed size is not asked for thousands.
+    They at most double at each look, and a few: an autoscaler sees a demand that it can meet, and a cluster of fixed
+    size does not get thousands of requests.
     """
     return min(most, useful, 2 * ready + AHEAD)
 
@@ -57,11 +63,12 @@ def workers_wanted(useful: int, ready: int, most: int) -> int:
 def workers_by_kind(
     useful: Mapping[str, int], ready: Mapping[str, int], most: int, stuck: Collection[str] = ()
 ) -> dict[str, int]:
-    """Workers to keep for the runs of each kind of device, `most` in all, of which `ready` are alive.
+    """Workers to have for the runs of each kind of device, `most` in total, of which `ready` are alive.
 
-    Runs that take any (the empty kind) take what is alive and has no runs of its own, before more are asked for. Where
-    all that is wanted is more than `most`, the kinds take turns. Of a kind that is `stuck`, whose workers have waited
-    in vain, those that are alive count; others wait beside, for an autoscaler to hear, and keep no kind from its own.
+    Runs that take any device (the empty kind) use workers of other kinds that have no runs of their own, before more
+    are requested. If more than `most` are wanted, the kinds take turns. Of a `stuck` kind, whose workers have waited
+    for a node in vain, only those that are alive count towards `most`: the others stay requested, for an autoscaler to
+    see, without taking another kind's room.
     """
     useful = _with_loans(useful, ready)
     wanted = {kind: workers_wanted(count, ready.get(kind, 0), most) for kind, count in useful.items() if count}
@@ -73,7 +80,7 @@ def workers_by_kind(
 
 
 def _with_loans(useful: Mapping[str, int], ready: Mapping[str, int]) -> dict[str, int]:
-    """The useful workers of each kind when runs that take any use what the others leave."""
+    """The useful workers of each kind if runs that take any device use what the others leave."""
     shared, left = dict(useful), useful.get("", 0)
     for kind in sorted(ready.keys() - {""}):
         lent = min(left, max(0, ready[kind] - useful.get(kind, 0)))

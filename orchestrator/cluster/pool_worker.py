@@ -1,4 +1,4 @@
-"""One place in the pool: a worker process, where it is and what it is doing."""
+"""One worker of the pool: its process, where it runs, and what it is doing."""
 
 from __future__ import annotations
 
@@ -6,43 +6,71 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.attempts import Assignment, Slot
-from orchestrator.cluster.placement import Place
+from orchestrator.attempts import Assignment, RunProgress, Slot
+from orchestrator.cluster.placement import WorkerLocation
 
 
 @dataclass(slots=True)
-class Seat:
-    """One place in the pool."""
+class PoolWorker:
+    """A worker of the pool."""
 
-    name: str
+    index: int
+    """Its number in the pool, which a process that replaces it takes over."""
     kind: str
-    """Kind of device that it was asked for; empty for the pool's own."""
-    core: int | None
+    """Kind of device that it was requested with; empty for the pool's own."""
     actor: Any
+    """Ray's handle of its process."""
     ready: Any
-    """Reference that resolves once the process has imported everything."""
+    """Promise of its location, fulfilled once the process has imported everything."""
     assignment: Assignment | None = None
+    """The attempt in its hands; None while it is idle."""
     outcome: Any = None
-    """Reference of the attempt's outcome."""
-    progress: Any = None
-    latest: dict[str, Any] = field(default_factory=dict)
-    heard: float = 0.0
-    """When the worker was asked for, answered last or became idle, by the monotonic clock."""
-    place: Place | None = None
-    """Where it is; None until it is ready."""
+    """Promise of the attempt's outcome."""
+    asked: Any = None
+    """Promise of the progress that it was asked for last; None if it was asked for none."""
+    progress: RunProgress = field(default_factory=RunProgress)
+    """How far its attempt is, by its last answer."""
+    last_seen: float = field(default_factory=time.monotonic)
+    """When it was requested, answered last or became idle, by the monotonic clock."""
+    location: WorkerLocation | None = None
+    """Where it runs; None until it is ready."""
 
-    def rests(self, patience: float) -> bool:
-        """Whether it has had nothing to do, or has not been there, for longer than `patience` seconds."""
-        return self.assignment is None and time.monotonic() - self.heard > patience
+    @property
+    def name(self) -> str:
+        """Its name in assignments and in the database."""
+        return f"worker-{self.index}"
 
-    def waits(self, patience: float) -> bool:
-        """Whether it has waited for a node for longer than `patience` seconds, so that none may ever come."""
-        return self.place is None and self.rests(patience)
+    @property
+    def silence(self) -> float:
+        """Seconds since it was last seen."""
+        return time.monotonic() - self.last_seen
 
-    def offered(self, shares: int) -> Slot:
-        """As dispatch sees it, once it is ready: the `shares` workers of one GPU share it, a core is one's alone."""
-        place = self.place
-        assert place is not None
-        if not place.gpus:
-            return Slot(self.name, self.name, place.kind)
-        return Slot(self.name, f"{place.node}/{','.join(place.gpus)}", place.kind, shares, place.memory, gpu=True)
+    def begin(self, assignment: Assignment, outcome: Any) -> None:
+        """Note the attempt that it was given, and the promise of its outcome."""
+        self.assignment, self.outcome, self.asked = assignment, outcome, None
+        self.progress, self.last_seen = RunProgress(), time.monotonic()
+
+    def end(self) -> None:
+        """Note that its attempt is over."""
+        self.assignment = self.outcome = self.asked = None
+
+    def restart(self, actor: Any, ready: Any) -> None:
+        """Note that a fresh process has replaced its own."""
+        self.actor, self.ready, self.location, self.last_seen = actor, ready, None, time.monotonic()
+
+    def is_idle_for(self, seconds: float) -> bool:
+        """Whether it has had no attempt, or has not been ready, for longer than `seconds`."""
+        return self.assignment is None and self.silence > seconds
+
+    def waits_for_node(self, seconds: float) -> bool:
+        """Whether it has waited for a node for longer than `seconds`, so that none may ever come."""
+        return self.location is None and self.is_idle_for(seconds)
+
+    def slot(self, shares: int) -> Slot:
+        """Its slot once it is ready: the `shares` workers of a GPU share it, a CPU core belongs to one worker alone."""
+        location = self.location
+        assert location is not None, "a worker has a slot once it is ready"
+        if not location.gpus:
+            return Slot(self.name, self.name, location.kind)
+        device = f"{location.node}/{','.join(location.gpus)}"
+        return Slot(self.name, device, location.kind, shares, location.memory, gpu=True)

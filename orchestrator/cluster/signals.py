@@ -1,4 +1,4 @@
-"""Keeps the process's own signal handlers: Ray puts others in their place when it starts."""
+"""Keeps the process's own signal handlers: Ray replaces them when it starts."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 OURS = (signal.SIGINT, signal.SIGTERM)
+"""Signals whose handlers are kept."""
 
 
 @contextmanager
 def kept() -> Iterator[None]:
-    """Handlers after the block are those of before it, for Python and for the kernel. Main thread only."""
+    """Restore the handlers after the block, for Python and for the kernel. Main thread only."""
     before = {number: signal.getsignal(number) for number in OURS}
     try:
         yield
@@ -22,7 +23,7 @@ def kept() -> Iterator[None]:
 
 @contextmanager
 def ignored() -> Iterator[None]:
-    """Inside the block the signals do nothing by themselves: the server that runs there has handlers of its own."""
+    """Let the signals do nothing inside the block: the server that runs there sets its own handlers."""
     with kept():
         for number in OURS:
             signal.signal(number, lambda _number, _frame: None)

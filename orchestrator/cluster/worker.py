@@ -1,4 +1,4 @@
-"""What runs on a node: one warm process that fetches, trains and reports, one run after the other."""
+"""What runs on a node: one warm process that fetches data, trains runs one after the other, and reports."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import time
 import traceback
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from model.config import RunConfig
-from orchestrator.attempts import Assignment, Outcome, Tracking
-from orchestrator.cluster.artifact_store import AttemptLog, Places, open_artifacts
+from orchestrator.attempts import Assignment, Outcome, RunProgress, Tracking
+from orchestrator.cluster.artifact_store import ArtifactStore, open_artifacts
+from orchestrator.cluster.attempt_log import AttemptLog, Event
 from orchestrator.states import Cause
 from orchestrator.tracking.wandb_mirror import WandbMirror
 from tokenizer.errors import ExpectedError
@@ -26,26 +27,28 @@ if TYPE_CHECKING:
 WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
-    # glibc returns every big buffer to the kernel and page-faults it anew each step unless told otherwise.
+    # By default glibc returns every big buffer to the kernel, and each step page-faults it in again.
     "MALLOC_MMAP_THRESHOLD_": "1000000000",
     "MALLOC_TOP_PAD_": "268435456",
     "MALLOC_TRIM_THRESHOLD_": "4294967296",
     "WANDB_SILENT": "true",
 }
-"""Environment of a worker process; two threads each on two cores would cost a factor of 15 to 28."""
-
-
+"""Environment of a worker process: two threads each on two cores would be slower by a factor of 15 to 28."""
 FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Error numbers of a full disk."""
 
 
 class ForeignModule(ExpectedError, RuntimeError):
-    """A module of the user's has taken the place of one of ours."""
+    """A module of the user's has the name of one of ours and was imported instead."""
 
     kind = "foreign-module"
 
 
 class Worker:
-    """Trains assignments. `train` blocks; `progress` and `stop` may be called from another thread meanwhile."""
+    """Trains assignments on one device. While `train` blocks, other threads may call `progress` and `stop`.
+
+    A `core` pins the process to a CPU core. Raises ForeignModule if a module of ours is not below `package_root`.
+    """
 
     def __init__(self, device: str, core: int | None, package_root: str) -> None:
         check_modules(package_root)
@@ -59,47 +62,48 @@ class Worker:
 
         self._device = device
         self._kind = device_name(torch.device(device))
-        """What to call the device that its runs were trained on."""
+        """Kind of device that runs are recorded with."""
         self._stopped: set[tuple[str, int]] = set()
-        self._heard = time.monotonic()
-        self._latest: dict[str, Any] = {}
-        self._kept: set[int] = set()
+        self._last_asked = time.monotonic()
+        """When the scheduler last asked for progress."""
+        self._progress = RunProgress()
         self._mirrors: list[WandbMirror] = []
 
     def device_memory(self) -> int | None:
-        """Bytes of the GPU's memory; None on a CPU."""
+        """Total bytes of the GPU's memory; None on a CPU."""
         if self._device == "cpu":
             return None
         import torch
 
         return int(torch.cuda.mem_get_info(self._device)[1])
 
-    def progress(self) -> dict[str, Any]:
-        """The latest event of the run in training, and at which steps it kept a trunk's states; renews the lease."""
-        self._heard = time.monotonic()
-        return self._latest | {"kept": sorted(self._kept)} if self._kept else self._latest
+    def progress(self) -> RunProgress:
+        """How far the run in training is; to ask renews the attempt's lease."""
+        self._last_asked = time.monotonic()
+        return self._progress
 
     def stop(self, run_id: str, fence: int) -> None:
-        """Ask an attempt to leave a checkpoint and end; it may not even have begun."""
+        """Ask an attempt to leave a checkpoint and end, even before it has begun."""
         self._stopped.add((run_id, fence))
 
     def train(self, assignment: Assignment) -> Outcome:
-        """Carry out one attempt. Never raises: what goes wrong is in the outcome."""
-        self._latest, self._kept, self._heard = {}, set(), time.monotonic()
+        """Carry out one attempt. Never raises: the outcome says what went wrong."""
+        self._progress, self._last_asked = RunProgress(), time.monotonic()
         try:
             outcome = self._attempt(assignment)
         except Exception as error:  # noqa: BLE001 - every failure becomes an outcome with its traceback
             outcome = outcome_of(error, self._device, assignment.share)
-        return replace(outcome, flops=self._latest.get("flops", 0.0))
+        return replace(outcome, flops=self._progress.flops)
 
     def _attempt(self, assignment: Assignment) -> Outcome:
+        """Open the attempt's log and its wandb mirror, and train between them."""
         artifacts = open_artifacts(assignment.artifacts)
         run = RunConfig.from_dict(assignment.config)
         mirror = WandbMirror(
             _own_folder(assignment.tracking, artifacts.scratch),
             run_id=assignment.run_id,
             group=assignment.sweep,
-            config=run.to_dict() | {"tokens": run.tokens} | assignment.facts,
+            config={**run.to_dict(), "tokens": run.tokens, **assignment.facts},
             name=assignment.name,
         )
         try:
@@ -107,7 +111,7 @@ class Worker:
                 log.append({"kind": "attempt", "pid": os.getpid(), "host": platform.node(), "time": time.time()})
                 return self._train(run, assignment, artifacts, log, mirror)
         finally:
-            # The mirror writes on while the next run trains.
+            # The mirror goes on writing while the next run trains.
             mirror.send(None)
             self._mirrors = [m for m in self._mirrors if not m.wait(0) or m.note] + [mirror]
 
@@ -119,18 +123,19 @@ class Worker:
         return [m.note for m in self._mirrors if m.note]
 
     def _train(
-        self, run: RunConfig, assignment: Assignment, artifacts: Places, log: AttemptLog, mirror: WandbMirror
+        self, run: RunConfig, assignment: Assignment, artifacts: ArtifactStore, log: AttemptLog, mirror: WandbMirror
     ) -> Outcome:
+        """Train the run on its data from its newest checkpoint, and log its result."""
         from model.choice import stored_implementation
         from model.train import train
         from tokenizer.shards import open_shards
 
         began = time.monotonic()
 
-        def sink(event: dict[str, Any]) -> None:
-            self._latest = event
-            if event["kind"] == "branch":
-                self._kept = self._kept | {event["step"]}  # another thread may be reading it
+        def sink(event: Event) -> None:
+            """Note the event's progress, and pass the event to the log and to the mirror."""
+            kept = self._progress.kept | ({event["step"]} if event["kind"] == "branch" else set())
+            self._progress = RunProgress.of(event, kept)
             log.append(event | {"elapsed": round(time.monotonic() - began, 3)})
             mirror.send(event)
 
@@ -155,12 +160,12 @@ class Worker:
             plain["startup_seconds"] = max(0.0, taken - result.train_seconds - result.evaluation_seconds)
         mirror.send(final_event(result))
         log.append({"kind": "result", "result": plain, "device": self._kind})
-        with contextlib.suppress(OSError):  # the result is safe; leftovers cost nothing but space
+        with contextlib.suppress(OSError):  # the result is safe; leftovers only take space
             checkpoints.clear()
         return Outcome(Cause.DONE, result=plain, device=self._kind)
 
     def _keep_to(self, share: float) -> None:
-        """Let the run take its part of the GPU's memory and no more: running out is its own fault then."""
+        """Limit the run to its fraction of the GPU's memory, so that it cannot take a neighbour's."""
         if self._device == "cpu":
             return
         import torch
@@ -169,17 +174,18 @@ class Worker:
         torch.cuda.set_per_process_memory_fraction(share, torch.device(self._device))
 
     def _must_stop(self, assignment: Assignment) -> bool:
-        return assignment.key in self._stopped or time.monotonic() - self._heard > assignment.lease_seconds
+        """Whether the attempt was asked to end, or its scheduler was silent for longer than the lease."""
+        return assignment.key in self._stopped or time.monotonic() - self._last_asked > assignment.lease_seconds
 
 
-def final_event(result: RunResult) -> dict[str, Any]:
-    """The last that wandb hears of a run: its loss in the summary too, under the name that `fit --wandb` reads."""
+def final_event(result: RunResult) -> Event:
+    """The last event of a run for wandb; its summary has the loss by the name that `fit --wandb` reads."""
     shown = {"validation_loss": result.loss, "bits_per_byte": result.bits_per_byte}
     return shown | {"tokens": result.tokens, "flops": result.flops, "summary": {"loss": result.loss}}
 
 
 def outcome_of(error: Exception, device: str, share: float = 1.0) -> Outcome:
-    """What the exception that ended an attempt says about its run, which had a `share` of the device."""
+    """The outcome of an attempt that an exception ended, on a `share` of the device."""
     from model.batches import DataError
     from model.config import ConfigError
     from model.train import Diverged, Interrupted
@@ -196,21 +202,26 @@ def outcome_of(error: Exception, device: str, share: float = 1.0) -> Outcome:
         case OSError() if error.errno in FULL:
             return Outcome(Cause.DISK_FULL, detail=str(error))
         case MemoryError():
-            # On a GPU the model has already halved its micro-batches down to one sequence: alone on it nothing helps.
+            # On a GPU training has already halved its micro-batches down to one sequence: alone on it nothing helps.
             last = device != "cpu" and share == 1.0
             return Outcome(Cause.OUT_OF_MEMORY, detail=str(error), micro_batch=1 if last else None)
-        case RuntimeError() if "DefaultCPUAllocator" in str(error):
+        case RuntimeError() if _is_out_of_cpu_memory(error):
             return Outcome(Cause.OUT_OF_MEMORY, detail=str(error))
     return Outcome(Cause.CODE, detail=trace)
 
 
+def _is_out_of_cpu_memory(error: RuntimeError) -> bool:
+    """Whether torch could not allocate memory on the CPU. For that it has no type of error, only this text."""
+    return "DefaultCPUAllocator" in str(error)
+
+
 def _own_folder(tracking: Tracking, scratch: Path | None) -> Tracking:
-    """With artifacts elsewhere, the driver's folders are not this machine's."""
+    """Where the mirror writes on this machine: if artifacts are copied, the driver's folders are another machine's."""
     return tracking if scratch is None else replace(tracking, folder=str(scratch))
 
 
 def check_modules(package_root: str) -> None:
-    """Make sure that `model` and the others are ours, not a file of the user's that shadows them.
+    """Make sure that `model` and the other packages are ours, not a user's files that shadow them.
 
     Raises ForeignModule.
     """

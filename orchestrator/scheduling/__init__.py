@@ -1,1 +1,1 @@
-"""Which run goes to which worker and when, what came of it, and how long runs take."""
+"""Which run goes to which worker, when and in which order, and what came of it."""

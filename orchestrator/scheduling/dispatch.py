@@ -16,10 +16,11 @@ class Waiting:
     """A run that may start."""
 
     run_id: str
-    cost: float
-    """Predicted seconds of it and of the longest chain of runs behind it, or FLOPs: only the order matters."""
+    """Identity of the run."""
+    work: float
+    """Predicted seconds of it and of the longest chain of runs that depend on it, or FLOPs: only the order matters."""
     memory: int = 0
-    """Bytes of device memory that it is estimated to take; 0 counts as any share of a device."""
+    """Estimated bytes of device memory; 0 fits into any share of a device."""
     kind: str = ""
     """Kind of device that it asks for: cpu, cuda, or a key of DEVICES; empty takes any."""
 
@@ -29,34 +30,39 @@ class Claim:
     """Give this run to this worker."""
 
     run_id: str
+    """Identity of the run."""
     worker: str
+    """Name of the worker."""
     share: float = 1.0
-    """Part of the device that is the run's."""
+    """Fraction of the device that the run may take."""
 
 
 @dataclass(slots=True)
-class _Device:
-    """A device, its idle workers and how many of its shares no run takes."""
+class _DeviceLoad:
+    """A device with its idle slots and the runs on it."""
 
     like: Slot
+    """One of its slots."""
     free: int
+    """Shares that no run takes."""
     idle: dict[str, Slot] = field(default_factory=dict)
+    """Slots of its idle workers, by name."""
     runs: dict[str, int] = field(default_factory=dict)
     """Shares of each run on it."""
     kept_for: str = ""
-    """Run that waits for the device to empty: no other is placed on it meanwhile."""
+    """Run for which the device is kept free: no other is placed on it meanwhile; empty for none."""
 
 
 class Dispatch:
-    """Runs that may start, and devices with what is free of them.
+    """Runs that may start, and devices with their free shares.
 
     The longest run goes first: list scheduling in that order ends within 4/3 of the shortest possible time (Graham
-    1969, theorem 2), and within the longest chain beyond perfect packing in any order (theorem 1). Where the longest
+    1969, theorem 2), and within the longest chain beyond perfect packing in any order (theorem 1). If the longest
     waiting run fits nowhere while shorter ones would, the emptiest device that it may use is kept free for it, so that
     small runs never starve a large one; one device of a layout at a time.
 
     Runs that need the same shares wait in one queue: a decision looks at the head of each, of which there are as many
-    as shares in a device, and costs the logarithm of the runs that wait.
+    as shares in a device, and takes time logarithmic in the number of runs that wait.
     """
 
     def __init__(self) -> None:
@@ -64,13 +70,13 @@ class Dispatch:
         self._asked: Counter[str] = Counter()
         """Waiting runs by the kind that they ask for."""
         self._queues: dict[tuple[str, tuple[int, ...]], list[tuple[float, str, int]]] = {}
-        self._devices: dict[str, _Device] = {}
+        self._devices: dict[str, _DeviceLoad] = {}
         self._of_slot: dict[str, str] = {}
         self._placed: dict[str, str] = {}
         self._layouts: dict[Layout, Slot] = {}
-        """A slot of each layout seen so far."""
+        """A slot of each layout that was seen so far."""
         self._open: dict[Layout, dict[int, dict[str, None]]] = {}
-        """Devices with an idle worker, by layout and free shares, in the order in which they came."""
+        """Devices with an idle worker, by layout and free shares, in the order of their arrival."""
         self._kept: dict[Layout, str] = {}
         """The device of each layout that is kept free for a run."""
         self._numbers = itertools.count()
@@ -78,13 +84,15 @@ class Dispatch:
     # runs
 
     def __len__(self) -> int:
+        """Number of runs that wait."""
         return len(self._waiting)
 
     def __contains__(self, run_id: str) -> bool:
+        """Whether a run waits."""
         return run_id in self._waiting
 
     def offer(self, run: Waiting) -> None:
-        """Let a run start when its turn comes; offered again, it takes its new place."""
+        """Let a run start when its turn comes; a run that is offered again takes its new place in the order."""
         known = self._waiting.get(run.run_id)
         if known is not None and known[1] == run:
             return
@@ -95,11 +103,12 @@ class Dispatch:
         self._enqueue(number, run)
 
     def _enqueue(self, number: int, run: Waiting) -> None:
+        """Put a run into the queue of those that need the same shares of each layout."""
         needs = tuple(like.needs(run.memory) for like in self._layouts.values())
-        heapq.heappush(self._queues.setdefault((run.kind, needs), []), (-run.cost, run.run_id, number))
+        heapq.heappush(self._queues.setdefault((run.kind, needs), []), (-run.work, run.run_id, number))
 
     def withdraw(self, run_id: str) -> None:
-        """Let a run wait no longer: it is held, blocked or gone."""
+        """Remove a run: it is held, blocked or no longer queued."""
         _, run = self._waiting.pop(run_id, (0, None))
         if run is not None:
             self._asked[run.kind] -= 1
@@ -109,26 +118,26 @@ class Dispatch:
         return +self._asked
 
     def waiting(self) -> Iterator[Waiting]:
-        """All runs that may start, in no order."""
+        """All runs that may start, in no particular order."""
         return (run for _, run in self._waiting.values())
 
     # workers
 
     def set_idle(self, slots: Iterable[Slot]) -> None:
-        """Take over which workers are ready and have nothing to do; those of claims that run are not among them."""
-        now = {slot.name: slot for slot in slots}
-        for name in [n for n in self._of_slot if n not in now]:
+        """Set which workers are ready and have nothing to do; those with a claim that was not released are not."""
+        idle = {slot.name: slot for slot in slots}
+        for name in [n for n in self._of_slot if n not in idle]:
             self._leave(name)
-        for slot in now.values():
+        for slot in idle.values():
             self.add_idle(slot)
 
     def add_idle(self, slot: Slot) -> None:
-        """A worker is ready and has nothing to do."""
+        """Add a worker that is ready and has nothing to do."""
         if slot.layout not in self._layouts:
             self._learn_layout(slot)
         device = self._devices.get(slot.device)
         if device is None:
-            device = self._devices[slot.device] = _Device(slot, slot.shares)
+            device = self._devices[slot.device] = _DeviceLoad(slot, slot.shares)
         if slot.name not in device.idle:
             self._close(slot.device, device)
             device.idle[slot.name] = slot
@@ -136,6 +145,7 @@ class Dispatch:
             self._reopen(slot.device, device)
 
     def _learn_layout(self, slot: Slot) -> None:
+        """Prepare for a layout of device that was not seen before: all runs are queued again by their shares of it."""
         self._layouts[slot.layout] = slot
         self._open[slot.layout] = {free: {} for free in range(1, slot.shares + 1)}
         self._queues = {}
@@ -143,7 +153,7 @@ class Dispatch:
             self._enqueue(number, run)
 
     def release(self, run_id: str) -> None:
-        """A claimed run ended, or was not begun: what it took is free again. Its worker is idle once it says so."""
+        """Free the shares of a claimed run that ended or did not start; `set_idle` says when its worker is idle."""
         name = self._placed.pop(run_id, None)
         if name is None:
             return
@@ -153,21 +163,22 @@ class Dispatch:
         self._reopen(name, device)
 
     def _leave(self, worker: str) -> None:
+        """Remove a worker that is no longer idle."""
         name = self._of_slot.pop(worker)
         device = self._devices[name]
         self._close(name, device)
         del device.idle[worker]
         self._reopen(name, device)
 
-    def _close(self, name: str, device: _Device) -> None:
+    def _close(self, name: str, device: _DeviceLoad) -> None:
         """Take a device out of the open ones, before it changes."""
         if device.free:
             self._open[device.like.layout][device.free].pop(name, None)
 
-    def _reopen(self, name: str, device: _Device) -> None:
-        """Put a changed device among the open ones, unless it is kept for a run, full, or gone."""
+    def _reopen(self, name: str, device: _DeviceLoad) -> None:
+        """Put a changed device among the open ones, unless it is kept for a run, full, or without workers and runs."""
         if not device.idle and not device.runs:
-            self._keep_no_more(name, device)
+            self._stop_keeping(name, device)
             del self._devices[name]
         elif device.idle and device.free and not device.kept_for:
             self._open[device.like.layout][device.free][name] = None
@@ -175,10 +186,11 @@ class Dispatch:
     # decisions
 
     def claims(self) -> list[Claim]:
-        """Everything that can start now. Each claim holds its worker and shares until `release`."""
+        """All that can start now. Each claim holds its worker and shares until `release`."""
         return list(iter(self._next, None))
 
     def _next(self) -> Claim | None:
+        """The next claim: of a run for which a device was kept free, else of the longest run that fits somewhere."""
         for name in list(self._kept.values()):
             claim = self._use_kept(name, self._devices[name])
             if claim is not None:
@@ -221,7 +233,7 @@ class Dispatch:
         return next((name for free in order for name in self._open[like.layout][free]), None)
 
     def _keep_for(self, run: Waiting) -> None:
-        """Keep the emptiest open device for a run that fits nowhere, of a layout of which none is kept already."""
+        """Keep the emptiest open device for a run that fits nowhere, if none of its layout is kept already."""
         if any(self._devices[name].kept_for == run.run_id for name in self._kept.values()):
             return
         for like in self._usable(run):
@@ -231,25 +243,27 @@ class Dispatch:
                 self._devices[emptiest].kept_for, self._kept[like.layout] = run.run_id, emptiest
                 return
 
-    def _use_kept(self, name: str, device: _Device) -> Claim | None:
-        """Start the run that a device is kept for, if it has room by now; keep it no more if the run is gone."""
+    def _use_kept(self, name: str, device: _DeviceLoad) -> Claim | None:
+        """Start the run for which a device is kept, if it has room by now; release the device if the run is gone."""
         _, run = self._waiting.get(device.kept_for, (0, None))
         if run is None:
-            self._keep_no_more(name, device)
+            self._stop_keeping(name, device)
             self._reopen(name, device)
         elif device.idle and device.free >= device.like.needs(run.memory):
             return self._start(run, name, device)
         return None
 
-    def _keep_no_more(self, name: str, device: _Device) -> None:
+    def _stop_keeping(self, name: str, device: _DeviceLoad) -> None:
+        """No longer keep a device free."""
         if device.kept_for:
             device.kept_for = ""
             del self._kept[device.like.layout]
 
-    def _start(self, run: Waiting, name: str, device: _Device) -> Claim:
+    def _start(self, run: Waiting, name: str, device: _DeviceLoad) -> Claim:
+        """Give a run its shares of a device and one of the idle workers on it."""
         self._close(name, device)
         if device.kept_for == run.run_id:
-            self._keep_no_more(name, device)
+            self._stop_keeping(name, device)
         self.withdraw(run.run_id)
         worker, slot = next(iter(device.idle.items()))
         del device.idle[worker], self._of_slot[worker]

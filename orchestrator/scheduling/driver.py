@@ -1,4 +1,4 @@
-"""One scheduler at a time in a home, and the cleaning up after one that was killed."""
+"""One scheduler at a time in a home, and cleaning up after one that was killed."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ import fcntl
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 
+from orchestrator.attempts import ProcessRecord
 from orchestrator.store import DriverRecord, Store
 from tokenizer.errors import ExpectedError
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+"""Where Linux names the machine's boot."""
 PROCESS_IDS = Path("/proc/self/ns/pid")
+"""Where Linux names the namespace of process ids, which a container has for itself."""
 END_SECONDS = 5.0
+"""Longest wait for killed processes to end."""
 
 
 class AlreadyScheduling(ExpectedError, RuntimeError):
@@ -26,9 +29,9 @@ class AlreadyScheduling(ExpectedError, RuntimeError):
 
 
 def machine_id() -> str:
-    """Identity of this boot of the machine and of its process ids, which a container has for itself.
+    """Identity of this boot of the machine and of its namespace of process ids.
 
-    A process id of another boot or container is never believed.
+    A process id that was recorded in another boot or container is never used.
     """
     try:
         return f"{BOOT_ID.read_text().strip()} {PROCESS_IDS.readlink()}"[:64]
@@ -37,7 +40,7 @@ def machine_id() -> str:
 
 
 def alive(driver: DriverRecord) -> bool:
-    """Whether the process that a driver of this machine was still runs."""
+    """Whether the process of a driver of this machine still runs."""
     return bool(driver.processes) and _same_process(driver.processes[0]) is not None
 
 
@@ -64,7 +67,7 @@ def scheduler_lock(path: Path) -> Iterator[None]:
 
 
 def check_free(path: Path) -> None:
-    """Find out whether a scheduler works in this home.
+    """Make sure that no scheduler works in this home.
 
     Raises AlreadyScheduling.
     """
@@ -90,17 +93,18 @@ def end_leftovers(store: Store, own: int) -> int:
     return ended
 
 
-def _same_process(row: list[Any]) -> psutil.Process | None:
-    pid, created, _name = row
+def _same_process(recorded: ProcessRecord) -> psutil.Process | None:
+    """The recorded process, if it still runs and is not this one: its id may be another's by now."""
     try:
-        process = psutil.Process(pid)
-        same = abs(process.create_time() - created) < 0.01 and process.pid != psutil.Process().pid
+        process = psutil.Process(recorded.pid)
+        same = abs(process.create_time() - recorded.created) < 0.01 and process.pid != psutil.Process().pid
     except psutil.Error:
         return None
     return process if same else None
 
 
 def _end(processes: list[psutil.Process]) -> int:
+    """Kill processes and all that they started; returns the number of processes, children not counted."""
     family = list(processes)
     for process in processes:
         with contextlib.suppress(psutil.Error):

@@ -1,4 +1,4 @@
-"""How long runs will take, learned from those that ended while the sweep goes on. Pure."""
+"""How long runs take: predicted by a calibration, corrected by runs that finished. Pure."""
 
 from __future__ import annotations
 
@@ -10,33 +10,34 @@ from collections.abc import Iterable, Sequence
 from model.config import RunConfig
 from model.flops import count_parameters
 from model.memory import SAVED_PARAMETER_BYTES
-from orchestrator.store.records import RunRecord
+from orchestrator.store.records import LostAttempts, RunRecord
 
 WIDTH = 0.5
-"""Distance in ln N at which a finished run tells e times less of another."""
+"""Distance in ln N at which the weight of a finished run falls by a factor of e."""
 PRIOR = 0.1
-"""Weight of the calibration beside finished runs, of which each has the weight 1 at its own size."""
+"""Weight of the calibration; a finished run of the nearest size has weight 1."""
 LATEST = 200
 """Finished runs that are remembered: machines change."""
 MINIMUM = 10
-"""Finished runs with a prediction from which on the median error says something."""
+"""Fewest finished runs with a prediction for which a median error is reported."""
 
 CHECKPOINT_SECONDS = 0.02
-"""Seconds that a checkpoint takes whatever its size: two fsyncs and a hash."""
+"""Seconds that a checkpoint of any size takes: two fsyncs and a hash."""
 CHECKPOINT_RATE = 2e8
-"""Bytes a second at which checkpoints are hashed and written, cautiously."""
-LOSS_PRIOR = 6 * 3600.0
-"""Device-seconds in which one loss is expected before there is experience: preemptible machines live for hours."""
+"""Bytes a second at which checkpoints are hashed and written, a cautious estimate."""
+LOST_ATTEMPT_PRIOR = 6 * 3600.0
+"""Assumed device-seconds between lost attempts before there is experience: preemptible machines live for hours."""
 SHORTEST_INTERVAL, LONGEST_INTERVAL = 5.0, 1800.0
 """Bounds of a checkpoint interval, seconds."""
 
 
-class Forecast:
-    """Predicts seconds of runs: the calibration's, times what finished runs of like size took more.
+class Durations:
+    """Predicts the seconds of runs: those of the calibration, corrected by finished runs of similar size.
 
-    The correction is the kernel-weighted mean of ln(actual ÷ calibrated) over ln N (Nadaraya 1964, Watson 1964), drawn
-    towards none by PRIOR. Evaluation takes what so many tokens of training take, learned as their median number, and
-    getting under way (opening the data, choosing an implementation, reading a checkpoint) a median of seconds.
+    The correction is the kernel-weighted mean of ln(actual ÷ calibrated) over ln N (Nadaraya 1964, Watson 1964),
+    shrunk towards no correction by PRIOR. Evaluation is counted as a number of training tokens, the median of finished
+    runs, and the start of a run (opening the data, choosing an implementation, reading a checkpoint) as their median
+    of seconds.
     """
 
     def __init__(self) -> None:
@@ -44,18 +45,18 @@ class Forecast:
         self._tokens: deque[float] = deque(maxlen=LATEST)
         self._startups: deque[float] = deque(maxlen=LATEST)
         self._corrections: dict[float, float] = {}
-        """The correction at each N that was asked for since the last run was learned: a sweep has few sizes."""
+        """Corrections by N since the last finished run was learned: a sweep has few sizes."""
 
     @classmethod
-    def of(cls, runs: Iterable[RunRecord]) -> Forecast:
-        """What the finished ones among some runs teach."""
+    def of(cls, runs: Iterable[RunRecord]) -> Durations:
+        """Learned from the finished ones among some runs."""
         made = cls()
         for run in runs:
             made.learn(run)
         return made
 
     def learn(self, run: RunRecord) -> None:
-        """Learn from a finished run; its `seconds` leave out repeated steps, so resumed ones teach as much."""
+        """Learn from a finished run; one that resumed counts as much, for its `seconds` leave out repeated steps."""
         result, base = run.result or {}, _calibrated(run)
         if not run.seconds or not base:
             return
@@ -68,11 +69,11 @@ class Forecast:
             self._startups.append(result["startup_seconds"])
 
     def __len__(self) -> int:
-        """Number of finished runs that it goes by."""
+        """Number of finished runs that it has learned from."""
         return len(self._ratios)
 
     def seconds(self, run: RunRecord) -> float | None:
-        """Predicted seconds, as `run_seconds` gives the actual ones; None without a calibration."""
+        """Predicted seconds, comparable with `run_seconds`; None without a calibration."""
         base = _calibrated(run)
         if base is None:
             return None
@@ -85,13 +86,13 @@ class Forecast:
         return training + evaluation + startup
 
     def correction(self, params: float) -> float:
-        """Actual over calibrated training seconds at N; 1 before any run ended."""
+        """Ratio of actual to calibrated training seconds at N; 1 before any run has finished."""
         if not self._ratios:
             return 1.0
         if params not in self._corrections:
-            here = math.log(params)
-            # However far the nearest size, it still says more than the calibration: weights are relative to it.
-            distances = [abs(size - here) for size, _ in self._ratios]
+            log_n = math.log(params)
+            # The nearest size has weight 1 at any distance: it predicts better than the calibration.
+            distances = [abs(size - log_n) for size, _ in self._ratios]
             nearest = min(distances)
             weights = [math.exp((nearest - d) / WIDTH) for d in distances]
             total = math.fsum(w * ratio for w, (_, ratio) in zip(weights, self._ratios, strict=True))
@@ -100,7 +101,7 @@ class Forecast:
 
 
 def run_seconds(run: RunRecord) -> float | None:
-    """Seconds that a finished run took: training, repeated steps left out, evaluation, and getting under way."""
+    """Seconds that a finished run took: its start, training without repeated steps, and evaluation; None if unknown."""
     if run.seconds is None:
         return None
     result = run.result or {}
@@ -108,14 +109,14 @@ def run_seconds(run: RunRecord) -> float | None:
 
 
 def median_error(runs: Sequence[RunRecord]) -> float | None:
-    """Median of |predicted ÷ actual - 1| over finished runs; None with fewer than MINIMUM."""
+    """Median of |predicted ÷ actual - 1| over finished runs; None for fewer than MINIMUM."""
     pairs = [(r.predicted_seconds, run_seconds(r)) for r in runs]
     errors = [abs(predicted / actual - 1) for predicted, actual in pairs if predicted and actual]
     return statistics.median(errors) if len(errors) >= MINIMUM else None
 
 
 def _calibrated(run: RunRecord) -> float | None:
-    """Training seconds by the calibration alone: what plan and scheduler predict is corrected already."""
+    """Training seconds by the calibration alone: the predictions of plan and scheduler are corrected already."""
     cell = run.cell
     # Cells of earlier releases have the plan's prediction alone.
     planned = cell and (cell.calibrated_seconds or cell.predicted_seconds)
@@ -127,13 +128,13 @@ def params_of(run: RunRecord) -> float:
     return float(run.cell.params if run.cell else count_parameters(RunConfig.from_dict(run.config).model).matmul)
 
 
-def checkpoint_interval(params: float, device_seconds: float, losses: int) -> float:
-    """Training seconds between two checkpoints of a run that cost it the least: √(2 · δ · M).
+def checkpoint_interval(params: float, lost: LostAttempts) -> float:
+    """Training seconds between two checkpoints that lose the least time of a run of N parameters: √(2 · δ · M).
 
-    δ is what writing one takes and M the mean time between losses of a worker (Young 1974; Daly 2006, equation 13,
-    whose further terms are below a hundredth here). M is learned: `losses` in `device_seconds`, beside one in
-    LOSS_PRIOR.
+    δ is the time to write a checkpoint and M the mean device-seconds between lost attempts (Young 1974; Daly 2006,
+    equation 13, whose further terms are below a hundredth here). M is learned from what was lost so far, with one lost
+    attempt in LOST_ATTEMPT_PRIOR as the prior.
     """
     write = CHECKPOINT_SECONDS + SAVED_PARAMETER_BYTES * params / CHECKPOINT_RATE
-    between = (LOSS_PRIOR + device_seconds) / (1 + losses)
+    between = (LOST_ATTEMPT_PRIOR + lost.device_seconds) / (1 + lost.count)
     return min(max(math.sqrt(2 * write * between), SHORTEST_INTERVAL), LONGEST_INTERVAL)

@@ -1,17 +1,18 @@
-"""What the scheduler asks of whatever carries out attempts."""
+"""Executor: what the scheduler needs from whatever carries out attempts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
-from orchestrator.attempts import Assignment, Kinds, Report, Slot
+from orchestrator.attempts import Assignment, Kinds, ProcessRecord, Report, RunProgress, Slot
 
 
 class Executor(Protocol):
     """What carries out attempts: the Ray cluster."""
 
     folder: str
+    """Temporary folder, which a successor deletes if it is left behind."""
 
     def start(self, identity: str, driver: int) -> None:
         """Start the workers, and end those that an earlier driver left."""
@@ -34,21 +35,21 @@ class Executor(Protocol):
         ...
 
     def poll(self, timeout: float) -> list[Report]:
-        """Attempts that ended."""
+        """Wait up to `timeout` seconds for attempts to end, and report those that did."""
         ...
 
-    def progress(self) -> dict[str, dict[str, Any]]:
-        """Latest event by run."""
+    def progress(self) -> dict[str, RunProgress]:
+        """How far each run in training is, by run id."""
         ...
 
     def stop(self, run_id: str) -> None:
-        """End an attempt with a checkpoint."""
+        """Ask for the end of a run's attempt with a checkpoint."""
         ...
 
     def stop_all(self, grace: float) -> list[Report]:
-        """End all attempts with a checkpoint."""
+        """End all attempts with a checkpoint, and report those that ended within `grace` seconds."""
         ...
 
-    def processes(self) -> list[list[Any]]:
-        """What this driver started."""
+    def processes(self) -> list[ProcessRecord]:
+        """This driver's process and all that it started."""
         ...

@@ -1,4 +1,4 @@
-"""A run in the scheduler's hands."""
+"""Job: a run in the scheduler's hands, queued or in training."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from orchestrator.scheduling.dispatch import Waiting
 from orchestrator.store.records import RunRecord, SweepRecord
 
 WHOLE = 2**62
-"""Bytes that no share of a device has."""
+"""More bytes than any device has: a run of this memory takes a whole device."""
 
 
 @dataclass(slots=True)
@@ -17,23 +17,26 @@ class Job:
     """A run in the scheduler's hands."""
 
     run: RunRecord
+    """The run as it was last read."""
     sweep: SweepRecord
+    """The sweep for which it is trained."""
     fence: int = 0
     """Number of its attempt, once claimed."""
     began: float = 0.0
     """When it was assigned, by the monotonic clock."""
     earlier: float = 0.0
-    """Device-seconds of its attempts before."""
+    """Device-seconds of its earlier attempts."""
     reserved: float = field(default=float("inf"))
-    """Device-seconds that its ceilings let it take."""
+    """Device-seconds that are reserved for it under its ceilings."""
     stopping: bool = False
+    """Whether it was asked to end with a checkpoint."""
     alone: bool = False
-    """Whether it gets a device for itself, since a share of one was too small."""
+    """Whether it gets a whole device, because a share of one was too small."""
 
-    def waiting(self, seconds: float | None) -> Waiting:
-        """The queued run as dispatch sees it. Costs are seconds where they are predicted, else FLOPs."""
+    def waiting(self, work: float | None) -> Waiting:
+        """The queued run as dispatch sees it. Its work is in predicted seconds; if nothing predicts them, in FLOPs."""
         memory = WHOLE if self.alone else self.run.cell.memory_bytes if self.run.cell else 0
-        return Waiting(self.run.id, seconds or self.run.flops, memory, self.kind)
+        return Waiting(self.run.id, work or self.run.flops, memory, self.kind)
 
     @property
     def kind(self) -> str:

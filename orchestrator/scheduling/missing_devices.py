@@ -1,10 +1,10 @@
-"""Sweeps that wait for a kind of device that no worker has: noticed, told to whoever looks, and forgotten in time."""
+"""Sweeps that wait for a kind of device that no worker has: noticed, noted in the store, and cleared in time."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from orchestrator.attempts import Kinds
@@ -20,50 +20,46 @@ PATIENCE_SECONDS = 20.0
 
 
 @dataclass(slots=True)
-class Unmet:
+class MissingDevices:
     """Kinds of device that runs wait for and no worker has."""
 
     since: dict[str, float] = field(default_factory=dict)
     """When each was first found missing, by the monotonic clock."""
-    told: dict[int, str] = field(default_factory=dict)
-    """What was noted last, by sweep."""
+    noted: set[int] = field(default_factory=set)
+    """Sweeps that the store says are waiting, by id."""
     looked: float = -LOOK_SECONDS
+    """When the last look was, by the monotonic clock."""
 
     def look(
         self,
         asked: Collection[str],
         kinds: Callable[[], Kinds],
-        queued: Mapping[str, Job],
+        waiting: Iterable[Job],
         store: Store,
-        held: set[str],
     ) -> None:
-        """Now and then note in the store which sweeps wait for which kind, and in the log where that is news.
+        """Now and then note in the store which sweeps wait for which kind, and log those that are new.
 
-        `asked` are the kinds that runs in dispatch wait for, `queued` the jobs by run, `held` those that wait for a
-        user. Raises Unavailable.
+        `asked` are the kinds that runs in dispatch wait for, `waiting` the queued runs that are not held. Raises
+        Unavailable.
         """
         now = time.monotonic()
-        if now - self.looked < LOOK_SECONDS or not (self.told or self.since or any(asked)):
+        if now - self.looked < LOOK_SECONDS or not (self.noted or self.since or any(asked)):
             return
         self.looked = now
-        there = kinds()
-        missing = [kind for kind in asked if not there.has(kind)]
+        present = kinds()
+        missing = [kind for kind in asked if not present.has(kind)]
         self.since = {kind: self.since.get(kind, now) for kind in missing}
         late = {kind for kind, first in self.since.items() if now - first >= PATIENCE_SECONDS}
-        told = _sentences((job for run_id, job in queued.items() if run_id not in held), late, there) if late else {}
-        if told or self.told:
-            store.note_waits({sweep_id: sentence for sweep_id, (_, sentence) in told.items()})
-        for sweep_id, (name, sentence) in told.items():
-            if sweep_id not in self.told:
-                log.warning("sweep %s %s", name, sentence)
-        self.told = {sweep_id: sentence for sweep_id, (_, sentence) in told.items()}
+        sweeps = {job.sweep.id: job for job in waiting if job.kind in late} if late else {}
+        sentences = {sweep_id: _sentence(job.kind, present) for sweep_id, job in sweeps.items()}
+        if sentences or self.noted:
+            store.note_waits(sentences)
+        for sweep_id in sentences.keys() - self.noted:
+            log.warning("sweep %s %s", sweeps[sweep_id].sweep.name, sentences[sweep_id])
+        self.noted = set(sentences)
 
 
-def _sentences(jobs: Iterable[Job], late: Collection[str], there: Kinds) -> dict[int, tuple[str, str]]:
-    """Name of each sweep that waits for one of the kinds, and what to tell of it, by sweep."""
-    waiting = {job.sweep.id: (job.sweep.name, job.kind) for job in jobs if job.kind in late}
+def _sentence(kind: str, present: Kinds) -> str:
+    """What a sweep waits for, what there is instead, and the remedy."""
     remedy = "Add one, or cancel the sweep and submit it with another device"
-    return {
-        sweep_id: (name, f"waits for a worker of kind {kind}: {there}. {remedy}")
-        for sweep_id, (name, kind) in waiting.items()
-    }
+    return f"waits for a worker of kind {kind}: {present}. {remedy}"

@@ -1,4 +1,4 @@
-"""How far a sweep is: counts, FLOPs spent of planned, time left. Pure."""
+"""How far a sweep is: counts of runs, FLOPs spent and planned, time left. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from analysis.wording import join_words
-from orchestrator.scheduling.durations import Forecast
+from orchestrator.attempts import RunProgress
+from orchestrator.scheduling.durations import Durations
 from orchestrator.states import RunState
 from orchestrator.store import RunRecord
 
@@ -18,11 +19,13 @@ class LiveRun:
     """A run in training."""
 
     run_id: str
+    """Identity of the run."""
     shape: str
+    """Such as `L4 d48 h2 ff128`."""
     budget: float
     """Training FLOPs."""
     fraction: float
-    """Share of its tokens seen."""
+    """Fraction of its tokens that it has seen."""
     loss: float | None
     """Latest training loss, nats per token."""
 
@@ -32,22 +35,27 @@ class Progress:
     """The state of a sweep at a moment."""
 
     total: int
+    """All runs."""
     queued: int
+    """Runs that wait for a worker."""
     done: int
+    """Runs that have shown what they were trained to show."""
     failed: int
     """Runs that failed or diverged; a check of the recipe that diverged is done."""
     running: tuple[LiveRun, ...]
+    """Runs in training."""
     flops_planned: float
+    """Training FLOPs of all runs."""
     flops_spent: float
-    """FLOPs of finished runs and of the finished share of running ones."""
+    """Training FLOPs of finished runs, and of what runs in training have done so far."""
     seconds_left: float | None
-    """Predicted; None before there is anything to go by."""
+    """Predicted seconds until all runs are finished; None if nothing predicts them."""
     cancelled: int = 0
     """Runs that were cancelled."""
     held: str = ""
-    """paused or cancelled, with the reason; empty while the sweep may train."""
+    """Paused or cancelled, with the reason; empty while the sweep may train."""
     waits: str = ""
-    """What a sweep that may train waits for, such as a kind of device that no worker has."""
+    """What a sweep that may train waits for, such as a kind of device that no worker has; empty for nothing."""
 
     @property
     def finished(self) -> bool:
@@ -57,13 +65,13 @@ class Progress:
 
 def progress_of(
     runs: Sequence[RunRecord],
-    live: Mapping[str, Mapping[str, Any]],
+    live: Mapping[str, RunProgress],
     workers: int,
     held: str = "",
     waits: str = "",
 ) -> Progress:
-    """Progress of a sweep's runs, given the latest event of each run in training."""
-    running = tuple(_live(r, live.get(r.id, {})) for r in runs if r.state is RunState.RUNNING)
+    """Progress of a sweep's runs on this many workers, given how far each run in training is."""
+    running = tuple(_live(r, live.get(r.id, RunProgress())) for r in runs if r.state is RunState.RUNNING)
     fraction = {r.run_id: r.fraction for r in running}
     done = [r for r in runs if r.answered]
     return Progress(
@@ -87,21 +95,22 @@ def progress_from_json(data: Mapping[str, Any]) -> Progress:
     return Progress(**values | {"running": tuple(LiveRun(**r) for r in data["running"])})
 
 
-def _live(run: RunRecord, event: Mapping[str, Any]) -> LiveRun:
+def _live(run: RunRecord, progress: RunProgress) -> LiveRun:
+    """A run in training with how far it is."""
     cell = run.cell
     if cell is None:
-        return LiveRun(run.id, run.id, run.flops, 0.0, event.get("loss"))
-    fraction = min(1.0, event.get("tokens", 0) / cell.tokens) if cell.tokens else 0.0
-    return LiveRun(run.id, cell.shape, cell.budget, fraction, event.get("loss"))
+        return LiveRun(run.id, run.id, run.flops, 0.0, progress.loss)
+    fraction = min(1.0, progress.tokens / cell.tokens) if cell.tokens else 0.0
+    return LiveRun(run.id, cell.shape, cell.budget, fraction, progress.loss)
 
 
 def _seconds_left(runs: Sequence[RunRecord], fraction: Mapping[str, float], workers: int) -> float | None:
-    """Remaining predicted seconds, by what finished runs have taught."""
-    forecast = Forecast.of(r for r in runs if r.state is RunState.DONE)
+    """Predicted seconds until all runs are finished, corrected by those that are; None if nothing predicts them."""
+    durations = Durations.of(r for r in runs if r.state is RunState.DONE)
     left = []
     for run in runs:
         if not run.state.terminal:
-            predicted = forecast.seconds(run)
+            predicted = durations.seconds(run)
             if predicted is None:
                 return None
             left.append(predicted * (1 - fraction.get(run.id, 0.0)))
@@ -109,7 +118,7 @@ def _seconds_left(runs: Sequence[RunRecord], fraction: Mapping[str, float], work
 
 
 def mixed_devices(runs: Sequence[RunRecord]) -> list[str]:
-    """A warning where finished runs were trained on several kinds of device, whose arithmetic differs."""
+    """A warning if runs were trained on several kinds of device, whose arithmetic differs."""
     kinds = Counter(r.device for r in runs if r.device)
     named = join_words(f"{count} on {kind}" for kind, count in kinds.most_common())
     return [f"runs were trained on several kinds of device: {named}"] if len(kinds) > 1 else []

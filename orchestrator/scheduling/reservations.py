@@ -1,4 +1,4 @@
-"""Device-seconds that running runs may take: reserved a moment ahead, never beyond a ceiling."""
+"""Device-seconds that runs in training may take: reserved a moment ahead, never beyond a ceiling."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from orchestrator.store import CeilingExceeded, Store
 log = logging.getLogger("isoflop.scheduler")
 
 STOP_SECONDS = 5.0
-"""Time that an attempt may need to stop: reservations grow that much ahead."""
+"""Time that an attempt may need to stop: reservations grow this much ahead."""
 GROWTH_SECONDS = 10.0
 """Device-seconds by which a reservation grows when a run takes longer than predicted."""
 
 
 class Reservations:
-    """Keeps what runs take within what is reserved for them."""
+    """Keeps runs in training within what is reserved for them. `ceilings` are each user's."""
 
     def __init__(self, store: Store, ceilings: Ceilings) -> None:
         self._store = store
         self._ceilings = ceilings
 
     def open(self, job: Job) -> bool:
-        """Make sure that a run may still take a moment of a device; hold its sweep where it may not."""
+        """Whether a run may still take a moment of a device; its sweep is paused if it may not."""
         if job.sweep.ceiling_seconds is None and self._ceilings.seconds is None:
             return True
-        counted = [a for a in self._store.attempts_of(job.run.id) if a["number"] > job.run.counted_from]
-        job.earlier = sum(a["seconds"] or 0.0 for a in counted)
+        counted = [a for a in self._store.attempts_of(job.run.id) if a.number > job.run.counted_from]
+        job.earlier = sum(a.seconds or 0.0 for a in counted)
         job.reserved = self._store.reserved_seconds([job.run.id]).get(job.run.id, 0.0)
         job.began = time.monotonic()
         return self.grow(job)
 
     def grow(self, job: Job) -> bool:
-        """Let a reservation grow ahead of what the run takes; a ceiling in the way holds the sweep."""
+        """Grow a reservation ahead of what the run takes. If a ceiling forbids it, pause the sweep and return False."""
         needed = job.earlier + job.elapsed + STOP_SECONDS
         if needed <= job.reserved:
             return True

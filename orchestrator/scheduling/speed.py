@@ -1,4 +1,4 @@
-"""Seconds of a run on a machine: measured once by a short calibration, corrected by what finished runs took."""
+"""Predicted seconds of a run on a machine: a short calibration, corrected by finished runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from model.config import ModelConfig, RunConfig, TrainConfig
 from model.flops import count_parameters, flops_per_token
 from model.hardware import gpus, kind_name
 from orchestrator.cluster.worker import WORKER_ENVIRONMENT
-from orchestrator.scheduling.durations import Forecast
+from orchestrator.scheduling.durations import Durations
 from orchestrator.store import Store
 from sweeps.plan.records import CostModel
 from tokenizer.errors import ExpectedError
@@ -28,7 +28,7 @@ CALIBRATION_SECONDS = 180
 
 
 class CalibrationError(ExpectedError, RuntimeError):
-    """The calibration process failed; its last words are in the message."""
+    """The calibration process failed; the message has the end of its output."""
 
     kind = "calibration"
 
@@ -53,19 +53,19 @@ class RateModel:
         return float(r0 * (r1 / r0) ** share)
 
     def seconds(self, model: ModelConfig, train: TrainConfig) -> float:
-        """Predicted training seconds of a run, evaluation apart."""
+        """Predicted training seconds of a run, evaluation not included."""
         tokens = train.sequences * model.context
         return tokens * flops_per_token(model) / self.rate(count_parameters(model).matmul)
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
-    """What a plan is predicted by."""
+class SpeedModel:
+    """Predicts a plan's seconds and memory: a `CostModel` that can also say what the calibration alone predicts."""
 
     rates: RateModel
     """As calibrated."""
-    learned: Forecast
-    """What finished runs on such a device taught."""
+    learned: Durations
+    """What finished runs on such a device took."""
 
     @property
     def gpu_memory(self) -> int | None:
@@ -73,11 +73,11 @@ class Cost:
         return self.rates.gpu_memory
 
     def seconds(self, model: ModelConfig, train: TrainConfig) -> float:
-        """Predicted training seconds of a run, evaluation apart."""
+        """Predicted training seconds of a run, evaluation not included."""
         return self.rates.seconds(model, train) * self.learned.correction(count_parameters(model).matmul)
 
     def calibrated(self, seconds: float, params: float) -> float:
-        """Predicted seconds of a run of N parameters without what was learned: what later lessons correct."""
+        """Predicted seconds of a run of N parameters without the correction, which later runs will correct anew."""
         return seconds / self.learned.correction(params)
 
 
@@ -88,10 +88,10 @@ def machine_key(device: str) -> str:
 
 
 def calibrate(store: Store, runs: Sequence[RunConfig], device: str) -> RateModel:
-    """Rate model from a short measurement of the smallest, a middle and the largest of the given runs' shapes.
+    """The rate model by a short measurement of the smallest, a middle and the largest shape of the given runs.
 
-    The measurement is made once per machine and set of shapes, in a process of its own with a worker's environment,
-    so that planning never loads torch.
+    The measurement is made once for each machine and set of shapes, in a process of its own with a worker's
+    environment, so that planning never loads torch.
 
     Raises CalibrationError.
     """
@@ -120,6 +120,7 @@ def gpu_memory(device: str) -> int | None:
 
 
 def _measure(request: dict[str, Any]) -> dict[str, Any]:
+    """The answer of `model.calibrate` to a request, both as JSON. Raises CalibrationError."""
     root = str(Path(__file__).resolve().parents[2])
     try:
         done = subprocess.run(
@@ -141,7 +142,7 @@ def _measure(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def rates_of(cost: CostModel, runs: Sequence[RunConfig]) -> RateModel:
-    """Rate model of a device that is not at hand, at the sizes of the given runs, by a cost model that knows it."""
+    """The rate model of a device that is not at hand, by a cost model that knows it, at the sizes of the given runs."""
     points = {}
     for run in runs:
         seconds = cost.seconds(run.model, run.train)

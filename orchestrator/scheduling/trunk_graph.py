@@ -11,24 +11,25 @@ class Member:
     """An unfinished run of a trunk."""
 
     run_id: str
+    """Identity of the run."""
     branch_step: int
     """Step at which it leaves the trunk for its cooldown."""
     steps: int
     """All its steps."""
-    cost: float
-    """What it takes when it is trained alone, in any unit."""
+    work: float
+    """How long it takes if it is trained alone, in any unit."""
 
     def left(self, start: int) -> float:
-        """What it takes from a step on."""
-        return self.cost * (1 - start / self.steps)
+        """The work from a step on."""
+        return self.work * (1 - start / self.steps)
 
 
 def ready(waiting: Iterable[Member], training: Iterable[Member], kept: Collection[int]) -> dict[str, float]:
-    """The waiting runs of one trunk that may start, each with the cost of what cannot end before it has run.
+    """The waiting runs of one trunk that may start, each with the work that depends on it.
 
-    A run whose state is kept goes on from it. Of the others the one that branches off last leads: it trains the trunk
-    for all of them, unless one that trains is still on the trunk. A leader counts with the longest path that begins
-    with it, whether that is its own or a waiting run's (critical-path list scheduling, Graham 1966).
+    A run whose state is kept starts from it. Of the others the one that branches off last leads: it trains the trunk
+    for all of them, unless one in training is still on the trunk. A leader counts with the longest path that begins
+    with it, be it its own or a waiting run's (critical-path list scheduling, Graham 1966).
 
     Args:
         waiting: runs that may be given a worker.
@@ -48,12 +49,12 @@ def ready(waiting: Iterable[Member], training: Iterable[Member], kept: Collectio
 def needed(unfinished: Iterable[int], kept: Collection[int]) -> set[int]:
     """Steps whose states must stay, given the branch steps of all unfinished runs of the trunk.
 
-    Those that unfinished runs would go on from, and the last one, from which a longer run may go on one day.
+    Those that unfinished runs would start from, and the last one, from which a longer run may start one day.
     """
-    going_on = {latest(kept, step) for step in unfinished}
-    return (going_on | {max(kept, default=0)}) & set(kept)
+    starts = {latest(kept, step) for step in unfinished}
+    return (starts | {max(kept, default=0)}) & set(kept)
 
 
 def latest(kept: Collection[int], step: int) -> int:
-    """The last kept step up to a step; 0, the beginning, where there is none."""
+    """The last kept step up to a step; 0, the beginning, if there is none."""
     return max((point for point in kept if point <= step), default=0)

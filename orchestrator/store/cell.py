@@ -1,4 +1,4 @@
-"""Cell: what a sweep knows of one of its runs beside the run itself, as stored with the two."""
+"""Cell: what a sweep knows about one of its runs in addition to the run itself, as stored with both."""
 
 from __future__ import annotations
 

@@ -12,13 +12,13 @@ from orchestrator.store import tables as t
 from orchestrator.store.records import CeilingExceeded, Usage
 
 UNKNOWN_SECONDS = 60.0
-"""Device-seconds reserved at first for a run that nothing is known of."""
+"""Device-seconds reserved at first for a run whose duration nothing predicts."""
 
 
 def reserve(db: Connection, sweep_id: int, runs: Iterable[tuple[str, float, float | None]], ceilings: Ceilings) -> None:
-    """Reserve what (id, FLOPs, predicted seconds) of each run may take, unless it has an open reservation.
+    """Reserve the FLOPs and seconds of each run (id, FLOPs, predicted seconds) that has no open reservation.
 
-    Raises CeilingExceeded where the sweep's own ceiling or its user's would be.
+    Raises CeilingExceeded if that would exceed the sweep's own ceiling or its user's.
     """
     opened = set(db.execute(select(t.charges.c.run_id).where(t.charges.c.settled_at.is_(None))).scalars())
     user = db.execute(select(t.sweeps.c.user).where(t.sweeps.c.id == sweep_id)).scalar_one()
@@ -39,7 +39,7 @@ def reserve(db: Connection, sweep_id: int, runs: Iterable[tuple[str, float, floa
 
 
 def check(db: Connection, sweep_id: int, user: str, ceilings: Ceilings) -> None:
-    """Compare what is reserved and spent with the sweep's ceiling and the user's. Raises CeilingExceeded."""
+    """Compare what is reserved and spent with the sweep's ceiling and its user's. Raises CeilingExceeded."""
     columns = (t.sweeps.c.name, t.sweeps.c.ceiling_flops, t.sweeps.c.ceiling_seconds)
     name, flops, seconds = db.execute(select(*columns).where(t.sweeps.c.id == sweep_id)).one()
     own = usage(db, t.charges.c.sweep_id == sweep_id)
@@ -48,13 +48,14 @@ def check(db: Connection, sweep_id: int, user: str, ceilings: Ceilings) -> None:
 
 
 def usage(db: Connection, condition: ColumnElement[bool]) -> Usage:
-    """Sums of what is reserved and spent."""
+    """What is reserved and spent by the charges that fulfil a condition."""
     sums = select(sa.func.sum(t.charges.c.flops), sa.func.sum(t.charges.c.seconds)).where(condition)
     flops, seconds = db.execute(sums).one()
     return Usage(flops or 0.0, seconds or 0.0)
 
 
 def _compare(who: str, usage: Usage, ceilings: Ceilings) -> None:
+    """Raise CeilingExceeded for the first ceiling that is exceeded."""
     for unit, used, ceiling in (
         ("FLOPs", usage.flops, ceilings.flops),
         ("device-seconds", usage.seconds, ceilings.seconds),
@@ -64,12 +65,13 @@ def _compare(who: str, usage: Usage, ceilings: Ceilings) -> None:
 
 
 def settle(db: Connection, run_ids: Sequence[str], now: float, flops: float | None = None) -> None:
-    """Turn open reservations into what was spent, of FLOPs all that the run has or `flops`: the rest is free again."""
+    """Turn open reservations into what was spent; the rest is free again. Without `flops` all of the run's count."""
     if run_ids:
         db.execute(SETTLE, [{"of_run": run_id, "spent": flops, "now": now} for run_id in run_ids])
 
 
 def _settlement() -> sa.Update:
+    """The statement that settles one run's open reservation by its counted attempts."""
     run: sa.BindParameter[str] = sa.bindparam("of_run")
     counted = select(t.runs.c.counted_from).where(t.runs.c.id == run).scalar_subquery()
     seconds = select(sa.func.coalesce(sa.func.sum(t.attempts.c.seconds), 0.0)).where(
@@ -83,7 +85,7 @@ def _settlement() -> sa.Update:
 
 
 SETTLE = _settlement()
-"""Built once: it is part of every end of a run."""
+"""Built once: each end of a run executes it."""
 
 
 def grow(db: Connection, run_id: str, seconds: float, ceilings: Ceilings) -> None:
@@ -97,4 +99,5 @@ def grow(db: Connection, run_id: str, seconds: float, ceilings: Ceilings) -> Non
 
 
 def _open(run_id: str) -> ColumnElement[bool]:
+    """Whether a charge is the open reservation of a run."""
     return sa.and_(t.charges.c.run_id == run_id, t.charges.c.settled_at.is_(None))

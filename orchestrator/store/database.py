@@ -1,4 +1,4 @@
-"""The connection: SQLite or PostgreSQL by URL, one writer at a time on either, its clock, its schema brought up."""
+"""The connection: SQLite or PostgreSQL by URL, one writer at a time on both, its clock, and its schema upgraded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WRITE_LOCK = 0x150F109
 
 
 class Database:
-    """The database behind one URL. Opening it brings the schema up to date.
+    """The database at one URL. Opening it brings the schema up to date.
 
     Raises StoreError.
     """
@@ -37,7 +37,7 @@ class Database:
             raise StoreError(f"the database {url.split('@')[-1]} cannot be opened: {error}") from error
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self.engine.dispose()
 
     @contextmanager
@@ -48,7 +48,7 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction that no other writer's overlaps. Raises Unavailable."""
+        """A transaction that overlaps with no other writer's. Raises Unavailable."""
         with translated(), self.engine.execution_options(immediate=True).begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{WAIT_SECONDS}s'")
@@ -56,7 +56,7 @@ class Database:
             yield connection
 
     def now(self, db: Connection) -> float:
-        """Seconds since the epoch by the database's clock, which all that use it share."""
+        """Seconds since the epoch by the database's clock, which all its users share."""
         if self._clock is not None:
             return self._clock()
         if db.dialect.name == "postgresql":
@@ -66,7 +66,7 @@ class Database:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """A lock, a full disk or a lost server becomes Unavailable."""
+    """Turn the errors of a lock, a full disk or a lost server into Unavailable."""
     try:
         yield
     except (OperationalError, InterfaceError) as error:
@@ -81,12 +81,13 @@ def new_id(result: sa.CursorResult[Any]) -> int:
 
 
 def _engine(url: str) -> Engine:
+    """The engine of a URL. Raises StoreError for a database that is not supported."""
     try:
         postgresql = sa.make_url(url).get_backend_name() == "postgresql"
         options = {"connect_args": {"connect_timeout": WAIT_SECONDS}, "pool_pre_ping": True} if postgresql else {}
         engine = create_engine(url, **options)
     except NoSuchModuleError as error:
-        raise StoreError(f"ISOFLOP_DATABASE_URL names no database that is known here: {error}") from error
+        raise StoreError(f"ISOFLOP_DATABASE_URL names an unknown kind of database: {error}") from error
     if engine.dialect.name not in ("sqlite", "postgresql"):
         raise StoreError(f"ISOFLOP_DATABASE_URL: {engine.dialect.name} is not supported; use SQLite or PostgreSQL")
     if engine.dialect.name == "sqlite":
@@ -96,13 +97,13 @@ def _engine(url: str) -> Engine:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    """A writer takes the lock at once: a read that later wants to write would fail instead of waiting."""
+    """Let a writer take the lock at once: a transaction that reads first and then writes would fail, not wait."""
     immediate = connection.get_execution_options().get("immediate", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:
-    """Durable, concurrent-reader SQLite; SQLAlchemy, not the driver, opens the transactions."""
+    """Make SQLite durable and readable while it is written; SQLAlchemy, not the driver, opens the transactions."""
     connection.isolation_level = None
     wait = f"busy_timeout={WAIT_SECONDS * 1000}"
     for pragma in (wait, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
@@ -110,7 +111,7 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _upgrade(database: Database) -> None:
-    """Run the migrations that are missing; the tool for that is loaded only when there are some."""
+    """Run the missing migrations; Alembic is loaded only if there are some."""
     if _version(database.engine) == SCHEMA:
         return
     from alembic import command
@@ -128,6 +129,7 @@ def _upgrade(database: Database) -> None:
 
 
 def _version(engine: Engine) -> str | None:
+    """The migration that the database is at; None for an empty one."""
     with engine.connect() as db:
         if not sa.inspect(db).has_table("alembic_version"):
             return None

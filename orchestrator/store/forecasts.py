@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Row, insert, select, update
 
 from orchestrator.store import tables as t
 from orchestrator.store.database import Database
-from orchestrator.store.records import ForecastScore
+from orchestrator.store.records import ForecastScore, StoredForecast
 
 
 class Forecasts(Database):
-    """The part of the store that knows predictions and measurements."""
+    """The part of the store that knows forecasts and measurements of machines."""
 
     def add_forecast(self, sweep_id: int, run_id: str, law_id: str, flops: float, prediction: dict[str, Any]) -> None:
-        """Store a prediction before its run is trained; the same one twice is kept once."""
+        """Store a law's prediction of a run before the run is trained; a second one by the same law is ignored."""
         key = (t.forecasts.c.run_id == run_id) & (t.forecasts.c.law_id == law_id)
         with self.writing() as db:
             if db.execute(select(t.forecasts.c.id).where(key)).first() is None:
@@ -30,14 +30,14 @@ class Forecasts(Database):
             row = update(t.forecasts).where(t.forecasts.c.id == forecast_id)
             db.execute(row.values(**values, scored_at=self.now(db)))
 
-    def forecasts_of(self, sweep_id: int) -> list[dict[str, Any]]:
-        """A sweep's forecasts, in the order of their making."""
+    def forecasts_of(self, sweep_id: int) -> list[StoredForecast]:
+        """A sweep's forecasts in the order in which they were made."""
         query = select(t.forecasts).where(t.forecasts.c.sweep_id == sweep_id).order_by(t.forecasts.c.id)
         with self.reading() as db:
-            return [dict(r._mapping) for r in db.execute(query)]
+            return [_forecast(row) for row in db.execute(query)]
 
     def calibration(self, machine: str, key: str) -> dict[str, Any] | None:
-        """A stored measurement of a machine."""
+        """A stored measurement of a machine, as `save_calibration` got it; None if there is none."""
         condition = (t.calibrations.c.machine == machine) & (t.calibrations.c.key == key)
         with self.reading() as db:
             data: dict[str, Any] | None = db.execute(select(t.calibrations.c.data).where(condition)).scalar()
@@ -50,3 +50,10 @@ class Forecasts(Database):
             if db.execute(select(t.calibrations.c.key).where(condition)).first() is None:
                 values = {"machine": machine, "key": key, "measured_at": self.now(db), "data": data}
                 db.execute(insert(t.calibrations).values(**values))
+
+
+def _forecast(row: Row[*tuple[Any, ...]]) -> StoredForecast:
+    """A row of `forecasts` as a record."""
+    values = dict(row._mapping)
+    values["inside"] = None if values["inside"] is None else bool(values["inside"])
+    return StoredForecast(**values)

@@ -1,4 +1,4 @@
-"""Sweeps in the database: submission, handles, holds, and which runs they consist of."""
+"""Sweeps in the database: submission, handles, holds, and the runs that belong to them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from orchestrator.errors import NotFound
 from orchestrator.settings import Ceilings
 from orchestrator.states import Hold, Move, RunState
 from orchestrator.store import tables as t
-from orchestrator.store.charges import reserve, usage
+from orchestrator.store.charges import reserve
 from orchestrator.store.database import Database, new_id
-from orchestrator.store.records import NewRun, RunRecord, SweepRecord, Usage
-from orchestrator.store.runs import RUN_COLUMNS, active, bump_requests, cancel_where, move, to_run
+from orchestrator.store.records import NewRun, RunRecord, SweepRecord
+from orchestrator.store.runs import RUN_COLUMNS, ColumnValues, active, bump_requests, cancel_where, move, to_run
 from sweeps.plan.records import DroppedCell
 
 
@@ -26,8 +26,8 @@ class Sweeps(Database):
     def submit(self, sweep: SweepRecord, runs: Sequence[NewRun], ceilings: Ceilings | None = None) -> SweepRecord:
         """Store a sweep's revision and those of its runs that are new; submitting it twice changes nothing.
 
-        Equal runs are shared with other sweeps. The name then points at this revision. What its runs may take is
-        reserved; `ceilings` are its user's.
+        Equal runs are shared with other sweeps. The sweep's name then points at this revision. FLOPs and
+        device-seconds are reserved for its runs; `ceilings` are its user's.
 
         Raises CeilingExceeded.
         """
@@ -52,14 +52,14 @@ class Sweeps(Database):
             bump_requests(db)
 
     def sweep(self, name: str) -> SweepRecord:
-        """The sweep of a handle: `name` is its latest revision, `name@revision` a given one (a prefix is enough).
+        """The sweep that a handle names: `name` its latest revision, `name@revision` a given one (a prefix will do).
 
         Raises NotFound.
         """
         return self.revisions(name)[0]
 
     def revisions(self, name: str) -> list[SweepRecord]:
-        """The revisions that a handle means, the latest first: all of a bare name's.
+        """The revisions that a handle names, the latest submission first: a bare name stands for all of them.
 
         Raises NotFound.
         """
@@ -75,7 +75,7 @@ class Sweeps(Database):
         return rows
 
     def sweep_by_id(self, sweep_id: int) -> SweepRecord:
-        """The sweep of a primary key."""
+        """The sweep with this primary key."""
         with self.reading() as db:
             return _sweep(db.execute(select(t.sweeps).where(t.sweeps.c.id == sweep_id)).one())
 
@@ -85,7 +85,7 @@ class Sweeps(Database):
             return [_sweep(r) for r in db.execute(select(t.sweeps).order_by(t.sweeps.c.submitted_at.desc()))]
 
     def sweeps_with_queued(self) -> list[SweepRecord]:
-        """Sweeps with at least one queued run, the first submitted first."""
+        """Sweeps with at least one queued run, in the order of their submission."""
         queued = select(t.sweep_runs.c.sweep_id).join(t.runs).where(t.runs.c.state == RunState.QUEUED)
         query = select(t.sweeps).where(t.sweeps.c.id.in_(queued)).order_by(t.sweeps.c.submitted_at, t.sweeps.c.id)
         with self.reading() as db:
@@ -94,10 +94,7 @@ class Sweeps(Database):
     def runs_of(
         self, sweep_id: int, role: str | None = None, *states: RunState, limit: int | None = None
     ) -> list[RunRecord]:
-        """A sweep's runs in the plan's order; only those of one role, or in some states, where these are given.
-
-        `limit` takes the first so many.
-        """
+        """A sweep's runs in the plan's order: all, or those of a role, in some states, or the first `limit` of them."""
         query = (
             select(*RUN_COLUMNS, t.sweep_runs.c.role, t.sweep_runs.c.cell)
             .join(t.sweep_runs, t.sweep_runs.c.run_id == t.runs.c.id)
@@ -113,7 +110,7 @@ class Sweeps(Database):
             return [to_run(r) for r in db.execute(query)]
 
     def latest_done(self, limit: int) -> list[RunRecord]:
-        """The runs that were done last, with a cell of each, the latest at the end."""
+        """The `limit` runs that finished last, each with one of its cells, the latest at the end."""
         query = (
             select(*RUN_COLUMNS, t.sweep_runs.c.role, t.sweep_runs.c.cell)
             .join(t.sweep_runs, t.sweep_runs.c.run_id == t.runs.c.id)
@@ -140,10 +137,10 @@ class Sweeps(Database):
         with self.reading() as db:
             return {RunState(state): (count, flops) for state, count, flops in db.execute(query)}
 
-    # what a user asks of a sweep
+    # what a user asks for
 
     def hold(self, sweep_id: int, why: Hold, reason: str = "") -> None:
-        """Give a sweep no worker any more. Cancelling it cancels those queued runs that no other sweep waits for."""
+        """Give a sweep no more workers. Cancelling it cancels those queued runs that no other sweep waits for."""
         with self.writing() as db:
             values = {"held": why, "held_reason": reason or None}
             db.execute(update(t.sweeps).where(t.sweeps.c.id == sweep_id).values(**values))
@@ -152,13 +149,13 @@ class Sweeps(Database):
             bump_requests(db)
 
     def release(self, sweep_id: int) -> None:
-        """Let a held sweep go on."""
+        """Let a held sweep continue."""
         with self.writing() as db:
             db.execute(update(t.sweeps).where(t.sweeps.c.id == sweep_id).values(held=None, held_reason=None))
             bump_requests(db)
 
     def note_waits(self, waits: Mapping[int, str]) -> None:
-        """Note for a person what sweeps wait for, by id; all others that are not held wait for nothing."""
+        """Note what sweeps wait for, a sentence by sweep id; all others that are not held wait for nothing."""
         free = t.sweeps.c.held.is_(None)
         stale = free & t.sweeps.c.held_reason.is_not(None) & t.sweeps.c.id.not_in(waits)
         with self.writing() as db:
@@ -167,7 +164,7 @@ class Sweeps(Database):
                 db.execute(update(t.sweeps).where(free & (t.sweeps.c.id == sweep_id)).values(held_reason=what))
 
     def retry_failed(self, sweep_id: int, ceilings: Ceilings | None = None) -> int:
-        """Queue a sweep's failed and cancelled runs once more, to go on from their checkpoints; returns how many.
+        """Queue a sweep's failed and cancelled runs again, to resume from their checkpoints; returns how many.
 
         Raises CeilingExceeded.
         """
@@ -175,18 +172,19 @@ class Sweeps(Database):
         return self._again(sweep_id, failed, Move.RETRY, {}, ceilings or Ceilings())
 
     def rerun(self, sweep_id: int, ceilings: Ceilings | None = None) -> int:
-        """Queue all ended runs of a sweep, validation runs apart, again, from their first step; returns how many.
+        """Queue all finished runs of a sweep but its validation runs again, from their first step; returns how many.
 
         Raises CeilingExceeded.
         """
         ended = tuple(s for s in RunState if s.terminal)
-        gone = ("loss", "bits_per_byte", "seconds", "result", "device", "micro_batch")
-        values: dict[str, Any] = dict.fromkeys(gone)
+        erased = ("loss", "bits_per_byte", "seconds", "result", "device", "micro_batch")
+        values: ColumnValues = dict.fromkeys(erased)
         return self._again(sweep_id, ended, Move.RERUN, values | {"restarted": t.runs.c.fence}, ceilings or Ceilings())
 
     def _again(
-        self, sweep_id: int, states: tuple[RunState, ...], how: Move, values: dict[str, Any], ceilings: Ceilings
+        self, sweep_id: int, states: tuple[RunState, ...], how: Move, values: ColumnValues, ceilings: Ceilings
     ) -> int:
+        """Queue a sweep's runs in these states again by one of a user's moves; returns how many."""
         but = "validation" if how is Move.RERUN else None
         with self.writing() as db:
             chosen = select(t.runs.c.id, t.runs.c.state, t.runs.c.fence, t.runs.c.flops, t.runs.c.predicted_seconds)
@@ -199,20 +197,9 @@ class Sweeps(Database):
             bump_requests(db)
         return len(rows)
 
-    # ceilings
-
-    def usage_of_user(self, user: str) -> Usage:
-        """What a user's runs have reserved and spent."""
-        with self.reading() as db:
-            return usage(db, t.charges.c.user == user)
-
-    def usage_of_sweep(self, sweep_id: int) -> Usage:
-        """What a sweep's runs have reserved and spent."""
-        with self.reading() as db:
-            return usage(db, t.charges.c.sweep_id == sweep_id)
-
 
 def _add_runs(db: Connection, sweep_id: int, runs: Sequence[NewRun], ceilings: Ceilings) -> None:
+    """Store the runs that are new, link all of them to the sweep, and reserve what the unfinished ones may spend."""
     known = {id_: RunState(state) for id_, state in db.execute(select(t.runs.c.id, t.runs.c.state))}
     linked = set(db.execute(select(t.sweep_runs.c.run_id).where(t.sweep_runs.c.sweep_id == sweep_id)).scalars())
     fresh = [
@@ -241,7 +228,7 @@ def _add_runs(db: Connection, sweep_id: int, runs: Sequence[NewRun], ceilings: C
 
 
 def _of(sweep_id: int, but: str | None = None) -> sa.ColumnElement[bool]:
-    """Whether a row of `runs` belongs to a sweep, in another role than the one given."""
+    """Whether a row of `runs` belongs to a sweep, in any role but `but`."""
     mine = select(t.sweep_runs.c.run_id).where(t.sweep_runs.c.sweep_id == sweep_id)
     if but is not None:
         mine = mine.where(t.sweep_runs.c.role != but)
@@ -249,6 +236,7 @@ def _of(sweep_id: int, but: str | None = None) -> sa.ColumnElement[bool]:
 
 
 def _sweep(row: Row[*tuple[Any, ...]]) -> SweepRecord:
+    """A row of `sweeps` as a record."""
     values = dict(row._mapping)
     values["held"] = Hold(values["held"]) if values["held"] else None
     values["dropped"] = tuple(DroppedCell.from_dict(cell) for cell in values["dropped"])

@@ -1,4 +1,4 @@
-"""The database schema. Alembic's migrations bring a database to it; `store.py` alone reads and writes it."""
+"""The database schema. Alembic's migrations bring a database to it; only this folder reads and writes it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ runs = Table(
     Column("fence", Integer, nullable=False, default=0, doc="number of the latest attempt"),
     Column("loss", Float),
     Column("bits_per_byte", Float),
-    Column("seconds", Float, doc="training seconds over all attempts, evaluation apart"),
+    Column("seconds", Float, doc="training seconds over all attempts, without evaluation"),
     Column("result", JSON),
     Column("error", Text),
     Column("device", String(128)),

@@ -1,4 +1,4 @@
-"""A database moved as a whole: to PostgreSQL, or into a file as a backup."""
+"""A whole database: copied to PostgreSQL, backed up into a file, described."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from orchestrator.store import tables as t
 from orchestrator.store.database import Database
 from orchestrator.store.records import StoreError
 from orchestrator.store.tables import SCHEMA, metadata
@@ -15,12 +16,12 @@ BATCH = 1000
 
 
 def copy(source: Database, target: Database) -> int:
-    """Copy every row into an empty database; returns how many. Raises StoreError where it is not empty."""
+    """Copy every row into an empty database; returns how many. Raises StoreError if it is not empty."""
     copied = 0
     with source.reading() as old, target.writing() as new:
         if new.execute(sa.select(sa.func.count()).select_from(metadata.tables["sweeps"])).scalar_one():
             raise StoreError("the target database holds sweeps already: copy into an empty one")
-        new.execute(sa.delete(metadata.tables["scheduler"]))
+        new.execute(sa.delete(t.scheduler))
         for table in metadata.sorted_tables:
             rows = [dict(r._mapping) for r in old.execute(sa.select(table))]
             for start in range(0, len(rows), BATCH):
@@ -32,7 +33,7 @@ def copy(source: Database, target: Database) -> int:
 
 
 def _advance_sequence(db: sa.Connection, table: sa.Table) -> None:
-    """Rows that came with their ids have not moved the sequence that gives the next one."""
+    """Move the sequence of a table's ids past those of the copied rows, which did not come from it."""
     key = table.primary_key.columns[0]
     sequence = db.execute(sa.select(sa.func.pg_get_serial_sequence(table.name, key.name))).scalar()
     if sequence is not None:
@@ -50,13 +51,15 @@ def backup(source: Database, path: Path) -> None:
         db.connection.execute("VACUUM INTO ?", (str(path),))
 
 
-def status(database: Database) -> dict[str, object]:
-    """What `isoflop db` shows: where, which schema, how many rows, who schedules."""
+def status(database: Database) -> dict[str, str | int]:
+    """What `isoflop db` shows: URL, schema, who schedules, and the number of rows of each other table."""
     with database.reading() as db:
         rows = {
-            t.name: db.execute(sa.select(sa.func.count()).select_from(t)).scalar_one() for t in metadata.sorted_tables
+            table.name: int(db.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
+            for table in metadata.sorted_tables
+            if table is not t.scheduler
         }
-        lease = db.execute(sa.select(metadata.tables["scheduler"])).one()
+        lease = db.execute(sa.select(t.scheduler)).one()
     return {
         "url": database.engine.url.render_as_string(hide_password=True),
         "schema": SCHEMA,

@@ -1,1 +1,1 @@
-"""The only user of wandb: the mirror of runs, and projects read as tables."""
+"""wandb: the mirror of each run, the one run of a sweep, and projects read back as tables."""

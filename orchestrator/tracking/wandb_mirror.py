@@ -1,4 +1,4 @@
-"""The wandb mirror: the only user of wandb. Whatever happens to it, no run fails for it."""
+"""The wandb mirror of a run: copies its events to wandb. Whatever happens to it, training does not notice."""
 
 from __future__ import annotations
 
@@ -17,17 +17,30 @@ from urllib.parse import urlsplit
 from orchestrator.attempts import Tracking
 
 DEFAULT_URL = "https://api.wandb.ai"
+"""wandb's own server, unless WANDB_BASE_URL names another."""
 REACH_SECONDS = 3.0
 """Time to find out whether wandb can be reached."""
 QUEUE_EVENTS = 10_000
 """Events that may wait for wandb before new ones are dropped."""
-METRICS = ("loss", "validation_loss", "bits_per_byte", "lr")
+CURVES = {
+    "loss": "loss/train",
+    "validation_loss": "loss/validation",
+    "bits_per_byte": "bits_per_byte",
+    "lr": "lr",
+    "tokens_per_second": "tokens_per_second",
+    "gradient_norm": "gradient_norm",
+}
+"""Names in wandb of the quantities of an event that are drawn."""
+AXES = ("tokens", "flops", "step")
+"""Quantities of an event over which others are drawn."""
+OVER_FLOPS = "over_flops/"
+"""How the names of the same curves over FLOPs begin: in wandb a metric has one axis."""
 
 
 def choose_tracking(folder: Path, environ: Mapping[str, str] | None = None) -> Tracking:
-    """Decide between online and offline: online with a key and a server that answers, else offline.
+    """Where the mirror writes: online with a key and a server that answers, else offline.
 
-    WANDB_MODE overrides. Never takes longer than a few seconds.
+    WANDB_MODE overrides that. Takes a few seconds at most.
     """
     environ = os.environ if environ is None else environ
     project = environ.get("WANDB_PROJECT", "isoflop")
@@ -55,17 +68,18 @@ def has_key(url: str, environ: Mapping[str, str] | None = None) -> bool:
 
 
 def reachable(url: str) -> bool:
-    """Whether a server takes a connection within a few seconds."""
+    """Whether a server accepts a connection within a few seconds."""
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     found, ended = threading.Event(), threading.Event()
 
     def connect() -> None:
+        """Connect, and note whether it worked."""
         with contextlib.suppress(OSError), socket.create_connection((parts.hostname, port), timeout=REACH_SECONDS):
             found.set()
         ended.set()
 
-    # In a thread of its own: resolving a name can hang for longer than any socket time-out.
+    # In a thread of its own: resolving a name can take longer than any socket time-out.
     threading.Thread(target=connect, daemon=True).start()
     ended.wait(REACH_SECONDS)
     return found.is_set()
@@ -74,10 +88,10 @@ def reachable(url: str) -> bool:
 class WandbMirror:
     """Copies a run's events to wandb from a thread of its own, so that training never waits for it."""
 
-    def __init__(self, tracking: Tracking, *, run_id: str, group: str, config: dict[str, Any], name: str) -> None:
+    def __init__(self, tracking: Tracking, *, run_id: str, group: str, config: Mapping[str, Any], name: str) -> None:
         self.note = ""
-        """What went wrong, if anything did; the mirror is off from then on."""
-        self._queue: queue.Queue[dict[str, Any] | None] = queue.Queue(maxsize=QUEUE_EVENTS)
+        """What went wrong; the mirror is off from then on. Empty while nothing did."""
+        self._queue: queue.Queue[Mapping[str, Any] | None] = queue.Queue(maxsize=QUEUE_EVENTS)
         self._start = partial(
             start_wandb, tracking, run_id=run_id, group=group, config=config, name=name, job_type="train"
         )
@@ -85,24 +99,24 @@ class WandbMirror:
         if tracking.mode != "disabled":
             self._thread.start()
 
-    def send(self, event: dict[str, Any] | None) -> None:
-        """Hand over one event, or None as the last; dropped when the mirror is off or hopelessly behind."""
+    def send(self, event: Mapping[str, Any] | None) -> None:
+        """Hand over one event, or None after the last; it is dropped if the mirror is off or its queue is full."""
         if self._thread.is_alive():
             with contextlib.suppress(queue.Full):
                 self._queue.put_nowait(event)
 
     def wait(self, seconds: float) -> bool:
-        """Give the mirror time to write what it holds; returns whether it is through."""
+        """Give the mirror time to write what it holds; returns whether it has finished."""
         if self._thread.is_alive():
             self._thread.join(seconds)
         return not self._thread.is_alive()
 
     def _work(self) -> None:
+        """Write events until the last; whatever wandb raises becomes the note."""
         try:
             run = self._start()
             while (event := self._queue.get()) is not None:
-                values = {_metric(k): event[k] for k in METRICS if event.get(k) is not None}
-                run.log(values | {k: event[k] for k in ("tokens", "flops", "step") if k in event})
+                run.log(logged(event))
                 if "summary" in event:
                     run.summary.update(event["summary"])
             run.finish()
@@ -110,14 +124,17 @@ class WandbMirror:
             self.note = f"wandb mirror off: {type(error).__name__}: {error}"
 
 
-def _metric(key: str) -> str:
-    return f"loss/{key.removesuffix('_loss').replace('loss', 'train')}" if "loss" in key else key
+def logged(event: Mapping[str, Any]) -> dict[str, Any]:
+    """What wandb logs of an event: its curves, for each of their axes, and where on the axes it is."""
+    curves = {name: event[key] for key, name in CURVES.items() if event.get(key) is not None}
+    again = {OVER_FLOPS + name: value for name, value in curves.items()}
+    return curves | again | {axis: event[axis] for axis in AXES if axis in event}
 
 
 def start_wandb(
-    tracking: Tracking, *, run_id: str, group: str, config: dict[str, Any], name: str, job_type: str
+    tracking: Tracking, *, run_id: str, group: str, config: Mapping[str, Any], name: str, job_type: str
 ) -> Any:
-    """Begin a wandb run: project of the setting, group = sweep; losses are drawn against tokens and FLOPs."""
+    """Begin a wandb run in the group of its sweep, and return it."""
     import wandb
 
     run = wandb.init(
@@ -126,7 +143,7 @@ def start_wandb(
         group=group,
         name=name,
         job_type=job_type,
-        config=config,
+        config=dict(config),
         dir=tracking.folder,
         mode=tracking.mode,
         reinit="create_new",
@@ -142,34 +159,14 @@ def start_wandb(
             init_timeout=20,
         ),
     )
-    run.define_metric("tokens", hidden=True)
-    run.define_metric("loss/*", step_metric="tokens")
+    define_curves(run)
     return run
 
 
-def log_fit(tracking: Tracking, *, sweep: str, law_id: str, summary: dict[str, Any], charts: list[Path]) -> str:
-    """Log one run of job type `fit` with the laws and the charts; returns a note, empty when all went well."""
-    if tracking.mode == "disabled":
-        return ""
-    try:
-        import wandb
-
-        run = start_wandb(
-            tracking,
-            run_id=f"fit-{law_id[:12]}",
-            group=sweep,
-            config={"law": summary},
-            name=f"{sweep} fit",
-            job_type="fit",
-        )
-        run.log({f"chart/{path.stem}": wandb.Image(str(path)) for path in charts})
-        run.summary.update(summary)
-        run.finish()
-    except Exception as error:  # noqa: BLE001 - a mirror must not fail a sweep
-        return f"wandb mirror off: {type(error).__name__}: {error}"
-    finally:
-        with contextlib.suppress(Exception):
-            import wandb
-
-            wandb.teardown()
-    return ""
+def define_curves(run: Any) -> None:
+    """Draw every curve over tokens, and once more over FLOPs, so that the curves of several runs can be compared."""
+    for axis in AXES:
+        run.define_metric(axis, hidden=True)
+    for name in CURVES.values():
+        run.define_metric(name, step_metric="tokens")
+    run.define_metric(f"{OVER_FLOPS}*", step_metric="flops")

@@ -20,11 +20,11 @@ from orchestrator.tracking.wandb_mirror import DEFAULT_URL, has_key, reachable
 from tokenizer.errors import ExpectedError
 
 REQUEST_SECONDS = 30
-"""Longest wait for one answer of the server."""
+"""Longest wait for an answer of the server."""
 PAGE = 100
-"""Runs of one request."""
+"""Runs that one request asks for."""
 SHOWN_KEYS = 30
-"""Keys that an error names."""
+"""Most keys that an error names."""
 
 
 class WandbError(ExpectedError, ValueError):
@@ -66,10 +66,10 @@ def read_project(
     states: Sequence[str] = ("finished",),
     filters: Mapping[str, Any] | None = None,
 ) -> RunTable:
-    """The runs of ENTITY/PROJECT in these states as a table; the others are listed as excluded, with reasons.
+    """The runs of ENTITY/PROJECT in these states as a table; all others are listed as excluded, with their reasons.
 
-    `keys` names the config or summary key of flops, params, loss and, where it is known, tokens; `filters` is a query
-    in the language of `wandb.Api().runs`. Raises WandbError, and LawError where the runs are no table.
+    `keys` names the config or summary keys of flops, params, loss and, if it is known, tokens; `filters` is a query in
+    the language of `wandb.Api().runs`. Raises WandbError, and LawError if the runs do not form a table.
     """
     if path.count("/") != 1 or not all(path.split("/")):
         raise WandbError(f"a wandb project is named ENTITY/PROJECT, not {path!r}")
@@ -80,6 +80,7 @@ def read_project(
 
 
 def _fetch(path: str, filters: dict[str, Any]) -> Iterator[LoggedRun]:
+    """The runs of a project, one page of them after the other. Raises WandbError."""
     url = os.environ.get("WANDB_BASE_URL", DEFAULT_URL)
     if not has_key(url):
         raise WandbError(f"{url} needs an API key: set WANDB_API_KEY, or type `wandb login`")
@@ -95,9 +96,9 @@ def _fetch(path: str, filters: dict[str, Any]) -> Iterator[LoggedRun]:
     except AuthenticationError as error:
         raise WandbError(f"{url} does not accept the API key: {error}") from error
     except ValueError as error:
-        if "Could not find project" not in str(error):
-            raise WandbError(f"{path} cannot be read: {error}") from error
-        raise ProjectNotFound(f"no wandb project {path} at {url}, or the API key may not see it") from error
+        if _is_missing_project(error):
+            raise ProjectNotFound(f"no wandb project {path} at {url}, or the API key may not see it") from error
+        raise WandbError(f"{path} cannot be read: {error}") from error
     except Error as error:
         raise ServiceUnreachable(f"{url} failed while {path} was read: {error}") from error
     finally:
@@ -105,10 +106,15 @@ def _fetch(path: str, filters: dict[str, Any]) -> Iterator[LoggedRun]:
             wandb.teardown()
 
 
+def _is_missing_project(error: ValueError) -> bool:
+    """Whether wandb found no such project. It says so only in the text of a ValueError."""
+    return "Could not find project" in str(error)
+
+
 def table_of(
     runs: Sequence[LoggedRun], keys: Mapping[str, str], *, states: Sequence[str] = ("finished",), project: str
 ) -> RunTable:
-    """A table of the runs that are in these states and have every key. Raises WandbError where there are none."""
+    """A table of the runs that are in these states and have every key. Raises WandbError if there are none."""
     ready = [run for run in runs if run.state in states]
     keys = dict(keys)
     if keys.get("tokens") == "tokens" and not any(number(run, "tokens") for run in ready):
@@ -126,18 +132,18 @@ def table_of(
             rows.append({"run": run.name, **values})
     if not rows:
         reasons = Counter(entry.reason for entry in excluded).most_common(5)
-        told = "; ".join(f"{count} × {reason}" for reason, count in reasons)
-        raise WandbError(f"none of the {len(runs)} runs of {project} can be used: {told}")
+        counted = "; ".join(f"{count} × {reason}" for reason, count in reasons)
+        raise WandbError(f"none of the {len(runs)} runs of {project} can be used: {counted}")
     convention = f"as in wandb {project}: N is {keys['params']}, C is {keys['flops']}"
     table = RunTable.from_frame(pd.DataFrame(rows), convention=convention)
     return replace(table, excluded=(*excluded, *table.excluded))
 
 
 def number(run: LoggedRun, key: str) -> float | None:
-    """The number under a key: of the summary, else of the config; `config.` or `summary.` before it chooses one.
+    """The number under a key of the summary, else of the config; a prefix `config.` or `summary.` chooses one.
 
-    A key may hold dots of its own or lead through nested values; a string that reads as a number is one (YAML configs
-    hold 1e18 as a string). None where there is no number.
+    A key may contain dots or lead through nested values. A string that reads as a number counts as one, because YAML
+    configs hold 1e18 as a string. None if there is no number.
     """
     first, _, rest = key.partition(".")
     trees: list[tuple[Mapping[str, Any], str]] = [(run.summary, key), (run.config, key)]
@@ -148,6 +154,7 @@ def number(run: LoggedRun, key: str) -> float | None:
 
 
 def _nested(tree: Any, key: str) -> Any:
+    """The value under a key that may contain dots or lead through nested values; None if there is none."""
     if not isinstance(tree, Mapping):
         return None
     if key in tree:
@@ -158,6 +165,7 @@ def _nested(tree: Any, key: str) -> Any:
 
 
 def _as_number(value: Any) -> float | None:
+    """A value as a number; None if it is not one."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -167,7 +175,7 @@ def _as_number(value: Any) -> float | None:
 
 
 def _unfit(run: LoggedRun, states: Sequence[str]) -> str:
-    """Why a run is none of those to be fitted, whatever its values; empty where it is one."""
+    """Why a run must not be fitted, whatever its values; empty if it may."""
     if run.state not in states:
         return f"state is {run.state}"
     role = run.config.get("role")
@@ -175,7 +183,7 @@ def _unfit(run: LoggedRun, states: Sequence[str]) -> str:
 
 
 def _reason(values: Mapping[str, float | None], keys: Mapping[str, str]) -> str:
-    """Why a run cannot be used, empty where it can."""
+    """Why the values of a run cannot be fitted; empty if they can."""
     for name, value in values.items():
         if value is None:
             return f"no {name} (key {keys[name]})"
@@ -185,7 +193,7 @@ def _reason(values: Mapping[str, float | None], keys: Mapping[str, str]) -> str:
 
 
 def _check_keys(runs: Sequence[LoggedRun], keys: Mapping[str, str], project: str) -> None:
-    """Raise WandbError for keys that no run has, naming the nearest that there are."""
+    """Raise WandbError for keys that no run has, naming the most similar ones."""
     missing = {name: key for name, key in keys.items() if all(number(run, key) is None for run in runs)}
     if not missing:
         return
@@ -196,11 +204,12 @@ def _check_keys(runs: Sequence[LoggedRun], keys: Mapping[str, str], project: str
         hint = f" (nearest: {', '.join(near)})" if near else ""
         lines.append(f"no finished run has a number under {key!r} for {name}{hint}: name it with --{name}-key")
     more = f" and {len(known) - SHOWN_KEYS} more" if len(known) > SHOWN_KEYS else ""
-    there = ", ".join(known[:SHOWN_KEYS]) or "none"
-    raise WandbError(f"wandb project {project}: {'; '.join(lines)}. Keys with numbers: {there}{more}")
+    listed = ", ".join(known[:SHOWN_KEYS]) or "none"
+    raise WandbError(f"wandb project {project}: {'; '.join(lines)}. Keys with numbers: {listed}{more}")
 
 
 def _numeric_keys(tree: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """The keys of all numbers in nested values, with dots between the levels."""
     for key, value in tree.items():
         if str(key).startswith("_"):
             continue

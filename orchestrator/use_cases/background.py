@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any
 
+from orchestrator.attempts import RunProgress
 from orchestrator.cluster.head_watch import HeadLost
 from orchestrator.scheduling.progress import Progress
 from orchestrator.scheduling.scheduler import Scheduler
@@ -28,7 +28,7 @@ class Background:
         self._execution = execution
         self._scheduler = scheduler
         self._when_lost = when_lost
-        self._live: dict[str, dict[str, Any]] = {}
+        self._live: dict[str, RunProgress] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="scheduler", daemon=True)
         self.error: Exception | None = None

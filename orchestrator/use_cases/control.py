@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from typing import Any
 
+from orchestrator.attempts import RunProgress
 from orchestrator.errors import NotFound
 from orchestrator.states import Hold, RunState
 from orchestrator.store import RunRecord, Store, SweepRecord
@@ -92,20 +94,20 @@ def run_log(workspace: Workspace, prefix: str, attempt: int | None = None) -> It
     """
     run = find_run(workspace.store, prefix)
     attempts = workspace.store.attempts_of(run.id)
-    if attempt is not None and attempt not in {a["number"] for a in attempts}:
+    if attempt is not None and attempt not in {a.number for a in attempts}:
         raise NotFound(f"run {run.id} has no attempt {attempt}; it has {len(attempts)}")
-    for row in attempts:
-        if attempt in (None, row["number"]):
-            yield {"kind": "attempt", **{k: v for k, v in row.items() if k != "run_id"}}
-            for event in workspace.artifacts.events(run.id, row["number"]):
-                yield {"attempt": row["number"], **event}
+    for made in attempts:
+        if attempt in (None, made.number):
+            yield {"kind": "attempt", **{k: v for k, v in asdict(made).items() if k != "run_id"}}
+            for event in workspace.artifacts.events(run.id, made.number):
+                yield {"attempt": made.number, **event}
 
 
-def live_events(workspace: Workspace) -> dict[str, dict[str, Any]]:
-    """The latest logged event of each run in training, for watchers beside the scheduler."""
+def live_progress(workspace: Workspace) -> dict[str, RunProgress]:
+    """How far each run in training is, by what it logged, for those who watch another process's scheduler."""
     latest = {}
     for run in workspace.store.runs_in(RunState.RUNNING):
         events = [e for e in workspace.artifacts.events(run.id, run.fence) if "tokens" in e]
         if events:
-            latest[run.id] = events[-1]
+            latest[run.id] = RunProgress.of(events[-1])
     return latest

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
+from orchestrator.attempts import RunProgress
 from orchestrator.cluster.cluster import Cluster
 from orchestrator.cluster.head_watch import HeadLost
 from orchestrator.scheduling.driver import check_free, scheduler_lock
@@ -86,8 +86,8 @@ class Execution:
         for sweep in self._workspace.store.sweeps_with_queued():
             publish(self._workspace, sweep)
 
-    def progress(self, sweep: SweepRecord, live: Mapping[str, Mapping[str, Any]] | None = None) -> Progress:
-        """How far a sweep is; `live` has the latest event of each run in training, by run."""
+    def progress(self, sweep: SweepRecord, live: Mapping[str, RunProgress] | None = None) -> Progress:
+        """How far a sweep is; `live` says how far each run in training is, by run."""
         store = self._workspace.store
         workers = worker_count(self._workspace.settings, choose_device("auto"))
         stored = store.sweep_by_id(sweep.id)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from orchestrator.scheduling.speed import Cost
+from orchestrator.scheduling.speed import SpeedModel
 from orchestrator.use_cases.planning import Planned, Planning, facts_of
 from sweeps.file.compose import load_sweep
 from sweeps.file.spec import LimitsSpec, SweepSpec
@@ -91,7 +91,7 @@ def _filled(planning: Planning, spec: SweepSpec, hours: float) -> tuple[Planned,
     return Planned(plan, manifest, device, workers, cost=cost), filled
 
 
-def _measured(planning: Planning, spec: SweepSpec, facts: DataFacts, rates: dict[float, float]) -> Cost:
+def _measured(planning: Planning, spec: SweepSpec, facts: DataFacts, rates: dict[float, float]) -> SpeedModel:
     """What predicts the sweep's seconds: `rates` (FLOP/s by N), to which those of its shapes are added."""
     runs = make_plan(replace(spec, limits=LimitsSpec()), unlimited_data(spec, facts.vocab)).runs
     known = planning.cost([run.run for run in runs], spec) if runs else None

@@ -9,8 +9,8 @@ from pathlib import Path
 from analysis.devices import DEVICES, is_device
 from model.config import RunConfig
 from model.hardware import kind_name
-from orchestrator.scheduling.durations import LATEST, Forecast
-from orchestrator.scheduling.speed import Cost, calibrate, rates_of
+from orchestrator.scheduling.durations import LATEST, Durations
+from orchestrator.scheduling.speed import SpeedModel, calibrate, rates_of
 from orchestrator.settings import at_hand, choose_device, machine, worker_count
 from orchestrator.use_cases.sweep_answers import SweepAnswers, earlier_noise
 from orchestrator.use_cases.workspace import Workspace
@@ -40,7 +40,7 @@ class Planned:
     """Runs at a time."""
     notes: tuple[str, ...] = ()
     """What was assumed of a device or a corpus that is not at hand."""
-    cost: Cost | None = None
+    cost: SpeedModel | None = None
     """What its seconds were predicted by; None on a device that is not at hand."""
 
     @property
@@ -102,7 +102,7 @@ class Planning:
         """Runs at a time on a torch device."""
         return worker_count(self._workspace.settings, device)
 
-    def cost(self, runs: Sequence[RunConfig], spec: SweepSpec) -> Cost | None:
+    def cost(self, runs: Sequence[RunConfig], spec: SweepSpec) -> SpeedModel | None:
         """Seconds and memory of runs on the sweep's device: measured here, or by its data sheet; and learned.
 
         None where nothing is known: of whatever GPU a cluster may have. Raises CalibrationError.
@@ -112,11 +112,11 @@ class Planning:
             device = choose_device(spec.kind)
             self._workspace.say("measuring this machine" if device == "cpu" else "measuring the GPU")
             rates, kind = calibrate(self._workspace.store, runs, device), kind_name(device)
-            return Cost(rates, Forecast.of(run for run in done if run.device == kind))
+            return SpeedModel(rates, Durations.of(run for run in done if run.device == kind))
         if spec.kind == "cuda":
             return None
         rates = rates_of(DeviceCost(DEVICES[spec.kind]), runs)
-        return Cost(rates, Forecast.of(run for run in done if run.device and is_device(spec.kind, run.device)))
+        return SpeedModel(rates, Durations.of(run for run in done if run.device and is_device(spec.kind, run.device)))
 
     def noise(self, planned: Planned) -> KnownNoise:
         """The noise between seeds to expect: as an earlier revision on the same data measured it, else the usual."""

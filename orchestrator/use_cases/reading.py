@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from orchestrator.states import RunState
-from orchestrator.store import RunRecord, SweepRecord
+from orchestrator.store import RunRecord, StoredForecast, SweepRecord
 from orchestrator.use_cases.workspace import Workspace
 
 
@@ -54,7 +53,7 @@ class SweepRuns:
     """The sweep."""
     runs: list[RunRecord]
     """Its runs in the plan's order."""
-    forecasts: list[dict[str, Any]]
+    forecasts: list[StoredForecast]
     """Its stored forecasts."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from orchestrator.scheduling.speed import Cost
+from orchestrator.scheduling.speed import SpeedModel
 from orchestrator.store import NewRun, SweepRecord
 from orchestrator.store.cell import Cell
 from orchestrator.use_cases.planning import Planned
@@ -53,7 +53,7 @@ def publish(workspace: Workspace, sweep: SweepRecord) -> None:
     workspace.artifacts.publish(workspace.home.artifacts / sweep.dataset)
 
 
-def new_run(planned: PlannedRun, cost: Cost | None = None, kind: str = "auto") -> NewRun:
+def new_run(planned: PlannedRun, cost: SpeedModel | None = None, kind: str = "auto") -> NewRun:
     """A planned run as the store takes it: with what predicted its seconds, and the device that its sweep asks for."""
     seconds = planned.seconds
     calibrated = None if cost is None or seconds is None else cost.calibrated(seconds, planned.params)

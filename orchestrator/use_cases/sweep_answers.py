@@ -25,7 +25,7 @@ from analysis.table.table import RunTable
 from analysis.wording import join_words
 from model.flops import count_parameters, flops_per_token
 from orchestrator.states import RunState
-from orchestrator.store import RunRecord, SweepRecord
+from orchestrator.store import RunRecord, StoredForecast, SweepRecord
 from orchestrator.use_cases.export import run_table
 from sweeps.file.compose import load_sweep
 from sweeps.file.spec import SweepSpec
@@ -81,7 +81,7 @@ class SweepAnswers:
         sweep: SweepRecord,
         runs: Sequence[RunRecord],
         artifacts: Path,
-        forecasts: Sequence[dict[str, Any]] = (),
+        forecasts: Sequence[StoredForecast] = (),
     ) -> None:
         self.sweep = sweep
         self.runs = runs

@@ -11,7 +11,7 @@ from analysis.law import Law
 from analysis.records import LawError
 from orchestrator.errors import NotFound
 from orchestrator.scheduling.progress import Progress
-from orchestrator.scheduling.speed import Cost
+from orchestrator.scheduling.speed import SpeedModel
 from orchestrator.states import RunState
 from orchestrator.store import ForecastScore, NewRun, RunRecord, SweepRecord
 from orchestrator.use_cases.answering import Answering
@@ -133,7 +133,7 @@ def _cells(
     combination = Combination.of(vary)
     wanted = [(1.0, seed) for seed in range(seeds)] + [(factor, 0) for factor in NEIGHBOURS if neighbours]
 
-    def planned(cost: Cost | None = None) -> list[PlannedRun]:
+    def planned(cost: SpeedModel | None = None) -> list[PlannedRun]:
         return [
             plan_single(spec, facts, flops, params * factor, seed=seed, vary=combination, cost=cost)
             for factor, seed in wanted
@@ -149,7 +149,7 @@ def _refuse_what_is_known(workspace: Workspace, answers: SweepAnswers, law: Law,
 
     Typed again after an interruption, the stored one is scored.
     """
-    known = {(f["run_id"], f["law_id"]) for f in answers.forecasts}
+    known = {(f.run_id, f.law_id) for f in answers.forecasts}
     for cell in cells:
         run_id = cell.planned.run_id
         if cell.factor == 1 and _trained(workspace, run_id) and (run_id, law.law_id) not in known:
@@ -168,15 +168,15 @@ def _trained(workspace: Workspace, run_id: str) -> bool:
 
 def _scored(workspace: Workspace, sweep: SweepRecord, law_id: str, cells: list[_Cell]) -> Validation:
     runs = {run.id: run for run in workspace.store.runs_of(sweep.id)}
-    forecasts = {f["run_id"]: f for f in workspace.store.forecasts_of(sweep.id) if f["law_id"] == law_id}
+    forecasts = {f.run_id: f for f in workspace.store.forecasts_of(sweep.id) if f.law_id == law_id}
     trained = []
     for cell in cells:
         run, score = runs[cell.planned.run_id], None
         if cell.factor == 1 and run.loss is not None:
-            score = score_forecast(forecasts[run.id]["prediction"], run.loss)
-            workspace.store.score_forecast(forecasts[run.id]["id"], score)
+            score = score_forecast(forecasts[run.id].prediction, run.loss)
+            workspace.store.score_forecast(forecasts[run.id].id, score)
         trained.append(Trained(cell.factor, run, score))
-    return Validation(forecasts[cells[0].planned.run_id]["prediction"], tuple(trained))
+    return Validation(forecasts[cells[0].planned.run_id].prediction, tuple(trained))
 
 
 def score_forecast(prediction: Mapping[str, Any], loss: float, level: float = 0.95) -> ForecastScore:

@@ -11,7 +11,7 @@ from orchestrator.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from orchestrator.attempts import Tracking
-    from orchestrator.cluster.artifact_store import Places
+    from orchestrator.cluster.artifact_store import ArtifactStore
     from orchestrator.store import Store
 
 Say = Callable[[str], None]
@@ -34,7 +34,7 @@ class Workspace:
         return Store(self.settings.database_url)
 
     @cached_property
-    def artifacts(self) -> Places:
+    def artifacts(self) -> ArtifactStore:
         """Where workers find datasets and leave event logs and checkpoints."""
         from orchestrator.cluster.artifact_store import open_artifacts
 

@@ -29,7 +29,7 @@ from orchestrator.cluster.artifact_store import open_artifacts
 from orchestrator.home import Home
 from orchestrator.settings import Settings
 from orchestrator.states import Cause, RunState
-from orchestrator.store import RunRecord, Store
+from orchestrator.store import AttemptRecord, RunRecord, Store
 from orchestrator.use_cases.planning import Planning
 from orchestrator.use_cases.submission import submit as submit_plan
 from orchestrator.use_cases.workspace import Workspace
@@ -117,7 +117,7 @@ class Stage:
         finally:
             store.close()
 
-    def attempts(self) -> list[dict[str, Any]]:
+    def attempts(self) -> list[AttemptRecord]:
         """All attempts."""
         store = Store(self.database)
         try:
@@ -155,13 +155,13 @@ class Stage:
             raise Missed(f"{error}: {self.log[-800:]}") from None
         return found
 
-    def attempt_of(self, run_id: str, number: int) -> dict[str, Any]:
+    def attempt_of(self, run_id: str, number: int) -> AttemptRecord:
         """One attempt as the database has it."""
-        return next(a for a in self.attempts() if (a["run_id"], a["number"]) == (run_id, number))
+        return next(a for a in self.attempts() if (a.run_id, a.number) == (run_id, number))
 
     def expect_cause(self, run_id: str, number: int, cause: Cause) -> str:
         """The proof that most strikes need: the attempt that was hit ended for this reason."""
-        found = self.attempt_of(run_id, number)["cause"]
+        found = self.attempt_of(run_id, number).cause
         if found != cause:
             raise Missed(f"attempt {number} of {run_id} ended as {found}, not as {cause}")
         return f"attempt {number} of {run_id[:6]} ended as *{cause}*"
@@ -215,13 +215,13 @@ def scheduler_after_claim(stage: Stage) -> str:
     stage.start(f"claimed:{count}")
     if stage.ended() != -signal.SIGKILL:
         raise Missed("the scheduler did not die at its claim")
-    empty = [a for a in stage.attempts() if a["cause"] is None and not stage.events(a["run_id"], a["number"])]
+    empty = [a for a in stage.attempts() if a.cause is None and not stage.events(a.run_id, a.number)]
     if len(empty) != 1:
         raise Missed(f"{len(empty)} attempts were claimed and not handed out")
     hit = empty[0]
     stage.start()
     stage.ended()
-    return f"claim {count}: " + stage.expect_cause(hit["run_id"], hit["number"], Cause.ORPHANED)
+    return f"claim {count}: " + stage.expect_cause(hit.run_id, hit.number, Cause.ORPHANED)
 
 
 def scheduler_before_record(stage: Stage) -> str:
@@ -230,14 +230,14 @@ def scheduler_before_record(stage: Stage) -> str:
     stage.start(f"reported:{count}")
     if stage.ended() != -signal.SIGKILL:
         raise Missed("the scheduler did not die at a report")
-    hit = [a for a in stage.attempts() if a["cause"] is None]
-    hit = [a for a in hit if any(e["kind"] == "result" for e in stage.events(a["run_id"], a["number"]))]
+    hit = [a for a in stage.attempts() if a.cause is None]
+    hit = [a for a in hit if any(e["kind"] == "result" for e in stage.events(a.run_id, a.number))]
     if not hit:
         raise Missed("no finished attempt was unrecorded")
     stage.start()
     stage.ended()
-    run, number = hit[0]["run_id"], hit[0]["number"]
-    last = max(a["number"] for a in stage.attempts() if a["run_id"] == run)
+    run, number = hit[0].run_id, hit[0].number
+    last = max(a.number for a in stage.attempts() if a.run_id == run)
     if last != number:
         raise Missed(f"{run} was trained again")
     return f"report {count}: " + stage.expect_cause(run, number, Cause.DONE) + " by its log, not repeated"
@@ -267,7 +267,7 @@ def head(stage: Stage) -> str:
         stage.driver.kill()
         raise Missed(f"the driver hangs without a head: {stage.log[-800:]}") from None
     took = time.monotonic() - struck
-    open_attempts = [a for a in stage.attempts() if a["cause"] is None]
+    open_attempts = [a for a in stage.attempts() if a.cause is None]
     said = stage.log.strip().splitlines()[-1][-200:]
     stage.nodes.stop()
     stage.nodes.start()
@@ -275,7 +275,7 @@ def head(stage: Stage) -> str:
     stage.ended()
     if "has not answered" not in said:
         raise Missed(f"the driver ended with {status} before it noticed: {said}")
-    found = stage.attempt_of(run, number)["cause"]
+    found = stage.attempt_of(run, number).cause
     return (
         f"control server {killed}: driver ended with {status} after {took:.0f} s ({said}) and {len(open_attempts)} open "
         f"attempts; attempt {number} of {run[:6]} ended as *{found}*"
@@ -297,7 +297,7 @@ def full_disk(stage: Stage) -> str:
                 file.flush()
         except OSError as error:
             full = os.strerror(error.errno or 0)
-    wait_for(lambda: stage.attempt_of(run, number)["cause"], AIM_SECONDS, "the end of the attempt")
+    wait_for(lambda: stage.attempt_of(run, number).cause, AIM_SECONDS, "the end of the attempt")
     time.sleep(3)
     ballast.unlink()
     stage.ended()
@@ -421,10 +421,10 @@ def check(stage: Stage, expected: dict[str, str]) -> None:
     assert losses(stage) == expected, f"{losses(stage)} is not {expected}: {stage.log[-2000:]}"
     attempts = stage.attempts()
     for run in expected:
-        own = [a for a in attempts if a["run_id"] == run]
-        assert [a["number"] for a in own] == list(range(1, len(own) + 1))
-        assert [a["cause"] for a in own].count(Cause.DONE) == 1, own
-        assert all(a["cause"] for a in own), own
+        own = [a for a in attempts if a.run_id == run]
+        assert [a.number for a in own] == list(range(1, len(own) + 1))
+        assert [a.cause for a in own].count(Cause.DONE) == 1, own
+        assert all(a.cause for a in own), own
     try:
         wait_for(lambda: not stage.nodes.processes("ray::Worker"), 30, "the end of the workers")
     except TimeoutError:

@@ -69,11 +69,11 @@ def test_nodes_come_for_a_sweep_one_is_lost_and_all_leave(
 
     wait_for(lambda: stage.done, SWEEP_SECONDS, "the end of the sweep")
     assert losses(stage) == expected
-    assert stage.attempt_of(run, number)["cause"] == Cause.LOST
+    assert stage.attempt_of(run, number).cause == Cause.LOST
     before = [e for e in stage.events(run, number) if e["kind"] == "checkpoint"]
     # At most the work since the last checkpoint is lost: the very next attempt goes on from it.
     assert resumed(stage, run, number + 1) >= before[-1]["step"] > 0
-    assert [a["cause"] for a in stage.attempts()].count(Cause.LOST) == 1
+    assert [a.cause for a in stage.attempts()].count(Cause.LOST) == 1
 
     # The service goes on, and its workers end so that the nodes may go.
     wait_for(lambda: not nodes.raylets(), SCALING_SECONDS, f"the nodes to leave: {nodes.raylets()}")

@@ -43,7 +43,7 @@ def _causes(home: Path) -> list[str]:
     store = Store(f"sqlite:///{home / 'isoflop.db'}")
     try:
         runs = store.runs_of(store.sweep("tiny").id)
-        return [attempt["cause"] for run in runs for attempt in store.attempts_of(run.id)]
+        return [attempt.cause for run in runs for attempt in store.attempts_of(run.id)]
     finally:
         store.close()
 
@@ -104,7 +104,7 @@ def _killed_drivers(home: Path) -> int:
     store = Store(f"sqlite:///{home / 'isoflop.db'}")
     try:
         attempts = [a for r in store.runs_of(store.sweep("tiny").id) for a in store.attempts_of(r.id)]
-        return len({a["driver_id"] for a in attempts if a["cause"] == Cause.ORPHANED})
+        return len({a.driver_id for a in attempts if a.cause == Cause.ORPHANED})
     finally:
         store.close()
 

@@ -134,7 +134,7 @@ def test_machines_that_share_nothing_but_the_network(apart: tuple[Apart, Machine
 
     assert stage.ended(SWEEP_SECONDS) in (0, 1), stage.log[-3000:]  # 1: the tiny curves may have no law
     assert losses(stage) == expected, stage.log[-3000:]
-    assert stage.attempt_of(run, number)["cause"] == Cause.LOST
+    assert stage.attempt_of(run, number).cause == Cause.LOST
     before = [e for e in stage.events(run, number) if e["kind"] == "checkpoint"]
     assert resumed(stage, run, number + 1) >= before[-1]["step"] > 0
     wait_for(lambda: not _left(stage, node), 30, "the end of the workers")

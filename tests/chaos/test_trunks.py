@@ -104,7 +104,7 @@ def test_a_leader_killed_on_its_trunk(fresh: Sandbox, unbroken: Sandbox) -> None
 
     play(fresh, kill)
     store = Store(f"sqlite:///{fresh.home / 'isoflop.db'}")
-    assert [a["cause"] for a in store.attempts_of(killed[0])] == [Cause.LOST, Cause.DONE]
+    assert [a.cause for a in store.attempts_of(killed[0])] == [Cause.LOST, Cause.DONE]
     store.close()
     expect_same_table(fresh, unbroken)
     spent = table(fresh)["flops_spent"].sum()

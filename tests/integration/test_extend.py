@@ -17,6 +17,7 @@ from orchestrator.use_cases.submission import submit as submit_plan
 from orchestrator.use_cases.workspace import Workspace
 from sweeps.file.compose import load_sweep
 from tests.conftest import ROOT, Finished
+from tests.unit.orchestrator.store_fixtures import usage_of_sweep, usage_of_user
 
 TINY = ROOT / "sweeps" / "conf" / "tiny.yaml"
 
@@ -45,14 +46,14 @@ def test_a_larger_sweep_runs_the_difference(workspace: Workspace) -> None:
     assert {r.id: r.loss for r in runs if r.state is RunState.DONE} == done
     queued = [r for r in runs if r.state is RunState.QUEUED]
     assert len(queued) == len(done)
-    assert workspace.store.usage_of_sweep(large.id).flops == pytest.approx(sum(r.flops for r in queued))
+    assert usage_of_sweep(workspace.store, large.id).flops == pytest.approx(sum(r.flops for r in queued))
     assert _submit(workspace, "seeds.default=2").id == large.id
 
 
 def test_a_rerun_is_asked_for_and_counts_against_the_ceilings(workspace: Workspace) -> None:
     again = _submit(workspace, rerun=True)
     assert set(workspace.store.state_counts(again.id)) == {RunState.QUEUED}
-    spent = workspace.store.usage_of_user(again.user).flops
+    spent = usage_of_user(workspace.store, again.user).flops
     planned = sum(r.flops for r in workspace.store.runs_of(again.id))
     assert spent == pytest.approx(2 * planned)
     workspace.settings = replace(workspace.settings, user_flops=spent)

@@ -67,7 +67,7 @@ def test_workers_come_with_nodes_and_go_when_there_is_nothing_to_do(
         workers.start("test", 1)
 
         # What pends tells an autoscaler to add nodes.
-        eventually(lambda: ready(workers, 5) == 1 and len(workers._slots) == 5)
+        eventually(lambda: ready(workers, 5) == 1 and len(workers._pool) == 5)
         nodes.add_node(num_cpus=2)
         eventually(lambda: ready(workers, 5) == 3)
         eventually(lambda: ready(workers, 0) == 0)
@@ -140,7 +140,7 @@ def test_a_worker_that_is_lost_while_the_head_is_away_is_replaced_by_none(head: 
         workers.start("test", 1)
         eventually(lambda: ready(workers, 1) == 1)
         head.head_node.kill_gcs_server()
-        workers._replace(workers._slots[0])
+        workers._replace(workers._pool[0])
         with pytest.raises(HeadLost, match="has not answered"):
             eventually(lambda: workers.want({"": 1}) is not None)
     finally:

@@ -14,6 +14,7 @@ import pytest
 
 from orchestrator.attempts import Tracking
 from orchestrator.cli.sources import QUANTITIES
+from orchestrator.tracking.sweep_run import offline_runs
 from orchestrator.tracking.wandb_mirror import WandbMirror, choose_tracking
 from orchestrator.tracking.wandb_project import LoggedRun, table_of
 from tests.conftest import Finished
@@ -31,7 +32,8 @@ def test_offline_runs_hold_what_a_fit_of_the_project_reads(finished: Finished) -
     rows = json.loads(finished.isoflop("show", "tiny", "-o", "json").stdout)["runs"]
     folders = sorted((finished.sandbox.home / "wandb" / "wandb").glob("offline-run-*"))
     fits = [folder for folder in folders if "-fit-" in folder.name]
-    assert fits and '"fit"' in _inspect(fits[0])
+    assert len(fits) == 1, "one run for the sweep"
+    _check_the_run_of_the_sweep(fits[0], finished)
     runs = [folder for folder in folders if folder not in fits]
     assert '"run_group":"tiny@' in _inspect(runs[0])
     told = [json.loads(_inspect(folder, "--summary")) for folder in runs]
@@ -45,6 +47,57 @@ def test_offline_runs_hold_what_a_fit_of_the_project_reads(finished: Finished) -
         row = stored[run]
         assert (params, tokens, loss) == (row["params"], row["tokens"], row["loss"])
         assert flops == pytest.approx(row["budget"], rel=0.02)
+
+
+def _check_the_run_of_the_sweep(folder: Path, finished: Finished) -> None:
+    """Its law is in the summary, its IsoFLOP chart an image and a page, its report a page."""
+    law = json.loads(finished.isoflop("fit", "tiny", "-o", "json").stdout)
+    logged = json.loads(_inspect(folder, "--summary"))
+    assert '"fit"' in _inspect(folder)
+    assert logged["summary"]["law_id"] == law["law_id"]
+    kinds = {
+        name: value["_type"]
+        for name, value in logged["summary"].items()
+        if isinstance(value, dict) and "_type" in value
+    }
+    assert kinds["chart/isoflop"] == "image-file"
+    assert kinds["page/isoflop"] == kinds["page/report"] == "html-file"
+    media = {path.relative_to(folder / "files").parts[1] for path in (folder / "files").rglob("*.html")}
+    assert media, "the pages are among the run's files"
+
+
+def _metrics(folder: Path) -> dict[str, str]:
+    """The axis of each metric, or of each group of metrics, that an offline run defines."""
+    records = [json.loads(line) for line in _inspect(folder).splitlines()]
+    defined = [record["metric"] for record in records if "metric" in record]
+    return {metric.get("name") or metric["glob_name"]: metric.get("step_metric", "") for metric in defined}
+
+
+def test_every_curve_is_drawn_over_tokens_and_over_flops(tmp_path: Path) -> None:
+    tracking = Tracking("offline", str(tmp_path), "isoflop", "test")
+    mirror = WandbMirror(tracking, run_id="r1", group="g", config={}, name="n")
+    for step in (1, 2):
+        position = {"step": step, "tokens": 100 * step, "flops": 1e6 * step}
+        curves = {"loss": 4.0 - step, "lr": 0.1, "tokens_per_second": 50.0, "gradient_norm": 2.0}
+        mirror.send({"kind": "progress", **position, **curves})
+    mirror.send({"kind": "evaluation", "step": 2, "tokens": 200, "flops": 2e6, "validation_loss": 2.5})
+    mirror.send(None)
+    assert mirror.wait(60) and not mirror.note, mirror.note
+    (folder,) = (tmp_path / "wandb").glob("offline-run-*")
+    axes = _metrics(folder)
+    for name in ("loss/train", "loss/validation", "lr", "tokens_per_second", "gradient_norm"):
+        assert axes[name] == "tokens"
+    assert axes["over_flops/*"] == "flops"
+    summary = json.loads(_inspect(folder, "--summary"))["summary"]
+    assert (summary["loss/train"], summary["over_flops/loss/train"]) == (2.0, 2.0)
+    assert (summary["over_flops/gradient_norm"], summary["over_flops/loss/validation"]) == (2.0, 2.5)
+    offline = offline_runs(tracking)
+    assert offline is not None
+    dry = subprocess.run(
+        f"{WANDB.parent}/{offline.sync_command} --dry-run",
+        shell=True, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert folder.name in dry.stdout + dry.stderr
 
 
 def test_without_a_key_the_mirror_is_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,6 +176,7 @@ def test_online_with_a_key_and_a_server(tmp_path: Path) -> None:
     code = """
 import sys
 from pathlib import Path
+from orchestrator.tracking.sweep_run import offline_runs
 from orchestrator.tracking.wandb_mirror import WandbMirror, choose_tracking
 tracking = choose_tracking(Path(sys.argv[1]))
 assert tracking.mode == "online", tracking

@@ -15,8 +15,8 @@ PACKAGES = ("analysis", "model", "orchestrator", "sweeps", "tokenizer")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 OWNERS = {
     "hydra": {"sweeps/file/compose.py"},
-    "ray": {"orchestrator/cluster/cluster.py"},
-    "wandb": {"orchestrator/tracking/wandb_mirror.py", "orchestrator/tracking/wandb_project.py"},
+    "ray": {"orchestrator/cluster/ray_session.py"},
+    "wandb": {"orchestrator/tracking/"},
     "alembic": {"orchestrator/store/", "orchestrator/store/migrations/"},
     "sqlalchemy": {"orchestrator/store/", "orchestrator/store/tables.py", "orchestrator/store/migrations/"},
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import math
 import random
@@ -19,12 +20,13 @@ import pytest
 import torch
 
 from model import train as train_module
-from model.batches import DataError
+from model.batches import Batches, DataError
 from model.checkpoint import CheckpointError, Checkpoints
 from model.config import ConfigError
 from model.flops import flops_per_token
 from model.implementation import Implementation
 from model.train import Diverged, Interrupted, train
+from model.training import Training
 from model.transformer import Transformer
 from tests.unit.model.model_data import (
     CHOSEN,
@@ -182,6 +184,28 @@ def test_events_tell_the_story(data: Shards, tmp_path: Path) -> None:
     losses = [event["loss"] for event in events if event["kind"] == "progress"]
     assert sum(losses) / 12 == pytest.approx(result.train_loss, rel=1e-6)
     assert all(loss > 0 for loss in losses)
+
+
+def test_progress_has_tokens_a_second_and_the_norm_of_the_gradients_before_clipping(
+    data: Shards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a clock that advances by a quarter of a second at each look; the last step has 3 of 4 sequences."""
+    clock = iter(range(10**6))
+    monkeypatch.setattr(train_module.time, "perf_counter", lambda: next(clock) / 4)
+    run, events = small_run(data, clip=1e-3), []
+    train(run, data, events.append, progress_seconds=0)
+    progress = [event for event in events if event["kind"] == "progress"]
+    tokens = [0, *(event["tokens"] for event in progress)]
+    assert [event["tokens_per_second"] for event in progress] == [4 * (b - a) for a, b in itertools.pairwise(tokens)]
+    training = Training(run, Implementation(branches=CHOSEN), torch.device("cpu"))
+    batches = Batches(run, data, torch.device("cpu"))
+    for step, event in enumerate(progress):
+        training.gradients(batches.at(step))
+        squares = sum(float((p.grad**2).sum()) for p in training.parameters if p.grad is not None)
+        assert event["gradient_norm"] == pytest.approx(math.sqrt(squares), rel=1e-4)
+        assert event["gradient_norm"] > run.train.clip
+        training.optimizer.zero_grad(set_to_none=True)
+        training.take_step(batches.at(step))
 
 
 def test_progress_is_the_mean_since_the_last_event(data: Shards, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,8 +92,9 @@ def test_recent_is_the_mean_of_the_last_losses(data: Shards) -> None:
     run = small_run(data, sequences=4 * 300)
     training = Training(run, Implementation(), CPU)
     training.losses = torch.arange(128.0)
+    training.gradient_norm = torch.tensor(2.0)
     training.step = 130  # losses 0 and 1 are those of steps 128 and 129
-    assert training.recent(1) == {"loss": 1.0, "lr": run.train.lr * lr_factor(run.train, 129)}
+    assert training.recent(1) == {"loss": 1.0, "lr": run.train.lr * lr_factor(run.train, 129), "gradient_norm": 2.0}
     assert training.recent(3)["loss"] == pytest.approx((1 + 0 + 127) / 3)
     assert training.recent(10**6)["loss"] == pytest.approx(63.5)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
+import signal
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -15,8 +17,12 @@ import pytest
 import sqlalchemy as sa
 
 from model.config import ModelConfig, RunConfig, TrainConfig
-from orchestrator.store import NewRun, Store, SweepRecord
+from orchestrator.attempts import Outcome
+from orchestrator.states import RunState
+from orchestrator.store import NewRun, StaleAttempt, Store, SweepRecord, Usage
+from orchestrator.store import tables as t
 from orchestrator.store.cell import Cell
+from orchestrator.store.charges import usage
 
 DATABASES = ("sqlite", "postgresql")
 SHAPE = ModelConfig(vocab=64, context=32, d_model=16, n_layers=2, n_heads=2, d_ff=32)
@@ -42,6 +48,7 @@ def postgresql_server() -> Iterator[str]:
         try:
             yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
         finally:
+            os.kill(server.get_pid(), signal.SIGQUIT)  # at once: nothing in it is worth a checkpoint
             server.cleanup()
 
 
@@ -53,6 +60,15 @@ def new_database(server: str) -> str:
         db.execute(sa.text(f"CREATE DATABASE {name}"))
     engine.dispose()
     return sa.make_url(server).set(database=name).render_as_string(hide_password=False)
+
+
+def empty(store: Store) -> Store:
+    """Delete all rows: to migrate a new database for each test would take most of their time."""
+    with store.writing() as db:
+        db.execute(sa.update(t.scheduler).values(driver_id=None, requests=0, expires_at=0.0))
+        for table in (t.forecasts, t.calibrations, t.charges, t.attempts, t.sweep_runs, t.runs, t.sweeps, t.drivers):
+            db.execute(sa.delete(table))
+    return store
 
 
 def sweep_record(name: str = "demo", revision: str = "aaaa0000", **changes: Any) -> SweepRecord:
@@ -86,3 +102,31 @@ def new_run(index: int, seconds: float | None = None, batch: int = 8) -> NewRun:
 
 def result(loss: float = 3.0) -> dict[str, Any]:
     return {"loss": loss, "bits_per_byte": loss / 2, "train_seconds": 1.5}
+
+
+def claim(store: Store, run_id: str, fence: int, driver_id: int, worker: str) -> int:
+    """Give one run to a worker: the number of its attempt."""
+    (number,) = store.claim_all([(run_id, fence, worker)], driver_id)
+    if number is None:
+        raise StaleAttempt(f"run {run_id} is not queued in attempt {fence}")
+    return number
+
+
+def end_attempt(store: Store, run_id: str, fence: int, outcome: Outcome) -> RunState:
+    """Close one attempt: the state of its run."""
+    (state,) = store.end_all([(run_id, fence, outcome)])
+    if state is None:
+        raise StaleAttempt(f"run {run_id} is not running in attempt {fence}")
+    return state
+
+
+def usage_of_user(store: Store, user: str) -> Usage:
+    """What a user's runs have reserved and spent."""
+    with store.reading() as db:
+        return usage(db, t.charges.c.user == user)
+
+
+def usage_of_sweep(store: Store, sweep_id: int) -> Usage:
+    """What a sweep's runs have reserved and spent."""
+    with store.reading() as db:
+        return usage(db, t.charges.c.sweep_id == sweep_id)

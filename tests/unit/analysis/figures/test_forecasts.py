@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from analysis.answers.serial import prediction_json
@@ -35,12 +37,12 @@ def test_notes_count_only_what_there_is(forecasts: tuple[Forecast, ...]) -> None
 
 def test_it_reads_what_is_stored(fitted: Law) -> None:
     prediction = fitted.predict(3e13)
-    record = {"made_at": 1e9, "flops": 3e13, "loss": None, "prediction": prediction_json(prediction)}
+    record = SimpleNamespace(made_at=1e9, flops=3e13, loss=None, prediction=prediction_json(prediction))
     stored = Forecast.of(record)
     assert (stored.loss, stored.interval, stored.verdict) == (prediction.loss, prediction.loss_interval, "waiting")
     low, high = prediction.loss_interval.low, prediction.loss_interval.high
-    assert Forecast.of(record | {"loss": high + 1e-6}).verdict == "outside"
-    assert Forecast.of(record | {"loss": low}).verdict == "inside"
+    assert Forecast.of(SimpleNamespace(**vars(record) | {"loss": high + 1e-6})).verdict == "outside"
+    assert Forecast.of(SimpleNamespace(**vars(record) | {"loss": low})).verdict == "inside"
     assert not any(layer["mark"]["type"] == "point" for layer in marks(forecast_record([stored]).to_dict()))
 
 

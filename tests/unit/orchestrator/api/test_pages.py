@@ -22,6 +22,7 @@ from sweeps.file.compose import load_sweep
 from sweeps.file.serialise import to_yaml
 from sweeps.plan.plan import make_plan
 from sweeps.plan.records import DataFacts
+from tests.unit.orchestrator.store_fixtures import claim, end_attempt
 from tests.unit.orchestrator.web.test_report import Page
 
 VARIED = (
@@ -35,9 +36,9 @@ def finish(workspace: Workspace, run: RunRecord) -> None:
     assert cell is not None
     loss = 1.3 + 60 / cell.params**0.34 + 250 / cell.tokens**0.37 + (0.0 if cell.vary["qk_norm"] else 0.1)
     driver = workspace.store.start_driver("boot", [], "")
-    fence = workspace.store.claim(run.id, run.fence, driver, "worker")
+    fence = claim(workspace.store, run.id, run.fence, driver, "worker")
     result = {"loss": loss, "bits_per_byte": loss / 2, "train_seconds": 1.0}
-    workspace.store.end_attempt(run.id, fence, Outcome(Cause.DONE, result))
+    end_attempt(workspace.store, run.id, fence, Outcome(Cause.DONE, result))
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from orchestrator.home import Home
 from orchestrator.states import Cause
 from orchestrator.use_cases.workspace import Workspace
 from tests.unit.orchestrator.cli.conftest import Isoflop
+from tests.unit.orchestrator.store_fixtures import claim, end_attempt
 
 
 class Service:
@@ -104,11 +105,11 @@ def _failed_run(home: Path) -> str:
     store = workspace.store
     (run, *_) = [r for r in store.runs_of(store.sweep("young").id) if not r.answered]
     driver = store.start_driver("boot", [], "")
-    fence = store.claim(run.id, 0, driver, "w")
+    fence = claim(store, run.id, 0, driver, "w")
     log = EventLog(attempt_log(workspace.home.runs, run.id, 1))
     log.append({"kind": "progress", "step": 3, "tokens": 96_000, "loss": 4.56789})
     log.close()
-    store.end_attempt(run.id, fence, Outcome(Cause.CONFIGURATION, detail="Traceback\nno such field"))
+    end_attempt(store, run.id, fence, Outcome(Cause.CONFIGURATION, detail="Traceback\nno such field"))
     workspace.close()
     return run.id
 

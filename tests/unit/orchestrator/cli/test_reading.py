@@ -78,7 +78,7 @@ def test_forecasts_are_shown_with_what_came_of_them(stored: Isoflop, tmp_path: P
     for run in runs[:2]:
         workspace.store.add_forecast(sweep.id, run.id, "law0123456789", 3e12, prediction)
     score = score_forecast(prediction, prediction["loss"])
-    workspace.store.score_forecast(workspace.store.forecasts_of(sweep.id)[0]["id"], score)
+    workspace.store.score_forecast(workspace.store.forecasts_of(sweep.id)[0].id, score)
     workspace.close()
     table = stored("show", "lab").stdout.split("Forecasts\n")[1].splitlines()
     assert table[0].split() == [

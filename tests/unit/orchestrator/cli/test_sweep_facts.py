@@ -33,6 +33,6 @@ def test_runs_count_by_variant_and_those_of_validation_do_not(filled_home: Path,
 
 
 def test_forecasts_count_once_their_run_is_trained(lab: SweepAnswers) -> None:
-    forecasts = [{"inside": 1}, {"inside": 0}, {"inside": None}, {"inside": 1}]
+    forecasts = [_forecast(inside) for inside in (True, False, None, True)]
     facts = facts_of_sweep(SweepAnswers(lab.sweep, lab.runs, Path(), forecasts))
     assert (facts.forecasts_scored, facts.forecasts_inside) == (3, 2)

@@ -13,7 +13,8 @@ import pytest
 from model.config import RunConfig, state_step
 from model.sample import load_trained
 from orchestrator.attempts import Assignment, Tracking
-from orchestrator.cluster.artifact_store import RemoteArtifacts, open_artifacts
+from orchestrator.cluster.artifact_store import open_artifacts
+from orchestrator.cluster.remote_artifacts import RemoteArtifacts
 from orchestrator.cluster.worker import Worker, outcome_of
 from orchestrator.states import Cause
 from tests.conftest import ROOT
@@ -178,7 +179,7 @@ def test_a_cooldown_goes_on_from_a_state_that_another_machine_kept(
     monkeypatch.setenv("ISOFLOP_SCRATCH", str(tmp_path / "one"))
     leader = worker.train(_assignment(url, long, fence=first, **on_trunk))
     assert leader.result is not None, leader.detail
-    assert worker.progress()["kept"] == [10, 17, 32]
+    assert worker.progress().kept == {10, 17, 32}
     states = places.states(str(base.trunk_id))[str(base.trunk_id)]
     assert sorted(map(state_step, states)) == [10, 17, 32]
     assert all(size > 12 * 1000 for size in states.values())

@@ -37,7 +37,7 @@ def test_each_worker_gets_one_run_and_the_longest_go_first(costs: list[float], w
     claims = dispatch(runs, [s for i in range(workers) for s in slots(f"w{i}")]).claims()
     assert len(claims) == min(len(costs), workers)
     assert len({c.run_id for c in claims}) == len({c.worker for c in claims}) == len(claims)
-    chosen = sorted((w.cost for w in runs if w.run_id in {c.run_id for c in claims}), reverse=True)
+    chosen = sorted((w.work for w in runs if w.run_id in {c.run_id for c in claims}), reverse=True)
     assert chosen == sorted(costs, reverse=True)[: len(claims)]
 
 

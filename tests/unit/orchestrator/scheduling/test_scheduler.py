@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from orchestrator.attempts import Assignment, Kinds, Outcome, Report, Slot, Tracking
+from orchestrator.attempts import Outcome, Tracking
 from orchestrator.cluster.artifact_store import open_artifacts
 from orchestrator.cluster.attempt_log import EventLog, attempt_log
 from orchestrator.scheduling import missing_devices
@@ -22,80 +22,10 @@ from orchestrator.scheduling.scheduler import Scheduler
 from orchestrator.states import Cause, Hold, RunState
 from orchestrator.store import LeaseLost, NewRun, Store, Unavailable
 from orchestrator.store import tables as t
-from tests.unit.orchestrator.store_fixtures import new_run, open_store, result, sweep_record
+from tests.unit.orchestrator.scheduling.hands import Hands
+from tests.unit.orchestrator.store_fixtures import new_run, open_store, result, sweep_record, usage_of_sweep
 
 OFF = Tracking("disabled", "", "p", "test")
-
-
-class Hands:
-    """An executor whose attempts end as the test says."""
-
-    folder = ""
-    started = 0
-    shares = 1
-    """Workers of the one GPU that there is; 1 for a core each."""
-    devices: ClassVar[dict[str, str]] = {}
-    """Kind of each worker's GPU; the others are cores."""
-    silent = False
-    """Whether attempts go on instead of ending with the next look."""
-
-    def __init__(self, workers: int, outcomes: dict[str, list[Outcome]] | None = None) -> None:
-        self.free = [f"w{i}" for i in range(workers)]
-        self.assigned: list[Assignment] = []
-        self.pending: list[tuple[str, Assignment]] = []
-        self.outcomes = outcomes or {}
-
-    def start(self, identity: str, driver: int) -> None:
-        assert identity
-        self.started = driver
-
-    def want(self, useful: Mapping[str, int]) -> None:
-        self.useful = dict(useful)
-
-    def kinds(self) -> Kinds:
-        return Kinds(tuple(self._slot(name) for name in [*self.free, *(worker for worker, _ in self.pending)]))
-
-    def _slot(self, name: str) -> Slot:
-        kind = self.devices.get(name, "")
-        return Slot(name, name, kind, gpu=bool(kind))
-
-    def idle(self) -> list[Slot]:
-        if self.shares == 1:
-            return [self._slot(name) for name in self.free]
-        return [Slot(name, "gpu", "GPU", self.shares, 2**30) for name in self.free]
-
-    def assign(self, worker: str, assignment: Assignment) -> None:
-        self.free.remove(worker)
-        self.assigned.append(assignment)
-        self.pending.append((worker, assignment))
-
-    def poll(self, timeout: float) -> list[Report]:
-        if not self.pending or self.silent:
-            return []
-        worker, assignment = self.pending.pop(0)
-        self.free.append(worker)
-        scripted = self.outcomes.get(assignment.run_id, [])
-        outcome = scripted.pop(0) if scripted else Outcome(Cause.DONE, result())
-        return [Report(worker, assignment.run_id, assignment.fence, outcome)]
-
-    def progress(self) -> dict[str, dict[str, Any]]:
-        return {}
-
-    def stop(self, run_id: str) -> None:
-        """The attempt ends with the next look."""
-        for worker, assignment in self.pending:
-            if assignment.run_id == run_id:
-                self.outcomes[run_id] = [Outcome(Cause.PREEMPTED)]
-                self.pending.remove((worker, assignment))
-                self.pending.insert(0, (worker, assignment))
-
-    def stop_all(self, grace: float) -> list[Report]:
-        reports = [Report(w, a.run_id, a.fence, Outcome(Cause.PREEMPTED)) for w, a in self.pending]
-        self.pending = []
-        return reports
-
-    def processes(self) -> list[list[Any]]:
-        return []
 
 
 @pytest.fixture
@@ -137,7 +67,7 @@ def test_a_lost_attempt_is_repeated_and_a_poison_run_fails_while_the_sweep_goes_
     _run_all(store, Hands(2, outcomes), tmp_path, sweep.id)
     states = {r.id: r.state for r in store.runs_of(sweep.id)}
     assert states == {"run0": RunState.DONE, "run1": RunState.FAILED, "run2": RunState.DIVERGED}
-    assert [a["cause"] for a in store.attempts_of("run0")] == [Cause.LOST, Cause.PREEMPTED, Cause.DONE]
+    assert [a.cause for a in store.attempts_of("run0")] == [Cause.LOST, Cause.PREEMPTED, Cause.DONE]
 
 
 def test_a_successor_takes_the_result_from_the_log_and_repeats_only_what_was_lost(store: Store, tmp_path: Path) -> None:
@@ -153,7 +83,7 @@ def test_a_successor_takes_the_result_from_the_log_and_repeats_only_what_was_los
     _run_all(store, hands, tmp_path, sweep.id)
     assert [(a.run_id, a.fence) for a in hands.assigned] == [("run1", 2)]
     assert store.run("run0").loss == 2.5
-    assert [a["cause"] for a in store.attempts_of("run1")] == [Cause.ORPHANED, Cause.DONE]
+    assert [a.cause for a in store.attempts_of("run1")] == [Cause.ORPHANED, Cause.DONE]
 
 
 def test_draining_queues_running_work_again(store: Store, tmp_path: Path) -> None:
@@ -175,7 +105,7 @@ def test_what_is_held_gets_no_worker_and_what_trains_is_stopped(store: Store, tm
     store.hold(sweep.id, Hold.PAUSED)
     hands.silent = False
     scheduler.step()
-    assert [a["cause"] for a in store.attempts_of("run1")] == [Cause.PREEMPTED]
+    assert [a.cause for a in store.attempts_of("run1")] == [Cause.PREEMPTED]
     assert not scheduler.busy
     scheduler.step()
     assert len(hands.assigned) == 1
@@ -246,7 +176,26 @@ def test_reports_wait_for_a_database_that_is_away(
     scheduler.run(lambda _live: None)
     assert store.state_counts(sweep.id) == {RunState.DONE: 3}
     for run in store.runs_of(sweep.id):
-        assert all(a["cause"] for a in store.attempts_of(run.id))
+        assert all(a.cause for a in store.attempts_of(run.id))
+
+
+def test_a_database_that_is_away_while_devices_are_missing_costs_no_worker(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be noted is noted later; the core is still free for the run."""
+    sweep = store.submit(sweep_record(), [new_run(0)])
+    scheduler = _scheduler(store, Hands(1), tmp_path)
+    monkeypatch.setattr("orchestrator.scheduling.scheduler.POLL_SECONDS", 0.0)
+
+    def away(*_args: Any) -> None:
+        monkeypatch.undo()
+        raise Unavailable("away")
+
+    monkeypatch.setattr("orchestrator.scheduling.missing_devices.MissingDevices.look", away)
+    scheduler.step()
+    assert store.state_counts(sweep.id) == {RunState.QUEUED: 1}
+    scheduler.run(lambda _live: None)
+    assert store.state_counts(sweep.id) == {RunState.DONE: 1}
 
 
 def test_patience_with_the_database_ends(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,7 +216,7 @@ def test_nothing_starts_on_a_full_disk(store: Store, tmp_path: Path, monkeypatch
     sweep = store.submit(sweep_record(), [new_run(0)])
     hands = Hands(1)
     scheduler = _scheduler(store, hands, tmp_path)
-    monkeypatch.setattr("orchestrator.scheduling.scheduler.FREE_BYTES", 2**60)
+    monkeypatch.setattr("orchestrator.scheduling.disk_space.FREE_BYTES", 2**60)
     scheduler.step()
     assert hands.assigned == []
     monkeypatch.undo()
@@ -303,8 +252,8 @@ def test_a_run_that_outgrows_the_ceiling_is_stopped_and_its_sweep_paused(store: 
     scheduler.step()
     held = store.sweep_by_id(sweep.id)
     assert held.held is Hold.PAUSED and "above the ceiling of 20" in (held.held_reason or "")
-    assert [a["cause"] for a in store.attempts_of("run0")] == [Cause.PREEMPTED]
-    assert store.usage_of_sweep(sweep.id).seconds <= 20.0
+    assert [a.cause for a in store.attempts_of("run0")] == [Cause.PREEMPTED]
+    assert usage_of_sweep(store, sweep.id).seconds <= 20.0
     assert not scheduler.busy
 
 

@@ -20,10 +20,10 @@ from orchestrator.cluster.attempt_log import EventLog, attempt_log
 from orchestrator.errors import NOT_FOUND, UNREACHABLE, USAGE, NotFound, exit_code_of
 from orchestrator.home import Home
 from orchestrator.states import Cause, Hold, RunState
-from orchestrator.use_cases.control import ControlError, cancel, find_run, live_events, pause, resume, retry, run_log
+from orchestrator.use_cases.control import ControlError, cancel, find_run, live_progress, pause, resume, retry, run_log
 from orchestrator.use_cases.execution import Execution
 from orchestrator.use_cases.workspace import Workspace
-from tests.unit.orchestrator.store_fixtures import new_run, result, sweep_record
+from tests.unit.orchestrator.store_fixtures import claim, end_attempt, new_run, result, sweep_record
 
 
 @pytest.fixture
@@ -34,9 +34,9 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
     store.submit(sweep_record(revision="aaaa"), [new_run(0), new_run(1)])
     store.submit(sweep_record(revision="bbbb"), [new_run(0), new_run(1), new_run(2)])
     driver = store.start_driver("boot", [], "")
-    store.end_attempt("run0", store.claim("run0", 0, driver, "w"), Outcome(Cause.DONE, result()))
+    end_attempt(store, "run0", claim(store, "run0", 0, driver, "w"), Outcome(Cause.DONE, result()))
     failure = Outcome(Cause.CONFIGURATION, detail="Traceback\nno such field")
-    store.end_attempt("run1", store.claim("run1", 0, driver, "w"), failure)
+    end_attempt(store, "run1", claim(store, "run1", 0, driver, "w"), failure)
     yield opened
     store.close()
 
@@ -87,13 +87,13 @@ def test_a_log_tells_attempts_causes_and_events(workspace: Workspace) -> None:
 
 def test_a_watcher_beside_the_scheduler_sees_the_latest_event(workspace: Workspace) -> None:
     driver = workspace.store.start_driver("boot", [], "")
-    workspace.store.claim("run2", 0, driver, "w")
+    claim(workspace.store, "run2", 0, driver, "w")
     log = EventLog(attempt_log(workspace.home.runs, "run2", 1))
     for tokens in (100, 250):
         log.append({"kind": "progress", "tokens": tokens, "loss": 4.0})
     log.append({"kind": "checkpoint-like line without a position"})
-    assert live_events(workspace)["run2"]["tokens"] == 250
-    shown = Execution(workspace).progress(workspace.store.sweep("demo"), live_events(workspace))
+    assert live_progress(workspace)["run2"].tokens == 250
+    shown = Execution(workspace).progress(workspace.store.sweep("demo"), live_progress(workspace))
     assert shown.running[0].fraction == 0.25
 
 

@@ -12,8 +12,8 @@ import pytest
 from analysis.devices import DEVICES
 from model.config import RunConfig
 from orchestrator.home import Home
-from orchestrator.scheduling.durations import Forecast
-from orchestrator.scheduling.speed import Cost, RateModel
+from orchestrator.scheduling.durations import Durations
+from orchestrator.scheduling.speed import RateModel, SpeedModel
 from orchestrator.settings import Settings
 from orchestrator.use_cases import hours as hours_module
 from orchestrator.use_cases.hours import plan_and_judge
@@ -51,12 +51,12 @@ class Known(Planning):
             raise CorpusError("data does not exist")
         return Data(self.data)
 
-    def cost(self, runs: Sequence[RunConfig], spec: SweepSpec) -> Cost | None:
+    def cost(self, runs: Sequence[RunConfig], spec: SweepSpec) -> SpeedModel | None:
         """The rate at the first shape that is asked for."""
         self.calibrations += 1
         if self.rate is None:
             return None
-        return Cost(RateModel(((1e4 * self.calibrations, self.rate),)), Forecast.of(()))
+        return SpeedModel(RateModel(((1e4 * self.calibrations, self.rate),)), Durations.of(()))
 
 
 @pytest.fixture

@@ -17,7 +17,16 @@ from orchestrator.settings import Ceilings
 from orchestrator.states import MAX_CODE_FAILURES, MAX_LOST, Cause, Hold, RunState
 from orchestrator.store import CeilingExceeded, LeaseLost, StaleAttempt, Store
 from orchestrator.store import tables as t
-from tests.unit.orchestrator.store_fixtures import new_run, open_store, result, sweep_record
+from tests.unit.orchestrator.store_fixtures import (
+    claim,
+    empty,
+    end_attempt,
+    new_run,
+    open_store,
+    result,
+    sweep_record,
+    usage_of_user,
+)
 
 RUNS, BATCH = 3, 4
 SWEEPS = {0: (0, 1), 1: (1, 2)}
@@ -32,11 +41,7 @@ def _clean_store() -> Store:
     global _store
     if _store is None:
         _store = open_store(Path(_folder.name))
-    with _store.writing() as db:
-        db.execute(sa.update(t.scheduler).values(driver_id=None, requests=0))
-        for table in (t.charges, t.attempts, t.sweep_runs, t.runs, t.sweeps, t.drivers):
-            db.execute(sa.delete(table))
-    return _store
+    return empty(_store)
 
 
 class Expected:
@@ -73,7 +78,7 @@ class Histories(RuleBasedStateMachine):
         expected = self.runs[run]
         driver = self.fenced[-1] if old and self.fenced else self.driver
         try:
-            fence = self.store.claim(f"run{run}", expected.fence, driver, "w")
+            fence = claim(self.store, f"run{run}", expected.fence, driver, "w")
         except LeaseLost:
             assert driver != self.driver
         except StaleAttempt:
@@ -89,7 +94,7 @@ class Histories(RuleBasedStateMachine):
         fence = expected.fence - late
         outcome = Outcome(cause, result(float(fence)) if cause is Cause.DONE else None, seconds=0.5, flops=1e8)
         try:
-            state = self.store.end_attempt(f"run{run}", fence, outcome)
+            state = end_attempt(self.store, f"run{run}", fence, outcome)
         except StaleAttempt:
             assert late or expected.state is not RunState.RUNNING
             return
@@ -150,7 +155,7 @@ class Histories(RuleBasedStateMachine):
     @rule(sweep=sweeps)
     def retry_beyond_the_ceiling(self, sweep: int) -> None:
         """Refused, it changes nothing: the invariants still hold against the unchanged model."""
-        spent = self.store.usage_of_user("ann")
+        spent = usage_of_user(self.store, "ann")
         failed = [r for r in SWEEPS[sweep] if self.runs[r].state in (RunState.FAILED, RunState.CANCELLED)]
         if failed:
             with pytest.raises(CeilingExceeded):
@@ -184,8 +189,8 @@ class Histories(RuleBasedStateMachine):
             return
         for run, expected in enumerate(self.runs):
             attempts = self.store.attempts_of(f"run{run}")
-            assert [a["number"] for a in attempts] == list(range(1, expected.fence + 1))
-            open_ones = [a["number"] for a in attempts if a["cause"] is None]
+            assert [a.number for a in attempts] == list(range(1, expected.fence + 1))
+            open_ones = [a.number for a in attempts if a.cause is None]
             assert open_ones == ([expected.fence] if expected.state is RunState.RUNNING else [])
 
     @invariant()

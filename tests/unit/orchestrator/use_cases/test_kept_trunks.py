@@ -25,7 +25,7 @@ from orchestrator.use_cases.kept_trunks import drop_trunks, kept_trunks
 from orchestrator.use_cases.submission import new_run
 from orchestrator.use_cases.workspace import Workspace
 from orchestrator.web.tables import run_rows
-from tests.unit.orchestrator.store_fixtures import result, sweep_record
+from tests.unit.orchestrator.store_fixtures import claim, end_attempt, result, sweep_record
 from tests.unit.sweeps.plan.test_trunks import plan_of
 
 
@@ -38,10 +38,10 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
         plan = plan_of(share)
         opened.store.submit(sweep_record(name), [new_run(run) for run in plan.runs])
         for run in plan.runs[1:]:
-            fence = opened.store.claim(run.run_id, 0, driver, "w")
+            fence = claim(opened.store, run.run_id, 0, driver, "w")
             spent = {"flops_spent": run.flops_spent} if share else {}
             done = Outcome(Cause.DONE, result(3.0 + 1e-6 * run.params) | spent)
-            opened.store.end_attempt(run.run_id, fence, done)
+            end_attempt(opened.store, run.run_id, fence, done)
     yield opened
     opened.store.close()
 

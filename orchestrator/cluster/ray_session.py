@@ -1,0 +1,271 @@
+"""The one file that calls Ray: starts or joins it, creates workers on it, and translates its answers and errors."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator.attempts import Assignment, Outcome, RunProgress
+from orchestrator.cluster import signals
+from orchestrator.cluster.head_watch import ANSWER_SECONDS, HeadWatch
+from orchestrator.cluster.placement import Demand, WorkerLocation
+from orchestrator.cluster.worker import WORKER_ENVIRONMENT, Worker
+from orchestrator.states import Cause
+from tokenizer.errors import ExpectedError
+
+PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
+RAY_ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+ACCELERATOR = "accelerator_type:"
+"""How Ray begins the name of the resource that says which accelerators a node has."""
+NAMESPACE = "isoflop"
+"""Ray namespace of the workers' names."""
+STRANGER_SECONDS = 20.0
+"""Time that an interrupted scheduler's workers get to end after they were asked to."""
+OBJECT_STORE_BYTES = 100 * 2**20
+"""Size of Ray's object store: it carries only assignments and outcomes, a few kilobytes each."""
+
+Reference = Any
+"""Ray's promise of a value."""
+Actor = Any
+"""Ray's handle of a worker process."""
+
+
+class ClusterError(ExpectedError, RuntimeError):
+    """Ray cannot be started or reached; the message says what to do."""
+
+    kind = "cluster"
+
+
+@dataclass(frozen=True, slots=True)
+class FailedStart:
+    """A worker process that died before it had imported everything."""
+
+    reason: str
+    """What Ray says about it."""
+    node_died: bool
+    """Whether it died with its node, which is no fault of the worker."""
+
+
+class PlacedWorker(Worker):
+    """A worker that can say where Ray placed it."""
+
+    def location(self) -> WorkerLocation:
+        """Answer once the process has imported everything."""
+        import ray
+
+        context = ray.get_runtime_context()
+        node = context.get_node_id()
+        gpus = tuple(str(gpu) for gpu in context.get_accelerator_ids().get("GPU", []))
+        if gpus and self._device == "cpu":  # a GPU that was declared to Ray, and that torch does not see
+            self._kind = next(iter(declared_accelerators(node)), self._kind)
+        return WorkerLocation(node, gpus, self._kind, self.device_memory())
+
+
+class RaySession:
+    """Ray as the pool of workers uses it: one of our own (`address` is `local`), or the one at an address."""
+
+    def __init__(self, address: str, folder: str) -> None:
+        self.address = address
+        self._folder = folder
+        self._names = ""
+        self._born = 0
+
+    @property
+    def local(self) -> bool:
+        """Whether this Ray is our own and ends with this process."""
+        return self.address == "local"
+
+    def start(self, cpus: int, gpus: int | None) -> None:
+        """Start a Ray with these CPUs and GPUs (None looks for them), or join the one at the address.
+
+        Raises ClusterError.
+        """
+        import ray
+
+        os.environ |= {k: v for k, v in RAY_ENVIRONMENT.items() if k not in os.environ}
+        options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+        if self.local:
+            options |= {
+                "num_cpus": cpus,
+                "num_gpus": gpus,
+                "include_dashboard": False,
+                "_temp_dir": self._folder,
+                "object_store_memory": OBJECT_STORE_BYTES,
+            }
+        try:
+            # Ray puts the driver's working directory first on its workers' module path: make that an empty folder.
+            with contextlib.chdir(self._folder), signals.kept():
+                ray.init(address=self.address, **options)
+        except (RuntimeError, OSError, ConnectionError, ValueError) as error:
+            raise ClusterError(f"Ray at {self.address!r} cannot be started or reached: {error}") from error
+
+    def end(self) -> None:
+        """End our own Ray, or leave the one that was joined."""
+        import ray
+
+        ray.shutdown()
+
+    def watch_head(self, patience: float) -> HeadWatch | None:
+        """A watch of a joined Ray's head, which may be silent for `patience` seconds; None for our own Ray."""
+        import ray
+
+        return None if self.local else HeadWatch(ray.get_runtime_context().gcs_address, patience, why_silent)
+
+    def claim_names(self, identity: str, driver: int) -> None:
+        """Name new workers after this database and driver, and end those that its dead drivers left behind.
+
+        Raises ClusterError if they do not end.
+        """
+        import ray
+
+        self._names = f"{identity}-{driver}"
+        deadline = time.monotonic() + STRANGER_SECONDS
+        while strangers := [
+            actor["name"]
+            for actor in ray.util.list_named_actors(all_namespaces=True)
+            if actor["namespace"] == NAMESPACE and actor["name"].startswith(f"{identity}-")
+        ]:
+            for name in strangers:
+                with contextlib.suppress(ValueError, ray.exceptions.RayError):
+                    ray.kill(ray.get_actor(name, namespace=NAMESPACE))
+            if time.monotonic() > deadline:
+                raise ClusterError(f"workers of an interrupted scheduler do not end: {', '.join(strangers)}")
+            time.sleep(0.1)
+
+    def accelerators(self) -> list[str]:
+        """Types of accelerator that Ray's living nodes declare."""
+        return declared_accelerators()
+
+    def new_worker(self, demand: Demand, device: str, core: int | None) -> tuple[Actor, Reference]:
+        """Ask for a worker process; returns it with the promise of its location (see `location_of`)."""
+        import ray
+
+        self._born += 1
+        remote = ray.remote(PlacedWorker).options(
+            name=f"{self._names}-{self._born}",
+            namespace=NAMESPACE,
+            num_cpus=demand.num_cpus,
+            num_gpus=demand.num_gpus,
+            accelerator_type=demand.accelerator,
+            max_restarts=0,
+            max_task_retries=0,
+            max_concurrency=3,
+            runtime_env={"env_vars": WORKER_ENVIRONMENT},
+        )
+        actor: Actor = remote.remote(device, core, PACKAGE_ROOT)
+        return actor, actor.location.remote()
+
+    def train(self, actor: Actor, assignment: Assignment) -> Reference:
+        """Begin an attempt; returns the promise of its outcome (see `outcome_of`)."""
+        return actor.train.remote(assignment)
+
+    def ask_progress(self, actor: Actor) -> Reference:
+        """Ask a worker how far it is; returns the promise of that (see `progress_of`)."""
+        return actor.progress.remote()
+
+    def stop(self, actor: Actor, assignment: Assignment) -> None:
+        """Ask a worker to end an attempt with a checkpoint."""
+        actor.stop.remote(*assignment.key)
+
+    def kill(self, actor: Actor) -> None:
+        """End a worker process."""
+        import ray
+
+        with contextlib.suppress(ray.exceptions.RayError):
+            ray.kill(actor)
+
+    def fulfilled(self, promises: Collection[Reference], timeout: float = 0.0, least: int | None = None) -> set[Any]:
+        """Those of some promises that are fulfilled or broken once `least` are (by default all), or time is up."""
+        import ray
+
+        if not promises:
+            return set()
+        done, _ = ray.wait(list(promises), num_returns=least or len(promises), timeout=timeout)
+        return set(done)
+
+    def location_of(self, promise: Reference) -> WorkerLocation | FailedStart:
+        """Where a worker is, or why its process died. Raises ClusterError if no worker can start."""
+        import ray
+
+        try:
+            location: Any = ray.get(promise)
+        except ray.exceptions.RayTaskError as error:
+            raise ClusterError(f"a worker cannot start: {error.cause}") from error
+        except ray.exceptions.RayActorError as error:
+            if error.actor_init_failed:
+                raise ClusterError(f"a worker cannot start: {error}") from error
+            return FailedStart(str(error), _node_died(error))
+        assert isinstance(location, WorkerLocation)
+        return location
+
+    def outcome_of(self, promise: Reference, flops: float) -> tuple[Outcome, bool]:
+        """How an attempt ended, and whether its worker lives; `flops` of it were known before."""
+        import ray
+
+        try:
+            outcome: Any = ray.get(promise)
+        except ray.exceptions.OutOfMemoryError as error:
+            return Outcome(Cause.OUT_OF_MEMORY, detail=str(error), flops=flops), False
+        except ray.exceptions.RayError as error:
+            # A node that was taken away with notice is no fault of the run.
+            cause = Cause.PREEMPTED if getattr(error, "preempted", False) else Cause.LOST
+            return Outcome(cause, detail=f"{type(error).__name__}: {error}", flops=flops), False
+        assert isinstance(outcome, Outcome)
+        return outcome, True
+
+    def progress_of(self, promise: Reference) -> RunProgress | None:
+        """How far a worker is; None if it is lost, which its outcome will say."""
+        import ray
+
+        with contextlib.suppress(ray.exceptions.RayError):
+            progress: Any = ray.get(promise)
+            assert isinstance(progress, RunProgress)
+            return progress
+        return None
+
+    def close_workers(self, ready: Sequence[Actor], others: Iterable[Actor], seconds: float) -> list[str]:
+        """End workers; ready ones get `seconds` for their wandb mirrors. Returns what went wrong with the mirrors."""
+        import ray
+
+        closing = [actor.close.remote(seconds) for actor in ready]
+        notes: list[str] = []
+        for promise in self.fulfilled(closing, timeout=seconds + 2):
+            with contextlib.suppress(ray.exceptions.RayError):
+                notes += ray.get(promise)
+        for actor in (*ready, *others):
+            self.kill(actor)
+        return list(dict.fromkeys(notes))
+
+
+def declared_accelerators(node: str = "") -> list[str]:
+    """Types of accelerator that Ray's living nodes declare, or one of them."""
+    import ray
+
+    nodes: Any = ray.nodes
+    names = {name for n in nodes() if n["Alive"] and node in ("", n["NodeID"]) for name in n["Resources"]}
+    return sorted(name.removeprefix(ACCELERATOR) for name in names if name.startswith(ACCELERATOR))
+
+
+def why_silent() -> str:
+    """Ask the control server of the cluster whether it is there; returns why not, or an empty text.
+
+    One that was restarted without its state does not know us: that is no answer either.
+    """
+    import ray
+
+    try:
+        ray.get_runtime_context().worker.gcs_client.check_alive([], timeout=ANSWER_SECONDS)
+    except ray.exceptions.RayError as error:
+        return str(error).split(". ")[0].rstrip(".")  # the first sentence: Ray adds advice of its own
+    return ""
+
+
+def _node_died(error: Exception) -> bool:
+    """Whether a worker died with its node. Ray passes that on only in the text of the error."""
+    return "node has died" in str(error)

@@ -1,0 +1,62 @@
+"""One worker of the pool: what it does, since when, and its slot."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from orchestrator.attempts import Assignment, RunProgress, Slot, Tracking
+from orchestrator.cluster import pool_worker
+from orchestrator.cluster.placement import WorkerLocation
+from orchestrator.cluster.pool_worker import PoolWorker
+
+ASSIGNMENT = Assignment("run", 2, {}, "artifacts", "sweep", "name", Tracking("disabled", "", "p", "test"))
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [100.0]
+    monkeypatch.setattr(pool_worker.time, "monotonic", lambda: now[0])
+    return now
+
+
+def made(location: WorkerLocation | None = None) -> PoolWorker:
+    return PoolWorker(3, "h100", "actor", "ready", location=location, last_seen=time.monotonic())
+
+
+def test_it_is_called_by_its_number() -> None:
+    assert made().name == "worker-3"
+
+
+def test_an_attempt_begins_and_ends(clock: list[float]) -> None:
+    worker = made()
+    worker.progress, worker.asked = RunProgress(5), "old promise"
+    clock[0] += 7
+    worker.begin(ASSIGNMENT, "outcome")
+    assert (worker.assignment, worker.outcome, worker.asked, worker.progress) == (
+        ASSIGNMENT, "outcome", None, RunProgress(),
+    )  # fmt: skip
+    assert worker.silence == 0
+    clock[0] += 7
+    assert worker.silence == 7 and not worker.is_idle_for(1)
+    worker.asked = "promise"
+    worker.end()
+    assert (worker.assignment, worker.outcome, worker.asked) == (None, None, None)
+    assert worker.is_idle_for(6.9) and not worker.is_idle_for(7)
+
+
+def test_it_waits_for_a_node_until_it_has_a_location(clock: list[float]) -> None:
+    worker = made()
+    clock[0] += 10
+    assert worker.waits_for_node(9) and not worker.waits_for_node(10)
+    worker.location = WorkerLocation("n", (), "Xeon", None)
+    assert not worker.waits_for_node(9)
+    worker.restart("another", "promise")
+    assert (worker.actor, worker.ready, worker.location, worker.silence) == ("another", "promise", None, 0)
+
+
+def test_a_core_is_a_device_of_its_own_and_a_gpu_is_shared() -> None:
+    assert made(WorkerLocation("n", (), "Xeon", None)).slot(4) == Slot("worker-3", "worker-3", "Xeon")
+    gpu = made(WorkerLocation("n", ("0", "1"), "H100", 80)).slot(4)
+    assert gpu == Slot("worker-3", "n/0,1", "H100", 4, 80, gpu=True)

@@ -1,0 +1,92 @@
+"""An object store: datasets fetched once, logs uploaded in segments, weights fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+
+from orchestrator.cluster import remote_artifacts
+from orchestrator.cluster.remote_artifacts import UPLOAD_SECONDS, RemoteArtifacts
+
+
+@pytest.fixture
+def files() -> Iterator[Any]:
+    memory = fsspec.filesystem("memory")
+    yield memory
+    memory.store.clear()
+
+
+@pytest.fixture
+def store(files: Any, tmp_path: Path) -> RemoteArtifacts:
+    return RemoteArtifacts("memory://bucket/", tmp_path / "scratch")
+
+
+def test_a_dataset_is_published_once_its_manifest_last_and_fetched_once(
+    store: RemoteArtifacts, files: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "dataset"
+    (folder / "a").mkdir(parents=True)
+    for name, text in (("manifest.json", "{}"), ("train.bin", "tokens"), ("a/more.bin", "x")):
+        (folder / name).write_text(text)
+    written: list[str] = []
+    put, store._fs.put_file = store._fs.put_file, lambda a, b: (written.append(b), put(a, b))[1]
+    try:
+        store.publish(folder)
+        store.publish(folder)
+    finally:
+        del store._fs.put_file
+    assert [name.removeprefix("/") for name in written][-1] == "bucket/artifacts/dataset/manifest.json"
+    assert len(written) == 3, "nothing is uploaded twice"
+    local = store.dataset("dataset")
+    assert local == tmp_path / "scratch" / "artifacts" / "dataset"
+    assert (local / "a" / "more.bin").read_text() == "x" and (local / "train.bin").read_text() == "tokens"
+    files.rm("/bucket", recursive=True)
+    assert store.dataset("dataset") == local
+    assert [path.name for path in local.parent.iterdir()] == ["dataset"], "no half a copy is left"
+
+
+def test_ordinary_events_wait_and_urgent_ones_take_them_along(
+    store: RemoteArtifacts, files: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(remote_artifacts.time, "monotonic", lambda: now[0])
+    log = store.log("r", 2)
+
+    def uploaded() -> list[int]:
+        return [event["n"] for event in store.events("r", 2)]
+
+    log.append({"kind": "progress", "n": 1})
+    assert uploaded() == []
+    log.append({"kind": "checkpoint", "n": 2})
+    assert uploaded() == [1, 2]
+    log.append({"kind": "progress", "n": 3})
+    now[0] += UPLOAD_SECONDS + 1
+    log.append({"kind": "progress", "n": 4})
+    assert uploaded() == [1, 2, 3, 4]
+    log.append({"kind": "progress", "n": 5})
+    log.close()
+    assert uploaded() == [1, 2, 3, 4, 5]
+    assert [p.rpartition("/")[2] for p in files.ls("/bucket/runs/r/attempt-0002", detail=False)] == [
+        "000000.jsonl", "000001.jsonl", "000002.jsonl",
+    ]  # fmt: skip
+
+
+def test_a_log_that_is_opened_again_uploads_what_is_new(store: RemoteArtifacts) -> None:
+    first = store.log("r", 1)
+    first.append({"kind": "attempt"})
+    first.close()
+    assert len(store.events("r", 1)) == 1
+
+
+def test_weights_are_fetched_and_their_folder_is_empty_without_any(store: RemoteArtifacts, files: Any) -> None:
+    assert list(store.trained("r", "checkpoints").iterdir()) == []
+    files.pipe_file("/bucket/runs/r/checkpoints/final.ckpt", b"weights")
+    assert (store.trained("r", "checkpoints") / "final.ckpt").read_bytes() == b"weights"
+
+
+def test_nobody_knows_the_space_of_an_object_store(store: RemoteArtifacts) -> None:
+    assert store.free_bytes() is None

@@ -1,0 +1,40 @@
+"""The process's own signal handlers survive others that replace them."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from orchestrator.cluster.signals import OURS, ignored, kept
+
+
+@pytest.fixture(autouse=True)
+def _restored():
+    before = {number: signal.getsignal(number) for number in OURS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", OURS)
+def test_handlers_are_kept_though_the_block_replaces_them_and_fails(number: signal.Signals) -> None:
+    received: list[int] = []
+    signal.signal(number, lambda n, _frame: received.append(n))
+    with pytest.raises(ZeroDivisionError), kept():
+        signal.signal(number, signal.SIG_IGN)
+        _ = 1 / 0
+    os.kill(os.getpid(), number)
+    assert received == [number]
+
+
+@pytest.mark.parametrize("number", OURS)
+def test_signals_do_nothing_inside_the_block_and_what_they_did_after_it(number: signal.Signals) -> None:
+    received: list[int] = []
+    signal.signal(number, lambda n, _frame: received.append(n))
+    with ignored():
+        os.kill(os.getpid(), number)
+        assert received == []
+    os.kill(os.getpid(), number)
+    assert received == [number]

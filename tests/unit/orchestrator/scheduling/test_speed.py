@@ -1,0 +1,123 @@
+"""Seconds of runs on a machine: measured once, interpolated in size, corrected."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model.config import ModelConfig, RunConfig, TrainConfig
+from model.flops import count_parameters, flops_per_token
+from orchestrator.scheduling import speed
+from orchestrator.scheduling.durations import Durations
+from orchestrator.scheduling.speed import (
+    CalibrationError,
+    RateModel,
+    SpeedModel,
+    calibrate,
+    gpu_memory,
+    machine_key,
+    rates_of,
+)
+from orchestrator.store import Store
+from tests.unit.orchestrator.scheduling.test_durations import done
+from tests.unit.orchestrator.store_fixtures import open_store
+
+TRAIN = TrainConfig(sequences=80, batch=8, lr=0.01)
+
+
+def run_of(width: int) -> RunConfig:
+    return RunConfig(ModelConfig(vocab=64, context=32, d_model=width, n_layers=2, n_heads=2, d_ff=32), TRAIN, "data")
+
+
+RUNS = [run_of(width) for width in (64, 16, 32, 48, 16)]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_store(tmp_path)
+
+
+def test_rates_are_linear_in_logarithms_between_points_and_flat_beyond() -> None:
+    model = RateModel(((1e4, 1e9), (1e6, 4e9)))
+    assert [model.rate(n) for n in (1.0, 1e4, 1e6, 1e9)] == [1e9, 1e9, 4e9, 4e9]
+    assert model.rate(1e5) == pytest.approx(2e9)
+
+
+def test_seconds_are_tokens_by_flops_over_the_rate() -> None:
+    model = RUNS[0].model
+    flops = 80 * 32 * flops_per_token(model)
+    assert RateModel(((1e4, 1e6),)).seconds(model, TRAIN) == pytest.approx(flops / 1e6)
+
+
+def test_a_speed_model_corrects_and_gives_the_calibration_back() -> None:
+    model = RUNS[0].model
+    rates, learned = RateModel(((1e4, 1e6),), 80), Durations.of([done(1e5, 3.0)] * 50)
+    corrected = SpeedModel(rates, learned)
+    assert corrected.seconds(model, TRAIN) == pytest.approx(3 * rates.seconds(model, TRAIN), rel=0.01)
+    params = count_parameters(model).matmul
+    assert corrected.calibrated(corrected.seconds(model, TRAIN), params) == pytest.approx(rates.seconds(model, TRAIN))
+    assert corrected.gpu_memory == 80
+
+
+def test_three_shapes_are_measured_once_for_each_machine(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    requests: list[dict[str, Any]] = []
+
+    def measure(request: dict[str, Any]) -> dict[str, Any]:
+        requests.append(request)
+        return {"step_seconds": [0.5, 0.25, 0.125][: len(request["shapes"])]}
+
+    monkeypatch.setattr(speed, "_measure", measure)
+    rates = calibrate(store, RUNS, "cpu")
+    assert [shape["model"]["d_model"] for shape in requests[0]["shapes"]] == [16, 48, 64]
+    assert requests[0]["device"] == "cpu" and requests[0]["shapes"][0]["batch"] == 8
+    assert [n for n, _ in rates.points] == [count_parameters(run_of(w).model).matmul for w in (16, 48, 64)]
+    step = 8 * 32 * flops_per_token(run_of(48).model)
+    assert rates.points[1][1] == pytest.approx(step / 0.25)
+    assert calibrate(store, RUNS, "cpu") == rates and len(requests) == 1
+    calibrate(store, RUNS[:2], "cpu")
+    assert len(requests) == 2, "other shapes are another measurement"
+    monkeypatch.setattr(speed, "machine_key", lambda _device: "another machine")
+    calibrate(store, RUNS, "cpu")
+    assert len(requests) == 3
+
+
+def test_a_calibration_that_fails_shows_the_end_of_its_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_args: Any, **_options: Any) -> Any:
+        return subprocess.CompletedProcess([], 1, "", "x" * 600 + "the reason")
+
+    monkeypatch.setattr(speed.subprocess, "run", fail)
+    with pytest.raises(CalibrationError, match=r"calibration failed: x+the reason") as failed:
+        speed._measure({})
+    assert len(str(failed.value)) == len("the calibration failed: ") + 600
+
+    def hang(*_args: Any, **_options: Any) -> Any:
+        raise subprocess.TimeoutExpired("calibrate", 1)
+
+    monkeypatch.setattr(speed.subprocess, "run", hang)
+    with pytest.raises(CalibrationError, match="did not end within 180 s"):
+        speed._measure({})
+
+
+def test_a_device_that_is_not_at_hand_is_known_at_the_sizes_of_the_runs() -> None:
+    known = RateModel(((1e3, 1e6), (1e6, 8e6)), 80)
+    rates = rates_of(known, RUNS)
+    assert rates.gpu_memory == 80
+    assert len(rates.points) == 4 and list(rates.points) == sorted(rates.points)
+    assert all(rate == pytest.approx(known.rate(n)) for n, rate in rates.points)
+
+
+def test_a_machine_is_known_by_its_device_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = machine_key("cpu")
+    assert key == machine_key("cpu") and len(key) == 16
+    monkeypatch.setattr(speed, "kind_name", lambda device: "another")
+    assert machine_key("cpu") != key
+
+
+def test_the_smallest_gpu_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "gpus", lambda: [("A", 80), ("B", 40), ("C", None)])
+    assert (gpu_memory("cuda"), gpu_memory("cpu")) == (40, None)
+    monkeypatch.setattr(speed, "gpus", list)
+    assert gpu_memory("cuda") is None

@@ -1,0 +1,132 @@
+"""The database: durable, locked against a second writer, brought up from every released schema."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+
+from orchestrator.attempts import Outcome
+from orchestrator.states import Cause, RunState
+from orchestrator.store import (
+    Store,
+    StoreError,
+    Unavailable,
+)
+from orchestrator.store import tables as t
+from tests.conftest import ROOT
+from tests.unit.orchestrator.store_fixtures import (
+    claim,
+    end_attempt,
+    new_run,
+    open_store,
+    result,
+    sweep_record,
+)
+
+SCHEMAS = Path(__file__).parent / "schemas"
+"""Rows of each released schema but the newest."""
+
+
+def test_what_is_stored_survives_reopening(url: str) -> None:
+    store = Store(url)
+    sweep = store.submit(sweep_record(), [new_run(0, seconds=12.5)])
+    store.close()
+    again = Store(url)
+    assert again.runs_of(sweep.id)[0].predicted_seconds == 12.5
+    assert again.state_counts(sweep.id) == {RunState.QUEUED: 1}
+    again.close()
+
+
+def test_sqlite_is_durable_and_waits_for_locks(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    with store.engine.connect() as db:
+        pragmas = {
+            p: db.execute(sa.text(f"PRAGMA {p}")).scalar() for p in ("journal_mode", "synchronous", "foreign_keys")
+        }
+    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+def test_a_locked_database_is_unavailable_and_nothing_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.store.database.WAIT_SECONDS", 0)
+    store = open_store(tmp_path)
+    other = sqlite3.connect(tmp_path / "test.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Unavailable, match="locked"):
+        store.submit(sweep_record(), [new_run(0)])
+    assert store.sweeps() == []
+    other.execute("ROLLBACK")
+    store.submit(sweep_record(), [new_run(0)])
+
+
+def test_a_database_of_the_first_release_is_upgraded_with_its_rows(url: str) -> None:
+    """Schema 0001 with a finished, a failed and a queued run, as the first release wrote them."""
+    engine = sa.create_engine(url)
+    _migrate(engine, "0001")
+    with engine.begin() as db:
+        for statement in (SCHEMAS / "0001.sql").read_text().split(";\n"):
+            if statement.strip():
+                db.execute(sa.text(statement))
+    engine.dispose()
+    store = Store(url)
+    sweep = store.sweep("old")
+    assert (sweep.user, sweep.held, sweep.ceiling_flops) == ("", None, None)
+    states = {r.id: (r.state, r.loss, r.counted_from, r.micro_batch) for r in store.runs_of(sweep.id)}
+    assert states == {
+        "a": (RunState.DONE, 3.25, 0, None),
+        "b": (RunState.FAILED, None, 0, None),
+        "c": (RunState.QUEUED, None, 0, None),
+    }
+    assert [a.cause for a in store.attempts_of("b")] == ["code", "code"]
+    driver = store.start_driver("boot", [], "")
+    end_attempt(store, "c", claim(store, "c", 0, driver, "w"), Outcome(Cause.DONE, result()))
+    assert store.retry_failed(sweep.id) == 1
+    store.close()
+
+
+def _migrate(engine: sa.Engine, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "orchestrator" / "store" / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+
+def test_a_database_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    with store.writing() as db:
+        db.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    store.close()
+    with pytest.raises(StoreError, match="another version of isoflop"):
+        open_store(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ("nothing://here", "names an unknown kind of database"),
+        ("mssql+pyodbc://user:secret@host/name", "mssql is not supported|cannot be opened"),
+        ("sqlite:////nowhere/at/all.db", "the database sqlite:////nowhere/at/all.db cannot be opened"),
+    ],
+)
+def test_a_database_that_cannot_be_opened_is_named_without_its_password(bad: str, message: str) -> None:
+    with pytest.raises(StoreError, match=message) as refused:
+        Store(bad)
+    assert "secret" not in str(refused.value)
+
+
+def test_the_clock_is_the_databases_own(store: Store) -> None:
+    with store.reading() as db:
+        assert abs(store.now(db) - time.time()) < 60
+
+
+def test_a_failed_transaction_leaves_nothing(store: Store) -> None:
+    with pytest.raises(ZeroDivisionError), store.writing() as db:
+        db.execute(sa.update(t.scheduler).values(requests=7))
+        _ = 1 / 0
+    assert store.requests() != 7

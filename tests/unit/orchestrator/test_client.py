@@ -1,0 +1,101 @@
+"""The client of a service, against a server that remembers what it was asked."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from orchestrator.client import Client, Refused, Unreachable, service_client
+from orchestrator.errors import NotFound
+
+
+class _Handler(BaseHTTPRequestHandler):
+    asked: list[tuple[str, str, bytes, Any, Any]]
+    answers: list[tuple[int, Any]]
+
+    def _answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        headers = self.headers.get("Authorization"), self.headers.get("Content-Type")
+        self.asked.append((self.command, self.path, body, *headers))
+        status, content = self.answers.pop(0)
+        data = content if isinstance(content, bytes) else json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    do_GET = do_POST = _answer  # noqa: N815 - as http.server calls them
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def service() -> Iterator[Any]:
+    handler = type("Handler", (_Handler,), {"asked": [], "answers": []})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    handler.url = f"http://127.0.0.1:{server.server_port}"  # type: ignore[attr-defined]
+    yield handler
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_sweep_is_submitted_with_overrides_and_a_token(service: Any) -> None:
+    service.answers += [(200, {"name": "a"}), (200, {})]
+    client = Client(service.url + "/", "secret")
+    assert client.submit(b"name: a", ["x=1", "y=2"], rerun=True) == {"name": "a"}
+    client.submit(b"name: a")
+    path = "/api/v1/sweeps?override=x%3D1&override=y%3D2&rerun=true"
+    assert service.asked == [
+        ("POST", path, b"name: a", "Bearer secret", "application/yaml"),
+        ("POST", "/api/v1/sweeps", b"name: a", "Bearer secret", "application/yaml"),
+    ]
+
+
+def test_questions_quote_names(service: Any) -> None:
+    service.answers += [(200, {"n": 1}), (200, {"message": "paused"}), (200, [1]), (200, [2])]
+    client = Client(service.url)
+    assert client.sweep("a/b@c") == {"n": 1}
+    assert client.control("a b", "pause") == "paused"
+    assert (client.log("r"), client.log("r", 0)) == ([1], [2])
+    assert [(method, path) for method, path, *_ in service.asked] == [
+        ("GET", "/api/v1/sweeps/a%2Fb%40c"),
+        ("POST", "/api/v1/sweeps/a%20b/pause"),
+        ("GET", "/api/v1/runs/r/log"),
+        ("GET", "/api/v1/runs/r/log?attempt=0"),
+    ]
+    assert all(token is None for *_, token, _ in service.asked)
+
+
+def test_problems_keep_their_sentence_and_kind(service: Any) -> None:
+    problem = {"type": "urn:isoflop:ceiling", "detail": "too much"}
+    service.answers += [(409, problem), (409, problem | {"type": "urn:isoflop:of-a-later-version"}), (500, b"<html>")]
+    client = Client(service.url)
+    for kind, message in (("ceiling", "too much"), ("refused", "too much"), ("refused", "answered 500")):
+        with pytest.raises(Refused, match=message) as refused:
+            client.sweep("a")
+        assert refused.value.kind == kind
+
+
+def test_what_is_not_found_and_who_does_not_answer(service: Any) -> None:
+    service.answers += [(404, {"type": "urn:isoflop:not-found", "detail": "there is no sweep"}), (200, b"no JSON")]
+    with pytest.raises(NotFound, match="there is no sweep"):
+        Client(service.url).sweep("a")
+    with pytest.raises(Unreachable, match=r"no service answers at .*start one with: isoflop serve"):
+        Client(service.url).sweep("a")
+    with pytest.raises(Unreachable, match=r"no service answers at http://127\.0\.0\.1:9"):
+        Client("http://127.0.0.1:9").sweep("a")
+    with pytest.raises(Refused, match="give the service's address"):
+        Client("ftp://there")
+
+
+def test_the_environment_names_the_service() -> None:
+    assert service_client({}) is None is service_client({"ISOFLOP_URL": ""})
+    made = service_client({"ISOFLOP_URL": "http://here:1/", "ISOFLOP_TOKEN": "t"})
+    assert made is not None and made.url == "http://here:1"
