@@ -1,4 +1,4 @@
-"""The REST interface and the page, over the same use cases as the CLI."""
+"""The REST interface, over the same use cases as the command line and the pages."""
 
 from __future__ import annotations
 
@@ -28,22 +28,29 @@ from orchestrator.use_cases.execution import Execution
 from orchestrator.use_cases.planning import Planning
 from orchestrator.use_cases.submission import submit as submit_plan
 from orchestrator.use_cases.workspace import Workspace
-from orchestrator.web.render import figure
+from orchestrator.web.figure import figure
 
 EVENT_SECONDS = 1.0
-"""Pause between two looks at a sweep by its event stream."""
+"""Seconds between two looks of an event stream at its sweep."""
 HEARTBEATS = 15
-"""Looks without news after which the stream sends a comment to keep the connection."""
+"""Looks without news after which the stream sends a comment, so that the connection stays open."""
 
 
 def create_app(workspace: Workspace, background: Background | None = None, *, token: str | None = None) -> FastAPI:
-    """The application over a scheduler's thread, which lives and ends with it; without one it only reads."""
+    """The application.
+
+    Args:
+        workspace: the home that it serves.
+        background: the scheduler's thread, which starts and ends with the application; without one nothing is trained.
+        token: secret that every request needs; None serves loopback only, without one.
+    """
     background = background or Background(Execution(workspace))
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        """Start the scheduler's thread with the application, and end it with it."""
         background.start()
-        # Vega's bundle takes seconds to make: let the first visitor not wait for it.
+        # Vega's bundle takes seconds to make: made ahead, so that the first visitor does not wait for it.
         threading.Thread(target=javascript, daemon=True).start()
         yield
         await run_in_threadpool(background.stop)
@@ -60,6 +67,7 @@ def create_app(workspace: Workspace, background: Background | None = None, *, to
     guard.install(app, token)
     problems.install(app)
     _add_sweeps(app, workspace, background)
+    _add_health(app, background)
     _add_answers(app, Answering(workspace))
     _add_events(app, Answering(workspace), background)
     pages.install(app, Answering(workspace), background)
@@ -67,6 +75,7 @@ def create_app(workspace: Workspace, background: Background | None = None, *, to
 
 
 def _add_sweeps(app: FastAPI, workspace: Workspace, background: Background) -> None:
+    """The routes that submit, list, show and control sweeps."""
     planning, answering = Planning(workspace), Answering(workspace)
 
     @app.post("/api/v1/sweeps", status_code=201, tags=["sweeps"], openapi_extra=_YAML_BODY)
@@ -76,7 +85,7 @@ def _add_sweeps(app: FastAPI, workspace: Workspace, background: Background) -> N
         override: Annotated[list[str] | None, Query()] = None,
         rerun: bool = False,
     ) -> dict[str, Any]:
-        """Submit a sweep file (YAML body); `override` repeats `key=value`. Submitting it twice does nothing.
+        """Submit a sweep file (YAML body); repeat `override` for each `key=value`. Submitting it twice does nothing.
 
         `rerun` trains finished runs again.
         """
@@ -88,12 +97,15 @@ def _add_sweeps(app: FastAPI, workspace: Workspace, background: Background) -> N
         planned = await run_in_threadpool(planning.plan, body, override or [])
         sweep = await run_in_threadpool(submit_plan, workspace, planned, guard.user_of(request), rerun=rerun)
         response.headers["Location"] = f"/api/v1/sweeps/{sweep.name}"
-        return _summary(sweep) | {"dropped": [cell.to_dict() for cell in sweep.dropped], "warnings": sweep.warnings}
+        return _summary_json(sweep) | {
+            "dropped": [cell.to_dict() for cell in sweep.dropped],
+            "warnings": sweep.warnings,
+        }
 
     @app.get("/api/v1/sweeps", tags=["sweeps"])
     def list_sweeps() -> list[dict[str, Any]]:
         """All sweeps, the latest first."""
-        return [_summary(sweep) for sweep in answering.sweeps()]
+        return [_summary_json(sweep) for sweep in answering.sweeps()]
 
     @app.get("/api/v1/sweeps/{name}", tags=["sweeps"])
     def get_sweep(name: str) -> dict[str, Any]:
@@ -101,21 +113,26 @@ def _add_sweeps(app: FastAPI, workspace: Workspace, background: Background) -> N
         answers = answering.of(name)
         sweep, table = answers.sweep, answers.table.astype(object)
         runs = table.where(table.notna(), None).to_dict("records")
-        return _summary(sweep) | {
+        return _summary_json(sweep) | {
             "source": sweep.source,
             "dropped": [cell.to_dict() for cell in sweep.dropped],
             "runs": runs,
         }
 
-    def _summary(sweep: SweepRecord) -> dict[str, Any]:
+    def _summary_json(sweep: SweepRecord) -> dict[str, Any]:
+        """Name, revision and progress of a sweep."""
         progress = asdict(background.progress(sweep))
         return {"name": sweep.name, "revision": sweep.revision, "submitted_at": sweep.submitted_at, **progress}
 
     control_routes.install(app, workspace)
 
+
+def _add_health(app: FastAPI, background: Background) -> None:
+    """The route by which a supervisor sees whether the service works."""
+
     @app.get("/healthz", tags=["service"])
     def health() -> JSONResponse:
-        """Whether the service answers, and whether its scheduler works."""
+        """Whether the service answers, and whether its scheduler is running."""
         state = {"scheduler": "ready" if background.ready else "not ready"}
         if background.error is not None:
             state["error"] = str(background.error)
@@ -123,6 +140,8 @@ def _add_sweeps(app: FastAPI, workspace: Workspace, background: Background) -> N
 
 
 def _add_answers(app: FastAPI, answering: Answering) -> None:
+    """The routes that answer from a sweep's runs."""
+
     @app.get("/api/v1/sweeps/{name}/fit", tags=["answers"])
     def get_fit(name: str, variant: str = "") -> dict[str, Any]:
         """Curves, laws, lack of fit, hold-out, exclusions and noise."""
@@ -152,12 +171,13 @@ def _add_answers(app: FastAPI, answering: Answering) -> None:
     @app.get("/api/v1/sweeps/{name}/chart", tags=["answers"])
     def get_chart(name: str, variant: str = "") -> dict[str, Any]:
         """The IsoFLOP chart as a Vega-Lite specification."""
-        title = f"{name} {variant}".strip()
-        spec: dict[str, Any] = figure(isoflop_curves(answering.of(name).law(variant), title), "isoflop")["spec"]
-        return spec
+        chart = isoflop_curves(answering.of(name).law(variant), f"{name} {variant}".strip())
+        return dict(figure(chart, "isoflop").panels[0].spec)
 
 
 def _add_events(app: FastAPI, answering: Answering, background: Background) -> None:
+    """The route that streams a sweep's progress."""
+
     @app.get("/api/v1/sweeps/{name}/events", tags=["sweeps"], response_class=StreamingResponse)
     async def events(name: str) -> StreamingResponse:
         """Server-Sent Events: `progress` whenever it changes, until the sweep is finished."""
@@ -167,6 +187,7 @@ def _add_events(app: FastAPI, answering: Answering, background: Background) -> N
 
 
 async def _progress_events(background: Background, sweep: SweepRecord) -> AsyncIterator[str]:
+    """The progress as Server-Sent Events, one for each change, until the sweep is finished."""
     last, quiet = "", 0
     while True:
         progress = await run_in_threadpool(background.progress, sweep)

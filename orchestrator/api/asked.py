@@ -1,4 +1,4 @@
-"""A question to a law as the parameters of a request."""
+"""The question to a law as the query parameters of a request."""
 
 from __future__ import annotations
 
@@ -16,22 +16,24 @@ class Asked(BaseModel):
 
     flops: float | None = Field(None, description="Training budget C in FLOPs.")
     gpu_hours: float | None = Field(None, description="The budget as hours on the device.")
-    loss: float | None = Field(None, description="Loss to reach: the budget is the least that does.")
+    loss: float | None = Field(None, description="Loss to reach: the budget is the smallest that reaches it.")
     params: float | None = Field(None, description="A model of N parameters instead of the optimum.")
-    tokens: float | None = Field(None, description="With params, without a budget: trained on D tokens.")
-    too_small: float | None = Field(None, description="A model so many times smaller than the optimum.")
-    max_tokens: float | None = Field(None, description="Only so many unique tokens exist.")
-    inference_tokens: float | None = Field(None, description="So many tokens of inference follow.")
+    tokens: float | None = Field(
+        None, description="With params, instead of a budget: the model is trained on D tokens."
+    )
+    too_small: float | None = Field(None, description="A model smaller than the optimum by this factor.")
+    max_tokens: float | None = Field(None, description="Only this many unique tokens exist.")
+    inference_tokens: float | None = Field(None, description="This many tokens of inference follow.")
     device: str | None = Field(None, description="Device whose hours are shown: h100, a100, …")
     mfu: float | None = Field(None, description="Share of the device's peak that is reached, 0.4 by default.")
     variant: str = Field("", description="Which combination of varied values: axis=value,…")
-    device_tflops: float | None = Field(None, description="Dense 16-bit peak of a device that is not known.")
+    device_tflops: float | None = Field(None, description="Dense 16-bit peak of a device that is not listed, TFLOP/s.")
 
     def question(self) -> Question:
-        """The question. Raises QuestionError."""
+        """The question. Raises QuestionError for parameters that do not go together, or an unknown device."""
         named = self.device is not None or self.device_tflops is not None
         if self.mfu is not None and not named:
-            raise QuestionError("mfu is of a device: give device or device_tflops")
+            raise QuestionError("mfu needs a device: give device or device_tflops")
         return Question(
             flops=self.flops,
             gpu_hours=self.gpu_hours,

@@ -1,4 +1,4 @@
-"""The routes that steer submitted sweeps, and those that show what runs logged."""
+"""The routes that control submitted sweeps, and the one that shows what a run logged."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from orchestrator.use_cases.control import ACTIONS, run_log
+from orchestrator.use_cases.control import ACTIONS, run_log_json
 from orchestrator.use_cases.workspace import Workspace
 
 
 class Action(StrEnum):
-    """What can be asked of a sweep."""
+    """The controls of a sweep."""
 
     CANCEL = "cancel"
     PAUSE = "pause"
@@ -21,7 +21,7 @@ class Action(StrEnum):
 
 
 def install(app: FastAPI, workspace: Workspace) -> None:
-    """Add the routes."""
+    """Add the routes to an application."""
 
     @app.post("/api/v1/sweeps/{name}/{action}", tags=["sweeps"])
     def control(name: str, action: Action) -> dict[str, str]:
@@ -31,4 +31,4 @@ def install(app: FastAPI, workspace: Workspace) -> None:
     @app.get("/api/v1/runs/{run}/log", tags=["runs"])
     def log(run: str, attempt: int | None = None) -> list[dict[str, Any]]:
         """A run's attempts with their causes, each followed by the events that it logged."""
-        return list(run_log(workspace, run, attempt))
+        return list(run_log_json(workspace, run, attempt))

@@ -1,4 +1,4 @@
-"""Who may call: loopback freely, any other address with the token; browsers only from our own pages."""
+"""Who may call: loopback freely, any other address with the token; browsers only from the service's own pages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orchestrator.api.problems import problem
 from tokenizer.errors import ExpectedError
 
 BODY_BYTES = 256 * 1024
-"""Largest request body: the sweep gate's own limit."""
+"""Largest request body: the limit of a sweep file."""
 POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
     "frame-ancestors 'none'; form-action 'self'"
@@ -23,21 +23,19 @@ POLICY = (
 
 
 class BindError(ExpectedError, ValueError):
-    """The service would be open to others without a token."""
+    """The service would be open to other machines without a token."""
 
     kind = "bind"
 
 
 def check_bind(host: str, token: str | None) -> None:
-    """Refuse any address but loopback without a token.
-
-    Raises BindError.
-    """
+    """Refuse any address but loopback without a token. Raises BindError."""
     if not _loopback(host) and not token:
         raise BindError(f"--host {host} is reachable by others: set ISOFLOP_TOKEN to a secret first")
 
 
 def _loopback(host: str) -> bool:
+    """Whether only this machine reaches an address or host name."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -49,6 +47,7 @@ def install(app: FastAPI, token: str | None) -> None:
 
     @app.middleware("http")
     async def guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        """Refuse a request or pass it on, and add the headers to the answer."""
         refused = _refusal(request, token)
         response = refused if refused is not None else await call_next(request)
         response.headers["Content-Security-Policy"] = POLICY
@@ -58,13 +57,16 @@ def install(app: FastAPI, token: str | None) -> None:
 
 
 def _refusal(request: Request, token: str | None) -> Response | None:
+    """The problem document for a request that is not let in; None for one that is."""
     if token and request.url.path != "/healthz" and not _authorised(request.headers.get("authorization", ""), token):
-        response = problem(401, "unauthorised", "send the token as bearer token, or as the password of basic auth")
+        response = problem(
+            401, "unauthorised", "send the token as a bearer token, or as the password of basic authentication"
+        )
         response.headers["WWW-Authenticate"] = 'Basic realm="isoflop"'
         return response
     host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
     if not token and not _loopback(host):
-        return problem(403, "foreign-host", f"without a token this service answers to localhost only, not to {host!r}")
+        return problem(403, "foreign-host", f"without a token this service answers on localhost only, not on {host!r}")
     origin = request.headers.get("origin")
     if request.method not in ("GET", "HEAD") and origin and urlsplit(origin).netloc != request.headers.get("host"):
         return problem(403, "foreign-origin", f"a page of {origin} may not change anything here")
@@ -75,7 +77,7 @@ def _refusal(request: Request, token: str | None) -> Response | None:
 
 
 def user_of(request: Request) -> str:
-    """The name of basic authentication, if there is one."""
+    """The user name of basic authentication, at most 64 characters; empty without one."""
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic":
         return ""
@@ -83,11 +85,12 @@ def user_of(request: Request) -> str:
 
 
 def _authorised(header: str, token: str) -> bool:
+    """Whether an `Authorization` header carries the token."""
     scheme, _, value = header.partition(" ")
     if scheme.lower() == "basic":
         try:
             value = base64.b64decode(value, validate=True).decode().partition(":")[2]
-        except ValueError:  # no base64, or no UTF-8
+        except ValueError:  # not base64, or not UTF-8
             return False
     elif scheme.lower() != "bearer":
         return False

@@ -1,11 +1,10 @@
-"""The page: HTML rendered on the server, over the same use cases as REST."""
+"""The pages: HTML rendered on the server, over the same use cases as REST."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
@@ -14,36 +13,46 @@ from analysis.figures import Forecast, forecast_record
 from analysis.law import Law
 from analysis.records import LawError, Prediction
 from orchestrator.errors import NotFound
-from orchestrator.store import SweepRecord
+from orchestrator.scheduling.progress import Progress
+from orchestrator.states import RunState
+from orchestrator.store import RunRecord, SweepRecord
 from orchestrator.use_cases.answering import Answering
 from orchestrator.use_cases.background import Background
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.web.charts import law_figures, multiplier_figures
-from orchestrator.web.render import figure, render, static_file
+from orchestrator.web.figure import Figure, figure
+from orchestrator.web.render import render, static_file
+from orchestrator.web.tables import dropped_rows, run_rows
 from orchestrator.web.variants import chooser, default_variant
+from orchestrator.web.views import ErrorPage, IndexPage, SweepPage, SweepState
 
+Losses = tuple[tuple[str, float | None], ...]
+"""Which runs of a sweep have ended, and with which loss; None if it diverged."""
 _FITS_KEPT = 16
+"""Fits of variants that are kept for further visits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of the question in the URL."""
+    """The answer to the question in the URL."""
 
     prediction: Prediction | None = None
+    """The law's prediction with its nearest shape; None without a question, or with an error."""
     error: str = ""
+    """Why there is none, for the person who asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """What the finished runs of a sweep amount to, as the page shows it."""
+    """What the page shows of a sweep's finished runs."""
 
     law: Law | None = None
-    """None while there is too little to fit, which is no error."""
+    """Their law; None as long as there are too few runs, which is not an error."""
     refusal: str = ""
-    """Why there is none."""
-    figures: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Why there is no law."""
+    figures: Mapping[str, Figure] = field(default_factory=dict)
     """Charts of the law by name."""
-    comparisons: list[dict[str, Any]] = field(default_factory=list)
+    comparisons: Sequence[Figure] = ()
     """Compute multipliers over this variant."""
 
 
@@ -51,15 +60,15 @@ def install(app: FastAPI, answering: Answering, background: Background) -> None:
     """Add the pages and their static files."""
 
     @lru_cache(maxsize=_FITS_KEPT)
-    def fitted(reference: str, variant: str, losses: tuple[tuple[str, float], ...]) -> Fitted:
-        """`losses` says which runs there are: equal ones need no second fit."""
+    def fitted(reference: str, variant: str, losses: Losses) -> Fitted:
+        """The fit of a variant; `losses` is part of the key, so that it is fitted anew once further runs have ended."""
         return _fit(answering.of(reference), variant)
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     def index(request: Request) -> str:
         """All sweeps."""
-        sweeps = [_sweep(s, background) for s in answering.sweeps()]
-        return render("index.html", sweeps=sweeps, base_url=str(request.base_url).rstrip("/"))
+        sweeps = [_state(sweep, background) for sweep in answering.sweeps()]
+        return render(IndexPage(sweeps, str(request.base_url)))
 
     @app.get("/sweeps/{name}", response_class=HTMLResponse, include_in_schema=False)
     def sweep_page(name: str, flops: str = "", variant: str = "") -> Response:
@@ -67,27 +76,26 @@ def install(app: FastAPI, answering: Answering, background: Background) -> None:
         try:
             answers = answering.of(name)
         except NotFound as error:
-            return HTMLResponse(render("error.html", title="Not found", detail=str(error)), status_code=404)
+            return HTMLResponse(render(ErrorPage("Not found", str(error))), status_code=404)
         vary = answers.spec.vary
         chosen = variant or default_variant(vary)
-        runs = [{str(key): value for key, value in row.items()} for row in answers.table.to_dict("records")]
-        found = fitted(answers.name, chosen, _losses(runs))
+        found = fitted(answers.name, chosen, _losses(answers.runs))
         answer = _answer(answers, found, flops, chosen)
-        page = render(
-            "sweep.html",
-            sweep=_sweep(answers.sweep, background),
-            runs=runs,
-            figures=found.figures | _forecasts(answers),
-            comparisons=found.comparisons,
+        page = SweepPage(
+            sweep=_state(answers.sweep, background),
+            runs=run_rows(answers.table),
+            dropped=dropped_rows(answers.sweep.dropped),
             law=found.law,
             refusal=found.refusal,
-            answer=answer.prediction,
+            figures={**found.figures, **_forecasts(answers)},
+            comparisons=found.comparisons,
             asked=flops,
+            answer=answer.prediction,
             error=answer.error,
             variant=chosen,
             choices=chooser(name, vary, chosen, flops),
         )
-        return HTMLResponse(page)
+        return HTMLResponse(render(page))
 
     @app.get("/static/{name}", include_in_schema=False)
     def static(name: str) -> Response:
@@ -99,9 +107,9 @@ def install(app: FastAPI, answering: Answering, background: Background) -> None:
         return Response(content, media_type=media_type, headers={"Cache-Control": "max-age=3600"})
 
 
-def _losses(runs: list[dict[str, Any]]) -> tuple[tuple[str, float], ...]:
-    ended = [run for run in runs if run["state"] in ("done", "diverged")]
-    return tuple((run["run"], float(run["loss"]) if run["state"] == "done" else math.inf) for run in ended)
+def _losses(runs: Sequence[RunRecord]) -> Losses:
+    """Id and loss of each run that a fit uses or names as diverged; no two states of a sweep have the same."""
+    return tuple((run.id, run.loss) for run in runs if run.state in (RunState.DONE, RunState.DIVERGED))
 
 
 def _fit(answers: SweepAnswers, variant: str) -> Fitted:
@@ -114,45 +122,45 @@ def _fit(answers: SweepAnswers, variant: str) -> Fitted:
     return Fitted(law, "", law_figures(law, title), multiplier_figures(answers, variant))
 
 
-def _forecasts(answers: SweepAnswers) -> dict[str, dict[str, Any]]:
-    """The forecast record, once there is a forecast."""
+def _forecasts(answers: SweepAnswers) -> dict[str, Figure]:
+    """The chart of stored forecasts, once there are some."""
     stored = [Forecast.of(record) for record in answers.forecasts]
     return {"forecasts": figure(forecast_record(stored, answers.sweep.name), "forecasts")} if stored else {}
 
 
-def _sweep(sweep: SweepRecord, background: Background) -> dict[str, Any]:
+def _state(sweep: SweepRecord, background: Background) -> SweepState:
+    """A sweep and how far it is."""
     progress = background.progress(sweep)
-    return {
-        "name": sweep.name,
-        "revision": sweep.revision,
-        "state": _state(progress.finished, progress.failed, bool(progress.running)),
-        "done": progress.done,
-        "failed": progress.failed,
-        "running": len(progress.running),
-        "total": progress.total,
-        "flops_spent": progress.flops_spent,
-        "flops_planned": progress.flops_planned,
-        "seconds_left": progress.seconds_left,
-        "note": progress.held or progress.waits,
-        "created": sweep.submitted_at,
-        "dropped": sweep.dropped,
-        "warnings": sweep.warnings,
-    }
+    return SweepState(
+        name=sweep.name,
+        state=_badge(progress),
+        done=progress.done,
+        failed=progress.failed,
+        running=len(progress.running),
+        total=progress.total,
+        flops_spent=progress.flops_spent,
+        flops_planned=progress.flops_planned,
+        seconds_left=progress.seconds_left,
+        note=progress.held or progress.waits,
+        submitted_at=sweep.submitted_at,
+    )
 
 
-def _state(finished: bool, failed: int, running: bool) -> str:
-    if finished:
-        return "incomplete" if failed else "done"
-    return "running" if running else "queued"
+def _badge(progress: Progress) -> str:
+    """The state of a sweep in a word."""
+    if progress.finished:
+        return "incomplete" if progress.failed else "done"
+    return "running" if progress.running else "queued"
 
 
 def _answer(answers: SweepAnswers, found: Fitted, asked: str, variant: str) -> Answer:
+    """The prediction for a budget as it was typed, or why there is none; empty if nothing was typed."""
     if not asked:
         return Answer()
     try:
         budget = float(asked)
     except ValueError:
-        return Answer(error=f"{asked!r} is no number: write a budget in FLOPs such as 1e15")
+        return Answer(error=f"{asked!r} is not a number: type a budget in FLOPs, such as 1e15")
     if found.law is None:
         return Answer(error=found.refusal)
     try:

@@ -16,13 +16,13 @@ from tokenizer.errors import ExpectedError
 
 
 def problem(status: int, kind: str, detail: str, **more: Any) -> JSONResponse:
-    """One problem document."""
+    """A problem document: HTTP status, kind of error, a sentence about this one, and further members."""
     body = {"type": f"urn:isoflop:{kind}", "title": kind.replace("-", " "), "status": status, "detail": detail} | more
     return JSONResponse(body, status_code=status, media_type="application/problem+json")
 
 
 def install(app: FastAPI) -> None:
-    """Turn every expected failure into a problem document."""
+    """Turn every error of an application into a problem document."""
     app.add_exception_handler(ExpectedError, _expected)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)
@@ -30,6 +30,7 @@ def install(app: FastAPI) -> None:
 
 
 async def _expected(_request: Request, error: Exception) -> JSONResponse:
+    """An expected error: its message, and its data as further members."""
     assert isinstance(error, ExpectedError)
     more: dict[str, Any] = {}
     if isinstance(error, SweepError):
@@ -40,15 +41,18 @@ async def _expected(_request: Request, error: Exception) -> JSONResponse:
 
 
 async def _unexpected(_request: Request, error: Exception) -> JSONResponse:
+    """A defect: its class alone, because its message may hold what the caller may not see."""
     return problem(500, "internal", f"{type(error).__name__}; the service's log has more")
 
 
 async def _http(_request: Request, error: Exception) -> JSONResponse:
+    """What Starlette itself refuses, such as an unknown path."""
     assert isinstance(error, HTTPException)
     return problem(error.status_code, "http", str(error.detail))
 
 
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:
+    """Parameters that do not fit the route's schema, each with its place."""
     assert isinstance(error, RequestValidationError)
     parts = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
     return problem(422, "invalid-request", "; ".join(parts))

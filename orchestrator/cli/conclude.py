@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -24,14 +22,13 @@ from orchestrator.scheduling.progress import mixed_devices
 from orchestrator.store import RunRecord, SweepRecord
 from orchestrator.tracking.sweep_run import SweepLaw, log_sweep, offline_runs
 from orchestrator.use_cases.answering import Answering
+from orchestrator.use_cases.provenance import provenance_of
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.use_cases.workspace import Workspace
 from orchestrator.web.report import write_report
 
 HORIZONS = (10.0, 100.0)
 """Predictions of the report, in multiples of the largest budget."""
-VERSIONS = ("isoflop", "torch", "ray", "numpy", "scipy", "tokenizers", "wandb", "hydra-core")
-"""Packages whose version the report names."""
 
 
 def conclude(
@@ -122,7 +119,7 @@ def _report(workspace: Workspace, answers: SweepAnswers, variant: str, law: Law,
         law=law,
         runs=answers.table,
         predictions=_predictions(answers, law, variant),
-        provenance=provenance(answers, law),
+        provenance=provenance_of(answers, law),
         command=command,
         dropped=sweep.dropped,
         forecasts=[Forecast.of(record) for record in answers.forecasts],
@@ -143,17 +140,3 @@ def _predictions(answers: SweepAnswers, law: Law, variant: str) -> list[Predicti
 def _nearby(path: Path) -> str:
     """A path as one types it: relative where it lies below the working folder."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
-
-
-def provenance(answers: SweepAnswers, law: Law) -> dict[str, str]:
-    """Hashes, versions and devices behind an answer."""
-    sweep, runs = answers.sweep, answers.runs
-    facts = {
-        "sweep": answers.name,
-        "dataset": sweep.dataset,
-        "law": law.law_id,
-        "convention": law.convention,
-        "device": ", ".join(sorted({r.device for r in runs if r.device})) or "unknown",
-        "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-    }
-    return facts | {name: importlib.metadata.version(name) for name in VERSIONS}

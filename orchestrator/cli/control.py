@@ -134,10 +134,10 @@ def logs(
 ) -> None:
     """Show what a run's attempts logged, and why each ended."""
     from orchestrator.client import service_client
-    from orchestrator.use_cases.control import run_log
+    from orchestrator.use_cases.control import run_log_json
 
     client = service_client()
-    rows = client.log(run, attempt) if client else list(run_log(open_workspace(), run, attempt))
+    rows = client.log(run, attempt) if client else list(run_log_json(open_workspace(), run, attempt))
     if output is Format.JSON:
         emit_json(rows)
         return
@@ -166,16 +166,17 @@ def trunks(
     from orchestrator.use_cases.kept_trunks import drop_trunks, kept_trunks
 
     workspace = open_workspace()
-    rows = kept_trunks(workspace, sweep)
+    kept = kept_trunks(workspace, sweep)
+    rows = [each.to_dict() for each in kept]
     if output is Format.JSON:
         emit_json(rows)
     elif rows:
         shown = [row | {"steps": " ".join(map(str, row["steps"]))} for row in rows]
         emit_rows(shown, list(shown[0]), output, importance=("trunk", "bytes"))
-    size = sum(row["bytes"] for row in rows)
+    size = sum(each.bytes for each in kept)
     if drop:
-        drop_trunks(workspace, [row["trunk"] for row in rows])
-    say(f"{len(rows)} trunks, {size / 1e6:.3g} MB{', deleted' if drop else ''}")
+        drop_trunks(workspace, [each.trunk for each in kept])
+    say(f"{len(kept)} trunks, {size / 1e6:.3g} MB{', deleted' if drop else ''}")
 
 
 def db(

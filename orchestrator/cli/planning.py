@@ -145,7 +145,7 @@ def validate(
     """Store a forecast, train its optimum, and score the forecast."""
     from orchestrator.cli.watching import watching
     from orchestrator.use_cases.validation import validate as carry_out
-    from orchestrator.use_cases.validation import validation_rows, verdict
+    from orchestrator.use_cases.validation_result import validation_rows, verdict
 
     _stop_on_terminate()
     workspace = open_workspace()
@@ -154,7 +154,7 @@ def validate(
     for one in result.trained:
         if one.run.loss is None:
             say(f"run {one.run.id} ended as {one.run.state}: {one.run.error or 'no loss'}")
-    rows = validation_rows(result)
+    rows = [row.to_dict() for row in validation_rows(result)]
     emit_rows(rows, list(rows[0]), output, importance=_VALIDATION_IMPORTANCE)
     for sentence in verdict(result):
         say(sentence)

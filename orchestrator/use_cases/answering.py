@@ -1,4 +1,4 @@
-"""Answering: finds a stored sweep and answers from its runs; compares sweeps."""
+"""Answering: finds stored sweeps, gives access to what their runs answer, and compares them."""
 
 from __future__ import annotations
 
@@ -12,28 +12,33 @@ class Answering:
     """Answers from the sweeps of a workspace."""
 
     def __init__(self, workspace: Workspace) -> None:
+        """The sweeps of this workspace are answered from."""
         self._workspace = workspace
 
     def sweeps(self) -> list[SweepRecord]:
-        """All revisions, the latest submission first."""
+        """All revisions of all sweeps, the latest submission first."""
         return self._workspace.store.sweeps()
 
     def sweep(self, name: str) -> SweepRecord:
-        """The sweep of a handle, `name` or `name@revision`. Raises NotFound."""
+        """The sweep of this name, or of `name@revision`. Raises NotFound."""
         return self._workspace.store.sweep(name)
 
     def of(self, name: str) -> SweepAnswers:
-        """What can be answered from a sweep's runs so far: read once, fitted once. Raises NotFound."""
+        """What a sweep's runs answer so far; they are read once, and each law is fitted once. Raises NotFound."""
         return self.of_record(self.sweep(name))
 
     def of_record(self, sweep: SweepRecord) -> SweepAnswers:
-        """`of` for a sweep that was read already."""
+        """`of` for a sweep that was already read."""
         store = self._workspace.store
         return SweepAnswers(
             sweep, store.runs_of(sweep.id), self._workspace.home.artifacts, store.forecasts_of(sweep.id)
         )
 
     def compare(self, baseline: str, other: str, variants: tuple[str, str] = ("", "")) -> Comparison:
-        """The compute multiplier of one sweep over another. Raises NotFound, LawError."""
+        """The compute multiplier of `other` over `baseline`, each with the label of its variant.
+
+        Raises:
+            NotFound, LawError, IncomparableError.
+        """
         first, second = (self.of(name) for name in (baseline, other))
         return compare(first.side(variants[0]), second.side(variants[1]))

@@ -1,4 +1,4 @@
-"""The service's scheduler: a thread that trains whatever is submitted, and tells how far it is."""
+"""The service's scheduler: a thread that trains whatever is submitted, and knows how far each sweep is."""
 
 from __future__ import annotations
 
@@ -17,14 +17,18 @@ log = logging.getLogger("isoflop.background")
 
 
 class Background:
-    """One scheduler thread; it alone writes runs while the service lives.
-
-    `when_lost` is called when it ends because Ray's head is gone.
-    """
+    """The one scheduler thread of a service: nothing else writes runs as long as the service is up."""
 
     def __init__(
         self, execution: Execution, scheduler: Scheduler | None = None, when_lost: Callable[[], None] = lambda: None
     ) -> None:
+        """Prepare the thread; `start` starts it.
+
+        Args:
+            execution: reads how far sweeps are, and publishes their data.
+            scheduler: trains; without one nothing is trained, and the thread never starts.
+            when_lost: called when the thread ends because Ray's head is gone.
+        """
         self._execution = execution
         self._scheduler = scheduler
         self._when_lost = when_lost
@@ -32,10 +36,10 @@ class Background:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="scheduler", daemon=True)
         self.error: Exception | None = None
-        """Why the scheduler ended, if it did not end on request."""
+        """Why the scheduler ended, unless it was asked to end."""
 
     def start(self) -> None:
-        """Begin; unfinished sweeps of earlier lives go on by themselves."""
+        """Start to train; unfinished sweeps of an earlier service continue by themselves."""
         if self._scheduler is None:
             return
         self._execution.publish_queued()
@@ -43,21 +47,22 @@ class Background:
         self._thread.start()
 
     def stop(self) -> None:
-        """Hand out no more; what is in training is the caller's to drain."""
+        """Hand out no more runs; the caller drains those in training."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
 
     @property
     def ready(self) -> bool:
-        """Whether the scheduler is at work."""
+        """Whether the scheduler is running."""
         return self._thread.is_alive()
 
     def progress(self, sweep: SweepRecord) -> Progress:
-        """How far a sweep is, live."""
+        """How far a sweep is, runs in training included."""
         return self._execution.progress(sweep, self._live)
 
     def _work(self) -> None:
+        """The thread: step by step until it is stopped, or until something fails, which `error` then is."""
         assert self._scheduler is not None
         try:
             while not self._stop.is_set():

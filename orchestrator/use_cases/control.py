@@ -1,4 +1,4 @@
-"""What a user may ask of a submitted sweep: cancel, pause, resume, retry; and what its runs' logs say."""
+"""Control of a submitted sweep: cancel, pause, resume, retry; and what its runs have logged."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from orchestrator.store import RunRecord, Store, SweepRecord
 from orchestrator.use_cases.workspace import Workspace
 from tokenizer.errors import ExpectedError
 
+SEVERAL = 5
+"""Most ids that a message lists."""
+
 
 class ControlError(ExpectedError, ValueError):
-    """The sweep is in no state for what was asked; the message says what would help."""
+    """The sweep's state does not allow the request; the message says what would."""
 
     kind = "state"
 
 
 def cancel(workspace: Workspace, name: str) -> str:
-    """Cancel a sweep: queued runs at once, those in training once they have left a checkpoint.
+    """Cancel a sweep: its queued runs at once, those in training once they have left a checkpoint.
 
-    Runs that another sweep waits for go on. Raises NotFound.
+    Runs that another sweep waits for continue. Returns a line for a person. Raises NotFound.
     """
     for sweep in workspace.store.revisions(name):
         workspace.store.hold(sweep.id, Hold.CANCELLED)
@@ -33,21 +36,24 @@ def cancel(workspace: Workspace, name: str) -> str:
 
 
 def pause(workspace: Workspace, name: str, reason: str = "") -> str:
-    """Give a sweep no worker until it is resumed; runs in training leave a checkpoint. Raises NotFound."""
+    """Give a sweep no worker until it is resumed; its runs in training leave a checkpoint and stop.
+
+    Returns a line for a person. Raises NotFound, and ControlError for a cancelled sweep.
+    """
     latest = workspace.store.sweep(name)
     if latest.held is Hold.CANCELLED:
-        raise ControlError(f"sweep {name} was cancelled; there is nothing to pause")
+        raise ControlError(f"sweep {name} was cancelled: there is nothing to pause")
     for sweep in workspace.store.revisions(name):
         if sweep.held is None:
             workspace.store.hold(sweep.id, Hold.PAUSED, reason)
-    return f"sweep {name} is paused; go on with: isoflop resume {name}"
+    return f"sweep {name} is paused; continue with: isoflop resume {name}"
 
 
 def resume(workspace: Workspace, name: str) -> str:
-    """Let a paused sweep go on. Raises NotFound, and ControlError for a cancelled one."""
+    """Let a paused sweep continue. Raises NotFound, and ControlError for a cancelled one."""
     latest = workspace.store.sweep(name)
     if latest.held is Hold.CANCELLED:
-        raise ControlError(f"sweep {name} was cancelled; take it up again with: isoflop retry {name}")
+        raise ControlError(f"sweep {name} was cancelled; start it again with: isoflop retry {name}")
     for sweep in workspace.store.revisions(name):
         if sweep.held is Hold.PAUSED:
             workspace.store.release(sweep.id)
@@ -55,9 +61,9 @@ def resume(workspace: Workspace, name: str) -> str:
 
 
 def retry(workspace: Workspace, name: str) -> str:
-    """Queue a sweep's failed and cancelled runs once more, from their checkpoints. Diverged ones would only diverge.
+    """Queue a sweep's failed and cancelled runs again, from their checkpoints. Diverged runs would only diverge again.
 
-    Raises NotFound, CeilingExceeded.
+    Returns a line for a person. Raises NotFound, CeilingExceeded.
     """
     latest = workspace.store.sweep(name)
     count = workspace.store.retry_failed(latest.id, workspace.settings.ceilings)
@@ -71,26 +77,35 @@ ACTIONS: dict[str, Callable[[Workspace, str], str]] = {
     "resume": resume,
     "retry": retry,
 }
-"""What can be asked of a sweep, by verb; each answers with a line for a person."""
+"""The controls of a sweep by verb; each returns a line for a person."""
 
 
 def _waiting(store: Store, sweep: SweepRecord) -> int:
+    """Queued runs of a sweep."""
     return store.state_counts(sweep.id).get(RunState.QUEUED, 0)
 
 
 def find_run(store: Store, prefix: str) -> RunRecord:
-    """The one run whose id begins so. Raises NotFound where there is none, or more than one."""
+    """The one run whose id starts with a prefix. Raises NotFound if there is none, or more than one."""
     found = store.runs_by_prefix(prefix)
-    if len(found) != 1:
-        several = f"; {', '.join(r.id for r in found[:5])} begin so" if found else "; `isoflop show SWEEP` lists them"
-        raise NotFound(f"there is no single run {prefix!r}{several}")
+    if not found:
+        raise NotFound(f"there is no run whose id starts with {prefix!r}: `isoflop show SWEEP` lists the runs")
+    if len(found) > 1:
+        several = ", ".join(run.id for run in found[:SEVERAL]) + ", …" * (len(found) > SEVERAL)
+        raise NotFound(f"the ids of {len(found)} runs start with {prefix!r}: {several}; give more digits")
     return found[0]
 
 
-def run_log(workspace: Workspace, prefix: str, attempt: int | None = None) -> Iterator[dict[str, Any]]:
-    """A run's attempts with their causes, each followed by the events that it logged.
+def run_log_json(workspace: Workspace, prefix: str, attempt: int | None = None) -> Iterator[dict[str, Any]]:
+    """A run's attempts, each with its cause and followed by the events that it logged, for JSON.
 
-    Raises NotFound.
+    Args:
+        workspace: the run's home.
+        prefix: start of the run's id.
+        attempt: number of the only attempt to show; None for all.
+
+    Raises:
+        NotFound.
     """
     run = find_run(workspace.store, prefix)
     attempts = workspace.store.attempts_of(run.id)
@@ -104,7 +119,7 @@ def run_log(workspace: Workspace, prefix: str, attempt: int | None = None) -> It
 
 
 def live_progress(workspace: Workspace) -> dict[str, RunProgress]:
-    """How far each run in training is, by what it logged, for those who watch another process's scheduler."""
+    """How far each run in training is, by its id, from what it logged: for watchers in another process."""
     latest = {}
     for run in workspace.store.runs_in(RunState.RUNNING):
         events = [e for e in workspace.artifacts.events(run.id, run.fence) if "tokens" in e]

@@ -1,4 +1,4 @@
-"""The database as a whole: what is in it, a backup while it is used, and a move to another one."""
+"""The database as a whole: what is in it, a backup while it is in use, and a copy into another one."""
 
 from __future__ import annotations
 
@@ -11,16 +11,21 @@ from orchestrator.use_cases.workspace import Workspace
 
 
 def status(workspace: Workspace) -> dict[str, Any]:
-    """Address, schema and number of rows by table."""
+    """URL, schema, who schedules, and the number of rows of each table."""
     return transfer.status(workspace.store)
 
 
 def backup(workspace: Workspace, file: Path) -> None:
-    """Write a backup to a new file; the database may be in use. Raises StoreError."""
+    """Write a backup to a new file; the database may be in use. Raises StoreError if the file exists."""
     transfer.backup(workspace.store, file)
 
 
 def copy(workspace: Workspace, url: str) -> int:
-    """Copy every row into the empty database at a URL; returns how many. Raises StoreError, AlreadyScheduling."""
+    """Copy every row into the empty database at a URL; returns how many.
+
+    Raises:
+        StoreError: it is not empty.
+        AlreadyScheduling: a scheduler is running in this home.
+    """
     check_free(workspace.home.lock)
     return transfer.copy(workspace.store, Store(url))

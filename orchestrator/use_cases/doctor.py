@@ -1,4 +1,4 @@
-"""What a sweep needs on this machine, each thing tried for real."""
+"""Checks of what a sweep needs on this machine, each by really trying it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,13 @@ from sweeps.recipes.recipe import train_config
 from sweeps.recipes.registry import get_recipe
 
 FREE_BYTES = 2 * 2**30
-"""Space below which a sweep may not find room for shards, checkpoints and logs."""
+"""Free space below which shards, checkpoints and logs of a sweep may not fit."""
+
+
+SOCKET_BYTES = 107
+"""Longest path of a socket that Linux takes."""
+LONGEST_SOCKET = "isoflop-ray-xxxxxxxx/session_2000-01-01_00-00-00_000000_0000000/sockets/plasma_store"
+"""Longest path of a socket of Ray's below the temporary folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +38,15 @@ class Check:
     """One thing that was tried."""
 
     name: str
+    """What was tried."""
     ok: bool
+    """Whether it works."""
     finding: str
+    """What was found: versions, paths and sizes, or what is wrong and what to do."""
 
 
 def checks(workspace: Workspace) -> Iterator[Check]:
-    """Try everything; a check that raises has failed with that message."""
+    """Try everything; a check that raises has failed, and the error's message is its finding."""
     tried: list[tuple[str, Callable[[], str]]] = [
         ("python", lambda: sys.version.split()[0]),
         ("packages", _packages),
@@ -60,17 +69,20 @@ def checks(workspace: Workspace) -> Iterator[Check]:
 
 
 def _packages() -> str:
+    """Versions of the packages that matter most."""
     names = ("torch", "ray", "wandb", "hydra-core", "scipy", "pandas")
     return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
 
 
 def _modules() -> str:
+    """Where isoflop's packages are imported from. Raises ForeignModule if a file of the user hides one of them."""
     root = Path(__file__).resolve().parents[2]
     check_modules(str(root))
     return f"imported from {root}"
 
 
 def _disk(folder: Path) -> str:
+    """Free space of the home's disk. Raises OSError if it is little."""
     free = shutil.disk_usage(folder).free
     if free < FREE_BYTES:
         raise OSError(f"only {free / 2**30:.1f} GiB free in {folder}; free some, or set ISOFLOP_HOME")
@@ -78,20 +90,23 @@ def _disk(folder: Path) -> str:
 
 
 def _trunks(workspace: Workspace) -> str:
+    """Space that kept states of trunks take."""
     states = workspace.artifacts.states()
     size = sum(sum(sizes.values()) for sizes in states.values())
     return f"states of {len(states)} trunks take {size / 1e6:.3g} MB" if states else "no states are kept"
 
 
 def _scheduler(workspace: Workspace) -> str:
+    """Who schedules the runs of this home."""
     try:
         check_free(workspace.home.lock)
     except AlreadyScheduling as error:
         return str(error)
-    return "none at work"
+    return "none is running"
 
 
 def _device(workspace: Workspace) -> str:
+    """The device that `device: auto` takes, and the workers that it gets."""
     device = choose_device("auto")
     return f"{kind_name(device)}, {worker_count(workspace.settings, device)} workers"
 
@@ -99,11 +114,12 @@ def _device(workspace: Workspace) -> str:
 def _kernels() -> str:
     """The compiler, whether it builds the native kernels, and what computes a small run by default.
 
-    Without a compiler runs are slower, not wrong: that is a finding and no failure.
+    Without a compiler runs are slower, not wrong: that is a finding, not a failure.
     """
     try:
         build.library()
-        state = f"native kernels built by {build.compiler() or 'a compiler that is gone'} in {build.cache_folder()}"
+        builder = build.compiler() or "a compiler that no longer exists"
+        state = f"native kernels built by {builder} in {build.cache_folder()}"
     except build.NativeError as error:
         state = f"no native kernels, so small models train slower on the CPU: {error}"
     model, train = _small_run()
@@ -113,16 +129,16 @@ def _kernels() -> str:
 
 
 def _small_run() -> tuple[ModelConfig, TrainConfig]:
-    """A run such as the demo's, for asking how it would be computed."""
+    """A run like the demo's, to find out how it would be computed."""
     recipe = get_recipe("cpu-small")
     model = shape(recipe, 5e4, vocab=1024, context=128)
     return model, train_config(recipe, model, sequences=10_000)
 
 
 def _ray_folder() -> str:
+    """The temporary folder, in which Ray puts its own. Raises OSError if Ray's sockets cannot be made there."""
     folder = tempfile.gettempdir()
-    # Ray's sockets lie below it, and the kernel limits a socket's path to 107 bytes.
-    room = 107 - len(f"{folder}/isoflop-ray-xxxxxxxx/session_2000-01-01_00-00-00_000000_0000000/sockets/plasma_store")
+    room = SOCKET_BYTES - len(f"{folder}/{LONGEST_SOCKET}")
     if room < 0:
         raise OSError(f"{folder} is {-room} characters too long for Ray's sockets; set TMPDIR to a shorter folder")
     if not os.access(folder, os.W_OK):

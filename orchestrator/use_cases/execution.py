@@ -1,4 +1,4 @@
-"""Execution: a scheduler with its workers trains what is submitted, and says how far it is."""
+"""Execution: trains what is submitted by a scheduler with its workers, and says how far a sweep is."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ from orchestrator.use_cases.submission import publish
 from orchestrator.use_cases.workspace import Workspace
 
 DRAIN_SECONDS = 15.0
-"""Time that running attempts get to leave a checkpoint."""
+"""Seconds that running attempts get to leave a checkpoint."""
 
 
 class Execution:
     """Trains the sweeps of a workspace."""
 
     def __init__(self, workspace: Workspace) -> None:
+        """The sweeps of this workspace are trained."""
         self._workspace = workspace
 
     def check_free(self) -> None:
-        """Raise AlreadyScheduling where another process schedules this home's runs."""
+        """Raise AlreadyScheduling if another process schedules this home's runs."""
         check_free(self._workspace.home.lock)
 
     @contextlib.contextmanager
     def scheduling(self, device: str) -> Iterator[Scheduler]:
-        """A scheduler with its workers, alone in this home; ends everything it started.
+        """A scheduler with its workers, the only one in this home; at the end, everything that it started is ended.
 
         Raises:
             AlreadyScheduling, ClusterError, HeadLost.
@@ -61,18 +62,27 @@ class Execution:
                 yield scheduler
                 scheduler.drain(DRAIN_SECONDS)
             except KeyboardInterrupt:
-                workspace.say("stopping: each run leaves a checkpoint")
+                workspace.say("stopping: each run in training leaves a checkpoint")
                 scheduler.drain(DRAIN_SECONDS)
                 raise
             except HeadLost:
-                scheduler.drain(DRAIN_SECONDS)  # workers are reached without a head
+                scheduler.drain(DRAIN_SECONDS)  # workers can be reached without a head
                 raise
             finally:
                 cluster.close()
                 scheduler.finish()
 
     def execute(self, sweep: SweepRecord, device: str, observe: Callable[[Progress], None]) -> None:
-        """Train what is left of a sweep, here and now; returns when nothing is left."""
+        """Train what is left of a sweep in this process; returns when nothing is left.
+
+        Args:
+            sweep: the sweep.
+            device: torch device of the workers.
+            observe: takes the progress, again and again.
+
+        Raises:
+            AlreadyScheduling, ClusterError, HeadLost.
+        """
         if self.progress(sweep).finished:
             return
         with self.scheduling(device) as scheduler:
@@ -87,7 +97,7 @@ class Execution:
             publish(self._workspace, sweep)
 
     def progress(self, sweep: SweepRecord, live: Mapping[str, RunProgress] | None = None) -> Progress:
-        """How far a sweep is; `live` says how far each run in training is, by run."""
+        """How far a sweep is; `live` says how far each run in training is, by the run's id."""
         store = self._workspace.store
         workers = worker_count(self._workspace.settings, choose_device("auto"))
         stored = store.sweep_by_id(sweep.id)

@@ -2,72 +2,119 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Any, Final
 
 import pandas as pd
 
 from model.config import RunConfig
 from orchestrator.store import RunRecord, SweepRecord
 
-COLUMNS = (
-    "run",
-    "state",
-    "sweep",
-    "role",
-    "budget",
-    "flops",
-    "flops_spent",
-    "params",
-    "params_total",
-    "params_nonembedding",
-    "tokens",
-    "unique_tokens",
-    "loss",
-    "bits_per_byte",
-    "seed",
-    "size_id",
-    "trunk",
-    "shape",
-    "recipe",
-    "batch_tokens",
-    "lr",
-    "steps",
-    "seconds",
-    "device",
-    "numerics",
-)
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """One run. Each field is a column, in this order; what is not known is None, and empty in CSV."""
+
+    run: str
+    """Id of the run."""
+    state: str
+    """queued | running | done | failed | diverged | cancelled."""
+    sweep: str
+    """Name and revision of the sweep, `name@revision`."""
+    role: str
+    """grid | check | validation."""
+    budget: float | None
+    """Budget of its cell, training FLOPs."""
+    flops: float
+    """Training FLOPs, nominal: within 1 % of the budget."""
+    flops_spent: float | None
+    """Training FLOPs really spent; fewer if it began on a shared trunk. None before its end."""
+    params: int | None
+    """N: parameters that take part in a matrix product, the head included."""
+    params_total: int | None
+    """All parameters."""
+    params_nonembedding: int | None
+    """Parameters without embedding and head."""
+    tokens: int
+    """Training tokens D."""
+    unique_tokens: int
+    """Training tokens of the dataset."""
+    loss: float | None
+    """Validation loss, nats per token."""
+    bits_per_byte: float | None
+    """Validation loss, bits per UTF-8 byte."""
+    seed: int | None
+    """Seed."""
+    size_id: str | None
+    """Identity of its size across budgets."""
+    trunk: str
+    """Identity of the trunk that it shares; empty if it shares none."""
+    shape: str | None
+    """Shape of the model, such as `L4 d48 h2 ff128`."""
+    recipe: str | None
+    """Registry key of its recipe."""
+    batch_tokens: int
+    """Tokens of one optimizer step."""
+    lr: float
+    """Peak learning rate."""
+    steps: int
+    """Optimizer steps."""
+    seconds: float | None
+    """Training seconds over all attempts, evaluation not included."""
+    device: str | None
+    """Kind of device that trained it."""
+    numerics: str
+    """Numerics profile."""
+
+
+COLUMNS: Final = tuple(f.name for f in fields(TableRow))
+"""Columns of the table, without those of varied axes."""
 
 
 def run_table(sweep: SweepRecord, runs: Sequence[RunRecord]) -> pd.DataFrame:
-    """One row a run with the contract's columns, and one `vary.<axis>` column for each varied axis."""
-    rows = [_row(sweep, run) for run in runs]
-    axes = sorted({key for row in rows for key in row} - set(COLUMNS))
-    return pd.DataFrame(rows, columns=[*COLUMNS, *axes])
+    """One row for each run with the columns COLUMNS, and one column `vary.<axis>` for each varied axis."""
+    values = attrgetter(*COLUMNS)
+    frame = pd.DataFrame([values(_row(sweep, run)) for run in runs], columns=list(COLUMNS))
+    varied = [_varied(run) for run in runs]
+    for axis in sorted({axis for each in varied for axis in each}):
+        frame[f"vary.{axis}"] = [each.get(axis) for each in varied]
+    return frame
 
 
-def _row(sweep: SweepRecord, run: RunRecord) -> dict[str, Any]:
-    config = RunConfig.from_dict(run.config)
-    cell = run.cell
-    row = {
-        "run": run.id,
-        "state": str(run.state),
-        "sweep": f"{sweep.name}@{sweep.revision}",
-        "role": run.role,
-        "flops": run.flops,
-        "flops_spent": run.flops_spent,
-        "tokens": config.tokens,
-        "unique_tokens": sweep.unique_tokens,
-        "loss": run.loss,
-        "bits_per_byte": run.bits_per_byte,
-        "trunk": (cell and cell.trunk) or "",
-        "lr": config.train.lr,
-        "steps": config.train.steps,
-        "batch_tokens": config.train.batch * config.model.context,
-        "seconds": run.seconds,
-        "device": run.device,
-        "numerics": config.train.numerics,
-    }
-    named = ("budget", "params", "params_total", "params_nonembedding", "seed", "size_id", "shape", "recipe")
-    row |= {key: cell and getattr(cell, key) for key in named}
-    return row | {f"vary.{axis}": value for axis, value in (cell.vary if cell else {}).items()}
+def _varied(run: RunRecord) -> Mapping[str, Any]:
+    """The run's value on each varied axis."""
+    return run.cell.vary if run.cell else {}
+
+
+def _row(sweep: SweepRecord, run: RunRecord) -> TableRow:
+    """A run of a sweep as a row."""
+    config, cell = RunConfig.from_dict(run.config), run.cell
+    return TableRow(
+        run=run.id,
+        state=str(run.state),
+        sweep=f"{sweep.name}@{sweep.revision}",
+        role=run.role,
+        budget=cell.budget if cell else None,
+        flops=run.flops,
+        flops_spent=run.flops_spent,
+        params=cell.params if cell else None,
+        params_total=cell.params_total if cell else None,
+        params_nonembedding=cell.params_nonembedding if cell else None,
+        tokens=config.tokens,
+        unique_tokens=sweep.unique_tokens,
+        loss=run.loss,
+        bits_per_byte=run.bits_per_byte,
+        seed=cell.seed if cell else None,
+        size_id=cell.size_id if cell else None,
+        trunk=(cell.trunk if cell else None) or "",
+        shape=cell.shape if cell else None,
+        recipe=cell.recipe if cell else None,
+        batch_tokens=config.train.batch * config.model.context,
+        lr=config.train.lr,
+        steps=config.train.steps,
+        seconds=run.seconds,
+        device=run.device,
+        numerics=config.train.numerics,
+    )

@@ -1,4 +1,4 @@
-"""Planning: a sweep file becomes a plan, on this machine's data and measured speed. Starts no run."""
+"""Planning: a sweep file becomes a plan, from this machine's data and measured speed. Starts no run."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from tokenizer.shards import Manifest, Shards
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A sweep with everything that was found out before it is submitted."""
+    """A planned sweep, with everything that was found out before it is submitted."""
 
     plan: Plan
-    """Its runs, and what cannot run."""
+    """Its runs, and the cells that cannot run."""
     data: Manifest | DataFacts
     """The tokenised corpus, or what was assumed of it."""
     device: str
-    """Torch device of the workers, or the name of a device that is not at hand."""
+    """Torch device of the workers, or the name of a device that this machine does not have."""
     workers: int
-    """Runs at a time."""
+    """Runs trained at a time."""
     notes: tuple[str, ...] = ()
-    """What was assumed of a device or a corpus that is not at hand."""
+    """What was assumed of a device or a corpus that this machine does not have, a sentence each."""
     cost: SpeedModel | None = None
-    """What its seconds were predicted by; None on a device that is not at hand."""
+    """What predicted its seconds; None on a device that this machine does not have."""
 
     @property
     def spec(self) -> SweepSpec:
@@ -50,7 +50,7 @@ class Planned:
 
     @property
     def device_name(self) -> str:
-        """What a person calls the device: the kind of GPU where the sweep names one."""
+        """What a person calls the device: the kind of GPU if the sweep names one."""
         return self.spec.kind if self.device == "cuda" and self.spec.kind in DEVICES else self.device
 
 
@@ -58,10 +58,15 @@ class Planning:
     """Plans sweeps in a workspace."""
 
     def __init__(self, workspace: Workspace) -> None:
+        """Sweeps are planned on the data and the measurements of this workspace."""
         self._workspace = workspace
 
     def plan(self, source: Path | str | bytes, overrides: Sequence[str] = ()) -> Planned:
-        """Prepare the data, calibrate the machine, lay out the grid of a sweep file (a path, or its text).
+        """Prepare the data, calibrate the machine, lay out the grid of a sweep file.
+
+        Args:
+            source: path of the file, or its content as bytes.
+            overrides: `key=value` each.
 
         Raises:
             SweepError, CorpusError, PlanError, CalibrationError, SettingsError.
@@ -69,7 +74,7 @@ class Planning:
         return self.plan_spec(load_sweep(source, overrides))
 
     def plan_spec(self, spec: SweepSpec) -> Planned:
-        """`plan` for a sweep that is already read."""
+        """`plan` for a sweep that was already read. Raises all but SweepError."""
         device = self.device_of(spec)
         manifest = self.shards(spec).manifest
         facts = facts_of(manifest)
@@ -80,10 +85,10 @@ class Planning:
         return Planned(plan, manifest, device, workers, tuple(_notes_on_the_device(spec)), cost)
 
     def shards(self, spec: SweepSpec) -> Shards:
-        """The sweep's dataset, prepared unless it exists.
+        """The sweep's dataset, prepared if it does not exist yet.
 
         Raises:
-            CorpusError: which says how much text the sweep needs where there is none.
+            CorpusError: there is no such text; the message says how much the sweep needs.
         """
         try:
             return prepare(spec.corpus, spec.tokenizer, self._workspace.home.artifacts, self._workspace.say)
@@ -95,17 +100,21 @@ class Planning:
         return facts_of(self.shards(spec).manifest)
 
     def device_of(self, spec: SweepSpec) -> str:
-        """The torch device of a sweep's workers. Raises SettingsError where this machine is to train and has none."""
+        """The torch device of a sweep's workers. Raises SettingsError if this machine should train and cannot."""
         return choose_device(spec.kind, self._workspace.settings.ray_address)
 
     def workers(self, device: str) -> int:
-        """Runs at a time on a torch device."""
+        """Runs trained at a time on a torch device."""
         return worker_count(self._workspace.settings, device)
 
     def cost(self, runs: Sequence[RunConfig], spec: SweepSpec) -> SpeedModel | None:
-        """Seconds and memory of runs on the sweep's device: measured here, or by its data sheet; and learned.
+        """What predicts seconds and memory of runs on the sweep's device, corrected by what finished runs took.
 
-        None where nothing is known: of whatever GPU a cluster may have. Raises CalibrationError.
+        Its rates are measured if this machine has the device, else they come from the data sheet. None for
+        `device: cuda` on a machine without one: nothing is known of whatever GPU a cluster has.
+
+        Raises:
+            CalibrationError.
         """
         done = self._workspace.store.latest_done(LATEST)
         if at_hand(spec.kind):
@@ -126,17 +135,17 @@ class Planning:
         return earlier_noise(SweepAnswers(s, store.runs_of(s.id), artifacts) for s in same)
 
     def expect(self, planned: Planned, noise: KnownNoise = USUAL_NOISE) -> tuple[Expected, ...]:
-        """The intervals to expect of the plan's forecasts, by simulation."""
+        """How wide the intervals of the law's predictions will be, by simulation: one for each combination of axes."""
         return expect(planned.plan, noise)
 
 
 def _notes_on_the_device(spec: SweepSpec) -> Iterator[str]:
-    """What is assumed of a device that only a cluster may have."""
+    """What is assumed of a device that this machine does not have."""
     if at_hand(spec.kind):
         return
-    yield f"a cluster has `device: {spec.kind}`: this machine has {machine()}"
+    yield f"`device: {spec.kind}` is left to a cluster: this machine has {machine()}"
     if spec.kind in DEVICES:
-        yield "times come from its data sheet, a share of its peak by size, and finished runs on such a device"
+        yield "times come from its data sheet, an assumed share of its peak, and finished runs on such a device"
 
 
 def facts_of(manifest: Manifest | DataFacts) -> DataFacts:

@@ -1,4 +1,4 @@
-"""Reading: the sweeps of a home and the runs of one, as the database has them. Loads nothing heavy."""
+"""Reading: the sweeps of a home and the runs of one, as they are stored. Loads nothing heavy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from orchestrator.use_cases.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class SweepSummary:
-    """A sweep and how much of it is done."""
+    """A revision of a sweep and how much of it is done."""
 
     sweep: SweepRecord
     """The sweep."""
@@ -52,7 +52,7 @@ class SweepRuns:
     sweep: SweepRecord
     """The sweep."""
     runs: list[RunRecord]
-    """Its runs in the plan's order."""
+    """Its runs in the order of the plan, or the first of them."""
     forecasts: list[StoredForecast]
     """Its stored forecasts."""
 
@@ -64,7 +64,7 @@ def summaries(workspace: Workspace) -> list[SweepSummary]:
 
 
 def runs_of(workspace: Workspace, name: str, limit: int | None = None) -> SweepRuns:
-    """A sweep with its first `limit` runs, or all. Raises NotFound."""
+    """A sweep with its first `limit` runs, or with all of them. Raises NotFound."""
     sweep = workspace.store.sweep(name)
     runs = workspace.store.runs_of(sweep.id, limit=limit)
     return SweepRuns(sweep, runs, workspace.store.forecasts_of(sweep.id))

@@ -1,4 +1,4 @@
-"""Submission: a plan is stored as a sweep, its data published, its new runs queued."""
+"""Submission: stores a plan as a sweep, publishes its data, queues its new runs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,13 @@ from sweeps.plan.records import PlannedRun
 
 
 def submit(workspace: Workspace, planned: Planned, user: str = "", *, rerun: bool = False) -> SweepRecord:
-    """Store the sweep and its new runs; failed runs of an earlier submission get another chance.
+    """Store the sweep and its new runs; failed runs of an earlier submission are queued again, a held sweep continues.
 
-    `rerun` trains those that are done once more. A held sweep goes on.
+    Args:
+        workspace: the home to store it in.
+        planned: the plan.
+        user: whose ceilings it counts against; empty for the user of the settings.
+        rerun: train finished runs again, too.
 
     Raises:
         CeilingExceeded: nothing was stored.
@@ -37,7 +41,7 @@ def submit(workspace: Workspace, planned: Planned, user: str = "", *, rerun: boo
         ceiling_flops=spec.limits.flops,
         ceiling_seconds=None if spec.limits.hours is None else spec.limits.hours * 3600 * planned.workers,
     )
-    # First the data, then the runs: a scheduler may hand them out at once.
+    # The data come first: as soon as the runs are stored, a scheduler may hand them out.
     publish(workspace, record)
     ceilings = workspace.settings.ceilings
     sweep = store.submit(record, [new_run(r, planned.cost, spec.kind) for r in planned.plan.all_runs], ceilings)
@@ -54,7 +58,13 @@ def publish(workspace: Workspace, sweep: SweepRecord) -> None:
 
 
 def new_run(planned: PlannedRun, cost: SpeedModel | None = None, kind: str = "auto") -> NewRun:
-    """A planned run as the store takes it: with what predicted its seconds, and the device that its sweep asks for."""
+    """A planned run as the store takes it.
+
+    Args:
+        planned: the run.
+        cost: what predicted its seconds.
+        kind: device that its sweep asks for: auto, cpu, cuda, or a key of DEVICES.
+    """
     seconds = planned.seconds
     calibrated = None if cost is None or seconds is None else cost.calibrated(seconds, planned.params)
     cell = Cell.of(planned, kind, calibrated)
@@ -62,6 +72,6 @@ def new_run(planned: PlannedRun, cost: SpeedModel | None = None, kind: str = "au
 
 
 def _revision(planned: Planned) -> str:
-    """Content address of a submission: the sweep, the data that it met, and the runs that came of both."""
+    """Content hash of a submission: the sweep, its data, and the runs that follow from both."""
     content = [spec_hash(planned.spec), planned.data.dataset, *sorted(r.run_id for r in planned.plan.all_runs)]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]

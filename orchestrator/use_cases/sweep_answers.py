@@ -1,9 +1,8 @@
-"""What a stored sweep's runs answer: a law for each combination of varied values, and what the recipe adds to it."""
+"""What a sweep's runs answer: a law for each combination of varied values, and what the recipe knows besides."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -36,14 +35,15 @@ from sweeps.recipes.ladder import flops_nodes, ladder, shape
 from tokenizer.shards import ShardError, open_shards
 
 CONVENTION = "N: matmul parameters, head included, look-up not; C = D · (6 N + 6 L d T)"
+"""What N and C count in every sweep."""
 LARGEST = 1e10
-"""Parameters up to which the recipe's shapes are counted."""
+"""Parameters of the largest of the recipe's shapes that are counted."""
 FEWEST_FREEDOM = 2
-"""Degrees of freedom from which a measured noise is believed more than the usual one."""
+"""Least degrees of freedom with which a measured noise replaces the usual one."""
 
 
 def earlier_noise(revisions: Iterable[SweepAnswers]) -> KnownNoise:
-    """The noise between seeds by the first of a sweep's revisions that has repeats enough, else the usual one."""
+    """The noise between seeds from the first of a sweep's revisions with enough repeats, else the usual noise."""
     for laws in revisions:
         with contextlib.suppress(LawError):
             sigma, freedom, _ = seed_sigma(laws.variants[0].table)
@@ -54,7 +54,7 @@ def earlier_noise(revisions: Iterable[SweepAnswers]) -> KnownNoise:
 
 
 def variant_label(values: Mapping[str, Any]) -> str:
-    """How a combination of varied values is written: axis=value,… by axis; empty where nothing varies."""
+    """A combination of varied values as text: axis=value,… in alphabetical order; empty if nothing varies."""
     return ",".join(f"{axis}={values[axis]}" for axis in sorted(values))
 
 
@@ -63,18 +63,18 @@ class Variant:
     """One combination of a sweep's varied values."""
 
     values: Mapping[str, Any]
-    """Value by axis; empty where nothing varies."""
+    """Value by axis; empty if nothing varies."""
     table: RunTable
     """Its runs."""
 
     @property
     def label(self) -> str:
-        """Such as `lr=0.01,context=64`; empty where nothing varies."""
+        """Such as `context=64,lr=0.01`; empty if nothing varies."""
         return variant_label(self.values)
 
 
 class SweepAnswers:
-    """What can be answered from a sweep's runs, each of which is read once and each law fitted once."""
+    """What can be answered from a sweep's runs, which are read once; each law is fitted once."""
 
     def __init__(
         self,
@@ -83,9 +83,11 @@ class SweepAnswers:
         artifacts: Path,
         forecasts: Sequence[StoredForecast] = (),
     ) -> None:
+        """Answers from `runs`, those of `sweep` in the order of its plan; `artifacts` is the folder of its dataset."""
         self.sweep = sweep
+        """The sweep."""
         self.runs = runs
-        """Its runs in the plan's order."""
+        """Its runs in the order of the plan."""
         self.forecasts = forecasts
         """Its stored forecasts."""
         self._artifacts = artifacts
@@ -93,12 +95,12 @@ class SweepAnswers:
 
     @property
     def name(self) -> str:
-        """Handle of this very revision."""
+        """Name and revision, `name@revision`."""
         return f"{self.sweep.name}@{self.sweep.revision}"
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """All runs, one row each, in the columns of `isoflop export`."""
+        """All runs, one row for each, in the columns of `isoflop export`."""
         return run_table(self.sweep, self.runs)
 
     @cached_property
@@ -110,26 +112,33 @@ class SweepAnswers:
     def variants(self) -> tuple[Variant, ...]:
         """The runs of the grid by combination of varied values, in the order of the sweep file.
 
-        Raises LawError where there is nothing to fit yet.
+        Raises LawError if there is nothing to fit yet.
         """
-        groups: dict[str, tuple[dict[str, Any], list[RunRecord]]] = {}
+        groups: dict[str, tuple[Mapping[str, Any], list[RunRecord]]] = {}
         for run in self.runs:
             for values in run.cell.combinations if run.cell and run.role == "grid" else ():
-                groups.setdefault(json.dumps(values, sort_keys=True), (dict(values), []))[1].append(run)
+                groups.setdefault(variant_label(values), (values, []))[1].append(run)
         found = [Variant(values, self._table(runs)) for values, runs in groups.values()]
         return tuple(sorted(found, key=lambda variant: [self._rank(a, v) for a, v in variant.values.items()]))
 
     def _table(self, runs: Sequence[RunRecord]) -> RunTable:
+        """Some runs as a table that can be fitted. Raises LawError."""
         return RunTable.from_frame(run_table(self.sweep, runs), convention=CONVENTION, loss_unit="nats/token")
 
     def _rank(self, axis: str, value: Any) -> int:
+        """Place of a value among those of the sweep file, behind them if it is not one of them."""
         values = self.spec.vary.get(axis, [])
         return values.index(value) if value in values else len(values)
 
     def fit(self, variant: Variant, *, holdout: bool = True) -> Law:
-        """The law of a variant, with its recipe's exact FLOPs a token as a function of N, fitted once.
+        """The law of a variant, with its recipe's exact FLOPs per token as a function of N; fitted once.
 
-        Raises LawError.
+        Args:
+            variant: the variant.
+            holdout: also predict each later budget from the smaller ones.
+
+        Raises:
+            LawError.
         """
         # A law with its hold-out serves where none is needed, too.
         key = variant.label, holdout or (variant.label, True) in self._fits
@@ -143,7 +152,7 @@ class SweepAnswers:
         return self._fits[key]
 
     def _trials(self, variant: Variant) -> Iterator[Trial]:
-        """The runs that check the variant's recipe."""
+        """The runs that check the variant's recipe, with their losses."""
         for run in self.runs:
             cell = run.cell
             for point in cell.checks if cell else ():
@@ -160,7 +169,7 @@ class SweepAnswers:
         return {variant.label: self.fit(variant) for variant in self.variants}
 
     def variant(self, label: str = "") -> Variant:
-        """The variant of a label, which may be left out where nothing varies. Raises LawError."""
+        """The variant with a label, which is empty if nothing varies. Raises LawError, which names the labels."""
         for variant in self.variants:
             if variant.label == label:
                 return variant
@@ -170,9 +179,15 @@ class SweepAnswers:
         raise LawError(f"sweep {self.sweep.name} has a law for each of: {known}; choose one with --variant")
 
     def compare_values(self, axis: str, baseline: str = "") -> list[Comparison]:
-        """Each value of a varied axis against the baseline, the first value or the one named, all else equal.
+        """Each value of a varied axis against the baseline, all other axes equal.
 
-        Raises QuestionError for an axis or a value that the sweep does not vary, LawError where there is no law.
+        Args:
+            axis: name of the axis.
+            baseline: value to compare with; empty for the first in the sweep file.
+
+        Raises:
+            QuestionError: the sweep does not vary this axis, or not over this value.
+            LawError: there is no law to compare.
         """
         values = {str(value): value for value in self.spec.vary.get(axis, [])}
         if not values:
@@ -189,7 +204,7 @@ class SweepAnswers:
                 if label in sides:
                     made.append(compare(sides[label], sides[variant.label]))
         if not made:
-            raise LawError(f"{axis} has one value with runs: there is nothing to compare {start} with")
+            raise LawError(f"only one value of {axis} has runs: there is nothing to compare {start} with")
         return made
 
     def side(self, label: str = "") -> Side:
@@ -198,22 +213,24 @@ class SweepAnswers:
         return self._side(variant, f"{self.sweep.name} {label}".strip())
 
     def _side(self, variant: Variant, name: str) -> Side:
+        """A variant as a side of a comparison, under a name."""
         return Side(name, self.fit(variant, holdout=False), self._bytes_per_token, self._text)
 
     @cached_property
     def _bytes_per_token(self) -> float | None:
+        """Bytes per token of the validation text; None if no run has both losses."""
         return bytes_per_token(self.table)
 
     @cached_property
     def _text(self) -> str:
-        """Identity of the validation text, empty where the dataset is gone."""
+        """Identity of the validation text; empty if the dataset is gone."""
         with contextlib.suppress(ShardError):
             manifest = open_shards(self._artifacts / self.sweep.dataset).manifest
             return f"{manifest.corpus} {manifest.validation_bytes}"
         return ""
 
     def reply(self, label: str, question: Question) -> Reply:
-        """A law's reply with the nearest shapes that the recipe can build. Raises LawError, QuestionError."""
+        """A law's reply, with the nearest shapes that the recipe can build. Raises LawError, QuestionError."""
         variant = self.variant(label)
         reply = ask(self.fit(variant), question, self.counts(variant))
         answer = reply.answer
@@ -244,7 +261,7 @@ class SweepAnswers:
         )
 
     def counts(self, variant: Variant) -> Counts:
-        """The other counts of the recipe's shapes as functions of N."""
+        """Total and non-embedding parameters of the recipe's shapes as functions of N."""
         setting = self.setting(variant)
         rungs = ladder(setting.recipe, setting.vocab, setting.context, setting.parts, upto=LARGEST)
         counted = [count_parameters(rung) for rung in rungs]

@@ -1,4 +1,4 @@
-"""What a finished run left behind: its weights and its tokenizer."""
+"""Trained models: the weights and the tokenizer of a finished run."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def finished_run(workspace: Workspace, prefix: str) -> RunRecord:
     """The finished run whose id starts with a prefix.
 
     Raises:
-        NotFound: where no run's id does.
-        SampleError: where several finished runs' ids do, or the run is not finished.
+        NotFound: there is no such run.
+        SampleError: there are several, or the run is not finished.
     """
     found = [record for record in workspace.store.runs_by_prefix(prefix) if record.state is RunState.DONE]
     if len(found) > 1:

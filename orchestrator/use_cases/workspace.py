@@ -15,13 +15,20 @@ if TYPE_CHECKING:
     from orchestrator.store import Store
 
 Say = Callable[[str], None]
-"""Takes one line of progress for a person."""
+"""Takes a line of progress for a person."""
 
 
 class Workspace:
-    """One home, opened. The use cases share it; cli, api and web ask those and leave its parts alone."""
+    """One home, opened. The use cases share it; cli, api and web call those and do not touch its parts."""
 
     def __init__(self, home: Home, settings: Settings | None = None, say: Say = lambda _: None) -> None:
+        """Open a home, which is made if it does not exist.
+
+        Args:
+            home: the folder.
+            settings: where the database and the workers are; None reads them from the environment.
+            say: takes progress for a person.
+        """
         self.home = home.create()
         self.settings = settings or read_settings(home)
         self.say = say
@@ -35,14 +42,14 @@ class Workspace:
 
     @cached_property
     def artifacts(self) -> ArtifactStore:
-        """Where workers find datasets and leave event logs and checkpoints."""
+        """The artifact store, where workers find datasets and leave event logs and checkpoints."""
         from orchestrator.cluster.artifact_store import open_artifacts
 
         return open_artifacts(self.settings.artifacts_url or str(self.home.root))
 
     @cached_property
     def tracking(self) -> Tracking:
-        """Where wandb writes; finding out takes up to a few seconds, once."""
+        """Where the wandb mirror writes; the first use takes up to a few seconds to find out."""
         from orchestrator.tracking.wandb_mirror import choose_tracking
 
         return choose_tracking(self.home.wandb)

@@ -1,1 +1,1 @@
-"""The page and the report: templates, styles and scripts, and the one place that renders them."""
+"""The pages and the report: templates, styles and scripts, and what renders them."""

@@ -1,9 +1,10 @@
-"""Templates to HTML: one Jinja environment with autoescape and the shared wording, for the page and the report."""
+"""Renders views as HTML: one Jinja environment with autoescape and the shared wording, for pages and report."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -13,27 +14,29 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 
 from analysis import wording
-from analysis.figures import Chart, caption, javascript, page_specs, script_json, theme
+from analysis.figures import javascript, script_json, theme
 from analysis.law import Law
 from analysis.records import Curve
 from orchestrator.web import tables
+from orchestrator.web.views import View
 
 STATIC = Path(__file__).parent / "static"
-"""Folder of styles and ES modules, to be served under /static."""
+"""Folder of styles and ES modules, which are served under /static."""
 
 MEDIA_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
-"""Content types of what `static_file` returns, by suffix."""
+"""Content types of the files that `static_file` returns, by suffix."""
 
 _VEGA = "vega.js"
+"""Name under /static of Vega's bundle, which is not a file."""
 
 
-def render(template: str, **context: Any) -> str:
-    """A template of `templates/` as HTML; an undefined name is an error."""
-    return environment().get_template(template).render(**context)
+def render(view: View) -> str:
+    """A page as HTML: its template, filled with the fields of the view. A name that the view does not have raises."""
+    return environment().get_template(view.template).render({f.name: getattr(view, f.name) for f in fields(view)})
 
 
 def static_file(name: str) -> tuple[bytes, str] | None:
-    """Content and media type of a file under /static, or None; `vega.js` comes out of vl-convert, not the folder."""
+    """Content and media type of a file under /static; None if there is none. `vega.js` is made by vl-convert."""
     if name == _VEGA:
         return javascript().encode(), MEDIA_TYPES[".js"]
     path = STATIC / name
@@ -42,32 +45,18 @@ def static_file(name: str) -> tuple[bytes, str] | None:
     return path.read_bytes(), MEDIA_TYPES[path.suffix]
 
 
-def figure(chart: Chart, name: str) -> dict[str, Any]:
-    """What the templates need of a chart: its name, panels (id, spec, description), title, caption and description."""
-    made = chart.to_dict(validate=False)
-    title, notes = caption(made)
-    panels = [
-        {"id": f"{name}-{number}" if number > 1 else name, "spec": spec, "alt": spec.get("description", title)}
-        for number, spec in enumerate(page_specs(made), start=1)
-    ]
-    if len(panels) > 1:
-        notes = [*notes, "Colours and markers as in the IsoFLOP curves."]
-    alt = made.get("description", title)
-    return {"name": name, "spec": panels[0]["spec"], "panels": panels, "title": title, "notes": notes, "alt": alt}
-
-
 def themes() -> Mapping[str, Any]:
-    """Chart configurations of the page, by colour scheme."""
+    """Chart configurations, by colour scheme: light and dark."""
     return {"light": theme("light"), "dark": theme("dark")}
 
 
 def curves_of(law: Law | None) -> list[Curve]:
-    """The curves of a law by budget; none without a law."""
+    """The curves of a law in the order of their budgets; none without a law."""
     return sorted(law.curves, key=lambda curve: curve.flops) if law is not None else []
 
 
 def example_budget(curves: list[Curve]) -> str:
-    """A budget worth asking for, as a person types it: ten times the largest that was run."""
+    """A budget worth asking for, as a person types it: ten times the largest that was trained."""
     return f"{10 * curves[-1].flops:.3g}".replace("e+", "e") if curves else "1e13"
 
 
@@ -81,14 +70,19 @@ def moment(timestamp: float) -> str:
     return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
+def sentence(message: str) -> str:
+    """A message as a sentence of its own: with a capital letter and a full stop."""
+    return message[:1].upper() + message[1:].rstrip(".") + "."
+
+
 def script_data(data: Any) -> Markup:
-    """JSON for a `<script type="application/json">` element."""
+    """JSON as the content of a `<script type="application/json">` element."""
     return Markup(script_json(data))
 
 
 @lru_cache(maxsize=1)
 def environment() -> Environment:
-    """The one environment: autoescape on for every template, the wording as filters."""
+    """The one environment: every template autoescapes, the wording is at hand as filters."""
     made = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=select_autoescape(default=True, default_for_string=True),
@@ -108,14 +102,13 @@ def environment() -> Environment:
         "noise": lambda law: " ".join(wording.noise_sentences(law.noise, law.loss_unit)),
         "refusal": wording.refusal_phrase,
         "message": wording.refusal_message,
+        "sentence": sentence,
         "label": lambda name: str(name).replace("_", " "),
         "script": script_data,
         "shell": shlex.quote,
         "moment": moment,
         "power_law_groups": tables.power_law_groups,
         "signed": tables.signed,
-        "run_rows": tables.run_rows,
-        "dropped_rows": tables.dropped_rows,
         "refusal_groups": tables.refusal_groups,
         "size_error": tables.size_error,
         "coefficient": tables.coefficient,

@@ -1,11 +1,13 @@
-"""Rows of the tables that the report and the page show, every number already in words."""
+"""Rows of the tables that the report and the page show, every number already formatted."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import pandas as pd
 
 from analysis.law import Law
 from analysis.names import EstimatorName
@@ -24,7 +26,7 @@ class Cell:
     text: str
     """What it says."""
     number: bool
-    """Whether it is set flush right."""
+    """Whether it is a number, and aligned right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,70 +34,104 @@ class RunRow:
     """One run as the tables show it."""
 
     state: str
-    """State, in lower case."""
+    """State of the run, in lower case."""
     cells: tuple[Cell, ...]
     """Its cells, left to right."""
 
 
+@dataclass(frozen=True, slots=True)
+class DroppedRow:
+    """One cell of the grid that does not run, as the tables show it."""
+
+    budget: str
+    """Training FLOPs."""
+    params: str
+    """N."""
+    shape: str
+    """Shape of the model."""
+    reason: str
+    """Why it does not run."""
+
+
 def _plain_number(value: float) -> str:
+    """A number without a unit, in at most six digits."""
     return f"{value:g}"
 
 
-_GREEK = {"alpha": "α", "beta": "β", "gamma": "γ"}
+def _rate(value: float) -> str:
+    """A learning rate in three significant digits."""
+    return f"{value:.3g}"
 
-_COLUMNS: tuple[tuple[str, str, Callable[[float], str] | None], ...] = (
-    ("run", "Run", None),
-    ("role", "Role", None),
-    ("state", "State", None),
-    ("budget", "Budget", format_flops),
-    ("params", "N", format_count),
-    ("tokens", "D", format_count),
-    ("loss", "Loss", format_loss),
-    ("bits_per_byte", "Bits/byte", format_loss),
-    ("seed", "Seed", _plain_number),
-    ("shape", "Shape", None),
-    ("batch_tokens", "Batch", _plain_number),
-    ("lr", "LR", _plain_number),
-    ("steps", "Steps", _plain_number),
-    ("flops_spent", "FLOPs spent", format_flops),
-    ("seconds", "Time", format_duration),
+
+_NBSP = "\u00a0"
+"""A space at which no line breaks."""
+_GREEK = {"alpha": "α", "beta": "β", "gamma": "γ"}
+"""How names of parameters are written."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column of the table of runs."""
+
+    key: str
+    """Its name in the table of `isoflop export`."""
+    title: str
+    """Its heading."""
+    write: Callable[[float], str] | None = None
+    """Puts a number into words; None for text."""
+
+
+_COLUMNS = (
+    _Column("run", "Run"),
+    _Column("role", "Role"),
+    _Column("state", "State"),
+    _Column("budget", "Budget", format_flops),
+    _Column("params", "N", format_count),
+    _Column("tokens", "D", format_count),
+    _Column("loss", "Loss", format_loss),
+    _Column("bits_per_byte", "Bits/byte", format_loss),
+    _Column("seed", "Seed", _plain_number),
+    _Column("shape", "Shape"),
+    _Column("batch_tokens", "Batch", _plain_number),
+    _Column("lr", "LR", _rate),
+    _Column("steps", "Steps", _plain_number),
+    _Column("flops_spent", "FLOPs spent", format_flops),
+    _Column("seconds", "Time", format_duration),
 )
 
 
-def run_rows(runs: Iterable[Mapping[str, Any]]) -> list[RunRow]:
-    """Runs as table rows, by budget and size; columns that no run has, or a role that all share, are left out."""
-    records = sorted(runs, key=lambda run: (_sortable(run.get("budget")), _sortable(run.get("params"))))
-    shared = any(run.get("trunk") for run in records)  # elsewhere what is spent is the budget
-    columns = [column for column in _COLUMNS if any(_known(run.get(column[0])) for run in records)]
-    columns = [column for column in columns if shared or column[0] != "flops_spent"]
+def run_rows(runs: pd.DataFrame) -> list[RunRow]:
+    """Runs as table rows, by budget and size; columns that no run has, or a role that all share, are left out.
+
+    `runs` has one row for each run, in the columns of `isoflop export`, some of which may be absent.
+    """
+    records = runs.to_dict("records")
+    records.sort(key=lambda run: (_sortable(run.get("budget")), _sortable(run.get("params"))))
+    redundant = set()
+    if not any(_known(run.get("trunk")) for run in records):
+        redundant.add("flops_spent")  # without shared trunks it is the budget
     if len({run.get("role") for run in records}) < 2:
-        columns = [column for column in columns if column[0] != "role"]
-    axes = sorted({key for run in records for key in run if key.startswith("vary.")})
-    columns += [(axis, axis.removeprefix("vary."), None) for axis in axes]
+        redundant.add("role")
+    columns = [c for c in _COLUMNS if c.key not in redundant and any(_known(run.get(c.key)) for run in records)]
+    axes = sorted(str(key) for key in runs.columns if str(key).startswith("vary."))
+    columns += [_Column(axis, axis.removeprefix("vary.")) for axis in axes]
     return [
-        RunRow(
-            str(run.get("state", "")).lower(),
-            tuple(Cell(title, _text(run.get(key), write), write is not None) for key, title, write in columns),
-        )
-        for run in records
+        RunRow(str(run.get("state", "")).lower(), tuple(_cell(run, column) for column in columns)) for run in records
     ]
 
 
-def dropped_rows(dropped: Iterable[DroppedCell]) -> list[dict[str, str]]:
+def _cell(run: Mapping[Hashable, Any], column: _Column) -> Cell:
+    """A run's entry in a column."""
+    return Cell(column.title, _text(run.get(column.key), column.write), column.write is not None)
+
+
+def dropped_rows(dropped: Iterable[DroppedCell]) -> list[DroppedRow]:
     """Dropped cells as rows of a table."""
-    return [
-        {
-            "budget": format_flops(cell.budget),
-            "params": format_count(cell.params),
-            "shape": cell.shape,
-            "reason": cell.reason,
-        }
-        for cell in dropped
-    ]
+    return [DroppedRow(format_flops(c.budget), format_count(c.params), c.shape, c.reason) for c in dropped]
 
 
 def power_law_groups(laws: Iterable[PowerLaw]) -> list[list[PowerLaw]]:
-    """Power laws by quantity, N* first, the headline on top of each group."""
+    """Power laws by quantity, N* first, the headline first in each group."""
     groups: dict[str, list[PowerLaw]] = {"params": [], "tokens": [], "loss": []}
     for law in laws:
         groups.setdefault(law.quantity, []).append(law)
@@ -106,7 +142,7 @@ def power_law_groups(laws: Iterable[PowerLaw]) -> list[list[PowerLaw]]:
 
 
 def refusal_groups(refused: Curve | Law) -> list[tuple[list[EstimatorName], Refusal]]:
-    """The refusals of a budget or a law, estimators that refused in the same words together."""
+    """The refusals of a budget or a law; estimators that refused for the same reason share a row."""
     groups: dict[Refusal, list[EstimatorName]] = {}
     for name, refusal in refused.refusals.items():
         groups.setdefault(refusal, []).append(name)
@@ -114,7 +150,7 @@ def refusal_groups(refused: Curve | Law) -> list[tuple[list[EstimatorName], Refu
 
 
 def size_error(minimum: Minimum) -> str:
-    """Two standard errors of a minimum's N as a factor: ×/÷ 1.08."""
+    """Two standard errors of a minimum's N as a factor, such as ×/÷ 1.08; empty if they are unknown."""
     if not math.isfinite(minimum.log_params_se):
         return ""
     factor = math.exp(min(2 * minimum.log_params_se, 50))
@@ -134,19 +170,22 @@ def signed(value: float) -> str:
 
 
 def parameters(values: Mapping[str, float]) -> str:
-    """A surface's parameters in a line: E = 1.82, A = 478, …"""
-    return ", ".join(f"{_GREEK.get(name, name)} = {coefficient(values[name])}" for name in values)
+    """A surface's parameters in one line: E = 1.82, A = 478, …"""
+    return ", ".join(f"{_GREEK.get(name, name)}{_NBSP}={_NBSP}{coefficient(values[name])}" for name in values)
 
 
 def _known(value: Any) -> bool:
+    """Whether there is a value: not None, empty or NaN."""
     return value is not None and value != "" and not (isinstance(value, float) and math.isnan(value))
 
 
 def _text(value: Any, write: Callable[[float], str] | None) -> str:
+    """A value as the table shows it."""
     if not _known(value):
         return "–"
     return write(float(value)) if write else str(value)
 
 
 def _sortable(value: Any) -> float:
+    """A number to sort by, above all others if it is unknown."""
     return float(value) if _known(value) else math.inf

@@ -1,4 +1,4 @@
-"""The chooser of a varied sweep's page: one row of links for each axis, the state in the URL."""
+"""The chooser of a varied sweep's page: a row of links for each axis, with the state in the URL."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class Choice:
     text: str
     """The value."""
     href: str
-    """Page with this value and the others as they are."""
+    """Address of the page with this value, the other axes unchanged."""
     chosen: bool
     """Whether the page shows it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """What is varied along one axis."""
+    """An axis with the values that it takes."""
 
     name: str
     """Name of the axis in the sweep file."""
@@ -33,18 +33,18 @@ class Axis:
     """Its values, in the order of the sweep file."""
 
 
-def combinations(vary: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
-    """Every combination of varied values; the empty one where nothing varies."""
+def combinations(vary: Mapping[str, Sequence[Any]]) -> list[Mapping[str, Any]]:
+    """Every combination of varied values; only the empty one if nothing varies."""
     return [dict(zip(vary, values, strict=True)) for values in product(*vary.values())]
 
 
 def default_variant(vary: Mapping[str, Sequence[Any]]) -> str:
-    """The variant that a page shows unasked: the first value of each axis."""
+    """The variant that a page shows if none is named: the first value of each axis."""
     return variant_label(combinations(vary)[0])
 
 
 def chooser(sweep: str, vary: Mapping[str, Sequence[Any]], variant: str, asked: str) -> tuple[Axis, ...]:
-    """Rows of links between the variants of a sweep; `asked` is the budget typed into the form, kept in the links."""
+    """Rows of links between the variants of a sweep, which keep `asked`, the budget typed into the form."""
     current = next((values for values in combinations(vary) if variant_label(values) == variant), None)
     base = current or combinations(vary)[0]
     return tuple(
@@ -52,7 +52,7 @@ def chooser(sweep: str, vary: Mapping[str, Sequence[Any]], variant: str, asked: 
             axis,
             tuple(
                 Choice(
-                    str(value), _href(sweep, base | {axis: value}, asked), current is not None and base[axis] == value
+                    str(value), _href(sweep, {**base, axis: value}, asked), current is not None and base[axis] == value
                 )
                 for value in values
             ),
@@ -62,7 +62,7 @@ def chooser(sweep: str, vary: Mapping[str, Sequence[Any]], variant: str, asked: 
 
 
 def neighbours(vary: Mapping[str, Sequence[Any]], variant: str) -> list[str]:
-    """The variants that differ from one in a single axis."""
+    """Labels of the variants that differ from this one in a single axis; none for an unknown label."""
     every = {variant_label(values): values for values in combinations(vary)}
     own = every.get(variant)
     if own is None:
@@ -71,5 +71,6 @@ def neighbours(vary: Mapping[str, Sequence[Any]], variant: str) -> list[str]:
 
 
 def _href(sweep: str, values: Mapping[str, Any], asked: str) -> str:
+    """Address of a variant's page."""
     query = {"variant": variant_label(values)} | ({"flops": asked} if asked else {})
     return f"/sweeps/{quote(sweep, safe='')}?{urlencode(query)}"

@@ -98,7 +98,7 @@ def test_nonsense_budgets_get_a_sentence(browser: object, served: tuple[str, San
     url, _ = served
     visit = Visit(browser, url)
     visit.page.goto(f"{url}/sweeps/tiny?flops=<script>alert(1)</script>")
-    assert "is no number" in visit.page.inner_text("[role=alert]")
+    assert "is not a number" in visit.page.inner_text("[role=alert]")
     visit.expect_clean()
 
 

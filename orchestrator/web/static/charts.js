@@ -1,8 +1,8 @@
-// Draws every chart of a page from the JSON beside it, in the reader's colour scheme and at the reader's width.
+// Draws every chart of a page from the JSON next to it, in the reader's colour scheme and at the reader's width.
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const paper = matchMedia("print");
-const NARROW = 560; // pixels below which the legends go under the plot
+const NARROW = 560; // pixels of width below which the legends go under the plot
 
 const data = (id) => JSON.parse(document.getElementById(id).textContent);
 const drawn = new WeakMap(); // element → {spec, look, result}
@@ -19,7 +19,7 @@ function config(element) {
   return { ...theme, legend: { ...theme.legend, ...below } };
 }
 
-/** Draw a Vega-Lite spec into an element, in place of what it showed. */
+/** Draw a Vega-Lite spec into an element, instead of what it showed before. */
 async function draw(element, spec) {
   const before = drawn.get(element);
   const state = { spec, look: look(element), result: null };
@@ -42,7 +42,7 @@ function redraw(element) {
   if (state && state.look !== look(element)) draw(element, state.spec);
 }
 
-/** Draw every plot inside an element from the script element that its `data-spec` names. */
+/** Draw every plot inside an element, each from the script element that its `data-spec` names. */
 export function drawWithin(root) {
   for (const plot of root.querySelectorAll(".plot[data-spec]")) draw(plot, data(plot.dataset.spec));
 }

@@ -1,4 +1,4 @@
-// Keeps a sweep's page current: progress by Server-Sent Events, everything fitted by fetching the page again.
+// Keeps a sweep's page up to date: progress by Server-Sent Events, everything fitted by fetching the page again.
 
 import { drawWithin } from "./charts.js";
 
@@ -46,7 +46,7 @@ function show(news) {
   say("runs-done", true, `${news.done} of ${news.total} runs done`);
   say("runs-running", running > 0, `${running} in training`);
   say("runs-failed", news.failed > 0, `${news.failed} failed`);
-  say("flops", true, `${flops(news.flops_spent)} of ${flops(news.flops_planned)} FLOPs`);
+  say("flops", true, `${news.flops_spent ? flops(news.flops_spent) : 0} of ${flops(news.flops_planned)} FLOPs`);
   say("note", Boolean(news.held || news.waits), news.held || news.waits);
   say("time-left", Boolean(news.seconds_left), `about ${duration(news.seconds_left ?? 0)} left`);
 }
@@ -54,7 +54,7 @@ function show(news) {
 let refreshing = null;
 let stale = false;
 
-/** Take the sections that runs change from a fresh copy of the page; what was opened stays open. */
+/** Replace the sections that depend on runs by those of a fresh copy of the page; what was opened stays open. */
 async function refresh() {
   const response = await fetch(location.href, { headers: { Accept: "text/html" } });
   if (!response.ok) return;
@@ -69,7 +69,7 @@ async function refresh() {
   }
 }
 
-/** One refresh at a time; news that comes meanwhile asks for one more. */
+/** One refresh at a time; news that comes in the meantime asks for one more. */
 function refreshSoon() {
   if (refreshing) {
     stale = true;
@@ -95,7 +95,7 @@ function listen() {
     show(news);
     if (news.done !== done || state !== before) refreshSoon();
     done = news.done;
-    if (news.done + news.failed === news.total) source.close(); // nothing more will come
+    if (news.done + news.failed === news.total) source.close(); // nothing more will happen
   });
   source.addEventListener("error", () => {
     text("connection").hidden = false;

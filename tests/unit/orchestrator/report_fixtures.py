@@ -9,6 +9,7 @@ import pandas as pd
 
 from analysis.law import Law, fit
 from analysis.table.table import RunTable
+from orchestrator.use_cases.provenance import Provenance
 
 BUDGETS = (3e11, 1e12, 3e12)
 CENTRES = (4.0e4, 7.0e4, 1.2e5)
@@ -50,3 +51,10 @@ def law(budgets: tuple[float, ...] = BUDGETS, *, sizes: int = 7, edge: float | N
     """The law of `runs`."""
     frame = runs(budgets, sizes=sizes, edge=edge)
     return fit(RunTable.from_frame(frame, convention="N: matmul parameters", loss_unit="nats/token"))
+
+
+def provenance() -> Provenance:
+    """The provenance of that law."""
+    return Provenance(
+        "demo@0123", "d" * 8, "a" * 8, "N: matmul parameters", ("cpu",), "Linux x86_64", {"torch": "2.13"}
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -9,54 +11,123 @@ from fastapi.testclient import TestClient
 
 from analysis.answers.serial import prediction_json
 from orchestrator.api.app import create_app
+from orchestrator.api.pages import _losses
 from orchestrator.attempts import Outcome
-from orchestrator.home import Home
-from orchestrator.states import Cause
-from orchestrator.store import RunRecord, SweepRecord
+from orchestrator.states import Cause, RunState
 from orchestrator.use_cases.answering import Answering
-from orchestrator.use_cases.submission import new_run
+from orchestrator.use_cases.control import pause
+from orchestrator.use_cases.submission import submit
 from orchestrator.use_cases.sweep_answers import SweepAnswers, variant_label
 from orchestrator.use_cases.workspace import Workspace
 from orchestrator.web.variants import combinations, default_variant
-from sweeps.file.compose import load_sweep
-from sweeps.file.serialise import to_yaml
-from sweeps.plan.plan import make_plan
-from sweeps.plan.records import DataFacts
-from tests.unit.orchestrator.store_fixtures import claim, end_attempt
-from tests.unit.orchestrator.web.test_report import Page
-
-VARIED = (
-    b"extends: demo\nname: varied\nseeds: {smallest_budget: 1, largest_budget: 1}\nvary: {qk_norm: [true, false]}\n"
-)
-
-
-def finish(workspace: Workspace, run: RunRecord) -> None:
-    """End a run with the loss of a known surface, 0.1 worse without the norm."""
-    cell = run.cell
-    assert cell is not None
-    loss = 1.3 + 60 / cell.params**0.34 + 250 / cell.tokens**0.37 + (0.0 if cell.vary["qk_norm"] else 0.1)
-    driver = workspace.store.start_driver("boot", [], "")
-    fence = claim(workspace.store, run.id, run.fence, driver, "worker")
-    result = {"loss": loss, "bits_per_byte": loss / 2, "train_seconds": 1.0}
-    end_attempt(workspace.store, run.id, fence, Outcome(Cause.DONE, result))
+from tests.unit.orchestrator.api.varied import finish, varied_home
+from tests.unit.orchestrator.html_page import Page
+from tests.unit.orchestrator.use_cases.homes import end, open_home, planned, start
+from tests.unit.orchestrator.use_cases.homes import finish as finish_run
 
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A home in which all runs but one of a varied sweep are done."""
-    made = Workspace(Home(tmp_path_factory.mktemp("varied"), "test").create())
-    spec = load_sweep(VARIED)
-    plan = make_plan(spec, DataFacts("data", 1024, 50_000_000, 500_000))
-    record = SweepRecord(0, "varied", "0123456789ab", to_yaml(spec), "data", 50_000_000, (), [], 0.0)
-    sweep = made.store.submit(record, [new_run(run) for run in plan.runs])
-    for run in made.store.runs_of(sweep.id)[:-1]:
-        finish(made, run)
-    return made
+    return varied_home(tmp_path_factory.mktemp("varied"))
 
 
 @pytest.fixture(scope="module")
 def client(workspace: Workspace) -> TestClient:
     return TestClient(create_app(workspace), base_url="http://127.0.0.1")
+
+
+def page_of(workspace: Workspace, path: str) -> Page:
+    answer = TestClient(create_app(workspace), base_url="http://127.0.0.1").get(path)
+    assert answer.status_code == 200 and answer.headers["content-type"].startswith("text/html")
+    return Page(answer.text)
+
+
+def badge(page: Page) -> str:
+    return next(a["class"] for a in page.all("span") if a.get("id") == "state")
+
+
+def test_the_index_shows_every_sweep_or_what_to_type(tmp_path: Path, client: TestClient) -> None:
+    listed = Page(client.get("/").text)
+    assert "/sweeps/varied" in [a["href"] for a in listed.all("a")]
+    empty = page_of(open_home(tmp_path), "/")
+    assert "http://127.0.0.1/api/v1/sweeps" in empty.words()
+
+
+def test_the_state_of_a_sweep_is_one_word(tmp_path: Path) -> None:
+    workspace = open_home(tmp_path)
+    sweep = submit(workspace, planned())
+    first, second, *others = [run.id for run in workspace.store.runs_of(sweep.id)]
+    assert badge(page_of(workspace, "/sweeps/x")) == "badge queued"
+    start(workspace, first)
+    running = page_of(workspace, "/sweeps/x")
+    assert badge(running) == "badge running" and "1 in training" in running.words()
+    for run_id in others:
+        finish_run(workspace, run_id)
+    end(workspace, second, Outcome(Cause.CONFIGURATION, detail="no such field"))
+    workspace.store.end_all([(first, 1, Outcome(Cause.DIVERGED))])
+    assert badge(page_of(workspace, "/sweeps/x")) == "badge incomplete"
+    again = submit(workspace, planned(name="y"))
+    finish_run(workspace, second)
+    assert workspace.store.state_counts(again.id)[RunState.DIVERGED] == 1
+    assert badge(page_of(workspace, "/sweeps/y")) == "badge incomplete"
+
+
+def test_a_sweep_whose_runs_are_all_done_is_done(tmp_path: Path) -> None:
+    workspace = open_home(tmp_path)
+    for run in workspace.store.runs_of(submit(workspace, planned()).id):
+        finish_run(workspace, run.id)
+    assert badge(page_of(workspace, "/sweeps/x")) == "badge done"
+
+
+def test_a_held_sweep_says_why(tmp_path: Path) -> None:
+    workspace = open_home(tmp_path)
+    submit(workspace, planned())
+    pause(workspace, "x", "lunch")
+    page = page_of(workspace, "/sweeps/x")
+    assert [("hidden" in a) for a in page.all("span") if a.get("id") == "note"] == [False]
+    assert "paused: lunch" in page.words()
+
+
+def test_too_few_runs_for_a_law_are_not_an_error(tmp_path: Path) -> None:
+    workspace = open_home(tmp_path)
+    submit(workspace, planned())
+    page = page_of(workspace, "/sweeps/x?flops=1e12")
+    refusal = next(a for a in page.all("p") if a.get("id") == "ask-error")
+    assert refusal["role"] == "alert" and "No curve yet." in page.words()
+
+
+def test_a_budget_that_is_not_a_number_gets_a_sentence(client: TestClient) -> None:
+    assert (
+        "'many' is not a number: type a budget in FLOPs, such as 1e15"
+        in Page(client.get("/sweeps/varied?flops=many").text).words()
+    )
+    page = Page(client.get("/sweeps/varied?flops=-5").text)
+    assert next(a for a in page.all("p") if a.get("id") == "ask-error")
+
+
+def test_a_law_is_fitted_again_once_a_further_run_has_ended(workspace: Workspace) -> None:
+    first, second, third, *_ = Answering(workspace).of("varied").runs
+    done = [replace(first, state=RunState.DONE, loss=3.0), replace(third, state=RunState.RUNNING, loss=None)]
+    diverged = replace(second, state=RunState.DIVERGED, loss=None)
+    assert _losses(done) == ((first.id, 3.0),)
+    assert _losses([*done, diverged]) == ((first.id, 3.0), (second.id, None))
+
+
+def test_an_unknown_sweep_is_a_page_too(client: TestClient) -> None:
+    answer = client.get("/sweeps/nothing")
+    assert answer.status_code == 404 and "there is no sweep" in Page(answer.text).words()
+
+
+def test_static_files_are_cached_for_an_hour(client: TestClient) -> None:
+    answer = client.get("/static/style.css")
+    assert answer.headers["cache-control"] == "max-age=3600"
+    assert answer.headers["content-type"] == "text/css; charset=utf-8"
+    assert client.get("/static/none.css").status_code == 404
+
+
+def test_dropped_cells_are_on_the_page(client: TestClient) -> None:
+    assert "too short" in Page(client.get("/sweeps/varied").text).words()
 
 
 def test_the_links_name_the_service_s_own_variants(workspace: Workspace) -> None:

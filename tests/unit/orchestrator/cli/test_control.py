@@ -132,14 +132,14 @@ def test_a_log_shows_attempts_and_events(stored: Isoflop, tmp_path: Path, monkey
 def test_trunks_are_listed_and_dropped_on_request(stored: Isoflop, monkeypatch: pytest.MonkeyPatch) -> None:
     from orchestrator.use_cases import kept_trunks
 
-    rows = [{"trunk": "t0", "sweeps": "lab", "shape": "L4", "steps": [10, 20], "bytes": 2_000_000}]
+    rows = [kept_trunks.KeptTrunk("t0", ("lab",), "L4", (10, 20), 2_000_000)]
     dropped: list[Any] = []
     monkeypatch.setattr(kept_trunks, "kept_trunks", lambda _, sweep: rows if sweep != "young" else [])
     monkeypatch.setattr(kept_trunks, "drop_trunks", lambda _, trunks: dropped.extend(trunks))
     shown = stored("trunks")
     assert shown.stdout.splitlines()[1].split() == ["t0", "lab", "L4", "10", "20", "2", "MB"]
     assert "1 trunks, 2 MB" in shown.stderr and dropped == []
-    assert stored("trunks", "lab", "-o", "json").json == rows
+    assert stored("trunks", "lab", "-o", "json").json == [rows[0].to_dict()]
     assert "1 trunks, 2 MB, deleted" in stored("trunks", "lab", "--drop").stderr
     assert dropped == ["t0"]
     assert stored("trunks", "young").stdout == ""

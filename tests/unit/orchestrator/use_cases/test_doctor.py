@@ -1,12 +1,112 @@
-"""What doctor finds of the compiler and the native kernels."""
+"""Doctor: everything is tried, a failure is a finding with its remedy, and nothing stops the rest."""
 
 from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from model import implementation
 from model.cpu import build
+from orchestrator.attempts import Tracking
+from orchestrator.scheduling.driver import scheduler_lock
 from orchestrator.use_cases import doctor
+from orchestrator.use_cases.doctor import FREE_BYTES, LONGEST_SOCKET, SOCKET_BYTES, Check, checks
+from orchestrator.use_cases.submission import submit
+from orchestrator.use_cases.workspace import Workspace
+from tests.unit.orchestrator.use_cases.homes import open_home, planned
+
+NAMES = ["python", "packages", "modules", "home", "disk", "trunks", "database", "scheduler", "device", "kernels", "ray folder", "wandb"]  # fmt: skip
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """A home whose slow checks are replaced."""
+    opened = open_home(tmp_path)
+    opened.tracking = Tracking("offline", "", "p", "there is no key")
+    monkeypatch.setattr(doctor, "_kernels", lambda: "native kernels")
+    monkeypatch.setattr(doctor, "choose_device", lambda _: "cpu")
+    return opened
+
+
+def found(workspace: Workspace) -> dict[str, Check]:
+    return {check.name: check for check in checks(workspace)}
+
+
+def test_everything_is_tried_and_found(workspace: Workspace) -> None:
+    submit(workspace, planned())
+    made = found(workspace)
+    assert list(made) == NAMES
+    assert all(check.ok for check in made.values()), made
+    assert "torch " in made["packages"].finding and "ray " in made["packages"].finding
+    assert made["home"].finding == f"{workspace.home.root} (test)"
+    assert made["database"].finding.startswith("1 sweeps in ")
+    assert made["scheduler"].finding == "none is running"
+    assert made["device"].finding.endswith(", 2 workers")
+    assert made["trunks"].finding == "no states are kept"
+    assert made["wandb"].finding == "offline: there is no key"
+    assert made["modules"].finding.startswith("imported from ")
+
+
+def test_a_failure_is_a_finding_and_the_rest_is_still_tried(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> str:
+        raise RuntimeError("ray is not installed")
+
+    monkeypatch.setattr(doctor, "_packages", fail)
+    made = found(workspace)
+    assert made["packages"] == Check("packages", False, "ray is not installed")
+    assert list(made) == NAMES
+
+
+def test_a_scheduler_at_work_is_named(workspace: Workspace) -> None:
+    with scheduler_lock(workspace.home.lock):
+        assert str(os.getpid()) in found(workspace)["scheduler"].finding
+        assert found(workspace)["scheduler"].ok
+
+
+@pytest.mark.parametrize(("free", "ok"), [(FREE_BYTES, True), (FREE_BYTES - 1, False)])
+def test_little_free_space_is_a_failure(
+    workspace: Workspace, free: int, ok: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    disk = found(workspace)["disk"]
+    assert disk.ok is ok
+    assert disk.finding == (
+        "2 GiB free" if ok else f"only 2.0 GiB free in {workspace.home.root}; free some, or set ISOFLOP_HOME"
+    )
+
+
+def test_the_space_of_kept_trunks_is_shown(workspace: Workspace) -> None:
+    for trunk in ("aaaa", "bbbb"):
+        folder = workspace.home.root / "trunks" / trunk
+        folder.mkdir(parents=True)
+        (folder / "state.ckpt").write_bytes(bytes(1500))
+    assert found(workspace)["trunks"].finding == "states of 2 trunks take 0.003 MB"
+
+
+@pytest.mark.parametrize(("spare", "ok"), [(0, True), (-1, False)])
+def test_a_temporary_folder_too_long_for_sockets_is_a_failure(
+    workspace: Workspace, spare: int, ok: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = "/" + "t" * (SOCKET_BYTES - len(LONGEST_SOCKET) - 2 - spare)
+    monkeypatch.setattr(doctor.tempfile, "gettempdir", lambda: folder)
+    monkeypatch.setattr(doctor.os, "access", lambda *_: True)
+    check = found(workspace)["ray folder"]
+    assert check.ok is ok
+    assert check.finding == (
+        folder if ok else f"{folder} is 1 characters too long for Ray's sockets; set TMPDIR to a shorter folder"
+    )
+
+
+def test_a_temporary_folder_that_cannot_be_written_is_a_failure(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor.os, "access", lambda *_: False)
+    assert "cannot be written; set TMPDIR" in found(workspace)["ray folder"].finding
 
 
 @pytest.mark.skipif(build.compiler() is None, reason="no C++ compiler here")
@@ -17,7 +117,7 @@ def test_kernels_are_built_and_are_what_a_small_run_starts_from(monkeypatch: pyt
     assert "starts from native branches" in finding
 
 
-def test_without_a_compiler_the_reason_and_the_other_way_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_compiler_the_reason_and_the_other_way_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:
         raise build.NativeError("there is no C++ compiler: install g++")
 

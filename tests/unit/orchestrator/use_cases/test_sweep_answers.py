@@ -2,74 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
 from analysis.answers.ask import Question
 from analysis.answers.compare import compare
 from analysis.records import LawError, QuestionError
 from orchestrator.states import RunState
-from orchestrator.store import RunRecord, SweepRecord
-from orchestrator.use_cases.submission import new_run
-from orchestrator.use_cases.sweep_answers import SweepAnswers, earlier_noise
-from sweeps.file.serialise import to_yaml
-from sweeps.file.spec import CentreSpec, SeedsSpec, SizesSpec, SweepSpec
+from orchestrator.use_cases import sweep_answers as module
+from orchestrator.use_cases.sweep_answers import SweepAnswers, earlier_noise, variant_label
+from sweeps.file.spec import SeedsSpec
+from sweeps.plan.combination import NOTHING_VARIED
 from sweeps.plan.expected_width import USUAL_NOISE
-from sweeps.plan.plan import make_plan
-from sweeps.plan.records import DataFacts, PlannedRun
-from tests.unit.analysis.law_tables import small
-
-FACTS = DataFacts(dataset="d" * 64, vocab=1024, train_tokens=100_000_000, validation_tokens=200_000)
-
-
-def _loss(run: PlannedRun, generator: np.random.Generator) -> float:
-    """A context of 64 is worth half the parameters and half the tokens: a quarter of the compute."""
-    worth = 0.5 if run.run.model.context == 64 else 1.0
-    exact = small(np.array([worth * run.params]), np.array([worth * run.tokens]))
-    return float(exact[0] + generator.normal(0, 0.002))
-
-
-def sweep_laws(name: str = "s", *, bytes_per_token: float = 3.0, **changes: Any) -> SweepAnswers:
-    base: dict[str, Any] = {
-        "name": name,
-        "budgets": (1e11, 3e11, 1e12),
-        "centre": CentreSpec(params_at={"3e11": 5e4}),
-        "sizes": SizesSpec(span=3.0),
-    }
-    spec = SweepSpec(**(base | changes))
-    plan = make_plan(spec, FACTS)
-    sweep = SweepRecord(1, name, "abcd", to_yaml(spec), FACTS.dataset, FACTS.train_tokens, (), [], 0.0)
-    generator = np.random.default_rng(0)
-    runs = []
-    for planned in plan.runs:
-        new, loss = new_run(planned), _loss(planned, generator)
-        bits = loss / np.log(2) / bytes_per_token
-        record = RunRecord(
-            id=new.id,
-            config=new.config,
-            flops=new.flops,
-            predicted_seconds=None,
-            state=RunState.DONE,
-            fence=0,
-            loss=loss,
-            bits_per_byte=bits,
-            seconds=1.0,
-            result={},
-            error=None,
-            device="cpu",
-            role="grid",
-            cell=new.cell,
-        )
-        runs.append(record)
-    return SweepAnswers(sweep, runs, Path("/nonexistent"))
+from sweeps.plan.records import RecipeTrial
+from tests.unit.orchestrator.use_cases.simulated import simulated_answers
 
 
 @pytest.fixture(scope="module")
 def varied() -> SweepAnswers:
-    return sweep_laws(vary={"context": [128, 64]})
+    return simulated_answers(vary={"context": [128, 64]})
 
 
 def test_each_variant_has_the_cost_of_its_own_recipe(varied: SweepAnswers) -> None:
@@ -102,19 +55,19 @@ def test_values_of_an_axis_are_compared_with_the_first_or_the_one_named(varied: 
         with pytest.raises(QuestionError, match=words):
             varied.compare_values(axis, value)
     with pytest.raises(QuestionError, match="varies nothing"):
-        sweep_laws().compare_values("lr")
+        simulated_answers().compare_values("lr")
 
 
 def test_a_variant_must_be_named_where_there_are_several(varied: SweepAnswers) -> None:
     with pytest.raises(LawError, match="context=128, context=64; choose one with --variant"):
         varied.variant("")
     with pytest.raises(LawError, match="leave the variant out"):
-        sweep_laws().variant("context=64")
+        simulated_answers().variant("context=64")
 
 
 def test_a_run_that_is_the_same_in_two_variants_counts_in_both() -> None:
     """Below the recipe's ceiling of the learning rate, both values give the same runs."""
-    laws = sweep_laws(vary={"lr": [0.5, 0.6]})
+    laws = simulated_answers(vary={"lr": [0.5, 0.6]})
     first, second = laws.variants
     assert len(first.table) == len(second.table) == 21
     assert first.table == second.table
@@ -123,15 +76,76 @@ def test_a_run_that_is_the_same_in_two_variants_counts_in_both() -> None:
 
 
 def test_sweeps_of_two_tokenizers_are_compared_in_bits_per_byte() -> None:
-    first, second = sweep_laws("a").side(), sweep_laws("b", bytes_per_token=3.3).side()
+    first, second = simulated_answers("a").side(), simulated_answers("b", bytes_per_token=3.3).side()
     made = compare(first, second)
     assert (made.baseline, made.other, made.unit) == ("a", "b", "bits/byte")
     assert made.at_largest.multiplier > 1.2, "as good a token that holds more bytes"
-    assert compare(first, sweep_laws("b").side()).unit == "nats/token"
+    assert compare(first, simulated_answers("b").side()).unit == "nats/token"
+
+
+def test_the_runs_are_read_and_fitted_once(varied: SweepAnswers, monkeypatch: pytest.MonkeyPatch) -> None:
+    laws = varied.laws()
+    assert list(laws) == ["context=128", "context=64"]
+    monkeypatch.setattr(module, "fit", lambda *_, **__: pytest.fail("fitted again"))
+    assert varied.law("context=64") is laws["context=64"]
+    assert varied.table is varied.table and varied.name == "s@abcd"
+
+
+def test_a_comparison_needs_no_hold_out() -> None:
+    answers = simulated_answers(budgets=(1e11, 3e11, 1e12, 3e12))
+    assert answers.fit(answers.variant(), holdout=False).holdout == ()
+    assert answers.fit(answers.variant()).holdout != ()
+
+
+def test_a_combination_is_written_in_alphabetical_order() -> None:
+    assert variant_label({"lr": 0.01, "context": 64}) == "context=64,lr=0.01"
+    assert variant_label({}) == ""
+
+
+def test_the_first_revision_with_enough_repeats_gives_the_noise() -> None:
+    few = simulated_answers()
+    many = simulated_answers("m", seeds=SeedsSpec(largest_budget=4))
+    noise = earlier_noise([few, many])
+    assert noise.sigma == pytest.approx(0.002, rel=1)
+    assert noise.source.endswith("degrees of freedom of m@abcd")
+    assert earlier_noise([few]) is USUAL_NOISE
+    assert earlier_noise([]) is USUAL_NOISE
+
+
+def test_runs_that_check_the_recipe_enter_its_verdict_and_not_the_fit() -> None:
+    answers = simulated_answers()
+    points = [
+        RecipeTrial(place="centre", batch_factor=factor, lr_factor=1.0, vary=NOTHING_VARIED) for factor in (1.0, 4.0)
+    ]
+    base = answers.runs[3]
+    assert base.cell is not None
+    checks = [
+        replace(base, id=f"check{index}", role="check", loss=loss, cell=replace(base.cell, checks=(point,)))
+        for index, (point, loss) in enumerate(zip(points, (3.0, 2.5), strict=True))
+    ]
+    with_checks = SweepAnswers(answers.sweep, [*answers.runs, *checks], Path("/nonexistent"))
+    assert len(with_checks.variants[0].table) == len(answers.runs)
+    (cell,) = with_checks.law().recipe_check
+    assert (cell.place, cell.rule_loss, cell.best_loss, cell.best_batch, cell.verdict) == (
+        "centre",
+        3.0,
+        2.5,
+        4.0,
+        "fails",
+    )
+    diverged = [replace(checks[0]), replace(checks[1], state=RunState.DIVERGED, loss=None)]
+    (cell,) = SweepAnswers(answers.sweep, [*answers.runs, *diverged], Path("/nonexistent")).law().recipe_check
+    assert (cell.verdict, cell.best_loss) == ("passes", 3.0)
+
+
+def test_a_side_has_the_bytes_per_token_and_the_text_of_its_sweep(tmp_path: Path) -> None:
+    side = simulated_answers(bytes_per_token=3.3).side()
+    assert side.name == "s" and side.bytes_per_token == pytest.approx(3.3)
+    assert side.text == "", "the dataset is gone"
 
 
 def test_an_earlier_revision_has_measured_the_noise_to_expect() -> None:
-    few, many = (sweep_laws(seeds=SeedsSpec(largest_budget=count)) for count in (2, 8))
+    few, many = (simulated_answers(seeds=SeedsSpec(largest_budget=count)) for count in (2, 8))
     assert earlier_noise([few]) == USUAL_NOISE, "one degree of freedom says next to nothing"
     noise = earlier_noise([few, many])
     assert noise.sigma == pytest.approx(0.002, rel=0.6) and noise.sigma != USUAL_NOISE.sigma

@@ -1,52 +1,125 @@
-"""What a validation amounts to: rows, coverage, and the predicted size beside its neighbours."""
+"""Validation: the forecast is stored before the training, each seed is scored, and what is known is not forecast."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 
+from analysis.records import LawError
 from orchestrator.states import RunState
-from orchestrator.store import RunRecord
-from orchestrator.use_cases.validation import Trained, Validation, score_forecast, validation_rows, verdict
-from tests.unit.orchestrator.store_fixtures import made_cell
+from orchestrator.store import SweepRecord
+from orchestrator.use_cases import validation as module
+from orchestrator.use_cases.answering import Answering
+from orchestrator.use_cases.execution import Execution
+from orchestrator.use_cases.planning import Planning
+from orchestrator.use_cases.submission import submit
+from orchestrator.use_cases.validation import NEIGHBOURS, validate
+from orchestrator.use_cases.workspace import Workspace
+from sweeps.file.spec import CentreSpec, SizesSpec
+from sweeps.plan.records import DataFacts
+from tests.unit.analysis.law_tables import small
+from tests.unit.orchestrator.use_cases.homes import VOCAB, finish, open_home, planned
 
-PREDICTION = {"flops": 1e12, "params": 5e4, "params_interval": [4e4, 8e4], "loss": 3.0, "loss_interval": [2.9, 3.1]}
-
-
-def trained(factor: float, loss: float | None, seed: int = 0) -> Trained:
-    state = RunState.DONE if loss is not None else RunState.FAILED
-    cell = made_cell(params=round(5e4 * factor), seed=seed)
-    run = RunRecord(f"r{factor}{seed}", {}, 1e12, None, state, 1, loss, None, None, None, None, None, cell=cell)
-    score = score_forecast(PREDICTION, loss) if factor == 1 and loss is not None else None
-    return Trained(factor, run, score)
-
-
-def validation(*runs: Trained) -> Validation:
-    return Validation(PREDICTION, runs)
+LARGER = 3e12
+"""Budget of the validation, training FLOPs."""
 
 
-def test_every_seed_is_scored_against_the_one_forecast() -> None:
-    result = validation(trained(1, 3.05), trained(1, 3.15, seed=1))
-    assert result.complete and result.optimum_loss == pytest.approx(3.10)
-    assert verdict(result) == ["1 of 2 runs lie inside 2.900 to 3.100"]
-    first, second = validation_rows(result)
-    assert (first["inside"], second["inside"], second["seed"]) == (True, False, 1)
-    assert first["half_width"] == 0.1 and second["error"] == 0.15
+def finish_all(workspace: Workspace, sweep: SweepRecord) -> None:
+    """End every queued run with the loss of a known law."""
+    generator = np.random.default_rng(0)
+    for run in workspace.store.runs_of(sweep.id):
+        if run.state is RunState.QUEUED:
+            assert run.cell is not None
+            exact = small(np.array([float(run.cell.params)]), np.array([float(run.cell.tokens)]))
+            finish(workspace, run.id, float(exact[0] + generator.normal(0, 0.002)))
 
 
-def test_the_predicted_size_beats_its_neighbours() -> None:
-    result = validation(trained(1, 3.05), trained(1, 3.01, seed=1), trained(0.5, 3.08), trained(2, 3.06))
-    assert "beats both neighbours, the better one (×2) by 0.0300" in verdict(result)[1]
-    assert validation_rows(result)[2]["error"] is None
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A home with a finished sweep of three budgets."""
+    opened = open_home(tmp_path_factory.mktemp("home"))
+    budgets = {
+        "budgets": (1e11, 3e11, 1e12),
+        "centre": CentreSpec(params_at={"3e11": 5e4}),
+        "sizes": SizesSpec(span=3.0),
+    }
+    finish_all(opened, submit(opened, planned(**budgets)))
+    return opened
 
 
-@pytest.mark.parametrize(("factor", "where"), [(0.5, "lies outside"), (1.5, "lies in")])
-def test_a_better_neighbour_is_held_against_the_interval_of_n(factor: float, where: str) -> None:
-    result = validation(trained(1, 3.05), trained(factor, 3.02), trained(4, 3.5))
-    assert verdict(result)[1] == f"×{factor:g} the size is better by 0.0300 and {where} N*'s interval"
+@pytest.fixture
+def trained(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Makes training take no time; holds the forecasts that were stored when it began."""
+    stored: list[Any] = []
+
+    def execute(_self: Execution, sweep: SweepRecord, device: str, _observe: object) -> None:
+        assert device == "cpu"
+        stored.append(workspace.store.forecasts_of(sweep.id))
+        finish_all(workspace, sweep)
+
+    monkeypatch.setattr("orchestrator.settings.gpu_names", lambda: ())
+    monkeypatch.setattr(Execution, "execute", execute)
+    monkeypatch.setattr(Planning, "cost", lambda *_: None)
+    monkeypatch.setattr(Planning, "facts", lambda *_: DataFacts("aaaa", VOCAB, 50_000_000, 200_000))
+    return stored
 
 
-def test_a_run_without_a_loss_leaves_the_validation_open() -> None:
-    result = validation(trained(1, None), trained(2, 3.0))
-    assert not result.complete and result.optimum_loss is None
-    assert verdict(result) == ["0 of 0 runs lie inside 2.900 to 3.100"]
-    assert validation_rows(result)[0]["actual_loss"] is None
+def carry_out(workspace: Workspace, flops: float = LARGER, **more: Any) -> module.Validation:
+    return validate(workspace, "x", flops, lambda _: None, **more)
+
+
+def test_each_seed_of_the_optimum_is_scored_and_its_neighbours_are_trained(
+    workspace: Workspace, trained: list[Any]
+) -> None:
+    law = Answering(workspace).of("x").law()
+    result = carry_out(workspace, seeds=2, neighbours=True)
+    assert [one.factor for one in result.trained] == [1, 1, *NEIGHBOURS]
+    assert result.complete
+    assert result.predicted.loss == pytest.approx(law.predict(LARGER).loss)
+    seeds, others = result.trained[:2], result.trained[2:]
+    assert [one.run.cell.seed for one in seeds if one.run.cell] == [0, 1]
+    for one in result.trained:
+        assert one.run.cell is not None and one.run.role == "validation"
+        assert one.run.cell.params == pytest.approx(one.factor * result.predicted.params, rel=0.3)
+        assert one.run.cell.budget == LARGER
+    for one in seeds:
+        assert one.score is not None and one.score.loss == one.run.loss
+    assert [one.score for one in others] == [None, None]
+    (before,) = trained
+    assert len(before) == 2, "a forecast for each seed, stored before the training"
+    after = workspace.store.forecasts_of(workspace.store.sweep("x").id)
+    assert len(after) == 2
+
+
+def test_a_validation_that_is_started_again_scores_the_stored_forecast(
+    workspace: Workspace, trained: list[Any]
+) -> None:
+    first = carry_out(workspace, 4e12)
+    again = carry_out(workspace, 4e12)
+    assert again.predicted == first.predicted
+    assert [one.score for one in again.trained] == [one.score for one in first.trained]
+
+
+def test_a_run_that_is_trained_cannot_be_forecast(
+    workspace: Workspace, trained: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carry_out(workspace, 5e12)
+    trained.clear()
+    answers = Answering(workspace).of("x")
+    answers.forecasts = ()
+    monkeypatch.setattr(module.Answering, "of", lambda *_: answers)
+    with pytest.raises(LawError, match="seed 0, is already trained"):
+        carry_out(workspace, 5e12)
+    assert trained == []
+
+
+def test_by_default_one_run_is_trained(workspace: Workspace, trained: list[Any]) -> None:
+    assert [one.factor for one in carry_out(workspace, 6e12).trained] == [1]
+
+
+def test_a_variant_that_does_not_exist_is_refused(workspace: Workspace, trained: list[Any]) -> None:
+    with pytest.raises(LawError, match="leave the variant out"):
+        carry_out(workspace, variant="lr=1")
+    assert trained == []

@@ -6,7 +6,6 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
-from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,52 +19,12 @@ from analysis.records import BuildableShape, Interval, Prediction
 from analysis.wording import format_count, format_loss, noise_sentences, refusal_message, trust_sentence
 from orchestrator.web.report import write_report
 from sweeps.plan.records import DroppedCell
-from tests.unit.orchestrator.report_fixtures import law, runs
+from tests.unit.orchestrator.html_page import HOSTILE, Page
+from tests.unit.orchestrator.report_fixtures import law, provenance, runs
 
-HOSTILE = "</script><script>alert(1)</script><b>&\"'"
 SHAPE = BuildableShape(64, 4, 4, 176, 443_000, 460_000, 300_000, 10_200_000, 3e13)
 DROPPED = [DroppedCell(3e11, 266_000, "L4 d128", "93 steps, fewer than 200")]
 FORECASTS = [Forecast(1e9, 1e13, 2e5, 3.0, Interval(2.9, 3.1), 3.3, "nats/token", 3.05)]
-VOID = {"meta", "link", "br", "img", "input", "hr"}
-
-
-class Page(HTMLParser):
-    """Elements of a page with their attributes, its text, and whether its tags are balanced."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str]]] = []
-        self.scripts: dict[str, str] = {}
-        self.text = ""
-        self._open: list[tuple[str, str]] = []
-        self.feed(text)
-        assert not self._open, f"left open: {self._open}"
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        attributes = {name: value or "" for name, value in attrs}
-        self.elements.append((tag, attributes))
-        if tag not in VOID:
-            self._open.append((tag, attributes.get("id", "")))
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in VOID:
-            assert self._open and self._open[-1][0] == tag, f"</{tag}> closes {self._open[-1:]}"
-            self._open.pop()
-
-    def handle_data(self, data: str) -> None:
-        tag, name = self._open[-1] if self._open else ("", "")
-        if tag == "script":
-            self.scripts[name] = self.scripts.get(name, "") + data
-        elif tag != "style":
-            self.text += data
-
-    def all(self, tag: str) -> list[dict[str, str]]:
-        """Attributes of every element of a kind."""
-        return [attributes for name, attributes in self.elements if name == tag]
-
-    def words(self) -> str:
-        """The text with its white space folded."""
-        return " ".join(self.text.split())
 
 
 def report(folder: Path, **changes: Any) -> dict[str, Path]:
@@ -75,7 +34,7 @@ def report(folder: Path, **changes: Any) -> dict[str, Path]:
         "law": fitted,
         "runs": runs(),
         "predictions": [replace(p, shape=SHAPE) for p in fitted.band([3e13, 3e14])] if fitted.estimators else [],
-        "provenance": {"sweep": "demo@0123", "torch": "2.13.0", "device": "cpu"},
+        "provenance": provenance(),
         "command": "isoflop run sweeps/conf/demo.yaml --yes",
         "dropped": DROPPED,
         "forecasts": FORECASTS,
@@ -179,7 +138,12 @@ def test_what_people_name_things_stays_text_in_a_report_that_replaces_another(tm
     thin: dict[str, Any] = {"predictions": [], "forecasts": []}
     plain = Page(report(tmp_path, title="before", law=law(sizes=2), **thin)["report"].read_text())
     hostile = replace(law(sizes=2), convention=HOSTILE, warnings=(HOSTILE,))
-    facts: dict[str, Any] = {"title": HOSTILE, "command": HOSTILE, "provenance": {HOSTILE: HOSTILE}, "runs": frame}
+    facts: dict[str, Any] = {
+        "title": HOSTILE,
+        "command": HOSTILE,
+        "provenance": replace(provenance(), machine=HOSTILE, versions={HOSTILE: HOSTILE}),
+        "runs": frame,
+    }
     dropped = [replace(DROPPED[0], reason=HOSTILE)]
     files = report(tmp_path, law=hostile, dropped=dropped, **thin, **facts)
     made = Page(files["report"].read_text())

@@ -1,0 +1,188 @@
+"""The REST interface over a real store: what each route answers, and its events."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from analysis.answers.serial import fit_json
+from orchestrator.api import app as module
+from orchestrator.api.app import HEARTBEATS, create_app
+from orchestrator.scheduling.progress import Progress
+from orchestrator.use_cases.answering import Answering
+from orchestrator.use_cases.background import Background
+from orchestrator.use_cases.execution import Execution
+from orchestrator.use_cases.planning import Planning
+from orchestrator.use_cases.workspace import Workspace
+from tests.unit.orchestrator.api.varied import FILE, varied_home
+from tests.unit.orchestrator.use_cases.homes import open_home, planned
+
+RIGHT = {"variant": "qk_norm=True"}
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A home in which all runs but one of a varied sweep are done."""
+    return varied_home(tmp_path_factory.mktemp("varied"))
+
+
+def client_of(workspace: Workspace, background: Background | None = None) -> TestClient:
+    return TestClient(create_app(workspace, background), base_url="http://127.0.0.1")
+
+
+@pytest.fixture(scope="module")
+def client(workspace: Workspace) -> TestClient:
+    return client_of(workspace)
+
+
+def test_sweeps_are_listed_with_their_progress(client: TestClient, workspace: Workspace) -> None:
+    (listed,) = client.get("/api/v1/sweeps").json()
+    assert (listed["name"], listed["revision"]) == ("varied", "0123456789ab")
+    assert listed["done"] == listed["total"] - 1 and listed["queued"] == 1
+    one = client.get("/api/v1/sweeps/varied").json()
+    assert listed.items() <= one.items()
+    assert set(one) - set(listed) == {"source", "dropped", "runs"}
+    assert one["dropped"][0]["reason"] == "too short"
+    table = Answering(workspace).of("varied").table
+    assert [run["run"] for run in one["runs"]] == list(table["run"])
+    assert one["runs"][-1]["loss"] is None and one["runs"][0]["loss"] == table.loc[0, "loss"]
+    assert list(one["runs"][0]) == list(table.columns)
+
+
+def test_a_fit_is_that_of_the_variant(client: TestClient, workspace: Workspace) -> None:
+    answer = client.get("/api/v1/sweeps/varied/fit", params=RIGHT)
+    law = Answering(workspace).of("varied").law(RIGHT["variant"])
+    assert answer.json()["law_id"] == law.law_id
+    assert set(answer.json()) == set(fit_json(law))
+    unnamed = client.get("/api/v1/sweeps/varied/fit")
+    assert unnamed.status_code == 409 and "choose one" in unnamed.json()["detail"]
+
+
+def test_a_prediction_answers_the_question(client: TestClient) -> None:
+    answer = client.get("/api/v1/sweeps/varied/prediction", params={"flops": 5e12, **RIGHT}).json()
+    assert answer["flops"] == 5e12 and answer["shape"]["n_layers"] > 0
+    both = client.get("/api/v1/sweeps/varied/prediction", params={"flops": 5e12, "loss": 2.0, **RIGHT})
+    assert both.status_code == 422 and both.json()["type"] == "urn:isoflop:invalid-question"
+
+
+def test_values_and_sweeps_are_compared(client: TestClient) -> None:
+    (values,) = client.get("/api/v1/sweeps/varied/comparison", params={"axis": "qk_norm"}).json()["comparisons"]
+    assert (values["baseline"], values["other"]) == ("qk_norm=True", "qk_norm=False")
+    assert values["at_largest"]["multiplier"] < 1
+    named = {"baseline_variant": "qk_norm=False", "other_variant": "qk_norm=True"}
+    (sweeps,) = client.get(
+        "/api/v1/comparison", params={"baseline": "varied", "other": "varied", **named}
+    ).json()["comparisons"]  # fmt: skip
+    assert sweeps["baseline"] == "varied qk_norm=False" and sweeps["at_largest"]["multiplier"] > 1
+    other = {"axis": "qk_norm", "baseline": "False"}
+    (turned,) = client.get("/api/v1/sweeps/varied/comparison", params=other).json()["comparisons"]
+    assert turned["baseline"] == "qk_norm=False"
+
+
+def test_the_chart_is_a_vega_lite_specification(client: TestClient) -> None:
+    spec = client.get("/api/v1/sweeps/varied/chart", params=RIGHT).json()
+    assert spec["$schema"].startswith("https://vega.github.io/schema/vega-lite")
+    assert spec["width"] == "container"
+
+
+@pytest.mark.parametrize("path", ["", "/fit", "/chart", "/prediction?flops=1e12", "/events", "/comparison?axis=lr"])
+def test_an_unknown_sweep_is_not_found(client: TestClient, path: str) -> None:
+    answer = client.get(f"/api/v1/sweeps/nothing{path}")
+    assert answer.status_code == 404 and answer.json()["type"] == "urn:isoflop:not-found"
+
+
+def test_a_sweep_file_is_planned_and_submitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def plan(_self: Planning, source: bytes, overrides: list[str]) -> Any:
+        asked.append((source, overrides))
+        made = planned()
+        return replace(made, plan=replace(made.plan, warnings=("short",)))
+
+    monkeypatch.setattr(Planning, "plan", plan)
+    workspace = open_home(tmp_path)
+    client = client_of(workspace)
+    answer = client.post("/api/v1/sweeps", content=FILE, params={"override": ["a=1", "b=2"]}, auth=("ada", ""))
+    assert answer.status_code == 201, answer.text
+    assert answer.headers["location"] == "/api/v1/sweeps/x"
+    assert asked == [(FILE, ["a=1", "b=2"])]
+    assert answer.json()["warnings"] == ["short"] and isinstance(answer.json()["dropped"], list)
+    assert answer.json()["total"] == len(planned().plan.all_runs)
+    assert workspace.store.sweep("x").user == "ada"
+    client.post("/api/v1/sweeps", content=b"x")
+    assert asked[1] == (b"x", [])
+
+
+def test_a_service_whose_scheduler_ended_takes_no_sweeps(tmp_path: Path) -> None:
+    workspace = open_home(tmp_path)
+    background = Background(Execution(workspace))
+    client = client_of(workspace, background)
+    assert client.get("/healthz").json() == {"scheduler": "not ready"}
+    assert client.get("/healthz").status_code == 200
+    background.error = RuntimeError("the head is gone")
+    answer = client.post("/api/v1/sweeps", content=FILE)
+    assert answer.status_code == 503 and "the head is gone" in answer.json()["detail"]
+    health = client.get("/healthz")
+    assert (health.status_code, health.json()["error"]) == (503, "the head is gone")
+
+
+def test_a_file_of_unknown_length_is_limited_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.guard, "BODY_BYTES", 10)
+    answer = client_of(open_home(tmp_path)).post(
+        "/api/v1/sweeps", content=iter([b"x" * 11]), headers={"content-length": "5"}
+    )
+    assert answer.status_code == 413
+
+
+def test_the_scheduler_starts_and_ends_with_the_application(tmp_path: Path) -> None:
+    calls: list[str] = []
+
+    class Watched(Background):
+        def start(self) -> None:
+            calls.append("start")
+
+        def stop(self) -> None:
+            calls.append("stop")
+
+    workspace = open_home(tmp_path)
+    with client_of(workspace, Watched(Execution(workspace))):
+        assert calls == ["start"]
+    assert calls == ["start", "stop"]
+
+
+def moment(done: int, queued: int) -> Progress:
+    return Progress(done + queued, queued, done, 0, (), 1.0, 0.0, None)
+
+
+async def collect(progresses: list[Progress]) -> list[str]:
+    left = iter(progresses)
+    background: Any = SimpleNamespace(progress=lambda _sweep: next(left))
+    sweep: Any = None
+    return [event async for event in module._progress_events(background, sweep)]
+
+
+def test_events_come_with_each_change_and_end_with_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "EVENT_SECONDS", 0.0)
+    same = [moment(0, 2)] * (HEARTBEATS + 1)
+    events = asyncio.run(collect([*same, moment(1, 1), moment(1, 1), moment(2, 0)]))
+    assert [event.partition("\n")[0] for event in events] == [
+        "event: progress", ": still here", "event: progress", "event: progress"
+    ]  # fmt: skip
+    assert all(event.endswith("\n\n") for event in events)
+    last = json.loads(events[-1].splitlines()[1].removeprefix("data: "))
+    assert (last["done"], last["total"], last["running"]) == (2, 2, [])
+
+
+def test_every_route_is_documented(client: TestClient) -> None:
+    document = client.get("/api/v1/openapi.json").json()
+    assert document["openapi"].startswith("3.1")
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            assert operation.get("description"), f"{method} {path} has no description"

@@ -1,0 +1,83 @@
+"""The client steers a real service over HTTP, and says what went wrong where it cannot."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from typer.testing import CliRunner
+
+from orchestrator.api.app import create_app
+from orchestrator.cli.main import app
+from orchestrator.client import Client, Refused, Unreachable
+from orchestrator.errors import NOT_FOUND, UNREACHABLE, USAGE, NotFound, exit_code_of
+from orchestrator.states import Hold
+from orchestrator.use_cases.workspace import Workspace
+from tests.unit.orchestrator.use_cases.homes import small_home
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    """Two revisions of a sweep: run0 is done, run1 failed, run2 waits."""
+    opened = small_home(tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def url(workspace: Workspace) -> Iterator[str]:
+    """The REST interface over the same home, without a scheduler."""
+    config = uvicorn.Config(create_app(workspace), port=0, log_level="error")
+    server = uvicorn.Server(config)
+    socket = config.bind_socket()
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{socket.getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+
+
+def test_the_client_steers_a_service(workspace: Workspace, url: str) -> None:
+    client = Client(url)
+    client.control("demo", "pause")
+    assert client.sweep("demo")["held"] == "paused"
+    assert client.control("demo", "resume") == "1 runs wait for a worker"
+    client.control("demo", "cancel")
+    with pytest.raises(Refused, match="isoflop retry demo"):
+        client.control("demo", "resume")
+    assert client.control("demo", "retry").startswith("2 runs")
+    assert [row["kind"] for row in client.log("run1")] == ["attempt"]
+    for missing in (lambda: client.sweep("nothing"), lambda: client.log("nothing")):
+        with pytest.raises(NotFound):
+            missing()
+    with pytest.raises(Refused):
+        client.control("demo", "explode")
+
+
+def test_the_verbs_go_to_the_service_that_is_named(
+    workspace: Workspace, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ISOFLOP_URL", url)
+    done = CliRunner().invoke(app, ["pause", "demo"])
+    assert done.exit_code == 0, done.output
+    assert workspace.store.sweep("demo").held is Hold.PAUSED
+    rows = json.loads(CliRunner().invoke(app, ["logs", "run1", "-o", "json"]).stdout)
+    assert rows[0]["cause"] == "configuration"
+    assert CliRunner().invoke(app, ["watch", "demo"]).exit_code == 1
+
+
+def test_a_service_that_does_not_answer_has_an_exit_code() -> None:
+    with pytest.raises(Unreachable, match="isoflop serve") as caught:
+        Client("http://127.0.0.1:9").sweep("demo")
+    assert exit_code_of(caught.value) == UNREACHABLE
+    with pytest.raises(Refused, match="ISOFLOP_URL") as usage:
+        Client("127.0.0.1:8337")
+    assert exit_code_of(usage.value) == USAGE
+    assert exit_code_of(NotFound("x")) == NOT_FOUND

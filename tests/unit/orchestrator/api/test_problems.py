@@ -1,0 +1,78 @@
+"""Errors over HTTP: a problem document with kind, status, sentence and data; never a traceback."""
+
+from __future__ import annotations
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from analysis.answers.compare import IncomparableError
+from orchestrator.api import problems
+from orchestrator.errors import MEANINGS, NotFound
+from sweeps.file.compose import load_sweep
+
+
+@pytest.fixture
+def client() -> TestClient:
+    app = FastAPI()
+    problems.install(app)
+
+    @app.get("/missing")
+    def missing() -> None:
+        raise NotFound("there is no sweep 'x'")
+
+    @app.get("/incomparable")
+    def incomparable() -> None:
+        raise IncomparableError("no_overlap", "the losses never meet")
+
+    @app.get("/mistaken")
+    def mistaken() -> None:
+        load_sweep(b"name: x\nbudgetz: [1]\n")
+
+    @app.get("/defect")
+    def defect() -> None:
+        raise ZeroDivisionError("a secret")
+
+    @app.get("/number")
+    def number(value: int) -> int:
+        return value
+
+    return TestClient(app, raise_server_exceptions=False)
+
+
+def test_an_expected_error_has_the_status_of_its_kind(client: TestClient) -> None:
+    answer = client.get("/missing")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json() == {
+        "type": "urn:isoflop:not-found",
+        "title": "not found",
+        "status": MEANINGS["not-found"].status,
+        "detail": "there is no sweep 'x'",
+    }
+    assert answer.status_code == 404
+
+
+def test_data_of_an_error_are_members(client: TestClient) -> None:
+    assert client.get("/incomparable").json()["reason"] == "no_overlap"
+    mistake, *_ = client.get("/mistaken").json()["errors"]
+    assert (mistake["pointer"], mistake["line"]) == ("budgetz", 2)
+    assert "budgets" in mistake["detail"] and mistake["column"] >= 1
+    assert "errors" not in client.get("/missing").json()
+
+
+def test_a_defect_shows_its_class_and_nothing_more(client: TestClient) -> None:
+    answer = client.get("/defect")
+    assert (answer.status_code, answer.json()["type"]) == (500, "urn:isoflop:internal")
+    assert "ZeroDivisionError" in answer.json()["detail"] and "secret" not in answer.text
+
+
+def test_unknown_paths_and_bad_parameters_are_problems_too(client: TestClient) -> None:
+    unknown = client.get("/nowhere")
+    assert (unknown.status_code, unknown.json()["type"], unknown.json()["detail"]) == (
+        404,
+        "urn:isoflop:http",
+        "Not Found",
+    )
+    bad = client.get("/number?value=many")
+    assert (bad.status_code, bad.json()["type"]) == (422, "urn:isoflop:invalid-request")
+    assert bad.json()["detail"].startswith("query.value: ")

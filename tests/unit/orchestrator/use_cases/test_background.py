@@ -1,0 +1,91 @@
+"""The service's scheduler thread: it works until it is stopped, and says why if it ends by itself."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.cluster.head_watch import HeadLost
+from orchestrator.use_cases.background import Background
+from orchestrator.use_cases.execution import Execution
+from orchestrator.use_cases.submission import submit
+from orchestrator.use_cases.workspace import Workspace
+from tests.unit.orchestrator.use_cases.homes import open_home, planned
+
+
+class FakeScheduler:
+    """Counts its steps; fails at the third with what a test wants."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.steps = 0
+        self.followed: list[object] = []
+        self.busy = threading.Event()
+
+    def follow(self, sweep_id: int | None = None) -> None:
+        self.followed.append(sweep_id)
+
+    def step(self) -> None:
+        self.steps += 1
+        if self.steps == 3:
+            self.busy.set()
+            if self.error is not None:
+                raise self.error
+
+    def live(self) -> dict[str, Any]:
+        return {"step": self.steps}
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return open_home(tmp_path)
+
+
+def test_it_follows_all_sweeps_until_it_is_stopped(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    submit(workspace, planned())
+    published: list[str] = []
+    monkeypatch.setattr(workspace.artifacts, "publish", lambda folder: published.append(folder.name))
+    scheduler = FakeScheduler()
+    background = Background(Execution(workspace), scheduler)  # type: ignore[arg-type]
+    assert not background.ready
+    background.start()
+    assert scheduler.busy.wait(30) and background.ready
+    background.stop()
+    assert not background.ready and background.error is None
+    steps = scheduler.steps
+    assert steps >= 3 and scheduler.followed == [None] and published == ["aaaa"]
+
+
+def test_progress_has_what_the_scheduler_last_saw(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep = submit(workspace, planned())
+    seen: list[Any] = []
+    monkeypatch.setattr(Execution, "progress", lambda _self, _sweep, live: seen.append(live))
+    scheduler = FakeScheduler()
+    background = Background(Execution(workspace), scheduler)  # type: ignore[arg-type]
+    background.progress(sweep)
+    background.start()
+    assert scheduler.busy.wait(30)
+    background.stop()
+    background.progress(sweep)
+    assert seen == [{}, {"step": scheduler.steps}]
+
+
+@pytest.mark.parametrize("error", [HeadLost("the head is silent"), RuntimeError("a defect")])
+def test_why_it_ended_is_kept_and_a_lost_head_is_reported(workspace: Workspace, error: Exception) -> None:
+    lost: list[bool] = []
+    background = Background(Execution(workspace), FakeScheduler(error), lambda: lost.append(True))  # type: ignore[arg-type]
+    background.start()
+    background._thread.join(30)
+    assert background.error is error and not background.ready
+    assert bool(lost) is isinstance(error, HeadLost)
+    background.stop()
+
+
+def test_without_a_scheduler_nothing_is_trained(workspace: Workspace) -> None:
+    background = Background(Execution(workspace))
+    background.start()
+    assert not background.ready
+    background.stop()

@@ -1,0 +1,54 @@
+"""A workspace opens each of its parts at the first use, where the settings say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.attempts import Tracking
+from orchestrator.home import Home
+from orchestrator.use_cases.workspace import Workspace
+from tests.unit.orchestrator.use_cases.homes import open_home
+
+
+def test_opening_makes_the_folders_and_nothing_else(tmp_path: Path) -> None:
+    workspace = open_home(tmp_path / "home")
+    assert workspace.home.artifacts.is_dir() and workspace.home.runs.is_dir()
+    assert not (tmp_path / "home" / "isoflop.db").exists()
+    assert workspace.store.sweeps() == []
+    assert (tmp_path / "home" / "isoflop.db").is_file()
+    assert workspace.store is workspace.store
+    workspace.close()
+
+
+def test_settings_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ISOFLOP_WORKERS", "7")
+    assert Workspace(Home(tmp_path, "test")).settings.workers == 7
+
+
+def test_artifacts_are_in_the_home_unless_they_have_an_address(tmp_path: Path) -> None:
+    assert open_home(tmp_path / "a").artifacts.url == str(tmp_path / "a")
+    elsewhere = (tmp_path / "shared").as_uri()
+    assert open_home(tmp_path / "b", artifacts_url=elsewhere).artifacts.url == elsewhere
+
+
+def test_wandb_is_looked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Path] = []
+
+    def choose(folder: Path) -> Tracking:
+        asked.append(folder)
+        return Tracking("offline", "", "p", "no key")
+
+    monkeypatch.setattr("orchestrator.tracking.wandb_mirror.choose_tracking", choose)
+    workspace = open_home(tmp_path)
+    assert workspace.tracking.mode == workspace.tracking.mode == "offline"
+    assert asked == [tmp_path / "wandb"]
+
+
+def test_progress_is_said_to_nobody_by_default(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    open_home(tmp_path).say("hello")
+    assert capsys.readouterr() == ("", "")
+    said: list[str] = []
+    Workspace(Home(tmp_path, "test"), say=said.append).say("hello")
+    assert said == ["hello"]
