@@ -51,8 +51,8 @@ class Pointers:
     """The command to type next."""
     report: str = ""
     """Path of the report; empty where none was written."""
-    tracking: str = ""
-    """What wandb holds, or how to send it there; empty where nothing is tracked."""
+    tracking: Sequence[str] = ()
+    """Where wandb writes, and how to upload it, by line; empty where nothing is tracked."""
 
 
 def table_budgets(law: Law) -> list[Prediction]:
@@ -168,7 +168,7 @@ def trust_lines(found: Sequence[Finding], width: int, details: str) -> list[str]
         lines += _doubt(Finding(Mark.DOUBT, f"and {len(doubts) - DOUBTS} more doubts", details), width)
     for mark in (Mark.FINE, Mark.UNCHECKED):
         lines += _together(mark, [finding.text for finding in found if finding.mark is mark], width)
-    return [f"{'Trust' if index == 0 else '':<{_LABEL}}{line}" for index, line in enumerate(lines)]
+    return labelled("Trust", lines)
 
 
 def _doubt(finding: Finding, width: int) -> list[str]:
@@ -198,6 +198,9 @@ def _pointer_lines(pointers: Pointers, width: int) -> list[str]:
         report = f"{'Report':<{_LABEL}}{pointers.report}"
         together = f"{report}   {details}"
         lines = [together] if cell_len(together) <= width else [report, details]
-    if pointers.tracking:
-        lines.append(f"{'wandb':<{_LABEL}}{pointers.tracking}")
-    return [*lines, f"{'Next':<{_LABEL}}{pointers.following}"]
+    return [*lines, *labelled("wandb", pointers.tracking), *labelled("Next", [pointers.following])]
+
+
+def labelled(label: str, texts: Sequence[str]) -> list[str]:
+    """Lines with a label in front of the first, the others below it."""
+    return [f"{label if index == 0 else '':<{_LABEL}}{text}" for index, text in enumerate(texts)]

@@ -14,7 +14,7 @@ from analysis.law import Law
 from analysis.records import LawError, Prediction
 from analysis.wording import typed_flops
 from orchestrator.attempts import Tracking
-from orchestrator.cli.answer_summary import WIDTH, Pointers, headline, summary, table_budgets
+from orchestrator.cli.answer_summary import WIDTH, Pointers, headline, labelled, summary, table_budgets
 from orchestrator.cli.comparison_text import ranking
 from orchestrator.cli.sweep_facts import facts_of_sweep
 from orchestrator.cli.trust import STEP
@@ -39,25 +39,31 @@ def conclude(
     for line in (*run_lines(answers.runs), *mixed_devices(answers.runs)):
         say(line)
     laws = answers.laws()
-    shown = {variant: _report(workspace, answers, variant, law, command) for variant, law in laws.items()}
-    reports = {variant: each.pages[-1] for variant, each in shown.items()}
-    tracking = _mirror(workspace.tracking, sweep, list(shown.values()), say)
+    reported = {variant: _report(workspace, answers, variant, law, command) for variant, law in laws.items()}
+    if note := log_sweep(workspace.tracking, name=sweep.name, revision=sweep.revision, laws=list(reported.values())):
+        say(note)
+    tracking = tracking_lines(workspace.tracking)
+    reports = [_nearby(shown.pages[-1]) for shown in reported.values()]
     say("")
     if len(laws) > 1:
+        following = f"isoflop compare {sweep.name} --axis {next(iter(answers.spec.vary))}"
         lines = variants_summary(answers, laws, width)
-        lines += [f"{'Report':<8}{_nearby(report)}" for report in reports.values()]
-        lines += [
-            f"{'wandb':<8}{tracking}",
-            f"{'Next':<8}isoflop compare {sweep.name} --axis {next(iter(answers.spec.vary))}",
-        ]
+        lines += [*labelled("Report", reports), *labelled("wandb", tracking), *labelled("Next", [following])]
     else:
         ((variant, law),) = laws.items()
-        pointers = replace(pointers_of(sweep, variant, law), report=_nearby(reports[variant]), tracking=tracking)
+        pointers = replace(pointers_of(sweep, variant, law), report=reports[0], tracking=tracking)
         lines = summary(law, table_budgets(law), facts_of_sweep(answers, variant), pointers, width=width)
     for line in lines:
         say(line)
     all_done = all(run.answered for run in answers.runs if run.role != "validation")
     return 0 if all_done and all(law.estimators for law in laws.values()) else 1
+
+
+def tracking_lines(tracking: Tracking) -> tuple[str, ...]:
+    """Where wandb writes and why, and the command that uploads what it wrote offline."""
+    offline = offline_runs(tracking)
+    mode = f"{tracking.mode} ({tracking.reason})"
+    return (mode,) if offline is None else (f"{mode}; upload with:", offline.sync_command)
 
 
 def run_lines(runs: Sequence[RunRecord]) -> list[str]:
@@ -103,7 +109,7 @@ def _comparison(answers: SweepAnswers, baseline: str, other: str) -> Comparison:
 
 
 def _report(workspace: Workspace, answers: SweepAnswers, variant: str, law: Law, command: str) -> SweepLaw:
-    """Write a law's report; returns what wandb logs of it, the report last among its pages."""
+    """Write a law's report and its interactive chart; returns what wandb shows of the law, the report last."""
     sweep = answers.sweep
     title = f"{sweep.name} {variant}".strip()
     folder = workspace.home.reports / title.replace(" ", "_").replace("=", "-").replace(",", "_")
@@ -119,18 +125,8 @@ def _report(workspace: Workspace, answers: SweepAnswers, variant: str, law: Law,
         forecasts=[Forecast.of(record) for record in answers.forecasts],
     )
     images = tuple(path for path in files.values() if path.suffix == ".png")
-    chart = save(picture("isoflop", law, name=title), folder / "isoflop.html")
-    return SweepLaw(variant, law.law_id, fit_json(law), images, (chart, files["report"]))
-
-
-def _mirror(tracking: Tracking, sweep: SweepRecord, laws: Sequence[SweepLaw], say: Callable[[str], None]) -> str:
-    """Log the sweep's own wandb run; returns where wandb writes, and how to upload what it wrote offline."""
-    note = log_sweep(tracking, name=sweep.name, revision=sweep.revision, laws=laws)
-    if note:
-        say(note)
-    offline = offline_runs(tracking)
-    upload = f"; upload: {offline.sync_command}" if offline is not None else ""
-    return f"{tracking.mode} ({tracking.reason}){upload}"
+    page = save(picture("isoflop", law, name=title), folder / "isoflop.html")
+    return SweepLaw(variant, law.law_id, fit_json(law), images, (page, files["report"]))
 
 
 def _predictions(answers: SweepAnswers, law: Law, variant: str) -> list[Prediction]:

@@ -18,7 +18,7 @@ from sweeps.file.spec import CentreSpec, SizesSpec, SweepSpec
 from sweeps.plan.plan import make_plan
 from sweeps.plan.records import DataFacts
 from tests.unit.analysis.law_tables import small
-from tests.unit.orchestrator.store_fixtures import result, sweep_record
+from tests.unit.orchestrator.store_fixtures import claim, end_attempt, result, sweep_record
 
 FACTS = DataFacts(dataset="d" * 64, vocab=1024, train_tokens=5_000_000, validation_tokens=200_000)
 BUDGETS = (1e11, 3e11, 1e12)
@@ -46,8 +46,8 @@ def store_sweep(workspace: Workspace, name: str, *, done: int | None = None, **c
     for run in (run for run in plan.runs[:done] if run.run_id not in shared):
         worth = 0.5 if run.run.model.context == 64 else 1.0
         loss = float(small(np.array([worth * run.params]), np.array([worth * run.tokens]))[0] + noise.normal(0, 0.002))
-        fence = workspace.store.claim(run.run_id, 0, driver, "w")
-        workspace.store.end_attempt(run.run_id, fence, Outcome(Cause.DONE, result(loss)))
+        fence = claim(workspace.store, run.run_id, 0, driver, "w")
+        end_attempt(workspace.store, run.run_id, fence, Outcome(Cause.DONE, result(loss)))
 
 
 def fill_home(root: Path) -> None:

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.cli.answer_summary import Pointers, headline, summary, table_budgets, trust_lines, wrap
+from orchestrator.cli.answer_summary import Pointers, headline, labelled, summary, table_budgets, trust_lines, wrap
 from orchestrator.cli.trust import Facts, Finding, Mark
 from tests.unit.orchestrator.cli.laws import no_law, small_law
 
 LAB = Facts("lab", 20, 21, sweep="lab")
-POINTERS = Pointers("isoflop fit lab -v", "isoflop validate lab --flops 3e12", "reports/lab/report.html", "offline")
+POINTERS = Pointers("isoflop fit lab -v", "isoflop validate lab --flops 3e12", "reports/lab/report.html", ("offline",))
 
 
 def _summary(width: int = 80, **changes: object) -> list[str]:
@@ -146,3 +146,11 @@ def test_wrapping_keeps_a_number_with_its_unit() -> None:
     assert wrap("  costs 41.3 k of it", 14) == ["  costs 41.3 k", "    of it"]
     assert wrap("  costs 41.3 k of it", 13) == ["  costs", "    41.3 k of", "    it"]
     assert wrap("", 80) == []
+
+
+def test_a_label_stands_before_the_first_line_alone() -> None:
+    assert labelled("wandb", ["offline; upload with:", "wandb sync x"]) == [
+        "wandb   offline; upload with:",
+        "        wandb sync x",
+    ]
+    assert labelled("wandb", []) == []

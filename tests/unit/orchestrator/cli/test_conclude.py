@@ -9,8 +9,15 @@ from typing import Any
 
 import pytest
 
+from orchestrator.attempts import Tracking
 from orchestrator.cli import conclude as module
-from orchestrator.cli.conclude import HORIZONS, VERSIONS, conclude, pointers_of, provenance, run_lines
+from orchestrator.cli.conclude import (
+    HORIZONS,
+    conclude,
+    pointers_of,
+    run_lines,
+    tracking_lines,
+)
 from orchestrator.home import Home
 from orchestrator.states import RunState
 from orchestrator.use_cases.sweep_answers import SweepAnswers
@@ -47,12 +54,13 @@ def reports(monkeypatch: pytest.MonkeyPatch) -> Reports:
         written.append({"folder": folder, **fields})
         return {name: folder / name for name in ("isoflop.png", "runs.csv")} | {"report": folder / "report.html"}
 
-    def mirror(_: object, **fields: Any) -> str:
-        written[-1]["mirrored"] = fields
-        return "wandb mirror off: no disk" if written[-1]["title"] == "lab" else ""
+    def mirror(_: Tracking, **fields: Any) -> str:
+        written.append(fields)
+        return "wandb mirror off: no disk" if fields["name"] == "lab" else ""
 
     monkeypatch.setattr(module, "write_report", write)
-    monkeypatch.setattr(module, "log_fit", mirror)
+    monkeypatch.setattr(module, "log_sweep", mirror)
+    monkeypatch.setattr(module, "save", lambda _, path: path)
     return written
 
 
@@ -75,27 +83,33 @@ def test_a_finished_sweep_ends_with_its_answer(workspace: Workspace, reports: Re
 
 def test_the_report_has_shapes_at_the_horizons_and_what_it_came_from(workspace: Workspace, reports: Reports) -> None:
     _conclude(workspace, "lab")
-    (report,) = reports
+    report, mirrored = reports
     assert report["folder"] == workspace.home.reports / "lab"
     assert [p.extrapolation for p in report["predictions"]] == pytest.approx(HORIZONS)
     assert all(p.shape for p in report["predictions"])
     assert report["command"] == "isoflop run x --yes"
-    assert report["provenance"]["device"] == "unknown"
-    assert report["mirrored"]["charts"] == [report["folder"] / "isoflop.png"]
-    assert report["mirrored"]["sweep"] == "lab@lab0000"
+    assert report["provenance"].law == mirrored["laws"][0].law_id
+    assert (mirrored["name"], mirrored["revision"]) == ("lab", "lab0000")
+    (law,) = mirrored["laws"]
+    assert law.images == (report["folder"] / "isoflop.png",)
+    assert law.pages == (report["folder"] / "isoflop.html", report["folder"] / "report.html")
+    assert law.law["law_id"] == law.law_id and law.variant == ""
 
 
 def test_a_sweep_that_varies_something_ends_with_a_ranking(workspace: Workspace, reports: Reports) -> None:
     code, lines = _conclude(workspace, "varied")
     assert code == 0
-    assert [report["title"] for report in reports] == ["varied context=128", "varied context=64"]
+    assert [report["title"] for report in reports[:2]] == ["varied context=128", "varied context=64"]
+    assert [law.variant for law in reports[2]["laws"]] == ["context=128", "context=64"]
     assert reports[1]["folder"].name == "varied_context-64"
     at = next(index for index, line in enumerate(lines) if line.startswith("Compute that context=128 needs"))
     assert lines[at - 1].endswith("budgets 1e11 to 1e12, 2 variants")
     first, second = (line.split() for line in lines[at + 2 : at + 4])
     assert (first[1], first[-1]) == ("context=128", "baseline")
     assert (second[1], second[-1]) == ("context=64", "worse")
-    assert sum(line.startswith("Report  ") for line in lines) == 2
+    first = next(index for index, line in enumerate(lines) if line.startswith("Report  "))
+    assert lines[first].endswith("varied_context-128/report.html")
+    assert lines[first + 1].startswith("        ") and lines[first + 1].endswith("varied_context-64/report.html")
     assert lines[-1] == "Next    isoflop compare varied --axis context"
 
 
@@ -117,6 +131,16 @@ def test_unfinished_runs_are_listed_before_the_answer(workspace: Workspace, repo
     assert lines[-1] == "Next    isoflop plot young --out young.svg"
 
 
+def test_offline_runs_come_with_the_command_that_uploads_them() -> None:
+    offline = Tracking("offline", "/home/me/w", "isoflop", "no API key")
+    assert tracking_lines(offline) == (
+        "offline (no API key); upload with:",
+        "wandb sync /home/me/w/wandb/offline-run-*",
+    )
+    online = replace(offline, mode="online", reason="https://wandb")
+    assert tracking_lines(online) == ("online (https://wandb)",)
+
+
 def test_runs_without_a_result_say_why(lab: SweepAnswers) -> None:
     done, *_ = lab.runs
     failed = replace(done, state=RunState.FAILED, error="Traceback\nno such field")
@@ -135,11 +159,3 @@ def test_what_to_do_next_names_the_variant(lab: SweepAnswers) -> None:
     assert pointers.details == "isoflop fit lab --variant lr=0.1 -v"
     assert pointers.following == "isoflop validate lab --variant lr=0.1 --flops 3e12"
     assert pointers_of(lab.sweep, "", no_law()).following == "isoflop plot lab --out lab.svg"
-
-
-def test_provenance_has_hashes_devices_and_versions(lab: SweepAnswers) -> None:
-    runs = [replace(run, device=device) for run, device in zip(lab.runs, ("b", "a", None, "a"), strict=False)]
-    facts = provenance(SweepAnswers(lab.sweep, runs, Path()), lab.law())
-    assert facts["device"] == "a, b"
-    assert facts["law"] == lab.law().law_id and facts["sweep"] == lab.name
-    assert set(VERSIONS) <= set(facts)

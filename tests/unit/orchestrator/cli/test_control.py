@@ -16,6 +16,7 @@ from orchestrator.home import Home
 from orchestrator.states import Cause
 from orchestrator.use_cases.workspace import Workspace
 from tests.unit.orchestrator.cli.conftest import Isoflop
+from tests.unit.orchestrator.store_fixtures import claim, end_attempt
 
 
 class Service:
@@ -104,11 +105,11 @@ def _failed_run(home: Path) -> str:
     store = workspace.store
     (run, *_) = [r for r in store.runs_of(store.sweep("young").id) if not r.answered]
     driver = store.start_driver("boot", [], "")
-    fence = store.claim(run.id, 0, driver, "w")
+    fence = claim(store, run.id, 0, driver, "w")
     log = EventLog(attempt_log(workspace.home.runs, run.id, 1))
     log.append({"kind": "progress", "step": 3, "tokens": 96_000, "loss": 4.56789})
     log.close()
-    store.end_attempt(run.id, fence, Outcome(Cause.CONFIGURATION, detail="Traceback\nno such field"))
+    end_attempt(store, run.id, fence, Outcome(Cause.CONFIGURATION, detail="Traceback\nno such field"))
     workspace.close()
     return run.id
 
@@ -131,14 +132,14 @@ def test_a_log_shows_attempts_and_events(stored: Isoflop, tmp_path: Path, monkey
 def test_trunks_are_listed_and_dropped_on_request(stored: Isoflop, monkeypatch: pytest.MonkeyPatch) -> None:
     from orchestrator.use_cases import kept_trunks
 
-    rows = [{"trunk": "t0", "sweeps": "lab", "shape": "L4", "steps": [10, 20], "bytes": 2_000_000}]
+    rows = [kept_trunks.KeptTrunk("t0", ("lab",), "L4", (10, 20), 2_000_000)]
     dropped: list[Any] = []
     monkeypatch.setattr(kept_trunks, "kept_trunks", lambda _, sweep: rows if sweep != "young" else [])
     monkeypatch.setattr(kept_trunks, "drop_trunks", lambda _, trunks: dropped.extend(trunks))
     shown = stored("trunks")
     assert shown.stdout.splitlines()[1].split() == ["t0", "lab", "L4", "10", "20", "2", "MB"]
     assert "1 trunks, 2 MB" in shown.stderr and dropped == []
-    assert stored("trunks", "lab", "-o", "json").json == rows
+    assert stored("trunks", "lab", "-o", "json").json == [rows[0].to_dict()]
     assert "1 trunks, 2 MB, deleted" in stored("trunks", "lab", "--drop").stderr
     assert dropped == ["t0"]
     assert stored("trunks", "young").stdout == ""

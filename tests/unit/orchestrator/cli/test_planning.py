@@ -186,8 +186,10 @@ def test_a_validation_is_shown_and_exits_with_1_unless_complete(
     row = {"flops": 3e12, "predicted_loss": 3.1, "actual_loss": None, "run": "r1"}
     monkeypatch.setattr("orchestrator.cli.planning._stop_on_terminate", lambda: None)
     monkeypatch.setattr("orchestrator.use_cases.validation.validate", validate)
-    monkeypatch.setattr("orchestrator.use_cases.validation.validation_rows", lambda _: [row])
-    monkeypatch.setattr("orchestrator.use_cases.validation.verdict", lambda _: ["0 of 0 runs lie inside"])
+    monkeypatch.setattr(
+        "orchestrator.use_cases.validation_result.validation_rows", lambda _: [SimpleNamespace(to_dict=lambda: row)]
+    )
+    monkeypatch.setattr("orchestrator.use_cases.validation_result.verdict", lambda _: ["0 of 0 runs lie inside"])
     assert isoflop("validate", "lab", "--flops", "3e12", "--seeds", "3", "--neighbours") == 1
     assert asked == [("lab", 3e12, "", {"seeds": 3, "neighbours": True})]
     printed = capsys.readouterr()

@@ -12,7 +12,7 @@ import pytest
 from analysis.answers.serial import prediction_json
 from orchestrator.cli import reading
 from orchestrator.home import Home
-from orchestrator.use_cases.validation import score_forecast
+from orchestrator.use_cases.validation_result import PredictedOptimum, score_forecast
 from orchestrator.use_cases.workspace import Workspace
 from tests.unit.orchestrator.cli.conftest import Isoflop
 from tests.unit.orchestrator.cli.laws import small_law
@@ -77,8 +77,8 @@ def test_forecasts_are_shown_with_what_came_of_them(stored: Isoflop, tmp_path: P
     prediction = prediction_json(small_law().predict(3e12))
     for run in runs[:2]:
         workspace.store.add_forecast(sweep.id, run.id, "law0123456789", 3e12, prediction)
-    score = score_forecast(prediction, prediction["loss"])
-    workspace.store.score_forecast(workspace.store.forecasts_of(sweep.id)[0]["id"], score)
+    score = score_forecast(PredictedOptimum.from_dict(prediction), prediction["loss"])
+    workspace.store.score_forecast(workspace.store.forecasts_of(sweep.id)[0].id, score)
     workspace.close()
     table = stored("show", "lab").stdout.split("Forecasts\n")[1].splitlines()
     assert table[0].split() == [

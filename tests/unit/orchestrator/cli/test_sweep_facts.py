@@ -8,6 +8,7 @@ from pathlib import Path
 from orchestrator.cli.sweep_facts import facts_of_sweep
 from orchestrator.cli.trust import Facts
 from orchestrator.home import Home
+from orchestrator.store import StoredForecast
 from orchestrator.use_cases.answering import Answering
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.use_cases.workspace import Workspace
@@ -32,7 +33,11 @@ def test_runs_count_by_variant_and_those_of_validation_do_not(filled_home: Path,
     assert facts_of_sweep(more).planned == len(lab.runs)
 
 
+def _forecast(inside: bool | None) -> StoredForecast:
+    return StoredForecast(1, 1, "r", "law", 1e12, 0.0, {}, inside=inside)
+
+
 def test_forecasts_count_once_their_run_is_trained(lab: SweepAnswers) -> None:
-    forecasts = [{"inside": 1}, {"inside": 0}, {"inside": None}, {"inside": 1}]
+    forecasts = [_forecast(inside) for inside in (True, False, None, True)]
     facts = facts_of_sweep(SweepAnswers(lab.sweep, lab.runs, Path(), forecasts))
     assert (facts.forecasts_scored, facts.forecasts_inside) == (3, 2)
