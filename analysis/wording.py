@@ -84,13 +84,19 @@ def format_flops(flops: float, digits: int = 3) -> str:
     return power if mantissa == "1" else f"{mantissa}×{power}"
 
 
-def format_count(count: float) -> str:
+def typed_flops(flops: float) -> str:
+    """Compute as one types it on a command line, three significant digits: 2.7e11, 4e9."""
+    mantissa, exponent = f"{flops:.2e}".split("e")
+    return f"{float(mantissa):g}e{int(exponent)}"
+
+
+def format_count(count: float, digits: int = 3) -> str:
     """Parameters or tokens with the field's suffixes, three significant digits: 69600 → 69.6 k, 7e9 → 7 B."""
     if not math.isfinite(count):
         return "–"
     if abs(count) >= 1e15:
         return format_flops(count)
-    rounded = float(f"{count:.3g}")
+    rounded = float(f"{count:.{digits}g}")
     for unit, suffix in _COUNT_SUFFIXES:
         if abs(rounded) >= unit:
             return f"{rounded / unit:.3g} {suffix}"
@@ -119,6 +125,13 @@ def format_interval(interval: Interval | None, write: Callable[[float], str] = f
     if interval is None:
         return "–"
     return f"{write(interval.low)} to {write(interval.high)}"
+
+
+def format_count_interval(interval: Interval, digits: int = 3) -> str:
+    """Both ends of an interval of parameters or tokens, a suffix that they share written once: 36.2 to 47.1 k."""
+    low, high = format_count(interval.low, digits), format_count(interval.high, digits)
+    number, _, suffix = low.partition(" ")
+    return f"{number if suffix and high.endswith(f' {suffix}') else low} to {high}"
 
 
 def format_exponent(exponent: float, interval: Interval | None) -> str:

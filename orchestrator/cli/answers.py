@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -9,15 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli import sources
-from orchestrator.cli.output import Format, emit_json, emit_rows, say
-from orchestrator.cli.planning import Output, Variant
-from orchestrator.cli.sources import Source
+from orchestrator.cli import options
+from orchestrator.cli.options import Output, Published, Verbose
+from orchestrator.cli.output import Format, emit_json, emit_rows, print_lines, say, width_of
+from orchestrator.cli.sources import Source, source_of
 
 if TYPE_CHECKING:
+    from analysis.answers.ask import Question, Reply
     from analysis.devices import Hardware
-
-Published = Annotated[bool, typer.Option("--published", help="Show what published laws say of the budget, too.")]
+    from analysis.law import Law
 
 
 class Picture(StrEnum):
@@ -33,33 +35,21 @@ class Picture(StrEnum):
     ALL = "all"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the command line."""
-    app.command()(fit)
-    app.command()(predict)
-    app.command()(plot)
-
-
+@options.expand(source=source_of)
 def fit(
-    sweep: sources.MaybeSweep = None,
-    csv: sources.Csv = None,
-    wandb: sources.Wandb = None,
-    flops_key: sources.FlopsKey = None,
-    params_key: sources.ParamsKey = None,
-    tokens_key: sources.TokensKey = None,
-    loss_key: sources.LossKey = None,
-    state: sources.States = None,
-    query: sources.Filter = None,
-    variant: Variant = "",
+    source: Source,
     published: Published = False,
+    verbose: Verbose = False,
     output: Output = Format.TABLE,
 ) -> None:
-    """Fit the IsoFLOP curves and the laws; show every estimator and every refusal."""
-    from analysis.answers.serial import fit_json
-    from orchestrator.cli.answer_text import describe, describe_published
+    """Fit the laws and answer for the largest budget, ×3 and ×10.
 
-    columns = sources.named_columns(flops_key, params_key, tokens_key, loss_key)
-    law = Source(sweep, csv, wandb, columns, tuple(state or ()), query, variant).law()
+    Shows the best N, its tokens and loss with intervals, the exponent, and how far to trust them; with -v each
+    estimator, exponent and refusal.
+    """
+    from analysis.answers.serial import fit_json
+
+    law = source.law
     if output is Format.JSON:
         emit_json(fit_json(law))
     elif output is Format.CSV:
@@ -70,60 +60,97 @@ def fit(
         ]
         emit_rows(rows, ["flops", "estimator", "params", "tokens", "loss"], output)
     else:
-        beside = describe_published(law.largest_budget) if published else []
-        for line in describe(law, []) + beside:
-            typer.echo(line)
+        print_lines(_fit_lines(source, law, published=published, verbose=verbose))
     if not law.estimators:
         raise typer.Exit(1)
 
 
-def predict(
-    sweep: sources.MaybeSweep = None,
-    csv: sources.Csv = None,
-    wandb: sources.Wandb = None,
+def _fit_lines(source: Source, law: Law, *, published: bool, verbose: bool) -> Iterator[str]:
+    """A fit in full where that is wanted, then its answer."""
+    from analysis.wording import typed_flops
+    from orchestrator.cli.answer_summary import Pointers, summary, table_budgets
+    from orchestrator.cli.answer_text import describe, describe_published
+    from orchestrator.cli.trust import STEP
+
+    if verbose:
+        yield from describe(law)
+    if published:
+        yield from describe_published(law.largest_budget)
+    if verbose or published:
+        yield ""
+    words = shlex.join(source.arguments)
+    verb, multiple = ("validate", STEP) if source.sweep else ("predict", 10 * STEP)
+    following = f"isoflop {verb} {words} --flops {typed_flops(multiple * law.largest_budget)}"
+    if not law.estimators:
+        following = f"isoflop plot {words} --out {_file_name(source)}.svg"
+    pointers = Pointers(f"isoflop fit {words} -v", following)
+    yield from summary(law, table_budgets(law), source.facts(), pointers, width=width_of(sys.stdout))
+
+
+def hardware_of(
+    device: options.Device = None, mfu: options.Mfu = None, device_tflops: options.DeviceTflops = None
+) -> Hardware | None:
+    """The device that the options name; None where they name none. Raises BadParameter."""
+    from analysis.devices import hardware
+
+    if device is None and device_tflops is None:
+        if mfu is not None:
+            raise typer.BadParameter("--mfu needs --device or --device-tflops")
+        return None
+    return hardware(device or "", utilisation=mfu, tflops=device_tflops)
+
+
+def question_of(
     flops: Annotated[float | None, typer.Option("--flops", help="Training budget C in FLOPs.")] = None,
     gpu_hours: Annotated[
-        float | None, typer.Option("--gpu-hours", help="The budget as hours on the --device instead.")
+        float | None, typer.Option("--gpu-hours", help="The budget in hours of --device, instead.")
     ] = None,
-    loss: Annotated[float | None, typer.Option("--loss", help="Ask for the budget that reaches this loss.")] = None,
+    loss: Annotated[
+        float | None, typer.Option("--loss", help="Ask for the budget that reaches this loss, instead.")
+    ] = None,
     params: Annotated[float | None, typer.Option("--params", help="Ask what a model of N parameters reaches.")] = None,
     tokens: Annotated[float | None, typer.Option("--tokens", help="With --params: trained on D tokens.")] = None,
     too_small: Annotated[
-        float | None, typer.Option("--too-small", help="Ask what a model so many times too small costs.")
+        float | None,
+        typer.Option("--too-small", help="Ask what a model smaller than the optimum by this factor costs."),
     ] = None,
-    max_tokens: Annotated[float | None, typer.Option("--max-tokens", help="Only so many unique tokens exist.")] = None,
+    max_tokens: Annotated[
+        float | None, typer.Option("--max-tokens", help="Ask for the best model on this many unique tokens.")
+    ] = None,
     inference_tokens: Annotated[
-        float | None, typer.Option("--inference-tokens", help="So many tokens of inference follow.")
+        float | None,
+        typer.Option("--inference-tokens", help="Ask for the cheapest model if inference on this many tokens follows."),
     ] = None,
-    device: Annotated[str | None, typer.Option("--device", help="Show GPU-hours of this device: h100, a100, …")] = None,
-    mfu: Annotated[float | None, typer.Option("--mfu", help="Share of the device's peak reached. [0.4]")] = None,
-    device_tflops: Annotated[
-        float | None, typer.Option("--device-tflops", help="Dense 16-bit peak of a device that is not known.")
-    ] = None,
-    flops_key: sources.FlopsKey = None,
-    params_key: sources.ParamsKey = None,
-    tokens_key: sources.TokensKey = None,
-    loss_key: sources.LossKey = None,
-    state: sources.States = None,
-    query: sources.Filter = None,
-    variant: Variant = "",
+    device: options.Device = None,
+    mfu: options.Mfu = None,
+    device_tflops: options.DeviceTflops = None,
+) -> Question:
+    """The question that the options ask. Raises QuestionError, BadParameter."""
+    from analysis.answers.ask import Question
+
+    hardware = hardware_of(device, mfu, device_tflops)
+    question = Question(flops, gpu_hours, loss, params, tokens, too_small, max_tokens, inference_tokens, hardware)
+    question.check()
+    return question
+
+
+@options.expand(source=source_of, question=question_of)
+def predict(
+    source: Source,
+    question: Question,
     published: Published = False,
+    verbose: Verbose = False,
     output: Output = Format.TABLE,
 ) -> None:
-    """Answer: which model at this budget, and what loss will it reach, within which interval?"""
-    from analysis.answers.ask import Question, reply_json
-    from orchestrator.cli.answer_text import describe_reply
+    """Say which model is best at a budget, and what loss it reaches.
 
-    question = Question(
-        flops, gpu_hours, loss, params, tokens, too_small, max_tokens, inference_tokens,
-        _hardware(device, mfu, device_tflops),
-    )  # fmt: skip
-    question.check()
-    columns = sources.named_columns(flops_key, params_key, tokens_key, loss_key)
-    reply = Source(sweep, csv, wandb, columns, tuple(state or ()), query, variant).reply(question)
+    The budget may be FLOPs, GPU-hours, a loss to reach, or a model with its tokens; one constraint may be added.
+    """
+    from analysis.answers.ask import reply_json
+
+    reply = source.reply(question)
     if output is Format.TABLE:
-        for line in describe_reply(reply, published=published):
-            typer.echo(line)
+        print_lines(_reply_lines(source, reply, published=published, verbose=verbose))
         return
     document = reply_json(reply)
     if output is Format.JSON:
@@ -131,6 +158,26 @@ def predict(
     else:
         flat = dict(_flat(document))
         emit_rows([flat], list(flat), output)
+
+
+def _reply_lines(source: Source, reply: Reply, *, published: bool, verbose: bool) -> Iterator[str]:
+    """A reply in full where that is wanted, then its answer."""
+    from analysis.wording import typed_flops
+    from orchestrator.cli.answer_summary import Pointers, summary
+    from orchestrator.cli.answer_text import describe_prediction, describe_published, reply_lines
+
+    p, words = reply.prediction, shlex.join(source.arguments)
+    if verbose:
+        yield from describe_prediction(p)
+    if published:
+        yield from describe_published(p.flops)
+    if verbose or published:
+        yield ""
+    following = f"isoflop plot {words} --out {_file_name(source)}.svg"
+    if source.sweep and p.extrapolation > 1:
+        following = f"isoflop validate {words} --flops {typed_flops(min(p.flops, 10 * p.largest_budget))}"
+    pointers = Pointers(f"isoflop predict {words} --flops {typed_flops(p.flops)} -v", following)
+    yield from summary(source.law, [p], source.facts(), pointers, answer=reply_lines(reply), width=width_of(sys.stdout))
 
 
 def _flat(document: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -144,38 +191,22 @@ def _flat(document: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield prefix + key, value
 
 
-def _hardware(device: str | None, mfu: float | None, tflops: float | None) -> Hardware | None:
-    """The device asked for, None where none is."""
-    from analysis.devices import hardware
-
-    if device is None and tflops is None:
-        if mfu is not None:
-            raise typer.BadParameter("--mfu is of a device: give --device or --device-tflops")
-        return None
-    return hardware(device or "", utilisation=mfu, tflops=tflops)
+def _file_name(source: Source) -> str:
+    """The name of a chart's file, without its ending."""
+    return Path(source.sweep or source.title).name
 
 
+@options.expand(source=source_of)
 def plot(
+    source: Source,
     out: Annotated[Path, typer.Option("--out", help="File to write: .html, .png, .svg or .pdf.")],
-    sweep: sources.MaybeSweep = None,
-    csv: sources.Csv = None,
-    wandb: sources.Wandb = None,
-    flops_key: sources.FlopsKey = None,
-    params_key: sources.ParamsKey = None,
-    tokens_key: sources.TokensKey = None,
-    loss_key: sources.LossKey = None,
-    state: sources.States = None,
-    query: sources.Filter = None,
-    variant: Variant = "",
     chart: Annotated[Picture, typer.Option("--chart", help="Which chart to draw.")] = Picture.OVERVIEW,
     published: Annotated[bool, typer.Option("--published", help="Draw published laws next to yours, too.")] = False,
 ) -> None:
-    """Draw a law: its IsoFLOP curves, N* and D* against compute, or the chart that --chart names."""
+    """Draw a law's charts into a file."""
     from analysis.answers.published import PUBLISHED
     from analysis.figures import picture, save
 
-    columns = sources.named_columns(flops_key, params_key, tokens_key, loss_key)
-    source = Source(sweep, csv, wandb, columns, tuple(state or ()), query, variant)
     others = tuple(PUBLISHED.values()) if published else ()
-    save(picture(chart, source.law(), source.forecasts(), name=source.title, published=others), out)
+    save(picture(chart, source.law, source.forecasts(), name=source.title, published=others), out)
     say(f"written: {out}")

@@ -1,4 +1,4 @@
-"""The verb that compares: the compute multiplier between two sweeps, two tables, or the values of a varied axis."""
+"""The verb `compare`: the compute multiplier between two sweeps, two tables, or the values of a varied axis."""
 
 from __future__ import annotations
 
@@ -7,51 +7,53 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli import sources
+from orchestrator.cli import options
 from orchestrator.cli.opening import open_workspace
-from orchestrator.cli.output import Format, emit_json, emit_rows, say
-from orchestrator.cli.planning import Output
-from orchestrator.cli.sources import read_table
+from orchestrator.cli.options import Output
+from orchestrator.cli.output import Format, emit_json, emit_rows, print_lines, say
+from orchestrator.cli.sources import columns_of, read_table
 
 if TYPE_CHECKING:
     from analysis.answers.compare import Comparison, Side
 
-Sweeps = Annotated[list[str] | None, typer.Argument(metavar="[SWEEP_A SWEEP_B]", help="Baseline and other sweep.")]
-Csvs = Annotated[list[Path] | None, typer.Option("--csv", help="Give twice: tables of the baseline and the other.")]
+Sweeps = Annotated[list[str] | None, typer.Argument(metavar="SWEEP", help="Baseline and other sweep.")]
+Csvs = Annotated[
+    list[Path] | None, typer.Option("--csv", help="Give twice: the table of the baseline, then of the other.")
+]
 Sizes = Annotated[
     list[float] | None,
-    typer.Option("--bytes-per-token", help="Give twice, for tables whose tokenizers differ: baseline's and other's."),
+    typer.Option(
+        "--bytes-per-token", help="For tables whose tokenizers differ, twice: the baseline's and the other's."
+    ),
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb to the command line."""
-    app.command()(compare)
-
-
+@options.expand(columns=columns_of)
 def compare(
+    columns: dict[str, str],
     sweeps: Sweeps = None,
     csv: Csvs = None,
     axis: Annotated[str | None, typer.Option("--axis", help="With one sweep: compare the values of this axis.")] = None,
-    baseline: Annotated[str, typer.Option("--baseline", help="With --axis: the value to compare with. [first]")] = "",
+    baseline: Annotated[
+        str, typer.Option("--baseline", help="With --axis: the value to compare with. Default: the first.")
+    ] = "",
     variant: Annotated[
-        list[str] | None, typer.Option("--variant", help="Give twice: which variant of each of the two sweeps.")
+        list[str] | None,
+        typer.Option("--variant", help="With two sweeps that vary something, twice: a variant of each."),
     ] = None,
     bytes_per_token: Sizes = None,
-    flops_key: sources.FlopsKey = None,
-    params_key: sources.ParamsKey = None,
-    tokens_key: sources.TokensKey = None,
-    loss_key: sources.LossKey = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Chart to write: .html, .png, .svg or .pdf.")] = None,
+    out: options.Chart = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Show how much more compute the baseline needs for the same loss, along the loss, with intervals."""
+    """Show the compute multiplier between two recipes.
+
+    It is the compute that the baseline needs for a loss over the compute that the other needs, along the loss.
+    """
     from orchestrator.use_cases.answering import Answering
 
-    keys = sources.named_columns(flops_key, params_key, tokens_key, loss_key)
-    _check(sweeps or [], csv or [], axis, baseline, variant or [], bytes_per_token or [], keys)
+    _check(sweeps or [], csv or [], axis, baseline, variant or [], bytes_per_token or [], columns)
     if csv:
-        made = [_of_tables(csv, keys, bytes_per_token or [])]
+        made = [_of_tables(csv, columns, bytes_per_token or [])]
     elif axis is not None and sweeps:
         made = Answering(open_workspace()).of(sweeps[0]).compare_values(axis, baseline)
     else:
@@ -72,7 +74,7 @@ def _check(
     sizes: list[float],
     keys: dict[str, str],
 ) -> None:
-    """Exactly two things to compare, and only the options that belong to them."""
+    """Raise BadParameter unless there are exactly two things to compare, with only the options that apply to them."""
     if bool(sweeps) == bool(csv) or (csv and axis is not None):
         raise typer.BadParameter("name two sweeps, two tables with --csv, or one sweep with --axis")
     if csv and len(csv) != 2:
@@ -80,11 +82,11 @@ def _check(
     if sweeps and len(sweeps) != (1 if axis is not None else 2):
         raise typer.BadParameter("name two sweeps, or one sweep with --axis")
     if baseline and axis is None:
-        raise typer.BadParameter("--baseline names a value of --axis")
+        raise typer.BadParameter("--baseline needs --axis: it names one of its values")
     if variant and (csv or axis is not None or len(variant) != 2):
-        raise typer.BadParameter("--variant is given twice, for two sweeps that vary something")
+        raise typer.BadParameter("give --variant twice, for two sweeps that vary something")
     if (sizes or keys) and not csv:
-        raise typer.BadParameter("--bytes-per-token and columns belong to --csv: those of sweeps are known")
+        raise typer.BadParameter("--bytes-per-token and columns need --csv: those of sweeps are known")
     if sizes and (len(sizes) != 2 or not all(size > 0 for size in sizes)):
         raise typer.BadParameter("give --bytes-per-token twice, both positive: the baseline's and the other's")
 
@@ -109,7 +111,7 @@ def _side(path: Path, keys: dict[str, str], size: float | None) -> Side:
 
 def _show(made: list[Comparison], output: Format) -> None:
     from analysis.answers.compare import comparison_json
-    from orchestrator.cli.answer_text import describe_comparison
+    from orchestrator.cli.comparison_text import describe_comparison
 
     if output is Format.JSON:
         emit_json({"comparisons": [comparison_json(comparison) for comparison in made]})
@@ -117,8 +119,7 @@ def _show(made: list[Comparison], output: Format) -> None:
         rows = [row for comparison in made for row in _rows(comparison)]
         emit_rows(rows, list(rows[0]), output)
     else:
-        for line in (line for comparison in made for line in describe_comparison(comparison)):
-            typer.echo(line)
+        print_lines(line for comparison in made for line in describe_comparison(comparison))
 
 
 def _rows(comparison: Comparison) -> list[dict[str, Any]]:

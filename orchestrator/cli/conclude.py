@@ -1,21 +1,25 @@
-"""What a finished sweep amounts to: the fitted law, the report's files, the fit in wandb, the lines to print."""
+"""The end of `isoflop run`: fit, write the reports, mirror the fit to wandb, and print the answer."""
 
 from __future__ import annotations
 
-import os
 import shlex
-import shutil
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 
+from analysis.answers.compare import Comparison, compare
 from analysis.answers.serial import fit_json
 from analysis.figures import Forecast, picture, save
 from analysis.law import Law
 from analysis.records import LawError, Prediction
+from analysis.wording import typed_flops
 from orchestrator.attempts import Tracking
-from orchestrator.cli.answer_text import describe, describe_comparison
+from orchestrator.cli.answer_summary import WIDTH, Pointers, headline, labelled, summary, table_budgets
+from orchestrator.cli.comparison_text import ranking
+from orchestrator.cli.sweep_facts import facts_of_sweep
+from orchestrator.cli.trust import STEP
 from orchestrator.scheduling.progress import mixed_devices
-from orchestrator.store import SweepRecord
+from orchestrator.store import RunRecord, SweepRecord
 from orchestrator.tracking.sweep_run import SweepLaw, log_sweep, offline_runs
 from orchestrator.use_cases.answering import Answering
 from orchestrator.use_cases.provenance import provenance_of
@@ -27,95 +31,112 @@ HORIZONS = (10.0, 100.0)
 """Predictions of the report, in multiples of the largest budget."""
 
 
-def conclude(workspace: Workspace, sweep: SweepRecord, command: str, say: Callable[[str], None]) -> int:
+def conclude(
+    workspace: Workspace, sweep: SweepRecord, command: str, say: Callable[[str], None], width: int = WIDTH
+) -> int:
     """Fit, write the report, mirror the fit, print the answer. Returns the exit code: 0, or 1 without a law."""
     answers = Answering(workspace).of_record(sweep)
-    runs = [r for r in answers.runs if r.role != "validation"]
-    undone = [r for r in runs if not r.answered]
-    for run in undone:
-        say(f"run {run.id} is {run.state}: {(run.error or 'no result').strip().splitlines()[-1]}")
-    if undone:
-        say(f"{len(runs) - len(undone)} of {len(runs)} runs are done; the fit uses those")
-    for line in mixed_devices(runs):
+    for line in (*run_lines(answers.runs), *mixed_devices(answers.runs)):
         say(line)
-    code, logged = 1 if undone else 0, []
-    for variant, law in answers.laws().items():
-        found, shown = _conclude_law(workspace, answers, variant, law, command, say)
-        code = max(code, found)
-        logged.append(shown)
-    for line in (*_comparisons(answers), *_mirror(workspace.tracking, sweep, logged)):
+    laws = answers.laws()
+    reported = {variant: _report(workspace, answers, variant, law, command) for variant, law in laws.items()}
+    if note := log_sweep(workspace.tracking, name=sweep.name, revision=sweep.revision, laws=list(reported.values())):
+        say(note)
+    tracking = tracking_lines(workspace.tracking)
+    reports = [_nearby(shown.pages[-1]) for shown in reported.values()]
+    say("")
+    if len(laws) > 1:
+        following = f"isoflop compare {sweep.name} --axis {next(iter(answers.spec.vary))}"
+        lines = variants_summary(answers, laws, width)
+        lines += [*labelled("Report", reports), *labelled("wandb", tracking), *labelled("Next", [following])]
+    else:
+        ((variant, law),) = laws.items()
+        pointers = replace(pointers_of(sweep, variant, law), report=reports[0], tracking=tracking)
+        lines = summary(law, table_budgets(law), facts_of_sweep(answers, variant), pointers, width=width)
+    for line in lines:
         say(line)
-    return code
+    all_done = all(run.answered for run in answers.runs if run.role != "validation")
+    return 0 if all_done and all(law.estimators for law in laws.values()) else 1
 
 
-def _mirror(tracking: Tracking, sweep: SweepRecord, laws: Sequence[SweepLaw]) -> Iterator[str]:
-    """Log the sweep's own wandb run; yields what went wrong, where wandb writes, and how to upload offline runs."""
-    note = log_sweep(tracking, name=sweep.name, revision=sweep.revision, laws=laws)
-    if note:
-        yield note
-    yield f"wandb: {tracking.mode} ({tracking.reason})"
+def tracking_lines(tracking: Tracking) -> tuple[str, ...]:
+    """Where wandb writes and why, and the command that uploads what it wrote offline."""
     offline = offline_runs(tracking)
-    if offline is not None:
-        yield f"  {offline.folder}; upload with: {offline.sync_command}"
+    mode = f"{tracking.mode} ({tracking.reason})"
+    return (mode,) if offline is None else (f"{mode}; upload with:", offline.sync_command)
 
 
-def _comparisons(answers: SweepAnswers) -> Iterator[str]:
-    """The compute multiplier of each varied value over its axis's first, or why there is none."""
-    for axis in answers.spec.vary:
+def run_lines(runs: Sequence[RunRecord]) -> list[str]:
+    """The runs that have no result, each with the last line of its error."""
+    wanted = [run for run in runs if run.role != "validation"]
+    undone = [run for run in wanted if not run.answered]
+    lines = [f"run {run.id} is {run.state}: {(run.error or 'no result').strip().splitlines()[-1]}" for run in undone]
+    if undone:
+        lines.append(f"{len(wanted) - len(undone)} of {len(wanted)} runs are done; the fit uses those")
+    return lines
+
+
+def pointers_of(sweep: SweepRecord, variant: str, law: Law) -> Pointers:
+    """Where to read on about a sweep's law, and what to do next."""
+    which = f"{sweep.name} --variant {shlex.quote(variant)}" if variant else sweep.name
+    details = f"isoflop fit {which} -v"
+    if not law.estimators:
+        return Pointers(details, f"isoflop plot {which} --out {sweep.name}.svg")
+    return Pointers(details, f"isoflop validate {which} --flops {typed_flops(STEP * law.largest_budget)}")
+
+
+def variants_summary(answers: SweepAnswers, laws: dict[str, Law], width: int = WIDTH) -> list[str]:
+    """The answer of a sweep that varies something: its variants ranked by compute, and the pairs without an answer."""
+    first, *others = laws
+    compared, failed, problems = [], [], []
+    for label in others:
         try:
-            for comparison in answers.compare_values(axis):
-                yield from describe_comparison(comparison)
+            compared.append(_comparison(answers, first, label))
         except LawError as error:
-            yield f"{axis} cannot be compared: {error}"
+            failed.append(label)
+            problems.append(f"{label} cannot be compared: {error}")
+    facts = facts_of_sweep(answers)
+    lines = [f"{headline(laws[first], facts)}, {len(laws)} variants", *ranking(first, compared, failed, width)]
+    notes = dict.fromkeys(warning for comparison in compared for warning in comparison.warnings)
+    lines += [*problems, *(f"note: {warning}" for warning in notes)]
+    return [*lines, f"Details isoflop fit {answers.sweep.name} --variant {shlex.quote(first)} -v"]
 
 
-def _conclude_law(
-    workspace: Workspace, answers: SweepAnswers, variant: str, law: Law, command: str, say: Callable[[str], None]
-) -> tuple[int, SweepLaw]:
-    """Print and report one law; returns its exit code, and what wandb logs of it."""
+def _comparison(answers: SweepAnswers, baseline: str, other: str) -> Comparison:
+    """One variant against another, each called by its own label."""
+    sides = [replace(answers.side(label), name=label) for label in (baseline, other)]
+    return compare(sides[0], sides[1])
+
+
+def _report(workspace: Workspace, answers: SweepAnswers, variant: str, law: Law, command: str) -> SweepLaw:
+    """Write a law's report and its interactive chart; returns what wandb shows of the law, the report last."""
     sweep = answers.sweep
     title = f"{sweep.name} {variant}".strip()
-    predictions, refusal = _predictions(answers, law, variant)
-    for line in describe(law, predictions):
-        say(line)
     folder = workspace.home.reports / title.replace(" ", "_").replace("=", "-").replace(",", "_")
     files = write_report(
         folder,
         title=title,
         law=law,
         runs=answers.table,
-        predictions=predictions,
+        predictions=_predictions(answers, law, variant),
         provenance=provenance_of(answers, law),
         command=command,
         dropped=sweep.dropped,
         forecasts=[Forecast.of(record) for record in answers.forecasts],
     )
     images = tuple(path for path in files.values() if path.suffix == ".png")
-    files["isoflop page"] = save(picture("isoflop", law), folder / "isoflop.html")
-    shown = SweepLaw(variant, law.law_id, fit_json(law), images, (files["isoflop page"], files["report"]))
-    for path in sorted(files.values()):
-        say(f"  {path}")
-    if refusal:
-        say(f"no law: {refusal}")
-        return 1, shown
-    _next_commands(sweep, variant, law, say)
-    return 0, shown
+    page = save(picture("isoflop", law, name=title), folder / "isoflop.html")
+    return SweepLaw(variant, law.law_id, fit_json(law), images, (page, files["report"]))
 
 
-def _predictions(answers: SweepAnswers, law: Law, variant: str) -> tuple[list[Prediction], str]:
-    largest = max((curve.flops for curve in law.curves), default=0.0)
-    try:
-        chosen = answers.variant(variant)
-        return [answers.with_shape(chosen, law.predict(largest * h)) for h in HORIZONS], ""
-    except LawError as error:
-        return [], str(error)
+def _predictions(answers: SweepAnswers, law: Law, variant: str) -> list[Prediction]:
+    """The report's predictions with their shapes; none without a law."""
+    if not law.estimators:
+        return []
+    chosen = answers.variant(variant)
+    return [answers.with_shape(chosen, law.predict(law.largest_budget * horizon)) for horizon in HORIZONS]
 
 
-def _next_commands(sweep: SweepRecord, variant: str, law: Law, say: Callable[[str], None]) -> None:
-    largest = max(curve.flops for curve in law.curves)
-    isoflop = "isoflop" if shutil.which("isoflop") else os.path.relpath(sys.argv[0])
-    which = f"{sweep.name} --variant {shlex.quote(variant)}" if variant else sweep.name
-    say("next:")
-    say(f"  {isoflop} predict {which} --flops {largest * 10:.3g}")
-    say(f"  {isoflop} validate {which} --flops {largest * 3:.3g}")
-    say(f"  {isoflop} plot {which} --out {sweep.name}.svg")
+def _nearby(path: Path) -> str:
+    """A path as one types it: relative where it lies below the working folder."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

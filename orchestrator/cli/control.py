@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from orchestrator.cli.opening import open_workspace
+from orchestrator.cli.options import Output, Overrides, Rerun, RunId, SweepFile, SweepName
 from orchestrator.cli.output import Format, emit_json, emit_rows, say
-from orchestrator.cli.planning import Output, Overrides, SweepFile, sweep_path
-from orchestrator.cli.reading import SweepName
+from orchestrator.cli.planning import sweep_path
+
+if TYPE_CHECKING:
+    from orchestrator.scheduling.progress import Progress
 
 WATCH_SECONDS = 1.0
-"""Pause between two looks."""
+"""Pause between two readings of a sweep's progress."""
 LOG_COLUMNS = ("attempt", "kind", "step", "tokens", "loss", "validation_loss", "elapsed", "cause", "detail")
 
 
@@ -27,19 +31,16 @@ class Action(StrEnum):
     COPY = "copy"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the command line."""
-    for verb in (submit, watch, logs, cancel, pause, resume, retry, trunks, db):
-        app.command()(verb)
-
-
 def submit(
     sweep: SweepFile,
     overrides: Overrides = None,
-    rerun: Annotated[bool, typer.Option("--rerun", help="Train finished runs again, too.")] = False,
+    rerun: Rerun = False,
     output: Output = Format.TABLE,
 ) -> None:
-    """Submit a sweep to the service at ISOFLOP_URL and return at once. Submitting it twice does nothing."""
+    """Submit a sweep to the service at ISOFLOP_URL and return at once.
+
+    Submitting it twice does nothing.
+    """
     from orchestrator.client import Client, service_client
 
     client = service_client() or Client("http://127.0.0.1:8337")
@@ -54,22 +55,31 @@ def submit(
 
 
 def cancel(sweep: SweepName) -> None:
-    """Cancel a sweep: queued runs at once, those in training leave a checkpoint. `retry` takes it up again."""
+    """Cancel a sweep; `retry` continues it.
+
+    Queued runs are cancelled at once; runs in training leave a checkpoint first.
+    """
     _act("cancel", sweep)
 
 
 def pause(sweep: SweepName) -> None:
-    """Give a sweep no worker until it is resumed; runs in training leave a checkpoint."""
+    """Give a sweep no workers until it is resumed.
+
+    Runs in training leave a checkpoint first.
+    """
     _act("pause", sweep)
 
 
 def resume(sweep: SweepName) -> None:
-    """Let a paused sweep go on."""
+    """Continue a paused sweep."""
     _act("resume", sweep)
 
 
 def retry(sweep: SweepName) -> None:
-    """Queue a sweep's failed and cancelled runs once more, from their checkpoints."""
+    """Queue a sweep's failed and cancelled runs again.
+
+    They continue from their checkpoints.
+    """
     _act("retry", sweep)
 
 
@@ -82,11 +92,14 @@ def _act(action: str, sweep: str) -> None:
 
 
 def watch(sweep: SweepName) -> None:
-    """Follow a sweep until nothing of it is left to train. Exit code 1 if a run has no result."""
-    from orchestrator.cli.display import watching
+    """Follow a sweep until no run is left to train.
+
+    Exit code 1 if a run has no result.
+    """
+    from orchestrator.cli.watching import watching
 
     with watching() as observe:
-        for progress in _looks(sweep):
+        for progress in _readings(sweep):
             observe(progress)
             if progress.finished or progress.held:
                 break
@@ -96,8 +109,8 @@ def watch(sweep: SweepName) -> None:
     raise typer.Exit(0 if progress.done == progress.total else 1)
 
 
-def _looks(sweep: str) -> Any:
-    """How far the sweep is, again and again."""
+def _readings(sweep: str) -> Iterator[Progress]:
+    """The sweep's progress, read again and again without end."""
     from orchestrator.client import service_client
     from orchestrator.scheduling.progress import progress_from_json
     from orchestrator.use_cases.answering import Answering
@@ -115,7 +128,7 @@ def _looks(sweep: str) -> Any:
 
 
 def logs(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, or the beginning of one.")],
+    run: RunId,
     attempt: Annotated[int | None, typer.Option("--attempt", help="Only this attempt.")] = None,
     output: Output = Format.TABLE,
 ) -> None:
@@ -131,7 +144,7 @@ def logs(
     short = [{k: _short(v) for k, v in row.items() if k in LOG_COLUMNS or k == "number"} for row in rows]
     for row in short:
         row["attempt"] = row.pop("number", row.get("attempt"))
-    emit_rows(short, list(LOG_COLUMNS), output)
+    emit_rows(short, list(LOG_COLUMNS), output, importance=("attempt", "kind", "step", "loss", "cause", "detail"))
 
 
 def _short(value: Any) -> Any:
@@ -142,11 +155,14 @@ def _short(value: Any) -> Any:
 
 
 def trunks(
-    sweep: Annotated[str | None, typer.Argument(metavar="[SWEEP]", help="Only those of this sweep's runs.")] = None,
+    sweep: Annotated[str | None, typer.Argument(metavar="SWEEP", help="Only trunks of this sweep's runs.")] = None,
     drop: Annotated[bool, typer.Option("--drop", help="Delete their states.")] = False,
     output: Output = Format.TABLE,
 ) -> None:
-    """Show the kept states of shared trunks and the space that they take; a larger sweep goes on from them."""
+    """Show the kept states of shared trunks, and their size.
+
+    A larger sweep continues from them.
+    """
     from orchestrator.use_cases.kept_trunks import drop_trunks, kept_trunks
 
     workspace = open_workspace()
@@ -155,7 +171,8 @@ def trunks(
     if output is Format.JSON:
         emit_json(rows)
     elif rows:
-        emit_rows([r | {"steps": " ".join(map(str, r["steps"]))} for r in rows], list(rows[0]), output)
+        shown = [row | {"steps": " ".join(map(str, row["steps"]))} for row in rows]
+        emit_rows(shown, list(shown[0]), output, importance=("trunk", "bytes"))
     size = sum(each.bytes for each in kept)
     if drop:
         drop_trunks(workspace, [each.trunk for each in kept])
@@ -167,7 +184,10 @@ def db(
     to: Annotated[str, typer.Option("--to", help="backup: file to write; copy: URL of an empty database.")] = "",
     output: Output = Format.TABLE,
 ) -> None:
-    """Show the database; back it up while it is used; copy it to another one, such as PostgreSQL."""
+    """Show, back up or copy the database.
+
+    It can be backed up while it is in use, and copied to another one, such as PostgreSQL.
+    """
     from orchestrator.use_cases import database
 
     workspace = open_workspace()
@@ -179,6 +199,6 @@ def db(
         raise typer.BadParameter(f"db {action} needs --to")
     if action is Action.BACKUP:
         database.backup(workspace, Path(to))
-        say(f"the database is in {to}; artifacts and runs are folders of {workspace.home.root}")
+        say(f"the database is copied to {to}; artifacts and runs stay in folders of {workspace.home.root}")
         return
     say(f"{database.copy(workspace, to)} rows copied; from now on set ISOFLOP_DATABASE_URL")

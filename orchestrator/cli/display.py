@@ -1,21 +1,12 @@
-"""What a person sees of a sweep: the plan before it starts, and its progress while it runs."""
+"""What a person sees of a plan before it starts."""
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-
-from rich.console import Group
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
+from collections.abc import Sequence
 
 from analysis.wording import format_count, format_duration, format_factor, format_flops, format_hours, join_words
-from orchestrator.cli.output import print_table, say, stderr
-from orchestrator.scheduling.progress import Progress
+from orchestrator.cli.output import print_table, say
 from orchestrator.use_cases.hours import Judged
 from orchestrator.use_cases.planning import Planned
 from sweeps.plan.expected_width import WIDEST_LOSS, WIDEST_PARAMS, Expected, KnownNoise
@@ -25,8 +16,7 @@ from sweeps.plan.records import Plan
 from sweeps.plan.repeats import repeats
 from sweeps.plan.verdict import Remedy, Verdict
 
-PLAIN_SECONDS = 10.0
-"""Pause between two progress lines where there is no terminal."""
+_RUN_IMPORTANCE = ("budget", "N", "D", "time", "shape", "steps", "batch", "lr", "epochs", "seed")
 
 
 def show_verdict(judged: Judged) -> None:
@@ -91,13 +81,13 @@ def show_plan(planned: Planned) -> None:
         for r in plan.runs
     ]
     columns = ["budget", "N", "D", "shape", "batch", "lr", "steps", "FLOPs", "epochs", "seed", "time"]
-    print_table(rows, columns, f"Plan of sweep {plan.spec.name}", stderr)
+    print_table(rows, columns, f"Plan of sweep {plan.spec.name}", importance=_RUN_IMPORTANCE)
     if plan.dropped or plan.unchecked:
         dropped = [
             {"budget": format_flops(d.budget), "N": format_count(d.params), "shape": d.shape, "reason": d.reason}
             for d in (*plan.dropped, *plan.unchecked)
         ]
-        print_table(dropped, ["budget", "N", "shape", "reason"], "Dropped cells", stderr)
+        print_table(dropped, ["budget", "N", "shape", "reason"], "Dropped cells")
     for warning in plan.warnings:
         say(f"warning: {warning}")
     say(_noise(plan))
@@ -139,7 +129,7 @@ def show_hours(planned: Planned) -> None:
             }
             for row in rows
         ]
-        print_table(shown, list(shown[0]), f"Predicted hours on {planned.device_name}", stderr)
+        print_table(shown, list(shown[0]), f"Predicted hours on {planned.device_name}")
         total = sum(row.device_hours for row in rows)
         wall = wall_hours(planned.plan, planned.workers)
         on = f", {format_duration(wall * 3600)} on {planned.workers} × {planned.device_name}" if wall else ""
@@ -199,48 +189,3 @@ def _totals(planned: Planned) -> str:
 
 def _duration(seconds: float | None) -> str:
     return "–" if seconds is None else format_duration(seconds)
-
-
-@contextmanager
-def watching() -> Iterator[Callable[[Progress], None]]:
-    """Show progress while the block runs: a live panel on a terminal, plain lines elsewhere."""
-    if not stderr.is_terminal:
-        yield _plain()
-        return
-    with Live(console=stderr, refresh_per_second=4, transient=True) as live:
-        yield lambda progress: live.update(_panel(progress))
-
-
-def _plain() -> Callable[[Progress], None]:
-    last = -PLAIN_SECONDS
-
-    def show(progress: Progress) -> None:
-        nonlocal last
-        if time.monotonic() - last >= PLAIN_SECONDS or progress.finished:
-            last = time.monotonic()
-            losses = ", ".join(f"{r.shape} {r.loss:.3f}" for r in progress.running if r.loss is not None)
-            say(_summary(progress) + (f"; losses: {losses}" if losses else ""))
-
-    return show
-
-
-def _summary(progress: Progress) -> str:
-    failed = f", {progress.failed} failed" if progress.failed else ""
-    left = f", {_duration(progress.seconds_left)} left" if progress.seconds_left else ""
-    return (
-        f"{progress.done} of {progress.total} runs done{failed}, {len(progress.running)} running, "
-        f"{progress.queued} queued; {progress.flops_spent:.2e} of {progress.flops_planned:.2e} FLOPs{left}"
-        + (f"; {progress.waits}" if progress.waits else "")
-    )
-
-
-def _panel(progress: Progress) -> Group:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name, justify in (("running", "left"), ("budget", "right"), ("", "left"), ("loss", "right")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    for run in progress.running:
-        bar = ProgressBar(total=1.0, completed=run.fraction, width=30)
-        loss = "–" if run.loss is None else f"{run.loss:.3f}"
-        table.add_row(run.shape, format_flops(run.budget), bar, loss)
-    share = progress.flops_spent / progress.flops_planned if progress.flops_planned else 1.0
-    return Group(Text(_summary(progress)), ProgressBar(total=1.0, completed=share, width=60), table)

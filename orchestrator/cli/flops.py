@@ -1,4 +1,4 @@
-"""The verb `flops`: where the FLOPs of a token go, and what each way of counting makes of N*."""
+"""The verb `flops`: where the FLOPs of a token go, and the N* that each way of counting reports."""
 
 from __future__ import annotations
 
@@ -11,37 +11,35 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from analysis.wording import format_count, format_flops
-from orchestrator.cli import sources
+from orchestrator.cli import options
+from orchestrator.cli.options import Output, Variant
 from orchestrator.cli.output import Format, emit_json, emit_rows, say
-from orchestrator.cli.planning import Output, Variant
+from orchestrator.cli.sources import Source
 
 if TYPE_CHECKING:
     from analysis.answers.conventions import ConventionOptimum, Floats, Loss
     from model.config import ModelConfig
 
 DECADES = tuple(10.0**power for power in range(5, 13))
-"""Sizes shown unless others are asked for."""
+"""Sizes N shown by default, parameters."""
 POINTS = 140
 """Sizes along the chart."""
 PUBLISHED_BUDGETS = (1e14, 1e16, 1e18, 1e20, 1e22, 1e24)
-"""Budgets at which a published law is asked."""
+"""Budgets at which a published law answers by default, FLOPs."""
 NARROW = 256
-"""Below this width OLMo's ladder is continued, with heads of 16, to the sizes that small sweeps train."""
+"""Below this width OLMo's ladder continues with heads of 16, down to the sizes that small sweeps train."""
 LARGEST = 3e12
-"""N at which ladders end."""
+"""N at which ladders end, parameters."""
 
-MaybeRecipe = Annotated[str, typer.Option("--recipe", help="Recipe whose shapes are taken. [OLMo's, from width 16]")]
-LawName = Annotated[str, typer.Option("--law", help="Published law to ask where no sweep or table is given.")]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verb to the command line."""
-    app.command()(flops)
+MaybeRecipe = Annotated[
+    str, typer.Option("--recipe", help="Recipe whose shapes are used. Default: OLMo's, from width 16.")
+]
+LawName = Annotated[str, typer.Option("--law", help="Published law to use where neither sweep nor table is given.")]
 
 
 def flops(
-    sweep: sources.MaybeSweep = None,
-    csv: sources.Csv = None,
+    sweep: options.MaybeSweep = None,
+    csv: options.Csv = None,
     params: Annotated[list[float] | None, typer.Option("--params", help="Sizes N; several may be given.")] = None,
     budgets: Annotated[
         list[float] | None, typer.Option("--flops", help="Budgets at which N* is compared; several may be given.")
@@ -51,44 +49,46 @@ def flops(
     vocab: Annotated[int, typer.Option("--vocab", min=2, help="Entries of the vocabulary.")] = 4096,
     context: Annotated[int, typer.Option("--context", min=2, help="Tokens of a sequence.")] = 1024,
     variant: Variant = "",
-    out: Annotated[Path | None, typer.Option("--out", help="Draw both: .html, .png, .svg or .pdf.")] = None,
+    out: options.Chart = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Show where the FLOPs go by size (attention, MLP, head), and the N* and exponent that each convention reports.
+    """Show where FLOPs go, and N* in each way of counting.
 
-    A sweep is asked with its own law and shapes, a table with its law; else a published law is asked.
+    The FLOPs of a token are split into attention, MLP and head by size; N* and its exponent follow each convention.
+
+    A sweep answers with its own law and shapes, a table with its law; without either, a published law answers.
     """
-    asked = _ask(sweep, csv, law, variant, recipe, vocab, context)
-    rows = [_size_row(model) for model in asked.nearest(params or DECADES)]
-    found = asked.optima(budgets or asked.budgets)
+    subject = _ask(sweep, csv, law, variant, recipe, vocab, context)
+    rows = [_size_row(model) for model in subject.nearest(params or DECADES)]
+    found = subject.optima(budgets or subject.budgets)
     if out is not None:
-        _draw(asked, out)
+        _draw(subject, out)
     if output is Format.JSON:
-        emit_json({"sizes": rows, "law": asked.law, "conventions": [asdict(one) for one in found]})
+        emit_json({"sizes": rows, "law": subject.law, "conventions": [asdict(one) for one in found]})
     elif output is Format.CSV:
         emit_rows(rows, list(rows[0]), output)
     else:
         shares, compared = _shown(rows), _compared(found)
-        emit_rows(shares, list(shares[0]), output, f"Share of a token's training FLOPs. {asked.words}")
-        emit_rows(compared, list(compared[0]), output, f"N* as each convention counts it, of the law of {asked.law}")
+        emit_rows(shares, list(shares[0]), output, f"Shares of a token's training FLOPs. {subject.caption}")
+        emit_rows(compared, list(compared[0]), output, f"N* as each convention counts it, by the law of {subject.law}")
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """A law and the ladder on which it is asked."""
+class _Subject:
+    """A law and the ladder of shapes on which it answers."""
 
     law: str
-    """In words."""
+    """Its name for people."""
     loss: Loss
-    """Its loss."""
+    """The loss as a function of N and D."""
     counts: str
-    """Convention of its N."""
+    """How its N is counted."""
     budgets: tuple[float, ...]
-    """Where to ask it."""
+    """Budgets at which it answers by default, FLOPs."""
     rungs: tuple[ModelConfig, ...]
     """The ladder, ascending."""
-    words: str
-    """What it is."""
+    caption: str
+    """Which recipe, vocabulary and context the ladder has."""
 
     def nearest(self, targets: Sequence[float]) -> tuple[ModelConfig, ...]:
         """The shapes nearest to sizes, each once."""
@@ -108,17 +108,19 @@ class _Asked:
         return optima(self.loss, [size[self.counts] for size in sizes], counted(sizes, costs), budgets)
 
 
-def _ask(sweep: str | None, csv: Path | None, law: str, variant: str, recipe: str, vocab: int, context: int) -> _Asked:
-    """The law that the options name, with the ladder on which it is asked. Raises LawError, NotFound."""
+def _ask(
+    sweep: str | None, csv: Path | None, law: str, variant: str, recipe: str, vocab: int, context: int
+) -> _Subject:
+    """The law that the options name, with the ladder on which it answers. Raises LawError, NotFound."""
     from sweeps.recipes.ladder import ladder
 
     if sweep is None and csv is None:
         loss, name, budgets = _published(law)
-        return _Asked(name, loss, "chinchilla", budgets, *_shapes(recipe, vocab, context))
+        return _Subject(name, loss, "chinchilla", budgets, *_shapes(recipe, vocab, context))
     from analysis.figures.surface import surface_loss
 
-    source = sources.Source(sweep, csv, variant=variant)
-    fitted = source.law()
+    source = Source(sweep, csv, variant=variant)
+    fitted = source.law
     low, high = fitted.smallest_budget, fitted.largest_budget
     budgets = (low, math.sqrt(low * high), high, 10 * high, 100 * high)
 
@@ -126,16 +128,18 @@ def _ask(sweep: str | None, csv: Path | None, law: str, variant: str, recipe: st
         return surface_loss(fitted, params, tokens)
 
     if sweep is None:
-        return _Asked(f"{csv}, its N taken as isoflop's", loss_of, "isoflop", budgets, *_shapes(recipe, vocab, context))
+        return _Subject(
+            f"{csv}, its N taken as isoflop's", loss_of, "isoflop", budgets, *_shapes(recipe, vocab, context)
+        )
     answers = source.answers
     s = answers.setting(answers.variant(variant))
-    words = f"Shapes of {s.recipe.name}, vocabulary {s.vocab:,}, context {s.context:,}."
+    caption = f"Shapes of {s.recipe.name}, vocabulary {s.vocab:,}, context {s.context:,}."
     rungs = ladder(s.recipe, s.vocab, s.context, s.parts, upto=LARGEST)
-    return _Asked(f"sweep {sweep}", loss_of, "isoflop", budgets, rungs, words)
+    return _Subject(f"sweep {sweep}", loss_of, "isoflop", budgets, rungs, caption)
 
 
 def _shapes(recipe: str, vocab: int, context: int) -> tuple[tuple[ModelConfig, ...], str]:
-    """A recipe's ladder and what it is; without a name OLMo's, continued to narrow widths."""
+    """A recipe's ladder and its caption; without a name OLMo's, continued to narrow widths."""
     from sweeps.recipes.ladder import ladder
     from sweeps.recipes.registry import get_recipe
 
@@ -149,12 +153,12 @@ def _shapes(recipe: str, vocab: int, context: int) -> tuple[tuple[ModelConfig, .
 
 
 def _published(name: str) -> tuple[Loss, str, tuple[float, ...]]:
-    """The loss of a published law that has a surface, its authors, and budgets."""
+    """The loss of a published law that has a surface, its authors, and its budgets. Raises BadParameter."""
     from analysis.answers.published import PUBLISHED
 
     known = [law.name for law in PUBLISHED.values() if law.surface is not None]
     if name not in known:
-        raise typer.BadParameter(f"no published surface {name!r}; there are {', '.join(known)}", param_hint="--law")
+        raise typer.BadParameter(f"no published surface {name!r}; known: {', '.join(known)}", param_hint="--law")
     return PUBLISHED[name].losses, PUBLISHED[name].source.partition(",")[0], PUBLISHED_BUDGETS
 
 
@@ -176,13 +180,13 @@ def _size_row(model: ModelConfig) -> dict[str, Any]:
 
 
 def _shown(rows: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
-    """The rows of sizes for a table."""
+    """The rows of sizes as a table shows them."""
     return [
         {
             "N": format_count(row["params"]),
             "all": format_count(row["params_total"]),
             "shape": row["shape"],
-            "FLOPs a token": format_flops(row["flops_per_token"]),
+            "FLOPs per token": format_flops(row["flops_per_token"]),
             **{part.replace("attention_", "att. "): f"{share:.1%}" for part, share in row["share"].items()},
             **{f"F/N {name}": f"{value:.2f}" for name, value in row["flops_per_param"].items()},
         }
@@ -191,7 +195,7 @@ def _shown(rows: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
 
 
 def _compared(found: Sequence[ConventionOptimum]) -> list[dict[str, str]]:
-    """A row a convention: N* and the local exponent of each budget."""
+    """One row per convention: N* and the local exponent at each budget."""
     rows: dict[str, dict[str, str]] = {}
     for one in found:
         row = rows.setdefault(one.convention, {"convention": one.convention})
@@ -203,16 +207,16 @@ def _compared(found: Sequence[ConventionOptimum]) -> list[dict[str, str]]:
     return list(rows.values())
 
 
-def _draw(asked: _Asked, out: Path) -> None:
+def _draw(subject: _Subject, out: Path) -> None:
     """Both charts into one file."""
     from analysis.figures import save
     from analysis.figures.flops import Size, flops_picture
     from model.flops import count_parameters, flops_by_part
     from sweeps.plan.plan import describe
 
-    models = asked.nearest([10 ** (5 + 7 * step / (POINTS - 1)) for step in range(POINTS)])
+    models = subject.nearest([10 ** (5 + 7 * step / (POINTS - 1)) for step in range(POINTS)])
     sizes = [Size(count_parameters(m).matmul, flops_by_part(m), describe(m), m.n_layers) for m in models]
-    low, high = asked.budgets[0], asked.budgets[-1]
+    low, high = subject.budgets[0], subject.budgets[-1]
     budgets = [low * (high / low) ** (step / 32) for step in range(33)]
-    save(flops_picture(sizes, asked.optima(budgets), asked.law, asked.words), out)
+    save(flops_picture(sizes, subject.optima(budgets), subject.law, subject.caption), out)
     say(f"written: {out}")

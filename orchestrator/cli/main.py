@@ -1,27 +1,43 @@
-"""The command `isoflop`: its verbs, and what each failure means as an exit code."""
+"""The command `isoflop`: its options, and what each failure means as an exit code."""
 
 from __future__ import annotations
 
 import logging
 import os
 import sys
+from typing import Annotated
 
 import typer
 
-from orchestrator.cli import answers, comparing, control, core, flops, planning, reading, serving
 from orchestrator.cli.output import say
+from orchestrator.cli.verbs import add_verbs
 from orchestrator.errors import INTERRUPTED, OK, USAGE, exit_code_of
 
 app = typer.Typer(
     name="isoflop",
-    help="For this compute budget, on this data: which model should I train, and what loss will it reach?",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
-    rich_markup_mode=None,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (planning, control, reading, answers, flops, comparing, core, serving):
-    module.register(app)
+add_verbs(app)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        import importlib.metadata
+
+        typer.echo(f"isoflop {importlib.metadata.version('isoflop')}")
+        raise typer.Exit
+
+
+@app.callback()
+def isoflop(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """For this compute budget, on this data: which model should I train, and what loss will it reach?"""
 
 
 def main() -> None:

@@ -1,21 +1,23 @@
-"""How the CLI speaks: results on stdout as table, JSON or CSV; everything else on stderr."""
+"""How the command line speaks: results on stdout as table, JSON or CSV; everything else on stderr."""
 
 from __future__ import annotations
 
 import csv
 import json
 import math
+import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import IO, Any
 
 from rich.console import Console
-from rich.table import Table
 
-TABLE_WIDTH = 110
-"""Columns that a table may always take."""
-stderr = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else 160, soft_wrap=True)
+from orchestrator.cli.tables import table_lines
+
+PIPE_WIDTH = 200
+"""Columns of a table that goes to a file or a pipe."""
+stderr = Console(stderr=True, highlight=False, emoji=False, width=None if sys.stderr.isatty() else 160, soft_wrap=True)
 """For progress, warnings and hints."""
 
 
@@ -28,13 +30,25 @@ class Format(StrEnum):
 
 
 def say(line: str) -> None:
-    """One line for a person, on stderr."""
+    """Print one line for a person on stderr."""
     stderr.print(line, markup=False)
 
 
-def stdout() -> Console:
-    """The console of results; made anew because tests and pipes replace sys.stdout."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines of a result on stdout, as they are."""
+    for line in lines:
+        sys.stdout.write(f"{line}\n")
+
+
+def width_of(stream: IO[str]) -> int:
+    """Columns that a table on a stream may take: COLUMNS, else the terminal's, else those of a file."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdigit() and int(columns) > 0:
+        return int(columns)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns if stream.isatty() else PIPE_WIDTH
+    except (OSError, ValueError):
+        return PIPE_WIDTH
 
 
 def emit_json(data: Any) -> None:
@@ -51,8 +65,17 @@ def _finite(data: Any) -> Any:
     return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
-def emit_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], form: Format, title: str = "") -> None:
-    """Print rows in the asked form; the table shows the given columns, JSON and CSV everything."""
+def emit_rows(
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[str],
+    form: Format,
+    title: str = "",
+    importance: Sequence[str] = (),
+) -> None:
+    """Print rows in one of the forms; the table shows the given columns, rounded, JSON and CSV everything.
+
+    `importance` names columns from the most to the least important, as `columns_that_fit` takes it.
+    """
     if form is Format.JSON:
         emit_json(list(rows))
     elif form is Format.CSV:
@@ -61,23 +84,19 @@ def emit_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], form: F
         writer.writeheader()
         writer.writerows(rows)
     else:
-        print_table(rows, columns, title)
+        print_table(rows, columns, title, sys.stdout, importance)
 
 
 def print_table(
-    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], title: str = "", console: Console | None = None
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[str],
+    title: str = "",
+    stream: IO[str] | None = None,
+    importance: Sequence[str] = (),
 ) -> None:
-    """A plain table; numbers to the right."""
-    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        numeric = all(_is_numeric(row.get(column)) for row in rows)
-        table.add_column(column, justify="right" if numeric and rows else "left", no_wrap=column != "reason")
-    for row in rows:
-        table.add_row(*("" if row.get(c) is None else str(row.get(c)) for c in columns))
-    shown = console or stdout()
-    # On a narrow terminal its own wrapping is ugly, but cut-off figures are useless.
-    shown.print(table, width=max(shown.width, TABLE_WIDTH), soft_wrap=False, crop=False)
-
-
-def _is_numeric(value: Any) -> bool:
-    return value is None or isinstance(value, int | float) or (isinstance(value, str) and value[:1] in "0123456789×–-.")
+    """Print a table that fits the terminal; on stderr unless a stream is given."""
+    target = stream or sys.stderr
+    header, *body = table_lines(rows, columns, width_of(target), importance)
+    bold = ("\033[1m", "\033[0m") if target.isatty() and "NO_COLOR" not in os.environ else ("", "")
+    for line in (*([title] if title else []), f"{bold[0]}{header}{bold[1]}", *body):
+        target.write(f"{line}\n")

@@ -14,25 +14,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli.opening import open_workspace
-from orchestrator.cli.output import Format, emit_json, emit_rows, say, stderr
+from orchestrator.cli.options import Output, Overrides, Rerun, SweepFile, Variant
+from orchestrator.cli.output import Format, emit_json, emit_rows, say, stderr, width_of
+
+_VALIDATION_IMPORTANCE = ("flops", "size", "predicted_loss", "low", "high", "actual_loss", "inside", "trained_params")
 
 if TYPE_CHECKING:
     from orchestrator.use_cases.hours import Judged
     from orchestrator.use_cases.planning import Planned
     from sweeps.plan.other_device import OtherDevice
     from sweeps.plan.records import Plan
-
-SweepFile = Annotated[str, typer.Argument(metavar="SWEEP.yaml", help="Sweep file, or the name of a built-in sweep.")]
-Overrides = Annotated[list[str] | None, typer.Argument(metavar="[key=value …]", help="Keys of the sweep to replace.")]
-Variant = Annotated[str, typer.Option("--variant", help="Which combination of varied values: axis=value,…")]
-Output = Annotated[Format, typer.Option("-o", "--output", help="Form of the result.")]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the command line."""
-    app.command()(plan)
-    app.command()(run)
-    app.command()(validate)
 
 
 def plan(
@@ -47,7 +38,8 @@ def plan(
     ] = None,
     devices: Annotated[int, typer.Option("--devices", min=1, help="With --device: how many, one run each.")] = 1,
     mfu: Annotated[
-        float | None, typer.Option("--mfu", help="Share of the device's peak reached. [by size, see docs/concepts.md]")
+        float | None,
+        typer.Option("--mfu", help="Share of the device's peak reached. Default: by size (docs/concepts.md)."),
     ] = None,
     device_tflops: Annotated[
         float | None, typer.Option("--device-tflops", help="Dense 16-bit peak of a device that isoflop does not know.")
@@ -58,7 +50,10 @@ def plan(
     ] = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Show whether the grid gives a law, and what would run: cells, reasons, FLOPs, memory, time. Starts nothing."""
+    """Show whether the grid gives a law, and what would run.
+
+    Shows cells, why some are dropped, FLOPs, epochs, memory, time, and the interval to expect. Starts nothing.
+    """
     from orchestrator.cli.display import show_expected, show_hours, show_plan, show_verdict
     from orchestrator.use_cases.hours import plan_and_judge
     from orchestrator.use_cases.planning import Planning
@@ -100,11 +95,15 @@ def run(
     sweep: SweepFile,
     overrides: Overrides = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before starting.")] = False,
-    rerun: Annotated[bool, typer.Option("--rerun", help="Train finished runs again, too.")] = False,
+    rerun: Rerun = False,
 ) -> None:
-    """Plan, train, fit and report a sweep here and now. Typing it again continues or repeats nothing."""
+    """Plan, train, fit and report a sweep here and now.
+
+    Typing it again continues or repeats nothing.
+    """
     from orchestrator.cli.conclude import conclude
-    from orchestrator.cli.display import show_expected, show_plan, show_verdict, watching
+    from orchestrator.cli.display import show_expected, show_plan, show_verdict
+    from orchestrator.cli.watching import watching
     from orchestrator.use_cases.execution import Execution
     from orchestrator.use_cases.hours import plan_and_judge
     from orchestrator.use_cases.planning import Planning
@@ -130,7 +129,7 @@ def run(
     if held := execution.progress(record).held:
         say(f"sweep {record.name} is {held}")
     command = " ".join(["isoflop run", sweep, *(overrides or []), "--yes"])
-    raise typer.Exit(conclude(workspace, record, command, say))
+    raise typer.Exit(conclude(workspace, record, command, say, width_of(sys.stderr)))
 
 
 def validate(
@@ -143,8 +142,8 @@ def validate(
     variant: Variant = "",
     output: Output = Format.TABLE,
 ) -> None:
-    """Store a forecast at a larger budget, train the predicted optimum, and score the forecast."""
-    from orchestrator.cli.display import watching
+    """Store a forecast, train its optimum, and score the forecast."""
+    from orchestrator.cli.watching import watching
     from orchestrator.use_cases.validation import validate as carry_out
     from orchestrator.use_cases.validation_result import validation_rows, verdict
 
@@ -156,7 +155,7 @@ def validate(
         if one.run.loss is None:
             say(f"run {one.run.id} ended as {one.run.state}: {one.run.error or 'no loss'}")
     rows = [row.to_dict() for row in validation_rows(result)]
-    emit_rows(rows, list(rows[0]), output) if output is not Format.JSON else emit_json(rows)
+    emit_rows(rows, list(rows[0]), output, importance=_VALIDATION_IMPORTANCE)
     for sentence in verdict(result):
         say(sentence)
     if not result.complete:

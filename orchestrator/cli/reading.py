@@ -10,23 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli.opening import open_workspace
+from orchestrator.cli.options import Output, SweepName
 from orchestrator.cli.output import Format, emit_json, emit_rows, say
-from orchestrator.cli.planning import Output
 
 SHOWN = 100
-"""Most runs in a table: drawing more takes longer than reading them helps."""
+"""Most runs that a table shows."""
+
+_SWEEP_IMPORTANCE = ("name", "done", "total", "failed", "flops_spent", "submitted")
+_RUN_IMPORTANCE = ("run", "state", "budget", "params", "loss", "shape", "error", "tokens", "role", "seed")
+_FORECAST_IMPORTANCE = ("flops", "predicted", "actual", "inside", "low", "high")
 
 if TYPE_CHECKING:
     from orchestrator.store import RunRecord, StoredForecast
-
-SweepName = Annotated[str, typer.Argument(metavar="SWEEP", help="Name of a sweep, or name@revision.")]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the command line."""
-    app.command("ls")(list_sweeps)
-    app.command()(show)
-    app.command()(export)
 
 
 def list_sweeps(output: Output = Format.TABLE) -> None:
@@ -51,14 +46,17 @@ def list_sweeps(output: Output = Format.TABLE) -> None:
         say("no sweep yet; start one with: isoflop run demo")
         return
     columns = ["name", "revision", "done", "failed", "total", "flops_spent", "flops_planned", "submitted"]
-    emit_rows(rows, columns if output is Format.TABLE else [*columns, "note"], output)
+    emit_rows(rows, columns if output is Format.TABLE else [*columns, "note"], output, importance=_SWEEP_IMPORTANCE)
     for row in rows:
         if row["note"]:
             say(f"sweep {row['name']}@{row['revision'][:8]}: {row['note']}")
 
 
 def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
-    """Show a sweep's runs: state, size, loss, predicted against actual seconds, and its forecasts."""
+    """Show a sweep's runs and forecasts.
+
+    Each run has its state, size and loss, and its predicted and actual seconds.
+    """
     from orchestrator.scheduling.durations import median_error
     from orchestrator.scheduling.progress import mixed_devices
     from orchestrator.use_cases.reading import runs_of
@@ -83,17 +81,17 @@ def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
         "run", "role", "state", "budget", "shape", "params", "tokens", "loss", "seed", "flops_spent", "run_seconds",
         "predicted_seconds", "attempts", "error",
     ]  # fmt: skip
-    emit_rows(rows, columns, output)
+    emit_rows(rows, columns, output, importance=_RUN_IMPORTANCE)
     if len(runs) == SHOWN:
         say(f"only the first {SHOWN} runs are shown; -o csv and -o json have all")
     if error is not None:
-        say(f"predicted seconds missed the actual ones by {error:.0%} in the median")
+        say(f"predicted seconds differ from the actual ones by {error:.0%} in the median")
     for line in mixed_devices(runs):
         say(line)
     if record.note:
         say(f"sweep {record.name}: {record.note}")
     if forecasts and output is Format.TABLE:
-        emit_rows(forecasts, list(forecasts[0]), output, "Forecasts")
+        emit_rows(forecasts, list(forecasts[0]), output, "Forecasts", _FORECAST_IMPORTANCE)
     if any(run.cell and run.cell.trunk for run in runs):
         say(_spent_line(runs))
 
@@ -102,7 +100,7 @@ def export(
     sweep: SweepName,
     out: Annotated[Path, typer.Option("--out", help="CSV file to write; `-` for standard output.")],
 ) -> None:
-    """Write one row a run as CSV."""
+    """Write the runs of a sweep as CSV, one row per run."""
     from orchestrator.use_cases.answering import Answering
 
     frame = Answering(open_workspace()).of(sweep).table
@@ -140,8 +138,8 @@ def _spent_line(runs: Sequence[RunRecord]) -> str:
     from analysis.wording import format_flops
 
     done = [(run.flops, taken) for run in runs if (taken := run.flops_spent) is not None]
-    nominal, really = sum(flops for flops, _ in done), sum(taken for _, taken in done)
-    return f"shared trunks: {format_flops(really)} FLOPs really spent, nominally {format_flops(nominal)}"
+    nominal, spent = sum(flops for flops, _ in done), sum(taken for _, taken in done)
+    return f"shared trunks: {format_flops(spent)} FLOPs spent, {format_flops(nominal)} without sharing"
 
 
 def _forecast_row(forecast: StoredForecast) -> dict[str, Any]:

@@ -8,21 +8,18 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.opening import open_workspace
+from orchestrator.cli.options import Output
 from orchestrator.cli.output import Format, emit_rows, say
-from orchestrator.cli.planning import Output
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the command line."""
-    app.command()(serve)
-    app.command()(doctor)
 
 
 def serve(
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="Port to listen on; 0 takes a free one.")] = 8337,
 ) -> None:
-    """Serve REST, the page and the scheduler. Beyond loopback a token in ISOFLOP_TOKEN is needed."""
+    """Serve REST, the page and the scheduler.
+
+    An address beyond loopback needs a token in ISOFLOP_TOKEN.
+    """
     import uvicorn
 
     from orchestrator.api.app import create_app
@@ -43,7 +40,7 @@ def serve(
         config = uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=5)
         server = uvicorn.Server(config)
         socket = config.bind_socket()
-        socket.listen()  # from the line below on, whoever connects is served
+        socket.listen()  # connections are served from here on
         name, bound = socket.getsockname()[:2]
         say(f"page and REST: http://{name}:{bound}")
         server.run(sockets=[socket])
@@ -52,10 +49,10 @@ def serve(
 
 
 def doctor(output: Output = Format.TABLE) -> None:
-    """Check what a sweep needs on this machine, and say what to do where something is missing."""
+    """Check that this machine has what a sweep needs."""
     from orchestrator.use_cases.doctor import checks
 
     rows = [{"check": c.name, "ok": "yes" if c.ok else "NO", "finding": c.finding} for c in checks(open_workspace())]
-    emit_rows(rows, ["check", "ok", "finding"], output)
+    emit_rows(rows, ["check", "ok", "finding"], output, importance=("ok", "check", "finding"))
     if any(row["ok"] == "NO" for row in rows):
         raise typer.Exit(1)

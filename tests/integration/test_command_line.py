@@ -41,13 +41,17 @@ def test_running_shows_plan_progress_result_and_next_steps(finished: Finished) -
     for words in (
         "Plan of sweep tiny",
         "runs done",
-        "Optimum of each budget",
-        "N*",
+        "tiny: 15 of 15 runs, budgets 2e9 to 8e9",
+        "Trust   ",
+        "Report  ",
         "report.html",
-        "runs.csv",
-        "wandb",
+        "wandb   ",
     ):
         assert words in finished.stderr, words
+    assert "akima" not in finished.stderr
+    assert finished.stderr.splitlines()[-1].startswith("Next    isoflop ")
+    full = finished.isoflop("fit", "tiny", "-v", check=False).stdout
+    assert "Optimum of each budget" in full and "akima" in full
 
 
 def test_running_again_trains_nothing(finished: Finished) -> None:

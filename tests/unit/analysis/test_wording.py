@@ -19,6 +19,7 @@ from analysis.wording import (
     REASON_PHRASES,
     curve_refusals,
     format_count,
+    format_count_interval,
     format_duration,
     format_exponent,
     format_factor,
@@ -34,6 +35,7 @@ from analysis.wording import (
     refusal_sentence,
     refusal_summary,
     trust_sentence,
+    typed_flops,
 )
 from tests.unit.analysis.law_tables import table
 from tests.unit.orchestrator.report_fixtures import law
@@ -98,6 +100,34 @@ def test_a_refused_budget_is_summed_up_once() -> None:
     refused = next(curve for curve in law(edge=3e12).curves if not curve.minima)
     summary = refusal_summary(refused)
     assert summary.count("minimum at the edge of the sizes") == 1
+
+
+@pytest.mark.parametrize(
+    ("flops", "text"), [(2.7e11, "2.7e11"), (4e9, "4e9"), (1e24, "1e24"), (9.999e11, "1e12"), (1.234e20, "1.23e20")]
+)
+def test_compute_as_one_types_it(flops: float, text: str) -> None:
+    assert typed_flops(flops) == text
+    assert float(text) == pytest.approx(flops, rel=5e-3)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "digits", "text"),
+    [
+        (36_200, 47_100, 3, "36.2 to 47.1 k"),
+        (36_200, 47_100, 2, "36 to 47 k"),
+        (950_000, 1_240_000, 3, "950 k to 1.24 M"),
+        (999_600, 1_240_000, 3, "1 to 1.24 M"),
+        (12, 45, 3, "12 to 45"),
+        (120, 4_500, 3, "120 to 4.5 k"),
+    ],
+)
+def test_an_interval_of_counts_writes_a_shared_suffix_once(low: float, high: float, digits: int, text: str) -> None:
+    assert format_count_interval(Interval(low, high), digits) == text
+
+
+def test_a_count_with_two_digits() -> None:
+    assert format_count(41_250, 2) == "41 k"
+    assert format_count(999_600, 2) == "1 M"
 
 
 RUNS = ("r1", "r2", "r3", "r4", "r5")

@@ -1,4 +1,4 @@
-"""The verb plan: its JSON, its CSV and its options, for a device that is not at hand."""
+"""The verbs plan, run and validate: forms and options, and what happens in which order; nothing is trained."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -98,3 +100,101 @@ def test_options_of_a_device_need_a_device(
 ) -> None:
     assert isoflop("plan", "gpu", *options) == 2
     assert "--mfu and --devices need --device or --device-tflops" in " ".join(capsys.readouterr().err.split())
+
+
+class _Steps:
+    """What `run` does, in order, instead of doing it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, planned: Judged, *, held: str = "", code: int = 0) -> None:
+        self.taken: list[object] = []
+        self.held = held
+        monkeypatch.setattr("orchestrator.cli.planning._stop_on_terminate", lambda: None)
+        monkeypatch.setattr("orchestrator.use_cases.hours.plan_and_judge", lambda *_: planned)
+        monkeypatch.setattr("orchestrator.use_cases.execution.Execution", lambda _: self)
+        monkeypatch.setattr("orchestrator.use_cases.submission.submit", self.submit)
+        monkeypatch.setattr("orchestrator.cli.conclude.conclude", self.conclude)
+        self.code = code
+
+    def check_free(self) -> None:
+        self.taken.append("checked")
+
+    def submit(self, _: object, planned: Planned, *, rerun: bool) -> SimpleNamespace:
+        self.taken.append(("submitted", planned.spec.name, rerun))
+        return SimpleNamespace(name="s")
+
+    def execute(self, _: object, device: str, observe: Callable[..., None]) -> None:
+        self.taken.append(("trained", device, callable(observe)))
+
+    def progress(self, _: object) -> SimpleNamespace:
+        return SimpleNamespace(held=self.held)
+
+    def conclude(self, _: object, record: SimpleNamespace, command: str, *rest: object) -> int:
+        self.taken.append(("concluded", record.name, command))
+        return self.code
+
+
+def test_a_sweep_is_shown_submitted_trained_and_concluded(
+    isoflop: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planned = judged()
+    steps = _Steps(monkeypatch, planned, held="paused: lunch", code=1)
+    assert isoflop("run", "tiny", "epochs_max=4", "--yes", "--rerun") == 1
+    name = planned.planned.spec.name
+    assert steps.taken == [
+        "checked",
+        ("submitted", name, True),
+        ("trained", "cpu", True),
+        ("concluded", "s", "isoflop run tiny epochs_max=4 --yes"),
+    ]
+    said = capsys.readouterr().err
+    assert f"Plan of sweep {name}" in said and "sweep s is paused: lunch" in said
+
+
+def test_nothing_starts_without_a_yes(isoflop: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = _Steps(monkeypatch, judged())
+    assert isoflop("run", "tiny") == 2, "there is no terminal to ask on"
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: False)
+    assert isoflop("run", "tiny") == 130
+    assert steps.taken == []
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: True)
+    assert isoflop("run", "tiny") == 0
+    assert len(steps.taken) == 4
+
+
+def test_a_plan_without_runs_is_not_started(
+    isoflop: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty = judged()
+    bare = replace(empty, planned=replace(empty.planned, plan=replace(empty.planned.plan, runs=())))
+    steps = _Steps(monkeypatch, bare)
+    assert isoflop("run", "tiny", "--yes") == 1
+    assert steps.taken == [] and "nothing to run" in capsys.readouterr().err
+
+
+def test_a_validation_is_shown_and_exits_with_1_unless_complete(
+    isoflop: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[object] = []
+    trained = SimpleNamespace(run=SimpleNamespace(id="r1", loss=None, state="failed", error=None))
+    result = SimpleNamespace(trained=[trained], complete=False)
+
+    def validate(_: object, sweep: str, flops: float, __: object, variant: str, **how: object) -> SimpleNamespace:
+        asked.append((sweep, flops, variant, how))
+        return result
+
+    row = {"flops": 3e12, "predicted_loss": 3.1, "actual_loss": None, "run": "r1"}
+    monkeypatch.setattr("orchestrator.cli.planning._stop_on_terminate", lambda: None)
+    monkeypatch.setattr("orchestrator.use_cases.validation.validate", validate)
+    monkeypatch.setattr(
+        "orchestrator.use_cases.validation_result.validation_rows", lambda _: [SimpleNamespace(to_dict=lambda: row)]
+    )
+    monkeypatch.setattr("orchestrator.use_cases.validation_result.verdict", lambda _: ["0 of 0 runs lie inside"])
+    assert isoflop("validate", "lab", "--flops", "3e12", "--seeds", "3", "--neighbours") == 1
+    assert asked == [("lab", 3e12, "", {"seeds": 3, "neighbours": True})]
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[1].split() == ["3×10¹²", "3.1", "r1"]
+    assert "run r1 ended as failed: no loss" in printed.err and "0 of 0 runs lie inside" in printed.err
+    result.complete = True
+    assert isoflop("validate", "lab", "--flops", "3e12", "-o", "json") == 0
+    assert json.loads(capsys.readouterr().out) == [row]

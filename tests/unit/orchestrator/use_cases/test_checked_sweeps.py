@@ -120,7 +120,7 @@ def test_the_flag_is_in_the_json_the_lines_and_the_page(flagged: Law) -> None:
     document = json.loads(json.dumps(fit_json(flagged), allow_nan=False))
     assert [cell["verdict"] for cell in document["recipe_check"]].count("fails") == 1
     assert document["curves"][2]["flags"] == list(flagged.curves[2].flags)
-    lines = describe(flagged, [])
+    lines = describe(flagged)
     assert sum(line.startswith("  fails  10¹², right end") for line in lines) == 1
     assert sum(line.startswith("  passes  ") for line in lines) == 5
     parts = environment().get_template("_parts.html").module

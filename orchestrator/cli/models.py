@@ -10,30 +10,25 @@ import typer
 
 from model.config import ModelConfig, RunConfig, TrainConfig
 from orchestrator.cli.opening import open_workspace
+from orchestrator.cli.options import Output, RunId
 from orchestrator.cli.output import Format, emit_json, emit_rows, say
-from orchestrator.cli.planning import Output, sweep_path
+from orchestrator.cli.planning import sweep_path
 
 if TYPE_CHECKING:
     from model.profile import Profile
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the command line."""
-    app.command()(profile)
-    app.command()(sample)
-
-
 def profile(
     sweep: Annotated[
         str | None,
-        typer.Argument(metavar="[SWEEP.yaml]", help="Profile a run of this sweep."),
+        typer.Argument(metavar="SWEEP.yaml", help="Profile a run of this sweep."),
     ] = None,
-    overrides: Annotated[list[str] | None, typer.Argument(metavar="[key=value …]", help="Keys to replace.")] = None,
+    overrides: Annotated[list[str] | None, typer.Argument(metavar="key=value", help="Keys to replace.")] = None,
     cell: Annotated[int | None, typer.Option("--cell", help="Which run of the plan, from 0.")] = None,
-    width: Annotated[int, typer.Option("--width", help="Without a sweep: d_model.")] = 64,
+    width: Annotated[int, typer.Option("--width", help="Without a sweep: width of the model, d_model.")] = 64,
     layers: Annotated[int, typer.Option("--layers", help="Blocks.")] = 4,
     heads: Annotated[int, typer.Option("--heads", help="Attention heads.")] = 2,
-    ff: Annotated[int | None, typer.Option("--ff", help="MLP width; else 8/3 of the width.")] = None,
+    ff: Annotated[int | None, typer.Option("--ff", help="Width of the MLP. Default: 8/3 of --width.")] = None,
     vocab: Annotated[int, typer.Option("--vocab", help="Entries of the vocabulary.")] = 2048,
     context: Annotated[int, typer.Option("--context", help="Tokens of a sequence.")] = 256,
     batch: Annotated[int, typer.Option("--batch", help="Sequences of a step.")] = 16,
@@ -42,7 +37,10 @@ def profile(
     trace: Annotated[Path | None, typer.Option("--trace", help="Write a trace for ui.perfetto.dev here.")] = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Measure a training step: tokens a second, share of the measured peak, time by component."""
+    """Measure a training step, by component.
+
+    Shows tokens per second, the share of the measured peak, and the time of each component.
+    """
     from model.profile import profile as measure
 
     if sweep is None:
@@ -50,7 +48,7 @@ def profile(
         run = RunConfig(model, TrainConfig(sequences=batch * 10_000, batch=batch, lr=1e-3, numerics=numerics), "")
     else:
         run, device = _planned(sweep, overrides or [], cell)
-    say(f"measuring {_shape(run)} on {device} for some seconds")
+    say(f"measuring {_shape(run)} on {device}; this takes some seconds")
     _show(measure(run, device, trace=trace), output)
     if trace is not None:
         say(f"trace written to {trace}; open it in ui.perfetto.dev")
@@ -62,7 +60,7 @@ def _planned(sweep: str, overrides: list[str], cell: int | None) -> tuple[RunCon
     planned = Planning(open_workspace()).plan(sweep_path(sweep), overrides)
     runs = planned.plan.runs
     if not runs:
-        raise typer.BadParameter("the plan has no run")
+        raise typer.BadParameter("the plan has no runs")
     index = len(runs) // 2 if cell is None else cell
     if not 0 <= index < len(runs):
         raise typer.BadParameter(f"--cell is {index}: the plan has the runs 0 to {len(runs) - 1}")
@@ -73,7 +71,7 @@ def _shape(run: RunConfig) -> str:
     m = run.model
     return (
         f"L{m.n_layers} d{m.d_model} h{m.n_heads} ff{m.d_ff}, vocabulary {m.vocab}, "
-        f"{run.train.batch} × {m.context} tokens a step, {run.train.numerics}"
+        f"{run.train.batch} × {m.context} tokens per step, {run.train.numerics}"
     )
 
 
@@ -92,24 +90,28 @@ def _show(measured: Profile, output: Format) -> None:
     emit_rows(rows, ["component", "ms", "share"], output, "Time of a traced step")
     if output is Format.TABLE:
         memory = "" if measured.memory_bytes is None else f", {measured.memory_bytes / 2**30:.2f} GiB of tensors"
-        kind = {k: getattr(measured.implementation, k) for k in ("attention", "branches", "head", "compiled")}
+        how = measured.implementation
+        compiled = ", compiled" if how.compiled else ""
         say(
-            f"{measured.device_name}: {1e3 * measured.step_seconds:.2f} ms a step, "
+            f"{measured.device_name}: {1e3 * measured.step_seconds:.2f} ms per step, "
             f"{measured.tokens_per_second:,.0f} tokens/s, {measured.flops_per_second / 1e9:.1f} GFLOP/s, "
-            f"MFU {measured.mfu:.0%} of {measured.matmul_peak / 1e9:.0f} GFLOP/s{memory} ({kind})"
+            f"MFU {measured.mfu:.0%} of {measured.matmul_peak / 1e9:.0f} GFLOP/s{memory} "
+            f"({how.attention} attention, {how.branches} branches, {how.head} head{compiled})"
         )
 
 
 def sample(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Id of a finished run, or the beginning of one.")],
+    run: RunId,
     prompt: Annotated[str, typer.Option("--prompt", help="Text to continue.")] = "",
     tokens: Annotated[int, typer.Option("--tokens", help="Tokens to draw.")] = 200,
-    temperature: Annotated[float, typer.Option("--temperature", help="0 takes the likeliest token.")] = 0.8,
-    top_k: Annotated[int | None, typer.Option("--top-k", help="Draw from this many likeliest tokens.")] = None,
+    temperature: Annotated[float, typer.Option("--temperature", help="0 always takes the likeliest token.")] = 0.8,
+    top_k: Annotated[
+        int | None, typer.Option("--top-k", help="Draw only from this many of the likeliest tokens.")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the draw.")] = 0,
     output: Output = Format.TABLE,
 ) -> None:
-    """Let a trained model continue a text."""
+    """Continue a text with a trained model."""
     from model.sample import generate, load_trained
     from orchestrator.use_cases.trained_models import finished_run, tokenizer_of, weights_of
 

@@ -1,0 +1,224 @@
+"""How far an answer can be trusted: what is hardly known and what would help, what is fine, what was not checked."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from analysis.fitting.parts import REJECTED
+from analysis.law import Law
+from analysis.records import LawError, Prediction
+from analysis.refusals import Reason
+from analysis.wording import format_count, format_factor, format_flops, join_words, refusal_phrase, typed_flops
+from sweeps.plan.expected_width import WIDEST_LOSS, WIDEST_PARAMS
+
+MULTIPLES: Final = (1.0, 3.0, 10.0, 30.0, 100.0)
+"""Multiples of the largest budget at which the reach of a law is looked for."""
+EXPECTED_REACH: Final = 10.0
+"""Multiple of the largest budget that a law should reach: below it, the summary says what would help."""
+DATA_REACH: Final = 100.0
+"""Multiple of the largest budget up to which the data are worth a warning."""
+STEP: Final = 3.0
+"""Ratio of the next budget to add to the largest one."""
+_CURVE_REMEDIES: Final[Mapping[Reason, str]] = {
+    Reason.TOO_FEW_SIZES: "more sizes",
+    Reason.EDGE_MINIMUM: "move or widen sizes",
+    Reason.NO_CURVATURE: "wider sizes, or seeds",
+    Reason.NO_PARABOLA: "more steps",
+}
+"""What helps a budget whose curve has no minimum, by the reason of its refusal."""
+
+
+class Mark(StrEnum):
+    """What a finding is, and the sign in front of it."""
+
+    DOUBT = "!"
+    FINE = "✓"
+    UNCHECKED = "–"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing to know of an answer."""
+
+    mark: Mark
+    """What it is."""
+    text: str
+    """In a few words."""
+    remedy: str = ""
+    """The key of the sweep or the verb that would help; empty where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a law's runs besides the law."""
+
+    name: str
+    """What the runs are called: a sweep, a table or a wandb project."""
+    done: int
+    """Runs with a result."""
+    planned: int
+    """Runs that there should be."""
+    sweep: str = ""
+    """The sweep as the command line takes it; empty for runs from elsewhere."""
+    unique_tokens: int = 0
+    """Different training tokens of the corpus; 0 where that is not known."""
+    epochs_max: float = 1.0
+    """Passes over the corpus that the sweep allows."""
+    forecasts_scored: int = 0
+    """Stored forecasts whose run has been trained."""
+    forecasts_inside: int = 0
+    """Of these, the ones whose interval holds the run's loss."""
+
+
+def findings(law: Law, facts: Facts, predictions: Sequence[Prediction] = ()) -> list[Finding]:
+    """What there is to know of a law's answers, the doubts first; `predictions` are the answers that are shown."""
+    found = [
+        *_missing(facts),
+        *_curves(law),
+        *_reach(law, predictions),
+        *_surfaces(law),
+        *_data(law, facts),
+        *_holdout(law, facts),
+        *_recipe(law, facts),
+        *_excluded(law),
+    ]
+    return sorted(found, key=lambda finding: list(Mark).index(finding.mark))
+
+
+def _missing(facts: Facts) -> Iterator[Finding]:
+    missing = facts.planned - facts.done
+    if missing > 0:
+        remedy = f"isoflop retry {facts.sweep}" if facts.sweep else ""
+        yield Finding(Mark.DOUBT, f"{missing} of {facts.planned} runs have no result", remedy)
+
+
+def _curves(law: Law) -> Iterator[Finding]:
+    """Which budgets have a minimum."""
+    bare = [curve for curve in law.curves if not curve.minima]
+    if not bare:
+        yield Finding(Mark.FINE, f"{len(law.curves)} of {len(law.curves)} curves have a minimum")
+        return
+    reasons = Counter(refusal.reason for curve in bare for refusal in curve.refusals.values())
+    ((reason, _),) = reasons.most_common(1)
+    if len(bare) == 1:
+        text = f"no minimum at {typed_flops(bare[0].flops)}: {refusal_phrase(reason)}"
+    else:
+        text = f"{len(bare)} of {len(law.curves)} curves have no minimum ({refusal_phrase(reason)})"
+    yield Finding(Mark.DOUBT, text, _CURVE_REMEDIES.get(reason, ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a law is useful, as multiples of its largest budget; 0 where it is not even at that."""
+
+    params: float
+    """Largest multiple at which N* is known to within `WIDEST_PARAMS`."""
+    loss: float
+    """Largest multiple at which the loss is known to within `WIDEST_LOSS`."""
+
+
+def reach_of(law: Law) -> Reach | None:
+    """How far a law is useful; None where there is no law."""
+    try:
+        band = law.band([multiple * law.largest_budget for multiple in MULTIPLES])
+    except LawError:
+        return None
+    reach = {"params": 0.0, "loss": 0.0}
+    narrow = {"params": True, "loss": True}
+    for multiple, p in zip(MULTIPLES, band, strict=True):
+        factor = math.sqrt(p.params_interval.high / p.params_interval.low)
+        narrow["params"] &= factor <= WIDEST_PARAMS
+        narrow["loss"] &= p.loss - p.loss_interval.low <= WIDEST_LOSS
+        reach |= {name: multiple for name, holds in narrow.items() if holds}
+    return Reach(**reach)
+
+
+def _reach(law: Law, predictions: Sequence[Prediction]) -> Iterator[Finding]:
+    """Whether the law is narrow enough as far as one asks, and what would narrow it."""
+    reach = reach_of(law)
+    if reach is None:
+        return
+    furthest = max([EXPECTED_REACH, *(prediction.extrapolation for prediction in predictions)])
+    short = {"N*": reach.params, "loss": reach.loss}
+    short = {name: multiple for name, multiple in short.items() if multiple < min(furthest, MULTIPLES[-1])}
+    if not short:
+        known = format_factor(min(reach.params, reach.loss))
+        yield Finding(Mark.FINE, f"N* within ×{WIDEST_PARAMS:g}, loss within ±{WIDEST_LOSS:g} up to {known}")
+        return
+    least = min(short.values())
+    budgets = len([curve for curve in law.curves if curve.minima])
+    where = f"beyond {format_factor(least)}" if least else "even at the largest budget"
+    helps = f"add budget {typed_flops(STEP * law.largest_budget)}" if least else "more sizes or seeds"
+    yield Finding(Mark.DOUBT, f"{budgets} budgets: {' and '.join(short)} hardly known {where}", helps)
+
+
+def _surfaces(law: Law) -> Iterator[Finding]:
+    tested = [surface.lack_of_fit for surface in law.surfaces if surface.lack_of_fit]
+    if tested and all(test.p < REJECTED for test in tested):
+        yield Finding(Mark.DOUBT, "no surface fits the curves: trust each budget's own minimum")
+
+
+def _data(law: Law, facts: Facts) -> Iterator[Finding]:
+    """Up to which budget the corpus has tokens enough."""
+    if not facts.unique_tokens:
+        return
+    budget = budget_of_tokens(law, facts.unique_tokens * facts.epochs_max)
+    if budget is None:
+        return
+    passes = "one pass" if facts.epochs_max == 1 else f"{facts.epochs_max:g} passes"
+    text = f"{passes} over your {format_count(facts.unique_tokens)} tokens"
+    if budget < DATA_REACH * law.largest_budget:
+        yield Finding(Mark.DOUBT, f"{text} lasts to {typed_flops(budget)}", "more text, or epochs_max")
+
+
+def budget_of_tokens(law: Law, tokens: float) -> float | None:
+    """The budget whose D* is this many tokens, FLOPs; None where there is no law or no such budget near its range."""
+    budgets = [law.smallest_budget * 10 ** (step / 8) for step in range(-16, 1 + 8 * 12)]
+    try:
+        band = law.band(budgets)
+    except LawError:
+        return None
+    for lower, upper in itertools.pairwise(band):
+        if lower.tokens <= tokens < upper.tokens:
+            share = math.log(tokens / lower.tokens) / math.log(upper.tokens / lower.tokens)
+            return float(lower.flops * (upper.flops / lower.flops) ** share)
+    return None
+
+
+def _holdout(law: Law, facts: Facts) -> Iterator[Finding]:
+    """What later budgets and validation runs said of predictions."""
+    far = [record for record in law.holdout if record.extrapolation >= 1.5]
+    if far:
+        inside = sum(record.params_covered and record.loss_covered for record in far)
+        mark = Mark.FINE if 2 * inside > len(far) else Mark.DOUBT
+        yield Finding(mark, f"{inside} of {len(far)} later budgets lay inside their predicted intervals")
+    if facts.forecasts_scored:
+        inside, scored = facts.forecasts_inside, facts.forecasts_scored
+        mark = Mark.FINE if 2 * inside > scored else Mark.DOUBT
+        yield Finding(mark, f"{inside} of {scored} forecasts held the loss of their run")
+    if not far and not facts.forecasts_scored:
+        yield Finding(Mark.UNCHECKED, "no prediction tested")
+
+
+def _recipe(law: Law, facts: Facts) -> Iterator[Finding]:
+    """What a check of the recipe found; only a sweep can have one."""
+    cells = law.recipe_check
+    fails = [cell for cell in cells if cell.verdict == "fails"]
+    if fails:
+        where = join_words(sorted({format_flops(cell.flops) for cell in fails}))
+        yield Finding(Mark.DOUBT, f"recipe fails in {len(fails)} of {len(cells)} cells ({where})", "recipe_overrides")
+    elif cells and all(cell.verdict == "passes" for cell in cells):
+        yield Finding(Mark.FINE, f"recipe passes in {len(cells)} of {len(cells)} cells")
+    elif facts.sweep:
+        yield Finding(Mark.UNCHECKED, "recipe check unfinished" if cells else "recipe not checked (recipe_check)")
+
+
+def _excluded(law: Law) -> Iterator[Finding]:
+    if law.excluded:
+        yield Finding(Mark.UNCHECKED, f"{len(law.excluded)} rows left out")

@@ -1,0 +1,97 @@
+"""The verb `compare`: two tables, two sweeps, or the values of an axis."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.analysis.law_tables import hoffmann, sweep
+from tests.unit.orchestrator.cli.conftest import KEYS, Isoflop
+
+
+@pytest.fixture(scope="module")
+def better(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table whose runs are worth four times the compute of those of `table`."""
+    path = tmp_path_factory.mktemp("csv") / "better.csv"
+    data = sweep(truth=lambda n, d: hoffmann(2 * n, 2 * d), seed=2)
+    data.rename(columns={"flops": "C", "params": "N", "tokens": "D", "loss": "val/loss"}).to_csv(path, index=False)
+    return path
+
+
+def test_two_tables_are_compared(isoflop: Isoflop, table: Path, better: Path) -> None:
+    tables = ("compare", "--csv", table, "--csv", better, *KEYS)
+    (made,) = isoflop(*tables, "-o", "json").json["comparisons"]
+    assert (made["baseline"], made["other"], made["unit"]) == ("mine", "better", "as in the data")
+    low, high = made["at_largest"]["interval"]
+    assert low < 4 < high < 5
+    shown = isoflop(*tables).stdout
+    assert "better against mine: how much more compute mine needs" in shown and ": better is better" in shown
+    rows = list(csv.DictReader(io.StringIO(isoflop(*tables, "-o", "csv").stdout)))
+    assert len(rows) == 25 and float(rows[0]["loss"]) > float(rows[-1]["loss"])
+    assert list(rows[0]) == [
+        "baseline", "other", "loss", "unit", "baseline_flops", "flops", "multiplier", "low", "high", "extrapolation",
+    ]  # fmt: skip
+    assert float(rows[0]["low"]) < float(rows[0]["multiplier"]) < float(rows[0]["high"])
+
+
+def test_tokenizers_that_differ_are_compared_in_bits_per_byte(isoflop: Isoflop, table: Path, better: Path) -> None:
+    tables = ("compare", "--csv", table, "--csv", better, *KEYS)
+    sizes = ("--bytes-per-token", 4, "--bytes-per-token", 3.5)
+    (bits,) = isoflop(*tables, *sizes, "-o", "json").json["comparisons"]
+    assert bits["unit"] == "bits/byte"
+    hopeless = isoflop(*tables, "--bytes-per-token", 40, "--bytes-per-token", 1)
+    assert hopeless.code == 1 and "no loss in common" in hopeless.stderr
+
+
+def test_the_values_of_an_axis_and_two_variants_are_compared(stored: Isoflop) -> None:
+    (axis,) = stored("compare", "varied", "--axis", "context", "-o", "json").json["comparisons"]
+    assert (axis["baseline"], axis["other"]) == ("context=128", "context=64")
+    assert axis["at_largest"]["multiplier"] < 0.4
+    (swapped,) = stored("compare", "varied", "--axis", "context", "--baseline", "64", "-o", "json").json["comparisons"]
+    assert swapped["baseline"] == "context=64"
+    both = ("--variant", "context=128", "--variant", "context=64")
+    (sides,) = stored("compare", "varied", "varied", *both, "-o", "json").json["comparisons"]
+    assert (sides["baseline"], sides["other"]) == ("varied context=128", "varied context=64")
+
+
+def test_a_chart_is_drawn(isoflop: Isoflop, table: Path, better: Path, saved: list[tuple[Any, Path]]) -> None:
+    done = isoflop("compare", "--csv", table, "--csv", better, *KEYS, "--out", "multiplier.html")
+    assert done.code == 0 and "written: multiplier.html" in done.stderr
+    ((chart, path),) = saved
+    assert path.name == "multiplier.html" and "better" in chart.to_json()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["one"], 2, "two sweeps"),
+        ([], 2, "two sweeps"),
+        (["a", "b", "c"], 2, "two sweeps"),
+        (["a", "b", "--axis", "lr"], 2, "one sweep with --axis"),
+        (["--csv", "TABLE"], 2, "--csv twice"),
+        (["a", "--csv", "TABLE", "--csv", "TABLE"], 2, "two tables with --csv"),
+        (["--csv", "TABLE", "--csv", "TABLE", "--axis", "lr"], 2, "one sweep with --axis"),
+        (["a", "b", "--baseline", "0.1"], 2, "--axis"),
+        (["a", "b", "--variant", "lr=1"], 2, "--variant twice"),
+        (["a", "--axis", "lr", "--variant", "x=1", "--variant", "x=2"], 2, "--variant twice"),
+        (["a", "b", "--bytes-per-token", "4"], 2, "need --csv"),
+        (["a", "b", "--loss-key", "l"], 2, "need --csv"),
+        (["--csv", "TABLE", "--csv", "TABLE", "--bytes-per-token", "4"], 2, "twice, both positive"),
+        (
+            ["--csv", "TABLE", "--csv", "TABLE", "--bytes-per-token", "4", "--bytes-per-token", "0"],
+            2,
+            "twice, both positive",
+        ),
+        (["nothing", "--axis", "lr"], 3, "there is no sweep"),
+    ],
+)
+def test_mistakes_end_with_their_code_and_a_clear_word(
+    isoflop: Isoflop, table: Path, arguments: list[str], code: int, words: str
+) -> None:
+    done = isoflop("compare", *(table if argument == "TABLE" else argument for argument in arguments))
+    assert (done.code, done.stdout) == (code, ""), done.stderr
+    assert words in " ".join(done.stderr.replace("│", " ").split())

@@ -1,0 +1,107 @@
+"""The verbs that read what is stored: tables for people, JSON and CSV with everything."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from analysis.answers.serial import prediction_json
+from orchestrator.cli import reading
+from orchestrator.home import Home
+from orchestrator.use_cases.validation_result import PredictedOptimum, score_forecast
+from orchestrator.use_cases.workspace import Workspace
+from tests.unit.orchestrator.cli.conftest import Isoflop
+from tests.unit.orchestrator.cli.laws import small_law
+
+
+def test_an_empty_home_names_a_first_command(isoflop: Isoflop) -> None:
+    done = isoflop("ls")
+    assert (done.code, done.stdout) == (0, "") and "isoflop run demo" in done.stderr
+    assert isoflop("ls", "-o", "json").json == []
+
+
+def test_sweeps_are_listed_with_rounded_numbers_that_json_has_in_full(stored: Isoflop) -> None:
+    lines = stored("ls").stdout.splitlines()
+    assert lines[0].split() == [
+        "name", "revision", "done", "failed", "total", "flops_spent", "flops_planned", "submitted",
+    ]  # fmt: skip
+    assert {line.split()[0] for line in lines[1:]} == {"lab", "varied", "young"}
+    (lab,) = [line.split() for line in lines if line.startswith("lab")]
+    row = next(row for row in stored("ls", "-o", "json").json if row["name"] == "lab")
+    assert (lab[2], lab[4]) == (str(row["done"]), str(row["total"]))
+    assert "×10¹" in lab[5] and isinstance(row["flops_spent"], float)
+    assert row["submitted"].endswith("+00:00") and row["note"] == ""
+    (young,) = [row for row in csv.DictReader(io.StringIO(stored("ls", "-o", "csv").stdout)) if row["name"] == "young"]
+    assert young["done"] == "2"
+
+
+def test_a_narrow_terminal_shows_fewer_columns(stored: Isoflop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    lines = stored("show", "lab").stdout.splitlines()
+    assert lines[0].split() == ["run", "state", "budget", "params", "loss"]
+    assert max(map(len, lines)) <= 60
+    names = stored("ls").stdout.splitlines()[0].split()
+    assert "name" in names and "flops_planned" not in names
+
+
+def test_runs_are_shown_with_their_cell(stored: Isoflop) -> None:
+    shown = stored("show", "lab")
+    header, first = (line.split() for line in shown.stdout.splitlines()[:2])
+    assert header[:4] == ["run", "role", "state", "budget"]
+    document = stored("show", "lab", "-o", "json").json
+    run = document["runs"][0]
+    assert first[0] == run["run"] and first[3] == "10¹¹"
+    assert (run["state"], run["budget"], run["attempts"], run["error"]) == ("done", 1e11, 1, None)
+    assert run["loss"] > 3 and run["seconds"] >= 0
+    assert set(document) == {"sweep", "revision", "note", "seconds_error", "runs", "forecasts"}
+    assert document["sweep"] == "lab"
+    assert "only the first" not in shown.stderr
+
+
+def test_long_tables_are_cut_and_say_so(stored: Isoflop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "SHOWN", 5)
+    done = stored("show", "lab")
+    assert len(done.stdout.splitlines()) == 6
+    assert "only the first 5 runs are shown" in done.stderr
+    assert len(stored("show", "lab", "-o", "json").json["runs"]) > 5
+
+
+def test_forecasts_are_shown_with_what_came_of_them(stored: Isoflop, tmp_path: Path) -> None:
+    workspace = Workspace(Home(tmp_path / "home", "test"))
+    sweep = workspace.store.sweep("lab")
+    runs = workspace.store.runs_of(sweep.id)
+    prediction = prediction_json(small_law().predict(3e12))
+    for run in runs[:2]:
+        workspace.store.add_forecast(sweep.id, run.id, "law0123456789", 3e12, prediction)
+    score = score_forecast(PredictedOptimum.from_dict(prediction), prediction["loss"])
+    workspace.store.score_forecast(workspace.store.forecasts_of(sweep.id)[0].id, score)
+    workspace.close()
+    table = stored("show", "lab").stdout.split("Forecasts\n")[1].splitlines()
+    assert table[0].split() == [
+        "made", "flops", "law", "predicted", "low", "high", "actual", "inside", "interval_score",
+    ]  # fmt: skip
+    assert "3×10¹²" in table[1]
+    rows = stored("show", "lab", "-o", "json").json["forecasts"]
+    assert sorted(str(row["inside"]) for row in rows) == ["None", "True"]
+    assert rows[0]["law"] == "law012345678" and rows[0]["low"] < rows[0]["predicted"] < rows[0]["high"]
+    assert asdict(score)["inside"] is True
+
+
+def test_runs_are_exported_to_a_file_or_to_stdout(stored: Isoflop, tmp_path: Path) -> None:
+    text = stored("export", "lab", "--out", "-").stdout
+    rows = list(csv.DictReader(io.StringIO(text)))
+    out = tmp_path / "runs.csv"
+    done = stored("export", "lab", "--out", out)
+    assert out.read_text(encoding="utf-8") == text and done.stdout == ""
+    assert f"{len(rows)} runs written to" in done.stderr
+    assert float(rows[0]["loss"]) > 3
+
+
+@pytest.mark.parametrize("verb", [("show", "nothing"), ("export", "nothing", "--out", "-")])
+def test_an_unknown_sweep_exits_with_3(stored: Isoflop, verb: tuple[str, ...]) -> None:
+    done = stored(*verb)
+    assert (done.code, done.stdout) == (3, "") and "there is no sweep" in done.stderr

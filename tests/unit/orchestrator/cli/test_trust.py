@@ -1,0 +1,157 @@
+"""What a summary says of trust, from laws with known faults."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from analysis.names import EstimatorName
+from analysis.records import LackOfFit
+from analysis.refusals import EdgeMinimum, TooFewSizes
+from analysis.table.excluded import ExcludedRow
+from orchestrator.cli.trust import Facts, Finding, Mark, Reach, budget_of_tokens, findings, reach_of
+from tests.unit.orchestrator.cli.laws import checked, held, no_law, short_law, small_law, with_holdout
+
+LAB = Facts("lab", 21, 21, sweep="lab")
+TABLE = Facts("mine", 21, 21)
+
+
+def _found(law: object, facts: Facts, words: str) -> list[Finding]:
+    return [finding for finding in findings(law, facts) if words in finding.text]  # type: ignore[arg-type]
+
+
+def test_doubts_come_first_and_unchecked_things_last() -> None:
+    marks = [finding.mark for finding in findings(small_law(), replace(LAB, done=20))]
+    assert marks == sorted(marks, key=list(Mark).index)
+    assert {Mark.DOUBT, Mark.FINE, Mark.UNCHECKED} == set(marks)
+
+
+def test_runs_without_a_result_are_named_with_the_verb_that_queues_them() -> None:
+    (missing,) = _found(small_law(), replace(LAB, done=19), "no result")
+    assert missing == Finding(Mark.DOUBT, "2 of 21 runs have no result", "isoflop retry lab")
+    assert _found(small_law(), replace(TABLE, done=19), "no result")[0].remedy == ""
+    assert _found(small_law(), LAB, "no result") == []
+
+
+def test_curves_with_and_without_a_minimum() -> None:
+    (fine,) = _found(small_law(), LAB, "curves have a minimum")
+    assert fine == Finding(Mark.FINE, "3 of 3 curves have a minimum")
+    (one,) = _found(short_law(1), LAB, "no minimum")
+    assert one == Finding(Mark.DOUBT, "no minimum at 1.6e12: too few sizes", "more sizes")
+    edge = EdgeMinimum(EstimatorName.CUBIC, 1e5, "largest")
+    refused = {EstimatorName.AKIMA: TooFewSizes(1e12, 4, 5), EstimatorName.CUBIC: edge, EstimatorName.PARABOLA: edge}
+    curves = (*small_law().curves[:2], replace(small_law().curves[2], minima=(), refusals=refused))
+    (most,) = _found(replace(small_law(), curves=curves), LAB, "no minimum")
+    assert most == Finding(Mark.DOUBT, "no minimum at 1e12: minimum at the edge of the sizes", "move or widen sizes"), (
+        "the reason of most estimators"
+    )
+    (two,) = _found(short_law(2), LAB, "no minimum")
+    assert two.text == "2 of 5 curves have no minimum (too few sizes)"
+
+
+def test_the_reach_of_a_law_is_where_its_intervals_are_narrow_enough() -> None:
+    reach = reach_of(small_law())
+    assert reach is not None
+    law = small_law()
+    for multiple, inside in ((reach.loss, True), (3.4 * max(reach.loss, 1), False)):
+        p = law.predict(multiple * law.largest_budget)
+        assert (p.loss - p.loss_interval.low <= 0.1) is inside
+    assert reach_of(no_law()) is None
+    noisy = reach_of(small_law(noise=0.15))
+    assert noisy is not None and (noisy.params, noisy.loss) == (0.0, 0.0)
+
+
+def test_a_short_reach_names_a_budget_to_add() -> None:
+    (doubt,) = [f for f in findings(small_law(), LAB) if "hardly known" in f.text]
+    assert doubt.text.startswith("3 budgets: ") and doubt.text.endswith("beyond ×3")
+    assert doubt.remedy == "add budget 3e12"
+    (worse,) = [f for f in findings(small_law(noise=0.15), LAB) if "hardly known" in f.text]
+    assert worse.text == "3 budgets: N* and loss hardly known even at the largest budget"
+    assert worse.remedy == "more sizes or seeds"
+
+
+def test_a_wide_reach_is_fine_until_one_asks_further() -> None:
+    budgets = (1e11, 2e11, 4e11, 8e11, 1.6e12, 3.2e12)
+    law = small_law(noise=0.0003, budgets=budgets)
+    (fine,) = _found(law, LAB, "N* within")
+    assert fine.mark is Mark.FINE
+    assert fine.text == "N* within ×1.5, loss within ±0.1 up to ×100"
+    assert [f for f in findings(law, LAB, [law.predict(1e15)]) if "hardly" in f.text] == []
+    medium = small_law(noise=0.04, budgets=budgets)
+    reach = reach_of(medium)
+    assert reach == Reach(30.0, 30.0)
+    assert [f for f in findings(medium, LAB) if "hardly" in f.text] == []
+    far = findings(medium, LAB, [medium.predict(90 * medium.largest_budget)])
+    assert [f for f in far if "hardly" in f.text] != []
+
+
+def test_the_budget_to_which_the_data_last() -> None:
+    law = small_law()
+    tokens = law.predict(7e12).tokens
+    assert budget_of_tokens(law, tokens) == pytest.approx(7e12, rel=0.01)
+    assert budget_of_tokens(law, 1.0) is None
+    assert budget_of_tokens(no_law(), tokens) is None
+    facts = replace(LAB, unique_tokens=round(tokens))
+    (once,) = _found(law, facts, "one pass")
+    assert once.text.endswith("tokens lasts to 7e12") and once.mark is Mark.DOUBT
+    assert "epochs_max" in once.remedy
+    twice = replace(LAB, unique_tokens=round(tokens / 2), epochs_max=2.0)
+    assert _found(law, twice, "2 passes")[0].text.endswith("lasts to 7e12")
+    later = replace(LAB, unique_tokens=round(law.predict(9e13).tokens))
+    assert _found(law, later, "one pass")[0].text.endswith("lasts to 9e13")
+    plenty = replace(LAB, unique_tokens=round(law.predict(1.1e14).tokens))
+    assert _found(law, plenty, "pass") == []
+    assert _found(law, LAB, "pass") == []
+
+
+def test_predictions_that_were_tested() -> None:
+    good = with_holdout(held(2.0, True, True), held(1.5, True, True), held(1.2, False, False), held(3, True, False))
+    (fine,) = _found(good, LAB, "later budgets")
+    assert (fine.mark, fine.text) == (Mark.FINE, "2 of 3 later budgets lay inside their predicted intervals")
+    (half,) = _found(with_holdout(held(2, True, True), held(2, False, True)), LAB, "later budgets")
+    assert half.mark is Mark.DOUBT
+    assert _found(with_holdout(held(1.4, True, True)), LAB, "no prediction tested")[0].mark is Mark.UNCHECKED
+    scored = replace(LAB, forecasts_scored=3, forecasts_inside=2)
+    (inside,) = _found(with_holdout(), scored, "forecasts")
+    assert (inside.mark, inside.text) == (Mark.FINE, "2 of 3 forecasts held the loss of their run")
+    assert _found(with_holdout(), scored, "no prediction") == []
+    assert _found(with_holdout(), replace(scored, forecasts_inside=1), "forecasts")[0].mark is Mark.DOUBT
+
+
+def test_the_check_of_the_recipe() -> None:
+    def finding(*verdicts: str, facts: Facts = LAB) -> Finding | None:
+        law = replace(small_law(), recipe_check=tuple(checked(verdict) for verdict in verdicts))
+        found = _found(law, facts, "recipe")
+        return found[0] if found else None
+
+    assert finding("passes", "passes") == Finding(Mark.FINE, "recipe passes in 2 of 2 cells")
+    assert finding("passes", "fails", "open") == Finding(
+        Mark.DOUBT, "recipe fails in 1 of 3 cells (10¹¹)", "recipe_overrides"
+    )
+    assert finding("passes", "open") == Finding(Mark.UNCHECKED, "recipe check unfinished")
+    assert finding() == Finding(Mark.UNCHECKED, "recipe not checked (recipe_check)")
+    assert finding(facts=TABLE) is None
+
+
+def test_surfaces_that_all_miss_the_curves() -> None:
+    law = small_law()
+    tested = [surface for surface in law.surfaces if surface.lack_of_fit]
+    assert tested and _found(law, LAB, "no surface") == []
+    bad = tuple(replace(s, lack_of_fit=_rejected(s.lack_of_fit)) if s.lack_of_fit else s for s in law.surfaces)
+    assert _found(replace(law, surfaces=bad), LAB, "no surface")[0].mark is Mark.DOUBT
+    assert _found(replace(law, surfaces=(*bad[:-1], tested[0])), LAB, "no surface") == []
+
+
+def _rejected(test: LackOfFit) -> LackOfFit:
+    return replace(test, p=1e-6)
+
+
+def test_rows_left_out_are_counted() -> None:
+    assert (
+        _found(
+            replace(small_law(), excluded=(ExcludedRow("a", None, None, None, "no loss"),) * 2), LAB, "2 rows left out"
+        )
+        != []
+    )
+    assert _found(small_law(), LAB, "rows") == []
