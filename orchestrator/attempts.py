@@ -70,6 +70,7 @@ class Kinds:
         return any(worker.has(kind) for worker in self.workers)
 
     def __str__(self) -> str:
+        """The kinds in a sentence: what the workers have, and what Ray's nodes declare."""
         names = sorted({worker.kind for worker in self.workers})
         ready = f"the workers have {join_words(names)}" if names else "no worker is ready"
         return ready + (f", Ray's nodes declare {join_words(self.nodes)}" if self.nodes else "")

@@ -27,6 +27,7 @@ class Refused(ExpectedError, ValueError):
     """The service refused; message and kind are its own, as far as this version knows the kind."""
 
     def __init__(self, message: str, kind: str = "refused") -> None:
+        """The service's message, and the kind of its problem document."""
         self.kind = kind if kind in MEANINGS else "refused"
         super().__init__(message)
 
@@ -35,6 +36,7 @@ class Client:
     """A service at a URL, asked with a token if it needs one. Raises Refused for a URL that is not HTTP."""
 
     def __init__(self, url: str, token: str | None = None) -> None:
+        """A client of the service at `url`; `token` is sent with every request."""
         if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
             raise Refused(f"ISOFLOP_URL is {url!r}: give the service's address, such as http://127.0.0.1:8337")
         self.url = url.rstrip("/")

@@ -32,6 +32,7 @@ class CorpusError(ExpectedError, ValueError):
     kind = "corpus"
 
     def __init__(self, message: str, key: str = "") -> None:
+        """The message, after the key of `corpus` at fault if there is one."""
         super().__init__(f"corpus.{key} {message}" if key else message)
         self.key = key
         """Key of the sweep file's `corpus` whose value is at fault; empty where it is none of them."""

@@ -35,6 +35,7 @@ class TokenizerError(ExpectedError, ValueError):
     kind = "tokenizer"
 
     def __init__(self, message: str, key: str = "") -> None:
+        """The message, after the key of `tokenizer` at fault if there is one."""
         super().__init__(f"tokenizer.{key} {message}" if key else message)
         self.key = key
         """Key of the sweep file's `tokenizer` whose value is at fault; empty where it is none of them."""

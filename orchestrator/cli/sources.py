@@ -48,6 +48,7 @@ class Source:
     """Which combination of a sweep's varied values."""
 
     def __post_init__(self) -> None:
+        """Raise BadParameter unless exactly one source is named, with options that belong to it."""
         given = [name for name in (self.sweep, self.csv, self.wandb) if name is not None]
         if len(given) != 1:
             raise typer.BadParameter("name one source: a sweep, a table with --csv, or a project with --wandb")

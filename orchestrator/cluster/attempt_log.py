@@ -31,6 +31,7 @@ class EventLog:
     """An append-only file: every event is on disk before `append` returns."""
 
     def __init__(self, path: Path) -> None:
+        """Open the log at `path` for appending; its folder is made if it is missing."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("ab")
 

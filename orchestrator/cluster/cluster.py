@@ -56,6 +56,7 @@ class Cluster:
         gpus: int | None = None,
         head_seconds: float = HEAD_SECONDS,
     ) -> None:
+        """Describe the pool; `start` starts it."""
         self.folder = tempfile.mkdtemp(prefix=FOLDER_PREFIX)
         """Ray's temporary folder."""
         self._ray = RaySession(address, self.folder)

@@ -28,6 +28,7 @@ class HeadWatch:
     def __init__(
         self, address: str, patience: float, look: Callable[[], str], clock: Callable[[], float] = time.monotonic
     ) -> None:
+        """Begin now: the head counts as having answered at this moment."""
         self._address, self._patience = address, patience
         self._look, self._clock = look, clock
         self._looked = self._answered = clock()

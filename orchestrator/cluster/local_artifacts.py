@@ -22,6 +22,7 @@ class LocalArtifacts:
     """An artifact store that is a local folder, in which files are used in place."""
 
     def __init__(self, root: Path) -> None:
+        """The store below the folder `root`."""
         self.url = str(root)
         self._root = root
 

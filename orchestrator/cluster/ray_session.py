@@ -71,6 +71,7 @@ class RaySession:
     """Ray as the pool of workers uses it: one of our own (`address` is `local`), or the one at an address."""
 
     def __init__(self, address: str, folder: str) -> None:
+        """Describe the session; `folder` is where a Ray of our own keeps its files."""
         self.address = address
         self._folder = folder
         self._names = ""

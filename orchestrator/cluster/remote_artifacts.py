@@ -36,6 +36,7 @@ class RemoteArtifacts:
     """An artifact store at an fsspec URL: files are copied to `scratch` to be read, and written there first."""
 
     def __init__(self, url: str, scratch: Path) -> None:
+        """The store at `url`, with local copies below `scratch`."""
         import fsspec
 
         self.url = url.rstrip("/")

@@ -16,6 +16,7 @@ class RemoteCheckpoints(Checkpoints):
     """Saves to a local folder, then to the store; loads the newest good one of either."""
 
     def __init__(self, folder: Path, fs: Any, remote: str) -> None:
+        """Checkpoints in `folder`, copied to the path `remote` of the file system `fs`."""
         super().__init__(folder)
         self._fs, self._remote = fs, remote
 

@@ -51,6 +51,7 @@ class Worker:
     """
 
     def __init__(self, device: str, core: int | None, package_root: str) -> None:
+        """Prepare this process for training on a torch `device`."""
         check_modules(package_root)
         if core is not None and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, {core})

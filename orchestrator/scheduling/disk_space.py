@@ -20,6 +20,7 @@ class DiskSpace:
     """Says when nothing should start because a disk is full."""
 
     def __init__(self, artifacts: ArtifactStore) -> None:
+        """Watch the disk of an artifact store."""
         self._artifacts = artifacts
         self._full = False
         self._rest, self._rest_until = REST_SECONDS[0], 0.0

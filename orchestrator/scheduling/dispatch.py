@@ -66,6 +66,7 @@ class Dispatch:
     """
 
     def __init__(self) -> None:
+        """Begin with no runs and no workers."""
         self._waiting: dict[str, tuple[int, Waiting]] = {}
         self._asked: Counter[str] = Counter()
         """Waiting runs by the kind that they ask for."""

@@ -41,6 +41,7 @@ class Durations:
     """
 
     def __init__(self) -> None:
+        """Begin with nothing learned: predictions are the calibration's."""
         self._ratios: deque[tuple[float, float]] = deque(maxlen=LATEST)
         self._tokens: deque[float] = deque(maxlen=LATEST)
         self._startups: deque[float] = deque(maxlen=LATEST)

@@ -25,6 +25,7 @@ class Queue:
     """The runs that wait, as the database has them, and the choice of those that start next."""
 
     def __init__(self, store: Store, artifacts: ArtifactStore) -> None:
+        """A queue over a database and the store of artifacts; empty until it is read."""
         self._store = store
         self._trunks = Trunks(artifacts)
         self._dispatch = Dispatch()

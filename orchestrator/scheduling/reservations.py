@@ -22,6 +22,7 @@ class Reservations:
     """Keeps runs in training within what is reserved for them. `ceilings` are each user's."""
 
     def __init__(self, store: Store, ceilings: Ceilings) -> None:
+        """Reservations in `store` under the `ceilings` of each user."""
         self._store = store
         self._ceilings = ceilings
 

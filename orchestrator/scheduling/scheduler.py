@@ -47,6 +47,7 @@ class Scheduler:
         ceilings: Ceilings | None = None,
         checkpoint_seconds: float | None = None,
     ) -> None:
+        """A scheduler over a database and an executor; `take_over` makes it the one writer."""
         self._store = store
         self._cluster = cluster
         self._artifacts = artifacts

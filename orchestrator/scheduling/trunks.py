@@ -15,6 +15,7 @@ class Trunks:
     """The unfinished runs that share trunks; it knows nothing about runs that train alone."""
 
     def __init__(self, artifacts: ArtifactStore) -> None:
+        """Trunks whose states are kept in an artifact store; empty until runs are read."""
         self._artifacts = artifacts
         self._trunk_of: dict[str, str] = {}
         self._members: dict[str, dict[str, Member]] = {}

@@ -28,6 +28,7 @@ class Database:
     """
 
     def __init__(self, url: str, *, clock: Callable[[], float] | None = None) -> None:
+        """Open the database at an SQLAlchemy `url`; `clock` replaces its own in tests."""
         self._clock = clock
         try:
             self.engine = _engine(url)

@@ -89,6 +89,7 @@ class WandbMirror:
     """Copies a run's events to wandb from a thread of its own, so that training never waits for it."""
 
     def __init__(self, tracking: Tracking, *, run_id: str, group: str, config: Mapping[str, Any], name: str) -> None:
+        """Start the mirror of one run: its id, the group of its sweep, its configuration and its display name."""
         self.note = ""
         """What went wrong; the mirror is off from then on. Empty while nothing did."""
         self._queue: queue.Queue[Mapping[str, Any] | None] = queue.Queue(maxsize=QUEUE_EVENTS)

@@ -12,6 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    """Bring the schema to this version."""
     with op.batch_alter_table("sweeps") as sweeps:
         sweeps.add_column(sa.Column("user", sa.String(length=64), nullable=False, server_default=""))
         sweeps.add_column(sa.Column("ceiling_flops", sa.Float(), nullable=True))
@@ -56,6 +57,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Take the schema back to the version before."""
     op.drop_table("charges")
     op.drop_table("scheduler")
     for table, columns in (
