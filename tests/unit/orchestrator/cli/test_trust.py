@@ -78,6 +78,9 @@ def test_a_wide_reach_is_fine_until_one_asks_further() -> None:
     assert fine.mark is Mark.FINE
     assert fine.text == "N* within ×1.5, loss within ±0.1 up to ×100"
     assert [f for f in findings(law, LAB, [law.predict(1e15)]) if "hardly" in f.text] == []
+    uneven = small_law(noise=0.02, budgets=budgets[:5])
+    assert reach_of(uneven) == Reach(10.0, 30.0)
+    assert _found(uneven, LAB, "N* within")[0].text.endswith("up to ×10")
     medium = small_law(noise=0.04, budgets=budgets)
     reach = reach_of(medium)
     assert reach == Reach(30.0, 30.0)
@@ -116,7 +119,8 @@ def test_predictions_that_were_tested() -> None:
     (inside,) = _found(with_holdout(), scored, "forecasts")
     assert (inside.mark, inside.text) == (Mark.FINE, "2 of 3 forecasts held the loss of their run")
     assert _found(with_holdout(), scored, "no prediction") == []
-    assert _found(with_holdout(), replace(scored, forecasts_inside=1), "forecasts")[0].mark is Mark.DOUBT
+    half = replace(scored, forecasts_scored=2, forecasts_inside=1)
+    assert _found(with_holdout(), half, "forecasts")[0].mark is Mark.DOUBT
 
 
 def test_the_check_of_the_recipe() -> None:
