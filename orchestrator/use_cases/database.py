@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from orchestrator.scheduling.driver import check_free
 from orchestrator.store import Store, transfer
 from orchestrator.use_cases.workspace import Workspace
 
 
-def status(workspace: Workspace) -> dict[str, Any]:
+def status(workspace: Workspace) -> Mapping[str, object]:
     """URL, schema, who schedules, and the number of rows of each table."""
     return transfer.status(workspace.store)
 
