@@ -113,7 +113,7 @@ def test_predictions_that_were_tested() -> None:
     (fine,) = _found(with_holdout(*good, held(1.2, False, False), held(3, True, False)), LAB, "later budgets")
     assert (fine.mark, fine.text) == (Mark.FINE, "4 of 5 later budgets lay inside their predicted intervals")
     (poor,) = _found(with_holdout(*good[:3], held(2, False, True)), LAB, "later budgets")
-    assert (poor.mark, poor.text[:6]) == (Mark.DOUBT, "3 of 4")
+    assert (poor.mark, poor.text[:11]) == (Mark.DOUBT, "only 3 of 4")
     assert _found(with_holdout(held(1.4, True, True)), LAB, "no prediction tested")[0].mark is Mark.UNCHECKED
     scored = replace(LAB, forecasts_scored=5, forecasts_inside=4)
     (inside,) = _found(with_holdout(), scored, "forecasts")
