@@ -97,10 +97,8 @@ def _add_sweeps(app: FastAPI, workspace: Workspace, background: Background) -> N
         planned = await run_in_threadpool(planning.plan, body, override or [])
         sweep = await run_in_threadpool(submit_plan, workspace, planned, guard.user_of(request), rerun=rerun)
         response.headers["Location"] = f"/api/v1/sweeps/{sweep.name}"
-        return _summary_json(sweep) | {
-            "dropped": [cell.to_dict() for cell in sweep.dropped],
-            "warnings": sweep.warnings,
-        }
+        dropped = [cell.to_dict() for cell in sweep.dropped]
+        return _summary_json(sweep) | {"dropped": dropped, "warnings": sweep.warnings}
 
     @app.get("/api/v1/sweeps", tags=["sweeps"])
     def list_sweeps() -> list[dict[str, Any]]:

@@ -14,6 +14,8 @@ from typing import Any
 import psutil
 from ray.cluster_utils import Cluster
 
+from tests.conftest import ROOT
+
 CLOCK = Path(__file__).parent / "clock"
 QUIET = {"object_store_memory": 100 * 2**20}
 END_SECONDS = 60
@@ -37,7 +39,7 @@ class Nodes:
         return {
             "CHAOS": str(self.folder),
             "CHAOS_CLOCK": str(self.clock),
-            "PYTHONPATH": str(CLOCK),
+            "PYTHONPATH": os.pathsep.join((str(CLOCK), str(ROOT))),  # the checkout that is tested, wherever it is
             "RAY_AUTH_MODE": "disabled",
             "RAY_USAGE_STATS_ENABLED": "0",
         }

@@ -35,10 +35,8 @@ DICTIONARIES = {
     "model/train.py": "events of a training, which are logged as JSON",
     "orchestrator/cli/": "rows of `-o json` and `-o csv`",
     "orchestrator/client.py": "what a service answers, which is JSON",
-    "orchestrator/cluster/": "events of attempt logs, which are JSON lines, and states of torch",
     "orchestrator/scheduling/": "the request of a calibration process, and what wandb records of a run: JSON",
     "orchestrator/store/": "values of SQL rows and columns of JSON",
-    "orchestrator/use_cases/": "events of attempt logs, and forecasts as they are stored: JSON",
     "orchestrator/tracking/": "what wandb takes and gives: JSON",
     "sweeps/file/": "the text of a sweep file before it is checked: YAML",
 }

@@ -85,8 +85,8 @@ def test_measured_rates_are_corrected_by_finished_runs_on_this_machine(
     said: list[str] = []
     workspace.say = said.append
     asked: list[object] = []
-    learned = module.Forecast.of(())
-    monkeypatch.setattr(module.Forecast, "of", classmethod(lambda _cls, runs: asked.extend(runs) or learned))
+    learned = module.Durations.of(())
+    monkeypatch.setattr(module.Durations, "of", classmethod(lambda _cls, runs: asked.extend(runs) or learned))
     monkeypatch.setattr(module, "kind_name", lambda _: "some CPU")
     sweep = submit(workspace, planned())
     first, *_ = workspace.store.runs_of(sweep.id)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.attempts import Outcome
-from orchestrator.scheduling.durations import Forecast
-from orchestrator.scheduling.speed import Cost, RateModel
+from orchestrator.scheduling.durations import Durations
+from orchestrator.scheduling.speed import RateModel, SpeedModel
 from orchestrator.states import Cause, Hold, RunState
 from orchestrator.store import CeilingExceeded
 from orchestrator.use_cases.submission import _revision, new_run, submit
@@ -87,7 +87,7 @@ def test_a_sweep_above_a_ceiling_is_not_stored(tmp_path: Path) -> None:
 def test_a_run_is_stored_with_what_predicted_its_seconds() -> None:
     made = planned(device="h100")
     one = replace(made.plan.runs[0], seconds=20.0)
-    cost = Cost(RateModel(((1e4, 1e10),)), Forecast.of(()))
+    cost = SpeedModel(RateModel(((1e4, 1e10),)), Durations.of(()))
     stored = new_run(one, cost, made.spec.kind)
     assert (stored.id, stored.flops, stored.predicted_seconds, stored.role) == (one.run_id, one.flops, 20.0, "grid")
     assert stored.config == one.run.to_dict()
