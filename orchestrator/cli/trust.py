@@ -25,6 +25,8 @@ DATA_REACH: Final = 100.0
 """Multiple of the largest budget up to which the data are worth a warning."""
 STEP: Final = 3.0
 """Ratio of the next budget to add to the largest one."""
+KEPT_SHARE: Final = 0.8
+"""Least share of tested predictions, at 95 % each, whose intervals must hold what came for the law to pass as fine."""
 _CURVE_REMEDIES: Final[Mapping[Reason, str]] = {
     Reason.TOO_FEW_SIZES: "more sizes",
     Reason.EDGE_MINIMUM: "move or widen sizes",
@@ -192,18 +194,21 @@ def budget_of_tokens(law: Law, tokens: float) -> float | None:
 
 
 def _holdout(law: Law, facts: Facts) -> Iterator[Finding]:
-    """What later budgets and validation runs said of predictions."""
+    """How predictions came out: of later budgets from the earlier ones, and of validation runs."""
     far = [record for record in law.holdout if record.extrapolation >= 1.5]
-    if far:
-        inside = sum(record.params_covered and record.loss_covered for record in far)
-        mark = Mark.FINE if 2 * inside > len(far) else Mark.DOUBT
-        yield Finding(mark, f"{inside} of {len(far)} later budgets lay inside their predicted intervals")
-    if facts.forecasts_scored:
-        inside, scored = facts.forecasts_inside, facts.forecasts_scored
-        mark = Mark.FINE if 2 * inside > scored else Mark.DOUBT
-        yield Finding(mark, f"{inside} of {scored} forecasts held the loss of their run")
+    inside = sum(record.params_covered and record.loss_covered for record in far)
+    yield from _tested(inside, len(far), "later budgets lay inside their predicted intervals")
+    yield from _tested(facts.forecasts_inside, facts.forecasts_scored, "forecasts held the loss of their run")
     if not far and not facts.forecasts_scored:
         yield Finding(Mark.UNCHECKED, "no prediction tested")
+
+
+def _tested(inside: int, tested: int, text: str) -> Iterator[Finding]:
+    """How many of the tested predictions held; nothing where none was tested."""
+    if inside >= KEPT_SHARE * tested > 0:
+        yield Finding(Mark.FINE, f"{inside} of {tested} {text}")
+    elif tested:
+        yield Finding(Mark.DOUBT, f"only {inside} of {tested} {text}")
 
 
 def _recipe(law: Law, facts: Facts) -> Iterator[Finding]:

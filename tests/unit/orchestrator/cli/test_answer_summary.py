@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from analysis.wording import format_count, format_count_interval
 from orchestrator.cli.answer_summary import Pointers, headline, labelled, summary, table_budgets, trust_lines, wrap
 from orchestrator.cli.trust import Facts, Finding, Mark
 from tests.unit.orchestrator.cli.laws import no_law, small_law
@@ -40,6 +41,7 @@ def test_the_table_has_the_interval_of_one_run_and_the_reach() -> None:
     assert fitted.endswith("fitted, medium") and far.endswith("×10, medium")
     p = law.predict(1e12)
     assert f"{p.loss:.3f} (" in fitted
+    assert f"{format_count(p.params)} ({format_count_interval(p.params_interval, 2)})" in fitted
     low = float(fitted.split("(")[2].split()[0])
     assert low < p.loss_interval.low, "one run scatters about the mean of which the law speaks"
 
@@ -78,7 +80,8 @@ def test_on_a_narrow_terminal_columns_go_and_remedies_move_below() -> None:
     at = next(i for i, line in enumerate(lines) if "hardly known" in line)
     assert lines[at + 1].strip() == "→ add budget 3e12"
     assert "Details isoflop fit lab -v" in lines and "Report  reports/lab/report.html" in lines
-    assert _summary(200) == _summary(80)
+    far = {"report": "/a/folder/that/is/far/away/" * 2 + "report.html"}
+    assert _summary(200, **far) == _summary(80, **far)
 
 
 def test_what_was_asked_besides_stands_between_answer_and_trust() -> None:

@@ -78,6 +78,9 @@ def test_a_wide_reach_is_fine_until_one_asks_further() -> None:
     assert fine.mark is Mark.FINE
     assert fine.text == "N* within ×1.5, loss within ±0.1 up to ×100"
     assert [f for f in findings(law, LAB, [law.predict(1e15)]) if "hardly" in f.text] == []
+    uneven = small_law(noise=0.02, budgets=budgets[:5])
+    assert reach_of(uneven) == Reach(10.0, 30.0)
+    assert _found(uneven, LAB, "N* within")[0].text.endswith("up to ×10")
     medium = small_law(noise=0.04, budgets=budgets)
     reach = reach_of(medium)
     assert reach == Reach(30.0, 30.0)
@@ -106,17 +109,18 @@ def test_the_budget_to_which_the_data_last() -> None:
 
 
 def test_predictions_that_were_tested() -> None:
-    good = with_holdout(held(2.0, True, True), held(1.5, True, True), held(1.2, False, False), held(3, True, False))
-    (fine,) = _found(good, LAB, "later budgets")
-    assert (fine.mark, fine.text) == (Mark.FINE, "2 of 3 later budgets lay inside their predicted intervals")
-    (half,) = _found(with_holdout(held(2, True, True), held(2, False, True)), LAB, "later budgets")
-    assert half.mark is Mark.DOUBT
+    good = [held(1.5, True, True)] * 4
+    (fine,) = _found(with_holdout(*good, held(1.2, False, False), held(3, True, False)), LAB, "later budgets")
+    assert (fine.mark, fine.text) == (Mark.FINE, "4 of 5 later budgets lay inside their predicted intervals")
+    (poor,) = _found(with_holdout(*good[:3], held(2, False, True)), LAB, "later budgets")
+    assert (poor.mark, poor.text[:11]) == (Mark.DOUBT, "only 3 of 4")
     assert _found(with_holdout(held(1.4, True, True)), LAB, "no prediction tested")[0].mark is Mark.UNCHECKED
-    scored = replace(LAB, forecasts_scored=3, forecasts_inside=2)
+    scored = replace(LAB, forecasts_scored=5, forecasts_inside=4)
     (inside,) = _found(with_holdout(), scored, "forecasts")
-    assert (inside.mark, inside.text) == (Mark.FINE, "2 of 3 forecasts held the loss of their run")
+    assert (inside.mark, inside.text) == (Mark.FINE, "4 of 5 forecasts held the loss of their run")
     assert _found(with_holdout(), scored, "no prediction") == []
-    assert _found(with_holdout(), replace(scored, forecasts_inside=1), "forecasts")[0].mark is Mark.DOUBT
+    fewer = replace(scored, forecasts_inside=3)
+    assert _found(with_holdout(), fewer, "forecasts")[0].mark is Mark.DOUBT
 
 
 def test_the_check_of_the_recipe() -> None:
