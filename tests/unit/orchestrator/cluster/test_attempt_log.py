@@ -35,7 +35,9 @@ def test_events_come_back_and_a_torn_line_does_not_hurt(tmp_path: Path) -> None:
 def test_no_log_and_no_result_are_no_error(tmp_path: Path) -> None:
     path = attempt_log(tmp_path, "abc", 1)
     assert read_events(path) == []
-    EventLog(path).append({"kind": "progress"})
+    log = EventLog(path)
+    log.append({"kind": "progress"})
+    log.close()
     assert result_of(read_events(path)) is None
 
 

@@ -79,6 +79,7 @@ def test_a_successor_takes_the_result_from_the_log_and_repeats_only_what_was_los
     assert store.state_counts(sweep.id) == {RunState.RUNNING: 2}
     finished = EventLog(attempt_log(tmp_path / "runs", "run0", 1))
     finished.append({"kind": "result", "result": result(2.5), "device": "cpu"})
+    finished.close()
     hands = Hands(1)
     _run_all(store, hands, tmp_path, sweep.id)
     assert [(a.run_id, a.fence) for a in hands.assigned] == [("run1", 2)]

@@ -130,6 +130,7 @@ def test_a_watcher_in_another_process_sees_the_latest_event(workspace: Workspace
     for tokens in (100, 250):
         log.append({"kind": "progress", "tokens": tokens, "loss": 4.0})
     log.append({"kind": "checkpoint-like line without a position"})
+    log.close()
     assert live_progress(workspace)["run2"].tokens == 250
     shown = Execution(workspace).progress(workspace.store.sweep("demo"), live_progress(workspace))
     assert shown.running[0].fraction == 0.25
