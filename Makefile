@@ -36,9 +36,12 @@ $(VENV)/.installed $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/py
 demo: install  ## Train the demo sweep on this machine and fit its law (at most 4 minutes on 2 cores).
 	ISOFLOP_HOME=.isoflop $(BIN)/isoflop run sweeps/conf/demo.yaml --yes
 
-test: dev  ## Run the tests, the slow ones apart: the unit tests on all cores, those that start processes one by one.
-	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile tests/unit $(PYTEST_ARGS)
-	$(BIN)/python -m pytest -m "not slow" --ignore tests/unit $(PYTEST_ARGS)
+# A file's tests share their fixtures in one process; those that start processes of their own come first.
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+FOLDERS := tests/integration tests/chaos tests/browser tests/gpu tests/unit
+
+test: dev  ## Run the tests, the slow ones apart.
+	$(BIN)/python -m pytest -m "not slow" $(PARALLEL) $(PYTEST_ARGS) $(FOLDERS)
 
 test-all: dev  ## Run all tests.
 	$(BIN)/python -m pytest

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent
 ISOFLOP = Path(sys.executable).with_name("isoflop")
@@ -126,8 +127,22 @@ class Finished:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """The tiny sweep, run once for real: corpus, tokenizer, Ray, wandb, fit, report."""
-    sandbox = make_sandbox(tmp_path_factory.mktemp("finished"))
+    """The tiny sweep, run once for real: corpus, tokenizer, Ray, wandb, fit, report. Each test process has a copy."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    with FileLock(shared / "finished.lock"):
+        if not (shared / "finished").exists():
+            made = _run_tiny(make_sandbox(shared / "being-finished"))
+            (made.sandbox.cwd / "stderr").write_text(made.stderr, encoding="utf-8")
+            (shared / "being-finished").rename(shared / "finished")
+        own = tmp_path_factory.mktemp("finished") / "copy"
+        shutil.copytree(shared / "finished", own)
+    stderr = (own / "cwd" / "stderr").read_text(encoding="utf-8")
+    (own / "cwd" / "stderr").unlink()
+    return Finished(Sandbox(own / "home", own / "cwd"), stderr)
+
+
+def _run_tiny(sandbox: Sandbox) -> Finished:
     done = sandbox.isoflop("run", "tiny", "--yes", check=False)
     assert done.returncode in (0, 1), done.stderr[-5000:]  # 1: the tiny curves may have no law
     table = sandbox.isoflop("export", "tiny", "--out", "-").stdout.splitlines()

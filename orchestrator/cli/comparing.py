@@ -49,17 +49,11 @@ def compare(
 
     It is the compute that the baseline needs for a loss over the compute that the other needs, along the loss.
     """
-    from orchestrator.use_cases.answering import Answering
-
     _check(sweeps or [], csv or [], axis, baseline, variant or [], bytes_per_token or [], columns)
     if csv:
         made = [_of_tables(csv, columns, bytes_per_token or [])]
-    elif axis is not None and sweeps:
-        made = Answering(open_workspace()).of(sweeps[0]).compare_values(axis, baseline)
     else:
-        first, second = sweeps or []
-        labels = (*(variant or []), "", "")
-        made = [Answering(open_workspace()).compare(first, second, (labels[0], labels[1]))]
+        made = _of_sweeps(sweeps or [], axis, baseline, variant or [])
     _show(made, output)
     if out is not None:
         _draw(made, out)
@@ -89,6 +83,17 @@ def _check(
         raise typer.BadParameter("--bytes-per-token and columns need --csv: those of sweeps are known")
     if sizes and (len(sizes) != 2 or not all(size > 0 for size in sizes)):
         raise typer.BadParameter("give --bytes-per-token twice, both positive: the baseline's and the other's")
+
+
+def _of_sweeps(sweeps: list[str], axis: str | None, baseline: str, variant: list[str]) -> list[Comparison]:
+    from orchestrator.use_cases.answering import Answering
+
+    answering = Answering(open_workspace())
+    if axis is not None:
+        return answering.of(sweeps[0]).compare_values(axis, baseline)
+    first, second = sweeps
+    labels = (*variant, "", "")
+    return [answering.compare(first, second, (labels[0], labels[1]))]
 
 
 def _of_tables(csv: list[Path], keys: dict[str, str], sizes: list[float]) -> Comparison:
