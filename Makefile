@@ -37,7 +37,7 @@ demo: install  ## Train the demo sweep on this machine and fit its law (at most 
 	ISOFLOP_HOME=.isoflop $(BIN)/isoflop run sweeps/conf/demo.yaml --yes
 
 # A file's tests share their fixtures in one process; those that start processes of their own come first.
-PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
 FOLDERS := tests/integration tests/chaos tests/browser tests/gpu tests/unit
 
 test: dev  ## Run the tests, the slow ones apart.

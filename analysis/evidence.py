@@ -1,4 +1,4 @@
-"""What a law's own data say of how far to trust it: noise, hold-out, and the check of its recipe."""
+"""What the data say about how far to trust a law: noise, hold-out, and the check of its recipe."""
 
 from __future__ import annotations
 

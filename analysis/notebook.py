@@ -7,7 +7,7 @@ from typing import Literal
 
 import pandas as pd
 
-from analysis import law as laws
+import analysis.law as laws
 from analysis.answers import ask
 from analysis.answers import compare as comparing
 from analysis.answers.ask import Question, Reply

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from analysis import refusals
+import analysis.refusals as refusals
 from analysis.evidence import Noise
 from analysis.names import EstimatorName
 from analysis.records import Curve, Interval, Prediction
@@ -33,7 +33,7 @@ _SENTENCES: Mapping[type[Refusal], str] = {
     refusals.TooFewSplineSizes: "{sizes} sizes that are more than {apart:.0%} apart.",
     refusals.TooFewRuns: "{runs} runs; a surface of seven parameters needs {needed}.",
     refusals.SizesTooAlike: "fewer than three sizes: what size and what tokens do to the loss cannot be separated.",
-    refusals.TooFewCrossings: "the least loss passes {crossings} times from one size to the next where both have "
+    refusals.TooFewCrossings: "the least loss passes {crossings} times from one size to the next while both have "
     "finished a run and still train another; the envelope needs {needed}. Add sizes, and runs of several lengths.",
     refusals.TooFewBudgets: "a law needs at least {needed} budgets, two to four times apart; this table has {budgets}.",
     refusals.TooFewMinima: "the {estimator} has a minimum at {minima} of {budgets} budgets; power laws need {needed}.",

@@ -1,4 +1,4 @@
-"""`python -m model.train`: trains one run, or a list of runs one by one, from JSON files; needs torch and numpy alone.
+"""`python -m model`, also as `python -m model.train`: trains the runs of a JSON file; needs torch and numpy alone.
 
 A plan's results are also written to `runs.csv`, which `isoflop fit --csv` reads. Runs that were planned without a
 corpus (`isoflop plan SWEEP --device h100 --runs plan.json`) are trained on the data that --data names.

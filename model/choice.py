@@ -1,4 +1,4 @@
-"""Chooses the implementation of a shape on a machine: measured once, stored before the first attempt, then kept."""
+"""Which implementation a machine uses for a shape: measured once, stored before the first attempt, then kept."""
 
 from __future__ import annotations
 

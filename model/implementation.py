@@ -1,4 +1,4 @@
-"""How a run is computed where several ways give the same mathematics: recorded with a result, never hashed."""
+"""The ways to compute a run that give the same mathematics: recorded with a result, not part of the run's hash."""
 
 from __future__ import annotations
 

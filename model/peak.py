@@ -1,4 +1,4 @@
-"""A device's highest measured rate of matrix products: what utilisation is a share of."""
+"""A device's highest measured rate of matrix products: the denominator of utilisation."""
 
 from __future__ import annotations
 

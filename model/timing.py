@@ -1,4 +1,4 @@
-"""Timing of work on a device: repeated calls, and a run whose steps can be taken as often as they are timed."""
+"""Timing on a device: of repeated calls, and of a training step that is repeated for the purpose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""States along a trunk, the constant-rate training that runs of one size share, kept where their cooldowns begin."""
+"""Saved states of a trunk (the constant-rate training that runs of one size share) where its cooldowns branch off."""
 
 from __future__ import annotations
 

@@ -51,13 +51,16 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
         "Make the sweep smaller, or raise its limits or the user's ceiling.",
     ),
     "checkpoint": Meaning(
-        INCOMPLETE, 500, "A checkpoint is missing, torn or altered.", "Rerun the run it belongs to with --rerun."
+        INCOMPLETE, 500, "A checkpoint is missing, torn or altered.", "Train its run again with --rerun."
     ),
     "cluster": Meaning(
         INCOMPLETE, 503, "Ray cannot be started or reached.", "Check ISOFLOP_RAY_ADDRESS; run isoflop doctor."
     ),
     "conflict": Meaning(
-        INCOMPLETE, 409, "The run moved on since this attempt began; its report was refused.", "Nothing: it goes on."
+        INCOMPLETE,
+        409,
+        "The run moved on since this attempt began; its report was refused.",
+        "Nothing: the run continues.",
     ),
     "corpus": Meaning(
         USAGE,
@@ -74,7 +77,7 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     "database-away": Meaning(
         INCOMPLETE,
         503,
-        "The database is locked, full or away at the moment; what was asked was not done.",
+        "The database is locked, full or unreachable at the moment; what was asked was not done.",
         "Ask again; if that does not help, check the disk and ISOFLOP_DATABASE_URL.",
     ),
     "dataset": Meaning(
@@ -104,7 +107,7 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     "incomparable": Meaning(
         INCOMPLETE,
         409,
-        "Two laws cannot be compared: their losses mean different things, or never meet.",
+        "Two laws cannot be compared: their losses mean different things or do not overlap.",
         "Compare sweeps on the same validation text whose losses overlap.",
     ),
     "invalid-plan": Meaning(
@@ -123,8 +126,8 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     "lease-lost": Meaning(
         INCOMPLETE,
         409,
-        "Another scheduler took this database over, so this one stopped.",
-        "Nothing, unless two schedulers should not share the database.",
+        "Another scheduler has taken over this database, so this one stopped.",
+        "Nothing; stop the other one if you did not mean to start it.",
     ),
     "native": Meaning(
         INCOMPLETE,
@@ -147,10 +150,13 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
         USAGE, 422, "No text can be sampled from that run.", "Name a finished run whose checkpoint is kept."
     ),
     "settings": Meaning(
-        USAGE, 422, "An ISOFLOP_* variable, or a combination of them, cannot work.", "Change the variable it names."
+        USAGE,
+        422,
+        "An ISOFLOP_* variable, or a combination of them, is invalid.",
+        "Change the variable that the message names.",
     ),
     "state": Meaning(
-        USAGE, 409, "The sweep is in no state for what was asked.", "Do what the message proposes, such as retry."
+        USAGE, 409, "The sweep's state does not allow this.", "Do what the message proposes, such as retry."
     ),
     "table": Meaning(USAGE, 422, "The table of runs cannot be read.", "Correct the file, or name its columns."),
     "tokenizer": Meaning(

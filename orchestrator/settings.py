@@ -145,7 +145,7 @@ def _check_database(url: str, address: str, folder: Path) -> None:
         return
     remedy = "set ISOFLOP_DATABASE_URL=postgresql+psycopg://user@host/name"
     if not _is_this_machine(address):
-        raise SettingsError(f"SQLite serves one machine, and Ray at {address} is another: {remedy}")
+        raise SettingsError(f"SQLite works on one machine only, and Ray at {address} is on another: {remedy}")
     kind = _file_system(folder)
     if kind.startswith(NETWORK_FILE_SYSTEMS):
         raise SettingsError(f"SQLite loses data on a network file system, and {folder} is on {kind}: {remedy}")

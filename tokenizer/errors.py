@@ -1,4 +1,4 @@
-"""The one base of every error that an input, a setting or a machine can cause. Imports nothing."""
+"""The base class of every error that an input, a setting or the machine can cause. Imports nothing."""
 
 from __future__ import annotations
 

@@ -306,7 +306,7 @@ def _load_bpe(path: Path, definition: str, data: object) -> Tokenizer:
     """A BPE tokenizer from a file's content and its JSON. Raises TokenizerError."""
     model = data.get("model") if isinstance(data, dict) else None
     if not isinstance(model, dict) or model.get("type") != "BPE":
-        raise TokenizerError(f"{path} is not a tokenizer of isoflop: it is neither BPE nor a baseline")
+        raise TokenizerError(f"{path} is not a tokenizer of isoflop: it is neither bpe, byte, character nor word")
     return BpeTokenizer(definition)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from analysis.answers import questions
 from analysis.answers.counts import COLUMNS, Counts
+from analysis.answers.one_run import one_run_interval
 from analysis.answers.published import published_at
 from analysis.answers.questions import Answer
 from analysis.answers.serial import plain, prediction_json, record_json
@@ -93,13 +94,17 @@ class Reply:
     """The model under the constraint, where there is one."""
     counts: Counts | None = None
     """Other counts of parameters, where they are known."""
+    run_interval: Interval | None = None
+    """Of the loss that one run at the optimum will have; None where the scatter of runs is not known."""
 
 
 def ask(law: Law, question: Question, counts: Counts | None = None) -> Reply:
     """Answer a question. Raises QuestionError for one without a meaning, LawError where the law has no answer."""
     question.check()
     flops, interval = _budget(law, question)
-    return Reply(question, law.predict(flops), interval, _answer(law, question, flops), counts)
+    prediction = law.predict(flops)
+    of_run = one_run_interval(prediction, law.noise.sigma, law.noise.degrees_of_freedom)
+    return Reply(question, prediction, interval, _answer(law, question, flops), counts, of_run)
 
 
 def _budget(law: Law, q: Question) -> tuple[float, Interval | None]:
@@ -136,6 +141,7 @@ def reply_json(reply: Reply) -> dict[str, Any]:
     document = (
         prediction_json(p)
         | _counted(reply, p.params)
+        | {"run_interval": plain([reply.run_interval.low, reply.run_interval.high]) if reply.run_interval else None}
         | {"published": [record_json(answer) for answer in published_at(p.flops)]}
     )
     if reply.question.loss is not None:

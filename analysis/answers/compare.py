@@ -95,9 +95,7 @@ def compare(baseline: Side, other: Side, *, points: int = 25) -> Comparison:
     """
     sizes, unit, warnings = _common_unit(baseline, other)
     if baseline.text and other.text and baseline.text != other.text:
-        warnings.append(
-            "The validation texts differ: the multiplier contains their difference as well as that of the recipes."
-        )
+        warnings.append("The validation texts differ: the multiplier reflects that as well as the recipes.")
     if baseline.law.convention != other.law.convention:
         warnings.append(f"Compute is counted differently: {baseline.law.convention!r} and {other.law.convention!r}.")
     frontiers = _frontiers(baseline.law, other.law, sizes)

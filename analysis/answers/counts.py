@@ -1,4 +1,4 @@
-"""Counts: the other ways to count a model's parameters, as functions of the N that a law is fitted in."""
+"""Other counts of a model's parameters, as functions of the N that a law is fitted in."""
 
 from __future__ import annotations
 

@@ -256,13 +256,13 @@ def _distance_warnings(law: Law, ratio: float) -> tuple[str, ...]:
     if low / 1.05 <= ratio <= high * 1.05:
         return ()
     span = f"the runs lie between ×{low:.2g} and ×{high:.2g} of it"
-    return (f"N is ×{ratio:.2g} of the compute-optimal size, further than any run: {span}.",)
+    return (f"N is ×{ratio:.2g} the compute-optimal size, further than any run: {span}.",)
 
 
 def _epoch_warnings(epochs: float) -> tuple[str, ...]:
     if epochs <= 1:
         return ()
-    seen = f"Each token is seen {epochs:.3g} times, repetitions at the worth that Muennighoff et al. 2023 published"
+    seen = f"Each token is seen {epochs:.3g} times; repetitions are discounted as Muennighoff et al. 2023 published"
     past = (f"Beyond {MOST_EPOCHS} epochs their data showed no return at all.",) if epochs > MOST_EPOCHS else ()
     return (f"{seen} (R*_D = {REPEATED_TOKENS_WORTH:.4g}, R*_N = {EXCESS_PARAMETERS_WORTH:.3g}).", *past)
 

@@ -107,6 +107,6 @@ def _warning(flops: float, failed: Sequence[CheckedCell]) -> str:
     """The failures of one curve in a sentence."""
     where = join_words(f"the {cell.place} by {cell.gap:.3f}" for cell in failed)
     return (
-        f"At {format_flops(flops)} FLOPs the recipe misses the best batch and learning rate found at {where}, where "
+        f"At {format_flops(flops)} FLOPs the recipe's loss exceeds the best one found at {where}, where "
         f"{failed[0].threshold:.3f} is allowed: the curve is bent or too high there."
     )

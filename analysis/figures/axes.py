@@ -1,4 +1,4 @@
-"""Axes in the field's habit: logarithmic ones with ticks at powers of ten, labels such as 10⁵ or 2×10⁵."""
+"""Axes by the field's conventions: logarithmic ones with ticks at powers of ten, labels such as 10⁵ or 2×10⁵."""
 
 from __future__ import annotations
 

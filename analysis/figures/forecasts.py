@@ -139,7 +139,7 @@ def _reached_layer(base: alt.Chart, x: dict[str, Any]) -> alt.Chart:
     chart: alt.Chart = (
         base.transform_filter("isValid(datum.error)")
         .mark_point(filled=True, size=80, opacity=1, style="reached")
-        .encode(x=alt.X("error:Q", **x), shape=alt.Shape("verdict:N", scale=scale, title="Reached, of the interval"))
+        .encode(x=alt.X("error:Q", **x), shape=alt.Shape("verdict:N", scale=scale, title="Loss reached vs. interval"))
     )
     return chart
 
@@ -175,7 +175,7 @@ def _notes(forecasts: Sequence[Forecast]) -> list[str]:
     inside = sum(forecast.verdict == "inside" for forecast in scored)
     waiting = len(forecasts) - len(scored)
     said = [f"{inside} of {len(scored)} inside"] if scored else []
-    said += [f"{waiting} not reached yet"] if waiting else []
+    said += [f"{waiting} not scored yet"] if waiting else []
     return [
         "Each forecast was stored before its run was trained. Bar: its 95 % interval about the predicted loss.",
         f"{'; '.join(said)}. In brackets: the budget over the largest fitted one.",
@@ -187,7 +187,7 @@ def _describe(forecasts: Sequence[Forecast]) -> str:
     said = "; ".join(
         f"at {format_flops(forecast.flops)} FLOPs forecast {format_loss(forecast.loss)} "
         f"({format_interval(forecast.interval)}), "
-        + ("not reached yet" if forecast.reached is None else f"reached {format_loss(forecast.reached)}")
+        + ("not scored yet" if forecast.reached is None else f"reached {format_loss(forecast.reached)}")
         for forecast in forecasts
     )
     return f"Forecasts of the loss against what was reached: {said}."

@@ -1,4 +1,4 @@
-"""The IsoFLOP chart: loss against parameters, one curve a budget, with fits, optima and refusals."""
+"""The IsoFLOP chart: loss against parameters, one curve per budget, with fits, optima and refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each colour means, in every chart: budgets, estimators, the headline, runs, published laws, ways of counting."""
+"""What each colour means in every chart (budgets, estimators, headline, runs, published laws), and its value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the runs lost against the law's surfaces or each budget's cubic, against size, tokens and compute."""
+"""Residuals of the runs from the law's surfaces or each budget's cubic, against size, tokens and compute."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TokenCost: training FLOPs a token as a function of the model size, the tie between N*, D* and C."""
+"""TokenCost: training FLOPs per token as a function of the model size, which ties N*, D* and C."""
 
 from __future__ import annotations
 

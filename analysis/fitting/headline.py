@@ -162,7 +162,7 @@ def bend_sentences(states: Sequence[FittedEstimator], uncertainty: Uncertainty) 
     kappa = JointSkewBentTheta(*bent.theta).kappa
     change = f"falls by {-np.expm1(-2.3 * kappa):.0%}" if kappa > 0 else f"rises by {np.expm1(-2.3 * kappa):.0%}"
     return (
-        f"N* does not follow a power law here: its exponent {change} for each factor 10 of compute "
+        f"N* does not follow a power law here: its exponent {change} for every tenfold increase in compute "
         f"(probability of a bend: {probability:.2f}); the headline follows the bend.",
     )
 

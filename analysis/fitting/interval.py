@@ -1,4 +1,4 @@
-"""Uncertainty: the noise of a table split by source, what each source does to an answer, and degrees of freedom."""
+"""The noise of a table by source, what each source does to an answer, and its degrees of freedom."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Named tuples of the parameters of every form: which entry is which, of a vector, its columns and its derivatives."""
+"""Names for the entries of each form's parameter vector, its columns and its derivatives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the fits of the surfaces start: a grid for the additive one, and the others from the one that they contain."""
+"""Starting points of the surface fits: a grid for the additive form, its solution for the forms that contain it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the noise does to all estimators' parameters, by source, so that answers know their degrees of freedom."""
+"""The joint covariance of all estimators' parameters, by source of noise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs that were computed in different ways: warnings where their columns name several devices or numerics."""
+"""Warnings where the runs of a table were computed on several devices or with several numerics."""
 
 from __future__ import annotations
 
@@ -38,5 +38,5 @@ def _mixed(frame: pd.DataFrame) -> Iterator[str]:
         rest = [f"{unknown} unknown"] if unknown else []
         yield (
             f"The runs {mixed}: {join_words([*named[:SHOWN], *more, *rest])}. Their arithmetic differs, and the fit "
-            "takes the difference between their losses for noise or for the effect of size."
+            "treats the difference between their losses as noise or as an effect of size."
         )

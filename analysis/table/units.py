@@ -29,7 +29,7 @@ FEW_TOKENS = 0.5
 """Tokens a parameter at the median below which N and D may have been swapped."""
 LARGE_LOSS = 15.0
 """Nats a token of a uniform guess over three million words; a larger loss is in other units."""
-_UNITS_OF_ONE = " give FLOPs, parameters and tokens in units of one."
+_UNITS_OF_ONE = " give FLOPs, parameters and tokens as plain counts, not in thousands or millions."
 _PF_DAY = 8.64e19
 _NAMES = {1e3: "thousands", 1e6: "millions", 1e9: "billions", 1e12: "trillions"}
 _FLOP_NAMES = {1e12: "TFLOPs", 1e15: "PFLOPs", 1e18: "EFLOPs", 1e21: "ZFLOPs", _PF_DAY: "petaFLOP/s-days"}

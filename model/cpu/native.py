@@ -1,4 +1,4 @@
-"""The default architecture's loss by the kernels of `model/cpu/kernels`: one call a branch and direction."""
+"""The default architecture's loss by the kernels of `model/cpu/kernels`: one call per branch and direction."""
 
 # The same mathematics as model.cpu.handwritten, equal to it up to rounding. All tensors are fp32, contiguous and on a
 # CPU. Little is kept for the backward pass: norms and attention weights are computed again.

@@ -1,4 +1,4 @@
-"""What the CPU branches compute a loss from: weights and sizes of a model of the default architecture."""
+"""Weights and sizes of a model of the default architecture, as its CPU branches need them."""
 
 # Shapes follow the legend of model.transformer.
 

@@ -1,4 +1,4 @@
-"""What the summary leaves out: every estimator, exponent and refusal, and the answers to further questions."""
+"""The answer in full (`-v`): every estimator, exponent and refusal, and replies to further questions."""
 
 from __future__ import annotations
 

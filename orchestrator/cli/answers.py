@@ -42,7 +42,7 @@ def fit(
     verbose: Verbose = False,
     output: Output = Format.TABLE,
 ) -> None:
-    """Fit the laws and answer for the largest budget, ×3 and ×10.
+    """Fit the laws and answer for the largest budget and for 3 and 10 times it.
 
     Shows the best N, its tokens and loss with intervals, the exponent, and how far to trust them; with -v each
     estimator, exponent and refusal.
@@ -203,7 +203,7 @@ def plot(
     chart: Annotated[Picture, typer.Option("--chart", help="Which chart to draw.")] = Picture.OVERVIEW,
     published: Annotated[bool, typer.Option("--published", help="Draw published laws next to yours, too.")] = False,
 ) -> None:
-    """Draw a law's charts into a file."""
+    """Write a law's charts to a file."""
     from analysis.answers.published import PUBLISHED
     from analysis.figures import picture, save
 

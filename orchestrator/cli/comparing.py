@@ -47,7 +47,7 @@ def compare(
 ) -> None:
     """Show the compute multiplier between two recipes.
 
-    It is the compute that the baseline needs for a loss over the compute that the other needs, along the loss.
+    At each loss: the compute that the baseline needs to reach it, divided by what the other needs.
     """
     _check(sweeps or [], csv or [], axis, baseline, variant or [], bytes_per_token or [], columns)
     if csv:

@@ -170,7 +170,7 @@ def _trunks(plan: Plan) -> str:
     most, kept = plan.trunk_bytes
     saved = 1 - plan.flops_spent / plan.flops if plan.flops else 0.0
     return (
-        f"shared trunks: {format_flops(plan.flops_spent)} FLOPs are really spent, {saved:.0%} less than nominal; the "
+        f"shared trunks: {format_flops(plan.flops_spent)} FLOPs are actually spent, {saved:.0%} less than nominal; the "
         f"states of {len(trunks)} trunks take at most {most / 1e6:.3g} MB, of which {kept / 1e6:.3g} MB stay"
     )
 

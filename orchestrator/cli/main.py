@@ -1,4 +1,4 @@
-"""The command `isoflop`: its options, and what each failure means as an exit code."""
+"""The command `isoflop`: its options, and the end of every failure with the exit code that `errors.py` gives it."""
 
 from __future__ import annotations
 

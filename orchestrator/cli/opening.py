@@ -1,4 +1,4 @@
-"""The home of this folder, opened and announced on stderr."""
+"""Opens the home of this folder and announces it on stderr."""
 
 from __future__ import annotations
 

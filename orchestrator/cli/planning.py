@@ -99,7 +99,7 @@ def run(
 ) -> None:
     """Plan, train, fit and report a sweep here and now.
 
-    Typing it again continues or repeats nothing.
+    Typed again, it continues where it stopped and repeats no finished run.
     """
     from orchestrator.cli.conclude import conclude
     from orchestrator.cli.display import show_expected, show_plan, show_verdict
@@ -118,7 +118,7 @@ def run(
     show_plan(planned)
     show_expected(judged.expected, judged.noise)
     if not planned.plan.runs:
-        say("no cell survives: nothing to run")
+        say("every cell was dropped: nothing to run")
         raise typer.Exit(1)
     if not yes and not _confirm(planned):
         raise typer.Exit(130)

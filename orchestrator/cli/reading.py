@@ -85,7 +85,7 @@ def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
     if len(runs) == SHOWN:
         say(f"only the first {SHOWN} runs are shown; -o csv and -o json have all")
     if error is not None:
-        say(f"predicted seconds differ from the actual ones by {error:.0%} in the median")
+        say(f"the median difference between predicted and actual seconds is {error:.0%}")
     for line in mixed_devices(runs):
         say(line)
     if record.note:

@@ -16,7 +16,7 @@ def serve(
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="Port to listen on; 0 takes a free one.")] = 8337,
 ) -> None:
-    """Serve REST, the page and the scheduler.
+    """Run the scheduler, and serve REST and the page.
 
     An address beyond loopback needs a token in ISOFLOP_TOKEN.
     """

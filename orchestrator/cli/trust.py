@@ -176,7 +176,7 @@ def _data(law: Law, facts: Facts) -> Iterator[Finding]:
     passes = "one pass" if facts.epochs_max == 1 else f"{facts.epochs_max:g} passes"
     text = f"{passes} over your {format_count(facts.unique_tokens)} tokens"
     if budget < DATA_REACH * law.largest_budget:
-        yield Finding(Mark.DOUBT, f"{text} lasts to {typed_flops(budget)}", "more text, or epochs_max")
+        yield Finding(Mark.DOUBT, f"{text}: enough up to {typed_flops(budget)}", "more text, or epochs_max")
 
 
 def budget_of_tokens(law: Law, tokens: float) -> float | None:
@@ -198,7 +198,7 @@ def _holdout(law: Law, facts: Facts) -> Iterator[Finding]:
     far = [record for record in law.holdout if record.extrapolation >= 1.5]
     inside = sum(record.params_covered and record.loss_covered for record in far)
     yield from _tested(inside, len(far), "later budgets lay inside their predicted intervals")
-    yield from _tested(facts.forecasts_inside, facts.forecasts_scored, "forecasts held the loss of their run")
+    yield from _tested(facts.forecasts_inside, facts.forecasts_scored, "forecast intervals contained their run's loss")
     if not far and not facts.forecasts_scored:
         yield Finding(Mark.UNCHECKED, "no prediction tested")
 

@@ -48,6 +48,6 @@ class HeadWatch:
         elif self._looked - self._answered >= self._patience:
             raise HeadLost(
                 f"Ray's head at {self._address} has not answered for {self._looked - self._answered:.0f} s ({why}): "
-                "start Ray again, then this"
+                "start Ray again, then type this command again"
             )
         return not why

@@ -136,7 +136,7 @@ class RaySession:
                 with contextlib.suppress(ValueError, ray.exceptions.RayError):
                     ray.kill(ray.get_actor(name, namespace=NAMESPACE))
             if time.monotonic() > deadline:
-                raise ClusterError(f"workers of an interrupted scheduler do not end: {', '.join(strangers)}")
+                raise ClusterError(f"workers of an interrupted scheduler are still running: {', '.join(strangers)}")
             time.sleep(0.1)
 
     def accelerators(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Whether the disks have space for another attempt: the artifact store's own, and those of workers by experience."""
+"""Whether the disks of the artifact store and of the workers have space for another attempt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which run goes to which worker, decided one event at a time: longest first, small runs side by side. Pure."""
+"""Which waiting run starts next, and on which worker: the longest first, small runs side by side. Pure."""
 
 from __future__ import annotations
 

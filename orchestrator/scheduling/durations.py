@@ -1,4 +1,4 @@
-"""How long runs take: predicted by a calibration, corrected by runs that finished. Pure."""
+"""What finished runs teach about how long runs take: corrections to a calibration's seconds. Pure."""
 
 from __future__ import annotations
 

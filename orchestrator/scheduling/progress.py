@@ -1,4 +1,4 @@
-"""How far a sweep is: counts of runs, FLOPs spent and planned, time left. Pure."""
+"""How far along a sweep is: counts of runs, FLOPs spent and planned, time left. Pure."""
 
 from __future__ import annotations
 

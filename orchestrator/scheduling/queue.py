@@ -1,4 +1,4 @@
-"""What waits for a worker, and in which order: the runs of followed sweeps that are not held, the longest first."""
+"""The runs that wait, as the database has them; which of them start next, `dispatch.py` decides."""
 
 from __future__ import annotations
 

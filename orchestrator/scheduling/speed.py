@@ -1,4 +1,4 @@
-"""Predicted seconds of a run on a machine: a short calibration, corrected by finished runs."""
+"""This machine's calibration, measured once, and the predicted seconds of a run that follow from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cell: what a sweep knows about one of its runs in addition to the run itself, as stored with both."""
+"""Cell: a run's place in a sweep's plan, stored with the sweep and the run."""
 
 from __future__ import annotations
 

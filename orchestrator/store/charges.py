@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, insert, select, update
 
+import orchestrator.store.tables as t
 from orchestrator.settings import Ceilings
-from orchestrator.store import tables as t
 from orchestrator.store.records import CeilingExceeded, Usage
 
 UNKNOWN_SECONDS = 60.0

@@ -8,10 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row, insert, select, update
 
+import orchestrator.store.tables as t
 from orchestrator.attempts import Outcome
 from orchestrator.errors import NotFound
 from orchestrator.states import Cause, Hold, Move, RunState, move_after_attempt
-from orchestrator.store import tables as t
 from orchestrator.store.charges import settle
 from orchestrator.store.database import Database
 from orchestrator.store.records import AttemptRecord, LeaseLost, LostAttempts

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Row, insert, select, update
 
+import orchestrator.store.tables as t
 from orchestrator.attempts import LEASE_SECONDS, ProcessRecord
-from orchestrator.store import tables as t
 from orchestrator.store.database import Database, new_id
 from orchestrator.store.records import DriverRecord, LeaseHeld, LeaseLost
 

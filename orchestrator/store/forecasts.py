@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row, insert, select, update
 
-from orchestrator.store import tables as t
+import orchestrator.store.tables as t
 from orchestrator.store.database import Database
 from orchestrator.store.records import ForecastScore, StoredForecast
 

@@ -8,10 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row, select, update
 
+import orchestrator.store.tables as t
 from orchestrator.errors import NotFound
 from orchestrator.settings import Ceilings
 from orchestrator.states import Hold, Move, RunState, after
-from orchestrator.store import tables as t
 from orchestrator.store.cell import Cell
 from orchestrator.store.charges import grow, settle
 from orchestrator.store.database import Database

@@ -9,10 +9,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row, insert, select, update
 
+import orchestrator.store.tables as t
 from orchestrator.errors import NotFound
 from orchestrator.settings import Ceilings
 from orchestrator.states import Hold, Move, RunState
-from orchestrator.store import tables as t
 from orchestrator.store.charges import reserve
 from orchestrator.store.database import Database, new_id
 from orchestrator.store.records import NewRun, RunRecord, SweepRecord

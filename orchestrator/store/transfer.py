@@ -6,7 +6,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from orchestrator.store import tables as t
+import orchestrator.store.tables as t
 from orchestrator.store.database import Database
 from orchestrator.store.records import StoreError
 from orchestrator.store.tables import SCHEMA, metadata

@@ -1,1 +1,1 @@
-"""wandb: the mirror of each run, the one run of a sweep, and projects read back as tables."""
+"""wandb: the mirror of each run, one wandb run that sums up a sweep, and projects read back as tables."""

@@ -1,4 +1,4 @@
-"""One wandb run for a whole sweep: its laws in the summary, its charts and its reports; and where offline runs are."""
+"""One wandb run that sums up a sweep: its laws, charts and reports; and where offline runs are."""
 
 from __future__ import annotations
 

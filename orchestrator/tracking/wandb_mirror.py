@@ -1,4 +1,4 @@
-"""The wandb mirror of a run: copies its events to wandb. Whatever happens to it, training does not notice."""
+"""The wandb mirror of a run: copies its events to wandb. Its failures never affect training."""
 
 from __future__ import annotations
 

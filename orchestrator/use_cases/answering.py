@@ -1,4 +1,4 @@
-"""Answering: finds stored sweeps, gives access to what their runs answer, and compares them."""
+"""Answering: finds stored sweeps, hands out their `SweepAnswers`, and compares them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The service's scheduler: a thread that trains whatever is submitted, and knows how far each sweep is."""
+"""The service's scheduler: a thread that trains whatever is submitted, and knows how far along each sweep is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Execution: trains what is submitted by a scheduler with its workers, and says how far a sweep is."""
+"""Execution: a scheduler and its workers train what is submitted; says how far along a sweep is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plans before a start: for this machine or a device not at hand, by hours, each with the verdict on its grid."""
+"""Plans by hours, for this machine or a device that is not at hand, each with the verdict on its grid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an answer was made of and with: sweep, data, law, devices and versions."""
+"""What an answer is based on: sweep, data, law, devices and versions."""
 
 from __future__ import annotations
 

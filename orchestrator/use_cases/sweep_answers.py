@@ -1,4 +1,4 @@
-"""What a sweep's runs answer: a law for each combination of varied values, and what the recipe knows besides."""
+"""What one sweep's runs answer: a law for each combination of varied values, with its recipe's shapes."""
 
 from __future__ import annotations
 

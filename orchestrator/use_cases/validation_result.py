@@ -172,4 +172,4 @@ def verdict(result: Validation) -> list[str]:
         return [*sentences, f"the predicted size beats both neighbours, the better one (×{best.factor:g}) by {gap:.4f}"]
     contained = best.run.cell is not None and best.run.cell.params in result.predicted.params_interval
     holds = "lies in" if contained else "lies outside"
-    return [*sentences, f"×{best.factor:g} the size is better by {-gap:.4f} and {holds} N*'s interval"]
+    return [*sentences, f"×{best.factor:g} the predicted size is better by {-gap:.4f} and {holds} N*'s interval"]

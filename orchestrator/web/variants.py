@@ -1,4 +1,4 @@
-"""The chooser of a varied sweep's page: a row of links for each axis, with the state in the URL."""
+"""The variant picker of a sweep's page: a row of links for each axis, with the state in the URL."""
 
 from __future__ import annotations
 

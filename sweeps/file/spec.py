@@ -92,8 +92,8 @@ class SweepSpec:
     seeds: SeedsSpec = field(default_factory=SeedsSpec)
     """Repeats with other seeds."""
     vary: dict[str, list[Any]] = field(default_factory=dict)
-    """Axis: values. One law per combination, to be compared. Axes are the recipe's values, the fields of `model`,
-    `recipe` and `context`."""
+    """Axes with their values. One law per combination, to be compared. Axes are the recipe's values, the fields of
+    `model`, `recipe` and `context`."""
     epochs_max: float = 1.0
     """Passes over the unique training tokens that a run may take; above it the cell is dropped."""
     numerics: str = "fp32"

@@ -78,7 +78,7 @@ def _curve_warnings(plan: Plan) -> Iterator[str]:
         depths = {run.run.model.n_layers for run in runs}
         recipe = get_recipe(runs[0].recipe)
         if len(depths) > 1 == len({recipe.depth_of(run.run.model.d_model) for run in runs}):
-            yield f"depths {sorted(depths)} are mixed{where}: a step in depth looks like a kink of the curve"
+            yield f"depths {sorted(depths)} are mixed{where}: a step in depth looks like a kink in the curve"
     if len(plan.spec.budgets) < FEWEST_BUDGETS:
         count = len(plan.spec.budgets)
         yield f"{count} budget{'' if count == 1 else 's'}: a power law needs at least {FEWEST_BUDGETS}"

@@ -36,7 +36,7 @@ class KnownNoise:
     """Where the figure comes from."""
 
 
-USUAL_NOISE: Final = KnownNoise(DEFAULT_NOISE, "usual of small runs")
+USUAL_NOISE: Final = KnownNoise(DEFAULT_NOISE, "usual for small runs")
 """The noise where no earlier runs of the sweep have measured it."""
 
 

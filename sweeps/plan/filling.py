@@ -1,4 +1,4 @@
-"""The budgets, sizes and repeats that fill some hours and give the law that answers the widest question. Pure."""
+"""The budgets, sizes and repeats that fill some hours and give a law as far-reaching as they can. Pure."""
 
 from __future__ import annotations
 
@@ -277,5 +277,5 @@ def _least_hours(spec: SweepSpec, room: _Room) -> str:
             except PlanError:
                 continue
             if plan:
-                return f": the smallest that does takes {room.taken(plan):.2g}"
+                return f": the smallest that does takes {room.taken(plan):.2g} hours"
     return ": see the reasons of its dropped cells"

@@ -52,7 +52,7 @@ def make_plan(spec: SweepSpec, facts: DataFacts, cost: CostModel | None = None, 
     _check_limits(plan, workers)
     warnings = warnings_of(plan, facts)
     if twice:
-        warnings.append(f"{twice} runs of different cells are equal and run once")
+        warnings.append(f"{twice} runs of different cells are identical and are trained once")
     return replace(plan, warnings=tuple(warnings))
 
 
@@ -152,7 +152,7 @@ def _reason_to_drop(cell: Cell, spec: SweepSpec, facts: DataFacts) -> tuple[Caus
         return Cause.CONTRADICTION, str(error)
     fewest = cell.setting.recipe.min_steps
     if train.steps < fewest:
-        message = f"{train.steps} optimizer steps, fewer than {fewest}: too few for its loss to reflect its size"
+        message = f"{train.steps} optimizer steps, fewer than {fewest}: too few for the loss to reflect the size"
         return Cause.FEW_STEPS, message
     epochs = sequences * cell.model.context / facts.train_tokens
     if epochs > spec.epochs_max:

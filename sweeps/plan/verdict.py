@@ -69,7 +69,7 @@ class Verdict:
     def reason(self) -> str:
         """What is missing, in words; empty for a complete verdict."""
         if self.budgets < FEWEST_BUDGETS:
-            return f"{_count(self.budgets, 'budget')}, a power law needs {FEWEST_BUDGETS}"
+            return f"{_count(self.budgets, 'budget')}, but a power law needs {FEWEST_BUDGETS}"
         short = self.budgets - self.curves
         if short:
             keep = "keeps" if short == 1 else "keep"

@@ -1,1 +1,1 @@
-"""Recipes: what they are, the built-in ones in a file each, and the registry of all."""
+"""Recipes: what they are, the built-in ones (one per file), and the registry of all."""

@@ -14,7 +14,7 @@ UNUSED: Final = "not used by this recipe"
 COMMON: Final = {
     "ff_ratio": LLAMA,
     "schedule": "WSD as epfml's schedules-and-scaling (2405.18392): matches cosine",
-    "final_lr": "the same: cooldown to zero",
+    "final_lr": "epfml's schedules-and-scaling (2405.18392): cooldown to zero",
     "beta1": USUAL,
     "eps": USUAL,
     "clip": USUAL,

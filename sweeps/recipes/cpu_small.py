@@ -14,7 +14,7 @@ _RATES: Final = ("lr", "lr_exponent", "lr_cap", "embedding_lr", "embedding_lr_ex
 
 CPU_SMALL: Final = PowerLaws(
     name="cpu-small",
-    about="Two blocks of one head each, the batch by the length of the run: tiny models on a CPU.",
+    about="Two blocks of one head each, with a batch that grows with the run's length: tiny models on a CPU.",
     layers=2,
     width_per_layer=0,
     heads=1,

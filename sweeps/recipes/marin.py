@@ -27,7 +27,7 @@ class Marin(Recipe):
     depth_slope: float
     """See depth_offset."""
     steps_per_run: int
-    """Steps that a run should take: the batch is D over these, up to a power of two."""
+    """Steps that a run should take: the batch is D over these, rounded up to a power of two."""
     sequence_tokens: int
     """Tokens of one of Marin's sequences."""
     lr_constant: float

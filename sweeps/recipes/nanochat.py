@@ -30,7 +30,7 @@ class Nanochat(Recipe):
     lr: float
     """Peak learning rate at the reference batch and width; it grows as the root of the batch."""
     embedding_lr: float
-    """Peak learning rate of embedding and head there."""
+    """Peak learning rate of embedding and head at the reference batch and width."""
     width_exponent: float
     """Exponent of d_model in both learning rates."""
     reference_tokens: float

@@ -1,4 +1,4 @@
-"""OLMo's ladder, which is Porian and others' rule in code."""
+"""OLMo's ladder, which is the rule of Porian et al. in code."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class PowerLaws(Recipe):
     embedding_lr: float
     """Peak learning rate of embedding and head up to N = reference_params; 0 uses that of the matrices."""
     embedding_lr_exponent: float
-    """Exponent of N in it above that."""
+    """Exponent of N in embedding_lr above reference_params."""
     reference_params: float
     """N at which batch_tokens and lr hold."""
     reference_tokens: float

@@ -16,7 +16,7 @@ from orchestrator.use_cases.export import COLUMNS
 from tests.conftest import ROOT, Finished, Sandbox
 
 PREDICT_KEYS = {
-    "flops", "params", "tokens", "loss", "params_interval", "tokens_interval", "loss_interval", "extrapolation",
+    "flops", "params", "tokens", "loss", "params_interval", "tokens_interval", "loss_interval", "run_interval", "extrapolation",
     "largest_budget", "confidence", "estimators", "convention", "loss_unit", "law_id", "shape", "warnings",
 }  # fmt: skip
 FIT_KEYS = {"curves", "laws", "lack_of_fit", "holdout", "excluded", "noise"}
@@ -95,6 +95,7 @@ def test_fit_and_predict_of_a_table(sandbox: Sandbox, table: Path) -> None:
     assert answer["extrapolation"] == pytest.approx(10)
     low, high = answer["loss_interval"]
     assert low <= answer["loss"] <= high
+    assert answer["run_interval"][0] < low < high < answer["run_interval"][1]
     assert answer["params"] * answer["tokens"] * 6 == pytest.approx(1e21, rel=1e-6)
 
 

@@ -109,3 +109,30 @@ def test_paths_named_by_the_page_on_the_architecture_exist() -> None:
     named = set(re.findall(r"`((?:[\w.]+/)+[\w.]*)`", page))
     assert len(named) > 40
     assert {path for path in named if not (ROOT / path).exists()} == set()
+
+
+def imports() -> dict[str, set[str]]:
+    """Which of our modules each module imports, inside functions and for type checkers too; packages count."""
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in SOURCES}
+    found: dict[str, set[str]] = {}
+    for name, path in names.items():
+        used: set[str] = set()
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.Import):
+                used |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                used |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        found[name] = (used & names.keys()) - {name}
+    return found
+
+
+def test_no_module_imports_itself_by_a_longer_way() -> None:
+    graph = imports()
+    for start in graph:
+        reached, left = set(), list(graph[start])
+        while left:
+            here = left.pop()
+            if here not in reached:
+                reached.add(here)
+                left += graph[here]
+        assert start not in reached, f"{start} is part of an import circle"

@@ -138,7 +138,7 @@ def test_spec_is_a_structured_config() -> None:
         (None, "does not exist: prepare the corpus again"),
         ("{", "is not a tokenizer"),
         ("[]", "is not a tokenizer of isoflop"),
-        ('{"model": {"type": "Unigram"}}', "it is neither BPE nor a baseline"),
+        ('{"model": {"type": "Unigram"}}', "it is neither bpe, byte, character nor word"),
     ],
 )
 def test_foreign_files(tmp_path: Path, content: str | None, message: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -178,3 +179,11 @@ def test_a_loss_that_was_asked_for_comes_back_with_the_interval_of_its_budget(la
     with_model = reply_json(ask(law, Question(loss=target, params=5e4, hardware=hardware("h100"))))
     hours = with_model["answer"]["flops"] / (3600 * 989.4e12 * 0.4)
     assert with_model["answer"]["gpu_hours"] == pytest.approx(hours)
+
+
+def test_the_interval_of_one_run_is_wider_than_the_laws_and_needs_its_scatter(law: Law) -> None:
+    reply = ask(law, Question(flops=1e12))
+    low, high = reply_json(reply)["run_interval"]
+    mean = reply.prediction.loss_interval
+    assert low < mean.low < mean.high < high
+    assert reply_json(replace(reply, run_interval=None))["run_interval"] is None

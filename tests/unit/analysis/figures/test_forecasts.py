@@ -29,10 +29,10 @@ def test_forecasts_are_marked_by_what_they_reached(forecasts: tuple[Forecast, ..
 
 def test_notes_count_only_what_there_is(forecasts: tuple[Forecast, ...]) -> None:
     inside, _, waiting = forecasts
-    assert "1 of 2 inside; 1 not reached yet." in notes(forecast_record(forecasts).to_dict())
+    assert "1 of 2 inside; 1 not scored yet." in notes(forecast_record(forecasts).to_dict())
     assert "not reached" not in notes(forecast_record([inside]).to_dict())
     alone = notes(forecast_record([waiting]).to_dict())
-    assert "inside" not in alone and "1 not reached yet." in alone
+    assert "inside" not in alone and "1 not scored yet." in alone
 
 
 def test_it_reads_what_is_stored(fitted: Law) -> None:

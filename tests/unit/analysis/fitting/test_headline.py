@@ -229,7 +229,7 @@ def test_the_probability_of_a_bend_is_the_ratio_of_prior_and_posterior_at_zero()
 
 def test_a_probable_bend_is_told_with_its_direction() -> None:
     (falls,) = bend_sentences(*bent_by(0.1, 0.01))
-    assert "its exponent falls by 21% for each factor 10 of compute (probability of a bend: 1.00)" in falls
+    assert "its exponent falls by 21% for every tenfold increase in compute (probability of a bend: 1.00)" in falls
     (rises,) = bend_sentences(*bent_by(-0.1, 0.01))
     assert "its exponent rises by 26%" in rises
     assert bend_sentences(*bent_by(0.0, 0.01)) == ()

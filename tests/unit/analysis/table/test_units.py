@@ -26,7 +26,7 @@ UNITS = [
     (lambda d: d.assign(flops=d.flops / 1e12), "flops is in TFLOPs"),
     (lambda d: d.assign(flops=d.flops / 8.64e19), "petaFLOP/s-days"),
     (lambda d: d.drop(columns="tokens").assign(params=d.params / 1e6), "params is in millions"),
-    (lambda d: d.assign(flops=d.flops * 1e22), "units of one"),
+    (lambda d: d.assign(flops=d.flops * 1e22), "plain counts"),
     (lambda d: d.assign(flops=d.flops / 1e21), "cannot be flops"),
 ]
 

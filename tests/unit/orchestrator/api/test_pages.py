@@ -169,7 +169,7 @@ def test_a_stored_forecast_is_shown_whatever_came_of_it(workspace: Workspace, cl
     workspace.store.add_forecast(sweep.id, run.id, law.law_id, 5e12, prediction_json(law.predict(5e12)))
     page = Page(client.get("/sweeps/varied").text)
     assert "spec-forecasts" in page.scripts
-    assert "1 not reached yet." in page.words()
+    assert "1 not scored yet." in page.words()
 
 
 def test_a_further_run_is_in_the_next_page(workspace: Workspace, client: TestClient) -> None:

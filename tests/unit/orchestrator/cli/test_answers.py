@@ -81,7 +81,7 @@ def test_the_next_step_after_a_prediction(isoflop: Isoflop, stored: Isoflop, tab
 def test_a_sweep_answers_with_a_shape_and_its_data(stored: Isoflop) -> None:
     shown = stored("predict", "lab", "--flops", "1e13", "--max-tokens", "1e6").stdout
     assert shown.count("Shape   ") == 2
-    assert "over your 5 M tokens lasts to" in shown
+    assert "over your 5 M tokens: enough up to" in shown
     assert "Best with limited data" in shown and "epochs of 1 M unique tokens" in shown
     document = stored("predict", "lab", "--flops", "1e13", "-o", "json").json
     assert document["shape"]["flops"] == pytest.approx(1e13, rel=0.01)

@@ -97,12 +97,12 @@ def test_the_budget_to_which_the_data_last() -> None:
     assert budget_of_tokens(no_law(), tokens) is None
     facts = replace(LAB, unique_tokens=round(tokens))
     (once,) = _found(law, facts, "one pass")
-    assert once.text.endswith("tokens lasts to 7e12") and once.mark is Mark.DOUBT
+    assert once.text.endswith("tokens: enough up to 7e12") and once.mark is Mark.DOUBT
     assert "epochs_max" in once.remedy
     twice = replace(LAB, unique_tokens=round(tokens / 2), epochs_max=2.0)
-    assert _found(law, twice, "2 passes")[0].text.endswith("lasts to 7e12")
+    assert _found(law, twice, "2 passes")[0].text.endswith(": enough up to 7e12")
     later = replace(LAB, unique_tokens=round(law.predict(9e13).tokens))
-    assert _found(law, later, "one pass")[0].text.endswith("lasts to 9e13")
+    assert _found(law, later, "one pass")[0].text.endswith(": enough up to 9e13")
     plenty = replace(LAB, unique_tokens=round(law.predict(1.1e14).tokens))
     assert _found(law, plenty, "pass") == []
     assert _found(law, LAB, "pass") == []
@@ -117,7 +117,7 @@ def test_predictions_that_were_tested() -> None:
     assert _found(with_holdout(held(1.4, True, True)), LAB, "no prediction tested")[0].mark is Mark.UNCHECKED
     scored = replace(LAB, forecasts_scored=5, forecasts_inside=4)
     (inside,) = _found(with_holdout(), scored, "forecasts")
-    assert (inside.mark, inside.text) == (Mark.FINE, "4 of 5 forecasts held the loss of their run")
+    assert (inside.mark, inside.text) == (Mark.FINE, "4 of 5 forecast intervals contained their run's loss")
     assert _found(with_holdout(), scored, "no prediction") == []
     fewer = replace(scored, forecasts_inside=3)
     assert _found(with_holdout(), fewer, "forecasts")[0].mark is Mark.DOUBT

@@ -148,5 +148,5 @@ def test_strangers_that_do_not_end_are_an_error(session: RaySession, monkeypatch
     named.insert(0, {"name": "mine-3-9", "namespace": "isoflop"})
     monkeypatch.setattr(ray, "kill", killed.append)
     monkeypatch.setattr(ray_session, "STRANGER_SECONDS", -1.0)
-    with pytest.raises(ClusterError, match="do not end: mine-3-9"):
+    with pytest.raises(ClusterError, match="are still running: mine-3-9"):
         session.claim_names("mine", 4)

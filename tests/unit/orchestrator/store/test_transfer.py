@@ -28,7 +28,10 @@ def filled(tmp_path: Path) -> Store:
 
 def _rows(store: Store) -> dict[str, list[tuple[object, ...]]]:
     with store.reading() as db:
-        return {t.name: [tuple(row) for row in db.execute(sa.select(t))] for t in metadata.sorted_tables}
+        return {
+            t.name: [tuple(row) for row in db.execute(sa.select(t).order_by(*t.primary_key))]
+            for t in metadata.sorted_tables
+        }
 
 
 def test_a_copy_has_every_row_and_goes_on(filled: Store, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,7 +50,7 @@ def test_the_predicted_size_beats_its_neighbours() -> None:
 @pytest.mark.parametrize(("factor", "where"), [(0.5, "lies outside"), (1.5, "lies in")])
 def test_a_better_neighbour_is_held_against_the_interval_of_n(factor: float, where: str) -> None:
     result = validation(trained(1, 3.05), trained(factor, 3.02), trained(4, 3.5))
-    assert verdict(result)[1] == f"×{factor:g} the size is better by 0.0300 and {where} N*'s interval"
+    assert verdict(result)[1] == f"×{factor:g} the predicted size is better by 0.0300 and {where} N*'s interval"
 
 
 def test_a_run_without_a_loss_leaves_the_validation_open() -> None:

@@ -111,7 +111,7 @@ def test_axes_multiply_the_grid_and_mark_their_runs() -> None:
 def test_axes_that_change_nothing_run_once() -> None:
     plan = make_plan(spec_of(vary={"large_batch": [1e6, 2e6]}), FACTS)
     assert len(plan.runs) == 21
-    assert "21 runs of different cells are equal and run once" in plan.warnings
+    assert "21 runs of different cells are identical and are trained once" in plan.warnings
 
 
 def test_plan_is_deterministic_and_a_larger_sweep_contains_the_smaller() -> None:

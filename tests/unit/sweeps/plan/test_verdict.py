@@ -74,8 +74,8 @@ def test_text_for_no_good_number_of_passes_calls_for_the_largest_smaller_budgets
 @pytest.mark.parametrize(
     ("changes", "reason", "override"),
     [
-        ({"budgets": (1e11, 3e11)}, "2 budgets, a power law needs 3", "budgets=[7.5e10, 1.5e11, 3e11]"),
-        ({"budgets": (1e11,)}, "1 budget, a power law needs 3", "budgets=[2.5e10, 5e10, 1e11]"),
+        ({"budgets": (1e11, 3e11)}, "2 budgets, but a power law needs 3", "budgets=[7.5e10, 1.5e11, 3e11]"),
+        ({"budgets": (1e11,)}, "1 budget, but a power law needs 3", "budgets=[2.5e10, 5e10, 1e11]"),
         ({"sizes": SizesSpec(count=4)}, "3 of 3 budgets keep fewer than 5 sizes", "sizes.count=7"),
         ({"sizes": SizesSpec(span=1.1)}, "3 of 3 budgets keep fewer than 5 sizes (sizes)", "sizes.span=1.4"),
         ({"context": 4096}, "3 of 3 budgets keep fewer than 5 sizes (min_steps)", "context=1024"),
@@ -139,7 +139,7 @@ def test_json_holds_the_verdict_and_its_remedy() -> None:
     assert seen.remedy is not None
     assert seen.to_dict() == {
         "gives_law": False,
-        "reason": "2 budgets, a power law needs 3",
+        "reason": "2 budgets, but a power law needs 3",
         "curves": 2,
         "budgets": 2,
         "reach": 0.0,
