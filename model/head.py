@@ -67,8 +67,8 @@ def linear_cross_entropy(
 ) -> Tensor:
     """Mean cross-entropy of the targets under softmax(cap(x·Wᵀ + b)), nats per token, a scalar in at least fp32.
 
-    The logits of `chunk` tokens are held at once; cap(l) is cap·tanh(l/cap), and a cap of 0 means no cap. Under autocast
-    the product is computed in autocast's type.
+    The logits of `chunk` tokens are held at once; cap(l) is cap·tanh(l/cap), and a cap of 0 means no cap. Under
+    autocast the product is computed in autocast's type.
     """
     kind = x_ND.device.type
     if torch.is_autocast_enabled(kind):
