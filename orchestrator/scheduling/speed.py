@@ -95,7 +95,8 @@ def calibrate(store: Store, runs: Sequence[RunConfig], device: str) -> RateModel
 
     Raises CalibrationError.
     """
-    ordered = sorted({(r.model, r.train.batch) for r in runs}, key=lambda s: count_parameters(s[0]).matmul)
+    # By batch, too: equal sizes in the order of a set would be another key, and measured again, in the next process.
+    ordered = sorted({(r.model, r.train.batch) for r in runs}, key=lambda s: (count_parameters(s[0]).matmul, s[1]))
     shapes = [ordered[i] for i in sorted({0, len(ordered) // 2, len(ordered) - 1})]
     request: dict[str, Any] = {
         "device": device,

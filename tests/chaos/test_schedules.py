@@ -36,6 +36,7 @@ def _play(kind: str, seed: int, cluster: tuple[Nodes, Path], expected: dict[str,
     assert play(kind, new_stage(nodes, folder / f"{kind}-{seed}", folder / "template", seed), expected)
 
 
+@pytest.mark.slow  # .ci/run plays it all the same
 @pytest.mark.parametrize("kind", ALWAYS)
 def test_a_fault_changes_nothing(kind: str, cluster: tuple[Nodes, Path], expected: dict[str, str]) -> None:
     _play(kind, 2, cluster, expected)

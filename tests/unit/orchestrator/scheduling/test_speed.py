@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,21 @@ def test_three_shapes_are_measured_once_for_each_machine(store: Store, monkeypat
     monkeypatch.setattr(speed, "machine_key", lambda _device: "another machine")
     calibrate(store, RUNS, "cpu")
     assert len(requests) == 3
+
+
+def test_equal_sizes_come_by_batch_so_that_each_process_asks_for_the_same(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests: list[dict[str, Any]] = []
+
+    def measure(request: dict[str, Any]) -> dict[str, Any]:
+        requests.append(request)
+        return {"step_seconds": [0.5, 0.25, 0.125]}
+
+    monkeypatch.setattr(speed, "_measure", measure)
+    runs = [replace(RUNS[0], train=replace(TRAIN, batch=batch)) for batch in range(1, 12)]
+    calibrate(store, runs, "cpu")
+    assert [shape["batch"] for shape in requests[0]["shapes"]] == [1, 6, 11]
 
 
 def test_a_calibration_that_fails_shows_the_end_of_its_output(monkeypatch: pytest.MonkeyPatch) -> None:
