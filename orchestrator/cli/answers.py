@@ -42,7 +42,7 @@ def fit(
     verbose: Verbose = False,
     output: Output = Format.TABLE,
 ) -> None:
-    """Fit the laws and answer for the largest budget and for 3 and 10 times it.
+    """Fit the laws and answer at 1, 3 and 10 times the largest budget.
 
     Shows the best N, its tokens and loss with intervals, the exponent, and how far to trust them; with -v each
     estimator, exponent and refusal.

@@ -116,11 +116,11 @@ def test_predictions_that_were_tested() -> None:
     assert (poor.mark, poor.text[:11]) == (Mark.DOUBT, "only 3 of 4")
     assert _found(with_holdout(held(1.4, True, True)), LAB, "no prediction tested")[0].mark is Mark.UNCHECKED
     scored = replace(LAB, forecasts_scored=5, forecasts_inside=4)
-    (inside,) = _found(with_holdout(), scored, "forecasts")
+    (inside,) = _found(with_holdout(), scored, "forecast intervals")
     assert (inside.mark, inside.text) == (Mark.FINE, "4 of 5 forecast intervals contained their run's loss")
     assert _found(with_holdout(), scored, "no prediction") == []
     fewer = replace(scored, forecasts_inside=3)
-    assert _found(with_holdout(), fewer, "forecasts")[0].mark is Mark.DOUBT
+    assert _found(with_holdout(), fewer, "forecast intervals")[0].mark is Mark.DOUBT
 
 
 def test_the_check_of_the_recipe() -> None:

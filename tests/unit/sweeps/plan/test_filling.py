@@ -89,7 +89,7 @@ def test_too_few_budgets_and_sizes_are_completed() -> None:
 def test_few_hours_get_the_smallest_grid_and_fewer_are_refused_with_the_least() -> None:
     with pytest.raises(PlanError, match="no grid of this sweep gives a law in 1e-06 hours: the smallest") as caught:
         fill_hours(packaged("demo"), Steady(), 1e-6, facts=FACTS)
-    least = float(str(caught.value).split()[-1])
+    least = float(str(caught.value).split()[-2])
     filled = fill_hours(packaged("demo"), Steady(), 1.2 * least, facts=FACTS)
     assert len(filled.spec.budgets) == 3
     for hours in (-1.0, 0.0, float("nan"), float("inf")):
