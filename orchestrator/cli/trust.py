@@ -155,9 +155,16 @@ def _reach(law: Law, predictions: Sequence[Prediction]) -> Iterator[Finding]:
         return
     least = min(short.values())
     budgets = len([curve for curve in law.curves if curve.minima])
-    where = f"beyond {format_factor(least)}" if least else "even at the largest budget"
+    where = _beyond(least)
     helps = f"add budget {typed_flops(STEP * law.largest_budget)}" if least else "more sizes or seeds"
     yield Finding(Mark.DOUBT, f"{budgets} budgets: {' and '.join(short)} hardly known {where}", helps)
+
+
+def _beyond(multiple: float) -> str:
+    """Where something begins to be hardly known, from the furthest multiple of the largest budget where it is known."""
+    if multiple > 1:
+        return f"beyond {format_factor(multiple)}"
+    return "beyond the largest" if multiple else "even at the largest budget"
 
 
 def _surfaces(law: Law) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from analysis.names import EstimatorName
 from analysis.records import LackOfFit
 from analysis.refusals import EdgeMinimum, TooFewSizes
 from analysis.table.excluded import ExcludedRow
-from orchestrator.cli.trust import Facts, Finding, Mark, Reach, budget_of_tokens, findings, reach_of
+from orchestrator.cli.trust import Facts, Finding, Mark, Reach, _beyond, budget_of_tokens, findings, reach_of
 from tests.unit.orchestrator.cli.laws import checked, held, no_law, short_law, small_law, with_holdout
 
 LAB = Facts("lab", 21, 21, sweep="lab")
@@ -69,6 +69,15 @@ def test_a_short_reach_names_a_budget_to_add() -> None:
     (worse,) = [f for f in findings(small_law(noise=0.15), LAB) if "hardly known" in f.text]
     assert worse.text == "3 budgets: N* and loss hardly known even at the largest budget"
     assert worse.remedy == "more sizes or seeds"
+
+
+def test_what_is_hardly_known_begins_beyond_a_multiple_or_the_largest_budget() -> None:
+    assert [_beyond(multiple) for multiple in (30.0, 3.0, 1.0, 0.0)] == [
+        "beyond ×30",
+        "beyond ×3",
+        "beyond the largest",
+        "even at the largest budget",
+    ]
 
 
 def test_a_wide_reach_is_fine_until_one_asks_further() -> None:
