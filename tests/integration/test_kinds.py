@@ -62,12 +62,10 @@ def scheduler(workspace: Workspace, nodes: Any, monkeypatch: pytest.MonkeyPatch)
         made.finish()
 
 
-def submit(workspace: Workspace, device: str, sizes: str) -> None:
+def submit(workspace: Workspace, device: str, sizes: str, budgets: str = "[2e9, 4e9]") -> None:
     """The tiny sweep under its device's name, with sizes that no other has."""
-    submit_plan(
-        workspace,
-        Planning(workspace).plan(TINY, [f"name={device}", f"device={device}", f"sizes={sizes}", "budgets=[2e9, 4e9]"]),
-    )
+    changes = [f"name={device}", f"device={device}", f"sizes={sizes}", f"budgets={budgets}"]
+    submit_plan(workspace, Planning(workspace).plan(TINY, changes))
 
 
 def step_until(scheduler: Scheduler, condition: Callable[[], bool]) -> None:
@@ -100,7 +98,8 @@ def test_sweeps_of_several_kinds_end_on_their_own_nodes_and_one_that_mixes_them_
     assert workspace.store.state_counts(workspace.store.sweep("l40s").id) == {RunState.QUEUED: 2}
     workspace.store.hold(workspace.store.sweep("l40s").id, Hold.CANCELLED)
 
-    submit(workspace, "auto", "[7296, 13536, 16384]")
+    # Long enough for a worker on the other node to come up before one has done it all.
+    submit(workspace, "auto", "[7296, 13536, 16384]", "[2e10, 4e10]")
     step_until(scheduler, lambda: done("auto"))
     assert set(devices("auto")) == {"A100", "H100"}
     (warning,) = [
