@@ -142,6 +142,12 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
         "Do what the message proposes: more budgets, more sizes, or another question.",
     ),
     "not-found": Meaning(NOT_FOUND, 404, "There is no such sweep, run or project.", "List them with isoflop ls."),
+    "output": Meaning(
+        INCOMPLETE,
+        500,
+        "The result could not be written to standard output, which is closed or full.",
+        "Open it, make room, or write to a file.",
+    ),
     "recipe": Meaning(
         USAGE, 422, "The recipe cannot give what was asked of it.", "Correct the recipe, or the value that is named."
     ),

@@ -1,78 +1,99 @@
-"""The command `isoflop`: its options, and the end of every failure with the exit code that `errors.py` gives it."""
+"""The command `isoflop`: its streams, its signals, and the end of every failure with its exit code."""
 
 from __future__ import annotations
 
-import logging
-import os
 import sys
-from typing import Annotated
 
-import typer
-
-from orchestrator.cli.output import say
-from orchestrator.cli.verbs import add_verbs
+from orchestrator.cli.interrupts import Interrupts, listening
+from orchestrator.cli.streams import ReaderGone, mend
 from orchestrator.errors import INTERRUPTED, OK, USAGE, exit_code_of
-
-app = typer.Typer(
-    name="isoflop",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-add_verbs(app)
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        import importlib.metadata
-
-        typer.echo(f"isoflop {importlib.metadata.version('isoflop')}")
-        raise typer.Exit
-
-
-@app.callback()
-def isoflop(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
-    ] = False,
-) -> None:
-    """For this compute budget, on this data: which model should I train, and what loss will it reach?"""
 
 
 def main() -> None:
     """Run the command line; every expected failure ends with one clear message and its exit code."""
-    logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
+    mend()
+    with listening() as interrupts:
+        try:
+            code = _run(interrupts)
+        except KeyboardInterrupt:  # while a failure was explained
+            code = INTERRUPTED
+    raise SystemExit(code)
+
+
+def _run(interrupts: Interrupts) -> int:
+    """Carry out the command of `sys.argv`; returns its exit code."""
     try:
-        code = app(standalone_mode=False)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = OK
+        return _ended(interrupts, _carry_out())
+    except ReaderGone:
+        return OK
     except KeyboardInterrupt:
-        code = _interrupted()
+        return _interrupted()
     except Exception as error:  # noqa: BLE001 - mapped to an exit code, or raised again
-        code = _explain(error)
-    raise SystemExit(code if isinstance(code, int) else OK)
+        return _explain(error)
+
+
+def _carry_out() -> int:
+    """Load the verbs, which takes a moment and can be interrupted, and run the one that is asked for."""
+    import logging
+
+    from orchestrator.cli.app import app
+
+    logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
+    arguments = sys.argv[1:]
+    _check_text(arguments)
+    code = app(arguments, prog_name="isoflop", standalone_mode=False)
+    sys.stdout.flush()
+    return code if isinstance(code, int) else OK
+
+
+def _check_text(arguments: list[str]) -> None:
+    """Refuse arguments that are no text. Raises BadParameter."""
+    for argument in arguments:
+        if not argument.isprintable() and argument.encode(errors="replace").decode() != argument:
+            import typer
+
+            raise typer.BadParameter(f"{argument!r} is not UTF-8")
+
+
+def _ended(interrupts: Interrupts, code: int) -> int:
+    """The exit code, with a word about an interruption: typer swallows it."""
+    return _interrupted() if code == INTERRUPTED and interrupts.count else code
 
 
 def _interrupted() -> int:
+    from orchestrator.cli.output import say
+
     say("interrupted; type the command again to continue")
     return INTERRUPTED
 
 
 def _explain(error: Exception) -> int:
     """Print an expected failure and return its exit code; raise any other again."""
+    import typer
+
+    from orchestrator.cli.output import say
+
     if isinstance(error, typer.Abort):
         return _interrupted()
-    show = getattr(error, "show", None)
-    if show is not None:  # a usage error of the command line: typer carries its own copy of click
-        show()
+    if hasattr(error, "format_message"):  # a usage error of the command line: typer carries its own copy of click
+        if message := error.format_message():  # without one, the help was shown
+            context = getattr(error, "ctx", None)
+            say(message)
+            say(f"{context.get_usage()}\nhelp: {context.command_path} -h" if context else "help: isoflop -h")
         return USAGE
     code = exit_code_of(error)
     if code is None:
         raise error
-    say(f"{error}")
+    say(_os_error(error) if isinstance(error, OSError) else f"{error}")
     return code
+
+
+def _os_error(error: OSError) -> str:
+    """What the system said, after the file that it speaks of."""
+    if not error.strerror:
+        return f"{error}"
+    named = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    return ": ".join([" → ".join(named), error.strerror.lower()] if named else [error.strerror])
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +10,7 @@ import typer
 from model.config import ModelConfig, RunConfig, TrainConfig
 from orchestrator.cli.opening import open_workspace
 from orchestrator.cli.options import Output, RunId
-from orchestrator.cli.output import Format, emit_json, emit_rows, say
+from orchestrator.cli.output import Format, emit_json, emit_rows, print_text, say
 from orchestrator.cli.planning import sweep_path
 
 if TYPE_CHECKING:
@@ -127,4 +126,4 @@ def sample(
     elif output is Format.CSV:
         emit_rows([{"run": record.id, "prompt": prompt, "text": text}], ["run", "prompt", "text"], output)
     else:
-        sys.stdout.write(prompt + text + "\n")
+        print_text(f"{prompt}{text}\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import os
@@ -11,14 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import IO, Any
 
-from rich.console import Console
-
+from orchestrator.cli.printable import printable, printable_line
 from orchestrator.cli.tables import table_lines
 
 PIPE_WIDTH = 200
 """Columns of a table that goes to a file or a pipe."""
-stderr = Console(stderr=True, highlight=False, emoji=False, width=None if sys.stderr.isatty() else 160, soft_wrap=True)
-"""For progress, warnings and hints."""
 
 
 class Format(StrEnum):
@@ -30,14 +28,19 @@ class Format(StrEnum):
 
 
 def say(line: str) -> None:
-    """Print one line for a person on stderr."""
-    stderr.print(line, markup=False)
+    """Print one line for a person on stderr: nothing in it is markup, and nothing in it steers the terminal."""
+    sys.stderr.write(f"{printable(line)}\n")
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """Print lines of a result on stdout, as they are."""
+    """Print lines of a result on stdout: nothing in them is markup, and nothing in them steers the terminal."""
     for line in lines:
-        sys.stdout.write(f"{line}\n")
+        sys.stdout.write(f"{printable(line)}\n")
+
+
+def print_text(text: str) -> None:
+    """Print a text of the user's, such as a table in CSV: as it is into a file or a pipe, harmless on a terminal."""
+    sys.stdout.write(printable(text) if sys.stdout.isatty() else text)
 
 
 def width_of(stream: IO[str]) -> int:
@@ -80,9 +83,11 @@ def emit_rows(
         emit_json(list(rows))
     elif form is Format.CSV:
         names = list(dict.fromkeys([*columns, *(key for row in rows for key in row)]))
-        writer = csv.DictWriter(sys.stdout, names, lineterminator="\n")
+        text = io.StringIO()
+        writer = csv.DictWriter(text, names, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+        print_text(text.getvalue())
     else:
         print_table(rows, columns, title, sys.stdout, importance)
 
@@ -98,5 +103,5 @@ def print_table(
     target = stream or sys.stderr
     header, *body = table_lines(rows, columns, width_of(target), importance)
     bold = ("\033[1m", "\033[0m") if target.isatty() and "NO_COLOR" not in os.environ else ("", "")
-    for line in (*([title] if title else []), f"{bold[0]}{header}{bold[1]}", *body):
+    for line in (*([printable_line(title)] if title else []), f"{bold[0]}{header}{bold[1]}", *body):
         target.write(f"{line}\n")

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from orchestrator.cli.opening import open_workspace
 from orchestrator.cli.options import Output, Overrides, Rerun, SweepFile, Variant
-from orchestrator.cli.output import Format, emit_json, emit_rows, say, stderr, width_of
+from orchestrator.cli.output import Format, emit_json, emit_rows, say, width_of
 
 _VALIDATION_IMPORTANCE = ("flops", "size", "predicted_loss", "low", "high", "actual_loss", "inside", "trained_params")
 
@@ -109,7 +107,6 @@ def run(
     from orchestrator.use_cases.planning import Planning
     from orchestrator.use_cases.submission import submit
 
-    _stop_on_terminate()
     workspace = open_workspace()
     planning, execution = Planning(workspace), Execution(workspace)
     judged = plan_and_judge(planning, sweep_path(sweep), overrides or [])
@@ -147,7 +144,6 @@ def validate(
     from orchestrator.use_cases.validation import validate as carry_out
     from orchestrator.use_cases.validation_result import validation_rows, verdict
 
-    _stop_on_terminate()
     workspace = open_workspace()
     with watching() as observe:
         result = carry_out(workspace, sweep, flops, observe, variant, seeds=seeds, neighbours=neighbours)
@@ -234,12 +230,3 @@ def _confirm(planned: Planned) -> bool:
         raise typer.Exit(2)
     return typer.confirm(f"Start these {len(planned.plan.all_runs)} runs?", err=True)
 
-
-def _stop_on_terminate() -> None:
-    """SIGTERM ends like Ctrl-C: runs leave a checkpoint and are queued again."""
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)
-    stderr.show_cursor(True)

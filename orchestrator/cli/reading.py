@@ -11,7 +11,7 @@ import typer
 
 from orchestrator.cli.opening import open_workspace
 from orchestrator.cli.options import Output, SweepName
-from orchestrator.cli.output import Format, emit_json, emit_rows, say
+from orchestrator.cli.output import Format, emit_json, emit_rows, print_text, say
 
 SHOWN = 100
 """Most runs that a table shows."""
@@ -105,7 +105,7 @@ def export(
 
     frame = Answering(open_workspace()).of(sweep).table
     if str(out) == "-":
-        typer.echo(frame.to_csv(index=False), nl=False)
+        print_text(frame.to_csv(index=False))
         return
     frame.to_csv(out, index=False)
     say(f"{len(frame)} runs written to {out}")

@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from orchestrator.api.app import create_app
-from orchestrator.cli.main import app
+from orchestrator.cli.app import app
 from orchestrator.cli.verbs import GROUPS, Verb
 from orchestrator.errors import MEANINGS
 from orchestrator.home import Home

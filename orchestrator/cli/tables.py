@@ -11,6 +11,7 @@ from typing import Any, Final
 from rich.cells import cell_len
 
 from analysis.wording import format_count, format_flops, format_loss
+from orchestrator.cli.printable import printable_line
 
 GAP: Final = 2
 """Blanks between two columns."""
@@ -46,7 +47,8 @@ def cell_text(column: str, value: Any) -> str:
             return "–"
         write = _NUMBERS.get(column)
         return write(value) if write else f"{value:.4g}" if isinstance(value, float) else str(value)
-    return _TEXTS[column](str(value)) if column in _TEXTS else str(value)
+    text = printable_line(str(value))
+    return _TEXTS[column](text) if column in _TEXTS else text
 
 
 def columns_that_fit(widths: Mapping[str, int], importance: Sequence[str], width: int) -> list[str]:

@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Group
+from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from analysis.wording import format_duration, format_flops
-from orchestrator.cli.output import say, stderr
+from orchestrator.cli.output import say
 from orchestrator.scheduling.progress import Progress
 
 PLAIN_SECONDS = 10.0
@@ -23,10 +23,11 @@ PLAIN_SECONDS = 10.0
 @contextmanager
 def watching() -> Iterator[Callable[[Progress], None]]:
     """Show progress while the block runs: a live panel on a terminal, plain lines elsewhere."""
-    if not stderr.is_terminal:
+    console = Console(stderr=True, highlight=False, emoji=False, markup=False)
+    if not console.is_terminal:
         yield _plain()
         return
-    with Live(console=stderr, refresh_per_second=4, transient=True) as live:
+    with Live(console=console, refresh_per_second=4, transient=True) as live:
         yield lambda progress: live.update(_panel(progress))
 
 
@@ -69,6 +70,6 @@ def _panel(progress: Progress) -> Group:
     for run in progress.running:
         bar = ProgressBar(total=1.0, completed=run.fraction, width=30)
         loss = "–" if run.loss is None else f"{run.loss:.3f}"
-        table.add_row(run.shape, format_flops(run.budget), bar, loss)
+        table.add_row(Text(run.shape), format_flops(run.budget), bar, loss)
     share = progress.flops_spent / progress.flops_planned if progress.flops_planned else 1.0
     return Group(Text(_summary(progress)), ProgressBar(total=1.0, completed=share, width=60), table)

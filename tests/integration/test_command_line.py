@@ -183,7 +183,7 @@ def test_answers_from_a_table_load_nothing_heavy(table: Path, tmp_path: Path) ->
         ["plot", *source, "--out", str(tmp_path / "chart.svg")],
     )
     code = (
-        "import sys; from orchestrator.cli.main import app\n"
+        "import sys; from orchestrator.cli.app import app\n"
         f"for verb in {verbs!r}:\n"
         "    app(verb, standalone_mode=False)\n"
         f"    print('loaded', verb[0], [m for m in {heavy!r} if m in sys.modules], file=sys.stderr)"
@@ -199,7 +199,7 @@ def test_answers_from_a_table_load_nothing_heavy(table: Path, tmp_path: Path) ->
 def test_listing_sweeps_loads_neither_planning_nor_fitting(sandbox: Sandbox) -> None:
     heavy = ("torch", "ray", "wandb", "hydra", "fastapi", "pandas", "scipy")
     code = (
-        "import sys; from orchestrator.cli.main import app\n"
+        "import sys; from orchestrator.cli.app import app\n"
         f"app(['ls'], standalone_mode=False); print('loaded', [m for m in {heavy!r} if m in sys.modules])"
     )
     environment = os.environ | {"ISOFLOP_HOME": str(sandbox.home)}

@@ -17,7 +17,7 @@ import typer
 import yaml
 
 from orchestrator.api.guard import BindError, check_bind
-from orchestrator.cli.main import app
+from orchestrator.cli.app import app
 from tests.conftest import ROOT
 
 DOCKERFILE = (ROOT / "docker" / "Dockerfile").read_text()

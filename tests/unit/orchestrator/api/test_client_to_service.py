@@ -13,7 +13,7 @@ import uvicorn
 from typer.testing import CliRunner
 
 from orchestrator.api.app import create_app
-from orchestrator.cli.main import app
+from orchestrator.cli.app import app
 from orchestrator.client import Client, Refused, Unreachable
 from orchestrator.errors import NOT_FOUND, UNREACHABLE, USAGE, NotFound, exit_code_of
 from orchestrator.states import Hold

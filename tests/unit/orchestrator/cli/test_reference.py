@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from orchestrator.cli import reference
-from orchestrator.cli.main import app
+from orchestrator.cli.app import app
 from orchestrator.cli.verbs import GROUPS
 from orchestrator.errors import MEANINGS
 

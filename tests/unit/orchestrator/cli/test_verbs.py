@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import typer
 
-from orchestrator.cli.main import app
+from orchestrator.cli.app import app
 from orchestrator.cli.verbs import GROUPS, Verb
 from tests.unit.orchestrator.cli.conftest import Isoflop
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from orchestrator.cli.main import app
+from orchestrator.cli.app import app
 from orchestrator.states import RunState
 from orchestrator.use_cases.control import pause, resume
 from orchestrator.use_cases.execution import Execution

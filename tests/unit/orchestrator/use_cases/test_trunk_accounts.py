@@ -12,7 +12,7 @@ from analysis.fitting.interval import shared_factors
 from analysis.table.table import RunTable
 from analysis.wording import format_flops
 from orchestrator.attempts import Outcome
-from orchestrator.cli.main import app
+from orchestrator.cli.app import app
 from orchestrator.home import Home
 from orchestrator.states import Cause
 from orchestrator.use_cases.export import run_table

@@ -1,0 +1,35 @@
+"""The typer application: every verb, and the options of `isoflop` itself."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.verbs import add_verbs
+
+app = typer.Typer(
+    name="isoflop",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+add_verbs(app)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        import importlib.metadata
+
+        typer.echo(f"isoflop {importlib.metadata.version('isoflop')}")
+        raise typer.Exit
+
+
+@app.callback()
+def isoflop(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """For this compute budget, on this data: which model should I train, and what loss will it reach?"""
