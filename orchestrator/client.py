@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import http.client
+import ipaddress
 import json
-import os
+import re
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from orchestrator.environment import SettingsError, shown, variable
 from orchestrator.errors import MEANINGS, NotFound
 from tokenizer.errors import ExpectedError
 
@@ -33,14 +36,20 @@ class Refused(ExpectedError, ValueError):
 
 
 class Client:
-    """A service at a URL, asked with a token if it needs one. Raises Refused for a URL that is not HTTP."""
+    """A service at a URL, asked with a token if it needs one. Raises SettingsError for what cannot be its address."""
 
     def __init__(self, url: str, token: str | None = None) -> None:
         """A client of the service at `url`; `token` is sent with every request."""
-        if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
-            raise Refused(f"ISOFLOP_URL is {url!r}: give the service's address, such as http://127.0.0.1:8337")
+        host = _checked_host(url)
+        if token is not None and not (token.isascii() and token.isprintable()):
+            raise SettingsError("ISOFLOP_TOKEN has characters that a request cannot carry: use printable ASCII")
         self.url = url.rstrip("/")
         self._token = token
+        scheme = urllib.parse.urlsplit(url).scheme
+        direct = _is_loopback(host) or urllib.request.proxy_bypass(host)
+        self._proxy = None if direct else urllib.request.getproxies().get(scheme)
+        handler = urllib.request.ProxyHandler({scheme: self._proxy} if self._proxy else {})
+        self._opener = urllib.request.build_opener(handler)
 
     def submit(self, text: bytes, overrides: Sequence[str] = (), *, rerun: bool = False) -> dict[str, Any]:
         """Submit a sweep file; returns its name, revision and progress as JSON.
@@ -59,13 +68,20 @@ class Client:
 
     def control(self, name: str, action: str) -> str:
         """Cancel, pause, resume or retry a sweep; returns what became of it. Raises NotFound, Unreachable, Refused."""
-        return str(self._call("POST", f"/api/v1/sweeps/{_quoted(name)}/{action}", b"")["message"])
+        answer = self._call("POST", f"/api/v1/sweeps/{_quoted(name)}/{action}", b"")
+        if not isinstance(answer, dict) or "message" not in answer:
+            raise self.stranger()
+        return str(answer["message"])
 
     def log(self, run: str, attempt: int | None = None) -> list[dict[str, Any]]:
         """A run's attempts and events as JSON. Raises NotFound, Unreachable."""
         query = "" if attempt is None else f"?attempt={attempt}"
         rows: list[dict[str, Any]] = self._call("GET", f"/api/v1/runs/{_quoted(run)}/log{query}")
         return rows
+
+    def stranger(self) -> Unreachable:
+        """The error of an answer that is not one of this version's."""
+        return Unreachable(f"what answers at {self.url} is not a service of this version of isoflop: check ISOFLOP_URL")
 
     def _call(self, method: str, path: str, body: bytes | None = None) -> Any:
         """The JSON of an answer. Raises NotFound, Unreachable, Refused."""
@@ -74,21 +90,49 @@ class Client:
             headers["Authorization"] = f"Bearer {self._token}"
         request = urllib.request.Request(self.url + path, data=body, headers=headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
+            with self._opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             detail, kind = _problem(error)
             raise (NotFound(detail) if error.code == 404 else Refused(detail, kind)) from None
-        except (urllib.error.URLError, OSError, json.JSONDecodeError) as error:
-            reason = getattr(error, "reason", error)
-            raise Unreachable(f"no service answers at {self.url} ({reason}); start one with: isoflop serve") from None
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            reason = getattr(error, "reason", error) or type(error).__name__
+            through = f" through the proxy {self._proxy.rpartition('@')[2]}" if self._proxy else ""
+            raise Unreachable(
+                f"no service answers at {self.url}{through} ({reason}); start one with: isoflop serve"
+            ) from None
 
 
 def service_client(environ: Mapping[str, str] | None = None) -> Client | None:
     """The client of the service that ISOFLOP_URL names; None if it names none."""
-    environ = os.environ if environ is None else environ
-    url = environ.get("ISOFLOP_URL")
-    return Client(url, environ.get("ISOFLOP_TOKEN")) if url else None
+    url = variable("ISOFLOP_URL", environ)
+    return Client(url, variable("ISOFLOP_TOKEN", environ)) if url else None
+
+
+def local_client(environ: Mapping[str, str] | None = None) -> Client:
+    """The client of a service with the usual port on this machine."""
+    return Client("http://127.0.0.1:8337", variable("ISOFLOP_TOKEN", environ))
+
+
+def _checked_host(url: str) -> str:
+    """The host in a service's URL. Raises SettingsError if it is no address of a service."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        host, port = parts.hostname, parts.port
+        well_formed = parts.scheme in ("http", "https") and host and port != 0 and host.encode("idna")
+    except ValueError:
+        well_formed = False
+    if not well_formed or not re.fullmatch(r"[!-~]+", url) or parts.query or parts.fragment or parts.username:
+        raise SettingsError(f"ISOFLOP_URL is {shown(url)}: give the service's address, such as http://127.0.0.1:8337")
+    return str(host)
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether a host is this machine, which no proxy can reach."""
+    try:
+        return host == "localhost" or host.endswith(".localhost") or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _quoted(name: str) -> str:

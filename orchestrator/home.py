@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
+from orchestrator.environment import shown, variable
 from tokenizer.errors import ExpectedError
 
 LOCAL_FOLDER = ".isoflop"
@@ -74,12 +74,30 @@ class Home:
 
 
 def find_home(environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> Home:
-    """Choose the state folder: ISOFLOP_HOME, else `.isoflop` of the current folder, else the user's data folder."""
-    environ = os.environ if environ is None else environ
-    cwd = Path.cwd() if cwd is None else cwd
-    named = environ.get("ISOFLOP_HOME")
+    """Choose the state folder: ISOFLOP_HOME, else `.isoflop` of the current folder, else the user's data folder.
+
+    Raises HomeError, SettingsError.
+    """
+    cwd = _working_folder() if cwd is None else cwd
+    named = variable("ISOFLOP_HOME", environ)
     if named:
-        return Home((cwd / Path(named).expanduser()).resolve(), "ISOFLOP_HOME")
+        return Home((cwd / _expanded(named)).resolve(), "ISOFLOP_HOME")
     if (cwd / LOCAL_FOLDER).is_dir():
         return Home((cwd / LOCAL_FOLDER).resolve(), f"{LOCAL_FOLDER} of the current folder")
     return Home(Path(platformdirs.user_data_dir("isoflop")).resolve(), "the user's data folder")
+
+
+def _expanded(named: str) -> Path:
+    """A path in which `~` and `~user` are home folders. Raises HomeError for a user who does not exist."""
+    try:
+        return Path(named).expanduser()
+    except (RuntimeError, KeyError) as error:
+        raise HomeError(f"ISOFLOP_HOME is {shown(named)}: there is no user {named.split('/')[0]}") from error
+
+
+def _working_folder() -> Path:
+    """The current folder. Raises HomeError if it was deleted."""
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise HomeError("the current folder does not exist any more: change to another") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import math
 import os
+import re
 import socket
 from collections import Counter
 from collections.abc import Mapping
@@ -16,12 +17,16 @@ import psutil
 from analysis.devices import is_device
 from analysis.wording import join_words
 from model.hardware import cpu_name, gpu_names
+from orchestrator.environment import SettingsError, shown, variable
 from orchestrator.home import Home
-from tokenizer.errors import ExpectedError
 
 NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "lustre", "beegfs", "glusterfs", "fuse.sshfs", "ceph")
 """How the names of file systems begin that other machines share."""
 
+MOST_WORKERS = 100_000
+"""Largest ISOFLOP_WORKERS."""
+MOST_SHARES = 1_000
+"""Largest ISOFLOP_GPU_SHARES."""
 HEAD_SECONDS = 10.0
 """Silence after which a Ray cluster's head counts as gone, unless ISOFLOP_HEAD_SECONDS sets another."""
 
@@ -34,12 +39,6 @@ class Ceilings:
     """Training FLOPs."""
     seconds: float | None = None
     """Device-seconds."""
-
-
-class SettingsError(ExpectedError, ValueError):
-    """A setting, or a combination of settings, cannot work; the message names the variable."""
-
-    kind = "settings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +77,20 @@ def read_settings(home: Home, environ: Mapping[str, str] | None = None) -> Setti
 
     Raises SettingsError.
     """
-    environ = os.environ if environ is None else environ
-    url = environ.get("ISOFLOP_DATABASE_URL", f"sqlite:///{home.database}")
-    address = environ.get("ISOFLOP_RAY_ADDRESS", "local")
+    url = variable("ISOFLOP_DATABASE_URL", environ) or f"sqlite:///{home.database}"
+    address = variable("ISOFLOP_RAY_ADDRESS", environ) or "local"
     _check_database(url, address, home.root)
     return Settings(
         database_url=url,
         ray_address=address,
-        workers=_whole("ISOFLOP_WORKERS", environ.get("ISOFLOP_WORKERS")),
-        artifacts_url=_artifacts(environ.get("ISOFLOP_ARTIFACTS_URL", "")),
-        checkpoint_seconds=_number(environ, "ISOFLOP_CHECKPOINT_SECONDS"),
-        gpu_shares=_whole("ISOFLOP_GPU_SHARES", environ.get("ISOFLOP_GPU_SHARES")) or 1,
-        head_seconds=_number(environ, "ISOFLOP_HEAD_SECONDS") or HEAD_SECONDS,
-        user=environ.get("ISOFLOP_USER") or _login(),
-        user_flops=_number(environ, "ISOFLOP_USER_FLOPS"),
-        user_hours=_number(environ, "ISOFLOP_USER_HOURS"),
+        workers=_whole("ISOFLOP_WORKERS", environ, MOST_WORKERS),
+        artifacts_url=_artifacts(variable("ISOFLOP_ARTIFACTS_URL", environ) or ""),
+        checkpoint_seconds=_number("ISOFLOP_CHECKPOINT_SECONDS", environ),
+        gpu_shares=_whole("ISOFLOP_GPU_SHARES", environ, MOST_SHARES) or 1,
+        head_seconds=_number("ISOFLOP_HEAD_SECONDS", environ) or HEAD_SECONDS,
+        user=variable("ISOFLOP_USER", environ) or _login(),
+        user_flops=_number("ISOFLOP_USER_FLOPS", environ),
+        user_hours=_number("ISOFLOP_USER_HOURS", environ),
     )
 
 
@@ -104,21 +102,21 @@ def _artifacts(url: str) -> str:
 
     scheme = url.partition("://")[0]
     if "://" not in url or scheme not in fsspec.available_protocols():
-        raise SettingsError(f"ISOFLOP_ARTIFACTS_URL is {url!r}: give a URL such as s3://bucket/folder")
+        raise SettingsError(f"ISOFLOP_ARTIFACTS_URL is {shown(url)}: give a URL such as s3://bucket/folder")
     return url
 
 
-def _number(environ: Mapping[str, str], name: str) -> float | None:
-    """A variable that must be a number above 0; None if it is not set."""
-    text = environ.get(name)
+def _number(name: str, environ: Mapping[str, str] | None) -> float | None:
+    """A variable that must be a finite number above 0; None if it is not set."""
+    text = variable(name, environ)
     if text is None:
         return None
     try:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not value > 0:
-        raise SettingsError(f"{name} is {text!r}: give a number above 0")
+    if not 0 < value < math.inf:
+        raise SettingsError(f"{name} is {shown(text)}: give a number above 0")
     return value
 
 
@@ -130,12 +128,13 @@ def _login() -> str:
         return str(os.getuid())
 
 
-def _whole(name: str, text: str | None) -> int | None:
-    """A variable that must be a whole number of at least 1; None if it is not set."""
+def _whole(name: str, environ: Mapping[str, str] | None, most: int) -> int | None:
+    """A variable that must be a whole number from 1 to `most`; None if it is not set."""
+    text = variable(name, environ)
     if text is None:
         return None
-    if not text.isdigit() or int(text) < 1:
-        raise SettingsError(f"{name} is {text!r}: give a whole number of at least 1")
+    if not re.fullmatch("[0-9]{1,9}", text) or not 1 <= int(text) <= most:
+        raise SettingsError(f"{name} is {shown(text)}: give a whole number from 1 to {most}")
     return int(text)
 
 
@@ -165,7 +164,7 @@ def _is_this_machine(address: str) -> bool:
 def _file_system(folder: Path) -> str:
     """Type of the file system that holds `folder`; empty if the kernel does not say."""
     try:
-        mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
+        mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text(errors="replace").splitlines()]
     except OSError:
         return ""
     holding = [(len(point), kind) for point, kind in mounts if folder.is_relative_to(point)]

@@ -41,14 +41,17 @@ def submit(
 
     Submitting it twice does nothing.
     """
-    from orchestrator.client import Client, service_client
+    from orchestrator.client import local_client, service_client
 
-    client = service_client() or Client("http://127.0.0.1:8337")
+    client = service_client() or local_client()
     answer = client.submit(sweep_path(sweep).read_bytes(), overrides or [], rerun=rerun)
     if output is Format.JSON:
         emit_json(answer)
         return
-    row = {k: answer[k] for k in ("name", "revision", "total", "done", "queued")}
+    columns = ("name", "revision", "total", "done", "queued")
+    if not isinstance(answer, dict) or any(name not in answer for name in columns):
+        raise client.stranger()
+    row = {name: answer[name] for name in columns}
     emit_rows([row], list(row), output)
     name = answer["name"]
     say(f"next:\n  isoflop watch {name}\n  isoflop fit {name}\n  {client.url}/sweeps/{name}")
@@ -120,7 +123,10 @@ def _readings(sweep: str) -> Iterator[Progress]:
     client = service_client()
     if client is not None:
         while True:
-            yield progress_from_json(client.sweep(sweep))
+            try:
+                yield progress_from_json(client.sweep(sweep))
+            except (KeyError, TypeError) as error:
+                raise client.stranger() from error
     workspace = open_workspace()
     execution, record = Execution(workspace), Answering(workspace).sweep(sweep)
     while True:

@@ -229,4 +229,3 @@ def _confirm(planned: Planned) -> bool:
         say("no terminal to ask on: pass --yes to start")
         raise typer.Exit(2)
     return typer.confirm(f"Start these {len(planned.plan.all_runs)} runs?", err=True)
-

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
@@ -10,6 +9,7 @@ import typer
 from orchestrator.cli.opening import open_workspace
 from orchestrator.cli.options import Output
 from orchestrator.cli.output import Format, emit_rows, say
+from orchestrator.environment import variable
 
 
 def serve(
@@ -30,7 +30,7 @@ def serve(
     from orchestrator.use_cases.background import Background
     from orchestrator.use_cases.execution import Execution
 
-    token = os.environ.get("ISOFLOP_TOKEN")
+    token = variable("ISOFLOP_TOKEN")
     check_bind(host, token)
     workspace = open_workspace()
     execution = Execution(workspace)

@@ -1,4 +1,4 @@
-"""The standard streams: a closed one is replaced, and a result that cannot be written ends the command with a reason."""
+"""The standard streams: closed ones are replaced, and a result that cannot be written ends the command."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ReaderGone(Exception):
 
 
 class Results(io.TextIOWrapper):
-    """Standard output: what cannot be written raises ReaderGone or OutputError, which nothing takes for another file's."""
+    """Standard output: what cannot be written raises an error that nothing takes for that of another file."""
 
     def write(self, text: str) -> int:
         """Write a part of the result. Raises ReaderGone, OutputError."""
@@ -80,7 +80,7 @@ def mend() -> None:
                 os.close(opened)
             os.set_inheritable(number, True)
     if sys.stdin is None:
-        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: PTH123, SIM115 - open as long as the process
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - open as long as the process
     if sys.stdout is sys.__stdout__:
         sys.stdout = _robust(sys.stdout, 1, Results)
     if sys.stderr is sys.__stderr__:
@@ -88,9 +88,9 @@ def mend() -> None:
 
 
 def _robust(stream: IO[str] | None, number: int, kind: type[Results] | type[Notes]) -> Results | Notes:
-    """A stream of a kind in place of another, or over a file number; it writes any character, as an escape if need be."""
+    """A stream of a kind in place of another, or over a file; it writes any character, if need be as an escape."""
     if not isinstance(stream, io.TextIOWrapper):
-        raw = open(number, "wb", closefd=False)  # noqa: PTH123, SIM115 - open as long as the process
+        raw = open(number, "wb", closefd=False)  # noqa: SIM115 - open as long as the process
         return kind(raw, encoding="utf-8", errors="backslashreplace", line_buffering=number == 2)
     encoding, lines = stream.encoding, stream.line_buffering
     return kind(stream.detach(), encoding=encoding, errors="backslashreplace", line_buffering=lines)

@@ -12,6 +12,7 @@ from orchestrator.cluster.artifact_layout import KeptStates
 from orchestrator.cluster.attempt_log import AttemptLog, Event
 from orchestrator.cluster.local_artifacts import LocalArtifacts
 from orchestrator.cluster.remote_artifacts import RemoteArtifacts
+from orchestrator.environment import variable
 
 if TYPE_CHECKING:
     from model.checkpoint import Checkpoints
@@ -80,7 +81,7 @@ class ArtifactStore(Protocol):
 
 def scratch_folder(environ: Mapping[str, str] | None = None) -> Path:
     """This machine's own folder for copies: ISOFLOP_SCRATCH, else one in the temporary folder."""
-    named = (os.environ if environ is None else environ).get("ISOFLOP_SCRATCH")
+    named = variable("ISOFLOP_SCRATCH", environ)
     return Path(named) if named else Path(tempfile.gettempdir()) / f"isoflop-scratch-{os.getuid()}"
 
 

@@ -34,7 +34,7 @@ class Database:
             self.engine = _engine(url)
             with translated():
                 _upgrade(self)
-        except (SQLAlchemyError, ImportError, Unavailable) as error:
+        except (SQLAlchemyError, ImportError, Unavailable, ValueError) as error:  # ValueError: a port that is no number
             raise StoreError(f"the database {url.split('@')[-1]} cannot be opened: {error}") from error
 
     def close(self) -> None:

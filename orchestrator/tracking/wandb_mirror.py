@@ -11,13 +11,27 @@ from collections.abc import Mapping
 from functools import partial
 from netrc import NetrcParseError, netrc
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
+from analysis.wording import join_words
 from orchestrator.attempts import Tracking
+from orchestrator.environment import SettingsError, shown, variable
 
 DEFAULT_URL = "https://api.wandb.ai"
 """wandb's own server, unless WANDB_BASE_URL names another."""
+Mode = Literal["online", "offline", "disabled"]
+"""What the mirror does."""
+MODES: Final[Mapping[str, Mode]] = {
+    "online": "online",
+    "offline": "offline",
+    "shared": "online",
+    "disabled": "disabled",
+    "dryrun": "offline",
+    "run": "online",
+}
+"""wandb's values of WANDB_MODE, written as wandb reads them, and the mode of the mirror for each."""
 REACH_SECONDS = 3.0
 """Time to find out whether wandb can be reached."""
 QUEUE_EVENTS = 10_000
@@ -40,42 +54,63 @@ OVER_FLOPS = "over_flops/"
 def choose_tracking(folder: Path, environ: Mapping[str, str] | None = None) -> Tracking:
     """Where the mirror writes: online with a key and a server that answers, else offline.
 
-    WANDB_MODE overrides that. Takes a few seconds at most.
+    WANDB_MODE overrides that, with wandb's own values. Takes a few seconds at most. Raises SettingsError.
     """
-    environ = os.environ if environ is None else environ
-    project = environ.get("WANDB_PROJECT", "isoflop")
-    asked = environ.get("WANDB_MODE", "")
-    if asked == "disabled":
-        return Tracking("disabled", str(folder), project, "WANDB_MODE")
-    if asked == "offline":
-        return Tracking("offline", str(folder), project, "WANDB_MODE")
-    url = environ.get("WANDB_BASE_URL", DEFAULT_URL)
+    project = variable("WANDB_PROJECT", environ) or "isoflop"
+    mode = asked_mode(environ)
+    if mode in ("disabled", "offline"):
+        return Tracking(mode, str(folder), project, "WANDB_MODE")
+    url = server_url(environ)
     if not has_key(url, environ):
         return Tracking("offline", str(folder), project, "no API key")
-    if not reachable(url):
+    if not mode and not reachable(url):
         return Tracking("offline", str(folder), project, f"{url} does not answer")
     return Tracking("online", str(folder), project, url)
 
 
+def asked_mode(environ: Mapping[str, str] | None = None) -> Mode | None:
+    """The mode that WANDB_MODE asks for; None if it is not set. Raises SettingsError for what wandb does not know."""
+    asked = variable("WANDB_MODE", environ)
+    if asked is not None and asked not in MODES:
+        raise SettingsError(f"WANDB_MODE is {shown(asked)}: wandb knows {join_words(MODES)}")
+    return MODES[asked] if asked is not None else None
+
+
+def server_url(environ: Mapping[str, str] | None = None) -> str:
+    """The address of the wandb server. Raises SettingsError if WANDB_BASE_URL is none."""
+    url = variable("WANDB_BASE_URL", environ) or DEFAULT_URL
+    try:
+        parts = urlsplit(url)
+        well_formed = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        well_formed = False
+    if not well_formed:
+        raise SettingsError(f"WANDB_BASE_URL is {shown(url)}: give the server's address, such as {DEFAULT_URL}")
+    return url
+
+
 def has_key(url: str, environ: Mapping[str, str] | None = None) -> bool:
     """Whether there is an API key for a server, in the environment or in netrc."""
-    if (os.environ if environ is None else environ).get("WANDB_API_KEY"):
+    if variable("WANDB_API_KEY", environ):
         return True
     try:
         return netrc().authenticators(urlsplit(url).hostname or "") is not None
-    except (OSError, NetrcParseError):
+    except (OSError, UnicodeDecodeError, NetrcParseError, RuntimeError):  # RuntimeError: nobody knows the home folder
         return False
 
 
 def reachable(url: str) -> bool:
-    """Whether a server accepts a connection within a few seconds."""
-    parts = urlsplit(url)
+    """Whether a server, or the proxy in front of it, accepts a connection within a few seconds."""
+    parts = urlsplit(_proxy_of(url) or url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     found, ended = threading.Event(), threading.Event()
 
     def connect() -> None:
         """Connect, and note whether it worked."""
-        with contextlib.suppress(OSError), socket.create_connection((parts.hostname, port), timeout=REACH_SECONDS):
+        with (
+            contextlib.suppress(OSError, UnicodeError),
+            socket.create_connection((parts.hostname, port), timeout=REACH_SECONDS),
+        ):
             found.set()
         ended.set()
 
@@ -83,6 +118,18 @@ def reachable(url: str) -> bool:
     threading.Thread(target=connect, daemon=True).start()
     ended.wait(REACH_SECONDS)
     return found.is_set()
+
+
+def _proxy_of(url: str) -> str:
+    """The URL of the proxy through which wandb reaches a server; empty for none."""
+    parts = urlsplit(url)
+    if proxy_bypass(parts.hostname or ""):
+        return ""
+    proxy = getproxies().get(parts.scheme) or getproxies().get("all", "")
+    with contextlib.suppress(ValueError):
+        proxy = proxy if "://" in proxy or not proxy else f"http://{proxy}"
+        return proxy if urlsplit(proxy).hostname and urlsplit(proxy).port != 0 else ""
+    return ""
 
 
 class WandbMirror:
@@ -136,6 +183,7 @@ def start_wandb(
     tracking: Tracking, *, run_id: str, group: str, config: Mapping[str, Any], name: str, job_type: str
 ) -> Any:
     """Begin a wandb run in the group of its sweep, and return it."""
+    forget_empty()
     import wandb
 
     run = wandb.init(
@@ -162,6 +210,12 @@ def start_wandb(
     )
     define_curves(run)
     return run
+
+
+def forget_empty() -> None:
+    """Unset wandb's empty variables, as isoflop reads them: wandb itself takes an empty one for a wrong value."""
+    for name in [name for name, value in os.environ.items() if name.startswith("WANDB_") and not value]:
+        del os.environ[name]
 
 
 def define_curves(run: Any) -> None:

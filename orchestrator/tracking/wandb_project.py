@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import difflib
 import math
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ import pandas as pd
 
 from analysis.table.excluded import APART, ExcludedRow
 from analysis.table.table import MAX_ROWS, RunTable
-from orchestrator.tracking.wandb_mirror import DEFAULT_URL, has_key, reachable
+from orchestrator.tracking.wandb_mirror import forget_empty, has_key, reachable, server_url
 from tokenizer.errors import ExpectedError
 
 REQUEST_SECONDS = 30
@@ -81,11 +80,12 @@ def read_project(
 
 def _fetch(path: str, filters: dict[str, Any]) -> Iterator[LoggedRun]:
     """The runs of a project, one page of them after the other. Raises WandbError."""
-    url = os.environ.get("WANDB_BASE_URL", DEFAULT_URL)
+    url = server_url()
     if not has_key(url):
         raise WandbError(f"{url} needs an API key: set WANDB_API_KEY, or type `wandb login`")
     if not reachable(url):
         raise ServiceUnreachable(f"{url} does not answer: check the network, or WANDB_BASE_URL for your own server")
+    forget_empty()
     import wandb
     from wandb.errors import AuthenticationError, Error
 

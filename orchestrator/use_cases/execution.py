@@ -13,6 +13,7 @@ from orchestrator.scheduling.progress import Progress, progress_of
 from orchestrator.scheduling.scheduler import Scheduler
 from orchestrator.settings import choose_device, worker_count
 from orchestrator.store import SweepRecord
+from orchestrator.tracking.wandb_mirror import asked_mode
 from orchestrator.use_cases.submission import publish
 from orchestrator.use_cases.workspace import Workspace
 
@@ -28,8 +29,9 @@ class Execution:
         self._workspace = workspace
 
     def check_free(self) -> None:
-        """Raise AlreadyScheduling if another process schedules this home's runs."""
+        """Raise AlreadyScheduling if another process schedules this home's runs, SettingsError for a bad WANDB_MODE."""
         check_free(self._workspace.home.lock)
+        asked_mode()
 
     @contextlib.contextmanager
     def scheduling(self, device: str) -> Iterator[Scheduler]:
@@ -40,7 +42,7 @@ class Execution:
         """
         workspace, settings = self._workspace, self._workspace.settings
         with scheduler_lock(workspace.home.lock):
-            workers = worker_count(settings, device)
+            workers, tracking = worker_count(settings, device), workspace.tracking
             cluster = Cluster(
                 workers=workers,
                 device=device,
@@ -52,7 +54,7 @@ class Execution:
                 workspace.store,
                 cluster,
                 workspace.artifacts,
-                workspace.tracking,
+                tracking,
                 ceilings=settings.ceilings,
                 checkpoint_seconds=settings.checkpoint_seconds,
             )

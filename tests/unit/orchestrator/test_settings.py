@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from orchestrator import settings
+from orchestrator.environment import SettingsError
 from orchestrator.home import Home, HomeError, find_home
-from orchestrator.settings import Settings, SettingsError, choose_device, read_settings, worker_count
+from orchestrator.settings import Settings, choose_device, read_settings, worker_count
 
 
 def test_the_variable_wins_over_the_folder_over_the_user(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from analysis.devices import DEVICES
+from orchestrator.environment import SettingsError
 from orchestrator.scheduling.speed import RateModel
-from orchestrator.settings import SettingsError
 from orchestrator.use_cases import planning as module
 from orchestrator.use_cases.planning import Planning, facts_of
 from orchestrator.use_cases.submission import submit
