@@ -148,6 +148,9 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
         "The result could not be written to standard output, which is closed or full.",
         "Open it, make room, or write to a file.",
     ),
+    "port": Meaning(
+        USAGE, 503, "The service cannot listen at that port.", "Choose another with --port; 0 takes a free one."
+    ),
     "recipe": Meaning(
         USAGE, 422, "The recipe cannot give what was asked of it.", "Correct the recipe, or the value that is named."
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 WATCH_SECONDS = 1.0
 """Pause between two readings of a sweep's progress."""
+ALONE_SECONDS = 30.0
+"""Time that somebody gets to schedule the runs before `watch` ends."""
+NOBODY = "nobody schedules the runs of this database"
+"""What a sweep waits for when no scheduler works."""
 LOG_COLUMNS = ("attempt", "kind", "step", "tokens", "loss", "validation_loss", "elapsed", "cause", "detail")
 
 
@@ -97,18 +102,23 @@ def _act(action: str, sweep: str) -> None:
 def watch(sweep: SweepName) -> None:
     """Follow a sweep until no run is left to train.
 
-    Exit code 1 if a run has no result.
+    Exit code 1 if a run has no result, or if nobody schedules the runs.
     """
     from orchestrator.cli.watching import watching
 
+    alone_since: float | None = None
     with watching() as observe:
         for progress in _readings(sweep):
             observe(progress)
-            if progress.finished or progress.held:
+            alone_since = (alone_since or time.monotonic()) if progress.waits == NOBODY else None
+            alone = alone_since is not None and time.monotonic() - alone_since >= ALONE_SECONDS
+            if progress.finished or progress.held or alone:
                 break
             time.sleep(WATCH_SECONDS)
     if progress.held:
         say(f"sweep {sweep} is {progress.held}")
+    elif not progress.finished:
+        say(f"{NOBODY}: start `isoflop serve`, or `isoflop run` with the sweep's file")
     raise typer.Exit(0 if progress.done == progress.total else 1)
 
 
@@ -117,7 +127,7 @@ def _readings(sweep: str) -> Iterator[Progress]:
     from orchestrator.client import service_client
     from orchestrator.scheduling.progress import progress_from_json
     from orchestrator.use_cases.answering import Answering
-    from orchestrator.use_cases.control import live_progress
+    from orchestrator.use_cases.control import live_progress, scheduled
     from orchestrator.use_cases.execution import Execution
 
     client = service_client()
@@ -130,7 +140,9 @@ def _readings(sweep: str) -> Iterator[Progress]:
     workspace = open_workspace()
     execution, record = Execution(workspace), Answering(workspace).sweep(sweep)
     while True:
-        yield execution.progress(record, live_progress(workspace))
+        progress = execution.progress(record, live_progress(workspace))
+        moves = progress.finished or progress.held or scheduled(workspace)
+        yield progress if moves else replace(progress, waits=NOBODY, seconds_left=None)
 
 
 def logs(

@@ -9,12 +9,15 @@ import typer
 from orchestrator.cli.opening import open_workspace
 from orchestrator.cli.options import Output
 from orchestrator.cli.output import Format, emit_rows, say
+from orchestrator.cli.port import LARGEST, address_of, open_port
 from orchestrator.environment import variable
 
 
 def serve(
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", help="Port to listen on; 0 takes a free one.")] = 8337,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=LARGEST, help="Port to listen on; 0 takes a free one.")
+    ] = 8337,
 ) -> None:
     """Run the scheduler, and serve REST and the page.
 
@@ -34,16 +37,14 @@ def serve(
     check_bind(host, token)
     workspace = open_workspace()
     execution = Execution(workspace)
-    with execution.scheduling(choose_device("auto")) as scheduler, signals.ignored():
+    with open_port(host, port) as listening, execution.scheduling(choose_device("auto")) as scheduler:
         background = Background(execution, scheduler, when_lost=lambda: setattr(server, "should_exit", True))
         app = create_app(workspace, background, token=token)
         config = uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=5)
         server = uvicorn.Server(config)
-        socket = config.bind_socket()
-        socket.listen()  # connections are served from here on
-        name, bound = socket.getsockname()[:2]
-        say(f"page and REST: http://{name}:{bound}")
-        server.run(sockets=[socket])
+        with signals.replaced(lambda: setattr(server, "should_exit", True)):
+            say(f"page and REST: {address_of(listening)}")
+            server.run(sockets=[listening])
         if isinstance(background.error, HeadLost):
             raise background.error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 OURS = (signal.SIGINT, signal.SIGTERM)
@@ -22,9 +22,9 @@ def kept() -> Iterator[None]:
 
 
 @contextmanager
-def ignored() -> Iterator[None]:
-    """Let the signals do nothing inside the block: the server that runs there sets its own handlers."""
+def replaced(action: Callable[[], None]) -> Iterator[None]:
+    """Let the signals do something else inside the block, until what runs there sets handlers of its own."""
     with kept():
         for number in OURS:
-            signal.signal(number, lambda _number, _frame: None)
+            signal.signal(number, lambda _number, _frame: action())
         yield

@@ -52,6 +52,12 @@ class Drivers(Database):
             if db.execute(mine.values(expires_at=self.now(db) + LEASE_SECONDS)).rowcount != 1:
                 raise LeaseLost("another scheduler has taken over this database")
 
+    def scheduled(self) -> bool:
+        """Whether a scheduler holds the lease, by the database's clock."""
+        with self.reading() as db:
+            lease = db.execute(select(t.scheduler.c.driver_id, t.scheduler.c.expires_at)).one()
+            return lease.driver_id is not None and bool(lease.expires_at > self.now(db))
+
     def requests(self) -> int:
         """A number that grows whenever a user asks for something."""
         with self.reading() as db:

@@ -118,6 +118,11 @@ def run_log_json(workspace: Workspace, prefix: str, attempt: int | None = None) 
                 yield {"attempt": made.number, **event}
 
 
+def scheduled(workspace: Workspace) -> bool:
+    """Whether anybody schedules the runs of this database: a `run`, a `validate` or a service."""
+    return workspace.store.scheduled()
+
+
 def live_progress(workspace: Workspace) -> dict[str, RunProgress]:
     """How far each run in training is, by its id, from what it logged: for watchers in another process."""
     latest = {}

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from orchestrator.cluster.signals import OURS, ignored, kept
+from orchestrator.cluster.signals import OURS, kept, replaced
 
 
 @pytest.fixture(autouse=True)
@@ -30,11 +30,12 @@ def test_handlers_are_kept_though_the_block_replaces_them_and_fails(number: sign
 
 
 @pytest.mark.parametrize("number", OURS)
-def test_signals_do_nothing_inside_the_block_and_what_they_did_after_it(number: signal.Signals) -> None:
+def test_signals_do_something_else_inside_the_block_and_what_they_did_after_it(number: signal.Signals) -> None:
     received: list[int] = []
+    asked: list[str] = []
     signal.signal(number, lambda n, _frame: received.append(n))
-    with ignored():
+    with replaced(lambda: asked.append("end")):
         os.kill(os.getpid(), number)
-        assert received == []
+        assert (received, asked) == ([], ["end"])
     os.kill(os.getpid(), number)
-    assert received == [number]
+    assert (received, asked) == ([number], ["end"])
