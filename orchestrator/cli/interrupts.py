@@ -86,6 +86,15 @@ def end_now() -> None:
     os._exit(INTERRUPTED)
 
 
+def leave() -> None:
+    """End an interrupted process whose work is cleaned up: while the interpreter ends, a signal would still kill it."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    with contextlib.suppress(Exception):
+        sys.stdout.flush()
+    os._exit(INTERRUPTED)
+
+
 @contextlib.contextmanager
 def listening() -> Iterator[Interrupts]:
     """Handle the signals while the block runs. Signals that the caller ignores, as `nohup` does, stay ignored."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from orchestrator.cli.interrupts import Interrupts, listening
+from orchestrator.cli.interrupts import Interrupts, leave, listening
 from orchestrator.cli.streams import ReaderGone, mend
 from orchestrator.errors import INTERRUPTED, OK, USAGE, exit_code_of
 
@@ -17,6 +17,8 @@ def main() -> None:
             code = _run(interrupts)
         except KeyboardInterrupt:  # while a failure was explained
             code = INTERRUPTED
+        if interrupts.count and code == INTERRUPTED:
+            leave()
     raise SystemExit(code)
 
 

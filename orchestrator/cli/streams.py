@@ -91,6 +91,9 @@ def _robust(stream: IO[str] | None, number: int, kind: type[Results] | type[Note
     """A stream of a kind in place of another, or over a file; it writes any character, if need be as an escape."""
     if not isinstance(stream, io.TextIOWrapper):
         raw = open(number, "wb", closefd=False)  # noqa: SIM115 - open as long as the process
-        return kind(raw, encoding="utf-8", errors="backslashreplace", line_buffering=number == 2)
-    encoding, lines = stream.encoding, stream.line_buffering
-    return kind(stream.detach(), encoding=encoding, errors="backslashreplace", line_buffering=lines)
+        return kind(raw, encoding="utf-8", errors="backslashreplace", line_buffering=kind is Notes)
+    encoding, through = stream.encoding, stream.write_through
+    lines = stream.line_buffering or kind is Notes
+    return kind(
+        stream.detach(), encoding=encoding, errors="backslashreplace", line_buffering=lines, write_through=through
+    )
