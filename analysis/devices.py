@@ -149,6 +149,6 @@ def hardware(name: str = "", *, utilisation: float | None = None, tflops: float 
         hint = f" (did you mean {near[0]}?)" if near else ""
         raise QuestionError(
             f"no device {name!r}{hint}; known: {', '.join(DEVICES)}. For any other, give its dense 16-bit peak "
-            "in TFLOP/s (device-tflops)."
+            "in TFLOP/s (`device_tflops`)."
         )
     return Hardware(found, share)

@@ -21,6 +21,7 @@ from analysis.answers.serial import plain, prediction_json, record_json
 from analysis.devices import Hardware
 from analysis.law import Law
 from analysis.records import Interval, Prediction, QuestionError
+from analysis.wording import join_words
 
 BUDGETS = ("flops", "gpu_hours", "loss")
 """Each alone fixes the budget; else `params` with `tokens` do."""
@@ -61,23 +62,27 @@ class Question:
         budgets = [name for name in (*BUDGETS, "tokens") if name in given]
         if not budgets:
             raise QuestionError(
-                "give a budget with flops or gpu-hours, a loss to reach with loss, or a model with params and tokens"
+                "give a budget with `flops` or `gpu_hours`, a loss to reach with `loss`, or a model with `params` and "
+                "`tokens`"
             )
         if len(budgets) > 1:
-            raise QuestionError(f"{_words(budgets)} each fix the budget: give one")
+            raise QuestionError(f"{_words(budgets)} each fix the budget: give one of them")
         asked = [name for name in CONSTRAINTS if name in given]
         if len(asked) > 1:
-            raise QuestionError(f"ask one question at a time: {_words(asked)}")
+            raise QuestionError(f"ask one question at a time, not {_words(asked)}")
         if "tokens" in given and asked != ["params"]:
-            raise QuestionError("tokens need params: together they are one model; for limited data ask with max-tokens")
+            raise QuestionError(
+                "`tokens` need `params`: together they are one model; for limited data ask with `max_tokens`"
+            )
         if "loss" in given and asked and asked[0] not in ("params", "inference_tokens"):
-            raise QuestionError(f"{_words(asked)} needs a budget: give flops instead of loss")
+            raise QuestionError(f"{_words(asked)} needs a budget: give `flops` instead of `loss`")
         if "gpu_hours" in given and self.hardware is None:
-            raise QuestionError("gpu-hours need a device: give device, or its peak as device-tflops")
+            raise QuestionError("`gpu_hours` need a device: give `device`, or its peak as `device_tflops`")
 
 
 def _words(names: list[str]) -> str:
-    return ", ".join(name.replace("_", "-") for name in names)
+    """Names of the question's parts as REST has them; the command line makes options of what stands in backticks."""
+    return join_words(f"`{name.removeprefix('times_')}`" for name in names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ class Asked(BaseModel):
         """The question. Raises QuestionError for parameters that do not go together, or an unknown device."""
         named = self.device is not None or self.device_tflops is not None
         if self.mfu is not None and not named:
-            raise QuestionError("mfu needs a device: give device or device_tflops")
+            raise QuestionError("`mfu` needs a device: give `device` or `device_tflops`")
         return Question(
             flops=self.flops,
             gpu_hours=self.gpu_hours,

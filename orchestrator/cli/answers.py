@@ -192,8 +192,8 @@ def _flat(document: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 
 def _file_name(source: Source) -> str:
-    """The name of a chart's file, without its ending."""
-    return Path(source.sweep or source.title).name
+    """The name of a chart's file as one types it, without its ending."""
+    return shlex.quote(Path(source.sweep or source.title).name)
 
 
 @options.expand(source=source_of)

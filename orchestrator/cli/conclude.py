@@ -46,7 +46,7 @@ def conclude(
     reports = [_nearby(shown.pages[-1]) for shown in reported.values()]
     say("")
     if len(laws) > 1:
-        following = f"isoflop compare {sweep.name} --axis {next(iter(answers.spec.vary))}"
+        following = f"isoflop compare {sweep.name} --axis {shlex.quote(next(iter(answers.spec.vary)))}"
         lines = variants_summary(answers, laws, width)
         lines += [*labelled("Report", reports), *labelled("wandb", tracking), *labelled("Next", [following])]
     else:

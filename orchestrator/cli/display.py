@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 
@@ -44,14 +45,14 @@ def _verdict(verdict: Verdict) -> str:
 
 def _remedy(remedy: Remedy) -> str:
     """The overrides that give a law, ready to paste, and what they cost."""
-    overrides = " ".join(f'"{entry}"' if " " in entry else entry for entry in remedy.overrides)
+    overrides = shlex.join(remedy.overrides)
     time_taken = "" if remedy.seconds is None else f", {_duration(remedy.seconds)}"
     return f"{overrides}: {remedy.cells} of {remedy.of_cells} cells{time_taken}"
 
 
 def _filled(filled: Filled) -> str:
     """What was chosen for the hours, and what keeps them from being filled."""
-    overrides = " ".join(f'"{entry}"' if " " in entry else entry for entry in filled.overrides)
+    overrides = shlex.join(filled.overrides)
     text = f"{format_hours(filled.hours)} of {format_hours(filled.wanted)} hours: {overrides}"
     if filled.epochs_needed is None:
         return text

@@ -7,6 +7,7 @@ import sys
 from orchestrator.cli.interrupts import Interrupts, leave, listening
 from orchestrator.cli.streams import ReaderGone, mend
 from orchestrator.errors import INTERRUPTED, OK, USAGE, exit_code_of
+from tokenizer.errors import ExpectedError
 
 
 def main() -> None:
@@ -73,6 +74,7 @@ def _explain(error: Exception) -> int:
     """Print an expected failure and return its exit code; raise any other again."""
     import typer
 
+    from orchestrator.cli.options import as_options
     from orchestrator.cli.output import say
 
     if isinstance(error, typer.Abort):
@@ -86,7 +88,11 @@ def _explain(error: Exception) -> int:
     code = exit_code_of(error)
     if code is None:
         raise error
-    say(_os_error(error) if isinstance(error, OSError) else f"{error}")
+    say(
+        _os_error(error)
+        if isinstance(error, OSError) and not isinstance(error, ExpectedError)
+        else as_options(f"{error}")
+    )
     return code
 
 

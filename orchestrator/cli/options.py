@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Container
 from pathlib import Path
 from types import SimpleNamespace
@@ -43,6 +44,16 @@ Mfu = Annotated[float | None, typer.Option("--mfu", help="Share of the device's 
 DeviceTflops = Annotated[
     float | None, typer.Option("--device-tflops", help="Dense 16-bit peak of a device that isoflop does not know.")
 ]
+
+ASKED = ("flops", "gpu_hours", "loss", "params", "tokens", "too_small", "max_tokens", "inference_tokens")
+"""Parts of a question to a law by their names in REST and Python."""
+_PARTS = re.compile(f"`({'|'.join((*ASKED, 'device', 'device_tflops', 'mfu'))})`")
+
+
+def as_options(message: str) -> str:
+    """A message in which the parts of a question, in backticks, are the options that give them."""
+    return _PARTS.sub(lambda found: f"--{found[1].replace('_', '-')}", message)
+
 
 Verb = Callable[..., None]
 

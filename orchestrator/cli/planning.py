@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from dataclasses import asdict
 from importlib import resources
@@ -50,7 +51,8 @@ def plan(
 ) -> None:
     """Show whether the grid gives a law, and what would run.
 
-    Shows cells, why some are dropped, FLOPs, epochs, memory, time, and the interval to expect. Starts nothing.
+    Shows cells, why some are dropped, FLOPs, epochs, memory, time, and the interval to expect. Starts nothing; exit
+    code 1 if no law is to be expected.
     """
     from orchestrator.cli.display import show_expected, show_hours, show_plan, show_verdict
     from orchestrator.use_cases.hours import plan_and_judge
@@ -74,6 +76,17 @@ def plan(
         rows = [run.to_dict() for run in planned.plan.all_runs]
         rows = [{key: value for key, value in row.items() if key != "checks"} for row in rows]
         emit_rows(rows, list(rows[0]) if rows else [], output)
+    _exit_without_law(judged, said=output is Format.TABLE)
+
+
+def _exit_without_law(judged: Judged, *, said: bool) -> None:
+    """Exit with 1 where the plan gives no law, with the reason unless it was `said`."""
+    if not judged.verdict.gives_law:
+        if not said:
+            say(f"no law: {judged.verdict.reason}")
+        if not judged.planned.plan.runs:
+            say("every cell was dropped: nothing would run")
+        raise typer.Exit(1)
 
 
 def _other_device(device: str | None, devices: int, mfu: float | None, tflops: float | None) -> OtherDevice | None:
@@ -125,7 +138,7 @@ def run(
         execution.execute(record, planned.device, observe)
     if held := execution.progress(record).held:
         say(f"sweep {record.name} is {held}")
-    command = " ".join(["isoflop run", sweep, *(overrides or []), "--yes"])
+    command = shlex.join(["isoflop", "run", sweep, *(overrides or []), "--yes"])
     raise typer.Exit(conclude(workspace, record, command, say, width_of(sys.stderr)))
 
 

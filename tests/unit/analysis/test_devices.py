@@ -12,7 +12,7 @@ def test_devices_are_found_by_the_names_people_write() -> None:
     for written, name in (("NVIDIA H100", "h100"), ("RTX 4090", "rtx4090"), ("tpu_v5e", "tpu-v5e"), ("A100", "a100")):
         assert hardware(written).device is DEVICES[name]
     assert hardware("mine", tflops=50).flops(2) == pytest.approx(2 * 3600 * 50e12 * 0.4)
-    with pytest.raises(QuestionError, match=r"did you mean h200\?\); known: v100.*device-tflops"):
+    with pytest.raises(QuestionError, match=r"did you mean h200\?\); known: v100.*device_tflops"):
         hardware("h20")
     for bad in ({"utilisation": 1.5}, {"utilisation": 0.0}, {"tflops": -1.0}):
         with pytest.raises(QuestionError):

@@ -101,13 +101,13 @@ def test_gpu_hours_are_flops_at_a_share_of_the_peak(law: Law) -> None:
     [
         ({}, "give a budget"),
         ({"params": 1e5}, "give a budget"),
-        ({"flops": 1e12, "loss": 3.0}, "flops, loss each fix the budget"),
+        ({"flops": 1e12, "loss": 3.0}, "`flops` and `loss` each fix the budget"),
         ({"flops": 1e12, "params": 1e5, "tokens": 1e6}, "each fix the budget"),
-        ({"tokens": 1e6}, "tokens need params"),
+        ({"tokens": 1e6}, "`tokens` need `params`"),
         ({"flops": 1e12, "params": 1e5, "max_tokens": 1e6}, "one question at a time: params, max-tokens"),
-        ({"loss": 3.0, "max_tokens": 1e6}, "max-tokens needs a budget"),
+        ({"loss": 3.0, "max_tokens": 1e6}, "`max_tokens` needs a budget"),
         ({"gpu_hours": 1.0}, "give device"),
-        ({"flops": -1.0}, "flops must be a positive number, not -1"),
+        ({"flops": -1.0}, "`flops` must be a positive number, not -1"),
         ({"flops": 1e12, "max_tokens": float("nan")}, "max-tokens must be"),
     ],
 )
