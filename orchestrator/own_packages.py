@@ -1,7 +1,7 @@
 """Makes isoflop's processes import isoflop's packages, whatever else is called `model` or `analysis` on the path.
 
-The wheel also installs this file as `isoflop_own_packages` with `isoflop.pth`, which Python runs when it starts, so that
-it works for every entry point: the command, and `python -m model.train` in a folder that has a `model.py` of its own.
+The wheel also installs this file as `isoflop_own_packages`, with `isoflop.pth`, which Python runs when it starts. So it
+works for every entry point: the command, and `python -m model.train` in a folder that has a `model.py` of its own.
 Other processes of the environment are left alone.
 """
 

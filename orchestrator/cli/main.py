@@ -96,9 +96,9 @@ def _explain(error: Exception) -> int:
     return code
 
 
-def _os_error(error: OSError) -> str:
+def _os_error(error: Exception) -> str:
     """What the system said, after the file that it speaks of."""
-    if not error.strerror:
+    if not isinstance(error, OSError) or not error.strerror:
         return f"{error}"
     named = [str(name) for name in (error.filename, error.filename2) if name is not None]
     return ": ".join([" → ".join(named), error.strerror.lower()] if named else [error.strerror])
