@@ -7,6 +7,7 @@ import io
 import json
 import math
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
@@ -46,7 +47,7 @@ def print_text(text: str) -> None:
 def width_of(stream: IO[str]) -> int:
     """Columns that a table on a stream may take: COLUMNS, else the terminal's, else those of a file."""
     columns = os.environ.get("COLUMNS", "")
-    if columns.isdigit() and int(columns) > 0:
+    if re.fullmatch("0*[1-9][0-9]{0,5}", columns):
         return int(columns)
     try:
         return os.get_terminal_size(stream.fileno()).columns if stream.isatty() else PIPE_WIDTH

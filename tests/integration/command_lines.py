@@ -121,7 +121,9 @@ def typed(draw: st.DrawFn) -> Typed:
     command: Any = typer.main.get_command(app).commands[verb.name]  # type: ignore[attr-defined]
     hints = get_type_hints(verb.function)
     parameters = [p for p in command.params if p.name in hints and not NEVER & set(p.opts)]
-    wanted = [p for p in parameters if p.required or draw(st.integers(0, 3)) == 0]
+    sweep = draw(st.integers(0, 3)) > 0  # most verbs need a sweep, though its argument is not required
+    others = draw(st.lists(st.sampled_from([p.name for p in parameters]), max_size=3)) if parameters else []
+    wanted = [p for p in parameters if p.required or p.name in others or (sweep and p.name in ("sweep", "sweeps"))]
     words = [word for parameter in wanted for word in draw(_parameter(parameter, hints[parameter.name]))]
     names = draw(st.lists(st.sampled_from(sorted(VARIABLES)), max_size=2, unique=True)) if draw(st.booleans()) else []
     return Typed((verb.name, *words), {name: draw(st.sampled_from(("", *VARIABLES[name]))) for name in names})
@@ -147,6 +149,11 @@ class Stage:
         return self.root / "home"
 
     @property
+    def default_home(self) -> Path:
+        """The home where ISOFLOP_HOME is empty."""
+        return self.root / "user" / ".local" / "share" / "isoflop"
+
+    @property
     def cwd(self) -> Path:
         return self.root / "cwd"
 
@@ -157,8 +164,9 @@ class Stage:
         return clean | dict(variables)
 
     def left_behind(self) -> set[str]:
-        """Every file and folder outside the home."""
-        return {str(p) for name in ("cwd", "user", "tmp") for p in (self.root / name).rglob("*")}
+        """Every file and folder outside the home, and outside the one that is taken where ISOFLOP_HOME is empty."""
+        found = (path for name in ("cwd", "user", "tmp") for path in (self.root / name).rglob("*"))
+        return {str(path) for path in found if not path.is_relative_to(self.default_home)}
 
     def run(self, command: Typed) -> Ended:
         """Carry a command out in this process. Whatever it raises is a defect."""
