@@ -21,6 +21,7 @@ from analysis.figures import isoflop_curves, javascript
 from orchestrator.api import control as control_routes
 from orchestrator.api import guard, pages, problems
 from orchestrator.api.asked import Asked
+from orchestrator.api.middleware import Surroundings
 from orchestrator.store import SweepRecord
 from orchestrator.use_cases.answering import Answering
 from orchestrator.use_cases.background import Background
@@ -64,7 +65,7 @@ def create_app(workspace: Workspace, background: Background | None = None, *, to
         redoc_url=None,
         lifespan=lifespan,
     )
-    guard.install(app, token)
+    app.add_middleware(Surroundings, token=token)
     problems.install(app)
     _add_sweeps(app, workspace, background)
     _add_health(app, background)
@@ -90,12 +91,11 @@ def _add_sweeps(app: FastAPI, workspace: Workspace, background: Background) -> N
         `rerun` trains finished runs again.
         """
         if background.error is not None:
-            return problems.problem(503, "scheduler", f"the scheduler ended: {background.error}")  # type: ignore[return-value]
-        body = await request.body()
-        if len(body) > guard.BODY_BYTES:
-            return problems.problem(413, "too-large", "a sweep file has at most 256 KiB")  # type: ignore[return-value]
-        planned = await run_in_threadpool(planning.plan, body, override or [])
-        sweep = await run_in_threadpool(submit_plan, workspace, planned, guard.user_of(request), rerun=rerun)
+            reason = f"the scheduler ended: {problems.reason_of(background.error)}"
+            return problems.problem(503, "scheduler", reason)  # type: ignore[return-value]
+        user = guard.user_of(request.headers)
+        planned = await run_in_threadpool(planning.plan, await request.body(), override or [])
+        sweep = await run_in_threadpool(submit_plan, workspace, planned, user, rerun=rerun)
         response.headers["Location"] = f"/api/v1/sweeps/{sweep.name}"
         dropped = [cell.to_dict() for cell in sweep.dropped]
         return _summary_json(sweep) | {"dropped": dropped, "warnings": sweep.warnings}
@@ -130,11 +130,10 @@ def _add_health(app: FastAPI, background: Background) -> None:
 
     @app.get("/healthz", tags=["service"])
     def health() -> JSONResponse:
-        """Whether the service answers, and whether its scheduler is running."""
-        state = {"scheduler": "ready" if background.ready else "not ready"}
+        """Whether the service answers, and whether its scheduler is running; anyone may ask, so it names no place."""
         if background.error is not None:
-            state["error"] = str(background.error)
-        return JSONResponse(state, status_code=503 if background.error else 200)
+            return JSONResponse({"scheduler": "ended", "error": problems.kind_of(background.error)}, status_code=503)
+        return JSONResponse({"scheduler": "ready" if background.ready else "not ready"})
 
 
 def _add_answers(app: FastAPI, answering: Answering) -> None:
