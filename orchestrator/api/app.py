@@ -7,7 +7,6 @@ import contextlib
 import json
 import threading
 from collections.abc import AsyncIterator
-from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request, Response
@@ -22,6 +21,7 @@ from orchestrator.api import control as control_routes
 from orchestrator.api import guard, pages, problems
 from orchestrator.api.asked import Asked
 from orchestrator.api.middleware import Surroundings
+from orchestrator.scheduling.progress import progress_json
 from orchestrator.store import SweepRecord
 from orchestrator.use_cases.answering import Answering
 from orchestrator.use_cases.background import Background
@@ -119,7 +119,7 @@ def _add_sweeps(app: FastAPI, workspace: Workspace, background: Background) -> N
 
     def _summary_json(sweep: SweepRecord) -> dict[str, Any]:
         """Name, revision and progress of a sweep."""
-        progress = asdict(background.progress(sweep))
+        progress = progress_json(background.progress(sweep))
         return {"name": sweep.name, "revision": sweep.revision, "submitted_at": sweep.submitted_at, **progress}
 
     control_routes.install(app, workspace)
@@ -188,7 +188,7 @@ async def _progress_events(background: Background, sweep: SweepRecord) -> AsyncI
     last, quiet = "", 0
     while True:
         progress = await run_in_threadpool(background.progress, sweep)
-        text = json.dumps(asdict(progress))
+        text = json.dumps(progress_json(progress))
         if text != last:
             last, quiet = text, 0
             yield f"event: progress\ndata: {text}\n\n"
