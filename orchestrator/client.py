@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from orchestrator.access_token import read_token
 from orchestrator.environment import SettingsError, shown, variable
 from orchestrator.errors import MEANINGS, NotFound
 from tokenizer.errors import ExpectedError
@@ -41,8 +42,6 @@ class Client:
     def __init__(self, url: str, token: str | None = None) -> None:
         """A client of the service at `url`; `token` is sent with every request."""
         host = _checked_host(url)
-        if token is not None and not (token.isascii() and token.isprintable()):
-            raise SettingsError("ISOFLOP_TOKEN has characters that a request cannot carry: use printable ASCII")
         self.url = url.rstrip("/")
         self._token = token
         scheme = urllib.parse.urlsplit(url).scheme
@@ -104,14 +103,14 @@ class Client:
 
 
 def service_client(environ: Mapping[str, str] | None = None) -> Client | None:
-    """The client of the service that ISOFLOP_URL names; None if it names none."""
+    """The client of the service that ISOFLOP_URL names; None if it names none. Raises SettingsError."""
     url = variable("ISOFLOP_URL", environ)
-    return Client(url, variable("ISOFLOP_TOKEN", environ)) if url else None
+    return Client(url, read_token(environ)) if url else None
 
 
 def local_client(environ: Mapping[str, str] | None = None) -> Client:
     """The client of a service with the usual port on this machine."""
-    return Client("http://127.0.0.1:8337", variable("ISOFLOP_TOKEN", environ))
+    return Client("http://127.0.0.1:8337", read_token(environ))
 
 
 def _checked_host(url: str) -> str:

@@ -10,7 +10,6 @@ from orchestrator.cli.opening import open_workspace
 from orchestrator.cli.options import Output
 from orchestrator.cli.output import Format, emit_rows, say
 from orchestrator.cli.port import LARGEST, address_of, open_port
-from orchestrator.environment import variable
 
 
 def serve(
@@ -25,6 +24,7 @@ def serve(
     """
     import uvicorn
 
+    from orchestrator.access_token import read_token
     from orchestrator.api.app import create_app
     from orchestrator.api.guard import check_bind
     from orchestrator.cluster import signals
@@ -33,7 +33,7 @@ def serve(
     from orchestrator.use_cases.background import Background
     from orchestrator.use_cases.execution import Execution
 
-    token = variable("ISOFLOP_TOKEN")
+    token = read_token()
     check_bind(host, token)
     workspace = open_workspace()
     execution = Execution(workspace)

@@ -159,7 +159,12 @@ class Stage:
 
     def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
         """A clean environment, with these variables set."""
-        clean = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(self.root / "user"), "WANDB_MODE": "disabled"}
+        clean = {
+            "PATH": os.environ["PATH"],
+            "LANG": "C.UTF-8",
+            "HOME": str(self.root / "user"),
+            "WANDB_MODE": "disabled",
+        }
         clean |= {"TMPDIR": str(self.root / "tmp"), "ISOFLOP_HOME": str(self.home)}
         return clean | dict(variables)
 
@@ -205,7 +210,9 @@ def make_stage(root: Path) -> Stage:
     sweep(seed=1).to_csv(stage.cwd / "runs.csv", index=False)
     (stage.cwd / "empty.csv").write_text("")
     (stage.cwd / "binary.bin").write_bytes(bytes(range(256)))
-    (stage.cwd / "text.txt").write_text("\n\n".join(f"the {i}th cat sat on mat number {i * 7}. " * 20 for i in range(300)))
+    (stage.cwd / "text.txt").write_text(
+        "\n\n".join(f"the {i}th cat sat on mat number {i * 7}. " * 20 for i in range(300))
+    )
     (stage.cwd / "small.yaml").write_text(
         "name: small\nbudgets: [2e6, 4e6, 8e6]\nsizes: {count: 3, span: 2}\ncentre: {tokens_per_param: 10}\ncontext: 16\n"
         "corpus: {source: text, paths: [text.txt], validation_fraction: 0.2}\ntokenizer: {kind: byte}\nepochs_max: 4\n"
