@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli import options
+from orchestrator.cli.destination import check_destination
 from orchestrator.cli.options import Output, Published, Verbose
 from orchestrator.cli.output import Format, emit_json, emit_rows, print_lines, say, width_of
 from orchestrator.cli.sources import Source, source_of
@@ -207,6 +208,7 @@ def plot(
     from analysis.answers.published import PUBLISHED
     from analysis.figures import picture, save
 
+    check_destination("--out", out, makes_folders=True)
     others = tuple(PUBLISHED.values()) if published else ()
     save(picture(chart, source.law, source.forecasts(), name=source.title, published=others), out)
     say(f"written: {out}")

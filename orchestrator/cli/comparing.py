@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from orchestrator.cli import options
+from orchestrator.cli.destination import check_destination
 from orchestrator.cli.opening import open_workspace
 from orchestrator.cli.options import Output
 from orchestrator.cli.output import Format, emit_json, emit_rows, print_lines, say
@@ -50,6 +52,8 @@ def compare(
     At each loss: the compute that the baseline needs to reach it, divided by what the other needs.
     """
     _check(sweeps or [], csv or [], axis, baseline, variant or [], bytes_per_token or [], columns)
+    if out is not None:
+        check_destination("--out", out, makes_folders=True)
     if csv:
         made = [_of_tables(csv, columns, bytes_per_token or [])]
     else:
@@ -81,7 +85,7 @@ def _check(
         raise typer.BadParameter("give --variant twice, for two sweeps that vary something")
     if (sizes or keys) and not csv:
         raise typer.BadParameter("--bytes-per-token and columns need --csv: those of sweeps are known")
-    if sizes and (len(sizes) != 2 or not all(size > 0 for size in sizes)):
+    if sizes and (len(sizes) != 2 or not all(0 < size < math.inf for size in sizes)):
         raise typer.BadParameter("give --bytes-per-token twice, both positive: the baseline's and the other's")
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestrator.cli.destination import check_destination
 from orchestrator.cli.opening import open_workspace
 from orchestrator.cli.options import Output, Overrides, Rerun, RunId, SweepFile, SweepName
 from orchestrator.cli.output import Format, emit_json, emit_rows, say
@@ -216,6 +217,7 @@ def db(
     if not to:
         raise typer.BadParameter(f"db {action} needs --to")
     if action is Action.BACKUP:
+        check_destination("--to", Path(to))
         database.backup(workspace, Path(to))
         say(f"the database is copied to {to}; artifacts and runs stay in folders of {workspace.home.root}")
         return

@@ -12,7 +12,8 @@ import typer
 
 from analysis.wording import format_count, format_flops
 from orchestrator.cli import options
-from orchestrator.cli.options import Output, Variant
+from orchestrator.cli.destination import check_destination
+from orchestrator.cli.options import Output, Variant, check_positive
 from orchestrator.cli.output import Format, emit_json, emit_rows, say
 from orchestrator.cli.sources import Source
 
@@ -28,6 +29,8 @@ PUBLISHED_BUDGETS = (1e14, 1e16, 1e18, 1e20, 1e22, 1e24)
 """Budgets at which a published law answers by default, FLOPs."""
 NARROW = 256
 """Below this width OLMo's ladder continues with heads of 16, down to the sizes that small sweeps train."""
+MOST = 10_000_000
+"""Largest vocabulary and longest context."""
 LARGEST = 3e12
 """N at which ladders end, parameters."""
 
@@ -46,8 +49,8 @@ def flops(
     ] = None,
     law: LawName = "besiroglu2024",
     recipe: MaybeRecipe = "",
-    vocab: Annotated[int, typer.Option("--vocab", min=2, help="Entries of the vocabulary.")] = 4096,
-    context: Annotated[int, typer.Option("--context", min=2, help="Tokens of a sequence.")] = 1024,
+    vocab: Annotated[int, typer.Option("--vocab", min=2, max=MOST, help="Entries of the vocabulary.")] = 4096,
+    context: Annotated[int, typer.Option("--context", min=2, max=MOST, help="Tokens of a sequence.")] = 1024,
     variant: Variant = "",
     out: options.Chart = None,
     output: Output = Format.TABLE,
@@ -58,6 +61,10 @@ def flops(
 
     A sweep answers with its own law and shapes, a table with its law; without either, a published law answers.
     """
+    check_positive("--params", *(params or ()))
+    check_positive("--flops", *(budgets or ()))
+    if out is not None:
+        check_destination("--out", out, makes_folders=True)
     subject = _ask(sweep, csv, law, variant, recipe, vocab, context)
     rows = [_size_row(model) for model in subject.nearest(params or DECADES)]
     found = subject.optima(budgets or subject.budgets)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from model.config import ModelConfig, RunConfig, TrainConfig
+from orchestrator.cli.destination import check_destination
 from orchestrator.cli.opening import open_workspace
 from orchestrator.cli.options import Output, RunId
 from orchestrator.cli.output import Format, emit_json, emit_rows, print_text, say
@@ -16,6 +18,9 @@ from orchestrator.cli.planning import sweep_path
 if TYPE_CHECKING:
     from model.profile import Profile
 
+MOST = 1_000_000
+"""Largest dimension of a model, and most tokens of a sample."""
+
 
 def profile(
     sweep: Annotated[
@@ -23,14 +28,18 @@ def profile(
         typer.Argument(metavar="SWEEP.yaml", help="Profile a run of this sweep."),
     ] = None,
     overrides: Annotated[list[str] | None, typer.Argument(metavar="key=value", help="Keys to replace.")] = None,
-    cell: Annotated[int | None, typer.Option("--cell", help="Which run of the plan, from 0.")] = None,
-    width: Annotated[int, typer.Option("--width", help="Without a sweep: width of the model, d_model.")] = 64,
-    layers: Annotated[int, typer.Option("--layers", help="Blocks.")] = 4,
-    heads: Annotated[int, typer.Option("--heads", help="Attention heads.")] = 2,
-    ff: Annotated[int | None, typer.Option("--ff", help="Width of the MLP. Default: 8/3 of --width.")] = None,
-    vocab: Annotated[int, typer.Option("--vocab", help="Entries of the vocabulary.")] = 2048,
-    context: Annotated[int, typer.Option("--context", help="Tokens of a sequence.")] = 256,
-    batch: Annotated[int, typer.Option("--batch", help="Sequences of a step.")] = 16,
+    cell: Annotated[int | None, typer.Option("--cell", min=0, help="Which run of the plan, from 0.")] = None,
+    width: Annotated[
+        int, typer.Option("--width", min=1, max=MOST, help="Without a sweep: width of the model, d_model.")
+    ] = 64,
+    layers: Annotated[int, typer.Option("--layers", min=1, max=MOST, help="Blocks.")] = 4,
+    heads: Annotated[int, typer.Option("--heads", min=1, max=MOST, help="Attention heads.")] = 2,
+    ff: Annotated[
+        int | None, typer.Option("--ff", min=1, max=MOST, help="Width of the MLP. Default: 8/3 of --width.")
+    ] = None,
+    vocab: Annotated[int, typer.Option("--vocab", min=2, max=MOST, help="Entries of the vocabulary.")] = 2048,
+    context: Annotated[int, typer.Option("--context", min=2, max=MOST, help="Tokens of a sequence.")] = 256,
+    batch: Annotated[int, typer.Option("--batch", min=1, max=MOST, help="Sequences of a step.")] = 16,
     numerics: Annotated[str, typer.Option("--numerics", help="Numerics profile: fp32 | bf16.")] = "fp32",
     device: Annotated[str, typer.Option("--device", help="cpu, cuda or cuda:N.")] = "cpu",
     trace: Annotated[Path | None, typer.Option("--trace", help="Write a trace for ui.perfetto.dev here.")] = None,
@@ -42,15 +51,36 @@ def profile(
     """
     from model.profile import profile as measure
 
+    if trace is not None:
+        check_destination("--trace", trace)
     if sweep is None:
         model = ModelConfig(vocab, context, width, layers, heads, ff or round(width * 8 / 3))
         run = RunConfig(model, TrainConfig(sequences=batch * 10_000, batch=batch, lr=1e-3, numerics=numerics), "")
     else:
         run, device = _planned(sweep, overrides or [], cell)
+    _check_device(device)
     say(f"measuring {_shape(run)} on {device}; this takes some seconds")
-    _show(measure(run, device, trace=trace), output)
+    try:
+        measured = measure(run, device, trace=trace)
+    except (MemoryError, RuntimeError) as error:
+        if "memory" not in f"{error}":
+            raise
+        raise typer.BadParameter("the model does not fit into memory: make it or --batch smaller") from error
+    _show(measured, output)
     if trace is not None:
         say(f"trace written to {trace}; open it in ui.perfetto.dev")
+
+
+def _check_device(device: str) -> None:
+    """Refuse a device that this machine does not have. Raises BadParameter."""
+    from model.hardware import gpu_names
+
+    kind, _, number = device.partition(":")
+    known = kind in ("cpu", "cuda") and (not number or re.fullmatch("[0-9]{1,3}", number) is not None)
+    if not known or (kind == "cuda" and int(number or 0) >= len(gpu_names())) or (kind == "cpu" and number):
+        raise typer.BadParameter(
+            f"this machine has no device {device!r}: give cpu, cuda or cuda:N", param_hint="--device"
+        )
 
 
 def _planned(sweep: str, overrides: list[str], cell: int | None) -> tuple[RunConfig, str]:
@@ -102,12 +132,14 @@ def _show(measured: Profile, output: Format) -> None:
 def sample(
     run: RunId,
     prompt: Annotated[str, typer.Option("--prompt", help="Text to continue.")] = "",
-    tokens: Annotated[int, typer.Option("--tokens", help="Tokens to draw.")] = 200,
-    temperature: Annotated[float, typer.Option("--temperature", help="0 always takes the likeliest token.")] = 0.8,
+    tokens: Annotated[int, typer.Option("--tokens", min=1, max=MOST, help="Tokens to draw.")] = 200,
+    temperature: Annotated[
+        float, typer.Option("--temperature", min=0, max=1_000, help="0 always takes the likeliest token.")
+    ] = 0.8,
     top_k: Annotated[
-        int | None, typer.Option("--top-k", help="Draw only from this many of the likeliest tokens.")
+        int | None, typer.Option("--top-k", min=1, max=MOST, help="Draw only from this many of the likeliest tokens.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the draw.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed of the draw.")] = 0,
     output: Output = Format.TABLE,
 ) -> None:
     """Continue a text with a trained model."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 import re
 from collections.abc import Callable, Container
 from pathlib import Path
@@ -53,6 +54,13 @@ _PARTS = re.compile(f"`({'|'.join((*ASKED, 'device', 'device_tflops', 'mfu'))})`
 def as_options(message: str) -> str:
     """A message in which the parts of a question, in backticks, are the options that give them."""
     return _PARTS.sub(lambda found: f"--{found[1].replace('_', '-')}", message)
+
+
+def check_positive(option: str, *values: float | None) -> None:
+    """Refuse what is given and is no positive number. Raises BadParameter."""
+    for value in values:
+        if value is not None and not 0 < value < math.inf:
+            raise typer.BadParameter(f"{value:g} is not a positive number", param_hint=option)
 
 
 Verb = Callable[..., None]

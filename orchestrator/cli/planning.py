@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestrator.cli.destination import check_destination, write_text
 from orchestrator.cli.opening import open_workspace
-from orchestrator.cli.options import Output, Overrides, Rerun, SweepFile, Variant
+from orchestrator.cli.options import Output, Overrides, Rerun, SweepFile, Variant, check_positive
 from orchestrator.cli.output import Format, emit_json, emit_rows, say, width_of
 
 _VALIDATION_IMPORTANCE = ("flops", "size", "predicted_loss", "low", "high", "actual_loss", "inside", "trained_params")
@@ -35,7 +36,9 @@ def plan(
     device: Annotated[
         str | None, typer.Option("--device", help="Plan for this device instead of this machine: h100, a100, …")
     ] = None,
-    devices: Annotated[int, typer.Option("--devices", min=1, help="With --device: how many, one run each.")] = 1,
+    devices: Annotated[
+        int, typer.Option("--devices", min=1, max=1_000_000, help="With --device: how many, one run each.")
+    ] = 1,
     mfu: Annotated[
         float | None,
         typer.Option("--mfu", help="Share of the device's peak reached. Default: by size (docs/concepts.md)."),
@@ -59,11 +62,14 @@ def plan(
     from orchestrator.use_cases.planning import Planning
 
     other = _other_device(device, devices, mfu, device_tflops)
+    check_positive("--hours", hours)
+    if runs is not None:
+        check_destination("--runs", runs)
     judged = plan_and_judge(Planning(open_workspace()), sweep_path(sweep), overrides or [], hours, other)
     planned = judged.planned
     if runs is not None:
         records = [{"run": r.run.to_dict(), "budget": r.budget, "size_id": r.size_id} for r in planned.plan.runs]
-        runs.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
+        write_text(runs, json.dumps(records, indent=1) + "\n")
         say(f"written: {runs}")
     if output is Format.TABLE:
         show_verdict(judged)
@@ -160,6 +166,7 @@ def validate(
     from orchestrator.use_cases.validation import validate as carry_out
     from orchestrator.use_cases.validation_result import validation_rows, verdict
 
+    check_positive("--flops", flops)
     workspace = open_workspace()
     with watching() as observe:
         result = carry_out(workspace, sweep, flops, observe, variant, seeds=seeds, neighbours=neighbours)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestrator.cli.destination import check_destination, write_text
 from orchestrator.cli.opening import open_workspace
 from orchestrator.cli.options import Output, SweepName
 from orchestrator.cli.output import Format, emit_json, emit_rows, print_text, say
@@ -104,11 +105,13 @@ def export(
     """Write the runs of a sweep as CSV, one row per run."""
     from orchestrator.use_cases.answering import Answering
 
+    if str(out) != "-":
+        check_destination("--out", out)
     frame = Answering(open_workspace()).of(sweep).table
     if str(out) == "-":
         print_text(frame.to_csv(index=False))
         return
-    frame.to_csv(out, index=False)
+    write_text(out, frame.to_csv(index=False))
     say(f"{len(frame)} runs written to {out}")
 
 
