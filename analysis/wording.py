@@ -261,6 +261,11 @@ def extrapolation_phrase(prediction: Prediction) -> str:
     return f"This extrapolates to {factor} times the largest budget that was run ({largest} FLOPs)."
 
 
+def plural(count: int, noun: str) -> str:
+    """A count with its noun: 1 run, 2 runs, 1,000 runs."""
+    return f"{count:,} {noun}{'s' if count != 1 else ''}"
+
+
 def join_words(words: Iterable[str]) -> str:
     """A list in prose: a, b and c."""
     items = list(words)

@@ -10,7 +10,7 @@ from pathlib import Path
 from analysis.answers.compare import Comparison, compare
 from analysis.law import Law
 from analysis.records import LawError
-from analysis.wording import typed_flops
+from analysis.wording import plural, typed_flops
 from orchestrator.attempts import Tracking
 from orchestrator.cli.answer_summary import WIDTH, Pointers, headline, labelled, summary, table_budgets
 from orchestrator.cli.comparison_text import ranking
@@ -67,7 +67,7 @@ def run_lines(runs: Sequence[RunRecord]) -> list[str]:
     undone = [run for run in wanted if not run.answered]
     lines = [f"run {run.id} is {run.state}: {(run.error or 'no result').strip().splitlines()[-1]}" for run in undone]
     if undone:
-        lines.append(f"{len(wanted) - len(undone)} of {len(wanted)} runs are done; the fit uses those")
+        lines.append(f"{len(wanted) - len(undone)} of {plural(len(wanted), 'run')} are done; the fit uses those")
     return lines
 
 

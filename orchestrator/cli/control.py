@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from analysis.wording import plural
 from orchestrator.cli.destination import check_destination
 from orchestrator.cli.opening import open_workspace
 from orchestrator.cli.options import Output, Overrides, Rerun, RunId, SweepFile, SweepName
@@ -195,7 +196,7 @@ def trunks(
     size = sum(each.bytes for each in kept)
     if drop:
         drop_trunks(workspace, [each.trunk for each in kept])
-    say(f"{len(kept)} trunks, {size / 1e6:.3g} MB{', deleted' if drop else ''}")
+    say(f"{plural(len(kept), 'trunk')}, {size / 1e6:.3g} MB{', deleted' if drop else ''}")
 
 
 def db(
@@ -221,4 +222,4 @@ def db(
         database.backup(workspace, Path(to))
         say(f"the database is copied to {to}; artifacts and runs stay in folders of {workspace.home.root}")
         return
-    say(f"{database.copy(workspace, to)} rows copied; from now on set ISOFLOP_DATABASE_URL")
+    say(f"{plural(database.copy(workspace, to), 'row')} copied; from now on set ISOFLOP_DATABASE_URL")

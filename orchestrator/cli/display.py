@@ -6,7 +6,15 @@ import shlex
 from collections import Counter
 from collections.abc import Sequence
 
-from analysis.wording import format_count, format_duration, format_factor, format_flops, format_hours, join_words
+from analysis.wording import (
+    format_count,
+    format_duration,
+    format_factor,
+    format_flops,
+    format_hours,
+    join_words,
+    plural,
+)
 from orchestrator.cli.output import print_table, say
 from orchestrator.use_cases.hours import Judged
 from orchestrator.use_cases.planning import Planned
@@ -34,7 +42,7 @@ def _verdict(verdict: Verdict) -> str:
     if not verdict.gives_law:
         return f"✗ no law: {verdict.reason}"
     mark = "✓" if verdict.complete else "!"
-    law = f"{mark} law expected from {verdict.curves} of {verdict.budgets} budgets"
+    law = f"{mark} law expected from {verdict.curves} of {plural(verdict.budgets, 'budget')}"
     why = "" if verdict.complete else f": {verdict.reason}"
     useful = f"N* within a factor of {WIDEST_PARAMS:g} and the loss within ±{WIDEST_LOSS:g}"
     if not verdict.reach:
@@ -47,7 +55,7 @@ def _remedy(remedy: Remedy) -> str:
     """The overrides that give a law, ready to paste, and what they cost."""
     overrides = shlex.join(remedy.overrides)
     time_taken = "" if remedy.seconds is None else f", {_duration(remedy.seconds)}"
-    return f"{overrides}: {remedy.cells} of {remedy.of_cells} cells{time_taken}"
+    return f"{overrides}: {remedy.cells} of {plural(remedy.of_cells, 'cell')}{time_taken}"
 
 
 def _filled(filled: Filled) -> str:
@@ -106,13 +114,13 @@ def _noise(plan: Plan) -> str:
         return "noise: no cell is repeated; seeds.smallest_budget=3 would measure the noise between seeds"
     groups = Counter((cell.budget, cell.seeds) for cell in repeated.cells)
     where = [
-        f"{seeds} seeds at {format_flops(budget)}" + (f" in each of {cells} cells" if cells > 1 else "")
+        f"{plural(seeds, 'seed')} at {format_flops(budget)}" + (f" in each of {cells} cells" if cells > 1 else "")
         for (budget, seeds), cells in groups.items()
     ]
     low, high = repeated.sigma_interval
     freedom = repeated.degrees_of_freedom
     return (
-        f"noise: {join_words(where)}; the noise between seeds will have {freedom} degree{'s' * (freedom > 1)} of "
+        f"noise: {join_words(where)}; the noise between seeds will have {plural(freedom, 'degree')} of "
         f"freedom and lie between {low:.2f} and {high:.3g} times its estimate (95 %)"
     )
 
@@ -143,7 +151,7 @@ def _check(plan: Plan) -> str:
     flops = sum(r.flops for r in plan.checks)
     cells = {(r.budget, r.shape) for r in plan.checks}
     return (
-        f"recipe check: {len(plan.checks)} further runs in {len(cells)} cells, {format_flops(flops)} FLOPs "
+        f"recipe check: {plural(len(plan.checks), 'further run')} in {plural(len(cells), 'cell')}, {format_flops(flops)} FLOPs "
         f"({flops / plan.flops:.0%} of all), which enter no fit"
     )
 
@@ -172,7 +180,7 @@ def _trunks(plan: Plan) -> str:
     saved = 1 - plan.flops_spent / plan.flops if plan.flops else 0.0
     return (
         f"shared trunks: {format_flops(plan.flops_spent)} FLOPs are actually spent, {saved:.0%} less than nominal; the "
-        f"states of {len(trunks)} trunks take at most {most / 1e6:.3g} MB, of which {kept / 1e6:.3g} MB stay"
+        f"states of {plural(len(trunks), 'trunk')} take at most {most / 1e6:.3g} MB, of which {kept / 1e6:.3g} MB stay"
     )
 
 
@@ -182,7 +190,7 @@ def _totals(planned: Planned) -> str:
     memory = max((run.memory_bytes for run in plan.all_runs), default=0)
     about = f", about {_duration(wall * 3600)} on {planned.workers} × {planned.device_name}" if wall else ""
     return (
-        f"{len(plan.all_runs)} runs, {len(plan.dropped)} cells dropped, {format_flops(plan.flops)} FLOPs{about}; "
+        f"{plural(len(plan.all_runs), 'run')}, {plural(len(plan.dropped), 'cell')} dropped, {format_flops(plan.flops)} FLOPs{about}; "
         f"a run takes at most {memory / 1e9:.2g} GB of memory; "
         f"{format_count(planned.data.train_tokens)} unique training tokens, vocabulary {planned.data.vocab}"
     )

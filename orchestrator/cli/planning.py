@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from analysis.wording import plural
 from orchestrator.cli.destination import check_destination, write_text
 from orchestrator.cli.opening import open_workspace
 from orchestrator.cli.options import Output, Overrides, Rerun, SweepFile, Variant, check_positive
@@ -254,4 +255,4 @@ def _confirm(planned: Planned) -> bool:
     if not sys.stdin.isatty():
         say("no terminal to ask on: pass --yes to start")
         raise typer.Exit(2)
-    return typer.confirm(f"Start these {len(planned.plan.all_runs)} runs?", err=True)
+    return typer.confirm(f"Start {plural(len(planned.plan.all_runs), 'run')}?", err=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from analysis.wording import plural
 from orchestrator.cli.destination import check_destination, write_text
 from orchestrator.cli.opening import open_workspace
 from orchestrator.cli.options import Output, SweepName
@@ -112,7 +113,7 @@ def export(
         print_text(frame.to_csv(index=False))
         return
     write_text(out, frame.to_csv(index=False))
-    say(f"{len(frame)} runs written to {out}")
+    say(f"{plural(len(frame), 'run')} written to {out}")
 
 
 def _run_row(run: Any) -> dict[str, Any]:

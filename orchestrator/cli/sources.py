@@ -132,7 +132,7 @@ class Source:
     def _query(self) -> dict[str, Any]:
         try:
             query = json.loads(self.filters or "{}")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise typer.BadParameter(f"--filter is not valid JSON: {error}") from error
         if not isinstance(query, dict):
             raise typer.BadParameter('--filter must be a JSON object such as {"group": "isoflop"}')

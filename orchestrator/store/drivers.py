@@ -52,11 +52,12 @@ class Drivers(Database):
             if db.execute(mine.values(expires_at=self.now(db) + LEASE_SECONDS)).rowcount != 1:
                 raise LeaseLost("another scheduler has taken over this database")
 
-    def scheduled(self) -> bool:
-        """Whether a scheduler holds the lease, by the database's clock."""
+    def lease_holder(self) -> DriverRecord | None:
+        """The scheduler whose lease has not expired by the database's clock; None for none."""
         with self.reading() as db:
-            lease = db.execute(select(t.scheduler.c.driver_id, t.scheduler.c.expires_at)).one()
-            return lease.driver_id is not None and bool(lease.expires_at > self.now(db))
+            lease = db.execute(select(t.scheduler)).one()
+            holder = db.execute(select(t.drivers).where(t.drivers.c.id == lease.driver_id)).first()
+            return _driver(holder) if holder is not None and lease.expires_at > self.now(db) else None
 
     def requests(self) -> int:
         """A number that grows whenever a user asks for something."""

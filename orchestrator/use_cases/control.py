@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from analysis.wording import plural
 from orchestrator.attempts import RunProgress
 from orchestrator.errors import NotFound
+from orchestrator.scheduling.driver import alive, machine_id
 from orchestrator.states import Hold, RunState
 from orchestrator.store import RunRecord, Store, SweepRecord
 from orchestrator.use_cases.workspace import Workspace
@@ -34,7 +36,7 @@ def cancel(workspace: Workspace, name: str) -> str:
         store.hold(sweep.id, Hold.CANCELLED)
     cancelled, stopping = (_count(store, revisions, state) for state in (RunState.CANCELLED, RunState.RUNNING))
     leave = "leaves" if stopping == 1 else "leave"
-    return f"{_runs(cancelled)} cancelled, {stopping} in training {leave} a checkpoint first"
+    return f"{plural(cancelled, 'run')} cancelled, {stopping} in training {leave} a checkpoint first"
 
 
 def pause(workspace: Workspace, name: str, reason: str = "") -> str:
@@ -73,7 +75,7 @@ def retry(workspace: Workspace, name: str) -> str:
     for sweep in revisions:
         count += store.retry_failed(sweep.id, workspace.settings.ceilings)
         store.release(sweep.id)
-    return f"{_runs(count)} queued again, {_waiting(store, revisions)}"
+    return f"{plural(count, 'run')} queued again, {_waiting(store, revisions)}"
 
 
 ACTIONS: dict[str, Callable[[Workspace, str], str]] = {
@@ -93,12 +95,7 @@ def _count(store: Store, revisions: Sequence[SweepRecord], state: RunState) -> i
 def _waiting(store: Store, revisions: Sequence[SweepRecord]) -> str:
     """How many runs of some revisions are queued, as a clause."""
     count = _count(store, revisions, RunState.QUEUED)
-    return f"{_runs(count)} {'waits' if count == 1 else 'wait'} for a worker"
-
-
-def _runs(count: int) -> str:
-    """A number of runs."""
-    return f"{count} run{'s' * (count != 1)}"
+    return f"{plural(count, 'run')} {'waits' if count == 1 else 'wait'} for a worker"
 
 
 def find_run(store: Store, prefix: str) -> RunRecord:
@@ -136,7 +133,8 @@ def run_log_json(workspace: Workspace, prefix: str, attempt: int | None = None) 
 
 def scheduled(workspace: Workspace) -> bool:
     """Whether anybody schedules the runs of this database: a `run`, a `validate` or a service."""
-    return workspace.store.scheduled()
+    holder = workspace.store.lease_holder()
+    return holder is not None and (holder.boot_id != machine_id() or alive(holder))
 
 
 def live_progress(workspace: Workspace) -> dict[str, RunProgress]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from analysis.wording import plural
 from model.config import ModelConfig, TrainConfig
 from model.cpu import build
 from model.hardware import kind_name
@@ -93,7 +94,7 @@ def _trunks(workspace: Workspace) -> str:
     """Space that kept states of trunks take."""
     states = workspace.artifacts.states()
     size = sum(sum(sizes.values()) for sizes in states.values())
-    return f"states of {len(states)} trunks take {size / 1e6:.3g} MB" if states else "no states are kept"
+    return f"states of {plural(len(states), 'trunk')} take {size / 1e6:.3g} MB" if states else "no states are kept"
 
 
 def _scheduler(workspace: Workspace) -> str:
@@ -108,7 +109,7 @@ def _scheduler(workspace: Workspace) -> str:
 def _device(workspace: Workspace) -> str:
     """The device that `device: auto` takes, and the workers that it gets."""
     device = choose_device("auto")
-    return f"{kind_name(device)}, {worker_count(workspace.settings, device)} workers"
+    return f"{kind_name(device)}, {plural(worker_count(workspace.settings, device), 'worker')}"
 
 
 def _kernels() -> str:

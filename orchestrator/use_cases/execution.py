@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 
+from analysis.wording import plural
 from orchestrator.attempts import RunProgress
 from orchestrator.cluster.cluster import Cluster
 from orchestrator.cluster.head_watch import HeadLost
@@ -59,7 +60,7 @@ class Execution:
                 checkpoint_seconds=settings.checkpoint_seconds,
             )
             try:
-                workspace.say(f"starting {workers} worker{'s' * (workers > 1)}")
+                workspace.say(f"starting {plural(workers, 'worker')}")
                 scheduler.take_over()
                 yield scheduler
                 scheduler.drain(DRAIN_SECONDS)

@@ -50,6 +50,7 @@ def store_sweep(
         loss = float(small(np.array([worth * run.params]), np.array([worth * run.tokens]))[0] + noise.normal(0, 0.002))
         fence = claim(workspace.store, run.run_id, 0, driver, "w")
         end_attempt(workspace.store, run.run_id, fence, Outcome(Cause.DONE, result(loss)))
+    workspace.store.end_driver(driver)
 
 
 def fill_home(root: Path) -> None:
