@@ -151,8 +151,8 @@ def _check(plan: Plan) -> str:
     flops = sum(r.flops for r in plan.checks)
     cells = {(r.budget, r.shape) for r in plan.checks}
     return (
-        f"recipe check: {plural(len(plan.checks), 'further run')} in {plural(len(cells), 'cell')}, {format_flops(flops)} FLOPs "
-        f"({flops / plan.flops:.0%} of all), which enter no fit"
+        f"recipe check: {plural(len(plan.checks), 'further run')} in {plural(len(cells), 'cell')}, "
+        f"{format_flops(flops)} FLOPs ({flops / plan.flops:.0%} of all), which enter no fit"
     )
 
 
@@ -190,7 +190,8 @@ def _totals(planned: Planned) -> str:
     memory = max((run.memory_bytes for run in plan.all_runs), default=0)
     about = f", about {_duration(wall * 3600)} on {planned.workers} × {planned.device_name}" if wall else ""
     return (
-        f"{plural(len(plan.all_runs), 'run')}, {plural(len(plan.dropped), 'cell')} dropped, {format_flops(plan.flops)} FLOPs{about}; "
+        f"{plural(len(plan.all_runs), 'run')}, {plural(len(plan.dropped), 'cell')} dropped, "
+        f"{format_flops(plan.flops)} FLOPs{about}; "
         f"a run takes at most {memory / 1e9:.2g} GB of memory; "
         f"{format_count(planned.data.train_tokens)} unique training tokens, vocabulary {planned.data.vocab}"
     )

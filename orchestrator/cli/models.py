@@ -54,11 +54,11 @@ def profile(
     if trace is not None:
         check_destination("--trace", trace)
     if sweep is None:
+        _check_device(device)
         model = ModelConfig(vocab, context, width, layers, heads, ff or round(width * 8 / 3))
         run = RunConfig(model, TrainConfig(sequences=batch * 10_000, batch=batch, lr=1e-3, numerics=numerics), "")
     else:
         run, device = _planned(sweep, overrides or [], cell)
-    _check_device(device)
     say(f"measuring {_shape(run)} on {device}; this takes some seconds")
     try:
         measured = measure(run, device, trace=trace)

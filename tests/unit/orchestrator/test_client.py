@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from orchestrator.client import Client, Refused, Unreachable, service_client
+from orchestrator.environment import SettingsError
 from orchestrator.errors import NotFound
 
 
@@ -91,7 +92,7 @@ def test_what_is_not_found_and_who_does_not_answer(service: Any) -> None:
         Client(service.url).sweep("a")
     with pytest.raises(Unreachable, match=r"no service answers at http://127\.0\.0\.1:9"):
         Client("http://127.0.0.1:9").sweep("a")
-    with pytest.raises(Refused, match="give the service's address"):
+    with pytest.raises(SettingsError, match="give the service's address"):
         Client("ftp://there")
 
 
@@ -99,3 +100,51 @@ def test_the_environment_names_the_service() -> None:
     assert service_client({}) is None is service_client({"ISOFLOP_URL": ""})
     made = service_client({"ISOFLOP_URL": "http://here:1/", "ISOFLOP_TOKEN": "0123456789abcdef\n"})
     assert made is not None and made.url == "http://here:1"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://[::1", "foo", "http://", "http://h:99999", "http://h:0", "http://a b", "http://..", "http://u:p@h", "http://h?x",
+     "ftp://there", "http://h\n", "http://ö"],
+)  # fmt: skip
+def test_what_is_no_address_names_the_variable(url: str) -> None:
+    with pytest.raises(SettingsError, match="ISOFLOP_URL is"):
+        service_client({"ISOFLOP_URL": url})
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:1", "https://host.example/base/", "http://[::1]:80", "http://localhost"]
+)
+def test_addresses_of_services(url: str) -> None:
+    client = service_client({"ISOFLOP_URL": url})
+    assert client is not None and client.url == url.rstrip("/")
+
+
+def test_loopback_is_asked_past_the_proxy(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    service.answers += [(200, {"n": 1})]
+    assert Client(service.url).sweep("a") == {"n": 1}
+
+
+def test_a_proxy_that_does_not_answer_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://me:secret@127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with pytest.raises(Unreachable, match=r"at http://host\.example through the proxy 127\.0\.0\.1:9 ") as failed:
+        Client("http://host.example").sweep("a")
+    assert "secret" not in str(failed.value)
+    monkeypatch.setenv("no_proxy", "host.example")
+    with pytest.raises(Unreachable) as direct:
+        Client("http://host.example:1").sweep("a")
+    assert "proxy" not in str(direct.value)
+
+
+def test_an_answer_of_another_service_is_none(service: Any) -> None:
+    service.answers += [(200, ["other"]), (200, b"no JSON")]
+    with pytest.raises(Unreachable, match="not a service of this version"):
+        Client(service.url).control("a", "pause")
+    with pytest.raises(Unreachable, match="no service answers"):
+        Client(service.url).control("a", "pause")

@@ -32,3 +32,19 @@ def test_a_home_that_cannot_be_made_names_the_setting(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(HomeError, match="set ISOFLOP_HOME"):
         Home(tmp_path / "file" / "below", "test").create()
+
+
+def test_a_home_of_nobody_names_the_variable_and_the_user(tmp_path: Path) -> None:
+    with pytest.raises(
+        HomeError, match="ISOFLOP_HOME is '~nobody-of-that-name/x': there is no user ~nobody-of-that-name"
+    ):
+        find_home({"ISOFLOP_HOME": "~nobody-of-that-name/x"}, tmp_path)
+
+
+def test_a_folder_that_was_deleted_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(HomeError, match="the current folder does not exist any more"):
+        find_home({})

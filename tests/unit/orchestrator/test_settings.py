@@ -31,6 +31,13 @@ def test_a_home_that_cannot_be_made_names_the_variable(tmp_path: Path) -> None:
         ({"ISOFLOP_RAY_ADDRESS": "ray://head.example:10001"}, "ISOFLOP_DATABASE_URL"),
         ({"ISOFLOP_WORKERS": "0"}, "ISOFLOP_WORKERS"),
         ({"ISOFLOP_WORKERS": "two"}, "ISOFLOP_WORKERS"),
+        ({"ISOFLOP_WORKERS": "²"}, "ISOFLOP_WORKERS is '²': give a whole number from 1 to 100000"),
+        ({"ISOFLOP_WORKERS": "9" * 5000}, "ISOFLOP_WORKERS"),
+        ({"ISOFLOP_WORKERS": "100001"}, "ISOFLOP_WORKERS"),
+        ({"ISOFLOP_GPU_SHARES": "1001"}, "ISOFLOP_GPU_SHARES"),
+        ({"ISOFLOP_HEAD_SECONDS": "inf"}, "ISOFLOP_HEAD_SECONDS"),
+        ({"ISOFLOP_CHECKPOINT_SECONDS": "nan"}, "ISOFLOP_CHECKPOINT_SECONDS"),
+        ({"ISOFLOP_USER_HOURS": "0"}, "ISOFLOP_USER_HOURS"),
     ],
 )
 def test_settings_that_cannot_work_name_their_remedy(tmp_path: Path, environ: dict[str, str], words: str) -> None:
@@ -67,3 +74,8 @@ def test_a_kind_of_gpu_must_be_at_hand_unless_a_cluster_may_have_it(monkeypatch:
             choose_device(asked)
     with pytest.raises(SettingsError, match="ISOFLOP_WORKERS"):
         worker_count(Settings("", "10.0.0.1:6379", None), "cuda")
+
+
+def test_the_largest_numbers_of_settings(tmp_path: Path) -> None:
+    read = read_settings(Home(tmp_path, "test"), {"ISOFLOP_WORKERS": "100000", "ISOFLOP_GPU_SHARES": "1000"})
+    assert (read.workers, read.gpu_shares) == (100_000, 1000)

@@ -119,7 +119,7 @@ def test_a_question_has_every_option() -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["predict", "--csv", "TABLE", "--gpu-hours", "5"], 2, "give device"),
+        (["predict", "--csv", "TABLE", "--gpu-hours", "5"], 2, "give --device"),
         (["predict", "--csv", "TABLE", "--flops", "1e20", "--mfu", "0.4"], 2, "--mfu needs --device"),
         (["predict", "--csv", "TABLE", "--flops", "1e20", "--device", "abacus"], 2, "known: v100"),
         (["predict", "--csv", "TABLE", "--flops", "1e20", "--variant", "a=1"], 2, "name a sweep"),

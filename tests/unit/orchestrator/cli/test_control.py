@@ -142,9 +142,9 @@ def test_trunks_are_listed_and_dropped_on_request(stored: Isoflop, monkeypatch: 
     monkeypatch.setattr(kept_trunks, "drop_trunks", lambda _, trunks: dropped.extend(trunks))
     shown = stored("trunks")
     assert shown.stdout.splitlines()[1].split() == ["t0", "lab", "L4", "10", "20", "2", "MB"]
-    assert "1 trunks, 2 MB" in shown.stderr and dropped == []
+    assert "1 trunk, 2 MB" in shown.stderr and dropped == []
     assert stored("trunks", "lab", "-o", "json").json == [rows[0].to_dict()]
-    assert "1 trunks, 2 MB, deleted" in stored("trunks", "lab", "--drop").stderr
+    assert "1 trunk, 2 MB, deleted" in stored("trunks", "lab", "--drop").stderr
     assert dropped == ["t0"]
     assert stored("trunks", "young").stdout == ""
 
@@ -160,3 +160,35 @@ def test_the_database_is_shown_backed_up_and_copied(stored: Isoflop, tmp_path: P
     missing = stored("db", "backup")
     assert missing.code == 2 and "db backup needs --to" in missing.stderr
     assert json.dumps(status)
+
+
+def test_a_sweep_that_nobody_schedules_says_so_and_ends(stored: Isoflop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "ALONE_SECONDS", 0.0)
+    done = stored("watch", "young")
+    assert done.code == 1
+    lines = done.stderr.splitlines()
+    assert lines[1].endswith("FLOPs; nobody schedules the runs of this database") and " left" not in lines[1]
+    assert lines[-1].startswith("nobody schedules the runs of this database: start `isoflop serve`")
+    assert "nobody" not in stored("watch", "lab").stderr
+
+
+def test_a_sweep_that_somebody_schedules_is_followed(stored: Isoflop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "ALONE_SECONDS", 0.0)
+    monkeypatch.setattr(control, "WATCH_SECONDS", 0.0)
+    asked: list[int] = []
+
+    def scheduled(_: object) -> bool:
+        asked.append(1)
+        return len(asked) < 4
+
+    monkeypatch.setattr("orchestrator.use_cases.control.scheduled", scheduled)
+    assert stored("watch", "young").code == 1
+    assert len(asked) == 4
+
+
+def test_an_answer_of_another_service_is_said(stored: Isoflop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ISOFLOP_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr("orchestrator.client.Client._call", lambda *_, **__: {"name": "other"})
+    for words in (("watch", "lab"), ("submit", "tiny")):
+        refused = stored(*words)
+        assert refused.code == 4 and "is not a service of this version of isoflop" in refused.stderr

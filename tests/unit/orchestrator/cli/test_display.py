@@ -45,7 +45,7 @@ def test_no_law_is_said_with_the_change_that_gives_one(capsys: pytest.CaptureFix
         "  → epochs_max=4: 34 of 35 cells, 46 min",
     ]
     listing = replace(BAD, remedy=Remedy(("budgets=[1e9, 2e9, 4e9]", "sizes.count=7"), 21, 21, None))
-    assert verdict_lines(capsys, listing)[1] == '  → "budgets=[1e9, 2e9, 4e9]" sizes.count=7: 21 of 21 cells'
+    assert verdict_lines(capsys, listing)[1] == "  → 'budgets=[1e9, 2e9, 4e9]' sizes.count=7: 21 of 21 cells"
     assert len(verdict_lines(capsys, replace(BAD, remedy=None))) == 1
 
 
@@ -65,7 +65,7 @@ def test_a_law_is_said_with_its_reach(capsys: pytest.CaptureFixture[str]) -> Non
 def test_what_fills_the_hours_is_said_ready_to_paste(capsys: pytest.CaptureFixture[str]) -> None:
     spec = SweepSpec("t", (1e11, 3e11, 1e12), seeds=SeedsSpec(1, 3, 2))
     overrides = (
-        '"budgets=[1e11, 3e11, 1e12]" sizes.count=7 seeds.default=1 seeds.smallest_budget=3 seeds.largest_budget=2'
+        "'budgets=[1e11, 3e11, 1e12]' sizes.count=7 seeds.default=1 seeds.smallest_budget=3 seeds.largest_budget=2"
     )
     filled = Filled(spec, 5.0, 4.98, 1e14)
     assert verdict_lines(capsys, GOOD, filled)[1] == f"  4.98 of 5 hours: {overrides}"

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
 import typer
 
-from orchestrator.cli import main as module
+from orchestrator.cli import app as module
 from orchestrator.cli.main import main
+from orchestrator.cli.streams import ReaderGone
 from orchestrator.errors import NotFound
 from tests.unit.orchestrator.cli.conftest import Isoflop
 
@@ -20,7 +19,7 @@ from tests.unit.orchestrator.cli.conftest import Isoflop
 def _ends(monkeypatch: pytest.MonkeyPatch, result: object) -> int:
     """The exit code when the command line returns a value or raises an error."""
 
-    def run(**_: object) -> object:
+    def run(*_: object, **__: object) -> object:
         if isinstance(result, BaseException):
             raise result
         return result
@@ -62,17 +61,44 @@ def test_a_defect_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
         _ends(monkeypatch, ZeroDivisionError())
 
 
-def test_a_closed_pipe_ends_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    duplicated: list[tuple[int, int]] = []
-    monkeypatch.setattr(os, "dup2", lambda source, target: duplicated.append((source, target)))
-    monkeypatch.setattr(sys, "stdout", SimpleNamespace(fileno=lambda: 99))
-    assert _ends(monkeypatch, BrokenPipeError()) == 0
-    assert duplicated[0][1] == 99
+def test_a_reader_that_has_seen_enough_ends_the_command_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _ends(monkeypatch, ReaderGone()) == 0
+
+
+def test_an_error_of_the_system_names_the_file_first(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _ends(monkeypatch, FileNotFoundError(2, "No such file or directory", "lab.yaml")) == 2
+    assert capsys.readouterr().err == "lab.yaml: no such file or directory\n"
+    assert _ends(monkeypatch, OSError("a socket failed")) == 2
+    assert capsys.readouterr().err == "a socket failed\n"
+
+
+def test_a_question_is_put_with_options_and_never_with_markup(isoflop: Isoflop) -> None:
+    refused = isoflop("predict", "lab", "--gpu-hours", "3")
+    assert refused.stderr == "--gpu-hours need a device: give --device, or its peak as --device-tflops\n"
+    unknown = isoflop("show", "a:dog:[red]x[/red]\x1b[31m")
+    assert "there is no sweep 'a:dog:[red]x[/red]\\x1b[31m'" in unknown.stderr
+    assert "\x1b" not in unknown.stderr
+
+
+def test_an_argument_that_is_no_text_is_refused(isoflop: Isoflop) -> None:
+    refused = isoflop("sample", "1", "--prompt", "\udcff")
+    assert refused.code == 2 and "'\\udcff' is not UTF-8" in refused.stderr
+    assert isoflop("show", "naïve–日本").code == 3
+
+
+def test_usage_is_one_sentence_and_two_pointers(isoflop: Isoflop) -> None:
+    assert isoflop("ls", "--bogus").stderr.splitlines() == [
+        "No such option: --bogus",
+        "Usage: isoflop ls [OPTIONS]",
+        "help: isoflop ls -h",
+    ]
 
 
 def test_help_loads_nothing_that_only_verbs_need() -> None:
     heavy = ("importlib.metadata", "psutil", "platformdirs", "numpy", "pandas", "yaml", "rich.live")
-    code = f"import sys, orchestrator.cli.main; print([name for name in {heavy!r} if name in sys.modules])"
+    code = f"import sys, orchestrator.cli.app; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "[]\n"
 

@@ -109,7 +109,6 @@ class _Steps:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, planned: Judged, *, held: str = "", code: int = 0) -> None:
         self.taken: list[object] = []
         self.held = held
-        monkeypatch.setattr("orchestrator.cli.planning._stop_on_terminate", lambda: None)
         monkeypatch.setattr("orchestrator.use_cases.hours.plan_and_judge", lambda *_: planned)
         monkeypatch.setattr("orchestrator.use_cases.execution.Execution", lambda _: self)
         monkeypatch.setattr("orchestrator.use_cases.submission.submit", self.submit)
@@ -185,7 +184,6 @@ def test_a_validation_is_shown_and_exits_with_1_unless_complete(
         return result
 
     row = {"flops": 3e12, "predicted_loss": 3.1, "actual_loss": None, "run": "r1"}
-    monkeypatch.setattr("orchestrator.cli.planning._stop_on_terminate", lambda: None)
     monkeypatch.setattr("orchestrator.use_cases.validation.validate", validate)
     monkeypatch.setattr(
         "orchestrator.use_cases.validation_result.validation_rows", lambda _: [SimpleNamespace(to_dict=lambda: row)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -64,7 +65,8 @@ def test_lines_come_every_few_seconds_and_at_the_end(clock: list[float], capsys:
 
 def test_a_terminal_shows_a_panel(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = io.StringIO()
-    monkeypatch.setattr(module, "stderr", Console(file=screen, force_terminal=True, width=100, color_system=None))
+    terminal = partial(Console, file=screen, force_terminal=True, width=100, color_system=None)
+    monkeypatch.setattr(module, "Console", lambda **_: terminal())
     with watching() as observe:
         observe(PROGRESS)
     text = screen.getvalue()

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from orchestrator.attempts import Tracking
+from orchestrator.environment import SettingsError
 from orchestrator.tracking import wandb_mirror
 from orchestrator.tracking.wandb_mirror import (
     WandbMirror,
@@ -163,3 +164,48 @@ def test_a_key_may_be_in_netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_a_server_answers_or_not(listener: str) -> None:
     assert reachable(listener)
     assert not reachable("http://127.0.0.1:9")
+
+
+@pytest.mark.parametrize(
+    ("mode", "does"),
+    [("online", "online"), ("run", "online"), ("shared", "online"), ("offline", "offline"), ("dryrun", "offline"),
+     ("disabled", "disabled")],
+)  # fmt: skip
+def test_every_mode_of_wandb_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, does: str) -> None:
+    monkeypatch.setattr(wandb_mirror, "reachable", lambda _: False)  # whoever asks for online is not second-guessed
+    environ = {"WANDB_MODE": mode, "WANDB_API_KEY": "k"}
+    assert choose_tracking(tmp_path, environ).mode == does
+    keyless = choose_tracking(tmp_path, {"WANDB_MODE": mode, "WANDB_BASE_URL": "http://keyless.invalid"})
+    assert keyless.mode == (does if does != "online" else "offline")
+
+
+@pytest.mark.parametrize("mode", ["OFFLINE", "Disabled", "off", "online ", "none"])
+def test_a_mode_that_wandb_does_not_know_is_refused_by_name(tmp_path: Path, mode: str) -> None:
+    with pytest.raises(
+        SettingsError, match="WANDB_MODE is .*: wandb knows online, offline, shared, disabled, dryrun and run"
+    ):
+        choose_tracking(tmp_path, {"WANDB_MODE": mode, "WANDB_API_KEY": "k"})
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "foo", "http://", "ftp://h", "http://h:99999"])
+def test_an_address_of_no_server_is_refused_by_name(tmp_path: Path, url: str) -> None:
+    with pytest.raises(SettingsError, match="WANDB_BASE_URL is"):
+        choose_tracking(tmp_path, {"WANDB_BASE_URL": url, "WANDB_API_KEY": "k"})
+
+
+def test_behind_a_proxy_the_proxy_is_what_must_answer(listener: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("no_proxy", "NO_PROXY", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    server = "https://wandb.invalid"
+    assert not reachable(server)
+    monkeypatch.setenv("https_proxy", listener)
+    assert reachable(server)
+    monkeypatch.setenv("no_proxy", "wandb.invalid")
+    assert not reachable(server)
+
+
+def test_empty_variables_are_hidden_from_wandb(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "")
+    monkeypatch.setenv("WANDB_PROJECT", "mine")
+    wandb_mirror.forget_empty()
+    assert "WANDB_MODE" not in wandb_mirror.os.environ and wandb_mirror.os.environ["WANDB_PROJECT"] == "mine"

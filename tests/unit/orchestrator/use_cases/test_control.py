@@ -11,6 +11,7 @@ from orchestrator.cluster.attempt_log import EventLog, attempt_log
 from orchestrator.errors import NotFound
 from orchestrator.states import Cause, Hold, RunState
 from orchestrator.store import CeilingExceeded
+from orchestrator.use_cases import control
 from orchestrator.use_cases.control import (
     ACTIONS,
     ControlError,
@@ -147,3 +148,17 @@ def test_a_retry_of_a_bare_name_is_about_all_revisions(tmp_path: Path) -> None:
     assert retry(workspace, "demo") == "1 run queued again, 3 runs wait for a worker"
     assert {sweep.held for sweep in workspace.store.sweeps()} == {None}
     workspace.close()
+
+
+def test_who_schedules_is_known_by_the_lease_and_the_process(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not control.scheduled(workspace)
+    driver = workspace.store.start_driver("another boot", [], "")
+    assert control.scheduled(workspace), "a machine elsewhere is believed until its lease ends"
+    workspace.store.end_driver(driver)
+    assert not control.scheduled(workspace)
+    workspace.store.start_driver(control.machine_id(), [], "")
+    assert not control.scheduled(workspace), "its process is gone"
+    monkeypatch.setattr(control, "alive", lambda _: True)
+    assert control.scheduled(workspace)
