@@ -28,7 +28,7 @@ def profile(
         typer.Argument(metavar="SWEEP.yaml", help="Profile a run of this sweep."),
     ] = None,
     overrides: Annotated[list[str] | None, typer.Argument(metavar="key=value", help="Keys to replace.")] = None,
-    cell: Annotated[int | None, typer.Option("--cell", min=0, help="Which run of the plan, from 0.")] = None,
+    cell: Annotated[int | None, typer.Option("--cell", help="Which run of the plan, from 0.")] = None,
     width: Annotated[
         int, typer.Option("--width", min=1, max=MOST, help="Without a sweep: width of the model, d_model.")
     ] = 64,

@@ -104,11 +104,11 @@ def test_gpu_hours_are_flops_at_a_share_of_the_peak(law: Law) -> None:
         ({"flops": 1e12, "loss": 3.0}, "`flops` and `loss` each fix the budget"),
         ({"flops": 1e12, "params": 1e5, "tokens": 1e6}, "each fix the budget"),
         ({"tokens": 1e6}, "`tokens` need `params`"),
-        ({"flops": 1e12, "params": 1e5, "max_tokens": 1e6}, "one question at a time: params, max-tokens"),
+        ({"flops": 1e12, "params": 1e5, "max_tokens": 1e6}, "one question at a time, not `params` and `max_tokens`"),
         ({"loss": 3.0, "max_tokens": 1e6}, "`max_tokens` needs a budget"),
-        ({"gpu_hours": 1.0}, "give device"),
+        ({"gpu_hours": 1.0}, "give `device`"),
         ({"flops": -1.0}, "`flops` must be a positive number, not -1"),
-        ({"flops": 1e12, "max_tokens": float("nan")}, "max-tokens must be"),
+        ({"flops": 1e12, "max_tokens": float("nan")}, "`max_tokens` must be"),
     ],
 )
 def test_questions_without_a_meaning_are_refused(law: Law, asked: dict[str, float], words: str) -> None:

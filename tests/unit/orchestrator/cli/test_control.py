@@ -169,7 +169,7 @@ def test_a_sweep_that_nobody_schedules_says_so_and_ends(stored: Isoflop, monkeyp
     lines = done.stderr.splitlines()
     assert lines[1].endswith("FLOPs; nobody schedules the runs of this database") and " left" not in lines[1]
     assert lines[-1].startswith("nobody schedules the runs of this database: start `isoflop serve`")
-    assert "nobody" not in stored("watch", "lab").stderr
+    assert "nobody schedules" not in stored("watch", "lab").stderr
 
 
 def test_a_sweep_that_somebody_schedules_is_followed(stored: Isoflop, monkeypatch: pytest.MonkeyPatch) -> None:

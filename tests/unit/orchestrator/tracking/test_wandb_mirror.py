@@ -182,7 +182,7 @@ def test_every_mode_of_wandb_is_known(tmp_path: Path, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("mode", ["OFFLINE", "Disabled", "off", "online ", "none"])
 def test_a_mode_that_wandb_does_not_know_is_refused_by_name(tmp_path: Path, mode: str) -> None:
     with pytest.raises(
-        SettingsError, match="WANDB_MODE is .*: wandb knows online, offline, shared, disabled, dryrun and run"
+        SettingsError, match=r"WANDB_MODE is .*: wandb knows online, offline, shared, disabled, dryrun and run"
     ):
         choose_tracking(tmp_path, {"WANDB_MODE": mode, "WANDB_API_KEY": "k"})
 

@@ -153,10 +153,12 @@ def test_a_retry_of_a_bare_name_is_about_all_revisions(tmp_path: Path) -> None:
 def test_who_schedules_is_known_by_the_lease_and_the_process(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for driver in workspace.store.unended_drivers():
+        workspace.store.end_driver(driver.id)
     assert not control.scheduled(workspace)
-    driver = workspace.store.start_driver("another boot", [], "")
+    elsewhere = workspace.store.start_driver("another boot", [], "")
     assert control.scheduled(workspace), "a machine elsewhere is believed until its lease ends"
-    workspace.store.end_driver(driver)
+    workspace.store.end_driver(elsewhere)
     assert not control.scheduled(workspace)
     workspace.store.start_driver(control.machine_id(), [], "")
     assert not control.scheduled(workspace), "its process is gone"
