@@ -15,7 +15,7 @@ import typer
 from analysis.wording import plural
 from orchestrator.cli.destination import check_destination, write_text
 from orchestrator.cli.opening import open_workspace
-from orchestrator.cli.options import Output, Overrides, Rerun, SweepFile, Variant, check_positive
+from orchestrator.cli.options import Output, Overrides, Rerun, SweepFile, Variant, check_positive, expand
 from orchestrator.cli.output import Format, emit_json, emit_rows, say, width_of
 
 _VALIDATION_IMPORTANCE = ("flops", "size", "predicted_loss", "low", "high", "actual_loss", "inside", "trained_params")
@@ -27,13 +27,7 @@ if TYPE_CHECKING:
     from sweeps.plan.records import Plan
 
 
-def plan(
-    sweep: SweepFile,
-    overrides: Overrides = None,
-    hours: Annotated[
-        float | None,
-        typer.Option("--hours", help="Choose a grid that fills these hours and gives a law."),
-    ] = None,
+def other_device_of(
     device: Annotated[
         str | None, typer.Option("--device", help="Plan for this device instead of this machine: h100, a100, …")
     ] = None,
@@ -46,6 +40,28 @@ def plan(
     ] = None,
     device_tflops: Annotated[
         float | None, typer.Option("--device-tflops", help="Dense 16-bit peak of a device that isoflop does not know.")
+    ] = None,
+) -> OtherDevice | None:
+    """The device to plan for; None for this machine."""
+    from analysis.devices import hardware
+    from sweeps.plan.other_device import OtherDevice
+
+    if device is None and device_tflops is None:
+        if mfu is not None or devices > 1:
+            raise typer.BadParameter("--mfu and --devices need --device or --device-tflops")
+        return None
+    found = hardware(device or "", utilisation=mfu, tflops=device_tflops)
+    return OtherDevice(found.device, mfu, devices)
+
+
+@expand(other=other_device_of)
+def plan(
+    sweep: SweepFile,
+    other: OtherDevice | None,
+    overrides: Overrides = None,
+    hours: Annotated[
+        float | None,
+        typer.Option("--hours", help="Choose a grid that fills these hours and gives a law."),
     ] = None,
     runs: Annotated[
         Path | None,
@@ -62,7 +78,6 @@ def plan(
     from orchestrator.use_cases.hours import plan_and_judge
     from orchestrator.use_cases.planning import Planning
 
-    other = _other_device(device, devices, mfu, device_tflops)
     check_positive("--hours", hours)
     if runs is not None:
         check_destination("--runs", runs)
@@ -94,19 +109,6 @@ def _exit_without_law(judged: Judged, *, said: bool) -> None:
         if not judged.planned.plan.runs:
             say("every cell was dropped: nothing would run")
         raise typer.Exit(1)
-
-
-def _other_device(device: str | None, devices: int, mfu: float | None, tflops: float | None) -> OtherDevice | None:
-    """The device to plan for; None for this machine."""
-    from analysis.devices import hardware
-    from sweeps.plan.other_device import OtherDevice
-
-    if device is None and tflops is None:
-        if mfu is not None or devices > 1:
-            raise typer.BadParameter("--mfu and --devices need --device or --device-tflops")
-        return None
-    found = hardware(device or "", utilisation=mfu, tflops=tflops)
-    return OtherDevice(found.device, mfu, devices)
 
 
 def run(
