@@ -44,7 +44,7 @@ def allowed(stage: Stage, command: Typed) -> set[str]:
 
 
 @given(command=typed())
-@settings(max_examples=60, deadline=None, derandomize=True, database=None, phases=[Phase.generate],
+@settings(max_examples=40, deadline=None, derandomize=True, database=None, phases=[Phase.generate],
           suppress_health_check=list(HealthCheck))  # fmt: skip
 def test_some_commands(stage: Stage, command: Typed) -> None:
     hold(stage, command)
