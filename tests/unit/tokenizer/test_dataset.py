@@ -170,7 +170,7 @@ def test_killed_at_any_flush_then_prepared_again(corpus: CorpusSpec, tmp_path: P
     killed.communicate(timeout=60)
     assert killed.returncode == -signal.SIGKILL
     shards = prepare(corpus, BPE, root)
-    open_shards(shards.path, verify=True)
+    open_shards(shards.path)
     assert shards.manifest == prepare(corpus, BPE, tmp_path / "reference").manifest
     assert {path.name for path in root.iterdir()} == {"lock", "index", shards.manifest.dataset}
 
@@ -180,7 +180,7 @@ def test_two_processes_at_once(corpus: CorpusSpec, tmp_path: Path) -> None:
     datasets = {process.communicate(timeout=60)[0].strip() for process in processes}
     assert [process.returncode for process in processes] == [0, 0]
     assert len(datasets) == 1
-    open_shards(tmp_path / "data" / datasets.pop(), verify=True)
+    open_shards(tmp_path / "data" / datasets.pop())
 
 
 def test_built_in_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

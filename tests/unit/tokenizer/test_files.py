@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.unit.tokenizer.tokenizer_data import texts_of, write_jsonl
-from tokenizer import files
+from tokenizer import files, readers
 from tokenizer.corpus import CorpusError, CorpusSpec, read_documents
 
 BAD_FILES = {
@@ -112,16 +112,16 @@ def test_stretches_are_cut_beyond_their_length(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, lengths: list[int]
 ) -> None:
     """At a blank line from the length on, at any line end from twice of it on."""
-    monkeypatch.setattr(files, "DOCUMENT_LENGTH", 4)
+    monkeypatch.setattr(readers, "DOCUMENT_LENGTH", 4)
     path = tmp_path / "a.txt"
     path.write_text(line * (7 if line != "\n" else 14))
-    assert [len(text) for text in files.read_text(path)][: len(lengths)] == lengths
+    assert [len(text) for text in readers.read_text(path)][: len(lengths)] == lengths
 
 
 def test_separators_end_documents_wherever_they_are(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("a\n  <|endoftext|>  \n<|endoftext|>\nb <|endoftext|>\n")
-    assert list(files.read_text(path)) == ["a\n", "", "b <|endoftext|>\n"]
+    assert list(readers.read_text(path)) == ["a\n", "", "b <|endoftext|>\n"]
 
 
 def test_paths_stand_for_files_once_and_sorted(tmp_path: Path) -> None:

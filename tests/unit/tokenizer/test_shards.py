@@ -28,7 +28,7 @@ def write(root: Path, draft: Manifest = DRAFT) -> Shards:
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     written = write(tmp_path)
-    shards = open_shards(tmp_path / written.manifest.dataset, verify=True)
+    shards = open_shards(tmp_path / written.manifest.dataset)
     assert shards.train.tolist() == [*range(10), *range(290, 300)]
     assert shards.validation.tolist() == [1, 2, 3]
     assert shards.train.dtype == np.uint16
@@ -109,9 +109,9 @@ def test_damage_is_found_and_repaired(tmp_path: Path, how: str) -> None:
     with pytest.raises(ShardError, match=message):
         open_shards(path, verify=only_verified)
     with pytest.raises(ShardError):
-        open_shards(path, verify=True)
+        open_shards(path)
     assert write(tmp_path).train.tolist()[-1] == 299
-    open_shards(path, verify=True)
+    open_shards(path)
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
@@ -139,7 +139,7 @@ def test_a_writer_that_was_overtaken_takes_the_others_dataset(tmp_path: Path, mo
     monkeypatch.setattr(module, "_discard", overtake)
     shards = write(tmp_path)
     assert overtaken == [shards.path]
-    open_shards(shards.path, verify=True)
+    open_shards(shards.path)
     assert [entry.name for entry in tmp_path.iterdir()] == [shards.path.name]
 
 

@@ -9,23 +9,22 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from tests.unit.tokenizer.tokenizer_data import HARD, SOURCE, TEXTS, VOCABS
+from tokenizer.training import train_tokenizer, training_text_bytes
 from tokenizer.vocabulary import (
     BOS,
     SPLITTERS,
-    TRAINERS,
+    KINDS,
     BpeTokenizer,
     PieceTokenizer,
     Tokenizer,
     TokenizerError,
     TokenizerSpec,
     load_tokenizer,
-    train_tokenizer,
-    training_text_bytes,
 )
 
 
 def test_every_kind_is_tried() -> None:
-    assert set(VOCABS) == set(TRAINERS)
+    assert set(VOCABS) == set(KINDS)
 
 
 @pytest.mark.parametrize("kind", VOCABS)
@@ -93,13 +92,13 @@ def test_invalid_bytes_decode_to_the_replacement_character(trained: dict[str, To
 
 def test_training_text_is_capped(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = ["aaaa", "bbbb", "cccc"]
-    monkeypatch.setattr("tokenizer.vocabulary.TRAINING_BYTES_PER_ENTRY", 0)
-    monkeypatch.setattr("tokenizer.vocabulary.TRAINING_BYTES", 9)
+    monkeypatch.setattr("tokenizer.training.TRAINING_BYTES_PER_ENTRY", 0)
+    monkeypatch.setattr("tokenizer.training.TRAINING_BYTES", 9)
     capped = train_tokenizer(TokenizerSpec("character", 259), texts)
     assert json.loads(capped.to_json())["pieces"] == ["a", "b"]
-    monkeypatch.setattr("tokenizer.vocabulary.TRAINING_BYTES", 1)
+    monkeypatch.setattr("tokenizer.training.TRAINING_BYTES", 1)
     assert json.loads(train_tokenizer(TokenizerSpec("character", 258), texts).to_json())["pieces"] == ["a"]
-    monkeypatch.setattr("tokenizer.vocabulary.TRAINING_BYTES_PER_ENTRY", 1)
+    monkeypatch.setattr("tokenizer.training.TRAINING_BYTES_PER_ENTRY", 1)
     assert json.loads(train_tokenizer(TokenizerSpec("character", 260), texts).to_json())["pieces"] == ["a", "b", "c"]
 
 
