@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tokenizer.corpus_error import CorpusError, CorpusFileError
 from tokenizer.dedup import ExactDuplicates, content_digest
-from tokenizer.files import Folders, files_of
+from tokenizer.files import Reach, files_of
 from tokenizer.installed import installed_sources, read_source
 from tokenizer.progress import Report, Stage, silent
 from tokenizer.readers import read_jsonl, read_parquet, read_text
@@ -177,11 +177,11 @@ class _SmallestDigests:
 
 
 def source_files(
-    spec: CorpusSpec, within: Folders | None = None
+    spec: CorpusSpec, within: Reach | None = None
 ) -> tuple[list[tuple[Path, str]], tuple[str, ...]]:
     """The (file, origin) pairs that the corpus is read from, and notes. Raises CorpusError for paths without files.
 
-    `within` holds the folders outside which no file may be named; None for any.
+    `within` is where files may be named; None for everywhere.
     """
     if spec.source == "python":
         return installed_sources()
@@ -203,13 +203,13 @@ def _texts(spec: CorpusSpec, files: Iterable[tuple[Path, str]]) -> Iterator[Docu
         yield from (Document(text, origin) for text in texts if text.strip())
 
 
-def read_documents(spec: CorpusSpec, report: Report = silent, within: Folders | None = None) -> Corpus:
+def read_documents(spec: CorpusSpec, report: Report = silent, within: Reach | None = None) -> Corpus:
     """Read a corpus: without duplicates and blank documents, in the order of the documents' hashes, capped.
 
     Args:
         spec: where the documents come from.
         report: hears of it if it takes long.
-        within: folders outside which no file may be named; None for any.
+        within: where files may be named; None for everywhere.
 
     Raises:
         CorpusError: with file and line where there is one, for paths without files, wrong keys or columns, invalid

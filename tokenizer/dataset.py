@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tokenizer.corpus import Corpus, CorpusError, CorpusSpec, Document, read_documents, source_files
-from tokenizer.files import Folders
+from tokenizer.files import Reach
 from tokenizer.private import make_private
 from tokenizer.progress import Report, Stage, silent
 from tokenizer.readers import HOW_TEXT_IS_CUT
@@ -38,7 +38,7 @@ def prepare(
     tokenizer: TokenizerSpec,
     root: Path,
     report: Report = silent,
-    within: Folders | None = None,
+    within: Reach | None = None,
 ) -> Shards:
     """The dataset of a corpus and a tokenizer, in root/<dataset>; made if it does not exist.
 
@@ -52,7 +52,7 @@ def prepare(
         tokenizer: which tokenizer is trained on them.
         root: folder of datasets.
         report: receives a line per stage, and some while a stage takes long.
-        within: folders outside which no file may be named; None for any.
+        within: where files may be named; None for everywhere.
 
     Raises:
         CorpusError, TokenizerError, ShardError.
@@ -73,7 +73,7 @@ def prepare(
 
 
 def _read_and_build(
-    spec: CorpusSpec, tokenizer: TokenizerSpec, root: Path, report: Report, within: Folders | None
+    spec: CorpusSpec, tokenizer: TokenizerSpec, root: Path, report: Report, within: Reach | None
 ) -> Shards:
     """Read the corpus; reuse the dataset of these documents, or build it."""
     started = time.perf_counter()
@@ -182,7 +182,7 @@ def _hash(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def _fingerprint(spec: CorpusSpec, within: Folders | None) -> str:
+def _fingerprint(spec: CorpusSpec, within: Reach | None) -> str:
     """Hash of the path, size and modification time of every source file: a shortcut, never an identity."""
     files, notes = source_files(spec, within)
     digest = hashlib.sha256(repr(notes).encode())

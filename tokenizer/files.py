@@ -5,7 +5,8 @@ from __future__ import annotations
 import fnmatch
 import glob
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from tokenizer.corpus_error import CorpusError
@@ -17,8 +18,6 @@ SUFFIXES = {
 }
 """Files that a folder stands for, by source."""
 
-Folders = Sequence[Path]
-"""Folders inside which the files must lie once their links are followed; resolved paths."""
 OUTSIDE = (
     "corpus.paths: a corpus that is named over the network lies in a folder that the service's operator listed in "
     "ISOFLOP_CORPUS_FOLDERS; name files there, or leave out corpus.paths for the built-in corpus"
@@ -26,13 +25,34 @@ OUTSIDE = (
 """The message for any path outside, whether or not there is such a file."""
 
 
-def files_of(source: str, paths: tuple[str, ...], within: Folders | None = None) -> list[Path]:
+@dataclass(frozen=True)
+class Reach:
+    """Where the files of a corpus may lie that somebody names who may not read everything."""
+
+    folders: tuple[Path, ...]
+    """Reach in which they must lie once links are followed; resolved paths."""
+    closed: tuple[Path, ...] = ()
+    """Reach in these that are left out; resolved paths."""
+
+    def holds(self, path: Path) -> bool:
+        """Whether a path leads to such a place. Hidden files and folders are none."""
+        try:
+            real = Path(os.path.realpath(path))
+        except (OSError, ValueError):
+            return False
+        return not any(map(real.is_relative_to, self.closed)) and any(
+            real.is_relative_to(folder) and not any(part.startswith(".") for part in real.relative_to(folder).parts)
+            for folder in self.folders
+        )
+
+
+def files_of(source: str, paths: tuple[str, ...], within: Reach | None = None) -> list[Path]:
     """Files that the paths stand for, each once, sorted.
 
     Args:
         source: kind of source.
         paths: what the sweep names.
-        within: folders outside which nothing is looked at; None for any.
+        within: where files may be named; None for everywhere.
 
     Raises:
         CorpusError: for a path that does not exist, that is no file or lies outside, and for a folder or glob without
@@ -52,26 +72,20 @@ def files_of(source: str, paths: tuple[str, ...], within: Folders | None = None)
     return sorted(found)
 
 
-def _check_beginning(given: str, within: Folders) -> None:
+def _check_beginning(given: str, within: Reach) -> None:
     """Raise CorpusError where a path leads outside, before anything is looked up that could tell what is there."""
     path = Path(given)
     fixed, _ = _split(path.absolute())
-    if given.startswith("~") or ".." in path.parts or not _lies_in(fixed, within):
+    if given.startswith("~") or ".." in path.parts or not within.holds(fixed):
         raise CorpusError(OUTSIDE)
 
 
-def _lies_in(path: Path, within: Folders | None) -> bool:
-    """Whether a path lies in one of the folders once its links are followed; None stands for all."""
-    if within is None:
-        return True
-    try:
-        real = Path(os.path.realpath(path))
-    except (OSError, ValueError):
-        return False
-    return any(real.is_relative_to(folder) for folder in within)
+def _may_be_read(path: Path, within: Reach | None) -> bool:
+    """Whether a path lies within reach; None is everywhere."""
+    return within is None or within.holds(path)
 
 
-def _files_at(given: str, source: str, within: Folders | None) -> set[Path]:
+def _files_at(given: str, source: str, within: Reach | None) -> set[Path]:
     """Files that one path stands for; those that a link takes outside are as if they were not there.
 
     Raises CorpusError.
@@ -80,20 +94,20 @@ def _files_at(given: str, source: str, within: Folders | None) -> set[Path]:
         path = Path(given).expanduser()
     except RuntimeError as error:
         raise CorpusError(f"corpus.paths: {given} names the home of nobody on this machine") from error
-    if path.is_file() and _lies_in(path, within):
+    if path.is_file() and _may_be_read(path, within):
         return {path}
-    if path.is_dir() and _lies_in(path, within):
+    if path.is_dir() and _may_be_read(path, within):
         return _files_in(path, source, given, within)
-    if os.path.lexists(path) and _lies_in(path, within):
+    if os.path.lexists(path) and _may_be_read(path, within):
         kind = "a link to nothing" if path.is_symlink() and not path.exists() else "not a regular file"
         raise CorpusError(f"corpus.paths: {given} is {kind}; name regular files, folders or globs")
     return _files_matching(path, given, within)
 
 
-def _files_in(folder: Path, source: str, given: str, within: Folders | None) -> set[Path]:
+def _files_in(folder: Path, source: str, given: str, within: Reach | None) -> set[Path]:
     """Files of a source in a folder and below. Raises CorpusError where there is none."""
     suffixes = SUFFIXES[source]
-    found = {p for p in folder.rglob("*") if p.name.endswith(suffixes) and p.is_file() and _lies_in(p, within)}
+    found = {p for p in folder.rglob("*") if p.name.endswith(suffixes) and p.is_file() and _may_be_read(p, within)}
     if not found:
         raise CorpusError(
             f"corpus.paths: the folder {given} holds no {', '.join(suffixes)} file; "
@@ -102,15 +116,20 @@ def _files_in(folder: Path, source: str, given: str, within: Folders | None) -> 
     return found
 
 
-def _files_matching(path: Path, given: str, within: Folders | None) -> set[Path]:
+def _files_matching(path: Path, given: str, within: Reach | None) -> set[Path]:
     """Files that a glob matches. Raises CorpusError where there is none."""
     if not glob.has_magic(given):
-        raise CorpusError(f"corpus.paths: {given} does not exist (looked in {Path.cwd()})")
+        raise CorpusError(f"corpus.paths: {given} does not exist{_looked_in(within)}")
     fixed, pattern = _split(path)
-    found = {match for match in _matching(fixed, pattern) if match.is_file() and _lies_in(match, within)}
+    found = {match for match in _matching(fixed, pattern) if match.is_file() and _may_be_read(match, within)}
     if not found:
-        raise CorpusError(f"corpus.paths: the glob {given} matches no file (looked in {Path.cwd()})")
+        raise CorpusError(f"corpus.paths: the glob {given} matches no file{_looked_in(within)}")
     return found
+
+
+def _looked_in(within: Reach | None) -> str:
+    """Where relative paths begin, for those who may know it."""
+    return f" (looked in {Path.cwd()})" if within is None else ""
 
 
 def _split(path: Path) -> tuple[Path, tuple[str, ...]]:

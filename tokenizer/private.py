@@ -17,7 +17,7 @@ FILE_MODE = 0o600
 class PrivateFolderError(ExpectedError, RuntimeError):
     """A folder for this user's data belongs to another user, or others may write into it."""
 
-    kind = "foreign-folder"
+    kind = "folder"
 
 
 def make_private(folder: Path) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import chain
 
-LONGEST_STRETCH = 2_048
+LONGEST_STRETCH = 1_024
 """Characters. GPT-2's pre-splitting leaves a stretch of one class (letters, digits, blanks, other signs) whole; a
 longer one is cut into parts of this length, each of which is encoded by itself. Ordinary text holds none."""
 PART = 100_000

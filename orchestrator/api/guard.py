@@ -30,11 +30,11 @@ class BindError(ExpectedError, ValueError):
 
 def check_bind(host: str, token: str | None) -> None:
     """Refuse any address but loopback without a token. Raises BindError."""
-    if not _loopback(host) and not token:
+    if not is_loopback(host) and not token:
         raise BindError(f"--host {host} is reachable by others: set ISOFLOP_TOKEN to a secret first")
 
 
-def _loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     """Whether only this machine reaches an address or host name."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
@@ -65,7 +65,7 @@ def _refusal(request: Request, token: str | None) -> Response | None:
         response.headers["WWW-Authenticate"] = 'Basic realm="isoflop"'
         return response
     host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-    if not token and not _loopback(host):
+    if not token and not is_loopback(host):
         return problem(403, "foreign-host", f"without a token this service answers on localhost only, not on {host!r}")
     origin = request.headers.get("origin")
     if request.method not in ("GET", "HEAD") and origin and urlsplit(origin).netloc != request.headers.get("host"):

@@ -22,7 +22,7 @@ BAD_FILES = {
     "surrogate": ("jsonl", b'{"text": "\\ud800"}\n', r"{file}:1: 'text' holds half of a surrogate pair"),
     "no utf-8 line": ("jsonl", b'{"text": "a"}\n{"text": "\xff"}\n', r"{file}:2: not UTF-8 at byte 10 of the line"),
     "no utf-8 text": ("text", b"good\nbad \xff\n", r"{file}:2: not UTF-8 at byte 4 of the line; convert the file"),
-    "blank": ("text", b"\n \n", r"no text in 1 files of {file}; name files that hold some"),
+    "blank": ("text", b"\n \n", r"no text in 1 file of {file}; name files that hold some"),
     "no parquet": ("parquet", b"text", r"{file}: not a readable Parquet file"),
 }
 
@@ -40,7 +40,7 @@ def test_long_text_files_are_cut_into_documents_that_lose_nothing(tmp_path: Path
     corpus = read_documents(CorpusSpec(source="text", paths=(str(tmp_path),)))
     assert corpus.bytes == len(content)
     assert all(document.text in content for document in corpus.documents)
-    assert (len(corpus.documents) > 4) == line.endswith("\n")
+    assert len(corpus.documents) > 4
 
 
 def test_line_ends_are_kept(tmp_path: Path) -> None:
