@@ -134,7 +134,9 @@ def _folders(name: str, text: str | None) -> tuple[Path, ...] | None:
     for part in text.split(os.pathsep):
         folder = Path(part)
         if not folder.is_absolute() or not folder.is_dir():
-            raise SettingsError(f"{name} lists {part!r}: give absolute paths of folders, with {os.pathsep!r} between them")
+            raise SettingsError(
+                f"{name} lists {part!r}: give absolute paths of folders, with {os.pathsep!r} between them"
+            )
         found.append(folder.resolve())
     return tuple(found)
 

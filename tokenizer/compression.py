@@ -98,7 +98,7 @@ def _peek(path: Path, stream: BinaryIO) -> bytes:
     try:
         return cast(io.BufferedReader, stream).peek(_HEAD)[:_HEAD]
     except DAMAGED as error:
-        raise CorpusFileError(f"{path}: cannot be read: {reason_of(error)}") from error
+        raise CorpusFileError(f"{path}:1: cannot be read: {reason_of(error)}") from error
 
 
 def _refuse_formats(path: Path, head: bytes, begin: str = "is ") -> None:

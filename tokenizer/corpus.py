@@ -176,9 +176,7 @@ class _SmallestDigests:
         return tuple(self._kept)
 
 
-def source_files(
-    spec: CorpusSpec, within: Reach | None = None
-) -> tuple[list[tuple[Path, str]], tuple[str, ...]]:
+def source_files(spec: CorpusSpec, within: Reach | None = None) -> tuple[list[tuple[Path, str]], tuple[str, ...]]:
     """The (file, origin) pairs that the corpus is read from, and notes. Raises CorpusError for paths without files.
 
     `within` is where files may be named; None for everywhere.

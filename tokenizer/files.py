@@ -175,6 +175,6 @@ def _folders_below(folder: Path) -> Iterator[Path]:
 def _names(folder: Path) -> list[str]:
     """Names in a folder, sorted; none where it cannot be listed."""
     try:
-        return sorted(os.listdir(folder))
+        return sorted(path.name for path in folder.iterdir())
     except OSError:
         return []

@@ -220,6 +220,5 @@ def _decoded(raw: bytes, path: Path, row: int, column: str) -> str:
         return raw.decode()
     except UnicodeDecodeError as error:
         raise CorpusFileError(
-            f"{path}:{row}: column {column!r} of this row is not UTF-8 at byte {error.start}; "
-            "repair or remove the row"
+            f"{path}:{row}: column {column!r} of this row is not UTF-8 at byte {error.start}; repair or remove the row"
         ) from error

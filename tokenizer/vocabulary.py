@@ -25,6 +25,7 @@ SMALLEST_VOCAB = 257
 _AT_ONCE = 64
 """Parts of texts that one native call encodes: it holds up Ctrl-C until it ends."""
 
+
 class TokenizerError(ExpectedError, ValueError):
     """A tokenizer cannot be trained or loaded; the message says why and what to do."""
 

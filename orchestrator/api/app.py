@@ -25,7 +25,7 @@ from orchestrator.store import SweepRecord
 from orchestrator.use_cases.answering import Answering
 from orchestrator.use_cases.background import Background
 from orchestrator.use_cases.execution import Execution
-from orchestrator.use_cases.received import plan_received
+from orchestrator.use_cases.received import NOWHERE, plan_received
 from orchestrator.use_cases.submission import submit as submit_plan
 from orchestrator.use_cases.workspace import Workspace
 from orchestrator.web.figure import figure
@@ -42,7 +42,7 @@ def create_app(
     background: Background | None = None,
     *,
     token: str | None = None,
-    corpora: Reach = Reach(()),
+    corpora: Reach = NOWHERE,
 ) -> FastAPI:
     """The application.
 

@@ -37,7 +37,9 @@ def serve(
     execution = Execution(workspace)
     with execution.scheduling(choose_device("auto")) as scheduler, signals.ignored():
         background = Background(execution, scheduler, when_lost=lambda: setattr(server, "should_exit", True))
-        app = create_app(workspace, background, token=token, corpora=corpora_within(workspace, loopback=is_loopback(host)))
+        app = create_app(
+            workspace, background, token=token, corpora=corpora_within(workspace, loopback=is_loopback(host))
+        )
         config = uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=5)
         server = uvicorn.Server(config)
         socket = config.bind_socket()

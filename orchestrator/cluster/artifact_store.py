@@ -80,20 +80,18 @@ class ArtifactStore(Protocol):
 
 
 def scratch_folder(environ: Mapping[str, str] | None = None) -> Path:
-    """This machine's own folder for copies: ISOFLOP_SCRATCH, else one in the temporary folder; made if it is missing.
-
-    Raises PrivateFolderError where another user made it or may write into it: whatever is in it would be trusted.
-    """
+    """This machine's own folder for copies: ISOFLOP_SCRATCH, else one in the temporary folder."""
     named = (os.environ if environ is None else environ).get("ISOFLOP_SCRATCH")
-    folder = Path(named).absolute() if named else Path(tempfile.gettempdir()) / f"isoflop-scratch-{os.getuid()}"
-    return own_folder(folder, "set ISOFLOP_SCRATCH to a folder of your own that nobody else may write into")
+    return Path(named).absolute() if named else Path(tempfile.gettempdir()) / f"isoflop-scratch-{os.getuid()}"
 
 
 def open_artifacts(url: str, scratch: Path | None = None) -> ArtifactStore:
     """The artifact store in a folder, or at an fsspec URL such as s3://bucket/folder or file:///shared/folder.
 
-    Raises PrivateFolderError where copies would lie in a folder of others.
+    Raises PrivateFolderError where copies would lie in a folder that another user made or may write into: whatever is
+    in it would be trusted.
     """
-    if "://" in url:
-        return RemoteArtifacts(url, scratch or scratch_folder())
-    return LocalArtifacts(Path(url))
+    if "://" not in url:
+        return LocalArtifacts(Path(url))
+    remedy = "set ISOFLOP_SCRATCH to a folder of your own that nobody else may write into"
+    return RemoteArtifacts(url, own_folder(scratch or scratch_folder(), remedy))

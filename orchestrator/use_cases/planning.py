@@ -63,17 +63,18 @@ class Planning:
         """Sweeps are planned on the data and the measurements of this workspace."""
         self._workspace = workspace
 
-    def plan(self, source: Path | str | bytes, overrides: Sequence[str] = ()) -> Planned:
+    def plan(self, source: Path | str | bytes, overrides: Sequence[str] = (), within: Reach | None = None) -> Planned:
         """Prepare the data, calibrate the machine, lay out the grid of a sweep file.
 
         Args:
             source: path of the file, or its content as bytes.
             overrides: `key=value` each.
+            within: where the files of its corpus may lie; None for everywhere.
 
         Raises:
             SweepError, CorpusError, PlanError, CalibrationError, SettingsError.
         """
-        return self.plan_spec(load_sweep(source, overrides))
+        return self.plan_spec(load_sweep(source, overrides), within)
 
     def plan_spec(self, spec: SweepSpec, within: Reach | None = None) -> Planned:
         """`plan` for a sweep that was already read. Raises all but SweepError.
@@ -102,9 +103,7 @@ class Planning:
         except CorpusFileError:
             raise
         except CorpusError as error:
-            # Only who plans for a device elsewhere can do without the data.
-            elsewhere = f"; --device {spec.kind} plans it without the data" if spec.kind in DEVICES else ""
-            raise CorpusError(f"{error}\n{corpus_needed(spec)}{elsewhere}") from error
+            raise CorpusError(f"{error}\n{corpus_needed(spec)}{_elsewhere(spec)}") from error
         return shards
 
     def facts(self, spec: SweepSpec) -> DataFacts:
@@ -158,6 +157,13 @@ def _notes_on_the_device(spec: SweepSpec) -> Iterator[str]:
     yield f"`device: {spec.kind}` is left to a cluster: this machine has {machine()}"
     if spec.kind in DEVICES:
         yield "times come from its data sheet, an assumed share of its peak, and finished runs on such a device"
+
+
+def _elsewhere(spec: SweepSpec) -> str:
+    """How to plan without the data, for a sweep that will be trained on GPUs that this machine may not have."""
+    if spec.kind in ("auto", "cpu"):
+        return ""
+    return f"; --device {'h100' if spec.kind == 'cuda' else spec.kind} plans it without the data"
 
 
 def _check_splits(spec: SweepSpec, data: Manifest) -> None:

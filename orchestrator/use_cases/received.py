@@ -8,9 +8,11 @@ from pathlib import Path
 
 from orchestrator.use_cases.planning import Planned, Planning
 from orchestrator.use_cases.workspace import Workspace
-from sweeps.file.compose import load_sweep
 from tokenizer.corpus import CorpusError, CorpusFileError
 from tokenizer.files import Reach
+
+NOWHERE = Reach(())
+"""Received sweeps name no files: only the built-in corpus is left."""
 
 log = logging.getLogger("isoflop.received")
 
@@ -40,12 +42,10 @@ def plan_received(workspace: Workspace, source: bytes, overrides: Sequence[str],
         CorpusError: also for any file that cannot be read, without a word of what it holds; that is in the log.
         SweepError, PlanError, CalibrationError, SettingsError.
     """
-    spec = load_sweep(source, overrides)
     try:
-        return Planning(workspace).plan_spec(spec, within)
+        return Planning(workspace).plan(source, overrides, within)
     except CorpusFileError as error:
         log.warning("the corpus of a received sweep: %s", error)
         raise CorpusError(
-            f"corpus.paths: a file cannot be read as {spec.corpus.source} with corpus.text_key "
-            f"{spec.corpus.text_key!r}; the service's log says which and why"
+            "corpus.paths: a file cannot be read as corpus.source and corpus.text_key say; the service's log has more"
         ) from None

@@ -142,9 +142,9 @@ def test_the_shortest_number_between_two_positions(low: float, high: float, betw
 def test_one_document_is_told_apart_from_a_wrong_fraction(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("one line without an end, " * 1_000)
     spec = CorpusSpec("text", (str(tmp_path / "a.txt"),))
-    with pytest.raises(CorpusError, match="one document cannot be split .*cut at lines that hold <.endoftext.> alone"):
+    with pytest.raises(CorpusError, match=r"one document cannot be split .*cut at lines that hold <.endoftext.> alone"):
         prepare(spec, BPE, tmp_path / "data")
-    with pytest.raises(CorpusError, match="give more documents; corpus.max_bytes of 30 left out 1: raise it"):
+    with pytest.raises(CorpusError, match=r"give more documents; corpus.max_bytes of 30 left out 1: raise it"):
         (tmp_path / "a.jsonl").write_text('{"text": "a short one"}\n{"text": "' + "long " * 99 + '"}\n')
         prepare(CorpusSpec("jsonl", (str(tmp_path / "a.jsonl"),), max_bytes=30), BPE, tmp_path / "data")
 

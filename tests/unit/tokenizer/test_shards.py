@@ -1,9 +1,11 @@
 """Shards: written whole or not at all, verified, repaired."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -147,3 +149,48 @@ def test_imports_numpy_alone() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert run.stdout.strip() == "[]"
+
+
+def test_a_file_is_hashed_once_and_again_after_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed: list[str] = []
+    real = module.hashlib.file_digest
+
+    def counting(stream: BinaryIO, name: str) -> object:
+        hashed.append(Path(stream.name).name)
+        return real(stream, name)
+
+    monkeypatch.setattr(module.hashlib, "file_digest", counting)
+    path = write(tmp_path).path
+    assert sorted(hashed) == ["tokenizer.json", "train.bin", "validation.bin"]
+    open_shards(path)
+    assert len(hashed) == 3
+    content = bytearray((path / "train.bin").read_bytes())
+    content[0] ^= 1
+    times = (path / "train.bin").stat()
+    (path / "train.bin").write_bytes(content)
+    os.utime(path / "train.bin", ns=(times.st_atime_ns, times.st_mtime_ns))
+    with pytest.raises(ShardError, match=r"train\.bin was altered"):
+        open_shards(path)
+    assert hashed[3:] == ["train.bin"]
+
+
+def test_a_split_that_the_manifest_does_not_cover_is_not_opened(tmp_path: Path) -> None:
+    path = write(tmp_path).path
+    data = json.loads((path / "manifest.json").read_bytes())
+    del data["files"]["train.bin"]
+    data["dataset"] = Manifest(**data).identity
+    (path / "manifest.json").write_text(json.dumps(data))
+    with pytest.raises(ShardError, match=r"train\.bin was altered: its SHA-256 is not the manifest's"):
+        open_shards(path)
+
+
+def test_a_manifest_is_read_without_its_data(tmp_path: Path) -> None:
+    shards = write(tmp_path)
+    (shards.path / "train.bin").unlink()
+    assert module.read_manifest(shards.path) == shards.manifest
+
+
+def test_datasets_are_their_owners_alone(tmp_path: Path) -> None:
+    path = write(tmp_path / "new").path
+    assert [folder.stat().st_mode & 0o777 for folder in (path, path.parent)] == [0o700, 0o700]
+    assert {file.stat().st_mode & 0o777 for file in path.iterdir()} == {0o600}

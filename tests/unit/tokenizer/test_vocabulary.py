@@ -1,6 +1,5 @@
 """Tokenizers: every kind is lossless, reproducible and of the requested size."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -8,12 +7,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from tests.unit.tokenizer.tokenizer_data import HARD, SOURCE, TEXTS, VOCABS
-from tokenizer.training import train_tokenizer, training_text_bytes
+from tests.unit.tokenizer.tokenizer_data import HARD, SOURCE, VOCABS
 from tokenizer.vocabulary import (
     BOS,
-    SPLITTERS,
     KINDS,
+    SPLITTERS,
     BpeTokenizer,
     PieceTokenizer,
     Tokenizer,
@@ -52,11 +50,6 @@ def test_size_name_and_reload(trained: dict[str, Tokenizer], kind: str, tmp_path
     assert loaded.encode(HARD) == tokenizer.encode(HARD)
 
 
-@pytest.mark.parametrize("kind", VOCABS)
-def test_training_is_reproducible(trained: dict[str, Tokenizer], kind: str) -> None:
-    assert train_tokenizer(TokenizerSpec(kind, VOCABS[kind]), TEXTS).hash == trained[kind].hash
-
-
 def test_hashes_differ(trained: dict[str, Tokenizer]) -> None:
     assert len({tokenizer.hash for tokenizer in trained.values()}) == len(trained)
 
@@ -90,18 +83,6 @@ def test_invalid_bytes_decode_to_the_replacement_character(trained: dict[str, To
         assert trained[kind].decode(ids) == "\ufffd"
 
 
-def test_training_text_is_capped(monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = ["aaaa", "bbbb", "cccc"]
-    monkeypatch.setattr("tokenizer.training.TRAINING_BYTES_PER_ENTRY", 0)
-    monkeypatch.setattr("tokenizer.training.TRAINING_BYTES", 9)
-    capped = train_tokenizer(TokenizerSpec("character", 259), texts)
-    assert json.loads(capped.to_json())["pieces"] == ["a", "b"]
-    monkeypatch.setattr("tokenizer.training.TRAINING_BYTES", 1)
-    assert json.loads(train_tokenizer(TokenizerSpec("character", 258), texts).to_json())["pieces"] == ["a"]
-    monkeypatch.setattr("tokenizer.training.TRAINING_BYTES_PER_ENTRY", 1)
-    assert json.loads(train_tokenizer(TokenizerSpec("character", 260), texts).to_json())["pieces"] == ["a", "b", "c"]
-
-
 @pytest.mark.parametrize(
     ("kind", "vocab", "message"),
     [
@@ -112,18 +93,6 @@ def test_training_text_is_capped(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_wrong_specs(kind: str, vocab: int, message: str) -> None:
     with pytest.raises(TokenizerError, match=message.replace("|", r"\|")):
         TokenizerSpec(kind, vocab)
-
-
-@pytest.mark.parametrize("kind", ["bpe", "character", "word"])
-def test_too_small_a_corpus_says_what_it_allows(kind: str) -> None:
-    with pytest.raises(
-        TokenizerError, match=rf"tokenizer.vocab is 5000, but the corpus allows {kind} only \d+ entries"
-    ):
-        train_tokenizer(TokenizerSpec(kind, 5_000), ["a few words"])
-
-
-def test_byte_has_always_257_entries() -> None:
-    assert train_tokenizer(TokenizerSpec("byte", 1024), ["a"]).vocab_size == TokenizerSpec("byte", 1024).entries == 257
 
 
 def test_spec_is_a_structured_config() -> None:
@@ -156,17 +125,7 @@ def test_a_bpe_without_bos_first_is_refused() -> None:
         BpeTokenizer(HuggingFaceTokenizer(BPE()).to_str())
 
 
-@pytest.mark.parametrize(("vocab", "size"), [(257, 5_000_000), (1_000, 5_000_000), (1_001, 5_005_000)])
-def test_larger_vocabularies_are_trained_on_more_text(vocab: int, size: int) -> None:
-    assert training_text_bytes(TokenizerSpec("bpe", vocab)) == size
-
-
 def test_pieces_have_their_ids_and_bytes_the_first_ones() -> None:
     tokenizer = PieceTokenizer("word", ["one", " two"])
     assert tokenizer.encode("one two é") == [257, 258, 1 + 0x20, 1 + 0xC3, 1 + 0xA9]
     assert tokenizer.decode([0, 257, 258, 33]) == "one two "
-
-
-def test_most_frequent_pieces_are_taken_and_ties_in_their_order() -> None:
-    trained = train_tokenizer(TokenizerSpec("character", 259), ["ccbbad"])
-    assert json.loads(trained.to_json()) == {"kind": "character", "pieces": ["b", "c"]}

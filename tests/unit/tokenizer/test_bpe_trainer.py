@@ -1,0 +1,52 @@
+"""The BPE trainer: the same in a process of its own, which ends with the interrupt of the one that waits."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.unit.tokenizer.tokenizer_data import TEXTS
+from tokenizer import bpe_trainer as module
+from tokenizer.bpe_trainer import TrainerDied, train_bpe, train_bpe_apart
+from tokenizer.vocabulary import BOS
+
+
+def test_apart_gives_what_here_gives() -> None:
+    ticks: list[None] = []
+    assert train_bpe_apart(iter(TEXTS), 400, BOS, lambda: ticks.append(None)) == train_bpe(TEXTS, 400, BOS)
+    assert len(ticks) >= len(TEXTS)
+
+
+def test_an_interrupt_leaves_no_process() -> None:
+    before = set(psutil.Process().children())
+
+    def interrupt() -> None:
+        assert len(set(psutil.Process().children()) - before) == 1
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_bpe_apart(["a text"] * 9, 400, BOS, interrupt)
+    assert set(psutil.Process().children()) == before
+
+
+@pytest.mark.parametrize(
+    ("program", "how"), [("import sys; sys.exit(7)", "exit code 7"), ("import os; os.kill(os.getpid(), 9)", "signal 9")]
+)
+def test_a_dead_trainer_says_how_it_ended(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, program: str, how: str
+) -> None:
+    (tmp_path / "trainer.py").write_text(program)
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "trainer.py"))
+    with pytest.raises(TrainerDied, match=how):
+        train_bpe_apart(["x" * 100_000] * 20, 400, BOS, lambda: None)
+
+
+def test_the_users_modules_and_folder_do_not_reach_the_trainer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit('the wrong module')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert sys.path[0] != str(tmp_path)
+    assert '"merges"' in train_bpe_apart(TEXTS, 300, BOS, lambda: None)
