@@ -21,7 +21,8 @@ from tokenizer.files import Reach
 from tokenizer.private import make_private
 from tokenizer.progress import Report, Stage, silent
 from tokenizer.readers import HOW_TEXT_IS_CUT
-from tokenizer.shards import UNFINISHED, Manifest, ShardError, Shards, id_dtype, open_shards, write_shards
+from tokenizer.shard_writer import write_shards
+from tokenizer.shards import UNFINISHED, Manifest, ShardError, Shards, id_dtype, open_shards
 from tokenizer.training import training_text_bytes
 from tokenizer.vocabulary import TokenizerSpec
 

@@ -90,6 +90,8 @@ def _files_at(given: str, source: str, within: Reach | None) -> set[Path]:
 
     Raises CorpusError.
     """
+    if "://" in given:
+        raise CorpusError(f"corpus.paths: {given} is a URL; copy what it names to this machine and name the files")
     try:
         path = Path(given).expanduser()
     except RuntimeError as error:

@@ -231,16 +231,19 @@ KINDS = ("bpe", *SPLITTERS)
 
 
 def load_tokenizer(path: Path) -> Tokenizer:
-    """Rebuild a tokenizer from its tokenizer.json. Raises TokenizerError for a missing or foreign file."""
+    """Rebuild a tokenizer from its tokenizer.json. Raises TokenizerError for a missing, damaged or foreign file."""
     try:
         definition = path.read_text(encoding="utf-8")
         data = json.loads(definition)
     except FileNotFoundError as error:
         raise TokenizerError(f"{path} does not exist: prepare the corpus again") from error
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise TokenizerError(f"{path} is not a tokenizer: {error}; prepare the corpus again") from error
     if isinstance(data, dict) and data.get("kind") in SPLITTERS:
-        return PieceTokenizer(data["kind"], data["pieces"])
+        pieces = data.get("pieces")
+        if not isinstance(pieces, list) or not all(isinstance(piece, str) for piece in pieces):
+            raise TokenizerError(f"{path} is not a tokenizer: its pieces are no texts; prepare the corpus again")
+        return PieceTokenizer(data["kind"], pieces)
     return _load_bpe(path, definition, data)
 
 
@@ -249,7 +252,12 @@ def _load_bpe(path: Path, definition: str, data: object) -> Tokenizer:
     model = data.get("model") if isinstance(data, dict) else None
     if not isinstance(model, dict) or model.get("type") != "BPE":
         raise TokenizerError(f"{path} is not a tokenizer of isoflop: it is neither bpe, byte, character nor word")
-    return BpeTokenizer(definition)
+    try:
+        return BpeTokenizer(definition)
+    except TokenizerError:
+        raise
+    except Exception as error:
+        raise TokenizerError(f"{path} is not a tokenizer: {error}; prepare the corpus again") from error
 
 
 def _sha256(text: str) -> str:

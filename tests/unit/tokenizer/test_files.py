@@ -88,6 +88,7 @@ def test_globs_leave_out_hidden_names_unless_they_name_them(tmp_path: Path) -> N
         ("a\0b", "does not exist|cannot be read: .*null"),
         ("~nobody-of-that-name/a.txt", "names the home of nobody on this machine"),
         ("**/nothing", "matches no file"),
+        ("s3://bucket/*.txt", "is a URL; copy what it names to this machine"),
     ],
 )
 def test_what_is_no_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str) -> None:

@@ -11,14 +11,8 @@ import numpy as np
 import pytest
 
 from tokenizer import shards as module
-from tokenizer.shards import (
-    Manifest,
-    ShardError,
-    Shards,
-    id_dtype,
-    open_shards,
-    write_shards,
-)
+from tokenizer.shard_writer import write_shards
+from tokenizer.shards import Manifest, ShardError, Shards, open_shards
 
 DRAFT = Manifest(corpus="c", tokenizer="t", source="text", vocab=300, train_bytes=40, validation_bytes=9)
 
@@ -44,15 +38,6 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         "manifest.json",
     }
     assert [path.name for path in tmp_path.iterdir()] == [shards.manifest.dataset]
-
-
-@pytest.mark.parametrize(("vocab", "dtype"), [(65_536, "uint16"), (65_537, "uint32")])
-def test_ids_take_the_smallest_type(tmp_path: Path, vocab: int, dtype: str) -> None:
-    assert id_dtype(vocab) == dtype
-    draft = Manifest(corpus="c", tokenizer="t", source="text", vocab=vocab)
-    shards = write_shards(tmp_path, draft, [[0, vocab - 1]], [[0]])
-    assert shards.train.dtype == np.dtype(dtype)
-    assert shards.train.tolist() == [0, vocab - 1]
 
 
 def test_identity_is_content(tmp_path: Path) -> None:
@@ -87,10 +72,18 @@ def damage(path: Path, how: str) -> None:
         (path / "manifest.json").write_bytes((path / "manifest.json").read_bytes()[:50])
     else:
         data = json.loads((path / "manifest.json").read_bytes())
-        data.update({"manifest altered": {"validation_bytes": 10**6}, "format": {"format": 99}, "list": {}}[how])
+        data.update(CHANGES[how])
         (path / "manifest.json").write_text(json.dumps([data] if how == "list" else data))
 
 
+CHANGES: dict[str, dict[str, object]] = {
+    "manifest altered": {"validation_bytes": 10**6},
+    "format": {"format": 99},
+    "list": {},
+    "types": {"train_tokens": "20"},
+    "unknown type": {"dtype": "object"},
+    "other type": {"dtype": "uint32"},
+}
 DAMAGE = {
     "torn": r"train\.bin was altered: its SHA-256 is not the manifest's; delete the folder and prepare",
     "altered": r"train\.bin was altered: its SHA-256 is not the manifest's",
@@ -99,6 +92,9 @@ DAMAGE = {
     "manifest torn": r"manifest\.json is damaged",
     "manifest altered": r"manifest\.json was altered: its content hash is",
     "format": r"manifest\.json has format 99, this version reads 1",
+    "types": r"manifest\.json is damaged \(train_tokens is not of type int\)",
+    "unknown type": r"manifest\.json is damaged \(dtype is 'object' for 300 entries\)",
+    "other type": r"manifest\.json is damaged \(dtype is 'uint32' for 300 entries\)",
     "list": r"manifest\.json is damaged",
 }
 
@@ -119,32 +115,9 @@ def test_a_missing_dataset(tmp_path: Path) -> None:
         open_shards(tmp_path / "nowhere")
 
 
-def test_an_empty_split_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(ShardError, match="the validation split holds no token"):
-        write_shards(tmp_path, DRAFT, [[1]], [])
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_writer_that_was_overtaken_takes_the_others_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = module._discard
-    overtaken: list[Path] = []
-
-    def overtake(path: Path) -> None:
-        real(path)
-        if not overtaken:
-            overtaken.append(path)
-            write(tmp_path)
-
-    monkeypatch.setattr(module, "_discard", overtake)
-    shards = write(tmp_path)
-    assert overtaken == [shards.path]
-    open_shards(shards.path)
-    assert [entry.name for entry in tmp_path.iterdir()] == [shards.path.name]
-
-
 def test_imports_numpy_alone() -> None:
     code = (
-        "import sys; import tokenizer.shards, tokenizer.windows; "
+        "import sys; import tokenizer.shards, tokenizer.shard_writer, tokenizer.windows; "
         "print([m for m in ('torch', 'tokenizers', 'tiktoken', 'pyarrow', 'pandas', 'scipy') if m in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
@@ -188,9 +161,3 @@ def test_a_manifest_is_read_without_its_data(tmp_path: Path) -> None:
     shards = write(tmp_path)
     (shards.path / "train.bin").unlink()
     assert module.read_manifest(shards.path) == shards.manifest
-
-
-def test_datasets_are_their_owners_alone(tmp_path: Path) -> None:
-    path = write(tmp_path / "new").path
-    assert [folder.stat().st_mode & 0o777 for folder in (path, path.parent)] == [0o700, 0o700]
-    assert {file.stat().st_mode & 0o777 for file in path.iterdir()} == {0o600}

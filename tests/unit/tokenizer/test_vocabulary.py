@@ -105,6 +105,11 @@ def test_spec_is_a_structured_config() -> None:
     [
         (None, "does not exist: prepare the corpus again"),
         ("{", "is not a tokenizer"),
+        ("[" * 100_000, "is not a tokenizer"),
+        ("1" * 5_000, "is not a tokenizer"),
+        ('{"kind": "word"}', "its pieces are no texts"),
+        ('{"kind": "word", "pieces": ["a", 1]}', "its pieces are no texts"),
+        ('{"model": {"type": "BPE", "merges": 3}}', "is not a tokenizer: .*prepare the corpus again"),
         ("[]", "is not a tokenizer of isoflop"),
         ('{"model": {"type": "Unigram"}}', "it is neither bpe, byte, character nor word"),
     ],
