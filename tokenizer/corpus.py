@@ -40,7 +40,9 @@ class CorpusSpec:
     parquet."""
     paths: tuple[str, ...] = ()
     """Files, folders or globs, relative to the current folder; needed by every source but python, which takes none. A
-    folder stands for its .txt and .md (text), .jsonl (jsonl) or .parquet files; text and jsonl may be gzipped."""
+    folder stands for its .txt and .md (text), .jsonl (jsonl) or .parquet files; text and jsonl may be gzipped. A text
+    is cut into documents at lines that hold <|endoftext|> alone, else after some 16,000 characters: at a line end, or
+    inside a line of more than 131,072. A service reads paths in certain folders only (ISOFLOP_CORPUS_FOLDERS)."""
     text_key: str = "text"
     """Key of a JSON line, or column of a Parquet file, that holds the text."""
     max_bytes: int = 60_000_000

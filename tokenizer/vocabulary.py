@@ -77,7 +77,7 @@ class TokenizerSpec:
     """Which tokenizer is trained on the corpus."""
 
     kind: str = "bpe"
-    """bpe (byte-level, GPT-2's pre-splitting) | byte | character | word."""
+    """bpe (byte-level, GPT-2's pre-splitting; 1,024 letters in a row end a word) | byte | character | word."""
     vocab: int = 1024
     """Entries of the vocabulary, with the 256 bytes and <|bos|>, so at least 257. The kind byte always has 257."""
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.unit.tokenizer.tokenizer_data import write
 from tokenizer.private import PrivateFolderError, make_private, own_folder
 
 NOBODY = 65_534
 """Id of a user who owns nothing."""
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="another user needs root")
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: acts as another user")
 
 
 def mode(path: Path) -> int:
@@ -86,8 +87,6 @@ def test_a_folder_that_another_user_made_first_is_refused(tmp_path: Path) -> Non
 
 @needs_root
 def test_another_user_cannot_read_a_dataset_or_have_its_own_taken_for_one(tmp_path: Path) -> None:
-    from tests.unit.tokenizer.test_shards import write
-
     root = tmp_path / "home/artifacts"
     (tmp_path / "home").mkdir()
     (tmp_path / "home").chmod(0o755)

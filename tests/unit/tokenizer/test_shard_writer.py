@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.unit.tokenizer.test_shards import DRAFT, write
+from tests.unit.tokenizer.tokenizer_data import DRAFT, write
 from tokenizer import shard_writer as module
 from tokenizer.shard_writer import write_shards
 from tokenizer.shards import Manifest, ShardError, id_dtype, open_shards

@@ -10,16 +10,10 @@ from typing import BinaryIO
 import numpy as np
 import pytest
 
+from tests.unit.tokenizer.tokenizer_data import DRAFT, write
 from tokenizer import shards as module
 from tokenizer.shard_writer import write_shards
-from tokenizer.shards import Manifest, ShardError, Shards, open_shards
-
-DRAFT = Manifest(corpus="c", tokenizer="t", source="text", vocab=300, train_bytes=40, validation_bytes=9)
-
-
-def write(root: Path, draft: Manifest = DRAFT) -> Shards:
-    train = [np.arange(10), np.arange(290, 300)]
-    return write_shards(root, draft, train, [[1, 2, 3]], {"tokenizer.json": b"{}"})
+from tokenizer.shards import Manifest, ShardError, open_shards
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
