@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from typing import IO
 
 POLL = 0.5
 """Seconds between two looks at the trainer's process."""
+ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "LANG", "TMPDIR", "RAYON_NUM_THREADS")
+"""Variables that the trainer's process inherits."""
 _LENGTH = struct.Struct("<Q")
 """How the length of a text is written before its UTF-8 bytes."""
 
@@ -52,7 +55,9 @@ def train_bpe_apart(texts: Iterable[str], vocab: int, bos: str, tick: Callable[[
     command = [sys.executable, "-I", str(Path(__file__)), json.dumps(sys.path), str(vocab), bos]
     with tempfile.TemporaryFile() as result:
         # A session of its own: Ctrl-C of the terminal reaches this process alone, which then kills the trainer.
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=result, start_new_session=True)
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=result, start_new_session=True, env=_environment()
+        )
         try:
             assert process.stdin is not None
             _send(process.stdin, texts, tick)
@@ -65,6 +70,11 @@ def train_bpe_apart(texts: Iterable[str], vocab: int, bos: str, tick: Callable[[
             raise TrainerDied(f"signal {-code}" if code < 0 else f"exit code {code}")
         result.seek(0)
         return result.read().decode()
+
+
+def _environment() -> dict[str, str]:
+    """What the trainer's process needs of the environment, without the secrets in it."""
+    return {name: value for name, value in os.environ.items() if name in ENVIRONMENT}
 
 
 def _send(stream: IO[bytes], texts: Iterable[str], tick: Callable[[], None]) -> None:

@@ -25,6 +25,10 @@ OUTSIDE = (
 """The message for any path outside, whether or not there is such a file."""
 
 
+PACKED = (".zst", ".xz", ".bz2", ".lz4", ".zip", ".tar", ".7z")
+"""Suffixes of files in which text may be packed so that it cannot be read."""
+
+
 @dataclass(frozen=True)
 class Reach:
     """Where the files of a corpus may lie that somebody names who may not read everything."""
@@ -111,10 +115,13 @@ def _files_in(folder: Path, source: str, given: str, within: Reach | None) -> se
     suffixes = SUFFIXES[source]
     found = {p for p in folder.rglob("*") if p.name.endswith(suffixes) and p.is_file() and _may_be_read(p, within)}
     if not found:
-        raise CorpusError(
-            f"corpus.paths: the folder {given} holds no {', '.join(suffixes)} file; "
-            "name a glob, such as folder/**/*.rst, or another corpus.source"
+        packed = next((p for p in folder.rglob("*") if p.suffix in PACKED and _may_be_read(p, within)), None)
+        remedy = (
+            f"files such as {packed.name} must be decompressed first"
+            if packed
+            else "name a glob, such as folder/**/*.rst, or another corpus.source"
         )
+        raise CorpusError(f"corpus.paths: the folder {given} holds no {', '.join(suffixes)} file; {remedy}")
     return found
 
 

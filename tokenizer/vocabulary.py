@@ -22,6 +22,8 @@ BOS_ID = 0
 """Its id in every tokenizer."""
 SMALLEST_VOCAB = 257
 """Entries of the smallest vocabulary: the 256 bytes and BOS, with which any text can be encoded."""
+LARGEST_VOCAB = 2**20
+"""Entries of the largest vocabulary: for more, the trainer reserves memory that no machine may have."""
 _AT_ONCE = 64
 """Parts of texts that one native call encodes: it holds up Ctrl-C until it ends."""
 
@@ -79,7 +81,8 @@ class TokenizerSpec:
     kind: str = "bpe"
     """bpe (byte-level, GPT-2's pre-splitting; 1,024 letters in a row end a word) | byte | character | word."""
     vocab: int = 1024
-    """Entries of the vocabulary, with the 256 bytes and <|bos|>, so at least 257. The kind byte always has 257."""
+    """Entries of the vocabulary, with the 256 bytes and <|bos|>, so at least 257, at most 2²⁰. The kind byte always has
+    257."""
 
     def __post_init__(self) -> None:
         """Check both fields. Raises TokenizerError."""
@@ -89,6 +92,8 @@ class TokenizerSpec:
             raise TokenizerError(
                 f"is {self.vocab}: the 256 bytes and {BOS} alone need {SMALLEST_VOCAB}; raise it", "vocab"
             )
+        if self.vocab > LARGEST_VOCAB:
+            raise TokenizerError(f"is {self.vocab}: at most {LARGEST_VOCAB} entries; lower it", "vocab")
 
     @property
     def entries(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -42,6 +43,16 @@ def test_a_dead_trainer_says_how_it_ended(
     monkeypatch.setattr(module, "__file__", str(tmp_path / "trainer.py"))
     with pytest.raises(TrainerDied, match=how):
         train_bpe_apart(["x" * 100_000] * 20, 400, BOS, lambda: None)
+
+
+def test_the_trainer_knows_no_secret(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "trainer.py").write_text("import os, json; print(json.dumps(dict(os.environ)))")
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "trainer.py"))
+    monkeypatch.setenv("ISOFLOP_TOKEN", "secret")
+    monkeypatch.setenv("RAYON_NUM_THREADS", "1")
+    seen = json.loads(train_bpe_apart([], 300, BOS, lambda: None))
+    assert seen["RAYON_NUM_THREADS"] == "1" and "PATH" in seen
+    assert set(seen) <= {*module.ENVIRONMENT, "LC_CTYPE"}
 
 
 def test_the_users_modules_and_folder_do_not_reach_the_trainer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -60,6 +60,13 @@ def test_folders_that_link_to_each_other_end(tmp_path: Path) -> None:
         assert [path.relative_to(tmp_path) for path in found] == [Path("data/a.jsonl")]
 
 
+def test_a_folder_of_packed_files_says_so(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/a.jsonl.zst").write_bytes(b"")
+    with pytest.raises(CorpusError, match=r"holds no .*; files such as a\.jsonl\.zst must be decompressed first"):
+        files.files_of("jsonl", (str(tmp_path),))
+
+
 def test_globs_leave_out_hidden_names_unless_they_name_them(tmp_path: Path) -> None:
     for name in (".hidden/a.txt", "seen/.b.txt", "seen/c.txt", "seen/deep/d.txt", "seen/e[1].txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)

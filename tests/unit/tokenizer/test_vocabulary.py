@@ -87,6 +87,8 @@ def test_invalid_bytes_decode_to_the_replacement_character(trained: dict[str, To
     ("kind", "vocab", "message"),
     [
         ("bpe", 256, "tokenizer.vocab is 256: the 256 bytes and <|bos|> alone need 257; raise it"),
+        ("bpe", 2**20 + 1, "tokenizer.vocab is 1048577: at most 1048576 entries; lower it"),
+        ("word", 10**30, "at most 1048576 entries"),
         ("unigram", 1024, "tokenizer.kind is 'unigram': choose one of bpe, byte, character, word"),
     ],
 )
@@ -96,6 +98,7 @@ def test_wrong_specs(kind: str, vocab: int, message: str) -> None:
 
 
 def test_spec_is_a_structured_config() -> None:
+    assert TokenizerSpec("bpe", 2**20).entries == 2**20
     config = OmegaConf.merge(OmegaConf.structured(TokenizerSpec), {"vocab": 512})
     assert OmegaConf.to_object(config) == TokenizerSpec("bpe", 512)
 
