@@ -93,7 +93,7 @@ def read_settings(home: Home, environ: Mapping[str, str] | None = None) -> Setti
         checkpoint_seconds=_number(environ, "ISOFLOP_CHECKPOINT_SECONDS"),
         gpu_shares=_whole("ISOFLOP_GPU_SHARES", environ.get("ISOFLOP_GPU_SHARES")) or 1,
         head_seconds=_number(environ, "ISOFLOP_HEAD_SECONDS") or HEAD_SECONDS,
-        corpus_folders=_folders("ISOFLOP_CORPUS_FOLDERS", environ.get("ISOFLOP_CORPUS_FOLDERS")),
+        corpus_folders=_folders("ISOFLOP_CORPUS_FOLDERS", environ),
         user=environ.get("ISOFLOP_USER") or _login(),
         user_flops=_number(environ, "ISOFLOP_USER_FLOPS"),
         user_hours=_number(environ, "ISOFLOP_USER_HOURS"),
@@ -126,8 +126,9 @@ def _number(environ: Mapping[str, str], name: str) -> float | None:
     return value
 
 
-def _folders(name: str, text: str | None) -> tuple[Path, ...] | None:
+def _folders(name: str, environ: Mapping[str, str] | None) -> tuple[Path, ...] | None:
     """A variable that lists folders, resolved; None if it is not set."""
+    text = (os.environ if environ is None else environ).get(name)
     if not text:
         return None
     found = []

@@ -45,6 +45,31 @@ def test_a_dead_trainer_says_how_it_ended(
         train_bpe_apart(["x" * 100_000] * 20, 400, BOS, lambda: None)
 
 
+@pytest.mark.timeout(30)
+def test_an_interrupt_while_it_trains_ends_it_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "trainer.py").write_text("import time; time.sleep(600)")
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "trainer.py"))
+    monkeypatch.setattr(module, "POLL", 0.01)
+    before = set(psutil.Process().children())
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_bpe_apart([], 300, BOS, interrupt)
+    assert set(psutil.Process().children()) == before
+
+
+def test_the_trainer_is_isolated_and_out_of_reach_of_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "trainer.py").write_text(
+        "import os, sys; print(sys.flags.isolated, sys.flags.safe_path, os.getsid(0) == os.getpid())"
+    )
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "trainer.py"))
+    assert train_bpe_apart([], 300, BOS, lambda: None) == "1 True True\n"
+
+
 def test_the_trainer_knows_no_secret(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "trainer.py").write_text("import os, json; print(json.dumps(dict(os.environ)))")
     monkeypatch.setattr(module, "__file__", str(tmp_path / "trainer.py"))

@@ -59,6 +59,31 @@ def test_parts_are_the_text_and_none_holds_a_long_stretch(text: str) -> None:
         assert all(len(set(kinds[i : i + 6])) > 1 for i in range(len(kinds) - 5))
 
 
+@pytest.mark.parametrize(
+    ("text", "at", "cut"),
+    [
+        ("abc def", 1, 3),
+        ("abc def", 3, 3),
+        ("abc def", 4, 7),
+        ("don't stop", 3, 3),
+        ("don't stop", 4, 5),
+        ("'5", 1, 1),
+        ("'' a", 1, 2),
+        ("ab12!?", 1, 2),
+        ("ab12!?", 3, 4),
+        ("a  \n b", 2, 6),
+        ("abc", 1, 3),
+    ],
+)
+def test_a_part_ends_between_two_pre_splits(text: str, at: int, cut: int) -> None:
+    """Not before a word whose blank comes first, nor inside a contraction."""
+    assert module._harmless_cut(text, at, len(text)) == cut
+
+
+def test_a_character_that_python_does_not_know_counts_as_a_letter() -> None:
+    assert [module._class_of(char) for char in "\u0378a1 \x1c"] == ["L", "L", "N", "blank", "other"]
+
+
 @settings(max_examples=300)
 @given(text=st.text(alphabet=CHARS, max_size=80))
 @example(text="it's, we'll ''s 'x " * 4)

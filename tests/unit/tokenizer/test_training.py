@@ -22,7 +22,7 @@ def test_training_is_reproducible(trained: dict[str, Tokenizer], kind: str) -> N
 def test_training_text_is_capped(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = ["aaaa", "bbbb", "cccc"]
     monkeypatch.setattr("tokenizer.training.TRAINING_BYTES_PER_ENTRY", 0)
-    monkeypatch.setattr("tokenizer.training.TRAINING_BYTES", 9)
+    monkeypatch.setattr("tokenizer.training.TRAINING_BYTES", 8)
     capped = train_tokenizer(TokenizerSpec("character", 259), texts)
     assert json.loads(capped.to_json())["pieces"] == ["a", "b"]
     monkeypatch.setattr("tokenizer.training.TRAINING_BYTES", 1)
