@@ -41,7 +41,7 @@ def _chunks(path: Path) -> Iterator[tuple[int, str, bool]]:
             while raw := stream.readline(_BLOCK):
                 pending = len(decoder.getstate()[0])
                 ends = raw.endswith(b"\n")
-                yield number, decoder.decode(raw, final=ends), ends
+                yield number, decoder.decode(raw), ends
                 number, read = (number + 1, 0) if ends else (number, read + len(raw))
             pending = len(decoder.getstate()[0])
             decoder.decode(b"", final=True)
