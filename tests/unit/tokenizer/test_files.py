@@ -114,6 +114,8 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reach:
         (tmp_path / name).write_text(name)
     (tmp_path / "open/file-link.txt").symlink_to(tmp_path / "shut/d.txt")
     (tmp_path / "open/folder-link").symlink_to(tmp_path / "shut")
+    (tmp_path / "open/like-a-glob[1].txt").symlink_to(tmp_path / "shut/d.txt")
+    (tmp_path / "open/folder[1]").symlink_to(tmp_path / "shut")
     (tmp_path / "open/inner-link.txt").symlink_to("a.txt")
     (tmp_path / "open/broken.txt").symlink_to(tmp_path / "shut/nothing.txt")
     monkeypatch.chdir(tmp_path / "open")
@@ -164,7 +166,15 @@ def test_paths_that_lead_out_are_refused_alike_whether_or_not_there_is_something
     assert str(refused.value) == files.OUTSIDE
 
 
-@pytest.mark.parametrize("paths", [("folder-lin[k]/d.txt", "folder-lin[k]/nothing.txt"), ("f*/d*", "f*/nothing*")])
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ("folder-lin[k]/d.txt", "folder-lin[k]/nothing.txt"),
+        ("f*/d*", "f*/nothing*"),
+        ("like-a-glob[1].txt", "like-no-glob[1].txt"),
+        ("folder[1]", "no-folder[1]"),
+    ],
+)
 def test_a_glob_through_a_link_tells_nothing(opened: Reach, paths: tuple[str, str]) -> None:
     messages = []
     for path in paths:
