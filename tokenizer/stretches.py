@@ -10,7 +10,7 @@ from itertools import chain
 LONGEST_STRETCH = 1_024
 """Characters. GPT-2's pre-splitting leaves a stretch of one class (letters, digits, blanks, other signs) whole; a
 longer one is cut into parts of this length, each of which is encoded by itself. Ordinary text holds none."""
-PART = 100_000
+PART = 20_000
 """Characters, beyond which a text is handed to a native tokenizer in parts: a call holds up Ctrl-C until it ends. These
 cuts lie between pre-splits and change no token."""
 
