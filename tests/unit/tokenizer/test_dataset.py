@@ -1,6 +1,7 @@
 """Preparation: reused by fingerprint and by content, repaired when damaged, safe when killed or run twice at once."""
 
 import dataclasses
+import fcntl
 import json
 import os
 import signal
@@ -200,6 +201,21 @@ def test_two_processes_at_once(corpus: CorpusSpec, tmp_path: Path) -> None:
     assert [process.returncode for process in processes] == [0, 0]
     assert len(datasets) == 1
     open_shards(tmp_path / "data" / datasets.pop())
+
+
+@pytest.mark.timeout(60)
+def test_a_wait_for_another_process_is_said(corpus: CorpusSpec, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    with (tmp_path / "data/lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        lines: list[str] = []
+
+        def report(line: str) -> None:
+            lines.append(line)
+            fcntl.flock(held, fcntl.LOCK_UN)
+
+        prepare(corpus, BPE, tmp_path / "data", report)
+    assert lines[0] == f"waiting for another process that prepares a corpus in {tmp_path}/data"
 
 
 def test_built_in_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ from orchestrator.use_cases.planning import Planning
 from orchestrator.use_cases.workspace import Workspace
 from tests.unit.orchestrator.api.varied import FILE, varied_home
 from tests.unit.orchestrator.use_cases.homes import open_home, planned
+from tokenizer.corpus import CorpusError
 from tokenizer.files import OUTSIDE, Reach
 
 RIGHT = {"variant": "qk_norm=True"}
@@ -120,6 +121,20 @@ def test_a_sweep_file_is_planned_and_submitted(tmp_path: Path, monkeypatch: pyte
     assert workspace.store.sweep("x").user == "ada"
     client.post("/api/v1/sweeps", content=b"x")
     assert asked[1] == (b"x", [], Reach(()))
+
+
+def test_corpora_are_looked_for_where_the_service_was_told_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Reach | None] = []
+
+    def plan(_self: Planning, _source: bytes, _overrides: list[str], within: Reach | None = None) -> Any:
+        asked.append(within)
+        raise CorpusError("no such text")
+
+    monkeypatch.setattr(Planning, "plan", plan)
+    corpora = Reach((tmp_path / "open",))
+    client = TestClient(create_app(open_home(tmp_path / "home"), corpora=corpora), base_url="http://127.0.0.1")
+    assert client.post("/api/v1/sweeps", content=FILE).json()["detail"] == "no such text"
+    assert asked == [corpora]
 
 
 @pytest.mark.parametrize("path", ["/", "/etc/shadow", "/no-such-folder/*", "/proc/self/environ", "../..", "shut.txt"])
