@@ -59,6 +59,9 @@ class Settings:
     """ISOFLOP_GPU_SHARES: workers of each GPU, so that small runs can share its memory."""
     head_seconds: float = HEAD_SECONDS
     """ISOFLOP_HEAD_SECONDS: silence of a Ray cluster's head after which the scheduler ends."""
+    corpus_folders: tuple[Path, ...] | None = None
+    """ISOFLOP_CORPUS_FOLDERS: folders, with a colon between them, in which a service reads corpora that are named over
+    the network; None for the current folder on loopback, and none beyond it."""
     user: str = ""
     """ISOFLOP_USER: whose ceilings submissions count against; the login name by default."""
     user_flops: float | None = None
@@ -88,6 +91,7 @@ def read_settings(home: Home, environ: Mapping[str, str] | None = None) -> Setti
         checkpoint_seconds=_number("ISOFLOP_CHECKPOINT_SECONDS", environ),
         gpu_shares=_whole("ISOFLOP_GPU_SHARES", environ, MOST_SHARES) or 1,
         head_seconds=_number("ISOFLOP_HEAD_SECONDS", environ) or HEAD_SECONDS,
+        corpus_folders=_folders("ISOFLOP_CORPUS_FOLDERS", environ),
         user=variable("ISOFLOP_USER", environ) or _login(),
         user_flops=_number("ISOFLOP_USER_FLOPS", environ),
         user_hours=_number("ISOFLOP_USER_HOURS", environ),
@@ -118,6 +122,22 @@ def _number(name: str, environ: Mapping[str, str] | None) -> float | None:
     if not 0 < value < math.inf:
         raise SettingsError(f"{name} is {shown(text)}: give a number above 0")
     return value
+
+
+def _folders(name: str, environ: Mapping[str, str] | None) -> tuple[Path, ...] | None:
+    """A variable that lists folders, resolved; None if it is not set."""
+    text = variable(name, environ)
+    if text is None:
+        return None
+    found = []
+    for part in text.split(os.pathsep):
+        folder = Path(part)
+        if not folder.is_absolute() or not folder.is_dir():
+            raise SettingsError(
+                f"{name} lists {part!r}: give absolute paths of folders, with {os.pathsep!r} between them"
+            )
+        found.append(folder.resolve())
+    return tuple(found)
 
 
 def _login() -> str:
