@@ -49,7 +49,7 @@ def test_every_expected_error_is_in_the_table_and_every_kind_is_used() -> None:
 
 
 def test_every_exception_of_ours_has_the_one_base_or_is_internal() -> None:
-    internal = {"BodyTooLarge", "IllegalMove", "Interrupted", "ReaderGone", "_TooMuchError"}
+    internal = {"BodyTooLarge", "IllegalMove", "Interrupted", "ReaderGone", "TrainerDied", "_TooMuchError"}
     ours = {"analysis", "model", "orchestrator", "sweeps", "tokenizer"}
     for name in modules():
         for each in vars(importlib.import_module(name)).values():
