@@ -12,7 +12,7 @@ from typing import Any, Self, SupportsFloat
 
 from tokenizer.errors import ExpectedError
 
-MATH_VERSION = 1
+MATH_VERSION = 2
 """Raised whenever the arithmetic of training changes, so that old and new runs never share an identity.
 A golden-loss test enforces this."""
 NUMERICS = ("fp32", "bf16")
@@ -88,7 +88,7 @@ class ModelConfig:
     rope_base: float = 10_000.0
     """Base of the rotary position frequencies (Su et al. 2021); 0 switches positions off."""
     tied_head: bool = False
-    """Use the embedding matrix as the output head."""
+    """Use the embedding matrix as the output head, its logits scaled so that the first loss is that of a guess, ln V."""
     biases: bool = False
     """Give every linear layer a bias."""
     logit_cap: float = 0.0

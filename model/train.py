@@ -16,12 +16,13 @@ from model.batches import Batches, check_data
 from model.checkpoint import Checkpoints
 from model.config import MATH_VERSION, ConfigError, RunConfig
 from model.device import compiled_if, keep_freed_memory, torch_settings
+from model.divergence import LOSS_WINDOW
 from model.evaluate import evaluate
 from model.flops import flops_per_token_by
 from model.implementation import Computation, Implementation, choose_implementation
 from model.parallel import ALONE, World
 from model.peak import matmul_peak
-from model.training import GPU_CHECK_STEPS, LOSS_WINDOW, Diverged, Training
+from model.training import GPU_CHECK_STEPS, Diverged, Training
 from model.trunk import Trunk
 from tokenizer.shards import Shards
 
