@@ -21,7 +21,7 @@ from model.evaluate import evaluate
 from model.flops import flops_per_token_by
 from model.implementation import Computation, Implementation, choose_implementation
 from model.parallel import ALONE, World
-from model.peak import matmul_peak
+from model.peak import utilisation
 from model.training import GPU_CHECK_STEPS, Diverged, Training
 from model.trunk import Trunk
 from tokenizer.shards import Shards
@@ -67,7 +67,8 @@ class RunResult:
     memory_bytes: int | None
     """Most bytes that tensors took on a GPU; None on a CPU."""
     mfu: float | None
-    """Share of a GPU's measured matmul peak, by the full_attention convention (PaLM, appendix B); None on a CPU."""
+    """Share of a GPU's measured matmul peak, by the full_attention convention (PaLM, appendix B); None on a CPU, and
+    where training was faster than every measurement of the peak."""
     implementation: Computation
     """How it was computed: the implementation, the device, torch's version."""
 
@@ -103,7 +104,7 @@ def train(
     MemoryError, Diverged, and Interrupted once `stop` returns True and a checkpoint is safe.
     """
     if run.math_version != MATH_VERSION:
-        raise ConfigError(f"the run needs arithmetic version {run.math_version}, this code has {MATH_VERSION}")
+        raise ConfigError(f"the run needs arithmetic version {run.math_version}, this code has {MATH_VERSION}: plan it anew")
     check_data(run, data)
     chosen = implementation or choose_implementation(run.model, run.train, device)
     keep_freed_memory()
@@ -252,13 +253,12 @@ def _own_share(training: Training) -> float:
 
 
 def _mfu(training: Training) -> float | None:
-    """Model FLOPs utilisation of a GPU over the run's own steps; None on a CPU."""
+    """Model FLOPs utilisation of a GPU over the run's own steps; None on a CPU, and where the peak is not known."""
     if training.device.type == "cpu" or training.seconds == 0:
         return None
     run = training.run
     flops = flops_per_token_by(run.model)["full_attention"] * run.tokens * _own_share(training)
-    peak = matmul_peak(str(training.device), run.train.numerics) * training.world.size
-    return flops / training.seconds / peak
+    return utilisation(flops / training.seconds, str(training.device), run.train.numerics, training.world.size)
 
 
 if __name__ == "__main__":

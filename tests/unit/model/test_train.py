@@ -23,8 +23,9 @@ from model import train as train_module
 from model.batches import Batches, DataError
 from model.checkpoint import CheckpointError, Checkpoints
 from model.config import ConfigError
-from model.flops import flops_per_token
+from model.flops import flops_per_token, flops_per_token_by
 from model.implementation import Implementation
+from model.parallel import World
 from model.train import Diverged, Interrupted, train
 from model.training import Training
 from model.transformer import Transformer
@@ -294,3 +295,16 @@ def test_compiled_blocks_give_the_same_losses(data: Shards) -> None:
     result = train(small_run(data), data, ignore, implementation=Implementation(compiled=True))
     assert result.train_loss == pytest.approx(GOLDEN_TRAIN_LOSS, rel=1e-4)
     assert result.loss == pytest.approx(GOLDEN_LOSS, rel=1e-4)
+
+
+def test_utilisation_counts_the_run_s_own_steps_on_all_its_gpus(
+    data: Shards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_module, "utilisation", lambda *arguments: arguments)
+    training = Training(small_run(data, sequences=48), Implementation(), torch.device("cpu"))
+    assert train_module._mfu(training) is None
+    training.device, training.world, training.branched_from = torch.device("cuda:1"), World(0, 3), 6
+    assert train_module._mfu(training) is None, "no time has passed"
+    training.seconds = 2.0
+    own = flops_per_token_by(SHAPE)["full_attention"] * 24 * 32
+    assert train_module._mfu(training) == (pytest.approx(own / 2), "cuda:1", "fp32", 3)
