@@ -88,7 +88,7 @@ class ModelConfig:
     rope_base: float = 10_000.0
     """Base of the rotary position frequencies (Su et al. 2021); 0 switches positions off."""
     tied_head: bool = False
-    """Use the embedding matrix as the output head, its logits scaled so that the first loss is that of a guess, ln V."""
+    """Use the embedding matrix as the output head, with logits scaled so that the first loss is that of a guess."""
     biases: bool = False
     """Give every linear layer a bias."""
     logit_cap: float = 0.0

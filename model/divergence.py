@@ -40,7 +40,8 @@ def why_diverged(losses: Sequence[float], best: float, guess: float) -> str | No
     lost = max(LOST_NATS, LOST_SHARE * (guess - best))
     if recent <= min(guess + GUESS_MARGIN, best + lost) or _falls(losses):
         return None
-    return f"the training loss is {losses[-1]:.3f} and does not fall; a uniform guess has {guess:.3f}, its best was {best:.3f}"
+    best_and_guess = f"a uniform guess has {guess:.3f}, its best was {best:.3f}"
+    return f"the training loss is {losses[-1]:.3f} and does not fall; {best_and_guess}"
 
 
 def _falls(losses: Sequence[float]) -> bool:

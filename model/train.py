@@ -104,7 +104,8 @@ def train(
     MemoryError, Diverged, and Interrupted once `stop` returns True and a checkpoint is safe.
     """
     if run.math_version != MATH_VERSION:
-        raise ConfigError(f"the run needs arithmetic version {run.math_version}, this code has {MATH_VERSION}: plan it anew")
+        needed = f"the run needs arithmetic version {run.math_version}, this code has {MATH_VERSION}"
+        raise ConfigError(f"{needed}: plan it anew")
     check_data(run, data)
     chosen = implementation or choose_implementation(run.model, run.train, device)
     keep_freed_memory()

@@ -34,7 +34,7 @@ def logit_scale(config: ModelConfig) -> float:
 
     The tied head's rows have a length of √d, so that the logit of the token that is read would begin near d times the
     factor. With s instead of d that logit adds ln(1 + (e^s - 1)/V) to the first loss, which is 0.13 for
-    s = ln(1 + V/e²), and the spread of all others adds s²/2d, which is at most 1/8 for s = √d/2. The smaller s is taken.
+    s = ln(1 + V/e²), and the spread of all others adds s²/2d, which is 1/8 for s = √d/2. The smaller s is taken.
     """
     if not config.tied_head:
         return 1.0

@@ -16,7 +16,7 @@ from sweeps.plan.grid import Cell, buildable, cells, setting_of
 from sweeps.plan.recipe_check import with_checks
 from sweeps.plan.records import Cause, CostModel, DataFacts, DroppedCell, Plan, PlanError, PlannedRun
 from sweeps.plan.trunks import on_shared_trunk, on_trunk, saved_steps
-from sweeps.recipes.recipe import train_config
+from sweeps.recipes.recipe import RecipeError, train_config
 
 TOLERANCE: Final = 0.01
 """Relative distance from its budget within which a run lands."""
@@ -148,7 +148,7 @@ def _reason_to_drop(cell: Cell, spec: SweepSpec, facts: DataFacts) -> tuple[Caus
         return Cause.OFF_BUDGET, message
     try:
         train = _train(cell, spec, 0)
-    except ConfigError as error:
+    except (ConfigError, RecipeError) as error:
         return Cause.CONTRADICTION, str(error)
     fewest = cell.setting.recipe.min_steps
     if train.steps < fewest:

@@ -297,9 +297,7 @@ def test_compiled_blocks_give_the_same_losses(data: Shards) -> None:
     assert result.loss == pytest.approx(GOLDEN_LOSS, rel=1e-4)
 
 
-def test_utilisation_counts_the_run_s_own_steps_on_all_its_gpus(
-    data: Shards, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_utilisation_counts_the_run_s_own_steps_on_all_its_gpus(data: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train_module, "utilisation", lambda *arguments: arguments)
     training = Training(small_run(data, sequences=48), Implementation(), torch.device("cpu"))
     assert train_module._mfu(training) is None
