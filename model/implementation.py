@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 from model.config import Choice, ConfigError, ModelConfig, TrainConfig
 from model.cpu.architecture import EXPLICIT_CONTEXT_MAX, OWN_BACKWARD, covers, default_branches
-from model.cpu.build import available, compiler
+from model.cpu.build import NativeError, available, compiler, library
 from model.flops import flops_per_token
 
 KNOWN = {"attention": ("explicit", "fused"), "branches": ("autograd", *OWN_BACKWARD), "head": ("whole", "chunked")}
@@ -80,6 +80,21 @@ def check_implementation(implementation: Implementation, model: ModelConfig, num
         raise ConfigError(f"{implementation.branches} branches run on a CPU, not on {device}: choose autograd")
     if implementation.branches == "native" and not available():
         raise ConfigError("native branches need a C++ compiler: choose handwritten")
+
+
+def workable(implementation: Implementation, model: ModelConfig, train: TrainConfig) -> tuple[Implementation, str]:
+    """The implementation, or the default of this machine where it needs the native kernels and they cannot be had.
+
+    Also why it was replaced; empty where it was not. A choice may come from a machine that has a compiler.
+    """
+    if implementation.branches != "native":
+        return implementation, ""
+    try:
+        library()
+    except NativeError as error:
+        default = choose_implementation(model, train, "cpu")
+        return default, f"{default.branches} branches instead of native ones: {error}"
+    return implementation, ""
 
 
 def choose_implementation(model: ModelConfig, train: TrainConfig, device: str) -> Implementation:

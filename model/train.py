@@ -19,7 +19,7 @@ from model.device import compiled_if, keep_freed_memory, torch_settings
 from model.divergence import LOSS_WINDOW
 from model.evaluate import evaluate
 from model.flops import flops_per_token_by
-from model.implementation import Computation, Implementation, choose_implementation
+from model.implementation import Computation, Implementation, choose_implementation, workable
 from model.parallel import ALONE, World
 from model.peak import utilisation
 from model.training import GPU_CHECK_STEPS, Diverged, Training
@@ -107,7 +107,8 @@ def train(
         needed = f"the run needs arithmetic version {run.math_version}, this code has {MATH_VERSION}"
         raise ConfigError(f"{needed}: plan it anew")
     check_data(run, data)
-    chosen = implementation or choose_implementation(run.model, run.train, device)
+    wanted = implementation or choose_implementation(run.model, run.train, device)
+    chosen, replaced = workable(wanted, run.model, run.train)
     keep_freed_memory()
     with torch_settings(chosen.threads):
         training = Training(run, chosen, torch.device(device), world)
@@ -118,7 +119,7 @@ def train(
         world.wait()
         writer = (sink, checkpoints, trunk) if world.leads else (_silent, None, None)
         reporter = _Reporter(training, *writer, progress_seconds, checkpoint_seconds)
-        reporter.start(resumed)
+        reporter.start(resumed, replaced)
         _take_steps(training, Batches(run, data, training.device), reporter, stop)
         result = _finish(training, data, resumed)
         if reporter.checkpoints is not None:
@@ -175,14 +176,15 @@ class _Reporter:
         self._reported_step, self._seconds_before = training.step, training.seconds
         self._reported_tokens = training.position().tokens
 
-    def start(self, resumed: int) -> None:
-        """Send where this attempt begins, and how it is computed."""
+    def start(self, resumed: int, replaced: str) -> None:
+        """Send where this attempt begins, how it is computed, and why not as it was to be."""
         training = self.training
         self.send(
             "start",
             resumed_from_step=resumed,
             branched_from_step=training.branched_from,
             ignored_checkpoint=training.ignored_checkpoint,
+            replaced_implementation=replaced or None,
             run=training.run.to_dict(),
             implementation=training.computation().to_dict(),
         )

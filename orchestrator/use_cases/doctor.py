@@ -13,6 +13,7 @@ from pathlib import Path
 
 from model.config import ModelConfig, TrainConfig
 from model.cpu import build
+from model.cpu.cache import cache_folder
 from model.hardware import kind_name
 from model.implementation import choose_implementation
 from orchestrator.cluster.worker import check_modules
@@ -119,7 +120,7 @@ def _kernels() -> str:
     try:
         build.library()
         builder = build.compiler() or "a compiler that no longer exists"
-        state = f"native kernels built by {builder} in {build.cache_folder()}"
+        state = f"native kernels built by {builder} in {cache_folder()}"
     except build.NativeError as error:
         state = f"no native kernels, so small models train slower on the CPU: {error}"
     model, train = _small_run()

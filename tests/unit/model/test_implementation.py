@@ -9,6 +9,7 @@ import pytest
 from model import implementation
 from model.config import ConfigError, ModelConfig, TrainConfig
 from model.cpu import architecture
+from model.cpu.build import NativeError
 from model.flops import flops_per_token
 from model.implementation import (
     COMPILE_FLOPS,
@@ -16,6 +17,7 @@ from model.implementation import (
     Implementation,
     check_implementation,
     choose_implementation,
+    workable,
 )
 from tests.unit.model.model_data import SHAPE
 
@@ -103,3 +105,20 @@ def test_stored_records_keep_their_keys() -> None:
     computation = Computation(device="cpu", device_name="c", torch="2", processes=1)
     assert list(computation.to_dict()) == [*stored, "device", "device_name", "torch", "processes"]
     assert Implementation(**stored) == Implementation(branches="native")
+
+
+def test_native_branches_without_kernels_are_replaced_by_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise NativeError("there is no C++ compiler: install g++")
+
+    native, train = Implementation(branches="native", micro_batch=3), train_of(SHAPE, 1e9)
+    monkeypatch.setattr(implementation, "library", lambda: None)
+    assert workable(native, SHAPE, train) == (native, "")
+    monkeypatch.setattr(implementation, "library", refuse)
+    monkeypatch.setattr(architecture, "available", lambda: False)
+    handwritten = Implementation(branches="handwritten")
+    assert workable(native, SHAPE, train) == (
+        handwritten,
+        "handwritten branches instead of native ones: there is no C++ compiler: install g++",
+    )
+    assert workable(Implementation(), SHAPE, train) == (Implementation(), "")

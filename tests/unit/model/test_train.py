@@ -23,6 +23,7 @@ from model import train as train_module
 from model.batches import Batches, DataError
 from model.checkpoint import CheckpointError, Checkpoints
 from model.config import ConfigError
+from model.cpu.build import NativeError
 from model.flops import flops_per_token, flops_per_token_by
 from model.implementation import Implementation
 from model.parallel import World
@@ -186,6 +187,25 @@ def test_checkpoint_of_another_implementation_starts_over(data: Shards, tmp_path
     result = train(small_run(data), data, events.append, Checkpoints(tmp_path), implementation=Implementation())
     assert result.resumed_from_step == 0
     assert CHOSEN in events[0]["ignored_checkpoint"]
+
+
+def test_a_run_that_was_to_use_native_kernels_trains_without_them_and_says_so(
+    data: Shards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its choice was stored by another node, which has a compiler."""
+
+    def refuse() -> None:
+        raise NativeError("no compiler")
+
+    monkeypatch.setattr("model.implementation.library", refuse)
+    monkeypatch.setattr("model.cpu.architecture.available", lambda: False)
+    events: list[dict[str, Any]] = []
+    result = train(small_run(data), data, events.append, implementation=Implementation(branches="native"))
+    assert result.implementation.branches == "handwritten"
+    assert events[0]["replaced_implementation"] == "handwritten branches instead of native ones: no compiler"
+    assert events[0]["implementation"]["branches"] == "handwritten"
+    train(small_run(data), data, events.append, implementation=Implementation())
+    assert [event["replaced_implementation"] for event in events if event["kind"] == "start"][1] is None
 
 
 def test_events_tell_the_story(data: Shards, tmp_path: Path) -> None:
