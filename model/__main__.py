@@ -106,7 +106,7 @@ def _read_runs(path: Path) -> list[tuple[RunConfig, Implementation | None]]:
         return [_read_run(record) for record in records]
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not a file of runs: {type(error).__name__}: {error}") from error
 
 

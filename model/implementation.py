@@ -48,8 +48,9 @@ class Implementation:
                 raise ConfigError(f"implementation.{name} is {getattr(self, name)!r}: choose {' or '.join(known)}")
         if self.branches in OWN_BACKWARD and (self.attention != "explicit" or self.compiled):
             raise ConfigError(f"{self.branches} branches need explicit attention and no compilation")
-        if self.threads < 1:
-            raise ConfigError(f"implementation.threads must be at least 1, is {self.threads}")
+        for name, count in (("threads", self.threads), ("micro_batch", self.micro_batch)):
+            if count is not None and (type(count) is not int or count < 1):
+                raise ConfigError(f"implementation.{name} must be a whole number of at least 1, is {count!r}")
 
     def to_dict(self) -> Choice:
         """Plain JSON-ready data."""

@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 
 from model.__main__ import main
+from model.checkpoint import Checkpoints
 from model.config import ModelConfig, RunConfig, TrainConfig
 from model.synthetic import synthetic_shards
-from model.train import train
-from tests.unit.model.model_data import ignore, small_run
+from model.train import Interrupted, train
+from tests.unit.model.model_data import ignore, interrupt_at, small_run
 from tokenizer.shards import Shards, write_shards
 
 SMALL = RunConfig(ModelConfig(64, 16, 8, 1, 1, 16), TrainConfig(sequences=40, batch=8, lr=1e-3), "")
@@ -44,7 +45,18 @@ def test_command_runs_a_plan_once(data: Shards, tmp_path: Path, capsys: pytest.C
     assert [file.name for file in (tmp_path / "out" / runs[0].run_id / "checkpoints").iterdir()] == ["final.ckpt"]
 
 
-@pytest.mark.parametrize("content", ["", "[1]", '{"run": {}}', None])
+def test_checkpoints_of_a_finished_run_are_cleared(data: Shards, tmp_path: Path) -> None:
+    run, out = small_run(data), tmp_path / "out"
+    checkpoints = Checkpoints(out / run.run_id / "checkpoints")
+    with pytest.raises(Interrupted):
+        train(run, data, ignore, checkpoints, stop=interrupt_at(3))
+    assert len(checkpoints.files()) == 1
+    (tmp_path / "run.json").write_text(json.dumps(run.to_dict()))
+    assert main(["--run", str(tmp_path / "run.json"), "--data", str(data.path), "--out", str(out)]) == 0
+    assert [file.name for file in checkpoints.folder.iterdir()] == ["final.ckpt"]
+
+
+@pytest.mark.parametrize("content", ["", "[1]", '{"run": {}}', None, "[" * 10**5, "1" * 5000, "\0", '{"a": NaN}'])
 def test_command_explains_a_bad_file(
     data: Shards, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | None
 ) -> None:

@@ -174,3 +174,20 @@ def test_memory_is_that_of_the_micro_batch_which_the_device_would_choose() -> No
         assert (micro == train.batch) == (everything[run.run_id] == h100[run.run_id])
         # The share of a GPU that dispatch takes by this holds the same micro-batch.
         assert micro_batch_for(model, train.batch, train.numerics, run.memory_bytes, **options) == micro
+
+
+@pytest.mark.parametrize("split", ["training", "validation"])
+def test_a_split_below_one_sequence_is_found_by_the_plan(split: str) -> None:
+    """Of the longest context that the sweep has, by a plan of the grid and by that of a single run."""
+
+    def having(tokens: int) -> DataFacts:
+        return DataFacts("d", 1024, *((tokens, 10**6) if split == "training" else (10**9, tokens)))
+
+    message = f"the {split} split has 128 tokens, fewer than one sequence of 128 \\+ 1"
+    with pytest.raises(PlanError, match=message):
+        make_plan(spec_of(), having(128))
+    with pytest.raises(PlanError, match=message):
+        plan_single(spec_of(), having(128), 1e11, 5e4)
+    make_plan(spec_of(), having(129))
+    with pytest.raises(PlanError, match=f"the {split} split has 256 tokens, fewer than one sequence of 256"):
+        make_plan(spec_of(vary={"context": [64, 256]}), having(256))

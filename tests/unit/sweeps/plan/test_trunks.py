@@ -187,3 +187,20 @@ def test_runs_that_check_the_recipe_train_alone() -> None:
     assert plan.checks and all(run.trunk is None and run.flops_spent == run.flops for run in plan.checks)
     assert plan.flops_spent == pytest.approx(plan_of().flops_spent + sum(run.flops for run in plan.checks))
     assert plan.seconds == pytest.approx(plan.flops_spent / 1e10)
+
+
+def test_a_short_run_warms_up_for_a_tenth_of_its_steps_and_no_more() -> None:
+    recipe = get_recipe("cpu-small")
+    cut = [run for run in plan_of().runs if run.trunk is None]
+    assert cut
+    for run in cut:
+        assert run.run.train.warmup_steps == int(0.1 * run.steps + 0.5) < shared_warmup(recipe, run.run.model)
+
+
+def test_a_recipe_that_warms_up_for_longer_may_do_so() -> None:
+    recipe = get_recipe("cpu-small", {"warmup": 0.3})
+    plan = plan_of(recipe_overrides={"warmup": 0.3})
+    longest = [run for run in plan.runs if run.run.train.warmup_steps < shared_warmup(recipe, run.run.model)]
+    assert longest
+    for run in longest:
+        assert run.run.train.warmup_steps == pytest.approx(0.3 * run.steps, abs=2)
