@@ -89,7 +89,7 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     "diverged": Meaning(
         INCOMPLETE,
         409,
-        "A run's loss is not finite, or far above that of a uniform guess.",
+        "A run's loss is not finite, or far above a uniform guess or its own best without falling.",
         "Lower its learning rate, or leave the run out.",
     ),
     "foreign-module": Meaning(
