@@ -83,11 +83,15 @@ def check_implementation(implementation: Implementation, model: ModelConfig, num
         raise ConfigError("native branches need a C++ compiler: choose handwritten")
 
 
-def workable(implementation: Implementation, model: ModelConfig, train: TrainConfig) -> tuple[Implementation, str]:
-    """The implementation, or the default of this machine where it needs the native kernels and they cannot be had.
+def workable(
+    implementation: Implementation, model: ModelConfig, train: TrainConfig, device: str
+) -> tuple[Implementation, str]:
+    """The implementation, or one that this machine can compute where that needs a compiler which is not here.
 
     Also why it was replaced; empty where it was not. A choice may come from a machine that has a compiler.
     """
+    if implementation.compiled and not _compiles(device):
+        return dataclasses.replace(implementation, compiled=False), "no compiled blocks: there is no compiler for them"
     if implementation.branches != "native":
         return implementation, ""
     try:
@@ -98,14 +102,19 @@ def workable(implementation: Implementation, model: ModelConfig, train: TrainCon
     return implementation, ""
 
 
+def _compiles(device: str) -> bool:
+    """Whether torch.compile has what it needs: a C++ compiler, or Triton on a GPU."""
+    return compiler() is not None if device == "cpu" else find_spec("triton") is not None
+
+
 def choose_implementation(model: ModelConfig, train: TrainConfig, device: str) -> Implementation:
     """The default: a function of the run, the kind of device and the compilers that exist, so that attempts agree."""
     flops = flops_per_token(model) * train.sequences * model.context
     if device != "cpu":
-        compiled = flops >= COMPILE_FLOPS["cuda"] and find_spec("triton") is not None
+        compiled = flops >= COMPILE_FLOPS["cuda"] and _compiles(device)
         return Implementation(attention="fused", head="chunked", compiled=compiled)
     branches = default_branches(model, train.numerics)
     if branches in OWN_BACKWARD:
         return Implementation(branches=branches)
     attention = "explicit" if model.context <= EXPLICIT_CONTEXT_MAX else "fused"
-    return Implementation(attention=attention, compiled=flops >= COMPILE_FLOPS["cpu"] and compiler() is not None)
+    return Implementation(attention=attention, compiled=flops >= COMPILE_FLOPS["cpu"] and _compiles(device))

@@ -108,7 +108,7 @@ def train(
         raise ConfigError(f"{needed}: plan it anew")
     check_data(run, data)
     wanted = implementation or choose_implementation(run.model, run.train, device)
-    chosen, replaced = workable(wanted, run.model, run.train)
+    chosen, replaced = workable(wanted, run.model, run.train, device)
     keep_freed_memory()
     with torch_settings(chosen.threads):
         training = Training(run, chosen, torch.device(device), world)

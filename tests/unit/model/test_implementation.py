@@ -117,12 +117,23 @@ def test_native_branches_without_kernels_are_replaced_by_the_default(monkeypatch
 
     native, train = Implementation(branches="native", micro_batch=3), train_of(SHAPE, 1e9)
     monkeypatch.setattr(implementation, "library", lambda: None)
-    assert workable(native, SHAPE, train) == (native, "")
+    assert workable(native, SHAPE, train, "cpu") == (native, "")
     monkeypatch.setattr(implementation, "library", refuse)
     monkeypatch.setattr(architecture, "available", lambda: False)
     handwritten = Implementation(branches="handwritten")
-    assert workable(native, SHAPE, train) == (
+    assert workable(native, SHAPE, train, "cpu") == (
         handwritten,
         "handwritten branches instead of native ones: there is no C++ compiler: install g++",
     )
-    assert workable(Implementation(), SHAPE, train) == (Implementation(), "")
+    assert workable(Implementation(), SHAPE, train, "cpu") == (Implementation(), "")
+
+
+@pytest.mark.parametrize("here", [False, True])
+def test_compiled_blocks_without_a_compiler_are_not_compiled(monkeypatch: pytest.MonkeyPatch, here: bool) -> None:
+    monkeypatch.setattr(implementation, "compiler", lambda: "/usr/bin/c++" if here else None)
+    monkeypatch.setattr(implementation, "find_spec", lambda _: object() if here else None)
+    compiled, train = Implementation(attention="fused", compiled=True), train_of(SHAPE, 1e9)
+    for device in ("cpu", "cuda:1"):
+        found, why = workable(compiled, SHAPE, train, device)
+        assert found == dataclasses.replace(compiled, compiled=here)
+        assert why == ("" if here else "no compiled blocks: there is no compiler for them")
