@@ -150,9 +150,7 @@ def _train_one(run: RunConfig, implementation: Implementation | None, setup: _Se
             log.write(json.dumps(event) + "\n")
             log.flush()
             if event.get("replaced_implementation"):
-                sys.stderr.write(
-                    f"{run.run_id} has {event['replaced_implementation']}\n"
-                )
+                sys.stderr.write(f"{run.run_id} has {event['replaced_implementation']}\n")
             if event["kind"] == "progress":
                 sys.stderr.write(f"{run.run_id} step {event['step']}/{run.train.steps} loss {event['loss']:.3f}\n")
 
