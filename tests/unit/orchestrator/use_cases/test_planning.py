@@ -24,7 +24,7 @@ from tokenizer.corpus import CorpusError
 from tokenizer.shards import Manifest
 
 MANIFEST = Manifest(
-    corpus="c", tokenizer="t", source="text", vocab=1024, dataset="aaaa", train_tokens=50_000_000, validation_tokens=9
+    corpus="c", tokenizer="t", source="text", vocab=1024, dataset="aaaa", train_tokens=50_000_000, validation_tokens=9_999
 )
 RATE = 1e10
 """FLOP/s of the fake calibration."""
