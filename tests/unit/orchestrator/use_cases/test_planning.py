@@ -24,7 +24,13 @@ from tokenizer.corpus import CorpusError
 from tokenizer.shards import Manifest
 
 MANIFEST = Manifest(
-    corpus="c", tokenizer="t", source="text", vocab=1024, dataset="aaaa", train_tokens=50_000_000, validation_tokens=9_999
+    corpus="c",
+    tokenizer="t",
+    source="text",
+    vocab=1024,
+    dataset="aaaa",
+    train_tokens=50_000_000,
+    validation_tokens=9_999,
 )
 RATE = 1e10
 """FLOP/s of the fake calibration."""
@@ -76,7 +82,12 @@ def test_without_a_corpus_the_message_says_how_much_text_is_needed(
 def test_the_facts_of_a_dataset_are_those_of_its_manifest(workspace: Workspace) -> None:
     facts = Planning(workspace).facts(spec())
     assert facts == facts_of(MANIFEST)
-    assert (facts.dataset, facts.vocab, facts.train_tokens, facts.validation_tokens) == ("aaaa", 1024, 50_000_000, 9)
+    assert (facts.dataset, facts.vocab, facts.train_tokens, facts.validation_tokens) == (
+        "aaaa",
+        1024,
+        50_000_000,
+        9_999,
+    )
 
 
 def test_measured_rates_are_corrected_by_finished_runs_on_this_machine(
