@@ -8,6 +8,10 @@ import numpy as np
 import pytest
 
 from model.divergence import JUDGED_EVERY, LOSS_WINDOW, typical_loss, why_diverged
+from model.train import Diverged, train
+from model.transformer import Transformer
+from tests.unit.model.model_data import ignore, small_run
+from tokenizer.shards import Shards
 
 GUESS = math.log(1024)
 NOISE = np.random.default_rng(0).normal(0, 0.1, LOSS_WINDOW)
@@ -89,3 +93,28 @@ def test_the_typical_loss_ignores_spikes() -> None:
 def test_the_reason_has_the_last_loss_the_guess_and_the_best() -> None:
     why = why_diverged([9.0] * LOSS_WINDOW, 3.25, GUESS)
     assert why == "the training loss is 9.000 and does not fall; a uniform guess has 6.931, its best was 3.250"
+
+
+def test_not_finite_loss_is_divergence(data: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = Transformer.loss
+    calls = iter(range(100))
+    monkeypatch.setattr(Transformer, "loss", lambda *args: honest(*args) * (float("nan") if next(calls) == 5 else 1.0))
+    with pytest.raises(Diverged, match="nan at step 6"):
+        train(small_run(data), data, ignore)
+
+
+def test_loss_far_above_a_guess_is_divergence(data: Shards) -> None:
+    with pytest.raises(Diverged, match="uniform guess"):
+        train(small_run(data, sequences=4 * 400, lr=100.0, clip=0.0, weight_decay=0.0, cooldown=0.0), data, ignore)
+
+
+def test_a_run_that_recovers_is_no_divergence(data: Shards) -> None:
+    """Its learning rate throws it to a loss of 80 during warmup; the mean over a window would condemn it."""
+    result = train(small_run(data, sequences=4 * 300, lr=3.0, clip=0.0, weight_decay=0.0), data, ignore)
+    assert result.loss < 6
+
+
+def test_healthy_run_is_not_divergence(data: Shards) -> None:
+    result = train(small_run(data, sequences=4 * 300, lr=0.01), data, ignore)
+    assert result.steps == 300
+    assert result.train_loss < 0.5 * math.log(64)
