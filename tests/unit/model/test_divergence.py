@@ -37,6 +37,7 @@ def spike(steps: int, height: float = 100.0, end: int = LOSS_WINDOW) -> np.ndarr
         pytest.param(3 + 6 * LINE + NOISE, 3.0, False, id="rising, still near the best for half a window"),
         pytest.param(7 + 2 * LINE + NOISE, 3.0, True, id="rising from 3 to 9"),
         pytest.param(9.0 + NOISE, 3.0, True, id="has risen from 3 to 9"),
+        pytest.param(np.where(LINE < 0.15, 3.0, 9.0) + NOISE, 3.0, True, id="high for most of both halves"),
         pytest.param(50.0 + NOISE, 49.9, True, id="stuck far above a guess"),
         pytest.param(np.full(LOSS_WINDOW, 50.0), 50.0, True, id="constant far above a guess"),
         pytest.param(GUESS + 0.2 + NOISE, GUESS + 0.1, False, id="nothing learned yet"),
