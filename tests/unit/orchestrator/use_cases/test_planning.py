@@ -31,11 +31,7 @@ MANIFEST = Manifest(
     vocab=1024,
     dataset="aaaa",
     train_tokens=50_000_000,
-<<<<<<< HEAD
-    validation_tokens=9_999,
-=======
     validation_tokens=9_000,
->>>>>>> main
 )
 RATE = 1e10
 """FLOP/s of the fake calibration."""
@@ -125,11 +121,7 @@ def test_the_facts_of_a_dataset_are_those_of_its_manifest(workspace: Workspace) 
         "aaaa",
         1024,
         50_000_000,
-<<<<<<< HEAD
-        9_999,
-=======
         9_000,
->>>>>>> main
     )
 
 
