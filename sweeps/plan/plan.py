@@ -118,10 +118,10 @@ def _check_splits(spec: SweepSpec, facts: DataFacts) -> None:
     longest = max(spec.vary.get("context") or (spec.context,))
     for split, tokens in (("training", facts.train_tokens), ("validation", facts.validation_tokens)):
         if tokens <= longest:
-            more = "give more text" + (", raise corpus.validation_fraction" if split == "validation" else "")
+            change = "lower" if split == "training" else "raise"
             raise PlanError(
-                f"the {split} split has {tokens:,} tokens, fewer than one sequence of {longest} + 1: {more} or shorten "
-                "context"
+                f"the {split} split has {tokens:,} tokens, fewer than one sequence of {longest:,} + 1: give more text, "
+                f"{change} corpus.validation_fraction ({spec.corpus.validation_fraction:g}), or shorten context"
             )
 
 
