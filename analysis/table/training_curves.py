@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +37,21 @@ class TrainingCurves:
     """Learning-rate schedule of each run, such as cosine or wsd; empty where the data does not say."""
     horizons: Floats
     """Tokens at which the schedule of each run ends, shape (R,); NaN where the data does not say."""
+
+    def without(self, names: Collection[str]) -> TrainingCurves:
+        """The other runs' points, indices of runs counted anew."""
+        kept = np.array([name not in names for name in self.names], dtype=bool)
+        points = kept[self.run]
+        return TrainingCurves(
+            run=(np.cumsum(kept) - 1)[self.run[points]].astype(np.int64),
+            flops=self.flops[points],
+            tokens=self.tokens[points],
+            loss=self.loss[points],
+            params=self.params[kept],
+            names=tuple(np.asarray(self.names, dtype=object)[kept]),
+            schedules=tuple(np.asarray(self.schedules, dtype=object)[kept]),
+            horizons=self.horizons[kept],
+        )
 
     @property
     def digest(self) -> str:
