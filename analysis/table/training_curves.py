@@ -11,10 +11,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.records import LawError
+from analysis.table.budgets import FULL, SHARE, group
 from analysis.table.columns import has_tokens, positive
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
+
+MOST_BUDGETS = 30
+"""More points a run than this are a training curve."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +75,25 @@ def are_curves(frame: pd.DataFrame, names: Mapping[str, str]) -> bool:
     groups = several.groupby("run", sort=False)
     one_size = bool((groups[names["params"]].nunique() == 1).all())
     return one_size and bool((groups[names["flops"]].nunique() > 1).all())
+
+
+def name_models(frame: pd.DataFrame, names: Mapping[str, str]) -> bool:
+    """Whether the column `run` holds names of models, each trained at several budgets, and rows are finished runs.
+
+    Then every name has one size and every size one name, no schedule is given, and the rows fall into clear budgets of
+    several sizes; points of training curves are logged at steps, and IsoFLOP runs of one size have a name each.
+    """
+    if {"schedule", "horizon"} & set(frame.columns) or not are_curves(frame, names):
+        return False
+    flops, size = (pd.to_numeric(frame[names[key]], errors="coerce").to_numpy(float) for key in ("flops", "params"))
+    if not (np.isfinite(flops) & (flops > 0)).all() or not np.isfinite(size).all():
+        return False
+    if frame["run"].nunique() != len(np.unique(size)):
+        return False
+    budget, budgets, clear = group(flops)
+    sizes = [len(np.unique(size[budget == index])) for index in range(len(budgets))]
+    full = np.isin(budget, np.flatnonzero(np.array(sizes) >= FULL))
+    return clear and len(budgets) <= MOST_BUDGETS and float(full.mean()) >= SHARE
 
 
 def split_curves(frame: pd.DataFrame, names: Mapping[str, str]) -> tuple[pd.DataFrame, TrainingCurves]:
