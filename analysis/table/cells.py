@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -15,6 +17,7 @@ from analysis.wording import join_words
 
 Labels = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+Texts = NDArray[np.object_]
 
 MOST_EXPERIMENTS = 12
 """Columns with more different texts name runs, not experiments."""
@@ -43,10 +46,25 @@ class Cells:
     loss: NDArray[np.float64]
     """Final loss."""
 
-    @property
+    @cached_property
     def cell(self) -> Labels:
         """Index of the cell: budget and size."""
-        return np.asarray(pd.factorize(pd.Series(list(zip(self.budget, self.size, strict=True))))[0], dtype=np.int64)
+        both = self.budget * (int(self.size.max()) + 1) + self.size
+        return np.asarray(np.unique(both, return_inverse=True)[1], dtype=np.int64)
+
+    @cached_property
+    def shared(self) -> Mask:
+        """Which runs share their cell with others."""
+        return np.asarray(np.bincount(self.cell)[self.cell] > 1)
+
+    def differs(self, values: Texts, within: Labels | None = None) -> bool:
+        """Whether runs of one cell, or of one of other groups, differ in these values (n,)."""
+        groups = self.cell if within is None else within
+        codes = np.unique(values, return_inverse=True)[1]
+        least, most = np.full(groups.max() + 1, len(codes)), np.full(groups.max() + 1, -1)
+        np.minimum.at(least, groups, codes)
+        np.maximum.at(most, groups, codes)
+        return bool((least < most).any())
 
 
 def settle(cells: Cells, known: Collection[str]) -> tuple[Mask, str, list[str]]:
@@ -56,21 +74,22 @@ def settle(cells: Cells, known: Collection[str]) -> tuple[Mask, str, list[str]]:
     lowest mean loss of each cell stays. Raises LawError where a column holds several experiments in the same budgets.
     """
     keep = np.ones(len(cells.frame), dtype=bool)
-    settings = {name: _settings(cells.frame[name]) for name in map(str, cells.frame.columns) if name not in known}
-    settings = {name: values for name, values in settings.items() if values.nunique() > 1}
-    notes = []
+    names = [name for name in map(str, cells.frame.columns) if name not in known and kind_of(name) is not Kind.OUTCOME]
+    settings = {name: _settings(cells.frame[name]) for name in names if kind_of(name) is not Kind.REPEAT}
+    settings = {name: values for name, values in settings.items() if (values != values[0]).any()}
+    notes: list[str] = []
     for name, values in settings.items():
         if _is_experiment(cells, name, values):
             notes += _experiments(cells, name, values)
     tuned = [name for name, values in settings.items() if _is_tuned(cells, name, values)]
     if tuned:
-        keep = _best(cells, pd.concat([settings[name] for name in tuned], axis=1).agg("|".join, axis=1))
+        keep = _best(cells, [settings[name] for name in tuned])
         named = f"Column{'s' if len(tuned) > 1 else ''} {join_words(tuned)} differ{'s' if len(tuned) == 1 else ''}"
         notes.append(
             f"{named} between runs of equal C and N: tuned, not repeated. The best setting of each cell is fitted. "
-            f"--where {tuned[0]}={settings[tuned[0]].iloc[0]} fits one value alone."
+            f"--where {tuned[0]}={settings[tuned[0]][0]} fits one value alone."
         )
-    elif (offset := _offset(cells, settings)) is not None:
+    elif (offset := _offset(cells, names)) is not None:
         notes.append(
             f"Runs of equal C and N differ by {offset:.3g} in loss, the later row from the earlier, nearly the same in "
             "every cell: are these two experiments? They are fitted as repeats of one; a column that names each run's "
@@ -79,95 +98,96 @@ def settle(cells: Cells, known: Collection[str]) -> tuple[Mask, str, list[str]]:
     return keep, f"another {join_words(tuned)} does better at its C and N", notes
 
 
-def _settings(column: pd.Series) -> pd.Series:
-    """A column's values as texts to compare and to type: numbers to `_DIGITS` digits, blanks as nothing."""
+def _settings(column: pd.Series) -> Texts:
+    """A column's values (n,) as texts to compare and to type: numbers to `_DIGITS` digits, blanks as nothing."""
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
-        return column.map(lambda value: f"{value:.{_DIGITS}g}" if pd.notna(value) else "")
-    return column.map(lambda value: str(value).strip() if pd.notna(value) else "")
+        texts = [f"{value:.{_DIGITS}g}" if pd.notna(value) else "" for value in column]
+    else:
+        texts = [str(value).strip() if pd.notna(value) else "" for value in column]
+    return np.array(texts, dtype=object)
 
 
-def _is_text(values: pd.Series) -> bool:
-    return bool(pd.to_numeric(values[values != ""], errors="coerce").isna().any())
+def _is_text(values: Texts) -> bool:
+    return bool(pd.to_numeric(pd.Series(values[values != ""]), errors="coerce").isna().any())
 
 
-def _differs(cells: Cells, values: pd.Series) -> bool:
-    """Whether runs of one cell differ in these values."""
-    return bool((values.groupby(cells.cell).nunique() > 1).any())
-
-
-def _recurs(cells: Cells, values: pd.Series) -> bool:
+def _recurs(cells: Cells, values: Texts) -> bool:
     """Whether the values of the runs that share a cell come back: settings do, results and names hardly."""
-    shared = values[pd.Series(cells.cell, index=values.index).duplicated(keep=False)]
-    return len(shared) > 0 and shared.nunique() <= len(shared) / 2
+    shared = values[cells.shared]
+    return len(shared) > 0 and len(set(shared)) <= len(shared) / 2
 
 
-def _told_by_seed(cells: Cells, values: pd.Series) -> bool:
+def _told_by_seed(cells: Cells, values: Texts) -> bool:
     """Whether runs of one cell that differ in these values always differ in their seed, too."""
     if "seed" not in cells.frame:
         return False
-    key = [pd.Series(cells.cell, index=values.index), cells.frame["seed"].astype(str)]
-    return not bool((values.groupby(key).nunique() > 1).any())
+    seed = np.unique(cells.frame["seed"].astype(str), return_inverse=True)[1]
+    return not cells.differs(values, within=cells.cell * (int(seed.max()) + 1) + seed)
 
 
-def _is_tuned(cells: Cells, name: str, values: pd.Series) -> bool:
-    if not _differs(cells, values):
+def _is_tuned(cells: Cells, name: str, values: Texts) -> bool:
+    if not cells.differs(values):
         return False
     kind = kind_of(name)
     numbers = kind is Kind.UNKNOWN and not _is_text(values)
     return kind is Kind.TUNING or (numbers and _recurs(cells, values) and not _told_by_seed(cells, values))
 
 
-def _is_experiment(cells: Cells, name: str, values: pd.Series) -> bool:
+def _is_experiment(cells: Cells, name: str, values: Texts) -> bool:
     kind = kind_of(name)
+    few = len(set(values)) <= MOST_EXPERIMENTS
     if kind is Kind.EXPERIMENT:
-        return values.nunique() <= MOST_EXPERIMENTS
-    unnamed = kind is Kind.UNKNOWN and _is_text(values) and values.nunique() <= MOST_EXPERIMENTS
-    return unnamed and not (_differs(cells, values) and _told_by_seed(cells, values))
+        return few
+    unnamed = kind is Kind.UNKNOWN and few and _is_text(values)
+    return unnamed and not (cells.differs(values) and _told_by_seed(cells, values))
 
 
-def _experiments(cells: Cells, name: str, values: pd.Series) -> Iterator[str]:
+def _experiments(cells: Cells, name: str, values: Texts) -> Iterator[str]:
     """A note on a column of experiments. Raises LawError where two share a budget and its sizes."""
-    counts = values[values != ""].value_counts()
-    if (counts >= LEAST_RUNS).sum() < 2 and not _differs(cells, values):
+    counts = Counter(value for value in values if value)
+    together = cells.differs(values) or _share_budgets(cells, values)
+    if not together and sum(count >= LEAST_RUNS for count in counts.values()) < 2:
         return
-    listed = join_words(f"{value} ({count} run{'s' if count > 1 else ''})" for value, count in counts.items())
-    one = f"--where {name}={counts.index[0]}"
-    if _differs(cells, values) or _share_budgets(cells, values):
+    listed = join_words(f"{value} ({count} run{'s' if count > 1 else ''})" for value, count in counts.most_common())
+    one = f"--where {name}={counts.most_common()[0][0]}"
+    if together:
         raise LawError(
-            f"column {name} holds several experiments at the same budgets: {listed}. One law does not fit both: choose "
-            f"one with {one}."
+            f"column {name} holds several experiments at the same budgets: {listed}. One law does not fit them: choose "
+            f"one with {one}, or compare them with isoflop compare --axis {name}."
         )
     if kind_of(name) is Kind.EXPERIMENT:
         yield f"Column {name} has several values: {listed}. They are fitted as one experiment; {one} fits one alone."
 
 
-def _share_budgets(cells: Cells, values: pd.Series) -> bool:
+def _share_budgets(cells: Cells, values: Texts) -> bool:
     """Whether, in half of the budgets or more, the sizes of two values lie among each other."""
     mixed = []
     for budget in np.unique(cells.budget):
         at = np.flatnonzero(cells.budget == budget)
-        order = at[np.argsort(cells.params[at], kind="stable")]
-        seen = values.to_numpy()[order]
-        changes = int((seen[1:] != seen[:-1]).sum())
-        mixed.append(changes > len(set(seen)))
+        seen = values[at[np.argsort(cells.params[at], kind="stable")]]
+        mixed.append(int((seen[1:] != seen[:-1]).sum()) > len(set(seen)))
     return float(np.mean(mixed)) >= 0.5
 
 
-def _best(cells: Cells, setting: pd.Series) -> Mask:
+def _best(cells: Cells, settings: Sequence[Texts]) -> Mask:
     """Rows (n,) of the setting with the lowest mean loss of each cell."""
-    means = pd.Series(cells.loss, index=setting.index).groupby([cells.cell, setting.to_numpy()]).transform("mean")
-    lowest = means.groupby(cells.cell).transform("min")
-    return (means <= lowest).to_numpy()
+    setting = np.unique(["|".join(row) for row in zip(*settings, strict=True)], return_inverse=True)[1]
+    group = np.unique(cells.cell * (int(setting.max()) + 1) + setting, return_inverse=True)[1]
+    means = (np.bincount(group, cells.loss) / np.bincount(group))[group]
+    lowest = np.full(int(cells.cell.max()) + 1, np.inf)
+    np.minimum.at(lowest, cells.cell, means)
+    return np.asarray(means <= lowest[cells.cell])
 
 
-def _offset(cells: Cells, settings: Mapping[str, pd.Series]) -> float | None:
+def _offset(cells: Cells, names: Sequence[str]) -> float | None:
     """The difference between first and second rows of cells, where it is the same in all and no column tells why."""
-    if any(kind_of(name) is Kind.REPEAT and _differs(cells, values) for name, values in settings.items()):
+    repeats = [name for name in names if kind_of(name) is Kind.REPEAT]
+    if not cells.shared.any() or any(cells.differs(_settings(cells.frame[name])) for name in repeats):
         return None
     if "seed" in cells.frame or "run" in cells.frame:
         return None
-    groups = pd.Series(cells.loss).groupby(cells.cell)
-    pairs = [losses.to_numpy()[:2] for _, losses in groups if len(losses) > 1]
+    cell, loss = cells.cell[cells.shared], cells.loss[cells.shared]
+    pairs = [loss[cell == index][:2] for index in np.unique(cell)]
     if len(pairs) < LEAST_RUNS:
         return None
     differences = np.array([second - first for first, second in pairs])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ Floats = NDArray[np.float64]
 
 _HINTS = (
     (r"\d+(,\d+)+(\.\d*)?(e[+-]?\d+)?", "write it with a decimal point and without thousands separators"),
+    (r"\d{1,3}([ _'\u00a0\u202f]\d{3})+(\.\d*)?", "write it without thousands separators"),
     (r"[\d.]+\s*[kKmMbBgGtT]", "write it in full, such as 1.5e9"),
 )
 """What a text that is not a number looks like, and what to do."""
@@ -56,7 +58,8 @@ def find_columns(frame: pd.DataFrame, names: Mapping[str, str], optional: Collec
         raise LawError("the table has no rows")
     near = {key: nearest(key, name, _numeric(frame, names)) for key, name in names.items() if name not in have}
     assumed = {key: near.get(key) or name for key, name in names.items()}
-    notes, derived = [], ""
+    notes: list[str] = []
+    derived = ""
     if names["tokens"] == "tokens" and not has_tokens(frame, names):
         near.pop("tokens", None)
         assumed["tokens"], notes = _tokens_by_habit(frame, assumed)
@@ -70,7 +73,7 @@ def find_columns(frame: pd.DataFrame, names: Mapping[str, str], optional: Collec
         absent = "; ".join(
             f"no column {names[key]}{f' (nearest: {column})' if column else ''}" for key, column in near.items()
         )
-        keys = ", ".join(f"--{key}-key" for key in near)
+        keys = ", ".join(f"--{key}-key {shlex.quote(column)}".removesuffix(" ''") for key, column in near.items())
         problem = f"{absent}. The table has: {_listed(have)}. Name the columns with {keys}, or rename them."
     return Columns(assumed, derived, tuple(notes), problem)
 
@@ -103,8 +106,8 @@ def _tokens_by_habit(frame: pd.DataFrame, names: Mapping[str, str]) -> tuple[str
     if USUAL_K[0] <= k[best] <= USUAL_K[1]:
         return best, [f"Column {best} is read as tokens: C / (N D) is {k[best]:.3g} at the median."]
     return "tokens", [
-        f"Column {best} may hold tokens, but C / (N D) would be {k[best]:.3g} at the median, where training costs about "
-        f"6: it is not used. If it does, name it with --tokens-key {best}."
+        f"Column {best} may hold tokens, but C / (N D) would be {k[best]:.3g} at the median, where training costs "
+        f"about 6: it is not used. If it does, name it with --tokens-key {shlex.quote(best)}."
     ]
 
 

@@ -29,7 +29,7 @@ _MAGIC = {
 
 
 def read_frame(path: str | Path) -> pd.DataFrame:
-    """Read a CSV with a header line, separated by commas, semicolons or tabs, in UTF-8 or marked UTF-16.
+    """Read a CSV with a header line, separated by commas, semicolons, tabs or bars, in UTF-8 or marked UTF-16.
 
     `path` is a file, a pipe or a device, or - for standard input; it is opened and read once. Column names are stripped
     of blanks. Raises LawError, naming the file, for anything else and for more than `MAX_LINES` rows.
@@ -94,6 +94,8 @@ def _encoding(head: bytes) -> str:
     for magic, what in _MAGIC.items():
         if head.startswith(magic):
             raise LawError(f"not a CSV but {what}")
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if b"\0" in head:
@@ -120,7 +122,7 @@ def _header(head: bytes, encoding: str, complete: bool) -> str:
 
 
 def _parse(data: bytes, header: str, encoding: str) -> pd.DataFrame:
-    separator = max(",;\t", key=header.count)
+    separator = max(",;\t|", key=header.count)
     names = [name.strip() for name in next(csv.reader([header], delimiter=separator))]
     if all(_is_number(name) for name in names):
         raise LawError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,22 +12,22 @@ from numpy.typing import NDArray
 
 from analysis.records import LawError
 from analysis.table.columns import number
-from analysis.table.habits import folded
+from analysis.table.habits import folded, words
 
 Floats = NDArray[np.float64]
 
 OUTLANDISH = 100.0
 """A loss this factor above or below the median is of a run that diverged, or in another unit."""
-FINISHED = frozenset(
+FINISHED = words(
     "done finished finish complete completed success succeeded successful ok okay terminated passed ended trained "
-    "cd true".split()
+    "cd true"
 )
 """States of a finished run: ours, and those of wandb, MLflow, Ray Tune, Slurm, Optuna, Kubernetes and others."""
-UNFINISHED = frozenset(
+UNFINISHED = words(
     "failed fail failure crashed crash killed kill cancelled canceled running pending queued preempted preempting "
     "timeout error errored diverged aborted stopped interrupted lost waiting scheduled created submitted starting "
     "suspended requeued paused pruned unknown node_fail out_of_memory oom boot_fail deadline revoked completing "
-    "evicted stopping stale unfinished false".split()
+    "evicted stopping stale unfinished false"
 )
 """States of any other run."""
 STATE_COLUMNS = ("state", "status", "run_state", "run_status", "job_state")
@@ -84,13 +83,15 @@ def drop_unfinished(frame: pd.DataFrame, names: Mapping[str, str]) -> tuple[pd.D
         apart = frame["role"].map(APART)
         reasons = reasons.where(apart.isna(), apart)
     if (reasons != "").all():
-        raise LawError(f"none of the {len(frame)} rows is a finished run with a loss ({_most(reasons)}){_rename(state)}")
+        raise LawError(
+            f"none of the {len(frame)} rows is a finished run with a loss ({_most(reasons)}){_rename(state)}"
+        )
     middle = float(loss[reasons == ""].median())
     if middle > 0:
         far = (reasons == "") & (loss > 0) & ((loss > OUTLANDISH * middle) | (loss < middle / OUTLANDISH))
         reasons[far] = f"its loss is over {OUTLANDISH:.0f} times above or below the median, {middle:.3g}"
     out = reasons != ""
-    return frame.loc[~out], [_row(frame, names, index, reasons[index]) for index in frame.index[out]]
+    return frame.loc[~out], _rows(frame.loc[out], names, list(reasons[out]))
 
 
 def _states(frame: pd.DataFrame) -> pd.Series | None:
@@ -139,13 +140,12 @@ def _rename(state: pd.Series | None) -> str:
     return "; write finished for finished runs, or remove the column"
 
 
-def _row(frame: pd.DataFrame, names: Mapping[str, str], index: Any, reason: str) -> ExcludedRow:
-    def finite(key: str) -> float | None:
-        value = float(pd.to_numeric(frame.loc[[index], names[key]], errors="coerce").iloc[0])
-        return value if np.isfinite(value) else None
-
-    run = str(frame.loc[index, "run"]) if "run" in frame else f"row {index}"
-    return ExcludedRow(run, finite("flops"), finite("params"), finite("loss"), reason)
+def _rows(frame: pd.DataFrame, names: Mapping[str, str], reasons: Sequence[str]) -> list[ExcludedRow]:
+    """A record of each row of a frame, with its reason."""
+    runs = frame["run"].astype(str) if "run" in frame else [f"row {index}" for index in frame.index]
+    numbers = [pd.to_numeric(frame[names[key]], errors="coerce") for key in ("flops", "params", "loss")]
+    known = [[float(value) if np.isfinite(value) else None for value in column] for column in numbers]
+    return [ExcludedRow(*entry) for entry in zip(runs, *known, reasons, strict=True)]
 
 
 def drop_repeated(frame: pd.DataFrame, values: Mapping[str, Floats]) -> tuple[NDArray[np.bool_], list[ExcludedRow]]:
@@ -158,10 +158,11 @@ def drop_repeated(frame: pd.DataFrame, values: Mapping[str, Floats]) -> tuple[ND
     return ~again, rows_left_out(frame.loc[again], values, again, "repeats another row")
 
 
-def rows_left_out(rows: pd.DataFrame, values: Mapping[str, Floats], mask: NDArray[np.bool_], reason: str) -> list[ExcludedRow]:
+def rows_left_out(
+    rows: pd.DataFrame, values: Mapping[str, Floats], mask: NDArray[np.bool_], reason: str
+) -> list[ExcludedRow]:
     """Records of rows, the part of a mask (n,) of the values (n,) by quantity, that are left out for one reason."""
     plain = pd.DataFrame({key: column[mask] for key, column in values.items()}, index=rows.index)
     if "run" in rows:
         plain["run"] = rows["run"]
-    names = {key: key for key in values}
-    return [_row(plain, names, index, reason) for index in rows.index]
+    return _rows(plain, {key: key for key in values}, [reason] * len(rows))

@@ -50,41 +50,48 @@ _NEARLY: Final[Mapping[str, frozenset[str]]] = {
     "loss": frozenset({"loss", "losses"}),
 }
 """Words of columns that may hold a quantity in another unit or another count."""
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a list that is written with blanks between them."""
+    return frozenset(text.split())
+
+
 _ALWAYS_REPEAT: Final = {"seed", "seeds", "uuid", "timestamp", "time", "date", "datetime", "url", "sha", "commit"}
 _WORDS: Final[tuple[tuple[Kind, frozenset[str]], ...]] = (
     (
         Kind.EXPERIMENT,
-        frozenset(
+        words(
             "dataset datasets data corpus corpora mix mixture optimizer optimiser opt optim experiment exp arch "
             "architecture family recipe tokenizer tokeniser domain language lang method algorithm algo task study "
-            "paper source variant setup setting vocab".split()
+            "paper source variant setup setting vocab"
         ),
     ),
     (
         Kind.TUNING,
-        frozenset(
+        words(
             "lr lrs learning eta batch batchsize bs bsz gbs mbs warmup decay wd weight beta betas momentum eps epsilon "
             "clip clipping dropout schedule scheduler sched cooldown anneal annealing init std multiplier mult mup "
             "ema accumulation accum layers layer depth width heads head hidden dmodel dff ff mlp aspect context ctx "
-            "seqlen sequence precision hparam hparams hyperparameter config cfg".split()
+            "seqlen sequence precision hparam hparams hyperparameter config cfg"
         ),
     ),
     (
         Kind.REPEAT,
-        frozenset(
+        words(
             "run runs id ids uid name label link path file filename folder directory dir host hostname node machine "
             "cluster worker rank job jobid slurm pid user owner author git hash index idx unnamed row repeat replica "
             "rep trial attempt rerun tag tags note notes comment comments description wandb entity project created "
             "started finished ended updated submitted start end state status exit cause error seconds sec secs hours "
-            "minutes duration runtime elapsed walltime worktime gpu gpus device devices".split()
+            "minutes duration runtime elapsed walltime worktime gpu gpus device devices"
         ),
     ),
     (
         Kind.OUTCOME,
-        frozenset(
+        words(
             "loss losses ppl perplexity bpb bits acc accuracy score metric metrics norm grad gradient throughput mfu "
             "memory mem gb tflops step steps epoch epochs iteration iterations iters tokens token flops flop params "
-            "parameters nonembedding embedding val valid validation eval train test gap ratio total spent cost".split()
+            "parameters nonembedding embedding val valid validation eval train test gap ratio total spent cost"
         ),
     ),
 )
@@ -104,18 +111,18 @@ def words_of(name: str) -> list[str]:
 
 def kind_of(name: str) -> Kind:
     """What a column is by its name."""
-    words = set(words_of(name))
-    if words & _ALWAYS_REPEAT:
+    parts = set(words_of(name))
+    if parts & _ALWAYS_REPEAT:
         return Kind.REPEAT
-    return next((kind for kind, known in _WORDS if words & known), Kind.UNKNOWN)
+    return next((kind for kind, known in _WORDS if parts & known), Kind.UNKNOWN)
 
 
 def holds_tokens(name: str) -> bool:
     """Whether a column holds training tokens by its name: D, tokens, n_tokens, train/tokens, tokens_seen."""
-    words = set(words_of(name)) - _UNITS
-    if words & {"d", "data"} and words <= _ONLY_TOKENS:
+    parts = set(words_of(name)) - _UNITS
+    if parts & {"d", "data"} and parts <= _ONLY_TOKENS:
         return True
-    return bool(words & _TOKENS) and not words & _OTHER_TOKENS
+    return bool(parts & _TOKENS) and not parts & _OTHER_TOKENS
 
 
 def nearest(quantity: str, name: str, have: Collection[str]) -> str:

@@ -22,7 +22,7 @@ from analysis.table.mistakes import all_mistakes
 from analysis.table.mixture import mixed_kinds
 from analysis.table.training_curves import TrainingCurves, are_curves, name_models, split_curves
 from analysis.table.units import check_units
-from analysis.table.where import cleaned, where_rows
+from analysis.table.where import cleaned, visible, where_rows
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -148,7 +148,8 @@ class RunTable:
         """
         frame = cleaned(frame.set_axis(np.arange(first_row, first_row + len(frame)), axis=0))
         frame = where_rows(frame, where or {})
-        columns = find_columns(frame, {"flops": flops, "params": params, "tokens": tokens, "loss": loss}, OPTIONAL)
+        asked = {"flops": flops, "params": params, "tokens": tokens, "loss": loss}
+        columns = find_columns(frame, {key: visible(name) for key, name in asked.items()}, OPTIONAL)
         frame = _with_flops(frame, columns)
         try:
             if columns.problem:
@@ -220,7 +221,8 @@ def _with_flops(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     """The frame with a column of FLOPs, 6 N D, where it has none."""
     if columns.derived != "flops":
         return frame
-    params, tokens = (pd.to_numeric(frame[columns.names[key]], errors="coerce") for key in ("params", "tokens"))
+    pair = [frame[columns.names[key]] for key in ("params", "tokens")]
+    params, tokens = (pd.to_numeric(column, errors="coerce").astype(float) for column in pair)
     return frame.assign(**{columns.names["flops"]: 6 * params * tokens})
 
 

@@ -10,7 +10,7 @@ import typer
 
 from analysis.answers.ask import Question
 from analysis.records import LawError, QuestionError
-from orchestrator.cli.sources import Source, TableError, columns_of, read_table, source_of
+from orchestrator.cli.sources import Source, TableError, columns_of, read_file, source_of, table_of
 from orchestrator.errors import exit_code_of
 from orchestrator.tracking import wandb_project
 from tests.unit.analysis.law_tables import sweep
@@ -94,10 +94,10 @@ def test_the_counts_of_a_table_come_from_its_columns(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_a_table_is_wrong_usage(tmp_path: Path) -> None:
     with pytest.raises(typer.BadParameter, match=r"missing\.csv: no such file"):
-        read_table(tmp_path / "missing.csv", {})
+        read_file(tmp_path / "missing.csv")
     (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
     with pytest.raises(TableError, match="no column") as error:
-        read_table(tmp_path / "bad.csv", {})
+        table_of(read_file(tmp_path / "bad.csv"), tmp_path / "bad.csv", {})
     assert exit_code_of(error.value) == 2
     assert not isinstance(error.value, LawError)
 
@@ -107,7 +107,7 @@ def test_a_wandb_project_is_read_with_its_keys_states_and_query(monkeypatch: pyt
 
     def read_project(project: str, keys: dict[str, str], **rest: Any) -> Any:
         asked.append((project, keys, rest))
-        return read_table(table, COLUMNS)
+        return table_of(read_file(table), table, COLUMNS)
 
     monkeypatch.setattr(wandb_project, "read_project", read_project)
     Source(wandb="me/lab", columns={"loss": "eval/loss"}, filters='{"group": "g"}').law  # noqa: B018
