@@ -59,9 +59,9 @@ def set_aside_spikes(table: RunTable) -> RunTable:
     off in company, and from what robust weights cope with.
 
     False positives: none of the 1,064 rows of 12 published tables (Chinchilla, Llama 3, Marin, Porian and others; the
-    nearest reaches half of what it would take), and none of 162,000 clean rows of 4,000 simulated tables (3 to 8 budgets
-    of 5 to 9 sizes, five truths, Gaussian noise of 0 to 0.03 nats), so fewer than one row in 50,000 at 95 %. Of single
-    losses that were moved by 1 to 7 nats up or 1 down it found 98 %, of pairs 98 %.
+    nearest reaches half of what it would take), and none of 162,000 clean rows of 4,000 simulated tables (3 to 8
+    budgets of 5 to 9 sizes, five truths, Gaussian noise of 0 to 0.03 nats), so fewer than one row in 50,000 at 95 %.
+    Of single losses that were moved by 1 to 7 nats up or 1 down it found 98 %, of pairs 98 %.
     """
     found = _offsets(table)
     if found is None:

@@ -111,7 +111,7 @@ def words_of(name: str) -> list[str]:
 
 def kind_of(name: str) -> Kind:
     """What a column is by its name."""
-    parts = set(words_of(name))
+    parts = {*words_of(name), "".join(words_of(name))}
     if parts & _ALWAYS_REPEAT:
         return Kind.REPEAT
     return next((kind for kind, known in _WORDS if parts & known), Kind.UNKNOWN)

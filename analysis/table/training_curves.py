@@ -17,8 +17,8 @@ from analysis.table.columns import has_tokens, positive
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
-MOST_BUDGETS = 30
-"""More points a run than this are a training curve."""
+FEWEST_BUDGETS, MOST_BUDGETS = 3, 30
+"""A grid has at least the first many budgets; more points a run than the second are a training curve."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,19 +81,27 @@ def name_models(frame: pd.DataFrame, names: Mapping[str, str]) -> bool:
     """Whether the column `run` holds names of models, each trained at several budgets, and rows are finished runs.
 
     Then every name has one size and every size one name, no schedule is given, and the rows fall into clear budgets of
-    several sizes; points of training curves are logged at steps, and IsoFLOP runs of one size have a name each.
+    several sizes; not so where every name has several rows whose last ones alone are such a grid: these are curves.
     """
     if {"schedule", "horizon"} & set(frame.columns) or not are_curves(frame, names):
         return False
     flops, size = (pd.to_numeric(frame[names[key]], errors="coerce").to_numpy(float) for key in ("flops", "params"))
     if not (np.isfinite(flops) & (flops > 0)).all() or not np.isfinite(size).all():
         return False
-    if frame["run"].nunique() != len(np.unique(size)):
+    run = pd.factorize(frame["run"])[0]
+    if run.max() + 1 != len(np.unique(size)) or not _is_grid(flops, size):
         return False
+    order = np.lexsort((flops, run))
+    last = order[np.append(np.diff(run[order]) > 0, True)]
+    return bool(np.bincount(run).min() < 2) or not _is_grid(flops[last], size[last])
+
+
+def _is_grid(flops: Floats, size: Floats) -> bool:
+    """Whether runs (n,) fall into a few clear budgets, most of them into budgets of `FULL` sizes or more."""
     budget, budgets, clear = group(flops)
     sizes = [len(np.unique(size[budget == index])) for index in range(len(budgets))]
     full = np.isin(budget, np.flatnonzero(np.array(sizes) >= FULL))
-    return clear and len(budgets) <= MOST_BUDGETS and float(full.mean()) >= SHARE
+    return clear and FEWEST_BUDGETS <= len(budgets) <= MOST_BUDGETS and float(full.mean()) >= SHARE
 
 
 def split_curves(frame: pd.DataFrame, names: Mapping[str, str]) -> tuple[pd.DataFrame, TrainingCurves]:

@@ -12,6 +12,8 @@ from analysis.records import LawError
 
 SHOWN = 8
 """Most values of a column that an error lists."""
+CLOSE = 5e-4
+"""Relative difference below which two numbers are one value."""
 
 
 def visible(text: str) -> str:
@@ -47,7 +49,7 @@ def where_rows(frame: pd.DataFrame, where: Mapping[str, str]) -> pd.DataFrame:
         same = texts == value.strip()
         number = pd.to_numeric(pd.Series([value]), errors="coerce").iloc[0]
         if pd.notna(number):
-            same |= (pd.to_numeric(texts, errors="coerce") / number - 1).abs() < 1e-3 if number else texts == value
+            same |= (pd.to_numeric(texts, errors="coerce") - number).abs() <= CLOSE * abs(number)
         if not same.any():
             have = [text for text in dict.fromkeys(texts) if text][:SHOWN]
             raise LawError(f"no row has {column}={visible(value)}: the column has {', '.join(have)}")

@@ -70,6 +70,60 @@ def test_names_that_stand_twice_are_refused() -> None:
         find_columns(frame().iloc[:0], NAMES, ())
 
 
+@pytest.mark.parametrize("name", ["D", "n_tokens", "Train Tokens", "tokens_seen", "data"])
+def test_tokens_are_found_under_the_names_that_people_give_them(name: str) -> None:
+    data = frame(tokens=[1.7e9, 1.6e9]).rename(columns={"tokens": name})
+    found = find_columns(data, NAMES, ())
+    assert (found.names["tokens"], found.derived, found.problem) == (name, "", "")
+    assert found.notes == (f"Column {name} is read as tokens: C / (N D) is 6.07 at the median.",)
+    assert find_columns(data.assign(tokens=np.nan), NAMES, ()).names["tokens"] == name, "an empty column is none"
+
+
+@pytest.mark.parametrize("k", [0.9, 31.0, 6e9])
+def test_a_column_that_cannot_be_tokens_is_noted_and_not_used(k: float) -> None:
+    data = frame(tokens=[1e10 / k, 1e10 / k]).rename(columns={"tokens": "D"})
+    found = find_columns(data, NAMES, ())
+    assert (found.names["tokens"], found.derived) == ("tokens", "tokens")
+    (note,) = found.notes
+    assert note.startswith("Column D may hold tokens, but C / (N D) would be") and "--tokens-key D" in note
+
+
+def test_of_several_columns_of_tokens_the_one_that_fits_is_read() -> None:
+    data = frame(tokens=[1.7e9, 1.6e9]).rename(columns={"tokens": "D"}).assign(n_tokens=[3e8, 3e8], total_tokens="x")
+    assert find_columns(data, NAMES, ()).names["tokens"] == "D"
+    named = {**NAMES, "params": "D"}
+    assert find_columns(data, named, ()).names["tokens"] == "n_tokens", "what holds N does not hold D"
+
+
+def test_flops_that_are_not_there_are_six_n_d() -> None:
+    found = find_columns(frame().drop(columns="flops"), NAMES, ())
+    assert (found.derived, found.problem) == ("flops", "")
+    assert found.notes == ("The data has no FLOPs: C is taken as 6 N D, of params and tokens.",)
+    by_habit = find_columns(frame().drop(columns="flops").rename(columns={"tokens": "D"}), NAMES, ())
+    assert by_habit.names["tokens"] == "D" and by_habit.notes[0] == "Column D is read as tokens."
+    assert "of params and D." in by_habit.notes[1]
+
+
+@pytest.mark.parametrize(
+    ("data", "names"),
+    [
+        (frame().drop(columns=["flops", "tokens"]), {}),
+        (frame().drop(columns="flops"), {"flops": "C"}),
+        (frame().drop(columns="flops").assign(compute=1e18), {}),
+        (frame().drop(columns=["flops", "params"]), {}),
+    ],
+)
+def test_flops_are_missed_where_six_n_d_is_not_known_or_others_are_meant(
+    data: pd.DataFrame, names: dict[str, str]
+) -> None:
+    found = find_columns(data, NAMES | names, ())
+    assert found.problem.startswith(f"no column {names.get('flops', 'flops')}") and found.derived != "flops"
+
+
+def test_names_with_blanks_are_quoted_in_the_advice() -> None:
+    assert "--params-key 'Model Size'," in problem(frame().rename(columns={"params": "Model Size"}))
+
+
 def test_numbers_may_be_written_as_text_and_blanks_are_nan() -> None:
     values = number(pd.DataFrame({"x": ["1.5", " 2e3 ", "", "NaN", "n/a", "-"]}), "x")
     assert values[:2].tolist() == [1.5, 2000.0] and np.isnan(values[2:]).all()
@@ -83,6 +137,9 @@ def test_numbers_may_be_written_as_text_and_blanks_are_nan() -> None:
         ("3,5e9", "thousands separators"),
         ("1.5B", "write it in full"),
         ("70 M", "write it in full"),
+        ("20 145 496", "write it without thousands separators"),
+        ("20_145_496", "write it without thousands separators"),
+        ("1'000", "write it without thousands separators"),
         ("diverged", "correct or remove it"),
         ("x" * 50, "correct or remove it"),
     ],
