@@ -130,7 +130,9 @@ def test_several_experiments_are_named_and_one_is_fitted_by_name(column: str, va
 
 def test_experiments_at_other_sizes_of_the_same_budgets_are_found() -> None:
     other = runs(1).assign(params=lambda d: d.params * 1.3, tokens=lambda d: d.tokens / 1.3, corpus="web")
-    with pytest.raises(LawError, match=r"column corpus holds several experiments.*web \(35 runs\) and c4 \(35 runs\)|c4"):
+    with pytest.raises(
+        LawError, match=r"column corpus holds several experiments.*web \(35 runs\) and c4 \(35 runs\)|c4"
+    ):
         RunTable.from_frame(pd.concat([runs(0).assign(corpus="c4"), other]))
 
 

@@ -107,10 +107,10 @@ def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(GOOD.encode("utf-16"))))
     assert RunTable.read_csv("-") == RunTable.from_frame(frame())
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"")))
-    with pytest.raises(LawError, match="^standard input: the file is empty"):
+    with pytest.raises(LawError, match=r"^standard input: the file is empty"):
         read_frame("-")
     monkeypatch.setattr("sys.stdin", None)
-    with pytest.raises(LawError, match="^standard input: it is closed"):
+    with pytest.raises(LawError, match=r"^standard input: it is closed"):
         read_frame("-")
 
 

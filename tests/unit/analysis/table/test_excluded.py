@@ -56,7 +56,17 @@ def test_other_tools_words_for_finished_are_known(word: object) -> None:
 @pytest.mark.parametrize(
     "word",
     [
-        *("failed", "FAILED", "crashed", "killed", "CANCELLED by 1000", "RUNNING", "pending", "TIMEOUT", "OUT_OF_MEMORY"),
+        *(
+            "failed",
+            "FAILED",
+            "crashed",
+            "killed",
+            "CANCELLED by 1000",
+            "RUNNING",
+            "pending",
+            "TIMEOUT",
+            "OUT_OF_MEMORY",
+        ),
         *("TrialState.PRUNED", "preempted", "stopped", "ERROR", False, "unheard of", ""),
     ],
 )

@@ -25,8 +25,27 @@ def test_a_column_is_known_by_the_words_of_its_name(kind: Kind, name: str) -> No
 
 @pytest.mark.parametrize(
     "name",
-    "D d tokens Tokens n_tokens num_tokens train_tokens training_tokens tokens_seen total_tokens trainTokens train/tokens "
-    "D(B) tokens_b tokens_in_billions tokens_trained data n_toks nTokens".split(),
+    [
+        "D",
+        "d",
+        "tokens",
+        "Tokens",
+        "n_tokens",
+        "num_tokens",
+        "train_tokens",
+        "training_tokens",
+        "tokens_seen",
+        "total_tokens",
+        "trainTokens",
+        "train/tokens",
+        "D(B)",
+        "tokens_b",
+        "tokens_in_billions",
+        "tokens_trained",
+        "data",
+        "n_toks",
+        "nTokens",
+    ],
 )
 def test_tokens_go_by_many_names(name: str) -> None:
     assert holds_tokens(name)
@@ -34,8 +53,24 @@ def test_tokens_go_by_many_names(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    "tokens_per_param batch_tokens unique_tokens tokens_per_second val_tokens vocab_tokens d_model dataset data_seed "
-    "max_tokens tokenizer params warmup_tokens inference_tokens depth token_limit".split(),
+    [
+        "tokens_per_param",
+        "batch_tokens",
+        "unique_tokens",
+        "tokens_per_second",
+        "val_tokens",
+        "vocab_tokens",
+        "d_model",
+        "dataset",
+        "data_seed",
+        "max_tokens",
+        "tokenizer",
+        "params",
+        "warmup_tokens",
+        "inference_tokens",
+        "depth",
+        "token_limit",
+    ],
 )
 def test_other_tokens_are_not_training_tokens(name: str) -> None:
     assert not holds_tokens(name)

@@ -128,7 +128,9 @@ def test_training_curves_are_not_taken_for_models() -> None:
     assert not name_models(ladder([range(3)] * 4), NAMES), "three sizes are no curve"
     assert not name_models(ladder([range(8)] * 2, (1e18, 3e18)), NAMES), "two budgets are no law"
     assert not name_models(data.assign(flops=data.flops.where(data.index != 2, np.nan)), NAMES)
-    points = pd.concat([frame().assign(run=[f"r{i}" for i in range(15)], flops=frame().flops * share) for share in (0.3, 1)])
+    points = pd.concat(
+        [frame().assign(run=[f"r{i}" for i in range(15)], flops=frame().flops * share) for share in (0.3, 1)]
+    )
     assert not name_models(points, NAMES), "the last points are a grid of their own"
 
 
@@ -136,5 +138,7 @@ def test_curves_without_a_run_count_the_others_anew() -> None:
     _, curves = split_curves(points(schedule=["wsd", "wsd", "cosine", "cosine", "wsd", "cosine"], horizon=5e9), NAMES)
     alone = curves.without({"b"})
     assert alone.names == ("a",) and alone.run.tolist() == [0, 0, 0] and alone.params.tolist() == [1e8]
-    assert alone.loss.tolist() == [3.3, 3.1, 2.9] and alone.schedules == ("cosine",) and alone.horizons.tolist() == [5e9]
+    assert (
+        alone.loss.tolist() == [3.3, 3.1, 2.9] and alone.schedules == ("cosine",) and alone.horizons.tolist() == [5e9]
+    )
     assert curves.without({"c"}).digest == curves.digest

@@ -102,7 +102,9 @@ def test_columns_that_are_wrong_alike_give_no_law_a_thousand_times_off(scales: d
     assert "multiply" not in str(caught.value)
 
 
-@pytest.mark.parametrize("wrong", [{"flops": 1e-9}, {"params": 1e-6}, {"tokens": 1e-3}, {"flops": 1e-9, "params": 1e-3}])
+@pytest.mark.parametrize(
+    "wrong", [{"flops": 1e-9}, {"params": 1e-6}, {"tokens": 1e-3}, {"flops": 1e-9, "params": 1e-3}]
+)
 def test_who_follows_the_advice_arrives(wrong: dict[str, float]) -> None:
     data = grid()
     broken = data.assign(**{column: data[column] * factor for column, factor in wrong.items()})
@@ -121,7 +123,9 @@ def test_few_tokens_a_parameter_warn_and_fewer_are_refused(ratio: float, word: s
     _ratio(ratio, word)
 
 
-@pytest.mark.parametrize(("ratio", "word"), [(2010, "check the units"), (9900, "check the units"), (10_100, "too many")])
+@pytest.mark.parametrize(
+    ("ratio", "word"), [(2010, "check the units"), (9900, "check the units"), (10_100, "too many")]
+)
 def test_many_tokens_a_parameter_warn_and_more_are_refused(ratio: float, word: str) -> None:
     _ratio(ratio, word)
 

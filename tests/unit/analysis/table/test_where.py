@@ -10,7 +10,9 @@ from analysis.table.table import RunTable
 from analysis.table.where import cleaned, visible, where_rows
 from tests.unit.analysis.table.frames import frame
 
-DATA = pd.DataFrame({"set": ["c4", "web", " c4 ", "x y"], "lr": [1e-3, 3e-3, 0.0, 1e-3], "on": [True, False, True, True]})
+DATA = pd.DataFrame(
+    {"set": ["c4", "web", " c4 ", "x y"], "lr": [1e-3, 3e-3, 0.0, 1e-3], "on": [True, False, True, True]}
+)
 
 
 @pytest.mark.parametrize(
