@@ -58,22 +58,23 @@ def words(text: str) -> frozenset[str]:
 
 
 _ALWAYS_REPEAT: Final = {"seed", "seeds", "uuid", "timestamp", "time", "date", "datetime", "url", "sha", "commit"}
+_ALWAYS_OUTCOME: Final = {"norm", "mean", "avg", "average", "rms", "count"}
 _WORDS: Final[tuple[tuple[Kind, frozenset[str]], ...]] = (
-    (
-        Kind.EXPERIMENT,
-        words(
-            "dataset datasets data corpus corpora mix mixture optimizer optimiser opt optim experiment exp arch "
-            "architecture family recipe tokenizer tokeniser domain language lang method algorithm algo task study "
-            "paper source variant setup setting vocab"
-        ),
-    ),
     (
         Kind.TUNING,
         words(
             "lr lrs learning eta batch batchsize bs bsz gbs mbs warmup decay wd weight beta betas momentum eps epsilon "
             "clip clipping dropout schedule scheduler sched cooldown anneal annealing init std multiplier mult mup "
             "ema accumulation accum layers layer depth width heads head hidden dmodel dff ff mlp aspect context ctx "
-            "seqlen sequence precision hparam hparams hyperparameter config cfg"
+            "seqlen sequence precision"
+        ),
+    ),
+    (
+        Kind.EXPERIMENT,
+        words(
+            "dataset datasets data corpus corpora mix mixture optimizer optimiser opt optim experiment exp arch "
+            "architecture family recipe tokenizer tokeniser domain language lang method algorithm algo task study "
+            "paper source variant setup setting vocab"
         ),
     ),
     (
@@ -114,6 +115,8 @@ def kind_of(name: str) -> Kind:
     parts = {*words_of(name), "".join(words_of(name))}
     if parts & _ALWAYS_REPEAT:
         return Kind.REPEAT
+    if parts & _ALWAYS_OUTCOME:
+        return Kind.OUTCOME
     return next((kind for kind, known in _WORDS if parts & known), Kind.UNKNOWN)
 
 

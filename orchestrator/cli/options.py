@@ -31,7 +31,7 @@ Csv = Annotated[
 ]
 Where = Annotated[
     list[str] | None,
-    typer.Option("--where", metavar="COLUMN=VALUE", help="Rows of the table to use; repeatable."),
+    typer.Option("--where", metavar="COLUMN=VALUE", help="Rows or wandb runs to use; repeatable."),
 ]
 Wandb = Annotated[
     str | None, typer.Option("--wandb", metavar="ENTITY/PROJECT", help="wandb project, instead of a sweep.")

@@ -63,8 +63,8 @@ class Source:
             raise typer.BadParameter("--state and --filter need --wandb: they choose among its runs")
         if self.sweep is None and self.variant:
             raise typer.BadParameter("--variant chooses among the laws of a sweep: name a sweep")
-        if self.csv is None and self.where:
-            raise typer.BadParameter("--where needs --csv: it chooses among the rows of a table")
+        if self.sweep is not None and self.where:
+            raise typer.BadParameter("--where needs --csv or --wandb; --variant chooses among the laws of a sweep")
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -148,7 +148,8 @@ class Source:
             from orchestrator.tracking.wandb_project import read_project
 
             keys = {name: self.columns.get(name, name) for name in QUANTITIES}
-            return announced(read_project(self.wandb, keys, states=self.states or ("finished",), filters=self._query()))
+            states = self.states or ("finished",)
+            return announced(read_project(self.wandb, keys, states=states, filters=self._query(), where=self.where))
         return table_of(self._file, self.csv, self.columns, self.where)
 
     @cached_property

@@ -7,13 +7,14 @@ import pytest
 from analysis.table.habits import Kind, folded, holds_tokens, kind_of, nearest, words, words_of
 
 KINDS = {
-    Kind.REPEAT: "seed data_seed init_seed run run_id id name url started_at Timestamp wall_time hostname job_id tag notes",
+    Kind.REPEAT: "seed data_seed init_seed run run_id config.run_name optimizer.seed id name url started_at Timestamp wall_time hostname job_id tag notes",
     Kind.TUNING: (
         "lr learning_rate peak_lr batch batch_size global_batch warmup warmup_steps weight_decay wd beta2 adam_beta1 "
-        "momentum grad_clip dropout schedule lr_schedule init_std n_layers d_model heads context_length"
+        "momentum grad_clip dropout schedule lr_schedule init_std n_layers d_model heads context_length optimizer.lr "
+        "opt_beta2 data_batch gradient_accumulation_steps"
     ),
-    Kind.EXPERIMENT: "dataset corpus optimizer Optimiser experiment arch tokenizer dataset_name recipe data_mix language",
-    Kind.OUTCOME: "train_loss val_loss perplexity bits_per_byte accuracy grad_norm mfu steps epochs params_total",
+    Kind.EXPERIMENT: "dataset corpus optimizer Optimiser experiment arch tokenizer dataset_name recipe data_mix language optimizer.name dataset/path",
+    Kind.OUTCOME: "train_loss val_loss perplexity bits_per_byte accuracy grad_norm weight_norm lr_mean mfu steps epochs params_total",
     Kind.UNKNOWN: "foo quux zeta x",
 }
 

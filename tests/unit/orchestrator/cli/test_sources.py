@@ -33,8 +33,7 @@ COLUMNS = {"flops": "C", "params": "N", "tokens": "D", "loss": "val/loss"}
         ({"csv": Path("x.csv"), "states": ("crashed",)}, "need --wandb"),
         ({"sweep": "lab", "filters": "{}"}, "need --wandb"),
         ({"csv": Path("x.csv"), "variant": "lr=1"}, "name a sweep"),
-        ({"sweep": "lab", "where": {"lr": "1"}}, "--where needs --csv"),
-        ({"wandb": "a/b", "where": {"lr": "1"}}, "--where needs --csv"),
+        ({"sweep": "lab", "where": {"lr": "1"}}, "--where needs --csv or --wandb"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(fields: dict[str, Any], words: str) -> None:
@@ -176,7 +175,7 @@ def test_a_wandb_project_is_read_with_its_keys_states_and_query(monkeypatch: pyt
     monkeypatch.setattr(wandb_project, "read_project", read_project)
     Source(wandb="me/lab", columns={"loss": "eval/loss"}, filters='{"group": "g"}').law  # noqa: B018
     keys = {"flops": "flops", "params": "params", "tokens": "tokens", "loss": "eval/loss"}
-    assert asked == [("me/lab", keys, {"states": ("finished",), "filters": {"group": "g"}})]
+    assert asked == [("me/lab", keys, {"states": ("finished",), "filters": {"group": "g"}, "where": {}})]
     for query, words in (("{", "not valid JSON"), ("[]", "must be a JSON object")):
         with pytest.raises(typer.BadParameter, match=words):
             Source(wandb="me/lab", filters=query).law  # noqa: B018
