@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.records import LawError
-from analysis.table.habits import Kind, kind_of
+from analysis.table.habits import Kind, kind_of, words_of
 from analysis.wording import join_words
 
 Labels = NDArray[np.int64]
@@ -21,6 +21,8 @@ Texts = NDArray[np.object_]
 
 MOST_EXPERIMENTS = 12
 """Columns with more different texts name runs, not experiments."""
+MOST_COEFFICIENTS = 6
+"""A result takes more values than this in a table."""
 LEAST_RUNS = 5
 """An experiment has at least this many runs."""
 OFFSET = 4.0
@@ -74,8 +76,8 @@ def settle(cells: Cells, known: Collection[str]) -> tuple[Mask, str, list[str]]:
     lowest mean loss of each cell stays. Raises LawError where a column holds several experiments in the same budgets.
     """
     keep = np.ones(len(cells.frame), dtype=bool)
-    names = [name for name in map(str, cells.frame.columns) if name not in known and kind_of(name) is not Kind.OUTCOME]
-    settings = {name: _settings(cells.frame[name]) for name in names if kind_of(name) is not Kind.REPEAT}
+    names = [name for name in map(str, cells.frame.columns) if name not in known and kind_of(name) is not Kind.REPEAT]
+    settings = {name: _settings(cells.frame[name]) for name in names}
     settings = {name: values for name, values in settings.items() if (values != values[0]).any()}
     notes: list[str] = []
     for name, values in settings.items():
@@ -89,7 +91,7 @@ def settle(cells: Cells, known: Collection[str]) -> tuple[Mask, str, list[str]]:
             f"{named} between runs of equal C and N: tuned, not repeated. The best setting of each cell is fitted. "
             f"--where {tuned[0]}={settings[tuned[0]][0]} fits one value alone."
         )
-    elif (offset := _offset(cells, names)) is not None:
+    elif (offset := _offset(cells)) is not None:
         notes.append(
             f"Runs of equal C and N differ by {offset:.3g} in loss, the later row from the earlier, nearly the same in "
             "every cell: are these two experiments? They are fitted as repeats of one; a column that names each run's "
@@ -119,18 +121,22 @@ def _recurs(cells: Cells, values: Texts) -> bool:
 
 def _told_by_seed(cells: Cells, values: Texts) -> bool:
     """Whether runs of one cell that differ in these values always differ in their seed, too."""
-    if "seed" not in cells.frame:
+    seeds = [name for name in map(str, cells.frame.columns) if {"seed", "seeds"} & set(words_of(name))]
+    if not seeds:
         return False
-    seed = np.unique(cells.frame["seed"].astype(str), return_inverse=True)[1]
+    seed = np.unique(cells.frame[seeds[0]].astype(str), return_inverse=True)[1]
     return not cells.differs(values, within=cells.cell * (int(seed.max()) + 1) + seed)
 
 
 def _is_tuned(cells: Cells, name: str, values: Texts) -> bool:
-    if not cells.differs(values):
-        return False
+    """Whether a column holds settings: hyper-parameters by their name, other numbers where they come back."""
     kind = kind_of(name)
-    numbers = kind is Kind.UNKNOWN and not _is_text(values)
-    return kind is Kind.TUNING or (numbers and _recurs(cells, values) and not _told_by_seed(cells, values))
+    if not cells.differs(values) or kind is Kind.EXPERIMENT:
+        return False
+    numbers = not _is_text(values) and _recurs(cells, values) and not _told_by_seed(cells, values)
+    # A coefficient may be called by what it weighs, such as z_loss; a result takes more values than a coefficient.
+    few = kind is Kind.UNKNOWN or len(set(values)) <= MOST_COEFFICIENTS
+    return kind is Kind.TUNING or (numbers and few)
 
 
 def _is_experiment(cells: Cells, name: str, values: Texts) -> bool:
@@ -179,13 +185,8 @@ def _best(cells: Cells, settings: Sequence[Texts]) -> Mask:
     return np.asarray(means <= lowest[cells.cell])
 
 
-def _offset(cells: Cells, names: Sequence[str]) -> float | None:
-    """The difference between first and second rows of cells, where it is the same in all and no column tells why."""
-    repeats = [name for name in names if kind_of(name) is Kind.REPEAT]
-    if not cells.shared.any() or any(cells.differs(_settings(cells.frame[name])) for name in repeats):
-        return None
-    if "seed" in cells.frame or "run" in cells.frame:
-        return None
+def _offset(cells: Cells) -> float | None:
+    """The difference between first and second rows of cells, where it is the same in all, as no seeds would make it."""
     cell, loss = cells.cell[cells.shared], cells.loss[cells.shared]
     pairs = [loss[cell == index][:2] for index in np.unique(cell)]
     if len(pairs) < LEAST_RUNS:

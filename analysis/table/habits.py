@@ -57,7 +57,10 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_ALWAYS_REPEAT: Final = {"seed", "seeds", "uuid", "timestamp", "time", "date", "datetime", "url", "sha", "commit"}
+_ALWAYS_REPEAT: Final = words(
+    "seed seeds rng shuffle order replicate replicates repetition replication copy fold uuid timestamp time date "
+    "datetime url sha commit"
+)
 _ALWAYS_OUTCOME: Final = {"norm", "mean", "avg", "average", "rms", "count"}
 _WORDS: Final[tuple[tuple[Kind, frozenset[str]], ...]] = (
     (
@@ -82,7 +85,7 @@ _WORDS: Final[tuple[tuple[Kind, frozenset[str]], ...]] = (
         words(
             "run runs id ids uid name label link path file filename folder directory dir host hostname node machine "
             "cluster worker rank job jobid slurm pid user owner author git hash index idx unnamed row repeat replica "
-            "rep trial attempt rerun tag tags note notes comment comments description wandb entity project created "
+            "rep reps trial trials attempt attempts retry retries restart restarts rerun reruns tag tags note notes comment comments description wandb entity project created "
             "started finished ended updated submitted start end state status exit cause error seconds sec secs hours "
             "minutes duration runtime elapsed walltime worktime gpu gpus device devices"
         ),

@@ -80,8 +80,8 @@ def are_curves(frame: pd.DataFrame, names: Mapping[str, str]) -> bool:
 def name_models(frame: pd.DataFrame, names: Mapping[str, str]) -> bool:
     """Whether the column `run` holds names of models, each trained at several budgets, and rows are finished runs.
 
-    Then every name has one size and every size one name, no schedule is given, and the rows fall into clear budgets of
-    several sizes; not so where every name has several rows whose last ones alone are such a grid: these are curves.
+    Then every name has one size, no schedule is given, and the rows fall into clear budgets of several sizes; not so
+    where every name has several rows and the last ones alone are such a grid: these are curves.
     """
     if {"schedule", "horizon"} & set(frame.columns) or not are_curves(frame, names):
         return False
@@ -89,7 +89,7 @@ def name_models(frame: pd.DataFrame, names: Mapping[str, str]) -> bool:
     if not (np.isfinite(flops) & (flops > 0)).all() or not np.isfinite(size).all():
         return False
     run = pd.factorize(frame["run"])[0]
-    if run.max() + 1 != len(np.unique(size)) or not _is_grid(flops, size):
+    if not _is_grid(flops, size):
         return False
     order = np.lexsort((flops, run))
     last = order[np.append(np.diff(run[order]) > 0, True)]

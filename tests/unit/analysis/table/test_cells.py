@@ -32,6 +32,7 @@ def stacked(column: str, values: dict[object, float], **more: object) -> pd.Data
         ("adam_beta2", {0.95: 0.0, 0.99: 0.03}),
         ("weight_decay", {0.0: 0.05, 0.1: 0.0}),
         ("quux", {1: 0.0, 2: 0.03}),
+        ("z_loss", {0.0: 0.02, 1e-4: 0.0}),
     ],
 )
 def test_the_best_setting_of_each_cell_is_fitted(column: str, values: dict[object, float]) -> None:
@@ -86,7 +87,10 @@ def test_two_tuned_columns_are_named_together() -> None:
         {"name": ["x", "y", "z"], "url": ["u", "v", "w"]},
         {"started_at": ["2024-01-01", "2024-01-02", "2024-01-03"]},
         {"hostname": ["n1", "n2", "n3"]},
+        {"replicate": [1, 2, 3]},
+        {"data_order": [1, 2, 3]},
         {"seed": [0, 1, 2], "quux": [5, 6, 7]},
+        {"init_seed": [0, 1, 2], "quux": [5, 6, 7]},
         {"seed": [0, 1, 2], "label": ["main", "extra", "extra"]},
     ],
 )
@@ -99,7 +103,9 @@ def test_what_tells_runs_apart_by_name_leaves_them_repeats(labels: dict[str, lis
 
 def test_what_came_out_of_runs_is_no_setting() -> None:
     generator = np.random.default_rng(0)
-    data = pd.concat([runs(at).assign(train_loss=generator.random(35), glee=generator.random(35)) for at in range(2)])
+    data = pd.concat(
+        [runs(at).assign(train_loss=generator.random(35), glee=generator.random(35).round(2)) for at in range(2)]
+    )
     table = RunTable.from_frame(data)
     assert len(table) == 70 and not table.warnings
 
@@ -161,4 +167,6 @@ def test_experiments_that_no_column_names_are_noted_and_seeds_are_not() -> None:
     (note,) = RunTable.from_frame(unnamed).warnings
     assert "differ by 0.2 in loss" in note and "are these two experiments?" in note
     assert not RunTable.from_frame(pd.concat([runs(0), runs(1)])).warnings
-    assert not RunTable.from_frame(unnamed.assign(seed=[0] * 35 + [1] * 35)).warnings
+    assert RunTable.from_frame(unnamed.assign(run=["adam"] * 35 + ["muon"] * 35)).warnings == (note,)
+    small = pd.concat([runs(0), runs(0).assign(loss=lambda d: d.loss * 1.0005)])
+    assert not RunTable.from_frame(small).warnings, "too little to matter"

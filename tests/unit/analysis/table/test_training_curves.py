@@ -118,6 +118,11 @@ def test_a_run_that_is_a_models_name_makes_a_grid(windows: list[range]) -> None:
     assert table.names[0] == "row 1"
 
 
+def test_two_models_of_one_size_make_a_grid_as_well() -> None:
+    data = pd.concat([ladder([range(8)] * 4), ladder([range(8)] * 4).assign(run=lambda d: d.run + "-deep")])
+    assert name_models(data, NAMES)
+
+
 def test_training_curves_are_not_taken_for_models() -> None:
     data = ladder([range(8)] * 4)
     assert not name_models(data.assign(schedule="wsd"), NAMES)
