@@ -58,18 +58,18 @@ def words(text: str) -> frozenset[str]:
 
 
 _ALWAYS_REPEAT: Final = words(
-    "seed seeds rng shuffle order replicate replicates repetition replication copy fold uuid timestamp time date "
-    "datetime url sha commit"
+    "seed seeds rng shuffle order replicate replicates repetition replication copy fold uuid timestamp "
+    "time date datetime url sha commit"
 )
 _ALWAYS_OUTCOME: Final = {"norm", "mean", "avg", "average", "rms", "count"}
 _WORDS: Final[tuple[tuple[Kind, frozenset[str]], ...]] = (
     (
         Kind.TUNING,
         words(
-            "lr lrs learning eta batch batchsize bs bsz gbs mbs warmup decay wd weight beta betas momentum eps epsilon "
-            "clip clipping dropout schedule scheduler sched cooldown anneal annealing init std multiplier mult mup "
-            "ema accumulation accum layers layer depth width heads head hidden dmodel dff ff mlp aspect context ctx "
-            "seqlen sequence precision"
+            "lr lrs learning eta batch batchsize bs bsz gbs mbs warmup decay wd weight beta betas momentum eps "
+            "epsilon clip clipping dropout schedule scheduler sched cooldown anneal annealing init std multiplier "
+            "mult mup ema accumulation accum layers layer depth width heads head hidden dmodel dff ff mlp aspect "
+            "context ctx seqlen sequence precision"
         ),
     ),
     (
@@ -83,19 +83,21 @@ _WORDS: Final[tuple[tuple[Kind, frozenset[str]], ...]] = (
     (
         Kind.REPEAT,
         words(
-            "run runs id ids uid name label link path file filename folder directory dir host hostname node machine "
-            "cluster worker rank job jobid slurm pid user owner author git hash index idx unnamed row repeat replica "
-            "rep reps trial trials attempt attempts retry retries restart restarts rerun reruns tag tags note notes comment comments description wandb entity project created "
-            "started finished ended updated submitted start end state status exit cause error seconds sec secs hours "
-            "minutes duration runtime elapsed walltime worktime gpu gpus device devices"
+            "run runs id ids uid name label link path file filename folder directory dir host hostname node "
+            "machine cluster worker rank job jobid slurm pid user owner author git hash index idx unnamed row "
+            "repeat replica rep reps trial trials attempt attempts retry retries restart restarts rerun reruns "
+            "tag tags note notes comment comments description wandb entity project created started finished ended "
+            "updated submitted start end state status exit cause error seconds sec secs hours minutes duration "
+            "runtime elapsed walltime worktime gpu gpus device devices"
         ),
     ),
     (
         Kind.OUTCOME,
         words(
-            "loss losses ppl perplexity bpb bits acc accuracy score metric metrics norm grad gradient throughput mfu "
-            "memory mem gb tflops step steps epoch epochs iteration iterations iters tokens token flops flop params "
-            "parameters nonembedding embedding val valid validation eval train test gap ratio total spent cost"
+            "loss losses ppl perplexity bpb bits acc accuracy score metric metrics norm grad gradient throughput "
+            "mfu memory mem gb tflops step steps epoch epochs iteration iterations iters tokens token flops flop "
+            "params parameters nonembedding embedding val valid validation eval train test gap ratio total spent "
+            "cost"
         ),
     ),
 )
