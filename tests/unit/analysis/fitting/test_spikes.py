@@ -101,12 +101,18 @@ def test_published_runs_all_stay() -> None:
     }
 
 
-def test_a_steep_wall_far_from_the_valley_stays() -> None:
-    """Runs of a few tokens a parameter lie off any smooth surface, all of them."""
-    data = sweep(seed=1, span=16.0, sizes=9)
-    far = data["tokens"] / data["params"] < 0.5
-    data.loc[far, "loss"] += 0.6 * np.log(0.5 / (data["tokens"] / data["params"])[far])
-    assert far.sum() >= 3 and names_of(data) == []
+@pytest.mark.parametrize(
+    ("span", "sizes", "height", "ratio"),
+    [(8.0, 9, 1.0, 1.0), (8.0, 11, 4.0, 2.0), (16.0, 9, 2.0, 0.3), (16.0, 11, 4.0, 1.0), (32.0, 13, 2.0, 0.3)],
+)
+def test_a_wall_far_from_the_valley_stays(span: float, sizes: int, height: float, ratio: float) -> None:
+    """Runs of few tokens a parameter lie off any smooth surface, in all budgets alike."""
+    data = sweep(seed=1, span=span, sizes=sizes, noise=0.002).drop(columns="seed")
+    beyond = np.maximum(np.log(ratio * data["params"] / data["tokens"]), 0)
+    data["loss"] += height * np.tanh(2 * beyond)
+    assert (beyond > 0).sum() >= 5 and names_of(data) == []
+    alone = data.assign(loss=data["loss"] + 5.0 * (data.index == sizes * 2 + 2))
+    assert names_of(alone) == [f"row {sizes * 2 + 3}"], "a spike beside the wall is found"
 
 
 def test_what_is_smaller_than_a_share_of_the_curve_stays() -> None:

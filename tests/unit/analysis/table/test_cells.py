@@ -104,10 +104,24 @@ def test_what_tells_runs_apart_by_name_leaves_them_repeats(labels: dict[str, lis
 def test_what_came_out_of_runs_is_no_setting() -> None:
     generator = np.random.default_rng(0)
     data = pd.concat(
-        [runs(at).assign(train_loss=generator.random(35), glee=generator.random(35).round(2)) for at in range(2)]
+        [
+            runs(at).assign(
+                train_loss=generator.random(35),
+                glee=generator.random(35).round(2),
+                accuracy=generator.random(35).round(1),
+            )
+            for at in range(2)
+        ]
     )
     table = RunTable.from_frame(data)
     assert len(table) == 70 and not table.warnings
+
+
+def test_names_that_come_back_are_no_experiments_where_they_are_many() -> None:
+    data = pd.concat([runs(at).assign(label=[f"batch {i % 14}" for i in range(at, 35 + at)]) for at in range(3)])
+    assert len(RunTable.from_frame(data)) == 105
+    with pytest.raises(LawError, match="column label holds several experiments"):
+        RunTable.from_frame(data.assign(label="x" + data.label.str[-1]))
 
 
 def test_a_logged_rate_that_differs_in_its_last_digits_is_one() -> None:
@@ -168,5 +182,7 @@ def test_experiments_that_no_column_names_are_noted_and_seeds_are_not() -> None:
     assert "differ by 0.2 in loss" in note and "are these two experiments?" in note
     assert not RunTable.from_frame(pd.concat([runs(0), runs(1)])).warnings
     assert RunTable.from_frame(unnamed.assign(run=["adam"] * 35 + ["muon"] * 35)).warnings == (note,)
+    scattered = runs(0).assign(loss=lambda d: d.loss + 0.1 + np.random.default_rng(0).normal(0, 0.05, 35))
+    assert not RunTable.from_frame(pd.concat([runs(0), scattered])).warnings, "not nearly the same in every cell"
     small = pd.concat([runs(0), runs(0).assign(loss=lambda d: d.loss * 1.0005)])
     assert not RunTable.from_frame(small).warnings, "too little to matter"

@@ -91,6 +91,17 @@ def test_two_wrong_columns_are_called_two(scales: dict[str, float], message: str
         RunTable.from_frame(wrong)
 
 
+@pytest.mark.parametrize(("ratio", "readings"), [(5.0, 2), (9.0, 1)])
+def test_another_reading_is_named_where_it_is_nearly_as_good(ratio: float, readings: int) -> None:
+    """GFLOPs and millions, or MFLOPs and thousands, which make tokens a parameter a thousand times as many."""
+    data = grid(ratio)
+    with pytest.raises(LawError) as caught:
+        RunTable.from_frame(data.assign(flops=data.flops / 1e9, params=data.params / 1e6))
+    text = str(caught.value)
+    assert text.index("flops is in GFLOPs") < text.find(", or flops is in MFLOPs") or readings == 1
+    assert text.count("flops is in") == readings
+
+
 @pytest.mark.parametrize("scales", [{"flops": 1e3, "params": 1e3}, {"flops": 1e3, "tokens": 1e3}])
 def test_columns_that_are_wrong_alike_give_no_law_a_thousand_times_off(scales: dict[str, float]) -> None:
     """C = 6 N D holds, but no run sees so few or so many tokens a parameter."""
