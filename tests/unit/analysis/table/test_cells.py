@@ -118,10 +118,10 @@ def test_what_came_out_of_runs_is_no_setting() -> None:
 
 
 def test_names_that_come_back_are_no_experiments_where_they_are_many() -> None:
-    data = pd.concat([runs(at).assign(label=[f"batch {i % 14}" for i in range(at, 35 + at)]) for at in range(3)])
+    data = pd.concat([runs(at).assign(flavour=[f"batch {i % 14}" for i in range(at, 35 + at)]) for at in range(3)])
     assert len(RunTable.from_frame(data)) == 105
-    with pytest.raises(LawError, match="column label holds several experiments"):
-        RunTable.from_frame(data.assign(label="x" + data.label.str[-1]))
+    with pytest.raises(LawError, match="column flavour holds several experiments"):
+        RunTable.from_frame(data.assign(flavour="x" + data.flavour.str[-1]))
 
 
 def test_a_logged_rate_that_differs_in_its_last_digits_is_one() -> None:
