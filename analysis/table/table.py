@@ -178,12 +178,12 @@ class RunTable:
         cells = Cells(frame, budget, size, values["params"], values["loss"])
         best, reason, settled = settle(cells, {*OPTIONAL, *names.values()})
         worse = rows_left_out(frame.loc[~best], values, ~best, reason)
-        used, budget = np.unique(budget[best], return_inverse=True)
-        size, frame = size[best], frame.loc[best]
+        # Every cell keeps a run, so that every budget does.
+        budget, size, frame = budget[best], size[best], frame.loc[best]
         return cls(
             **{key: column[best] for key, column in values.items()},
-            budget=budget.astype(np.int64),
-            budgets=budgets[used],
+            budget=budget,
+            budgets=budgets,
             size=size,
             trunk=trunks_of(frame),
             repeat=codes(pd.Series(list(zip(budget, size, strict=True)))),
