@@ -21,6 +21,7 @@ from analysis.fitting.holdout import rolling_holdout
 from analysis.fitting.parts import REJECTED, fit_parts
 from analysis.fitting.powerlaws import power_laws
 from analysis.fitting.refused import RefusedError
+from analysis.fitting.spikes import set_aside_spikes
 from analysis.fitting.surface import Origin
 from analysis.fitting.uncertainty import Uncertainty
 from analysis.names import EstimatorName
@@ -240,9 +241,11 @@ def with_holdout(law: Law, records: tuple[HoldoutRecord, ...]) -> Law:
 def fit(table: RunTable, *, cost: TokenCost | None = None, holdout: bool = True) -> Law:
     """Fit a law: every estimator, their refusals, noise and, with enough budgets, a rolling hold-out.
 
-    `cost` ties N*, D* and C; by default it is read off the table's own C/(N D). A law with refusals is still a law:
+    Runs whose loss no curve explains are set aside first, by name. `cost` ties N*, D* and C; by default it is read off
+    the table's own C/(N D). A law with refusals is still a law:
     its `predict` raises LawError where nothing could be fitted.
     """
+    table = set_aside_spikes(table)
     cost = cost or TokenCost.from_table(table)
     # Tables without a law run into overflows on the way to their refusal; what is not finite is refused by name.
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):

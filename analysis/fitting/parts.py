@@ -293,12 +293,15 @@ def _warnings(
     if table.excluded:
         out.append(describe_excluded(table.excluded))
     if outliers.any():
+        count = int(outliers.sum())
         named = ", ".join(table.names[index] for index in np.flatnonzero(outliers)[:5])
-        out.append(f"{int(outliers.sum())} runs lie too far from every surface to be given weight: {named}.")
+        lie = "runs lie" if count > 1 else "run lies"
+        out.append(f"{count} {lie} too far from every surface to be given weight: {named}.")
     refused = [fit for fit in curves if fit.refusals]
     out += [refusal_sentence(curve.flops, curve.refusals) for curve in refused[:8]]
     if len(refused) > 8:
-        out.append(f"{len(refused) - 8} further budgets have refusals.")
+        more = len(refused) - 8
+        out.append(f"{more} further budget{'s have' if more > 1 else ' has'} refusals.")
     rejected = [name for name, test in tests.items() if test and test.p < REJECTED]
     if rejected:
         named = join_words(name.label for name in rejected)

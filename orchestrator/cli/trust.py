@@ -14,6 +14,7 @@ from analysis.fitting.parts import REJECTED
 from analysis.law import Law
 from analysis.records import LawError, Prediction
 from analysis.refusals import Reason
+from analysis.table.excluded import describe_excluded
 from analysis.wording import format_count, format_factor, format_flops, join_words, refusal_phrase, typed_flops
 from sweeps.plan.expected_width import WIDEST_LOSS, WIDEST_PARAMS
 
@@ -27,6 +28,8 @@ STEP: Final = 3.0
 """Ratio of the next budget to add to the largest one."""
 KEPT_SHARE: Final = 0.8
 """Least share of tested predictions, at 95 % each, whose intervals must hold what came for the law to pass as fine."""
+EXCLUDED: Final = 3
+"""Rows left out that are named for each reason, and reasons."""
 _CURVE_REMEDIES: Final[Mapping[Reason, str]] = {
     Reason.TOO_FEW_SIZES: "more sizes",
     Reason.EDGE_MINIMUM: "move or widen sizes",
@@ -88,15 +91,15 @@ def findings(law: Law, facts: Facts, predictions: Sequence[Prediction] = ()) -> 
         *_data(law, facts),
         *_holdout(law, facts),
         *_recipe(law, facts),
-        *_excluded(law),
+        *_excluded(law, facts),
     ]
     return sorted(found, key=lambda finding: list(Mark).index(finding.mark))
 
 
 def _missing(facts: Facts) -> Iterator[Finding]:
     missing = facts.planned - facts.done
-    if missing > 0:
-        remedy = f"isoflop retry {facts.sweep}" if facts.sweep else ""
+    if missing > 0 and facts.sweep:
+        remedy = f"isoflop retry {facts.sweep}"
         yield Finding(Mark.DOUBT, f"{missing} of {facts.planned} runs have no result", remedy)
 
 
@@ -231,6 +234,11 @@ def _recipe(law: Law, facts: Facts) -> Iterator[Finding]:
         yield Finding(Mark.UNCHECKED, "recipe check unfinished" if cells else "recipe not checked (recipe_check)")
 
 
-def _excluded(law: Law) -> Iterator[Finding]:
+def _excluded(law: Law, facts: Facts) -> Iterator[Finding]:
+    """Rows of a table that were left out, and why, and those that have no weight."""
     if law.excluded:
-        yield Finding(Mark.UNCHECKED, f"{len(law.excluded)} rows left out")
+        yield Finding(Mark.UNCHECKED, describe_excluded(law.excluded, EXCLUDED).rstrip("."))
+    without = facts.planned - facts.done - len(law.excluded)
+    if without > 0 and not facts.sweep:
+        lie = "run lies" if without == 1 else "runs lie"
+        yield Finding(Mark.UNCHECKED, f"{without} {lie} too far from every surface to be given weight")

@@ -187,7 +187,7 @@ def test_a_split_below_one_sequence_is_found_by_the_plan(split: str) -> None:
     with pytest.raises(PlanError, match=message):
         make_plan(spec_of(), having(128))
     change = "lower" if split == "training" else "raise"
-    with pytest.raises(PlanError, match=f"{change} corpus.validation_fraction \\(0.1\\), or shorten context"):
+    with pytest.raises(PlanError, match=f"{change} corpus.validation_fraction \\(0.02\\), or shorten context"):
         plan_single(spec_of(), having(128), 1e11, 5e4)
     make_plan(spec_of(), having(129))
     with pytest.raises(PlanError, match=f"the {split} split has 256 tokens, fewer than one sequence of 256"):
