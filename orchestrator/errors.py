@@ -68,6 +68,12 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
         "The corpus cannot be read, or is too small to split.",
         "Correct the corpus section of the sweep file, or the file that the message names.",
     ),
+    "damaged": Meaning(
+        INCOMPLETE,
+        503,
+        "The database's file is damaged; nothing is answered from it.",
+        "Move it aside and put a backup in its place; isoflop db backup makes them.",
+    ),
     "data": Meaning(
         USAGE, 422, "The dataset does not fit the run that reads it.", "Plan the sweep again on this dataset."
     ),

@@ -24,6 +24,23 @@ class Unavailable(StoreError):
     kind = "database-away"
 
 
+class Damaged(StoreError):
+    """The database's file is damaged: nothing is answered from it."""
+
+    kind = "damaged"
+
+    def __init__(self, file: object, reason: str) -> None:
+        """The `file` is damaged, as `reason` says."""
+        super().__init__(
+            f"the database {file} is damaged: {reason}. Move it and the files {file}-* aside, and put a backup in its "
+            "place (isoflop db backup makes them); without one, an empty home trains the sweeps again"
+        )
+
+
+class Rejected(StoreError):
+    """The database cannot hold a value; nothing was stored."""
+
+
 class StaleAttempt(StoreError):
     """The run has moved on since this attempt began; its report is refused."""
 

@@ -53,7 +53,7 @@ def test_sqlite_is_durable_and_waits_for_locks(tmp_path: Path) -> None:
 
 
 def test_a_locked_database_is_unavailable_and_nothing_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.store.database.WAIT_SECONDS", 0)
+    monkeypatch.setattr("orchestrator.store.sqlite_file.WAIT_SECONDS", 0)
     store = open_store(tmp_path)
     other = sqlite3.connect(tmp_path / "test.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -111,7 +111,7 @@ def test_a_database_of_a_later_version_is_refused(tmp_path: Path) -> None:
     [
         ("nothing://here", "names an unknown kind of database"),
         ("mssql+pyodbc://user:secret@host/name", "mssql is not supported|cannot be opened"),
-        ("sqlite:////nowhere/at/all.db", "the database sqlite:////nowhere/at/all.db cannot be opened"),
+        ("sqlite:////nowhere/at/all.db", "the database /nowhere/at/all.db cannot be opened: there is no folder /nowhere/at"),
     ],
 )
 def test_a_database_that_cannot_be_opened_is_named_without_its_password(bad: str, message: str) -> None:
