@@ -59,7 +59,7 @@ class Durations:
     def learn(self, run: RunRecord) -> None:
         """Learn from a finished run; one that resumed counts as much, for its `seconds` leave out repeated steps."""
         result, base = run.result or {}, _calibrated(run)
-        if not run.seconds or not base:
+        if not run.seconds or run.seconds < 0 or not base:
             return
         self._ratios.append((math.log(params_of(run)), math.log(run.seconds / base)))
         self._corrections.clear()

@@ -27,6 +27,14 @@ def to_json(value: object) -> str:
     return json.dumps(_clean(value)) if "\\u0000" in text or "\\ud" in text else text
 
 
+def from_json(text: str | bytes) -> Any:
+    """A value of JSON; None for text that is none, so that one damaged row does not hide the others."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
 def _clean(value: object) -> object:
     """A value of JSON with what no database holds replaced."""
     match value:

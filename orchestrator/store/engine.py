@@ -11,7 +11,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 
 from orchestrator.store import sqlite_file
-from orchestrator.store.encoding import clean_parameters, to_json
+from orchestrator.store.encoding import clean_parameters, from_json, to_json
 from orchestrator.store.records import StoreError
 from orchestrator.store.tables import metadata, scheduler
 
@@ -58,6 +58,7 @@ def make_engine(place: Path | sa.URL, *, reading: bool) -> Engine:
             creator=lambda: connect(place),
             poolclass=NullPool if reading else QueuePool,
             json_serializer=to_json,
+            json_deserializer=from_json,
         )
         event.listen(engine, "begin", _begin_sqlite)
     else:
@@ -66,6 +67,7 @@ def make_engine(place: Path | sa.URL, *, reading: bool) -> Engine:
             connect_args={"connect_timeout": WAIT_SECONDS},
             pool_pre_ping=True,
             json_serializer=to_json,
+            json_deserializer=from_json,
             execution_options={"postgresql_readonly": True} if reading else {},
         )
     event.listen(engine, "before_cursor_execute", _clean, retval=True)

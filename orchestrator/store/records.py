@@ -148,6 +148,8 @@ class RunRecord:
     """Attempts up to this number belong to an earlier rerun: their checkpoints are not used."""
     micro_batch: int | None = None
     """Sequences of one forward pass after memory ran out; None for the default."""
+    alone: bool = False
+    """Whether it gets a whole device, because a share of one was too small."""
     role: str = ""
     """grid | check | validation, in the sweep through which it was read."""
     cell: Cell | None = None
@@ -198,6 +200,24 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenCharge:
+    """Which sweep pays for a run that is not finished, and how much is reserved."""
+
+    sweep_id: int
+    """The sweep that pays."""
+    sweep: str
+    """Its name."""
+    held: Hold | None
+    """Why that sweep gets no worker; None while it may train."""
+    ceiling_seconds: float | None
+    """Device-seconds that the sweep may spend in total; None is no ceiling."""
+    reserved: float
+    """Device-seconds that are reserved for the run."""
+    taken: float
+    """Device-seconds that the attempts which the charge pays for have taken so far."""
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptRecord:
     """One execution of a run."""
 
@@ -219,6 +239,8 @@ class AttemptRecord:
     """Traceback or reason; None while it is open."""
     seconds: float | None
     """Seconds for which it held its device, by a monotonic clock; None while it is open."""
+    flops: float | None = None
+    """Training FLOPs of the run when it ended, earlier attempts included; None while it is open."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,8 +44,7 @@ def pause(workspace: Workspace, name: str, reason: str = "") -> str:
     if latest.held is Hold.CANCELLED:
         raise ControlError(f"sweep {name} was cancelled: there is nothing to pause")
     for sweep in workspace.store.revisions(name):
-        if sweep.held is None:
-            workspace.store.hold(sweep.id, Hold.PAUSED, reason)
+        workspace.store.hold(sweep.id, Hold.PAUSED, reason, unless_held=True)
     return f"sweep {name} is paused; continue with: isoflop resume {name}"
 
 
@@ -66,8 +65,7 @@ def retry(workspace: Workspace, name: str) -> str:
     Returns a line for a person. Raises NotFound, CeilingExceeded.
     """
     latest = workspace.store.sweep(name)
-    count = workspace.store.retry_failed(latest.id, workspace.settings.ceilings)
-    workspace.store.release(latest.id)
+    count = workspace.store.retry_failed(latest.id, workspace.settings.ceilings, release=True)
     return f"{count} runs queued again, {_waiting(workspace.store, latest)} wait for a worker"
 
 
@@ -113,7 +111,7 @@ def run_log_json(workspace: Workspace, prefix: str, attempt: int | None = None) 
         raise NotFound(f"run {run.id} has no attempt {attempt}; it has {len(attempts)}")
     for made in attempts:
         if attempt in (None, made.number):
-            yield {"kind": "attempt", **{k: v for k, v in asdict(made).items() if k != "run_id"}}
+            yield {"kind": "attempt", **{k: v for k, v in asdict(made).items() if k not in ("run_id", "flops")}}
             for event in workspace.artifacts.events(run.id, made.number):
                 yield {"attempt": made.number, **event}
 

@@ -66,7 +66,7 @@ def test_a_reservation_grows_until_the_ceiling(store: Store) -> None:
     store.submit(sweep_record(user="ann"), [new_run(0, 10.0), new_run(1, 10.0)])
     ceiling = Ceilings(seconds=25.0)
     store.extend("run0", 15.0, ceiling)
-    assert store.reserved_seconds(["run0", "run1"]) == {"run0": 15.0, "run1": 10.0}
+    assert {r: c.reserved for r, c in store.open_charges(["run0", "run1"]).items()} == {"run0": 15.0, "run1": 10.0}
     with pytest.raises(CeilingExceeded):
         store.extend("run1", 11.0, ceiling)
     assert usage_of_user(store, "ann").seconds == 25.0
@@ -76,9 +76,9 @@ def test_a_run_without_a_prediction_reserves_a_minute(store: Store) -> None:
     sweep = store.submit(sweep_record(user="ann"), [new_run(0)])
     assert usage_of_sweep(store, sweep.id) == Usage(1e9, 60.0)
     store.extend("run0", 59.0, Ceilings())
-    assert store.reserved_seconds(["run0"]) == {"run0": 60.0}, "a reservation never shrinks"
+    assert store.open_charges(["run0"])["run0"].reserved == 60.0, "a reservation never shrinks"
     store.extend("nothing", 1e9, Ceilings(seconds=1.0))
-    assert store.reserved_seconds(["nothing"]) == {}
+    assert store.open_charges(["nothing"]) == {}
 
 
 def test_a_sum_of_floats_at_its_ceiling_is_allowed(store: Store) -> None:

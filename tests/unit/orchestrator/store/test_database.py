@@ -111,7 +111,10 @@ def test_a_database_of_a_later_version_is_refused(tmp_path: Path) -> None:
     [
         ("nothing://here", "names an unknown kind of database"),
         ("mssql+pyodbc://user:secret@host/name", "mssql is not supported|cannot be opened"),
-        ("sqlite:////nowhere/at/all.db", "the database /nowhere/at/all.db cannot be opened: there is no folder /nowhere/at"),
+        (
+            "sqlite:////nowhere/at/all.db",
+            "the database /nowhere/at/all.db cannot be opened: there is no folder /nowhere/at",
+        ),
     ],
 )
 def test_a_database_that_cannot_be_opened_is_named_without_its_password(bad: str, message: str) -> None:

@@ -165,7 +165,7 @@ def test_sweeps_and_runs_come_in_their_order(store: Store) -> None:
 def test_a_further_run_comes_last_and_has_its_role(store: Store) -> None:
     sweep = store.submit(sweep_record(), [new_run(0)])
     before = store.requests()
-    store.add_run(sweep.id, new_run(1), "validation")
+    store.add_runs(sweep.id, [replace(new_run(1), role="validation")])
     assert store.requests() > before
     assert [(run.id, run.role) for run in store.runs_of(sweep.id)] == [("run0", "grid"), ("run1", "validation")]
     driver = store.start_driver("boot", [], "")
