@@ -150,7 +150,7 @@ class Scheduler:
         except AWAY as error:
             self._wait(error)
         self._reports += self._cluster.poll(timeout)
-        self._fold_reports()
+        self._fold_or_keep()
 
     def _keep_lease(self) -> None:
         """Renew the scheduler's lease long before it expires."""
@@ -229,22 +229,25 @@ class Scheduler:
 
     # what came of it
 
+    def _fold_or_keep(self) -> None:
+        """Record what ended; what cannot be recorded now is kept for the next step."""
+        try:
+            self._fold_reports()
+        except AWAY as error:
+            self._wait(error)
+
     def _fold_reports(self) -> None:
-        """Record what ended, in one transaction; what the database cannot take now is kept for the next step."""
+        """Record what ended, in one transaction. Raises Unavailable, ArtifactsAway: nothing is recorded then."""
         # An executor may report an attempt twice: the first report counts.
         first = {report.run_id: report for report in reversed(self._reports) if self._is_ours(report)}
         ended = [(report, self._running[run_id]) for run_id, report in first.items()]
-        try:
-            ends = [(report.run_id, report.fence, self._outcome(report, job)) for report, job in ended]
-            states = self._end(ends)
-            queued = {
-                run_id: self._store.run(run_id)
-                for (run_id, _, _), state in zip(ends, states, strict=True)
-                if state is RunState.QUEUED
-            }
-        except AWAY as error:
-            self._wait(error)
-            return
+        ends = [(report.run_id, report.fence, self._outcome(report, job)) for report, job in ended]
+        states = self._end(ends)
+        queued = {
+            run_id: self._store.run(run_id)
+            for (run_id, _, _), state in zip(ends, states, strict=True)
+            if state is RunState.QUEUED
+        }
         self._reports.clear()
         for (run_id, _, outcome), (_, job), state in zip(ends, ended, states, strict=True):
             del self._running[run_id]
@@ -307,4 +310,4 @@ class Scheduler:
     def drain(self, grace: float) -> None:
         """End running attempts with a checkpoint, within `grace` seconds; their runs are queued again."""
         self._reports += self._cluster.stop_all(grace)
-        self._fold_reports()
+        self._fold_or_keep()
