@@ -20,8 +20,6 @@ from orchestrator.store.tables import SCHEMA, metadata
 
 WRITE_LOCK = 0x150F109
 """Key of PostgreSQL's advisory lock that makes its writers take turns, as SQLite's do."""
-CORRUPT = ("malformed", "not a database")
-"""How SQLite says that a file is damaged; the driver has no type of error for it."""
 
 
 class Database:
@@ -132,7 +130,7 @@ class Database:
             yield
         except DBAPIError as error:
             reason = str(error.orig or error)
-            if any(sign in reason for sign in CORRUPT):
+            if any(sign in reason for sign in sqlite_file.CORRUPT):
                 raise Damaged(self.name, reason) from error
             if isinstance(error, OperationalError | InterfaceError):
                 raise Unavailable(f"the database does not answer: {reason}") from error

@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from orchestrator.store.records import Damaged, StoreError
@@ -65,6 +66,21 @@ def check_readable(path: Path) -> None:
         raise Damaged(path, "it is no SQLite database")
 
 
+CORRUPT = ("malformed", "not a database")
+"""How SQLite says that a file is damaged; the driver has no type of error for it."""
+
+
+@contextlib.contextmanager
+def damage_of(path: Path) -> Iterator[None]:
+    """Turn SQLite's word that a file is damaged into Damaged."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if any(sign in str(error) for sign in CORRUPT):
+            raise Damaged(path, str(error)) from error
+        raise
+
+
 def open_to_write(path: Path) -> sqlite3.Connection:
     """A connection that writes durably and can be read meanwhile; SQLAlchemy opens its transactions."""
     connection = _connect(path, "rw")
@@ -114,19 +130,14 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
 
 def check_structure(connection: sqlite3.Connection, path: Path, *, thorough: bool = False) -> None:
     """Check that the pages of a database hold together, with their indexes if `thorough`. Raises Damaged."""
-    try:
-        (found,) = connection.execute(f"PRAGMA {'integrity' if thorough else 'quick'}_check(1)").fetchone()
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError):
-            raise
-        raise Damaged(path, str(error)) from error
+    (found,) = connection.execute(f"PRAGMA {'integrity' if thorough else 'quick'}_check(1)").fetchone()
     if found != "ok":
         raise Damaged(path, " ".join(str(found).split()))
 
 
 def check_file(path: Path, *, thorough: bool = False) -> None:
     """Check the structure of a database file. Raises Damaged."""
-    with contextlib.closing(open_to_read(path)) as connection:
+    with damage_of(path), contextlib.closing(open_to_read(path)) as connection:
         check_structure(connection, path, thorough=thorough)
 
 
@@ -140,13 +151,13 @@ def backup(path: Path, to: Path) -> None:
     except FileExistsError:
         raise StoreError(f"{to} exists already: name a new file") from None
     try:
-        with contextlib.closing(open_to_read(path)) as source:
+        with damage_of(path), contextlib.closing(open_to_read(path)) as source:
             check_structure(source, path, thorough=True)
             before = _rows(source)
             source.execute("PRAGMA query_only=OFF")
             source.execute("VACUUM INTO ?", (str(to),))
             after = _rows(source)
-        with contextlib.closing(_connect(to.absolute(), "ro&immutable=1")) as written:
+        with damage_of(to), contextlib.closing(_connect(to.absolute(), "ro&immutable=1")) as written:
             check_structure(written, to, thorough=True)
             rows = _rows(written)
         wrong = [t for t, count in rows.items() if not min(before[t], after[t]) <= count <= max(before[t], after[t])]
