@@ -34,6 +34,7 @@ class Database:
         """Open the database at an SQLAlchemy URL or path of a SQLite file; `clock` replaces its own in tests."""
         self._clock = clock
         self._reading = reading
+        self._where = where
         self._place = place_of(where)
         self.name = name_of(self._place)
         """Path or URL, without the password."""
@@ -60,18 +61,17 @@ class Database:
             if path.stat().st_size <= sqlite_file.CHEAP_BYTES:
                 check(path)
         engine = make_engine(self._place, reading=reading)
-        version = _version(engine)
-        if version == SCHEMA:
-            return engine
-        if version is not None and version > SCHEMA:
-            raise StoreError(
-                f"the database {self.name} was written by another version of isoflop, a later one (schema {version}, "
-                f"this one knows {SCHEMA}): install that version"
-            )
-        _check_ours(engine, version, self.name)
-        if not reading:
-            _upgrade(self, engine)
-            return engine
+        try:
+            version = _version(engine)
+            if version == SCHEMA:
+                return engine
+            self._check_version(engine, version)
+            if not reading:
+                _upgrade(self, engine)
+                return engine
+        except BaseException:
+            engine.dispose()
+            raise
         engine.dispose()
         if version is None:
             return empty_engine()
@@ -80,8 +80,25 @@ class Database:
                 f"the database {self.name} was written by an earlier version of isoflop (schema {version}, this one "
                 f"reads {SCHEMA}), and you may not write it: whoever may upgrades it with: isoflop db"
             )
-        Database(self._place if path else str(self._place), clock=self._clock).close()
+        Database(self._where, clock=self._clock).close()
         return make_engine(self._place, reading=True)
+
+    def _check_version(self, engine: Engine, version: str | None) -> None:
+        """Refuse a later schema, and tables that are not ours. Raises StoreError."""
+        if version is not None and version > SCHEMA:
+            raise StoreError(
+                f"the database {self.name} was written by another version of isoflop, a later one (schema {version}, "
+                f"this one knows {SCHEMA}): install that version"
+            )
+        if version is None:
+            found = set(sa.inspect(engine).get_table_names())
+            if engine.dialect.name != "sqlite":  # a server's database may hold other tables, too
+                found &= metadata.tables.keys() | {"alembic_version"}
+            if found and _version(engine) is None:  # else another process has just made it
+                raise StoreError(
+                    f"{self.name} is no database of isoflop's, or lost its schema's number: it has the tables "
+                    f"{', '.join(sorted(found)[:5])}; name another one, or restore a backup"
+                )
 
     def close(self) -> None:
         """Close the connections."""
@@ -154,18 +171,6 @@ def new_id(result: sa.CursorResult[Any]) -> int:
     key = result.inserted_primary_key
     assert key is not None
     return int(key[0])
-
-
-def _check_ours(engine: Engine, version: str | None, name: str) -> None:
-    """Refuse a database without a schema's number that holds tables already. Raises StoreError."""
-    if version is None:
-        found = set(sa.inspect(engine).get_table_names())
-        foreign = found if engine.dialect.name == "sqlite" else found & (metadata.tables.keys() | {"alembic_version"})
-        if foreign and _version(engine) is None:  # else another process has just made it
-            raise StoreError(
-                f"{name} is no database of isoflop's, or lost its schema's number: it has the tables "
-                f"{', '.join(sorted(foreign)[:5])}; name another one, or restore a backup"
-            )
 
 
 def _upgrade(database: Database, engine: Engine) -> None:
