@@ -111,7 +111,18 @@ def find_home(environ: Mapping[str, str] | None = None, cwd: Path | None = None)
     cwd = Path.cwd() if cwd is None else cwd
     named = environ.get("ISOFLOP_HOME")
     if named:
-        return Home((cwd / Path(named).expanduser()).resolve(), "ISOFLOP_HOME")
+        return Home((cwd / _expanded(named)).resolve(), "ISOFLOP_HOME")
     if (cwd / LOCAL_FOLDER).is_dir():
         return Home((cwd / LOCAL_FOLDER).resolve(), f"{LOCAL_FOLDER} of the current folder")
     return Home(Path(platformdirs.user_data_dir("isoflop")).resolve(), "the user's data folder")
+
+
+def _expanded(named: str) -> Path:
+    """A path in which a leading `~` or `~user` is a home folder. Raises HomeError for a user who does not exist."""
+    if not named.startswith("~"):  # pathlib would expand ./~x, too
+        return Path(named)
+    try:
+        return Path(named).expanduser()
+    except (RuntimeError, KeyError) as error:
+        user = named.split("/")[0]
+        raise HomeError(f"ISOFLOP_HOME is {named!r}: there is no user {user}; ./{user} is a folder") from error

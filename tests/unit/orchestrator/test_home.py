@@ -21,6 +21,9 @@ def test_the_setting_is_first_then_the_folder_of_the_project_then_the_users(
     assert find_home({}, tmp_path) == Home(tmp_path / ".isoflop", ".isoflop of the current folder")
     assert find_home({"ISOFLOP_HOME": "mine"}, tmp_path) == Home(tmp_path / "mine", "ISOFLOP_HOME")
     assert find_home({"ISOFLOP_HOME": "~/mine"}, tmp_path).root == Path("~/mine").expanduser()
+    assert find_home({"ISOFLOP_HOME": "./~mine"}, tmp_path).root == tmp_path / "~mine"
+    with pytest.raises(HomeError, match=r"there is no user ~no body; \./~no body is a folder"):
+        find_home({"ISOFLOP_HOME": "~no body/x"}, tmp_path)
     assert find_home({"ISOFLOP_HOME": ""}, tmp_path).reason.startswith(".isoflop")
 
 
