@@ -124,6 +124,15 @@ def test_a_ceiling_pauses_the_sweep_with_the_reason(store: Store, clock: list[fl
     assert reserved(store) == 10.0
 
 
+def test_a_sweep_that_was_cancelled_meanwhile_stays_cancelled(store: Store, clock: list[float]) -> None:
+    job, reservations = job_of(store, 10.0, 24.0), Reservations(store, Ceilings())
+    assert opened(reservations, job)
+    store.hold(job.sweep.id, Hold.CANCELLED, "enough")
+    clock[0] += 20.0
+    assert not reservations.grow(job)
+    assert store.sweep("demo").on_hold == "cancelled: enough"
+
+
 # a run of two sweeps
 
 
