@@ -125,7 +125,7 @@ def bump_requests(db: Connection) -> None:
 
 
 def to_run(row: Row[*tuple[Any, ...]]) -> RunRecord:
-    """A row of `runs` as a record. A cell that cannot be read is none, and a configuration fails its run in training."""
+    """A row of `runs` as a record; one that is damaged has no cell, or a configuration that fails in training."""
     values = dict(row._mapping)
     values |= {"state": RunState(values["state"]), "alone": bool(values["alone"]), "config": values["config"] or {}}
     if "cell" in values:

@@ -173,4 +173,4 @@ def backup(path: Path, to: Path) -> None:
 def _rows(connection: sqlite3.Connection) -> dict[str, int]:
     """Number of rows of each table."""
     names = [n for (n,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
-    return {n: connection.execute(f'SELECT count(*) FROM "{n}"').fetchone()[0] for n in names}  # noqa: S608 - own names
+    return {n: connection.execute(f'SELECT count(*) FROM "{n}"').fetchone()[0] for n in names}

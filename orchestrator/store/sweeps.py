@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,7 +15,7 @@ from orchestrator.settings import Ceilings
 from orchestrator.states import Hold, Move, RunState
 from orchestrator.store.charges import reserve
 from orchestrator.store.database import Database, new_id
-from orchestrator.store.records import NewRun, RunRecord, SweepRecord
+from orchestrator.store.records import NewRun, RunRecord, StateTotal, SweepRecord
 from orchestrator.store.runs import RUN_COLUMNS, ColumnValues, active, bump_requests, cancel_where, move, to_run
 from sweeps.plan.records import DroppedCell
 
@@ -61,9 +62,13 @@ class Sweeps(Database):
         return self.sweep_by_id(found)
 
     def add_runs(self, sweep_id: int, runs: Sequence[NewRun], ceilings: Ceilings | None = None) -> None:
-        """Attach more runs to a sweep, such as validation runs: all of them or none. Raises CeilingExceeded."""
+        """Attach more runs to a sweep, such as validation runs; those that failed or were cancelled are queued again.
+
+        All of them, or none if a ceiling forbids one. Raises CeilingExceeded.
+        """
         with self.writing() as db:
             _add_runs(db, sweep_id, runs, ceilings or Ceilings())
+            _again(db, sweep_id, RETRIED, Move.RETRY, {}, ceilings or Ceilings(), {run.id for run in runs})
             bump_requests(db)
 
     def sweep(self, name: str) -> SweepRecord:
@@ -139,18 +144,21 @@ class Sweeps(Database):
 
     def state_counts(self, sweep_id: int) -> dict[RunState, int]:
         """Number of a sweep's runs in each state."""
-        return {state: count for state, (count, _) in self.state_totals(sweep_id).items()}
+        counts: Counter[RunState] = Counter()
+        for total in self.state_totals(sweep_id):
+            counts[total.state] += total.runs
+        return dict(counts)
 
-    def state_totals(self, sweep_id: int) -> dict[RunState, tuple[int, float]]:
-        """Number and training FLOPs of a sweep's runs in each state."""
+    def state_totals(self, sweep_id: int) -> list[StateTotal]:
+        """Number and training FLOPs of a sweep's runs in each state and role."""
         query = (
-            select(t.runs.c.state, sa.func.count(), sa.func.sum(t.runs.c.flops))
+            select(t.runs.c.state, t.sweep_runs.c.role, sa.func.count(), sa.func.sum(t.runs.c.flops))
             .join(t.sweep_runs, t.sweep_runs.c.run_id == t.runs.c.id)
             .where(t.sweep_runs.c.sweep_id == sweep_id)
-            .group_by(t.runs.c.state)
+            .group_by(t.runs.c.state, t.sweep_runs.c.role)
         )
         with self.reading() as db:
-            return {RunState(state): (count, flops) for state, count, flops in db.execute(query)}
+            return [StateTotal(RunState(state), *rest) for state, *rest in db.execute(query)]
 
     # what a user asks for
 
@@ -183,14 +191,17 @@ class Sweeps(Database):
             for sweep_id, what in waits.items():
                 db.execute(update(t.sweeps).where(free & (t.sweeps.c.id == sweep_id)).values(held_reason=what))
 
-    def retry_failed(self, sweep_id: int, ceilings: Ceilings | None = None, *, release: bool = False) -> int:
-        """Queue a sweep's failed and cancelled runs again, to resume from their checkpoints; returns how many.
+    def retry(self, sweep_ids: Sequence[int], ceilings: Ceilings | None = None) -> int:
+        """Queue failed and cancelled runs of sweeps again, to resume from their checkpoints; returns how many.
 
-        With `release` a held sweep continues, unless a ceiling forbids the retry. Raises CeilingExceeded.
+        The sweeps continue if they are held. All of that, or nothing if a ceiling forbids any of it.
+
+        Raises CeilingExceeded.
         """
         with self.writing() as db:
-            queued = _again(db, sweep_id, RETRIED, Move.RETRY, {}, ceilings or Ceilings())
-            if release:
+            queued = 0
+            for sweep_id in sweep_ids:
+                queued += _again(db, sweep_id, RETRIED, Move.RETRY, {}, ceilings or Ceilings())
                 _release(db, sweep_id)
             bump_requests(db)
         return queued
@@ -224,12 +235,22 @@ def _rerun(db: Connection, sweep_id: int, ceilings: Ceilings) -> int:
 
 
 def _again(
-    db: Connection, sweep_id: int, states: tuple[RunState, ...], how: Move, values: ColumnValues, ceilings: Ceilings
+    db: Connection,
+    sweep_id: int,
+    states: tuple[RunState, ...],
+    how: Move,
+    values: ColumnValues,
+    ceilings: Ceilings,
+    only: Collection[str] | None = None,
 ) -> int:
-    """Queue a sweep's runs in these states again by one of a user's moves; returns how many. Raises CeilingExceeded."""
+    """Queue a sweep's runs in these states again by one of a user's moves; returns how many. Raises CeilingExceeded.
+
+    `only` names the runs that it is about; None is all.
+    """
     but = "validation" if how is Move.RERUN else None
     chosen = select(t.runs.c.id, t.runs.c.state, t.runs.c.fence)
-    rows = db.execute(chosen.where(_of(sweep_id, but) & t.runs.c.state.in_(states))).all()
+    found = db.execute(chosen.where(_of(sweep_id, but) & t.runs.c.state.in_(states)))
+    rows = [row for row in found if only is None or row.id in only]
     new = values | {"error": None, "finished_at": None, "counted_from": t.runs.c.fence}
     for row in rows:
         move(db, row.id, row.fence, RunState(row.state), how, new)

@@ -99,7 +99,9 @@ def test_the_doctor_says_that_a_home_may_only_be_read(home: Path, tmp_path: Path
     before = snapshot(home)
     _, said = run_all(["doctor -o json"], home, tmp_path)
     checks = {row["check"]: row for row in json.loads(said[: said.index("CODES")])}
-    assert checks["home"]["ok"] == checks["database"]["ok"] == checks["scheduler"]["ok"] == checks["disk"]["ok"] == "yes"
+    assert (
+        checks["home"]["ok"] == checks["database"]["ok"] == checks["scheduler"]["ok"] == checks["disk"]["ok"] == "yes"
+    )
     assert "you may only read it" in checks["home"]["finding"]
     assert snapshot(home) == before
 

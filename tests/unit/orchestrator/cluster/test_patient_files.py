@@ -49,7 +49,8 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.mark.parametrize(
-    "error", [OSError("503"), ConnectionResetError("reset"), TimeoutError(), PermissionError("403"), RuntimeError("slow down")]
+    "error",
+    [OSError("503"), ConnectionResetError("reset"), TimeoutError(), PermissionError("403"), RuntimeError("slow down")],
 )
 def test_two_hiccups_cost_two_pauses(pauses: list[float], error: Exception) -> None:
     files = Flaky(2, error)

@@ -124,7 +124,13 @@ def test_a_lost_attempt_that_logged_its_result_is_done_in_the_seconds_that_it_he
     sweep = store.submit(sweep_record(), [new_run(0)])
     hands = Reporter(1)
     scheduler = started(store, hands, tmp_path)
-    log(tmp_path, "run0", 1, {"kind": "train", "elapsed": 20.0}, {"kind": "result", "result": result(2.5), "device": "x"})
+    log(
+        tmp_path,
+        "run0",
+        1,
+        {"kind": "train", "elapsed": 20.0},
+        {"kind": "result", "result": result(2.5), "device": "x"},
+    )
     clock.now += 33.0
     hands.report("run0", 1, Outcome(Cause.LOST))
     scheduler.step()
@@ -293,7 +299,7 @@ def test_a_log_that_cannot_be_read_costs_its_attempt_alone(
     successor = Hands(1)
     scheduler = started(store, successor, tmp_path)
     assert store.run("run0").state is RunState.DONE
-    assert [a.cause for a in store.attempts_of("run1")][0] is Cause.ORPHANED
+    assert store.attempts_of("run1")[0].cause is Cause.ORPHANED
     assert any("run1, attempt 1, cannot be read" in message for message in caplog.messages)
     scheduler.run(lambda _live: None)
     assert store.state_counts(sweep.id) == {RunState.DONE: 2}

@@ -86,7 +86,7 @@ def test_earlier_attempts_count_unless_they_were_settled(store: Store, clock: li
     assert reservations.grow(job) and reserved(store) == 20.25 + GROWTH_SECONDS
     fence = claim(store, "run0", fence, driver, "w")
     end_attempt(store, "run0", fence, Outcome(Cause.CONFIGURATION, seconds=1.0))
-    store.retry_failed(job.sweep.id)
+    store.retry([job.sweep.id])
     job = Job(store.run("run0"), store.sweep("demo"))
     assert opened(reservations, job) and job.earlier == 0.0
     assert usage_of_sweep(store, job.sweep.id).seconds == 12.0 + 20.0
@@ -183,7 +183,7 @@ def test_a_run_whose_payer_is_held_goes_on_at_the_expense_of_the_other(store: St
 
 
 def test_a_sweep_that_may_not_take_a_run_over_is_paused_itself(store: Store, clock: list[float]) -> None:
-    one, two, job = shared(store, None, 9.0)
+    one, _, job = shared(store, None, 9.0)
     store.hold(one.id, Hold.CANCELLED)
     assert not opened(Reservations(store, Ceilings()), job)
     assert store.sweep("one").on_hold == "cancelled"

@@ -56,10 +56,10 @@ def test_a_cancelled_sweep_gives_its_reservation_back_and_a_retry_asks_again(sto
     assert usage_of_user(store, "ann") == Usage(0.0, 0.0)
     other = store.submit(sweep_record("other", user="ann"), [new_run(0)], ceiling)
     assert store.state_counts(other.id) == {RunState.CANCELLED: 1}
-    assert store.retry_failed(other.id, ceiling) == 1
+    assert store.retry([other.id], ceiling) == 1
     with pytest.raises(CeilingExceeded):
-        store.retry_failed(sweep.id, Ceilings(flops=2e9))
-    assert store.retry_failed(sweep.id, ceiling) == 1
+        store.retry([sweep.id], Ceilings(flops=2e9))
+    assert store.retry([sweep.id], ceiling) == 1
 
 
 def test_a_reservation_grows_until_the_ceiling(store: Store) -> None:
@@ -96,6 +96,6 @@ def test_forgiven_attempts_are_no_longer_charged(store: Store) -> None:
     driver = store.start_driver("boot", [], "")
     end_attempt(store, "run0", claim(store, "run0", 0, driver, "w"), Outcome(Cause.CONFIGURATION, seconds=7.0))
     assert usage_of_sweep(store, sweep.id) == Usage(0.0, 7.0)
-    store.retry_failed(sweep.id)
+    store.retry([sweep.id])
     end_attempt(store, "run0", claim(store, "run0", 1, driver, "w"), Outcome(Cause.DONE, result(), seconds=2.0))
     assert usage_of_sweep(store, sweep.id) == Usage(1e9, 9.0)

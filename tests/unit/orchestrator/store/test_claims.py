@@ -54,7 +54,7 @@ def test_a_failing_run_ends_with_its_traceback_and_can_be_retried(store: Store) 
         state = end_attempt(store, "run0", fence, Outcome(Cause.CODE, detail="Traceback: boom"))
     assert state is RunState.FAILED
     assert store.run("run0").error == "Traceback: boom"
-    assert store.retry_failed(sweep.id) == 1
+    assert store.retry([sweep.id]) == 1
     assert store.run("run0").state is RunState.QUEUED
     assert store.run("run0").error is None
 

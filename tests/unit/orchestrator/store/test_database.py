@@ -78,7 +78,7 @@ def test_a_database_of_the_first_release_is_upgraded_with_its_rows(url: str) -> 
     assert [a.cause for a in store.attempts_of("b")] == ["code", "code"]
     driver = store.start_driver("boot", [], "")
     end_attempt(store, "c", claim(store, "c", 0, driver, "w"), Outcome(Cause.DONE, result()))
-    assert store.retry_failed(sweep.id) == 1
+    assert store.retry([sweep.id]) == 1
     store.close()
 
 
@@ -179,7 +179,7 @@ def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
         db.execute("CREATE TABLE bookmarks (url TEXT)")
     db.close()
     before = (tmp_path / "test.db").read_bytes()
-    with pytest.raises(StoreError, match="no database of isoflop's, .* it has the tables bookmarks"):
+    with pytest.raises(StoreError, match=r"no database of isoflop's, .* it has the tables bookmarks"):
         open_store(tmp_path)
     assert (tmp_path / "test.db").read_bytes()[100:] == before[100:]
 

@@ -53,6 +53,11 @@ def test_text_that_is_no_json_is_read_as_nothing() -> None:
 
 
 def test_parameters_of_one_row_and_of_many_are_cleaned() -> None:
-    assert clean_parameters({"a": "x\0", "b": 1, "c": None, "d": b"\0"}) == {"a": "x\ufffd", "b": 1, "c": None, "d": b"\0"}
+    assert clean_parameters({"a": "x\0", "b": 1, "c": None, "d": b"\0"}) == {
+        "a": "x\ufffd",
+        "b": 1,
+        "c": None,
+        "d": b"\0",
+    }
     assert clean_parameters([("x\0", 2.0), ("y", None)]) == [("x\ufffd", 2.0), ("y", None)]
     assert clean_parameters(()) == ()

@@ -137,7 +137,8 @@ class Histories(RuleBasedStateMachine):
 
     @rule(sweep=sweeps)
     def retry(self, sweep: int) -> None:
-        self.store.retry_failed(self.ids[sweep])
+        self.store.retry([self.ids[sweep]])
+        self.held[sweep] = None
         for run in SWEEPS[sweep]:
             if self.runs[run].state in (RunState.FAILED, RunState.CANCELLED):
                 self.runs[run].state, self.runs[run].causes = RunState.QUEUED, []
@@ -163,7 +164,7 @@ class Histories(RuleBasedStateMachine):
         failed = [r for r in SWEEPS[sweep] if self.runs[r].state in (RunState.FAILED, RunState.CANCELLED)]
         if failed:
             with pytest.raises(CeilingExceeded):
-                self.store.retry_failed(self.ids[sweep], Ceilings(flops=spent.flops + 1e8))
+                self.store.retry([self.ids[sweep]], Ceilings(flops=spent.flops + 1e8))
 
     @rule()
     def take_over(self) -> None:

@@ -31,7 +31,9 @@ def test_counts_beyond_32_bits_are_stored_and_read(store: Store) -> None:
     (found,) = store.runs_of(sweep.id)
     assert (found.flops, found.cell) == (1e30, cell)
     assert found.result == result() | {"tokens": MANY, "steps": MANY}
-    store.submit(replace(sweep_record("more"), unique_tokens=MANY), [replace(new_run(i), role="check") for i in range(3)])
+    store.submit(
+        replace(sweep_record("more"), unique_tokens=MANY), [replace(new_run(i), role="check") for i in range(3)]
+    )
 
 
 def test_names_of_any_length_are_stored(store: Store) -> None:
@@ -40,7 +42,11 @@ def test_names_of_any_length_are_stored(store: Store) -> None:
     driver = store.start_driver(long, [], long)
     end_attempt(store, "run0", claim(store, "run0", 0, driver, long), Outcome(Cause.DONE, result(), device=long))
     store.save_calibration(long, long, {"a": 1.0})
-    assert (store.sweep("demo").user, store.run("run0").device, store.calibration(long, long)) == (long, long, {"a": 1.0})
+    assert (store.sweep("demo").user, store.run("run0").device, store.calibration(long, long)) == (
+        long,
+        long,
+        {"a": 1.0},
+    )
 
 
 @pytest.mark.parametrize("text", ["a\0b", "a\udcffb", "\0", "\ud800"])
@@ -53,7 +59,11 @@ def test_text_that_no_database_holds_is_stored_without_it(store: Store, text: st
     done = Outcome(Cause.DONE, result() | {"note": text}, device=text)
     end_attempt(store, "run1", claim(store, "run1", 0, driver, "w"), done)
     run = store.run("run0")
-    assert (run.error, store.attempts_of("run0")[0].detail, store.attempts_of("run0")[0].worker) == (shown, shown, shown)
+    assert (run.error, store.attempts_of("run0")[0].detail, store.attempts_of("run0")[0].worker) == (
+        shown,
+        shown,
+        shown,
+    )
     assert store.run("run1").result == result() | {"note": shown} and store.run("run1").device == shown
     assert {r.id: r.cell and r.cell.shape for r in store.runs_of(sweep.id)} == {"run0": shown, "run1": "s1"}
     assert store.unfinished_on_trunks() == []
@@ -77,12 +87,10 @@ def test_numbers_that_are_none_are_stored_as_nothing(store: Store, number: float
     assert store.run("run1").result == result()
     assert [a.seconds for a in store.attempts_of_all(["run1", "run2"])] == [None, None]
     store.add_forecast(sweep.id, "run1", "law", 1e9, {"loss": number, "loss_interval": [number, 1.0]})
-    assert store.forecasts_of(sweep.id)[0].prediction == {"loss": None, "loss_interval": [None, 1.0]}
+    assert store.forecasts_of(sweep.name)[0].prediction == {"loss": None, "loss_interval": [None, 1.0]}
 
 
-def test_an_end_that_cannot_be_stored_fails_its_run_and_no_other(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_end_that_cannot_be_stored_fails_its_run_and_no_other(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.submit(sweep_record(), [new_run(i) for i in range(3)])
     driver = store.start_driver("boot", [], "")
     fences = [claim(store, f"run{i}", 0, driver, "w") for i in range(3)]
@@ -119,7 +127,7 @@ def test_a_database_that_is_away_is_no_error_of_a_row(store: Store, monkeypatch:
 
 
 def test_a_value_beyond_every_type_is_refused_and_stores_nothing(store: Store) -> None:
-    with pytest.raises(Rejected, match="the database (refuses|cannot hold) a value"):
+    with pytest.raises(Rejected, match=r"the database (refuses|cannot hold) a value"):
         store.submit(replace(sweep_record(), unique_tokens=2**70), [new_run(0)])
     assert store.sweeps() == [] and store.runs_in(*RunState) == []
 

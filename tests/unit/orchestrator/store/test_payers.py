@@ -56,11 +56,11 @@ def test_a_retry_pays_for_the_rest_only(store: Store) -> None:
     driver = store.start_driver("boot", [], "")
     attempt(store, driver, Cause.CONFIGURATION, 3.0, 4e8)
     assert usage_of_sweep(store, sweep.id) == Usage(4e8, 3.0)
-    store.retry_failed(sweep.id)
+    store.retry([sweep.id])
     assert usage_of_sweep(store, sweep.id) == Usage(GIGA, 13.0)
     attempt(store, driver, Cause.CONFIGURATION, 2.0, 3e8)
     assert usage_of_sweep(store, sweep.id) == Usage(4e8, 5.0), "it came no further"
-    store.retry_failed(sweep.id)
+    store.retry([sweep.id])
     attempt(store, driver, Cause.DIVERGED, 1.0, 6e8)
     assert usage_of_sweep(store, sweep.id) == Usage(6e8, 6.0)
 
@@ -69,7 +69,7 @@ def test_a_retry_that_ends_done_pays_for_the_whole_run_once(store: Store) -> Non
     sweep = store.submit(sweep_record(), [new_run(0, 10.0)])
     driver = store.start_driver("boot", [], "")
     attempt(store, driver, Cause.CONFIGURATION, 3.0, 4e8)
-    store.retry_failed(sweep.id)
+    store.retry([sweep.id])
     attempt(store, driver, Cause.PREEMPTED, 5.0, 7e8)
     attempt(store, driver, Cause.DONE, 2.0, GIGA)
     assert usage_of_sweep(store, sweep.id) == Usage(GIGA, 10.0)
@@ -84,7 +84,7 @@ def test_a_rerun_pays_for_everything_again(store: Store) -> None:
     attempt(store, driver, Cause.PREEMPTED, 4.0, 2e8)
     store.hold(sweep.id, Hold.CANCELLED)
     assert usage_of_sweep(store, sweep.id) == Usage(GIGA + 2e8, 7.0)
-    store.retry_failed(sweep.id)
+    store.retry([sweep.id])
     attempt(store, driver, Cause.DONE, 6.0, GIGA)
     assert usage_of_sweep(store, sweep.id) == Usage(2 * GIGA, 13.0)
 
@@ -204,15 +204,31 @@ def test_a_held_sweep_that_may_not_pay_for_its_return_stays_held_and_as_it_was(s
     assert store.requests() == requests
 
 
-def test_a_retry_with_release_is_one_step(store: Store) -> None:
+def test_a_retry_of_several_revisions_is_one_step(store: Store) -> None:
+    first = store.submit(sweep_record(user="ann"), [new_run(0)])
+    second = store.submit(sweep_record(revision="bbbb0000", user="ann", ceiling_flops=1.5e9), [new_run(1)][:0])
+    store.hold(first.id, Hold.CANCELLED)
+    third = store.submit(sweep_record(revision="cccc0000", user="ann"), [new_run(1)])
+    store.hold(third.id, Hold.CANCELLED)
+    revisions = [first.id, second.id, third.id]
+    with pytest.raises(CeilingExceeded, match="user ann would come to"):
+        store.retry(revisions, Ceilings(flops=2.5e9))
+    assert store.sweep_by_id(first.id).held is store.sweep_by_id(third.id).held is Hold.CANCELLED
+    assert {run.state for run in store.runs_in(*RunState)} == {RunState.CANCELLED}
+    assert store.retry(revisions, Ceilings(flops=3e9)) == 2
+    assert [store.sweep_by_id(revision).held for revision in revisions] == [None, None, None]
+
+
+def test_attached_runs_that_failed_are_queued_again_and_no_others(store: Store) -> None:
     sweep = store.submit(sweep_record(), [new_run(0)])
-    attempt(store, store.start_driver("boot", [], ""), Cause.CONFIGURATION, 1.0, 0.0)
-    store.hold(sweep.id, Hold.CANCELLED)
-    with pytest.raises(CeilingExceeded):
-        store.retry_failed(sweep.id, Ceilings(flops=1.0), release=True)
-    assert store.sweep("demo").held is Hold.CANCELLED
-    assert store.retry_failed(sweep.id, release=True) == 1
-    assert store.sweep("demo").held is None
+    store.add_runs(sweep.id, [replace(new_run(1), role="validation")])
+    driver = store.start_driver("boot", [], "")
+    for run_id in ("run0", "run1"):
+        failed = Outcome(Cause.CONFIGURATION, seconds=1.0)
+        end_attempt(store, run_id, claim(store, run_id, 0, driver, "w"), failed)
+    store.add_runs(sweep.id, [replace(new_run(1), role="validation")])
+    states = {run.id: run.state for run in store.runs_of(sweep.id)}
+    assert states == {"run0": RunState.FAILED, "run1": RunState.QUEUED}
 
 
 def test_runs_are_attached_all_or_none(store: Store) -> None:

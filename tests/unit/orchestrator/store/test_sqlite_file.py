@@ -122,9 +122,9 @@ def test_a_log_that_a_kill_left_is_read_from_a_folder_that_may_not_be_written(tm
     for name in ("test.db", "test.db-wal"):
         shutil.copy(tmp_path / name, left / name)
     writer.close()
-    assert as_reader(f"print([r.id for r in Store(Path({str(left / 'test.db')!r}), reading=True).runs_of(1)])", left) == (
-        "['run0']"
-    )
+    assert as_reader(
+        f"print([r.id for r in Store(Path({str(left / 'test.db')!r}), reading=True).runs_of(1)])", left
+    ) == ("['run0']")
     assert names(left) == {"test.db", "test.db-wal"}
 
 
@@ -178,7 +178,9 @@ def test_damaged_pages_give_no_answer(tmp_path: Path, damage: str, reading: bool
         Store(path, reading=reading)
 
 
-@pytest.mark.parametrize(("content", "reason"), [(b"", "it is empty"), (b"SQLite format 3?" * 300, "no SQLite database")])
+@pytest.mark.parametrize(
+    ("content", "reason"), [(b"", "it is empty"), (b"SQLite format 3?" * 300, "no SQLite database")]
+)
 def test_what_is_no_database_is_not_made_one(tmp_path: Path, content: bytes, reason: str) -> None:
     (tmp_path / "test.db").write_bytes(content)
     with pytest.raises(Damaged, match=reason):
