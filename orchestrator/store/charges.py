@@ -14,7 +14,8 @@ from sqlalchemy import ColumnElement, Connection, insert, select, update
 import orchestrator.store.tables as t
 from orchestrator.settings import Ceilings
 from orchestrator.states import Hold, RunState
-from orchestrator.store.records import CeilingExceeded, OpenCharge, Usage
+from orchestrator.store.errors import CeilingExceeded
+from orchestrator.store.records import OpenCharge, Usage
 
 UNKNOWN_SECONDS = 60.0
 """Device-seconds reserved at first for a run whose duration nothing predicts."""

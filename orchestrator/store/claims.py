@@ -15,8 +15,9 @@ from orchestrator.errors import NotFound
 from orchestrator.states import Cause, Hold, Move, RunState, move_after_attempt
 from orchestrator.store.charges import settle
 from orchestrator.store.database import Database
+from orchestrator.store.errors import Damaged, LeaseLost, Unavailable
 from orchestrator.store.outcomes import sound
-from orchestrator.store.records import AttemptRecord, Damaged, LeaseLost, LostAttempts, Unavailable
+from orchestrator.store.records import AttemptRecord, LostAttempts
 from orchestrator.store.runs import ColumnValues, active, change, move, move_each
 
 

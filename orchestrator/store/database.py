@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
-from orchestrator.store import sqlite_file
+import orchestrator.store.sqlite_file as sqlite_file
 from orchestrator.store.engine import WAIT_SECONDS, empty_engine, make_engine, name_of, place_of
-from orchestrator.store.records import Damaged, Rejected, StoreError, Unavailable
+from orchestrator.store.errors import Damaged, Rejected, StoreError, Unavailable
 from orchestrator.store.tables import SCHEMA, metadata
 
 WRITE_LOCK = 0x150F109

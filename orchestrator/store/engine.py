@@ -10,9 +10,9 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 
-from orchestrator.store import sqlite_file
+import orchestrator.store.sqlite_file as sqlite_file
 from orchestrator.store.encoding import clean_parameters, from_json, to_json
-from orchestrator.store.records import StoreError
+from orchestrator.store.errors import StoreError
 from orchestrator.store.tables import metadata, scheduler
 
 WAIT_SECONDS = 10

@@ -15,7 +15,8 @@ from orchestrator.states import Hold, Move, RunState, after
 from orchestrator.store.cell import Cell
 from orchestrator.store.charges import grow, hand_over, open_charges, settle
 from orchestrator.store.database import Database
-from orchestrator.store.records import OpenCharge, RunRecord, StaleAttempt
+from orchestrator.store.errors import StaleAttempt
+from orchestrator.store.records import OpenCharge, RunRecord
 
 RUN_COLUMNS = [c for c in t.runs.c if c.name != "finished_at"]
 """Columns of a RunRecord."""

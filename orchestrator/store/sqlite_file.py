@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from orchestrator.store.records import Damaged, StoreError
+from orchestrator.store.errors import Damaged, StoreError
 
 WAIT_SECONDS = 10
 """Longest wait for another writer."""

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+import orchestrator.store.sqlite_file as sqlite_file
 import orchestrator.store.tables as t
-from orchestrator.store import sqlite_file
 from orchestrator.store.database import Database
-from orchestrator.store.records import StoreError
+from orchestrator.store.errors import StoreError
 from orchestrator.store.tables import SCHEMA, metadata
 
 BATCH = 1000
