@@ -127,6 +127,7 @@ def test_a_ceiling_pauses_the_sweep_with_the_reason(store: Store, clock: list[fl
 def test_a_sweep_that_was_cancelled_meanwhile_stays_cancelled(store: Store, clock: list[float]) -> None:
     job, reservations = job_of(store, 10.0, 24.0), Reservations(store, Ceilings())
     assert opened(reservations, job)
+    claim(store, "run0", 0, store.start_driver("boot", [], ""), "w")
     store.hold(job.sweep.id, Hold.CANCELLED, "enough")
     clock[0] += 20.0
     assert not reservations.grow(job)
