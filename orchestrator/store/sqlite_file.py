@@ -154,8 +154,8 @@ def backup(path: Path, to: Path) -> None:
         with damage_of(path), contextlib.closing(open_to_read(path)) as source:
             check_structure(source, path, thorough=True)
             before = _rows(source)
-            source.execute("PRAGMA query_only=OFF")
-            source.execute("VACUUM INTO ?", (str(to),))
+            with contextlib.closing(_connect(to.absolute(), "rw")) as target:
+                source.backup(target)
             after = _rows(source)
         with damage_of(to), contextlib.closing(_connect(to.absolute(), "ro&immutable=1")) as written:
             check_structure(written, to, thorough=True)

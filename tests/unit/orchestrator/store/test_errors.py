@@ -13,7 +13,9 @@ from orchestrator.store.errors import Damaged, StoreError
 
 def test_damage_names_the_file_the_reason_and_the_remedy() -> None:
     error = Damaged(Path("/home/x.db"), "page 7 is torn")
-    assert str(error).startswith("the database /home/x.db is damaged: page 7 is torn. Move it and the files /home/x.db-*")
+    assert str(error).startswith(
+        "the database /home/x.db is damaged: page 7 is torn. Move it and the files /home/x.db-*"
+    )
     assert "isoflop db backup" in str(error)
 
 

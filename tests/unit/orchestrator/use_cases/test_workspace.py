@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -72,11 +73,11 @@ ODD = st.text(st.sampled_from("a b?#%2F&=;:@'\"\\~*[]{}$+,!|<>\n\té日😀\udcf
 @example("50% of 'it'; \"all\"")
 @example("s3:bucket::zip")
 def test_everything_of_a_home_is_inside_it_whatever_it_is_called(tmp_path: Path, name: str) -> None:
-    cwd = tmp_path / "cwd"
-    cwd.mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=tmp_path))
+    cwd = folder / "cwd"
+    cwd.mkdir()
     home = find_home({"ISOFLOP_HOME": f"./{name}"}, cwd)
     assert home.root.parent == cwd
-    others = {path.name for path in cwd.iterdir()} - {home.root.name}
     workspace = Workspace(home)
     submit(workspace, planned())
     log = workspace.artifacts.log("run", 1)
@@ -89,6 +90,4 @@ def test_everything_of_a_home_is_inside_it_whatever_it_is_called(tmp_path: Path,
     database.backup(reader, home.root / "backup.db")
     inside = {"isoflop.db", "backup.db", "artifacts", "runs", "reports", "wandb"}
     assert {path.name for path in home.root.iterdir()} == inside
-    (home.root / "backup.db").unlink()
-    assert {path.name for path in cwd.iterdir()} - {home.root.name} == others
-    assert {path.name for path in tmp_path.iterdir()} == {"cwd"}
+    assert list(cwd.iterdir()) == [home.root] and list(folder.iterdir()) == [cwd]
