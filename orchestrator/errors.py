@@ -34,6 +34,12 @@ class Meaning:
 
 
 MEANINGS: Final[Mapping[str, Meaning]] = {
+    "artifacts-away": Meaning(
+        INCOMPLETE,
+        503,
+        "The artifact store does not answer.",
+        "Ask again; if that does not help, check ISOFLOP_ARTIFACTS_URL and its credentials.",
+    ),
     "bind": Meaning(USAGE, 422, "The service may not listen on that address.", "Set a token, or listen on loopback."),
     "busy": Meaning(
         INCOMPLETE,
@@ -67,6 +73,12 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
         422,
         "The corpus cannot be read, or is too small to split.",
         "Correct the corpus section of the sweep file, or the file that the message names.",
+    ),
+    "damaged": Meaning(
+        INCOMPLETE,
+        503,
+        "The database's file is damaged; nothing is answered from it.",
+        "Move it aside and put a backup in its place; isoflop db backup makes them.",
     ),
     "data": Meaning(
         USAGE, 422, "The dataset does not fit the run that reads it.", "Plan the sweep again on this dataset."
@@ -180,6 +192,12 @@ class NotFound(ExpectedError, LookupError):
     """There is no such sweep or run."""
 
     kind = "not-found"
+
+
+class ArtifactsAway(ExpectedError, RuntimeError):
+    """The artifact store did not answer, however often it was asked; what was asked may not have been done."""
+
+    kind = "artifacts-away"
 
 
 def meaning_of(error: ExpectedError) -> Meaning:

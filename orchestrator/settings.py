@@ -47,7 +47,7 @@ class Settings:
     """Everything that environment variables set."""
 
     database_url: str
-    """ISOFLOP_DATABASE_URL: SQLAlchemy URL; SQLite in the home by default."""
+    """ISOFLOP_DATABASE_URL: SQLAlchemy URL; empty for the SQLite file of the home."""
     ray_address: str
     """ISOFLOP_RAY_ADDRESS: `local` starts a Ray of our own; anything else is the address of a running one."""
     workers: int | None
@@ -82,7 +82,7 @@ def read_settings(home: Home, environ: Mapping[str, str] | None = None) -> Setti
     Raises SettingsError.
     """
     environ = os.environ if environ is None else environ
-    url = environ.get("ISOFLOP_DATABASE_URL", f"sqlite:///{home.database}")
+    url = environ.get("ISOFLOP_DATABASE_URL", "")
     address = environ.get("ISOFLOP_RAY_ADDRESS", "local")
     _check_database(url, address, home.root)
     return Settings(
@@ -161,7 +161,7 @@ def _whole(name: str, text: str | None) -> int | None:
 
 def _check_database(url: str, address: str, folder: Path) -> None:
     """Refuse SQLite where it would be shared by machines or lose data. Raises SettingsError."""
-    if not url.startswith("sqlite"):
+    if url and not url.startswith("sqlite"):
         return
     remedy = "set ISOFLOP_DATABASE_URL=postgresql+psycopg://user@host/name"
     if not _is_this_machine(address):

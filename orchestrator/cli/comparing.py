@@ -104,7 +104,7 @@ def _check(
 def _of_sweeps(sweeps: list[str], axis: str | None, baseline: str, variant: list[str]) -> list[Comparison]:
     from orchestrator.use_cases.answering import Answering
 
-    answering = Answering(open_workspace())
+    answering = Answering(open_workspace(reading=True))
     if axis is not None:
         return answering.of(sweeps[0]).compare_values(axis, baseline)
     first, second = sweeps

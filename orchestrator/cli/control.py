@@ -121,7 +121,7 @@ def _readings(sweep: str) -> Iterator[Progress]:
     if client is not None:
         while True:
             yield progress_from_json(client.sweep(sweep))
-    workspace = open_workspace()
+    workspace = open_workspace(reading=True)
     execution, record = Execution(workspace), Answering(workspace).sweep(sweep)
     while True:
         yield execution.progress(record, live_progress(workspace))
@@ -137,7 +137,7 @@ def logs(
     from orchestrator.use_cases.control import run_log_json
 
     client = service_client()
-    rows = client.log(run, attempt) if client else list(run_log_json(open_workspace(), run, attempt))
+    rows = client.log(run, attempt) if client else list(run_log_json(open_workspace(reading=True), run, attempt))
     if output is Format.JSON:
         emit_json(rows)
         return
@@ -165,7 +165,7 @@ def trunks(
     """
     from orchestrator.use_cases.kept_trunks import drop_trunks, kept_trunks
 
-    workspace = open_workspace()
+    workspace = open_workspace(reading=not drop)
     kept = kept_trunks(workspace, sweep)
     rows = [each.to_dict() for each in kept]
     if output is Format.JSON:
@@ -190,7 +190,7 @@ def db(
     """
     from orchestrator.use_cases import database
 
-    workspace = open_workspace()
+    workspace = open_workspace(reading=True)
     if action is Action.STATUS:
         facts = database.status(workspace)
         emit_json(facts) if output is Format.JSON else emit_rows([facts], list(facts), output)

@@ -121,7 +121,7 @@ def sample(
     from model.sample import generate, load_trained
     from orchestrator.use_cases.trained_models import finished_run, tokenizer_of, weights_of
 
-    workspace = open_workspace()
+    workspace = open_workspace(reading=True)
     record = finished_run(workspace, run)
     model, config = load_trained(weights_of(workspace, record))
     tokenizer = tokenizer_of(workspace, config.dataset)

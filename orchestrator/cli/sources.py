@@ -92,7 +92,7 @@ class Source:
         from orchestrator.use_cases.answering import Answering
 
         assert self.sweep is not None
-        return Answering(open_workspace()).of(self.sweep)
+        return Answering(open_workspace(reading=True)).of(self.sweep)
 
     @property
     def title(self) -> str:

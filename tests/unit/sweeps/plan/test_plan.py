@@ -83,6 +83,20 @@ def test_cells_are_dropped_with_their_reason() -> None:
     assert not any("epochs" in cell.reason for cell in several.dropped)
 
 
+def test_a_cell_with_exactly_the_fewest_steps_runs() -> None:
+    shortest = min(make_plan(spec_of(), FACTS).runs, key=lambda run: run.steps)
+
+    def reasons(fewest: int) -> list[str]:
+        """Why the shortest cell is dropped, if it is, where so many steps are asked for."""
+        plan = make_plan(spec_of(recipe_overrides={"min_steps": fewest}), FACTS)
+        assert (shortest.run_id in {run.run_id for run in plan.runs}) == (not plan.dropped)
+        return [cell.reason for cell in plan.dropped]
+
+    assert reasons(shortest.steps) == []
+    (reason, *_) = reasons(shortest.steps + 1)
+    assert reason.startswith(f"{shortest.steps} optimizer steps, fewer than {shortest.steps + 1}:")
+
+
 def test_shapes_that_coincide_and_budgets_that_cannot_be_met_are_dropped() -> None:
     crowded = make_plan(spec_of(sizes=SizesSpec(count=40, span=1.2)), FACTS)
     assert {cell.reason for cell in crowded.dropped} == {
