@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.answers import questions
+from analysis.answers import limited, questions
 from analysis.answers.counts import COLUMNS, Counts
 from analysis.answers.one_run import one_run_interval
 from analysis.answers.published import published_at
@@ -125,7 +125,7 @@ def _answer(law: Law, q: Question, flops: float) -> Answer | None:
     asked: dict[str, Callable[[Law, float, float], Answer]] = {
         "params": questions.given_size,
         "times_too_small": questions.too_small,
-        "max_tokens": questions.best_with_limited_data,
+        "max_tokens": limited.best_with_limited_data,
         "inference_tokens": questions.cheapest_with_inference,
     }
     for name, function in asked.items():

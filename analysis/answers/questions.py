@@ -12,21 +12,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.answers.bounds import check_positive, of_draws, of_scaled, of_sum
 from analysis.answers.draws import losses, lowest, sample, tokens_for_loss
 from analysis.fitting.confidence import extrapolation_sentences
 from analysis.fitting.forms import Form
 from analysis.law import Law
-from analysis.records import BuildableShape, Interval, LawError, Prediction, QuestionError
+from analysis.records import BuildableShape, Interval, LawError
 
 Floats = NDArray[np.float64]
 
-REPEATED_TOKENS_WORTH = 15.387756
-"""R*_D of Muennighoff et al. 2023 (Scaling Data-Constrained Language Models, appendix A): repetitions after which a
-token has given 1 − 1/e of what fresh ones would."""
-EXCESS_PARAMETERS_WORTH = 5.309743
-"""R*_N of Muennighoff et al. 2023: the same for parameters beyond what the unique tokens can fill."""
-MOST_EPOCHS = 40
-"""Epochs beyond which Muennighoff et al. 2023 (section 5) saw no return."""
 INFERENCE_SHARE = 1 / 3
 """Forward FLOPs of the training FLOPs of a token: 2 N of 6 N (Sardana et al. 2023, equation 2)."""
 
@@ -66,7 +60,7 @@ def given_size(law: Law, flops: float, params: float) -> Answer:
 
     Raises LawError where no law could be fitted, QuestionError for values that are not positive.
     """
-    _check_positive(flops=flops, params=params)
+    check_positive(flops=flops, params=params)
     optimum = law.predict(flops)
     tokens = float(law.cost.tokens(flops, params))
 
@@ -75,7 +69,7 @@ def given_size(law: Law, flops: float, params: float) -> Answer:
         return (np.diff(losses(law, form, theta, models, data))[:, 0],)
 
     ((own, drawn),) = sample(law, excess)
-    bounds = _ends(own, drawn)
+    bounds = of_draws(own, drawn)
     loss = optimum.loss + own
     enough = _compute_of_loss(law, flops, np.array([loss, optimum.loss + bounds.low, optimum.loss + bounds.high]))
     return Answer(
@@ -86,7 +80,7 @@ def given_size(law: Law, flops: float, params: float) -> Answer:
         loss=loss,
         params_interval=Interval(params, params),
         tokens_interval=Interval(tokens, tokens),
-        loss_interval=_joined(loss, optimum.loss, optimum.loss_interval, own, bounds),
+        loss_interval=of_sum(loss, optimum.loss, optimum.loss_interval, own, bounds),
         extrapolation=flops / law.largest_budget,
         details={
             "times_too_large": params / optimum.params,
@@ -111,47 +105,8 @@ def too_small(law: Law, flops: float, times: float) -> Answer:
 
     Raises as `given_size` does.
     """
-    _check_positive(times_too_small=times)
+    check_positive(times_too_small=times)
     return given_size(law, flops, law.predict(flops).params / times)
-
-
-def best_with_limited_data(law: Law, flops: float, unique_tokens: float) -> Answer:
-    """The best model for a budget when there are only `unique_tokens` different tokens, repetition at its worth.
-
-    Muennighoff et al. 2023, equations 5 and 6, with their published R* and this law's own surface. Raises LawError
-    where no law could be fitted, QuestionError for values that are not positive.
-    """
-    _check_positive(flops=flops, unique_tokens=unique_tokens)
-    centre = law.predict(flops)
-    filled = _params_filled_by(law, unique_tokens)
-    log_n = np.log(centre.params) + np.linspace(-6, 4, 400)
-    params = np.exp(log_n)
-    tokens = law.cost.tokens(flops, params)
-    worth = _diminishing(tokens, unique_tokens, REPEATED_TOKENS_WORTH)
-    used = _diminishing(params, filled, EXCESS_PARAMETERS_WORTH)
-
-    def shift(form: Form, theta: Floats) -> tuple[Floats, ...]:
-        limited = lowest(log_n, losses(law, form, theta, used, worth))
-        free = lowest(log_n, losses(law, form, theta, params, tokens))
-        return limited[0] - free[0], np.maximum(limited[1] - free[1], 0)
-
-    (smaller, sizes), (cost, costs) = sample(law, shift)
-    n, n_bounds = _scaled(centre, smaller, _ends(smaller, sizes))
-    loss, d = centre.loss + cost, float(law.cost.tokens(flops, n))
-    epochs = d / unique_tokens
-    return Answer(
-        question="optimum_with_limited_data",
-        params=n,
-        tokens=d,
-        flops=flops,
-        loss=loss,
-        params_interval=n_bounds,
-        tokens_interval=_tied(law, flops, n_bounds),
-        loss_interval=_joined(loss, centre.loss, centre.loss_interval, cost, _ends(cost, costs)),
-        extrapolation=flops / law.largest_budget,
-        details={"epochs": epochs, "unique_tokens": float(unique_tokens), "loss_without_limit": centre.loss},
-        warnings=(*_epoch_warnings(epochs), *extrapolation_sentences(flops / law.largest_budget)),
-    )
 
 
 def cheapest_with_inference(law: Law, flops: float, inference_tokens: float) -> Answer:
@@ -160,7 +115,7 @@ def cheapest_with_inference(law: Law, flops: float, inference_tokens: float) -> 
     Sardana et al. 2023, equation 2: least F(N) D + F(N)/3 · T subject to L(N, D) = L*(C), T the `inference_tokens`.
     Raises LawError where no law could be fitted, QuestionError for values that are not positive.
     """
-    _check_positive(flops=flops, inference_tokens=inference_tokens)
+    check_positive(flops=flops, inference_tokens=inference_tokens)
     target = law.predict(flops)
     log_n = np.log(target.params) + np.linspace(-5, 1.5, 131)
     sizes, cost = np.exp(log_n), law.cost.flops_per_token(np.exp(log_n))
@@ -176,7 +131,7 @@ def cheapest_with_inference(law: Law, flops: float, inference_tokens: float) -> 
         return (served[0] - free[0],)
 
     ((smaller, drawn),) = sample(law, shift)
-    n, n_bounds = _scaled(target, smaller, _ends(smaller, drawn))
+    n, n_bounds = of_scaled(target, smaller, of_draws(smaller, drawn))
     models = np.array([n, n_bounds.low, n_bounds.high])
     (d, _), (most, _), (least, _) = sample(law, lambda form, theta: tuple(reach(form, theta, models).T))
     training = float(law.cost.flops_per_token(n)) * d
@@ -208,7 +163,7 @@ def tokens_to_reach(law: Law, loss: float, params: float) -> Answer:
     Raises LawError where the loss is out of reach of the law or of that size, QuestionError for values that are not
     positive.
     """
-    _check_positive(loss=loss, params=params)
+    check_positive(loss=loss, params=params)
     flops, range_ = law.compute_for_loss(loss)
     optimum = law.predict(flops)
 
@@ -223,7 +178,7 @@ def tokens_to_reach(law: Law, loss: float, params: float) -> Answer:
     training = tokens * float(law.cost.flops_per_token(params))
     with np.errstate(divide="ignore"):
         ends = Interval(*np.log([range_.low / flops, range_.high / flops]))
-    bounds = _joined(log_d, 0.0, ends, log_d, _ends(log_d, drawn))
+    bounds = of_sum(log_d, 0.0, ends, log_d, of_draws(log_d, drawn))
     return Answer(
         question="tokens_for_loss",
         params=params,
@@ -242,12 +197,6 @@ def tokens_to_reach(law: Law, loss: float, params: float) -> Answer:
     )
 
 
-def _check_positive(**values: float) -> None:
-    for name, value in values.items():
-        if not (np.isfinite(value) and value > 0):
-            raise QuestionError(f"{name.replace('_', ' ')} must be a positive number, not {value:g}")
-
-
 def _distance_warnings(law: Law, ratio: float) -> tuple[str, ...]:
     """A warning where N over N*(C), `ratio`, lies outside those of the runs."""
     band = law.band([curve.flops for curve in law.curves])
@@ -259,55 +208,8 @@ def _distance_warnings(law: Law, ratio: float) -> tuple[str, ...]:
     return (f"N is ×{ratio:.2g} the compute-optimal size, further than any run: {span}.",)
 
 
-def _epoch_warnings(epochs: float) -> tuple[str, ...]:
-    if epochs <= 1:
-        return ()
-    seen = f"Each token is seen {epochs:.3g} times; repetitions are discounted as Muennighoff et al. 2023 published"
-    past = (f"Beyond {MOST_EPOCHS} epochs their data showed no return at all.",) if epochs > MOST_EPOCHS else ()
-    return (f"{seen} (R*_D = {REPEATED_TOKENS_WORTH:.4g}, R*_N = {EXCESS_PARAMETERS_WORTH:.3g}).", *past)
-
-
-def _diminishing(amount: Floats, unique: float, worth: float) -> Floats:
-    """U + U R* (1 − e^(−R/R*)) of R = amount/U − 1 repetitions (Muennighoff et al. 2023, equation 5)."""
-    repeats = np.maximum(amount / unique - 1, 0)
-    return np.asarray(np.minimum(amount, unique) + unique * worth * -np.expm1(-repeats / worth))
-
-
-def _params_filled_by(law: Law, tokens: float) -> float:
-    """The size for which `tokens` are compute-optimal."""
-    budgets = np.geomspace(law.smallest_budget * 1e-2, law.largest_budget * 1e6, 120)
-    band = law.band(budgets.tolist())
-    return float(np.exp(np.interp(np.log(tokens), np.log([p.tokens for p in band]), np.log([p.params for p in band]))))
-
-
 def _compute_of_loss(law: Law, flops: float, reached: Floats) -> Floats:
     """Compute, up to `flops`, with which compute-optimal training reaches each loss; at least a millionth of it."""
     budgets = np.geomspace(flops * 1e-6, flops, 121)
     frontier = np.minimum.accumulate([prediction.loss for prediction in law.band(budgets.tolist())])
     return np.asarray(np.exp(np.interp(-reached, -frontier, np.log(budgets))))
-
-
-def _ends(own: float, drawn: Floats) -> Interval:
-    """Where 95 % of the finite draws lie, widened to hold the answer itself."""
-    low, high = np.percentile(drawn[np.isfinite(drawn)], [2.5, 97.5])
-    return Interval(float(min(low, own)), float(max(high, own)))
-
-
-def _joined(value: float, first: float, first_ends: Interval, second: float, second_ends: Interval) -> Interval:
-    """The interval of a sum of two answers whose errors are independent: half-widths added in squares."""
-    low = np.hypot(first - first_ends.low, second - second_ends.low)
-    high = np.hypot(first_ends.high - first, second_ends.high - second)
-    return Interval(value - float(low), value + float(high))
-
-
-def _scaled(centre: Prediction, log_factor: float, ends: Interval) -> tuple[float, Interval]:
-    """N* times a factor, and the interval of both."""
-    log_n = float(np.log(centre.params))
-    own = Interval(float(np.log(centre.params_interval.low)), float(np.log(centre.params_interval.high)))
-    bounds = _joined(log_n + log_factor, log_n, own, log_factor, ends)
-    return float(np.exp(log_n + log_factor)), Interval(float(np.exp(bounds.low)), float(np.exp(bounds.high)))
-
-
-def _tied(law: Law, flops: float, params: Interval) -> Interval:
-    """The interval of D = C / F(N) from that of N."""
-    return Interval(float(law.cost.tokens(flops, params.high)), float(law.cost.tokens(flops, params.low)))
