@@ -18,13 +18,14 @@ from analysis.fitting.confidence import judge
 from analysis.fitting.cost import TokenCost
 from analysis.fitting.envelope import envelope
 from analysis.fitting.estimators import FittedEstimator, optima_with_gradient
+from analysis.fitting.headline import Headline
 from analysis.fitting.holdout import rolling_holdout
 from analysis.fitting.parts import REJECTED, fit_parts
 from analysis.fitting.powerlaws import power_laws
 from analysis.fitting.refused import RefusedError
 from analysis.fitting.surface import Origin
 from analysis.fitting.uncertainty import Uncertainty
-from analysis.limits import LEAST_COUNT, Limits, budget_limits, check_budgets, check_possible
+from analysis.limits import LEAST_COUNT, Limits, budget_limits, check_budgets, check_possible, worst_loss
 from analysis.loss_budget import compute_for_loss
 from analysis.names import EstimatorName
 from analysis.records import Curve, EstimatorAnswer, Interval, LawError, PowerLaw, Prediction, Surface
@@ -101,11 +102,20 @@ class Law:
         """Smallest fitted budget, FLOPs."""
         return min(curve.flops for curve in self.curves)
 
+    def outside(self, flops: float) -> float:
+        """Ratio of a budget to the nearest fitted one, 1 and less within them."""
+        return max(flops / self.largest_budget, self.smallest_budget / flops)
+
     @cached_property
     def limits(self) -> Limits:
         """The budgets that the law can answer for. Raises LawError where no law could be fitted."""
         self._require_estimators()
-        return budget_limits(self.combined, self.cost, self.smallest_budget, self.largest_budget)
+        return budget_limits(self.combined, self.cost, self.smallest_budget, self.largest_budget, self.worst_loss)
+
+    @property
+    def worst_loss(self) -> float:
+        """Above which no loss can be, in the law's unit."""
+        return worst_loss(self.loss_unit, max(max(curve.losses, default=0.0) for curve in self.curves))
 
     def predict(self, flops: float) -> Prediction:
         """The compute-optimal size, tokens and loss at one budget.
@@ -121,11 +131,21 @@ class Law:
             raise LawError("budgets must be positive numbers of FLOPs")
         check_budgets(budgets.tolist(), self.limits, self.smallest_budget, self.largest_budget)
         result = self.combined(budgets)
-        top = self.combined(np.array([self.largest_budget]))
-        ceiling = float(top.loss[0] + top.loss_half[0])
-        return [self._prediction(float(budget), index, result, ceiling) for index, budget in enumerate(budgets)]
+        low, high = self.loss_ends(budgets, result)
+        return [
+            self._prediction(float(budget), index, result, Interval(float(low[index]), float(high[index])))
+            for index, budget in enumerate(budgets)
+        ]
 
-    def combined(self, budgets: Floats) -> headline.Headline:
+    def loss_ends(self, budgets: Floats, result: Headline) -> tuple[Floats, Floats]:
+        """The ends of the loss's interval at budgets, (T,) each, of what `combined` says there."""
+        top = self.combined(np.array([self.largest_budget]))
+        high = result.loss + result.loss_half
+        # More compute cannot do worse than the largest fitted budget: the rest may be left unspent.
+        capped = np.maximum(np.minimum(high, top.loss + top.loss_half), result.loss)
+        return np.maximum(result.loss - result.loss_half, 0), np.where(budgets > self.largest_budget, capped, high)
+
+    def combined(self, budgets: Floats) -> Headline:
         """What the estimators say together at budgets (T,), also where that is no answer: outside the `limits`.
 
         Raises LawError where they cannot be combined.
@@ -144,7 +164,9 @@ class Law:
 
         Raises LawError where no law could be fitted, OutOfReachError where the band does not enclose the loss.
         """
-        return compute_for_loss(self.band(np.geomspace(self.limits.lowest, self.limits.highest, 400).tolist()), loss)
+        budgets = np.geomspace(self.limits.lowest, self.limits.highest, 400)
+        result = self.combined(budgets)
+        return compute_for_loss(budgets, result.loss, *self.loss_ends(budgets, result), loss)
 
     @property
     def _budgets(self) -> int:
@@ -158,17 +180,15 @@ class Law:
         reasons = sorted({refusal_message(refusal) for refusal in refusals})
         raise LawError("no law could be fitted: " + " ".join(reasons))
 
-    def _prediction(self, flops: float, index: int, result: headline.Headline, ceiling: float) -> Prediction:
+    def _prediction(self, flops: float, index: int, result: Headline, loss_interval: Interval) -> Prediction:
         params = float(np.exp(result.log_params[index]))
         half = float(result.log_params_half[index])
         low, high = max(params * np.exp(-half), LEAST_COUNT), params * np.exp(half)
         tokens = [float(self.cost.tokens(flops, size)) for size in (params, high, low)]
-        loss, loss_half = float(result.loss[index]), float(result.loss_half[index])
+        loss = float(result.loss[index])
         check_possible(flops, params, tokens[0], loss)
         place = budget_place(flops, self.smallest_budget, self.largest_budget)
         extrapolation = flops / self.largest_budget
-        # More compute cannot do worse than the largest fitted budget: the rest may be left unspent.
-        loss_high = max(min(loss + loss_half, ceiling), loss) if extrapolation > 1 else loss + loss_half
         confidence, warnings = judge(
             place=place,
             extrapolation=extrapolation,
@@ -185,7 +205,7 @@ class Law:
             loss=loss,
             params_interval=Interval(float(low), float(high)),
             tokens_interval=Interval(max(tokens[1], LEAST_COUNT), tokens[2]),
-            loss_interval=Interval(max(loss - loss_half, 0.0), loss_high),
+            loss_interval=loss_interval,
             largest_budget=self.largest_budget,
             extrapolation=extrapolation,
             place=place,
@@ -197,7 +217,7 @@ class Law:
             warnings=(*warnings, *self.warnings),
         )
 
-    def _answer(self, flops: float, index: int, m: int, result: headline.Headline) -> EstimatorAnswer:
+    def _answer(self, flops: float, index: int, m: int, result: Headline) -> EstimatorAnswer:
         state = self.estimators[m]
         params = float(np.exp(result.each_log_params[index, m]))
         weight_n, weight_l = float(result.weights_params[index, m]), float(result.weights_loss[index, m])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -32,8 +33,10 @@ FURTHEST_SIZE: Final = 100.0
 tokens a parameter, as far as any model has been trained; the runs of a sweep lie within a factor of ten or so."""
 LEAST_COUNT: Final = 1.0
 """No model has less than one parameter, or is trained on less than one token."""
-MOST_LOST: Final = 0.05
-"""Largest share of a law's draws that may lack an answer: of a 95 % interval no more may be missing."""
+UNIFORM_GUESS: Final[Mapping[str, float]] = MappingProxyType({"bits/byte": 8.0, "nats/token": math.log(2**18)})
+"""Loss of a uniform guess by unit: over the bytes, and over the largest vocabularies in use. No model is worse."""
+MOST_LOST: Final = 0.5
+"""Largest share of a law's draws that may lack an answer: of more, the law rather says that there is none."""
 
 _STEPS_A_DECADE, _REFINED = 8, 16
 _TOO_FAR = "so far from its runs a law says nothing"
@@ -61,11 +64,22 @@ class Limits:
         return [budget for budget in budgets if budget in self]
 
 
-def budget_limits(answer: Callable[[Floats], Headline], cost: TokenCost, smallest: float, largest: float) -> Limits:
+def worst_loss(unit: str, measured: float) -> float:
+    """Above which no loss can be: that of a uniform guess in a unit.
+
+    Where the unit is not known, in nats a token; infinite where a loss above that was `measured`.
+    """
+    guess = UNIFORM_GUESS.get(unit, UNIFORM_GUESS["nats/token"])
+    return guess if measured <= guess else math.inf
+
+
+def budget_limits(
+    answer: Callable[[Floats], Headline], cost: TokenCost, smallest: float, largest: float, worst: float
+) -> Limits:
     """The limits of a law whose headline at budgets (T,) is `answer` and whose runs lie from `smallest` to `largest`.
 
-    The fitted budgets are always within them; outside, an answer must be possible and not void, and so must every one
-    between it and the runs.
+    No loss is above the `worst`. The fitted budgets are always within them; outside, an answer must be possible and not
+    void, and so must every one between it and the runs.
     """
 
     def reasons(budgets: Floats) -> list[str]:
@@ -77,7 +91,7 @@ def budget_limits(answer: Callable[[Floats], Headline], cost: TokenCost, smalles
             middle = len(budgets) // 2
             return [*reasons(budgets[:middle]), *reasons(budgets[middle:])]
         tokens = cost.tokens(budgets, np.exp(found.log_params))
-        return [_why_void(found, at, float(tokens[at])) for at in range(len(budgets))]
+        return [_why_void(found, at, float(tokens[at]), worst) for at in range(len(budgets))]
 
     low, below = _furthest(smallest, 1 / FURTHEST_BELOW, reasons)
     high, beyond = _furthest(largest, FURTHEST_BEYOND, reasons)
@@ -100,13 +114,15 @@ def _furthest(start: float, factor: float, reasons: Callable[[Floats], list[str]
     return float(grid[0]), why
 
 
-def _why_void(found: Headline, at: int, tokens: float) -> str:
+def _why_void(found: Headline, at: int, tokens: float, worst: float) -> str:
     """Why an answer of a headline is impossible or void; empty where it is neither."""
     loss, half = float(found.loss[at]), float(found.loss_half[at])
     if float(found.log_params[at]) < math.log(LEAST_COUNT) or tokens < LEAST_COUNT:
         return "there the best model would have less than one parameter or token"
     if loss <= 0:
         return "there the loss would be zero or less"
+    if loss > worst:
+        return "there the loss would be above that of a uniform guess"
     if loss - half <= 0:
         return "there the interval of the loss reaches zero, so nothing is known of it"
     if float(found.log_params_half[at]) > math.log(WIDEST_FACTOR):
@@ -157,19 +173,16 @@ def check_size(flops: float, params: float, optimum: float) -> None:
     )
 
 
-def possible_loss(loss: float, interval: Interval, size: str) -> Interval:
+def possible_loss(loss: float, interval: Interval, worst: float, instead: str) -> Interval:
     """The interval of the loss of a model off the optimum, ended at zero.
 
-    Raises OutOfReachError where it is void: not finite, or as wide to one side as the loss itself. `size` is what to
-    ask instead, such as `nearer to N* = 5 M`.
+    Raises OutOfReachError where it is impossible, above the `worst` one, or void: an interval that is not finite or as
+    wide to one side as the loss itself. `instead` is what to ask.
     """
-    if 0 < loss and interval.low <= loss <= interval.high < 2 * loss:
+    if 0 < loss <= worst and interval.low <= loss <= interval.high < 2 * loss:
         return Interval(max(interval.low, 0.0), interval.high, interval.level)
-    reached = f" ({format_loss(interval.low)} to {format_loss(interval.high)})" if math.isfinite(loss) else ""
-    raise OutOfReachError(
-        f"the law cannot tell the loss of that model: {format_loss(loss)}{reached} is no answer. Ask for a size {size}",
-        "params",
-    )
+    ends = f"{format_loss(loss)} ({format_loss(interval.low)} to {format_loss(interval.high)})"
+    raise OutOfReachError(f"the law cannot tell the loss of that model: {ends} is no answer. {instead}", "params")
 
 
 def rounded_up(value: float, digits: int = 3) -> float:

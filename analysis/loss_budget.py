@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.limits import rounded_down, rounded_up
-from analysis.records import Interval, OutOfReachError, Prediction
+from analysis.records import Interval, OutOfReachError
 
 Floats = NDArray[np.float64]
 
 
-def compute_for_loss(band: Sequence[Prediction], loss: float) -> tuple[float, Interval]:
-    """FLOPs with which a band, ascending in its budgets, first reaches a loss, and the interval that it cuts out.
+def compute_for_loss(
+    budgets: Floats, middle: Floats, lower: Floats, upper: Floats, loss: float
+) -> tuple[float, Interval]:
+    """FLOPs with which losses (T,) at ascending budgets (T,) first reach a loss, and the interval that their ends cut.
 
-    The ends are the nearest budgets, to the left and to the right, where the loss is the band's lower and upper end.
-    Raises OutOfReachError where the band does not cut out both: a clamped end would be no end.
+    The interval's ends are the nearest budgets to the left and to the right where the loss is at the `lower` and the
+    `upper` end of a prediction's. Raises OutOfReachError where one is not among the budgets: a clamped end is no end.
     """
-    log_c = np.log([prediction.flops for prediction in band])
-    middle = np.array([prediction.loss for prediction in band])
-    lower = np.array([prediction.loss_interval.low for prediction in band])
-    upper = np.array([prediction.loss_interval.high for prediction in band])
+    log_c = np.log(budgets)
     reached = np.flatnonzero(middle <= loss)
     if len(reached) and reached[0] > 0:
         at = int(reached[0])
@@ -31,7 +28,7 @@ def compute_for_loss(band: Sequence[Prediction], loss: float) -> tuple[float, In
             ends = (int(left[-1]) + 1, lower), (at, middle), (int(right[0]), upper)
             low, flops, high = (float(np.exp(_crossing(log_c, values, i, loss))) for i, values in ends)
             return flops, Interval(low, high)
-    raise _out_of_reach(band, loss, float(upper.min()), float(lower.max()))
+    raise _out_of_reach(middle, loss, float(upper.min()), float(lower.max()))
 
 
 def _crossing(log_c: Floats, losses: Floats, at: int, loss: float) -> float:
@@ -40,11 +37,11 @@ def _crossing(log_c: Floats, losses: Floats, at: int, loss: float) -> float:
     return float(log_c[at - 1] + np.clip(share, 0, 1) * (log_c[at] - log_c[at - 1]))
 
 
-def _out_of_reach(band: Sequence[Prediction], loss: float, lowest: float, highest: float) -> OutOfReachError:
-    """The refusal of a loss that a band does not enclose; it encloses those from `lowest` to `highest`."""
-    if loss > max(prediction.loss for prediction in band):
+def _out_of_reach(losses: Floats, loss: float, lowest: float, highest: float) -> OutOfReachError:
+    """The refusal of a loss that a band of `losses` does not enclose; it encloses those from `lowest` to `highest`."""
+    if loss > losses.max():
         known = f"{loss:.4g} is above every loss that the law can tell"
-    elif loss < min(prediction.loss for prediction in band):
+    elif loss < losses.min():
         known = f"{loss:.4g} is below every loss that the law can tell"
     else:
         known = f"{loss:.4g} cannot be bounded: the interval of the loss is too wide there"

@@ -21,9 +21,7 @@ class OutOfReachError(LawError):
 
     kind = "out-of-reach"
 
-    def __init__(
-        self, message: str, quantity: str, lowest: float | None = None, highest: float | None = None
-    ) -> None:
+    def __init__(self, message: str, quantity: str, lowest: float | None = None, highest: float | None = None) -> None:
         """Carry what could be asked instead: a `quantity` from `lowest` to `highest`, where these are known."""
         super().__init__(message)
         self.quantity = quantity

@@ -82,6 +82,8 @@ def format_flops(flops: float, digits: int = 3) -> str:
         return "–"
     mantissa_text, exponent_text = f"{flops:.{digits - 1}e}".split("e")
     mantissa = mantissa_text.rstrip("0").rstrip(".") if "." in mantissa_text else mantissa_text
+    if int(exponent_text) == 0:
+        return mantissa
     power = f"10{superscript(int(exponent_text))}"
     return power if mantissa == "1" else f"{mantissa}×{power}"
 

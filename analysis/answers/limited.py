@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,17 +19,13 @@ from analysis.answers.repetition import (
     drawn,
 )
 from analysis.answers.split import Limit, Surfaces
-from analysis.fitting.confidence import extrapolation_sentences
+from analysis.fitting.confidence import place_warnings
 from analysis.law import Law
-from analysis.records import Interval, LawError, Prediction
+from analysis.limits import MOST_LOST, rounded_up
+from analysis.records import Interval, OutOfReachError, Prediction
 from analysis.wording import format_count, format_flops, format_loss
 
 Floats = NDArray[np.float64]
-
-UNIFORM_GUESS: Mapping[str, float] = MappingProxyType({"bits/byte": 8.0, "nats/token": float(np.log(2**18))})
-"""Loss of a uniform guess by unit: over the bytes, and over the largest vocabularies in use. No model is worse."""
-FEWEST_DRAWS = 0.5
-"""Share of the draws that must have an answer, for an interval."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +54,8 @@ def best_with_limited_data(law: Law, flops: float, unique_tokens: float) -> Answ
     centre = law.predict(flops)
     own = _own(law, centre, unique_tokens)
     draws = _draws(law, centre, unique_tokens)
-    if not _possible(law, centre, own) or draws.known < FEWEST_DRAWS:
-        raise LawError(_refusal(law, centre, unique_tokens, own))
+    if not _possible(law, centre, own) or draws.known < 1 - MOST_LOST:
+        raise _refusal(law, centre, unique_tokens, own)
     cost = float(own.loss[0])
     n, bounds = of_scaled(centre, float(own.log_params[0]), of_draws(float(own.log_params[0]), draws.log_params))
     bounds = Interval(min(max(bounds.low, 1.0), n), bounds.high)
@@ -77,9 +71,10 @@ def best_with_limited_data(law: Law, flops: float, unique_tokens: float) -> Answ
         params_interval=bounds,
         tokens_interval=of_tokens(law, flops, bounds),
         loss_interval=Interval(min(max(ends.low, 0.0), loss), ends.high),
-        extrapolation=flops / law.largest_budget,
+        extrapolation=centre.extrapolation,
+        place=centre.place,
         details={"epochs": epochs, "unique_tokens": float(unique_tokens), "loss_without_limit": centre.loss},
-        warnings=(*_epoch_warnings(epochs), *extrapolation_sentences(flops / law.largest_budget)),
+        warnings=(*_epoch_warnings(epochs), *place_warnings(centre.place, law.outside(flops))),
     )
 
 
@@ -97,9 +92,7 @@ def _draws(law: Law, centre: Prediction, unique: float) -> _Shift:
             _shift(Surfaces(law, form, theta), centre, unique, drawn(len(theta), generator))
             for form, theta in surfaces(law, DRAWS)
         ]
-    return _Shift(
-        np.concatenate([part.log_params for part in parts]), np.concatenate([part.loss for part in parts])
-    )
+    return _Shift(np.concatenate([part.log_params for part in parts]), np.concatenate([part.loss for part in parts]))
 
 
 def _shift(drawn_surfaces: Surfaces, centre: Prediction, unique: float, worth: Worth) -> _Shift:
@@ -124,10 +117,10 @@ def _possible(law: Law, centre: Prediction, own: _Shift) -> bool:
 
 def _hopeless(law: Law, centre: Prediction, own: _Shift) -> bool:
     """Whether the loss is beyond that of a uniform guess."""
-    return bool(centre.loss + own.loss[0] > UNIFORM_GUESS.get(law.loss_unit, UNIFORM_GUESS["nats/token"]))
+    return bool(centre.loss + own.loss[0] > law.worst_loss)
 
 
-def _refusal(law: Law, centre: Prediction, unique: float, own: _Shift) -> str:
+def _refusal(law: Law, centre: Prediction, unique: float, own: _Shift) -> OutOfReachError:
     """Why there is no answer, and the fewest tokens that can be asked about."""
     where = f"with {format_count(unique)} unique tokens at {format_flops(centre.flops)} FLOPs"
     if own.known == 1 and _hopeless(law, centre, own):
@@ -137,12 +130,13 @@ def _refusal(law: Law, centre: Prediction, unique: float, own: _Shift) -> str:
         why = f"{where} the law has no best size"
     low, high = 0.0, float(np.log(centre.tokens))
     if not _possible(law, centre, _own(law, centre, np.exp(high))):
-        return f"{why}; ask about another budget"
+        return OutOfReachError(f"{why}; ask about another budget", "max_tokens")
     while high - low > 0.05:
         middle = (low + high) / 2
         possible = _possible(law, centre, _own(law, centre, np.exp(middle)))
         low, high = (low, middle) if possible else (middle, high)
-    return f"{why}; ask about {format_count(float(np.exp(high)), 2)} tokens or more"
+    least = rounded_up(float(np.exp(high)), 2)
+    return OutOfReachError(f"{why}; ask about {format_count(least)} tokens or more", "max_tokens", least)
 
 
 def _epoch_warnings(epochs: float) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ import numpy as np
 
 from analysis.wording import place_sentence
 
-
 _OUTSIDE = 1.05
 """Ratio to the nearest fitted budget from which a warning says where an answer lies."""
 
@@ -25,8 +24,8 @@ def judge(
     """high | medium | low, and plain sentences on how far to trust the answer.
 
     `place` is where C lies in words, `extrapolation` is C over the largest fitted budget, `below` the smallest fitted
-    budget over C, `half_width` that of the interval of ln N*, `budgets` the number of curves with a minimum, `rejected` the number of `surfaces`, of those
-    whose lack of fit was tested, that the test rejects.
+    budget over C, `half_width` that of the interval of ln N*, `budgets` the number of curves with a minimum, `rejected`
+    the number of `surfaces`, of those whose lack of fit was tested, that the test rejects.
     """
     level, sentences = 0, list(place_warnings(place, max(extrapolation, below)))
     factor = float(np.exp(half_width))
@@ -36,11 +35,10 @@ def judge(
     elif extrapolation > 10:
         level = 1
         sentences.append("Beyond 10× even good laws have missed N* by a third; confirm it with a run at 3×.")
+    if below > 3:
+        level = max(level, 2 if below > 100 else 1)
     if below > 10:
-        level = 2
-        sentences.append("So far below its runs a law bends where they cannot show it; run a smaller budget to see.")
-    elif below > 3:
-        level = max(level, 1)
+        sentences.append("So far below its runs a law may bend unseen; a run of a smaller budget shows it.")
     if budgets < 4:
         level = max(level, 2 if extrapolation > 10 else 1)
         sentences.append(f"Only {budgets} budgets have a minimum: the bend of the loss frontier rests on weak priors.")
