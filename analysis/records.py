@@ -20,16 +20,17 @@ class OutOfReachError(LawError):
     """A question whose answer would be impossible or void; the message says why and what could be asked instead."""
 
     kind = "out-of-reach"
+    quantity: str = ""
+    """Which part of the question, by its name in `Question`."""
+    lowest: float | None = None
+    """Its least value that has an answer, None where that is not known."""
+    highest: float | None = None
+    """Its largest value that has an answer, None where that is not known."""
 
     def __init__(self, message: str, quantity: str, lowest: float | None = None, highest: float | None = None) -> None:
         """Carry what could be asked instead: a `quantity` from `lowest` to `highest`, where these are known."""
         super().__init__(message)
-        self.quantity = quantity
-        """Which part of the question: flops | loss | params | tokens | inference_tokens | max_tokens."""
-        self.lowest = lowest
-        """Its least value that has an answer, None where that is not known."""
-        self.highest = highest
-        """Its largest value that has an answer, None where that is not known."""
+        self.quantity, self.lowest, self.highest = quantity, lowest, highest
 
 
 class QuestionError(ExpectedError, ValueError):

@@ -258,9 +258,9 @@ def trust_sentence(prediction: Prediction) -> str:
 def budget_place(flops: float, smallest: float, largest: float) -> str:
     """Where a budget lies in relation to those that were run: the one wording of every face."""
     if flops > largest * _SAME_BUDGET:
-        return f"{_times(flops / largest)} times the largest budget that was run"
+        return f"{format_factor(flops / largest)} the largest budget"
     if flops * _SAME_BUDGET < smallest:
-        return f"{_times(smallest / flops)} times below the smallest budget that was run"
+        return f"{format_factor(smallest / flops)} below the smallest budget"
     return "within the budgets that were run"
 
 
@@ -274,12 +274,8 @@ def budget_mark(flops: float, smallest: float, largest: float) -> str:
     if flops > largest * _SAME_BUDGET:
         return format_factor(flops / largest)
     if flops * _SAME_BUDGET < smallest:
-        return f"÷{_times(smallest / flops)}"
+        return f"÷{format_factor(smallest / flops).removeprefix('×')}"
     return "fitted" if flops * _SAME_BUDGET > largest else "inside"
-
-
-def _times(factor: float) -> str:
-    return format_factor(factor).removeprefix("×")
 
 
 def join_words(words: Iterable[str]) -> str:

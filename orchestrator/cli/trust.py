@@ -128,16 +128,17 @@ class Reach:
 def reach_of(law: Law) -> Reach | None:
     """How far a law is useful; None where there is no law."""
     try:
-        band = law.band(law.limits.only([multiple * law.largest_budget for multiple in MULTIPLES]))
+        multiples = [multiple for multiple in MULTIPLES if multiple * law.largest_budget in law.limits]
+        band = law.band([multiple * law.largest_budget for multiple in multiples])
     except LawError:
         return None
     reach = {"params": 0.0, "loss": 0.0}
     narrow = {"params": True, "loss": True}
-    for p in band:
+    for multiple, p in zip(multiples, band, strict=True):
         factor = math.sqrt(p.params_interval.high / p.params_interval.low)
         narrow["params"] &= factor <= WIDEST_PARAMS
         narrow["loss"] &= p.loss - p.loss_interval.low <= WIDEST_LOSS
-        reach |= {name: p.extrapolation for name, holds in narrow.items() if holds}
+        reach |= {name: multiple for name, holds in narrow.items() if holds}
     return Reach(**reach)
 
 

@@ -26,27 +26,46 @@ def test_the_nearest_crossing_counts_where_the_band_widens_below_the_runs() -> N
     assert np.log10(ends.low) == pytest.approx(12.5)
 
 
+@pytest.mark.parametrize("loss", [6.9, 1.9])
+def test_an_end_that_is_not_cut_out_is_the_half_width_over_the_slope(loss: float) -> None:
+    """The band widens away from the middle as fast as the loss falls, so that no budget has its ends at this loss."""
+    half = np.abs(np.linspace(-3, 3, 7)) * 0.9
+    flops, ends = compute_for_loss(BUDGETS, LOSSES, LOSSES - half, np.full(7, 7.5), loss)
+    at = 17 - loss
+    assert np.log10(flops) == pytest.approx(at)
+    assert np.log10(ends.high) == pytest.approx(at + 0.9 * abs(at - 13))
+    assert ends.low < flops < ends.high
+
+
+def test_an_end_at_no_budget_is_no_clamped_one() -> None:
+    _, ends = compute_for_loss(BUDGETS, LOSSES, LOSSES - 0.5, LOSSES + 0.7, 6.8)
+    assert np.log10([ends.low, ends.high]) == pytest.approx([9.7, 10.9])
+
+
 @pytest.mark.parametrize(
     ("loss", "why"),
     [
-        (7.01, "above every loss that the law can tell"),
-        (1e300, "above every loss"),
-        (0.99, "below every loss that the law can tell"),
-        (1e-300, "below every loss"),
-        (6.9, "cannot be bounded: the interval of the loss is too wide there"),
-        (1.9, "cannot be bounded"),
+        (7.01, "a loss of 7.01 is above what the law can tell"),
+        (1e300, "above what"),
+        (0.9, "a loss of 0.9 is below what the law reaches"),
+        (1e-300, "below what"),
+        (6.0, "the compute for a loss of 6 is not even known to within a factor of 1000"),
     ],
 )
-def test_a_loss_without_both_ends_is_refused_with_those_that_have_them(loss: float, why: str) -> None:
-    band = LOSSES, LOSSES - 0.5123, LOSSES + 1.0567
+def test_a_loss_of_which_no_compute_is_known_is_refused_with_those_that_have_it(loss: float, why: str) -> None:
+    half = np.array([1.0, 4.0, 2.0, 2.0, 2.0, 2.0, 2.0])
+    band = LOSSES - 0.0123, LOSSES - 0.0123 - half, LOSSES - 0.0123 + 2
     with pytest.raises(OutOfReachError, match=why) as caught:
         compute_for_loss(BUDGETS, *band, loss)
-    assert (caught.value.quantity, caught.value.lowest, caught.value.highest) == ("loss", 2.057, 6.487)
-    assert "Ask for a loss from 2.057 to 6.487" in str(caught.value)
-    assert [np.isfinite(compute_for_loss(BUDGETS, *band, end)[1].high) for end in (2.057, 6.487)] == [True, True]
+    lowest, highest = caught.value.lowest, caught.value.highest
+    assert caught.value.quantity == "loss" and lowest is not None and highest is not None
+    assert f"Ask for a loss from {lowest:g} to {highest:g}" in str(caught.value)
+    for end in (lowest, highest):
+        _, found = compute_for_loss(BUDGETS, *band, end)
+        assert found.low < found.high
 
 
-def test_where_no_loss_has_both_ends_none_is_offered() -> None:
+def test_where_no_compute_is_known_none_is_offered() -> None:
     with pytest.raises(OutOfReachError, match="Ask what a budget reaches instead") as caught:
         compute_for_loss(BUDGETS, LOSSES, LOSSES - 4, LOSSES + 7, 4.0)
     assert (caught.value.lowest, caught.value.highest) == (None, None)

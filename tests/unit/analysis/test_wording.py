@@ -88,7 +88,7 @@ def test_trust_names_extrapolation_width_and_confidence() -> None:
         loss_interval=Interval(2.5, 2.7),
     )
     sentence = trust_sentence(prediction)
-    assert sentence.startswith("This is 10 times the largest budget that was run. ")
+    assert sentence.startswith("This is ×10 the largest budget. ")
     assert "factor of 2.00" in sentence
     assert "±0.100" in sentence
     assert "confidence is low" in sentence

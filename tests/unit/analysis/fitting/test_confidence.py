@@ -61,4 +61,4 @@ def test_the_worst_reason_counts() -> None:
 
 def test_within_the_budgets_nothing_is_said_of_reach() -> None:
     assert place_warnings("within the budgets that were run", 1.05) == ()
-    assert place_warnings("2 times the largest", 1.06) == ("This is 2 times the largest.",)
+    assert place_warnings("×2 the largest budget", 1.06) == ("This is ×2 the largest budget.",)
