@@ -73,6 +73,10 @@ class Minimum:
     """Standard error of the loss."""
     note: str = ""
     """What a reader must know, such as `points near the minimum only`."""
+    log_params_half: float = float("nan")
+    """Half-width of the 95 % interval of ln N, by the degrees of freedom of the noise; NaN where they are too few."""
+    loss_half: float = float("nan")
+    """Half-width of the 95 % interval of the loss; NaN where there are too few degrees of freedom."""
 
 
 @dataclass(frozen=True, slots=True)

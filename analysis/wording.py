@@ -227,8 +227,11 @@ def noise_sentences(noise: Noise, unit: str) -> list[str]:
         sentences.append(f"Runs scatter about their budget's cubic by {scatter}.")
     if noise.seed_sigma is None or noise.seed_sigma_interval is None:
         return [*sentences, "No cell was repeated, so the noise between seeds alone is not known."]
-    by_budget = [f"{_thousandths(b.sigma)} at {format_flops(b.flops)}" for b in noise.seed_sigma_by_budget]
-    at = f": {join_words(by_budget)} FLOPs" if len(by_budget) > 1 else ""
+    by_budget = [
+        f"{_thousandths(b.sigma)} ({b.degrees_of_freedom}) at {format_flops(b.flops)}"
+        for b in noise.seed_sigma_by_budget
+    ]
+    at = f"; with its degrees of freedom, {join_words(by_budget)} FLOPs" if len(by_budget) > 1 else ""
     sentences.append(
         f"Runs that differ by their seed alone scatter by {_thousandths(noise.seed_sigma)} {unit} "
         f"({_freedom(noise.seed_degrees_of_freedom)}, 95 % interval "

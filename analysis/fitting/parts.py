@@ -102,7 +102,9 @@ def fit_parts(table: RunTable, cost: TokenCost) -> Parts:
     records = [surface.to_record(fit, tests[name]) for name, fit in surfaces.items()]
     noise = _split(table, surfaces, tests.get(MOST_FLEXIBLE), seed)
     return Parts(
-        curves=tuple(fit.record(cost, sigma, seeds.get(budget, (None, 0))[0]) for budget, fit in enumerate(curves)),
+        curves=tuple(
+            fit.record(cost, sigma, seeds.get(budget, (None, 0))[0], freedom=freedom) for budget, fit in enumerate(curves)
+        ),
         surfaces=(*records, *([huber.record()] if huber else [])),
         estimators=tuple(estimators),
         uncertainty=Uncertainty.of(estimators, noise),

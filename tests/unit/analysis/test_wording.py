@@ -211,7 +211,7 @@ def test_noise_is_told_with_what_is_known_of_it() -> None:
     assert noise_sentences(full, "nats/token") == [
         "Runs scatter about their budget's cubic by 10.5×10⁻³ nats/token (1 degree of freedom).",
         "Runs that differ by their seed alone scatter by 11×10⁻³ nats/token (3 degrees of freedom, 95 % interval "
-        "6×10⁻³ to 40×10⁻³): 10×10⁻³ at 10¹⁸ and 12.3×10⁻³ at 10¹⁹ FLOPs.",
+        "6×10⁻³ to 40×10⁻³); with its degrees of freedom, 10×10⁻³ (1) at 10¹⁸ and 12.3×10⁻³ (2) at 10¹⁹ FLOPs.",
     ]
     one = replace(full, sigma=None, seed_sigma_by_budget=by_budget[:1])
     assert noise_sentences(one, "u")[0].endswith("6×10⁻³ to 40×10⁻³).")
