@@ -31,11 +31,11 @@ REASON_PHRASES: Mapping[Reason, str] = {
 }
 """Each reason to refuse in a few words."""
 _SENTENCES: Mapping[type[Refusal], str] = {
-    refusals.TooFewSizes: "{sizes} sizes at {flops:.3g} FLOPs; a curve needs at least {needed}.",
-    refusals.TooFewSplineSizes: "{sizes} sizes that are more than {apart:.0%} apart.",
-    refusals.TooFewRuns: "{runs} runs; a surface of seven parameters needs {needed}.",
+    refusals.TooFewSizes: "{sizes} at {flops:.3g} FLOPs; a curve needs at least {needed}.",
+    refusals.TooFewSplineSizes: "{sizes} more than {apart:.0%} apart.",
+    refusals.TooFewRuns: "{runs}; a surface of seven parameters needs {needed}.",
     refusals.SizesTooAlike: "fewer than three sizes: what size and what tokens do to the loss cannot be separated.",
-    refusals.TooFewCrossings: "the least loss passes {crossings} times from one size to the next while both have "
+    refusals.TooFewCrossings: "the least loss passes {crossings} from one size to the next while both have "
     "finished a run and still train another; the envelope needs {needed}. Add sizes, and runs of several lengths.",
     refusals.TooFewBudgets: "a law needs at least {needed} budgets, two to four times apart; this table has {budgets}.",
     refusals.TooFewMinima: "the {estimator} has a minimum at {minima} of {budgets} budgets; power laws need {needed}.",
@@ -64,6 +64,8 @@ _SENTENCES: Mapping[type[Refusal], str] = {
     "losses are too high.",
 }
 """Each kind of refusal as a sentence with its numbers."""
+_COUNTED = {"sizes": "size", "runs": "run", "crossings": "time"}
+"""Nouns of the counts that refusals carry."""
 _ADVICE = {
     "high": "The estimators agree and the budgets bear it out: good enough to plan with.",
     "medium": "Plan with the interval rather than the single number, and check it with one run before spending it all.",
@@ -192,6 +194,8 @@ def _refusal_value(name: str, value: Any) -> Any:
     if name == "runs" and isinstance(value, tuple):
         more = f" and {len(value) - _RUNS_SHOWN} more" if len(value) > _RUNS_SHOWN else ""
         return f"run{'s' if len(value) > 1 else ''} {', '.join(value[:_RUNS_SHOWN])}{more}"
+    if name in _COUNTED and isinstance(value, int):
+        return plural(value, _COUNTED[name])
     if name == "reasons":
         return ", ".join(sorted(REASON_PHRASES[reason] for reason in value))
     return ", ".join(value) if isinstance(value, tuple) else value
@@ -246,7 +250,7 @@ def _thousandths(value: float) -> str:
 
 
 def _freedom(count: int) -> str:
-    return f"{count} degree{'s' if count != 1 else ''} of freedom"
+    return f"{plural(count, 'degree')} of freedom"
 
 
 def trust_sentence(prediction: Prediction) -> str:
@@ -279,6 +283,11 @@ def budget_mark(flops: float, smallest: float, largest: float) -> str:
     if flops * _SAME_BUDGET < smallest:
         return f"÷{format_factor(smallest / flops).removeprefix('×')}"
     return "fitted" if flops * _SAME_BUDGET > largest else "inside"
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun: 1 run, 2 runs, 1,000 runs."""
+    return f"{count:,} {noun}{'s' if count != 1 else ''}"
 
 
 def join_words(words: Iterable[str]) -> str:

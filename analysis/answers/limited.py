@@ -143,8 +143,8 @@ def _epoch_warnings(epochs: float) -> tuple[str, ...]:
     if epochs <= 1:
         return ()
     seen = (
-        f"Each token is seen {epochs:.3g} times; repetitions are discounted as Muennighoff et al. 2023 published "
-        f"(R*_D = {REPEATED_TOKENS_WORTH:.4g}, R*_N = {EXCESS_PARAMETERS_WORTH:.3g}), each known to a factor of two."
+        f"Each token is seen {format_count(epochs)} times; repetitions are discounted as Muennighoff et al. 2023 "
+        f"published (R*_D = {REPEATED_TOKENS_WORTH:.4g}, R*_N = {EXCESS_PARAMETERS_WORTH:.3g}), each known to a factor of two."
     )
     past = (f"Beyond {MOST_EPOCHS} epochs their data showed no return at all.",) if epochs > MOST_EPOCHS else ()
     return (seen, *past)

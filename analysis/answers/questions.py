@@ -27,7 +27,7 @@ from analysis.limits import (
     rounded_up,
 )
 from analysis.records import BuildableShape, Interval, OutOfReachError, Prediction
-from analysis.wording import budget_place, format_count
+from analysis.wording import budget_place, format_count, format_factor
 
 Floats = NDArray[np.float64]
 
@@ -125,12 +125,14 @@ def too_small(law: Law, flops: float, times: float) -> Answer:
     check_positive(times_too_small=times)
     optimum = law.predict(flops).params
     if not 1 / FURTHEST_SIZE <= times <= FURTHEST_SIZE:
+        low, high = 1 / FURTHEST_SIZE, FURTHEST_SIZE
+        factor = format_factor(times).removeprefix("×")
         raise OutOfReachError(
-            f"a size {times:g} times too small is so far from the compute-optimal one, {format_count(optimum)}, that "
-            f"the law cannot tell a loss. Ask about {1 / FURTHEST_SIZE:g} to {FURTHEST_SIZE:g} times",
+            f"a size {factor} times too small is so far from the compute-optimal one, {format_count(optimum)}, that the "
+            f"law cannot tell a loss. Ask about {low:g} to {high:g} times",
             "times_too_small",
-            1 / FURTHEST_SIZE,
-            FURTHEST_SIZE,
+            low,
+            high,
         )
     return given_size(law, flops, optimum / times)
 
@@ -215,8 +217,8 @@ def distance_warnings(law: Law, ratio: float) -> tuple[str, ...]:
     high = max(max(curve.params) / answer.params for curve, answer in zip(law.curves, band, strict=True))
     if low / 1.05 <= ratio <= high * 1.05:
         return ()
-    span = f"the runs lie between ×{low:.2g} and ×{high:.2g} of it"
-    return (f"N is ×{ratio:.2g} the compute-optimal size, further than any run: {span}.",)
+    span = f"the runs lie between {format_factor(low)} and {format_factor(high)} of it"
+    return (f"N is {format_factor(ratio)} the compute-optimal size, further than any run: {span}.",)
 
 
 def _compute_of_loss(law: Law, flops: float, reached: Floats) -> Floats:

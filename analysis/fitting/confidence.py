@@ -41,7 +41,8 @@ def judge(
         sentences.append("So far below its runs a law may bend unseen; a run of a smaller budget shows it.")
     if budgets < 4:
         level = max(level, 2 if extrapolation > 10 else 1)
-        sentences.append(f"Only {budgets} budgets have a minimum: the bend of the loss frontier rests on weak priors.")
+        have = "budget has" if budgets == 1 else "budgets have"
+        sentences.append(f"Only {budgets} {have} a minimum: the bend of the loss frontier rests on weak priors.")
     if surfaces and rejected >= surfaces:
         level = 2
         sentences.append("Every surface is rejected by lack of fit; trust the curves themselves more than this answer.")

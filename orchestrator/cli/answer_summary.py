@@ -21,6 +21,7 @@ from analysis.wording import (
     format_exponent,
     format_interval,
     format_loss,
+    plural,
     typed_flops,
 )
 from orchestrator.cli.tables import table_lines
@@ -88,7 +89,7 @@ def headline(law: Law, facts: Facts) -> str:
     """Whose answer it is: name, runs, and the range of budgets."""
     low, high = typed_flops(law.smallest_budget), typed_flops(law.largest_budget)
     budgets = f"budgets {low} to {high}" if low != high else f"budget {low}"
-    return f"{facts.name}: {facts.done} of {facts.planned} runs, {budgets}"
+    return f"{facts.name}: {facts.done} of {plural(facts.planned, 'run')}, {budgets}"
 
 
 def _table(law: Law, predictions: Sequence[Prediction], width: int) -> list[str]:

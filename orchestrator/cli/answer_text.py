@@ -24,6 +24,7 @@ from analysis.wording import (
     format_loss,
     noise_sentences,
     place_sentence,
+    plural,
     refusal_message,
     refusal_phrase,
     refusal_sentence,
@@ -72,7 +73,7 @@ def _checked(law: Law) -> list[str]:
     """What a check of the recipe found, a line for each cell."""
     lines = ["Recipe check: the rule's loss against the best found around it"] if law.recipe_check else []
     for cell in law.recipe_check:
-        found = f"{cell.trained} of {cell.runs} runs"
+        found = f"{cell.trained} of {plural(cell.runs, 'run')}"
         if cell.gap is not None and cell.rule_loss is not None and cell.best_loss is not None:
             found = (
                 f"{format_loss(cell.rule_loss)} against {format_loss(cell.best_loss)} with batch ×{cell.best_batch:g},"
@@ -137,9 +138,9 @@ def _size(shape: BuildableShape | None, counts: Counts | None, params: float) ->
     """The nearest shape that can be built, or else N in the other counts, where one of them is known."""
     if shape:
         s = shape
-        heads = f"{s.n_heads} head" + ("s" if s.n_heads != 1 else "")
+        heads, layers = plural(s.n_heads, "head"), plural(s.n_layers, "layer")
         yield (
-            f"Shape   {s.n_layers} layers, d {s.d_model}, {heads}, MLP {s.d_ff}: N {format_count(s.params)}"
+            f"Shape   {layers}, d {s.d_model}, {heads}, MLP {s.d_ff}: N {format_count(s.params)}"
             f" ({format_count(s.params_total)} in all, {format_count(s.params_nonembedding)} without embedding"
             f" and head), {format_count(s.tokens)} tokens, {format_flops(s.flops)} FLOPs"
         )
@@ -191,8 +192,9 @@ def _given_size(d: Mapping[str, float]) -> Iterator[str]:
 
 
 def _limited(d: Mapping[str, float]) -> Iterator[str]:
+    epochs = f"{format_count(d['epochs'])} epoch" + ("s" if f"{d['epochs']:.3g}" != "1" else "")
     yield (
-        f"{d['epochs']:.3g} epochs of {format_count(d['unique_tokens'])} unique tokens;"
+        f"{epochs} of {format_count(d['unique_tokens'])} unique tokens;"
         f" without the limit the loss is {format_loss(d['loss_without_limit'])}"
     )
 

@@ -14,7 +14,7 @@ from analysis.fitting.parts import REJECTED
 from analysis.law import Law
 from analysis.records import LawError, Prediction
 from analysis.refusals import Reason
-from analysis.wording import format_count, format_factor, format_flops, join_words, refusal_phrase, typed_flops
+from analysis.wording import format_count, format_factor, format_flops, join_words, plural, refusal_phrase, typed_flops
 from sweeps.plan.expected_width import WIDEST_LOSS, WIDEST_PARAMS
 
 MULTIPLES: Final = (1.0, 3.0, 10.0, 30.0, 100.0)
@@ -97,14 +97,15 @@ def _missing(facts: Facts) -> Iterator[Finding]:
     missing = facts.planned - facts.done
     if missing > 0:
         remedy = f"isoflop retry {facts.sweep}" if facts.sweep else ""
-        yield Finding(Mark.DOUBT, f"{missing} of {facts.planned} runs have no result", remedy)
+        have = "has" if missing == 1 else "have"
+        yield Finding(Mark.DOUBT, f"{missing} of {plural(facts.planned, 'run')} {have} no result", remedy)
 
 
 def _curves(law: Law) -> Iterator[Finding]:
     """Which budgets have a minimum."""
     bare = [curve for curve in law.curves if not curve.minima]
     if not bare:
-        yield Finding(Mark.FINE, f"{len(law.curves)} of {len(law.curves)} curves have a minimum")
+        yield Finding(Mark.FINE, f"{len(law.curves)} of {plural(len(law.curves), 'curve')} have a minimum")
         return
     reasons = Counter(refusal.reason for curve in bare for refusal in curve.refusals.values())
     ((reason, _),) = reasons.most_common(1)
@@ -158,7 +159,7 @@ def _reach(law: Law, predictions: Sequence[Prediction]) -> Iterator[Finding]:
     budgets = len([curve for curve in law.curves if curve.minima])
     where = _beyond(least)
     helps = f"add budget {typed_flops(STEP * law.largest_budget)}" if least else "more sizes or seeds"
-    yield Finding(Mark.DOUBT, f"{budgets} budgets: {' and '.join(short)} hardly known {where}", helps)
+    yield Finding(Mark.DOUBT, f"{plural(budgets, 'budget')}: {' and '.join(short)} hardly known {where}", helps)
 
 
 def _beyond(multiple: float) -> str:
@@ -234,4 +235,4 @@ def _recipe(law: Law, facts: Facts) -> Iterator[Finding]:
 
 def _excluded(law: Law) -> Iterator[Finding]:
     if law.excluded:
-        yield Finding(Mark.UNCHECKED, f"{len(law.excluded)} rows left out")
+        yield Finding(Mark.UNCHECKED, f"{plural(len(law.excluded), 'row')} left out")

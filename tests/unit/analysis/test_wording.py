@@ -133,7 +133,7 @@ def test_a_count_with_two_digits() -> None:
 RUNS = ("r1", "r2", "r3", "r4", "r5")
 SENTENCES = [
     (r.TooFewSizes(1e12, 4, 5), "4 sizes at 1e+12 FLOPs; a curve needs at least 5."),
-    (r.TooFewSplineSizes(4, 0.03), "4 sizes that are more than 3% apart."),
+    (r.TooFewSplineSizes(4, 0.03), "4 sizes more than 3% apart."),
     (r.TooFewRuns(8, 12), "8 runs; a surface of seven parameters needs 12."),
     (r.SizesTooAlike(), "fewer than three sizes: "),
     (r.TooFewCrossings(2, 3), "passes 2 times from one size to the next"),
