@@ -174,13 +174,13 @@ def check_size(flops: float, params: float, optimum: float) -> None:
 
 
 def possible_loss(loss: float, interval: Interval, worst: float, instead: str) -> Interval:
-    """The interval of the loss of a model off the optimum, ended at zero.
+    """The interval of the loss of a model off the optimum, ended at zero and at the `worst` loss.
 
-    Raises OutOfReachError where it is impossible, above the `worst` one, or void: an interval that is not finite or as
+    Raises OutOfReachError where it is impossible, or void: an interval that is not finite or as
     wide to one side as the loss itself. `instead` is what to ask.
     """
     if 0 < loss <= worst and interval.low <= loss <= interval.high < 2 * loss:
-        return Interval(max(interval.low, 0.0), interval.high, interval.level)
+        return Interval(max(interval.low, 0.0), min(interval.high, worst), interval.level)
     ends = f"{format_loss(loss)} ({format_loss(interval.low)} to {format_loss(interval.high)})"
     raise OutOfReachError(f"the law cannot tell the loss of that model: {ends} is no answer. {instead}", "params")
 

@@ -70,7 +70,7 @@ def best_with_limited_data(law: Law, flops: float, unique_tokens: float) -> Answ
         loss=loss,
         params_interval=bounds,
         tokens_interval=of_tokens(law, flops, bounds),
-        loss_interval=Interval(min(max(ends.low, 0.0), loss), ends.high),
+        loss_interval=Interval(min(max(ends.low, 0.0), loss), max(min(ends.high, law.worst_loss), loss)),
         extrapolation=centre.extrapolation,
         place=centre.place,
         details={"epochs": epochs, "unique_tokens": float(unique_tokens), "loss_without_limit": centre.loss},
@@ -142,9 +142,10 @@ def _refusal(law: Law, centre: Prediction, unique: float, own: _Shift) -> OutOfR
 def _epoch_warnings(epochs: float) -> tuple[str, ...]:
     if epochs <= 1:
         return ()
+    worths = f"R*_D = {REPEATED_TOKENS_WORTH:.4g}, R*_N = {EXCESS_PARAMETERS_WORTH:.3g}"
     seen = (
         f"Each token is seen {format_count(epochs)} times; repetitions are discounted as Muennighoff et al. 2023 "
-        f"published (R*_D = {REPEATED_TOKENS_WORTH:.4g}, R*_N = {EXCESS_PARAMETERS_WORTH:.3g}), each known to a factor of two."
+        f"published ({worths}), each known to a factor of two."
     )
     past = (f"Beyond {MOST_EPOCHS} epochs their data showed no return at all.",) if epochs > MOST_EPOCHS else ()
     return (seen, *past)

@@ -128,8 +128,8 @@ def too_small(law: Law, flops: float, times: float) -> Answer:
         low, high = 1 / FURTHEST_SIZE, FURTHEST_SIZE
         factor = format_factor(times).removeprefix("×")
         raise OutOfReachError(
-            f"a size {factor} times too small is so far from the compute-optimal one, {format_count(optimum)}, that the "
-            f"law cannot tell a loss. Ask about {low:g} to {high:g} times",
+            f"a size {factor} times too small is so far from the compute-optimal one, {format_count(optimum)}, that "
+            f"the law cannot tell a loss. Ask about {low:g} to {high:g} times",
             "times_too_small",
             low,
             high,
