@@ -97,9 +97,7 @@ def _draws(law: Law, centre: Prediction, unique: float) -> _Shift:
             _shift(Surfaces(law, form, theta), centre, unique, drawn(len(theta), generator))
             for form, theta in surfaces(law, DRAWS)
         ]
-    return _Shift(
-        np.concatenate([part.log_params for part in parts]), np.concatenate([part.loss for part in parts])
-    )
+    return _Shift(np.concatenate([part.log_params for part in parts]), np.concatenate([part.loss for part in parts]))
 
 
 def _shift(drawn_surfaces: Surfaces, centre: Prediction, unique: float, worth: Worth) -> _Shift:
