@@ -40,8 +40,12 @@ PUBLISHED = Worth(np.array([[REPEATED_TOKENS_WORTH]]), np.array([[EXCESS_PARAMET
 
 
 def drawn(count: int, generator: np.random.Generator) -> Worth:
-    """Draws of what the worth may be: independent and lognormal about the published values."""
-    tokens, params = np.exp(LOG_WORTH_SD * generator.standard_normal((2, count, 1)))
+    """Draws of what the worth may be, lognormal about the published values: each has its exact quantiles, in an order
+    of its own (a Latin hypercube)."""
+    from scipy.special import ndtri
+
+    ranks = np.stack([generator.permutation(count), generator.permutation(count)])[:, :, None]
+    tokens, params = np.exp(LOG_WORTH_SD * ndtri((ranks + 0.5) / count))
     return Worth(REPEATED_TOKENS_WORTH * tokens, EXCESS_PARAMETERS_WORTH * params)
 
 

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.answers.repetition import Worth, diminished
-from analysis.fitting.forms import Design, Form
+from analysis.fitting import surface
+from analysis.fitting.forms import Design, SurfaceForm
 from analysis.law import Law
 
 Floats = NDArray[np.float64]
@@ -59,7 +60,7 @@ class Surfaces:
 
     law: Law
     """The law."""
-    form: Form
+    form: SurfaceForm
     """The surface's form."""
     theta: Floats
     """Its parameters, shape (B, P)."""
@@ -69,14 +70,10 @@ class Surfaces:
         origin, log_c = self.law.origin, log_n + self.law.cost.log_k(log_n) + log_d
         return self.form.value(self.theta, Design(log_n - origin.n, log_d - origin.d, log_c - origin.c))
 
-    def free(self, log_c: float, guess: float) -> Split:
-        """The compute-optimal size at ln C, looked for around ln N = `guess`."""
-
-        def loss(size: Floats) -> Floats:
-            return self.loss(size, self.tokens(log_c, size))
-
-        log_n = self._crossing(lambda size: self._lean(size, self.tokens(log_c, size)), guess, loss)
-        return Split(log_n, loss(log_n))
+    def free(self, log_c: float) -> Split:
+        """The compute-optimal size at ln C."""
+        law = self.law
+        return Split(*surface.optimum(self.form, self.theta, law.origin, np.array([log_c]), law.cost))
 
     def filled(self, log_tokens: float, guess: float) -> Floats:
         """ln of the size (B, 1) for which so many tokens are compute-optimal.
