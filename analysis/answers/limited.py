@@ -20,7 +20,7 @@ from analysis.answers.repetition import (
     Worth,
     drawn,
 )
-from analysis.answers.split import HALVINGS, Limit, Surfaces
+from analysis.answers.split import Limit, Surfaces
 from analysis.fitting.confidence import extrapolation_sentences
 from analysis.law import Law
 from analysis.records import Interval, LawError, Prediction
@@ -32,6 +32,8 @@ UNIFORM_GUESS: Mapping[str, float] = MappingProxyType({"bits/byte": 8.0, "nats/t
 """Loss of a uniform guess by unit: over the bytes, and over the largest vocabularies in use. No model is worse."""
 FEWEST_DRAWS = 0.5
 """Share of the draws that must have an answer, for an interval."""
+EXACT = 50
+"""Halvings of a range of ln C after which a budget is exact."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ def _same_loss(trusted: Surfaces, loss: float, lowest: float, highest: float) ->
         return None
     if loss >= trusted.free(low).loss[0, 0]:
         return low
-    for _ in range(HALVINGS):
+    for _ in range(EXACT):
         middle = (low + high) / 2
         low, high = (middle, high) if trusted.free(middle).loss[0, 0] > loss else (low, middle)
     return high
@@ -162,7 +164,7 @@ def _limited(drawn_surfaces: Surfaces, centre: Prediction, unique: float, worth:
     scarce = drawn_surfaces.tokens(log_c, free.log_params) > log_unique
     if not scarce.any():
         return _Limited(0 * free.log_params[:, 0], free.loss[:, 0])
-    filled = drawn_surfaces.filled(log_unique, guess + min(log_unique - float(np.log(centre.tokens)), 0.0))
+    filled = drawn_surfaces.filled(log_unique)
     found = drawn_surfaces.limited(log_c, Limit(log_unique, filled, worth), guess)
     factor = np.where(scarce, found.log_params - free.log_params, 0 * free.log_params)
     return _Limited(factor[:, 0], np.where(scarce, np.maximum(found.loss, free.loss), free.loss)[:, 0])

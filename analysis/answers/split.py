@@ -75,11 +75,12 @@ class Surfaces:
         law = self.law
         return Split(*surface.optimum(self.form, self.theta, law.origin, np.array([log_c]), law.cost))
 
-    def filled(self, log_tokens: float, guess: float) -> Floats:
+    def filled(self, log_tokens: float) -> Floats:
         """ln of the size (B, 1) for which so many tokens are compute-optimal.
 
         A path that bends comes back to them at sizes far below, where it means nothing: the largest size counts.
         """
+        guess = self.law.origin.n + log_tokens - self.law.origin.d
         return self._crossing(lambda size: self._lean(size, np.full_like(size, log_tokens)), guess, np.negative)
 
     def limited(self, log_c: float, limit: Limit, guess: float) -> Split:
