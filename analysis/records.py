@@ -16,6 +16,22 @@ class LawError(ExpectedError, ValueError):
     kind = "no-law"
 
 
+class OutOfReachError(LawError):
+    """A question whose answer would be impossible or void; the message says why and what could be asked instead."""
+
+    kind = "out-of-reach"
+
+    def __init__(self, message: str, quantity: str, lowest: float | None = None, highest: float | None = None) -> None:
+        """Carry what could be asked instead: a `quantity` from `lowest` to `highest`, where these are known."""
+        super().__init__(message)
+        self.quantity = quantity
+        """Which part of the question: flops | loss | params | tokens | inference_tokens | max_tokens."""
+        self.lowest = lowest
+        """Its least value that has an answer, None where that is not known."""
+        self.highest = highest
+        """Its largest value that has an answer, None where that is not known."""
+
+
 class QuestionError(ExpectedError, ValueError):
     """A question is put wrongly: a value that cannot be, or a combination without a meaning."""
 
@@ -206,6 +222,8 @@ class Prediction:
     """Largest fitted budget."""
     extrapolation: float
     """C over the largest fitted budget."""
+    place: str
+    """Where C lies in relation to the budgets that were run, in words."""
     confidence: str
     """high | medium | low."""
     estimators: tuple[EstimatorAnswer, ...]

@@ -15,6 +15,8 @@ from analysis.refusals import Reason, Refusal
 
 _RUNS_SHOWN = 3
 """Runs that a refusal names."""
+_SAME_BUDGET = 1.005
+"""Ratio within which a budget is taken for one that was run: cells meet their budgets to within a per cent."""
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _COUNT_SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 REASON_PHRASES: Mapping[Reason, str] = {
@@ -80,6 +82,8 @@ def format_flops(flops: float, digits: int = 3) -> str:
         return "–"
     mantissa_text, exponent_text = f"{flops:.{digits - 1}e}".split("e")
     mantissa = mantissa_text.rstrip("0").rstrip(".") if "." in mantissa_text else mantissa_text
+    if int(exponent_text) == 0:
+        return mantissa
     power = f"10{superscript(int(exponent_text))}"
     return power if mantissa == "1" else f"{mantissa}×{power}"
 
@@ -244,21 +248,38 @@ def _freedom(count: int) -> str:
 
 def trust_sentence(prediction: Prediction) -> str:
     """How far an answer may be trusted, in plain sentences: where it lies, how wide it is, what to do."""
-    where = extrapolation_phrase(prediction)
     factor = math.sqrt(prediction.params_interval.high / prediction.params_interval.low)
     half_width = (prediction.loss_interval.high - prediction.loss_interval.low) / 2
     width = f"The size is known to within a factor of {factor:.2f} either way and the loss to ±{half_width:.3f}"
     advice = _ADVICE.get(prediction.confidence, "")
-    return f"{where} {width}; confidence is {prediction.confidence}. {advice}".rstrip()
+    return f"{place_sentence(prediction.place)} {width}; confidence is {prediction.confidence}. {advice}".rstrip()
 
 
-def extrapolation_phrase(prediction: Prediction) -> str:
-    """Where an answer lies in relation to the budgets that were run, as a sentence."""
-    largest = format_flops(prediction.largest_budget)
-    if prediction.extrapolation <= 1.0 + 1e-9:
-        return f"This lies within the budgets that were run (largest {largest} FLOPs)."
-    factor = format_factor(prediction.extrapolation).removeprefix("×")
-    return f"This extrapolates to {factor} times the largest budget that was run ({largest} FLOPs)."
+def budget_place(flops: float, smallest: float, largest: float) -> str:
+    """Where a budget lies in relation to those that were run: the one wording of every face."""
+    if flops > largest * _SAME_BUDGET:
+        return f"{_times(flops / largest)} times the largest budget that was run"
+    if flops * _SAME_BUDGET < smallest:
+        return f"{_times(smallest / flops)} times below the smallest budget that was run"
+    return "within the budgets that were run"
+
+
+def place_sentence(place: str) -> str:
+    """A place of `budget_place` as a sentence."""
+    return f"This is {place}."
+
+
+def budget_mark(flops: float, smallest: float, largest: float) -> str:
+    """`budget_place` in a table: ×10, ÷10, inside, or fitted for the largest budget itself."""
+    if flops > largest * _SAME_BUDGET:
+        return format_factor(flops / largest)
+    if flops * _SAME_BUDGET < smallest:
+        return f"÷{_times(smallest / flops)}"
+    return "fitted" if flops * _SAME_BUDGET > largest else "inside"
+
+
+def _times(factor: float) -> str:
+    return format_factor(factor).removeprefix("×")
 
 
 def join_words(words: Iterable[str]) -> str:

@@ -142,6 +142,12 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
         "Do what the message proposes: more budgets, more sizes, or another question.",
     ),
     "not-found": Meaning(NOT_FOUND, 404, "There is no such sweep, run or project.", "List them with isoflop ls."),
+    "out-of-reach": Meaning(
+        USAGE,
+        422,
+        "The law has no answer so far from its runs: the answer would be impossible or unknown.",
+        "Ask within the limits that the message names, or run budgets nearer to the question.",
+    ),
     "recipe": Meaning(
         USAGE, 422, "The recipe cannot give what was asked of it.", "Correct the recipe, or the value that is named."
     ),

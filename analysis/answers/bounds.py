@@ -6,9 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.law import Law
+from analysis.limits import LEAST_COUNT
 from analysis.records import Interval, Prediction, QuestionError
 
 Floats = NDArray[np.float64]
+
+_MISSED = 0.025
+"""Share of lost draws above which an end of a 95 % interval is not that of all draws."""
 
 
 def check_positive(**values: float) -> None:
@@ -16,6 +20,14 @@ def check_positive(**values: float) -> None:
     for name, value in values.items():
         if not (np.isfinite(value) and value > 0):
             raise QuestionError(f"{name.replace('_', ' ')} must be a positive number, not {value:g}")
+
+
+def lost_warnings(drawn: Floats, what: str) -> tuple[str, ...]:
+    """A sentence where so many draws lack an answer, because of `what`, that the interval tells less than it should."""
+    share = float((~np.isfinite(drawn)).mean())
+    if share <= _MISSED:
+        return ()
+    return (f"By {share:.0%} of the law's draws {what}; the intervals are of the others.",)
 
 
 def of_draws(own: float, drawn: Floats) -> Interval:
@@ -36,7 +48,12 @@ def of_scaled(centre: Prediction, log_factor: float, ends: Interval) -> tuple[fl
     log_n = float(np.log(centre.params))
     own = Interval(float(np.log(centre.params_interval.low)), float(np.log(centre.params_interval.high)))
     bounds = of_sum(log_n + log_factor, log_n, own, log_factor, ends)
-    return float(np.exp(log_n + log_factor)), Interval(float(np.exp(bounds.low)), float(np.exp(bounds.high)))
+    return float(np.exp(log_n + log_factor)), of_counts(bounds)
+
+
+def of_counts(logs: Interval) -> Interval:
+    """The interval of parameters or tokens from that of their logarithm: no model has less than one of them."""
+    return Interval(max(float(np.exp(logs.low)), LEAST_COUNT), float(np.exp(logs.high)), logs.level)
 
 
 def of_tokens(law: Law, flops: float, params: Interval) -> Interval:

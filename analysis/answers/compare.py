@@ -193,7 +193,7 @@ class _Frontier:
     @classmethod
     def of(cls, law: Law, scale: float) -> _Frontier:
         """A law's frontier up to `REACH` times its largest budget, losses multiplied by `scale`."""
-        budgets = np.geomspace(law.smallest_budget, REACH * law.largest_budget, 80)
+        budgets = np.geomspace(law.smallest_budget, min(REACH * law.largest_budget, law.limits.highest), 80)
         band = law.band(budgets.tolist())
         losses = scale * np.array([prediction.loss for prediction in band])
         halves = scale * np.array([prediction.loss - prediction.loss_interval.low for prediction in band])

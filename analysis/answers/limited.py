@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.answers.bounds import check_positive, of_draws, of_scaled, of_sum, of_tokens
+from analysis.answers.bounds import check_positive, lost_warnings, of_draws, of_scaled, of_sum, of_tokens
 from analysis.answers.draws import DRAWS, surfaces
 from analysis.answers.questions import Answer
 from analysis.answers.repetition import (
@@ -21,17 +19,14 @@ from analysis.answers.repetition import (
     drawn,
 )
 from analysis.answers.split import Limit, Surfaces
-from analysis.fitting.confidence import extrapolation_sentences
+from analysis.fitting.confidence import place_warnings
 from analysis.law import Law
-from analysis.records import Interval, LawError, Prediction
+from analysis.limits import LEAST_COUNT, MOST_LOST, rounded_up
+from analysis.records import Interval, OutOfReachError, Prediction
 from analysis.wording import format_count, format_flops, format_loss
 
 Floats = NDArray[np.float64]
 
-UNIFORM_GUESS: Mapping[str, float] = MappingProxyType({"bits/byte": 8.0, "nats/token": float(np.log(2**18))})
-"""Loss of a uniform guess by unit: over the bytes, and over the largest vocabularies in use. No model is worse."""
-FEWEST_DRAWS = 0.5
-"""Share of the draws that must have an answer, for an interval."""
 EXACT = 50
 """Halvings of a range of ln C after which a budget is exact."""
 
@@ -69,34 +64,23 @@ class _Point:
         """The anchor's loss and the cost."""
         return self.anchor.loss + self.cost
 
-    @property
-    def known(self) -> bool:
-        """Whether there is an answer, of one parameter at least."""
-        return self.own.known == 1 and self.params >= 1
-
-    @property
-    def hopeless(self) -> bool:
-        """Whether the loss is worse than that of a uniform guess."""
-        return self.loss > UNIFORM_GUESS.get(self.anchor.loss_unit, UNIFORM_GUESS["nats/token"])
-
 
 def best_with_limited_data(law: Law, flops: float, unique_tokens: float) -> Answer:
     """The best model for a budget when there are only `unique_tokens` different tokens, repetition at its worth.
 
     Solved on the law's own surface, and on each draw of its surfaces with a draw of what repetition is worth. N is
     anchored at N*(C); the loss where compute-optimal training without a limit reaches it, so that it falls with the
-    budget and with the limit as the law does. Raises LawError where no law could be fitted or it has no answer for so
-    few tokens, QuestionError for values that are not positive.
+    budget and with the limit as the law does. Raises LawError where no law could be fitted, OutOfReachError where it
+    has no answer for so few tokens, QuestionError for values that are not positive.
     """
     check_positive(flops=flops, unique_tokens=unique_tokens)
     centre = law.predict(flops)
     point = _point(law, centre, unique_tokens)
-    draws = _draws(law, centre, unique_tokens, float(np.log(point.anchor.flops)))
-    if not point.known or point.hopeless or draws.known < FEWEST_DRAWS:
-        raise LawError(_refusal(law, centre, unique_tokens, point))
+    draws = _draws(law, centre, unique_tokens, point)
+    if not _told(law, point) or draws.known < 1 - MOST_LOST:
+        raise _refusal(law, centre, unique_tokens, point)
     factor = float(point.own.log_factor[0])
     n, bounds = of_scaled(centre, factor, of_draws(factor, draws.log_factor))
-    bounds = Interval(min(max(bounds.low, 1.0), n), bounds.high)
     d = float(law.cost.tokens(flops, n))
     anchor, cost = point.anchor, point.cost
     ends = of_sum(point.loss, anchor.loss, anchor.loss_interval, cost, of_draws(cost, draws.loss))
@@ -110,9 +94,14 @@ def best_with_limited_data(law: Law, flops: float, unique_tokens: float) -> Answ
         params_interval=bounds,
         tokens_interval=of_tokens(law, flops, bounds),
         loss_interval=Interval(max(ends.low, 0.0), ends.high),
-        extrapolation=flops / law.largest_budget,
+        extrapolation=centre.extrapolation,
+        place=centre.place,
         details={"epochs": epochs, "unique_tokens": float(unique_tokens), "loss_without_limit": centre.loss},
-        warnings=(*_epoch_warnings(epochs), *extrapolation_sentences(flops / law.largest_budget)),
+        warnings=(
+            *_epoch_warnings(epochs),
+            *lost_warnings(draws.log_factor, "so few tokens have no best size"),
+            *place_warnings(centre.place, law.outside(flops)),
+        ),
     )
 
 
@@ -144,9 +133,9 @@ def _same_loss(trusted: Surfaces, loss: float, lowest: float, highest: float) ->
     return high
 
 
-def _draws(law: Law, centre: Prediction, unique: float, log_anchor: float) -> _Limited:
+def _draws(law: Law, centre: Prediction, unique: float, point: _Point) -> _Limited:
     """On draws of the surfaces, each with a draw of what repetition is worth; losses beyond each surface's anchor."""
-    generator = np.random.default_rng(1)
+    generator, log_anchor = np.random.default_rng(1), float(np.log(point.anchor.flops))
     factors, costs = [], []
     with np.errstate(all="ignore"):
         for form, theta in surfaces(law, DRAWS):
@@ -170,21 +159,28 @@ def _limited(drawn_surfaces: Surfaces, centre: Prediction, unique: float, worth:
     return _Limited(factor[:, 0], np.where(scarce, np.maximum(found.loss, free.loss), free.loss)[:, 0])
 
 
-def _refusal(law: Law, centre: Prediction, unique: float, point: _Point) -> str:
+def _told(law: Law, point: _Point) -> bool:
+    """Whether the answer is a model of one parameter at least, no worse than a uniform guess."""
+    return point.own.known == 1 and point.params >= LEAST_COUNT and point.loss <= law.worst_loss
+
+
+def _refusal(law: Law, centre: Prediction, unique: float, point: _Point) -> OutOfReachError:
     """Why there is no answer, and the fewest tokens that can be asked about."""
     tokens = f"{format_count(unique)} unique token{'' if unique == 1 else 's'}"
     why = f"with {tokens} at {format_flops(centre.flops)} FLOPs the law has no best size"
-    if point.known and point.hopeless:
+    if point.loss > law.worst_loss:
         why = (
             f"with {tokens} at {format_flops(centre.flops)} FLOPs the law gives a loss of {format_loss(point.loss)}, "
             "worse than a uniform guess over any vocabulary in use"
         )
     low, high = min(0.0, float(np.log(unique))), float(np.log(centre.tokens))
-    while high - low > 0.02:
+    while high - low > 0.05:
         middle = (low + high) / 2
         there = _point(law, centre, float(np.exp(middle)))
-        low, high = (low, middle) if there.known and not there.hopeless else (middle, high)
-    return f"{why}; ask about {format_count(float(np.exp(high)), 2)} tokens or more"
+        told = _told(law, there) and _draws(law, centre, float(np.exp(middle)), there).known >= 1 - MOST_LOST
+        low, high = (low, middle) if told else (middle, high)
+    least = rounded_up(float(np.exp(high)), 2)
+    return OutOfReachError(f"{why}; ask about {format_count(least)} tokens or more", "max_tokens", least)
 
 
 def _epoch_warnings(epochs: float) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from analysis.evidence import HoldoutRecord
 from analysis.fitting.estimators import LINES
+from analysis.limits import Limits
 from analysis.records import Curve, LawError, Prediction
 from analysis.table.table import RunTable
 
@@ -20,6 +21,10 @@ MOST_BUDGETS, MOST_ROWS = 20, 6_000
 
 class Predictor(Protocol):
     """What is asked of a law fitted to the earlier budgets."""
+
+    @property
+    def limits(self) -> Limits:
+        """The budgets that can be predicted. Raises LawError where there is no law."""
 
     def band(self, flops: Sequence[float]) -> Sequence[Prediction]:
         """Predictions at budgets, training FLOPs. Raises LawError where there is no law."""
@@ -43,7 +48,7 @@ def rolling_holdout(
         first = usable[position]
         try:
             law = fit(table.select(table.budget < first))
-            later = [budget for budget in usable if budget >= first]
+            later = [budget for budget in usable if budget >= first and float(table.budgets[budget]) in law.limits]
             predictions = law.band([float(table.budgets[budget]) for budget in later])
         except LawError:
             continue

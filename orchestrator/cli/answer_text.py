@@ -23,6 +23,7 @@ from analysis.wording import (
     format_interval,
     format_loss,
     noise_sentences,
+    place_sentence,
     refusal_message,
     refusal_phrase,
     refusal_sentence,
@@ -93,8 +94,7 @@ def describe_prediction(prediction: Prediction) -> list[str]:
     """A prediction in full: the law's own interval of the loss, each estimator's answer, and every warning."""
     p = prediction
     lines = [
-        f"At {format_flops(p.flops)} FLOPs, {format_factor(p.extrapolation)} the largest fitted budget"
-        f" ({format_flops(p.largest_budget)}):",
+        f"At {format_flops(p.flops)} FLOPs, {p.place}:",
         f"  N* {format_count(p.params)} ({format_count_interval(p.params_interval)}),"
         f" D* {format_count(p.tokens)} ({format_count_interval(p.tokens_interval)}),"
         f" mean loss {format_loss(p.loss)} ({format_interval(p.loss_interval)}) {p.loss_unit}",
@@ -107,7 +107,7 @@ def describe_prediction(prediction: Prediction) -> list[str]:
             if value is not None
         ]
         lines.append(f"  {e.estimator.label}: {', '.join(values)}" + (f" ({e.note})" if e.note else ""))
-    return lines + [f"  {warning}" for warning in p.warnings]
+    return lines + [f"  {warning}" for warning in p.warnings if warning != place_sentence(p.place)]
 
 
 def reply_lines(reply: Reply) -> list[str]:
@@ -163,13 +163,13 @@ def describe_answer(answer: Answer, counts: Counts | None = None, hardware: Hard
     """The answer to a question beyond the optimum of a budget; `counts` and `hardware` add other units."""
     a = answer
     return [
-        f"{_QUESTIONS[a.question]}, {format_factor(a.extrapolation)} the largest fitted budget:",
+        f"{_QUESTIONS[a.question]}, {a.place}:",
         f"  N {_with_interval(a.params, a.params_interval)}, D {_with_interval(a.tokens, a.tokens_interval)},"
         f" {format_flops(a.flops)} training FLOPs, loss {format_loss(a.loss)} ({format_interval(a.loss_interval)})",
         *(f"  {line}" for line in _size(a.shape, counts, a.params)),
         *(f"  {line}" for line in _hours(hardware, a.flops)),
         *(f"  {line}" for line in _DETAILS[a.question](a.details)),
-        *(f"  {warning}" for warning in a.warnings),
+        *(f"  {warning}" for warning in a.warnings if warning != place_sentence(a.place)),
     ]
 
 

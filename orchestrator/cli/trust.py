@@ -128,16 +128,16 @@ class Reach:
 def reach_of(law: Law) -> Reach | None:
     """How far a law is useful; None where there is no law."""
     try:
-        band = law.band([multiple * law.largest_budget for multiple in MULTIPLES])
+        band = law.band(law.limits.only([multiple * law.largest_budget for multiple in MULTIPLES]))
     except LawError:
         return None
     reach = {"params": 0.0, "loss": 0.0}
     narrow = {"params": True, "loss": True}
-    for multiple, p in zip(MULTIPLES, band, strict=True):
+    for p in band:
         factor = math.sqrt(p.params_interval.high / p.params_interval.low)
         narrow["params"] &= factor <= WIDEST_PARAMS
         narrow["loss"] &= p.loss - p.loss_interval.low <= WIDEST_LOSS
-        reach |= {name: multiple for name, holds in narrow.items() if holds}
+        reach |= {name: p.extrapolation for name, holds in narrow.items() if holds}
     return Reach(**reach)
 
 
@@ -190,7 +190,7 @@ def budget_of_tokens(law: Law, tokens: float) -> float | None:
     """The budget whose D* is this many tokens, FLOPs; None where there is no law or no such budget near its range."""
     budgets = [law.smallest_budget * 10 ** (step / 8) for step in range(-16, 1 + 8 * 12)]
     try:
-        band = law.band(budgets)
+        band = law.band(law.limits.only(budgets))
     except LawError:
         return None
     for lower, upper in itertools.pairwise(band):
