@@ -18,7 +18,7 @@ from analysis.answers.questions import Answer
 from analysis.answers.split import Surfaces
 from analysis.fitting.cost import TokenCost
 from analysis.law import Law, fit
-from analysis.records import LawError, QuestionError
+from analysis.records import OutOfReachError, QuestionError
 from tests.unit.analysis.law_tables import (
     SMALL_COST,
     Floats,
@@ -140,7 +140,7 @@ def test_answers_are_continuous_where_the_limit_begins_to_bind(name: str) -> Non
 def possible(law: Law, flops: float, unique: float) -> Answer | None:
     try:
         return best_with_limited_data(law, flops, unique)
-    except LawError:
+    except OutOfReachError:
         return None
 
 
@@ -176,7 +176,7 @@ def test_more_tokens_and_more_compute_never_cost_loss(
 def test_too_few_tokens_are_refused_with_how_many_can_be_asked_about(name: str, unique: float) -> None:
     law = law_of(name)
     flops = law.largest_budget
-    with pytest.raises(LawError, match=r"worse than a uniform guess .* ask about .* tokens or more") as refused:
+    with pytest.raises(OutOfReachError, match=r"worse than a uniform guess .* ask about .* tokens or more") as refused:
         best_with_limited_data(law, flops, unique)
     words = str(refused.value).split("ask about ")[1].split()
     least = float(words[0]) * {"k": 1e3, "M": 1e6}.get(words[1], 1.0)
@@ -188,7 +188,7 @@ def test_too_few_tokens_are_refused_with_how_many_can_be_asked_about(name: str, 
 def test_a_loss_in_bits_per_byte_ends_at_a_uniform_guess_over_bytes() -> None:
     law = replace(law_of("additive"), loss_unit="bits/byte")
     assert best_with_limited_data(law_of("additive"), 1e20, 1e6).loss > 8
-    with pytest.raises(LawError, match="uniform guess"):
+    with pytest.raises(OutOfReachError, match="uniform guess"):
         best_with_limited_data(law, 1e20, 1e6)
 
 
