@@ -198,8 +198,8 @@ def _not_reached(law: Law, optimum: Prediction, loss: float, params: float) -> O
     sizes = optimum.params * np.geomspace(1 / FURTHEST_SIZE, FURTHEST_SIZE, 121)
     told = sizes[_told(law, optimum, sizes, *_log_tokens(law, optimum, sizes))]
     why = (
-        f"the law cannot tell with how many tokens a model of {format_count(params)} parameters reaches a loss of "
-        f"{loss:.4g}, if at all"
+        f"a model of {format_count(params)} parameters does not reach a loss of {loss:.4g} with any number of tokens "
+        "that the law can tell"
     )
     if len(told) == 0:
         return OutOfReachError(f"{why}. Ask for another loss", "params")

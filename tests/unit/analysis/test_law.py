@@ -132,7 +132,7 @@ def test_loss_of_a_given_model_and_compute_for_a_loss(law: Law) -> None:
     flops, range_ = law.compute_for_loss(prediction.loss)
     assert flops == pytest.approx(1e21, rel=0.02)
     assert range_.low < 1e21 < range_.high
-    with pytest.raises(LawError, match="below what the law reaches"):
+    with pytest.raises(LawError, match="below every loss that the law can tell"):
         law.compute_for_loss(0.5)
     assert bounds.low < loss < bounds.high
 
