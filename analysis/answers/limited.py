@@ -29,6 +29,8 @@ Floats = NDArray[np.float64]
 
 EXACT = 50
 """Halvings of a range of ln C after which a budget is exact."""
+PLENTY = 1e3
+"""Times the tokens of the optimum that are enough for any draw of a law's surfaces."""
 
 
 @dataclass(frozen=True)
@@ -173,14 +175,14 @@ def _refusal(law: Law, centre: Prediction, unique: float, point: _Point) -> OutO
             f"with {tokens} at {format_flops(centre.flops)} FLOPs the law gives a loss of {format_loss(point.loss)}, "
             "worse than a uniform guess over any vocabulary in use"
         )
-    low, high = min(0.0, float(np.log(unique))), float(np.log(centre.tokens))
+    low, high = float(np.log(min(1.0, unique))), float(np.log(PLENTY * centre.tokens))
     while high - low > 0.05:
         middle = (low + high) / 2
         there = _point(law, centre, float(np.exp(middle)))
         told = _told(law, there) and _draws(law, centre, float(np.exp(middle)), there).known >= 1 - MOST_LOST
         low, high = (low, middle) if told else (middle, high)
     least = rounded_up(float(np.exp(high)), 2)
-    return OutOfReachError(f"{why}; ask about {format_count(least)} tokens or more", "max_tokens", least)
+    return OutOfReachError(f"{why}. Ask about {format_count(least)} tokens or more", "max_tokens", least)
 
 
 def _epoch_warnings(epochs: float) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from analysis.answers.split import Surfaces
 from analysis.fitting.cost import TokenCost
 from analysis.law import Law, fit
 from analysis.records import OutOfReachError, QuestionError
+from analysis.wording import format_count
 from tests.unit.analysis.law_tables import (
     SMALL_COST,
     Floats,
@@ -129,11 +130,11 @@ def test_more_than_enough_tokens_change_nothing(name: str, unique: float) -> Non
 def test_answers_are_continuous_where_the_limit_begins_to_bind(name: str) -> None:
     law = law_of(name)
     free = law.predict(10 * law.largest_budget)
-    limits = free.tokens * np.exp(np.linspace(-0.3, 0.3, 31))
+    limits = free.tokens * np.exp(np.linspace(-0.3, 0.3, 13))
     answers = [best_with_limited_data(law, free.flops, float(unique)) for unique in limits]
     log_n, loss = np.log([a.params for a in answers]), np.array([a.loss for a in answers])
-    assert np.abs(np.diff(log_n)).max() < 0.03
-    assert np.abs(np.diff(loss)).max() < 1e-3
+    assert np.abs(np.diff(log_n)).max() < 0.05
+    assert np.abs(np.diff(loss)).max() < 2e-3
     assert loss[0] > loss[-1] == free.loss
 
 
@@ -172,17 +173,26 @@ def test_more_tokens_and_more_compute_never_cost_loss(
 
 
 @pytest.mark.parametrize("name", LAWS)
-@pytest.mark.parametrize("unique", [1.0, 3e-5, 50.0])
-def test_too_few_tokens_are_refused_with_how_many_can_be_asked_about(name: str, unique: float) -> None:
+def test_too_few_tokens_are_refused_with_how_many_can_be_asked_about(name: str) -> None:
     law = law_of(name)
     flops = law.largest_budget
-    with pytest.raises(OutOfReachError, match=r"worse than a uniform guess .* ask about .* tokens or more") as refused:
-        best_with_limited_data(law, flops, unique)
-    words = str(refused.value).split("ask about ")[1].split()
-    least = float(words[0]) * {"k": 1e3, "M": 1e6}.get(words[1], 1.0)
+    with pytest.raises(OutOfReachError, match=r"with 1 unique token at .* worse than a uniform guess") as refused:
+        best_with_limited_data(law, flops, 1.0)
+    least = refused.value.lowest
+    assert refused.value.quantity == "max_tokens" and least is not None and refused.value.highest is None
+    assert str(refused.value).endswith(f"in use. Ask about {format_count(least)} tokens or more")
     assert best_with_limited_data(law, flops, least).loss < np.log(2**18)
     assert possible(law, flops, least / 1.2) is None
-    assert ("1 unique token at" in str(refused.value)) == (unique == 1)
+
+
+@pytest.mark.parametrize("unique", [3e-5, 50.0, 1e5])
+def test_the_fewest_tokens_do_not_depend_on_how_few_were_asked_about(unique: float) -> None:
+    law = law_of("additive")
+    with pytest.raises(OutOfReachError, match="unique tokens at") as refused:
+        best_with_limited_data(law, 1e20, unique)
+    with pytest.raises(OutOfReachError) as other:
+        best_with_limited_data(law, 1e20, 1.0)
+    assert refused.value.lowest == pytest.approx(other.value.lowest, rel=0.15)
 
 
 def test_a_loss_in_bits_per_byte_ends_at_a_uniform_guess_over_bytes() -> None:
