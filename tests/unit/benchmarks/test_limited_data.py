@@ -26,7 +26,7 @@ def covered(name: str, epochs: float) -> list[float]:
     """How often N and the loss are covered at ten times the largest budget."""
     world = WORLDS[name]
     found = cell(world, laws(name), 10 * world.budgets[-1], epochs, np.random.default_rng(7))
-    return found[:, 0].tolist()
+    return [float(share) for share in found[:, 0]]
 
 
 @pytest.mark.parametrize("name", LAWS)
