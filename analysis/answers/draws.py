@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from analysis.fitting import headline, interval
 from analysis.fitting.estimators import SurfaceKind
-from analysis.fitting.forms import Form
+from analysis.fitting.forms import Form, SurfaceForm
 from analysis.law import Law
 
 Floats = NDArray[np.float64]
@@ -21,7 +21,7 @@ DRAWS = 400
 """Draws behind an interval."""
 
 
-def surfaces(law: Law, draws: int) -> list[tuple[Form, Floats]]:
+def surfaces(law: Law, draws: int) -> list[tuple[SurfaceForm, Floats]]:
     """The surfaces that the loss leans on with parameters (B, P): the most trusted's own for no draws, else draws.
 
     Raises LawError where no law could be fitted.
@@ -33,7 +33,7 @@ def surfaces(law: Law, draws: int) -> list[tuple[Form, Floats]]:
     scale = float(interval.student(interval.LEAST_FREEDOM * 2)) / 1.96
     total, start = law.uncertainty.total, 0
     most = int(np.argmax(shares))
-    out: list[tuple[Form, Floats]] = []
+    out: list[tuple[SurfaceForm, Floats]] = []
     for index, (state, share) in enumerate(zip(law.estimators, shares, strict=True)):
         block = slice(start, start + len(state.theta))
         start = block.stop

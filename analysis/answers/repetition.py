@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.fitting import interval
+
 Floats = NDArray[np.float64]
 
 REPEATED_TOKENS_WORTH = 15.387756
@@ -21,6 +23,8 @@ LOG_WORTH_SD = float(np.log(2))
 """Standard deviation of each ln R*, ours: a factor of two either way. The paper gives no error. Its 182 runs are of two
 corpora, all with dropout and a weight decay of 0.1; Lovelace et al. 2026 (Prescriptive Scaling Laws for Data
 Constrained Training) find that a stronger weight decay alone changes the harm of repetition by a factor of three."""
+WIDENED = float(interval.student(2 * interval.LEAST_FREEDOM)) / 1.96
+"""Factor on the draws' deviations, as on those of the surfaces: that standard deviation is an estimate itself."""
 MOST_EPOCHS = 40
 """Epochs beyond which Muennighoff et al. 2023 (section 5) saw no return."""
 
@@ -40,8 +44,14 @@ PUBLISHED = Worth(np.array([[REPEATED_TOKENS_WORTH]]), np.array([[EXCESS_PARAMET
 
 
 def drawn(count: int, generator: np.random.Generator) -> Worth:
-    """Draws of what the worth may be: independent and lognormal about the published values."""
-    tokens, params = np.exp(LOG_WORTH_SD * generator.standard_normal((2, count, 1)))
+    """Draws of what the worth may be, lognormal about the published values, a little widened.
+
+    Each R* has its exact quantiles, in an order of its own: a Latin hypercube.
+    """
+    from scipy.special import ndtri
+
+    ranks = np.stack([generator.permutation(count), generator.permutation(count)])[:, :, None]
+    tokens, params = np.exp(WIDENED * LOG_WORTH_SD * ndtri((ranks + 0.5) / count))
     return Worth(REPEATED_TOKENS_WORTH * tokens, EXCESS_PARAMETERS_WORTH * params)
 
 

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.answers.repetition import Worth, diminished
-from analysis.fitting.forms import Design, Form
+from analysis.fitting import surface
+from analysis.fitting.forms import Design, SurfaceForm
 from analysis.law import Law
 
 Floats = NDArray[np.float64]
@@ -59,7 +60,7 @@ class Surfaces:
 
     law: Law
     """The law."""
-    form: Form
+    form: SurfaceForm
     """The surface's form."""
     theta: Floats
     """Its parameters, shape (B, P)."""
@@ -69,14 +70,18 @@ class Surfaces:
         origin, log_c = self.law.origin, log_n + self.law.cost.log_k(log_n) + log_d
         return self.form.value(self.theta, Design(log_n - origin.n, log_d - origin.d, log_c - origin.c))
 
-    def free(self, log_c: float, guess: float) -> Split:
-        """The compute-optimal size at ln C, looked for around ln N = `guess`."""
-        log_n = self._crossing(lambda size: self._lean(size, self.tokens(log_c, size)), guess)
-        return Split(log_n, self.loss(log_n, self.tokens(log_c, log_n)))
+    def free(self, log_c: float) -> Split:
+        """The compute-optimal size at ln C."""
+        law = self.law
+        return Split(*surface.optimum(self.form, self.theta, law.origin, np.array([log_c]), law.cost))
 
-    def filled(self, log_tokens: float, guess: float) -> Floats:
-        """ln of the size (B, 1) for which so many tokens are compute-optimal."""
-        return self._crossing(lambda size: self._lean(size, np.full_like(size, log_tokens)), guess)
+    def filled(self, log_tokens: float) -> Floats:
+        """ln of the size (B, 1) for which so many tokens are compute-optimal.
+
+        A path that bends comes back to them at sizes far below, where it means nothing: the largest size counts.
+        """
+        guess = self.law.origin.n + log_tokens - self.law.origin.d
+        return self._crossing(lambda size: self._lean(size, np.full_like(size, log_tokens)), guess, np.negative)
 
     def limited(self, log_c: float, limit: Limit, guess: float) -> Split:
         """The best size at ln C with a limit of unique tokens."""
@@ -106,17 +111,16 @@ class Surfaces:
         of_params = self.loss(log_n - STEP, log_d) - self.loss(log_n + STEP, log_d)
         of_tokens = self.loss(log_n, log_d - STEP) - self.loss(log_n, log_d + STEP)
         gains = np.log(np.maximum(of_params, NO_GAIN)) - np.log(np.maximum(of_tokens, NO_GAIN))
-        return np.asarray(gains - np.log(self.law.cost.slope(log_n)))
+        known = (of_params > 0) | (of_tokens > 0)
+        return np.where(known, gains - np.log(self.law.cost.slope(log_n)), np.nan)
 
-    def _crossing(
-        self, lean: Callable[[Floats], Floats], guess: float, loss: Callable[[Floats], Floats] | None = None
-    ) -> Floats:
-        """Where `lean` (B, G) at ln N (B, G) falls through zero, (B, 1): of several, where the `loss` is lowest."""
+    def _crossing(self, lean: Callable[[Floats], Floats], guess: float, rank: Callable[[Floats], Floats]) -> Floats:
+        """Where `lean` (B, G) at ln N (B, G) falls through zero, (B, 1): of several, where the `rank` is lowest."""
         grid = np.repeat(guess + np.arange(-REACH, REACH + SPACING, SPACING)[None], len(self.theta), axis=0)
         leans = lean(grid)
         falls = (leans[:, :-1] > 0) & (leans[:, 1:] <= 0)
         low, high = grid[:, :-1], grid[:, 1:]
-        order = np.zeros(falls.shape) if loss is None else loss((low + high) / 2)
+        order = rank((low + high) / 2)
         at = np.argmin(np.where(falls & np.isfinite(order), order, np.inf), axis=1)[:, None]
         low, high = np.take_along_axis(low, at, 1), np.take_along_axis(high, at, 1)
         for _ in range(HALVINGS):

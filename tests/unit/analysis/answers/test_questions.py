@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.answers import bounds, questions
+from analysis.answers import questions
 from analysis.law import Law, fit
-from analysis.records import Interval, LawError, QuestionError
+from analysis.records import LawError, QuestionError
 from tests.unit.analysis.law_tables import hoffmann, table
 
 
@@ -58,14 +58,6 @@ def test_wasted_compute_is_what_the_optimum_would_have_saved(law: Law) -> None:
         <= answer.details["wasted_compute_high"]
     )
     assert answer.loss == pytest.approx(law.predict(1e21).loss + answer.details["excess_loss"])
-
-
-def test_a_sum_of_independent_errors_adds_in_squares() -> None:
-    found = bounds.of_sum(10.0, 3.0, Interval(0.0, 6.0), 7.0, Interval(3.0, 8.0))
-    assert (found.low, found.high) == (pytest.approx(10 - 5), pytest.approx(10 + np.sqrt(10)))
-    ends = bounds.of_draws(0.5, np.concatenate([np.linspace(0, 1, 1001), [np.inf]]))
-    assert (ends.low, ends.high) == (pytest.approx(0.025), pytest.approx(0.975))
-    assert bounds.of_draws(2.0, np.linspace(0, 1, 101)).high == 2.0
 
 
 def test_tokens_for_a_loss_bring_a_smaller_model_there_too(law: Law) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 from fastapi.testclient import TestClient
 
@@ -70,6 +71,21 @@ def test_a_prediction_answers_the_question(client: TestClient) -> None:
     assert answer["flops"] == 5e12 and answer["shape"]["n_layers"] > 0
     both = client.get("/api/v1/sweeps/varied/prediction", params={"flops": 5e12, "loss": 2.0, **RIGHT})
     assert both.status_code == 422 and both.json()["type"] == "urn:isoflop:invalid-question"
+
+
+def test_limited_data_are_answered_or_refused_with_how_many_can_be_asked_about(client: TestClient) -> None:
+    def ask(limit: str) -> httpx.Response:
+        query = {"flops": "5e12", "max_tokens": limit, **RIGHT}
+        return client.get("/api/v1/sweeps/varied/prediction", params=query)
+
+    few = ask("1")
+    assert few.status_code == 422 and few.json()["type"] == "urn:isoflop:out-of-reach"
+    assert "with 1 unique token at" in few.json()["detail"] and "tokens or more" in few.json()["detail"]
+    scarce, plenty = ask("3e5").json(), ask("1e33").json()
+    assert scarce["answer"]["loss"] > scarce["loss"] and scarce["answer"]["details"]["epochs"] > 1
+    low, high = scarce["answer"]["loss_interval"]
+    assert low < scarce["answer"]["loss"] < high
+    assert plenty["answer"]["params"] == plenty["params"] and plenty["answer"]["loss"] == plenty["loss"]
 
 
 def test_values_and_sweeps_are_compared(client: TestClient) -> None:
