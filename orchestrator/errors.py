@@ -143,7 +143,7 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     ),
     "not-found": Meaning(NOT_FOUND, 404, "There is no such sweep, run or project.", "List them with isoflop ls."),
     "out-of-reach": Meaning(
-        INCOMPLETE,
+        USAGE,
         422,
         "The law has no answer so far from its runs: the answer would be impossible or unknown.",
         "Ask within the limits that the message names, or run budgets nearer to the question.",

@@ -88,6 +88,30 @@ def test_limited_data_are_answered_or_refused_with_how_many_can_be_asked_about(c
     assert plenty["answer"]["params"] == plenty["params"] and plenty["answer"]["loss"] == plenty["loss"]
 
 
+@pytest.mark.parametrize(
+    ("asked", "quantity"),
+    [
+        ({"flops": 1}, "flops"),
+        ({"flops": 1e300}, "flops"),
+        ({"gpu_hours": 1e9, "device": "h100"}, "gpu_hours"),
+        ({"loss": 50}, "loss"),
+        ({"loss": 1e-4}, "loss"),
+        ({"flops": 5e12, "params": 1e-3}, "params"),
+        ({"flops": 5e12, "too_small": 1e9}, "times_too_small"),
+        ({"flops": 5e12, "inference_tokens": 1e300}, "inference_tokens"),
+        ({"params": 1e300, "tokens": 1e300}, "flops"),
+    ],
+)
+def test_a_question_beyond_the_law_is_a_problem_that_says_what_can_be_asked(
+    client: TestClient, asked: dict[str, float | str], quantity: str
+) -> None:
+    answer = client.get("/api/v1/sweeps/varied/prediction", params=asked | RIGHT)
+    document = answer.json()
+    assert (answer.status_code, document["type"]) == (422, "urn:isoflop:out-of-reach")
+    assert document["quantity"] == quantity and "sk " in document["detail"]
+    assert document["lowest"] is not None or document["highest"] is not None
+
+
 def test_values_and_sweeps_are_compared(client: TestClient) -> None:
     (values,) = client.get("/api/v1/sweeps/varied/comparison", params={"axis": "qk_norm"}).json()["comparisons"]
     assert (values["baseline"], values["other"]) == ("qk_norm=True", "qk_norm=False")
