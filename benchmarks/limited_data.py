@@ -1,6 +1,6 @@
 """How often the intervals of data-limited answers cover, by simulation: prints the table of limited-data.md.
 
-    python -m benchmarks.limited_data --sweeps 100 [--laws additive …]
+    python -m benchmarks.limited_data --sweeps 40 [--laws additive …] [--epochs 0.5 1 …]
 
 For each law, sweeps of known truth are drawn and fitted, and asked for the best model at 1, 10 and 100 times the
 largest budget with 2, 1, 1/4, 1/16 and 1/40 of the tokens that its optimum would need. In the truth, repeated tokens
@@ -162,17 +162,18 @@ def cell(world: World, laws: list[Law], flops: float, epochs: float, generator: 
 def main() -> None:
     """Print two rows for each law and budget: N and the loss."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sweeps", type=int, default=100)
+    parser.add_argument("--sweeps", type=int, default=40)
     parser.add_argument("--laws", nargs="*", default=list(WORLDS), choices=list(WORLDS))
+    parser.add_argument("--epochs", nargs="*", type=float, default=EPOCHS)
     options = parser.parse_args()
-    print("| law | budget | | " + " | ".join(f"D\\*/U = {epochs:g}" for epochs in EPOCHS) + " |")
-    print("|---|---|---|" + "---|" * len(EPOCHS))
+    print("| law | budget | | " + " | ".join(f"D\\*/U = {epochs:g}" for epochs in options.epochs) + " |")
+    print("|---|---|---|" + "---|" * len(options.epochs))
     for name in options.laws:
         world = WORLDS[name]
         laws = [sweep(world, np.random.default_rng(seed)) for seed in range(options.sweeps)]
         for multiple in MULTIPLES:
             flops, generator = multiple * world.budgets[-1], np.random.default_rng(int(multiple))
-            cells = [cell(world, laws, flops, epochs, generator) for epochs in EPOCHS]
+            cells = [cell(world, laws, flops, epochs, generator) for epochs in options.epochs]
             for row, quantity in enumerate(("N", "loss")):
                 width = [f"×{np.exp(c[0, 1]):.2f}" if row == 0 else f"±{1e3 * c[1, 1]:.0f}" for c in cells]
                 shown = [f"{c[row, 0]:.3f} ({half})" for c, half in zip(cells, width, strict=True)]

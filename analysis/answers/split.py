@@ -78,7 +78,8 @@ class Surfaces:
     def filled(self, log_tokens: float) -> Floats:
         """ln of the size (B, 1) for which so many tokens are compute-optimal.
 
-        A path that bends comes back to them at sizes far below, where it means nothing: the largest size counts.
+        Far below the runs a path that bends comes back to them as the worst size, and rounding may show others: the
+        largest counts.
         """
         guess = self.law.origin.n + log_tokens - self.law.origin.d
         return self._crossing(lambda size: self._lean(size, np.full_like(size, log_tokens)), guess, np.negative)

@@ -64,9 +64,8 @@ def test_the_simulated_truth_is_that_of_the_paper() -> None:
 def test_the_table_has_two_rows_for_each_law_and_budget(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["limited_data", "--sweeps", "1", "--laws", "additive"])
+    monkeypatch.setattr("sys.argv", ["limited_data", "--sweeps", "1", "--laws", "additive", "--epochs", "1", "16"])
     monkeypatch.setattr(simulation, "MULTIPLES", (1.0,))
-    monkeypatch.setattr(simulation, "EPOCHS", (1.0, 16.0))
     simulation.main()
     head, _, size, loss = capsys.readouterr().out.splitlines()
     assert head == "| law | budget | | D\\*/U = 1 | D\\*/U = 16 |"

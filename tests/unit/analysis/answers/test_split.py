@@ -83,7 +83,7 @@ def test_the_first_guess_does_not_matter(surfaces: Surfaces) -> None:
     assert found[0] == pytest.approx(found[1], abs=1e-6) and found[2] == pytest.approx(found[1], abs=1e-6)
 
 
-def test_of_a_path_that_comes_back_to_the_same_tokens_the_larger_size_counts(law: Law) -> None:
+def test_a_path_that_bends_is_followed_down_from_its_optimum(law: Law) -> None:
     theta = np.array([[1.55, 0.63, -1.78, -0.05, 0.47, -1.04, -1.13, 0.05]])
     bent = Surfaces(law, JOINT_SKEW_BENT, theta)
     free = bent.free(LOG_C)
@@ -93,8 +93,7 @@ def test_of_a_path_that_comes_back_to_the_same_tokens_the_larger_size_counts(law
     assert free.log_params[0, 0] - 2 < fewer < free.log_params[0, 0]
 
 
-def test_a_surface_that_never_turns_has_no_split(law: Law) -> None:
-    """At so few tokens this path has long turned back: no size is compute-optimal for them."""
+def test_where_a_path_has_turned_back_no_size_is_compute_optimal(law: Law) -> None:
     theta = np.array([[1.55, 0.63, -1.78, -0.05, 0.47, -1.04, -1.13, 0.3]])
     with np.errstate(all="ignore"):
         assert np.isnan(Surfaces(law, JOINT_SKEW_BENT, theta).filled(-5.0)[0, 0])
