@@ -9,7 +9,6 @@ import numpy as np
 
 from analysis.evidence import HoldoutRecord
 from analysis.fitting.estimators import LINES
-from analysis.limits import Limits
 from analysis.records import Curve, LawError, Prediction
 from analysis.table.table import RunTable
 
@@ -19,11 +18,18 @@ MOST_BUDGETS, MOST_ROWS = 20, 6_000
 """At most this many budgets, evenly spread, are held out, fewer in tables of many rows: each costs a fit."""
 
 
+class Answerable(Protocol):
+    """Which budgets a law can predict."""
+
+    def __contains__(self, flops: float, /) -> bool:
+        """Whether this one."""
+
+
 class Predictor(Protocol):
     """What is asked of a law fitted to the earlier budgets."""
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> Answerable:
         """The budgets that can be predicted. Raises LawError where there is no law."""
 
     def band(self, flops: Sequence[float]) -> Sequence[Prediction]:
