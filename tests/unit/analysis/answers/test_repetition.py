@@ -40,4 +40,4 @@ def test_the_published_worth_is_known_to_a_factor_of_two_and_that_to_ten_degrees
     assert np.percentile(logs, [2.5, 97.5], axis=0) == pytest.approx(
         np.array([[-1, -1], [1, 1]]) * 2.228 * np.log(2), abs=0.03
     )
-    assert abs(np.corrcoef(logs.T)[0, 1]) < 0.05, "the two are drawn apart"
+    assert abs(np.corrcoef(logs.T)[0, 1]) < 0.1, "the two are drawn apart"
