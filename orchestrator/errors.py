@@ -156,10 +156,16 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     "no-law": Meaning(
         INCOMPLETE,
         409,
-        "The runs give no law, or the law has no answer to this question.",
-        "Do what the message proposes: more budgets, more sizes, or another question.",
+        "The runs give no law.",
+        "Do what the message proposes: more budgets, or more sizes.",
     ),
     "not-found": Meaning(NOT_FOUND, 404, "There is no such sweep, run or project.", "List them with isoflop ls."),
+    "out-of-reach": Meaning(
+        USAGE,
+        422,
+        "The law has no answer so far from its runs: the answer would be impossible or unknown.",
+        "Ask within the limits that the message names, or run budgets nearer to the question.",
+    ),
     "recipe": Meaning(
         USAGE, 422, "The recipe cannot give what was asked of it.", "Correct the recipe, or the value that is named."
     ),

@@ -72,21 +72,22 @@ def test_the_recipe_check_and_rows_left_out() -> None:
 def test_a_prediction_in_full_has_each_estimator_and_the_laws_own_interval() -> None:
     p = small_law().predict(1e13)
     lines = describe_prediction(p)
-    assert lines[0] == "At 10¹³ FLOPs, ×10 the largest fitted budget (10¹²):"
+    assert lines[0] == "At 10¹³ FLOPs, ×10 the largest budget:"
     assert f"mean loss {p.loss:.3f} ({p.loss_interval.low:.3f} to {p.loss_interval.high:.3f}) nats/token" in lines[1]
     assert lines[2] == f"  confidence {p.confidence}"
     names = [line.split(":")[0].strip() for line in lines[3 : 3 + len(p.estimators)]]
     assert "joint skew" in names and "cubic" in names
     assert any("weight" in line for line in lines)
-    assert [line.strip() for line in lines[-len(p.warnings) :]] == list(p.warnings)
+    assert p.warnings[0] == "This is ×10 the largest budget."
+    assert [line.strip() for line in lines[1 - len(p.warnings) :]] == list(p.warnings[1:]), "said once"
 
 
 def test_a_reply_adds_hours_counts_and_the_compute_that_was_asked_for() -> None:
     law = small_law()
-    question = Question(gpu_hours=100, hardware=hardware("h100", utilisation=0.4))
+    question = Question(gpu_hours=1e-5, hardware=hardware("h100", utilisation=0.4))
     counts, hours = reply_lines(ask(law, question, COUNTS))
     assert counts.startswith("Counts  N ") and "without embedding and head" in counts
-    assert hours.startswith("Hours   100 GPU-hours of h100 at 40% of 989.4 TFLOP/s (")
+    assert hours.startswith("Hours   1e-05 GPU-hours of h100 at 40% of 989.4 TFLOP/s (")
     (needed,) = reply_lines(ask(law, Question(loss=law.predict(1e13).loss)))
     assert needed.startswith(("Compute needed: 10¹³ (", "Compute needed: 9.99×10¹² ("))
     assert needed.endswith(") FLOPs")
@@ -110,7 +111,7 @@ def test_answers_to_questions(question: Question, title: str, words: list[str]) 
     reply = ask(small_law(), question, COUNTS)
     assert reply.answer is not None
     lines = describe_answer(reply.answer, COUNTS, hardware("a100"))
-    assert lines[0].startswith(title) and lines[0].endswith("the largest fitted budget:")
+    assert lines[0].startswith(title) and lines[0].endswith("the largest budget:")
     text = "\n".join(lines)
     for word in (*words, "  Counts  N ", "GPU-hours of a100"):
         assert word in text
