@@ -135,3 +135,11 @@ def test_published_laws_say_what_their_n_counts() -> None:
     (chinchilla,) = [line for line in lines if line.startswith("  hoffmann2022: ")]
     assert "C = 6 N D" in chinchilla
     assert any("outside its budgets" in line for line in lines)
+
+
+def test_a_clamped_share_of_the_compute_is_called_a_bound() -> None:
+    answer = ask(small_law(), Question(flops=1e12, times_too_small=4)).answer
+    assert answer is not None
+    assert "less than a millionth" not in "\n".join(describe_answer(answer))
+    clamped = replace(answer, details=answer.details | {"compute_for_same_loss": 1e6, "wasted_compute": 1 - 1e-6})
+    assert "the optimum reaches it with less than a millionth of the compute" in "\n".join(describe_answer(clamped))
