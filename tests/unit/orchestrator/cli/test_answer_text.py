@@ -41,7 +41,7 @@ def test_a_law_in_full_has_every_estimator_at_every_budget() -> None:
 
 def test_a_refusal_is_said_once_and_in_words() -> None:
     text = "\n".join(describe(short_law(1)))
-    assert text.count("  1.6×10¹²: parabola, cubic and akima refused: 4 sizes at 1.6e+12 FLOPs") == 1
+    assert text.count("  1.6×10¹²: parabola, cubic and akima refused: 4 sizes at 1.6×10¹² FLOPs") == 1
     assert "note: At 1.6×10¹²" not in text
     for code in ("too_few", "joint_skew"):
         assert code not in text
