@@ -69,3 +69,10 @@ def test_where_no_compute_is_known_none_is_offered() -> None:
     with pytest.raises(OutOfReachError, match="Ask what a budget reaches instead") as caught:
         compute_for_loss(BUDGETS, LOSSES, LOSSES - 4, LOSSES + 7, 4.0)
     assert (caught.value.lowest, caught.value.highest) == (None, None)
+
+
+def test_both_ends_must_be_known() -> None:
+    near, far = LOSSES + 0.01, np.array([7.5, 6.5, 5.5, 5.4, 5.3, 5.2, 4.0])
+    for lower, upper in ((LOSSES - 0.01, far), (14 - far - 6, near)):
+        with pytest.raises(OutOfReachError, match="not even known to within a factor of 1000"):
+            compute_for_loss(BUDGETS, LOSSES, lower, upper, 5.0 if upper is far else 3.0)

@@ -61,7 +61,7 @@ def test_a_gross_outlier_is_named_and_leaves_its_curve() -> None:
     clean = parts_of(data)
     data.loc[10, "loss"] += 1.0
     found = parts_of(data)
-    assert any("1 runs lie too far from every surface to be given weight: r10." in w for w in found.warnings)
+    assert any("1 run lies too far from every surface to be given weight: r10." in w for w in found.warnings)
     assert [len(curve.params) for curve in found.curves] == [7, 6, 7, 7, 7]
     assert found.curves[1].minima[1].params == pytest.approx(clean.curves[1].minima[1].params, rel=0.1)
 
