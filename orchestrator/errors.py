@@ -92,6 +92,12 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
         "A run's loss is not finite, or far above that of a uniform guess.",
         "Lower its learning rate, or leave the run out.",
     ),
+    "folder": Meaning(
+        USAGE,
+        422,
+        "A folder or file of this process cannot be used, or is open to other users of the machine.",
+        "Do what the message proposes, such as another TMPDIR.",
+    ),
     "foreign-module": Meaning(
         INCOMPLETE,
         500,

@@ -28,6 +28,7 @@ EXPECTED_SKIPS = (
     "is not at hand",  # published results, which are no part of the repository
     "packets between network namespaces are dropped here",
     "network namespaces need root",
+    "needs root: acts as another user",
     "no network namespaces here",
 )
 """Reasons for which a test may be skipped in CI; `--forbid-skips` fails the session for any other."""

@@ -72,7 +72,7 @@ def test_where_no_compute_is_known_none_is_offered() -> None:
 
 
 def test_both_ends_must_be_known() -> None:
-    near, far = LOSSES + 0.01, np.array([7.5, 6.5, 5.5, 5.4, 5.3, 5.2, 4.0])
-    for lower, upper in ((LOSSES - 0.01, far), (14 - far - 6, near)):
+    above, below = np.array([7.5, 6.5, 5.5, 5.4, 5.3, 5.2, 4.0]), np.array([3.5, 2.9, 2.8, 2.7, 2.6, 1.9, 0.9])
+    for lower, upper, loss in ((LOSSES - 0.01, above, 5.0), (below, LOSSES + 0.01, 3.0)):
         with pytest.raises(OutOfReachError, match="not even known to within a factor of 1000"):
-            compute_for_loss(BUDGETS, LOSSES, lower, upper, 5.0 if upper is far else 3.0)
+            compute_for_loss(BUDGETS, LOSSES, lower, upper, loss)
