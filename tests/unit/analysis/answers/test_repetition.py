@@ -33,11 +33,11 @@ def test_the_slope_stays_known_where_the_worth_no_longer_changes() -> None:
 def test_the_published_worth_is_known_to_a_factor_of_two_and_that_to_ten_degrees_of_freedom() -> None:
     assert (PUBLISHED.tokens.item(), PUBLISHED.params.item()) == (15.387756, 5.309743)
     assert np.exp(LOG_WORTH_SD) == pytest.approx(2)
-    found = drawn(200, np.random.default_rng(0))
+    found = drawn(2000, np.random.default_rng(0))
     logs = np.log(np.hstack([found.tokens / PUBLISHED.tokens, found.params / PUBLISHED.params]))
-    assert logs.shape == (200, 2)
+    assert logs.shape == (2000, 2)
     assert np.median(logs, axis=0) == pytest.approx([0, 0], abs=0.01)
     assert np.percentile(logs, [2.5, 97.5], axis=0) == pytest.approx(
         np.array([[-1, -1], [1, 1]]) * 2.228 * np.log(2), abs=0.03
     )
-    assert abs(np.corrcoef(logs.T)[0, 1]) < 0.15, "the two are drawn apart"
+    assert abs(np.corrcoef(logs.T)[0, 1]) < 0.1, "the two are drawn apart"
