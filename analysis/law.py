@@ -131,6 +131,8 @@ class Law:
         if budgets.ndim != 1 or not np.isfinite(budgets).all() or (budgets <= 0).any():
             raise LawError("budgets must be positive numbers of FLOPs")
         check_budgets(budgets.tolist(), self.limits, self.smallest_budget, self.largest_budget)
+        if not len(budgets):
+            return []
         result = self.combined(budgets)
         low, high = self.loss_ends(budgets, result)
         return [

@@ -31,7 +31,7 @@ REASON_PHRASES: Mapping[Reason, str] = {
 }
 """Each reason to refuse in a few words."""
 _SENTENCES: Mapping[type[Refusal], str] = {
-    refusals.TooFewSizes: "{sizes} at {flops:.3g} FLOPs; a curve needs at least {needed}.",
+    refusals.TooFewSizes: "{sizes} at {flops} FLOPs; a curve needs at least {needed}.",
     refusals.TooFewSplineSizes: "{sizes} more than {apart:.0%} apart.",
     refusals.TooFewRuns: "{runs}; a surface of seven parameters needs {needed}.",
     refusals.SizesTooAlike: "fewer than three sizes: what size and what tokens do to the loss cannot be separated.",
@@ -187,6 +187,8 @@ def refusal_message(refusal: Refusal) -> str:
 
 def _refusal_value(name: str, value: Any) -> Any:
     """A refusal's field as its sentence has it: names joined, a long list of runs cut short."""
+    if name == "flops":
+        return format_flops(value)
     if name == "estimator":
         return "Akima spline" if value is EstimatorName.AKIMA else value.label
     if name == "edge":

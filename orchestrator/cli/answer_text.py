@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from analysis.answers.ask import Reply
 from analysis.answers.counts import Counts
 from analysis.answers.published import published_at
-from analysis.answers.questions import Answer
+from analysis.answers.questions import LEAST_COMPUTE, Answer
 from analysis.devices import Hardware
 from analysis.law import Law
 from analysis.records import BuildableShape, Interval, Prediction
@@ -184,9 +184,12 @@ def _given_size(d: Mapping[str, float]) -> Iterator[str]:
     small, large = d["times_too_small"], d["times_too_large"]
     if small > 1.005 or large > 1.005:
         yield f"{format_factor(max(small, large))} too {'small' if small > 1 else 'large'}"
+    enough = f"{format_flops(d['compute_for_same_loss'])} FLOPs"
+    if d["wasted_compute"] > 1 - 1.001 * LEAST_COMPUTE:
+        enough = "less than a millionth of the compute"
     yield (
         f"costs {d['excess_loss']:.4f} ({d['excess_loss_low']:.4f} to {d['excess_loss_high']:.4f}) of loss:"
-        f" the optimum reaches it with {format_flops(d['compute_for_same_loss'])} FLOPs, so {d['wasted_compute']:.0%}"
+        f" the optimum reaches it with {enough}, so {d['wasted_compute']:.0%}"
         f" ({d['wasted_compute_low']:.0%} to {d['wasted_compute_high']:.0%}) of the compute is wasted"
     )
 

@@ -305,6 +305,7 @@ def test_within_the_budgets_the_upper_end_of_the_loss_is_not_capped(law: Law) ->
     assert (law.smallest_budget, law.largest_budget) == (pytest.approx(1e18), pytest.approx(1e20))
     with pytest.raises(LawError, match="budgets must be positive"):
         law.band([[1e18, 1e19]])  # type: ignore[list-item]
+    assert law.band([]) == []
 
 
 def test_what_the_envelope_lacks_is_not_why_there_is_no_law() -> None:

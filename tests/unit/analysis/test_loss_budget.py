@@ -69,3 +69,10 @@ def test_where_no_compute_is_known_none_is_offered() -> None:
     with pytest.raises(OutOfReachError, match="Ask what a budget reaches instead") as caught:
         compute_for_loss(BUDGETS, LOSSES, LOSSES - 4, LOSSES + 7, 4.0)
     assert (caught.value.lowest, caught.value.highest) == (None, None)
+
+
+def test_both_ends_must_be_known() -> None:
+    above, below = np.array([7.5, 6.5, 5.5, 5.4, 5.3, 5.2, 4.0]), np.array([3.5, 2.9, 2.8, 2.7, 2.6, 1.9, 0.9])
+    for lower, upper, loss in ((LOSSES - 0.01, above, 5.0), (below, LOSSES + 0.01, 3.0)):
+        with pytest.raises(OutOfReachError, match="not even known to within a factor of 1000"):
+            compute_for_loss(BUDGETS, LOSSES, lower, upper, loss)

@@ -9,7 +9,7 @@ from analysis.answers.inference import cheapest_with_inference
 from analysis.fitting.cost import TokenCost
 from analysis.law import Law, fit
 from analysis.records import OutOfReachError, QuestionError
-from tests.unit.analysis.law_tables import hoffmann, small, table
+from tests.unit.analysis.law_tables import hoffmann, skewed, small, table
 
 FALLING = TokenCost.from_nodes([1e4, 1e6, 1e8], [8.4e4, 6.7e6, 6.1e8])
 
@@ -103,3 +103,13 @@ def test_almost_no_inference_leaves_the_optimum(law: Law) -> None:
     assert answer.details["saving"] == pytest.approx(0, abs=1e-9)
     with pytest.raises(QuestionError, match="inference tokens must be"):
         cheapest_with_inference(law, 1e21, 0.0)
+
+
+def test_inference_that_outweighs_the_training_is_refused() -> None:
+    """The skewed valley's smallest size for a loss needs a finite number of tokens, however much inference follows."""
+    law = fit(table(truth=skewed, noise=0.001, seed=1), holdout=False)
+    with pytest.raises(OutOfReachError, match="inference outweighs the") as caught:
+        cheapest_with_inference(law, 1e20, 1e40)
+    most = caught.value.highest
+    assert most is not None
+    assert 0.9e4 < most / cheapest_with_inference(law, 1e20, most).tokens <= 1e4

@@ -41,7 +41,7 @@ def test_a_law_in_full_has_every_estimator_at_every_budget() -> None:
 
 def test_a_refusal_is_said_once_and_in_words() -> None:
     text = "\n".join(describe(short_law(1)))
-    assert text.count("  1.6×10¹²: parabola, cubic and akima refused: 4 sizes at 1.6e+12 FLOPs") == 1
+    assert text.count("  1.6×10¹²: parabola, cubic and akima refused: 4 sizes at 1.6×10¹² FLOPs") == 1
     assert "note: At 1.6×10¹²" not in text
     for code in ("too_few", "joint_skew"):
         assert code not in text
@@ -135,3 +135,11 @@ def test_published_laws_say_what_their_n_counts() -> None:
     (chinchilla,) = [line for line in lines if line.startswith("  hoffmann2022: ")]
     assert "C = 6 N D" in chinchilla
     assert any("outside its budgets" in line for line in lines)
+
+
+def test_a_clamped_share_of_the_compute_is_called_a_bound() -> None:
+    answer = ask(small_law(), Question(flops=1e12, times_too_small=4)).answer
+    assert answer is not None
+    assert "less than a millionth" not in "\n".join(describe_answer(answer))
+    clamped = replace(answer, details=answer.details | {"compute_for_same_loss": 1e6, "wasted_compute": 1 - 1e-6})
+    assert "the optimum reaches it with less than a millionth of the compute" in "\n".join(describe_answer(clamped))
