@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,19 +18,23 @@ from analysis.fitting.confidence import judge
 from analysis.fitting.cost import TokenCost
 from analysis.fitting.envelope import envelope
 from analysis.fitting.estimators import FittedEstimator, optima_with_gradient
+from analysis.fitting.headline import Headline
 from analysis.fitting.holdout import rolling_holdout
 from analysis.fitting.parts import REJECTED, fit_parts
 from analysis.fitting.powerlaws import power_laws
 from analysis.fitting.refused import RefusedError
+from analysis.fitting.spikes import set_aside_spikes
 from analysis.fitting.surface import Origin
 from analysis.fitting.uncertainty import Uncertainty
+from analysis.limits import LEAST_COUNT, Limits, budget_limits, check_budgets, check_possible, worst_loss
+from analysis.loss_budget import compute_for_loss
 from analysis.names import EstimatorName
 from analysis.records import Curve, EstimatorAnswer, Interval, LawError, PowerLaw, Prediction, Surface
 from analysis.refusals import Refusal
 from analysis.summary import Summary
 from analysis.table.excluded import ExcludedRow
 from analysis.table.table import RunTable
-from analysis.wording import refusal_message
+from analysis.wording import budget_place, refusal_message
 
 Floats = NDArray[np.float64]
 
@@ -98,8 +103,26 @@ class Law:
         """Smallest fitted budget, FLOPs."""
         return min(curve.flops for curve in self.curves)
 
+    def outside(self, flops: float) -> float:
+        """Ratio of a budget to the nearest fitted one, 1 and less within them."""
+        return max(flops / self.largest_budget, self.smallest_budget / flops)
+
+    @cached_property
+    def limits(self) -> Limits:
+        """The budgets that the law can answer for. Raises LawError where no law could be fitted."""
+        self._require_estimators()
+        return budget_limits(self.combined, self.cost, self.smallest_budget, self.largest_budget, self.worst_loss)
+
+    @property
+    def worst_loss(self) -> float:
+        """Above which no loss can be, in the law's unit."""
+        return worst_loss(self.loss_unit, max(max(curve.losses, default=0.0) for curve in self.curves))
+
     def predict(self, flops: float) -> Prediction:
-        """The compute-optimal size, tokens and loss at one budget. Raises LawError where no law could be fitted."""
+        """The compute-optimal size, tokens and loss at one budget.
+
+        Raises LawError where no law could be fitted, OutOfReachError for a budget outside its `limits`.
+        """
         return self.band([flops])[0]
 
     def band(self, flops: Sequence[float]) -> list[Prediction]:
@@ -107,14 +130,30 @@ class Law:
         budgets = np.asarray(flops, dtype=float)
         if budgets.ndim != 1 or not np.isfinite(budgets).all() or (budgets <= 0).any():
             raise LawError("budgets must be positive numbers of FLOPs")
-        self._require_estimators()
-        result = self._combined(budgets)
-        top = self._combined(np.array([self.largest_budget]))
-        ceiling = float(top.loss[0] + top.loss_half[0])
-        return [self._prediction(float(budget), index, result, ceiling) for index, budget in enumerate(budgets)]
+        check_budgets(budgets.tolist(), self.limits, self.smallest_budget, self.largest_budget)
+        if not len(budgets):
+            return []
+        result = self.combined(budgets)
+        low, high = self.loss_ends(budgets, result)
+        return [
+            self._prediction(float(budget), index, result, Interval(float(low[index]), float(high[index])))
+            for index, budget in enumerate(budgets)
+        ]
 
-    def _combined(self, budgets: Floats) -> headline.Headline:
-        """The headline's answers at budgets (T,)."""
+    def loss_ends(self, budgets: Floats, result: Headline) -> tuple[Floats, Floats]:
+        """The ends of the loss's interval at budgets, (T,) each, of what `combined` says there."""
+        top = self.combined(np.array([self.largest_budget]))
+        high = np.minimum(result.loss + result.loss_half, np.maximum(self.worst_loss, result.loss))
+        # More compute cannot do worse than the largest fitted budget: the rest may be left unspent.
+        capped = np.maximum(np.minimum(high, top.loss + top.loss_half), result.loss)
+        return np.maximum(result.loss - result.loss_half, 0), np.where(budgets > self.largest_budget, capped, high)
+
+    def combined(self, budgets: Floats) -> Headline:
+        """What the estimators say together at budgets (T,), also where that is no answer: outside the `limits`.
+
+        Raises LawError where they cannot be combined.
+        """
+        self._require_estimators()
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             answers = [
                 optima_with_gradient(state.kind, np.asarray(state.theta), self.origin, np.log(budgets), self.cost)
@@ -126,22 +165,11 @@ class Law:
     def compute_for_loss(self, loss: float) -> tuple[float, Interval]:
         """FLOPs after which compute-optimal training reaches a loss, with the interval that its band cuts out.
 
-        An end that the band never reaches is infinite. Raises LawError where the loss is out of reach.
+        Raises LawError where no law could be fitted, OutOfReachError where the band does not enclose the loss.
         """
-        self._require_estimators()
-        grid = np.geomspace(self.smallest_budget * 1e-3, self.largest_budget * 1e8, 400)
-        band = self.band(grid.tolist())
-        middle, low, high = (
-            _first_below(grid, np.array(values), loss)
-            for values in (
-                [p.loss for p in band],
-                [p.loss_interval.low for p in band],
-                [p.loss_interval.high for p in band],
-            )
-        )
-        if not np.isfinite(middle):
-            raise LawError(f"a loss of {loss:.4g} is below what the law reaches at {grid[-1]:.2g} FLOPs")
-        return middle, Interval(low, high)
+        budgets = np.geomspace(self.limits.lowest, self.limits.highest, 400)
+        result = self.combined(budgets)
+        return compute_for_loss(budgets, result.loss, *self.loss_ends(budgets, result), loss)
 
     @property
     def _budgets(self) -> int:
@@ -155,16 +183,17 @@ class Law:
         reasons = sorted({refusal_message(refusal) for refusal in refusals})
         raise LawError("no law could be fitted: " + " ".join(reasons))
 
-    def _prediction(self, flops: float, index: int, result: headline.Headline, ceiling: float) -> Prediction:
+    def _prediction(self, flops: float, index: int, result: Headline, loss_interval: Interval) -> Prediction:
         params = float(np.exp(result.log_params[index]))
         half = float(result.log_params_half[index])
-        low, high = params * np.exp(-half), params * np.exp(half)
+        low, high = max(params * np.exp(-half), LEAST_COUNT), params * np.exp(half)
         tokens = [float(self.cost.tokens(flops, size)) for size in (params, high, low)]
-        loss, loss_half = float(result.loss[index]), float(result.loss_half[index])
+        loss = float(result.loss[index])
+        check_possible(flops, params, tokens[0], loss)
+        place = budget_place(flops, self.smallest_budget, self.largest_budget)
         extrapolation = flops / self.largest_budget
-        # More compute cannot do worse than the largest fitted budget: the rest may be left unspent.
-        loss_high = max(min(loss + loss_half, ceiling), loss) if extrapolation > 1 else loss + loss_half
         confidence, warnings = judge(
+            place=place,
             extrapolation=extrapolation,
             below=self.smallest_budget / flops,
             half_width=half,
@@ -178,10 +207,11 @@ class Law:
             tokens=tokens[0],
             loss=loss,
             params_interval=Interval(float(low), float(high)),
-            tokens_interval=Interval(tokens[1], tokens[2]),
-            loss_interval=Interval(max(loss - loss_half, 0.0), loss_high),
+            tokens_interval=Interval(max(tokens[1], LEAST_COUNT), tokens[2]),
+            loss_interval=loss_interval,
             largest_budget=self.largest_budget,
             extrapolation=extrapolation,
+            place=place,
             confidence=confidence,
             estimators=tuple(self._answer(flops, index, m, result) for m in range(len(self.estimators))),
             convention=self.convention,
@@ -190,7 +220,7 @@ class Law:
             warnings=(*warnings, *self.warnings),
         )
 
-    def _answer(self, flops: float, index: int, m: int, result: headline.Headline) -> EstimatorAnswer:
+    def _answer(self, flops: float, index: int, m: int, result: Headline) -> EstimatorAnswer:
         state = self.estimators[m]
         params = float(np.exp(result.each_log_params[index, m]))
         weight_n, weight_l = float(result.weights_params[index, m]), float(result.weights_loss[index, m])
@@ -207,18 +237,6 @@ class Law:
                 part for part in (lean if weight_n or weight_l else "not used by the headline", state.note) if part
             ),
         )
-
-
-def _first_below(flops: Floats, losses: Floats, target: float) -> float:
-    """Where a falling curve first reaches the target, by interpolation in ln C; infinite where it does not."""
-    reached = np.flatnonzero(losses <= target)
-    if len(reached) == 0:
-        return float("inf")
-    at = int(reached[0])
-    if at == 0:
-        return float(flops[0])
-    share = (losses[at - 1] - target) / (losses[at - 1] - losses[at])
-    return float(np.exp(np.log(flops[at - 1]) + share * np.log(flops[at] / flops[at - 1])))
 
 
 def content_hash(table: RunTable, cost: TokenCost) -> str:
@@ -240,9 +258,11 @@ def with_holdout(law: Law, records: tuple[HoldoutRecord, ...]) -> Law:
 def fit(table: RunTable, *, cost: TokenCost | None = None, holdout: bool = True) -> Law:
     """Fit a law: every estimator, their refusals, noise and, with enough budgets, a rolling hold-out.
 
-    `cost` ties N*, D* and C; by default it is read off the table's own C/(N D). A law with refusals is still a law:
+    Runs whose loss no curve explains are set aside first, by name. `cost` ties N*, D* and C; by default it is read off
+    the table's own C/(N D). A law with refusals is still a law:
     its `predict` raises LawError where nothing could be fitted.
     """
+    table = set_aside_spikes(table)
     cost = cost or TokenCost.from_table(table)
     # Tables without a law run into overflows on the way to their refusal; what is not finite is refused by name.
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):

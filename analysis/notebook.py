@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -23,13 +24,14 @@ ChartName = Literal["overview", "isoflop", "scaling", "contour", "residuals", "e
 """Charts of a law."""
 
 
-def read_runs(path: str | Path, **columns: str) -> RunTable:
+def read_runs(path: str | Path, *, where: Mapping[str, str] | None = None, **columns: str) -> RunTable:
     """Finished runs of a CSV, one a row, with columns flops, params, tokens and loss.
 
-    `columns` renames them, such as `loss="eval/loss"`, or gives `convention` and `loss_unit`; see
-    `RunTable.from_frame`. Raises LawError for a file that cannot be read as such a table.
+    `columns` renames them, such as `loss="eval/loss"`, or gives `convention` and `loss_unit`; `where` chooses the rows
+    with these values in these columns; see `RunTable.from_frame`. Raises LawError for a file that cannot be read as
+    such a table.
     """
-    return RunTable.read_csv(path, **columns)
+    return RunTable.read_csv(path, where=where, **columns)
 
 
 def fit(runs: pd.DataFrame | RunTable, *, cost: TokenCost | None = None, holdout: bool = True, **columns: str) -> Law:

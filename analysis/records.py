@@ -16,6 +16,23 @@ class LawError(ExpectedError, ValueError):
     kind = "no-law"
 
 
+class OutOfReachError(LawError):
+    """A question whose answer would be impossible or void; the message says why and what could be asked instead."""
+
+    kind = "out-of-reach"
+    quantity: str = ""
+    """Which part of the question, by its name in `Question`."""
+    lowest: float | None = None
+    """Its least value that has an answer, None where that is not known."""
+    highest: float | None = None
+    """Its largest value that has an answer, None where that is not known."""
+
+    def __init__(self, message: str, quantity: str, lowest: float | None = None, highest: float | None = None) -> None:
+        """Carry what could be asked instead: a `quantity` from `lowest` to `highest`, where these are known."""
+        super().__init__(message)
+        self.quantity, self.lowest, self.highest = quantity, lowest, highest
+
+
 class QuestionError(ExpectedError, ValueError):
     """A question is put wrongly: a value that cannot be, or a combination without a meaning."""
 
@@ -56,6 +73,10 @@ class Minimum:
     """Standard error of the loss."""
     note: str = ""
     """What a reader must know, such as `points near the minimum only`."""
+    log_params_half: float = float("nan")
+    """Half-width of the 95 % interval of ln N, by the degrees of freedom of the noise; NaN where they are too few."""
+    loss_half: float = float("nan")
+    """Half-width of the 95 % interval of the loss; NaN where there are too few degrees of freedom."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +227,8 @@ class Prediction:
     """Largest fitted budget."""
     extrapolation: float
     """C over the largest fitted budget."""
+    place: str
+    """Where C lies in relation to the budgets that were run, in words."""
     confidence: str
     """high | medium | low."""
     estimators: tuple[EstimatorAnswer, ...]

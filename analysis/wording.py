@@ -15,6 +15,8 @@ from analysis.refusals import Reason, Refusal
 
 _RUNS_SHOWN = 3
 """Runs that a refusal names."""
+_SAME_BUDGET = 1.005
+"""Ratio within which a budget is taken for one that was run: cells meet their budgets to within a per cent."""
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _COUNT_SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 REASON_PHRASES: Mapping[Reason, str] = {
@@ -29,11 +31,11 @@ REASON_PHRASES: Mapping[Reason, str] = {
 }
 """Each reason to refuse in a few words."""
 _SENTENCES: Mapping[type[Refusal], str] = {
-    refusals.TooFewSizes: "{sizes} sizes at {flops:.3g} FLOPs; a curve needs at least {needed}.",
-    refusals.TooFewSplineSizes: "{sizes} sizes that are more than {apart:.0%} apart.",
-    refusals.TooFewRuns: "{runs} runs; a surface of seven parameters needs {needed}.",
+    refusals.TooFewSizes: "{sizes} at {flops} FLOPs; a curve needs at least {needed}.",
+    refusals.TooFewSplineSizes: "{sizes} more than {apart:.0%} apart.",
+    refusals.TooFewRuns: "{runs}; a surface of seven parameters needs {needed}.",
     refusals.SizesTooAlike: "fewer than three sizes: what size and what tokens do to the loss cannot be separated.",
-    refusals.TooFewCrossings: "the least loss passes {crossings} times from one size to the next while both have "
+    refusals.TooFewCrossings: "the least loss passes {crossings} from one size to the next while both have "
     "finished a run and still train another; the envelope needs {needed}. Add sizes, and runs of several lengths.",
     refusals.TooFewBudgets: "a law needs at least {needed} budgets, two to four times apart; this table has {budgets}.",
     refusals.TooFewMinima: "the {estimator} has a minimum at {minima} of {budgets} budgets; power laws need {needed}.",
@@ -62,6 +64,8 @@ _SENTENCES: Mapping[type[Refusal], str] = {
     "losses are too high.",
 }
 """Each kind of refusal as a sentence with its numbers."""
+_COUNTED = {"sizes": "size", "runs": "run", "crossings": "time"}
+"""Nouns of the counts that refusals carry."""
 _ADVICE = {
     "high": "The estimators agree and the budgets bear it out: good enough to plan with.",
     "medium": "Plan with the interval rather than the single number, and check it with one run before spending it all.",
@@ -80,6 +84,8 @@ def format_flops(flops: float, digits: int = 3) -> str:
         return "–"
     mantissa_text, exponent_text = f"{flops:.{digits - 1}e}".split("e")
     mantissa = mantissa_text.rstrip("0").rstrip(".") if "." in mantissa_text else mantissa_text
+    if int(exponent_text) == 0:
+        return mantissa
     power = f"10{superscript(int(exponent_text))}"
     return power if mantissa == "1" else f"{mantissa}×{power}"
 
@@ -181,6 +187,8 @@ def refusal_message(refusal: Refusal) -> str:
 
 def _refusal_value(name: str, value: Any) -> Any:
     """A refusal's field as its sentence has it: names joined, a long list of runs cut short."""
+    if name == "flops":
+        return format_flops(value)
     if name == "estimator":
         return "Akima spline" if value is EstimatorName.AKIMA else value.label
     if name == "edge":
@@ -188,6 +196,8 @@ def _refusal_value(name: str, value: Any) -> Any:
     if name == "runs" and isinstance(value, tuple):
         more = f" and {len(value) - _RUNS_SHOWN} more" if len(value) > _RUNS_SHOWN else ""
         return f"run{'s' if len(value) > 1 else ''} {', '.join(value[:_RUNS_SHOWN])}{more}"
+    if name in _COUNTED and isinstance(value, int):
+        return plural(value, _COUNTED[name])
     if name == "reasons":
         return ", ".join(sorted(REASON_PHRASES[reason] for reason in value))
     return ", ".join(value) if isinstance(value, tuple) else value
@@ -223,8 +233,11 @@ def noise_sentences(noise: Noise, unit: str) -> list[str]:
         sentences.append(f"Runs scatter about their budget's cubic by {scatter}.")
     if noise.seed_sigma is None or noise.seed_sigma_interval is None:
         return [*sentences, "No cell was repeated, so the noise between seeds alone is not known."]
-    by_budget = [f"{_thousandths(b.sigma)} at {format_flops(b.flops)}" for b in noise.seed_sigma_by_budget]
-    at = f": {join_words(by_budget)} FLOPs" if len(by_budget) > 1 else ""
+    by_budget = [
+        f"{_thousandths(b.sigma)} ({b.degrees_of_freedom}) at {format_flops(b.flops)}"
+        for b in noise.seed_sigma_by_budget
+    ]
+    at = f"; with its degrees of freedom, {join_words(by_budget)} FLOPs" if len(by_budget) > 1 else ""
     sentences.append(
         f"Runs that differ by their seed alone scatter by {_thousandths(noise.seed_sigma)} {unit} "
         f"({_freedom(noise.seed_degrees_of_freedom)}, 95 % interval "
@@ -239,26 +252,44 @@ def _thousandths(value: float) -> str:
 
 
 def _freedom(count: int) -> str:
-    return f"{count} degree{'s' if count != 1 else ''} of freedom"
+    return f"{plural(count, 'degree')} of freedom"
 
 
 def trust_sentence(prediction: Prediction) -> str:
     """How far an answer may be trusted, in plain sentences: where it lies, how wide it is, what to do."""
-    where = extrapolation_phrase(prediction)
     factor = math.sqrt(prediction.params_interval.high / prediction.params_interval.low)
     half_width = (prediction.loss_interval.high - prediction.loss_interval.low) / 2
     width = f"The size is known to within a factor of {factor:.2f} either way and the loss to ±{half_width:.3f}"
     advice = _ADVICE.get(prediction.confidence, "")
-    return f"{where} {width}; confidence is {prediction.confidence}. {advice}".rstrip()
+    return f"{place_sentence(prediction.place)} {width}; confidence is {prediction.confidence}. {advice}".rstrip()
 
 
-def extrapolation_phrase(prediction: Prediction) -> str:
-    """Where an answer lies in relation to the budgets that were run, as a sentence."""
-    largest = format_flops(prediction.largest_budget)
-    if prediction.extrapolation <= 1.0 + 1e-9:
-        return f"This lies within the budgets that were run (largest {largest} FLOPs)."
-    factor = format_factor(prediction.extrapolation).removeprefix("×")
-    return f"This extrapolates to {factor} times the largest budget that was run ({largest} FLOPs)."
+def budget_place(flops: float, smallest: float, largest: float) -> str:
+    """Where a budget lies in relation to those that were run: the one wording of every face."""
+    if flops > largest * _SAME_BUDGET:
+        return f"{format_factor(flops / largest)} the largest budget"
+    if flops * _SAME_BUDGET < smallest:
+        return f"{format_factor(smallest / flops)} below the smallest budget"
+    return "within the budgets that were run"
+
+
+def place_sentence(place: str) -> str:
+    """A place of `budget_place` as a sentence."""
+    return f"This is {place}."
+
+
+def budget_mark(flops: float, smallest: float, largest: float) -> str:
+    """`budget_place` in a table: ×10, ÷10, inside, or fitted for the largest budget itself."""
+    if flops > largest * _SAME_BUDGET:
+        return format_factor(flops / largest)
+    if flops * _SAME_BUDGET < smallest:
+        return f"÷{format_factor(smallest / flops).removeprefix('×')}"
+    return "fitted" if flops * _SAME_BUDGET > largest else "inside"
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun: 1 run, 2 runs, 1,000 runs."""
+    return f"{count:,} {noun}{'s' if count != 1 else ''}"
 
 
 def plural(count: int, noun: str) -> str:

@@ -106,7 +106,8 @@ def summary(row: dict[str, Any]) -> str:
     """One line about a size."""
     if "error" in row:
         return str(row["error"])
-    return f"{row['tokens_per_second']:,.0f} tokens/s, MFU {row['mfu']:.1%}, {row['wall_seconds']:.0f} s in all"
+    share = "unknown" if row["mfu"] is None else f"{row['mfu']:.1%}"
+    return f"{row['tokens_per_second']:,.0f} tokens/s, MFU {share}, {row['wall_seconds']:.0f} s in all"
 
 
 if __name__ == "__main__":

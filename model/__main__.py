@@ -106,7 +106,7 @@ def _read_runs(path: Path) -> list[tuple[RunConfig, Implementation | None]]:
         return [_read_run(record) for record in records]
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not a file of runs: {type(error).__name__}: {error}") from error
 
 
@@ -149,6 +149,8 @@ def _train_one(run: RunConfig, implementation: Implementation | None, setup: _Se
             """Log an event; print progress."""
             log.write(json.dumps(event) + "\n")
             log.flush()
+            if event.get("replaced_implementation"):
+                sys.stderr.write(f"{run.run_id} has {event['replaced_implementation']}\n")
             if event["kind"] == "progress":
                 sys.stderr.write(f"{run.run_id} step {event['step']}/{run.train.steps} loss {event['loss']:.3f}\n")
 

@@ -49,6 +49,8 @@ class TrainingState(TypedDict):
     """Sequences of one forward and backward pass."""
     losses: Tensor
     """Training losses of the last steps, [LOSS_WINDOW], nats per token."""
+    best_loss: float
+    """Lowest typical training loss so far, nats per token, against which divergence is judged."""
     model: dict[str, Tensor]
     """The model's parameters by name."""
     optimizer: dict[str, Any]

@@ -15,6 +15,7 @@ import torch
 from model.config import RunConfig
 from model.cpu.architecture import OWN_BACKWARD
 from model.device import device_name, keep_freed_memory, torch_settings
+from model.hardware import cpu_features
 from model.implementation import Implementation, choose_implementation
 from model.timing import for_timing, times
 from model.training import Training
@@ -38,9 +39,22 @@ def stored_implementation(run: RunConfig, device: str, folder: Path) -> Implemen
     """
     torch_device = torch.device(device)
     file = folder / f"{_key(run, torch_device)}.json"
-    if not file.exists():
+    stored = _read(file)
+    if stored is None:
+        file.unlink(missing_ok=True)
         _store(file, run, _fastest(run, torch_device), torch_device)
-    return Implementation(**json.loads(file.read_text())["implementation"])
+        stored = _read(file)
+    if stored is None:
+        raise OSError(f"{file} cannot be kept: what was just written cannot be read")
+    return stored
+
+
+def _read(file: Path) -> Implementation | None:
+    """The choice in a file; None where there is none, or where the file is damaged."""
+    try:
+        return Implementation(**json.loads(file.read_bytes())["implementation"])
+    except (FileNotFoundError, ValueError, TypeError, KeyError, RecursionError):
+        return None
 
 
 def candidates(run: RunConfig, device: str) -> list[Implementation]:
@@ -88,6 +102,7 @@ def _key(run: RunConfig, device: torch.device) -> str:
         "compiled": choose_implementation(run.model, run.train, device.type).compiled,
         "device": device.type,
         "device_name": device_name(device),
+        "features": cpu_features() if device.type == "cpu" else (),
         "torch": torch.__version__,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

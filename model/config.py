@@ -12,11 +12,13 @@ from typing import Any, Self, SupportsFloat
 
 from tokenizer.errors import ExpectedError
 
-MATH_VERSION = 1
+MATH_VERSION = 2
 """Raised whenever the arithmetic of training changes, so that old and new runs never share an identity.
 A golden-loss test enforces this."""
 NUMERICS = ("fp32", "bf16")
 """Numerics profiles: everything in fp32, or fp32 weights with matrix products and activations in bf16."""
+SEEDS = 2**63
+"""Seeds that there are, from 0."""
 SCHEDULES = ("wsd", "cosine")
 """Learning-rate schedules: warmup, stable, linear decay (Hägele et al. 2024); warmup and cosine (Loshchilov & Hutter
 2017)."""
@@ -43,11 +45,20 @@ def _canonical(record: ModelConfig | TrainConfig, section: str) -> None:
         if kind in ("str", "bool") or (value is None and "None" in kind):
             _require(kind != "bool" or isinstance(value, bool), f"{section}.{field.name} is {value!r}: true or false")
             continue
-        number = not isinstance(value, (bool, str)) and isinstance(value, SupportsFloat) and math.isfinite(value)
-        _require(number, f"{section}.{field.name} must be a finite number, is {value!r}")
+        _require(_is_finite(value), f"{section}.{field.name} must be a finite number, is {value!r}")
         typed = int(value) if kind.startswith("int") else float(value)
         _require(typed == value, f"{section}.{field.name} must be a whole number, is {value!r}")
         object.__setattr__(record, field.name, typed)
+
+
+def _is_finite(value: object) -> bool:
+    """Whether a value is a number that is finite as a float too."""
+    if isinstance(value, (bool, str)) or not isinstance(value, SupportsFloat):
+        return False
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:
+        return False
 
 
 def _require(condition: bool, message: str) -> None:
@@ -88,7 +99,7 @@ class ModelConfig:
     rope_base: float = 10_000.0
     """Base of the rotary position frequencies (Su et al. 2021); 0 switches positions off."""
     tied_head: bool = False
-    """Use the embedding matrix as the output head."""
+    """Use the embedding matrix as the output head, with logits scaled so that the first loss is that of a guess."""
     biases: bool = False
     """Give every linear layer a bias."""
     logit_cap: float = 0.0
@@ -160,6 +171,7 @@ class TrainConfig:
         for name in ("lr", "embedding_lr", "eps"):
             value = getattr(self, name)
             _require(value is None or value > 0, f"train.{name} must be positive, is {value}")
+        _require(0 <= self.seed < SEEDS, f"train.seed must lie between 0 and 2^63 - 1, is {self.seed}")
         _require_one("train.schedule", self.schedule, SCHEDULES)
         _require_one("train.numerics", self.numerics, NUMERICS)
         for name in ("warmup", "cooldown", "final_lr"):

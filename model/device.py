@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import torch
 
-from model.cpu.build import cache_folder
+from model.cpu.cache import cache_folder
 from model.hardware import cpu_name
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3

@@ -14,6 +14,10 @@ QUERY_SECONDS = 20
 """Time that the GPU driver's tool has to answer."""
 
 
+_FEATURES = ("flags", "Features")
+"""What Linux calls instruction sets: on x86, and on Arm."""
+
+
 class Gpu(NamedTuple):
     """One NVIDIA GPU of this machine."""
 
@@ -31,6 +35,24 @@ def cpu_name() -> str:
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
+
+
+@cache
+def cpu_features() -> tuple[str, ...]:
+    """The processor's instruction sets, in order of their names; empty where the system does not tell them.
+
+    Processors of one name may differ in them: a virtual machine hides some of its host's.
+    """
+    with contextlib.suppress(OSError):
+        lines = [line.partition(":") for line in Path("/proc/cpuinfo").read_text().splitlines()]
+        return tuple(sorted({word for key, _, words in lines if key.strip() in _FEATURES for word in words.split()}))
+    names = ("machdep.cpu.features", "machdep.cpu.leaf7_features")
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        said = subprocess.run(
+            ["sysctl", "-n", *names], capture_output=True, text=True, timeout=QUERY_SECONDS, check=False
+        )
+        return tuple(sorted(set(said.stdout.split())))
+    return ()
 
 
 @cache

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 from model.config import Choice, ConfigError, ModelConfig, TrainConfig
 from model.cpu.architecture import EXPLICIT_CONTEXT_MAX, OWN_BACKWARD, covers, default_branches
-from model.cpu.build import available, compiler
+from model.cpu.build import NativeError, available, compiler, library
 from model.flops import flops_per_token
 
 KNOWN = {"attention": ("explicit", "fused"), "branches": ("autograd", *OWN_BACKWARD), "head": ("whole", "chunked")}
@@ -48,8 +48,9 @@ class Implementation:
                 raise ConfigError(f"implementation.{name} is {getattr(self, name)!r}: choose {' or '.join(known)}")
         if self.branches in OWN_BACKWARD and (self.attention != "explicit" or self.compiled):
             raise ConfigError(f"{self.branches} branches need explicit attention and no compilation")
-        if self.threads < 1:
-            raise ConfigError(f"implementation.threads must be at least 1, is {self.threads}")
+        for name, count in (("threads", self.threads), ("micro_batch", self.micro_batch)):
+            if count is not None and (type(count) is not int or count < 1):
+                raise ConfigError(f"implementation.{name} must be a whole number of at least 1, is {count!r}")
 
     def to_dict(self) -> Choice:
         """Plain JSON-ready data."""
@@ -82,14 +83,38 @@ def check_implementation(implementation: Implementation, model: ModelConfig, num
         raise ConfigError("native branches need a C++ compiler: choose handwritten")
 
 
+def workable(
+    implementation: Implementation, model: ModelConfig, train: TrainConfig, device: str
+) -> tuple[Implementation, str]:
+    """The implementation, or one that this machine can compute where that needs a compiler which is not here.
+
+    Also why it was replaced; empty where it was not. A choice may come from a machine that has a compiler.
+    """
+    if implementation.compiled and not _compiles(device):
+        return dataclasses.replace(implementation, compiled=False), "no compiled blocks: there is no compiler for them"
+    if implementation.branches != "native":
+        return implementation, ""
+    try:
+        library()
+    except NativeError as error:
+        default = choose_implementation(model, train, "cpu")
+        return default, f"{default.branches} branches instead of native ones: {error}"
+    return implementation, ""
+
+
+def _compiles(device: str) -> bool:
+    """Whether torch.compile has what it needs: a C++ compiler, or Triton on a GPU."""
+    return compiler() is not None if device == "cpu" else find_spec("triton") is not None
+
+
 def choose_implementation(model: ModelConfig, train: TrainConfig, device: str) -> Implementation:
     """The default: a function of the run, the kind of device and the compilers that exist, so that attempts agree."""
     flops = flops_per_token(model) * train.sequences * model.context
     if device != "cpu":
-        compiled = flops >= COMPILE_FLOPS["cuda"] and find_spec("triton") is not None
+        compiled = flops >= COMPILE_FLOPS["cuda"] and _compiles(device)
         return Implementation(attention="fused", head="chunked", compiled=compiled)
     branches = default_branches(model, train.numerics)
     if branches in OWN_BACKWARD:
         return Implementation(branches=branches)
     attention = "explicit" if model.context <= EXPLICIT_CONTEXT_MAX else "fused"
-    return Implementation(attention=attention, compiled=flops >= COMPILE_FLOPS["cpu"] and compiler() is not None)
+    return Implementation(attention=attention, compiled=flops >= COMPILE_FLOPS["cpu"] and _compiles(device))

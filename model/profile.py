@@ -23,7 +23,7 @@ from model.config import RunConfig
 from model.device import device_name, keep_freed_memory, torch_settings
 from model.flops import flops_per_token, flops_per_token_by
 from model.implementation import Computation, Implementation, choose_implementation
-from model.peak import matmul_peak
+from model.peak import matmul_peak, utilisation
 from model.synthetic import DATASET, synthetic_shards
 from model.timing import for_timing, times
 from model.training import Training
@@ -72,8 +72,9 @@ class Profile:
     """Training FLOP/s by the default convention (causal half of attention)."""
     matmul_peak: float
     """Measured rate of a large matrix product in this precision, FLOP/s."""
-    mfu: float
-    """Share of that peak by the full_attention convention (PaLM, appendix B), as peers report it."""
+    mfu: float | None
+    """Share of that peak by the full_attention convention (PaLM, appendix B), as peers report it; None where the step
+    was faster than every measurement of the peak."""
     memory_bytes: int | None
     """Most bytes of tensors on a GPU; None on a CPU."""
     traced_step_seconds: float
@@ -108,9 +109,10 @@ def profile(
         batches = Batches(run, shards, torch_device)
         typical = statistics.median(times(lambda: training.take_step(batches.at(training.step)), torch_device, seconds))
         traced, by_component = _traced(training, batches, trace)
-    tokens = run.train.batch * run.model.context
-    full = flops_per_token_by(run.model)["full_attention"]
-    peak = matmul_peak(device, run.train.numerics)
+        tokens = run.train.batch * run.model.context
+        full = tokens / typical * flops_per_token_by(run.model)["full_attention"]
+        mfu = utilisation(full, device, run.train.numerics)
+        peak = matmul_peak(device, run.train.numerics)
     return Profile(
         device_name=device_name(torch_device),
         numerics=run.train.numerics,
@@ -120,7 +122,7 @@ def profile(
         tokens_per_second=tokens / typical,
         flops_per_second=tokens / typical * flops_per_token(run.model),
         matmul_peak=peak,
-        mfu=tokens / typical * full / peak,
+        mfu=mfu,
         memory_bytes=training.memory_peak(),
         traced_step_seconds=traced,
         seconds=by_component,

@@ -14,7 +14,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from model.checkpoint import FINAL, CheckpointError, read_checkpoint
-from model.config import RunConfig
+from model.config import MATH_VERSION, SEEDS, RunConfig
 from model.transformer import Attention, Block, Positions, Transformer
 from tokenizer.errors import ExpectedError
 
@@ -94,6 +94,8 @@ def generate(
         raise SampleError(f"the temperature must be 0 or more, is {temperature}")
     if top_k is not None and top_k < 1:
         raise SampleError(f"top-k must be at least 1, is {top_k}")
+    if not 0 <= seed < SEEDS:
+        raise SampleError(f"the seed must lie between 0 and 2^63 - 1, is {seed}")
     device = model.embedding.weight.device
     generator = torch.Generator(device).manual_seed(seed)
     decoder, known, fed = Decoder(model), list(prompt)[-context:], 0
@@ -126,6 +128,8 @@ def load_trained(checkpoints: Path, device: str = "cpu") -> tuple[Transformer, R
     except CheckpointError as error:
         raise SampleError(f"{error}: train the run again") from error
     run = RunConfig.from_dict(state["run"])
+    if run.model.tied_head and run.math_version != MATH_VERSION:
+        raise SampleError(f"{file} is of arithmetic version {run.math_version}, in which tied heads had other logits")
     model = Transformer(run.model).to(device)
     model.load_state_dict(state["model"])
     return model.eval(), run

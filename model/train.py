@@ -16,12 +16,13 @@ from model.batches import Batches, check_data
 from model.checkpoint import Checkpoints
 from model.config import MATH_VERSION, ConfigError, RunConfig
 from model.device import compiled_if, keep_freed_memory, torch_settings
+from model.divergence import LOSS_WINDOW
 from model.evaluate import evaluate
 from model.flops import flops_per_token_by
-from model.implementation import Computation, Implementation, choose_implementation
+from model.implementation import Computation, Implementation, choose_implementation, workable
 from model.parallel import ALONE, World
-from model.peak import matmul_peak
-from model.training import GPU_CHECK_STEPS, LOSS_WINDOW, Diverged, Training
+from model.peak import utilisation
+from model.training import GPU_CHECK_STEPS, Diverged, Training
 from model.trunk import Trunk
 from tokenizer.shards import Shards
 
@@ -66,7 +67,8 @@ class RunResult:
     memory_bytes: int | None
     """Most bytes that tensors took on a GPU; None on a CPU."""
     mfu: float | None
-    """Share of a GPU's measured matmul peak, by the full_attention convention (PaLM, appendix B); None on a CPU."""
+    """Share of a GPU's measured matmul peak, by the full_attention convention (PaLM, appendix B); None on a CPU, and
+    where training was faster than every measurement of the peak."""
     implementation: Computation
     """How it was computed: the implementation, the device, torch's version."""
 
@@ -102,9 +104,11 @@ def train(
     MemoryError, Diverged, and Interrupted once `stop` returns True and a checkpoint is safe.
     """
     if run.math_version != MATH_VERSION:
-        raise ConfigError(f"the run needs arithmetic version {run.math_version}, this code has {MATH_VERSION}")
+        needed = f"the run needs arithmetic version {run.math_version}, this code has {MATH_VERSION}"
+        raise ConfigError(f"{needed}: plan it anew")
     check_data(run, data)
-    chosen = implementation or choose_implementation(run.model, run.train, device)
+    wanted = implementation or choose_implementation(run.model, run.train, device)
+    chosen, replaced = workable(wanted, run.model, run.train, device)
     keep_freed_memory()
     with torch_settings(chosen.threads):
         training = Training(run, chosen, torch.device(device), world)
@@ -115,7 +119,7 @@ def train(
         world.wait()
         writer = (sink, checkpoints, trunk) if world.leads else (_silent, None, None)
         reporter = _Reporter(training, *writer, progress_seconds, checkpoint_seconds)
-        reporter.start(resumed)
+        reporter.start(resumed, replaced)
         _take_steps(training, Batches(run, data, training.device), reporter, stop)
         result = _finish(training, data, resumed)
         if reporter.checkpoints is not None:
@@ -172,14 +176,15 @@ class _Reporter:
         self._reported_step, self._seconds_before = training.step, training.seconds
         self._reported_tokens = training.position().tokens
 
-    def start(self, resumed: int) -> None:
-        """Send where this attempt begins, and how it is computed."""
+    def start(self, resumed: int, replaced: str) -> None:
+        """Send where this attempt begins, how it is computed, and why not as it was to be."""
         training = self.training
         self.send(
             "start",
             resumed_from_step=resumed,
             branched_from_step=training.branched_from,
             ignored_checkpoint=training.ignored_checkpoint,
+            replaced_implementation=replaced or None,
             run=training.run.to_dict(),
             implementation=training.computation().to_dict(),
         )
@@ -251,13 +256,12 @@ def _own_share(training: Training) -> float:
 
 
 def _mfu(training: Training) -> float | None:
-    """Model FLOPs utilisation of a GPU over the run's own steps; None on a CPU."""
+    """Model FLOPs utilisation of a GPU over the run's own steps; None on a CPU, and where the peak is not known."""
     if training.device.type == "cpu" or training.seconds == 0:
         return None
     run = training.run
     flops = flops_per_token_by(run.model)["full_attention"] * run.tokens * _own_share(training)
-    peak = matmul_peak(str(training.device), run.train.numerics) * training.world.size
-    return flops / training.seconds / peak
+    return utilisation(flops / training.seconds, str(training.device), run.train.numerics, training.world.size)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from torch import Tensor
 from model.checkpoint import CheckpointError, Checkpoints, TrainingState
 from model.config import Choice, RunConfig, phase_steps
 from model.device import autocast, compiled_if, device_name, share_compiled_code
+from model.divergence import JUDGED_EVERY, LOSS_WINDOW, typical_loss, why_diverged
 from model.flops import flops_per_token
 from model.implementation import Computation, Implementation, check_implementation
 from model.memory import micro_batch_for
@@ -24,16 +25,12 @@ from model.transformer import Transformer
 from model.trunk import Trunk
 from tokenizer.errors import ExpectedError
 
-LOSS_WINDOW = 128
-"""Steps whose training losses are remembered: the longest mean that is reported, and the one that shows divergence."""
-DIVERGENCE_MARGIN = 0.5
-"""Nats above the loss of a uniform guess, ln V, beyond which the mean over a window after warmup means divergence."""
-GPU_CHECK_STEPS = 50
+GPU_CHECK_STEPS = JUDGED_EVERY
 """Steps between checks of the loss on a GPU, each of which waits for the device."""
 
 
 class Diverged(ExpectedError, RuntimeError):
-    """The loss is NaN or infinite, or far above that of a uniform guess long after warmup; the run has ended."""
+    """The loss is NaN or infinite, or far too high without falling (see `model.divergence`); the run has ended."""
 
     kind = "diverged"
 
@@ -92,6 +89,8 @@ class Training:
         """Why `restore` left a checkpoint alone, if it did."""
         self.losses = torch.zeros(LOSS_WINDOW, device=device)
         """Training losses of the last steps; that of step s is at s modulo LOSS_WINDOW."""
+        self.best_loss = math.inf
+        """Lowest typical training loss of JUDGED_EVERY steps so far, nats per token."""
         self.gradient_norm = torch.zeros((), device=device)
         """Norm of the last step's gradients before they were clipped, a scalar; 0 before the first step."""
 
@@ -181,17 +180,24 @@ class Training:
         self.micro_batch = min(self.micro_batch, largest)
 
     def check_loss(self) -> None:
-        """Raise Diverged if the last loss is NaN or infinite, or a whole window after warmup is worse than a guess."""
+        """Raise Diverged if the last loss is NaN or infinite, or a whole window after warmup shows divergence."""
         if self.step == 0:
             return
         last = self.losses[(self.step - 1) % LOSS_WINDOW].item()
         if not math.isfinite(last):
             raise Diverged(f"the training loss is {last} at step {self.step} of {self.run.train.steps}")
+        if self.step % JUDGED_EVERY == 0:
+            self._judge()
+
+    def _judge(self) -> None:
+        """Raise Diverged if the losses of the last steps show divergence; remember the lowest typical loss."""
+        losses = self.losses.roll(-(self.step % LOSS_WINDOW)).tolist()
         warmup, _ = phase_steps(self.run.train)
-        if self.step % LOSS_WINDOW == 0 and self.step >= warmup + LOSS_WINDOW:
-            mean, guess = self.losses.mean().item(), math.log(self.run.model.vocab)
-            if mean > guess + DIVERGENCE_MARGIN:
-                raise Diverged(f"the training loss is {mean:.3f} at step {self.step}, a uniform guess has {guess:.3f}")
+        if self.step >= warmup + LOSS_WINDOW:
+            why = why_diverged(losses, self.best_loss, math.log(self.run.model.vocab))
+            if why is not None:
+                raise Diverged(f"{why} (step {self.step} of {self.run.train.steps})")
+        self.best_loss = min(self.best_loss, typical_loss(losses[-JUDGED_EVERY:]))
 
     def recent(self, steps: int) -> dict[str, float]:
         """`loss`, the mean over the last `steps` (at most LOSS_WINDOW), and `lr` and `gradient_norm` of the last step.
@@ -238,6 +244,7 @@ class Training:
             "seconds": self.seconds,
             "micro_batch": self.micro_batch,
             "losses": self.losses,
+            "best_loss": self.best_loss,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
         }
@@ -290,6 +297,7 @@ class Training:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.losses.copy_(state["losses"])
+        self.best_loss = state["best_loss"]
         self.step, self.seconds, self.micro_batch = state["step"], state["seconds"], state["micro_batch"]
 
     def _choice(self) -> Choice:

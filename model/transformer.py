@@ -29,6 +29,18 @@ EMBEDDING_STD = 1.0
 at 2e11 FLOPs."""
 
 
+def logit_scale(config: ModelConfig) -> float:
+    """Factor of the logits before bias and cap: 1, or with a tied head what makes the first loss that of a guess, ln V.
+
+    The tied head's rows have a length of √d, so that the logit of the token that is read would begin near d times the
+    factor. With s instead of d that logit adds ln(1 + (e^s - 1)/V) to the first loss, which is 0.13 for
+    s = ln(1 + V/e²), and the spread of all others adds s²/2d, which is 1/8 for s = √d/2. The smaller s is taken.
+    """
+    if not config.tied_head:
+        return 1.0
+    return min(math.log1p(config.vocab / math.e**2), math.sqrt(config.d_model) / 2) / config.d_model
+
+
 class RMSNorm(nn.Module):
     """x / sqrt(mean(x²) + eps), with an optional weight per channel (Zhang & Sennrich 2019, equation 4)."""
 
@@ -155,6 +167,8 @@ class Transformer(nn.Module):
         """Build the model on the CPU and draw its weights from `seed`."""
         super().__init__()
         self.config = config
+        self.logit_scale = logit_scale(config)
+        """Factor of the logits before bias and cap."""
         self.implementation = implementation or Implementation()
         check_implementation(self.implementation, config, "fp32", "cpu")
         self.embedding = nn.Embedding(config.vocab, config.d_model)
@@ -181,7 +195,7 @@ class Transformer(nn.Module):
 
     def logits(self, x_BTD: Tensor) -> Tensor:
         """Logits [B, T, V] of the residual stream after the last block."""
-        logits_BTV: Tensor = self.head(self.final_norm(x_BTD))
+        logits_BTV: Tensor = self.head(self._head_input(x_BTD))
         cap = self.config.logit_cap
         if cap:
             logits_BTV = cap * torch.tanh(logits_BTV / cap)
@@ -196,7 +210,7 @@ class Transformer(nn.Module):
             loss = native_loss if self.implementation.branches == "native" else handwritten_loss
             return loss(self._weights(), tokens_BT, targets_BT)
         if self.implementation.head == "chunked":
-            x_ND = self.final_norm(self.hidden(tokens_BT)).flatten(0, 1)
+            x_ND = self._head_input(self.hidden(tokens_BT)).flatten(0, 1)
             cap, chunk = self.config.logit_cap, head_chunk(self.config.vocab)
             return linear_cross_entropy(
                 x_ND, self.head.weight, self.head.bias, targets_BT.flatten(), cap=cap, chunk=chunk
@@ -206,6 +220,11 @@ class Transformer(nn.Module):
             logits_NV = logits_NV.float()
         return F.cross_entropy(logits_NV, targets_BT.flatten())
 
+    def _head_input(self, x_BTD: Tensor) -> Tensor:
+        """What the head's matrix is multiplied by: the residual stream normalised, times `logit_scale`."""
+        normal_BTD: Tensor = self.final_norm(x_BTD)
+        return normal_BTD if self.logit_scale == 1 else normal_BTD * self.logit_scale
+
     def _weights(self) -> Weights:
         """The weights as the CPU branches take them."""
         blocks = (
@@ -213,7 +232,8 @@ class Transformer(nn.Module):
             for b in self._blocks
         )
         cos_TP, sin_TP = self.rotate.buffers()
-        ends = (self.embedding.weight, tuple(blocks), self.head.weight)
+        head_VD = self.head.weight if self.logit_scale == 1 else self.head.weight * self.logit_scale
+        ends = (self.embedding.weight, tuple(blocks), head_VD)
         return Weights(*ends, cos_TP, sin_TP, self.config.n_heads, self.config.norm_eps)
 
     @property

@@ -168,6 +168,8 @@ class Outcome:
     """Sequences of one forward pass that did not fit, when the cause is OUT_OF_MEMORY."""
     flops: float = 0.0
     """Training FLOPs of the run so far, earlier attempts included."""
+    share: float = 1.0
+    """Fraction of its GPU that the attempt had."""
 
 
 @dataclass(frozen=True, slots=True)

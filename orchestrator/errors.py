@@ -34,6 +34,12 @@ class Meaning:
 
 
 MEANINGS: Final[Mapping[str, Meaning]] = {
+    "artifacts-away": Meaning(
+        INCOMPLETE,
+        503,
+        "The artifact store does not answer.",
+        "Ask again; if that does not help, check ISOFLOP_ARTIFACTS_URL and its credentials.",
+    ),
     "bind": Meaning(USAGE, 422, "The service may not listen on that address.", "Set a token, or listen on loopback."),
     "busy": Meaning(
         INCOMPLETE,
@@ -68,6 +74,12 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
         "The corpus cannot be read, or is too small to split.",
         "Correct the corpus section of the sweep file, or the file that the message names.",
     ),
+    "damaged": Meaning(
+        INCOMPLETE,
+        503,
+        "The database's file is damaged; nothing is answered from it.",
+        "Move it aside and put a backup in its place; isoflop db backup makes them.",
+    ),
     "data": Meaning(
         USAGE, 422, "The dataset does not fit the run that reads it.", "Plan the sweep again on this dataset."
     ),
@@ -89,7 +101,7 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     "diverged": Meaning(
         INCOMPLETE,
         409,
-        "A run's loss is not finite, or far above that of a uniform guess.",
+        "A run's loss is not finite, or far above a uniform guess or its own best without falling.",
         "Lower its learning rate, or leave the run out.",
     ),
     "folder": Meaning(
@@ -144,8 +156,8 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     "no-law": Meaning(
         INCOMPLETE,
         409,
-        "The runs give no law, or the law has no answer to this question.",
-        "Do what the message proposes: more budgets, more sizes, or another question.",
+        "The runs give no law.",
+        "Do what the message proposes: more budgets, or more sizes.",
     ),
     "not-found": Meaning(NOT_FOUND, 404, "There is no such sweep, run or project.", "List them with isoflop ls."),
     "output": Meaning(
@@ -153,6 +165,12 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
         500,
         "The result could not be written to standard output, which is closed or full.",
         "Open it, make room, or write to a file.",
+    ),
+    "out-of-reach": Meaning(
+        USAGE,
+        422,
+        "The law has no answer so far from its runs: the answer would be impossible or unknown.",
+        "Ask within the limits that the message names, or run budgets nearer to the question.",
     ),
     "port": Meaning(
         USAGE, 503, "The service cannot listen at that port.", "Choose another with --port; 0 takes a free one."
@@ -189,6 +207,12 @@ class NotFound(ExpectedError, LookupError):
     """There is no such sweep or run."""
 
     kind = "not-found"
+
+
+class ArtifactsAway(ExpectedError, RuntimeError):
+    """The artifact store did not answer, however often it was asked; what was asked may not have been done."""
+
+    kind = "artifacts-away"
 
 
 def meaning_of(error: ExpectedError) -> Meaning:

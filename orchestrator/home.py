@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +16,11 @@ from tokenizer.errors import ExpectedError
 
 LOCAL_FOLDER = ".isoflop"
 """State folder of a project, if the current folder has one."""
+
+PRIVATE = 0o700
+"""Mode of the folders: what is trained, and on what, is its owner's business."""
+PRIVATE_UMASK = 0o077
+"""Permissions that no new file of a home gets."""
 
 
 class HomeError(ExpectedError, ValueError):
@@ -60,17 +68,42 @@ class Home:
         """File that the one scheduler of this folder keeps locked."""
         return self.root / "scheduler.lock"
 
+    @property
+    def writable(self) -> bool:
+        """Whether this user may change the home, or make it where there is none."""
+        place = next(p for p in (self.root, *self.root.parents) if p.exists())
+        return os.access(place, os.W_OK | os.X_OK)
+
     def create(self) -> Home:
-        """Make the folder and those inside it, and return it.
+        """Make the folder and those inside it, for this user alone, and return it.
 
         Raises HomeError if they cannot be made.
         """
         try:
+            self.root.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
             for folder in (self.artifacts, self.runs, self.reports, self.wandb):
-                folder.mkdir(parents=True, exist_ok=True)
+                folder.mkdir(mode=PRIVATE, exist_ok=True)
         except OSError as error:
             raise HomeError(f"the state folder {self.root} cannot be used ({error}); set ISOFLOP_HOME") from error
         return self
+
+    def close_to_others(self) -> list[str]:
+        """Take the home from the other users of the machine, and let this process make only private files.
+
+        Returns a line for a person about each permission that was taken away. A folder of another owner stays as it
+        is: it was given to this user by whoever decides who else may use it.
+        """
+        os.umask(PRIVATE_UMASK)
+        notes = []
+        for path in (self.root, self.artifacts, self.runs, self.reports, self.wandb, self.database, self.lock):
+            with contextlib.suppress(OSError):
+                found = path.stat()
+                mode = stat.S_IMODE(found.st_mode)
+                if mode & PRIVATE_UMASK and found.st_uid == os.geteuid():
+                    path.chmod(mode & ~PRIVATE_UMASK)
+                    if path in (self.root, self.database):
+                        notes.append(f"{path} was open to other users (mode {mode:o}); now it is yours alone")
+        return notes
 
 
 def find_home(environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> Home:
@@ -88,11 +121,14 @@ def find_home(environ: Mapping[str, str] | None = None, cwd: Path | None = None)
 
 
 def _expanded(named: str) -> Path:
-    """A path in which `~` and `~user` are home folders. Raises HomeError for a user who does not exist."""
+    """A path in which a leading `~` or `~user` is a home folder. Raises HomeError for a user who does not exist."""
+    if not named.startswith("~"):  # pathlib would expand ./~x, too
+        return Path(named)
     try:
         return Path(named).expanduser()
     except (RuntimeError, KeyError) as error:
-        raise HomeError(f"ISOFLOP_HOME is {shown(named)}: there is no user {named.split('/')[0]}") from error
+        user = named.split("/")[0]
+        raise HomeError(f"ISOFLOP_HOME is {shown(named)}: there is no user {user}; ./{user} is a folder") from error
 
 
 def _working_folder() -> Path:

@@ -46,7 +46,7 @@ class Settings:
     """Everything that environment variables set."""
 
     database_url: str
-    """ISOFLOP_DATABASE_URL: SQLAlchemy URL; SQLite in the home by default."""
+    """ISOFLOP_DATABASE_URL: SQLAlchemy URL; empty for the SQLite file of the home."""
     ray_address: str
     """ISOFLOP_RAY_ADDRESS: `local` starts a Ray of our own; anything else is the address of a running one."""
     workers: int | None
@@ -80,7 +80,7 @@ def read_settings(home: Home, environ: Mapping[str, str] | None = None) -> Setti
 
     Raises SettingsError.
     """
-    url = variable("ISOFLOP_DATABASE_URL", environ) or f"sqlite:///{home.database}"
+    url = variable("ISOFLOP_DATABASE_URL", environ) or ""
     address = variable("ISOFLOP_RAY_ADDRESS", environ) or "local"
     _check_database(url, address, home.root)
     return Settings(
@@ -160,7 +160,7 @@ def _whole(name: str, environ: Mapping[str, str] | None, most: int) -> int | Non
 
 def _check_database(url: str, address: str, folder: Path) -> None:
     """Refuse SQLite where it would be shared by machines or lose data. Raises SettingsError."""
-    if not url.startswith("sqlite"):
+    if url and not url.startswith("sqlite"):
         return
     remedy = "set ISOFLOP_DATABASE_URL=postgresql+psycopg://user@host/name"
     if not _is_this_machine(address):

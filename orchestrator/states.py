@@ -153,24 +153,27 @@ def after(state: RunState, move: Move) -> RunState:
         raise IllegalMove(f"a run that is {state} cannot {move}") from None
 
 
-def move_after_attempt(cause: Cause, earlier: list[Cause], *, micro_batch: int = 1, cancelled: bool = False) -> Move:
+def move_after_attempt(
+    cause: Cause, earlier: list[Cause], *, micro_batch: int = 1, alone: bool = True, cancelled: bool = False
+) -> Move:
     """Decide what becomes of a run whose attempt ended by `cause`.
 
     A result counts whatever else was asked for. A divergence and a wrong configuration are final; a preemption, a
     full disk and a dead driver are always followed by another attempt; a lost worker or an exception only a few times;
-    out of memory by one with half the micro-batch, until that is a single sequence.
+    out of memory by one with half the micro-batch, until that is a single sequence on a whole device.
 
     Args:
         cause: why the attempt ended.
         earlier: causes of the earlier attempts since a user's last retry.
         micro_batch: sequences of one forward pass in the attempt.
+        alone: whether it had a whole device.
         cancelled: whether every sweep that the run belongs to was cancelled.
     """
-    move = _by_rule(cause, earlier, micro_batch)
+    move = _by_rule(cause, earlier, micro_batch, alone)
     return Move.CANCEL if cancelled and move is Move.REQUEUE else move
 
 
-def _by_rule(cause: Cause, earlier: list[Cause], micro_batch: int) -> Move:
+def _by_rule(cause: Cause, earlier: list[Cause], micro_batch: int, alone: bool) -> Move:
     """The move by the cause alone, whatever a user asked for meanwhile."""
     match cause:
         case Cause.DONE:
@@ -182,7 +185,7 @@ def _by_rule(cause: Cause, earlier: list[Cause], micro_batch: int) -> Move:
         case Cause.PREEMPTED | Cause.ORPHANED | Cause.DISK_FULL:
             return Move.REQUEUE
         case Cause.OUT_OF_MEMORY:
-            return Move.REQUEUE if micro_batch > 1 else Move.FAIL
+            return Move.REQUEUE if micro_batch > 1 or not alone else Move.FAIL
         case Cause.LOST:
             return Move.REQUEUE if earlier.count(Cause.LOST) + 1 < MAX_LOST else Move.FAIL
         case Cause.CODE:

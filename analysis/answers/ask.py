@@ -6,13 +6,14 @@ size that is given, a limit on tokens, or inference that follows.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
-from analysis.answers import questions
+from analysis.answers import inference, limited, questions
 from analysis.answers.counts import COLUMNS, Counts
 from analysis.answers.one_run import one_run_interval
 from analysis.answers.published import published_at
@@ -20,8 +21,8 @@ from analysis.answers.questions import Answer
 from analysis.answers.serial import plain, prediction_json, record_json
 from analysis.devices import Hardware
 from analysis.law import Law
-from analysis.records import Interval, Prediction, QuestionError
-from analysis.wording import join_words
+from analysis.records import Interval, OutOfReachError, Prediction, QuestionError
+from analysis.wording import format_hours, join_words
 
 BUDGETS = ("flops", "gpu_hours", "loss")
 """Each alone fixes the budget; else `params` with `tokens` do."""
@@ -107,21 +108,39 @@ def ask(law: Law, question: Question, counts: Counts | None = None) -> Reply:
     """Answer a question. Raises QuestionError for one without a meaning, LawError where the law has no answer."""
     question.check()
     flops, interval = _budget(law, question)
-    prediction = law.predict(flops)
+    prediction = _prediction(law, question, flops)
     of_run = one_run_interval(prediction, law.noise.sigma, law.noise.degrees_of_freedom)
     return Reply(question, prediction, interval, _answer(law, question, flops), counts, of_run)
+
+
+def _prediction(law: Law, q: Question, flops: float) -> Prediction:
+    """The optimum of the budget; a refusal names the hours that can be asked about where hours were."""
+    try:
+        return law.predict(flops)
+    except OutOfReachError as error:
+        if q.gpu_hours is None or q.hardware is None or error.lowest is None or error.highest is None:
+            raise
+        low, high = q.hardware.hours(error.lowest), q.hardware.hours(error.highest)
+        hours = f"{format_hours(low)} to {format_hours(high)} GPU-hours of {q.hardware.device.name}"
+        raise OutOfReachError(f"{error}, which are {hours}", "gpu_hours", low, high) from error
 
 
 def _budget(law: Law, q: Question) -> tuple[float, Interval | None]:
     if q.loss is not None:
         return law.compute_for_loss(q.loss)
-    if q.gpu_hours is not None:
-        assert q.hardware is not None
-        return q.hardware.flops(q.gpu_hours), None
     if q.flops is not None:
         return q.flops, None
+    if q.gpu_hours is not None:
+        assert q.hardware is not None
+        return _finite(q.hardware.flops(q.gpu_hours)), None
     assert q.params is not None and q.tokens is not None
-    return float(q.tokens * law.cost.flops_per_token(q.params)), None
+    with np.errstate(over="ignore"):
+        return _finite(float(q.tokens * law.cost.flops_per_token(q.params))), None
+
+
+def _finite(flops: float) -> float:
+    """A product of positive numbers where it is too large or too small to be written."""
+    return min(max(flops, sys.float_info.min), sys.float_info.max)
 
 
 def _answer(law: Law, q: Question, flops: float) -> Answer | None:
@@ -130,8 +149,8 @@ def _answer(law: Law, q: Question, flops: float) -> Answer | None:
     asked: dict[str, Callable[[Law, float, float], Answer]] = {
         "params": questions.given_size,
         "times_too_small": questions.too_small,
-        "max_tokens": questions.best_with_limited_data,
-        "inference_tokens": questions.cheapest_with_inference,
+        "max_tokens": limited.best_with_limited_data,
+        "inference_tokens": inference.cheapest_with_inference,
     }
     for name, function in asked.items():
         value = getattr(q, name)

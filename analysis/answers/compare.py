@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from analysis.answers.serial import record_json
 from analysis.law import Law
+from analysis.limits import WIDEST_FACTOR
 from analysis.records import Interval, LawError
 
 Floats = NDArray[np.float64]
@@ -22,7 +23,7 @@ REACH = 10.0
 """Multiple of its largest budget up to which a frontier is followed."""
 
 
-IncomparableReason = Literal["different_units", "different_tokenizers", "no_common_loss"]
+IncomparableReason = Literal["different_units", "different_tokenizers", "no_common_loss", "too_uncertain"]
 """Why two laws cannot be compared, as JSON and REST carry it."""
 
 
@@ -81,7 +82,7 @@ class Comparison:
     unit: str
     """Unit of the losses: nats/token | bits/byte | as in the data."""
     points: tuple[Multiplier, ...]
-    """The curve, from the highest loss to the lowest."""
+    """The curve, from the highest loss to the lowest, as far as the multiplier is known."""
     at_largest: Multiplier
     """At the lowest loss that both reach within their fitted budgets, or the nearest to it that both reach at all."""
     warnings: tuple[str, ...] = ()
@@ -99,7 +100,14 @@ def compare(baseline: Side, other: Side, *, points: int = 25) -> Comparison:
     if baseline.law.convention != other.law.convention:
         warnings.append(f"Compute is counted differently: {baseline.law.convention!r} and {other.law.convention!r}.")
     frontiers = _frontiers(baseline.law, other.law, sizes)
-    curve, largest = _along(frontiers, points), _at_largest(frontiers)
+    largest = _at_largest(frontiers)
+    if not _known(largest):
+        raise IncomparableError(
+            "too_uncertain",
+            f"how much more compute {baseline.name} needs than {other.name} is not even known to within a factor of "
+            f"{WIDEST_FACTOR:g}: give either more budgets, more sizes or seeds",
+        )
+    curve = tuple(filter(_known, _along(frontiers, points))) or (largest,)
     if largest.extrapolation > 1.05:
         warnings.append("No loss is reached by both within their fitted budgets: every multiplier extrapolates.")
     if 1 in largest.interval:
@@ -153,6 +161,11 @@ def bytes_per_token(frame: pd.DataFrame) -> float | None:
     return float(np.median(ratios))
 
 
+def _known(point: Multiplier) -> bool:
+    """Whether the interval of a multiplier says anything."""
+    return point.interval.high <= WIDEST_FACTOR * point.multiplier
+
+
 def _along(frontiers: Sequence[_Frontier], points: int) -> tuple[Multiplier, ...]:
     low, high = _common_losses(frontiers)
     return tuple(_at(loss, frontiers) for loss in np.linspace(high, low, points))
@@ -193,7 +206,7 @@ class _Frontier:
     @classmethod
     def of(cls, law: Law, scale: float) -> _Frontier:
         """A law's frontier up to `REACH` times its largest budget, losses multiplied by `scale`."""
-        budgets = np.geomspace(law.smallest_budget, REACH * law.largest_budget, 80)
+        budgets = np.geomspace(law.smallest_budget, min(REACH * law.largest_budget, law.limits.highest), 80)
         band = law.band(budgets.tolist())
         losses = scale * np.array([prediction.loss for prediction in band])
         halves = scale * np.array([prediction.loss - prediction.loss_interval.low for prediction in band])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from analysis.fitting import headline, interval
 from analysis.fitting.estimators import SurfaceKind
-from analysis.fitting.forms import Form
+from analysis.fitting.forms import Form, SurfaceForm
 from analysis.law import Law
 
 Floats = NDArray[np.float64]
@@ -21,7 +21,7 @@ DRAWS = 400
 """Draws behind an interval."""
 
 
-def surfaces(law: Law, draws: int) -> list[tuple[Form, Floats]]:
+def surfaces(law: Law, draws: int) -> list[tuple[SurfaceForm, Floats]]:
     """The surfaces that the loss leans on with parameters (B, P): the most trusted's own for no draws, else draws.
 
     Raises LawError where no law could be fitted.
@@ -33,7 +33,7 @@ def surfaces(law: Law, draws: int) -> list[tuple[Form, Floats]]:
     scale = float(interval.student(interval.LEAST_FREEDOM * 2)) / 1.96
     total, start = law.uncertainty.total, 0
     most = int(np.argmax(shares))
-    out: list[tuple[Form, Floats]] = []
+    out: list[tuple[SurfaceForm, Floats]] = []
     for index, (state, share) in enumerate(zip(law.estimators, shares, strict=True)):
         block = slice(start, start + len(state.theta))
         start = block.stop
@@ -63,28 +63,18 @@ def losses(law: Law, form: Form, theta: Floats, params: Floats, tokens: Floats) 
     return form.value(theta, law.origin.design(params, tokens, flops))
 
 
-def lowest(log_n: Floats, values: Floats) -> tuple[Floats, Floats]:
-    """Where rows (B, G) over an even grid of ln N (G,) are lowest, by a parabola through three points: ln N, value."""
-    at = np.clip(np.argmin(values, axis=1), 1, len(log_n) - 2)
-    rows = np.arange(len(values))
-    before, here, after = (values[rows, at + shift] for shift in (-1, 0, 1))
-    bend = before - 2 * here + after
-    shift = np.clip(np.where(bend > 0, 0.5 * (before - after) / np.where(bend > 0, bend, 1), 0), -1, 1)
-    return log_n[at] + shift * (log_n[1] - log_n[0]), here - 0.25 * (before - after) * shift
-
-
 def tokens_for_loss(law: Law, form: Form, theta: Floats, params: Floats, goal: Floats, around: float) -> Floats:
     """Tokens (B, G) with which models (G,) first reach a loss (B, 1), looked for from `around` ÷ 400 to × 8,000.
 
-    Infinite where they do not: a surface's loss need not fall for ever along D, so the first crossing counts.
+    Infinite where they do not, or reach it with fewer tokens still: a surface's loss need not fall for ever along D, so
+    the first crossing counts.
     """
     log_d = np.log(around) + np.linspace(-6, 9, 121)
     models, tokens = np.repeat(params, len(log_d)), np.tile(np.exp(log_d), len(params))
     values = losses(law, form, theta, models, tokens).reshape(len(theta), len(params), len(log_d))
     reached = values <= goal[:, :, None]
-    at = np.argmax(reached, axis=2)
-    after = np.maximum(at, 1)[:, :, None]
+    after = np.argmax(reached, axis=2)[:, :, None]
     above, below = (np.take_along_axis(values, after - shift, 2)[:, :, 0] for shift in (1, 0))
     share = np.clip((above - goal) / (above - below), 0, 1)
     found = np.exp(log_d[0] + (after[:, :, 0] - 1 + share) * (log_d[1] - log_d[0]))
-    return np.where(reached.any(axis=2), found, np.inf)
+    return np.where(after[:, :, 0] > 0, found, np.inf)

@@ -58,23 +58,25 @@ def expected_widths(
         frame["budget"] = np.asarray(budgets, dtype=float)
     exact = _default_loss(frame)
     generator = np.random.default_rng(0)
-    asked = [float(np.max(frame.get("budget", frame["flops"]))) * multiple for multiple in multiples]
+    asked = float(np.max(frame.get("budget", frame["flops"]))) * np.asarray(multiples)
     found = []
     for _ in range(draws):
         table = RunTable.from_frame(frame.assign(loss=exact + generator.normal(0, noise, len(frame))))
         try:
-            band = fit(table, cost=cost, holdout=False).band(asked)
+            law = fit(table, cost=cost, holdout=False)
+            result = law.combined(asked)
         except LawError as error:
             failure = error
             continue
-        found.append([(p.params_interval.high / p.params_interval.low, p.loss_interval) for p in band])
+        low, high = law.loss_ends(asked, result)
+        found.append((np.exp(result.log_params_half), (high - low) / 2))
     if len(found) <= draws // 2:
         raise failure
     return tuple(
         ExpectedWidth(
             multiple=float(multiple),
-            params_factor=float(np.median([np.sqrt(one[index][0]) for one in found])),
-            loss=float(np.median([(one[index][1].high - one[index][1].low) / 2 for one in found])),
+            params_factor=float(np.median([params[index] for params, _ in found])),
+            loss=float(np.median([loss[index] for _, loss in found])),
         )
         for index, multiple in enumerate(multiples)
     )

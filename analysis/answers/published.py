@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.limits import UNIFORM_GUESS
 from analysis.records import LawError
 
 
@@ -21,7 +22,7 @@ class PublishedAnswer:
     tokens: float
     """D*."""
     loss: float | None
-    """L* on the paper's own data and tokenizer; None where the source gives no loss."""
+    """L* on the paper's own data and tokenizer; None where the source gives no loss, or one above a uniform guess."""
     extrapolation: float | None
     """How far the budget lies outside those that the law was fitted on, as a factor; 1 inside, None where the source
     does not say."""
@@ -83,6 +84,8 @@ class PublishedLaw:
 
     def _answer(self, flops: float, params: float, tokens: float, loss: float | None) -> PublishedAnswer:
         outside = None if self.budgets is None else max(flops / self.budgets[1], self.budgets[0] / flops, 1.0)
+        if loss is not None and loss > UNIFORM_GUESS["nats/token"]:
+            loss = None
         return PublishedAnswer(self.name, params, tokens, loss, outside, self.convention, self.source, self.note)
 
 

@@ -1,4 +1,4 @@
-"""Questions beyond the compute-optimal model: a size that is given, limited data, inference to come, a loss to reach.
+"""Questions beyond the compute-optimal model: a size that is given, and the tokens with which one reaches a loss.
 
 Every answer is anchored at the headline, N*(C) and L*(C), and adds what the law's surfaces say that the constraint
 changes; without effect of the constraint, the answer is the headline's. Its interval holds the headline's and that of
@@ -12,23 +12,27 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.answers.draws import losses, lowest, sample, tokens_for_loss
-from analysis.fitting.confidence import extrapolation_sentences
+from analysis.answers.bounds import check_positive, lost_warnings, of_counts, of_draws, of_sum
+from analysis.answers.draws import losses, sample, tokens_for_loss
+from analysis.fitting.confidence import place_warnings
 from analysis.fitting.forms import Form
 from analysis.law import Law
-from analysis.records import BuildableShape, Interval, LawError, Prediction, QuestionError
+from analysis.limits import (
+    FURTHEST_SIZE,
+    LEAST_COUNT,
+    MOST_LOST,
+    check_size,
+    possible_loss,
+    rounded_down,
+    rounded_up,
+)
+from analysis.records import BuildableShape, Interval, OutOfReachError, Prediction
+from analysis.wording import budget_place, format_count, format_factor
 
 Floats = NDArray[np.float64]
 
-REPEATED_TOKENS_WORTH = 15.387756
-"""R*_D of Muennighoff et al. 2023 (Scaling Data-Constrained Language Models, appendix A): repetitions after which a
-token has given 1 − 1/e of what fresh ones would."""
-EXCESS_PARAMETERS_WORTH = 5.309743
-"""R*_N of Muennighoff et al. 2023: the same for parameters beyond what the unique tokens can fill."""
-MOST_EPOCHS = 40
-"""Epochs beyond which Muennighoff et al. 2023 (section 5) saw no return."""
-INFERENCE_SHARE = 1 / 3
-"""Forward FLOPs of the training FLOPs of a token: 2 N of 6 N (Sardana et al. 2023, equation 2)."""
+LEAST_COMPUTE = 1e-6
+"""Share of a budget down to which the compute that the optimum needs for a loss is looked for."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class Answer:
     """Interval of the loss."""
     extrapolation: float
     """Training FLOPs over the largest fitted budget."""
+    place: str
+    """Where they lie in relation to the budgets that were run, in words."""
     details: dict[str, float] = field(default_factory=dict)
     """Figures of this question by name, such as `epochs`."""
     warnings: tuple[str, ...] = ()
@@ -64,10 +70,12 @@ class Answer:
 def given_size(law: Law, flops: float, params: float) -> Answer:
     """What a model of a given size reaches with a budget, and what its distance from the optimum costs.
 
-    Raises LawError where no law could be fitted, QuestionError for values that are not positive.
+    Raises LawError where no law could be fitted, OutOfReachError for a size too far from the optimum to tell its loss,
+    QuestionError for values that are not positive.
     """
-    _check_positive(flops=flops, params=params)
+    check_positive(flops=flops, params=params)
     optimum = law.predict(flops)
+    check_size(flops, params, optimum.params)
     tokens = float(law.cost.tokens(flops, params))
 
     def excess(form: Form, theta: Floats) -> tuple[Floats, ...]:
@@ -75,8 +83,10 @@ def given_size(law: Law, flops: float, params: float) -> Answer:
         return (np.diff(losses(law, form, theta, models, data))[:, 0],)
 
     ((own, drawn),) = sample(law, excess)
-    bounds = _ends(own, drawn)
+    bounds = of_draws(own, drawn)
     loss = optimum.loss + own
+    ends = of_sum(loss, optimum.loss, optimum.loss_interval, own, bounds)
+    ends = possible_loss(loss, ends, law.worst_loss, f"Ask for a size nearer to {format_count(optimum.params)}")
     enough = _compute_of_loss(law, flops, np.array([loss, optimum.loss + bounds.low, optimum.loss + bounds.high]))
     return Answer(
         question="given_size",
@@ -86,8 +96,9 @@ def given_size(law: Law, flops: float, params: float) -> Answer:
         loss=loss,
         params_interval=Interval(params, params),
         tokens_interval=Interval(tokens, tokens),
-        loss_interval=_joined(loss, optimum.loss, optimum.loss_interval, own, bounds),
-        extrapolation=flops / law.largest_budget,
+        loss_interval=ends,
+        extrapolation=optimum.extrapolation,
+        place=optimum.place,
         details={
             "times_too_large": params / optimum.params,
             "times_too_small": optimum.params / params,
@@ -100,8 +111,8 @@ def given_size(law: Law, flops: float, params: float) -> Answer:
             "wasted_compute_high": 1 - float(enough[2]) / flops,
         },
         warnings=(
-            *_distance_warnings(law, params / optimum.params),
-            *extrapolation_sentences(flops / law.largest_budget),
+            *distance_warnings(law, params / optimum.params),
+            *place_warnings(optimum.place, law.outside(flops)),
         ),
     )
 
@@ -111,203 +122,107 @@ def too_small(law: Law, flops: float, times: float) -> Answer:
 
     Raises as `given_size` does.
     """
-    _check_positive(times_too_small=times)
-    return given_size(law, flops, law.predict(flops).params / times)
-
-
-def best_with_limited_data(law: Law, flops: float, unique_tokens: float) -> Answer:
-    """The best model for a budget when there are only `unique_tokens` different tokens, repetition at its worth.
-
-    Muennighoff et al. 2023, equations 5 and 6, with their published R* and this law's own surface. Raises LawError
-    where no law could be fitted, QuestionError for values that are not positive.
-    """
-    _check_positive(flops=flops, unique_tokens=unique_tokens)
-    centre = law.predict(flops)
-    filled = _params_filled_by(law, unique_tokens)
-    log_n = np.log(centre.params) + np.linspace(-6, 4, 400)
-    params = np.exp(log_n)
-    tokens = law.cost.tokens(flops, params)
-    worth = _diminishing(tokens, unique_tokens, REPEATED_TOKENS_WORTH)
-    used = _diminishing(params, filled, EXCESS_PARAMETERS_WORTH)
-
-    def shift(form: Form, theta: Floats) -> tuple[Floats, ...]:
-        limited = lowest(log_n, losses(law, form, theta, used, worth))
-        free = lowest(log_n, losses(law, form, theta, params, tokens))
-        return limited[0] - free[0], np.maximum(limited[1] - free[1], 0)
-
-    (smaller, sizes), (cost, costs) = sample(law, shift)
-    n, n_bounds = _scaled(centre, smaller, _ends(smaller, sizes))
-    loss, d = centre.loss + cost, float(law.cost.tokens(flops, n))
-    epochs = d / unique_tokens
-    return Answer(
-        question="optimum_with_limited_data",
-        params=n,
-        tokens=d,
-        flops=flops,
-        loss=loss,
-        params_interval=n_bounds,
-        tokens_interval=_tied(law, flops, n_bounds),
-        loss_interval=_joined(loss, centre.loss, centre.loss_interval, cost, _ends(cost, costs)),
-        extrapolation=flops / law.largest_budget,
-        details={"epochs": epochs, "unique_tokens": float(unique_tokens), "loss_without_limit": centre.loss},
-        warnings=(*_epoch_warnings(epochs), *extrapolation_sentences(flops / law.largest_budget)),
-    )
-
-
-def cheapest_with_inference(law: Law, flops: float, inference_tokens: float) -> Answer:
-    """The cheapest model, training and inference together, of the loss that is compute-optimal at a budget.
-
-    Sardana et al. 2023, equation 2: least F(N) D + F(N)/3 · T subject to L(N, D) = L*(C), T the `inference_tokens`.
-    Raises LawError where no law could be fitted, QuestionError for values that are not positive.
-    """
-    _check_positive(flops=flops, inference_tokens=inference_tokens)
-    target = law.predict(flops)
-    log_n = np.log(target.params) + np.linspace(-5, 1.5, 131)
-    sizes, cost = np.exp(log_n), law.cost.flops_per_token(np.exp(log_n))
-
-    def reach(form: Form, theta: Floats, params: Floats) -> Floats:
-        goal = losses(law, form, theta, np.array([target.params]), np.array([target.tokens]))
-        return tokens_for_loss(law, form, theta, params, goal, target.tokens)
-
-    def shift(form: Form, theta: Floats) -> tuple[Floats, ...]:
-        tokens = reach(form, theta, sizes)
-        free = lowest(log_n, cost * tokens)
-        served = lowest(log_n, cost * (tokens + INFERENCE_SHARE * inference_tokens))
-        return (served[0] - free[0],)
-
-    ((smaller, drawn),) = sample(law, shift)
-    n, n_bounds = _scaled(target, smaller, _ends(smaller, drawn))
-    models = np.array([n, n_bounds.low, n_bounds.high])
-    (d, _), (most, _), (least, _) = sample(law, lambda form, theta: tuple(reach(form, theta, models).T))
-    training = float(law.cost.flops_per_token(n)) * d
-    total = training + INFERENCE_SHARE * inference_tokens * float(law.cost.flops_per_token(n))
-    plain = flops + INFERENCE_SHARE * inference_tokens * float(law.cost.flops_per_token(target.params))
-    return Answer(
-        question="cheapest_with_inference",
-        params=n,
-        tokens=d,
-        flops=training,
-        loss=target.loss,
-        params_interval=n_bounds,
-        tokens_interval=Interval(min(least, d), max(most, d)),
-        loss_interval=target.loss_interval,
-        extrapolation=training / law.largest_budget,
-        details={
-            "inference_tokens": float(inference_tokens),
-            "total_flops": total,
-            "total_flops_of_compute_optimal": plain,
-            "saving": max(1 - total / plain, 0.0),
-        },
-        warnings=(*_distance_warnings(law, n / target.params), *extrapolation_sentences(training / law.largest_budget)),
-    )
+    check_positive(times_too_small=times)
+    optimum = law.predict(flops).params
+    if not 1 / FURTHEST_SIZE <= times <= FURTHEST_SIZE:
+        low, high = 1 / FURTHEST_SIZE, FURTHEST_SIZE
+        factor = format_factor(times).removeprefix("×")
+        raise OutOfReachError(
+            f"a size {factor} times too small is so far from the compute-optimal one, {format_count(optimum)}, that "
+            f"the law cannot tell a loss. Ask about {low:g} to {high:g} times",
+            "times_too_small",
+            low,
+            high,
+        )
+    return given_size(law, flops, optimum / times)
 
 
 def tokens_to_reach(law: Law, loss: float, params: float) -> Answer:
     """The tokens with which a model of N parameters reaches a loss, optimal or not.
 
-    Raises LawError where the loss is out of reach of the law or of that size, QuestionError for values that are not
-    positive.
+    Raises LawError where no law could be fitted, OutOfReachError where the loss is out of reach of the law or of that
+    size, QuestionError for values that are not positive.
     """
-    _check_positive(loss=loss, params=params)
+    check_positive(loss=loss, params=params)
     flops, range_ = law.compute_for_loss(loss)
     optimum = law.predict(flops)
 
-    def reach(form: Form, theta: Floats) -> tuple[Floats, ...]:
-        goal = losses(law, form, theta, np.array([optimum.params]), np.array([optimum.tokens]))
-        return (np.log(tokens_for_loss(law, form, theta, np.array([params]), goal, optimum.tokens)[:, 0]),)
-
-    ((log_d, drawn),) = sample(law, reach)
-    if not np.isfinite(log_d):
-        raise LawError(f"a model of {params:.3g} parameters does not reach a loss of {loss:.4g} with any data")
-    tokens = float(np.exp(log_d))
-    training = tokens * float(law.cost.flops_per_token(params))
-    with np.errstate(divide="ignore"):
-        ends = Interval(*np.log([range_.low / flops, range_.high / flops]))
-    bounds = _joined(log_d, 0.0, ends, log_d, _ends(log_d, drawn))
+    own, drawn = _log_tokens(law, optimum, np.array([params]))
+    if not _told(law, optimum, np.array([params]), own, drawn)[0]:
+        raise _not_reached(law, optimum, loss, params)
+    log_d = float(own[0])
+    training = float(np.exp(log_d)) * float(law.cost.flops_per_token(params))
+    ends = Interval(*(float(np.log(end / flops)) for end in (range_.low, range_.high)))
+    place = budget_place(training, law.smallest_budget, law.largest_budget)
     return Answer(
         question="tokens_for_loss",
         params=params,
-        tokens=tokens,
+        tokens=float(np.exp(log_d)),
         flops=training,
         loss=loss,
         params_interval=Interval(params, params),
-        tokens_interval=Interval(float(np.exp(bounds.low)), float(np.exp(bounds.high))),
+        tokens_interval=of_counts(of_sum(log_d, 0.0, ends, log_d, of_draws(log_d, drawn[:, 0]))),
         loss_interval=optimum.loss_interval,
         extrapolation=training / law.largest_budget,
+        place=place,
         details={"compute_of_optimum": flops, "times_the_compute": training / flops},
         warnings=(
-            *_distance_warnings(law, params / law.predict(training).params),
-            *extrapolation_sentences(training / law.largest_budget),
+            *distance_warnings(law, params / law.predict(training).params),
+            *lost_warnings(drawn, "this size does not reach the loss with any data"),
+            *place_warnings(place, law.outside(training)),
         ),
     )
 
 
-def _check_positive(**values: float) -> None:
-    for name, value in values.items():
-        if not (np.isfinite(value) and value > 0):
-            raise QuestionError(f"{name.replace('_', ' ')} must be a positive number, not {value:g}")
+def _log_tokens(law: Law, optimum: Prediction, sizes: Floats) -> tuple[Floats, Floats]:
+    """ln D with which sizes (G,) reach an optimum's loss, infinite where they do not: (G,), and of draws (B, G)."""
+
+    def reach(form: Form, theta: Floats) -> tuple[Floats, ...]:
+        goal = losses(law, form, theta, np.array([optimum.params]), np.array([optimum.tokens]))
+        return tuple(np.log(tokens_for_loss(law, form, theta, sizes, goal, optimum.tokens)).T)
+
+    found = sample(law, reach)
+    return np.array([own for own, _ in found]), np.stack([drawn for _, drawn in found], axis=1)
 
 
-def _distance_warnings(law: Law, ratio: float) -> tuple[str, ...]:
+def _told(law: Law, optimum: Prediction, sizes: Floats, log_d: Floats, drawn: Floats) -> NDArray[np.bool_]:
+    """Of which sizes (G,) the law can tell the tokens ln D (G,), drawn (B, G)."""
+    told = np.isfinite(log_d) & (log_d >= np.log(LEAST_COUNT)) & (sizes >= LEAST_COUNT)
+    told &= (~np.isfinite(drawn)).mean(axis=0) <= MOST_LOST
+    log_c = np.where(told, log_d, np.log(optimum.tokens)) + np.log(law.cost.flops_per_token(sizes))
+    told &= (log_c >= np.log(law.limits.lowest)) & (log_c <= np.log(law.limits.highest))
+    best = law.combined(np.where(told, np.exp(np.where(told, log_c, 0)), optimum.flops)).log_params
+    return np.asarray(told & (np.abs(np.log(sizes) - best) <= np.log(FURTHEST_SIZE)))
+
+
+def _not_reached(law: Law, optimum: Prediction, loss: float, params: float) -> OutOfReachError:
+    """The refusal of a size whose tokens for a loss cannot be told, with those whose tokens can."""
+    sizes = optimum.params * np.geomspace(1 / FURTHEST_SIZE, FURTHEST_SIZE, 121)
+    told = sizes[_told(law, optimum, sizes, *_log_tokens(law, optimum, sizes))]
+    why = (
+        f"a model of {format_count(params)} parameters does not reach a loss of {loss:.4g} with any number of tokens "
+        "that the law can tell"
+    )
+    if len(told) == 0:
+        return OutOfReachError(f"{why}. Ask for another loss", "params")
+    low, high = rounded_up(float(told.min())), rounded_down(float(told.max()))
+    instead = f"Ask for a size from {format_count(low)} to {format_count(high)}"
+    return OutOfReachError(f"{why}. {instead}", "params", low, high)
+
+
+def distance_warnings(law: Law, ratio: float) -> tuple[str, ...]:
     """A warning where N over N*(C), `ratio`, lies outside those of the runs."""
     band = law.band([curve.flops for curve in law.curves])
     low = min(min(curve.params) / answer.params for curve, answer in zip(law.curves, band, strict=True))
     high = max(max(curve.params) / answer.params for curve, answer in zip(law.curves, band, strict=True))
     if low / 1.05 <= ratio <= high * 1.05:
         return ()
-    span = f"the runs lie between ×{low:.2g} and ×{high:.2g} of it"
-    return (f"N is ×{ratio:.2g} the compute-optimal size, further than any run: {span}.",)
-
-
-def _epoch_warnings(epochs: float) -> tuple[str, ...]:
-    if epochs <= 1:
-        return ()
-    seen = f"Each token is seen {epochs:.3g} times; repetitions are discounted as Muennighoff et al. 2023 published"
-    past = (f"Beyond {MOST_EPOCHS} epochs their data showed no return at all.",) if epochs > MOST_EPOCHS else ()
-    return (f"{seen} (R*_D = {REPEATED_TOKENS_WORTH:.4g}, R*_N = {EXCESS_PARAMETERS_WORTH:.3g}).", *past)
-
-
-def _diminishing(amount: Floats, unique: float, worth: float) -> Floats:
-    """U + U R* (1 − e^(−R/R*)) of R = amount/U − 1 repetitions (Muennighoff et al. 2023, equation 5)."""
-    repeats = np.maximum(amount / unique - 1, 0)
-    return np.asarray(np.minimum(amount, unique) + unique * worth * -np.expm1(-repeats / worth))
-
-
-def _params_filled_by(law: Law, tokens: float) -> float:
-    """The size for which `tokens` are compute-optimal."""
-    budgets = np.geomspace(law.smallest_budget * 1e-2, law.largest_budget * 1e6, 120)
-    band = law.band(budgets.tolist())
-    return float(np.exp(np.interp(np.log(tokens), np.log([p.tokens for p in band]), np.log([p.params for p in band]))))
+    span = f"the runs lie between {format_factor(low)} and {format_factor(high)} of it"
+    return (f"N is {format_factor(ratio)} the compute-optimal size, further than any run: {span}.",)
 
 
 def _compute_of_loss(law: Law, flops: float, reached: Floats) -> Floats:
     """Compute, up to `flops`, with which compute-optimal training reaches each loss; at least a millionth of it."""
-    budgets = np.geomspace(flops * 1e-6, flops, 121)
-    frontier = np.minimum.accumulate([prediction.loss for prediction in law.band(budgets.tolist())])
+    budgets = np.geomspace(flops * LEAST_COMPUTE, flops, 121)
+    frontier = np.minimum.accumulate(law.combined(budgets).loss)
     return np.asarray(np.exp(np.interp(-reached, -frontier, np.log(budgets))))
-
-
-def _ends(own: float, drawn: Floats) -> Interval:
-    """Where 95 % of the finite draws lie, widened to hold the answer itself."""
-    low, high = np.percentile(drawn[np.isfinite(drawn)], [2.5, 97.5])
-    return Interval(float(min(low, own)), float(max(high, own)))
-
-
-def _joined(value: float, first: float, first_ends: Interval, second: float, second_ends: Interval) -> Interval:
-    """The interval of a sum of two answers whose errors are independent: half-widths added in squares."""
-    low = np.hypot(first - first_ends.low, second - second_ends.low)
-    high = np.hypot(first_ends.high - first, second_ends.high - second)
-    return Interval(value - float(low), value + float(high))
-
-
-def _scaled(centre: Prediction, log_factor: float, ends: Interval) -> tuple[float, Interval]:
-    """N* times a factor, and the interval of both."""
-    log_n = float(np.log(centre.params))
-    own = Interval(float(np.log(centre.params_interval.low)), float(np.log(centre.params_interval.high)))
-    bounds = _joined(log_n + log_factor, log_n, own, log_factor, ends)
-    return float(np.exp(log_n + log_factor)), Interval(float(np.exp(bounds.low)), float(np.exp(bounds.high)))
-
-
-def _tied(law: Law, flops: float, params: Interval) -> Interval:
-    """The interval of D = C / F(N) from that of N."""
-    return Interval(float(law.cost.tokens(flops, params.high)), float(law.cost.tokens(flops, params.low)))

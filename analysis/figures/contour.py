@@ -15,7 +15,7 @@ from analysis.figures.contour_lines import Frame, bottom_names, contour_rows, ev
 from analysis.figures.isoflop import run_rows, size_title
 from analysis.figures.marks import budget_encodings
 from analysis.figures.panels import Panel, panel
-from analysis.figures.scaling import compute_grid
+from analysis.figures.scaling import compute_grid, reached
 from analysis.figures.surface import difference_note
 from analysis.figures.theme import HEIGHT, WIDTH
 from analysis.records import Prediction
@@ -65,6 +65,7 @@ def contour_panel(
     Raises:
         LawError: no surface could be fitted.
     """
+    horizon = reached(law, horizon)
     within, beyond = compute_grid(law.smallest_budget, law.largest_budget, horizon)
     inside, outside = law.band(within), law.band(beyond) if beyond else []
     stops = law.band([law.largest_budget * factor for factor in _decades(horizon)])

@@ -45,7 +45,7 @@ def disagreement_panel(
     Raises:
         LawError: no law could be fitted, so there is nothing to compare.
     """
-    predictions = law.band([law.largest_budget * factor for factor in targets])
+    predictions = law.band(law.limits.only([law.largest_budget * factor for factor in targets]))
     rows = [row for prediction in predictions for row in _rows(prediction)]
     leaned = {row["estimator"] for row in rows if row["used"]}
     order = sorted(dict.fromkeys(row["estimator"] for row in rows), key=lambda label: label not in leaned)

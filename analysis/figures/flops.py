@@ -33,6 +33,8 @@ LABELS = {
 """Conventions in words."""
 
 _WIDTH = 400.0
+_DECADE = 10.0**0.5
+"""How far an optimum moves with ten times the compute, about."""
 _DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 3])
 
 
@@ -114,10 +116,16 @@ def convention_exponents(found: Sequence[ConventionOptimum], law: str, sizes: Se
     )
     line = base.mark_line(strokeWidth=2, clip=True)
     notes = [f"One law ({law}), one ladder of shapes: only what is called N and C differs."]
-    if len({size.layers for size in sizes}) > 1:
+    if len({size.layers for size in _between(sizes, found)}) > 1:
         notes.append("Ripples come from steps in depth along the ladder.")
     described = f"{notes[0]} Budgets {format_flops(min(budgets))} to {format_flops(max(budgets))}."
     return panel([line], "What each way of counting reports", notes, described, width=_WIDTH)
+
+
+def _between(sizes: Sequence[Size], found: Sequence[ConventionOptimum]) -> list[Size]:
+    """The sizes among which the optima of the budgets lie; an exponent looks a decade of compute to either side."""
+    optima = [one.params for one in found if math.isfinite(one.params)]
+    return [size for size in sizes if min(optima) / _DECADE <= size.params <= max(optima) * _DECADE] if optima else []
 
 
 def flops_picture(

@@ -21,6 +21,7 @@ from analysis.wording import (
     format_flops,
     format_loss,
     join_words,
+    plural,
     refusal_phrase,
     refusal_summary,
 )
@@ -76,7 +77,7 @@ def describe_curves(optima: Optima) -> str:
         )
         if optima.headline:
             found += f", headline's optimum at {format_count(optima.headline[index].params)}"
-        parts.append(f"{format_flops(curve.flops)} FLOPs: {len(curve.params)} runs, {found}")
+        parts.append(f"{format_flops(curve.flops)} FLOPs: {plural(len(curve.params), 'run')}, {found}")
     return "Loss against parameters at fixed compute. " + "; ".join(parts) + "."
 
 

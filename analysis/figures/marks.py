@@ -129,15 +129,15 @@ def size_spread(log_params_se: float | None) -> float:
 
 def has_bar(minimum: Minimum) -> bool:
     """Whether a minimum is known well enough for error bars: longer ones would only cross the chart."""
-    known = math.isfinite(minimum.log_params_se) and math.isfinite(minimum.loss_se)
-    return known and size_spread(minimum.log_params_se) <= _LONGEST_BAR
+    known = math.isfinite(minimum.log_params_half) and math.isfinite(minimum.loss_half)
+    return known and math.exp(min(minimum.log_params_half, math.log(1e6))) <= _LONGEST_BAR
 
 
 def minimum_bar(minimum: Minimum) -> tuple[float, float]:
     """What the error bars of a minimum reach: a factor for N* and D*, a difference for the loss; 1 and 0 for no bar."""
     if not has_bar(minimum):
         return 1.0, 0.0
-    return size_spread(minimum.log_params_se), STANDARD_ERRORS * minimum.loss_se
+    return math.exp(minimum.log_params_half), minimum.loss_half
 
 
 def bar_note(minima: Sequence[Minimum]) -> str:
@@ -145,4 +145,4 @@ def bar_note(minima: Sequence[Minimum]) -> str:
     if not any(map(has_bar, minima)):
         return ""
     missing = "" if all(map(has_bar, minima)) else f" (none where N* is not known within a factor of {_LONGEST_BAR:g})"
-    return f"Bars at minima: ± {STANDARD_ERRORS:g} standard errors{missing}."
+    return f"Bars at minima: 95 % intervals{missing}."

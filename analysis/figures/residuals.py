@@ -16,7 +16,7 @@ from analysis.figures.panels import Panel, panel, side_by_side
 from analysis.figures.surface import surface_loss
 from analysis.figures.theme import HEIGHT, WIDTH
 from analysis.records import Curve, LawError
-from analysis.wording import format_count, format_flops, join_words
+from analysis.wording import format_count, format_flops, join_words, plural
 
 if TYPE_CHECKING:
     from analysis.law import Law
@@ -138,7 +138,7 @@ def _panel(
     )
     zero = alt.Chart(values([{"zero": 0}])).mark_rule(style="guide").encode(y=alt.Y("zero:Q", **y))
     title = f"Residuals of the {about.name} against {_SYMBOLS[against]}"
-    described = f"{title}: {len(rows)} runs, the largest {size:.3g} thousandths of the loss unit."
+    described = f"{title}: {plural(len(rows), 'run')}, the largest {size:.3g} thousandths of the loss unit."
     return panel([zero, points], title, _notes(law, about), described, width=width, height=height)
 
 

@@ -52,9 +52,9 @@ class View:
     @classmethod
     def of(cls, law: Law, horizon: float, published: Sequence[PublishedLaw]) -> View:
         """Answers up to `horizon` times the largest budget; none, and the law's reason, without a law."""
-        within, beyond = compute_grid(law.smallest_budget, law.largest_budget, horizon)
         optima = Optima.of(law)
         try:
+            within, beyond = compute_grid(law.smallest_budget, law.largest_budget, reached(law, horizon))
             return cls(law, optima, law.band(within), law.band(beyond) if beyond else [], "", published)
         except LawError as error:
             return cls(law, optima, [], [], str(error), published)
@@ -147,6 +147,14 @@ def scaling_row(
     size = {"width": width, "height": height}
     first = [_panel(view, quantity, (), legend=False, **size) for quantity in quantities[:-1]]
     return [*first, _panel(view, quantities[-1], listed, legend=legend, **size)]
+
+
+def reached(law: Law, horizon: float) -> float:
+    """The multiple of the largest budget up to which a law is drawn: the horizon, as far as it answers at all.
+
+    Raises LawError without a law.
+    """
+    return min(horizon, law.limits.highest / law.largest_budget)
 
 
 def compute_grid(low: float, high: float, horizon: float) -> tuple[list[float], list[float]]:

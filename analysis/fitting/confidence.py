@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import numpy as np
 
+from analysis.wording import place_sentence
 
-def extrapolation_sentences(extrapolation: float) -> tuple[str, ...]:
-    """How far beyond the largest budget an answer is; nothing within it."""
-    return (f"This is {extrapolation:.3g}× the largest fitted budget.",) if extrapolation > 1.05 else ()
+_OUTSIDE = 1.05
+"""Ratio to the nearest fitted budget from which a warning says where an answer lies."""
+
+
+def place_warnings(place: str, outside: float) -> tuple[str, ...]:
+    """Where an answer lies, as a warning: nothing for one within the fitted budgets or next to them.
+
+    `outside` is the ratio to the nearest fitted budget, 1 and less within them.
+    """
+    return (place_sentence(place),) if outside > _OUTSIDE else ()
 
 
 def judge(
-    *, extrapolation: float, below: float, half_width: float, budgets: int, rejected: int, surfaces: int
+    *, place: str, extrapolation: float, below: float, half_width: float, budgets: int, rejected: int, surfaces: int
 ) -> tuple[str, tuple[str, ...]]:
     """high | medium | low, and plain sentences on how far to trust the answer.
 
-    `extrapolation` is C over the largest fitted budget, `below` the smallest fitted budget over C, `half_width` that of
-    the interval of ln N*, `budgets` the number of curves with a minimum, `rejected` the number of `surfaces`, of those
-    whose lack of fit was tested, that the test rejects.
+    `place` is where C lies in words, `extrapolation` is C over the largest fitted budget, `below` the smallest fitted
+    budget over C, `half_width` that of the interval of ln N*, `budgets` the number of curves with a minimum, `rejected`
+    the number of `surfaces`, of those whose lack of fit was tested, that the test rejects.
     """
-    level, sentences = 0, list(extrapolation_sentences(extrapolation))
+    level, sentences = 0, list(place_warnings(place, max(extrapolation, below)))
     factor = float(np.exp(half_width))
     if extrapolation > 100:
         level = 2
@@ -28,11 +36,13 @@ def judge(
         level = 1
         sentences.append("Beyond 10× even good laws have missed N* by a third; confirm it with a run at 3×.")
     if below > 3:
-        level = max(level, 1)
-        sentences.append(f"This is {below:.3g}× below the smallest fitted budget.")
+        level = max(level, 2 if below > 100 else 1)
+    if below > 10:
+        sentences.append("So far below its runs a law may bend unseen; a run of a smaller budget shows it.")
     if budgets < 4:
         level = max(level, 2 if extrapolation > 10 else 1)
-        sentences.append(f"Only {budgets} budgets have a minimum: the bend of the loss frontier rests on weak priors.")
+        have = "budget has" if budgets == 1 else "budgets have"
+        sentences.append(f"Only {budgets} {have} a minimum: the bend of the loss frontier rests on weak priors.")
     if surfaces and rejected >= surfaces:
         level = 2
         sentences.append("Every surface is rejected by lack of fit; trust the curves themselves more than this answer.")

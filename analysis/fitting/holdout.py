@@ -18,8 +18,19 @@ MOST_BUDGETS, MOST_ROWS = 20, 6_000
 """At most this many budgets, evenly spread, are held out, fewer in tables of many rows: each costs a fit."""
 
 
+class Answerable(Protocol):
+    """Which budgets a law can predict."""
+
+    def __contains__(self, flops: float, /) -> bool:
+        """Whether this one."""
+
+
 class Predictor(Protocol):
     """What is asked of a law fitted to the earlier budgets."""
+
+    @property
+    def limits(self) -> Answerable:
+        """The budgets that can be predicted. Raises LawError where there is no law."""
 
     def band(self, flops: Sequence[float]) -> Sequence[Prediction]:
         """Predictions at budgets, training FLOPs. Raises LawError where there is no law."""
@@ -43,7 +54,7 @@ def rolling_holdout(
         first = usable[position]
         try:
             law = fit(table.select(table.budget < first))
-            later = [budget for budget in usable if budget >= first]
+            later = [budget for budget in usable if budget >= first and float(table.budgets[budget]) in law.limits]
             predictions = law.band([float(table.budgets[budget]) for budget in later])
         except LawError:
             continue

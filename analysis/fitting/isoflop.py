@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from analysis.fitting.akima import akima_minimum
 from analysis.fitting.cost import TokenCost
+from analysis.fitting.interval import student
 from analysis.fitting.minima import FEWEST_SIZES, cubic_minimum, near_minimum, parabola_minimum
 from analysis.fitting.polynomials import Fit, Points, residual_sigma, solve
 from analysis.names import EstimatorName
@@ -19,6 +20,9 @@ from analysis.refusals import Reason, Refusal, TooFewSizes
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
+FEWEST_FREEDOM = 2
+"""Least degrees of freedom of the noise with which a minimum's error is told: from a single one the noise may come out
+as a hundredth of itself by chance."""
 ESTIMATES: Mapping[EstimatorName, Callable[[Points], Fit | Refusal]] = {
     EstimatorName.PARABOLA: parabola_minimum,
     EstimatorName.CUBIC: cubic_minimum,
@@ -61,8 +65,9 @@ class CurveFit:
         refusal = self.refusals.get(EstimatorName.PARABOLA)
         return refusal is None or refusal.reason is not Reason.TOO_FEW_SIZES
 
-    def record(self, cost: TokenCost, sigma: float, seed_sigma: float | None = None) -> Curve:
-        """The curve as callers see it, standard errors from a noise of `sigma`."""
+    def record(self, cost: TokenCost, sigma: float, seed_sigma: float | None = None, *, freedom: int = 0) -> Curve:
+        """The curve as callers see it, errors from a noise of `sigma`, known with so many degrees of freedom."""
+        multiple = float(student(freedom)) if freedom >= FEWEST_FREEDOM else float("nan")
         u = np.log(self.params) - self.centre
         sizes = len(np.unique(np.round(u, 6)))
         return Curve(
@@ -70,13 +75,30 @@ class CurveFit:
             params=tuple(map(float, self.params)),
             tokens=tuple(map(float, self.tokens)),
             losses=tuple(map(float, self.losses)),
-            minima=tuple(_record(name, fit, self.centre, self.flops, sigma, cost) for name, fit in self.fits.items()),
+            minima=tuple(self._minimum(name, fit, sigma, multiple, cost) for name, fit in self.fits.items()),
             refusals=self.refusals,
             parabola=_coefficients(u, self.levelled, 2) if sizes > 2 else (),
             cubic=_coefficients(u, self.levelled, 3) if sizes > 3 else (),
             centre=float(np.exp(self.centre)),
             residual=self.residual,
             seed_sigma=seed_sigma,
+        )
+
+    def _minimum(self, name: EstimatorName, fit: Fit, sigma: float, multiple: float, cost: TokenCost) -> Minimum:
+        """A minimum whose intervals reach so many standard errors."""
+        params = float(np.exp(self.centre + fit.log_params))
+        size_error = float(sigma * np.linalg.norm(fit.log_params_influence))
+        loss_error = float(sigma * np.linalg.norm(fit.loss_influence))
+        return Minimum(
+            estimator=name,
+            params=params,
+            tokens=float(cost.tokens(self.flops, params)),
+            loss=fit.loss,
+            log_params_se=size_error,
+            loss_se=loss_error,
+            log_params_half=multiple * size_error,
+            loss_half=multiple * loss_error,
+            note=fit.note,
         )
 
 
@@ -123,16 +145,3 @@ def fit_budget(
 
 def _coefficients(u: Floats, losses: Floats, degree: int) -> tuple[float, ...]:
     return tuple(float(value) for value in solve(u, losses, degree)[0])
-
-
-def _record(name: EstimatorName, fit: Fit, centre: float, flops: float, sigma: float, cost: TokenCost) -> Minimum:
-    params = float(np.exp(centre + fit.log_params))
-    return Minimum(
-        estimator=name,
-        params=params,
-        tokens=float(cost.tokens(flops, params)),
-        loss=fit.loss,
-        log_params_se=float(sigma * np.linalg.norm(fit.log_params_influence)),
-        loss_se=float(sigma * np.linalg.norm(fit.loss_influence)),
-        note=fit.note,
-    )

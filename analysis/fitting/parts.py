@@ -31,7 +31,7 @@ from analysis.records import Curve, Interval, LackOfFit, Surface
 from analysis.refusals import FitRunsOff, NoMinimum, Refusal, SizesTooAlike, TooFewBudgets, TooFewRuns
 from analysis.table.excluded import describe_excluded
 from analysis.table.table import RunTable
-from analysis.wording import join_words, refusal_sentence
+from analysis.wording import join_words, plural, refusal_sentence
 
 Floats = NDArray[np.float64]
 
@@ -102,7 +102,10 @@ def fit_parts(table: RunTable, cost: TokenCost) -> Parts:
     records = [surface.to_record(fit, tests[name]) for name, fit in surfaces.items()]
     noise = _split(table, surfaces, tests.get(MOST_FLEXIBLE), seed)
     return Parts(
-        curves=tuple(fit.record(cost, sigma, seeds.get(budget, (None, 0))[0]) for budget, fit in enumerate(curves)),
+        curves=tuple(
+            fitted.record(cost, sigma, seeds.get(budget, (None, 0))[0], freedom=freedom)
+            for budget, fitted in enumerate(curves)
+        ),
         surfaces=(*records, *([huber.record()] if huber else [])),
         estimators=tuple(estimators),
         uncertainty=Uncertainty.of(estimators, noise),
@@ -294,11 +297,14 @@ def _warnings(
         out.append(describe_excluded(table.excluded))
     if outliers.any():
         named = ", ".join(table.names[index] for index in np.flatnonzero(outliers)[:5])
-        out.append(f"{int(outliers.sum())} runs lie too far from every surface to be given weight: {named}.")
+        lie = "lies" if outliers.sum() == 1 else "lie"
+        count = plural(int(outliers.sum()), "run")
+        out.append(f"{count} {lie} too far from every surface to be given weight: {named}.")
     refused = [fit for fit in curves if fit.refusals]
     out += [refusal_sentence(curve.flops, curve.refusals) for curve in refused[:8]]
     if len(refused) > 8:
-        out.append(f"{len(refused) - 8} further budgets have refusals.")
+        have = "budget has" if len(refused) == 9 else "budgets have"
+        out.append(f"{len(refused) - 8} further {have} refusals.")
     rejected = [name for name, test in tests.items() if test and test.p < REJECTED]
     if rejected:
         named = join_words(name.label for name in rejected)

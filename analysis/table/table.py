@@ -13,21 +13,22 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.records import LawError
-from analysis.table import budgets as grouping
-from analysis.table.columns import check_columns, has_tokens, positive
+from analysis.table.cells import Cells, settle
+from analysis.table.columns import Columns, find_columns, has_tokens, positive
 from analysis.table.csvfile import read_frame
-from analysis.table.excluded import ExcludedRow, drop_repeated, drop_unfinished
+from analysis.table.excluded import ExcludedRow, drop_repeated, drop_unfinished, rows_left_out
+from analysis.table.labels import budgets_of, codes, sizes_of, trunks_of
+from analysis.table.mistakes import all_mistakes
 from analysis.table.mixture import mixed_kinds
-from analysis.table.training_curves import TrainingCurves, are_curves, split_curves
-from analysis.table.units import check_units, rows_text
+from analysis.table.training_curves import TrainingCurves, are_curves, name_models, split_curves
+from analysis.table.units import check_units
+from analysis.table.where import cleaned, visible, where_rows
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
 MAX_ROWS = 2_000
 """More rows than any set of training runs has: beyond it a table holds training curves, not finished runs."""
-FAR_FROM_BUDGET = 2.0
-"""A run that cost this factor more or less than its budget was not run at it."""
 OPTIONAL = ("budget", "state", "run", "seed", "size_id", "trunk", "role", "device", "numerics")
 """Columns that are read where they are there."""
 
@@ -94,7 +95,7 @@ class RunTable:
         numbers = np.column_stack([self.flops, self.params, self.tokens, self.loss, self.budgets[self.budget]])
         order = np.lexsort(numbers.T)
         # Labels are counted anew in this order: only who shares one matters.
-        labels = [_codes(labels[order]) for labels in (self.size, self.trunk)]
+        labels = [codes(labels[order]) for labels in (self.size, self.trunk)]
         rows = np.column_stack([numbers[order], *labels])
         head = f"{self.convention}|{self.loss_unit}|{self.tokens_given}|".encode()
         trained = b"" if self.curves is None else self.curves.digest.encode()
@@ -133,47 +134,70 @@ class RunTable:
         convention: str = "as in the data",
         loss_unit: str = "as in the data",
         first_row: int = 1,
+        where: Mapping[str, str] | None = None,
     ) -> RunTable:
         """Read a frame with one finished run a row.
 
-        The names say which columns hold FLOPs, parameters, tokens and the loss. The column of tokens may be absent:
-        then D = C / (6 N). Optional columns: those of OPTIONAL. Rows that are not of a finished
-        run with a loss, or that repeat another, are excluded and listed. Several points of a `run`, of one size at
-        different FLOPs, are its training curve (see `split_curves`), and the last is the finished run. Raises LawError
-        for a table that cannot be read, naming its rows, the first of which is `first_row`.
+        The names say which columns hold FLOPs, parameters, tokens and the loss. Tokens are also found under other
+        names; without any D = C / (6 N), and without FLOPs C = 6 N D. Optional columns: those of OPTIONAL. `where`
+        chooses the rows that have these values in these columns. Rows that are not of a finished run with a loss, that
+        repeat another, or whose hyper-parameters do worse in their cell, are excluded and listed. Several points of a
+        `run`, of one size at different FLOPs, are its training curve (see `split_curves`), and the last is the finished
+        run. Raises LawError for a table that cannot be read, with every mistake and its rows, the first of which is
+        `first_row`.
         """
-        names = {"flops": flops, "params": params, "tokens": tokens, "loss": loss}
-        check_columns(frame, names, OPTIONAL)
-        frame = frame.set_axis(np.arange(first_row, first_row + len(frame)), axis=0)
-        frame, curves = _one_row_a_run(frame, names)
+        frame = cleaned(frame.set_axis(np.arange(first_row, first_row + len(frame)), axis=0))
+        frame = where_rows(frame, where or {})
+        asked = {"flops": flops, "params": params, "tokens": tokens, "loss": loss}
+        columns = find_columns(frame, {key: visible(name) for key, name in asked.items()}, OPTIONAL)
+        frame = _with_flops(frame, columns)
+        try:
+            if columns.problem:
+                raise LawError(columns.problem)
+            return cls._of(frame, columns, convention=convention, loss_unit=loss_unit)
+        except LawError as error:
+            found = all_mistakes(frame, columns, error)
+            raise LawError("\n".join(found)) if len(found) > 1 else error from error
+
+    @classmethod
+    def _of(cls, frame: pd.DataFrame, columns: Columns, *, convention: str, loss_unit: str) -> RunTable:
+        """The table of a frame whose columns are known. Raises LawError at the first mistake."""
+        names = columns.names
+        frame, curves, notes = _one_row_a_run(frame, names)
         frame, excluded = drop_unfinished(frame, names)
         values, tokens_given = _numbers(frame, names)
         warnings = check_units(values, names, frame.index.to_numpy(), tokens_given=tokens_given)
-        if len(frame) > 1 and float(np.ptp(values["loss"])) <= 1e-12 * float(values["loss"].max()):
-            raise LawError(f"column {loss}: all losses are equal, so no size is better than another")
+        loss = values["loss"]
+        if len(frame) > 1 and float(np.ptp(loss)) <= 1e-12 * float(loss.max()):
+            raise LawError(f"column {names['loss']}: all losses are equal, so no size is better than another")
         kept, repeated = drop_repeated(frame, values)
         frame, values = frame.loc[kept], {key: column[kept] for key, column in values.items()}
-        warnings += _readings(curves, tokens_given=tokens_given)
-        budget, budgets, notes = _budgets(frame, values["flops"])
-        size = _sizes(frame, values["params"])
+        warnings += [*columns.notes, *notes, *_readings(curves, tokens_given=tokens_given)]
+        budget, budgets, grouped = budgets_of(frame, values["flops"])
+        size = sizes_of(frame, values["params"])
+        cells = Cells(frame, budget, size, values["params"], values["loss"])
+        best, reason, settled = settle(cells, {*OPTIONAL, *names.values()})
+        worse = rows_left_out(frame.loc[~best], values, ~best, reason)
+        # Every cell keeps a run, so that every budget does.
+        budget, size, frame = budget[best], size[best], frame.loc[best]
         return cls(
-            **values,
+            **{key: column[best] for key, column in values.items()},
             budget=budget,
             budgets=budgets,
             size=size,
-            trunk=_trunks(frame),
-            repeat=_codes(pd.Series(list(zip(budget, size, strict=True)))),
+            trunk=trunks_of(frame),
+            repeat=codes(pd.Series(list(zip(budget, size, strict=True)))),
             names=_run_names(frame),
             tokens_given=tokens_given,
             convention=convention,
             loss_unit=loss_unit,
-            excluded=tuple(excluded + repeated),
-            warnings=(*warnings, *notes, *mixed_kinds(frame)),
+            excluded=tuple(excluded + repeated + worse),
+            warnings=(*warnings, *grouped, *settled, *mixed_kinds(frame)),
             curves=curves,
         )
 
     @classmethod
-    def read_csv(cls, path: str | Path, **names: str) -> RunTable:
+    def read_csv(cls, path: str | Path, **names: Any) -> RunTable:
         """Read a CSV; the names are those of `from_frame`. Raises LawError where it cannot be read as a table of runs.
 
         Rows are counted as a spreadsheet does: the header is row 1.
@@ -185,10 +209,6 @@ class RunTable:
             raise LawError(f"{path}: {error}") from error
 
 
-def _codes(values: Any) -> Labels:
-    return np.asarray(pd.factorize(values)[0], dtype=np.int64)
-
-
 def _relabel(labels: Labels) -> Labels:
     return np.unique(labels, return_inverse=True)[1].astype(np.int64)
 
@@ -197,17 +217,34 @@ def _run_names(frame: pd.DataFrame) -> tuple[str, ...]:
     return tuple(frame["run"].astype(str)) if "run" in frame else tuple(f"row {i}" for i in frame.index)
 
 
-def _one_row_a_run(frame: pd.DataFrame, names: Mapping[str, str]) -> tuple[pd.DataFrame, TrainingCurves | None]:
+def _with_flops(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+    """The frame with a column of FLOPs, 6 N D, where it has none."""
+    if columns.derived != "flops":
+        return frame
+    pair = [frame[columns.names[key]] for key in ("params", "tokens")]
+    params, tokens = (pd.to_numeric(column, errors="coerce").astype(float) for column in pair)
+    return frame.assign(**{columns.names["flops"]: 6 * params * tokens})
+
+
+def _one_row_a_run(
+    frame: pd.DataFrame, names: Mapping[str, str]
+) -> tuple[pd.DataFrame, TrainingCurves | None, list[str]]:
     """The last row of each run and its training curve where rows are points of curves, else the rows as they are."""
-    curves = None
-    if are_curves(frame, names):
+    curves, notes = None, []
+    if name_models(frame, names):
+        notes.append(
+            "The column run names models, not runs: each row is fitted as a finished run. If rows are points of "
+            "training curves, give the column schedule as well."
+        )
+        frame = frame.drop(columns="run")
+    elif are_curves(frame, names):
         frame, curves = split_curves(frame, names)
     if len(frame) > MAX_ROWS:
         raise LawError(
             f"the table has {len(frame):,} runs, more than {MAX_ROWS:,}: a law is fitted to finished runs, one row "
             "each. If rows are points of training curves, name each one's run in a column run."
         )
-    return frame, curves
+    return frame, curves, notes
 
 
 def _readings(curves: TrainingCurves | None, *, tokens_given: bool) -> list[str]:
@@ -218,13 +255,6 @@ def _readings(curves: TrainingCurves | None, *, tokens_given: bool) -> list[str]
     return notes
 
 
-def _sizes(frame: pd.DataFrame, params: Floats) -> Labels:
-    """Labels (n,) of the sizes: those of the column `size_id` where it is full, else of equal N."""
-    if "size_id" in frame and frame["size_id"].notna().all():
-        return _codes(frame["size_id"].astype(str))
-    return _codes(np.round(np.log(params), 6))
-
-
 def _numbers(frame: pd.DataFrame, names: Mapping[str, str]) -> tuple[dict[str, Floats], bool]:
     """The four columns, and whether tokens were given."""
     given = has_tokens(frame, names)
@@ -233,37 +263,3 @@ def _numbers(frame: pd.DataFrame, names: Mapping[str, str]) -> tuple[dict[str, F
         with np.errstate(over="ignore", under="ignore"):
             values["tokens"] = values["flops"] / (6 * values["params"])
     return values, given
-
-
-def _trunks(frame: pd.DataFrame) -> Labels:
-    """Runs with the same trunk share an index; a run without one gets its own."""
-    if "trunk" not in frame:
-        return np.arange(len(frame))
-    trunk = frame["trunk"].astype(object).where(frame["trunk"].notna() & (frame["trunk"].astype(str) != ""), None)
-    return _codes(pd.Series([f"own {i}" if name is None else f"trunk {name}" for i, name in enumerate(trunk)]))
-
-
-def _budgets(frame: pd.DataFrame, flops: Floats) -> tuple[Labels, Floats, list[str]]:
-    """Group runs by the column `budget` where it holds numbers, else by gaps in ln C; with warnings."""
-    warnings = []
-    if "budget" in frame and frame["budget"].notna().any():
-        named = pd.to_numeric(frame["budget"], errors="coerce").to_numpy(dtype=float)
-        if np.isfinite(named).all() and (named > 0).all():
-            far = np.abs(np.log(named / flops)) > np.log(FAR_FROM_BUDGET)
-            if far.any():
-                row = int(np.flatnonzero(far)[0])
-                raise LawError(
-                    f"column budget: {rows_text(far, frame.index.to_numpy())} cost over {FAR_FROM_BUDGET:.0f} times "
-                    f"more or less than the budget, such as {flops[row]:.3g} FLOPs at a budget of {named[row]:.3g}. "
-                    "Correct the column or leave it out."
-                )
-            budgets, labels = np.unique(named, return_inverse=True)
-            return labels.astype(np.int64), budgets, []
-        warnings.append("The column budget holds more than FLOPs, so budgets were found by gaps in the FLOPs.")
-    labels, budgets, clear = grouping.group(flops)
-    if not clear:
-        warnings.append(
-            "No gaps in the FLOPs separate the budgets: runs within "
-            f"×{np.exp(grouping.SPREAD):.1f} are taken together. A column budget would settle it."
-        )
-    return labels, budgets, warnings

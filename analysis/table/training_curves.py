@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +11,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.records import LawError
+from analysis.table.budgets import FULL, SHARE, group
 from analysis.table.columns import has_tokens, positive
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
+
+FEWEST_BUDGETS, MOST_BUDGETS = 3, 30
+"""A grid has at least the first many budgets; more points a run than the second are a training curve."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +42,21 @@ class TrainingCurves:
     horizons: Floats
     """Tokens at which the schedule of each run ends, shape (R,); NaN where the data does not say."""
 
+    def without(self, names: Collection[str]) -> TrainingCurves:
+        """The other runs' points, indices of runs counted anew."""
+        kept = np.array([name not in names for name in self.names], dtype=bool)
+        points = kept[self.run]
+        return TrainingCurves(
+            run=(np.cumsum(kept) - 1)[self.run[points]].astype(np.int64),
+            flops=self.flops[points],
+            tokens=self.tokens[points],
+            loss=self.loss[points],
+            params=self.params[kept],
+            names=tuple(np.asarray(self.names, dtype=object)[kept]),
+            schedules=tuple(np.asarray(self.schedules, dtype=object)[kept]),
+            horizons=self.horizons[kept],
+        )
+
     @property
     def digest(self) -> str:
         """Content hash of the points and what is known of their schedules."""
@@ -56,6 +75,33 @@ def are_curves(frame: pd.DataFrame, names: Mapping[str, str]) -> bool:
     groups = several.groupby("run", sort=False)
     one_size = bool((groups[names["params"]].nunique() == 1).all())
     return one_size and bool((groups[names["flops"]].nunique() > 1).all())
+
+
+def name_models(frame: pd.DataFrame, names: Mapping[str, str]) -> bool:
+    """Whether the column `run` holds names of models, each trained at several budgets, and rows are finished runs.
+
+    Then every name has one size, no schedule is given, and the rows fall into clear budgets of several sizes; not so
+    where every name has several rows and the last ones alone are such a grid: these are curves.
+    """
+    if {"schedule", "horizon"} & set(frame.columns) or not are_curves(frame, names):
+        return False
+    flops, size = (pd.to_numeric(frame[names[key]], errors="coerce").to_numpy(float) for key in ("flops", "params"))
+    if not (np.isfinite(flops) & (flops > 0)).all() or not np.isfinite(size).all():
+        return False
+    run = pd.factorize(frame["run"])[0]
+    if not _is_grid(flops, size):
+        return False
+    order = np.lexsort((flops, run))
+    last = order[np.append(np.diff(run[order]) > 0, True)]
+    return bool(np.bincount(run).min() < 2) or not _is_grid(flops[last], size[last])
+
+
+def _is_grid(flops: Floats, size: Floats) -> bool:
+    """Whether runs (n,) fall into a few clear budgets, most of them into budgets of `FULL` sizes or more."""
+    budget, budgets, clear = group(flops)
+    sizes = [len(np.unique(size[budget == index])) for index in range(len(budgets))]
+    full = np.isin(budget, np.flatnonzero(np.array(sizes) >= FULL))
+    return clear and FEWEST_BUDGETS <= len(budgets) <= MOST_BUDGETS and float(full.mean()) >= SHARE
 
 
 def split_curves(frame: pd.DataFrame, names: Mapping[str, str]) -> tuple[pd.DataFrame, TrainingCurves]:

@@ -21,18 +21,31 @@ USUAL_K = (1.0, 30.0)
 """C/(N D) is 6 for dense models; attention and an uncounted head raise it, inactive parameters lower it."""
 POSSIBLE_K = (1e-3, 1e4)
 """No known way of counting explains a C/(N D) outside this range."""
-USUAL_RATIO = (1e-2, 1e5)
-"""Usual range of tokens a parameter, at the median."""
+POSSIBLE_RATIO = (0.1, 1e4)
+"""No set of runs is trained on tokens a parameter outside this range, at the median."""
 ODD_ROW = 30.0
 """A run whose C/(N D) differs from the median by more than this factor is mistyped."""
-FEW_TOKENS = 0.5
-"""Tokens a parameter at the median below which N and D may have been swapped."""
+USUAL_RATIO = (0.5, 2e3)
+"""Tokens a parameter at the median outside which N and D may have been swapped, or be in units of one mistake."""
+ALIKE = 100.0
+"""Guesses whose C/(N D) and D/N are within this factor of the best one's are named beside it."""
 LARGE_LOSS = 15.0
 """Nats a token of a uniform guess over three million words; a larger loss is in other units."""
 _UNITS_OF_ONE = " give FLOPs, parameters and tokens as plain counts, not in thousands or millions."
 _PF_DAY = 8.64e19
 _NAMES = {1e3: "thousands", 1e6: "millions", 1e9: "billions", 1e12: "trillions"}
-_FLOP_NAMES = {1e12: "TFLOPs", 1e15: "PFLOPs", 1e18: "EFLOPs", 1e21: "ZFLOPs", _PF_DAY: "petaFLOP/s-days"}
+_FLOP_NAMES = {
+    1e3: "kFLOPs",
+    1e6: "MFLOPs",
+    1e9: "GFLOPs",
+    1e12: "TFLOPs",
+    1e15: "PFLOPs",
+    1e18: "EFLOPs",
+    1e21: "ZFLOPs",
+    _PF_DAY / 1e3: "teraFLOP/s-days",
+    _PF_DAY: "petaFLOP/s-days",
+    _PF_DAY * 1e3: "exaFLOP/s-days",
+}
 
 
 @dataclass(frozen=True)
@@ -59,15 +72,16 @@ def check_units(
     k = values["flops"] / (values["params"] * values["tokens"])
     middle = float(np.median(k))
     ratio = float(np.median(values["tokens"] / values["params"]))
-    usual = USUAL_K[0] <= middle <= USUAL_K[1] and (tokens_given or USUAL_RATIO[0] <= ratio <= USUAL_RATIO[1])
+    possible = POSSIBLE_RATIO[0] <= ratio <= POSSIBLE_RATIO[1]
+    usual = USUAL_K[0] <= middle <= USUAL_K[1] and possible
     guess = _guess(columns, names) if outside or not usual else ""
     if outside:
         raise LawError(_out_of_range(outside[0], columns[outside[0]], names, numbers) + (guess or _UNITS_OF_ONE))
-    if not usual and (guess or not POSSIBLE_K[0] <= middle <= POSSIBLE_K[1]):
+    if not USUAL_K[0] <= middle <= USUAL_K[1] and (guess or not POSSIBLE_K[0] <= middle <= POSSIBLE_K[1]):
         found = f"C / (N D) is {middle:.3g} at the median, where training costs about 6"
-        if not tokens_given:
-            found = f"C / (6 N) is {ratio:.3g} tokens a parameter at the median"
         raise LawError(f"{found};{guess or _UNITS_OF_ONE}")
+    if not possible:
+        raise LawError(_impossible_ratio(ratio, names, guess, tokens_given=tokens_given))
     odd = np.abs(np.log(k / middle)) > np.log(ODD_ROW)
     if odd.any():
         row = int(np.flatnonzero(odd)[0])
@@ -76,6 +90,19 @@ def check_units(
             f"{names['flops']}, {names['params']} and {names['tokens']} is wrong there. Correct or remove the row."
         )
     return _warnings(values, names, middle, tokens_given=tokens_given)
+
+
+def _impossible_ratio(ratio: float, names: Mapping[str, str], guess: str, *, tokens_given: bool) -> str:
+    """Why tokens a parameter cannot be that few or many. C = 6 N D holds, so that two columns are wrong alike."""
+    if not tokens_given:
+        return f"C / (6 N) is {ratio:.3g} tokens a parameter at the median;{guess or _UNITS_OF_ONE}"
+    few = ratio < POSSIBLE_RATIO[0]
+    wrong, size = (names["params"], "few") if few else (names["tokens"], "many")
+    return (
+        f"The runs saw {ratio:.3g} tokens a parameter at the median, which is too {size} for any training, although "
+        f"C / (N D) is about 6: either {names['params']} and {names['tokens']} are swapped, or {names['flops']} and "
+        f"{wrong} are both too large by one factor, such as 1000. Compare a row of the table with its run."
+    )
 
 
 def rows_text(mask: NDArray[np.bool_], numbers: Labels, most: int = 5) -> str:
@@ -110,10 +137,15 @@ def _warnings(values: Mapping[str, Floats], names: Mapping[str, str], k: float, 
             "runs and that N counts every matrix that the FLOPs count."
         )
     ratio = float(np.median(values["tokens"] / values["params"]))
-    if ratio < FEW_TOKENS and tokens_given:
+    if tokens_given and ratio < USUAL_RATIO[0]:
         out.append(
             f"The runs saw {ratio:.2g} tokens a parameter at the median: check that the columns {names['params']} and "
             f"{names['tokens']} are not swapped."
+        )
+    if tokens_given and ratio > USUAL_RATIO[1]:
+        out.append(
+            f"The runs saw {ratio:.4g} tokens a parameter at the median: check the units of {names['params']} and "
+            f"{names['tokens']}."
         )
     loss = float(np.median(values["loss"]))
     if loss > LARGE_LOSS:
@@ -125,21 +157,27 @@ def _warnings(values: Mapping[str, Floats], names: Mapping[str, str], k: float, 
 
 
 def _guess(columns: Mapping[str, Floats], names: Mapping[str, str]) -> str:
-    """What the columns look like: the reading with the fewest changes that makes sense of them; empty for none."""
-    best: tuple[tuple[float, float], tuple[Reading, ...]] | None = None
+    """What the columns look like: the readings with the fewest changes that make sense of them; empty for none.
+
+    One wrong column comes before two, and two before three. Of equally many changes the one that comes nearest to 6
+    FLOPs a parameter and token and to 20 tokens a parameter is named first, others that are nearly as good after it.
+    """
+    found: list[tuple[int, float, str]] = []
     for readings in product(*(_readings(key, column) for key, column in columns.items())):
         converted = {key: r.apply(column) for (key, column), r in zip(columns.items(), readings, strict=True)}
         oddness = _oddness(converted)
-        if oddness is None:
+        changed = [(names[key], reading.meaning) for key, reading in zip(columns, readings, strict=True)]
+        changed = [(name, meaning) for name, meaning in changed if meaning]
+        if oddness is None or not changed:
             continue
-        rank = (float(sum(bool(reading.meaning) for reading in readings)), oddness)
-        if best is None or rank < best[0]:
-            best = rank, readings
-    if best is None or best[0][0] == 0:
+        found.append((len(changed), oddness, " and ".join(f"{name} is {meaning}" for name, meaning in changed)))
+    if not found:
         return ""
-    found = zip(columns, best[1], strict=True)
-    guesses = [f"{names[key]} is {reading.meaning}" for key, reading in found if reading.meaning]
-    return f" it looks as if {' and '.join(guesses)}."
+    found.sort()
+    fewest, least, _ = found[0]
+    good = [text for changes, oddness, text in found if changes == fewest and oddness <= least + np.log(ALIKE)]
+    doubt = " More than one column is wrong: compare a row of the table with its run first." if fewest > 1 else ""
+    return f" it looks as if {', or '.join(good[:3])}.{doubt}"
 
 
 def _readings(key: str, column: Floats) -> list[Reading]:
@@ -163,7 +201,7 @@ def _oddness(columns: Mapping[str, Floats]) -> float | None:
     if "tokens" in columns:
         k = columns["flops"] / (columns["params"] * tokens)
     middle, ratio = float(np.median(k)), float(np.median(tokens / columns["params"]))
-    usual = USUAL_K[0] <= middle <= USUAL_K[1] and USUAL_RATIO[0] <= ratio <= USUAL_RATIO[1]
+    usual = USUAL_K[0] <= middle <= USUAL_K[1] and POSSIBLE_RATIO[0] <= ratio <= POSSIBLE_RATIO[1]
     if not usual or float(np.ptp(np.log(k))) > np.log(ODD_ROW):
         return None
     return float(abs(np.log(middle / 6)) + abs(np.log(ratio / 20)))

@@ -1,4 +1,4 @@
-"""The C++ kernels of `model/cpu/kernels`: built once per machine by its own compiler, loaded through ctypes."""
+"""The C++ kernels of `model/cpu/kernels`: built once per processor and compiler, verified, loaded through ctypes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from model.hardware import cpu_name
+from model.cpu.cache import cache_folder, is_ours, private_folders
+from model.hardware import cpu_features, cpu_name
 from tokenizer.errors import ExpectedError
 
 SOURCES = Path(__file__).with_name("kernels")
@@ -66,12 +67,6 @@ def compiler() -> str | None:
     return next((found for name in names if (found := shutil.which(name))), None)
 
 
-def cache_folder() -> Path:
-    """Folder of built kernels and compiled graphs: $XDG_CACHE_HOME/isoflop, or ~/.cache/isoflop."""
-    root = os.environ.get("XDG_CACHE_HOME")
-    return (Path(root) if root else Path.home() / ".cache") / "isoflop"
-
-
 def available() -> bool:
     """Whether the kernels can be used here; the first call on a machine builds them."""
     try:
@@ -95,37 +90,77 @@ def library() -> ctypes.CDLL:
 
 
 def _built() -> Path:
-    """Path of the library for this source and this processor, built if it is not in the cache."""
+    """Path of the intact library for this source, processor and compiler, built if no private folder has it."""
     if os.name != "posix":
         raise NativeError("the kernels are built on Linux and macOS only")
-    texts = [source.read_text() for source in sorted(SOURCES.glob("*.*"))]
-    identity = "\n".join((*texts, *FLAGS, platform.platform(), cpu_name()))
-    name = f"native-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.so"
-    path = cache_folder() / name
-    if path.exists():
-        return path
     command = compiler()
+    made_by = _digest(_version(command)) if command else "*"
+    name = f"native-{_digest(*_machine())}-{made_by}"
+    known = (path for folder in private_folders() for path in sorted(folder.glob(f"{name}-*.so")))
+    intact = next((path for path in known if _is_intact(path)), None)
+    if intact is not None:
+        return intact
     if command is None:
         raise NativeError("there is no C++ compiler: install g++ or clang++, or name one in CXX")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _build(command, path)
+        return _build(command, cache_folder(), name)
     except (OSError, subprocess.SubprocessError) as error:
         raise NativeError(f"{command} did not build the kernels: {error}") from error
-    return path
 
 
-def _build(command: str, path: Path) -> None:
-    """Compile into a temporary folder and rename, so that workers that start together never see a half-written file."""
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        built = Path(folder) / path.name
+def _machine() -> tuple[str, ...]:
+    """What the library's code depends on besides the compiler: the sources, the flags, the system and the processor."""
+    texts = (source.read_text() for source in sorted(SOURCES.glob("*.*")))
+    return (*texts, *FLAGS, platform.platform(), cpu_name(), *cpu_features())
+
+
+def _version(command: str) -> str:
+    """What the compiler says of itself; its path where it says nothing."""
+    try:
+        said = subprocess.run(
+            [command, "--version"], capture_output=True, text=True, timeout=BUILD_SECONDS, check=False, errors="replace"
+        )
+    except (OSError, subprocess.SubprocessError):
+        return command
+    return f"{command}\n{said.stdout}"
+
+
+def _digest(*texts: str) -> str:
+    """A hash of some texts that a file's name may hold."""
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
+
+
+def _content_digest(path: Path) -> str:
+    """A hash of a file's bytes that its name may hold."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def _is_intact(path: Path) -> bool:
+    """Whether a library is ours and has the content that its name tells: to load a damaged one can kill the process."""
+    try:
+        return path.is_file() and is_ours(path) and path.stem.rpartition("-")[2] == _content_digest(path)
+    except OSError:
+        return False
+
+
+def _build(command: str, cache: Path, name: str) -> Path:
+    """Compile in a temporary folder and rename, so that workers that start together never see a half-written file."""
+    with tempfile.TemporaryDirectory(dir=cache) as folder:
+        built = Path(folder) / "native.so"
         done = subprocess.run(
             [command, *FLAGS, "-o", str(built), str(MAIN_SOURCE)],
             capture_output=True,
             text=True,
             timeout=BUILD_SECONDS,
             check=False,
+            errors="replace",
         )
         if done.returncode != 0:
             raise NativeError(f"{command} did not build the kernels: {done.stderr.strip()[-500:]}")
+        built.chmod(0o700)
+        path = cache / f"{name}-{_content_digest(built)}.so"
         built.replace(path)
+    for old in cache.glob(f"{name}-*.so"):
+        if old != path and not _is_intact(old):
+            old.unlink(missing_ok=True)
+    return path

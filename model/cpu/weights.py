@@ -32,7 +32,7 @@ class Weights:
     blocks: tuple[BlockWeights, ...]
     """The blocks, from the first to the last."""
     head: Tensor
-    """Output matrix, [V, D]; with a tied head, the embedding."""
+    """Output matrix, [V, D]; with a tied head, the embedding times the factor of the logits."""
     cos: Tensor
     """Cosines of RoPE's angles, [T, P], for at least as many positions as a sequence has."""
     sin: Tensor

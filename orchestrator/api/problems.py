@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from analysis.answers.compare import IncomparableError
+from analysis.records import OutOfReachError
 from orchestrator.errors import meaning_of
 from sweeps.file.problem import SweepError
 from tokenizer.errors import ExpectedError
@@ -44,6 +45,8 @@ async def _expected(_request: Request, error: Exception) -> JSONResponse:
     more: dict[str, Any] = {}
     if isinstance(error, SweepError):
         more["errors"] = [{"pointer": p.key, "line": p.line, "column": p.col, "detail": str(p)} for p in error.problems]
+    if isinstance(error, OutOfReachError):
+        more |= {"quantity": error.quantity, "lowest": error.lowest, "highest": error.highest}
     if isinstance(error, IncomparableError):
         more["reason"] = error.reason
     return problem(meaning_of(error).status, error.kind, str(error), **more)

@@ -15,12 +15,13 @@ from analysis.law import Law
 from analysis.names import EstimatorName
 from analysis.records import LawError, Prediction
 from analysis.wording import (
+    budget_mark,
     format_count,
     format_count_interval,
     format_exponent,
-    format_factor,
     format_interval,
     format_loss,
+    plural,
     typed_flops,
 )
 from orchestrator.cli.tables import table_lines
@@ -58,7 +59,7 @@ class Pointers:
 def table_budgets(law: Law) -> list[Prediction]:
     """The predictions of the table after a fit: the largest fitted budget and multiples of it; none without a law."""
     try:
-        return law.band([multiple * law.largest_budget for multiple in MULTIPLES])
+        return law.band(law.limits.only([multiple * law.largest_budget for multiple in MULTIPLES]))
     except LawError:
         return []
 
@@ -88,7 +89,7 @@ def headline(law: Law, facts: Facts) -> str:
     """Whose answer it is: name, runs, and the range of budgets."""
     low, high = typed_flops(law.smallest_budget), typed_flops(law.largest_budget)
     budgets = f"budgets {low} to {high}" if low != high else f"budget {low}"
-    return f"{facts.name}: {facts.done} of {facts.planned} runs, {budgets}"
+    return f"{facts.name}: {facts.done} of {plural(facts.planned, 'run')}, {budgets}"
 
 
 def _table(law: Law, predictions: Sequence[Prediction], width: int) -> list[str]:
@@ -107,16 +108,13 @@ def _row(law: Law, p: Prediction) -> dict[str, str]:
         "best N (95 %)": f"{format_count(p.params)} ({format_count_interval(p.params_interval, INTERVAL_DIGITS)})",
         "tokens": format_count(p.tokens),
         f"loss of {whose} (95 %)": f"{format_loss(p.loss)} ({format_interval(of_run or p.loss_interval)})",
-        "reach": _reach(p),
+        "reach": _reach(law, p),
     }
 
 
-def _reach(p: Prediction) -> str:
+def _reach(law: Law, p: Prediction) -> str:
     """Where a prediction lies, and its confidence unless that is high."""
-    if p.extrapolation > 1.005:
-        where = format_factor(p.extrapolation)
-    else:
-        where = "fitted" if p.extrapolation > 0.995 else "inside"
+    where = budget_mark(p.flops, law.smallest_budget, law.largest_budget)
     return where if p.confidence == "high" else f"{where}, {p.confidence}"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from analysis.answers.ask import Reply
 from analysis.answers.counts import Counts
 from analysis.answers.published import published_at
-from analysis.answers.questions import Answer
+from analysis.answers.questions import LEAST_COMPUTE, Answer
 from analysis.devices import Hardware
 from analysis.law import Law
 from analysis.records import BuildableShape, Interval, Prediction
@@ -23,6 +23,8 @@ from analysis.wording import (
     format_interval,
     format_loss,
     noise_sentences,
+    place_sentence,
+    plural,
     refusal_message,
     refusal_phrase,
     refusal_sentence,
@@ -71,7 +73,7 @@ def _checked(law: Law) -> list[str]:
     """What a check of the recipe found, a line for each cell."""
     lines = ["Recipe check: the rule's loss against the best found around it"] if law.recipe_check else []
     for cell in law.recipe_check:
-        found = f"{cell.trained} of {cell.runs} runs"
+        found = f"{cell.trained} of {plural(cell.runs, 'run')}"
         if cell.gap is not None and cell.rule_loss is not None and cell.best_loss is not None:
             found = (
                 f"{format_loss(cell.rule_loss)} against {format_loss(cell.best_loss)} with batch ×{cell.best_batch:g},"
@@ -93,8 +95,7 @@ def describe_prediction(prediction: Prediction) -> list[str]:
     """A prediction in full: the law's own interval of the loss, each estimator's answer, and every warning."""
     p = prediction
     lines = [
-        f"At {format_flops(p.flops)} FLOPs, {format_factor(p.extrapolation)} the largest fitted budget"
-        f" ({format_flops(p.largest_budget)}):",
+        f"At {format_flops(p.flops)} FLOPs, {p.place}:",
         f"  N* {format_count(p.params)} ({format_count_interval(p.params_interval)}),"
         f" D* {format_count(p.tokens)} ({format_count_interval(p.tokens_interval)}),"
         f" mean loss {format_loss(p.loss)} ({format_interval(p.loss_interval)}) {p.loss_unit}",
@@ -107,7 +108,7 @@ def describe_prediction(prediction: Prediction) -> list[str]:
             if value is not None
         ]
         lines.append(f"  {e.estimator.label}: {', '.join(values)}" + (f" ({e.note})" if e.note else ""))
-    return lines + [f"  {warning}" for warning in p.warnings]
+    return lines + [f"  {warning}" for warning in p.warnings if warning != place_sentence(p.place)]
 
 
 def reply_lines(reply: Reply) -> list[str]:
@@ -137,9 +138,9 @@ def _size(shape: BuildableShape | None, counts: Counts | None, params: float) ->
     """The nearest shape that can be built, or else N in the other counts, where one of them is known."""
     if shape:
         s = shape
-        heads = f"{s.n_heads} head" + ("s" if s.n_heads != 1 else "")
+        heads, layers = plural(s.n_heads, "head"), plural(s.n_layers, "layer")
         yield (
-            f"Shape   {s.n_layers} layers, d {s.d_model}, {heads}, MLP {s.d_ff}: N {format_count(s.params)}"
+            f"Shape   {layers}, d {s.d_model}, {heads}, MLP {s.d_ff}: N {format_count(s.params)}"
             f" ({format_count(s.params_total)} in all, {format_count(s.params_nonembedding)} without embedding"
             f" and head), {format_count(s.tokens)} tokens, {format_flops(s.flops)} FLOPs"
         )
@@ -163,13 +164,13 @@ def describe_answer(answer: Answer, counts: Counts | None = None, hardware: Hard
     """The answer to a question beyond the optimum of a budget; `counts` and `hardware` add other units."""
     a = answer
     return [
-        f"{_QUESTIONS[a.question]}, {format_factor(a.extrapolation)} the largest fitted budget:",
+        f"{_QUESTIONS[a.question]}, {a.place}:",
         f"  N {_with_interval(a.params, a.params_interval)}, D {_with_interval(a.tokens, a.tokens_interval)},"
         f" {format_flops(a.flops)} training FLOPs, loss {format_loss(a.loss)} ({format_interval(a.loss_interval)})",
         *(f"  {line}" for line in _size(a.shape, counts, a.params)),
         *(f"  {line}" for line in _hours(hardware, a.flops)),
         *(f"  {line}" for line in _DETAILS[a.question](a.details)),
-        *(f"  {warning}" for warning in a.warnings),
+        *(f"  {warning}" for warning in a.warnings if warning != place_sentence(a.place)),
     ]
 
 
@@ -183,16 +184,20 @@ def _given_size(d: Mapping[str, float]) -> Iterator[str]:
     small, large = d["times_too_small"], d["times_too_large"]
     if small > 1.005 or large > 1.005:
         yield f"{format_factor(max(small, large))} too {'small' if small > 1 else 'large'}"
+    enough = f"{format_flops(d['compute_for_same_loss'])} FLOPs"
+    if d["wasted_compute"] > 1 - 1.001 * LEAST_COMPUTE:
+        enough = "less than a millionth of the compute"
     yield (
         f"costs {d['excess_loss']:.4f} ({d['excess_loss_low']:.4f} to {d['excess_loss_high']:.4f}) of loss:"
-        f" the optimum reaches it with {format_flops(d['compute_for_same_loss'])} FLOPs, so {d['wasted_compute']:.0%}"
+        f" the optimum reaches it with {enough}, so {d['wasted_compute']:.0%}"
         f" ({d['wasted_compute_low']:.0%} to {d['wasted_compute_high']:.0%}) of the compute is wasted"
     )
 
 
 def _limited(d: Mapping[str, float]) -> Iterator[str]:
+    epochs = f"{format_count(d['epochs'])} epoch" + ("s" if f"{d['epochs']:.3g}" != "1" else "")
     yield (
-        f"{d['epochs']:.3g} epochs of {format_count(d['unique_tokens'])} unique tokens;"
+        f"{epochs} of {format_count(d['unique_tokens'])} unique tokens;"
         f" without the limit the loss is {format_loss(d['loss_without_limit'])}"
     )
 

@@ -81,9 +81,10 @@ def _fit_lines(source: Source, law: Law, *, published: bool, verbose: bool) -> I
         yield ""
     words = shlex.join(source.arguments)
     verb, multiple = ("validate", STEP) if source.sweep else ("predict", 10 * STEP)
-    following = f"isoflop {verb} {words} --flops {typed_flops(multiple * law.largest_budget)}"
-    if not law.estimators:
-        following = f"isoflop plot {words} --out {_file_name(source)}.svg"
+    following = f"isoflop plot {words} --out {_file_name(source)}.svg"
+    if law.estimators:
+        budget = min(multiple * law.largest_budget, law.limits.highest)
+        following = f"isoflop {verb} {words} --flops {typed_flops(budget)}"
     pointers = Pointers(f"isoflop fit {words} -v", following)
     yield from summary(law, table_budgets(law), source.facts(), pointers, width=width_of(sys.stdout))
 

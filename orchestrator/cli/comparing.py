@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,15 +14,20 @@ from orchestrator.cli.destination import check_destination
 from orchestrator.cli.opening import open_workspace
 from orchestrator.cli.options import Output
 from orchestrator.cli.output import Format, emit_json, emit_rows, print_lines, say
-from orchestrator.cli.sources import columns_of, read_table
+from orchestrator.cli.sources import columns_of, conditions, read_file, table_of
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from analysis.answers.compare import Comparison, Side
 
 Sweeps = Annotated[list[str] | None, typer.Argument(metavar="SWEEP", help="Baseline and other sweep.")]
 Csvs = Annotated[
-    list[Path] | None, typer.Option("--csv", help="Give twice: the table of the baseline, then of the other.")
+    list[Path] | None,
+    typer.Option("--csv", help="Give twice: the table of the baseline, then of the other. Once, with --axis."),
 ]
+MOST_VALUES = 12
+"""Most values of a column that are compared."""
 Sizes = Annotated[
     list[float] | None,
     typer.Option(
@@ -35,7 +41,10 @@ def compare(
     columns: dict[str, str],
     sweeps: Sweeps = None,
     csv: Csvs = None,
-    axis: Annotated[str | None, typer.Option("--axis", help="With one sweep: compare the values of this axis.")] = None,
+    axis: Annotated[
+        str | None,
+        typer.Option("--axis", help="With one sweep or table: compare the values of this axis or column."),
+    ] = None,
     baseline: Annotated[
         str, typer.Option("--baseline", help="With --axis: the value to compare with. Default: the first.")
     ] = "",
@@ -44,6 +53,7 @@ def compare(
         typer.Option("--variant", help="With two sweeps that vary something, twice: a variant of each."),
     ] = None,
     bytes_per_token: Sizes = None,
+    where: options.Where = None,
     out: options.Chart = None,
     output: Output = Format.TABLE,
 ) -> None:
@@ -51,11 +61,14 @@ def compare(
 
     At each loss: the compute that the baseline needs to reach it, divided by what the other needs.
     """
-    _check(sweeps or [], csv or [], axis, baseline, variant or [], bytes_per_token or [], columns)
+    rows = conditions(where or [])
+    _check(sweeps or [], csv or [], axis, baseline, variant or [], bytes_per_token or [], columns, rows)
     if out is not None:
         check_destination("--out", out, makes_folders=True)
-    if csv:
-        made = [_of_tables(csv, columns, bytes_per_token or [])]
+    if csv and axis is not None:
+        made = _of_values(csv[0], columns, rows, axis, baseline)
+    elif csv:
+        made = [_of_tables(csv, columns, rows, bytes_per_token or [])]
     else:
         made = _of_sweeps(sweeps or [], axis, baseline, variant or [])
     _show(made, output)
@@ -71,20 +84,23 @@ def _check(
     variant: list[str],
     sizes: list[float],
     keys: dict[str, str],
+    where: dict[str, str],
 ) -> None:
     """Raise BadParameter unless there are exactly two things to compare, with only the options that apply to them."""
-    if bool(sweeps) == bool(csv) or (csv and axis is not None):
-        raise typer.BadParameter("name two sweeps, two tables with --csv, or one sweep with --axis")
-    if csv and len(csv) != 2:
-        raise typer.BadParameter("give --csv twice: the baseline's table and the other's")
+    if bool(sweeps) == bool(csv):
+        raise typer.BadParameter("name two sweeps, two tables with --csv, or one of either with --axis")
+    if csv and len(csv) != (1 if axis is not None else 2):
+        raise typer.BadParameter("give --csv twice: the baseline's table and the other's; or once with --axis COLUMN")
     if sweeps and len(sweeps) != (1 if axis is not None else 2):
         raise typer.BadParameter("name two sweeps, or one sweep with --axis")
     if baseline and axis is None:
         raise typer.BadParameter("--baseline needs --axis: it names one of its values")
     if variant and (csv or axis is not None or len(variant) != 2):
         raise typer.BadParameter("give --variant twice, for two sweeps that vary something")
-    if (sizes or keys) and not csv:
-        raise typer.BadParameter("--bytes-per-token and columns need --csv: those of sweeps are known")
+    if (sizes or keys or where) and not csv:
+        raise typer.BadParameter("--bytes-per-token, --where and columns need --csv: those of sweeps are known")
+    if sizes and axis is not None:
+        raise typer.BadParameter("--bytes-per-token needs two tables: the values of --axis share one")
     if sizes and (len(sizes) != 2 or not all(0 < size < math.inf for size in sizes)):
         raise typer.BadParameter("give --bytes-per-token twice, both positive: the baseline's and the other's")
 
@@ -92,7 +108,7 @@ def _check(
 def _of_sweeps(sweeps: list[str], axis: str | None, baseline: str, variant: list[str]) -> list[Comparison]:
     from orchestrator.use_cases.answering import Answering
 
-    answering = Answering(open_workspace())
+    answering = Answering(open_workspace(reading=True))
     if axis is not None:
         return answering.of(sweeps[0]).compare_values(axis, baseline)
     first, second = sweeps
@@ -100,21 +116,41 @@ def _of_sweeps(sweeps: list[str], axis: str | None, baseline: str, variant: list
     return [answering.compare(first, second, (labels[0], labels[1]))]
 
 
-def _of_tables(csv: list[Path], keys: dict[str, str], sizes: list[float]) -> Comparison:
+def _of_tables(csv: list[Path], keys: dict[str, str], where: dict[str, str], sizes: list[float]) -> Comparison:
     from analysis.answers.compare import compare as compare_sides
 
-    first, second = (_side(path, keys, size) for path, size in zip(csv, sizes or (None, None), strict=True))
+    first, second = (
+        _side(path, read_file(path), keys, where, size) for path, size in zip(csv, sizes or (None, None), strict=True)
+    )
     return compare_sides(first, second)
 
 
-def _side(path: Path, keys: dict[str, str], size: float | None) -> Side:
+def _of_values(path: Path, keys: dict[str, str], where: dict[str, str], axis: str, baseline: str) -> list[Comparison]:
+    """The values of a column of one table, each against the baseline's rows. Raises BadParameter, TableError."""
+    from analysis.answers.compare import compare as compare_sides
+
+    frame = read_file(path)
+    if axis not in frame:
+        raise typer.BadParameter(f"{path} has no column {axis}; its columns: {', '.join(map(str, frame.columns))}")
+    values = [str(value).strip() for value in frame[axis].dropna().unique()]
+    start = baseline or values[0]
+    others = [value for value in values if value != start]
+    if start not in values or not others:
+        raise typer.BadParameter(f"--axis {axis} needs two values, --baseline one of them: {', '.join(values)}")
+    if len(values) > MOST_VALUES:
+        raise typer.BadParameter(f"column {axis} has {len(values)} values, more than {MOST_VALUES}")
+    sides = {value: _side(path, frame, keys, where | {axis: value}, None) for value in (start, *others)}
+    named = {value: replace(side, name=f"{axis}={value}") for value, side in sides.items()}
+    return [compare_sides(named[start], named[value]) for value in others]
+
+
+def _side(path: Path, frame: pd.DataFrame, keys: dict[str, str], where: dict[str, str], size: float | None) -> Side:
     from analysis.answers.compare import Side, bytes_per_token
     from analysis.law import fit
-    from analysis.table.csvfile import read_frame
 
-    law = fit(read_table(path, keys), holdout=False)
+    law = fit(table_of(frame, path, keys, where), holdout=False)
     if size is None and "loss" not in keys:
-        size = bytes_per_token(read_frame(path))
+        size = bytes_per_token(frame)
     return Side(path.stem if path.stem != "runs" else str(path), law, size)
 
 

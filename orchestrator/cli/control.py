@@ -139,7 +139,7 @@ def _readings(sweep: str) -> Iterator[Progress]:
                 yield progress_from_json(client.sweep(sweep))
             except (KeyError, TypeError) as error:
                 raise client.stranger() from error
-    workspace = open_workspace()
+    workspace = open_workspace(reading=True)
     execution, record = Execution(workspace), Answering(workspace).sweep(sweep)
     while True:
         progress = execution.progress(record, live_progress(workspace))
@@ -157,7 +157,7 @@ def logs(
     from orchestrator.use_cases.control import run_log_json
 
     client = service_client()
-    rows = client.log(run, attempt) if client else list(run_log_json(open_workspace(), run, attempt))
+    rows = client.log(run, attempt) if client else list(run_log_json(open_workspace(reading=True), run, attempt))
     if output is Format.JSON:
         emit_json(rows)
         return
@@ -185,7 +185,7 @@ def trunks(
     """
     from orchestrator.use_cases.kept_trunks import drop_trunks, kept_trunks
 
-    workspace = open_workspace()
+    workspace = open_workspace(reading=not drop)
     kept = kept_trunks(workspace, sweep)
     rows = [each.to_dict() for each in kept]
     if output is Format.JSON:
@@ -210,7 +210,7 @@ def db(
     """
     from orchestrator.use_cases import database
 
-    workspace = open_workspace()
+    workspace = open_workspace(reading=True)
     if action is Action.STATUS:
         facts = database.status(workspace)
         emit_json(facts) if output is Format.JSON else emit_rows([facts], list(facts), output)

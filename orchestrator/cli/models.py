@@ -105,6 +105,11 @@ def _shape(run: RunConfig) -> str:
 
 
 def _show(measured: Profile, output: Format) -> None:
+    if measured.mfu is None:
+        say(
+            f"no MFU: the step ran faster than the {measured.matmul_peak / 1e9:.0f} GFLOP/s of matrix products, whose "
+            "measurement has failed therefore; profile again while nothing else runs"
+        )
     if output is Format.JSON:
         emit_json(measured.to_dict())
         return
@@ -121,10 +126,11 @@ def _show(measured: Profile, output: Format) -> None:
         memory = "" if measured.memory_bytes is None else f", {measured.memory_bytes / 2**30:.2f} GiB of tensors"
         how = measured.implementation
         compiled = ", compiled" if how.compiled else ""
+        share = "MFU unknown" if measured.mfu is None else f"MFU {measured.mfu:.0%}"
         say(
             f"{measured.device_name}: {1e3 * measured.step_seconds:.2f} ms per step, "
             f"{measured.tokens_per_second:,.0f} tokens/s, {measured.flops_per_second / 1e9:.1f} GFLOP/s, "
-            f"MFU {measured.mfu:.0%} of {measured.matmul_peak / 1e9:.0f} GFLOP/s{memory} "
+            f"{share} of {measured.matmul_peak / 1e9:.0f} GFLOP/s{memory} "
             f"({how.attention} attention, {how.branches} branches, {how.head} head{compiled})"
         )
 
@@ -146,7 +152,7 @@ def sample(
     from model.sample import generate, load_trained
     from orchestrator.use_cases.trained_models import finished_run, tokenizer_of, weights_of
 
-    workspace = open_workspace()
+    workspace = open_workspace(reading=True)
     record = finished_run(workspace, run)
     model, config = load_trained(weights_of(workspace, record))
     tokenizer = tokenizer_of(workspace, config.dataset)

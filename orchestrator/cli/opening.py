@@ -10,11 +10,15 @@ if TYPE_CHECKING:
     from orchestrator.use_cases.workspace import Workspace
 
 
-def open_workspace() -> Workspace:
-    """The workspace of this folder's home."""
+def open_workspace(*, reading: bool = False) -> Workspace:
+    """The workspace of this folder's home; what is opened only to read is neither made nor changed."""
     from orchestrator.home import find_home
     from orchestrator.use_cases.workspace import Workspace
 
     home = find_home()
     say(f"state: {home.root} ({home.reason})")
-    return Workspace(home, say=say)
+    workspace = Workspace(home, say=say, reading=reading)
+    if not reading:
+        for note in home.close_to_others():
+            say(note)
+    return workspace

@@ -28,7 +28,13 @@ Variant = Annotated[str, typer.Option("--variant", help="Which combination of va
 Published = Annotated[bool, typer.Option("--published", help="Show what published laws say of the budget, too.")]
 Chart = Annotated[Path | None, typer.Option("--out", help="Chart to write: .html, .png, .svg or .pdf.")]
 
-Csv = Annotated[Path | None, typer.Option("--csv", help="Table with one finished run per row, instead of a sweep.")]
+Csv = Annotated[
+    Path | None, typer.Option("--csv", help="Table with one finished run per row, instead of a sweep; - for stdin.")
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option("--where", metavar="COLUMN=VALUE", help="Rows or wandb runs to use; repeatable."),
+]
 Wandb = Annotated[
     str | None, typer.Option("--wandb", metavar="ENTITY/PROJECT", help="wandb project, instead of a sweep.")
 ]

@@ -43,7 +43,7 @@ def list_sweeps(output: Output = Format.TABLE) -> None:
             "submitted": _time(each.sweep.submitted_at),
             "note": each.sweep.note,
         }
-        for each in summaries(open_workspace())
+        for each in summaries(open_workspace(reading=True))
     ]
     if not rows and output is Format.TABLE:
         say("no sweep yet; start one with: isoflop run demo")
@@ -64,7 +64,7 @@ def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
     from orchestrator.scheduling.progress import mixed_devices
     from orchestrator.use_cases.reading import runs_of
 
-    found = runs_of(open_workspace(), sweep, limit=SHOWN if output is Format.TABLE else None)
+    found = runs_of(open_workspace(reading=True), sweep, limit=SHOWN if output is Format.TABLE else None)
     record, runs = found.sweep, found.runs
     rows, error = [_run_row(run) for run in runs], median_error(runs)
     forecasts = [_forecast_row(f) for f in found.forecasts]
@@ -108,7 +108,7 @@ def export(
 
     if str(out) != "-":
         check_destination("--out", out)
-    frame = Answering(open_workspace()).of(sweep).table
+    frame = Answering(open_workspace(reading=True)).of(sweep).table
     if str(out) == "-":
         print_text(frame.to_csv(index=False))
         return

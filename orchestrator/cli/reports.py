@@ -76,4 +76,5 @@ def _predictions(answers: SweepAnswers, law: Law, variant: str) -> list[Predicti
     if not law.estimators:
         return []
     chosen = answers.variant(variant)
-    return [answers.with_shape(chosen, law.predict(law.largest_budget * horizon)) for horizon in HORIZONS]
+    budgets = law.limits.only([law.largest_budget * horizon for horizon in HORIZONS])
+    return [answers.with_shape(chosen, prediction) for prediction in law.band(budgets)]

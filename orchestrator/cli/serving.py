@@ -56,7 +56,10 @@ def doctor(output: Output = Format.TABLE) -> None:
     """Check that this machine has what a sweep needs."""
     from orchestrator.use_cases.doctor import checks
 
-    rows = [{"check": c.name, "ok": "yes" if c.ok else "NO", "finding": c.finding} for c in checks(open_workspace())]
+    rows = [
+        {"check": c.name, "ok": "yes" if c.ok else "NO", "finding": c.finding}
+        for c in checks(open_workspace(reading=True))
+    ]
     emit_rows(rows, ["check", "ok", "finding"], output, importance=("ok", "check", "finding"))
     if any(row["ok"] == "NO" for row in rows):
         raise typer.Exit(1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,9 +13,12 @@ import typer
 
 from orchestrator.cli import options
 from orchestrator.cli.opening import open_workspace
+from orchestrator.cli.output import say
 from tokenizer.errors import ExpectedError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from analysis.answers.ask import Question, Reply
     from analysis.answers.counts import Counts
     from analysis.figures import Forecast
@@ -46,6 +49,8 @@ class Source:
     """JSON query of the wandb runs."""
     variant: str = ""
     """Which combination of a sweep's varied values."""
+    where: Mapping[str, str] = field(default_factory=dict)
+    """Values of columns that the rows of a table must have."""
 
     def __post_init__(self) -> None:
         """Raise BadParameter unless exactly one source is named, with options that belong to it."""
@@ -58,18 +63,28 @@ class Source:
             raise typer.BadParameter("--state and --filter need --wandb: they choose among its runs")
         if self.sweep is None and self.variant:
             raise typer.BadParameter("--variant chooses among the laws of a sweep: name a sweep")
+        if self.sweep is not None and self.where:
+            raise typer.BadParameter("--where needs --csv or --wandb; --variant chooses among the laws of a sweep")
 
     @property
     def arguments(self) -> tuple[str, ...]:
         """The words of the command line that name it again."""
-        words = [self.sweep] if self.sweep else ["--csv", str(self.csv)] if self.csv else ["--wandb", str(self.wandb)]
+        csv = "FILE" if self._streams else str(self.csv)
+        words = [self.sweep] if self.sweep else ["--csv", csv] if self.csv else ["--wandb", str(self.wandb)]
         for quantity, column in self.columns.items():
             words += [f"--{quantity}-key", column]
+        for column, value in self.where.items():
+            words += ["--where", f"{column}={value}"]
         for state in self.states:
             words += ["--state", state]
         if self.filters:
             words += ["--filter", self.filters]
         return (*words, *(["--variant", self.variant] if self.variant else []))
+
+    @property
+    def _streams(self) -> bool:
+        """Whether the table comes from standard input or a pipe, which no later command can read again."""
+        return self.csv is not None and (str(self.csv) == "-" or (self.csv.exists() and not self.csv.is_file()))
 
     @cached_property
     def answers(self) -> SweepAnswers:
@@ -77,11 +92,16 @@ class Source:
         from orchestrator.use_cases.answering import Answering
 
         assert self.sweep is not None
-        return Answering(open_workspace()).of(self.sweep)
+        return Answering(open_workspace(reading=True)).of(self.sweep)
 
     @property
     def title(self) -> str:
-        """What to call it: the sweep with its variant, the table's file without its ending, or the wandb project."""
+        """What to call it: the sweep with its variant, the table's file without its ending, or the wandb project.
+
+        A table from a pipe is called table.
+        """
+        if self._streams:
+            return "table"
         return f"{self.sweep} {self.variant}".strip() if self.sweep else self.csv.stem if self.csv else self.wandb or ""
 
     @cached_property
@@ -91,7 +111,7 @@ class Source:
             return self.answers.law(self.variant)
         from analysis.law import fit
 
-        return fit(self._table())
+        return fit(self._table)
 
     def facts(self) -> Facts:
         """What is known of the runs besides the law."""
@@ -102,7 +122,7 @@ class Source:
 
             return facts_of_sweep(self.answers, self.variant)
         fitted = sum(len(curve.params) for curve in self.law.curves)
-        return Facts(self.title, fitted, fitted + len(self.law.excluded))
+        return Facts(self.title, fitted, len(self._table) + len(self._table.excluded))
 
     def forecasts(self) -> list[Forecast]:
         """The forecasts stored for a sweep; a table has none."""
@@ -121,13 +141,21 @@ class Source:
 
         return ask(self.law, question, self._counts())
 
+    @cached_property
     def _table(self) -> RunTable:
+        """The runs, read once."""
         if self.wandb is not None:
             from orchestrator.tracking.wandb_project import read_project
 
             keys = {name: self.columns.get(name, name) for name in QUANTITIES}
-            return read_project(self.wandb, keys, states=self.states or ("finished",), filters=self._query())
-        return read_table(self.csv, self.columns)
+            states = self.states or ("finished",)
+            return announced(read_project(self.wandb, keys, states=states, filters=self._query(), where=self.where))
+        return table_of(self._file, self.csv, self.columns, self.where)
+
+    @cached_property
+    def _file(self) -> pd.DataFrame:
+        """The table's frame, read once: a pipe gives it only once."""
+        return read_file(self.csv)
 
     def _query(self) -> dict[str, Any]:
         try:
@@ -143,9 +171,8 @@ class Source:
         if self.csv is None:
             return None
         from analysis.answers.counts import Counts
-        from analysis.table.csvfile import read_frame
 
-        return Counts.from_frame(read_frame(self.csv), self.columns.get("params", "params"))
+        return Counts.from_frame(self._file, self.columns.get("params", "params"))
 
 
 def columns_of(
@@ -170,10 +197,24 @@ def source_of(
     state: options.States = None,
     query: options.Filter = None,
     variant: options.Variant = "",
+    where: options.Where = None,
 ) -> Source:
     """The source that the options name. Raises BadParameter."""
     columns = columns_of(flops_key, params_key, tokens_key, loss_key)
-    return Source(sweep, csv, wandb, columns, tuple(state or ()), query, variant)
+    return Source(sweep, csv, wandb, columns, tuple(state or ()), query, variant, conditions(where or []))
+
+
+def conditions(where: Sequence[str]) -> dict[str, str]:
+    """Values by column from COLUMN=VALUE. Raises BadParameter."""
+    found = {}
+    for text in where:
+        column, equals, value = text.partition("=")
+        if not equals or not column.strip():
+            raise typer.BadParameter(f"--where takes COLUMN=VALUE, such as --where dataset=c4, not {text!r}")
+        if column.strip() in found:
+            raise typer.BadParameter(f"--where names column {column.strip()} twice: a row has one value in it")
+        found[column.strip()] = value.strip()
+    return found
 
 
 class TableError(ExpectedError, ValueError):
@@ -182,14 +223,42 @@ class TableError(ExpectedError, ValueError):
     kind = "table"
 
 
-def read_table(csv: Path | None, names: Mapping[str, str]) -> RunTable:
-    """The table of a CSV file. Raises BadParameter where there is no file, TableError where it is not a table."""
+def read_file(csv: Path | None) -> pd.DataFrame:
+    """The frame of a CSV file. Raises BadParameter where there is no file, TableError where it is not a CSV."""
+    from analysis.records import LawError
+    from analysis.table.csvfile import read_frame
+
+    if csv is None:
+        raise typer.BadParameter("name a table with --csv")
+    try:
+        return read_frame(csv)
+    except LawError as error:
+        if isinstance(error.__cause__, FileNotFoundError | IsADirectoryError):
+            raise typer.BadParameter(str(error)) from error
+        raise TableError(str(error)) from error
+
+
+def table_of(
+    frame: pd.DataFrame, csv: Path | None, names: Mapping[str, str], where: Mapping[str, str] | None = None
+) -> RunTable:
+    """The table of a CSV file's frame, with what was taken for granted on stderr.
+
+    Rows are counted as a spreadsheet does. Raises TableError where it is not a table of runs.
+    """
     from analysis.records import LawError
     from analysis.table.table import RunTable
 
-    if csv is None or not csv.is_file():
-        raise typer.BadParameter(f"{csv}: no such file")
+    name = "standard input" if str(csv) == "-" else str(csv)
     try:
-        return RunTable.read_csv(csv, **names)
+        table = RunTable.from_frame(frame, **names, first_row=2, where=where)
     except LawError as error:
-        raise TableError(str(error)) from error
+        lines = str(error).splitlines()
+        raise TableError("\n".join(f"{name}: {line}" for line in lines)) from error
+    return announced(table)
+
+
+def announced(table: RunTable) -> RunTable:
+    """The table, after its warnings have been said on stderr: what was taken for granted in reading it."""
+    for note in table.warnings:
+        say(f"note: {note}")
+    return table

@@ -14,7 +14,8 @@ from analysis.fitting.parts import REJECTED
 from analysis.law import Law
 from analysis.records import LawError, Prediction
 from analysis.refusals import Reason
-from analysis.wording import format_count, format_factor, format_flops, join_words, refusal_phrase, typed_flops
+from analysis.table.excluded import describe_excluded
+from analysis.wording import format_count, format_factor, format_flops, join_words, plural, refusal_phrase, typed_flops
 from sweeps.plan.expected_width import WIDEST_LOSS, WIDEST_PARAMS
 
 MULTIPLES: Final = (1.0, 3.0, 10.0, 30.0, 100.0)
@@ -27,6 +28,8 @@ STEP: Final = 3.0
 """Ratio of the next budget to add to the largest one."""
 KEPT_SHARE: Final = 0.8
 """Least share of tested predictions, at 95 % each, whose intervals must hold what came for the law to pass as fine."""
+EXCLUDED: Final = 3
+"""Rows left out that are named for each reason, and reasons."""
 _CURVE_REMEDIES: Final[Mapping[Reason, str]] = {
     Reason.TOO_FEW_SIZES: "more sizes",
     Reason.EDGE_MINIMUM: "move or widen sizes",
@@ -88,23 +91,24 @@ def findings(law: Law, facts: Facts, predictions: Sequence[Prediction] = ()) -> 
         *_data(law, facts),
         *_holdout(law, facts),
         *_recipe(law, facts),
-        *_excluded(law),
+        *_excluded(law, facts),
     ]
     return sorted(found, key=lambda finding: list(Mark).index(finding.mark))
 
 
 def _missing(facts: Facts) -> Iterator[Finding]:
     missing = facts.planned - facts.done
-    if missing > 0:
-        remedy = f"isoflop retry {facts.sweep}" if facts.sweep else ""
-        yield Finding(Mark.DOUBT, f"{missing} of {facts.planned} runs have no result", remedy)
+    if missing > 0 and facts.sweep:
+        remedy = f"isoflop retry {facts.sweep}"
+        have = "has" if missing == 1 else "have"
+        yield Finding(Mark.DOUBT, f"{missing} of {plural(facts.planned, 'run')} {have} no result", remedy)
 
 
 def _curves(law: Law) -> Iterator[Finding]:
     """Which budgets have a minimum."""
     bare = [curve for curve in law.curves if not curve.minima]
     if not bare:
-        yield Finding(Mark.FINE, f"{len(law.curves)} of {len(law.curves)} curves have a minimum")
+        yield Finding(Mark.FINE, f"{len(law.curves)} of {plural(len(law.curves), 'curve')} have a minimum")
         return
     reasons = Counter(refusal.reason for curve in bare for refusal in curve.refusals.values())
     ((reason, _),) = reasons.most_common(1)
@@ -128,12 +132,13 @@ class Reach:
 def reach_of(law: Law) -> Reach | None:
     """How far a law is useful; None where there is no law."""
     try:
-        band = law.band([multiple * law.largest_budget for multiple in MULTIPLES])
+        multiples = [multiple for multiple in MULTIPLES if multiple * law.largest_budget in law.limits]
+        band = law.band([multiple * law.largest_budget for multiple in multiples])
     except LawError:
         return None
     reach = {"params": 0.0, "loss": 0.0}
     narrow = {"params": True, "loss": True}
-    for multiple, p in zip(MULTIPLES, band, strict=True):
+    for multiple, p in zip(multiples, band, strict=True):
         factor = math.sqrt(p.params_interval.high / p.params_interval.low)
         narrow["params"] &= factor <= WIDEST_PARAMS
         narrow["loss"] &= p.loss - p.loss_interval.low <= WIDEST_LOSS
@@ -157,7 +162,7 @@ def _reach(law: Law, predictions: Sequence[Prediction]) -> Iterator[Finding]:
     budgets = len([curve for curve in law.curves if curve.minima])
     where = _beyond(least)
     helps = f"add budget {typed_flops(STEP * law.largest_budget)}" if least else "more sizes or seeds"
-    yield Finding(Mark.DOUBT, f"{budgets} budgets: {' and '.join(short)} hardly known {where}", helps)
+    yield Finding(Mark.DOUBT, f"{plural(budgets, 'budget')}: {' and '.join(short)} hardly known {where}", helps)
 
 
 def _beyond(multiple: float) -> str:
@@ -190,7 +195,7 @@ def budget_of_tokens(law: Law, tokens: float) -> float | None:
     """The budget whose D* is this many tokens, FLOPs; None where there is no law or no such budget near its range."""
     budgets = [law.smallest_budget * 10 ** (step / 8) for step in range(-16, 1 + 8 * 12)]
     try:
-        band = law.band(budgets)
+        band = law.band(law.limits.only(budgets))
     except LawError:
         return None
     for lower, upper in itertools.pairwise(band):
@@ -231,6 +236,11 @@ def _recipe(law: Law, facts: Facts) -> Iterator[Finding]:
         yield Finding(Mark.UNCHECKED, "recipe check unfinished" if cells else "recipe not checked (recipe_check)")
 
 
-def _excluded(law: Law) -> Iterator[Finding]:
+def _excluded(law: Law, facts: Facts) -> Iterator[Finding]:
+    """Rows of a table that were left out, and why, and those that have no weight."""
     if law.excluded:
-        yield Finding(Mark.UNCHECKED, f"{len(law.excluded)} rows left out")
+        yield Finding(Mark.UNCHECKED, describe_excluded(law.excluded, EXCLUDED).rstrip("."))
+    without = facts.planned - facts.done - len(law.excluded)
+    if without > 0 and not facts.sweep:
+        lie = "run lies" if without == 1 else "runs lie"
+        yield Finding(Mark.UNCHECKED, f"{without} {lie} too far from every surface to be given weight")

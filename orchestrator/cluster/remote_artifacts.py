@@ -20,6 +20,8 @@ from orchestrator.cluster.artifact_layout import (
     KeptStates,
 )
 from orchestrator.cluster.attempt_log import AttemptLog, Event, EventLog, attempt_log, parse_events
+from orchestrator.cluster.patient_files import PatientFiles
+from orchestrator.errors import ArtifactsAway
 from tokenizer.private import make_private
 from tokenizer.shards import ShardError, open_shards
 
@@ -43,7 +45,8 @@ class RemoteArtifacts:
 
         self.url = url.rstrip("/")
         self.scratch = scratch
-        self._fs, self._root = fsspec.core.url_to_fs(self.url)
+        files, self._root = fsspec.core.url_to_fs(self.url)
+        self._fs: Any = PatientFiles(files)
 
     def dataset(self, name: str) -> Path:
         """Local folder of a dataset's shards, fetched once by each machine; a copy that is damaged, a second time."""
@@ -187,8 +190,10 @@ class _SegmentedLog:
         with self._path.open("rb") as file:
             file.seek(self._offset)
             lines = file.read()
-        if lines:
-            self._fs.pipe_file(f"{self._folder}/{self._number:06d}.jsonl", lines)
-            self._offset += len(lines)
-            self._number += 1
         self._uploaded = time.monotonic()
+        if lines:
+            # What is not uploaded now goes with the next segment. A result is reported all the same.
+            with contextlib.suppress(ArtifactsAway):
+                self._fs.pipe_file(f"{self._folder}/{self._number:06d}.jsonl", lines)
+                self._offset += len(lines)
+                self._number += 1

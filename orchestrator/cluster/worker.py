@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import importlib
 import os
 import platform
@@ -17,6 +16,9 @@ from model.config import RunConfig
 from orchestrator.attempts import Assignment, Outcome, RunProgress, Tracking
 from orchestrator.cluster.artifact_store import ArtifactStore, open_artifacts
 from orchestrator.cluster.attempt_log import AttemptLog, Event
+from orchestrator.cluster.patient_files import FULL
+from orchestrator.errors import ArtifactsAway
+from orchestrator.home import PRIVATE_UMASK
 from orchestrator.states import Cause
 from orchestrator.tracking.wandb_mirror import WandbMirror
 from tokenizer.errors import ExpectedError
@@ -34,8 +36,6 @@ WORKER_ENVIRONMENT = {
     "WANDB_SILENT": "true",
 }
 """Environment of a worker process: two threads each on two cores would be slower by a factor of 15 to 28."""
-FULL = (errno.ENOSPC, errno.EDQUOT)
-"""Error numbers of a full disk."""
 
 
 class ForeignModule(ExpectedError, RuntimeError):
@@ -53,6 +53,7 @@ class Worker:
     def __init__(self, device: str, core: int | None, package_root: str) -> None:
         """Prepare this process for training on a torch `device`."""
         check_modules(package_root)
+        os.umask(PRIVATE_UMASK)
         if core is not None and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, {core})
         import torch
@@ -161,7 +162,7 @@ class Worker:
             plain["startup_seconds"] = max(0.0, taken - result.train_seconds - result.evaluation_seconds)
         mirror.send(final_event(result))
         log.append({"kind": "result", "result": plain, "device": self._kind})
-        with contextlib.suppress(OSError):  # the result is safe; leftovers only take space
+        with contextlib.suppress(OSError, ArtifactsAway):  # the result is safe; leftovers only take space
             checkpoints.clear()
         return Outcome(Cause.DONE, result=plain, device=self._kind)
 
@@ -200,6 +201,8 @@ def outcome_of(error: Exception, device: str, share: float = 1.0) -> Outcome:
             return Outcome(Cause.PREEMPTED, detail=str(error))
         case ConfigError() | DataError() | ShardError():
             return Outcome(Cause.CONFIGURATION, detail=trace)
+        case ArtifactsAway():  # no fault of the run: another attempt goes on from its checkpoint
+            return Outcome(Cause.LOST, detail=str(error))
         case OSError() if error.errno in FULL:
             return Outcome(Cause.DISK_FULL, detail=str(error))
         case MemoryError():

@@ -7,6 +7,7 @@ import fcntl
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import psutil
 
@@ -55,11 +56,7 @@ def scheduler_lock(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            file.seek(0)
-            holder = file.read().strip() or "unknown"
-            raise AlreadyScheduling(
-                f"process {holder} already schedules in {path.parent}; wait for it, submit to it, or set ISOFLOP_HOME"
-            ) from None
+            raise _already(path, file) from None
         file.truncate(0)
         file.write(str(psutil.Process().pid))
         file.flush()
@@ -67,12 +64,28 @@ def scheduler_lock(path: Path) -> Iterator[None]:
 
 
 def check_free(path: Path) -> None:
-    """Make sure that no scheduler works in this home.
+    """Make sure that no scheduler works in this home, without changing anything in it.
 
     Raises AlreadyScheduling.
     """
-    with scheduler_lock(path):
-        pass
+    try:
+        file = path.open()
+    except FileNotFoundError:
+        return
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            raise _already(path, file) from None
+
+
+def _already(path: Path, file: TextIO) -> AlreadyScheduling:
+    """Who holds the lock of a home, as its file says."""
+    file.seek(0)
+    holder = file.read().strip() or "unknown"
+    return AlreadyScheduling(
+        f"process {holder} already schedules in {path.parent}; wait for it, submit to it, or set ISOFLOP_HOME"
+    )
 
 
 def end_leftovers(store: Store, own: int) -> int:

@@ -11,6 +11,7 @@ from model.config import RunConfig
 from model.flops import count_parameters
 from model.memory import SAVED_PARAMETER_BYTES
 from orchestrator.store.records import LostAttempts, RunRecord
+from tokenizer.errors import ExpectedError
 
 WIDTH = 0.5
 """Distance in ln N at which the weight of a finished run falls by a factor of e."""
@@ -58,10 +59,10 @@ class Durations:
 
     def learn(self, run: RunRecord) -> None:
         """Learn from a finished run; one that resumed counts as much, for its `seconds` leave out repeated steps."""
-        result, base = run.result or {}, _calibrated(run)
-        if not run.seconds or not base:
+        result, base, params = run.result or {}, _calibrated(run), _readable_params(run)
+        if not (run.seconds and run.seconds > 0 and base and base > 0 and params):
             return
-        self._ratios.append((math.log(params_of(run)), math.log(run.seconds / base)))
+        self._ratios.append((math.log(params), math.log(run.seconds / base)))
         self._corrections.clear()
         evaluation, tokens = result.get("evaluation_seconds"), result.get("tokens")
         if evaluation and tokens:
@@ -80,7 +81,8 @@ class Durations:
             return None
         if not self._ratios:
             return base
-        training = base * self.correction(params_of(run))
+        params = _readable_params(run)
+        training = base * self.correction(params) if params else base
         tokens = run.cell and run.cell.tokens
         evaluation = statistics.median(self._tokens) / tokens * training if self._tokens and tokens else 0.0
         startup = statistics.median(self._startups) if self._startups else 0.0
@@ -127,6 +129,15 @@ def _calibrated(run: RunRecord) -> float | None:
 def params_of(run: RunRecord) -> float:
     """N of a run: from its cell, or counted."""
     return float(run.cell.params if run.cell else count_parameters(RunConfig.from_dict(run.config).model).matmul)
+
+
+def _readable_params(run: RunRecord) -> float | None:
+    """N of a run; None if it has none that can be read, for a damaged row must not keep others from a prediction."""
+    try:
+        params = params_of(run)
+    except (ExpectedError, KeyError, TypeError, ValueError):
+        return None
+    return params if params > 0 else None
 
 
 def checkpoint_interval(params: float, lost: LostAttempts) -> float:

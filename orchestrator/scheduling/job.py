@@ -24,18 +24,22 @@ class Job:
     """Number of its attempt, once claimed."""
     began: float = 0.0
     """When it was assigned, by the monotonic clock."""
+    share: float = 1.0
+    """Fraction of its GPU that the attempt has."""
+    payer: int = 0
+    """Id of the sweep that pays for it; 0 before it is known."""
+    payer_name: str = ""
+    """Name of that sweep."""
     earlier: float = 0.0
-    """Device-seconds of its earlier attempts."""
+    """Device-seconds of its earlier attempts that the present reservation pays for."""
     reserved: float = field(default=float("inf"))
-    """Device-seconds that are reserved for it under its ceilings."""
+    """Device-seconds that are reserved for it under the ceilings of the sweep that pays."""
     stopping: bool = False
     """Whether it was asked to end with a checkpoint."""
-    alone: bool = False
-    """Whether it gets a whole device, because a share of one was too small."""
 
     def waiting(self, work: float | None) -> Waiting:
         """The queued run as dispatch sees it. Its work is in predicted seconds; if nothing predicts them, in FLOPs."""
-        memory = WHOLE if self.alone else self.run.cell.memory_bytes if self.run.cell else 0
+        memory = WHOLE if self.run.alone else self.run.cell.memory_bytes if self.run.cell else 0
         return Waiting(self.run.id, work or self.run.flops, memory, self.kind)
 
     @property

@@ -68,7 +68,11 @@ class Queue:
                 if run.id not in running:
                     jobs[run.id] = Job(run, sweep)
         self.lost_attempts = self._store.lost_attempts()
-        self._jobs, self._held, self._requests = jobs, self._store.held_runs(), requests
+        # What is followed alone rests with its sweep, even if another sweep, which is not followed, wants it.
+        resting = {run_id for run_id, job in jobs.items() if job.sweep.held is not None}
+        if only is not None and sweeps[0].held is not None:
+            resting.update(running)
+        self._jobs, self._held, self._requests = jobs, self._store.held_runs() | resting, requests
         self._trunks.read(self._store.unfinished_on_trunks())
         self._offer_all()
 
@@ -89,10 +93,9 @@ class Queue:
         """Remove a run, which was claimed or is no longer queued."""
         return self._jobs.pop(run_id)
 
-    def put_back(self, job: Job, run: RunRecord, *, alone: bool) -> None:
-        """Let a run whose attempt ended wait again, as the database has it now; `alone` for a whole device."""
-        run = replace(run, role=job.run.role, cell=job.run.cell)
-        self._jobs[run.id] = Job(run, job.sweep, alone=job.alone or alone)
+    def put_back(self, job: Job, run: RunRecord) -> None:
+        """Let a run whose attempt ended wait again, as the database has it now."""
+        self._jobs[run.id] = Job(replace(run, role=job.run.role, cell=job.run.cell), job.sweep)
         self._offer(run.id)
 
     # in which order

@@ -7,29 +7,32 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
-from orchestrator.attempts import LEASE_SECONDS, Assignment, Outcome, Report, RunProgress, Tracking
+from orchestrator.attempts import LEASE_SECONDS, Outcome, Report, RunProgress, Tracking
 from orchestrator.cluster.artifact_store import ArtifactStore
 from orchestrator.cluster.attempt_log import logged_outcome, orphaned_outcome
+from orchestrator.errors import ArtifactsAway
+from orchestrator.scheduling.assigning import Assigning
 from orchestrator.scheduling.disk_space import DiskSpace
 from orchestrator.scheduling.dispatch import Claim
 from orchestrator.scheduling.driver import alive, end_leftovers, machine_id
-from orchestrator.scheduling.durations import checkpoint_interval, params_of
 from orchestrator.scheduling.executor import Executor
 from orchestrator.scheduling.job import Job
 from orchestrator.scheduling.queue import Queue
 from orchestrator.scheduling.reservations import Reservations
 from orchestrator.settings import Ceilings
 from orchestrator.states import Cause, RunState
-from orchestrator.store import RunRecord, Store, Unavailable
+from orchestrator.store import Store, Unavailable
+from orchestrator.store.outcomes import sound
 
 log = logging.getLogger("isoflop.scheduler")
 
 POLL_SECONDS = 0.5
 """Longest wait for a worker's report: bounds the age of the progress that is shown."""
 PATIENCE_SECONDS = 900.0
-"""Time for which a database that does not answer is asked again, while workers go on training."""
+"""Time for which a database or artifact store that does not answer is asked again, while workers go on training."""
+AWAY = (Unavailable, ArtifactsAway)
+"""What the scheduler has patience with."""
 RECORD_SECONDS = 1.0
 """Shortest time between two looks at the driver's processes: finding them takes milliseconds."""
 
@@ -51,10 +54,9 @@ class Scheduler:
         self._store = store
         self._cluster = cluster
         self._artifacts = artifacts
-        self._tracking = tracking
         self._reservations = Reservations(store, ceilings or Ceilings())
-        self._checkpoint_seconds = checkpoint_seconds
         self._queue = Queue(store, artifacts)
+        self._assigning = Assigning(self._queue, artifacts, tracking, checkpoint_seconds)
         self._running: dict[str, Job] = {}
         self._reports: list[Report] = []
         self._driver = 0
@@ -84,9 +86,8 @@ class Scheduler:
         """Close attempts that nobody works on: by the result in their log if there is one, else as orphaned."""
         for run in self._store.runs_in(RunState.RUNNING):
             if run.id not in self._running:
-                events = self._artifacts.events(run.id, run.fence)
-                outcome = logged_outcome(events) or orphaned_outcome(events)
-                (state,) = self._end([(run.id, run.fence, outcome)])
+                logged, orphaned = self._logged(run.id, run.fence)
+                (state,) = self._end([(run.id, run.fence, sound(logged or orphaned))])
                 log.info("run %s of an interrupted scheduler: %s", run.id, state)
 
     def record_processes(self) -> None:
@@ -135,8 +136,9 @@ class Scheduler:
     def step(self, timeout: float = POLL_SECONDS) -> None:
         """Hand out what can start, then wait for reports and record them.
 
-        A database that does not answer is asked again in the next step, for at most PATIENCE_SECONDS; reports are kept
-        meanwhile. Raises Unavailable after that, LeaseLost when another scheduler has taken over.
+        A database or artifact store that does not answer is asked again in the next step, for at most PATIENCE_SECONDS;
+        reports are kept meanwhile. Raises Unavailable or ArtifactsAway after that, LeaseLost when another scheduler has
+        taken over.
         """
         try:
             self._keep_lease()
@@ -145,10 +147,10 @@ class Scheduler:
             self._look_for_requests()
             self._watch_ceilings()
             self._hand_out()
-        except Unavailable as error:
+        except AWAY as error:
             self._wait(error)
         self._reports += self._cluster.poll(timeout)
-        self._fold_reports()
+        self._fold_or_keep()
 
     def _keep_lease(self) -> None:
         """Renew the scheduler's lease long before it expires."""
@@ -156,11 +158,11 @@ class Scheduler:
             self._store.renew_lease(self._driver)
             self._renewed = time.monotonic()
 
-    def _wait(self, error: Unavailable) -> None:
-        """Have patience with a database that does not answer, up to a limit."""
+    def _wait(self, error: Unavailable | ArtifactsAway) -> None:
+        """Have patience with a database or an artifact store that does not answer, up to a limit."""
         if self._trouble is None:
             self._trouble = time.monotonic()
-            log.warning("%s; runs in training go on, and the database is asked again", error)
+            log.warning("%s; runs in training go on, and it is asked again", error)
         if time.monotonic() - self._trouble > PATIENCE_SECONDS:
             raise error
         time.sleep(POLL_SECONDS)
@@ -171,7 +173,7 @@ class Scheduler:
         self.reconcile()
         self._queue.forget()
         self._trouble = None
-        log.warning("the database answers again")
+        log.warning("the database and the artifact store answer again")
 
     def _hand_out(self) -> None:
         """Claim what should start now, and give it to workers."""
@@ -182,8 +184,9 @@ class Scheduler:
         self._queue.note_missing(self._cluster.kinds)
         claims = self._queue.claims(self._cluster.idle())
         try:
-            kept = self._queue.with_states(claims)
-            self._claim([claim for claim in kept if self._reservations.open(self._queue.job(claim.run_id))])
+            kept = {claim.run_id: claim for claim in self._queue.with_states(claims)}
+            jobs = self._reservations.opened([self._queue.job(run_id) for run_id in kept])
+            self._claim([kept[job.run.id] for job in jobs])
         finally:
             for claim in claims:  # did not start: its sweep is held, its state is gone, or the database is away
                 if claim.run_id not in self._running:
@@ -205,29 +208,18 @@ class Scheduler:
                 self._queue.forget()  # cancelled, or taken meanwhile
                 continue
             self._running[claim.run_id] = job
-            job.fence, job.began, job.stopping = number, time.monotonic(), False
-            self._cluster.assign(claim.worker, self._assignment(job, claim.share))
+            job.fence, job.share, job.began, job.stopping = number, claim.share, time.monotonic(), False
+            self._begin(job, claim.worker)
 
-    def _assignment(self, job: Job, share: float) -> Assignment:
-        """What a worker is handed of a claimed run."""
-        cell, run = job.run.cell, job.run
-        interval = checkpoint_interval(params_of(run), self._queue.lost_attempts)
-        return Assignment(
-            run_id=run.id,
-            fence=job.fence,
-            config=run.config,
-            artifacts=self._artifacts.url,
-            sweep=f"{job.sweep.name}@{job.sweep.revision[:8]}",
-            name=f"n{cell.params}_c{run.flops:.3g}_s{cell.seed}" if cell else run.id,
-            facts=run_facts(run),
-            tracking=self._tracking,
-            checkpoints=run.checkpoints,
-            checkpoint_seconds=self._checkpoint_seconds or interval,
-            micro_batch=run.micro_batch,
-            trunk=self._queue.trunk(run.id),
-            points=self._queue.points(run.id),
-            share=share,
-        )
+    def _begin(self, job: Job, worker: str) -> None:
+        """Hand a claimed run to its worker; one that cannot be handed out fails, and the others go on."""
+        try:
+            assignment = self._assigning.of(job)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with a stored run, it is this run's fault
+            outcome = Outcome(Cause.CONFIGURATION, detail=f"the run as stored cannot be handed out: {error!r}")
+            self._reports.append(Report(worker, job.run.id, job.fence, outcome))
+            return
+        self._cluster.assign(worker, assignment)
 
     def _watch_ceilings(self) -> None:
         """Stop runs that would exceed a ceiling of device-seconds."""
@@ -237,20 +229,25 @@ class Scheduler:
 
     # what came of it
 
-    def _fold_reports(self) -> None:
-        """Record what ended, in one transaction; what the database cannot take now is kept for the next step."""
-        ended = [(report, self._running[report.run_id]) for report in self._reports if self._is_ours(report)]
-        ends = [(report.run_id, report.fence, self._outcome(report, job)) for report, job in ended]
+    def _fold_or_keep(self) -> None:
+        """Record what ended; what cannot be recorded now is kept for the next step."""
         try:
-            states = self._end(ends)
-            queued = {
-                run_id: self._store.run(run_id)
-                for (run_id, _, _), state in zip(ends, states, strict=True)
-                if state is RunState.QUEUED
-            }
-        except Unavailable as error:
+            self._fold_reports()
+        except AWAY as error:
             self._wait(error)
-            return
+
+    def _fold_reports(self) -> None:
+        """Record what ended, in one transaction. Raises Unavailable, ArtifactsAway: nothing is recorded then."""
+        # An executor may report an attempt twice: the first report counts.
+        first = {report.run_id: report for report in reversed(self._reports) if self._is_ours(report)}
+        ended = [(report, self._running[run_id]) for run_id, report in first.items()]
+        ends = [(report.run_id, report.fence, self._outcome(report, job)) for report, job in ended]
+        states = self._end(ends)
+        queued = {
+            run_id: self._store.run(run_id)
+            for (run_id, _, _), state in zip(ends, states, strict=True)
+            if state is RunState.QUEUED
+        }
         self._reports.clear()
         for (run_id, _, outcome), (_, job), state in zip(ends, ended, states, strict=True):
             del self._running[run_id]
@@ -258,9 +255,10 @@ class Scheduler:
             if outcome.cause not in (Cause.DONE, Cause.PREEMPTED):
                 log.warning("run %s: %s: %s", run_id, outcome.cause, outcome.detail.strip()[-400:])
             self._space.note(outcome.cause)
-            self._queue.learn(job, outcome)
+            if state is RunState.DONE:
+                self._queue.learn(job, outcome)
             if run_id in queued:
-                self._queue.put_back(job, queued[run_id], alone=outcome.cause is Cause.OUT_OF_MEMORY)
+                self._queue.put_back(job, queued[run_id])
 
     def _is_ours(self, report: Report) -> bool:
         """Whether a report is of an attempt in our hands, which `reconcile` has not settled after trouble."""
@@ -268,12 +266,24 @@ class Scheduler:
         return job is not None and job.fence == report.fence
 
     def _outcome(self, report: Report, job: Job) -> Outcome:
-        """What became of an attempt: what its worker reported, or logged before it died."""
-        outcome = replace(report.outcome, seconds=report.outcome.seconds or job.elapsed)
+        """What became of an attempt: what its worker reported, or logged before it died. Raises ArtifactsAway."""
+        outcome = replace(report.outcome, seconds=report.outcome.seconds or job.elapsed, share=job.share)
         if outcome.cause is Cause.LOST:
-            logged = logged_outcome(self._artifacts.events(report.run_id, report.fence))
-            outcome = replace(logged, seconds=outcome.seconds) if logged else outcome
-        return outcome
+            logged, orphaned = self._logged(report.run_id, report.fence)
+            reached = max(outcome.flops, orphaned.flops)
+            outcome = replace(logged or outcome, seconds=outcome.seconds, flops=reached, share=job.share)
+        return sound(outcome)
+
+    def _logged(self, run_id: str, fence: int) -> tuple[Outcome | None, Outcome]:
+        """What an attempt logged: its result, if it came to one, and how far it was. Raises ArtifactsAway."""
+        try:
+            events = self._artifacts.events(run_id, fence)
+            return logged_outcome(events), orphaned_outcome(events)
+        except ArtifactsAway:
+            raise
+        except Exception as error:  # noqa: BLE001 - one log must not keep all other runs from being scheduled
+            log.warning("the log of run %s, attempt %d, cannot be read, and counts as empty: %s", run_id, fence, error)
+            return None, orphaned_outcome([])
 
     def _end(self, ends: Sequence[tuple[str, int, Outcome]]) -> list[RunState | None]:
         """Record the ends of attempts (run, number, outcome); None for those that are no longer their run's."""
@@ -300,10 +310,4 @@ class Scheduler:
     def drain(self, grace: float) -> None:
         """End running attempts with a checkpoint, within `grace` seconds; their runs are queued again."""
         self._reports += self._cluster.stop_all(grace)
-        self._fold_reports()
-
-
-def run_facts(run: RunRecord) -> dict[str, Any]:
-    """What wandb records of a run in addition to its configuration, by the names that `fit --wandb` reads."""
-    named = ("params", "budget", "shape", "seed", "recipe", "vary")
-    return ({name: getattr(run.cell, name) for name in named} if run.cell else {}) | {"role": run.role}
+        self._fold_or_keep()

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from orchestrator.store.claims import Attempts
 from orchestrator.store.drivers import Drivers
+from orchestrator.store.errors import (
+    CeilingExceeded,
+    Damaged,
+    LeaseHeld,
+    LeaseLost,
+    Rejected,
+    StaleAttempt,
+    StoreError,
+    Unavailable,
+)
 from orchestrator.store.forecasts import Forecasts
 from orchestrator.store.records import (
     AttemptRecord,
-    CeilingExceeded,
     DriverRecord,
     ForecastScore,
-    LeaseHeld,
-    LeaseLost,
     LostAttempts,
     NewRun,
+    OpenCharge,
     RunRecord,
-    StaleAttempt,
     StateTotal,
     StoredForecast,
-    StoreError,
     SweepRecord,
-    Unavailable,
     Usage,
 )
 from orchestrator.store.runs import Runs
@@ -29,12 +34,15 @@ from orchestrator.store.sweeps import Sweeps
 __all__ = [
     "AttemptRecord",
     "CeilingExceeded",
+    "Damaged",
     "DriverRecord",
     "ForecastScore",
     "LeaseHeld",
     "LeaseLost",
     "LostAttempts",
     "NewRun",
+    "OpenCharge",
+    "Rejected",
     "RunRecord",
     "StaleAttempt",
     "StateTotal",

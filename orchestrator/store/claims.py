@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,7 +15,9 @@ from orchestrator.errors import NotFound
 from orchestrator.states import Cause, Hold, Move, RunState, move_after_attempt
 from orchestrator.store.charges import settle
 from orchestrator.store.database import Database
-from orchestrator.store.records import AttemptRecord, LeaseLost, LostAttempts
+from orchestrator.store.errors import Damaged, LeaseLost, Unavailable
+from orchestrator.store.outcomes import sound
+from orchestrator.store.records import AttemptRecord, LostAttempts
 from orchestrator.store.runs import ColumnValues, active, change, move, move_each
 
 
@@ -47,8 +50,22 @@ class Attempts(Database):
         """Close attempts (run, fence, outcome) in one transaction and move their runs on; returns each one's new state.
 
         The rule is `states.move_after_attempt`. None stands for an attempt that is not its run's running one: its end
-        is refused.
+        is refused. A run whose end cannot be stored fails with the reason, and the others are stored.
         """
+        sane = [(run_id, fence, sound(outcome)) for run_id, fence, outcome in ends]
+        try:
+            return self._end_together(sane)
+        except (Unavailable, Damaged):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is one run's, and the others go on
+            if len(sane) > 1:  # one of them spoils it for all: each for itself
+                return [self.end_all([end])[0] for end in sane]
+            (run_id, fence, outcome), *_ = sane
+            failed = replace(outcome, cause=Cause.CONFIGURATION, result=None, device=None, detail=f"{error}")
+            return self._end_together([(run_id, fence, failed)])
+
+    def _end_together(self, ends: Sequence[tuple[str, int, Outcome]]) -> list[RunState | None]:
+        """Close attempts in one transaction, whole or not at all. Raises Rejected for a value that cannot be stored."""
         with self.writing() as db:
             now = self.now(db)
             running = _standing(db, RunState.RUNNING, [(run_id, fence) for run_id, fence, _ in ends])
@@ -100,7 +117,7 @@ CLOSE = (
     .values(
         {
             name: sa.bindparam(f"new_{name}", type_=t.attempts.c[name].type)
-            for name in ("cause", "detail", "seconds", "ended_at")
+            for name in ("cause", "detail", "seconds", "flops", "ended_at")
         }
     )
 )
@@ -120,7 +137,7 @@ def _finish_all(db: Connection, ends: Sequence[tuple[str, int, Outcome]], now: f
         moves.append({"of_run": run_id, "of_fence": fence} | {f"new_{name}": new[name] for name in RESULT_COLUMNS})
     move_each(db, RunState.RUNNING, Move.FINISH, FINISH, moves)
     _close_attempts(db, ends, now)
-    settle(db, [run_id for run_id, _, _ in ends], now)
+    settle(db, [run_id for run_id, _, _ in ends], now, whole=True)
 
 
 def _end_unfinished(db: Connection, run_id: str, fence: int, outcome: Outcome, now: float) -> RunState:
@@ -131,7 +148,7 @@ def _end_unfinished(db: Connection, run_id: str, fence: int, outcome: Outcome, n
     state = move(db, run_id, fence, RunState.RUNNING, how, values)
     _close_attempts(db, [(run_id, fence, outcome)], now)
     if state.terminal:
-        settle(db, [run_id], now, outcome.flops)
+        settle(db, [run_id], now)
     return state
 
 
@@ -139,7 +156,7 @@ def _close_attempts(db: Connection, ends: Sequence[tuple[str, int, Outcome]], no
     """Note when, why and after how long attempts ended."""
     rows = [
         {"of_run": run_id, "of_fence": fence, "new_ended_at": now}
-        | {f"new_{name}": getattr(outcome, name) for name in ("cause", "detail", "seconds")}
+        | {f"new_{name}": getattr(outcome, name) for name in ("cause", "detail", "seconds", "flops")}
         for run_id, fence, outcome in ends
     ]
     if rows:
@@ -154,17 +171,29 @@ def _ruling(db: Connection, run_id: str, fence: int, outcome: Outcome) -> tuple[
         raise NotFound(f"there is no run {run_id!r}")
     counted = (t.attempts.c.number > run.counted_from) & (t.attempts.c.number < fence)
     earlier = db.execute(select(t.attempts.c.cause).where((t.attempts.c.run_id == run_id) & counted)).scalars()
-    micro_batch = outcome.micro_batch or run.micro_batch or int((run.config.get("train") or {}).get("batch", 1))
+    micro_batch = outcome.micro_batch or run.micro_batch or _batch(run.config)
     causes = [Cause(c) for c in earlier if c]
-    how = move_after_attempt(outcome.cause, causes, micro_batch=micro_batch, cancelled=not run.wanted)
+    alone = outcome.share >= 1
+    how = move_after_attempt(outcome.cause, causes, micro_batch=micro_batch, alone=alone, cancelled=not run.wanted)
     if how in (Move.FAIL, Move.DIVERGE):
         return how, {"error": _with_hint(outcome)}
-    return how, {"micro_batch": (micro_batch + 1) // 2} if outcome.cause is Cause.OUT_OF_MEMORY else {}
+    if outcome.cause is not Cause.OUT_OF_MEMORY:
+        return how, {}
+    return how, {"micro_batch": (micro_batch + 1) // 2} | ({} if alone else {"alone": 1})
+
+
+def _batch(config: Any) -> int:
+    """Sequences of a run's step; 1 in a configuration that cannot be read."""
+    try:
+        return int(config["train"]["batch"])
+    except (KeyError, TypeError, ValueError):
+        return 1
 
 
 def _finished(outcome: Outcome) -> ColumnValues:
     """The column values of a run that is done."""
-    result = outcome.result or {}
+    result = outcome.result
+    assert result is not None
     return {
         "loss": result["loss"],
         "bits_per_byte": result["bits_per_byte"],

@@ -1,7 +1,8 @@
-"""The connection: SQLite or PostgreSQL by URL, one writer at a time on both, its clock, and its schema upgraded."""
+"""A database: SQLite or PostgreSQL, one writer at a time on both, its clock, its errors, and its schema upgraded."""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,33 +10,95 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import InterfaceError, NoSuchModuleError, OperationalError, SQLAlchemyError
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
-from orchestrator.store.records import StoreError, Unavailable
-from orchestrator.store.tables import SCHEMA
+import orchestrator.store.sqlite_file as sqlite_file
+from orchestrator.store.engine import WAIT_SECONDS, empty_engine, make_engine, name_of, place_of
+from orchestrator.store.errors import Damaged, Rejected, StoreError, Unavailable
+from orchestrator.store.tables import SCHEMA, metadata
 
-WAIT_SECONDS = 10
-"""Longest wait for another writer, and for a server to answer."""
 WRITE_LOCK = 0x150F109
 """Key of PostgreSQL's advisory lock that makes its writers take turns, as SQLite's do."""
 
 
 class Database:
-    """The database at one URL. Opening it brings the schema up to date.
+    """The database at a URL, or in a SQLite file. Opening it brings the schema up to date.
 
-    Raises StoreError.
+    Opened only to read, it changes nothing: not the file, not its folder. One that does not exist has no row then.
+
+    Raises StoreError, Damaged, Unavailable.
     """
 
-    def __init__(self, url: str, *, clock: Callable[[], float] | None = None) -> None:
-        """Open the database at an SQLAlchemy `url`; `clock` replaces its own in tests."""
+    def __init__(self, where: str | Path, *, reading: bool = False, clock: Callable[[], float] | None = None) -> None:
+        """Open the database at an SQLAlchemy URL or path of a SQLite file; `clock` replaces its own in tests."""
         self._clock = clock
+        self._reading = reading
+        self._where = where
+        self._place = place_of(where)
+        self.name = name_of(self._place)
+        """Path or URL, without the password."""
         try:
-            self.engine = _engine(url)
-            with translated():
-                _upgrade(self)
-        except (SQLAlchemyError, ImportError, Unavailable, ValueError) as error:  # ValueError: a port that is no number
-            raise StoreError(f"the database {url.split('@')[-1]} cannot be opened: {error}") from error
+            with self._translated():
+                self.engine = self._open(reading)
+        except (SQLAlchemyError, ImportError, OSError, Unavailable, ValueError) as error:
+            raise StoreError(f"the database {self.name} cannot be opened: {error}") from error
+
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file; None on PostgreSQL."""
+        return self._place if isinstance(self._place, Path) else None
+
+    def _open(self, reading: bool) -> Engine:
+        """The engine, once the database exists, holds together, and has the schema of this version."""
+        path = self.file
+        if path is not None:
+            if not path.exists():
+                if reading:
+                    return empty_engine()
+                sqlite_file.create(path)
+            sqlite_file.check_readable(path)
+            if path.stat().st_size <= sqlite_file.CHEAP_BYTES:
+                check(path)
+        engine = make_engine(self._place, reading=reading)
+        try:
+            version = _version(engine)
+            if version == SCHEMA:
+                return engine
+            self._check_version(engine, version)
+            if not reading:
+                _upgrade(self, engine)
+                return engine
+        except BaseException:
+            engine.dispose()
+            raise
+        engine.dispose()
+        if version is None:
+            return empty_engine()
+        if path is not None and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+            raise StoreError(
+                f"the database {self.name} was written by an earlier version of isoflop (schema {version}, this one "
+                f"reads {SCHEMA}), and you may not write it: whoever may upgrades it with: isoflop db"
+            )
+        Database(self._where, clock=self._clock).close()
+        return make_engine(self._place, reading=True)
+
+    def _check_version(self, engine: Engine, version: str | None) -> None:
+        """Refuse a later schema, and tables that are not ours. Raises StoreError."""
+        if version is not None and version > SCHEMA:
+            raise StoreError(
+                f"the database {self.name} was written by another version of isoflop, a later one (schema {version}, "
+                f"this one knows {SCHEMA}): install that version"
+            )
+        if version is None:
+            found = set(sa.inspect(engine).get_table_names())
+            if engine.dialect.name != "sqlite":  # a server's database may hold other tables, too
+                found &= metadata.tables.keys() | {"alembic_version"}
+            if found and _version(engine) is None:  # else another process has just made it
+                raise StoreError(
+                    f"{self.name} is no database of isoflop's, or lost its schema's number: it has the tables "
+                    f"{', '.join(sorted(found)[:5])}; name another one, or restore a backup"
+                )
 
     def close(self) -> None:
         """Close the connections."""
@@ -43,14 +106,27 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection to read with. Raises Unavailable."""
-        with translated(), self.engine.connect() as connection:
+        """A connection to read with. Raises Unavailable, Damaged."""
+        stamp = self._stamp()
+        with self._translated(), self.engine.connect() as connection:
             yield connection
+        if stamp is not None and self._stamp(stamp) != stamp:
+            raise Unavailable(f"the database {self.name} was written while it was read")
+
+    def _stamp(self, earlier: object = None) -> tuple[int, int, int] | None:
+        """Identity of a file's content that is read without locks, because nobody writes; None for any other."""
+        if not self._reading or self.file is None or (earlier is None and sqlite_file.wal_of(self.file).exists()):
+            return None
+        try:
+            stat = self.file.stat()
+        except FileNotFoundError:
+            return None
+        return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction that overlaps with no other writer's. Raises Unavailable."""
-        with translated(), self.engine.execution_options(immediate=True).begin() as connection:
+        """A transaction that overlaps with no other writer's. Raises Unavailable, Rejected, Damaged."""
+        with self._translated(), self.engine.execution_options(immediate=True).begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{WAIT_SECONDS}s'")
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITE_LOCK})")
@@ -64,14 +140,30 @@ class Database:
             return float(db.execute(sa.text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
         return time.time()  # SQLite serves one machine
 
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn the driver's errors into ours: away, damaged, or a value that is refused."""
+        try:
+            yield
+        except DBAPIError as error:
+            reason = str(error.orig or error)
+            if any(sign in reason for sign in sqlite_file.CORRUPT):
+                raise Damaged(self.name, reason) from error
+            if isinstance(error, OperationalError | InterfaceError):
+                raise Unavailable(f"the database does not answer: {reason}") from error
+            raise Rejected(f"the database refuses a value: {reason}") from error
+        except (OverflowError, UnicodeEncodeError) as error:  # of the driver, before it asks the database
+            raise Rejected(f"the database cannot hold a value: {error}") from error
 
-@contextmanager
-def translated() -> Iterator[None]:
-    """Turn the errors of a lock, a full disk or a lost server into Unavailable."""
+
+def check(path: Path, *, thorough: bool = False) -> None:
+    """Check the structure of a SQLite file, which another process may be about to write. Raises Damaged."""
     try:
-        yield
-    except (OperationalError, InterfaceError) as error:
-        raise Unavailable(f"the database does not answer: {error.orig or error}") from error
+        sqlite_file.check_file(path, thorough=thorough)
+    except Damaged:
+        if not sqlite_file.wal_of(path).exists():
+            raise
+        sqlite_file.check_file(path, thorough=thorough)  # somebody began to write while it was read
 
 
 def new_id(result: sa.CursorResult[Any]) -> int:
@@ -81,46 +173,16 @@ def new_id(result: sa.CursorResult[Any]) -> int:
     return int(key[0])
 
 
-def _engine(url: str) -> Engine:
-    """The engine of a URL. Raises StoreError for a database that is not supported."""
-    try:
-        postgresql = sa.make_url(url).get_backend_name() == "postgresql"
-        options = {"connect_args": {"connect_timeout": WAIT_SECONDS}, "pool_pre_ping": True} if postgresql else {}
-        engine = create_engine(url, **options)
-    except NoSuchModuleError as error:
-        raise StoreError(f"ISOFLOP_DATABASE_URL names an unknown kind of database: {error}") from error
-    if engine.dialect.name not in ("sqlite", "postgresql"):
-        raise StoreError(f"ISOFLOP_DATABASE_URL: {engine.dialect.name} is not supported; use SQLite or PostgreSQL")
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _configure_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    """Let a writer take the lock at once: a transaction that reads first and then writes would fail, not wait."""
-    immediate = connection.get_execution_options().get("immediate", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
-
-
-def _configure_sqlite(connection: Any, _record: Any) -> None:
-    """Make SQLite durable and readable while it is written; SQLAlchemy, not the driver, opens the transactions."""
-    connection.isolation_level = None
-    wait = f"busy_timeout={WAIT_SECONDS * 1000}"
-    for pragma in (wait, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _upgrade(database: Database) -> None:
-    """Run the missing migrations; Alembic is loaded only if there are some."""
-    if _version(database.engine) == SCHEMA:
-        return
+def _upgrade(database: Database, engine: Engine) -> None:
+    """Run the missing migrations; Alembic is loaded only for that."""
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    # The configuration interpolates per cent signs.
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    database.engine = engine
     with database.writing() as connection:
         config.attributes["connection"] = connection
         try:

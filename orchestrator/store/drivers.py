@@ -11,7 +11,8 @@ from sqlalchemy import Row, insert, select, update
 import orchestrator.store.tables as t
 from orchestrator.attempts import LEASE_SECONDS, ProcessRecord
 from orchestrator.store.database import Database, new_id
-from orchestrator.store.records import DriverRecord, LeaseHeld, LeaseLost
+from orchestrator.store.errors import LeaseHeld, LeaseLost
+from orchestrator.store.records import DriverRecord
 
 REQUESTS = select(t.scheduler.c.requests)
 """Built once: each step of the scheduler runs it."""

@@ -1,4 +1,4 @@
-"""What the store returns and takes: frozen records of its rows, and its errors."""
+"""What the store returns and takes: frozen records of its rows."""
 
 from __future__ import annotations
 
@@ -9,43 +9,6 @@ from orchestrator.attempts import ProcessRecord
 from orchestrator.states import Cause, Hold, RunState, is_answered
 from orchestrator.store.cell import Cell
 from sweeps.plan.records import DroppedCell
-from tokenizer.errors import ExpectedError
-
-
-class StoreError(ExpectedError, RuntimeError):
-    """The database cannot do what was asked; the message says why."""
-
-    kind = "database"
-
-
-class Unavailable(StoreError):
-    """The database is locked, full or out of reach; the request was not carried out and may be repeated."""
-
-    kind = "database-away"
-
-
-class StaleAttempt(StoreError):
-    """The run has moved on since this attempt began; its report is refused."""
-
-    kind = "conflict"
-
-
-class LeaseHeld(StoreError):
-    """Another scheduler works on this database."""
-
-    kind = "busy"
-
-
-class LeaseLost(StoreError):
-    """Another scheduler has taken over this database; the one that gets this error must stop writing."""
-
-    kind = "lease-lost"
-
-
-class CeilingExceeded(StoreError):
-    """A submission would exceed a ceiling of FLOPs or device-seconds; nothing of it was stored."""
-
-    kind = "ceiling"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +113,8 @@ class RunRecord:
     """Attempts up to this number belong to an earlier rerun: their checkpoints are not used."""
     micro_batch: int | None = None
     """Sequences of one forward pass after memory ran out; None for the default."""
+    alone: bool = False
+    """Whether it gets a whole device, because a share of one was too small."""
     role: str = ""
     """grid | check | validation, in the sweep through which it was read."""
     cell: Cell | None = None
@@ -200,6 +165,24 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenCharge:
+    """Which sweep pays for a run that is not finished, and how much is reserved."""
+
+    sweep_id: int
+    """The sweep that pays."""
+    sweep: str
+    """Its name."""
+    held: Hold | None
+    """Why that sweep gets no worker; None while it may train."""
+    ceiling_seconds: float | None
+    """Device-seconds that the sweep may spend in total; None is no ceiling."""
+    reserved: float
+    """Device-seconds that are reserved for the run."""
+    taken: float
+    """Device-seconds that the attempts which the charge pays for have taken so far."""
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptRecord:
     """One execution of a run."""
 
@@ -221,6 +204,8 @@ class AttemptRecord:
     """Traceback or reason; None while it is open."""
     seconds: float | None
     """Seconds for which it held its device, by a monotonic clock; None while it is open."""
+    flops: float | None = None
+    """Training FLOPs of the run when it ended, earlier attempts included; None while it is open."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,10 @@ from orchestrator.errors import NotFound
 from orchestrator.settings import Ceilings
 from orchestrator.states import Hold, Move, RunState, after
 from orchestrator.store.cell import Cell
-from orchestrator.store.charges import grow, settle
+from orchestrator.store.charges import grow, hand_over, open_charges, settle
 from orchestrator.store.database import Database
-from orchestrator.store.records import RunRecord, StaleAttempt
+from orchestrator.store.errors import StaleAttempt
+from orchestrator.store.records import OpenCharge, RunRecord
 
 RUN_COLUMNS = [c for c in t.runs.c if c.name != "finished_at"]
 """Columns of a RunRecord."""
@@ -67,12 +68,16 @@ class Runs(Database):
         with self.writing() as db:
             grow(db, run_id, seconds, ceilings)
 
-    def reserved_seconds(self, run_ids: Sequence[str]) -> dict[str, float]:
-        """Device-seconds that are reserved for some runs."""
-        query = select(t.charges.c.run_id, t.charges.c.seconds).where(t.charges.c.settled_at.is_(None))
+    def open_charges(self, run_ids: Sequence[str]) -> dict[str, OpenCharge]:
+        """Who pays for some runs, by run id."""
         with self.reading() as db:
-            rows = db.execute(query.where(t.charges.c.run_id.in_(run_ids)))
-            return {row.run_id: row.seconds for row in rows}
+            return open_charges(db, run_ids)
+
+    def hand_over(self, run_id: str, sweep_id: int, ceilings: Ceilings) -> OpenCharge:
+        """Let another sweep pay for a queued run from now on. Raises CeilingExceeded."""
+        with self.writing() as db:
+            hand_over(db, run_id, sweep_id, self.now(db), ceilings)
+            return open_charges(db, [run_id])[run_id]
 
 
 def move(db: Connection, run_id: str, fence: int, state: RunState, how: Move, values: ColumnValues) -> RunState:
@@ -105,7 +110,7 @@ def cancel_where(db: Connection, condition: sa.ColumnElement[bool], now: float) 
     queued = select(t.runs.c.id, t.runs.c.fence).where(condition & (t.runs.c.state == RunState.QUEUED))
     for run_id, fence in db.execute(queued).all():
         move(db, run_id, fence, RunState.QUEUED, Move.CANCEL, {"finished_at": now})
-        settle(db, [run_id], now, 0.0)
+        settle(db, [run_id], now)
 
 
 def active(exempt: tuple[Hold, ...] = tuple(Hold)) -> sa.ColumnElement[bool]:
@@ -121,9 +126,17 @@ def bump_requests(db: Connection) -> None:
 
 
 def to_run(row: Row[*tuple[Any, ...]]) -> RunRecord:
-    """A row of `runs` as a record."""
+    """A row of `runs` as a record; one that is damaged has no cell, or a configuration that fails in training."""
     values = dict(row._mapping)
-    values["state"] = RunState(values["state"])
+    values |= {"state": RunState(values["state"]), "alone": bool(values["alone"]), "config": values["config"] or {}}
     if "cell" in values:
-        values["cell"] = Cell.from_dict(values["cell"]) if values["cell"] else None
+        values["cell"] = _cell(values["cell"])
     return RunRecord(**values)
+
+
+def _cell(stored: Any) -> Cell | None:
+    """A stored cell; None if it lacks something."""
+    try:
+        return Cell.from_dict(stored) if stored else None
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,14 +23,25 @@ from sweeps.plan.records import DroppedCell
 class Sweeps(Database):
     """The part of the store that knows sweeps."""
 
-    def submit(self, sweep: SweepRecord, runs: Sequence[NewRun], ceilings: Ceilings | None = None) -> SweepRecord:
+    def submit(
+        self,
+        sweep: SweepRecord,
+        runs: Sequence[NewRun],
+        ceilings: Ceilings | None = None,
+        *,
+        retry: bool = False,
+        rerun: bool = False,
+    ) -> SweepRecord:
         """Store a sweep's revision and those of its runs that are new; submitting it twice changes nothing.
 
         Equal runs are shared with other sweeps. The sweep's name then points at this revision. FLOPs and
-        device-seconds are reserved for its runs; `ceilings` are its user's.
+        device-seconds are reserved for its runs; `ceilings` are its user's. With `retry` its failed and cancelled runs
+        are queued again and a held sweep continues, with `rerun` its finished ones are, too: all of that in one
+        transaction, so that nothing is stored if a ceiling forbids any of it.
 
         Raises CeilingExceeded.
         """
+        limits = ceilings or Ceilings()
         with self.writing() as db:
             key = (t.sweeps.c.name == sweep.name) & (t.sweeps.c.revision == sweep.revision)
             found = db.execute(select(t.sweeps.c.id).where(key)).scalar()
@@ -40,16 +50,25 @@ class Sweeps(Database):
                 values["dropped"] = [cell.to_dict() for cell in sweep.dropped]
                 values["submitted_at"] = self.now(db)
                 found = new_id(db.execute(insert(t.sweeps).values(**values)))
-                _add_runs(db, found, runs, ceilings or Ceilings())
+                _add_runs(db, found, runs, limits)
             else:
                 db.execute(update(t.sweeps).where(key).values(submitted_at=self.now(db)))
+            if rerun:
+                _rerun(db, found, limits)
+            if retry:
+                _again(db, found, RETRIED, Move.RETRY, {}, limits)
+                _release(db, found)
             bump_requests(db)
         return self.sweep_by_id(found)
 
-    def add_run(self, sweep_id: int, run: NewRun, role: str, ceilings: Ceilings | None = None) -> None:
-        """Attach one more run to a sweep, such as a validation run. Raises CeilingExceeded."""
+    def add_runs(self, sweep_id: int, runs: Sequence[NewRun], ceilings: Ceilings | None = None) -> None:
+        """Attach more runs to a sweep, such as validation runs; those that failed or were cancelled are queued again.
+
+        All of them, or none if a ceiling forbids one. Raises CeilingExceeded.
+        """
         with self.writing() as db:
-            _add_runs(db, sweep_id, [replace(run, role=role)], ceilings or Ceilings())
+            _add_runs(db, sweep_id, runs, ceilings or Ceilings())
+            _again(db, sweep_id, RETRIED, Move.RETRY, {}, ceilings or Ceilings(), {run.id for run in runs})
             bump_requests(db)
 
     def sweep(self, name: str) -> SweepRecord:
@@ -143,11 +162,16 @@ class Sweeps(Database):
 
     # what a user asks for
 
-    def hold(self, sweep_id: int, why: Hold, reason: str = "") -> None:
-        """Give a sweep no more workers. Cancelling it cancels those queued runs that no other sweep waits for."""
+    def hold(self, sweep_id: int, why: Hold, reason: str = "", *, unless_held: bool = False) -> None:
+        """Give a sweep no more workers. Cancelling it cancels those queued runs that no other sweep waits for.
+
+        With `unless_held` a sweep that is held already keeps its hold and its reason.
+        """
+        mine = t.sweeps.c.id == sweep_id
+        if unless_held:
+            mine &= t.sweeps.c.held.is_(None)
         with self.writing() as db:
-            values = {"held": why, "held_reason": reason or None}
-            db.execute(update(t.sweeps).where(t.sweeps.c.id == sweep_id).values(**values))
+            db.execute(update(t.sweeps).where(mine).values(held=why, held_reason=reason or None))
             if why is Hold.CANCELLED:
                 cancel_where(db, _of(sweep_id) & ~active(exempt=(Hold.CANCELLED,)), self.now(db))
             bump_requests(db)
@@ -155,7 +179,7 @@ class Sweeps(Database):
     def release(self, sweep_id: int) -> None:
         """Let a held sweep continue."""
         with self.writing() as db:
-            db.execute(update(t.sweeps).where(t.sweeps.c.id == sweep_id).values(held=None, held_reason=None))
+            _release(db, sweep_id)
             bump_requests(db)
 
     def note_waits(self, waits: Mapping[int, str]) -> None:
@@ -167,45 +191,71 @@ class Sweeps(Database):
             for sweep_id, what in waits.items():
                 db.execute(update(t.sweeps).where(free & (t.sweeps.c.id == sweep_id)).values(held_reason=what))
 
-    def retry_failed(self, sweep_id: int, ceilings: Ceilings | None = None, only: Collection[str] | None = None) -> int:
-        """Queue a sweep's failed and cancelled runs again, to resume from their checkpoints; returns how many.
+    def retry(self, sweep_ids: Sequence[int], ceilings: Ceilings | None = None) -> int:
+        """Queue failed and cancelled runs of sweeps again, to resume from their checkpoints; returns how many.
 
-        `only` names the runs that it is about; None is all. Raises CeilingExceeded.
+        The sweeps continue if they are held. All of that, or nothing if a ceiling forbids any of it.
+
+        Raises CeilingExceeded.
         """
-        failed = (RunState.FAILED, RunState.CANCELLED)
-        return self._again(sweep_id, failed, Move.RETRY, {}, ceilings or Ceilings(), only)
+        with self.writing() as db:
+            queued = 0
+            for sweep_id in sweep_ids:
+                queued += _again(db, sweep_id, RETRIED, Move.RETRY, {}, ceilings or Ceilings())
+                _release(db, sweep_id)
+            bump_requests(db)
+        return queued
 
     def rerun(self, sweep_id: int, ceilings: Ceilings | None = None) -> int:
         """Queue all finished runs of a sweep but its validation runs again, from their first step; returns how many.
 
         Raises CeilingExceeded.
         """
-        ended = tuple(s for s in RunState if s.terminal)
-        erased = ("loss", "bits_per_byte", "seconds", "result", "device", "micro_batch")
-        values: ColumnValues = dict.fromkeys(erased)
-        return self._again(sweep_id, ended, Move.RERUN, values | {"restarted": t.runs.c.fence}, ceilings or Ceilings())
-
-    def _again(
-        self,
-        sweep_id: int,
-        states: tuple[RunState, ...],
-        how: Move,
-        values: ColumnValues,
-        ceilings: Ceilings,
-        only: Collection[str] | None = None,
-    ) -> int:
-        """Queue a sweep's runs in these states again by one of a user's moves; returns how many."""
-        but = "validation" if how is Move.RERUN else None
         with self.writing() as db:
-            chosen = select(t.runs.c.id, t.runs.c.state, t.runs.c.fence, t.runs.c.flops, t.runs.c.predicted_seconds)
-            chosen = chosen.where(_of(sweep_id, but) & t.runs.c.state.in_(states))
-            rows = [row for row in db.execute(chosen) if only is None or row.id in only]
-            new = values | {"error": None, "finished_at": None, "counted_from": t.runs.c.fence}
-            for row in rows:
-                move(db, row.id, row.fence, RunState(row.state), how, new)
-            reserve(db, sweep_id, [(r.id, r.flops, r.predicted_seconds) for r in rows], ceilings)
+            queued = _rerun(db, sweep_id, ceilings or Ceilings())
             bump_requests(db)
-        return len(rows)
+        return queued
+
+
+RETRIED = (RunState.FAILED, RunState.CANCELLED)
+"""States from which a retry queues a run again."""
+
+
+def _release(db: Connection, sweep_id: int) -> None:
+    """Let a held sweep continue."""
+    db.execute(update(t.sweeps).where(t.sweeps.c.id == sweep_id).values(held=None, held_reason=None))
+
+
+def _rerun(db: Connection, sweep_id: int, ceilings: Ceilings) -> int:
+    """Queue a sweep's finished runs but its validation runs again, from their first step; returns how many."""
+    erased = ("loss", "bits_per_byte", "seconds", "result", "device", "micro_batch")
+    values: ColumnValues = dict.fromkeys(erased)
+    ended = tuple(s for s in RunState if s.terminal)
+    return _again(db, sweep_id, ended, Move.RERUN, values | {"restarted": t.runs.c.fence}, ceilings)
+
+
+def _again(
+    db: Connection,
+    sweep_id: int,
+    states: tuple[RunState, ...],
+    how: Move,
+    values: ColumnValues,
+    ceilings: Ceilings,
+    only: Collection[str] | None = None,
+) -> int:
+    """Queue a sweep's runs in these states again by one of a user's moves; returns how many. Raises CeilingExceeded.
+
+    `only` names the runs that it is about; None is all.
+    """
+    but = "validation" if how is Move.RERUN else None
+    chosen = select(t.runs.c.id, t.runs.c.state, t.runs.c.fence)
+    found = db.execute(chosen.where(_of(sweep_id, but) & t.runs.c.state.in_(states)))
+    rows = [row for row in found if only is None or row.id in only]
+    new = values | {"error": None, "finished_at": None, "counted_from": t.runs.c.fence}
+    for row in rows:
+        move(db, row.id, row.fence, RunState(row.state), how, new)
+    reserve(db, sweep_id, [row.id for row in rows], ceilings)
+    return len(rows)
 
 
 def _add_runs(db: Connection, sweep_id: int, runs: Sequence[NewRun], ceilings: Ceilings) -> None:
@@ -233,8 +283,7 @@ def _add_runs(db: Connection, sweep_id: int, runs: Sequence[NewRun], ceilings: C
         db.execute(insert(t.runs), fresh)
     if links:
         db.execute(insert(t.sweep_runs), links)
-    pending = [r for r in runs if not known.get(r.id, RunState.QUEUED).terminal]
-    reserve(db, sweep_id, [(r.id, r.flops, r.predicted_seconds) for r in pending], ceilings)
+    reserve(db, sweep_id, [r.id for r in runs if not known.get(r.id, RunState.QUEUED).terminal], ceilings)
 
 
 def _of(sweep_id: int, but: str | None = None) -> sa.ColumnElement[bool]:
@@ -249,5 +298,6 @@ def _sweep(row: Row[*tuple[Any, ...]]) -> SweepRecord:
     """A row of `sweeps` as a record."""
     values = dict(row._mapping)
     values["held"] = Hold(values["held"]) if values["held"] else None
-    values["dropped"] = tuple(DroppedCell.from_dict(cell) for cell in values["dropped"])
+    values["dropped"] = tuple(DroppedCell.from_dict(cell) for cell in values["dropped"] or ())
+    values["warnings"] = values["warnings"] or []
     return SweepRecord(**values)

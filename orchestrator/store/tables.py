@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeEngine
 
-SCHEMA = "0002"
+SCHEMA = "0003"
 """The migration whose result these tables are."""
 
 metadata = MetaData(
@@ -16,6 +30,17 @@ metadata = MetaData(
     }
 )
 
+# SQLite's integers have 64 bits and its texts no limit whatever the type says, and to change a type there copies the
+# table: its columns keep the types that they were made with.
+Count: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
+"""Type of what is counted: tokens, steps, sequences, attempts."""
+
+
+def _name(length: int) -> TypeEngine[str]:
+    """Type of a name that others give, which may be longer than anybody expects."""
+    return String().with_variant(String(length), "sqlite")
+
+
 sweeps = Table(
     "sweeps",
     metadata,
@@ -24,11 +49,11 @@ sweeps = Table(
     Column("revision", String(16), nullable=False),
     Column("source", Text, nullable=False, doc="the sweep as canonical YAML"),
     Column("dataset", String(64), nullable=False),
-    Column("unique_tokens", Integer, nullable=False),
+    Column("unique_tokens", Count, nullable=False),
     Column("dropped", JSON, nullable=False),
     Column("warnings", JSON, nullable=False),
     Column("submitted_at", Float, nullable=False, doc="seconds since the epoch, of the latest submission"),
-    Column("user", String(64), nullable=False, server_default=""),
+    Column("user", _name(64), nullable=False, server_default=""),
     Column("ceiling_flops", Float),
     Column("ceiling_seconds", Float),
     Column("held", String(16), doc="paused | cancelled; null is active"),
@@ -46,19 +71,18 @@ runs = Table(
     Column("flops", Float, nullable=False),
     Column("predicted_seconds", Float),
     Column("state", String(16), nullable=False, index=True),
-    Column("fence", Integer, nullable=False, default=0, doc="number of the latest attempt"),
+    Column("fence", Count, nullable=False, default=0, doc="number of the latest attempt"),
     Column("loss", Float),
     Column("bits_per_byte", Float),
     Column("seconds", Float, doc="training seconds over all attempts, without evaluation"),
     Column("result", JSON),
     Column("error", Text),
-    Column("device", String(128)),
+    Column("device", _name(128)),
     Column("finished_at", Float),
-    Column("counted_from", Integer, nullable=False, server_default="0", doc="attempts up to this one are forgiven"),
-    Column(
-        "restarted", Integer, nullable=False, server_default="0", doc="attempts up to this one are of a former rerun"
-    ),
-    Column("micro_batch", Integer, doc="sequences of a forward pass after memory ran out"),
+    Column("counted_from", Count, nullable=False, server_default="0", doc="attempts up to this one are forgiven"),
+    Column("restarted", Count, nullable=False, server_default="0", doc="attempts up to this one are of a former rerun"),
+    Column("micro_batch", Count, doc="sequences of a forward pass after memory ran out"),
+    Column("alone", Integer, nullable=False, server_default="0", doc="whether a share of a GPU was too small for it"),
 )
 """One row a run, shared by all sweeps that hold it."""
 
@@ -67,7 +91,7 @@ sweep_runs = Table(
     metadata,
     Column("sweep_id", ForeignKey("sweeps.id"), primary_key=True),
     Column("run_id", ForeignKey("runs.id"), primary_key=True, index=True),
-    Column("position", Integer, nullable=False),
+    Column("position", Count, nullable=False),
     Column("role", String(16), nullable=False, doc="grid | check | validation"),
     Column("cell", JSON, nullable=False, doc="budget, size, recipe and shape as planned"),
 )
@@ -77,14 +101,15 @@ attempts = Table(
     "attempts",
     metadata,
     Column("run_id", ForeignKey("runs.id"), primary_key=True),
-    Column("number", Integer, primary_key=True),
+    Column("number", Count, primary_key=True),
     Column("driver_id", ForeignKey("drivers.id"), nullable=False),
-    Column("worker", String(64), nullable=False),
+    Column("worker", _name(64), nullable=False),
     Column("started_at", Float, nullable=False),
     Column("ended_at", Float),
     Column("cause", String(16)),
     Column("detail", Text),
     Column("seconds", Float, doc="for which it held its device, by a monotonic clock"),
+    Column("flops", Float, doc="training FLOPs of the run when it ended, earlier attempts included"),
 )
 """One row for each execution of a run."""
 
@@ -92,12 +117,12 @@ drivers = Table(
     "drivers",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("boot_id", String(64), nullable=False),
+    Column("boot_id", _name(64), nullable=False),
     Column("processes", JSON, nullable=False, doc="[pid, create time, name] of the driver's and Ray's processes"),
     Column("folder", Text, nullable=False, doc="Ray's temporary folder"),
     Column("started_at", Float, nullable=False),
     Column("ended_at", Float),
-    Column("host", String(255), nullable=False, server_default=""),
+    Column("host", _name(255), nullable=False, server_default=""),
 )
 """One row for each process that scheduled; one that did not end names what it may have left behind."""
 
@@ -108,7 +133,7 @@ scheduler = Table(
     Column("identity", String(32), nullable=False, doc="of this database, so that workers of others are left alone"),
     Column("driver_id", ForeignKey("drivers.id"), doc="the fencing token: who may hand out runs"),
     Column("expires_at", Float, nullable=False, doc="by the database's clock"),
-    Column("requests", Integer, nullable=False, doc="grows whenever a user asks for something"),
+    Column("requests", Count, nullable=False, doc="grows whenever a user asks for something"),
 )
 """One row: the lease of the one scheduler."""
 
@@ -118,10 +143,11 @@ charges = Table(
     Column("id", Integer, primary_key=True),
     Column("run_id", ForeignKey("runs.id"), nullable=False, index=True),
     Column("sweep_id", ForeignKey("sweeps.id"), nullable=False, index=True),
-    Column("user", String(64), nullable=False, index=True),
+    Column("user", _name(64), nullable=False, index=True),
     Column("flops", Float, nullable=False, doc="reserved; spent once settled"),
     Column("seconds", Float, nullable=False, doc="device-seconds, reserved; spent once settled"),
     Column("settled_at", Float),
+    Column("after_attempt", Count, nullable=False, server_default="0", doc="it pays for the attempts after this one"),
 )
 """What runs may take from the ceilings, and took."""
 
@@ -147,8 +173,8 @@ forecasts = Table(
 calibrations = Table(
     "calibrations",
     metadata,
-    Column("machine", String(64), primary_key=True),
-    Column("key", String(64), primary_key=True),
+    Column("machine", _name(64), primary_key=True),
+    Column("key", _name(64), primary_key=True),
     Column("measured_at", Float, nullable=False),
     Column("data", JSON, nullable=False),
 )

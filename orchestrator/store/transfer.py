@@ -6,9 +6,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+import orchestrator.store.sqlite_file as sqlite_file
 import orchestrator.store.tables as t
 from orchestrator.store.database import Database
-from orchestrator.store.records import StoreError
+from orchestrator.store.errors import StoreError
 from orchestrator.store.tables import SCHEMA, metadata
 
 BATCH = 1000
@@ -26,6 +27,9 @@ def copy(source: Database, target: Database) -> int:
             rows = [dict(r._mapping) for r in old.execute(sa.select(table))]
             for start in range(0, len(rows), BATCH):
                 new.execute(sa.insert(table), rows[start : start + BATCH])
+            there = new.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+            if there != len(rows):
+                raise StoreError(f"{there} of {len(rows)} rows of {table.name} were copied: nothing was kept")
             copied += len(rows)
             if new.dialect.name == "postgresql" and isinstance(table.primary_key.columns[0].type, sa.Integer):
                 _advance_sequence(new, table)
@@ -42,13 +46,12 @@ def _advance_sequence(db: sa.Connection, table: sa.Table) -> None:
 
 
 def backup(source: Database, path: Path) -> None:
-    """Write a consistent SQLite file while others read and write. Raises StoreError."""
-    if source.engine.dialect.name != "sqlite":
+    """Write a consistent SQLite file while others read and write, private and checked. Raises StoreError, Damaged."""
+    if source.file is None:
         raise StoreError("this database is PostgreSQL: back it up with pg_dump")
-    if path.exists():
-        raise StoreError(f"{path} exists already: name a new file")
-    with source.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
-        db.connection.execute("VACUUM INTO ?", (str(path),))
+    if not source.file.exists():
+        raise StoreError(f"there is no database {source.file} to back up yet")
+    sqlite_file.backup(source.file, path)
 
 
 def status(database: Database) -> dict[str, str | int]:
@@ -61,7 +64,7 @@ def status(database: Database) -> dict[str, str | int]:
         }
         lease = db.execute(sa.select(t.scheduler)).one()
     return {
-        "url": database.engine.url.render_as_string(hide_password=True),
+        "url": database.name,
         "schema": SCHEMA,
         "scheduler": f"driver {lease.driver_id}" if lease.driver_id else "none",
         **rows,

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.table.excluded import APART, ExcludedRow
+from analysis.table.habits import Kind, kind_of
 from analysis.table.table import MAX_ROWS, RunTable
 from orchestrator.tracking.wandb_mirror import forget_empty, has_key, reachable, server_url
 from tokenizer.errors import ExpectedError
@@ -64,18 +65,20 @@ def read_project(
     *,
     states: Sequence[str] = ("finished",),
     filters: Mapping[str, Any] | None = None,
+    where: Mapping[str, str] | None = None,
 ) -> RunTable:
     """The runs of ENTITY/PROJECT in these states as a table; all others are listed as excluded, with their reasons.
 
     `keys` names the config or summary keys of flops, params, loss and, if it is known, tokens; `filters` is a query in
-    the language of `wandb.Api().runs`. Raises WandbError, and LawError if the runs do not form a table.
+    the language of `wandb.Api().runs`; `where` chooses runs with these values of hyper-parameters. Raises WandbError,
+    and LawError if the runs do not form a table.
     """
     if path.count("/") != 1 or not all(path.split("/")):
         raise WandbError(f"a wandb project is named ENTITY/PROJECT, not {path!r}")
     runs = list(islice(_fetch(path, dict(filters or {})), MAX_ROWS + 1))
     if not runs:
         raise WandbError(f"wandb project {path} has no runs" + (" under this filter" if filters else ""))
-    return table_of(runs, keys, states=states, project=path)
+    return table_of(runs, keys, states=states, project=path, where=where)
 
 
 def _fetch(path: str, filters: dict[str, Any]) -> Iterator[LoggedRun]:
@@ -112,7 +115,12 @@ def _is_missing_project(error: ValueError) -> bool:
 
 
 def table_of(
-    runs: Sequence[LoggedRun], keys: Mapping[str, str], *, states: Sequence[str] = ("finished",), project: str
+    runs: Sequence[LoggedRun],
+    keys: Mapping[str, str],
+    *,
+    states: Sequence[str] = ("finished",),
+    project: str,
+    where: Mapping[str, str] | None = None,
 ) -> RunTable:
     """A table of the runs that are in these states and have every key. Raises WandbError if there are none."""
     ready = [run for run in runs if run.state in states]
@@ -129,13 +137,13 @@ def table_of(
         if reason:
             excluded.append(ExcludedRow(run.name, known["flops"], known["params"], known["loss"], reason))
         else:
-            rows.append({"run": run.name, **values})
+            rows.append({"run": run.name, **dict(_settings(run.config)), **values})
     if not rows:
         reasons = Counter(entry.reason for entry in excluded).most_common(5)
         counted = "; ".join(f"{count} × {reason}" for reason, count in reasons)
         raise WandbError(f"none of the {len(runs)} runs of {project} can be used: {counted}")
     convention = f"as in wandb {project}: N is {keys['params']}, C is {keys['flops']}"
-    table = RunTable.from_frame(pd.DataFrame(rows), convention=convention)
+    table = RunTable.from_frame(pd.DataFrame(rows), convention=convention, where=where)
     return replace(table, excluded=(*excluded, *table.excluded))
 
 
@@ -162,6 +170,15 @@ def _nested(tree: Any, key: str) -> Any:
     cuts = [i for i, character in enumerate(key) if character == "."]
     found = (_nested(tree.get(key[:cut]), key[cut + 1 :]) for cut in cuts)
     return next((value for value in found if value is not None), None)
+
+
+def _settings(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Hyper-parameters and names of experiments among the values of a config, by dotted key."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _settings(value, f"{prefix}{key}.")
+        elif isinstance(value, int | float | str) and kind_of(f"{prefix}{key}") in (Kind.TUNING, Kind.EXPERIMENT):
+            yield f"{prefix}{key}", value
 
 
 def _as_number(value: Any) -> float | None:

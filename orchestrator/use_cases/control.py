@@ -48,8 +48,7 @@ def pause(workspace: Workspace, name: str, reason: str = "") -> str:
     if latest.held is Hold.CANCELLED:
         raise ControlError(f"sweep {name} was cancelled: there is nothing to pause")
     for sweep in workspace.store.revisions(name):
-        if sweep.held is None:
-            workspace.store.hold(sweep.id, Hold.PAUSED, reason)
+        workspace.store.hold(sweep.id, Hold.PAUSED, reason, unless_held=True)
     return f"sweep {name} is paused; continue with: isoflop resume {name}"
 
 
@@ -70,11 +69,9 @@ def retry(workspace: Workspace, name: str) -> str:
     A bare name stands for all revisions, as it does for `cancel`. Returns a line for a person. Raises NotFound,
     CeilingExceeded.
     """
-    store, count = workspace.store, 0
+    store = workspace.store
     revisions = store.revisions(name)
-    for sweep in revisions:
-        count += store.retry_failed(sweep.id, workspace.settings.ceilings)
-        store.release(sweep.id)
+    count = store.retry([sweep.id for sweep in revisions], workspace.settings.ceilings)
     return f"{plural(count, 'run')} queued again, {_waiting(store, revisions)}"
 
 
@@ -126,7 +123,7 @@ def run_log_json(workspace: Workspace, prefix: str, attempt: int | None = None) 
         raise NotFound(f"run {run.id} has no attempt {attempt}; it has {len(attempts)}")
     for made in attempts:
         if attempt in (None, made.number):
-            yield {"kind": "attempt", **{k: v for k, v in asdict(made).items() if k != "run_id"}}
+            yield {"kind": "attempt", **{k: v for k, v in asdict(made).items() if k not in ("run_id", "flops")}}
             for event in workspace.artifacts.events(run.id, made.number):
                 yield {"attempt": made.number, **event}
 

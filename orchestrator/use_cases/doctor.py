@@ -14,11 +14,14 @@ from pathlib import Path
 from analysis.wording import plural
 from model.config import ModelConfig, TrainConfig
 from model.cpu import build
+from model.cpu.cache import cache_folder
 from model.hardware import kind_name
 from model.implementation import choose_implementation
 from orchestrator.cluster.worker import check_modules
+from orchestrator.home import Home
 from orchestrator.scheduling.driver import AlreadyScheduling, check_free
 from orchestrator.settings import choose_device, worker_count
+from orchestrator.store.database import check
 from orchestrator.use_cases.workspace import Workspace
 from sweeps.recipes.ladder import shape
 from sweeps.recipes.recipe import train_config
@@ -52,10 +55,10 @@ def checks(workspace: Workspace) -> Iterator[Check]:
         ("python", lambda: sys.version.split()[0]),
         ("packages", _packages),
         ("modules", _modules),
-        ("home", lambda: f"{workspace.home.root} ({workspace.home.reason})"),
+        ("home", lambda: _home(workspace.home)),
         ("disk", lambda: _disk(workspace.home.root)),
         ("trunks", lambda: _trunks(workspace)),
-        ("database", lambda: f"{len(workspace.store.sweeps())} sweeps in {workspace.store.engine.url!r}"),
+        ("database", lambda: _database(workspace)),
         ("scheduler", lambda: _scheduler(workspace)),
         ("device", lambda: _device(workspace)),
         ("kernels", _kernels),
@@ -82,9 +85,25 @@ def _modules() -> str:
     return f"imported from {root}"
 
 
+def _home(home: Home) -> str:
+    """Where the home is, and whether it may be changed: that it may only be read is a finding, not a failure."""
+    state = f"{home.root} ({home.reason})"
+    if not home.root.exists():
+        state += ", not made yet"
+    return state if home.writable else f"{state}; you may only read it: nothing can be trained there"
+
+
+def _database(workspace: Workspace) -> str:
+    """The database, every page of it checked. Raises Damaged."""
+    store = workspace.store
+    if store.file is not None and store.file.exists():
+        check(store.file, thorough=True)
+    return f"{len(store.sweeps())} sweeps in {store.name}"
+
+
 def _disk(folder: Path) -> str:
     """Free space of the home's disk. Raises OSError if it is little."""
-    free = shutil.disk_usage(folder).free
+    free = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free
     if free < FREE_BYTES:
         raise OSError(f"only {free / 2**30:.1f} GiB free in {folder}; free some, or set ISOFLOP_HOME")
     return f"{free / 2**30:.0f} GiB free"
@@ -120,7 +139,7 @@ def _kernels() -> str:
     try:
         build.library()
         builder = build.compiler() or "a compiler that no longer exists"
-        state = f"native kernels built by {builder} in {build.cache_folder()}"
+        state = f"native kernels built by {builder} in {cache_folder()}"
     except build.NativeError as error:
         state = f"no native kernels, so small models train slower on the CPU: {error}"
     model, train = _small_run()

@@ -25,7 +25,6 @@ from tokenizer.corpus import CorpusError, CorpusFileError
 from tokenizer.dataset import prepare
 from tokenizer.files import Reach
 from tokenizer.shards import Manifest, Shards
-from tokenizer.windows import sequence_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +97,11 @@ class Planning:
             CorpusError: there is no such text, or too little; the message says how much the sweep needs.
         """
         try:
-            shards = prepare(spec.corpus, spec.tokenizer, self._workspace.home.artifacts, self._workspace.say, within)
-            _check_splits(spec, shards.manifest)
+            return prepare(spec.corpus, spec.tokenizer, self._workspace.home.artifacts, self._workspace.say, within)
         except CorpusFileError:
             raise
         except CorpusError as error:
             raise CorpusError(f"{error}\n{corpus_needed(spec)}{_elsewhere(spec)}") from error
-        return shards
 
     def facts(self, spec: SweepSpec) -> DataFacts:
         """What a plan must know of the sweep's dataset. Raises CorpusError."""
@@ -164,19 +161,6 @@ def _elsewhere(spec: SweepSpec) -> str:
     if spec.kind in ("auto", "cpu"):
         return ""
     return f"; --device {'h100' if spec.kind == 'cuda' else spec.kind} plans it without the data"
-
-
-def _check_splits(spec: SweepSpec, data: Manifest) -> None:
-    """Raise CorpusError where a split is shorter than one sequence, which would end every run at its start."""
-    context = max((spec.context, *spec.vary.get("context", ())))
-    for split, tokens in (("training", data.train_tokens), ("validation", data.validation_tokens)):
-        if not sequence_count(tokens, context):
-            remedy = "lower" if split == "training" else "raise"
-            raise CorpusError(
-                f"corpus: the {split} split has {tokens:,} tokens, fewer than one sequence of {context:,} + 1: give "
-                f"more documents, {remedy} corpus.validation_fraction ({spec.corpus.validation_fraction}), or lower "
-                "context"
-            )
 
 
 def facts_of(manifest: Manifest | DataFacts) -> DataFacts:

@@ -43,13 +43,8 @@ def submit(workspace: Workspace, planned: Planned, user: str = "", *, rerun: boo
     )
     # The data come first: as soon as the runs are stored, a scheduler may hand them out.
     publish(workspace, record)
-    ceilings = workspace.settings.ceilings
-    sweep = store.submit(record, [new_run(r, planned.cost, spec.kind) for r in planned.plan.all_runs], ceilings)
-    if rerun:
-        store.rerun(sweep.id, ceilings)
-    store.retry_failed(sweep.id, ceilings)
-    store.release(sweep.id)
-    return sweep
+    runs = [new_run(r, planned.cost, spec.kind) for r in planned.plan.all_runs]
+    return store.submit(record, runs, workspace.settings.ceilings, retry=True, rerun=rerun)
 
 
 def publish(workspace: Workspace, sweep: SweepRecord) -> None:

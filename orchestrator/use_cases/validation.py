@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from analysis.answers.serial import prediction_json
@@ -77,12 +77,11 @@ def validate(
     cells = _cells(planning, answers, flops, prediction.params, chosen.values, seeds, neighbours)
     _refuse_trained(workspace, answers, law, cells)
     execution.check_free()
+    store.add_runs(sweep.id, [replace(cell.new, role="validation") for cell in cells], workspace.settings.ceilings)
     for cell in cells:
-        store.add_run(sweep.id, cell.new, "validation", workspace.settings.ceilings)
         if cell.factor == 1:
             run_id = cell.planned.run_id
             store.add_forecast(sweep.id, run_id, law.law_id, flops, prediction_json(prediction))
-    store.retry_failed(sweep.id, workspace.settings.ceilings, only={cell.planned.run_id for cell in cells})
     execution.execute(sweep, planning.device_of(answers.spec), observe)
     return _scored(workspace, sweep, law.law_id, cells)
 

@@ -21,24 +21,28 @@ Say = Callable[[str], None]
 class Workspace:
     """One home, opened. The use cases share it; cli, api and web call those and do not touch its parts."""
 
-    def __init__(self, home: Home, settings: Settings | None = None, say: Say = lambda _: None) -> None:
-        """Open a home, which is made if it does not exist.
+    def __init__(
+        self, home: Home, settings: Settings | None = None, say: Say = lambda _: None, *, reading: bool = False
+    ) -> None:
+        """Open a home, which is made if it does not exist; one opened only to read is neither made nor changed.
 
         Args:
             home: the folder.
             settings: where the database and the workers are; None reads them from the environment.
             say: takes progress for a person.
+            reading: whether it is only read.
         """
-        self.home = home.create()
+        self.home = home if reading else home.create()
         self.settings = settings or read_settings(home)
         self.say = say
+        self._reading = reading
 
     @cached_property
     def store(self) -> Store:
         """The database, opened at the first use."""
         from orchestrator.store import Store
 
-        return Store(self.settings.database_url)
+        return Store(self.settings.database_url or self.home.database, reading=self._reading)
 
     @cached_property
     def artifacts(self) -> ArtifactStore:

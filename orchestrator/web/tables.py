@@ -150,10 +150,10 @@ def refusal_groups(refused: Curve | Law) -> list[tuple[list[EstimatorName], Refu
 
 
 def size_error(minimum: Minimum) -> str:
-    """Two standard errors of a minimum's N as a factor, such as ×/÷ 1.08; empty if they are unknown."""
-    if not math.isfinite(minimum.log_params_se):
-        return ""
-    factor = math.exp(min(2 * minimum.log_params_se, 50))
+    """The 95 % interval of a minimum's N as a factor, such as ×/÷ 1.08, or that it is not known."""
+    if not math.isfinite(minimum.log_params_half):
+        return "(error not known)"
+    factor = math.exp(min(minimum.log_params_half, 50))
     return f"×/÷ {factor:.2f}" if factor < 100 else "(not known within ×100)"
 
 

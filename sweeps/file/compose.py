@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sweeps.file.check import checked
+from sweeps.file.forms import without_other_forms
 from sweeps.file.layers import Layers
 from sweeps.file.parse import MAX_BYTES, Document, Plain, parse
 from sweeps.file.problem import Problem, SweepError
@@ -44,13 +45,22 @@ def load_sweep(
     """
     layers = Layers(_read(source, name_of_text), overrides)
     base = layers.take_base(bases())
-    problems = layers.problems
     data = coerce(written_out(layers), SweepSpec, (), layers)
-    if not layers.names_itself:
+    if not layers.names_itself and not layers.reported(("name",)):
         layers.report(("name",), "required: the handle of the sweep, such as `name: my-sweep`")
-    if problems:
-        raise SweepError(problems)
+    if layers.problems:
+        raise SweepError((*layers.problems, *_further(base, data, layers)))
     return _resolve(base, data, layers)
+
+
+def _further(base: str | None, data: Plain, layers: Layers) -> tuple[Problem, ...]:
+    """What is wrong with the values besides the mistakes that are known, which are left out of the data."""
+    rest = layers.without_problems()
+    try:
+        _resolve(base, layers.without_mistakes(data) | {"name": data.get("name") or "unnamed"}, rest)
+    except SweepError as error:
+        return tuple(p for p in error.problems if not layers.reported(tuple(p.key.split("."))))
+    return ()
 
 
 def bases() -> tuple[str, ...]:
@@ -73,29 +83,30 @@ def _resolve(base: str | None, data: Plain, layers: Layers) -> SweepSpec:
     """The data merged over schema and base, as a checked SweepSpec, so that no key gets past the schema."""
     try:
         # Hydra seals what it composes, free mappings too, so both its values and the user's go into a fresh schema.
-        merged = OmegaConf.merge(_schema(), _composed(base), data)
+        merged = OmegaConf.merge(_schema(), without_other_forms(_composed(base), data), data)
         assert isinstance(merged, DictConfig)
         for section in ("corpus", "tokenizer"):
             try:
                 OmegaConf.to_object(merged[section])
             except (CorpusError, TokenizerError) as error:
                 layers.report((section, error.key) if error.key else (section,), error.message)
-        if layers.problems:
-            raise SweepError(layers.problems)
+                merged[section] = _schema()[section]  # so that the other sections can be checked too
         spec = OmegaConf.to_object(merged)
         assert isinstance(spec, SweepSpec)
-        return checked(spec)
     except OmegaConfBaseException as error:
         key = tuple((error.full_key or "").split(".")) if error.full_key else ()
         raise SweepError([layers.located(key, str(error).splitlines()[0])]) from None
+    try:
+        checked(spec)
     except SweepError as error:
-        raise SweepError(_placed(problem, layers) for problem in error.problems) from None
+        raise SweepError((*layers.problems, *(_placed(problem, layers) for problem in error.problems))) from None
+    if layers.problems:
+        raise SweepError(layers.problems)
+    return spec
 
 
 def _placed(problem: Problem, layers: Layers) -> Problem:
-    """A problem of the values with the position of its key, unless it has one."""
-    if problem.file:
-        return problem
+    """A problem of the values with the position of its key."""
     return layers.located(tuple(problem.key.split(".")), problem.message, problem.suggestion)
 
 

@@ -50,6 +50,28 @@ class Layers:
         """Add a problem at a key, with its position in the file or the override that set it."""
         self.problems.append(self.located(key, message, suggestion))
 
+    def reported(self, key: Key) -> bool:
+        """Whether a problem at a key, or at what contains it or is in it, is known; or one that suggests its name."""
+        for problem in self.problems:
+            known = tuple(problem.key.split("."))
+            places = [known, (*known[:-1], problem.suggestion)] if problem.suggestion else [known]
+            if any(key[: len(place)] == place[: len(key)] for place in places):
+                return True
+        return False
+
+    def without_problems(self) -> Layers:
+        """The same layers, for which no problem is known yet."""
+        other = Layers(self.document)
+        other.overrides = self.overrides
+        return other
+
+    def without_mistakes(self, data: Plain) -> Plain:
+        """The data without the values that have a problem; a list that has one is left out wholly."""
+        found = data
+        for problem in self.problems:
+            found = _removed(found, tuple(problem.key.split(".")))
+        return found
+
     def located(self, key: Key, message: str, suggestion: str = "") -> Problem:
         """A problem with the position of the layer that set the key."""
         override = self._setter(key)
@@ -107,6 +129,16 @@ def _created(data: Any, key: Key) -> Key:
             return key[:length]
         data = data[part]
     return key
+
+
+def _removed(data: Any, key: Key) -> Any:
+    """A copy of nested mappings without the value at `key`, or without the list that holds it."""
+    if not isinstance(data, dict) or key[0] not in data:
+        return data
+    inner = data[key[0]]
+    if len(key) > 1 and isinstance(inner, dict):
+        return data | {key[0]: _removed(inner, key[1:])}
+    return {name: value for name, value in data.items() if name != key[0]}
 
 
 def _replaced(data: Any, key: Key, value: Any) -> Any:

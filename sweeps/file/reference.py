@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from model.config import ModelConfig
-from sweeps.file.check import AXES
+from sweeps.file.check_recipe import AXES
 from sweeps.file.compose import bases
 from sweeps.file.spec import CentreSpec, LimitsSpec, SeedsSpec, SizesSpec, SweepSpec
 from sweeps.file.typing_check import field_types
@@ -41,7 +41,8 @@ all mistakes at once, with exit code 2.
 YAML. An override replaces the value at its key.
 
 **Inheritance.** `extends: NAME` starts from a file of `sweeps/conf` ({bases}). Mappings merge key by key, all else is
-replaced; the file needs its own `name`. There is no other inheritance.
+replaced, and so is another form of `centre`, `sizes` or `corpus`. The file needs its own `name`. There is no other
+inheritance.
 
 **Plain data only.** Aliases, anchors, tags, `${{…}}`, `defaults`, `hydra` and keys like `_target_` are refused, as are
 more than 256 KB, 10,000 values or 20 levels, keys given twice, and numbers that YAML versions read differently (`012`).

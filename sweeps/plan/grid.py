@@ -121,7 +121,11 @@ def centre(spec: SweepSpec, setting: Setting, budget: float) -> float:
 def _params_with_ratio(setting: Setting, budget: float, ratio: float) -> float:
     """N whose D/N equals `ratio` at a budget: N · F(N) = C / ratio, inverted through the ladder's nodes."""
     wanted = math.log(budget / ratio)
-    nodes = flops_nodes(setting.recipe, setting.vocab, setting.context, setting.parts, high=_power_of_4(budget / ratio))
+    high = _power_of_4(budget / ratio)
+    try:
+        nodes = flops_nodes(setting.recipe, setting.vocab, setting.context, setting.parts, high=high)
+    except RecipeError as error:
+        raise PlanError(str(error)) from None
     if not nodes:
         raise PlanError(f"recipe {setting.recipe.name} can build no shape")
     logs = [(math.log(params), math.log(params * flops)) for params, flops in nodes]
@@ -155,7 +159,7 @@ def _explicit(setting: Setting, entry: Mapping[str, int]) -> ModelConfig:
         return build_shape(
             setting.recipe, setting.vocab, setting.context, entry["d_model"], setting.parts | dict(entry)
         )
-    except ConfigError as error:
+    except (ConfigError, RecipeError) as error:
         raise PlanError(f"sizes.shapes: {error}") from None
 
 

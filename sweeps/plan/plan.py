@@ -16,7 +16,7 @@ from sweeps.plan.grid import Cell, buildable, cells, setting_of
 from sweeps.plan.recipe_check import with_checks
 from sweeps.plan.records import Cause, CostModel, DataFacts, DroppedCell, Plan, PlanError, PlannedRun
 from sweeps.plan.trunks import on_shared_trunk, on_trunk, saved_steps
-from sweeps.recipes.recipe import train_config
+from sweeps.recipes.recipe import RecipeError, train_config
 
 TOLERANCE: Final = 0.01
 """Relative distance from its budget within which a run lands."""
@@ -32,8 +32,9 @@ def make_plan(spec: SweepSpec, facts: DataFacts, cost: CostModel | None = None, 
         workers: runs at a time, for limits.hours.
 
     Raises:
-        PlanError: where a limit is exceeded or the recipe can build no model.
+        PlanError: where a limit is exceeded, the recipe can build no model, or the corpus has not even one sequence.
     """
+    _check_splits(spec, facts)
     runs: dict[str, PlannedRun] = {}
     dropped: list[DroppedCell] = []
     twice = 0
@@ -104,11 +105,24 @@ def plan_single(
         PlanError: where no such run can land on the budget, with the reason.
     """
     setting = setting_of(spec, facts.vocab, vary)
+    _check_splits(replace(spec, context=setting.context, vary={}), facts)
     cell = Cell(setting, flops, buildable(setting, params), 1)
     dropped = _dropped(cell, spec, facts)
     if dropped:
         raise PlanError(f"no run of {params:,.0f} parameters at {flops:.3g} FLOPs: {dropped.reason}")
     return _planned_run(cell, spec, facts, cost, seed)
+
+
+def _check_splits(spec: SweepSpec, facts: DataFacts) -> None:
+    """Raise PlanError where a split has fewer tokens than one sequence: no run could be trained or scored."""
+    longest = max(spec.vary.get("context") or (spec.context,))
+    for split, tokens in (("training", facts.train_tokens), ("validation", facts.validation_tokens)):
+        if tokens <= longest:
+            change = "lower" if split == "training" else "raise"
+            raise PlanError(
+                f"the {split} split has {tokens:,} tokens, fewer than one sequence of {longest:,} + 1: give more text, "
+                f"{change} corpus.validation_fraction ({spec.corpus.validation_fraction:g}), or shorten context"
+            )
 
 
 def _planned_cell(
@@ -148,7 +162,7 @@ def _reason_to_drop(cell: Cell, spec: SweepSpec, facts: DataFacts) -> tuple[Caus
         return Cause.OFF_BUDGET, message
     try:
         train = _train(cell, spec, 0)
-    except ConfigError as error:
+    except (ConfigError, RecipeError) as error:
         return Cause.CONTRADICTION, str(error)
     fewest = cell.setting.recipe.min_steps
     if train.steps < fewest:

@@ -10,7 +10,7 @@ from typing import Final
 from model.config import ModelConfig, RunConfig, TrainConfig
 from model.flops import count_parameters
 from sweeps.plan.records import PlanError
-from sweeps.recipes.recipe import Recipe
+from sweeps.recipes.recipe import Recipe, optimised
 
 MOST_WARMUP: Final = 0.1
 """Share of a run's steps that warmup may take; a recipe's own share where that is larger."""
@@ -54,9 +54,8 @@ def shared_warmup(recipe: Recipe, model: ModelConfig) -> int:
 
 def _at_centre(recipe: Recipe, model: ModelConfig) -> TrainConfig:
     """The recipe's run of a shape at its centre."""
-    return recipe.optimise(
-        model, max(1, round(recipe.tokens_per_param * count_parameters(model).matmul / model.context))
-    )
+    sequences = max(1, round(recipe.tokens_per_param * count_parameters(model).matmul / model.context))
+    return optimised(recipe, model, sequences)
 
 
 def _warmup_share(train: TrainConfig) -> float:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from model.config import ConfigError, ModelConfig
 from model.flops import count_parameters, flops_per_token
-from sweeps.recipes.recipe import Recipe, RecipeError
+from sweeps.recipes.recipe import Recipe, RecipeError, applied
 
 SHAPE_FIELDS: Final = ("vocab", "context", "d_model", "n_layers", "n_heads", "d_ff")
 """ModelConfig fields that recipe, tokenizer and context set."""
@@ -27,13 +27,14 @@ def build_shape(
 
     Raises:
         ConfigError: where no model of that width can be built.
+        RecipeError: where the recipe's rules give no depth or no heads.
     """
     mlp_ratio = recipe.ff_ratio * (1.5 if (parts or {}).get("mlp") == "gelu" else 1.0)
     d_ff = max(1, round(mlp_ratio * d_model / recipe.ff_step)) * recipe.ff_step
     shape: dict[str, Any] = {
         "d_model": d_model,
-        "n_layers": recipe.depth_of(d_model),
-        "n_heads": recipe.heads_of(d_model),
+        "n_layers": applied(recipe, f"depth for width {d_model}", lambda: recipe.depth_of(d_model)),
+        "n_heads": applied(recipe, f"heads for width {d_model}", lambda: recipe.heads_of(d_model)),
         "d_ff": d_ff,
     }
     return ModelConfig(vocab=vocab, context=context, **(shape | dict(parts or {})))

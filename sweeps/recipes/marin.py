@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,6 +51,13 @@ class Marin(Recipe):
     def heads_of(self, width: int) -> int:
         """One head for each head_size."""
         return max(1, width // self.head_size)
+
+    def contradictions(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Heads of no channel, and a depth without a rule."""
+        if self.head_size == 0:
+            yield ("head_size",), "head_size must be positive, is 0"
+        if not (self.depth_offset or self.depth_slope):
+            yield ("depth_offset", "depth_slope"), "depth_offset and depth_slope are both 0: set one of them"
 
     def optimise(self, model: ModelConfig, sequences: int) -> TrainConfig:
         """The batch by D and the cap; learning rate and beta2 by the batch that whole sequences allow."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -53,6 +54,12 @@ class Nanochat(Recipe):
     def heads_of(self, width: int) -> int:
         """One head for each head_size."""
         return max(1, width // self.head_size)
+
+    def contradictions(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Widths by which blocks or heads are counted, of nothing."""
+        for name in ("width_per_layer", "head_size"):
+            if getattr(self, name) == 0:
+                yield (name,), f"{name} must be positive, is 0"
 
     def optimise(self, model: ModelConfig, sequences: int) -> TrainConfig:
         """Batch by D; learning rates by batch and width; weight decay so that B / (lr · wd · D) stays constant."""

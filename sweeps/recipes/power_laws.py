@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from model.config import ModelConfig, TrainConfig
@@ -62,6 +63,13 @@ class PowerLaws(Recipe):
     def heads_of(self, width: int) -> int:
         """`heads`, or one for each head_size."""
         return self.heads or max(1, width // self.head_size)
+
+    def contradictions(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Neither a depth nor a rule for it, and the same of the heads."""
+        if not (self.layers or self.width_per_layer):
+            yield ("layers", "width_per_layer"), "layers and width_per_layer are both 0: set one of them"
+        if not (self.heads or self.head_size):
+            yield ("heads", "head_size"), "heads and head_size are both 0: set one of them"
 
     def optimise(self, model: ModelConfig, sequences: int) -> TrainConfig:
         """Batch by N and D; learning rate by N; warmup by N and D, or as a share of the run."""

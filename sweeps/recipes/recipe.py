@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from model.config import SCHEDULES, ModelConfig, TrainConfig
 from sweeps.nearest import nearest
+from sweeps.recipes.bounds import bounds_of
 from tokenizer.errors import ExpectedError
+
+T = TypeVar("T")
 
 
 class RecipeError(ExpectedError, ValueError):
@@ -90,6 +94,10 @@ class Recipe(ABC):
     def heads_of(self, width: int) -> int:
         """Attention heads of the shape of a given d_model."""
 
+    def contradictions(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Values that do not go together, each time with what is wrong. A recipe without such values has none."""
+        yield from ()
+
     @abstractmethod
     def optimise(self, model: ModelConfig, sequences: int) -> TrainConfig:
         """Batch, learning rate and the rest for a model trained on `sequences` sequences of its context."""
@@ -124,13 +132,16 @@ def override(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
     """The recipe with single values replaced.
 
     Raises:
-        RecipeError: for a value that the recipe does not have, or one of the wrong type.
+        RecipeError: for a value that the recipe does not have, one of the wrong type, or values that contradict.
     """
-    return dataclasses.replace(recipe, **{key: _typed(recipe, key, value) for key, value in overrides.items()})
+    made = dataclasses.replace(recipe, **{key: typed(recipe, key, value) for key, value in overrides.items()})
+    for _, message in made.contradictions():
+        raise RecipeError(message)
+    return made
 
 
-def _typed(recipe: Recipe, key: str, value: Any) -> Any:
-    """An override in its field's type. Raises RecipeError where it has another."""
+def typed(recipe: Recipe, key: str, value: Any) -> Any:
+    """An override in its field's type. Raises RecipeError where it has another, and beyond the bounds of the value."""
     if key not in values_of(recipe):
         near = nearest(key, values_of(recipe))
         hint = f", did you mean {near}?" if near else f"; its values are {', '.join(values_of(recipe))}"
@@ -140,20 +151,33 @@ def _typed(recipe: Recipe, key: str, value: Any) -> Any:
         if value not in SCHEDULES:
             raise RecipeError(f"schedule is {value!r}: choose {' or '.join(SCHEDULES)}")
         return value
-    if isinstance(value, bool) or not isinstance(value, int | float) or (wanted is int and value != int(value)):
+    number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
+    if not number or (wanted is int and value != int(value)):
         raise RecipeError(f"{key} must be a {'whole ' if wanted is int else ''}number, is {value!r}")
-    least = None if key.endswith("_exponent") else 0
-    if least is not None and (value < least or (value == 0 and key in _POSITIVE)):
-        raise RecipeError(f"{key} must be {'positive' if key in _POSITIVE else 'at least 0'}, is {value}")
+    refusal = bounds_of(key).refusal(value)
+    if refusal:
+        raise RecipeError(f"{key} {refusal}")
     return wanted(value)
 
 
-_POSITIVE: Final = (
-    *("width_step", "ff_ratio", "ff_step", "batch_tokens", "lr", "lr_constant", "lr_cap"),
-    *("reference_params", "reference_tokens", "reference_width", "large_batch", "tokens_per_param", "min_steps"),
-    *("eps", "steps_per_run", "sequence_tokens", "beta2_sequences"),
-)
-"""Values that must be positive: for all others 0 switches something off."""
+def applied(recipe: Recipe, what: str, rule: Callable[[], T]) -> T:
+    """What a rule of the recipe gives. Raises RecipeError where its code fails, with what was asked of it."""
+    try:
+        return rule()
+    except ExpectedError:
+        raise
+    except Exception as error:
+        raise RecipeError(f"recipe {recipe.name} gives no {what}: {type(error).__name__}: {error}") from error
+
+
+def optimised(recipe: Recipe, model: ModelConfig, sequences: int) -> TrainConfig:
+    """Optimisation by the recipe's rules at a shape and length.
+
+    Raises:
+        ConfigError: for values that contradict each other, such as warmup and cooldown above the whole run.
+        RecipeError: where the rules give no numbers.
+    """
+    return applied(recipe, f"optimisation for {sequences} sequences", lambda: recipe.optimise(model, sequences))
 
 
 def train_config(
@@ -163,5 +187,6 @@ def train_config(
 
     Raises:
         ConfigError: for values that contradict each other, such as warmup and cooldown above the whole run.
+        RecipeError: where the rules give no numbers.
     """
-    return dataclasses.replace(recipe.optimise(model, sequences), seed=seed, numerics=numerics)
+    return dataclasses.replace(optimised(recipe, model, sequences), seed=seed, numerics=numerics)

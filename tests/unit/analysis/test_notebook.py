@@ -54,6 +54,13 @@ def test_every_name_is_there_and_no_other() -> None:
         _ = analysis.fits  # type: ignore[attr-defined]
 
 
+def test_one_experiment_of_a_file_is_read(tmp_path: Path) -> None:
+    runs = sweep(seed=1)
+    both = pd.concat([runs.assign(data="a"), runs.assign(data="b", loss=runs.loss + 0.2)])
+    both.to_csv(tmp_path / "runs.csv", index=False)
+    assert read_runs(tmp_path / "runs.csv", where={"data": "b"}).loss == pytest.approx(runs.loss + 0.2)
+
+
 def test_a_frame_and_its_table_give_one_law(tmp_path: Path, law: Law) -> None:
     runs = sweep(seed=1)
     renamed = runs.rename(columns={"flops": "C", "loss": "eval/loss"})

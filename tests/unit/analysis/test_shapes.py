@@ -198,10 +198,6 @@ def test_draws(law: Law) -> None:
     goal = losses(law, form, theta, np.array([1e9]), np.array([2e10]))
     reach = with_shapes(draws.tokens_for_loss, params=Float[A, " G"], goal=Float[A, "B 1"], result=Float[A, "B G"])
     reach(law, form, theta, np.array([5e8, 1e9]), goal, 2e10)
-    lowest = with_shapes(
-        draws.lowest, log_n=Float[A, " G"], values=Float[A, "B G"], result=each(Float[A, " B"], Float[A, " B"])
-    )
-    lowest(np.linspace(-1, 1, 9), np.random.default_rng(0).random((3, 9)))
 
 
 def test_another_shape_is_noticed() -> None:

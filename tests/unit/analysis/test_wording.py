@@ -17,6 +17,8 @@ from analysis.records import Curve, Interval
 from analysis.refusals import Reason
 from analysis.wording import (
     REASON_PHRASES,
+    budget_mark,
+    budget_place,
     curve_refusals,
     format_count,
     format_count_interval,
@@ -30,6 +32,7 @@ from analysis.wording import (
     format_multiplier,
     join_words,
     noise_sentences,
+    plural,
     refusal_message,
     refusal_phrase,
     refusal_sentence,
@@ -88,12 +91,12 @@ def test_trust_names_extrapolation_width_and_confidence() -> None:
         loss_interval=Interval(2.5, 2.7),
     )
     sentence = trust_sentence(prediction)
-    assert "10 times the largest budget that was run (3×10¹² FLOPs)" in sentence
+    assert sentence.startswith("This is ×10 the largest budget. ")
     assert "factor of 2.00" in sentence
     assert "±0.100" in sentence
     assert "confidence is low" in sentence
-    inside = trust_sentence(replace(prediction, extrapolation=0.5))
-    assert "within the budgets that were run" in inside
+    inside = trust_sentence(law().predict(1e12))
+    assert inside.startswith("This is within the budgets that were run. ")
 
 
 def test_a_refused_budget_is_summed_up_once() -> None:
@@ -132,8 +135,8 @@ def test_a_count_with_two_digits() -> None:
 
 RUNS = ("r1", "r2", "r3", "r4", "r5")
 SENTENCES = [
-    (r.TooFewSizes(1e12, 4, 5), "4 sizes at 1e+12 FLOPs; a curve needs at least 5."),
-    (r.TooFewSplineSizes(4, 0.03), "4 sizes that are more than 3% apart."),
+    (r.TooFewSizes(1e12, 4, 5), "4 sizes at 10¹² FLOPs; a curve needs at least 5."),
+    (r.TooFewSplineSizes(4, 0.03), "4 sizes more than 3% apart."),
     (r.TooFewRuns(8, 12), "8 runs; a surface of seven parameters needs 12."),
     (r.SizesTooAlike(), "fewer than three sizes: "),
     (r.TooFewCrossings(2, 3), "passes 2 times from one size to the next"),
@@ -211,7 +214,7 @@ def test_noise_is_told_with_what_is_known_of_it() -> None:
     assert noise_sentences(full, "nats/token") == [
         "Runs scatter about their budget's cubic by 10.5×10⁻³ nats/token (1 degree of freedom).",
         "Runs that differ by their seed alone scatter by 11×10⁻³ nats/token (3 degrees of freedom, 95 % interval "
-        "6×10⁻³ to 40×10⁻³): 10×10⁻³ at 10¹⁸ and 12.3×10⁻³ at 10¹⁹ FLOPs.",
+        "6×10⁻³ to 40×10⁻³); with its degrees of freedom, 10×10⁻³ (1) at 10¹⁸ and 12.3×10⁻³ (2) at 10¹⁹ FLOPs.",
     ]
     one = replace(full, sigma=None, seed_sigma_by_budget=by_budget[:1])
     assert noise_sentences(one, "u")[0].endswith("6×10⁻³ to 40×10⁻³).")
@@ -265,3 +268,37 @@ def test_noise_is_said_with_its_degrees_of_freedom_and_interval() -> None:
     assert [entry.degrees_of_freedom for entry in noise.seed_sigma_by_budget] == [2, 2]
     alone = noise_sentences(fit(table(), holdout=False).noise, "nats/token")[-1]
     assert alone.startswith("No cell was repeated")
+
+
+@pytest.mark.parametrize(
+    ("flops", "place", "mark"),
+    [
+        (1e21, "×10 the largest budget", "×10"),
+        (1.01e20, "×1 the largest budget", "×1"),
+        (1.004e20, "within the budgets that were run", "fitted"),
+        (1e20, "within the budgets that were run", "fitted"),
+        (3e19, "within the budgets that were run", "inside"),
+        (0.996e18, "within the budgets that were run", "inside"),
+        (1e17, "×10 below the smallest budget", "÷10"),
+        (1e13, "×10⁵ below the smallest budget", "÷10⁵"),
+    ],
+)
+def test_where_a_budget_lies_is_worded_once(flops: float, place: str, mark: str) -> None:
+    assert budget_place(flops, 1e18, 1e20) == place
+    assert budget_mark(flops, 1e18, 1e20) == mark
+
+
+@pytest.mark.parametrize("flops", [3e9, 3e10, 3e11, 1e12, 3e12, 3e13, 3e15])
+def test_no_sentence_about_an_answer_contradicts_another(flops: float) -> None:
+    prediction = law().predict(flops)
+    said = [trust_sentence(prediction), *prediction.warnings]
+    places = [text for text in said if "budget" in text and text.startswith("This is ")]
+    assert places and all(text.startswith(f"This is {prediction.place}.") for text in places)
+    assert ("within" in prediction.place) == (3e11 <= flops <= 3e12)
+
+
+def test_a_count_agrees_with_its_noun() -> None:
+    assert [plural(n, "run") for n in (0, 1, 2, 1000)] == ["0 runs", "1 run", "2 runs", "1,000 runs"]
+    assert refusal_message(r.TooFewSizes(1e18, 1, 5)).startswith("1 size at 10¹⁸ FLOPs")
+    assert refusal_message(r.TooFewRuns(1, 12)).startswith("1 run; a surface")
+    assert "passes 1 time from" in refusal_message(r.TooFewCrossings(1, 3))

@@ -34,3 +34,9 @@ def test_failure_of_a_size_is_reported(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert "no such luck" in json.loads(capsys.readouterr().out)["sizes"][0]["error"]
     assert gpu.main(["--device", "cpu", "--tiny", "--seconds", "-1"]) == 1
     assert all("left out" in row["error"] for row in json.loads(capsys.readouterr().out)["sizes"])
+
+
+def test_a_size_whose_peak_was_not_measured_has_a_line() -> None:
+    row = {"tokens_per_second": 12_345.6, "mfu": None, "wall_seconds": 3.0}
+    assert gpu.summary(row) == "12,346 tokens/s, MFU unknown, 3 s in all"
+    assert gpu.summary(row | {"mfu": 0.25}) == "12,346 tokens/s, MFU 25.0%, 3 s in all"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -102,3 +104,44 @@ def test_final_weights_survive_clearing(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["final.ckpt"]
     assert torch.equal(read_checkpoint(path)["model"]["w"], torch.ones(2))
     assert checkpoints.load_newest() is None, "no checkpoint to go on from"
+
+
+def test_a_file_that_cannot_be_read_is_skipped_for_the_one_before(tmp_path: Path) -> None:
+    """It is among the files, and reading it fails: a folder by its name stands for a disk that fails."""
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(1, state(1))
+    (tmp_path / "step-000000002.ckpt").mkdir()
+    assert len(checkpoints.files()) == 2
+    with pytest.raises(OSError, match="step-000000002"):
+        read_checkpoint(checkpoints.files()[-1])
+    assert checkpoints.load_newest()["step"] == 1
+
+
+def test_a_file_that_vanishes_while_it_is_looked_for_is_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    files = [checkpoints.save(step, state(step)) for step in (1, 2)]
+    files[1].unlink()
+    monkeypatch.setattr(Checkpoints, "files", lambda _: files)
+    assert checkpoints.load_newest()["step"] == 1
+
+
+def test_a_file_is_durable_before_its_name_and_its_folder_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is synced, and whether the checkpoint has its name by then."""
+    synced: list[tuple[str, bool]] = []
+    path = tmp_path / "step-000000001.ckpt"
+    sync = os.fsync
+
+    def note(descriptor: int) -> None:
+        kind = "folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file"
+        assert kind == "file" or os.fstat(descriptor).st_ino == tmp_path.stat().st_ino
+        synced.append((kind, path.exists()))
+        sync(descriptor)
+
+    monkeypatch.setattr("model.checkpoint.os.fsync", note)
+    Checkpoints(tmp_path).save(1, state(1))
+    assert synced == [("file", False), ("folder", True)]
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]

@@ -48,6 +48,30 @@ def test_another_shape_batch_or_profile_is_another_choice(
     assert len(list((tmp_path / "choices").iterdir())) == len(variants)
 
 
+def test_processors_of_one_name_and_other_features_choose_apart(
+    data: Shards, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choice, "_fastest", lambda *_: Implementation())
+    for features in (("avx2",), ("avx2", "avx512f")):
+        monkeypatch.setattr(choice, "cpu_features", lambda features=features: features)
+        stored_implementation(small_run(data), "cpu", tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"{}", b'{"implementation": {"branches": "x"}}', b"\xff", b"[" * 10**5]
+)
+def test_a_damaged_choice_is_measured_anew(
+    data: Shards, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    monkeypatch.setattr(choice, "_fastest", lambda *_: Implementation(attention="fused"))
+    stored_implementation(small_run(data), "cpu", tmp_path)
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(content)
+    assert stored_implementation(small_run(data), "cpu", tmp_path) == Implementation(attention="fused")
+    assert json.loads(file.read_text())["implementation"]["attention"] == "fused"
+
+
 def test_first_to_store_wins(data: Shards, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While this process measures, another stores its own choice."""
     run = small_run(data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -35,12 +36,12 @@ def test_bf16_computes_products_in_bfloat16() -> None:
             assert (one @ one).dtype == dtype
 
 
-def test_compiled_code_is_shared_unless_a_folder_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", "/cache")
+def test_compiled_code_is_shared_unless_a_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "to be restored")
     monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
     device.share_compiled_code()
-    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == "/cache/isoflop/inductor"
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(tmp_path / "isoflop/compiled/inductor")
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "/mine")
     device.share_compiled_code()
     assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == "/mine"

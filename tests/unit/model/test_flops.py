@@ -129,3 +129,35 @@ def test_each_convention_says_what_its_size_is() -> None:
         counts.total,
     )
     assert flops_per_token_by(model)["kaplan"] == 6 * sizes["kaplan"]
+
+
+def test_every_convention_by_hand() -> None:
+    """d 4, two blocks of two heads, ff 6, V 10, T 8: matrices 2 · (64 + 72) = 272, head 40, look-up 40."""
+    shape = ModelConfig(vocab=10, context=8, d_model=4, n_layers=2, n_heads=2, d_ff=6)
+    attention = 12 * 2 * 4  # 12 · L · d for each position that is attended to
+    assert flops_per_token_by(shape) == {
+        "isoflop": 6 * 312 + attention * 4,
+        "full_attention": 6 * 312 + attention * 8,
+        "six_n": 6 * 312,
+        "kaplan": 6 * 272,
+        # Appendix F, forward: softmax 3 · heads · T each block; backward twice that.
+        "chinchilla": 6 * 312 + 6 * 40 + attention * 8 + 3 * 2 * 3 * 2 * 8,
+    }
+    assert flops_by_part(shape) == {
+        "attention_scores": attention * 4,
+        "attention_projections": 6 * 2 * 64,
+        "mlp": 6 * 2 * 72,
+        "head": 6 * 40,
+    }
+
+
+def test_every_count_by_hand() -> None:
+    """The same shape with biases (4 · 4 of attention, 12 and 4 of the MLP) and norms (8 and 2 · 2, and the last, 4)."""
+    shape = ModelConfig(vocab=10, context=8, d_model=4, n_layers=2, n_heads=2, d_ff=6, biases=True, norm_weights=True)
+    vectors = 2 * (16 + 16) + 2 * (8 + 4) + 4
+    counts = count_parameters(shape)
+    assert (counts.matmul, counts.nonembedding, counts.total) == (312, 272 + vectors, 272 + vectors + 80 + 10)
+    tied = count_parameters(dataclasses.replace(shape, tied_head=True))
+    assert (tied.matmul, tied.nonembedding, tied.total) == (312, 272 + vectors, 272 + vectors + 40 + 10)
+    gelu = count_parameters(dataclasses.replace(shape, mlp="gelu", qk_norm=False))
+    assert (gelu.matmul, gelu.nonembedding) == (312 - 48, 272 - 48 + vectors - 2 * 6 - 2 * 4)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from model import hardware
-from model.hardware import Gpu, cpu_name, gpu_names, gpus, kind_name
+from model.hardware import Gpu, cpu_features, cpu_name, gpu_names, gpus, kind_name
 
 ANSWER = "NVIDIA H100 80GB HBM3, 81559\nTesla, with a comma, 16\nNVIDIA GB10, [N/A]\n\n"
 
@@ -17,9 +17,11 @@ ANSWER = "NVIDIA H100 80GB HBM3, 81559\nTesla, with a comma, 16\nNVIDIA GB10, [N
 def forget() -> Iterator[None]:
     gpus.cache_clear()
     cpu_name.cache_clear()
+    cpu_features.cache_clear()
     yield
     gpus.cache_clear()
     cpu_name.cache_clear()
+    cpu_features.cache_clear()
 
 
 def answer(monkeypatch: pytest.MonkeyPatch, text: str, code: int = 0) -> list[list[str]]:
@@ -73,3 +75,20 @@ def test_processor_has_a_name_without_proc(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(hardware.platform, "processor", lambda: "")
     monkeypatch.setattr(hardware.platform, "machine", lambda: "arm64")
     assert cpu_name() == "arm64"
+
+
+@pytest.mark.parametrize("key", ["flags", "Features"])
+def test_features_are_those_of_all_cores_in_order(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    text = f"model name\t: X\n{key}\t\t: sse2 avx2\n\nother: avx512f\n{key}\t: sse2 amx\n"
+    monkeypatch.setattr(hardware.Path, "read_text", lambda _: text)
+    assert cpu_features() == ("amx", "avx2", "sse2")
+
+
+def test_features_without_proc_come_from_sysctl(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_proc(_: object) -> str:
+        raise FileNotFoundError
+
+    calls = answer(monkeypatch, "FPU SSE2\nAVX2\n")
+    monkeypatch.setattr(hardware.Path, "read_text", no_proc)
+    assert cpu_features() == ("AVX2", "FPU", "SSE2")
+    assert calls == [["sysctl", "-n", "machdep.cpu.features", "machdep.cpu.leaf7_features"]]

@@ -9,6 +9,7 @@ import pytest
 from model import implementation
 from model.config import ConfigError, ModelConfig, TrainConfig
 from model.cpu import architecture
+from model.cpu.build import NativeError
 from model.flops import flops_per_token
 from model.implementation import (
     COMPILE_FLOPS,
@@ -16,6 +17,7 @@ from model.implementation import (
     Implementation,
     check_implementation,
     choose_implementation,
+    workable,
 )
 from tests.unit.model.model_data import SHAPE
 
@@ -57,6 +59,10 @@ def test_default_choice(monkeypatch: pytest.MonkeyPatch, compiler: str | None, t
         {"branches": "other"},
         {"head": "half"},
         {"threads": 0},
+        {"threads": "2"},
+        {"threads": True},
+        {"micro_batch": 0},
+        {"micro_batch": 1.5},
         {"branches": "native", "attention": "fused"},
         {"branches": "handwritten", "compiled": True},
     ],
@@ -103,3 +109,31 @@ def test_stored_records_keep_their_keys() -> None:
     computation = Computation(device="cpu", device_name="c", torch="2", processes=1)
     assert list(computation.to_dict()) == [*stored, "device", "device_name", "torch", "processes"]
     assert Implementation(**stored) == Implementation(branches="native")
+
+
+def test_native_branches_without_kernels_are_replaced_by_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise NativeError("there is no C++ compiler: install g++")
+
+    native, train = Implementation(branches="native", micro_batch=3), train_of(SHAPE, 1e9)
+    monkeypatch.setattr(implementation, "library", lambda: None)
+    assert workable(native, SHAPE, train, "cpu") == (native, "")
+    monkeypatch.setattr(implementation, "library", refuse)
+    monkeypatch.setattr(architecture, "available", lambda: False)
+    handwritten = Implementation(branches="handwritten")
+    assert workable(native, SHAPE, train, "cpu") == (
+        handwritten,
+        "handwritten branches instead of native ones: there is no C++ compiler: install g++",
+    )
+    assert workable(Implementation(), SHAPE, train, "cpu") == (Implementation(), "")
+
+
+@pytest.mark.parametrize("here", [False, True])
+def test_compiled_blocks_without_a_compiler_are_not_compiled(monkeypatch: pytest.MonkeyPatch, here: bool) -> None:
+    monkeypatch.setattr(implementation, "compiler", lambda: "/usr/bin/c++" if here else None)
+    monkeypatch.setattr(implementation, "find_spec", lambda _: object() if here else None)
+    compiled, train = Implementation(attention="fused", compiled=True), train_of(SHAPE, 1e9)
+    for device in ("cpu", "cuda:1"):
+        found, why = workable(compiled, SHAPE, train, device)
+        assert found == dataclasses.replace(compiled, compiled=here)
+        assert why == ("" if here else "no compiled blocks: there is no compiler for them")

@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 
 from model.__main__ import main
+from model.checkpoint import Checkpoints
 from model.config import ModelConfig, RunConfig, TrainConfig
 from model.synthetic import synthetic_shards
-from model.train import train
-from tests.unit.model.model_data import ignore, small_run
+from model.train import Interrupted, train
+from tests.unit.model.model_data import ignore, interrupt_at, small_run
 from tokenizer.shard_writer import write_shards
 from tokenizer.shards import Shards
 
@@ -45,7 +46,18 @@ def test_command_runs_a_plan_once(data: Shards, tmp_path: Path, capsys: pytest.C
     assert [file.name for file in (tmp_path / "out" / runs[0].run_id / "checkpoints").iterdir()] == ["final.ckpt"]
 
 
-@pytest.mark.parametrize("content", ["", "[1]", '{"run": {}}', None])
+def test_checkpoints_of_a_finished_run_are_cleared(data: Shards, tmp_path: Path) -> None:
+    run, out = small_run(data), tmp_path / "out"
+    checkpoints = Checkpoints(out / run.run_id / "checkpoints")
+    with pytest.raises(Interrupted):
+        train(run, data, ignore, checkpoints, stop=interrupt_at(3))
+    assert len(checkpoints.files()) == 1
+    (tmp_path / "run.json").write_text(json.dumps(run.to_dict()))
+    assert main(["--run", str(tmp_path / "run.json"), "--data", str(data.path), "--out", str(out)]) == 0
+    assert [file.name for file in checkpoints.folder.iterdir()] == ["final.ckpt"]
+
+
+@pytest.mark.parametrize("content", ["", "[1]", '{"run": {}}', None, "[" * 10**5, "1" * 5000, "\0", '{"a": NaN}'])
 def test_command_explains_a_bad_file(
     data: Shards, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | None
 ) -> None:
@@ -124,3 +136,24 @@ def test_plan_trains_from_a_checkout_with_torch_and_numpy_alone(data: Shards, tm
     )
     assert done.returncode == 0, done.stderr
     assert [json.loads(line)["result"]["steps"] for line in done.stdout.splitlines()] == [12, 12]
+
+
+@pytest.mark.parametrize("module", ["model", "model.train", "model.calibrate"])
+@pytest.mark.parametrize("where", ["folder", "path"])
+def test_a_user_s_files_of_our_names_are_in_nobody_s_way(tmp_path: Path, module: str, where: str) -> None:
+    """In the working folder, or on PYTHONPATH behind this package: they would be imported instead of ours."""
+    root, mine = str(Path(__file__).resolve().parents[3]), tmp_path / "mine"
+    mine.mkdir()
+    for name in ("tokenizer", "sweeps", "analysis", *(["torch", "numpy"] if where == "folder" else [])):
+        (mine / f"{name}.py").write_text("raise SystemExit('a file of the user')")
+    done = subprocess.run(
+        [sys.executable, "-m", module, *(["--help"] if module != "model.calibrate" else [])],
+        cwd=mine if where == "folder" else tmp_path,
+        env=os.environ | {"PYTHONPATH": root if where == "folder" else f"{mine}{os.pathsep}{root}"},
+        input='{"shapes": []}',
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "--share-trunks" in done.stdout or '"matmul_flops"' in done.stdout

@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
+from model import peak
 from model.config import RunConfig, TrainConfig
 from model.cpu import build
 from model.flops import flops_per_token, flops_per_token_by
@@ -31,8 +33,20 @@ def test_parts_of_a_step(implementation: Implementation, tmp_path: Path) -> None
     assert measured.flops_per_second == pytest.approx(measured.tokens_per_second * flops_per_token(SHAPE))
     full = measured.tokens_per_second * flops_per_token_by(SHAPE)["full_attention"]
     assert measured.mfu == pytest.approx(full / measured.matmul_peak)
+    assert measured.mfu < 1
     assert set(measured.seconds) == set(COMPONENTS) - {"block"}
     assert all(measured.seconds[name] > 0 for name in ("embedding", "attention", "mlp", "head", "optimizer", "data"))
     assert sum(measured.seconds.values()) == pytest.approx(measured.traced_step_seconds, rel=0.05)
     assert measured.seconds["other"] < 0.3 * measured.traced_step_seconds
     assert json.loads(file.read_text())["traceEvents"]
+
+
+def test_a_step_faster_than_the_peak_has_no_utilisation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The peak is measured with the threads of the step, again and again, and was too slow each time."""
+    asked: list[int] = []
+    monkeypatch.setattr(peak, "_measured", {})
+    monkeypatch.setattr(peak, "_rate", lambda *_: asked.append(torch.get_num_threads()) or 1e3)
+    run = RunConfig(SHAPE, TrainConfig(sequences=400, batch=4, lr=0.01), "")
+    measured = profile(run, implementation=Implementation(threads=2), seconds=0.01)
+    assert measured.mfu is None and measured.matmul_peak == 1e3
+    assert asked == [2] * len(peak.PEAK_SIZES["cpu"])

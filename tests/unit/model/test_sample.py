@@ -84,3 +84,21 @@ def test_trained_weights_are_kept(data: Shards, tmp_path: Path) -> None:
     (checkpoints.folder / "final.ckpt").write_bytes(b"torn")
     with pytest.raises(SampleError, match="train the run again"):
         load_trained(checkpoints.folder)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 99999999999999999999999])
+def test_a_seed_that_no_generator_takes_is_refused(seed: int) -> None:
+    with pytest.raises(SampleError, match=f"between 0 and 2\\^63 - 1, is {seed}"):
+        next(generate(Transformer(SHAPE), [1], 1, seed=seed))
+    assert 0 <= next(generate(Transformer(SHAPE), [1], 1, seed=2**63 - 1)) < 64
+
+
+def test_weights_of_another_arithmetic_are_used_where_it_is_the_same(data: Shards, tmp_path: Path) -> None:
+    """Only tied heads had other logits in the first version."""
+    for tied in (False, True):
+        run = small_run(data, dataclasses.replace(SHAPE, tied_head=tied))
+        old = dataclasses.replace(run, math_version=1).to_dict()
+        Checkpoints(tmp_path / str(tied)).save_final({"run": old, "model": Transformer(run.model).state_dict()})
+    assert load_trained(tmp_path / "False")[1].math_version == 1
+    with pytest.raises(SampleError, match="arithmetic version 1, in which tied heads had other logits"):
+        load_trained(tmp_path / "True")

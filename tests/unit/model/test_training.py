@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from pathlib import Path
 
 import pytest
@@ -11,30 +10,60 @@ import torch
 
 from model.batches import Batches
 from model.checkpoint import Checkpoints
+from model.divergence import JUDGED_EVERY, LOSS_WINDOW
 from model.flops import flops_per_token
 from model.implementation import Implementation
 from model.optim import lr_factor
 from model.parallel import World
 from model.train import train
-from model.training import Diverged, Position, Training
+from model.training import GPU_CHECK_STEPS, Diverged, Position, Training
 from model.transformer import Transformer
 from tests.unit.model.model_data import CPU, SHAPE, ignore, same_state, small_run
 from tokenizer.shards import Shards
 
 
-@pytest.mark.parametrize(("step", "above", "diverged"), [(256, 0.45, False), (256, 0.55, True), (128, 0.55, False)])
-def test_divergence_is_judged_by_a_whole_window_after_warmup(
-    data: Shards, step: int, above: float, diverged: bool
-) -> None:
-    training = Training(small_run(data, sequences=4 * 300), Implementation(), CPU)  # warmup takes 30 steps
+def window_at(training: Training, step: int, losses: torch.Tensor) -> None:
+    """Put the training after `step` steps of which the last had these losses, the latest last."""
     training.step = step
-    training.losses.fill_(math.log(64) + above)
-    try:
+    training.losses[(torch.arange(step - len(losses), step)) % LOSS_WINDOW] = losses
+
+
+@pytest.mark.parametrize(
+    ("step", "diverged"),
+    [(128, False), (192, True), (256, True), (255, False), (200, False)],
+)
+def test_divergence_is_judged_by_a_whole_window_after_warmup(data: Shards, step: int, diverged: bool) -> None:
+    training = Training(small_run(data, sequences=4 * 300), Implementation(), CPU)  # warmup takes 30 steps
+    window_at(training, step, torch.linspace(7.0, 9.0, LOSS_WINDOW))  # out of order it would fall
+    with pytest.raises(Diverged, match=f"9.000.*step {step} of 300") if diverged else contextlib.nullcontext():
         training.check_loss()
-        judged = False
-    except Diverged:
-        judged = True
-    assert judged is diverged
+
+
+def test_a_loss_that_falls_from_far_above_a_guess_is_no_divergence(data: Shards) -> None:
+    training = Training(small_run(data, sequences=4 * 300), Implementation(), CPU)
+    window_at(training, 192, torch.linspace(100.0, 40.0, LOSS_WINDOW))
+    training.check_loss()
+    assert training.best_loss == pytest.approx(100 - 60 * 95.5 / 127), "the median of the later half"
+
+
+def test_the_best_loss_is_the_lowest_and_is_saved(data: Shards, tmp_path: Path) -> None:
+    run, checkpoints = small_run(data, sequences=4 * 300), Checkpoints(tmp_path)
+    training = Training(run, Implementation(), CPU)
+    for step, loss in ((64, 3.0), (128, 1.5), (192, 2.0)):
+        window_at(training, step, torch.full((JUDGED_EVERY,), loss))
+        training.check_loss()
+    assert training.best_loss == 1.5
+    checkpoints.save(training.step, training.state())
+    restored = Training(run, Implementation(), CPU)
+    restored.restore(checkpoints)
+    assert restored.best_loss == 1.5
+    window_at(restored, 320, torch.full((LOSS_WINDOW,), 3.9))  # more than 2 nats above the best, below a guess
+    with pytest.raises(Diverged, match=r"best was 1\.500"):
+        restored.check_loss()
+
+
+def test_a_gpu_checks_its_loss_whenever_a_judgement_is_due() -> None:
+    assert GPU_CHECK_STEPS <= JUDGED_EVERY and JUDGED_EVERY % GPU_CHECK_STEPS == 0
 
 
 def test_last_step_is_the_mean_over_its_own_tokens(data: Shards) -> None:

@@ -11,8 +11,18 @@ import torch
 from torch import Tensor
 
 from model.config import ModelConfig
+from model.cpu import build
 from model.implementation import Implementation
-from model.transformer import MLP, Attention, Positions, RMSNorm, Transformer, explicit_attention
+from model.transformer import (
+    EMBEDDING_STD,
+    MLP,
+    Attention,
+    Positions,
+    RMSNorm,
+    Transformer,
+    explicit_attention,
+    logit_scale,
+)
 from tests.unit.model.cpu.cpu_data import FLOAT64, draw
 from tests.unit.model.model_data import SHAPE
 
@@ -134,6 +144,86 @@ def test_initial_weights_depend_on_seed_alone() -> None:
     assert not any(torch.equal(a, c) for a, _, c in pairs)
 
 
+IMPLEMENTATIONS = [
+    Implementation(),
+    Implementation(attention="fused", head="chunked"),
+    Implementation(branches="handwritten"),
+    *([Implementation(branches="native")] if build.compiler() else []),
+]
+
+
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+@pytest.mark.parametrize("vocab", [64, 1024, 8192])
+@pytest.mark.parametrize("width", [8, 24, 128, 512])
+def test_first_loss_of_a_tied_head_is_that_of_a_guess(width: int, vocab: int, implementation: Implementation) -> None:
+    shape = ModelConfig(vocab, context=16, d_model=width, n_layers=2, n_heads=1, d_ff=width, tied_head=True)
+    tokens = torch.randint(vocab, (24, 17), generator=torch.Generator().manual_seed(1))
+    model = Transformer(shape, seed=2, implementation=implementation)
+    with torch.no_grad():
+        assert model.loss(tokens[:, :-1], tokens[:, 1:]).item() == pytest.approx(math.log(vocab), abs=0.4)
+
+
+@pytest.mark.parametrize("change", [{"biases": True}, {"logit_cap": 4.0}, {"norm_weights": True}, {"n_layers": 12}])
+def test_first_loss_of_a_tied_head_whatever_the_parts(change: dict) -> None:
+    model = Transformer(dataclasses.replace(SHAPE, tied_head=True, **change))
+    tokens = torch.arange(33 * 8).view(8, 33) * 13 % 64
+    assert model.loss(tokens[:, :-1], tokens[:, 1:]).item() == pytest.approx(math.log(64), abs=0.4)
+
+
+@pytest.mark.parametrize(
+    ("width", "vocab", "scale"),
+    [(4, 1024, 1 / 4), (64, 1024, 4 / 64), (256, 1024, math.log(1 + 1024 / math.e**2) / 256), (256, 7, 0.666 / 256)],
+)
+def test_factor_of_a_tied_head_s_logits(width: int, vocab: int, scale: float) -> None:
+    """Half the root of the width, but no more than the logit whose exponential is an eighth of the vocabulary's sum."""
+    shape = ModelConfig(vocab, context=4, d_model=width, n_layers=1, n_heads=1, d_ff=4, tied_head=True)
+    assert logit_scale(shape) == pytest.approx(scale, rel=1e-3)
+    assert logit_scale(dataclasses.replace(shape, tied_head=False)) == 1
+
+
+def test_logits_of_a_tied_head_are_products_with_the_embedding() -> None:
+    model = Transformer(dataclasses.replace(SHAPE, tied_head=True)).double()
+    x_BTD = draw(1, 3, 16)
+    rows = [reference_rms(row.tolist(), SHAPE.norm_eps) for row in x_BTD[0]]
+    expected = torch.tensor(rows, dtype=FLOAT64) @ model.embedding.weight.T * model.logit_scale
+    torch.testing.assert_close(model.logits(x_BTD)[0], expected, rtol=1e-9, atol=1e-9)
+
+
 def test_first_loss_is_near_a_uniform_guess() -> None:
     tokens = torch.arange(33 * 8).view(8, 33) * 13 % 64
     assert Transformer(SHAPE).loss(tokens[:, :-1], tokens[:, 1:]).item() == pytest.approx(math.log(64), abs=0.7)
+
+
+@pytest.mark.parametrize("layers", [1, 2, 8])
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("mlp", ["swiglu", "gelu"])
+def test_standard_deviation_of_every_initial_weight(layers: int, tied: bool, mlp: str) -> None:
+    """1 for the embedding, 1/√(fan-in) for matrices, and 1/√(2L) of that for the outputs of residual branches."""
+    shape = ModelConfig(512, 8, 96, layers, 2, 160, mlp=mlp, tied_head=tied, biases=True, norm_weights=True)
+    model = Transformer(shape, seed=5)
+    residual = math.sqrt(2 * layers)
+    inner = {"attention.qkv": 96**-0.5, "attention.out": 96**-0.5 / residual}
+    inner |= {"mlp.up": 96**-0.5, "mlp.down": 160**-0.5 / residual}
+    expected = {f"blocks.{block}.{name}.weight": std for block in range(layers) for name, std in inner.items()}
+    expected |= {"embedding.weight": 1.0} | ({} if tied else {"head.weight": 96**-0.5})
+    matrices = {name: weight for name, weight in model.named_parameters() if weight.ndim == 2}
+    assert set(matrices) == set(expected)
+    for name, weight in matrices.items():
+        assert weight.std().item() == pytest.approx(expected[name], rel=0.03), name
+        assert abs(weight.mean().item()) < 0.03 * expected[name], name
+        assert weight.abs().max().item() > 3.3 * expected[name], f"{name} is not normal"
+    vectors = {name: weight for name, weight in model.named_parameters() if weight.ndim == 1}
+    for name, weight in vectors.items():
+        assert (weight == (0 if name.endswith("bias") else 1)).all(), name
+    assert len(vectors) == layers * 8 + 2, "four biases and four norms a block, the head's bias and the last norm"
+    assert EMBEDDING_STD == 1
+
+
+@pytest.mark.parametrize("layers", [1, 4, 16])
+def test_residual_stream_grows_alike_at_every_depth(layers: int) -> None:
+    """Branch outputs of 1/√(2L) keep its mean square below 2.5, where undivided ones would multiply it."""
+    model = Transformer(ModelConfig(256, 32, 64, layers, 2, 171), seed=1)
+    tokens = torch.randint(256, (4, 32), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        square = model.hidden(tokens).square().mean().item()
+    assert 1.02 < square < 1.5

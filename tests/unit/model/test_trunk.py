@@ -130,3 +130,15 @@ def test_runs_of_one_trunk_take_the_same_steps(one: TrainConfig, other: TrainCon
     if runs[0].trunk_id == runs[1].trunk_id:
         assert one.batch == other.batch
         assert [lr_factor(one, s) for s in range(shared)] == [lr_factor(other, s) for s in range(shared)]
+
+
+def test_a_state_that_cannot_be_read_is_left_for_the_one_before(data: Shards, tmp_path: Path) -> None:
+    """A folder by its name stands for a disk that fails: unlike a damaged file it is not deleted."""
+    runs = runs_of(data)
+    trunk = Trunk(tmp_path, branch_points(runs)[runs[0].trunk_id])
+    train(runs[2], data, ignore, trunk=trunk)
+    files = sorted(tmp_path.iterdir())
+    files[1].unlink()
+    files[1].mkdir()
+    assert train(runs[1], data, ignore, trunk=trunk).branched_from_step == 10
+    assert files[1].is_dir()

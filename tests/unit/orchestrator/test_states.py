@@ -84,7 +84,17 @@ def test_out_of_memory_is_repeated_while_the_micro_batch_can_be_halved() -> None
     assert move_after_attempt(Cause.OUT_OF_MEMORY, [], micro_batch=1) is Move.FAIL
 
 
+def test_out_of_memory_in_a_share_of_a_device_is_repeated_alone_even_with_one_sequence() -> None:
+    assert move_after_attempt(Cause.OUT_OF_MEMORY, [], micro_batch=1, alone=False) is Move.REQUEUE
+    assert move_after_attempt(Cause.OUT_OF_MEMORY, [Cause.OUT_OF_MEMORY], micro_batch=1, alone=True) is Move.FAIL
+
+
 def test_a_cancelled_run_is_not_queued_again_but_its_result_counts() -> None:
     assert move_after_attempt(Cause.PREEMPTED, [], cancelled=True) is Move.CANCEL
     assert move_after_attempt(Cause.LOST, [], cancelled=True) is Move.CANCEL
     assert move_after_attempt(Cause.DONE, [], cancelled=True) is Move.FINISH
+    assert move_after_attempt(Cause.DIVERGED, [], cancelled=True) is Move.DIVERGE
+    assert move_after_attempt(Cause.CONFIGURATION, [], cancelled=True) is Move.FAIL
+    assert move_after_attempt(Cause.CODE, [Cause.CODE], cancelled=True) is Move.FAIL
+    assert move_after_attempt(Cause.OUT_OF_MEMORY, [], cancelled=True) is Move.FAIL
+    assert move_after_attempt(Cause.OUT_OF_MEMORY, [], micro_batch=2, cancelled=True) is Move.CANCEL

@@ -135,3 +135,21 @@ def test_what_a_reader_must_know_is_said(law: Law) -> None:
         compare(Side("a", law), Side("b", nats))
     close = compare(Side("a", law, 4.0), Side("b", law, 4.0 * (1 + 5e-7)))
     assert close.unit == "nats/token"
+
+
+def test_a_multiplier_that_nobody_knows_is_left_out_of_the_curve_or_refused(
+    law: Law, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sides = Side("a", law), Side("b", fit(table(truth=better, noise=0.002, seed=2), holdout=False))
+    every = compare(*sides)
+    widths = [point.interval.high / point.multiplier for point in every.points]
+    enough = every.at_largest.interval.high / every.at_largest.multiplier * (1 + 1e-9)
+    kept = sum(width <= enough for width in widths)
+    assert 0 < kept < len(widths) == 25 and max(widths) < 1000
+    monkeypatch.setattr("analysis.answers.compare.WIDEST_FACTOR", enough)
+    known = compare(*sides)
+    assert len(known.points) == kept and known.at_largest == every.at_largest
+    monkeypatch.setattr("analysis.answers.compare.WIDEST_FACTOR", 1.0)
+    with pytest.raises(IncomparableError, match="how much more compute a needs than b is not even known") as caught:
+        compare(*sides)
+    assert caught.value.reason == "too_uncertain"

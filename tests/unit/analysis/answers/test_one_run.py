@@ -20,6 +20,7 @@ PREDICTION = Prediction(
     loss_interval=LAW,
     largest_budget=1e12,
     extrapolation=1.0,
+    place="within the budgets that were run",
     confidence="high",
     estimators=(),
     convention="",

@@ -49,3 +49,10 @@ def test_what_has_no_answer_is_refused() -> None:
     with pytest.raises(LawError, match="kaplan2020 gives no loss"):
         PUBLISHED["kaplan2020"].losses(np.array([1e9]), np.array([1e10]))
     assert [answer.name for answer in published_at(1e20)] == list(PUBLISHED)
+
+
+def test_a_loss_above_that_of_a_uniform_guess_is_none() -> None:
+    hoffmann = PUBLISHED["hoffmann2022"]
+    near, far = hoffmann.predict(1e14), hoffmann.predict(1e9)
+    assert near.loss is not None and near.loss < np.log(2**18)
+    assert far.loss is None and far.params > 1

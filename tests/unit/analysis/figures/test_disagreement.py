@@ -9,6 +9,7 @@ import pytest
 from analysis.figures.disagreement import disagreement_panel, estimator_disagreement
 from analysis.figures.palette import ESTIMATORS
 from analysis.law import Law
+from analysis.limits import Limits
 from analysis.records import LawError
 from tests.unit.analysis.figures.specs import legends, marks, notes, rows_of
 
@@ -58,6 +59,7 @@ class _Answering:
     """A law that has one answer."""
 
     largest_budget = 1.0
+    limits = Limits(1.0, 1.0, "", "")
 
     def __init__(self, answer: object) -> None:
         self.answer = answer

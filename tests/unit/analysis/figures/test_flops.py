@@ -50,7 +50,13 @@ def test_exponents_are_drawn_as_far_as_they_are_known(found: list[ConventionOpti
 def test_steps_in_depth_are_mentioned_only_where_depth_changes(found: list[ConventionOptimum]) -> None:
     deeper = [*SIZES[:2], Size(1e12, dict.fromkeys(PARTS, 1.0), "d", 8)]
     assert "depth" not in " ".join(convention_exponents(found, "some law", SIZES).notes)
-    assert "Ripples come from steps in depth along the ladder." in convention_exponents(found, "a law", deeper).notes
+    assert "depth" not in " ".join(convention_exponents(found, "some law", deeper).notes), "far above every optimum"
+    low, high = (float(f(one.params for one in found if one.params > 0)) for f in (min, max))
+    assert 1e5 < low < high < 1e12
+    ripples = "Ripples come from steps in depth along the ladder."
+    for at, told in ((low * 2, True), (high * 2, True), (low / 4, False), (high * 4, False)):
+        stepped = [Size(low * 1.5, dict.fromkeys(PARTS, 1.0), "d", 4), Size(at, dict.fromkeys(PARTS, 1.0), "d", 8)]
+        assert (ripples in convention_exponents(found, "a law", stepped).notes) is told
 
 
 def test_both_are_one_figure(found: list[ConventionOptimum]) -> None:

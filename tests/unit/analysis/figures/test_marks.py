@@ -23,9 +23,10 @@ from analysis.figures.marks import (
 from analysis.figures.palette import ESTIMATORS
 from analysis.figures.theme import SHAPES
 from analysis.law import Law
+from analysis.names import EstimatorName
 from analysis.records import Curve, Minimum
 
-KNOWN = Minimum("cubic", 1e5, 1e6, 3.0, 0.1, 0.01)
+KNOWN = Minimum(EstimatorName.CUBIC, 1e5, 1e6, 3.0, 0.1, 0.01, log_params_half=0.3, loss_half=0.03)
 
 
 def test_close_budgets_keep_different_labels() -> None:
@@ -34,16 +35,16 @@ def test_close_budgets_keep_different_labels() -> None:
 
 
 def test_a_hopeless_minimum_gets_no_bar() -> None:
-    assert minimum_bar(KNOWN) == pytest.approx((math.exp(0.2), 0.02)) and has_bar(KNOWN)
+    assert minimum_bar(KNOWN) == pytest.approx((math.exp(0.3), 0.03)) and has_bar(KNOWN)
     for error in (5.0, 1e6, math.nan, math.inf):
-        unknown = replace(KNOWN, log_params_se=error)
+        unknown = replace(KNOWN, log_params_half=error)
         assert minimum_bar(unknown) == (1.0, 0.0) and not has_bar(unknown)
 
 
 def test_the_note_on_bars_says_only_what_is_there() -> None:
-    hopeless = replace(KNOWN, log_params_se=math.inf)
+    hopeless = replace(KNOWN, log_params_half=math.inf)
     assert bar_note([]) == bar_note([hopeless]) == ""
-    assert bar_note([KNOWN]) == "Bars at minima: ± 2 standard errors."
+    assert bar_note([KNOWN]) == "Bars at minima: 95 % intervals."
     assert bar_note([KNOWN, hopeless]).endswith("(none where N* is not known within a factor of 30).")
 
 

@@ -35,7 +35,7 @@ def test_background_minima_come_first_and_have_no_bars(fitted: Law) -> None:
 
 def test_notes_name_only_what_is_drawn(fitted: Law, refused: Law, thin: Law) -> None:
     assert Optima.of(fitted).notes() == [
-        "Bars at minima: ± 2 standard errors.",
+        "Bars at minima: 95 % intervals.",
         "Lighter: parabola and akima, which the headline does not lean on.",
     ]
     assert Optima.of(refused).notes() == ["Lighter: cubic, parabola and akima, which the headline does not lean on."]

@@ -23,7 +23,7 @@ def test_a_band_is_an_area_and_a_line_in_the_named_styles(fitted: Law) -> None:
 
 
 @pytest.mark.parametrize("quantity", [PARAMS, TOKENS, LOSS])
-def test_bars_are_two_standard_errors_of_what_the_headline_leans_on(fitted: Law, quantity: object) -> None:
+def test_bars_are_the_intervals_of_what_the_headline_leans_on(fitted: Law, quantity: object) -> None:
     optima = Optima.of(fitted)
     bars, _ = minimum_layers(optima, {}, {}, quantity, legend=True)  # type: ignore[arg-type]
     rows = bars.data.values
@@ -31,7 +31,7 @@ def test_bars_are_two_standard_errors_of_what_the_headline_leans_on(fitted: Law,
     for row, curve in zip([row for row in rows if row["estimator"] == "cubic"], fitted.curves, strict=True):
         minimum = next(m for m in curve.minima if m.estimator == "cubic")
         half = row["value"] - row["low"] if quantity is LOSS else math.log(row["value"] / row["low"])
-        assert half == pytest.approx(2 * (minimum.loss_se if quantity is LOSS else minimum.log_params_se))
+        assert half == pytest.approx(minimum.loss_half if quantity is LOSS else minimum.log_params_half)
         assert row["low"] < row["value"] < row["high"]
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from analysis.fitting.confidence import extrapolation_sentences, judge
+from analysis.fitting.confidence import judge, place_warnings
 
 GOOD: dict[str, Any] = {
+    "place": "somewhere",
     "extrapolation": 1.0,
     "below": 0.5,
     "half_width": 0.1,
@@ -23,12 +24,15 @@ GOOD: dict[str, Any] = {
     ("change", "level", "words"),
     [
         ({}, "high", None),
-        ({"extrapolation": 10.0}, "high", "This is 10× the largest"),
+        ({"extrapolation": 10.0}, "high", "This is somewhere."),
         ({"extrapolation": 10.1}, "medium", "Beyond 10×"),
         ({"extrapolation": 100.0}, "medium", "Beyond 10×"),
         ({"extrapolation": 100.1}, "low", "No public data"),
-        ({"below": 3.0}, "high", None),
-        ({"below": 3.1}, "medium", "3.1× below the smallest"),
+        ({"below": 3.0}, "high", "This is somewhere."),
+        ({"below": 3.1}, "medium", "This is somewhere."),
+        ({"below": 10.1}, "medium", "So far below its runs"),
+        ({"below": 100.0}, "medium", "So far below its runs"),
+        ({"below": 100.1}, "low", "So far below its runs"),
         ({"budgets": 4}, "high", None),
         ({"budgets": 3}, "medium", "Only 3 budgets"),
         ({"budgets": 3, "extrapolation": 10.1}, "low", "Only 3 budgets"),
@@ -56,5 +60,5 @@ def test_the_worst_reason_counts() -> None:
 
 
 def test_within_the_budgets_nothing_is_said_of_reach() -> None:
-    assert extrapolation_sentences(1.05) == ()
-    assert extrapolation_sentences(1.06) == ("This is 1.06× the largest fitted budget.",)
+    assert place_warnings("within the budgets that were run", 1.05) == ()
+    assert place_warnings("×2 the largest budget", 1.06) == ("This is ×2 the largest budget.",)

@@ -181,3 +181,17 @@ def test_the_local_parabola_steps_in_only_where_the_curve_is_not_one() -> None:
     names = {minimum.estimator for minimum in curve(BROKEN["rule as it is"], BROKEN_N).minima}
     assert "parabola_near_minimum" in names and "parabola" not in names
     assert "parabola_near_minimum" not in {m.estimator for m in curve(parabola(N, best=5e3)).minima}
+
+
+def test_the_error_of_a_minimum_knows_its_degrees_of_freedom() -> None:
+    """Student's 4.303, 2.571 and 2.000 for 2, 5 and 60 of them; from a single one no error is told."""
+    u = np.linspace(-1, 1, 7)
+    fitted = fit_budget(1e18, np.exp(18 + u), np.exp(22 - u), 3 + 0.1 * u**2 + 0.001 * (-1.0) ** np.arange(7))
+    cost = TokenCost.constant(6)
+    for freedom, multiple in ((2, 4.3027), (5, 2.5706), (60, 2.0003)):
+        (minimum, *_) = fitted.record(cost, 0.01, freedom=freedom).minima
+        assert minimum.log_params_half == pytest.approx(multiple * minimum.log_params_se, rel=1e-4)
+        assert minimum.loss_half == pytest.approx(multiple * minimum.loss_se, rel=1e-4)
+    for freedom in (0, 1):
+        (minimum, *_) = fitted.record(cost, 1e-6, freedom=freedom).minima
+        assert np.isnan([minimum.log_params_half, minimum.loss_half]).all()

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from analysis.records import LawError
-from analysis.table.columns import check_columns, has_tokens, number, positive
+from analysis.table.columns import find_columns, has_tokens, number, positive
 
 NAMES = {"flops": "flops", "params": "params", "tokens": "tokens", "loss": "loss"}
 
@@ -17,33 +17,40 @@ def frame(**columns: object) -> pd.DataFrame:
     return data.assign(**columns)
 
 
+def problem(data: pd.DataFrame, **names: str) -> str:
+    return find_columns(data, NAMES | names, ()).problem
+
+
 def test_a_whole_frame_passes_and_tokens_may_be_absent() -> None:
-    check_columns(frame(), NAMES, ())
-    check_columns(frame().drop(columns="tokens"), NAMES, ())
-    with pytest.raises(LawError, match="no column D"):
-        check_columns(frame(), NAMES | {"tokens": "D"}, ())
+    found = find_columns(frame(), NAMES, ())
+    assert (found.names, found.derived, found.notes, found.problem) == (NAMES, "", (), "")
+    assert find_columns(frame().drop(columns="tokens"), NAMES, ()).derived == "tokens"
+    assert "no column D" in problem(frame(), tokens="D")
 
 
 @pytest.mark.parametrize(
     ("have", "suggestion"),
     [
-        ({"loss": "eval/loss"}, r"no column loss \(nearest: eval/loss\)"),
-        ({"loss": "Loss"}, r"\(nearest: Loss\)"),
-        ({"loss": "LOSSES"}, r"\(nearest: LOSSES\)"),
-        ({"params": "Model Size"}, r"no column params \(nearest: Model Size\)"),
-        ({"loss": "perplexity"}, r"no column loss\. The table has: flops, params, tokens, perplexity"),
+        ({"loss": "eval/loss"}, "no column loss (nearest: eval/loss)"),
+        ({"loss": "Loss"}, "(nearest: Loss)"),
+        ({"loss": "LOSSES"}, "(nearest: LOSSES)"),
+        ({"params": "Model Size"}, "no column params (nearest: Model Size)"),
+        ({"flops": "C"}, "no column flops (nearest: C)"),
+        ({"flops": "train_gflops"}, "no column flops (nearest: train_gflops)"),
+        ({"loss": "perplexity"}, "no column loss. The table has: flops, params, tokens, perplexity"),
     ],
 )
 def test_a_missing_column_is_looked_for_under_other_names(have: dict[str, str], suggestion: str) -> None:
-    with pytest.raises(LawError, match=suggestion):
-        check_columns(frame().rename(columns=have), NAMES, ())
+    data = frame().rename(columns=have)
+    assert suggestion in problem(data)
+    (key,) = have
+    nearest = find_columns(data, NAMES, ()).names[key]
+    assert nearest == (have[key] if "nearest" in suggestion else key), "the rest of the table is checked under it"
 
 
 def test_missing_columns_are_all_named_with_their_options_and_long_lists_cut() -> None:
     wide = pd.DataFrame({f"column {i} {'x' * 40}": [1] for i in range(14)})
-    with pytest.raises(LawError) as caught:
-        check_columns(wide, NAMES, ())
-    text = str(caught.value)
+    text = problem(wide)
     assert text.startswith("no column flops; no column params; no column loss. The table has: ")
     assert text.endswith(" and 2 more. Name the columns with --flops-key, --params-key, --loss-key, or rename them.")
     assert "column 0 " + "x" * 30 + "…," in text
@@ -52,15 +59,69 @@ def test_missing_columns_are_all_named_with_their_options_and_long_lists_cut() -
 def test_names_that_stand_twice_are_refused() -> None:
     twice = pd.concat([frame(), frame()[["loss"]]], axis=1)
     with pytest.raises(LawError, match="more than one column is called loss"):
-        check_columns(twice, NAMES, ())
+        find_columns(twice, NAMES, ())
     run = pd.concat([frame(run="a"), frame(run="b")[["run"]]], axis=1)
-    check_columns(run, NAMES, ())
+    assert not find_columns(run, NAMES, ()).problem
     with pytest.raises(LawError, match="more than one column is called run"):
-        check_columns(run, NAMES, ("run",))
+        find_columns(run, NAMES, ("run",))
     with pytest.raises(LawError, match="column loss cannot hold two quantities"):
-        check_columns(frame(), NAMES | {"flops": "loss"}, ())
+        find_columns(frame(), NAMES | {"flops": "loss"}, ())
     with pytest.raises(LawError, match="no rows"):
-        check_columns(frame().iloc[:0], NAMES, ())
+        find_columns(frame().iloc[:0], NAMES, ())
+
+
+@pytest.mark.parametrize("name", ["D", "n_tokens", "Train Tokens", "tokens_seen", "data"])
+def test_tokens_are_found_under_the_names_that_people_give_them(name: str) -> None:
+    data = frame(tokens=[1.7e9, 1.6e9]).rename(columns={"tokens": name})
+    found = find_columns(data, NAMES, ())
+    assert (found.names["tokens"], found.derived, found.problem) == (name, "", "")
+    assert found.notes == (f"Column {name} is read as tokens: C / (N D) is 6.07 at the median.",)
+    assert find_columns(data.assign(tokens=np.nan), NAMES, ()).names["tokens"] == name, "an empty column is none"
+
+
+@pytest.mark.parametrize("k", [0.9, 31.0, 6e9])
+def test_a_column_that_cannot_be_tokens_is_noted_and_not_used(k: float) -> None:
+    data = frame(tokens=[1e10 / k, 1e10 / k]).rename(columns={"tokens": "D"})
+    found = find_columns(data, NAMES, ())
+    assert (found.names["tokens"], found.derived) == ("tokens", "tokens")
+    (note,) = found.notes
+    assert note.startswith("Column D may hold tokens, but C / (N D) would be") and "--tokens-key D" in note
+
+
+def test_of_several_columns_of_tokens_the_one_that_fits_is_read() -> None:
+    data = frame(tokens=[1.7e9, 1.6e9]).rename(columns={"tokens": "D"}).assign(n_tokens=[3e8, 3e8], total_tokens="x")
+    assert find_columns(data, NAMES, ()).names["tokens"] == "D"
+    named = {**NAMES, "params": "D"}
+    assert find_columns(data, named, ()).names["tokens"] == "n_tokens", "what holds N does not hold D"
+
+
+def test_flops_that_are_not_there_are_six_n_d() -> None:
+    found = find_columns(frame().drop(columns="flops"), NAMES, ())
+    assert (found.derived, found.problem) == ("flops", "")
+    assert found.notes == ("The data has no FLOPs: C is taken as 6 N D, of params and tokens.",)
+    by_habit = find_columns(frame().drop(columns="flops").rename(columns={"tokens": "D"}), NAMES, ())
+    assert by_habit.names["tokens"] == "D" and by_habit.notes[0] == "Column D is read as tokens."
+    assert "of params and D." in by_habit.notes[1]
+
+
+@pytest.mark.parametrize(
+    ("data", "names"),
+    [
+        (frame().drop(columns=["flops", "tokens"]), {}),
+        (frame().drop(columns="flops"), {"flops": "C"}),
+        (frame().drop(columns="flops").assign(compute=1e18), {}),
+        (frame().drop(columns=["flops", "params"]), {}),
+    ],
+)
+def test_flops_are_missed_where_six_n_d_is_not_known_or_others_are_meant(
+    data: pd.DataFrame, names: dict[str, str]
+) -> None:
+    found = find_columns(data, NAMES | names, ())
+    assert found.problem.startswith(f"no column {names.get('flops', 'flops')}") and found.derived != "flops"
+
+
+def test_names_with_blanks_are_quoted_in_the_advice() -> None:
+    assert "--params-key 'Model Size'," in problem(frame().rename(columns={"params": "Model Size"}))
 
 
 def test_numbers_may_be_written_as_text_and_blanks_are_nan() -> None:
@@ -76,6 +137,9 @@ def test_numbers_may_be_written_as_text_and_blanks_are_nan() -> None:
         ("3,5e9", "thousands separators"),
         ("1.5B", "write it in full"),
         ("70 M", "write it in full"),
+        ("20 145 496", "write it without thousands separators"),
+        ("20_145_496", "write it without thousands separators"),
+        ("1'000", "write it without thousands separators"),
         ("diverged", "correct or remove it"),
         ("x" * 50, "correct or remove it"),
     ],

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +24,8 @@ GOOD = frame().to_csv(index=False)
         GOOD.encode(),
         b"\xef\xbb\xbf" + GOOD.encode(),
         GOOD.encode("utf-16"),
+        GOOD.encode("utf-32"),
+        GOOD.replace(",", "|").encode(),
         GOOD.replace("\n", "\r\n").encode(),
         GOOD.replace(",", ";").encode(),
         GOOD.replace(",", "\t").encode(),
@@ -70,6 +75,76 @@ def test_a_folder_and_a_missing_file_are_refused_by_name(tmp_path: Path) -> None
         RunTable.read_csv(tmp_path)
     with pytest.raises(LawError, match="no such file"):
         RunTable.read_csv(tmp_path / "absent.csv")
+
+
+def test_what_a_folder_holds_is_said(tmp_path: Path) -> None:
+    with pytest.raises(LawError, match="is a folder, not a CSV file and it holds none"):
+        read_frame(tmp_path)
+    for name in ("d.csv", "a.csv", "b.TSV", "c.csv", "notes.txt"):
+        (tmp_path / name).write_text(GOOD)
+    with pytest.raises(LawError, match=r"is a folder, not a CSV file; it holds a\.csv, b\.TSV, c\.csv and 1 more"):
+        read_frame(tmp_path)
+
+
+def test_an_address_is_called_one() -> None:
+    for address in ("https://x.org/runs.csv", "s3://bucket/runs.csv"):
+        with pytest.raises(LawError, match="no such file; download it first: an address is not read"):
+            read_frame(Path(address))
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_a_pipe_is_read_once(separator: str, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    content = GOOD.replace(",", separator) + "\n" * 100_000
+    writer = threading.Thread(target=pipe.write_text, args=(content,))
+    writer.start()
+    assert RunTable.read_csv(pipe) == RunTable.from_frame(frame())
+    writer.join()
+
+
+def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(GOOD.encode("utf-16"))))
+    assert RunTable.read_csv("-") == RunTable.from_frame(frame())
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    with pytest.raises(LawError, match=r"^standard input: the file is empty"):
+        read_frame("-")
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(LawError, match=r"^standard input: it is closed"):
+        read_frame("-")
+
+
+def test_more_bytes_than_a_table_has_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "runs.csv"
+    path.write_text(GOOD)
+    monkeypatch.setattr("analysis.table.csvfile.MAX_BYTES", len(GOOD))
+    assert len(read_frame(path)) == 15
+    monkeypatch.setattr("analysis.table.csvfile.MAX_BYTES", len(GOOD) - 1)
+    with pytest.raises(LawError, match="keep the finished runs, one row each"):
+        read_frame(path)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("1" + "0" * 30, r"column tokens: 1e\+30 in row 17 cannot be tokens"),
+        ("9" * 400, "column tokens: not a positive number in row 17, such as inf"),
+        ("1e999", "column tokens: not a positive number in row 17, such as inf"),
+        ("NaN", "column tokens: not a positive number in row 17, such as nan"),
+        ("0x10", "column tokens: not a number in row 17, such as '0x10'"),
+    ],
+)
+def test_a_number_that_no_run_has_is_refused_by_row(value: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "runs.csv"
+    path.write_text(GOOD + f"1e18,1e8,{value},3\n")
+    with pytest.raises(LawError, match=message):
+        RunTable.read_csv(path)
+
+
+def test_large_integers_as_names_change_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "runs.csv"
+    frame().assign(run=[10**25 + index for index in range(15)]).to_csv(path, index=False)
+    assert RunTable.read_csv(path) == RunTable.from_frame(frame())
 
 
 def test_fields_are_kept_as_they_are_written(tmp_path: Path) -> None:

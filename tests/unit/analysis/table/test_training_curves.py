@@ -8,7 +8,7 @@ import pytest
 
 from analysis.records import LawError
 from analysis.table.table import RunTable
-from analysis.table.training_curves import are_curves, split_curves
+from analysis.table.training_curves import are_curves, name_models, split_curves
 from tests.unit.analysis.table.frames import frame
 
 
@@ -89,3 +89,61 @@ def test_the_digest_sees_points_and_schedules() -> None:
     }
     assert len(digests) == 4
     assert split_curves(points(), NAMES)[1].digest in digests
+
+
+def ladder(windows: list[range], flops: tuple[float, ...] = (1e18, 3e18, 1e19, 3e19)) -> pd.DataFrame:
+    """Models of one ladder, named d0, d1, …, at several budgets: those of a window of sizes at each."""
+    rows = [
+        {"run": f"d{size}", "flops": c, "params": 3e7 * 1.2**size, "loss": 3 + 0.01 * size + 1e17 / c}
+        for c, window in zip(flops, windows, strict=True)
+        for size in window
+    ]
+    return pd.DataFrame(rows).assign(tokens=lambda d: d.flops / 6 / d.params)
+
+
+@pytest.mark.parametrize(
+    "windows",
+    [
+        [range(8)] * 4,
+        [range(at, at + 6) for at in range(4)],
+        [range(5 * at, 5 * at + 9) for at in range(4)],
+    ],
+)
+def test_a_run_that_is_a_models_name_makes_a_grid(windows: list[range]) -> None:
+    data = ladder(windows)
+    assert name_models(data, NAMES)
+    table = RunTable.from_frame(data)
+    assert len(table) == len(data) and len(table.budgets) == 4 and table.curves is None
+    assert any("column run names models, not runs" in note for note in table.warnings)
+    assert table.names[0] == "row 1"
+
+
+def test_two_models_of_one_size_make_a_grid_as_well() -> None:
+    data = pd.concat([ladder([range(8)] * 4), ladder([range(8)] * 4).assign(run=lambda d: d.run + "-deep")])
+    assert name_models(data, NAMES)
+
+
+def test_training_curves_are_not_taken_for_models() -> None:
+    data = ladder([range(8)] * 4)
+    assert not name_models(data.assign(schedule="wsd"), NAMES)
+    assert not name_models(data.assign(horizon=1e10), NAMES)
+    assert not name_models(data.assign(run=[f"r{i}" for i in range(32)]), NAMES), "a name each"
+    steps = data.assign(flops=data.params * data.flops / 3e7)
+    assert not name_models(steps, NAMES), "points at equal tokens are no budgets"
+    assert not name_models(ladder([range(3)] * 4), NAMES), "three sizes are no curve"
+    assert not name_models(ladder([range(8)] * 2, (1e18, 3e18)), NAMES), "two budgets are no law"
+    assert not name_models(data.assign(flops=data.flops.where(data.index != 2, np.nan)), NAMES)
+    points = pd.concat(
+        [frame().assign(run=[f"r{i}" for i in range(15)], flops=frame().flops * share) for share in (0.3, 1)]
+    )
+    assert not name_models(points, NAMES), "the last points are a grid of their own"
+
+
+def test_curves_without_a_run_count_the_others_anew() -> None:
+    _, curves = split_curves(points(schedule=["wsd", "wsd", "cosine", "cosine", "wsd", "cosine"], horizon=5e9), NAMES)
+    alone = curves.without({"b"})
+    assert alone.names == ("a",) and alone.run.tolist() == [0, 0, 0] and alone.params.tolist() == [1e8]
+    assert (
+        alone.loss.tolist() == [3.3, 3.1, 2.9] and alone.schedules == ("cosine",) and alone.horizons.tolist() == [5e9]
+    )
+    assert curves.without({"c"}).digest == curves.digest

@@ -29,6 +29,10 @@ def test_angles_are_those_of_rope() -> None:
     torch.testing.assert_close(weights.sin, angles.sin(), rtol=0, atol=1e-5)
 
 
-def test_a_tied_head_is_the_embedding() -> None:
-    weights = Transformer(dataclasses.replace(SHAPE, tied_head=True))._weights()
-    assert weights.head is weights.embedding
+def test_a_tied_head_is_the_embedding_times_the_factor_of_the_logits() -> None:
+    """As a product that gradients pass through, not as a copy."""
+    model = Transformer(dataclasses.replace(SHAPE, tied_head=True))
+    head = model._weights().head
+    torch.testing.assert_close(head, model.embedding.weight * model.logit_scale, rtol=0, atol=0)
+    head.sum().backward()
+    assert (model.embedding.weight.grad == model.logit_scale).all()

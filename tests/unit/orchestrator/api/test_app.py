@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 from fastapi.testclient import TestClient
 
@@ -73,6 +74,45 @@ def test_a_prediction_answers_the_question(client: TestClient) -> None:
     assert answer["flops"] == 5e12 and answer["shape"]["n_layers"] > 0
     both = client.get("/api/v1/sweeps/varied/prediction", params={"flops": 5e12, "loss": 2.0, **RIGHT})
     assert both.status_code == 422 and both.json()["type"] == "urn:isoflop:invalid-question"
+
+
+def test_limited_data_are_answered_or_refused_with_how_many_can_be_asked_about(client: TestClient) -> None:
+    def ask(limit: str) -> httpx.Response:
+        query = {"flops": "5e12", "max_tokens": limit, **RIGHT}
+        return client.get("/api/v1/sweeps/varied/prediction", params=query)
+
+    few = ask("1")
+    assert few.status_code == 422 and few.json()["type"] == "urn:isoflop:out-of-reach"
+    assert "with 1 unique token at" in few.json()["detail"] and "tokens or more" in few.json()["detail"]
+    scarce, plenty = ask("3e5").json(), ask("1e33").json()
+    assert scarce["answer"]["loss"] > scarce["loss"] and scarce["answer"]["details"]["epochs"] > 1
+    low, high = scarce["answer"]["loss_interval"]
+    assert low < scarce["answer"]["loss"] < high
+    assert plenty["answer"]["params"] == plenty["params"] and plenty["answer"]["loss"] == plenty["loss"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "quantity"),
+    [
+        ({"flops": 1}, "flops"),
+        ({"flops": 1e300}, "flops"),
+        ({"gpu_hours": 1e9, "device": "h100"}, "gpu_hours"),
+        ({"loss": 50}, "loss"),
+        ({"loss": 1e-4}, "loss"),
+        ({"flops": 5e12, "params": 1e-3}, "params"),
+        ({"flops": 5e12, "too_small": 1e9}, "times_too_small"),
+        ({"flops": 5e12, "inference_tokens": 1e300}, "inference_tokens"),
+        ({"params": 1e300, "tokens": 1e300}, "flops"),
+    ],
+)
+def test_a_question_beyond_the_law_is_a_problem_that_says_what_can_be_asked(
+    client: TestClient, asked: dict[str, float | str], quantity: str
+) -> None:
+    answer = client.get("/api/v1/sweeps/varied/prediction", params=asked | RIGHT)
+    document = answer.json()
+    assert (answer.status_code, document["type"]) == (422, "urn:isoflop:out-of-reach")
+    assert document["quantity"] == quantity and "sk " in document["detail"]
+    assert document["lowest"] is not None or document["highest"] is not None
 
 
 def test_values_and_sweeps_are_compared(client: TestClient) -> None:

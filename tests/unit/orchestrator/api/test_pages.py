@@ -124,6 +124,8 @@ def test_a_budget_that_is_not_a_number_gets_a_sentence(client: TestClient) -> No
         "'many' is not a number: type a budget in FLOPs, such as 1e15"
         in Page(client.get("/sweeps/varied?flops=many").text).words()
     )
+    for far in ("1", "1e60", "1e300"):
+        assert "Ask for a budget from" in Page(client.get(f"/sweeps/varied?flops={far}").text).words()
     page = Page(client.get("/sweeps/varied?flops=-5").text)
     assert next(a for a in page.all("p") if a.get("id") == "ask-error")
 

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from analysis.answers.compare import IncomparableError
+from analysis.records import OutOfReachError
 from orchestrator.api import problems
 from orchestrator.api.problems import kind_of, reason_of
 from orchestrator.errors import MEANINGS, NotFound
@@ -25,6 +26,10 @@ def client() -> TestClient:
     @app.get("/incomparable")
     def incomparable() -> None:
         raise IncomparableError("no_overlap", "the losses never meet")
+
+    @app.get("/far")
+    def far() -> None:
+        raise OutOfReachError("too far: ask nearer", "flops", 1e9, 1e15)
 
     @app.get("/mistaken")
     def mistaken() -> None:
@@ -51,6 +56,16 @@ def test_an_expected_error_has_the_status_of_its_kind(client: TestClient) -> Non
 
 def test_data_of_an_error_are_members(client: TestClient) -> None:
     assert client.get("/incomparable").json()["reason"] == "no_overlap"
+    far = client.get("/far")
+    assert far.status_code == 422 and far.json() == {
+        "type": "urn:isoflop:out-of-reach",
+        "title": "out of reach",
+        "status": 422,
+        "detail": "too far: ask nearer",
+        "quantity": "flops",
+        "lowest": 1e9,
+        "highest": 1e15,
+    }
     mistake, *_ = client.get("/mistaken").json()["errors"]
     assert (mistake["pointer"], mistake["line"]) == ("budgetz", 2)
     assert "budgets" in mistake["detail"] and mistake["column"] >= 1

@@ -29,7 +29,7 @@ def test_the_answer_is_a_dozen_lines_of_eighty_columns() -> None:
     assert lines[1].split("  ")[1:] != []
     assert [line.split()[0] for line in lines[2:5]] == ["1e12", "3e12", "1e13"]
     assert lines[5].startswith("N* ∝ C^0.")
-    assert lines[6].startswith("Trust   ! 1 of 21 runs have no result")
+    assert lines[6].startswith("Trust   ! 1 of 21 runs has no result")
     assert lines[-3] == "Report  reports/lab/report.html   Details isoflop fit lab -v"
     assert lines[-2:] == ["wandb   offline", "Next    isoflop validate lab --flops 3e12"]
 

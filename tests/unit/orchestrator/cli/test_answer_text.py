@@ -41,7 +41,7 @@ def test_a_law_in_full_has_every_estimator_at_every_budget() -> None:
 
 def test_a_refusal_is_said_once_and_in_words() -> None:
     text = "\n".join(describe(short_law(1)))
-    assert text.count("  1.6×10¹²: parabola, cubic and akima refused: 4 sizes at 1.6e+12 FLOPs") == 1
+    assert text.count("  1.6×10¹²: parabola, cubic and akima refused: 4 sizes at 1.6×10¹² FLOPs") == 1
     assert "note: At 1.6×10¹²" not in text
     for code in ("too_few", "joint_skew"):
         assert code not in text
@@ -72,21 +72,22 @@ def test_the_recipe_check_and_rows_left_out() -> None:
 def test_a_prediction_in_full_has_each_estimator_and_the_laws_own_interval() -> None:
     p = small_law().predict(1e13)
     lines = describe_prediction(p)
-    assert lines[0] == "At 10¹³ FLOPs, ×10 the largest fitted budget (10¹²):"
+    assert lines[0] == "At 10¹³ FLOPs, ×10 the largest budget:"
     assert f"mean loss {p.loss:.3f} ({p.loss_interval.low:.3f} to {p.loss_interval.high:.3f}) nats/token" in lines[1]
     assert lines[2] == f"  confidence {p.confidence}"
     names = [line.split(":")[0].strip() for line in lines[3 : 3 + len(p.estimators)]]
     assert "joint skew" in names and "cubic" in names
     assert any("weight" in line for line in lines)
-    assert [line.strip() for line in lines[-len(p.warnings) :]] == list(p.warnings)
+    assert p.warnings[0] == "This is ×10 the largest budget."
+    assert [line.strip() for line in lines[1 - len(p.warnings) :]] == list(p.warnings[1:]), "said once"
 
 
 def test_a_reply_adds_hours_counts_and_the_compute_that_was_asked_for() -> None:
     law = small_law()
-    question = Question(gpu_hours=100, hardware=hardware("h100", utilisation=0.4))
+    question = Question(gpu_hours=1e-5, hardware=hardware("h100", utilisation=0.4))
     counts, hours = reply_lines(ask(law, question, COUNTS))
     assert counts.startswith("Counts  N ") and "without embedding and head" in counts
-    assert hours.startswith("Hours   100 GPU-hours of h100 at 40% of 989.4 TFLOP/s (")
+    assert hours.startswith("Hours   1e-05 GPU-hours of h100 at 40% of 989.4 TFLOP/s (")
     (needed,) = reply_lines(ask(law, Question(loss=law.predict(1e13).loss)))
     assert needed.startswith(("Compute needed: 10¹³ (", "Compute needed: 9.99×10¹² ("))
     assert needed.endswith(") FLOPs")
@@ -110,7 +111,7 @@ def test_answers_to_questions(question: Question, title: str, words: list[str]) 
     reply = ask(small_law(), question, COUNTS)
     assert reply.answer is not None
     lines = describe_answer(reply.answer, COUNTS, hardware("a100"))
-    assert lines[0].startswith(title) and lines[0].endswith("the largest fitted budget:")
+    assert lines[0].startswith(title) and lines[0].endswith("the largest budget:")
     text = "\n".join(lines)
     for word in (*words, "  Counts  N ", "GPU-hours of a100"):
         assert word in text
@@ -134,3 +135,11 @@ def test_published_laws_say_what_their_n_counts() -> None:
     (chinchilla,) = [line for line in lines if line.startswith("  hoffmann2022: ")]
     assert "C = 6 N D" in chinchilla
     assert any("outside its budgets" in line for line in lines)
+
+
+def test_a_clamped_share_of_the_compute_is_called_a_bound() -> None:
+    answer = ask(small_law(), Question(flops=1e12, times_too_small=4)).answer
+    assert answer is not None
+    assert "less than a millionth" not in "\n".join(describe_answer(answer))
+    clamped = replace(answer, details=answer.details | {"compute_for_same_loss": 1e6, "wasted_compute": 1 - 1e-6})
+    assert "the optimum reaches it with less than a millionth of the compute" in "\n".join(describe_answer(clamped))

@@ -90,6 +90,29 @@ def test_a_sweep_answers_with_a_shape_and_its_data(stored: Isoflop) -> None:
     assert stored("fit", "varied", "--variant", "context=64").stdout.startswith("varied context=64: ")
 
 
+@pytest.mark.parametrize(("limit", "words"), [("1", "with 1 unique token at 10²¹ FLOPs"), ("1e3", "with 1 k unique")])
+def test_too_few_tokens_are_refused_and_the_number_that_is_named_is_answered(
+    isoflop: Isoflop, table: Path, limit: str, words: str
+) -> None:
+    refused = isoflop("predict", "--csv", table, *KEYS, "--flops", "1e21", "--max-tokens", limit)
+    said = " ".join(refused.stderr.split())
+    assert (refused.code, refused.stdout) == (2, "")
+    assert words in said and "worse than a uniform guess" in said
+    number, suffix = said.split("Ask about ")[1].split()[:2]
+    least = float(number) * {"k": 1e3, "M": 1e6}[suffix]
+    ask = ("predict", "--csv", table, *KEYS, "--flops", "1e21", "--max-tokens")
+    assert isoflop(*ask, least, "-o", "json").json["answer"]["loss"] < 12.48
+    assert "unique tokens; without the limit" in isoflop(*ask, least).stdout
+
+
+@pytest.mark.parametrize("limit", ["1e31", "1e300"])
+def test_more_tokens_than_there_can_be_are_no_limit(isoflop: Isoflop, table: Path, limit: str) -> None:
+    found = isoflop("predict", "--csv", table, *KEYS, "--flops", "1e21", "--max-tokens", limit, "-o", "json").json
+    assert [found["answer"][key] for key in ("params", "tokens", "loss")] == [
+        found[key] for key in ("params", "tokens", "loss")
+    ]
+
+
 def test_every_chart_can_be_named() -> None:
     assert {picture.value for picture in Picture} == set(PICTURES) | {"forecasts"} | {"all"}
 
@@ -123,7 +146,21 @@ def test_a_question_has_every_option() -> None:
         (["predict", "--csv", "TABLE", "--flops", "1e20", "--mfu", "0.4"], 2, "--mfu needs --device"),
         (["predict", "--csv", "TABLE", "--flops", "1e20", "--device", "abacus"], 2, "known: v100"),
         (["predict", "--csv", "TABLE", "--flops", "1e20", "--variant", "a=1"], 2, "name a sweep"),
-        (["predict", "--csv", "TABLE", "--loss", "0.1", *KEYS], 1, "below what the law reaches"),
+        (["predict", "--csv", "TABLE", "--loss", "0.1", *KEYS], 2, "below what the law reaches. Ask for a loss from"),
+        (["predict", "--csv", "TABLE", "--loss", "50", *KEYS], 2, "above what the law can tell. Ask for a loss from"),
+        (["predict", "--csv", "TABLE", "--flops", "1", *KEYS], 2, "Ask for a budget from 1e15 to 1e25 FLOPs"),
+        (
+            ["predict", "--csv", "TABLE", "--gpu-hours", "1e9", "--device", "h100", *KEYS],
+            2,
+            "which are 0.000702 to 7,020,000 GPU-hours of h100",
+        ),
+        (
+            ["predict", "--csv", "TABLE", "--flops", "1e20", "--too-small", "1e9", *KEYS],
+            2,
+            "Ask about 0.01 to 100 times",
+        ),
+        (["predict", "--csv", "TABLE", "--flops", "1e20", "--inference-tokens", "1e30", *KEYS], 2, "tokens or fewer"),
+        (["predict", "--csv", "TABLE", "--params", "1", "--tokens", "1e20", *KEYS], 2, "Ask for a size from"),
         (["predict", "sweep", "--flops", "1e20", "--loss-key", "x"], 2, "--csv and --wandb only"),
         (["predict", "sweep", "--flops", "1e20"], 3, "there is no sweep"),
         (["fit", "--csv", "TABLE"], 2, "no column"),

@@ -7,6 +7,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from tests.unit.analysis.law_tables import hoffmann, sweep
@@ -58,6 +59,32 @@ def test_the_values_of_an_axis_and_two_variants_are_compared(stored: Isoflop) ->
     assert (sides["baseline"], sides["other"]) == ("varied context=128", "varied context=64")
 
 
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    """A table of two data sets, the second worth four times the compute of the first."""
+    better = sweep(truth=lambda n, d: hoffmann(2 * n, 2 * d), seed=2)
+    pd.concat([sweep(seed=1).assign(data="old"), better.assign(data="new")]).to_csv(tmp_path / "mixed.csv", index=False)
+    return tmp_path / "mixed.csv"
+
+
+def test_the_values_of_a_column_of_one_table_are_compared(isoflop: Isoflop, mixed: Path) -> None:
+    (made,) = isoflop("compare", "--csv", mixed, "--axis", "data", "-o", "json").json["comparisons"]
+    assert (made["baseline"], made["other"]) == ("data=old", "data=new")
+    low, high = made["at_largest"]["interval"]
+    assert low < 4 < high < 5
+    words = ("compare", "--csv", mixed, "--axis", "data", "--baseline", "new", "-o", "json")
+    (swapped,) = isoflop(*words).json["comparisons"]
+    assert (swapped["baseline"], swapped["other"]) == ("data=new", "data=old")
+    assert swapped["at_largest"]["multiplier"] == pytest.approx(1 / made["at_largest"]["multiplier"])
+
+
+def test_rows_of_two_tables_are_chosen_by_value(isoflop: Isoflop, mixed: Path) -> None:
+    refused = isoflop("compare", "--csv", mixed, "--csv", mixed)
+    assert refused.code == 2 and "column data holds several experiments" in refused.stderr
+    done = isoflop("compare", "--csv", mixed, "--csv", mixed, "--where", "data=new", "-o", "json")
+    assert done.json["comparisons"][0]["at_largest"]["multiplier"] == pytest.approx(1)
+
+
 def test_a_chart_is_drawn(isoflop: Isoflop, table: Path, better: Path, saved: list[tuple[Any, Path]]) -> None:
     done = isoflop("compare", "--csv", table, "--csv", better, *KEYS, "--out", "multiplier.html")
     assert done.code == 0 and "written: multiplier.html" in done.stderr
@@ -74,7 +101,11 @@ def test_a_chart_is_drawn(isoflop: Isoflop, table: Path, better: Path, saved: li
         (["a", "b", "--axis", "lr"], 2, "one sweep with --axis"),
         (["--csv", "TABLE"], 2, "--csv twice"),
         (["a", "--csv", "TABLE", "--csv", "TABLE"], 2, "two tables with --csv"),
-        (["--csv", "TABLE", "--csv", "TABLE", "--axis", "lr"], 2, "one sweep with --axis"),
+        (["--csv", "TABLE", "--csv", "TABLE", "--axis", "lr"], 2, "or once with --axis COLUMN"),
+        (["--csv", "TABLE", "--axis", "lr"], 2, "has no column lr; its columns: "),
+        (["--csv", "TABLE", "--axis", "seed"], 2, "needs two values, --baseline one of them: 0"),
+        (["a", "b", "--where", "lr=1"], 2, "need --csv"),
+        (["--csv", "TABLE", "--axis", "lr", "--bytes-per-token", "4", "--bytes-per-token", "5"], 2, "two tables"),
         (["a", "b", "--baseline", "0.1"], 2, "--axis"),
         (["a", "b", "--variant", "lr=1"], 2, "--variant twice"),
         (["a", "--axis", "lr", "--variant", "x=1", "--variant", "x=2"], 2, "--variant twice"),

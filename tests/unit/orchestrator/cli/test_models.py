@@ -68,6 +68,15 @@ def test_a_shape_is_measured_and_shown_by_component(isoflop: Isoflop, measured: 
     assert said.endswith("(fused attention, autograd branches, whole head)")
 
 
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_a_peak_that_was_not_measured_is_said(isoflop: Isoflop, monkeypatch: pytest.MonkeyPatch, output: str) -> None:
+    monkeypatch.setattr(profiling, "profile", lambda *_, **__: _profile(mfu=None))
+    done = isoflop("profile", "-o", output)
+    said = " ".join(done.stderr.split())
+    assert "no MFU: the step ran faster than the 100 GFLOP/s of matrix products" in said
+    assert "%" not in said
+
+
 def test_a_trace_is_written_and_json_has_everything(isoflop: Isoflop, measured: list[Any], tmp_path: Path) -> None:
     trace = tmp_path / "trace.json"
     done = isoflop("profile", "--trace", trace, "--ff", "99", "-o", "json")

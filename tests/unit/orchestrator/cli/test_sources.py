@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import typer
 
 from analysis.answers.ask import Question
+from analysis.law import fit
 from analysis.records import LawError, QuestionError
-from orchestrator.cli.sources import Source, TableError, columns_of, read_table, source_of
+from analysis.table.table import RunTable
+from orchestrator.cli.sources import Source, TableError, columns_of, conditions, read_file, source_of, table_of
 from orchestrator.errors import exit_code_of
 from orchestrator.tracking import wandb_project
 from tests.unit.analysis.law_tables import sweep
@@ -28,6 +33,7 @@ COLUMNS = {"flops": "C", "params": "N", "tokens": "D", "loss": "val/loss"}
         ({"csv": Path("x.csv"), "states": ("crashed",)}, "need --wandb"),
         ({"sweep": "lab", "filters": "{}"}, "need --wandb"),
         ({"csv": Path("x.csv"), "variant": "lr=1"}, "name a sweep"),
+        ({"sweep": "lab", "where": {"lr": "1"}}, "--where needs --csv or --wandb"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(fields: dict[str, Any], words: str) -> None:
@@ -54,6 +60,8 @@ def test_options_become_a_source() -> None:
         (Source(sweep="lab"), "lab", ("lab",)),
         (Source(sweep="lab", variant="lr=1"), "lab lr=1", ("lab", "--variant", "lr=1")),
         (Source(csv=Path("a/runs.csv"), columns={"loss": "l"}), "runs", ("--csv", "a/runs.csv", "--loss-key", "l")),
+        (Source(csv=Path("runs.csv"), where={"d": "c4"}), "runs", ("--csv", "runs.csv", "--where", "d=c4")),
+        (Source(csv=Path("-")), "table", ("--csv", "FILE")),
         (
             Source(wandb="me/lab", states=("crashed",), filters="{}"),
             "me/lab",
@@ -84,6 +92,61 @@ def test_rows_left_out_of_a_table_count_as_planned(tmp_path: Path) -> None:
     assert (facts.done, facts.planned) == (34, 35)
 
 
+def test_conditions_are_columns_with_values() -> None:
+    assert conditions([]) == {}
+    assert conditions(["data = c4", "note=a=b"]) == {"data": "c4", "note": "a=b"}
+    for wrong, words in ((["data"], "takes COLUMN=VALUE"), (["=c4"], "takes COLUMN=VALUE"), (["a=1", "a=2"], "twice")):
+        with pytest.raises(typer.BadParameter, match=words):
+            conditions(wrong)
+
+
+def test_one_experiment_of_a_table_is_fitted(tmp_path: Path) -> None:
+    both = pd.concat([sweep(seed=1).assign(data="a"), sweep(seed=2).assign(data="b", loss=lambda d: d.loss + 0.3)])
+    both.to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(TableError, match=r"t\.csv: column data holds several experiments"):
+        Source(csv=tmp_path / "t.csv").law  # noqa: B018
+    alone = source_of(csv=tmp_path / "t.csv", where=["data=b"])
+    assert (
+        alone.facts().planned == 35
+        and alone.law.law_id == fit(RunTable.from_frame(sweep(seed=2).assign(loss=lambda d: d.loss + 0.3))).law_id
+    )
+
+
+def test_a_pipe_is_read_once_for_the_law_and_the_counts(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    data = sweep(seed=1).assign(params_total=lambda d: 2 * d.params, params_nonembedding=lambda d: d.params / 2)
+    writer = threading.Thread(target=pipe.write_text, args=(data.to_csv(index=False),))
+    writer.start()
+    source = Source(csv=pipe)
+    reply = source.reply(Question(flops=1e20))
+    writer.join()
+    assert reply.counts is not None and (source.title, source.arguments) == ("table", ("--csv", "FILE"))
+
+
+def test_what_was_taken_for_granted_is_said_beside_the_result(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep(seed=1).rename(columns={"tokens": "D"}).to_csv(tmp_path / "t.csv", index=False)
+    Source(csv=tmp_path / "t.csv").law  # noqa: B018
+    said = capsys.readouterr()
+    assert said.out == "" and "note: Column D is read as tokens: C / (N D) is 6 at the" in " ".join(said.err.split())
+
+
+def test_every_mistake_of_a_file_begins_with_its_name(tmp_path: Path) -> None:
+    sweep(seed=1).rename(columns={"flops": "C"}).assign(loss="x").to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(TableError) as caught:
+        Source(csv=tmp_path / "t.csv").law  # noqa: B018
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 2 and all(line.startswith(f"{tmp_path}/t.csv: ") for line in lines)
+
+
+def test_a_folder_is_wrong_usage_and_its_tables_are_named(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x")
+    with pytest.raises(typer.BadParameter, match=r"is a folder, not a CSV file; it holds a\.csv"):
+        read_file(tmp_path)
+
+
 def test_the_counts_of_a_table_come_from_its_columns(tmp_path: Path) -> None:
     frame = sweep(seed=1)
     frame.assign(params_total=2 * frame.params, params_nonembedding=frame.params / 2).to_csv(tmp_path / "t.csv")
@@ -94,10 +157,10 @@ def test_the_counts_of_a_table_come_from_its_columns(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_a_table_is_wrong_usage(tmp_path: Path) -> None:
     with pytest.raises(typer.BadParameter, match=r"missing\.csv: no such file"):
-        read_table(tmp_path / "missing.csv", {})
+        read_file(tmp_path / "missing.csv")
     (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
     with pytest.raises(TableError, match="no column") as error:
-        read_table(tmp_path / "bad.csv", {})
+        table_of(read_file(tmp_path / "bad.csv"), tmp_path / "bad.csv", {})
     assert exit_code_of(error.value) == 2
     assert not isinstance(error.value, LawError)
 
@@ -107,12 +170,12 @@ def test_a_wandb_project_is_read_with_its_keys_states_and_query(monkeypatch: pyt
 
     def read_project(project: str, keys: dict[str, str], **rest: Any) -> Any:
         asked.append((project, keys, rest))
-        return read_table(table, COLUMNS)
+        return table_of(read_file(table), table, COLUMNS)
 
     monkeypatch.setattr(wandb_project, "read_project", read_project)
     Source(wandb="me/lab", columns={"loss": "eval/loss"}, filters='{"group": "g"}').law  # noqa: B018
     keys = {"flops": "flops", "params": "params", "tokens": "tokens", "loss": "eval/loss"}
-    assert asked == [("me/lab", keys, {"states": ("finished",), "filters": {"group": "g"}})]
+    assert asked == [("me/lab", keys, {"states": ("finished",), "filters": {"group": "g"}, "where": {}})]
     for query, words in (("{", "not valid JSON"), ("[]", "must be a JSON object")):
         with pytest.raises(typer.BadParameter, match=words):
             Source(wandb="me/lab", filters=query).law  # noqa: B018

@@ -30,7 +30,7 @@ def test_doubts_come_first_and_unchecked_things_last() -> None:
 def test_runs_without_a_result_are_named_with_the_verb_that_queues_them() -> None:
     (missing,) = _found(small_law(), replace(LAB, done=19), "no result")
     assert missing == Finding(Mark.DOUBT, "2 of 21 runs have no result", "isoflop retry lab")
-    assert _found(small_law(), replace(TABLE, done=19), "no result")[0].remedy == ""
+    assert _found(small_law(), replace(TABLE, done=19), "no result") == [], "rows of a table were left out"
     assert _found(small_law(), LAB, "no result") == []
 
 
@@ -160,11 +160,20 @@ def _rejected(test: LackOfFit) -> LackOfFit:
     return replace(test, p=1e-6)
 
 
-def test_rows_left_out_are_counted() -> None:
-    assert (
-        _found(
-            replace(small_law(), excluded=(ExcludedRow("a", None, None, None, "no loss"),) * 2), LAB, "2 rows left out"
-        )
-        != []
-    )
+def test_rows_left_out_are_named_with_their_reasons() -> None:
+    row = ExcludedRow("a", None, None, None, "its loss of 10 is 7 above the curves of the other runs")
+    (one,) = _found(replace(small_law(), excluded=(row,)), LAB, "left out")
+    assert one == Finding(Mark.UNCHECKED, f"1 row was left out: a ({row.reason})")
+    many = tuple(replace(row, run=f"r{index}") for index in range(5))
+    (five,) = _found(replace(small_law(), excluded=many), LAB, "left out")
+    assert five.text == f"5 rows were left out: r0, r1, r2 and 2 more ({row.reason})"
     assert _found(small_law(), LAB, "rows") == []
+
+
+def test_rows_of_a_table_without_weight_are_counted() -> None:
+    (one,) = _found(small_law(), replace(TABLE, done=20), "weight")
+    assert one == Finding(Mark.UNCHECKED, "1 run lies too far from every surface to be given weight")
+    row = ExcludedRow("a", None, None, None, "no loss")
+    (two,) = _found(replace(small_law(), excluded=(row,)), replace(TABLE, done=18), "weight")
+    assert two.text.startswith("2 runs lie too far")
+    assert _found(small_law(), replace(LAB, done=19), "weight") == []

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
 from orchestrator.states import RunState
+from orchestrator.store.tables import SCHEMA
 from orchestrator.use_cases.control import pause, resume
 from orchestrator.use_cases.execution import Execution
 from orchestrator.use_cases.workspace import Workspace
@@ -28,7 +29,7 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
 def test_db_shows_backs_up_and_copies(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ISOFLOP_HOME", str(tmp_path))
     shown = json.loads(CliRunner().invoke(app, ["db", "-o", "json"]).stdout)
-    assert (shown["schema"], shown["sweeps"], shown["runs"]) == ("0002", 2, 3)
+    assert (shown["schema"], shown["sweeps"], shown["runs"]) == (SCHEMA, 2, 3)
     copy = tmp_path / "copy.db"
     for action, target in (("backup", str(tmp_path / "backup.db")), ("copy", f"sqlite:///{copy}")):
         done = CliRunner().invoke(app, ["db", action, "--to", target])

@@ -6,9 +6,11 @@ import dataclasses
 import errno
 import itertools
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 
 from model.config import RunConfig, state_step
@@ -17,6 +19,7 @@ from orchestrator.attempts import Assignment, Tracking
 from orchestrator.cluster.artifact_store import open_artifacts
 from orchestrator.cluster.remote_artifacts import RemoteArtifacts
 from orchestrator.cluster.worker import Worker, outcome_of
+from orchestrator.errors import ArtifactsAway
 from orchestrator.states import Cause
 from tests.conftest import ROOT
 from tests.unit.model.model_data import small_run, write_dataset
@@ -220,3 +223,77 @@ def _damage(places: Any, trunk: str, name: str) -> None:
     else:
         path = Path(places.url) / "trunks" / trunk / name
         path.write_bytes(path.read_bytes()[:-40])
+
+
+def test_out_of_memory_is_final_only_alone_on_a_gpu() -> None:
+    """On a GPU training has tried every micro-batch down to one sequence before it gives up; a share is no device."""
+    full = MemoryError("one sequence does not fit")
+    assert outcome_of(full, "cuda", 1.0).micro_batch == 1
+    assert [outcome_of(full, "cuda", share).micro_batch for share in (0.5, 0.25, 0.99)] == [None, None, None]
+    assert outcome_of(full, "cpu", 1.0).micro_batch is None
+    assert {outcome_of(full, device, 0.5).cause for device in ("cpu", "cuda")} == {Cause.OUT_OF_MEMORY}
+
+
+def test_an_artifact_store_that_does_not_answer_loses_an_attempt_and_blames_no_run() -> None:
+    outcome = outcome_of(ArtifactsAway("put_file failed 6 times"), "cpu")
+    assert (outcome.cause, outcome.detail) == (Cause.LOST, "put_file failed 6 times")
+
+
+@pytest.fixture
+def flaky(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, int]]:
+    """A memory file system whose operations fail as often as a test says, and pauses that take no time."""
+    memory, left = fsspec.filesystem("memory"), dict[str, int]()
+    monkeypatch.setattr("orchestrator.cluster.patient_files.time.sleep", lambda _seconds: None)
+
+    def failing(name: str, whole: Any) -> Any:
+        def ask(*args: Any, **kwargs: Any) -> Any:
+            left[name] = left.get(name, 0) - 1
+            if left[name] >= 0:
+                raise OSError(f"{name} failed")
+            return whole(*args, **kwargs)
+
+        return ask
+
+    for name in ("put_file", "pipe_file", "rm_file", "mv", "ls"):
+        monkeypatch.setattr(memory, name, failing(name, getattr(memory, name)))
+    yield left
+    memory.store.clear()
+
+
+@pytest.mark.parametrize("operation", ["put_file", "pipe_file", "rm_file", "mv", "ls"])
+def test_hiccups_of_an_object_store_cost_no_attempt(
+    worker: Worker, prepared: tuple[Path, RunConfig], flaky: dict[str, int], monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, operation: str,
+) -> None:  # fmt: skip
+    root, run = prepared
+    monkeypatch.setenv("ISOFLOP_SCRATCH", str(tmp_path))
+    open_artifacts("memory://store").publish(root / "artifacts" / run.dataset)
+    flaky[operation] = 2
+    outcome = worker.train(_assignment("memory://store", run))
+    assert outcome.cause is Cause.DONE, outcome.detail
+    assert open_artifacts("memory://store").events(run.run_id, 1)[-1]["kind"] == "result"
+
+
+def test_a_result_in_hand_is_delivered_although_the_store_is_gone(
+    worker: Worker, prepared: tuple[Path, RunConfig], flaky: dict[str, int], monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    """The upload of the log is not worth the result."""
+    root, run = prepared
+    monkeypatch.setenv("ISOFLOP_SCRATCH", str(tmp_path))
+    open_artifacts("memory://store").publish(root / "artifacts" / run.dataset)
+    flaky["pipe_file"] = 10**6
+    outcome = worker.train(_assignment("memory://store", run))
+    assert outcome.cause is Cause.DONE, outcome.detail
+
+
+def test_a_store_that_stays_away_before_the_end_loses_the_attempt(
+    worker: Worker, prepared: tuple[Path, RunConfig], flaky: dict[str, int], monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    root, run = prepared
+    monkeypatch.setenv("ISOFLOP_SCRATCH", str(tmp_path))
+    open_artifacts("memory://store").publish(root / "artifacts" / run.dataset)
+    flaky["put_file"] = 10**6
+    outcome = worker.train(_assignment("memory://store", run))
+    assert outcome.cause is Cause.LOST and "put_file failed 6 times" in outcome.detail

@@ -77,6 +77,53 @@ def test_a_device_empties_for_a_large_run_that_waits_behind_a_stream_of_small_on
     assert [run for run, its in placed.items() if its.startswith(worker[:4])] == ["large"]
 
 
+def _loaded(loads: dict[str, int]) -> tuple[Dispatch, dict[str, Slot]]:
+    """GPUs of four shares, each with as many small runs on it as `loads` says, and its workers that are idle."""
+    made, idle = Dispatch(), {s.name: s for gpu in loads for s in slots(gpu, 4, memory=32 * GIB)}
+    for gpu, count in loads.items():
+        for i in range(count):
+            made.offer(Waiting(f"{gpu}-run{i}", 1, GIB))
+            made.set_idle(s for s in idle.values() if s.device == gpu)
+            (claim,) = made.claims()
+            del idle[claim.worker]
+    made.set_idle(idle.values())
+    return made, idle
+
+
+@pytest.mark.parametrize("order", [("a", "b", "c"), ("c", "a", "b"), ("b", "c", "a")])
+def test_the_emptiest_device_is_kept_for_a_run_that_fits_nowhere(order: tuple[str, ...]) -> None:
+    """a has two small runs, b one, c three: b is kept, and small runs go to the others, the fullest first."""
+    counts = {"a": 2, "b": 1, "c": 3}
+    made, idle = _loaded({gpu: counts[gpu] for gpu in order})
+    made.offer(Waiting("large", 9, 32 * GIB))
+    for i in range(9):
+        made.offer(Waiting(f"small{i}", 5 - i / 10, GIB))
+    claims = made.claims()
+    assert [idle[c.worker].device for c in claims] == ["c", "a", "a"]
+    assert [c.run_id for c in claims] == ["small0", "small1", "small2"]
+    made.set_idle([s for s in idle.values() if s.name not in {c.worker for c in claims}])
+    made.release("b-run0")
+    assert [(c.run_id, idle[c.worker].device, c.share) for c in made.claims()] == [("large", "b", 1.0)]
+
+
+def test_a_small_run_goes_to_the_fullest_device_that_has_room() -> None:
+    made, idle = _loaded({"empty": 0, "half": 2, "full": 3})
+    for i, memory in enumerate((8, 16, 8)):
+        made.offer(Waiting(f"r{i}", 9 - i, memory * GIB))
+    assert [idle[c.worker].device for c in made.claims()] == ["full", "half", "empty"]
+
+
+def test_a_kept_device_waits_until_there_is_room_for_its_run_and_no_longer() -> None:
+    made, idle = _loaded({"a": 2, "b": 4})
+    made.offer(Waiting("large", 9, 24 * GIB))  # three of four shares
+    made.offer(Waiting("small", 8, GIB))
+    assert made.claims() == []
+    made.release("a-run0")
+    assert [(c.run_id, idle[c.worker].device, c.share) for c in made.claims()] == [("large", "a", 0.75)]
+    made.release("a-run1")
+    assert [(c.run_id, idle[c.worker].device, c.share) for c in made.claims()] == [("small", "a", 0.25)]
+
+
 def test_a_device_is_kept_no_more_for_a_run_that_was_withdrawn() -> None:
     gpu = slots("gpu", 2, memory=32 * GIB)
     made = dispatch([Waiting("first", 9, GIB)], gpu)

@@ -17,7 +17,7 @@ RUN = RunRecord("r", {}, 8.0, None, RunState.QUEUED, 0, None, None, None, None, 
 
 
 def job_of(kind: str, memory: int = 7, alone: bool = False) -> Job:
-    return Job(replace(RUN, cell=made_cell(kind=kind, memory_bytes=memory)), sweep_record(), alone=alone)
+    return Job(replace(RUN, cell=made_cell(kind=kind, memory_bytes=memory), alone=alone), sweep_record())
 
 
 @pytest.mark.parametrize(("kind", "asked"), [("auto", ""), ("cpu", "cpu"), ("h100", "h100")])

@@ -84,9 +84,9 @@ def test_a_run_that_was_taken_can_be_put_back_alone(queue: Queue, store: Store) 
     job = queue.take(taken.run_id)
     assert not queue.has_work and taken.share == 0.5
     queue.note_end("run0", finished=False)
-    queue.put_back(job, replace(store.run("run0"), micro_batch=4), alone=True)
+    queue.put_back(job, replace(store.run("run0"), micro_batch=4, alone=True))
     again = queue.job("run0")
-    assert (again.run.cell, again.run.role, again.run.micro_batch, again.alone) == (job.run.cell, "grid", 4, True)
+    assert (again.run.cell, again.run.role, again.run.micro_batch, again.run.alone) == (job.run.cell, "grid", 4, True)
     (whole,) = queue.claims([Slot("w", "gpu", "GPU", 2, 100), Slot("v", "gpu", "GPU", 2, 100)])
     assert whole.share == 1.0
 

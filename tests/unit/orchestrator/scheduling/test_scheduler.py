@@ -244,7 +244,7 @@ def test_a_run_that_outgrows_the_ceiling_is_stopped_and_its_sweep_paused(store: 
     scheduler = _scheduler(store, hands, tmp_path)
     hands.silent = True
     scheduler.step()
-    assert store.reserved_seconds(["run0"])["run0"] > STOP_SECONDS
+    assert store.open_charges(["run0"])["run0"].reserved > STOP_SECONDS
     job = scheduler._running["run0"]
     for elapsed in (6.0, 12.0):
         job.began = time.monotonic() - elapsed

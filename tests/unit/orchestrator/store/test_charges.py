@@ -56,17 +56,17 @@ def test_a_cancelled_sweep_gives_its_reservation_back_and_a_retry_asks_again(sto
     assert usage_of_user(store, "ann") == Usage(0.0, 0.0)
     other = store.submit(sweep_record("other", user="ann"), [new_run(0)], ceiling)
     assert store.state_counts(other.id) == {RunState.CANCELLED: 1}
-    assert store.retry_failed(other.id, ceiling) == 1
+    assert store.retry([other.id], ceiling) == 1
     with pytest.raises(CeilingExceeded):
-        store.retry_failed(sweep.id, Ceilings(flops=2e9))
-    assert store.retry_failed(sweep.id, ceiling) == 1
+        store.retry([sweep.id], Ceilings(flops=2e9))
+    assert store.retry([sweep.id], ceiling) == 1
 
 
 def test_a_reservation_grows_until_the_ceiling(store: Store) -> None:
     store.submit(sweep_record(user="ann"), [new_run(0, 10.0), new_run(1, 10.0)])
     ceiling = Ceilings(seconds=25.0)
     store.extend("run0", 15.0, ceiling)
-    assert store.reserved_seconds(["run0", "run1"]) == {"run0": 15.0, "run1": 10.0}
+    assert {r: c.reserved for r, c in store.open_charges(["run0", "run1"]).items()} == {"run0": 15.0, "run1": 10.0}
     with pytest.raises(CeilingExceeded):
         store.extend("run1", 11.0, ceiling)
     assert usage_of_user(store, "ann").seconds == 25.0
@@ -76,9 +76,9 @@ def test_a_run_without_a_prediction_reserves_a_minute(store: Store) -> None:
     sweep = store.submit(sweep_record(user="ann"), [new_run(0)])
     assert usage_of_sweep(store, sweep.id) == Usage(1e9, 60.0)
     store.extend("run0", 59.0, Ceilings())
-    assert store.reserved_seconds(["run0"]) == {"run0": 60.0}, "a reservation never shrinks"
+    assert store.open_charges(["run0"])["run0"].reserved == 60.0, "a reservation never shrinks"
     store.extend("nothing", 1e9, Ceilings(seconds=1.0))
-    assert store.reserved_seconds(["nothing"]) == {}
+    assert store.open_charges(["nothing"]) == {}
 
 
 def test_a_sum_of_floats_at_its_ceiling_is_allowed(store: Store) -> None:
@@ -96,6 +96,6 @@ def test_forgiven_attempts_are_no_longer_charged(store: Store) -> None:
     driver = store.start_driver("boot", [], "")
     end_attempt(store, "run0", claim(store, "run0", 0, driver, "w"), Outcome(Cause.CONFIGURATION, seconds=7.0))
     assert usage_of_sweep(store, sweep.id) == Usage(0.0, 7.0)
-    store.retry_failed(sweep.id)
+    store.retry([sweep.id])
     end_attempt(store, "run0", claim(store, "run0", 1, driver, "w"), Outcome(Cause.DONE, result(), seconds=2.0))
     assert usage_of_sweep(store, sweep.id) == Usage(1e9, 9.0)

@@ -54,7 +54,7 @@ def test_a_failing_run_ends_with_its_traceback_and_can_be_retried(store: Store) 
         state = end_attempt(store, "run0", fence, Outcome(Cause.CODE, detail="Traceback: boom"))
     assert state is RunState.FAILED
     assert store.run("run0").error == "Traceback: boom"
-    assert store.retry_failed(sweep.id) == 1
+    assert store.retry([sweep.id]) == 1
     assert store.run("run0").state is RunState.QUEUED
     assert store.run("run0").error is None
 
@@ -96,8 +96,8 @@ def test_an_attempt_is_recorded_from_its_claim_to_its_end(url: str) -> None:
     opened = AttemptRecord("run0", 1, driver, "worker-3", 100.0, None, None, None, None)
     assert store.attempts_of("run0") == [opened]
     now[0] = 160.0
-    end_attempt(store, "run0", fence, Outcome(Cause.DISK_FULL, detail="no space", seconds=42.0))
-    ended = replace(opened, ended_at=160.0, cause=Cause.DISK_FULL, detail="no space", seconds=42.0)
+    end_attempt(store, "run0", fence, Outcome(Cause.DISK_FULL, detail="no space", seconds=42.0, flops=7.0))
+    ended = replace(opened, ended_at=160.0, cause=Cause.DISK_FULL, detail="no space", seconds=42.0, flops=7.0)
     assert store.attempts_of("run0") == [ended]
     claim(store, "run0", 1, driver, "worker-4")
     claim(store, "run1", 0, driver, "worker-5")

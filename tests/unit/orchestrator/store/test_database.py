@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,12 +14,8 @@ from alembic import command
 from alembic.config import Config
 
 from orchestrator.attempts import Outcome
-from orchestrator.states import Cause, RunState
-from orchestrator.store import (
-    Store,
-    StoreError,
-    Unavailable,
-)
+from orchestrator.states import Cause, Hold, RunState
+from orchestrator.store import OpenCharge, Store, StoreError, Unavailable, Usage
 from orchestrator.store import tables as t
 from tests.conftest import ROOT
 from tests.unit.orchestrator.store_fixtures import (
@@ -27,6 +25,7 @@ from tests.unit.orchestrator.store_fixtures import (
     open_store,
     result,
     sweep_record,
+    usage_of_sweep,
 )
 
 SCHEMAS = Path(__file__).parent / "schemas"
@@ -53,7 +52,7 @@ def test_sqlite_is_durable_and_waits_for_locks(tmp_path: Path) -> None:
 
 
 def test_a_locked_database_is_unavailable_and_nothing_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.store.database.WAIT_SECONDS", 0)
+    monkeypatch.setattr("orchestrator.store.sqlite_file.WAIT_SECONDS", 0)
     store = open_store(tmp_path)
     other = sqlite3.connect(tmp_path / "test.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -66,13 +65,7 @@ def test_a_locked_database_is_unavailable_and_nothing_is_done(tmp_path: Path, mo
 
 def test_a_database_of_the_first_release_is_upgraded_with_its_rows(url: str) -> None:
     """Schema 0001 with a finished, a failed and a queued run, as the first release wrote them."""
-    engine = sa.create_engine(url)
-    _migrate(engine, "0001")
-    with engine.begin() as db:
-        for statement in (SCHEMAS / "0001.sql").read_text().split(";\n"):
-            if statement.strip():
-                db.execute(sa.text(statement))
-    engine.dispose()
+    _filled_by(url, "0001")
     store = Store(url)
     sweep = store.sweep("old")
     assert (sweep.user, sweep.held, sweep.ceiling_flops) == ("", None, None)
@@ -85,7 +78,7 @@ def test_a_database_of_the_first_release_is_upgraded_with_its_rows(url: str) -> 
     assert [a.cause for a in store.attempts_of("b")] == ["code", "code"]
     driver = store.start_driver("boot", [], "")
     end_attempt(store, "c", claim(store, "c", 0, driver, "w"), Outcome(Cause.DONE, result()))
-    assert store.retry_failed(sweep.id) == 1
+    assert store.retry([sweep.id]) == 1
     store.close()
 
 
@@ -111,7 +104,10 @@ def test_a_database_of_a_later_version_is_refused(tmp_path: Path) -> None:
     [
         ("nothing://here", "names an unknown kind of database"),
         ("mssql+pyodbc://user:secret@host/name", "mssql is not supported|cannot be opened"),
-        ("sqlite:////nowhere/at/all.db", "the database sqlite:////nowhere/at/all.db cannot be opened"),
+        (
+            "sqlite:////nowhere/at/all.db",
+            "the database /nowhere/at/all.db cannot be opened: there is no folder /nowhere/at",
+        ),
     ],
 )
 def test_a_database_that_cannot_be_opened_is_named_without_its_password(bad: str, message: str) -> None:
@@ -130,3 +126,77 @@ def test_a_failed_transaction_leaves_nothing(store: Store) -> None:
         db.execute(sa.update(t.scheduler).values(requests=7))
         _ = 1 / 0
     assert store.requests() != 7
+
+
+def _filled_by(url: str, schema: str) -> None:
+    """A database of an earlier schema, with its rows."""
+    engine = sa.create_engine(url)
+    _migrate(engine, schema)
+    with engine.begin() as db:
+        for statement in (SCHEMAS / f"{schema}.sql").read_text().split(";\n"):
+            if statement.strip():
+                db.execute(sa.text(statement))
+    engine.dispose()
+
+
+def test_a_database_of_the_second_release_goes_on_paying_for_the_attempts_that_counted(url: str) -> None:
+    """Schema 0002: a run with a forgiven attempt, a preempted one, and an open reservation."""
+    _filled_by(url, "0002")
+    store = Store(url)
+    assert (store.run("b").alone, store.attempts_of("b")[0].flops) == (False, None)
+    assert store.open_charges(["a", "b"]) == {"b": OpenCharge(1, "old", Hold.PAUSED, None, 60.0, 7.0)}
+    driver = store.start_driver("boot", [], "")
+    end_attempt(store, "b", claim(store, "b", 2, driver, "w"), Outcome(Cause.DONE, result(), seconds=2.0))
+    assert usage_of_sweep(store, 1) == Usage(2e9, 3.0 + 5.0 + 7.0 + 2.0)
+    store.submit(replace(sweep_record(), unique_tokens=2**40), [])
+    store.close()
+
+
+def test_an_earlier_schema_is_upgraded_by_a_reader_who_may_write(tmp_path: Path) -> None:
+    _filled_by(f"sqlite:///{tmp_path / 'test.db'}", "0002")
+    store = Store(tmp_path / "test.db", reading=True)
+    assert store.run("a").loss == 3.25
+    assert [path.name for path in tmp_path.iterdir()] == ["test.db"]
+
+
+def test_an_earlier_schema_that_may_only_be_read_says_who_can_upgrade_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _filled_by(f"sqlite:///{tmp_path / 'test.db'}", "0002")
+    monkeypatch.setattr("orchestrator.store.database.os.access", lambda *_: False)
+    with pytest.raises(StoreError, match=r"schema 0002, this one reads .* you may not write it: .*isoflop db"):
+        Store(tmp_path / "test.db", reading=True)
+
+
+def test_a_reader_of_no_database_finds_no_row_and_makes_none(tmp_path: Path) -> None:
+    store = Store(tmp_path / "none" / "isoflop.db", reading=True)
+    assert (store.sweeps(), store.runs_in(*RunState), store.requests()) == ([], [], 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "test.db") as db:
+        db.execute("CREATE TABLE bookmarks (url TEXT)")
+    db.close()
+    before = (tmp_path / "test.db").read_bytes()
+    with pytest.raises(StoreError, match=r"no database of isoflop's, .* it has the tables bookmarks"):
+        open_store(tmp_path)
+    assert (tmp_path / "test.db").read_bytes()[100:] == before[100:]
+
+
+def test_a_database_that_lost_its_schemas_number_is_not_made_anew(url: str) -> None:
+    opened = Store(url)
+    opened.submit(sweep_record(), [new_run(0)])
+    with opened.writing() as db:
+        db.execute(sa.text("DELETE FROM alembic_version"))
+    opened.close()
+    with pytest.raises(StoreError, match="lost its schema's number"):
+        Store(url)
+
+
+def test_an_installation_may_lie_in_a_folder_with_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alembic's configuration would take a per cent sign for an interpolation."""
+    copy = tmp_path / "50%(here)s%"
+    shutil.copytree(ROOT / "orchestrator" / "store" / "migrations", copy / "migrations")
+    monkeypatch.setattr("orchestrator.store.database.__file__", str(copy / "database.py"))
+    assert open_store(tmp_path).sweeps() == []

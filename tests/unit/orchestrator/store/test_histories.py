@@ -53,6 +53,8 @@ class Expected:
         self.causes: list[Cause] = []
         """Of the attempts that count."""
         self.micro_batch = BATCH
+        self.reached = 0.0
+        """FLOPs that its attempts have come to since the latest rerun."""
 
 
 class Histories(RuleBasedStateMachine):
@@ -99,6 +101,7 @@ class Histories(RuleBasedStateMachine):
             assert late or expected.state is not RunState.RUNNING
             return
         assert not late and expected.state is RunState.RUNNING
+        expected.reached = 1e8
         expected.state = self.ruling(expected, cause, self.wanted(run))
         assert state is expected.state
 
@@ -134,7 +137,8 @@ class Histories(RuleBasedStateMachine):
 
     @rule(sweep=sweeps)
     def retry(self, sweep: int) -> None:
-        self.store.retry_failed(self.ids[sweep])
+        self.store.retry([self.ids[sweep]])
+        self.held[sweep] = None
         for run in SWEEPS[sweep]:
             if self.runs[run].state in (RunState.FAILED, RunState.CANCELLED):
                 self.runs[run].state, self.runs[run].causes = RunState.QUEUED, []
@@ -146,6 +150,7 @@ class Histories(RuleBasedStateMachine):
             if self.runs[run].state.terminal:
                 expected = self.runs[run]
                 expected.state, expected.causes, expected.micro_batch = RunState.QUEUED, [], BATCH
+                expected.reached = 0.0
 
     @rule(sweep=sweeps)
     def submit_again(self, sweep: int) -> None:
@@ -159,7 +164,7 @@ class Histories(RuleBasedStateMachine):
         failed = [r for r in SWEEPS[sweep] if self.runs[r].state in (RunState.FAILED, RunState.CANCELLED)]
         if failed:
             with pytest.raises(CeilingExceeded):
-                self.store.retry_failed(self.ids[sweep], Ceilings(flops=spent.flops + 1e8))
+                self.store.retry([self.ids[sweep]], Ceilings(flops=spent.flops + 1e8))
 
     @rule()
     def take_over(self) -> None:
@@ -195,14 +200,39 @@ class Histories(RuleBasedStateMachine):
 
     @invariant()
     def what_is_pending_is_reserved(self) -> None:
-        """Each queued or running run has exactly one open reservation of its full FLOPs, no other has one."""
+        """Each queued or running run has exactly one open charge, no other has one."""
         if not hasattr(self, "runs"):
             return
         with self.store.reading() as db:
             rows = db.execute(sa.select(t.charges).where(t.charges.c.settled_at.is_(None))).all()
         pending = {f"run{i}" for i, e in enumerate(self.runs) if not e.state.terminal}
         assert sorted(r.run_id for r in rows) == sorted(pending)
-        assert all(r.flops == 1e9 * (int(r.run_id[3:]) + 1) for r in rows)
+
+    @invariant()
+    def flops_are_charged_once(self) -> None:
+        """The charges since a run's rerun come to its FLOPs, or to what it reached if it has no result."""
+        if not hasattr(self, "runs"):
+            return
+        for run, expected in enumerate(self.runs):
+            mine = (t.charges.c.run_id == f"run{run}") & (
+                t.charges.c.after_attempt >= self.store.run(f"run{run}").restarted
+            )
+            with self.store.reading() as db:
+                charged = db.execute(sa.select(sa.func.sum(t.charges.c.flops)).where(mine)).scalar() or 0.0
+            whole = not expected.state.terminal or expected.state is RunState.DONE
+            assert charged == (1e9 * (run + 1) if whole else expected.reached)
+
+    @invariant()
+    def seconds_are_charged_once(self) -> None:
+        """Settled charges come to the seconds of all attempts but those that open charges will pay for."""
+        if not hasattr(self, "runs"):
+            return
+        with self.store.reading() as db:
+            rows = db.execute(sa.select(t.charges)).all()
+        settled = sum(r.seconds for r in rows if r.settled_at is not None)
+        later = {r.run_id: r.after_attempt for r in rows if r.settled_at is None}
+        ended = [a for i in range(RUNS) for a in self.store.attempts_of(f"run{i}") if a.cause]
+        assert settled == 0.5 * sum(a.number <= later.get(a.run_id, a.number) for a in ended)
 
     @invariant()
     def held_runs_are_those_that_no_sweep_may_train(self) -> None:

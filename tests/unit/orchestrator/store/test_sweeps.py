@@ -82,7 +82,7 @@ def test_a_cancelled_attempt_ends_cancelled_and_goes_on_when_retried(store: Stor
     fence = claim(store, "run0", 0, driver, "w")
     store.hold(sweep.id, Hold.CANCELLED)
     assert end_attempt(store, "run0", fence, Outcome(Cause.PREEMPTED)) is RunState.CANCELLED
-    assert store.retry_failed(sweep.id) == 1
+    assert store.retry([sweep.id]) == 1
     run = store.run("run0")
     assert (run.state, run.restarted) == (RunState.QUEUED, 0)
 
@@ -97,14 +97,14 @@ def test_a_retry_forgives_earlier_failures(store: Store) -> None:
             fence = claim(store, "run0", fence, driver, "w")
             end_attempt(store, "run0", fence, Outcome(Cause.CODE))
         assert store.run("run0").state is RunState.FAILED
-        store.retry_failed(sweep.id)
+        store.retry([sweep.id])
 
 
 def test_a_rerun_forgets_the_result_and_its_checkpoints(store: Store) -> None:
     sweep = store.submit(sweep_record(), [new_run(0), new_run(1)])
     driver = store.start_driver("boot", [], "")
     end_attempt(store, "run0", claim(store, "run0", 0, driver, "w"), Outcome(Cause.DONE, result()))
-    assert store.retry_failed(sweep.id) == 0
+    assert store.retry([sweep.id]) == 0
     assert store.rerun(sweep.id) == 1
     run = store.run("run0")
     assert (run.state, run.loss, run.result, run.restarted) == (RunState.QUEUED, None, None, 1)
@@ -166,7 +166,7 @@ def test_sweeps_and_runs_come_in_their_order(store: Store) -> None:
 def test_a_further_run_comes_last_and_has_its_role(store: Store) -> None:
     sweep = store.submit(sweep_record(), [new_run(0)])
     before = store.requests()
-    store.add_run(sweep.id, new_run(1), "validation")
+    store.add_runs(sweep.id, [replace(new_run(1), role="validation")])
     assert store.requests() > before
     assert [(run.id, run.role) for run in store.runs_of(sweep.id)] == [("run0", "grid"), ("run1", "validation")]
     driver = store.start_driver("boot", [], "")
@@ -179,7 +179,7 @@ def test_totals_count_runs_and_flops_by_state(store: Store) -> None:
     sweep = store.submit(sweep_record(), [new_run(i) for i in range(3)])
     driver = store.start_driver("boot", [], "")
     end_attempt(store, "run1", claim(store, "run1", 0, driver, "w"), Outcome(Cause.DONE, result()))
-    store.add_run(sweep.id, new_run(3), "validation")
+    store.add_runs(sweep.id, [replace(new_run(3), role="validation")])
     totals = {(total.state, total.role): total for total in store.state_totals(sweep.id)}
     assert totals == {
         (RunState.QUEUED, "grid"): StateTotal(RunState.QUEUED, "grid", 2, 4e9),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from analysis.records import LawError
 from orchestrator.tracking.wandb_project import LoggedRun, WandbError, number, read_project, table_of
 from tests.unit.analysis.law_tables import sweep
 
@@ -40,6 +41,22 @@ def test_a_key_leads_to_a_number_of_summary_or_config(key: str, value: float | N
     config = {"loss": 1.0, "written": "1e18", "flag": True}
     summary = {"loss": 3.0, "best": {"loss": {"min": 2.5}}, "val.loss": 2.0}
     assert number(LoggedRun("r", "finished", config, summary), key) == value
+
+
+def test_settings_of_a_config_are_not_taken_for_seeds() -> None:
+    runs = [
+        LoggedRun(f"{run.name} {lr}", "finished", {**run.config, "optim": {"lr": lr}, "seed": 1, "out": f"o{lr}"},
+                  {**run.summary, "val/loss": run.summary["val/loss"] + by})
+        for lr, by in ((1e-3, 0.0), (3e-3, 0.2))
+        for run in logged()
+    ]  # fmt: skip
+    table = table_of(runs, KEYS, project="me/p")
+    assert len(table) == 35 and any("Column optim.lr differs between runs" in note for note in table.warnings)
+    worse = table_of(runs, KEYS, project="me/p", where={"optim.lr": "0.003"})
+    assert worse.loss == pytest.approx(table.loss + 0.2)
+    mixed = [*logged(dataset="c4"), *logged(dataset="web")]
+    with pytest.raises(LawError, match="column dataset holds several experiments"):
+        table_of([LoggedRun(f"{i}", r.state, r.config, r.summary) for i, r in enumerate(mixed)], KEYS, project="me/p")
 
 
 def test_runs_that_cannot_be_used_are_listed_with_reasons() -> None:

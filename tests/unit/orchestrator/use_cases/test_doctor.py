@@ -10,6 +10,7 @@ import pytest
 
 from model import implementation
 from model.cpu import build
+from model.cpu.cache import cache_folder
 from orchestrator.attempts import Tracking
 from orchestrator.scheduling.driver import scheduler_lock
 from orchestrator.use_cases import doctor
@@ -113,7 +114,7 @@ def test_a_temporary_folder_that_cannot_be_written_is_a_failure(
 def test_kernels_are_built_and_are_what_a_small_run_starts_from(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "choose_device", lambda _: "cpu")
     finding = doctor._kernels()
-    assert str(build.compiler()) in finding and str(build.cache_folder()) in finding
+    assert str(build.compiler()) in finding and str(cache_folder()) in finding
     assert "starts from native branches" in finding
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -90,28 +89,6 @@ def test_a_file_that_cannot_be_read_is_all_that_is_said(workspace: Workspace, mo
     monkeypatch.setattr(module, "prepare", refuse)
     with pytest.raises(CorpusError, match=r"^x\.txt:1: not UTF-8$"):
         Planning(workspace).facts(spec(device="cuda"))
-
-
-@pytest.mark.parametrize(
-    ("changes", "data", "message"),
-    [
-        ({}, {"validation_tokens": 128}, "the validation split has 128 tokens, fewer than one sequence of 128 . 1"),
-        ({}, {"train_tokens": 100}, "the training split has 100 tokens, .* lower corpus.validation_fraction"),
-        ({"vary": {"context": [64, 9_000]}}, {}, "the validation split has 9,000 tokens, fewer .* of 9,000 . 1: give"),
-        ({"context": 8_999}, {}, None),
-        ({}, {"validation_tokens": 129}, None),
-    ],
-)
-def test_a_split_below_one_sequence_is_found_before_any_run(
-    workspace: Workspace,
-    monkeypatch: pytest.MonkeyPatch,
-    changes: dict[str, Any],
-    data: dict[str, int],
-    message: str | None,
-) -> None:
-    monkeypatch.setattr(module, "prepare", lambda *_: SimpleNamespace(manifest=replace(MANIFEST, **data)))
-    with pytest.raises(CorpusError, match=message) if message else contextlib.nullcontext():
-        Planning(workspace).shards(spec(**changes))
 
 
 def test_the_facts_of_a_dataset_are_those_of_its_manifest(workspace: Workspace) -> None:

@@ -102,15 +102,16 @@ def some_minimum() -> Minimum:
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (math.log(1.08) / 2, "×/÷ 1.08"),
-        (math.log(99.9) / 2, "×/÷ 99.90"),
-        (math.log(100.1) / 2, "(not known within ×100)"),
+        (math.log(1.08), "×/÷ 1.08"),
+        (math.log(99.9), "×/÷ 99.90"),
+        (math.log(100.1), "(not known within ×100)"),
         (1e9, "(not known within ×100)"),
-        (math.inf, ""),
+        (math.inf, "(error not known)"),
+        (math.nan, "(error not known)"),
     ],
 )
-def test_the_error_of_a_size_is_two_standard_errors_as_a_factor(error: float, words: str) -> None:
-    assert size_error(replace(some_minimum(), log_params_se=error)) == words
+def test_the_error_of_a_size_is_its_interval_as_a_factor(error: float, words: str) -> None:
+    assert size_error(replace(some_minimum(), log_params_half=error)) == words
 
 
 @pytest.mark.parametrize(

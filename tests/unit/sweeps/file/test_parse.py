@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweeps.file.parse import MAX_BYTES, SweepError, parse
+from sweeps.file.parse import MAX_BYTES, SweepError, parse, plain_scalar
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{name}: &{name} [{','.join(['*' + former] * 9)}]\n" for former, name in zip("abcdef", "bcdefg", strict=True)
@@ -153,3 +153,12 @@ def test_any_text_is_data_or_a_sweep_error(text: str | bytes) -> None:
 @given(st.floats(allow_nan=False, allow_infinity=False), st.integers(-(10**30), 10**30))
 def test_numbers_as_python_writes_them_come_back(real: float, whole: int) -> None:
     assert parse(f"[{real!r}, {whole}]", any_top_level=True).data == [real, whole]
+
+
+def test_whole_numbers_have_at_most_forty_digits() -> None:
+    """Longer ones are read as fractions are: no sum of a plan can take forever or print a page."""
+    assert plain_scalar("9" * 40) == 10**40 - 1 and isinstance(plain_scalar("9" * 40), int)
+    assert plain_scalar("1_" + "0" * 39) == 10**39 and isinstance(plain_scalar("-" + "9" * 39), int)
+    assert plain_scalar("9" * 41) == 1e41 and isinstance(plain_scalar("9" * 41), float)
+    with pytest.raises(ValueError, match="not a finite number"):
+        plain_scalar("9" * 400)

@@ -83,6 +83,20 @@ def test_cells_are_dropped_with_their_reason() -> None:
     assert not any("epochs" in cell.reason for cell in several.dropped)
 
 
+def test_a_cell_with_exactly_the_fewest_steps_runs() -> None:
+    shortest = min(make_plan(spec_of(), FACTS).runs, key=lambda run: run.steps)
+
+    def reasons(fewest: int) -> list[str]:
+        """Why the shortest cell is dropped, if it is, where so many steps are asked for."""
+        plan = make_plan(spec_of(recipe_overrides={"min_steps": fewest}), FACTS)
+        assert (shortest.run_id in {run.run_id for run in plan.runs}) == (not plan.dropped)
+        return [cell.reason for cell in plan.dropped]
+
+    assert reasons(shortest.steps) == []
+    (reason, *_) = reasons(shortest.steps + 1)
+    assert reason.startswith(f"{shortest.steps} optimizer steps, fewer than {shortest.steps + 1}:")
+
+
 def test_shapes_that_coincide_and_budgets_that_cannot_be_met_are_dropped() -> None:
     crowded = make_plan(spec_of(sizes=SizesSpec(count=40, span=1.2)), FACTS)
     assert {cell.reason for cell in crowded.dropped} == {
@@ -174,3 +188,21 @@ def test_memory_is_that_of_the_micro_batch_which_the_device_would_choose() -> No
         assert (micro == train.batch) == (everything[run.run_id] == h100[run.run_id])
         # The share of a GPU that dispatch takes by this holds the same micro-batch.
         assert micro_batch_for(model, train.batch, train.numerics, run.memory_bytes, **options) == micro
+
+
+@pytest.mark.parametrize("split", ["training", "validation"])
+def test_a_split_below_one_sequence_is_found_by_the_plan(split: str) -> None:
+    """Of the longest context that the sweep has, by a plan of the grid and by that of a single run."""
+
+    def having(tokens: int) -> DataFacts:
+        return DataFacts("d", 1024, *((tokens, 10**6) if split == "training" else (10**9, tokens)))
+
+    message = f"the {split} split has 128 tokens, fewer than one sequence of 128 \\+ 1"
+    with pytest.raises(PlanError, match=message):
+        make_plan(spec_of(), having(128))
+    change = "lower" if split == "training" else "raise"
+    with pytest.raises(PlanError, match=f"{change} corpus.validation_fraction \\(0.02\\), or shorten context"):
+        plan_single(spec_of(), having(128), 1e11, 5e4)
+    make_plan(spec_of(), having(129))
+    with pytest.raises(PlanError, match=f"the {split} split has 256 tokens, fewer than one sequence of 256"):
+        make_plan(spec_of(vary={"context": [64, 256]}), having(256))

@@ -92,3 +92,13 @@ def test_limits_count_the_check() -> None:
 def test_the_key_is_read_and_written() -> None:
     spec = load_sweep(b"extends: demo\nname: c\nrecipe_check: true\n")
     assert spec.recipe_check and load_sweep(to_yaml(spec).encode()) == spec
+
+
+def test_a_check_with_exactly_the_fewest_steps_runs() -> None:
+    plan = plan_of()
+    shortest = min(plan.checks, key=lambda run: run.steps)
+    assert shortest.run_id in {run.run_id for run in plan_of(recipe_overrides={"min_steps": shortest.steps}).checks}
+    fewer = plan_of(recipe_overrides={"min_steps": shortest.steps + 1})
+    assert shortest.run_id not in {run.run_id for run in fewer.checks}
+    words = f"{shortest.steps} optimizer steps, fewer than {shortest.steps + 1}"
+    assert any(words in cell.reason for cell in fewer.unchecked)

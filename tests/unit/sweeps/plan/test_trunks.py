@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -50,9 +51,9 @@ def by_trunk(plan: Plan) -> dict[str, list[PlannedRun]]:
 
 
 def test_without_sharing_identities_are_what_they_were() -> None:
-    """The runs of the demo as they were before trunks could be shared."""
+    """The runs of the demo as they were before trunks could be shared, but for the version of the arithmetic."""
     plan = make_plan(compose.load_sweep(CONF / "demo.yaml"), FACTS)
-    ids = " ".join(run.run_id for run in plan.runs)
+    ids = " ".join(dataclasses.replace(run.run, math_version=1).run_id for run in plan.runs)
     assert hashlib.sha256(ids.encode()).hexdigest()[:16] == "42cf8dcfbcfebd23", "see decision 2"
     assert all(run.trunk is None and run.flops_spent == run.flops for run in plan.runs)
     assert plan.trunk_bytes == (0, 0)
@@ -133,7 +134,7 @@ def test_a_run_that_is_all_cooldown_has_no_trunk() -> None:
 
 
 def test_identities_of_shared_runs_stay_what_they_are() -> None:
-    ids = " ".join(run.run_id for run in plan_of().runs)
+    ids = " ".join(dataclasses.replace(run.run, math_version=1).run_id for run in plan_of().runs)
     assert hashlib.sha256(ids.encode()).hexdigest()[:16] == "bc838a72ccd2e581", "see decision 2"
 
 
@@ -186,3 +187,20 @@ def test_runs_that_check_the_recipe_train_alone() -> None:
     assert plan.checks and all(run.trunk is None and run.flops_spent == run.flops for run in plan.checks)
     assert plan.flops_spent == pytest.approx(plan_of().flops_spent + sum(run.flops for run in plan.checks))
     assert plan.seconds == pytest.approx(plan.flops_spent / 1e10)
+
+
+def test_a_short_run_warms_up_for_a_tenth_of_its_steps_and_no_more() -> None:
+    recipe = get_recipe("cpu-small")
+    cut = [run for run in plan_of().runs if run.trunk is None]
+    assert cut
+    for run in cut:
+        assert run.run.train.warmup_steps == int(0.1 * run.steps + 0.5) < shared_warmup(recipe, run.run.model)
+
+
+def test_a_recipe_that_warms_up_for_longer_may_do_so() -> None:
+    recipe = get_recipe("cpu-small", {"warmup": 0.3})
+    plan = plan_of(recipe_overrides={"warmup": 0.3})
+    longest = [run for run in plan.runs if run.run.train.warmup_steps < shared_warmup(recipe, run.run.model)]
+    assert longest
+    for run in longest:
+        assert run.run.train.warmup_steps == pytest.approx(0.3 * run.steps, abs=2)

@@ -1,0 +1,197 @@
+"""The best model for a budget when only so many different tokens exist."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.answers.bounds import check_positive, lost_warnings, of_draws, of_scaled, of_sum, of_tokens
+from analysis.answers.draws import DRAWS, surfaces
+from analysis.answers.questions import Answer
+from analysis.answers.repetition import (
+    EXCESS_PARAMETERS_WORTH,
+    MOST_EPOCHS,
+    PUBLISHED,
+    REPEATED_TOKENS_WORTH,
+    Worth,
+    drawn,
+)
+from analysis.answers.split import Limit, Surfaces
+from analysis.fitting.confidence import place_warnings
+from analysis.law import Law
+from analysis.limits import LEAST_COUNT, MOST_LOST, rounded_up
+from analysis.records import Interval, OutOfReachError, Prediction
+from analysis.wording import format_count, format_flops, format_loss
+
+Floats = NDArray[np.float64]
+
+EXACT = 50
+"""Halvings of a range of ln C after which a budget is exact."""
+PLENTY = 1e3
+"""Times the tokens of the optimum that are enough for any draw of a law's surfaces."""
+
+
+@dataclass(frozen=True)
+class _Limited:
+    """The best models of B surfaces with a limit, (B,) each; not a number where a surface has none."""
+
+    log_factor: Floats
+    """ln of N with the limit over N without."""
+    loss: Floats
+    """Loss."""
+
+    @property
+    def known(self) -> float:
+        """Share of the surfaces with an answer."""
+        return float((np.isfinite(self.log_factor) & np.isfinite(self.loss)).mean())
+
+
+@dataclass(frozen=True)
+class _Point:
+    """The answer without its interval."""
+
+    own: _Limited
+    """On the most trusted surface, repetition worth what was published."""
+    anchor: Prediction
+    """The optimum without a limit that has this loss, or that of the smallest budget where this loss is higher."""
+    cost: float
+    """Loss beyond the anchor's."""
+    params: float
+    """N."""
+
+    @property
+    def loss(self) -> float:
+        """The anchor's loss and the cost."""
+        return self.anchor.loss + self.cost
+
+
+def best_with_limited_data(law: Law, flops: float, unique_tokens: float) -> Answer:
+    """The best model for a budget when there are only `unique_tokens` different tokens, repetition at its worth.
+
+    Solved on the law's own surface, and on each draw of its surfaces with a draw of what repetition is worth. N is
+    anchored at N*(C); the loss where compute-optimal training without a limit reaches it, so that it falls with the
+    budget and with the limit as the law does. Raises LawError where no law could be fitted, OutOfReachError where it
+    has no answer for so few tokens, QuestionError for values that are not positive.
+    """
+    check_positive(flops=flops, unique_tokens=unique_tokens)
+    centre = law.predict(flops)
+    point = _point(law, centre, unique_tokens)
+    draws = _draws(law, centre, unique_tokens, point)
+    if not _told(law, point) or draws.known < 1 - MOST_LOST:
+        raise _refusal(law, centre, unique_tokens, point)
+    factor = float(point.own.log_factor[0])
+    n, bounds = of_scaled(centre, factor, of_draws(factor, draws.log_factor))
+    d = float(law.cost.tokens(flops, n))
+    anchor, cost = point.anchor, point.cost
+    ends = of_sum(point.loss, anchor.loss, anchor.loss_interval, cost, of_draws(cost, draws.loss))
+    epochs = d / unique_tokens
+    return Answer(
+        question="optimum_with_limited_data",
+        params=n,
+        tokens=d,
+        flops=flops,
+        loss=point.loss,
+        params_interval=bounds,
+        tokens_interval=of_tokens(law, flops, bounds),
+        loss_interval=Interval(max(ends.low, 0.0), max(min(ends.high, law.worst_loss), point.loss)),
+        extrapolation=centre.extrapolation,
+        place=centre.place,
+        details={"epochs": epochs, "unique_tokens": float(unique_tokens), "loss_without_limit": centre.loss},
+        warnings=(
+            *_epoch_warnings(epochs),
+            *lost_warnings(draws.log_factor, "so few tokens have no best size"),
+            *place_warnings(centre.place, law.outside(flops)),
+        ),
+    )
+
+
+def _point(law: Law, centre: Prediction, unique: float) -> _Point:
+    """The answer on the most trusted surface."""
+    with np.errstate(all="ignore"):
+        ((form, theta),) = surfaces(law, 0)
+        trusted = Surfaces(law, form, theta)
+        own = _limited(trusted, centre, unique, PUBLISHED)
+        log_anchor = _same_loss(trusted, float(own.loss[0]), min(law.smallest_budget, centre.flops), centre.flops)
+        anchor = centre if log_anchor is None else law.predict(float(np.exp(log_anchor)))
+        cost = float(own.loss[0] - trusted.free(float(np.log(anchor.flops))).loss[0, 0])
+    return _Point(own, anchor, cost, centre.params * float(np.exp(own.log_factor[0])))
+
+
+def _same_loss(trusted: Surfaces, loss: float, lowest: float, highest: float) -> float | None:
+    """ln of the budget between two at which the surface's optimum has a loss, the nearer end where neither has it.
+
+    None for the highest: its answer is known.
+    """
+    low, high = float(np.log(lowest)), float(np.log(highest))
+    if not loss > trusted.free(high).loss[0, 0]:
+        return None
+    if loss >= trusted.free(low).loss[0, 0]:
+        return low
+    for _ in range(EXACT):
+        middle = (low + high) / 2
+        low, high = (middle, high) if trusted.free(middle).loss[0, 0] > loss else (low, middle)
+    return high
+
+
+def _draws(law: Law, centre: Prediction, unique: float, point: _Point) -> _Limited:
+    """On draws of the surfaces, each with a draw of what repetition is worth; losses beyond each surface's anchor."""
+    generator, log_anchor = np.random.default_rng(1), float(np.log(point.anchor.flops))
+    factors, costs = [], []
+    with np.errstate(all="ignore"):
+        for form, theta in surfaces(law, DRAWS):
+            drawn_surfaces = Surfaces(law, form, theta)
+            found = _limited(drawn_surfaces, centre, unique, drawn(len(theta), generator))
+            factors.append(found.log_factor)
+            costs.append(found.loss - drawn_surfaces.free(log_anchor).loss[:, 0])
+    return _Limited(np.concatenate(factors), np.concatenate(costs))
+
+
+def _limited(drawn_surfaces: Surfaces, centre: Prediction, unique: float, worth: Worth) -> _Limited:
+    """The best model of each surface; its optimum where that has enough tokens."""
+    log_c, log_unique, guess = float(np.log(centre.flops)), float(np.log(unique)), float(np.log(centre.params))
+    free = drawn_surfaces.free(log_c)
+    scarce = drawn_surfaces.tokens(log_c, free.log_params) > log_unique
+    if not scarce.any():
+        return _Limited(0 * free.log_params[:, 0], free.loss[:, 0])
+    filled = drawn_surfaces.filled(log_unique)
+    found = drawn_surfaces.limited(log_c, Limit(log_unique, filled, worth), guess)
+    factor = np.where(scarce, found.log_params - free.log_params, 0 * free.log_params)
+    return _Limited(factor[:, 0], np.where(scarce, np.maximum(found.loss, free.loss), free.loss)[:, 0])
+
+
+def _told(law: Law, point: _Point) -> bool:
+    """Whether the answer is a model of one parameter at least, no worse than a uniform guess."""
+    return point.own.known == 1 and point.params >= LEAST_COUNT and point.loss <= law.worst_loss
+
+
+def _refusal(law: Law, centre: Prediction, unique: float, point: _Point) -> OutOfReachError:
+    """Why there is no answer, and the fewest tokens that can be asked about."""
+    tokens = f"{format_count(unique)} unique token{'' if unique == 1 else 's'}"
+    why = f"with {tokens} at {format_flops(centre.flops)} FLOPs the law has no best size"
+    if point.loss > law.worst_loss:
+        why = (
+            f"with {tokens} at {format_flops(centre.flops)} FLOPs the law gives a loss of {format_loss(point.loss)}, "
+            "worse than a uniform guess over any vocabulary in use"
+        )
+    low, high = float(np.log(min(1.0, unique))), float(np.log(PLENTY * centre.tokens))
+    while high - low > 0.05:
+        middle = (low + high) / 2
+        there = _point(law, centre, float(np.exp(middle)))
+        told = _told(law, there) and _draws(law, centre, float(np.exp(middle)), there).known >= 1 - MOST_LOST
+        low, high = (low, middle) if told else (middle, high)
+    least = rounded_up(float(np.exp(high)), 2)
+    return OutOfReachError(f"{why}. Ask about {format_count(least)} tokens or more", "max_tokens", least)
+
+
+def _epoch_warnings(epochs: float) -> tuple[str, ...]:
+    if epochs <= 1:
+        return ()
+    worths = f"R*_D = {REPEATED_TOKENS_WORTH:.4g}, R*_N = {EXCESS_PARAMETERS_WORTH:.3g}"
+    seen = (
+        f"Each token is seen {format_count(epochs)} times; repetitions are discounted as Muennighoff et al. 2023 "
+        f"published ({worths}), each known to a factor of two."
+    )
+    past = (f"Beyond {MOST_EPOCHS} epochs their data showed no return at all.",) if epochs > MOST_EPOCHS else ()
+    return (seen, *past)

@@ -1,0 +1,131 @@
+"""How a surface splits a budget between parameters and tokens, freely or with a limit of unique tokens.
+
+At the best size a little more of the budget for parameters gains as much as a little more for tokens. The logarithm of
+the ratio of the two gains is followed instead of the loss: it keeps its sign where repetition has made the loss flat.
+Shape legend: B draws, G candidate sizes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.answers.repetition import Worth, diminished
+from analysis.fitting import surface
+from analysis.fitting.forms import Design, SurfaceForm
+from analysis.law import Law
+
+Floats = NDArray[np.float64]
+
+STEP = 1e-4
+"""Of ln N and ln D, for the surface's derivatives."""
+REACH = 60.0
+"""How far from the first guess, in ln N, the best size is looked for."""
+SPACING = 0.5
+"""Between the sizes of the first look; halved until the size is known to better than a millionth."""
+HALVINGS = 22
+"""That make it so."""
+NO_GAIN = 1e-300
+"""Stands for a gain that is none, as the logarithm needs one."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """The best split of a budget for B draws; not a number where a surface has none."""
+
+    log_params: Floats
+    """ln N, shape (B, 1)."""
+    loss: Floats
+    """Loss, shape (B, 1)."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A limit of unique tokens for B draws."""
+
+    log_tokens: float
+    """ln of the unique tokens U."""
+    log_params: Floats
+    """ln of the size that they fill, for which U is compute-optimal, shape (B, 1)."""
+    worth: Worth
+    """Of what exceeds them."""
+
+
+@dataclass(frozen=True)
+class Surfaces:
+    """B draws of one of a law's surfaces."""
+
+    law: Law
+    """The law."""
+    form: SurfaceForm
+    """The surface's form."""
+    theta: Floats
+    """Its parameters, shape (B, P)."""
+
+    def loss(self, log_n: Floats, log_d: Floats) -> Floats:
+        """Losses of models (B, G)."""
+        origin, log_c = self.law.origin, log_n + self.law.cost.log_k(log_n) + log_d
+        return self.form.value(self.theta, Design(log_n - origin.n, log_d - origin.d, log_c - origin.c))
+
+    def free(self, log_c: float) -> Split:
+        """The compute-optimal size at ln C."""
+        law = self.law
+        return Split(*surface.optimum(self.form, self.theta, law.origin, np.array([log_c]), law.cost))
+
+    def filled(self, log_tokens: float) -> Floats:
+        """ln of the size (B, 1) for which so many tokens are compute-optimal.
+
+        Far below the runs a path that bends comes back to them as the worst size, and rounding may show others: the
+        largest counts.
+        """
+        guess = self.law.origin.n + log_tokens - self.law.origin.d
+        return self._crossing(lambda size: self._lean(size, np.full_like(size, log_tokens)), guess, np.negative)
+
+    def limited(self, log_c: float, limit: Limit, guess: float) -> Split:
+        """The best size at ln C with a limit of unique tokens."""
+
+        def worth(size: Floats) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
+            params = diminished(size, limit.log_params, limit.worth.params)
+            return params, diminished(self.tokens(log_c, size), np.array(limit.log_tokens), limit.worth.tokens)
+
+        def lean(size: Floats) -> Floats:
+            (params, params_rise), (tokens, tokens_rise) = worth(size)
+            slope = self.law.cost.slope(params) / self.law.cost.slope(size)
+            return self._lean(params, tokens) + params_rise - tokens_rise + np.log(slope)
+
+        def loss(size: Floats) -> Floats:
+            (params, _), (tokens, _) = worth(size)
+            return self.loss(params, tokens)
+
+        log_n = self._crossing(lean, guess, loss)
+        return Split(log_n, loss(log_n))
+
+    def tokens(self, log_c: float, log_n: Floats) -> Floats:
+        """ln of the tokens C / F(N)."""
+        return np.asarray(log_c - log_n - self.law.cost.log_k(log_n))
+
+    def _lean(self, log_n: Floats, log_d: Floats) -> Floats:
+        """ln of what FLOPs gain as parameters over what they gain as tokens, at models (B, G)."""
+        of_params = self.loss(log_n - STEP, log_d) - self.loss(log_n + STEP, log_d)
+        of_tokens = self.loss(log_n, log_d - STEP) - self.loss(log_n, log_d + STEP)
+        gains = np.log(np.maximum(of_params, NO_GAIN)) - np.log(np.maximum(of_tokens, NO_GAIN))
+        known = (of_params > 0) | (of_tokens > 0)
+        return np.where(known, gains - np.log(self.law.cost.slope(log_n)), np.nan)
+
+    def _crossing(self, lean: Callable[[Floats], Floats], guess: float, rank: Callable[[Floats], Floats]) -> Floats:
+        """Where `lean` (B, G) at ln N (B, G) falls through zero, (B, 1): of several, where the `rank` is lowest."""
+        grid = np.repeat(guess + np.arange(-REACH, REACH + SPACING, SPACING)[None], len(self.theta), axis=0)
+        leans = lean(grid)
+        falls = (leans[:, :-1] > 0) & (leans[:, 1:] <= 0)
+        low, high = grid[:, :-1], grid[:, 1:]
+        order = rank((low + high) / 2)
+        at = np.argmin(np.where(falls & np.isfinite(order), order, np.inf), axis=1)[:, None]
+        low, high = np.take_along_axis(low, at, 1), np.take_along_axis(high, at, 1)
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            more = lean(middle) > 0
+            low, high = np.where(more, middle, low), np.where(more, high, middle)
+        return np.where(np.take_along_axis(falls, at, 1), (low + high) / 2, np.nan)

@@ -1,0 +1,53 @@
+"""What a worker is handed of a claimed run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.attempts import Assignment, Tracking
+from orchestrator.cluster.artifact_store import ArtifactStore
+from orchestrator.scheduling.durations import checkpoint_interval, params_of
+from orchestrator.scheduling.job import Job
+from orchestrator.scheduling.queue import Queue
+from orchestrator.store import RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Assigning:
+    """Makes assignments of claimed runs."""
+
+    queue: Queue
+    """Knows their trunks, and how often attempts were lost."""
+    artifacts: ArtifactStore
+    """Where workers find data and leave checkpoints."""
+    tracking: Tracking
+    """Where the wandb mirror writes."""
+    checkpoint_seconds: float | None = None
+    """Training seconds between two checkpoints; None chooses what loses least."""
+
+    def of(self, job: Job) -> Assignment:
+        """The assignment of a claimed run; any exception is of this run alone."""
+        cell, run = job.run.cell, job.run
+        return Assignment(
+            run_id=run.id,
+            fence=job.fence,
+            config=run.config,
+            artifacts=self.artifacts.url,
+            sweep=f"{job.sweep.name}@{job.sweep.revision[:8]}",
+            name=f"n{cell.params}_c{run.flops:.3g}_s{cell.seed}" if cell else run.id,
+            facts=run_facts(run),
+            tracking=self.tracking,
+            checkpoints=run.checkpoints,
+            checkpoint_seconds=self.checkpoint_seconds or checkpoint_interval(params_of(run), self.queue.lost_attempts),
+            micro_batch=run.micro_batch,
+            trunk=self.queue.trunk(run.id),
+            points=self.queue.points(run.id),
+            share=job.share,
+        )
+
+
+def run_facts(run: RunRecord) -> dict[str, Any]:
+    """What wandb records of a run in addition to its configuration, by the names that `fit --wandb` reads."""
+    named = ("params", "budget", "shape", "seed", "recipe", "vary")
+    return ({name: getattr(run.cell, name) for name in named} if run.cell else {}) | {"role": run.role}

@@ -1,0 +1,99 @@
+"""The split of a budget on one surface: against closed forms, a dense search, and a path that comes back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from analysis.answers.repetition import Worth
+from analysis.answers.split import Limit, Split, Surfaces
+from analysis.fitting.forms import ADDITIVE, JOINT_SKEW_BENT
+from analysis.law import Law, fit
+from tests.unit.analysis.law_tables import SMALL_COST, Floats, small, table
+
+LOG_C = float(np.log(1e12))
+
+
+@pytest.fixture(scope="module")
+def law() -> Law:
+    runs = table(truth=small, budgets=(1e11, 3e11, 1e12), span=3.4, noise=0.002, cost=SMALL_COST)
+    return fit(runs, cost=SMALL_COST, holdout=False)
+
+
+@pytest.fixture(scope="module")
+def surfaces(law: Law) -> Surfaces:
+    """The truth itself, and one of other exponents, about the law's origins."""
+    n, d = law.origin.n, law.origin.d
+    rows = [
+        (1.5, np.log(a) - alpha * n, np.log(alpha), np.log(b) - beta * d, np.log(beta))
+        for a, alpha, b, beta in ((30, 0.33, 105, 0.33), (100, 0.45, 60, 0.28))
+    ]
+    return Surfaces(law, ADDITIVE, np.array(rows))
+
+
+def test_losses_are_the_forms_own(surfaces: Surfaces) -> None:
+    log_n, log_d = np.log([[1e5, 3e5], [1e5, 3e5]]), np.log([[1e7, 2e7], [1e7, 2e7]])
+    assert surfaces.loss(log_n, log_d)[0] == pytest.approx(small(np.exp(log_n[0]), np.exp(log_d[0])))
+
+
+def test_without_a_limit_the_split_is_compute_optimal(surfaces: Surfaces) -> None:
+    free = surfaces.free(LOG_C)
+    log_n = np.broadcast_to(np.log(np.geomspace(1e3, 1e8, 50_001))[None], (2, 50_001))
+    losses = surfaces.loss(log_n, surfaces.tokens(LOG_C, log_n))
+    assert free.log_params[:, 0] == pytest.approx(log_n[0, np.argmin(losses, axis=1)], abs=3e-4)
+    assert free.loss[:, 0] == pytest.approx(losses.min(axis=1), abs=1e-9)
+
+
+def test_the_size_that_tokens_fill_is_the_one_they_are_compute_optimal_for(surfaces: Surfaces) -> None:
+    filled = surfaces.filled(float(np.log(3e5)))
+    budgets = [float(np.log(3e5) + size + surfaces.law.cost.log_k(np.array(size))) for size in filled[:, 0]]
+    back = [surfaces.free(log_c).log_params[row, 0] for row, log_c in enumerate(budgets)]
+    assert filled[:, 0] == pytest.approx(back, abs=1e-6)
+
+
+def densest(surfaces: Surfaces, limit: Limit) -> tuple[Floats, Floats]:
+    """ln N and the loss by a search, repetition discounted in natural units."""
+    log_n = np.broadcast_to(np.log(np.geomspace(1e2, 1e9, 70_001))[None], (2, 70_001))
+    parts = []
+    for amount, log_unique, worth in (
+        (log_n, limit.log_params, limit.worth.params),
+        (surfaces.tokens(LOG_C, log_n), limit.log_tokens, limit.worth.tokens),
+    ):
+        unique = np.exp(log_unique)
+        repeats = np.maximum(np.exp(amount) / unique - 1, 0)
+        parts.append(np.log(np.minimum(np.exp(amount), unique) + unique * worth * (1 - np.exp(-repeats / worth))))
+    losses = surfaces.loss(*parts)
+    return log_n[0, np.argmin(losses, axis=1)], losses.min(axis=1)
+
+
+@pytest.mark.parametrize("unique", [3e4, 3e5, 2e6])
+def test_with_a_limit_each_surface_has_its_own_split_and_worth(surfaces: Surfaces, unique: float) -> None:
+    worth = Worth(np.array([[15.4], [4.0]]), np.array([[5.3], [9.0]]))
+    limit = Limit(float(np.log(unique)), surfaces.filled(float(np.log(unique))), worth)
+    found = surfaces.limited(LOG_C, limit, 12.0)
+    log_n, loss = densest(surfaces, limit)
+    assert found.log_params[:, 0] == pytest.approx(log_n, abs=1e-3)
+    assert found.loss[:, 0] == pytest.approx(loss, abs=1e-8)
+    assert isinstance(found, Split) and abs(log_n[0] - log_n[1]) > 0.1
+
+
+def test_the_first_guess_does_not_matter(surfaces: Surfaces) -> None:
+    limit = Limit(float(np.log(1e5)), surfaces.filled(float(np.log(1e5))), Worth(np.array([[15.0]]), np.array([[5.0]])))
+    found = [surfaces.limited(LOG_C, limit, guess).log_params[:, 0] for guess in (-20.0, 11.3, 40.0)]
+    assert found[0] == pytest.approx(found[1], abs=1e-6) and found[2] == pytest.approx(found[1], abs=1e-6)
+
+
+def test_a_path_that_bends_is_followed_down_from_its_optimum(law: Law) -> None:
+    theta = np.array([[1.55, 0.63, -1.78, -0.05, 0.47, -1.04, -1.13, 0.05]])
+    bent = Surfaces(law, JOINT_SKEW_BENT, theta)
+    free = bent.free(LOG_C)
+    log_tokens = float(bent.tokens(LOG_C, free.log_params)[0, 0])
+    assert bent.filled(log_tokens)[0, 0] == pytest.approx(free.log_params[0, 0], abs=1e-6)
+    fewer = bent.filled(log_tokens - 1)[0, 0]
+    assert free.log_params[0, 0] - 2 < fewer < free.log_params[0, 0]
+
+
+def test_where_a_path_has_turned_back_no_size_is_compute_optimal(law: Law) -> None:
+    theta = np.array([[1.55, 0.63, -1.78, -0.05, 0.47, -1.04, -1.13, 0.3]])
+    with np.errstate(all="ignore"):
+        assert np.isnan(Surfaces(law, JOINT_SKEW_BENT, theta).filled(-5.0)[0, 0])

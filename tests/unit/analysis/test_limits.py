@@ -1,0 +1,157 @@
+"""How far a law answers: each limit with its reason, on headlines made by hand and on fitted laws."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from analysis import limits
+from analysis.fitting.cost import TokenCost
+from analysis.fitting.headline import Headline
+from analysis.fitting.refused import RefusedError
+from analysis.law import Law, fit
+from analysis.limits import budget_limits, check_size, possible_loss, rounded_down, rounded_up, worst_loss
+from analysis.records import Interval, OutOfReachError
+from analysis.refusals import OptimumRunsOff
+from tests.unit.analysis.law_tables import table
+
+Floats = NDArray[np.float64]
+Of = Callable[[Floats], Floats]
+LOW, HIGH = 1e18, 1e20
+
+
+def headline(
+    log_params: Of = lambda log_c: log_c / 2,
+    log_params_half: Of = lambda log_c: 0.1 + 0 * log_c,
+    loss: Of = lambda log_c: 3 + 0 * log_c,
+    loss_half: Of = lambda log_c: 0.1 + 0 * log_c,
+) -> Callable[[Floats], Headline]:
+    """A headline from functions of ln C."""
+
+    def answer(budgets: Floats) -> Headline:
+        log_c, none = np.log(budgets), np.zeros((len(budgets), 0))
+        return Headline(
+            log_params(log_c), log_params_half(log_c), loss(log_c), loss_half(log_c), none, none, none, none, none, none
+        )
+
+    return answer
+
+
+def found(answer: Callable[[Floats], Headline], worst: float = math.inf) -> limits.Limits:
+    return budget_limits(answer, TokenCost.constant(6), LOW, HIGH, worst)
+
+
+def beyond(log_c: Floats, factor: float) -> NDArray[np.bool_]:
+    """Which budgets lie more than a factor beyond the largest."""
+    return log_c > math.log(HIGH * factor)
+
+
+def test_without_another_reason_a_law_ends_at_a_fixed_distance() -> None:
+    ends = found(headline())
+    assert (ends.lowest, ends.highest) == (LOW / 1e3, HIGH * 1e5)
+    assert ends.below == ends.beyond == "so far from its runs a law says nothing"
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (headline(loss=lambda c: np.where(beyond(c, 30), 0.0, 3.0)), "the loss would be zero or less"),
+        (headline(loss=lambda c: np.where(beyond(c, 30), -2.0, 3.0)), "the loss would be zero or less"),
+        (headline(loss=lambda c: np.where(beyond(c, 30), 13.0, 3.0)), "above that of a uniform guess"),
+        (headline(loss_half=lambda c: np.where(beyond(c, 30), 3.0, 0.1)), "the interval of the loss reaches zero"),
+        (headline(log_params_half=lambda c: np.where(beyond(c, 30), 7.0, 0.1)), "known to within a factor of 1000"),
+        (headline(log_params=lambda c: np.where(beyond(c, 30), -0.1, c / 2)), "less than one parameter or token"),
+        (headline(log_params=lambda c: np.where(beyond(c, 30), c, c / 2)), "less than one parameter or token"),
+    ],
+)
+def test_a_law_ends_where_its_answer_is_impossible_or_void(answer: Callable[[Floats], Headline], why: str) -> None:
+    ends = found(answer, 12.0)
+    assert 30 * HIGH / 1.1 < ends.highest <= 30 * HIGH * 1.001
+    assert why in ends.beyond
+    assert ends.lowest == LOW / 1e3
+    assert 30 * HIGH / 1.1 in ends and 31 * HIGH not in ends and 0.9 * ends.lowest not in ends
+    assert ends.only([1.0, HIGH, 1e30]) == [HIGH]
+
+
+def test_a_law_ends_where_its_estimators_run_off_and_at_the_first_gap() -> None:
+    def answer(budgets: Floats) -> Headline:
+        if (budgets > 40 * HIGH).any():
+            raise RefusedError(OptimumRunsOff())
+        return headline(loss=lambda c: np.where((c < math.log(LOW / 20)) & (c > math.log(LOW / 200)), -1.0, 3.0))(
+            budgets
+        )
+
+    ends = found(answer)
+    assert 40 * HIGH / 1.1 < ends.highest <= 40 * HIGH and "an optimum runs off" in ends.beyond
+    assert LOW / 20 / 1.001 <= ends.lowest < LOW / 20 * 1.1, "what lies behind a gap is not answered"
+
+
+def test_the_fitted_budgets_are_always_within() -> None:
+    ends = found(headline(loss_half=lambda c: 9 + 0 * c))
+    assert (ends.lowest, ends.highest) == (LOW, HIGH) and LOW in ends and HIGH in ends
+
+
+@pytest.fixture(scope="module")
+def law() -> Law:
+    return fit(table(noise=0.003), holdout=False)
+
+
+@pytest.mark.parametrize("flops", [1.0, 1e14, 2e25, 1e300])
+def test_a_budget_outside_is_refused_with_those_inside(law: Law, flops: float) -> None:
+    with pytest.raises(OutOfReachError, match="Ask for a budget from 1e15 to 1e25 FLOPs") as caught:
+        law.predict(flops)
+    assert (caught.value.quantity, caught.value.lowest, caught.value.highest) == ("flops", 1e15, 1e25)
+    assert ("below the smallest" if flops < 1e18 else "the largest") in str(caught.value)
+    assert law.predict(1e15).loss > law.predict(1e25).loss > 0
+
+
+@pytest.mark.parametrize(("params", "tokens", "loss"), [(0.5, 9.0, 3.0), (9.0, 0.5, 3.0), (9.0, 9.0, 0.0)])
+def test_an_impossible_optimum_within_the_budgets_blames_the_units(params: float, tokens: float, loss: float) -> None:
+    limits.check_possible(1e18, 1.0, 1.0, 1e-9)
+    with pytest.raises(OutOfReachError, match="Check the units of the table's columns"):
+        limits.check_possible(1e18, params, tokens, loss)
+
+
+def test_a_size_is_told_within_a_hundredfold_of_the_optimum() -> None:
+    for size in (1e7, 1e11):
+        check_size(1e20, size, 1e9)
+    for size, words in ((0.99e7, "times below"), (1.01e11, "times above"), (1e-300, "times below")):
+        with pytest.raises(OutOfReachError, match=words) as caught:
+            check_size(1e20, size, 1e9)
+        assert (caught.value.lowest, caught.value.highest) == (1e7, 1e11)
+    with pytest.raises(OutOfReachError, match="Ask for a size from 1 to 2 k"):
+        check_size(1e6, 0.5, 20.0)
+
+
+@pytest.mark.parametrize(
+    ("loss", "low", "high"),
+    [
+        (3.0, 2.0, 6.0),
+        (3.0, 2.0, math.inf),
+        (13.0, 12.0, 14.0),
+        (math.nan, 1.0, 2.0),
+        (-1.0, -2.0, 0.0),
+        (3.0, 3.1, 4.0),
+    ],
+)
+def test_a_loss_off_the_optimum_is_possible_or_refused(loss: float, low: float, high: float) -> None:
+    assert possible_loss(3.0, Interval(-1.0, 5.9), 5.0, "") == Interval(0.0, 5.0)
+    with pytest.raises(OutOfReachError, match=r"cannot tell the loss of that model.* Ask nearer"):
+        possible_loss(loss, Interval(low, high), 12.0, "Ask nearer")
+
+
+def test_no_loss_is_above_a_uniform_guess_unless_one_was_measured() -> None:
+    assert worst_loss("bits/byte", 2.0) == 8
+    assert worst_loss("nats/token", 2.0) == worst_loss("as in the data", 12.4) == pytest.approx(18 * math.log(2))
+    assert worst_loss("as in the data", 12.5) == worst_loss("bits/byte", 9.0) == math.inf
+
+
+@pytest.mark.parametrize("value", [1.0, 123.0, 1.234e-7, 9.999e99, 1e-290, 5e20, 3.0200000001e14])
+def test_rounding_keeps_to_its_side_and_keeps_what_is_round(value: float) -> None:
+    up, down = rounded_up(value), rounded_down(value)
+    assert down <= value * (1 + 1e-9) and value * (1 - 1e-9) <= up <= down * 1.011
+    assert (rounded_up(down), rounded_down(up)) == (down, up)
