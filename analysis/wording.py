@@ -292,11 +292,6 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'s' if count != 1 else ''}"
 
 
-def plural(count: int, noun: str) -> str:
-    """A count with its noun: 1 run, 2 runs, 1,000 runs."""
-    return f"{count:,} {noun}{'s' if count != 1 else ''}"
-
-
 def join_words(words: Iterable[str]) -> str:
     """A list in prose: a, b and c."""
     items = list(words)
