@@ -60,6 +60,11 @@ class Home:
         """File that the one scheduler of this folder keeps locked."""
         return self.root / "scheduler.lock"
 
+    @property
+    def ray_token(self) -> Path:
+        """File with the secret of the Ray that a scheduler of this folder starts."""
+        return self.root / "ray-token"
+
     def create(self) -> Home:
         """Make the folder and those inside it, and return it.
 

@@ -6,8 +6,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.attempts import Assignment, RunProgress, Slot
+from orchestrator.attempts import Assignment, Outcome, Report, RunProgress, Slot
 from orchestrator.cluster.placement import WorkerLocation
+from orchestrator.states import Cause
 
 
 @dataclass(slots=True)
@@ -49,6 +50,12 @@ class PoolWorker:
         """Note the attempt that it was given, and the promise of its outcome."""
         self.assignment, self.outcome, self.asked = assignment, outcome, None
         self.progress, self.last_seen = RunProgress(), time.monotonic()
+
+    def lost(self, detail: str) -> Report:
+        """The report that its attempt is lost, and why."""
+        assert self.assignment is not None
+        outcome = Outcome(Cause.LOST, detail=detail, flops=self.progress.flops)
+        return Report(self.name, *self.assignment.key, outcome)
 
     def end(self) -> None:
         """Note that its attempt is over."""

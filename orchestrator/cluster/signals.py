@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,7 +13,10 @@ OURS = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def kept() -> Iterator[None]:
-    """Restore the handlers after the block, for Python and for the kernel. Main thread only."""
+    """Restore the handlers after the block, for Python and for the kernel; only the main thread can change them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before = {number: signal.getsignal(number) for number in OURS}
     try:
         yield
