@@ -215,13 +215,14 @@ class Cluster:
         If that does not help, the next `poll` raises HeadLost.
         """
         reports = [worker.lost(f"{lost}") for worker in self._busy()]
-        self._pool, self._head = [], None
+        self._pool, self._head, self._losses = [], None, self._losses + 1
+        again = self._losses <= MAX_LOSSES
+        if again:
+            log.warning("%s: it is started again, and runs in training go on from their checkpoints", lost)
         self._ray.end()
-        self._losses += 1
-        if self._losses > MAX_LOSSES:
+        if not again:
             self._lost = HeadLost(f"{lost}, {self._losses} times in a row: {AFTER_LOSSES}")
             return reports
-        log.warning("%s: it is started again, and runs in training go on from their checkpoints", lost)
         try:
             self._launch()
         except ExpectedError as error:

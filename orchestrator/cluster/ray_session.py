@@ -127,6 +127,8 @@ class RaySession:
             # Ray puts the driver's working directory first on its workers' module path: let our modules be there.
             with contextlib.chdir(PACKAGE_ROOT), inherited, signals.kept():
                 ray.init(address=self.address, **options)
+            # Ray prints pages of its processes' logs where our answers belong; what matters in them we say ourselves.
+            ray._private.worker.print_to_stdstream = lambda *_, **__: None
         except ray.exceptions.AuthenticationError as error:
             raise ClusterError(
                 f"Ray at {self.address} wants a token: name its file in RAY_AUTH_TOKEN_PATH here and wherever Ray is "
