@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_IN_USE = re.compile(r"was ([\d.]+ ?\w?B / [\d.]+ ?\w?B)")
+_IN_USE = re.compile(r"was\s+([\d.]+ ?\w?B / [\d.]+ ?\w?B)")
 
 
 def short_of_memory(error: Exception) -> str:

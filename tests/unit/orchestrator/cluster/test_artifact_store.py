@@ -49,7 +49,7 @@ def test_scratch_is_set_or_the_users_own(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_an_attempt_is_logged_for_another_machine(store: ArtifactStore, tmp_path: Path) -> None:
     assert store.events("run", 1) == []
     log = store.log("run", 1)
-    events = [{"kind": "attempt"}, {"kind": "progress", "step": 1}, {"kind": "result", "result": {"loss": 2.0}}]
+    events = [{"kind": "attempt"}, {"kind": "progress", "step": 1}, {"kind": "end", "loss": 2.0}]
     for event in events:
         log.append(event)
     log.close()

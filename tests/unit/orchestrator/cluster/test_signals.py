@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 
 import pytest
 
@@ -38,3 +39,20 @@ def test_signals_do_nothing_inside_the_block_and_what_they_did_after_it(number: 
         assert received == []
     os.kill(os.getpid(), number)
     assert received == [number]
+
+
+def test_in_another_thread_they_are_left_alone() -> None:
+    """Only the main thread can change them: there a service starts its Ray again."""
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            with kept():
+                pass
+        except ValueError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join(10)
+    assert errors == [] and not thread.is_alive()
