@@ -29,6 +29,7 @@ EXPECTED_SKIPS = (
     "packets between network namespaces are dropped here",
     "network namespaces need root",
     "no network namespaces here",
+    "needs root: acts as another user",
 )
 """Reasons for which a test may be skipped in CI; `--forbid-skips` fails the session for any other."""
 _skipped: dict[str, str] = {}
