@@ -141,7 +141,8 @@ class RaySession:
         """End our own Ray, or leave the one that was joined."""
         import ray
 
-        ray.shutdown()
+        with signals.kept():
+            ray.shutdown()
 
     def watch_head(self, patience: float) -> HeadWatch:
         """A watch of Ray's head, which may be silent for `patience` seconds; if it is our own, of its processes too."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -173,6 +174,26 @@ def test_a_ray_of_our_own_starts_where_nobody_else_can_plant_a_module(
     assert stat.S_IMODE((tmp_path / "token").stat().st_mode) == 0o600
     ray._private.worker.print_to_stdstream({"lines": ["Raylet is terminated"]}, ignore_prefix=False)
     # nothing is printed: pytest would show it, and our answers are on the same stream
+
+
+@pytest.mark.parametrize("end", [False, True])
+def test_the_signal_handlers_of_this_process_survive_rays(
+    session: RaySession, monkeypatch: pytest.MonkeyPatch, environment: None, end: bool
+) -> None:
+    received: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: received.append(number))
+
+    def replace(**_: Any) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+    monkeypatch.setattr(ray, "shutdown" if end else "init", replace)
+    monkeypatch.setattr(ray._private.worker, "print_to_stdstream", print)
+    try:
+        session.end() if end else session.start(1, None)
+        os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert received == [signal.SIGTERM]
 
 
 def test_another_ray_is_joined_as_it_is(started: list[dict[str, Any]], session: RaySession, tmp_path: Path) -> None:
