@@ -24,8 +24,6 @@ MAX_FAILED_STARTS = 3
 """Worker processes that may die in a row before they have imported everything."""
 MAX_LOSSES = 3
 """Times that a Ray of our own is started again while no attempt comes to an end."""
-AFTER_LOSSES = "see whether this machine runs out of memory (dmesg), then start isoflop again"
-"""What to do when that did not help."""
 CLOSE_SECONDS = 5.0
 """Time that workers get at the end for the last records of their wandb mirrors."""
 SILENCE_MARGIN = 15.0
@@ -221,7 +219,8 @@ class Cluster:
             log.warning("%s: it is started again, and runs in training go on from their checkpoints", lost)
         self._ray.end()
         if not again:
-            self._lost = HeadLost(f"{lost}, {self._losses} times in a row: {AFTER_LOSSES}")
+            remedy = "see whether this machine runs out of memory (dmesg), then start isoflop again"
+            self._lost = HeadLost(f"{lost}, {self._losses} times in a row: {remedy}")
             return reports
         try:
             self._launch()
@@ -237,13 +236,10 @@ class Cluster:
     def _silent(self) -> list[Report]:
         """Give up the attempts whose worker was silent for longer than its lease: it has stopped by itself."""
         reports = []
-        for worker in self._busy():
-            assignment = worker.assignment
-            assert assignment is not None
-            if worker.silence >= assignment.lease_seconds + SILENCE_MARGIN:
-                reports.append(worker.lost("its worker does not answer"))
-                self._replace(worker)
-                worker.end()
+        for worker in [worker for worker in self._pool if worker.is_overdue(SILENCE_MARGIN)]:
+            reports.append(worker.lost("its worker does not answer"))
+            self._replace(worker)
+            worker.end()
         return reports
 
     def _report(self, worker: PoolWorker) -> Report:

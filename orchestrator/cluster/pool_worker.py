@@ -69,6 +69,10 @@ class PoolWorker:
         """Whether it has had no attempt, or has not been ready, for longer than `seconds`."""
         return self.assignment is None and self.silence > seconds
 
+    def is_overdue(self, margin: float) -> bool:
+        """Whether it has an attempt and was silent for `margin` seconds longer than its lease."""
+        return self.assignment is not None and self.silence >= self.assignment.lease_seconds + margin
+
     def waits_for_node(self, seconds: float) -> bool:
         """Whether it has waited for a node for longer than `seconds`, so that none may ever come."""
         return self.location is None and self.is_idle_for(seconds)

@@ -32,6 +32,10 @@ NAMESPACE = "isoflop"
 """Ray namespace of the workers' names."""
 STRANGER_SECONDS = 20.0
 """Time that an interrupted scheduler's workers get to end after they were asked to."""
+START_RAY = ": start Ray again, then type this command again"
+"""What to do when the head of a cluster is gone."""
+SAME_TOKEN = "; does it run, and with the token of this process (RAY_AUTH_TOKEN_PATH)?"
+"""What to check when a cluster cannot be joined: Ray does not say that it refused a token."""
 OBJECT_STORE_BYTES = 100 * 2**20
 """Size of Ray's object store: it carries only assignments and outcomes, a few kilobytes each."""
 
@@ -115,7 +119,7 @@ class RaySession:
         inherited: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
         if self.local:
             ensure_token(self._token)
-            inherited = workers_environment(self._folder, scratch_folder(), self._hidden)
+            inherited = workers_environment(self._folder, scratch_folder().absolute(), self._hidden)
             options |= {
                 "num_cpus": cpus,
                 "num_gpus": gpus,
@@ -135,7 +139,8 @@ class RaySession:
                 "started; or set RAY_AUTH_MODE=disabled where nobody else can reach it"
             ) from error
         except (RuntimeError, OSError, ConnectionError, ValueError, ray.exceptions.RayError) as error:
-            raise ClusterError(f"Ray at {self.address!r} cannot be started or reached: {error}") from error
+            hint = SAME_TOKEN if isinstance(error, ConnectionError) and not self.local else ""
+            raise ClusterError(f"Ray at {self.address!r} cannot be started or reached: {error}{hint}") from error
 
     def end(self) -> None:
         """End our own Ray, or leave the one that was joined."""
@@ -150,7 +155,7 @@ class RaySession:
 
         address = ray.get_runtime_context().gcs_address
         if not self.local:
-            return HeadWatch(address, patience, why_silent)
+            return HeadWatch(address, patience, why_silent, remedy=START_RAY)
         processes = OwnProcesses()
 
         def look() -> str:

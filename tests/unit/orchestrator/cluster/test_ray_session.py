@@ -222,6 +222,19 @@ def test_a_ray_that_does_not_start_says_why(
         session.start(1, None)
 
 
+def test_a_cluster_that_cannot_be_joined_may_have_another_token(
+    session: RaySession, monkeypatch: pytest.MonkeyPatch, environment: None, tmp_path: Path
+) -> None:
+    def init(**_: Any) -> None:
+        raise ConnectionError("Failed to connect to Ray cluster at 10.0.0.1:6379")
+
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(ClusterError, match=r"Failed to connect .*; does it run, and with the token of this process"):
+        RaySession("10.0.0.1:6379", session._folder, tmp_path).start(1, None)
+    with pytest.raises(ClusterError, match=r"10\.0\.0\.1:6379$"):
+        session.start(1, None)
+
+
 def test_a_head_is_watched_and_a_ray_of_our_own_by_its_processes_too(
     session: RaySession, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -238,6 +251,10 @@ def test_a_head_is_watched_and_a_ray_of_our_own_by_its_processes_too(
     monkeypatch.setattr(ray_session, "why_silent", lambda: "it is silent")
     ended.clear()
     assert not session.watch_head(10.0).answers(now=True)
+    with pytest.raises(HeadLost, match=r"has not answered for 0 s \(it is silent\)$"):
+        session.watch_head(0.0).answers(now=True)
+    with pytest.raises(HeadLost, match=r"\(it is silent\): start Ray again, then type this command again$"):
+        RaySession("10.0.0.1:6379", session._folder, tmp_path).watch_head(0.0).answers(now=True)
 
 
 def test_workers_start_with_a_safe_path_and_forget_what_is_not_theirs(
