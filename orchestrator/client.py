@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from orchestrator.access_token import read_token
 from orchestrator.errors import MEANINGS, NotFound
 from tokenizer.errors import ExpectedError
 
@@ -85,10 +86,10 @@ class Client:
 
 
 def service_client(environ: Mapping[str, str] | None = None) -> Client | None:
-    """The client of the service that ISOFLOP_URL names; None if it names none."""
+    """The client of the service that ISOFLOP_URL names; None if it names none. Raises Refused, SettingsError."""
     environ = os.environ if environ is None else environ
     url = environ.get("ISOFLOP_URL")
-    return Client(url, environ.get("ISOFLOP_TOKEN")) if url else None
+    return Client(url, read_token(environ)) if url else None
 
 
 def _quoted(name: str) -> str:

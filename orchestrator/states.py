@@ -57,6 +57,41 @@ class Hold(StrEnum):
     """A user cancelled it."""
 
 
+class SweepState(StrEnum):
+    """The state of a sweep, in the one word that every face shows."""
+
+    QUEUED = "queued"
+    """No run of it is in training yet, or at the moment."""
+    RUNNING = "running"
+    """Runs of it are in training."""
+    PAUSED = "paused"
+    """It gets no worker until it is resumed."""
+    CANCELLED = "cancelled"
+    """A user cancelled it before all of its runs had an answer."""
+    INCOMPLETE = "incomplete"
+    """Nothing is left to train, and runs of it failed, diverged or were cancelled."""
+    DONE = "done"
+    """Every run has shown what it was trained to show."""
+
+
+def is_answered(state: RunState, role: str) -> bool:
+    """Whether a run has shown what it was trained to show: a check of the recipe does so by diverging, too."""
+    return state is RunState.DONE or (state is RunState.DIVERGED and role == "check")
+
+
+def sweep_state(held: Hold | None, *, total: int, answered: int, queued: int, running: int) -> SweepState:
+    """The state of a sweep by its hold and its numbers of runs: all, answered, waiting, and in training."""
+    if answered == total:
+        return SweepState.DONE
+    if held is Hold.CANCELLED:
+        return SweepState.CANCELLED
+    if not queued and not running:
+        return SweepState.INCOMPLETE
+    if held is Hold.PAUSED:
+        return SweepState.PAUSED
+    return SweepState.RUNNING if running else SweepState.QUEUED
+
+
 class Cause(StrEnum):
     """Why an attempt ended."""
 

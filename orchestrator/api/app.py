@@ -7,7 +7,6 @@ import contextlib
 import json
 import threading
 from collections.abc import AsyncIterator
-from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request, Response
@@ -21,6 +20,8 @@ from analysis.figures import isoflop_curves, javascript
 from orchestrator.api import control as control_routes
 from orchestrator.api import guard, pages, problems
 from orchestrator.api.asked import Asked
+from orchestrator.api.middleware import Surroundings
+from orchestrator.scheduling.progress import progress_json
 from orchestrator.store import SweepRecord
 from orchestrator.use_cases.answering import Answering
 from orchestrator.use_cases.background import Background
@@ -64,7 +65,7 @@ def create_app(workspace: Workspace, background: Background | None = None, *, to
         redoc_url=None,
         lifespan=lifespan,
     )
-    guard.install(app, token)
+    app.add_middleware(Surroundings, token=token)
     problems.install(app)
     _add_sweeps(app, workspace, background)
     _add_health(app, background)
@@ -90,12 +91,11 @@ def _add_sweeps(app: FastAPI, workspace: Workspace, background: Background) -> N
         `rerun` trains finished runs again.
         """
         if background.error is not None:
-            return problems.problem(503, "scheduler", f"the scheduler ended: {background.error}")  # type: ignore[return-value]
-        body = await request.body()
-        if len(body) > guard.BODY_BYTES:
-            return problems.problem(413, "too-large", "a sweep file has at most 256 KiB")  # type: ignore[return-value]
-        planned = await run_in_threadpool(planning.plan, body, override or [])
-        sweep = await run_in_threadpool(submit_plan, workspace, planned, guard.user_of(request), rerun=rerun)
+            reason = f"the scheduler ended: {problems.reason_of(background.error)}"
+            return problems.problem(503, "scheduler", reason)  # type: ignore[return-value]
+        user = guard.user_of(request.headers)
+        planned = await run_in_threadpool(planning.plan, await request.body(), override or [])
+        sweep = await run_in_threadpool(submit_plan, workspace, planned, user, rerun=rerun)
         response.headers["Location"] = f"/api/v1/sweeps/{sweep.name}"
         dropped = [cell.to_dict() for cell in sweep.dropped]
         return _summary_json(sweep) | {"dropped": dropped, "warnings": sweep.warnings}
@@ -119,7 +119,7 @@ def _add_sweeps(app: FastAPI, workspace: Workspace, background: Background) -> N
 
     def _summary_json(sweep: SweepRecord) -> dict[str, Any]:
         """Name, revision and progress of a sweep."""
-        progress = asdict(background.progress(sweep))
+        progress = progress_json(background.progress(sweep))
         return {"name": sweep.name, "revision": sweep.revision, "submitted_at": sweep.submitted_at, **progress}
 
     control_routes.install(app, workspace)
@@ -130,11 +130,10 @@ def _add_health(app: FastAPI, background: Background) -> None:
 
     @app.get("/healthz", tags=["service"])
     def health() -> JSONResponse:
-        """Whether the service answers, and whether its scheduler is running."""
-        state = {"scheduler": "ready" if background.ready else "not ready"}
+        """Whether the service answers, and whether its scheduler is running; anyone may ask, so it names no place."""
         if background.error is not None:
-            state["error"] = str(background.error)
-        return JSONResponse(state, status_code=503 if background.error else 200)
+            return JSONResponse({"scheduler": "ended", "error": problems.kind_of(background.error)}, status_code=503)
+        return JSONResponse({"scheduler": "ready" if background.ready else "not ready"})
 
 
 def _add_answers(app: FastAPI, answering: Answering) -> None:
@@ -189,7 +188,7 @@ async def _progress_events(background: Background, sweep: SweepRecord) -> AsyncI
     last, quiet = "", 0
     while True:
         progress = await run_in_threadpool(background.progress, sweep)
-        text = json.dumps(asdict(progress))
+        text = json.dumps(progress_json(progress))
         if text != last:
             last, quiet = text, 0
             yield f"event: progress\ndata: {text}\n\n"

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import hmac
 import ipaddress
-from collections.abc import Awaitable, Callable
+import re
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from fastapi import FastAPI, Request, Response
+from starlette.datastructures import Headers
 
-from orchestrator.api.problems import problem
 from tokenizer.errors import ExpectedError
 
 BODY_BYTES = 256 * 1024
 """Largest request body: the limit of a sweep file."""
-POLICY = (
-    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
-    "frame-ancestors 'none'; form-action 'self'"
-)
-"""Content-Security-Policy of every page: nothing inline, nothing from elsewhere."""
+TARGET_CHARACTERS = 8192
+"""Longest path and query of a request."""
+USER_CHARACTERS = 64
+"""Longest user name that is kept."""
+OPEN_PATHS = ("/healthz",)
+"""Paths that a supervisor asks without the token."""
+_AUTHORITY = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+"""What a Host header looks like: a name or an address, and perhaps a port."""
 
 
 class BindError(ExpectedError, ValueError):
@@ -28,13 +32,35 @@ class BindError(ExpectedError, ValueError):
     kind = "bind"
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request is not let in."""
+
+    status: int
+    """HTTP status."""
+    kind: str
+    """Kind of the problem document."""
+    detail: str
+    """A sentence for the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What an `Authorization` header says."""
+
+    user: str
+    """Name of basic authentication; empty for a bearer token."""
+    secret: str
+    """The password, or the bearer token."""
+
+
 def check_bind(host: str, token: str | None) -> None:
     """Refuse any address but loopback without a token. Raises BindError."""
-    if not _loopback(host) and not token:
+    if not is_loopback(host) and not token:
         raise BindError(f"--host {host} is reachable by others: set ISOFLOP_TOKEN to a secret first")
 
 
-def _loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     """Whether only this machine reaches an address or host name."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
@@ -42,56 +68,91 @@ def _loopback(host: str) -> bool:
         return False
 
 
-def install(app: FastAPI, token: str | None) -> None:
-    """Put the checks and the security headers around every request."""
+def refusal(method: str, target: str, headers: Headers, token: str | None) -> Refusal | None:
+    """Why a request is not let in; None for one that is.
 
-    @app.middleware("http")
-    async def guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        """Refuse a request or pass it on, and add the headers to the answer."""
-        refused = _refusal(request, token)
-        response = refused if refused is not None else await call_next(request)
-        response.headers["Content-Security-Policy"] = POLICY
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "no-referrer"
-        return response
+    Args:
+        method: GET, POST, …
+        target: path and query as they were sent.
+        headers: the request's headers.
+        token: secret that every request needs; None or empty lets in what asks for localhost by name.
+    """
+    authority = headers.get("host", "")
+    if not _AUTHORITY.fullmatch(authority):
+        return Refusal(400, "invalid-request", "the Host header is not a host name or address")
+    if len(target) > TARGET_CHARACTERS:
+        return Refusal(414, "too-large", f"path and query have at most {TARGET_CHARACTERS} characters")
+    return (
+        _by_credentials(target, headers.get("authorization", ""), token)
+        or (None if token else _by_host(authority))
+        or _by_origin(method, authority, headers)
+        or _by_length(headers.get("content-length", "0"))
+    )
 
 
-def _refusal(request: Request, token: str | None) -> Response | None:
-    """The problem document for a request that is not let in; None for one that is."""
-    if token and request.url.path != "/healthz" and not _authorised(request.headers.get("authorization", ""), token):
-        response = problem(
-            401, "unauthorised", "send the token as a bearer token, or as the password of basic authentication"
-        )
-        response.headers["WWW-Authenticate"] = 'Basic realm="isoflop"'
-        return response
-    host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-    if not token and not _loopback(host):
-        return problem(403, "foreign-host", f"without a token this service answers on localhost only, not on {host!r}")
-    origin = request.headers.get("origin")
-    if request.method not in ("GET", "HEAD") and origin and urlsplit(origin).netloc != request.headers.get("host"):
-        return problem(403, "foreign-origin", f"a page of {origin} may not change anything here")
-    length = request.headers.get("content-length", "0")
-    if not length.isdigit() or int(length) > BODY_BYTES:
-        return problem(413, "too-large", f"a sweep file has at most {BODY_BYTES} bytes")
+def credentials_of(header: str) -> Credentials | None:
+    """What an `Authorization` header says; None for another scheme, or what cannot be decoded."""
+    scheme, _, value = header.partition(" ")
+    if scheme.lower() == "bearer":
+        return Credentials("", value.strip())
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user, _, secret = base64.b64decode(value, validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):  # not base64, or not UTF-8
+        return None
+    return Credentials(user[:USER_CHARACTERS], secret.strip()) if user.isprintable() else None
+
+
+def user_of(headers: Headers) -> str:
+    """The user name of basic authentication; empty without one."""
+    found = credentials_of(headers.get("authorization", ""))
+    return found.user if found else ""
+
+
+def _by_credentials(target: str, header: str, token: str | None) -> Refusal | None:
+    """Refuse a request without the token, and one that names a user nobody can read."""
+    found = credentials_of(header)
+    if not token:
+        unreadable = header.partition(" ")[0].lower() == "basic" and found is None
+        detail = "basic authentication needs base64 of a printable UTF-8 name, a colon and a password"
+        return Refusal(400, "invalid-request", detail) if unreadable else None
+    if target.partition("?")[0] in OPEN_PATHS:
+        return None
+    if found and hmac.compare_digest(found.secret.encode(), token.encode()):
+        return None
+    return Refusal(401, "unauthorised", "send the token as a bearer token, or as the password of basic authentication")
+
+
+def _by_host(authority: str) -> Refusal | None:
+    """Refuse a request to another name: a page whose name was pointed to loopback sends its own."""
+    try:
+        host = urlsplit(f"//{authority}").hostname or ""
+    except ValueError:  # brackets around what is not an address
+        return Refusal(400, "invalid-request", "the Host header is not a host name or address")
+    if is_loopback(host):
+        return None
+    return Refusal(403, "foreign-host", f"without a token this service answers on localhost only, not on {host!r}")
+
+
+def _by_origin(method: str, authority: str, headers: Headers) -> Refusal | None:
+    """Refuse a change that a page of another site asks for; programs send neither of the two headers."""
+    if method in ("GET", "HEAD"):
+        return None
+    origin, site = headers.get("origin"), headers.get("sec-fetch-site", "none")
+    if origin is not None and origin.partition("://")[2] != authority:
+        return Refusal(403, "foreign-origin", f"a page of {origin[:200]!r} may not change anything here")
+    if site not in ("same-origin", "none"):
+        return Refusal(403, "foreign-origin", "a page of another site may not change anything here")
     return None
 
 
-def user_of(request: Request) -> str:
-    """The user name of basic authentication, at most 64 characters; empty without one."""
-    scheme, _, value = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "basic":
-        return ""
-    return base64.b64decode(value).decode().partition(":")[0][:64]
+def _by_length(length: str) -> Refusal | None:
+    """Refuse a body that says it is too large."""
+    digits = length.isascii() and length.isdigit() and len(length) <= 12
+    return None if digits and int(length) <= BODY_BYTES else too_large()
 
 
-def _authorised(header: str, token: str) -> bool:
-    """Whether an `Authorization` header carries the token."""
-    scheme, _, value = header.partition(" ")
-    if scheme.lower() == "basic":
-        try:
-            value = base64.b64decode(value, validate=True).decode().partition(":")[2]
-        except ValueError:  # not base64, or not UTF-8
-            return False
-    elif scheme.lower() != "bearer":
-        return False
-    return hmac.compare_digest(value.strip().encode(), token.encode())
+def too_large() -> Refusal:
+    """The refusal of a body that is too large, whether it says so or turns out to be."""
+    return Refusal(413, "too-large", f"a sweep file has at most {BODY_BYTES // 1024} KiB")

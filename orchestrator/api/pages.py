@@ -13,10 +13,9 @@ from analysis.figures import Forecast, forecast_record
 from analysis.law import Law
 from analysis.records import LawError, Prediction
 from orchestrator.errors import NotFound
-from orchestrator.scheduling.progress import Progress
 from orchestrator.states import RunState
 from orchestrator.store import RunRecord, SweepRecord
-from orchestrator.use_cases.answering import Answering
+from orchestrator.use_cases.answering import Answering, handle
 from orchestrator.use_cases.background import Background
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.web.charts import law_figures, multiplier_figures
@@ -24,7 +23,7 @@ from orchestrator.web.figure import Figure, figure
 from orchestrator.web.render import render, static_file
 from orchestrator.web.tables import dropped_rows, run_rows
 from orchestrator.web.variants import chooser, default_variant
-from orchestrator.web.views import ErrorPage, IndexPage, SweepPage, SweepState
+from orchestrator.web.views import ErrorPage, IndexPage, SweepPage, SweepStatus
 
 Losses = tuple[tuple[str, float | None], ...]
 """Which runs of a sweep have ended, and with which loss; None if it diverged."""
@@ -67,8 +66,7 @@ def install(app: FastAPI, answering: Answering, background: Background) -> None:
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     def index(request: Request) -> str:
         """All sweeps."""
-        sweeps = [_state(sweep, background) for sweep in answering.sweeps()]
-        return render(IndexPage(sweeps, str(request.base_url)))
+        return render(IndexPage(_statuses(answering.sweeps(), background), str(request.base_url)))
 
     @app.get("/sweeps/{name}", response_class=HTMLResponse, include_in_schema=False)
     def sweep_page(name: str, flops: str = "", variant: str = "") -> Response:
@@ -82,7 +80,7 @@ def install(app: FastAPI, answering: Answering, background: Background) -> None:
         found = fitted(answers.name, chosen, _losses(answers.runs))
         answer = _answer(answers, found, flops, chosen)
         page = SweepPage(
-            sweep=_state(answers.sweep, background),
+            sweep=_status(answers.sweep, answering.handle(answers.sweep), background),
             runs=run_rows(answers.table),
             dropped=dropped_rows(answers.sweep.dropped),
             law=found.law,
@@ -93,7 +91,7 @@ def install(app: FastAPI, answering: Answering, background: Background) -> None:
             answer=answer.prediction,
             error=answer.error,
             variant=chosen,
-            choices=chooser(name, vary, chosen, flops),
+            choices=chooser(answering.handle(answers.sweep), vary, chosen, flops),
         )
         return HTMLResponse(render(page))
 
@@ -128,12 +126,20 @@ def _forecasts(answers: SweepAnswers) -> dict[str, Figure]:
     return {"forecasts": figure(forecast_record(stored, answers.sweep.name), "forecasts")} if stored else {}
 
 
-def _state(sweep: SweepRecord, background: Background) -> SweepState:
-    """A sweep and how far it is."""
+def _statuses(sweeps: Sequence[SweepRecord], background: Background) -> list[SweepStatus]:
+    """All revisions, of which the first of each name is the latest."""
+    latest: dict[str, SweepRecord] = {}
+    for sweep in sweeps:
+        latest.setdefault(sweep.name, sweep)
+    return [_status(sweep, handle(sweep, latest[sweep.name]), background) for sweep in sweeps]
+
+
+def _status(sweep: SweepRecord, name: str, background: Background) -> SweepStatus:
+    """A sweep, by the name that its addresses and commands use, and how far it is."""
     progress = background.progress(sweep)
-    return SweepState(
-        name=sweep.name,
-        state=_badge(progress),
+    return SweepStatus(
+        name=name,
+        state=progress.state,
         done=progress.done,
         failed=progress.failed,
         running=len(progress.running),
@@ -144,13 +150,6 @@ def _state(sweep: SweepRecord, background: Background) -> SweepState:
         note=progress.held or progress.waits,
         submitted_at=sweep.submitted_at,
     )
-
-
-def _badge(progress: Progress) -> str:
-    """The state of a sweep in a word."""
-    if progress.finished:
-        return "incomplete" if progress.failed else "done"
-    return "running" if progress.running else "queued"
 
 
 def _answer(answers: SweepAnswers, found: Fitted, asked: str, variant: str) -> Answer:

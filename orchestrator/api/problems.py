@@ -1,4 +1,4 @@
-"""Errors over HTTP: always RFC 9457 `application/problem+json`, never a traceback."""
+"""Expected errors over HTTP: always RFC 9457 `application/problem+json`."""
 
 from __future__ import annotations
 
@@ -22,11 +22,20 @@ def problem(status: int, kind: str, detail: str, **more: Any) -> JSONResponse:
 
 
 def install(app: FastAPI) -> None:
-    """Turn every error of an application into a problem document."""
+    """Turn every expected error of an application into a problem document; `Surroundings` catches the others."""
     app.add_exception_handler(ExpectedError, _expected)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)
     app.add_exception_handler(RequestValidationError, _invalid)
+
+
+def kind_of(error: Exception) -> str:
+    """The kind of an expected error, `internal` for a defect: what anyone may know of it."""
+    return error.kind if isinstance(error, ExpectedError) else "internal"
+
+
+def reason_of(error: Exception) -> str:
+    """What someone who is let in may know of an error: the message of an expected one, the class of a defect."""
+    return str(error) if isinstance(error, ExpectedError) else f"{type(error).__name__}; the service's log has more"
 
 
 async def _expected(_request: Request, error: Exception) -> JSONResponse:
@@ -38,11 +47,6 @@ async def _expected(_request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, IncomparableError):
         more["reason"] = error.reason
     return problem(meaning_of(error).status, error.kind, str(error), **more)
-
-
-async def _unexpected(_request: Request, error: Exception) -> JSONResponse:
-    """A defect: its class alone, because its message may hold what the caller may not see."""
-    return problem(500, "internal", f"{type(error).__name__}; the service's log has more")
 
 
 async def _http(_request: Request, error: Exception) -> JSONResponse:

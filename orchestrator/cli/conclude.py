@@ -8,27 +8,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from analysis.answers.compare import Comparison, compare
-from analysis.answers.serial import fit_json
-from analysis.figures import Forecast, picture, save
 from analysis.law import Law
-from analysis.records import LawError, Prediction
+from analysis.records import LawError
 from analysis.wording import typed_flops
 from orchestrator.attempts import Tracking
 from orchestrator.cli.answer_summary import WIDTH, Pointers, headline, labelled, summary, table_budgets
 from orchestrator.cli.comparison_text import ranking
+from orchestrator.cli.reports import write_reports
 from orchestrator.cli.sweep_facts import facts_of_sweep
 from orchestrator.cli.trust import STEP
 from orchestrator.scheduling.progress import mixed_devices
 from orchestrator.store import RunRecord, SweepRecord
-from orchestrator.tracking.sweep_run import SweepLaw, log_sweep, offline_runs
+from orchestrator.tracking.sweep_run import log_sweep, offline_runs
 from orchestrator.use_cases.answering import Answering
-from orchestrator.use_cases.provenance import provenance_of
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.use_cases.workspace import Workspace
-from orchestrator.web.report import write_report
-
-HORIZONS = (10.0, 100.0)
-"""Predictions of the report, in multiples of the largest budget."""
 
 
 def conclude(
@@ -39,19 +33,20 @@ def conclude(
     for line in (*run_lines(answers.runs), *mixed_devices(answers.runs)):
         say(line)
     laws = answers.laws()
-    reported = {variant: _report(workspace, answers, variant, law, command) for variant, law in laws.items()}
+    reported = write_reports(workspace, answers, laws, command)
     if note := log_sweep(workspace.tracking, name=sweep.name, revision=sweep.revision, laws=list(reported.values())):
         say(note)
     tracking = tracking_lines(workspace.tracking)
-    reports = [_nearby(shown.pages[-1]) for shown in reported.values()]
+    name = Answering(workspace).handle(sweep)
+    reports = [nearby(shown.pages[-1]) for shown in reported.values()]
     say("")
     if len(laws) > 1:
-        following = f"isoflop compare {sweep.name} --axis {next(iter(answers.spec.vary))}"
+        following = f"isoflop compare {name} --axis {next(iter(answers.spec.vary))}"
         lines = variants_summary(answers, laws, width)
         lines += [*labelled("Report", reports), *labelled("wandb", tracking), *labelled("Next", [following])]
     else:
         ((variant, law),) = laws.items()
-        pointers = replace(pointers_of(sweep, variant, law), report=reports[0], tracking=tracking)
+        pointers = replace(pointers_of(name, variant, law), report=reports[0], tracking=tracking)
         lines = summary(law, table_budgets(law), facts_of_sweep(answers, variant), pointers, width=width)
     for line in lines:
         say(line)
@@ -76,12 +71,12 @@ def run_lines(runs: Sequence[RunRecord]) -> list[str]:
     return lines
 
 
-def pointers_of(sweep: SweepRecord, variant: str, law: Law) -> Pointers:
-    """Where to read on about a sweep's law, and what to do next."""
-    which = f"{sweep.name} --variant {shlex.quote(variant)}" if variant else sweep.name
+def pointers_of(name: str, variant: str, law: Law) -> Pointers:
+    """Where to read on about a sweep's law, and what to do next; `name` is what a user types for the sweep."""
+    which = f"{name} --variant {shlex.quote(variant)}" if variant else name
     details = f"isoflop fit {which} -v"
     if not law.estimators:
-        return Pointers(details, f"isoflop plot {which} --out {sweep.name}.svg")
+        return Pointers(details, f"isoflop plot {which} --out {name}.svg")
     return Pointers(details, f"isoflop validate {which} --flops {typed_flops(STEP * law.largest_budget)}")
 
 
@@ -108,35 +103,6 @@ def _comparison(answers: SweepAnswers, baseline: str, other: str) -> Comparison:
     return compare(sides[0], sides[1])
 
 
-def _report(workspace: Workspace, answers: SweepAnswers, variant: str, law: Law, command: str) -> SweepLaw:
-    """Write a law's report and its interactive chart; returns what wandb shows of the law, the report last."""
-    sweep = answers.sweep
-    title = f"{sweep.name} {variant}".strip()
-    folder = workspace.home.reports / title.replace(" ", "_").replace("=", "-").replace(",", "_")
-    files = write_report(
-        folder,
-        title=title,
-        law=law,
-        runs=answers.table,
-        predictions=_predictions(answers, law, variant),
-        provenance=provenance_of(answers, law),
-        command=command,
-        dropped=sweep.dropped,
-        forecasts=[Forecast.of(record) for record in answers.forecasts],
-    )
-    images = tuple(path for path in files.values() if path.suffix == ".png")
-    page = save(picture("isoflop", law, name=title), folder / "isoflop.html")
-    return SweepLaw(variant, law.law_id, fit_json(law), images, (page, files["report"]))
-
-
-def _predictions(answers: SweepAnswers, law: Law, variant: str) -> list[Prediction]:
-    """The report's predictions with their shapes; none without a law."""
-    if not law.estimators:
-        return []
-    chosen = answers.variant(variant)
-    return [answers.with_shape(chosen, law.predict(law.largest_budget * horizon)) for horizon in HORIZONS]
-
-
-def _nearby(path: Path) -> str:
+def nearby(path: Path) -> str:
     """A path as one types it: relative where it lies below the working folder."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -143,7 +143,10 @@ def validate(
     output: Output = Format.TABLE,
 ) -> None:
     """Store a forecast, train its optimum, and score the forecast."""
+    from orchestrator.cli.conclude import nearby
+    from orchestrator.cli.reports import write_reports
     from orchestrator.cli.watching import watching
+    from orchestrator.use_cases.answering import Answering
     from orchestrator.use_cases.validation import validate as carry_out
     from orchestrator.use_cases.validation_result import validation_rows, verdict
 
@@ -158,6 +161,9 @@ def validate(
     emit_rows(rows, list(rows[0]), output, importance=_VALIDATION_IMPORTANCE)
     for sentence in verdict(result):
         say(sentence)
+    answers = Answering(workspace).of(sweep)
+    for written in write_reports(workspace, answers, answers.laws()).values():
+        say(f"the report has the forecast now: {nearby(written.pages[-1])}")
     if not result.complete:
         raise typer.Exit(1)
 

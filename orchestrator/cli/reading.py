@@ -16,7 +16,7 @@ from orchestrator.cli.output import Format, emit_json, emit_rows, say
 SHOWN = 100
 """Most runs that a table shows."""
 
-_SWEEP_IMPORTANCE = ("name", "done", "total", "failed", "flops_spent", "submitted")
+_SWEEP_IMPORTANCE = ("name", "state", "done", "total", "failed", "flops_spent", "submitted")
 _RUN_IMPORTANCE = ("run", "state", "budget", "params", "loss", "shape", "error", "tokens", "role", "seed")
 _FORECAST_IMPORTANCE = ("flops", "predicted", "actual", "inside", "low", "high")
 
@@ -32,6 +32,7 @@ def list_sweeps(output: Output = Format.TABLE) -> None:
         {
             "name": each.sweep.name,
             "revision": each.sweep.revision,
+            "state": each.state,
             "done": each.done,
             "failed": each.failed,
             "total": each.total,
@@ -45,7 +46,7 @@ def list_sweeps(output: Output = Format.TABLE) -> None:
     if not rows and output is Format.TABLE:
         say("no sweep yet; start one with: isoflop run demo")
         return
-    columns = ["name", "revision", "done", "failed", "total", "flops_spent", "flops_planned", "submitted"]
+    columns = ["name", "revision", "state", "done", "failed", "total", "flops_spent", "flops_planned", "submitted"]
     emit_rows(rows, columns if output is Format.TABLE else [*columns, "note"], output, importance=_SWEEP_IMPORTANCE)
     for row in rows:
         if row["note"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
@@ -22,6 +21,7 @@ def serve(
     """
     import uvicorn
 
+    from orchestrator.access_token import read_token
     from orchestrator.api.app import create_app
     from orchestrator.api.guard import check_bind
     from orchestrator.cluster import signals
@@ -30,7 +30,7 @@ def serve(
     from orchestrator.use_cases.background import Background
     from orchestrator.use_cases.execution import Execution
 
-    token = os.environ.get("ISOFLOP_TOKEN")
+    token = read_token()
     check_bind(host, token)
     workspace = open_workspace()
     execution = Execution(workspace)

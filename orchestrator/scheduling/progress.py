@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from analysis.wording import join_words
 from orchestrator.attempts import RunProgress
 from orchestrator.scheduling.durations import Durations
-from orchestrator.states import RunState
-from orchestrator.store import RunRecord
+from orchestrator.states import RunState, SweepState, sweep_state
+from orchestrator.store import RunRecord, SweepRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,8 @@ class Progress:
     """Predicted seconds until all runs are finished; None if nothing predicts them."""
     cancelled: int = 0
     """Runs that were cancelled."""
+    state: SweepState = SweepState.QUEUED
+    """The sweep's state in a word."""
     held: str = ""
     """Paused or cancelled, with the reason; empty while the sweep may train."""
     waits: str = ""
@@ -64,19 +66,27 @@ class Progress:
 
 
 def progress_of(
-    runs: Sequence[RunRecord],
-    live: Mapping[str, RunProgress],
-    workers: int,
-    held: str = "",
-    waits: str = "",
+    runs: Sequence[RunRecord], live: Mapping[str, RunProgress], workers: int, sweep: SweepRecord | None = None
 ) -> Progress:
-    """Progress of a sweep's runs on this many workers, given how far each run in training is."""
+    """Progress of a sweep's runs on this many workers.
+
+    Args:
+        runs: the runs.
+        live: how far each run in training is, by its id.
+        workers: number of workers.
+        sweep: the sweep, which may be held or wait for something; None if nothing holds it up.
+    """
+    held, waits = (sweep.on_hold, sweep.waits) if sweep else ("", "")
     running = tuple(_live(r, live.get(r.id, RunProgress())) for r in runs if r.state is RunState.RUNNING)
     fraction = {r.run_id: r.fraction for r in running}
     done = [r for r in runs if r.answered]
+    queued = sum(r.state is RunState.QUEUED for r in runs)
+    state = sweep_state(
+        sweep.held if sweep else None, total=len(runs), answered=len(done), queued=queued, running=len(running)
+    )
     return Progress(
         total=len(runs),
-        queued=sum(r.state is RunState.QUEUED for r in runs),
+        queued=queued,
         done=len(done),
         failed=sum(r.state in (RunState.FAILED, RunState.DIVERGED) and not r.answered for r in runs),
         running=running,
@@ -84,15 +94,22 @@ def progress_of(
         flops_spent=sum(r.flops for r in done) + sum(r.flops * fraction.get(r.id, 0.0) for r in runs),
         seconds_left=_seconds_left(runs, fraction, workers),
         cancelled=sum(r.state is RunState.CANCELLED for r in runs),
+        state=state,
         held=held,
         waits=waits,
     )
 
 
+def progress_json(progress: Progress) -> dict[str, Any]:
+    """The progress as a service answers it."""
+    return asdict(progress) | {"finished": progress.finished}
+
+
 def progress_from_json(data: Mapping[str, Any]) -> Progress:
     """The progress in a service's answer."""
     values = {f.name: data[f.name] for f in fields(Progress)}
-    return Progress(**values | {"running": tuple(LiveRun(**r) for r in data["running"])})
+    running = tuple(LiveRun(**r) for r in data["running"])
+    return Progress(**values | {"running": running, "state": SweepState(data["state"])})
 
 
 def _live(run: RunRecord, progress: RunProgress) -> LiveRun:

@@ -30,9 +30,10 @@ class Forecasts(Database):
             row = update(t.forecasts).where(t.forecasts.c.id == forecast_id)
             db.execute(row.values(**values, scored_at=self.now(db)))
 
-    def forecasts_of(self, sweep_id: int) -> list[StoredForecast]:
-        """A sweep's forecasts in the order in which they were made."""
-        query = select(t.forecasts).where(t.forecasts.c.sweep_id == sweep_id).order_by(t.forecasts.c.id)
+    def forecasts_of(self, name: str) -> list[StoredForecast]:
+        """The forecasts of all revisions of a sweep, in the order in which they were made."""
+        revisions = select(t.sweeps.c.id).where(t.sweeps.c.name == name)
+        query = select(t.forecasts).where(t.forecasts.c.sweep_id.in_(revisions)).order_by(t.forecasts.c.id)
         with self.reading() as db:
             return [_forecast(row) for row in db.execute(query)]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.attempts import ProcessRecord
-from orchestrator.states import Cause, Hold, RunState
+from orchestrator.states import Cause, Hold, RunState, is_answered
 from orchestrator.store.cell import Cell
 from sweeps.plan.records import DroppedCell
 from tokenizer.errors import ExpectedError
@@ -98,6 +98,25 @@ class SweepRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class StateTotal:
+    """A sweep's runs of one role in one state."""
+
+    state: RunState
+    """Their state."""
+    role: str
+    """grid | check | validation."""
+    runs: int
+    """How many they are."""
+    flops: float
+    """Their training FLOPs, nominal."""
+
+    @property
+    def answered(self) -> bool:
+        """Whether they have shown what they were trained to show."""
+        return is_answered(self.state, self.role)
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """A run, with its cell in the sweep through which it was read."""
 
@@ -139,7 +158,7 @@ class RunRecord:
     @property
     def answered(self) -> bool:
         """Whether it has shown what it was trained to show: a check of the recipe does so by diverging, too."""
-        return self.state is RunState.DONE or (self.role == "check" and self.state is RunState.DIVERGED)
+        return is_answered(self.state, self.role)
 
     @property
     def flops_spent(self) -> float | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from orchestrator.settings import Ceilings
 from orchestrator.states import Hold, Move, RunState
 from orchestrator.store.charges import reserve
 from orchestrator.store.database import Database, new_id
-from orchestrator.store.records import NewRun, RunRecord, SweepRecord
+from orchestrator.store.records import NewRun, RunRecord, StateTotal, SweepRecord
 from orchestrator.store.runs import RUN_COLUMNS, ColumnValues, active, bump_requests, cancel_where, move, to_run
 from sweeps.plan.records import DroppedCell
 
@@ -124,18 +125,21 @@ class Sweeps(Database):
 
     def state_counts(self, sweep_id: int) -> dict[RunState, int]:
         """Number of a sweep's runs in each state."""
-        return {state: count for state, (count, _) in self.state_totals(sweep_id).items()}
+        counts: Counter[RunState] = Counter()
+        for total in self.state_totals(sweep_id):
+            counts[total.state] += total.runs
+        return dict(counts)
 
-    def state_totals(self, sweep_id: int) -> dict[RunState, tuple[int, float]]:
-        """Number and training FLOPs of a sweep's runs in each state."""
+    def state_totals(self, sweep_id: int) -> list[StateTotal]:
+        """Number and training FLOPs of a sweep's runs in each state and role."""
         query = (
-            select(t.runs.c.state, sa.func.count(), sa.func.sum(t.runs.c.flops))
+            select(t.runs.c.state, t.sweep_runs.c.role, sa.func.count(), sa.func.sum(t.runs.c.flops))
             .join(t.sweep_runs, t.sweep_runs.c.run_id == t.runs.c.id)
             .where(t.sweep_runs.c.sweep_id == sweep_id)
-            .group_by(t.runs.c.state)
+            .group_by(t.runs.c.state, t.sweep_runs.c.role)
         )
         with self.reading() as db:
-            return {RunState(state): (count, flops) for state, count, flops in db.execute(query)}
+            return [StateTotal(RunState(state), *rest) for state, *rest in db.execute(query)]
 
     # what a user asks for
 
@@ -163,13 +167,13 @@ class Sweeps(Database):
             for sweep_id, what in waits.items():
                 db.execute(update(t.sweeps).where(free & (t.sweeps.c.id == sweep_id)).values(held_reason=what))
 
-    def retry_failed(self, sweep_id: int, ceilings: Ceilings | None = None) -> int:
+    def retry_failed(self, sweep_id: int, ceilings: Ceilings | None = None, only: Collection[str] | None = None) -> int:
         """Queue a sweep's failed and cancelled runs again, to resume from their checkpoints; returns how many.
 
-        Raises CeilingExceeded.
+        `only` names the runs that it is about; None is all. Raises CeilingExceeded.
         """
         failed = (RunState.FAILED, RunState.CANCELLED)
-        return self._again(sweep_id, failed, Move.RETRY, {}, ceilings or Ceilings())
+        return self._again(sweep_id, failed, Move.RETRY, {}, ceilings or Ceilings(), only)
 
     def rerun(self, sweep_id: int, ceilings: Ceilings | None = None) -> int:
         """Queue all finished runs of a sweep but its validation runs again, from their first step; returns how many.
@@ -182,14 +186,20 @@ class Sweeps(Database):
         return self._again(sweep_id, ended, Move.RERUN, values | {"restarted": t.runs.c.fence}, ceilings or Ceilings())
 
     def _again(
-        self, sweep_id: int, states: tuple[RunState, ...], how: Move, values: ColumnValues, ceilings: Ceilings
+        self,
+        sweep_id: int,
+        states: tuple[RunState, ...],
+        how: Move,
+        values: ColumnValues,
+        ceilings: Ceilings,
+        only: Collection[str] | None = None,
     ) -> int:
         """Queue a sweep's runs in these states again by one of a user's moves; returns how many."""
         but = "validation" if how is Move.RERUN else None
         with self.writing() as db:
             chosen = select(t.runs.c.id, t.runs.c.state, t.runs.c.fence, t.runs.c.flops, t.runs.c.predicted_seconds)
             chosen = chosen.where(_of(sweep_id, but) & t.runs.c.state.in_(states))
-            rows = db.execute(chosen).all()
+            rows = [row for row in db.execute(chosen) if only is None or row.id in only]
             new = values | {"error": None, "finished_at": None, "counted_from": t.runs.c.fence}
             for row in rows:
                 move(db, row.id, row.fence, RunState(row.state), how, new)

@@ -7,6 +7,14 @@ from orchestrator.store import SweepRecord
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.use_cases.workspace import Workspace
 
+HANDLE_DIGITS = 8
+"""Digits of a revision that a handle names."""
+
+
+def handle(sweep: SweepRecord, latest: SweepRecord) -> str:
+    """What a user types for a revision of a sweep whose latest revision is `latest`."""
+    return sweep.name if sweep.id == latest.id else f"{sweep.name}@{sweep.revision[:HANDLE_DIGITS]}"
+
 
 class Answering:
     """Answers from the sweeps of a workspace."""
@@ -23,6 +31,10 @@ class Answering:
         """The sweep of this name, or of `name@revision`. Raises NotFound."""
         return self._workspace.store.sweep(name)
 
+    def handle(self, sweep: SweepRecord) -> str:
+        """What a user types for a revision: the bare name for the latest one, `name@revision` for the others."""
+        return handle(sweep, self._workspace.store.sweep(sweep.name))
+
     def of(self, name: str) -> SweepAnswers:
         """What a sweep's runs answer so far; they are read once, and each law is fitted once. Raises NotFound."""
         return self.of_record(self.sweep(name))
@@ -31,7 +43,7 @@ class Answering:
         """`of` for a sweep that was already read."""
         store = self._workspace.store
         return SweepAnswers(
-            sweep, store.runs_of(sweep.id), self._workspace.home.artifacts, store.forecasts_of(sweep.id)
+            sweep, store.runs_of(sweep.id), self._workspace.home.artifacts, store.forecasts_of(sweep.name)
         )
 
     def compare(self, baseline: str, other: str, variants: tuple[str, str] = ("", "")) -> Comparison:

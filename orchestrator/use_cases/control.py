@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -28,11 +28,13 @@ def cancel(workspace: Workspace, name: str) -> str:
 
     Runs that another sweep waits for continue. Returns a line for a person. Raises NotFound.
     """
-    for sweep in workspace.store.revisions(name):
-        workspace.store.hold(sweep.id, Hold.CANCELLED)
-    counts = workspace.store.state_counts(workspace.store.sweep(name).id)
-    stopping = counts.get(RunState.RUNNING, 0)
-    return f"{counts.get(RunState.CANCELLED, 0)} runs cancelled, {stopping} in training leave a checkpoint first"
+    store = workspace.store
+    revisions = store.revisions(name)
+    for sweep in revisions:
+        store.hold(sweep.id, Hold.CANCELLED)
+    cancelled, stopping = (_count(store, revisions, state) for state in (RunState.CANCELLED, RunState.RUNNING))
+    leave = "leaves" if stopping == 1 else "leave"
+    return f"{_runs(cancelled)} cancelled, {stopping} in training {leave} a checkpoint first"
 
 
 def pause(workspace: Workspace, name: str, reason: str = "") -> str:
@@ -51,24 +53,27 @@ def pause(workspace: Workspace, name: str, reason: str = "") -> str:
 
 def resume(workspace: Workspace, name: str) -> str:
     """Let a paused sweep continue. Raises NotFound, and ControlError for a cancelled one."""
-    latest = workspace.store.sweep(name)
-    if latest.held is Hold.CANCELLED:
+    revisions = workspace.store.revisions(name)
+    if revisions[0].held is Hold.CANCELLED:
         raise ControlError(f"sweep {name} was cancelled; start it again with: isoflop retry {name}")
-    for sweep in workspace.store.revisions(name):
+    for sweep in revisions:
         if sweep.held is Hold.PAUSED:
             workspace.store.release(sweep.id)
-    return f"{_waiting(workspace.store, latest)} runs wait for a worker"
+    return _waiting(workspace.store, revisions)
 
 
 def retry(workspace: Workspace, name: str) -> str:
     """Queue a sweep's failed and cancelled runs again, from their checkpoints. Diverged runs would only diverge again.
 
-    Returns a line for a person. Raises NotFound, CeilingExceeded.
+    A bare name stands for all revisions, as it does for `cancel`. Returns a line for a person. Raises NotFound,
+    CeilingExceeded.
     """
-    latest = workspace.store.sweep(name)
-    count = workspace.store.retry_failed(latest.id, workspace.settings.ceilings)
-    workspace.store.release(latest.id)
-    return f"{count} runs queued again, {_waiting(workspace.store, latest)} wait for a worker"
+    store, count = workspace.store, 0
+    revisions = store.revisions(name)
+    for sweep in revisions:
+        count += store.retry_failed(sweep.id, workspace.settings.ceilings)
+        store.release(sweep.id)
+    return f"{_runs(count)} queued again, {_waiting(store, revisions)}"
 
 
 ACTIONS: dict[str, Callable[[Workspace, str], str]] = {
@@ -80,9 +85,20 @@ ACTIONS: dict[str, Callable[[Workspace, str], str]] = {
 """The controls of a sweep by verb; each returns a line for a person."""
 
 
-def _waiting(store: Store, sweep: SweepRecord) -> int:
-    """Queued runs of a sweep."""
-    return store.state_counts(sweep.id).get(RunState.QUEUED, 0)
+def _count(store: Store, revisions: Sequence[SweepRecord], state: RunState) -> int:
+    """Runs of some revisions in a state, each counted once."""
+    return len({run.id for sweep in revisions for run in store.runs_of(sweep.id, None, state)})
+
+
+def _waiting(store: Store, revisions: Sequence[SweepRecord]) -> str:
+    """How many runs of some revisions are queued, as a clause."""
+    count = _count(store, revisions, RunState.QUEUED)
+    return f"{_runs(count)} {'waits' if count == 1 else 'wait'} for a worker"
+
+
+def _runs(count: int) -> str:
+    """A number of runs."""
+    return f"{count} run{'s' * (count != 1)}"
 
 
 def find_run(store: Store, prefix: str) -> RunRecord:

@@ -112,4 +112,4 @@ class Execution:
         store = self._workspace.store
         workers = worker_count(self._workspace.settings, choose_device("auto"))
         stored = store.sweep_by_id(sweep.id)
-        return progress_of(store.runs_of(sweep.id), live or {}, workers, stored.on_hold, stored.waits)
+        return progress_of(store.runs_of(sweep.id), live or {}, workers, stored)

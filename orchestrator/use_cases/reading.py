@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.states import RunState
-from orchestrator.store import RunRecord, StoredForecast, SweepRecord
+from orchestrator.states import RunState, SweepState, sweep_state
+from orchestrator.store import RunRecord, StateTotal, StoredForecast, SweepRecord
 from orchestrator.use_cases.workspace import Workspace
 
 
@@ -16,33 +16,44 @@ class SweepSummary:
 
     sweep: SweepRecord
     """The sweep."""
-    totals: Mapping[RunState, tuple[int, float]]
-    """Number of runs and their training FLOPs, by state."""
+    totals: Sequence[StateTotal]
+    """Number of runs and their training FLOPs, by state and role."""
+
+    @property
+    def state(self) -> SweepState:
+        """The state of the sweep."""
+        queued, running = self._runs(RunState.QUEUED), self._runs(RunState.RUNNING)
+        return sweep_state(self.sweep.held, total=self.total, answered=self.done, queued=queued, running=running)
 
     @property
     def done(self) -> int:
-        """Finished runs."""
-        return self.totals.get(RunState.DONE, (0, 0.0))[0]
+        """Runs that have shown what they were trained to show."""
+        return sum(total.runs for total in self.totals if total.answered)
 
     @property
     def failed(self) -> int:
-        """Runs that failed or diverged."""
-        return sum(self.totals.get(state, (0, 0.0))[0] for state in (RunState.FAILED, RunState.DIVERGED))
+        """Runs that failed or diverged, but for checks of the recipe that diverged."""
+        ended = (RunState.FAILED, RunState.DIVERGED)
+        return sum(total.runs for total in self.totals if total.state in ended and not total.answered)
 
     @property
     def total(self) -> int:
         """All runs."""
-        return sum(count for count, _ in self.totals.values())
+        return sum(total.runs for total in self.totals)
 
     @property
     def flops_spent(self) -> float:
-        """Training FLOPs of the finished runs, nominal."""
-        return self.totals.get(RunState.DONE, (0, 0.0))[1]
+        """Training FLOPs of the runs that are done, nominal."""
+        return sum(total.flops for total in self.totals if total.answered)
 
     @property
     def flops_planned(self) -> float:
         """Training FLOPs of all runs, nominal."""
-        return sum(flops for _, flops in self.totals.values())
+        return sum(total.flops for total in self.totals)
+
+    def _runs(self, state: RunState) -> int:
+        """Runs in a state."""
+        return sum(total.runs for total in self.totals if total.state is state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +65,7 @@ class SweepRuns:
     runs: list[RunRecord]
     """Its runs in the order of the plan, or the first of them."""
     forecasts: list[StoredForecast]
-    """Its stored forecasts."""
+    """Stored forecasts of all its revisions."""
 
 
 def summaries(workspace: Workspace) -> list[SweepSummary]:
@@ -67,4 +78,4 @@ def runs_of(workspace: Workspace, name: str, limit: int | None = None) -> SweepR
     """A sweep with its first `limit` runs, or with all of them. Raises NotFound."""
     sweep = workspace.store.sweep(name)
     runs = workspace.store.runs_of(sweep.id, limit=limit)
-    return SweepRuns(sweep, runs, workspace.store.forecasts_of(sweep.id))
+    return SweepRuns(sweep, runs, workspace.store.forecasts_of(sweep.name))

@@ -12,9 +12,10 @@ from analysis.records import LawError
 from orchestrator.errors import NotFound
 from orchestrator.scheduling.progress import Progress
 from orchestrator.scheduling.speed import SpeedModel
-from orchestrator.states import RunState
+from orchestrator.states import Hold, RunState
 from orchestrator.store import NewRun, SweepRecord
 from orchestrator.use_cases.answering import Answering
+from orchestrator.use_cases.control import ControlError
 from orchestrator.use_cases.execution import Execution
 from orchestrator.use_cases.planning import Planning
 from orchestrator.use_cases.submission import new_run
@@ -63,11 +64,14 @@ def validate(
         neighbours: train the sizes of NEIGHBOURS, too, to see whether the predicted one is the best.
 
     Raises:
-        NotFound, LawError, PlanError, AlreadyScheduling.
+        NotFound, LawError, PlanError, AlreadyScheduling; ControlError if the sweep is paused or cancelled.
     """
     answers = Answering(workspace).of(name)
     planning, execution, store = Planning(workspace), Execution(workspace), workspace.store
     sweep, chosen = answers.sweep, answers.variant(variant)
+    if sweep.held:
+        remedy = "retry" if sweep.held is Hold.CANCELLED else "resume"
+        raise ControlError(f"sweep {name} is {sweep.held} and gets no worker: first isoflop {remedy} {name}")
     law = answers.fit(chosen)
     prediction = law.predict(flops)
     cells = _cells(planning, answers, flops, prediction.params, chosen.values, seeds, neighbours)
@@ -78,7 +82,7 @@ def validate(
         if cell.factor == 1:
             run_id = cell.planned.run_id
             store.add_forecast(sweep.id, run_id, law.law_id, flops, prediction_json(prediction))
-    store.retry_failed(sweep.id, workspace.settings.ceilings)
+    store.retry_failed(sweep.id, workspace.settings.ceilings, only={cell.planned.run_id for cell in cells})
     execution.execute(sweep, planning.device_of(answers.spec), observe)
     return _scored(workspace, sweep, law.law_id, cells)
 
@@ -136,7 +140,7 @@ def _trained(workspace: Workspace, run_id: str) -> bool:
 def _scored(workspace: Workspace, sweep: SweepRecord, law_id: str, cells: list[_Cell]) -> Validation:
     """The runs as they ended, with the score of the forecast, which is stored."""
     runs = {run.id: run for run in workspace.store.runs_of(sweep.id)}
-    forecasts = {f.run_id: f for f in workspace.store.forecasts_of(sweep.id) if f.law_id == law_id}
+    forecasts = {f.run_id: f for f in workspace.store.forecasts_of(sweep.name) if f.law_id == law_id}
     predicted = PredictedOptimum.from_dict(forecasts[cells[0].planned.run_id].prediction)
     trained = []
     for cell in cells:

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from analysis.law import Law
 from analysis.records import Curve, PowerLaw, Prediction
+from orchestrator.states import SweepState
 from orchestrator.use_cases.provenance import Provenance
 from orchestrator.web.figure import Figure
 from orchestrator.web.tables import DroppedRow, RunRow
@@ -25,13 +26,13 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class SweepState:
+class SweepStatus:
     """A sweep and how far it is, as the pages show it."""
 
     name: str
-    """Name of the sweep."""
-    state: str
-    """queued | running | done | incomplete."""
+    """What its addresses and commands call it: the name, of an earlier revision with `@` and the revision."""
+    state: SweepState
+    """Its state in a word."""
     done: int
     """Runs with a result."""
     failed: int
@@ -57,7 +58,7 @@ class IndexPage(View):
     """All sweeps."""
 
     template: ClassVar[str] = "index.html"
-    sweeps: Sequence[SweepState]
+    sweeps: Sequence[SweepStatus]
     """The sweeps, the latest first."""
     base_url: str
     """Address of the service, for the command that submits a sweep."""
@@ -79,7 +80,7 @@ class SweepPage(View):
     """One sweep: progress, the answer to a budget, charts and runs."""
 
     template: ClassVar[str] = "sweep.html"
-    sweep: SweepState
+    sweep: SweepStatus
     """The sweep and how far it is."""
     runs: Sequence[RunRow]
     """Its runs."""

@@ -142,12 +142,15 @@ def test_the_service_ends_cleanly_and_goes_on_when_started_again(tmp_path: Path,
 
 
 def test_with_a_token_nobody_else_gets_in(sandbox: Sandbox) -> None:
-    with serving(sandbox, ISOFLOP_TOKEN="secret") as url:
+    with serving(sandbox, ISOFLOP_TOKEN="a-secret-of-20-chars") as url:
         assert httpx.get(f"{url}/healthz").status_code in (200, 503)
         assert httpx.get(f"{url}/api/v1/sweeps").status_code == 401
         assert httpx.get(f"{url}/api/v1/sweeps", headers={"Authorization": "Bearer wrong"}).status_code == 401
-        assert httpx.get(f"{url}/api/v1/sweeps", headers={"Authorization": "Bearer secret"}).status_code == 200
-        assert httpx.get(f"{url}/", auth=("me", "secret")).status_code == 200
+        assert (
+            httpx.get(f"{url}/api/v1/sweeps", headers={"Authorization": "Bearer a-secret-of-20-chars"}).status_code
+            == 200
+        )
+        assert httpx.get(f"{url}/", auth=("me", "a-secret-of-20-chars")).status_code == 200
 
 
 def test_any_address_but_loopback_needs_a_token() -> None:

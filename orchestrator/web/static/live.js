@@ -31,14 +31,9 @@ function say(id, shown, words) {
   if (shown && element.textContent !== words) element.textContent = words;
 }
 
-function stateOf(news, running) {
-  if (news.done + news.failed === news.total) return news.failed ? "incomplete" : "done";
-  return running ? "running" : "queued";
-}
-
 function show(news) {
   const running = Array.isArray(news.running) ? news.running.length : news.running;
-  state = stateOf(news, running);
+  state = news.state;
   text("state").textContent = state;
   text("state").className = `badge ${state}`;
   text("bar").max = news.flops_planned || 1;
@@ -95,7 +90,7 @@ function listen() {
     show(news);
     if (news.done !== done || state !== before) refreshSoon();
     done = news.done;
-    if (news.done + news.failed === news.total) source.close(); // nothing more will happen
+    if (news.finished) source.close(); // nothing more will happen
   });
   source.addEventListener("error", () => {
     text("connection").hidden = false;

@@ -97,5 +97,5 @@ def test_what_is_not_found_and_who_does_not_answer(service: Any) -> None:
 
 def test_the_environment_names_the_service() -> None:
     assert service_client({}) is None is service_client({"ISOFLOP_URL": ""})
-    made = service_client({"ISOFLOP_URL": "http://here:1/", "ISOFLOP_TOKEN": "t"})
+    made = service_client({"ISOFLOP_URL": "http://here:1/", "ISOFLOP_TOKEN": "0123456789abcdef\n"})
     assert made is not None and made.url == "http://here:1"

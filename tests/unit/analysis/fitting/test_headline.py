@@ -167,6 +167,25 @@ def test_the_loss_weighs_surfaces_against_the_cubic_by_their_variance() -> None:
     assert few.weights_loss[0] == pytest.approx([0, 0, 1]) and few.loss[0] == pytest.approx(3.2)
 
 
+def test_the_surfaces_errors_of_the_loss_do_not_average_out() -> None:
+    """Each may be the right one: their half of the loss has the mean of their variances."""
+    found = combined([(ADDITIVE, (20.0, 3.0), (0.1, 0.03)), (JOINT_SKEW, (20.0, 3.0), (0.1, 0.01))])
+    variance = (0.03**2 + 0.01**2) / 2 + (2e-4 * 3) ** 2
+    assert found.loss_half[0] == pytest.approx(1.96 * np.sqrt(variance), rel=1e-3)
+
+
+def test_surfaces_that_disagree_weigh_less_against_the_cubic() -> None:
+    given = [
+        (ADDITIVE, (20.0, 3.0), (0.1, 0.01)),
+        (JOINT_SKEW, (20.0, 3.1), (0.1, 0.01)),
+        (CUBIC, (20.0, 3.05), (0.1, 0.03)),
+    ]
+    floor = (2e-4 * 3.05) ** 2
+    trust = 1 / (1 + (0.01**2 + floor + 0.05**2) / (0.03**2 + floor))
+    weights = combined(given).weights_loss[0]  # type: ignore[arg-type]
+    assert weights == pytest.approx([trust / 2, trust / 2, 1 - trust], rel=1e-6)
+
+
 def test_with_few_budgets_the_frontiers_slope_walks() -> None:
     given = [(JOINT_SKEW, (20.0, 3.0), (0.1, 0.02)), (CUBIC, (20.0, 3.2), (0.1, 0.01))]
     at, beyond = (combined(given, budgets=4, beyond=step) for step in (0.0, 2.0))  # type: ignore[arg-type]
@@ -233,3 +252,9 @@ def test_a_probable_bend_is_told_with_its_direction() -> None:
     (rises,) = bend_sentences(*bent_by(-0.1, 0.01))
     assert "its exponent rises by 26%" in rises
     assert bend_sentences(*bent_by(0.0, 0.01)) == ()
+
+
+def test_a_bend_is_told_from_even_odds_on() -> None:
+    even = np.sqrt(2 * np.log(1 / (0.1 * 0.035 / 0.07)))
+    assert bend_sentences(*bent_by(0.98 * even * 0.035, 0.035)) == ()
+    assert len(bend_sentences(*bent_by(1.02 * even * 0.035, 0.035))) == 1

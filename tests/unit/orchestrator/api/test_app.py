@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from analysis.answers.serial import fit_json
 from orchestrator.api import app as module
 from orchestrator.api.app import HEARTBEATS, create_app
+from orchestrator.cluster.head_watch import HeadLost
 from orchestrator.scheduling.progress import Progress
 from orchestrator.use_cases.answering import Answering
 from orchestrator.use_cases.background import Background
@@ -126,19 +127,21 @@ def test_a_service_whose_scheduler_ended_takes_no_sweeps(tmp_path: Path) -> None
     client = client_of(workspace, background)
     assert client.get("/healthz").json() == {"scheduler": "not ready"}
     assert client.get("/healthz").status_code == 200
-    background.error = RuntimeError("the head is gone")
+    background.error = HeadLost("the head at 192.0.2.1 is gone")
     answer = client.post("/api/v1/sweeps", content=FILE)
-    assert answer.status_code == 503 and "the head is gone" in answer.json()["detail"]
+    assert answer.status_code == 503 and "the head at 192.0.2.1 is gone" in answer.json()["detail"]
     health = client.get("/healthz")
-    assert (health.status_code, health.json()["error"]) == (503, "the head is gone")
+    assert (health.status_code, health.json()) == (503, {"scheduler": "ended", "error": "head-lost"})
 
 
-def test_a_file_of_unknown_length_is_limited_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.guard, "BODY_BYTES", 10)
-    answer = client_of(open_home(tmp_path)).post(
-        "/api/v1/sweeps", content=iter([b"x" * 11]), headers={"content-length": "5"}
-    )
-    assert answer.status_code == 413
+def test_a_stranger_learns_nothing_of_a_defect_of_the_scheduler(tmp_path: Path) -> None:
+    workspace = open_home(tmp_path)
+    background = Background(Execution(workspace))
+    background.error = RuntimeError("Traceback: /home/ada at 192.0.2.1")
+    client = client_of(workspace, background)
+    assert client.get("/healthz").json() == {"scheduler": "ended", "error": "internal"}
+    detail = client.post("/api/v1/sweeps", content=FILE).json()["detail"]
+    assert detail == "the scheduler ended: RuntimeError; the service's log has more"
 
 
 def test_the_scheduler_starts_and_ends_with_the_application(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_the_client_steers_a_service(workspace: Workspace, url: str) -> None:
     client = Client(url)
     client.control("demo", "pause")
     assert client.sweep("demo")["held"] == "paused"
-    assert client.control("demo", "resume") == "1 runs wait for a worker"
+    assert client.control("demo", "resume") == "1 run waits for a worker"
     client.control("demo", "cancel")
     with pytest.raises(Refused, match="isoflop retry demo"):
         client.control("demo", "resume")

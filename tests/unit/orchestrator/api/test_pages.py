@@ -80,6 +80,28 @@ def test_a_sweep_whose_runs_are_all_done_is_done(tmp_path: Path) -> None:
     assert badge(page_of(workspace, "/sweeps/x")) == "badge done"
 
 
+def test_each_revision_has_its_own_page_and_its_own_addresses(tmp_path: Path) -> None:
+    workspace = open_home(tmp_path)
+    first, second = (submit(workspace, planned(budgets=(1e11, budget))).revision[:8] for budget in (3e11, 9e11))
+    client = TestClient(create_app(workspace), base_url="http://127.0.0.1")
+    index = client.get("/").text
+    assert 'href="/sweeps/x"' in index and f'href="/sweeps/x%40{first}"' in index
+    earlier = client.get(f"/sweeps/x@{first}").text
+    assert f'data-events="/api/v1/sweeps/x%40{first}/events"' in earlier
+    assert f'action="/sweeps/x%40{first}"' in earlier
+    assert f"isoflop show x@{first}\n" in earlier
+    latest = client.get(f"/sweeps/x@{second}").text
+    assert 'data-events="/api/v1/sweeps/x/events"' in latest and "isoflop show x\n" in latest
+
+
+def test_a_budget_is_quoted_in_the_command_that_is_offered(tmp_path: Path) -> None:
+    workspace = open_home(tmp_path)
+    submit(workspace, planned())
+    client = TestClient(create_app(workspace), base_url="http://127.0.0.1")
+    page = client.get("/sweeps/x", params={"flops": "1; rm -rf ~"}).text
+    assert "--flops &#39;1; rm -rf ~&#39;" in page and "--flops 1;" not in page
+
+
 def test_a_held_sweep_says_why(tmp_path: Path) -> None:
     workspace = open_home(tmp_path)
     submit(workspace, planned())

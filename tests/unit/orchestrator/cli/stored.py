@@ -24,7 +24,9 @@ FACTS = DataFacts(dataset="d" * 64, vocab=1024, train_tokens=5_000_000, validati
 BUDGETS = (1e11, 3e11, 1e12)
 
 
-def store_sweep(workspace: Workspace, name: str, *, done: int | None = None, **changes: Any) -> None:
+def store_sweep(
+    workspace: Workspace, name: str, *, done: int | None = None, revision: str = "", **changes: Any
+) -> None:
     """Submit a sweep and end its first `done` runs, or all of them; a context of 64 is worth half of N and D.
 
     Runs that an earlier sweep has trained stay as they are.
@@ -37,7 +39,7 @@ def store_sweep(workspace: Workspace, name: str, *, done: int | None = None, **c
     }
     spec = SweepSpec(name=name, **(base | changes))
     plan = make_plan(spec, FACTS)
-    record = sweep_record(name, revision=f"{name}0000"[:8])
+    record = sweep_record(name, revision=revision or f"{name}0000"[:8])
     fields = {"source": to_yaml(spec), "dataset": FACTS.dataset, "unique_tokens": FACTS.train_tokens}
     sweep = workspace.store.submit(replace(record, **fields), [new_run(run) for run in plan.runs])
     shared = {run.id for run in workspace.store.runs_of(sweep.id) if run.answered}

@@ -1,4 +1,4 @@
-"""The end of a run: its answer last, a report for each law, and the exit code; reports and wandb are stand-ins."""
+"""The end of a run: its answer last, the reports' places, and the exit code; reports and wandb are stand-ins."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from typing import Any
 
 import pytest
 
+from analysis.law import Law
 from orchestrator.attempts import Tracking
 from orchestrator.cli import conclude as module
 from orchestrator.cli.conclude import (
-    HORIZONS,
     conclude,
     pointers_of,
     run_lines,
     tracking_lines,
 )
+from orchestrator.cli.reports import report_folder
 from orchestrator.home import Home
 from orchestrator.states import RunState
+from orchestrator.tracking.sweep_run import SweepLaw
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.use_cases.workspace import Workspace
 from tests.unit.orchestrator.cli.laws import no_law
@@ -50,17 +52,20 @@ def reports(monkeypatch: pytest.MonkeyPatch) -> Reports:
     """What would be written as reports and mirrored to wandb."""
     written: Reports = []
 
-    def write(folder: Path, **fields: Any) -> dict[str, Path]:
-        written.append({"folder": folder, **fields})
-        return {name: folder / name for name in ("isoflop.png", "runs.csv")} | {"report": folder / "report.html"}
+    def write(home: Workspace, answers: SweepAnswers, laws: dict[str, Law], command: str) -> dict[str, SweepLaw]:
+        written.append({"laws": laws, "command": command})
+        folders = {variant: report_folder(home.home.reports, answers.sweep.name, variant) for variant in laws}
+        return {
+            variant: SweepLaw(variant, law.law_id, {}, (), (folders[variant] / "report.html",))
+            for variant, law in laws.items()
+        }
 
     def mirror(_: Tracking, **fields: Any) -> str:
         written.append(fields)
         return "wandb mirror off: no disk" if fields["name"] == "lab" else ""
 
-    monkeypatch.setattr(module, "write_report", write)
+    monkeypatch.setattr(module, "write_reports", write)
     monkeypatch.setattr(module, "log_sweep", mirror)
-    monkeypatch.setattr(module, "save", lambda _, path: path)
     return written
 
 
@@ -81,27 +86,19 @@ def test_a_finished_sweep_ends_with_its_answer(workspace: Workspace, reports: Re
     assert len(lines) <= 17
 
 
-def test_the_report_has_shapes_at_the_horizons_and_what_it_came_from(workspace: Workspace, reports: Reports) -> None:
+def test_the_reports_are_mirrored(workspace: Workspace, reports: Reports) -> None:
     _conclude(workspace, "lab")
     report, mirrored = reports
-    assert report["folder"] == workspace.home.reports / "lab"
-    assert [p.extrapolation for p in report["predictions"]] == pytest.approx(HORIZONS)
-    assert all(p.shape for p in report["predictions"])
-    assert report["command"] == "isoflop run x --yes"
-    assert report["provenance"].law == mirrored["laws"][0].law_id
+    assert report["command"] == "isoflop run x --yes" and list(report["laws"]) == [""]
     assert (mirrored["name"], mirrored["revision"]) == ("lab", "lab0000")
     (law,) = mirrored["laws"]
-    assert law.images == (report["folder"] / "isoflop.png",)
-    assert law.pages == (report["folder"] / "isoflop.html", report["folder"] / "report.html")
-    assert law.law["law_id"] == law.law_id and law.variant == ""
+    assert law.law_id == report["laws"][""].law_id
 
 
 def test_a_sweep_that_varies_something_ends_with_a_ranking(workspace: Workspace, reports: Reports) -> None:
     code, lines = _conclude(workspace, "varied")
     assert code == 0
-    assert [report["title"] for report in reports[:2]] == ["varied context=128", "varied context=64"]
-    assert [law.variant for law in reports[2]["laws"]] == ["context=128", "context=64"]
-    assert reports[1]["folder"].name == "varied_context-64"
+    assert [law.variant for law in reports[1]["laws"]] == ["context=128", "context=64"]
     at = next(index for index, line in enumerate(lines) if line.startswith("Compute that context=128 needs"))
     assert lines[at - 1].endswith("budgets 1e11 to 1e12, 2 variants")
     first, second = (line.split() for line in lines[at + 2 : at + 4])
@@ -119,7 +116,7 @@ def test_a_variant_without_a_law_is_named_with_its_reason(workspace: Workspace, 
     assert code == 1
     assert any(line.startswith("context=32 cannot be compared: ") for line in lines)
     assert any(line.split()[:1] == ["context=32"] and line.endswith("not compared") for line in lines)
-    assert reports[1]["predictions"] == []
+    assert not reports[0]["laws"]["context=32"].estimators
 
 
 def test_unfinished_runs_are_listed_before_the_answer(workspace: Workspace, reports: Reports) -> None:
@@ -155,7 +152,7 @@ def test_runs_without_a_result_say_why(lab: SweepAnswers) -> None:
 
 
 def test_what_to_do_next_names_the_variant(lab: SweepAnswers) -> None:
-    pointers = pointers_of(lab.sweep, "lr=0.1", lab.law())
+    pointers = pointers_of("lab", "lr=0.1", lab.law())
     assert pointers.details == "isoflop fit lab --variant lr=0.1 -v"
     assert pointers.following == "isoflop validate lab --variant lr=0.1 --flops 3e12"
-    assert pointers_of(lab.sweep, "", no_law()).following == "isoflop plot lab --out lab.svg"
+    assert pointers_of("lab", "", no_law()).following == "isoflop plot lab --out lab.svg"

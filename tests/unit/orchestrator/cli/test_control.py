@@ -77,7 +77,11 @@ def test_actions_go_to_the_service_or_the_home(stored: Isoflop, monkeypatch: pyt
 
 def _progress(done: int, **changes: Any) -> dict[str, Any]:
     zero = {"total": 2, "queued": 0, "failed": 0, "running": [], "flops_planned": 2e9, "flops_spent": 1e9}
-    return zero | {"done": done, "seconds_left": None, "cancelled": 0, "held": "", "waits": ""} | changes
+    return (
+        zero
+        | {"done": done, "seconds_left": None, "cancelled": 0, "state": "running", "held": "", "waits": ""}
+        | changes
+    )
 
 
 def test_watching_ends_with_the_sweep(isoflop: Isoflop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from orchestrator.cli.main import main
 from orchestrator.cli.planning import judged_json, sweep_path
+from orchestrator.tracking.sweep_run import SweepLaw
 from orchestrator.use_cases.hours import Judged
 from orchestrator.use_cases.planning import Planned
 from sweeps.file.spec import SeedsSpec
@@ -190,11 +191,16 @@ def test_a_validation_is_shown_and_exits_with_1_unless_complete(
         "orchestrator.use_cases.validation_result.validation_rows", lambda _: [SimpleNamespace(to_dict=lambda: row)]
     )
     monkeypatch.setattr("orchestrator.use_cases.validation_result.verdict", lambda _: ["0 of 0 runs lie inside"])
+    fresh = SweepLaw("", "law", {}, (), (Path("/reports/lab/report.html"),))
+    monkeypatch.setattr("orchestrator.cli.reports.write_reports", lambda *_: {"": fresh})
+    answers = SimpleNamespace(laws=dict)
+    monkeypatch.setattr("orchestrator.use_cases.answering.Answering", lambda _: SimpleNamespace(of=lambda _: answers))
     assert isoflop("validate", "lab", "--flops", "3e12", "--seeds", "3", "--neighbours") == 1
     assert asked == [("lab", 3e12, "", {"seeds": 3, "neighbours": True})]
     printed = capsys.readouterr()
     assert printed.out.splitlines()[1].split() == ["3×10¹²", "3.1", "r1"]
     assert "run r1 ended as failed: no loss" in printed.err and "0 of 0 runs lie inside" in printed.err
+    assert "the report has the forecast now: /reports/lab/report.html" in printed.err
     result.complete = True
     assert isoflop("validate", "lab", "--flops", "3e12", "-o", "json") == 0
     assert json.loads(capsys.readouterr().out) == [row]

@@ -27,13 +27,14 @@ def test_an_empty_home_names_a_first_command(isoflop: Isoflop) -> None:
 def test_sweeps_are_listed_with_rounded_numbers_that_json_has_in_full(stored: Isoflop) -> None:
     lines = stored("ls").stdout.splitlines()
     assert lines[0].split() == [
-        "name", "revision", "done", "failed", "total", "flops_spent", "flops_planned", "submitted",
+        "name", "revision", "state", "done", "failed", "total", "flops_spent", "flops_planned", "submitted",
     ]  # fmt: skip
     assert {line.split()[0] for line in lines[1:]} == {"lab", "varied", "young"}
     (lab,) = [line.split() for line in lines if line.startswith("lab")]
     row = next(row for row in stored("ls", "-o", "json").json if row["name"] == "lab")
-    assert (lab[2], lab[4]) == (str(row["done"]), str(row["total"]))
-    assert "×10¹" in lab[5] and isinstance(row["flops_spent"], float)
+    assert (lab[2], lab[3], lab[5]) == ("done", str(row["done"]), str(row["total"]))
+    assert {each["name"]: each["state"] for each in stored("ls", "-o", "json").json}["young"] == "queued"
+    assert "×10¹" in lab[6] and isinstance(row["flops_spent"], float)
     assert row["submitted"].endswith("+00:00") and row["note"] == ""
     (young,) = [row for row in csv.DictReader(io.StringIO(stored("ls", "-o", "csv").stdout)) if row["name"] == "young"]
     assert young["done"] == "2"
@@ -78,7 +79,7 @@ def test_forecasts_are_shown_with_what_came_of_them(stored: Isoflop, tmp_path: P
     for run in runs[:2]:
         workspace.store.add_forecast(sweep.id, run.id, "law0123456789", 3e12, prediction)
     score = score_forecast(PredictedOptimum.from_dict(prediction), prediction["loss"])
-    workspace.store.score_forecast(workspace.store.forecasts_of(sweep.id)[0].id, score)
+    workspace.store.score_forecast(workspace.store.forecasts_of(sweep.name)[0].id, score)
     workspace.close()
     table = stored("show", "lab").stdout.split("Forecasts\n")[1].splitlines()
     assert table[0].split() == [

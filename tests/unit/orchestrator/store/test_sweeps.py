@@ -15,6 +15,7 @@ from orchestrator.settings import Ceilings
 from orchestrator.states import MAX_CODE_FAILURES, Cause, Hold, RunState
 from orchestrator.store import (
     CeilingExceeded,
+    StateTotal,
     Store,
 )
 from orchestrator.store import tables as t
@@ -178,8 +179,14 @@ def test_totals_count_runs_and_flops_by_state(store: Store) -> None:
     sweep = store.submit(sweep_record(), [new_run(i) for i in range(3)])
     driver = store.start_driver("boot", [], "")
     end_attempt(store, "run1", claim(store, "run1", 0, driver, "w"), Outcome(Cause.DONE, result()))
-    assert store.state_totals(sweep.id) == {RunState.QUEUED: (2, 4e9), RunState.DONE: (1, 2e9)}
-    assert store.state_counts(sweep.id) == {RunState.QUEUED: 2, RunState.DONE: 1}
+    store.add_run(sweep.id, new_run(3), "validation")
+    totals = {(total.state, total.role): total for total in store.state_totals(sweep.id)}
+    assert totals == {
+        (RunState.QUEUED, "grid"): StateTotal(RunState.QUEUED, "grid", 2, 4e9),
+        (RunState.QUEUED, "validation"): StateTotal(RunState.QUEUED, "validation", 1, 4e9),
+        (RunState.DONE, "grid"): StateTotal(RunState.DONE, "grid", 1, 2e9),
+    }
+    assert store.state_counts(sweep.id) == {RunState.QUEUED: 3, RunState.DONE: 1}
 
 
 def test_the_latest_runs_that_are_done_come_with_a_cell_the_latest_at_the_end(store: Store) -> None:

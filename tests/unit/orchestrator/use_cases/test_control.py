@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.cluster.attempt_log import EventLog, attempt_log
 from orchestrator.errors import NotFound
-from orchestrator.states import Cause, Hold
+from orchestrator.states import Cause, Hold, RunState
 from orchestrator.store import CeilingExceeded
 from orchestrator.use_cases.control import (
     ACTIONS,
@@ -45,7 +45,7 @@ def test_a_paused_sweep_waits_in_all_its_revisions(workspace: Workspace) -> None
     assert {(s.held, s.held_reason) for s in workspace.store.sweeps()} == {(Hold.PAUSED, "lunch")}
     assert workspace.store.held_runs() == {"run2"}
     assert Execution(workspace).progress(workspace.store.sweep("demo")).held == "paused: lunch"
-    assert resume(workspace, "demo") == "1 runs wait for a worker"
+    assert resume(workspace, "demo") == "1 run waits for a worker"
     assert workspace.store.held_runs() == set()
 
 
@@ -55,20 +55,20 @@ def test_a_revision_can_be_paused_alone(workspace: Workspace) -> None:
 
 
 def test_a_cancelled_sweep_is_started_again_by_retry_alone(workspace: Workspace) -> None:
-    assert cancel(workspace, "demo") == "1 runs cancelled, 0 in training leave a checkpoint first"
+    assert cancel(workspace, "demo") == "1 run cancelled, 0 in training leave a checkpoint first"
     assert _states(workspace) == ["done", "failed", "cancelled"]
     assert Execution(workspace).progress(workspace.store.sweep("demo")).finished
     for refused, words in ((pause, "nothing to pause"), (resume, "isoflop retry demo")):
         with pytest.raises(ControlError, match=words):
             refused(workspace, "demo")
-    assert retry(workspace, "demo") == "2 runs queued again, 2 wait for a worker"
+    assert retry(workspace, "demo") == "2 runs queued again, 2 runs wait for a worker"
     assert _states(workspace) == ["done", "queued", "queued"]
     assert workspace.store.sweep("demo").held is None
 
 
 def test_a_run_in_training_is_counted_when_its_sweep_is_cancelled(workspace: Workspace) -> None:
     start(workspace, "run2")
-    assert cancel(workspace, "demo") == "0 runs cancelled, 1 in training leave a checkpoint first"
+    assert cancel(workspace, "demo") == "0 runs cancelled, 1 in training leaves a checkpoint first"
 
 
 def test_pausing_twice_keeps_the_first_reason(workspace: Workspace) -> None:
@@ -134,3 +134,16 @@ def test_a_watcher_in_another_process_sees_the_latest_event(workspace: Workspace
     assert live_progress(workspace)["run2"].tokens == 250
     shown = Execution(workspace).progress(workspace.store.sweep("demo"), live_progress(workspace))
     assert shown.running[0].fraction == 0.25
+
+
+def test_a_retry_of_a_bare_name_is_about_all_revisions(tmp_path: Path) -> None:
+    """A run of an earlier revision alone is queued again, too, and its revision gets workers again."""
+    workspace = open_home(tmp_path)
+    workspace.store.submit(sweep_record(revision="aaaa"), [new_run(0), new_run(1)])
+    workspace.store.submit(sweep_record(revision="bbbb"), [new_run(1), new_run(2)])
+    cancel(workspace, "demo")
+    assert retry(workspace, "demo@bbbb") == "2 runs queued again, 2 runs wait for a worker"
+    assert workspace.store.run("run0").state is RunState.CANCELLED
+    assert retry(workspace, "demo") == "1 run queued again, 3 runs wait for a worker"
+    assert {sweep.held for sweep in workspace.store.sweeps()} == {None}
+    workspace.close()

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from orchestrator.attempts import Outcome
 from orchestrator.errors import NotFound
-from orchestrator.states import Cause
+from orchestrator.states import Cause, SweepState
+from orchestrator.use_cases.answering import Answering
+from orchestrator.use_cases.control import cancel, pause
+from orchestrator.use_cases.execution import Execution
 from orchestrator.use_cases.reading import runs_of, summaries
 from orchestrator.use_cases.submission import submit
-from tests.unit.orchestrator.use_cases.homes import end, finish, open_home, planned
+from tests.unit.orchestrator.store_fixtures import new_run, sweep_record
+from tests.unit.orchestrator.use_cases.homes import end, finish, open_home, planned, small_home, start
 
 
 def test_a_summary_counts_runs_and_flops_by_state(tmp_path: Path) -> None:
@@ -25,6 +30,38 @@ def test_a_summary_counts_runs_and_flops_by_state(tmp_path: Path) -> None:
     assert (summary.sweep.name, summary.total, summary.done, summary.failed) == ("x", len(runs), 1, 2)
     assert summary.flops_spent == done.flops
     assert summary.flops_planned == pytest.approx(sum(run.flops for run in runs))
+
+
+def test_a_check_of_the_recipe_that_diverged_is_done(tmp_path: Path) -> None:
+    workspace = open_home(tmp_path)
+    workspace.store.submit(sweep_record(), [replace(new_run(0), role="check"), new_run(1)])
+    for run in ("run0", "run1"):
+        end(workspace, run, Outcome(Cause.DIVERGED))
+    (summary,) = summaries(workspace)
+    assert (summary.done, summary.failed, summary.total, summary.state) == (1, 1, 2, SweepState.INCOMPLETE)
+    assert summary.flops_spent == workspace.store.run("run0").flops
+
+
+def test_a_summary_has_the_state_of_the_progress(tmp_path: Path) -> None:
+    workspace = small_home(tmp_path)
+
+    def states() -> set[SweepState]:
+        (found,) = [each for each in summaries(workspace) if each.sweep.revision == "bbbb"]
+        return {found.state, Execution(workspace).progress(found.sweep).state}
+
+    assert states() == {SweepState.QUEUED}
+    start(workspace, "run2")
+    assert states() == {SweepState.RUNNING}
+    pause(workspace, "demo")
+    assert states() == {SweepState.PAUSED}
+    cancel(workspace, "demo")
+    assert states() == {SweepState.CANCELLED}
+
+
+def test_the_forecasts_of_earlier_revisions_stay(tmp_path: Path) -> None:
+    workspace = small_home(tmp_path)
+    workspace.store.add_forecast(workspace.store.sweep("demo@aaaa").id, "run0", "law", 1e12, {"loss": 3.0})
+    assert len(runs_of(workspace, "demo@bbbb").forecasts) == len(Answering(workspace).of("demo").forecasts) == 1
 
 
 def test_an_empty_sweep_is_summed_up_too(tmp_path: Path) -> None:

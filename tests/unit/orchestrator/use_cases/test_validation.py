@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from analysis.records import LawError
-from orchestrator.states import RunState
-from orchestrator.store import SweepRecord
+from orchestrator.attempts import Outcome
+from orchestrator.states import Cause, Hold, RunState
+from orchestrator.store import NewRun, SweepRecord
 from orchestrator.use_cases import validation as module
 from orchestrator.use_cases.answering import Answering
+from orchestrator.use_cases.control import ControlError
 from orchestrator.use_cases.execution import Execution
 from orchestrator.use_cases.planning import Planning
 from orchestrator.use_cases.submission import submit
@@ -20,7 +23,7 @@ from orchestrator.use_cases.workspace import Workspace
 from sweeps.file.spec import CentreSpec, SizesSpec
 from sweeps.plan.records import DataFacts
 from tests.unit.analysis.law_tables import small
-from tests.unit.orchestrator.use_cases.homes import VOCAB, finish, open_home, planned
+from tests.unit.orchestrator.use_cases.homes import VOCAB, end, finish, open_home, planned
 
 LARGER = 3e12
 """Budget of the validation, training FLOPs."""
@@ -56,7 +59,7 @@ def trained(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     def execute(_self: Execution, sweep: SweepRecord, device: str, _observe: object) -> None:
         assert device == "cpu"
-        stored.append(workspace.store.forecasts_of(sweep.id))
+        stored.append(workspace.store.forecasts_of(sweep.name))
         finish_all(workspace, sweep)
 
     monkeypatch.setattr("orchestrator.settings.gpu_names", lambda: ())
@@ -89,7 +92,7 @@ def test_each_seed_of_the_optimum_is_scored_and_its_neighbours_are_trained(
     assert [one.score for one in others] == [None, None]
     (before,) = trained
     assert len(before) == 2, "a forecast for each seed, stored before the training"
-    after = workspace.store.forecasts_of(workspace.store.sweep("x").id)
+    after = workspace.store.forecasts_of("x")
     assert len(after) == 2
 
 
@@ -122,4 +125,58 @@ def test_by_default_one_run_is_trained(workspace: Workspace, trained: list[Any])
 def test_a_variant_that_does_not_exist_is_refused(workspace: Workspace, trained: list[Any]) -> None:
     with pytest.raises(LawError, match="leave the variant out"):
         carry_out(workspace, variant="lr=1")
+    assert trained == []
+
+
+def test_a_validation_trains_no_failed_run_of_the_grid(workspace: Workspace, trained: list[Any]) -> None:
+    sweep = submit(
+        workspace,
+        planned(
+            name="y",
+            budgets=(1e11, 3e11, 1e12, 2e12),
+            centre=CentreSpec(params_at={"3e11": 5e4}),
+            sizes=SizesSpec(span=3.0),
+        ),
+    )
+    failed = next(run for run in workspace.store.runs_of(sweep.id) if run.state is RunState.QUEUED)
+    end(workspace, failed.id, Outcome(Cause.CONFIGURATION))
+    finish_all(workspace, sweep)
+    validate(workspace, "y", 7e12, lambda _: None)
+    states = {run.id: run.state for run in workspace.store.runs_of(sweep.id)}
+    assert states[failed.id] is RunState.FAILED
+
+
+def test_a_validation_that_failed_is_trained_again(
+    workspace: Workspace, trained: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_self: Execution, sweep: SweepRecord, _device: str, _observe: object) -> None:
+        (queued,) = workspace.store.runs_of(sweep.id, None, RunState.QUEUED)
+        end(workspace, queued.id, Outcome(Cause.CONFIGURATION))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Execution, "execute", fail)
+        assert not carry_out(workspace, 8e12).complete
+    assert carry_out(workspace, 8e12).complete
+
+
+def test_a_forecast_of_an_earlier_revision_is_scored(workspace: Workspace, trained: list[Any]) -> None:
+    first = carry_out(workspace, 9e12)
+    source = workspace.store.sweep("x")
+    runs = [
+        NewRun(r.id, r.config, r.flops, None, r.cell, r.role)
+        for r in workspace.store.runs_of(source.id)
+        if r.cell and r.role == "grid"
+    ]
+    workspace.store.submit(replace(source, revision="extended"), runs)
+    again = carry_out(workspace, 9e12)
+    assert again.predicted == first.predicted and again.complete
+
+
+@pytest.mark.parametrize(("hold", "remedy"), [(Hold.PAUSED, "resume"), (Hold.CANCELLED, "retry")])
+def test_a_sweep_on_hold_is_not_validated(workspace: Workspace, trained: list[Any], hold: Hold, remedy: str) -> None:
+    sweep = workspace.store.sweep("x")
+    workspace.store.hold(sweep.id, hold)
+    with pytest.raises(ControlError, match=f"is {hold} .* first isoflop {remedy} x"):
+        carry_out(workspace, 1e13)
+    workspace.store.release(sweep.id)
     assert trained == []

@@ -11,18 +11,19 @@ from jinja2 import meta
 
 from analysis.figures import isoflop_curves, residual_panels
 from analysis.records import BuildableShape
+from orchestrator.states import SweepState
 from orchestrator.web.figure import Figure, figure
 from orchestrator.web.render import environment, render, static_file
 from orchestrator.web.tables import dropped_rows, run_rows
 from orchestrator.web.variants import chooser, default_variant
-from orchestrator.web.views import ErrorPage, IndexPage, ReportPage, SweepPage, SweepState, View
+from orchestrator.web.views import ErrorPage, IndexPage, ReportPage, SweepPage, SweepStatus, View
 from sweeps.plan.records import DroppedCell
 from tests.unit.orchestrator.html_page import HOSTILE, Page
 from tests.unit.orchestrator.report_fixtures import law, runs
 
-STATE = SweepState(
+STATE = SweepStatus(
     name="demo",
-    state="running",
+    state=SweepState.RUNNING,
     done=9,
     failed=1,
     running=2,

@@ -1,0 +1,117 @@
+"""What surrounds every request: headers on each answer, defects without their text, bodies that lie about their length."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from fastapi import FastAPI, Request
+from fastapi.responses import StreamingResponse
+from fastapi.testclient import TestClient
+
+from orchestrator.api.guard import BODY_BYTES
+from orchestrator.api.middleware import POLICY, Surroundings
+
+TOKEN = "0123456789abcdef"
+
+
+def client_of(token: str | None = None, raises: bool = False) -> TestClient:
+    app = FastAPI()
+    app.add_middleware(Surroundings, token=token)
+
+    @app.get("/fine")
+    def fine() -> str:
+        return "fine"
+
+    @app.get("/broken")
+    def broken() -> str:
+        raise ZeroDivisionError("/home/me/secret.txt")
+
+    @app.get("/half")
+    def half() -> StreamingResponse:
+        async def chunks() -> AsyncIterator[str]:
+            yield "half"
+            raise ZeroDivisionError("half")
+
+        return StreamingResponse(chunks())
+
+    @app.post("/size")
+    async def size(request: Request) -> int:
+        return len(await request.body())
+
+    return TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=raises)
+
+
+@pytest.mark.parametrize(
+    ("path", "host", "status"),
+    [("/fine", "127.0.0.1", 200), ("/nowhere", "127.0.0.1", 404), ("/broken", "127.0.0.1", 500),
+     ("/fine", "evil.example", 403), ("/fine", "[::1", 400)],
+)  # fmt: skip
+def test_every_answer_has_the_security_headers(path: str, host: str, status: int) -> None:
+    answer = client_of().get(path, headers={"Host": host})
+    assert answer.status_code == status
+    assert answer.headers["content-security-policy"] == POLICY
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+def test_the_policy_allows_nothing_inline_and_nothing_from_elsewhere() -> None:
+    assert "unsafe" not in POLICY and "*" not in POLICY
+    assert {"default-src 'self'", "object-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"} <= set(
+        POLICY.split("; ")
+    )
+
+
+def test_a_defect_shows_its_class_alone_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    answer = client_of().get("/broken")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["type"] == "urn:isoflop:internal" and "ZeroDivisionError" in answer.json()["detail"]
+    assert "secret" not in answer.text
+    (record,) = [r for r in caplog.records if r.name == "isoflop.service"]
+    assert record.exc_info is not None and "GET '/broken' failed" in record.getMessage()
+
+
+def test_an_answer_that_breaks_off_is_not_answered_twice() -> None:
+    with pytest.raises(ZeroDivisionError, match="half"):
+        client_of(raises=True).get("/half")
+
+
+def parts(count: int) -> Iterator[bytes]:
+    """A body of unknown length."""
+    yield from [b"x" * 1024] * (count // 1024)
+    yield b"x" * (count % 1024)
+
+
+def test_a_body_of_unknown_length_is_limited_too() -> None:
+    client = client_of()
+    assert client.post("/size", content=parts(BODY_BYTES)).json() == BODY_BYTES
+    refused = client.post("/size", content=parts(BODY_BYTES + 1))
+    assert refused.status_code == 413 and "256 KiB" in refused.json()["detail"]
+    lies = client.post("/size", content=parts(BODY_BYTES + 1), headers={"content-length": "5"})
+    assert lies.status_code == 413
+
+
+def test_a_refusal_for_want_of_the_token_asks_the_browser_for_it() -> None:
+    answer = client_of(TOKEN).get("/fine")
+    assert answer.status_code == 401 and answer.json()["type"] == "urn:isoflop:unauthorised"
+    assert answer.headers["www-authenticate"].startswith("Basic")
+    assert "www-authenticate" not in client_of().get("/fine", headers={"Host": "evil.example"}).headers
+
+
+def test_a_wrong_token_leaves_a_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, "isoflop.service")
+    client = client_of(TOKEN)
+    client.get("/fine")  # a browser's first request
+    client.get("/fine", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert not caplog.records
+    client.get("/fi%1Bne", headers={"Authorization": "Bearer wrong-but-private"})
+    (record,) = caplog.records
+    assert record.getMessage() == "refused (wrong token): GET '/fi\\x1bne' from testclient"
+    client.get("/fine", headers={"Host": "[::1"})
+    assert "refused (invalid-request)" in caplog.records[1].getMessage()
+
+
+def test_what_is_not_http_passes() -> None:
+    with client_of() as client:  # runs the lifespan
+        assert client.get("/fine").status_code == 200
