@@ -20,7 +20,7 @@ from orchestrator.cluster.placement import Demand, WorkerLocation
 from orchestrator.cluster.private_folder import PrivateFolder
 from orchestrator.cluster.ray_environment import OURS, SAFE_PATH, driver_environment, workers_environment
 from orchestrator.cluster.ray_token import ensure_token
-from orchestrator.cluster.ray_words import first_line, node_died, short_of_memory
+from orchestrator.cluster.ray_words import SAME_TOKEN, START_RAY, first_line, node_died, short_of_memory
 from orchestrator.cluster.worker import WORKER_ENVIRONMENT, Worker
 from orchestrator.states import Cause
 from tokenizer.errors import ExpectedError
@@ -32,10 +32,6 @@ NAMESPACE = "isoflop"
 """Ray namespace of the workers' names."""
 STRANGER_SECONDS = 20.0
 """Time that an interrupted scheduler's workers get to end after they were asked to."""
-START_RAY = ": start Ray again, then type this command again"
-"""What to do when the head of a cluster is gone."""
-SAME_TOKEN = "; does it run, and with the token of this process (RAY_AUTH_TOKEN_PATH)?"
-"""What to check when a cluster cannot be joined: Ray does not say that it refused a token."""
 OBJECT_STORE_BYTES = 100 * 2**20
 """Size of Ray's object store: it carries only assignments and outcomes, a few kilobytes each."""
 
@@ -162,7 +158,10 @@ class RaySession:
             """Why our own Ray does not answer. Raises HeadLost if one of its processes has ended."""
             if ended := processes.ended():
                 raise HeadLost(f"isoflop's own Ray is gone: its process {ended[0]} has ended")
-            return why_silent()
+            why, nodes = why_silent(), ray.nodes
+            if not why and not any(node["Alive"] for node in nodes()):
+                raise HeadLost("isoflop's own Ray is gone: its raylet does not answer")
+            return why
 
         return HeadWatch(address, patience, look)
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 
+START_RAY = ": start Ray again, then type this command again"
+"""What to do when the head of a cluster is gone."""
+SAME_TOKEN = "; does it run, and with the token of this process (RAY_AUTH_TOKEN_PATH)?"
+"""What to check when a cluster cannot be joined: Ray does not say that it refused a token."""
 _IN_USE = re.compile(r"was\s+([\d.]+ ?\w?B / [\d.]+ ?\w?B)")
 
 

@@ -242,14 +242,19 @@ def test_a_head_is_watched_and_a_ray_of_our_own_by_its_processes_too(
     monkeypatch.setattr(ray, "get_runtime_context", lambda: SimpleNamespace(gcs_address="127.0.0.1:1"))
     monkeypatch.setattr(ray_session, "OwnProcesses", lambda: SimpleNamespace(ended=lambda: ended))
     monkeypatch.setattr(ray_session, "why_silent", lambda: "")
+    nodes = [{"Alive": False}, {"Alive": True}]
+    monkeypatch.setattr(ray, "nodes", lambda: nodes)
     own, other = session.watch_head(10.0), RaySession("10.0.0.1:6379", session._folder, tmp_path).watch_head(10.0)
     assert session.local and own.answers(now=True) and other.answers(now=True)
     ended.append("raylet")
     with pytest.raises(HeadLost, match="isoflop's own Ray is gone: its process raylet has ended"):
         own.answers(now=True)
     assert other.answers(now=True)
-    monkeypatch.setattr(ray_session, "why_silent", lambda: "it is silent")
     ended.clear()
+    nodes.pop()
+    with pytest.raises(HeadLost, match="isoflop's own Ray is gone: its raylet does not answer"):
+        own.answers(now=True)
+    monkeypatch.setattr(ray_session, "why_silent", lambda: "it is silent")
     assert not session.watch_head(10.0).answers(now=True)
     with pytest.raises(HeadLost, match=r"has not answered for 0 s \(it is silent\)$"):
         session.watch_head(0.0).answers(now=True)
