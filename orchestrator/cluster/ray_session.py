@@ -158,8 +158,8 @@ class RaySession:
             """Why our own Ray does not answer. Raises HeadLost if one of its processes has ended."""
             if ended := processes.ended():
                 raise HeadLost(f"isoflop's own Ray is gone: its process {ended[0]} has ended")
-            why, nodes = why_silent(), ray.nodes
-            if not why and not any(node["Alive"] for node in nodes()):
+            why = why_silent()
+            if not why and not living_nodes():
                 raise HeadLost("isoflop's own Ray is gone: its raylet does not answer")
             return why
 
@@ -293,12 +293,17 @@ class RaySession:
         return list(dict.fromkeys(notes))
 
 
-def declared_accelerators(node: str = "") -> list[str]:
-    """Types of accelerator that Ray's living nodes declare, or one of them."""
+def living_nodes() -> list[dict[str, Any]]:
+    """Ray's nodes that answer its head, as Ray describes them."""
     import ray
 
     nodes: Any = ray.nodes
-    names = {name for n in nodes() if n["Alive"] and node in ("", n["NodeID"]) for name in n["Resources"]}
+    return [node for node in nodes() if node["Alive"]]
+
+
+def declared_accelerators(node: str = "") -> list[str]:
+    """Types of accelerator that Ray's living nodes declare, or one of them."""
+    names = {name for n in living_nodes() if node in ("", n["NodeID"]) for name in n["Resources"]}
     return sorted(name.removeprefix(ACCELERATOR) for name in names if name.startswith(ACCELERATOR))
 
 
