@@ -73,8 +73,7 @@ class PlacedWorker(Worker):
         """Answer once the process has imported everything."""
         import ray
 
-        context = ray.get_runtime_context()
-        node = context.get_node_id()
+        context, node = ray.get_runtime_context(), ray.get_runtime_context().get_node_id()
         gpus = tuple(str(gpu) for gpu in context.get_accelerator_ids().get("GPU", []))
         if gpus and self._device == "cpu":  # a GPU that was declared to Ray, and that torch does not see
             self._kind = next(iter(declared_accelerators(node)), self._kind)
@@ -293,7 +292,7 @@ class RaySession:
         return list(dict.fromkeys(notes))
 
 
-def living_nodes() -> list[dict[str, Any]]:
+def living_nodes() -> list[Any]:
     """Ray's nodes that answer its head, as Ray describes them."""
     import ray
 
