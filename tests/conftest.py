@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from filelock import FileLock
 from orchestrator.store import Store
 from orchestrator.store.tables import calibrations
 
+os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}  # before Ray is loaded: it looks once
 ROOT = Path(__file__).resolve().parent.parent
 ISOFLOP = Path(sys.executable).with_name("isoflop")
 RUN_SECONDS = 240
