@@ -30,16 +30,25 @@ def eventually(look: Callable[[], Any], what: str) -> Any:
 
 def ray_process(home: Path, name: str) -> psutil.Process | None:
     """A living process of the Ray of the service or command in a home."""
-    driver = psutil.Process(int((home / "scheduler.lock").read_text()))
+    holder = (home / "scheduler.lock").read_text()
     with contextlib.suppress(psutil.Error):
-        for child in driver.children(recursive=True):
+        for child in psutil.Process(int(holder)).children(recursive=True) if holder else []:
             if child.name() == name and child.status() != psutil.STATUS_ZOMBIE:
                 return child
     return None
 
 
+def has_workers(home: Path) -> bool:
+    """Whether the present Ray has begun to start workers, and so is up."""
+    with contextlib.suppress(psutil.Error):
+        raylet = ray_process(home, "raylet")
+        return raylet is not None and any(child.name().startswith("ray::Placed") for child in raylet.children())
+    return False
+
+
 def kill(home: Path, name: str) -> None:
-    """Kill a process of Ray, and wait for another that takes its place."""
+    """Kill a process of a Ray that is up, and wait for another that takes its place."""
+    eventually(lambda: has_workers(home), "workers")
     killed = eventually(lambda: ray_process(home, name), f"a {name}")
     killed.kill()
     eventually(lambda: (new := ray_process(home, name)) and new.pid != killed.pid, f"another {name}")
@@ -73,12 +82,20 @@ def losses(sandbox: Sandbox) -> dict[str, float]:
 def test_a_command_gives_up_with_the_reason_when_ray_dies_again_and_again(tmp_path: Path, finished: Finished) -> None:
     sandbox = make_sandbox(tmp_path)
     copy_datasets(finished.sandbox, sandbox)
-    long = ["sizes.count=2", "budgets=[1e12]"]  # no attempt comes to its end in between
+    long = [
+        "sizes.count=2",
+        "budgets=[9e12]",
+        "epochs_max=99",
+        "limits.flops=1e15",
+    ]  # no attempt comes to its end in between
     command = sandbox.start("run", "tiny", *long, "--yes")
     try:
-        eventually((sandbox.home / "scheduler.lock").exists, "a scheduler")
+        lock = sandbox.home / "scheduler.lock"
+        eventually(lambda: lock.exists() or command.poll() is not None, "a scheduler")
+        assert command.poll() is None, command.communicate()
         for _ in range(3):
             kill(sandbox.home, "raylet")
+        eventually(lambda: has_workers(sandbox.home), "workers")
         last = eventually(lambda: ray_process(sandbox.home, "raylet"), "a raylet")
         last.kill()
         output, _ = command.communicate(timeout=PATIENCE)
