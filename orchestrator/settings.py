@@ -60,6 +60,9 @@ class Settings:
     """ISOFLOP_GPU_SHARES: workers of each GPU, so that small runs can share its memory."""
     head_seconds: float = HEAD_SECONDS
     """ISOFLOP_HEAD_SECONDS: silence of a Ray cluster's head after which the scheduler ends."""
+    corpus_folders: tuple[Path, ...] | None = None
+    """ISOFLOP_CORPUS_FOLDERS: folders, with a colon between them, in which a service reads corpora that are named over
+    the network; None for the current folder on loopback, and none beyond it."""
     user: str = ""
     """ISOFLOP_USER: whose ceilings submissions count against; the login name by default."""
     user_flops: float | None = None
@@ -90,6 +93,7 @@ def read_settings(home: Home, environ: Mapping[str, str] | None = None) -> Setti
         checkpoint_seconds=_number(environ, "ISOFLOP_CHECKPOINT_SECONDS"),
         gpu_shares=_whole("ISOFLOP_GPU_SHARES", environ.get("ISOFLOP_GPU_SHARES")) or 1,
         head_seconds=_number(environ, "ISOFLOP_HEAD_SECONDS") or HEAD_SECONDS,
+        corpus_folders=_folders("ISOFLOP_CORPUS_FOLDERS", environ),
         user=environ.get("ISOFLOP_USER") or _login(),
         user_flops=_number(environ, "ISOFLOP_USER_FLOPS"),
         user_hours=_number(environ, "ISOFLOP_USER_HOURS"),
@@ -120,6 +124,22 @@ def _number(environ: Mapping[str, str], name: str) -> float | None:
     if not value > 0:
         raise SettingsError(f"{name} is {text!r}: give a number above 0")
     return value
+
+
+def _folders(name: str, environ: Mapping[str, str] | None) -> tuple[Path, ...] | None:
+    """A variable that lists folders, resolved; None if it is not set."""
+    text = (os.environ if environ is None else environ).get(name)
+    if not text:
+        return None
+    found = []
+    for part in text.split(os.pathsep):
+        folder = Path(part)
+        if not folder.is_absolute() or not folder.is_dir():
+            raise SettingsError(
+                f"{name} lists {part!r}: give absolute paths of folders, with {os.pathsep!r} between them"
+            )
+        found.append(folder.resolve())
+    return tuple(found)
 
 
 def _login() -> str:

@@ -30,6 +30,7 @@ EXPECTED_SKIPS = (
     "is not at hand",  # published results, which are no part of the repository
     "packets between network namespaces are dropped here",
     "network namespaces need root",
+    "needs root: acts as another user",
     "no network namespaces here",
     "needs root: acts as another user",
 )

@@ -9,11 +9,23 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from tokenizer.corpus_error import CorpusError, CorpusFileError
 from tokenizer.dedup import ExactDuplicates, content_digest
-from tokenizer.files import CorpusError, files_of, read_jsonl, read_parquet, read_text
+from tokenizer.files import Reach, files_of
 from tokenizer.installed import installed_sources, read_source
+from tokenizer.progress import Report, Stage, silent
+from tokenizer.readers import read_jsonl, read_parquet, read_text
 
-__all__ = ["SOURCES", "Corpus", "CorpusError", "CorpusSpec", "Document", "read_documents", "source_files"]
+__all__ = [
+    "SOURCES",
+    "Corpus",
+    "CorpusError",
+    "CorpusFileError",
+    "CorpusSpec",
+    "Document",
+    "read_documents",
+    "source_files",
+]
 
 SOURCES = ("python", "text", "jsonl", "parquet")
 """Kinds of source."""
@@ -28,7 +40,9 @@ class CorpusSpec:
     parquet."""
     paths: tuple[str, ...] = ()
     """Files, folders or globs, relative to the current folder; needed by every source but python, which takes none. A
-    folder stands for its .txt and .md (text), .jsonl (jsonl) or .parquet files; text and jsonl may be gzipped."""
+    folder stands for its .txt and .md (text), .jsonl (jsonl) or .parquet files; text and jsonl may be gzipped. A text
+    is cut into documents at lines that hold <|endoftext|> alone, else after some 16,000 characters: at a line end, or
+    inside a line of more than 131,072. A service reads paths in certain folders only (ISOFLOP_CORPUS_FOLDERS)."""
     text_key: str = "text"
     """Key of a JSON line, or column of a Parquet file, that holds the text."""
     max_bytes: int = 60_000_000
@@ -103,6 +117,11 @@ class Corpus:
             (validation if _position(document.digest) < validation_fraction else train).append(document)
         return tuple(train), tuple(validation)
 
+    @cached_property
+    def positions(self) -> tuple[float, ...]:
+        """Sorted: a document is held out for validation by the fractions above its position."""
+        return tuple(sorted(_position(document.digest) for document in self.documents))
+
 
 def _position(digest: bytes) -> float:
     """A number in [0, 1) from the last eight bytes of a digest: below the validation fraction lies validation.
@@ -126,10 +145,15 @@ class _SmallestDigests:
         self._ceiling = b"\xff" * 33
         self.left_out = 0
         """Number of documents beyond the cap."""
+        self.smallest_giant = 0
+        """Bytes of the smallest document that is larger than the cap; 0 if there was none."""
 
     def add(self, document: Document) -> None:
         """Keep a document, for the time being, unless it is certainly beyond the cap."""
-        if document.digest >= self._ceiling or document.bytes > self._max_bytes:
+        giant = document.bytes > self._max_bytes
+        if giant:
+            self.smallest_giant = min(document.bytes, self.smallest_giant or document.bytes)
+        if giant or document.digest >= self._ceiling:
             self.left_out += 1
             return
         self._kept.append(document)
@@ -154,11 +178,14 @@ class _SmallestDigests:
         return tuple(self._kept)
 
 
-def source_files(spec: CorpusSpec) -> tuple[list[tuple[Path, str]], tuple[str, ...]]:
-    """The (file, origin) pairs that the corpus is read from, and notes. Raises CorpusError for paths without files."""
+def source_files(spec: CorpusSpec, within: Reach | None = None) -> tuple[list[tuple[Path, str]], tuple[str, ...]]:
+    """The (file, origin) pairs that the corpus is read from, and notes. Raises CorpusError for paths without files.
+
+    `within` is where files may be named; None for everywhere.
+    """
     if spec.source == "python":
         return installed_sources()
-    return [(path, str(path)) for path in files_of(spec.source, spec.paths)], ()
+    return [(path, str(path)) for path in files_of(spec.source, spec.paths, within)], ()
 
 
 def _texts(spec: CorpusSpec, files: Iterable[tuple[Path, str]]) -> Iterator[Document]:
@@ -176,27 +203,45 @@ def _texts(spec: CorpusSpec, files: Iterable[tuple[Path, str]]) -> Iterator[Docu
         yield from (Document(text, origin) for text in texts if text.strip())
 
 
-def read_documents(spec: CorpusSpec) -> Corpus:
+def read_documents(spec: CorpusSpec, report: Report = silent, within: Reach | None = None) -> Corpus:
     """Read a corpus: without duplicates and blank documents, in the order of the documents' hashes, capped.
 
-    Raises CorpusError, with file and line where there is one, for paths without files, wrong keys or columns, invalid
-    lines, and a corpus that ends up empty.
+    Args:
+        spec: where the documents come from.
+        report: hears of it if it takes long.
+        within: where files may be named; None for everywhere.
+
+    Raises:
+        CorpusError: with file and line where there is one, for paths without files, wrong keys or columns, invalid
+            lines, and a corpus that ends up empty.
     """
-    files, notes = source_files(spec)
+    stage = Stage("corpus: reading", report)
+    files, notes = source_files(spec, within)
     duplicates = ExactDuplicates()
     smallest = _SmallestDigests(spec.max_bytes)
+    read = 0
     for document in _texts(spec, files):
+        read += document.bytes
+        stage.tick(f"{read / 1e6:.1f} MB")
         if duplicates.admit(document.digest):
             smallest.add(document)
     documents = smallest.take()
     if not documents:
-        raise CorpusError(_why_empty(spec, len(files), smallest.left_out))
+        raise CorpusError(_why_empty(spec, len(files), smallest))
     return Corpus(documents, duplicates.found, smallest.left_out, notes)
 
 
-def _why_empty(spec: CorpusSpec, files: int, left_out: int) -> str:
+def _why_empty(spec: CorpusSpec, files: int, smallest: _SmallestDigests) -> str:
     """The message for a corpus without documents, and what to do."""
-    if left_out:
-        return f"corpus.max_bytes of {spec.max_bytes} leaves none of {left_out} documents: raise it"
+    if smallest.left_out:
+        return (
+            f"corpus.max_bytes of {spec.max_bytes} leaves none of {count_of(smallest.left_out, 'document')}, the "
+            f"smallest of which has {smallest.smallest_giant} bytes: set it to at least that"
+        )
     where = "the installed Python sources" if spec.source == "python" else ", ".join(spec.paths)
-    return f"corpus: no text in {files} files of {where}; name files that hold some in corpus.paths"
+    return f"corpus: no text in {count_of(files, 'file')} of {where}; name files that hold some in corpus.paths"
+
+
+def count_of(count: int, noun: str) -> str:
+    """A number of things, such as `1 file` or `2 files`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

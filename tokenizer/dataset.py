@@ -7,61 +7,78 @@ import dataclasses
 import fcntl
 import hashlib
 import json
+import math
 import os
 import platform
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from tokenizer.corpus import Corpus, CorpusError, CorpusSpec, Document, read_documents, source_files
-from tokenizer.shards import UNFINISHED, Manifest, ShardError, Shards, id_dtype, open_shards, write_shards
-from tokenizer.vocabulary import TokenizerSpec, training_text_bytes
+from tokenizer.files import Reach
+from tokenizer.private import make_private
+from tokenizer.progress import Report, Stage, silent
+from tokenizer.readers import HOW_TEXT_IS_CUT
+from tokenizer.shard_writer import write_shards
+from tokenizer.shards import UNFINISHED, Manifest, ShardError, Shards, id_dtype, open_shards
+from tokenizer.training import training_text_bytes
+from tokenizer.vocabulary import TokenizerSpec
 
-PREPARATION = 1
+PREPARATION = 2
 """Raised whenever equal documents and specs give another dataset, so that old ones are not reused."""
 TOKENIZER_FILE = "tokenizer.json"
 """Name of the tokenizer's file in a dataset's folder."""
 _INDEX = "index"
 """Folder that remembers which dataset an earlier call gave, by a hash of what was asked for."""
 
-Report = Callable[[str], None]
-"""Receives lines about the progress of a preparation."""
 
-
-def _silent(_: str) -> None:
-    """Drop a line."""
-
-
-def prepare(corpus: CorpusSpec, tokenizer: TokenizerSpec, root: Path, report: Report = _silent) -> Shards:
+def prepare(
+    corpus: CorpusSpec,
+    tokenizer: TokenizerSpec,
+    root: Path,
+    report: Report = silent,
+    within: Reach | None = None,
+) -> Shards:
     """The dataset of a corpus and a tokenizer, in root/<dataset>; made if it does not exist.
 
     A dataset is reused when the files that the corpus is read from have the paths, sizes and times of an earlier call,
     and otherwise when the documents have the same content. Its files are verified against their hashes each time, and a
     damaged dataset is made again. Processes that prepare in the same root wait for each other; one that dies leaves
-    nothing that could be taken for a dataset. `report` receives a line per stage. Raises CorpusError, TokenizerError
-    and ShardError.
+    nothing that could be taken for a dataset.
+
+    Args:
+        corpus: where the documents come from.
+        tokenizer: which tokenizer is trained on them.
+        root: folder of datasets.
+        report: receives a line per stage, and some while a stage takes long.
+        within: where files may be named; None for everywhere.
+
+    Raises:
+        CorpusError, TokenizerError, ShardError.
     """
     request = _hash(
         PREPARATION, training_text_bytes(tokenizer), dataclasses.asdict(corpus), dataclasses.asdict(tokenizer)
     )
-    shortcut = _hash(request, _fingerprint(corpus))
+    shortcut = _hash(request, _fingerprint(corpus, within))
     known = _recall(root, shortcut)
     if known is not None:
         report(f"dataset {known.manifest.dataset}: reused")
         return known
-    with _exclusively(root):
-        shards = _recall(root, shortcut) or _read_and_build(corpus, tokenizer, root, report)
-        if _hash(request, _fingerprint(corpus)) == shortcut:
+    with _exclusively(root, report):
+        shards = _recall(root, shortcut) or _read_and_build(corpus, tokenizer, root, report, within)
+        if _hash(request, _fingerprint(corpus, within)) == shortcut:
             _remember(root, shortcut, shards)
     return shards
 
 
-def _read_and_build(spec: CorpusSpec, tokenizer: TokenizerSpec, root: Path, report: Report) -> Shards:
+def _read_and_build(
+    spec: CorpusSpec, tokenizer: TokenizerSpec, root: Path, report: Report, within: Reach | None
+) -> Shards:
     """Read the corpus; reuse the dataset of these documents, or build it."""
     started = time.perf_counter()
-    corpus = read_documents(spec)
+    corpus = read_documents(spec, report, within)
     for note in corpus.notes:
         report(f"corpus: {note}")
     report(
@@ -85,11 +102,11 @@ def _read_and_build(spec: CorpusSpec, tokenizer: TokenizerSpec, root: Path, repo
 def _build(spec: CorpusSpec, corpus: Corpus, tokenizer_spec: TokenizerSpec, root: Path, report: Report) -> Shards:
     """Split, train the tokenizer, encode and write."""
     from tokenizer.encode import choose_encoder, encode_documents
-    from tokenizer.vocabulary import train_tokenizer
+    from tokenizer.training import train_tokenizer
 
     train, validation = _split(spec, corpus)
     started = time.perf_counter()
-    tokenizer = train_tokenizer(tokenizer_spec, (document.text for document in train))
+    tokenizer = train_tokenizer(tokenizer_spec, (document.text for document in train), report)
     report(f"tokenizer: {tokenizer.name}, hash {tokenizer.hash[:16]} ({time.perf_counter() - started:.1f} s)")
     started = time.perf_counter()
     encoder = choose_encoder(tokenizer, (document.text for document in train))
@@ -106,8 +123,9 @@ def _build(spec: CorpusSpec, corpus: Corpus, tokenizer_spec: TokenizerSpec, root
         encoder={"name": encoder.name, "parity": encoder.parity},
     )
     dtype = id_dtype(tokenizer.vocab_size)
+    stage = Stage("encoding", report)
     encoded = [
-        encode_documents(encoder, (document.text for document in side), tokenizer.bos_id, dtype)
+        encode_documents(encoder, stage.counting(document.text for document in side), tokenizer.bos_id, dtype)
         for side in (train, validation)
     ]
     shards = write_shards(root, draft, encoded[0], encoded[1], {TOKENIZER_FILE: tokenizer.to_json().encode()})
@@ -121,15 +139,33 @@ def _build(spec: CorpusSpec, corpus: Corpus, tokenizer_spec: TokenizerSpec, root
 
 
 def _split(spec: CorpusSpec, corpus: Corpus) -> tuple[Sequence[Document], Sequence[Document]]:
-    """(train, validation). Raises CorpusError where one of them is empty."""
+    """(train, validation). Raises CorpusError where one of them is empty, with a fraction that fills both."""
     train, validation = corpus.split(spec.validation_fraction)
-    for name, side, remedy in (("training", train, "lower"), ("validation", validation, "raise")):
-        if not side:
-            raise CorpusError(
-                f"corpus: none of {len(corpus.documents)} documents falls into the {name} split: give more documents, "
-                f"or {remedy} corpus.validation_fraction ({spec.validation_fraction})"
-            )
-    return train, validation
+    if train and validation:
+        return train, validation
+    more = f"; corpus.max_bytes of {spec.max_bytes} left out {corpus.left_out:,}: raise it" if corpus.left_out else ""
+    if len(corpus.documents) == 1:
+        raise CorpusError(
+            "corpus: one document cannot be split into training and validation: give more documents"
+            + (f" ({HOW_TEXT_IS_CUT})" if spec.source == "text" else "")
+            + more
+        )
+    name = "training" if validation else "validation"
+    lowest, highest = corpus.positions[0], corpus.positions[-1]
+    raise CorpusError(
+        f"corpus: all {len(corpus.documents)} documents fall into the {'validation' if validation else 'training'} "
+        f"split and none into the {name} split at corpus.validation_fraction {spec.validation_fraction}: give more "
+        f"documents, or set it to {_between(lowest, highest)}{more}"
+    )
+
+
+def _between(low: float, high: float) -> str:
+    """The shortest decimal number above `low` that is not above `high`; both lie in [0, 1)."""
+    for digits in range(1, 18):
+        number = (math.floor(low * 10**digits) + 1) / 10**digits
+        if low < number <= high:
+            return f"{number:.{digits}f}"
+    return repr(high)
 
 
 def _bytes(documents: Sequence[Document]) -> int:
@@ -147,9 +183,9 @@ def _hash(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def _fingerprint(spec: CorpusSpec) -> str:
+def _fingerprint(spec: CorpusSpec, within: Reach | None) -> str:
     """Hash of the path, size and modification time of every source file: a shortcut, never an identity."""
-    files, notes = source_files(spec)
+    files, notes = source_files(spec, within)
     digest = hashlib.sha256(repr(notes).encode())
     for path, _ in sorted(files):
         with contextlib.suppress(OSError):
@@ -162,7 +198,7 @@ def _recall(root: Path, key: str) -> Shards | None:
     """The dataset remembered under a key if it is intact."""
     try:
         dataset = (root / _INDEX / key).read_text()
-        return open_shards(root / dataset, verify=True) if dataset else None
+        return open_shards(root / dataset) if dataset else None
     except (FileNotFoundError, ShardError):
         return None
 
@@ -170,18 +206,22 @@ def _recall(root: Path, key: str) -> Shards | None:
 def _remember(root: Path, key: str, shards: Shards) -> None:
     """Remember a dataset under a key."""
     index = root / _INDEX
-    index.mkdir(exist_ok=True)
+    make_private(index)
     unfinished = index / f"{UNFINISHED}{os.getpid()}"
     unfinished.write_text(shards.manifest.dataset)
     unfinished.replace(index / key)
 
 
 @contextlib.contextmanager
-def _exclusively(root: Path) -> Iterator[None]:
+def _exclusively(root: Path, report: Report) -> Iterator[None]:
     """A context that holds the root's lock, which the system frees when its holder dies; removes what that one left."""
-    root.mkdir(parents=True, exist_ok=True)
+    make_private(root)
     with (root / "lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            report(f"waiting for another process that prepares a corpus in {root}")
+            fcntl.flock(handle, fcntl.LOCK_EX)
         for left in root.glob(f"{UNFINISHED}*"):
             shutil.rmtree(left, ignore_errors=True)
         yield

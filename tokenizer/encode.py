@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
+from tokenizer.stretches import parts
 from tokenizer.vocabulary import BOS, BpeTokenizer, Tokenizer
 
 GPT2_PATTERN = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"""
@@ -20,10 +19,9 @@ GPT2_PATTERN = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+
 SAMPLE_CHARACTERS = 1_000_000
 """Characters of the corpus on which the two encoders are compared."""
 _CHUNK = 256
-"""Documents that are encoded at once."""
-_LONGEST_BLANK = 500_000
-"""Characters. On a run of a million blanks the stack of tiktoken's regular expression overflows, so texts with a longer
-run than this are encoded by the canonical tokenizer."""
+"""Documents that are encoded at once, unless they are long."""
+_CHUNK_CHARACTERS = 1_000_000
+"""Characters, beyond which no further document joins them."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,6 @@ class TiktokenEncoder:
         """Hand the tokenizer's vocabulary to tiktoken."""
         import tiktoken
 
-        self._canonical = tokenizer
         self._inner = tiktoken.Encoding(
             tokenizer.name, pat_str=GPT2_PATTERN, mergeable_ranks=_ranks(tokenizer), special_tokens={}
         )
@@ -85,12 +82,9 @@ class TiktokenEncoder:
         return [self._encode(text) for text in texts]
 
     def _encode(self, text: str) -> npt.NDArray[np.uint32]:
-        """Ids of one text."""
-        long_blank = len(text) > _LONGEST_BLANK and any(
-            len(blank[0]) > _LONGEST_BLANK for blank in re.finditer(r"\s{1000,}", text)
-        )
-        ids = self._canonical.encode(text) if long_blank else self._inner.encode_ordinary(text)
-        return np.array(ids, dtype=np.uint32)
+        """Ids of one text. In parts: beyond a million blanks the stack of tiktoken's regular expression overflows."""
+        ids = [np.array(self._inner.encode_ordinary(part), dtype=np.uint32) for part in parts(text)]
+        return ids[0] if len(ids) == 1 else np.concatenate(ids)
 
 
 def _ranks(tokenizer: BpeTokenizer) -> dict[bytes, int]:
@@ -111,10 +105,23 @@ def encode_documents(
     encoder: Encoder, texts: Iterable[str], bos: int, dtype: npt.DTypeLike
 ) -> Iterator[npt.NDArray[np.unsignedinteger]]:
     """An array of BOS and ids for each text, in order; memory holds one chunk of documents."""
-    stream = iter(texts)
-    while chunk := list(islice(stream, _CHUNK)):
+    for chunk in _chunks(texts):
         for ids in encoder.encode_batch(chunk):
             document = np.empty(len(ids) + 1, dtype=dtype)
             document[0] = bos
             document[1:] = ids
             yield document
+
+
+def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:
+    """The texts, some at a time."""
+    chunk: list[str] = []
+    characters = 0
+    for text in texts:
+        chunk.append(text)
+        characters += len(text)
+        if len(chunk) == _CHUNK or characters > _CHUNK_CHARACTERS:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk

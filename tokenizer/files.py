@@ -1,15 +1,15 @@
-"""Reads documents from the user's own files: plain text, JSON lines, Parquet."""
+"""Finds the files that the paths of a corpus stand for: files, folders, globs; inside given folders if need be."""
 
 from __future__ import annotations
 
+import fnmatch
 import glob
-import gzip
-import json
+import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
-from tokenizer.errors import ExpectedError
+from tokenizer.corpus_error import CorpusError
 
 SUFFIXES = {
     "text": (".txt", ".md", ".txt.gz", ".md.gz"),
@@ -18,162 +18,172 @@ SUFFIXES = {
 }
 """Files that a folder stands for, by source."""
 
-DOCUMENT_SEPARATOR = "<|endoftext|>"
-"""A line with nothing else ends a document of a text file, as in TinyStories and other published dumps."""
-
-DOCUMENT_LENGTH = 16_384
-"""Characters. A text file without separators is cut into documents of about this length, so that it can be split and
-mixed: at the first blank line beyond it, or at the first line end beyond twice of it."""
-
-
-class CorpusError(ExpectedError, ValueError):
-    """A corpus cannot be read; the message says where and what to do."""
-
-    kind = "corpus"
-
-    def __init__(self, message: str, key: str = "") -> None:
-        """The message, after the key of `corpus` at fault if there is one."""
-        super().__init__(f"corpus.{key} {message}" if key else message)
-        self.key = key
-        """Key of the sweep file's `corpus` whose value is at fault; empty where it is none of them."""
-        self.message = message
-        """The message without the key."""
+OUTSIDE = (
+    "corpus.paths: a corpus that is named over the network lies in a folder that the service's operator listed in "
+    "ISOFLOP_CORPUS_FOLDERS; name files there, or leave out corpus.paths for the built-in corpus"
+)
+"""The message for any path outside, whether or not there is such a file."""
 
 
-def files_of(source: str, paths: tuple[str, ...]) -> list[Path]:
+PACKED = (".zst", ".xz", ".bz2", ".lz4", ".zip", ".tar", ".7z")
+"""Suffixes of files in which text may be packed so that it cannot be read."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Where the files of a corpus may lie that somebody names who may not read everything."""
+
+    folders: tuple[Path, ...]
+    """Reach in which they must lie once links are followed; resolved paths."""
+    closed: tuple[Path, ...] = ()
+    """Reach in these that are left out; resolved paths."""
+
+    def holds(self, path: Path) -> bool:
+        """Whether a path leads to such a place. Hidden files and folders are none."""
+        try:
+            real = Path(os.path.realpath(path))
+        except (OSError, ValueError):
+            return False
+        return not any(map(real.is_relative_to, self.closed)) and any(
+            real.is_relative_to(folder) and not any(part.startswith(".") for part in real.relative_to(folder).parts)
+            for folder in self.folders
+        )
+
+
+def files_of(source: str, paths: tuple[str, ...], within: Reach | None = None) -> list[Path]:
     """Files that the paths stand for, each once, sorted.
 
-    Raises CorpusError for a path that does not exist, and for a folder or glob without a file to read.
+    Args:
+        source: kind of source.
+        paths: what the sweep names.
+        within: where files may be named; None for everywhere.
+
+    Raises:
+        CorpusError: for a path that does not exist, that is no file or lies outside, and for a folder or glob without
+            a file to read.
     """
     found: set[Path] = set()
     for given in paths:
-        path = Path(given).expanduser()
-        if path.is_file():
-            found.add(path)
-        elif path.is_dir():
-            found |= _files_in(path, source, given)
-        else:
-            found |= _files_matching(path, given)
+        if within is not None:
+            _check_beginning(given, within)
+        try:
+            found |= _files_at(given, source, within)
+        except CorpusError:
+            raise
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) and error.strerror else error
+            raise CorpusError(f"corpus.paths: {given} cannot be read: {why}") from error
     return sorted(found)
 
 
-def _files_in(folder: Path, source: str, given: str) -> set[Path]:
+def _check_beginning(given: str, within: Reach) -> None:
+    """Raise CorpusError where a path leads outside, before anything is looked up that could tell what is there."""
+    path = Path(given)
+    fixed, _ = _split(path.absolute())
+    if given.startswith("~") or ".." in path.parts or not within.holds(fixed):
+        raise CorpusError(OUTSIDE)
+
+
+def _may_be_read(path: Path, within: Reach | None) -> bool:
+    """Whether a path lies within reach; None is everywhere."""
+    return within is None or within.holds(path)
+
+
+def _files_at(given: str, source: str, within: Reach | None) -> set[Path]:
+    """Files that one path stands for; those that a link takes outside are as if they were not there.
+
+    Raises CorpusError.
+    """
+    if "://" in given:
+        raise CorpusError(f"corpus.paths: {given} is a URL; copy what it names to this machine and name the files")
+    try:
+        path = Path(given).expanduser()
+    except RuntimeError as error:
+        raise CorpusError(f"corpus.paths: {given} names the home of nobody on this machine") from error
+    if path.is_file() and _may_be_read(path, within):
+        return {path}
+    if path.is_dir() and _may_be_read(path, within):
+        return _files_in(path, source, given, within)
+    if os.path.lexists(path) and _may_be_read(path, within):
+        kind = "a link to nothing" if path.is_symlink() and not path.exists() else "not a regular file"
+        raise CorpusError(f"corpus.paths: {given} is {kind}; name regular files, folders or globs")
+    return _files_matching(path, given, within)
+
+
+def _files_in(folder: Path, source: str, given: str, within: Reach | None) -> set[Path]:
     """Files of a source in a folder and below. Raises CorpusError where there is none."""
     suffixes = SUFFIXES[source]
-    found = {path for path in folder.rglob("*") if path.name.endswith(suffixes) and path.is_file()}
+    found = {p for p in folder.rglob("*") if p.name.endswith(suffixes) and p.is_file() and _may_be_read(p, within)}
     if not found:
-        raise CorpusError(
-            f"corpus.paths: the folder {given} holds no {', '.join(suffixes)} file; "
-            "name a glob, such as folder/**/*.rst, or another corpus.source"
+        packed = next((p for p in folder.rglob("*") if p.suffix in PACKED and _may_be_read(p, within)), None)
+        remedy = (
+            f"files such as {packed.name} must be decompressed first"
+            if packed
+            else "name a glob, such as folder/**/*.rst, or another corpus.source"
         )
+        raise CorpusError(f"corpus.paths: the folder {given} holds no {', '.join(suffixes)} file; {remedy}")
     return found
 
 
-def _files_matching(path: Path, given: str) -> set[Path]:
+def _files_matching(path: Path, given: str, within: Reach | None) -> set[Path]:
     """Files that a glob matches. Raises CorpusError where there is none."""
     if not glob.has_magic(given):
-        raise CorpusError(f"corpus.paths: {given} does not exist (looked in {Path.cwd()})")
-    names = glob.glob(str(path), recursive=True)  # noqa: PTH207 (Path.glob takes no absolute pattern)
-    found = {match for name in names if (match := Path(name)).is_file()}
+        raise CorpusError(f"corpus.paths: {given} does not exist{_looked_in(within)}")
+    fixed, pattern = _split(path)
+    found = {match for match in _matching(fixed, pattern) if match.is_file() and _may_be_read(match, within)}
     if not found:
-        raise CorpusError(f"corpus.paths: the glob {given} matches no file (looked in {Path.cwd()})")
+        raise CorpusError(f"corpus.paths: the glob {given} matches no file{_looked_in(within)}")
     return found
 
 
-def _open_bytes(path: Path) -> BinaryIO | gzip.GzipFile:
-    """A file's bytes, decompressed."""
-    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+def _looked_in(within: Reach | None) -> str:
+    """Where relative paths begin, for those who may know it."""
+    return f" (looked in {Path.cwd()})" if within is None else ""
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Numbered lines, from 1, with their line ends. Raises CorpusError that names the line."""
-    number = 0
-    try:
-        with _open_bytes(path) as stream:
-            for number, raw in enumerate(stream, start=1):
-                yield number, raw.decode()
-    except UnicodeDecodeError as error:
-        remedy = "convert the file to UTF-8"
-        raise CorpusError(f"{path}:{number}: not UTF-8 at byte {error.start} of the line; {remedy}") from error
-    except (OSError, EOFError) as error:
-        raise CorpusError(f"{path}: cannot be read: {error}") from error
+def _split(path: Path) -> tuple[Path, tuple[str, ...]]:
+    """The beginning of a path without a wildcard, and the parts of the pattern behind it."""
+    count = next((i for i, part in enumerate(path.parts) if glob.has_magic(part)), len(path.parts))
+    return Path(*path.parts[:count]), path.parts[count:]
 
 
-def read_text(path: Path) -> Iterator[str]:
-    """Documents of a text file: cut at separator lines, and long stretches at blank lines. Raises CorpusError."""
-    lines: list[str] = []
-    length = 0
-    for _, line in _lines(path):
-        blank = not line.strip()
-        if line.strip() == DOCUMENT_SEPARATOR:
-            yield "".join(lines)
-            lines, length = [], 0
-            continue
-        lines.append(line)
-        length += len(line)
-        if length >= (DOCUMENT_LENGTH if blank else 2 * DOCUMENT_LENGTH):
-            yield "".join(lines)
-            lines, length = [], 0
-    yield "".join(lines)
+def _matching(folder: Path, pattern: tuple[str, ...]) -> Iterator[Path]:
+    """What a pattern matches below a folder, hidden names only where it names them; `**` is any number of folders."""
+    if not pattern:
+        yield folder
+        return
+    first, *rest = pattern
+    if first == "**":
+        for below in _folders_below(folder):
+            yield from _matching(below, tuple(rest) or ("*",))
+    elif not glob.has_magic(first):
+        yield from _matching(folder / first, tuple(rest)) if (folder / first).exists() else ()
+    else:
+        for name in _names(folder):
+            if fnmatch.fnmatchcase(name, first) and (first.startswith(".") or not name.startswith(".")):
+                yield from _matching(folder / name, tuple(rest))
 
 
-def read_jsonl(path: Path, key: str) -> Iterator[str]:
-    """The text under `key` of each line that is not blank. Raises CorpusError that names file and line."""
-    for number, line in _lines(path):
-        if not line.strip():
-            continue
+def _folders_below(folder: Path) -> Iterator[Path]:
+    """A folder and those below it, hidden ones left out; links are followed, but each folder is entered once."""
+    seen: set[tuple[int, int]] = set()
+    waiting = [folder]
+    while waiting:
+        here = waiting.pop()
         try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise CorpusError(f"{path}:{number}: not JSON ({error}); each line must hold one JSON object") from error
-        yield _text_of(record, key, f"{path}:{number}")
+            status = here.stat()
+        except OSError:
+            continue
+        if (status.st_dev, status.st_ino) in seen or not here.is_dir():
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        yield here
+        waiting += [here / name for name in reversed(_names(here)) if not name.startswith(".")]
 
 
-def _text_of(record: object, key: str, where: str) -> str:
-    """The text under a key of a line's record; `where` is its file and line. Raises CorpusError."""
-    if not isinstance(record, dict):
-        raise CorpusError(f"{where}: a line must hold a JSON object, this one holds {type(record).__name__}")
-    if key not in record:
-        there = ", ".join(map(str, record)) or "none"
-        raise CorpusError(f"{where}: no key {key!r}; set corpus.text_key to one of its keys ({there})")
-    text = record[key]
-    if not isinstance(text, str):
-        raise CorpusError(
-            f"{where}: {key!r} holds {type(text).__name__}, not a string; set corpus.text_key to the text"
-        )
-    if not _is_unicode(text):
-        raise CorpusError(
-            f"{where}: {key!r} holds half of a surrogate pair, which is not text; repair or remove the line"
-        )
-    return text
-
-
-def _is_unicode(text: str) -> bool:
-    """Whether a string can be written as UTF-8: JSON may hold halves of surrogate pairs."""
+def _names(folder: Path) -> list[str]:
+    """Names in a folder, sorted; none where it cannot be listed."""
     try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def read_parquet(path: Path, column: str) -> Iterator[str]:
-    """The strings of one column, without nulls. Raises CorpusError for a wrong file, column or type."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path) as file:
-            schema = file.schema_arrow
-            if column not in schema.names:
-                there = ", ".join(schema.names)
-                raise CorpusError(f"{path}: no column {column!r}; set corpus.text_key to one of its columns ({there})")
-            kind = schema.field(column).type
-            if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-                raise CorpusError(
-                    f"{path}: column {column!r} holds {kind}, not strings; set corpus.text_key to the text"
-                )
-            for batch in file.iter_batches(batch_size=1024, columns=[column]):
-                yield from (text for text in batch.column(0).to_pylist() if text is not None)
-    except (pa.ArrowException, OSError) as error:
-        raise CorpusError(f"{path}: not a readable Parquet file: {error}") from error
+        return sorted(path.name for path in folder.iterdir())
+    except OSError:
+        return []

@@ -1,11 +1,10 @@
-"""Tokenizers, all lossless: byte-level BPE, and byte, character and word baselines; their training and loading."""
+"""Tokenizers, all lossless: byte-level BPE, and byte, character and word baselines; their loading."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tokenizer.errors import ExpectedError
+from tokenizer.stretches import parts
 
 BOS = "<|bos|>"
 """The token before each document. The same characters inside a text are encoded as text."""
@@ -22,11 +22,10 @@ BOS_ID = 0
 """Its id in every tokenizer."""
 SMALLEST_VOCAB = 257
 """Entries of the smallest vocabulary: the 256 bytes and BOS, with which any text can be encoded."""
-TRAINING_BYTES = 5_000_000
-"""UTF-8 bytes of text on which a small vocabulary is trained. At vocabulary 1024 the corpus becomes 1.4 % longer in
-tokens than with 10 MB, and 1.6 % longer than with 20 MB."""
-TRAINING_BYTES_PER_ENTRY = 5_000
-"""UTF-8 bytes of text per entry on which a larger vocabulary is trained."""
+LARGEST_VOCAB = 2**20
+"""Entries of the largest vocabulary: for more, the trainer reserves memory that no machine may have."""
+_AT_ONCE = 64
+"""Parts of texts that one native call encodes: it holds up Ctrl-C until it ends."""
 
 
 class TokenizerError(ExpectedError, ValueError):
@@ -80,18 +79,21 @@ class TokenizerSpec:
     """Which tokenizer is trained on the corpus."""
 
     kind: str = "bpe"
-    """bpe (byte-level, GPT-2's pre-splitting) | byte | character | word."""
+    """bpe (byte-level, GPT-2's pre-splitting; 1,024 letters in a row end a word) | byte | character | word."""
     vocab: int = 1024
-    """Entries of the vocabulary, with the 256 bytes and <|bos|>, so at least 257. The kind byte always has 257."""
+    """Entries of the vocabulary, with the 256 bytes and <|bos|>, so at least 257, at most 2²⁰. The kind byte always has
+    257."""
 
     def __post_init__(self) -> None:
         """Check both fields. Raises TokenizerError."""
-        if self.kind not in TRAINERS:
-            raise TokenizerError(f"is {self.kind!r}: choose one of {', '.join(TRAINERS)}", "kind")
+        if self.kind not in KINDS:
+            raise TokenizerError(f"is {self.kind!r}: choose one of {', '.join(KINDS)}", "kind")
         if self.vocab < SMALLEST_VOCAB:
             raise TokenizerError(
                 f"is {self.vocab}: the 256 bytes and {BOS} alone need {SMALLEST_VOCAB}; raise it", "vocab"
             )
+        if self.vocab > LARGEST_VOCAB:
+            raise TokenizerError(f"is {self.vocab}: at most {LARGEST_VOCAB} entries; lower it", "vocab")
 
     @property
     def entries(self) -> int:
@@ -135,12 +137,20 @@ class BpeTokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Ids of a text, without BOS."""
-        return list(self._inner.encode(text, add_special_tokens=False).ids)
+        return [i for ids in self._encoded(list(parts(text))) for i in ids]
 
     def encode_batch(self, texts: Sequence[str]) -> list[npt.NDArray[np.uint32]]:
         """Ids of each text, without BOS."""
-        encodings = self._inner.encode_batch_fast(list(texts), add_special_tokens=False)
-        return [np.asarray(encoding.ids, dtype=np.uint32) for encoding in encodings]
+        cut = [list(parts(text)) for text in texts]
+        ids = iter(self._encoded([part for one in cut for part in one]))
+        return [np.asarray([i for _ in one for i in next(ids)], dtype=np.uint32) for one in cut]
+
+    def _encoded(self, cut: Sequence[str]) -> Iterator[list[int]]:
+        """Ids of each part of texts; a native call takes only so many."""
+        for first in range(0, len(cut), _AT_ONCE):
+            few = list(cut[first : first + _AT_ONCE])
+            for encoding in self._inner.encode_batch_fast(few, add_special_tokens=False):
+                yield encoding.ids
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of ids; BOS is left out, bytes that are not UTF-8 become U+FFFD."""
@@ -210,95 +220,35 @@ class PieceTokenizer:
         return json.dumps({"kind": self._kind, "pieces": self._pieces}, ensure_ascii=False)
 
 
-def _words(text: str) -> list[str]:
+def _words(text: str) -> Iterator[str]:
     """Words and runs of punctuation, each with a space before it, and other whitespace."""
-    return re.findall(r" ?\w+| ?[^\w\s]+|\s+", text)
+    return (match[0] for match in re.finditer(r" ?\w+| ?[^\w\s]+|\s+", text))
 
 
-SPLITTERS: dict[str, Callable[[str], Iterable[str]]] = {"byte": lambda text: (text,), "character": iter, "word": _words}
-"""How each baseline splits a text; the pieces in a row are the text."""
-
-
-def _train_bpe(spec: TokenizerSpec, texts: Iterable[str]) -> Tokenizer:
-    """Byte-level BPE: the most frequent merges."""
-    from tokenizers import Tokenizer as HuggingFaceTokenizer
-    from tokenizers.decoders import ByteLevel as ByteLevelDecoder
-    from tokenizers.models import BPE
-    from tokenizers.pre_tokenizers import ByteLevel
-    from tokenizers.trainers import BpeTrainer
-
-    tokenizer = HuggingFaceTokenizer(BPE())
-    tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False, use_regex=True)
-    tokenizer.decoder = ByteLevelDecoder()
-    trainer = BpeTrainer(
-        vocab_size=spec.vocab,
-        special_tokens=[BOS],
-        initial_alphabet=sorted(ByteLevel.alphabet()),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(texts, trainer)
-    return BpeTokenizer(tokenizer.to_str())
-
-
-def _train_pieces(spec: TokenizerSpec, texts: Iterable[str]) -> Tokenizer:
-    """A baseline: the most frequent pieces, ties in the order of the pieces."""
-    counts: Counter[str] = Counter()
-    if spec.kind != "byte":
-        for text in texts:
-            counts.update(SPLITTERS[spec.kind](text))
-    ranked = sorted(counts, key=lambda piece: (-counts[piece], piece))
-    return PieceTokenizer(spec.kind, ranked[: spec.entries - SMALLEST_VOCAB])
-
-
-TRAINERS: dict[str, Callable[[TokenizerSpec, Iterable[str]], Tokenizer]] = {
-    "bpe": _train_bpe,
-    "byte": _train_pieces,
-    "character": _train_pieces,
-    "word": _train_pieces,
+SPLITTERS: dict[str, Callable[[str], Iterable[str]]] = {
+    "byte": lambda text: (text,),
+    "character": lambda text: (char for char in text),
+    "word": _words,
 }
-"""How each kind of tokenizer is trained."""
-
-
-def train_tokenizer(spec: TokenizerSpec, texts: Iterable[str]) -> Tokenizer:
-    """Train on the first `training_text_bytes` of the texts, in whole texts.
-
-    Raises TokenizerError where the texts allow fewer entries than the spec asks for.
-    """
-    tokenizer = TRAINERS[spec.kind](spec, _first_bytes(texts, training_text_bytes(spec)))
-    if tokenizer.vocab_size != spec.entries:
-        raise TokenizerError(
-            f"tokenizer.vocab is {spec.vocab}, but the corpus allows {spec.kind} only {tokenizer.vocab_size} entries: "
-            f"set it to {tokenizer.vocab_size} or less, or give a larger corpus"
-        )
-    return tokenizer
-
-
-def training_text_bytes(spec: TokenizerSpec) -> int:
-    """UTF-8 bytes of text on which a tokenizer is trained: the larger of TRAINING_BYTES and those for its entries."""
-    return max(TRAINING_BYTES, TRAINING_BYTES_PER_ENTRY * spec.vocab)
-
-
-def _first_bytes(texts: Iterable[str], limit: int) -> Iterator[str]:
-    """Whole texts up to the limit in UTF-8 bytes; the first one in any case."""
-    taken = 0
-    for number, text in enumerate(texts):
-        taken += len(text.encode())
-        if number and taken > limit:
-            return
-        yield text
+"""How each baseline splits a text, one piece at a time, so that Ctrl-C is heard; the pieces in a row are the text."""
+KINDS = ("bpe", *SPLITTERS)
+"""Kinds of tokenizer."""
 
 
 def load_tokenizer(path: Path) -> Tokenizer:
-    """Rebuild a tokenizer from its tokenizer.json. Raises TokenizerError for a missing or foreign file."""
+    """Rebuild a tokenizer from its tokenizer.json. Raises TokenizerError for a missing, damaged or foreign file."""
     try:
         definition = path.read_text(encoding="utf-8")
         data = json.loads(definition)
     except FileNotFoundError as error:
         raise TokenizerError(f"{path} does not exist: prepare the corpus again") from error
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise TokenizerError(f"{path} is not a tokenizer: {error}; prepare the corpus again") from error
     if isinstance(data, dict) and data.get("kind") in SPLITTERS:
-        return PieceTokenizer(data["kind"], data["pieces"])
+        pieces = data.get("pieces")
+        if not isinstance(pieces, list) or not all(isinstance(piece, str) for piece in pieces):
+            raise TokenizerError(f"{path} is not a tokenizer: its pieces are no texts; prepare the corpus again")
+        return PieceTokenizer(data["kind"], pieces)
     return _load_bpe(path, definition, data)
 
 
@@ -307,7 +257,12 @@ def _load_bpe(path: Path, definition: str, data: object) -> Tokenizer:
     model = data.get("model") if isinstance(data, dict) else None
     if not isinstance(model, dict) or model.get("type") != "BPE":
         raise TokenizerError(f"{path} is not a tokenizer of isoflop: it is neither bpe, byte, character nor word")
-    return BpeTokenizer(definition)
+    try:
+        return BpeTokenizer(definition)
+    except TokenizerError:
+        raise
+    except Exception as error:
+        raise TokenizerError(f"{path} is not a tokenizer: {error}; prepare the corpus again") from error
 
 
 def _sha256(text: str) -> str:

@@ -26,10 +26,11 @@ from orchestrator.store import SweepRecord
 from orchestrator.use_cases.answering import Answering
 from orchestrator.use_cases.background import Background
 from orchestrator.use_cases.execution import Execution
-from orchestrator.use_cases.planning import Planning
+from orchestrator.use_cases.received import NOWHERE, plan_received
 from orchestrator.use_cases.submission import submit as submit_plan
 from orchestrator.use_cases.workspace import Workspace
 from orchestrator.web.figure import figure
+from tokenizer.files import Reach
 
 EVENT_SECONDS = 1.0
 """Seconds between two looks of an event stream at its sweep."""
@@ -37,13 +38,21 @@ HEARTBEATS = 15
 """Looks without news after which the stream sends a comment, so that the connection stays open."""
 
 
-def create_app(workspace: Workspace, background: Background | None = None, *, token: str | None = None) -> FastAPI:
+def create_app(
+    workspace: Workspace,
+    background: Background | None = None,
+    *,
+    token: str | None = None,
+    corpora: Reach = NOWHERE,
+) -> FastAPI:
     """The application.
 
     Args:
         workspace: the home that it serves.
         background: the scheduler's thread, which starts and ends with the application; without one nothing is trained.
         token: secret that every request needs; None serves loopback only, without one.
+        corpora: where the corpora of submitted sweeps may lie; nowhere by default, so that only the built-in one is
+            left.
     """
     background = background or Background(Execution(workspace))
 
@@ -67,7 +76,7 @@ def create_app(workspace: Workspace, background: Background | None = None, *, to
     )
     app.add_middleware(Surroundings, token=token)
     problems.install(app)
-    _add_sweeps(app, workspace, background)
+    _add_sweeps(app, workspace, background, corpora)
     _add_health(app, background)
     _add_answers(app, Answering(workspace))
     _add_events(app, Answering(workspace), background)
@@ -75,9 +84,9 @@ def create_app(workspace: Workspace, background: Background | None = None, *, to
     return app
 
 
-def _add_sweeps(app: FastAPI, workspace: Workspace, background: Background) -> None:
+def _add_sweeps(app: FastAPI, workspace: Workspace, background: Background, corpora: Reach) -> None:
     """The routes that submit, list, show and control sweeps."""
-    planning, answering = Planning(workspace), Answering(workspace)
+    answering = Answering(workspace)
 
     @app.post("/api/v1/sweeps", status_code=201, tags=["sweeps"], openapi_extra=_YAML_BODY)
     async def submit(
@@ -94,7 +103,8 @@ def _add_sweeps(app: FastAPI, workspace: Workspace, background: Background) -> N
             reason = f"the scheduler ended: {problems.reason_of(background.error)}"
             return problems.problem(503, "scheduler", reason)  # type: ignore[return-value]
         user = guard.user_of(request.headers)
-        planned = await run_in_threadpool(planning.plan, await request.body(), override or [])
+        body = await request.body()
+        planned = await run_in_threadpool(plan_received, workspace, body, override or [], corpora)
         sweep = await run_in_threadpool(submit_plan, workspace, planned, user, rerun=rerun)
         response.headers["Location"] = f"/api/v1/sweeps/{sweep.name}"
         dropped = [cell.to_dict() for cell in sweep.dropped]

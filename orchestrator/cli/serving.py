@@ -23,12 +23,13 @@ def serve(
 
     from orchestrator.access_token import read_token
     from orchestrator.api.app import create_app
-    from orchestrator.api.guard import check_bind
+    from orchestrator.api.guard import check_bind, is_loopback
     from orchestrator.cluster import signals
     from orchestrator.cluster.head_watch import HeadLost
     from orchestrator.settings import choose_device
     from orchestrator.use_cases.background import Background
     from orchestrator.use_cases.execution import Execution
+    from orchestrator.use_cases.received import corpora_within
 
     token = read_token()
     check_bind(host, token)
@@ -41,7 +42,9 @@ def serve(
 
     with execution.scheduling(choose_device("auto")) as scheduler, signals.ignored():
         background = Background(execution, scheduler, when_lost=end)
-        app = create_app(workspace, background, token=token)
+        app = create_app(
+            workspace, background, token=token, corpora=corpora_within(workspace, loopback=is_loopback(host))
+        )
         config = uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=5)
         server = uvicorn.Server(config)
         socket = config.bind_socket()

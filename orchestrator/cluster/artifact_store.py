@@ -12,6 +12,7 @@ from orchestrator.cluster.artifact_layout import KeptStates
 from orchestrator.cluster.attempt_log import AttemptLog, Event
 from orchestrator.cluster.local_artifacts import LocalArtifacts
 from orchestrator.cluster.remote_artifacts import RemoteArtifacts
+from tokenizer.private import own_folder
 
 if TYPE_CHECKING:
     from model.checkpoint import Checkpoints
@@ -81,11 +82,16 @@ class ArtifactStore(Protocol):
 def scratch_folder(environ: Mapping[str, str] | None = None) -> Path:
     """This machine's own folder for copies: ISOFLOP_SCRATCH, else one in the temporary folder."""
     named = (os.environ if environ is None else environ).get("ISOFLOP_SCRATCH")
-    return Path(named) if named else Path(tempfile.gettempdir()) / f"isoflop-scratch-{os.getuid()}"
+    return Path(named).absolute() if named else Path(tempfile.gettempdir()) / f"isoflop-scratch-{os.getuid()}"
 
 
 def open_artifacts(url: str, scratch: Path | None = None) -> ArtifactStore:
-    """The artifact store in a folder, or at an fsspec URL such as s3://bucket/folder or file:///shared/folder."""
-    if "://" in url:
-        return RemoteArtifacts(url, scratch or scratch_folder())
-    return LocalArtifacts(Path(url))
+    """The artifact store in a folder, or at an fsspec URL such as s3://bucket/folder or file:///shared/folder.
+
+    Raises PrivateFolderError where copies would lie in a folder that another user made or may write into: whatever is
+    in it would be trusted.
+    """
+    if "://" not in url:
+        return LocalArtifacts(Path(url))
+    remedy = "set ISOFLOP_SCRATCH to a folder of your own that nobody else may write into"
+    return RemoteArtifacts(url, own_folder(scratch or scratch_folder(), remedy))

@@ -20,6 +20,8 @@ from orchestrator.cluster.artifact_layout import (
     KeptStates,
 )
 from orchestrator.cluster.attempt_log import AttemptLog, Event, EventLog, attempt_log, parse_events
+from tokenizer.private import make_private
+from tokenizer.shards import ShardError, open_shards
 
 if TYPE_CHECKING:
     from model.checkpoint import Checkpoints
@@ -44,12 +46,14 @@ class RemoteArtifacts:
         self._fs, self._root = fsspec.core.url_to_fs(self.url)
 
     def dataset(self, name: str) -> Path:
-        """Local folder of a dataset's shards, fetched once by each machine."""
+        """Local folder of a dataset's shards, fetched once by each machine; a copy that is damaged, a second time."""
         local = self.scratch / DATASETS / name
-        if not local.exists():
-            local.parent.mkdir(parents=True, exist_ok=True)
+        if not _is_dataset(local):
+            make_private(local.parent)
             with tempfile.TemporaryDirectory(dir=local.parent, prefix="fetch-") as folder:
                 self._fs.get(f"{self._root}/{DATASETS}/{name}/", f"{folder}/copy/", recursive=True)
+                with contextlib.suppress(FileNotFoundError):
+                    local.rename(Path(folder) / "damaged")
                 with contextlib.suppress(OSError):  # another worker of this machine was faster
                     (Path(folder) / "copy").rename(local)
         return local
@@ -153,6 +157,14 @@ class RemoteArtifacts:
     def free_bytes(self) -> None:
         """None: unknown."""
         return
+
+
+def _is_dataset(folder: Path) -> bool:
+    """Whether a folder holds the dataset of its name, with every file as its manifest says."""
+    try:
+        return open_shards(folder).manifest.dataset == folder.name
+    except ShardError:
+        return False
 
 
 class _SegmentedLog:

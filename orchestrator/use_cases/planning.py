@@ -21,9 +21,11 @@ from sweeps.plan.hours import DeviceCost
 from sweeps.plan.other_device import corpus_needed
 from sweeps.plan.plan import make_plan
 from sweeps.plan.records import DataFacts, Plan
-from tokenizer.corpus import CorpusError
+from tokenizer.corpus import CorpusError, CorpusFileError
 from tokenizer.dataset import prepare
+from tokenizer.files import Reach
 from tokenizer.shards import Manifest, Shards
+from tokenizer.windows import sequence_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +63,26 @@ class Planning:
         """Sweeps are planned on the data and the measurements of this workspace."""
         self._workspace = workspace
 
-    def plan(self, source: Path | str | bytes, overrides: Sequence[str] = ()) -> Planned:
+    def plan(self, source: Path | str | bytes, overrides: Sequence[str] = (), within: Reach | None = None) -> Planned:
         """Prepare the data, calibrate the machine, lay out the grid of a sweep file.
 
         Args:
             source: path of the file, or its content as bytes.
             overrides: `key=value` each.
+            within: where the files of its corpus may lie; None for everywhere.
 
         Raises:
             SweepError, CorpusError, PlanError, CalibrationError, SettingsError.
         """
-        return self.plan_spec(load_sweep(source, overrides))
+        return self.plan_spec(load_sweep(source, overrides), within)
 
-    def plan_spec(self, spec: SweepSpec) -> Planned:
-        """`plan` for a sweep that was already read. Raises all but SweepError."""
+    def plan_spec(self, spec: SweepSpec, within: Reach | None = None) -> Planned:
+        """`plan` for a sweep that was already read. Raises all but SweepError.
+
+        `within` is where the files of its corpus may lie; None for everywhere.
+        """
         device = self.device_of(spec)
-        manifest = self.shards(spec).manifest
+        manifest = self.shards(spec, within).manifest
         facts = facts_of(manifest)
         workers = self.workers(device)
         draft = make_plan(spec, facts)
@@ -84,16 +90,21 @@ class Planning:
         plan = make_plan(spec, facts, cost, workers=workers)
         return Planned(plan, manifest, device, workers, tuple(_notes_on_the_device(spec)), cost)
 
-    def shards(self, spec: SweepSpec) -> Shards:
-        """The sweep's dataset, prepared if it does not exist yet.
+    def shards(self, spec: SweepSpec, within: Reach | None = None) -> Shards:
+        """The sweep's dataset, prepared if it does not exist yet; `within` is where the files of its corpus may lie.
 
         Raises:
-            CorpusError: there is no such text; the message says how much the sweep needs.
+            CorpusFileError: a file cannot be read.
+            CorpusError: there is no such text, or too little; the message says how much the sweep needs.
         """
         try:
-            return prepare(spec.corpus, spec.tokenizer, self._workspace.home.artifacts, self._workspace.say)
+            shards = prepare(spec.corpus, spec.tokenizer, self._workspace.home.artifacts, self._workspace.say, within)
+            _check_splits(spec, shards.manifest)
+        except CorpusFileError:
+            raise
         except CorpusError as error:
-            raise CorpusError(f"{error}\n{corpus_needed(spec)}; --device h100 plans it without the data") from error
+            raise CorpusError(f"{error}\n{corpus_needed(spec)}{_elsewhere(spec)}") from error
+        return shards
 
     def facts(self, spec: SweepSpec) -> DataFacts:
         """What a plan must know of the sweep's dataset. Raises CorpusError."""
@@ -146,6 +157,26 @@ def _notes_on_the_device(spec: SweepSpec) -> Iterator[str]:
     yield f"`device: {spec.kind}` is left to a cluster: this machine has {machine()}"
     if spec.kind in DEVICES:
         yield "times come from its data sheet, an assumed share of its peak, and finished runs on such a device"
+
+
+def _elsewhere(spec: SweepSpec) -> str:
+    """How to plan without the data, for a sweep that will be trained on GPUs that this machine may not have."""
+    if spec.kind in ("auto", "cpu"):
+        return ""
+    return f"; --device {'h100' if spec.kind == 'cuda' else spec.kind} plans it without the data"
+
+
+def _check_splits(spec: SweepSpec, data: Manifest) -> None:
+    """Raise CorpusError where a split is shorter than one sequence, which would end every run at its start."""
+    context = max((spec.context, *spec.vary.get("context", ())))
+    for split, tokens in (("training", data.train_tokens), ("validation", data.validation_tokens)):
+        if not sequence_count(tokens, context):
+            remedy = "lower" if split == "training" else "raise"
+            raise CorpusError(
+                f"corpus: the {split} split has {tokens:,} tokens, fewer than one sequence of {context:,} + 1: give "
+                f"more documents, {remedy} corpus.validation_fraction ({spec.corpus.validation_fraction}), or lower "
+                "context"
+            )
 
 
 def facts_of(manifest: Manifest | DataFacts) -> DataFacts:

@@ -32,7 +32,7 @@ from sweeps.plan.combination import Combination
 from sweeps.plan.expected_width import USUAL_NOISE, KnownNoise
 from sweeps.plan.grid import Setting, setting_of
 from sweeps.recipes.ladder import flops_nodes, ladder, shape
-from tokenizer.shards import ShardError, open_shards
+from tokenizer.shards import ShardError, read_manifest
 
 CONVENTION = "N: matmul parameters, head included, look-up not; C = D · (6 N + 6 L d T)"
 """What N and C count in every sweep."""
@@ -225,7 +225,7 @@ class SweepAnswers:
     def _text(self) -> str:
         """Identity of the validation text; empty if the dataset is gone."""
         with contextlib.suppress(ShardError):
-            manifest = open_shards(self._artifacts / self.sweep.dataset).manifest
+            manifest = read_manifest(self._artifacts / self.sweep.dataset)
             return f"{manifest.corpus} {manifest.validation_bytes}"
         return ""
 

@@ -8,7 +8,9 @@ from model.sample import SampleError
 from orchestrator.states import RunState
 from orchestrator.store import RunRecord
 from orchestrator.use_cases.workspace import Workspace
-from tokenizer.vocabulary import Tokenizer, load_tokenizer
+from tokenizer.dataset import TOKENIZER_FILE
+from tokenizer.shards import read_manifest
+from tokenizer.vocabulary import Tokenizer, TokenizerError, load_tokenizer
 
 
 def finished_run(workspace: Workspace, prefix: str) -> RunRecord:
@@ -33,5 +35,9 @@ def weights_of(workspace: Workspace, run: RunRecord) -> Path:
 
 
 def tokenizer_of(workspace: Workspace, dataset: str) -> Tokenizer:
-    """The tokenizer that a dataset was encoded with. Raises TokenizerError."""
-    return load_tokenizer(workspace.home.artifacts / dataset / "tokenizer.json")
+    """The tokenizer that a dataset was encoded with. Raises TokenizerError, ShardError."""
+    folder = workspace.home.artifacts / dataset
+    tokenizer = load_tokenizer(folder / TOKENIZER_FILE)
+    if tokenizer.hash != read_manifest(folder).tokenizer:
+        raise TokenizerError(f"{folder / TOKENIZER_FILE} was altered: prepare the corpus again")
+    return tokenizer

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from analysis.devices import Device
+from analysis.wording import format_count
 from sweeps.file.spec import SweepSpec
 from sweeps.plan.expected_width import USUAL_NOISE, KnownNoise
 from sweeps.plan.filling import Filled, fill_hours
@@ -106,6 +107,12 @@ def corpus_needed(spec: SweepSpec) -> str:
     passes = f"at most {spec.epochs_max:g} passes" if spec.epochs_max != 1 else "one pass"
     text = tokens * BYTES_PER_BIT * math.log2(vocab)
     return (
-        f"sweep {spec.name} needs {tokens:.2g} unique training tokens for {passes}, "
-        f"about {text / 1e9:.2g} GB of text at a vocabulary of {vocab:,}"
+        f"sweep {spec.name} needs {format_count(tokens, 2)} unique training tokens for {passes}, "
+        f"about {_format_bytes(text)} of text at a vocabulary of {vocab:,}"
     )
+
+
+def _format_bytes(size: float) -> str:
+    """Bytes in kB, MB or GB, two significant digits."""
+    unit, name = next(((unit, name) for unit, name in ((1e9, "GB"), (1e6, "MB")) if size >= unit), (1e3, "kB"))
+    return f"{float(f'{size / unit:.2g}'):g} {name}"

@@ -85,11 +85,9 @@ def test_a_submitted_sweep_appears_trains_and_answers(
     assert "flops=8e10" in page.url
     answer = page.inner_text("#answer")
     asked = httpx.get(f"{url}/api/v1/sweeps/tiny/prediction", params={"flops": 8e10})
-    if asked.status_code == 200:
-        assert re.search(r"\d", answer)
-        assert f"{asked.json()['loss']:.3f}" in answer
-    else:
-        assert asked.json()["detail"] in answer
+    # Whether so small a sweep has a law hangs on the machine's arithmetic.
+    words = f"{asked.json()['loss']:.3f}" if asked.status_code == 200 else asked.json()["detail"]
+    assert words in answer
     page.screenshot(path=str(tmp_path / "page.png"))
     visit.expect_clean()
 

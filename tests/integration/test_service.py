@@ -59,13 +59,15 @@ def test_the_whole_story_over_rest(served: tuple[str, Sandbox], finished: Finish
         "predict", "tiny", *(word for key, value in asked.items() for word in (f"--{key.replace('_', '-')}", value)),
         "-o", "json", check=False,
     )  # fmt: skip
-    assert (answer.status_code, command.returncode) in ((200, 0), (409, 1)), answer.text
-    if answer.status_code == 200:
-        assert answer.json() == json.loads(command.stdout)
+    # Whether so small a sweep has a law hangs on the machine's arithmetic; both faces say the same of it.
+    by_rest = answer.json() if answer.status_code == 200 else answer.json()["detail"]
+    assert by_rest == json.loads(command.stdout) if command.returncode == 0 else by_rest in command.stderr
+    assert {200: 0, 409: 1}[answer.status_code] == command.returncode
     same = httpx.get(f"{url}/api/v1/comparison", params={"baseline": "tiny", "other": "tiny"})
-    assert same.status_code == answer.status_code
-    if same.status_code == 200:
-        assert same.json()["comparisons"][0]["at_largest"]["multiplier"] == pytest.approx(1)
+    compared = sandbox.isoflop("compare", "tiny", "tiny", "-o", "json", check=False)
+    by_rest = same.json()["comparisons"] if same.status_code == 200 else same.json()["detail"]
+    assert by_rest == json.loads(compared.stdout) if compared.returncode == 0 else by_rest in compared.stderr
+    assert {200: 0, 409: 1}[same.status_code] == compared.returncode
     # The second scheduler of this home is refused while the service lives.
     refused = sandbox.isoflop("run", "tiny", "seeds.default=2", "--yes", check=False)
     assert refused.returncode == 1
@@ -143,7 +145,8 @@ def test_the_service_ends_cleanly_and_goes_on_when_started_again(tmp_path: Path,
 
 def test_with_a_token_nobody_else_gets_in(sandbox: Sandbox) -> None:
     with serving(sandbox, ISOFLOP_TOKEN="a-secret-of-20-chars") as url:
-        assert httpx.get(f"{url}/healthz").status_code in (200, 503)
+        health = httpx.get(f"{url}/healthz")
+        assert (health.status_code, set(health.json())) == (200, {"scheduler"})
         assert httpx.get(f"{url}/api/v1/sweeps").status_code == 401
         assert httpx.get(f"{url}/api/v1/sweeps", headers={"Authorization": "Bearer wrong"}).status_code == 401
         assert (

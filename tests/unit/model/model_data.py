@@ -14,7 +14,8 @@ from model.config import ModelConfig, RunConfig, TrainConfig
 from model.cpu import build
 from model.implementation import Implementation
 from model.train import RunResult
-from tokenizer.shards import Manifest, Shards, write_shards
+from tokenizer.shard_writer import write_shards
+from tokenizer.shards import Manifest, Shards
 
 VOCAB = 64
 SHAPE = ModelConfig(vocab=VOCAB, context=32, d_model=16, n_layers=2, n_heads=2, d_ff=32)

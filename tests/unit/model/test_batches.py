@@ -19,10 +19,9 @@ from tokenizer.windows import gather, sequence_count, sequence_indices
 def test_order_of_the_data_does_not_depend_on_the_batch(data: Shards, batch: int) -> None:
     one = Batches(small_run(data, sequences=2500, batch=1), data, CPU)
     several = Batches(small_run(data, sequences=2500, batch=batch), data, CPU)
-    for step in (0, 7, 1):
+    for step in (0, 7, 1) if batch < 300 else (0, 1):
         expected = [one.at(position)[0] for position in range(step * batch, min((step + 1) * batch, 2500))]
-        if expected:
-            assert torch.equal(several.at(step), torch.stack(expected))
+        assert torch.equal(several.at(step), torch.stack(expected))
 
 
 def test_resident_tokens_give_the_same_windows(data: Shards) -> None:

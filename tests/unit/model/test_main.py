@@ -19,7 +19,8 @@ from model.config import ModelConfig, RunConfig, TrainConfig
 from model.synthetic import synthetic_shards
 from model.train import train
 from tests.unit.model.model_data import ignore, small_run
-from tokenizer.shards import Shards, write_shards
+from tokenizer.shard_writer import write_shards
+from tokenizer.shards import Shards
 
 SMALL = RunConfig(ModelConfig(64, 16, 8, 1, 1, 16), TrainConfig(sequences=40, batch=8, lr=1e-3), "")
 

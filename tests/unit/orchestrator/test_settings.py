@@ -30,11 +30,22 @@ def test_a_home_that_cannot_be_made_names_the_variable(tmp_path: Path) -> None:
         ({"ISOFLOP_RAY_ADDRESS": "ray://head.example:10001"}, "ISOFLOP_DATABASE_URL"),
         ({"ISOFLOP_WORKERS": "0"}, "ISOFLOP_WORKERS"),
         ({"ISOFLOP_WORKERS": "two"}, "ISOFLOP_WORKERS"),
+        ({"ISOFLOP_CORPUS_FOLDERS": "/tmp:relative"}, "ISOFLOP_CORPUS_FOLDERS lists 'relative'"),
+        ({"ISOFLOP_CORPUS_FOLDERS": "/no/such/folder"}, "ISOFLOP_CORPUS_FOLDERS lists '/no/such/folder'"),
+        ({"ISOFLOP_CORPUS_FOLDERS": "/tmp:"}, "ISOFLOP_CORPUS_FOLDERS lists ''"),
     ],
 )
 def test_settings_that_cannot_work_name_their_remedy(tmp_path: Path, environ: dict[str, str], words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         read_settings(Home(tmp_path, "test"), environ)
+
+
+def test_folders_of_corpora_are_resolved(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    assert read_settings(Home(tmp_path, "test"), {}).corpus_folders is None
+    listed = {"ISOFLOP_CORPUS_FOLDERS": f"{tmp_path}/link:{tmp_path}"}
+    assert read_settings(Home(tmp_path, "test"), listed).corpus_folders == (tmp_path / "real", tmp_path)
 
 
 def test_sqlite_goes_with_any_ray_on_this_machine(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.tokenizer.tokenizer_data import TEXTS, VOCABS
-from tokenizer.vocabulary import Tokenizer, TokenizerSpec, train_tokenizer
+from tokenizer.training import train_tokenizer
+from tokenizer.vocabulary import Tokenizer, TokenizerSpec
 
 
 @pytest.fixture(scope="session")

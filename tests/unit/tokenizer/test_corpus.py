@@ -98,7 +98,10 @@ def test_wrong_specs(fields: dict[str, object], message: str) -> None:
 
 
 def test_too_small_a_cap_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"corpus\.max_bytes of 5 leaves none of 2 documents: raise it"):
+    with pytest.raises(
+        CorpusError,
+        match=r"corpus\.max_bytes of 5 leaves none of 2 documents, the smallest of which has 9 bytes: set it to",
+    ):
         jsonl_corpus(tmp_path / "a.jsonl", ["long text", "longer text"], max_bytes=5)
 
 

@@ -1,6 +1,7 @@
 """Preparation: reused by fingerprint and by content, repaired when damaged, safe when killed or run twice at once."""
 
 import dataclasses
+import fcntl
 import json
 import os
 import signal
@@ -119,15 +120,34 @@ def test_a_damaged_dataset_is_made_again(corpus: CorpusSpec, tmp_path: Path, fil
     assert any(line.startswith("tokenizer:") for line in log)
 
 
-def test_one_sided_splits_are_refused(tmp_path: Path) -> None:
-    corpus = write_texts(tmp_path / "texts", count=3)
-    for fraction, message in (
-        (1e-9, "into the validation split: .*raise"),
-        (1 - 1e-9, "into the training split: .*lower"),
-    ):
-        spec = dataclasses.replace(corpus, validation_fraction=fraction)
-        with pytest.raises(CorpusError, match=message):
-            prepare(spec, BPE, tmp_path / "data")
+@pytest.mark.parametrize(("fraction", "empty"), [(1e-9, "validation"), (1 - 1e-9, "training")])
+def test_a_one_sided_split_is_refused_with_a_fraction_that_helps(tmp_path: Path, fraction: float, empty: str) -> None:
+    corpus = dataclasses.replace(write_texts(tmp_path / "texts", count=3), validation_fraction=fraction)
+    with pytest.raises(CorpusError, match=rf"all 3 documents .* none into the {empty} split") as refused:
+        prepare(corpus, BPE, tmp_path / "data")
+    advised = float(str(refused.value).rpartition("set it to ")[2])
+    made = prepare(dataclasses.replace(corpus, validation_fraction=advised), TokenizerSpec("byte"), tmp_path / "data")
+    assert made.manifest.train_documents >= 1 <= made.manifest.validation_documents
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "between"),
+    [(0.0, 0.9, "0.1"), (0.15, 0.99, "0.2"), (0.98, 0.9853, "0.981"), (0.2, 0.3, "0.3"), (0.21, 0.2100000001, None)],
+)
+def test_the_shortest_number_between_two_positions(low: float, high: float, between: str | None) -> None:
+    found = module._between(low, high)
+    assert low < float(found) <= high
+    assert between is None or found == between
+
+
+def test_one_document_is_told_apart_from_a_wrong_fraction(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one line without an end, " * 1_000)
+    spec = CorpusSpec("text", (str(tmp_path / "a.txt"),))
+    with pytest.raises(CorpusError, match=r"one document cannot be split .*cut at lines that hold <.endoftext.> alone"):
+        prepare(spec, BPE, tmp_path / "data")
+    with pytest.raises(CorpusError, match=r"give more documents; corpus.max_bytes of 30 left out 1: raise it"):
+        (tmp_path / "a.jsonl").write_text('{"text": "a short one"}\n{"text": "' + "long " * 99 + '"}\n')
+        prepare(CorpusSpec("jsonl", (str(tmp_path / "a.jsonl"),), max_bytes=30), BPE, tmp_path / "data")
 
 
 def test_errors_leave_no_dataset(corpus: CorpusSpec, tmp_path: Path) -> None:
@@ -170,7 +190,7 @@ def test_killed_at_any_flush_then_prepared_again(corpus: CorpusSpec, tmp_path: P
     killed.communicate(timeout=60)
     assert killed.returncode == -signal.SIGKILL
     shards = prepare(corpus, BPE, root)
-    open_shards(shards.path, verify=True)
+    open_shards(shards.path)
     assert shards.manifest == prepare(corpus, BPE, tmp_path / "reference").manifest
     assert {path.name for path in root.iterdir()} == {"lock", "index", shards.manifest.dataset}
 
@@ -180,7 +200,22 @@ def test_two_processes_at_once(corpus: CorpusSpec, tmp_path: Path) -> None:
     datasets = {process.communicate(timeout=60)[0].strip() for process in processes}
     assert [process.returncode for process in processes] == [0, 0]
     assert len(datasets) == 1
-    open_shards(tmp_path / "data" / datasets.pop(), verify=True)
+    open_shards(tmp_path / "data" / datasets.pop())
+
+
+@pytest.mark.timeout(60)
+def test_a_wait_for_another_process_is_said(corpus: CorpusSpec, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    with (tmp_path / "data/lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        lines: list[str] = []
+
+        def report(line: str) -> None:
+            lines.append(line)
+            fcntl.flock(held, fcntl.LOCK_UN)
+
+        prepare(corpus, BPE, tmp_path / "data", report)
+    assert lines[0] == f"waiting for another process that prepares a corpus in {tmp_path}/data"
 
 
 def test_built_in_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

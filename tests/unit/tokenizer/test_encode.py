@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -61,3 +64,18 @@ def test_sample_ends_with_the_text_that_completes_it(
     monkeypatch.setattr(encode, "SAMPLE_CHARACTERS", 7)
     encoder = choose_encoder(trained["bpe"], ["1234", "567", "never looked at"])
     assert encoder.parity.endswith("on 2 documents, 7 characters")
+
+
+def test_few_documents_are_encoded_at_once_where_they_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A native call holds up Ctrl-C until it ends."""
+    monkeypatch.setattr(encode, "_CHUNK", 3)
+    monkeypatch.setattr(encode, "_CHUNK_CHARACTERS", 10)
+    sizes: list[list[int]] = []
+
+    def encode_batch(texts: Sequence[str]) -> list[npt.NDArray[np.uint32]]:
+        sizes.append([len(text) for text in texts])
+        return [np.zeros(len(text), dtype=np.uint32) for text in texts]
+
+    texts = ["x" * size for size in (1, 2, 3, 9, 1, 1, 11, 4)]
+    assert len(list(encode_documents(Encoder("e", "p", encode_batch), texts, 0, "uint16"))) == 8
+    assert sizes == [[1, 2, 3], [9, 1, 1], [11], [4]]

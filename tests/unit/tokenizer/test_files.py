@@ -1,51 +1,17 @@
-"""Reading the user's files: how they are cut into documents, and messages about bad ones."""
+"""What the paths of a corpus stand for, and which of them somebody may name over the network."""
 
 from __future__ import annotations
 
 import gzip
-import re
+import os
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from tests.unit.tokenizer.tokenizer_data import texts_of, write_jsonl
 from tokenizer import files
 from tokenizer.corpus import CorpusError, CorpusSpec, read_documents
-
-BAD_FILES = {
-    "not json": ("jsonl", b'{"text": "a"}\n{"text": \n', r"{file}:2: not JSON .*each line must hold one JSON object"),
-    "no object": ("jsonl", b'"text"\n', r"{file}:1: .*must hold a JSON object, this one holds str"),
-    "no key": ("jsonl", b'{"a": 1, "b": 2}\n', r"{file}:1: no key 'text'; set corpus.text_key to one of .*\(a, b\)"),
-    "no string": ("jsonl", b'\n{"text": 3}\n', r"{file}:2: 'text' holds int, not a string"),
-    "surrogate": ("jsonl", b'{"text": "\\ud800"}\n', r"{file}:1: 'text' holds half of a surrogate pair"),
-    "no utf-8 line": ("jsonl", b'{"text": "a"}\n{"text": "\xff"}\n', r"{file}:2: not UTF-8 at byte 10 of the line"),
-    "no utf-8 text": ("text", b"good\nbad \xff\n", r"{file}:2: not UTF-8 at byte 4 of the line; convert the file"),
-    "blank": ("text", b"\n \n", r"no text in 1 files of {file}; name files that hold some"),
-    "no parquet": ("parquet", b"text", r"{file}: not a readable Parquet file"),
-}
-
-
-def test_text_files_are_cut_at_separators(tmp_path: Path) -> None:
-    (tmp_path / "stories.txt").write_text("one\n<|endoftext|>\ntwo\nstill two\n<|endoftext|>\n\n", encoding="utf-8")
-    corpus = read_documents(CorpusSpec(source="text", paths=(str(tmp_path / "stories.txt"),)))
-    assert texts_of(corpus) == {"one\n", "two\nstill two\n"}
-
-
-@pytest.mark.parametrize("line", ["to be or not to be\n", "to be\n\n", "no blank line"])
-def test_long_text_files_are_cut_into_documents_that_lose_nothing(tmp_path: Path, line: str) -> None:
-    content = "".join(f"{i} {line}" for i in range(10_000))
-    (tmp_path / "long.md").write_text(content, encoding="utf-8")
-    corpus = read_documents(CorpusSpec(source="text", paths=(str(tmp_path),)))
-    assert corpus.bytes == len(content)
-    assert all(document.text in content for document in corpus.documents)
-    assert (len(corpus.documents) > 4) == line.endswith("\n")
-
-
-def test_line_ends_are_kept(tmp_path: Path) -> None:
-    (tmp_path / "dos.txt").write_bytes(b"one\r\ntwo\rthree\n")
-    assert texts_of(read_documents(CorpusSpec(source="text", paths=(str(tmp_path),)))) == {"one\r\ntwo\rthree\n"}
+from tokenizer.files import Reach
 
 
 def test_gzip_and_globs(tmp_path: Path) -> None:
@@ -57,41 +23,6 @@ def test_gzip_and_globs(tmp_path: Path) -> None:
     glob = CorpusSpec(source="jsonl", paths=(str(tmp_path / "**/*"), str(tmp_path / "deep/b.jsonl")))
     assert texts_of(read_documents(glob)) == {"gzipped", "deep", "other"}
     assert texts_of(read_documents(CorpusSpec(source="jsonl", paths=(str(tmp_path),)))) == {"gzipped", "deep"}
-
-
-def test_parquet(tmp_path: Path) -> None:
-    pq.write_table(pa.table({"body": ["a", None, "b", "a"], "n": [1, 2, 3, 4]}), tmp_path / "a.parquet")
-    corpus = read_documents(CorpusSpec(source="parquet", paths=(str(tmp_path),), text_key="body"))
-    assert texts_of(corpus) == {"a", "b"}
-    assert corpus.duplicates == 1
-
-
-@pytest.mark.parametrize("case", BAD_FILES)
-def test_bad_files_are_named_with_their_line(tmp_path: Path, case: str) -> None:
-    source, content, message = BAD_FILES[case]
-    file = tmp_path / "bad.dat"
-    file.write_bytes(content)
-    with pytest.raises(CorpusError, match=message.replace("{file}", re.escape(str(file)))):
-        read_documents(CorpusSpec(source=source, paths=(str(file),)))
-
-
-def test_a_truncated_gzip_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "a.txt.gz").write_bytes(gzip.compress(b"some text\n" * 1_000)[:-9])
-    with pytest.raises(CorpusError, match=r"a\.txt\.gz: cannot be read"):
-        read_documents(CorpusSpec(source="text", paths=(str(tmp_path / "a.txt.gz"),)))
-
-
-@pytest.mark.parametrize(
-    ("column", "message"),
-    [
-        ("text", r"no column 'text'; set corpus.text_key to one of its columns \(body, n\)"),
-        ("n", "column 'n' holds int64"),
-    ],
-)
-def test_wrong_parquet_columns(tmp_path: Path, column: str, message: str) -> None:
-    pq.write_table(pa.table({"body": ["a"], "n": [1]}), tmp_path / "a.parquet")
-    with pytest.raises(CorpusError, match=message):
-        read_documents(CorpusSpec(source="parquet", paths=(str(tmp_path),), text_key=column))
 
 
 @pytest.mark.parametrize(
@@ -107,23 +38,6 @@ def test_paths_that_lead_nowhere(tmp_path: Path, name: str, message: str) -> Non
         read_documents(CorpusSpec(source="text", paths=(str(tmp_path / name),)))
 
 
-@pytest.mark.parametrize(("line", "lengths"), [("a b\n", [8, 8, 8, 4]), ("\n", [4, 4, 4, 2])])
-def test_stretches_are_cut_beyond_their_length(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, lengths: list[int]
-) -> None:
-    """At a blank line from the length on, at any line end from twice of it on."""
-    monkeypatch.setattr(files, "DOCUMENT_LENGTH", 4)
-    path = tmp_path / "a.txt"
-    path.write_text(line * (7 if line != "\n" else 14))
-    assert [len(text) for text in files.read_text(path)][: len(lengths)] == lengths
-
-
-def test_separators_end_documents_wherever_they_are(tmp_path: Path) -> None:
-    path = tmp_path / "a.txt"
-    path.write_text("a\n  <|endoftext|>  \n<|endoftext|>\nb <|endoftext|>\n")
-    assert list(files.read_text(path)) == ["a\n", "", "b <|endoftext|>\n"]
-
-
 def test_paths_stand_for_files_once_and_sorted(tmp_path: Path) -> None:
     for name in ("b.txt", "a.md", "c.jsonl", "d.txt.gz", "sub/e.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -133,3 +47,145 @@ def test_paths_stand_for_files_once_and_sorted(tmp_path: Path) -> None:
     assert files.files_of("text", (str(tmp_path / "c.jsonl"),)) == [tmp_path / "c.jsonl"], (
         "a named file is taken as it is"
     )
+
+
+@pytest.mark.timeout(20)
+def test_folders_that_link_to_each_other_end(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    write_jsonl(tmp_path / "data/a.jsonl", ["one"])
+    for link in ("up", "again", "third"):
+        (tmp_path / "data" / link).symlink_to(tmp_path)
+    for paths in (("data/**/*.jsonl",), ("**",), ("data",)):
+        found = files.files_of("jsonl", tuple(str(tmp_path / path) for path in paths))
+        assert [path.relative_to(tmp_path) for path in found] == [Path("data/a.jsonl")]
+
+
+def test_a_folder_of_packed_files_says_so(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/a.jsonl.zst").write_bytes(b"")
+    with pytest.raises(CorpusError, match=r"holds no .*; files such as a\.jsonl\.zst must be decompressed first"):
+        files.files_of("jsonl", (str(tmp_path),))
+
+
+def test_globs_leave_out_hidden_names_unless_they_name_them(tmp_path: Path) -> None:
+    for name in (".hidden/a.txt", "seen/.b.txt", "seen/c.txt", "seen/deep/d.txt", "seen/e[1].txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).write_bytes(b"")
+    expected = {
+        "**/*.txt": ["seen/c.txt", "seen/deep/d.txt", "seen/e[1].txt"],
+        "*/*.txt": ["seen/c.txt", "seen/e[1].txt"],
+        ".h*/*": [".hidden/a.txt"],
+        "seen/**": ["seen/c.txt", "seen/deep/d.txt", "seen/e[1].txt"],
+        "s??n/[cd]*": ["seen/c.txt"],
+        "seen/e[1].txt": ["seen/e[1].txt"],
+        "**/deep/*": ["seen/deep/d.txt"],
+    }
+    for pattern, names in expected.items():
+        found = files.files_of("text", (str(tmp_path / pattern),))
+        assert [str(path.relative_to(tmp_path)) for path in found] == names, pattern
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("pipe", "pipe is not a regular file; name regular files, folders or globs"),
+        ("broken", "broken is a link to nothing"),
+        ("x" * 5_000, "cannot be read: File name too long"),
+        ("a\0b", "does not exist|cannot be read: .*null"),
+        ("~nobody-of-that-name/a.txt", "names the home of nobody on this machine"),
+        ("**/nothing", "matches no file"),
+        ("s3://bucket/*.txt", "is a URL; copy what it names to this machine"),
+    ],
+)
+def test_what_is_no_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    Path("broken").symlink_to("nowhere")
+    with pytest.raises(CorpusError, match=message):
+        files.files_of("text", (name,))
+
+
+@pytest.fixture
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reach:
+    """A folder that is open, with links that lead out of it, beside one that is not."""
+    for name in ("open/a.txt", "open/.secret/b.txt", "open/home/c.txt", "shut/d.txt", "open-not/e.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).write_text(name)
+    (tmp_path / "open/file-link.txt").symlink_to(tmp_path / "shut/d.txt")
+    (tmp_path / "open/folder-link").symlink_to(tmp_path / "shut")
+    (tmp_path / "open/like-a-glob[1].txt").symlink_to(tmp_path / "shut/d.txt")
+    (tmp_path / "open/folder[1]").symlink_to(tmp_path / "shut")
+    (tmp_path / "open/inner-link.txt").symlink_to("a.txt")
+    (tmp_path / "open/broken.txt").symlink_to(tmp_path / "shut/nothing.txt")
+    monkeypatch.chdir(tmp_path / "open")
+    return Reach((tmp_path / "open",), closed=(tmp_path / "open/home",))
+
+
+@pytest.mark.parametrize("path", ["a.txt", "{root}/open/a.txt", "*.txt", ".", "[a]*.txt", "inner-link.txt", "**/*"])
+def test_open_folders_are_read_and_links_out_of_them_are_as_if_not_there(
+    opened: Reach, tmp_path: Path, path: str
+) -> None:
+    found = files.files_of("text", (path.format(root=tmp_path),), opened)
+    assert {file.resolve() for file in found} == {tmp_path / "open/a.txt"}
+
+
+OUTSIDE_PATHS = [
+    "/",
+    "/etc/shadow",
+    "/etc/no-such-file",
+    "/proc/self/environ",
+    "/e*/passwd",
+    "~/a.txt",
+    "~root/a.txt",
+    "~nobody-of-that-name/a.txt",
+    "..",
+    "../shut/d.txt",
+    "../shut/nothing.txt",
+    "../*",
+    "../open-not/e.txt",
+    "*/../../shut/d.txt",
+    "file-link.txt",
+    "folder-link/d.txt",
+    "folder-link/nothing.txt",
+    "folder-link/*",
+    "broken.txt",
+    ".secret/b.txt",
+    "home/c.txt",
+    "{root}/open/../shut/d.txt",
+    "{root}/open-not/e.txt",
+]
+
+
+@pytest.mark.parametrize("path", OUTSIDE_PATHS)
+def test_paths_that_lead_out_are_refused_alike_whether_or_not_there_is_something(
+    opened: Reach, tmp_path: Path, path: str
+) -> None:
+    with pytest.raises(CorpusError) as refused:
+        files.files_of("text", ("a.txt", path.format(root=tmp_path)), opened)
+    assert str(refused.value) == files.OUTSIDE
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ("folder-lin[k]/d.txt", "folder-lin[k]/nothing.txt"),
+        ("f*/d*", "f*/nothing*"),
+        ("like-a-glob[1].txt", "like-no-glob[1].txt"),
+        ("folder[1]", "no-folder[1]"),
+    ],
+)
+def test_a_glob_through_a_link_tells_nothing(opened: Reach, paths: tuple[str, str]) -> None:
+    messages = []
+    for path in paths:
+        with pytest.raises(CorpusError) as refused:
+            files.files_of("text", (path,), opened)
+        messages.append(str(refused.value).replace(path, "PATH"))
+    assert messages == ["corpus.paths: the glob PATH matches no file"] * 2
+
+
+def test_where_nothing_is_open_nothing_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_jsonl(tmp_path / "a.jsonl", ["one"])
+    with pytest.raises(CorpusError, match="ISOFLOP_CORPUS_FOLDERS"):
+        files.files_of("jsonl", ("a.jsonl",), Reach(()))

@@ -1,34 +1,24 @@
 """Shards: written whole or not at all, verified, repaired."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
 
+from tests.unit.tokenizer.tokenizer_data import DRAFT, write
 from tokenizer import shards as module
-from tokenizer.shards import (
-    Manifest,
-    ShardError,
-    Shards,
-    id_dtype,
-    open_shards,
-    write_shards,
-)
-
-DRAFT = Manifest(corpus="c", tokenizer="t", source="text", vocab=300, train_bytes=40, validation_bytes=9)
-
-
-def write(root: Path, draft: Manifest = DRAFT) -> Shards:
-    train = [np.arange(10), np.arange(290, 300)]
-    return write_shards(root, draft, train, [[1, 2, 3]], {"tokenizer.json": b"{}"})
+from tokenizer.shard_writer import write_shards
+from tokenizer.shards import Manifest, ShardError, open_shards
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     written = write(tmp_path)
-    shards = open_shards(tmp_path / written.manifest.dataset, verify=True)
+    shards = open_shards(tmp_path / written.manifest.dataset)
     assert shards.train.tolist() == [*range(10), *range(290, 300)]
     assert shards.validation.tolist() == [1, 2, 3]
     assert shards.train.dtype == np.uint16
@@ -42,15 +32,6 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         "manifest.json",
     }
     assert [path.name for path in tmp_path.iterdir()] == [shards.manifest.dataset]
-
-
-@pytest.mark.parametrize(("vocab", "dtype"), [(65_536, "uint16"), (65_537, "uint32")])
-def test_ids_take_the_smallest_type(tmp_path: Path, vocab: int, dtype: str) -> None:
-    assert id_dtype(vocab) == dtype
-    draft = Manifest(corpus="c", tokenizer="t", source="text", vocab=vocab)
-    shards = write_shards(tmp_path, draft, [[0, vocab - 1]], [[0]])
-    assert shards.train.dtype == np.dtype(dtype)
-    assert shards.train.tolist() == [0, vocab - 1]
 
 
 def test_identity_is_content(tmp_path: Path) -> None:
@@ -85,19 +66,30 @@ def damage(path: Path, how: str) -> None:
         (path / "manifest.json").write_bytes((path / "manifest.json").read_bytes()[:50])
     else:
         data = json.loads((path / "manifest.json").read_bytes())
-        data.update({"manifest altered": {"validation_bytes": 10**6}, "format": {"format": 99}, "list": {}}[how])
+        data.update(CHANGES[how])
         (path / "manifest.json").write_text(json.dumps([data] if how == "list" else data))
 
 
+CHANGES: dict[str, dict[str, object]] = {
+    "manifest altered": {"validation_bytes": 10**6},
+    "format": {"format": 99},
+    "list": {},
+    "types": {"train_tokens": "20"},
+    "unknown type": {"dtype": "object"},
+    "other type": {"dtype": "uint32"},
+}
 DAMAGE = {
-    "torn": (False, r"train\.bin holds 37 bytes, not 40: delete the folder and prepare the corpus again"),
-    "altered": (True, r"train\.bin was altered: its SHA-256 is not the manifest's"),
-    "file missing": (False, r"validation\.bin is missing: delete the folder"),
-    "manifest missing": (False, r"manifest\.json does not exist: prepare the corpus first"),
-    "manifest torn": (False, r"manifest\.json is damaged"),
-    "manifest altered": (False, r"manifest\.json was altered: its content hash is"),
-    "format": (False, r"manifest\.json has format 99, this version reads 1"),
-    "list": (False, r"manifest\.json is damaged"),
+    "torn": r"train\.bin was altered: its SHA-256 is not the manifest's; delete the folder and prepare",
+    "altered": r"train\.bin was altered: its SHA-256 is not the manifest's",
+    "file missing": r"validation\.bin cannot be read \(.*No such file.*\): delete the folder",
+    "manifest missing": r"manifest\.json does not exist: prepare the corpus first",
+    "manifest torn": r"manifest\.json is damaged",
+    "manifest altered": r"manifest\.json was altered: its content hash is",
+    "format": r"manifest\.json has format 99, this version reads 1",
+    "types": r"manifest\.json is damaged \(train_tokens is not of type int\)",
+    "unknown type": r"manifest\.json is damaged \(dtype is 'object' for 300 entries\)",
+    "other type": r"manifest\.json is damaged \(dtype is 'uint32' for 300 entries\)",
+    "list": r"manifest\.json is damaged",
 }
 
 
@@ -105,13 +97,10 @@ DAMAGE = {
 def test_damage_is_found_and_repaired(tmp_path: Path, how: str) -> None:
     path = write(tmp_path).path
     damage(path, how)
-    only_verified, message = DAMAGE[how]
-    with pytest.raises(ShardError, match=message):
-        open_shards(path, verify=only_verified)
-    with pytest.raises(ShardError):
-        open_shards(path, verify=True)
+    with pytest.raises(ShardError, match=DAMAGE[how]):
+        open_shards(path)
     assert write(tmp_path).train.tolist()[-1] == 299
-    open_shards(path, verify=True)
+    open_shards(path)
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
@@ -120,33 +109,49 @@ def test_a_missing_dataset(tmp_path: Path) -> None:
         open_shards(tmp_path / "nowhere")
 
 
-def test_an_empty_split_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(ShardError, match="the validation split holds no token"):
-        write_shards(tmp_path, DRAFT, [[1]], [])
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_writer_that_was_overtaken_takes_the_others_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = module._discard
-    overtaken: list[Path] = []
-
-    def overtake(path: Path) -> None:
-        real(path)
-        if not overtaken:
-            overtaken.append(path)
-            write(tmp_path)
-
-    monkeypatch.setattr(module, "_discard", overtake)
-    shards = write(tmp_path)
-    assert overtaken == [shards.path]
-    open_shards(shards.path, verify=True)
-    assert [entry.name for entry in tmp_path.iterdir()] == [shards.path.name]
-
-
 def test_imports_numpy_alone() -> None:
     code = (
-        "import sys; import tokenizer.shards, tokenizer.windows; "
+        "import sys; import tokenizer.shards, tokenizer.shard_writer, tokenizer.windows; "
         "print([m for m in ('torch', 'tokenizers', 'tiktoken', 'pyarrow', 'pandas', 'scipy') if m in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert run.stdout.strip() == "[]"
+
+
+def test_a_file_is_hashed_once_and_again_after_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed: list[str] = []
+    real = module.hashlib.file_digest
+
+    def counting(stream: BinaryIO, name: str) -> object:
+        hashed.append(Path(stream.name).name)
+        return real(stream, name)
+
+    monkeypatch.setattr(module.hashlib, "file_digest", counting)
+    path = write(tmp_path).path
+    assert sorted(hashed) == ["tokenizer.json", "train.bin", "validation.bin"]
+    open_shards(path)
+    assert len(hashed) == 3
+    content = bytearray((path / "train.bin").read_bytes())
+    content[0] ^= 1
+    times = (path / "train.bin").stat()
+    (path / "train.bin").write_bytes(content)
+    os.utime(path / "train.bin", ns=(times.st_atime_ns, times.st_mtime_ns))
+    with pytest.raises(ShardError, match=r"train\.bin was altered"):
+        open_shards(path)
+    assert hashed[3:] == ["train.bin"]
+
+
+def test_a_split_that_the_manifest_does_not_cover_is_not_opened(tmp_path: Path) -> None:
+    path = write(tmp_path).path
+    data = json.loads((path / "manifest.json").read_bytes())
+    del data["files"]["train.bin"]
+    data["dataset"] = Manifest(**data).identity
+    (path / "manifest.json").write_text(json.dumps(data))
+    with pytest.raises(ShardError, match=r"train\.bin was altered: its SHA-256 is not the manifest's"):
+        open_shards(path)
+
+
+def test_a_manifest_is_read_without_its_data(tmp_path: Path) -> None:
+    shards = write(tmp_path)
+    (shards.path / "train.bin").unlink()
+    assert module.read_manifest(shards.path) == shards.manifest

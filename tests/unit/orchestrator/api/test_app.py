@@ -24,6 +24,8 @@ from orchestrator.use_cases.planning import Planning
 from orchestrator.use_cases.workspace import Workspace
 from tests.unit.orchestrator.api.varied import FILE, varied_home
 from tests.unit.orchestrator.use_cases.homes import open_home, planned
+from tokenizer.corpus import CorpusError
+from tokenizer.files import OUTSIDE, Reach
 
 RIGHT = {"variant": "qk_norm=True"}
 
@@ -102,8 +104,8 @@ def test_an_unknown_sweep_is_not_found(client: TestClient, path: str) -> None:
 def test_a_sweep_file_is_planned_and_submitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
 
-    def plan(_self: Planning, source: bytes, overrides: list[str]) -> Any:
-        asked.append((source, overrides))
+    def plan(_self: Planning, source: bytes, overrides: list[str], within: Reach) -> Any:
+        asked.append((source, overrides, within))
         made = planned()
         return replace(made, plan=replace(made.plan, warnings=("short",)))
 
@@ -113,12 +115,37 @@ def test_a_sweep_file_is_planned_and_submitted(tmp_path: Path, monkeypatch: pyte
     answer = client.post("/api/v1/sweeps", content=FILE, params={"override": ["a=1", "b=2"]}, auth=("ada", ""))
     assert answer.status_code == 201, answer.text
     assert answer.headers["location"] == "/api/v1/sweeps/x"
-    assert asked == [(FILE, ["a=1", "b=2"])]
+    assert asked == [(FILE, ["a=1", "b=2"], Reach(()))]
     assert answer.json()["warnings"] == ["short"] and isinstance(answer.json()["dropped"], list)
     assert answer.json()["total"] == len(planned().plan.all_runs)
     assert workspace.store.sweep("x").user == "ada"
     client.post("/api/v1/sweeps", content=b"x")
-    assert asked[1] == (b"x", [])
+    assert asked[1] == (b"x", [], Reach(()))
+
+
+def test_corpora_are_looked_for_where_the_service_was_told_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Reach | None] = []
+
+    def plan(_self: Planning, _source: bytes, _overrides: list[str], within: Reach | None = None) -> Any:
+        asked.append(within)
+        raise CorpusError("no such text")
+
+    monkeypatch.setattr(Planning, "plan", plan)
+    corpora = Reach((tmp_path / "open",))
+    client = TestClient(create_app(open_home(tmp_path / "home"), corpora=corpora), base_url="http://127.0.0.1")
+    assert client.post("/api/v1/sweeps", content=FILE).json()["detail"] == "no such text"
+    assert asked == [corpora]
+
+
+@pytest.mark.parametrize("path", ["/", "/etc/shadow", "/no-such-folder/*", "/proc/self/environ", "../..", "shut.txt"])
+def test_a_sweep_that_names_files_outside_is_refused_alike(tmp_path: Path, path: str) -> None:
+    (tmp_path / "open").mkdir()
+    app = create_app(open_home(tmp_path / "home"), corpora=Reach((tmp_path / "open",)))
+    client = TestClient(app, base_url="http://127.0.0.1")
+    override = [f"corpus.paths=[{path}]", "corpus.source=text", "tokenizer.kind=byte"]
+    answer = client.post("/api/v1/sweeps", content=FILE, params={"override": override})
+    assert answer.status_code == 422 and answer.json()["type"] == "urn:isoflop:corpus"
+    assert answer.json()["detail"].startswith(OUTSIDE) and path not in answer.json()["detail"].replace(OUTSIDE, "")
 
 
 def test_a_service_whose_scheduler_ended_takes_no_sweeps(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -68,6 +69,15 @@ def test_the_token_is_handed_on(isoflop: Isoflop, service: dict[str, Any], monke
     monkeypatch.setenv("ISOFLOP_TOKEN", "t" * 40)
     assert isoflop("serve", "--port", "0").code == 0
     assert service["token"] == "t" * 40
+
+
+@pytest.mark.parametrize(("host", "opened"), [("127.0.0.1", True), ("0.0.0.0", False)])
+def test_corpora_are_read_in_the_folder_of_a_service_on_loopback(
+    isoflop: Isoflop, service: dict[str, Any], monkeypatch: pytest.MonkeyPatch, host: str, opened: bool
+) -> None:
+    monkeypatch.setenv("ISOFLOP_TOKEN", "t" * 40)
+    assert isoflop("serve", "--host", host, "--port", "0").code == 0
+    assert service["corpora"].folders == ((Path.cwd(),) if opened else ())
 
 
 def test_a_lost_head_ends_the_service_with_its_error(isoflop: Isoflop, service: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from model.config import state_name
 from orchestrator.cluster.artifact_store import ArtifactStore, open_artifacts, scratch_folder
 from orchestrator.cluster.local_artifacts import LocalArtifacts
 from orchestrator.cluster.remote_artifacts import RemoteArtifacts
+from tokenizer.private import PrivateFolderError
 
 
 @pytest.fixture(params=["local", "memory", "file"])
@@ -39,11 +40,29 @@ def test_a_path_is_a_local_folder_and_a_url_is_remote(tmp_path: Path) -> None:
     assert (remote.url, remote.scratch) == ("memory://bucket/folder", tmp_path)
 
 
-def test_scratch_is_set_or_the_users_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scratch_is_set_or_the_users_own_and_private(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert scratch_folder({"ISOFLOP_SCRATCH": "/fast"}) == Path("/fast")
     assert scratch_folder({}).name.startswith("isoflop-scratch-")
-    monkeypatch.setenv("ISOFLOP_SCRATCH", "/other")
-    assert open_artifacts("memory://bucket").scratch == Path("/other")
+    monkeypatch.setenv("ISOFLOP_SCRATCH", str(tmp_path / "new" / "other"))
+    assert open_artifacts("memory://bucket").scratch == tmp_path / "new" / "other"
+    assert (tmp_path / "new" / "other").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("planted", ["open to all", "a link"])
+def test_a_scratch_folder_that_others_may_have_filled_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, planted: str
+) -> None:
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    folder = scratch_folder({})
+    if planted == "a link":
+        (tmp_path / "elsewhere").mkdir()
+        folder.symlink_to(tmp_path / "elsewhere")
+    else:
+        folder.mkdir()
+        folder.chmod(0o777)
+    monkeypatch.delenv("ISOFLOP_SCRATCH", raising=False)
+    with pytest.raises(PrivateFolderError, match=rf"{folder.name}.*set ISOFLOP_SCRATCH"):
+        open_artifacts("memory://bucket")
 
 
 def test_an_attempt_is_logged_for_another_machine(store: ArtifactStore, tmp_path: Path) -> None:

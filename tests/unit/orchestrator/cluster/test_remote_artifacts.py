@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ import pytest
 
 from orchestrator.cluster import remote_artifacts
 from orchestrator.cluster.remote_artifacts import UPLOAD_SECONDS, RemoteArtifacts
+from tests.unit.model.model_data import write_dataset
+from tokenizer.shards import Manifest, open_shards
 
 
 @pytest.fixture
@@ -28,10 +32,9 @@ def store(files: Any, tmp_path: Path) -> RemoteArtifacts:
 def test_a_dataset_is_published_once_its_manifest_last_and_fetched_once(
     store: RemoteArtifacts, files: Any, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "dataset"
-    (folder / "a").mkdir(parents=True)
-    for name, text in (("manifest.json", "{}"), ("train.bin", "tokens"), ("a/more.bin", "x")):
-        (folder / name).write_text(text)
+    folder = write_dataset(tmp_path / "made").path
+    (folder / "a").mkdir()
+    (folder / "a/more.bin").write_text("x")
     written: list[str] = []
     put, store._fs.put_file = store._fs.put_file, lambda a, b: (written.append(b), put(a, b))[1]
     try:
@@ -39,14 +42,40 @@ def test_a_dataset_is_published_once_its_manifest_last_and_fetched_once(
         store.publish(folder)
     finally:
         del store._fs.put_file
-    assert [name.removeprefix("/") for name in written][-1] == "bucket/artifacts/dataset/manifest.json"
-    assert len(written) == 3, "nothing is uploaded twice"
-    local = store.dataset("dataset")
-    assert local == tmp_path / "scratch" / "artifacts" / "dataset"
-    assert (local / "a" / "more.bin").read_text() == "x" and (local / "train.bin").read_text() == "tokens"
+    assert [name.removeprefix("/") for name in written][-1] == f"bucket/artifacts/{folder.name}/manifest.json"
+    assert len(written) == 4, "nothing is uploaded twice"
+    local = store.dataset(folder.name)
+    assert local == tmp_path / "scratch" / "artifacts" / folder.name
+    assert (local / "a" / "more.bin").read_text() == "x"
+    assert (local / "train.bin").read_bytes() == (folder / "train.bin").read_bytes()
     files.rm("/bucket", recursive=True)
-    assert store.dataset("dataset") == local
-    assert [path.name for path in local.parent.iterdir()] == ["dataset"], "no half a copy is left"
+    assert store.dataset(folder.name) == local
+    assert [path.name for path in local.parent.iterdir()] == [folder.name], "no half a copy is left"
+
+
+@pytest.mark.parametrize("planted", ["other tokens", "another dataset", "no manifest"])
+def test_a_copy_that_is_not_the_dataset_of_its_name_is_fetched_again(
+    store: RemoteArtifacts, tmp_path: Path, planted: str
+) -> None:
+    """As another user could have left it, or a full disk."""
+    folder = write_dataset(tmp_path / "made").path
+    store.publish(folder)
+    local = tmp_path / "scratch" / "artifacts" / folder.name
+    shutil.copytree(folder, local)
+    if planted == "other tokens":
+        content = bytearray((local / "train.bin").read_bytes())
+        content[::2] = bytes(len(content[::2]))
+        (local / "train.bin").write_bytes(content)
+    elif planted == "another dataset":
+        manifest = json.loads((local / "manifest.json").read_bytes()) | {"corpus": "another"}
+        manifest["dataset"] = Manifest(**manifest).identity
+        (local / "manifest.json").write_text(json.dumps(manifest))
+    else:
+        (local / "manifest.json").unlink()
+    assert store.dataset(folder.name) == local
+    opened = open_shards(local)
+    assert opened.manifest.dataset == folder.name
+    assert (local / "train.bin").read_bytes() == (folder / "train.bin").read_bytes()
 
 
 def test_ordinary_events_wait_and_urgent_ones_take_them_along(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import itertools
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,20 @@ def test_causes_are_told_apart(worker: Worker, prepared: tuple[Path, RunConfig])
         outcome = worker.train(assignment)
         assert outcome.cause is cause, outcome.detail
         assert words in outcome.detail
+
+
+def test_data_that_somebody_altered_are_not_trained_on(
+    worker: Worker, prepared: tuple[Path, RunConfig], tmp_path: Path
+) -> None:
+    """Also after the same process has trained on them: tokens of the same number and another content."""
+    root, run = prepared
+    shutil.copytree(root / "artifacts", tmp_path / "artifacts")
+    assert worker.train(_assignment(str(tmp_path), run)).cause is Cause.DONE
+    (file,) = (tmp_path / "artifacts").glob("*/train.bin")
+    file.write_bytes(bytes(file.stat().st_size))
+    outcome = worker.train(_assignment(str(tmp_path), run, fence=2))
+    assert outcome.cause is Cause.CONFIGURATION
+    assert f"{file} was altered" in outcome.detail
 
 
 def test_a_full_disk_is_no_mistake_of_the_run() -> None:

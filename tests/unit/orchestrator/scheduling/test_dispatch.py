@@ -72,9 +72,9 @@ def test_a_device_empties_for_a_large_run_that_waits_behind_a_stream_of_small_on
         claims = made.claims()
         placed |= {c.run_id: c.worker for c in claims}
         if "large" in placed:
-            assert not any(w.startswith(worker[:4]) and r != "large" for r, w in placed.items())
-            return
-    raise AssertionError("the large run starved")
+            break
+    assert "large" in placed, "the large run starved"
+    assert [run for run, its in placed.items() if its.startswith(worker[:4])] == ["large"]
 
 
 def test_a_device_is_kept_no_more_for_a_run_that_was_withdrawn() -> None:

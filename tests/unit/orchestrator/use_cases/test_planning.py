@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,11 +21,17 @@ from sweeps.file.spec import CentreSpec, SweepSpec
 from sweeps.plan.expected_width import expect
 from sweeps.plan.hours import DeviceCost
 from tests.unit.orchestrator.use_cases.homes import finish, open_home, planned
-from tokenizer.corpus import CorpusError
+from tokenizer.corpus import CorpusError, CorpusFileError
 from tokenizer.shards import Manifest
 
 MANIFEST = Manifest(
-    corpus="c", tokenizer="t", source="text", vocab=1024, dataset="aaaa", train_tokens=50_000_000, validation_tokens=9
+    corpus="c",
+    tokenizer="t",
+    source="text",
+    vocab=1024,
+    dataset="aaaa",
+    train_tokens=50_000_000,
+    validation_tokens=9_000,
 )
 RATE = 1e10
 """FLOP/s of the fake calibration."""
@@ -62,21 +69,60 @@ def test_where_no_cell_can_run_nothing_is_calibrated(workspace: Workspace, monke
     assert made.plan.runs == () and made.cost is None and made.plan.dropped
 
 
+@pytest.mark.parametrize(("device", "hint"), [("cuda", "h100"), ("l4", "l4"), ("auto", ""), ("cpu", "")])
 def test_without_a_corpus_the_message_says_how_much_text_is_needed(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, device: str, hint: str
 ) -> None:
     def refuse(*_: object) -> None:
         raise CorpusError("there is no file x.txt")
 
     monkeypatch.setattr(module, "prepare", refuse)
-    with pytest.raises(CorpusError, match=r"no file x\.txt\n.*--device h100"):
-        Planning(workspace).facts(spec())
+    with pytest.raises(CorpusError, match=r"^there is no file x\.txt\nsweep x needs .* tokens") as refused:
+        Planning(workspace).facts(spec(device=device))
+    message = str(refused.value)
+    assert message.endswith(f"; --device {hint} plans it without the data") if hint else "--device" not in message
+
+
+def test_a_file_that_cannot_be_read_is_all_that_is_said(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise CorpusFileError("x.txt:1: not UTF-8")
+
+    monkeypatch.setattr(module, "prepare", refuse)
+    with pytest.raises(CorpusError, match=r"^x\.txt:1: not UTF-8$"):
+        Planning(workspace).facts(spec(device="cuda"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "data", "message"),
+    [
+        ({}, {"validation_tokens": 128}, "the validation split has 128 tokens, fewer than one sequence of 128 . 1"),
+        ({}, {"train_tokens": 100}, "the training split has 100 tokens, .* lower corpus.validation_fraction"),
+        ({"vary": {"context": [64, 9_000]}}, {}, "the validation split has 9,000 tokens, fewer .* of 9,000 . 1: give"),
+        ({"context": 8_999}, {}, None),
+        ({}, {"validation_tokens": 129}, None),
+    ],
+)
+def test_a_split_below_one_sequence_is_found_before_any_run(
+    workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, Any],
+    data: dict[str, int],
+    message: str | None,
+) -> None:
+    monkeypatch.setattr(module, "prepare", lambda *_: SimpleNamespace(manifest=replace(MANIFEST, **data)))
+    with pytest.raises(CorpusError, match=message) if message else contextlib.nullcontext():
+        Planning(workspace).shards(spec(**changes))
 
 
 def test_the_facts_of_a_dataset_are_those_of_its_manifest(workspace: Workspace) -> None:
     facts = Planning(workspace).facts(spec())
     assert facts == facts_of(MANIFEST)
-    assert (facts.dataset, facts.vocab, facts.train_tokens, facts.validation_tokens) == ("aaaa", 1024, 50_000_000, 9)
+    assert (facts.dataset, facts.vocab, facts.train_tokens, facts.validation_tokens) == (
+        "aaaa",
+        1024,
+        50_000_000,
+        9_000,
+    )
 
 
 def test_measured_rates_are_corrected_by_finished_runs_on_this_machine(

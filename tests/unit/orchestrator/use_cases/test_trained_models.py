@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from orchestrator.use_cases.trained_models import finished_run, tokenizer_of, we
 from orchestrator.use_cases.workspace import Workspace
 from tests.unit.orchestrator.store_fixtures import new_run, sweep_record
 from tests.unit.orchestrator.use_cases.homes import finish, open_home
-from tokenizer.vocabulary import TokenizerError
+from tokenizer.shard_writer import write_shards
+from tokenizer.shards import Manifest
+from tokenizer.vocabulary import PieceTokenizer, TokenizerError
 
 
 @pytest.fixture
@@ -40,3 +43,14 @@ def test_weights_and_tokenizer_lie_in_the_home(workspace: Workspace) -> None:
     assert weights_of(workspace, run) == workspace.home.runs / "run0" / "checkpoints"
     with pytest.raises(TokenizerError, match=r"data.tokenizer\.json"):
         tokenizer_of(workspace, "data")
+
+
+def test_a_tokenizer_is_that_of_its_datasets_manifest(workspace: Workspace) -> None:
+    definition = PieceTokenizer("byte", []).to_json()
+    draft = Manifest("c", hashlib.sha256(definition.encode()).hexdigest(), "text", vocab=257)
+    extra = {"tokenizer.json": definition.encode()}
+    shards = write_shards(workspace.home.artifacts, draft, [[1]], [[2]], extra)
+    assert tokenizer_of(workspace, shards.manifest.dataset).encode("a") == [98]
+    (shards.path / "tokenizer.json").write_text(PieceTokenizer("word", ["a"]).to_json())
+    with pytest.raises(TokenizerError, match=r"tokenizer\.json was altered: prepare the corpus again"):
+        tokenizer_of(workspace, shards.manifest.dataset)

@@ -11,7 +11,7 @@ from analysis.devices import DEVICES
 from sweeps.file import compose
 from sweeps.file.spec import CentreSpec, LimitsSpec, SweepSpec
 from sweeps.plan.hours import DeviceCost, tokens_needed, wall_hours
-from sweeps.plan.other_device import OtherDevice, corpus_needed
+from sweeps.plan.other_device import OtherDevice, _format_bytes, corpus_needed
 from sweeps.plan.records import DataFacts, PlanError
 from tokenizer.corpus import CorpusError
 
@@ -36,8 +36,11 @@ def test_missing_corpus_is_assumed_and_told() -> None:
     assert not there.plan.dropped
     assert there.data.train_tokens == tokens_needed(GPU)
     assert max(run.epochs for run in there.plan.runs) == pytest.approx(GPU.epochs_max)
-    assert "data does not exist: sweep gpu needs 1.5e+09 unique training tokens" in there.notes[-1]
+    assert "data does not exist: sweep gpu needs 1.5 B unique training tokens" in there.notes[-1]
     assert "about 6.4 GB of text" in corpus_needed(GPU)
+    assert [_format_bytes(size) for size in (48_900, 999_999.0, 1.25e6, 2e9, 4.2e12)] == [
+        "49 kB", "1000 kB", "1.2 MB", "2 GB", "4200 GB",
+    ]  # fmt: skip
     assert GPU.corpus.max_bytes >= 6.5e9
     assert any("not measured here" in note for note in there.notes)
 
