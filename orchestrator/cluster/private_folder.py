@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import tempfile
 from pathlib import Path
 
 from tokenizer.errors import ExpectedError
+from tokenizer.private import own_folder
 
 PREFIX = "isoflop-ray-"
 """How the name of the folder begins."""
@@ -28,11 +28,11 @@ class PrivateFolder:
     """A new folder below the temporary folder, for this user alone."""
 
     def __init__(self) -> None:
-        """Make it. Raises FolderError."""
+        """Make it. Raises FolderError, PrivateFolderError."""
         check_temporary_folder()
         self.path = Path(tempfile.mkdtemp(prefix=PREFIX))
         """The folder itself."""
-        check_private(self.path)
+        own_folder(self.path, "set TMPDIR to another folder")
         self.ray.mkdir(mode=0o700)
         self.temporary.mkdir(mode=0o700)
 
@@ -49,20 +49,6 @@ class PrivateFolder:
     def remove(self) -> None:
         """Delete it with all that is in it."""
         shutil.rmtree(self.path, ignore_errors=True)
-
-
-def check_private(folder: Path) -> None:
-    """Make sure that a folder is this user's own, and that nobody else can enter it.
-
-    Raises FolderError.
-    """
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode):
-        raise FolderError(f"{folder} is not a folder; remove it")
-    if found.st_uid != os.geteuid():
-        raise FolderError(f"{folder} belongs to another user; remove it, or name another folder")
-    if found.st_mode & 0o077:
-        raise FolderError(f"{folder} is open to other users; check what is in it, then: chmod 700 {folder}")
 
 
 def check_temporary_folder() -> str:
