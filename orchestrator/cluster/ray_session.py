@@ -64,7 +64,6 @@ class PlacedWorker(Worker):
 
     def __init__(self, device: str, core: int | None, package_root: str) -> None:
         """Prepare this process."""
-        os.umask(0o077)  # logs and checkpoints are for this user alone
         for name in OURS:  # a node that an operator started may have them
             os.environ.pop(name, None)
         super().__init__(device, core, package_root)
