@@ -279,7 +279,8 @@ def main() -> None:
         if options.ray:
             ray_session.PlacedWorker = EmptyWorker  # type: ignore[misc]
             cores = len(os.sched_getaffinity(0))
-            measure(home, options.runs, Cluster(workers=cores, device="cpu"), "disabled", "ray")
+            pool = Cluster(workers=cores, device="cpu", token=home / "ray-token")
+            measure(home, options.runs, pool, "disabled", "ray")
     if options.tune:
         tune(options.tune)
 

@@ -66,8 +66,8 @@ class Training:
         self.world = world
         self.model = Transformer(run.model, run.train.seed, implementation).to(device)
         self.parameters = list(self.model.parameters())
+        share_compiled_code()  # torch makes its folder for compiled code with the first step, compiled or not
         if implementation.compiled:
-            share_compiled_code()
             for block in self.model.blocks:
                 block.compile(dynamic=False)
         self.optimizer = build_optimizer(self.model, run.train)

@@ -117,7 +117,10 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
         "Rename the file that the message names, or take its folder off PYTHONPATH.",
     ),
     "head-lost": Meaning(
-        INCOMPLETE, 503, "Ray's head has not answered for too long.", "Start Ray again, then type the command again."
+        INCOMPLETE,
+        503,
+        "Ray is gone: its head does not answer, or a Ray of isoflop's own ended again and again.",
+        "Do what the message proposes, then type the command again.",
     ),
     "home": Meaning(
         USAGE, 422, "The folder of isoflop's state cannot be used.", "Set ISOFLOP_HOME to a folder you may write."

@@ -69,6 +69,11 @@ class Home:
         return self.root / "scheduler.lock"
 
     @property
+    def ray_token(self) -> Path:
+        """File with the secret of the Ray that a scheduler of this folder starts."""
+        return self.root / "ray-token"
+
+    @property
     def writable(self) -> bool:
         """Whether this user may change the home, or make it where there is none."""
         place = next(p for p in (self.root, *self.root.parents) if p.exists())

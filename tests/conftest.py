@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from filelock import FileLock
 from orchestrator.store import Store
 from orchestrator.store.tables import calibrations
 
+os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}  # before Ray is loaded: it looks once
 ROOT = Path(__file__).resolve().parent.parent
 ISOFLOP = Path(sys.executable).with_name("isoflop")
 RUN_SECONDS = 240
@@ -30,6 +32,7 @@ EXPECTED_SKIPS = (
     "network namespaces need root",
     "needs root: acts as another user",
     "no network namespaces here",
+    "needs root: acts as another user",
 )
 """Reasons for which a test may be skipped in CI; `--forbid-skips` fails the session for any other."""
 _skipped: dict[str, str] = {}

@@ -38,8 +38,13 @@ def serve(
     check_bind(host, token)
     workspace = open_workspace()
     execution = Execution(workspace)
+
+    def end() -> None:
+        """End the service with the head of a Ray cluster; without a Ray of our own, reading goes on."""
+        server.should_exit = workspace.settings.ray_address != "local"
+
     with open_port(host, port) as listening, execution.scheduling(choose_device("auto")) as scheduler:
-        background = Background(execution, scheduler, when_lost=lambda: setattr(server, "should_exit", True))
+        background = Background(execution, scheduler, when_lost=end)
         app = create_app(
             workspace, background, token=token, corpora=corpora_within(workspace, loopback=is_loopback(host))
         )

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-import shutil
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-import psutil
-
-from orchestrator.attempts import Assignment, Kinds, Outcome, ProcessRecord, Report, RunProgress, Slot
-from orchestrator.cluster.head_watch import HeadWatch
+from orchestrator.attempts import Assignment, Kinds, ProcessRecord, Report, RunProgress, Slot
+from orchestrator.cluster.head_watch import HeadLost, HeadWatch
+from orchestrator.cluster.own_processes import own_family
 from orchestrator.cluster.placement import demand_of, workers_by_kind
 from orchestrator.cluster.pool_worker import PoolWorker
+from orchestrator.cluster.private_folder import PrivateFolder
 from orchestrator.cluster.ray_session import Actor, ClusterError, FailedStart, RaySession, Reference
 from orchestrator.settings import HEAD_SECONDS
-from orchestrator.states import Cause
+from tokenizer.errors import ExpectedError
 
 log = logging.getLogger("isoflop.cluster")
-FOLDER_PREFIX = "isoflop-ray-"
-"""How the name of Ray's temporary folder begins."""
 MAX_FAILED_STARTS = 3
 """Worker processes that may die in a row before they have imported everything."""
+MAX_LOSSES = 3
+"""Times that a Ray of our own is started again while no attempt comes to an end."""
 CLOSE_SECONDS = 5.0
 """Time that workers get at the end for the last records of their wandb mirrors."""
 SILENCE_MARGIN = 15.0
@@ -42,8 +40,9 @@ class Cluster:
     Locally there are `workers` of them for as long as the pool lives. On a cluster `workers` is the most there may be:
     as many as have something to do are requested, and idle ones end, so that an autoscaler adds and removes nodes.
     Workers for runs that need a kind of device are requested with it. Each GPU has `shares` workers. `gpus` is the
-    number of GPUs even if torch uses another `device`; by default a local Ray looks for them. The head of a cluster
-    may be silent for `head_seconds`.
+    number of GPUs even if torch uses another `device`; by default a local Ray looks for them. Ray's head may be silent
+    for `head_seconds`. A local Ray that dies is started again with its workers, whose attempts are lost; it admits only
+    who knows the secret in the file `token`, and its workers do not have the variables in `hidden`.
     """
 
     def __init__(
@@ -51,15 +50,18 @@ class Cluster:
         *,
         workers: int,
         device: str,
+        token: Path,
+        hidden: frozenset[str] = frozenset(),
         address: str = "local",
         shares: int = 1,
         gpus: int | None = None,
         head_seconds: float = HEAD_SECONDS,
     ) -> None:
-        """Describe the pool; `start` starts it."""
-        self.folder = tempfile.mkdtemp(prefix=FOLDER_PREFIX)
-        """Ray's temporary folder."""
-        self._ray = RaySession(address, self.folder)
+        """Describe the pool; `start` starts it. Raises FolderError."""
+        self._private = PrivateFolder()
+        self.folder = str(self._private.path)
+        """Folder of this driver's temporary files, which a successor deletes if it is left behind."""
+        self._ray = RaySession(address, self._private, token, hidden)
         self._most = workers
         self._device = device
         self._shares = shares
@@ -68,7 +70,9 @@ class Cluster:
         self._head_seconds = head_seconds
         self._head: HeadWatch | None = None
         self._pool: list[PoolWorker] = []
-        self._started = False
+        self._identity = ("", 0)
+        self._losses = 0
+        self._lost: HeadLost | None = None
         self._failed_starts = 0
         self._next_index = 0
 
@@ -78,12 +82,16 @@ class Cluster:
         The workers' names say to which database (`identity`) and driver they belong: those that an earlier driver of
         this database left on a Ray cluster are ended.
 
-        Raises ClusterError.
+        Raises ClusterError, FolderError.
         """
+        self._identity = identity, driver
+        self._launch()
+
+    def _launch(self) -> None:
+        """Start Ray, and request the workers of a local one; on a cluster, `want` does."""
         self._ray.start(max(self._most, 1), self._gpus)
-        self._started = True
         self._head = self._ray.watch_head(self._head_seconds)
-        self._ray.claim_names(identity, driver)
+        self._ray.claim_names(*self._identity)
         self._pool = [self._new_worker() for _ in range(self._most)] if self._ray.local else []
 
     def want(self, useful: Mapping[str, int]) -> None:
@@ -91,7 +99,7 @@ class Cluster:
 
         Raises HeadLost.
         """
-        if self._head is None:
+        if self._ray.local:
             return
         ready = Counter(w.kind for w in self._pool if w.location is not None)
         stuck = {w.kind for w in self._pool if w.waits_for_node(STUCK_SECONDS)}
@@ -108,7 +116,7 @@ class Cluster:
         for kind, number in wanted.items():
             while have[kind] < number and (kind in stuck or self._room() > 0):
                 # To request a worker from a silent head would block, and Ray may end this process.
-                if not self._head.answers(now=True):
+                if not self._head_answers():
                     return
                 have[kind] += 1
                 self._pool.append(self._new_worker(kind))
@@ -123,8 +131,12 @@ class Cluster:
         Raises HeadLost.
         """
         ready = tuple(worker.slot(self._shares) for worker in self._pool if worker.location is not None)
-        reached = self._head is not None and self._head.answers(now=True)
+        reached = not self._ray.local and self._head_answers()
         return Kinds(ready, tuple(self._ray.accelerators()) if reached else ())
+
+    def _head_answers(self) -> bool:
+        """Whether Ray's head answers now. Raises HeadLost."""
+        return self._head is not None and self._head.answers(now=True)
 
     def _new_worker(self, kind: str = "") -> PoolWorker:
         """Request a worker for runs of a kind of device."""
@@ -152,6 +164,10 @@ class Cluster:
             return True
         started = self._ray.location_of(worker.ready)
         if isinstance(started, FailedStart):
+            if started.out_of_memory and any(other.location for other in self._pool):
+                log.warning("%s while it started: the others go on without it", started.reason)
+                self._drop(worker)
+                return False
             # A node that goes takes all workers with it that start on it: that is no fault of theirs.
             self._failed_starts += not started.node_died
             if self._failed_starts >= MAX_FAILED_STARTS:
@@ -172,8 +188,15 @@ class Cluster:
 
         Raises HeadLost.
         """
-        if self._head is not None:
-            self._head.answers()
+        if self._lost is not None:
+            raise self._lost
+        try:
+            if self._head is not None:
+                self._head.answers()
+        except HeadLost as lost:
+            if not self._ray.local:
+                raise
+            return self._start_again(lost)
         busy = {worker.outcome: worker for worker in self._busy()}
         coming = {worker.ready for worker in self._pool if worker.location is None}
         starting = coming - self._ray.fulfilled(coming)
@@ -184,6 +207,28 @@ class Cluster:
         done = self._ray.fulfilled(busy)
         return [self._report(worker) for promise, worker in busy.items() if promise in done] + self._silent()
 
+    def _start_again(self, lost: HeadLost) -> list[Report]:
+        """Replace a Ray of our own that is gone, and its workers; reports their attempts as lost.
+
+        If that does not help, the next `poll` raises HeadLost.
+        """
+        reports = [worker.lost(f"{lost}") for worker in self._busy()]
+        self._pool, self._head, self._losses = [], None, self._losses + 1
+        again = self._losses <= MAX_LOSSES
+        if again:
+            log.warning("%s: it is started again, and runs in training go on from their checkpoints", lost)
+        self._ray.end()
+        if not again:
+            remedy = "see whether this machine runs out of memory (dmesg), then start isoflop again"
+            self._lost = HeadLost(f"{lost}, {self._losses} times in a row: {remedy}")
+            return reports
+        try:
+            self._launch()
+        except ExpectedError as error:
+            self._ray.end()
+            self._lost = HeadLost(f"{lost}, and cannot be started again: {error}")
+        return reports
+
     def _busy(self) -> list[PoolWorker]:
         """The workers that have an attempt."""
         return [worker for worker in self._pool if worker.assignment is not None]
@@ -191,21 +236,19 @@ class Cluster:
     def _silent(self) -> list[Report]:
         """Give up the attempts whose worker was silent for longer than its lease: it has stopped by itself."""
         reports = []
-        for worker in self._busy():
-            assignment = worker.assignment
-            assert assignment is not None
-            if worker.silence >= assignment.lease_seconds + SILENCE_MARGIN:
-                outcome = Outcome(Cause.LOST, detail="its worker does not answer", flops=worker.progress.flops)
-                reports.append(Report(worker.name, *assignment.key, outcome))
-                self._replace(worker)
-                worker.end()
+        for worker in [worker for worker in self._pool if worker.is_overdue(SILENCE_MARGIN)]:
+            reports.append(worker.lost("its worker does not answer"))
+            self._replace(worker)
+            worker.end()
         return reports
 
     def _report(self, worker: PoolWorker) -> Report:
         """How the attempt of a worker ended; a worker that died is replaced."""
         assert worker.assignment is not None
         outcome, alive = self._ray.outcome_of(worker.outcome, worker.progress.flops)
-        if not alive:
+        if alive:
+            self._losses = 0
+        else:
             self._replace(worker)
         report = Report(worker.name, *worker.assignment.key, outcome)
         worker.last_seen = time.monotonic()
@@ -214,11 +257,16 @@ class Cluster:
 
     def _replace(self, worker: PoolWorker) -> None:
         """Replace the process of a worker; on a cluster drop the worker, and `want` requests what is missing."""
+        if not self._ray.local:
+            self._drop(worker)
+            return
         self._ray.kill(worker.actor)
-        if self._head is not None:
-            self._pool.remove(worker)
-        else:
-            worker.restart(*self._new_process(worker.index, worker.kind))
+        worker.restart(*self._new_process(worker.index, worker.kind))
+
+    def _drop(self, worker: PoolWorker) -> None:
+        """End the process of a worker and forget the worker."""
+        self._ray.kill(worker.actor)
+        self._pool.remove(worker)
 
     def progress(self) -> dict[str, RunProgress]:
         """How far each run in training is, by run id, as of the workers' last answers; asks for the next ones."""
@@ -249,25 +297,20 @@ class Cluster:
 
     def processes(self) -> list[ProcessRecord]:
         """This process and all that it started."""
-        own = psutil.Process()
-        found = [own]
-        with contextlib.suppress(psutil.Error):
-            found += own.children(recursive=True)
-        records = []
-        for process in found:
-            with contextlib.suppress(psutil.Error):
-                records.append(ProcessRecord(process.pid, process.create_time(), process.name()))
-        return records
+        return own_family()
 
     def close(self) -> None:
         """End the workers, and Ray if it is ours."""
-        if self._started:
+        if self._head is not None:
             try:
-                self._close_workers(self._pool)
-                self._pool = []
+                if not self._ray.local or self._head_answers():
+                    self._close_workers(self._pool)
+            except HeadLost as lost:
+                log.warning("%s", lost)  # its workers ended with it
             finally:
+                self._pool = []
                 self._ray.end()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._private.remove()
 
     def _close_workers(self, workers: Sequence[PoolWorker]) -> None:
         """End workers; one that never became ready would keep us waiting for nothing, so it gets no time."""

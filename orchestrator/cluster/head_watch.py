@@ -14,7 +14,7 @@ ANSWER_SECONDS = 2.0
 
 
 class HeadLost(ExpectedError, RuntimeError):
-    """Ray's head has not answered for too long; the message says what to do."""
+    """Ray's head is gone, or has not answered for too long."""
 
     kind = "head-lost"
 
@@ -22,14 +22,20 @@ class HeadLost(ExpectedError, RuntimeError):
 class HeadWatch:
     """Checks now and then whether the head answers, and remembers since when it does not.
 
-    `look` returns why it does not answer, or an empty text. The head at `address` may be silent for `patience` seconds.
+    `look` returns why it does not answer, or an empty text. The head at `address` may be silent for `patience` seconds;
+    after that the error ends with the `remedy`.
     """
 
     def __init__(
-        self, address: str, patience: float, look: Callable[[], str], clock: Callable[[], float] = time.monotonic
+        self,
+        address: str,
+        patience: float,
+        look: Callable[[], str],
+        clock: Callable[[], float] = time.monotonic,
+        remedy: str = "",
     ) -> None:
         """Begin now: the head counts as having answered at this moment."""
-        self._address, self._patience = address, patience
+        self._address, self._patience, self._remedy = address, patience, remedy
         self._look, self._clock = look, clock
         self._looked = self._answered = clock()
         self._silent = False
@@ -47,7 +53,7 @@ class HeadWatch:
             self._answered = self._looked
         elif self._looked - self._answered >= self._patience:
             raise HeadLost(
-                f"Ray's head at {self._address} has not answered for {self._looked - self._answered:.0f} s ({why}): "
-                "start Ray again, then type this command again"
+                f"Ray's head at {self._address} has not answered for {self._looked - self._answered:.0f} s ({why})"
+                f"{self._remedy}"
             )
         return not why

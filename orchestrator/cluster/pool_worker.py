@@ -6,8 +6,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.attempts import Assignment, RunProgress, Slot
+from orchestrator.attempts import Assignment, Outcome, Report, RunProgress, Slot
 from orchestrator.cluster.placement import WorkerLocation
+from orchestrator.states import Cause
 
 
 @dataclass(slots=True)
@@ -50,6 +51,12 @@ class PoolWorker:
         self.assignment, self.outcome, self.asked = assignment, outcome, None
         self.progress, self.last_seen = RunProgress(), time.monotonic()
 
+    def lost(self, detail: str) -> Report:
+        """The report that its attempt is lost, and why."""
+        assert self.assignment is not None
+        outcome = Outcome(Cause.LOST, detail=detail, flops=self.progress.flops)
+        return Report(self.name, *self.assignment.key, outcome)
+
     def end(self) -> None:
         """Note that its attempt is over."""
         self.assignment = self.outcome = self.asked = None
@@ -61,6 +68,10 @@ class PoolWorker:
     def is_idle_for(self, seconds: float) -> bool:
         """Whether it has had no attempt, or has not been ready, for longer than `seconds`."""
         return self.assignment is None and self.silence > seconds
+
+    def is_overdue(self, margin: float) -> bool:
+        """Whether it has an attempt and was silent for `margin` seconds longer than its lease."""
+        return self.assignment is not None and self.silence >= self.assignment.lease_seconds + margin
 
     def waits_for_node(self, seconds: float) -> bool:
         """Whether it has waited for a node for longer than `seconds`, so that none may ever come."""

@@ -13,14 +13,19 @@ from typing import Any
 
 from orchestrator.attempts import Assignment, Outcome, RunProgress
 from orchestrator.cluster import signals
-from orchestrator.cluster.head_watch import ANSWER_SECONDS, HeadWatch
+from orchestrator.cluster.artifact_store import scratch_folder
+from orchestrator.cluster.head_watch import ANSWER_SECONDS, HeadLost, HeadWatch
+from orchestrator.cluster.own_processes import OwnProcesses
 from orchestrator.cluster.placement import Demand, WorkerLocation
+from orchestrator.cluster.private_folder import PrivateFolder
+from orchestrator.cluster.ray_environment import OURS, SAFE_PATH, driver_environment, workers_environment
+from orchestrator.cluster.ray_token import ensure_token
+from orchestrator.cluster.ray_words import SAME_TOKEN, START_RAY, first_line, node_died, short_of_memory
 from orchestrator.cluster.worker import WORKER_ENVIRONMENT, Worker
 from orchestrator.states import Cause
 from tokenizer.errors import ExpectedError
 
 PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
-RAY_ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 ACCELERATOR = "accelerator_type:"
 """How Ray begins the name of the resource that says which accelerators a node has."""
 NAMESPACE = "isoflop"
@@ -48,19 +53,26 @@ class FailedStart:
 
     reason: str
     """What Ray says about it."""
-    node_died: bool
+    node_died: bool = False
     """Whether it died with its node, which is no fault of the worker."""
+    out_of_memory: bool = False
+    """Whether Ray ended it because the machine's memory ran short."""
 
 
 class PlacedWorker(Worker):
-    """A worker that can say where Ray placed it."""
+    """A worker in a process of its own, which can say where Ray placed it."""
+
+    def __init__(self, device: str, core: int | None, package_root: str) -> None:
+        """Prepare this process."""
+        for name in OURS:  # a node that an operator started may have them
+            os.environ.pop(name, None)
+        super().__init__(device, core, package_root)
 
     def location(self) -> WorkerLocation:
         """Answer once the process has imported everything."""
         import ray
 
-        context = ray.get_runtime_context()
-        node = context.get_node_id()
+        context, node = ray.get_runtime_context(), ray.get_runtime_context().get_node_id()
         gpus = tuple(str(gpu) for gpu in context.get_accelerator_ids().get("GPU", []))
         if gpus and self._device == "cpu":  # a GPU that was declared to Ray, and that torch does not see
             self._kind = next(iter(declared_accelerators(node)), self._kind)
@@ -70,10 +82,17 @@ class PlacedWorker(Worker):
 class RaySession:
     """Ray as the pool of workers uses it: one of our own (`address` is `local`), or the one at an address."""
 
-    def __init__(self, address: str, folder: str) -> None:
-        """Describe the session; `folder` is where a Ray of our own keeps its files."""
+    def __init__(self, address: str, folder: PrivateFolder, token: Path, hidden: frozenset[str] = frozenset()) -> None:
+        """Describe the session.
+
+        Args:
+            address: of Ray.
+            folder: where a Ray of our own keeps its files.
+            token: file with the secret of such a Ray.
+            hidden: names of the variables that its workers must not have.
+        """
         self.address = address
-        self._folder = folder
+        self._folder, self._token, self._hidden = folder, token, hidden
         self._names = ""
         self._born = 0
 
@@ -85,38 +104,64 @@ class RaySession:
     def start(self, cpus: int, gpus: int | None) -> None:
         """Start a Ray with these CPUs and GPUs (None looks for them), or join the one at the address.
 
-        Raises ClusterError.
+        Raises ClusterError, FolderError.
         """
+        os.environ |= driver_environment(os.environ, self.address, self._token)
         import ray
 
-        os.environ |= {k: v for k, v in RAY_ENVIRONMENT.items() if k not in os.environ}
         options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+        inherited: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
         if self.local:
+            ensure_token(self._token)
+            inherited = workers_environment(self._folder, scratch_folder().absolute(), self._hidden)
             options |= {
                 "num_cpus": cpus,
                 "num_gpus": gpus,
                 "include_dashboard": False,
-                "_temp_dir": self._folder,
+                "_temp_dir": str(self._folder.ray),
                 "object_store_memory": OBJECT_STORE_BYTES,
             }
         try:
-            # Ray puts the driver's working directory first on its workers' module path: make that an empty folder.
-            with contextlib.chdir(self._folder), signals.kept():
+            # Ray puts the driver's working directory first on its workers' module path: let our modules be there.
+            with contextlib.chdir(PACKAGE_ROOT), inherited, signals.kept():
                 ray.init(address=self.address, **options)
-        except (RuntimeError, OSError, ConnectionError, ValueError) as error:
-            raise ClusterError(f"Ray at {self.address!r} cannot be started or reached: {error}") from error
+            # Ray prints pages of its processes' logs where our answers belong; what matters in them we say ourselves.
+            ray._private.worker.print_to_stdstream = lambda *_, **__: None
+        except ray.exceptions.AuthenticationError as error:
+            raise ClusterError(
+                f"Ray at {self.address} wants a token: name its file in RAY_AUTH_TOKEN_PATH here and wherever Ray is "
+                "started; or set RAY_AUTH_MODE=disabled where nobody else can reach it"
+            ) from error
+        except (RuntimeError, OSError, ConnectionError, ValueError, ray.exceptions.RayError) as error:
+            hint = SAME_TOKEN if isinstance(error, ConnectionError) and not self.local else ""
+            raise ClusterError(f"Ray at {self.address!r} cannot be started or reached: {error}{hint}") from error
 
     def end(self) -> None:
         """End our own Ray, or leave the one that was joined."""
         import ray
 
-        ray.shutdown()
+        with signals.kept():
+            ray.shutdown()
 
-    def watch_head(self, patience: float) -> HeadWatch | None:
-        """A watch of a joined Ray's head, which may be silent for `patience` seconds; None for our own Ray."""
+    def watch_head(self, patience: float) -> HeadWatch:
+        """A watch of Ray's head, which may be silent for `patience` seconds; if it is our own, of its processes too."""
         import ray
 
-        return None if self.local else HeadWatch(ray.get_runtime_context().gcs_address, patience, why_silent)
+        address = ray.get_runtime_context().gcs_address
+        if not self.local:
+            return HeadWatch(address, patience, why_silent, remedy=START_RAY)
+        processes = OwnProcesses()
+
+        def look() -> str:
+            """Why our own Ray does not answer. Raises HeadLost if one of its processes has ended."""
+            if ended := processes.ended():
+                raise HeadLost(f"isoflop's own Ray is gone: its process {ended[0]} has ended")
+            why = why_silent()
+            if not why and not living_nodes():
+                raise HeadLost("isoflop's own Ray is gone: its raylet does not answer")
+            return why
+
+        return HeadWatch(address, patience, look)
 
     def claim_names(self, identity: str, driver: int) -> None:
         """Name new workers after this database and driver, and end those that its dead drivers left behind.
@@ -157,7 +202,7 @@ class RaySession:
             max_restarts=0,
             max_task_retries=0,
             max_concurrency=3,
-            runtime_env={"env_vars": WORKER_ENVIRONMENT},
+            runtime_env={"env_vars": WORKER_ENVIRONMENT | SAFE_PATH},
         )
         actor: Actor = remote.remote(device, core, PACKAGE_ROOT)
         return actor, actor.location.remote()
@@ -196,12 +241,14 @@ class RaySession:
 
         try:
             location: Any = ray.get(promise)
+        except ray.exceptions.OutOfMemoryError as error:
+            return FailedStart(short_of_memory(error), out_of_memory=True)
         except ray.exceptions.RayTaskError as error:
             raise ClusterError(f"a worker cannot start: {error.cause}") from error
-        except ray.exceptions.RayActorError as error:
-            if error.actor_init_failed:
+        except ray.exceptions.RayError as error:
+            if getattr(error, "actor_init_failed", False):
                 raise ClusterError(f"a worker cannot start: {error}") from error
-            return FailedStart(str(error), _node_died(error))
+            return FailedStart(str(error), node_died(error))
         assert isinstance(location, WorkerLocation)
         return location
 
@@ -212,11 +259,11 @@ class RaySession:
         try:
             outcome: Any = ray.get(promise)
         except ray.exceptions.OutOfMemoryError as error:
-            return Outcome(Cause.OUT_OF_MEMORY, detail=str(error), flops=flops), False
+            return Outcome(Cause.OUT_OF_MEMORY, detail=short_of_memory(error), flops=flops), False
         except ray.exceptions.RayError as error:
             # A node that was taken away with notice is no fault of the run.
             cause = Cause.PREEMPTED if getattr(error, "preempted", False) else Cause.LOST
-            return Outcome(cause, detail=f"{type(error).__name__}: {error}", flops=flops), False
+            return Outcome(cause, detail=f"its worker died: {first_line(error)}", flops=flops), False
         assert isinstance(outcome, Outcome)
         return outcome, True
 
@@ -244,12 +291,17 @@ class RaySession:
         return list(dict.fromkeys(notes))
 
 
-def declared_accelerators(node: str = "") -> list[str]:
-    """Types of accelerator that Ray's living nodes declare, or one of them."""
+def living_nodes() -> list[Any]:
+    """Ray's nodes that answer its head, as Ray describes them."""
     import ray
 
     nodes: Any = ray.nodes
-    names = {name for n in nodes() if n["Alive"] and node in ("", n["NodeID"]) for name in n["Resources"]}
+    return [node for node in nodes() if node["Alive"]]
+
+
+def declared_accelerators(node: str = "") -> list[str]:
+    """Types of accelerator that Ray's living nodes declare, or one of them."""
+    names = {name for n in living_nodes() if node in ("", n["NodeID"]) for name in n["Resources"]}
     return sorted(name.removeprefix(ACCELERATOR) for name in names if name.startswith(ACCELERATOR))
 
 
@@ -265,8 +317,3 @@ def why_silent() -> str:
     except ray.exceptions.RayError as error:
         return str(error).split(". ")[0].rstrip(".")  # the first sentence: Ray adds advice of its own
     return ""
-
-
-def _node_died(error: Exception) -> bool:
-    """Whether a worker died with its node. Ray passes that on only in the text of the error."""
-    return "node has died" in str(error)

@@ -74,9 +74,15 @@ class RemoteArtifacts:
             self._fs.put_file(str(path), target)
 
     def log(self, run_id: str, number: int) -> AttemptLog:
-        """Open the log of an attempt for writing: a local file whose new lines are uploaded in segments."""
-        local = attempt_log(self.scratch / RUNS, run_id, number)
-        return _SegmentedLog(EventLog(local), local, self._fs, self._segments(run_id, number))
+        """Open the log of an attempt for writing: a local file whose new lines are uploaded in segments.
+
+        Segments that are there already are set aside: a restored database knows nothing of their attempt.
+        """
+        local, folder = attempt_log(self.scratch / RUNS, run_id, number), self._segments(run_id, number)
+        self._fs.invalidate_cache()
+        if self._fs.exists(folder) and self._fs.ls(folder, detail=False):
+            self._fs.mv(folder, f"{folder}.replaced-{time.time_ns()}", recursive=True)
+        return _SegmentedLog(EventLog(local), local, self._fs, folder)
 
     def events(self, run_id: str, number: int) -> list[Event]:
         """All complete events of an attempt that were uploaded."""
@@ -87,7 +93,7 @@ class RemoteArtifacts:
             names = sorted(details["name"] for details in self._fs.ls(folder, detail=True))
         except FileNotFoundError:
             return []
-        return parse_events(b"".join(self._fs.cat_file(name) for name in names))
+        return parse_events(b"".join(self._fs.cat_file(name) for name in names), folder)
 
     def _segments(self, run_id: str, number: int) -> str:
         """Remote folder of an attempt's log."""

@@ -12,6 +12,7 @@ from typing import TextIO
 import psutil
 
 from orchestrator.attempts import ProcessRecord
+from orchestrator.cluster.private_folder import PREFIX
 from orchestrator.store import DriverRecord, Store
 from tokenizer.errors import ExpectedError
 
@@ -100,7 +101,7 @@ def end_leftovers(store: Store, own: int) -> int:
             continue
         if driver.boot_id == machine_id():
             ended += _end([p for p in map(_same_process, driver.processes) if p is not None])
-        if driver.folder and Path(driver.folder).name.startswith("isoflop-ray-"):
+        if driver.folder and Path(driver.folder).name.startswith(PREFIX):
             shutil.rmtree(driver.folder, ignore_errors=True)
         store.end_driver(driver.id)
     return ended

@@ -12,6 +12,7 @@ from orchestrator.scheduling.progress import Progress
 from orchestrator.scheduling.scheduler import Scheduler
 from orchestrator.store import SweepRecord
 from orchestrator.use_cases.execution import Execution
+from tokenizer.errors import ExpectedError
 
 log = logging.getLogger("isoflop.background")
 
@@ -68,9 +69,11 @@ class Background:
             while not self._stop.is_set():
                 self._scheduler.step()
                 self._live = self._scheduler.live()
-        except HeadLost as error:
+        except ExpectedError as error:
             self.error = error
-            self._when_lost()
+            log.error("the scheduler ended: %s", error)
+            if isinstance(error, HeadLost):
+                self._when_lost()
         except Exception as error:
             self.error = error
             log.exception("the scheduler ended")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from model.cpu import build
 from model.cpu.cache import cache_folder
 from model.hardware import kind_name
 from model.implementation import choose_implementation
+from orchestrator.cluster.private_folder import check_temporary_folder
 from orchestrator.cluster.worker import check_modules
 from orchestrator.home import Home
 from orchestrator.scheduling.driver import AlreadyScheduling, check_free
@@ -29,12 +28,6 @@ from sweeps.recipes.registry import get_recipe
 
 FREE_BYTES = 2 * 2**30
 """Free space below which shards, checkpoints and logs of a sweep may not fit."""
-
-
-SOCKET_BYTES = 107
-"""Longest path of a socket that Linux takes."""
-LONGEST_SOCKET = "isoflop-ray-xxxxxxxx/session_2000-01-01_00-00-00_000000_0000000/sockets/plasma_store"
-"""Longest path of a socket of Ray's below the temporary folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +55,7 @@ def checks(workspace: Workspace) -> Iterator[Check]:
         ("scheduler", lambda: _scheduler(workspace)),
         ("device", lambda: _device(workspace)),
         ("kernels", _kernels),
-        ("ray folder", _ray_folder),
+        ("ray folder", check_temporary_folder),
         ("wandb", lambda: f"{workspace.tracking.mode}: {workspace.tracking.reason}"),
     ]
     for name, attempt in tried:
@@ -153,14 +146,3 @@ def _small_run() -> tuple[ModelConfig, TrainConfig]:
     recipe = get_recipe("cpu-small")
     model = shape(recipe, 5e4, vocab=1024, context=128)
     return model, train_config(recipe, model, sequences=10_000)
-
-
-def _ray_folder() -> str:
-    """The temporary folder, in which Ray puts its own. Raises OSError if Ray's sockets cannot be made there."""
-    folder = tempfile.gettempdir()
-    room = SOCKET_BYTES - len(f"{folder}/{LONGEST_SOCKET}")
-    if room < 0:
-        raise OSError(f"{folder} is {-room} characters too long for Ray's sockets; set TMPDIR to a shorter folder")
-    if not os.access(folder, os.W_OK):
-        raise OSError(f"{folder} cannot be written; set TMPDIR")
-    return folder

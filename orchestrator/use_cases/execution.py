@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator, Mapping
 
 from analysis.wording import plural
 from orchestrator.attempts import RunProgress
 from orchestrator.cluster.cluster import Cluster
 from orchestrator.cluster.head_watch import HeadLost
+from orchestrator.cluster.private_folder import check_temporary_folder
+from orchestrator.cluster.ray_environment import secrets_of
 from orchestrator.scheduling.driver import check_free, scheduler_lock
 from orchestrator.scheduling.progress import Progress, progress_of
 from orchestrator.scheduling.scheduler import Scheduler
@@ -30,7 +33,12 @@ class Execution:
         self._workspace = workspace
 
     def check_free(self) -> None:
-        """Raise AlreadyScheduling if another process schedules this home's runs, SettingsError for a bad WANDB_MODE."""
+        """Make sure that nothing keeps this process from scheduling this home's runs.
+
+        Raises:
+            AlreadyScheduling, FolderError, SettingsError.
+        """
+        check_temporary_folder()
         check_free(self._workspace.home.lock)
         asked_mode()
 
@@ -39,14 +47,17 @@ class Execution:
         """A scheduler with its workers, the only one in this home; at the end, everything that it started is ended.
 
         Raises:
-            AlreadyScheduling, ClusterError, HeadLost.
+            AlreadyScheduling, FolderError, ClusterError, HeadLost.
         """
         workspace, settings = self._workspace, self._workspace.settings
         with scheduler_lock(workspace.home.lock):
             workers, tracking = worker_count(settings, device), workspace.tracking
+            online, stored = tracking.mode == "online", bool(settings.artifacts_url)
             cluster = Cluster(
                 workers=workers,
                 device=device,
+                token=workspace.home.ray_token,
+                hidden=secrets_of(os.environ, wandb=online, store=stored),
                 address=settings.ray_address,
                 shares=settings.gpu_shares,
                 head_seconds=settings.head_seconds,

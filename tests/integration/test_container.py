@@ -71,6 +71,66 @@ def test_manifests_name_settings_volumes_and_verbs_that_exist() -> None:
     assert KUBERAY[1]["spec"]["selector"]["ray.io/cluster"] == KUBERAY[0]["metadata"]["name"]
 
 
+def test_every_process_of_ray_on_kubernetes_asks_for_the_token() -> None:
+    options = KUBERAY[0]["spec"]["autoscalerOptions"]
+    environments = [options["env"], *(container["env"] for container in _containers().values())]
+    assert len(environments) == 4
+    for environment in environments:
+        by_name = {variable["name"]: variable for variable in environment}
+        assert by_name["RAY_AUTH_MODE"]["value"] == "token" and by_name["PYTHONSAFEPATH"]["value"] == "1"
+        assert by_name["RAY_AUTH_TOKEN"]["valueFrom"]["secretKeyRef"] == {"name": "isoflop", "key": "ray-token"}
+    assert not {"ISOFLOP_TOKEN", "ISOFLOP_DATABASE_URL"} & {
+        variable["name"] for name in ("ray-head", "ray-worker") for variable in _containers()[name]["env"]
+    }
+
+
+STAND_INS = {
+    "scontrol": "echo one; echo two",
+    "hostname": "echo 10.0.0.1",
+    "sleep": "true",
+    "isoflop": 'cp "$RAY_AUTH_TOKEN_PATH" "$OUT/token"; stat -c %a "$RAY_AUTH_TOKEN_PATH" >"$OUT/mode"; env >"$OUT/driver"',
+    # What follows the options of srun is run at once, the folder of the second node under another name.
+    "srun": "while [[ $1 == --* ]]; do [[ $1 == --exclude* ]] && sub=2; shift; done; "
+    'exec "${@//isoflop-ray-/isoflop-test$sub-}"',
+    "ray": 'echo "$@" >"$OUT/$2"; env >"$OUT/$2.env"; stat -c "%a %n" "$PWD" >"$OUT/$2.folder"',
+}
+"""Commands in whose place the Slurm script runs these."""
+
+
+def test_the_slurm_script_starts_ray_in_private_folders_with_a_token(tmp_path: Path) -> None:
+    binaries, out = tmp_path / "bin", tmp_path / "out"
+    for folder in (binaries, out):
+        folder.mkdir()
+    for name, text in STAND_INS.items():
+        (binaries / name).write_text(f"#!/usr/bin/env bash\n{text}\n")
+        (binaries / name).chmod(0o755)
+    slurm = {"JOB_ID": "77", "JOB_NODELIST": "one,two", "JOB_NUM_NODES": "2", "CPUS_PER_TASK": "4"}
+    environment = {f"SLURM_{name}": value for name, value in slurm.items()} | {
+        "PATH": f"{binaries}:/usr/bin:/bin",
+        "HOME": str(tmp_path),
+        "OUT": str(out),
+        "ISOFLOP_DATABASE_URL": "postgresql://me:secret@host/x",
+        "ISOFLOP_TOKEN": "secret",
+    }
+    done = subprocess.run(
+        ["bash", str(SLURM), "s.yaml"], env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    token = (out / "token").read_text()
+    assert len(bytes.fromhex(token)) == 32 and (out / "mode").read_text() == "600\n"
+    assert not list(tmp_path.glob(".isoflop-ray-token*")), "it goes with the job"
+    starts = sorted(path.name for path in out.glob("--*") if "." not in path.name.replace("10.0.0.1", ""))
+    assert starts == ["--address=10.0.0.1:20077", "--head"]
+    for start in starts:
+        variables = (out / f"{start}.env").read_text()
+        assert "RAY_AUTH_MODE=token" in variables and "PYTHONSAFEPATH=1" in variables
+        assert "secret" not in variables
+        mode, folder = (out / f"{start}.folder").read_text().split()
+        assert mode == "700" and folder.startswith("/tmp/isoflop-") and not Path(folder).exists()
+    assert f"--temp-dir={(out / '--head.folder').read_text().split()[1]}/r" in (out / "--head").read_text()
+    assert "secret" in (out / "driver").read_text()
+
+
 def test_every_setting_is_documented() -> None:
     source = "".join(path.read_text() for path in (ROOT / "orchestrator").rglob("*.py"))
     documented = (ROOT / "docs" / "operations.md").read_text()

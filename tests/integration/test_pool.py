@@ -32,9 +32,9 @@ def ready(workers: Cluster, useful: int) -> int:
 
 
 @pytest.mark.slow
-def test_the_workers_of_declared_gpus_fill_each_one_with_equal_shares() -> None:
+def test_the_workers_of_declared_gpus_fill_each_one_with_equal_shares(tmp_path: Path) -> None:
     """Ray believes in two GPUs; torch under it uses the CPU."""
-    workers = Cluster(workers=4, device="cpu", shares=2, gpus=2)
+    workers = Cluster(workers=4, device="cpu", token=tmp_path / "token", shares=2, gpus=2)
     try:
         workers.start("test", 1)
         eventually(lambda: len(workers.idle()) == 4)
@@ -56,13 +56,13 @@ def nodes() -> Iterator[Any]:
 
 @pytest.mark.slow
 def test_workers_come_with_nodes_and_go_when_there_is_nothing_to_do(
-    nodes: Any, monkeypatch: pytest.MonkeyPatch
+    nodes: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     import ray
 
     monkeypatch.setattr(pool, "IDLE_SECONDS", 0.0)
     first = nodes.add_node(num_cpus=1)
-    workers = Cluster(workers=8, device="cpu", address=nodes.address)
+    workers = Cluster(workers=8, device="cpu", token=tmp_path / "token", address=nodes.address)
     try:
         workers.start("test", 1)
 
@@ -109,8 +109,10 @@ def _away(head: Any, seconds: float, workers: Cluster) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("head", [True], indirect=True)
-def test_a_head_that_is_briefly_away_and_keeps_its_state_costs_nothing(head: Any) -> None:
-    workers = Cluster(workers=2, device="cpu", address=head.address, head_seconds=PATIENCE / 4)
+def test_a_head_that_is_briefly_away_and_keeps_its_state_costs_nothing(head: Any, tmp_path: Path) -> None:
+    workers = Cluster(
+        workers=2, device="cpu", token=tmp_path / "token", address=head.address, head_seconds=PATIENCE / 4
+    )
     try:
         _away(head, 4.0, workers)
         head.add_node(num_cpus=1)
@@ -121,8 +123,10 @@ def test_a_head_that_is_briefly_away_and_keeps_its_state_costs_nothing(head: Any
 
 @pytest.mark.slow
 @pytest.mark.parametrize("head", [False], indirect=True)
-def test_a_head_that_comes_back_without_its_state_is_lost(head: Any) -> None:
-    workers = Cluster(workers=2, device="cpu", address=head.address, head_seconds=PATIENCE / 4)
+def test_a_head_that_comes_back_without_its_state_is_lost(head: Any, tmp_path: Path) -> None:
+    workers = Cluster(
+        workers=2, device="cpu", token=tmp_path / "token", address=head.address, head_seconds=PATIENCE / 4
+    )
     try:
         _away(head, 4.0, workers)
         with pytest.raises(HeadLost, match="WrongClusterID"):
@@ -133,9 +137,9 @@ def test_a_head_that_comes_back_without_its_state_is_lost(head: Any) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("head", [False], indirect=True)
-def test_a_worker_that_is_lost_while_the_head_is_away_is_replaced_by_none(head: Any) -> None:
+def test_a_worker_that_is_lost_while_the_head_is_away_is_replaced_by_none(head: Any, tmp_path: Path) -> None:
     """To ask a dead head for another would block for a minute, and then Ray would end this process."""
-    workers = Cluster(workers=1, device="cpu", address=head.address)
+    workers = Cluster(workers=1, device="cpu", token=tmp_path / "token", address=head.address)
     try:
         workers.start("test", 1)
         eventually(lambda: ready(workers, 1) == 1)
@@ -148,9 +152,9 @@ def test_a_worker_that_is_lost_while_the_head_is_away_is_replaced_by_none(head: 
 
 
 @pytest.mark.slow
-def test_a_node_that_is_lost_with_all_that_start_on_it_ends_nothing(nodes: Any) -> None:
+def test_a_node_that_is_lost_with_all_that_start_on_it_ends_nothing(nodes: Any, tmp_path: Path) -> None:
     first = nodes.add_node(num_cpus=MAX_FAILED_STARTS)
-    workers = Cluster(workers=MAX_FAILED_STARTS, device="cpu", address=nodes.address)
+    workers = Cluster(workers=MAX_FAILED_STARTS, device="cpu", token=tmp_path / "token", address=nodes.address)
     try:
         workers.start("test", 1)
         workers.want({"": MAX_FAILED_STARTS})

@@ -32,6 +32,7 @@ def test_it_is_made_with_its_folders(tmp_path: Path) -> None:
     assert home.create() is home and home.create() is home
     assert {path.name for path in home.root.iterdir()} == {"artifacts", "runs", "reports", "wandb"}
     assert home.database == home.root / "isoflop.db" and home.lock == home.root / "scheduler.lock"
+    assert home.ray_token == home.root / "ray-token"
 
 
 def test_a_home_that_cannot_be_made_names_the_setting(tmp_path: Path) -> None:

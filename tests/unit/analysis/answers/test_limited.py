@@ -103,6 +103,19 @@ def test_a_loss_that_repetition_has_made_flat_is_that_of_the_search_too(name: st
     assert 0.1 < answer.params / law.predict(law.largest_budget).params < 10
 
 
+@pytest.mark.parametrize("epochs", [60.0, 100.0])
+def test_the_loss_is_the_headlines_where_training_without_a_limit_reaches_it(epochs: float) -> None:
+    law = law_of("three small budgets")
+    flops = 10 * law.largest_budget
+    unique = law.predict(flops).tokens / epochs
+    trusted = Surfaces(law, *surfaces(law, 0)[0])
+    log_c = np.linspace(np.log(law.smallest_budget), np.log(flops), 4001)
+    free = np.array([trusted.free(float(one)).loss[0, 0] for one in log_c])
+    same = float(np.exp(np.interp(-densest(law, flops, unique)[1], -free, log_c)))
+    assert law.smallest_budget * 1.01 < same < 0.9 * law.largest_budget
+    assert best_with_limited_data(law, flops, unique).loss == pytest.approx(law.predict(same).loss, abs=1e-3)
+
+
 def test_few_tokens_have_the_loss_of_the_surface_and_not_of_the_smallest_budget() -> None:
     """A search that ends at a hundredth of the smallest budget said 4.86 ± 0.03 here."""
     answer = best_with_limited_data(law_of("additive"), 1e20, 7.3e6)

@@ -54,7 +54,15 @@ def test_the_service_announces_where_it_listens(isoflop: Isoflop, service: dict[
     assert f"page and REST: http://127.0.0.1:{service['ports'][0]}" in done.stderr
     assert (service["host"], service["scheduler"], service["token"]) == ("127.0.0.1", "the scheduler", None)
     assert service["device"] == "auto device"
-    assert service["ends"] is True, "a lost head ends the server"
+    assert service["ends"] is False, "without a Ray of our own reading goes on"
+
+
+def test_the_service_ends_with_the_head_of_a_cluster(
+    isoflop: Isoflop, service: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ISOFLOP_RAY_ADDRESS", "127.0.0.1:6379")
+    assert isoflop("serve", "--port", "0").code == 0
+    assert service["ends"] is True
 
 
 def test_the_token_is_handed_on(isoflop: Isoflop, service: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,7 +68,7 @@ def test_a_scratch_folder_that_others_may_have_filled_is_refused(
 def test_an_attempt_is_logged_for_another_machine(store: ArtifactStore, tmp_path: Path) -> None:
     assert store.events("run", 1) == []
     log = store.log("run", 1)
-    events = [{"kind": "attempt"}, {"kind": "progress", "step": 1}, {"kind": "result", "result": {"loss": 2.0}}]
+    events = [{"kind": "attempt"}, {"kind": "progress", "step": 1}, {"kind": "end", "loss": 2.0}]
     for event in events:
         log.append(event)
     log.close()

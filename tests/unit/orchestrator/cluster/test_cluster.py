@@ -3,124 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from orchestrator.attempts import Assignment, Outcome, Report, RunProgress, Tracking
+from orchestrator.attempts import Outcome, Report, RunProgress
 from orchestrator.cluster import cluster as cluster_module
-from orchestrator.cluster import pool_worker
 from orchestrator.cluster.cluster import MAX_FAILED_STARTS, SILENCE_MARGIN, Cluster
-from orchestrator.cluster.placement import Demand, WorkerLocation
 from orchestrator.cluster.ray_session import ClusterError, FailedStart
 from orchestrator.states import Cause
-
-OFF = Tracking("disabled", "", "p", "test")
-
-
-def assignment(run_id: str = "run", fence: int = 1) -> Assignment:
-    return Assignment(run_id, fence, {}, "artifacts", "sweep", "name", OFF)
-
-
-class Session:
-    """A Ray whose promises are fulfilled when the test says."""
-
-    def __init__(self, address: str, _folder: str) -> None:
-        self.address, self.local = address, address == "local"
-        self.born = 0
-        self.values: dict[str, Any] = {}
-        """What each promise gives; one that is not here is not fulfilled."""
-        self.asked: list[tuple[Demand, str, int | None]] = []
-        self.killed: list[str] = []
-        self.stopped: list[tuple[str, str]] = []
-        self.closed: list[str] = []
-        self.ended = False
-        self.head_answers = True
-
-    def start(self, cpus: int, gpus: int | None) -> None:
-        self.size = cpus, gpus
-
-    def end(self) -> None:
-        self.ended = True
-
-    def watch_head(self, patience: float) -> Any:
-        return None if self.local else self
-
-    def answers(self, *, now: bool = False) -> bool:
-        return self.head_answers
-
-    def claim_names(self, identity: str, driver: int) -> None:
-        self.names = identity, driver
-
-    def accelerators(self) -> list[str]:
-        return ["H100"]
-
-    def new_worker(self, demand: Demand, device: str, core: int | None) -> tuple[str, str]:
-        self.asked.append((demand, device, core))
-        self.born += 1
-        return f"actor{self.born}", f"ready{self.born}"
-
-    def train(self, actor: str, made: Assignment) -> str:
-        return f"{made.run_id} on {actor}"
-
-    def ask_progress(self, actor: str) -> str:
-        return f"progress of {actor}"
-
-    def stop(self, actor: str, made: Assignment) -> None:
-        self.stopped.append((actor, made.run_id))
-
-    def kill(self, actor: str) -> None:
-        self.killed.append(actor)
-
-    def fulfilled(self, promises: Collection[str], timeout: float = 0.0, least: int | None = None) -> set[str]:
-        return {promise for promise in promises if promise in self.values}
-
-    def location_of(self, promise: str) -> Any:
-        return self.values[promise]
-
-    def outcome_of(self, promise: str, flops: float) -> tuple[Outcome, bool]:
-        found = self.values[promise]
-        return (found, True) if isinstance(found, Outcome) else (Outcome(Cause.LOST, flops=flops), False)
-
-    def progress_of(self, promise: str) -> RunProgress | None:
-        return self.values.pop(promise)
-
-    def close_workers(self, ready: Sequence[str], others: Iterable[str], seconds: float) -> list[str]:
-        self.closed += [*ready, *others]
-        return ["a note"] if ready else []
-
-    def come_up(self, *numbers: int, gpus: tuple[str, ...] = ()) -> None:
-        """The processes of these numbers have imported everything."""
-        for n in numbers:
-            self.values[f"ready{n}"] = WorkerLocation("node", gpus, "kind", 100 if gpus else None)
-
-
-@pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    now = [1000.0]
-    for module in (cluster_module, pool_worker):
-        monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(cluster_module.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
-    monkeypatch.setattr(cluster_module, "RaySession", Session)
-    return now
-
-
-@pytest.fixture
-def made() -> Iterator[list[Cluster]]:
-    clusters: list[Cluster] = []
-    yield clusters
-    for each in clusters:
-        each.close()
-
-
-def start(made: list[Cluster], workers: int = 2, **options: Any) -> tuple[Cluster, Any]:
-    pool = Cluster(workers=workers, device=options.pop("device", "cpu"), **options)
-    made.append(pool)
-    pool.start("database", 7)
-    return pool, pool._ray
+from tests.unit.orchestrator.cluster.pool import TOKEN, assignment, start
 
 
 def test_a_local_pool_starts_all_its_workers_each_on_its_core(made: list[Cluster]) -> None:
@@ -299,14 +193,21 @@ def test_closing_ends_workers_ray_and_the_folder(made: list[Cluster], caplog: py
     folder = Path(pool.folder)
     assert folder.exists()
     pool.close()
-    assert ray.closed == ["actor2", "actor1"] and ray.ended and not folder.exists()
+    assert ray.closed == ["actor2", "actor1"] and ray.calls == ["start", "end"] and not folder.exists()
     assert caplog.messages == ["a note"]
 
 
-def test_a_pool_that_never_started_closes_too() -> None:
-    pool = Cluster(workers=1, device="cpu")
+def test_a_pool_that_never_started_closes_too(made: list[Cluster]) -> None:
+    pool = Cluster(workers=1, device="cpu", token=TOKEN)
+    made.append(pool)
     pool.close()
-    assert not pool._ray.ended and not Path(pool.folder).exists()
+    assert pool._ray.calls == [] and not Path(pool.folder).exists()
+
+
+def test_where_its_files_and_secrets_are_is_the_sessions_business(made: list[Cluster]) -> None:
+    pool, ray = start(made, 1, hidden=frozenset({"KEY"}))
+    assert ray.given == (pool._private, TOKEN, frozenset({"KEY"}))
+    assert pool.folder == str(pool._private.path)
 
 
 def test_its_own_process_is_the_first_that_is_recorded(made: list[Cluster]) -> None:

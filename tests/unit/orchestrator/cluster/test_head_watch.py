@@ -13,7 +13,7 @@ class Head:
 
     def __init__(self) -> None:
         self.now, self.why, self.looks = 100.0, "", 0
-        self.watch = HeadWatch("10.0.0.1:6379", HEAD_SECONDS, self.look, lambda: self.now)
+        self.watch = HeadWatch("10.0.0.1:6379", HEAD_SECONDS, self.look, lambda: self.now, ": start Ray")
 
     def look(self) -> str:
         self.looks += 1

@@ -6,10 +6,11 @@ import time
 
 import pytest
 
-from orchestrator.attempts import Assignment, RunProgress, Slot, Tracking
+from orchestrator.attempts import Assignment, Outcome, Report, RunProgress, Slot, Tracking
 from orchestrator.cluster import pool_worker
 from orchestrator.cluster.placement import WorkerLocation
 from orchestrator.cluster.pool_worker import PoolWorker
+from orchestrator.states import Cause
 
 ASSIGNMENT = Assignment("run", 2, {}, "artifacts", "sweep", "name", Tracking("disabled", "", "p", "test"))
 
@@ -44,6 +45,13 @@ def test_an_attempt_begins_and_ends(clock: list[float]) -> None:
     worker.end()
     assert (worker.assignment, worker.outcome, worker.asked) == (None, None, None)
     assert worker.is_idle_for(6.9) and not worker.is_idle_for(7)
+
+
+def test_an_attempt_that_is_lost_is_reported_with_what_it_had_reached() -> None:
+    worker = made()
+    worker.begin(ASSIGNMENT, "outcome")
+    worker.progress = RunProgress(flops=7.0)
+    assert worker.lost("why") == Report("worker-3", "run", 2, Outcome(Cause.LOST, detail="why", flops=7.0))
 
 
 def test_it_waits_for_a_node_until_it_has_a_location(clock: list[float]) -> None:

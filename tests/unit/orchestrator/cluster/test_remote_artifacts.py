@@ -104,11 +104,24 @@ def test_ordinary_events_wait_and_urgent_ones_take_them_along(
     ]  # fmt: skip
 
 
-def test_a_log_that_is_opened_again_uploads_what_is_new(store: RemoteArtifacts) -> None:
-    first = store.log("r", 1)
-    first.append({"kind": "attempt"})
-    first.close()
-    assert len(store.events("r", 1)) == 1
+def test_a_log_of_a_number_that_was_used_begins_anew(store: RemoteArtifacts, files: Any) -> None:
+    """As after a database was restored from a backup that is older than the logs."""
+    for n in (1, 2):
+        log = store.log("r", 1)
+        log.append({"kind": "attempt", "n": n})
+        log.close()
+    assert [event["n"] for event in store.events("r", 1)] == [2]
+    (aside,) = (name for name in files.ls("/bucket/runs/r", detail=False) if ".replaced-" in name)
+    assert b'"n":1' in files.cat_file(f"{aside}/000000.jsonl")
+
+
+def test_a_bad_line_is_noted_with_the_folder_of_its_log(
+    store: RemoteArtifacts, files: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    files.pipe_file("/bucket/runs/bad/attempt-0001/000000.jsonl", b'{"kind":"attempt"}\n')
+    files.pipe_file("/bucket/runs/bad/attempt-0001/000001.jsonl", b'garbage\n{"kind":"end"}\n')
+    assert [event["kind"] for event in store.events("bad", 1)] == ["attempt"]
+    assert "runs/bad/attempt-0001, line 2 is no JSON" in caplog.text
 
 
 def test_weights_are_fetched_and_their_folder_is_empty_without_any(store: RemoteArtifacts, files: Any) -> None:

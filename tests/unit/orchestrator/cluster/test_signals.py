@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
+import threading
 
 import pytest
 
@@ -39,3 +41,20 @@ def test_signals_do_something_else_inside_the_block_and_what_they_did_after_it(n
         assert (received, asked) == ([], ["end"])
     os.kill(os.getpid(), number)
     assert (received, asked) == ([number], ["end"])
+
+
+@pytest.mark.parametrize("number", OURS)
+def test_in_another_thread_they_are_kept_as_well(number: signal.Signals) -> None:
+    """A service starts its Ray again in a thread, where Python cannot set a handler, but Ray's C++ does."""
+    received: list[int] = []
+    signal.signal(number, lambda n, _frame: received.append(n))
+
+    def work() -> None:
+        with kept():
+            ctypes.CDLL(None).signal(number, ctypes.c_void_p(1))  # SIG_IGN, as far as the kernel knows
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join(10)
+    os.kill(os.getpid(), number)
+    assert received == [number]

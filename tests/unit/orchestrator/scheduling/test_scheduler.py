@@ -80,6 +80,9 @@ def test_a_successor_takes_the_result_from_the_log_and_repeats_only_what_was_los
     finished = EventLog(attempt_log(tmp_path / "runs", "run0", 1))
     finished.append({"kind": "result", "result": result(2.5), "device": "cpu"})
     finished.close()
+    poisoned = attempt_log(tmp_path / "runs", "run1", 1)
+    poisoned.parent.mkdir()
+    poisoned.write_bytes(b'{"kind":"attempt"}\n\x00\xff\n42\n')  # it must not keep the home from scheduling
     hands = Hands(1)
     _run_all(store, hands, tmp_path, sweep.id)
     assert [(a.run_id, a.fence) for a in hands.assigned] == [("run1", 2)]

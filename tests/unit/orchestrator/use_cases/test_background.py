@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from orchestrator.cluster.head_watch import HeadLost
+from orchestrator.cluster.ray_session import ClusterError
 from orchestrator.use_cases.background import Background
 from orchestrator.use_cases.execution import Execution
 from orchestrator.use_cases.submission import submit
@@ -73,14 +74,22 @@ def test_progress_has_what_the_scheduler_last_saw(workspace: Workspace, monkeypa
     assert seen == [{}, {"step": scheduler.steps}]
 
 
-@pytest.mark.parametrize("error", [HeadLost("the head is silent"), RuntimeError("a defect")])
-def test_why_it_ended_is_kept_and_a_lost_head_is_reported(workspace: Workspace, error: Exception) -> None:
+@pytest.mark.parametrize(
+    ("error", "traceback"),
+    [(HeadLost("it is silent"), False), (ClusterError("no worker starts"), False), (RuntimeError("a defect"), True)],
+)
+def test_why_it_ended_is_kept_and_a_lost_head_is_reported(
+    workspace: Workspace, error: Exception, traceback: bool, caplog: pytest.LogCaptureFixture
+) -> None:
     lost: list[bool] = []
     background = Background(Execution(workspace), FakeScheduler(error), lambda: lost.append(True))  # type: ignore[arg-type]
     background.start()
     background._thread.join(30)
     assert background.error is error and not background.ready
     assert bool(lost) is isinstance(error, HeadLost)
+    (record,) = caplog.records
+    assert record.getMessage().startswith("the scheduler ended") and bool(record.exc_info) is traceback
+    assert traceback or str(error) in record.getMessage()
     background.stop()
 
 

@@ -12,9 +12,10 @@ from model import implementation
 from model.cpu import build
 from model.cpu.cache import cache_folder
 from orchestrator.attempts import Tracking
+from orchestrator.cluster import private_folder
 from orchestrator.scheduling.driver import scheduler_lock
 from orchestrator.use_cases import doctor
-from orchestrator.use_cases.doctor import FREE_BYTES, LONGEST_SOCKET, SOCKET_BYTES, Check, checks
+from orchestrator.use_cases.doctor import FREE_BYTES, Check, checks
 from orchestrator.use_cases.submission import submit
 from orchestrator.use_cases.workspace import Workspace
 from tests.unit.orchestrator.use_cases.homes import open_home, planned
@@ -89,25 +90,16 @@ def test_the_space_of_kept_trunks_is_shown(workspace: Workspace) -> None:
     assert found(workspace)["trunks"].finding == "states of 2 trunks take 0.003 MB"
 
 
-@pytest.mark.parametrize(("spare", "ok"), [(0, True), (-1, False)])
-def test_a_temporary_folder_too_long_for_sockets_is_a_failure(
-    workspace: Workspace, spare: int, ok: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = "/" + "t" * (SOCKET_BYTES - len(LONGEST_SOCKET) - 2 - spare)
-    monkeypatch.setattr(doctor.tempfile, "gettempdir", lambda: folder)
-    monkeypatch.setattr(doctor.os, "access", lambda *_: True)
-    check = found(workspace)["ray folder"]
-    assert check.ok is ok
-    assert check.finding == (
-        folder if ok else f"{folder} is 1 characters too long for Ray's sockets; set TMPDIR to a shorter folder"
-    )
-
-
-def test_a_temporary_folder_that_cannot_be_written_is_a_failure(
+def test_a_temporary_folder_that_ray_cannot_use_is_a_failure(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor.os, "access", lambda *_: False)
-    assert "cannot be written; set TMPDIR" in found(workspace)["ray folder"].finding
+    for folder, words in (
+        ("/" + "t" * 99, "too long for Ray's sockets"),
+        ("/nowhere", "cannot be written; set TMPDIR"),
+    ):
+        monkeypatch.setattr(private_folder.tempfile, "gettempdir", lambda found=folder: found)
+        check = found(workspace)["ray folder"]
+        assert not check.ok and words in check.finding
 
 
 @pytest.mark.skipif(build.compiler() is None, reason="no C++ compiler here")

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from orchestrator.attempts import Tracking
+from orchestrator.cluster import private_folder
 from orchestrator.cluster.head_watch import HeadLost
 from orchestrator.scheduling.driver import AlreadyScheduling, scheduler_lock
 from orchestrator.scheduling.progress import Progress
@@ -66,20 +68,24 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     CALLS.clear()
     opened = open_home(tmp_path, gpu_shares=3, head_seconds=7.0, checkpoint_seconds=9.0, user_flops=1e20)
     opened.say = CALLS.append
-    opened.tracking = None  # type: ignore[assignment]
+    opened.tracking = Tracking("online", "", "p", "test")
     monkeypatch.setattr(module, "Cluster", FakeCluster)
     monkeypatch.setattr(module, "Scheduler", FakeScheduler)
     monkeypatch.setattr(FakeScheduler, "workspace", opened, raising=False)
     return opened
 
 
-def test_a_sweep_is_trained_to_its_end_and_watched(workspace: Workspace) -> None:
+def test_a_sweep_is_trained_to_its_end_and_watched(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ISOFLOP_TOKEN", "t")
+    monkeypatch.setenv("WANDB_API_KEY", "k")
     sweep = submit(workspace, planned())
     seen: list[Progress] = []
     Execution(workspace).execute(sweep, "cpu", seen.append)
     assert [progress.done for progress in seen] == [*range(1, seen[-1].total + 1), seen[-1].total]
     assert seen[-1].finished
     settings = {"workers": 2, "device": "cpu", "address": "local", "shares": 3, "head_seconds": 7.0}
+    settings["token"] = workspace.home.root / "ray-token"
+    assert {"ISOFLOP_TOKEN"} == CALLS[0][1].pop("hidden") & {"ISOFLOP_TOKEN", "WANDB_API_KEY"}
     ceilings = {"ceilings": workspace.settings.ceilings, "checkpoint_seconds": 9.0}
     assert [
         ("cluster", settings), ("scheduler", ceilings), "starting 2 workers", "take over", ("drain", DRAIN_SECONDS),
@@ -111,6 +117,14 @@ def test_whatever_happens_all_is_ended(
     assert (("drain", DRAIN_SECONDS) in CALLS) is drained
     assert any("stopping" in call for call in CALLS if isinstance(call, str)) is said
     Execution(workspace).check_free()
+
+
+def test_a_temporary_folder_too_long_for_ray_is_refused_before_anything_is_stored(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(private_folder.tempfile, "gettempdir", lambda: "/" + "t" * 99)
+    with pytest.raises(private_folder.FolderError, match="too long for Ray's sockets; set TMPDIR"):
+        Execution(workspace).check_free()
 
 
 def test_a_second_process_is_refused(workspace: Workspace) -> None:
