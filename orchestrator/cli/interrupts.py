@@ -31,6 +31,8 @@ class Interrupts:
         """Open the socket into which Python writes each signal's number, before it handles it."""
         self.count = 0
         """Signals handled."""
+        self.elsewhere = False
+        """Whether something else handles the signals for the moment, such as a web server."""
         self._reader, self.writer = socket.socketpair()
         self._reader.setblocking(False)
         self.writer.setblocking(False)
@@ -40,7 +42,7 @@ class Interrupts:
 
     def received(self, _number: int, _frame: FrameType | None) -> None:
         """The handler of both signals. Raises KeyboardInterrupt, at most twice."""
-        self._drain()
+        self.drain()
         self.count += 1
         if self.count >= LAST:
             end_now()
@@ -57,10 +59,12 @@ class Interrupts:
         """Wait for signals; end the process if one of ours stays unhandled, because compiled code does not return."""
         while not self._over.is_set():
             select.select([self._reader], [], [])
-            if self._stays():
+            if self.elsewhere:
+                self.drain()
+            elif self._stays():
                 if any(number in self._waiting() and signal.getsignal(number) == self.received for number in SIGNALS):
                     end_now()
-                self._drain()  # another handler's, such as that of the web server
+                self.drain()  # another signal's
 
     def _stays(self) -> bool:
         """Whether something waits to be handled for `DEAF_SECONDS`."""
@@ -72,10 +76,29 @@ class Interrupts:
             return self._reader.recv(4096, socket.MSG_PEEK)
         return b""
 
-    def _drain(self) -> None:
+    def drain(self) -> None:
         """Take the numbers of the signals that are handled now."""
         with contextlib.suppress(BlockingIOError):
             self._reader.recv(4096)
+
+
+_current: Interrupts | None = None
+"""The process's own, while it listens."""
+
+
+@contextlib.contextmanager
+def handled_elsewhere() -> Iterator[None]:
+    """Count on another handler while the block runs: however long that takes, the process is not ended for it."""
+    interrupts = _current
+    if interrupts is None:
+        yield
+        return
+    interrupts.elsewhere = True
+    try:
+        yield
+    finally:
+        interrupts.drain()
+        interrupts.elsewhere = False
 
 
 def end_now() -> None:
@@ -98,7 +121,8 @@ def leave() -> None:
 @contextlib.contextmanager
 def listening() -> Iterator[Interrupts]:
     """Handle the signals while the block runs. Signals that the caller ignores, as `nohup` does, stay ignored."""
-    interrupts = Interrupts()
+    global _current
+    interrupts = _current = Interrupts()
     before = {number: signal.getsignal(number) for number in SIGNALS}
     woken = signal.set_wakeup_fd(interrupts.writer.fileno(), warn_on_full_buffer=False)
     for number, handler in before.items():
@@ -110,4 +134,5 @@ def listening() -> Iterator[Interrupts]:
         for number, handler in before.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(woken)
+        _current = None
         interrupts.close()

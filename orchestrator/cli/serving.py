@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli.interrupts import handled_elsewhere
 from orchestrator.cli.opening import open_workspace
 from orchestrator.cli.options import Output
 from orchestrator.cli.output import Format, emit_rows, say
@@ -50,7 +51,7 @@ def serve(
         )
         config = uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=5)
         server = uvicorn.Server(config)
-        with signals.replaced(lambda: setattr(server, "should_exit", True)):
+        with handled_elsewhere(), signals.replaced(lambda: setattr(server, "should_exit", True)):
             say(f"page and REST: {address_of(listening)}")
             server.run(sockets=[listening])
         if isinstance(background.error, HeadLost):

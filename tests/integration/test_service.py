@@ -89,7 +89,7 @@ def test_the_whole_story_over_rest(served: tuple[str, Sandbox], finished: Finish
         ("GET", "/nowhere", "", 404, "Not Found"),
         ("POST", "/api/v1/sweeps", "name: x\nbudgetz: [1]\n", 422, "budgets"),
         ("POST", "/api/v1/sweeps", "a: &a [1]\nb: [*a, *a]\n", 422, "anchor"),
-        ("POST", "/api/v1/sweeps", "x" * 300_000, 413, "262144"),
+        ("POST", "/api/v1/sweeps", "x" * 300_000, 413, "256 kib"),
     ],
 )
 def test_every_error_is_a_problem_document(

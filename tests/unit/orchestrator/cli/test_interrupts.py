@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli import interrupts as module
-from orchestrator.cli.interrupts import LAST, SIGNALS, listening
+from orchestrator.cli.interrupts import LAST, SIGNALS, handled_elsewhere, listening
 from tests.conftest import ROOT
 
 
@@ -55,6 +55,25 @@ def test_a_signal_of_another_handler_is_none_of_ours(monkeypatch: pytest.MonkeyP
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert (received, codes) == ([signal.SIGUSR1], [])
+
+
+def test_a_signal_that_a_web_server_handles_is_not_unheard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its handler is gone again by the time the watch looks: the signal was heard all the same."""
+    codes: list[int] = []
+    heard: list[int] = []
+    monkeypatch.setattr(module.os, "_exit", codes.append)
+    monkeypatch.setattr(module, "DEAF_SECONDS", 0.05)
+    with listening() as interrupts:
+        with handled_elsewhere():
+            before = signal.signal(signal.SIGTERM, lambda number, _: heard.append(number))
+            os.kill(os.getpid(), signal.SIGTERM)
+            signal.signal(signal.SIGTERM, before)
+        time.sleep(0.2)
+        assert (heard, codes, interrupts.elsewhere) == ([signal.SIGTERM], [], False)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+    with handled_elsewhere():
+        assert not interrupts.elsewhere, "nobody listens"
 
 
 def test_what_the_caller_ignores_stays_ignored() -> None:
