@@ -59,9 +59,7 @@ class Reading:
 
 
 @np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore")
-def check_units(
-    values: Mapping[str, Floats], names: Mapping[str, str], numbers: Labels, *, derived: str
-) -> list[str]:
+def check_units(values: Mapping[str, Floats], names: Mapping[str, str], numbers: Labels, *, derived: str) -> list[str]:
     """Warnings about columns (n,) of flops, params, tokens and loss; `names` are the table's names for them.
 
     `numbers` (n,) are the numbers of the rows; `derived` is the quantity, flops or tokens, that the table has no column
@@ -95,7 +93,7 @@ def check_units(
 
 
 def _impossible_ratio(ratio: float, names: Mapping[str, str], guess: str, derived: str) -> str:
-    """Why tokens a parameter cannot be that few or many. Where C = 6 N D holds of three columns, two are wrong alike."""
+    """Why tokens a parameter cannot be that few or many. Of three columns with C = 6 N D two are wrong alike."""
     if derived:
         quotient = "C / (6 N)" if derived == "tokens" else f"{names['tokens']} / {names['params']}"
         return f"{quotient} is {ratio:.3g} tokens a parameter at the median;{guess or _UNITS_OF_ONE}"

@@ -90,7 +90,7 @@ def test_without_flops_no_column_of_flops_is_blamed(scales: dict[str, float], un
 def test_two_wrong_columns_without_flops_are_called_two() -> None:
     data = grid().drop(columns="flops")
     wrong = data.assign(params=data.params / 1e6, tokens=data.tokens / 1e9)
-    with pytest.raises(LawError, match="params is in millions .* and tokens is in billions") as caught:
+    with pytest.raises(LawError, match=r"params is in millions .* and tokens is in billions") as caught:
         RunTable.from_frame(wrong)
     assert "flops is" not in str(caught.value) and "column flops" not in str(caught.value)
 
