@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -89,7 +90,7 @@ def settle(cells: Cells, known: Collection[str]) -> tuple[Mask, str, list[str]]:
         named = f"Column{'s' if len(tuned) > 1 else ''} {join_words(tuned)} differ{'s' if len(tuned) == 1 else ''}"
         notes.append(
             f"{named} between runs of equal C and N: tuned, not repeated. The best setting of each cell is fitted. "
-            f"--where {tuned[0]}={settings[tuned[0]][0]} fits one value alone."
+            f"{_where(tuned[0], settings[tuned[0]])} fits one value alone."
         )
     elif (offset := _offset(cells)) is not None:
         notes.append(
@@ -144,25 +145,33 @@ def _is_experiment(cells: Cells, name: str, values: Texts) -> bool:
     few = len(set(values)) <= MOST_EXPERIMENTS
     if kind is Kind.EXPERIMENT:
         return few
-    unnamed = kind is Kind.UNKNOWN and few and _is_text(values)
+    # A column without a known name that has blanks holds remarks.
+    unnamed = kind is Kind.UNKNOWN and few and _is_text(values) and bool((values != "").all())
     return unnamed and not (cells.differs(values) and _told_by_seed(cells, values))
 
 
 def _experiments(cells: Cells, name: str, values: Texts) -> Iterator[str]:
     """A note on a column of experiments. Raises LawError where two share a budget and its sizes."""
-    counts = Counter(value for value in values if value)
+    counts = Counter(values)
     together = cells.differs(values) or _share_budgets(cells, values)
     if not together and sum(count >= LEAST_RUNS for count in counts.values()) < 2:
         return
-    listed = join_words(f"{value} ({count} run{'s' if count > 1 else ''})" for value, count in counts.most_common())
-    one = f"--where {name}={counts.most_common()[0][0]}"
+    listed = join_words(
+        f"{value or 'none'} ({count} run{'s' if count > 1 else ''})" for value, count in counts.most_common()
+    )
+    one = _where(name, [value for value, _ in counts.most_common()])
     if together:
         raise LawError(
             f"column {name} holds several experiments at the same budgets: {listed}. One law does not fit them: choose "
-            f"one with {one}, or compare them with isoflop compare --axis {name}."
+            f"one with {one}, or compare them with isoflop compare --axis {shlex.quote(name)}."
         )
     if kind_of(name) is Kind.EXPERIMENT:
         yield f"Column {name} has several values: {listed}. They are fitted as one experiment; {one} fits one alone."
+
+
+def _where(name: str, values: Iterable[str]) -> str:
+    """The option that fits the first value of a column that is not blank, to paste into a shell."""
+    return f"--where {shlex.quote(f'{name}={next(value for value in values if value)}')}"
 
 
 def _share_budgets(cells: Cells, values: Texts) -> bool:

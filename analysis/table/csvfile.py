@@ -86,7 +86,7 @@ def _inside(folder: Path) -> str:
     except OSError:
         return ""
     shown = ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
-    return f"; it holds {shown}" if found else " and it holds none"
+    return f"; it holds {shown}" if found else "; it holds no CSV file"
 
 
 def _encoding(head: bytes) -> str:

@@ -20,17 +20,20 @@ OUTLANDISH = 100.0
 """A loss this factor above or below the median is of a run that diverged, or in another unit."""
 FINISHED = words(
     "done finished finish complete completed success succeeded successful ok okay terminated passed ended trained "
-    "cd true"
+    "cd true closed published finalized finalised converged pass yes"
 )
 """States of a finished run: ours, and those of wandb, MLflow, Ray Tune, Slurm, Optuna, Kubernetes and others."""
 UNFINISHED = words(
     "failed fail failure crashed crash killed kill cancelled canceled running pending queued preempted preempting "
     "timeout error errored diverged aborted stopped interrupted lost waiting scheduled created submitted starting "
     "suspended requeued paused pruned unknown node_fail out_of_memory oom boot_fail deadline revoked completing "
-    "evicted stopping stale unfinished false"
+    "evicted stopping stale unfinished false in_progress active no"
 )
 """States of any other run."""
-STATE_COLUMNS = ("state", "status", "run_state", "run_status", "job_state")
+STATE_COLUMNS = (
+    *("state", "status", "run_state", "run_status", "job_state", "job_status"),
+    *("trial_state", "trial_status", "task_state", "task_status"),
+)
 """Names of the column that has them."""
 APART = {"check": "it checks the recipe", "validation": "it validates a forecast"}
 """Roles of runs outside the grid, and the reason for which they are excluded."""
@@ -121,7 +124,7 @@ def is_unfinished(frame: pd.DataFrame) -> NDArray[np.bool_]:
 def _plain(state: str) -> str:
     """A state's word alone, in lower case: TrialState.COMPLETE → complete, CANCELLED by 1000 → cancelled."""
     word = re.split(r"[.:]", state.strip().lower())[-1].strip().replace("-", "_")
-    word = re.sub(r"^(run_?)?(state|status)_", "", word)
+    word = re.sub(r"^((run|job|trial|task)_?)?(state|status)_", "", word)
     return re.split(r"[\s(+]", word)[0] if word else ""
 
 
@@ -134,8 +137,8 @@ def _most(reasons: pd.Series) -> str:
 
 
 def _rename(state: pd.Series | None) -> str:
-    """What to do where no state is known here."""
-    if state is None or state.map(_plain).isin(FINISHED | UNFINISHED).any():
+    """What to do where a state is not known here."""
+    if state is None or state.map(_plain).isin(FINISHED | UNFINISHED).all():
         return ""
     return "; write finished for finished runs, or remove the column"
 

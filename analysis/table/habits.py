@@ -15,7 +15,7 @@ ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "loss": ("l", "val_loss", "eval_loss", "validation_loss", "final_loss", "eval/loss", "val/loss", "test_loss"),
 }
 """Names that others give the columns of a quantity, folded."""
-_TOKENS: Final = {"tokens", "token", "ntokens", "numtokens", "toks", "ntok", "ntoks"}
+_TOKENS: Final = {"tokens", "token", "ntokens", "numtokens", "tok", "toks", "ntok", "ntoks"}
 """Words that make a column one of training tokens …"""
 _OTHER_TOKENS: Final = {
     *("per", "param", "params", "parameter", "parameters", "batch", "unique", "context", "vocab", "second", "seconds"),
@@ -69,7 +69,7 @@ _WORDS: Final[tuple[tuple[Kind, frozenset[str]], ...]] = (
             "lr lrs learning eta batch batchsize bs bsz gbs mbs warmup decay wd weight beta betas momentum eps "
             "epsilon clip clipping dropout schedule scheduler sched cooldown anneal annealing init std multiplier "
             "mult mup ema accumulation accum layers layer depth width heads head hidden dmodel dff ff mlp aspect "
-            "context ctx seqlen sequence precision"
+            "context ctx seqlen sequence precision smoothing stepsize hparam hparams hyperparameter hyperparameters"
         ),
     ),
     (

@@ -53,7 +53,7 @@ def _of_values(rows: pd.DataFrame, columns: Columns) -> list[str]:
     with np.errstate(over="ignore", under="ignore"):
         values.setdefault("tokens", values["flops"] / (6 * values["params"]))
     try:
-        check_units(values, names, rows.index.to_numpy(), tokens_given=given)
+        check_units(values, names, rows.index.to_numpy(), derived=columns.derived if given else "tokens")
         budgets_of(rows, values["flops"])
     except LawError as error:
         found.append(str(error))

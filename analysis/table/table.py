@@ -166,7 +166,8 @@ class RunTable:
         frame, curves, notes = _one_row_a_run(frame, names)
         frame, excluded = drop_unfinished(frame, names)
         values, tokens_given = _numbers(frame, names)
-        warnings = check_units(values, names, frame.index.to_numpy(), tokens_given=tokens_given)
+        derived = columns.derived if tokens_given else "tokens"
+        warnings = check_units(values, names, frame.index.to_numpy(), derived=derived)
         loss = values["loss"]
         if len(frame) > 1 and float(np.ptp(loss)) <= 1e-12 * float(loss.max()):
             raise LawError(f"column {names['loss']}: all losses are equal, so no size is better than another")

@@ -59,15 +59,15 @@ class Reading:
 
 
 @np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore")
-def check_units(
-    values: Mapping[str, Floats], names: Mapping[str, str], numbers: Labels, *, tokens_given: bool
-) -> list[str]:
+def check_units(values: Mapping[str, Floats], names: Mapping[str, str], numbers: Labels, *, derived: str) -> list[str]:
     """Warnings about columns (n,) of flops, params, tokens and loss; `names` are the table's names for them.
 
-    `numbers` (n,) are the numbers of the rows. Raises LawError where the columns cannot be what they are called, with
-    what they look like.
+    `numbers` (n,) are the numbers of the rows; `derived` is the quantity, flops or tokens, that the table has no column
+    of and that C = 6 N D gave, or empty. Raises LawError where the columns cannot be what they are called, with what
+    they look like.
     """
-    columns = {key: values[key] for key in ("flops", "params", "tokens") if key != "tokens" or tokens_given}
+    tokens_given = derived != "tokens"
+    columns = {key: values[key] for key in ("flops", "params", "tokens") if key != derived}
     outside = [key for key, column in columns.items() if not _in_range(key, column)]
     k = values["flops"] / (values["params"] * values["tokens"])
     middle = float(np.median(k))
@@ -81,7 +81,7 @@ def check_units(
         found = f"C / (N D) is {middle:.3g} at the median, where training costs about 6"
         raise LawError(f"{found};{guess or _UNITS_OF_ONE}")
     if not possible:
-        raise LawError(_impossible_ratio(ratio, names, guess, tokens_given=tokens_given))
+        raise LawError(_impossible_ratio(ratio, names, guess, derived))
     odd = np.abs(np.log(k / middle)) > np.log(ODD_ROW)
     if odd.any():
         row = int(np.flatnonzero(odd)[0])
@@ -92,10 +92,11 @@ def check_units(
     return _warnings(values, names, middle, tokens_given=tokens_given)
 
 
-def _impossible_ratio(ratio: float, names: Mapping[str, str], guess: str, *, tokens_given: bool) -> str:
-    """Why tokens a parameter cannot be that few or many. C = 6 N D holds, so that two columns are wrong alike."""
-    if not tokens_given:
-        return f"C / (6 N) is {ratio:.3g} tokens a parameter at the median;{guess or _UNITS_OF_ONE}"
+def _impossible_ratio(ratio: float, names: Mapping[str, str], guess: str, derived: str) -> str:
+    """Why tokens a parameter cannot be that few or many. Of three columns with C = 6 N D two are wrong alike."""
+    if derived:
+        quotient = "C / (6 N)" if derived == "tokens" else f"{names['tokens']} / {names['params']}"
+        return f"{quotient} is {ratio:.3g} tokens a parameter at the median;{guess or _UNITS_OF_ONE}"
     few = ratio < POSSIBLE_RATIO[0]
     wrong, size = (names["params"], "few") if few else (names["tokens"], "many")
     return (
@@ -196,11 +197,10 @@ def _oddness(columns: Mapping[str, Floats]) -> float | None:
     """How far C/(N D) and D/N are from 6 and 20, in logs; None where the columns make no sense."""
     if not all(_in_range(key, column) for key, column in columns.items()):
         return None
-    k = np.full(len(columns["flops"]), 6.0)
-    tokens = columns.get("tokens", columns["flops"] / (6 * columns["params"]))
-    if "tokens" in columns:
-        k = columns["flops"] / (columns["params"] * tokens)
-    middle, ratio = float(np.median(k)), float(np.median(tokens / columns["params"]))
+    params = columns["params"]
+    tokens = columns["tokens"] if "tokens" in columns else columns["flops"] / (6 * params)
+    k = columns["flops"] / (params * tokens) if "flops" in columns else np.full(len(params), 6.0)
+    middle, ratio = float(np.median(k)), float(np.median(tokens / params))
     usual = USUAL_K[0] <= middle <= USUAL_K[1] and POSSIBLE_RATIO[0] <= ratio <= POSSIBLE_RATIO[1]
     if not usual or float(np.ptp(np.log(k))) > np.log(ODD_ROW):
         return None

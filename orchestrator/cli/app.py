@@ -22,7 +22,9 @@ def _show_version(wanted: bool) -> None:
     if wanted:
         import importlib.metadata
 
-        typer.echo(f"isoflop {importlib.metadata.version('isoflop')}")
+        from orchestrator.cli.output import print_lines
+
+        print_lines([f"isoflop {importlib.metadata.version('isoflop')}"])
         raise typer.Exit
 
 

@@ -33,6 +33,8 @@ def stacked(column: str, values: dict[object, float], **more: object) -> pd.Data
         ("weight_decay", {0.0: 0.05, 0.1: 0.0}),
         ("quux", {1: 0.0, 2: 0.03}),
         ("z_loss", {0.0: 0.02, 1e-4: 0.0}),
+        ("label_smoothing", {0.0: 0.02, 0.1: 0.0}),
+        ("hparam_id", {1: 0.02, 2: 0.0}),
     ],
 )
 def test_the_best_setting_of_each_cell_is_fitted(column: str, values: dict[object, float]) -> None:
@@ -146,6 +148,22 @@ def test_several_experiments_are_named_and_one_is_fitted_by_name(column: str, va
     assert f"--where {column}={first}" in str(e.value) and f"compare --axis {column}" in str(e.value)
     alone = RunTable.from_frame(data, where={column: str(first)})
     assert alone == RunTable.from_frame(runs(0))
+
+
+def test_the_option_that_chooses_can_be_pasted_into_a_shell() -> None:
+    with pytest.raises(LawError) as caught:
+        RunTable.from_frame(stacked("data mix", {"c4; rm x": 0.0, "web $HOME": 0.3}))
+    assert "--where 'data mix=c4; rm x'," in str(caught.value) and "compare --axis 'data mix'." in str(caught.value)
+    (note,) = RunTable.from_frame(stacked("peak lr", {"1e-3 warm": 0.0, "3e-3 warm": 0.1})).warnings
+    assert "--where 'peak lr=1e-3 warm' fits" in note
+
+
+def test_remarks_on_some_runs_make_no_experiments_but_missing_data_sets_are_named() -> None:
+    remarked = pd.concat([runs(0).assign(remark=None), runs(1).assign(remark="again after a crash")])
+    assert len(RunTable.from_frame(remarked)) == 70
+    unknown = pd.concat([runs(0).assign(dataset=None), runs(1).assign(dataset="c4")])
+    with pytest.raises(LawError, match=r"none \(35 runs\) and c4 \(35 runs\).*--where dataset=c4,"):
+        RunTable.from_frame(unknown)
 
 
 def test_experiments_at_other_sizes_of_the_same_budgets_are_found() -> None:

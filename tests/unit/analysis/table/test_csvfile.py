@@ -78,7 +78,7 @@ def test_a_folder_and_a_missing_file_are_refused_by_name(tmp_path: Path) -> None
 
 
 def test_what_a_folder_holds_is_said(tmp_path: Path) -> None:
-    with pytest.raises(LawError, match="is a folder, not a CSV file and it holds none"):
+    with pytest.raises(LawError, match="is a folder, not a CSV file; it holds no CSV file"):
         read_frame(tmp_path)
     for name in ("d.csv", "a.csv", "b.TSV", "c.csv", "notes.txt"):
         (tmp_path / name).write_text(GOOD)

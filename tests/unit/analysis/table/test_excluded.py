@@ -46,6 +46,7 @@ def test_many_reasons_are_counted() -> None:
     [
         *("done", "finished", "FINISHED", "TERMINATED", "COMPLETED", "Completed", "Succeeded", "success", "ok", "OK"),
         *("TrialState.COMPLETE", "STATE_COMPLETED", "RunStatus.FINISHED", " finished ", "SUCCESS", True, "CD"),
+        *("JOB_STATE_SUCCEEDED", "TASK_STATUS_COMPLETED", "published", "Finalized", "converged", "PASS", "yes"),
     ],
 )
 def test_other_tools_words_for_finished_are_known(word: object) -> None:
@@ -77,7 +78,7 @@ def test_any_other_word_is_of_a_run_that_did_not_finish(word: object) -> None:
     assert not is_unfinished(frame()).any()
 
 
-@pytest.mark.parametrize("name", ["status", "State", "run_status", "job-state"])
+@pytest.mark.parametrize("name", ["status", "State", "run_status", "job-state", "job_status", "Trial State"])
 def test_a_column_of_states_may_have_another_name(name: str) -> None:
     data = frame().assign(**{name: ["COMPLETED"] * 13 + ["FAILED"] * 2})
     assert [row.reason for row in RunTable.from_frame(data).excluded] == ["state is FAILED"] * 2
@@ -91,5 +92,7 @@ def test_a_column_by_another_name_counts_where_it_has_a_known_word() -> None:
 def test_states_that_nobody_knows_are_refused_with_the_way_out() -> None:
     with pytest.raises(LawError, match=r"\(state is bon\); write finished for finished runs, or remove the column"):
         RunTable.from_frame(frame().assign(state="bon"))
+    with pytest.raises(LawError, match="write finished for finished runs"):
+        RunTable.from_frame(frame().assign(state=["bon"] * 14 + ["crashed"]))
     with pytest.raises(LawError, match=r"with a loss \(8 × state is failed; 7 × state is running\)$"):
         RunTable.from_frame(frame().assign(state=["failed"] * 8 + ["running"] * 7))

@@ -46,6 +46,7 @@ def test_a_column_is_known_by_the_words_of_its_name(kind: Kind, name: str) -> No
         "data",
         "n_toks",
         "nTokens",
+        "tok",
     ],
 )
 def test_tokens_go_by_many_names(name: str) -> None:

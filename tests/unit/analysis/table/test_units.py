@@ -75,6 +75,26 @@ def test_without_tokens_the_wrong_column_is_named_as_well(column: str, unit: str
         RunTable.from_frame(right.assign(**{column: right[column] / scale}))
 
 
+NO_FLOPS = [({"params": 1e6}, "params is in millions"), ({"tokens": 1e9}, "tokens is in billions")]
+
+
+@pytest.mark.parametrize(("scales", "unit"), [*NO_FLOPS, ({"tokens": 1e6}, "tokens is in millions")])
+def test_without_flops_no_column_of_flops_is_blamed(scales: dict[str, float], unit: str) -> None:
+    data = grid().drop(columns="flops")
+    wrong = data.assign(**{column: data[column] / scale for column, scale in scales.items()})
+    with pytest.raises(LawError, match=unit) as caught:
+        RunTable.from_frame(wrong)
+    assert "flops" not in str(caught.value).lower() and "More than one" not in str(caught.value)
+
+
+def test_two_wrong_columns_without_flops_are_called_two() -> None:
+    data = grid().drop(columns="flops")
+    wrong = data.assign(params=data.params / 1e6, tokens=data.tokens / 1e9)
+    with pytest.raises(LawError, match=r"params is in millions .* and tokens is in billions") as caught:
+        RunTable.from_frame(wrong)
+    assert "flops is" not in str(caught.value) and "column flops" not in str(caught.value)
+
+
 TWO_COLUMNS = [
     ({"flops": 1e9, "params": 1e6}, "flops is in GFLOPs .* and params is in millions"),
     ({"flops": 1e12, "tokens": 1e9}, "flops is in TFLOPs .* and tokens is in billions"),

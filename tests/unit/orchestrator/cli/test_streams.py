@@ -36,6 +36,7 @@ def _shell(line: str, environment: dict[str, str], folder: Path) -> tuple[int, s
     [
         ("{} ls -o json >&-", 1, "cannot be written to standard output: it is closed"),
         ("{} -h >&-", 1, "it is closed"),
+        ("PYTHONUNBUFFERED=1 {} --version >/dev/full", 1, "no space left on device"),
         ("{} ls -o json >/dev/full", 1, "no space left on device"),
         ("{} ls >&-", 0, "no sweep yet"),
         ("{} ls -o csv <&-", 0, "state:"),
