@@ -75,7 +75,7 @@ def read_events(path: Path) -> list[Event]:
 
 
 def parse_events(content: bytes, name: str) -> list[Event]:
-    """All complete events in the content of the log `name`, up to the first line that is none, which is noted."""
+    """All complete events in the content of the log `name`, up to the first line that is not one, which is noted."""
     events: list[Event] = []
     for number, line in enumerate(content.split(b"\n")[:-1], start=1):
         if not line:
@@ -84,7 +84,7 @@ def parse_events(content: bytes, name: str) -> list[Event]:
             event: Any = json.loads(line)
             why = why_no_event(event)
         except (ValueError, RecursionError) as error:
-            why = f"is no JSON ({type(error).__name__})"
+            why = f"is not JSON ({type(error).__name__})"
         if why:
             _note(f"{name}, line {number} {why}: the rest of this log is ignored")
             break
@@ -93,9 +93,9 @@ def parse_events(content: bytes, name: str) -> list[Event]:
 
 
 def why_no_event(value: Any) -> str:
-    """Why a value is no event that can be used, as the end of a sentence; empty if it is one."""
+    """Why a value cannot be used as an event, as the end of a sentence; empty if it can."""
     if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
-        return "is no event"
+        return "is not an event"
     wrong = [name for name in QUANTITIES if name in value and not _is_number(value[name], least=0.0)]
     loss = value.get("loss")
     if not (loss is None or isinstance(loss, float) or _is_number(loss)):  # of a run that diverges it may be infinite

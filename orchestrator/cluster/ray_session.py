@@ -22,6 +22,7 @@ from orchestrator.cluster.ray_environment import OURS, SAFE_PATH, driver_environ
 from orchestrator.cluster.ray_token import ensure_token
 from orchestrator.cluster.ray_words import SAME_TOKEN, START_RAY, first_line, node_died, short_of_memory
 from orchestrator.cluster.worker import WORKER_ENVIRONMENT, Worker
+from orchestrator.home import PRIVATE_UMASK
 from orchestrator.states import Cause
 from tokenizer.errors import ExpectedError
 
@@ -63,7 +64,8 @@ class PlacedWorker(Worker):
     """A worker in a process of its own, which can say where Ray placed it."""
 
     def __init__(self, device: str, core: int | None, package_root: str) -> None:
-        """Prepare this process."""
+        """Prepare this process, whose logs and checkpoints are for this user alone."""
+        os.umask(PRIVATE_UMASK)
         for name in OURS:  # a node that an operator started may have them
             os.environ.pop(name, None)
         super().__init__(device, core, package_root)
@@ -93,8 +95,7 @@ class RaySession:
         """
         self.address = address
         self._folder, self._token, self._hidden = folder, token, hidden
-        self._names = ""
-        self._born = 0
+        self._names, self._born = "", 0
 
     @property
     def local(self) -> bool:

@@ -18,7 +18,6 @@ from orchestrator.cluster.artifact_store import ArtifactStore, open_artifacts
 from orchestrator.cluster.attempt_log import AttemptLog, Event
 from orchestrator.cluster.patient_files import FULL
 from orchestrator.errors import ArtifactsAway
-from orchestrator.home import PRIVATE_UMASK
 from orchestrator.states import Cause
 from orchestrator.tracking.wandb_mirror import WandbMirror
 from tokenizer.errors import ExpectedError
@@ -53,7 +52,6 @@ class Worker:
     def __init__(self, device: str, core: int | None, package_root: str) -> None:
         """Prepare this process for training on a torch `device`."""
         check_modules(package_root)
-        os.umask(PRIVATE_UMASK)
         if core is not None and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, {core})
         import torch

@@ -228,7 +228,7 @@ def test_two_columns_of_a_name_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (gzip.compress(b"PAR1"), "it is gzip-compressed; decompress it first"),
+        (gzip.compress(b"PAR1", mtime=0), "it is gzip-compressed; decompress it first"),
         (b"\x28\xb5\x2f\xfdrest", "it is Zstandard-compressed"),
         (b"", "not a readable Parquet file"),
         (b"PAR1" + b"\xff" * 100 + struct.pack("<I", 90) + b"PAR1", "not a readable Parquet file"),

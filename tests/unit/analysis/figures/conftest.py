@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -35,12 +36,14 @@ def thin() -> Law:
 
 
 @pytest.fixture(scope="session")
-def odd() -> Law:
-    """A run far above all others, which no frame shows."""
-    frame = runs()
-    row = frame.iloc[6].to_dict()
-    frame.loc[len(frame)] = row | {"run": "odd", "params": row["params"] * 20, "loss": 30.0}
-    return fit(RunTable.from_frame(frame, convention="", loss_unit="nats/token"))
+def odd(fitted: Law) -> Law:
+    """A run of the first curve far above all others, which no frame shows."""
+    first, *others = fitted.curves
+    far = (first.params[-1] * 20, first.tokens[-1] / 20, 30.0)
+    params, tokens, losses = (
+        (*has, more) for has, more in zip((first.params, first.tokens, first.losses), far, strict=True)
+    )
+    return replace(fitted, curves=(replace(first, params=params, tokens=tokens, losses=losses), *others))
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ def test_a_device_is_known_by_its_name_or_its_peak() -> None:
 
 
 def test_a_utilisation_needs_a_device() -> None:
-    with pytest.raises(QuestionError, match="mfu needs a device: give device or device_tflops"):
+    with pytest.raises(QuestionError, match="`mfu` needs a device: give `device` or `device_tflops`"):
         Asked(flops=1.0, mfu=0.3).question()
 
 

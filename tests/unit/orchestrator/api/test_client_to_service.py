@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from orchestrator.api.app import create_app
 from orchestrator.cli.app import app
 from orchestrator.client import Client, Refused, Unreachable
+from orchestrator.environment import SettingsError
 from orchestrator.errors import NOT_FOUND, UNREACHABLE, USAGE, NotFound, exit_code_of
 from orchestrator.states import Hold
 from orchestrator.use_cases.workspace import Workspace
@@ -77,7 +78,7 @@ def test_a_service_that_does_not_answer_has_an_exit_code() -> None:
     with pytest.raises(Unreachable, match="isoflop serve") as caught:
         Client("http://127.0.0.1:9").sweep("demo")
     assert exit_code_of(caught.value) == UNREACHABLE
-    with pytest.raises(Refused, match="ISOFLOP_URL") as usage:
+    with pytest.raises(SettingsError, match="ISOFLOP_URL") as usage:
         Client("127.0.0.1:8337")
     assert exit_code_of(usage.value) == USAGE
     assert exit_code_of(NotFound("x")) == NOT_FOUND

@@ -92,17 +92,17 @@ DEEP = b"[" * 100_000 + b"]" * 100_000
 @pytest.mark.parametrize(
     ("bad", "why"),
     [
-        (b"garbage", "no JSON"),
-        (b"\x00\x00\x00", "no JSON"),
-        (b"\xff\xfe", "no JSON"),
-        (DEEP, "no JSON"),
-        (b"1" * 5000, "no JSON"),
-        (b'{"kind": "prog{"kind":"start"}', "no JSON"),  # two attempts in one file
-        (b"42", "no event"),
-        (b"null", "no event"),
-        (b'["kind"]', "no event"),
-        (b'{"x":1}', "no event"),
-        (b'{"kind":3}', "no event"),
+        (b"garbage", "not JSON"),
+        (b"\x00\x00\x00", "not JSON"),
+        (b"\xff\xfe", "not JSON"),
+        (DEEP, "not JSON"),
+        (b"1" * 5000, "not JSON"),
+        (b'{"kind": "prog{"kind":"start"}', "not JSON"),  # two attempts in one file
+        (b"42", "not an event"),
+        (b"null", "not an event"),
+        (b'["kind"]', "not an event"),
+        (b'{"x":1}', "not an event"),
+        (b'{"kind":3}', "not an event"),
         (b'{"kind":"progress","flops":"many"}', "no number as flops"),
         (b'{"kind":"progress","elapsed":null}', "no number as elapsed"),
         (b'{"kind":"progress","tokens":-1}', "no number as tokens"),

@@ -142,7 +142,7 @@ def test_hiccups_of_the_store_leave_a_log_whole(
     store = RemoteArtifacts("memory://bucket", tmp_path)
     log = store.log("r", 1)
     log.append({"kind": "attempt", "n": 0})
-    log.append({"kind": "result", "n": 1})
+    log.append({"kind": "checkpoint", "n": 1})
     log.close()
     assert [event["n"] for event in store.events("r", 1)] == [0, 1]
     assert left[0] < 0 and len(pauses) >= 2

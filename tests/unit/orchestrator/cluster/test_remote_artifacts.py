@@ -121,7 +121,7 @@ def test_a_bad_line_is_noted_with_the_folder_of_its_log(
     files.pipe_file("/bucket/runs/bad/attempt-0001/000000.jsonl", b'{"kind":"attempt"}\n')
     files.pipe_file("/bucket/runs/bad/attempt-0001/000001.jsonl", b'garbage\n{"kind":"end"}\n')
     assert [event["kind"] for event in store.events("bad", 1)] == ["attempt"]
-    assert "runs/bad/attempt-0001, line 2 is no JSON" in caplog.text
+    assert "runs/bad/attempt-0001, line 2 is not JSON" in caplog.text
 
 
 def test_weights_are_fetched_and_their_folder_is_empty_without_any(store: RemoteArtifacts, files: Any) -> None:

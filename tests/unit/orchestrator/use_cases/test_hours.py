@@ -26,6 +26,7 @@ from sweeps.plan.plan import make_plan
 from sweeps.plan.records import DataFacts, PlanError
 from tests.unit.sweeps.plans import FACTS, ROOT, facts
 from tokenizer.corpus import CorpusError
+from tokenizer.files import Reach
 
 DEMO = ROOT / "sweeps/conf/demo.yaml"
 GPU = ROOT / "sweeps/conf/gpu.yaml"
@@ -45,7 +46,7 @@ class Known(Planning):
     rate: float | None = 1e10
     calibrations = 0
 
-    def shards(self, spec: SweepSpec) -> Any:
+    def shards(self, spec: SweepSpec, within: Reach | None = None) -> Any:
         """The facts, or no corpus."""
         if self.data is None:
             raise CorpusError("data does not exist")
