@@ -14,6 +14,10 @@ from analysis.records import QuestionError
 
 UTILISATION = 0.4
 """Model FLOPs utilisation (MFU) where none is stated: what well-tuned training reaches on one node."""
+LEAST_UTILISATION = 1e-6
+"""Smallest utilisation that can be stated; below it, hours overflow."""
+PEAKS = (1e-6, 1e9)
+"""Smallest and largest peak that can be stated, in TFLOP/s: no device is slower or faster."""
 GB = 10**9
 """Bytes of a data sheet's gigabyte, cautiously: most drivers show a little more."""
 
@@ -137,11 +141,17 @@ def hardware(name: str = "", *, utilisation: float | None = None, tflops: float 
     Raises QuestionError for an unknown name without a peak, and for an impossible peak or utilisation.
     """
     share = UTILISATION if utilisation is None else utilisation
-    if not 0 < share <= 1:
-        raise QuestionError(f"the utilisation (MFU) is a share of the peak, in (0, 1], not {share:g}; 0.4 is typical")
+    if not LEAST_UTILISATION <= share <= 1:
+        raise QuestionError(
+            f"the utilisation (MFU) is a share of the peak, from {LEAST_UTILISATION:g} to 1, "
+            f"not {share:g}; 0.4 is typical"
+        )
     if tflops is not None:
-        if not (math.isfinite(tflops) and tflops > 0):
-            raise QuestionError(f"a device's peak must be a positive number of TFLOP/s, not {tflops:g}")
+        slowest, fastest = PEAKS
+        if not slowest <= tflops <= fastest:
+            raise QuestionError(
+                f"a device's peak must be a positive number of TFLOP/s, from {slowest:g} to {fastest:g}, not {tflops:g}"
+            )
         return Hardware(Device(name or "device", tflops * 1e12, "as stated"), share)
     found = find_device(name)
     if found is None:

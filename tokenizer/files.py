@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import glob
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,11 +101,12 @@ def _files_at(given: str, source: str, within: Reach | None) -> set[Path]:
         path = Path(given).expanduser()
     except RuntimeError as error:
         raise CorpusError(f"corpus.paths: {given} names the home of nobody on this machine") from error
-    if path.is_file() and _may_be_read(path, within):
+    may_be_read = _may_be_read(path, within)
+    if may_be_read and path.is_file():
         return {path}
-    if path.is_dir() and _may_be_read(path, within):
+    if may_be_read and path.is_dir():
         return _files_in(path, source, given, within)
-    if os.path.lexists(path) and _may_be_read(path, within):
+    if may_be_read and os.path.lexists(path):
         kind = "a link to nothing" if path.is_symlink() and not path.exists() else "not a regular file"
         raise CorpusError(f"corpus.paths: {given} is {kind}; name regular files, folders or globs")
     return _files_matching(path, given, within)
@@ -113,7 +115,7 @@ def _files_at(given: str, source: str, within: Reach | None) -> set[Path]:
 def _files_in(folder: Path, source: str, given: str, within: Reach | None) -> set[Path]:
     """Files of a source in a folder and below. Raises CorpusError where there is none."""
     suffixes = SUFFIXES[source]
-    found = {p for p in folder.rglob("*") if p.name.endswith(suffixes) and p.is_file() and _may_be_read(p, within)}
+    found = {p for p in folder.rglob("*") if p.name.endswith(suffixes) and _may_be_read(p, within) and p.is_file()}
     if not found:
         packed = next((p for p in folder.rglob("*") if p.suffix in PACKED and _may_be_read(p, within)), None)
         remedy = (
@@ -130,7 +132,7 @@ def _files_matching(path: Path, given: str, within: Reach | None) -> set[Path]:
     if not glob.has_magic(given):
         raise CorpusError(f"corpus.paths: {given} does not exist{_looked_in(within)}")
     fixed, pattern = _split(path)
-    found = {match for match in _matching(fixed, pattern) if match.is_file() and _may_be_read(match, within)}
+    found = {match for match in _matching(fixed, pattern, within) if match.is_file()}
     if not found:
         raise CorpusError(f"corpus.paths: the glob {given} matches no file{_looked_in(within)}")
     return found
@@ -147,38 +149,46 @@ def _split(path: Path) -> tuple[Path, tuple[str, ...]]:
     return Path(*path.parts[:count]), path.parts[count:]
 
 
-def _matching(folder: Path, pattern: tuple[str, ...]) -> Iterator[Path]:
-    """What a pattern matches below a folder, hidden names only where it names them; `**` is any number of folders."""
-    if not pattern:
-        yield folder
-        return
-    first, *rest = pattern
-    if first == "**":
-        for below in _folders_below(folder):
-            yield from _matching(below, tuple(rest) or ("*",))
-    elif not glob.has_magic(first):
-        yield from _matching(folder / first, tuple(rest)) if (folder / first).exists() else ()
-    else:
-        for name in _names(folder):
-            if fnmatch.fnmatchcase(name, first) and (first.startswith(".") or not name.startswith(".")):
-                yield from _matching(folder / name, tuple(rest))
+def _matching(folder: Path, pattern: tuple[str, ...], within: Reach | None) -> Iterator[Path]:
+    """What a pattern matches below a folder, hidden names only where it names them; `**` is any number of folders.
 
-
-def _folders_below(folder: Path) -> Iterator[Path]:
-    """A folder and those below it, hidden ones left out; links are followed, but each folder is entered once."""
-    seen: set[tuple[int, int]] = set()
-    waiting = [folder]
+    Links are followed, but not out of reach, and each `**` enters a folder once, however many there are.
+    """
+    entered: set[tuple[int, int, int]] = set()
+    waiting = [(folder, 0)]
     while waiting:
-        here = waiting.pop()
-        try:
-            status = here.stat()
-        except OSError:
+        here, at = waiting.pop()
+        if not _may_be_read(here, within):
             continue
-        if (status.st_dev, status.st_ino) in seen or not here.is_dir():
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        yield here
-        waiting += [here / name for name in reversed(_names(here)) if not name.startswith(".")]
+        if at == len(pattern):
+            yield here
+        elif pattern[at] != "**":
+            waiting += [(here / name, at + 1) for name in _names_like(pattern[at], here)]
+        elif (identity := _identity(here)) is not None and (*identity, at) not in entered:
+            entered.add((*identity, at))
+            last = at == len(pattern) - 1
+            waiting += [(here / name, at) for name in reversed(_names(here)) if not name.startswith(".")]
+            waiting += [(here / name, at + 1) for name in _names_like("*", here)] if last else [(here, at + 1)]
+
+
+def _names_like(part: str, folder: Path) -> list[str]:
+    """Names in a folder that match one part of a pattern."""
+    if not glob.has_magic(part):
+        return [part] if os.path.lexists(folder / part) else []
+    return [
+        name
+        for name in _names(folder)
+        if fnmatch.fnmatchcase(name, part) and (part.startswith(".") or not name.startswith("."))
+    ]
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """What tells a folder from others whatever leads to it; None for what is no folder, or cannot be entered."""
+    try:
+        status = folder.stat()
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino) if stat.S_ISDIR(status.st_mode) else None
 
 
 def _names(folder: Path) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.api import guard
@@ -44,6 +45,8 @@ class Surroundings:
             return
         try:
             await self._app(scope, _Limited(receive), answer)
+        except ClientDisconnect:  # nobody is left to answer
+            return
         except BodyTooLarge:
             await _refuse(guard.too_large(), scope, receive, answer)
         except Exception as error:

@@ -25,8 +25,8 @@ from orchestrator.web.tables import dropped_rows, run_rows
 from orchestrator.web.variants import chooser, default_variant
 from orchestrator.web.views import ErrorPage, IndexPage, SweepPage, SweepStatus
 
-Losses = tuple[tuple[str, float | None], ...]
-"""Which runs of a sweep have ended, and with which loss; None if it diverged."""
+States = tuple[tuple[str, RunState, float | None], ...]
+"""Id, state and loss of a sweep's runs; the loss is None unless a run is done."""
 _FITS_KEPT = 16
 """Fits of variants that are kept for further visits."""
 
@@ -59,8 +59,8 @@ def install(app: FastAPI, answering: Answering, background: Background) -> None:
     """Add the pages and their static files."""
 
     @lru_cache(maxsize=_FITS_KEPT)
-    def fitted(reference: str, variant: str, losses: Losses) -> Fitted:
-        """The fit of a variant; `losses` is part of the key, so that it is fitted anew once further runs have ended."""
+    def fitted(reference: str, variant: str, states: States) -> Fitted:
+        """The fit of a variant; `states` is part of the key, because a fit also says what it leaves out, and why."""
         return _fit(answering.of(reference), variant)
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
@@ -77,7 +77,7 @@ def install(app: FastAPI, answering: Answering, background: Background) -> None:
             return HTMLResponse(render(ErrorPage("Not found", str(error))), status_code=404)
         vary = answers.spec.vary
         chosen = variant or default_variant(vary)
-        found = fitted(answers.name, chosen, _losses(answers.runs))
+        found = fitted(answers.name, chosen, _states(answers.runs))
         answer = _answer(answers, found, flops, chosen)
         page = SweepPage(
             sweep=_status(answers.sweep, answering.handle(answers.sweep), background),
@@ -105,9 +105,9 @@ def install(app: FastAPI, answering: Answering, background: Background) -> None:
         return Response(content, media_type=media_type, headers={"Cache-Control": "max-age=3600"})
 
 
-def _losses(runs: Sequence[RunRecord]) -> Losses:
-    """Id and loss of each run that a fit uses or names as diverged; no two states of a sweep have the same."""
-    return tuple((run.id, run.loss) for run in runs if run.state in (RunState.DONE, RunState.DIVERGED))
+def _states(runs: Sequence[RunRecord]) -> States:
+    """Id, state and loss of each run: what a fit depends on."""
+    return tuple((run.id, run.state, run.loss) for run in runs)
 
 
 def _fit(answers: SweepAnswers, variant: str) -> Fitted:

@@ -41,6 +41,8 @@ def driver_environment(environ: Mapping[str, str], address: str, token: Path) ->
     found = {name: environ.get(name, value) for name, value in found.items()}
     if address == "local":
         found |= LOOPBACK_ONLY | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
+        # Ray ends a driver whose parent is process 1 (nohup, systemd, containers) with its raylet, without a word.
+        found["RAY_RAYLET_PID"] = str(os.getpid())
     return found | dict.fromkeys(("no_proxy", "NO_PROXY"), _no_proxy(environ, host))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from analysis.devices import DEVICES, GPUS, accelerator_type, find_device, hardware, is_device
@@ -56,6 +58,19 @@ def test_unknown_names_and_impossible_figures_are_refused() -> None:
     for peak in (0.0, float("inf")):
         with pytest.raises(QuestionError, match="peak must be a positive number of TFLOP/s"):
             hardware("mine", tflops=peak)
+
+
+@pytest.mark.parametrize("stated", [{"utilisation": 5e-324}, {"tflops": 5e-324}, {"tflops": 1e300}])
+def test_what_no_device_reaches_is_refused_before_it_overflows(stated: dict[str, float]) -> None:
+    with pytest.raises(
+        QuestionError, match=r"\(MFU\) is a share of the peak|peak must be a positive number of TFLOP/s"
+    ):
+        hardware("h100", **stated)
+
+
+@pytest.mark.parametrize("stated", [{"utilisation": 1e-6}, {"utilisation": 1.0}, {"tflops": 1e-6}, {"tflops": 1e9}])
+def test_the_slowest_and_the_fastest_device_have_hours(stated: dict[str, float]) -> None:
+    assert math.isfinite(hardware("h100", **stated).hours(1e200))
 
 
 def test_hours_and_flops_are_each_others_inverse() -> None:

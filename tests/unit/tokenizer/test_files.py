@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 from pathlib import Path
@@ -182,6 +183,25 @@ def test_a_glob_through_a_link_tells_nothing(opened: Reach, paths: tuple[str, st
             files.files_of("text", (path,), opened)
         messages.append(str(refused.value).replace(path, "PATH"))
     assert messages == ["corpus.paths: the glob PATH matches no file"] * 2
+
+
+@pytest.mark.parametrize("path", ["**/*", "**", "f*/**/*.txt", "folder-lin[k]/*", "**/folder-link/*", "f*/d.txt"])
+def test_a_glob_enters_no_folder_outside(opened: Reach, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    asked: list[Path] = []
+    names = files._names
+    monkeypatch.setattr(files, "_names", lambda folder: [asked.append(folder), names(folder)][1])
+    with contextlib.suppress(CorpusError):
+        files.files_of("text", (path,), opened)
+    assert asked and all(map(opened.holds, asked))
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("pattern", ["/".join(["**"] * 40), "/".join(["**", "*"] * 20), "/".join(["**/f*"] * 20)])
+def test_a_glob_of_many_stars_takes_no_longer_for_each(tmp_path: Path, pattern: str) -> None:
+    deep = tmp_path.joinpath(*["f"] * 60)
+    deep.mkdir(parents=True)
+    (deep / "f.txt").write_text("x")
+    assert files.files_of("text", (str(tmp_path / pattern),)) == [deep / "f.txt"]
 
 
 def test_where_nothing_is_open_nothing_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

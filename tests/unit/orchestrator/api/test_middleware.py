@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 
@@ -9,6 +10,7 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
+from starlette.types import Message
 
 from orchestrator.api.guard import BODY_BYTES
 from orchestrator.api.middleware import POLICY, Surroundings
@@ -115,3 +117,29 @@ def test_a_wrong_token_leaves_a_line_in_the_log(caplog: pytest.LogCaptureFixture
 def test_what_is_not_http_passes() -> None:
     with client_of() as client:  # runs the lifespan
         assert client.get("/fine").status_code == 200
+
+
+def test_a_caller_who_leaves_in_the_middle_of_the_body_leaves_no_trace(caplog: pytest.LogCaptureFixture) -> None:
+    app = FastAPI()
+    app.add_middleware(Surroundings, token=None)
+
+    @app.post("/size")
+    async def size(request: Request) -> int:
+        return len(await request.body())
+
+    messages: list[Message] = [
+        {"type": "http.request", "body": b"half", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return messages.pop(0)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    headers = [(b"host", b"localhost"), (b"content-length", b"99")]
+    scope = {"type": "http", "method": "POST", "path": "/size", "query_string": b"", "headers": headers}
+    asyncio.run(app(scope, receive, send))
+    assert not sent and not caplog.records

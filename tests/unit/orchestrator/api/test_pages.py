@@ -11,11 +11,11 @@ from fastapi.testclient import TestClient
 
 from analysis.answers.serial import prediction_json
 from orchestrator.api.app import create_app
-from orchestrator.api.pages import _losses
+from orchestrator.api.pages import _states
 from orchestrator.attempts import Outcome
 from orchestrator.states import Cause, RunState
 from orchestrator.use_cases.answering import Answering
-from orchestrator.use_cases.control import pause
+from orchestrator.use_cases.control import cancel, pause
 from orchestrator.use_cases.submission import submit
 from orchestrator.use_cases.sweep_answers import SweepAnswers, variant_label
 from orchestrator.use_cases.workspace import Workspace
@@ -130,12 +130,23 @@ def test_a_budget_that_is_not_a_number_gets_a_sentence(client: TestClient) -> No
     assert next(a for a in page.all("p") if a.get("id") == "ask-error")
 
 
+def test_what_is_left_out_of_a_law_has_the_state_of_now(tmp_path: Path) -> None:
+    workspace = open_home(tmp_path)
+    runs = [run.id for run in workspace.store.runs_of(submit(workspace, planned()).id)]
+    finish_run(workspace, runs[0])
+    client = TestClient(create_app(workspace), base_url="http://127.0.0.1")
+    assert "(state is queued)" in Page(client.get("/sweeps/x").text).words()
+    cancel(workspace, "x")
+    words = Page(client.get("/sweeps/x").text).words()
+    assert "(state is cancelled)" in words and "(state is queued)" not in words
+
+
 def test_a_law_is_fitted_again_once_a_further_run_has_ended(workspace: Workspace) -> None:
-    first, second, third, *_ = Answering(workspace).of("varied").runs
-    done = [replace(first, state=RunState.DONE, loss=3.0), replace(third, state=RunState.RUNNING, loss=None)]
+    first, second, *_ = Answering(workspace).of("varied").runs
+    done, running = replace(first, state=RunState.DONE, loss=3.0), replace(second, state=RunState.RUNNING, loss=None)
     diverged = replace(second, state=RunState.DIVERGED, loss=None)
-    assert _losses(done) == ((first.id, 3.0),)
-    assert _losses([*done, diverged]) == ((first.id, 3.0), (second.id, None))
+    assert _states([done, running]) == ((first.id, RunState.DONE, 3.0), (second.id, RunState.RUNNING, None))
+    assert _states([done, diverged]) == ((first.id, RunState.DONE, 3.0), (second.id, RunState.DIVERGED, None))
 
 
 def test_an_unknown_sweep_is_a_page_too(client: TestClient) -> None:

@@ -100,3 +100,9 @@ def test_the_environment_is_theirs_only_while_they_start(monkeypatch: pytest.Mon
         assert os.environ["TMPDIR"] == str(folder.temporary) and os.environ["ISOFLOP_SCRATCH"] == "/scratch"
         _ = 1 / 0
     assert dict(os.environ) == before
+
+
+def test_a_driver_whose_parent_is_the_init_process_outlives_its_raylet(tmp_path: Path) -> None:
+    """Ray ends such a process with its raylet, unless it is told of a living one to watch instead."""
+    assert driver_environment({}, "local", tmp_path / "token")["RAY_RAYLET_PID"] == str(os.getpid())
+    assert "RAY_RAYLET_PID" not in driver_environment({}, "10.0.0.1:6379", tmp_path / "token")
