@@ -264,7 +264,7 @@ def test_what_cannot_be_a_limit_is_refused() -> None:
 def test_a_limit_goes_with_a_budget_and_no_other_question(also: str) -> None:
     with pytest.raises(QuestionError, match="ask one question at a time"):
         ask(law_of("additive"), replace(Question(flops=1e21, max_tokens=1e9), **{also: 2.0}))
-    with pytest.raises(QuestionError, match="max-tokens needs a budget: give flops instead of loss"):
+    with pytest.raises(QuestionError, match="`max_tokens` needs a budget: give `flops` instead of `loss`"):
         ask(law_of("additive"), Question(loss=2.4, max_tokens=1e9))
     with pytest.raises(QuestionError, match="for limited data ask with max-tokens"):
         ask(law_of("additive"), Question(tokens=1e9, max_tokens=1e9))
