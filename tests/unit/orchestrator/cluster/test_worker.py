@@ -117,10 +117,13 @@ def test_a_stopped_attempt_is_gone_on_with_to_the_same_bit(worker: Worker, prepa
     root, run = prepared
     whole = worker.train(_assignment(str(root), run, fence=2, checkpoints="whole"))
     _interrupted(worker, _assignment(str(root), run, fence=3, checkpoints="parts"), 5)
+    folder = root / "runs" / run.run_id / "parts"
+    assert list(folder.glob("step-*.ckpt"))
     rest = worker.train(_assignment(str(root), run, fence=4, checkpoints="parts"))
     assert whole.result is not None and rest.result is not None
     assert rest.result["resumed_from_step"] == 5
     assert rest.result["loss"] == whole.result["loss"]
+    assert not list(folder.glob("step-*.ckpt")), "a result needs no checkpoint"
 
 
 def test_an_attempt_whose_scheduler_is_silent_ends_with_its_lease(
