@@ -78,7 +78,7 @@ def test_a_size_that_misses_a_loss_is_refused_with_those_that_reach_it(
     law: Law, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     optimum = law.predict(1e20)
-    with pytest.raises(OutOfReachError, match="a model of 1 M parameters does not reach a loss of 2.6 .* Ask") as caught:
+    with pytest.raises(OutOfReachError, match=r"of 1 M parameters does not reach a loss of 2\.6 .* Ask") as caught:
         questions.tokens_to_reach(law, optimum.loss, 1e6)
     low, high = caught.value.lowest, caught.value.highest
     assert caught.value.quantity == "params" and low is not None and high is not None
