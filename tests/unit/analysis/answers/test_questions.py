@@ -29,6 +29,9 @@ def test_a_size_off_the_optimum_costs_loss(law: Law) -> None:
 def test_nonsense_is_refused(law: Law) -> None:
     with pytest.raises(QuestionError, match="params must be"):
         questions.given_size(law, 1e21, float("nan"))
+    for loss, params in ((-1.0, 1e9), (2.6, 0.0), (float("inf"), 1e9)):
+        with pytest.raises(QuestionError, match=r"^(loss|params) must be a positive number, not"):
+            questions.tokens_to_reach(law, loss, params)
     empty = fit(table(budgets=(1e18, 1e19)))
     with pytest.raises(LawError, match="no law could be fitted"):
         questions.given_size(empty, 1e21, 1e9)
