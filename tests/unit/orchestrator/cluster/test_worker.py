@@ -52,8 +52,7 @@ def _changed(run: RunConfig, **train: Any) -> RunConfig:
 def test_a_finished_attempt_leaves_its_result_in_the_log(worker: Worker, prepared: tuple[Path, RunConfig]) -> None:
     root, run = prepared
     outcome = worker.train(_assignment(str(root), run))
-    assert outcome.cause is Cause.DONE, outcome.detail
-    assert outcome.result is not None
+    assert outcome.cause is Cause.DONE and outcome.result is not None, outcome.detail
     assert outcome.flops == outcome.result["flops"]
     kinds = [e["kind"] for e in open_artifacts(str(root)).events(run.run_id, 1)]
     assert (kinds[0], kinds[1], kinds[-1]) == ("attempt", "start", "result")
