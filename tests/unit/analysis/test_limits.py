@@ -144,8 +144,31 @@ def test_a_loss_off_the_optimum_is_possible_or_refused(loss: float, low: float, 
         possible_loss(loss, Interval(low, high), 12.0, "Ask nearer")
 
 
+def test_the_ends_of_what_is_possible_are_possible() -> None:
+    assert possible_loss(5.0, Interval(5.0, 5.0), 5.0, "") == Interval(5.0, 5.0)
+    assert possible_loss(2.0, Interval(0.0, 3.99), 9.0, "") == Interval(0.0, 3.99)
+    for loss in (0.0, 5.01):
+        with pytest.raises(OutOfReachError):
+            possible_loss(loss, Interval(loss, loss), 5.0, "")
+    with pytest.raises(OutOfReachError):
+        possible_loss(2.0, Interval(1.0, 4.0), 9.0, "")
+
+
+def test_a_budget_and_a_size_at_the_end_are_inside_whatever_rounding_makes_of_them() -> None:
+    ends = limits.Limits(1e15, 1e25, "", "")
+    inside, outside = 1 + 5e-10, 1 + 2e-9
+    for low, high in ((1e15 / inside, 1e25 * inside), (1e15, 1e25)):
+        assert ends.only([low, high]) == [low, high]
+    assert ends.only([1e15 / outside, 1e25 * outside]) == []
+    check_size(1e20, 1e7 / inside, 1e9)
+    check_size(1e20, 1e11 * inside, 1e9)
+    for size in (1e7 / outside, 1e11 * outside):
+        with pytest.raises(OutOfReachError):
+            check_size(1e20, size, 1e9)
+
+
 def test_no_loss_is_above_a_uniform_guess_unless_one_was_measured() -> None:
-    assert worst_loss("bits/byte", 2.0) == 8
+    assert worst_loss("bits/byte", 2.0) == worst_loss("bits/byte", 8.0) == 8
     assert worst_loss("nats/token", 2.0) == worst_loss("as in the data", 12.4) == pytest.approx(18 * math.log(2))
     assert worst_loss("as in the data", 12.5) == worst_loss("bits/byte", 9.0) == math.inf
 

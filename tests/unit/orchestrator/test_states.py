@@ -9,11 +9,15 @@ from orchestrator.states import (
     MAX_LOST,
     MOVES,
     Cause,
+    Hold,
     IllegalMove,
     Move,
     RunState,
+    SweepState,
     after,
+    is_answered,
     move_after_attempt,
+    sweep_state,
 )
 
 
@@ -98,3 +102,31 @@ def test_a_cancelled_run_is_not_queued_again_but_its_result_counts() -> None:
     assert move_after_attempt(Cause.CODE, [Cause.CODE], cancelled=True) is Move.FAIL
     assert move_after_attempt(Cause.OUT_OF_MEMORY, [], cancelled=True) is Move.FAIL
     assert move_after_attempt(Cause.OUT_OF_MEMORY, [], micro_batch=2, cancelled=True) is Move.CANCEL
+
+
+@pytest.mark.parametrize(
+    ("held", "answered", "queued", "running", "state"),
+    [
+        (None, 9, 0, 0, SweepState.DONE),
+        (Hold.PAUSED, 9, 0, 0, SweepState.DONE),
+        (Hold.CANCELLED, 9, 0, 0, SweepState.DONE),
+        (Hold.CANCELLED, 8, 0, 0, SweepState.CANCELLED),
+        (Hold.CANCELLED, 5, 2, 2, SweepState.CANCELLED),
+        (None, 8, 0, 0, SweepState.INCOMPLETE),
+        (Hold.PAUSED, 8, 0, 0, SweepState.INCOMPLETE),
+        (Hold.PAUSED, 8, 1, 0, SweepState.PAUSED),
+        (Hold.PAUSED, 8, 0, 1, SweepState.PAUSED),
+        (None, 8, 1, 0, SweepState.QUEUED),
+        (None, 8, 0, 1, SweepState.RUNNING),
+        (None, 7, 1, 1, SweepState.RUNNING),
+    ],
+)
+def test_a_sweep_of_nine_runs_is_in_one_state(
+    held: Hold | None, answered: int, queued: int, running: int, state: SweepState
+) -> None:
+    assert sweep_state(held, total=9, answered=answered, queued=queued, running=running) is state
+
+
+def test_a_check_is_answered_by_diverging_and_nothing_else_is() -> None:
+    answered = {(state, role) for state in RunState for role in ("grid", "check") if is_answered(state, role)}
+    assert answered == {(RunState.DONE, "grid"), (RunState.DONE, "check"), (RunState.DIVERGED, "check")}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +36,21 @@ def test_a_writer_that_was_overtaken_takes_the_others_dataset(tmp_path: Path, mo
     assert overtaken == [shards.path]
     open_shards(shards.path)
     assert [entry.name for entry in tmp_path.iterdir()] == [shards.path.name]
+
+
+def test_every_file_and_both_folders_are_durable_in_their_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is synced, and whether the dataset has its name by then."""
+    synced: list[tuple[str, bool]] = []
+
+    def note(descriptor: int) -> None:
+        kind = "folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file"
+        synced.append((kind, any(not entry.name.startswith(module.UNFINISHED) for entry in tmp_path.iterdir())))
+
+    monkeypatch.setattr(module.os, "fsync", note)
+    files = [entry.name for entry in write(tmp_path).path.iterdir()]
+    assert synced == [("file", False)] * len(files) + [("folder", False), ("folder", True)]
 
 
 def test_datasets_are_their_owners_alone(tmp_path: Path) -> None:

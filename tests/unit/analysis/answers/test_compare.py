@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from analysis.answers import compare as compare_module
 from analysis.answers.compare import IncomparableError, Side, bytes_per_token, compare, comparison_json
 from analysis.law import Law, fit
 from analysis.records import LawError
@@ -118,6 +119,31 @@ def test_errors_of_the_two_are_added_in_squares(law: Law) -> None:
     half = np.sqrt(2) * (band.loss - band.loss_interval.low) / -slope
     assert np.log(at.interval.high / at.interval.low) / 2 == pytest.approx(half, rel=0.05)
     assert at.multiplier == pytest.approx(1)
+
+
+def frontier(largest: float, half: float) -> compare_module._Frontier:
+    """A loss that falls by 0.1 for each unit of ln C, from 4 at a thousandth of the largest budget."""
+    log_c = np.linspace(np.log(largest / 1e3), np.log(largest * 10), 500)
+    return compare_module._Frontier(log_c, 4 - 0.1 * (log_c - log_c[0]), np.full(500, half), largest)
+
+
+def test_a_multiplier_by_hand_extrapolates_each_budget_from_its_own_runs() -> None:
+    """At a loss of 3.5 each needs e⁵ times its first budget, which are 1e16 and 1e19."""
+    base, own = frontier(1e19, 0.03), frontier(1e22, 0.04)
+    for pair, ratio in (((base, own), 1e-3), ((own, base), 1e3)):
+        found = compare_module._at(3.5, pair)
+        assert (found.baseline_flops, found.flops) == (
+            pytest.approx(np.exp(5) * pair[0].largest / 1e3),
+            pytest.approx(np.exp(5) * pair[1].largest / 1e3),
+        )
+        assert found.multiplier == pytest.approx(ratio)
+        assert found.interval.low == pytest.approx(ratio * np.exp(-0.5))
+        assert found.interval.high == pytest.approx(ratio * np.exp(0.5))
+        assert found.extrapolation == pytest.approx(np.exp(5) / 1e3)
+    low = 4 - 0.1 * np.log(3e3)
+    further = replace(own, largest=1e21)
+    for pair in ((base, further), (further, base)):
+        assert compare_module._at(low, pair).extrapolation == pytest.approx(30)
 
 
 def test_what_a_reader_must_know_is_said(law: Law) -> None:

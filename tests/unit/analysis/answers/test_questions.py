@@ -7,7 +7,7 @@ import pytest
 
 from analysis.answers import questions
 from analysis.law import Law, fit
-from analysis.records import LawError, QuestionError
+from analysis.records import LawError, OutOfReachError, QuestionError
 from tests.unit.analysis.law_tables import hoffmann, table
 
 
@@ -29,6 +29,9 @@ def test_a_size_off_the_optimum_costs_loss(law: Law) -> None:
 def test_nonsense_is_refused(law: Law) -> None:
     with pytest.raises(QuestionError, match="params must be"):
         questions.given_size(law, 1e21, float("nan"))
+    for loss, params in ((-1.0, 1e9), (2.6, 0.0), (float("inf"), 1e9)):
+        with pytest.raises(QuestionError, match=r"^(loss|params) must be a positive number, not"):
+            questions.tokens_to_reach(law, loss, params)
     empty = fit(table(budgets=(1e18, 1e19)))
     with pytest.raises(LawError, match="no law could be fitted"):
         questions.given_size(empty, 1e21, 1e9)
@@ -72,3 +75,57 @@ def test_tokens_for_a_loss_bring_a_smaller_model_there_too(law: Law) -> None:
     assert answer.tokens_interval.low < answer.tokens < answer.tokens_interval.high
     with pytest.raises(LawError, match="does not reach a loss of"):
         questions.tokens_to_reach(law, goal, 1e6)
+
+
+def test_a_size_that_misses_a_loss_is_refused_with_those_that_reach_it(
+    law: Law, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    optimum = law.predict(1e20)
+    with pytest.raises(OutOfReachError, match=r"of 1 M parameters does not reach a loss of 2\.6 .* Ask") as caught:
+        questions.tokens_to_reach(law, optimum.loss, 1e6)
+    low, high = caught.value.lowest, caught.value.highest
+    assert caught.value.quantity == "params" and low is not None and high is not None
+    assert f"Ask for a size from {low / 1e6:.1f} M to {high / 1e9:.1f} B" in str(caught.value)
+    assert high == pytest.approx(100 * optimum.params, rel=0.01), "the furthest size of which a law tells"
+    for size in (low, high):
+        assert questions.tokens_to_reach(law, optimum.loss, size).params == size
+    for size in (0.85 * low, 1e12):
+        with pytest.raises(OutOfReachError):
+            questions.tokens_to_reach(law, optimum.loss, size)
+    monkeypatch.setattr(questions, "MOST_LOST", -1.0)
+    with pytest.raises(OutOfReachError, match="Ask for another loss") as none:
+        questions.tokens_to_reach(law, optimum.loss, 1e6)
+    assert none.value.lowest is None
+
+
+def test_at_the_optimum_the_tokens_of_a_loss_are_those_of_its_compute(law: Law) -> None:
+    flops, ends = law.compute_for_loss(law.predict(1e20).loss)
+    optimum = law.predict(flops)
+    answer = questions.tokens_to_reach(law, law.predict(1e20).loss, optimum.params)
+    assert answer.tokens == pytest.approx(optimum.tokens, rel=1e-6)
+    assert answer.details["times_the_compute"] == pytest.approx(1, rel=1e-6)
+    assert answer.tokens_interval.low == pytest.approx(answer.tokens * ends.low / flops, rel=1e-3)
+    assert answer.tokens_interval.high == pytest.approx(answer.tokens * ends.high / flops, rel=1e-3)
+    assert answer.extrapolation == pytest.approx(answer.flops / 1e20)
+    assert answer.loss_interval == optimum.loss_interval and answer.warnings == ()
+
+
+def test_a_size_further_from_the_optimum_than_any_run_is_told(law: Law) -> None:
+    optima = [(curve, law.predict(curve.flops).params) for curve in law.curves]
+    low = min(min(curve.params) / optimum for curve, optimum in optima)
+    high = max(max(curve.params) / optimum for curve, optimum in optima)
+    for ratio in (low / 1.049, 1.0, high * 1.049):
+        assert questions.distance_warnings(law, ratio) == ()
+    for ratio, factor in ((low / 1.06, "0.23"), (high * 1.06, "4.2")):
+        assert questions.distance_warnings(law, ratio) == (
+            f"N is ×{factor} the compute-optimal size, further than any run: the runs lie between ×0.25 and ×4 of it.",
+        )
+
+
+@pytest.mark.parametrize("times", [0.01, 100.0])
+def test_a_hundredfold_is_the_furthest_size_by_a_factor(law: Law, times: float) -> None:
+    beyond = times * (1.001 if times > 1 else 0.999)
+    with pytest.raises(OutOfReachError, match=r"Ask about 0\.01 to 100 times") as caught:
+        questions.too_small(law, 1e20, beyond)
+    assert (caught.value.quantity, caught.value.lowest, caught.value.highest) == ("times_too_small", 0.01, 100.0)
+    assert questions.too_small(law, 1e20, times).details["times_too_small"] == pytest.approx(times)

@@ -30,11 +30,14 @@ GOOD: dict[str, Any] = {
         ({"extrapolation": 100.1}, "low", "No public data"),
         ({"below": 3.0}, "high", "This is somewhere."),
         ({"below": 3.1}, "medium", "This is somewhere."),
+        ({"below": 10.0}, "medium", "This is somewhere."),
         ({"below": 10.1}, "medium", "So far below its runs"),
         ({"below": 100.0}, "medium", "So far below its runs"),
         ({"below": 100.1}, "low", "So far below its runs"),
         ({"budgets": 4}, "high", None),
         ({"budgets": 3}, "medium", "Only 3 budgets"),
+        ({"budgets": 1}, "medium", "Only 1 budget has a minimum"),
+        ({"budgets": 3, "extrapolation": 10.0}, "medium", "Only 3 budgets"),
         ({"budgets": 3, "extrapolation": 10.1}, "low", "Only 3 budgets"),
         ({"rejected": 3}, "high", None),
         ({"rejected": 4}, "low", "Every surface is rejected"),
@@ -54,7 +57,14 @@ def test_each_threshold_lowers_the_word_and_says_why(change: dict[str, Any], lev
         assert any(words in sentence for sentence in sentences)
 
 
+@pytest.mark.parametrize("change", [{"extrapolation": 10.0}, {"below": 10.0}])
+def test_at_a_threshold_only_the_place_is_said(change: dict[str, Any]) -> None:
+    assert judge(**GOOD | change)[1] == ("This is somewhere.",)
+
+
 def test_the_worst_reason_counts() -> None:
+    assert judge(**GOOD | {"below": 100.1, "budgets": 3})[0] == "low"
+    assert judge(**GOOD | {"extrapolation": 100.1, "budgets": 3})[0] == "low"
     assert judge(**GOOD | {"extrapolation": 200.0, "below": 4.0, "half_width": 0.3})[0] == "low"
     assert judge(**GOOD | {"rejected": 4, "half_width": 0.3})[0] == "low"
 

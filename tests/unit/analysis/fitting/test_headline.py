@@ -208,6 +208,7 @@ def test_an_inflated_estimator_has_wider_errors() -> None:
     found = headline.combine(states, answers, certain(12), np.zeros(1), budgets=5)
     assert found.each_log_params_se[0] == pytest.approx([0.3, 0.1])
     assert found.each_loss_se[0] == pytest.approx([0.03, 0.01])
+    assert (found.each_log_params[0].tolist(), found.each_loss[0].tolist()) == ([20.0, 20.0], [3.0, 3.0])
 
 
 def test_what_has_no_finite_answer_is_refused() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.fitting import holdout
 from analysis.fitting.cost import TokenCost
 from analysis.fitting.holdout import MOST_BUDGETS, rolling_holdout, truth_of
 from analysis.fitting.isoflop import fit_budget
@@ -19,9 +20,16 @@ from analysis.table.table import RunTable
 from tests.unit.analysis.law_tables import table
 
 
-def test_of_many_budgets_only_so_many_are_held_out() -> None:
-    flops = np.repeat(np.geomspace(1e18, 1e21, 60), 5)
-    params = np.sqrt(flops / 120) * np.tile(np.geomspace(0.25, 4, 5), 60)
+@pytest.mark.parametrize(
+    ("sizes", "most_rows", "held_out"),
+    [(5, 6_000, MOST_BUDGETS), (10, 6_000, 10), (11, 6_000, 9), (5, 1, 5), (5, 1_500, 5), (5, 1_800, 6)],
+)
+def test_of_many_budgets_or_rows_only_so_many_are_held_out(
+    sizes: int, most_rows: int, held_out: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holdout, "MOST_ROWS", most_rows)
+    flops = np.repeat(np.geomspace(1e18, 1e21, 60), sizes)
+    params = np.sqrt(flops / 120) * np.tile(np.geomspace(0.25, 4, sizes), 60)
     loss = 3 + 0.1 * np.log(params / np.sqrt(flops / 120)) ** 2 - 0.1 * np.log(flops / 1e18)
     table = RunTable.from_frame(pd.DataFrame({"flops": flops, "params": params, "loss": loss}))
     rows = [table.budget == budget for budget in range(60)]
@@ -38,8 +46,7 @@ def test_of_many_budgets_only_so_many_are_held_out() -> None:
         raise LawError("not needed")
 
     assert rolling_holdout(table, curves, fit) == ()
-    assert len(trained) == MOST_BUDGETS - 3
-    assert trained == sorted(trained) and trained[0] >= 3 and trained[-1] == 59
+    assert trained == [round(at * 59 / (held_out - 1)) for at in range(3, held_out)], "evenly spread, to the last"
 
 
 def test_the_truth_is_the_median_of_the_lines_and_needs_two() -> None:

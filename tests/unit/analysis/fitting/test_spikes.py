@@ -115,6 +115,26 @@ def test_a_wall_far_from_the_valley_stays(span: float, sizes: int, height: float
     assert names_of(alone) == [f"row {sizes * 2 + 3}"], "a spike beside the wall is found"
 
 
+@pytest.mark.parametrize(
+    ("off", "company"),
+    [
+        ({39: 5.0, 41: 4.0, 42: 3.0}, 3.0),  # beside it in its own budget, the last
+        ({31: 5.0, 39: 4.0, 30: 3.0, 32: 2.0}, 3.0),  # of the budget before
+        ({39: 5.0, 41: 4.0}, 0.0),  # two are no company
+        ({36: 5.0, 44: 4.0, 43: 3.0}, 0.0),  # far along its budget
+        ({3: 5.0, 13: 4.0, 22: 3.0}, 3.0),  # at the same place of three other curves
+        ({3: 5.0, 13: 4.0}, 0.0),
+    ],
+)
+def test_the_company_of_a_run_is_near_it_or_at_its_place_of_other_curves(off: dict[int, float], company: float) -> None:
+    """Row 40 is the middle of the last of five budgets of nine sizes."""
+    offsets = np.zeros(45)
+    offsets[list(off)] = list(off.values())
+    offsets[40] = 9.0
+    table = RunTable.from_frame(sweep(sizes=9, noise=0.0).drop(columns="seed"))
+    assert spikes._company(table, offsets)[40] == company
+
+
 def test_what_is_smaller_than_a_share_of_the_curve_stays() -> None:
     depth = float(np.ptp(spiked({})["loss"][14:21]))
     assert names_of(spiked({17: 0.4 * depth}, noise=0.0003)) == []

@@ -91,6 +91,10 @@ def test_a_column_that_cannot_be_tokens_is_noted_and_not_used(k: float) -> None:
 def test_of_several_columns_of_tokens_the_one_that_fits_is_read() -> None:
     data = frame(tokens=[1.7e9, 1.6e9]).rename(columns={"tokens": "D"}).assign(n_tokens=[3e8, 3e8], total_tokens="x")
     assert find_columns(data, NAMES, ()).names["tokens"] == "D"
+    assert find_columns(data[data.columns[::-1]], NAMES, ()).names["tokens"] == "D", "in any order"
+    for other in (-3e8, 3e11):
+        with_other = data.assign(n_tokens=other)[data.columns[::-1]]
+        assert find_columns(with_other, NAMES, ()).names["tokens"] == "D", "nearest to 6 N D"
     named = {**NAMES, "params": "D"}
     assert find_columns(data, named, ()).names["tokens"] == "n_tokens", "what holds N does not hold D"
 

@@ -67,7 +67,7 @@ def test_bytes_count_and_not_letters(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_temporary_folder_that_cannot_be_written_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", "/x")
-    monkeypatch.setattr(private_folder.os, "access", lambda *_: False)
+    monkeypatch.setattr(private_folder.os, "access", lambda _, wanted: not wanted & os.W_OK)
     with pytest.raises(FolderError, match="/x cannot be written; set TMPDIR"):
         check_temporary_folder()
 

@@ -52,8 +52,7 @@ def _changed(run: RunConfig, **train: Any) -> RunConfig:
 def test_a_finished_attempt_leaves_its_result_in_the_log(worker: Worker, prepared: tuple[Path, RunConfig]) -> None:
     root, run = prepared
     outcome = worker.train(_assignment(str(root), run))
-    assert outcome.cause is Cause.DONE, outcome.detail
-    assert outcome.result is not None
+    assert outcome.cause is Cause.DONE and outcome.result is not None, outcome.detail
     assert outcome.flops == outcome.result["flops"]
     kinds = [e["kind"] for e in open_artifacts(str(root)).events(run.run_id, 1)]
     assert (kinds[0], kinds[1], kinds[-1]) == ("attempt", "start", "result")
@@ -107,6 +106,26 @@ def _interrupted(worker: Worker, assignment: Assignment, step: int) -> None:
         assert worker.train(assignment).cause is Cause.PREEMPTED
 
 
+class Mirror:
+    """A wandb mirror that takes all of the time that it is given."""
+
+    def __init__(self, clock: list[float], note: str) -> None:
+        self.clock, self.note, self.given = clock, note, list[float]()
+
+    def wait(self, seconds: float) -> None:
+        self.given.append(seconds)
+        self.clock[0] += 7.0
+
+
+def test_the_mirrors_share_the_time_that_is_left(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    mirrors = [Mirror(clock, note) for note in ("", "no answer", "")]
+    monkeypatch.setattr(worker, "_mirrors", mirrors)
+    monkeypatch.setattr("orchestrator.cluster.worker.time.monotonic", lambda: clock[0])
+    assert worker.close(10.0) == ["no answer"]
+    assert [mirror.given for mirror in mirrors] == [[10.0], [3.0], [0.0]]
+
+
 def test_a_stop_may_arrive_before_its_attempt(worker: Worker, prepared: tuple[Path, RunConfig]) -> None:
     root, run = prepared
     worker.stop(run.run_id, 20)
@@ -117,10 +136,12 @@ def test_a_stopped_attempt_is_gone_on_with_to_the_same_bit(worker: Worker, prepa
     root, run = prepared
     whole = worker.train(_assignment(str(root), run, fence=2, checkpoints="whole"))
     _interrupted(worker, _assignment(str(root), run, fence=3, checkpoints="parts"), 5)
+    assert list((root / "runs" / run.run_id / "parts").glob("step-*.ckpt"))
     rest = worker.train(_assignment(str(root), run, fence=4, checkpoints="parts"))
     assert whole.result is not None and rest.result is not None
     assert rest.result["resumed_from_step"] == 5
     assert rest.result["loss"] == whole.result["loss"]
+    assert not list((root / "runs" / run.run_id / "parts").glob("step-*.ckpt")), "a result needs no checkpoint"
 
 
 def test_an_attempt_whose_scheduler_is_silent_ends_with_its_lease(

@@ -117,6 +117,26 @@ def test_seconds_are_the_workers_or_else_those_since_the_assignment(store: Store
     assert usage_of_sweep(store, sweep.id) == Usage(2e9 + 1e9, 40.0 + 6.5 + 60.0)
 
 
+def test_a_run_that_could_not_be_claimed_is_looked_up_again(
+    store: Store, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.submit(sweep_record(), [new_run(0)])
+    real, refused = store.claim_all, list[Any]()
+
+    def later(claims: Any, *more: Any) -> list[int | None]:
+        if refused:
+            return real(claims, *more)
+        refused.extend(claims)
+        return [None for _ in claims]
+
+    monkeypatch.setattr(store, "claim_all", later)
+    hands = Reporter(1)
+    scheduler = started(store, hands, tmp_path)
+    assert refused == [("run0", 0, "w0")] and hands.assigned == []
+    scheduler.step()
+    assert [assignment.run_id for assignment in hands.assigned] == ["run0"]
+
+
 def test_a_lost_attempt_that_logged_its_result_is_done_in_the_seconds_that_it_held_its_device(
     store: Store, tmp_path: Path, clock: Clock
 ) -> None:

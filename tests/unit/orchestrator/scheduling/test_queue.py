@@ -57,6 +57,23 @@ def test_one_sweep_can_be_followed_alone(queue: Queue, store: Store) -> None:
     assert order(queue) == ["run0"], "run1 is in training"
 
 
+def test_what_is_followed_alone_rests_with_its_sweep_even_in_training_and_wanted_by_another(
+    queue: Queue, store: Store
+) -> None:
+    followed = store.submit(sweep_record("a"), [new_run(0), new_run(1)])
+    store.submit(sweep_record("b"), [new_run(0)])
+    claim(store, "run0", 0, store.start_driver("boot", [], ""), "w")
+    queue.follow(followed.id)
+    queue.refresh(["run0"])
+    assert not queue.is_held("run0")
+    store.hold(followed.id, Hold.PAUSED)
+    queue.refresh(["run0"])
+    assert queue.is_held("run0") and queue.is_held("run1")
+    queue.follow(None)
+    queue.refresh(["run0"])
+    assert not queue.is_held("run0") and queue.is_held("run1")
+
+
 def test_the_database_is_read_again_when_something_was_asked_or_forgotten(queue: Queue, store: Store) -> None:
     sweep = store.submit(sweep_record(), [new_run(0), new_run(1)])
     queue.refresh([])

@@ -57,6 +57,9 @@ def test_a_failing_run_ends_with_its_traceback_and_can_be_retried(store: Store) 
     assert store.retry([sweep.id]) == 1
     assert store.run("run0").state is RunState.QUEUED
     assert store.run("run0").error is None
+    for expected in [RunState.QUEUED] * (MAX_CODE_FAILURES - 1) + [RunState.FAILED]:
+        fence = claim(store, "run0", fence, driver, "a")
+        assert end_attempt(store, "run0", fence, Outcome(Cause.CODE)) is expected, "a retry forgives what was before"
 
 
 def test_out_of_memory_halves_the_micro_batch_and_then_asks_for_a_larger_device(store: Store) -> None:

@@ -126,6 +126,9 @@ def test_axes_that_change_nothing_run_once() -> None:
     plan = make_plan(spec_of(vary={"large_batch": [1e6, 2e6]}), FACTS)
     assert len(plan.runs) == 21
     assert "21 runs of different cells are identical and are trained once" in plan.warnings
+    assert {run.vary.to_dict()["large_batch"] for run in plan.runs} == {1e6}
+    assert {tuple(vary.to_dict()["large_batch"] for vary in run.shared) for run in plan.runs} == {(2e6,)}
+    assert {run.shared for run in make_plan(spec_of(), FACTS).runs} == {()}
 
 
 def test_plan_is_deterministic_and_a_larger_sweep_contains_the_smaller() -> None:
