@@ -247,7 +247,7 @@ def load_tokenizer(path: Path) -> Tokenizer:
     if isinstance(data, dict) and data.get("kind") in SPLITTERS:
         pieces = data.get("pieces")
         if not isinstance(pieces, list) or not all(isinstance(piece, str) for piece in pieces):
-            raise TokenizerError(f"{path} is not a tokenizer: its pieces are no texts; prepare the corpus again")
+            raise TokenizerError(f"{path} is not a tokenizer: its pieces are not all text; prepare the corpus again")
         return PieceTokenizer(data["kind"], pieces)
     return _load_bpe(path, definition, data)
 

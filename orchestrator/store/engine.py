@@ -19,10 +19,10 @@ WAIT_SECONDS = 10
 """Longest wait for another writer, and for a server to answer."""
 
 
-def place_of(where: str | Path) -> Path | sa.URL:
+def place_of(where: str | Path, named: str = "ISOFLOP_DATABASE_URL") -> Path | sa.URL:
     """The file of a SQLite database, given as its path or URL, or the URL of another one.
 
-    Raises StoreError for a database that is not supported.
+    `named` is what a user set it by. Raises StoreError for a database that is not supported.
     """
     if isinstance(where, Path):
         return where.absolute()
@@ -31,15 +31,17 @@ def place_of(where: str | Path) -> Path | sa.URL:
         backend = url.get_backend_name()
         url.get_dialect()
     except NoSuchModuleError as error:
-        raise StoreError(f"ISOFLOP_DATABASE_URL names an unknown kind of database: {error}") from error
+        raise StoreError(f"{named} names an unknown kind of database: {error}") from error
     except (ArgumentError, ValueError) as error:
-        raise StoreError("ISOFLOP_DATABASE_URL is no URL of a database: postgresql+psycopg://user@host/name") from error
+        raise StoreError(
+            f"{named} is not the URL of a database, such as postgresql+psycopg://user@host/name"
+        ) from error
     if backend not in ("sqlite", "postgresql"):
-        raise StoreError(f"ISOFLOP_DATABASE_URL: {backend} is not supported; use SQLite or PostgreSQL")
+        raise StoreError(f"{named}: {backend} is not supported; use SQLite or PostgreSQL")
     if backend == "postgresql":
         return url
     if not url.database or url.query:
-        raise StoreError("ISOFLOP_DATABASE_URL: name a SQLite file without options, as in sqlite:////folder/file.db")
+        raise StoreError(f"{named}: name a SQLite file without options, as in sqlite:////folder/file.db")
     return Path(url.database).absolute()
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from orchestrator.scheduling.driver import check_free
 from orchestrator.store import Store, transfer
+from orchestrator.store.engine import place_of
 from orchestrator.use_cases.workspace import Workspace
 
 
@@ -24,8 +25,9 @@ def copy(workspace: Workspace, url: str) -> int:
     """Copy every row into the empty database at a URL; returns how many.
 
     Raises:
-        StoreError: it is not empty.
+        StoreError: it is not a database, or not an empty one.
         AlreadyScheduling: a scheduler is running in this home.
     """
+    place_of(url, "the URL of the copy")
     check_free(workspace.home.lock)
     return transfer.copy(workspace.store, Store(url))

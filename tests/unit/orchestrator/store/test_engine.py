@@ -27,7 +27,7 @@ def test_a_path_is_taken_as_it_is_and_a_url_by_the_library(tmp_path: Path) -> No
     [
         ("nothing://here", "unknown kind of database"),
         ("mysql+pymysql://host/name", "mysql is not supported|unknown kind"),
-        ("no url", "is no URL of a database"),
+        ("no url", "ISOFLOP_DATABASE_URL is not the URL of a database, such as postgresql"),
         ("sqlite://", "name a SQLite file without options"),
         ("sqlite:////x/y.db?mode=ro", "name a SQLite file without options"),
     ],

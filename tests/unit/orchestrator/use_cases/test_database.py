@@ -41,3 +41,8 @@ def test_a_copy_has_every_row_and_waits_for_no_scheduler(workspace: Workspace, t
     rows = database.copy(workspace, url)
     assert rows > len(planned().plan.all_runs)
     assert len(Store(url).runs_of(1)) == len(planned().plan.all_runs)
+
+
+def test_what_is_not_a_url_is_no_place_for_a_copy(workspace: Workspace) -> None:
+    with pytest.raises(StoreError, match="the URL of the copy is not the URL of a database, such as postgresql"):
+        database.copy(workspace, "foo")
