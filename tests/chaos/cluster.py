@@ -67,9 +67,9 @@ class Nodes:
         self._number += 1
         name = f"node{self._number}"
         scratch = self.folder / name
-        scratch.mkdir()
+        scratch.mkdir(mode=0o700)
         # A small disk of its own, where we may mount one: filling it must not fill this machine's.
-        tmpfs = ["mount", "-t", "tmpfs", "-o", f"size={NODE_DISK}", "isoflop-chaos", str(scratch)]
+        tmpfs = ["mount", "-t", "tmpfs", "-o", f"size={NODE_DISK},mode=700", "isoflop-chaos", str(scratch)]
         subprocess.run(tmpfs, capture_output=True, check=False)
         environment = self.mark | {"ISOFLOP_SCRATCH": str(scratch), "ISOFLOP_HOME": str(scratch)}
         self._nodes[name] = self._cluster.add_node(num_cpus=1, env_vars=environment, **QUIET)

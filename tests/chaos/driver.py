@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from orchestrator.cli.planning import _stop_on_terminate
+from orchestrator.cli.interrupts import listening
 from orchestrator.cluster.cluster import Cluster
 from orchestrator.home import Home
 from orchestrator.store import Store
@@ -45,9 +45,9 @@ def main() -> None:
         place, count = sys.argv[2].split(":")
         owner, name = {"claimed": (Cluster, "assign"), "reported": (Store, "end_all")}[place]
         _die_at(owner, name, int(count))
-    _stop_on_terminate()
     workspace = Workspace(Home(Path(sys.argv[1]), "chaos"), say=print)
-    Execution(workspace).execute(workspace.store.sweep("tiny"), "cpu", lambda _progress: None)
+    with listening():
+        Execution(workspace).execute(workspace.store.sweep("tiny"), "cpu", lambda _progress: None)
 
 
 if __name__ == "__main__":
