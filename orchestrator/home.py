@@ -13,12 +13,11 @@ import platformdirs
 
 from orchestrator.environment import shown, variable
 from tokenizer.errors import ExpectedError
+from tokenizer.private import FOLDER_MODE
 
 LOCAL_FOLDER = ".isoflop"
 """State folder of a project, if the current folder has one."""
 
-PRIVATE = 0o700
-"""Mode of the folders: what is trained, and on what, is its owner's business."""
 PRIVATE_UMASK = 0o077
 """Permissions that no new file of a home gets."""
 
@@ -85,9 +84,9 @@ class Home:
         Raises HomeError if they cannot be made.
         """
         try:
-            self.root.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+            self.root.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
             for folder in (self.artifacts, self.runs, self.reports, self.wandb):
-                folder.mkdir(mode=PRIVATE, exist_ok=True)
+                folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
         except OSError as error:
             raise HomeError(f"the state folder {self.root} cannot be used ({error}); set ISOFLOP_HOME") from error
         return self

@@ -14,8 +14,8 @@ FILE_MODE = 0o600
 """Permissions of a private file: its owner alone."""
 
 
-class PrivateFolderError(ExpectedError, RuntimeError):
-    """A folder for this user's data belongs to another user, or others may write into it."""
+class FolderError(ExpectedError, RuntimeError):
+    """A folder or file cannot be used, or other users can reach it; the message says what to do."""
 
     kind = "folder"
 
@@ -35,18 +35,18 @@ def own_folder(folder: Path, remedy: str) -> Path:
     """Make a private folder, or make sure that an old one is this user's and closed to others; returns it.
 
     Raises:
-        PrivateFolderError: somebody else made it or may write into it, or it is a link; `remedy` says what to do.
+        FolderError: somebody else made it or may write into it, or it is a link; `remedy` says what to do.
     """
     try:
         make_private(folder)
         status = os.lstat(folder)
     except OSError as error:
-        raise PrivateFolderError(f"{folder} cannot be made: {error.strerror}; {remedy}") from error
+        raise FolderError(f"{folder} cannot be made: {error.strerror}; {remedy}") from error
     if not stat.S_ISDIR(status.st_mode):
-        raise PrivateFolderError(f"{folder} is a link or no folder; {remedy}")
+        raise FolderError(f"{folder} is a link or no folder; {remedy}")
     if status.st_uid != os.geteuid():
-        raise PrivateFolderError(f"{folder} belongs to another user (id {status.st_uid}); {remedy}")
+        raise FolderError(f"{folder} belongs to another user (id {status.st_uid}); {remedy}")
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise PrivateFolderError(f"other users may write into {folder}, so that its data cannot be trusted; {remedy}")
+        raise FolderError(f"other users may write into {folder}, so that its data cannot be trusted; {remedy}")
     folder.chmod(FOLDER_MODE)
     return folder

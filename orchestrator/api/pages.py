@@ -75,12 +75,12 @@ def install(app: FastAPI, answering: Answering, background: Background) -> None:
             answers = answering.of(name)
         except NotFound as error:
             return HTMLResponse(render(ErrorPage("Not found", str(error))), status_code=404)
-        vary = answers.spec.vary
+        vary, handled = answers.spec.vary, answering.handle(answers.sweep)
         chosen = variant or default_variant(vary)
         found = fitted(answers.name, chosen, _states(answers.runs))
         answer = _answer(answers, found, flops, chosen)
         page = SweepPage(
-            sweep=_status(answers.sweep, answering.handle(answers.sweep), background),
+            sweep=_status(answers.sweep, handled, background),
             runs=run_rows(answers.table),
             dropped=dropped_rows(answers.sweep.dropped),
             law=found.law,
@@ -91,7 +91,7 @@ def install(app: FastAPI, answering: Answering, background: Background) -> None:
             answer=answer.prediction,
             error=answer.error,
             variant=chosen,
-            choices=chooser(answering.handle(answers.sweep), vary, chosen, flops),
+            choices=chooser(handled, vary, chosen, flops),
         )
         return HTMLResponse(render(page))
 

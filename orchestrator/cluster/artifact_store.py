@@ -89,7 +89,7 @@ def scratch_folder(environ: Mapping[str, str] | None = None) -> Path:
 def open_artifacts(url: str, scratch: Path | None = None) -> ArtifactStore:
     """The artifact store in a folder, or at an fsspec URL such as s3://bucket/folder or file:///shared/folder.
 
-    Raises PrivateFolderError where copies would lie in a folder that another user made or may write into: whatever is
+    Raises FolderError where copies would lie in a folder that another user made or may write into: whatever is
     in it would be trusted.
     """
     if "://" not in url:

@@ -7,8 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tokenizer.errors import ExpectedError
-from tokenizer.private import own_folder
+from tokenizer.private import FOLDER_MODE, FolderError, own_folder
 
 PREFIX = "isoflop-ray-"
 """How the name of the folder begins."""
@@ -18,23 +17,17 @@ LONGEST_SOCKET = f"{PREFIX}xxxxxxxx/r/session_2000-01-01_00-00-00_000000_0000000
 """Longest path of a socket of Ray's below the temporary folder."""
 
 
-class FolderError(ExpectedError, RuntimeError):
-    """A folder cannot be used, or others can reach it; the message says what to do."""
-
-    kind = "folder"
-
-
 class PrivateFolder:
     """A new folder below the temporary folder, for this user alone."""
 
     def __init__(self) -> None:
-        """Make it. Raises FolderError, PrivateFolderError."""
+        """Make it. Raises FolderError."""
         check_temporary_folder()
         self.path = Path(tempfile.mkdtemp(prefix=PREFIX))
         """The folder itself."""
         own_folder(self.path, "set TMPDIR to another folder")
-        self.ray.mkdir(mode=0o700)
-        self.temporary.mkdir(mode=0o700)
+        self.ray.mkdir(mode=FOLDER_MODE)
+        self.temporary.mkdir(mode=FOLDER_MODE)
 
     @property
     def ray(self) -> Path:

@@ -7,7 +7,7 @@ import secrets
 import stat
 from pathlib import Path
 
-from orchestrator.cluster.private_folder import FolderError
+from tokenizer.private import FILE_MODE, FolderError
 
 TOKEN_BYTES = 32
 """Random bytes of a secret."""
@@ -19,7 +19,7 @@ def ensure_token(path: Path) -> Path:
     Raises FolderError.
     """
     try:
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, FILE_MODE)
     except FileExistsError:
         _check(path)
         return path

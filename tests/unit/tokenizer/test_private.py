@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.unit.tokenizer.tokenizer_data import write
-from tokenizer.private import PrivateFolderError, make_private, own_folder
+from tokenizer.private import FolderError, make_private, own_folder
 
 NOBODY = 65_534
 """Id of a user who owns nothing."""
@@ -43,7 +43,7 @@ def test_a_folder_of_ours_is_closed_to_readers(tmp_path: Path) -> None:
 def test_a_folder_that_others_may_write_into_is_refused(tmp_path: Path, permissions: int) -> None:
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared").chmod(permissions)
-    with pytest.raises(PrivateFolderError, match=r"other users may write into .*shared, .*; do this"):
+    with pytest.raises(FolderError, match=r"other users may write into .*shared, .*; do this"):
         own_folder(tmp_path / "shared", "do this")
 
 
@@ -54,7 +54,7 @@ def test_a_link_or_a_file_is_refused(tmp_path: Path, kind: str) -> None:
         (tmp_path / "it").symlink_to(tmp_path / "real")
     else:
         (tmp_path / "it").write_text("")
-    with pytest.raises(PrivateFolderError, match=r"it (is a link or no folder|cannot be made: File exists); do this"):
+    with pytest.raises(FolderError, match=r"it (is a link or no folder|cannot be made: File exists); do this"):
         own_folder(tmp_path / "it", "do this")
 
 
@@ -81,7 +81,7 @@ def test_a_folder_that_another_user_made_first_is_refused(tmp_path: Path) -> Non
     (tmp_path / "open").chmod(0o777)
     made = as_nobody("os.mkdir('open/scratch', 0o700)", tmp_path)
     assert made.returncode == 0, made.stderr
-    with pytest.raises(PrivateFolderError, match=rf"open/scratch belongs to another user \(id {NOBODY}\); do this"):
+    with pytest.raises(FolderError, match=rf"open/scratch belongs to another user \(id {NOBODY}\); do this"):
         own_folder(tmp_path / "open/scratch", "do this")
 
 

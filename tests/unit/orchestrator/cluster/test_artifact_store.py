@@ -12,7 +12,7 @@ from model.config import state_name
 from orchestrator.cluster.artifact_store import ArtifactStore, open_artifacts, scratch_folder
 from orchestrator.cluster.local_artifacts import LocalArtifacts
 from orchestrator.cluster.remote_artifacts import RemoteArtifacts
-from tokenizer.private import PrivateFolderError
+from tokenizer.private import FolderError
 
 
 @pytest.fixture(params=["local", "memory", "file"])
@@ -61,7 +61,7 @@ def test_a_scratch_folder_that_others_may_have_filled_is_refused(
         folder.mkdir()
         folder.chmod(0o777)
     monkeypatch.delenv("ISOFLOP_SCRATCH", raising=False)
-    with pytest.raises(PrivateFolderError, match=rf"{folder.name}.*set ISOFLOP_SCRATCH"):
+    with pytest.raises(FolderError, match=rf"{folder.name}.*set ISOFLOP_SCRATCH"):
         open_artifacts("memory://bucket")
 
 

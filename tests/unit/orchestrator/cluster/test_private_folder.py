@@ -13,11 +13,10 @@ from orchestrator.cluster import private_folder
 from orchestrator.cluster.private_folder import (
     LONGEST_SOCKET,
     SOCKET_BYTES,
-    FolderError,
     PrivateFolder,
     check_temporary_folder,
 )
-from tokenizer.private import PrivateFolderError
+from tokenizer.private import FolderError
 
 
 @pytest.fixture
@@ -41,7 +40,7 @@ def test_nobody_else_can_enter_it_and_it_goes_with_all_that_is_in_it(temporary: 
 
 def test_a_folder_that_another_user_made_is_refused(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
-    with pytest.raises(PrivateFolderError, match=r"belongs to another user.*set TMPDIR to another folder"):
+    with pytest.raises(FolderError, match=r"belongs to another user.*set TMPDIR to another folder"):
         PrivateFolder()
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cluster.private_folder import FolderError
 from orchestrator.cluster.ray_token import TOKEN_BYTES, ensure_token
+from tokenizer.private import FolderError
 
 
 def test_it_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:

@@ -281,40 +281,39 @@ def flaky(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, int]]:
     memory.store.clear()
 
 
-@pytest.mark.parametrize("operation", ["put_file", "pipe_file", "rm_file", "mv", "ls"])
-def test_hiccups_of_an_object_store_cost_no_attempt(
-    worker: Worker, prepared: tuple[Path, RunConfig], flaky: dict[str, int], monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path, operation: str,
-) -> None:  # fmt: skip
+@pytest.fixture
+def remote_run(
+    prepared: tuple[Path, RunConfig], flaky: dict[str, int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> RunConfig:
+    """A run whose data are in that store; nothing of it fails yet."""
     root, run = prepared
     monkeypatch.setenv("ISOFLOP_SCRATCH", str(tmp_path))
     open_artifacts("memory://store").publish(root / "artifacts" / run.dataset)
+    return run
+
+
+@pytest.mark.parametrize("operation", ["put_file", "pipe_file", "rm_file", "mv", "ls"])
+def test_hiccups_of_an_object_store_cost_no_attempt(
+    worker: Worker, remote_run: RunConfig, flaky: dict[str, int], operation: str
+) -> None:
     flaky[operation] = 2
-    outcome = worker.train(_assignment("memory://store", run))
+    outcome = worker.train(_assignment("memory://store", remote_run))
     assert outcome.cause is Cause.DONE, outcome.detail
-    assert open_artifacts("memory://store").events(run.run_id, 1)[-1]["kind"] == "result"
+    assert open_artifacts("memory://store").events(remote_run.run_id, 1)[-1]["kind"] == "result"
 
 
 def test_a_result_in_hand_is_delivered_although_the_store_is_gone(
-    worker: Worker, prepared: tuple[Path, RunConfig], flaky: dict[str, int], monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> None:  # fmt: skip
+    worker: Worker, remote_run: RunConfig, flaky: dict[str, int]
+) -> None:
     """The upload of the log is not worth the result."""
-    root, run = prepared
-    monkeypatch.setenv("ISOFLOP_SCRATCH", str(tmp_path))
-    open_artifacts("memory://store").publish(root / "artifacts" / run.dataset)
     flaky["pipe_file"] = 10**6
-    outcome = worker.train(_assignment("memory://store", run))
+    outcome = worker.train(_assignment("memory://store", remote_run))
     assert outcome.cause is Cause.DONE, outcome.detail
 
 
 def test_a_store_that_stays_away_before_the_end_loses_the_attempt(
-    worker: Worker, prepared: tuple[Path, RunConfig], flaky: dict[str, int], monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> None:  # fmt: skip
-    root, run = prepared
-    monkeypatch.setenv("ISOFLOP_SCRATCH", str(tmp_path))
-    open_artifacts("memory://store").publish(root / "artifacts" / run.dataset)
+    worker: Worker, remote_run: RunConfig, flaky: dict[str, int]
+) -> None:
     flaky["put_file"] = 10**6
-    outcome = worker.train(_assignment("memory://store", run))
+    outcome = worker.train(_assignment("memory://store", remote_run))
     assert outcome.cause is Cause.LOST and "put_file failed 6 times" in outcome.detail

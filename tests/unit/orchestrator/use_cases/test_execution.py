@@ -18,6 +18,7 @@ from orchestrator.use_cases.execution import DRAIN_SECONDS, Execution
 from orchestrator.use_cases.submission import submit
 from orchestrator.use_cases.workspace import Workspace
 from tests.unit.orchestrator.use_cases.homes import finish, open_home, planned
+from tokenizer.private import FolderError
 
 CALLS: list[Any] = []
 """What was called, in order."""
@@ -123,7 +124,7 @@ def test_a_temporary_folder_too_long_for_ray_is_refused_before_anything_is_store
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(private_folder.tempfile, "gettempdir", lambda: "/" + "t" * 99)
-    with pytest.raises(private_folder.FolderError, match="too long for Ray's sockets; set TMPDIR"):
+    with pytest.raises(FolderError, match="too long for Ray's sockets; set TMPDIR"):
         Execution(workspace).check_free()
 
 
