@@ -12,22 +12,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from analysis.answers.limited import best_with_limited_data
 from analysis.fitting.cost import TokenCost
 from analysis.law import Law, fit
 from analysis.table.table import RunTable
-
-Floats = NDArray[np.float64]
-Truth = Callable[[Floats, Floats], Floats]
-"""The loss of parameters and tokens, nats."""
+from benchmarks.truths import Floats, Truth, additive, joint_skew, skaling, small
 
 EPOCHS = (0.5, 1.0, 4.0, 16.0, 40.0)
 """Tokens of the unlimited optimum over the limit."""
@@ -39,28 +34,6 @@ PRIOR_SD = float(np.log(2))
 """Standard deviation of each ln R* about them."""
 WORTHS = 40
 """Draws of R* for each sweep."""
-
-
-def additive(params: Floats, tokens: Floats) -> Floats:
-    """Hoffmann et al. 2022, equation 10."""
-    return 1.69 + 406.4 / params**0.34 + 410.7 / tokens**0.28
-
-
-def joint_skew(params: Floats, tokens: Floats, a: float = 0.5, p: float = 0.45, q: float = 0.22) -> Floats:
-    """A skewed valley, which no additive surface has."""
-    log_c = np.log(6 * params * tokens / 1e19)
-    u = np.log(params / 2.3e8) - a * log_c
-    return np.asarray(1.7 + 1.3 * np.exp(-0.155 * log_c) * (q * np.exp(-p * u) + p * np.exp(q * u)) / (p + q))
-
-
-def skaling(params: Floats, tokens: Floats) -> Floats:
-    """Videau 2026, with γ = 1.5."""
-    return np.asarray(1.6 + (20 / params**0.2 + 60 / tokens**0.22) ** 1.5)
-
-
-def small(params: Floats, tokens: Floats) -> Floats:
-    """Losses of a two-core sweep."""
-    return 1.5 + 30 / params**0.33 + 105 / tokens**0.33
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from model.config import Choice
+from tokenizer.durable import sync_folder
 from tokenizer.errors import ExpectedError
 
 MAGIC = b"ISOFLOP1"
@@ -111,7 +112,7 @@ def write_checkpoint(path: Path, state: Mapping[str, object]) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def read_checkpoint(path: Path, device: str = "cpu") -> dict[str, Any]:
@@ -130,12 +131,3 @@ def read_checkpoint(path: Path, device: str = "cpu") -> dict[str, Any]:
     except (pickle.UnpicklingError, RuntimeError) as error:
         raise CheckpointError(f"{path} cannot be read: {error}") from error
     return state
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename in the folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

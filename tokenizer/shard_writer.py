@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from tokenizer.durable import sync_folder
 from tokenizer.private import FILE_MODE, make_private
 from tokenizer.shards import UNFINISHED, Manifest, ShardError, Shards, id_dtype, open_shards
 
@@ -64,7 +65,7 @@ def _write_folder(
     )
     manifest = dataclasses.replace(manifest, dataset=manifest.identity)
     _write_file(folder / "manifest.json", [json.dumps(manifest.to_dict(), indent=2, sort_keys=True).encode()])
-    _sync_folder(folder)
+    sync_folder(folder)
     return manifest
 
 
@@ -87,15 +88,6 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, FILE_MODE)
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _publish(temporary: Path, path: Path) -> None:
     """Rename into place. An intact dataset stays; a damaged one, or one that a crash left torn, makes way."""
     while not _is_intact(path):
@@ -106,7 +98,7 @@ def _publish(temporary: Path, path: Path) -> None:
             if not path.exists():
                 raise
             continue  # Another writer was faster: look at what it wrote.
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
         return
 
 

@@ -1,6 +1,6 @@
 """Coverage of the headline's interval by simulation: prints the table of coverage.md.
 
-    python docs/experiments/coverage.py --draws 2000 --jobs 2 > docs/experiments/coverage-table.md
+    python -m docs.experiments.coverage --draws 2000 --jobs 2 > docs/experiments/coverage-table.md
 
 For each world, sweeps of known truth are drawn and fitted, and asked for N* and L* at 10 and 100 times the largest
 budget. Nothing here is tuned to a world: the surfaces and the noise are stated below.
@@ -11,47 +11,24 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from analysis.fitting import interval
 from analysis.fitting.cost import TokenCost
 from analysis.law import fit
 from analysis.records import LawError
 from analysis.table.table import RunTable
-
-Floats = NDArray[np.float64]
-"""An array of numbers."""
-Truth = Callable[[Floats, Floats], Floats]
-"""The loss of parameters and tokens, nats."""
+from benchmarks.truths import Floats, Truth, additive, joint_skew, skaling, small
 
 TARGETS = (10, 100)
 """Multiples of the largest budget that are asked for."""
 ESTIMATORS = ("additive", "skaling", "joint_skew", "parabola", "cubic", "akima")
 """Estimators that are shown alone."""
-
-
-def additive(params: Floats, tokens: Floats) -> Floats:
-    """Hoffmann et al. 2022, equation 10."""
-    return 1.69 + 406.4 / params**0.34 + 410.7 / tokens**0.28
-
-
-def joint_skew(params: Floats, tokens: Floats, a: float = 0.5, p: float = 0.45, q: float = 0.22) -> Floats:
-    """A skewed valley, which no additive surface has."""
-    log_c = np.log(6 * params * tokens / 1e19)
-    u = np.log(params / 2.3e8) - a * log_c
-    return np.asarray(1.7 + 1.3 * np.exp(-0.155 * log_c) * (q * np.exp(-p * u) + p * np.exp(q * u)) / (p + q))
-
-
-def skaling(params: Floats, tokens: Floats) -> Floats:
-    """Videau 2026, with γ = 1.5."""
-    return np.asarray(1.6 + (20 / params**0.2 + 60 / tokens**0.22) ** 1.5)
 
 
 def drifting(params: Floats, tokens: Floats) -> Floats:
@@ -60,11 +37,6 @@ def drifting(params: Floats, tokens: Floats) -> Floats:
     return np.asarray(
         1.75 + np.exp(6 - 0.335 * n - 0.0015 * (n - 19) ** 2) + np.exp(6.1 - 0.29 * d + 0.002 * (d - 22) ** 2)
     )
-
-
-def small(params: Floats, tokens: Floats) -> Floats:
-    """Losses of a two-core sweep."""
-    return 1.5 + 30 / params**0.33 + 105 / tokens**0.33
 
 
 @dataclass(frozen=True)
