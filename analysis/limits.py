@@ -29,7 +29,7 @@ WIDEST_FACTOR: Final = 1e3
 """Outside the fitted budgets an interval of N* wider than this factor to each side says nothing: the answer is void.
 So is a loss whose interval reaches zero or is as wide as the loss itself: no text has a loss of zero."""
 FURTHEST_SIZE: Final = 100.0
-"""Factor from N*(C) within which the loss of another size is told. A hundred times too small is ten thousand times the
+"""Factor from N*(C) within which the loss of another size is given. A hundred times too small is ten thousand times the
 tokens a parameter, as far as any model has been trained; the runs of a sweep lie within a factor of ten or so."""
 LEAST_COUNT: Final = 1.0
 """No model has less than one parameter, or is trained on less than one token."""

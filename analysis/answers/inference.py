@@ -34,7 +34,7 @@ SMALLER, LARGER = 7.0, 4.0
 D_STEP, N_STEP = 0.1, 0.25
 """Of the first look, in ln D and ln N."""
 MOST_INFERENCE = 1e4
-"""Tokens of inference a token of training up to which the best size is told: with more it is the smallest that ever
+"""Tokens of inference a token of training up to which the best size is given: with more it is the smallest that ever
 reaches the loss, about which the runs, all near their optimum, say least."""
 COARSE, EXACT = 12, 40
 """Halvings of the step in ln N: of the first look, and after which a size is exact."""
@@ -197,7 +197,7 @@ class _Table:
     def best(self, inference_tokens: float) -> tuple[Rows, NDArray[np.bool_]]:
         """Which tokens of the first look are cheapest (B,), and where none are known to be (B,).
 
-        The last of them are no minimum: beyond them it might be cheaper still.
+        The last of them is not a minimum: beyond them it might be cheaper still.
         """
         cost = self.cost(self.log_n, self.log_d, inference_tokens)
         best = np.argmin(cost, axis=1)

@@ -79,7 +79,7 @@ def best_with_limited_data(law: Law, flops: float, unique_tokens: float) -> Answ
     centre = law.predict(flops)
     point = _point(law, centre, unique_tokens)
     draws = _draws(law, centre, unique_tokens, point)
-    if not _told(law, point) or draws.known < 1 - MOST_LOST:
+    if not _is_known(law, point) or draws.known < 1 - MOST_LOST:
         raise _refusal(law, centre, unique_tokens, point)
     factor = float(point.own.log_factor[0])
     n, bounds = of_scaled(centre, factor, of_draws(factor, draws.log_factor))
@@ -161,7 +161,7 @@ def _limited(drawn_surfaces: Surfaces, centre: Prediction, unique: float, worth:
     return _Limited(factor[:, 0], np.where(scarce, np.maximum(found.loss, free.loss), free.loss)[:, 0])
 
 
-def _told(law: Law, point: _Point) -> bool:
+def _is_known(law: Law, point: _Point) -> bool:
     """Whether the answer is a model of one parameter at least, no worse than a uniform guess."""
     return point.own.known == 1 and point.params >= LEAST_COUNT and point.loss <= law.worst_loss
 
@@ -179,8 +179,8 @@ def _refusal(law: Law, centre: Prediction, unique: float, point: _Point) -> OutO
     while high - low > 0.05:
         middle = (low + high) / 2
         there = _point(law, centre, float(np.exp(middle)))
-        told = _told(law, there) and _draws(law, centre, float(np.exp(middle)), there).known >= 1 - MOST_LOST
-        low, high = (low, middle) if told else (middle, high)
+        known = _is_known(law, there) and _draws(law, centre, float(np.exp(middle)), there).known >= 1 - MOST_LOST
+        low, high = (low, middle) if known else (middle, high)
     least = rounded_up(float(np.exp(high)), 2)
     return OutOfReachError(f"{why}. Ask about {format_count(least)} tokens or more", "max_tokens", least)
 

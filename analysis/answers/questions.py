@@ -148,7 +148,7 @@ def tokens_to_reach(law: Law, loss: float, params: float) -> Answer:
     optimum = law.predict(flops)
 
     own, drawn = _log_tokens(law, optimum, np.array([params]))
-    if not _told(law, optimum, np.array([params]), own, drawn)[0]:
+    if not _is_known(law, optimum, np.array([params]), own, drawn)[0]:
         raise _not_reached(law, optimum, loss, params)
     log_d = float(own[0])
     training = float(np.exp(log_d)) * float(law.cost.flops_per_token(params))
@@ -185,27 +185,27 @@ def _log_tokens(law: Law, optimum: Prediction, sizes: Floats) -> tuple[Floats, F
     return np.array([own for own, _ in found]), np.stack([drawn for _, drawn in found], axis=1)
 
 
-def _told(law: Law, optimum: Prediction, sizes: Floats, log_d: Floats, drawn: Floats) -> NDArray[np.bool_]:
+def _is_known(law: Law, optimum: Prediction, sizes: Floats, log_d: Floats, drawn: Floats) -> NDArray[np.bool_]:
     """Of which sizes (G,) the law can tell the tokens ln D (G,), drawn (B, G)."""
-    told = np.isfinite(log_d) & (log_d >= np.log(LEAST_COUNT)) & (sizes >= LEAST_COUNT)
-    told &= (~np.isfinite(drawn)).mean(axis=0) <= MOST_LOST
-    log_c = np.where(told, log_d, np.log(optimum.tokens)) + np.log(law.cost.flops_per_token(sizes))
-    told &= (log_c >= np.log(law.limits.lowest)) & (log_c <= np.log(law.limits.highest))
-    best = law.combined(np.where(told, np.exp(np.where(told, log_c, 0)), optimum.flops)).log_params
-    return np.asarray(told & (np.abs(np.log(sizes) - best) <= np.log(FURTHEST_SIZE)))
+    known = np.isfinite(log_d) & (log_d >= np.log(LEAST_COUNT)) & (sizes >= LEAST_COUNT)
+    known &= (~np.isfinite(drawn)).mean(axis=0) <= MOST_LOST
+    log_c = np.where(known, log_d, np.log(optimum.tokens)) + np.log(law.cost.flops_per_token(sizes))
+    known &= (log_c >= np.log(law.limits.lowest)) & (log_c <= np.log(law.limits.highest))
+    best = law.combined(np.where(known, np.exp(np.where(known, log_c, 0)), optimum.flops)).log_params
+    return np.asarray(known & (np.abs(np.log(sizes) - best) <= np.log(FURTHEST_SIZE)))
 
 
 def _not_reached(law: Law, optimum: Prediction, loss: float, params: float) -> OutOfReachError:
-    """The refusal of a size whose tokens for a loss cannot be told, with those whose tokens can."""
+    """The refusal of a size whose tokens for a loss cannot be known, with those whose tokens can."""
     sizes = optimum.params * np.geomspace(1 / FURTHEST_SIZE, FURTHEST_SIZE, 121)
-    told = sizes[_told(law, optimum, sizes, *_log_tokens(law, optimum, sizes))]
+    known = sizes[_is_known(law, optimum, sizes, *_log_tokens(law, optimum, sizes))]
     why = (
         f"a model of {format_count(params)} parameters does not reach a loss of {loss:.4g} with any number of tokens "
         "that the law can tell"
     )
-    if len(told) == 0:
+    if len(known) == 0:
         return OutOfReachError(f"{why}. Ask for another loss", "params")
-    low, high = rounded_up(float(told.min())), rounded_down(float(told.max()))
+    low, high = rounded_up(float(known.min())), rounded_down(float(known.max()))
     instead = f"Ask for a size from {format_count(low)} to {format_count(high)}"
     return OutOfReachError(f"{why}. {instead}", "params", low, high)
 

@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
 FEWEST_FREEDOM = 2
-"""Least degrees of freedom of the noise with which a minimum's error is told: from a single one the noise may come out
+"""Least degrees of freedom of the noise with which a minimum's error is given: from a single one the noise may come out
 as a hundredth of itself by chance."""
 ESTIMATES: Mapping[EstimatorName, Callable[[Points], Fit | Refusal]] = {
     EstimatorName.PARABOLA: parabola_minimum,

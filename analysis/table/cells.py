@@ -120,7 +120,7 @@ def _recurs(cells: Cells, values: Texts) -> bool:
     return len(shared) > 0 and len(set(shared)) <= len(shared) / 2
 
 
-def _told_by_seed(cells: Cells, values: Texts) -> bool:
+def _varies_with_seed(cells: Cells, values: Texts) -> bool:
     """Whether runs of one cell that differ in these values always differ in their seed, too."""
     seeds = [name for name in map(str, cells.frame.columns) if {"seed", "seeds"} & set(words_of(name))]
     if not seeds:
@@ -134,7 +134,7 @@ def _is_tuned(cells: Cells, name: str, values: Texts) -> bool:
     kind = kind_of(name)
     if not cells.differs(values) or kind is Kind.EXPERIMENT:
         return False
-    numbers = not _is_text(values) and _recurs(cells, values) and not _told_by_seed(cells, values)
+    numbers = not _is_text(values) and _recurs(cells, values) and not _varies_with_seed(cells, values)
     # A coefficient may be called by what it weighs, such as z_loss; a result takes more values than a coefficient.
     few = kind is Kind.UNKNOWN or len(set(values)) <= MOST_COEFFICIENTS
     return kind is Kind.TUNING or (numbers and few)
@@ -147,7 +147,7 @@ def _is_experiment(cells: Cells, name: str, values: Texts) -> bool:
         return few
     # A column without a known name that has blanks holds remarks.
     unnamed = kind is Kind.UNKNOWN and few and _is_text(values) and bool((values != "").all())
-    return unnamed and not (cells.differs(values) and _told_by_seed(cells, values))
+    return unnamed and not (cells.differs(values) and _varies_with_seed(cells, values))
 
 
 def _experiments(cells: Cells, name: str, values: Texts) -> Iterator[str]:

@@ -50,7 +50,7 @@ def _carry_out() -> int:
 
 
 def _check_text(arguments: list[str]) -> None:
-    """Refuse arguments that are no text. Raises BadParameter."""
+    """Refuse arguments that are not text. Raises BadParameter."""
     for argument in arguments:
         if not argument.isprintable() and argument.encode(errors="replace").decode() != argument:
             import typer

@@ -12,7 +12,7 @@ REPLACEMENT = "\ufffd"
 
 
 def clean_text(text: str) -> str:
-    """Text without NUL and lone surrogates, such as tracebacks have of file names that are no UTF-8."""
+    """Text without NUL and lone surrogates, such as tracebacks have of file names that are not UTF-8."""
     if text.isascii() and "\0" not in text:
         return text
     return "".join(REPLACEMENT if c == "\0" or "\ud800" <= c <= "\udfff" else c for c in text)
