@@ -20,7 +20,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.records import LawError
-from benchmarks.holdout import rows, tables
+from benchmarks.holdout import rows, run_tables, tables
 from benchmarks.holdout.rolling import forecast_budgets
 from benchmarks.holdout.rows import Row
 from benchmarks.holdout.scores import scored
@@ -81,7 +81,7 @@ def report(frame: pd.DataFrame, old: pd.DataFrame | None = None) -> str:
         parts += ["**Budgets, by set**", tables.by_set(found), "**Budgets, by group**", tables.by_group(found)]
         parts += ["**Beside the baselines**", tables.beside_baselines(found)]
     if found.kind.isin(["inside", "beyond"]).any():
-        parts += ["**Single runs**", tables.single_runs(found)]
+        parts += ["**Single runs**", run_tables.single_runs(found)]
     if old is not None:
         parts += ["**Ratios to the earlier method**", tables.against(found, scored(old))]
     return "\n\n".join(parts)

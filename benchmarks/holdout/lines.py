@@ -37,7 +37,7 @@ def line(log_c: Floats, values: Floats, at: float) -> Forecast:
         return NOTHING
     middle = float(log_c.mean())
     design = np.column_stack([np.ones_like(log_c), log_c - middle])
-    coefficients = np.linalg.lstsq(design, values, rcond=None)[0]
+    coefficients = np.asarray(np.linalg.lstsq(design, values, rcond=None)[0], dtype=float)
     return _student(design, values - design @ coefficients, np.array([1.0, at - middle]), coefficients)
 
 

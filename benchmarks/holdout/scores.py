@@ -31,8 +31,8 @@ def scored(frame: pd.DataFrame) -> pd.DataFrame:
         below, above = np.hypot(low, added), np.hypot(high, added)
         outside = np.maximum(np.maximum(gap - above, -gap - below), 0)
         # A truth on the very end is inside, rounding or not.
-        out["covered" + suffix] = (outside <= 1e-12).astype(float).where(out.bounded)
-        out["score" + suffix] = (below + above + PENALTY * outside).where(out.bounded)
+        out["covered" + suffix] = np.where(out.bounded, outside <= 1e-12, np.nan)
+        out["score" + suffix] = np.where(out.bounded, below + above + PENALTY * outside, np.nan)
     return out
 
 
@@ -47,7 +47,7 @@ def ratios(both: pd.DataFrame, column: str) -> pd.Series:
     """By set: the mean of a column over that of theirs, on the forecasts where both have it."""
     known = both[np.isfinite(both[column]) & np.isfinite(both[f"{column}_theirs"])]
     means = known.groupby("data")[[column, f"{column}_theirs"]].mean()
-    return means[column] / means[f"{column}_theirs"]
+    return pd.Series(means[column] / means[f"{column}_theirs"])
 
 
 def geometric(values: pd.Series, sets: Sequence[str] | None = None) -> float:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.records import LawError
+from analysis.table.csvfile import read_frame
 from analysis.table.table import RunTable
 from benchmarks.holdout.truth import LocalMinimum, local_minima
 
@@ -59,10 +60,15 @@ def cuts(truths: Sequence[LocalMinimum | None]) -> list[Cut]:
 def load(path: Path) -> PublishedSet:
     """Read a file. Raises LawError where it is no table of runs."""
     table = RunTable.read_csv(path)
-    frame = pd.read_csv(path)
-    chosen = frame["role"] == "validation" if "role" in frame else pd.Series(False, index=frame.index)
-    named = [column for column in ("flops", "params", "loss") if column in frame]
-    return PublishedSet(path.stem, table, tuple(local_minima(table)), frame.loc[chosen, named])
+    return PublishedSet(path.stem, table, tuple(local_minima(table)), validation_runs(read_frame(path)))
+
+
+def validation_runs(frame: pd.DataFrame) -> pd.DataFrame:
+    """FLOPs, N and loss of the rows whose role is `validation`; none where a column is missing."""
+    named = ["flops", "params", "loss"]
+    if not {"role", *named} <= set(frame):
+        return pd.DataFrame(columns=named, dtype=float)
+    return frame.loc[frame["role"] == "validation", named].astype(float)
 
 
 def files(paths: Sequence[Path]) -> list[Path]:

@@ -47,7 +47,7 @@ def validation(path: Path) -> list[Row]:
     law = fit(data.table, holdout=False)
     cut = Cut(len(data.table.budgets), len(data.usable))
     rows = []
-    for index, (flops, params, loss) in data.validation.astype(float).iterrows():
+    for index, (flops, params, loss) in data.validation.iterrows():
         kind = "inside" if law.outside(flops) <= 1.05 else "beyond"
         rows.append(run_row(data, cut, kind, law, f"validation {index}", flops, params, loss))
     return rows
@@ -100,6 +100,6 @@ def _runs(data: PublishedSet, rows: Iterable[int]) -> list[tuple[str, float, flo
     """Name, FLOPs, N and loss of some runs of the table."""
     table = data.table
     return [
-        (f"{row} {table.names[row]}", *map(float, (table.flops[row], table.params[row], table.loss[row])))
+        (f"{row} {table.names[row]}", float(table.flops[row]), float(table.params[row]), float(table.loss[row]))
         for row in rows
     ]

@@ -108,7 +108,8 @@ def lower_limit(rate: float, draws: int) -> float:
         return float("nan")
     z = 1.96
     centre = rate + z * z / (2 * draws)
-    return float((centre - z * np.sqrt(rate * (1 - rate) / draws + z * z / (4 * draws**2))) / (1 + z * z / draws))
+    below = z * np.sqrt(rate * (1 - rate) / draws + z * z / (4 * draws**2))
+    return max(float((centre - below) / (1 + z * z / draws)), 0.0)
 
 
 def main() -> None:
