@@ -68,6 +68,8 @@ def write(frame: pd.DataFrame, path: Path) -> None:
 
 def read(path: Path) -> pd.DataFrame:
     """Rows from a CSV, exactly as they were written."""
-    texts = ["data", "kind", "method", "quantity", "run", "confidence", "refused"]
-    frame = pd.read_csv(path, float_precision="round_trip", dtype=dict.fromkeys(texts, str))
-    return frame.fillna(dict.fromkeys(texts, ""))
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    for field in fields(Row):
+        if field.type == "float":
+            frame[field.name] = [float(text or "nan") for text in frame[field.name]]
+    return frame.astype({"budgets": int})
