@@ -26,9 +26,10 @@ from benchmarks.holdout.rows import Row
 from benchmarks.holdout.scores import scored
 from benchmarks.holdout.sets import cuts, files, load
 from benchmarks.holdout.singles import beyond, folds, inside, validation
+from benchmarks.pages import write_part
 
-BEGIN, END = "<!-- fit_holdout: begin -->", "<!-- fit_holdout: end -->"
-"""Between these lines of a page `--write` puts the tables."""
+PART = "fit_holdout"
+"""Part of a page that `--write` puts the tables into."""
 
 Task = Callable[[], list[Row]]
 """Some forecasts."""
@@ -78,22 +79,13 @@ def report(frame: pd.DataFrame, old: pd.DataFrame | None = None) -> str:
     found = scored(frame)
     parts = []
     if (found.kind == "budget").any():
-        parts += ["**Budgets, by set**", tables.by_set(found), "**Budgets, by group**", tables.by_group(found)]
-        parts += ["**Beside the baselines**", tables.beside_baselines(found)]
+        parts += ["### Budgets, by set", tables.by_set(found), "### Budgets, by group", tables.by_group(found)]
+        parts += ["### Budgets, beside the baselines", tables.beside_baselines(found)]
     if found.kind.isin(["inside", "beyond"]).any():
-        parts += ["**Single runs**", run_tables.single_runs(found)]
+        parts += ["### Single runs", run_tables.single_runs(found)]
     if old is not None:
-        parts += ["**Ratios to the earlier method**", tables.against(found, scored(old))]
+        parts += ["### Ratios to the earlier method", tables.against(found, scored(old))]
     return "\n\n".join(parts)
-
-
-def write_into(page: Path, text: str) -> None:
-    """Put a text between the marks of a page. Raises SystemExit where it has no such marks."""
-    before, found, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, ended, after = rest.partition(END)
-    if not found or not ended:
-        raise SystemExit(f"{page} has no lines {BEGIN} and {END}: add them where the tables belong")
-    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
 
 
 def options(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -128,7 +120,7 @@ def main(arguments: list[str] | None = None) -> None:
     old = pd.concat([rows.read(path) for path in chosen.against], ignore_index=True) if chosen.against else None
     text = report(frame, old)
     if chosen.write:
-        write_into(chosen.write, text)
+        write_part(chosen.write, PART, text)
     print(text)
 
 

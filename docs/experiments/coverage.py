@@ -1,6 +1,6 @@
 """Coverage of the headline's interval by simulation: prints the table of coverage.md.
 
-    python -m docs.experiments.coverage --draws 2000 --jobs 2 > docs/experiments/coverage-table.md
+    python -m docs.experiments.coverage --draws 2000 --jobs 2 --write docs/experiments/coverage.md
 
 For each world, sweeps of known truth are drawn and fitted, and asked for N* and L* at 10 and 100 times the largest
 budget. Nothing here is tuned to a world: `benchmarks/worlds.py` states the surfaces and the noise.
@@ -13,6 +13,7 @@ import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from analysis.fitting.cost import TokenCost
 from analysis.law import fit
 from analysis.records import LawError, Prediction
 from analysis.table.table import RunTable
+from benchmarks.pages import part, write_part
 from benchmarks.truths import Floats
 from benchmarks.worlds import WORLDS, World, grid, noise, optimum
 
@@ -28,6 +30,8 @@ TARGETS = (10, 100)
 """Multiples of the largest budget that are asked for."""
 ESTIMATORS = ("additive", "skaling", "joint_skew", "parabola", "cubic", "akima")
 """Estimators that are shown alone."""
+PART = "simulated"
+"""Part of a page that has the table."""
 
 
 def draw(world: World, seeds: range) -> Floats:
@@ -112,24 +116,35 @@ def lower_limit(rate: float, draws: int) -> float:
     return max(float((centre - below) / (1 + z * z / draws)), 0.0)
 
 
+def table(rows: list[str]) -> str:
+    """A table of these rows, two a world, in the order of the worlds; a later row replaces an earlier one."""
+    targets = [f"{m}×: covered (limit) | half-width | score" for m in TARGETS]
+    heads = ["world", "", *targets, *[f"{name} alone" for name in ESTIMATORS]]
+    latest = {tuple(row.split(" | ")[:2]): row for row in rows}
+    keys = [(f"| {world.name}", quantity) for world in WORLDS for quantity in ("N*", "L*")]
+    lines = ["| " + " | ".join(heads) + " |", "|---|---|" + "---|" * (6 + len(ESTIMATORS))]
+    return "\n".join([*lines, *(latest[key] for key in keys if key in latest)])
+
+
 def main() -> None:
     """Simulate the requested worlds and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--draws", type=int, default=2000)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--worlds", nargs="*", default=[world.name for world in WORLDS])
+    parser.add_argument("--write", type=Path, help="replace the rows of these worlds in this page's table")
     options = parser.parse_args()
-    targets = [f"{m}×: covered (limit) | half-width | score" for m in TARGETS]
-    heads = ["world", "", *targets, *[f"{name} alone" for name in ESTIMATORS]]
-    lines = ["| " + " | ".join(heads) + " |", "|---|---|" + "---|" * (6 + len(ESTIMATORS))]
+    rows: list[str] = []
     chunk = max(options.draws // (4 * options.jobs), 1)
     with ProcessPoolExecutor(options.jobs) as pool:
         for world in WORLDS:
             if world.name in options.worlds:
                 seeds = [range(at, min(at + chunk, options.draws)) for at in range(0, options.draws, chunk)]
-                lines += report(world, np.concatenate(list(pool.map(partial(draw, world), seeds))))
+                rows += report(world, np.concatenate(list(pool.map(partial(draw, world), seeds))))
                 sys.stderr.write(f"{world.name} done\n")
-    sys.stdout.write("\n".join(lines) + "\n")
+    if options.write:
+        write_part(options.write, PART, table([*part(options.write, PART).splitlines()[2:], *rows]))
+    sys.stdout.write(table(rows) + "\n")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from benchmarks import fit_holdout
-from benchmarks.fit_holdout import BEGIN, END, main, write_into
+from benchmarks.fit_holdout import PART, main
+from benchmarks.pages import marks, part
 from tests.unit.benchmarks.holdout.made import saved
 from tests.unit.benchmarks.holdout.test_tables import cells
 
@@ -44,21 +45,11 @@ def test_single_runs_and_processes(tmp_path: Path, capsys: pytest.CaptureFixture
     assert cells(capsys.readouterr().out)["made"][0] == "21"
 
 
-def test_a_page_is_filled_between_its_marks(tmp_path: Path) -> None:
+def test_the_tables_are_put_into_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = tmp_path / "page.md"
-    page.write_text(f"before\n\n{BEGIN}\nold\n{END}\n\nafter\n")
-    write_into(page, "new")
-    assert page.read_text() == f"before\n\n{BEGIN}\n\nnew\n\n{END}\n\nafter\n"
-    write_into(page, "newer")
-    assert page.read_text() == f"before\n\n{BEGIN}\n\nnewer\n\n{END}\n\nafter\n"
-
-
-def test_a_page_without_marks_stays_as_it_is(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text(f"before {END} {BEGIN}")
-    with pytest.raises(SystemExit, match="add them where the tables belong"):
-        write_into(page, "new")
-    assert page.read_text() == f"before {END} {BEGIN}"
+    page.write_text("\n".join(["before", *marks(PART), "after"]))
+    main([str(saved(tmp_path)), "--only", "budgets", "--write", str(page)])
+    assert part(page, PART) == capsys.readouterr().out.strip()
 
 
 def test_nothing_to_forecast_says_so(tmp_path: Path) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from analysis.law import Law
 from analysis.records import LawError
+from benchmarks.pages import marks, part, write_part
 from benchmarks.worlds import WORLDS, optimum
 from docs.experiments import coverage
-from docs.experiments.coverage import ESTIMATORS, TARGETS, draw, lower_limit, ratio, report
+from docs.experiments.coverage import ESTIMATORS, PART, TARGETS, draw, lower_limit, ratio, report, table
 
 WORLD = WORLDS[0]
 
@@ -61,6 +64,22 @@ def test_the_lower_limit_is_wilsons() -> None:
     assert lower_limit(0.95, 2000) == pytest.approx(0.9396, abs=1e-4)
     assert lower_limit(0.0, 60) == 0
     assert np.isnan(lower_limit(1.0, 0))
+
+
+def test_rows_of_a_page_are_replaced_in_the_order_of_the_worlds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("\n".join(["before", *marks(PART), "after"]))
+    old = ["| size offset | N* | 0.9 |", "| iid | N* | 0.8 |", "| gone | N* | 0.7 |"]
+    write_part(page, PART, table(old))
+    assert part(page, PART).splitlines()[2:] == [old[1], old[0]]
+    monkeypatch.setattr(coverage, "report", lambda *_: ["| iid | N* | 0.5 |", "| iid | L* | 0.4 |"])
+    monkeypatch.setattr(
+        "sys.argv", ["coverage", "--draws", "1", "--jobs", "1", "--worlds", "iid", "--write", str(page)]
+    )
+    coverage.main()
+    assert part(page, PART).splitlines()[2:] == ["| iid | N* | 0.5 |", "| iid | L* | 0.4 |", old[0]]
 
 
 def test_the_command_prints_two_rows_a_world(
