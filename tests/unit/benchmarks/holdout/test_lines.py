@@ -41,7 +41,9 @@ def test_three_losses_or_a_straight_fall_are_a_line_of_the_logarithm() -> None:
     expected = float(np.exp(1.2 - 0.05 * (AT - X.mean())))
     assert frontier(X[:3], losses[:3], AT).estimate == pytest.approx(expected)
     bent = losses - 0.01 * (X - X.mean()) ** 2  # ever steeper: no floor
-    assert frontier(X, bent, AT).estimate == pytest.approx(float(np.exp(line(X, np.log(bent), AT).estimate)))
+    below_zero = -1 + 4 * np.exp(-0.05 * (X - X.mean()))  # a floor that no loss can have
+    for odd in (bent, below_zero):
+        assert frontier(X, odd, AT).estimate == pytest.approx(float(np.exp(line(X, np.log(odd), AT).estimate)))
 
 
 def test_intervals_cover_where_the_form_is_right() -> None:
