@@ -66,6 +66,10 @@ def groups(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     for least, most, name in ((-1, 0.5, "half or less"), (0.5, 0.8, "to 0.8"), (0.8, 0.999, "to 1"), (0.999, 2, "all")):
         chosen = (frame.own_holdout > least) & (frame.own_holdout <= most)
         yield f"own hold-out covered: {name}", frame[chosen]
+    yield (
+        "high confidence though own hold-out below 0.8",
+        frame[(frame.confidence == "high") & (frame.own_holdout < 0.8)],
+    )
 
 
 def by_factor(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

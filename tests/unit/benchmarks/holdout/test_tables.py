@@ -64,6 +64,9 @@ def test_by_group() -> None:
         "own hold-out covered: half or less": "1",
         "own hold-out covered: all": "1",
     }
+    assert "high confidence though own hold-out below 0.8" not in found
+    bold = of_two_sets().assign(confidence="high")
+    assert cells(tables.by_group(bold))["high confidence though own hold-out below 0.8"][:3] == ["1", "0", "0.00"]
     assert found["high confidence"][2] == "1.00"
     assert found["low confidence"][2] == "0.00"
 
