@@ -23,7 +23,7 @@ MULTIPLES = (3.0, 10.0)
 """Budgets that are asked about, over the largest fitted one."""
 NEXT = 3.0
 """A further budget over the largest."""
-DRAWS = 3
+DRAWS = 5
 """Simulated outcomes of each choice of runs, of which the median counts."""
 
 

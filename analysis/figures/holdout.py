@@ -134,7 +134,7 @@ def _panel(
     came = alt.Y("reached:Q", **y)
     layers = [
         alt.Chart(values([{"forecast": forecast}])).mark_rule(style="even").encode(y=alt.Y("forecast:Q", **y)),
-        base.mark_rule(strokeWidth=2, strokeOpacity=0.5, clip=True).encode(
+        base.mark_rule(strokeWidth=2, strokeOpacity=0.6, clip=True).encode(
             y=alt.Y("low:Q", **y), y2="high:Q", color=colour
         ),
         base.transform_filter("datum.verdict == 'inside'")

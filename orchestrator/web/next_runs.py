@@ -1,0 +1,98 @@
+"""The table of what further runs would buy, every number already formatted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from analysis.answers.next_runs import NextRuns, Outlook, Width
+from analysis.wording import format_factor, format_flops, plural
+
+_NARROWER = 0.98
+"""A choice is worth a sentence if half-widths come out at this share of today's or less."""
+
+
+@dataclass(frozen=True, slots=True)
+class NextRow:
+    """One choice of further runs, or none."""
+
+    runs: str
+    """Which they are."""
+    cost: str
+    """Training FLOPs of them all."""
+    widths: tuple[str, ...]
+    """Half-widths, N* and loss in turn at each budget asked about."""
+
+
+@dataclass(frozen=True, slots=True)
+class NextTable:
+    """The choices of further runs beside what is known now."""
+
+    titles: tuple[str, ...]
+    """Headings of the widths."""
+    rows: tuple[NextRow, ...]
+    """What is known now, then the choices."""
+    best: str
+    """What is worth most for its FLOPs, and what narrows most, in words."""
+
+
+def next_table(outlook: Outlook) -> NextTable:
+    """An outlook as a table."""
+    titles = tuple(
+        f"{quantity} at {format_factor(width.multiple)}" for width in outlook.now for quantity in ("N*", "Loss")
+    )
+    now = NextRow("None: as it is", "–", tuple(_widths(outlook.now)))
+    rows = [NextRow(_named(c), format_flops(c.flops), tuple(_widths(c.expected))) for c in outlook.choices]
+    return NextTable(titles, (now, *rows), _best(outlook))
+
+
+def _named(choice: NextRuns) -> str:
+    """Which runs a choice has."""
+    largest, runs = format_flops(choice.budgets[-1]), plural(choice.runs, "run")
+    return {
+        "budget": f"One more budget at {largest}, {runs}",
+        "repeats": f"One repeat at each optimum, {runs}",
+        "sizes": f"One more size at each end of {largest}, {runs}",
+    }[choice.kind]
+
+
+def _widths(widths: Sequence[Width]) -> Iterator[str]:
+    """Half-widths of N* and the loss in turn."""
+    for width in widths:
+        yield "no answer" if width.params_factor is None else _factor(width.params_factor)
+        yield "no answer" if width.loss is None else _loss(width.loss)
+
+
+def _factor(value: float) -> str:
+    """A half-width of N*: ×1.18."""
+    return f"×{value:.2f}" if value < 100 else "beyond ×100"
+
+
+def _loss(value: float) -> str:
+    """A half-width of the loss, in three decimals or, below a hundredth, two digits."""
+    return f"±{value:.3f}" if value >= 0.01 else f"±{value:.2g}"
+
+
+def _best(outlook: Outlook) -> str:
+    """What is worth most for its FLOPs and what narrows most, or that nothing is expected to narrow anything."""
+    worth = [c for c in outlook.choices if c.ratio is None or c.ratio <= _NARROWER]
+    if not worth:
+        return "None of these runs is expected to narrow the intervals."
+    first, now = worth[0], outlook.now[-1]
+    said = f"Most for its FLOPs: {_inside(first)}. At {format_factor(now.multiple)} the largest budget {_gain(first, now)}."
+    narrowest = min(worth, key=lambda choice: choice.ratio or 0.0)
+    return said if narrowest is first else f"{said} Narrowest: {_inside(narrowest)}: {_gain(narrowest, now)}."
+
+
+def _inside(choice: NextRuns) -> str:
+    """A choice in the middle of a sentence, with its cost."""
+    name = _named(choice)
+    return f"{name[:1].lower()}{name[1:]} and {format_flops(choice.flops)} FLOPs"
+
+
+def _gain(choice: NextRuns, now: Width) -> str:
+    """What a choice buys at the furthest budget."""
+    size, loss = _widths(choice.expected[-1:])
+    if now.params_factor is None or now.loss is None:
+        return f"there would be an answer, N* known to {size} and the loss to {loss}"
+    return f"N* would be known to {size} instead of {_factor(now.params_factor)}, the loss to {loss} instead of {_loss(now.loss)}"
