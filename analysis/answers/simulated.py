@@ -1,4 +1,4 @@
-"""Losses of runs that were never trained, drawn from a law: its answers, what they leave open, and the runs' scatter."""
+"""Losses of runs that were never trained, drawn from a law: its answers, what they leave open, and scatter."""
 
 from __future__ import annotations
 

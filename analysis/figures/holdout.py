@@ -16,16 +16,23 @@ from analysis.figures.marks import VERDICTS, budget_labels
 from analysis.figures.panels import Panel, panel, side_by_side
 from analysis.figures.theme import HEIGHT, PANEL_WIDTH
 from analysis.records import LawError
-from analysis.wording import format_count, format_factor, format_flops, format_interval, format_loss
+from analysis.wording import format_count, format_factor, format_flops, format_interval, format_loss, format_multiplier
 
 if TYPE_CHECKING:
     from analysis.law import Law
 
 _GAP = 4.0
 """Least distance of two bars, pixels."""
+_FURTHEST = 4.0
+"""A frame reaches at least so many times the largest budget fitted."""
 _BARS_SHOWN = 0.75
 """Share of the bars' ends that a frame shows at least; what came it shows always."""
+_BARS_OVER = 4.0
+"""A frame ends here in any case, over the furthest that came, or at the middle bar."""
+_LONGEST = 1e6
+"""No bar reaches further than this factor of N*."""
 _LEGEND_ROWS = 10
+_MISSES_TOLD = 5
 _TOOLTIP = ("fitted up to", "held out", "forecast", "interval", "came", "verdict")
 
 
@@ -49,7 +56,7 @@ class _Outcome:
         """N* of a budget."""
         forecast, interval = record.params_predicted, record.params_interval
         words = (format_count(forecast), format_interval(interval, format_count), format_count(record.params))
-        ends = interval.low / forecast, interval.high / forecast
+        ends = max(interval.low / forecast, 1 / _LONGEST), min(interval.high / forecast, _LONGEST)
         return cls(*ends, record.params / forecast, record.params_covered, words)
 
     @classmethod
@@ -86,7 +93,7 @@ def holdout_row(
     sizes, losses = [_Outcome.of_size(one) for one in records], [_Outcome.of_loss(one) for one in records]
     low, high = _frame([(math.log(one.low), math.log(one.high), math.log(one.reached)) for one in sizes])
     unit = "" if law.loss_unit == "as in the data" else f" ({law.loss_unit})"
-    factors = log_axis((math.exp(low), math.exp(high)), "N* that came ÷ forecast", format_factor, closest=0.1)
+    factors = log_axis((math.exp(low), math.exp(high)), "N* that came ÷ forecast", format_multiplier, closest=0.1)
     differences = {
         "scale": alt.Scale(domain=list(_frame([(o.low, o.high, o.reached) for o in losses])), nice=False),
         "axis": alt.Axis(tickCount=6),
@@ -102,9 +109,9 @@ def holdout_row(
 def _frame(heights: Sequence[tuple[float, float, float]]) -> tuple[float, float]:
     """A domain about the forecast, 0, with all that came and most bars: the longest would hide the others."""
     ends = sorted(max(-low, high) for low, high, _ in heights)
-    bulk = ends[math.ceil(_BARS_SHOWN * len(ends)) - 1]
     furthest = max(abs(came) for *_, came in heights)
-    top = max(min(bulk, 4 * furthest), furthest)
+    longest = max(_BARS_OVER * furthest, ends[len(ends) // 2])
+    top = max(furthest, min(longest, ends[math.ceil(_BARS_SHOWN * len(ends)) - 1]))
     return linear_domain([-top, top])
 
 
@@ -123,7 +130,9 @@ def _panel(
     name, y, forecast = shown
     places = _places(records, width)
     rows = _rows(law, records, outcomes, places)
-    x = log_axis(log_domain(places), "Held-out budget ÷ largest fitted", format_factor, width=width)
+    x = log_axis(
+        log_domain([1.0, _FURTHEST, *places], pad=0.03), "Held-out budget ÷ largest fitted", format_factor, width=width
+    )
     base = alt.Chart(values(rows)).encode(
         x=alt.X("place:Q", **x), tooltip=[alt.Tooltip(f"{key}:N") for key in _TOOLTIP]
     )
@@ -181,7 +190,7 @@ def _rows(
             "high": outcome.high,
             "reached": outcome.reached,
             "verdict": "inside" if outcome.covered else "outside",
-            "budget": labels[record.trained_to],
+            "budget": labels.get(record.trained_to, format_flops(record.trained_to)),
             "fitted up to": f"{format_flops(record.trained_to)} FLOPs",
             "held out": f"{format_flops(record.flops)} FLOPs ({format_factor(record.extrapolation)})",
             "forecast": outcome.words[0],
@@ -203,10 +212,12 @@ def _notes(records: Sequence[HoldoutRecord]) -> list[str]:
 
 
 def _describe(name: str, rows: Sequence[dict[str, Any]]) -> str:
-    """The chart in words."""
+    """The chart in words: how many were inside, and the first misses."""
+    misses = [row for row in rows if row["verdict"] == "outside"]
     said = "; ".join(
-        f"{row['held out']} from up to {row['fitted up to']}: forecast {row['forecast']} ({row['interval']}), "
-        f"came {row['came']}, {row['verdict']}"
-        for row in rows
+        f"{row['held out']} from up to {row['fitted up to']}: forecast {row['interval']}, came {row['came']}"
+        for row in misses[:_MISSES_TOLD]
     )
-    return f"Hold-out forecasts of {name} against what came: {said}."
+    held = f"{len(rows) - len(misses)} of {len(rows)} forecasts of {name} held what came"
+    more = len(misses) - _MISSES_TOLD
+    return f"{held}{'; outside: ' if misses else ''}{said}{f' and {more} more' if more > 0 else ''}."

@@ -56,7 +56,6 @@ def joined(table: RunTable, runs: FurtherRuns) -> RunTable:
 def _sizes(table: RunTable, params: Floats) -> Labels:
     """Labels of the sizes of further runs: those of the table's runs of equal N, else new ones."""
     known = dict(zip(table.params.tolist(), table.size.tolist(), strict=True))
-    labels = []
-    for size in params.tolist():
-        labels.append(known.setdefault(size, max(known.values()) + 1))
-    return np.asarray(labels, dtype=np.int64)
+    new = sorted(set(params.tolist()) - set(known))
+    known |= {size: int(table.size.max()) + number for number, size in enumerate(new, start=1)}
+    return np.array([known[size] for size in params.tolist()], dtype=np.int64)

@@ -18,6 +18,8 @@ class NextRow:
 
     runs: str
     """Which they are."""
+    count: str
+    """How many."""
     cost: str
     """Training FLOPs of them all."""
     widths: tuple[str, ...]
@@ -41,18 +43,18 @@ def next_table(outlook: Outlook) -> NextTable:
     titles = tuple(
         f"{quantity} at {format_factor(width.multiple)}" for width in outlook.now for quantity in ("N*", "Loss")
     )
-    now = NextRow("None: as it is", "–", tuple(_widths(outlook.now)))
-    rows = [NextRow(_named(c), format_flops(c.flops), tuple(_widths(c.expected))) for c in outlook.choices]
+    now = NextRow("None: as it is", "–", "–", tuple(_widths(outlook.now)))
+    rows = [NextRow(_named(c), str(c.runs), format_flops(c.flops), tuple(_widths(c.expected))) for c in outlook.choices]
     return NextTable(titles, (now, *rows), _best(outlook))
 
 
 def _named(choice: NextRuns) -> str:
     """Which runs a choice has."""
-    largest, runs = format_flops(choice.budgets[-1]), plural(choice.runs, "run")
+    largest = format_flops(choice.budgets[-1])
     return {
-        "budget": f"One more budget at {largest}, {runs}",
-        "repeats": f"One repeat at each optimum, {runs}",
-        "sizes": f"One more size at each end of {largest}, {runs}",
+        "budget": f"One more budget at {largest}",
+        "repeats": "One repeat at each optimum",
+        "sizes": f"One more size at each end of {largest}",
     }[choice.kind]
 
 
@@ -79,15 +81,16 @@ def _best(outlook: Outlook) -> str:
     if not worth:
         return "None of these runs is expected to narrow the intervals."
     first, now = worth[0], outlook.now[-1]
-    said = f"Most for its FLOPs: {_inside(first)}. At {format_factor(now.multiple)} the largest budget {_gain(first, now)}."
+    far = f"At {format_factor(now.multiple)} the largest budget"
+    said = f"Most for its FLOPs: {_inside(first)}. {far} {_gain(first, now)}."
     narrowest = min(worth, key=lambda choice: choice.ratio or 0.0)
-    return said if narrowest is first else f"{said} Narrowest: {_inside(narrowest)}: {_gain(narrowest, now)}."
+    return said if narrowest is first else f"{said} Narrowest: {_inside(narrowest)}. {far} {_gain(narrowest, now)}."
 
 
 def _inside(choice: NextRuns) -> str:
     """A choice in the middle of a sentence, with its cost."""
     name = _named(choice)
-    return f"{name[:1].lower()}{name[1:]} and {format_flops(choice.flops)} FLOPs"
+    return f"{name[:1].lower()}{name[1:]} ({plural(choice.runs, 'run')}, {format_flops(choice.flops)} FLOPs)"
 
 
 def _gain(choice: NextRuns, now: Width) -> str:
@@ -95,4 +98,5 @@ def _gain(choice: NextRuns, now: Width) -> str:
     size, loss = _widths(choice.expected[-1:])
     if now.params_factor is None or now.loss is None:
         return f"there would be an answer, N* known to {size} and the loss to {loss}"
-    return f"N* would be known to {size} instead of {_factor(now.params_factor)}, the loss to {loss} instead of {_loss(now.loss)}"
+    size_now, loss_now = _widths([now])
+    return f"N* would be known to {size} instead of {size_now}, the loss to {loss} instead of {loss_now}"

@@ -37,8 +37,8 @@ def write_report(
     """Write report.html, runs.csv and one PNG for each chart into a folder; files of an earlier report are replaced.
 
     `title` names the sweep with its variant, `runs` has the columns of `isoflop export`, and `command` is what a reader
-    types to repeat the sweep; `outlook` is what further runs would buy, where that is known. A law that could not be fitted is reported, too: its curves, refusals and runs, without
-    predictions.
+    types to repeat the sweep; `outlook` is what further runs would buy, where that is known. A law that could not be
+    fitted is reported, too: its curves, refusals and runs, without predictions.
 
     Returns the files by name: `report`, `runs`, and one name for each chart.
     """

@@ -77,7 +77,7 @@ def test_the_first_paint_has_progress_curves_and_runs() -> None:
     assert [a["data-spec"] for a in page.all("div") if "data-spec" in a] == [
         "spec-isoflop", "spec-residuals", "spec-residuals-2", "spec-residuals-3"
     ]  # fmt: skip
-    assert "Colours and markers as in the IsoFLOP curves." in words
+    assert "Budgets have their colours of the IsoFLOP curves." in words
     assert "N*(C)" in words and runs()["run"][0] in words
 
 
