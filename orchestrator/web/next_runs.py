@@ -77,26 +77,30 @@ def _loss(value: float) -> str:
 
 def _best(outlook: Outlook) -> str:
     """What is worth most for its FLOPs and what narrows most, or that nothing is expected to narrow anything."""
-    worth = [c for c in outlook.choices if c.ratio is None or c.ratio <= _NARROWER]
+    worth = [choice for choice in outlook.choices if _buys(choice, outlook.now)]
     if not worth:
         return "None of these runs is expected to narrow the intervals."
-    first, now = worth[0], outlook.now[-1]
-    far = f"At {format_factor(now.multiple)} the largest budget"
-    said = f"Most for its FLOPs: {_inside(first)}. {far} {_gain(first, now)}."
     narrowest = min(worth, key=lambda choice: choice.ratio or 0.0)
-    return said if narrowest is first else f"{said} Narrowest: {_inside(narrowest)}. {far} {_gain(narrowest, now)}."
+    said = f"Most for its FLOPs: {_gain(worth[0], outlook.now)}"
+    return said if narrowest is worth[0] else f"{said} Narrowest: {_gain(narrowest, outlook.now)}"
 
 
-def _inside(choice: NextRuns) -> str:
-    """A choice in the middle of a sentence, with its cost."""
-    name = _named(choice)
-    return f"{name[:1].lower()}{name[1:]} ({plural(choice.runs, 'run')}, {format_flops(choice.flops)} FLOPs)"
+def _buys(choice: NextRuns, now: Sequence[Width]) -> bool:
+    """Whether intervals become narrower, or there are answers where there were none."""
+    if choice.ratio is not None and choice.ratio <= _NARROWER:
+        return True
+    return any(before.loss is None and then.loss is not None for before, then in zip(now, choice.expected, strict=True))
 
 
-def _gain(choice: NextRuns, now: Width) -> str:
-    """What a choice buys at the furthest budget."""
-    size, loss = _widths(choice.expected[-1:])
-    if now.params_factor is None or now.loss is None:
-        return f"there would be an answer, N* known to {size} and the loss to {loss}"
-    size_now, loss_now = _widths([now])
-    return f"N* would be known to {size} instead of {size_now}, the loss to {loss} instead of {loss_now}"
+def _gain(choice: NextRuns, now: Sequence[Width]) -> str:
+    """What a choice costs, and what it buys at the furthest budget that would have an answer."""
+    then, before = [pair for pair in zip(choice.expected, now, strict=True) if pair[0].loss is not None][-1]
+    name, (size, loss) = _named(choice), _widths([then])
+    runs = f"{name[:1].lower()}{name[1:]} ({plural(choice.runs, 'run')}, {format_flops(choice.flops)} FLOPs)"
+    far = f"{format_factor(then.multiple)} the largest budget"
+    if before.loss is None:
+        return f"{runs}. At {far} there would be an answer, N* known to {size} and the loss to {loss}."
+    size_now, loss_now = _widths([before])
+    return (
+        f"{runs}. At {far} N* would be known to {size} instead of {size_now}, the loss to {loss} instead of {loss_now}."
+    )

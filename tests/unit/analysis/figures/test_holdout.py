@@ -69,7 +69,9 @@ def test_hits_and_misses_differ_in_shape_and_colour(held: Law) -> None:
 def test_the_caption_counts_what_was_inside(held: Law) -> None:
     records = (record(1.2e9), record(2e9), record(1e9, loss=2.5))
     law = replace(held, holdout=records)
-    assert "N* came inside its 95 % interval in 2 of 3 forecasts, the loss in 2." in notes(holdout_panels(law).to_dict())
+    assert "N* came inside its 95 % interval in 2 of 3 forecasts, the loss in 2." in notes(
+        holdout_panels(law).to_dict()
+    )
     sizes, losses = holdout_row(law)
     assert "2 of 3 forecasts of N* held what came; outside: 3×10¹⁹ FLOPs (×3)" in sizes.description
     assert "came 2.500" in losses.description
