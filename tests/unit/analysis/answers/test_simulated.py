@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from analysis.answers.questions import given_size
 from analysis.answers.simulated import SimulatedWorld
@@ -13,6 +14,8 @@ from analysis.law import Law, fit
 from analysis.records import LawError
 from analysis.table.table import RunTable
 from tests.unit.analysis.law_tables import table
+
+Floats = NDArray[np.float64]
 
 NEXT = 3e20
 
@@ -32,7 +35,7 @@ def world(law: Law, runs: RunTable) -> SimulatedWorld:
     return SimulatedWorld.of(law, runs)
 
 
-def many(world: SimulatedWorld, params: list[float], draws: int = 250) -> np.ndarray:
+def many(world: SimulatedWorld, params: list[float], draws: int = 250) -> Floats:
     """Losses (draws, sizes) of runs at the next budget."""
     generator = np.random.default_rng(1)
     budgets = np.full(len(params), NEXT)
@@ -61,10 +64,10 @@ def test_a_repeat_has_the_misfit_of_its_cell_but_not_its_noise(law: Law, runs: R
     budget, params = float(runs.budgets[0]), runs.params[:3]
     flops = np.full(3, budget)
 
-    def mean(changed: RunTable) -> np.ndarray:
+    def mean(changed: RunTable) -> Floats:
         made = SimulatedWorld.of(law, changed)
         generator = np.random.default_rng(2)
-        return np.mean([made.runs(flops, params, generator).loss for _ in range(100)], axis=0)
+        return np.asarray(np.mean([made.runs(flops, params, generator).loss for _ in range(100)], axis=0))
 
     off = runs.loss.copy()
     off[:3] += 0.5
