@@ -153,7 +153,7 @@ def _panel(
         .mark_point(filled=True, size=70, opacity=1, style="reached")
         .encode(y=came, shape=shape),
     ]
-    return panel(layers, f"Hold-out of {name}", _notes(records), _describe(name, rows), width=width, height=height)
+    return panel(layers, f"Hold-out: {name}", _notes(records), _describe(name, rows), width=width, height=height)
 
 
 def _places(records: Sequence[HoldoutRecord], width: float) -> list[float]:

@@ -55,7 +55,7 @@ def test_everything_is_one_figure_with_each_legend_once(composed: dict[str, Any]
 
 def test_a_hold_out_is_part_of_everything() -> None:
     spec = everything(fit(table())).to_dict()
-    assert [title[4:] for title in titles(spec)][-2:] == ["Hold-out of N*", "Hold-out of loss"]
+    assert [title[4:] for title in titles(spec)][-2:] == ["Hold-out: N*", "Hold-out: loss"]
     assert "forecasts, the loss in" in notes(spec)
 
 
