@@ -31,6 +31,7 @@ from analysis.loss_budget import compute_for_loss
 from analysis.names import EstimatorName
 from analysis.records import Curve, EstimatorAnswer, Interval, LawError, PowerLaw, Prediction, Surface
 from analysis.refusals import Refusal
+from analysis.scatter import Scatter, one_run_interval
 from analysis.summary import Summary
 from analysis.table.excluded import ExcludedRow
 from analysis.table.table import RunTable
@@ -171,6 +172,11 @@ class Law:
         result = self.combined(budgets)
         return compute_for_loss(budgets, result.loss, *self.loss_ends(budgets, result), loss)
 
+    def run_scatter(self, flops: float, params: float) -> Scatter | None:
+        """How single runs of N parameters at a budget scatter about the law; None where that is not known."""
+        sigma, freedom = self.noise.sigma, self.noise.degrees_of_freedom
+        return Scatter(sigma, freedom) if sigma is not None and freedom > 0 else None
+
     @property
     def _budgets(self) -> int:
         """Budgets whose curve has a minimum."""
@@ -209,6 +215,7 @@ class Law:
             params_interval=Interval(float(low), float(high)),
             tokens_interval=Interval(max(tokens[1], LEAST_COUNT), tokens[2]),
             loss_interval=loss_interval,
+            run_interval=one_run_interval(loss, loss_interval, self.run_scatter(flops, params)),
             largest_budget=self.largest_budget,
             extrapolation=extrapolation,
             place=place,

@@ -133,6 +133,12 @@ def format_interval(interval: Interval | None, write: Callable[[float], str] = f
     return f"{write(interval.low)} to {write(interval.high)}"
 
 
+def format_loss_intervals(mean: Interval, run: Interval | None) -> str:
+    """Both 95 % intervals of a loss: one run 3.150 to 3.270; mean of many 3.180 to 3.240."""
+    of_run = f"one run {format_interval(run)}; " if run is not None else ""
+    return f"{of_run}mean of many {format_interval(mean)}"
+
+
 def format_count_interval(interval: Interval, digits: int = 3) -> str:
     """Both ends of an interval of parameters or tokens, a suffix that they share written once: 36.2 to 47.1 k."""
     low, high = format_count(interval.low, digits), format_count(interval.high, digits)
@@ -258,10 +264,16 @@ def _freedom(count: int) -> str:
 def trust_sentence(prediction: Prediction) -> str:
     """How far an answer may be trusted, in plain sentences: where it lies, how wide it is, what to do."""
     factor = math.sqrt(prediction.params_interval.high / prediction.params_interval.low)
-    half_width = (prediction.loss_interval.high - prediction.loss_interval.low) / 2
-    width = f"The size is known to within a factor of {factor:.2f} either way and the loss to ±{half_width:.3f}"
+    mean, run = prediction.loss_interval, prediction.run_interval
+    width = f"The size is known to within a factor of {factor:.2f} either way and the mean loss to ±{_half(mean):.3f}"
+    width += f", that of one run to ±{_half(run):.3f}" if run is not None else ""
     advice = _ADVICE.get(prediction.confidence, "")
     return f"{place_sentence(prediction.place)} {width}; confidence is {prediction.confidence}. {advice}".rstrip()
+
+
+def _half(interval: Interval) -> float:
+    """Half the width of an interval."""
+    return (interval.high - interval.low) / 2
 
 
 def budget_place(flops: float, smallest: float, largest: float) -> str:

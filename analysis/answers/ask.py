@@ -15,7 +15,6 @@ import numpy as np
 
 from analysis.answers import inference, limited, questions
 from analysis.answers.counts import COLUMNS, Counts
-from analysis.answers.one_run import one_run_interval
 from analysis.answers.published import published_at
 from analysis.answers.questions import Answer
 from analysis.answers.serial import plain, prediction_json, record_json
@@ -100,8 +99,6 @@ class Reply:
     """The model under the constraint, where there is one."""
     counts: Counts | None = None
     """Other counts of parameters, where they are known."""
-    run_interval: Interval | None = None
-    """Of the loss that one run at the optimum will have; None where the scatter of runs is not known."""
 
 
 def ask(law: Law, question: Question, counts: Counts | None = None) -> Reply:
@@ -109,8 +106,7 @@ def ask(law: Law, question: Question, counts: Counts | None = None) -> Reply:
     question.check()
     flops, interval = _budget(law, question)
     prediction = _prediction(law, question, flops)
-    of_run = one_run_interval(prediction, law.noise.sigma, law.noise.degrees_of_freedom)
-    return Reply(question, prediction, interval, _answer(law, question, flops), counts, of_run)
+    return Reply(question, prediction, interval, _answer(law, question, flops), counts)
 
 
 def _prediction(law: Law, q: Question, flops: float) -> Prediction:
@@ -165,7 +161,6 @@ def reply_json(reply: Reply) -> dict[str, Any]:
     document = (
         prediction_json(p)
         | _counted(reply, p.params)
-        | {"run_interval": plain([reply.run_interval.low, reply.run_interval.high]) if reply.run_interval else None}
         | {"published": [record_json(answer) for answer in published_at(p.flops)]}
     )
     if reply.question.loss is not None:

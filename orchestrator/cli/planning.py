@@ -18,7 +18,9 @@ from orchestrator.cli.opening import open_workspace
 from orchestrator.cli.options import Output, Overrides, Rerun, SweepFile, Variant, check_positive, expand
 from orchestrator.cli.output import Format, emit_json, emit_rows, say, width_of
 
-_VALIDATION_IMPORTANCE = ("flops", "size", "predicted_loss", "low", "high", "actual_loss", "inside", "trained_params")
+_VALIDATION_IMPORTANCE = (
+    "flops", "size", "predicted_loss", "low", "high", "actual_loss", "inside", "trained_params", "interval_of",
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from orchestrator.use_cases.hours import Judged
