@@ -21,12 +21,13 @@ from analysis.fitting.estimators import FittedEstimator, optima_with_gradient
 from analysis.fitting.headline import Headline
 from analysis.fitting.holdout import rolling_holdout
 from analysis.fitting.parts import REJECTED, fit_parts
+from analysis.fitting.plausible import exponent_warnings
 from analysis.fitting.powerlaws import power_laws
 from analysis.fitting.refused import RefusedError
 from analysis.fitting.spikes import set_aside_spikes
 from analysis.fitting.surface import Origin
 from analysis.fitting.uncertainty import Uncertainty
-from analysis.limits import LEAST_COUNT, Limits, budget_limits, check_budgets, check_possible, worst_loss
+from analysis.limits import LEAST_COUNT, Limits, budget_limits, check_budgets, possible, worst_loss
 from analysis.loss_budget import compute_for_loss
 from analysis.names import EstimatorName
 from analysis.records import Curve, EstimatorAnswer, Interval, LawError, PowerLaw, Prediction, Surface
@@ -137,7 +138,7 @@ class Law:
         result = self.combined(budgets)
         low, high = self.loss_ends(budgets, result)
         return [
-            self._prediction(float(budget), index, result, Interval(float(low[index]), float(high[index])))
+            possible(self._prediction(float(budget), index, result, Interval(float(low[index]), float(high[index]))))
             for index, budget in enumerate(budgets)
         ]
 
@@ -195,7 +196,6 @@ class Law:
         low, high = max(params * np.exp(-half), LEAST_COUNT), params * np.exp(half)
         tokens = [float(self.cost.tokens(flops, size)) for size in (params, high, low)]
         loss = float(result.loss[index])
-        check_possible(flops, params, tokens[0], loss)
         place = budget_place(flops, self.smallest_budget, self.largest_budget)
         extrapolation = flops / self.largest_budget
         confidence, warnings = judge(
@@ -295,7 +295,7 @@ def fit(table: RunTable, *, cost: TokenCost | None = None, holdout: bool = True)
         noise=parts.noise,
         holdout=(),
         excluded=table.excluded,
-        warnings=(*parts.warnings, *headline.bend_sentences(states, parts.uncertainty)),
+        warnings=(*parts.warnings, *exponent_warnings(laws), *headline.bend_sentences(states, parts.uncertainty)),
         convention=table.convention,
         loss_unit=table.loss_unit,
         cost=cost,

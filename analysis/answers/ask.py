@@ -20,6 +20,7 @@ from analysis.answers.questions import Answer
 from analysis.answers.serial import plain, prediction_json, record_json
 from analysis.devices import Hardware
 from analysis.law import Law
+from analysis.limits import possible
 from analysis.records import Interval, OutOfReachError, Prediction, QuestionError
 from analysis.wording import format_hours, join_words
 
@@ -27,6 +28,8 @@ BUDGETS = ("flops", "gpu_hours", "loss")
 """Each alone fixes the budget; else `params` with `tokens` do."""
 CONSTRAINTS = ("params", "times_too_small", "max_tokens", "inference_tokens")
 """At most one of these is asked about."""
+INSTEAD = "Ask about another budget or model"
+"""What to do where a model under a constraint is no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,7 @@ def _finite(flops: float) -> float:
 
 def _answer(law: Law, q: Question, flops: float) -> Answer | None:
     if q.loss is not None and q.params is not None:
-        return questions.tokens_to_reach(law, q.loss, q.params)
+        return possible(questions.tokens_to_reach(law, q.loss, q.params), INSTEAD, "params")
     asked: dict[str, Callable[[Law, float, float], Answer]] = {
         "params": questions.given_size,
         "times_too_small": questions.too_small,
@@ -151,7 +154,7 @@ def _answer(law: Law, q: Question, flops: float) -> Answer | None:
     for name, function in asked.items():
         value = getattr(q, name)
         if value is not None:
-            return function(law, flops, value)
+            return possible(function(law, flops, value), INSTEAD, name)
     return None
 
 

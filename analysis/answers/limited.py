@@ -165,8 +165,8 @@ def _limited(drawn_surfaces: Surfaces, centre: Prediction, unique: float, worth:
 
 
 def _is_known(law: Law, point: _Point) -> bool:
-    """Whether the answer is a model of one parameter at least, no worse than a uniform guess."""
-    return point.own.known == 1 and point.params >= LEAST_COUNT and point.loss <= law.worst_loss
+    """Whether the answer is a model of one parameter at least, its loss above zero and below a uniform guess's."""
+    return point.own.known == 1 and point.params >= LEAST_COUNT and 0 < point.loss <= law.worst_loss
 
 
 def _refusal(law: Law, centre: Prediction, unique: float, point: _Point) -> OutOfReachError:

@@ -217,9 +217,12 @@ def _not_reached(law: Law, optimum: Prediction, loss: float, params: float) -> O
 
 def distance_warnings(law: Law, ratio: float) -> tuple[str, ...]:
     """A warning where N over N*(C), `ratio`, lies outside those of the runs."""
-    band = law.band([curve.flops for curve in law.curves])
-    low = min(min(curve.params) / answer.params for curve, answer in zip(law.curves, band, strict=True))
-    high = max(max(curve.params) / answer.params for curve, answer in zip(law.curves, band, strict=True))
+    curves = [curve for curve in law.curves if curve.flops in law.limits]
+    if not curves:
+        return ()
+    band = law.band([curve.flops for curve in curves])
+    low = min(min(curve.params) / answer.params for curve, answer in zip(curves, band, strict=True))
+    high = max(max(curve.params) / answer.params for curve, answer in zip(curves, band, strict=True))
     if low / 1.05 <= ratio <= high * 1.05:
         return ()
     span = f"the runs lie between {format_factor(low)} and {format_factor(high)} of it"

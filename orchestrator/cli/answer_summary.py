@@ -63,6 +63,14 @@ def table_budgets(law: Law) -> list[Prediction]:
         return []
 
 
+def next_budget(law: Law, multiple: float) -> float | None:
+    """A multiple of the largest budget, or the largest that the law can tell; None where it can tell none."""
+    try:
+        return min(multiple * law.largest_budget, law.limits.highest)
+    except LawError:
+        return None
+
+
 def summary(
     law: Law,
     predictions: Sequence[Prediction],

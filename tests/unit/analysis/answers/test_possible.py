@@ -61,9 +61,12 @@ def check(reply: Reply) -> None:
     given = {a.params, q.tokens} if a and (q.params or q.times_too_small) else set()
     if a and given and q.loss is None:
         given.add(a.tokens)
-    pairs = [(p.flops, reply.flops_interval), (p.loss, reply.run_interval)]
+    pairs = [(p.flops, reply.flops_interval)]
     for one in (p, a) if a else (p,):
         pairs += [(one.params, one.params_interval), (one.tokens, one.tokens_interval), (one.loss, one.loss_interval)]
+        pairs += [(one.loss, one.run_interval)]
+        assert one.run_interval is not None and one.run_interval.low >= 0
+        assert one.params / 30.001 <= one.params_interval.low and one.params_interval.high <= 30.001 * one.params
         assert one.params >= 1 and one.tokens >= 1 and one.loss > 0
         assert one.params_interval.low >= 1 and one.tokens_interval.low >= 1 and one.loss_interval.low >= 0
     known = [(value, interval) for value, interval in pairs if interval is not None]

@@ -7,7 +7,16 @@ from dataclasses import replace
 import pytest
 
 from analysis.wording import format_count, format_count_interval
-from orchestrator.cli.answer_summary import Pointers, headline, labelled, summary, table_budgets, trust_lines, wrap
+from orchestrator.cli.answer_summary import (
+    Pointers,
+    headline,
+    labelled,
+    next_budget,
+    summary,
+    table_budgets,
+    trust_lines,
+    wrap,
+)
 from orchestrator.cli.trust import Facts, Finding, Mark
 from tests.unit.orchestrator.cli.laws import no_law, small_law
 
@@ -102,6 +111,17 @@ def test_without_a_law_the_reasons_take_the_place_of_the_table() -> None:
     assert lines[0] == "lab: 20 of 21 runs, budgets 1e11 to 3e11"
     assert lines[1].startswith("no law could be fitted: ")
     assert not any("∝" in line or "hardly" in line for line in lines)
+
+
+def test_the_next_budget_is_one_that_the_law_can_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    law = small_law()
+    assert next_budget(law, 3.0) == pytest.approx(3e12) and next_budget(law, 1e9) == law.limits.highest
+    assert next_budget(no_law(), 3.0) is None
+    monkeypatch.setattr("analysis.limits.WIDEST_SIZE", 1.0)
+    void = replace(law)
+    assert next_budget(void, 3.0) is None and table_budgets(void) == []
+    (said, *_) = summary(void, [], LAB, POINTERS)[1:]
+    assert said.startswith("N* is not even known to within a factor of 30 at any fitted budget.")
 
 
 def test_one_budget_is_named_once() -> None:
