@@ -163,7 +163,10 @@ def validate(
     variant: Variant = "",
     output: Output = Format.TABLE,
 ) -> None:
-    """Store a forecast, train its optimum, and score the forecast."""
+    """Store a forecast, train its optimum, and score the forecast.
+
+    Each run is held against the forecast's interval of one run; that of the mean of many runs is shown beside it.
+    """
     from orchestrator.cli.conclude import nearby
     from orchestrator.cli.reports import write_reports
     from orchestrator.cli.watching import watching
