@@ -161,6 +161,9 @@ def test_without_a_law_the_report_says_why(tmp_path: Path) -> None:
     files = report(tmp_path, law=thin, runs=runs(sizes=2), dropped=[], forecasts=[])
     words = Page(files["report"].read_text()).words()
     assert "No law could be fitted" in words
+    void = report(tmp_path / "void", law=law(), runs=runs(), dropped=[], forecasts=[], predictions=[])
+    said = Page(void["report"].read_text()).words()
+    assert "The law knows too little of larger budgets" in said and "No law could be fitted" not in said
     assert "too few sizes" in words
     assert refusal_message(thin.refusals["additive"]) in words
     assert "estimators" not in files and files["isoflop"].is_file()
