@@ -20,7 +20,7 @@ from analysis.law import Law
 from analysis.records import QuestionError
 from analysis.table.table import RunTable
 
-ChartName = Literal["overview", "isoflop", "scaling", "contour", "residuals", "estimators", "all"]
+ChartName = Literal["overview", "isoflop", "scaling", "contour", "residuals", "estimators", "holdout", "all"]
 """Charts of a law."""
 
 

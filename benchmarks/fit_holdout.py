@@ -1,65 +1,127 @@
-"""How often the headline's intervals cover on published results, by rolling hold-out.
+"""How often the headline's intervals cover on published results, beside four baselines: forecasts and single runs.
 
-    python benchmarks/fit_holdout.py A.csv …
+    python -m benchmarks.fit_holdout ../shared/data --out rows.csv
+    python -m benchmarks.fit_holdout A.csv B.csv --only budgets --against old.csv
+    python -m benchmarks.fit_holdout --rows rows.csv --write docs/experiments/coverage.md
 
-For each file, every later budget with a minimum of its own is predicted from the earlier ones. The table shows, for
-budgets of at least three times the largest fitted one, how often the headline's intervals cover, how wide they are,
-and how far off each estimator is by itself. The error of the later budget's own minimum is not added to the intervals.
+For each file every later budget with a minimum of its own is predicted from three and more earlier ones, and every run
+from the others. Tables go to standard output, every forecast to `--out`.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
-import numpy as np
+import pandas as pd
 
-from analysis.evidence import HoldoutRecord
-from analysis.law import fit
-from analysis.table.table import RunTable
+from analysis.records import LawError
+from benchmarks.holdout import rows, run_tables, tables
+from benchmarks.holdout.rolling import forecast_budgets
+from benchmarks.holdout.rows import Row
+from benchmarks.holdout.scores import scored
+from benchmarks.holdout.sets import cuts, files, load
+from benchmarks.holdout.singles import beyond, folds, inside, validation
+from benchmarks.pages import write_part
 
-FROM = 3.0
-"""Smallest extrapolation factor that counts."""
+PART = "fit_holdout"
+"""Part of a page that `--write` puts the tables into."""
 
-
-def row(name: str, records: list[HoldoutRecord]) -> str:
-    """One line of the table."""
-    names = sorted({answer.estimator for record in records for answer in record.answers})
-    halves = [np.sqrt(record.params_interval.high / record.params_interval.low) for record in records]
-    widths = [(record.loss_interval.high - record.loss_interval.low) / 2 for record in records]
-    size_error = {}
-    for key in names:
-        answered = [(a.params, r.params) for r in records for a in r.answers if a.estimator == key and a.params]
-        size_error[key] = np.mean([abs(np.log(found / truth)) for found, truth in answered])
-    own = np.mean([abs(np.log(record.params_predicted / record.params)) for record in records])
-    loss_own = np.mean([abs(record.loss_predicted - record.loss) for record in records])
-    cells = [
-        name,
-        str(len(records)),
-        f"{np.mean([record.params_covered for record in records]):.2f}",
-        f"×{np.median(halves):.2f}",
-        f"{own:.2f}",
-        f"{np.mean([record.loss_covered for record in records]):.2f}",
-        f"±{1e3 * np.median(widths):.1f}",
-        f"{1e3 * loss_own:.1f}",
-        ", ".join(f"{key} {value:.2f}" for key, value in size_error.items()),
-    ]
-    return "| " + " | ".join(cells) + " |"
+Task = Callable[[], list[Row]]
+"""Some forecasts."""
 
 
-def main() -> None:
-    """Print a row for each file, and one for all of them."""
-    print("| data | forecasts | N* covered | half-width | error | L* covered | half-width | error | ln N* alone |")
-    print("|---|---|---|---|---|---|---|---|---|")
-    together: list[HoldoutRecord] = []
-    for path in map(Path, sys.argv[1:]):
-        law = fit(RunTable.read_csv(path))
-        records = [record for record in law.holdout if record.extrapolation >= FROM]
-        if records:
-            print(row(path.stem, records))
-        together += records
-    if together:
-        print(row("all", together))
+def tasks(path: Path, only: str, to: float, own_holdout: bool) -> list[Task]:
+    """What there is to do for a file; nothing, with a line on standard error, where it gives nothing."""
+    try:
+        data = load(path)
+    except LawError as error:
+        print(f"{path.name}: skipped: {error}", file=sys.stderr)
+        return []
+    places = cuts(data.truths)
+    later = sum(cut.first in data.usable for cut in places)
+    print(
+        f"{path.name}: {len(data.table)} runs, {len(data.usable)} of {len(data.truths)} budgets have a minimum",
+        file=sys.stderr,
+    )
+    found: list[Task] = []
+    if only in ("budgets", "both"):
+        found += [partial(forecast_budgets, path, cut, to, own_holdout) for cut in places]
+        if not later:
+            print(f"{path.name}: no forecast of a budget: that takes four budgets with a minimum", file=sys.stderr)
+    if only in ("runs", "both"):
+        found += [
+            partial(inside, path, part) for part in range(int(folds(data.table.budget, data.table.params).max()) + 1)
+        ]
+        found += [partial(beyond, path, cut, to) for cut in places]
+        found += [partial(validation, path)] if len(data.validation) else []
+    return found
+
+
+def run(todo: Iterable[Task], jobs: int) -> pd.DataFrame:
+    """Every forecast, in the order of the tasks."""
+    if jobs == 1:
+        return rows.to_frame([row for task in todo for row in task()])
+    with ProcessPoolExecutor(jobs) as pool:
+        return rows.to_frame([row for part in pool.map(_call, todo) for row in part])
+
+
+def _call(task: Task) -> list[Row]:
+    return task()
+
+
+def report(frame: pd.DataFrame, old: pd.DataFrame | None = None) -> str:
+    """The tables of what the rows have."""
+    found = scored(frame)
+    parts = []
+    if (found.kind == "budget").any():
+        parts += ["### Budgets, by set", tables.by_set(found), "### Budgets, by group", tables.by_group(found)]
+        parts += ["### Budgets, beside the baselines", tables.beside_baselines(found)]
+    if found.kind.isin(["inside", "beyond"]).any():
+        parts += ["### Single runs", run_tables.single_runs(found)]
+    if old is not None:
+        parts += ["### Ratios to the earlier method", tables.against(found, scored(old))]
+    return "\n\n".join(parts)
+
+
+def options(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("paths", nargs="*", type=Path, help="CSV files, and folders of them")
+    parser.add_argument("--rows", type=Path, nargs="*", default=[], help="read rows written before, do not fit")
+    parser.add_argument("--only", choices=("budgets", "runs", "both"), default="both", help="which forecasts")
+    parser.add_argument("--to", type=float, default=30.0, help="furthest multiple of the largest training budget")
+    parser.add_argument("--own-holdout", action="store_true", help="let each fit test itself as well (slow)")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--out", type=Path, help="write every forecast here, as CSV")
+    parser.add_argument("--against", type=Path, nargs="+", help="rows of an earlier method to compare with")
+    parser.add_argument("--write", type=Path, help="put the tables into this page, between its marks")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Forecast, write the rows, print the tables."""
+    chosen = options(arguments)
+    found = [rows.read(path) for path in chosen.rows]
+    if chosen.paths:
+        todo = [
+            task for path in files(chosen.paths) for task in tasks(path, chosen.only, chosen.to, chosen.own_holdout)
+        ]
+        found.append(run(todo, chosen.jobs))
+    frame = pd.concat(found, ignore_index=True) if found else rows.to_frame([])
+    if not len(frame):
+        raise SystemExit("no forecast: give CSV files with at least four budgets, or --rows")
+    if chosen.out:
+        rows.write(frame, chosen.out)
+    old = pd.concat([rows.read(path) for path in chosen.against], ignore_index=True) if chosen.against else None
+    text = report(frame, old)
+    if chosen.write:
+        write_part(chosen.write, PART, text)
+    print(text)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from analysis.figures.compose import everything, overview
 from analysis.figures.contour import loss_contour
 from analysis.figures.disagreement import estimator_disagreement
 from analysis.figures.forecasts import Forecast, forecast_record
+from analysis.figures.holdout import holdout_panels
 from analysis.figures.isoflop import isoflop_curves
 from analysis.figures.multiplier import compute_multiplier, compute_multipliers
 from analysis.figures.residuals import residual_panels, residuals
@@ -33,6 +34,7 @@ __all__ = [
     "estimator_disagreement",
     "everything",
     "forecast_record",
+    "holdout_panels",
     "isoflop_curves",
     "javascript",
     "loss_contour",
@@ -52,7 +54,7 @@ __all__ = [
 ]
 
 
-PICTURES = ("overview", "isoflop", "scaling", "contour", "residuals", "estimators", "forecasts", "all")
+PICTURES = ("overview", "isoflop", "scaling", "contour", "residuals", "estimators", "holdout", "forecasts", "all")
 """Names that `picture` knows."""
 
 
@@ -80,6 +82,7 @@ def picture(
         "contour": lambda: loss_contour(law, horizon, name),
         "residuals": lambda: residual_panels(law, name),
         "estimators": lambda: estimator_disagreement(law, name=name),
+        "holdout": lambda: holdout_panels(law, name),
         "forecasts": lambda: forecast_record(forecasts, name),
         "all": lambda: everything(law, forecasts, horizon, published, name),
     }
@@ -100,4 +103,6 @@ def charts(law: Law, horizon: float = 100, name: str = "") -> dict[str, Chart]:
         made["residuals"] = residual_panels(law, name)
     with contextlib.suppress(LawError):
         made["estimators"] = estimator_disagreement(law, name=name)
+    with contextlib.suppress(LawError):
+        made["holdout"] = holdout_panels(law, name)
     return made

@@ -12,6 +12,7 @@ from analysis.answers.published import PublishedLaw
 from analysis.figures.contour import contour_panel
 from analysis.figures.disagreement import disagreement_panel
 from analysis.figures.forecasts import Forecast, forecast_panel
+from analysis.figures.holdout import holdout_row
 from analysis.figures.isoflop import isoflop_panel
 from analysis.figures.panels import Panel, Row, figure, heading
 from analysis.figures.quantities import QUANTITIES
@@ -63,6 +64,8 @@ def everything(
         rows.append(Row(tuple(pair), _NAMES_GAP))
     with contextlib.suppress(LawError):
         rows.append(Row(tuple(residual_row(law, width=third, legend=False)), _GAP))
+    with contextlib.suppress(LawError):
+        rows.append(Row(tuple(holdout_row(law, width=(_WIDTH - _GAP) / 2, legend=False)), _GAP))
     if forecasts:
         rows.append(Row((forecast_panel(forecasts, width=_WIDTH - _NAMES_GAP),), indent=_NAMES_GAP))
     return figure(rows, heading(name, "the law and its checks" if name else "The law and its checks"))

@@ -11,15 +11,13 @@ from typing import Any, Protocol
 import altair as alt
 
 from analysis.figures.axes import linear_domain, values
+from analysis.figures.marks import VERDICTS
 from analysis.figures.panels import Panel, panel
 from analysis.figures.theme import WIDTH
 from analysis.records import Interval, QuestionError
 from analysis.wording import format_count, format_factor, format_flops, format_loss, format_loss_intervals
 
 _ROW_HEIGHT = 32
-_SALTIRE = "M-1,-0.6L-0.6,-1L0,-0.4L0.6,-1L1,-0.6L0.4,0L1,0.6L0.6,1L0,0.4L-0.6,1L-1,0.6L-0.4,0Z"
-_VERDICTS = {"inside": "circle", "outside": _SALTIRE}
-"""Marker of each verdict, in the order of the legend."""
 
 
 class StoredForecast(Protocol):
@@ -144,7 +142,7 @@ def forecast_panel(forecasts: Sequence[Forecast], *, width: float = WIDTH) -> Pa
 
 def _reached_layer(base: alt.Chart, x: dict[str, Any]) -> alt.Chart:
     """The losses reached: the marker alone says whether one lies inside its interval."""
-    scale = alt.Scale(domain=list(_VERDICTS), range=list(_VERDICTS.values()))
+    scale = alt.Scale(domain=list(VERDICTS), range=list(VERDICTS.values()))
     chart: alt.Chart = (
         base.transform_filter("isValid(datum.error)")
         .mark_point(filled=True, size=80, opacity=1, style="reached")

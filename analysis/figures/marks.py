@@ -19,6 +19,10 @@ STANDARD_ERRORS = 2.0
 BACKGROUND = 0.45
 """Opacity of an estimator that the headline does not lean on."""
 
+_SALTIRE = "M-1,-0.6L-0.6,-1L0,-0.4L0.6,-1L1,-0.6L0.4,0L1,0.6L0.6,1L0,0.4L-0.6,1L-1,0.6L-0.4,0Z"
+VERDICTS = {"inside": "circle", "outside": _SALTIRE}
+"""Marker of what came, by whether a forecast's interval held it, in the order of the legend."""
+
 _LONGEST_BAR = 30.0
 _POLYGONS = {
     "square": ((-1, -1), (1, -1), (1, 1), (-1, 1)),

@@ -110,7 +110,9 @@ def side_by_side(panels: Sequence[Panel], title: str, name: str = "", spacing: i
     """Panels of one kind in a row under one title, without titles of their own; a note of several is written once."""
     width = sum(part.width for part in panels) + spacing * (len(panels) - 1)
     notes = list(dict.fromkeys(note for part in panels for note in part.notes))
-    row: alt.HConcatChart = alt.hconcat(*(part.as_part() for part in panels), spacing=spacing).properties(
+    row: alt.HConcatChart = alt.hconcat(
+        *(part.as_part() for part in panels), spacing=spacing, resolve=_apart()
+    ).properties(
         title=alt.TitleParams(heading(name, title), subtitle=wrapped(notes, width)),
         description=" ".join(part.description for part in panels),
     )

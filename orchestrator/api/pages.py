@@ -20,6 +20,7 @@ from orchestrator.use_cases.background import Background
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.web.charts import law_figures, multiplier_figures
 from orchestrator.web.figure import Figure, figure
+from orchestrator.web.next_runs import NextTable, next_table
 from orchestrator.web.render import render, static_file
 from orchestrator.web.tables import dropped_rows, run_rows
 from orchestrator.web.variants import chooser, default_variant
@@ -53,6 +54,8 @@ class Fitted:
     """Charts of the law by name."""
     comparisons: Sequence[Figure] = ()
     """Compute multipliers over this variant."""
+    next_runs: NextTable | None = None
+    """What further runs would buy, once all runs of the sweep have ended: until then these are to come first."""
 
 
 def install(app: FastAPI, answering: Answering, background: Background) -> None:
@@ -87,6 +90,7 @@ def install(app: FastAPI, answering: Answering, background: Background) -> None:
             refusal=found.refusal,
             figures={**found.figures, **_forecasts(answers)},
             comparisons=found.comparisons,
+            next_runs=found.next_runs,
             asked=flops,
             answer=answer.prediction,
             error=answer.error,
@@ -111,13 +115,16 @@ def _states(runs: Sequence[RunRecord]) -> States:
 
 
 def _fit(answers: SweepAnswers, variant: str) -> Fitted:
-    """The law so far, its charts, and the multipliers of the neighbouring variants."""
+    """The law so far, its charts, the multipliers of the neighbouring variants, and what further runs would buy."""
     try:
         law = answers.law(variant)
     except LawError as error:
         return Fitted(refusal=str(error))
     title = f"{answers.sweep.name} {variant}".strip()
-    return Fitted(law, "", law_figures(law, title), multiplier_figures(answers, variant))
+    outlook = answers.outlook(variant) if all(run.state.terminal for run in answers.runs) else None
+    return Fitted(
+        law, "", law_figures(law, title), multiplier_figures(answers, variant), next_table(outlook) if outlook else None
+    )
 
 
 def _forecasts(answers: SweepAnswers) -> dict[str, Figure]:

@@ -32,6 +32,7 @@ class Picture(StrEnum):
     CONTOUR = "contour"
     RESIDUALS = "residuals"
     ESTIMATORS = "estimators"
+    HOLDOUT = "holdout"
     FORECASTS = "forecasts"
     ALL = "all"
 

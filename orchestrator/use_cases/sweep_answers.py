@@ -15,6 +15,7 @@ import pandas as pd
 from analysis.answers.ask import Question, Reply, ask
 from analysis.answers.compare import Comparison, Side, bytes_per_token, compare
 from analysis.answers.counts import Counts
+from analysis.answers.next_runs import Outlook, outlook
 from analysis.answers.recipe_check import Trial, with_check
 from analysis.fitting.cost import TokenCost
 from analysis.fitting.interval import seed_sigma
@@ -150,6 +151,14 @@ class SweepAnswers:
             trials = list(self._trials(variant))
             self._fits[key] = with_check(law, trials) if trials else law
         return self._fits[key]
+
+    def outlook(self, label: str = "") -> Outlook | None:
+        """What further runs would buy for the law of a variant; None where that cannot be said. Raises LawError."""
+        variant = self.variant(label)
+        law = self.fit(variant)
+        with contextlib.suppress(LawError):
+            return outlook(law, variant.table)
+        return None
 
     def _trials(self, variant: Variant) -> Iterator[Trial]:
         """The runs that check the variant's recipe, with their losses."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from analysis.figures import Chart, caption, page_specs
 
-SHARED_KEY = "Colours and markers as in the IsoFLOP curves."
+SHARED_KEY = "Budgets have their colours of the IsoFLOP curves."
 """Note under a chart of several panels, none of which has a legend."""
 
 

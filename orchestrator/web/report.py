@@ -8,11 +8,13 @@ from pathlib import Path
 import pandas as pd
 from markupsafe import Markup
 
+from analysis.answers.next_runs import Outlook
 from analysis.figures import Chart, Forecast, charts, forecast_record, javascript, save
 from analysis.law import Law
 from analysis.records import Prediction
 from orchestrator.use_cases.provenance import Provenance
 from orchestrator.web.figure import figure
+from orchestrator.web.next_runs import next_table
 from orchestrator.web.render import STATIC, curves_of, render
 from orchestrator.web.tables import dropped_rows, power_law_groups, run_rows
 from orchestrator.web.views import ReportPage
@@ -30,12 +32,13 @@ def write_report(
     command: str,
     dropped: Sequence[DroppedCell] = (),
     forecasts: Sequence[Forecast] = (),
+    outlook: Outlook | None = None,
 ) -> dict[str, Path]:
     """Write report.html, runs.csv and one PNG for each chart into a folder; files of an earlier report are replaced.
 
     `title` names the sweep with its variant, `runs` has the columns of `isoflop export`, and `command` is what a reader
-    types to repeat the sweep. A law that could not be fitted is reported, too: its curves, refusals and runs, without
-    predictions.
+    types to repeat the sweep; `outlook` is what further runs would buy, where that is known. A law that could not be
+    fitted is reported, too: its curves, refusals and runs, without predictions.
 
     Returns the files by name: `report`, `runs`, and one name for each chart.
     """
@@ -52,6 +55,7 @@ def write_report(
         points=sum(len(curve.params) for curve in curves),
         predictions=predictions,
         figures={name: figure(chart, name) for name, chart in made.items()},
+        next_runs=next_table(outlook) if outlook else None,
         power_laws=power_law_groups(law.power_laws),
         runs=run_rows(runs),
         dropped=dropped_rows(dropped),

@@ -13,6 +13,7 @@ from analysis.records import Curve, PowerLaw, Prediction
 from orchestrator.states import SweepState
 from orchestrator.use_cases.provenance import Provenance
 from orchestrator.web.figure import Figure
+from orchestrator.web.next_runs import NextTable
 from orchestrator.web.tables import DroppedRow, RunRow
 from orchestrator.web.variants import Axis
 
@@ -94,6 +95,8 @@ class SweepPage(View):
     """Charts by name."""
     comparisons: Sequence[Figure] = ()
     """Compute multipliers of the variants that differ from this one in a single axis."""
+    next_runs: NextTable | None = None
+    """What further runs would buy; None as long as runs of the sweep are to come, or without a law."""
     asked: str = ""
     """What was typed as a budget."""
     answer: Prediction | None = None
@@ -123,6 +126,8 @@ class ReportPage(View):
     """Answers at larger budgets."""
     figures: Mapping[str, Figure]
     """Charts by name."""
+    next_runs: NextTable | None
+    """What further runs would buy; None where that cannot be said."""
     power_laws: Sequence[Sequence[PowerLaw]]
     """Power laws by quantity, the headline first."""
     runs: Sequence[RunRow]

@@ -6,8 +6,9 @@ from typing import Any
 
 from analysis.answers.published import PUBLISHED
 from analysis.figures.compose import everything, overview
-from analysis.law import Law
+from analysis.law import Law, fit
 from tests.unit.analysis.figures.specs import legends, marks, notes
+from tests.unit.analysis.law_tables import table
 
 
 def titles(spec: dict[str, Any]) -> list[str]:
@@ -50,6 +51,12 @@ def test_everything_is_one_figure_with_each_legend_once(composed: dict[str, Any]
     shown = [legend for row in spec["vconcat"] for part in row["hconcat"] for legend in sorted(legends(part))]
     assert sorted(shown) == sorted(set(shown))
     assert notes(spec).count("Bars at minima") == 1 and "(a, b, c, d) Bars at minima" in notes(spec)
+
+
+def test_a_hold_out_is_part_of_everything() -> None:
+    spec = everything(fit(table())).to_dict()
+    assert [title[4:] for title in titles(spec)][-2:] == ["Hold-out: N*", "Hold-out: loss"]
+    assert "forecasts, the loss in" in notes(spec)
 
 
 def test_without_a_law_only_the_runs_are_left(thin: Law) -> None:

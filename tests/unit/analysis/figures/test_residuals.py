@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import vl_convert
 
 from analysis.figures.isoflop import isoflop_curves, polynomial
 from analysis.figures.residuals import residual_panels, residual_row, residuals
@@ -68,6 +69,7 @@ def test_the_noise_is_named_with_its_unit_and_seeds_only_where_there_are_any(fit
 def test_only_the_last_panel_has_a_legend_if_any(fitted: Law) -> None:
     assert [legends(part.chart.to_dict()) for part in residual_row(fitted)] == [set(), set(), {"Budget C (FLOPs)"}]
     assert all(legends(part.chart.to_dict()) == set() for part in residual_row(fitted, legend=False))
+    assert vl_convert.vegalite_to_svg(residual_panels(fitted).to_dict()).count(">Budget C (FLOPs)<") == 1, "not drawn"
     assert [part.title[-9:] for part in residual_row(fitted)] == ["against N", "against D", "against C"]
 
 

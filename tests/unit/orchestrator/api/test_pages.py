@@ -210,7 +210,9 @@ def test_a_stored_forecast_is_shown_whatever_came_of_it(workspace: Workspace, cl
 def test_a_further_run_is_in_the_next_page(workspace: Workspace, client: TestClient) -> None:
     last = next(run for run in workspace.store.runs_of(workspace.store.sweep("varied").id) if run.loss is None)
     address = f"/sweeps/varied?variant=qk_norm%3D{last.cell.vary['qk_norm']}"
-    before = Page(client.get(address).text).scripts["spec-isoflop"]
+    before = Page(client.get(address).text)
+    assert "What further runs would buy" not in before.words(), "the sweep's own are to come first"
     finish(workspace, last)
-    after = Page(client.get(address).text).scripts["spec-isoflop"]
-    assert after != before
+    after = Page(client.get(address).text)
+    assert after.scripts["spec-isoflop"] != before.scripts["spec-isoflop"]
+    assert "What further runs would buy" in after.words() and "One repeat at each optimum" in after.words()

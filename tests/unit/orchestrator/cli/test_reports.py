@@ -12,6 +12,7 @@ from orchestrator.cli import reports as module
 from orchestrator.cli.reports import HORIZONS, SWEEP_FILE, report_folder, write_reports
 from orchestrator.home import Home
 from orchestrator.use_cases.answering import Answering
+from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.use_cases.workspace import Workspace
 from sweeps.file.compose import load_sweep
 from tests.unit.orchestrator.cli.stored import fill_home, store_sweep
@@ -48,6 +49,7 @@ def reports(monkeypatch: pytest.MonkeyPatch) -> Reports:
         return files
 
     monkeypatch.setattr(module, "write_report", write)
+    monkeypatch.setattr(SweepAnswers, "outlook", lambda _, label: f"outlook of {label!r}")
     monkeypatch.setattr(module, "save", lambda _, path: path)
     return written
 
@@ -70,6 +72,7 @@ def test_the_report_has_shapes_at_the_horizons_and_what_it_came_from(workspace: 
     (report,) = reports
     assert [p.extrapolation for p in report["predictions"]] == pytest.approx(HORIZONS)
     assert all(p.shape for p in report["predictions"])
+    assert report["outlook"] == "outlook of ''"
     assert report["command"] == "isoflop run x --yes"
     assert report["provenance"].law == law.law_id == law.law["law_id"]
     folder = workspace.home.reports / "lab"

@@ -91,6 +91,14 @@ def test_the_runs_are_read_and_fitted_once(varied: SweepAnswers, monkeypatch: py
     assert varied.table is varied.table and varied.name == "s@abcd"
 
 
+def test_an_outlook_is_of_the_law_and_its_own_runs(varied: SweepAnswers, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = varied.outlook("context=64")
+    assert found is not None and found.now[0].flops == pytest.approx(3 * varied.law("context=64").largest_budget)
+    thin = varied.law("context=64")
+    monkeypatch.setattr(varied, "fit", lambda _: replace(thin, noise=replace(thin.noise, sigma=None)))
+    assert varied.outlook("context=64") is None
+
+
 def test_a_comparison_needs_no_hold_out() -> None:
     answers = simulated_answers(budgets=(1e11, 3e11, 1e12, 3e12))
     assert answers.fit(answers.variant(), holdout=False).holdout == ()

@@ -14,11 +14,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.answers.next_runs import NextRuns, Outlook, Width
 from analysis.figures import Forecast
+from analysis.law import fit
 from analysis.records import BuildableShape, Interval, Prediction
 from analysis.wording import format_count, format_loss, noise_sentences, refusal_message, trust_sentence
 from orchestrator.web.report import write_report
 from sweeps.plan.records import DroppedCell
+from tests.unit.analysis.law_tables import table
 from tests.unit.orchestrator.html_page import HOSTILE, Page
 from tests.unit.orchestrator.report_fixtures import law, provenance, runs
 
@@ -27,17 +30,26 @@ DROPPED = [DroppedCell(3e11, 266_000, "L4 d128", "93 steps, fewer than 200")]
 FORECASTS = [Forecast(1e9, 1e13, 2e5, 3.0, Interval(2.9, 3.1), 3.3, "nats/token", 3.05)]
 
 
+OUTLOOK = Outlook(
+    "nats/token",
+    (Width(9e12, 3.0, 1.31, 0.021),),
+    (NextRuns("budget", (9e12,), 7, 6.3e13, (Width(9e12, 3.0, 1.18, 0.012),), 0.6),),
+)
+
+
 def report(folder: Path, **changes: Any) -> dict[str, Path]:
     fitted = changes.pop("law", None) or law()
+    largest = [10 * fitted.largest_budget, 100 * fitted.largest_budget]
     facts: dict[str, Any] = {
         "title": "demo",
         "law": fitted,
         "runs": runs(),
-        "predictions": [replace(p, shape=SHAPE) for p in fitted.band([3e13, 3e14])] if fitted.estimators else [],
+        "predictions": [replace(p, shape=SHAPE) for p in fitted.band(largest)] if fitted.estimators else [],
         "provenance": provenance(),
         "command": "isoflop run sweeps/conf/demo.yaml --yes",
         "dropped": DROPPED,
         "forecasts": FORECASTS,
+        "outlook": OUTLOOK,
     }
     return write_report(folder, **(facts | changes))
 
@@ -120,6 +132,26 @@ def test_charts_are_the_specs_of_the_figures(page: Page) -> None:
         assert spec["width"] == "container"
         assert "title" not in spec
     assert set(json.loads(page.scripts["chart-themes"])) == {"light", "dark"}
+
+
+def test_the_hold_out_is_a_picture_with_its_numbers(tmp_path: Path) -> None:
+    held = fit(table())
+    files = report(tmp_path, law=held, outlook=None)
+    page = Page(files["report"].read_text())
+    words = page.words()
+    assert files["holdout"].read_bytes().startswith(b"\x89PNG")
+    assert {"spec-holdout", "spec-holdout-2"} <= set(page.scripts)
+    assert "N* came inside its 95 % interval in" in words and "The hold-out in numbers" in words
+    assert "What further runs would buy" not in words
+    assert words.count("Fitted up to") == 1 and "Needs at least four budgets" not in words
+
+
+def test_without_a_hold_out_it_says_what_one_needs(page: Page) -> None:
+    assert "No hold-out. Needs at least four budgets with a minimum" in page.words()
+
+
+def test_what_further_runs_would_buy(page: Page) -> None:
+    assert "N* would be known to ×1.18 instead of ×1.31, the loss to ±0.012 instead of ±0.021." in page.words()
 
 
 def test_it_is_accessible(page: Page) -> None:

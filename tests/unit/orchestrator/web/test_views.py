@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from jinja2 import meta
 
-from analysis.figures import isoflop_curves, residual_panels
+from analysis.figures import holdout_panels, isoflop_curves, residual_panels
+from analysis.law import fit
 from analysis.records import BuildableShape
 from orchestrator.states import SweepState
 from orchestrator.web.figure import Figure, figure
@@ -18,6 +19,7 @@ from orchestrator.web.tables import dropped_rows, run_rows
 from orchestrator.web.variants import chooser, default_variant
 from orchestrator.web.views import ErrorPage, IndexPage, ReportPage, SweepPage, SweepStatus, View
 from sweeps.plan.records import DroppedCell
+from tests.unit.analysis.law_tables import table
 from tests.unit.orchestrator.html_page import HOSTILE, Page
 from tests.unit.orchestrator.report_fixtures import law, runs
 
@@ -77,7 +79,7 @@ def test_the_first_paint_has_progress_curves_and_runs() -> None:
     assert [a["data-spec"] for a in page.all("div") if "data-spec" in a] == [
         "spec-isoflop", "spec-residuals", "spec-residuals-2", "spec-residuals-3"
     ]  # fmt: skip
-    assert "Colours and markers as in the IsoFLOP curves." in words
+    assert "Budgets have their colours of the IsoFLOP curves." in words
     assert "N*(C)" in words and runs()["run"][0] in words
 
 
@@ -93,6 +95,15 @@ def test_facts_that_do_not_hold_are_hidden(changes: dict[str, Any], hidden: set[
     page = sweep_page(sweep=replace(STATE, **changes))
     assert {a["id"] for a in page.all("span") if "hidden" in a} == hidden
     assert changes.get("note", "") in page.words()
+
+
+def test_a_law_without_a_hold_out_says_what_one_needs() -> None:
+    needs = "Needs at least four budgets with a minimum"
+    assert needs in sweep_page().words()
+    drawn = {"holdout": figure(holdout_panels(fit(table())), "holdout")}
+    page = sweep_page(figures={**view().figures, **drawn})
+    assert needs not in page.words() and "spec-holdout-2" in page.scripts
+    assert needs not in sweep_page(law=law(sizes=2)).words(), "there is no law to hold a budget out of"
 
 
 def test_pages_carry_no_inline_script_or_style() -> None:

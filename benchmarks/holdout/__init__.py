@@ -1,0 +1,1 @@
+"""Intervals against published results: truths, baselines, forecasts of budgets and single runs, scores, tables."""

@@ -1,0 +1,1 @@
+"""Tests of the instruments that measure intervals on published results."""
