@@ -163,7 +163,7 @@ class Law:
         """
         self._require_estimators()
         assert self.valley is not None
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        with one_thread(), np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             return headline.answer(self.valley, self.estimators, self.uncertainty, self.cost, budgets)
 
     def compute_for_loss(self, loss: float) -> tuple[float, Interval]:

@@ -92,7 +92,7 @@ def _of_run(law: Law, flops: float, params: float) -> tuple[Forecast, str, str]:
         confidence = law.predict(flops).confidence
     except LawError as error:
         return NOTHING, "", str(error)
-    ends = getattr(answer, "run_interval", None) or answer.loss_interval
+    ends = answer.run_interval or answer.loss_interval
     return Forecast(answer.loss, ends.low, ends.high), confidence, ""
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from analysis.fitting.refused import RefusedError
 from analysis.fitting.surface import Origin
+from analysis.fitting.threads import one_thread
 from analysis.fitting.valley.fit import Fitted, fit_valley
 from analysis.fitting.valley.form import FIXED, ValleyForm
 from analysis.fitting.valley.hyper import Scales
@@ -167,8 +168,9 @@ def draw(valley: Valley, count: int, generator: np.random.Generator) -> Floats:
     """Parameters (B, P) of the form drawn from what the runs allow: scales by their weights, then the rest."""
     chosen = np.sort(generator.choice(len(valley.weights), size=count, p=valley.weights))
     drawn = np.empty((count, valley.means.shape[1]))
-    for one in np.unique(chosen):
-        at = chosen == one
-        mean, covariance = valley.means[one], valley.covariances[one]
-        drawn[at] = generator.multivariate_normal(mean, covariance, int(at.sum()), method="eigh")
+    with one_thread():
+        for one in np.unique(chosen):
+            at = chosen == one
+            mean, covariance = valley.means[one], valley.covariances[one]
+            drawn[at] = generator.multivariate_normal(mean, covariance, int(at.sum()), method="eigh")
     return drawn
