@@ -7,21 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from analysis.answers.usual import usual_outcomes
 from analysis.fitting.cost import TokenCost
 from analysis.law import fit
 from analysis.records import LawError
 from analysis.table.table import RunTable
 
-Floats = NDArray[np.float64]
-
 DEFAULT_NOISE = 0.01
 """Standard deviation between seeds of small runs, nats per token: measured 0.0105 at 3e11 FLOPs."""
-ALPHA, BETA = 0.34, 0.28
-"""Exponents of the default surface (Hoffmann et al. 2022, equation 10)."""
-FLOOR, REDUCIBLE = 1.7, 1.6
-"""Irreducible loss of the default surface, and what is left above it at the grid's middle, nats per token."""
 
 
 @dataclass(frozen=True)
@@ -49,19 +44,18 @@ def expected_widths(
 ) -> tuple[ExpectedWidth, ...]:
     """Median half-widths over some simulated outcomes of a plan; one row a planned run, seeds as rows of their own.
 
-    The truth is the default surface with its valley laid through the middle of the grid. Raises LawError where the
-    grid could give no law, with the reason that the fit itself would give.
+    The outcomes are as published sweeps' usually are, with misfit and drift about a default surface whose valley lies
+    through the middle of the grid; `noise` is what is between seeds. Raises LawError where the grid could give no law,
+    with the reason that the fit itself would give.
     """
     frame = pd.DataFrame({"flops": flops, "params": params, "tokens": tokens}, dtype=float)
     frame["seed"] = np.arange(len(frame))
     if budgets is not None:
         frame["budget"] = np.asarray(budgets, dtype=float)
-    exact = _default_loss(frame)
-    generator = np.random.default_rng(0)
-    asked = float(np.max(frame.get("budget", frame["flops"]))) * np.asarray(multiples)
+    plan = RunTable.from_frame(frame.assign(loss=np.linspace(4.0, 3.0, len(frame))))
+    asked = float(plan.budgets.max()) * np.asarray(multiples)
     found = []
-    for _ in range(draws):
-        table = RunTable.from_frame(frame.assign(loss=exact + generator.normal(0, noise, len(frame))))
+    for table in usual_outcomes(plan, noise, draws):
         try:
             law = fit(table, cost=cost, holdout=False)
             result = law.combined(asked)
@@ -81,13 +75,3 @@ def expected_widths(
         for index, multiple in enumerate(multiples)
     )
 
-
-def _default_loss(frame: pd.DataFrame) -> Floats:
-    """E + A/N^α + B/D^β with the optimum at the geometric middle of the grid: there α A/N^α = β B/D^β."""
-    log_n, log_d = np.log(frame["params"].to_numpy()), np.log(frame["tokens"].to_numpy())
-    size_share = BETA / (ALPHA + BETA)
-    return np.asarray(
-        FLOOR
-        + REDUCIBLE * size_share * np.exp(-ALPHA * (log_n - log_n.mean()))
-        + REDUCIBLE * (1 - size_share) * np.exp(-BETA * (log_d - log_d.mean()))
-    )
