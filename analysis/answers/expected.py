@@ -40,7 +40,7 @@ def expected_widths(
     cost: TokenCost | None = None,
     noise: float = DEFAULT_NOISE,
     multiples: Sequence[float] = (10.0, 100.0),
-    draws: int = 3,
+    draws: int = 5,
 ) -> tuple[ExpectedWidth, ...]:
     """Median half-widths over some simulated outcomes of a plan; one row a planned run, seeds as rows of their own.
 
