@@ -25,6 +25,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ISOFLOP = Path(sys.executable).with_name("isoflop")
 RUN_SECONDS = 240
 """Longest that one command of a test may take."""
+SHARED = "ISOFLOP_TEST_SHARED"
+"""Variable with the folder of what the sessions of one checkout share."""
 EXPECTED_SKIPS = (
     "needs a CUDA device",
     "is not at hand",  # published results, which are no part of the repository
@@ -135,9 +137,12 @@ class Finished:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """The tiny sweep, run once for real: corpus, tokenizer, Ray, wandb, fit, report. Each test process has a copy."""
+    """The tiny sweep, run once for real: corpus, tokenizer, Ray, wandb, fit, report. Each test process has a copy.
+
+    Sessions that have the same folder ISOFLOP_TEST_SHARED run it once for all of them.
+    """
     base = tmp_path_factory.getbasetemp()
-    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    shared = Path(os.environ.get(SHARED) or (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base))
     with FileLock(shared / "finished.lock"):
         if not (shared / "finished").exists():
             made = _run_tiny(make_sandbox(shared / "being-finished"))
