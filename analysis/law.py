@@ -21,16 +21,18 @@ from analysis.fitting.estimators import FittedEstimator, optima_with_gradient
 from analysis.fitting.headline import Headline
 from analysis.fitting.holdout import rolling_holdout
 from analysis.fitting.parts import REJECTED, fit_parts
+from analysis.fitting.plausible import exponent_warnings
 from analysis.fitting.powerlaws import power_laws
 from analysis.fitting.refused import RefusedError
 from analysis.fitting.spikes import set_aside_spikes
 from analysis.fitting.surface import Origin
 from analysis.fitting.uncertainty import Uncertainty
-from analysis.limits import LEAST_COUNT, Limits, budget_limits, check_budgets, check_possible, worst_loss
+from analysis.limits import LEAST_COUNT, Limits, budget_limits, check_budgets, possible, worst_loss
 from analysis.loss_budget import compute_for_loss
 from analysis.names import EstimatorName
 from analysis.records import Curve, EstimatorAnswer, Interval, LawError, PowerLaw, Prediction, Surface
 from analysis.refusals import Refusal
+from analysis.scatter import Scatter, one_run_interval
 from analysis.summary import Summary
 from analysis.table.excluded import ExcludedRow
 from analysis.table.table import RunTable
@@ -136,7 +138,7 @@ class Law:
         result = self.combined(budgets)
         low, high = self.loss_ends(budgets, result)
         return [
-            self._prediction(float(budget), index, result, Interval(float(low[index]), float(high[index])))
+            possible(self._prediction(float(budget), index, result, Interval(float(low[index]), float(high[index]))))
             for index, budget in enumerate(budgets)
         ]
 
@@ -171,6 +173,11 @@ class Law:
         result = self.combined(budgets)
         return compute_for_loss(budgets, result.loss, *self.loss_ends(budgets, result), loss)
 
+    def run_scatter(self, flops: float, params: float) -> Scatter | None:
+        """How single runs of N parameters at a budget scatter about the law; None where that is not known."""
+        sigma, freedom = self.noise.sigma, self.noise.degrees_of_freedom
+        return Scatter(sigma, freedom) if sigma is not None and freedom > 0 else None
+
     @property
     def _budgets(self) -> int:
         """Budgets whose curve has a minimum."""
@@ -189,7 +196,6 @@ class Law:
         low, high = max(params * np.exp(-half), LEAST_COUNT), params * np.exp(half)
         tokens = [float(self.cost.tokens(flops, size)) for size in (params, high, low)]
         loss = float(result.loss[index])
-        check_possible(flops, params, tokens[0], loss)
         place = budget_place(flops, self.smallest_budget, self.largest_budget)
         extrapolation = flops / self.largest_budget
         confidence, warnings = judge(
@@ -209,6 +215,7 @@ class Law:
             params_interval=Interval(float(low), float(high)),
             tokens_interval=Interval(max(tokens[1], LEAST_COUNT), tokens[2]),
             loss_interval=loss_interval,
+            run_interval=one_run_interval(loss, loss_interval, self.run_scatter(flops, params)),
             largest_budget=self.largest_budget,
             extrapolation=extrapolation,
             place=place,
@@ -288,7 +295,7 @@ def fit(table: RunTable, *, cost: TokenCost | None = None, holdout: bool = True)
         noise=parts.noise,
         holdout=(),
         excluded=table.excluded,
-        warnings=(*parts.warnings, *headline.bend_sentences(states, parts.uncertainty)),
+        warnings=(*parts.warnings, *exponent_warnings(laws), *headline.bend_sentences(states, parts.uncertainty)),
         convention=table.convention,
         loss_unit=table.loss_unit,
         cost=cost,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,15 @@ from analysis.fitting.cost import TokenCost
 from analysis.fitting.headline import Headline
 from analysis.fitting.refused import RefusedError
 from analysis.records import Interval, OutOfReachError
-from analysis.wording import budget_place, format_count, format_factor, format_flops, format_loss, typed_flops
+from analysis.wording import (
+    budget_place,
+    format_count,
+    format_factor,
+    format_flops,
+    format_interval,
+    format_loss,
+    typed_flops,
+)
 
 Floats = NDArray[np.float64]
 
@@ -25,9 +33,11 @@ and borne out, that of GPT-4's loss from runs of a ten-thousandth of its compute
 FURTHEST_BELOW: Final = 1e3
 """Divisor of the smallest budget down to which a law may answer. Below its runs a loss goes on rising with the law's
 slope, where a real one levels off at that of a uniform guess, ln V: a thousand times below, small sweeps meet it."""
-WIDEST_FACTOR: Final = 1e3
-"""Outside the fitted budgets an interval of N* wider than this factor to each side says nothing: the answer is void.
-So is a loss whose interval reaches zero or is as wide as the loss itself: no text has a loss of zero."""
+WIDEST_SIZE: Final = 30.0
+"""An interval of N* wider than this factor to a side says nothing: the answer is void. So is, outside the fitted
+budgets, a loss whose interval reaches zero or is as wide as the loss itself: no text has a loss of zero."""
+WIDEST_COMPUTE: Final = 1e3
+"""An interval of compute wider than this factor to a side says nothing."""
 FURTHEST_SIZE: Final = 100.0
 """Factor from N*(C) within which the loss of another size is given. A hundred times too small is ten thousand times the
 tokens a parameter, as far as any model has been trained; the runs of a sweep lie within a factor of ten or so."""
@@ -38,7 +48,13 @@ UNIFORM_GUESS: Final[Mapping[str, float]] = MappingProxyType({"bits/byte": 8.0, 
 MOST_LOST: Final = 0.5
 """Largest share of a law's draws that may lack an answer: of more, the law rather says that there is none."""
 
-_STEPS_A_DECADE, _REFINED = 8, 16
+CHECK_THE_TABLE: Final = "Check the units of the table's columns, or add budgets, sizes or seeds"
+"""What to do where an answer at a fitted budget is none."""
+
+_STEPS_A_DECADE, _REFINED, _FITTED = 8, 16, 33
+_SLACK = 1e-9
+"""Relative error of rounding that moves nothing out of a range."""
+_UNKNOWN_SIZE = f"N* is not even known to within a factor of {WIDEST_SIZE:g}"
 _TOO_FAR = "so far from its runs a law says nothing"
 
 
@@ -47,9 +63,9 @@ class Limits:
     """The budgets that a law can answer for, with the reason for each end."""
 
     lowest: float
-    """Smallest budget, training FLOPs, rounded up to three digits."""
+    """Smallest budget, training FLOPs; below the fitted ones rounded up to three digits."""
     highest: float
-    """Largest budget, training FLOPs, rounded down to three digits."""
+    """Largest budget, training FLOPs; beyond the fitted ones rounded down to three digits."""
     below: str
     """Why there is no answer below the lowest."""
     beyond: str
@@ -57,7 +73,7 @@ class Limits:
 
     def __contains__(self, flops: float) -> bool:
         """Whether a budget can be answered for."""
-        return self.lowest * (1 - 1e-9) <= flops <= self.highest * (1 + 1e-9)
+        return self.lowest * (1 - _SLACK) <= flops <= self.highest * (1 + _SLACK)
 
     def only(self, budgets: Sequence[float]) -> list[float]:
         """Those of some budgets that can be answered for, in their order."""
@@ -78,8 +94,9 @@ def budget_limits(
 ) -> Limits:
     """The limits of a law whose headline at budgets (T,) is `answer` and whose runs lie from `smallest` to `largest`.
 
-    No loss is above the `worst`. The fitted budgets are always within them; outside, an answer must be possible and not
-    void, and so must every one between it and the runs.
+    No loss is above the `worst`. Of the fitted budgets those at the ends whose N* is not known are left out, and all
+    others are within; outside, an answer must be possible and not void, and so must every one between it and the runs.
+    Raises OutOfReachError where N* is known at none of the fitted budgets.
     """
 
     def reasons(budgets: Floats) -> list[str]:
@@ -93,9 +110,19 @@ def budget_limits(
         tokens = cost.tokens(budgets, np.exp(found.log_params))
         return [_why_void(found, at, float(tokens[at]), worst) for at in range(len(budgets))]
 
-    low, below = _furthest(smallest, 1 / FURTHEST_BELOW, reasons)
-    high, beyond = _furthest(largest, FURTHEST_BEYOND, reasons)
-    return Limits(min(rounded_up(low), smallest), max(rounded_down(high), largest), below, beyond)
+    fitted = np.geomspace(smallest, largest, _FITTED)
+    known = fitted[answer(fitted).log_params_half <= math.log(WIDEST_SIZE)]
+    if not len(known):
+        raise OutOfReachError(f"{_UNKNOWN_SIZE} at any fitted budget. Add budgets, sizes or seeds", "flops")
+    low, below = float(known[0]), f"there {_UNKNOWN_SIZE}"
+    high, beyond = float(known[-1]), below
+    if low == smallest:
+        low, below = _furthest(smallest, 1 / FURTHEST_BELOW, reasons)
+        low = min(rounded_up(low), smallest)
+    if high == largest:
+        high, beyond = _furthest(largest, FURTHEST_BEYOND, reasons)
+        high = max(rounded_down(high), largest)
+    return Limits(low, high, below, beyond)
 
 
 def _furthest(start: float, factor: float, reasons: Callable[[Floats], list[str]]) -> tuple[float, str]:
@@ -125,8 +152,8 @@ def _why_void(found: Headline, at: int, tokens: float, worst: float) -> str:
         return "there the loss would be above that of a uniform guess"
     if loss - half <= 0:
         return "there the interval of the loss reaches zero, so nothing is known of it"
-    if float(found.log_params_half[at]) > math.log(WIDEST_FACTOR):
-        return f"there N* is not even known to within a factor of {WIDEST_FACTOR:g}"
+    if not found.log_params_half[at] <= math.log(WIDEST_SIZE):
+        return f"there {_UNKNOWN_SIZE}"
     return ""
 
 
@@ -145,21 +172,77 @@ def check_budgets(budgets: Sequence[float], limits: Limits, smallest: float, lar
     )
 
 
-def check_possible(flops: float, params: float, tokens: float, loss: float) -> None:
-    """Raise OutOfReachError for an optimum within the fitted budgets that no model can have."""
-    if params >= LEAST_COUNT and tokens >= LEAST_COUNT and loss > 0:
-        return
-    raise OutOfReachError(
-        f"the law's optimum at {format_flops(flops)} FLOPs is impossible: N {format_count(params)}, D "
-        f"{format_count(tokens)}, loss {format_loss(loss)}. Check the units of the table's columns",
-        "flops",
-    )
+class Answered(Protocol):
+    """A model with its loss and the intervals of both."""
+
+    @property
+    def flops(self) -> float:
+        """Training FLOPs."""
+
+    @property
+    def params(self) -> float:
+        """N."""
+
+    @property
+    def tokens(self) -> float:
+        """D."""
+
+    @property
+    def loss(self) -> float:
+        """Loss."""
+
+    @property
+    def params_interval(self) -> Interval:
+        """Interval of N."""
+
+    @property
+    def tokens_interval(self) -> Interval:
+        """Interval of D."""
+
+    @property
+    def loss_interval(self) -> Interval:
+        """Interval of the loss."""
+
+    @property
+    def run_interval(self) -> Interval | None:
+        """Interval of the loss of one run."""
+
+
+AnyAnswer = TypeVar("AnyAnswer", bound=Answered)
+"""A prediction, or the answer to another question."""
+
+
+def possible(answer: AnyAnswer, instead: str = CHECK_THE_TABLE, quantity: str = "flops") -> AnyAnswer:
+    """The answer itself.
+
+    Raises OutOfReachError where no model can have it, where it says nothing of N, or where it lies outside its own
+    interval; `instead` is what to do, `quantity` the part of the question that is to be changed.
+    """
+    where = f"at {format_flops(answer.flops)} FLOPs"
+    if not (answer.params >= LEAST_COUNT and answer.tokens >= LEAST_COUNT and answer.loss > 0):
+        raise OutOfReachError(f"the law's answer {where} is impossible: {_model(answer)}. {instead}", quantity)
+    pairs = [(answer.params, answer.params_interval), (answer.tokens, answer.tokens_interval)]
+    pairs += [(answer.loss, ends) for ends in (answer.loss_interval, answer.run_interval) if ends is not None]
+    if not all(ends.low >= 0 and ends.low * (1 - _SLACK) <= value <= ends.high * (1 + _SLACK) for value, ends in pairs):
+        why = f"the law's answer {where} lies outside its own interval: {_model(answer)}"
+        raise OutOfReachError(f"{why}. {instead}", quantity)
+    sizes = answer.params_interval
+    if not max(answer.params / sizes.low, sizes.high / answer.params) <= WIDEST_SIZE * (1 + _SLACK):
+        ends = format_interval(sizes, format_count)
+        raise OutOfReachError(f"{where} {_UNKNOWN_SIZE}: {format_count(answer.params)} ({ends}). {instead}", quantity)
+    return answer
+
+
+def _model(answer: Answered) -> str:
+    """A model's N, D and loss, with the loss's interval."""
+    ends = format_interval(answer.loss_interval)
+    return f"N {format_count(answer.params)}, D {format_count(answer.tokens)}, loss {format_loss(answer.loss)} ({ends})"
 
 
 def check_size(flops: float, params: float, optimum: float) -> None:
     """Raise OutOfReachError for a size too far from the compute-optimal one of its budget, or no model at all."""
     low, high = max(optimum / FURTHEST_SIZE, LEAST_COUNT), optimum * FURTHEST_SIZE
-    if low * (1 - 1e-9) <= params <= high * (1 + 1e-9):
+    if low * (1 - _SLACK) <= params <= high * (1 + _SLACK):
         return
     low, high = rounded_up(low), rounded_down(high)
     factor = format_factor(max(params / optimum, optimum / params)).removeprefix("×")

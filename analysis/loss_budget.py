@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.limits import WIDEST_FACTOR, rounded_down, rounded_up
+from analysis.limits import WIDEST_COMPUTE, rounded_down, rounded_up
 from analysis.records import Interval, OutOfReachError
 
 Floats = NDArray[np.float64]
@@ -19,7 +19,7 @@ def compute_for_loss(
     Its ends are the nearest budgets to the left and to the right where the loss is at the `lower` and the `upper` end
     of a prediction's; where there is none, because the interval widens faster than the loss falls, the half-width of
     the loss over the slope. Raises OutOfReachError for a loss that is not reached between the budgets, or whose compute
-    is not known to within `WIDEST_FACTOR`.
+    is not known to within `WIDEST_COMPUTE`.
     """
     log_c = np.log(budgets)
     found = _ends(log_c, middle, lower, upper, loss)
@@ -43,7 +43,7 @@ def _ends(
     left, right = np.flatnonzero(lower[:at] > loss), at + np.flatnonzero(upper[at:] <= loss)
     low = _crossing(log_c, lower, int(left[-1]) + 1, loss) if len(left) else found - half
     high = _crossing(log_c, upper, int(right[0]), loss) if len(right) else found + half
-    known = max(found - low, high - found) <= np.log(WIDEST_FACTOR)
+    known = max(found - low, high - found) <= np.log(WIDEST_COMPUTE)
     return (float(low), float(found), float(high)) if known else None
 
 
@@ -60,7 +60,7 @@ def _out_of_reach(log_c: Floats, middle: Floats, lower: Floats, upper: Floats, l
     elif loss < middle.min():
         why = f"a loss of {loss:.4g} is below what the law reaches"
     else:
-        why = f"the compute for a loss of {loss:.4g} is not even known to within a factor of {WIDEST_FACTOR:g}"
+        why = f"the compute for a loss of {loss:.4g} is not even known to within a factor of {WIDEST_COMPUTE:g}"
     known = [value for value in middle.tolist() if _ends(log_c, middle, lower, upper, value)]
     if not known:
         return OutOfReachError(f"{why}. Ask what a budget reaches instead", "loss")

@@ -222,7 +222,9 @@ class Prediction:
     tokens_interval: Interval
     """Interval of D*."""
     loss_interval: Interval
-    """Interval of L*."""
+    """Interval of L*, the mean of many runs."""
+    run_interval: Interval | None = field(default=None, kw_only=True)
+    """Interval of the loss of one run at this optimum; None where the scatter of runs is not known."""
     largest_budget: float
     """Largest fitted budget."""
     extrapolation: float

@@ -110,6 +110,19 @@ class TooFewMinima(Refusal):
 
 
 @dataclass(frozen=True, slots=True)
+class TooFewCurves(Refusal):
+    """Too few budgets have a minimum by any estimator: nothing shows how N* changes with compute."""
+
+    reason = Reason.TOO_FEW_BUDGETS
+    minima: int
+    """Budgets with a minimum."""
+    budgets: int
+    """All budgets."""
+    needed: int
+    """Budgets with a minimum that a law needs."""
+
+
+@dataclass(frozen=True, slots=True)
 class EdgeMinimum(Refusal):
     """The fitted minimum lies outside the sizes that were run."""
 

@@ -14,6 +14,7 @@ from analysis.wording import (
     format_flops,
     format_interval,
     format_loss,
+    format_loss_intervals,
     refusal_summary,
 )
 
@@ -60,7 +61,8 @@ class Summary:
         ]
         optimum = (
             f"At {format_flops(p.flops)} FLOPs N* is {format_count(p.params)} "
-            f"({format_interval(p.params_interval, format_count)}), loss {format_loss(p.loss)}."
+            f"({format_interval(p.params_interval, format_count)}), loss {format_loss(p.loss)} "
+            f"({format_loss_intervals(p.loss_interval, p.run_interval)})."
         )
         return " ".join([optimum, *exponents])
 

@@ -39,6 +39,8 @@ _SENTENCES: Mapping[type[Refusal], str] = {
     "finished a run and still train another; the envelope needs {needed}. Add sizes, and runs of several lengths.",
     refusals.TooFewBudgets: "a law needs at least {needed} budgets, two to four times apart; this table has {budgets}.",
     refusals.TooFewMinima: "the {estimator} has a minimum at {minima} of {budgets} budgets; power laws need {needed}.",
+    refusals.TooFewCurves: "{minima} of {budgets} budgets have a minimum; a law needs {needed}. Add sizes on "
+    "both sides of where it should lie, or repeat runs.",
     refusals.EdgeMinimum: "the {estimator}'s minimum, N = {params:,.0f}, lies {edge}; add sizes there.",
     refusals.OutermostSize: "the Akima spline is lowest at the outermost size; add sizes there.",
     refusals.NoCubicMinimum: "the cubic has no minimum: the loss goes on falling across the sizes.",
@@ -131,6 +133,12 @@ def format_interval(interval: Interval | None, write: Callable[[float], str] = f
     if interval is None:
         return "–"
     return f"{write(interval.low)} to {write(interval.high)}"
+
+
+def format_loss_intervals(mean: Interval, run: Interval | None) -> str:
+    """Both 95 % intervals of a loss: one run 3.150 to 3.270; mean of many 3.180 to 3.240."""
+    of_run = f"one run {format_interval(run)}; " if run is not None else ""
+    return f"{of_run}mean of many {format_interval(mean)}"
 
 
 def format_count_interval(interval: Interval, digits: int = 3) -> str:
@@ -258,10 +266,16 @@ def _freedom(count: int) -> str:
 def trust_sentence(prediction: Prediction) -> str:
     """How far an answer may be trusted, in plain sentences: where it lies, how wide it is, what to do."""
     factor = math.sqrt(prediction.params_interval.high / prediction.params_interval.low)
-    half_width = (prediction.loss_interval.high - prediction.loss_interval.low) / 2
-    width = f"The size is known to within a factor of {factor:.2f} either way and the loss to ±{half_width:.3f}"
+    mean, run = prediction.loss_interval, prediction.run_interval
+    width = f"The size is known to within a factor of {factor:.2f} either way and the mean loss to ±{_half(mean):.3f}"
+    width += f", that of one run to ±{_half(run):.3f}" if run is not None else ""
     advice = _ADVICE.get(prediction.confidence, "")
     return f"{place_sentence(prediction.place)} {width}; confidence is {prediction.confidence}. {advice}".rstrip()
+
+
+def _half(interval: Interval) -> float:
+    """Half the width of an interval."""
+    return (interval.high - interval.low) / 2
 
 
 def budget_place(flops: float, smallest: float, largest: float) -> str:

@@ -15,12 +15,12 @@ import numpy as np
 
 from analysis.answers import inference, limited, questions
 from analysis.answers.counts import COLUMNS, Counts
-from analysis.answers.one_run import one_run_interval
 from analysis.answers.published import published_at
 from analysis.answers.questions import Answer
 from analysis.answers.serial import plain, prediction_json, record_json
 from analysis.devices import Hardware
 from analysis.law import Law
+from analysis.limits import possible
 from analysis.records import Interval, OutOfReachError, Prediction, QuestionError
 from analysis.wording import format_hours, join_words
 
@@ -28,6 +28,8 @@ BUDGETS = ("flops", "gpu_hours", "loss")
 """Each alone fixes the budget; else `params` with `tokens` do."""
 CONSTRAINTS = ("params", "times_too_small", "max_tokens", "inference_tokens")
 """At most one of these is asked about."""
+INSTEAD = "Ask about another budget or model"
+"""What to do where a model under a constraint is no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +102,6 @@ class Reply:
     """The model under the constraint, where there is one."""
     counts: Counts | None = None
     """Other counts of parameters, where they are known."""
-    run_interval: Interval | None = None
-    """Of the loss that one run at the optimum will have; None where the scatter of runs is not known."""
 
 
 def ask(law: Law, question: Question, counts: Counts | None = None) -> Reply:
@@ -109,8 +109,7 @@ def ask(law: Law, question: Question, counts: Counts | None = None) -> Reply:
     question.check()
     flops, interval = _budget(law, question)
     prediction = _prediction(law, question, flops)
-    of_run = one_run_interval(prediction, law.noise.sigma, law.noise.degrees_of_freedom)
-    return Reply(question, prediction, interval, _answer(law, question, flops), counts, of_run)
+    return Reply(question, prediction, interval, _answer(law, question, flops), counts)
 
 
 def _prediction(law: Law, q: Question, flops: float) -> Prediction:
@@ -145,7 +144,7 @@ def _finite(flops: float) -> float:
 
 def _answer(law: Law, q: Question, flops: float) -> Answer | None:
     if q.loss is not None and q.params is not None:
-        return questions.tokens_to_reach(law, q.loss, q.params)
+        return possible(questions.tokens_to_reach(law, q.loss, q.params), INSTEAD, "params")
     asked: dict[str, Callable[[Law, float, float], Answer]] = {
         "params": questions.given_size,
         "times_too_small": questions.too_small,
@@ -155,7 +154,7 @@ def _answer(law: Law, q: Question, flops: float) -> Answer | None:
     for name, function in asked.items():
         value = getattr(q, name)
         if value is not None:
-            return function(law, flops, value)
+            return possible(function(law, flops, value), INSTEAD, name)
     return None
 
 
@@ -165,7 +164,6 @@ def reply_json(reply: Reply) -> dict[str, Any]:
     document = (
         prediction_json(p)
         | _counted(reply, p.params)
-        | {"run_interval": plain([reply.run_interval.low, reply.run_interval.high]) if reply.run_interval else None}
         | {"published": [record_json(answer) for answer in published_at(p.flops)]}
     )
     if reply.question.loss is not None:

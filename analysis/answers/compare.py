@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from analysis.answers.serial import record_json
 from analysis.law import Law
-from analysis.limits import WIDEST_FACTOR
+from analysis.limits import WIDEST_COMPUTE
 from analysis.records import Interval, LawError
 
 Floats = NDArray[np.float64]
@@ -105,7 +105,7 @@ def compare(baseline: Side, other: Side, *, points: int = 25) -> Comparison:
         raise IncomparableError(
             "too_uncertain",
             f"how much more compute {baseline.name} needs than {other.name} is not even known to within a factor of "
-            f"{WIDEST_FACTOR:g}: give either more budgets, more sizes or seeds",
+            f"{WIDEST_COMPUTE:g}: give either more budgets, more sizes or seeds",
         )
     curve = tuple(filter(_known, _along(frontiers, points))) or (largest,)
     if largest.extrapolation > 1.05:
@@ -163,7 +163,7 @@ def bytes_per_token(frame: pd.DataFrame) -> float | None:
 
 def _known(point: Multiplier) -> bool:
     """Whether the interval of a multiplier says anything."""
-    return point.interval.high <= WIDEST_FACTOR * point.multiplier
+    return point.interval.high <= WIDEST_COMPUTE * point.multiplier
 
 
 def _along(frontiers: Sequence[_Frontier], points: int) -> tuple[Multiplier, ...]:

@@ -20,6 +20,7 @@ from analysis.fitting.confidence import place_warnings
 from analysis.law import Law
 from analysis.limits import LEAST_COUNT, MOST_LOST, check_size, rounded_down
 from analysis.records import Interval, OutOfReachError, Prediction
+from analysis.scatter import one_run_interval
 from analysis.wording import budget_place, format_count, format_flops
 
 Floats = NDArray[np.float64]
@@ -90,6 +91,7 @@ def _answer(law: Law, target: Prediction, inference_tokens: float, own: _Cheapes
         params_interval=n_bounds,
         tokens_interval=Interval(max(float(np.exp(d_bounds.low)), LEAST_COUNT), float(np.exp(d_bounds.high))),
         loss_interval=target.loss_interval,
+        run_interval=one_run_interval(target.loss, target.loss_interval, law.run_scatter(training, n)),
         extrapolation=training / law.largest_budget,
         place=place,
         details={

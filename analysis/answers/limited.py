@@ -23,6 +23,7 @@ from analysis.fitting.confidence import place_warnings
 from analysis.law import Law
 from analysis.limits import LEAST_COUNT, MOST_LOST, rounded_up
 from analysis.records import Interval, OutOfReachError, Prediction
+from analysis.scatter import one_run_interval
 from analysis.wording import format_count, format_flops, format_loss
 
 Floats = NDArray[np.float64]
@@ -86,6 +87,7 @@ def best_with_limited_data(law: Law, flops: float, unique_tokens: float) -> Answ
     d = float(law.cost.tokens(flops, n))
     anchor, cost = point.anchor, point.cost
     ends = of_sum(point.loss, anchor.loss, anchor.loss_interval, cost, of_draws(cost, draws.loss))
+    ends = Interval(max(ends.low, 0.0), max(min(ends.high, law.worst_loss), point.loss))
     epochs = d / unique_tokens
     return Answer(
         question="optimum_with_limited_data",
@@ -95,7 +97,8 @@ def best_with_limited_data(law: Law, flops: float, unique_tokens: float) -> Answ
         loss=point.loss,
         params_interval=bounds,
         tokens_interval=of_tokens(law, flops, bounds),
-        loss_interval=Interval(max(ends.low, 0.0), max(min(ends.high, law.worst_loss), point.loss)),
+        loss_interval=ends,
+        run_interval=one_run_interval(point.loss, ends, law.run_scatter(flops, n)),
         extrapolation=centre.extrapolation,
         place=centre.place,
         details={"epochs": epochs, "unique_tokens": float(unique_tokens), "loss_without_limit": centre.loss},
@@ -162,8 +165,8 @@ def _limited(drawn_surfaces: Surfaces, centre: Prediction, unique: float, worth:
 
 
 def _is_known(law: Law, point: _Point) -> bool:
-    """Whether the answer is a model of one parameter at least, no worse than a uniform guess."""
-    return point.own.known == 1 and point.params >= LEAST_COUNT and point.loss <= law.worst_loss
+    """Whether the answer is a model of one parameter at least, its loss above zero and below a uniform guess's."""
+    return point.own.known == 1 and point.params >= LEAST_COUNT and 0 < point.loss <= law.worst_loss
 
 
 def _refusal(law: Law, centre: Prediction, unique: float, point: _Point) -> OutOfReachError:

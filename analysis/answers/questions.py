@@ -27,6 +27,7 @@ from analysis.limits import (
     rounded_up,
 )
 from analysis.records import BuildableShape, Interval, OutOfReachError, Prediction
+from analysis.scatter import one_run_interval
 from analysis.wording import budget_place, format_count, format_factor
 
 Floats = NDArray[np.float64]
@@ -54,7 +55,9 @@ class Answer:
     tokens_interval: Interval
     """Interval of D."""
     loss_interval: Interval
-    """Interval of the loss."""
+    """Interval of the loss, the mean of many runs."""
+    run_interval: Interval | None
+    """Interval of the loss of one run of this model; None where the scatter of runs is not known."""
     extrapolation: float
     """Training FLOPs over the largest fitted budget."""
     place: str
@@ -97,6 +100,7 @@ def given_size(law: Law, flops: float, params: float) -> Answer:
         params_interval=Interval(params, params),
         tokens_interval=Interval(tokens, tokens),
         loss_interval=ends,
+        run_interval=one_run_interval(loss, ends, law.run_scatter(flops, params)),
         extrapolation=optimum.extrapolation,
         place=optimum.place,
         details={
@@ -163,6 +167,7 @@ def tokens_to_reach(law: Law, loss: float, params: float) -> Answer:
         params_interval=Interval(params, params),
         tokens_interval=of_counts(of_sum(log_d, 0.0, ends, log_d, of_draws(log_d, drawn[:, 0]))),
         loss_interval=optimum.loss_interval,
+        run_interval=one_run_interval(loss, optimum.loss_interval, law.run_scatter(training, params)),
         extrapolation=training / law.largest_budget,
         place=place,
         details={"compute_of_optimum": flops, "times_the_compute": training / flops},
@@ -212,9 +217,12 @@ def _not_reached(law: Law, optimum: Prediction, loss: float, params: float) -> O
 
 def distance_warnings(law: Law, ratio: float) -> tuple[str, ...]:
     """A warning where N over N*(C), `ratio`, lies outside those of the runs."""
-    band = law.band([curve.flops for curve in law.curves])
-    low = min(min(curve.params) / answer.params for curve, answer in zip(law.curves, band, strict=True))
-    high = max(max(curve.params) / answer.params for curve, answer in zip(law.curves, band, strict=True))
+    curves = [curve for curve in law.curves if curve.flops in law.limits]
+    if not curves:
+        return ()
+    band = law.band([curve.flops for curve in curves])
+    low = min(min(curve.params) / answer.params for curve, answer in zip(curves, band, strict=True))
+    high = max(max(curve.params) / answer.params for curve, answer in zip(curves, band, strict=True))
     if low / 1.05 <= ratio <= high * 1.05:
         return ()
     span = f"the runs lie between {format_factor(low)} and {format_factor(high)} of it"

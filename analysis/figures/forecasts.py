@@ -15,7 +15,7 @@ from analysis.figures.marks import VERDICTS
 from analysis.figures.panels import Panel, panel
 from analysis.figures.theme import WIDTH
 from analysis.records import Interval, QuestionError
-from analysis.wording import format_count, format_factor, format_flops, format_interval, format_loss
+from analysis.wording import format_count, format_factor, format_flops, format_loss, format_loss_intervals
 
 _ROW_HEIGHT = 32
 
@@ -57,18 +57,21 @@ class Forecast:
     loss: float
     """Predicted loss."""
     interval: Interval
-    """Its interval."""
+    """Its interval: of the mean of many runs."""
     extrapolation: float
     """C over the largest budget that the law was fitted to."""
     loss_unit: str
     """nats/token | bits/byte | as in the data."""
     reached: float | None = None
     """Loss of the run; None before it has ended."""
+    run_interval: Interval | None = None
+    """Interval of the loss of one run; None where the forecast has none."""
 
     @classmethod
     def of(cls, stored: StoredForecast) -> Forecast:
         """The forecast that was stored."""
         prediction = stored.prediction
+        of_run = prediction.get("run_interval")  # None, too, in those stored before there was one
         return cls(
             made_at=stored.made_at,
             flops=stored.flops,
@@ -78,18 +81,24 @@ class Forecast:
             extrapolation=prediction["extrapolation"],
             loss_unit=prediction["loss_unit"],
             reached=stored.loss,
+            run_interval=Interval(*of_run) if of_run else None,
         )
+
+    @property
+    def scored_by(self) -> Interval:
+        """The interval that the run is held against: that of one run, else that of the mean."""
+        return self.run_interval or self.interval
 
     @property
     def verdict(self) -> str:
         """inside | outside | waiting."""
         if self.reached is None:
             return "waiting"
-        return "inside" if self.reached in self.interval else "outside"
+        return "inside" if self.reached in self.scored_by else "outside"
 
 
 def forecast_record(forecasts: Sequence[Forecast], name: str = "") -> alt.LayerChart:
-    """One row a forecast, the furthest extrapolation last: its 95 % interval about zero, and the loss reached.
+    """One row a forecast, the furthest extrapolation last: its 95 % interval of one run, and the loss reached.
 
     `name` is the sweep's.
 
@@ -152,8 +161,8 @@ def _rows(forecasts: Sequence[Forecast]) -> Iterator[dict[str, Any]]:
         seen[name] += 1
         yield {
             "forecast": name + (f" no. {seen[name]}" if seen[name] > 1 else ""),
-            "low": forecast.interval.low - forecast.loss,
-            "high": forecast.interval.high - forecast.loss,
+            "low": forecast.scored_by.low - forecast.loss,
+            "high": forecast.scored_by.high - forecast.loss,
             "centre": 0.0,
             "error": None if forecast.reached is None else forecast.reached - forecast.loss,
             "verdict": forecast.verdict,
@@ -162,7 +171,7 @@ def _rows(forecasts: Sequence[Forecast]) -> Iterator[dict[str, Any]]:
             "made": f"{made:%Y-%m-%d %H:%M} UTC",
             "N*": format_count(forecast.params),
             "loss forecast": format_loss(forecast.loss),
-            "range": format_interval(forecast.interval),
+            "range": format_loss_intervals(forecast.interval, forecast.run_interval),
             "loss reached": "–" if forecast.reached is None else format_loss(forecast.reached),
         }
 
@@ -174,8 +183,11 @@ def _notes(forecasts: Sequence[Forecast]) -> list[str]:
     waiting = len(forecasts) - len(scored)
     said = [f"{inside} of {len(scored)} inside"] if scored else []
     said += [f"{waiting} not scored yet"] if waiting else []
+    older = sum(forecast.run_interval is None for forecast in forecasts)
+    mean = f" {older} of {len(forecasts)} have none; their bar is that of the mean of many runs." if older else ""
     return [
-        "Each forecast was stored before its run was trained. Bar: its 95 % interval about the predicted loss.",
+        "Each forecast was stored before its run was trained. Bar: its 95 % interval of the loss of one run, about the "
+        f"predicted loss.{mean}",
         f"{'; '.join(said)}. In brackets: the budget over the largest fitted one.",
     ]
 
@@ -184,7 +196,7 @@ def _describe(forecasts: Sequence[Forecast]) -> str:
     """The chart in words."""
     said = "; ".join(
         f"at {format_flops(forecast.flops)} FLOPs forecast {format_loss(forecast.loss)} "
-        f"({format_interval(forecast.interval)}), "
+        f"({format_loss_intervals(forecast.interval, forecast.run_interval)}), "
         + ("not scored yet" if forecast.reached is None else f"reached {format_loss(forecast.reached)}")
         for forecast in forecasts
     )

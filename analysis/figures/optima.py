@@ -89,7 +89,7 @@ def _minimum_row(minimum: Minimum, budget: str, *, barred: bool) -> dict[str, An
         "loss": minimum.loss,
         "params_low": minimum.params / spread,
         "params_high": minimum.params * spread,
-        "loss_low": minimum.loss - rise,
+        "loss_low": max(minimum.loss - rise, 0.0),
         "loss_high": minimum.loss + rise,
         "N*": format_count(minimum.params),
         "D*": format_count(minimum.tokens),

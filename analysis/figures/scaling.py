@@ -216,7 +216,7 @@ def _notes(view: View, quantity: Quantity) -> list[str]:
     line = "Line and band: the headline with its 95 % interval."
     notes = [f"{line} Dashed, right of the dotted rule: extrapolation." if view.beyond else line]
     if not quantity.log:
-        notes.append("Faint points: all runs.")
+        notes.append("Faint points: all runs; the band is of the mean of many, so single runs may lie outside it.")
     notes += view.optima.notes()
     shown = view.shown(quantity)
     if shown and quantity.log:

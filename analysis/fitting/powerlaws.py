@@ -12,12 +12,16 @@ from analysis.fitting.cost import TokenCost
 from analysis.fitting.estimators import FittedEstimator, LineKind, optima_with_gradient
 from analysis.fitting.parameters import LineTheta
 from analysis.fitting.parts import Parts
+from analysis.fitting.refused import RefusedError
 from analysis.fitting.uncertainty import Uncertainty
 from analysis.names import EstimatorName
 from analysis.records import Interval, PowerLaw
+from analysis.refusals import TooFewCurves
 
 Floats = NDArray[np.float64]
 
+FEWEST_MINIMA = 2
+"""Budgets with a minimum that a law needs: one alone does not show how N* changes with compute."""
 _STRAIGHT = 1e-6
 """A frontier straighter than this is written with this exponent: a straight line in ln C is not a power law."""
 
@@ -26,19 +30,21 @@ def power_laws(states: Sequence[FittedEstimator], parts: Parts, cost: TokenCost)
     """y = coefficient · C^exponent between the smallest and the largest budget, for the headline and each estimator.
 
     Exact where an estimator is a power law; the mean slope over the fitted budgets where F(N) is not a multiple of N.
-    Nothing without estimators. Raises RefusedError where they cannot be combined.
+    Nothing without estimators. Raises RefusedError where too few budgets have a minimum, or where the estimators cannot
+    be combined.
     """
     if not states:
         return ()
+    minima = sum(bool(curve.minima) for curve in parts.curves)
+    if minima < FEWEST_MINIMA:
+        raise RefusedError(TooFewCurves(minima, len(parts.curves), FEWEST_MINIMA))
     budgets = [curve.flops for curve in parts.curves]
     ends = np.log([min(budgets), max(budgets)])
     width = float(ends[1] - ends[0])
     answers = [optima_with_gradient(s.kind, np.asarray(s.theta), parts.origin, ends, cost) for s in states]
     slopes = np.array([(answer[0][1] - answer[0][0]) / width for answer in answers])
     gradients = headline.stack_gradients([(answer[2][1:] - answer[2][:1]) / width for answer in answers])[0]
-    combined = headline.combine(
-        states, answers, parts.uncertainty, np.zeros(2), budgets=sum(bool(curve.minima) for curve in parts.curves)
-    )
+    combined = headline.combine(states, answers, parts.uncertainty, np.zeros(2), budgets=minima)
     weights = combined.weights_params.mean(axis=0)
     spread = float((weights * (slopes - weights @ slopes) ** 2).sum())
     half = _half(parts.uncertainty, weights @ gradients, spread)

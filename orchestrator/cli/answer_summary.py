@@ -10,7 +10,6 @@ from typing import Final
 
 from rich.cells import cell_len
 
-from analysis.answers.one_run import one_run_interval
 from analysis.law import Law
 from analysis.names import EstimatorName
 from analysis.records import LawError, Prediction
@@ -64,6 +63,14 @@ def table_budgets(law: Law) -> list[Prediction]:
         return []
 
 
+def next_budget(law: Law, multiple: float) -> float | None:
+    """A multiple of the largest budget, or the largest that the law can tell; None where it can tell none."""
+    try:
+        return min(multiple * law.largest_budget, law.limits.highest)
+    except LawError:
+        return None
+
+
 def summary(
     law: Law,
     predictions: Sequence[Prediction],
@@ -93,15 +100,24 @@ def headline(law: Law, facts: Facts) -> str:
 
 
 def _table(law: Law, predictions: Sequence[Prediction], width: int) -> list[str]:
-    """A row for each prediction."""
+    """A row for each prediction, and below them the intervals of the law itself."""
     if not predictions:
         return []
     rows = [_row(law, prediction) for prediction in predictions]
-    return [f"  {line}" for line in table_lines(rows, list(rows[0]), width - 2, _IMPORTANCE)]
+    lines = table_lines(rows, list(rows[0]), width - 2, _IMPORTANCE)
+    return [*(f"  {line}" for line in lines), *_means(predictions, width)]
+
+
+def _means(predictions: Sequence[Prediction], width: int) -> list[str]:
+    """The intervals of the mean loss, in the order of the rows, where these have that of one run."""
+    if any(prediction.run_interval is None for prediction in predictions):
+        return []
+    means = ", ".join(format_interval(prediction.loss_interval) for prediction in predictions)
+    return wrap(f"Mean of many such runs (95 %): {means}", width)
 
 
 def _row(law: Law, p: Prediction) -> dict[str, str]:
-    of_run = one_run_interval(p, law.noise.sigma, law.noise.degrees_of_freedom)
+    of_run = p.run_interval
     whose = "a run" if of_run else "the law"
     return {
         "budget": typed_flops(p.flops),

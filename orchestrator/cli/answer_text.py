@@ -22,6 +22,7 @@ from analysis.wording import (
     format_hours,
     format_interval,
     format_loss,
+    format_loss_intervals,
     noise_sentences,
     place_sentence,
     plural,
@@ -92,13 +93,13 @@ def _excluded(law: Law) -> list[str]:
 
 
 def describe_prediction(prediction: Prediction) -> list[str]:
-    """A prediction in full: the law's own interval of the loss, each estimator's answer, and every warning."""
+    """A prediction in full: both intervals of the loss, each estimator's answer, and every warning."""
     p = prediction
     lines = [
         f"At {format_flops(p.flops)} FLOPs, {p.place}:",
         f"  N* {format_count(p.params)} ({format_count_interval(p.params_interval)}),"
         f" D* {format_count(p.tokens)} ({format_count_interval(p.tokens_interval)}),"
-        f" mean loss {format_loss(p.loss)} ({format_interval(p.loss_interval)}) {p.loss_unit}",
+        f" loss {format_loss(p.loss)} ({format_loss_intervals(p.loss_interval, p.run_interval)}) {p.loss_unit}",
         f"  confidence {p.confidence}",
     ]
     for e in p.estimators:
@@ -166,7 +167,8 @@ def describe_answer(answer: Answer, counts: Counts | None = None, hardware: Hard
     return [
         f"{_QUESTIONS[a.question]}, {a.place}:",
         f"  N {_with_interval(a.params, a.params_interval)}, D {_with_interval(a.tokens, a.tokens_interval)},"
-        f" {format_flops(a.flops)} training FLOPs, loss {format_loss(a.loss)} ({format_interval(a.loss_interval)})",
+        f" {format_flops(a.flops)} training FLOPs,"
+        f" loss {format_loss(a.loss)} ({format_loss_intervals(a.loss_interval, a.run_interval)})",
         *(f"  {line}" for line in _size(a.shape, counts, a.params)),
         *(f"  {line}" for line in _hours(hardware, a.flops)),
         *(f"  {line}" for line in _DETAILS[a.question](a.details)),

@@ -70,7 +70,7 @@ def fit(
 def _fit_lines(source: Source, law: Law, *, published: bool, verbose: bool) -> Iterator[str]:
     """A fit in full where that is wanted, then its answer."""
     from analysis.wording import typed_flops
-    from orchestrator.cli.answer_summary import Pointers, summary, table_budgets
+    from orchestrator.cli.answer_summary import Pointers, next_budget, summary, table_budgets
     from orchestrator.cli.answer_text import describe, describe_published
     from orchestrator.cli.trust import STEP
 
@@ -83,8 +83,8 @@ def _fit_lines(source: Source, law: Law, *, published: bool, verbose: bool) -> I
     words = shlex.join(source.arguments)
     verb, multiple = ("validate", STEP) if source.sweep else ("predict", 10 * STEP)
     following = f"isoflop plot {words} --out {_file_name(source)}.svg"
-    if law.estimators:
-        budget = min(multiple * law.largest_budget, law.limits.highest)
+    budget = next_budget(law, multiple)
+    if budget is not None:
         following = f"isoflop {verb} {words} --flops {typed_flops(budget)}"
     pointers = Pointers(f"isoflop fit {words} -v", following)
     yield from summary(law, table_budgets(law), source.facts(), pointers, width=width_of(sys.stdout))

@@ -12,7 +12,7 @@ from analysis.law import Law
 from analysis.records import LawError
 from analysis.wording import plural, typed_flops
 from orchestrator.attempts import Tracking
-from orchestrator.cli.answer_summary import WIDTH, Pointers, headline, labelled, summary, table_budgets
+from orchestrator.cli.answer_summary import WIDTH, Pointers, headline, labelled, next_budget, summary, table_budgets
 from orchestrator.cli.comparison_text import ranking
 from orchestrator.cli.reports import write_reports
 from orchestrator.cli.sweep_facts import facts_of_sweep
@@ -75,9 +75,10 @@ def pointers_of(name: str, variant: str, law: Law) -> Pointers:
     """Where to read on about a sweep's law, and what to do next; `name` is what a user types for the sweep."""
     which = f"{name} --variant {shlex.quote(variant)}" if variant else name
     details = f"isoflop fit {which} -v"
-    if not law.estimators:
+    budget = next_budget(law, STEP)
+    if budget is None:
         return Pointers(details, f"isoflop plot {which} --out {name}.svg")
-    return Pointers(details, f"isoflop validate {which} --flops {typed_flops(STEP * law.largest_budget)}")
+    return Pointers(details, f"isoflop validate {which} --flops {typed_flops(budget)}")
 
 
 def variants_summary(answers: SweepAnswers, laws: dict[str, Law], width: int = WIDTH) -> list[str]:

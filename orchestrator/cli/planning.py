@@ -18,7 +18,9 @@ from orchestrator.cli.opening import open_workspace
 from orchestrator.cli.options import Output, Overrides, Rerun, SweepFile, Variant, check_positive, expand
 from orchestrator.cli.output import Format, emit_json, emit_rows, say, width_of
 
-_VALIDATION_IMPORTANCE = ("flops", "size", "predicted_loss", "low", "high", "actual_loss", "inside", "trained_params")
+_VALIDATION_IMPORTANCE = (
+    "flops", "size", "predicted_loss", "low", "high", "actual_loss", "inside", "trained_params", "interval_of",
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from orchestrator.use_cases.hours import Judged
@@ -161,7 +163,10 @@ def validate(
     variant: Variant = "",
     output: Output = Format.TABLE,
 ) -> None:
-    """Store a forecast, train its optimum, and score the forecast."""
+    """Store a forecast, train its optimum, and score the forecast.
+
+    Each run is held against the forecast's interval of one run; that of the mean of many runs is shown beside it.
+    """
     from orchestrator.cli.conclude import nearby
     from orchestrator.cli.reports import write_reports
     from orchestrator.cli.watching import watching

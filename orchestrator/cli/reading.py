@@ -20,7 +20,7 @@ SHOWN = 100
 
 _SWEEP_IMPORTANCE = ("name", "state", "done", "total", "failed", "flops_spent", "submitted")
 _RUN_IMPORTANCE = ("run", "state", "budget", "params", "loss", "shape", "error", "tokens", "role", "seed")
-_FORECAST_IMPORTANCE = ("flops", "predicted", "actual", "inside", "low", "high")
+_FORECAST_IMPORTANCE = ("flops", "predicted", "actual", "inside", "low", "high", "interval_of")
 
 if TYPE_CHECKING:
     from orchestrator.store import RunRecord, StoredForecast
@@ -148,17 +148,22 @@ def _spent_line(runs: Sequence[RunRecord]) -> str:
 
 
 def _forecast_row(forecast: StoredForecast) -> dict[str, Any]:
-    prediction = forecast.prediction
+    from orchestrator.use_cases.validation_result import PredictedOptimum
+
+    predicted = PredictedOptimum.from_dict(forecast.prediction)
     return {
         "made": _time(forecast.made_at),
         "flops": forecast.flops,
         "law": forecast.law_id[:12],
-        "predicted": prediction["loss"],
-        "low": prediction["loss_interval"][0],
-        "high": prediction["loss_interval"][1],
+        "predicted": predicted.loss,
+        "low": predicted.scored_by.low,
+        "high": predicted.scored_by.high,
+        "interval_of": "run" if predicted.run_interval else "law",
         "actual": forecast.loss,
         "inside": forecast.inside,
         "interval_score": forecast.interval_score,
+        "mean_low": predicted.loss_interval.low,
+        "mean_high": predicted.loss_interval.high,
     }
 
 

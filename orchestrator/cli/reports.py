@@ -10,7 +10,7 @@ from pathlib import Path
 from analysis.answers.serial import fit_json
 from analysis.figures import Forecast, picture, save
 from analysis.law import Law
-from analysis.records import Prediction
+from analysis.records import LawError, Prediction
 from orchestrator.tracking.sweep_run import SweepLaw
 from orchestrator.use_cases.answering import Answering
 from orchestrator.use_cases.provenance import provenance_of
@@ -74,8 +74,9 @@ def _write(workspace: Workspace, answers: SweepAnswers, name: str, variant: str,
 
 def _predictions(answers: SweepAnswers, law: Law, variant: str) -> list[Prediction]:
     """The report's predictions with their shapes; none without a law."""
-    if not law.estimators:
-        return []
     chosen = answers.variant(variant)
-    budgets = law.limits.only([law.largest_budget * horizon for horizon in HORIZONS])
-    return [answers.with_shape(chosen, prediction) for prediction in law.band(budgets)]
+    try:
+        band = law.band(law.limits.only([law.largest_budget * horizon for horizon in HORIZONS]))
+    except LawError:
+        return []
+    return [answers.with_shape(chosen, prediction) for prediction in band]

@@ -24,7 +24,9 @@ PROSE: Final = frozenset({"cause", "detail", "error", "finding", "note", "reason
 _NUMBERS: Mapping[str, Callable[[float], str]] = {
     **dict.fromkeys(("flops", "budget", "flops_spent", "flops_planned"), format_flops),
     **dict.fromkeys(("params", "tokens"), format_count),
-    **dict.fromkeys(("loss", "validation_loss", "predicted", "low", "high", "actual"), format_loss),
+    **dict.fromkeys(
+        ("loss", "validation_loss", "predicted", "low", "high", "mean_low", "mean_high", "actual"), format_loss
+    ),
     **dict.fromkeys(("seconds", "run_seconds", "predicted_seconds", "elapsed"), lambda value: f"{value:.1f}"),
     "bytes": lambda value: f"{value / 1e6:.3g} MB",
 }

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from analysis.fitting.parts import REJECTED
+from analysis.fitting.plausible import HIGHEST_EXPONENT, LOWEST_EXPONENT, implausible_exponent
 from analysis.law import Law
 from analysis.records import LawError, Prediction
 from analysis.refusals import Reason
@@ -88,6 +89,7 @@ def findings(law: Law, facts: Facts, predictions: Sequence[Prediction] = ()) -> 
         *_curves(law),
         *_reach(law, predictions),
         *_surfaces(law),
+        *_exponent(law),
         *_data(law, facts),
         *_holdout(law, facts),
         *_recipe(law, facts),
@@ -176,6 +178,14 @@ def _surfaces(law: Law) -> Iterator[Finding]:
     tested = [surface.lack_of_fit for surface in law.surfaces if surface.lack_of_fit]
     if tested and all(test.p < REJECTED for test in tested):
         yield Finding(Mark.DOUBT, "no surface fits the curves: trust each budget's own minimum")
+
+
+def _exponent(law: Law) -> Iterator[Finding]:
+    """Whether N* grows with compute as it can."""
+    exponent = implausible_exponent(law.power_laws)
+    if exponent is not None:
+        text = f"N* ∝ C^{exponent:.2f} is not plausible ({LOWEST_EXPONENT:g} to {HIGHEST_EXPONENT:g} is)"
+        yield Finding(Mark.DOUBT, text, "check what N counts, warmup, schedule")
 
 
 def _data(law: Law, facts: Facts) -> Iterator[Finding]:

@@ -23,17 +23,28 @@ class PredictedOptimum:
     loss: float
     """Loss of the optimum, nats per token."""
     loss_interval: Interval
-    """95 % interval of the loss."""
+    """95 % interval of the mean loss of many runs: the law's."""
+    run_interval: Interval | None
+    """95 % interval of the loss of one run; None where the forecast has none."""
+
+    @property
+    def scored_by(self) -> Interval:
+        """The interval that a run is held against: that of one run, else the law's."""
+        return self.run_interval or self.loss_interval
 
     @classmethod
     def from_dict(cls, prediction: Mapping[str, Any]) -> PredictedOptimum:
-        """From the JSON of a prediction (`analysis.answers.serial.prediction_json`)."""
+        """From the JSON of a prediction (`analysis.answers.serial.prediction_json`).
+
+        A forecast that was stored before there were intervals of one run has none.
+        """
         return cls(
             flops=prediction["flops"],
             params=prediction["params"],
             params_interval=Interval(*prediction["params_interval"]),
             loss=prediction["loss"],
             loss_interval=Interval(*prediction["loss_interval"]),
+            run_interval=Interval(*of_run) if (of_run := prediction.get("run_interval")) else None,
         )
 
 
@@ -93,11 +104,17 @@ class ValidationRow:
     predicted_loss: float
     """Predicted loss of the optimum, nats per token."""
     low: float
-    """Lower end of its 95 % interval."""
+    """Lower end of the 95 % interval that the run is held against: see `interval_of`."""
     high: float
-    """Upper end of its 95 % interval."""
+    """Its upper end."""
     half_width: float
-    """Half the width of the interval."""
+    """Half its width."""
+    interval_of: str
+    """Whose interval it is: run, or law where the forecast has none of a run."""
+    mean_low: float
+    """Lower end of the law's 95 % interval: of the mean loss of many runs."""
+    mean_high: float
+    """Its upper end."""
     actual_loss: float | None
     """Loss of the run; None without one."""
     error: float | None
@@ -115,20 +132,20 @@ class ValidationRow:
 
 
 def score_forecast(predicted: PredictedOptimum, loss: float, level: float = 0.95) -> ForecastScore:
-    """Error, interval score (Gneiting and Raftery 2007, section 6.2) and coverage of a forecast.
+    """Error, interval score (Gneiting and Raftery 2007, section 6.2) and coverage of a forecast by one run.
 
     Args:
         predicted: the forecast.
         loss: what its run reached, nats per token.
         level: coverage that the interval promises.
     """
-    low, high = predicted.loss_interval.low, predicted.loss_interval.high
+    low, high = predicted.scored_by.low, predicted.scored_by.high
     miss = max(low - loss, loss - high, 0.0)
     return ForecastScore(
         loss=loss,
         error=loss - predicted.loss,
         interval_score=(high - low) + 2 / (1 - level) * miss,
-        inside=loss in predicted.loss_interval,
+        inside=loss in predicted.scored_by,
     )
 
 
@@ -140,7 +157,7 @@ def validation_rows(result: Validation) -> list[ValidationRow]:
 def _row(predicted: PredictedOptimum, one: Trained) -> ValidationRow:
     """A trained run as a row."""
     cell, score, loss = one.run.cell, one.score, one.run.loss
-    low, high = predicted.loss_interval.low, predicted.loss_interval.high
+    low, high = predicted.scored_by.low, predicted.scored_by.high
     return ValidationRow(
         flops=predicted.flops,
         size=f"×{one.factor:g}",
@@ -151,6 +168,9 @@ def _row(predicted: PredictedOptimum, one: Trained) -> ValidationRow:
         low=round(low, 4),
         high=round(high, 4),
         half_width=round((high - low) / 2, 4),
+        interval_of="run" if predicted.run_interval else "law",
+        mean_low=round(predicted.loss_interval.low, 4),
+        mean_high=round(predicted.loss_interval.high, 4),
         actual_loss=None if loss is None else round(loss, 4),
         error=round(score.error, 4) if score else None,
         inside=score.inside if score else None,
@@ -162,8 +182,15 @@ def _row(predicted: PredictedOptimum, one: Trained) -> ValidationRow:
 def verdict(result: Validation) -> list[str]:
     """What the validation found, in plain sentences; nothing about neighbours if none was trained."""
     scores = [one.score for one in result.trained if one.score]
-    inside, interval = sum(score.inside for score in scores), result.predicted.loss_interval
-    sentences = [f"{inside} of {len(scores)} runs lie inside {interval.low:.3f} to {interval.high:.3f}"]
+    inside, predicted = sum(score.inside for score in scores), result.predicted
+    interval = predicted.scored_by
+    said = f"{inside} of {len(scores)} runs lie inside {interval.low:.3f} to {interval.high:.3f}"
+    if predicted.run_interval is None:
+        said += ", the interval of the mean of many runs: the forecast has none of one run"
+    else:
+        mean = predicted.loss_interval
+        said += f", the interval of one run (mean of many: {mean.low:.3f} to {mean.high:.3f})"
+    sentences = [said]
     best, optimum = result.best_neighbour, result.optimum_loss
     if best is None or optimum is None or best.run.loss is None:
         return sentences

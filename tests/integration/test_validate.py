@@ -33,9 +33,11 @@ def test_a_forecast_is_stored_trained_and_scored(finished: Finished, tmp_path: P
     rows = json.loads(done.stdout)
     assert [(row["size"], row["seed"]) for row in rows] == [("×1", 0), ("×1", 1), ("×0.5", 0), ("×2", 0)]
     assert rows[2]["trained_params"] < rows[0]["trained_params"] < rows[3]["trained_params"]
-    assert all(row["low"] < row["predicted_loss"] < row["high"] and row["actual_loss"] > 0 for row in rows)
+    for row in rows:
+        assert row["low"] < row["mean_low"] < row["predicted_loss"] < row["mean_high"] < row["high"]
+        assert row["actual_loss"] > 0 and row["interval_of"] == "run"
     assert [row["inside"] is None for row in rows] == [False, False, True, True]
-    assert "of 2 runs lie inside" in done.stderr
+    assert "of 2 runs lie inside" in done.stderr and "the interval of one run (mean of many: " in done.stderr
     assert json.loads(sandbox.isoflop(*asked).stdout) == rows, "typed again it scores what is stored"
     forecasts = json.loads(sandbox.isoflop("show", "small", "-o", "json").stdout)["forecasts"]
     assert len(forecasts) == 2

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -63,7 +65,8 @@ def test_without_another_reason_a_law_ends_at_a_fixed_distance() -> None:
         (headline(loss=lambda c: np.where(beyond(c, 30), -2.0, 3.0)), "the loss would be zero or less"),
         (headline(loss=lambda c: np.where(beyond(c, 30), 13.0, 3.0)), "above that of a uniform guess"),
         (headline(loss_half=lambda c: np.where(beyond(c, 30), 3.0, 0.1)), "the interval of the loss reaches zero"),
-        (headline(log_params_half=lambda c: np.where(beyond(c, 30), 7.0, 0.1)), "known to within a factor of 1000"),
+        (headline(log_params_half=lambda c: np.where(beyond(c, 30), 7.0, 0.1)), "known to within a factor of 30"),
+        (headline(log_params_half=lambda c: np.where(beyond(c, 30), np.nan, 0.1)), "known to within a factor of 30"),
         (headline(log_params=lambda c: np.where(beyond(c, 30), -0.1, c / 2)), "less than one parameter or token"),
         (headline(log_params=lambda c: np.where(beyond(c, 30), c, c / 2)), "less than one parameter or token"),
     ],
@@ -90,7 +93,18 @@ def test_a_law_ends_where_its_estimators_run_off_and_at_the_first_gap() -> None:
     assert LOW / 20 / 1.001 <= ends.lowest < LOW / 20 * 1.1, "what lies behind a gap is not answered"
 
 
-def test_the_fitted_budgets_are_always_within() -> None:
+def test_fitted_budgets_at_the_ends_whose_size_nobody_knows_are_left_out() -> None:
+    middle = math.log(LOW * 10)
+    right = found(headline(log_params_half=lambda c: np.where(c < middle, 3.41, 3.39)))
+    assert LOW * 10 <= right.lowest < LOW * 12 and right.highest == HIGH * 1e5
+    assert "not even known to within a factor of 30" in right.below and LOW not in right
+    left = found(headline(log_params_half=lambda c: np.where(c > middle, 3.41, 3.39)))
+    assert LOW * 8 < left.highest <= LOW * 10 and left.lowest == LOW / 1e3 and HIGH not in left
+    with pytest.raises(OutOfReachError, match=r"factor of 30 at any fitted budget\. Add budgets, sizes or seeds"):
+        found(headline(log_params_half=lambda c: 3.41 + 0 * c))
+
+
+def test_the_other_fitted_budgets_are_always_within() -> None:
     ends = found(headline(loss_half=lambda c: 9 + 0 * c))
     assert (ends.lowest, ends.highest) == (LOW, HIGH) and LOW in ends and HIGH in ends
 
@@ -109,11 +123,65 @@ def test_a_budget_outside_is_refused_with_those_inside(law: Law, flops: float) -
     assert law.predict(1e15).loss > law.predict(1e25).loss > 0
 
 
-@pytest.mark.parametrize(("params", "tokens", "loss"), [(0.5, 9.0, 3.0), (9.0, 0.5, 3.0), (9.0, 9.0, 0.0)])
-def test_an_impossible_optimum_within_the_budgets_blames_the_units(params: float, tokens: float, loss: float) -> None:
-    limits.check_possible(1e18, 1.0, 1.0, 1e-9)
-    with pytest.raises(OutOfReachError, match="Check the units of the table's columns"):
-        limits.check_possible(1e18, params, tokens, loss)
+@dataclass(frozen=True)
+class Made:
+    """An answer made by hand."""
+
+    flops: float
+    params: float
+    tokens: float
+    loss: float
+    params_interval: Interval
+    tokens_interval: Interval
+    loss_interval: Interval
+    run_interval: Interval | None
+
+
+MADE = Made(1e18, 1e3, 1e4, 3.0, Interval(4e2, 2e4), Interval(5e3, 3e5), Interval(2.9, 3.1), Interval(2.8, 3.2))
+"""One that can be."""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"run_interval": None},
+        {"params": 1.0, "params_interval": Interval(1.0, 30.0)},
+        {"loss": 1e-9, "loss_interval": Interval(0.0, 1.0), "run_interval": Interval(0.0, 1.0)},
+        {"loss": 2.9 * (1 - 5e-10)},
+    ],
+)
+def test_what_can_be_is_handed_on(change: dict[str, Any]) -> None:
+    answer = replace(MADE, **change)
+    assert limits.possible(answer) is answer
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"params": 0.5}, "is impossible"),
+        ({"tokens": 0.5}, "is impossible"),
+        ({"loss": 0.0}, "is impossible"),
+        ({"loss": math.nan}, "is impossible"),
+        ({"loss": 2.8}, "lies outside its own interval"),
+        ({"run_interval": Interval(3.01, 3.2)}, "lies outside its own interval"),
+        ({"loss_interval": Interval(-0.1, 4.6)}, "lies outside its own interval"),
+        ({"loss_interval": Interval(2.9, math.nan)}, "lies outside its own interval"),
+        ({"params": 3e4}, "lies outside its own interval"),
+        ({"tokens": 4e3}, "lies outside its own interval"),
+        ({"params_interval": Interval(3e1, 2e4)}, r"factor of 30: 1 k \(30 to 20 k\)"),
+        ({"params_interval": Interval(4e2, 4e4)}, "not even known to within a factor of 30"),
+    ],
+)
+def test_an_answer_that_cannot_be_or_says_nothing_is_refused_with_what_to_do(
+    change: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(OutOfReachError, match=words) as caught:
+        limits.possible(replace(MADE, **change))
+    assert "10¹⁸" in str(caught.value) and "Check the units of the table's columns" in str(caught.value)
+    with pytest.raises(OutOfReachError, match=r"\. Ask otherwise$") as caught:
+        limits.possible(replace(MADE, **change), "Ask otherwise", "params")
+    assert caught.value.quantity == "params"
 
 
 def test_a_size_is_told_within_a_hundredfold_of_the_optimum() -> None:

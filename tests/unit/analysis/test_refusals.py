@@ -21,6 +21,7 @@ CODES = {
     "TooFewCrossings": "too_few_sizes",
     "TooFewBudgets": "too_few_budgets",
     "TooFewMinima": "too_few_budgets",
+    "TooFewCurves": "too_few_budgets",
     "EdgeMinimum": "edge_minimum",
     "OutermostSize": "edge_minimum",
     "NoCubicMinimum": "no_curvature",

@@ -21,7 +21,7 @@ def test_a_law_prints_its_budgets_and_its_answer(law: Law) -> None:
     assert first == "Law(5 budgets, 10¹⁸ to 10²⁰ FLOPs, 35 runs)"
     optimum = law.predict(1e20)
     exponent = next(p for p in law.power_laws if p.estimator == "headline" and p.quantity == "params")
-    assert second.startswith("At 10²⁰ FLOPs N* is ") and f"loss {optimum.loss:.3f}" in second
+    assert second.startswith("At 10²⁰ FLOPs N* is ") and f"loss {optimum.loss:.3f} (one run " in second
     assert f"N* ∝ C^{exponent.exponent:.3f} (" in second
 
 

@@ -29,6 +29,7 @@ from analysis.wording import (
     format_hours,
     format_interval,
     format_loss,
+    format_loss_intervals,
     format_multiplier,
     join_words,
     noise_sentences,
@@ -83,17 +84,25 @@ def test_small_words() -> None:
     assert [join_words(words) for words in ([], ["a"], ["a", "b", "c"])] == ["", "a", "a, b and c"]
 
 
+def test_a_loss_has_the_interval_of_one_run_and_that_of_the_mean() -> None:
+    mean = Interval(3.18, 3.24)
+    assert format_loss_intervals(mean, Interval(3.15, 3.27)) == "one run 3.150 to 3.270; mean of many 3.180 to 3.240"
+    assert format_loss_intervals(mean, None) == "mean of many 3.180 to 3.240"
+
+
 def test_trust_names_extrapolation_width_and_confidence() -> None:
     prediction = replace(
         law().predict(3e13),
         confidence="low",
         params_interval=Interval(1e5, 4e5),
         loss_interval=Interval(2.5, 2.7),
+        run_interval=Interval(2.4, 2.9),
     )
     sentence = trust_sentence(prediction)
     assert sentence.startswith("This is ×10 the largest budget. ")
     assert "factor of 2.00" in sentence
-    assert "±0.100" in sentence
+    assert "the mean loss to ±0.100, that of one run to ±0.250;" in sentence
+    assert "the mean loss to ±0.100;" in trust_sentence(replace(prediction, run_interval=None))
     assert "confidence is low" in sentence
     inside = trust_sentence(law().predict(1e12))
     assert inside.startswith("This is within the budgets that were run. ")
@@ -142,6 +151,7 @@ SENTENCES = [
     (r.TooFewCrossings(2, 3), "passes 2 times from one size to the next"),
     (r.TooFewBudgets(1, 3), "at least 3 budgets, two to four times apart; this table has 1."),
     (r.TooFewMinima(N.AKIMA, 2, 5, 3), "the Akima spline has a minimum at 2 of 5 budgets; power laws need 3."),
+    (r.TooFewCurves(1, 5, 2), "1 of 5 budgets have a minimum; a law needs 2. Add sizes on both sides"),
     (
         r.EdgeMinimum(N.CUBIC, 85235319.2, "smallest"),
         "the cubic's minimum, N = 85,235,319, lies below the smallest size;",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pandas as pd
@@ -16,6 +16,7 @@ from analysis.answers.counts import Counts
 from analysis.devices import hardware
 from analysis.law import Law, fit
 from analysis.records import LawError, QuestionError
+from analysis.scatter import Scatter, one_run_interval
 from tests.unit.analysis.law_tables import SMALL_COST, small, table
 
 
@@ -181,8 +182,41 @@ def test_a_loss_that_was_asked_for_comes_back_with_the_interval_of_its_budget(la
 
 
 def test_the_interval_of_one_run_is_wider_than_the_laws_and_needs_its_scatter(law: Law) -> None:
-    reply = ask(law, Question(flops=1e12))
-    low, high = reply_json(reply)["run_interval"]
-    mean = reply.prediction.loss_interval
-    assert low < mean.low < mean.high < high
-    assert reply_json(replace(reply, run_interval=None))["run_interval"] is None
+    documents = [reply_json(ask(law, Question(flops=1e12))), reply_json(ask(law, Question(flops=1e12, params=1e5)))]
+    for document in (documents[0], documents[1]["answer"]):
+        (low, high), mean = document["run_interval"], document["loss_interval"]
+        assert low < mean[0] < document["loss"] < mean[1] < high
+    silent = replace(law, noise=replace(law.noise, sigma=None, degrees_of_freedom=0))
+    unknown = reply_json(ask(silent, Question(flops=1e12, params=1e5)))
+    assert unknown["run_interval"] is None and unknown["answer"]["run_interval"] is None
+    assert unknown["loss_interval"] == documents[1]["loss_interval"]
+
+
+class Scattering(Law):
+    """A law whose runs scatter the more, the larger they are."""
+
+    def run_scatter(self, flops: float, params: float) -> Scatter:
+        """A hundredth of the FLOPs of a millionth of a millionth, and of the size of a millionth."""
+        return Scatter(0.01 * flops / 1e12 + 0.01 * params / 1e6, 10)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        Question(flops=1e12, params=4e4),
+        Question(flops=1e12, times_too_small=2),
+        Question(flops=1e12, max_tokens=5e5),
+        Question(flops=1e12, inference_tokens=1e7),
+        Question(loss=3.4, params=1e5),
+        Question(params=6e4, tokens=2e6),
+    ],
+)
+def test_each_answer_has_the_interval_of_one_run_with_the_scatter_of_its_own_model(
+    law: Law, question: Question
+) -> None:
+    other = Scattering(**{entry.name: getattr(law, entry.name) for entry in fields(law)})
+    reply = ask(other, question)
+    assert reply.answer is not None
+    for one in (reply.prediction, reply.answer):
+        expected = one_run_interval(one.loss, one.loss_interval, other.run_scatter(one.flops, one.params))
+        assert one.run_interval == expected

@@ -172,10 +172,10 @@ def test_a_multiplier_that_nobody_knows_is_left_out_of_the_curve_or_refused(
     enough = every.at_largest.interval.high / every.at_largest.multiplier * (1 + 1e-9)
     kept = sum(width <= enough for width in widths)
     assert 0 < kept < len(widths) == 25 and max(widths) < 1000
-    monkeypatch.setattr("analysis.answers.compare.WIDEST_FACTOR", enough)
+    monkeypatch.setattr("analysis.answers.compare.WIDEST_COMPUTE", enough)
     known = compare(*sides)
     assert len(known.points) == kept and known.at_largest == every.at_largest
-    monkeypatch.setattr("analysis.answers.compare.WIDEST_FACTOR", 1.0)
+    monkeypatch.setattr("analysis.answers.compare.WIDEST_COMPUTE", 1.0)
     with pytest.raises(IncomparableError, match="how much more compute a needs than b is not even known") as caught:
         compare(*sides)
     assert caught.value.reason == "too_uncertain"

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,9 +16,9 @@ from hypothesis import strategies as st
 from analysis.answers.ask import Question, Reply, ask, reply_json
 from analysis.devices import hardware
 from analysis.law import Law, fit
-from analysis.records import Interval, OutOfReachError
+from analysis.records import Interval, LawError, OutOfReachError
 from analysis.table.table import RunTable
-from tests.unit.analysis.law_tables import hoffmann, skewed, small, sweep
+from tests.unit.analysis.law_tables import Floats, hoffmann, skewed, small, sweep
 
 LAWS = ("small", "large", "skewed", "tiny", "bad")
 CHEAP = ("flops", "gpu_hours", "loss", "size", "too_small", "model")
@@ -61,9 +62,12 @@ def check(reply: Reply) -> None:
     given = {a.params, q.tokens} if a and (q.params or q.times_too_small) else set()
     if a and given and q.loss is None:
         given.add(a.tokens)
-    pairs = [(p.flops, reply.flops_interval), (p.loss, reply.run_interval)]
+    pairs = [(p.flops, reply.flops_interval)]
     for one in (p, a) if a else (p,):
         pairs += [(one.params, one.params_interval), (one.tokens, one.tokens_interval), (one.loss, one.loss_interval)]
+        pairs += [(one.loss, one.run_interval)]
+        assert one.run_interval is not None and one.run_interval.low >= 0
+        assert one.params / 30.001 <= one.params_interval.low and one.params_interval.high <= 30.001 * one.params
         assert one.params >= 1 and one.tokens >= 1 and one.loss > 0
         assert one.params_interval.low >= 1 and one.tokens_interval.low >= 1 and one.loss_interval.low >= 0
     known = [(value, interval) for value, interval in pairs if interval is not None]
@@ -119,6 +123,39 @@ def test_any_budget_size_or_loss_is_answered_possibly_or_refused(name: str, aske
 @given(asked=_asked(DEAR))
 def test_any_constraint_is_answered_possibly_or_refused(name: str, asked: tuple[str, float, float]) -> None:
     _answer_or_refuse(name, asked)
+
+
+def near_zero(params: Floats, tokens: Floats) -> Floats:
+    """Losses of a few hundredths to a half, about which noise may reach below zero."""
+    return np.asarray(hoffmann(params, tokens) - 1.68)
+
+
+@st.composite
+def _any_law(draw: st.DrawFn) -> Law:
+    """A law of runs of any of these worlds, more or less noisy, of few budgets close together or far apart."""
+    truth, start = draw(st.sampled_from(((small, 1e11), (hoffmann, 1e18), (skewed, 1e18), (near_zero, 1e18))))
+    ratio = draw(st.floats(1.2, 5))
+    budgets = tuple(start * ratio**step for step in range(draw(st.integers(3, 5))))
+    noise = 10 ** draw(st.floats(-4, -0.7))
+    frame = sweep(truth, budgets, noise=noise, sizes=draw(st.integers(5, 8)), seed=draw(st.integers(0, 10**6)))
+    return fit(RunTable.from_frame(frame[frame.loss > 0], loss_unit="nats/token"), holdout=False)
+
+
+@settings(max_examples=30, deadline=None)
+@given(law=_any_law(), multiples=st.lists(st.floats(-4, 6), min_size=1, max_size=8), off=st.floats(-2.5, 2.5))
+def test_any_law_answers_possibly_or_refuses(law: Law, multiples: list[float], off: float) -> None:
+    minima = sum(bool(curve.minima) for curve in law.curves)
+    assert minima >= 2 or not law.estimators
+    for power in multiples:
+        flops = law.largest_budget * 10**power
+        for question in (Question(flops=flops), Question(flops=flops, times_too_small=10**off)):
+            try:
+                reply = ask(law, question)
+            except LawError as error:
+                assert error.kind in ("out-of-reach", "no-law") and str(error)
+                assert isinstance(error, OutOfReachError) or not law.estimators
+                continue
+            check(reply)
 
 
 @pytest.mark.parametrize("name", LAWS)

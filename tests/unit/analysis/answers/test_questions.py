@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from analysis.answers import questions
 from analysis.law import Law, fit
+from analysis.limits import Limits
 from analysis.records import LawError, OutOfReachError, QuestionError
+from analysis.wording import format_factor
 from tests.unit.analysis.law_tables import hoffmann, table
 
 
@@ -120,6 +124,16 @@ def test_a_size_further_from_the_optimum_than_any_run_is_told(law: Law) -> None:
         assert questions.distance_warnings(law, ratio) == (
             f"N is ×{factor} the compute-optimal size, further than any run: the runs lie between ×0.25 and ×4 of it.",
         )
+
+
+def test_budgets_that_the_law_cannot_tell_have_no_part_in_that_warning(law: Law) -> None:
+    known, last = replace(law), law.curves[-1]
+    vars(known)["limits"] = Limits(last.flops, law.limits.highest, "", "")
+    least, most = (end / law.predict(last.flops).params for end in (min(last.params), max(last.params)))
+    (said,) = questions.distance_warnings(known, 90.0)
+    assert f"between {format_factor(least)} and {format_factor(most)} of it" in said
+    vars(known)["limits"] = Limits(last.flops * 2, law.limits.highest, "", "")
+    assert questions.distance_warnings(known, 90.0) == ()
 
 
 @pytest.mark.parametrize("times", [0.01, 100.0])

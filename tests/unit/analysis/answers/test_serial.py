@@ -24,6 +24,7 @@ PREDICT_KEYS = [
     "params_interval",
     "tokens_interval",
     "loss_interval",
+    "run_interval",
     "extrapolation",
     "largest_budget",
     "confidence",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from analysis.answers.serial import prediction_json
 from analysis.figures.forecasts import Forecast, forecast_panel, forecast_record
 from analysis.law import Law
-from analysis.records import QuestionError
+from analysis.records import Interval, QuestionError
 from tests.unit.analysis.figures.specs import marks, notes, rows_of
 
 
@@ -40,10 +41,30 @@ def test_it_reads_what_is_stored(fitted: Law) -> None:
     record = SimpleNamespace(made_at=1e9, flops=3e13, loss=None, prediction=prediction_json(prediction))
     stored = Forecast.of(record)
     assert (stored.loss, stored.interval, stored.verdict) == (prediction.loss, prediction.loss_interval, "waiting")
-    low, high = prediction.loss_interval.low, prediction.loss_interval.high
+    assert stored.scored_by == prediction.run_interval and prediction.run_interval is not None
+    low, high = prediction.run_interval.low, prediction.run_interval.high
+    assert low < prediction.loss_interval.low < prediction.loss_interval.high < high
     assert Forecast.of(SimpleNamespace(**vars(record) | {"loss": high + 1e-6})).verdict == "outside"
     assert Forecast.of(SimpleNamespace(**vars(record) | {"loss": low})).verdict == "inside"
     assert not any(layer["mark"]["type"] == "point" for layer in marks(forecast_record([stored]).to_dict()))
+
+
+@pytest.mark.parametrize("more", [{"run_interval": None}, {}])
+def test_a_forecast_without_an_interval_of_one_run_is_held_against_that_of_the_mean(
+    fitted: Law, forecasts: tuple[Forecast, ...], more: dict[str, None]
+) -> None:
+    old = prediction_json(fitted.predict(3e13))
+    del old["run_interval"]
+    high = old["loss_interval"][1]
+    records = [SimpleNamespace(made_at=1e9, flops=3e13, loss=high + gap, prediction=old | more) for gap in (0, 1e-6)]
+    assert [Forecast.of(record).verdict for record in records] == ["inside", "outside"]
+    known = replace(forecasts[0], run_interval=Interval(2.7, 3.3))
+    assert "have none" not in notes(forecast_record([known]).to_dict())
+    said = notes(forecast_record([known, Forecast.of(records[0])]).to_dict())
+    assert "1 of 2 have none; their bar is that of the mean of many runs." in said
+    (row,) = rows_of(forecast_record([known]).to_dict(), "rule", "interval")
+    assert (row["low"], row["high"]) == pytest.approx((-0.3, 0.3))
+    assert row["range"] == "one run 2.700 to 3.300; mean of many 2.800 to 3.200"
 
 
 def test_equal_forecasts_are_numbered(forecasts: tuple[Forecast, ...]) -> None:

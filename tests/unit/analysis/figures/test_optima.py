@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from analysis.figures.optima import Optima, optimum_layers
@@ -52,6 +54,12 @@ def test_layers_show_the_headline_with_its_interval_on_top(fitted: Law) -> None:
     for row, answer in zip(stars, optima.headline, strict=True):
         assert (row["params_low"], row["params_high"]) == (answer.params_interval.low, answer.params_interval.high)
         assert (row["loss_low"], row["loss_high"]) == (answer.loss_interval.low, answer.loss_interval.high)
+    curves = tuple(
+        replace(curve, minima=tuple(replace(m, loss_se=9, loss_half=9) for m in curve.minima))
+        for curve in optima.curves
+    )
+    wide = optimum_layers(replace(optima, curves=curves), {"x": {}, "y": {}})[0].data.values
+    assert min(row["loss_low"] for row in wide) == 0, "no bar reaches below a loss of zero"
     lighter = [row for row in rows if row["estimator"] in ("parabola", "akima")]
     assert lighter and all(row["params_low"] == row["params_high"] for row in lighter)
     cubic = [row for row in rows if row["estimator"] == "cubic"]

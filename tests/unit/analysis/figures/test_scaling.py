@@ -87,7 +87,7 @@ def test_drawn_published_laws_are_inside_the_frame_and_the_others_are_named(spec
 def test_published_losses_are_said_to_be_of_other_data(fitted: Law, specs: dict[str, dict[str, Any]]) -> None:
     drawn = any("published" in row for row in rows_of(specs["loss-frontier"], "point"))
     assert drawn == ("compare slopes, not heights" in notes(specs["loss-frontier"]))
-    assert "Faint points: all runs." in notes(specs["loss-frontier"])
+    assert "Faint points: all runs; the band is of the mean of many" in notes(specs["loss-frontier"])
     assert "Faint points" not in notes(specs["optimal-params"])
     assert len(rows_of(specs["loss-frontier"], "point", "run")) == sum(len(c.params) for c in fitted.curves)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from analysis.fitting.cost import TokenCost
@@ -13,8 +14,11 @@ from analysis.fitting.parameters import LineTheta
 from analysis.fitting.parts import fit_parts
 from analysis.fitting.powerlaws import _frontier_law, power_laws
 from analysis.law import Law, fit
-from analysis.records import PowerLaw
-from tests.unit.analysis.law_tables import SMALL_COST, small, table
+from analysis.names import EstimatorName
+from analysis.records import LawError, PowerLaw
+from analysis.refusals import TooFewCurves
+from analysis.table.table import RunTable
+from tests.unit.analysis.law_tables import SMALL_COST, small, sweep, table
 
 A = 0.28 / 0.62
 G = 0.34 * 0.28 / 0.62
@@ -51,6 +55,21 @@ def test_a_frontier_through_minima_is_written_as_a_power_law(law: Law) -> None:
     c = math.log(1e19) - law.origin.c
     frontier = middle - slope * (1 - math.exp(-g * c)) / g
     assert loss.floor + loss.coefficient * 1e19**loss.exponent == pytest.approx(frontier)
+
+
+def test_a_law_needs_two_budgets_with_a_minimum() -> None:
+    def mixed(*off_centre: float) -> Law:
+        cells = zip((1e18, 3e18, 1e19), off_centre, strict=True)
+        frames = [sweep(budgets=(budget,), off_centre=off, seed=int(budget / 1e18)) for budget, off in cells]
+        return fit(RunTable.from_frame(pd.concat(frames, ignore_index=True)), holdout=False)
+
+    two, one = mixed(1, 1, 8), mixed(1, 8, 8)
+    assert [bool(curve.minima) for curve in two.curves] == [True, True, False]
+    assert two.predict(1e19).params > 0
+    assert one.refusals[EstimatorName.HEADLINE] == TooFewCurves(1, 3, 2)
+    assert one.estimators == () and one.surfaces != ()
+    with pytest.raises(LawError, match="1 of 3 budgets have a minimum; a law needs 2"):
+        one.predict(1e19)
 
 
 def test_where_k_falls_with_n_the_exponents_still_tie() -> None:

@@ -88,6 +88,8 @@ def test_limited_data_are_answered_or_refused_with_how_many_can_be_asked_about(c
     assert scarce["answer"]["loss"] > scarce["loss"] and scarce["answer"]["details"]["epochs"] > 1
     low, high = scarce["answer"]["loss_interval"]
     assert low < scarce["answer"]["loss"] < high
+    for part in (scarce, scarce["answer"]):
+        assert part["run_interval"][0] < part["loss_interval"][0] < part["loss_interval"][1] < part["run_interval"][1]
     assert plenty["answer"]["params"] == plenty["params"] and plenty["answer"]["loss"] == plenty["loss"]
 
 

@@ -7,7 +7,16 @@ from dataclasses import replace
 import pytest
 
 from analysis.wording import format_count, format_count_interval
-from orchestrator.cli.answer_summary import Pointers, headline, labelled, summary, table_budgets, trust_lines, wrap
+from orchestrator.cli.answer_summary import (
+    Pointers,
+    headline,
+    labelled,
+    next_budget,
+    summary,
+    table_budgets,
+    trust_lines,
+    wrap,
+)
 from orchestrator.cli.trust import Facts, Finding, Mark
 from tests.unit.orchestrator.cli.laws import no_law, small_law
 
@@ -28,8 +37,9 @@ def test_the_answer_is_a_dozen_lines_of_eighty_columns() -> None:
     assert lines[0] == "lab: 20 of 21 runs, budgets 1e11 to 1e12"
     assert lines[1].split("  ")[1:] != []
     assert [line.split()[0] for line in lines[2:5]] == ["1e12", "3e12", "1e13"]
-    assert lines[5].startswith("N* ∝ C^0.")
-    assert lines[6].startswith("Trust   ! 1 of 21 runs has no result")
+    assert lines[5].startswith("Mean of many such runs (95 %): ")
+    assert lines[6].startswith("N* ∝ C^0.")
+    assert lines[7].startswith("Trust   ! 1 of 21 runs has no result")
     assert lines[-3] == "Report  reports/lab/report.html   Details isoflop fit lab -v"
     assert lines[-2:] == ["wandb   offline", "Next    isoflop validate lab --flops 3e12"]
 
@@ -44,13 +54,15 @@ def test_the_table_has_the_interval_of_one_run_and_the_reach() -> None:
     assert f"{format_count(p.params)} ({format_count_interval(p.params_interval, 2)})" in fitted
     low = float(fitted.split("(")[2].split()[0])
     assert low < p.loss_interval.low, "one run scatters about the mean of which the law speaks"
+    means = [f"{one.loss_interval.low:.3f} to {one.loss_interval.high:.3f}" for one in law.band([1e12, 3e12, 1e13])]
+    assert _summary()[5] == f"Mean of many such runs (95 %): {', '.join(means)}"
 
 
 def test_without_a_known_scatter_the_interval_is_said_to_be_the_laws() -> None:
     law = small_law()
     silent = replace(law, noise=replace(law.noise, sigma=None, degrees_of_freedom=0))
     lines = summary(silent, table_budgets(silent), LAB, POINTERS)
-    assert "loss of the law (95 %)" in lines[1]
+    assert "loss of the law (95 %)" in lines[1] and not any("such runs" in line for line in lines)
     p = law.predict(1e12)
     assert f"({p.loss_interval.low:.3f} to {p.loss_interval.high:.3f})" in lines[2]
 
@@ -99,6 +111,17 @@ def test_without_a_law_the_reasons_take_the_place_of_the_table() -> None:
     assert lines[0] == "lab: 20 of 21 runs, budgets 1e11 to 3e11"
     assert lines[1].startswith("no law could be fitted: ")
     assert not any("∝" in line or "hardly" in line for line in lines)
+
+
+def test_the_next_budget_is_one_that_the_law_can_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    law = small_law()
+    assert next_budget(law, 3.0) == pytest.approx(3e12) and next_budget(law, 1e9) == law.limits.highest
+    assert next_budget(no_law(), 3.0) is None
+    monkeypatch.setattr("analysis.limits.WIDEST_SIZE", 1.0)
+    void = replace(law)
+    assert next_budget(void, 3.0) is None and table_budgets(void) == []
+    (said, *_) = summary(void, [], LAB, POINTERS)[1:]
+    assert said.startswith("N* is not even known to within a factor of 30 at any fitted budget.")
 
 
 def test_one_budget_is_named_once() -> None:

@@ -69,11 +69,13 @@ def test_the_recipe_check_and_rows_left_out() -> None:
     assert exact[-1] == "  left out: r7: no loss"
 
 
-def test_a_prediction_in_full_has_each_estimator_and_the_laws_own_interval() -> None:
+def test_a_prediction_in_full_has_each_estimator_and_both_intervals_of_the_loss() -> None:
     p = small_law().predict(1e13)
     lines = describe_prediction(p)
     assert lines[0] == "At 10¹³ FLOPs, ×10 the largest budget:"
-    assert f"mean loss {p.loss:.3f} ({p.loss_interval.low:.3f} to {p.loss_interval.high:.3f}) nats/token" in lines[1]
+    assert p.run_interval is not None
+    one, mean = (f"{ends.low:.3f} to {ends.high:.3f}" for ends in (p.run_interval, p.loss_interval))
+    assert f"loss {p.loss:.3f} (one run {one}; mean of many {mean}) nats/token" in lines[1]
     assert lines[2] == f"  confidence {p.confidence}"
     names = [line.split(":")[0].strip() for line in lines[3 : 3 + len(p.estimators)]]
     assert "joint skew" in names and "cubic" in names
@@ -113,6 +115,7 @@ def test_answers_to_questions(question: Question, title: str, words: list[str]) 
     lines = describe_answer(reply.answer, COUNTS, hardware("a100"))
     assert lines[0].startswith(title) and lines[0].endswith("the largest budget:")
     text = "\n".join(lines)
+    assert re.search(r"loss \d\.\d{3} \(one run \d\.\d{3} to \d\.\d{3}; mean of many \d\.\d{3} to \d\.\d{3}\)", text)
     for word in (*words, "  Counts  N ", "GPU-hours of a100"):
         assert word in text
     shown = reply_lines(reply)

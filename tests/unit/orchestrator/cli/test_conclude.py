@@ -83,7 +83,7 @@ def test_a_finished_sweep_ends_with_its_answer(workspace: Workspace, reports: Re
     assert lines[-1] == "Next    isoflop validate lab --flops 3e12"
     assert lines[-2] == "wandb   disabled (WANDB_MODE)"
     assert any(line.startswith("Report  ") and "reports/lab/report.html" in line for line in lines)
-    assert len(lines) <= 17
+    assert len(lines) <= 18
 
 
 def test_the_reports_are_mirrored(workspace: Workspace, reports: Reports) -> None:

@@ -83,12 +83,14 @@ def test_forecasts_are_shown_with_what_came_of_them(stored: Isoflop, tmp_path: P
     workspace.close()
     table = stored("show", "lab").stdout.split("Forecasts\n")[1].splitlines()
     assert table[0].split() == [
-        "made", "flops", "law", "predicted", "low", "high", "actual", "inside", "interval_score",
+        "made", "flops", "law", "predicted", "low", "high", "interval_of", "actual", "inside", "interval_score",
+        "mean_low", "mean_high",
     ]  # fmt: skip
     assert "3×10¹²" in table[1]
     rows = stored("show", "lab", "-o", "json").json["forecasts"]
     assert sorted(str(row["inside"]) for row in rows) == ["None", "True"]
-    assert rows[0]["law"] == "law012345678" and rows[0]["low"] < rows[0]["predicted"] < rows[0]["high"]
+    assert rows[0]["law"] == "law012345678" and rows[0]["interval_of"] == "run"
+    assert rows[0]["low"] < rows[0]["mean_low"] < rows[0]["predicted"] < rows[0]["mean_high"] < rows[0]["high"]
     assert asdict(score)["inside"] is True
 
 

@@ -59,6 +59,14 @@ def write(workspace: Workspace, name: str, command: str = "") -> dict[str, Any]:
     return write_reports(workspace, answers, answers.laws(), command)
 
 
+def test_a_law_whose_sizes_nobody_knows_is_reported_without_predictions(
+    workspace: Workspace, reports: Reports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analysis.limits.WIDEST_SIZE", 1.0)
+    write(workspace, "lab")
+    assert [one["predictions"] for one in reports] == [[]]
+
+
 def test_the_report_has_shapes_at_the_horizons_and_what_it_came_from(workspace: Workspace, reports: Reports) -> None:
     (law,) = write(workspace, "lab", "isoflop run x --yes").values()
     (report,) = reports

@@ -160,6 +160,15 @@ def _rejected(test: LackOfFit) -> LackOfFit:
     return replace(test, p=1e-6)
 
 
+@pytest.mark.parametrize(("exponent", "doubts"), [(0.213, 1), (0.5, 0), (0.8, 1)])
+def test_an_exponent_that_is_not_plausible(exponent: float, doubts: int) -> None:
+    law = small_law()
+    powers = tuple(replace(p, exponent=exponent) if p.quantity == "params" else p for p in law.power_laws)
+    found = _found(replace(law, power_laws=powers), LAB, "not plausible")
+    wanted = f"N* ∝ C^{exponent:.2f} is not plausible (0.3 to 0.75 is)"
+    assert found == [Finding(Mark.DOUBT, wanted, "check what N counts, warmup, schedule")] * doubts
+
+
 def test_rows_left_out_are_named_with_their_reasons() -> None:
     row = ExcludedRow("a", None, None, None, "its loss of 10 is 7 above the curves of the other runs")
     (one,) = _found(replace(small_law(), excluded=(row,)), LAB, "left out")

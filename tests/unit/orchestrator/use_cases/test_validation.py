@@ -89,6 +89,8 @@ def test_each_seed_of_the_optimum_is_scored_and_its_neighbours_are_trained(
         assert one.run.cell.budget == LARGER
     for one in seeds:
         assert one.score is not None and one.score.loss == one.run.loss
+        assert one.score.inside == (one.run.loss in law.predict(LARGER).run_interval)  # type: ignore[operator]
+    assert result.predicted.run_interval == law.predict(LARGER).run_interval != result.predicted.loss_interval
     assert [one.score for one in others] == [None, None]
     (before,) = trained
     assert len(before) == 2, "a forecast for each seed, stored before the training"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from analysis.records import Interval
 from orchestrator.states import RunState
 from orchestrator.store import RunRecord
 from orchestrator.use_cases.validation_result import (
@@ -16,7 +17,8 @@ from orchestrator.use_cases.validation_result import (
 )
 from tests.unit.orchestrator.store_fixtures import made_cell
 
-STORED = {"flops": 1e12, "params": 5e4, "params_interval": [4e4, 8e4], "loss": 3.0, "loss_interval": [2.9, 3.1]}
+STORED = {"flops": 1e12, "params": 5e4, "params_interval": [4e4, 8e4], "loss": 3.0}
+STORED |= {"loss_interval": [2.95, 3.05], "run_interval": [2.9, 3.1]}
 PREDICTED = PredictedOptimum.from_dict(STORED)
 
 
@@ -35,7 +37,9 @@ def validation(*runs: Trained) -> Validation:
 def test_every_seed_is_scored_against_the_one_forecast() -> None:
     result = validation(trained(1, 3.05), trained(1, 3.15, seed=1))
     assert result.complete and result.optimum_loss == pytest.approx(3.10)
-    assert verdict(result) == ["1 of 2 runs lie inside 2.900 to 3.100"]
+    assert verdict(result) == [
+        "1 of 2 runs lie inside 2.900 to 3.100, the interval of one run (mean of many: 2.950 to 3.050)"
+    ]
     first, second = validation_rows(result)
     assert (first.inside, second.inside, second.seed) == (True, False, 1)
     assert first.half_width == 0.1 and second.error == 0.15
@@ -56,14 +60,26 @@ def test_a_better_neighbour_is_held_against_the_interval_of_n(factor: float, whe
 def test_a_run_without_a_loss_leaves_the_validation_open() -> None:
     result = validation(trained(1, None), trained(2, 3.0))
     assert not result.complete and result.optimum_loss is None
-    assert verdict(result) == ["0 of 0 runs lie inside 2.900 to 3.100"]
+    assert verdict(result)[0].startswith("0 of 0 runs lie inside 2.900 to 3.100")
     assert validation_rows(result)[0].actual_loss is None
 
 
 def test_a_stored_forecast_is_read_as_it_was_written() -> None:
     assert (PREDICTED.flops, PREDICTED.params, PREDICTED.loss) == (1e12, 5e4, 3.0)
     assert (PREDICTED.params_interval.low, PREDICTED.params_interval.high) == (4e4, 8e4)
-    assert (PREDICTED.loss_interval.low, PREDICTED.loss_interval.high) == (2.9, 3.1)
+    assert PREDICTED.loss_interval == Interval(2.95, 3.05) and PREDICTED.scored_by == Interval(2.9, 3.1)
+
+
+@pytest.mark.parametrize("more", [{"run_interval": None}, {}])
+def test_a_forecast_without_an_interval_of_one_run_is_scored_by_the_laws_and_says_so(more: dict[str, None]) -> None:
+    old = {key: value for key, value in STORED.items() if key != "run_interval"} | more
+    predicted = PredictedOptimum.from_dict(old)
+    assert predicted.run_interval is None and predicted.scored_by == Interval(2.95, 3.05)
+    assert not score_forecast(predicted, 3.07).inside and score_forecast(PREDICTED, 3.07).inside
+    result = Validation(predicted, (trained(1, 3.07),))
+    assert verdict(result)[0].endswith("the interval of the mean of many runs: the forecast has none of one run")
+    (row,) = validation_rows(result)
+    assert (row.interval_of, row.low, row.high, row.mean_low, row.mean_high) == ("law", 2.95, 3.05, 2.95, 3.05)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +106,9 @@ def test_a_row_in_json_keeps_its_keys() -> None:
         "low": 2.9,
         "high": 3.1,
         "half_width": 0.1,
+        "interval_of": "run",
+        "mean_low": 2.95,
+        "mean_high": 3.05,
         "actual_loss": 3.0512,
         "error": 0.0512,
         "inside": True,

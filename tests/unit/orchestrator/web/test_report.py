@@ -99,7 +99,10 @@ def test_predictions_carry_interval_extrapolation_and_trust(page: Page) -> None:
     for prediction in predictions():
         interval = prediction.params_interval
         assert f"{format_count(interval.low)} to {format_count(interval.high)}" in words
-        assert f"{format_loss(prediction.loss_interval.low)} to {format_loss(prediction.loss_interval.high)}" in words
+        of_run, mean = prediction.run_interval, prediction.loss_interval
+        assert of_run is not None
+        assert f"Loss of one run {format_loss(of_run.low)} to {format_loss(of_run.high)}" in words
+        assert f"Mean loss of many {format_loss(mean.low)} to {format_loss(mean.high)}" in words
         assert trust_sentence(prediction) in words
     assert "(×10 the largest budget)" in words and "(×100 the largest budget)" in words
     assert "4 layers, d 64, 4 heads, MLP 176: N 443 k, D 10.2 M" in words
@@ -190,6 +193,9 @@ def test_without_a_law_the_report_says_why(tmp_path: Path) -> None:
     files = report(tmp_path, law=thin, runs=runs(sizes=2), dropped=[], forecasts=[])
     words = Page(files["report"].read_text()).words()
     assert "No law could be fitted" in words
+    void = report(tmp_path / "void", law=law(), runs=runs(), dropped=[], forecasts=[], predictions=[])
+    said = Page(void["report"].read_text()).words()
+    assert "The law knows too little of larger budgets" in said and "No law could be fitted" not in said
     assert "too few sizes" in words
     assert refusal_message(thin.refusals["additive"]) in words
     assert "estimators" not in files and files["isoflop"].is_file()

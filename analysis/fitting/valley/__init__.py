@@ -1,0 +1,1 @@
+"""RunTable → the headline: a valley whose path and floor drift, its noise by source, and what both leave open."""

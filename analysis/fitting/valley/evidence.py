@@ -1,0 +1,111 @@
+"""The marginal likelihood of the scales about one linearisation of the valley, with its gradient.
+
+About a vector b0 the losses are linear in the parameters, and heavy-tailed noise is Gaussian with the weights
+ω = (ν + 1)/(ν + r²/v) of Student's t (Lange, Little and Taylor 1989, section 3). Then with W = ω/v, D the precision of
+the prior and A = J'WJ + D,
+
+    2 ln p = −Σ ln v + Σ ln d − ln|A| − Σ W r² − Σ d (b − μ)² + constant,
+
+and its derivatives by a scale need only the leverages and the diagonal of A⁻¹, since b minimises the two squares.
+Shape legend as in `model`; S scales.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg.lapack import dpotrf, dpotri
+
+from analysis.fitting.valley.form import ValleyTheta
+from analysis.fitting.valley.hyper import Scales, log_prior
+from analysis.fitting.valley.model import Prediction, ValleyModel
+
+Floats = NDArray[np.float64]
+
+TAILS = 5.0
+"""Degrees of freedom ν of the noise: runs of published tables scatter about as widely."""
+
+
+@dataclass(frozen=True, eq=False)
+class Solved:
+    """The most probable parameters for given scales."""
+
+    beta: Floats
+    """Shape (P,)."""
+    covariance: Floats
+    """A⁻¹, shape (P, P)."""
+    log_evidence: float
+    """ln of the marginal likelihood times the scales' prior, but for a constant; −∞ where it cannot be told."""
+    gradient: Floats
+    """Its derivative by the scales, shape (S,)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Linearised:
+    """A model about one vector of parameters."""
+
+    model: ValleyModel
+    """The model."""
+    beta: Floats
+    """b0, shape (P,)."""
+    at: Prediction
+    """What the model says there."""
+    tails: Floats
+    """ω of each cell, shape (n,)."""
+    repeated: Floats
+    """See `ValleyModel.variances`, shape (n,)."""
+
+    @property
+    def theta(self) -> ValleyTheta:
+        """The named parameters there."""
+        return ValleyTheta(*self.beta[self.model.blocks["fixed"]])
+
+    def solve(self, scales: Floats) -> Solved:
+        """Solve for scales (S,)."""
+        named = Scales(*scales)
+        by_noise, by_misfit = self.model.variances(named, self.at.height, self.repeated)
+        variance = by_noise + by_misfit
+        mean, precision, rises = self.model.prior(named, self.theta)
+        weights = self.tails / variance
+        weighted = self.at.jacobian.T * weights
+        normal = weighted @ self.at.jacobian
+        normal[np.diag_indices(len(mean))] += precision
+        target = self.model.loss - self.at.loss + self.at.jacobian @ self.beta
+        scale = 1 / np.sqrt(np.diag(normal))
+        lower, failed = dpotrf(normal * np.outer(scale, scale), lower=True)
+        if failed:
+            return Solved(self.beta, np.full_like(normal, np.nan), -np.inf, np.zeros(len(scales)))
+        inverse = np.tril(dpotri(lower, lower=True)[0])
+        covariance = (inverse + np.tril(inverse, -1).T) * np.outer(scale, scale)
+        beta = covariance @ (weighted @ target + precision * mean)
+        residual = target - self.at.jacobian @ beta
+        leverage = weights * ((self.at.jacobian @ covariance) * self.at.jacobian).sum(axis=1)
+        informed = precision > 0
+        off = (beta - mean) ** 2 * precision
+        prior, prior_gradient = log_prior(scales)
+        log_determinant = 2 * float(np.log(np.diag(lower)).sum() - np.log(scale).sum())
+        evidence = -0.5 * (
+            float(np.log(variance).sum())
+            - float(np.log(precision[informed]).sum())
+            + log_determinant
+            + float(weights @ residual**2)
+            + float(off.sum())
+        )
+        # d ln v by the two scales of the noise; of the rest, d ln d by scale.
+        excess = 1 - weights * residual**2 - leverage
+        gradient = 0.5 * rises @ (informed - off - precision * np.diag(covariance))
+        names = Scales._fields
+        for name, part in (("noise", by_noise), ("misfit", by_misfit)):
+            gradient[names.index(name)] -= float((part / variance) @ excess)
+        return Solved(beta, covariance, evidence + prior, gradient + prior_gradient)
+
+
+def linearise(model: ValleyModel, beta: Floats, scales: Floats, repeated: Floats) -> Linearised:
+    """A model about parameters (P,), with the weights that its residuals have there."""
+    at = model.predict(beta)
+    variance = sum(model.variances(Scales(*scales), at.height, repeated))
+    residual = model.loss - at.loss
+    tails = (TAILS + 1) / (TAILS + residual**2 / variance)
+    return Linearised(model, beta, at, tails, repeated)

@@ -1,0 +1,155 @@
+"""The drifting valley: a skewed valley in ln N whose path and floor follow C, each with a slope that walks at random.
+
+    L = L0 − s (1 − e^(−g c))/g + s w(c) + K(c) [(q e^(−p u) + p e^(q u))/(p + q) − 1],
+    K(c) = (s / g₊) e^(υ − (g + ζ) c),   u = ln N − n0 − a c − v(c),   c = ln(C/C0).
+
+With v = w = υ = ζ = 0 it is the joint-skew surface (`forms.JOINT_SKEW`) with the floor E = L0 − s/g, and so the
+additive surface of Hoffmann et al. 2022 in its special case. v and w are integrated Wiener processes (`walk`).
+Shape legend: B parameter vectors, n runs, T budgets, M knots, P = 9 + 2 M parameters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.fitting.forms import Design, bent
+from analysis.fitting.parameters import columns
+from analysis.fitting.valley.walk import Walk
+
+Floats = NDArray[np.float64]
+
+_SMALLEST_FLATTENING = 0.04
+"""g₊ is a positive g that is smooth through zero: (g + √(g² + this²))/2."""
+_STEEPEST = 50.0
+"""Exponents beyond this are cut off: they overflow on the way to a fit."""
+
+
+class ValleyTheta(NamedTuple):
+    """The parameters of the valley but for the steps of its two walks."""
+
+    level: Any
+    """L0: L* at C0."""
+    log_slope: Any
+    """ln s: how fast L* falls with ln C at C0."""
+    flattening: Any
+    """g: how fast that slope falls with ln C."""
+    depth: Any
+    """υ: how much deeper the valley is than that of a joint-skew surface, ln."""
+    narrowing: Any
+    """ζ: how much faster its depth falls with ln C than such a surface's."""
+    n0: Any
+    """ln N* at C0, centred."""
+    exponent: Any
+    """a: the exponent of N* at C0."""
+    log_p: Any
+    """ln p: how steep the side of small models is."""
+    log_q: Any
+    """ln q: how steep the side of large models is."""
+
+
+FIXED = len(ValleyTheta._fields)
+"""Parameters before the steps of the walks."""
+
+
+def positive(g: Any) -> tuple[Any, Any]:
+    """g₊ and its derivative in g."""
+    root = np.sqrt(g * g + _SMALLEST_FLATTENING**2)
+    return (g + root) / 2, (1 + g / root) / 2
+
+
+def log_slope_of_positive(g: float) -> float:
+    """d ln g₊ / d g."""
+    value, slope = positive(g)
+    return float(slope / value)
+
+
+class Height(NamedTuple):
+    """The height above the valley's floor, and its derivatives; of the shape of the runs."""
+
+    height: Any
+    """L − L*(C)."""
+    along: Any
+    """By ln N."""
+    by_p: Any
+    """By ln p."""
+    by_q: Any
+    """By ln q."""
+
+
+def height(theta: ValleyTheta, u: Any, c: Any) -> Height:
+    """The height at a distance u in ln N from the path, at ln C − origin c."""
+    p, q = np.exp(theta.log_p), np.exp(theta.log_q)
+    left, right = (np.exp(np.clip(x, -_STEEPEST, _STEEPEST)) for x in (-p * u, q * u))
+    log_depth = theta.log_slope - np.log(positive(theta.flattening)[0]) + theta.depth
+    depth = np.exp(np.clip(log_depth - (theta.flattening + theta.narrowing) * c, -_STEEPEST, _STEEPEST))
+    shape = (q * left + p * right) / (p + q)
+    return Height(
+        height=depth * (shape - 1),
+        along=depth * p * q * (right - left) / (p + q),
+        by_p=p * depth * (-q * u * left + right - shape) / (p + q),
+        by_q=q * depth * (left + p * u * right - shape) / (p + q),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class ValleyForm:
+    """The valley as a surface L(N, C) of parameter vectors (B, P)."""
+
+    walk: Walk
+    """The process of both its walks."""
+
+    def path(self, theta: Floats, c: Floats) -> Floats:
+        """Centred ln N* (B, T) at ln C − origin (1, T)."""
+        named, steps, _ = self.split(theta)
+        return np.asarray(named.n0 + named.exponent * c + steps @ self._rows(c[0]).T)
+
+    def floor(self, theta: Floats, c: Floats) -> Floats:
+        """L* (B, T) at ln C − origin (1, T)."""
+        named, _, steps = self.split(theta)
+        slope = np.exp(named.log_slope)
+        return np.asarray(named.level - slope * (bent(named.flattening, c)[0] - steps @ self._rows(c[0]).T))
+
+    def value(self, theta: Floats, at: Design) -> Floats:
+        """Losses (B, n) at runs whose coordinates are (n,), or (B, n) where every vector has its own."""
+        named, path, floor = self.split(theta)
+        if at.c.ndim == 1:
+            rows = self._rows(at.c)
+            v, w = path @ rows.T, floor @ rows.T
+        else:
+            rows = self._rows(at.c.ravel()).reshape(*at.c.shape, -1)
+            v, w = (
+                np.einsum("bm,bnm->bn", steps, np.broadcast_to(rows, (len(theta), *rows.shape[1:])))
+                for steps in (path, floor)
+            )
+        slope = np.exp(named.log_slope)
+        u = at.x - named.n0 - named.exponent * at.c - v
+        return np.asarray(named.level - slope * (bent(named.flattening, at.c)[0] - w) + height(named, u, at.c).height)
+
+    def split(self, theta: Floats) -> tuple[ValleyTheta, Floats, Floats]:
+        """The named parameters, (B, 1) each, and the steps of path and floor, (B, M) each."""
+        steps = theta[:, FIXED:]
+        middle = steps.shape[1] // 2
+        return ValleyTheta(*columns(theta[:, :FIXED])), steps[:, :middle], steps[:, middle:]
+
+    def gradients(self, theta: Floats, c: Floats) -> tuple[Floats, Floats]:
+        """Derivatives of ln N* and of L* at ln C − origin (T,) by one vector (P,): (T, P) each."""
+        named, _, steps = self.split(theta[None])
+        rows = self._rows(c)
+        slope = float(np.exp(named.log_slope[0, 0]))
+        h, bend = bent(named.flattening[0, 0], c)
+        path, floor = (np.zeros((len(c), len(theta))) for _ in range(2))
+        m = rows.shape[1]
+        names = ValleyTheta._fields
+        path[:, names.index("n0")], path[:, names.index("exponent")] = 1, c
+        path[:, FIXED : FIXED + m] = rows
+        floor[:, names.index("level")], floor[:, names.index("flattening")] = 1, -slope * bend
+        floor[:, names.index("log_slope")] = -slope * (h - rows @ steps[0])
+        floor[:, FIXED + m :] = slope * rows
+        return path, floor
+
+    def _rows(self, c: Floats) -> Floats:
+        return self.walk.rows(c)

@@ -1,0 +1,51 @@
+"""How large the valley's noise, misfit and drift are: eight scales, each with a weak prior."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+class Scales(NamedTuple):
+    """Natural logarithms of the scales."""
+
+    noise: Any
+    """σ: standard deviation of a run on its own near the valley's floor, in the loss's unit."""
+    misfit: Any
+    """φ: standard deviation of the form's error of a run, as a share of its height above the floor."""
+    exponent_drift: Any
+    """Drift of N*'s exponent, for each root of a unit of ln C, over φ."""
+    slope_drift: Any
+    """Drift of L*'s slope, as a share of it for each root of a unit of ln C, over φ."""
+    sides: Any
+    """How much p and q change from one budget to the next, in ln, over φ."""
+    offset: Any
+    """Standard deviation of what a budget's losses share, over σ."""
+    tilt: Any
+    """Standard deviation of a slope in ln N that they share, at the spread of their sizes, over σ."""
+    size: Any
+    """Standard deviation of what runs of one size, or trunk, share, over σ."""
+
+
+MEDIAN = Scales(
+    noise=np.nan, misfit=0.01, exponent_drift=0.5, slope_drift=0.3, sides=3.0, offset=0.25, tilt=0.3, size=0.15
+)
+"""Median of each scale a priori; the noise is free. Drift and misfit are of one kind, an error of the form, so the
+drift is told as a multiple of the misfit: where the form fits every height to within the noise, its path and floor
+hardly drift, and where it is wrong by a fifth they do."""
+SPREAD = Scales(
+    noise=np.inf, misfit=1.5, exponent_drift=0.7, slope_drift=0.7, sides=0.7, offset=1.2, tilt=1.2, size=1.2
+)
+"""Standard deviation of ln of each scale a priori."""
+
+
+def log_prior(scales: Floats) -> tuple[float, Floats]:
+    """ln of the prior density of scales (S,), but for a constant, and its gradient (S,)."""
+    known = np.isfinite(SPREAD)
+    off = np.where(known, scales - np.log(np.where(known, MEDIAN, 1.0)), 0.0)
+    precision = np.where(known, np.asarray(SPREAD, dtype=float) ** -2.0, 0.0)
+    return -0.5 * float(off**2 @ precision), -off * precision

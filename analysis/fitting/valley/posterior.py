@@ -1,0 +1,144 @@
+"""What the drifting valley knows: N*, L* and the losses of runs, over all scales that the runs allow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.fitting.surface import Origin
+from analysis.fitting.valley.evidence import TAILS
+from analysis.fitting.valley.fit import Fitted, fit_valley
+from analysis.fitting.valley.form import FIXED, ValleyForm
+from analysis.fitting.valley.hyper import Scales
+from analysis.fitting.valley.mixture import half_width
+from analysis.table.table import RunTable
+
+Floats = NDArray[np.float64]
+
+DRAWS = 32
+"""Draws of the scales, in pairs about the most probable ones."""
+_STEP = 0.1
+"""Step in ln of a scale with which the evidence's curvature is taken."""
+_LEAST_CURVATURE = 0.3
+"""Curvature below which a scale would be drawn from a wider distribution than its prior."""
+_HEAVIEST = 0.95
+"""A draw weighs no more than this quantile of all: few draws cannot tell a tail."""
+
+
+@dataclass(frozen=True, eq=False)
+class Valley:
+    """The fitted valley. Shape legend: D draws of the scales, P parameters of the form, T budgets, S scales."""
+
+    form: ValleyForm
+    """The valley as a surface."""
+    origin: Origin
+    """Origins of the centred logarithms."""
+    weights: Floats
+    """Weight of each draw, shape (D,)."""
+    means: Floats
+    """Parameters of the form by draw, shape (D, P)."""
+    covariances: Floats
+    """Their covariances, shape (D, P, P)."""
+    scales: Floats
+    """The draws, shape (D, S)."""
+    best: Scales
+    """The most probable scales."""
+    mode: Fitted
+    """The fit at these, with the effects of single budgets and sizes."""
+
+    @property
+    def mean(self) -> Floats:
+        """Mean parameters over the draws, shape (P,)."""
+        return np.asarray(self.weights @ self.means)
+
+
+def learn(table: RunTable, origin: Origin) -> Valley:
+    """Fit a table and draw the scales that its runs allow, about every maximum of the evidence."""
+    modes = fit_valley(table, origin)
+    drawn = [_draw_scales(mode, DRAWS // len(modes)) for mode in modes]
+    logs = np.concatenate([log for _, log in drawn])
+    weights = np.exp(np.maximum(logs - logs.max(), -700))
+    weights = np.minimum(weights, np.quantile(weights, _HEAVIEST))
+    means, covariances = zip(
+        *(_of_form(mode, one) for mode, (scales, _) in zip(modes, drawn, strict=True) for one in scales)
+    )
+    return Valley(
+        form=modes[0].linearised.model.form,
+        origin=origin,
+        weights=weights / weights.sum(),
+        means=np.array(means),
+        covariances=np.array(covariances),
+        scales=np.concatenate([scales for scales, _ in drawn]),
+        best=Scales(*modes[0].scales),
+        mode=modes[0],
+    )
+
+
+def _of_form(mode: Fitted, scales: Floats) -> tuple[Floats, Floats]:
+    """Mean (P,) and covariance (P, P) of the form's parameters for given scales, with the steps beyond the budgets."""
+    walk, blocks = mode.linearised.model.form.walk, mode.linearised.model.blocks
+    solved, named = mode.linearised.solve(scales), Scales(*scales)
+    every = len(walk.knots)
+    known = np.r_[: blocks["path"].stop, blocks["floor"]]
+    place = np.r_[: blocks["path"].stop, FIXED + every : FIXED + every + walk.inside]
+    mean, covariance = np.zeros(FIXED + 2 * every), np.zeros((FIXED + 2 * every, FIXED + 2 * every))
+    mean[place], covariance[np.ix_(place, place)] = solved.beta[known], solved.covariance[np.ix_(known, known)]
+    for start, drift in ((FIXED, named.exponent_drift), (FIXED + every, named.slope_drift)):
+        free = start + np.arange(walk.inside, every)
+        covariance[free, free] = np.exp(2 * (drift + named.misfit))
+    return mean, covariance
+
+
+def _draw_scales(mode: Fitted, draws: int) -> tuple[Floats, Floats]:
+    """Draws (D, S) about the most probable scales, and ln of the evidence over the density drawn from, (D,)."""
+    centre, solve = mode.scales, mode.linearised.solve
+    steps = _STEP * np.eye(len(centre))
+    curvature = np.array([solve(centre - step).gradient - solve(centre + step).gradient for step in steps]) / (
+        2 * _STEP
+    )
+    values, vectors = np.linalg.eigh((curvature + curvature.T) / 2)
+    values = np.maximum(values, _LEAST_CURVATURE)
+    half = np.random.default_rng(0).standard_normal((draws // 2, len(centre)))
+    drawn = np.vstack([half, -half])
+    scales = centre + drawn @ (vectors / np.sqrt(values)).T
+    log_density = 0.5 * float(np.log(values).sum()) - 0.5 * (drawn**2).sum(axis=1)
+    return scales, np.array([solve(one).log_evidence for one in scales]) - log_density
+
+
+@dataclass(frozen=True, eq=False)
+class Optima:
+    """N* and L* at T budgets, each with the half-width of its 95 % interval; all (T,)."""
+
+    log_params: Floats
+    """ln N*."""
+    log_params_half: Floats
+    """Half-width of ln N*."""
+    loss: Floats
+    """L*."""
+    loss_half: Floats
+    """Half-width of L*."""
+
+
+PARAMS_FLOOR, LOSS_FLOOR = 0.008, 2e-4
+"""Least standard error of ln N* and, relative, of L*: how far apart the definitions of one curve's minimum are."""
+
+
+def optima(valley: Valley, log_c: Floats) -> Optima:
+    """N* and L* at ln C (T,)."""
+    c = log_c - valley.origin.c
+    path = valley.form.path(valley.means, c[None])
+    floor = valley.form.floor(valley.means, c[None])
+    variances = np.empty((2, *path.shape))
+    for draw, (theta, covariance) in enumerate(zip(valley.means, valley.covariances, strict=True)):
+        for at, gradient in enumerate(valley.form.gradients(theta, c)):
+            variances[at, draw] = ((gradient @ covariance) * gradient).sum(axis=1)
+    log_params, size_half = half_width(valley.weights, path + valley.origin.n, variances[0])
+    loss, loss_half = half_width(valley.weights, floor, variances[1])
+    return Optima(
+        log_params,
+        np.hypot(size_half, 1.96 * PARAMS_FLOOR),
+        loss,
+        np.hypot(loss_half, 1.96 * LOSS_FLOOR * np.abs(loss)),
+    )

@@ -1,0 +1,57 @@
+"""A quantity whose slope walks at random in ln C, by an integrated Wiener process held at a few knots."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+MOST_KNOTS = 16
+"""Knots within the fitted budgets; where there are more budgets, the process is interpolated between them."""
+BEYOND = (0.5, 1.0, 2.0, 3.5, 5.5, 8.5, 12.0)
+"""Distances in ln C of the knots on either side of the budgets."""
+_JITTER = 1e-10
+
+
+def covariance(left: Floats, right: Floats) -> Floats:
+    """Covariance (A, B) of the process at ln C (A,) and (B,), for unit variance of the slope's step a unit of ln C.
+
+    It starts with value and slope zero at the origin and runs to both sides of it: a² b/2 − a³/6 on one side, for
+    distances a < b (Wahba 1978, section 2), and zero between the sides.
+    """
+    near = np.minimum(np.abs(left)[:, None], np.abs(right)[None])
+    far = np.maximum(np.abs(left)[:, None], np.abs(right)[None])
+    same = np.sign(left)[:, None] * np.sign(right)[None] > 0
+    return np.asarray(np.where(same, near**2 * far / 2 - near**3 / 6, 0.0))
+
+
+@dataclass(frozen=True, eq=False)
+class Walk:
+    """The process as M independent standard normal steps; all ln C are centred at its origin."""
+
+    knots: Floats
+    """ln C of the knots, those within the budgets first, shape (M,)."""
+    factor: Floats
+    """Lower triangle (M, M): values at the knots are `factor` times the steps."""
+    inside: int
+    """How many steps the runs inform: those of the knots within the budgets."""
+
+    @classmethod
+    def through(cls, log_budgets: Floats) -> Walk:
+        """The process through budgets (K,), and on to both sides of them."""
+        budgets = np.unique(log_budgets)
+        if len(budgets) > MOST_KNOTS:
+            budgets = budgets[np.linspace(0, len(budgets) - 1, MOST_KNOTS).round().astype(int)]
+        reach = np.asarray(BEYOND)
+        knots = np.concatenate([budgets, budgets[-1] + reach, budgets[0] - reach])
+        whole = covariance(knots, knots)
+        whole[np.diag_indices(len(knots))] += _JITTER * float(whole.max())
+        return cls(knots, np.linalg.cholesky(whole), len(budgets))
+
+    def rows(self, log_c: Floats) -> Floats:
+        """From the steps to the values at ln C (T,): (T, M). Between knots the process takes its expected course."""
+        steps = np.linalg.solve(self.factor, covariance(self.knots, np.asarray(log_c, dtype=float)))
+        return np.asarray(steps.T)
