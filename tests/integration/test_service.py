@@ -168,7 +168,7 @@ def test_pages_are_strict_about_content(served: Service) -> None:
 
 
 def test_with_a_token_nobody_else_gets_in(sandbox: Sandbox) -> None:
-    with serving(sandbox, ISOFLOP_TOKEN="a-secret-of-20-chars") as url:
+    with serving(sandbox, ISOFLOP_TOKEN="a-secret-of-20-chars", ISOFLOP_WORKERS="1") as url:
         health = httpx.get(f"{url}/healthz")
         assert (health.status_code, set(health.json())) == (200, {"scheduler"})
         assert httpx.get(f"{url}/api/v1/sweeps").status_code == 401
