@@ -17,22 +17,26 @@ from analysis.fitting import headline
 from analysis.fitting.confidence import judge
 from analysis.fitting.cost import TokenCost
 from analysis.fitting.envelope import envelope
-from analysis.fitting.estimators import FittedEstimator, optima_with_gradient
+from analysis.fitting.estimators import FittedEstimator
 from analysis.fitting.headline import Headline
 from analysis.fitting.holdout import rolling_holdout
-from analysis.fitting.parts import REJECTED, fit_parts
+from analysis.fitting.parts import REJECTED, Parts, fit_parts
 from analysis.fitting.plausible import exponent_warnings
 from analysis.fitting.powerlaws import power_laws
 from analysis.fitting.refused import RefusedError
 from analysis.fitting.spikes import set_aside_spikes
 from analysis.fitting.surface import Origin
+from analysis.fitting.threads import one_thread
 from analysis.fitting.uncertainty import Uncertainty
+from analysis.fitting.valley.drift import drift_sentences
+from analysis.fitting.valley.posterior import Valley
+from analysis.fitting.valley.runs import OneRun, one_run
 from analysis.limits import LEAST_COUNT, Limits, budget_limits, check_budgets, possible, worst_loss
 from analysis.loss_budget import compute_for_loss
 from analysis.names import EstimatorName
 from analysis.records import Curve, EstimatorAnswer, Interval, LawError, PowerLaw, Prediction, Surface
 from analysis.refusals import Refusal
-from analysis.scatter import Scatter, one_run_interval
+from analysis.scatter import one_run_interval
 from analysis.summary import Summary
 from analysis.table.excluded import ExcludedRow
 from analysis.table.table import RunTable
@@ -40,7 +44,7 @@ from analysis.wording import budget_place, refusal_message
 
 Floats = NDArray[np.float64]
 
-FIT_VERSION = 1
+FIT_VERSION = 2
 """Incremented when the same table would give other numbers."""
 
 
@@ -78,6 +82,8 @@ class Law:
     """Joint covariance of the estimators' parameters, in their order, by source of noise."""
     origin: Origin = field(default_factory=lambda: Origin(0.0, 0.0, 0.0))
     """Origins of the centred logarithms."""
+    valley: Valley | None = None
+    """The drifting valley behind the headline; None where no law could be fitted."""
     recipe_check: tuple[CheckedCell, ...] = ()
     """What a check of the recipe found, by budget and N; empty where the sweep has none."""
 
@@ -151,18 +157,14 @@ class Law:
         return np.maximum(result.loss - result.loss_half, 0), np.where(budgets > self.largest_budget, capped, high)
 
     def combined(self, budgets: Floats) -> Headline:
-        """What the estimators say together at budgets (T,), also where that is no answer: outside the `limits`.
+        """What the valley and each estimator say at budgets (T,), also where that is no answer: outside the `limits`.
 
-        Raises LawError where they cannot be combined.
+        Raises LawError where the valley has no optimum.
         """
         self._require_estimators()
+        assert self.valley is not None
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            answers = [
-                optima_with_gradient(state.kind, np.asarray(state.theta), self.origin, np.log(budgets), self.cost)
-                for state in self.estimators
-            ]
-            beyond = np.log(budgets / self.largest_budget)
-            return headline.combine(self.estimators, answers, self.uncertainty, beyond, budgets=self._budgets)
+            return headline.answer(self.valley, self.estimators, self.uncertainty, self.cost, budgets)
 
     def compute_for_loss(self, loss: float) -> tuple[float, Interval]:
         """FLOPs after which compute-optimal training reaches a loss, with the interval that its band cuts out.
@@ -173,10 +175,9 @@ class Law:
         result = self.combined(budgets)
         return compute_for_loss(budgets, result.loss, *self.loss_ends(budgets, result), loss)
 
-    def run_scatter(self, flops: float, params: float) -> Scatter | None:
-        """How single runs of N parameters at a budget scatter about the law; None where that is not known."""
-        sigma, freedom = self.noise.sigma, self.noise.degrees_of_freedom
-        return Scatter(sigma, freedom) if sigma is not None and freedom > 0 else None
+    def one_run(self, flops: float, params: float) -> OneRun | None:
+        """What a run of N parameters at a budget is expected to add to the law's loss; None without a law."""
+        return None if self.valley is None else one_run(self.valley, params, flops)
 
     @property
     def _budgets(self) -> int:
@@ -215,7 +216,7 @@ class Law:
             params_interval=Interval(float(low), float(high)),
             tokens_interval=Interval(max(tokens[1], LEAST_COUNT), tokens[2]),
             loss_interval=loss_interval,
-            run_interval=one_run_interval(loss, loss_interval, self.run_scatter(flops, params)),
+            run_interval=one_run_interval(loss, loss_interval, self.one_run(flops, params)),
             largest_budget=self.largest_budget,
             extrapolation=extrapolation,
             place=place,
@@ -230,8 +231,6 @@ class Law:
     def _answer(self, flops: float, index: int, m: int, result: Headline) -> EstimatorAnswer:
         state = self.estimators[m]
         params = float(np.exp(result.each_log_params[index, m]))
-        weight_n, weight_l = float(result.weights_params[index, m]), float(result.weights_loss[index, m])
-        lean = f"weight {weight_n:.2f} for N*, {weight_l:.2f} for the loss"
         return EstimatorAnswer(
             estimator=state.name,
             params=params,
@@ -239,10 +238,7 @@ class Law:
             loss=float(result.each_loss[index, m]),
             log_params_se=float(result.each_log_params_se[index, m]),
             loss_se=float(result.each_loss_se[index, m]),
-            used=weight_n > 0 or weight_l > 0,
-            note="; ".join(
-                part for part in (lean if weight_n or weight_l else "not used by the headline", state.note) if part
-            ),
+            note=state.note,
         )
 
 
@@ -262,6 +258,11 @@ def with_holdout(law: Law, records: tuple[HoldoutRecord, ...]) -> Law:
     return replace(law, holdout=records, warnings=(*law.warnings, sentence))
 
 
+def _drift(parts: Parts) -> tuple[str, ...]:
+    budgets = [curve.flops for curve in parts.curves]
+    return drift_sentences(parts.valley, min(budgets), max(budgets)) if parts.valley else ()
+
+
 def fit(table: RunTable, *, cost: TokenCost | None = None, holdout: bool = True) -> Law:
     """Fit a law: every estimator, their refusals, noise and, with enough budgets, a rolling hold-out.
 
@@ -272,7 +273,7 @@ def fit(table: RunTable, *, cost: TokenCost | None = None, holdout: bool = True)
     table = set_aside_spikes(table)
     cost = cost or TokenCost.from_table(table)
     # Tables without a law run into overflows on the way to their refusal; what is not finite is refused by name.
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+    with one_thread(), np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         parts = fit_parts(table, cost)
         states = tuple(FittedEstimator.of(estimator) for estimator in parts.estimators)
         refusals = dict(parts.refusals)
@@ -295,13 +296,14 @@ def fit(table: RunTable, *, cost: TokenCost | None = None, holdout: bool = True)
         noise=parts.noise,
         holdout=(),
         excluded=table.excluded,
-        warnings=(*parts.warnings, *exponent_warnings(laws), *headline.bend_sentences(states, parts.uncertainty)),
+        warnings=(*parts.warnings, *exponent_warnings(laws), *_drift(parts)),
         convention=table.convention,
         loss_unit=table.loss_unit,
         cost=cost,
         estimators=states,
         uncertainty=parts.uncertainty,
         origin=parts.origin,
+        valley=parts.valley if states else None,
     )
     if not holdout or not states:
         return law

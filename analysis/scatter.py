@@ -1,32 +1,23 @@
-"""How single runs scatter about a law, and the interval of the loss of one run: the law's, widened by that scatter."""
+"""The interval of the loss of one run: the law's, with what its budget and size add and how runs scatter."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
-from analysis.fitting.interval import student
+from analysis.fitting.valley.runs import OneRun
 from analysis.records import Interval
 
 
-@dataclass(frozen=True, slots=True)
-class Scatter:
-    """How single runs scatter about a law's loss."""
+def one_run_interval(loss: float, law: Interval, run: OneRun | None) -> Interval | None:
+    """The interval of the loss of one run whose mean a law gives with an interval; None where runs are not known.
 
-    sigma: float
-    """Standard deviation, in the loss's unit."""
-    freedom: float
-    """Degrees of freedom of `sigma`, one at least."""
-
-
-def one_run_interval(loss: float, law: Interval, scatter: Scatter | None) -> Interval | None:
-    """The interval of the loss of one run whose mean a law gives with an interval; None without a known scatter.
-
-    Each half of the law's interval and Student's multiple of the scatter are added in quadrature: the errors are
-    independent, and both halves stand for the same coverage. No loss is below zero.
+    Independent errors are added in quadrature: the scatter of single runs, and what is not known of their mean. At a
+    budget that was run that is known better than the law's floor, of which it is a part. No loss is below zero.
     """
-    if scatter is None:
+    if run is None:
         return None
-    half = float(student(scatter.freedom, law.level)) * scatter.sigma
-    low, high = loss - math.hypot(loss - law.low, half), loss + math.hypot(law.high - loss, half)
+    centre = loss + run.off
+    below, above = (0.0, 0.0) if run.known else (loss - law.low, law.high - loss)
+    low = centre - math.hypot(below, run.half, run.scatter)
+    high = centre + math.hypot(above, run.half, run.scatter)
     return Interval(max(low, 0.0), high, law.level)

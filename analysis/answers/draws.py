@@ -10,9 +10,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.fitting import headline, interval
-from analysis.fitting.estimators import SurfaceKind
-from analysis.fitting.forms import Form, SurfaceForm
+from analysis.fitting.valley.form import ValleyForm
+from analysis.fitting.valley.posterior import draw
 from analysis.law import Law
 
 Floats = NDArray[np.float64]
@@ -21,34 +20,21 @@ DRAWS = 400
 """Draws behind an interval."""
 
 
-def surfaces(law: Law, draws: int) -> list[tuple[SurfaceForm, Floats]]:
-    """The surfaces that the loss leans on with parameters (B, P): the most trusted's own for no draws, else draws.
+def surfaces(law: Law, draws: int) -> list[tuple[ValleyForm, Floats]]:
+    """The law's valley with parameters (B, P): its mean for no draws, else draws over its scales and parameters.
 
     Raises LawError where no law could be fitted.
     """
-    if not law.estimators:
+    if law.valley is None:
         law.predict(law.largest_budget)
-    shares = headline.surface_shares(law.estimators, headline.bend_probability(law.estimators, law.uncertainty))
-    generator = np.random.default_rng(0)
-    scale = float(interval.student(interval.LEAST_FREEDOM * 2)) / 1.96
-    total, start = law.uncertainty.total, 0
-    most = int(np.argmax(shares))
-    out: list[tuple[SurfaceForm, Floats]] = []
-    for index, (state, share) in enumerate(zip(law.estimators, shares, strict=True)):
-        block = slice(start, start + len(state.theta))
-        start = block.stop
-        count = round(draws * share)
-        if not isinstance(state.kind, SurfaceKind):
-            continue
-        if draws == 0 and index == most:
-            return [(state.kind.form, np.array([state.theta]))]
-        if count:
-            noise = generator.multivariate_normal(np.zeros(len(state.theta)), total[block, block], count, method="svd")
-            out.append((state.kind.form, np.asarray(state.theta) + scale * noise))
-    return out
+    assert law.valley is not None
+    valley = law.valley
+    if draws == 0:
+        return [(valley.form, valley.mean[None])]
+    return [(valley.form, draw(valley, draws, np.random.default_rng(0)))]
 
 
-def sample(law: Law, ask: Callable[[Form, Floats], tuple[Floats, ...]]) -> list[tuple[float, Floats]]:
+def sample(law: Law, ask: Callable[[ValleyForm, Floats], tuple[Floats, ...]]) -> list[tuple[float, Floats]]:
     """Each quantity that `ask` gives for surfaces (B, P), shape (B,): the trusted surface's own, and its draws'."""
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         own = ask(*surfaces(law, 0)[0])
@@ -57,13 +43,13 @@ def sample(law: Law, ask: Callable[[Form, Floats], tuple[Floats, ...]]) -> list[
     return [(float(value[0]), draws) for value, draws in zip(own, joined, strict=True)]
 
 
-def losses(law: Law, form: Form, theta: Floats, params: Floats, tokens: Floats) -> Floats:
+def losses(law: Law, form: ValleyForm, theta: Floats, params: Floats, tokens: Floats) -> Floats:
     """Losses (B, G) of surfaces (B, P) at models (G,)."""
     flops = tokens * law.cost.flops_per_token(params)
     return form.value(theta, law.origin.design(params, tokens, flops))
 
 
-def tokens_for_loss(law: Law, form: Form, theta: Floats, params: Floats, goal: Floats, around: float) -> Floats:
+def tokens_for_loss(law: Law, form: ValleyForm, theta: Floats, params: Floats, goal: Floats, around: float) -> Floats:
     """Tokens (B, G) with which models (G,) first reach a loss (B, 1), looked for from `around` ÷ 400 to × 8,000.
 
     Infinite where they do not, or reach it with fewer tokens still: a surface's loss need not fall for ever along D, so

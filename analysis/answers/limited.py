@@ -98,7 +98,7 @@ def best_with_limited_data(law: Law, flops: float, unique_tokens: float) -> Answ
         params_interval=bounds,
         tokens_interval=of_tokens(law, flops, bounds),
         loss_interval=ends,
-        run_interval=one_run_interval(point.loss, ends, law.run_scatter(flops, n)),
+        run_interval=one_run_interval(point.loss, ends, law.one_run(flops, n)),
         extrapolation=centre.extrapolation,
         place=centre.place,
         details={"epochs": epochs, "unique_tokens": float(unique_tokens), "loss_without_limit": centre.loss},

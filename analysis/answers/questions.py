@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from analysis.answers.bounds import check_positive, lost_warnings, of_counts, of_draws, of_sum
 from analysis.answers.draws import losses, sample, tokens_for_loss
 from analysis.fitting.confidence import place_warnings
-from analysis.fitting.forms import Form
+from analysis.fitting.valley.form import ValleyForm
 from analysis.law import Law
 from analysis.limits import (
     FURTHEST_SIZE,
@@ -81,7 +81,7 @@ def given_size(law: Law, flops: float, params: float) -> Answer:
     check_size(flops, params, optimum.params)
     tokens = float(law.cost.tokens(flops, params))
 
-    def excess(form: Form, theta: Floats) -> tuple[Floats, ...]:
+    def excess(form: ValleyForm, theta: Floats) -> tuple[Floats, ...]:
         models, data = np.array([optimum.params, params]), np.array([optimum.tokens, tokens])
         return (np.diff(losses(law, form, theta, models, data))[:, 0],)
 
@@ -100,7 +100,7 @@ def given_size(law: Law, flops: float, params: float) -> Answer:
         params_interval=Interval(params, params),
         tokens_interval=Interval(tokens, tokens),
         loss_interval=ends,
-        run_interval=one_run_interval(loss, ends, law.run_scatter(flops, params)),
+        run_interval=one_run_interval(loss, ends, law.one_run(flops, params)),
         extrapolation=optimum.extrapolation,
         place=optimum.place,
         details={
@@ -167,7 +167,7 @@ def tokens_to_reach(law: Law, loss: float, params: float) -> Answer:
         params_interval=Interval(params, params),
         tokens_interval=of_counts(of_sum(log_d, 0.0, ends, log_d, of_draws(log_d, drawn[:, 0]))),
         loss_interval=optimum.loss_interval,
-        run_interval=one_run_interval(loss, optimum.loss_interval, law.run_scatter(training, params)),
+        run_interval=one_run_interval(loss, optimum.loss_interval, law.one_run(training, params)),
         extrapolation=training / law.largest_budget,
         place=place,
         details={"compute_of_optimum": flops, "times_the_compute": training / flops},
@@ -182,7 +182,7 @@ def tokens_to_reach(law: Law, loss: float, params: float) -> Answer:
 def _log_tokens(law: Law, optimum: Prediction, sizes: Floats) -> tuple[Floats, Floats]:
     """ln D with which sizes (G,) reach an optimum's loss, infinite where they do not: (G,), and of draws (B, G)."""
 
-    def reach(form: Form, theta: Floats) -> tuple[Floats, ...]:
+    def reach(form: ValleyForm, theta: Floats) -> tuple[Floats, ...]:
         goal = losses(law, form, theta, np.array([optimum.params]), np.array([optimum.tokens]))
         return tuple(np.log(tokens_for_loss(law, form, theta, sizes, goal, optimum.tokens)).T)
 

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.answers.repetition import Worth, diminished
-from analysis.fitting import surface
-from analysis.fitting.forms import Design, SurfaceForm
+from analysis.fitting.forms import Design
+from analysis.fitting.valley.form import ValleyForm
 from analysis.law import Law
 
 Floats = NDArray[np.float64]
@@ -60,7 +60,7 @@ class Surfaces:
 
     law: Law
     """The law."""
-    form: SurfaceForm
+    form: ValleyForm
     """The surface's form."""
     theta: Floats
     """Its parameters, shape (B, P)."""
@@ -72,8 +72,8 @@ class Surfaces:
 
     def free(self, log_c: float) -> Split:
         """The compute-optimal size at ln C."""
-        law = self.law
-        return Split(*surface.optimum(self.form, self.theta, law.origin, np.array([log_c]), law.cost))
+        c = np.array([log_c - self.law.origin.c])
+        return Split(self.form.path(self.theta, c) + self.law.origin.n, self.form.floor(self.theta, c))
 
     def filled(self, log_tokens: float) -> Floats:
         """ln of the size (B, 1) for which so many tokens are compute-optimal.

@@ -16,7 +16,6 @@ from analysis.figures.isoflop import run_rows, size_title
 from analysis.figures.marks import budget_encodings
 from analysis.figures.panels import Panel, panel
 from analysis.figures.scaling import compute_grid, reached
-from analysis.figures.surface import difference_note
 from analysis.figures.theme import HEIGHT, WIDTH
 from analysis.records import Prediction
 from analysis.wording import format_count, format_factor, format_flops, format_interval, format_loss
@@ -225,15 +224,15 @@ def _stop_row(law: Law, stop: Prediction) -> dict[str, Any]:
 
 
 def _notes(law: Law, levels: Sequence[float], stops: Sequence[Prediction], *, extrapolates: bool) -> list[str]:
-    """What lines and bars mean, the spacing of the contours, and where surfaces and headline differ."""
+    """What lines and bars mean, and the spacing of the contours."""
     line = "Thick line: the headline's efficient frontier"
     notes = [f"{line}; bars: 95 % interval of N* at equal compute (dotted)." if stops else f"{line}."]
     if len(levels) > 1:
         unit = f" {law.loss_unit}" if "/" in law.loss_unit else ""
-        notes.append(f"Contours: the surfaces' loss, every {levels[0] - levels[1]:.3g}{unit}.")
+        notes.append(f"Contours: the law's loss, every {levels[0] - levels[1]:.3g}{unit}.")
     if extrapolates:
         notes.append("Dashed: extrapolation beyond the largest budget.")
-    return notes + difference_note(law, stops)
+    return notes
 
 
 def _describe(law: Law, names: dict[float, str]) -> str:

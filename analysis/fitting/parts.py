@@ -26,6 +26,7 @@ from analysis.fitting.isoflop import CurveFit, fit_budget
 from analysis.fitting.refused import RefusedError
 from analysis.fitting.surface import Origin, SurfaceFit
 from analysis.fitting.uncertainty import Uncertainty
+from analysis.fitting.valley.posterior import Valley, learn
 from analysis.names import EstimatorName
 from analysis.records import Curve, Interval, LackOfFit, Surface
 from analysis.refusals import FitRunsOff, NoMinimum, Refusal, SizesTooAlike, TooFewBudgets, TooFewRuns
@@ -61,6 +62,8 @@ class Parts:
     """Those that have an answer."""
     uncertainty: Uncertainty
     """Joint covariance of their parameters, in their order."""
+    valley: Valley | None
+    """The drifting valley behind the headline; None where there is none."""
     origin: Origin
     """Origins of the centred logarithms."""
     refusals: dict[EstimatorName, Refusal]
@@ -99,6 +102,12 @@ def fit_parts(table: RunTable, cost: TokenCost) -> Parts:
     for estimator in [e for e in estimators if not _is_finite(e)]:
         estimators.remove(estimator)
         refusals[estimator.kind.name] = FitRunsOff(estimator.kind.name)
+    valley = None
+    if estimators:
+        try:
+            valley = learn(table, origin)
+        except RefusedError as error:
+            refusals[EstimatorName.HEADLINE] = error.refusal
     records = [surface.to_record(fit, tests[name]) for name, fit in surfaces.items()]
     noise = _split(table, surfaces, tests.get(MOST_FLEXIBLE), seed)
     return Parts(
@@ -109,6 +118,7 @@ def fit_parts(table: RunTable, cost: TokenCost) -> Parts:
         surfaces=(*records, *([huber.record()] if huber else [])),
         estimators=tuple(estimators),
         uncertainty=Uncertainty.of(estimators, noise),
+        valley=valley,
         origin=origin,
         refusals=refusals,
         noise=_noise_record(table, noise, sigma, freedom, seed, seed_freedom, seeds),

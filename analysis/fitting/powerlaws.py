@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.fitting import headline, interval
+from analysis.fitting import interval
 from analysis.fitting.cost import TokenCost
 from analysis.fitting.estimators import FittedEstimator, LineKind, optima_with_gradient
 from analysis.fitting.parameters import LineTheta
 from analysis.fitting.parts import Parts
 from analysis.fitting.refused import RefusedError
 from analysis.fitting.uncertainty import Uncertainty
+from analysis.fitting.valley.posterior import mean_exponent, optima
 from analysis.names import EstimatorName
 from analysis.records import Interval, PowerLaw
 from analysis.refusals import TooFewCurves
@@ -38,26 +39,34 @@ def power_laws(states: Sequence[FittedEstimator], parts: Parts, cost: TokenCost)
     minima = sum(bool(curve.minima) for curve in parts.curves)
     if minima < FEWEST_MINIMA:
         raise RefusedError(TooFewCurves(minima, len(parts.curves), FEWEST_MINIMA))
+    if parts.valley is None:
+        raise RefusedError(parts.refusals[EstimatorName.HEADLINE])
     budgets = [curve.flops for curve in parts.curves]
     ends = np.log([min(budgets), max(budgets)])
     width = float(ends[1] - ends[0])
     answers = [optima_with_gradient(s.kind, np.asarray(s.theta), parts.origin, ends, cost) for s in states]
-    slopes = np.array([(answer[0][1] - answer[0][0]) / width for answer in answers])
-    gradients = headline.stack_gradients([(answer[2][1:] - answer[2][:1]) / width for answer in answers])[0]
-    combined = headline.combine(states, answers, parts.uncertainty, np.zeros(2), budgets=minima)
-    weights = combined.weights_params.mean(axis=0)
-    spread = float((weights * (slopes - weights @ slopes) ** 2).sum())
-    half = _half(parts.uncertainty, weights @ gradients, spread)
-    laws = _pair(EstimatorName.HEADLINE, combined.log_params, ends, half, cost)
+    gradients = _stacked([(answer[2][1:] - answer[2][:1]) / width for answer in answers])
+    laws = _pair(
+        EstimatorName.HEADLINE, optima(parts.valley, ends).log_params, ends, mean_exponent(parts.valley, *ends)[1], cost
+    )
     for index, (state, answer) in enumerate(zip(states, answers, strict=True)):
         laws += _pair(state.name, answer[0], ends, _half(parts.uncertainty, gradients[index]), cost)
         laws.append(_loss_law(states, index, parts, ends, cost))
     return tuple(laws)
 
 
-def _half(uncertainty: Uncertainty, gradient: Floats, spread: float = 0.0) -> float:
-    """Half-width of an interval from a gradient (P,) and a variance between estimators."""
-    variance, freedom = uncertainty.of_combination(gradient[None], np.array([spread]))
+def _stacked(gradients: Sequence[Floats]) -> Floats:
+    """Gradients (1, P_m) of M estimators in their own parameters → (M, P) in all parameters."""
+    starts = np.cumsum([0, *[gradient.shape[1] for gradient in gradients]])
+    full = np.zeros((len(gradients), starts[-1]))
+    for m, gradient in enumerate(gradients):
+        full[m, starts[m] : starts[m + 1]] = gradient[0]
+    return full
+
+
+def _half(uncertainty: Uncertainty, gradient: Floats) -> float:
+    """Half-width of an interval from a gradient (P,)."""
+    variance, freedom = uncertainty.of_combination(gradient[None], np.zeros(1))
     return float(interval.student(freedom)[0] * np.sqrt(max(variance[0], 0)))
 
 

@@ -12,7 +12,7 @@ from analysis.fitting.surface import Origin
 from analysis.fitting.valley.evidence import TAILS, Linearised, Solved, linearise
 from analysis.fitting.valley.form import ValleyTheta
 from analysis.fitting.valley.hyper import MEDIAN, Scales
-from analysis.fitting.valley.model import STEEPNESS, ValleyModel
+from analysis.fitting.valley.model import Prediction, ValleyModel
 from analysis.table.table import RunTable
 
 Floats = NDArray[np.float64]
@@ -21,6 +21,8 @@ _ROUNDS, _STEPS, _FIRST_STEPS = 6, 8, 15
 """Rounds of fitting parameters and scales in turn, and steps of Newton's in each and in the first."""
 _SETTLED = 0.03
 """The rounds end where no scale moved by more than this in ln."""
+_CONVERGED = 1e-7
+"""Newton's steps end where the objective, half a χ², falls by less than this."""
 _APART = 0.3
 """Two fits are of one maximum where no scale differs by more than this in ln."""
 _REACH = 3.0
@@ -58,7 +60,7 @@ def fit_valley(table: RunTable, origin: Origin) -> tuple[Fitted, ...]:
     return tuple(sorted(found, key=lambda fitted: -fitted.solved.log_evidence))
 
 
-def _from(model: ValleyModel, beta: Floats, share: float, misfit: float, within: tuple[float, int]) -> Fitted:
+def _from(model: ValleyModel, beta: Floats, share: float, misfit: float, within: tuple[Floats, Floats]) -> Fitted:
     """Fit from parameters (P,) and a first guess of noise and misfit."""
     scatter = float(np.median(np.abs(model.loss - model.losses(beta)))) * 1.48
     least = 1e-7 * float(np.abs(model.loss).mean())
@@ -96,37 +98,52 @@ def _newton(model: ValleyModel, beta: Floats, scales: Floats, repeated: Floats, 
     """The most probable parameters for given scales, by damped Gauss-Newton steps on the t likelihood."""
     damping = 1e-3
     for _ in range(steps):
-        at = model.predict(beta)
-        variance = sum(model.variances(Scales(*scales), at.height, repeated))
-        mean, precision, _ = model.prior(Scales(*scales), ValleyTheta(*beta[model.blocks["fixed"]]))
-
-        def objective(at: Floats, variance=variance, mean=mean, precision=precision) -> float:
-            residual = model.loss - model.losses(at)
-            return 0.5 * float(
-                (TAILS + 1) * np.log1p(residual**2 / variance / TAILS).sum() + precision @ (at - mean) ** 2
-            )
-
-        residual = model.loss - at.loss
-        weights = (TAILS + 1) / (TAILS + residual**2 / variance) / variance
-        weighted = at.jacobian.T * weights
-        normal = weighted @ at.jacobian
-        normal[np.diag_indices(len(beta))] += precision
-        slope = weighted @ residual - precision * (beta - mean)
-        now = objective(beta)
+        target = _Target.at(model, beta, scales, repeated)
+        normal, slope = target.normal(beta)
+        now = target.objective(beta, target.prediction.loss)
         for _ in range(8):
-            damped = normal.copy()
-            damped[np.diag_indices(len(beta))] *= 1 + damping
+            damped = normal + damping * np.diag(np.diag(normal))
             trial = beta + np.linalg.solve(damped, slope)
-            value = objective(trial)
+            value = target.objective(trial, model.losses(trial))
             if value <= now:
                 break
             damping *= 8
         else:
             return beta
         beta, damping = trial, max(damping * 0.1, 1e-9)
-        if now - value < 1e-7:
+        if now - value < _CONVERGED:
             break
     return beta
+
+
+@dataclass(frozen=True, eq=False)
+class _Target:
+    """What the parameters minimise, variances and prior as they are at one vector of them."""
+
+    model: ValleyModel
+    prediction: Prediction
+    variance: Floats
+    mean: Floats
+    precision: Floats
+
+    @classmethod
+    def at(cls, model: ValleyModel, beta: Floats, scales: Floats, repeated: Floats) -> _Target:
+        prediction, named = model.predict(beta), Scales(*scales)
+        variance = np.add(*model.variances(named, prediction.height, repeated))
+        mean, precision, _ = model.prior(named, ValleyTheta(*beta[model.blocks["fixed"]]))
+        return cls(model, prediction, variance, mean, precision)
+
+    def objective(self, beta: Floats, losses: Floats) -> float:
+        squares = (self.model.loss - losses) ** 2 / self.variance
+        return 0.5 * float((TAILS + 1) * np.log1p(squares / TAILS).sum() + self.precision @ (beta - self.mean) ** 2)
+
+    def normal(self, beta: Floats) -> tuple[Floats, Floats]:
+        """Gauss-Newton's matrix (P, P) and the downhill slope (P,) at the parameters of the prediction."""
+        residual = self.model.loss - self.prediction.loss
+        weights = (TAILS + 1) / (TAILS + residual**2 / self.variance) / self.variance
+        weighted = self.prediction.jacobian.T * weights
+        slope = weighted @ residual - self.precision * (beta - self.mean)
+        return weighted @ self.prediction.jacobian + np.diag(self.precision), slope
 
 
 def _start(model: ValleyModel) -> Floats:
@@ -158,7 +175,7 @@ _SHARE = 0.5
 
 
 def _noise_within_cells(table: RunTable) -> tuple[Floats, Floats]:
-    """Each run's squared deviation from its cell's mean, times n/(n − 1), and its degrees of freedom."""
+    """Each repeated run's squared deviation from its cell's mean, times n/(n − 1), and its degrees of freedom."""
     cell = np.unique(table.repeat, return_inverse=True)[1]
     counts = np.bincount(cell)
     mean = np.bincount(cell, table.loss) / counts

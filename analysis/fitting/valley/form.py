@@ -61,12 +61,6 @@ def positive(g: Any) -> tuple[Any, Any]:
     return (g + root) / 2, (1 + g / root) / 2
 
 
-def log_slope_of_positive(g: float) -> float:
-    """d ln g₊ / d g."""
-    value, slope = positive(g)
-    return float(slope / value)
-
-
 class Height(NamedTuple):
     """The height above the valley's floor, and its derivatives; of the shape of the runs."""
 
@@ -95,6 +89,28 @@ def height(theta: ValleyTheta, u: Any, c: Any) -> Height:
     )
 
 
+def derivatives(theta: ValleyTheta, c: Floats, walked: Floats, above: Height) -> Floats:
+    """Derivatives (n, FIXED) of losses by the parameters but for the steps of the walks, in their order.
+
+    `c` is ln C − origin, `walked` the floor's walk there, `above` the heights, all (n,).
+    """
+    slope = np.exp(theta.log_slope)
+    h, bend = bent(np.asarray(theta.flattening), c)
+    root, rise = positive(theta.flattening)
+    named = ValleyTheta(
+        level=np.ones_like(c),
+        log_slope=-slope * (h - walked) + above.height,
+        flattening=-slope * bend - (c + rise / root) * above.height,
+        depth=above.height,
+        narrowing=-c * above.height,
+        n0=-above.along,
+        exponent=-c * above.along,
+        log_p=above.by_p,
+        log_q=above.by_q,
+    )
+    return np.stack(named, axis=1)
+
+
 @dataclass(frozen=True, eq=False)
 class ValleyForm:
     """The valley as a surface L(N, C) of parameter vectors (B, P)."""
@@ -103,31 +119,22 @@ class ValleyForm:
     """The process of both its walks."""
 
     def path(self, theta: Floats, c: Floats) -> Floats:
-        """Centred ln N* (B, T) at ln C − origin (1, T)."""
-        named, steps, _ = self.split(theta)
-        return np.asarray(named.n0 + named.exponent * c + steps @ self._rows(c[0]).T)
+        """Centred ln N* (B, T) at ln C − origin (T,)."""
+        named, path, _ = self.split(theta)
+        return np.asarray(named.n0 + named.exponent * c + self.walk.values(path, c))
 
     def floor(self, theta: Floats, c: Floats) -> Floats:
-        """L* (B, T) at ln C − origin (1, T)."""
-        named, _, steps = self.split(theta)
-        slope = np.exp(named.log_slope)
-        return np.asarray(named.level - slope * (bent(named.flattening, c)[0] - steps @ self._rows(c[0]).T))
+        """L* (B, T) at ln C − origin (T,)."""
+        named, _, floor = self.split(theta)
+        return np.asarray(
+            named.level - np.exp(named.log_slope) * (bent(named.flattening, c)[0] - self.walk.values(floor, c))
+        )
 
     def value(self, theta: Floats, at: Design) -> Floats:
         """Losses (B, n) at runs whose coordinates are (n,), or (B, n) where every vector has its own."""
-        named, path, floor = self.split(theta)
-        if at.c.ndim == 1:
-            rows = self._rows(at.c)
-            v, w = path @ rows.T, floor @ rows.T
-        else:
-            rows = self._rows(at.c.ravel()).reshape(*at.c.shape, -1)
-            v, w = (
-                np.einsum("bm,bnm->bn", steps, np.broadcast_to(rows, (len(theta), *rows.shape[1:])))
-                for steps in (path, floor)
-            )
-        slope = np.exp(named.log_slope)
-        u = at.x - named.n0 - named.exponent * at.c - v
-        return np.asarray(named.level - slope * (bent(named.flattening, at.c)[0] - w) + height(named, u, at.c).height)
+        return np.asarray(
+            self.floor(theta, at.c) + height(self.split(theta)[0], at.x - self.path(theta, at.c), at.c).height
+        )
 
     def split(self, theta: Floats) -> tuple[ValleyTheta, Floats, Floats]:
         """The named parameters, (B, 1) each, and the steps of path and floor, (B, M) each."""
@@ -138,7 +145,7 @@ class ValleyForm:
     def gradients(self, theta: Floats, c: Floats) -> tuple[Floats, Floats]:
         """Derivatives of ln N* and of L* at ln C − origin (T,) by one vector (P,): (T, P) each."""
         named, _, steps = self.split(theta[None])
-        rows = self._rows(c)
+        rows = self.walk.rows(c)
         slope = float(np.exp(named.log_slope[0, 0]))
         h, bend = bent(named.flattening[0, 0], c)
         path, floor = (np.zeros((len(c), len(theta))) for _ in range(2))
@@ -150,6 +157,3 @@ class ValleyForm:
         floor[:, names.index("log_slope")] = -slope * (h - rows @ steps[0])
         floor[:, FIXED + m :] = slope * rows
         return path, floor
-
-    def _rows(self, c: Floats) -> Floats:
-        return self.walk.rows(c)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from analysis.fitting.forms import bent
 from analysis.fitting.surface import Origin
-from analysis.fitting.valley.form import FIXED, Height, ValleyForm, ValleyTheta, height, log_slope_of_positive
+from analysis.fitting.valley.form import FIXED, Height, ValleyForm, ValleyTheta, derivatives, height
 from analysis.fitting.valley.hyper import Scales
 from analysis.fitting.valley.walk import Walk
 from analysis.table.table import RunTable
@@ -84,13 +84,17 @@ class ValleyModel:
     """Which cells share a size or a trunk, shape (n, S)."""
     log_budgets: Floats
     """ln C − origin of the budgets with effects, shape (K,)."""
+    tilt_centres: Floats
+    """Mean ln N − origin of these budgets' cells, shape (K,)."""
+    tilt_spread: float
+    """Spread of ln N about these."""
     log_sizes: Floats
     """ln N − origin of the groups, shape (S,)."""
 
     @classmethod
     def of(cls, table: RunTable, origin: Origin) -> ValleyModel:
         """Average the repeats and lay out what the cells share."""
-        cells, first, cell = np.unique(table.repeat, return_index=True, return_inverse=True)
+        _, first, cell = np.unique(table.repeat, return_index=True, return_inverse=True)
         counts = np.bincount(cell).astype(float)
         loss = np.bincount(cell, table.loss) / counts
         x = np.bincount(cell, np.log(table.params)) / counts - origin.n
@@ -98,7 +102,8 @@ class ValleyModel:
         log_budgets = np.log(table.budgets) - origin.c
         walk = Walk.through(log_budgets)
         budget = _indicator(table.budget[first], MOST_EFFECTS)
-        centred = x - budget @ ((budget.T @ x) / budget.sum(axis=0))
+        centres = (budget.T @ x) / budget.sum(axis=0)
+        centred = x - budget @ centres
         within = budget.any(axis=1)
         spread = max(float(centred[within].std()), 1e-9)
         groups = np.hstack([_shared(labels[first]) for labels in (table.size, table.trunk)])
@@ -116,6 +121,8 @@ class ValleyModel:
             tilts=budget * (centred / spread)[:, None],
             groups=groups,
             log_budgets=(budget.T @ log_budgets[table.budget[first]]) / budget.sum(axis=0),
+            tilt_centres=centres,
+            tilt_spread=spread,
             log_sizes=(groups.T @ x) / np.maximum(groups.sum(axis=0), 1),
         )
 
@@ -130,29 +137,15 @@ class ValleyModel:
     @property
     def parameters(self) -> int:
         """P."""
-        return self.blocks["size"].stop
+        return int(self.blocks["size"].stop)
 
     def predict(self, beta: Floats) -> Prediction:
         """Losses, heights and derivatives at parameters (P,)."""
         theta, walked, above = self._above(beta)
-        slope = np.exp(theta.log_slope)
-        h, bend = bent(np.asarray(theta.flattening), self.c)
-        by_g = -self.c - log_slope_of_positive(theta.flattening)
-        fixed = ValleyTheta(
-            level=np.ones_like(self.c),
-            log_slope=-slope * (h - walked) + above.height,
-            flattening=-slope * bend + by_g * above.height,
-            depth=above.height,
-            narrowing=-self.c * above.height,
-            n0=-above.along,
-            exponent=-self.c * above.along,
-            log_p=above.by_p,
-            log_q=above.by_q,
-        )
         parts = (
-            np.stack(fixed, axis=1),
+            derivatives(theta, self.c, walked, above),
             -above.along[:, None] * self.steps,
-            slope * self.steps,
+            np.exp(theta.log_slope) * self.steps,
             self.budgets,
             self.tilts,
             above.by_p[:, None] * self.budgets,

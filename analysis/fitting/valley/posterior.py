@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.fitting.refused import RefusedError
 from analysis.fitting.surface import Origin
-from analysis.fitting.valley.evidence import TAILS
 from analysis.fitting.valley.fit import Fitted, fit_valley
 from analysis.fitting.valley.form import FIXED, ValleyForm
 from analysis.fitting.valley.hyper import Scales
 from analysis.fitting.valley.mixture import half_width
+from analysis.names import EstimatorName
+from analysis.refusals import FitRunsOff
 from analysis.table.table import RunTable
 
 Floats = NDArray[np.float64]
@@ -55,21 +57,27 @@ class Valley:
 
 
 def learn(table: RunTable, origin: Origin) -> Valley:
-    """Fit a table and draw the scales that its runs allow, about every maximum of the evidence."""
-    modes = fit_valley(table, origin)
+    """Fit a table and draw the scales that its runs allow, about every maximum of the evidence.
+
+    Raises RefusedError where the fit runs off to infinity.
+    """
+    try:
+        modes = fit_valley(table, origin)
+    except np.linalg.LinAlgError as error:
+        raise RefusedError(FitRunsOff(EstimatorName.HEADLINE)) from error
+    if not np.isfinite(modes[0].solved.log_evidence):
+        raise RefusedError(FitRunsOff(EstimatorName.HEADLINE))
     drawn = [_draw_scales(mode, DRAWS // len(modes)) for mode in modes]
     logs = np.concatenate([log for _, log in drawn])
     weights = np.exp(np.maximum(logs - logs.max(), -700))
     weights = np.minimum(weights, np.quantile(weights, _HEAVIEST))
-    means, covariances = zip(
-        *(_of_form(mode, one) for mode, (scales, _) in zip(modes, drawn, strict=True) for one in scales)
-    )
+    known = [_of_form(mode, one) for mode, (scales, _) in zip(modes, drawn, strict=True) for one in scales]
     return Valley(
         form=modes[0].linearised.model.form,
         origin=origin,
         weights=weights / weights.sum(),
-        means=np.array(means),
-        covariances=np.array(covariances),
+        means=np.array([mean for mean, _ in known]),
+        covariances=np.array([covariance for _, covariance in known]),
         scales=np.concatenate([scales for scales, _ in drawn]),
         best=Scales(*modes[0].scales),
         mode=modes[0],
@@ -128,8 +136,8 @@ PARAMS_FLOOR, LOSS_FLOOR = 0.008, 2e-4
 def optima(valley: Valley, log_c: Floats) -> Optima:
     """N* and L* at ln C (T,)."""
     c = log_c - valley.origin.c
-    path = valley.form.path(valley.means, c[None])
-    floor = valley.form.floor(valley.means, c[None])
+    path = valley.form.path(valley.means, c)
+    floor = valley.form.floor(valley.means, c)
     variances = np.empty((2, *path.shape))
     for draw, (theta, covariance) in enumerate(zip(valley.means, valley.covariances, strict=True)):
         for at, gradient in enumerate(valley.form.gradients(theta, c)):
@@ -142,3 +150,25 @@ def optima(valley: Valley, log_c: Floats) -> Optima:
         loss,
         np.hypot(loss_half, 1.96 * LOSS_FLOOR * np.abs(loss)),
     )
+
+
+def mean_exponent(valley: Valley, low: float, high: float) -> tuple[float, float]:
+    """The mean exponent of N* between two ln C, and the half-width of its 95 % interval."""
+    ends = np.array([low, high]) - valley.origin.c
+    path = valley.form.path(valley.means, ends)
+    gradient = np.diff(valley.form.gradients(valley.mean, ends)[0], axis=0)[0] / (high - low)
+    slopes = (path[:, 1:] - path[:, :1]) / (high - low)
+    variances = np.einsum("p,dpq,q->d", gradient, valley.covariances, gradient)[:, None]
+    middle, half = half_width(valley.weights, slopes, variances)
+    return float(middle[0]), float(half[0])
+
+
+def draw(valley: Valley, count: int, generator: np.random.Generator) -> Floats:
+    """Parameters (B, P) of the form drawn from what the runs allow: scales by their weights, then the rest."""
+    chosen = np.sort(generator.choice(len(valley.weights), size=count, p=valley.weights))
+    drawn = np.empty((count, valley.means.shape[1]))
+    for one in np.unique(chosen):
+        at = chosen == one
+        mean, covariance = valley.means[one], valley.covariances[one]
+        drawn[at] = generator.multivariate_normal(mean, covariance, int(at.sum()), method="eigh")
+    return drawn

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ MOST_KNOTS = 16
 BEYOND = (0.5, 1.0, 2.0, 3.5, 5.5, 8.5, 12.0)
 """Distances in ln C of the knots on either side of the budgets."""
 _JITTER = 1e-10
+_POWERS = np.arange(4)
 
 
 def covariance(left: Floats, right: Floats) -> Floats:
@@ -49,9 +51,37 @@ class Walk:
         knots = np.concatenate([budgets, budgets[-1] + reach, budgets[0] - reach])
         whole = covariance(knots, knots)
         whole[np.diag_indices(len(knots))] += _JITTER * float(whole.max())
-        return cls(knots, np.linalg.cholesky(whole), len(budgets))
+        return cls(knots, np.asarray(np.linalg.cholesky(whole), dtype=np.float64), len(budgets))
 
-    def rows(self, log_c: Floats) -> Floats:
+    def rows(self, c: Floats) -> Floats:
         """From the steps to the values at ln C (T,): (T, M). Between knots the process takes its expected course."""
-        steps = np.linalg.solve(self.factor, covariance(self.knots, np.asarray(log_c, dtype=float)))
-        return np.asarray(steps.T)
+        piece, at = self._place(c)
+        return np.asarray(np.einsum("tk,tkm->tm", at[:, None] ** _POWERS, self._pieces[piece]))
+
+    def values(self, steps: Floats, c: Floats) -> Floats:
+        """Values (B, T) for steps (B, M) at ln C (T,), or (B, T) where each has its own."""
+        pieces = np.einsum("ikm,bm->bik", self._pieces, steps)
+        piece, at = self._place(np.broadcast_to(c, (len(steps), c.shape[-1])))
+        cubic = np.take_along_axis(pieces, piece[..., None], axis=1)
+        return np.asarray(cubic[..., 0] + at * (cubic[..., 1] + at * (cubic[..., 2] + at * cubic[..., 3])))
+
+    def _place(self, c: Floats) -> tuple[NDArray[np.int64], Floats]:
+        """Which piece each ln C lies on, and where on it."""
+        breaks = self._breaks
+        piece = np.searchsorted(breaks[1:-1], c, side="right")
+        return piece, (c - breaks[piece]) / (breaks[piece + 1] - breaks[piece])
+
+    @cached_property
+    def _breaks(self) -> Floats:
+        """Ends (I + 1,) of the pieces: the knots, the origin, and one beyond each of the outermost."""
+        within = np.unique(np.append(self.knots, 0.0))
+        return np.concatenate([[within[0] - 1], within, [within[-1] + 1]])
+
+    @cached_property
+    def _pieces(self) -> Floats:
+        """Cubics (I, 4, M), lowest power first, of the expected values for a unit of each step."""
+        breaks = self._breaks
+        at = np.linspace(0, 1, len(_POWERS))
+        c = breaks[:-1, None] + np.diff(breaks)[:, None] * at
+        values = np.linalg.solve(self.factor, covariance(self.knots, c.ravel())).T.reshape(*c.shape, -1)
+        return np.asarray(np.linalg.solve(at[:, None] ** _POWERS, values))
