@@ -67,7 +67,7 @@ def test_the_worst_reason_counts() -> None:
     assert judge(**GOOD | {"below": 100.1, "budgets": 3})[0] == "low"
     assert judge(**GOOD | {"extrapolation": 100.1, "budgets": 3})[0] == "low"
     assert judge(**GOOD | {"extrapolation": 200.0, "below": 4.0, "half_width": 0.3})[0] == "low"
-    assert judge(**GOOD | {"rejected": 4, "half_width": 0.3})[0] == "low"
+    assert judge(**GOOD | {"held": 0.4, "half_width": 0.3})[0] == "low"
 
 
 def test_within_the_budgets_nothing_is_said_of_reach() -> None:
