@@ -57,9 +57,8 @@ def judge(
         sentences.append(f"Only {budgets} {have} a minimum: the bend of the loss frontier rests on weak priors.")
     if held is not None and held < KEPT:
         level = max(level, 2 if held < HALF_KEPT else 1)
-        sentences.append(
-            f"Of its own hold-out the fit's intervals held only {held:.0%}: trust them less than they say."
-        )
+        share = f"{held:.0%} of its own hold-out"
+        sentences.append(f"The fit's intervals held only {share}: trust them less than they say.")
     if factor > 2:
         level = 2
         sentences.append(f"The interval of N* spans ×{factor:.2g} to each side.")
