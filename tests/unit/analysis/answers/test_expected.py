@@ -1,11 +1,13 @@
-"""The width that a plan promises is the width that its fit will have."""
+"""The width that a plan promises is the width that its fit will have, where runs miss the form as they usually do."""
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from analysis.answers.expected import expected_widths
+from analysis.answers import usual
+from analysis.answers.expected import ExpectedWidth, expected_widths
 from analysis.law import fit
 from analysis.records import LawError
 from tests.unit.analysis.law_tables import SMALL_COST, small, sweep, table
@@ -13,7 +15,11 @@ from tests.unit.analysis.law_tables import SMALL_COST, small, sweep, table
 SMALL = {"truth": small, "budgets": (1e11, 3e11, 1e12), "span": 3.4, "cost": SMALL_COST}
 
 
-def test_the_expected_width_is_near_the_one_that_comes() -> None:
+def expected(plan: pd.DataFrame, *, noise: float, multiple: float = 3.0) -> ExpectedWidth:
+    return expected_widths(plan.flops, plan.params, plan.tokens, noise=noise, multiples=(multiple,))[0]
+
+
+def test_the_expected_width_is_near_the_one_that_comes_where_noise_hides_the_misfit() -> None:
     plan = sweep(noise=0.01, **SMALL)  # type: ignore[arg-type]
     near, far = expected_widths(plan.flops, plan.params, plan.tokens, cost=SMALL_COST, multiples=(3, 30))
     came = []
@@ -25,10 +31,29 @@ def test_the_expected_width_is_near_the_one_that_comes() -> None:
     assert far.loss > near.loss and far.params_factor > near.params_factor > 1
 
 
-def test_a_wider_grid_promises_more() -> None:
-    narrow, wide = (sweep(span=span) for span in (2.0, 8.0))
-    widths = [expected_widths(g.flops, g.params, g.tokens, noise=0.003)[0].params_factor for g in (narrow, wide)]
-    assert widths[1] < widths[0]
+def test_misfit_makes_intervals_wider_than_noise_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = sweep(span=8.0, budgets=tuple(np.geomspace(1e18, 1e20, 7)))
+    typical = expected(plan, noise=0.003)
+    monkeypatch.setattr(usual, "USUAL", usual.USUAL._replace(misfit=1e-6))
+    exact = expected(plan, noise=0.003)
+    assert np.log(typical.params_factor) > 2 * np.log(exact.params_factor)
+    assert typical.loss > 1.5 * exact.loss
+
+
+def test_a_wider_grid_promises_more_within_its_budgets() -> None:
+    narrow, wide = (expected(sweep(span=span), noise=0.003, multiple=1.0) for span in (1.5, 6.0))
+    assert wide.params_factor < narrow.params_factor
+
+
+def test_more_budgets_and_more_repeats_promise_more_and_noise_promises_less() -> None:
+    ends = (1e18, 1e20)
+    few, many = (expected(sweep(budgets=tuple(np.geomspace(*ends, count))), noise=0.01) for count in (3, 9))
+    assert many.params_factor < few.params_factor and many.loss < few.loss
+    once = sweep(noise=0.01)
+    thrice = pd.concat([once] * 3, ignore_index=True)
+    single, repeated = (expected(plan, noise=0.03) for plan in (once, thrice))
+    assert repeated.params_factor < single.params_factor and repeated.loss < single.loss
+    assert expected(once, noise=0.01).loss < single.loss
 
 
 def test_a_hopeless_plan_says_why() -> None:
@@ -43,8 +68,8 @@ def test_multiples_noise_and_draws_are_what_is_asked_for() -> None:
     found = expected_widths(*args, noise=0.003, multiples=(1.0, 5.0, 50.0), draws=1)
     assert [one.multiple for one in found] == [1.0, 5.0, 50.0]
     assert found == expected_widths(*args, noise=0.003, multiples=(1.0, 5.0, 50.0), draws=1), "the same each time"
-    noisy = expected_widths(*args, noise=0.012, multiples=(5.0,), draws=1)
-    assert noisy[0].loss > 2 * found[1].loss and noisy[0].params_factor > found[1].params_factor
+    noisy = expected_widths(*args, noise=0.03, multiples=(5.0,), draws=1)
+    assert noisy[0].loss > 1.5 * found[1].loss and noisy[0].params_factor > found[1].params_factor
 
 
 def test_named_budgets_group_runs_that_gaps_would_not() -> None:
