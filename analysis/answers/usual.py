@@ -35,7 +35,7 @@ SURFACE = ValleyTheta(
 )
 """The default surface as a valley through the geometric middle of the grid."""
 USUAL = Scales(
-    noise=np.nan, misfit=0.05, exponent_drift=0.75, slope_drift=0.5, sides=1.0, offset=0.3, tilt=0.2, size=0.4
+    noise=np.nan, misfit=0.06, exponent_drift=0.75, slope_drift=0.4, sides=1.0, offset=0.3, tilt=0.2, size=0.4
 )
 """Typical scales of eleven published tables: the medians of a population from which each table's are drawn, in ln, with
 the fit's own priors taken off. Of the misfit they vary threefold to either side; the noise is the plan's."""

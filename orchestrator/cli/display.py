@@ -170,7 +170,7 @@ def show_expected(expected: Sequence[Expected], noise: KnownNoise) -> None:
         )
         say(
             f"expected 95 % interval{where}: {widths} "
-            f"(simulated, seed noise of {noise.sigma:.3g} nats per token: {noise.source})"
+            f"(simulated with usual misfit, seed noise of {noise.sigma:.3g} nats per token: {noise.source})"
         )
 
 

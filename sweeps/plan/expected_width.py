@@ -15,7 +15,7 @@ from sweeps.plan.records import Plan, PlannedRun
 __all__ = ["DEFAULT_NOISE", "USUAL_NOISE", "Expected", "KnownNoise", "expect"]
 
 MOST_GRIDS: Final = 3
-"""Different grids of a sweep that are simulated, a third of a second each."""
+"""Different grids of a sweep that are simulated, about a second each."""
 SHOWN: Final = (10.0, 100.0)
 """Multiples of the largest budget whose widths are shown."""
 MULTIPLES: Final = (1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0, 50.0, 100.0, 200.0, 300.0)
