@@ -101,7 +101,7 @@ def test_expected_intervals_are_shown_by_combination(capsys: pytest.CaptureFixtu
     good, bad = shown(capsys)
     assert good == (
         "expected 95 % interval with lr=0.1: at ×10 the largest budget, N* within a factor of 1.25 and the loss within "
-        "±0.034; at ×100 the largest budget, N* within a factor of 1.50 and the loss within ±0.070 (simulated, seed "
-        "noise of 0.01 nats per token: usual for small runs)"
+        "±0.034; at ×100 the largest budget, N* within a factor of 1.50 and the loss within ±0.070 (simulated with "
+        "usual misfit, seed noise of 0.01 nats per token: usual for small runs)"
     )
     assert bad == "warning: this grid gives no law with lr=0.1: too few"
