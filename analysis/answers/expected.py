@@ -74,4 +74,3 @@ def expected_widths(
         )
         for index, multiple in enumerate(multiples)
     )
-
