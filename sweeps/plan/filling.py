@@ -35,8 +35,8 @@ FINE: Final = 10**0.05
 DECADES: Final = 4
 """How far the budgets are lowered, decades."""
 PREFERENCE: Final = 2.5
-"""Factor by which another grid's question must be wider than that of the sweep's own grid to replace it: a few simulated
-worlds tell how far a grid reaches to within about a factor of two."""
+"""Factor by which another grid's question must be wider than that of the sweep's own grid to replace it: a few
+simulated worlds tell how far a grid reaches to within about a factor of two."""
 FEWEST_SEEDS: Final = 3
 """Seeds of the smallest budget's centre cell, which measure the noise for little time."""
 SEEDS: Final = (

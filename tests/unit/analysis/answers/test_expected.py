@@ -53,7 +53,8 @@ def test_more_budgets_and_more_repeats_promise_more_and_noise_promises_less() ->
     thrice = pd.concat([once] * 3, ignore_index=True)
     single, repeated = (expected(plan, noise=0.03) for plan in (once, thrice))
     assert repeated.params_factor < single.params_factor and repeated.loss < single.loss
-    assert expected(once, noise=0.01).loss < single.loss
+    quiet = expected(once, noise=0.003)
+    assert quiet.params_factor < single.params_factor and quiet.loss < single.loss
 
 
 def test_a_hopeless_plan_says_why() -> None:
@@ -69,7 +70,7 @@ def test_multiples_noise_and_draws_are_what_is_asked_for() -> None:
     assert [one.multiple for one in found] == [1.0, 5.0, 50.0]
     assert found == expected_widths(*args, noise=0.003, multiples=(1.0, 5.0, 50.0), draws=1), "the same each time"
     noisy = expected_widths(*args, noise=0.03, multiples=(5.0,), draws=1)
-    assert noisy[0].loss > 1.5 * found[1].loss and noisy[0].params_factor > found[1].params_factor
+    assert noisy[0].loss > 1.5 * found[1].loss
 
 
 def test_named_budgets_group_runs_that_gaps_would_not() -> None:
