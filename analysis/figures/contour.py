@@ -45,13 +45,13 @@ class _Plane:
 
 
 def loss_contour(law: Law, horizon: float = 100, name: str = "") -> alt.LayerChart:
-    """Contours of the surfaces' L(N, D) with the runs and the frontier (N*(C), D*(C)) up to `horizon` × the data.
+    """Contours of the law's L(N, D) with the runs and the frontier (N*(C), D*(C)) up to `horizon` × the data.
 
     Levels are evenly spaced in the loss. Contours and frontier are dashed beyond the largest budget; IsoFLOP lines
     are faint; bars along them are the 95 % interval of N*. `name` is the sweep's or the table's.
 
     Raises:
-        LawError: no surface could be fitted.
+        LawError: no law could be fitted.
     """
     return contour_panel(law, horizon).alone(name)
 
@@ -62,7 +62,7 @@ def contour_panel(
     """As `loss_contour`, to be placed in a figure.
 
     Raises:
-        LawError: no surface could be fitted.
+        LawError: no law could be fitted.
     """
     horizon = reached(law, horizon)
     within, beyond = compute_grid(law.smallest_budget, law.largest_budget, horizon)

@@ -57,7 +57,7 @@ def even_levels(law: Law, frame: Frame, frontier: Sequence[Prediction]) -> list[
 def _lines(law: Law, levels: Sequence[float], frame: Frame) -> Iterator[tuple[float, Floats, Floats]]:
     """Each level with the N and D (n,) of its line, ordered along it.
 
-    Solved along rays of equal N/D, on which the loss of every surface falls as both grow.
+    Solved along rays of equal N/D, on which the law's loss falls as both grow.
     """
     (n_low, n_high), (d_low, d_high) = frame.params, frame.tokens
     ratio = np.linspace(math.log(n_low / d_high), math.log(n_high / d_low), _RAYS)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import altair as alt
 
 from analysis.figures.axes import log_axis, log_domain, loss_domain, values
-from analysis.figures.marks import BACKGROUND, budget_encodings, budget_labels
+from analysis.figures.marks import COMPARED, LIGHT, budget_encodings, budget_labels
 from analysis.figures.optima import Optima, optimum_layers
 from analysis.figures.panels import Panel, panel
 from analysis.figures.theme import HEIGHT, WIDTH
@@ -41,7 +41,7 @@ _RUN_TOOLTIP = ("budget", "N", "D", "Loss")
 def isoflop_curves(law: Law, name: str = "") -> alt.LayerChart:
     """Loss against N with one curve a budget: runs, fits, each estimator's minimum, and the headline's optimum.
 
-    Estimators that the headline does not lean on are lighter. A budget that every estimator refused keeps its runs,
+    Parabola and Akima spline are lighter, for comparison. A budget that every estimator refused keeps its runs,
     hollow, has no line, and says so in the legend and below the title. `name` is the sweep's or the table's.
     """
     return isoflop_panel(law).alone(name)
@@ -167,13 +167,11 @@ def _fit_rows(curves: Sequence[Curve]) -> Iterator[dict[str, Any]]:
 
 
 def _fit_layer(optima: Optima, scales: dict[str, Any]) -> alt.Chart:
-    """Each budget's cubic and parabola, lighter where the headline does not lean on it."""
+    """Each budget's cubic and parabola, the parabola lighter."""
     rows = list(_fit_rows(optima.curves))
     names = [name for name in _DASHES if any(row["fit"] == name for row in rows)]
     dashes = alt.Scale(domain=names, range=[_DASHES[name] for name in names])
-    light = alt.Scale(
-        type="ordinal", domain=names, range=[BACKGROUND if name in optima.background else 1.0 for name in names]
-    )
+    light = alt.Scale(type="ordinal", domain=names, range=[LIGHT if name in COMPARED else 1.0 for name in names])
     colour, _ = budget_encodings(optima.curves, legend=False)
     legend = alt.Legend(title="Fit", symbolSize=350, symbolStrokeWidth=1.5, rowPadding=0)
     chart: alt.Chart = (

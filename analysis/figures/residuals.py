@@ -1,4 +1,4 @@
-"""Residuals of the runs from the law's surfaces or each budget's cubic, against size, tokens and compute."""
+"""Residuals of the runs from the law's loss or each budget's cubic, against size, tokens and compute."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ _NAMED_BUDGETS = 4
 def residuals(law: Law, against: Against = "params", name: str = "") -> alt.LayerChart:
     """Loss minus the law's L(N, D), in thousandths of the loss unit, against N, D or C; all runs, refused ones hollow.
 
-    A healthy fit scatters around zero without a shape; a trend means that the surfaces miss the runs, or that a
-    hyperparameter moves with size. Without a surface each budget's cubic stands in, and budgets without one are named.
+    A healthy fit scatters around zero without a shape; a trend means that the law misses the runs, or that a
+    hyperparameter moves with size. Without a law each budget's cubic stands in, and budgets without one are named.
     `name` is the sweep's or the table's.
     """
     about = _About.of(law)
@@ -48,7 +48,7 @@ def residual_panels(law: Law, name: str = "") -> alt.HConcatChart:
     """`residuals` against N, D and C side by side, on one scale.
 
     Raises:
-        LawError: there is neither a surface nor a cubic.
+        LawError: there is neither a law nor a cubic.
     """
     drawn = residual_row(law)
     return side_by_side(drawn, drawn[0].title.partition(" against")[0], name, spacing=20)
@@ -60,12 +60,12 @@ def residual_row(
     """As `residual_panels`, to be placed in a figure; only the last panel has a legend, if any.
 
     Raises:
-        LawError: there is neither a surface nor a cubic.
+        LawError: there is neither a law nor a cubic.
     """
     about = _About.of(law)
     rows = list(_rows(law, about))
     if not rows:
-        raise LawError("there is neither a surface nor a cubic to draw residuals of")
+        raise LawError("there is neither a law nor a cubic to draw residuals of")
     return [
         _panel(law, about, against, rows, width, height, legend=legend and against == list(_AXES)[-1])
         for against in _AXES
@@ -74,10 +74,10 @@ def residual_row(
 
 @dataclass(frozen=True, slots=True)
 class _About:
-    """What the residuals are about: the surfaces that the law's loss leans on, or each budget's cubic."""
+    """What the residuals are about: the law's loss of a model, or each budget's cubic."""
 
     name: str
-    """surfaces | cubics."""
+    """law | cubics."""
     curves: tuple[Curve, ...]
     """Curves whose runs have a residual, by budget."""
     expected: Callable[[Curve], Sequence[float]]
@@ -85,14 +85,14 @@ class _About:
 
     @classmethod
     def of(cls, law: Law) -> _About:
-        """The surfaces where there are any, else the cubics."""
+        """The law where there is one, else the cubics."""
         curves = tuple(sorted(law.curves, key=lambda curve: curve.flops))
         try:
             surface_loss(law, [1.0], [1.0])
         except LawError:
             kept = tuple(curve for curve in curves if curve.cubic)
             return cls("cubics", kept, lambda c: [polynomial(c.cubic, n, c.centre) for n in c.params])
-        return cls("surfaces", curves, lambda c: surface_loss(law, c.params, c.tokens).tolist())
+        return cls("law", curves, lambda c: surface_loss(law, c.params, c.tokens).tolist())
 
 
 def _rows(law: Law, about: _About) -> Iterator[dict[str, Any]]:
