@@ -31,8 +31,7 @@ def power_laws(states: Sequence[FittedEstimator], parts: Parts, cost: TokenCost)
     """y = coefficient · C^exponent between the smallest and the largest budget, for the headline and each estimator.
 
     Exact where an estimator is a power law; the mean slope over the fitted budgets where F(N) is not a multiple of N.
-    Nothing without estimators. Raises RefusedError where too few budgets have a minimum, or where the estimators cannot
-    be combined.
+    Nothing without estimators. Raises RefusedError where too few budgets have a minimum, or where there is no headline.
     """
     if not states:
         return ()
