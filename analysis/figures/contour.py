@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 import numpy as np
 
-from analysis.figures.axes import edge_axis, log_axis, log_domain, values
-from analysis.figures.contour_lines import Frame, bottom_names, contour_rows, even_levels, right_names
+from analysis.figures.axes import log_axis, log_domain, values
+from analysis.figures.contour_lines import Frame, contour_names, contour_rows, even_levels
 from analysis.figures.isoflop import run_rows, size_title
 from analysis.figures.marks import budget_encodings
 from analysis.figures.panels import Panel, panel
@@ -70,7 +70,7 @@ def contour_panel(
     stops = law.band([law.largest_budget * factor for factor in _decades(horizon)])
     frame = _frame(law, [*inside, *outside], stops)
     levels = even_levels(law, frame, [*inside, *outside])
-    right, bottom = right_names(law, levels, frame), bottom_names(law, levels, frame)
+    names = contour_names(law, levels, frame)
     plane = _Plane(
         frame,
         log_axis(frame.params, size_title(law.convention, math.floor(width / 7)), format_count, width=width),
@@ -79,15 +79,14 @@ def contour_panel(
     layers = [
         _isoflop_layer(law, stops, plane),
         *_contour_layers(law, levels, plane),
-        _right_layer(right, plane, law.loss_unit),
         *_frontier_layers(inside, outside, plane),
         *_stop_layers(law, stops, plane),
         _run_layer(law, plane, legend=legend),
-        *_bottom_layers(bottom, plane),
+        *_name_layers(names, plane),
     ]
     notes = _notes(law, levels, stops, extrapolates=bool(beyond))
     made = panel(
-        layers, "Loss over sizes and tokens", notes, _describe(law, right),
+        layers, "Loss over sizes and tokens", notes, _describe(law, len(names)),
         width=width, height=height, independent=True,
     )  # fmt: skip
     made.chart.resolve.axis = alt.AxisResolveMap(y="independent")
@@ -126,19 +125,18 @@ def _contour_layers(law: Law, levels: Sequence[float], plane: _Plane) -> list[al
     return layers
 
 
-def _right_layer(names: dict[float, str], plane: _Plane, unit: str) -> alt.Chart:
-    """An axis on the right that names the contours that end there."""
-    y = edge_axis(plane.frame.tokens, names, f"Contours: loss ({unit})")
-    rows = values([{"tokens": at} for at in names])
-    chart: alt.Chart = alt.Chart(rows).mark_point(opacity=0, size=0).encode(y=alt.Y("tokens:Q", **y))
-    return chart
-
-
-def _bottom_layers(names: dict[float, str], plane: _Plane) -> list[alt.Chart]:
-    """The names of the contours that end at the bottom, inside the frame."""
-    rows = [{"params": at, "tokens": plane.frame.tokens[0], "name": name} for at, name in names.items()]
-    base = alt.Chart(values(rows)).encode(**plane.at(), text=alt.Text("name:N"))
-    return [base.mark_text(style=style, baseline="bottom", dy=-3) for style in ("halo", "name")] if rows else []
+def _name_layers(rows: Sequence[dict[str, Any]], plane: _Plane) -> list[alt.Chart]:
+    """The names of the contours to the right of their ends, or above them at the bottom of the frame."""
+    floor = plane.frame.tokens[0] * (plane.frame.tokens[1] / plane.frame.tokens[0]) ** _NAMES_BELOW
+    low = [row for row in rows if row["tokens"] < floor]
+    layers = []
+    for part, place in (
+        ([row for row in rows if row not in low], {"align": "left", "dx": 5}),
+        (low, {"baseline": "bottom", "dy": -3}),
+    ):
+        base = alt.Chart(values(part)).encode(**plane.at(), text=alt.Text("name:N"))
+        layers += [base.mark_text(style=style, **place) for style in ("halo", "name")] if part else []
+    return layers
 
 
 def _isoflop_layer(law: Law, stops: Sequence[Prediction], plane: _Plane) -> alt.Chart:
@@ -229,14 +227,15 @@ def _notes(law: Law, levels: Sequence[float], stops: Sequence[Prediction], *, ex
     notes = [f"{line}; bars: 95 % interval of N* at equal compute (dotted)." if stops else f"{line}."]
     if len(levels) > 1:
         unit = f" {law.loss_unit}" if "/" in law.loss_unit else ""
-        notes.append(f"Contours: the law's loss, every {levels[0] - levels[1]:.3g}{unit}.")
+        step = f"every {levels[0] - levels[1]:.3g}{unit}"
+        notes.append(f"Contours: the law's loss, {step}, as far from the frontier as there were runs.")
     if extrapolates:
         notes.append("Dashed: extrapolation beyond the largest budget.")
     return notes
 
 
-def _describe(law: Law, names: dict[float, str]) -> str:
+def _describe(law: Law, names: int) -> str:
     """The chart in words."""
     frontier = law.band([law.smallest_budget, law.largest_budget])
     ends = " to ".join(f"{format_count(p.params)} parameters on {format_count(p.tokens)} tokens" for p in frontier)
-    return f"Contours of the loss over parameters and tokens, {len(names)} named; the frontier runs from {ends}."
+    return f"Contours of the loss over parameters and tokens, {names} named; the frontier runs from {ends}."

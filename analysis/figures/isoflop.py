@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import altair as alt
 
 from analysis.figures.axes import log_axis, log_domain, loss_domain, values
-from analysis.figures.marks import COMPARED, LIGHT, budget_encodings, budget_labels
+from analysis.figures.marks import ARROW, COMPARED, LIGHT, budget_encodings, budget_labels
 from analysis.figures.optima import Optima, optimum_layers
 from analysis.figures.panels import Panel, panel
 from analysis.figures.theme import HEIGHT, WIDTH
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 _FIT_STEPS = 60
 _NAMED_BUDGETS = 4
 _TITLE_LINE = 62
-_ARROW = "M0,-1L0.7,0L0.2,0L0.2,1L-0.2,1L-0.2,0L-0.7,0Z"
 _Key = TypeVar("_Key")
 _DASHES = {"cubic": [1, 0], "parabola": [5, 3]}
 _RUN_TOOLTIP = ("budget", "N", "D", "Loss")
@@ -143,7 +142,7 @@ def _above_layer(rows: Sequence[dict[str, Any]], scales: dict[str, Any]) -> alt.
     """An arrow at the top for each run above the frame."""
     chart: alt.Chart = (
         alt.Chart(values(rows))
-        .mark_point(shape=_ARROW, filled=True, size=70, opacity=1, yOffset=7, style="ink")
+        .mark_point(shape=ARROW, filled=True, size=70, opacity=1, yOffset=7, style="ink")
         .encode(
             x=alt.X("params:Q", **scales["x"]),
             y=alt.Y("loss:Q", **scales["y"]),

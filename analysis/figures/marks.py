@@ -28,6 +28,9 @@ _SALTIRE = "M-1,-0.6L-0.6,-1L0,-0.4L0.6,-1L1,-0.6L0.4,0L1,0.6L0.6,1L0,0.4L-0.6,1
 VERDICTS = {"inside": "circle", "outside": _SALTIRE}
 """Marker of what came, by whether a forecast's interval held it, in the order of the legend."""
 
+ARROW = "M0,-1L0.7,0L0.2,0L0.2,1L-0.2,1L-0.2,0L-0.7,0Z"
+"""An arrow upwards, for runs beyond the frame."""
+
 _LONGEST_BAR = 30.0
 _POLYGONS = {
     "square": ((-1, -1), (1, -1), (1, 1), (-1, 1)),
