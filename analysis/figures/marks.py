@@ -107,9 +107,7 @@ def budget_encodings(curves: Sequence[Curve], *, legend: bool = True) -> tuple[a
     )
 
 
-def estimator_encodings(
-    shown: Collection[str], *, legend: bool = True
-) -> tuple[alt.Color, alt.Shape, alt.Opacity]:
+def estimator_encodings(shown: Collection[str], *, legend: bool = True) -> tuple[alt.Color, alt.Shape, alt.Opacity]:
     """Colour, marker and opacity of estimators in one legend that names those `shown`; rows have their `estimator`.
 
     Colours go by the place in `ESTIMATORS`, so that they are the same in all charts; those of `COMPARED` are
