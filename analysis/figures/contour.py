@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 _ISOFLOP_LINES = 9
 _WIDEST_BAR = 2.5
-_NAMES_BELOW = 0.06
+_NAMES_BELOW, _NAMES_RIGHT = 0.06, 0.08
+"""Parts of the frame at the bottom and on the right where a contour's name would leave it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,8 @@ class _Plane:
     """Scale and axis of D."""
 
     def at(self, params: str = "params", tokens: str = "tokens") -> dict[str, Any]:
-        """Position by two columns; the axis of D is left to the layer of the runs."""
-        return {"x": alt.X(f"{params}:Q", **self.x), "y": alt.Y(f"{tokens}:Q", **(self.y | {"axis": None}))}
+        """Position by two columns."""
+        return {"x": alt.X(f"{params}:Q", **self.x), "y": alt.Y(f"{tokens}:Q", **self.y)}
 
 
 def loss_contour(law: Law, horizon: float = 100, name: str = "") -> alt.LayerChart:
@@ -85,12 +86,10 @@ def contour_panel(
         *_name_layers(names, plane),
     ]
     notes = _notes(law, levels, stops, extrapolates=bool(beyond))
-    made = panel(
+    return panel(
         layers, "Loss over sizes and tokens", notes, _describe(law, len(names)),
         width=width, height=height, independent=True,
     )  # fmt: skip
-    made.chart.resolve.axis = alt.AxisResolveMap(y="independent")
-    return made
 
 
 def _decades(horizon: float) -> list[float]:
@@ -126,13 +125,16 @@ def _contour_layers(law: Law, levels: Sequence[float], plane: _Plane) -> list[al
 
 
 def _name_layers(rows: Sequence[dict[str, Any]], plane: _Plane) -> list[alt.Chart]:
-    """The names of the contours to the right of their ends, or above them at the bottom of the frame."""
-    floor = plane.frame.tokens[0] * (plane.frame.tokens[1] / plane.frame.tokens[0]) ** _NAMES_BELOW
-    low = [row for row in rows if row["tokens"] < floor]
+    """The names of the contours to the right of their ends, or above them at the edges of the frame."""
+    (left, right), (bottom, top) = plane.frame.params, plane.frame.tokens
+    low, wide = bottom * (top / bottom) ** _NAMES_BELOW, right * (left / right) ** _NAMES_RIGHT
+    at_right = [row for row in rows if row["params"] > wide]
+    below = [row for row in rows if row["tokens"] < low and row not in at_right]
     layers = []
     for part, place in (
-        ([row for row in rows if row not in low], {"align": "left", "dx": 5}),
-        (low, {"baseline": "bottom", "dy": -3}),
+        ([row for row in rows if row not in at_right and row not in below], {"align": "left", "dx": 5}),
+        (at_right, {"align": "right", "baseline": "bottom", "dx": -3, "dy": -3}),
+        (below, {"baseline": "bottom", "dy": -3}),
     ):
         base = alt.Chart(values(part)).encode(**plane.at(), text=alt.Text("name:N"))
         layers += [base.mark_text(style=style, **place) for style in ("halo", "name")] if part else []
@@ -155,15 +157,14 @@ def _isoflop_layer(law: Law, stops: Sequence[Prediction], plane: _Plane) -> alt.
 
 
 def _run_layer(law: Law, plane: _Plane, *, legend: bool) -> alt.Chart:
-    """The runs, hollow where their budget was refused; this layer draws the left axis."""
+    """The runs, hollow where their budget was refused."""
     curves = sorted(law.curves, key=lambda curve: curve.flops)
     colour, shape = budget_encodings(curves, legend=legend)
     chart: alt.Chart = (
         alt.Chart(values(run_rows(curves)))
         .mark_point(filled=True, size=34, opacity=1)
         .encode(
-            x=alt.X("params:Q", **plane.x),
-            y=alt.Y("tokens:Q", **plane.y),
+            **plane.at(),
             color=colour,
             shape=shape,
             tooltip=[alt.Tooltip(f"{key}:N") for key in ("budget", "N", "D", "Loss")],

@@ -152,7 +152,8 @@ def _frame(rows: Sequence[dict[str, Any]]) -> float:
     sizes = sorted(abs(row["residual"]) for row in rows)
     if not sizes:
         return 1.0
-    return min(sizes[-1], _REACH * sizes[int(_MOST * (len(sizes) - 1))]) or 1.0
+    limit = _REACH * sizes[int(_MOST * (len(sizes) - 1))]
+    return max(size for size in sizes if size <= limit) or 1.0
 
 
 def _outside_layers(
