@@ -130,12 +130,13 @@ def _name_layers(rows: Sequence[dict[str, Any]], plane: _Plane) -> list[alt.Char
     low, wide = bottom * (top / bottom) ** _NAMES_BELOW, right * (left / right) ** _NAMES_RIGHT
     at_right = [row for row in rows if row["params"] > wide]
     below = [row for row in rows if row["tokens"] < low and row not in at_right]
-    layers = []
-    for part, place in (
+    placed: list[tuple[list[dict[str, Any]], dict[str, Any]]] = [
         ([row for row in rows if row not in at_right and row not in below], {"align": "left", "dx": 5}),
         (at_right, {"align": "right", "baseline": "bottom", "dx": -3, "dy": -3}),
         (below, {"baseline": "bottom", "dy": -3}),
-    ):
+    ]
+    layers = []
+    for part, place in placed:
         base = alt.Chart(values(part)).encode(**plane.at(), text=alt.Text("name:N"))
         layers += [base.mark_text(style=style, **place) for style in ("halo", "name")] if part else []
     return layers

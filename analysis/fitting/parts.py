@@ -302,9 +302,9 @@ def _warnings(
         out.append(describe_excluded(table.excluded))
     if outliers.any():
         named = ", ".join(table.names[index] for index in np.flatnonzero(outliers)[:5])
-        lie = "lies" if outliers.sum() == 1 else "lie"
+        be = "is" if outliers.sum() == 1 else "are"
         count = plural(int(outliers.sum()), "run")
-        out.append(f"{count} {lie} too far from every surface to be given weight: {named}.")
+        out.append(f"{count} {be} too far from every surface for a budget's curve: {named}.")
     refused = [fit for fit in curves if fit.refusals]
     out += [refusal_sentence(curve.flops, curve.refusals) for curve in refused[:8]]
     if len(refused) > 8:

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from analysis.names import EstimatorName
-from analysis.records import LackOfFit
 from analysis.refusals import EdgeMinimum, TooFewSizes
 from analysis.table.excluded import ExcludedRow
 from orchestrator.cli.trust import Facts, Finding, Mark, Reach, _beyond, budget_of_tokens, findings, reach_of
@@ -147,19 +146,6 @@ def test_the_check_of_the_recipe() -> None:
     assert finding(facts=TABLE) is None
 
 
-def test_surfaces_that_all_miss_the_curves() -> None:
-    law = small_law()
-    tested = [surface for surface in law.surfaces if surface.lack_of_fit]
-    assert tested and _found(law, LAB, "no surface") == []
-    bad = tuple(replace(s, lack_of_fit=_rejected(s.lack_of_fit)) if s.lack_of_fit else s for s in law.surfaces)
-    assert _found(replace(law, surfaces=bad), LAB, "no surface")[0].mark is Mark.DOUBT
-    assert _found(replace(law, surfaces=(*bad[:-1], tested[0])), LAB, "no surface") == []
-
-
-def _rejected(test: LackOfFit) -> LackOfFit:
-    return replace(test, p=1e-6)
-
-
 @pytest.mark.parametrize(("exponent", "doubts"), [(0.213, 1), (0.5, 0), (0.8, 1)])
 def test_an_exponent_that_is_not_plausible(exponent: float, doubts: int) -> None:
     law = small_law()
@@ -179,10 +165,10 @@ def test_rows_left_out_are_named_with_their_reasons() -> None:
     assert _found(small_law(), LAB, "rows") == []
 
 
-def test_rows_of_a_table_without_weight_are_counted() -> None:
-    (one,) = _found(small_law(), replace(TABLE, done=20), "weight")
-    assert one == Finding(Mark.UNCHECKED, "1 run lies too far from every surface to be given weight")
+def test_rows_of_a_table_that_are_on_no_curve_are_counted() -> None:
+    (one,) = _found(small_law(), replace(TABLE, done=20), "surface")
+    assert one == Finding(Mark.UNCHECKED, "1 run is too far from every surface for a budget's curve")
     row = ExcludedRow("a", None, None, None, "no loss")
-    (two,) = _found(replace(small_law(), excluded=(row,)), replace(TABLE, done=18), "weight")
-    assert two.text.startswith("2 runs lie too far")
-    assert _found(small_law(), replace(LAB, done=19), "weight") == []
+    (two,) = _found(replace(small_law(), excluded=(row,)), replace(TABLE, done=18), "surface")
+    assert two.text.startswith("2 runs are too far")
+    assert _found(small_law(), replace(LAB, done=19), "surface") == []
