@@ -65,7 +65,7 @@ def _stacked(gradients: Sequence[Floats]) -> Floats:
 
 def _half(uncertainty: Uncertainty, gradient: Floats) -> float:
     """Half-width of an interval from a gradient (P,)."""
-    variance, freedom = uncertainty.of_combination(gradient[None], np.zeros(1))
+    variance, freedom = uncertainty.variance(gradient[None])
     return float(interval.student(freedom)[0] * np.sqrt(max(variance[0], 0)))
 
 
