@@ -143,12 +143,11 @@ def test_estimators_and_headline(law: Law) -> None:
     with_shapes(headline.surface_shares, result=Float[A, " 8"])(law.estimators, 0.1)
     parameters = len(law.uncertainty.total)
     variance = with_shapes(
-        law.uncertainty.of_combination,
+        law.uncertainty.variance,
         gradient=Float[A, "T P"],
-        other=Float[A, " T"],
         result=each(Float[A, " T"], Float[A, " T"]),
     )
-    variance(np.ones((4, parameters)), np.zeros(4))
+    variance(np.ones((4, parameters)))
 
 
 def test_noise_and_its_sources(law: Law) -> None:
