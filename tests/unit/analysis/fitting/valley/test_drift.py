@@ -11,10 +11,10 @@ from analysis.fitting.forms import bent
 from analysis.fitting.valley.drift import drift_sentences
 from analysis.fitting.valley.posterior import mean_exponent
 from analysis.table.table import RunTable
-from tests.unit.analysis.fitting.valley.made import BUDGETS, Floats, falling, learnt
+from tests.unit.analysis.fitting.valley.made import Floats, falling, learnt
 from tests.unit.analysis.law_tables import Truth, hoffmann, skewed, table
 
-LOW, HIGH = BUDGETS[0], BUDGETS[-1]
+LOW, HIGH = 1e18, 1e21
 
 
 def rising(params: Floats, tokens: Floats) -> Floats:
@@ -25,7 +25,7 @@ def rising(params: Floats, tokens: Floats) -> Floats:
 
 
 def sentences(runs: RunTable) -> tuple[str, ...]:
-    return drift_sentences(learnt(runs), LOW, HIGH)
+    return drift_sentences(learnt(runs), runs.budgets.min(), runs.budgets.max())
 
 
 @pytest.mark.parametrize("truth", [hoffmann, skewed])
@@ -37,12 +37,12 @@ def test_a_power_law_has_no_sentence(truth: Truth) -> None:
 
 @pytest.mark.parametrize(("truth", "word"), [(falling, "falls"), (rising, "rises")])
 def test_a_bend_is_reported_with_its_direction(truth: Callable[[Floats, Floats], Floats], word: str) -> None:
-    runs = table(truth=truth, sizes=9, noise=0.001)
-    (sentence,) = sentences(runs)
-    valley, middle = learnt(runs), np.sqrt(LOW * HIGH)
+    budgets = tuple(np.geomspace(LOW, HIGH, 7))
+    valley, middle = learnt(table(truth=truth, budgets=budgets, sizes=9, noise=0.001)), np.sqrt(LOW * HIGH)
+    (sentence,) = drift_sentences(valley, LOW, HIGH)
     first = mean_exponent(valley, np.log(LOW), np.log(middle))[0]
     last = mean_exponent(valley, np.log(middle), np.log(HIGH))[0]
-    assert f"its exponent {word} from {first:.2f} to {last:.2f} between 1e18 and 1e20 FLOPs" in sentence
+    assert f"its exponent {word} from {first:.2f} to {last:.2f} between 10¹⁸ and 10²¹ FLOPs" in sentence
     assert abs(first - last) > 0.05
 
 
