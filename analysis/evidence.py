@@ -42,7 +42,7 @@ class Noise:
 
 @dataclass(frozen=True, slots=True)
 class HoldoutRecord:
-    """A budget predicted from the smaller ones, against the median of the estimators on its own curve."""
+    """A budget predicted from the smaller ones, against the minimum of its own curve near its lowest loss."""
 
     flops: float
     """The budget that was held out, training FLOPs."""
@@ -52,20 +52,24 @@ class HoldoutRecord:
     """`flops` over `trained_to`."""
     params: float
     """N* of its own curve."""
+    params_error: float
+    """Standard error of ln of that."""
     params_predicted: float
     """N* as predicted."""
     params_interval: Interval
     """Interval of the predicted N*."""
     params_covered: bool
-    """Whether the interval holds `params`."""
+    """Whether the interval holds `params`, whose own error is added to its halves in quadrature."""
     loss: float
     """L* of its own curve."""
+    loss_error: float
+    """Standard error of that."""
     loss_predicted: float
     """L* as predicted."""
     loss_interval: Interval
     """Interval of the predicted L*."""
     loss_covered: bool
-    """Whether the interval holds `loss`."""
+    """Whether the interval holds `loss`, likewise."""
     answers: tuple[EstimatorAnswer, ...]
     """What each estimator alone predicted."""
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from analysis.fitting.envelope import envelope
 from analysis.fitting.estimators import FittedEstimator
 from analysis.fitting.headline import Headline
 from analysis.fitting.holdout import rolling_holdout
-from analysis.fitting.parts import REJECTED, Parts, fit_parts
+from analysis.fitting.parts import Parts, fit_parts
 from analysis.fitting.plausible import exponent_warnings
 from analysis.fitting.powerlaws import power_laws
 from analysis.fitting.refused import RefusedError
@@ -44,6 +45,8 @@ from analysis.wording import budget_place, refusal_message
 
 Floats = NDArray[np.float64]
 
+FAR: Final = 1.5
+"""Held-out budgets from this multiple of the largest fitted one on count."""
 FIT_VERSION = 2
 """Incremented when the same table would give other numbers."""
 
@@ -184,6 +187,14 @@ class Law:
         """Budgets whose curve has a minimum."""
         return len({curve.flops for curve in self.curves if curve.minima})
 
+    @cached_property
+    def _held(self) -> float | None:
+        """Share of the hold-out's later budgets inside the intervals, of N* or of L*, the lesser; None without any."""
+        far = [record for record in self.holdout if record.extrapolation >= FAR]
+        if not far:
+            return None
+        return min(sum(r.params_covered for r in far), sum(r.loss_covered for r in far)) / len(far)
+
     def _require_estimators(self) -> None:
         if self.estimators:
             return
@@ -205,8 +216,7 @@ class Law:
             below=self.smallest_budget / flops,
             half_width=half,
             budgets=self._budgets,
-            rejected=sum(s.lack_of_fit is not None and s.lack_of_fit.p < REJECTED for s in self.surfaces),
-            surfaces=sum(surface.lack_of_fit is not None for surface in self.surfaces),
+            held=self._held,
         )
         return Prediction(
             flops=flops,
@@ -250,7 +260,7 @@ def content_hash(table: RunTable, cost: TokenCost) -> str:
 
 def with_holdout(law: Law, records: tuple[HoldoutRecord, ...]) -> Law:
     """The law with its hold-out table and, where it has later budgets from ×1.5 on, a sentence about it."""
-    far = [record for record in records if record.extrapolation >= 1.5]
+    far = [record for record in records if record.extrapolation >= FAR]
     if not far:
         return replace(law, holdout=records)
     covered = sum(record.params_covered and record.loss_covered for record in far)
@@ -307,5 +317,5 @@ def fit(table: RunTable, *, cost: TokenCost | None = None, holdout: bool = True)
     )
     if not holdout or not states:
         return law
-    records = rolling_holdout(table, law.curves, lambda earlier: fit(earlier, cost=cost, holdout=False))
+    records = rolling_holdout(table, lambda earlier: fit(earlier, cost=cost, holdout=False))
     return with_holdout(law, records)

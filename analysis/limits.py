@@ -221,8 +221,11 @@ def possible(answer: AnyAnswer, instead: str = CHECK_THE_TABLE, quantity: str = 
     where = f"at {format_flops(answer.flops)} FLOPs"
     if not (answer.params >= LEAST_COUNT and answer.tokens >= LEAST_COUNT and answer.loss > 0):
         raise OutOfReachError(f"the law's answer {where} is impossible: {_model(answer)}. {instead}", quantity)
-    pairs = [(answer.params, answer.params_interval), (answer.tokens, answer.tokens_interval)]
-    pairs += [(answer.loss, ends) for ends in (answer.loss_interval, answer.run_interval) if ends is not None]
+    pairs = [
+        (answer.params, answer.params_interval),
+        (answer.tokens, answer.tokens_interval),
+        (answer.loss, answer.loss_interval),
+    ]
     if not all(ends.low >= 0 and ends.low * (1 - _SLACK) <= value <= ends.high * (1 + _SLACK) for value, ends in pairs):
         why = f"the law's answer {where} lies outside its own interval: {_model(answer)}"
         raise OutOfReachError(f"{why}. {instead}", quantity)

@@ -25,6 +25,12 @@ ROOT = Path(__file__).resolve().parent.parent
 ISOFLOP = Path(sys.executable).with_name("isoflop")
 RUN_SECONDS = 240
 """Longest that one command of a test may take."""
+FOREIGN = ("model.py", "analysis.py", "tokenizer.py", "sweeps.py", "orchestrator.py", "tests/__init__.py")
+"""The user's own modules in the folder in which the tiny sweep is run, with the names of ours."""
+TRAP = "raise SystemExit('this is the user\\'s file, not ours')\n"
+"""What they do to whoever imports them."""
+SHARED = "ISOFLOP_TEST_SHARED"
+"""Variable with the folder of what the sessions of one checkout share."""
 EXPECTED_SKIPS = (
     "needs a CUDA device",
     "is not at hand",  # published results, which are no part of the repository
@@ -135,9 +141,12 @@ class Finished:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """The tiny sweep, run once for real: corpus, tokenizer, Ray, wandb, fit, report. Each test process has a copy."""
+    """The tiny sweep, run once for real: corpus, tokenizer, Ray, wandb, fit, report. Each test process has a copy.
+
+    Sessions that have the same folder ISOFLOP_TEST_SHARED run it once for all of them.
+    """
     base = tmp_path_factory.getbasetemp()
-    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    shared = Path(os.environ.get(SHARED) or (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base))
     with FileLock(shared / "finished.lock"):
         if not (shared / "finished").exists():
             made = _run_tiny(make_sandbox(shared / "being-finished"))
@@ -151,6 +160,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 
 
 def _run_tiny(sandbox: Sandbox) -> Finished:
+    (sandbox.cwd / "tests").mkdir()
+    for name in FOREIGN:
+        (sandbox.cwd / name).write_text(TRAP)
     done = sandbox.isoflop("run", "tiny", "--yes", check=False, WANDB_MODE="offline")
     assert done.returncode in (0, 1), done.stderr[-5000:]  # 1: the tiny curves may have no law
     table = sandbox.isoflop("export", "tiny", "--out", "-").stdout.splitlines()

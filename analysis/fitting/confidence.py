@@ -10,6 +10,11 @@ _OUTSIDE = 1.05
 """Ratio to the nearest fitted budget from which a warning says where an answer lies."""
 
 
+KEPT, HALF_KEPT = 0.8, 0.5
+"""Shares of a fit's own hold-out below which its confidence is medium at most, and low: where fits to published data
+held less, their later intervals did, too."""
+
+
 def place_warnings(place: str, outside: float) -> tuple[str, ...]:
     """Where an answer lies, as a warning: nothing for one within the fitted budgets or next to them.
 
@@ -19,13 +24,20 @@ def place_warnings(place: str, outside: float) -> tuple[str, ...]:
 
 
 def judge(
-    *, place: str, extrapolation: float, below: float, half_width: float, budgets: int, rejected: int, surfaces: int
+    *,
+    place: str,
+    extrapolation: float,
+    below: float,
+    half_width: float,
+    budgets: int,
+    held: float | None,
 ) -> tuple[str, tuple[str, ...]]:
     """high | medium | low, and plain sentences on how far to trust the answer.
 
     `place` is where C lies in words, `extrapolation` is C over the largest fitted budget, `below` the smallest fitted
-    budget over C, `half_width` that of the interval of ln N*, `budgets` the number of curves with a minimum, `rejected`
-    the number of `surfaces`, of those whose lack of fit was tested, that the test rejects.
+    budget over C, `half_width` that of the interval of ln N*, `budgets` the number of curves with a minimum, `held` the
+    share of the fit's own hold-out that its intervals held, None where there is none. The words are calibrated on
+    published sets (docs/experiments/coverage.md).
     """
     level, sentences = 0, list(place_warnings(place, max(extrapolation, below)))
     factor = float(np.exp(half_width))
@@ -34,7 +46,7 @@ def judge(
         sentences.append("No public data can check an answer this far out; train a run in between first.")
     elif extrapolation > 10:
         level = 1
-        sentences.append("Beyond 10× even good laws have missed N* by a third; confirm it with a run at 3×.")
+        sentences.append("Beyond 10× few published runs can check an answer; confirm it with a run at 3×.")
     if below > 3:
         level = max(level, 2 if below > 100 else 1)
     if below > 10:
@@ -43,9 +55,10 @@ def judge(
         level = max(level, 2 if extrapolation > 10 else 1)
         have = "budget has" if budgets == 1 else "budgets have"
         sentences.append(f"Only {budgets} {have} a minimum: the bend of the loss frontier rests on weak priors.")
-    if surfaces and rejected >= surfaces:
-        level = 2
-        sentences.append("Every surface is rejected by lack of fit; trust the curves themselves more than this answer.")
+    if held is not None and held < KEPT:
+        level = max(level, 2 if held < HALF_KEPT else 1)
+        share = f"{held:.0%} of its own hold-out"
+        sentences.append(f"The fit's intervals held only {share}: trust them less than they say.")
     if factor > 2:
         level = 2
         sentences.append(f"The interval of N* spans ×{factor:.2g} to each side.")

@@ -8,12 +8,14 @@ from typing import Protocol
 import numpy as np
 
 from analysis.evidence import HoldoutRecord
-from analysis.fitting.estimators import LINES
-from analysis.records import Curve, LawError, Prediction
+from analysis.fitting.local_minima import LocalMinimum, local_minima
+from analysis.records import LawError, Prediction
 from analysis.table.table import RunTable
 
 FEWEST_TRAINING = 3
 """Budgets below the one that is predicted."""
+TWO_SIDED = 1.96
+"""Standard errors to each side of a 95 % interval."""
 MOST_BUDGETS, MOST_ROWS = 20, 6_000
 """At most this many budgets, evenly spread, are held out, fewer in tables of many rows: each costs a fit."""
 
@@ -36,15 +38,13 @@ class Predictor(Protocol):
         """Predictions at budgets, training FLOPs. Raises LawError where there is no law."""
 
 
-def rolling_holdout(
-    table: RunTable, curves: Sequence[Curve], fit: Callable[[RunTable], Predictor]
-) -> tuple[HoldoutRecord, ...]:
+def rolling_holdout(table: RunTable, fit: Callable[[RunTable], Predictor]) -> tuple[HoldoutRecord, ...]:
     """One record for each pair of (training budgets, later budget with a minimum of its own).
 
     `fit` fits a law to the earlier budgets; where it or its predictions raise LawError, there is no record. The truth
-    is the median of the estimators that answer on the held-out curve.
+    is the minimum of the held-out curve near its lowest loss, whose own error counts (`local_minima`).
     """
-    truths = [truth_of(curve) for curve in curves]
+    truths = local_minima(table)
     usable = [budget for budget, truth in enumerate(truths) if truth is not None]
     most = max(FEWEST_TRAINING + 2, min(MOST_BUDGETS, MOST_ROWS // len(table)))
     if len(usable) > most:
@@ -61,32 +61,35 @@ def rolling_holdout(
         for budget, prediction in zip(later, predictions, strict=True):
             truth = truths[budget]
             assert truth is not None
-            records.append(_record(prediction, *truth))
+            records.append(_record(prediction, truth))
     return tuple(records)
 
 
-def truth_of(curve: Curve) -> tuple[float, float] | None:
-    """Median N* and L* of the estimators that answer on one budget's curve; None where fewer than two do."""
-    minima = [minimum for minimum in curve.minima if minimum.estimator in {kind.name for kind in LINES}]
-    if len(minima) < 2:
-        return None
-    log_n = float(np.median([np.log(minimum.params) for minimum in minima]))
-    return float(np.exp(log_n)), float(np.median([minimum.loss for minimum in minima]))
-
-
-def _record(prediction: Prediction, params: float, loss: float) -> HoldoutRecord:
+def _record(prediction: Prediction, truth: LocalMinimum) -> HoldoutRecord:
     """A prediction against N* and L* of the budget's own curve."""
+    sizes = prediction.params_interval
+    log_n, log_ends = np.log(prediction.params), np.log([sizes.low, sizes.high])
     return HoldoutRecord(
         flops=prediction.flops,
         trained_to=prediction.largest_budget,
         extrapolation=prediction.extrapolation,
-        params=params,
+        params=float(np.exp(truth.log_params)),
+        params_error=truth.log_params_error,
         params_predicted=prediction.params,
         params_interval=prediction.params_interval,
-        params_covered=params in prediction.params_interval,
-        loss=loss,
+        params_covered=covered(truth.log_params, truth.log_params_error, log_n, *log_ends),
+        loss=truth.loss,
+        loss_error=truth.loss_error,
         loss_predicted=prediction.loss,
         loss_interval=prediction.loss_interval,
-        loss_covered=loss in prediction.loss_interval,
+        loss_covered=covered(
+            truth.loss, truth.loss_error, prediction.loss, prediction.loss_interval.low, prediction.loss_interval.high
+        ),
         answers=prediction.estimators,
     )
+
+
+def covered(truth: float, error: float, predicted: float, low: float, high: float) -> bool:
+    """Whether a truth lies in an interval, to whose halves its own error is added in quadrature."""
+    half = high - predicted if truth > predicted else predicted - low
+    return bool(abs(truth - predicted) <= np.hypot(half, TWO_SIDED * error))

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.fitting.approach3 import bootstrap_approach3, fit_approach3
+from analysis.fitting.local_minima import FEWEST, levelled, local_minima
 from analysis.fitting.polynomials import solve
 from analysis.records import LawError
 from analysis.table.table import RunTable
 from benchmarks.holdout.lines import NOTHING, Forecast, frontier, line
-from benchmarks.holdout.truth import FEWEST, levelled, local_minima
 
 Floats = NDArray[np.float64]
 Predictor = Callable[[float], tuple[Forecast, Forecast]]

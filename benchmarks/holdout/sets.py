@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from analysis.fitting.local_minima import LocalMinimum, local_minima
 from analysis.records import LawError
 from analysis.table.csvfile import read_frame
 from analysis.table.table import RunTable
-from benchmarks.holdout.truth import LocalMinimum, local_minima
 
 FEWEST_TRAINING = 3
 """Budgets with a minimum that a fit has at least."""

@@ -12,7 +12,7 @@ from typing import Final
 
 from analysis.fitting.parts import REJECTED
 from analysis.fitting.plausible import HIGHEST_EXPONENT, LOWEST_EXPONENT, implausible_exponent
-from analysis.law import Law
+from analysis.law import FAR, Law
 from analysis.records import LawError, Prediction
 from analysis.refusals import Reason
 from analysis.table.excluded import describe_excluded
@@ -217,7 +217,7 @@ def budget_of_tokens(law: Law, tokens: float) -> float | None:
 
 def _holdout(law: Law, facts: Facts) -> Iterator[Finding]:
     """How predictions came out: of later budgets from the earlier ones, and of validation runs."""
-    far = [record for record in law.holdout if record.extrapolation >= 1.5]
+    far = [record for record in law.holdout if record.extrapolation >= FAR]
     inside = sum(record.params_covered and record.loss_covered for record in far)
     yield from _tested(inside, len(far), "later budgets lay inside their predicted intervals")
     yield from _tested(facts.forecasts_inside, facts.forecasts_scored, "forecast intervals contained their run's loss")

@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from orchestrator.cluster.worker import ForeignModule, check_modules
-from tests.conftest import ROOT, Finished, copy_datasets, make_sandbox
-
-TRAP = "raise SystemExit('this is the user\\'s file, not ours')\n"
+from tests.conftest import FOREIGN, ROOT, TRAP, Finished
 
 
-def test_modules_of_the_user_do_no_harm(tmp_path, finished: Finished) -> None:  # type: ignore[no-untyped-def]
-    sandbox = make_sandbox(tmp_path)
-    copy_datasets(finished.sandbox, sandbox)
-    for name in ("model.py", "analysis.py", "tokenizer.py", "sweeps.py", "orchestrator.py"):
-        (sandbox.cwd / name).write_text(TRAP)
-    (sandbox.cwd / "tests").mkdir()
-    (sandbox.cwd / "tests" / "__init__.py").write_text(TRAP)
-    one_budget = ["budgets=[2e9]", "sizes.count=2"]
-    done = sandbox.isoflop("run", "tiny", *one_budget, "--yes", check=False)
-    assert "the user" not in done.stderr, done.stderr[-3000:]
-    runs = json.loads(sandbox.isoflop("show", "tiny", "-o", "json").stdout)["runs"]
+def test_modules_of_the_user_do_no_harm(finished: Finished) -> None:
+    """The tiny sweep was run in such a folder, its workers among it."""
+    assert [(finished.sandbox.cwd / name).read_text() for name in FOREIGN] == [TRAP] * 6
+    assert "the user" not in finished.stderr, finished.stderr[-3000:]
+    runs = json.loads(finished.isoflop("show", "tiny", "-o", "json").stdout)["runs"]
     assert runs
     assert {run["state"] for run in runs} == {"done"}
 
 
-def test_a_worker_that_imported_a_foreign_module_says_so(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_worker_that_imported_a_foreign_module_says_so(tmp_path: Path) -> None:
     check_modules(str(ROOT))
     with pytest.raises(ForeignModule, match="was imported from"):
         check_modules(str(tmp_path))

@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -21,17 +22,45 @@ from tests.conftest import ROOT, Finished, Sandbox, copy_datasets, make_sandbox,
 TINY = (ROOT / "sweeps" / "conf" / "tiny.yaml").read_text()
 
 
+class Service:
+    """A service of a home, which can be ended and started again at another port."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self._running = ExitStack()
+        self.url = self._running.enter_context(serving(sandbox))
+
+    def end(self) -> None:
+        """End it by SIGTERM; fails unless it ends cleanly."""
+        self._running.close()
+
+    def start_again(self) -> None:
+        """The same home, served anew."""
+        self.url = self._running.enter_context(serving(self.sandbox))
+
+
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, finished: Finished) -> Iterator[tuple[str, Sandbox]]:
+def served(tmp_path_factory: pytest.TempPathFactory, finished: Finished) -> Iterator[Service]:
     """A service whose home holds the dataset but no sweep; the tiny sweep is posted to it."""
     sandbox = make_sandbox(tmp_path_factory.mktemp("served"))
     copy_datasets(finished.sandbox, sandbox)
-    with serving(sandbox) as url:
-        yield url, sandbox
+    service = Service(sandbox)
+    yield service
+    service.end()
 
 
-def test_the_whole_story_over_rest(served: tuple[str, Sandbox], finished: Finished) -> None:
-    url, sandbox = served
+def _wait_for_a_run(url: str) -> None:
+    """Until the first run of the only sweep is done."""
+    deadline = time.monotonic() + 90
+    while httpx.get(f"{url}/api/v1/sweeps").json()[0]["done"] < 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_the_whole_story_over_rest_with_an_end_and_a_new_start_in_its_midst(
+    served: Service, finished: Finished
+) -> None:
+    url, sandbox = served.url, served.sandbox
     assert httpx.get(f"{url}/api/v1/sweeps").json() == []
     posted = httpx.post(f"{url}/api/v1/sweeps", content=TINY, timeout=120)
     assert posted.status_code == 201, posted.text
@@ -39,6 +68,13 @@ def test_the_whole_story_over_rest(served: tuple[str, Sandbox], finished: Finish
     again = json.loads(sandbox.isoflop("submit", "tiny", "-o", "json", ISOFLOP_URL=url).stdout)
     assert again["revision"] == posted.json()["revision"]
     assert len(httpx.get(f"{url}/api/v1/sweeps").json()) == 1
+
+    _wait_for_a_run(url)
+    served.end()
+    (stopped,) = json.loads(sandbox.isoflop("ls", "-o", "json").stdout)
+    assert 1 <= stopped["done"] < stopped["total"], "the service ended in the midst of the sweep"
+    served.start_again()
+    url = served.url
 
     last = {}
     with httpx.stream("GET", f"{url}/api/v1/sweeps/tiny/events", timeout=180) as stream:
@@ -97,9 +133,9 @@ def test_the_whole_story_over_rest(served: tuple[str, Sandbox], finished: Finish
     ],
 )
 def test_every_error_is_a_problem_document(
-    served: tuple[str, Sandbox], method: str, path: str, body: str, status: int, words: str
+    served: Service, method: str, path: str, body: str, status: int, words: str
 ) -> None:
-    answer = httpx.request(method, served[0] + path, content=body)
+    answer = httpx.request(method, served.url + path, content=body)
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     problem = answer.json()
@@ -107,48 +143,32 @@ def test_every_error_is_a_problem_document(
     assert words.lower() in json.dumps(problem).lower()
 
 
-def test_a_mistake_names_its_line(served: tuple[str, Sandbox]) -> None:
-    answer = httpx.post(f"{served[0]}/api/v1/sweeps", content="name: x\nbudgetz: [1]\n").json()
+def test_a_mistake_names_its_line(served: Service) -> None:
+    answer = httpx.post(f"{served.url}/api/v1/sweeps", content="name: x\nbudgetz: [1]\n").json()
     assert answer["errors"][0]["line"] == 2
 
 
-def test_a_foreign_page_may_not_post(served: tuple[str, Sandbox]) -> None:
-    answer = httpx.post(f"{served[0]}/api/v1/sweeps", content=TINY, headers={"Origin": "http://evil.example"})
+def test_a_foreign_page_may_not_post(served: Service) -> None:
+    answer = httpx.post(f"{served.url}/api/v1/sweeps", content=TINY, headers={"Origin": "http://evil.example"})
     assert answer.status_code == 403
 
 
-def test_a_rebound_name_gets_nothing(served: tuple[str, Sandbox]) -> None:
+def test_a_rebound_name_gets_nothing(served: Service) -> None:
     """A page whose name was re-pointed to loopback sends its own name as Host and Origin alike."""
-    answer = httpx.get(f"{served[0]}/api/v1/sweeps", headers={"Host": "evil.example"})
+    answer = httpx.get(f"{served.url}/api/v1/sweeps", headers={"Host": "evil.example"})
     assert answer.status_code == 403
     assert answer.json()["type"] == "urn:isoflop:foreign-host"
 
 
-def test_pages_are_strict_about_content(served: tuple[str, Sandbox]) -> None:
-    answer = httpx.get(served[0] + "/")
+def test_pages_are_strict_about_content(served: Service) -> None:
+    answer = httpx.get(served.url + "/")
     assert answer.status_code == 200
     assert "default-src 'self'" in answer.headers["content-security-policy"]
     assert not re.search(r"""(?:src|href)=["'](?:https?:)?//""", answer.text)
 
 
-def test_the_service_ends_cleanly_and_goes_on_when_started_again(tmp_path: Path, finished: Finished) -> None:
-    sandbox = make_sandbox(tmp_path)
-    copy_datasets(finished.sandbox, sandbox)
-    with serving(sandbox) as url:
-        assert httpx.post(f"{url}/api/v1/sweeps", content=TINY, timeout=120).status_code == 201
-        deadline = time.monotonic() + 90
-        while httpx.get(f"{url}/api/v1/sweeps").json()[0]["done"] < 1:
-            assert time.monotonic() < deadline
-            time.sleep(0.3)
-    with serving(sandbox) as url:
-        deadline = time.monotonic() + 150
-        while (state := httpx.get(f"{url}/api/v1/sweeps").json()[0])["done"] < state["total"]:
-            assert time.monotonic() < deadline, state
-            time.sleep(0.5)
-
-
 def test_with_a_token_nobody_else_gets_in(sandbox: Sandbox) -> None:
-    with serving(sandbox, ISOFLOP_TOKEN="a-secret-of-20-chars") as url:
+    with serving(sandbox, ISOFLOP_TOKEN="a-secret-of-20-chars", ISOFLOP_WORKERS="1") as url:
         health = httpx.get(f"{url}/healthz")
         assert (health.status_code, set(health.json())) == (200, {"scheduler"})
         assert httpx.get(f"{url}/api/v1/sweeps").status_code == 401

@@ -32,7 +32,7 @@ class Scales(NamedTuple):
 
 
 MEDIAN = Scales(
-    noise=np.nan, misfit=0.01, exponent_drift=0.5, slope_drift=0.3, sides=3.0, offset=0.25, tilt=0.3, size=0.15
+    noise=np.nan, misfit=0.01, exponent_drift=0.5, slope_drift=0.35, sides=3.0, offset=0.25, tilt=0.3, size=0.15
 )
 """Median of each scale a priori; the noise is free. Drift and misfit are of one kind, an error of the form, so the
 drift is told as a multiple of the misfit: where the form fits every height to within the noise, its path and floor

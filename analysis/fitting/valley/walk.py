@@ -60,9 +60,11 @@ class Walk:
 
     def values(self, steps: Floats, c: Floats) -> Floats:
         """Values (B, T) for steps (B, M) at ln C (T,), or (B, T) where each has its own."""
-        pieces = np.einsum("ikm,bm->bik", self._pieces, steps)
         piece, at = self._place(np.broadcast_to(c, (len(steps), c.shape[-1])))
-        cubic = np.take_along_axis(pieces, piece[..., None], axis=1)
+        if c.shape[-1] < len(self._pieces):
+            cubic = np.einsum("btkm,bm->btk", self._pieces[piece], steps)
+        else:
+            cubic = np.take_along_axis(np.einsum("ikm,bm->bik", self._pieces, steps), piece[..., None], axis=1)
         return np.asarray(cubic[..., 0] + at * (cubic[..., 1] + at * (cubic[..., 2] + at * cubic[..., 3])))
 
     def _place(self, c: Floats) -> tuple[NDArray[np.int64], Floats]:

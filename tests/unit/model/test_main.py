@@ -139,17 +139,18 @@ def test_plan_trains_from_a_checkout_with_torch_and_numpy_alone(data: Shards, tm
 
 
 @pytest.mark.parametrize("module", ["model", "model.train", "model.calibrate"])
-@pytest.mark.parametrize("where", ["folder", "path"])
-def test_a_user_s_files_of_our_names_are_in_nobody_s_way(tmp_path: Path, module: str, where: str) -> None:
-    """In the working folder, or on PYTHONPATH behind this package: they would be imported instead of ours."""
-    root, mine = str(Path(__file__).resolve().parents[3]), tmp_path / "mine"
-    mine.mkdir()
-    for name in ("tokenizer", "sweeps", "analysis", *(["torch", "numpy"] if where == "folder" else [])):
-        (mine / f"{name}.py").write_text("raise SystemExit('a file of the user')")
+def test_a_user_s_files_of_our_names_are_in_nobody_s_way(tmp_path: Path, module: str) -> None:
+    """In the working folder, and on PYTHONPATH behind this package: they would be imported instead of ours."""
+    root, folder, path = str(Path(__file__).resolve().parents[3]), tmp_path / "folder", tmp_path / "path"
+    ours = ("tokenizer", "sweeps", "analysis")
+    for where, names in ((folder, (*ours, "torch", "numpy")), (path, ours)):
+        where.mkdir()
+        for name in names:
+            (where / f"{name}.py").write_text("raise SystemExit('a file of the user')")
     done = subprocess.run(
         [sys.executable, "-m", module, *(["--help"] if module != "model.calibrate" else [])],
-        cwd=mine if where == "folder" else tmp_path,
-        env=os.environ | {"PYTHONPATH": root if where == "folder" else f"{mine}{os.pathsep}{root}"},
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": f"{path}{os.pathsep}{root}"},
         input='{"shapes": []}',
         capture_output=True,
         text=True,

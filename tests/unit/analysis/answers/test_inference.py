@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,7 @@ def law() -> Law:
     return fit(table(noise=0.002, seed=1), holdout=False)
 
 
+@cache
 def exact(name: str) -> Law:
     """A law of losses without noise."""
     if name == "large":

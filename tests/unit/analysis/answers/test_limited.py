@@ -109,7 +109,7 @@ def test_the_loss_is_the_headlines_where_training_without_a_limit_reaches_it(epo
     flops = 10 * law.largest_budget
     unique = law.predict(flops).tokens / epochs
     trusted = Surfaces(law, *surfaces(law, 0)[0])
-    log_c = np.linspace(np.log(law.smallest_budget), np.log(flops), 4001)
+    log_c = np.linspace(np.log(law.smallest_budget), np.log(flops), 401)
     free = np.array([trusted.free(float(one)).loss[0, 0] for one in log_c])
     same = float(np.exp(np.interp(-densest(law, flops, unique)[1], -free, log_c)))
     assert law.smallest_budget * 1.01 < same < 0.9 * law.largest_budget

@@ -34,7 +34,7 @@ def record(
     sizes, losses = Interval(1e9 / spread, 1e9 * spread), Interval(1.9, 2.1)
     flops = trained_to * factor
     return HoldoutRecord(
-        flops, trained_to, factor, came, 1e9, sizes, came in sizes, loss, 2.0, losses, loss in losses, ()
+        flops, trained_to, factor, came, 0.0, 1e9, sizes, came in sizes, loss, 0.0, 2.0, losses, loss in losses, ()
     )
 
 

@@ -15,8 +15,7 @@ GOOD: dict[str, Any] = {
     "below": 0.5,
     "half_width": 0.1,
     "budgets": 5,
-    "rejected": 0,
-    "surfaces": 4,
+    "held": 0.9,
 }
 
 
@@ -39,9 +38,11 @@ GOOD: dict[str, Any] = {
         ({"budgets": 1}, "medium", "Only 1 budget has a minimum"),
         ({"budgets": 3, "extrapolation": 10.0}, "medium", "Only 3 budgets"),
         ({"budgets": 3, "extrapolation": 10.1}, "low", "Only 3 budgets"),
-        ({"rejected": 3}, "high", None),
-        ({"rejected": 4}, "low", "Every surface is rejected"),
-        ({"rejected": 0, "surfaces": 0}, "high", None),
+        ({"held": None}, "high", None),
+        ({"held": 0.8}, "high", None),
+        ({"held": 0.79}, "medium", "held only 79% of its own hold-out"),
+        ({"held": 0.5}, "medium", "held only 50%"),
+        ({"held": 0.49}, "low", "held only 49%"),
         ({"half_width": math.log(1.29)}, "high", None),
         ({"half_width": math.log(1.31)}, "medium", None),
         ({"half_width": math.log(2.01)}, "low", "spans ×2 to each side"),
@@ -66,7 +67,7 @@ def test_the_worst_reason_counts() -> None:
     assert judge(**GOOD | {"below": 100.1, "budgets": 3})[0] == "low"
     assert judge(**GOOD | {"extrapolation": 100.1, "budgets": 3})[0] == "low"
     assert judge(**GOOD | {"extrapolation": 200.0, "below": 4.0, "half_width": 0.3})[0] == "low"
-    assert judge(**GOOD | {"rejected": 4, "half_width": 0.3})[0] == "low"
+    assert judge(**GOOD | {"held": 0.4, "half_width": 0.3})[0] == "low"
 
 
 def test_within_the_budgets_nothing_is_said_of_reach() -> None:

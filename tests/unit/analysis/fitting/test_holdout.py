@@ -1,21 +1,16 @@
-"""Rolling hold-out: how many fits it may cost."""
+"""Rolling hold-out: how many fits it may cost, and when a forecast held."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from analysis.fitting import holdout
-from analysis.fitting.cost import TokenCost
-from analysis.fitting.holdout import MOST_BUDGETS, rolling_holdout, truth_of
-from analysis.fitting.isoflop import fit_budget
+from analysis.fitting.holdout import MOST_BUDGETS, rolling_holdout
 from analysis.law import Law
 from analysis.law import fit as fit_law
-from analysis.names import EstimatorName
-from analysis.records import Curve, LawError, Minimum
+from analysis.records import LawError
 from analysis.table.table import RunTable
 from tests.unit.analysis.law_tables import table
 
@@ -32,54 +27,54 @@ def test_of_many_budgets_or_rows_only_so_many_are_held_out(
     params = np.sqrt(flops / 120) * np.tile(np.geomspace(0.25, 4, sizes), 60)
     loss = 3 + 0.1 * np.log(params / np.sqrt(flops / 120)) ** 2 - 0.1 * np.log(flops / 1e18)
     table = RunTable.from_frame(pd.DataFrame({"flops": flops, "params": params, "loss": loss}))
-    rows = [table.budget == budget for budget in range(60)]
-    curves = [
-        fit_budget(float(table.budgets[b]), table.params[at], table.tokens[at], table.loss[at]).record(
-            TokenCost.constant(6.0), 0.01
-        )
-        for b, at in enumerate(rows)
-    ]
     trained: list[int] = []
 
     def fit(earlier: RunTable) -> None:
         trained.append(len(earlier.budgets))
         raise LawError("not needed")
 
-    assert rolling_holdout(table, curves, fit) == ()
+    assert rolling_holdout(table, fit) == ()
     assert trained == [round(at * 59 / (held_out - 1)) for at in range(3, held_out)], "evenly spread, to the last"
 
 
-def test_the_truth_is_the_median_of_the_lines_and_needs_two() -> None:
-    def curve(*minima: tuple[EstimatorName, float, float]) -> Curve:
-        found = tuple(Minimum(name, params, 1e9, loss, 0.1, 0.01) for name, params, loss in minima)
-        return Curve(1e18, (1e8,), (1e9,), (3.0,), found)
+@pytest.mark.parametrize(
+    ("truth", "error", "inside"),
+    [
+        (3.0, 0.0, True),
+        (3.19, 0.0, True),
+        (3.21, 0.0, False),
+        (2.91, 0.0, True),
+        (2.89, 0.0, False),
+        (2.89, 0.03, True),
+    ],
+)
+def test_a_truth_is_held_by_the_half_on_its_side_with_its_own_error(truth: float, error: float, inside: bool) -> None:
+    assert holdout.covered(truth, error, 3.0, 2.9, 3.2) is inside
 
-    three = curve((EstimatorName.PARABOLA, 1e8, 3.0), (EstimatorName.CUBIC, 4e8, 3.3), (EstimatorName.AKIMA, 2e8, 3.1))
-    assert truth_of(three) == (pytest.approx(2e8), pytest.approx(3.1))
-    two = curve((EstimatorName.PARABOLA, 1e8, 3.0), (EstimatorName.CUBIC, 4e8, 3.3))
-    assert truth_of(two) == (pytest.approx(2e8), pytest.approx(3.15))
-    local = curve((EstimatorName.CUBIC, 1e8, 3.0), (EstimatorName.PARABOLA_NEAR_MINIMUM, 4e8, 3.3))
-    assert truth_of(local) is None and truth_of(curve()) is None
+
+def test_the_errors_of_forecast_and_truth_add_in_quadrature() -> None:
+    half = np.hypot(0.3, 1.96 * 0.2)
+    assert holdout.covered(3.0 + half - 1e-9, 0.2, 3.0, 2.7, 3.3)
+    assert not holdout.covered(3.0 + half + 1e-9, 0.2, 3.0, 2.7, 3.3)
 
 
 def test_three_budgets_train_before_one_is_predicted() -> None:
     runs = table(seed=1)
-    law = fit_law(runs, holdout=False)
     trained: list[list[float]] = []
 
     def fit(earlier: RunTable) -> Law:
         trained.append(earlier.budgets.tolist())
         return fit_law(earlier, holdout=False)
 
-    records = rolling_holdout(runs, law.curves, fit)
+    records = rolling_holdout(runs, fit)
     assert [len(budgets) for budgets in trained] == [3, 4]
     assert [(len(trained[0]), r.flops) for r in records] == [
         (3, pytest.approx(3e19)),
         (3, pytest.approx(1e20)),
         (3, pytest.approx(1e20)),
     ]
-    without = tuple(replace(curve, minima=()) if i == 3 else curve for i, curve in enumerate(law.curves))
-    assert [r.flops for r in rolling_holdout(runs, without, fit)] == [pytest.approx(1e20)]
+    few = runs.select((runs.budget != 3) | (np.arange(len(runs)) % 2 == 0))
+    assert [r.flops for r in rolling_holdout(few, fit)] == [pytest.approx(1e20)], "four sizes have no minimum"
 
 
 def test_a_budget_that_cannot_be_predicted_leaves_no_record() -> None:
@@ -87,4 +82,4 @@ def test_a_budget_that_cannot_be_predicted_leaves_no_record() -> None:
         raise LawError("none")
 
     runs = table(seed=1)
-    assert rolling_holdout(runs, fit_law(runs, holdout=False).curves, fit) == ()
+    assert rolling_holdout(runs, fit) == ()

@@ -9,7 +9,7 @@ import pytest
 
 from analysis.records import LawError
 from benchmarks.holdout.sets import Cut, cuts, files, load, validation_runs
-from benchmarks.holdout.truth import LocalMinimum
+from analysis.fitting.local_minima import LocalMinimum
 from tests.unit.analysis.law_tables import sweep
 from tests.unit.benchmarks.holdout.made import BUDGETS, saved
 

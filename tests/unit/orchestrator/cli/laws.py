@@ -38,7 +38,7 @@ def short_law(cut: int = 1) -> Law:
 def held(extrapolation: float, params: bool, loss: bool) -> HoldoutRecord:
     """A record of the hold-out; its numbers are of no matter."""
     some = Interval(1.0, 2.0)
-    return HoldoutRecord(1e12, 1e12, extrapolation, 1.0, 1.0, some, params, 1.0, 1.0, some, loss, ())
+    return HoldoutRecord(1e12, 1e12, extrapolation, 1.0, 0.1, 1.0, some, params, 1.0, 0.1, 1.0, some, loss, ())
 
 
 def with_holdout(*records: HoldoutRecord) -> Law:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from analysis.fitting.cost import TokenCost
+from analysis.fitting.local_minima import WORST, levelled, local_fit, local_minima
 from analysis.table.table import RunTable
-from benchmarks.holdout.truth import WORST, levelled, local_fit, local_minima
 from tests.unit.analysis.law_tables import best, hoffmann, sweep
 from tests.unit.benchmarks.holdout.made import BUDGETS, bowls
 

@@ -1,4 +1,4 @@
-"""The truth of a budget: the minimum of its own curve near its lowest loss, by three definitions, with its error."""
+"""The minimum of a budget's curve near its lowest loss, by three definitions, with its error: a hold-out's truth."""
 
 from __future__ import annotations
 
