@@ -71,10 +71,11 @@ def test_only_values_beyond_the_budgets_need_the_steps_beyond_them() -> None:
     assert (np.abs(beyond).max(axis=1) > 0.1).all()
 
 
-def test_values_are_rows_times_steps() -> None:
+@pytest.mark.parametrize("budgets", [6, 60])
+def test_values_are_rows_times_steps(budgets: int) -> None:
     walk = Walk.through(BUDGETS)
     steps = np.random.default_rng(0).standard_normal((3, len(walk.knots)))
-    c = np.array([-4.0, -1.0, 0.0, 0.7, 2.4, 20.0])
+    c = np.linspace(-4, 20, budgets)
     assert walk.values(steps, c) == pytest.approx(steps @ walk.rows(c).T, abs=1e-9)
     own = c + np.arange(3)[:, None]
     each = [walk.rows(at) @ one for at, one in zip(own, steps, strict=True)]
