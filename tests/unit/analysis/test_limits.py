@@ -37,7 +37,7 @@ def headline(
     def answer(budgets: Floats) -> Headline:
         log_c, none = np.log(budgets), np.zeros((len(budgets), 0))
         return Headline(
-            log_params(log_c), log_params_half(log_c), loss(log_c), loss_half(log_c), none, none, none, none, none, none
+            log_params(log_c), log_params_half(log_c), loss(log_c), loss_half(log_c), none, none, none, none
         )
 
     return answer
