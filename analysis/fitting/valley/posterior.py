@@ -111,7 +111,8 @@ def _draw_scales(mode: Fitted, draws: int) -> tuple[Floats, Floats]:
     values = np.maximum(values, _LEAST_CURVATURE)
     half = np.random.default_rng(0).standard_normal((draws // 2, len(centre)))
     drawn = np.vstack([half, -half])
-    scales = centre + drawn @ (vectors / np.sqrt(values)).T
+    # By the symmetric root: eigenvectors have no sign of their own, and the draws must not either.
+    scales = centre + drawn @ (vectors / np.sqrt(values) @ vectors.T)
     log_density = 0.5 * float(np.log(values).sum()) - 0.5 * (drawn**2).sum(axis=1)
     return scales, np.array([solve(one).log_evidence for one in scales]) - log_density
 

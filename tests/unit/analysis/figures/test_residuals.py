@@ -35,7 +35,7 @@ def test_they_are_thousandths_about_the_surfaces_against_each_axis(refused: Law)
 
 def test_without_a_surface_they_are_about_the_cubics_and_budgets_without_one_are_named(refused: Law) -> None:
     first, second, third = refused.curves
-    bare = replace(refused, estimators=(), curves=(first, second, replace(third, cubic=())))
+    bare = replace(refused, estimators=(), valley=None, curves=(first, second, replace(third, cubic=())))
     spec = residuals(bare).to_dict()
     expected = [
         1000 * (loss - polynomial(first.cubic, n, first.centre))
@@ -48,7 +48,7 @@ def test_without_a_surface_they_are_about_the_cubics_and_budgets_without_one_are
 
 def test_a_budget_has_the_colour_of_the_isoflop_chart_even_where_others_are_left_out(refused: Law) -> None:
     first, second, third = refused.curves
-    law = replace(refused, estimators=(), curves=(replace(first, cubic=()), second, third))
+    law = replace(refused, estimators=(), valley=None, curves=(replace(first, cubic=()), second, third))
     scales = [
         next(layer["encoding"]["color"]["scale"] for layer in marks(spec) if "color" in layer["encoding"])
         for spec in (residuals(law).to_dict(), isoflop_curves(replace(refused, estimators=())).to_dict())
