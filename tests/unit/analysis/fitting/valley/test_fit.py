@@ -122,8 +122,8 @@ def test_what_repeats_leave_of_the_noise_is_learnt_with_three_degrees_lent() -> 
     assert exact == pytest.approx(1 - rho + rho / repeats)
     wide = module._left_in_means(repeats, (np.full(12, 4 * sigma**2), twelve), sigma)
     assert wide == pytest.approx(1 / repeats), "all of the noise is between seeds at most"
-    assert module._left_in_means(repeats, (np.array([9 * sigma**2]), np.array([0.5])), sigma) == pytest.approx(
-        module._left_in_means(repeats, (np.array([1e4]), np.array([0.5])), sigma)
+    assert module._left_in_means(repeats, (np.array([9 * sigma**2]), np.array([0.1])), sigma) == pytest.approx(
+        module._left_in_means(repeats, (np.array([1e4]), np.array([0.1])), sigma)
     ), "one deviation counts by nine times the noise at most"
 
 

@@ -101,3 +101,27 @@ def test_the_scatter_holds_the_runs_that_were_fitted() -> None:
             inside.append(abs(loss - float(at[0, 0]) - found.off) <= np.hypot(found.half, found.scatter))
         assert model.loss.shape == (35,)
     assert len(inside) == 140 and 0.93 <= np.mean(inside)
+
+
+def test_at_the_runs_it_is_what_the_model_says_and_doubts() -> None:
+    """The form's loss and what is added are the model's own; the doubt is its covariance along the run's derivatives."""
+    known = shifted()
+    model, solved = known.mode.linearised.model, known.mode.solved
+    every, inside, blocks = len(model.form.walk.knots), model.form.walk.inside, model.blocks
+    full = np.zeros(9 + 2 * every)
+    full[: 9 + inside] = solved.beta[: blocks["path"].stop]
+    full[9 + every : 9 + every + inside] = solved.beta[blocks["floor"]]
+    params, flops = np.exp(model.x + known.origin.n), np.exp(model.c + known.origin.c)
+    plain = model.form.value(full[None], known.origin.design(params, flops / 6 / params, flops))[0]
+    found = [one_run(known, float(n), float(c)) for n, c in zip(params, flops, strict=True)]
+    assert plain + [one.off for one in found] == pytest.approx(model.losses(solved.beta), abs=1e-9)
+    jacobian = model.predict(solved.beta).jacobian
+    size = np.exp(known.mode.scales[0] + known.mode.scales[-1])
+    doubt = np.sqrt(((jacobian @ solved.covariance) * jacobian).sum(axis=1) + size**2)
+    assert [one.half for one in found] == pytest.approx(1.96 * doubt, rel=1e-6)
+
+
+def test_far_up_the_sides_of_a_new_budget_their_change_is_the_doubt() -> None:
+    size = best_size(valley(), 1.7e19)
+    near, far = (one_run(valley(), size * factor, 1.7e19).half for factor in (1.0, 20.0))
+    assert far > 3 * near
