@@ -100,7 +100,7 @@ def test_the_scatter_holds_the_runs_that_were_fitted() -> None:
             )
             inside.append(abs(loss - float(at[0, 0]) - found.off) <= np.hypot(found.half, found.scatter))
         assert model.loss.shape == (35,)
-    assert len(inside) == 140 and 0.93 <= np.mean(inside)
+    assert len(inside) == 140 and np.mean(inside) >= 0.93
 
 
 def test_at_the_runs_it_is_what_the_model_says_and_doubts() -> None:
