@@ -126,10 +126,15 @@ class _Target:
     """What the parameters minimise, variances and prior as they are at one vector of them."""
 
     model: ValleyModel
+    """The model."""
     prediction: Prediction
+    """What it says at the parameters."""
     variance: Floats
+    """Of the cells' losses, shape (n,)."""
     mean: Floats
+    """Of the parameters a priori, shape (P,)."""
     precision: Floats
+    """Of the parameters a priori, shape (P,)."""
 
     @classmethod
     def at(cls, model: ValleyModel, beta: Floats, scales: Floats, repeated: Floats) -> _Target:

@@ -11,8 +11,8 @@ from analysis.fitting.forms import bent
 from analysis.fitting.valley.drift import drift_sentences
 from analysis.fitting.valley.posterior import mean_exponent
 from analysis.table.table import RunTable
-from tests.unit.analysis.fitting.valley.made import Floats, falling, learnt
-from tests.unit.analysis.law_tables import Truth, hoffmann, skewed, table
+from tests.unit.analysis.fitting.valley.made import falling, learnt
+from tests.unit.analysis.law_tables import Floats, Truth, hoffmann, skewed, table
 
 LOW, HIGH = 1e18, 1e21
 

@@ -10,7 +10,8 @@ from scipy.stats import multivariate_normal
 
 from analysis.fitting.valley.evidence import TAILS, Linearised, linearise
 from analysis.fitting.valley.hyper import Scales, log_prior
-from tests.unit.analysis.fitting.valley.made import Floats, model, parameters, scales, shared_sizes, slopes
+from tests.unit.analysis.fitting.valley.made import model, parameters, scales, shared_sizes, slopes
+from tests.unit.analysis.law_tables import Floats
 
 
 def linear(at: Scales | None = None) -> Linearised:

@@ -14,8 +14,8 @@ from analysis.fitting.valley.fit import LEAST_FREEDOM, Fitted, fit_valley
 from analysis.fitting.valley.form import ValleyTheta
 from analysis.fitting.valley.hyper import Scales
 from analysis.table.table import RunTable
-from tests.unit.analysis.fitting.valley.made import BUDGETS, Floats, falling, origin, shared_sizes
-from tests.unit.analysis.law_tables import Truth, best, hoffmann, skewed, table
+from tests.unit.analysis.fitting.valley.made import BUDGETS, falling, origin, shared_sizes
+from tests.unit.analysis.law_tables import Floats, Truth, best, hoffmann, skewed, table
 
 COST = TokenCost.constant(6.0)
 

@@ -10,7 +10,8 @@ from analysis.fitting.forms import Design
 from analysis.fitting.parameters import JointSkewTheta
 from analysis.fitting.valley.form import FIXED, ValleyForm, ValleyTheta, derivatives, height, positive
 from analysis.fitting.valley.walk import Walk
-from tests.unit.analysis.fitting.valley.made import THETA, Floats, slopes
+from tests.unit.analysis.fitting.valley.made import THETA, slopes
+from tests.unit.analysis.law_tables import Floats
 
 FORM = ValleyForm(Walk.through(np.linspace(-2.3, 2.3, 5)))
 STEPS = len(FORM.walk.knots)

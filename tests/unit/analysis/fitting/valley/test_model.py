@@ -14,7 +14,6 @@ from analysis.fitting.valley.model import BLOCKS, ValleyModel
 from tests.unit.analysis.fitting.valley.made import (
     BUDGETS,
     THETA,
-    Floats,
     model,
     origin,
     parameters,
@@ -22,6 +21,7 @@ from tests.unit.analysis.fitting.valley.made import (
     shared_sizes,
     slopes,
 )
+from tests.unit.analysis.law_tables import Floats
 from tests.unit.analysis.law_tables import table as apart
 
 
@@ -103,7 +103,7 @@ def test_without_effects_the_losses_are_the_forms() -> None:
     beta = np.zeros(made.parameters)
     beta[made.blocks["fixed"]] = THETA
     full = np.concatenate([THETA, np.zeros(2 * len(made.form.walk.knots))])
-    at = module.ValleyForm.value(made.form, full[None], made.origin.design(*_cells(made)))
+    at = made.form.value(full[None], made.origin.design(*_cells(made)))
     found = made.predict(beta)
     assert found.loss == pytest.approx(at[0], rel=1e-9)
     assert found.height == pytest.approx(at[0] - made.form.floor(full[None], made.c)[0], abs=1e-9)

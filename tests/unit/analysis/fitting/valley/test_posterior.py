@@ -15,8 +15,8 @@ from analysis.fitting.valley import posterior
 from analysis.fitting.valley.posterior import DRAWS, Optima, Valley, draw, learn, mean_exponent, optima
 from analysis.refusals import FitRunsOff
 from analysis.table.table import RunTable
-from tests.unit.analysis.fitting.valley.made import BUDGETS, Floats, falling, learnt, origin, shared_sizes
-from tests.unit.analysis.law_tables import best, skewed, sweep, table
+from tests.unit.analysis.fitting.valley.made import BUDGETS, falling, learnt, origin, shared_sizes
+from tests.unit.analysis.law_tables import Floats, best, skewed, sweep, table
 
 COST = TokenCost.constant(6.0)
 FAR = np.array([1e20, 1e21, 1e22, 1e24])
