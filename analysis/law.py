@@ -292,6 +292,7 @@ def fit(table: RunTable, *, cost: TokenCost | None = None, holdout: bool = True)
         except RefusedError as error:
             states, laws = (), ()
             refusals[EstimatorName.HEADLINE] = error.refusal
+        drift = _drift(parts)
     first = envelope(table.curves)
     if isinstance(first, Refusal):
         refusals[EstimatorName.ENVELOPE] = first
@@ -306,7 +307,7 @@ def fit(table: RunTable, *, cost: TokenCost | None = None, holdout: bool = True)
         noise=parts.noise,
         holdout=(),
         excluded=table.excluded,
-        warnings=(*parts.warnings, *exponent_warnings(laws), *_drift(parts)),
+        warnings=(*parts.warnings, *exponent_warnings(laws), *drift),
         convention=table.convention,
         loss_unit=table.loss_unit,
         cost=cost,

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class EstimatorName(StrEnum):
-    """Every estimator that a fit runs, and the headline that combines them."""
+    """Every estimator that a fit runs, and the headline beside them."""
 
     PARABOLA = "parabola"
     """Minima of a parabola through each budget's curve, and power laws through them."""
@@ -29,7 +29,7 @@ class EstimatorName(StrEnum):
     ENVELOPE = "envelope"
     """Chinchilla's approach 1: the least loss of training curves at each C."""
     HEADLINE = "headline"
-    """The combination of the estimators that a law answers with."""
+    """What a law answers with: a valley fitted to all runs, whose path and floor may drift."""
 
     @property
     def label(self) -> str:

@@ -175,10 +175,8 @@ class EstimatorAnswer:
     """Standard error of ln N*."""
     loss_se: float | None = None
     """Standard error of L*."""
-    used: bool = True
-    """Whether the headline leans on it."""
     note: str = ""
-    """Why it is not used, or what inflated its error."""
+    """What inflated its error, or what else a reader must know of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,7 +226,7 @@ class OptimumRunsOff(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class ErrorsUnknown(Refusal):
-    """The combination's value or interval is not finite."""
+    """The headline's value or interval is not finite."""
 
     reason = Reason.NO_SOLUTION
 

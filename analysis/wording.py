@@ -55,7 +55,7 @@ _SENTENCES: Mapping[type[Refusal], str] = {
     refusals.NoFiniteFit: "the {estimator} surface has no finite fit to these losses.",
     refusals.FitRunsOff: "the {estimator} fit ran off to infinity.",
     refusals.OptimumRunsOff: "an optimum runs off to sizes that no model has.",
-    refusals.ErrorsUnknown: "the estimators' errors cannot be computed; the runs do not determine a law.",
+    refusals.ErrorsUnknown: "the headline's errors cannot be computed; the runs do not determine a law.",
     refusals.OneLossARun: "the envelope needs training curves, several points a run, whose schedule matched their "
     "length; this table has one loss a run.",
     refusals.UnknownSchedule: "nothing says that the schedule of {runs} matched its length: add a column schedule "

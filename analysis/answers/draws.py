@@ -1,4 +1,4 @@
-"""Draws of a law's surfaces from their joint uncertainty: what an answer under a constraint is computed on.
+"""Draws of a law's valley from what its runs allow: what an answer under a constraint is computed on.
 
 Shape legend: B draws, G candidate models, P parameters of a surface.
 """
@@ -35,7 +35,7 @@ def surfaces(law: Law, draws: int) -> list[tuple[ValleyForm, Floats]]:
 
 
 def sample(law: Law, ask: Callable[[ValleyForm, Floats], tuple[Floats, ...]]) -> list[tuple[float, Floats]]:
-    """Each quantity that `ask` gives for surfaces (B, P), shape (B,): the trusted surface's own, and its draws'."""
+    """Each quantity that `ask` gives for valleys (B, P), shape (B,): the law's own, and its draws'."""
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         own = ask(*surfaces(law, 0)[0])
         drawn = [ask(form, theta) for form, theta in surfaces(law, DRAWS)]

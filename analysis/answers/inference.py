@@ -57,7 +57,7 @@ def cheapest_with_inference(law: Law, flops: float, inference_tokens: float) -> 
     """The cheapest model, training and inference together, of the loss that is compute-optimal at a budget.
 
     Sardana et al. 2023, equation 2: least F(N) D + F(N)/3 · T subject to L(N, D) = L*(C), T the `inference_tokens`.
-    What inference changes in N and D on the law's surfaces is added to the headline's. Raises LawError where no law
+    What inference changes in N and D in the law's valley is added to the headline's. Raises LawError where no law
     could be fitted, OutOfReachError where the best model lies beyond what the law can tell, QuestionError for values
     that are not positive.
     """
@@ -146,14 +146,14 @@ def _refusal(law: Law, target: Prediction, own: _Drawn, drawn: _Drawn, asked: fl
 
 @dataclass(frozen=True)
 class _Drawn:
-    """Draws of a law's surfaces, each form with the smallest sizes that reach the loss by tokens."""
+    """Draws of a law's valley, with the smallest sizes that reach the loss by tokens."""
 
     tables: tuple[_Table, ...]
     """One a form."""
 
     @classmethod
     def of(cls, law: Law, target: Prediction, draws: int) -> _Drawn:
-        """The most trusted surface alone for no draws."""
+        """The law's own valley alone for no draws."""
         with np.errstate(all="ignore"):
             return cls(tuple(_Table.of(Surfaces(law, *one), target) for one in surfaces(law, draws)))
 

@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 EXACT = 50
 """Halvings of a range of ln C after which a budget is exact."""
 PLENTY = 1e3
-"""Times the tokens of the optimum that are enough for any draw of a law's surfaces."""
+"""Times the tokens of the optimum that are enough for any draw of a law's valley."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class _Point:
     """The answer without its interval."""
 
     own: _Limited
-    """On the most trusted surface, repetition worth what was published."""
+    """On the law's own valley, repetition worth what was published."""
     anchor: Prediction
     """The optimum without a limit that has this loss, or that of the smallest budget where this loss is higher."""
     cost: float
@@ -111,7 +111,7 @@ def best_with_limited_data(law: Law, flops: float, unique_tokens: float) -> Answ
 
 
 def _point(law: Law, centre: Prediction, unique: float) -> _Point:
-    """The answer on the most trusted surface."""
+    """The answer on the law's own valley."""
     with np.errstate(all="ignore"):
         ((form, theta),) = surfaces(law, 0)
         trusted = Surfaces(law, form, theta)

@@ -1,8 +1,8 @@
 """Questions beyond the compute-optimal model: a size that is given, and the tokens with which one reaches a loss.
 
-Every answer is anchored at the headline, N*(C) and L*(C), and adds what the law's surfaces say that the constraint
+Every answer is anchored at the headline, N*(C) and L*(C), and adds what the law's valley says that the constraint
 changes; without effect of the constraint, the answer is the headline's. Its interval holds the headline's and that of
-draws of the surfaces, added in squares. Shape legend: B draws, G candidate sizes.
+draws of the valley, added in squares. Shape legend: B draws, G candidate sizes.
 """
 
 from __future__ import annotations

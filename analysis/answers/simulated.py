@@ -89,7 +89,7 @@ class SimulatedWorld:
         return misfit, scatter
 
     def _excess(self, answer: Prediction, off: Floats) -> Floats:
-        """Loss above the optimum's at ln N − ln N*, (n,), as the most trusted surface's curve has it about its own."""
+        """Loss above the optimum's at ln N − ln N*, (n,), as the law's valley has it about its own."""
         form, theta = surfaces(self.law, 0)[0]
         places = np.linspace(-np.log(_REACH), np.log(_REACH), _STEPS)
         sizes = answer.params * np.exp(places)

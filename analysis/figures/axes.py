@@ -136,21 +136,6 @@ def log_axis(
     return {"scale": alt.Scale(type="log", domain=list(domain), nice=False), "axis": axis}
 
 
-def edge_axis(domain: tuple[float, float], names: Mapping[float, str], title: str) -> dict[str, Any]:
-    """Scale and axis that name lines where they leave a logarithmic frame on the right."""
-    axis = alt.Axis(
-        orient="right",
-        title=title,
-        values=list(names),
-        labelExpr=f"{_lookup(names)} || ''",
-        labelOverlap=False,
-        grid=False,
-        ticks=False,
-        domain=False,
-    )
-    return {"scale": alt.Scale(type="log", domain=list(domain), nice=False), "axis": axis}
-
-
 def _lookup(names: Mapping[float, str]) -> str:
     """A Vega expression: the name of a tick, by its value as d3 writes it under `.3e`."""
     table = json.dumps({_key(tick): name for tick, name in names.items()}, ensure_ascii=False)

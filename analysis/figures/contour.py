@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 import numpy as np
 
-from analysis.figures.axes import edge_axis, log_axis, log_domain, values
-from analysis.figures.contour_lines import Frame, bottom_names, contour_rows, even_levels, right_names
+from analysis.figures.axes import log_axis, log_domain, values
+from analysis.figures.contour_lines import Frame, contour_names, contour_rows, even_levels
 from analysis.figures.isoflop import run_rows, size_title
 from analysis.figures.marks import budget_encodings
 from analysis.figures.panels import Panel, panel
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 _ISOFLOP_LINES = 9
 _WIDEST_BAR = 2.5
-_NAMES_BELOW = 0.06
+_NAMES_BELOW, _NAMES_RIGHT = 0.06, 0.08
+"""Parts of the frame at the bottom and on the right where a contour's name would leave it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +41,18 @@ class _Plane:
     """Scale and axis of D."""
 
     def at(self, params: str = "params", tokens: str = "tokens") -> dict[str, Any]:
-        """Position by two columns; the axis of D is left to the layer of the runs."""
-        return {"x": alt.X(f"{params}:Q", **self.x), "y": alt.Y(f"{tokens}:Q", **(self.y | {"axis": None}))}
+        """Position by two columns."""
+        return {"x": alt.X(f"{params}:Q", **self.x), "y": alt.Y(f"{tokens}:Q", **self.y)}
 
 
 def loss_contour(law: Law, horizon: float = 100, name: str = "") -> alt.LayerChart:
-    """Contours of the surfaces' L(N, D) with the runs and the frontier (N*(C), D*(C)) up to `horizon` × the data.
+    """Contours of the law's L(N, D) with the runs and the frontier (N*(C), D*(C)) up to `horizon` × the data.
 
     Levels are evenly spaced in the loss. Contours and frontier are dashed beyond the largest budget; IsoFLOP lines
     are faint; bars along them are the 95 % interval of N*. `name` is the sweep's or the table's.
 
     Raises:
-        LawError: no surface could be fitted.
+        LawError: no law could be fitted.
     """
     return contour_panel(law, horizon).alone(name)
 
@@ -62,7 +63,7 @@ def contour_panel(
     """As `loss_contour`, to be placed in a figure.
 
     Raises:
-        LawError: no surface could be fitted.
+        LawError: no law could be fitted.
     """
     horizon = reached(law, horizon)
     within, beyond = compute_grid(law.smallest_budget, law.largest_budget, horizon)
@@ -70,7 +71,7 @@ def contour_panel(
     stops = law.band([law.largest_budget * factor for factor in _decades(horizon)])
     frame = _frame(law, [*inside, *outside], stops)
     levels = even_levels(law, frame, [*inside, *outside])
-    right, bottom = right_names(law, levels, frame), bottom_names(law, levels, frame)
+    names = contour_names(law, levels, frame)
     plane = _Plane(
         frame,
         log_axis(frame.params, size_title(law.convention, math.floor(width / 7)), format_count, width=width),
@@ -79,19 +80,16 @@ def contour_panel(
     layers = [
         _isoflop_layer(law, stops, plane),
         *_contour_layers(law, levels, plane),
-        _right_layer(right, plane, law.loss_unit),
         *_frontier_layers(inside, outside, plane),
         *_stop_layers(law, stops, plane),
         _run_layer(law, plane, legend=legend),
-        *_bottom_layers(bottom, plane),
+        *_name_layers(names, plane),
     ]
     notes = _notes(law, levels, stops, extrapolates=bool(beyond))
-    made = panel(
-        layers, "Loss over sizes and tokens", notes, _describe(law, right),
+    return panel(
+        layers, "Loss over sizes and tokens", notes, _describe(law, len(names)),
         width=width, height=height, independent=True,
     )  # fmt: skip
-    made.chart.resolve.axis = alt.AxisResolveMap(y="independent")
-    return made
 
 
 def _decades(horizon: float) -> list[float]:
@@ -126,19 +124,22 @@ def _contour_layers(law: Law, levels: Sequence[float], plane: _Plane) -> list[al
     return layers
 
 
-def _right_layer(names: dict[float, str], plane: _Plane, unit: str) -> alt.Chart:
-    """An axis on the right that names the contours that end there."""
-    y = edge_axis(plane.frame.tokens, names, f"Contours: loss ({unit})")
-    rows = values([{"tokens": at} for at in names])
-    chart: alt.Chart = alt.Chart(rows).mark_point(opacity=0, size=0).encode(y=alt.Y("tokens:Q", **y))
-    return chart
-
-
-def _bottom_layers(names: dict[float, str], plane: _Plane) -> list[alt.Chart]:
-    """The names of the contours that end at the bottom, inside the frame."""
-    rows = [{"params": at, "tokens": plane.frame.tokens[0], "name": name} for at, name in names.items()]
-    base = alt.Chart(values(rows)).encode(**plane.at(), text=alt.Text("name:N"))
-    return [base.mark_text(style=style, baseline="bottom", dy=-3) for style in ("halo", "name")] if rows else []
+def _name_layers(rows: Sequence[dict[str, Any]], plane: _Plane) -> list[alt.Chart]:
+    """The names of the contours to the right of their ends, or above them at the edges of the frame."""
+    (left, right), (bottom, top) = plane.frame.params, plane.frame.tokens
+    low, wide = bottom * (top / bottom) ** _NAMES_BELOW, right * (left / right) ** _NAMES_RIGHT
+    at_right = [row for row in rows if row["params"] > wide]
+    below = [row for row in rows if row["tokens"] < low and row not in at_right]
+    placed: list[tuple[list[dict[str, Any]], dict[str, Any]]] = [
+        ([row for row in rows if row not in at_right and row not in below], {"align": "left", "dx": 5}),
+        (at_right, {"align": "right", "baseline": "bottom", "dx": -3, "dy": -3}),
+        (below, {"baseline": "bottom", "dy": -3}),
+    ]
+    layers = []
+    for part, place in placed:
+        base = alt.Chart(values(part)).encode(**plane.at(), text=alt.Text("name:N"))
+        layers += [base.mark_text(style=style, **place) for style in ("halo", "name")] if part else []
+    return layers
 
 
 def _isoflop_layer(law: Law, stops: Sequence[Prediction], plane: _Plane) -> alt.Chart:
@@ -157,15 +158,14 @@ def _isoflop_layer(law: Law, stops: Sequence[Prediction], plane: _Plane) -> alt.
 
 
 def _run_layer(law: Law, plane: _Plane, *, legend: bool) -> alt.Chart:
-    """The runs, hollow where their budget was refused; this layer draws the left axis."""
+    """The runs, hollow where their budget was refused."""
     curves = sorted(law.curves, key=lambda curve: curve.flops)
     colour, shape = budget_encodings(curves, legend=legend)
     chart: alt.Chart = (
         alt.Chart(values(run_rows(curves)))
         .mark_point(filled=True, size=34, opacity=1)
         .encode(
-            x=alt.X("params:Q", **plane.x),
-            y=alt.Y("tokens:Q", **plane.y),
+            **plane.at(),
             color=colour,
             shape=shape,
             tooltip=[alt.Tooltip(f"{key}:N") for key in ("budget", "N", "D", "Loss")],
@@ -229,14 +229,15 @@ def _notes(law: Law, levels: Sequence[float], stops: Sequence[Prediction], *, ex
     notes = [f"{line}; bars: 95 % interval of N* at equal compute (dotted)." if stops else f"{line}."]
     if len(levels) > 1:
         unit = f" {law.loss_unit}" if "/" in law.loss_unit else ""
-        notes.append(f"Contours: the law's loss, every {levels[0] - levels[1]:.3g}{unit}.")
+        step = f"every {levels[0] - levels[1]:.3g}{unit}"
+        notes.append(f"Contours: the law's loss, {step}, as far from the frontier as there were runs.")
     if extrapolates:
         notes.append("Dashed: extrapolation beyond the largest budget.")
     return notes
 
 
-def _describe(law: Law, names: dict[float, str]) -> str:
+def _describe(law: Law, names: int) -> str:
     """The chart in words."""
     frontier = law.band([law.smallest_budget, law.largest_budget])
     ends = " to ".join(f"{format_count(p.params)} parameters on {format_count(p.tokens)} tokens" for p in frontier)
-    return f"Contours of the loss over parameters and tokens, {len(names)} named; the frontier runs from {ends}."
+    return f"Contours of the loss over parameters and tokens, {names} named; the frontier runs from {ends}."

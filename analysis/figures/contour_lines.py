@@ -1,4 +1,4 @@
-"""Lines of equal loss over sizes and tokens: at which losses, where they run, and where they leave the frame."""
+"""Lines of equal loss over sizes and tokens: at which losses, where they run, and their names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.figures.axes import linear_ticks, loss_domain
-from analysis.figures.surface import surface_loss
+from analysis.figures.surface import off_optimum, surface_loss
 from analysis.records import Prediction
 from analysis.wording import format_loss
 
@@ -22,7 +22,10 @@ Floats = NDArray[np.float64]
 
 _LEVELS = 11
 _RAYS, _STEPS = 141, 161
-_CLOSEST_NAMES = 0.045
+_NAME = (0.09, 0.045)
+"""Width and height that a contour's name takes, as parts of the frame."""
+_BEYOND_RUNS = 0.2
+"""How much further from the optimum than any run contours are drawn, in ln N."""
 _MARGIN = 1.4
 
 
@@ -34,6 +37,11 @@ class Frame:
     """Smallest and largest N, parameters."""
     tokens: tuple[float, float]
     """Smallest and largest D, tokens."""
+
+    def holds(self, params: Floats, tokens: Floats, margin: float = 1.0) -> NDArray[np.bool_]:
+        """Which models (n,) it shows, or those within a factor of `margin` of it."""
+        inside = (params >= self.params[0] / margin) & (params <= self.params[1] * margin)
+        return np.asarray(inside & (tokens >= self.tokens[0] / margin) & (tokens <= self.tokens[1] * margin))
 
 
 def even_levels(law: Law, frame: Frame, frontier: Sequence[Prediction]) -> list[float]:
@@ -57,7 +65,7 @@ def even_levels(law: Law, frame: Frame, frontier: Sequence[Prediction]) -> list[
 def _lines(law: Law, levels: Sequence[float], frame: Frame) -> Iterator[tuple[float, Floats, Floats]]:
     """Each level with the N and D (n,) of its line, ordered along it.
 
-    Solved along rays of equal N/D, on which the loss of every surface falls as both grow.
+    Solved along rays of equal N/D, on which the law's loss falls as both grow.
     """
     (n_low, n_high), (d_low, d_high) = frame.params, frame.tokens
     ratio = np.linspace(math.log(n_low / d_high), math.log(n_high / d_low), _RAYS)
@@ -73,10 +81,12 @@ def _lines(law: Law, levels: Sequence[float], frame: Frame) -> Iterator[tuple[fl
 
 
 def contour_rows(law: Law, levels: Sequence[float], frame: Frame, *, beyond: bool) -> Iterator[dict[str, Any]]:
-    """Points of the contours on one side of the largest budget, one `piece` for each unbroken stretch."""
+    """Points of the contours on one side of the largest budget, one `piece` for each unbroken stretch.
+
+    They end where no run was as far from the optimum of its compute: the law knows nothing of the loss there.
+    """
     for level, sizes, tokens in _lines(law, levels, frame):
-        shown = (sizes >= frame.params[0] / _MARGIN) & (sizes <= frame.params[1] * _MARGIN)
-        shown &= (tokens >= frame.tokens[0] / _MARGIN) & (tokens <= frame.tokens[1] * _MARGIN)
+        shown = frame.holds(sizes, tokens, _MARGIN) & _near_runs(law, sizes, tokens)
         compute = tokens * law.cost.flops_per_token(sizes)
         side = (compute > law.largest_budget) == beyond
         kept = shown & (side | _widened(side) if beyond else side)
@@ -97,30 +107,31 @@ def _widened(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(padded[:-2] | padded[2:])
 
 
-def right_names(law: Law, levels: Sequence[float], frame: Frame) -> dict[float, str]:
-    """Tokens at which contours leave the frame on the right → their losses."""
-    tokens = np.geomspace(*frame.tokens, 400)
-    return _names_along(tokens, surface_loss(law, np.full_like(tokens, frame.params[1]), tokens), levels)
+def contour_names(law: Law, levels: Sequence[float], frame: Frame) -> list[dict[str, Any]]:
+    """The losses of the contours at their ends on the side of large models, lowest first, as data of a chart.
 
-
-def bottom_names(law: Law, levels: Sequence[float], frame: Frame) -> dict[float, str]:
-    """Sizes at which contours leave the frame at the bottom → their losses."""
-    sizes = np.geomspace(*frame.params, 400)
-    return _names_along(sizes, surface_loss(law, sizes, np.full_like(sizes, frame.tokens[0])), levels)
-
-
-def _names_along(edge: Floats, losses: Floats, levels: Sequence[float]) -> dict[float, str]:
-    """Where the levels lie along an edge of the frame (n,), lowest first.
-
-    Names that would touch each other or the corner are left out.
+    Names that would touch each other are left out.
     """
-    losses = np.minimum.accumulate(losses)
-    digits = max(len(f"{level:g}".partition(".")[2]) for level in levels)
-    apart = _CLOSEST_NAMES * math.log(edge[-1] / edge[0])
-    names: dict[float, str] = {}
-    for level in reversed(levels):
-        if losses[-1] < level < losses[0]:
-            at = float(np.exp(np.interp(-level, -losses, np.log(edge))))
-            if all(abs(math.log(at / other)) > apart for other in [*names, edge[0]]):
-                names[float(f"{at:.4g}")] = f"{level:.{digits}f}"
+    digits = max((len(f"{level:g}".partition(".")[2]) for level in levels), default=0)
+    height, width = (math.log(high / low) for low, high in (frame.tokens, frame.params))
+    names: list[dict[str, Any]] = []
+    for level, sizes, tokens in _lines(law, levels[::-1], frame):
+        shown = np.flatnonzero(_near_runs(law, sizes, tokens) & frame.holds(sizes, tokens))
+        if not len(shown):
+            continue
+        n, d = float(sizes[shown[-1]]), float(tokens[shown[-1]])
+        apart = [
+            max(abs(math.log(d / o["tokens"])) / height / _NAME[1], abs(math.log(n / o["params"])) / width / _NAME[0])
+            for o in names
+        ]
+        if all(distance > 1 for distance in apart):
+            names.append({"name": f"{level:.{digits}f}", "params": n, "tokens": d})
     return names
+
+
+def _near_runs(law: Law, sizes: Floats, tokens: Floats) -> NDArray[np.bool_]:
+    """Which models (n,) are no further from the optimum of their compute than runs were, in ln N, on either side."""
+    runs = [(n, d) for curve in law.curves for n, d in zip(curve.params, curve.tokens, strict=True)]
+    reached = off_optimum(law, *zip(*runs, strict=True))
+    off = off_optimum(law, sizes, tokens)
+    return np.asarray((off >= reached.min() - _BEYOND_RUNS) & (off <= reached.max() + _BEYOND_RUNS))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 
 from analysis.figures.axes import log_axis, log_domain, values
-from analysis.figures.marks import BACKGROUND, size_spread
+from analysis.figures.marks import size_spread
 from analysis.figures.palette import ESTIMATORS, HEADLINE
 from analysis.figures.panels import Panel, panel
 from analysis.figures.theme import WIDTH
@@ -24,6 +24,7 @@ TARGETS = (1.0, 10.0, 100.0)
 _MARKERS = ("circle", "square", "triangle-up", "diamond")
 _LONGEST_BAR = 20.0
 _ROW_HEIGHT = 38
+_NOTE = "Shaded: the headline's 95 % interval. Bars: each estimator alone, ± 2 standard errors."
 
 
 def estimator_disagreement(law: Law, targets: Sequence[float] = TARGETS, name: str = "") -> alt.LayerChart:
@@ -47,13 +48,12 @@ def disagreement_panel(
     """
     predictions = law.band(law.limits.only([law.largest_budget * factor for factor in targets]))
     rows = [row for prediction in predictions for row in _rows(prediction)]
-    leaned = {row["estimator"] for row in rows if row["used"]}
-    order = sorted(dict.fromkeys(row["estimator"] for row in rows), key=lambda label: label not in leaned)
+    order = list(dict.fromkeys(row["estimator"] for row in rows))
     x = log_axis(log_domain(_bar_ends(rows)), "Optimal parameters N*", format_count, width=width)
     layers = [_headline_layer(rows, x), *_answer_layers(rows, order, x)]
     described = "N* by estimator. " + "; ".join(f"{r['estimator']} at {r['budget']}: {r['N*']}" for r in rows)
     title = "What each estimator says alone"
-    return panel(layers, title, _notes(rows), described, width=width, height=height or _ROW_HEIGHT * len(order))
+    return panel(layers, title, [_NOTE], described, width=width, height=height or _ROW_HEIGHT * len(order))
 
 
 def _headline_layer(rows: Sequence[dict[str, Any]], x: dict[str, Any]) -> alt.Chart:
@@ -74,7 +74,6 @@ def _answer_layers(rows: Sequence[dict[str, Any]], order: Sequence[str], x: dict
         y=alt.Y("estimator:N", sort=list(order), title=None, axis=alt.Axis(grid=True, labelLimit=160)),
         yOffset=alt.YOffset("budget:N", sort=budgets),
         color=alt.Color("estimator:N", sort=names, scale=alt.Scale(domain=names), legend=None),
-        opacity=alt.condition("datum.used", alt.value(1), alt.value(BACKGROUND)),
     )
     bars = base.mark_rule(strokeWidth=1.5, clip=True).encode(x=alt.X("low:Q", **x), x2="high:Q")
     marks = base.mark_point(filled=True, size=50, style="ink").encode(
@@ -95,30 +94,21 @@ def _rows(prediction: Prediction) -> Iterator[dict[str, Any]]:
     """The headline's answer and each estimator's to one budget."""
     budget = f"{format_flops(prediction.flops)} ({format_factor(prediction.extrapolation)})"
     interval = prediction.params_interval
-    answers = [(HEADLINE.label, prediction.params, interval, True, f"confidence {prediction.confidence}")]
+    answers = [(HEADLINE.label, prediction.params, interval, f"confidence {prediction.confidence}")]
     for answer in prediction.estimators:
         if answer.params is not None:
             spread = size_spread(answer.log_params_se)
             bar = Interval(answer.params / spread, answer.params * spread)
             label = estimator_label(answer.estimator)
-            answers.append((label, answer.params, bar, answer.used, answer.note or "–"))
-    for label, params, bar, used, note in answers:
+            answers.append((label, answer.params, bar, answer.note or "–"))
+    for label, params, bar, note in answers:
         yield {
             "estimator": label,
             "budget": budget,
             "params": params,
             "low": bar.low,
             "high": bar.high,
-            "used": used,
             "N*": format_count(params),
             "range": format_interval(bar, format_count),
             "note": note,
         }
-
-
-def _notes(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """What shading, bars and lighter marks mean."""
-    notes = ["Shaded: the headline's 95 % interval. Bars of the estimators: ± 2 standard errors."]
-    if not all(row["used"] for row in rows):
-        notes.append("Lighter: estimators that the headline does not lean on.")
-    return notes

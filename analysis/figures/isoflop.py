@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import altair as alt
 
 from analysis.figures.axes import log_axis, log_domain, loss_domain, values
-from analysis.figures.marks import BACKGROUND, budget_encodings, budget_labels
+from analysis.figures.marks import ARROW, COMPARED, LIGHT, budget_encodings, budget_labels
 from analysis.figures.optima import Optima, optimum_layers
 from analysis.figures.panels import Panel, panel
 from analysis.figures.theme import HEIGHT, WIDTH
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 _FIT_STEPS = 60
 _NAMED_BUDGETS = 4
 _TITLE_LINE = 62
-_ARROW = "M0,-1L0.7,0L0.2,0L0.2,1L-0.2,1L-0.2,0L-0.7,0Z"
 _Key = TypeVar("_Key")
 _DASHES = {"cubic": [1, 0], "parabola": [5, 3]}
 _RUN_TOOLTIP = ("budget", "N", "D", "Loss")
@@ -41,7 +40,7 @@ _RUN_TOOLTIP = ("budget", "N", "D", "Loss")
 def isoflop_curves(law: Law, name: str = "") -> alt.LayerChart:
     """Loss against N with one curve a budget: runs, fits, each estimator's minimum, and the headline's optimum.
 
-    Estimators that the headline does not lean on are lighter. A budget that every estimator refused keeps its runs,
+    Parabola and Akima spline are lighter, for comparison. A budget that every estimator refused keeps its runs,
     hollow, has no line, and says so in the legend and below the title. `name` is the sweep's or the table's.
     """
     return isoflop_panel(law).alone(name)
@@ -143,7 +142,7 @@ def _above_layer(rows: Sequence[dict[str, Any]], scales: dict[str, Any]) -> alt.
     """An arrow at the top for each run above the frame."""
     chart: alt.Chart = (
         alt.Chart(values(rows))
-        .mark_point(shape=_ARROW, filled=True, size=70, opacity=1, yOffset=7, style="ink")
+        .mark_point(shape=ARROW, filled=True, size=70, opacity=1, yOffset=7, style="ink")
         .encode(
             x=alt.X("params:Q", **scales["x"]),
             y=alt.Y("loss:Q", **scales["y"]),
@@ -167,13 +166,11 @@ def _fit_rows(curves: Sequence[Curve]) -> Iterator[dict[str, Any]]:
 
 
 def _fit_layer(optima: Optima, scales: dict[str, Any]) -> alt.Chart:
-    """Each budget's cubic and parabola, lighter where the headline does not lean on it."""
+    """Each budget's cubic and parabola, the parabola lighter."""
     rows = list(_fit_rows(optima.curves))
     names = [name for name in _DASHES if any(row["fit"] == name for row in rows)]
     dashes = alt.Scale(domain=names, range=[_DASHES[name] for name in names])
-    light = alt.Scale(
-        type="ordinal", domain=names, range=[BACKGROUND if name in optima.background else 1.0 for name in names]
-    )
+    light = alt.Scale(type="ordinal", domain=names, range=[LIGHT if name in COMPARED else 1.0 for name in names])
     colour, _ = budget_encodings(optima.curves, legend=False)
     legend = alt.Legend(title="Fit", symbolSize=350, symbolStrokeWidth=1.5, rowPadding=0)
     chart: alt.Chart = (

@@ -10,18 +10,26 @@ import altair as alt
 
 from analysis.figures.palette import ESTIMATORS, HEADLINE
 from analysis.figures.theme import SHAPES
+from analysis.names import EstimatorName
 from analysis.records import Curve, Minimum
 from analysis.wording import estimator_label, format_flops
 
 STANDARD_ERRORS = 2.0
 """Half-length of error bars at minima, in standard errors."""
 
-BACKGROUND = 0.45
-"""Opacity of an estimator that the headline does not lean on."""
+LIGHT = 0.45
+"""Opacity of the estimators of `COMPARED`."""
+
+COMPARED = frozenset({EstimatorName.PARABOLA, EstimatorName.PARABOLA_NEAR_MINIMUM, EstimatorName.AKIMA})
+"""Estimators of minima that charts show lighter and without bars: the cubic follows the skew of a curve, which a
+parabola cannot, and an Akima spline follows the noise, too; both are there for comparison."""
 
 _SALTIRE = "M-1,-0.6L-0.6,-1L0,-0.4L0.6,-1L1,-0.6L0.4,0L1,0.6L0.6,1L0,0.4L-0.6,1L-1,0.6L-0.4,0Z"
 VERDICTS = {"inside": "circle", "outside": _SALTIRE}
 """Marker of what came, by whether a forecast's interval held it, in the order of the legend."""
+
+ARROW = "M0,-1L0.7,0L0.2,0L0.2,1L-0.2,1L-0.2,0L-0.7,0Z"
+"""An arrow upwards, for runs beyond the frame."""
 
 _LONGEST_BAR = 30.0
 _POLYGONS = {
@@ -99,17 +107,15 @@ def budget_encodings(curves: Sequence[Curve], *, legend: bool = True) -> tuple[a
     )
 
 
-def estimator_encodings(
-    shown: Collection[str], background: Collection[str] = (), *, legend: bool = True
-) -> tuple[alt.Color, alt.Shape, alt.Opacity]:
+def estimator_encodings(shown: Collection[str], *, legend: bool = True) -> tuple[alt.Color, alt.Shape, alt.Opacity]:
     """Colour, marker and opacity of estimators in one legend that names those `shown`; rows have their `estimator`.
 
-    Colours go by the place in `ESTIMATORS`, so that they are the same in all charts; those in the `background` are
+    Colours go by the place in `ESTIMATORS`, so that they are the same in all charts; those of `COMPARED` are
     lighter.
     """
     names = [estimator_label(name) for name in ESTIMATORS]
     shapes = [_ESTIMATOR_SHAPES.get(name, hollow("square")) for name in ESTIMATORS]
-    opacities = [BACKGROUND if name in background else 1.0 for name in ESTIMATORS]
+    opacities = [LIGHT if name in COMPARED else 1.0 for name in ESTIMATORS]
     title = "Optimum by"
     listed = [estimator_label(name) for name in ESTIMATORS if name in shown]
     key = alt.Legend(title=title, values=listed, symbolSize=80) if legend else None

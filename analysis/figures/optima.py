@@ -1,4 +1,4 @@
-"""The optimum of each budget: the headline's own, each estimator's, and which of these the headline leans on."""
+"""The optimum of each budget: the headline's own, and each estimator's."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 
 from analysis.figures.axes import values
-from analysis.figures.marks import bar_note, budget_labels, estimator_encodings, minimum_bar, star
+from analysis.figures.marks import COMPARED, bar_note, budget_labels, estimator_encodings, minimum_bar, star
 from analysis.figures.palette import ESTIMATORS, HEADLINE
 from analysis.records import Curve, LawError, Minimum, Prediction
 from analysis.wording import estimator_label, format_count, format_interval, format_loss, join_words
@@ -28,8 +28,6 @@ class Optima:
     """Every budget's curve, ascending."""
     headline: tuple[Prediction, ...]
     """The headline's answer at each of them; none without a law."""
-    background: frozenset[str]
-    """Estimators that the headline leans on at none of the budgets; none without a headline."""
     problem: str = ""
     """Why there is no headline."""
 
@@ -40,15 +38,14 @@ class Optima:
         try:
             answers = tuple(law.band([curve.flops for curve in curves]))
         except LawError as error:
-            return cls(curves, (), frozenset(), str(error))
-        used = {answer.estimator for one in answers for answer in one.estimators if answer.used}
-        return cls(curves, answers, frozenset(ESTIMATORS[1:]) - used)
+            return cls(curves, (), str(error))
+        return cls(curves, answers)
 
     @property
     def minima(self) -> list[tuple[Curve, Minimum]]:
-        """Every estimator's minimum of every curve, those in the background first, to be drawn below the others."""
+        """Every estimator's minimum of every curve, those of `COMPARED` first, to be drawn below the others."""
         found = [(curve, minimum) for curve in self.curves for minimum in curve.minima]
-        return sorted(found, key=lambda pair: pair[1].estimator not in self.background)
+        return sorted(found, key=lambda pair: pair[1].estimator not in COMPARED)
 
     @property
     def estimators(self) -> set[str]:
@@ -56,16 +53,16 @@ class Optima:
         return {minimum.estimator for _, minimum in self.minima}
 
     def barred(self) -> list[Minimum]:
-        """The minima that are drawn with error bars: those of the background have none."""
-        return [minimum for _, minimum in self.minima if minimum.estimator not in self.background]
+        """The minima that are drawn with error bars: those of `COMPARED` have none."""
+        return [minimum for _, minimum in self.minima if minimum.estimator not in COMPARED]
 
     def notes(self) -> list[str]:
         """What bars and lighter marks mean, as far as there are any."""
-        lighter = self.estimators & self.background
+        lighter = self.estimators & COMPARED
         said = [bar_note(self.barred())]
         if lighter:
             names = [estimator_label(name) for name in ESTIMATORS if name in lighter]
-            said.append(f"Lighter: {join_words(names)}, which the headline does not lean on.")
+            said.append(f"Lighter: {join_words(names)}, for comparison.")
         return [note for note in said if note]
 
 
@@ -73,15 +70,14 @@ def _optimum_rows(optima: Optima) -> Iterator[dict[str, Any]]:
     """Minima of the estimators, then the headline's optima on top of them."""
     labels = dict(zip((curve.flops for curve in optima.curves), budget_labels(optima.curves), strict=True))
     for curve, minimum in optima.minima:
-        known = minimum.estimator not in optima.background
-        yield _minimum_row(minimum, labels[curve.flops], barred=known)
+        yield _minimum_row(minimum, labels[curve.flops])
     for answer in optima.headline:
         yield _headline_row(answer, labels[answer.flops])
 
 
-def _minimum_row(minimum: Minimum, budget: str, *, barred: bool) -> dict[str, Any]:
+def _minimum_row(minimum: Minimum, budget: str) -> dict[str, Any]:
     """An estimator's minimum, with the ends of its error bars where it has any."""
-    spread, rise = minimum_bar(minimum) if barred else (1.0, 0.0)
+    spread, rise = (1.0, 0.0) if minimum.estimator in COMPARED else minimum_bar(minimum)
     return {
         "budget": budget,
         "estimator": estimator_label(minimum.estimator),
@@ -120,10 +116,10 @@ def _headline_row(answer: Prediction, budget: str) -> dict[str, Any]:
 def optimum_layers(optima: Optima, scales: dict[str, Any]) -> list[alt.Chart]:
     """Bars and marks of the optima in a chart of the loss over sizes, whose `x` and `y` channels `scales` has."""
     shown = optima.estimators | ({HEADLINE} if optima.headline else set())
-    colour, shape, opacity = estimator_encodings(shown, optima.background)
+    colour, shape, opacity = estimator_encodings(shown)
     x, y = alt.X("params:Q", **scales["x"]), alt.Y("loss:Q", **scales["y"])
     base = alt.Chart(values(_optimum_rows(optima)))
-    plain, _, _ = estimator_encodings(shown, optima.background, legend=False)
+    plain, _, _ = estimator_encodings(shown, legend=False)
     bars = base.encode(color=plain)
     across = bars.mark_rule(clip=True, strokeWidth=1.3).encode(
         x=alt.X("params_low:Q", **scales["x"]), x2="params_high:Q", y=y

@@ -1,4 +1,4 @@
-"""Residuals of the runs from the law's surfaces or each budget's cubic, against size, tokens and compute."""
+"""Residuals of the runs from the law's loss or each budget's cubic, against size, tokens and compute."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import altair as alt
 
 from analysis.figures.axes import log_axis, log_domain, values
 from analysis.figures.isoflop import polynomial
-from analysis.figures.marks import budget_encodings, budget_labels
+from analysis.figures.marks import ARROW, budget_encodings, budget_labels
 from analysis.figures.panels import Panel, panel, side_by_side
 from analysis.figures.surface import surface_loss
 from analysis.figures.theme import HEIGHT, WIDTH
@@ -30,13 +30,15 @@ _AXES: dict[Against, str] = {"params": "Parameters N", "tokens": "Tokens D", "fl
 _SYMBOLS: dict[Against, str] = {"params": "N", "tokens": "D", "flops": "C"}
 _AS_IN_THE_DATA = "as in the data"
 _NAMED_BUDGETS = 4
+_MOST, _REACH = 0.9, 5.0
+"""Residuals are shown up to so many times the size that this share of them stays within."""
 
 
 def residuals(law: Law, against: Against = "params", name: str = "") -> alt.LayerChart:
     """Loss minus the law's L(N, D), in thousandths of the loss unit, against N, D or C; all runs, refused ones hollow.
 
-    A healthy fit scatters around zero without a shape; a trend means that the surfaces miss the runs, or that a
-    hyperparameter moves with size. Without a surface each budget's cubic stands in, and budgets without one are named.
+    A healthy fit scatters around zero without a shape; a trend means that the law misses the runs, or that a
+    hyperparameter moves with size. Without a law each budget's cubic stands in, and budgets without one are named.
     `name` is the sweep's or the table's.
     """
     about = _About.of(law)
@@ -48,7 +50,7 @@ def residual_panels(law: Law, name: str = "") -> alt.HConcatChart:
     """`residuals` against N, D and C side by side, on one scale.
 
     Raises:
-        LawError: there is neither a surface nor a cubic.
+        LawError: there is neither a law nor a cubic.
     """
     drawn = residual_row(law)
     return side_by_side(drawn, drawn[0].title.partition(" against")[0], name, spacing=20)
@@ -60,12 +62,12 @@ def residual_row(
     """As `residual_panels`, to be placed in a figure; only the last panel has a legend, if any.
 
     Raises:
-        LawError: there is neither a surface nor a cubic.
+        LawError: there is neither a law nor a cubic.
     """
     about = _About.of(law)
     rows = list(_rows(law, about))
     if not rows:
-        raise LawError("there is neither a surface nor a cubic to draw residuals of")
+        raise LawError("there is neither a law nor a cubic to draw residuals of")
     return [
         _panel(law, about, against, rows, width, height, legend=legend and against == list(_AXES)[-1])
         for against in _AXES
@@ -74,10 +76,10 @@ def residual_row(
 
 @dataclass(frozen=True, slots=True)
 class _About:
-    """What the residuals are about: the surfaces that the law's loss leans on, or each budget's cubic."""
+    """What the residuals are about: the law's loss of a model, or each budget's cubic."""
 
     name: str
-    """surfaces | cubics."""
+    """law | cubics."""
     curves: tuple[Curve, ...]
     """Curves whose runs have a residual, by budget."""
     expected: Callable[[Curve], Sequence[float]]
@@ -85,14 +87,14 @@ class _About:
 
     @classmethod
     def of(cls, law: Law) -> _About:
-        """The surfaces where there are any, else the cubics."""
+        """The law where there is one, else the cubics."""
         curves = tuple(sorted(law.curves, key=lambda curve: curve.flops))
         try:
             surface_loss(law, [1.0], [1.0])
         except LawError:
             kept = tuple(curve for curve in curves if curve.cubic)
             return cls("cubics", kept, lambda c: [polynomial(c.cubic, n, c.centre) for n in c.params])
-        return cls("surfaces", curves, lambda c: surface_loss(law, c.params, c.tokens).tolist())
+        return cls("law", curves, lambda c: surface_loss(law, c.params, c.tokens).tolist())
 
 
 def _rows(law: Law, about: _About) -> Iterator[dict[str, Any]]:
@@ -124,26 +126,57 @@ def _panel(
     """The residuals against one quantity, on an axis that is symmetric about zero."""
     write = format_flops if against == "flops" else format_count
     x = log_axis(log_domain([row[against] for row in rows]), _AXES[against], write, width=width)
-    size = max([abs(row["residual"]) for row in rows], default=1.0) or 1.0
+    edge, largest = 1.1 * _frame(rows), max([abs(row["residual"]) for row in rows], default=0.0)
     y: dict[str, Any] = {
-        "scale": alt.Scale(domain=[-1.1 * size, 1.1 * size], nice=False),
+        "scale": alt.Scale(domain=[-edge, edge], nice=False),
         "title": "Residual (10⁻³)" if law.loss_unit == _AS_IN_THE_DATA else f"Residual (10⁻³ {law.loss_unit})",
     }
     colour, shape = budget_encodings(sorted(law.curves, key=lambda curve: curve.flops), legend=legend)
     tooltip = [*(alt.Tooltip(f"{key}:N") for key in ("budget", "N", "D")), alt.Tooltip("residual:Q", format=".2f")]
+    shown = [row for row in rows if abs(row["residual"]) <= edge]
     points = (
-        alt.Chart(values(rows))
+        alt.Chart(values(shown))
         .mark_point(filled=True, size=40, opacity=1)
         .encode(x=alt.X(f"{against}:Q", **x), y=alt.Y("residual:Q", **y), color=colour, shape=shape, tooltip=tooltip)
     )
     zero = alt.Chart(values([{"zero": 0}])).mark_rule(style="guide").encode(y=alt.Y("zero:Q", **y))
     title = f"Residuals of the {about.name} against {_SYMBOLS[against]}"
-    described = f"{title}: {plural(len(rows), 'run')}, the largest {size:.3g} thousandths of the loss unit."
-    return panel([zero, points], title, _notes(law, about), described, width=width, height=height)
+    described = f"{title}: {plural(len(rows), 'run')}, the largest {largest:.3g} thousandths of the loss unit."
+    layers = [zero, points, *_outside_layers([row for row in rows if row not in shown], edge, against, x, y)]
+    notes = _notes(law, about, len(rows) - len(shown))
+    return panel(layers, title, notes, described, width=width, height=height)
 
 
-def _notes(law: Law, about: _About) -> list[str]:
-    """The noise to compare with, and the budgets that are missing."""
+def _frame(rows: Sequence[dict[str, Any]]) -> float:
+    """The largest residual that is shown: all of them, unless some are far larger than nearly all others."""
+    sizes = sorted(abs(row["residual"]) for row in rows)
+    if not sizes:
+        return 1.0
+    limit = _REACH * sizes[int(_MOST * (len(sizes) - 1))]
+    return max(size for size in sizes if size <= limit) or 1.0
+
+
+def _outside_layers(
+    rows: Sequence[dict[str, Any]], edge: float, against: Against, x: dict[str, Any], y: dict[str, Any]
+) -> list[alt.Chart]:
+    """An arrow at the frame for each run beyond it."""
+    placed = [row | {"at": math.copysign(edge, row["residual"]), "turn": 180 * (row["residual"] < 0)} for row in rows]
+    tooltip = [*(alt.Tooltip(f"{key}:N") for key in ("budget", "N", "D")), alt.Tooltip("residual:Q", format=".2f")]
+    return [
+        alt.Chart(values([row for row in placed if (row["turn"] > 0) == below]))
+        .mark_point(shape=ARROW, filled=True, size=70, opacity=1, yOffset=-7 if below else 7, style="ink")
+        .encode(
+            x=alt.X(f"{against}:Q", **x),
+            y=alt.Y("at:Q", **y),
+            angle=alt.Angle("turn:Q", scale=None),
+            tooltip=tooltip,
+        )
+        for below in sorted({row["turn"] > 0 for row in placed})
+    ]
+
+
+def _notes(law: Law, about: _About, outside: int) -> list[str]:
+    """The noise to compare with, the budgets that are missing, and how many runs lie `outside` the frame."""
     notes = []
     spreads = [curve.residual for curve in law.curves if math.isfinite(curve.residual)]
     if spreads:
@@ -154,6 +187,9 @@ def _notes(law: Law, about: _About) -> list[str]:
     if missing:
         named = join_words(missing) if len(missing) <= _NAMED_BUDGETS else f"{len(missing)} budgets"
         notes.append(f"Without a cubic, so left out: {named}.")
+    if outside:
+        arrow = "Arrow: 1 run" if outside == 1 else f"Arrows: {outside} runs"
+        notes.append(f"{arrow} beyond the frame.")
     return notes
 
 

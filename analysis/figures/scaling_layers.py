@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 
 from analysis.figures.axes import values
-from analysis.figures.marks import estimator_encodings, minimum_bar
+from analysis.figures.marks import COMPARED, estimator_encodings, minimum_bar
 from analysis.figures.optima import Optima
 from analysis.figures.quantities import Quantity
 from analysis.records import Minimum, Prediction
@@ -76,8 +76,8 @@ def run_layer(law: Law, x: dict[str, Any], y: dict[str, Any]) -> alt.Chart:
 def minimum_layers(
     optima: Optima, x: dict[str, Any], y: dict[str, Any], quantity: Quantity, *, legend: bool
 ) -> list[alt.Chart]:
-    """Each estimator's minima with their bars, those that the headline does not lean on lighter and without."""
-    colour, shape, opacity = estimator_encodings(optima.estimators, optima.background, legend=legend)
+    """Each estimator's minima with their bars, those of `COMPARED` lighter and without."""
+    colour, shape, opacity = estimator_encodings(optima.estimators, legend=legend)
     plain, _, _ = estimator_encodings(optima.estimators, legend=False)
     base = alt.Chart(values(_minimum_rows(optima, quantity))).encode(x=alt.X("flops:Q", **x))
     bars = base.mark_rule(clip=True).encode(y=alt.Y("low:Q", **y), y2="high:Q", color=plain)
@@ -95,7 +95,7 @@ def _minimum_rows(optima: Optima, quantity: Quantity) -> Iterator[dict[str, Any]
     """Minima as data of a chart, with the ends of their error bars where they have any."""
     for curve, minimum in optima.minima:
         value = quantity.at(minimum)
-        low, high = (value, value) if minimum.estimator in optima.background else _bar_ends(minimum, quantity)
+        low, high = (value, value) if minimum.estimator in COMPARED else _bar_ends(minimum, quantity)
         yield {
             "flops": curve.flops,
             "estimator": estimator_label(minimum.estimator),

@@ -89,12 +89,10 @@ class Estimator:
     """dθ/d loss, shape (P, n)."""
     prior_covariance: Floats
     """The priors' share of the covariance, shape (P, P)."""
-    evidence: float = 0.0
-    """Of a surface: −BIC/2 of the runs, whose differences weigh surfaces against each other."""
     inflation: float = 1.0
     """Factor on its standard errors, from lack of fit."""
     note: str = ""
-    """Why its errors are inflated, or what it leans on."""
+    """Why its errors are inflated, or whose method it is."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +103,6 @@ class FittedEstimator:
     """What its parameters mean."""
     theta: tuple[float, ...]
     """Its parameters, in the order of its named tuple."""
-    evidence: float = 0.0
-    """See `Estimator`."""
     inflation: float = 1.0
     """See `Estimator`."""
     note: str = ""
@@ -116,7 +112,7 @@ class FittedEstimator:
     def of(cls, estimator: Estimator) -> FittedEstimator:
         """Without the influences."""
         theta = tuple(map(float, estimator.theta))
-        return cls(estimator.kind, theta, float(estimator.evidence), float(estimator.inflation), estimator.note)
+        return cls(estimator.kind, theta, float(estimator.inflation), estimator.note)
 
     @property
     def name(self) -> EstimatorName:

@@ -89,7 +89,7 @@ def fit_parts(table: RunTable, cost: TokenCost) -> Parts:
     if not np.isfinite(sigma):
         sigma, freedom = _surface_noise(surfaces)
     tests = {name: _test(fit, curves, seed) for name, fit in surfaces.items()}
-    estimators = [_surface_estimator(fit, tests[name], seed) for name, fit in surfaces.items()]
+    estimators = [_surface_estimator(fit, tests[name]) for name, fit in surfaces.items()]
     for kind in LINES:
         line = _line(kind, curves, origin, len(table), sigma) if surfaces else refusals[MOST_FLEXIBLE]
         if isinstance(line, Refusal):
@@ -265,15 +265,10 @@ def _test(fit: SurfaceFit, curves: Sequence[CurveFit], seed: float | None) -> La
     return interval.lack_of_fit(squares, len(at) - float(np.trace(fit.hat)), pure, pure_freedom)
 
 
-def _surface_estimator(fit: SurfaceFit, test: LackOfFit | None, seed: float | None) -> Estimator:
+def _surface_estimator(fit: SurfaceFit, test: LackOfFit | None) -> Estimator:
     inflation = float(np.sqrt(max(1.0, test.f))) if test and test.p < REJECTED else 1.0
     note = f"lack of fit (F = {test.f:.3g}): error inflated ×{inflation:.2f}" if test and inflation > 1 else ""
-    n = len(fit.residuals)
-    variance = max(float((fit.residuals**2).mean()), (seed or 0.0) ** 2, 1e-300)
-    evidence = -0.5 * n * float(np.log(variance)) - 0.5 * len(fit.theta) * float(np.log(n))
-    return Estimator(
-        LEAST_SQUARES[fit.form.name], fit.theta, fit.influence, fit.prior_covariance, evidence, inflation, note
-    )
+    return Estimator(LEAST_SQUARES[fit.form.name], fit.theta, fit.influence, fit.prior_covariance, inflation, note)
 
 
 def _huber_estimator(fit: Approach3, table: RunTable, origin: Origin) -> Estimator:
@@ -307,9 +302,9 @@ def _warnings(
         out.append(describe_excluded(table.excluded))
     if outliers.any():
         named = ", ".join(table.names[index] for index in np.flatnonzero(outliers)[:5])
-        lie = "lies" if outliers.sum() == 1 else "lie"
+        be = "is" if outliers.sum() == 1 else "are"
         count = plural(int(outliers.sum()), "run")
-        out.append(f"{count} {lie} too far from every surface to be given weight: {named}.")
+        out.append(f"{count} {be} too far from every surface for a budget's curve: {named}.")
     refused = [fit for fit in curves if fit.refusals]
     out += [refusal_sentence(curve.flops, curve.refusals) for curve in refused[:8]]
     if len(refused) > 8:

@@ -31,8 +31,7 @@ def power_laws(states: Sequence[FittedEstimator], parts: Parts, cost: TokenCost)
     """y = coefficient · C^exponent between the smallest and the largest budget, for the headline and each estimator.
 
     Exact where an estimator is a power law; the mean slope over the fitted budgets where F(N) is not a multiple of N.
-    Nothing without estimators. Raises RefusedError where too few budgets have a minimum, or where the estimators cannot
-    be combined.
+    Nothing without estimators. Raises RefusedError where too few budgets have a minimum, or where there is no headline.
     """
     if not states:
         return ()
@@ -66,7 +65,7 @@ def _stacked(gradients: Sequence[Floats]) -> Floats:
 
 def _half(uncertainty: Uncertainty, gradient: Floats) -> float:
     """Half-width of an interval from a gradient (P,)."""
-    variance, freedom = uncertainty.of_combination(gradient[None], np.zeros(1))
+    variance, freedom = uncertainty.variance(gradient[None])
     return float(interval.student(freedom)[0] * np.sqrt(max(variance[0], 0)))
 
 

@@ -52,9 +52,9 @@ class Uncertainty:
         """Covariance of the parameters, shape (P, P)."""
         return np.asarray(np.tensordot(self.variances, self.covariances, 1) + self.prior)
 
-    def of_combination(self, gradient: Floats, other: Floats) -> tuple[Floats, Floats]:
-        """Variance and degrees of freedom, (T,), of answers with gradients (T, P) and a further variance `other`."""
+    def variance(self, gradient: Floats) -> tuple[Floats, Floats]:
+        """Variance and degrees of freedom, (T,), of answers with gradients (T, P) in the parameters."""
         by_source = np.einsum("tp,jpq,tq->tj", gradient, self.covariances, gradient)
-        fixed = np.einsum("tp,pq,tq->t", gradient, self.prior, gradient) + other
+        fixed = np.einsum("tp,pq,tq->t", gradient, self.prior, gradient)
         freedom = interval.degrees_of_freedom(by_source, fixed, self.variances, self.inverse, self.spread)
         return by_source @ self.variances + fixed, freedom

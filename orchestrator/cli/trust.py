@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from analysis.fitting.parts import REJECTED
 from analysis.fitting.plausible import HIGHEST_EXPONENT, LOWEST_EXPONENT, implausible_exponent
 from analysis.law import FAR, Law
 from analysis.records import LawError, Prediction
@@ -88,7 +87,6 @@ def findings(law: Law, facts: Facts, predictions: Sequence[Prediction] = ()) -> 
         *_missing(facts),
         *_curves(law),
         *_reach(law, predictions),
-        *_surfaces(law),
         *_exponent(law),
         *_data(law, facts),
         *_holdout(law, facts),
@@ -174,12 +172,6 @@ def _beyond(multiple: float) -> str:
     return "beyond the largest" if multiple else "even at the largest budget"
 
 
-def _surfaces(law: Law) -> Iterator[Finding]:
-    tested = [surface.lack_of_fit for surface in law.surfaces if surface.lack_of_fit]
-    if tested and all(test.p < REJECTED for test in tested):
-        yield Finding(Mark.DOUBT, "no surface fits the curves: trust each budget's own minimum")
-
-
 def _exponent(law: Law) -> Iterator[Finding]:
     """Whether N* grows with compute as it can."""
     exponent = implausible_exponent(law.power_laws)
@@ -247,10 +239,10 @@ def _recipe(law: Law, facts: Facts) -> Iterator[Finding]:
 
 
 def _excluded(law: Law, facts: Facts) -> Iterator[Finding]:
-    """Rows of a table that were left out, and why, and those that have no weight."""
+    """Rows of a table that were left out, and why, and those that are not on their curve."""
     if law.excluded:
         yield Finding(Mark.UNCHECKED, describe_excluded(law.excluded, EXCLUDED).rstrip("."))
     without = facts.planned - facts.done - len(law.excluded)
     if without > 0 and not facts.sweep:
-        lie = "run lies" if without == 1 else "runs lie"
-        yield Finding(Mark.UNCHECKED, f"{without} {lie} too far from every surface to be given weight")
+        runs = "run is" if without == 1 else "runs are"
+        yield Finding(Mark.UNCHECKED, f"{without} {runs} too far from every surface for a budget's curve")

@@ -91,7 +91,7 @@ def test_chinchilla_parabolas_give_the_published_exponent() -> None:
 
 
 def test_chinchilla_outliers_are_found_and_named() -> None:
-    named = "3 runs lie too far from every surface to be given weight: row 3, row 4, row 5."
+    named = "3 runs are too far from every surface for a budget's curve: row 3, row 4, row 5."
     assert named in law("chinchilla").warnings
 
 

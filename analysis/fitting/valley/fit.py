@@ -47,7 +47,10 @@ class Fitted:
 
 
 def fit_valley(table: RunTable, origin: Origin) -> tuple[Fitted, ...]:
-    """Fit the valley to a table's runs: one fit for each maximum of the evidence, the most probable first."""
+    """Fit the valley to a table's runs: one fit for each maximum of the evidence, the most probable first.
+
+    Raises LinAlgError where a fit runs off to infinity.
+    """
     model = ValleyModel.of(table, origin)
     within = _noise_within_cells(table)
     start = _start(model)
@@ -63,6 +66,8 @@ def fit_valley(table: RunTable, origin: Origin) -> tuple[Fitted, ...]:
 def _from(model: ValleyModel, beta: Floats, share: float, misfit: float, within: tuple[Floats, Floats]) -> Fitted:
     """Fit from parameters (P,) and a first guess of noise and misfit."""
     scatter = float(np.median(np.abs(model.loss - model.losses(beta)))) * 1.48
+    if not np.isfinite(scatter):
+        raise np.linalg.LinAlgError("the losses overflow")
     least = 1e-7 * float(np.abs(model.loss).mean())
     scales = np.asarray(
         Scales(*np.log(MEDIAN))._replace(noise=np.log(max(share * scatter, least)), misfit=np.log(misfit))
@@ -121,10 +126,15 @@ class _Target:
     """What the parameters minimise, variances and prior as they are at one vector of them."""
 
     model: ValleyModel
+    """The model."""
     prediction: Prediction
+    """What it says at the parameters."""
     variance: Floats
+    """Of the cells' losses, shape (n,)."""
     mean: Floats
+    """Of the parameters a priori, shape (P,)."""
     precision: Floats
+    """Of the parameters a priori, shape (P,)."""
 
     @classmethod
     def at(cls, model: ValleyModel, beta: Floats, scales: Floats, repeated: Floats) -> _Target:

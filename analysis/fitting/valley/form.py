@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 
 _SMALLEST_FLATTENING = 0.04
 """g₊ is a positive g that is smooth through zero: (g + √(g² + this²))/2."""
-_STEEPEST = 50.0
+STEEPEST = 50.0
 """Exponents beyond this are cut off: they overflow on the way to a fit."""
 
 
@@ -77,9 +77,9 @@ class Height(NamedTuple):
 def height(theta: ValleyTheta, u: Any, c: Any) -> Height:
     """The height at a distance u in ln N from the path, at ln C − origin c."""
     p, q = np.exp(theta.log_p), np.exp(theta.log_q)
-    left, right = (np.exp(np.clip(x, -_STEEPEST, _STEEPEST)) for x in (-p * u, q * u))
+    left, right = (np.exp(np.clip(x, -STEEPEST, STEEPEST)) for x in (-p * u, q * u))
     log_depth = theta.log_slope - np.log(positive(theta.flattening)[0]) + theta.depth
-    depth = np.exp(np.clip(log_depth - (theta.flattening + theta.narrowing) * c, -_STEEPEST, _STEEPEST))
+    depth = np.exp(np.clip(log_depth - (theta.flattening + theta.narrowing) * c, -STEEPEST, STEEPEST))
     shape = (q * left + p * right) / (p + q)
     return Height(
         height=depth * (shape - 1),

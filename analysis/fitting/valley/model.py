@@ -37,6 +37,8 @@ FLATTENING = (2.0, 1.2)
 """Prior mean and standard deviation of g in units of s/L0. A frontier E + K C^−g has g = (s/L0)/(1 − E/L0): twice s/L0
 where the irreducible part is half of the loss, s/L0 where there is none; a straight line in ln C is 1.7 standard
 deviations away, and a frontier that steepens farther still."""
+LEAST_STEEPNESS = 1e-6
+"""s/L0 is taken to be at least this: on its way to a refusal a fit may lose its slope."""
 DEPTH, NARROWING = 5.0, 1.0
 """Prior standard deviations of υ and ζ over φ: a form without error has the joint-skew surface's depth."""
 MOST_DEPTH, MOST_NARROWING = 1.0, 0.3
@@ -188,7 +190,7 @@ class ValleyModel:
         at, names = self.blocks, ValleyTheta._fields
         mean, precision = np.zeros(self.parameters), np.zeros(self.parameters)
         rises = np.zeros((len(Scales._fields), self.parameters))
-        steepness = float(np.exp(theta.log_slope)) / abs(float(theta.level))
+        steepness = max(float(np.exp(theta.log_slope)) / abs(float(theta.level)), LEAST_STEEPNESS)
         fixed = {
             "flattening": (FLATTENING[0] * steepness, FLATTENING[1] * steepness),
             "exponent": EXPONENT,

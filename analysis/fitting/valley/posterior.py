@@ -11,7 +11,7 @@ from analysis.fitting.refused import RefusedError
 from analysis.fitting.surface import Origin
 from analysis.fitting.threads import one_thread
 from analysis.fitting.valley.fit import Fitted, fit_valley
-from analysis.fitting.valley.form import FIXED, ValleyForm
+from analysis.fitting.valley.form import FIXED, STEEPEST, ValleyForm
 from analysis.fitting.valley.hyper import Scales
 from analysis.fitting.valley.mixture import half_width
 from analysis.names import EstimatorName
@@ -66,7 +66,7 @@ def learn(table: RunTable, origin: Origin) -> Valley:
         modes = fit_valley(table, origin)
     except np.linalg.LinAlgError as error:
         raise RefusedError(FitRunsOff(EstimatorName.HEADLINE)) from error
-    if not np.isfinite(modes[0].solved.log_evidence):
+    if not (np.isfinite(modes[0].solved.log_evidence) and modes[0].linearised.theta.log_slope < STEEPEST):
         raise RefusedError(FitRunsOff(EstimatorName.HEADLINE))
     drawn = [_draw_scales(mode, DRAWS // len(modes)) for mode in modes]
     logs = np.concatenate([log for _, log in drawn])
@@ -111,7 +111,8 @@ def _draw_scales(mode: Fitted, draws: int) -> tuple[Floats, Floats]:
     values = np.maximum(values, _LEAST_CURVATURE)
     half = np.random.default_rng(0).standard_normal((draws // 2, len(centre)))
     drawn = np.vstack([half, -half])
-    scales = centre + drawn @ (vectors / np.sqrt(values)).T
+    # By the symmetric root: eigenvectors have no sign of their own, and the draws must not either.
+    scales = centre + drawn @ (vectors / np.sqrt(values) @ vectors.T)
     log_density = 0.5 * float(np.log(values).sum()) - 0.5 * (drawn**2).sum(axis=1)
     return scales, np.array([solve(one).log_evidence for one in scales]) - log_density
 

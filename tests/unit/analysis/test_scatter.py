@@ -1,34 +1,41 @@
-"""The interval of one run: wider than the law's by the scatter of runs, never below zero."""
+"""The interval of one run: the law's, moved and widened by what is known of its budget and size, never below zero."""
 
 from __future__ import annotations
 
 import pytest
 
+from analysis.fitting.valley.runs import OneRun
 from analysis.records import Interval
-from analysis.scatter import Scatter, one_run_interval
+from analysis.scatter import one_run_interval
 
 LAW = Interval(2.9, 3.2)
 
 
-def test_each_half_is_widened_in_quadrature_by_students_multiple() -> None:
-    interval = one_run_interval(3.0, LAW, Scatter(0.02, 10))
+def test_at_a_new_budget_the_laws_error_its_own_and_the_scatter_add_in_quadrature() -> None:
+    interval = one_run_interval(3.0, LAW, OneRun(off=0.0, known=False, half=0.05, scatter=0.02))
     assert interval is not None
-    scatter = 2.228 * 0.02
-    assert interval.low == pytest.approx(3.0 - (0.1**2 + scatter**2) ** 0.5, abs=1e-5)
-    assert interval.high == pytest.approx(3.0 + (0.2**2 + scatter**2) ** 0.5, abs=1e-5)
+    own = 0.05**2 + 0.02**2
+    assert interval.low == pytest.approx(3.0 - (0.1**2 + own) ** 0.5)
+    assert interval.high == pytest.approx(3.0 + (0.2**2 + own) ** 0.5)
     assert interval.level == LAW.level
 
 
-def test_few_degrees_of_freedom_widen_it() -> None:
-    few, many = (one_run_interval(3.0, LAW, Scatter(0.1, freedom)) for freedom in (1, 1000))
-    assert few is not None and many is not None
-    assert few.high == pytest.approx(3.0 + (0.2**2 + 1.2706**2) ** 0.5, abs=1e-3)
-    assert many.high == pytest.approx(3.0 + (0.2**2 + 0.1962**2) ** 0.5, abs=1e-3)
+def test_at_a_budget_that_was_run_its_own_error_replaces_the_laws() -> None:
+    interval = one_run_interval(3.0, LAW, OneRun(off=0.0, known=True, half=0.04, scatter=0.03))
+    assert interval is not None
+    assert (interval.low, interval.high) == pytest.approx((2.95, 3.05))
 
 
-def test_without_scatter_it_is_not_known_and_no_loss_is_negative() -> None:
+@pytest.mark.parametrize("known", [True, False])
+def test_what_its_budget_adds_moves_it(known: bool) -> None:
+    still, moved = (one_run_interval(3.0, LAW, OneRun(off, known, 0.04, 0.03)) for off in (0.0, -0.07))
+    assert still is not None and moved is not None
+    assert (still.low - moved.low, still.high - moved.high) == pytest.approx((0.07, 0.07))
+
+
+def test_without_a_law_it_is_not_known_and_no_loss_is_negative() -> None:
     assert one_run_interval(3.0, LAW, None) is None
-    exact = one_run_interval(3.0, LAW, Scatter(0.0, 5))
+    exact = one_run_interval(3.0, LAW, OneRun(0.0, False, 0.0, 0.0))
     assert exact is not None and (exact.low, exact.high) == pytest.approx((2.9, 3.2))
-    deep = one_run_interval(3.0, Interval(0.0, 6.0), Scatter(1.0, 5))
-    assert deep is not None and deep.low == 0.0
+    deep = one_run_interval(3.0, Interval(0.0, 6.0), OneRun(0.0, False, 0.0, 1.0))
+    assert deep is not None and deep.low == 0.0 and deep.high > 6

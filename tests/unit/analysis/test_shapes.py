@@ -14,6 +14,10 @@ from analysis.fitting import akima, estimators, forms, headline, interval, polyn
 from analysis.fitting.cost import TokenCost
 from analysis.fitting.forms import Design
 from analysis.fitting.parts import fit_parts
+from analysis.fitting.valley.hyper import Scales
+from analysis.fitting.valley.mixture import half_width
+from analysis.fitting.valley.posterior import draw
+from analysis.fitting.valley.walk import covariance
 from analysis.law import Law, fit
 from analysis.table.budgets import group
 from tests.unit.analysis.law_tables import grid, hoffmann, table
@@ -109,46 +113,67 @@ def test_surfaces_and_their_starts(runs: tuple[surface.Origin, Design, A]) -> No
 
 def test_estimators_and_headline(law: Law) -> None:
     log_c = np.log([1e19, 1e21, 1e22])
-    answers = []
+    assert law.valley is not None
     for state in law.estimators:
-        answers.append(
-            with_shapes(
-                estimators.optima_with_gradient,
-                theta=Float[A, " P"],
-                log_c=Float[A, " T"],
-                result=each(Float[A, " T"], Float[A, " T"], Float[A, "T P"], Float[A, "T P"]),
-            )(state.kind, np.asarray(state.theta), law.origin, log_c, law.cost)
-        )
+        with_shapes(
+            estimators.optima_with_gradient,
+            theta=Float[A, " P"],
+            log_c=Float[A, " T"],
+            result=each(Float[A, " T"], Float[A, " T"], Float[A, "T P"], Float[A, "T P"]),
+        )(state.kind, np.asarray(state.theta), law.origin, log_c, law.cost)
         optima = each(Float[A, "1 T"], Float[A, "1 T"])
         by_vector = with_shapes(state.kind.optima, theta=Float[A, "1 P"], log_c=Float[A, " T"], result=optima)
         by_vector(np.asarray(state.theta)[None], law.origin, log_c, law.cost)
-    combined = with_shapes(headline.combine, log_extrapolation=Float[A, " T"])(
-        law.estimators, answers, law.uncertainty, np.zeros(3), budgets=5
-    )
+    answer = headline.answer(law.valley, law.estimators, law.uncertainty, law.cost, np.exp(log_c))
     for name in ("log_params", "log_params_half", "loss", "loss_half"):
-        with_shapes(lambda value: value, value=Float[A, " 3"])(getattr(combined, name))
-    for name in (
-        "each_log_params",
-        "each_loss",
-        "each_log_params_se",
-        "each_loss_se",
-        "weights_params",
-        "weights_loss",
-    ):
-        with_shapes(lambda value: value, value=Float[A, "3 8"])(getattr(combined, name))
-    by_pair = {"weights": Float[A, "T M"], "covariance": Float[A, "T M M"]}
-    for spread in (headline.expected_spread, headline.kept_apart):
-        with_shapes(spread, **by_pair, result=Float[A, " T"])(np.full((3, 2), 0.5), np.stack([np.eye(2)] * 3))
-    with_shapes(headline.stack_gradients, result=Float[A, "3 8 P"])([answer[2] for answer in answers])
-    with_shapes(headline.surface_shares, result=Float[A, " 8"])(law.estimators, 0.1)
+        with_shapes(lambda value: value, value=Float[A, " 3"])(getattr(answer, name))
+    for name in ("each_log_params", "each_loss", "each_log_params_se", "each_loss_se"):
+        with_shapes(lambda value: value, value=Float[A, "3 8"])(getattr(answer, name))
     parameters = len(law.uncertainty.total)
     variance = with_shapes(
-        law.uncertainty.of_combination,
+        law.uncertainty.variance,
         gradient=Float[A, "T P"],
-        other=Float[A, " T"],
         result=each(Float[A, " T"], Float[A, " T"]),
     )
-    variance(np.ones((4, parameters)), np.zeros(4))
+    variance(np.ones((4, parameters)))
+
+
+def test_the_valley(law: Law) -> None:
+    assert law.valley is not None
+    valley, c = law.valley, np.linspace(-3, 5, 4)
+    theta = draw(valley, 6, np.random.default_rng(0))
+    by_vector = {"theta": Float[A, "B P"], "c": Float[A, " T"], "result": Float[A, "B T"]}
+    with_shapes(valley.form.path, **by_vector)(theta, c)
+    with_shapes(valley.form.floor, **by_vector)(theta, c)
+    at = Design(c, c, c)
+    with_shapes(valley.form.value, theta=Float[A, "B P"], at=Design, result=Float[A, "B 4"])(theta, at)
+    gradients = each(Float[A, "T P"], Float[A, "T P"])
+    with_shapes(valley.form.gradients, theta=Float[A, " P"], c=Float[A, " T"], result=gradients)(theta[0], c)
+    walk = valley.form.walk
+    with_shapes(covariance, left=Float[A, " A"], right=Float[A, " B"], result=Float[A, "A B"])(c, c[:3])
+    with_shapes(walk.rows, c=Float[A, " T"], result=Float[A, "T M"])(c)
+    steps = np.ones((6, len(walk.knots)))
+    with_shapes(walk.values, steps=Float[A, "B M"], c=Float[A, " T"], result=Float[A, "B T"])(steps, c)
+    half = with_shapes(
+        half_width,
+        weights=Float[A, " D"],
+        means=Float[A, "D T"],
+        variances=Float[A, "D T"],
+        result=each(Float[A, " T"], Float[A, " T"]),
+    )
+    half(np.full(2, 0.5), np.zeros((2, 4)), np.ones((2, 4)))
+    model = valley.mode.linearised.model
+    beta, scales, cells = valley.mode.solved.beta, Scales(*valley.mode.scales), len(model.loss)
+    with_shapes(model.losses, beta=Float[A, " P"], result=Float[A, " 35"])(beta)
+    for value, hint in (
+        (model.predict(beta).jacobian, Float[A, f"35 {len(beta)}"]),
+        (np.stack(model.variances(scales, np.ones(cells), np.ones(cells))), Float[A, "2 35"]),
+        (model.prior(scales, valley.mode.linearised.theta)[2], Float[A, f"8 {len(beta)}"]),
+        (valley.mode.solved.covariance, Float[A, f"{len(beta)} {len(beta)}"]),
+        (valley.mode.solved.gradient, Float[A, " 8"]),
+        (valley.means, Float[A, f"{len(valley.weights)} {theta.shape[1]}"]),
+    ):
+        with_shapes(lambda value: value, value=hint)(value)
 
 
 def test_noise_and_its_sources(law: Law) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any
 
 import pandas as pd
@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from analysis.answers.ask import Question, Reply, ask, reply_json
 from analysis.answers.counts import Counts
 from analysis.devices import hardware
+from analysis.fitting.valley.runs import OneRun
 from analysis.law import Law, fit
 from analysis.records import LawError, QuestionError
-from analysis.scatter import Scatter, one_run_interval
+from analysis.scatter import one_run_interval
 from tests.unit.analysis.law_tables import SMALL_COST, small, table
 
 
@@ -186,18 +187,14 @@ def test_the_interval_of_one_run_is_wider_than_the_laws_and_needs_its_scatter(la
     for document in (documents[0], documents[1]["answer"]):
         (low, high), mean = document["run_interval"], document["loss_interval"]
         assert low < mean[0] < document["loss"] < mean[1] < high
-    silent = replace(law, noise=replace(law.noise, sigma=None, degrees_of_freedom=0))
-    unknown = reply_json(ask(silent, Question(flops=1e12, params=1e5)))
-    assert unknown["run_interval"] is None and unknown["answer"]["run_interval"] is None
-    assert unknown["loss_interval"] == documents[1]["loss_interval"]
 
 
 class Scattering(Law):
     """A law whose runs scatter the more, the larger they are."""
 
-    def run_scatter(self, flops: float, params: float) -> Scatter:
+    def one_run(self, flops: float, params: float) -> OneRun:
         """A hundredth of the FLOPs of a millionth of a millionth, and of the size of a millionth."""
-        return Scatter(0.01 * flops / 1e12 + 0.01 * params / 1e6, 10)
+        return OneRun(off=0.0, known=False, half=0.01 * flops / 1e12, scatter=0.01 * params / 1e6)
 
 
 @pytest.mark.parametrize(
@@ -218,5 +215,5 @@ def test_each_answer_has_the_interval_of_one_run_with_the_scatter_of_its_own_mod
     reply = ask(other, question)
     assert reply.answer is not None
     for one in (reply.prediction, reply.answer):
-        expected = one_run_interval(one.loss, one.loss_interval, other.run_scatter(one.flops, one.params))
+        expected = one_run_interval(one.loss, one.loss_interval, other.one_run(one.flops, one.params))
         assert one.run_interval == expected

@@ -1,4 +1,4 @@
-"""Draws of surfaces: the most trusted one alone, draws in the headline's shares, and what is looked for on them."""
+"""Draws of the valley: its mean alone, draws over its scales and parameters, and what is looked for on them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 
 from analysis.answers.draws import DRAWS, losses, sample, surfaces, tokens_for_loss
-from analysis.fitting.forms import ADDITIVE, JOINT_SKEW
-from analysis.fitting.headline import bend_probability, surface_shares
 from analysis.law import Law, fit
 from analysis.records import LawError
 from tests.unit.analysis.law_tables import hoffmann, table
@@ -18,34 +16,31 @@ def law() -> Law:
     return fit(table(noise=0.002, seed=1), holdout=False)
 
 
-def test_without_draws_the_most_trusted_surface_answers(law: Law) -> None:
+def test_without_draws_the_valleys_mean_answers(law: Law) -> None:
     ((form, theta),) = surfaces(law, 0)
-    shares = surface_shares(law.estimators, bend_probability(law.estimators, law.uncertainty))
-    best = law.estimators[int(np.argmax(shares))]
-    assert form is (ADDITIVE if best.name == "additive" else JOINT_SKEW)
-    assert theta.tolist() == [list(best.theta)]
+    assert law.valley is not None
+    assert form is law.valley.form and np.array_equal(theta, law.valley.mean[None])
 
 
-def test_draws_come_in_the_shares_of_the_surfaces_and_are_the_same_each_time(law: Law) -> None:
-    drawn = surfaces(law, DRAWS)
-    shares = surface_shares(law.estimators, bend_probability(law.estimators, law.uncertainty))
-    assert [len(theta) for _, theta in drawn] == [n for n in (round(DRAWS * share) for share in shares) if n]
-    assert all(np.array_equal(a[1], b[1]) for a, b in zip(drawn, surfaces(law, DRAWS), strict=True))
-    for form, theta in drawn:
-        own = next(np.asarray(state.theta) for state in law.estimators if state.name == form.name)  # type: ignore[attr-defined]
-        assert np.abs(theta.mean(axis=0) - own).max() < 0.3
-        assert (theta.std(axis=0) > 0).all()
+def test_draws_are_of_the_valley_and_the_same_each_time(law: Law) -> None:
+    ((form, theta),) = surfaces(law, DRAWS)
+    assert law.valley is not None
+    assert form is law.valley.form and theta.shape == (DRAWS, len(law.valley.mean))
+    assert np.array_equal(theta, surfaces(law, DRAWS)[0][1])
 
 
-def test_draws_spread_as_the_uncertainty_says_a_little_widened(law: Law) -> None:
-    form, theta = max(surfaces(law, 20_000), key=lambda drawn: len(drawn[1]))
-    start = 0
-    for state in law.estimators:
-        if state.name == form.name:  # type: ignore[attr-defined]
-            break
-        start += len(state.theta)
-    sd = np.sqrt(np.diag(law.uncertainty.total))[start : start + theta.shape[1]]
-    assert theta.std(axis=0) == pytest.approx(sd * 2.2281 / 1.96, rel=0.05)
+def test_draws_spread_as_the_intervals_say(law: Law) -> None:
+    ((form, theta),) = surfaces(law, 20_000)
+    for flops in (1e19, 1e21):
+        found = law.predict(flops)
+        c = np.array([np.log(flops) - law.origin.c])
+        size, loss = form.path(theta, c)[:, 0] + law.origin.n, form.floor(theta, c)[:, 0]
+        assert np.median(size) == pytest.approx(np.log(found.params), abs=0.01)
+        half = np.log(found.params_interval.high / found.params)
+        spread = np.hypot(1.96 * size.std(), 1.96 * 0.008)
+        assert spread == pytest.approx(half, rel=0.1), "the half-width has a floor of its own"
+        spread = np.hypot(1.96 * loss.std(), 1.96 * 2e-4 * found.loss)
+        assert spread == pytest.approx(found.loss - found.loss_interval.low, rel=0.1)
 
 
 def test_a_law_without_estimators_has_no_surfaces() -> None:
@@ -59,7 +54,7 @@ def test_losses_are_those_of_the_truth(law: Law) -> None:
     assert losses(law, form, theta, params, tokens)[0] == pytest.approx(hoffmann(params, tokens), abs=0.01)
     ((own, drawn),) = sample(law, lambda f, t: (losses(law, f, t, params, tokens)[:, 0],))
     assert own == pytest.approx(hoffmann(params, tokens)[0], abs=0.01)
-    assert drawn.shape[0] == pytest.approx(DRAWS, abs=2)
+    assert drawn.shape == (DRAWS,)
     assert float(np.median(drawn)) == pytest.approx(own, abs=0.01)
 
 

@@ -11,7 +11,7 @@ from analysis.answers import questions
 from analysis.law import Law, fit
 from analysis.limits import Limits
 from analysis.records import LawError, OutOfReachError, QuestionError
-from analysis.wording import format_factor
+from analysis.wording import format_count, format_factor
 from tests.unit.analysis.law_tables import hoffmann, table
 
 
@@ -89,7 +89,7 @@ def test_a_size_that_misses_a_loss_is_refused_with_those_that_reach_it(
         questions.tokens_to_reach(law, optimum.loss, 1e6)
     low, high = caught.value.lowest, caught.value.highest
     assert caught.value.quantity == "params" and low is not None and high is not None
-    assert f"Ask for a size from {low / 1e6:.1f} M to {high / 1e9:.1f} B" in str(caught.value)
+    assert f"Ask for a size from {format_count(low)} to {format_count(high)}" in str(caught.value)
     assert high == pytest.approx(100 * optimum.params, rel=0.01), "the furthest size of which a law tells"
     for size in (low, high):
         assert questions.tokens_to_reach(law, optimum.loss, size).params == size

@@ -7,7 +7,7 @@ import pytest
 
 from analysis.answers.repetition import Worth
 from analysis.answers.split import Limit, Split, Surfaces
-from analysis.fitting.forms import ADDITIVE, JOINT_SKEW_BENT
+from analysis.fitting.valley.form import ValleyForm, ValleyTheta
 from analysis.law import Law, fit
 from tests.unit.analysis.law_tables import SMALL_COST, Floats, small, table
 
@@ -22,18 +22,24 @@ def law() -> Law:
 
 @pytest.fixture(scope="module")
 def surfaces(law: Law) -> Surfaces:
-    """The truth itself, and one of other exponents, about the law's origins."""
-    n, d = law.origin.n, law.origin.d
-    rows = [
-        (1.5, np.log(a) - alpha * n, np.log(alpha), np.log(b) - beta * d, np.log(beta))
-        for a, alpha, b, beta in ((30, 0.33, 105, 0.33), (100, 0.45, 60, 0.28))
-    ]
-    return Surfaces(law, ADDITIVE, np.array(rows))
+    """The law's own valley, and one with another path and other sides."""
+    return Surfaces(law, *changed(law, n0=0.3, exponent=0.03, log_p=0.2))
 
 
-def test_losses_are_the_forms_own(surfaces: Surfaces) -> None:
-    log_n, log_d = np.log([[1e5, 3e5], [1e5, 3e5]]), np.log([[1e7, 2e7], [1e7, 2e7]])
-    assert surfaces.loss(log_n, log_d)[0] == pytest.approx(small(np.exp(log_n[0]), np.exp(log_d[0])))
+def changed(law: Law, **by: float) -> tuple[ValleyForm, Floats]:
+    """The valley's form with its mean parameters, and with these changed."""
+    assert law.valley is not None
+    other = law.valley.mean.copy()
+    for name, value in by.items():
+        other[ValleyTheta._fields.index(name)] += value
+    return law.valley.form, np.stack([law.valley.mean, other])
+
+
+def test_losses_are_those_of_the_runs(surfaces: Surfaces) -> None:
+    log_n, log_d = np.log([[1e5, 1.5e5], [1e5, 1.5e5]]), np.log([[1e6, 1.2e6], [1e6, 1.2e6]])
+    losses = surfaces.loss(log_n, log_d)
+    assert losses[0] == pytest.approx(small(np.exp(log_n[0]), np.exp(log_d[0])), abs=0.01)
+    assert np.abs(losses[1] - losses[0]).min() > 1e-3
 
 
 def test_without_a_limit_the_split_is_compute_optimal(surfaces: Surfaces) -> None:
@@ -84,8 +90,9 @@ def test_the_first_guess_does_not_matter(surfaces: Surfaces) -> None:
 
 
 def test_a_path_that_bends_is_followed_down_from_its_optimum(law: Law) -> None:
-    theta = np.array([[1.55, 0.63, -1.78, -0.05, 0.47, -1.04, -1.13, 0.05]])
-    bent = Surfaces(law, JOINT_SKEW_BENT, theta)
+    form, theta = changed(law)
+    theta[:, 9 : 9 + form.walk.inside] += 0.2
+    bent = Surfaces(law, form, theta[1:])
     free = bent.free(LOG_C)
     log_tokens = float(bent.tokens(LOG_C, free.log_params)[0, 0])
     assert bent.filled(log_tokens)[0, 0] == pytest.approx(free.log_params[0, 0], abs=1e-6)
@@ -93,7 +100,7 @@ def test_a_path_that_bends_is_followed_down_from_its_optimum(law: Law) -> None:
     assert free.log_params[0, 0] - 2 < fewer < free.log_params[0, 0]
 
 
-def test_where_a_path_has_turned_back_no_size_is_compute_optimal(law: Law) -> None:
-    theta = np.array([[1.55, 0.63, -1.78, -0.05, 0.47, -1.04, -1.13, 0.3]])
+def test_where_fewer_tokens_go_with_larger_models_no_size_is_compute_optimal(law: Law) -> None:
+    form, theta = changed(law, exponent=0.7)
     with np.errstate(all="ignore"):
-        assert np.isnan(Surfaces(law, JOINT_SKEW_BENT, theta).filled(-5.0)[0, 0])
+        assert np.isnan(Surfaces(law, form, theta[1:]).filled(-5.0)[0, 0])

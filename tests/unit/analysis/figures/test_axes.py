@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from analysis.figures.axes import (
     CLOSEST,
-    edge_axis,
     linear_domain,
     linear_ticks,
     log_axis,
@@ -75,12 +74,6 @@ def test_a_log_axis_writes_its_labels_by_the_given_words() -> None:
     assert '"1.000e+4": "10 k"' in axis["labelExpr"] and '"1.000e+5": "100 k"' in axis["labelExpr"]
     assert channel["scale"].to_dict() == {"type": "log", "domain": [9e3, 1.2e5], "nice": False}
     assert log_axis((1, 10), ["two", "lines"])["axis"].to_dict()["title"] == ["two", "lines"]
-
-
-def test_an_edge_axis_names_only_the_lines_that_leave_there() -> None:
-    axis = edge_axis((1e6, 1e8), {2e6: "3.4", 3e7: "2.8"}, "Loss")["axis"].to_dict()
-    assert axis["orient"] == "right" and axis["values"] == [2e6, 3e7]
-    assert "3.4" in axis["labelExpr"] and "2.8" in axis["labelExpr"]
 
 
 def test_what_json_cannot_hold_becomes_null_and_rows_are_not_copied() -> None:

@@ -45,7 +45,7 @@ def test_everything_is_one_figure_with_each_legend_once(composed: dict[str, Any]
         "Loss frontier",
         "Loss over sizes and tokens",
         "What each estimator says alone",
-        *["Residuals of the surfaces"] * 3,
+        *["Residuals of the law"] * 3,
         "Forecast record",
     ]
     shown = [legend for row in spec["vconcat"] for part in row["hconcat"] for legend in sorted(legends(part))]

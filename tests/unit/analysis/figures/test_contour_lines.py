@@ -1,4 +1,4 @@
-"""Lines of equal loss: even round levels that lie on their loss, and names where they leave the frame."""
+"""Lines of equal loss: even round levels that lie on their loss, and names at their ends."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from analysis.figures.contour_lines import Frame, bottom_names, contour_rows, even_levels, right_names
-from analysis.figures.surface import surface_loss
+from analysis.figures.contour_lines import Frame, contour_names, contour_rows, even_levels
+from analysis.figures.surface import off_optimum, surface_loss
 from analysis.law import Law
 
 FRAME = Frame((1e4, 4e6), (2e5, 6e7))
@@ -46,17 +46,34 @@ def test_points_lie_on_their_loss_and_on_their_side_of_the_largest_budget(
     assert low < np.quantile(compute / fitted.largest_budget, quantile) < high
 
 
-def test_lines_reach_the_edges_of_the_frame(fitted: Law) -> None:
-    rows = [row for beyond in (False, True) for row in contour_rows(fitted, [3.0], FRAME, beyond=beyond)]
-    assert max(row["params"] for row in rows) >= FRAME.params[1]
-    assert max(row["tokens"] for row in rows) >= FRAME.tokens[1]
+def _reach(law: Law) -> tuple[float, float]:
+    off = [off_optimum(law, curve.params, curve.tokens) for curve in law.curves]
+    return min(map(min, off)), max(map(max, off))
 
 
-def test_names_stand_where_the_lines_leave_the_frame(fitted: Law) -> None:
+def test_lines_end_a_little_beyond_the_distance_that_runs_have_from_the_optimum(fitted: Law) -> None:
+    rows = [row for beyond in (False, True) for row in contour_rows(fitted, [3.5, 3.0], FRAME, beyond=beyond)]
+    off = off_optimum(fitted, [row["params"] for row in rows], [row["tokens"] for row in rows])
+    low, high = _reach(fitted)
+    assert low - 0.2 <= off.min() < low and high < off.max() <= high + 0.2
+
+
+def test_lines_leave_the_frame_where_runs_reach_further(fitted: Law) -> None:
+    small = Frame((5e4, 2e5), (2e6, 2e7))
+    rows = [row for beyond in (False, True) for row in contour_rows(fitted, [3.5], small, beyond=beyond)]
+    assert max(row["params"] for row in rows) >= small.params[1] or min(row["tokens"] for row in rows) < small.tokens[0]
+
+
+def test_names_stand_at_the_ends_of_lines_on_the_side_of_large_models(fitted: Law) -> None:
     levels = [4.5, 4.0, 3.5, 3.0, 2.5]
-    right = right_names(fitted, levels, FRAME)
-    assert len(right) >= 3
-    for tokens, name in right.items():
-        assert surface_loss(fitted, [FRAME.params[1]], [tokens])[0] == pytest.approx(float(name), abs=0.01)
-    for params, name in bottom_names(fitted, levels, FRAME).items():
-        assert surface_loss(fitted, [params], [FRAME.tokens[0]])[0] == pytest.approx(float(name), abs=0.01)
+    names = contour_names(fitted, levels, FRAME)
+    assert len(names) >= 3 and [float(n["name"]) for n in names] == sorted(float(n["name"]) for n in names)
+    for name in names:
+        assert surface_loss(fitted, [name["params"]], [name["tokens"]])[0] == pytest.approx(
+            float(name["name"]), abs=0.01
+        )
+        assert off_optimum(fitted, [name["params"]], [name["tokens"]])[0] > 0.5
+        assert FRAME.holds(np.array(name["params"]), np.array(name["tokens"]))
+    assert contour_names(fitted, [9.0], FRAME) == []
+    close = [3.0 + step / 1000 for step in range(5, -1, -1)]
+    assert len(contour_names(fitted, close, FRAME)) == 1, "names that would touch are left out"

@@ -1,4 +1,4 @@
-"""What each estimator says alone: next to the headline, in the estimators' colours, lighter where it is not used."""
+"""What each estimator says alone: next to the headline, in the estimators' colours."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from analysis.records import LawError
 from tests.unit.analysis.figures.specs import legends, marks, notes, rows_of
 
 
-def test_the_headline_comes_first_and_those_it_leans_on_next(fitted: Law) -> None:
+def test_the_headline_comes_first_and_every_estimator_follows(fitted: Law) -> None:
     spec = estimator_disagreement(fitted, targets=(10.0,)).to_dict()
     order = next(layer["encoding"]["y"]["sort"] for layer in marks(spec) if "y" in layer["encoding"])
     answer = fitted.predict(10 * fitted.largest_budget)
-    used = {e.estimator.replace("_", " ") for e in answer.estimators if e.used}
-    assert order[0] == "headline" and set(order[1 : 1 + len(used)]) == used
-    assert set(order[1:]) == {e.estimator.replace("_", " ") for e in answer.estimators if e.params is not None}
+    assert order == ["headline", *(e.estimator.label for e in answer.estimators if e.params is not None)]
+    assert all("opacity" not in layer["encoding"] for layer in marks(spec))
+    assert notes(spec) == "Shaded: the headline's 95 % interval. Bars: each estimator alone, ± 2 standard errors."
     rows = {row["estimator"]: row for row in rows_of(spec, "point")}
     assert rows["headline"]["params"] == pytest.approx(answer.params)
     assert (rows["headline"]["low"], rows["headline"]["high"]) == (
@@ -42,17 +42,6 @@ def test_colours_are_the_estimators_and_markers_the_compute(fitted: Law) -> None
     assert points["encoding"]["color"]["scale"]["domain"] == [name.replace("_", " ") for name in ESTIMATORS]
     assert points["encoding"]["shape"]["scale"]["domain"] == ["3×10¹² (×1)", "3×10¹³ (×10)", "3×10¹⁴ (×100)"]
     assert legends(spec) == {"Compute C (FLOPs)"}
-
-
-def test_lighter_is_explained_only_where_something_is(fitted: Law) -> None:
-    assert "Lighter" in notes(estimator_disagreement(fitted).to_dict())
-    leaned = {e.estimator for e in fitted.predict(fitted.largest_budget).estimators if e.used}
-    states = [(at, state) for at, state in enumerate(fitted.estimators) if state.name in leaned]
-    assert len(states) < len(fitted.estimators)
-    answer = fitted.predict(fitted.largest_budget)
-    only = replace(answer, estimators=tuple(e for e in answer.estimators if e.used))
-    bare = _Answering(only)
-    assert "Lighter" not in notes(estimator_disagreement(bare, targets=(1.0,)).to_dict())  # type: ignore[arg-type]
 
 
 class _Answering:

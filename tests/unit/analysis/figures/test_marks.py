@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from analysis.figures.marks import (
-    BACKGROUND,
+    COMPARED,
+    LIGHT,
     bar_note,
     budget_encodings,
     budget_labels,
@@ -76,11 +77,13 @@ def test_budgets_keep_colour_and_marker_and_refused_ones_are_hollow(refused: Law
 
 def test_an_estimator_looks_the_same_whoever_else_is_shown() -> None:
     for shown in (["cubic"], ["akima", "cubic", "headline"]):
-        colour, shape, opacity = (e.to_dict() for e in estimator_encodings(shown, ["akima"]))
+        colour, shape, opacity = (e.to_dict() for e in estimator_encodings(shown))
         domain = colour["scale"]["domain"]
         assert domain == shape["scale"]["domain"] == opacity["scale"]["domain"]
         assert domain == [name.replace("_", " ") for name in ESTIMATORS]
         assert colour["legend"]["values"] == [name for name in ("headline", "cubic", "akima") if name in shown]
         lightness = dict(zip(domain, opacity["scale"]["range"], strict=True))
-        assert lightness["akima"] == BACKGROUND and lightness["cubic"] == lightness["headline"] == 1
+        light = [name.replace("_", " ") for name in COMPARED]
+        assert len(light) == 3 and all(lightness.pop(name) == LIGHT for name in light)
+        assert lightness["cubic"] == lightness["headline"] == 1 and set(lightness.values()) == {1}
         assert opacity["scale"]["type"] == "ordinal", "a point scale would interpolate"

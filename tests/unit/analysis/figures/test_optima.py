@@ -1,4 +1,4 @@
-"""The optima of a law: the headline's are its own answers, and what it does not lean on is in the background."""
+"""The optima of a law: the headline's are its own answers; of the estimators only the cubic has bars."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from analysis.figures.marks import COMPARED
 from analysis.figures.optima import Optima, optimum_layers
 from analysis.law import Law
 
@@ -18,19 +19,9 @@ def test_the_headline_answers_at_every_budget(fitted: Law) -> None:
     assert optima.problem == ""
 
 
-def test_the_background_is_what_no_answer_leans_on(fitted: Law, refused: Law) -> None:
-    for law in (fitted, refused):
-        used = {e.estimator for curve in law.curves for e in law.predict(curve.flops).estimators if e.used}
-        optima = Optima.of(law)
-        assert not used & optima.background
-        assert {"parabola", "akima"} <= optima.background
-    assert "cubic" not in Optima.of(fitted).background
-    assert "cubic" in Optima.of(refused).background, "two minima are too few for the headline to lean on"
-
-
-def test_background_minima_come_first_and_have_no_bars(fitted: Law) -> None:
+def test_minima_for_comparison_come_first_and_have_no_bars(fitted: Law) -> None:
     optima = Optima.of(fitted)
-    behind = [minimum.estimator in optima.background for _, minimum in optima.minima]
+    behind = [minimum.estimator in COMPARED for _, minimum in optima.minima]
     assert behind == sorted(behind, reverse=True) and len(behind) == 9
     assert {minimum.estimator for minimum in optima.barred()} == {"cubic"}
 
@@ -38,9 +29,11 @@ def test_background_minima_come_first_and_have_no_bars(fitted: Law) -> None:
 def test_notes_name_only_what_is_drawn(fitted: Law, refused: Law, thin: Law) -> None:
     assert Optima.of(fitted).notes() == [
         "Bars at minima: 95 % intervals.",
-        "Lighter: parabola and akima, which the headline does not lean on.",
+        "Lighter: parabola and akima, for comparison.",
     ]
-    assert Optima.of(refused).notes() == ["Lighter: cubic, parabola and akima, which the headline does not lean on."]
+    assert Optima.of(refused).notes() == Optima.of(fitted).notes()
+    bare = tuple(replace(c, minima=tuple(m for m in c.minima if m.estimator == "cubic")) for c in fitted.curves)
+    assert replace(Optima.of(fitted), curves=bare).notes() == ["Bars at minima: 95 % intervals."]
     nothing = Optima.of(thin)
     assert nothing.notes() == [] and nothing.headline == () and "no law could be fitted" in nothing.problem
 

@@ -1,4 +1,4 @@
-"""Layers against compute: bands, minima with bars where the headline leans on them, and the runs."""
+"""Layers against compute: bands, minima, those of the cubic with bars, and the runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_a_band_is_an_area_and_a_line_in_the_named_styles(fitted: Law) -> None:
 
 
 @pytest.mark.parametrize("quantity", [PARAMS, TOKENS, LOSS])
-def test_bars_are_the_intervals_of_what_the_headline_leans_on(fitted: Law, quantity: object) -> None:
+def test_bars_are_the_intervals_of_the_cubic_s_minima(fitted: Law, quantity: object) -> None:
     optima = Optima.of(fitted)
     bars, _ = minimum_layers(optima, {}, {}, quantity, legend=True)  # type: ignore[arg-type]
     rows = bars.data.values

@@ -158,8 +158,8 @@ def test_kinds_are_known_by_their_name_alone() -> None:
     assert CUBIC == LineKind(EstimatorName.CUBIC) != PARABOLA
     assert set(LEAST_SQUARES) == {"additive", "skaling", "joint_skew", "joint_skew_bent"}
     assert [kind.name for kind in LINES] == ["parabola", "cubic", "akima"]
-    kept = FittedEstimator.of(Estimator(CUBIC, np.arange(5.0), np.ones((5, 3)), np.eye(5), 1.0, 2.0, "note"))
-    assert kept == FittedEstimator(CUBIC, (0.0, 1.0, 2.0, 3.0, 4.0), 1.0, 2.0, "note") and kept.name == "cubic"
+    kept = FittedEstimator.of(Estimator(CUBIC, np.arange(5.0), np.ones((5, 3)), np.eye(5), 2.0, "note"))
+    assert kept == FittedEstimator(CUBIC, (0.0, 1.0, 2.0, 3.0, 4.0), 2.0, "note") and kept.name == "cubic"
 
 
 def test_the_inflation_is_the_birge_ratio_with_two_degrees_of_freedom_fewer() -> None:

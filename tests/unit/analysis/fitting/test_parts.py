@@ -58,7 +58,7 @@ def test_what_cannot_be_fitted_is_refused_for_every_surface_and_line(change, ref
 
 @pytest.mark.parametrize(
     ("rows", "sentence"),
-    [((10,), "1 run lies too far from every surface to be given weight: r10."), ((10, 31), "2 runs lie too far")],
+    [((10,), "1 run is too far from every surface for a budget's curve: r10."), ((10, 31), "2 runs are too far")],
 )
 def test_a_gross_outlier_is_named_and_leaves_its_curve(rows: tuple[int, ...], sentence: str) -> None:
     data = sweep(seed=2).assign(run=[f"r{i}" for i in range(35)])

@@ -1,4 +1,4 @@
-"""Uncertainty: influences become covariances, and combinations know their variance and freedom."""
+"""Uncertainty: influences become covariances, and answers know their variance and freedom."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def test_covariances_are_those_of_the_shared_noise() -> None:
     assert np.diag(found.total) == pytest.approx([4 * run + 9 * trunk + 0.5, 4 * run + 9 * trunk, 4 * run + 9 * trunk])
 
 
-def test_a_combination_adds_its_sources_priors_and_what_else_there_is() -> None:
+def test_an_answer_s_variance_adds_its_sources_and_priors() -> None:
     found = Uncertainty.of(estimators(), noise())
     gradient = np.array([[1.0, 0, 0], [0, 1.0, 0], [0.5, 0.5, 0]])
-    variance, freedom = found.of_combination(gradient, np.array([0.0, 2.0, 0.0]))
+    variance, freedom = found.variance(gradient)
     base = 4 / RUNS + 4.5
-    assert variance == pytest.approx([base + 0.5, base + 2.0, base + 0.125])
-    assert (freedom >= LEAST_FREEDOM).all() and freedom[1] > freedom[2]
+    assert variance == pytest.approx([base + 0.5, base, base + 0.125])
+    assert (freedom >= LEAST_FREEDOM).all() and freedom[0] > freedom[2] > freedom[1]
 
 
 def test_nothing_is_known_without_estimators_or_noise() -> None:

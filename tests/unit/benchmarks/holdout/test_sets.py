@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from analysis.fitting.local_minima import LocalMinimum
 from analysis.records import LawError
 from benchmarks.holdout.sets import Cut, cuts, files, load, validation_runs
-from analysis.fitting.local_minima import LocalMinimum
 from tests.unit.analysis.law_tables import sweep
 from tests.unit.benchmarks.holdout.made import BUDGETS, saved
 

@@ -60,8 +60,7 @@ def test_the_table_has_the_interval_of_one_run_and_the_reach() -> None:
 
 def test_without_a_known_scatter_the_interval_is_said_to_be_the_laws() -> None:
     law = small_law()
-    silent = replace(law, noise=replace(law.noise, sigma=None, degrees_of_freedom=0))
-    lines = summary(silent, table_budgets(silent), LAB, POINTERS)
+    lines = summary(law, [replace(p, run_interval=None) for p in table_budgets(law)], LAB, POINTERS)
     assert "loss of the law (95 %)" in lines[1] and not any("such runs" in line for line in lines)
     p = law.predict(1e12)
     assert f"({p.loss_interval.low:.3f} to {p.loss_interval.high:.3f})" in lines[2]
@@ -86,7 +85,8 @@ def test_the_noise_between_seeds() -> None:
 
 
 def test_on_a_narrow_terminal_columns_go_and_remedies_move_below() -> None:
-    lines = _summary(59)
+    law = small_law(noise=0.04)
+    lines = summary(law, table_budgets(law), LAB, POINTERS, width=59)
     assert max(map(len, lines)) <= 59
     assert "tokens" not in lines[1] and "loss of a run" in lines[1]
     at = next(i for i, line in enumerate(lines) if "hardly known" in line)

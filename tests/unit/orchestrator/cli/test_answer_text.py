@@ -79,7 +79,7 @@ def test_a_prediction_in_full_has_each_estimator_and_both_intervals_of_the_loss(
     assert lines[2] == f"  confidence {p.confidence}"
     names = [line.split(":")[0].strip() for line in lines[3 : 3 + len(p.estimators)]]
     assert "joint skew" in names and "cubic" in names
-    assert any("weight" in line for line in lines)
+    assert lines[3 + names.index("additive huber")].endswith("(Chinchilla's approach 3)")
     assert p.warnings[0] == "This is ×10 the largest budget."
     assert [line.strip() for line in lines[1 - len(p.warnings) :]] == list(p.warnings[1:]), "said once"
 
