@@ -195,7 +195,7 @@ def _noise_within_cells(table: RunTable) -> tuple[Floats, Floats]:
 
 
 def _left_in_means(repeats: Floats, within: tuple[Floats, Floats], sigma: float) -> Floats:
-    """Share of the noise that is left in the mean of each cell's repeats, (n,): 1 − ρ + ρ/n.
+    """Share of the noise that is left in the mean of each cell's repeats, (n,): 1 − ρ + ρ/n, or ρ/n where ρ exceeds 1.
 
     ρ, the share of the noise that is between seeds, starts as if `LEAST_FREEDOM` degrees of freedom had shown a half;
     a single deviation counts by nine times the noise at most.
@@ -203,5 +203,4 @@ def _left_in_means(repeats: Floats, within: tuple[Floats, Floats], sigma: float)
     squares, freedom = within
     found = float(np.minimum(squares, 9 * sigma**2) @ freedom)
     share = (LEAST_FREEDOM * _SHARE * sigma**2 + found) / (LEAST_FREEDOM + float(freedom.sum())) / sigma**2
-    rho = min(share, 1.0)
-    return np.asarray(1 - rho + rho / repeats)
+    return np.asarray(max(1 - share, 0.0) + share / repeats)

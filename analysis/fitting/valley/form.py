@@ -22,7 +22,7 @@ from analysis.fitting.valley.walk import Walk
 
 Floats = NDArray[np.float64]
 
-_SMALLEST_FLATTENING = 0.04
+_SMALLEST_FLATTENING = 0.08
 """g₊ is a positive g that is smooth through zero: (g + √(g² + this²))/2."""
 STEEPEST = 50.0
 """Exponents beyond this are cut off: they overflow on the way to a fit."""

@@ -94,9 +94,12 @@ def _of_form(mode: Fitted, scales: Floats) -> tuple[Floats, Floats]:
     place = np.r_[: blocks["path"].stop, FIXED + every : FIXED + every + walk.inside]
     mean, covariance = np.zeros(FIXED + 2 * every), np.zeros((FIXED + 2 * every, FIXED + 2 * every))
     mean[place], covariance[np.ix_(place, place)] = solved.beta[known], solved.covariance[np.ix_(known, known)]
-    for start, drift in ((FIXED, named.exponent_drift), (FIXED + every, named.slope_drift)):
+    for start, drift, unseen in (
+        (FIXED, named.exponent_drift, 0.0),
+        (FIXED + every, named.slope_drift, mode.linearised.model.unseen),
+    ):
         free = start + np.arange(walk.inside, every)
-        covariance[free, free] = np.exp(2 * (drift + named.misfit))
+        covariance[free, free] = np.exp(2 * (drift + named.misfit)) + unseen**2
     return mean, covariance
 
 
