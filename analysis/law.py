@@ -8,7 +8,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +19,7 @@ from analysis.fitting.cost import TokenCost
 from analysis.fitting.envelope import envelope
 from analysis.fitting.estimators import FittedEstimator
 from analysis.fitting.headline import Headline
-from analysis.fitting.holdout import rolling_holdout
+from analysis.fitting.holdout import FAR, rolling_holdout
 from analysis.fitting.parts import Parts, fit_parts
 from analysis.fitting.plausible import exponent_warnings
 from analysis.fitting.powerlaws import power_laws
@@ -45,8 +44,6 @@ from analysis.wording import budget_place, refusal_message
 
 Floats = NDArray[np.float64]
 
-FAR: Final = 1.5
-"""Held-out budgets from this multiple of the largest fitted one on count."""
 FIT_VERSION = 2
 """Incremented when the same table would give other numbers."""
 

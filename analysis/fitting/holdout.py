@@ -14,6 +14,8 @@ from analysis.table.table import RunTable
 
 FEWEST_TRAINING = 3
 """Budgets below the one that is predicted."""
+FAR = 1.5
+"""Held-out budgets from this multiple of the largest fitted one on are a test of the law."""
 TWO_SIDED = 1.96
 """Standard errors to each side of a 95 % interval."""
 MOST_BUDGETS, MOST_ROWS = 20, 6_000

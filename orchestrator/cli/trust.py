@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from analysis.fitting.holdout import FAR
 from analysis.fitting.plausible import HIGHEST_EXPONENT, LOWEST_EXPONENT, implausible_exponent
-from analysis.law import FAR, Law
+from analysis.law import Law
 from analysis.records import LawError, Prediction
 from analysis.refusals import Reason
 from analysis.table.excluded import describe_excluded

@@ -84,7 +84,7 @@ def _from(model: ValleyModel, beta: Floats, share: float, misfit: float, within:
             bounds=[(at - _REACH, at + _REACH) for at in scales],
             options={"maxiter": 30, "ftol": 3e-6},
         ).x
-        moved[0] = max(moved[0], np.log(least))
+        moved[0] = max(moved[0], np.log(max(least, _noise_of_repeats(within))))
         settled = float(np.abs(moved - scales).max()) < _SETTLED
         scales = moved
         repeated = _left_in_means(model.repeats, within, float(np.exp(scales[0])))
@@ -180,6 +180,8 @@ def _start(model: ValleyModel) -> Floats:
 
 LEAST_FREEDOM = 3
 """Degrees of freedom that repeats are lent on top of their own: they say what share of the noise is between seeds."""
+_MEDIAN_SQUARE = 0.455
+"""Median of the square of a standard normal variable."""
 _SHARE = 0.5
 """That share before there are any."""
 
@@ -195,7 +197,7 @@ def _noise_within_cells(table: RunTable) -> tuple[Floats, Floats]:
 
 
 def _left_in_means(repeats: Floats, within: tuple[Floats, Floats], sigma: float) -> Floats:
-    """Share of the noise that is left in the mean of each cell's repeats, (n,): 1 − ρ + ρ/n, or ρ/n where ρ exceeds 1.
+    """Share of the noise that is left in the mean of each cell's repeats, (n,): 1 − ρ + ρ/n.
 
     ρ, the share of the noise that is between seeds, starts as if `LEAST_FREEDOM` degrees of freedom had shown a half;
     a single deviation counts by nine times the noise at most.
@@ -203,4 +205,17 @@ def _left_in_means(repeats: Floats, within: tuple[Floats, Floats], sigma: float)
     squares, freedom = within
     found = float(np.minimum(squares, 9 * sigma**2) @ freedom)
     share = (LEAST_FREEDOM * _SHARE * sigma**2 + found) / (LEAST_FREEDOM + float(freedom.sum())) / sigma**2
-    return np.asarray(max(1 - share, 0.0) + share / repeats)
+    rho = min(share, 1.0)
+    return np.asarray(1 - rho + rho / repeats)
+
+
+def _noise_of_repeats(within: tuple[Floats, Floats]) -> float:
+    """The least noise that repeats allow: from their median deviation, which no single pair sets.
+
+    Nothing below three degrees of freedom, and from there on a growing share of the variance.
+    """
+    squares, freedom = within
+    total = float(freedom.sum())
+    if total < LEAST_FREEDOM - 1e-9:
+        return 0.0
+    return float(np.sqrt(np.median(squares) / _MEDIAN_SQUARE * (total - LEAST_FREEDOM + 1) / (total + 1)))

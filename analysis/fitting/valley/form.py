@@ -22,8 +22,8 @@ from analysis.fitting.valley.walk import Walk
 
 Floats = NDArray[np.float64]
 
-_SMALLEST_FLATTENING = 0.08
-"""g₊ is a positive g that is smooth through zero: (g + √(g² + this²))/2."""
+_LEAST_FLATTENING = 0.03
+"""g₊ where g is zero: it tends to g above, and slowly to zero below."""
 STEEPEST = 50.0
 """Exponents beyond this are cut off: they overflow on the way to a fit."""
 
@@ -55,10 +55,13 @@ FIXED = len(ValleyTheta._fields)
 """Parameters before the steps of the walks."""
 
 
-def positive(g: Any) -> tuple[Any, Any]:
-    """g₊ and its derivative in g."""
-    root = np.sqrt(g * g + _SMALLEST_FLATTENING**2)
-    return (g + root) / 2, (1 + g / root) / 2
+def positive(g: float | Floats) -> tuple[Floats, Floats]:
+    """g₊ and its derivative in g, of the shape of g: g + w e^(−g/w) from zero on, w/√(1 + (g/w)²) below."""
+    t = np.asarray(g) / _LEAST_FLATTENING
+    above, below = np.maximum(t, 0.0), np.minimum(t, 0.0)
+    decay, root = np.exp(-above), np.sqrt(1 + below**2)
+    value = np.where(t >= 0, above + decay, 1 / root)
+    return _LEAST_FLATTENING * value, np.where(t >= 0, 1 - decay, -below / root**3)
 
 
 class Height(NamedTuple):

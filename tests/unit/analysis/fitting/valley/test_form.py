@@ -27,7 +27,7 @@ def test_without_drift_it_is_the_joint_skew_surface(depth: float | None) -> None
     """E = L0 − s/g and K = s/g; exactly with the depth that undoes the smoothing of g₊, else nearly."""
     g, slope = 1.0, 0.7
     undone = float(np.log(positive(g)[0] / g))
-    assert 0 < undone < 1e-3
+    assert 0 <= undone < 1e-9
     theta = THETA._replace(
         log_slope=np.log(slope), flattening=g, depth=undone if depth is None else depth, narrowing=0.0
     )
@@ -84,7 +84,7 @@ def test_gradients_of_path_and_floor_are_their_finite_differences() -> None:
     assert floor == pytest.approx(slopes(lambda t: FORM.floor(t[None], C)[0], theta), abs=1e-7)
 
 
-@pytest.mark.parametrize("flattening", [0.3, 0.0, -0.05])
+@pytest.mark.parametrize("flattening", [0.3, 0.01, -0.05])
 def test_derivatives_by_the_fixed_parameters_are_finite_differences(flattening: float) -> None:
     theta = vector(THETA._replace(flattening=flattening))
     x = 0.5 * C + np.array([-1.5, 1.0, 0.3, 2.0, -0.4, 0.8])
@@ -107,8 +107,8 @@ def test_the_height_rises_as_its_derivatives_say() -> None:
 def test_g_is_kept_positive_smoothly() -> None:
     g = np.array([-1.0, -0.02, 0.0, 0.02, 1.0])
     value, rise = positive(g)
-    assert (value > 0).all() and value[-1] == pytest.approx(1.0, abs=1e-3) and value[2] == pytest.approx(0.02)
-    assert rise == pytest.approx((positive(g + 1e-6)[0] - positive(g - 1e-6)[0]) / 2e-6, abs=1e-7)
+    assert (value > 0).all() and value[-1] == pytest.approx(1.0, abs=1e-9) and value[2] == pytest.approx(0.03)
+    assert rise == pytest.approx((positive(g + 1e-6)[0] - positive(g - 1e-6)[0]) / 2e-6, abs=1e-4)
 
 
 def test_far_sizes_do_not_overflow() -> None:

@@ -128,7 +128,7 @@ def test_the_priors_are_those_stated() -> None:
     mean, precision, _ = made.prior(named, THETA)
     sd = 1 / np.sqrt(np.where(precision > 0, precision, np.nan))
     for block, expected in (
-        ("path", 0.05), ("floor", 0.025), ("left", 0.2), ("right", 0.2), ("offset", 0.01), ("tilt", 0.002),
+        ("path", 0.05), ("floor", float(np.hypot(0.025, made.unseen))), ("left", 0.2), ("right", 0.2), ("offset", 0.01), ("tilt", 0.002),
         ("size", 0.02 * 0.15),
     ):  # fmt: skip
         assert sd[made.blocks[block]] == pytest.approx(expected), block
@@ -137,7 +137,7 @@ def test_the_priors_are_those_stated() -> None:
     steepness = 0.18 / 2.9
     assert (fixed.flattening, spread.flattening) == pytest.approx((2 * steepness, 1.2 * steepness))
     assert (fixed.exponent, spread.exponent) == pytest.approx((0.5, 0.1))
-    assert (fixed.log_p, spread.log_q) == pytest.approx((np.log(0.4), 0.7))
+    assert (fixed.log_p, spread.log_q) == pytest.approx((np.log(0.4), 1.2))
     assert spread.depth == pytest.approx(1 / np.hypot(1 / 0.5, 1.0)), "5 φ, and 1 at most"
     assert spread.narrowing == pytest.approx(1 / np.hypot(1 / 0.1, 1 / 0.3))
     assert np.isnan([spread.level, spread.log_slope, spread.n0]).all(), "these are free"
