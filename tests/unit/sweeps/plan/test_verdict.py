@@ -40,7 +40,7 @@ def test_a_good_grid_gives_a_law_and_says_how_far_it_is_useful() -> None:
     assert seen.complete and seen.gives_law and seen.reason == "" and seen.remedy is None
     assert (seen.curves, seen.budgets, seen.largest_budget, seen.cause) == (5, 5, 4e12, None)
     assert seen.reach == expect(make_plan(packaged("cpu"), FACTS))[0].reach >= 100
-    assert found(packaged("demo")).reach == 10
+    assert found(packaged("demo")).reach == 5
 
 
 def test_too_little_text_is_mended_by_the_fewest_passes() -> None:
