@@ -68,7 +68,7 @@ def planning(tmp_path: Path) -> Known:
 
 def test_a_plan_here_comes_with_its_verdict(planning: Known) -> None:
     judged = plan_and_judge(planning, DEMO)
-    assert judged.verdict.complete and judged.verdict.reach == judged.expected[0].reach == 10
+    assert judged.verdict.complete and judged.verdict.reach == judged.expected[0].reach == 5
     assert judged.filled is None and judged.planned.workers == 2
     assert judged.planned.plan == make_plan(judged.planned.spec, FACTS, judged.planned.cost, workers=2)
 
