@@ -19,7 +19,7 @@ from analysis.fitting.cost import TokenCost
 from analysis.fitting.envelope import envelope
 from analysis.fitting.estimators import FittedEstimator
 from analysis.fitting.headline import Headline
-from analysis.fitting.holdout import FAR, rolling_holdout
+from analysis.fitting.holdout import far, rolling_holdout
 from analysis.fitting.parts import Parts, fit_parts
 from analysis.fitting.plausible import exponent_warnings
 from analysis.fitting.powerlaws import power_laws
@@ -187,10 +187,10 @@ class Law:
     @cached_property
     def _held(self) -> float | None:
         """Share of the hold-out's later budgets inside the intervals, of N* or of L*, the lesser; None without any."""
-        far = [record for record in self.holdout if record.extrapolation >= FAR]
-        if not far:
+        records = far(self.holdout)
+        if not records:
             return None
-        return min(sum(r.params_covered for r in far), sum(r.loss_covered for r in far)) / len(far)
+        return min(sum(r.params_covered for r in records), sum(r.loss_covered for r in records)) / len(records)
 
     def _require_estimators(self) -> None:
         if self.estimators:
@@ -257,11 +257,11 @@ def content_hash(table: RunTable, cost: TokenCost) -> str:
 
 def with_holdout(law: Law, records: tuple[HoldoutRecord, ...]) -> Law:
     """The law with its hold-out table and, where it has later budgets from ×1.5 on, a sentence about it."""
-    far = [record for record in records if record.extrapolation >= FAR]
-    if not far:
+    tested = far(records)
+    if not tested:
         return replace(law, holdout=records)
-    covered = sum(record.params_covered and record.loss_covered for record in far)
-    sentence = f"Hold-out: {covered} of {len(far)} later budgets (×1.5 and more) lay inside both intervals."
+    covered = sum(record.params_covered and record.loss_covered for record in tested)
+    sentence = f"Hold-out: {covered} of {len(tested)} later budgets (×1.5 and more) lay inside both intervals."
     return replace(law, holdout=records, warnings=(*law.warnings, sentence))
 
 

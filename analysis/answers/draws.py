@@ -20,7 +20,7 @@ DRAWS = 400
 """Draws behind an interval."""
 
 
-def surfaces(law: Law, draws: int) -> list[tuple[ValleyForm, Floats]]:
+def surface(law: Law, draws: int) -> tuple[ValleyForm, Floats]:
     """The law's valley with parameters (B, P): its mean for no draws, else draws over its scales and parameters.
 
     Raises LawError where no law could be fitted.
@@ -29,18 +29,14 @@ def surfaces(law: Law, draws: int) -> list[tuple[ValleyForm, Floats]]:
         law.predict(law.largest_budget)
     assert law.valley is not None
     valley = law.valley
-    if draws == 0:
-        return [(valley.form, valley.mean[None])]
-    return [(valley.form, draw(valley, draws, np.random.default_rng(0)))]
+    return valley.form, draw(valley, draws, np.random.default_rng(0)) if draws else valley.mean[None]
 
 
 def sample(law: Law, ask: Callable[[ValleyForm, Floats], tuple[Floats, ...]]) -> list[tuple[float, Floats]]:
     """Each quantity that `ask` gives for valleys (B, P), shape (B,): the law's own, and its draws'."""
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        own = ask(*surfaces(law, 0)[0])
-        drawn = [ask(form, theta) for form, theta in surfaces(law, DRAWS)]
-    joined = [np.concatenate(part) for part in zip(*drawn, strict=True)]
-    return [(float(value[0]), draws) for value, draws in zip(own, joined, strict=True)]
+        own, drawn = ask(*surface(law, 0)), ask(*surface(law, DRAWS))
+    return [(float(value[0]), draws) for value, draws in zip(own, drawn, strict=True)]
 
 
 def losses(law: Law, form: ValleyForm, theta: Floats, params: Floats, tokens: Floats) -> Floats:

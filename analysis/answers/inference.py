@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.answers.bounds import check_positive, lost_warnings, of_draws, of_scaled, of_sum
-from analysis.answers.draws import DRAWS, surfaces
+from analysis.answers.draws import DRAWS, surface
 from analysis.answers.questions import Answer, distance_warnings
 from analysis.answers.split import Surfaces
 from analysis.fitting.confidence import place_warnings
@@ -63,8 +63,8 @@ def cheapest_with_inference(law: Law, flops: float, inference_tokens: float) -> 
     """
     check_positive(flops=flops, inference_tokens=inference_tokens)
     target = law.predict(flops)
-    own = _Drawn.of(law, target, 0)
-    drawn = _Drawn.of(law, target, DRAWS)
+    own = _Table.of(law, target, 0)
+    drawn = _Table.of(law, target, DRAWS)
     problem = _problem(law, target, own, drawn, inference_tokens)
     if problem:
         raise _refusal(law, target, own, drawn, inference_tokens, problem)
@@ -108,7 +108,7 @@ def _answer(law: Law, target: Prediction, inference_tokens: float, own: _Cheapes
     )
 
 
-def _problem(law: Law, target: Prediction, own: _Drawn, drawn: _Drawn, inference_tokens: float) -> str:
+def _problem(law: Law, target: Prediction, own: _Table, drawn: _Table, inference_tokens: float) -> str:
     """Why the law cannot tell the cheapest model, empty where it can."""
     if own.lost(inference_tokens) > 0 or drawn.lost(inference_tokens) > MOST_LOST:
         return "no size that reaches the loss is the cheapest"
@@ -130,7 +130,7 @@ def _problem(law: Law, target: Prediction, own: _Drawn, drawn: _Drawn, inference
     return ""
 
 
-def _refusal(law: Law, target: Prediction, own: _Drawn, drawn: _Drawn, asked: float, why: str) -> OutOfReachError:
+def _refusal(law: Law, target: Prediction, own: _Table, drawn: _Table, asked: float, why: str) -> OutOfReachError:
     """Why there is no answer, and the most tokens of inference that can be asked about."""
     said = f"with {format_count(asked)} tokens of inference after {format_flops(target.flops)} FLOPs {why}"
     low, high = float(np.log(target.tokens)) - 20, float(np.log(asked))
@@ -142,34 +142,6 @@ def _refusal(law: Law, target: Prediction, own: _Drawn, drawn: _Drawn, asked: fl
         low, high = (low, middle) if bad else (middle, high)
     most = rounded_down(float(np.exp(low)), 2)
     return OutOfReachError(f"{said}. Ask about {format_count(most)} tokens or fewer", "inference_tokens", None, most)
-
-
-@dataclass(frozen=True)
-class _Drawn:
-    """Draws of a law's valley, with the smallest sizes that reach the loss by tokens."""
-
-    tables: tuple[_Table, ...]
-    """One a form."""
-
-    @classmethod
-    def of(cls, law: Law, target: Prediction, draws: int) -> _Drawn:
-        """The law's own valley alone for no draws."""
-        with np.errstate(all="ignore"):
-            return cls(tuple(_Table.of(Surfaces(law, *one), target) for one in surfaces(law, draws)))
-
-    def lost(self, inference_tokens: float) -> float:
-        """Share of the surfaces on which no size is the cheapest."""
-        with np.errstate(all="ignore"):
-            return float(np.concatenate([table.best(inference_tokens)[1] for table in self.tables]).mean())
-
-    def moved(self, inference_tokens: float) -> _Cheapest:
-        """How far inference moves the cheapest models, in ln N and ln D."""
-        with np.errstate(all="ignore"):
-            pairs = [(table.cheapest(inference_tokens), table.cheapest(0.0)) for table in self.tables]
-        return _Cheapest(
-            np.concatenate([served.log_params - free.log_params for served, free in pairs]),
-            np.concatenate([served.log_tokens - free.log_tokens for served, free in pairs]),
-        )
 
 
 @dataclass(frozen=True)
@@ -188,13 +160,29 @@ class _Table:
     """ln N there, shape (B, G); not a number where no size reaches the loss."""
 
     @classmethod
-    def of(cls, drawn: Surfaces, target: Prediction) -> _Table:
-        """A first look."""
+    def of(cls, law: Law, target: Prediction, draws: int) -> _Table:
+        """A first look, with the law's own valley alone for no draws."""
+        with np.errstate(all="ignore"):
+            return cls._look(Surfaces(law, *surface(law, draws)), target)
+
+    @classmethod
+    def _look(cls, drawn: Surfaces, target: Prediction) -> _Table:
         log_n, log_d = float(np.log(target.params)), float(np.log(target.tokens))
         goal = drawn.loss(np.array([[log_n]]), np.array([[log_d]]))
         steps = np.arange(log_d - FEWER_TOKENS, log_d + MORE_TOKENS + D_STEP / 2, D_STEP)
         grid = np.repeat(steps[None], len(drawn.theta), axis=0)
         return cls(drawn, goal, log_n, grid, _sizes(drawn, goal, grid, log_n, COARSE))
+
+    def lost(self, inference_tokens: float) -> float:
+        """Share of the surfaces on which no size is the cheapest."""
+        with np.errstate(all="ignore"):
+            return float(self.best(inference_tokens)[1].mean())
+
+    def moved(self, inference_tokens: float) -> _Cheapest:
+        """How far inference moves the cheapest models, in ln N and ln D."""
+        with np.errstate(all="ignore"):
+            served, free = self.cheapest(inference_tokens), self.cheapest(0.0)
+        return _Cheapest(served.log_params - free.log_params, served.log_tokens - free.log_tokens)
 
     def best(self, inference_tokens: float) -> tuple[Rows, NDArray[np.bool_]]:
         """Which tokens of the first look are cheapest (B,), and where none are known to be (B,).

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.answers.bounds import check_positive, lost_warnings, of_draws, of_scaled, of_sum, of_tokens
-from analysis.answers.draws import DRAWS, surfaces
+from analysis.answers.draws import DRAWS, surface
 from analysis.answers.questions import Answer
 from analysis.answers.repetition import (
     EXCESS_PARAMETERS_WORTH,
@@ -113,8 +113,7 @@ def best_with_limited_data(law: Law, flops: float, unique_tokens: float) -> Answ
 def _point(law: Law, centre: Prediction, unique: float) -> _Point:
     """The answer on the law's own valley."""
     with np.errstate(all="ignore"):
-        ((form, theta),) = surfaces(law, 0)
-        trusted = Surfaces(law, form, theta)
+        trusted = Surfaces(law, *surface(law, 0))
         own = _limited(trusted, centre, unique, PUBLISHED)
         log_anchor = _same_loss(trusted, float(own.loss[0]), min(law.smallest_budget, centre.flops), centre.flops)
         anchor = centre if log_anchor is None else law.predict(float(np.exp(log_anchor)))
@@ -140,15 +139,11 @@ def _same_loss(trusted: Surfaces, loss: float, lowest: float, highest: float) ->
 
 def _draws(law: Law, centre: Prediction, unique: float, point: _Point) -> _Limited:
     """On draws of the surfaces, each with a draw of what repetition is worth; losses beyond each surface's anchor."""
-    generator, log_anchor = np.random.default_rng(1), float(np.log(point.anchor.flops))
-    factors, costs = [], []
+    log_anchor = float(np.log(point.anchor.flops))
     with np.errstate(all="ignore"):
-        for form, theta in surfaces(law, DRAWS):
-            drawn_surfaces = Surfaces(law, form, theta)
-            found = _limited(drawn_surfaces, centre, unique, drawn(len(theta), generator))
-            factors.append(found.log_factor)
-            costs.append(found.loss - drawn_surfaces.free(log_anchor).loss[:, 0])
-    return _Limited(np.concatenate(factors), np.concatenate(costs))
+        surfaces = Surfaces(law, *surface(law, DRAWS))
+        found = _limited(surfaces, centre, unique, drawn(len(surfaces.theta), np.random.default_rng(1)))
+        return _Limited(found.log_factor, found.loss - surfaces.free(log_anchor).loss[:, 0])
 
 
 def _limited(drawn_surfaces: Surfaces, centre: Prediction, unique: float, worth: Worth) -> _Limited:

@@ -23,7 +23,7 @@ LOG_WORTH_SD = float(np.log(2))
 """Standard deviation of each ln R*, ours: a factor of two either way. The paper gives no error. Its 182 runs are of two
 corpora, all with dropout and a weight decay of 0.1; Lovelace et al. 2026 (Prescriptive Scaling Laws for Data
 Constrained Training) find that a stronger weight decay alone changes the harm of repetition by a factor of three."""
-WIDENED = float(interval.student(2 * interval.LEAST_FREEDOM)) / 1.96
+WIDENED = float(interval.student(2 * interval.LEAST_FREEDOM)) / interval.NORMAL
 """Factor on the draws' deviations, as on those of the surfaces: that standard deviation is an estimate itself."""
 MOST_EPOCHS = 40
 """Epochs beyond which Muennighoff et al. 2023 (section 5) saw no return."""

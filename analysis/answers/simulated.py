@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.answers.draws import losses, surfaces
+from analysis.answers.draws import losses, surface
+from analysis.fitting.interval import NORMAL
 from analysis.law import Law
 from analysis.records import Interval, LawError, Prediction
 from analysis.table.further import FurtherRuns
@@ -90,7 +91,7 @@ class SimulatedWorld:
 
     def _excess(self, answer: Prediction, off: Floats) -> Floats:
         """Loss above the optimum's at ln N − ln N*, (n,), as the law's valley has it about its own."""
-        form, theta = surfaces(self.law, 0)[0]
+        form, theta = surface(self.law, 0)
         places = np.linspace(-np.log(_REACH), np.log(_REACH), _STEPS)
         sizes = answer.params * np.exp(places)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -101,4 +102,4 @@ class SimulatedWorld:
 
 def _deviation(interval: Interval) -> float:
     """The standard deviation that a 95 % interval stands for."""
-    return (interval.high - interval.low) / 2 / 1.96
+    return (interval.high - interval.low) / 2 / NORMAL

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -218,6 +219,12 @@ def _frontier_start(c: Floats, losses: Floats, weights: Floats, mean: Floats, pr
     cost = (left**2).sum(axis=1) + weight * (g - centre) ** 2
     best = int(np.argmin(np.where(slope > 0, cost, np.inf)))
     return np.array([[middle[best], np.log(max(slope[best], 1e-3 * float(losses.mean()))), g[best]]])
+
+
+def blocks(estimators: Sequence[Estimator | FittedEstimator]) -> list[slice]:
+    """Where the parameters of each estimator are among those of all, in their order."""
+    ends = np.cumsum([0, *(len(one.theta) for one in estimators)]).tolist()
+    return [slice(start, stop) for start, stop in pairwise(ends)]
 
 
 def optima_with_gradient(

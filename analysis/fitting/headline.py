@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.fitting.cost import TokenCost
-from analysis.fitting.estimators import FittedEstimator, optima_with_gradient
+from analysis.fitting.estimators import FittedEstimator, blocks, optima_with_gradient
 from analysis.fitting.refused import RefusedError
 from analysis.fitting.uncertainty import Uncertainty
 from analysis.fitting.valley.posterior import Valley, optima
@@ -58,21 +58,11 @@ def answer(
         raise RefusedError(OptimumRunsOff())
     if not all(np.isfinite(half).all() for half in (found.log_params_half, found.loss, found.loss_half)):
         raise RefusedError(ErrorsUnknown())
-    each = [_alone(state, block, valley, cost, log_c) for state, block in _with_covariance(states, uncertainty)]
+    total = uncertainty.total
+    pairs = zip(states, blocks(states), strict=True)
+    each = [_alone(state, total[block, block], valley, cost, log_c) for state, block in pairs]
     shown = np.array(each).reshape(len(each), 4, len(budgets)).transpose(1, 2, 0)
     return Headline(found.log_params, np.minimum(found.log_params_half, WIDEST), found.loss, found.loss_half, *shown)
-
-
-def _with_covariance(
-    states: Sequence[FittedEstimator], uncertainty: Uncertainty
-) -> list[tuple[FittedEstimator, Floats]]:
-    """Each estimator with the covariance (P, P) of its parameters."""
-    total, out, start = uncertainty.total, [], 0
-    for state in states:
-        stop = start + len(state.theta)
-        out.append((state, total[start:stop, start:stop]))
-        start = stop
-    return out
 
 
 def _alone(

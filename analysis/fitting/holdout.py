@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from analysis.evidence import HoldoutRecord
+from analysis.fitting.interval import NORMAL
 from analysis.fitting.local_minima import LocalMinimum, local_minima
 from analysis.records import LawError, Prediction
 from analysis.table.table import RunTable
@@ -16,8 +17,6 @@ FEWEST_TRAINING = 3
 """Budgets below the one that is predicted."""
 FAR = 1.5
 """Held-out budgets from this multiple of the largest fitted one on are a test of the law."""
-TWO_SIDED = 1.96
-"""Standard errors to each side of a 95 % interval."""
 MOST_BUDGETS, MOST_ROWS = 20, 6_000
 """At most this many budgets, evenly spread, are held out, fewer in tables of many rows: each costs a fit."""
 
@@ -91,7 +90,12 @@ def _record(prediction: Prediction, truth: LocalMinimum) -> HoldoutRecord:
     )
 
 
+def far(records: Sequence[HoldoutRecord]) -> list[HoldoutRecord]:
+    """The records that test a law: those of later budgets, not of the next one that nearly equals the last."""
+    return [record for record in records if record.extrapolation >= FAR]
+
+
 def covered(truth: float, error: float, predicted: float, low: float, high: float) -> bool:
     """Whether a truth lies in an interval, to whose halves its own error is added in quadrature."""
     half = high - predicted if truth > predicted else predicted - low
-    return bool(abs(truth - predicted) <= np.hypot(half, TWO_SIDED * error))
+    return bool(abs(truth - predicted) <= np.hypot(half, NORMAL * error))

@@ -16,6 +16,8 @@ Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
 
+NORMAL = 1.96
+"""Standard errors to each side of a 95 % interval of a normal variable."""
 LEAST_FREEDOM = 5.0
 """Satterthwaite's figure is itself an estimate from few budgets; below five it would only widen intervals."""
 
@@ -48,11 +50,11 @@ def shared_factors(table: RunTable, budgets: bool = True) -> dict[str, Floats]:
     """What runs share, as matrices (n, groups): nothing, a size, a trunk, and with `budgets` a budget and its tilt."""
     factors = {"run": np.eye(len(table))}
     for name, labels in (("size", table.size), ("trunk", table.trunk)):
-        shared = _indicator(labels)
+        shared = indicator(labels)
         known = any(shared.shape == other.shape and np.array_equal(shared, other) for other in factors.values())
         if (shared.sum(axis=0) > 1).sum() >= 3 and not known:
             factors[name] = shared
-    budget = _indicator(table.budget)
+    budget = indicator(table.budget)
     if budgets and budget.shape[1] >= 3:
         factors["budget"] = budget
         log_n = np.log(table.params)
@@ -61,7 +63,8 @@ def shared_factors(table: RunTable, budgets: bool = True) -> dict[str, Floats]:
     return factors
 
 
-def _indicator(labels: Labels) -> Floats:
+def indicator(labels: Labels) -> Floats:
+    """Which rows (n,) carry which label, (n, K) for the K labels in their order."""
     return np.asarray(labels[:, None] == np.unique(labels)[None], dtype=float)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from analysis.fitting import interval
 from analysis.fitting.cost import TokenCost
-from analysis.fitting.estimators import FittedEstimator, LineKind, optima_with_gradient
+from analysis.fitting.estimators import FittedEstimator, LineKind, blocks, optima_with_gradient
 from analysis.fitting.parameters import LineTheta
 from analysis.fitting.parts import Parts
 from analysis.fitting.refused import RefusedError
@@ -43,29 +43,23 @@ def power_laws(states: Sequence[FittedEstimator], parts: Parts, cost: TokenCost)
     budgets = [curve.flops for curve in parts.curves]
     ends = np.log([min(budgets), max(budgets)])
     width = float(ends[1] - ends[0])
-    answers = [optima_with_gradient(s.kind, np.asarray(s.theta), parts.origin, ends, cost) for s in states]
-    gradients = _stacked([(answer[2][1:] - answer[2][:1]) / width for answer in answers])
     laws = _pair(
         EstimatorName.HEADLINE, optima(parts.valley, ends).log_params, ends, mean_exponent(parts.valley, *ends)[1], cost
     )
-    for index, (state, answer) in enumerate(zip(states, answers, strict=True)):
-        laws += _pair(state.name, answer[0], ends, _half(parts.uncertainty, gradients[index]), cost)
-        laws.append(_loss_law(states, index, parts, ends, cost))
+    for state, block in zip(states, blocks(states), strict=True):
+        log_n, _, gradient, _ = optima_with_gradient(state.kind, np.asarray(state.theta), parts.origin, ends, cost)
+        laws += _pair(
+            state.name, log_n, ends, _half(parts.uncertainty, block, np.diff(gradient, axis=0)[0] / width), cost
+        )
+        laws.append(_loss_law(state, block, parts, ends, cost))
     return tuple(laws)
 
 
-def _stacked(gradients: Sequence[Floats]) -> Floats:
-    """Gradients (1, P_m) of M estimators in their own parameters → (M, P) in all parameters."""
-    starts = np.cumsum([0, *[gradient.shape[1] for gradient in gradients]])
-    full = np.zeros((len(gradients), starts[-1]))
-    for m, gradient in enumerate(gradients):
-        full[m, starts[m] : starts[m + 1]] = gradient[0]
-    return full
-
-
-def _half(uncertainty: Uncertainty, gradient: Floats) -> float:
-    """Half-width of an interval from a gradient (P,)."""
-    variance, freedom = uncertainty.variance(gradient[None])
+def _half(uncertainty: Uncertainty, block: slice, gradient: Floats) -> float:
+    """Half-width of an interval from a gradient (P_m,) in the parameters of one estimator, which lie at `block`."""
+    whole = np.zeros((1, len(uncertainty.total)))
+    whole[0, block] = gradient
+    variance, freedom = uncertainty.variance(whole)
     return float(interval.student(freedom)[0] * np.sqrt(max(variance[0], 0)))
 
 
@@ -88,22 +82,23 @@ def _law(quantity: str, name: EstimatorName, values: Floats, ends: Floats, half:
     )
 
 
-def _loss_law(states: Sequence[FittedEstimator], index: int, parts: Parts, ends: Floats, cost: TokenCost) -> PowerLaw:
+def _loss_law(state: FittedEstimator, block: slice, parts: Parts, ends: Floats, cost: TokenCost) -> PowerLaw:
     """L* = E + coefficient · C^exponent of a surface or of a frontier through minima."""
-    kind, theta = states[index].kind, np.asarray(states[index].theta)
-    start = sum(len(state.theta) for state in states[:index])
-    gradient = np.zeros(sum(len(state.theta) for state in states))
+    kind, theta = state.kind, np.asarray(state.theta)
+    gradient = np.zeros(len(theta))
     if isinstance(kind, LineKind):
-        gradient[start + LineTheta._fields.index("flattening")] = 1.0
-        return _frontier_law(kind, LineTheta(*states[index].theta), parts.origin.c, _half(parts.uncertainty, gradient))
+        gradient[LineTheta._fields.index("flattening")] = 1.0
+        half = _half(parts.uncertainty, block, gradient)
+        return _frontier_law(kind, LineTheta(*state.theta), parts.origin.c, half)
     step = 1e-5 * np.maximum(np.abs(theta), 0.1)
     moved = np.vstack([theta[None], theta + np.diag(step), theta - np.diag(step)])
     losses = kind.optima(moved, parts.origin, ends, cost)[1]
     floor = kind.form.parameters._fields.index("floor")
     reducible = np.log(np.maximum(losses - moved[:, floor, None], 1e-300))
     slopes = (reducible[:, 1] - reducible[:, 0]) / (ends[1] - ends[0])
-    gradient[start : start + len(theta)] = (slopes[1 : len(theta) + 1] - slopes[len(theta) + 1 :]) / (2 * step)
-    return _law("loss", kind.name, reducible[0], ends, _half(parts.uncertainty, gradient), float(theta[floor]))
+    gradient = (slopes[1 : len(theta) + 1] - slopes[len(theta) + 1 :]) / (2 * step)
+    half = _half(parts.uncertainty, block, gradient)
+    return _law("loss", kind.name, reducible[0], ends, half, float(theta[floor]))
 
 
 def _frontier_law(kind: LineKind, line: LineTheta, origin: float, half: float) -> PowerLaw:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.fitting import interval
-from analysis.fitting.estimators import Estimator
+from analysis.fitting.estimators import Estimator, blocks
 
 Floats = NDArray[np.float64]
 
@@ -40,11 +40,8 @@ class Uncertainty:
             return cls()
         covariances = noise.propagate(np.vstack([e.influence for e in estimators]))
         prior = np.zeros(covariances.shape[1:])
-        start = 0
-        for estimator in estimators:
-            block = slice(start, start + len(estimator.theta))
+        for estimator, block in zip(estimators, blocks(estimators), strict=True):
             prior[block, block] = estimator.prior_covariance
-            start = block.stop
         return cls(noise.variances, covariances, prior, noise.inverse, noise.spread)
 
     @property

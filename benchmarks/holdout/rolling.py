@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from analysis.fitting.holdout import far
 from analysis.law import Law, fit
 from analysis.records import LawError, Prediction
 from benchmarks.holdout.baselines import BASELINES, Predictor
@@ -18,8 +19,6 @@ QUANTITIES = ("params", "loss")
 """What is forecast: ln N* and L*."""
 WIDTH_AT = 3.0
 """Multiple of the largest training budget where the width of the interval is noted."""
-OWN_FROM = 1.5
-"""Smallest factor of the fit's own hold-out that counts."""
 
 
 def forecast_budgets(path: Path, cut: Cut, to: float, own_holdout: bool) -> list[Row]:
@@ -55,10 +54,10 @@ def headline(law: Law, flops: float) -> tuple[tuple[Forecast, Forecast], str, st
 
 def own_shares(law: Law) -> tuple[float, float]:
     """Share of a law's own hold-out inside the intervals of N* and of L*; NaN where it has none."""
-    far = [record for record in law.holdout if record.extrapolation >= OWN_FROM]
-    if not far:
+    records = far(law.holdout)
+    if not records:
         return np.nan, np.nan
-    covered = [[record.params_covered for record in far], [record.loss_covered for record in far]]
+    covered = [[record.params_covered for record in records], [record.loss_covered for record in records]]
     return float(np.mean(covered[0])), float(np.mean(covered[1]))
 
 

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from analysis.fitting.interval import NORMAL
 from benchmarks.holdout.rows import HEADLINE, KEY
 
-NORMAL = 1.96
-"""Standard errors of a truth that are added to an interval, in quadrature."""
 PENALTY = 40.0
 """2 / 5 %: what lying outside a 95 % interval costs per unit (Gneiting and Raftery 2007, section 6.2)."""
 FIRST = ("chinchilla", "cs336", "llama3")

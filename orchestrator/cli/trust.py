@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from analysis.fitting.holdout import FAR
+from analysis.fitting.holdout import far
 from analysis.fitting.plausible import HIGHEST_EXPONENT, LOWEST_EXPONENT, implausible_exponent
 from analysis.law import Law
 from analysis.records import LawError, Prediction
@@ -210,11 +210,11 @@ def budget_of_tokens(law: Law, tokens: float) -> float | None:
 
 def _holdout(law: Law, facts: Facts) -> Iterator[Finding]:
     """How predictions came out: of later budgets from the earlier ones, and of validation runs."""
-    far = [record for record in law.holdout if record.extrapolation >= FAR]
-    inside = sum(record.params_covered and record.loss_covered for record in far)
-    yield from _tested(inside, len(far), "later budgets lay inside their predicted intervals")
+    records = far(law.holdout)
+    inside = sum(record.params_covered and record.loss_covered for record in records)
+    yield from _tested(inside, len(records), "later budgets lay inside their predicted intervals")
     yield from _tested(facts.forecasts_inside, facts.forecasts_scored, "forecast intervals contained their run's loss")
-    if not far and not facts.forecasts_scored:
+    if not records and not facts.forecasts_scored:
         yield Finding(Mark.UNCHECKED, "no prediction tested")
 
 

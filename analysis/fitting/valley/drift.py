@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from analysis.fitting.valley.mixture import half_width
-from analysis.fitting.valley.posterior import Valley, mean_exponent
+from analysis.fitting.valley.posterior import Valley
 from analysis.wording import format_flops
 
 
@@ -21,8 +21,7 @@ def drift_sentences(valley: Valley, low: float, high: float) -> tuple[str, ...]:
     change, half = half_width(valley.weights, bend, np.einsum("p,dpq,q->d", slope, valley.covariances, slope)[:, None])
     if abs(float(change[0])) <= float(half[0]):
         return ()
-    halves = np.log([low, np.sqrt(low * high)]), np.log([np.sqrt(low * high), high])
-    first, last = (mean_exponent(valley, float(a), float(b))[0] for a, b in halves)
+    first, last = np.diff(valley.weights @ path) / step
     return (
         f"N* does not follow a power law here: its exponent {'falls' if last < first else 'rises'} from {first:.2f} to "
         f"{last:.2f} between {format_flops(low)} and {format_flops(high)} FLOPs; the headline follows it.",

@@ -105,7 +105,10 @@ class Linearised:
 def linearise(model: ValleyModel, beta: Floats, scales: Floats, repeated: Floats) -> Linearised:
     """A model about parameters (P,), with the weights that its residuals have there."""
     at = model.predict(beta)
-    variance = sum(model.variances(Scales(*scales), at.height, repeated))
-    residual = model.loss - at.loss
-    tails = (TAILS + 1) / (TAILS + residual**2 / variance)
-    return Linearised(model, beta, at, tails, repeated)
+    variance = np.add(*model.variances(Scales(*scales), at.height, repeated))
+    return Linearised(model, beta, at, tail_weights(model.loss - at.loss, variance), repeated)
+
+
+def tail_weights(residual: Floats, variance: Floats) -> Floats:
+    """ω (n,) of residuals with variances (n,)."""
+    return np.asarray((TAILS + 1) / (TAILS + residual**2 / variance))

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from analysis.fitting.surface import Origin
-from analysis.fitting.valley.evidence import TAILS, Linearised, Solved, linearise
+from analysis.fitting.valley.evidence import TAILS, Linearised, Solved, linearise, tail_weights
 from analysis.fitting.valley.form import ValleyTheta
 from analysis.fitting.valley.hyper import MEDIAN, Scales
-from analysis.fitting.valley.model import Prediction, ValleyModel
+from analysis.fitting.valley.model import EXPONENT, FLATTENING, Prediction, ValleyModel
 from analysis.table.table import RunTable
 
 Floats = NDArray[np.float64]
@@ -150,7 +150,7 @@ class _Target:
     def normal(self, beta: Floats) -> tuple[Floats, Floats]:
         """Gauss-Newton's matrix (P, P) and the downhill slope (P,) at the parameters of the prediction."""
         residual = self.model.loss - self.prediction.loss
-        weights = (TAILS + 1) / (TAILS + residual**2 / self.variance) / self.variance
+        weights = tail_weights(residual, self.variance) / self.variance
         weighted = self.prediction.jacobian.T * weights
         slope = weighted @ residual - self.precision * (beta - self.mean)
         return weighted @ self.prediction.jacobian + np.diag(self.precision), slope
@@ -165,12 +165,13 @@ def _start(model: ValleyModel) -> Floats:
     c, loss = model.c[lowest], model.loss[lowest]
     fall, level = np.polyfit(c, loss, 1)
     slope = max(-float(fall), 1e-3 * float(np.abs(loss).mean()))
-    n0 = float(np.median(model.x[lowest] - 0.5 * c))
+    exponent, flattening = EXPONENT[0], FLATTENING[0] * slope / level
+    n0 = float(np.median(model.x[lowest] - exponent * c))
     best = np.zeros(model.parameters)
     least = np.inf
     for p, q in _TILTS:
         beta = np.zeros(model.parameters)
-        theta = ValleyTheta(level, np.log(slope), 2 * slope / level, 0.0, 0.0, n0, 0.5, np.log(p), np.log(q))
+        theta = ValleyTheta(level, np.log(slope), flattening, 0.0, 0.0, n0, exponent, np.log(p), np.log(q))
         beta[model.blocks["fixed"]] = theta
         off = float(np.median(np.abs(model.loss - model.losses(beta))))
         if off < least:

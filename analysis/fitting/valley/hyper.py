@@ -35,7 +35,7 @@ MEDIAN = Scales(
     noise=np.nan, misfit=0.01, exponent_drift=0.5, slope_drift=0.35, sides=3.0, offset=0.25, tilt=0.2, size=0.15
 )
 """Median of each scale a priori; the noise is free. Drift and misfit are of one kind, an error of the form, so the
-drift is told as a multiple of the misfit: where the form fits every height to within the noise, its path and floor
+drift is given as a multiple of the misfit: where the form fits every height to within the noise, its path and floor
 hardly drift, and where it is wrong by a fifth they do."""
 SPREAD = Scales(
     noise=np.inf, misfit=1.5, exponent_drift=1.2, slope_drift=0.7, sides=0.7, offset=1.2, tilt=0.6, size=1.2

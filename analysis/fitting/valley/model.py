@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.fitting.forms import bent
+from analysis.fitting.interval import indicator
 from analysis.fitting.surface import Origin
 from analysis.fitting.valley.form import FIXED, Height, ValleyForm, ValleyTheta, derivatives, height
 from analysis.fitting.valley.hyper import Scales
@@ -108,7 +109,7 @@ class ValleyModel:
         c = np.bincount(cell, np.log(table.flops)) / counts - origin.c
         log_budgets = np.log(table.budgets) - origin.c
         walk = Walk.through(log_budgets)
-        budget = _indicator(table.budget[first], MOST_EFFECTS)
+        budget = _most_frequent(table.budget[first], MOST_EFFECTS)
         centres = (budget.T @ x) / budget.sum(axis=0)
         centred = x - budget @ centres
         within = budget.any(axis=1)
@@ -232,15 +233,14 @@ class ValleyModel:
         return mean, precision, rises
 
 
-def _indicator(labels: Labels, most: int) -> Floats:
+def _most_frequent(labels: Labels, most: int) -> Floats:
     """Which rows (n,) carry which label, (n, K) for the K most frequent labels in their order."""
-    found, counts = np.unique(labels, return_counts=True)
-    kept = np.sort(found[np.argsort(-counts, kind="stable")[:most]])
-    return np.asarray(labels[:, None] == kept[None], dtype=float)
+    every = indicator(labels)
+    return every[:, np.sort(np.argsort(-every.sum(axis=0), kind="stable")[:most])]
 
 
 def _shared(labels: Labels) -> Floats:
     """The labels that several rows carry, as an indicator; none where fewer than three do."""
-    shared = np.asarray(labels[:, None] == np.unique(labels)[None], dtype=float)
+    shared = indicator(labels)
     shared = shared[:, shared.sum(axis=0) > 1]
     return shared if shared.shape[1] >= 3 else shared[:, :0]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.fitting.interval import NORMAL
 from analysis.fitting.refused import RefusedError
 from analysis.fitting.surface import Origin
 from analysis.fitting.threads import one_thread
@@ -32,7 +33,7 @@ _HEAVIEST = 0.95
 
 @dataclass(frozen=True, eq=False)
 class Valley:
-    """The fitted valley. Shape legend: D draws of the scales, P parameters of the form, T budgets, S scales."""
+    """The fitted valley. Shape legend: D draws of the scales, P parameters of the form, T budgets."""
 
     form: ValleyForm
     """The valley as a surface."""
@@ -44,12 +45,13 @@ class Valley:
     """Parameters of the form by draw, shape (D, P)."""
     covariances: Floats
     """Their covariances, shape (D, P, P)."""
-    scales: Floats
-    """The draws, shape (D, S)."""
-    best: Scales
-    """The most probable scales."""
     mode: Fitted
-    """The fit at these, with the effects of single budgets and sizes."""
+    """The most probable fit, with the effects of single budgets and sizes."""
+
+    @property
+    def best(self) -> Scales:
+        """The most probable scales."""
+        return Scales(*self.mode.scales)
 
     @property
     def mean(self) -> Floats:
@@ -79,8 +81,6 @@ def learn(table: RunTable, origin: Origin) -> Valley:
         weights=weights / weights.sum(),
         means=np.array([mean for mean, _ in known]),
         covariances=np.array([covariance for _, covariance in known]),
-        scales=np.concatenate([scales for scales, _ in drawn]),
-        best=Scales(*modes[0].scales),
         mode=modes[0],
     )
 
@@ -151,9 +151,9 @@ def optima(valley: Valley, log_c: Floats) -> Optima:
     loss, loss_half = half_width(valley.weights, floor, variances[1])
     return Optima(
         log_params,
-        np.hypot(size_half, 1.96 * PARAMS_FLOOR),
+        np.hypot(size_half, NORMAL * PARAMS_FLOOR),
         loss,
-        np.hypot(loss_half, 1.96 * LOSS_FLOOR * np.abs(loss)),
+        np.hypot(loss_half, NORMAL * LOSS_FLOOR * np.abs(loss)),
     )
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from analysis.fitting.interval import NORMAL
 from analysis.fitting.valley.evidence import TAILS
 from analysis.fitting.valley.form import ValleyTheta, derivatives, height
-from analysis.fitting.valley.hyper import Scales
 from analysis.fitting.valley.posterior import Valley
 
 Floats = NDArray[np.float64]
@@ -38,7 +38,7 @@ class OneRun:
 def one_run(valley: Valley, params: float, flops: float) -> OneRun:
     """What is expected of a run of N parameters at a budget, training FLOPs."""
     model, blocks = valley.mode.linearised.model, valley.mode.linearised.model.blocks
-    beta, scales = valley.mode.solved.beta, Scales(*valley.mode.scales)
+    beta, scales = valley.mode.solved.beta, valley.best
     x, c = float(np.log(params)) - valley.origin.n, float(np.log(flops)) - valley.origin.c
     theta = ValleyTheta(*beta[blocks["fixed"]].tolist())
     steps = model.form.walk.rows(np.array([c]))[0, : model.form.walk.inside]
@@ -68,7 +68,7 @@ def one_run(valley: Valley, params: float, flops: float) -> OneRun:
         row[blocks["path"]], row[blocks["floor"]] = -above.along * steps, np.exp(theta.log_slope) * steps
     variance = float(row @ valley.mode.solved.covariance @ row) + unknown
     noise = float(np.hypot(np.exp(scales.noise), np.exp(scales.misfit) * above.height[0]))
-    return OneRun(off, budget is not None, 1.96 * variance**0.5, float(stdtrit(TAILS, 0.975)) * noise)
+    return OneRun(off, budget is not None, NORMAL * variance**0.5, float(stdtrit(TAILS, 0.975)) * noise)
 
 
 def _own_sides(theta: ValleyTheta, beta: Floats, blocks: Mapping[str, slice], budget: int) -> ValleyTheta:

@@ -217,7 +217,7 @@ def test_curves_and_budgets() -> None:
 
 
 def test_draws(law: Law) -> None:
-    ((form, theta),) = draws.surfaces(law, 0)
+    form, theta = draws.surface(law, 0)
     models = {"params": Float[A, " G"], "tokens": Float[A, " G"]}
     losses = with_shapes(draws.losses, theta=Float[A, "B P"], **models, result=Float[A, "B G"])
     goal = losses(law, form, theta, np.array([1e9]), np.array([2e10]))

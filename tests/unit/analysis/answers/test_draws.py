@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.answers.draws import DRAWS, losses, sample, surfaces, tokens_for_loss
+from analysis.answers.draws import DRAWS, losses, sample, surface, tokens_for_loss
 from analysis.law import Law, fit
 from analysis.records import LawError
 from tests.unit.analysis.law_tables import hoffmann, table
@@ -17,20 +17,20 @@ def law() -> Law:
 
 
 def test_without_draws_the_valleys_mean_answers(law: Law) -> None:
-    ((form, theta),) = surfaces(law, 0)
+    form, theta = surface(law, 0)
     assert law.valley is not None
     assert form is law.valley.form and np.array_equal(theta, law.valley.mean[None])
 
 
 def test_draws_are_of_the_valley_and_the_same_each_time(law: Law) -> None:
-    ((form, theta),) = surfaces(law, DRAWS)
+    form, theta = surface(law, DRAWS)
     assert law.valley is not None
     assert form is law.valley.form and theta.shape == (DRAWS, len(law.valley.mean))
-    assert np.array_equal(theta, surfaces(law, DRAWS)[0][1])
+    assert np.array_equal(theta, surface(law, DRAWS)[1])
 
 
 def test_draws_spread_as_the_intervals_say(law: Law) -> None:
-    ((form, theta),) = surfaces(law, 20_000)
+    form, theta = surface(law, 20_000)
     for flops in (1e19, 1e21):
         found = law.predict(flops)
         c = np.array([np.log(flops) - law.origin.c])
@@ -45,12 +45,12 @@ def test_draws_spread_as_the_intervals_say(law: Law) -> None:
 
 def test_a_law_without_estimators_has_no_surfaces() -> None:
     with pytest.raises(LawError, match="no law could be fitted"):
-        surfaces(fit(table(budgets=(1e18, 1e19))), 0)
+        surface(fit(table(budgets=(1e18, 1e19))), 0)
 
 
 def test_losses_are_those_of_the_truth(law: Law) -> None:
     params, tokens = np.array([2e8, 1e9]), np.array([1e10, 3e10])
-    ((form, theta),) = surfaces(law, 0)
+    form, theta = surface(law, 0)
     assert losses(law, form, theta, params, tokens)[0] == pytest.approx(hoffmann(params, tokens), abs=0.01)
     ((own, drawn),) = sample(law, lambda f, t: (losses(law, f, t, params, tokens)[:, 0],))
     assert own == pytest.approx(hoffmann(params, tokens)[0], abs=0.01)
@@ -59,7 +59,7 @@ def test_losses_are_those_of_the_truth(law: Law) -> None:
 
 
 def test_tokens_for_a_loss_are_the_first_that_reach_it(law: Law) -> None:
-    ((form, theta),) = surfaces(law, 0)
+    form, theta = surface(law, 0)
     params = np.array([1e9, 1e8])
     goal = losses(law, form, theta, np.array([1e9]), np.array([2e10]))
     found = tokens_for_loss(law, form, theta, params, goal, 2e10)

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.answers import limited, repetition
+from analysis.answers import draws, limited, repetition
 from analysis.answers.ask import Question, ask
-from analysis.answers.draws import losses, surfaces
+from analysis.answers.draws import losses
 from analysis.answers.limited import best_with_limited_data
 from analysis.answers.questions import Answer
 from analysis.answers.split import Surfaces
@@ -51,7 +51,7 @@ def law_of(name: str) -> Law:
 
 def surface(law: Law, params: Floats, tokens: Floats) -> Floats:
     """Losses of the law's most trusted surface."""
-    ((form, theta),) = surfaces(law, 0)
+    form, theta = draws.surface(law, 0)
     return np.asarray(losses(law, form, theta, params, tokens)[0])
 
 
@@ -108,7 +108,7 @@ def test_the_loss_is_the_headlines_where_training_without_a_limit_reaches_it(epo
     law = law_of("three small budgets")
     flops = 10 * law.largest_budget
     unique = law.predict(flops).tokens / epochs
-    trusted = Surfaces(law, *surfaces(law, 0)[0])
+    trusted = Surfaces(law, *draws.surface(law, 0))
     log_c = np.linspace(np.log(law.smallest_budget), np.log(flops), 401)
     free = np.array([trusted.free(float(one)).loss[0, 0] for one in log_c])
     same = float(np.exp(np.interp(-densest(law, flops, unique)[1], -free, log_c)))
@@ -130,7 +130,7 @@ def test_more_than_enough_tokens_change_nothing(name: str, unique: float) -> Non
     """The limit as a multiple of what the optimum needs."""
     law = law_of(name)
     free = law.predict(10 * law.largest_budget)
-    own = np.exp(Surfaces(law, *surfaces(law, 0)[0]).free(float(np.log(free.flops))).log_params[0, 0])
+    own = np.exp(Surfaces(law, *draws.surface(law, 0)).free(float(np.log(free.flops))).log_params[0, 0])
     enough = max(free.tokens, float(law.cost.tokens(free.flops, own)))
     answer = best_with_limited_data(law, free.flops, min(unique * enough, 1e307))
     assert (answer.params, answer.tokens, answer.loss) == (free.params, free.tokens, free.loss)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from analysis.fitting.cost import TokenCost
+from analysis.fitting.holdout import FAR
 from analysis.law import fit
 from analysis.records import LawError
-from benchmarks.holdout import rolling
 from benchmarks.holdout.baselines import BASELINES
 from benchmarks.holdout.rolling import forecast_budgets, own_shares
 from benchmarks.holdout.rows import HEADLINE
@@ -76,7 +76,7 @@ def test_a_refusal_is_a_row_that_says_why(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_the_fit_may_test_itself(tmp_path: Path) -> None:
     law = fit(load(saved(tmp_path)).table)
-    records = [record for record in law.holdout if record.extrapolation >= rolling.OWN_FROM]
+    records = [record for record in law.holdout if record.extrapolation >= FAR]
     assert len(records) == 3
     assert own_shares(law)[0] == pytest.approx(np.mean([record.params_covered for record in records]))
     assert np.isnan(own_shares(fit(load(saved(tmp_path)).table, holdout=False))).all()
