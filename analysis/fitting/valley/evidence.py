@@ -6,7 +6,8 @@ the prior and A = J'WJ + D,
 
     2 ln p = −Σ ln v + Σ ln d − ln|A| − Σ W r² − Σ d (b − μ)² + constant,
 
-and its derivatives by a scale need only the leverages and the diagonal of A⁻¹, since b minimises the two squares.
+and its derivatives by a scale need only the leverages and the diagonal of A⁻¹, since b minimises the two squares. The
+distance from an additive valley enters as one more observation of zero, whose standard deviation is a scale.
 Shape legend as in `model`; S scales.
 """
 
@@ -72,18 +73,22 @@ class Linearised:
         weighted = self.at.jacobian.T * weights
         normal = weighted @ self.at.jacobian
         normal[np.diag_indices(len(mean))] += precision
+        additive, row = self.model.additive(named), self.at.off_row
+        normal += additive * np.outer(row, row)
         target = self.model.loss - self.at.loss + self.at.jacobian @ self.beta
+        goal = float(row @ self.beta) - self.at.off
         scale = 1 / np.sqrt(np.diag(normal))
         lower, failed = dpotrf(normal * np.outer(scale, scale), lower=True)
         if failed:
             return Solved(self.beta, np.full_like(normal, np.nan), -np.inf, np.zeros(len(scales)))
         inverse = np.tril(dpotri(lower, lower=True)[0])
         covariance = (inverse + np.tril(inverse, -1).T) * np.outer(scale, scale)
-        beta = covariance @ (weighted @ target + precision * mean)
+        beta = covariance @ (weighted @ target + precision * mean + additive * goal * row)
         residual = target - self.at.jacobian @ beta
         leverage = weights * ((self.at.jacobian @ covariance) * self.at.jacobian).sum(axis=1)
         informed = precision > 0
         off = (beta - mean) ** 2 * precision
+        tied = additive * (goal - float(row @ beta)) ** 2
         prior, prior_gradient = log_prior(scales)
         log_determinant = 2 * float(np.log(np.diag(lower)).sum() - np.log(scale).sum())
         evidence = -0.5 * (
@@ -92,6 +97,8 @@ class Linearised:
             + log_determinant
             + float(weights @ residual**2)
             + float(off.sum())
+            + tied
+            + 2 * (named.additive + named.misfit)
         )
         # d ln v by the two scales of the noise; of the rest, d ln d by scale.
         excess = 1 - weights * residual**2 - leverage
@@ -99,6 +106,8 @@ class Linearised:
         names = Scales._fields
         for name, part in (("noise", by_noise), ("misfit", by_misfit)):
             gradient[names.index(name)] -= float((part / variance) @ excess)
+        for name in ("additive", "misfit"):
+            gradient[names.index(name)] += tied + additive * float(row @ covariance @ row) - 1
         return Solved(beta, covariance, evidence + prior, gradient + prior_gradient)
 
 

@@ -114,6 +114,18 @@ def derivatives(theta: ValleyTheta, c: Floats, walked: Floats, above: Height) ->
     return np.stack(named, axis=1)
 
 
+def off_additive(theta: ValleyTheta) -> tuple[float, Floats]:
+    """ln g₊ less that of an additive surface with the same sides, and its derivatives (FIXED,).
+
+    E + A/N^α + B/D^β has the sides p = α and q = β, and g = αβ/(α + β) (Hoffmann et al. 2022, equation 4).
+    """
+    p, q = float(np.exp(theta.log_p)), float(np.exp(theta.log_q))
+    root, rise = positive(np.asarray(theta.flattening))
+    zero = ValleyTheta(*[0.0] * FIXED)
+    row = zero._replace(flattening=float(rise / root), log_p=-q / (p + q), log_q=-p / (p + q))
+    return float(np.log(root) - theta.log_p - theta.log_q + np.log(p + q)), np.asarray(row)
+
+
 @dataclass(frozen=True, eq=False)
 class ValleyForm:
     """The valley as a surface L(N, C) of parameter vectors (B, P)."""

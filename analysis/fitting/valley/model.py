@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from analysis.fitting.forms import bent
 from analysis.fitting.interval import indicator
 from analysis.fitting.surface import Origin
-from analysis.fitting.valley.form import FIXED, Height, ValleyForm, ValleyTheta, derivatives, height
+from analysis.fitting.valley.form import FIXED, Height, ValleyForm, ValleyTheta, derivatives, height, off_additive
 from analysis.fitting.valley.hyper import Scales
 from analysis.fitting.valley.walk import Walk
 from analysis.table.table import RunTable
@@ -64,6 +64,10 @@ class Prediction:
     """Above the valley's floor, shape (n,)."""
     jacobian: Floats
     """d loss / d parameters, shape (n, P)."""
+    off: float
+    """How far the valley is from an additive one."""
+    off_row: Floats
+    """d off / d parameters, shape (P,)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +169,15 @@ class ValleyModel:
             above.by_q[:, None] * self.budgets,
             self.groups,
         )
-        return Prediction(self._loss(beta, theta, walked, above), above.height, np.concatenate(parts, axis=1))
+        off, along = off_additive(theta)
+        row = np.zeros(self.parameters)
+        row[self.blocks["fixed"]] = along
+        losses = self._loss(beta, theta, walked, above)
+        return Prediction(losses, above.height, np.concatenate(parts, axis=1), off, row)
+
+    def off_additive(self, beta: Floats) -> float:
+        """How far the valley of parameters (P,) is from an additive one."""
+        return off_additive(ValleyTheta(*beta[self.blocks["fixed"]].tolist()))[0]
 
     def losses(self, beta: Floats) -> Floats:
         """Losses (n,) at parameters (P,)."""
@@ -192,6 +204,10 @@ class ValleyModel:
         `repeated` (n,) is the share of the noise that is left of it in the mean of a cell's repeats.
         """
         return np.exp(2 * scales.noise) * repeated, np.exp(2 * scales.misfit) * above**2
+
+    def additive(self, scales: Scales) -> float:
+        """Precision a priori of the distance from an additive valley."""
+        return float(np.exp(-2 * (scales.additive + scales.misfit)))
 
     def prior(self, scales: Scales, theta: ValleyTheta) -> tuple[Floats, Floats, Floats]:
         """Mean and precision of the parameters a priori, (P,) each, and the latter's log-derivatives by scale (S, P).

@@ -116,7 +116,7 @@ def test_at_the_runs_it_is_what_the_model_says_and_doubts() -> None:
     found = [one_run(known, float(n), float(c)) for n, c in zip(params, flops, strict=True)]
     assert plain + [one.off for one in found] == pytest.approx(model.losses(solved.beta), abs=1e-9)
     jacobian = model.predict(solved.beta).jacobian
-    size = np.exp(known.mode.scales[0] + known.mode.scales[-1])
+    size = np.exp(known.best.noise + known.best.size)
     doubt = np.sqrt(((jacobian @ solved.covariance) * jacobian).sum(axis=1) + size**2)
     assert [one.half for one in found] == pytest.approx(1.96 * doubt, rel=1e-6)
 
