@@ -42,7 +42,10 @@ LEAST_STEEPNESS = 1e-6
 """s/L0 is taken to be at least this: on its way to a refusal a fit may lose its slope."""
 DEPTH, NARROWING = 5.0, 1.0
 """Prior standard deviations of υ and ζ over φ: a form without error has the joint-skew surface's depth."""
-MOST_DEPTH, MOST_NARROWING = 1.0, 0.3
+TREND = 0.5
+"""Prior standard deviation of the change of ln p and ln q with ln C over φ: far out a form errs alike at all
+budgets, and N*'s exponent must not pay for it."""
+MOST_DEPTH, MOST_NARROWING, MOST_TREND = 1.0, 0.3, 0.3
 """What they are at most."""
 
 UNSEEN = 0.08
@@ -227,7 +230,12 @@ class ValleyModel:
         for name, (centre, spread) in fixed.items():
             mean[names.index(name)], precision[names.index(name)] = centre, spread**-2.0
         misfit = np.exp(-2 * scales.misfit)
-        for name, scale, most in (("depth", DEPTH, MOST_DEPTH), ("narrowing", NARROWING, MOST_NARROWING)):
+        for name, scale, most in (
+            ("depth", DEPTH, MOST_DEPTH),
+            ("narrowing", NARROWING, MOST_NARROWING),
+            ("p_trend", TREND, MOST_TREND),
+            ("q_trend", TREND, MOST_TREND),
+        ):
             index = names.index(name)
             precision[index] = misfit / scale**2 + most**-2.0
             rises[Scales._fields.index("misfit"), index] = -2 * misfit / scale**2 / precision[index]

@@ -29,7 +29,12 @@ def test_without_drift_it_is_the_joint_skew_surface(depth: float | None) -> None
     undone = float(np.log(positive(g)[0] / g))
     assert 0 <= undone < 1e-9
     theta = THETA._replace(
-        log_slope=np.log(slope), flattening=g, depth=undone if depth is None else depth, narrowing=0.0
+        log_slope=np.log(slope),
+        flattening=g,
+        depth=undone if depth is None else depth,
+        narrowing=0.0,
+        p_trend=0.0,
+        q_trend=0.0,
     )
     skew = JointSkewTheta(
         floor=THETA.level - slope / g,
