@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any, Final
@@ -81,6 +81,12 @@ def run_table(sweep: SweepRecord, runs: Sequence[RunRecord]) -> pd.DataFrame:
     for axis in sorted({axis for each in varied for axis in each}):
         frame[f"vary.{axis}"] = [each.get(axis) for each in varied]
     return frame
+
+
+def rows_json(table: pd.DataFrame) -> list[dict[Hashable, Any]]:
+    """The rows of a table of runs for JSON: what is not known is null."""
+    values = table.astype(object)
+    return values.where(values.notna(), None).to_dict("records")
 
 
 def _varied(run: RunRecord) -> Mapping[str, Any]:

@@ -173,6 +173,14 @@ class SweepAnswers:
         """The law of a variant by its label. Raises LawError."""
         return self.fit(self.variant(label))
 
+    def has_law(self, label: str = "") -> bool:
+        """Whether the law of a variant is fitted already."""
+        return (label, True) in self._fits
+
+    def keep_law(self, label: str, law: Law) -> None:
+        """Take the law of a variant that was fitted from the same runs elsewhere."""
+        self._fits[label, True] = law
+
     def laws(self) -> dict[str, Law]:
         """The law of each variant by its label. Raises LawError."""
         return {variant.label: self.fit(variant) for variant in self.variants}

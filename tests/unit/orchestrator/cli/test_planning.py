@@ -13,9 +13,10 @@ from types import SimpleNamespace
 import pytest
 
 from orchestrator.cli.main import main
-from orchestrator.cli.planning import judged_json, sweep_path
+from orchestrator.cli.planning import sweep_path
 from orchestrator.tracking.sweep_run import SweepLaw
 from orchestrator.use_cases.hours import Judged
+from orchestrator.use_cases.plan_json import judged_json
 from orchestrator.use_cases.planning import Planned
 from sweeps.file.spec import SeedsSpec
 from sweeps.plan.expected_width import KnownNoise, expect
