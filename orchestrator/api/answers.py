@@ -18,7 +18,7 @@ from analysis.answers.serial import fit_json, minima_rows
 from analysis.figures import PICTURES, Forecast, drawn, isoflop_curves, picture
 from orchestrator.api.asked import Asked
 from orchestrator.api.desk import Desk
-from orchestrator.api.documents import CSV, Document, document, json_document, reply
+from orchestrator.api.documents import CSV, Document, document, json_document
 from orchestrator.api.listing import ForecastsAsked, chosen, paging
 from orchestrator.use_cases.answering import compare_answers
 from orchestrator.use_cases.sweep_answers import SweepAnswers
@@ -86,7 +86,7 @@ def _add_laws(app: FastAPI, desk: Desk) -> None:
         found = await desk.sweep(name)
         answers = await desk.fitted(found, asked.variant)
         key = ("prediction", found.sweep.id, found.key, asked.model_dump_json())
-        return await desk.document(request, key, _predict, answers, asked.variant, question)
+        return await desk.computed(request, key, _predict, answers, asked.variant, question)
 
 
 def _add_comparisons(app: FastAPI, desk: Desk) -> None:
@@ -98,7 +98,7 @@ def _add_comparisons(app: FastAPI, desk: Desk) -> None:
         found = await desk.sweep(name)
         answers = await desk.answers(found)
         key = ("values", found.sweep.id, found.key, axis, baseline)
-        return reply(request, await desk.made(key, _values, answers, axis, baseline))
+        return await desk.computed(request, key, _values, answers, axis, baseline)
 
     @app.get("/api/v1/comparison", tags=["answers"])
     async def get_comparison(
@@ -109,7 +109,7 @@ def _add_comparisons(app: FastAPI, desk: Desk) -> None:
         sides = [await desk.answers(each) for each in found]
         variants = (baseline_variant, other_variant)
         key = ("comparison", *((each.sweep.id, each.key) for each in found), variants)
-        return reply(request, await desk.made(key, _compare, *sides, variants))
+        return await desk.computed(request, key, _compare, *sides, variants)
 
 
 def _add_charts(app: FastAPI, desk: Desk) -> None:
@@ -129,8 +129,7 @@ def _add_charts(app: FastAPI, desk: Desk) -> None:
         found = await desk.sweep(name)
         answers = await desk.fitted(found, variant)
         key = ("picture", found.sweep.id, found.key, name, chart, suffix, variant)
-        made = await desk.made(key, draw, answers, name, str(chart), suffix, variant)
-        return reply(request, made)
+        return await desk.computed(request, key, draw, answers, name, str(chart), suffix, variant)
 
 
 class CsvResponse(Response):

@@ -13,18 +13,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from analysis.law import Law
-from analysis.records import LawError
 from orchestrator.api.documents import Document, reply
 from orchestrator.scheduling.progress import Progress
 from orchestrator.store import SweepTotals
 from orchestrator.use_cases.background import Background
 from orchestrator.use_cases.current import Current
-from orchestrator.use_cases.kept import Kept
+from orchestrator.use_cases.kept import REFUSALS, Kept
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.use_cases.workspace import Workspace
 
-DOCUMENT_BYTES = 96 * 2**20
-"""Memory of the documents that are kept."""
+DOCUMENT_BYTES = 48 * 2**20
+"""Memory of the documents that are kept: those made here, and as much again for those of the workshop."""
 LAWS_KEPT = 64
 """Laws, and parts of pages, that are kept."""
 THREADS = 2
@@ -49,6 +48,7 @@ class Desk:
         self._background = background
         threads = ThreadPoolExecutor(THREADS, thread_name_prefix="answers")
         self._documents: Kept[Document] = Kept(threads, DOCUMENT_BYTES, lambda made: made.size)
+        self._computed: Kept[Document] = Kept(workshop or threads, DOCUMENT_BYTES, lambda made: made.size)
         self._made: Kept[Any] = Kept(workshop or threads, LAWS_KEPT)
 
     async def sweep(self, name: str) -> SweepTotals:
@@ -82,6 +82,12 @@ class Desk:
         """The document of a key in answer to a request; `make(*arguments)` makes it if it is not kept."""
         return reply(request, await _outcome(self._documents.get(key, make, *arguments)))
 
+    async def computed(
+        self, request: Request, key: Hashable, make: Callable[..., Document], *arguments: Any
+    ) -> Response:
+        """`document` for one that takes long: the workshop makes it."""
+        return reply(request, await _outcome(self._computed.get(key, make, *arguments)))
+
 
 def moment(settled: bool) -> int:
     """The part of a key that ages what shows runs in training; always the same once all have ended."""
@@ -97,5 +103,5 @@ async def _outcome(future: Future[Value]) -> Value:
     """What a computation gives; one who goes away does not cancel it for the others."""
     try:
         return await asyncio.shield(asyncio.wrap_future(future))
-    except LawError as error:  # kept, and raised again and again: its traceback would grow
+    except REFUSALS as error:  # kept, and raised again and again: its traceback would grow
         raise error.with_traceback(None) from None

@@ -132,6 +132,12 @@ class Feeds:
         feed.changed = asyncio.Event()
 
 
+class EventStream(StreamingResponse):
+    """A stream of events; the class names its media type in the OpenAPI document."""
+
+    media_type = "text/event-stream"
+
+
 def install(app: FastAPI, desk: Desk) -> None:
     """Add the route that streams a sweep's progress."""
 
@@ -146,10 +152,10 @@ def install(app: FastAPI, desk: Desk) -> None:
 
     feeds = Feeds(read)
 
-    @app.get("/api/v1/sweeps/{name}/events", tags=["sweeps"], response_class=StreamingResponse)
+    @app.get("/api/v1/sweeps/{name}/events", tags=["sweeps"], response_class=EventStream)
     async def events(
         name: str, last_event_id: Annotated[str, Header(description="The event that the client had last.")] = ""
-    ) -> StreamingResponse:
+    ) -> EventStream:
         """Server-Sent Events: `progress` whenever it changes, until the sweep is finished.
 
         Each has an id; who comes again with `Last-Event-ID` gets what is new since.
@@ -158,4 +164,4 @@ def install(app: FastAPI, desk: Desk) -> None:
         revision = f"{found.sweep.name}@{found.sweep.revision}"
         stream = feeds.listen(revision, last_event_id)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+        return EventStream(stream, headers=headers)

@@ -30,7 +30,12 @@ SWEEPS = "/api/v1/sweeps"
 _YAML_BODY: dict[str, Any] = {
     "requestBody": {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}
 }
-_KNOWN: dict[int | str, dict[str, Any]] = {200: {"description": "It was submitted before; nothing new is trained."}}
+_KNOWN: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "It was submitted before; nothing new is trained.",
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    }
+}
 
 
 class Action(StrEnum):

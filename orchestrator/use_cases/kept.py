@@ -8,15 +8,17 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Executor, Future
 from typing import Any, Generic, TypeVar
 
-from analysis.records import LawError
+from analysis.records import LawError, QuestionError
 
+REFUSALS = (LawError, QuestionError)
+"""What runs or a law refuse to answer: they would refuse it again."""
 Value = TypeVar("Value")
 
 
 class Kept(Generic[Value]):
     """Values by key. Whoever asks for one that is being made gets the same future; the longest unused ones go first.
 
-    A refusal (`LawError`) is as good an answer as any other, and kept as long; other failures are not kept.
+    A refusal is as good an answer as any other, and kept as long; other failures are not kept.
     """
 
     def __init__(self, executor: Executor, most: int, weigh: Callable[[Value], int] = lambda _: 1) -> None:
@@ -50,7 +52,7 @@ class Kept(Generic[Value]):
         with self._lock:
             if self._futures.get(key) is not done:
                 return
-            if done.cancelled() or (error is not None and not isinstance(error, LawError)):
+            if done.cancelled() or (error is not None and not isinstance(error, REFUSALS)):
                 del self._futures[key]
                 return
             self._weights[key] = 1 if error is not None else self._weigh(done.result())

@@ -18,7 +18,7 @@ from orchestrator.use_cases.background import Background
 from orchestrator.use_cases.execution import Execution
 from orchestrator.use_cases.planning import Planning
 from orchestrator.use_cases.workspace import Workspace
-from tests.unit.orchestrator.api.varied import FILE, varied_home
+from tests.unit.orchestrator.api.varied import FILE
 from tests.unit.orchestrator.use_cases.homes import open_home, planned
 from tokenizer.corpus import CorpusError
 from tokenizer.files import OUTSIDE, Reach
@@ -26,19 +26,8 @@ from tokenizer.files import OUTSIDE, Reach
 RIGHT = {"variant": "qk_norm=True"}
 
 
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A home in which all runs but one of a varied sweep are done."""
-    return varied_home(tmp_path_factory.mktemp("varied"))
-
-
 def client_of(workspace: Workspace, background: Background | None = None) -> TestClient:
     return TestClient(create_app(workspace, background), base_url="http://127.0.0.1")
-
-
-@pytest.fixture(scope="module")
-def client(workspace: Workspace) -> TestClient:
-    return client_of(workspace)
 
 
 def test_sweeps_are_listed_with_their_progress(client: TestClient, workspace: Workspace) -> None:
