@@ -41,6 +41,7 @@ def create_app(
         workshop: fits laws and draws; by default threads of this process.
     """
     background = background or Background(Execution(workspace))
+    desk = Desk(workspace, background, workshop)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -48,7 +49,9 @@ def create_app(
         background.start()
         # Vega's bundle takes seconds to make: made ahead, so that the first visitor does not wait for it.
         threading.Thread(target=javascript, daemon=True).start()
+        desk.warm()
         yield
+        desk.close()
         await run_in_threadpool(background.stop)
 
     app = FastAPI(
@@ -63,7 +66,6 @@ def create_app(
     )
     app.add_middleware(Surroundings, token=token)
     problems.install(app)
-    desk = Desk(workspace, background, workshop)
     sweeps.install(app, workspace, background, desk, corpora)
     runs.install(app, workspace, desk)
     answers.install(app, desk)

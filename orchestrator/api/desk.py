@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from analysis.law import Law
 from orchestrator.api.documents import Document, reply
+from orchestrator.api.page_parts import loaded
 from orchestrator.scheduling.progress import Progress
 from orchestrator.store import SweepTotals
 from orchestrator.use_cases.background import Background
@@ -27,7 +28,7 @@ DOCUMENT_BYTES = 48 * 2**20
 LAWS_KEPT = 64
 """Laws, and parts of pages, that are kept."""
 THREADS = 2
-"""Threads that compute at a time: more would only take turns."""
+"""Threads that compute at a time: more would only take turns. One stays free of what takes long."""
 LIVE_SECONDS = 1.0
 """Age up to which an answer with the position of runs in training is given again."""
 Value = TypeVar("Value")
@@ -46,10 +47,24 @@ class Desk:
         """
         self.current = Current(workspace)
         self._background = background
-        threads = ThreadPoolExecutor(THREADS, thread_name_prefix="answers")
-        self._documents: Kept[Document] = Kept(threads, DOCUMENT_BYTES, lambda made: made.size)
-        self._computed: Kept[Document] = Kept(workshop or threads, DOCUMENT_BYTES, lambda made: made.size)
-        self._made: Kept[Any] = Kept(workshop or threads, LAWS_KEPT)
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="answers")
+        self._workshop = workshop or self._threads
+        self._lane = ThreadPoolExecutor(1, thread_name_prefix="long")
+        self._documents: Kept[Document] = Kept(self._threads, DOCUMENT_BYTES, lambda made: made.size)
+        self._computed: Kept[Document] = Kept(self._workshop, DOCUMENT_BYTES, lambda made: made.size)
+        self._made: Kept[Any] = Kept(self._workshop, LAWS_KEPT)
+        self._long: Kept[Any] = Kept(self._lane, LAWS_KEPT)
+
+    def warm(self) -> None:
+        """Let the workshop load what it needs before the first question."""
+        for number in range(THREADS):
+            self._made.get(("loaded", number), loaded)
+        self._threads.submit(self.current.warm)
+
+    def close(self) -> None:
+        """End what is being computed."""
+        self._workshop.shutdown(cancel_futures=True)
+        self._lane.shutdown(cancel_futures=True)
 
     async def sweep(self, name: str) -> SweepTotals:
         """The sweep of this name as it is now. Raises NotFound."""
@@ -74,6 +89,16 @@ class Desk:
     async def made(self, key: Hashable, make: Callable[..., Value], *arguments: Any) -> Value:
         """What the workshop makes, or has made, for a key; `make` and its arguments may go to another process."""
         made: Value = await _outcome(self._made.get(key, make, *arguments))
+        return made
+
+    async def long(self, key: Hashable, make: Callable[..., Value], *arguments: Any) -> Value:
+        """`made` for what takes many seconds: one at a time, so that laws and charts have the rest of the workshop."""
+
+        def wait() -> Value:
+            """Wait for the workshop."""
+            return self._workshop.submit(make, *arguments).result()
+
+        made: Value = await _outcome(self._long.get(key, wait))
         return made
 
     async def document(

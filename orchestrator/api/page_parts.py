@@ -63,3 +63,7 @@ def further_runs(answers: SweepAnswers, variant: str) -> NextTable | None:
     """What further runs would buy; None where that cannot be said. Takes seconds: laws are fitted to simulated runs."""
     found = answers.outlook(variant)
     return next_table(found) if found else None
+
+
+def loaded() -> None:
+    """Nothing: a process that carries this out has loaded what laws and charts need."""

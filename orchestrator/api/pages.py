@@ -105,7 +105,7 @@ class Pages:
         """What further runs would buy, once all runs of a sweep with a law have ended: until then these come first."""
         if opened.fitted.law is None or not opened.found.settled:
             return None
-        return await self.desk.made(("next", *opened.key), further_runs, opened.answers, opened.variant)
+        return await self.desk.long(("next", *opened.key), further_runs, opened.answers, opened.variant)
 
     async def sweep(self, request: Request, name: str, flops: str, variant: str) -> Response:
         """A sweep's page. Raises NotFound."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
+from operator import attrgetter
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request, Response
@@ -12,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from orchestrator.api import guard, problems
 from orchestrator.api.desk import Desk, moment
 from orchestrator.api.documents import Document, json_document
-from orchestrator.api.listing import SweepsAsked, chosen, paging
+from orchestrator.api.listing import SweepsAsked, paging
 from orchestrator.scheduling.progress import progress_json
 from orchestrator.store import SweepTotals
 from orchestrator.use_cases.background import Background
@@ -117,12 +119,18 @@ def _list(desk: Desk, listing: Listing, asked: SweepsAsked) -> Document:
         return named and asked.state in (None, each.state) and asked.user in (None, each.sweep.user)
 
     found = [each for each in listing.sweeps if wanted(each)]
-    if asked.sort == "-submitted_at":  # as they are; only what is shown is worked out
-        shown = found[asked.offset : asked.offset + asked.limit]
-        rows, total = [_summary_json(desk, each) for each in shown], len(found)
-    else:
-        rows, total = chosen([_summary_json(desk, each) for each in found], asked, asked.sort)
-    return json_document(rows, paging(SWEEPS, asked, total))
+    if asked.sort != "-submitted_at":  # as they are
+        found.sort(key=_SORTED[asked.sort.removeprefix("-")], reverse=asked.sort.startswith("-"))
+    shown = found[asked.offset : asked.offset + asked.limit]
+    return json_document([_summary_json(desk, each) for each in shown], paging(SWEEPS, asked, len(found)))
+
+
+_SORTED: dict[str, Callable[[SweepTotals], Any]] = {
+    "submitted_at": lambda each: each.sweep.submitted_at,
+    "name": lambda each: each.sweep.name,
+    **{name: attrgetter(name) for name in ("state", "total", "done", "flops_planned", "flops_spent")},
+}
+"""What sweeps are sorted by."""
 
 
 def _show(desk: Desk, found: SweepTotals, answers: SweepAnswers) -> Document:

@@ -83,6 +83,11 @@ class Current:
         self._answers: _Latest[SweepAnswers] = _Latest(SWEEPS_READ)
         self._open: _Latest[tuple[OpenRun, ...]] = _Latest(SWEEPS_OPEN)
 
+    def warm(self) -> None:
+        """Find out ahead what never changes, and read the list."""
+        _ = self._workers
+        self.listed()
+
     def listed(self) -> Listing:
         """All revisions of all sweeps, the latest submission first."""
         reading = self._fresh()
