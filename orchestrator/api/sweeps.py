@@ -23,6 +23,7 @@ from orchestrator.use_cases.current import Listing
 from orchestrator.use_cases.export import rows_json
 from orchestrator.use_cases.plan_json import received_json
 from orchestrator.use_cases.received import plan_received
+from orchestrator.use_cases.records_json import records_json
 from orchestrator.use_cases.submission import is_known, submit
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.use_cases.workspace import Workspace
@@ -67,6 +68,13 @@ def install(app: FastAPI, workspace: Workspace, background: Background, desk: De
         answers = await desk.answers(found)
         key = ("sweep", found.sweep.id, found.key, moment(found.settled))
         return await desk.document(request, key, _show, desk, found, answers)
+
+    @app.get(SWEEPS + "/{name}/records", tags=["sweeps"])
+    async def get_records(request: Request, name: str) -> Response:
+        """A sweep with its runs and forecasts as they are stored: from these, isoflop's client answers by itself."""
+        found = await desk.sweep(name)
+        answers = await desk.answers(found)
+        return await desk.document(request, ("records", found.sweep.id, found.key), _records, answers)
 
     @app.post(SWEEPS + "/{name}/{action}", tags=["sweeps"])
     def control(name: str, action: Action) -> dict[str, str]:
@@ -123,6 +131,11 @@ def _list(desk: Desk, listing: Listing, asked: SweepsAsked) -> Document:
         found.sort(key=_SORTED[asked.sort.removeprefix("-")], reverse=asked.sort.startswith("-"))
     shown = found[asked.offset : asked.offset + asked.limit]
     return json_document([_summary_json(desk, each) for each in shown], paging(SWEEPS, asked, len(found)))
+
+
+def _records(answers: SweepAnswers) -> Document:
+    """The document of what is stored of a sweep."""
+    return json_document(records_json(answers))
 
 
 _SORTED: dict[str, Callable[[SweepTotals], Any]] = {
