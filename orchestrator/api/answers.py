@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from typing import Annotated, Any
@@ -157,7 +157,7 @@ def draw(answers: SweepAnswers, name: str, chart: str, suffix: Suffix, variant: 
     return document(drawn(made, f".{suffix}"), MEDIA_TYPES[suffix])
 
 
-def csv_document(rows: list[dict[str, Any]], columns: list[str]) -> Document:
+def csv_document(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Document:
     """Rows as CSV."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
+from contextlib import AbstractAsyncContextManager
 
 from fastapi import Depends, FastAPI
 from fastapi.responses import JSONResponse
@@ -43,17 +44,6 @@ def create_app(
     background = background or Background(Execution(workspace))
     desk = Desk(workspace, background, workshop)
 
-    @contextlib.asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        """Start the scheduler's thread with the application, and end it with it."""
-        background.start()
-        # Vega's bundle takes seconds to make: made ahead, so that the first visitor does not wait for it.
-        threading.Thread(target=javascript, daemon=True).start()
-        desk.warm()
-        yield
-        desk.close()
-        await run_in_threadpool(background.stop)
-
     app = FastAPI(
         title="isoflop",
         version="1",
@@ -62,7 +52,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         dependencies=[Depends(openapi.known_keys)],
-        lifespan=lifespan,
+        lifespan=_lifespan(background, desk),
     )
     app.add_middleware(Surroundings, token=token)
     problems.install(app)
@@ -74,6 +64,23 @@ def create_app(
     _add_health(app, background)
     openapi.install(app)
     return app
+
+
+def _lifespan(background: Background, desk: Desk) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """What starts and ends with the application: the scheduler's thread, and what is computed."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        """Start both, and end them."""
+        background.start()
+        # Vega's bundle takes seconds to make: made ahead, so that the first visitor does not wait for it.
+        threading.Thread(target=javascript, daemon=True).start()
+        desk.warm()
+        yield
+        desk.close()
+        await run_in_threadpool(background.stop)
+
+    return lifespan
 
 
 def _add_health(app: FastAPI, background: Background) -> None:

@@ -66,14 +66,14 @@ OPEN = ("/healthz",)
 def install(app: FastAPI) -> None:
     """Let an application describe itself."""
 
-    def document() -> dict[str, Any]:
+    def document_json() -> dict[str, Any]:
         """The document, made once."""
         if app.openapi_schema is None:
             made = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
-            app.openapi_schema = _completed(made)
+            app.openapi_schema = _completed_json(made)
         return app.openapi_schema
 
-    app.openapi = document  # type: ignore[method-assign]
+    app.openapi = document_json  # type: ignore[method-assign]
 
 
 async def known_keys(request: Request) -> None:
@@ -95,7 +95,7 @@ async def known_keys(request: Request) -> None:
         )
 
 
-def _completed(made: dict[str, Any]) -> dict[str, Any]:
+def _completed_json(made: dict[str, Any]) -> dict[str, Any]:
     """A document of FastAPI's with what it does not know."""
     schemas = made.setdefault("components", {}).setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
@@ -104,11 +104,11 @@ def _completed(made: dict[str, Any]) -> dict[str, Any]:
     made["components"]["securitySchemes"] = SCHEMES
     for path, operations in made["paths"].items():
         for method, operation in operations.items():
-            _complete(path, method, operation)
+            _complete_json(path, method, operation)
     return made
 
 
-def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
+def _complete_json(path: str, method: str, operation: dict[str, Any]) -> None:
     """Add to a route what it may answer besides its result."""
     responses = operation["responses"]
     problems = EVERYWHERE | (SOMETIMES if path.startswith("/api/v1/") else {})

@@ -37,13 +37,13 @@ def curve_json(workspace: Workspace, prefix: str) -> list[dict[str, Any]]:
     for attempt in workspace.store.attempts_of(run.id):
         if attempt.number <= run.restarted:
             continue
-        made = list(_points(workspace.artifacts.events(run.id, attempt.number), attempt.number))
+        made = list(_points_json(workspace.artifacts.events(run.id, attempt.number), attempt.number))
         if made:
             points = [point for point in points if point["tokens"] < made[0]["tokens"]] + made
     return points
 
 
-def _points(events: list[Event], attempt: int) -> Iterator[dict[str, Any]]:
+def _points_json(events: list[Event], attempt: int) -> Iterator[dict[str, Any]]:
     """The points among the events of an attempt: those with tokens and a loss."""
     for event in events:
         if "tokens" in event and ("loss" in event or "validation_loss" in event):

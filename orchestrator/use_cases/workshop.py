@@ -8,7 +8,7 @@ import os
 import queue
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -145,7 +145,7 @@ def _end_with_parent() -> None:
     os._exit(0)
 
 
-def _restored(kind: type[Exception], arguments: tuple[Any, ...], values: dict[str, Any]) -> Exception:
+def _restored(kind: type[Exception], arguments: tuple[Any, ...], values: Mapping[str, Any]) -> Exception:
     """An error of the process as it was, whatever its class takes to be made."""
     error: Exception = kind.__new__(kind, *arguments)
     error.__dict__.update(values)
