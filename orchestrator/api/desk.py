@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from analysis.law import Law
 from orchestrator.api.documents import Document, reply
-from orchestrator.api.page_parts import loaded
+from orchestrator.api.page_parts import PageParts, loaded
 from orchestrator.scheduling.progress import Progress
 from orchestrator.store import SweepTotals
 from orchestrator.use_cases.background import Background
@@ -24,9 +24,11 @@ from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.use_cases.workspace import Workspace
 
 DOCUMENT_BYTES = 48 * 2**20
-"""Memory of the documents that are kept: those made here, and as much again for those of the workshop."""
-LAWS_KEPT = 64
-"""Laws, and parts of pages, that are kept."""
+"""Memory of the documents that are kept: those made here, and twice as much again for what the workshop made."""
+LAW_BYTES = 2**20
+"""Memory that a law is counted with; the parts of a page are counted with their own."""
+OUTLOOKS_KEPT = 256
+"""Tables of what further runs would buy that are kept."""
 THREADS = 2
 """Threads that compute at a time: more would only take turns. One stays free of what takes long."""
 LIVE_SECONDS = 1.0
@@ -52,8 +54,8 @@ class Desk:
         self._lane = ThreadPoolExecutor(1, thread_name_prefix="long")
         self._documents: Kept[Document] = Kept(self._threads, DOCUMENT_BYTES, lambda made: made.size)
         self._computed: Kept[Document] = Kept(self._workshop, DOCUMENT_BYTES, lambda made: made.size)
-        self._made: Kept[Any] = Kept(self._workshop, LAWS_KEPT)
-        self._long: Kept[Any] = Kept(self._lane, LAWS_KEPT)
+        self._made: Kept[Any] = Kept(self._workshop, DOCUMENT_BYTES, _weight)
+        self._long: Kept[Any] = Kept(self._lane, OUTLOOKS_KEPT)
 
     def warm(self) -> None:
         """Let the workshop load what it needs before the first question."""
@@ -117,6 +119,11 @@ class Desk:
 def moment(settled: bool) -> int:
     """The part of a key that ages what shows runs in training; always the same once all have ended."""
     return 0 if settled else int(time.monotonic() / LIVE_SECONDS) + 1
+
+
+def _weight(made: object) -> int:
+    """Bytes that something from the workshop is counted with."""
+    return made.size if isinstance(made, PageParts) else LAW_BYTES
 
 
 def law_of(answers: SweepAnswers, variant: str) -> Law:

@@ -27,6 +27,11 @@ class PageParts:
     specs: Mapping[str, Document] = field(default_factory=dict)
     """Vega-Lite specifications by the id of their plot."""
 
+    @property
+    def size(self) -> int:
+        """Bytes of memory of the specifications."""
+        return sum(spec.size for spec in self.specs.values())
+
 
 def page_parts(answers: SweepAnswers, variant: str, name: str) -> PageParts:
     """The charts of a variant of the sweep that addresses call `name`, as far as its runs allow."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any, Final
@@ -83,10 +83,11 @@ def run_table(sweep: SweepRecord, runs: Sequence[RunRecord]) -> pd.DataFrame:
     return frame
 
 
-def rows_json(table: pd.DataFrame) -> list[dict[Hashable, Any]]:
+def rows_json(table: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of a table of runs for JSON: what is not known is null."""
     values = table.astype(object)
-    return values.where(values.notna(), None).to_dict("records")
+    records = values.where(values.notna(), None).to_dict("records")
+    return [{str(column): value for column, value in row.items()} for row in records]
 
 
 def _varied(run: RunRecord) -> Mapping[str, Any]:
