@@ -121,12 +121,14 @@ def run(
 ) -> None:
     """Plan, train, fit and report a sweep here and now.
 
-    Typed again, it continues where it stopped and repeats no finished run.
+    Typed again, it continues where it stopped and repeats no finished run. Beside `isoflop serve` in the same home it
+    leaves the training to it and follows.
     """
     from orchestrator.cli.conclude import conclude
     from orchestrator.cli.display import show_expected, show_plan, show_verdict
     from orchestrator.cli.watching import watching
     from orchestrator.use_cases.execution import Execution
+    from orchestrator.use_cases.following import follow, readings
     from orchestrator.use_cases.hours import plan_and_judge
     from orchestrator.use_cases.planning import Planning
     from orchestrator.use_cases.submission import submit
@@ -143,10 +145,16 @@ def run(
         raise typer.Exit(1)
     if not yes and not _confirm(planned):
         raise typer.Exit(130)
-    execution.check_free()
+    served = execution.served()
+    if not served:
+        execution.check_free()
     record = submit(workspace, planned, rerun=rerun)
     with watching() as observe:
-        execution.execute(record, planned.device, observe)
+        if served:
+            say("a service schedules in this home and trains the sweep; Ctrl-C only ends watching it")
+            follow(readings(workspace, record), observe)
+        else:
+            execution.execute(record, planned.device, observe)
     if held := execution.progress(record).held:
         say(f"sweep {record.name} is {held}")
     command = shlex.join(["isoflop", "run", sweep, *(overrides or []), "--yes"])

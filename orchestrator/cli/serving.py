@@ -45,7 +45,7 @@ def serve(
         """End the service with the head of a Ray cluster; without a Ray of our own, reading goes on."""
         server.should_exit = workspace.settings.ray_address != "local"
 
-    with open_port(host, port) as listening, execution.scheduling(choose_device("auto")) as scheduler:
+    with open_port(host, port) as listening, execution.scheduling(choose_device("auto"), serves=True) as scheduler:
         background = Background(execution, scheduler, when_lost=end)
         corpora = corpora_within(workspace, loopback=is_loopback(host))
         app = create_app(workspace, background, token=token, corpora=corpora, workshop=Workshop())

@@ -91,6 +91,7 @@ class _Steps:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, planned: Judged, *, held: str = "", code: int = 0) -> None:
         self.taken: list[object] = []
         self.held = held
+        self.by_service = False
         monkeypatch.setattr("orchestrator.use_cases.hours.plan_and_judge", lambda *_: planned)
         monkeypatch.setattr("orchestrator.use_cases.execution.Execution", lambda _: self)
         monkeypatch.setattr("orchestrator.use_cases.submission.submit", self.submit)
@@ -99,6 +100,9 @@ class _Steps:
 
     def check_free(self) -> None:
         self.taken.append("checked")
+
+    def served(self) -> bool:
+        return self.by_service
 
     def submit(self, _: object, planned: Planned, *, rerun: bool) -> SimpleNamespace:
         self.taken.append(("submitted", planned.spec.name, rerun))
@@ -113,6 +117,21 @@ class _Steps:
     def conclude(self, _: object, record: SimpleNamespace, command: str, *rest: object) -> int:
         self.taken.append(("concluded", record.name, command))
         return self.code
+
+
+def test_beside_a_service_a_sweep_is_submitted_to_it_and_followed(
+    isoflop: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planned = judged()
+    steps = _Steps(monkeypatch, planned)
+    steps.by_service = True
+    monkeypatch.setattr("orchestrator.use_cases.following.readings", lambda *_: "readings")
+    monkeypatch.setattr(
+        "orchestrator.use_cases.following.follow", lambda found, _: steps.taken.append(("followed", found))
+    )
+    assert isoflop("run", "tiny", "--yes") == 0
+    assert [step[0] for step in steps.taken if isinstance(step, tuple)] == ["submitted", "followed", "concluded"]
+    assert "checked" not in steps.taken and "a service schedules in this home" in capsys.readouterr().err
 
 
 def test_a_sweep_is_shown_submitted_trained_and_concluded(
