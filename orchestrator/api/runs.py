@@ -50,7 +50,7 @@ def install(app: FastAPI, workspace: Workspace, desk: Desk) -> None:
         return reply(request, made)
 
     @app.get("/api/v1/runs/{run}/log", tags=["runs"])
-    async def log(request: Request, run: str, attempt: Annotated[int | None, Query(ge=1, le=2**31)] = None) -> Response:
+    async def log(request: Request, run: str, attempt: int | None = None) -> Response:
         """A run's attempts with their causes, each followed by the events that it logged."""
         made = await run_in_threadpool(lambda: json_document(list(run_log_json(workspace, run, attempt))))
         return reply(request, made)
