@@ -70,11 +70,12 @@ def _lifespan(background: Background, desk: Desk) -> Callable[[FastAPI], Abstrac
     """What starts and ends with the application: the scheduler's thread, and what is computed."""
 
     @contextlib.asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         """Start both, and end them."""
         background.start()
         # Vega's bundle takes seconds to make: made ahead, so that the first visitor does not wait for it.
         threading.Thread(target=javascript, daemon=True).start()
+        app.openapi()
         desk.warm()
         yield
         desk.close()

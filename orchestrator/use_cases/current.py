@@ -35,6 +35,8 @@ class Listing:
     """Hash that changes with any of them."""
     settled: bool
     """Whether all runs of all sweeps have ended."""
+    requests: int
+    """How often users had asked for something: without that, no run that has ended moves again."""
 
 
 @dataclass(slots=True)
@@ -80,6 +82,7 @@ class Current:
         self._answering = Answering(workspace)
         self._lock = threading.Lock()
         self._reading = _Reading()
+        self._last: Listing | None = None
         self._answers: _Latest[SweepAnswers] = _Latest(SWEEPS_READ)
         self._open: _Latest[tuple[OpenRun, ...]] = _Latest(SWEEPS_OPEN)
 
@@ -93,10 +96,23 @@ class Current:
         reading = self._fresh()
         with reading.lock:
             if reading.listed is None:
-                found = tuple(self._workspace.store.totals().values())
-                key = hashlib.sha256("".join(each.key for each in found).encode()).hexdigest()
-                reading.listed = Listing(found, key, all(each.settled for each in found))
+                reading.listed = self._list()
             return reading.listed
+
+    def _list(self) -> Listing:
+        """The list: all of it after a user's request, else those sweeps again that move by themselves."""
+        store, last = self._workspace.store, self._last
+        requests = store.requests()
+        if last is None or last.requests != requests:
+            found = store.totals()
+        else:
+            moving = [each.sweep.id for each in last.sweeps if not each.settled or each.sweep.note]
+            again = store.totals(moving) if moving else {}
+            found = {each.sweep.id: again.get(each.sweep.id, each) for each in last.sweeps}
+        sweeps = tuple(found.values())
+        key = hashlib.sha256("".join(each.key for each in sweeps).encode()).hexdigest()
+        self._last = Listing(sweeps, key, all(each.settled for each in sweeps), requests)
+        return self._last
 
     def sweep(self, name: str) -> SweepTotals:
         """The sweep of this name, or of `name@revision`. Raises NotFound."""

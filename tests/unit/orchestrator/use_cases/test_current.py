@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator.attempts import RunProgress
+from orchestrator.attempts import Outcome, RunProgress
 from orchestrator.errors import NotFound
+from orchestrator.states import Cause
 from orchestrator.store import Store
 from orchestrator.use_cases.control import cancel, pause
 from orchestrator.use_cases.current import Current
@@ -37,6 +38,27 @@ def test_nothing_is_read_again_before_something_is_written(
     pause(Workspace(workspace.home, workspace.settings), "demo")  # by another process
     assert current.sweep("demo").sweep.held == "paused" and current.listed().key != listed.key
     assert len(read) == 4
+
+
+def test_sweeps_that_have_ended_are_read_again_only_after_a_request(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    current = Current(workspace)
+    before = current.listed()
+    read: list[Any] = []
+    totals = Store.totals
+    monkeypatch.setattr(Store, "totals", lambda store, ids=None: read.append(ids) or totals(store, ids))
+    start(workspace, "run2")
+    after = current.listed()
+    assert read == [[workspace.store.sweep("demo@bbbb").id]], "the earlier revision has ended"
+    assert [each.sweep.revision for each in after.sweeps] == [each.sweep.revision for each in before.sweeps]
+    assert after.sweeps[0].key != before.sweeps[0].key and after.sweeps[1] is before.sweeps[1]
+    workspace.store.end_all(
+        [("run2", 1, Outcome(Cause.DONE, {"loss": 2.0, "bits_per_byte": 1.0, "train_seconds": 1.0}))]
+    )
+    assert current.listed().settled
+    cancel(workspace, "demo")
+    assert [each.sweep.held for each in current.listed().sweeps] == ["cancelled", "cancelled"] and read[-1] is None
 
 
 def test_every_change_of_a_run_changes_the_key_of_its_sweeps_alone(workspace: Workspace) -> None:
