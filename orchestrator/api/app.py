@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from contextlib import AbstractAsyncContextManager
@@ -12,7 +11,6 @@ from fastapi import Depends, FastAPI
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from analysis.figures import javascript
 from orchestrator.api import answers, events, openapi, pages, problems, runs, sweeps
 from orchestrator.api.desk import Desk
 from orchestrator.api.middleware import Surroundings
@@ -73,8 +71,6 @@ def _lifespan(background: Background, desk: Desk) -> Callable[[FastAPI], Abstrac
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         """Start both, and end them."""
         background.start()
-        # Vega's bundle takes seconds to make: made ahead, so that the first visitor does not wait for it.
-        threading.Thread(target=javascript, daemon=True).start()
         app.openapi()
         desk.warm()
         yield

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from analysis.law import Law
 from orchestrator.api.documents import Document, reply
-from orchestrator.api.page_parts import PageParts, loaded
+from orchestrator.api.page_parts import PageParts, static
 from orchestrator.scheduling.progress import Progress
 from orchestrator.store import SweepTotals
 from orchestrator.use_cases.background import Background
@@ -25,6 +25,8 @@ from orchestrator.use_cases.workspace import Workspace
 
 DOCUMENT_BYTES = 48 * 2**20
 """Memory of the documents that are kept: those made here, and twice as much again for what the workshop made."""
+LIBRARY = "vega.js"
+"""Name under /static of Vega's bundle."""
 LAW_BYTES = 2**20
 """Memory that a law is counted with; the parts of a page are counted with their own."""
 OUTLOOKS_KEPT = 256
@@ -58,9 +60,8 @@ class Desk:
         self._long: Kept[Any] = Kept(self._lane, OUTLOOKS_KEPT)
 
     def warm(self) -> None:
-        """Let the workshop load what it needs before the first question."""
-        for number in range(THREADS):
-            self._made.get(("loaded", number), loaded)
+        """Prepare for the first visitor: the workshop makes Vega's bundle, and the list is read."""
+        self._made.get(("static", LIBRARY), static, LIBRARY)
         self._threads.submit(self.current.warm)
 
     def close(self) -> None:
@@ -123,7 +124,7 @@ def moment(settled: bool) -> int:
 
 def _weight(made: object) -> int:
     """Bytes that something from the workshop is counted with."""
-    return made.size if isinstance(made, PageParts) else LAW_BYTES
+    return made.size if isinstance(made, Document | PageParts) else LAW_BYTES
 
 
 def law_of(answers: SweepAnswers, variant: str) -> Law:

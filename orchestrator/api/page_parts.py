@@ -9,11 +9,12 @@ from urllib.parse import quote, urlencode
 from analysis.figures import Forecast, forecast_record
 from analysis.law import Law
 from analysis.records import LawError
-from orchestrator.api.documents import Document, json_document
+from orchestrator.api.documents import Document, document, json_document
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.web.charts import law_figures, multiplier_figures
 from orchestrator.web.figure import Figure, fetched, figure
 from orchestrator.web.next_runs import NextTable, next_table
+from orchestrator.web.render import static_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,5 +71,10 @@ def further_runs(answers: SweepAnswers, variant: str) -> NextTable | None:
     return next_table(found) if found else None
 
 
-def loaded() -> None:
-    """Nothing: a process that carries this out has loaded what laws and charts need."""
+def static(name: str) -> Document | None:
+    """A file under /static; None if there is none. Vega's bundle takes seconds, in which its process does nothing else.
+
+    A process that has made it has also loaded what laws and charts need.
+    """
+    found = static_file(name)
+    return None if found is None else document(*found, {"Cache-Control": "max-age=3600"})

@@ -14,16 +14,16 @@ from starlette.concurrency import run_in_threadpool
 
 from analysis.law import Law
 from analysis.records import LawError, Prediction
-from orchestrator.api.desk import Desk, moment
+from orchestrator.api.desk import LIBRARY, Desk, moment
 from orchestrator.api.documents import HTML, Document, document, reply
-from orchestrator.api.page_parts import PageParts, further_runs, page_parts
+from orchestrator.api.page_parts import PageParts, further_runs, page_parts, static
 from orchestrator.errors import NotFound
 from orchestrator.store import SweepTotals
 from orchestrator.use_cases.answering import handle
 from orchestrator.use_cases.current import Listing
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.web.next_runs import NextTable
-from orchestrator.web.render import render, static_file
+from orchestrator.web.render import render
 from orchestrator.web.tables import dropped_rows, run_rows
 from orchestrator.web.variants import chooser, default_variant
 from orchestrator.web.views import ErrorPage, IndexPage, NextPage, RunsPage, Slice, SweepPage, SweepStatus, View
@@ -223,9 +223,10 @@ def install(app: FastAPI, desk: Desk) -> None:
         return await pages.spec(request, name, plot, variant)
 
     @app.get("/static/{name}", include_in_schema=False)
-    def static(request: Request, name: str) -> Response:
+    async def static_file(request: Request, name: str) -> Response:
         """Styles, modules, and vega's bundle."""
-        found = _static(name)
+        vega = name == LIBRARY
+        found = await desk.made(("static", name), static, name) if vega else _small_file(name)
         return Response(status_code=404) if found is None else reply(request, found)
 
 
@@ -238,13 +239,9 @@ async def _or_error_page(made: Awaitable[Response]) -> Response:
 
 
 @lru_cache(maxsize=16)
-def _static(name: str) -> Document | None:
-    """A file under /static; None if there is none."""
-    found = static_file(name)
-    if found is None:
-        return None
-    content, media_type = found
-    return document(content, media_type, {"Cache-Control": "max-age=3600"})
+def _small_file(name: str) -> Document | None:
+    """A file under /static that needs no computation; None if there is none."""
+    return static(name)
 
 
 def _html(view: View) -> Document:
