@@ -70,7 +70,7 @@ class TiktokenEncoder:
         import tiktoken
 
         self._inner = tiktoken.Encoding(
-            tokenizer.name, pat_str=GPT2_PATTERN, mergeable_ranks=_ranks(tokenizer), special_tokens={}
+            tokenizer.name, pat_str=GPT2_PATTERN, mergeable_ranks=byte_ranks(tokenizer), special_tokens={}
         )
 
     def encode_batch(self, texts: Sequence[str]) -> list[npt.NDArray[np.uint32]]:
@@ -87,7 +87,7 @@ class TiktokenEncoder:
         return ids[0] if len(ids) == 1 else np.concatenate(ids)
 
 
-def _ranks(tokenizer: BpeTokenizer) -> dict[bytes, int]:
+def byte_ranks(tokenizer: BpeTokenizer) -> dict[bytes, int]:
     """Id of each token by its bytes, from tokenizer.json, which writes bytes in GPT-2's printable alphabet."""
     vocabulary: dict[str, int] = json.loads(tokenizer.to_json())["model"]["vocab"]
     byte_of = _byte_of_printable()

@@ -15,8 +15,9 @@ import pytest
 from tokenizer import dataset as module
 from tokenizer.corpus import CorpusError, CorpusSpec
 from tokenizer.dataset import prepare
+from tokenizer.loading import load_tokenizer
 from tokenizer.shards import open_shards
-from tokenizer.vocabulary import TokenizerError, TokenizerSpec, load_tokenizer
+from tokenizer.vocabulary import TokenizerError, TokenizerSpec
 
 WORDS = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "omicron"]
 BPE = TokenizerSpec("bpe", 300)
