@@ -86,6 +86,11 @@ def load_given(spec: TokenizerSpec, within: Reach | None = None) -> Tokenizer:
     return tokenizer
 
 
+def entries_of(spec: TokenizerSpec) -> int:
+    """Entries of a spec's vocabulary; those of a file are read from it. Raises TokenizerError."""
+    return load_given(spec).vocab_size if spec.kind == FILE else spec.entries
+
+
 def _content(given: str, within: Reach | None) -> str:
     """The text of a tokenizer's file. Raises TokenizerError."""
     try:
