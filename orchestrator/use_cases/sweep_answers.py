@@ -65,13 +65,20 @@ class Variant:
 
     values: Mapping[str, Any]
     """Value by axis; empty if nothing varies."""
-    table: RunTable
+    runs: tuple[RunRecord, ...]
     """Its runs."""
+    table: RunTable
+    """They as a table."""
 
     @property
     def label(self) -> str:
         """Such as `context=64,lr=0.01`; empty if nothing varies."""
         return variant_label(self.values)
+
+    @property
+    def dataset(self) -> str:
+        """The dataset of its runs."""
+        return str(self.runs[0].config["dataset"])
 
 
 class SweepAnswers:
@@ -119,7 +126,7 @@ class SweepAnswers:
         for run in self.runs:
             for values in run.cell.combinations if run.cell and run.role == "grid" else ():
                 groups.setdefault(variant_label(values), (values, []))[1].append(run)
-        found = [Variant(values, self._table(runs)) for values, runs in groups.values()]
+        found = [Variant(values, tuple(runs), self._table(runs)) for values, runs in groups.values()]
         return tuple(sorted(found, key=lambda variant: [self._rank(a, v) for a, v in variant.values.items()]))
 
     def _table(self, runs: Sequence[RunRecord]) -> RunTable:
@@ -223,19 +230,14 @@ class SweepAnswers:
 
     def _side(self, variant: Variant, name: str) -> Side:
         """A variant as a side of a comparison, under a name."""
-        return Side(name, self.fit(variant, holdout=False), self._bytes_per_token, self._text)
+        size = bytes_per_token(run_table(self.sweep, variant.runs))
+        return Side(name, self.fit(variant, holdout=False), size, self._text(variant))
 
-    @cached_property
-    def _bytes_per_token(self) -> float | None:
-        """Bytes per token of the validation text; None if no run has both losses."""
-        return bytes_per_token(self.table)
-
-    @cached_property
-    def _text(self) -> str:
-        """Identity of the validation text; empty if the dataset is gone."""
+    def _text(self, variant: Variant) -> str:
+        """Identity of a variant's validation text; empty if the dataset is gone."""
         with contextlib.suppress(ShardError):
-            manifest = read_manifest(self._artifacts / self.sweep.dataset)
-            return f"{manifest.corpus} {manifest.validation_bytes}"
+            manifest = read_manifest(self._artifacts / variant.dataset)
+            return f"{manifest.corpus} {manifest.validation_bytes} {manifest.scored_bytes}"
         return ""
 
     def reply(self, label: str, question: Question) -> Reply:
@@ -280,5 +282,5 @@ class SweepAnswers:
 
     def setting(self, variant: Variant) -> Setting:
         """Recipe, parts, context and vocabulary of a variant."""
-        vocab = int(self.runs[0].config["model"]["vocab"])
+        vocab = int(variant.runs[0].config["model"]["vocab"])
         return setting_of(self.spec, vocab, Combination.of(variant.values))
