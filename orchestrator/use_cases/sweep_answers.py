@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.answers.ask import Question, Reply, ask
+from analysis.answers.best_value import FEWEST_VALUES, BestValue, best_values
 from analysis.answers.compare import Comparison, Side, bytes_per_token, compare
 from analysis.answers.counts import Counts
 from analysis.answers.next_runs import Outlook, outlook
@@ -222,6 +223,24 @@ class SweepAnswers:
         if not made:
             raise LawError(f"only one value of {axis} has runs: there is nothing to compare {start} with")
         return made
+
+    def best_values(self, axis: str) -> dict[str, list[BestValue]]:
+        """The best value of a varied number at each budget, by the label of the other axes' values.
+
+        Nothing where the axis has fewer than three positive numbers with a law. Raises LawError.
+        """
+        groups: dict[str, list[Variant]] = {}
+        for variant in self.variants:
+            others = {other: value for other, value in variant.values.items() if other != axis}
+            groups.setdefault(variant_label(others), []).append(variant)
+        found = {}
+        for label, variants in groups.items():
+            values = [v.values.get(axis) for v in variants]
+            numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool) and v > 0]
+            if len(numbers) == len(values) >= FEWEST_VALUES:
+                sides = [self._side(variant, variant.label) for variant in variants]
+                found[label] = best_values(numbers, sides, self.spec.budgets)
+        return found
 
     def side(self, label: str = "") -> Side:
         """One variant as a side of a comparison with another sweep. Raises LawError."""
