@@ -38,7 +38,10 @@ class HuggingFaceTokenizer:
         data = json.loads(definition)
         if (data.get("model") or {}).get("dropout"):
             raise TokenizerError("drops merges by chance (model.dropout): set it to null in the file", "path")
-        self._definition = definition
+        self.definition = definition
+        """The content of the file."""
+        self.is_byte_level = "ByteLevel" in json.dumps(data.get("decoder") or {})
+        """Whether its pieces are of bytes in GPT-2's printable alphabet."""
         self._inner = Inner.from_str(definition)
         self._inner.encode_special_tokens = True
         self._inner.no_truncation()
@@ -88,7 +91,7 @@ class HuggingFaceTokenizer:
 
     def to_json(self) -> str:
         """What is saved: the file's own content, and the separator."""
-        return _saved("huggingface", self._definition, self.separator)
+        return _saved("huggingface", self.definition, self.separator)
 
 
 class RankTokenizer:

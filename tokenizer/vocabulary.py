@@ -124,7 +124,8 @@ class BpeTokenizer:
         """Build from the content of a tokenizer.json. Raises TokenizerError where BOS does not come first."""
         from tokenizers import Tokenizer as HuggingFaceTokenizer
 
-        self._definition = definition
+        self.definition = definition
+        """The content of tokenizer.json."""
         self._inner = HuggingFaceTokenizer.from_str(definition)
         self._inner.encode_special_tokens = True
         bos = self._inner.token_to_id(BOS)
@@ -139,7 +140,7 @@ class BpeTokenizer:
     @property
     def hash(self) -> str:
         """SHA-256 of the content of tokenizer.json."""
-        return sha256_of(self._definition)
+        return sha256_of(self.definition)
 
     @property
     def vocab_size(self) -> int:
@@ -174,7 +175,7 @@ class BpeTokenizer:
 
     def to_json(self) -> str:
         """The content of tokenizer.json."""
-        return self._definition
+        return self.definition
 
 
 class PieceTokenizer:
