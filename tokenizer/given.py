@@ -6,7 +6,6 @@ import base64
 import binascii
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -154,8 +153,9 @@ GivenTokenizer = HuggingFaceTokenizer | RankTokenizer
 """A tokenizer that a user brought."""
 
 
-def rebuild(data: dict[str, Any]) -> GivenTokenizer:
-    """The tokenizer that `to_json` saved, from its JSON. Raises TokenizerError, KeyError, or what a library raises."""
+def rebuild(saved: str) -> GivenTokenizer:
+    """The tokenizer that `to_json` saved. Raises TokenizerError, KeyError, or what a library raises."""
+    data = json.loads(saved)
     if data["format"] == "tiktoken":
         return RankTokenizer(data["definition"], data["separator"], data["pattern"])
     return HuggingFaceTokenizer(data["definition"], data["separator"])

@@ -42,7 +42,7 @@ def load_tokenizer(path: Path) -> Tokenizer:
         return _pieces(path, data)
     try:
         if isinstance(data, dict) and data.get("kind") == FILE:
-            return rebuild(data)
+            return rebuild(definition)
         model = data.get("model") if isinstance(data, dict) else None
         if not isinstance(model, dict) or model.get("type") != "BPE":
             raise TokenizerError(
@@ -121,7 +121,7 @@ def _own(spec: TokenizerSpec, content: str) -> Tokenizer | None:
     if data.get("kind") in SPLITTERS:
         tokenizer: Tokenizer = _pieces(Path(spec.path), data)
     elif data.get("kind") == FILE:
-        return rebuild(data)
+        return rebuild(content)
     elif _is_own_bpe(data):
         tokenizer = BpeTokenizer(content)
     else:

@@ -93,7 +93,8 @@ def test_long_stretches_come_back(every: dict[str, Tokenizer], text: str) -> Non
 def test_ten_megabytes_without_a_break(every: dict[str, Tokenizer], text: str) -> None:
     """Squares of 10⁷ would take days: the test's own limit in time is the check."""
     long = PATHOLOGICAL[text](LONG)
-    for kind, tokenizer in every.items():
+    for kind in ("bpe", "word", "huggingface", "tiktoken"):
+        tokenizer = every[kind]
         encoder = choose_encoder(tokenizer, ["a"])
         assert tokenizer.decode(encoder.encode_batch([long])[0].tolist()) == long, kind
     train_tokenizer(TokenizerSpec("bpe", 258), [long])
