@@ -50,7 +50,8 @@ def choose_encoder(tokenizer: Tokenizer, sample: Iterable[str]) -> Encoder:
     texts = list(_first(sample, SAMPLE_CHARACTERS))
     tried = [*texts, *probes()]
     wanted = tokenizer.encode_batch(tried)
-    size, refused = sum(map(len, texts)), []
+    size = sum(map(len, texts))
+    refused: list[str] = []
     for library, make in _faster(tokenizer):
         name = f"{library} {version(library)}"
         encode_batch = make()
@@ -69,9 +70,9 @@ EncodeBatch = Callable[[Sequence[str]], list[npt.NDArray[np.uint32]]]
 
 def _faster(tokenizer: BpeTokenizer | HuggingFaceTokenizer) -> Iterator[tuple[str, Callable[[], EncodeBatch]]]:
     """Libraries that are faster than the tokenizer's own, the fastest first, and what makes their encoders."""
-    byte_level = isinstance(tokenizer, BpeTokenizer)
-    if find_spec("tuetoken") and (byte_level or tokenizer.is_byte_level):
-        yield "tuetoken", lambda: TuetokenEncoder(tokenizer.definition, cut=byte_level).encode_batch
+    own = isinstance(tokenizer, BpeTokenizer)
+    if find_spec("tuetoken") and (isinstance(tokenizer, BpeTokenizer) or tokenizer.is_byte_level):
+        yield "tuetoken", lambda: TuetokenEncoder(tokenizer.definition, cut=own).encode_batch
     if isinstance(tokenizer, BpeTokenizer):
         yield "tiktoken", lambda: TiktokenEncoder(tokenizer).encode_batch
 

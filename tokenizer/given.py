@@ -73,7 +73,7 @@ class HuggingFaceTokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Ids of a text, without the separator."""
-        return self.encode_batch([text])[0].tolist()
+        return [int(token) for token in self.encode_batch([text])[0]]
 
     def encode_batch(self, texts: Sequence[str]) -> list[npt.NDArray[np.uint32]]:
         """Ids of each text, without the separator."""

@@ -83,4 +83,5 @@ def _minima(x: Floats, losses: Floats) -> Floats:
     first, second = (yb - ya) / (xb - xa), (yc - yb) / (xc - xb)
     with np.errstate(divide="ignore", invalid="ignore"):
         vertex = (xa + xb) / 2 - first * (xc - xa) / 2 / (second - first)
-    return np.where(lowest == inner, vertex, x[lowest])
+    found: Floats = np.where(lowest == inner, vertex, x[lowest])
+    return found

@@ -133,9 +133,10 @@ def _names(bars: Sequence[TokenizerBar], *, labels: bool) -> alt.Y:
 
 def _numbers(rows: Sequence[dict[str, Any]], y: alt.Y, field: str) -> alt.Chart:
     """The number behind each bar."""
-    return alt.Chart(values(list(rows))).mark_text(style="name", align="left", dx=5).encode(
+    made: alt.Chart = alt.Chart(values(list(rows))).mark_text(style="name", align="left", dx=5).encode(
         x=alt.X(f"{field}:Q"), y=y, text=alt.Text("text:N")
     )  # fmt: skip
+    return made
 
 
 def _panel(
