@@ -199,6 +199,8 @@ def _loaded(path: str) -> Tokenizer:
 
 def _read(file: str) -> str:
     """The text of a file or of standard input, to the last byte. Raises BadParameter, OSError."""
+    if file != "-" and Path(file).exists() and not (Path(file).is_file() or Path(file).is_fifo()):
+        raise typer.BadParameter(f"{file} is neither a file nor a pipe: name one, or - for stdin", param_hint="FILE")
     try:
         raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         return raw.decode()

@@ -155,6 +155,15 @@ def test_what_is_no_list_of_ids(
     assert message in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("file", "message"), [("/dev/zero", "neither a file nor a pipe"), ("nowhere.txt", "nowhere.txt: no such file")]
+)
+def test_what_is_no_text_to_read(isoflop: Isoflop, made: Path, file: str, message: str) -> None:
+    done = isoflop("tokenizer", "encode", made, file)
+    assert (done.code != 0, done.stdout) == (True, "")
+    assert message in done.stderr
+
+
 def test_no_ids_are_no_text(isoflop: Isoflop, made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert piped(isoflop, monkeypatch, b"", "decode", made).stdout == ""
     assert piped(isoflop, monkeypatch, b"", "encode", made).stdout == "\n"
