@@ -16,7 +16,7 @@ from orchestrator.settings import at_hand, choose_device, machine, worker_count
 from orchestrator.use_cases.sweep_answers import SweepAnswers, earlier_noise
 from orchestrator.use_cases.workspace import Workspace
 from sweeps.file.compose import load_sweep
-from sweeps.file.data_axes import varies_tokenizer, with_data
+from sweeps.file.data_axes import DATA_AXES, varies_tokenizer, with_data
 from sweeps.file.spec import SweepSpec
 from sweeps.plan.expected_width import USUAL_NOISE, Expected, KnownNoise, expect
 from sweeps.plan.grid import data_combinations
@@ -113,7 +113,9 @@ class Planning:
             except CorpusFileError:
                 raise
             except CorpusError as error:
-                raise CorpusError(f"{error}\n{corpus_needed(spec)}{_elsewhere(spec)}") from error
+                # Of this combination alone: the files of others have not been checked against `within` yet.
+                alone = replace(part, vary={axis: each for axis, each in spec.vary.items() if axis not in DATA_AXES})
+                raise CorpusError(f"{error}\n{corpus_needed(alone)}{_elsewhere(spec)}") from error
             varied.append((vary, facts_of(shards.manifest)))
         first = varied[0][1]
         return replace(first, varied=tuple(varied)) if len(varied) > 1 else first

@@ -185,6 +185,12 @@ class SweepAnswers:
         """The law of each variant by its label. Raises LawError."""
         return {variant.label: self.fit(variant) for variant in self.variants}
 
+    def dataset(self, label: str = "") -> str:
+        """The dataset of a variant's runs; the sweep's where the variant has none that can be fitted."""
+        with contextlib.suppress(LawError):
+            return self.variant(label).dataset
+        return self.sweep.dataset
+
     def variant(self, label: str = "") -> Variant:
         """The variant with a label, which is empty if nothing varies. Raises LawError, which names the labels."""
         for variant in self.variants:

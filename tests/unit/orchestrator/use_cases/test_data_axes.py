@@ -75,7 +75,8 @@ def test_every_run_counts_the_tokens_of_its_own_dataset(answers: SweepAnswers) -
 
 def test_each_law_has_the_shapes_of_its_own_vocabulary(answers: SweepAnswers) -> None:
     assert [answers.setting(variant).vocab for variant in answers.variants] == list(VOCABS)
-    assert [variant.dataset for variant in answers.variants] == [f"data{vocab}" for vocab in VOCABS]
+    assert [answers.dataset(variant.label) for variant in answers.variants] == [f"data{vocab}" for vocab in VOCABS]
+    assert answers.dataset("nothing") == "data300"
 
 
 def test_vocabularies_are_compared_in_bits_per_byte(answers: SweepAnswers) -> None:
