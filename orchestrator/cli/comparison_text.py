@@ -53,10 +53,15 @@ def describe_best(axis: str, others: str, found: Sequence[BestValue]) -> list[st
         edge = {"": "", "both": "; the interval reaches both ends of what was tried"}.get(
             best.at_edge, f"; it may lie beyond the {best.at_edge} that was tried"
         )
-        losses = ", ".join(f"{value:g}: {format_loss(loss)}" for value, loss in best.losses.items())
-        interval = f"{best.interval.low:.3g} to {best.interval.high:.3g}"
-        lines.append(f"  {format_flops(best.flops)}: {best.value:.3g} ({interval}){edge}; loss {losses}")
+        losses = ", ".join(f"{_number(value)}: {format_loss(loss)}" for value, loss in best.losses.items())
+        interval = f"{_number(best.interval.low)} to {_number(best.interval.high)}"
+        lines.append(f"  {format_flops(best.flops)}: {_number(best.value)} ({interval}){edge}; loss {losses}")
     return lines
+
+
+def _number(value: float) -> str:
+    """A value of an axis: whole from a hundred on, else three digits."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def ranking(baseline: str, comparisons: Sequence[Comparison], failed: Sequence[str], width: int) -> list[str]:

@@ -52,8 +52,10 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> SweepAnswers:
     from orchestrator.states import Cause
 
     workspace = open_home(tmp_path_factory.mktemp("home"))
-    workspace.artifacts.publish = lambda folder: None  # type: ignore[method-assign]
+    published: list[str] = []
+    workspace.artifacts.publish = lambda folder: published.append(folder.name)  # type: ignore[method-assign]
     record = submitted(workspace)
+    assert sorted(published) == sorted(f"data{vocab}" for vocab in VOCABS), "workers find every dataset"
     for run in workspace.store.runs_of(record.id):
         cell = run.cell
         assert cell is not None
