@@ -32,8 +32,10 @@ class BestValue:
     that was tried."""
     unit: str
     """Unit of the losses: nats/token | bits/byte | as in the data."""
-    losses: dict[float, float]
-    """Predicted loss by the value that was tried, ascending."""
+    tried: tuple[float, ...]
+    """Values that were tried, ascending."""
+    losses: tuple[float, ...]
+    """Predicted loss of each."""
     at_edge: str
     """smallest | largest: the interval reaches this end of what was tried, so that the best may lie beyond; both;
     empty for neither."""
@@ -63,14 +65,20 @@ def best_values(values: Sequence[float], sides: Sequence[Side], budgets: Sequenc
         found.append(
             BestValue(
                 flops=float(flops),
-                value=float(np.exp(_minima(np.log(tried), loss[None])[0])),
-                interval=Interval(float(np.exp(low)), float(np.exp(high))),
+                value=_value(_minima(np.log(tried), loss[None])[0]),
+                interval=Interval(_value(low), _value(high)),
                 unit=unit,
-                losses=dict(zip(tried, loss.tolist(), strict=True)),
+                tried=tuple(tried),
+                losses=tuple(loss.tolist()),
                 at_edge="both" if len(ends) == 2 else "".join(ends),
             )
         )
     return found
+
+
+def _value(log: float) -> float:
+    """A value by its logarithm, so that one that was tried is itself again."""
+    return float(f"{np.exp(log):.12g}")
 
 
 def _minima(x: Floats, losses: Floats) -> Floats:

@@ -53,7 +53,9 @@ def describe_best(axis: str, others: str, found: Sequence[BestValue]) -> list[st
         edge = {"": "", "both": "; the interval reaches both ends of what was tried"}.get(
             best.at_edge, f"; it may lie beyond the {best.at_edge} that was tried"
         )
-        losses = ", ".join(f"{_number(value)}: {format_loss(loss)}" for value, loss in best.losses.items())
+        losses = ", ".join(
+            f"{_number(value)}: {format_loss(loss)}" for value, loss in zip(best.tried, best.losses, strict=True)
+        )
         interval = f"{_number(best.interval.low)} to {_number(best.interval.high)}"
         lines.append(f"  {format_flops(best.flops)}: {_number(best.value)} ({interval}){edge}; loss {losses}")
     return lines

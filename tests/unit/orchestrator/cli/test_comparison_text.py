@@ -66,7 +66,7 @@ def test_on_a_narrow_terminal_the_verdict_stays() -> None:
 
 def test_the_best_value_is_told_with_its_interval_and_where_it_ends() -> None:
     best = BestValue(
-        1e12, 904.4, Interval(512.0, 1500.0), "bits/byte", {512.0: 1.25, 1024.0: 1.2, 2048.0: 1.3}, "smallest"
+        1e12, 904.4, Interval(512.0, 1500.0), "bits/byte", (512.0, 1024.0, 2048.0), (1.25, 1.2, 1.3), "smallest"
     )
     first, line = describe_best("tokenizer.vocab", "qk_norm=True", [best])
     assert first == "best tokenizer.vocab with qk_norm=True by budget (bits/byte):"
