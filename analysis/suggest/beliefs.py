@@ -1,0 +1,207 @@
+"""What is known of cells and of the answers, as a mixture of normal distributions, and what it becomes with more runs.
+
+Within one draw of the scales the model is linear, so a further run is a rank-one update (Sherman and Morrison): with
+K the covariance of all cells' mean losses and of the answers, and v what one run adds to what is known of cell i,
+
+    K ← K − K[:, i] K[i, :] / (K[i, i] + v),   m ← m + K[:, i] (y − m[i]) / (K[i, i] + v).
+
+y is not known yet: what all draws together expect of it stands for it, so that draws that disagree about a run come
+together as far as that run tells them apart. Shape legend: D draws, n cells, Q the state, 2 answers, ln N* and L*.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.fitting.valley.hyper import Scales
+from analysis.fitting.valley.mixture import half_width
+from analysis.fitting.valley.posterior import LOSS_FLOOR, PARAMS_FLOOR, Valley
+from analysis.fitting.interval import NORMAL
+from analysis.suggest.cells import Cells
+from analysis.suggest.design import Design
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+LENT = 0.5
+"""Share of the noise between seeds while no repeats show it, as in a fit."""
+
+
+@dataclass(frozen=True, eq=False)
+class Precision:
+    """How closely the answers are known."""
+
+    log_params_half: float
+    """Half-width of the 95 % interval of ln N*."""
+    loss_half: float
+    """Half-width of the loss's, in the law's unit."""
+
+    @property
+    def params_factor(self) -> float:
+        """Half-width of N*'s interval as a factor, 1.3 for ×1.3 to each side."""
+        return float(np.exp(self.log_params_half))
+
+
+@dataclass(eq=False)
+class Beliefs:
+    """What is known now; `learn` adds a run."""
+
+    weights: Floats
+    """Of the draws, shape (D,)."""
+    rows: tuple[Floats, ...]
+    """d cell's loss / d state by draw, shape (n, Q) each; draws about one maximum share one array."""
+    loaded: tuple[Floats, ...]
+    """Rows times the state's covariance as it was at first, shape (n, Q) each."""
+    means: Floats
+    """Expected losses of the cells, shape (D, n)."""
+    variances: Floats
+    """Their variances, shape (D, n)."""
+    answers: Floats
+    """Expected answers, shape (D, 2)."""
+    answer_variances: Floats
+    """Shape (D, 2)."""
+    cross: Floats
+    """Covariance of cells and answers, shape (D, n, 2)."""
+    noise: Floats
+    """Variance of one run on its own near the floor, shape (D,)."""
+    misfit: Floats
+    """Variance that the runs of a cell share: the form's misfit at its height, shape (D, n)."""
+    between: float
+    """Share of the noise that is between seeds."""
+    runs: Labels
+    """Runs of each cell, shape (n,)."""
+    columns: Floats
+    """What was learnt: columns of the covariance over the root of what they were divided by, shape (D, n, steps)."""
+
+    @classmethod
+    def of(cls, valley: Valley, cells: Cells, flops: float) -> Beliefs:
+        """What a fitted valley says of cells and of the optimum at a budget, training FLOPs."""
+        log_c = float(np.log(flops)) - valley.origin.c
+        parts: list[tuple[Floats, ...]] = []
+        rows, loaded = [], []
+        for drawn in valley.drawn:
+            beta = drawn.mode.linearised.beta
+            design = Design.of(drawn.mode.linearised.model, beta, cells)
+            fitted = design.model.parameters
+            for scales in drawn.scales:
+                solved, named = drawn.mode.linearised.solve(scales), Scales(*scales)
+                added = design.variances(named)
+                now = np.concatenate(
+                    [design.rows[:, :fitted] @ solved.covariance, design.rows[:, fitted:] * added], axis=1
+                )
+                gradient = design.answers(valley.means[len(parts)], log_c)
+                spread = np.concatenate(
+                    [gradient[:, :fitted] @ solved.covariance, gradient[:, fitted:] * added], axis=1
+                )
+                rows.append(design.rows)
+                loaded.append(now)
+                parts.append(
+                    (
+                        design.loss + design.rows[:, :fitted] @ (solved.beta - beta),
+                        (now * design.rows).sum(axis=1),
+                        (gradient * spread).sum(axis=1),
+                        now @ gradient.T,
+                        np.exp(2 * named.noise),
+                        np.exp(2 * named.misfit) * design.height**2,
+                    )
+                )
+        means, variances, answer_variances, cross, noise, misfit = (np.array(part) for part in zip(*parts, strict=True))
+        c = np.array([log_c])
+        theta = valley.means
+        answers = np.concatenate([valley.form.path(theta, c) + valley.origin.n, valley.form.floor(theta, c)], axis=1)
+        return cls(
+            weights=valley.weights,
+            rows=tuple(rows),
+            loaded=tuple(loaded),
+            means=means,
+            variances=variances,
+            answers=answers,
+            answer_variances=answer_variances,
+            cross=cross,
+            noise=noise,
+            misfit=misfit,
+            between=_between(valley),
+            runs=cells.runs.copy(),
+            columns=np.zeros((len(parts), len(cells), 0)),
+        )
+
+    def precision(self) -> Precision:
+        """The half-widths of the answers' 95 % intervals."""
+        _, half = half_width(self.weights, self.answers, self.answer_variances)
+        floors = NORMAL * np.array([PARAMS_FLOOR, LOSS_FLOOR * abs(float(self.weights @ self.answers[:, 1]))])
+        params, loss = np.hypot(half, floors)
+        return Precision(float(params), float(loss))
+
+    def spread(self) -> Floats:
+        """Variances (2,) of the answers over all draws."""
+        return _spread(self.weights, self.answers[:, None], self.answer_variances[:, None])[0]
+
+    def added(self, cells: Labels) -> Floats:
+        """v (D, …) of one more run of cells (…): its own variance, or for a repeat what the mean's falls by, inverted."""
+        count = self.runs[cells]
+        noise, misfit = self.noise.reshape(-1, *[1] * cells.ndim), self.misfit[:, cells]
+        left = 1 - self.between
+        after = noise * (left + self.between / (count + 1)) + misfit
+        before = noise * (left + self.between / np.maximum(count, 1)) + misfit
+        gained = np.where(count > 0, 1 / after - 1 / before, 1 / after)
+        return np.asarray(1 / np.maximum(gained, 1e-300))
+
+    def after(self, blocks: Labels) -> Floats:
+        """Variances (B, 2) of the answers if one run of each of the cells of a block were added, blocks (B, k)."""
+        within = np.stack([self._among(draw, blocks) for draw in range(len(self.weights))])
+        k = blocks.shape[1]
+        within[..., np.arange(k), np.arange(k)] += self.added(blocks)
+        cross = self.cross[:, blocks]
+        gain = np.linalg.solve(within, cross)
+        variances = self.answer_variances[:, None] - (gain * cross).sum(axis=2)
+        means = self.means[:, blocks]
+        off = np.tensordot(self.weights, means, axes=1) - means
+        return _spread(self.weights, self.answers[:, None] + (gain * off[..., None]).sum(axis=2), variances)
+
+    def learn(self, cell: int) -> None:
+        """Add one run of a cell."""
+        column = self._column(cell)
+        total = column[:, cell] + self.added(np.array(cell))
+        off = (self.weights @ self.means[:, cell] - self.means[:, cell]) / total
+        across = self.cross[:, cell]
+        self.means = self.means + column * off[:, None]
+        self.variances = np.maximum(self.variances - column**2 / total[:, None], 0)
+        self.answers = self.answers + across * off[:, None]
+        self.answer_variances = np.maximum(self.answer_variances - across**2 / total[:, None], 0)
+        self.cross = self.cross - column[..., None] * across[:, None] / total[:, None, None]
+        self.columns = np.concatenate([self.columns, (column / np.sqrt(total)[:, None])[..., None]], axis=2)
+        self.runs = self.runs + (np.arange(len(self.runs)) == cell)
+
+    def copy(self) -> Beliefs:
+        """The same, to try runs on: arrays are never changed in place."""
+        return Beliefs(**self.__dict__)
+
+    def _among(self, draw: int, blocks: Labels) -> Floats:
+        """Covariance (B, k, k) of the cells of blocks (B, k) within one draw."""
+        first = np.einsum("bkq,blq->bkl", self.loaded[draw][blocks], self.rows[draw][blocks])
+        learnt = self.columns[draw][blocks]
+        return np.asarray(first - np.einsum("bks,bls->bkl", learnt, learnt))
+
+    def _column(self, cell: int) -> Floats:
+        """Covariance (D, n) of all cells with one."""
+        first = np.stack([now @ rows[cell] for now, rows in zip(self.loaded, self.rows, strict=True)])
+        return np.asarray(first - np.einsum("dns,ds->dn", self.columns, self.columns[:, cell]))
+
+
+def _spread(weights: Floats, means: Floats, variances: Floats) -> Floats:
+    """Variances (B, 2) of mixtures of normal distributions whose means and variances are (D, B, 2)."""
+    middle = np.tensordot(weights, means, axes=1)
+    return np.asarray(np.tensordot(weights, np.maximum(variances, 0) + (means - middle) ** 2, axes=1))
+
+
+def _between(valley: Valley) -> float:
+    """Share of the noise that is between seeds, read off a repeated cell; as a fit lends it where there is none."""
+    linear = valley.mode.linearised
+    repeated = linear.model.repeats > 1
+    if not repeated.any():
+        return LENT
+    count = float(linear.model.repeats[repeated][0])
+    return float((1 - linear.repeated[repeated][0]) / (1 - 1 / count))
