@@ -16,33 +16,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.fitting.interval import NORMAL
+from analysis.fitting.valley.evidence import Linearised
 from analysis.fitting.valley.hyper import Scales
 from analysis.fitting.valley.mixture import half_width
+from analysis.fitting.valley.model import UNSEEN
 from analysis.fitting.valley.posterior import LOSS_FLOOR, PARAMS_FLOOR, Valley
-from analysis.fitting.interval import NORMAL
 from analysis.suggest.cells import Cells
 from analysis.suggest.design import Design
+from analysis.suggest.records import Precision
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
 LENT = 0.5
 """Share of the noise between seeds while no repeats show it, as in a fit."""
-
-
-@dataclass(frozen=True, eq=False)
-class Precision:
-    """How closely the answers are known."""
-
-    log_params_half: float
-    """Half-width of the 95 % interval of ln N*."""
-    loss_half: float
-    """Half-width of the loss's, in the law's unit."""
-
-    @property
-    def params_factor(self) -> float:
-        """Half-width of N*'s interval as a factor, 1.3 for ×1.3 to each side."""
-        return float(np.exp(self.log_params_half))
+_SAME = 1e-3
+"""Relative change of a precision that changes nothing."""
 
 
 @dataclass(eq=False)
@@ -73,34 +63,43 @@ class Beliefs:
     """Share of the noise that is between seeds."""
     runs: Labels
     """Runs of each cell, shape (n,)."""
+    off_path: Floats
+    """ln N − ln N* of each cell's budget, as the most probable fit has it, shape (n,)."""
     columns: Floats
     """What was learnt: columns of the covariance over the root of what they were divided by, shape (D, n, steps)."""
 
     @classmethod
-    def of(cls, valley: Valley, cells: Cells, flops: float) -> Beliefs:
-        """What a fitted valley says of cells and of the optimum at a budget, training FLOPs."""
+    def of(cls, valley: Valley, cells: Cells, flops: float, budgets: int) -> Beliefs:
+        """What a fitted valley says of cells and of the optimum at a budget, training FLOPs.
+
+        `budgets` is how many the table will have: so many limit what they cannot show (see `ValleyModel.unseen`).
+        """
         log_c = float(np.log(flops)) - valley.origin.c
         parts: list[tuple[Floats, ...]] = []
         rows, loaded = [], []
+        unseen = unseen_drift(budgets)
+        first = valley.drawn[0].mode.linearised
+        off_path = Design.of(first.model, first.beta, cells).off_path
         for drawn in valley.drawn:
             beta = drawn.mode.linearised.beta
             design = Design.of(drawn.mode.linearised.model, beta, cells)
             fitted = design.model.parameters
             for scales in drawn.scales:
-                solved, named = drawn.mode.linearised.solve(scales), Scales(*scales)
-                added = design.variances(named)
+                named = Scales(*scales)
+                added = design.variances(named, unseen)
+                mean, covariance = _steadied(drawn.mode.linearised, named, unseen)
                 now = np.concatenate(
-                    [design.rows[:, :fitted] @ solved.covariance, design.rows[:, fitted:] * added], axis=1
+                    [design.rows[:, :fitted] @ covariance, design.rows[:, fitted:] * added], axis=1
                 )
                 gradient = design.answers(valley.means[len(parts)], log_c)
                 spread = np.concatenate(
-                    [gradient[:, :fitted] @ solved.covariance, gradient[:, fitted:] * added], axis=1
+                    [gradient[:, :fitted] @ covariance, gradient[:, fitted:] * added], axis=1
                 )
                 rows.append(design.rows)
                 loaded.append(now)
                 parts.append(
                     (
-                        design.loss + design.rows[:, :fitted] @ (solved.beta - beta),
+                        design.loss + design.rows[:, :fitted] @ (mean - beta),
                         (now * design.rows).sum(axis=1),
                         (gradient * spread).sum(axis=1),
                         now @ gradient.T,
@@ -125,12 +124,14 @@ class Beliefs:
             misfit=misfit,
             between=_between(valley),
             runs=cells.runs.copy(),
+            off_path=off_path,
             columns=np.zeros((len(parts), len(cells), 0)),
         )
 
     def precision(self) -> Precision:
         """The half-widths of the answers' 95 % intervals."""
-        _, half = half_width(self.weights, self.answers, self.answer_variances)
+        with np.errstate(over="ignore"):
+            _, half = half_width(self.weights, self.answers, self.answer_variances)
         floors = NORMAL * np.array([PARAMS_FLOOR, LOSS_FLOOR * abs(float(self.weights @ self.answers[:, 1]))])
         params, loss = np.hypot(half, floors)
         return Precision(float(params), float(loss))
@@ -151,8 +152,11 @@ class Beliefs:
 
     def after(self, blocks: Labels) -> Floats:
         """Variances (B, 2) of the answers if one run of each of the cells of a block were added, blocks (B, k)."""
-        within = np.stack([self._among(draw, blocks) for draw in range(len(self.weights))])
         k = blocks.shape[1]
+        if k == 1:
+            within = self.variances[:, blocks, None].copy()
+        else:
+            within = np.stack([self._among(draw, blocks) for draw in range(len(self.weights))])
         within[..., np.arange(k), np.arange(k)] += self.added(blocks)
         cross = self.cross[:, blocks]
         gain = np.linalg.solve(within, cross)
@@ -189,6 +193,28 @@ class Beliefs:
         """Covariance (D, n) of all cells with one."""
         first = np.stack([now @ rows[cell] for now, rows in zip(self.loaded, self.rows, strict=True)])
         return np.asarray(first - np.einsum("dns,ds->dn", self.columns, self.columns[:, cell]))
+
+
+def unseen_drift(budgets: int) -> float:
+    """Drift of L*'s slope that so many budgets cannot show."""
+    return float(UNSEEN / max(budgets - 2, 1) ** 4)
+
+
+def _steadied(linear: Linearised, scales: Scales, unseen: float) -> tuple[Floats, Floats]:
+    """Mean (P,) and covariance (P, P) for given scales with another drift of the floor that budgets cannot show.
+
+    That is another precision of its steps a priori: they are as if seen at zero once more.
+    """
+    solved = linear.solve(np.asarray(scales))
+    at = linear.model.blocks["floor"]
+    seen = np.exp(2 * (scales.slope_drift + scales.misfit))
+    more = 1 / (seen + unseen**2) - 1 / (seen + linear.model.unseen**2)
+    if abs(more) * (seen + linear.model.unseen**2) < _SAME:
+        return solved.beta, solved.covariance
+    across = solved.covariance[:, at]
+    within = across[at] + np.eye(across.shape[1]) / more
+    gain = np.linalg.solve(within, across.T).T
+    return solved.beta - gain @ solved.beta[at], solved.covariance - gain @ across.T
 
 
 def _spread(weights: Floats, means: Floats, variances: Floats) -> Floats:

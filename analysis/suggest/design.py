@@ -89,11 +89,14 @@ class Design:
             sizes=counts,
         )
 
-    def variances(self, scales: Scales) -> Floats:
-        """Variances (Q − P,) a priori of what is added to the fitted parameters."""
+    def variances(self, scales: Scales, unseen: float) -> Floats:
+        """Variances (Q − P,) a priori of what is added to the fitted parameters.
+
+        `unseen` is the drift of the floor's slope that the budgets cannot show.
+        """
         by_kind = {
             "beyond_path": np.exp(2 * (scales.exponent_drift + scales.misfit)),
-            "beyond_floor": np.exp(2 * (scales.slope_drift + scales.misfit)) + self.model.unseen**2,
+            "beyond_floor": np.exp(2 * (scales.slope_drift + scales.misfit)) + unseen**2,
             "offset": np.exp(2 * (scales.noise + scales.offset)),
             "tilt": np.exp(2 * (scales.noise + scales.tilt)),
             "left": np.exp(2 * (scales.misfit + scales.sides)),
