@@ -24,8 +24,8 @@ LEAST_GAIN = 2e-3
 STEPS = (100, 25)
 """Into how many equal parts a variant divides the spend: runs that cost less count as if they cost one part. Few parts
 prefer few large runs; the better of the two is taken (as cost-benefit and plain greedy in Leskovec et al. 2007)."""
-TOPS = 3
-"""Variants that open one of so many largest affordable budgets first."""
+TOPS = 1
+"""Variants that open one of so many of the largest affordable budgets first."""
 EQUALLY_GOOD = 0.05
 """Mean ln of the half-widths within which variants are equally good, and the one that reaches highest is taken."""
 FOR_NOISE = 0.05
@@ -52,16 +52,16 @@ class Order:
     """What is known after its runs."""
     cells: Cells
     """What may be run."""
-    cost: Floats
-    """Cost of one run of each cell, in the unit of the spend, shape (n,)."""
+    price: Floats
+    """What one run of each cell counts for in the rate of narrowing: FLOPs, or hours as FLOPs, shape (n,)."""
     spend: float
-    """What the runs may cost together."""
+    """Training FLOPs that the runs may spend together."""
     weights: Floats
     """What N* and the loss count for, shape (2,)."""
     steps: list[Step] = field(default_factory=list)
     """The runs so far."""
     spent: float = 0.0
-    """What they cost."""
+    """Training FLOPs of them."""
 
     @property
     def value(self) -> float:
@@ -75,7 +75,7 @@ class Order:
 
     def fits(self, blocks: Labels) -> NDArray[np.bool_]:
         """Which moves (moves, k) are affordable."""
-        return np.asarray(self.spent + self.cost[blocks].sum(axis=1) <= self.spend * (1 + 1e-9))
+        return np.asarray(self.spent + self.cells.flops[blocks].sum(axis=1) <= self.spend * (1 + 1e-9))
 
     def add(self, cells: Iterable[int], why: Why | None = None) -> None:
         """Add a run of each of some cells; the reason is found where it is not given."""
@@ -84,7 +84,7 @@ class Order:
             found = Why.REPEAT if self.beliefs.runs[cell] else Why.CURVE if len(chosen) > 1 else Why.SIZE
             self.beliefs.learn(cell)
             self.steps.append(Step(cell, why or found))
-            self.spent += float(self.cost[cell])
+            self.spent += float(self.cells.flops[cell])
 
     def best_move(self, part: float, only: float | None = None) -> Labels | None:
         """The affordable move that narrows the answers most for its cost, runs counted as `part` at least."""
@@ -94,24 +94,24 @@ class Order:
             if not len(affordable):
                 continue
             after = np.log(self.beliefs.after(affordable)) @ self.weights / self.weights.sum() / 2
-            rate = (now - after) / np.maximum(self.cost[affordable], part).sum(axis=1)
+            rate = (now - after) / np.maximum(self.price[affordable], part).sum(axis=1)
             at = int(np.argmax(rate))
             if rate[at] > max(most, LEAST_GAIN / self.spend):
                 best, most = affordable[at], float(rate[at])
         return best
 
 
-def choose(know: Know, cells: Cells, cost: Floats, spend: float, target: Target) -> list[Step]:
+def choose(know: Know, cells: Cells, price: Floats, spend: float, target: Target) -> list[Step]:
     """The runs in order, as many as a spend allows or as a target takes; none where none narrows the answers."""
     held = np.unique(cells.budget[cells.runs > 0])
     every = cells.budgets
     settled = max(len(held), min(ENOUGH, len(every)))
     new = [float(budget) for budget in np.setdiff1d(every, held)]
-    firsts = [budget for budget in new if cost[cells.budget == budget].min() <= spend][-TOPS:]
+    firsts = [budget for budget in new if cells.flops[cells.budget == budget].min() <= spend][-TOPS:]
     variants = [(None, parts) for parts in STEPS] + [(first, STEPS[0]) for first in firsts]
     orders = []
     for first, parts in variants:
-        order = Order(know(settled).copy(), cells, cost, spend, _weights(target))
+        order = Order(know(settled).copy(), cells, price, spend, _weights(target))
         if _grow(order, spend / parts, target, first):
             orders.append(order)
     safe = [order for order in orders if whole_curve_near_top(order.beliefs.runs, cells)] or orders
@@ -130,7 +130,7 @@ def _grow(order: Order, part: float, target: Target, first: float | None) -> boo
         (missing_sides(order.beliefs, order.cells), Why.SIDE, order.spend / 2),
     ):
         for cell in cells:
-            if order.spent + order.cost[cell] <= most:
+            if order.spent + order.cells.flops[cell] <= most:
                 order.add([cell], why)
     if first is not None:
         opening = order.best_move(part, only=first)

@@ -1,4 +1,4 @@
-"""A law and its table's cells, or a plan without runs, and a question → the runs that narrow its answer most."""
+"""A law, cells and a question → the further runs that narrow its answer most."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 
 from analysis.fitting.threads import one_thread
 from analysis.law import Law
-from analysis.records import QuestionError
+from analysis.records import LawError, QuestionError
 from analysis.suggest.beliefs import Beliefs
 from analysis.suggest.cells import Cells
 from analysis.suggest.order import Step, choose, expected
 from analysis.suggest.records import Outcome, Precision, SuggestedRun, Suggestion, Target
-from analysis.wording import format_flops, typed_flops
+from analysis.wording import typed_flops
 
 Floats = NDArray[np.float64]
 
 GROWTH = 2.0
 """Factor between the spends that are tried until a target is reached."""
-MOST_GROWN = 1000.0
-"""What may be spent for a target where no spend is given, over the cost of all runs so far."""
+FIRST, LAST = 1 / 16, 256.0
+"""The first and the last of them, over the cost of the runs so far, where no spend is given."""
 
 
 def suggest(
@@ -38,38 +38,118 @@ def suggest(
     """The further runs that most narrow the answer at a budget, training FLOPs, for each FLOP or each hour.
 
     `cells` are those that may be run and those that were (`cells.joined`). Without a spend, in FLOPs, as much again as
-    the runs so far may be spent, or as much as a target takes. Equal input gives equal output. Raises QuestionError for
+    the runs so far cost may be spent, or what a target takes. Equal input gives equal output. Raises QuestionError for
     a question that has no meaning, LawError where no law could be fitted.
     """
-    target = target or Target()
-    law.limits  # noqa: B018  (raises LawError where there is no law)
-    assert law.valley is not None
-    valley, cells = law.valley, cells.ordered()
-    _check(law, cells, flops, spend, per_hour=per_hour)
-
-    @lru_cache
-    def know(budgets: int) -> Beliefs:
-        return Beliefs.of(valley, cells, flops, budgets)
-
+    target, cells = target or Target(), cells.ordered()
+    if law.valley is None:
+        raise LawError("there is no law yet whose answer further runs could narrow: isoflop fit says what is missing")
+    check(cells, flops, spend, target, per_hour=per_hour)
     had = float((cells.flops * cells.runs).sum())
     with one_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        now = know(len(np.unique(cells.budget[cells.runs > 0]))).precision()
+        held = len(np.unique(cells.budget[cells.runs > 0]))
+        now = Beliefs.of(law.valley, cells, flops, held).precision()
+        found = Suggestion(flops, law.loss_unit, now, target, spend or had, (), Outcome.REACHED, len(cells))
         if target.reached(now):
-            return Suggestion(flops, law.loss_unit, now, target, spend or had, (), Outcome.REACHED, len(cells))
-        found: Suggestion | None = None
-        for allowed in _spends(cells, spend, had, target):
-            affordable = _affordable(cells, allowed)
-            prices = affordable.hours if per_hour and affordable.hours is not None else affordable.flops
-            limit = allowed * _hours_a_flop(affordable) if per_hour else allowed
-
-            @lru_cache
-            def known(budgets: int, affordable: Cells = affordable) -> Beliefs:
-                return Beliefs.of(valley, affordable, flops, budgets)
-
-            steps = choose(known, affordable, prices, limit, target)
-            after = expected(known, affordable, steps)
-            found = _suggestion(law, affordable, flops, allowed, target, now, steps, after)
+            return found
+        for allowed in _spends(spend, had, target):
+            found = _within(law, cells, flops, allowed, target, now, per_hour=per_hour)
             if found.outcome is Outcome.REACHED:
                 break
-    assert found is not None
     return replace(found, candidates=len(cells))
+
+
+def check(cells: Cells, flops: float, spend: float | None, target: Target, *, per_hour: bool = False) -> None:
+    """Refuse a question without a meaning, naming the nearest that has one. Raises QuestionError."""
+    smallest = float(cells.budgets[0]) if len(cells) else np.inf
+    if not 0 < flops < np.inf:
+        raise QuestionError(f"the asked budget must be a positive number of FLOPs, not {flops:g}")
+    if not len(cells) or not (cells.most > 0).any():
+        raise QuestionError("there is no cell of which a further run could be trained")
+    if flops < smallest:
+        raise QuestionError(
+            f"the asked budget, {typed_flops(flops)} FLOPs, lies below the smallest of the grid: runs there cost more "
+            f"than what they would tell of; the least that can be asked about is {typed_flops(smallest)}"
+        )
+    cheapest = float(cells.flops[cells.most > 0].min())
+    if spend is not None and not spend >= cheapest:
+        raise QuestionError(
+            f"a spend of {typed_flops(spend)} FLOPs pays for no run: the cheapest cell costs {_up(cheapest)}"
+        )
+    if target.params_factor is not None and not target.params_factor > 1:
+        raise QuestionError(f"params={target.params_factor:g} must be a factor above 1, such as 1.2 for ×1.2")
+    if target.loss is not None and not target.loss > 0:
+        raise QuestionError(f"loss={target.loss:g} must be a half-width above 0, such as 0.02")
+    if per_hour and cells.hours is None:
+        raise QuestionError("how long a run takes is known for the cells of a sweep only: leave per hour out")
+
+
+def _up(flops: float) -> str:
+    """FLOPs as one types them, in three digits, rounded up so that they suffice."""
+    unit = 10.0 ** (np.floor(np.log10(flops)) - 2)
+    return typed_flops(float(np.ceil(flops / unit * (1 - 1e-12)) * unit))
+
+
+def _spends(spend: float | None, had: float, target: Target) -> Iterator[float]:
+    """What may be spent, in the order in which it is tried."""
+    if not target.any:
+        yield spend or had
+        return
+    last = spend or LAST * had
+    allowed = FIRST * had
+    while allowed < last:
+        yield allowed
+        allowed *= GROWTH
+    yield last
+
+
+def _within(
+    law: Law, cells: Cells, flops: float, spend: float, target: Target, now: Precision, *, per_hour: bool
+) -> Suggestion:
+    """The runs within a spend."""
+    assert law.valley is not None
+    valley = law.valley
+    kept = cells.select((cells.runs > 0) | ((cells.flops <= spend) & (cells.most > 0)))
+    price = kept.flops
+    if per_hour and kept.hours is not None:
+        timed = np.isfinite(kept.hours)
+        price = kept.hours * (kept.flops[timed].sum() / kept.hours[timed].sum())
+    know = lru_cache(lambda budgets: Beliefs.of(valley, kept, flops, budgets))
+    steps = choose(know, kept, price, spend, target)
+    after = expected(know, kept, steps)
+    reached = [index for index, precision in enumerate(after) if target.reached(precision)]
+    if reached:
+        steps, after = steps[: reached[0] + 1], after[: reached[0] + 1]
+    runs = _runs(kept, steps, after)
+    left = spend - (runs[-1].spent if runs else 0.0)
+    free = kept.most - np.bincount([step.cell for step in steps], minlength=len(kept)) > 0
+    affordable = bool((free & (kept.flops <= left)).any())
+    outcome = Outcome.REACHED if reached else Outcome.EXHAUSTED if affordable else Outcome.SPENT
+    return Suggestion(flops, law.loss_unit, now, target, spend, runs, outcome, len(kept))
+
+
+def _runs(cells: Cells, steps: Sequence[Step], after: Sequence[Precision]) -> tuple[SuggestedRun, ...]:
+    """The steps as records."""
+    runs = cells.runs.copy()
+    spent, hours = 0.0, 0.0
+    found = []
+    for step, precision in zip(steps, after, strict=True):
+        cell = step.cell
+        spent += float(cells.flops[cell])
+        hours += float(cells.hours[cell]) if cells.hours is not None else np.nan
+        found.append(
+            SuggestedRun(
+                budget=float(cells.budget[cell]),
+                params=float(cells.params[cell]),
+                tokens=float(cells.tokens[cell]),
+                flops=float(cells.flops[cell]),
+                seed=int(runs[cell]),
+                why=step.why,
+                spent=spent,
+                hours=hours if np.isfinite(hours) else None,
+                expected=precision,
+                shape=cells.shapes[cell] if cells.shapes else "",
+            )
+        )
+        runs[cell] += 1
+    return tuple(found)
