@@ -11,7 +11,7 @@ together as far as that run tells them apart. Shape legend: D draws, n cells, Q 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +67,8 @@ class Beliefs:
     """ln N − ln N* of each cell's budget, as the most probable fit has it, shape (n,)."""
     columns: Floats
     """What was learnt: columns of the covariance over the root of what they were divided by, shape (D, n, steps)."""
+    first: dict[int, Floats] = field(default_factory=dict)
+    """Columns of the covariance as it was at first, those that were needed; copies share them."""
 
     @classmethod
     def of(cls, valley: Valley, cells: Cells, flops: float, budgets: int) -> Beliefs:
@@ -191,7 +193,9 @@ class Beliefs:
 
     def _column(self, cell: int) -> Floats:
         """Covariance (D, n) of all cells with one."""
-        first = np.stack([now @ rows[cell] for now, rows in zip(self.loaded, self.rows, strict=True)])
+        if cell not in self.first:
+            self.first[cell] = np.stack([now @ rows[cell] for now, rows in zip(self.loaded, self.rows, strict=True)])
+        first = self.first[cell]
         return np.asarray(first - np.einsum("dns,ds->dn", self.columns, self.columns[:, cell]))
 
 

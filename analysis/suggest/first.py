@@ -13,7 +13,7 @@ from analysis.fitting.cost import TokenCost
 from analysis.fitting.estimators import FEWEST_BUDGETS
 from analysis.law import fit
 from analysis.records import LawError, QuestionError
-from analysis.suggest.cells import Cells, Labels
+from analysis.suggest.cells import SAME, Cells, Labels
 from analysis.suggest.moves import WHOLE
 from analysis.suggest.records import SuggestedRun, Suggestion, Target, Why
 from analysis.suggest.suggest import check, suggest
@@ -31,18 +31,27 @@ def suggest_first(
     cost: TokenCost,
     noise: float,
     spend: float,
+    least: float = 0.0,
     target: Target | None = None,
     per_hour: bool = False,
 ) -> Suggestion:
     """The runs of a sweep that has none yet: whole curves at its smallest budgets, and what should follow them.
 
     What follows is chosen by laws that are fitted to simulated outcomes of these curves, as published sweeps come out
-    with this noise between seeds; after the real ones it should be asked again. Raises QuestionError where the spend
+    with this noise between seeds; after the real ones it should be asked again. The first curves are at budgets from
+    `least` on where half of the spend pays for them. Raises QuestionError where the spend
     does not pay for the first curves, LawError where they could give no law.
     """
     cells, target = cells.ordered(), target or Target()
     check(cells, flops, spend, target, per_hour=per_hour)
-    first = _first_curves(cells)
+    first = _first_curves(cells, least)
+    if not len(first) or float(cells.flops[first].sum()) > spend / 2:
+        first = _first_curves(cells, 0.0)
+    if not len(first):
+        raise LawError(
+            f"fewer than {FEWEST_BUDGETS} budgets have {WHOLE} sizes that can be trained, so there could be no law: "
+            "isoflop plan says why cells are dropped"
+        )
     price = float(cells.flops[first].sum())
     if price > spend * (1 + 1e-9):
         raise QuestionError(
@@ -56,7 +65,7 @@ def suggest_first(
     for table in usual_outcomes(_table(cells, first), noise, OUTCOMES):
         law = fit(table, cost=cost, holdout=False)
         try:
-            found.append(replace(ask(replace(law, loss_unit="nats/token"))))
+            found.append(ask(law))
         except LawError as error:
             refused = error
     if not found:
@@ -72,22 +81,14 @@ def suggest_first(
     return replace(middle, now=None, spend=spend, runs=(*own, *later), candidates=len(cells))
 
 
-def _first_curves(cells: Cells) -> Labels:
-    """Indices of the sizes of a whole curve, nearest the middle, at each of the cheapest budgets that have so many."""
+def _first_curves(cells: Cells, least: float) -> Labels:
+    """Indices of the sizes of whole curves at the cheapest budgets from `least` on that have so many; or none."""
     chosen: list[int] = []
-    curves = 0
-    for budget in cells.budgets:
+    for budget in cells.budgets[cells.budgets >= least * (1 - SAME)]:
         here = np.flatnonzero((cells.budget == budget) & (cells.most > 0))
-        if len(here) < WHOLE or curves == FEWEST_BUDGETS:
-            continue
-        chosen += here[np.linspace(0, len(here) - 1, WHOLE).round().astype(int)].tolist()
-        curves += 1
-    if curves < FEWEST_BUDGETS:
-        raise LawError(
-            f"only {curves} budgets have {WHOLE} sizes that can be trained, but a law needs {FEWEST_BUDGETS}: isoflop "
-            "plan says why cells are dropped"
-        )
-    return np.array(chosen, dtype=np.int64)
+        if len(here) >= WHOLE and len(chosen) < FEWEST_BUDGETS * WHOLE:
+            chosen += here[np.linspace(0, len(here) - 1, WHOLE).round().astype(int)].tolist()
+    return np.array(chosen if len(chosen) == FEWEST_BUDGETS * WHOLE else [], dtype=np.int64)
 
 
 def _table(cells: Cells, first: Labels) -> RunTable:

@@ -44,17 +44,19 @@ def moves(beliefs: Beliefs, cells: Cells, only: float | None = None) -> list[Lab
 
 def _openings(beliefs: Beliefs, new: Labels) -> Iterator[tuple[int, ...]]:
     """Sets of new cells (n,) of one budget about its N*; none that leaves one side of it empty."""
+    off_path = beliefs.off_path[new]
     for count, distances in OPENINGS:
         if len(new) < count:
             continue
         for apart in distances:
-            chosen: list[int] = []
+            left = off_path.copy()
+            chosen = []
             for place in np.arange(count) - (count - 1) / 2:
-                rest = [cell for cell in new.tolist() if cell not in chosen]
-                chosen.append(min(rest, key=lambda cell, at=place * apart: abs(beliefs.off_path[cell] - at)))  # type: ignore[misc]
-            off = beliefs.off_path[chosen]
+                chosen.append(int(np.nanargmin(np.abs(left - place * apart))))
+                left[chosen[-1]] = np.nan
+            off = off_path[chosen]
             if off.min() < 0 < off.max():
-                yield tuple(sorted(chosen))
+                yield tuple(sorted(new[chosen].tolist()))
 
 
 def missing_sides(beliefs: Beliefs, cells: Cells) -> list[int]:

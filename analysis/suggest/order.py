@@ -19,7 +19,7 @@ Labels = NDArray[np.int64]
 Know = Callable[[int], Beliefs]
 """What is known if the table had so many budgets: so many limit what they cannot show."""
 
-LEAST_GAIN = 2e-3
+LEAST_GAIN = 0.05
 """Fall of ln of the half-widths, for a whole spend, below which runs at that rate are not worth having."""
 STEPS = (100, 25)
 """Into how many equal parts a variant divides the spend: runs that cost less count as if they cost one part. Few parts

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -113,7 +114,7 @@ def _suggestion(source: Source, asked: Asked) -> Suggestion:
 
     planning = Planning(open_workspace())
     if source.sweep.endswith((".yaml", ".yml")):
-        return suggest_for_file(planning, source.sweep, (), asked)
+        return suggest_for_file(planning, Path(source.sweep), asked)
     return suggest_for_sweep(planning, source.answers, asked, source.variant)
 
 
@@ -162,12 +163,12 @@ def _row(number: int, run: dict[str, Any]) -> dict[str, Any]:
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
     """A row as a person reads it."""
-    from analysis.wording import format_count, format_factor, format_flops, format_hours
+    from analysis.wording import format_count, format_flops, format_hours
 
     shown = dict(row)
     for name, write in (
         ("budget", format_flops), ("flops", format_flops), ("spent", format_flops), ("params", format_count),
-        ("tokens", format_count), ("hours", format_hours), ("n_factor", format_factor), ("loss_±", "{:.4f}".format),
+        ("tokens", format_count), ("hours", format_hours), ("n_factor", _factor), ("loss_±", "{:.4f}".format),
     ):  # fmt: skip
         if row[name] is not None:
             shown[name] = write(row[name])
@@ -181,11 +182,14 @@ def _nothing() -> Precision:
     return Precision(math.inf, math.inf)
 
 
+def _factor(factor: float) -> str:
+    """A half-width as a factor, in as many digits as tell runs apart."""
+    return f"×{factor:.3f}" if factor < 10 else f"×{factor:.3g}"
+
+
 def _words(known: Precision | None) -> str:
     """A precision in words."""
-    from analysis.wording import format_factor
-
-    return f"N* to {format_factor(known.params_factor)}, loss ± {known.loss_half:.4f}" if known else "no law"
+    return f"N* to {_factor(known.params_factor)}, loss ± {known.loss_half:.4f}" if known else "no law"
 
 
 def _now(found: Suggestion) -> str:

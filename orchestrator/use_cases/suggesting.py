@@ -56,12 +56,12 @@ def suggest_for_sweep(planning: Planning, answers: SweepAnswers, asked: Asked, l
     return replace(suggestion, notes=(*_notes(found), *note))
 
 
-def suggest_for_file(planning: Planning, source: Path | str, overrides: Sequence[str], asked: Asked) -> Suggestion:
+def suggest_for_file(planning: Planning, source: Path, asked: Asked) -> Suggestion:
     """The runs with which a sweep that has none should begin.
 
     Raises SweepError, PlanError, CorpusError, LawError, QuestionError.
     """
-    spec = load_sweep(source, overrides)
+    spec = load_sweep(source)
     if spec.vary:
         raise PlanError("vary: suggest takes one combination: leave vary out, and set its keys as they should be")
     planned = planning.plan_spec(replace(spec, limits=LimitsSpec()))
@@ -75,6 +75,7 @@ def suggest_for_file(planning: Planning, source: Path | str, overrides: Sequence
         cost=TokenCost.from_nodes([n for n, _ in nodes], [f for _, f in nodes]),
         noise=planning.noise(planned).sigma,
         spend=spend or planned.plan.flops,
+        least=min(spec.budgets),
         target=asked.target,
         per_hour=asked.per_hour,
     )
