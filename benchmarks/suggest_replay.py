@@ -26,7 +26,7 @@ from analysis.fitting.valley.posterior import optima
 from analysis.law import Law, fit
 from analysis.records import LawError
 from analysis.suggest.beliefs import Beliefs
-from analysis.suggest.cells import Cells
+from analysis.suggest.cells import Cells, joined
 from analysis.suggest.order import choose
 from analysis.suggest.records import Target
 from analysis.suggest.suggest import suggest
@@ -263,7 +263,13 @@ def summary(frame: pd.DataFrame) -> str:
     rows = []
     for (name, share), part in frame.groupby(["rule", "share"], sort=False):
         told = part[part.answered]
-        cells = [str(name), f"{share:.0%}", str(len(part)), str(int((~part.answered).sum())), f"{part.runs.median():.0f}"]
+        cells = [
+            str(name),
+            f"{share:.0%}",
+            str(len(part)),
+            str(int((~part.answered).sum())),
+            f"{part.runs.median():.0f}",
+        ]
         for quantity in ("params", "loss"):
             cells += [f"{told[f'{quantity}_{what}'].median():.2f}" for what in ("ratio", "width")]
             cells.append(f"{told[f'{quantity}_covered'].astype(float).mean():.2f}")
@@ -282,8 +288,6 @@ def speed() -> str:
     params = np.exp(np.log(budgets / 6) / 2 + np.tile(np.linspace(-3.5, 1.5, 25), 20))
     none = np.zeros(len(params), dtype=np.int64)
     cells = Cells(budgets, params, budgets / 6 / params, budgets, none, none + 1)
-    from analysis.suggest.cells import joined
-
     began = time.perf_counter()
     found = suggest(law, joined(Cells.run_already(table, 1), cells), case.flops, spend=float(table.flops.sum()))
     taken = time.perf_counter() - began

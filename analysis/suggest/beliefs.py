@@ -90,13 +90,9 @@ class Beliefs:
                 named = Scales(*scales)
                 added = design.variances(named, unseen)
                 mean, covariance = _steadied(drawn.mode.linearised, named, unseen)
-                now = np.concatenate(
-                    [design.rows[:, :fitted] @ covariance, design.rows[:, fitted:] * added], axis=1
-                )
+                now = np.concatenate([design.rows[:, :fitted] @ covariance, design.rows[:, fitted:] * added], axis=1)
                 gradient = design.answers(valley.means[len(parts)], log_c)
-                spread = np.concatenate(
-                    [gradient[:, :fitted] @ covariance, gradient[:, fitted:] * added], axis=1
-                )
+                spread = np.concatenate([gradient[:, :fitted] @ covariance, gradient[:, fitted:] * added], axis=1)
                 rows.append(design.rows)
                 loaded.append(now)
                 parts.append(
@@ -143,7 +139,7 @@ class Beliefs:
         return _spread(self.weights, self.answers[:, None], self.answer_variances[:, None])[0]
 
     def added(self, cells: Labels) -> Floats:
-        """v (D, …) of one more run of cells (…): its own variance, or for a repeat what the mean's falls by, inverted."""
+        """v (D, …) of one more run of cells (…): its own variance, for a repeat that of its share."""
         count = self.runs[cells]
         noise, misfit = self.noise.reshape(-1, *[1] * cells.ndim), self.misfit[:, cells]
         left = 1 - self.between

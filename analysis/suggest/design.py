@@ -1,4 +1,4 @@
-"""How the loss of a run depends on the valley's parameters, on steps of its walks beyond the budgets, and on new effects.
+"""How a run's loss depends on the valley's parameters, its walks beyond the budgets, and new budgets and sizes.
 
 About one maximum of the evidence the model is linear: a run's loss is its prediction there plus its row times the
 deviation of the state. The state is the fit's own P parameters, the steps of both walks beyond the budgets, an offset,

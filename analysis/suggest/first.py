@@ -70,7 +70,7 @@ def suggest_first(
             refused = error
     if not found:
         raise refused
-    found.sort(key=lambda one: (one.expected.log_params_half if one.expected else np.inf))
+    found.sort(key=lambda one: one.expected.log_params_half if one.expected else np.inf)
     middle = found[(len(found) - 1) // 2]
     own = _own_runs(cells, first, middle)
     hours = own[-1].hours

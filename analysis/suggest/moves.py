@@ -1,4 +1,4 @@
-"""What may be added next: a single run of a budget that has a curve, or the sizes that open one, to both sides of N*."""
+"""What may be added next: a single run of a budget that has a curve, or sizes that open one, to both sides of N*."""
 
 from __future__ import annotations
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli import options
 from orchestrator.cli.opening import open_workspace
 from orchestrator.cli.options import Output, check_positive, expand
 from orchestrator.cli.output import Format, emit_json, emit_rows, say
@@ -21,7 +20,20 @@ if TYPE_CHECKING:
     from orchestrator.use_cases.suggesting import Asked
 
 _COLUMNS = ("no", "budget", "params", "tokens", "shape", "seed", "why", "flops", "spent", "hours", "n_factor", "loss_±")
-_IMPORTANCE = ("no", "budget", "params", "n_factor", "loss_±", "why", "spent", "seed", "tokens", "hours", "shape", "flops")
+_IMPORTANCE = (
+    "no",
+    "budget",
+    "params",
+    "n_factor",
+    "loss_±",
+    "why",
+    "spent",
+    "seed",
+    "tokens",
+    "hours",
+    "shape",
+    "flops",
+)
 
 
 class Per(StrEnum):
@@ -68,7 +80,9 @@ def suggest(
         float | None,
         typer.Option("--spend", help="Training FLOPs that further runs may spend. Default: as the runs so far."),
     ] = None,
-    per: Annotated[Per, typer.Option("--per", help="Narrow most for each FLOP, or for each predicted hour.")] = Per.FLOP,
+    per: Annotated[
+        Per, typer.Option("--per", help="Narrow most for each FLOP, or for each predicted hour.")
+    ] = Per.FLOP,
     output: Output = Format.TABLE,
 ) -> None:
     """Say which further runs would narrow an answer most for what they cost.
@@ -106,9 +120,7 @@ def _suggestion(source: Source, asked: Asked) -> Suggestion:
         from analysis.suggest.suggest import suggest as for_law
 
         cells = table_cells(source.table, source.law, asked.flops)
-        return for_law(
-            source.law, cells, asked.flops, spend=asked.spend, target=asked.target, per_hour=asked.per_hour
-        )
+        return for_law(source.law, cells, asked.flops, spend=asked.spend, target=asked.target, per_hour=asked.per_hour)
     from orchestrator.use_cases.planning import Planning
     from orchestrator.use_cases.suggesting import suggest_for_file, suggest_for_sweep
 

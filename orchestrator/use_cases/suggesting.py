@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +35,7 @@ class Asked:
     """The budget of the answer, training FLOPs."""
     spend: float | None = None
     """Training FLOPs that further runs may spend; None for as much again as the runs so far, or as a target takes."""
-    target: Target = Target()
+    target: Target = field(default_factory=Target)
     """The precision to be reached."""
     per_hour: bool = False
     """Whether narrowing counts for each predicted hour instead of each FLOP."""

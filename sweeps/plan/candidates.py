@@ -17,7 +17,7 @@ BEYOND: Final = 1
 USUAL_RATIO: Final = 10**0.5
 """Ratio of neighbouring budgets where the sweep has but one."""
 MOST_BUDGETS: Final = 8
-"""Budgets that are added above the sweep's own, and below."""
+"""Budgets that are added above the sweep's own."""
 
 
 @dataclass(frozen=True)
@@ -40,19 +40,11 @@ def candidates(
 ) -> Candidates:
     """The cells that a sweep could add, of budgets up to `most` training FLOPs.
 
-    Budgets are the sweep's own, continued at their own ratio down to too few steps and up to `most` or to the end of
-    the data; sizes are those of its ladder, and one more at each end.
+    Budgets are the sweep's own, continued at their own ratio up to `most` or to the end of the data; none is smaller:
+    the sweep says where its models begin to follow a law. Sizes are those of its ladder, and one more at each end.
     """
     budgets, ratio = sorted(spec.budgets), _ratio(spec)
     found, _ = _cells(spec, facts, budgets, vary, cost)
-    below: list[float] = []
-    while len(below) < MOST_BUDGETS:
-        budget = budgets[0] / ratio ** (len(below) + 1)
-        here, _ = _cells(spec, facts, [budget], vary, cost)
-        if not here:
-            break
-        below.append(budget)
-        found = [*here, *found]
     stopped = ""
     for step in range(1, MOST_BUDGETS + 1):
         budget = budgets[-1] * ratio**step
