@@ -55,8 +55,14 @@ def table_cells(table: RunTable, law: Law, flops: float) -> Cells:
 
 def _both(first: Cells, second: Cells) -> Cells:
     """Two sets of cells without hours or shapes."""
-    names = ("budget", "params", "tokens", "flops", "runs", "most")
-    return Cells(**{name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in names})
+    return Cells(
+        np.concatenate([first.budget, second.budget]),
+        np.concatenate([first.params, second.params]),
+        np.concatenate([first.tokens, second.tokens]),
+        np.concatenate([first.flops, second.flops]),
+        np.concatenate([first.runs, second.runs]),
+        np.concatenate([first.most, second.most]),
+    )
 
 
 def _ladder(table: RunTable) -> tuple[float, float]:

@@ -116,11 +116,13 @@ def suggest(
 def _suggestion(source: Source, asked: Asked) -> Suggestion:
     """The suggestion for a source: a sweep's name, a sweep file's path, or a table."""
     if source.sweep is None:
+        from analysis.law import fit
         from analysis.suggest.ladder import table_cells
         from analysis.suggest.suggest import suggest as for_law
 
-        cells = table_cells(source.table, source.law, asked.flops)
-        return for_law(source.law, cells, asked.flops, spend=asked.spend, target=asked.target, per_hour=asked.per_hour)
+        law = fit(source.table, holdout=False)
+        cells = table_cells(source.table, law, asked.flops)
+        return for_law(law, cells, asked.flops, spend=asked.spend, target=asked.target, per_hour=asked.per_hour)
     from orchestrator.use_cases.planning import Planning
     from orchestrator.use_cases.suggesting import suggest_for_file, suggest_for_sweep
 
