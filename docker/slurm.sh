@@ -21,7 +21,7 @@ address=$(srun --nodes=1 --ntasks=1 --nodelist="$first" hostname --ip-address | 
 # Who reaches Ray's ports runs code as this user: only processes that can read the token do.
 umask 077
 random() { head -c "$1" /dev/urandom | od -An -tx1 | tr -d ' \n'; }
-export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH="$HOME/.isoflop-ray-token-$SLURM_JOB_ID" PYTHONSAFEPATH=1
+export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH="$HOME/.isoflop-ray-token-$SLURM_JOB_ID" PYTHONSAFEPATH=1 RAY_worker_niceness=0
 trap 'rm -f "$RAY_AUTH_TOKEN_PATH"' EXIT
 random 32 >"$RAY_AUTH_TOKEN_PATH"
 # Ray opens its folder to everybody: on each node it is inside one that only this user can enter.

@@ -10,7 +10,13 @@ from pathlib import Path
 
 from orchestrator.cluster.private_folder import PrivateFolder
 
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+HABITS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # Ray's own 15 leaves a worker a thirtieth of a core that any other program wants.
+    "RAY_worker_niceness": "0",
+}
 """Ray's habits that are changed, unless the environment says otherwise."""
 LOOPBACK_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """Lets all processes of a Ray of our own listen on loopback, on Linux as well."""
@@ -37,7 +43,7 @@ def driver_environment(environ: Mapping[str, str], address: str, token: Path) ->
         token: file with the secret of a Ray of our own; the secret of another is the environment's business.
     """
     host = address.removeprefix("ray://").rpartition(":")[0].strip("[]")
-    found = dict(QUIET) | {"RAY_AUTH_MODE": "token"}
+    found = dict(HABITS) | {"RAY_AUTH_MODE": "token"}
     found = {name: environ.get(name, value) for name, value in found.items()}
     if address == "local":
         found |= LOOPBACK_ONLY | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}

@@ -42,6 +42,7 @@ class Nodes:
             "PYTHONPATH": os.pathsep.join((str(CLOCK), str(ROOT))),  # the checkout that is tested, wherever it is
             "RAY_AUTH_MODE": "disabled",
             "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_worker_niceness": "0",
         }
 
     @property

@@ -47,7 +47,8 @@ import ray
 def look(worker):
     import model, orchestrator, os, sys, torch
     modules = {m.__name__: m.__file__ for m in (model, orchestrator, torch)}
-    return {"path": sys.path, "cwd": os.getcwd(), "environment": dict(os.environ), "modules": modules, "pid": os.getpid()}
+    return {"path": sys.path, "cwd": os.getcwd(), "environment": dict(os.environ), "modules": modules, "pid": os.getpid(),
+            "niceness": os.nice(0)}
 
 def wait():
     while not pool.idle():
@@ -123,6 +124,10 @@ def test_a_worker_imports_our_modules_and_none_from_where_others_write(driver: D
     assert open_to_all == [] and found["path"] and "" not in found["path"]
     assert not any(path.startswith(str(driver.temporary)) for path in found["path"])
     assert found["environment"]["PYTHONSAFEPATH"] == "1"
+
+
+def test_a_worker_has_the_priority_of_its_driver(driver: Driver) -> None:
+    assert driver.found["niceness"] == psutil.Process(driver.process.pid).nice()
 
 
 def test_no_process_of_ray_has_a_secret(driver: Driver) -> None:

@@ -51,13 +51,14 @@ def test_a_ray_of_our_own_wants_our_token_and_listens_on_loopback() -> None:
     assert made["RAY_AUTH_MODE"] == "token" and made["RAY_AUTH_TOKEN_PATH"] == str(TOKEN)
     assert made["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] == "0"
     assert made["RAY_USAGE_STATS_ENABLED"] == "0"
+    assert made["RAY_worker_niceness"] == "0"
 
 
 def test_another_ray_is_joined_with_a_token_unless_the_user_says_otherwise() -> None:
     made = driver_environment({}, "10.0.0.1:6379", TOKEN)
     assert made["RAY_AUTH_MODE"] == "token"
     assert "RAY_AUTH_TOKEN_PATH" not in made and "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER" not in made
-    asked = {"RAY_AUTH_MODE": "disabled", "RAY_DEDUP_LOGS": "1"}
+    asked = {"RAY_AUTH_MODE": "disabled", "RAY_DEDUP_LOGS": "1", "RAY_worker_niceness": "10"}
     assert driver_environment(asked, "10.0.0.1:6379", TOKEN).items() >= asked.items()
 
 
