@@ -83,28 +83,13 @@ class Beliefs:
         first = valley.drawn[0].mode.linearised
         off_path = Design.of(first.model, first.beta, cells).off_path
         for drawn in valley.drawn:
-            beta = drawn.mode.linearised.beta
-            design = Design.of(drawn.mode.linearised.model, beta, cells)
-            fitted = design.model.parameters
+            design = Design.of(drawn.mode.linearised.model, drawn.mode.linearised.beta, cells)
             for scales in drawn.scales:
-                named = Scales(*scales)
-                added = design.variances(named, unseen)
-                mean, covariance = _steadied(drawn.mode.linearised, named, unseen)
-                now = np.concatenate([design.rows[:, :fitted] @ covariance, design.rows[:, fitted:] * added], axis=1)
                 gradient = design.answers(valley.means[len(parts)], log_c)
-                spread = np.concatenate([gradient[:, :fitted] @ covariance, gradient[:, fitted:] * added], axis=1)
+                now, part = _of_scales(drawn.mode.linearised, design, Scales(*scales), gradient, unseen)
                 rows.append(design.rows)
                 loaded.append(now)
-                parts.append(
-                    (
-                        design.loss + design.rows[:, :fitted] @ (mean - beta),
-                        (now * design.rows).sum(axis=1),
-                        (gradient * spread).sum(axis=1),
-                        now @ gradient.T,
-                        np.exp(2 * named.noise),
-                        np.exp(2 * named.misfit) * design.height**2,
-                    )
-                )
+                parts.append(part)
         means, variances, answer_variances, cross, noise, misfit = (np.array(part) for part in zip(*parts, strict=True))
         c = np.array([log_c])
         theta = valley.means
@@ -136,7 +121,7 @@ class Beliefs:
 
     def spread(self) -> Floats:
         """Variances (2,) of the answers over all draws."""
-        return _spread(self.weights, self.answers[:, None], self.answer_variances[:, None])[0]
+        return np.asarray(_spread(self.weights, self.answers[:, None], self.answer_variances[:, None])[0])
 
     def added(self, cells: Labels) -> Floats:
         """v (D, …) of one more run of cells (…): its own variance, for a repeat that of its share."""
@@ -193,6 +178,24 @@ class Beliefs:
             self.first[cell] = np.stack([now @ rows[cell] for now, rows in zip(self.loaded, self.rows, strict=True)])
         first = self.first[cell]
         return np.asarray(first - np.einsum("dns,ds->dn", self.columns, self.columns[:, cell]))
+
+
+def _of_scales(
+    linear: Linearised, design: Design, scales: Scales, gradient: Floats, unseen: float
+) -> tuple[Floats, tuple[Floats, ...]]:
+    """What is known for given scales: loaded rows (n, Q), then means, variances, those of the answers, and so on."""
+    fitted, added = design.model.parameters, design.variances(scales, unseen)
+    mean, covariance = _steadied(linear, scales, unseen)
+    now = np.concatenate([design.rows[:, :fitted] @ covariance, design.rows[:, fitted:] * added], axis=1)
+    spread = np.concatenate([gradient[:, :fitted] @ covariance, gradient[:, fitted:] * added], axis=1)
+    return now, (
+        design.loss + design.rows[:, :fitted] @ (mean - linear.beta),
+        (now * design.rows).sum(axis=1),
+        (gradient * spread).sum(axis=1),
+        now @ gradient.T,
+        np.exp(2 * scales.noise),
+        np.exp(2 * scales.misfit) * design.height**2,
+    )
 
 
 def unseen_drift(budgets: int) -> float:

@@ -44,20 +44,8 @@ def suggest_first(
     """
     cells, target = cells.ordered(), target or Target()
     check(cells, flops, spend, target, per_hour=per_hour)
-    first = _first_curves(cells, least)
-    if not len(first) or float(cells.flops[first].sum()) > spend / 2:
-        first = _first_curves(cells, 0.0)
-    if not len(first):
-        raise LawError(
-            f"fewer than {FEWEST_BUDGETS} budgets have {WHOLE} sizes that can be trained, so there could be no law: "
-            "isoflop plan says why cells are dropped"
-        )
+    first = _affordable_curves(cells, least, spend)
     price = float(cells.flops[first].sum())
-    if price > spend * (1 + 1e-9):
-        raise QuestionError(
-            f"a spend of {typed_flops(spend)} FLOPs does not pay for the first law: {FEWEST_BUDGETS} curves of {WHOLE} "
-            f"sizes cost {price:.3g} FLOPs at the least"
-        )
     taken = np.bincount(first, minlength=len(cells))
     begun = replace(cells, runs=cells.runs + taken, most=cells.most - taken)
     ask = partial(suggest, cells=begun, flops=flops, spend=spend - price, target=target, per_hour=per_hour)
@@ -79,6 +67,25 @@ def suggest_first(
         for run in middle.runs
     )
     return replace(middle, now=None, spend=spend, runs=(*own, *later), candidates=len(cells))
+
+
+def _affordable_curves(cells: Cells, least: float, spend: float) -> Labels:
+    """The first curves, from `least` on where half of the spend pays for them. Raises QuestionError, LawError."""
+    first = _first_curves(cells, least)
+    if not len(first) or float(cells.flops[first].sum()) > spend / 2:
+        first = _first_curves(cells, 0.0)
+    if not len(first):
+        raise LawError(
+            f"fewer than {FEWEST_BUDGETS} budgets have {WHOLE} sizes that can be trained, so there could be no law: "
+            "isoflop plan says why cells are dropped"
+        )
+    price = float(cells.flops[first].sum())
+    if price + float(cells.flops.min()) > spend * (1 + 1e-9):
+        raise QuestionError(
+            f"a spend of {typed_flops(spend)} FLOPs does not pay for the first law and a run after it: {FEWEST_BUDGETS} "
+            f"curves of {WHOLE} sizes cost {price:.3g} FLOPs"
+        )
+    return first
 
 
 def _first_curves(cells: Cells, least: float) -> Labels:

@@ -85,7 +85,7 @@ def suggest(
     ] = Per.FLOP,
     output: Output = Format.TABLE,
 ) -> None:
-    """Say which further runs would narrow an answer most for what they cost.
+    """Say which further runs narrow an answer most for their cost.
 
     Takes a sweep, the file of a sweep without runs, or a table; shows the runs in order and the interval to expect
     after each. Starts nothing; exit code 1 if the precision asked for is out of reach.

@@ -10,7 +10,10 @@ import pytest
 import typer
 
 from orchestrator.cli.suggesting import target_of
+from orchestrator.use_cases.suggesting import Asked, suggest_for_sweep
+from orchestrator.use_cases.sweep_answers import SweepAnswers
 from tests.unit.orchestrator.cli.conftest import KEYS, Isoflop
+from tests.unit.orchestrator.use_cases.test_suggesting import PLANNING
 
 
 def test_a_table_gives_runs_in_order_in_all_forms(isoflop: Isoflop, table: Path) -> None:
@@ -65,3 +68,14 @@ def test_until_takes_two_names(text: str) -> None:
 def test_until_may_demand_both() -> None:
     target = target_of(["params=1.2", "loss=0.02"])
     assert (target.params_factor, target.loss) == (1.2, 0.02)
+
+
+def test_a_sweep_with_runs_goes_on_at_its_own_ladder(lab: SweepAnswers) -> None:
+    found = suggest_for_sweep(PLANNING, lab, Asked(1e13, spend=1e13))
+    assert found.spent <= 1e13 * 1.000001
+    assert max(run.budget for run in found.runs) > 1e12
+    assert {run.budget for run in found.runs} <= {1e11, 3e11, 1e12} | {
+        run.budget for run in found.runs if 2e12 < run.budget < 1.1e13
+    }
+    assert all(run.shape for run in found.runs)
+    assert found.now is not None

@@ -11,16 +11,13 @@ import pytest
 
 from analysis.suggest.records import Why
 from orchestrator.use_cases.planning import Planning
-from orchestrator.use_cases.suggesting import Asked, suggest_for_file, suggest_for_sweep
-from orchestrator.use_cases.sweep_answers import SweepAnswers
+from orchestrator.use_cases.suggesting import Asked, suggest_for_file
 from sweeps.file.serialise import to_yaml
 from sweeps.file.spec import LimitsSpec
 from sweeps.plan.expected_width import USUAL_NOISE
 from sweeps.plan.plan import make_plan
 from sweeps.plan.records import PlanError
 from tests.unit.sweeps.plans import FACTS, Steady, spec_of
-
-pytest_plugins: list[str] = []
 
 
 class Fake:
