@@ -82,8 +82,8 @@ def _affordable_curves(cells: Cells, least: float, spend: float) -> Labels:
     price = float(cells.flops[first].sum())
     if price + float(cells.flops.min()) > spend * (1 + 1e-9):
         raise QuestionError(
-            f"a spend of {typed_flops(spend)} FLOPs does not pay for the first law and a run after it: {FEWEST_BUDGETS} "
-            f"curves of {WHOLE} sizes cost {price:.3g} FLOPs"
+            f"a spend of {typed_flops(spend)} FLOPs does not pay for the first law and a run after it: "
+            f"{FEWEST_BUDGETS} curves of {WHOLE} sizes cost {price:.3g} FLOPs"
         )
     return first
 
