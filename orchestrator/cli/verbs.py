@@ -8,7 +8,18 @@ from typing import Any, Final
 
 import typer
 
-from orchestrator.cli import answers, comparing, control, flops, models, planning, reading, serving, tokenizers
+from orchestrator.cli import (
+    answers,
+    comparing,
+    control,
+    flops,
+    models,
+    planning,
+    reading,
+    serving,
+    suggesting,
+    tokenizers,
+)
 
 SETTINGS: Final[dict[str, Any]] = {"help_option_names": ["-h", "--help"]}
 """What every command of typer's has in common."""
@@ -45,6 +56,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
     "Answers": (
         Verb("fit", answers.fit, ("fit lab", "fit --csv runs.csv --loss-key eval/loss -v")),
         Verb("predict", answers.predict, ("predict lab --flops 1e13", "predict lab --gpu-hours 100 --device h100")),
+        Verb("suggest", suggesting.suggest, ("suggest lab --flops 1e14", "suggest --csv runs.csv --flops 1e21")),
         Verb("validate", planning.validate, ("validate lab --flops 3e12", "validate lab --flops 3e12 --seeds 3")),
         Verb("compare", comparing.compare, ("compare baseline lab", "compare lab --axis lr --baseline 0.01")),
         Verb("plot", answers.plot, ("plot lab --out lab.html", "plot lab --chart contour --out contour.png")),
