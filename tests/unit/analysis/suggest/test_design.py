@@ -29,7 +29,7 @@ def test_a_new_budget_has_an_offset_and_sides_of_its_own(law: Law, cells: Cells)
     new = len(np.unique(cells.budget[cells.budget > law.largest_budget * 1.01]))
     assert new > 0
     assert found.sizes[2:6] == (new,) * 4
-    scales = Scales(*np.log([0.01, 0.1, 0.5, 0.3, 1.0, 0.5, 0.2, 0.1]))
+    scales = Scales(*np.log([0.01, 0.1, 0.5, 0.3, 1.0, 0.5, 0.2, 0.1, 20.0]))
     variances = found.variances(scales, 0.0)
     assert len(variances) == found.rows.shape[1] - linear.model.parameters
     assert np.isclose(variances[sum(found.sizes[:2])], (0.01 * 0.5) ** 2)
