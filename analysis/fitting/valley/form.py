@@ -145,10 +145,13 @@ class ValleyForm:
         middle = steps.shape[1] // 2
         return ValleyTheta(*columns(theta[:, :FIXED])), steps[:, :middle], steps[:, middle:]
 
-    def gradients(self, theta: Floats, c: Floats) -> tuple[Floats, Floats]:
-        """Derivatives of ln N* and of L* at ln C − origin (T,) by one vector (P,): (T, P) each."""
+    def gradients(self, theta: Floats, c: Floats, rows: Floats | None = None) -> tuple[Floats, Floats]:
+        """Derivatives of ln N* and of L* at ln C − origin (T,) by one vector (P,): (T, P) each.
+
+        `rows` are the walk's there, (T, M), for whoever asks about many vectors.
+        """
         named, _, steps = self.split(theta[None])
-        rows = self.walk.rows(c)
+        rows = self.walk.rows(c) if rows is None else rows
         slope = float(np.exp(named.log_slope[0, 0]))
         h, bend = bent(named.flattening[0, 0], c)
         path, floor = (np.zeros((len(c), len(theta))) for _ in range(2))

@@ -109,8 +109,7 @@ def _of_form(mode: Fitted, scales: Floats, solved: Solved) -> tuple[Floats, Floa
 
 
 def _draw_scales(mode: Fitted, draws: int) -> tuple[Floats, list[tuple[Solved, float]]]:
-    """Draws (D, S) about the most probable scales; for each the parameters, and ln of evidence over density drawn from.
-    """
+    """Draws (D, S) about the most probable scales; for each the parameters, and ln of evidence over density drawn from."""
     centre, solve = mode.scales, mode.linearised.solve
     steps = _STEP * np.eye(len(centre))
     curvature = np.array([solve(centre - step).gradient - solve(centre + step).gradient for step in steps]) / (
@@ -150,9 +149,9 @@ def optima(valley: Valley, log_c: Floats) -> Optima:
     c = log_c - valley.origin.c
     path = valley.form.path(valley.means, c)
     floor = valley.form.floor(valley.means, c)
-    variances = np.empty((2, *path.shape))
+    variances, rows = np.empty((2, *path.shape)), valley.form.walk.rows(c)
     for draw, (theta, covariance) in enumerate(zip(valley.means, valley.covariances, strict=True)):
-        for at, gradient in enumerate(valley.form.gradients(theta, c)):
+        for at, gradient in enumerate(valley.form.gradients(theta, c, rows)):
             variances[at, draw] = ((gradient @ covariance) * gradient).sum(axis=1)
     log_params, size_half = half_width(valley.weights, path + valley.origin.n, variances[0])
     loss, loss_half = half_width(valley.weights, floor, variances[1])
