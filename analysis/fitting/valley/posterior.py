@@ -109,7 +109,7 @@ def _of_form(mode: Fitted, scales: Floats, solved: Solved) -> tuple[Floats, Floa
 
 
 def _draw_scales(mode: Fitted, draws: int) -> tuple[Floats, list[tuple[Solved, float]]]:
-    """Draws (D, S) about the most probable scales; for each the parameters, and ln of evidence over density drawn from."""
+    """Scales drawn (D, S); for each the parameters, and ln of the evidence over the density that it was drawn from."""
     centre, solve = mode.scales, mode.linearised.solve
     steps = _STEP * np.eye(len(centre))
     curvature = np.array([solve(centre - step).gradient - solve(centre + step).gradient for step in steps]) / (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis.answers import draws
 from analysis.answers.ask import Question, Reply, ask, reply_json
 from analysis.devices import hardware
 from analysis.law import Law, fit
@@ -24,6 +25,14 @@ LAWS = ("small", "large", "skewed", "tiny", "bad")
 CHEAP = ("flops", "gpu_hours", "loss", "size", "too_small", "model")
 DEAR = ("size_for_loss", "max_tokens", "inference", "inference_for_loss")
 """Questions that draw surfaces again and again."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_draws() -> Iterator[None]:
+    """A quarter of the draws: what is tested here holds with any number of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(draws, "DRAWS", 100)
+        yield
 
 
 @cache
