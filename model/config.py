@@ -8,7 +8,6 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Self, SupportsFloat
 
 from tokenizer.errors import ExpectedError
@@ -41,7 +40,8 @@ def _canonical(record: ModelConfig | TrainConfig, section: str) -> None:
 
     Raises ConfigError for a value that is not a finite number, or not a whole one where the field counts something.
     """
-    for name, kind in _kinds(type(record)).items():
+    for field in dataclasses.fields(record):
+        name, kind = field.name, str(field.type)
         value = getattr(record, name)
         if kind in ("str", "bool") or (value is None and "None" in kind):
             if kind == "bool" and not isinstance(value, bool):
@@ -53,12 +53,6 @@ def _canonical(record: ModelConfig | TrainConfig, section: str) -> None:
         if typed != value:
             raise ConfigError(f"{section}.{name} must be a whole number, is {value!r}")
         object.__setattr__(record, name, typed)
-
-
-@cache
-def _kinds(record: type[ModelConfig | TrainConfig]) -> Mapping[str, str]:
-    """The type of each field of a record, as it is written."""
-    return {field.name: str(field.type) for field in dataclasses.fields(record)}
 
 
 def _is_finite(value: object) -> bool:
