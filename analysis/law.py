@@ -44,7 +44,7 @@ from analysis.wording import budget_place, refusal_message
 
 Floats = NDArray[np.float64]
 
-FIT_VERSION = 2
+FIT_VERSION = 3
 """Incremented when the same table would give other numbers."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import ipaddress
 import json
@@ -9,16 +10,23 @@ import re
 import urllib.error
 import urllib.parse
 import urllib.request
+import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 from orchestrator.access_token import read_token
 from orchestrator.environment import SettingsError, shown, variable
 from orchestrator.errors import MEANINGS, NotFound
+from orchestrator.states import SweepState
 from tokenizer.errors import ExpectedError
 
 TIMEOUT_SECONDS = 300.0
 """Longest wait for an answer: a submission first tokenises the corpus and measures the machine."""
+
+
+PART = 1000
+"""Sweeps that are fetched at a time."""
 
 
 class Unreachable(ExpectedError, RuntimeError):
@@ -34,6 +42,32 @@ class Refused(ExpectedError, ValueError):
         """The service's message, and the kind of its problem document."""
         self.kind = kind if kind in MEANINGS else "refused"
         super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedSweep:
+    """A revision of a sweep in a service's list."""
+
+    name: str
+    """Name of the sweep."""
+    revision: str
+    """Content hash of the submission."""
+    state: SweepState
+    """Its state in a word."""
+    done: int
+    """Runs that have shown what they were trained to show."""
+    failed: int
+    """Runs that failed or diverged."""
+    total: int
+    """All runs."""
+    flops_spent: float
+    """Training FLOPs of what is trained."""
+    flops_planned: float
+    """Training FLOPs of all runs."""
+    submitted_at: float
+    """When it was submitted, seconds since the epoch."""
+    note: str
+    """Why none of its runs starts; empty if nothing prevents it."""
 
 
 class Client:
@@ -60,6 +94,52 @@ class Client:
         answer: dict[str, Any] = self._call("POST", path, text)
         return answer
 
+    def plan(self, text: bytes, overrides: Sequence[str] = ()) -> dict[str, Any]:
+        """Plan a sweep file without submitting it; returns what `isoflop plan -o json` prints.
+
+        Raises Unreachable, Refused.
+        """
+        query = urllib.parse.urlencode([("override", o) for o in overrides])
+        answer: dict[str, Any] = self._call("POST", f"/api/v1/plans?{query}", text)
+        return answer
+
+    def sweeps(self) -> list[ListedSweep]:
+        """All sweeps, the latest first. Raises Unreachable."""
+        found: list[ListedSweep] = []
+        while len(part := self._call("GET", f"/api/v1/sweeps?limit={PART}&offset={len(found)}")) > 0:
+            found += [self._listed(row) for row in part]
+            if len(part) < PART:
+                break
+        return found
+
+    def _listed(self, row: dict[str, Any]) -> ListedSweep:
+        """A row of the list. Raises Unreachable for what is none."""
+        try:
+            note, state = row["held"] or row["waits"], SweepState(row["state"])
+            known = {f.name: row[f.name] for f in fields(ListedSweep) if f.name not in ("note", "state")}
+        except (KeyError, TypeError, ValueError):
+            raise self.stranger() from None
+        return ListedSweep(**known, note=note, state=state)
+
+    def records(self, name: str) -> dict[str, Any]:
+        """A sweep with its runs and forecasts as they are stored. Raises NotFound, Unreachable."""
+        answer: dict[str, Any] = self._call("GET", f"/api/v1/sweeps/{_quoted(name)}/records")
+        return answer
+
+    def fit(self, name: str, variant: str = "") -> dict[str, Any]:
+        """The law of a sweep: what `isoflop fit -o json` prints. Raises NotFound, Unreachable, Refused."""
+        answer: dict[str, Any] = self._call("GET", _asked(f"/api/v1/sweeps/{_quoted(name)}/fit", variant=variant))
+        return answer
+
+    def predict(self, name: str, variant: str = "", **question: float | str) -> dict[str, Any]:
+        """A law's answer to a question, such as `flops=1e15`; what `isoflop predict -o json` prints.
+
+        Raises NotFound, Unreachable, Refused.
+        """
+        path = _asked(f"/api/v1/sweeps/{_quoted(name)}/prediction", variant=variant, **question)
+        answer: dict[str, Any] = self._call("GET", path)
+        return answer
+
     def sweep(self, name: str) -> dict[str, Any]:
         """A sweep as JSON: its file, its runs and its progress. Raises NotFound, Unreachable."""
         answer: dict[str, Any] = self._call("GET", f"/api/v1/sweeps/{_quoted(name)}")
@@ -71,6 +151,16 @@ class Client:
         if not isinstance(answer, dict) or "message" not in answer:
             raise self.stranger()
         return str(answer["message"])
+
+    def run(self, run: str) -> dict[str, Any]:
+        """A run with its configuration, result and attempts as JSON. Raises NotFound, Unreachable."""
+        answer: dict[str, Any] = self._call("GET", f"/api/v1/runs/{_quoted(run)}")
+        return answer
+
+    def curve(self, run: str) -> list[dict[str, Any]]:
+        """The losses that a run logged, against tokens, FLOPs and seconds, as JSON. Raises NotFound, Unreachable."""
+        rows: list[dict[str, Any]] = self._call("GET", f"/api/v1/runs/{_quoted(run)}/curve")
+        return rows
 
     def log(self, run: str, attempt: int | None = None) -> list[dict[str, Any]]:
         """A run's attempts and events as JSON. Raises NotFound, Unreachable."""
@@ -84,17 +174,19 @@ class Client:
 
     def _call(self, method: str, path: str, body: bytes | None = None) -> Any:
         """The JSON of an answer. Raises NotFound, Unreachable, Refused."""
-        headers = {"Content-Type": "application/yaml"} if body else {}
+        headers = {"Accept-Encoding": "gzip"} | ({"Content-Type": "application/yaml"} if body else {})
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         request = urllib.request.Request(self.url + path, data=body, headers=headers, method=method)
         try:
             with self._opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
-                return json.load(answer)
+                content = answer.read()
+                packed = answer.headers.get("Content-Encoding") == "gzip"
+                return json.loads(gzip.decompress(content) if packed else content)
         except urllib.error.HTTPError as error:
             detail, kind = _problem(error)
             raise (NotFound(detail) if error.code == 404 else Refused(detail, kind)) from None
-        except (OSError, ValueError, http.client.HTTPException) as error:
+        except (OSError, EOFError, ValueError, zlib.error, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error) or type(error).__name__
             through = f" through the proxy {self._proxy.rpartition('@')[2]}" if self._proxy else ""
             raise Unreachable(
@@ -137,6 +229,12 @@ def _is_loopback(host: str) -> bool:
 def _quoted(name: str) -> str:
     """A name as a segment of a URL's path."""
     return urllib.parse.quote(name, safe="")
+
+
+def _asked(path: str, **question: float | str) -> str:
+    """A path with those parts of a question that are not empty."""
+    query = urllib.parse.urlencode({key: value for key, value in question.items() if value != ""})
+    return f"{path}?{query}" if query else path
 
 
 def _problem(error: urllib.error.HTTPError) -> tuple[str, str]:

@@ -62,6 +62,12 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     "cluster": Meaning(
         INCOMPLETE, 503, "Ray cannot be started or reached.", "Check ISOFLOP_RAY_ADDRESS; run isoflop doctor."
     ),
+    "computation": Meaning(
+        INCOMPLETE,
+        503,
+        "A law or a chart was not computed: it took too long, or its process was ended.",
+        "Ask again; for a large sweep use the command line.",
+    ),
     "conflict": Meaning(
         INCOMPLETE,
         409,

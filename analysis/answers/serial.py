@@ -50,6 +50,15 @@ def record_json(record: Any) -> dict[str, Any]:
     return {key: plain(value) for key, value in data.items()}
 
 
+def minima_rows(law: Law) -> list[dict[str, Any]]:
+    """The optimum of each budget by each estimator: the rows of `isoflop fit -o csv`."""
+    return [
+        {"flops": c.flops, "estimator": m.estimator, "params": m.params, "tokens": m.tokens, "loss": m.loss}
+        for c in law.curves
+        for m in c.minima
+    ]
+
+
 def fit_json(law: Law) -> dict[str, Any]:
     """The contract's keys of `fit -o json`; published laws at the largest budget."""
     return {

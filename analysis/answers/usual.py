@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from analysis.fitting.surface import Origin
 from analysis.fitting.valley.form import ValleyTheta
-from analysis.fitting.valley.hyper import Scales
+from analysis.fitting.valley.hyper import MEDIAN, Scales
 from analysis.fitting.valley.model import ValleyModel
 from analysis.table.table import RunTable
 
@@ -35,12 +35,20 @@ SURFACE = ValleyTheta(
 )
 """The default surface as a valley through the geometric middle of the grid."""
 USUAL = Scales(
-    noise=np.nan, misfit=0.06, exponent_drift=0.75, slope_drift=0.4, sides=1.0, offset=0.3, tilt=0.2, size=0.4
+    noise=np.nan,
+    misfit=0.06,
+    exponent_drift=0.75,
+    slope_drift=0.4,
+    sides=1.0,
+    offset=0.3,
+    tilt=0.2,
+    size=0.4,
+    additive=MEDIAN.additive,
 )
 """Typical scales of eleven published tables, rounded; the noise is the plan's. With the fit's priors taken off, misfits
 scatter threefold about 0.04 (0.03 to 0.05 with any one table left out), or 0.1 among the six tables that determine
 theirs. The exponent's drift is 0.6 of it (0.5 to 0.8), the slope's 0.6 (0.4 to 0.9), that of the sides 1.0 (0.7 to
-1.1)."""
+1.1). The last one is not drawn from: the default surface is additive."""
 LEAST_NOISE = 1e-9
 """Noise of a plan without any, nats per token."""
 
@@ -69,6 +77,6 @@ def _prior(model: ValleyModel, scales: Scales) -> tuple[Floats, Floats]:
     middle = np.zeros(model.parameters)
     middle[model.blocks["fixed"]] = SURFACE
     precision = model.prior(scales, SURFACE)[1]
-    drawn = np.isin(ValleyTheta._fields, ("depth", "narrowing"))
+    drawn = np.isin(ValleyTheta._fields, ("depth", "narrowing", "p_trend", "q_trend"))
     precision[model.blocks["fixed"]][~drawn] = np.inf
     return middle, precision**-0.5

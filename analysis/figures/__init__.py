@@ -15,7 +15,7 @@ from analysis.figures.holdout import holdout_panels
 from analysis.figures.isoflop import isoflop_curves
 from analysis.figures.multiplier import compute_multiplier, compute_multipliers
 from analysis.figures.residuals import residual_panels, residuals
-from analysis.figures.save import Chart, caption, javascript, page_specs, render, save, script_json
+from analysis.figures.save import Chart, caption, drawn, javascript, page_specs, render, save, script_json
 from analysis.figures.scaling import loss_frontier, optimal_params, optimal_tokens, panels, scaling
 from analysis.figures.theme import theme
 from analysis.records import LawError, QuestionError
@@ -31,6 +31,7 @@ __all__ = [
     "charts",
     "compute_multiplier",
     "compute_multipliers",
+    "drawn",
     "estimator_disagreement",
     "everything",
     "forecast_record",

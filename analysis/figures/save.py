@@ -68,11 +68,15 @@ def save(chart: Chart, path: Path | str, mode: Mode = "print") -> Path:
     if suffix not in SUFFIXES:
         raise QuestionError(f"cannot write a chart as {path.name!r}: its ending must be one of {', '.join(SUFFIXES)}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    if suffix in (".png", ".pdf"):
-        path.write_bytes(render(chart, suffix, mode))
-    else:
-        path.write_text(_text(chart, suffix, mode), encoding="utf-8")
+    path.write_bytes(drawn(chart, suffix, mode))
     return path
+
+
+def drawn(chart: Chart, suffix: str, mode: Mode = "print") -> bytes:
+    """A chart as the content of a file with one of the endings of `SUFFIXES`."""
+    if suffix in (".png", ".pdf"):
+        return render(chart, suffix, mode)
+    return _text(chart, suffix, mode).encode()
 
 
 def render(chart: Chart, suffix: str, mode: Mode = "print") -> bytes:

@@ -37,15 +37,17 @@ class Surroundings:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer = Answer(send)
+        answer = Answer(send, head=scope["method"] == "HEAD")
         refused = guard.refusal(scope["method"], _target(scope), Headers(scope=scope), self._token)
         if refused is not None:
             _log_refusal(scope, refused)
             await _refuse(refused, scope, receive, answer)
             return
+        if answer.head:  # routes know GET; what they answer is sent without its body
+            scope = {**scope, "method": "GET"}
         try:
             await self._app(scope, _Limited(receive), answer)
-        except ClientDisconnect:  # nobody is left to answer
+        except ClientDisconnect:  # nobody is left to answer, or nothing more is wanted
             return
         except BodyTooLarge:
             await _refuse(guard.too_large(), scope, receive, answer)
@@ -59,11 +61,13 @@ class Surroundings:
 
 
 class Answer:
-    """Sends an answer with the security headers."""
+    """Sends an answer with the security headers; to HEAD without its body, however long that would be."""
 
-    def __init__(self, send: Send) -> None:
-        """Send by `send`."""
+    def __init__(self, send: Send, *, head: bool = False) -> None:
+        """Send by `send`; `head` leaves the body out."""
         self._send = send
+        self.head = head
+        """Whether only the headers are wanted."""
         self.begun = False
         """Whether the status was sent: after that, nothing else can be answered."""
 
@@ -75,6 +79,9 @@ class Answer:
             headers["Content-Security-Policy"] = POLICY
             headers["X-Content-Type-Options"] = "nosniff"
             headers["Referrer-Policy"] = "no-referrer"
+        elif self.head and message["type"] == "http.response.body":
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+            raise ClientDisconnect  # ends a stream
         await self._send(message)
 
 

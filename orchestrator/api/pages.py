@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Annotated
+from urllib.parse import quote, urlencode
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse
+from starlette.concurrency import run_in_threadpool
 
-from analysis.figures import Forecast, forecast_record
 from analysis.law import Law
 from analysis.records import LawError, Prediction
+from orchestrator.api.desk import LIBRARY, Desk, moment
+from orchestrator.api.documents import HTML, Document, document, reply
+from orchestrator.api.page_parts import PageParts, further_runs, page_parts, static
 from orchestrator.errors import NotFound
-from orchestrator.states import RunState
-from orchestrator.store import RunRecord, SweepRecord
-from orchestrator.use_cases.answering import Answering, handle
-from orchestrator.use_cases.background import Background
+from orchestrator.store import SweepTotals
+from orchestrator.use_cases.answering import handle
+from orchestrator.use_cases.current import Listing
 from orchestrator.use_cases.sweep_answers import SweepAnswers
-from orchestrator.web.charts import law_figures, multiplier_figures
-from orchestrator.web.figure import Figure, figure
-from orchestrator.web.next_runs import NextTable, next_table
-from orchestrator.web.render import render, static_file
+from orchestrator.web.next_runs import NextTable
+from orchestrator.web.render import render
 from orchestrator.web.tables import dropped_rows, run_rows
 from orchestrator.web.variants import chooser, default_variant
-from orchestrator.web.views import ErrorPage, IndexPage, SweepPage, SweepStatus
+from orchestrator.web.views import ErrorPage, IndexPage, NextPage, RunsPage, Slice, SweepPage, SweepStatus, View
 
-States = tuple[tuple[str, RunState, float | None], ...]
-"""Id, state and loss of a sweep's runs; the loss is None unless a run is done."""
-_FITS_KEPT = 16
-"""Fits of variants that are kept for further visits."""
+SWEEPS_SHOWN = 200
+"""Sweeps on a page of the list."""
+RUNS_SHOWN = 100
+"""Runs on a sweep's page; more have pages of their own."""
+RUNS_LISTED = 500
+"""Runs on one of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,122 +48,214 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """What the page shows of a sweep's finished runs."""
+    """The law that a page shows."""
 
     law: Law | None = None
-    """Their law; None as long as there are too few runs, which is not an error."""
+    """The law of its runs; None as long as there are too few runs, which is not an error."""
     refusal: str = ""
     """Why there is no law."""
-    figures: Mapping[str, Figure] = field(default_factory=dict)
-    """Charts of the law by name."""
-    comparisons: Sequence[Figure] = ()
-    """Compute multipliers over this variant."""
-    next_runs: NextTable | None = None
-    """What further runs would buy, once all runs of the sweep have ended: until then these are to come first."""
 
 
-def install(app: FastAPI, answering: Answering, background: Background) -> None:
-    """Add the pages and their static files."""
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A sweep that a page was asked for."""
 
-    @lru_cache(maxsize=_FITS_KEPT)
-    def fitted(reference: str, variant: str, states: States) -> Fitted:
-        """The fit of a variant; `states` is part of the key, because a fit also says what it leaves out, and why."""
-        return _fit(answering.of(reference), variant)
+    found: SweepTotals
+    """The sweep as it is now."""
+    name: str
+    """What addresses call it."""
+    answers: SweepAnswers
+    """What its runs answer."""
+    variant: str
+    """The variant that is shown."""
+    fitted: Fitted
+    """Its law, or why there is none."""
 
-    @app.get("/", response_class=HTMLResponse, include_in_schema=False)
-    def index(request: Request) -> str:
-        """All sweeps."""
-        return render(IndexPage(_statuses(answering.sweeps(), background), str(request.base_url)))
+    @property
+    def key(self) -> tuple[int, str, str, str]:
+        """What identifies everything that is computed of it."""
+        return self.found.sweep.id, self.found.key, self.name, self.variant
 
-    @app.get("/sweeps/{name}", response_class=HTMLResponse, include_in_schema=False)
-    def sweep_page(name: str, flops: str = "", variant: str = "") -> Response:
-        """One sweep: progress, live charts, and the answer to a budget typed into the form."""
+
+class Pages:
+    """Makes the pages of a desk's sweeps."""
+
+    def __init__(self, desk: Desk) -> None:
+        """Make them from what this desk knows."""
+        self.desk = desk
+
+    async def open(self, name: str, variant: str) -> Opened:
+        """A sweep with its law, by the name in an address; without a variant it is the default one. Raises NotFound."""
+        found = await self.desk.sweep(name)
+        answers = await self.desk.answers(found)
+        named = await run_in_threadpool(self.desk.current.handle, found)
+        chosen = variant or await run_in_threadpool(lambda: default_variant(answers.spec.vary))
         try:
-            answers = answering.of(name)
-        except NotFound as error:
-            return HTMLResponse(render(ErrorPage("Not found", str(error))), status_code=404)
-        vary, handled = answers.spec.vary, answering.handle(answers.sweep)
-        chosen = variant or default_variant(vary)
-        found = fitted(answers.name, chosen, _states(answers.runs))
-        answer = _answer(answers, found, flops, chosen)
+            fitted = Fitted((await self.desk.fitted(found, chosen)).law(chosen))
+        except LawError as error:
+            fitted = Fitted(refusal=str(error))
+        return Opened(found, named, answers, chosen, fitted)
+
+    async def parts(self, opened: Opened) -> PageParts:
+        """The charts of a sweep."""
+        arguments = (opened.answers, opened.variant, opened.name)
+        return await self.desk.made(("parts", *opened.key), page_parts, *arguments)
+
+    async def next_table(self, opened: Opened) -> NextTable | None:
+        """What further runs would buy, once all runs of a sweep with a law have ended: until then these come first."""
+        if opened.fitted.law is None or not opened.found.settled:
+            return None
+        return await self.desk.long(("next", *opened.key), further_runs, opened.answers, opened.variant)
+
+    async def sweep(self, request: Request, name: str, flops: str, variant: str) -> Response:
+        """A sweep's page. Raises NotFound."""
+        opened = await self.open(name, variant)
+        parts = await self.parts(opened)
+        key = ("page", *opened.key, flops, moment(opened.found.settled))
+        return await self.desk.document(request, key, self._page, opened, parts, flops)
+
+    def _page(self, opened: Opened, parts: PageParts, flops: str) -> Document:
+        """The document of a sweep's page."""
+        answers, vary = opened.answers, opened.answers.spec.vary
+        answer = _answer(opened, flops)
         page = SweepPage(
-            sweep=_status(answers.sweep, handled, background),
-            runs=run_rows(answers.table),
-            dropped=dropped_rows(answers.sweep.dropped),
-            law=found.law,
-            refusal=found.refusal,
-            figures={**found.figures, **_forecasts(answers)},
-            comparisons=found.comparisons,
-            next_runs=found.next_runs,
+            sweep=self._status(opened.found, opened.name),
+            runs=run_rows(answers.table, slice(RUNS_SHOWN)),
+            runs_total=len(answers.runs),
+            dropped=dropped_rows(answers.sweep.dropped[:RUNS_SHOWN]),
+            dropped_total=len(answers.sweep.dropped),
+            law=opened.fitted.law,
+            refusal=opened.fitted.refusal,
+            figures=parts.figures,
+            comparisons=parts.comparisons,
+            next_address=_address(opened, "next") if opened.fitted.law and opened.found.settled else "",
             asked=flops,
             answer=answer.prediction,
             error=answer.error,
-            variant=chosen,
-            choices=chooser(handled, vary, chosen, flops),
+            variant=opened.variant,
+            choices=chooser(opened.name, vary, opened.variant, flops),
         )
-        return HTMLResponse(render(page))
+        return _html(page)
+
+    async def runs(self, request: Request, name: str, offset: int) -> Response:
+        """The table of a sweep's runs, from one of them on. Raises NotFound."""
+        found = await self.desk.sweep(name)
+        answers = await self.desk.answers(found)
+        key = ("runs page", found.sweep.id, found.key, name, offset)
+        return await self.desk.document(request, key, self._runs, answers, name, offset)
+
+    async def next(self, request: Request, name: str, variant: str) -> Response:
+        """What further runs of a sweep would buy. Raises NotFound."""
+        opened = await self.open(name, variant)
+        page = NextPage(opened.name, opened.variant, await self.next_table(opened))
+        return await self.desk.document(request, ("next page", *opened.key), _html, page)
+
+    async def spec(self, request: Request, name: str, plot: str, variant: str) -> Response:
+        """The Vega-Lite specification of a plot. Raises NotFound."""
+        found = (await self.parts(await self.open(name, variant))).specs.get(plot)
+        if found is None:
+            raise NotFound(f"there is no chart {plot!r} on this page")
+        return reply(request, found)
+
+    def index(self, listing: Listing, offset: int, base_url: str) -> Document:
+        """The document of the list of sweeps, from one of them on."""
+        latest: dict[str, SweepTotals] = {}
+        for each in listing.sweeps:
+            latest.setdefault(each.sweep.name, each)
+        shown = listing.sweeps[offset : offset + SWEEPS_SHOWN]
+        rows = [self._status(each, handle(each.sweep, latest[each.sweep.name].sweep)) for each in shown]
+        return _html(IndexPage(rows, base_url, Slice("/", offset, SWEEPS_SHOWN, len(listing.sweeps))))
+
+    def _runs(self, answers: SweepAnswers, name: str, offset: int) -> Document:
+        """The document of a sweep's runs, from one of them on."""
+        rows = run_rows(answers.table, slice(offset, offset + RUNS_LISTED))
+        part = Slice(f"/sweeps/{quote(name, safe='')}/runs", offset, RUNS_LISTED, len(answers.runs))
+        return _html(RunsPage(name, rows, part))
+
+    def _status(self, found: SweepTotals, name: str) -> SweepStatus:
+        """A sweep, by the name that its addresses and commands use, and how far it is."""
+        progress = self.desk.progress(found)
+        return SweepStatus(
+            name=name,
+            state=progress.state,
+            done=progress.done,
+            failed=progress.failed,
+            running=len(progress.running),
+            total=progress.total,
+            flops_spent=progress.flops_spent,
+            flops_planned=progress.flops_planned,
+            seconds_left=progress.seconds_left,
+            note=progress.held or progress.waits,
+            submitted_at=found.sweep.submitted_at,
+        )
+
+
+def install(app: FastAPI, desk: Desk) -> None:
+    """Add the pages and their static files."""
+    pages = Pages(desk)
+
+    @app.get("/", response_class=HTMLResponse, include_in_schema=False)
+    async def index(request: Request, offset: Annotated[int, Query(ge=0)] = 0) -> Response:
+        """All sweeps."""
+        listing = await run_in_threadpool(desk.current.listed)
+        base = str(request.base_url)
+        key = ("index", listing.key, offset, base, moment(listing.settled))
+        return await desk.document(request, key, pages.index, listing, offset, base)
+
+    @app.get("/sweeps/{name}", response_class=HTMLResponse, include_in_schema=False)
+    async def sweep_page(request: Request, name: str, flops: str = "", variant: str = "") -> Response:
+        """One sweep: progress, live charts, and the answer to a budget typed into the form."""
+        return await _or_error_page(pages.sweep(request, name, flops, variant))
+
+    @app.get("/sweeps/{name}/runs", response_class=HTMLResponse, include_in_schema=False)
+    async def runs_page(request: Request, name: str, offset: Annotated[int, Query(ge=0)] = 0) -> Response:
+        """The table of a sweep's runs."""
+        return await _or_error_page(pages.runs(request, name, offset))
+
+    @app.get("/sweeps/{name}/next", response_class=HTMLResponse, include_in_schema=False)
+    async def next_page(request: Request, name: str, variant: str = "") -> Response:
+        """What further runs of a sweep would buy."""
+        return await _or_error_page(pages.next(request, name, variant))
+
+    @app.get("/sweeps/{name}/figures/{plot}.json", include_in_schema=False)
+    async def spec(request: Request, name: str, plot: str, variant: str = "") -> Response:
+        """The Vega-Lite specification of a plot of a sweep's page."""
+        return await pages.spec(request, name, plot, variant)
 
     @app.get("/static/{name}", include_in_schema=False)
-    def static(name: str) -> Response:
+    async def static_file(request: Request, name: str) -> Response:
         """Styles, modules, and vega's bundle."""
-        found = static_file(name)
-        if found is None:
-            return Response(status_code=404)
-        content, media_type = found
-        return Response(content, media_type=media_type, headers={"Cache-Control": "max-age=3600"})
+        vega = name == LIBRARY
+        found = await desk.made(("static", name), static, name) if vega else _small_file(name)
+        return Response(status_code=404) if found is None else reply(request, found)
 
 
-def _states(runs: Sequence[RunRecord]) -> States:
-    """Id, state and loss of each run: what a fit depends on."""
-    return tuple((run.id, run.state, run.loss) for run in runs)
-
-
-def _fit(answers: SweepAnswers, variant: str) -> Fitted:
-    """The law so far, its charts, the multipliers of the neighbouring variants, and what further runs would buy."""
+async def _or_error_page(made: Awaitable[Response]) -> Response:
+    """A page, or one that says that there is no such sweep."""
     try:
-        law = answers.law(variant)
-    except LawError as error:
-        return Fitted(refusal=str(error))
-    title = f"{answers.sweep.name} {variant}".strip()
-    outlook = answers.outlook(variant) if all(run.state.terminal for run in answers.runs) else None
-    return Fitted(
-        law, "", law_figures(law, title), multiplier_figures(answers, variant), next_table(outlook) if outlook else None
-    )
+        return await made
+    except NotFound as error:
+        return HTMLResponse(render(ErrorPage("Not found", str(error))), status_code=404)
 
 
-def _forecasts(answers: SweepAnswers) -> dict[str, Figure]:
-    """The chart of stored forecasts, once there are some."""
-    stored = [Forecast.of(record) for record in answers.forecasts]
-    return {"forecasts": figure(forecast_record(stored, answers.sweep.name), "forecasts")} if stored else {}
+@lru_cache(maxsize=16)
+def _small_file(name: str) -> Document | None:
+    """A file under /static that needs no computation; None if there is none."""
+    return static(name)
 
 
-def _statuses(sweeps: Sequence[SweepRecord], background: Background) -> list[SweepStatus]:
-    """All revisions, of which the first of each name is the latest."""
-    latest: dict[str, SweepRecord] = {}
-    for sweep in sweeps:
-        latest.setdefault(sweep.name, sweep)
-    return [_status(sweep, handle(sweep, latest[sweep.name]), background) for sweep in sweeps]
+def _html(view: View) -> Document:
+    """The document of a page."""
+    return document(render(view).encode(), HTML)
 
 
-def _status(sweep: SweepRecord, name: str, background: Background) -> SweepStatus:
-    """A sweep, by the name that its addresses and commands use, and how far it is."""
-    progress = background.progress(sweep)
-    return SweepStatus(
-        name=name,
-        state=progress.state,
-        done=progress.done,
-        failed=progress.failed,
-        running=len(progress.running),
-        total=progress.total,
-        flops_spent=progress.flops_spent,
-        flops_planned=progress.flops_planned,
-        seconds_left=progress.seconds_left,
-        note=progress.held or progress.waits,
-        submitted_at=sweep.submitted_at,
-    )
+def _address(opened: Opened, page: str) -> str:
+    """The address of a further page of a sweep."""
+    query = f"?{urlencode({'variant': opened.variant})}" if opened.variant else ""
+    return f"/sweeps/{quote(opened.name, safe='')}/{page}{query}"
 
 
-def _answer(answers: SweepAnswers, found: Fitted, asked: str, variant: str) -> Answer:
+def _answer(opened: Opened, asked: str) -> Answer:
     """The prediction for a budget as it was typed, or why there is none; empty if nothing was typed."""
     if not asked:
         return Answer()
@@ -167,9 +263,10 @@ def _answer(answers: SweepAnswers, found: Fitted, asked: str, variant: str) -> A
         budget = float(asked)
     except ValueError:
         return Answer(error=f"{asked!r} is not a number: type a budget in FLOPs, such as 1e15")
-    if found.law is None:
-        return Answer(error=found.refusal)
+    law, answers = opened.fitted.law, opened.answers
+    if law is None:
+        return Answer(error=opened.fitted.refusal)
     try:
-        return Answer(answers.with_shape(answers.variant(variant), found.law.predict(budget)))
+        return Answer(answers.with_shape(answers.variant(opened.variant), law.predict(budget)))
     except LawError as error:
         return Answer(error=str(error))

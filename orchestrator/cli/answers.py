@@ -49,18 +49,13 @@ def fit(
     Shows the best N, its tokens and loss with intervals, the exponent, and how far to trust them; with -v each
     estimator, exponent and refusal.
     """
-    from analysis.answers.serial import fit_json
+    from analysis.answers.serial import fit_json, minima_rows
 
     law = source.law
     if output is Format.JSON:
         emit_json(fit_json(law))
     elif output is Format.CSV:
-        rows = [
-            {"flops": c.flops, "estimator": m.estimator, "params": m.params, "tokens": m.tokens, "loss": m.loss}
-            for c in law.curves
-            for m in c.minima
-        ]
-        emit_rows(rows, ["flops", "estimator", "params", "tokens", "loss"], output)
+        emit_rows(minima_rows(law), ["flops", "estimator", "params", "tokens", "loss"], output)
     else:
         print_lines(_fit_lines(source, law, published=published, verbose=verbose))
     if not law.estimators:

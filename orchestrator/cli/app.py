@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -33,5 +34,11 @@ def isoflop(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
+    url: Annotated[
+        str | None,
+        typer.Option("--url", metavar="URL", help="Ask the service at this address: ISOFLOP_URL for one command."),
+    ] = None,
 ) -> None:
     """For this compute budget, on this data: which model should I train, and what loss will it reach?"""
+    if url is not None:
+        os.environ["ISOFLOP_URL"] = url

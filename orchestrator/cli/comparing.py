@@ -11,7 +11,7 @@ import typer
 
 from orchestrator.cli import options
 from orchestrator.cli.destination import check_destination
-from orchestrator.cli.opening import open_workspace
+from orchestrator.cli.opening import open_answering
 from orchestrator.cli.options import Output
 from orchestrator.cli.output import Format, emit_json, emit_rows, print_lines, say
 from orchestrator.cli.sources import columns_of, conditions, read_file, table_of
@@ -106,9 +106,7 @@ def _check(
 
 
 def _of_sweeps(sweeps: list[str], axis: str | None, baseline: str, variant: list[str]) -> list[Comparison]:
-    from orchestrator.use_cases.answering import Answering
-
-    answering = Answering(open_workspace(reading=True))
+    answering = open_answering()
     if axis is not None:
         return answering.of(sweeps[0]).compare_values(axis, baseline)
     first, second = sweeps

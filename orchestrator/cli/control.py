@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,12 +19,6 @@ from orchestrator.cli.planning import sweep_path
 if TYPE_CHECKING:
     from orchestrator.scheduling.progress import Progress
 
-WATCH_SECONDS = 1.0
-"""Pause between two readings of a sweep's progress."""
-ALONE_SECONDS = 30.0
-"""Time that somebody gets to schedule the runs before `watch` ends."""
-NOBODY = "nobody schedules the runs of this database"
-"""What a sweep waits for when no scheduler works."""
 LOG_COLUMNS = ("attempt", "kind", "step", "tokens", "loss", "validation_loss", "elapsed", "cause", "detail")
 
 
@@ -107,16 +99,10 @@ def watch(sweep: SweepName) -> None:
     Exit code 1 if a run has no result, or if nobody schedules the runs.
     """
     from orchestrator.cli.watching import watching
+    from orchestrator.use_cases.following import NOBODY, follow
 
-    alone_since: float | None = None
     with watching() as observe:
-        for progress in _readings(sweep):
-            observe(progress)
-            alone_since = (alone_since or time.monotonic()) if progress.waits == NOBODY else None
-            alone = alone_since is not None and time.monotonic() - alone_since >= ALONE_SECONDS
-            if progress.finished or progress.held or alone:
-                break
-            time.sleep(WATCH_SECONDS)
+        progress = follow(_readings(sweep), observe)
     if progress.held:
         say(f"sweep {sweep} is {progress.held}")
     elif not progress.finished:
@@ -129,22 +115,17 @@ def _readings(sweep: str) -> Iterator[Progress]:
     from orchestrator.client import service_client
     from orchestrator.scheduling.progress import progress_from_json
     from orchestrator.use_cases.answering import Answering
-    from orchestrator.use_cases.control import live_progress, scheduled
-    from orchestrator.use_cases.execution import Execution
+    from orchestrator.use_cases.following import readings
 
     client = service_client()
-    if client is not None:
-        while True:
-            try:
-                yield progress_from_json(client.sweep(sweep))
-            except (KeyError, TypeError) as error:
-                raise client.stranger() from error
-    workspace = open_workspace(reading=True)
-    execution, record = Execution(workspace), Answering(workspace).sweep(sweep)
-    while True:
-        progress = execution.progress(record, live_progress(workspace))
-        moves = progress.finished or progress.held or scheduled(workspace)
-        yield progress if moves else replace(progress, waits=NOBODY, seconds_left=None)
+    if client is None:
+        workspace = open_workspace(reading=True)
+        yield from readings(workspace, Answering(workspace).sweep(sweep))
+    while client is not None:
+        try:
+            yield progress_from_json(client.sweep(sweep))
+        except (KeyError, TypeError) as error:
+            raise client.stranger() from error
 
 
 def logs(

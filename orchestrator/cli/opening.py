@@ -1,4 +1,4 @@
-"""Opens the home of this folder and announces it on stderr."""
+"""Opens the home of this folder, or the service that is named instead, and announces it on stderr."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 from orchestrator.cli.output import say
 
 if TYPE_CHECKING:
+    from orchestrator.client import Client
+    from orchestrator.use_cases.answering import Answering
+    from orchestrator.use_cases.remote import RemoteAnswering
     from orchestrator.use_cases.workspace import Workspace
 
 
@@ -22,3 +25,25 @@ def open_workspace(*, reading: bool = False) -> Workspace:
         for note in home.close_to_others():
             say(note)
     return workspace
+
+
+def open_service() -> Client | None:
+    """The service that ISOFLOP_URL names; None if it names none."""
+    from orchestrator.client import service_client
+
+    client = service_client()
+    if client is not None:
+        say(f"service: {client.url} (ISOFLOP_URL)")
+    return client
+
+
+def open_answering() -> Answering | RemoteAnswering:
+    """What answers from sweeps: the service that ISOFLOP_URL names, else the home."""
+    client = open_service()
+    if client is not None:
+        from orchestrator.use_cases.remote import RemoteAnswering
+
+        return RemoteAnswering(client)
+    from orchestrator.use_cases.answering import Answering
+
+    return Answering(open_workspace(reading=True))

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from orchestrator.use_cases.hours import Judged
     from orchestrator.use_cases.planning import Planned
     from sweeps.plan.other_device import OtherDevice
-    from sweeps.plan.records import Plan
 
 
 def other_device_of(
@@ -95,6 +93,8 @@ def plan(
         show_hours(planned)
         show_expected(judged.expected, judged.noise)
     elif output is Format.JSON:
+        from orchestrator.use_cases.plan_json import judged_json
+
         emit_json(judged_json(judged))
     else:
         rows = [run.to_dict() for run in planned.plan.all_runs]
@@ -121,12 +121,14 @@ def run(
 ) -> None:
     """Plan, train, fit and report a sweep here and now.
 
-    Typed again, it continues where it stopped and repeats no finished run.
+    Typed again, it continues where it stopped and repeats no finished run. Beside `isoflop serve` in the same home it
+    leaves the training to it and follows.
     """
     from orchestrator.cli.conclude import conclude
     from orchestrator.cli.display import show_expected, show_plan, show_verdict
     from orchestrator.cli.watching import watching
     from orchestrator.use_cases.execution import Execution
+    from orchestrator.use_cases.following import follow, readings
     from orchestrator.use_cases.hours import plan_and_judge
     from orchestrator.use_cases.planning import Planning
     from orchestrator.use_cases.submission import submit
@@ -143,10 +145,16 @@ def run(
         raise typer.Exit(1)
     if not yes and not _confirm(planned):
         raise typer.Exit(130)
-    execution.check_free()
+    served = execution.served()
+    if not served:
+        execution.check_free()
     record = submit(workspace, planned, rerun=rerun)
     with watching() as observe:
-        execution.execute(record, planned.device, observe)
+        if served:
+            say("a service schedules in this home and trains the sweep; Ctrl-C only ends watching it")
+            follow(readings(workspace, record), observe)
+        else:
+            execution.execute(record, planned.device, observe)
     if held := execution.progress(record).held:
         say(f"sweep {record.name} is {held}")
     command = shlex.join(["isoflop", "run", sweep, *(overrides or []), "--yes"])
@@ -190,63 +198,6 @@ def validate(
         say(f"the report has the forecast now: {nearby(written.pages[-1])}")
     if not result.complete:
         raise typer.Exit(1)
-
-
-def judged_json(judged: Judged) -> dict[str, Any]:
-    """`isoflop plan -o json`: the verdict, the plan, the noise and the intervals to expect, and the hours."""
-    plan = judged.planned.plan
-    document = {"sweep": plan.spec.name, "verdict": judged.verdict.to_dict()} | plan_json(plan)
-    document["noise"] = {"expected": asdict(judged.noise)} | document["noise"]
-    document["expected"] = [one.to_dict() for one in judged.expected]
-    filled = judged.filled.to_dict() if judged.filled else None
-    return document | {"hours": hours_json(judged.planned) | {"filled": filled}}
-
-
-def plan_json(plan: Plan) -> dict[str, Any]:
-    """A plan as JSON: its runs, dropped cells, repeats, warnings and totals."""
-    from sweeps.plan.repeats import repeats
-
-    most, kept = plan.trunk_bytes
-    repeated = repeats(plan)
-    return {
-        "sweep": plan.spec.name,
-        "runs": [run.to_dict() for run in plan.runs],
-        "dropped": [cell.to_dict() for cell in plan.dropped],
-        "recipe_check": {
-            "runs": [run.to_dict() for run in plan.checks],
-            "dropped": [cell.to_dict() for cell in plan.unchecked],
-            "flops": sum(run.flops for run in plan.checks),
-        },
-        "noise": {
-            "repeats": [asdict(cell) for cell in repeated.cells],
-            "degrees_of_freedom": repeated.degrees_of_freedom,
-            "sigma_interval": repeated.sigma_interval,
-        },
-        "warnings": plan.warnings,
-        "totals": {
-            "runs": len(plan.all_runs),
-            "flops": plan.flops,
-            "flops_spent": plan.flops_spent,
-            "seconds": plan.seconds,
-            "trunk_bytes": most,
-            "trunk_bytes_kept": kept,
-        },
-    }
-
-
-def hours_json(planned: Planned) -> dict[str, Any]:
-    """Predicted hours of a plan, in all and by budget, and their assumptions."""
-    from sweeps.plan.hours import hours_by_budget, wall_hours
-
-    rows = hours_by_budget(planned.plan)
-    return {
-        "device": planned.device_name,
-        "devices": planned.workers,
-        "budgets": [asdict(row) for row in rows],
-        "device_hours": sum(row.device_hours for row in rows) if rows else None,
-        "wall_hours": wall_hours(planned.plan, planned.workers),
-        "notes": list(planned.notes),
-    }
 
 
 def sweep_path(sweep: str) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +11,7 @@ import typer
 
 from analysis.wording import plural
 from orchestrator.cli.destination import check_destination, write_text
-from orchestrator.cli.opening import open_workspace
+from orchestrator.cli.opening import open_answering, open_service, open_workspace
 from orchestrator.cli.options import Output, SweepName
 from orchestrator.cli.output import Format, emit_json, emit_rows, print_text, say
 
@@ -23,28 +23,14 @@ _RUN_IMPORTANCE = ("run", "state", "budget", "params", "loss", "shape", "error",
 _FORECAST_IMPORTANCE = ("flops", "predicted", "actual", "inside", "low", "high", "interval_of")
 
 if TYPE_CHECKING:
+    from orchestrator.client import ListedSweep
     from orchestrator.store import RunRecord, StoredForecast
+    from orchestrator.use_cases.reading import SweepRuns
 
 
 def list_sweeps(output: Output = Format.TABLE) -> None:
     """List the sweeps, the latest first."""
-    from orchestrator.use_cases.reading import summaries
-
-    rows: list[dict[str, Any]] = [
-        {
-            "name": each.sweep.name,
-            "revision": each.sweep.revision,
-            "state": each.state,
-            "done": each.done,
-            "failed": each.failed,
-            "total": each.total,
-            "flops_spent": each.flops_spent,
-            "flops_planned": each.flops_planned,
-            "submitted": _time(each.sweep.submitted_at),
-            "note": each.sweep.note,
-        }
-        for each in summaries(open_workspace(reading=True))
-    ]
+    rows = _sweep_rows()
     if not rows and output is Format.TABLE:
         say("no sweep yet; start one with: isoflop run demo")
         return
@@ -62,9 +48,8 @@ def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
     """
     from orchestrator.scheduling.durations import median_error
     from orchestrator.scheduling.progress import mixed_devices
-    from orchestrator.use_cases.reading import runs_of
 
-    found = runs_of(open_workspace(reading=True), sweep, limit=SHOWN if output is Format.TABLE else None)
+    found = _runs_of(sweep, SHOWN if output is Format.TABLE else None)
     record, runs = found.sweep, found.runs
     rows, error = [_run_row(run) for run in runs], median_error(runs)
     forecasts = [_forecast_row(f) for f in found.forecasts]
@@ -104,16 +89,57 @@ def export(
     out: Annotated[Path, typer.Option("--out", help="CSV file to write; `-` for standard output.")],
 ) -> None:
     """Write the runs of a sweep as CSV, one row per run."""
-    from orchestrator.use_cases.answering import Answering
-
     if str(out) != "-":
         check_destination("--out", out)
-    frame = Answering(open_workspace(reading=True)).of(sweep).table
+    frame = open_answering().of(sweep).table
     if str(out) == "-":
         print_text(frame.to_csv(index=False))
         return
     write_text(out, frame.to_csv(index=False))
     say(f"{plural(len(frame), 'run')} written to {out}")
+
+
+def _sweep_rows() -> list[dict[str, Any]]:
+    """A row for each sweep of the service that is named, else of the home."""
+    client = open_service()
+    return [
+        {
+            "name": each.name,
+            "revision": each.revision,
+            "state": each.state,
+            "done": each.done,
+            "failed": each.failed,
+            "total": each.total,
+            "flops_spent": each.flops_spent,
+            "flops_planned": each.flops_planned,
+            "submitted": _time(each.submitted_at),
+            "note": each.note,
+        }
+        for each in (client.sweeps() if client else _stored_sweeps())
+    ]
+
+
+def _stored_sweeps() -> Iterator[ListedSweep]:
+    """The sweeps of the home as a service lists them."""
+    from orchestrator.client import ListedSweep
+    from orchestrator.use_cases.reading import summaries
+
+    counts = ("state", "done", "failed", "total", "flops_spent", "flops_planned")
+    for each in summaries(open_workspace(reading=True)):
+        sweep, known = each.sweep, {name: getattr(each, name) for name in counts}
+        yield ListedSweep(sweep.name, sweep.revision, **known, submitted_at=sweep.submitted_at, note=sweep.note)
+
+
+def _runs_of(sweep: str, limit: int | None) -> SweepRuns:
+    """A sweep of the service that is named, else of the home, with its first runs."""
+    client = open_service()
+    if client is not None:
+        from orchestrator.use_cases.remote import RemoteAnswering
+
+        return RemoteAnswering(client).runs_of(sweep, limit)
+    from orchestrator.use_cases.reading import runs_of
+
+    return runs_of(open_workspace(reading=True), sweep, limit=limit)
 
 
 def _run_row(run: Any) -> dict[str, Any]:

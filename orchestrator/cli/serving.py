@@ -34,6 +34,7 @@ def serve(
     from orchestrator.use_cases.background import Background
     from orchestrator.use_cases.execution import Execution
     from orchestrator.use_cases.received import corpora_within
+    from orchestrator.use_cases.workshop import Workshop
 
     token = read_token()
     check_bind(host, token)
@@ -44,11 +45,10 @@ def serve(
         """End the service with the head of a Ray cluster; without a Ray of our own, reading goes on."""
         server.should_exit = workspace.settings.ray_address != "local"
 
-    with open_port(host, port) as listening, execution.scheduling(choose_device("auto")) as scheduler:
+    with open_port(host, port) as listening, execution.scheduling(choose_device("auto"), serves=True) as scheduler:
         background = Background(execution, scheduler, when_lost=end)
-        app = create_app(
-            workspace, background, token=token, corpora=corpora_within(workspace, loopback=is_loopback(host))
-        )
+        corpora = corpora_within(workspace, loopback=is_loopback(host))
+        app = create_app(workspace, background, token=token, corpora=corpora, workshop=Workshop())
         config = uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=5)
         server = uvicorn.Server(config)
         with handled_elsewhere(), signals.replaced(lambda: setattr(server, "should_exit", True)):

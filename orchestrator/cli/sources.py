@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from orchestrator.cli import options
-from orchestrator.cli.opening import open_workspace
+from orchestrator.cli.opening import open_answering
 from orchestrator.cli.output import say
 from tokenizer.errors import ExpectedError
 
@@ -89,10 +89,8 @@ class Source:
     @cached_property
     def answers(self) -> SweepAnswers:
         """What the sweep's runs answer, read once."""
-        from orchestrator.use_cases.answering import Answering
-
         assert self.sweep is not None
-        return Answering(open_workspace(reading=True)).of(self.sweep)
+        return open_answering().of(self.sweep)
 
     @property
     def title(self) -> str:

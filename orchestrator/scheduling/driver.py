@@ -20,6 +20,8 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 """Where Linux names the machine's boot."""
 PROCESS_IDS = Path("/proc/self/ns/pid")
 """Where Linux names the namespace of process ids, which a container has for itself."""
+SERVES = "serves"
+"""What the lock of a service has behind its process id."""
 END_SECONDS = 5.0
 """Longest wait for killed processes to end."""
 
@@ -28,6 +30,11 @@ class AlreadyScheduling(ExpectedError, RuntimeError):
     """Another process schedules in this home."""
 
     kind = "busy"
+
+    def __init__(self, message: str, *, serves: bool = False) -> None:
+        """Who does; `serves` says whether it is a service, which trains whatever is submitted."""
+        super().__init__(message)
+        self.serves = serves
 
 
 def machine_id() -> str:
@@ -47,10 +54,10 @@ def alive(driver: DriverRecord) -> bool:
 
 
 @contextlib.contextmanager
-def scheduler_lock(path: Path) -> Iterator[None]:
+def scheduler_lock(path: Path, *, serves: bool = False) -> Iterator[None]:
     """Hold the home's scheduler lock; the kernel releases it however the process ends.
 
-    Raises AlreadyScheduling.
+    `serves` notes that its holder trains whatever is submitted. Raises AlreadyScheduling.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as file:
@@ -59,7 +66,7 @@ def scheduler_lock(path: Path) -> Iterator[None]:
         except OSError:
             raise _already(path, file) from None
         file.truncate(0)
-        file.write(str(psutil.Process().pid))
+        file.write(f"{psutil.Process().pid}{f' {SERVES}' if serves else ''}")
         file.flush()
         yield
 
@@ -83,9 +90,11 @@ def check_free(path: Path) -> None:
 def _already(path: Path, file: TextIO) -> AlreadyScheduling:
     """Who holds the lock of a home, as its file says."""
     file.seek(0)
-    holder = file.read().strip() or "unknown"
+    holder, _, serves = file.read().strip().partition(" ")
     return AlreadyScheduling(
-        f"process {holder} already schedules in {path.parent}; wait for it, submit to it, or set ISOFLOP_HOME"
+        f"process {holder or 'unknown'} already schedules in {path.parent}; wait for it, submit to it, or set "
+        "ISOFLOP_HOME",
+        serves=serves == SERVES,
     )
 
 

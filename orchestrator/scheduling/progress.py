@@ -11,7 +11,7 @@ from analysis.wording import join_words
 from orchestrator.attempts import RunProgress
 from orchestrator.scheduling.durations import Durations
 from orchestrator.states import RunState, SweepState, sweep_state
-from orchestrator.store import RunRecord, SweepRecord
+from orchestrator.store import RunRecord, StateTotal, SweepRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,49 @@ class Progress:
         return self.done + self.failed + self.cancelled == self.total
 
 
+@dataclass(frozen=True, slots=True)
+class OpenRun:
+    """A run that waits for a worker or is in training, with what its progress needs."""
+
+    run_id: str
+    """Identity of the run."""
+    running: bool
+    """Whether it is in training."""
+    shape: str
+    """Such as `L4 d48 h2 ff128`; its identity if its cell cannot be read."""
+    budget: float
+    """Training FLOPs of its cell."""
+    flops: float
+    """Training FLOPs, nominal."""
+    tokens: int
+    """Training tokens D; 0 if its cell cannot be read."""
+    seconds: float | None
+    """Predicted seconds of the whole run, corrected by the runs of its sweep that are done; None if unknown."""
+
+    def at(self, progress: RunProgress) -> LiveRun:
+        """The run in training, as far as it is."""
+        fraction = min(1.0, progress.tokens / self.tokens) if self.tokens else 0.0
+        return LiveRun(self.run_id, self.shape, self.budget, fraction, progress.loss)
+
+
+def open_runs(runs: Sequence[RunRecord]) -> tuple[OpenRun, ...]:
+    """The runs of a sweep that have not ended."""
+    durations = Durations.of(r for r in runs if r.state is RunState.DONE)
+    return tuple(
+        OpenRun(
+            run_id=r.id,
+            running=r.state is RunState.RUNNING,
+            shape=r.cell.shape if r.cell else r.id,
+            budget=r.cell.budget if r.cell else r.flops,
+            flops=r.flops,
+            tokens=r.cell.tokens if r.cell else 0,
+            seconds=durations.seconds(r),
+        )
+        for r in runs
+        if not r.state.terminal
+    )
+
+
 def progress_of(
     runs: Sequence[RunRecord], live: Mapping[str, RunProgress], workers: int, sweep: SweepRecord | None = None
 ) -> Progress:
@@ -76,25 +119,41 @@ def progress_of(
         workers: number of workers.
         sweep: the sweep, which may be held or wait for something; None if nothing holds it up.
     """
+    flops: dict[tuple[RunState, str], list[float]] = {}
+    for run in runs:
+        flops.setdefault((run.state, run.role), []).append(run.flops)
+    totals = [StateTotal(state, role, len(each), sum(each)) for (state, role), each in flops.items()]
+    return progress_at(totals, open_runs(runs), live, workers, sweep)
+
+
+def progress_at(
+    totals: Sequence[StateTotal],
+    left: Sequence[OpenRun],
+    live: Mapping[str, RunProgress],
+    workers: int,
+    sweep: SweepRecord | None = None,
+) -> Progress:
+    """`progress_of` from what is known of the runs by state, and of those that have not ended."""
     held, waits = (sweep.on_hold, sweep.waits) if sweep else ("", "")
-    running = tuple(_live(r, live.get(r.id, RunProgress())) for r in runs if r.state is RunState.RUNNING)
-    fraction = {r.run_id: r.fraction for r in running}
-    done = [r for r in runs if r.answered]
-    queued = sum(r.state is RunState.QUEUED for r in runs)
-    state = sweep_state(
-        sweep.held if sweep else None, total=len(runs), answered=len(done), queued=queued, running=len(running)
-    )
+    running = tuple(run.at(live.get(run.run_id, RunProgress())) for run in left if run.running)
+    fraction = {run.run_id: run.fraction for run in running}
+    total, done = sum(t.runs for t in totals), sum(t.runs for t in totals if t.answered)
+    queued = sum(t.runs for t in totals if t.state is RunState.QUEUED)
+    ended = (RunState.FAILED, RunState.DIVERGED)
     return Progress(
-        total=len(runs),
+        total=total,
         queued=queued,
-        done=len(done),
-        failed=sum(r.state in (RunState.FAILED, RunState.DIVERGED) and not r.answered for r in runs),
+        done=done,
+        failed=sum(t.runs for t in totals if t.state in ended and not t.answered),
         running=running,
-        flops_planned=sum(r.flops for r in runs),
-        flops_spent=sum(r.flops for r in done) + sum(r.flops * fraction.get(r.id, 0.0) for r in runs),
-        seconds_left=_seconds_left(runs, fraction, workers),
-        cancelled=sum(r.state is RunState.CANCELLED for r in runs),
-        state=state,
+        flops_planned=sum(t.flops for t in totals),
+        flops_spent=sum(t.flops for t in totals if t.answered)
+        + sum(run.flops * fraction.get(run.run_id, 0.0) for run in left),
+        seconds_left=_seconds_left(left, fraction, workers),
+        cancelled=sum(t.runs for t in totals if t.state is RunState.CANCELLED),
+        state=sweep_state(
+            sweep.held if sweep else None, total=total, answered=done, queued=queued, running=len(running)
+        ),
         held=held,
         waits=waits,
     )
@@ -112,26 +171,11 @@ def progress_from_json(data: Mapping[str, Any]) -> Progress:
     return Progress(**values | {"running": running, "state": SweepState(data["state"])})
 
 
-def _live(run: RunRecord, progress: RunProgress) -> LiveRun:
-    """A run in training with how far it is."""
-    cell = run.cell
-    if cell is None:
-        return LiveRun(run.id, run.id, run.flops, 0.0, progress.loss)
-    fraction = min(1.0, progress.tokens / cell.tokens) if cell.tokens else 0.0
-    return LiveRun(run.id, cell.shape, cell.budget, fraction, progress.loss)
-
-
-def _seconds_left(runs: Sequence[RunRecord], fraction: Mapping[str, float], workers: int) -> float | None:
-    """Predicted seconds until all runs are finished, corrected by those that are; None if nothing predicts them."""
-    durations = Durations.of(r for r in runs if r.state is RunState.DONE)
-    left = []
-    for run in runs:
-        if not run.state.terminal:
-            predicted = durations.seconds(run)
-            if predicted is None:
-                return None
-            left.append(predicted * (1 - fraction.get(run.id, 0.0)))
-    return max(sum(left) / max(workers, 1), max(left, default=0.0))
+def _seconds_left(left: Sequence[OpenRun], fraction: Mapping[str, float], workers: int) -> float | None:
+    """Predicted seconds until all runs have ended; None if nothing predicts them."""
+    seconds = [None if r.seconds is None else r.seconds * (1 - fraction.get(r.run_id, 0.0)) for r in left]
+    known = [each for each in seconds if each is not None]
+    return None if len(known) < len(seconds) else max(sum(known) / max(workers, 1), max(known, default=0.0))
 
 
 def mixed_devices(runs: Sequence[RunRecord]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestrator.store.changes import Changes
 from orchestrator.store.claims import Attempts
 from orchestrator.store.drivers import Drivers
 from orchestrator.store.errors import (
@@ -23,13 +24,13 @@ from orchestrator.store.records import (
     NewRun,
     OpenCharge,
     RunRecord,
-    StateTotal,
     StoredForecast,
     SweepRecord,
     Usage,
 )
 from orchestrator.store.runs import Runs
 from orchestrator.store.sweeps import Sweeps
+from orchestrator.store.totals import StateTotal, SweepTotals
 
 __all__ = [
     "AttemptRecord",
@@ -50,10 +51,11 @@ __all__ = [
     "StoreError",
     "StoredForecast",
     "SweepRecord",
+    "SweepTotals",
     "Unavailable",
     "Usage",
 ]
 
 
-class Store(Sweeps, Runs, Attempts, Drivers, Forecasts):
+class Store(Changes, Sweeps, Runs, Attempts, Drivers, Forecasts):
     """The database at one URL. Only the scheduler moves runs into and out of training; everyone else asks."""

@@ -61,25 +61,6 @@ class SweepRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class StateTotal:
-    """A sweep's runs of one role in one state."""
-
-    state: RunState
-    """Their state."""
-    role: str
-    """grid | check | validation."""
-    runs: int
-    """How many they are."""
-    flops: float
-    """Their training FLOPs, nominal."""
-
-    @property
-    def answered(self) -> bool:
-        """Whether they have shown what they were trained to show."""
-        return is_answered(self.state, self.role)
-
-
-@dataclass(frozen=True, slots=True)
 class RunRecord:
     """A run, with its cell in the sweep through which it was read."""
 

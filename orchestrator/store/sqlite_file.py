@@ -89,6 +89,11 @@ def open_to_write(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def open_to_watch(path: Path) -> sqlite3.Connection:
+    """A connection that only sees whether others write."""
+    return _connect(path, "rw")
+
+
 def open_to_read(path: Path) -> sqlite3.Connection:
     """A connection that writes nothing, neither to the database nor beside it."""
     if not wal_of(path).exists():  # nobody writes: all there is is in the file

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ from orchestrator.settings import Ceilings
 from orchestrator.states import Hold, Move, RunState
 from orchestrator.store.charges import reserve
 from orchestrator.store.database import Database, new_id
-from orchestrator.store.records import NewRun, RunRecord, StateTotal, SweepRecord
+from orchestrator.store.records import NewRun, RunRecord, SweepRecord
 from orchestrator.store.runs import RUN_COLUMNS, ColumnValues, active, bump_requests, cancel_where, move, to_run
 from sweeps.plan.records import DroppedCell
 
@@ -88,7 +87,7 @@ class Sweeps(Database):
         if revision:
             query = query.where(t.sweeps.c.revision.startswith(revision, autoescape=True))
         with self.reading() as db:
-            rows = [_sweep(row) for row in db.execute(query)]
+            rows = [to_sweep(row) for row in db.execute(query)]
         if not rows:
             known = ", ".join(sorted({s.name for s in self.sweeps()})) or "none yet"
             raise NotFound(f"there is no sweep {name!r}; known: {known}")
@@ -97,19 +96,19 @@ class Sweeps(Database):
     def sweep_by_id(self, sweep_id: int) -> SweepRecord:
         """The sweep with this primary key."""
         with self.reading() as db:
-            return _sweep(db.execute(select(t.sweeps).where(t.sweeps.c.id == sweep_id)).one())
+            return to_sweep(db.execute(select(t.sweeps).where(t.sweeps.c.id == sweep_id)).one())
 
     def sweeps(self) -> list[SweepRecord]:
         """All revisions, the latest submission first."""
         with self.reading() as db:
-            return [_sweep(r) for r in db.execute(select(t.sweeps).order_by(t.sweeps.c.submitted_at.desc()))]
+            return [to_sweep(r) for r in db.execute(select(t.sweeps).order_by(t.sweeps.c.submitted_at.desc()))]
 
     def sweeps_with_queued(self) -> list[SweepRecord]:
         """Sweeps with at least one queued run, in the order of their submission."""
         queued = select(t.sweep_runs.c.sweep_id).join(t.runs).where(t.runs.c.state == RunState.QUEUED)
         query = select(t.sweeps).where(t.sweeps.c.id.in_(queued)).order_by(t.sweeps.c.submitted_at, t.sweeps.c.id)
         with self.reading() as db:
-            return [_sweep(r) for r in db.execute(query)]
+            return [to_sweep(r) for r in db.execute(query)]
 
     def runs_of(
         self, sweep_id: int, role: str | None = None, *states: RunState, limit: int | None = None
@@ -144,21 +143,14 @@ class Sweeps(Database):
 
     def state_counts(self, sweep_id: int) -> dict[RunState, int]:
         """Number of a sweep's runs in each state."""
-        counts: Counter[RunState] = Counter()
-        for total in self.state_totals(sweep_id):
-            counts[total.state] += total.runs
-        return dict(counts)
-
-    def state_totals(self, sweep_id: int) -> list[StateTotal]:
-        """Number and training FLOPs of a sweep's runs in each state and role."""
         query = (
-            select(t.runs.c.state, t.sweep_runs.c.role, sa.func.count(), sa.func.sum(t.runs.c.flops))
+            select(t.runs.c.state, sa.func.count())
             .join(t.sweep_runs, t.sweep_runs.c.run_id == t.runs.c.id)
             .where(t.sweep_runs.c.sweep_id == sweep_id)
-            .group_by(t.runs.c.state, t.sweep_runs.c.role)
+            .group_by(t.runs.c.state)
         )
         with self.reading() as db:
-            return [StateTotal(RunState(state), *rest) for state, *rest in db.execute(query)]
+            return {RunState(state): count for state, count in db.execute(query)}
 
     # what a user asks for
 
@@ -294,7 +286,7 @@ def _of(sweep_id: int, but: str | None = None) -> sa.ColumnElement[bool]:
     return t.runs.c.id.in_(mine)
 
 
-def _sweep(row: Row[*tuple[Any, ...]]) -> SweepRecord:
+def to_sweep(row: Row[*tuple[Any, ...]]) -> SweepRecord:
     """A row of `sweeps` as a record."""
     values = dict(row._mapping)
     values["held"] = Hold(values["held"]) if values["held"] else None

@@ -16,6 +16,14 @@ def handle(sweep: SweepRecord, latest: SweepRecord) -> str:
     return sweep.name if sweep.id == latest.id else f"{sweep.name}@{sweep.revision[:HANDLE_DIGITS]}"
 
 
+def compare_answers(baseline: SweepAnswers, other: SweepAnswers, variants: tuple[str, str] = ("", "")) -> Comparison:
+    """The compute multiplier of one sweep over another, each with the label of its variant.
+
+    Raises LawError, IncomparableError.
+    """
+    return compare(baseline.side(variants[0]), other.side(variants[1]))
+
+
 class Answering:
     """Answers from the sweeps of a workspace."""
 
@@ -52,5 +60,4 @@ class Answering:
         Raises:
             NotFound, LawError, IncomparableError.
         """
-        first, second = (self.of(name) for name in (baseline, other))
-        return compare(first.side(variants[0]), second.side(variants[1]))
+        return compare_answers(self.of(baseline), self.of(other), variants)

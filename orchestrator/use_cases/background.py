@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from orchestrator.attempts import RunProgress
 from orchestrator.cluster.head_watch import HeadLost
-from orchestrator.scheduling.progress import Progress
 from orchestrator.scheduling.scheduler import Scheduler
-from orchestrator.store import SweepRecord
 from orchestrator.use_cases.execution import Execution
 from tokenizer.errors import ExpectedError
 
@@ -58,9 +56,10 @@ class Background:
         """Whether the scheduler is running."""
         return self._thread.is_alive()
 
-    def progress(self, sweep: SweepRecord) -> Progress:
-        """How far a sweep is, runs in training included."""
-        return self._execution.progress(sweep, self._live)
+    @property
+    def live(self) -> Mapping[str, RunProgress]:
+        """How far each run in training is, by its id."""
+        return self._live
 
     def _work(self) -> None:
         """The thread: step by step until it is stopped, or until something fails, which `error` then is."""

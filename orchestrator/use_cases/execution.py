@@ -12,7 +12,7 @@ from orchestrator.cluster.cluster import Cluster
 from orchestrator.cluster.head_watch import HeadLost
 from orchestrator.cluster.private_folder import check_temporary_folder
 from orchestrator.cluster.ray_environment import secrets_of
-from orchestrator.scheduling.driver import check_free, scheduler_lock
+from orchestrator.scheduling.driver import AlreadyScheduling, check_free, scheduler_lock
 from orchestrator.scheduling.progress import Progress, progress_of
 from orchestrator.scheduling.scheduler import Scheduler
 from orchestrator.settings import choose_device, worker_count
@@ -42,15 +42,25 @@ class Execution:
         check_free(self._workspace.home.lock)
         asked_mode()
 
+    def served(self) -> bool:
+        """Whether a service schedules this home's runs, which trains whatever is submitted."""
+        try:
+            check_free(self._workspace.home.lock)
+        except AlreadyScheduling as error:
+            return error.serves
+        return False
+
     @contextlib.contextmanager
-    def scheduling(self, device: str) -> Iterator[Scheduler]:
+    def scheduling(self, device: str, *, serves: bool = False) -> Iterator[Scheduler]:
         """A scheduler with its workers, the only one in this home; at the end, everything that it started is ended.
+
+        `serves` says that it will train whatever is submitted, so that `run` may submit to it.
 
         Raises:
             AlreadyScheduling, FolderError, ClusterError, HeadLost.
         """
         workspace, settings = self._workspace, self._workspace.settings
-        with scheduler_lock(workspace.home.lock):
+        with scheduler_lock(workspace.home.lock, serves=serves):
             workers, tracking = worker_count(settings, device), workspace.tracking
             online, stored = tracking.mode == "online", bool(settings.artifacts_url)
             cluster = Cluster(

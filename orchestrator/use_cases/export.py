@@ -83,6 +83,13 @@ def run_table(sweep: SweepRecord, runs: Sequence[RunRecord]) -> pd.DataFrame:
     return frame
 
 
+def rows_json(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table of runs for JSON: what is not known is null."""
+    values = table.astype(object)
+    records = values.where(values.notna(), None).to_dict("records")
+    return [{str(column): value for column, value in row.items()} for row in records]
+
+
 def _varied(run: RunRecord) -> Mapping[str, Any]:
     """The run's value on each varied axis."""
     return run.cell.vary if run.cell else {}

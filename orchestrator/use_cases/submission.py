@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
+from orchestrator.errors import NotFound
 from orchestrator.scheduling.speed import SpeedModel
 from orchestrator.store import NewRun, SweepRecord
 from orchestrator.store.cell import Cell
@@ -45,6 +46,15 @@ def submit(workspace: Workspace, planned: Planned, user: str = "", *, rerun: boo
     publish(workspace, record)
     runs = [new_run(r, planned.cost, spec.kind) for r in planned.plan.all_runs]
     return store.submit(record, runs, workspace.settings.ceilings, retry=True, rerun=rerun)
+
+
+def is_known(workspace: Workspace, planned: Planned) -> bool:
+    """Whether this very plan was submitted before."""
+    try:
+        workspace.store.sweep(f"{planned.spec.name}@{_revision(planned)}")
+    except NotFound:
+        return False
+    return True
 
 
 def publish(workspace: Workspace, sweep: SweepRecord) -> None:

@@ -83,8 +83,13 @@ class SweepAnswers:
         runs: Sequence[RunRecord],
         artifacts: Path,
         forecasts: Sequence[StoredForecast] = (),
+        *,
+        text: str | None = None,
     ) -> None:
-        """Answers from `runs`, those of `sweep` in the order of its plan; `artifacts` is the folder of its dataset."""
+        """Answers from `runs`, those of `sweep` in the order of its plan.
+
+        `artifacts` is the folder of its dataset; where that is on another machine, `text` is what `text` was there.
+        """
         self.sweep = sweep
         """The sweep."""
         self.runs = runs
@@ -92,6 +97,7 @@ class SweepAnswers:
         self.forecasts = forecasts
         """Its stored forecasts."""
         self._artifacts = artifacts
+        self._text = text
         self._fits: dict[tuple[str, bool], Law] = {}
 
     @property
@@ -173,6 +179,14 @@ class SweepAnswers:
         """The law of a variant by its label. Raises LawError."""
         return self.fit(self.variant(label))
 
+    def has_law(self, label: str = "") -> bool:
+        """Whether the law of a variant is fitted already."""
+        return (label, True) in self._fits
+
+    def keep_law(self, label: str, law: Law) -> None:
+        """Take the law of a variant that was fitted from the same runs elsewhere."""
+        self._fits[label, True] = law
+
     def laws(self) -> dict[str, Law]:
         """The law of each variant by its label. Raises LawError."""
         return {variant.label: self.fit(variant) for variant in self.variants}
@@ -223,7 +237,7 @@ class SweepAnswers:
 
     def _side(self, variant: Variant, name: str) -> Side:
         """A variant as a side of a comparison, under a name."""
-        return Side(name, self.fit(variant, holdout=False), self._bytes_per_token, self._text)
+        return Side(name, self.fit(variant, holdout=False), self._bytes_per_token, self.text)
 
     @cached_property
     def _bytes_per_token(self) -> float | None:
@@ -231,8 +245,10 @@ class SweepAnswers:
         return bytes_per_token(self.table)
 
     @cached_property
-    def _text(self) -> str:
+    def text(self) -> str:
         """Identity of the validation text; empty if the dataset is gone."""
+        if self._text is not None:
+            return self._text
         with contextlib.suppress(ShardError):
             manifest = read_manifest(self._artifacts / self.sweep.dataset)
             return f"{manifest.corpus} {manifest.validation_bytes}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from analysis.figures import Chart, caption, page_specs
@@ -22,6 +22,8 @@ class Panel:
     """Vega-Lite specification, as wide as its container and without a title."""
     alt: str
     """What it shows, for a reader who does not see it."""
+    source: str = ""
+    """Address that has the specification; empty if it is part of the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +52,8 @@ def figure(chart: Chart, name: str) -> Figure:
     )
     shared = (SHARED_KEY,) if len(panels) > 1 else ()
     return Figure(name, title, (*notes, *shared), panels, made.get("description", title))
+
+
+def fetched(made: Figure, address: Callable[[str], str]) -> Figure:
+    """A figure whose plots are loaded, each from the `address` of its id."""
+    return replace(made, panels=tuple(replace(p, spec={}, source=address(p.id)) for p in made.panels))

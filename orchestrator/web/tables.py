@@ -100,10 +100,12 @@ _COLUMNS = (
 )
 
 
-def run_rows(runs: pd.DataFrame) -> list[RunRow]:
+def run_rows(runs: pd.DataFrame, part: slice = slice(None)) -> list[RunRow]:
     """Runs as table rows, by budget and size; columns that no run has, or a role that all share, are left out.
 
-    `runs` has one row for each run, in the columns of `isoflop export`, some of which may be absent.
+    Args:
+        runs: one row for each run, in the columns of `isoflop export`, some of which may be absent.
+        part: which of them are wanted.
     """
     records = runs.to_dict("records")
     records.sort(key=lambda run: (_sortable(run.get("budget")), _sortable(run.get("params"))))
@@ -116,7 +118,8 @@ def run_rows(runs: pd.DataFrame) -> list[RunRow]:
     axes = sorted(str(key) for key in runs.columns if str(key).startswith("vary."))
     columns += [_Column(axis, axis.removeprefix("vary.")) for axis in axes]
     return [
-        RunRow(str(run.get("state", "")).lower(), tuple(_cell(run, column) for column in columns)) for run in records
+        RunRow(str(run.get("state", "")).lower(), tuple(_cell(run, column) for column in columns))
+        for run in records[part]
     ]
 
 

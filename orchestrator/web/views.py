@@ -54,15 +54,77 @@ class SweepStatus:
     """When it was submitted, seconds since the epoch."""
 
 
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Which part of a long table a page shows, and where the others are."""
+
+    path: str
+    """Address of the table's pages."""
+    offset: int
+    """Rows before the first one shown."""
+    length: int
+    """Most rows of a page."""
+    total: int
+    """All rows."""
+
+    @property
+    def last(self) -> int:
+        """Number of the last row shown, from 1."""
+        return min(self.offset + self.length, self.total)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the page shows all there is."""
+        return self.offset == 0 and self.last == self.total
+
+    @property
+    def earlier(self) -> str:
+        """Address of the page before; empty on the first."""
+        return f"{self.path}?offset={max(self.offset - self.length, 0)}" if self.offset else ""
+
+    @property
+    def later(self) -> str:
+        """Address of the page after; empty on the last."""
+        return f"{self.path}?offset={self.offset + self.length}" if self.last < self.total else ""
+
+
 @dataclass(frozen=True)
 class IndexPage(View):
-    """All sweeps."""
+    """All sweeps, or a part of them."""
 
     template: ClassVar[str] = "index.html"
     sweeps: Sequence[SweepStatus]
-    """The sweeps, the latest first."""
+    """The sweeps of this part, the latest first."""
     base_url: str
     """Address of the service, for the command that submits a sweep."""
+    part: Slice
+    """Which part of all sweeps they are."""
+
+
+@dataclass(frozen=True)
+class RunsPage(View):
+    """The runs of a sweep, or a part of them."""
+
+    template: ClassVar[str] = "runs.html"
+    name: str
+    """What addresses call the sweep."""
+    runs: Sequence[RunRow]
+    """The runs of this part."""
+    part: Slice
+    """Which part of all runs they are."""
+
+
+@dataclass(frozen=True)
+class NextPage(View):
+    """What further runs of a sweep would buy."""
+
+    template: ClassVar[str] = "next.html"
+    name: str
+    """What addresses call the sweep."""
+    variant: str
+    """Label of the variant; empty if nothing varies."""
+    next_runs: NextTable | None
+    """The table; None where that cannot be said."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +146,13 @@ class SweepPage(View):
     sweep: SweepStatus
     """The sweep and how far it is."""
     runs: Sequence[RunRow]
-    """Its runs."""
+    """Its first runs."""
+    runs_total: int
+    """All its runs."""
     dropped: Sequence[DroppedRow] = ()
-    """Cells of its grid that do not run."""
+    """The first cells of its grid that do not run."""
+    dropped_total: int = 0
+    """All of these cells."""
     law: Law | None = None
     """The law so far; None as long as there is too little to fit."""
     refusal: str = ""
@@ -95,8 +161,8 @@ class SweepPage(View):
     """Charts by name."""
     comparisons: Sequence[Figure] = ()
     """Compute multipliers of the variants that differ from this one in a single axis."""
-    next_runs: NextTable | None = None
-    """What further runs would buy; None as long as runs of the sweep are to come, or without a law."""
+    next_address: str = ""
+    """Where it says what further runs would buy; empty as long as runs of the sweep are to come, or without a law."""
     asked: str = ""
     """What was typed as a budget."""
     answer: Prediction | None = None

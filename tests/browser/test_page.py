@@ -74,9 +74,7 @@ def test_a_submitted_sweep_appears_trains_and_answers(
     page.wait_for_selector("#curves .plot[data-drawn] svg", timeout=30_000)
     marks = page.locator("#curves .plot svg path").count()
     assert marks >= posted.json()["total"], "fewer marks than runs"
-    page.wait_for_function(
-        "[...document.querySelectorAll('.plot')].every((plot) => plot.dataset.drawn)", timeout=30_000
-    )
+    page.locator(".plot:not([data-drawn])").first.wait_for(state="detached", timeout=30_000)
     page.set_viewport_size({"width": 390, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "wider than a telephone"
     page.fill("input[name=flops]", "8e10")

@@ -242,7 +242,7 @@ def nothing_trains() -> Iterator[None]:
         mock.patch.object(Execution, "scheduling", no_workers),
         mock.patch("orchestrator.scheduling.speed._measure", measured),
         mock.patch.object(planning, "prepare", no_sources),
-        mock.patch("orchestrator.cli.control.ALONE_SECONDS", 0.0),
-        mock.patch("orchestrator.cli.control.WATCH_SECONDS", 0.0),
+        mock.patch("orchestrator.use_cases.following.ALONE_SECONDS", 0.0),
+        mock.patch("orchestrator.use_cases.following.FOLLOW_SECONDS", 0.0),
     ):
         yield

@@ -100,7 +100,7 @@ def test_the_whole_story_over_rest_with_an_end_and_a_new_start_in_its_midst(
     assert by_rest == json.loads(command.stdout) if command.returncode == 0 else by_rest in command.stderr
     assert {200: 0, 409: 1}[answer.status_code] == command.returncode
     same = httpx.get(f"{url}/api/v1/comparison", params={"baseline": "tiny", "other": "tiny"})
-    compared = sandbox.isoflop("compare", "tiny", "tiny", "-o", "json", check=False)
+    compared = sandbox.isoflop("compare", "tiny", "tiny", "-o", "json", check=False, ISOFLOP_URL=url)
     by_rest = same.json()["comparisons"] if same.status_code == 200 else same.json()["detail"]
     assert {200: 0, 409: 1}[same.status_code] == compared.returncode
     assert (
@@ -108,10 +108,11 @@ def test_the_whole_story_over_rest_with_an_end_and_a_new_start_in_its_midst(
         if compared.returncode == 0
         else by_rest in compared.stderr
     )
-    # The second scheduler of this home is refused while the service lives.
-    refused = sandbox.isoflop("run", "tiny", "seeds.default=2", "--yes", check=False)
-    assert refused.returncode == 1
-    assert "already schedules" in refused.stderr
+    # Nobody else schedules in this home while the service lives: it trains what `run` submits.
+    beside = sandbox.isoflop("run", "tiny", "--yes", check=False)
+    assert "a service schedules in this home" in beside.stderr and beside.returncode == command.returncode
+    refused = sandbox.isoflop("db", "copy", "--to", f"sqlite:///{sandbox.home}/copy.db", check=False)
+    assert refused.returncode == 1 and "already schedules" in refused.stderr
     assert httpx.get(f"{url}/api/v1/sweeps/tiny").json()["revision"] == posted.json()["revision"]
 
 

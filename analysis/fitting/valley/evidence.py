@@ -6,7 +6,8 @@ the prior and A = J'WJ + D,
 
     2 ln p = −Σ ln v + Σ ln d − ln|A| − Σ W r² − Σ d (b − μ)² + constant,
 
-and its derivatives by a scale need only the leverages and the diagonal of A⁻¹, since b minimises the two squares.
+and its derivatives by a scale need only the leverages and the diagonal of A⁻¹, since b minimises the two squares. The
+distance from an additive valley enters as one more observation of zero, whose standard deviation is a scale.
 Shape legend as in `model`; S scales.
 """
 
@@ -75,10 +76,12 @@ class Linearised:
         variance = by_noise + by_misfit
         mean, precision, rises = self.model.prior(named, self.theta)
         weights = self.tails / variance
-        jacobian, target = self.at.jacobian, self._target
+        jacobian, target, row = self.at.jacobian, self._target, self.at.off_row
         weighted = jacobian.T * weights
         normal = weighted @ jacobian
         np.einsum("pp->p", normal)[:] += precision
+        additive, goal = self.model.additive(named), float(row @ self.beta) - self.at.off
+        normal += additive * np.outer(row, row)
         scale = 1 / np.sqrt(normal.diagonal())
         scales_of = scale[:, None] * scale
         lower, failed = dpotrf(normal * scales_of, lower=True)
@@ -86,11 +89,12 @@ class Linearised:
             return Solved(self.beta, np.full_like(normal, np.nan), -np.inf, np.zeros(len(scales)))
         inverse = dpotri(lower, lower=True)[0]  # its lower triangle; zero above
         covariance = np.where(inverse == 0, inverse.T, inverse) * scales_of
-        beta = covariance @ (weighted @ target + precision * mean)
+        beta = covariance @ (weighted @ target + precision * mean + additive * goal * row)
         residual = target - jacobian @ beta
         leverage = weights * ((jacobian @ covariance) * jacobian).sum(axis=1)
         informed = precision > 0
         off = (beta - mean) ** 2 * precision
+        tied = additive * (goal - float(row @ beta)) ** 2
         prior, prior_gradient = log_prior(scales)
         log_determinant = 2 * float(np.log(lower.diagonal()).sum() - np.log(scale).sum())
         evidence = -0.5 * (
@@ -99,6 +103,8 @@ class Linearised:
             + log_determinant
             + float(weights @ residual**2)
             + float(off.sum())
+            + tied
+            + 2 * (named.additive + named.misfit)
         )
         # d ln v by the two scales of the noise; of the rest, d ln d by scale.
         excess = 1 - weights * residual**2 - leverage
@@ -106,6 +112,8 @@ class Linearised:
         names = Scales._fields
         for name, part in (("noise", by_noise), ("misfit", by_misfit)):
             gradient[names.index(name)] -= float((part / variance) @ excess)
+        for name in ("additive", "misfit"):
+            gradient[names.index(name)] += tied + additive * float(row @ covariance @ row) - 1
         return Solved(beta, covariance, evidence + prior, gradient + prior_gradient)
 
 

@@ -135,25 +135,29 @@ class _Target:
     """Of the parameters a priori, shape (P,)."""
     precision: Floats
     """Of the parameters a priori, shape (P,)."""
+    additive: float
+    """Precision of the distance from an additive valley a priori."""
 
     @classmethod
     def at(cls, model: ValleyModel, beta: Floats, scales: Floats, repeated: Floats) -> _Target:
         prediction, named = model.predict(beta), Scales(*scales)
         variance = np.add(*model.variances(named, prediction.height, repeated))
         mean, precision, _ = model.prior(named, ValleyTheta(*beta[model.blocks["fixed"]]))
-        return cls(model, prediction, variance, mean, precision)
+        return cls(model, prediction, variance, mean, precision, model.additive(named))
 
     def objective(self, beta: Floats, losses: Floats) -> float:
         squares = (self.model.loss - losses) ** 2 / self.variance
-        return 0.5 * float((TAILS + 1) * np.log1p(squares / TAILS).sum() + self.precision @ (beta - self.mean) ** 2)
+        prior = self.precision @ (beta - self.mean) ** 2 + self.additive * self.model.off_additive(beta) ** 2
+        return 0.5 * float((TAILS + 1) * np.log1p(squares / TAILS).sum() + prior)
 
     def normal(self, beta: Floats) -> tuple[Floats, Floats]:
         """Gauss-Newton's matrix (P, P) and the downhill slope (P,) at the parameters of the prediction."""
         residual = self.model.loss - self.prediction.loss
         weights = tail_weights(residual, self.variance) / self.variance
         weighted = self.prediction.jacobian.T * weights
-        slope = weighted @ residual - self.precision * (beta - self.mean)
-        return weighted @ self.prediction.jacobian + np.diag(self.precision), slope
+        off, row = self.prediction.off, self.prediction.off_row
+        slope = weighted @ residual - self.precision * (beta - self.mean) - self.additive * off * row
+        return weighted @ self.prediction.jacobian + np.diag(self.precision) + self.additive * np.outer(row, row), slope
 
 
 def _start(model: ValleyModel) -> Floats:

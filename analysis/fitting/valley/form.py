@@ -3,9 +3,10 @@
     L = L0 − s (1 − e^(−g c))/g + s w(c) + K(c) [(q e^(−p u) + p e^(q u))/(p + q) − 1],
     K(c) = (s / g₊) e^(υ − (g + ζ) c),   u = ln N − n0 − a c − v(c),   c = ln(C/C0).
 
-With v = w = υ = ζ = 0 it is the joint-skew surface (`forms.JOINT_SKEW`) with the floor E = L0 − s/g, and so the
-additive surface of Hoffmann et al. 2022 in its special case. v and w are integrated Wiener processes (`walk`).
-Shape legend: B parameter vectors, n runs, T budgets, M knots, P = 9 + 2 M parameters.
+p and q change with C, too: ln p + p' c and ln q + q' c. With v = w = υ = ζ = p' = q' = 0 it is the joint-skew surface
+(`forms.JOINT_SKEW`) with the floor E = L0 − s/g, and so the additive surface of Hoffmann et al. 2022 in its special
+case. v and w are integrated Wiener processes (`walk`).
+Shape legend: B parameter vectors, n runs, T budgets, M knots, P = 11 + 2 M parameters.
 """
 
 from __future__ import annotations
@@ -49,6 +50,10 @@ class ValleyTheta(NamedTuple):
     """ln p: how steep the side of small models is."""
     log_q: Any
     """ln q: how steep the side of large models is."""
+    p_trend: Any = 0.0
+    """How fast ln p changes with ln C."""
+    q_trend: Any = 0.0
+    """How fast ln q changes with ln C."""
 
 
 FIXED = len(ValleyTheta._fields)
@@ -80,6 +85,10 @@ class Height(NamedTuple):
 class _Sides(NamedTuple):
     """What the height above the floor consists of; of the shape of the runs."""
 
+    p: Any
+    """p there."""
+    q: Any
+    """q there."""
     depth: Any
     """K."""
     left: Any
@@ -92,17 +101,16 @@ class _Sides(NamedTuple):
 
 def _sides(theta: ValleyTheta, u: Any, c: Any) -> _Sides:
     """At a distance u in ln N from the path, at ln C − origin c."""
-    p, q = np.exp(theta.log_p), np.exp(theta.log_q)
+    p, q = np.exp(theta.log_p + theta.p_trend * c), np.exp(theta.log_q + theta.q_trend * c)
     left, right = (np.exp(np.clip(x, -STEEPEST, STEEPEST)) for x in (-p * u, q * u))
     log_depth = theta.log_slope - np.log(positive(theta.flattening)[0]) + theta.depth
     depth = np.exp(np.clip(log_depth - (theta.flattening + theta.narrowing) * c, -STEEPEST, STEEPEST))
-    return _Sides(depth, left, right, (q * left + p * right) / (p + q))
+    return _Sides(p, q, depth, left, right, (q * left + p * right) / (p + q))
 
 
 def height(theta: ValleyTheta, u: Any, c: Any) -> Height:
     """The height at a distance u in ln N from the path, at ln C − origin c."""
-    p, q = np.exp(theta.log_p), np.exp(theta.log_q)
-    depth, left, right, shape = _sides(theta, u, c)
+    p, q, depth, left, right, shape = _sides(theta, u, c)
     return Height(
         height=depth * (shape - 1),
         along=depth * p * q * (right - left) / (p + q),
@@ -129,8 +137,22 @@ def derivatives(theta: ValleyTheta, c: Floats, walked: Floats, above: Height) ->
         exponent=-c * above.along,
         log_p=above.by_p,
         log_q=above.by_q,
+        p_trend=c * above.by_p,
+        q_trend=c * above.by_q,
     )
     return np.stack(named, axis=1)
+
+
+def off_additive(theta: ValleyTheta) -> tuple[float, Floats]:
+    """ln g₊ less that of an additive surface with the same sides, and its derivatives (FIXED,).
+
+    E + A/N^α + B/D^β has the sides p = α and q = β, and g = αβ/(α + β) (Hoffmann et al. 2022, equation 4).
+    """
+    p, q = float(np.exp(theta.log_p)), float(np.exp(theta.log_q))
+    root, rise = positive(np.asarray(theta.flattening))
+    zero = ValleyTheta(*[0.0] * FIXED)
+    row = zero._replace(flattening=float(rise / root), log_p=-q / (p + q), log_q=-p / (p + q))
+    return float(np.log(root) - theta.log_p - theta.log_q + np.log(p + q)), np.asarray(row)
 
 
 @dataclass(frozen=True, eq=False)

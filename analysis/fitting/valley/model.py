@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from analysis.fitting.forms import bent
 from analysis.fitting.interval import indicator
 from analysis.fitting.surface import Origin
-from analysis.fitting.valley.form import FIXED, Height, ValleyForm, ValleyTheta, derivatives, height
+from analysis.fitting.valley.form import FIXED, Height, ValleyForm, ValleyTheta, derivatives, height, off_additive
 from analysis.fitting.valley.hyper import Scales
 from analysis.fitting.valley.walk import Walk
 from analysis.table.table import RunTable
@@ -42,7 +42,10 @@ LEAST_STEEPNESS = 1e-6
 """s/L0 is taken to be at least this: on its way to a refusal a fit may lose its slope."""
 DEPTH, NARROWING = 5.0, 1.0
 """Prior standard deviations of υ and ζ over φ: a form without error has the joint-skew surface's depth."""
-MOST_DEPTH, MOST_NARROWING = 1.0, 0.3
+TREND = 0.5
+"""Prior standard deviation of the change of ln p and ln q with ln C over φ: far out a form errs alike at all
+budgets, and N*'s exponent must not pay for it."""
+MOST_DEPTH, MOST_NARROWING, MOST_TREND = 1.0, 0.3, 0.3
 """What they are at most."""
 
 UNSEEN = 0.08
@@ -64,6 +67,10 @@ class Prediction:
     """Above the valley's floor, shape (n,)."""
     jacobian: Floats
     """d loss / d parameters, shape (n, P)."""
+    off: float
+    """How far the valley is from an additive one."""
+    off_row: Floats
+    """d off / d parameters, shape (P,)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +172,15 @@ class ValleyModel:
             above.by_q[:, None] * self.budgets,
             self.groups,
         )
-        return Prediction(self._loss(beta, theta, walked, above), above.height, np.concatenate(parts, axis=1))
+        off, along = off_additive(theta)
+        row = np.zeros(self.parameters)
+        row[self.blocks["fixed"]] = along
+        losses = self._loss(beta, theta, walked, above)
+        return Prediction(losses, above.height, np.concatenate(parts, axis=1), off, row)
+
+    def off_additive(self, beta: Floats) -> float:
+        """How far the valley of parameters (P,) is from an additive one."""
+        return off_additive(ValleyTheta(*beta[self.blocks["fixed"]].tolist()))[0]
 
     def losses(self, beta: Floats) -> Floats:
         """Losses (n,) at parameters (P,)."""
@@ -193,6 +208,10 @@ class ValleyModel:
         """
         return np.exp(2 * scales.noise) * repeated, np.exp(2 * scales.misfit) * above**2
 
+    def additive(self, scales: Scales) -> float:
+        """Precision a priori of the distance from an additive valley."""
+        return float(np.exp(-2 * (scales.additive + scales.misfit)))
+
     def prior(self, scales: Scales, theta: ValleyTheta) -> tuple[Floats, Floats, Floats]:
         """Mean and precision of the parameters a priori, (P,) each, and the latter's log-derivatives by scale (S, P).
 
@@ -211,7 +230,12 @@ class ValleyModel:
         for name, (centre, spread) in fixed.items():
             mean[names.index(name)], precision[names.index(name)] = centre, spread**-2.0
         misfit = np.exp(-2 * scales.misfit)
-        for name, scale, most in (("depth", DEPTH, MOST_DEPTH), ("narrowing", NARROWING, MOST_NARROWING)):
+        for name, scale, most in (
+            ("depth", DEPTH, MOST_DEPTH),
+            ("narrowing", NARROWING, MOST_NARROWING),
+            ("p_trend", TREND, MOST_TREND),
+            ("q_trend", TREND, MOST_TREND),
+        ):
             index = names.index(name)
             precision[index] = misfit / scale**2 + most**-2.0
             rises[Scales._fields.index("misfit"), index] = -2 * misfit / scale**2 / precision[index]

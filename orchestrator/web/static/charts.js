@@ -42,12 +42,19 @@ function redraw(element) {
   if (state && state.look !== look(element)) draw(element, state.spec);
 }
 
-/** Draw every plot inside an element, each from the script element that its `data-spec` names. */
+/** Draw every plot inside an element: from the script element that its `data-spec` names, or from `data-source`. */
 export function drawWithin(root) {
   for (const plot of root.querySelectorAll(".plot[data-spec]")) draw(plot, data(plot.dataset.spec));
+  for (const plot of root.querySelectorAll(".plot[data-source]")) load(plot);
 }
 
-const plots = () => document.querySelectorAll(".plot[data-spec]");
+/** Draw a plot whose spec has an address; what cannot be loaded stays as it was. */
+async function load(plot) {
+  const response = await fetch(plot.dataset.source).catch(() => null);
+  if (response?.ok) draw(plot, await response.json());
+}
+
+const plots = () => document.querySelectorAll(".plot[data-spec], .plot[data-source]");
 const observer = new ResizeObserver((entries) => entries.forEach((entry) => redraw(entry.target)));
 for (const query of [dark, paper]) query.addEventListener("change", () => plots().forEach(redraw));
 drawWithin(document);

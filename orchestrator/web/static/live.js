@@ -46,6 +46,19 @@ function show(news) {
   say("time-left", Boolean(news.seconds_left), `about ${duration(news.seconds_left ?? 0)} left`);
 }
 
+/** Put what takes long into its place once it is there: each such element names the page that has it. */
+async function complete() {
+  for (const place of document.querySelectorAll("[data-fragment]")) {
+    const address = place.dataset.fragment;
+    delete place.dataset.fragment;
+    const response = await fetch(address).catch(() => null);
+    if (!response?.ok) continue;
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    const made = page.getElementById(place.id);
+    if (made && place.isConnected) place.replaceChildren(...made.childNodes);
+  }
+}
+
 let refreshing = null;
 let stale = false;
 
@@ -62,6 +75,7 @@ async function refresh() {
     old.querySelectorAll("details").forEach((details, i) => (details.open = open[i] ?? false));
     drawWithin(old);
   }
+  complete();
 }
 
 /** One refresh at a time; news that comes in the meantime asks for one more. */
@@ -99,3 +113,4 @@ function listen() {
 }
 
 listen();
+complete();

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -14,16 +11,14 @@ import pytest
 from fastapi.testclient import TestClient
 
 from analysis.answers.serial import fit_json
-from orchestrator.api import app as module
-from orchestrator.api.app import HEARTBEATS, create_app
+from orchestrator.api.app import create_app
 from orchestrator.cluster.head_watch import HeadLost
-from orchestrator.scheduling.progress import Progress
 from orchestrator.use_cases.answering import Answering
 from orchestrator.use_cases.background import Background
 from orchestrator.use_cases.execution import Execution
 from orchestrator.use_cases.planning import Planning
 from orchestrator.use_cases.workspace import Workspace
-from tests.unit.orchestrator.api.varied import FILE, varied_home
+from tests.unit.orchestrator.api.varied import FILE
 from tests.unit.orchestrator.use_cases.homes import open_home, planned
 from tokenizer.corpus import CorpusError
 from tokenizer.files import OUTSIDE, Reach
@@ -31,19 +26,8 @@ from tokenizer.files import OUTSIDE, Reach
 RIGHT = {"variant": "qk_norm=True"}
 
 
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A home in which all runs but one of a varied sweep are done."""
-    return varied_home(tmp_path_factory.mktemp("varied"))
-
-
 def client_of(workspace: Workspace, background: Background | None = None) -> TestClient:
     return TestClient(create_app(workspace, background), base_url="http://127.0.0.1")
-
-
-@pytest.fixture(scope="module")
-def client(workspace: Workspace) -> TestClient:
-    return client_of(workspace)
 
 
 def test_sweeps_are_listed_with_their_progress(client: TestClient, workspace: Workspace) -> None:
@@ -161,8 +145,9 @@ def test_a_sweep_file_is_planned_and_submitted(tmp_path: Path, monkeypatch: pyte
     assert answer.json()["warnings"] == ["short"] and isinstance(answer.json()["dropped"], list)
     assert answer.json()["total"] == len(planned().plan.all_runs)
     assert workspace.store.sweep("x").user == "ada"
-    client.post("/api/v1/sweeps", content=b"x")
-    assert asked[1] == (b"x", [], Reach(()))
+    again = client.post("/api/v1/sweeps", content=b"x")
+    assert asked[1] == (b"x", [], Reach(())) and again.status_code == 200
+    assert again.json() == answer.json() | {"submitted_at": again.json()["submitted_at"]}
 
 
 def test_corpora_are_looked_for_where_the_service_was_told_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,34 +212,3 @@ def test_the_scheduler_starts_and_ends_with_the_application(tmp_path: Path) -> N
     with client_of(workspace, Watched(Execution(workspace))):
         assert calls == ["start"]
     assert calls == ["start", "stop"]
-
-
-def moment(done: int, queued: int) -> Progress:
-    return Progress(done + queued, queued, done, 0, (), 1.0, 0.0, None)
-
-
-async def collect(progresses: list[Progress]) -> list[str]:
-    left = iter(progresses)
-    background: Any = SimpleNamespace(progress=lambda _sweep: next(left))
-    sweep: Any = None
-    return [event async for event in module._progress_events(background, sweep)]
-
-
-def test_events_come_with_each_change_and_end_with_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "EVENT_SECONDS", 0.0)
-    same = [moment(0, 2)] * (HEARTBEATS + 1)
-    events = asyncio.run(collect([*same, moment(1, 1), moment(1, 1), moment(2, 0)]))
-    assert [event.partition("\n")[0] for event in events] == [
-        "event: progress", ": still here", "event: progress", "event: progress"
-    ]  # fmt: skip
-    assert all(event.endswith("\n\n") for event in events)
-    last = json.loads(events[-1].splitlines()[1].removeprefix("data: "))
-    assert (last["done"], last["total"], last["running"]) == (2, 2, [])
-
-
-def test_every_route_is_documented(client: TestClient) -> None:
-    document = client.get("/api/v1/openapi.json").json()
-    assert document["openapi"].startswith("3.1")
-    for path, methods in document["paths"].items():
-        for method, operation in methods.items():
-            assert operation.get("description"), f"{method} {path} has no description"

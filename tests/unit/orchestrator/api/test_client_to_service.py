@@ -82,3 +82,46 @@ def test_a_service_that_does_not_answer_has_an_exit_code() -> None:
         Client("127.0.0.1:8337")
     assert exit_code_of(usage.value) == USAGE
     assert exit_code_of(NotFound("x")) == NOT_FOUND
+
+
+READ = (
+    ["ls", "-o", "json"], ["ls"], ["show", "demo", "-o", "json"], ["show", "demo@aaaa", "-o", "csv"],
+    ["export", "demo", "--out", "-"], ["logs", "run1", "-o", "json"],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("words", READ, ids=" ".join)
+def test_a_reading_verb_prints_of_a_service_what_it_prints_of_its_home(
+    workspace: Workspace, url: str, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.cli.opening.open_workspace", lambda **_: workspace)
+    for module in ("control", "reading"):
+        monkeypatch.setattr(f"orchestrator.cli.{module}.open_workspace", lambda **_: workspace)
+    here = CliRunner().invoke(app, words)
+    monkeypatch.setenv("ISOFLOP_URL", url)
+    there = CliRunner().invoke(app, words)
+    assert (there.exit_code, here.exit_code) == (0, 0), there.output
+    assert there.stdout == here.stdout and here.stdout
+    assert CliRunner().invoke(app, ["show", "nothing"]).exit_code != 0
+
+
+def test_one_command_may_name_a_service(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ISOFLOP_URL", "http://127.0.0.1:9")
+    done = CliRunner().invoke(app, ["--url", url, "ls", "-o", "json"])
+    assert [row["revision"] for row in json.loads(done.stdout)] == ["bbbb", "aaaa"]
+    assert f"service: {url}" in done.stderr
+
+
+def test_the_client_reads_runs_and_plans(url: str) -> None:
+    client = Client(url)
+    assert [(each.name, each.total, each.state) for each in client.sweeps()] == [
+        ("demo", 3, "queued"),
+        ("demo", 2, "incomplete"),
+    ]
+    assert client.run("run1")["state"] == "failed" and client.curve("run1") == []
+    with pytest.raises(Refused, match="budgets"):
+        client.plan(b"extends: demo\nname: x\nbugets: [1]\n", ["epochs_max=2"])
+    for ask in (lambda: client.fit("demo"), lambda: client.predict("demo", flops=1e15)):
+        with pytest.raises(Refused) as refused:
+            ask()
+        assert refused.value.kind == "no-law"

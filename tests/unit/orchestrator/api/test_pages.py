@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,19 +10,21 @@ from fastapi.testclient import TestClient
 
 from analysis.answers.serial import prediction_json
 from orchestrator.api.app import create_app
-from orchestrator.api.pages import _states
 from orchestrator.attempts import Outcome
 from orchestrator.states import Cause, RunState
+from orchestrator.use_cases import sweep_answers
 from orchestrator.use_cases.answering import Answering
 from orchestrator.use_cases.control import cancel, pause
 from orchestrator.use_cases.submission import submit
-from orchestrator.use_cases.sweep_answers import SweepAnswers, variant_label
+from orchestrator.use_cases.sweep_answers import variant_label
 from orchestrator.use_cases.workspace import Workspace
 from orchestrator.web.variants import combinations, default_variant
 from tests.unit.orchestrator.api.varied import finish, varied_home
 from tests.unit.orchestrator.html_page import Page
 from tests.unit.orchestrator.use_cases.homes import end, open_home, planned, start
 from tests.unit.orchestrator.use_cases.homes import finish as finish_run
+
+API = "/api/v1/sweeps/varied"
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,12 @@ def page_of(workspace: Workspace, path: str) -> Page:
     answer = TestClient(create_app(workspace), base_url="http://127.0.0.1").get(path)
     assert answer.status_code == 200 and answer.headers["content-type"].startswith("text/html")
     return Page(answer.text)
+
+
+def plots(page: Page) -> dict[str, str]:
+    """Addresses of the specifications of a page's plots, by the name of the plot."""
+    found = [a["data-source"] for a in page.all("div") if "data-source" in a]
+    return {address.rpartition("/")[2].partition(".json")[0]: address for address in found}
 
 
 def badge(page: Page) -> str:
@@ -141,14 +148,6 @@ def test_what_is_left_out_of_a_law_has_the_state_of_now(tmp_path: Path) -> None:
     assert "(state is cancelled)" in words and "(state is queued)" not in words
 
 
-def test_a_law_is_fitted_again_once_a_further_run_has_ended(workspace: Workspace) -> None:
-    first, second, *_ = Answering(workspace).of("varied").runs
-    done, running = replace(first, state=RunState.DONE, loss=3.0), replace(second, state=RunState.RUNNING, loss=None)
-    diverged = replace(second, state=RunState.DIVERGED, loss=None)
-    assert _states([done, running]) == ((first.id, RunState.DONE, 3.0), (second.id, RunState.RUNNING, None))
-    assert _states([done, diverged]) == ((first.id, RunState.DONE, 3.0), (second.id, RunState.DIVERGED, None))
-
-
 def test_an_unknown_sweep_is_a_page_too(client: TestClient) -> None:
     answer = client.get("/sweeps/nothing")
     assert answer.status_code == 404 and "there is no sweep" in Page(answer.text).words()
@@ -177,14 +176,16 @@ def test_each_variant_has_its_own_charts_and_a_multiplier_over_its_neighbour(
     first = Page(client.get("/sweeps/varied").text)
     assert [a["href"] for a in first.all("a") if a.get("aria-current")] == ["/sweeps/varied?variant=qk_norm%3DTrue"]
     for name in ("isoflop", "optimal-params", "contour", "residuals-3", "estimators", "multiplier-1"):
-        assert f"spec-{name}" in first.scripts, name
+        assert name in plots(first)
     assert "Compute multiplier of qk_norm=False over qk_norm=True." in first.words()
     link = next(a["href"] for a in first.all("a") if "False" in a["href"])
     other = Page(client.get(link).text)
     assert "Compute multiplier of qk_norm=True over qk_norm=False." in other.words()
-    assert other.scripts["spec-isoflop"] != first.scripts["spec-isoflop"]
+    drawn, redrawn = (client.get(plots(page)["isoflop"]).json() for page in (first, other))
+    assert drawn["$schema"].startswith("https://vega.github.io/schema/vega-lite") and drawn != redrawn
+    assert client.get("/sweeps/varied/figures/nothing.json").status_code == 404
     law = Answering(workspace).of("varied").laws()["qk_norm=False"]
-    monkeypatch.setattr(SweepAnswers, "fit", lambda *_: pytest.fail("fitted again"))
+    monkeypatch.setattr(sweep_answers, "fit", lambda *_, **__: 1 / 0)
     answer = Page(client.get(link + "&flops=5e12").text)
     assert f"{law.predict(5e12).loss:.3f}" in answer.words()
 
@@ -192,27 +193,29 @@ def test_each_variant_has_its_own_charts_and_a_multiplier_over_its_neighbour(
 def test_an_unknown_variant_says_which_there_are(client: TestClient) -> None:
     page = Page(client.get("/sweeps/varied?variant=" + quote("qk_norm=9")).text)
     assert "qk_norm=True, qk_norm=False" in page.words()
-    assert "spec-isoflop" not in page.scripts
+    assert "isoflop" not in plots(page)
     assert len([a for a in page.all("a") if "variant=" in a["href"]]) == 2
 
 
 def test_a_stored_forecast_is_shown_whatever_came_of_it(workspace: Workspace, client: TestClient) -> None:
     sweep = workspace.store.sweep("varied")
-    assert "spec-forecasts" not in Page(client.get("/sweeps/varied").text).scripts
+    assert "forecasts" not in plots(Page(client.get("/sweeps/varied").text))
     law = Answering(workspace).of("varied").laws()[default_variant({"qk_norm": [True, False]})]
     run = workspace.store.runs_of(sweep.id)[0]
     workspace.store.add_forecast(sweep.id, run.id, law.law_id, 5e12, prediction_json(law.predict(5e12)))
     page = Page(client.get("/sweeps/varied").text)
-    assert "spec-forecasts" in page.scripts
+    assert "forecasts" in plots(page)
     assert "1 not scored yet." in page.words()
 
 
 def test_a_further_run_is_in_the_next_page(workspace: Workspace, client: TestClient) -> None:
     last = next(run for run in workspace.store.runs_of(workspace.store.sweep("varied").id) if run.loss is None)
     address = f"/sweeps/varied?variant=qk_norm%3D{last.cell.vary['qk_norm']}"
-    before = Page(client.get(address).text)
+    before, points = Page(client.get(address).text), client.get(f"{API}/chart?{address.partition('?')[2]}").json()
     assert "What further runs would buy" not in before.words(), "the sweep's own are to come first"
     finish(workspace, last)
     after = Page(client.get(address).text)
-    assert after.scripts["spec-isoflop"] != before.scripts["spec-isoflop"]
-    assert "What further runs would buy" in after.words() and "One repeat at each optimum" in after.words()
+    assert client.get(f"{API}/chart?{address.partition('?')[2]}").json() != points
+    (fragment,) = [a["data-fragment"] for a in after.all("div") if "data-fragment" in a]
+    bought = Page(client.get(fragment).text).words()
+    assert "What further runs would buy" in bought and "One repeat at each optimum" in bought

@@ -10,10 +10,10 @@ import pytest
 
 from orchestrator import client as clients
 from orchestrator.attempts import Outcome
-from orchestrator.cli import control
 from orchestrator.cluster.attempt_log import EventLog, attempt_log
 from orchestrator.home import Home
 from orchestrator.states import Cause
+from orchestrator.use_cases import following
 from orchestrator.use_cases.workspace import Workspace
 from tests.unit.orchestrator.cli.conftest import Isoflop
 from tests.unit.orchestrator.store_fixtures import claim, end_attempt
@@ -86,10 +86,10 @@ def _progress(done: int, **changes: Any) -> dict[str, Any]:
 
 def test_watching_ends_with_the_sweep(isoflop: Isoflop, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr(control.time, "sleep", pauses.append)
+    monkeypatch.setattr(following.time, "sleep", pauses.append)
     _serve(monkeypatch, _progress(1), _progress(1), _progress(2))
     assert isoflop("watch", "tiny").code == 0
-    assert pauses == [control.WATCH_SECONDS] * 2
+    assert pauses == [following.FOLLOW_SECONDS] * 2
     _serve(monkeypatch, _progress(1, failed=1))
     assert isoflop("watch", "tiny").code == 1
     _serve(monkeypatch, _progress(1, held="paused: lunch"))
@@ -163,7 +163,7 @@ def test_the_database_is_shown_backed_up_and_copied(stored: Isoflop, tmp_path: P
 
 
 def test_a_sweep_that_nobody_schedules_says_so_and_ends(stored: Isoflop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control, "ALONE_SECONDS", 0.0)
+    monkeypatch.setattr(following, "ALONE_SECONDS", 0.0)
     done = stored("watch", "young")
     assert done.code == 1
     lines = done.stderr.splitlines()
@@ -173,15 +173,15 @@ def test_a_sweep_that_nobody_schedules_says_so_and_ends(stored: Isoflop, monkeyp
 
 
 def test_a_sweep_that_somebody_schedules_is_followed(stored: Isoflop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control, "ALONE_SECONDS", 0.0)
-    monkeypatch.setattr(control, "WATCH_SECONDS", 0.0)
+    monkeypatch.setattr(following, "ALONE_SECONDS", 0.0)
+    monkeypatch.setattr(following, "FOLLOW_SECONDS", 0.0)
     asked: list[int] = []
 
     def scheduled(_: object) -> bool:
         asked.append(1)
         return len(asked) < 4
 
-    monkeypatch.setattr("orchestrator.use_cases.control.scheduled", scheduled)
+    monkeypatch.setattr("orchestrator.use_cases.following.scheduled", scheduled)
     assert stored("watch", "young").code == 1
     assert len(asked) == 4
 

@@ -13,11 +13,10 @@ from types import SimpleNamespace
 import pytest
 
 from orchestrator.cli.main import main
-from orchestrator.cli.planning import judged_json, sweep_path
+from orchestrator.cli.planning import sweep_path
 from orchestrator.tracking.sweep_run import SweepLaw
 from orchestrator.use_cases.hours import Judged
 from orchestrator.use_cases.planning import Planned
-from sweeps.file.spec import SeedsSpec
 from sweeps.plan.expected_width import KnownNoise, expect
 from sweeps.plan.plan import make_plan
 from sweeps.plan.verdict import judge
@@ -29,23 +28,6 @@ def judged(**changes: object) -> Judged:
     expected = expect(plan)
     planned = Planned(plan, FACTS, "cpu", 2, ("assumed",))
     return Judged(planned, KnownNoise(0.02, "measured"), expected, judge(plan, expected))
-
-
-def test_json_has_the_verdict_and_what_it_had_before() -> None:
-    document = json.loads(json.dumps(judged_json(judged(seeds=SeedsSpec(1, 3, 2), recipe_check=True))))
-    assert list(document) == [
-        *("sweep", "verdict", "runs", "dropped", "recipe_check", "noise", "warnings", "totals", "expected", "hours")
-    ]
-    assert document["verdict"]["gives_law"] is True and document["verdict"]["remedy"] is None
-    assert document["noise"]["expected"] == {"sigma": 0.02, "source": "measured"}
-    assert document["noise"]["degrees_of_freedom"] == 3
-    assert [cell["seeds"] for cell in document["noise"]["repeats"]] == [3, 2]
-    assert [width["multiple"] for width in document["expected"][0]["widths"]] == [10, 100]
-    assert document["totals"]["runs"] == len(document["runs"]) + len(document["recipe_check"]["runs"])
-    assert document["recipe_check"]["flops"] == sum(run["flops"] for run in document["recipe_check"]["runs"])
-    hours = document["hours"]
-    assert (hours["device"], hours["devices"], hours["filled"], hours["notes"]) == ("cpu", 2, None, ["assumed"])
-    assert hours["device_hours"] == pytest.approx(document["totals"]["seconds"] / 3600)
 
 
 def test_a_bare_name_is_a_built_in_sweep_unless_a_file_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,6 +91,7 @@ class _Steps:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, planned: Judged, *, held: str = "", code: int = 0) -> None:
         self.taken: list[object] = []
         self.held = held
+        self.by_service = False
         monkeypatch.setattr("orchestrator.use_cases.hours.plan_and_judge", lambda *_: planned)
         monkeypatch.setattr("orchestrator.use_cases.execution.Execution", lambda _: self)
         monkeypatch.setattr("orchestrator.use_cases.submission.submit", self.submit)
@@ -117,6 +100,9 @@ class _Steps:
 
     def check_free(self) -> None:
         self.taken.append("checked")
+
+    def served(self) -> bool:
+        return self.by_service
 
     def submit(self, _: object, planned: Planned, *, rerun: bool) -> SimpleNamespace:
         self.taken.append(("submitted", planned.spec.name, rerun))
@@ -131,6 +117,21 @@ class _Steps:
     def conclude(self, _: object, record: SimpleNamespace, command: str, *rest: object) -> int:
         self.taken.append(("concluded", record.name, command))
         return self.code
+
+
+def test_beside_a_service_a_sweep_is_submitted_to_it_and_followed(
+    isoflop: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planned = judged()
+    steps = _Steps(monkeypatch, planned)
+    steps.by_service = True
+    monkeypatch.setattr("orchestrator.use_cases.following.readings", lambda *_: "readings")
+    monkeypatch.setattr(
+        "orchestrator.use_cases.following.follow", lambda found, _: steps.taken.append(("followed", found))
+    )
+    assert isoflop("run", "tiny", "--yes") == 0
+    assert [step[0] for step in steps.taken if isinstance(step, tuple)] == ["submitted", "followed", "concluded"]
+    assert "checked" not in steps.taken and "a service schedules in this home" in capsys.readouterr().err
 
 
 def test_a_sweep_is_shown_submitted_trained_and_concluded(

@@ -26,7 +26,8 @@ def service(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     kept: dict[str, Any] = {"error": None}
 
     @contextlib.contextmanager
-    def scheduling(_: Execution, device: str) -> Iterator[str]:
+    def scheduling(_: Execution, device: str, *, serves: bool) -> Iterator[str]:
+        assert serves
         kept["device"] = device
         yield "the scheduler"
 

@@ -53,9 +53,11 @@ def store(tmp_path: Path) -> Store:
 def test_a_second_scheduler_of_a_home_is_refused_by_the_process_that_holds_it(tmp_path: Path) -> None:
     lock = tmp_path / "home" / "scheduler.lock"
     check_free(lock)
-    refused = pytest.raises(AlreadyScheduling, match=rf"process {os.getpid()} already schedules in .*home")
-    with scheduler_lock(lock), refused:
-        check_free(lock)
+    for serves in (False, True):
+        refused = pytest.raises(AlreadyScheduling, match=rf"process {os.getpid()} already schedules in .*home")
+        with scheduler_lock(lock, serves=serves), refused as caught:
+            check_free(lock)
+        assert caught.value.serves is serves
     check_free(lock)
 
 

@@ -180,7 +180,7 @@ def test_totals_count_runs_and_flops_by_state(store: Store) -> None:
     driver = store.start_driver("boot", [], "")
     end_attempt(store, "run1", claim(store, "run1", 0, driver, "w"), Outcome(Cause.DONE, result()))
     store.add_runs(sweep.id, [replace(new_run(3), role="validation")])
-    totals = {(total.state, total.role): total for total in store.state_totals(sweep.id)}
+    totals = {(total.state, total.role): total for total in store.totals()[sweep.id].totals}
     assert totals == {
         (RunState.QUEUED, "grid"): StateTotal(RunState.QUEUED, "grid", 2, 4e9),
         (RunState.QUEUED, "validation"): StateTotal(RunState.QUEUED, "validation", 1, 4e9),

@@ -60,18 +60,14 @@ def test_it_follows_all_sweeps_until_it_is_stopped(workspace: Workspace, monkeyp
     assert steps >= 3 and scheduler.followed == [None] and published == ["aaaa"]
 
 
-def test_progress_has_what_the_scheduler_last_saw(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    sweep = submit(workspace, planned())
-    seen: list[Any] = []
-    monkeypatch.setattr(Execution, "progress", lambda _self, _sweep, live: seen.append(live))
+def test_how_far_runs_are_is_what_the_scheduler_last_saw(workspace: Workspace) -> None:
     scheduler = FakeScheduler()
     background = Background(Execution(workspace), scheduler)  # type: ignore[arg-type]
-    background.progress(sweep)
+    assert background.live == {}
     background.start()
     assert scheduler.busy.wait(30)
     background.stop()
-    background.progress(sweep)
-    assert seen == [{}, {"step": scheduler.steps}]
+    assert background.live == {"step": scheduler.steps}
 
 
 @pytest.mark.parametrize(

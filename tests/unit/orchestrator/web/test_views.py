@@ -17,7 +17,17 @@ from orchestrator.web.figure import Figure, figure
 from orchestrator.web.render import environment, render, static_file
 from orchestrator.web.tables import dropped_rows, run_rows
 from orchestrator.web.variants import chooser, default_variant
-from orchestrator.web.views import ErrorPage, IndexPage, ReportPage, SweepPage, SweepStatus, View
+from orchestrator.web.views import (
+    ErrorPage,
+    IndexPage,
+    NextPage,
+    ReportPage,
+    RunsPage,
+    Slice,
+    SweepPage,
+    SweepStatus,
+    View,
+)
 from sweeps.plan.records import DroppedCell
 from tests.unit.analysis.law_tables import table
 from tests.unit.orchestrator.html_page import HOSTILE, Page
@@ -36,6 +46,7 @@ STATE = SweepStatus(
     note="",
     submitted_at=1_700_000_000.0,
 )
+WHOLE = Slice("/", 0, 200, 1)
 VARY = {"qk_norm": [True, False], "lr": [0.01, 0.02, 0.04]}
 
 
@@ -45,6 +56,7 @@ def view() -> SweepPage:
     return SweepPage(
         STATE,
         run_rows(runs()),
+        runs_total=len(runs()),
         law=law(),
         figures={
             "isoflop": figure(isoflop_curves(law()), "isoflop"),
@@ -57,7 +69,7 @@ def sweep_page(**changes: Any) -> Page:
     return Page(render(replace(view(), **changes)))
 
 
-@pytest.mark.parametrize("kind", [IndexPage, ErrorPage, SweepPage, ReportPage])
+@pytest.mark.parametrize("kind", [IndexPage, ErrorPage, SweepPage, RunsPage, NextPage, ReportPage])
 def test_each_template_uses_all_that_it_receives_and_nothing_else(kind: type[View]) -> None:
     made = environment()
     assert made.loader is not None
@@ -108,7 +120,7 @@ def test_a_law_without_a_hold_out_says_what_one_needs() -> None:
 
 def test_pages_carry_no_inline_script_or_style() -> None:
     """The service's policy lets only its own files run."""
-    for page in (sweep_page(answer=law().predict(3e13)), Page(render(IndexPage([STATE], "http://localhost")))):
+    for page in (sweep_page(answer=law().predict(3e13)), Page(render(IndexPage([STATE], "http://localhost", WHOLE)))):
         assert "style" not in {tag for tag, _ in page.elements}
         assert not [
             name for _, attributes in page.elements for name in attributes if name == "style" or name[:2] == "on"
@@ -181,12 +193,41 @@ def test_dropped_cells_are_listed_with_their_reasons() -> None:
 
 
 def test_the_index_lists_sweeps_or_says_what_to_type() -> None:
-    listed = Page(render(IndexPage([STATE], "http://127.0.0.1:9/")))
+    listed = Page(render(IndexPage([STATE], "http://127.0.0.1:9/", WHOLE)))
     assert "/sweeps/demo" in [a["href"] for a in listed.all("a")]
     assert "1 sweep, the latest first" in listed.words() and "9 of 21" in listed.words()
     assert "2023-11-14 22:13 UTC" in listed.words()
-    empty = Page(render(IndexPage([], "http://127.0.0.1:9/")))
+    empty = Page(render(IndexPage([], "http://127.0.0.1:9/", replace(WHOLE, total=0))))
     assert "curl --data-binary @sweeps/conf/demo.yaml http://127.0.0.1:9/api/v1/sweeps" in empty.words()
+
+
+def test_a_long_list_has_pages() -> None:
+    middle = Page(render(IndexPage([STATE], "http://127.0.0.1:9/", Slice("/", 200, 200, 1000))))
+    assert "Sweeps 201 to 400 of 1000" in middle.words()
+    assert {"/?offset=0", "/?offset=400"} <= {a["href"] for a in middle.all("a")}
+    behind = Page(render(IndexPage([], "http://127.0.0.1:9/", Slice("/", 400, 200, 3))))
+    assert "There are only 3 sweeps" in behind.words()
+    assert (Slice("/", 0, 200, 200).later, Slice("/", 0, 200, 200).whole) == ("", True)
+
+
+def test_a_table_that_is_cut_leads_to_the_others() -> None:
+    page = sweep_page(
+        runs_total=2000, dropped=dropped_rows([DroppedCell(3e11, 41000, "L2 d32", "too short")]), dropped_total=7
+    )
+    assert f"The first {len(runs())} of 2000 runs" in page.words() and "All 2000 runs" in page.words()
+    assert {"/sweeps/demo/runs", "/api/v1/sweeps/demo/runs.csv"} <= {a["href"] for a in page.all("a")}
+    assert "and 6 more cells" in page.words()
+    rows = Page(render(RunsPage("demo", run_rows(runs()), Slice("/sweeps/demo/runs", 0, 500, 2000))))
+    assert "2000 runs" in rows.words() and "/sweeps/demo/runs?offset=500" in {a["href"] for a in rows.all("a")}
+
+
+def test_what_takes_long_has_a_page_of_its_own() -> None:
+    page = sweep_page(next_address="/sweeps/demo/next?variant=lr%3D1")
+    assert [a["data-fragment"] for a in page.all("div") if a.get("id") == "next-runs"] == [
+        "/sweeps/demo/next?variant=lr%3D1"
+    ]
+    unsaid = Page(render(NextPage("demo", "lr=1", None)))
+    assert "cannot be said" in unsaid.words() and "demo lr=1" in unsaid.words()
 
 
 def test_an_error_is_a_page_with_a_way_back() -> None:

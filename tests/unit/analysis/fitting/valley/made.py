@@ -19,7 +19,7 @@ from tests.unit.analysis.law_tables import Floats, Truth, skewed
 BUDGETS = (1e18, 3e18, 1e19, 3e19, 1e20)
 THETA = ValleyTheta(
     level=2.9, log_slope=np.log(0.18), flattening=0.3, depth=0.2, narrowing=0.05, n0=0.1, exponent=0.45,
-    log_p=np.log(0.5), log_q=np.log(0.25),
+    log_p=np.log(0.5), log_q=np.log(0.25), p_trend=0.03, q_trend=-0.02,
 )  # fmt: skip
 """A valley that is like no special case."""
 

@@ -37,15 +37,19 @@ def explicit(found: Linearised, at: Floats) -> float:
     prior = np.where(precision > 0, 1 / np.where(precision > 0, precision, 1), 100.0)
     jacobian = found.at.jacobian
     expected = found.at.loss + jacobian @ (mean - found.beta)
+    # The distance from an additive valley is one more observation, of zero.
+    jacobian = np.vstack([jacobian, found.at.off_row])
+    expected = np.append(expected, found.at.off + found.at.off_row @ (mean - found.beta))
+    variance = np.append(variance, np.exp(2 * (named.additive + named.misfit)))
     covariance = np.diag(variance) + jacobian * prior @ jacobian.T
-    return float(multivariate_normal.logpdf(model.loss, expected, covariance)) + log_prior(at)[0]
+    return float(multivariate_normal.logpdf(np.append(model.loss, 0.0), expected, covariance)) + log_prior(at)[0]
 
 
 def test_it_is_the_gaussian_marginal_likelihood_but_for_a_constant() -> None:
     found, first = linear(), np.array(scales(noise=0.05))
     for change in (
         {"noise": 0.02}, {"misfit": 0.3}, {"exponent_drift": 2.0}, {"slope_drift": 1.0}, {"sides": 9.0},
-        {"offset": 1.0}, {"tilt": 1.0}, {"size": 1.0},
+        {"offset": 1.0}, {"tilt": 1.0}, {"size": 1.0}, {"additive": 2.0},
     ):  # fmt: skip
         other = np.array(scales(**{"noise": 0.05, **change}))
         difference = found.solve(other).log_evidence - found.solve(first).log_evidence
@@ -67,9 +71,11 @@ def test_the_parameters_and_their_covariance_solve_the_weighted_ridge() -> None:
     mean, precision, _ = found.model.prior(at, found.theta)
     variance = np.add(*found.model.variances(at, found.at.height, found.repeated))
     jacobian, weights = found.at.jacobian, found.tails / variance
-    normal = jacobian.T * weights @ jacobian + np.diag(precision)
+    row, additive = found.at.off_row, found.model.additive(at)
+    normal = jacobian.T * weights @ jacobian + np.diag(precision) + additive * np.outer(row, row)
     assert solved.covariance @ normal == pytest.approx(np.eye(len(mean)), abs=1e-6)
     pull = jacobian.T @ (weights * (found.model.loss - found.at.loss)) - precision * (found.beta - mean)
+    pull -= additive * found.at.off * row
     assert solved.beta - found.beta == pytest.approx(np.linalg.solve(normal, pull), abs=1e-8)
 
 

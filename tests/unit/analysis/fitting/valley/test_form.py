@@ -8,7 +8,7 @@ import pytest
 from analysis.fitting import forms
 from analysis.fitting.forms import Design
 from analysis.fitting.parameters import JointSkewTheta
-from analysis.fitting.valley.form import FIXED, ValleyForm, ValleyTheta, derivatives, height, positive
+from analysis.fitting.valley.form import FIXED, ValleyForm, ValleyTheta, derivatives, height, off_additive, positive
 from analysis.fitting.valley.walk import Walk
 from tests.unit.analysis.fitting.valley.made import THETA, slopes
 from tests.unit.analysis.law_tables import Floats
@@ -29,7 +29,12 @@ def test_without_drift_it_is_the_joint_skew_surface(depth: float | None) -> None
     undone = float(np.log(positive(g)[0] / g))
     assert 0 <= undone < 1e-9
     theta = THETA._replace(
-        log_slope=np.log(slope), flattening=g, depth=undone if depth is None else depth, narrowing=0.0
+        log_slope=np.log(slope),
+        flattening=g,
+        depth=undone if depth is None else depth,
+        narrowing=0.0,
+        p_trend=0.0,
+        q_trend=0.0,
     )
     skew = JointSkewTheta(
         floor=THETA.level - slope / g,
@@ -102,6 +107,20 @@ def test_the_height_rises_as_its_derivatives_say() -> None:
     along = (height(THETA, u + step, c).height - height(THETA, u - step, c).height) / (2 * step)
     assert found.along == pytest.approx(along, abs=1e-8)
     assert found.height[2] == 0 and (np.delete(found.height, 2) > 0).all()
+
+
+def test_an_additive_surface_is_at_no_distance_from_one() -> None:
+    alpha, beta = 0.34, 0.28
+    sides = THETA._replace(flattening=alpha * beta / (alpha + beta), log_p=np.log(alpha), log_q=np.log(beta))
+    assert off_additive(sides)[0] == pytest.approx(0.0, abs=2e-3)  # g₊ is not quite g
+    assert off_additive(sides._replace(flattening=2 * sides.flattening))[0] == pytest.approx(np.log(2), abs=2e-3)
+
+
+@pytest.mark.parametrize("flattening", [0.3, 0.01, -0.05])
+def test_the_distance_from_an_additive_surface_changes_as_its_derivatives_say(flattening: float) -> None:
+    theta = np.array(THETA._replace(flattening=flattening))
+    expected = slopes(lambda t: np.asarray(off_additive(ValleyTheta(*t))[0]), theta)
+    assert off_additive(ValleyTheta(*theta))[1] == pytest.approx(expected, abs=1e-7)
 
 
 def test_g_is_kept_positive_smoothly() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from analysis.fitting.valley import model as module
-from analysis.fitting.valley.form import ValleyTheta
+from analysis.fitting.valley.form import FIXED, ValleyTheta, off_additive
 from analysis.fitting.valley.hyper import Scales
 from analysis.fitting.valley.model import BLOCKS, ValleyModel
 from tests.unit.analysis.fitting.valley.made import (
@@ -133,14 +133,25 @@ def test_the_priors_are_those_stated() -> None:
     ):  # fmt: skip
         assert sd[made.blocks[block]] == pytest.approx(expected), block
         assert (mean[made.blocks[block]] == 0).all()
-    fixed, spread = ValleyTheta(*mean[:9]), ValleyTheta(*sd[:9])
+    fixed, spread = ValleyTheta(*mean[:FIXED]), ValleyTheta(*sd[:FIXED])
     steepness = 0.18 / 2.9
     assert (fixed.flattening, spread.flattening) == pytest.approx((2 * steepness, 1.2 * steepness))
     assert (fixed.exponent, spread.exponent) == pytest.approx((0.5, 0.1))
     assert (fixed.log_p, spread.log_q) == pytest.approx((np.log(0.4), 1.2))
     assert spread.depth == pytest.approx(1 / np.hypot(1 / 0.5, 1.0)), "5 φ, and 1 at most"
     assert spread.narrowing == pytest.approx(1 / np.hypot(1 / 0.1, 1 / 0.3))
+    assert spread.p_trend == spread.q_trend == pytest.approx(1 / np.hypot(1 / 0.05, 1 / 0.3))
     assert np.isnan([spread.level, spread.log_slope, spread.n0]).all(), "these are free"
+
+
+def test_the_distance_from_an_additive_valley_is_measured_by_the_misfit() -> None:
+    made = model()
+    beta = parameters(made)
+    assert made.additive(scales(misfit=0.1, additive=20.0)) == pytest.approx(2.0**-2)
+    off, row = off_additive(ValleyTheta(*beta[made.blocks["fixed"]]))
+    found = made.predict(beta)
+    assert abs(off) > 0.1 and found.off == made.off_additive(beta) == off
+    assert (found.off_row[made.blocks["fixed"]] == row).all() and (found.off_row[FIXED:] == 0).all()
 
 
 def test_the_priors_log_derivatives_are_finite_differences() -> None:

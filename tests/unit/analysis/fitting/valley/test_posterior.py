@@ -12,6 +12,7 @@ import pytest
 from analysis.fitting.cost import TokenCost
 from analysis.fitting.refused import RefusedError
 from analysis.fitting.valley import posterior
+from analysis.fitting.valley.form import FIXED
 from analysis.fitting.valley.posterior import DRAWS, Optima, Valley, draw, learn, mean_exponent, optima
 from analysis.refusals import FitRunsOff
 from analysis.table.table import RunTable
@@ -36,7 +37,7 @@ def test_the_draws_are_weighed_and_none_rules() -> None:
     assert valley.weights.shape == (DRAWS,)
     assert valley.weights.sum() == pytest.approx(1) and (valley.weights >= 0).all()
     assert valley.weights.max() < 0.3
-    assert valley.means.shape == (DRAWS, 9 + 2 * len(valley.form.walk.knots))
+    assert valley.means.shape == (DRAWS, FIXED + 2 * len(valley.form.walk.knots))
     assert valley.mean == pytest.approx(valley.weights @ valley.means)
     assert tuple(valley.best) == tuple(valley.mode.scales)
 

@@ -10,6 +10,7 @@ import pytest
 from scipy.stats import t
 
 from analysis.fitting.valley.evidence import TAILS
+from analysis.fitting.valley.form import FIXED
 from analysis.fitting.valley.posterior import Valley, optima
 from analysis.fitting.valley.runs import one_run
 from tests.unit.analysis.fitting.valley.made import falling, learnt, shared_sizes
@@ -108,15 +109,15 @@ def test_at_the_runs_it_is_what_the_model_says_and_doubts() -> None:
     known = shifted()
     model, solved = known.mode.linearised.model, known.mode.solved
     every, inside, blocks = len(model.form.walk.knots), model.form.walk.inside, model.blocks
-    full = np.zeros(9 + 2 * every)
-    full[: 9 + inside] = solved.beta[: blocks["path"].stop]
-    full[9 + every : 9 + every + inside] = solved.beta[blocks["floor"]]
+    full = np.zeros(FIXED + 2 * every)
+    full[: FIXED + inside] = solved.beta[: blocks["path"].stop]
+    full[FIXED + every : FIXED + every + inside] = solved.beta[blocks["floor"]]
     params, flops = np.exp(model.x + known.origin.n), np.exp(model.c + known.origin.c)
     plain = model.form.value(full[None], known.origin.design(params, flops / 6 / params, flops))[0]
     found = [one_run(known, float(n), float(c)) for n, c in zip(params, flops, strict=True)]
     assert plain + [one.off for one in found] == pytest.approx(model.losses(solved.beta), abs=1e-9)
     jacobian = model.predict(solved.beta).jacobian
-    size = np.exp(known.mode.scales[0] + known.mode.scales[-1])
+    size = np.exp(known.best.noise + known.best.size)
     doubt = np.sqrt(((jacobian @ solved.covariance) * jacobian).sum(axis=1) + size**2)
     assert [one.half for one in found] == pytest.approx(1.96 * doubt, rel=1e-6)
 

@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from orchestrator.api.app import create_app
-from orchestrator.api.control import Action
+from orchestrator.api.sweeps import Action
 from orchestrator.states import Hold
 from orchestrator.use_cases.control import ACTIONS
 from orchestrator.use_cases.workspace import Workspace

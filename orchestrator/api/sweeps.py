@@ -1,0 +1,165 @@
+"""The routes that submit, plan, list, show and control sweeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from operator import attrgetter
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from orchestrator.api import guard, problems
+from orchestrator.api.desk import Desk, moment
+from orchestrator.api.documents import Document, json_document
+from orchestrator.api.listing import SweepsAsked, paging
+from orchestrator.scheduling.progress import progress_json
+from orchestrator.store import SweepTotals
+from orchestrator.use_cases.background import Background
+from orchestrator.use_cases.control import ACTIONS
+from orchestrator.use_cases.current import Listing
+from orchestrator.use_cases.export import rows_json
+from orchestrator.use_cases.plan_json import received_json
+from orchestrator.use_cases.received import plan_received
+from orchestrator.use_cases.records_json import records_json
+from orchestrator.use_cases.submission import is_known, submit
+from orchestrator.use_cases.sweep_answers import SweepAnswers
+from orchestrator.use_cases.workspace import Workspace
+from tokenizer.files import Reach
+
+SWEEPS = "/api/v1/sweeps"
+_YAML_BODY: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}
+}
+_KNOWN: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "It was submitted before; nothing new is trained.",
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    }
+}
+
+
+class Action(StrEnum):
+    """The controls of a sweep."""
+
+    CANCEL = "cancel"
+    PAUSE = "pause"
+    RESUME = "resume"
+    RETRY = "retry"
+
+
+def install(app: FastAPI, workspace: Workspace, background: Background, desk: Desk, corpora: Reach) -> None:
+    """Add the routes; `corpora` says where the corpora of submitted sweeps may lie."""
+    _add_submission(app, workspace, background, desk, corpora)
+
+    @app.get(SWEEPS, tags=["sweeps"])
+    async def list_sweeps(request: Request, asked: Annotated[SweepsAsked, Query()]) -> Response:
+        """All sweeps, the latest first: name, revision and progress of each."""
+        listing = await run_in_threadpool(desk.current.listed)
+        key = ("sweeps", listing.key, asked.model_dump_json(), moment(listing.settled))
+        return await desk.document(request, key, _list, desk, listing, asked)
+
+    @app.get(SWEEPS + "/{name}", tags=["sweeps"])
+    async def get_sweep(request: Request, name: str) -> Response:
+        """A sweep: its file, its runs and how far it is."""
+        found = await desk.sweep(name)
+        answers = await desk.answers(found)
+        key = ("sweep", found.sweep.id, found.key, moment(found.settled))
+        return await desk.document(request, key, _show, desk, found, answers)
+
+    @app.get(SWEEPS + "/{name}/records", tags=["sweeps"])
+    async def get_records(request: Request, name: str) -> Response:
+        """A sweep with its runs and forecasts as they are stored: from these, isoflop's client answers by itself."""
+        found = await desk.sweep(name)
+        answers = await desk.answers(found)
+        return await desk.document(request, ("records", found.sweep.id, found.key), _records, answers)
+
+    @app.post(SWEEPS + "/{name}/{action}", tags=["sweeps"])
+    def control(name: str, action: Action) -> dict[str, str]:
+        """Cancel, pause, resume or retry a sweep; runs in training leave a checkpoint before they end."""
+        return {"name": name, "action": action, "message": ACTIONS[action](workspace, name)}
+
+
+def _add_submission(app: FastAPI, workspace: Workspace, background: Background, desk: Desk, corpora: Reach) -> None:
+    """Add the routes that take a sweep file."""
+
+    @app.post(SWEEPS, status_code=201, tags=["sweeps"], openapi_extra=_YAML_BODY, responses=_KNOWN)
+    async def submit_sweep(
+        request: Request, override: Annotated[list[str] | None, Query()] = None, rerun: bool = False
+    ) -> Response:
+        """Submit a sweep file (YAML body); repeat `override` for each `key=value`. Submitting it twice does nothing.
+
+        The answer is 201 the first time and 200 after. `rerun` trains finished runs again.
+        """
+        if background.error is not None:
+            reason = f"the scheduler ended: {problems.reason_of(background.error)}"
+            return problems.problem(503, "scheduler", reason)
+        user = guard.user_of(request.headers)
+        body = await request.body()
+        planned = await run_in_threadpool(plan_received, workspace, body, override or [], corpora)
+        known = await run_in_threadpool(is_known, workspace, planned)
+        sweep = await run_in_threadpool(submit, workspace, planned, user, rerun=rerun)
+        found = await desk.sweep(f"{sweep.name}@{sweep.revision}")
+        dropped = [cell.to_dict() for cell in sweep.dropped]
+        answer = _summary_json(desk, found) | {"dropped": dropped, "warnings": sweep.warnings}
+        headers = {"Location": f"{SWEEPS}/{sweep.name}"}
+        return JSONResponse(answer, status_code=200 if known else 201, headers=headers)
+
+    @app.post("/api/v1/plans", tags=["sweeps"], openapi_extra=_YAML_BODY)
+    async def plan(request: Request, override: Annotated[list[str] | None, Query()] = None) -> Response:
+        """Plan a sweep file (YAML body) without submitting it: what `isoflop plan -o json` says.
+
+        Mistakes in the file are `errors` of the problem document, each with its line and column.
+        """
+        body = await request.body()
+        made = await run_in_threadpool(received_json, workspace, body, override or [], corpora)
+        return Response(json_document(made).body, media_type="application/json")
+
+
+def _list(desk: Desk, listing: Listing, asked: SweepsAsked) -> Document:
+    """The document of a list of sweeps."""
+
+    def wanted(each: SweepTotals) -> bool:
+        """Whether a sweep is one of those asked for."""
+        named = asked.name in each.sweep.name
+        return named and asked.state in (None, each.state) and asked.user in (None, each.sweep.user)
+
+    found = [each for each in listing.sweeps if wanted(each)]
+    if asked.sort != "-submitted_at":  # as they are
+        found.sort(key=_SORTED[asked.sort.removeprefix("-")], reverse=asked.sort.startswith("-"))
+    shown = found[asked.offset : asked.offset + asked.limit]
+    return json_document([_summary_json(desk, each) for each in shown], paging(SWEEPS, asked, len(found)))
+
+
+def _records(answers: SweepAnswers) -> Document:
+    """The document of what is stored of a sweep."""
+    return json_document(records_json(answers))
+
+
+_SORTED: dict[str, Callable[[SweepTotals], Any]] = {
+    "submitted_at": lambda each: each.sweep.submitted_at,
+    "name": lambda each: each.sweep.name,
+    **{name: attrgetter(name) for name in ("state", "total", "done", "flops_planned", "flops_spent")},
+}
+"""What sweeps are sorted by."""
+
+
+def _show(desk: Desk, found: SweepTotals, answers: SweepAnswers) -> Document:
+    """The document of a sweep."""
+    sweep = found.sweep
+    return json_document(
+        _summary_json(desk, found)
+        | {
+            "source": sweep.source,
+            "dropped": [cell.to_dict() for cell in sweep.dropped],
+            "runs": rows_json(answers.table),
+        }
+    )
+
+
+def _summary_json(desk: Desk, found: SweepTotals) -> dict[str, Any]:
+    """Name, revision and progress of a sweep."""
+    sweep, progress = found.sweep, progress_json(desk.progress(found))
+    return {"name": sweep.name, "revision": sweep.revision, "submitted_at": sweep.submitted_at, **progress}

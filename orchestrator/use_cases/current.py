@@ -1,0 +1,156 @@
+"""What a service knows of its sweeps: read from the database once after each change, and shared by all requests."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Generic, TypeVar
+
+from orchestrator.attempts import RunProgress
+from orchestrator.scheduling.progress import OpenRun, Progress, open_runs, progress_at
+from orchestrator.settings import choose_device, worker_count
+from orchestrator.store import SweepTotals
+from orchestrator.use_cases.answering import Answering, handle
+from orchestrator.use_cases.sweep_answers import SweepAnswers
+from orchestrator.use_cases.workspace import Workspace
+
+SWEEPS_READ = 16
+"""Sweeps whose runs are kept in memory with their laws."""
+SWEEPS_OPEN = 4096
+"""Unfinished sweeps of which is kept what their progress needs."""
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All sweeps at a moment."""
+
+    sweeps: tuple[SweepTotals, ...]
+    """All revisions, the latest submission first."""
+    key: str
+    """Hash that changes with any of them."""
+    settled: bool
+    """Whether all runs of all sweeps have ended."""
+    requests: int
+    """How often users had asked for something: without that, no run that has ended moves again."""
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What was read since the last change; those who still hold an earlier one write into that."""
+
+    stamp: Hashable = None
+    """The database's stamp, taken before anything was read."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    """Held by whoever reads the list: the others wait for it instead of reading it, too."""
+    listed: Listing | None = None
+    """All sweeps; None as long as nobody has asked."""
+    named: dict[str, SweepTotals] = field(default_factory=dict)
+    """Sweeps by what they were called in a request."""
+
+
+class _Latest(Generic[Value]):
+    """The latest values by key, made one at a time."""
+
+    def __init__(self, most: int) -> None:
+        """Keep this many."""
+        self._most = most
+        self._lock = threading.Lock()
+        self._values: OrderedDict[Hashable, Value] = OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        """The value of a key, made if it is not there."""
+        with self._lock:
+            if key not in self._values:
+                self._values[key] = make()
+                while len(self._values) > self._most:
+                    self._values.popitem(last=False)
+            self._values.move_to_end(key)
+            return self._values[key]
+
+
+class Current:
+    """The sweeps of a workspace as they are now. All methods may be called by several threads."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        """Nothing is read before it is asked for."""
+        self._workspace = workspace
+        self._answering = Answering(workspace)
+        self._lock = threading.Lock()
+        self._reading = _Reading()
+        self._last: Listing | None = None
+        self._answers: _Latest[SweepAnswers] = _Latest(SWEEPS_READ)
+        self._open: _Latest[tuple[OpenRun, ...]] = _Latest(SWEEPS_OPEN)
+
+    def warm(self) -> None:
+        """Find out ahead what never changes, and read the list."""
+        _ = self._workers
+        self.listed()
+
+    def listed(self) -> Listing:
+        """All revisions of all sweeps, the latest submission first."""
+        reading = self._fresh()
+        with reading.lock:
+            if reading.listed is None:
+                reading.listed = self._list()
+            return reading.listed
+
+    def _list(self) -> Listing:
+        """The list: all of it after a user's request, else those sweeps again that move by themselves."""
+        store, last = self._workspace.store, self._last
+        requests = store.requests()
+        if last is None or last.requests != requests:
+            found = store.totals()
+        else:
+            moving = [each.sweep.id for each in last.sweeps if not each.settled or each.sweep.note]
+            again = store.totals(moving) if moving else {}
+            found = {each.sweep.id: again.get(each.sweep.id, each) for each in last.sweeps}
+        sweeps = tuple(found.values())
+        key = hashlib.sha256("".join(each.key for each in sweeps).encode()).hexdigest()
+        self._last = Listing(sweeps, key, all(each.settled for each in sweeps), requests)
+        return self._last
+
+    def sweep(self, name: str) -> SweepTotals:
+        """The sweep of this name, or of `name@revision`. Raises NotFound."""
+        reading = self._fresh()
+        found = reading.named.get(name)
+        if found is None:
+            sweep = self._answering.sweep(name)
+            found = self._workspace.store.totals([sweep.id])[sweep.id]
+            reading.named[name] = found
+        return found
+
+    def handle(self, found: SweepTotals) -> str:
+        """What a user types for a revision: the bare name for the latest one, `name@revision` for the others."""
+        return handle(found.sweep, self.sweep(found.sweep.name).sweep)
+
+    def answers(self, found: SweepTotals) -> SweepAnswers:
+        """What a sweep's runs answer in this state; they are read once, and each law is fitted once."""
+        return self._answers.get((found.sweep.id, found.key), lambda: self._answering.of_record(found.sweep))
+
+    def progress(self, found: SweepTotals, live: Mapping[str, RunProgress]) -> Progress:
+        """How far a sweep is; `live` says how far each run in training is, by its id."""
+        left = () if found.settled else self._left(found)
+        return progress_at(found.totals, left, live, self._workers, found.sweep)
+
+    def _left(self, found: SweepTotals) -> tuple[OpenRun, ...]:
+        """The runs of a sweep that have not ended."""
+        key = (found.sweep.id, found.key)
+        return self._open.get(key, lambda: open_runs(self._workspace.store.runs_of(found.sweep.id)))
+
+    def _fresh(self) -> _Reading:
+        """What was read since the last change."""
+        with self._lock:
+            stamp = self._workspace.store.stamp()
+            if stamp != self._reading.stamp:
+                self._reading = _Reading(stamp)
+            return self._reading
+
+    @cached_property
+    def _workers(self) -> int:
+        """Runs that are trained at a time."""
+        return worker_count(self._workspace.settings, choose_device("auto"))

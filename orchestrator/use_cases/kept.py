@@ -1,0 +1,61 @@
+"""What is computed once and kept: the latest answers by key, each made by one computation for all who wait for it."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import Executor, Future
+from typing import Any, Generic, TypeVar
+
+from analysis.records import LawError, QuestionError
+
+REFUSALS = (LawError, QuestionError)
+"""What runs or a law refuse to answer: they would refuse it again."""
+Value = TypeVar("Value")
+
+
+class Kept(Generic[Value]):
+    """Values by key. Whoever asks for one that is being made gets the same future; the longest unused ones go first.
+
+    A refusal is as good an answer as any other, and kept as long; other failures are not kept.
+    """
+
+    def __init__(self, executor: Executor, most: int, weigh: Callable[[Value], int] = lambda _: 1) -> None:
+        """Keep values that together weigh `most`, each weighed by `weigh`; those missing are made by `executor`."""
+        self._executor = executor
+        self._most = most
+        self._weigh = weigh
+        self._lock = threading.Lock()
+        self._futures: OrderedDict[Hashable, Future[Value]] = OrderedDict()
+        self._weights: dict[Hashable, int] = {}
+
+    def __len__(self) -> int:
+        """Values that are kept or being made."""
+        return len(self._futures)
+
+    def get(self, key: Hashable, make: Callable[..., Value], *arguments: Any) -> Future[Value]:
+        """The value of a key; if nobody has asked for it yet, `make(*arguments)` makes it."""
+        with self._lock:
+            known = self._futures.get(key)
+            if known is not None:
+                self._futures.move_to_end(key)
+                return known
+            future = self._executor.submit(make, *arguments)
+            self._futures[key] = future
+        future.add_done_callback(lambda done: self._settle(key, done))
+        return future
+
+    def _settle(self, key: Hashable, done: Future[Value]) -> None:
+        """Weigh what was made, and make room for it; forget a computation that failed or was cancelled."""
+        error = None if done.cancelled() else done.exception()
+        with self._lock:
+            if self._futures.get(key) is not done:
+                return
+            if done.cancelled() or (error is not None and not isinstance(error, REFUSALS)):
+                del self._futures[key]
+                return
+            self._weights[key] = 1 if error is not None else self._weigh(done.result())
+            while sum(self._weights.values()) > self._most and self._weights:
+                oldest = next(each for each in self._futures if each in self._weights)
+                del self._futures[oldest], self._weights[oldest]

@@ -1,0 +1,38 @@
+"""Answering from a service as from a home: its sweeps are fetched, and answered from here."""
+
+from __future__ import annotations
+
+from analysis.answers.compare import Comparison
+from orchestrator.client import Client
+from orchestrator.use_cases.answering import compare_answers
+from orchestrator.use_cases.reading import SweepRuns
+from orchestrator.use_cases.records_json import answers_of_json
+from orchestrator.use_cases.sweep_answers import SweepAnswers
+
+
+class RemoteAnswering:
+    """Answers from the sweeps of a service."""
+
+    def __init__(self, client: Client) -> None:
+        """Ask by this client."""
+        self._client = client
+
+    def of(self, name: str) -> SweepAnswers:
+        """What a sweep's runs answer so far. Raises NotFound, Unreachable, Refused."""
+        records = self._client.records(name)
+        try:
+            return answers_of_json(records)
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._client.stranger() from error
+
+    def compare(self, baseline: str, other: str, variants: tuple[str, str] = ("", "")) -> Comparison:
+        """The compute multiplier of `other` over `baseline`, each with the label of its variant.
+
+        Raises NotFound, Unreachable, Refused, LawError, IncomparableError.
+        """
+        return compare_answers(self.of(baseline), self.of(other), variants)
+
+    def runs_of(self, name: str, limit: int | None = None) -> SweepRuns:
+        """A sweep with its first `limit` runs, or with all of them. Raises NotFound, Unreachable, Refused."""
+        answers = self.of(name)
+        return SweepRuns(answers.sweep, list(answers.runs[:limit]), list(answers.forecasts))

@@ -1,0 +1,97 @@
+"""The routes of sweeps: lists by state, name and order; plans without a submission."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from orchestrator.api.app import create_app
+from orchestrator.use_cases import plan_json
+from orchestrator.use_cases.hours import Judged
+from orchestrator.use_cases.planning import Planning
+from orchestrator.use_cases.submission import submit
+from orchestrator.use_cases.workspace import Workspace
+from sweeps.plan.expected_width import USUAL_NOISE
+from tests.unit.orchestrator.use_cases.homes import finish, open_home, planned
+
+SWEEPS = "/api/v1/sweeps"
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, TestClient]:
+    """Three sweeps, of which the first is done."""
+    workspace = open_home(tmp_path_factory.mktemp("several"))
+    first = submit(workspace, planned(name="alpha", budgets=(1e11,)), "ada")
+    for run in workspace.store.runs_of(first.id):
+        finish(workspace, run.id)
+    for name, budget in (("beta", 3e11), ("gamma", 9e11)):
+        submit(workspace, planned(name=name, budgets=(budget,)), "bob")
+    return workspace, TestClient(create_app(workspace), base_url="http://127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ({}, ["gamma", "beta", "alpha"]),
+        ({"sort": "submitted_at"}, ["alpha", "beta", "gamma"]),
+        ({"sort": "-flops_planned", "limit": 2}, ["gamma", "beta"]),
+        ({"limit": 1, "offset": 1}, ["beta"]),
+        ({"state": "done"}, ["alpha"]),
+        ({"name": "a", "user": "bob", "sort": "name"}, ["beta", "gamma"]),
+    ],
+)
+def test_a_list_has_what_is_asked_for(
+    several: tuple[Workspace, TestClient], query: dict[str, Any], names: list[str]
+) -> None:
+    answer = several[1].get(SWEEPS, params=query)
+    assert [row["name"] for row in answer.json()] == names
+    assert ("next" in answer.headers.get("link", "")) == ("limit" in query)
+
+
+def test_a_change_is_in_the_next_list(several: tuple[Workspace, TestClient]) -> None:
+    client = several[1]
+    before = client.get(SWEEPS)
+    assert client.get(SWEEPS, headers={"If-None-Match": before.headers["etag"]}).status_code == 304
+    assert client.post(f"{SWEEPS}/beta/pause").status_code == 200
+    after = client.get(SWEEPS, headers={"If-None-Match": before.headers["etag"]})
+    assert {row["name"]: row["state"] for row in after.json()}["beta"] == "paused"
+    client.post(f"{SWEEPS}/beta/resume")
+
+
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [
+        (f"{SWEEPS}/alpha?limt=3", "takes none"),
+        (f"{SWEEPS}?limt=3", "limt"),
+        (f"{SWEEPS}/alpha/fit?flops=1", "variant"),
+    ],
+)
+def test_a_key_that_a_route_lacks_is_refused(several: tuple[Workspace, TestClient], path: str, known: str) -> None:
+    answer = several[1].get(path)
+    assert answer.status_code == 422 and answer.json()["type"] == "urn:isoflop:invalid-request"
+    assert known in answer.json()["detail"]
+    assert several[1].get("/sweeps/alpha?utm_source=mail").status_code == 200, "a page takes any"
+
+
+def test_a_plan_is_answered_and_nothing_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = planned()
+    monkeypatch.setattr(Planning, "plan", lambda *_: made)
+    verdict = SimpleNamespace(to_dict=lambda: {"gives_law": True})
+    monkeypatch.setattr(plan_json, "judged", lambda _, plan, __: Judged(plan, USUAL_NOISE, (), verdict))  # type: ignore[arg-type]
+    workspace = open_home(tmp_path)
+    client = TestClient(create_app(workspace), base_url="http://127.0.0.1")
+    answer = client.post("/api/v1/plans", content=b"name: x\n")
+    assert answer.status_code == 200, answer.text
+    assert len(answer.json()["runs"]) == len(made.plan.runs) and answer.json()["verdict"]["gives_law"]
+    assert workspace.store.sweeps() == []
+
+
+def test_mistakes_of_a_file_have_lines_and_columns(several: tuple[Workspace, TestClient]) -> None:
+    answer = several[1].post("/api/v1/plans", content=b"extends: demo\nname: x\nbugets: [1e12]\n")
+    (mistake,) = answer.json()["errors"]
+    assert answer.status_code == 422 and (mistake["line"], mistake["column"]) == (3, 1)
+    assert "budgets" in mistake["detail"]
