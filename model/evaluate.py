@@ -1,4 +1,4 @@
-"""Scores a model on the validation tokens: the same first ones for every run."""
+"""Scores a model on the validation tokens: the same first ones for every run, or all of them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ class Evaluation:
     loss: float
     """Mean cross-entropy in nats per token."""
     bits_per_byte: float
-    """The same per UTF-8 byte of the text: loss ÷ ln 2 ÷ bytes per token of the whole validation split."""
+    """The same per UTF-8 byte of the text: loss ÷ ln 2 ÷ bytes per token of the whole validation split; where all of it
+    is scored, all nats ÷ ln 2 ÷ all bytes."""
     tokens: int
     """Tokens that were predicted."""
 
@@ -39,15 +40,28 @@ def evaluation_batch(context: int, device: torch.device) -> int:
 
 @torch.inference_mode()
 def evaluate(model: Transformer, data: Shards, device: torch.device, numerics: str) -> Evaluation:
-    """Score `model` on the first EVALUATION_TOKENS validation tokens, in whole sequences, at least one."""
-    context = model.config.context
-    windows = min(sequence_count(len(data.validation), context), max(1, EVALUATION_TOKENS // context))
-    batch = evaluation_batch(context, device)
+    """Score `model` on the first EVALUATION_TOKENS validation tokens, in whole sequences, at least one.
+
+    A dataset for comparing tokenizers (`scored_bytes`) is scored on all of its validation documents, to the last token,
+    so that the nats are those of the same text whatever the tokenizer makes of it.
+    """
+    context, tokens = model.config.context, len(data.validation)
+    windows, whole = sequence_count(tokens, context), data.manifest.scored_bytes > 0
+    if not whole:
+        windows = min(windows, max(1, EVALUATION_TOKENS // context))
     total = torch.zeros((), dtype=torch.float64, device=device)
+    batch = evaluation_batch(context, device)
     for first in range(0, windows, batch):
         indices = np.arange(first, min(first + batch, windows), dtype=np.int64)
         sequences = windows_at(data.validation, indices, context, device).to(device, non_blocking=True)
         with autocast(device, numerics):
             total += model.loss(sequences[:, :-1], sequences[:, 1:]).double() * len(indices)
-    loss = total.item() / windows
-    return Evaluation(loss, loss / math.log(2) / data.validation_bytes_per_token, windows * context)
+    if not whole:
+        loss = total.item() / windows
+        return Evaluation(loss, loss / math.log(2) / data.validation_bytes_per_token, windows * context)
+    rest = torch.from_numpy(data.validation[windows * context :].astype(np.int64))[None].to(device)
+    nats = total.item() * context
+    if rest.shape[1] > 1:
+        with autocast(device, numerics):
+            nats += model.loss(rest[:, :-1], rest[:, 1:]).item() * (rest.shape[1] - 1)
+    return Evaluation(nats / (tokens - 1), nats / math.log(2) / data.manifest.scored_bytes, tokens - 1)

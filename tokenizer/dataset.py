@@ -6,32 +6,40 @@ import contextlib
 import dataclasses
 import fcntl
 import hashlib
+import itertools
 import json
 import math
 import os
 import platform
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from tokenizer.corpus import Corpus, CorpusError, CorpusSpec, Document, read_documents, source_files
 from tokenizer.files import Reach
+from tokenizer.loading import load_given
 from tokenizer.private import make_private
 from tokenizer.progress import Report, Stage, silent
 from tokenizer.readers import HOW_TEXT_IS_CUT
 from tokenizer.shard_writer import write_shards
 from tokenizer.shards import UNFINISHED, Manifest, ShardError, Shards, id_dtype, open_shards
 from tokenizer.training import training_text_bytes
-from tokenizer.vocabulary import TokenizerSpec
+from tokenizer.vocabulary import FILE, Tokenizer, TokenizerSpec
 
 PREPARATION = 2
 """Raised whenever equal documents and specs give another dataset, so that old ones are not reused."""
 TOKENIZER_FILE = "tokenizer.json"
 """Name of the tokenizer's file in a dataset's folder."""
+COMPARED_BYTES = 600_000
+"""UTF-8 bytes of validation text on which tokenizers are compared: 150,000 tokens or more at four bytes or fewer."""
 _INDEX = "index"
 """Folder that remembers which dataset an earlier call gave, by a hash of what was asked for."""
+
+Read = Callable[[CorpusSpec, Report, Reach | None], Corpus]
+"""Reads a corpus: `read_documents`, or what remembers the documents for several tokenizers."""
 
 
 def prepare(
@@ -40,6 +48,9 @@ def prepare(
     root: Path,
     report: Report = silent,
     within: Reach | None = None,
+    *,
+    scored_bytes: int = 0,
+    read: Read = read_documents,
 ) -> Shards:
     """The dataset of a corpus and a tokenizer, in root/<dataset>; made if it does not exist.
 
@@ -50,35 +61,63 @@ def prepare(
 
     Args:
         corpus: where the documents come from.
-        tokenizer: which tokenizer is trained on them.
+        tokenizer: which tokenizer is trained on them, or which file holds one.
         root: folder of datasets.
         report: receives a line per stage, and some while a stage takes long.
         within: where files may be named; None for everywhere.
+        scored_bytes: keep only so much of the validation text, in whole documents, and score every run on all of it,
+            so that tokenizers are compared on the same text; 0 for all of it, of which runs are scored on a beginning.
+        read: reads the corpus.
 
     Raises:
         CorpusError, TokenizerError, ShardError.
     """
-    request = _hash(
-        PREPARATION, training_text_bytes(tokenizer), dataclasses.asdict(corpus), dataclasses.asdict(tokenizer)
-    )
+    job = _Job(corpus, tokenizer, _given(tokenizer, within), scored_bytes)
+    request = _hash(PREPARATION, training_text_bytes(tokenizer), dataclasses.asdict(corpus), *job.identity)
     shortcut = _hash(request, _fingerprint(corpus, within))
     known = _recall(root, shortcut)
     if known is not None:
         report(f"dataset {known.manifest.dataset}: reused")
         return known
     with _exclusively(root, report):
-        shards = _recall(root, shortcut) or _read_and_build(corpus, tokenizer, root, report, within)
+        shards = _recall(root, shortcut) or _read_and_build(job, root, report, within, read)
         if _hash(request, _fingerprint(corpus, within)) == shortcut:
             _remember(root, shortcut, shards)
     return shards
 
 
-def _read_and_build(
-    spec: CorpusSpec, tokenizer: TokenizerSpec, root: Path, report: Report, within: Reach | None
-) -> Shards:
+@dataclass(frozen=True)
+class _Job:
+    """What a dataset is made of."""
+
+    corpus: CorpusSpec
+    """Where the documents come from."""
+    tokenizer: TokenizerSpec
+    """Which tokenizer is trained on them."""
+    given: Tokenizer | None
+    """The tokenizer that the user brings instead."""
+    scored_bytes: int
+    """Most UTF-8 bytes of validation text, all of which is scored; 0 for no limit, and a beginning."""
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What names the tokenizer and the extent of the validation text, JSON-ready: a file by its content alone."""
+        own = ("path", "separator", "pattern")
+        asked = {key: value for key, value in dataclasses.asdict(self.tokenizer).items() if key not in own}
+        if self.given is not None:
+            asked = {"kind": FILE, "hash": self.given.hash}
+        return (asked, self.scored_bytes) if self.scored_bytes else (asked,)
+
+
+def _given(spec: TokenizerSpec, within: Reach | None) -> Tokenizer | None:
+    """The tokenizer of the user's file; None where one is to be trained. Raises TokenizerError."""
+    return load_given(spec, within) if spec.kind == FILE else None
+
+
+def _read_and_build(job: _Job, root: Path, report: Report, within: Reach | None, read: Read) -> Shards:
     """Read the corpus; reuse the dataset of these documents, or build it."""
     started = time.perf_counter()
-    corpus = read_documents(spec, report, within)
+    corpus = read(job.corpus, report, within)
     for note in corpus.notes:
         report(f"corpus: {note}")
     report(
@@ -87,33 +126,35 @@ def _read_and_build(
     )
     content = _hash(
         PREPARATION,
-        training_text_bytes(tokenizer),
+        training_text_bytes(job.tokenizer),
         corpus.content_hash,
-        spec.validation_fraction,
-        dataclasses.asdict(tokenizer),
+        job.corpus.validation_fraction,
+        *job.identity,
     )
     shards = _recall(root, content)
     if shards is None:
-        shards = _build(spec, corpus, tokenizer, root, report)
+        shards = _build(job, corpus, root, report)
         _remember(root, content, shards)
     return shards
 
 
-def _build(spec: CorpusSpec, corpus: Corpus, tokenizer_spec: TokenizerSpec, root: Path, report: Report) -> Shards:
-    """Split, train the tokenizer, encode and write."""
+def _build(job: _Job, corpus: Corpus, root: Path, report: Report) -> Shards:
+    """Split, train the tokenizer if none is given, encode and write."""
     from tokenizer.encode import choose_encoder, encode_documents
     from tokenizer.training import train_tokenizer
 
-    train, validation = _split(spec, corpus)
+    train, validation = _split(job.corpus, corpus)
+    if job.scored_bytes:
+        validation = _first_bytes(validation, job.scored_bytes)
     started = time.perf_counter()
-    tokenizer = train_tokenizer(tokenizer_spec, (document.text for document in train), report)
+    tokenizer = job.given or train_tokenizer(job.tokenizer, (document.text for document in train), report)
     report(f"tokenizer: {tokenizer.name}, hash {tokenizer.hash[:16]} ({time.perf_counter() - started:.1f} s)")
     started = time.perf_counter()
     encoder = choose_encoder(tokenizer, (document.text for document in train))
     draft = Manifest(
         corpus=corpus.content_hash,
         tokenizer=tokenizer.hash,
-        source=spec.source,
+        source=job.corpus.source,
         vocab=tokenizer.vocab_size,
         train_bytes=_bytes(train),
         validation_bytes=_bytes(validation),
@@ -121,6 +162,7 @@ def _build(spec: CorpusSpec, corpus: Corpus, tokenizer_spec: TokenizerSpec, root
         validation_documents=len(validation),
         created_with=_versions(),
         encoder={"name": encoder.name, "parity": encoder.parity},
+        scored_bytes=_bytes(validation) if job.scored_bytes else 0,
     )
     dtype = id_dtype(tokenizer.vocab_size)
     stage = Stage("encoding", report)
@@ -157,6 +199,12 @@ def _split(spec: CorpusSpec, corpus: Corpus) -> tuple[Sequence[Document], Sequen
         f"split and none into the {name} split at corpus.validation_fraction {spec.validation_fraction}: give more "
         f"documents, or set it to {_between(lowest, highest)}{more}"
     )
+
+
+def _first_bytes(documents: Sequence[Document], limit: int) -> Sequence[Document]:
+    """The first documents, whole, up to a number of UTF-8 bytes; one in any case."""
+    ends = itertools.accumulate(document.bytes for document in documents)
+    return documents[: max(1, sum(end <= limit for end in ends))]
 
 
 def _between(low: float, high: float) -> str:

@@ -1,15 +1,19 @@
-"""Encodes a corpus, with tiktoken where it agrees with the canonical tokenizer."""
+"""Encodes a corpus, with the fastest library at hand that agrees with the canonical tokenizer."""
 
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 
 import numpy as np
 import numpy.typing as npt
 
+from tokenizer.given import HuggingFaceTokenizer
+from tokenizer.probes import probes
 from tokenizer.stretches import parts
 from tokenizer.vocabulary import BOS, BpeTokenizer, Tokenizer
 
@@ -37,19 +41,64 @@ class Encoder:
 
 
 def choose_encoder(tokenizer: Tokenizer, sample: Iterable[str]) -> Encoder:
-    """tiktoken if it gives the canonical ids on the beginning of the sample, else the tokenizer itself."""
-    if not isinstance(tokenizer, BpeTokenizer):
+    """The fastest library that gives the canonical ids on the beginning of the sample, and on texts of every kind.
+
+    tuetoken where it is installed, then tiktoken, else the tokenizer itself.
+    """
+    if not isinstance(tokenizer, BpeTokenizer | HuggingFaceTokenizer):
         return Encoder("isoflop", "canonical", tokenizer.encode_batch)
     texts = list(_first(sample, SAMPLE_CHARACTERS))
-    fast = TiktokenEncoder(tokenizer)
-    pairs = zip(tokenizer.encode_batch(texts), fast.encode_batch(texts), strict=True)
-    differing = sum(not np.array_equal(canonical, quick) for canonical, quick in pairs)
-    if differing:
-        parity = f"tiktoken {version('tiktoken')} differs on {differing} of {len(texts)} documents and was not used"
-        return Encoder(f"tokenizers {version('tokenizers')}", parity, tokenizer.encode_batch)
+    tried = [*texts, *probes()]
+    wanted = tokenizer.encode_batch(tried)
     size = sum(map(len, texts))
-    parity = f"identical to tokenizers {version('tokenizers')} on {len(texts)} documents, {size} characters"
-    return Encoder(f"tiktoken {version('tiktoken')}", parity, fast.encode_batch)
+    refused: list[str] = []
+    for library, make in _faster(tokenizer):
+        name = f"{library} {version(library)}"
+        encode_batch = make()
+        pairs = zip(wanted, encode_batch(tried), strict=True)
+        differing = sum(not np.array_equal(canonical, quick) for canonical, quick in pairs)
+        if not differing:
+            same = f"identical to tokenizers {version('tokenizers')} on {len(texts)} documents, {size} characters"
+            return Encoder(name, "; ".join((same, *refused)), encode_batch)
+        refused.append(f"{name} differs on {differing} of {len(tried)} documents and was not used")
+    return Encoder(f"tokenizers {version('tokenizers')}", "; ".join(refused) or "canonical", tokenizer.encode_batch)
+
+
+EncodeBatch = Callable[[Sequence[str]], list[npt.NDArray[np.uint32]]]
+"""Encodes texts to the ids of each."""
+
+
+def _faster(tokenizer: BpeTokenizer | HuggingFaceTokenizer) -> Iterator[tuple[str, Callable[[], EncodeBatch]]]:
+    """Libraries that are faster than the tokenizer's own, the fastest first, and what makes their encoders."""
+    own = isinstance(tokenizer, BpeTokenizer)
+    if find_spec("tuetoken") and (isinstance(tokenizer, BpeTokenizer) or tokenizer.is_byte_level):
+        yield "tuetoken", lambda: TuetokenEncoder(tokenizer.definition, cut=own).encode_batch
+    if isinstance(tokenizer, BpeTokenizer):
+        yield "tiktoken", lambda: TiktokenEncoder(tokenizer).encode_batch
+
+
+class TuetokenEncoder:
+    """A tokenizer.json of byte-level BPE in tuetoken, which encodes twice as fast as tiktoken on one core."""
+
+    def __init__(self, definition: str, *, cut: bool) -> None:
+        """Hand it the tokenizer; `cut` says whether texts are encoded in the parts that isoflop's own BPE goes by."""
+        import tuetoken
+
+        with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
+            file.write(definition)
+            file.flush()
+            self._inner = tuetoken.Tokenizer(file.name)
+        self._cut = cut
+
+    def encode_batch(self, texts: Sequence[str]) -> list[npt.NDArray[np.uint32]]:
+        """Ids of each text, without BOS."""
+        return [self._encode(text) for text in texts]
+
+    def _encode(self, text: str) -> npt.NDArray[np.uint32]:
+        """Ids of one text."""
+        cut = parts(text) if self._cut else (text,)
+        ids = [np.array(self._inner.encode_ordinary(part), dtype=np.uint32) for part in cut]
+        return ids[0] if len(ids) == 1 else np.concatenate(ids)
 
 
 def _first(texts: Iterable[str], limit: int) -> Iterator[str]:
@@ -70,7 +119,7 @@ class TiktokenEncoder:
         import tiktoken
 
         self._inner = tiktoken.Encoding(
-            tokenizer.name, pat_str=GPT2_PATTERN, mergeable_ranks=_ranks(tokenizer), special_tokens={}
+            tokenizer.name, pat_str=GPT2_PATTERN, mergeable_ranks=byte_ranks(tokenizer), special_tokens={}
         )
 
     def encode_batch(self, texts: Sequence[str]) -> list[npt.NDArray[np.uint32]]:
@@ -87,7 +136,7 @@ class TiktokenEncoder:
         return ids[0] if len(ids) == 1 else np.concatenate(ids)
 
 
-def _ranks(tokenizer: BpeTokenizer) -> dict[bytes, int]:
+def byte_ranks(tokenizer: BpeTokenizer) -> dict[bytes, int]:
     """Id of each token by its bytes, from tokenizer.json, which writes bytes in GPT-2's printable alphabet."""
     vocabulary: dict[str, int] = json.loads(tokenizer.to_json())["model"]["vocab"]
     byte_of = _byte_of_printable()

@@ -77,6 +77,9 @@ class Manifest:
     """The encoder's name and how it compared with the canonical tokenizer; not part of the identity."""
     format: int = FORMAT
     """Version of the folder's layout."""
+    scored_bytes: int = 0
+    """UTF-8 bytes of the validation text where each run is scored on all of it, so that tokenizers are compared on the
+    same documents; 0 where it is scored on the first validation tokens."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-ready data."""
@@ -86,6 +89,8 @@ class Manifest:
     def identity(self) -> str:
         """The content hash, 16 hexadecimal digits, that `dataset` must equal."""
         parts = {name: value for name, value in self.to_dict().items() if name not in _NO_IDENTITY}
+        if not self.scored_bytes:
+            del parts["scored_bytes"]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 

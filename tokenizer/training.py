@@ -34,15 +34,20 @@ def train_tokenizer(spec: TokenizerSpec, texts: Iterable[str], report: Report = 
 
     Raises TokenizerError where the texts allow fewer entries than the spec asks for.
     """
-    stage = Stage("tokenizer: training", report)
-    sample = _first_bytes(texts, training_text_bytes(spec))
-    tokenizer = _train_bpe(spec, sample, stage.tick) if spec.kind == "bpe" else _train_pieces(spec, sample, stage.tick)
+    tokenizer = train_at_most(spec, texts, report)
     if tokenizer.vocab_size != spec.entries:
         raise TokenizerError(
             f"tokenizer.vocab is {spec.vocab}, but the corpus allows {spec.kind} only {tokenizer.vocab_size} entries: "
             f"set it to {tokenizer.vocab_size} or less, or give a larger corpus"
         )
     return tokenizer
+
+
+def train_at_most(spec: TokenizerSpec, texts: Iterable[str], report: Report = silent) -> Tokenizer:
+    """`train_tokenizer`, content with fewer entries where the texts do not allow more."""
+    stage = Stage("tokenizer: training", report)
+    sample = _first_bytes(texts, training_text_bytes(spec))
+    return _train_bpe(spec, sample, stage.tick) if spec.kind == "bpe" else _train_pieces(spec, sample, stage.tick)
 
 
 def training_text_bytes(spec: TokenizerSpec) -> int:

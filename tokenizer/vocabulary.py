@@ -1,4 +1,4 @@
-"""Tokenizers, all lossless: byte-level BPE, and byte, character and word baselines; their loading."""
+"""Tokenizers, all lossless: byte-level BPE, and byte, character and word baselines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -71,23 +70,40 @@ class Tokenizer(Protocol):
         """The text of ids; BOS is left out, bytes that are not UTF-8 become U+FFFD."""
 
     def to_json(self) -> str:
-        """The content of tokenizer.json, from which `load_tokenizer` rebuilds it."""
+        """The content of tokenizer.json, from which `tokenizer.loading.load_tokenizer` rebuilds it."""
 
 
 @dataclass(frozen=True)
 class TokenizerSpec:
-    """Which tokenizer is trained on the corpus."""
+    """Which tokenizer is trained on the corpus, or which file holds one."""
 
     kind: str = "bpe"
-    """bpe (byte-level, GPT-2's pre-splitting; 1,024 letters in a row end a word) | byte | character | word."""
+    """bpe (byte-level, GPT-2's pre-splitting; 1,024 letters in a row end a word) | byte | character | word | file (your
+    own, as it is)."""
     vocab: int = 1024
     """Entries of the vocabulary, with the 256 bytes and <|bos|>, so at least 257, at most 2²⁰. The kind byte always has
-    257."""
+    257, a file what it holds."""
+    path: str = ""
+    """For the kind file: a tokenizer.json of Hugging Face or of `isoflop tokenizer train`, or a rank file of tiktoken.
+    Its content is the tokenizer's identity, wherever the file lies. It must give every text back unchanged."""
+    separator: str = ""
+    """For the kind file: the special token before each document. Empty for the first of <|bos|>, <|endoftext|>,
+    <|begin_of_text|>, <s>, <bos> and [BOS] that the file has; a rank file, which has none, gets an entry for it."""
+    pattern: str = ""
+    """For a rank file: how a text is split, gpt2 | cl100k | o200k. Empty for what the number of its entries says: o200k
+    above 150,000, cl100k above 75,000, else gpt2."""
 
     def __post_init__(self) -> None:
-        """Check both fields. Raises TokenizerError."""
+        """Check every field. Raises TokenizerError."""
         if self.kind not in KINDS:
             raise TokenizerError(f"is {self.kind!r}: choose one of {', '.join(KINDS)}", "kind")
+        if self.kind == FILE and not self.path:
+            raise TokenizerError("is missing: the kind file needs the path of a tokenizer.json or rank file", "path")
+        for key in ("path", "separator", "pattern"):
+            if self.kind != FILE and getattr(self, key):
+                raise TokenizerError(f"is set, but tokenizer.kind is {self.kind}: set it to {FILE}", key)
+        if self.pattern and self.pattern not in PATTERNS:
+            raise TokenizerError(f"is {self.pattern!r}: choose one of {', '.join(PATTERNS)}", "pattern")
         if self.vocab < SMALLEST_VOCAB:
             raise TokenizerError(
                 f"is {self.vocab}: the 256 bytes and {BOS} alone need {SMALLEST_VOCAB}; raise it", "vocab"
@@ -108,7 +124,8 @@ class BpeTokenizer:
         """Build from the content of a tokenizer.json. Raises TokenizerError where BOS does not come first."""
         from tokenizers import Tokenizer as HuggingFaceTokenizer
 
-        self._definition = definition
+        self.definition = definition
+        """The content of tokenizer.json."""
         self._inner = HuggingFaceTokenizer.from_str(definition)
         self._inner.encode_special_tokens = True
         bos = self._inner.token_to_id(BOS)
@@ -123,7 +140,7 @@ class BpeTokenizer:
     @property
     def hash(self) -> str:
         """SHA-256 of the content of tokenizer.json."""
-        return _sha256(self._definition)
+        return sha256_of(self.definition)
 
     @property
     def vocab_size(self) -> int:
@@ -158,7 +175,7 @@ class BpeTokenizer:
 
     def to_json(self) -> str:
         """The content of tokenizer.json."""
-        return self._definition
+        return self.definition
 
 
 class PieceTokenizer:
@@ -178,7 +195,7 @@ class PieceTokenizer:
     @property
     def hash(self) -> str:
         """SHA-256 of the content of tokenizer.json."""
-        return _sha256(self.to_json())
+        return sha256_of(self.to_json())
 
     @property
     def vocab_size(self) -> int:
@@ -231,40 +248,14 @@ SPLITTERS: dict[str, Callable[[str], Iterable[str]]] = {
     "word": _words,
 }
 """How each baseline splits a text, one piece at a time, so that Ctrl-C is heard; the pieces in a row are the text."""
-KINDS = ("bpe", *SPLITTERS)
+FILE = "file"
+"""The kind of a tokenizer that the user brings."""
+KINDS = ("bpe", *SPLITTERS, FILE)
 """Kinds of tokenizer."""
+PATTERNS = ("gpt2", "cl100k", "o200k")
+"""Names of the ways in which tiktoken's encodings split a text."""
 
 
-def load_tokenizer(path: Path) -> Tokenizer:
-    """Rebuild a tokenizer from its tokenizer.json. Raises TokenizerError for a missing, damaged or foreign file."""
-    try:
-        definition = path.read_text(encoding="utf-8")
-        data = json.loads(definition)
-    except FileNotFoundError as error:
-        raise TokenizerError(f"{path} does not exist: prepare the corpus again") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise TokenizerError(f"{path} is not a tokenizer: {error}; prepare the corpus again") from error
-    if isinstance(data, dict) and data.get("kind") in SPLITTERS:
-        pieces = data.get("pieces")
-        if not isinstance(pieces, list) or not all(isinstance(piece, str) for piece in pieces):
-            raise TokenizerError(f"{path} is not a tokenizer: its pieces are not all text; prepare the corpus again")
-        return PieceTokenizer(data["kind"], pieces)
-    return _load_bpe(path, definition, data)
-
-
-def _load_bpe(path: Path, definition: str, data: object) -> Tokenizer:
-    """A BPE tokenizer from a file's content and its JSON. Raises TokenizerError."""
-    model = data.get("model") if isinstance(data, dict) else None
-    if not isinstance(model, dict) or model.get("type") != "BPE":
-        raise TokenizerError(f"{path} is not a tokenizer of isoflop: it is neither bpe, byte, character nor word")
-    try:
-        return BpeTokenizer(definition)
-    except TokenizerError:
-        raise
-    except Exception as error:
-        raise TokenizerError(f"{path} is not a tokenizer: {error}; prepare the corpus again") from error
-
-
-def _sha256(text: str) -> str:
+def sha256_of(text: str) -> str:
     """SHA-256 of the text's UTF-8 bytes, in hexadecimal digits."""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -145,6 +145,18 @@ def _common_unit(baseline: Side, other: Side) -> tuple[tuple[float, float] | Non
     return None, units.pop(), ["Losses are compared as given: one tokenizer and one validation text are assumed."]
 
 
+def common_scales(sides: Sequence[Side]) -> tuple[list[float], str]:
+    """What to multiply the losses of each side by so that all have one unit, and the unit. Raises IncomparableError."""
+    pairs = [_common_unit(sides[0], other) for other in sides[1:]]
+    units = {unit for _, unit, _ in pairs}
+    if len(units) == 1 and all(sizes is None for sizes, _, _ in pairs):
+        return [1.0] * len(sides), units.pop()
+    sizes = [side.bytes_per_token for side in sides]
+    if None in sizes:
+        raise IncomparableError("different_units", "the losses have no common unit: fit all of them in the same one")
+    return [1 / (size * float(np.log(2))) for size in sizes if size is not None], "bits/byte"
+
+
 def bytes_per_token(frame: pd.DataFrame) -> float | None:
     """Bytes per token of a table with both `loss` in nats per token and `bits_per_byte`: loss ÷ ln 2 ÷ bits per byte.
 

@@ -113,6 +113,7 @@ def _styles(palette: Palette) -> dict[str, dict[str, Any]]:
         "star": {"color": headline},
         "star-halo": {"color": palette.halo},
         "run": {"color": quiet, "fillOpacity": 0.4},
+        "reach": {"color": quiet, "fillOpacity": 0.75},
         "reached": {"color": ink},
         "published": {"color": palette.published, "strokeWidth": 1.2, "strokeOpacity": 0.75},
         "published-beyond": {

@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.verbs import add_verbs
+from orchestrator.cli.verbs import SETTINGS, add_verbs
 
 app = typer.Typer(
     name="isoflop",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=SETTINGS,
 )
 add_verbs(app)
 

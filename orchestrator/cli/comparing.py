@@ -19,6 +19,7 @@ from orchestrator.cli.sources import columns_of, conditions, read_file, table_of
 if TYPE_CHECKING:
     import pandas as pd
 
+    from analysis.answers.best_value import BestValue
     from analysis.answers.compare import Comparison, Side
 
 Sweeps = Annotated[list[str] | None, typer.Argument(metavar="SWEEP", help="Baseline and other sweep.")]
@@ -65,13 +66,14 @@ def compare(
     _check(sweeps or [], csv or [], axis, baseline, variant or [], bytes_per_token or [], columns, rows)
     if out is not None:
         check_destination("--out", out, makes_folders=True)
+    best: dict[str, list[BestValue]] = {}
     if csv and axis is not None:
         made = _of_values(csv[0], columns, rows, axis, baseline)
     elif csv:
         made = [_of_tables(csv, columns, rows, bytes_per_token or [])]
     else:
-        made = _of_sweeps(sweeps or [], axis, baseline, variant or [])
-    _show(made, output)
+        made, best = _of_sweeps(sweeps or [], axis, baseline, variant or [])
+    _show(made, output, axis or "", best)
     if out is not None:
         _draw(made, out)
 
@@ -105,13 +107,17 @@ def _check(
         raise typer.BadParameter("give --bytes-per-token twice, both positive: the baseline's and the other's")
 
 
-def _of_sweeps(sweeps: list[str], axis: str | None, baseline: str, variant: list[str]) -> list[Comparison]:
+def _of_sweeps(
+    sweeps: list[str], axis: str | None, baseline: str, variant: list[str]
+) -> tuple[list[Comparison], dict[str, list[BestValue]]]:
+    """The comparisons, and with an axis of numbers its best value by budget."""
     answering = open_answering()
     if axis is not None:
-        return answering.of(sweeps[0]).compare_values(axis, baseline)
+        answers = answering.of(sweeps[0])
+        return answers.compare_values(axis, baseline), answers.best_values(axis)
     first, second = sweeps
     labels = (*variant, "", "")
-    return [answering.compare(first, second, (labels[0], labels[1]))]
+    return [answering.compare(first, second, (labels[0], labels[1]))], {}
 
 
 def _of_tables(csv: list[Path], keys: dict[str, str], where: dict[str, str], sizes: list[float]) -> Comparison:
@@ -152,17 +158,21 @@ def _side(path: Path, frame: pd.DataFrame, keys: dict[str, str], where: dict[str
     return Side(path.stem if path.stem != "runs" else str(path), law, size)
 
 
-def _show(made: list[Comparison], output: Format) -> None:
+def _show(made: list[Comparison], output: Format, axis: str, best: dict[str, list[BestValue]]) -> None:
     from analysis.answers.compare import comparison_json
-    from orchestrator.cli.comparison_text import describe_comparison
+    from analysis.answers.serial import record_json
+    from orchestrator.cli.comparison_text import describe_best, describe_comparison
 
     if output is Format.JSON:
-        emit_json({"comparisons": [comparison_json(comparison) for comparison in made]})
+        document: dict[str, Any] = {"comparisons": [comparison_json(comparison) for comparison in made]}
+        rows = [{"variant": label, "axis": axis} | record_json(one) for label, found in best.items() for one in found]
+        emit_json(document | ({"best": rows} if rows else {}))
     elif output is Format.CSV:
         rows = [row for comparison in made for row in _rows(comparison)]
         emit_rows(rows, list(rows[0]), output)
     else:
         print_lines(line for comparison in made for line in describe_comparison(comparison))
+        print_lines(line for label, found in best.items() for line in describe_best(axis, label, found))
 
 
 def _rows(comparison: Comparison) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from analysis.answers.best_value import BestValue
 from analysis.answers.compare import Comparison, Multiplier
 from analysis.wording import format_factor, format_flops, format_interval, format_loss, format_multiplier
 from orchestrator.cli.tables import table_lines
@@ -44,6 +45,27 @@ def verdict(comparison: Comparison) -> str:
     return "worse" if interval.high < 1 else "no clear difference"
 
 
+def describe_best(axis: str, others: str, found: Sequence[BestValue]) -> list[str]:
+    """The best value of an axis by budget, for the values of the other axes."""
+    clause = f" with {others}" if others else ""
+    lines = [f"best {axis}{clause} by budget ({found[0].unit}):"]
+    for best in found:
+        edge = {"": "", "both": "; the interval reaches both ends of what was tried"}.get(
+            best.at_edge, f"; it may lie beyond the {best.at_edge} that was tried"
+        )
+        losses = ", ".join(
+            f"{_number(value)}: {format_loss(loss)}" for value, loss in zip(best.tried, best.losses, strict=True)
+        )
+        interval = f"{_number(best.interval.low)} to {_number(best.interval.high)}"
+        lines.append(f"  {format_flops(best.flops)}: {_number(best.value)} ({interval}){edge}; loss {losses}")
+    return lines
+
+
+def _number(value: float) -> str:
+    """A value of an axis: whole from a hundred on, else three digits."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def ranking(baseline: str, comparisons: Sequence[Comparison], failed: Sequence[str], width: int) -> list[str]:
     """Variants by the compute that the baseline needs for the same loss, the best first, as one table.
 
@@ -62,7 +84,8 @@ def ranking(baseline: str, comparisons: Sequence[Comparison], failed: Sequence[s
         width - 2,
         ("variant", "multiplier", "verdict", "95 %", "rank"),
     )
-    return [f"Compute that {baseline} needs for the same loss, over that of each variant", *(f"  {x}" for x in table)]
+    same = "loss in bits per byte" if any(one.unit == "bits/byte" for one in comparisons) else "loss"
+    return [f"Compute that {baseline} needs for the same {same}, over that of each variant", *(f"  {x}" for x in table)]
 
 
 def _ranked(comparison: Comparison) -> dict[str, str]:

@@ -193,8 +193,18 @@ def _totals(planned: Planned) -> str:
         f"{plural(len(plan.all_runs), 'run')}, {plural(len(plan.dropped), 'cell')} dropped, "
         f"{format_flops(plan.flops)} FLOPs{about}; "
         f"a run takes at most {memory / 1e9:.2g} GB of memory; "
-        f"{format_count(planned.data.train_tokens)} unique training tokens, vocabulary {planned.data.vocab}"
+        f"{_data(planned)}"
     )
+
+
+def _data(planned: Planned) -> str:
+    """Tokens and vocabulary of the data; of several datasets the least and the most."""
+    tokens, entries = (sorted({getattr(one, key) for one in planned.data.each}) for key in ("train_tokens", "vocab"))
+    if len(planned.data.each) == 1:
+        return f"{format_count(tokens[0])} unique training tokens, vocabulary {entries[0]}"
+    spans = (f"{show(each[0])} to {show(each[-1])}" if len(each) > 1 else f"{show(each[0])}"
+             for each, show in ((tokens, format_count), (entries, str)))  # fmt: skip
+    return f"{len(planned.data.each)} datasets: {next(spans)} unique training tokens, vocabulary {next(spans)}"
 
 
 def _duration(seconds: float | None) -> str:

@@ -12,7 +12,7 @@ import typer
 
 from orchestrator.api.app import create_app
 from orchestrator.cli.app import app
-from orchestrator.cli.verbs import GROUPS, Verb
+from orchestrator.cli.verbs import GROUPS, Verb, command_of
 from orchestrator.errors import MEANINGS
 from orchestrator.home import Home
 from orchestrator.use_cases.workspace import Workspace
@@ -53,7 +53,7 @@ def cli_reference() -> str:
 
 def _verb(group: Any, verb: Verb) -> Iterator[str]:
     """The section of one verb."""
-    name, command = verb.name, group.commands[verb.name]
+    name, command = verb.name, command_of(group, verb.name)
     context = command.make_context(name, [], resilient_parsing=True)
     usage = " ".join(command.collect_usage_pieces(context))
     examples = "".join(f"isoflop {example}\n" for example in verb.examples)

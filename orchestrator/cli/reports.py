@@ -37,9 +37,13 @@ def write_reports(
     return {variant: _write(workspace, answers, name, variant, law, command) for variant, law in laws.items()}
 
 
+_IN_A_NAME = str.maketrans({" ": "_", "=": "-", ",": "_", "/": "_"})
+"""What stands in a folder's name for characters of a label, among them the paths of a tokenizer or a corpus."""
+
+
 def report_folder(reports: Path, name: str, variant: str) -> Path:
     """The folder of a law's report among all reports, by the sweep's name and the variant's label."""
-    return reports / f"{name} {variant}".strip().replace(" ", "_").replace("=", "-").replace(",", "_")
+    return reports / f"{name} {variant}".strip().translate(_IN_A_NAME)
 
 
 def _write(workspace: Workspace, answers: SweepAnswers, name: str, variant: str, law: Law, command: str) -> SweepLaw:
@@ -55,7 +59,7 @@ def _write(workspace: Workspace, answers: SweepAnswers, name: str, variant: str,
             law=law,
             runs=answers.table,
             predictions=_predictions(answers, law, variant),
-            provenance=provenance_of(answers, law),
+            provenance=provenance_of(answers, law, variant),
             command=command or f"isoflop run {SWEEP_FILE} --yes",
             dropped=sweep.dropped,
             forecasts=[Forecast.of(record) for record in answers.forecasts],

@@ -109,7 +109,7 @@ class Source:
             return self.answers.law(self.variant)
         from analysis.law import fit
 
-        return fit(self._table)
+        return fit(self.table)
 
     def facts(self) -> Facts:
         """What is known of the runs besides the law."""
@@ -120,7 +120,7 @@ class Source:
 
             return facts_of_sweep(self.answers, self.variant)
         fitted = sum(len(curve.params) for curve in self.law.curves)
-        return Facts(self.title, fitted, len(self._table) + len(self._table.excluded))
+        return Facts(self.title, fitted, len(self.table) + len(self.table.excluded))
 
     def forecasts(self) -> list[Forecast]:
         """The forecasts stored for a sweep; a table has none."""
@@ -140,7 +140,7 @@ class Source:
         return ask(self.law, question, self._counts())
 
     @cached_property
-    def _table(self) -> RunTable:
+    def table(self) -> RunTable:
         """The runs, read once."""
         if self.wandb is not None:
             from orchestrator.tracking.wandb_project import read_project

@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Final
 
 import typer
 
-from orchestrator.cli import answers, comparing, control, flops, models, planning, reading, serving
+from orchestrator.cli import (
+    answers,
+    comparing,
+    control,
+    flops,
+    models,
+    planning,
+    reading,
+    serving,
+    suggesting,
+    tokenizers,
+)
+
+SETTINGS: Final[dict[str, Any]] = {"help_option_names": ["-h", "--help"]}
+"""What every command of typer's has in common."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +30,7 @@ class Verb:
     """One verb."""
 
     name: str
-    """As one types it."""
+    """As one types it; a verb of a family has two words, such as `tokenizer train`."""
     function: Callable[..., None]
     """What it does; its docstring is the help."""
     examples: tuple[str, str]
@@ -41,6 +56,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
     "Answers": (
         Verb("fit", answers.fit, ("fit lab", "fit --csv runs.csv --loss-key eval/loss -v")),
         Verb("predict", answers.predict, ("predict lab --flops 1e13", "predict lab --gpu-hours 100 --device h100")),
+        Verb("suggest", suggesting.suggest, ("suggest lab --flops 1e14", "suggest --csv runs.csv --flops 1e21")),
         Verb("validate", planning.validate, ("validate lab --flops 3e12", "validate lab --flops 3e12 --seeds 3")),
         Verb("compare", comparing.compare, ("compare baseline lab", "compare lab --axis lr --baseline 0.01")),
         Verb("plot", answers.plot, ("plot lab --out lab.html", "plot lab --chart contour --out contour.png")),
@@ -54,14 +70,38 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
     "Tools": (
         Verb("profile", models.profile, ("profile --width 128 --layers 6", "profile lab.yaml --trace trace.json")),
         Verb("sample", models.sample, ("sample 3f9c21aa", "sample 3f9c21aa --prompt 'def main' --temperature 0")),
+        Verb("tokenizer train", tokenizers.train, (
+            "tokenizer train --out tokenizer.json", "tokenizer train texts/ --vocab 4096 --out tokenizer.json")),
+        Verb("tokenizer encode", tokenizers.encode, (
+            "tokenizer encode tokenizer.json essay.txt", "tokenizer encode tokenizer.json -o json")),
+        Verb("tokenizer decode", tokenizers.decode, (
+            "tokenizer decode tokenizer.json ids.txt", "tokenizer decode tokenizer.json -o json")),
+        Verb("tokenizer compare", tokenizers.compare, (
+            "tokenizer compare", "tokenizer compare texts/ --tokenizer mine.json --width 512 --out why-bpe.png")),
     ),
 }  # fmt: skip
 """Verbs by the title of their group, in the order of the help."""
 
 
+FAMILIES = {"tokenizer": ("Tools", "Train, use and compare tokenizers.")}
+"""Families of verbs: the title of the group in which the help lists each, and what it is for."""
+
+
 def add_verbs(app: typer.Typer) -> None:
     """Give the command line its verbs."""
+    families = {name: typer.Typer(no_args_is_help=True, context_settings=SETTINGS) for name in FAMILIES}
     for group, verbs in GROUPS.items():
         for verb in verbs:
             examples = "\n".join(("Examples:", *(f"  isoflop {example}" for example in verb.examples)))
-            app.command(verb.name, rich_help_panel=group, epilog=examples)(verb.function)
+            family, _, name = verb.name.rpartition(" ")
+            add = families[family].command(name, epilog=examples) if family else None
+            (add or app.command(name, rich_help_panel=group, epilog=examples))(verb.function)
+    for name, (group, purpose) in FAMILIES.items():
+        app.add_typer(families[name], name=name, help=purpose, rich_help_panel=group)
+
+
+def command_of(root: Any, name: str) -> Any:
+    """The command of a verb, among those of the application."""
+    for word in name.split():
+        root = root.commands[word]
+    return root

@@ -18,7 +18,7 @@ from orchestrator.scheduling.scheduler import Scheduler
 from orchestrator.settings import choose_device, worker_count
 from orchestrator.store import SweepRecord
 from orchestrator.tracking.wandb_mirror import asked_mode
-from orchestrator.use_cases.submission import publish
+from orchestrator.use_cases.submission import datasets_of, publish
 from orchestrator.use_cases.workspace import Workspace
 
 DRAIN_SECONDS = 15.0
@@ -110,7 +110,7 @@ class Execution:
         if self.progress(sweep).finished:
             return
         with self.scheduling(device) as scheduler:
-            publish(self._workspace, sweep)
+            publish(self._workspace, datasets_of(self._workspace, sweep))
             scheduler.follow(sweep.id)
             scheduler.run(lambda live: observe(self.progress(sweep, live)))
         observe(self.progress(sweep))
@@ -118,7 +118,7 @@ class Execution:
     def publish_queued(self) -> None:
         """Make the datasets of all sweeps with queued runs available to the workers."""
         for sweep in self._workspace.store.sweeps_with_queued():
-            publish(self._workspace, sweep)
+            publish(self._workspace, datasets_of(self._workspace, sweep))
 
     def progress(self, sweep: SweepRecord, live: Mapping[str, RunProgress] | None = None) -> Progress:
         """How far a sweep is; `live` says how far each run in training is, by the run's id."""

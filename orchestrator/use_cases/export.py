@@ -11,6 +11,7 @@ import pandas as pd
 
 from model.config import RunConfig
 from orchestrator.store import RunRecord, SweepRecord
+from sweeps.file.data_axes import data_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class TableRow:
     tokens: int
     """Training tokens D."""
     unique_tokens: int
-    """Training tokens of the dataset."""
+    """Training tokens of its dataset."""
     loss: float | None
     """Validation loss, nats per token."""
     bits_per_byte: float | None
@@ -90,6 +91,12 @@ def rows_json(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(column): value for column, value in row.items()} for row in records]
 
 
+def unique_tokens(sweep: SweepRecord, run: RunRecord) -> int:
+    """Training tokens of a run's dataset, which is the sweep's unless the sweep varies the data."""
+    cell = run.cell
+    return round(cell.tokens / cell.epochs) if cell and data_values(cell.vary) else sweep.unique_tokens
+
+
 def _varied(run: RunRecord) -> Mapping[str, Any]:
     """The run's value on each varied axis."""
     return run.cell.vary if run.cell else {}
@@ -110,7 +117,7 @@ def _row(sweep: SweepRecord, run: RunRecord) -> TableRow:
         params_total=cell.params_total if cell else None,
         params_nonembedding=cell.params_nonembedding if cell else None,
         tokens=config.tokens,
-        unique_tokens=sweep.unique_tokens,
+        unique_tokens=unique_tokens(sweep, run),
         loss=run.loss,
         bits_per_byte=run.bits_per_byte,
         seed=cell.seed if cell else None,

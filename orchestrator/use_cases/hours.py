@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from orchestrator.scheduling.speed import SpeedModel
-from orchestrator.use_cases.planning import Planned, Planning, facts_of
+from orchestrator.use_cases.planning import Planned, Planning
 from sweeps.file.compose import load_sweep
 from sweeps.file.spec import LimitsSpec, SweepSpec
 from sweeps.plan.expected_width import Expected, KnownNoise
@@ -66,10 +66,10 @@ def judged(planning: Planning, planned: Planned, cost: CostModel | None, filled:
     """A plan with its expected intervals and the verdict on its grid; `cost` predicts the time of changed plans."""
     noise = planning.noise(planned)
     expected = planning.expect(planned, noise)
-    facts = facts_of(planned.data)
+    facts = planned.data
 
     def replan(spec: SweepSpec) -> Plan:
-        return make_plan(spec, facts if facts.dataset else unlimited_data(spec, facts.vocab), cost, workers=workers)
+        return make_plan(spec, facts if facts.dataset else unlimited_data(spec, facts), cost, workers=workers)
 
     workers = planned.workers
     found = verdict(planned.plan, expected, replan, noise=noise, workers=workers)
@@ -79,8 +79,7 @@ def judged(planning: Planning, planned: Planned, cost: CostModel | None, filled:
 def _filled(planning: Planning, spec: SweepSpec, hours: float) -> tuple[Planned, Filled]:
     """The sweep with the grid that fills the hours on this machine, by all that was measured on the way."""
     device = planning.device_of(spec)
-    manifest, workers = planning.shards(spec).manifest, planning.workers(device)
-    facts = facts_of(manifest)
+    facts, workers = planning.facts(spec), planning.workers(device)
     wanted = spec
     rates: dict[float, float] = {}
     for _ in range(ROUNDS):
@@ -88,12 +87,12 @@ def _filled(planning: Planning, spec: SweepSpec, hours: float) -> tuple[Planned,
         filled = fill_hours(wanted, cost, hours, workers, facts=facts)
         spec = filled.spec
     plan = make_plan(spec, facts, cost, workers=workers)
-    return Planned(plan, manifest, device, workers, cost=cost), filled
+    return Planned(plan, facts, device, workers, cost=cost), filled
 
 
 def _measured(planning: Planning, spec: SweepSpec, facts: DataFacts, rates: dict[float, float]) -> SpeedModel:
     """What predicts the sweep's seconds: `rates` (FLOP/s by N), to which those of its shapes are added."""
-    runs = make_plan(replace(spec, limits=LimitsSpec()), unlimited_data(spec, facts.vocab)).runs
+    runs = make_plan(replace(spec, limits=LimitsSpec()), unlimited_data(spec, facts)).runs
     known = planning.cost([run.run for run in runs], spec) if runs else None
     if known is None:
         reason = f"the speed of `device: {spec.device}` is not known: name a kind such as h100"

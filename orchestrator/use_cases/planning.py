@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from analysis.devices import DEVICES, is_device
@@ -15,16 +16,18 @@ from orchestrator.settings import at_hand, choose_device, machine, worker_count
 from orchestrator.use_cases.sweep_answers import SweepAnswers, earlier_noise
 from orchestrator.use_cases.workspace import Workspace
 from sweeps.file.compose import load_sweep
+from sweeps.file.data_axes import DATA_AXES, varies_tokenizer, with_data
 from sweeps.file.spec import SweepSpec
 from sweeps.plan.expected_width import USUAL_NOISE, Expected, KnownNoise, expect
+from sweeps.plan.grid import data_combinations
 from sweeps.plan.hours import DeviceCost
 from sweeps.plan.other_device import corpus_needed
 from sweeps.plan.plan import make_plan
 from sweeps.plan.records import DataFacts, Plan
-from tokenizer.corpus import CorpusError, CorpusFileError
-from tokenizer.dataset import prepare
+from tokenizer.corpus import CorpusError, CorpusFileError, read_documents
+from tokenizer.dataset import COMPARED_BYTES, prepare
 from tokenizer.files import Reach
-from tokenizer.shards import Manifest, Shards
+from tokenizer.shards import Manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class Planned:
 
     plan: Plan
     """Its runs, and the cells that cannot run."""
-    data: Manifest | DataFacts
+    data: DataFacts
     """The tokenised corpus, or what was assumed of it."""
     device: str
     """Torch device of the workers, or the name of a device that this machine does not have."""
@@ -81,31 +84,41 @@ class Planning:
         `within` is where the files of its corpus may lie; None for everywhere.
         """
         device = self.device_of(spec)
-        manifest = self.shards(spec, within).manifest
-        facts = facts_of(manifest)
+        facts = self.facts(spec, within)
         workers = self.workers(device)
         draft = make_plan(spec, facts)
         cost = self.cost([r.run for r in draft.runs], spec) if draft.runs else None
         plan = make_plan(spec, facts, cost, workers=workers)
-        return Planned(plan, manifest, device, workers, tuple(_notes_on_the_device(spec)), cost)
+        return Planned(plan, facts, device, workers, tuple(_notes_on_the_device(spec)), cost)
 
-    def shards(self, spec: SweepSpec, within: Reach | None = None) -> Shards:
-        """The sweep's dataset, prepared if it does not exist yet; `within` is where the files of its corpus may lie.
+    def facts(self, spec: SweepSpec, within: Reach | None = None) -> DataFacts:
+        """What a plan must know of the sweep's datasets, which are prepared if they do not exist yet.
+
+        Several tokenizers share one reading of the corpus, and the validation documents on which they are scored.
+        `within` is where the files of corpus and tokenizer may lie.
 
         Raises:
             CorpusFileError: a file cannot be read.
             CorpusError: there is no such text, or too little; the message says how much the sweep needs.
+            TokenizerError: a tokenizer cannot be trained or loaded.
         """
-        try:
-            return prepare(spec.corpus, spec.tokenizer, self._workspace.home.artifacts, self._workspace.say, within)
-        except CorpusFileError:
-            raise
-        except CorpusError as error:
-            raise CorpusError(f"{error}\n{corpus_needed(spec)}{_elsewhere(spec)}") from error
-
-    def facts(self, spec: SweepSpec) -> DataFacts:
-        """What a plan must know of the sweep's dataset. Raises CorpusError."""
-        return facts_of(self.shards(spec).manifest)
+        read = lru_cache(maxsize=1)(read_documents)
+        scored = COMPARED_BYTES if varies_tokenizer(spec) else 0
+        root, say = self._workspace.home.artifacts, self._workspace.say
+        varied = []
+        for vary in data_combinations(spec):
+            part = with_data(spec, vary.to_dict())
+            try:
+                shards = prepare(part.corpus, part.tokenizer, root, say, within, scored_bytes=scored, read=read)
+            except CorpusFileError:
+                raise
+            except CorpusError as error:
+                # Of this combination alone: the files of others have not been checked against `within` yet.
+                alone = replace(part, vary={axis: each for axis, each in spec.vary.items() if axis not in DATA_AXES})
+                raise CorpusError(f"{error}\n{corpus_needed(alone)}{_elsewhere(spec)}") from error
+            varied.append((vary, facts_of(shards.manifest)))
+        first = varied[0][1]
+        return replace(first, varied=tuple(varied)) if len(varied) > 1 else first
 
     def device_of(self, spec: SweepSpec) -> str:
         """The torch device of a sweep's workers. Raises SettingsError if this machine should train and cannot."""
@@ -163,7 +176,7 @@ def _elsewhere(spec: SweepSpec) -> str:
     return f"; --device {'h100' if spec.kind == 'cuda' else spec.kind} plans it without the data"
 
 
-def facts_of(manifest: Manifest | DataFacts) -> DataFacts:
+def facts_of(manifest: Manifest) -> DataFacts:
     """What a plan must know of a dataset."""
     return DataFacts(
         dataset=manifest.dataset,

@@ -45,11 +45,11 @@ class Provenance:
         yield from self.versions.items()
 
 
-def provenance_of(answers: SweepAnswers, law: Law) -> Provenance:
-    """The provenance of a law of a sweep, made here and now."""
+def provenance_of(answers: SweepAnswers, law: Law, variant: str = "") -> Provenance:
+    """The provenance of the law of a sweep's variant, made here and now."""
     return Provenance(
         sweep=answers.name,
-        dataset=answers.sweep.dataset,
+        dataset=answers.dataset(variant),
         law=law.law_id,
         convention=law.convention,
         devices=tuple(sorted({run.device for run in answers.runs if run.device})),

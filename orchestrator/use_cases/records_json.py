@@ -15,13 +15,13 @@ from sweeps.plan.records import DroppedCell
 
 
 def records_json(answers: SweepAnswers) -> dict[str, Any]:
-    """A sweep, its runs and its forecasts as they are stored, and the identity of its validation text."""
+    """A sweep, its runs and its forecasts as they are stored, and the identities of its validation texts."""
     sweep = {f.name: getattr(answers.sweep, f.name) for f in fields(SweepRecord)}
     return {
         "sweep": sweep | {"dropped": [cell.to_dict() for cell in answers.sweep.dropped]},
         "runs": [_run_json(run) for run in answers.runs],
         "forecasts": [asdict(forecast) for forecast in answers.forecasts],
-        "text": answers.text,
+        "texts": dict(answers.texts),
     }
 
 
@@ -32,7 +32,7 @@ def answers_of_json(data: Mapping[str, Any]) -> SweepAnswers:
     sweep["held"] = Hold(sweep["held"]) if sweep["held"] else None
     forecasts = [StoredForecast(**forecast) for forecast in data["forecasts"]]
     runs = [_run(run) for run in data["runs"]]
-    return SweepAnswers(SweepRecord(**sweep), runs, Path(), forecasts, text=str(data["text"]))
+    return SweepAnswers(SweepRecord(**sweep), runs, Path(), forecasts, texts=dict(data["texts"]))
 
 
 def _run_json(run: RunRecord) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 
 from orchestrator.errors import NotFound
 from orchestrator.scheduling.speed import SpeedModel
@@ -43,7 +44,7 @@ def submit(workspace: Workspace, planned: Planned, user: str = "", *, rerun: boo
         ceiling_seconds=None if spec.limits.hours is None else spec.limits.hours * 3600 * planned.workers,
     )
     # The data come first: as soon as the runs are stored, a scheduler may hand them out.
-    publish(workspace, record)
+    publish(workspace, {planned.data.dataset, *(run.run.dataset for run in planned.plan.all_runs)})
     runs = [new_run(r, planned.cost, spec.kind) for r in planned.plan.all_runs]
     return store.submit(record, runs, workspace.settings.ceilings, retry=True, rerun=rerun)
 
@@ -57,9 +58,15 @@ def is_known(workspace: Workspace, planned: Planned) -> bool:
     return True
 
 
-def publish(workspace: Workspace, sweep: SweepRecord) -> None:
-    """Make a sweep's dataset available to all workers."""
-    workspace.artifacts.publish(workspace.home.artifacts / sweep.dataset)
+def publish(workspace: Workspace, datasets: Iterable[str]) -> None:
+    """Make datasets available to all workers."""
+    for dataset in datasets:
+        workspace.artifacts.publish(workspace.home.artifacts / dataset)
+
+
+def datasets_of(workspace: Workspace, sweep: SweepRecord) -> set[str]:
+    """The datasets of a sweep's runs: several where it varies the tokenizer or the corpus."""
+    return {sweep.dataset, *(run.config["dataset"] for run in workspace.store.runs_of(sweep.id))}
 
 
 def new_run(planned: PlannedRun, cost: SpeedModel | None = None, kind: str = "auto") -> NewRun:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.answers.ask import Question, Reply, ask
+from analysis.answers.best_value import FEWEST_VALUES, BestValue, best_values
 from analysis.answers.compare import Comparison, Side, bytes_per_token, compare
 from analysis.answers.counts import Counts
 from analysis.answers.next_runs import Outlook, outlook
@@ -27,6 +28,7 @@ from model.flops import count_parameters, flops_per_token
 from orchestrator.states import RunState
 from orchestrator.store import RunRecord, StoredForecast, SweepRecord
 from orchestrator.use_cases.export import run_table
+from orchestrator.use_cases.variant import Variant, variant_label
 from sweeps.file.compose import load_sweep
 from sweeps.file.spec import SweepSpec
 from sweeps.plan.combination import Combination
@@ -54,26 +56,6 @@ def earlier_noise(revisions: Iterable[SweepAnswers]) -> KnownNoise:
     return USUAL_NOISE
 
 
-def variant_label(values: Mapping[str, Any]) -> str:
-    """A combination of varied values as text: axis=value,… in alphabetical order; empty if nothing varies."""
-    return ",".join(f"{axis}={values[axis]}" for axis in sorted(values))
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One combination of a sweep's varied values."""
-
-    values: Mapping[str, Any]
-    """Value by axis; empty if nothing varies."""
-    table: RunTable
-    """Its runs."""
-
-    @property
-    def label(self) -> str:
-        """Such as `context=64,lr=0.01`; empty if nothing varies."""
-        return variant_label(self.values)
-
-
 class SweepAnswers:
     """What can be answered from a sweep's runs, which are read once; each law is fitted once."""
 
@@ -84,11 +66,11 @@ class SweepAnswers:
         artifacts: Path,
         forecasts: Sequence[StoredForecast] = (),
         *,
-        text: str | None = None,
+        texts: Mapping[str, str] | None = None,
     ) -> None:
         """Answers from `runs`, those of `sweep` in the order of its plan.
 
-        `artifacts` is the folder of its dataset; where that is on another machine, `text` is what `text` was there.
+        `artifacts` is the folder of its datasets; where that is on another machine, `texts` is what `texts` was there.
         """
         self.sweep = sweep
         """The sweep."""
@@ -97,7 +79,7 @@ class SweepAnswers:
         self.forecasts = forecasts
         """Its stored forecasts."""
         self._artifacts = artifacts
-        self._text = text
+        self._texts = texts
         self._fits: dict[tuple[str, bool], Law] = {}
 
     @property
@@ -125,7 +107,7 @@ class SweepAnswers:
         for run in self.runs:
             for values in run.cell.combinations if run.cell and run.role == "grid" else ():
                 groups.setdefault(variant_label(values), (values, []))[1].append(run)
-        found = [Variant(values, self._table(runs)) for values, runs in groups.values()]
+        found = [Variant(values, tuple(runs), self._table(runs)) for values, runs in groups.values()]
         return tuple(sorted(found, key=lambda variant: [self._rank(a, v) for a, v in variant.values.items()]))
 
     def _table(self, runs: Sequence[RunRecord]) -> RunTable:
@@ -191,6 +173,12 @@ class SweepAnswers:
         """The law of each variant by its label. Raises LawError."""
         return {variant.label: self.fit(variant) for variant in self.variants}
 
+    def dataset(self, label: str = "") -> str:
+        """The dataset of a variant's runs; the sweep's where the variant has none that can be fitted."""
+        with contextlib.suppress(LawError):
+            return self.variant(label).dataset
+        return self.sweep.dataset
+
     def variant(self, label: str = "") -> Variant:
         """The variant with a label, which is empty if nothing varies. Raises LawError, which names the labels."""
         for variant in self.variants:
@@ -230,6 +218,24 @@ class SweepAnswers:
             raise LawError(f"only one value of {axis} has runs: there is nothing to compare {start} with")
         return made
 
+    def best_values(self, axis: str) -> dict[str, list[BestValue]]:
+        """The best value of a varied number at each budget, by the label of the other axes' values.
+
+        Nothing where the axis has fewer than three positive numbers with a law. Raises LawError.
+        """
+        groups: dict[str, list[Variant]] = {}
+        for variant in self.variants:
+            others = {other: value for other, value in variant.values.items() if other != axis}
+            groups.setdefault(variant_label(others), []).append(variant)
+        found = {}
+        for label, variants in groups.items():
+            values = [v.values.get(axis) for v in variants]
+            numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool) and v > 0]
+            if len(numbers) == len(values) >= FEWEST_VALUES:
+                sides = [self._side(variant, variant.label) for variant in variants]
+                found[label] = best_values(numbers, sides, self.spec.budgets)
+        return found
+
     def side(self, label: str = "") -> Side:
         """One variant as a side of a comparison with another sweep. Raises LawError."""
         variant = self.variant(label)
@@ -237,21 +243,20 @@ class SweepAnswers:
 
     def _side(self, variant: Variant, name: str) -> Side:
         """A variant as a side of a comparison, under a name."""
-        return Side(name, self.fit(variant, holdout=False), self._bytes_per_token, self.text)
+        size = bytes_per_token(run_table(self.sweep, variant.runs))
+        return Side(name, self.fit(variant, holdout=False), size, self.texts.get(variant.dataset, ""))
 
     @cached_property
-    def _bytes_per_token(self) -> float | None:
-        """Bytes per token of the validation text; None if no run has both losses."""
-        return bytes_per_token(self.table)
+    def texts(self) -> Mapping[str, str]:
+        """Identity of the validation text of each dataset of the runs; empty if the dataset is gone."""
+        if self._texts is not None:
+            return self._texts
+        return {dataset: self._text(dataset) for dataset in {str(run.config["dataset"]) for run in self.runs}}
 
-    @cached_property
-    def text(self) -> str:
-        """Identity of the validation text; empty if the dataset is gone."""
-        if self._text is not None:
-            return self._text
+    def _text(self, dataset: str) -> str:
         with contextlib.suppress(ShardError):
-            manifest = read_manifest(self._artifacts / self.sweep.dataset)
-            return f"{manifest.corpus} {manifest.validation_bytes}"
+            manifest = read_manifest(self._artifacts / dataset)
+            return f"{manifest.corpus} {manifest.validation_bytes} {manifest.scored_bytes}"
         return ""
 
     def reply(self, label: str, question: Question) -> Reply:
@@ -296,5 +301,5 @@ class SweepAnswers:
 
     def setting(self, variant: Variant) -> Setting:
         """Recipe, parts, context and vocabulary of a variant."""
-        vocab = int(self.runs[0].config["model"]["vocab"])
+        vocab = int(variant.runs[0].config["model"]["vocab"])
         return setting_of(self.spec, vocab, Combination.of(variant.values))

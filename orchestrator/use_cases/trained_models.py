@@ -9,8 +9,9 @@ from orchestrator.states import RunState
 from orchestrator.store import RunRecord
 from orchestrator.use_cases.workspace import Workspace
 from tokenizer.dataset import TOKENIZER_FILE
+from tokenizer.loading import load_tokenizer
 from tokenizer.shards import read_manifest
-from tokenizer.vocabulary import Tokenizer, TokenizerError, load_tokenizer
+from tokenizer.vocabulary import Tokenizer, TokenizerError
 
 
 def finished_run(workspace: Workspace, prefix: str) -> RunRecord:

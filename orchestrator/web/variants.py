@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from orchestrator.use_cases.sweep_answers import variant_label
+from orchestrator.use_cases.variant import variant_label
 
 
 @dataclass(frozen=True, slots=True)

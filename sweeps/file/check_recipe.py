@@ -8,16 +8,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from model.config import ConfigError, ModelConfig
+from sweeps.file.data_axes import DATA_AXES, with_data
 from sweeps.file.problem import Problem
 from sweeps.file.spec import SweepSpec
 from sweeps.nearest import nearest
 from sweeps.recipes.ladder import PART_FIELDS, build_shape, ladder
 from sweeps.recipes.recipe import Recipe, RecipeError, override, typed, values_of
 from sweeps.recipes.registry import VALUES, get_recipe, recipe_names
+from tokenizer.corpus import CorpusError
+from tokenizer.vocabulary import TokenizerError
 
 SHAPE_KEYS: Final = ("d_model", "n_layers", "n_heads", "d_ff")
 """Keys of an explicit shape."""
-AXES: Final = (*VALUES, *PART_FIELDS, "recipe", "context")
+AXES: Final = (*VALUES, *PART_FIELDS, "recipe", "context", *DATA_AXES)
 """Axes that `vary` may have with the built-in recipes."""
 MAX_CONTEXT: Final = 131_072
 """Longest training sequence, tokens."""
@@ -127,7 +130,7 @@ def _axes(spec: SweepSpec) -> tuple[str, ...]:
     """Axes that `vary` may have with the sweep's recipe."""
     if tuple(_recipe_name(spec.recipe, "recipe")):
         return AXES  # the unknown recipe is already reported
-    return (*values_of(get_recipe(spec.recipe)), *PART_FIELDS, "recipe", "context")
+    return (*values_of(get_recipe(spec.recipe)), *PART_FIELDS, "recipe", "context", *DATA_AXES)
 
 
 def _axis_value(spec: SweepSpec, axis: str, value: Any, where: str) -> Problems:
@@ -136,6 +139,10 @@ def _axis_value(spec: SweepSpec, axis: str, value: Any, where: str) -> Problems:
     elif axis == "context":
         if type(value) is not int or not 2 <= value <= MAX_CONTEXT:
             yield Problem(f"must be a whole number between 2 and {MAX_CONTEXT}", where)
+    elif axis in DATA_AXES:
+        wanted = DATA_AXES[axis]
+        if type(value) is not wanted:
+            yield Problem(f"must be {'a whole number' if wanted is int else 'text'}, is {str(value)[:40]!r}", where)
     elif axis in PART_FIELDS:
         yield from _part_value(axis, value, where)
     elif not tuple(_recipe_name(spec.recipe, "recipe")):
@@ -161,8 +168,9 @@ def combination_problems(spec: SweepSpec) -> Problems:
 
 def _of_combination(spec: SweepSpec, chosen: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
     """What is wrong with one combination of axes, each time with the keys that have to do with it."""
+    yield from _of_data(spec, chosen)
     parts = spec.model | {key: value for key, value in chosen.items() if key in PART_FIELDS}
-    own = {key: value for key, value in chosen.items() if key not in (*PART_FIELDS, "recipe", "context")}
+    own = {key: value for key, value in chosen.items() if key not in (*PART_FIELDS, "recipe", "context", *DATA_AXES)}
     overrides = spec.recipe_overrides | own
     recipe = get_recipe(chosen.get("recipe", spec.recipe))
     foreign = [key for key in overrides if key not in values_of(recipe)]
@@ -178,6 +186,17 @@ def _of_combination(spec: SweepSpec, chosen: Mapping[str, Any]) -> Iterator[tupl
         yield from _shapes(spec, made, context, parts)
     except RecipeError as error:
         yield tuple(k for keys, _ in _contradictions(recipe, overrides) for k in keys) or tuple(overrides), str(error)
+
+
+def _of_data(spec: SweepSpec, chosen: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What is wrong with the corpus and the tokenizer of one combination of axes."""
+    try:
+        with_data(spec, chosen)
+    except (CorpusError, TokenizerError) as error:
+        section = "corpus" if isinstance(error, CorpusError) else "tokenizer"
+        varied = [axis for axis in chosen if axis.startswith(f"{section}.")]
+        own = f"{section}.{error.key}"
+        yield (own, *varied), error.message if own in chosen else str(error)
 
 
 def _contradictions(recipe: Recipe, overrides: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:

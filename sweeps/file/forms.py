@@ -13,10 +13,11 @@ def without_other_forms(base: Plain, data: Plain) -> Plain:
     """The base's data without what another form in the sweep's own `data` replaces.
 
     Merged key by key, both forms would be set: `params_at` beside `tokens_per_param`, a list of sizes beside their
-    number, the paths of one source beside another, the values of one recipe beside another.
+    number, the paths of one source beside another, the file of a tokenizer beside another kind, the values of one
+    recipe beside another.
     """
     found = dict(base)
-    for section, replaced in (("centre", _centre), ("sizes", _sizes), ("corpus", _corpus)):
+    for section, replaced in (("centre", _centre), ("sizes", _sizes), ("corpus", _corpus), ("tokenizer", _tokenizer)):
         own = data.get(section)
         if isinstance(own, dict):
             found[section] = found[section] | replaced(found[section], own)
@@ -43,3 +44,9 @@ def _corpus(base: Plain, own: Plain) -> dict[str, Any]:
     if own.get("source", base["source"]) == base["source"]:
         return {}
     return {"paths": list(CorpusSpec().paths), "text_key": CorpusSpec().text_key}
+
+
+def _tokenizer(base: Plain, own: Plain) -> dict[str, Any]:
+    """Another kind replaces the file and what was said of it."""
+    same = own.get("kind", base["kind"]) == base["kind"]
+    return {} if same else {"path": "", "separator": "", "pattern": ""}

@@ -69,11 +69,13 @@ class Layers:
         """The data without the values that have a problem; a list that has one is left out wholly."""
         found = data
         for problem in self.problems:
-            found = _removed(found, tuple(problem.key.split(".")))
+            found = _removed(found, _with_axis(tuple(problem.key.split("."))))
         return found
 
     def located(self, key: Key, message: str, suggestion: str = "") -> Problem:
-        """A problem with the position of the layer that set the key."""
+        """A problem with the position of the layer that set the key; an axis with a dot may be written nested."""
+        ways = (tuple(".".join(key).split(".")), _with_axis(key))
+        key = next((way for way in ways if self._setter(way) or way in self.document.positions), key)
         override = self._setter(key)
         if override:
             return Problem(message, ".".join(key), override.document.file, suggestion=suggestion)
@@ -120,6 +122,14 @@ class Layers:
             return
         self.overrides.append(Override(key, _created(self.data, key), document))
         self.data = _replaced(self.data, key, document.data)
+
+
+def _with_axis(key: Key) -> Key:
+    """A key in which the name of an axis of `vary` is one part, though it has a dot."""
+    if key[:1] != ("vary",) or len(key) < 3:
+        return key
+    value = key[-1:] if key[-1].isdecimal() else ()
+    return ("vary", ".".join(key[1 : len(key) - len(value)]), *value)
 
 
 def _created(data: Any, key: Key) -> Key:

@@ -25,6 +25,8 @@ def to_dict(spec: SweepSpec) -> dict[str, Any]:
 def spec_hash(spec: SweepSpec) -> str:
     """Revision: 12 hexadecimal digits of the SHA-256 of everything in the sweep but its name."""
     content = {key: value for key, value in to_dict(spec).items() if key != "name"}
+    # What a tokenizer of isoflop's does not have is left out, so that sweeps keep the revisions of earlier releases.
+    content["tokenizer"] = {key: value for key, value in content["tokenizer"].items() if value != ""}
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 

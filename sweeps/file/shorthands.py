@@ -1,9 +1,10 @@
-"""The short forms of a sweep file written out: {from, to, count} for budgets, a list for sizes."""
+"""The short forms of a sweep file written out: {from, to, count} for budgets, a list for sizes, nested axes."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from sweeps.file.data_axes import DATA_AXES
 from sweeps.file.layers import Layers
 from sweeps.file.parse import Plain
 from sweeps.file.typing_check import coerce
@@ -21,6 +22,17 @@ def written_out(layers: Layers) -> Plain:
     sizes = full.get("sizes")
     if isinstance(sizes, list):
         full["sizes"] = {"shapes" if sizes and isinstance(sizes[0], dict) else "params": sizes}
+    if isinstance(full.get("vary"), dict):
+        full["vary"] = _axes(full["vary"])
+    return full
+
+
+def _axes(vary: Plain) -> Plain:
+    """The axes of `vary` by their dotted names: `tokenizer: {vocab: […]}` is `tokenizer.vocab: […]`."""
+    full: Plain = {}
+    for axis, values in vary.items():
+        nested = isinstance(values, dict) and any(name.startswith(f"{axis}.") for name in DATA_AXES)
+        full |= {f"{axis}.{key}": inner for key, inner in values.items()} if nested else {axis: values}
     return full
 
 

@@ -93,7 +93,8 @@ class SweepSpec:
     """Repeats with other seeds."""
     vary: dict[str, list[Any]] = field(default_factory=dict)
     """Axes with their values. One law per combination, to be compared. Axes are the recipe's values, the fields of
-    `model`, `recipe` and `context`."""
+    `model`, `recipe`, `context`, and keys of the data such as `tokenizer.vocab`: each combination of those has its own
+    dataset of the same documents, and where tokenizers differ losses are compared in bits per byte."""
     epochs_max: float = 1.0
     """Passes over the unique training tokens that a run may take; above it the cell is dropped."""
     numerics: str = "fp32"

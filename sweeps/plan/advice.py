@@ -19,8 +19,9 @@ FEWEST_VALIDATION_TOKENS: Final = 128_000
 def warnings_of(plan: Plan, facts: DataFacts) -> list[str]:
     """Every warning of a plan on its corpus."""
     warnings = [*_range_warnings(plan), *_curve_warnings(plan), *_trunk_warnings(plan)]
-    if facts.validation_tokens < FEWEST_VALIDATION_TOKENS:
-        few = f"{facts.validation_tokens:,} validation tokens"
+    fewest = min(one.validation_tokens for one in facts.each)
+    if fewest < FEWEST_VALIDATION_TOKENS:
+        few = f"{fewest:,} validation tokens"
         warnings.append(f"{few}, fewer than {FEWEST_VALIDATION_TOKENS:,}: the evaluation adds noise to every loss")
     if plan.spec.limits.hours is not None and plan.runs and plan.seconds is None:
         warnings.append("limits.hours cannot be checked: the speed of this device is not known yet")

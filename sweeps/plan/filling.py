@@ -217,7 +217,7 @@ def _by_time(grid: SweepSpec, room: _Room) -> SweepSpec | None:
     fitting: SweepSpec | None = None
     for _ in range(ROUNDS):
         spec = replace(grid, budgets=scaled(grid, factor))
-        taken = room.taken(room.plan(spec, unlimited_data(spec, room.facts.vocab)))
+        taken = room.taken(room.plan(spec, unlimited_data(spec, room.facts)))
         if abs(taken / room.hours - 1) <= CLOSE:
             return spec
         low, high = (factor, high) if taken < room.hours else (low, factor)
@@ -233,8 +233,8 @@ def _by_time(grid: SweepSpec, room: _Room) -> SweepSpec | None:
 
 def _epochs(spec: SweepSpec, room: _Room) -> float:
     """Passes over the data that a grid takes, in two digits, rounded up."""
-    plan = room.plan(spec, unlimited_data(spec, room.facts.vocab))
-    passes = max((run.tokens for run in plan.runs), default=0) / room.facts.train_tokens
+    plan = room.plan(spec, unlimited_data(spec, room.facts))
+    passes = max((run.tokens for run in plan.runs), default=0) / min(one.train_tokens for one in room.facts.each)
     unit = 10.0 ** (math.floor(math.log10(passes)) - 1)
     return float(f"{math.ceil(passes / unit) * unit:.2g}")
 

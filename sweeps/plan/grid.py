@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from model.config import ConfigError, ModelConfig
 from model.flops import count_parameters
+from sweeps.file.data_axes import DATA_AXES, data_values
 from sweeps.file.spec import SweepSpec
 from sweeps.plan.combination import Combination
-from sweeps.plan.records import PlanError
+from sweeps.plan.records import DataFacts, PlanError
 from sweeps.recipes.ladder import PART_FIELDS, build_shape, flops_nodes, shape
 from sweeps.recipes.recipe import Recipe, RecipeError
 from sweeps.recipes.registry import get_recipe
@@ -51,13 +52,20 @@ class Cell:
     """Whether another cell of this budget has the same shape already."""
 
 
-NOT_OF_RECIPE: Final = (*PART_FIELDS, "recipe", "context")
+NOT_OF_RECIPE: Final = (*PART_FIELDS, "recipe", "context", *DATA_AXES)
 """Axes that set something other than a value of the recipe."""
 
 
-def _settings(spec: SweepSpec, vocab: int) -> Iterator[Setting]:
+def data_combinations(spec: SweepSpec) -> tuple[Combination, ...]:
+    """Every combination of the axes that set the data; only the empty one where none does."""
+    axes = data_values(spec.vary)
+    return tuple(Combination(tuple(zip(axes, values, strict=True))) for values in itertools.product(*axes.values()))
+
+
+def _settings(spec: SweepSpec, facts: DataFacts) -> Iterator[Setting]:
     for values in itertools.product(*spec.vary.values()):
-        yield setting_of(spec, vocab, Combination(tuple(zip(spec.vary, values, strict=True))))
+        vary = Combination(tuple(zip(spec.vary, values, strict=True)))
+        yield setting_of(spec, facts.of(vary).vocab, vary)
 
 
 def setting_of(spec: SweepSpec, vocab: int, vary: Combination) -> Setting:
@@ -80,13 +88,13 @@ def buildable(setting: Setting, params: float) -> ModelConfig:
         raise PlanError(str(error)) from None
 
 
-def cells(spec: SweepSpec, vocab: int) -> Iterator[Cell]:
+def cells(spec: SweepSpec, facts: DataFacts) -> Iterator[Cell]:
     """The grid: for each combination of axes and each budget its shapes, ascending in N.
 
     Raises:
         PlanError: where the recipe can build no model.
     """
-    for setting in _settings(spec, vocab):
+    for setting in _settings(spec, facts):
         first_centre = centre(spec, setting, spec.budgets[0])
         for budget in spec.budgets:
             middle = centre(spec, setting, budget)

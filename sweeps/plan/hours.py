@@ -8,10 +8,14 @@ from dataclasses import dataclass, replace
 from analysis.devices import Device
 from model.config import ModelConfig, TrainConfig
 from model.flops import count_parameters, flops_per_token_by
+from sweeps.file.data_axes import with_data
 from sweeps.file.spec import LimitsSpec, SweepSpec
+from sweeps.plan.combination import NOTHING_VARIED
+from sweeps.plan.grid import data_combinations
 from sweeps.plan.plan import make_plan
 from sweeps.plan.records import DataFacts, Plan
 from sweeps.plan.utilisation import assumed_mfu
+from tokenizer.loading import entries_of
 
 
 @dataclass(frozen=True)
@@ -69,13 +73,25 @@ def wall_hours(plan: Plan, devices: int) -> float | None:
     return max(math.fsum(times) / devices, *times) / 3600
 
 
-def unlimited_data(spec: SweepSpec, vocab: int | None = None) -> DataFacts:
-    """Facts of a corpus that no run exhausts, for planning without one."""
-    return DataFacts("", vocab or spec.tokenizer.vocab, 10**18, 10**9)
+def unlimited_data(spec: SweepSpec, known: DataFacts | None = None) -> DataFacts:
+    """Facts of a corpus that no run exhausts, for planning without one; its vocabularies are the `known` ones.
+
+    Raises TokenizerError where the sweep names a file that is no tokenizer.
+    """
+
+    def without_end(vocab: int) -> DataFacts:
+        return DataFacts("", vocab, 10**18, 10**9)
+
+    if known is None:
+        found = [(vary, entries_of(with_data(spec, vary.to_dict()).tokenizer)) for vary in data_combinations(spec)]
+    else:
+        found = [(vary, facts.vocab) for vary, facts in known.varied] or [(NOTHING_VARIED, known.vocab)]
+    varied = tuple((vary, without_end(vocab)) for vary, vocab in found)
+    return replace(varied[0][1], varied=varied if len(varied) > 1 else ())
 
 
-def tokens_needed(spec: SweepSpec, vocab: int | None = None) -> int:
+def tokens_needed(spec: SweepSpec) -> int:
     """Unique training tokens with which no cell of the sweep is dropped for its length."""
-    plan = make_plan(replace(spec, limits=LimitsSpec()), unlimited_data(spec, vocab))
+    plan = make_plan(replace(spec, limits=LimitsSpec()), unlimited_data(spec))
     longest = max((run.tokens for run in plan.runs), default=0)
     return math.ceil(longest / spec.epochs_max)

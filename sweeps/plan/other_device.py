@@ -81,7 +81,7 @@ class OtherDevice:
             filled = fill_hours(spec, self.cost, hours, self.devices, facts=facts, noise=noise)
             spec = filled.spec
         if missing:
-            facts = replace(facts, train_tokens=max(1, tokens_needed(spec)))
+            facts = _with_tokens(unlimited_data(spec), max(1, tokens_needed(spec)))
         plan = make_plan(spec, facts, self.cost, workers=self.devices)
         notes = (*self._notes(spec), *([f"{missing}: {corpus_needed(spec)}, as assumed here"] if missing else []))
         return DevicePlan(plan, facts, self.device.name, self.devices, notes, filled)
@@ -100,9 +100,15 @@ class OtherDevice:
             yield "numerics is fp32, but the peak is that of 16-bit products: training will take several times longer"
 
 
+def _with_tokens(facts: DataFacts, tokens: int) -> DataFacts:
+    """Facts with so many unique training tokens in each dataset."""
+    varied = tuple((vary, replace(one, train_tokens=tokens)) for vary, one in facts.varied)
+    return replace(facts, train_tokens=tokens, varied=varied)
+
+
 def corpus_needed(spec: SweepSpec) -> str:
     """In words: how many tokens, and about how much text, the sweep needs so that no cell lacks data."""
-    vocab = spec.tokenizer.vocab
+    vocab = unlimited_data(spec).vocab
     tokens = tokens_needed(spec)
     passes = f"at most {spec.epochs_max:g} passes" if spec.epochs_max != 1 else "one pass"
     text = tokens * BYTES_PER_BIT * math.log2(vocab)

@@ -27,19 +27,20 @@ def make_plan(spec: SweepSpec, facts: DataFacts, cost: CostModel | None = None, 
 
     Args:
         spec: the sweep.
-        facts: the tokenised corpus.
+        facts: the tokenised corpus, once for each combination of the axes that set the data.
         cost: predicts seconds; without it limits.hours cannot be checked.
         workers: runs at a time, for limits.hours.
 
     Raises:
         PlanError: where a limit is exceeded, the recipe can build no model, or the corpus has not even one sequence.
     """
-    _check_splits(spec, facts)
+    for one in facts.each:
+        _check_splits(spec, one)
     runs: dict[str, PlannedRun] = {}
     dropped: list[DroppedCell] = []
     twice = 0
-    for cell in cells(spec, facts.vocab):
-        planned = _planned_cell(cell, spec, facts, cost)
+    for cell in cells(spec, facts):
+        planned = _planned_cell(cell, spec, facts.of(cell.setting.vary), cost)
         if isinstance(planned, DroppedCell):
             dropped.append(planned)
             continue
@@ -72,7 +73,7 @@ def _with_checks(plan: Plan, facts: DataFacts, cost: CostModel | None) -> Plan:
         return plan
 
     def min_steps(vary: Combination) -> int:
-        return setting_of(plan.spec, facts.vocab, vary).recipe.min_steps
+        return setting_of(plan.spec, facts.of(vary).vocab, vary).recipe.min_steps
 
     def retrain(run: PlannedRun, train: TrainConfig) -> PlannedRun:
         duration = _duration(run.run.model, train, cost)
@@ -104,6 +105,7 @@ def plan_single(
     Raises:
         PlanError: where no such run can land on the budget, with the reason.
     """
+    facts = facts.of(vary)
     setting = setting_of(spec, facts.vocab, vary)
     _check_splits(replace(spec, context=setting.context, vary={}), facts)
     cell = Cell(setting, flops, buildable(setting, params), 1)

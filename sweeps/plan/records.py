@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from model.config import ModelConfig, RunConfig, TrainConfig
 from model.memory import SAVED_PARAMETER_BYTES
+from sweeps.file.data_axes import data_values
 from sweeps.file.spec import SweepSpec
 from sweeps.plan.combination import NOTHING_VARIED, Combination
 from tokenizer.errors import ExpectedError
@@ -45,6 +46,21 @@ class DataFacts:
     """Unique training tokens."""
     validation_tokens: int
     """Validation tokens."""
+    varied: tuple[tuple[Combination, DataFacts], ...] = ()
+    """The facts of each combination of the axes that set the data, the first of which these are; empty where there is
+    one dataset."""
+
+    def of(self, vary: Combination) -> DataFacts:
+        """The facts of the dataset of one combination of all axes."""
+        if not self.varied:
+            return self
+        wanted = data_values(vary.to_dict())
+        return next(facts for combination, facts in self.varied if combination.to_dict() == wanted)
+
+    @property
+    def each(self) -> tuple[DataFacts, ...]:
+        """The facts of every dataset."""
+        return tuple(facts for _, facts in self.varied) or (self,)
 
 
 @dataclass(frozen=True)

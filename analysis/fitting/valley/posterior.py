@@ -33,6 +33,16 @@ _HEAVIEST = 0.95
 
 
 @dataclass(frozen=True, eq=False)
+class DrawnScales:
+    """The scales drawn about one maximum of the evidence."""
+
+    mode: Fitted
+    """The fit there."""
+    scales: Floats
+    """Shape (D', S)."""
+
+
+@dataclass(frozen=True, eq=False)
 class Valley:
     """The fitted valley. Shape legend: D draws of the scales, P parameters of the form, T budgets."""
 
@@ -48,6 +58,8 @@ class Valley:
     """Their covariances, shape (D, P, P)."""
     mode: Fitted
     """The most probable fit, with the effects of single budgets and sizes."""
+    drawn: tuple[DrawnScales, ...]
+    """The draws by maximum of the evidence, in the order of `weights`."""
 
     @property
     def best(self) -> Scales:
@@ -87,6 +99,7 @@ def learn(table: RunTable, origin: Origin) -> Valley:
         means=np.array([mean for mean, _ in known]),
         covariances=np.array([covariance for _, covariance in known]),
         mode=modes[0],
+        drawn=tuple(DrawnScales(mode, scales) for mode, (scales, _) in zip(modes, drawn, strict=True)),
     )
 
 

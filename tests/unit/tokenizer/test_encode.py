@@ -1,8 +1,11 @@
-"""Encoding a corpus: tiktoken where it agrees with the canonical tokenizer, each document behind BOS."""
+"""Encoding a corpus: tuetoken or tiktoken where they agree with the canonical tokenizer, each document behind BOS."""
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +13,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.unit.tokenizer.test_loading import foreign
 from tests.unit.tokenizer.tokenizer_data import HARD, SOURCE, TEXTS
 from tokenizer import encode
 from tokenizer.encode import Encoder, TiktokenEncoder, choose_encoder, encode_documents
+from tokenizer.given import HuggingFaceTokenizer
 from tokenizer.vocabulary import BpeTokenizer, Tokenizer
 
 
@@ -25,6 +30,12 @@ def test_tiktoken_gives_the_canonical_ids(trained: dict[str, Tokenizer], text: s
     assert TiktokenEncoder(tokenizer).encode_batch([text])[0].tolist() == tokenizer.encode(text)
 
 
+@pytest.fixture
+def without_tuetoken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encode, "find_spec", lambda name: None)
+
+
+@pytest.mark.usefixtures("without_tuetoken")
 def test_tiktoken_is_chosen_with_its_parity(trained: dict[str, Tokenizer]) -> None:
     encoder = choose_encoder(trained["bpe"], TEXTS)
     assert encoder.name.startswith("tiktoken ")
@@ -33,12 +44,56 @@ def test_tiktoken_is_chosen_with_its_parity(trained: dict[str, Tokenizer]) -> No
     assert choose_encoder(trained["word"], TEXTS).parity == "canonical"
 
 
+@pytest.mark.usefixtures("without_tuetoken")
 def test_tiktoken_is_dropped_where_it_differs(trained: dict[str, Tokenizer], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encode, "GPT2_PATTERN", r"\S+|\s+")
     encoder = choose_encoder(trained["bpe"], TEXTS)
     assert encoder.name.startswith("tokenizers ")
     assert "differs on" in encoder.parity
     assert encoder.encode_batch([SOURCE])[0].tolist() == trained["bpe"].encode(SOURCE)
+
+
+class Tuetoken:
+    """tuetoken as far as it is used, by the canonical tokenizer; `shift` is added to every id."""
+
+    shift = 0
+
+    def __init__(self, path: str) -> None:
+        from tokenizers import Tokenizer as Inner
+
+        self._inner = Inner.from_file(path)
+        self._inner.encode_special_tokens = True
+
+    def encode_ordinary(self, text: str) -> list[int]:
+        return [i + self.shift for i in self._inner.encode(text, add_special_tokens=False).ids]
+
+
+@pytest.fixture
+def with_tuetoken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library of that name, whether or not there is one on this machine."""
+    monkeypatch.setitem(sys.modules, "tuetoken", SimpleNamespace(Tokenizer=Tuetoken))
+    monkeypatch.setattr(encode, "find_spec", lambda name: name)
+    monkeypatch.setattr(encode, "version", lambda name: "1.2")
+
+
+@pytest.mark.usefixtures("with_tuetoken")
+def test_tuetoken_is_preferred_where_it_is_installed_and_agrees(trained: dict[str, Tokenizer]) -> None:
+    given = HuggingFaceTokenizer(json.dumps(foreign(trained)))
+    long = "a" * 3_000 + HARD
+    for tokenizer in (trained["bpe"], given):
+        encoder = choose_encoder(tokenizer, TEXTS)
+        assert encoder.name == "tuetoken 1.2"
+        assert encoder.parity.startswith("identical to tokenizers 1.2 on 3 documents")
+        assert encoder.encode_batch([long, ""])[0].tolist() == tokenizer.encode(long)
+
+
+@pytest.mark.usefixtures("with_tuetoken")
+def test_tuetoken_is_dropped_where_it_differs(trained: dict[str, Tokenizer], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Tuetoken, "shift", 1)
+    encoder = choose_encoder(trained["bpe"], TEXTS)
+    assert encoder.name == "tiktoken 1.2"
+    assert "; tuetoken 1.2 differs on " in encoder.parity
+    assert choose_encoder(HuggingFaceTokenizer(json.dumps(foreign(trained))), TEXTS).name == "tokenizers 1.2"
 
 
 def test_endless_whitespace_is_encoded(trained: dict[str, Tokenizer]) -> None:

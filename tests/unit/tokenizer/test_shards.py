@@ -1,5 +1,6 @@
 """Shards: written whole or not at all, verified, repaired."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -155,3 +156,8 @@ def test_a_manifest_is_read_without_its_data(tmp_path: Path) -> None:
     shards = write(tmp_path)
     (shards.path / "train.bin").unlink()
     assert module.read_manifest(shards.path) == shards.manifest
+
+
+def test_datasets_of_earlier_releases_keep_their_identity() -> None:
+    assert DRAFT.identity == "0ce3e6cdc4661d8a"
+    assert dataclasses.replace(DRAFT, scored_bytes=9).identity != DRAFT.identity

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from tests.unit.tokenizer.tokenizer_data import HARD, SOURCE, VOCABS
+from tokenizer.loading import load_tokenizer
 from tokenizer.vocabulary import (
     BOS,
+    FILE,
     KINDS,
     SPLITTERS,
     BpeTokenizer,
@@ -17,12 +19,11 @@ from tokenizer.vocabulary import (
     Tokenizer,
     TokenizerError,
     TokenizerSpec,
-    load_tokenizer,
 )
 
 
 def test_every_kind_is_tried() -> None:
-    assert set(VOCABS) == set(KINDS)
+    assert {*VOCABS, FILE} == set(KINDS)
 
 
 @pytest.mark.parametrize("kind", VOCABS)
@@ -101,28 +102,6 @@ def test_spec_is_a_structured_config() -> None:
     assert TokenizerSpec("bpe", 2**20).entries == 2**20
     config = OmegaConf.merge(OmegaConf.structured(TokenizerSpec), {"vocab": 512})
     assert OmegaConf.to_object(config) == TokenizerSpec("bpe", 512)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (None, "does not exist: prepare the corpus again"),
-        ("{", "is not a tokenizer"),
-        ("[" * 100_000, "is not a tokenizer"),
-        ("1" * 5_000, "is not a tokenizer"),
-        ('{"kind": "word"}', "its pieces are not all text"),
-        ('{"kind": "word", "pieces": ["a", 1]}', "its pieces are not all text"),
-        ('{"model": {"type": "BPE", "merges": 3}}', "is not a tokenizer: .*prepare the corpus again"),
-        ("[]", "is not a tokenizer of isoflop"),
-        ('{"model": {"type": "Unigram"}}', "it is neither bpe, byte, character nor word"),
-    ],
-)
-def test_foreign_files(tmp_path: Path, content: str | None, message: str) -> None:
-    path = tmp_path / "tokenizer.json"
-    if content is not None:
-        path.write_text(content, encoding="utf-8")
-    with pytest.raises(TokenizerError, match=message):
-        load_tokenizer(path)
 
 
 def test_a_bpe_without_bos_first_is_refused() -> None:

@@ -16,7 +16,7 @@ from orchestrator.use_cases import sweep_answers
 from orchestrator.use_cases.answering import Answering
 from orchestrator.use_cases.control import cancel, pause
 from orchestrator.use_cases.submission import submit
-from orchestrator.use_cases.sweep_answers import variant_label
+from orchestrator.use_cases.variant import variant_label
 from orchestrator.use_cases.workspace import Workspace
 from orchestrator.web.variants import combinations, default_variant
 from tests.unit.orchestrator.api.varied import finish, varied_home

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from analysis.answers.best_value import BestValue
 from analysis.answers.compare import Comparison, Multiplier
 from analysis.records import Interval
-from orchestrator.cli.comparison_text import describe_comparison, ranking, verdict
+from orchestrator.cli.comparison_text import describe_best, describe_comparison, ranking, verdict
 
 
 def _point(multiplier: float, low: float, high: float, loss: float = 3.0, extrapolation: float = 1.0) -> Multiplier:
@@ -61,3 +62,15 @@ def test_variants_are_ranked_with_the_baseline_among_them() -> None:
 def test_on_a_narrow_terminal_the_verdict_stays() -> None:
     header = ranking("lr=1", [_comparison("lr=2", 1.5, 1.2, 1.8)], [], 44)[1]
     assert header.split() == ["variant", "multiplier", "verdict"]
+
+
+def test_the_best_value_is_told_with_its_interval_and_where_it_ends() -> None:
+    best = BestValue(
+        1e12, 904.4, Interval(512.0, 1500.0), "bits/byte", (512.0, 1024.0, 2048.0), (1.25, 1.2, 1.3), "smallest"
+    )
+    first, line = describe_best("tokenizer.vocab", "qk_norm=True", [best])
+    assert first == "best tokenizer.vocab with qk_norm=True by budget (bits/byte):"
+    assert line.startswith("  10¹²: 904 (512 to 1,500); it may lie beyond the smallest that was tried; loss 512: 1.250")
+    both = replace(best, at_edge="both")
+    assert "reaches both ends" in describe_best("lr", "", [both])[1]
+    assert "beyond" not in describe_best("lr", "", [replace(best, at_edge="")])[1]

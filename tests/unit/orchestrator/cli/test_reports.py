@@ -127,6 +127,7 @@ def test_the_folder_of_a_report() -> None:
     reports = Path("reports")
     assert report_folder(reports, "lab", "") == reports / "lab"
     assert report_folder(reports, "lab", "context=64,lr=0.1") == reports / "lab_context-64_lr-0.1"
+    assert report_folder(reports, "lab", "tokenizer.path=../a.json") == reports / "lab_tokenizer.path-.._a.json"
 
 
 def test_a_report_without_a_law_predicts_nothing(workspace: Workspace, reports: Reports) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -32,13 +31,6 @@ DEMO = ROOT / "sweeps/conf/demo.yaml"
 GPU = ROOT / "sweeps/conf/gpu.yaml"
 
 
-@dataclass(frozen=True)
-class Data:
-    """A dataset of which only the facts matter."""
-
-    manifest: DataFacts
-
-
 class Known(Planning):
     """Planning whose data and rates are known beforehand."""
 
@@ -46,11 +38,11 @@ class Known(Planning):
     rate: float | None = 1e10
     calibrations = 0
 
-    def shards(self, spec: SweepSpec, within: Reach | None = None) -> Any:
+    def facts(self, spec: SweepSpec, within: Reach | None = None) -> DataFacts:
         """The facts, or no corpus."""
         if self.data is None:
             raise CorpusError("data does not exist")
-        return Data(self.data)
+        return self.data
 
     def cost(self, runs: Sequence[RunConfig], spec: SweepSpec) -> SpeedModel | None:
         """The rate at the first shape that is asked for."""

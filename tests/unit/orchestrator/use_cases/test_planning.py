@@ -39,7 +39,7 @@ RATE = 1e10
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """A home on a machine without a GPU, with a corpus and a calibration that take no time."""
-    monkeypatch.setattr(module, "prepare", lambda *_: SimpleNamespace(manifest=MANIFEST))
+    monkeypatch.setattr(module, "prepare", lambda *_, **__: SimpleNamespace(manifest=MANIFEST))
     monkeypatch.setattr(module, "calibrate", lambda *_: RateModel(((1e4, RATE),)))
     monkeypatch.setattr("orchestrator.settings.gpu_names", lambda: ())
     return open_home(tmp_path)
@@ -54,7 +54,7 @@ def test_a_sweep_file_becomes_a_plan_with_predicted_seconds(workspace: Workspace
     made = Planning(workspace).plan(
         b"name: x\nbudgets: [1e11, 3e11]\ncentre: {tokens_per_param: 20}\n", ["seeds.default=2"]
     )
-    assert (made.data, made.device, made.workers, made.notes) == (MANIFEST, "cpu", 2, ())
+    assert (made.data, made.device, made.workers, made.notes) == (facts_of(MANIFEST), "cpu", 2, ())
     assert made.spec.name == "x" and made.spec.seeds.default == 2
     run = made.plan.runs[0]
     assert run.seconds == pytest.approx(run.flops / RATE)
@@ -72,7 +72,7 @@ def test_where_no_cell_can_run_nothing_is_calibrated(workspace: Workspace, monke
 def test_without_a_corpus_the_message_says_how_much_text_is_needed(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, device: str, hint: str
 ) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise CorpusError("there is no file x.txt")
 
     monkeypatch.setattr(module, "prepare", refuse)
@@ -83,7 +83,7 @@ def test_without_a_corpus_the_message_says_how_much_text_is_needed(
 
 
 def test_a_file_that_cannot_be_read_is_all_that_is_said(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise CorpusFileError("x.txt:1: not UTF-8")
 
     monkeypatch.setattr(module, "prepare", refuse)

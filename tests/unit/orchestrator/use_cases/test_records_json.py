@@ -16,7 +16,7 @@ def test_the_law_is_the_same() -> None:
     answers = simulated_answers(vary={"context": [64, 128]})
     there = answers_of_json(json.loads(json_text(records_json(answers))))
     assert there.sweep == answers.sweep and list(there.runs) == list(answers.runs)
-    assert there.table.equals(answers.table) and there.text == answers.text
+    assert there.table.equals(answers.table) and there.texts == answers.texts
     assert [variant.label for variant in there.variants] == [variant.label for variant in answers.variants]
     assert there.law("context=64").law_id == answers.law("context=64").law_id
 

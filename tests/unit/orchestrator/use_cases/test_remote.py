@@ -26,7 +26,7 @@ class Answers(Client):
         return found
 
 
-@pytest.mark.parametrize("answer", [{}, [], {"sweep": {}, "runs": [], "forecasts": [], "text": ""}, None])
+@pytest.mark.parametrize("answer", [{}, [], {"sweep": {}, "runs": [], "forecasts": [], "texts": {}}, None])
 def test_what_is_no_sweep_is_a_stranger(answer: Any) -> None:
     with pytest.raises(Unreachable, match="not a service of this version"):
         RemoteAnswering(Answers(answer)).of("s")

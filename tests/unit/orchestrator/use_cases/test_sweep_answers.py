@@ -12,7 +12,7 @@ from analysis.answers.compare import compare
 from analysis.records import LawError, QuestionError
 from orchestrator.states import RunState
 from orchestrator.use_cases import sweep_answers as module
-from orchestrator.use_cases.sweep_answers import SweepAnswers, earlier_noise, variant_label
+from orchestrator.use_cases.sweep_answers import SweepAnswers, earlier_noise
 from sweeps.file.spec import SeedsSpec
 from sweeps.plan.combination import NOTHING_VARIED
 from sweeps.plan.expected_width import USUAL_NOISE
@@ -103,11 +103,6 @@ def test_a_comparison_needs_no_hold_out() -> None:
     answers = simulated_answers(budgets=(1e11, 3e11, 1e12, 3e12))
     assert answers.fit(answers.variant(), holdout=False).holdout == ()
     assert answers.fit(answers.variant()).holdout != ()
-
-
-def test_a_combination_is_written_in_alphabetical_order() -> None:
-    assert variant_label({"lr": 0.01, "context": 64}) == "context=64,lr=0.01"
-    assert variant_label({}) == ""
 
 
 def test_the_first_revision_with_enough_repeats_gives_the_noise() -> None:

@@ -40,7 +40,8 @@ def test_rows_hold_type_default_and_meaning() -> None:
     ):
         assert row in page
     assert "### `marin-2025`" in page and "| `lr_cap` | `0.01` | Ceiling of the learning rate. | " in page
-    assert page.endswith("`recipe`, `context`.\n")
+    assert page.endswith("`corpus.text_key`, `corpus.max_bytes`.\n")
+    assert "`recipe`, `context`, `tokenizer.kind`, `tokenizer.vocab`" in page
 
 
 def test_field_docs_are_inherited_and_in_one_line() -> None:

@@ -35,7 +35,7 @@ def fill(spec: SweepSpec, hours: float, data: DataFacts = FACTS, devices: int = 
 
 @pytest.mark.parametrize("devices", [1, 2])
 def test_a_grid_of_a_device_fills_its_hours(devices: int) -> None:
-    data = unlimited_data(SPEC, 4096)
+    data = unlimited_data(SPEC, DataFacts("", 4096, 1, 1))
     filled = fill_hours(SPEC, H100, 3.0, devices, facts=data)
     plan = make_plan(filled.spec, data, H100)
     assert wall_hours(plan, devices) == pytest.approx(3.0, rel=0.03)

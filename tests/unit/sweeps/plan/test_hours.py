@@ -13,6 +13,7 @@ from model.flops import flops_per_token_by
 from sweeps.file.spec import CentreSpec, LimitsSpec, SeedsSpec, SweepSpec
 from sweeps.plan.hours import DeviceCost, hours_by_budget, tokens_needed, unlimited_data, wall_hours
 from sweeps.plan.plan import make_plan
+from sweeps.plan.records import DataFacts
 from tests.unit.sweeps.plans import FACTS, Steady, spec_of
 
 H100 = DEVICES["h100"]
@@ -66,4 +67,5 @@ def test_needed_tokens_are_those_of_the_longest_run_over_its_passes() -> None:
     assert tokens_needed(spec_of(epochs_max=4.0)) == math.ceil(longest / 4)
     assert tokens_needed(spec_of(limits=LimitsSpec(flops=1.0))) == longest, "limits are no matter here"
     assert tokens_needed(spec_of(recipe_overrides={"warmup": 0.9})) == 0
-    assert (unlimited_data(spec_of()).vocab, unlimited_data(spec_of(), 300).vocab) == (1024, 300)
+    known = DataFacts("d", 300, 10, 10)
+    assert (unlimited_data(spec_of()).vocab, unlimited_data(spec_of(), known).vocab) == (1024, 300)

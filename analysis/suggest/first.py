@@ -1,0 +1,133 @@
+"""Suggestions before the first run: the curves without which there is no law, then the order of simulated outcomes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from analysis.answers.usual import usual_outcomes
+from analysis.fitting.cost import TokenCost
+from analysis.fitting.estimators import FEWEST_BUDGETS
+from analysis.law import fit
+from analysis.records import LawError, QuestionError
+from analysis.suggest.cells import SAME, Cells, Labels
+from analysis.suggest.moves import WHOLE
+from analysis.suggest.records import SuggestedRun, Suggestion, Target, Why
+from analysis.suggest.suggest import check, suggest
+from analysis.table.table import RunTable
+from analysis.wording import typed_flops
+
+OUTCOMES = 3
+"""Simulated outcomes of the first curves; the one of median precision says what follows."""
+
+
+def suggest_first(
+    cells: Cells,
+    flops: float,
+    *,
+    cost: TokenCost,
+    noise: float,
+    spend: float,
+    least: float = 0.0,
+    target: Target | None = None,
+    per_hour: bool = False,
+) -> Suggestion:
+    """The runs of a sweep that has none yet: whole curves at its smallest budgets, and what should follow them.
+
+    What follows is chosen by laws that are fitted to simulated outcomes of these curves, as published sweeps come out
+    with this noise between seeds; after the real ones it should be asked again. The first curves are at budgets from
+    `least` on where half of the spend pays for them. Raises QuestionError where the spend
+    does not pay for the first curves, LawError where they could give no law.
+    """
+    cells, target = cells.ordered(), target or Target()
+    check(cells, flops, spend, target, per_hour=per_hour)
+    first = _affordable_curves(cells, least, spend)
+    price = float(cells.flops[first].sum())
+    taken = np.bincount(first, minlength=len(cells))
+    begun = replace(cells, runs=cells.runs + taken, most=cells.most - taken)
+    ask = partial(suggest, cells=begun, flops=flops, spend=spend - price, target=target, per_hour=per_hour)
+    found, refused = [], LawError("the first curves give no law")
+    for table in usual_outcomes(_table(cells, first), noise, OUTCOMES):
+        law = fit(table, cost=cost, holdout=False)
+        try:
+            found.append(ask(law))
+        except LawError as error:
+            refused = error
+    if not found:
+        raise refused
+    found.sort(key=lambda one: one.expected.log_params_half if one.expected else np.inf)
+    middle = found[(len(found) - 1) // 2]
+    own = _own_runs(cells, first, middle)
+    hours = own[-1].hours
+    later = tuple(
+        replace(run, spent=run.spent + price, hours=None if run.hours is None or hours is None else run.hours + hours)
+        for run in middle.runs
+    )
+    return replace(middle, now=None, spend=spend, runs=(*own, *later), candidates=len(cells))
+
+
+def _affordable_curves(cells: Cells, least: float, spend: float) -> Labels:
+    """The first curves, from `least` on where half of the spend pays for them. Raises QuestionError, LawError."""
+    first = _first_curves(cells, least)
+    if not len(first) or float(cells.flops[first].sum()) > spend / 2:
+        first = _first_curves(cells, 0.0)
+    if not len(first):
+        raise LawError(
+            f"fewer than {FEWEST_BUDGETS} budgets have {WHOLE} sizes that can be trained, so there could be no law: "
+            "isoflop plan says why cells are dropped"
+        )
+    price = float(cells.flops[first].sum())
+    if price + float(cells.flops.min()) > spend * (1 + 1e-9):
+        raise QuestionError(
+            f"a spend of {typed_flops(spend)} FLOPs does not pay for the first law and a run after it: "
+            f"{FEWEST_BUDGETS} curves of {WHOLE} sizes cost {price:.3g} FLOPs"
+        )
+    return first
+
+
+def _first_curves(cells: Cells, least: float) -> Labels:
+    """Indices of the sizes of whole curves at the cheapest budgets from `least` on that have so many; or none."""
+    chosen: list[int] = []
+    for budget in cells.budgets[cells.budgets >= least * (1 - SAME)]:
+        here = np.flatnonzero((cells.budget == budget) & (cells.most > 0))
+        if len(here) >= WHOLE and len(chosen) < FEWEST_BUDGETS * WHOLE:
+            chosen += here[np.linspace(0, len(here) - 1, WHOLE).round().astype(int)].tolist()
+    return np.array(chosen if len(chosen) == FEWEST_BUDGETS * WHOLE else [], dtype=np.int64)
+
+
+def _table(cells: Cells, first: Labels) -> RunTable:
+    """The first curves as a table, its losses to be simulated."""
+    frame = pd.DataFrame(
+        {
+            "flops": cells.flops[first],
+            "params": cells.params[first],
+            "tokens": cells.tokens[first],
+            "budget": cells.budget[first],
+            "loss": np.linspace(4.0, 3.0, len(first)),
+        }
+    )
+    return RunTable.from_frame(frame, loss_unit="nats/token")
+
+
+def _own_runs(cells: Cells, first: Labels, then: Suggestion) -> tuple[SuggestedRun, ...]:
+    """The first curves as records: nothing is expected before the last of them."""
+    hours = np.cumsum(cells.hours[first]) if cells.hours is not None else np.full(len(first), np.nan)
+    spent = np.cumsum(cells.flops[first])
+    return tuple(
+        SuggestedRun(
+            budget=float(cells.budget[cell]),
+            params=float(cells.params[cell]),
+            tokens=float(cells.tokens[cell]),
+            flops=float(cells.flops[cell]),
+            seed=0,
+            why=Why.FIRST,
+            spent=float(spent[at]),
+            hours=float(hours[at]) if np.isfinite(hours[at]) else None,
+            expected=then.now if at == len(first) - 1 else None,
+            shape=cells.shapes[cell] if cells.shapes else "",
+        )
+        for at, cell in enumerate(first.tolist())
+    )

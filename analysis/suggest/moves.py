@@ -1,0 +1,93 @@
+"""What may be added next: a single run of a budget that has a curve, or sizes that open one, to both sides of N*."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.suggest.beliefs import Beliefs
+from analysis.suggest.cells import Cells
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+OPENINGS = ((3, (0.7, 1.2, 1.8)), (5, (0.35, 0.7, 1.1)))
+"""Sizes with which a budget may be opened: how many, and how far apart in ln N."""
+OPEN = 3
+"""Sizes from which on single runs of a budget may follow."""
+WHOLE = 5
+"""Sizes of a whole curve, as many as a minimum of its own takes."""
+BESIDE = 0.2
+"""Distance in ln N from N* from which on a size lies to one side of it."""
+FREEDOM = 3
+"""Degrees of freedom of repeats from which on they show the noise, as in a fit."""
+
+
+def moves(beliefs: Beliefs, cells: Cells, only: float | None = None) -> list[Labels]:
+    """Indices of the cells of each move, (moves, k) for each size k; those at one budget alone where it is given."""
+    free = beliefs.runs < cells.runs + cells.most
+    single: list[int] = []
+    openings: dict[int, set[tuple[int, ...]]] = {}
+    for budget in cells.budgets if only is None else (only,):
+        here = cells.budget == budget
+        sizes = int((here & (beliefs.runs > 0)).sum())
+        if sizes >= OPEN:
+            single += np.flatnonzero(here & free).tolist()
+        if sizes < WHOLE:
+            for chosen in _openings(beliefs, np.flatnonzero(here & free & (beliefs.runs == 0))):
+                openings.setdefault(len(chosen), set()).add(chosen)
+    found = [np.array(sorted(blocks)) for _, blocks in sorted(openings.items())]
+    return [*found, *([np.array(single)[:, None]] if single else [])]
+
+
+def _openings(beliefs: Beliefs, new: Labels) -> Iterator[tuple[int, ...]]:
+    """Sets of new cells (n,) of one budget about its N*; none that leaves one side of it empty."""
+    off_path = beliefs.off_path[new]
+    for count, distances in OPENINGS:
+        if len(new) < count:
+            continue
+        for apart in distances:
+            left = off_path.copy()
+            chosen = []
+            for place in np.arange(count) - (count - 1) / 2:
+                chosen.append(int(np.nanargmin(np.abs(left - place * apart))))
+                left[chosen[-1]] = np.nan
+            off = off_path[chosen]
+            if off.min() < 0 < off.max():
+                yield tuple(sorted(new[chosen].tolist()))
+
+
+def missing_sides(beliefs: Beliefs, cells: Cells) -> list[int]:
+    """Cells that give the curves there are a size on a side of N* where they have none, the dearest budget first."""
+    found = []
+    for budget in cells.budgets[::-1]:
+        here = cells.budget == budget
+        run = here & (beliefs.runs > 0)
+        if not run.any():
+            continue
+        for side in (-1, 1):
+            off = side * beliefs.off_path
+            free = np.flatnonzero(here & (beliefs.runs == 0) & (cells.most > 0) & (off > BESIDE))
+            if not (off[run] > BESIDE).any() and len(free):
+                found.append(int(free[np.argmin(off[free])]))
+    return found
+
+
+def repeats_for_noise(beliefs: Beliefs, cells: Cells) -> list[int]:
+    """Repeats at the cheapest optima that show the noise between seeds; none where it is known."""
+    freedom = int(np.maximum(cells.runs - 1, 0).sum())
+    found: list[int] = []
+    for budget in cells.budgets:
+        here = np.flatnonzero((cells.budget == budget) & (cells.runs > 0) & (cells.most > 0))
+        if len(here):
+            nearest = int(here[np.argmin(np.abs(beliefs.off_path[here]))])
+            found += [nearest] * int(cells.most[nearest])
+    return found[: max(FREEDOM - freedom, 0)]
+
+
+def whole_curve_near_top(runs: Labels, cells: Cells) -> bool:
+    """Whether one of the two largest budgets with runs (n,) has a whole curve."""
+    sizes = [int(((cells.budget == budget) & (runs > 0)).sum()) for budget in np.unique(cells.budget[runs > 0])]
+    return any(count >= WHOLE for count in sizes[-2:])

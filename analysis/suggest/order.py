@@ -1,0 +1,171 @@
+"""The order of runs: greedily those that narrow the answers most for what they cost, in a few variants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.suggest.beliefs import Beliefs
+from analysis.suggest.cells import Cells
+from analysis.suggest.moves import missing_sides, moves, repeats_for_noise, whole_curve_near_top
+from analysis.suggest.records import Precision, Target, Why
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+Know = Callable[[int], Beliefs]
+"""What is known if the table had so many budgets: so many limit what they cannot show."""
+
+LEAST_GAIN = 0.05
+"""Fall of ln of the half-widths, for a whole spend, below which runs at that rate are not worth having."""
+STEPS = (100, 25)
+"""Into how many equal parts a variant divides the spend: runs that cost less count as if they cost one part. Few parts
+prefer few large runs; the better of the two is taken (as cost-benefit and plain greedy in Leskovec et al. 2007)."""
+TOPS = 1
+"""Variants that open one of so many of the largest affordable budgets first."""
+EQUALLY_GOOD = 0.05
+"""Mean ln of the half-widths within which variants are equally good, and the one that reaches highest is taken."""
+FOR_NOISE = 0.05
+"""Share of a spend that repeats for the noise may take."""
+ENOUGH = 5
+"""Budgets from which on the number of them limits nothing: the order is chosen as if there were so many."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One run of an order."""
+
+    cell: int
+    """Index of its cell."""
+    why: Why
+    """Why it is in the order."""
+
+
+@dataclass
+class Order:
+    """An order in the making; `add` grows it."""
+
+    beliefs: Beliefs
+    """What is known after its runs."""
+    cells: Cells
+    """What may be run."""
+    price: Floats
+    """What one run of each cell counts for in the rate of narrowing: FLOPs, or hours as FLOPs, shape (n,)."""
+    spend: float
+    """Training FLOPs that the runs may spend together."""
+    weights: Floats
+    """What N* and the loss count for, shape (2,)."""
+    steps: list[Step] = field(default_factory=list)
+    """The runs so far."""
+    spent: float = 0.0
+    """Training FLOPs of them."""
+
+    @property
+    def value(self) -> float:
+        """Weighted mean of ln of the answers' standard deviations."""
+        return float(np.log(self.beliefs.spread()) @ self.weights / self.weights.sum() / 2)
+
+    @property
+    def top(self) -> float:
+        """The largest budget of its runs; 0 without any."""
+        return max((float(self.cells.budget[step.cell]) for step in self.steps), default=0.0)
+
+    def fits(self, blocks: Labels) -> NDArray[np.bool_]:
+        """Which moves (moves, k) are affordable."""
+        return np.asarray(self.spent + self.cells.flops[blocks].sum(axis=1) <= self.spend * (1 + 1e-9))
+
+    def add(self, cells: Iterable[int], why: Why | None = None) -> None:
+        """Add a run of each of some cells; the reason is found where it is not given."""
+        chosen = list(cells)
+        for cell in chosen:
+            found = Why.REPEAT if self.beliefs.runs[cell] else Why.CURVE if len(chosen) > 1 else Why.SIZE
+            self.beliefs.learn(cell)
+            self.steps.append(Step(cell, why or found))
+            self.spent += float(self.cells.flops[cell])
+
+    def best_move(self, part: float, only: float | None = None) -> Labels | None:
+        """The affordable move that narrows the answers most for its cost, runs counted as `part` at least."""
+        now, best, most = self.value, None, 0.0
+        for blocks in moves(self.beliefs, self.cells, only):
+            affordable = blocks[self.fits(blocks)]
+            if not len(affordable):
+                continue
+            after = np.log(self.beliefs.after(affordable)) @ self.weights / self.weights.sum() / 2
+            rate = (now - after) / np.maximum(self.price[affordable], part).sum(axis=1)
+            at = int(np.argmax(rate))
+            if rate[at] > max(most, LEAST_GAIN / self.spend):
+                best, most = affordable[at], float(rate[at])
+        return best
+
+
+def choose(know: Know, cells: Cells, price: Floats, spend: float, target: Target) -> list[Step]:
+    """The runs in order, as many as a spend allows or as a target takes; none where none narrows the answers."""
+    held = np.unique(cells.budget[cells.runs > 0])
+    every = cells.budgets
+    settled = max(len(held), min(ENOUGH, len(every)))
+    new = [float(budget) for budget in np.setdiff1d(every, held)]
+    firsts = [budget for budget in new if cells.flops[cells.budget == budget].min() <= spend][-TOPS:]
+    variants = [(None, parts) for parts in STEPS] + [(first, STEPS[0]) for first in firsts]
+    orders = []
+    for first, parts in variants:
+        order = Order(know(settled).copy(), cells, price, spend, _weights(target))
+        if _grow(order, spend / parts, target, first):
+            orders.append(order)
+    safe = [order for order in orders if whole_curve_near_top(order.beliefs.runs, cells)] or orders
+    reached = [order for order in safe if target.reached(order.beliefs.precision())]
+    if reached:
+        return min(reached, key=lambda order: order.spent).steps
+    least = min(order.value for order in safe)
+    close = [order for order in safe if order.value <= least + EQUALLY_GOOD]
+    return max(close, key=lambda order: (order.top, -order.value)).steps
+
+
+def _grow(order: Order, part: float, target: Target, first: float | None) -> bool:
+    """Add runs until nothing is left to do; whether the first budget, where one is given, could be opened."""
+    for cells, why, most in (
+        (repeats_for_noise(order.beliefs, order.cells), Why.NOISE, FOR_NOISE * order.spend),
+        (missing_sides(order.beliefs, order.cells), Why.SIDE, order.spend / 2),
+    ):
+        for cell in cells:
+            if order.spent + order.cells.flops[cell] <= most:
+                order.add([cell], why)
+    if first is not None:
+        opening = order.best_move(part, only=first)
+        if opening is None:
+            return False
+        order.add(opening.tolist())
+    while not target.reached(precision := order.beliefs.precision()):
+        order.weights = _weights(target, precision)
+        best = order.best_move(part)
+        if best is None:
+            break
+        order.add(best.tolist())
+    return True
+
+
+def _weights(target: Target, now: Precision | None = None) -> Floats:
+    """What N* and the loss count for: what is still missed of a target, or else both alike."""
+    asked = (target.params_factor is not None, target.loss is not None)
+    missed = target.missed(now) if now else asked
+    return np.array(missed if any(missed) else (True, True), dtype=float)
+
+
+def expected(know: Know, cells: Cells, steps: Iterable[Step]) -> list[Precision]:
+    """What is expected after each run of an order, with as many budgets as there are by then."""
+    taken: list[int] = []
+    found: list[Precision] = []
+    runs, beliefs, budgets = cells.runs.copy(), None, -1
+    for step in steps:
+        runs[step.cell] += 1
+        taken.append(step.cell)
+        held = min(len(np.unique(cells.budget[runs > 0])), ENOUGH + 1)
+        if beliefs is None or held != budgets:
+            beliefs, budgets = know(held).copy(), held
+            for cell in taken[:-1]:
+                beliefs.learn(cell)
+        beliefs.learn(step.cell)
+        found.append(beliefs.precision())
+    return found

@@ -1,0 +1,155 @@
+"""A law, cells and a question → the further runs that narrow its answer most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.fitting.threads import one_thread
+from analysis.law import Law
+from analysis.records import LawError, QuestionError
+from analysis.suggest.beliefs import Beliefs
+from analysis.suggest.cells import Cells
+from analysis.suggest.order import Step, choose, expected
+from analysis.suggest.records import Outcome, Precision, SuggestedRun, Suggestion, Target
+from analysis.wording import typed_flops
+
+Floats = NDArray[np.float64]
+
+GROWTH = 2.0
+"""Factor between the spends that are tried until a target is reached."""
+FIRST, LAST = 1 / 16, 256.0
+"""The first and the last of them, over the cost of the runs so far, where no spend is given."""
+
+
+def suggest(
+    law: Law,
+    cells: Cells,
+    flops: float,
+    *,
+    spend: float | None = None,
+    target: Target | None = None,
+    per_hour: bool = False,
+) -> Suggestion:
+    """The further runs that most narrow the answer at a budget, training FLOPs, for each FLOP or each hour.
+
+    `cells` are those that may be run and those that were (`cells.joined`). Without a spend, in FLOPs, as much again as
+    the runs so far cost may be spent, or what a target takes. Equal input gives equal output. Raises QuestionError for
+    a question that has no meaning, LawError where no law could be fitted.
+    """
+    target, cells = target or Target(), cells.ordered()
+    if law.valley is None:
+        raise LawError("there is no law yet whose answer further runs could narrow: isoflop fit says what is missing")
+    check(cells, flops, spend, target, per_hour=per_hour)
+    had = float((cells.flops * cells.runs).sum())
+    with one_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        held = len(np.unique(cells.budget[cells.runs > 0]))
+        now = Beliefs.of(law.valley, cells, flops, held).precision()
+        found = Suggestion(flops, law.loss_unit, now, target, spend or had, (), Outcome.REACHED, len(cells))
+        if target.reached(now):
+            return found
+        for allowed in _spends(spend, had, target):
+            found = _within(law, cells, flops, allowed, target, now, per_hour=per_hour)
+            if found.outcome is Outcome.REACHED:
+                break
+    return replace(found, candidates=len(cells))
+
+
+def check(cells: Cells, flops: float, spend: float | None, target: Target, *, per_hour: bool = False) -> None:
+    """Refuse a question without a meaning, naming the nearest that has one. Raises QuestionError."""
+    smallest = float(cells.budgets[0]) if len(cells) else np.inf
+    if not 0 < flops < np.inf:
+        raise QuestionError(f"the asked budget must be a positive number of FLOPs, not {flops:g}")
+    if not len(cells) or not (cells.most > 0).any():
+        raise QuestionError("there is no cell of which a further run could be trained")
+    if flops < smallest:
+        raise QuestionError(
+            f"the asked budget, {typed_flops(flops)} FLOPs, lies below the smallest of the grid: runs there cost more "
+            f"than what they would tell of; the least that can be asked about is {typed_flops(smallest)}"
+        )
+    cheapest = float(cells.flops[cells.most > 0].min())
+    if spend is not None and not spend >= cheapest:
+        raise QuestionError(
+            f"a spend of {typed_flops(spend)} FLOPs pays for no run: the cheapest cell costs {_up(cheapest)}"
+        )
+    if target.params_factor is not None and not target.params_factor > 1:
+        raise QuestionError(f"params={target.params_factor:g} must be a factor above 1, such as 1.2 for ×1.2")
+    if target.loss is not None and not target.loss > 0:
+        raise QuestionError(f"loss={target.loss:g} must be a half-width above 0, such as 0.02")
+    if per_hour and cells.hours is None:
+        raise QuestionError("how long a run takes is known for the cells of a sweep only: leave per hour out")
+
+
+def _up(flops: float) -> str:
+    """FLOPs as one types them, in three digits, rounded up so that they suffice."""
+    unit = 10.0 ** (np.floor(np.log10(flops)) - 2)
+    return typed_flops(float(np.ceil(flops / unit * (1 - 1e-12)) * unit))
+
+
+def _spends(spend: float | None, had: float, target: Target) -> Iterator[float]:
+    """What may be spent, in the order in which it is tried."""
+    if not target.any:
+        yield spend or had
+        return
+    last = spend or LAST * had
+    allowed = FIRST * had
+    while allowed < last:
+        yield allowed
+        allowed *= GROWTH
+    yield last
+
+
+def _within(
+    law: Law, cells: Cells, flops: float, spend: float, target: Target, now: Precision, *, per_hour: bool
+) -> Suggestion:
+    """The runs within a spend."""
+    assert law.valley is not None
+    valley = law.valley
+    kept = cells.select((cells.runs > 0) | ((cells.flops <= spend) & (cells.most > 0)))
+    price = kept.flops
+    if per_hour and kept.hours is not None:
+        timed = np.isfinite(kept.hours)
+        price = kept.hours * (kept.flops[timed].sum() / kept.hours[timed].sum())
+    know = lru_cache(lambda budgets: Beliefs.of(valley, kept, flops, budgets))
+    steps = choose(know, kept, price, spend, target)
+    after = expected(know, kept, steps)
+    reached = [index for index, precision in enumerate(after) if target.reached(precision)]
+    if reached:
+        steps, after = steps[: reached[0] + 1], after[: reached[0] + 1]
+    runs = _runs(kept, steps, after)
+    left = spend - (runs[-1].spent if runs else 0.0)
+    free = kept.most - np.bincount([step.cell for step in steps], minlength=len(kept)) > 0
+    affordable = bool((free & (kept.flops <= left)).any())
+    outcome = Outcome.REACHED if reached else Outcome.EXHAUSTED if affordable else Outcome.SPENT
+    return Suggestion(flops, law.loss_unit, now, target, spend, runs, outcome, len(kept))
+
+
+def _runs(cells: Cells, steps: Sequence[Step], after: Sequence[Precision]) -> tuple[SuggestedRun, ...]:
+    """The steps as records."""
+    runs = cells.runs.copy()
+    spent, hours = 0.0, 0.0
+    found = []
+    for step, precision in zip(steps, after, strict=True):
+        cell = step.cell
+        spent += float(cells.flops[cell])
+        hours += float(cells.hours[cell]) if cells.hours is not None else np.nan
+        found.append(
+            SuggestedRun(
+                budget=float(cells.budget[cell]),
+                params=float(cells.params[cell]),
+                tokens=float(cells.tokens[cell]),
+                flops=float(cells.flops[cell]),
+                seed=int(runs[cell]),
+                why=step.why,
+                spent=spent,
+                hours=hours if np.isfinite(hours) else None,
+                expected=precision,
+                shape=cells.shapes[cell] if cells.shapes else "",
+            )
+        )
+        runs[cell] += 1
+    return tuple(found)

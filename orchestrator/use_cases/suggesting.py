@@ -1,0 +1,119 @@
+"""Suggesting further runs of a sweep: its recipe's cells, what was run of them, and the law or the plan's noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from analysis.fitting.cost import TokenCost
+from analysis.suggest.cells import Cells, joined
+from analysis.suggest.first import suggest_first
+from analysis.suggest.records import Suggestion, Target
+from analysis.suggest.suggest import suggest
+from orchestrator.use_cases.planning import Planning
+from orchestrator.use_cases.sweep_answers import SweepAnswers
+from sweeps.file.compose import load_sweep
+from sweeps.file.spec import LimitsSpec, SweepSpec
+from sweeps.plan.candidates import Candidates, candidates
+from sweeps.plan.combination import NOTHING_VARIED, Combination
+from sweeps.plan.grid import setting_of
+from sweeps.plan.records import PlanError, PlannedRun
+from sweeps.recipes.ladder import flops_nodes
+
+REPEATS = 4
+"""Runs of one cell that differ by their seed alone."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of a suggestion."""
+
+    flops: float
+    """The budget of the answer, training FLOPs."""
+    spend: float | None = None
+    """Training FLOPs that further runs may spend; None for as much again as the runs so far, or as a target takes."""
+    target: Target = field(default_factory=Target)
+    """The precision to be reached."""
+    per_hour: bool = False
+    """Whether narrowing counts for each predicted hour instead of each FLOP."""
+
+
+def suggest_for_sweep(planning: Planning, answers: SweepAnswers, asked: Asked, label: str = "") -> Suggestion:
+    """The runs that a sweep with runs should train next. Raises LawError, QuestionError, CorpusError."""
+    variant = answers.variant(label)
+    spec, vary = answers.spec, Combination.of(variant.values)
+    law = answers.fit(variant, holdout=False)
+    had = Cells.run_already(variant.table, 0)
+    found, cells = _cells(planning, spec, vary, asked)
+    left = None if spec.limits.flops is None else spec.limits.flops - float((had.flops * had.runs).sum())
+    allowed, note = _within_limits(asked.spend, left)
+    suggestion = suggest(
+        law, joined(had, cells), asked.flops, spend=allowed, target=asked.target, per_hour=asked.per_hour
+    )
+    return replace(suggestion, notes=(*_notes(found), *note))
+
+
+def suggest_for_file(planning: Planning, source: Path, asked: Asked) -> Suggestion:
+    """The runs with which a sweep that has none should begin.
+
+    Raises SweepError, PlanError, CorpusError, LawError, QuestionError.
+    """
+    spec = load_sweep(source)
+    if spec.vary:
+        raise PlanError("vary: suggest takes one combination: leave vary out, and set its keys as they should be")
+    planned = planning.plan_spec(replace(spec, limits=LimitsSpec()))
+    found, cells = _cells(planning, spec, NOTHING_VARIED, asked)
+    spend, note = _within_limits(asked.spend or planned.plan.flops, spec.limits.flops)
+    setting = setting_of(spec, planned.data.vocab, NOTHING_VARIED)
+    nodes = flops_nodes(setting.recipe, setting.vocab, setting.context, setting.parts)
+    suggestion = suggest_first(
+        cells,
+        asked.flops,
+        cost=TokenCost.from_nodes([n for n, _ in nodes], [f for _, f in nodes]),
+        noise=planning.noise(planned).sigma,
+        spend=spend or planned.plan.flops,
+        least=min(spec.budgets),
+        target=asked.target,
+        per_hour=asked.per_hour,
+    )
+    return replace(suggestion, notes=(*_notes(found), *note))
+
+
+def _cells(planning: Planning, spec: SweepSpec, vary: Combination, asked: Asked) -> tuple[Candidates, Cells]:
+    """The cells that the sweep's recipe and data allow, with hours where they count."""
+    facts = planning.facts(spec)
+    found = candidates(spec, facts, asked.flops, vary=vary)
+    if asked.per_hour and found.runs:
+        cost = planning.cost([run.run for run in found.runs], spec)
+        found = candidates(spec, facts, asked.flops, vary=vary, cost=cost)
+    return found, _as_cells(found.runs)
+
+
+def _as_cells(runs: Sequence[PlannedRun]) -> Cells:
+    """Planned runs as cells of which none was trained."""
+    seconds = [run.seconds for run in runs]
+    known = [second for second in seconds if second is not None]
+    return Cells(
+        budget=np.array([run.budget for run in runs]),
+        params=np.array([float(run.params) for run in runs]),
+        tokens=np.array([float(run.tokens) for run in runs]),
+        flops=np.array([run.flops for run in runs]),
+        runs=np.zeros(len(runs), dtype=np.int64),
+        most=np.full(len(runs), REPEATS, dtype=np.int64),
+        hours=np.array(known) / 3600 if known and len(known) == len(runs) else None,
+        shapes=tuple(run.shape for run in runs),
+    )
+
+
+def _within_limits(spend: float | None, left: float | None) -> tuple[float | None, tuple[str, ...]]:
+    """A spend held to what the sweep's limits leave, and a sentence where they cut it."""
+    if left is None or (spend is not None and spend <= left):
+        return spend, ()
+    return max(left, 0.0), (f"limits.flops leaves {max(left, 0.0):.3g} FLOPs for further runs",)
+
+
+def _notes(found: Candidates) -> tuple[str, ...]:
+    return (found.stopped,) if found.stopped else ()
