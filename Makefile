@@ -38,7 +38,7 @@ demo: install  ## Train the demo sweep on this machine and fit its law (at most 
 
 # A file's tests share their fixtures in one process; those that start processes of their own come first.
 PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
-FOLDERS := tests/integration tests/chaos tests/browser tests/gpu tests/unit
+FOLDERS := tests/browser tests/integration tests/chaos tests/gpu tests/unit
 
 test: dev  ## Run the tests, the slow ones apart.
 	$(BIN)/python -m pytest -m "not slow" $(PARALLEL) $(PYTEST_ARGS) $(FOLDERS)

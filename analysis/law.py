@@ -143,28 +143,35 @@ class Law:
             return []
         result = self.combined(budgets)
         low, high = self.loss_ends(budgets, result)
+        alone = headline.alone(self.estimators, self.uncertainty, self.origin, self.cost, budgets)
+        ends = [Interval(*pair) for pair in zip(low.tolist(), high.tolist(), strict=True)]
         return [
-            possible(self._prediction(float(budget), index, result, Interval(float(low[index]), float(high[index]))))
+            possible(self._prediction(float(budget), index, result, ends[index], alone[index]))
             for index, budget in enumerate(budgets)
         ]
 
     def loss_ends(self, budgets: Floats, result: Headline) -> tuple[Floats, Floats]:
         """The ends of the loss's interval at budgets, (T,) each, of what `combined` says there."""
-        top = self.combined(np.array([self.largest_budget]))
+        top = self._top
         high = np.minimum(result.loss + result.loss_half, np.maximum(self.worst_loss, result.loss))
         # More compute cannot do worse than the largest fitted budget: the rest may be left unspent.
         capped = np.maximum(np.minimum(high, top.loss + top.loss_half), result.loss)
         return np.maximum(result.loss - result.loss_half, 0), np.where(budgets > self.largest_budget, capped, high)
 
+    @cached_property
+    def _top(self) -> Headline:
+        """What the valley says at the largest budget."""
+        return self.combined(np.array([self.largest_budget]))
+
     def combined(self, budgets: Floats) -> Headline:
-        """What the valley and each estimator say at budgets (T,), also where that is no answer: outside the `limits`.
+        """What the valley says at budgets (T,), also where that is no answer: outside the `limits`.
 
         Raises LawError where the valley has no optimum.
         """
         self._require_estimators()
         assert self.valley is not None
         with one_thread(), np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            return headline.answer(self.valley, self.estimators, self.uncertainty, self.cost, budgets)
+            return headline.answer(self.valley, budgets)
 
     def compute_for_loss(self, loss: float) -> tuple[float, Interval]:
         """FLOPs after which compute-optimal training reaches a loss, with the interval that its band cuts out.
@@ -199,12 +206,13 @@ class Law:
         reasons = sorted({refusal_message(refusal) for refusal in refusals})
         raise LawError("no law could be fitted: " + " ".join(reasons))
 
-    def _prediction(self, flops: float, index: int, result: Headline, loss_interval: Interval) -> Prediction:
+    def _prediction(
+        self, flops: float, index: int, result: Headline, loss: Interval, alone: tuple[EstimatorAnswer, ...]
+    ) -> Prediction:
         params = float(np.exp(result.log_params[index]))
         half = float(result.log_params_half[index])
         low, high = max(params * np.exp(-half), LEAST_COUNT), params * np.exp(half)
         tokens = [float(self.cost.tokens(flops, size)) for size in (params, high, low)]
-        loss = float(result.loss[index])
         place = budget_place(flops, self.smallest_budget, self.largest_budget)
         extrapolation = flops / self.largest_budget
         confidence, warnings = judge(
@@ -219,33 +227,20 @@ class Law:
             flops=flops,
             params=params,
             tokens=tokens[0],
-            loss=loss,
+            loss=float(result.loss[index]),
             params_interval=Interval(float(low), float(high)),
             tokens_interval=Interval(max(tokens[1], LEAST_COUNT), tokens[2]),
-            loss_interval=loss_interval,
-            run_interval=one_run_interval(loss, loss_interval, self.one_run(flops, params)),
+            loss_interval=loss,
+            run_interval=one_run_interval(float(result.loss[index]), loss, self.one_run(flops, params)),
             largest_budget=self.largest_budget,
             extrapolation=extrapolation,
             place=place,
             confidence=confidence,
-            estimators=tuple(self._answer(flops, index, m, result) for m in range(len(self.estimators))),
+            estimators=alone,
             convention=self.convention,
             loss_unit=self.loss_unit,
             law_id=self.law_id,
             warnings=(*warnings, *self.warnings),
-        )
-
-    def _answer(self, flops: float, index: int, m: int, result: Headline) -> EstimatorAnswer:
-        state = self.estimators[m]
-        params = float(np.exp(result.each_log_params[index, m]))
-        return EstimatorAnswer(
-            estimator=state.name,
-            params=params,
-            tokens=float(self.cost.tokens(flops, params)),
-            loss=float(result.each_loss[index, m]),
-            log_params_se=float(result.each_log_params_se[index, m]),
-            loss_se=float(result.each_loss_se[index, m]),
-            note=state.note,
         )
 
 

@@ -41,19 +41,25 @@ def _canonical(record: ModelConfig | TrainConfig, section: str) -> None:
     Raises ConfigError for a value that is not a finite number, or not a whole one where the field counts something.
     """
     for field in dataclasses.fields(record):
-        kind, value = str(field.type), getattr(record, field.name)
+        name, kind = field.name, str(field.type)
+        value = getattr(record, name)
         if kind in ("str", "bool") or (value is None and "None" in kind):
-            _require(kind != "bool" or isinstance(value, bool), f"{section}.{field.name} is {value!r}: true or false")
+            if kind == "bool" and not isinstance(value, bool):
+                raise ConfigError(f"{section}.{name} is {value!r}: true or false")
             continue
-        _require(_is_finite(value), f"{section}.{field.name} must be a finite number, is {value!r}")
+        if not _is_finite(value):
+            raise ConfigError(f"{section}.{name} must be a finite number, is {value!r}")
         typed = int(value) if kind.startswith("int") else float(value)
-        _require(typed == value, f"{section}.{field.name} must be a whole number, is {value!r}")
-        object.__setattr__(record, field.name, typed)
+        if typed != value:
+            raise ConfigError(f"{section}.{name} must be a whole number, is {value!r}")
+        object.__setattr__(record, name, typed)
 
 
 def _is_finite(value: object) -> bool:
     """Whether a value is a number that is finite as a float too."""
-    if isinstance(value, (bool, str)) or not isinstance(value, SupportsFloat):
+    if type(value) is float:  # nearly always, and the protocol takes microseconds to look for
+        return math.isfinite(value)
+    if isinstance(value, (bool, str)) or not isinstance(value, int | SupportsFloat):
         return False
     try:
         return math.isfinite(float(value))

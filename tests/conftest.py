@@ -19,6 +19,7 @@ from filelock import FileLock
 
 from orchestrator.store import Store
 from orchestrator.store.tables import calibrations
+from tests import BLAS_THREADS
 
 os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}  # before Ray is loaded: it looks once
 ROOT = Path(__file__).resolve().parent.parent
@@ -82,7 +83,7 @@ class Sandbox:
     @property
     def environment(self) -> dict[str, str]:
         """The environment of commands in this sandbox."""
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("ISOFLOP_", "WANDB_", "RAY_"))}
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("ISOFLOP_", "WANDB_", "RAY_", BLAS_THREADS))}
         return kept | {"ISOFLOP_HOME": str(self.home), "WANDB_MODE": "disabled", "NO_COLOR": "1"}
 
     def isoflop(self, *arguments: str, check: bool = True, **extra: str) -> subprocess.CompletedProcess[str]:

@@ -32,10 +32,15 @@ def surface(law: Law, draws: int) -> tuple[ValleyForm, Floats]:
     return valley.form, draw(valley, draws, np.random.default_rng(0)) if draws else valley.mean[None]
 
 
+def drawn_surfaces(law: Law) -> tuple[ValleyForm, Floats]:
+    """The law's valley with the parameters (B, P) of the draws behind an interval, the same each time."""
+    return surface(law, DRAWS)
+
+
 def sample(law: Law, ask: Callable[[ValleyForm, Floats], tuple[Floats, ...]]) -> list[tuple[float, Floats]]:
     """Each quantity that `ask` gives for valleys (B, P), shape (B,): the law's own, and its draws'."""
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        own, drawn = ask(*surface(law, 0)), ask(*surface(law, DRAWS))
+        own, drawn = ask(*surface(law, 0)), ask(*drawn_surfaces(law))
     return [(float(value[0]), draws) for value, draws in zip(own, drawn, strict=True)]
 
 

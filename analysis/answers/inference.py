@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.answers.bounds import check_positive, lost_warnings, of_draws, of_scaled, of_sum
-from analysis.answers.draws import DRAWS, surface
+from analysis.answers.draws import drawn_surfaces, surface
 from analysis.answers.questions import Answer, distance_warnings
 from analysis.answers.split import Surfaces
 from analysis.fitting.confidence import place_warnings
@@ -63,8 +63,8 @@ def cheapest_with_inference(law: Law, flops: float, inference_tokens: float) -> 
     """
     check_positive(flops=flops, inference_tokens=inference_tokens)
     target = law.predict(flops)
-    own = _Table.of(law, target, 0)
-    drawn = _Table.of(law, target, DRAWS)
+    own = _Table.of(Surfaces(law, *surface(law, 0)), target)
+    drawn = _Table.of(Surfaces(law, *drawn_surfaces(law)), target)
     problem = _problem(law, target, own, drawn, inference_tokens)
     if problem:
         raise _refusal(law, target, own, drawn, inference_tokens, problem)
@@ -160,10 +160,10 @@ class _Table:
     """ln N there, shape (B, G); not a number where no size reaches the loss."""
 
     @classmethod
-    def of(cls, law: Law, target: Prediction, draws: int) -> _Table:
-        """A first look, with the law's own valley alone for no draws."""
+    def of(cls, drawn: Surfaces, target: Prediction) -> _Table:
+        """A first look."""
         with np.errstate(all="ignore"):
-            return cls._look(Surfaces(law, *surface(law, draws)), target)
+            return cls._look(drawn, target)
 
     @classmethod
     def _look(cls, drawn: Surfaces, target: Prediction) -> _Table:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.answers.bounds import check_positive, lost_warnings, of_draws, of_scaled, of_sum, of_tokens
-from analysis.answers.draws import DRAWS, surface
+from analysis.answers.draws import drawn_surfaces, surface
 from analysis.answers.questions import Answer
 from analysis.answers.repetition import (
     EXCESS_PARAMETERS_WORTH,
@@ -141,7 +141,7 @@ def _draws(law: Law, centre: Prediction, unique: float, point: _Point) -> _Limit
     """On draws of the surfaces, each with a draw of what repetition is worth; losses beyond each surface's anchor."""
     log_anchor = float(np.log(point.anchor.flops))
     with np.errstate(all="ignore"):
-        surfaces = Surfaces(law, *surface(law, DRAWS))
+        surfaces = Surfaces(law, *drawn_surfaces(law))
         found = _limited(surfaces, centre, unique, drawn(len(surfaces.theta), np.random.default_rng(1)))
         return _Limited(found.log_factor, found.loss - surfaces.free(log_anchor).loss[:, 0])
 

@@ -122,6 +122,9 @@ def bent(g: Floats, c: Floats) -> tuple[Floats, Floats]:
     """h = (1 − e^(−g c))/g and dh/dg for any sign of g, of the shape of g and c together; at g = 0, c and −c²/2."""
     x = g * c
     small = np.abs(x) < 1e-4
+    if not small.any():
+        h = -np.expm1(-x) / g
+        return h, (c * np.exp(-x) - h) / g
     safe_g, safe_x = np.where(small, 1.0, g), np.where(small, 1.0, x)
     h = np.where(small, c * (1 - x / 2), -np.expm1(-safe_x) / safe_g)
     slope = np.where(small, -(c**2) * (0.5 - x / 3), (c * np.exp(-safe_x) - h) / safe_g)

@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from analysis.fitting.cost import TokenCost
 from analysis.fitting.estimators import FittedEstimator, blocks, optima_with_gradient
 from analysis.fitting.refused import RefusedError
+from analysis.fitting.surface import Origin
+from analysis.fitting.threads import one_thread
 from analysis.fitting.uncertainty import Uncertainty
 from analysis.fitting.valley.posterior import Valley, optima
+from analysis.records import EstimatorAnswer
 from analysis.refusals import ErrorsUnknown, OptimumRunsOff
 
 Floats = NDArray[np.float64]
@@ -25,7 +28,7 @@ WIDEST = 40.0
 
 @dataclass(frozen=True)
 class Headline:
-    """The headline's answers at T budgets, and those of the M estimators."""
+    """The headline's answers at T budgets."""
 
     log_params: Floats
     """ln N*, shape (T,)."""
@@ -35,45 +38,54 @@ class Headline:
     """L*, shape (T,)."""
     loss_half: Floats
     """Half-width of its interval."""
-    each_log_params: Floats
-    """ln N* of each estimator, shape (T, M)."""
-    each_loss: Floats
-    """L* of each estimator, shape (T, M)."""
-    each_log_params_se: Floats
-    """Standard error of each ln N*, shape (T, M)."""
-    each_loss_se: Floats
-    """Standard error of each L*, shape (T, M)."""
 
 
-def answer(
-    valley: Valley, states: Sequence[FittedEstimator], uncertainty: Uncertainty, cost: TokenCost, budgets: Floats
-) -> Headline:
-    """What the valley and each estimator say at budgets (T,), FLOPs.
+def answer(valley: Valley, budgets: Floats) -> Headline:
+    """What the valley says at budgets (T,), FLOPs.
 
-    Raises RefusedError where the valley has no optimum or its error is not known.
+    Raises RefusedError where it has no optimum or its error is not known.
     """
-    log_c = np.log(budgets)
-    found = optima(valley, log_c)
+    found = optima(valley, np.log(budgets))
     if not np.abs(found.log_params).max() < FURTHEST:
         raise RefusedError(OptimumRunsOff())
     if not all(np.isfinite(half).all() for half in (found.log_params_half, found.loss, found.loss_half)):
         raise RefusedError(ErrorsUnknown())
-    total = uncertainty.total
-    pairs = zip(states, blocks(states), strict=True)
-    each = [_alone(state, total[block, block], valley, cost, log_c) for state, block in pairs]
-    shown = np.array(each).reshape(len(each), 4, len(budgets)).transpose(1, 2, 0)
-    return Headline(found.log_params, np.minimum(found.log_params_half, WIDEST), found.loss, found.loss_half, *shown)
+    return Headline(found.log_params, np.minimum(found.log_params_half, WIDEST), found.loss, found.loss_half)
 
 
-def _alone(
-    state: FittedEstimator, covariance: Floats, valley: Valley, cost: TokenCost, log_c: Floats
-) -> tuple[Floats, Floats, Floats, Floats]:
-    """ln N* and L* of one estimator at ln C (T,), and their standard errors; all (T,)."""
-    log_n, loss, size_gradient, loss_gradient = optima_with_gradient(
-        state.kind, np.asarray(state.theta), valley.origin, log_c, cost
+def alone(
+    states: Sequence[FittedEstimator], uncertainty: Uncertainty, origin: Origin, cost: TokenCost, budgets: Floats
+) -> list[tuple[EstimatorAnswer, ...]]:
+    """What each estimator says alone at each of the budgets (T,), FLOPs."""
+    with one_thread(), np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        total = uncertainty.total
+        pairs = zip(states, blocks(states), strict=True)
+        each = [_answers(state, total[block, block], origin, cost, budgets) for state, block in pairs]
+    return list(zip(*each, strict=True))
+
+
+def _answers(
+    state: FittedEstimator, covariance: Floats, origin: Origin, cost: TokenCost, budgets: Floats
+) -> list[EstimatorAnswer]:
+    """What one estimator says at budgets (T,)."""
+    log_n, losses, size_gradient, loss_gradient = optima_with_gradient(
+        state.kind, np.asarray(state.theta), origin, np.log(budgets), cost
     )
     errors = [
-        state.inflation * np.sqrt(np.maximum(((gradient @ covariance) * gradient).sum(axis=1), 0))
+        (state.inflation * np.sqrt(np.maximum(((gradient @ covariance) * gradient).sum(axis=1), 0))).tolist()
         for gradient in (size_gradient, loss_gradient)
     ]
-    return log_n, loss, errors[0], errors[1]
+    return [
+        EstimatorAnswer(
+            estimator=state.name,
+            params=params,
+            tokens=float(cost.tokens(flops, params)),
+            loss=loss,
+            log_params_se=size_error,
+            loss_se=loss_error,
+            note=state.note,
+        )
+        for flops, params, loss, size_error, loss_error in zip(
+            budgets.tolist(), np.exp(log_n).tolist(), losses.tolist(), *errors, strict=True
+        )
+    ]

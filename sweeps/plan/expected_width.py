@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from analysis.answers.expected import DEFAULT_NOISE, ExpectedWidth, expected_widths
@@ -14,6 +14,10 @@ from sweeps.plan.records import Plan, PlannedRun
 
 __all__ = ["DEFAULT_NOISE", "USUAL_NOISE", "Expected", "KnownNoise", "expect"]
 
+_Row = tuple[float, float, float, float]
+"""A run's budget, FLOPs, N and D."""
+REMEMBERED: Final = 64
+"""Grids whose widths a process keeps: a plan is looked at more than once, and hours are filled with grid after grid."""
 MOST_GRIDS: Final = 3
 """Different grids of a sweep that are simulated, about a second each."""
 SHOWN: Final = (10.0, 100.0)
@@ -83,29 +87,32 @@ def expect(plan: Plan, noise: KnownNoise = USUAL_NOISE) -> tuple[Expected, ...]:
 
     Of more than `MOST_GRIDS` different grids the first are simulated and the rest left out.
     """
-    known: dict[tuple[tuple[float, ...], ...], tuple[tuple[ExpectedWidth, ...], str]] = {}
+    known: dict[tuple[_Row, ...], tuple[tuple[ExpectedWidth, ...], str]] = {}
     made = []
     for vary, runs in plan.by_combination.items():
-        grid = tuple((run.budget, run.flops, float(run.params), float(run.tokens)) for run in sorted(runs, key=_order))
+        grid = tuple(_row(run) for run in sorted(runs, key=_order))
         if grid not in known:
             if len(known) == MOST_GRIDS:
                 continue
-            known[grid] = _simulate(runs, noise.sigma)
+            known[grid] = _simulate(tuple(_row(run) for run in runs), noise.sigma)
         made.append(Expected(vary, *known[grid]))
     return tuple(made)
+
+
+def _row(run: PlannedRun) -> _Row:
+    return run.budget, run.flops, float(run.params), float(run.tokens)
 
 
 def _order(run: PlannedRun) -> tuple[float, int, int]:
     return run.budget, run.params, run.seed
 
 
-def _simulate(runs: Sequence[PlannedRun], sigma: float) -> tuple[tuple[ExpectedWidth, ...], str]:
+@lru_cache(maxsize=REMEMBERED)
+def _simulate(runs: tuple[_Row, ...], sigma: float) -> tuple[tuple[ExpectedWidth, ...], str]:
     """The widths of a grid, or none and why it could give no law."""
-    params, tokens = [float(run.params) for run in runs], [float(run.tokens) for run in runs]
-    flops = [run.flops for run in runs]
+    budgets, flops, params, tokens = map(list, zip(*runs, strict=True))
     try:
         cost = TokenCost.from_nodes(params, [c / d for c, d in zip(flops, tokens, strict=True)])
-        budgets = [run.budget for run in runs]
         widths = expected_widths(flops, params, tokens, budgets=budgets, cost=cost, noise=sigma, multiples=MULTIPLES)
     except LawError as error:
         return (), str(error)

@@ -14,6 +14,7 @@ Shape legend as in `model`; S scales.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +64,11 @@ class Linearised:
         """The named parameters there."""
         return ValleyTheta(*self.beta[self.model.blocks["fixed"]])
 
+    @cached_property
+    def _target(self) -> Floats:
+        """The losses that the parameters alone are to explain, shape (n,)."""
+        return np.asarray(self.model.loss - self.at.loss + self.at.jacobian @ self.beta)
+
     def solve(self, scales: Floats) -> Solved:
         """Solve for scales (S,)."""
         named = Scales(*scales)
@@ -70,27 +76,27 @@ class Linearised:
         variance = by_noise + by_misfit
         mean, precision, rises = self.model.prior(named, self.theta)
         weights = self.tails / variance
-        weighted = self.at.jacobian.T * weights
-        normal = weighted @ self.at.jacobian
-        normal[np.diag_indices(len(mean))] += precision
-        additive, row = self.model.additive(named), self.at.off_row
+        jacobian, target, row = self.at.jacobian, self._target, self.at.off_row
+        weighted = jacobian.T * weights
+        normal = weighted @ jacobian
+        np.einsum("pp->p", normal)[:] += precision
+        additive, goal = self.model.additive(named), float(row @ self.beta) - self.at.off
         normal += additive * np.outer(row, row)
-        target = self.model.loss - self.at.loss + self.at.jacobian @ self.beta
-        goal = float(row @ self.beta) - self.at.off
-        scale = 1 / np.sqrt(np.diag(normal))
-        lower, failed = dpotrf(normal * np.outer(scale, scale), lower=True)
+        scale = 1 / np.sqrt(normal.diagonal())
+        scales_of = scale[:, None] * scale
+        lower, failed = dpotrf(normal * scales_of, lower=True)
         if failed:
             return Solved(self.beta, np.full_like(normal, np.nan), -np.inf, np.zeros(len(scales)))
-        inverse = np.tril(dpotri(lower, lower=True)[0])
-        covariance = (inverse + np.tril(inverse, -1).T) * np.outer(scale, scale)
+        inverse = dpotri(lower, lower=True)[0]  # its lower triangle; zero above
+        covariance = np.where(inverse == 0, inverse.T, inverse) * scales_of
         beta = covariance @ (weighted @ target + precision * mean + additive * goal * row)
-        residual = target - self.at.jacobian @ beta
-        leverage = weights * ((self.at.jacobian @ covariance) * self.at.jacobian).sum(axis=1)
+        residual = target - jacobian @ beta
+        leverage = weights * ((jacobian @ covariance) * jacobian).sum(axis=1)
         informed = precision > 0
         off = (beta - mean) ** 2 * precision
         tied = additive * (goal - float(row @ beta)) ** 2
         prior, prior_gradient = log_prior(scales)
-        log_determinant = 2 * float(np.log(np.diag(lower)).sum() - np.log(scale).sum())
+        log_determinant = 2 * float(np.log(lower.diagonal()).sum() - np.log(scale).sum())
         evidence = -0.5 * (
             float(np.log(variance).sum())
             - float(np.log(precision[informed]).sum())
@@ -102,7 +108,7 @@ class Linearised:
         )
         # d ln v by the two scales of the noise; of the rest, d ln d by scale.
         excess = 1 - weights * residual**2 - leverage
-        gradient = 0.5 * rises @ (informed - off - precision * np.diag(covariance))
+        gradient = 0.5 * rises @ (informed - off - precision * covariance.diagonal())
         names = Scales._fields
         for name, part in (("noise", by_noise), ("misfit", by_misfit)):
             gradient[names.index(name)] -= float((part / variance) @ excess)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from analysis.fitting.forms import Design, bent
 from analysis.fitting.parameters import columns
-from analysis.fitting.valley.walk import Walk
+from analysis.fitting.valley.walk import Places, Walk
 
 Floats = NDArray[np.float64]
 
@@ -82,13 +82,35 @@ class Height(NamedTuple):
     """By ln q."""
 
 
-def height(theta: ValleyTheta, u: Any, c: Any) -> Height:
-    """The height at a distance u in ln N from the path, at ln C − origin c."""
+class _Sides(NamedTuple):
+    """What the height above the floor consists of; of the shape of the runs."""
+
+    p: Any
+    """p there."""
+    q: Any
+    """q there."""
+    depth: Any
+    """K."""
+    left: Any
+    """e^(−p u)."""
+    right: Any
+    """e^(q u)."""
+    shape: Any
+    """The bracket, before one is taken off."""
+
+
+def _sides(theta: ValleyTheta, u: Any, c: Any) -> _Sides:
+    """At a distance u in ln N from the path, at ln C − origin c."""
     p, q = np.exp(theta.log_p + theta.p_trend * c), np.exp(theta.log_q + theta.q_trend * c)
     left, right = (np.exp(np.clip(x, -STEEPEST, STEEPEST)) for x in (-p * u, q * u))
     log_depth = theta.log_slope - np.log(positive(theta.flattening)[0]) + theta.depth
     depth = np.exp(np.clip(log_depth - (theta.flattening + theta.narrowing) * c, -STEEPEST, STEEPEST))
-    shape = (q * left + p * right) / (p + q)
+    return _Sides(p, q, depth, left, right, (q * left + p * right) / (p + q))
+
+
+def height(theta: ValleyTheta, u: Any, c: Any) -> Height:
+    """The height at a distance u in ln N from the path, at ln C − origin c."""
+    p, q, depth, left, right, shape = _sides(theta, u, c)
     return Height(
         height=depth * (shape - 1),
         along=depth * p * q * (right - left) / (p + q),
@@ -142,20 +164,30 @@ class ValleyForm:
 
     def path(self, theta: Floats, c: Floats) -> Floats:
         """Centred ln N* (B, T) at ln C − origin (T,)."""
-        named, path, _ = self.split(theta)
-        return np.asarray(named.n0 + named.exponent * c + self.walk.values(path, c))
+        return self._path(theta, c, self._place(theta, c))
 
     def floor(self, theta: Floats, c: Floats) -> Floats:
         """L* (B, T) at ln C − origin (T,)."""
-        named, _, floor = self.split(theta)
-        return np.asarray(
-            named.level - np.exp(named.log_slope) * (bent(named.flattening, c)[0] - self.walk.values(floor, c))
-        )
+        return self._floor(theta, c, self._place(theta, c))
 
     def value(self, theta: Floats, at: Design) -> Floats:
         """Losses (B, n) at runs whose coordinates are (n,), or (B, n) where every vector has its own."""
+        places = self._place(theta, at.c)
+        above = _sides(self.split(theta)[0], at.x - self._path(theta, at.c, places), at.c)
+        return np.asarray(self._floor(theta, at.c, places) + above.depth * (above.shape - 1))
+
+    def _place(self, theta: Floats, c: Floats) -> Places:
+        """Where on the walks ln C − origin (T,) or (B, T) lies."""
+        return self.walk.place(np.broadcast_to(c, (len(theta), c.shape[-1])))
+
+    def _path(self, theta: Floats, c: Floats, places: Places) -> Floats:
+        named, path, _ = self.split(theta)
+        return np.asarray(named.n0 + named.exponent * c + self.walk.values_at(path, places))
+
+    def _floor(self, theta: Floats, c: Floats, places: Places) -> Floats:
+        named, _, floor = self.split(theta)
         return np.asarray(
-            self.floor(theta, at.c) + height(self.split(theta)[0], at.x - self.path(theta, at.c), at.c).height
+            named.level - np.exp(named.log_slope) * (bent(named.flattening, c)[0] - self.walk.values_at(floor, places))
         )
 
     def split(self, theta: Floats) -> tuple[ValleyTheta, Floats, Floats]:
@@ -164,10 +196,13 @@ class ValleyForm:
         middle = steps.shape[1] // 2
         return ValleyTheta(*columns(theta[:, :FIXED])), steps[:, :middle], steps[:, middle:]
 
-    def gradients(self, theta: Floats, c: Floats) -> tuple[Floats, Floats]:
-        """Derivatives of ln N* and of L* at ln C − origin (T,) by one vector (P,): (T, P) each."""
+    def gradients(self, theta: Floats, c: Floats, rows: Floats | None = None) -> tuple[Floats, Floats]:
+        """Derivatives of ln N* and of L* at ln C − origin (T,) by one vector (P,): (T, P) each.
+
+        `rows` are the walk's there, (T, M), for whoever asks about many vectors.
+        """
         named, _, steps = self.split(theta[None])
-        rows = self.walk.rows(c)
+        rows = self.walk.rows(c) if rows is None else rows
         slope = float(np.exp(named.log_slope[0, 0]))
         h, bend = bent(named.flattening[0, 0], c)
         path, floor = (np.zeros((len(c), len(theta))) for _ in range(2))

@@ -60,11 +60,15 @@ SPREAD = Scales(
     additive=3.0,
 )
 """Standard deviation of ln of each scale a priori."""
+_KNOWN = np.isfinite(SPREAD)
+"""Which scales have a prior."""
+_CENTRE = np.log(np.where(_KNOWN, MEDIAN, 1.0))
+"""Its centre, 0 for the others."""
+_PRECISION = np.where(_KNOWN, np.asarray(SPREAD, dtype=float) ** -2.0, 0.0)
+"""Its precision, 0 for the others."""
 
 
 def log_prior(scales: Floats) -> tuple[float, Floats]:
     """ln of the prior density of scales (S,), but for a constant, and its gradient (S,)."""
-    known = np.isfinite(SPREAD)
-    off = np.where(known, scales - np.log(np.where(known, MEDIAN, 1.0)), 0.0)
-    precision = np.where(known, np.asarray(SPREAD, dtype=float) ** -2.0, 0.0)
-    return -0.5 * float(off**2 @ precision), -off * precision
+    off = np.where(_KNOWN, scales - _CENTRE, 0.0)
+    return -0.5 * float(off**2 @ _PRECISION), -off * _PRECISION

@@ -11,6 +11,7 @@ from analysis.fitting.interval import NORMAL
 from analysis.fitting.refused import RefusedError
 from analysis.fitting.surface import Origin
 from analysis.fitting.threads import one_thread
+from analysis.fitting.valley.evidence import Solved
 from analysis.fitting.valley.fit import Fitted, fit_valley
 from analysis.fitting.valley.form import FIXED, STEEPEST, ValleyForm
 from analysis.fitting.valley.hyper import Scales
@@ -83,10 +84,14 @@ def learn(table: RunTable, origin: Origin) -> Valley:
     if not (np.isfinite(modes[0].solved.log_evidence) and modes[0].linearised.theta.log_slope < STEEPEST):
         raise RefusedError(FitRunsOff(EstimatorName.HEADLINE))
     drawn = [_draw_scales(mode, DRAWS // len(modes)) for mode in modes]
-    logs = np.concatenate([log for _, log in drawn])
+    logs = np.array([log for _, found in drawn for _, log in found])
     weights = np.exp(np.maximum(logs - logs.max(), -700))
     weights = np.minimum(weights, np.quantile(weights, _HEAVIEST))
-    known = [_of_form(mode, one) for mode, (scales, _) in zip(modes, drawn, strict=True) for one in scales]
+    known = [
+        _of_form(mode, one, solved)
+        for mode, (scales, found) in zip(modes, drawn, strict=True)
+        for one, (solved, _) in zip(scales, found, strict=True)
+    ]
     return Valley(
         form=modes[0].linearised.model.form,
         origin=origin,
@@ -98,10 +103,10 @@ def learn(table: RunTable, origin: Origin) -> Valley:
     )
 
 
-def _of_form(mode: Fitted, scales: Floats) -> tuple[Floats, Floats]:
+def _of_form(mode: Fitted, scales: Floats, solved: Solved) -> tuple[Floats, Floats]:
     """Mean (P,) and covariance (P, P) of the form's parameters for given scales, with the steps beyond the budgets."""
     walk, blocks = mode.linearised.model.form.walk, mode.linearised.model.blocks
-    solved, named = mode.linearised.solve(scales), Scales(*scales)
+    named = Scales(*scales)
     every = len(walk.knots)
     known = np.r_[: blocks["path"].stop, blocks["floor"]]
     place = np.r_[: blocks["path"].stop, FIXED + every : FIXED + every + walk.inside]
@@ -116,8 +121,8 @@ def _of_form(mode: Fitted, scales: Floats) -> tuple[Floats, Floats]:
     return mean, covariance
 
 
-def _draw_scales(mode: Fitted, draws: int) -> tuple[Floats, Floats]:
-    """Draws (D, S) about the most probable scales, and ln of the evidence over the density drawn from, (D,)."""
+def _draw_scales(mode: Fitted, draws: int) -> tuple[Floats, list[tuple[Solved, float]]]:
+    """Scales drawn (D, S); for each the parameters, and ln of the evidence over the density that it was drawn from."""
     centre, solve = mode.scales, mode.linearised.solve
     steps = _STEP * np.eye(len(centre))
     curvature = np.array([solve(centre - step).gradient - solve(centre + step).gradient for step in steps]) / (
@@ -130,7 +135,8 @@ def _draw_scales(mode: Fitted, draws: int) -> tuple[Floats, Floats]:
     # By the symmetric root: eigenvectors have no sign of their own, and the draws must not either.
     scales = centre + drawn @ (vectors / np.sqrt(values) @ vectors.T)
     log_density = 0.5 * float(np.log(values).sum()) - 0.5 * (drawn**2).sum(axis=1)
-    return scales, np.array([solve(one).log_evidence for one in scales]) - log_density
+    found = [solve(one) for one in scales]
+    return scales, [(one, one.log_evidence - log) for one, log in zip(found, log_density.tolist(), strict=True)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,9 +162,9 @@ def optima(valley: Valley, log_c: Floats) -> Optima:
     c = log_c - valley.origin.c
     path = valley.form.path(valley.means, c)
     floor = valley.form.floor(valley.means, c)
-    variances = np.empty((2, *path.shape))
+    variances, rows = np.empty((2, *path.shape)), valley.form.walk.rows(c)
     for draw, (theta, covariance) in enumerate(zip(valley.means, valley.covariances, strict=True)):
-        for at, gradient in enumerate(valley.form.gradients(theta, c)):
+        for at, gradient in enumerate(valley.form.gradients(theta, c, rows)):
             variances[at, draw] = ((gradient @ covariance) * gradient).sum(axis=1)
     log_params, size_half = half_width(valley.weights, path + valley.origin.n, variances[0])
     loss, loss_half = half_width(valley.weights, floor, variances[1])

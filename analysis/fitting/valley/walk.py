@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Places = tuple[NDArray[np.int64], Floats]
+"""Which piece of the process each ln C lies on, and where on it."""
 
 MOST_KNOTS = 16
 """Knots within the fitted budgets; where there are more budgets, the process is interpolated between them."""
@@ -55,19 +57,26 @@ class Walk:
 
     def rows(self, c: Floats) -> Floats:
         """From the steps to the values at ln C (T,): (T, M). Between knots the process takes its expected course."""
-        piece, at = self._place(c)
+        piece, at = self.place(c)
         return np.asarray(np.einsum("tk,tkm->tm", at[:, None] ** _POWERS, self._pieces[piece]))
 
     def values(self, steps: Floats, c: Floats) -> Floats:
         """Values (B, T) for steps (B, M) at ln C (T,), or (B, T) where each has its own."""
-        piece, at = self._place(np.broadcast_to(c, (len(steps), c.shape[-1])))
-        if c.shape[-1] < len(self._pieces):
-            cubic = np.einsum("btkm,bm->btk", self._pieces[piece], steps)
-        else:
-            cubic = np.take_along_axis(np.einsum("ikm,bm->bik", self._pieces, steps), piece[..., None], axis=1)
-        return np.asarray(cubic[..., 0] + at * (cubic[..., 1] + at * (cubic[..., 2] + at * cubic[..., 3])))
+        return self.values_at(steps, self.place(np.broadcast_to(c, (len(steps), c.shape[-1]))))
 
-    def _place(self, c: Floats) -> tuple[NDArray[np.int64], Floats]:
+    def values_at(self, steps: Floats, places: Places) -> Floats:
+        """Values (B, T) for steps (B, M) at places (B, T) of ln C, as `place` gives them."""
+        piece, at = places
+        if piece.shape[-1] < len(self._pieces):
+            powers = np.moveaxis(np.einsum("btkm,bm->btk", self._pieces[piece], steps), -1, 0)
+        else:
+            every = np.einsum("ikm,bm->bik", self._pieces, steps)
+            own = piece + np.arange(len(steps))[:, None] * len(self._pieces)
+            powers = np.moveaxis(every, -1, 0).reshape(len(_POWERS), -1).take(own, axis=1)
+        first, second, third, fourth = powers
+        return np.asarray(first + at * (second + at * (third + at * fourth)))
+
+    def place(self, c: Floats) -> Places:
         """Which piece each ln C lies on, and where on it."""
         breaks = self._breaks
         piece = np.searchsorted(breaks[1:-1], c, side="right")

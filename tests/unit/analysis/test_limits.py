@@ -35,10 +35,8 @@ def headline(
     """A headline from functions of ln C."""
 
     def answer(budgets: Floats) -> Headline:
-        log_c, none = np.log(budgets), np.zeros((len(budgets), 0))
-        return Headline(
-            log_params(log_c), log_params_half(log_c), loss(log_c), loss_half(log_c), none, none, none, none
-        )
+        log_c = np.log(budgets)
+        return Headline(log_params(log_c), log_params_half(log_c), loss(log_c), loss_half(log_c))
 
     return answer
 

@@ -124,11 +124,9 @@ def test_estimators_and_headline(law: Law) -> None:
         optima = each(Float[A, "1 T"], Float[A, "1 T"])
         by_vector = with_shapes(state.kind.optima, theta=Float[A, "1 P"], log_c=Float[A, " T"], result=optima)
         by_vector(np.asarray(state.theta)[None], law.origin, log_c, law.cost)
-    answer = headline.answer(law.valley, law.estimators, law.uncertainty, law.cost, np.exp(log_c))
+    answer = headline.answer(law.valley, np.exp(log_c))
     for name in ("log_params", "log_params_half", "loss", "loss_half"):
         with_shapes(lambda value: value, value=Float[A, " 3"])(getattr(answer, name))
-    for name in ("each_log_params", "each_loss", "each_log_params_se", "each_loss_se"):
-        with_shapes(lambda value: value, value=Float[A, "3 8"])(getattr(answer, name))
     parameters = len(law.uncertainty.total)
     variance = with_shapes(
         law.uncertainty.variance,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis.answers import draws
 from analysis.answers.ask import Question, Reply, ask, reply_json
 from analysis.answers.counts import Counts
 from analysis.devices import hardware
@@ -35,6 +37,14 @@ CONSTRAINTS = {
     "inference_tokens": st.floats(4, 9),
 }
 """Each with the range of its decimal logarithm."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_draws() -> Iterator[None]:
+    """A quarter of the draws: what is tested here holds with any number of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(draws, "DRAWS", 100)
+        yield
 
 
 @settings(max_examples=12, deadline=None)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
 import pytest
 
+from analysis.answers import draws
 from analysis.answers.inference import cheapest_with_inference
 from analysis.fitting.cost import TokenCost
 from analysis.law import Law, fit
@@ -14,6 +16,14 @@ from analysis.records import OutOfReachError, QuestionError
 from tests.unit.analysis.law_tables import hoffmann, skewed, small, table
 
 FALLING = TokenCost.from_nodes([1e4, 1e6, 1e8], [8.4e4, 6.7e6, 6.1e8])
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_draws() -> Iterator[None]:
+    """A quarter of the draws: what is tested here holds with any number of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(draws, "DRAWS", 100)
+        yield
 
 
 @pytest.fixture(scope="module")

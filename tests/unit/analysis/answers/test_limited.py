@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 
@@ -41,6 +42,14 @@ LAWS: dict[str, tuple[Truth, TokenCost | None, tuple[float, ...]]] = {
     "three small budgets": (small, SMALL_COST, SMALL_BUDGETS),
 }
 """Truth, cost of a token, budgets."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_draws() -> Iterator[None]:
+    """A quarter of the draws: what is tested here holds with any number of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(draws, "DRAWS", 100)
+        yield
 
 
 @cache

@@ -14,6 +14,7 @@ from analysis.fitting.headline import WIDEST, Headline
 from analysis.fitting.refused import RefusedError
 from analysis.fitting.valley.posterior import Optima, optima
 from analysis.law import Law, fit
+from analysis.records import EstimatorAnswer
 from analysis.refusals import ErrorsUnknown, OptimumRunsOff
 from analysis.table.table import RunTable
 from tests.unit.analysis.fitting.valley.made import falling
@@ -30,7 +31,11 @@ def law() -> Law:
 
 def answer(law: Law, *budgets: float) -> Headline:
     assert law.valley is not None
-    return headline.answer(law.valley, law.estimators, law.uncertainty, law.cost, np.array(budgets))
+    return headline.answer(law.valley, np.array(budgets))
+
+
+def alone(law: Law, *budgets: float) -> list[tuple[EstimatorAnswer, ...]]:
+    return headline.alone(law.estimators, law.uncertainty, law.origin, law.cost, np.array(budgets))
 
 
 def test_its_values_and_widths_are_the_valleys(law: Law) -> None:
@@ -43,27 +48,32 @@ def test_its_values_and_widths_are_the_valleys(law: Law) -> None:
 
 def test_every_estimator_is_shown_with_its_own_answer_and_error(law: Law) -> None:
     budgets = np.array([1e19, 1e21])
-    found, start = answer(law, *budgets), 0
-    assert found.each_log_params.shape == (2, 8)
+    found, start = alone(law, *budgets), 0
+    assert [len(answers) for answers in found] == [8, 8]
     for m, state in enumerate(law.estimators):
         theta = np.asarray(state.theta)
         log_n, loss, by_n, by_loss = optima_with_gradient(state.kind, theta, law.origin, np.log(budgets), law.cost)
         own = law.uncertainty.total[start : start + len(theta), start : start + len(theta)]
         start += len(theta)
-        assert found.each_log_params[:, m] == pytest.approx(log_n)
-        assert found.each_loss[:, m] == pytest.approx(loss)
+        own_answers = [answers[m] for answers in found]
+        assert [one.estimator for one in own_answers] == [state.name] * 2
+        assert np.log([one.params for one in own_answers]) == pytest.approx(log_n)
+        assert [one.tokens * law.cost.flops_per_token(one.params) for one in own_answers] == pytest.approx(budgets)
+        assert [one.loss for one in own_answers] == pytest.approx(loss)
         errors = state.inflation * np.sqrt(np.diag(by_n @ own @ by_n.T))
-        assert found.each_log_params_se[:, m] == pytest.approx(errors) and (errors > 0).all()
-        assert found.each_loss_se[:, m] == pytest.approx(state.inflation * np.sqrt(np.diag(by_loss @ own @ by_loss.T)))
+        assert [one.log_params_se for one in own_answers] == pytest.approx(errors) and (errors > 0).all()
+        assert [one.loss_se for one in own_answers] == pytest.approx(
+            state.inflation * np.sqrt(np.diag(by_loss @ own @ by_loss.T))
+        )
 
 
 def test_an_inflated_estimator_has_wider_errors_and_moves_nothing(law: Law) -> None:
-    before = answer(law, 1e21)
+    (before,) = alone(law, 1e21)
     states = (replace(law.estimators[0], inflation=3.0 * law.estimators[0].inflation), *law.estimators[1:])
-    after = answer(replace(law, estimators=states), 1e21)
-    ratio = after.each_log_params_se / before.each_log_params_se
-    assert ratio[0] == pytest.approx([3.0, *[1.0] * 7])
-    assert after.log_params == before.log_params and after.loss_half == before.loss_half
+    (after,) = alone(replace(law, estimators=states), 1e21)
+    ratio = [then.log_params_se / now.log_params_se for then, now in zip(after, before, strict=True)]
+    assert ratio == pytest.approx([3.0, *[1.0] * 7])
+    assert [(then.params, then.loss) for then in after] == [(now.params, now.loss) for now in before]
 
 
 def given(monkeypatch: pytest.MonkeyPatch, **changes: float) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import vl_convert
 
 from analysis.answers.next_runs import NextRuns, Outlook, Width
 from analysis.figures import Forecast
@@ -64,6 +65,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def page(folder: Path) -> Page:
     return Page((folder / "report.html").read_text())
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Charts are not drawn as PNG, which is most of a report's time: for tests of the page alone."""
+    monkeypatch.setattr(vl_convert, "vegalite_to_png", lambda *_, **__: b"\x89PNG")
 
 
 def test_the_folder_holds_page_charts_and_runs(folder: Path) -> None:
@@ -134,6 +141,7 @@ def test_charts_are_the_specs_of_the_figures(page: Page) -> None:
     assert set(json.loads(page.scripts["chart-themes"])) == {"light", "dark"}
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_hold_out_is_a_picture_with_its_numbers(tmp_path: Path) -> None:
     held = fit(table())
     files = report(tmp_path, law=held, outlook=None)
@@ -188,6 +196,7 @@ def test_what_people_name_things_stays_text_in_a_report_that_replaces_another(tm
     assert "before" in plain.words() and "before – isoflop report" not in made.words()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_without_a_law_the_report_says_why(tmp_path: Path) -> None:
     thin = law(sizes=2)
     files = report(tmp_path, law=thin, runs=runs(sizes=2), dropped=[], forecasts=[])
@@ -201,6 +210,7 @@ def test_without_a_law_the_report_says_why(tmp_path: Path) -> None:
     assert "estimators" not in files and files["isoflop"].is_file()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_refused_budgets_and_failed_runs_are_shown(tmp_path: Path) -> None:
     edge, frame = law(edge=3e12), runs(edge=3e12)
     frame.loc[0, ["state", "loss", "seconds"]] = ["diverged", np.nan, np.nan]
