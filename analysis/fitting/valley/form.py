@@ -27,6 +27,8 @@ _LEAST_FLATTENING = 0.03
 """g₊ where g is zero: it tends to g above, and slowly to zero below."""
 STEEPEST = 50.0
 """Exponents beyond this are cut off: they overflow on the way to a fit."""
+FARTHEST = 12.0
+"""Distance in ln C from the origin beyond which the sides change no more."""
 
 
 class ValleyTheta(NamedTuple):
@@ -101,7 +103,8 @@ class _Sides(NamedTuple):
 
 def _sides(theta: ValleyTheta, u: Any, c: Any) -> _Sides:
     """At a distance u in ln N from the path, at ln C − origin c."""
-    p, q = np.exp(theta.log_p + theta.p_trend * c), np.exp(theta.log_q + theta.q_trend * c)
+    near = np.clip(c, -FARTHEST, FARTHEST)
+    p, q = np.exp(theta.log_p + theta.p_trend * near), np.exp(theta.log_q + theta.q_trend * near)
     left, right = (np.exp(np.clip(x, -STEEPEST, STEEPEST)) for x in (-p * u, q * u))
     log_depth = theta.log_slope - np.log(positive(theta.flattening)[0]) + theta.depth
     depth = np.exp(np.clip(log_depth - (theta.flattening + theta.narrowing) * c, -STEEPEST, STEEPEST))
@@ -137,8 +140,8 @@ def derivatives(theta: ValleyTheta, c: Floats, walked: Floats, above: Height) ->
         exponent=-c * above.along,
         log_p=above.by_p,
         log_q=above.by_q,
-        p_trend=c * above.by_p,
-        q_trend=c * above.by_q,
+        p_trend=np.clip(c, -FARTHEST, FARTHEST) * above.by_p,
+        q_trend=np.clip(c, -FARTHEST, FARTHEST) * above.by_q,
     )
     return np.stack(named, axis=1)
 

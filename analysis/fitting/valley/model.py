@@ -48,7 +48,7 @@ budgets, and N*'s exponent must not pay for it."""
 MOST_DEPTH, MOST_NARROWING, MOST_TREND = 1.0, 0.3, 0.3
 """What they are at most."""
 
-UNSEEN = 0.08
+UNSEEN = 0.1
 """Drift of L*'s slope, as a share of it for each root of a unit of ln C, that three budgets cannot show; with K budgets
 it is less by (K − 2)⁴. Between neighbouring budgets of our own sweeps the slope changed by −0.17 to 0.07 of itself for
 each unit (docs/experiments/demo.md), while their valleys showed no misfit."""

@@ -166,9 +166,9 @@ def test_the_valley(law: Law) -> None:
     for value, hint in (
         (model.predict(beta).jacobian, Float[A, f"35 {len(beta)}"]),
         (np.stack(model.variances(scales, np.ones(cells), np.ones(cells))), Float[A, "2 35"]),
-        (model.prior(scales, valley.mode.linearised.theta)[2], Float[A, f"8 {len(beta)}"]),
+        (model.prior(scales, valley.mode.linearised.theta)[2], Float[A, f"9 {len(beta)}"]),
         (valley.mode.solved.covariance, Float[A, f"{len(beta)} {len(beta)}"]),
-        (valley.mode.solved.gradient, Float[A, " 8"]),
+        (valley.mode.solved.gradient, Float[A, " 9"]),
         (valley.means, Float[A, f"{len(valley.weights)} {theta.shape[1]}"]),
     ):
         with_shapes(lambda value: value, value=hint)(value)

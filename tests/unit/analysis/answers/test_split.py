@@ -7,7 +7,7 @@ import pytest
 
 from analysis.answers.repetition import Worth
 from analysis.answers.split import Limit, Split, Surfaces
-from analysis.fitting.valley.form import ValleyForm, ValleyTheta
+from analysis.fitting.valley.form import FIXED, ValleyForm, ValleyTheta
 from analysis.law import Law, fit
 from tests.unit.analysis.law_tables import SMALL_COST, Floats, small, table
 
@@ -91,7 +91,7 @@ def test_the_first_guess_does_not_matter(surfaces: Surfaces) -> None:
 
 def test_a_path_that_bends_is_followed_down_from_its_optimum(law: Law) -> None:
     form, theta = changed(law)
-    theta[:, 9 : 9 + form.walk.inside] += 0.2
+    theta[:, FIXED : FIXED + form.walk.inside] += 0.2
     bent = Surfaces(law, form, theta[1:])
     free = bent.free(LOG_C)
     log_tokens = float(bent.tokens(LOG_C, free.log_params)[0, 0])

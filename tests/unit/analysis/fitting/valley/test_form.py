@@ -101,6 +101,16 @@ def test_derivatives_by_the_fixed_parameters_are_finite_differences(flattening: 
     assert found == pytest.approx(expected, rel=1e-5, abs=1e-7)
 
 
+def test_the_sides_change_with_c_and_far_off_no_more() -> None:
+    theta, u = THETA._replace(narrowing=-THETA.flattening), np.array([-1.5, 1.5])
+    assert not np.allclose(height(theta, u, 0.0).height, height(theta, u, 12.0).height, rtol=0.05)
+    assert height(theta, u, 30.0).height == pytest.approx(height(theta, u, 12.0).height)
+    assert height(theta, u, -30.0).height == pytest.approx(height(theta, u, -12.0).height)
+    steeper = theta._replace(log_p=theta.log_p + 12 * theta.p_trend, log_q=theta.log_q + 12 * theta.q_trend)
+    expected = height(steeper._replace(p_trend=0.0, q_trend=0.0), u, 12.0)
+    assert height(theta, u, 12.0).height == pytest.approx(expected.height)
+
+
 def test_the_height_rises_as_its_derivatives_say() -> None:
     u, c = np.array([-2.0, -0.5, 0.0, 0.7, 1.8]), 0.6
     found, step = height(THETA, u, c), 1e-6
