@@ -30,7 +30,7 @@ def eventually(look: Callable[[], Any], what: str) -> Any:
 
 def ray_process(home: Path, name: str) -> psutil.Process | None:
     """A living process of the Ray of the service or command in a home."""
-    holder = (home / "scheduler.lock").read_text()
+    holder = (home / "scheduler.lock").read_text().partition(" ")[0]
     with contextlib.suppress(psutil.Error):
         for child in psutil.Process(int(holder)).children(recursive=True) if holder else []:
             if child.name() == name and child.status() != psutil.STATUS_ZOMBIE:

@@ -91,7 +91,7 @@ def test_a_wide_reach_is_fine_until_one_asks_further() -> None:
     assert _found(uneven, LAB, "N* within")[0].text.endswith("up to ×10")
     medium = small_law(noise=0.04, budgets=budgets)
     reach = reach_of(medium)
-    assert reach == Reach(100.0, 10.0)
+    assert reach == Reach(30.0, 10.0)
     assert [f for f in findings(medium, LAB) if "hardly" in f.text] == []
     far = findings(medium, LAB, [medium.predict(90 * medium.largest_budget)])
     assert [f for f in far if "hardly" in f.text] != []

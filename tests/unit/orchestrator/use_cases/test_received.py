@@ -60,7 +60,7 @@ def test_the_data_of_another_are_not_handed_on_because_they_were_read_before(tmp
 
     (tmp_path / "a.jsonl").write_text("".join(f'{{"text": "some text of number {i}"}}\n' for i in range(300)))
     workspace, changed = open_home(tmp_path / "home"), [*overrides("jsonl", f"{tmp_path}/a.jsonl"), "name=other"]
-    Planning(workspace).shards(load_sweep(SWEEP, changed))
+    Planning(workspace).facts(load_sweep(SWEEP, changed))
     for within in (NOWHERE, Reach((tmp_path / "home",))):
         with pytest.raises(CorpusError) as refused:
             plan_received(workspace, SWEEP, changed, within)

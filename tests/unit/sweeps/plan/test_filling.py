@@ -56,7 +56,7 @@ def test_more_hours_reach_further() -> None:
     few, many = (fill(packaged("demo"), hours)[0] for hours in (0.02, 0.6))
     assert (few.hours, many.hours) == pytest.approx((0.02, 0.6), rel=0.02)
     assert many.reach > 10 * few.reach > 0
-    assert len(many.spec.budgets) == 5, "the demo's three budgets would reach no further than a tenth of it"
+    assert len(many.spec.budgets) == 6, "the demo's three budgets would reach no further than a tenth of it"
 
 
 def test_where_the_data_end_repeats_fill_the_hours_and_the_needed_passes_are_named() -> None:

@@ -95,25 +95,25 @@ def test_a_centre_without_a_rule_is_the_recipes_own() -> None:
 
 def test_one_size_is_the_centre_of_its_budget() -> None:
     alone = spec_of(sizes=SizesSpec(count=1), centre=CentreSpec(params_at={"1e11": 3e4}, exponent=0.5))
-    found = [count_parameters(cell.model).matmul for cell in cells(alone, 1024)]
+    found = [count_parameters(cell.model).matmul for cell in cells(alone, FACTS)]
     assert found == pytest.approx([3e4, 3e4 * math.sqrt(3), 3e4 * math.sqrt(10)], rel=0.15)
 
 
 def test_the_ends_of_a_curve_are_the_span_from_its_centre() -> None:
-    first = [count_parameters(cell.model).matmul for cell in cells(spec_of(), 1024) if cell.budget == 1e11]
+    first = [count_parameters(cell.model).matmul for cell in cells(spec_of(), FACTS) if cell.budget == 1e11]
     middle = centre(spec_of(), setting(), 1e11)
     assert len(first) == 7
     assert (first[0], first[3], first[-1]) == pytest.approx((middle / 3, middle, 3 * middle), rel=0.1)
 
 
 def test_cells_repeat_a_shape_only_where_the_ladder_is_too_coarse() -> None:
-    assert not any(cell.repeats_shape for cell in cells(spec_of(), 1024))
-    crowded = list(cells(spec_of(sizes=SizesSpec(count=9, span=1.01)), 1024))
+    assert not any(cell.repeats_shape for cell in cells(spec_of(), FACTS))
+    crowded = list(cells(spec_of(sizes=SizesSpec(count=9, span=1.01)), FACTS))
     assert sum(cell.repeats_shape for cell in crowded) == len(crowded) - len({(c.budget, c.model) for c in crowded}) > 0
 
 
 def test_seeds_of_one_budget_are_the_larger_of_both_counts_and_never_below_the_default() -> None:
     only = spec_of(budgets=(1e11,), seeds=SeedsSpec(1, 2, 4))
-    assert sorted(cell.seeds for cell in cells(only, 1024)) == [1] * 6 + [4]
+    assert sorted(cell.seeds for cell in cells(only, FACTS)) == [1] * 6 + [4]
     many = spec_of(budgets=(1e11,), seeds=SeedsSpec(5, 2, 4))
-    assert {cell.seeds for cell in cells(many, 1024)} == {5}
+    assert {cell.seeds for cell in cells(many, FACTS)} == {5}

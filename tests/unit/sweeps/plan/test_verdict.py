@@ -77,7 +77,7 @@ def test_text_for_no_good_number_of_passes_calls_for_the_largest_smaller_budgets
         ({"budgets": (1e11, 3e11)}, "2 budgets, but a power law needs 3", "budgets=[7.5e10, 1.5e11, 3e11]"),
         ({"budgets": (1e11,)}, "1 budget, but a power law needs 3", "budgets=[2.5e10, 5e10, 1e11]"),
         ({"sizes": SizesSpec(count=4)}, "3 of 3 budgets keep fewer than 5 sizes", "sizes.count=7"),
-        ({"sizes": SizesSpec(span=1.1)}, "3 of 3 budgets keep fewer than 5 sizes (sizes)", "sizes.span=1.8"),
+        ({"sizes": SizesSpec(span=1.1)}, "3 of 3 budgets keep fewer than 5 sizes (sizes)", "sizes.span=1.4"),
         ({"context": 4096}, "3 of 3 budgets keep fewer than 5 sizes (min_steps)", "context=1024"),
         (
             {"recipe_overrides": {"warmup": 0.9}},
