@@ -80,7 +80,8 @@ class Linearised:
         weighted = jacobian.T * weights
         normal = weighted @ jacobian
         np.einsum("pp->p", normal)[:] += precision
-        additive, goal = self.model.additive(named), float(row @ self.beta) - self.at.off
+        additive, rise = self.model.additive(named)
+        goal = float(row @ self.beta) - self.at.off
         normal += additive * np.outer(row, row)
         scale = 1 / np.sqrt(normal.diagonal())
         scales_of = scale[:, None] * scale
@@ -104,7 +105,7 @@ class Linearised:
             + float(weights @ residual**2)
             + float(off.sum())
             + tied
-            + 2 * (named.additive + named.misfit)
+            - float(np.log(additive))
         )
         # d ln v by the two scales of the noise; of the rest, d ln d by scale.
         excess = 1 - weights * residual**2 - leverage
@@ -113,7 +114,7 @@ class Linearised:
         for name, part in (("noise", by_noise), ("misfit", by_misfit)):
             gradient[names.index(name)] -= float((part / variance) @ excess)
         for name in ("additive", "misfit"):
-            gradient[names.index(name)] += tied + additive * float(row @ covariance @ row) - 1
+            gradient[names.index(name)] += 0.5 * rise * (1 - tied - additive * float(row @ covariance @ row))
         return Solved(beta, covariance, evidence + prior, gradient + prior_gradient)
 
 

@@ -143,7 +143,7 @@ class _Target:
         prediction, named = model.predict(beta), Scales(*scales)
         variance = np.add(*model.variances(named, prediction.height, repeated))
         mean, precision, _ = model.prior(named, ValleyTheta(*beta[model.blocks["fixed"]]))
-        return cls(model, prediction, variance, mean, precision, model.additive(named))
+        return cls(model, prediction, variance, mean, precision, model.additive(named)[0])
 
     def objective(self, beta: Floats, losses: Floats) -> float:
         squares = (self.model.loss - losses) ** 2 / self.variance

@@ -34,10 +34,10 @@ EXPONENT = (0.5, 0.1)
 and 0.56."""
 STEEPNESS = (float(np.log(0.4)), 1.2)
 """Prior of ln p and ln q."""
-FLATTENING = (2.0, 1.2)
+FLATTENING = (1.5, 1.2)
 """Prior mean and standard deviation of g in units of s/L0. A frontier E + K C^−g has g = (s/L0)/(1 − E/L0): twice s/L0
-where the irreducible part is half of the loss, s/L0 where there is none; a straight line in ln C is 1.7 standard
-deviations away, and a frontier that steepens farther still."""
+where the irreducible part is half of the loss, 1.5 where it is a third, s/L0 where there is none; a straight line in
+ln C is 1.25 standard deviations away, and a frontier that steepens farther still."""
 LEAST_STEEPNESS = 1e-6
 """s/L0 is taken to be at least this: on its way to a refusal a fit may lose its slope."""
 DEPTH, NARROWING = 5.0, 1.0
@@ -52,6 +52,10 @@ UNSEEN = 0.1
 """Drift of L*'s slope, as a share of it for each root of a unit of ln C, that three budgets cannot show; with K budgets
 it is less by (K − 2)⁴. Between neighbouring budgets of our own sweeps the slope changed by −0.17 to 0.07 of itself for
 each unit (docs/experiments/demo.md), while their valleys showed no misfit."""
+UNSEEN_DISTANCE = 1.5
+"""Standard deviation, in ln, of the distance from an additive valley that three budgets cannot show; with K budgets it
+is less by (K − 2)⁴, too. The sides of our own small sweeps are not those of an additive surface with their frontier,
+which is straight or steepens."""
 
 BLOCKS = ("fixed", "path", "floor", "offset", "tilt", "left", "right", "size")
 """The parameters by kind, in their order."""
@@ -152,7 +156,12 @@ class ValleyModel:
     @property
     def unseen(self) -> float:
         """Drift of L*'s slope that so few budgets cannot show, whatever the misfit."""
-        return float(UNSEEN / max(self.budgets.shape[1] - 2, 1) ** 4)
+        return UNSEEN * self._few
+
+    @property
+    def _few(self) -> float:
+        """What is left of what three budgets cannot show."""
+        return float(max(self.budgets.shape[1] - 2, 1) ** -4.0)
 
     @property
     def parameters(self) -> int:
@@ -208,9 +217,11 @@ class ValleyModel:
         """
         return np.exp(2 * scales.noise) * repeated, np.exp(2 * scales.misfit) * above**2
 
-    def additive(self, scales: Scales) -> float:
-        """Precision a priori of the distance from an additive valley."""
-        return float(np.exp(-2 * (scales.additive + scales.misfit)))
+    def additive(self, scales: Scales) -> tuple[float, float]:
+        """Precision a priori of the distance from an additive valley, and its log-derivative by each of its scales."""
+        seen = float(np.exp(2 * (scales.additive + scales.misfit)))
+        precision = 1 / (seen + (UNSEEN_DISTANCE * self._few) ** 2)
+        return precision, -2 * seen * precision
 
     def prior(self, scales: Scales, theta: ValleyTheta) -> tuple[Floats, Floats, Floats]:
         """Mean and precision of the parameters a priori, (P,) each, and the latter's log-derivatives by scale (S, P).

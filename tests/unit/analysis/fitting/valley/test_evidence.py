@@ -40,7 +40,7 @@ def explicit(found: Linearised, at: Floats) -> float:
     # The distance from an additive valley is one more observation, of zero.
     jacobian = np.vstack([jacobian, found.at.off_row])
     expected = np.append(expected, found.at.off + found.at.off_row @ (mean - found.beta))
-    variance = np.append(variance, np.exp(2 * (named.additive + named.misfit)))
+    variance = np.append(variance, 1 / model.additive(named)[0])
     covariance = np.diag(variance) + jacobian * prior @ jacobian.T
     return float(multivariate_normal.logpdf(np.append(model.loss, 0.0), expected, covariance)) + log_prior(at)[0]
 
@@ -71,7 +71,7 @@ def test_the_parameters_and_their_covariance_solve_the_weighted_ridge() -> None:
     mean, precision, _ = found.model.prior(at, found.theta)
     variance = np.add(*found.model.variances(at, found.at.height, found.repeated))
     jacobian, weights = found.at.jacobian, found.tails / variance
-    row, additive = found.at.off_row, found.model.additive(at)
+    row, additive = found.at.off_row, found.model.additive(at)[0]
     normal = jacobian.T * weights @ jacobian + np.diag(precision) + additive * np.outer(row, row)
     assert solved.covariance @ normal == pytest.approx(np.eye(len(mean)), abs=1e-6)
     pull = jacobian.T @ (weights * (found.model.loss - found.at.loss)) - precision * (found.beta - mean)

@@ -135,7 +135,7 @@ def test_the_priors_are_those_stated() -> None:
         assert (mean[made.blocks[block]] == 0).all()
     fixed, spread = ValleyTheta(*mean[:FIXED]), ValleyTheta(*sd[:FIXED])
     steepness = 0.18 / 2.9
-    assert (fixed.flattening, spread.flattening) == pytest.approx((2 * steepness, 1.2 * steepness))
+    assert (fixed.flattening, spread.flattening) == pytest.approx((1.5 * steepness, 1.2 * steepness))
     assert (fixed.exponent, spread.exponent) == pytest.approx((0.5, 0.1))
     assert (fixed.log_p, spread.log_q) == pytest.approx((np.log(0.4), 1.2))
     assert spread.depth == pytest.approx(1 / np.hypot(1 / 0.5, 1.0)), "5 φ, and 1 at most"
@@ -147,7 +147,11 @@ def test_the_priors_are_those_stated() -> None:
 def test_the_distance_from_an_additive_valley_is_measured_by_the_misfit() -> None:
     made = model()
     beta = parameters(made)
-    assert made.additive(scales(misfit=0.1, additive=20.0)) == pytest.approx(2.0**-2)
+    precision, rise = made.additive(scales(misfit=0.1, additive=20.0))
+    assert precision == pytest.approx(1 / (2.0**2 + (1.5 / 3**4) ** 2)), "five budgets hide little"
+    assert rise == pytest.approx(-2 * 4 * precision)
+    few = replace(made, budgets=made.budgets[:, :3])
+    assert few.additive(scales(misfit=0.1, additive=20.0))[0] == pytest.approx(1 / (2.0**2 + 1.5**2))
     off, row = off_additive(ValleyTheta(*beta[made.blocks["fixed"]]))
     found = made.predict(beta)
     assert abs(off) > 0.1 and found.off == made.off_additive(beta) == off
