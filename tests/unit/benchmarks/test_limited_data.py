@@ -38,7 +38,7 @@ def test_intervals_cover_truths_whose_worth_of_repetition_is_not_the_published_o
 @pytest.mark.parametrize("epochs", [4.0, 16.0, 40.0])
 def test_without_the_error_of_that_worth_they_would_not(monkeypatch: pytest.MonkeyPatch, epochs: float) -> None:
     monkeypatch.setattr(repetition, "LOG_WORTH_SD", 1e-9)
-    assert max(covered("additive", epochs)) < 0.6
+    assert max(covered("additive", epochs)) < 0.65
 
 
 def test_intervals_are_no_wider_than_they_must_be() -> None:

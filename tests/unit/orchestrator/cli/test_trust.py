@@ -62,7 +62,7 @@ def test_the_reach_of_a_law_is_where_its_intervals_are_narrow_enough() -> None:
 
 
 def test_a_short_reach_names_a_budget_to_add() -> None:
-    (doubt,) = [f for f in findings(small_law(noise=0.04), LAB) if "hardly known" in f.text]
+    (doubt,) = [f for f in findings(small_law(noise=0.03), LAB) if "hardly known" in f.text]
     assert doubt.text.startswith("3 budgets: ") and doubt.text.endswith("beyond ×3")
     assert doubt.remedy == "add budget 3e12"
     (worse,) = [f for f in findings(small_law(noise=0.15), LAB) if "hardly known" in f.text]
