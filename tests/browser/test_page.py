@@ -82,7 +82,7 @@ def test_a_submitted_sweep_appears_trains_and_answers(
     page.wait_for_selector("#answer")
     assert "flops=8e10" in page.url
     answer = page.inner_text("#answer")
-    asked = httpx.get(f"{url}/api/v1/sweeps/tiny/prediction", params={"flops": 8e10})
+    asked = httpx.get(f"{url}/api/v1/sweeps/tiny/prediction", params={"flops": 8e10}, timeout=60)
     # Whether so small a sweep has a law hangs on the machine's arithmetic.
     words = f"{asked.json()['loss']:.3f}" if asked.status_code == 200 else asked.json()["detail"]
     assert words in answer

@@ -60,12 +60,12 @@ def test_a_service_trains_on_whichever_process_of_its_ray_is_killed(tmp_path: Pa
     with serving(sandbox) as url:
         kill(sandbox.home, "gcs_server")  # while nothing trains: Ray itself would end the service after a minute
         assert httpx.post(f"{url}/api/v1/sweeps", content=TINY, timeout=120).status_code == 201
-        eventually(lambda: httpx.get(f"{url}/api/v1/sweeps").json()[0]["running"], "a run in training")
+        eventually(lambda: httpx.get(f"{url}/api/v1/sweeps", timeout=60).json()[0]["running"], "a run in training")
         kill(sandbox.home, "raylet")  # while runs train
-        assert httpx.get(f"{url}/healthz").json() == {"scheduler": "ready"}
+        assert httpx.get(f"{url}/healthz", timeout=60).json() == {"scheduler": "ready"}
 
         def done() -> bool:
-            state = httpx.get(f"{url}/api/v1/sweeps").json()[0]
+            state = httpx.get(f"{url}/api/v1/sweeps", timeout=60).json()[0]
             return bool(state["done"] == state["total"] > 0)
 
         eventually(done, "the end of the sweep")

@@ -52,7 +52,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, finished: Finished) -> Iter
 def _wait_for_a_run(url: str) -> None:
     """Until the first run of the only sweep is done."""
     deadline = time.monotonic() + 90
-    while httpx.get(f"{url}/api/v1/sweeps").json()[0]["done"] < 1:
+    while httpx.get(f"{url}/api/v1/sweeps", timeout=60).json()[0]["done"] < 1:
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
@@ -61,13 +61,13 @@ def test_the_whole_story_over_rest_with_an_end_and_a_new_start_in_its_midst(
     served: Service, finished: Finished
 ) -> None:
     url, sandbox = served.url, served.sandbox
-    assert httpx.get(f"{url}/api/v1/sweeps").json() == []
+    assert httpx.get(f"{url}/api/v1/sweeps", timeout=60).json() == []
     posted = httpx.post(f"{url}/api/v1/sweeps", content=TINY, timeout=120)
     assert posted.status_code == 201, posted.text
     assert posted.headers["location"] == "/api/v1/sweeps/tiny"
     again = json.loads(sandbox.isoflop("submit", "tiny", "-o", "json", ISOFLOP_URL=url).stdout)
     assert again["revision"] == posted.json()["revision"]
-    assert len(httpx.get(f"{url}/api/v1/sweeps").json()) == 1
+    assert len(httpx.get(f"{url}/api/v1/sweeps", timeout=60).json()) == 1
 
     _wait_for_a_run(url)
     served.end()
@@ -84,13 +84,17 @@ def test_the_whole_story_over_rest_with_an_end_and_a_new_start_in_its_midst(
                 last = json.loads(line.removeprefix("data: "))
     assert last["done"] == last["total"] == posted.json()["total"]
 
-    sweep = httpx.get(f"{url}/api/v1/sweeps/tiny").json()
+    sweep = httpx.get(f"{url}/api/v1/sweeps/tiny", timeout=60).json()
     by_command = json.loads(finished.isoflop("show", "tiny", "-o", "json").stdout)["runs"]
     assert {r["run"]: r["loss"] for r in sweep["runs"]} == {r["run"]: r["loss"] for r in by_command}
-    assert len(httpx.get(f"{url}/api/v1/sweeps/tiny/fit").json()["curves"]) == 3
-    assert httpx.get(f"{url}/api/v1/sweeps/tiny/chart").json()["$schema"].startswith("https://vega.github.io/schema")
+    assert len(httpx.get(f"{url}/api/v1/sweeps/tiny/fit", timeout=60).json()["curves"]) == 3
+    assert (
+        httpx.get(f"{url}/api/v1/sweeps/tiny/chart", timeout=60)
+        .json()["$schema"]
+        .startswith("https://vega.github.io/schema")
+    )
     asked = {"flops": "2e10", "max_tokens": "1e5", "device": "h100"}
-    answer = httpx.get(f"{url}/api/v1/sweeps/tiny/prediction", params=asked)
+    answer = httpx.get(f"{url}/api/v1/sweeps/tiny/prediction", params=asked, timeout=60)
     command = sandbox.isoflop(
         "predict", "tiny", *(word for key, value in asked.items() for word in (f"--{key.replace('_', '-')}", value)),
         "-o", "json", check=False,
@@ -99,7 +103,7 @@ def test_the_whole_story_over_rest_with_an_end_and_a_new_start_in_its_midst(
     by_rest = answer.json() if answer.status_code == 200 else answer.json()["detail"]
     assert by_rest == json.loads(command.stdout) if command.returncode == 0 else by_rest in command.stderr
     assert {200: 0, 409: 1}[answer.status_code] == command.returncode
-    same = httpx.get(f"{url}/api/v1/comparison", params={"baseline": "tiny", "other": "tiny"})
+    same = httpx.get(f"{url}/api/v1/comparison", params={"baseline": "tiny", "other": "tiny"}, timeout=60)
     compared = sandbox.isoflop("compare", "tiny", "tiny", "-o", "json", check=False, ISOFLOP_URL=url)
     by_rest = same.json()["comparisons"] if same.status_code == 200 else same.json()["detail"]
     assert {200: 0, 409: 1}[same.status_code] == compared.returncode
@@ -113,7 +117,7 @@ def test_the_whole_story_over_rest_with_an_end_and_a_new_start_in_its_midst(
     assert "a service schedules in this home" in beside.stderr and beside.returncode == command.returncode
     refused = sandbox.isoflop("db", "copy", "--to", f"sqlite:///{sandbox.home}/copy.db", check=False)
     assert refused.returncode == 1 and "already schedules" in refused.stderr
-    assert httpx.get(f"{url}/api/v1/sweeps/tiny").json()["revision"] == posted.json()["revision"]
+    assert httpx.get(f"{url}/api/v1/sweeps/tiny", timeout=60).json()["revision"] == posted.json()["revision"]
 
 
 @pytest.mark.parametrize(
@@ -145,24 +149,26 @@ def test_every_error_is_a_problem_document(
 
 
 def test_a_mistake_names_its_line(served: Service) -> None:
-    answer = httpx.post(f"{served.url}/api/v1/sweeps", content="name: x\nbudgetz: [1]\n").json()
+    answer = httpx.post(f"{served.url}/api/v1/sweeps", content="name: x\nbudgetz: [1]\n", timeout=60).json()
     assert answer["errors"][0]["line"] == 2
 
 
 def test_a_foreign_page_may_not_post(served: Service) -> None:
-    answer = httpx.post(f"{served.url}/api/v1/sweeps", content=TINY, headers={"Origin": "http://evil.example"})
+    answer = httpx.post(
+        f"{served.url}/api/v1/sweeps", content=TINY, headers={"Origin": "http://evil.example"}, timeout=60
+    )
     assert answer.status_code == 403
 
 
 def test_a_rebound_name_gets_nothing(served: Service) -> None:
     """A page whose name was re-pointed to loopback sends its own name as Host and Origin alike."""
-    answer = httpx.get(f"{served.url}/api/v1/sweeps", headers={"Host": "evil.example"})
+    answer = httpx.get(f"{served.url}/api/v1/sweeps", headers={"Host": "evil.example"}, timeout=60)
     assert answer.status_code == 403
     assert answer.json()["type"] == "urn:isoflop:foreign-host"
 
 
 def test_pages_are_strict_about_content(served: Service) -> None:
-    answer = httpx.get(served.url + "/")
+    answer = httpx.get(served.url + "/", timeout=60)
     assert answer.status_code == 200
     assert "default-src 'self'" in answer.headers["content-security-policy"]
     assert not re.search(r"""(?:src|href)=["'](?:https?:)?//""", answer.text)
@@ -170,15 +176,19 @@ def test_pages_are_strict_about_content(served: Service) -> None:
 
 def test_with_a_token_nobody_else_gets_in(sandbox: Sandbox) -> None:
     with serving(sandbox, ISOFLOP_TOKEN="a-secret-of-20-chars", ISOFLOP_WORKERS="1") as url:
-        health = httpx.get(f"{url}/healthz")
+        health = httpx.get(f"{url}/healthz", timeout=60)
         assert (health.status_code, set(health.json())) == (200, {"scheduler"})
-        assert httpx.get(f"{url}/api/v1/sweeps").status_code == 401
-        assert httpx.get(f"{url}/api/v1/sweeps", headers={"Authorization": "Bearer wrong"}).status_code == 401
+        assert httpx.get(f"{url}/api/v1/sweeps", timeout=60).status_code == 401
         assert (
-            httpx.get(f"{url}/api/v1/sweeps", headers={"Authorization": "Bearer a-secret-of-20-chars"}).status_code
+            httpx.get(f"{url}/api/v1/sweeps", headers={"Authorization": "Bearer wrong"}, timeout=60).status_code == 401
+        )
+        assert (
+            httpx.get(
+                f"{url}/api/v1/sweeps", headers={"Authorization": "Bearer a-secret-of-20-chars"}, timeout=60
+            ).status_code
             == 200
         )
-        assert httpx.get(f"{url}/", auth=("me", "a-secret-of-20-chars")).status_code == 200
+        assert httpx.get(f"{url}/", auth=("me", "a-secret-of-20-chars"), timeout=60).status_code == 200
 
 
 def test_any_address_but_loopback_needs_a_token() -> None:
