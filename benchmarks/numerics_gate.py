@@ -32,6 +32,7 @@ from model.device import device_name
 from model.flops import count_parameters
 from model.synthetic import synthetic_shards
 from model.train import Diverged, train
+from orchestrator.finite import finite
 from tokenizer.shards import Shards, open_shards
 
 CURVATURE = 0.19
@@ -189,7 +190,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "steps": options.steps,
         "seconds": time.perf_counter() - began,
     }
-    sys.stdout.write(json.dumps(_plain(report), indent=2, allow_nan=False) + "\n")
+    sys.stdout.write(json.dumps(finite(report), indent=2, allow_nan=False) + "\n")
     sys.stderr.write(f"{options.profile} {'passes' if report['passes'] else 'fails'} the gate\n")
     return int(not report["passes"])
 
@@ -199,15 +200,6 @@ def _cell(width: int, vocab: int, sequences: int, options: argparse.Namespace) -
     shape = ModelConfig(vocab, options.context, width, options.layers, max(1, width // 32), round(width * 8 / 6) * 2)
     rate = min(0.01, 0.006 * (count_parameters(shape).nonembedding / 38_400) ** -0.5)
     return shape, TrainConfig(sequences=sequences, batch=options.batch, lr=rate, embedding_lr=10 * rate)
-
-
-def _plain(value: Any) -> Any:
-    """The value with null in place of infinities and NaN, which JSON lacks."""
-    if isinstance(value, dict):
-        return {key: _plain(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

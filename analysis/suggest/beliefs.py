@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from analysis.fitting.interval import NORMAL
 from analysis.fitting.valley.evidence import Linearised
+from analysis.fitting.valley.fit import LENT_SHARE
 from analysis.fitting.valley.hyper import Scales
 from analysis.fitting.valley.mixture import half_width
-from analysis.fitting.valley.model import UNSEEN
+from analysis.fitting.valley.model import UNSEEN, unseen_share
 from analysis.fitting.valley.posterior import LOSS_FLOOR, PARAMS_FLOOR, Valley
 from analysis.suggest.cells import Cells
 from analysis.suggest.design import Design
@@ -29,8 +30,6 @@ from analysis.suggest.records import Precision
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
-LENT = 0.5
-"""Share of the noise between seeds while no repeats show it, as in a fit."""
 _SAME = 1e-3
 """Relative change of a precision that changes nothing."""
 
@@ -79,7 +78,7 @@ class Beliefs:
         log_c = float(np.log(flops)) - valley.origin.c
         parts: list[tuple[Floats, ...]] = []
         rows, loaded = [], []
-        unseen = unseen_drift(budgets)
+        unseen = UNSEEN * unseen_share(budgets)
         first = valley.drawn[0].mode.linearised
         off_path = Design.of(first.model, first.beta, cells).off_path
         for drawn in valley.drawn:
@@ -198,11 +197,6 @@ def _of_scales(
     )
 
 
-def unseen_drift(budgets: int) -> float:
-    """Drift of L*'s slope that so many budgets cannot show."""
-    return float(UNSEEN / max(budgets - 2, 1) ** 4)
-
-
 def _steadied(linear: Linearised, scales: Scales, unseen: float) -> tuple[Floats, Floats]:
     """Mean (P,) and covariance (P, P) for given scales with another drift of the floor that budgets cannot show.
 
@@ -231,6 +225,6 @@ def _between(valley: Valley) -> float:
     linear = valley.mode.linearised
     repeated = linear.model.repeats > 1
     if not repeated.any():
-        return LENT
+        return LENT_SHARE
     count = float(linear.model.repeats[repeated][0])
     return float((1 - linear.repeated[repeated][0]) / (1 - 1 / count))

@@ -68,8 +68,8 @@ def check(cells: Cells, flops: float, spend: float | None, target: Target, *, pe
         raise QuestionError("there is no cell of which a further run could be trained")
     if flops < smallest:
         raise QuestionError(
-            f"the asked budget, {typed_flops(flops)} FLOPs, lies below the smallest of the grid: runs there cost more "
-            f"than what they would tell of; the least that can be asked about is {typed_flops(smallest)}"
+            f"the asked budget, {typed_flops(flops)} FLOPs, lies below the smallest of the grid: the model itself "
+            f"would cost less than any further run; the least that can be asked about is {typed_flops(smallest)}"
         )
     cheapest = float(cells.flops[cells.most > 0].min())
     if spend is not None and not spend >= cheapest:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
+
+from orchestrator.finite import finite
 
 SMALLEST_PACKED = 1024
 """Bytes below which a body is not worth compressing."""
@@ -65,16 +66,7 @@ def json_text(data: Any) -> str:
     try:
         return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except ValueError:
-        return json.dumps(_finite(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-
-
-def _finite(data: Any) -> Any:
-    """Data without numbers that JSON does not have."""
-    if isinstance(data, Mapping):
-        return {key: _finite(value) for key, value in data.items()}
-    if isinstance(data, list | tuple):
-        return [_finite(value) for value in data]
-    return None if isinstance(data, float) and not math.isfinite(data) else data
+        return json.dumps(finite(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def reply(request: Request, found: Document) -> Response:

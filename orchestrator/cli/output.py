@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 import os
 import re
 import sys
@@ -15,6 +14,7 @@ from typing import IO, Any
 
 from orchestrator.cli.printable import printable, printable_line
 from orchestrator.cli.tables import table_lines
+from orchestrator.finite import finite
 
 PIPE_WIDTH = 200
 """Columns of a table that goes to a file or a pipe."""
@@ -57,16 +57,7 @@ def width_of(stream: IO[str]) -> int:
 
 def emit_json(data: Any) -> None:
     """Print JSON alone."""
-    sys.stdout.write(json.dumps(_finite(data), indent=2, allow_nan=False, default=str) + "\n")
-
-
-def _finite(data: Any) -> Any:
-    """JSON has no infinity: an open end of an interval becomes null."""
-    if isinstance(data, Mapping):
-        return {key: _finite(value) for key, value in data.items()}
-    if isinstance(data, list | tuple):
-        return [_finite(value) for value in data]
-    return None if isinstance(data, float) and not math.isfinite(data) else data
+    sys.stdout.write(json.dumps(finite(data), indent=2, allow_nan=False, default=str) + "\n")
 
 
 def emit_rows(

@@ -187,7 +187,7 @@ LEAST_FREEDOM = 3
 """Degrees of freedom that repeats are lent on top of their own: they say what share of the noise is between seeds."""
 _MEDIAN_SQUARE = 0.455
 """Median of the square of a standard normal variable."""
-_SHARE = 0.5
+LENT_SHARE = 0.5
 """That share before there are any."""
 
 
@@ -209,7 +209,7 @@ def _left_in_means(repeats: Floats, within: tuple[Floats, Floats], sigma: float)
     """
     squares, freedom = within
     found = float(np.minimum(squares, 9 * sigma**2) @ freedom)
-    share = (LEAST_FREEDOM * _SHARE * sigma**2 + found) / (LEAST_FREEDOM + float(freedom.sum())) / sigma**2
+    share = (LEAST_FREEDOM * LENT_SHARE * sigma**2 + found) / (LEAST_FREEDOM + float(freedom.sum())) / sigma**2
     rho = min(share, 1.0)
     return np.asarray(1 - rho + rho / repeats)
 

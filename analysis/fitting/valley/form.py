@@ -130,6 +130,7 @@ def derivatives(theta: ValleyTheta, c: Floats, walked: Floats, above: Height) ->
     slope = np.exp(theta.log_slope)
     h, bend = bent(np.asarray(theta.flattening), c)
     root, rise = positive(theta.flattening)
+    near = np.clip(c, -FARTHEST, FARTHEST)
     named = ValleyTheta(
         level=np.ones_like(c),
         log_slope=-slope * (h - walked) + above.height,
@@ -140,8 +141,8 @@ def derivatives(theta: ValleyTheta, c: Floats, walked: Floats, above: Height) ->
         exponent=-c * above.along,
         log_p=above.by_p,
         log_q=above.by_q,
-        p_trend=np.clip(c, -FARTHEST, FARTHEST) * above.by_p,
-        q_trend=np.clip(c, -FARTHEST, FARTHEST) * above.by_q,
+        p_trend=near * above.by_p,
+        q_trend=near * above.by_q,
     )
     return np.stack(named, axis=1)
 

@@ -156,12 +156,7 @@ class ValleyModel:
     @property
     def unseen(self) -> float:
         """Drift of L*'s slope that so few budgets cannot show, whatever the misfit."""
-        return UNSEEN * self._few
-
-    @property
-    def _few(self) -> float:
-        """What is left of what three budgets cannot show."""
-        return float(max(self.budgets.shape[1] - 2, 1) ** -4.0)
+        return UNSEEN * unseen_share(self.budgets.shape[1])
 
     @property
     def parameters(self) -> int:
@@ -220,7 +215,7 @@ class ValleyModel:
     def additive(self, scales: Scales) -> tuple[float, float]:
         """Precision a priori of the distance from an additive valley, and its log-derivative by each of its scales."""
         seen = float(np.exp(2 * (scales.additive + scales.misfit)))
-        precision = 1 / (seen + (UNSEEN_DISTANCE * self._few) ** 2)
+        precision = 1 / (seen + (UNSEEN_DISTANCE * unseen_share(self.budgets.shape[1])) ** 2)
         return precision, -2 * seen * precision
 
     def prior(self, scales: Scales, theta: ValleyTheta) -> tuple[Floats, Floats, Floats]:
@@ -266,6 +261,11 @@ class ValleyModel:
         precision[at["floor"]] = 1 / (seen + self.unseen**2)
         rises[:, at["floor"]] *= seen * precision[at["floor"]]
         return mean, precision, rises
+
+
+def unseen_share(budgets: int) -> float:
+    """The share that so many budgets leave of what three cannot show."""
+    return float(max(budgets - 2, 1) ** -4.0)
 
 
 def _most_frequent(labels: Labels, most: int) -> Floats:
