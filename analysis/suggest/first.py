@@ -11,10 +11,10 @@ import pandas as pd
 from analysis.answers.usual import usual_outcomes
 from analysis.fitting.cost import TokenCost
 from analysis.fitting.estimators import FEWEST_BUDGETS
+from analysis.fitting.minima import FEWEST_SIZES
 from analysis.law import fit
 from analysis.records import LawError, QuestionError
 from analysis.suggest.cells import SAME, Cells, Labels
-from analysis.suggest.moves import WHOLE
 from analysis.suggest.records import SuggestedRun, Suggestion, Target, Why
 from analysis.suggest.suggest import check, suggest
 from analysis.table.table import RunTable
@@ -76,14 +76,14 @@ def _affordable_curves(cells: Cells, least: float, spend: float) -> Labels:
         first = _first_curves(cells, 0.0)
     if not len(first):
         raise LawError(
-            f"fewer than {FEWEST_BUDGETS} budgets have {WHOLE} sizes that can be trained, so there could be no law: "
-            "isoflop plan says why cells are dropped"
+            f"fewer than {FEWEST_BUDGETS} budgets have {FEWEST_SIZES} sizes that can be trained, so there could be no "
+            "law: isoflop plan says why cells are dropped"
         )
     price = float(cells.flops[first].sum())
     if price + float(cells.flops.min()) > spend * (1 + 1e-9):
         raise QuestionError(
             f"a spend of {typed_flops(spend)} FLOPs does not pay for the first law and a run after it: "
-            f"{FEWEST_BUDGETS} curves of {WHOLE} sizes cost {price:.3g} FLOPs"
+            f"{FEWEST_BUDGETS} curves of {FEWEST_SIZES} sizes cost {price:.3g} FLOPs"
         )
     return first
 
@@ -93,9 +93,9 @@ def _first_curves(cells: Cells, least: float) -> Labels:
     chosen: list[int] = []
     for budget in cells.budgets[cells.budgets >= least * (1 - SAME)]:
         here = np.flatnonzero((cells.budget == budget) & (cells.most > 0))
-        if len(here) >= WHOLE and len(chosen) < FEWEST_BUDGETS * WHOLE:
-            chosen += here[np.linspace(0, len(here) - 1, WHOLE).round().astype(int)].tolist()
-    return np.array(chosen if len(chosen) == FEWEST_BUDGETS * WHOLE else [], dtype=np.int64)
+        if len(here) >= FEWEST_SIZES and len(chosen) < FEWEST_BUDGETS * FEWEST_SIZES:
+            chosen += here[np.linspace(0, len(here) - 1, FEWEST_SIZES).round().astype(int)].tolist()
+    return np.array(chosen if len(chosen) == FEWEST_BUDGETS * FEWEST_SIZES else [], dtype=np.int64)
 
 
 def _table(cells: Cells, first: Labels) -> RunTable:

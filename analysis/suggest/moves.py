@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.fitting.minima import FEWEST_SIZES
+from analysis.fitting.valley.fit import LEAST_FREEDOM
 from analysis.suggest.beliefs import Beliefs
 from analysis.suggest.cells import Cells
 
@@ -17,12 +19,8 @@ OPENINGS = ((3, (0.7, 1.2, 1.8)), (5, (0.35, 0.7, 1.1)))
 """Sizes with which a budget may be opened: how many, and how far apart in ln N."""
 OPEN = 3
 """Sizes from which on single runs of a budget may follow."""
-WHOLE = 5
-"""Sizes of a whole curve, as many as a minimum of its own takes."""
 BESIDE = 0.2
 """Distance in ln N from N* from which on a size lies to one side of it."""
-FREEDOM = 3
-"""Degrees of freedom of repeats from which on they show the noise, as in a fit."""
 
 
 def moves(beliefs: Beliefs, cells: Cells, only: float | None = None) -> list[Labels]:
@@ -35,7 +33,7 @@ def moves(beliefs: Beliefs, cells: Cells, only: float | None = None) -> list[Lab
         sizes = int((here & (beliefs.runs > 0)).sum())
         if sizes >= OPEN:
             single += np.flatnonzero(here & free).tolist()
-        if sizes < WHOLE:
+        if sizes < FEWEST_SIZES:
             for chosen in _openings(beliefs, np.flatnonzero(here & free & (beliefs.runs == 0))):
                 openings.setdefault(len(chosen), set()).add(chosen)
     found = [np.array(sorted(blocks)) for _, blocks in sorted(openings.items())]
@@ -84,10 +82,10 @@ def repeats_for_noise(beliefs: Beliefs, cells: Cells) -> list[int]:
         if len(here):
             nearest = int(here[np.argmin(np.abs(beliefs.off_path[here]))])
             found += [nearest] * int(cells.most[nearest])
-    return found[: max(FREEDOM - freedom, 0)]
+    return found[: max(LEAST_FREEDOM - freedom, 0)]
 
 
 def whole_curve_near_top(runs: Labels, cells: Cells) -> bool:
     """Whether one of the two largest budgets with runs (n,) has a whole curve."""
     sizes = [int(((cells.budget == budget) & (runs > 0)).sum()) for budget in np.unique(cells.budget[runs > 0])]
-    return any(count >= WHOLE for count in sizes[-2:])
+    return any(count >= FEWEST_SIZES for count in sizes[-2:])
