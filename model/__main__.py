@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from model.checkpoint import Checkpoints
-from model.config import RunConfig, branch_points
+from model.config import RunConfig
 from model.implementation import Implementation
 from model.parallel import World, world_of
 from model.results import write_table
 from model.synthetic import DATASET, synthetic_shards
 from model.train import Diverged, RunResult, train
 from model.trunk import Trunk
+from model.trunk_states import branch_points
 from tokenizer.shards import Shards, open_shards
 
 SYNTHETIC_TOKENS = 5_000_000

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import math
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self, SupportsFloat
+from typing import Any, Self
 
+from model.values import content_hash, plain, typed_value
 from tokenizer.errors import ExpectedError
 
 MATH_VERSION = 2
@@ -22,8 +20,15 @@ SEEDS = 2**63
 SCHEDULES = ("wsd", "cosine")
 """Learning-rate schedules: warmup, stable, linear decay (Hägele et al. 2024); warmup and cosine (Loshchilov & Hutter
 2017)."""
-MLPS = ("swiglu", "gelu")
-"""Kinds of MLP: gated, with three matrices (Shazeer 2020), and plain, with two."""
+MLPS = ("swiglu", "gelu", "relu2")
+"""Kinds of MLP: gated, with three matrices (Shazeer 2020), and plain, with two: GELU, and squared ReLU (So et al. 2021,
+section 4)."""
+OPTIMIZERS = ("adamw", "muon")
+"""Optimizers: AdamW for everything, or Muon for the matrices of the blocks and AdamW for the rest (see `model.muon`)."""
+MOMENTUM = 0.95
+"""Muon's momentum (Jordan et al. 2024), the same in Liu et al. 2025."""
+WINDOW_PATTERN = "S"
+"""Blocks that slide where nothing else is said: all."""
 
 Choice = dict[str, str | int | bool | None]
 """JSON of the choices that fix a run's bits on a machine: an Implementation, the kind of device, the processes."""
@@ -36,35 +41,12 @@ class ConfigError(ExpectedError, ValueError):
 
 
 def _canonical(record: ModelConfig | TrainConfig, section: str) -> None:
-    """Convert every number to its field's type, so that 1 and 1.0 are the same run.
-
-    Raises ConfigError for a value that is not a finite number, or not a whole one where the field counts something.
-    """
+    """Convert every number to its field's type, so that 1 and 1.0 are the same run. Raises ConfigError."""
     for field in dataclasses.fields(record):
-        name, kind = field.name, str(field.type)
-        value = getattr(record, name)
-        if kind in ("str", "bool") or (value is None and "None" in kind):
-            if kind == "bool" and not isinstance(value, bool):
-                raise ConfigError(f"{section}.{name} is {value!r}: true or false")
-            continue
-        if not _is_finite(value):
-            raise ConfigError(f"{section}.{name} must be a finite number, is {value!r}")
-        typed = int(value) if kind.startswith("int") else float(value)
-        if typed != value:
-            raise ConfigError(f"{section}.{name} must be a whole number, is {value!r}")
-        object.__setattr__(record, name, typed)
-
-
-def _is_finite(value: object) -> bool:
-    """Whether a value is a number that is finite as a float too."""
-    if type(value) is float:  # nearly always, and the protocol takes microseconds to look for
-        return math.isfinite(value)
-    if isinstance(value, (bool, str)) or not isinstance(value, int | SupportsFloat):
-        return False
-    try:
-        return math.isfinite(float(value))
-    except OverflowError:
-        return False
+        try:
+            object.__setattr__(record, field.name, typed_value(str(field.type), getattr(record, field.name)))
+        except ValueError as error:
+            raise ConfigError(f"{section}.{field.name} {error}") from None
 
 
 def _require(condition: bool, message: str) -> None:
@@ -95,7 +77,7 @@ class ModelConfig:
     d_ff: int
     """Hidden width of the MLP."""
     mlp: str = "swiglu"
-    """Kind of MLP: swiglu (three matrices) | gelu (two matrices)."""
+    """Kind of MLP: swiglu (three matrices) | gelu | relu2, the square of ReLU (two matrices each)."""
     qk_norm: bool = True
     """Normalise queries and keys per head by RMSNorm before attention (Dehghani et al. 2023, section 2)."""
     norm_weights: bool = False
@@ -110,6 +92,14 @@ class ModelConfig:
     """Give every linear layer a bias."""
     logit_cap: float = 0.0
     """Soft cap of the logits, cap·tanh(x/cap); 0 switches it off."""
+    kv_heads: int = 0
+    """Heads of keys and values, each shared by n_heads / kv_heads heads of queries (Ainslie et al. 2023); 0 gives every
+    head its own."""
+    window: int = 0
+    """Latest positions that one attends to, itself included, in tokens (Beltagy et al. 2020); 0 attends to all."""
+    window_pattern: str = WINDOW_PATTERN
+    """Which blocks have the window: S (the window) and L (all positions), repeated over the blocks, such as SSSL. With
+    an L in it the last block is always L, as in nanochat."""
 
     def __post_init__(self) -> None:
         """Convert and check every field."""
@@ -125,11 +115,58 @@ class ModelConfig:
         for name in ("rope_base", "logit_cap"):
             _require(getattr(self, name) >= 0, f"model.{name} must not be negative, is {getattr(self, name)}")
         _require_one("model.mlp", self.mlp, MLPS)
+        self._check_attention()
+
+    def _check_attention(self) -> None:
+        """Check grouped heads and the window; write what changes nothing as the default, so that equal runs are one."""
+        for name in ("kv_heads", "window"):
+            _require(getattr(self, name) >= 0, f"model.{name} must not be negative, is {getattr(self, name)}")
+        _require(
+            not self.kv_heads or self.n_heads % self.kv_heads == 0,
+            f"model.kv_heads {self.kv_heads} does not divide n_heads {self.n_heads}",
+        )
+        pattern = self.window_pattern
+        _require(
+            bool(pattern) and set(pattern) <= {"S", "L"},
+            f"model.window_pattern is {pattern[:80]!r}: write S and L, such as SSSL",
+        )
+        if self.kv_heads == self.n_heads:
+            object.__setattr__(self, "kv_heads", 0)
+        if self.window >= self.context or "S" not in pattern:
+            object.__setattr__(self, "window", 0)
+        if not self.window:
+            object.__setattr__(self, "window_pattern", WINDOW_PATTERN)
 
     @property
     def head_size(self) -> int:
         """Channels of one attention head."""
         return self.d_model // self.n_heads
+
+    @property
+    def kv_size(self) -> int:
+        """Channels of the keys, and of the values, of all their heads."""
+        return (self.kv_heads or self.n_heads) * self.head_size
+
+    @property
+    def gated(self) -> bool:
+        """Whether the MLP multiplies its value with a gate, by a third matrix."""
+        return self.mlp == "swiglu"
+
+    @property
+    def windows(self) -> tuple[int, ...]:
+        """Latest positions that each block attends to, from the first block: the window, or the whole context."""
+        if not self.window:
+            return (self.context,) * self.n_layers
+        pattern = self.window_pattern
+        kinds = (pattern * (self.n_layers // len(pattern) + 1))[: self.n_layers]
+        if "L" in pattern:
+            kinds = kinds[:-1] + "L"
+        return tuple(self.window if kind == "S" else self.context for kind in kinds)
+
+    @property
+    def plain_attention(self) -> bool:
+        """Whether every head has keys and values of its own and attends to all positions."""
+        return not (self.kv_heads or self.window)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +205,10 @@ class TrainConfig:
     """Seed of the initial weights and of the order of the data."""
     numerics: str = "fp32"
     """Numerics profile: fp32 | bf16."""
+    optimizer: str = "adamw"
+    """adamw | muon, which is Muon for the matrices of the blocks and AdamW for embedding, head and vectors."""
+    momentum: float = MOMENTUM
+    """Muon's momentum; AdamW has none."""
 
     def __post_init__(self) -> None:
         """Convert and check every field."""
@@ -185,7 +226,10 @@ class TrainConfig:
             _require(0 <= value <= 1, f"train.{name} is a share between 0 and 1, is {value}")
         _require(self.warmup + self.cooldown <= 1, "train.warmup + train.cooldown exceed the whole run")
         _require((self.warmup_steps or 0) >= 0, f"train.warmup_steps must not be negative, is {self.warmup_steps}")
-        for name in ("beta1", "beta2"):
+        _require_one("train.optimizer", self.optimizer, OPTIMIZERS)
+        if self.optimizer == "adamw":
+            object.__setattr__(self, "momentum", MOMENTUM)
+        for name in ("beta1", "beta2", "momentum"):
             value = getattr(self, name)
             _require(0 <= value < 1, f"train.{name} must lie in [0, 1), is {value}")
         for name in ("weight_decay", "clip"):
@@ -232,7 +276,7 @@ class RunConfig:
     @property
     def run_id(self) -> str:
         """Identity by content: the first 16 hexadecimal digits of the SHA-256 of the canonical JSON."""
-        return _hash(self.to_dict())
+        return content_hash(self.to_dict())
 
     @property
     def trunk_id(self) -> str | None:
@@ -247,17 +291,16 @@ class RunConfig:
         for name in ("sequences", "cooldown", "final_lr", "warmup"):
             del record["train"][name]
         record["train"]["warmup_steps"] = phase_steps(self.train)[0]
-        return _hash(record)
+        return content_hash(record)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON-ready data; `from_dict` is its inverse.
-
-        `warmup_steps` is left out where it is None, which keeps the identities of runs older than the field.
-        """
-        record = dataclasses.asdict(self)
-        if self.train.warmup_steps is None:
-            del record["train"]["warmup_steps"]
-        return record
+        """Plain JSON-ready data; `from_dict` is its inverse."""
+        return {
+            "model": plain(self.model),
+            "train": plain(self.train),
+            "dataset": self.dataset,
+            "math_version": self.math_version,
+        }
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
@@ -268,31 +311,3 @@ class RunConfig:
             dataset=data["dataset"],
             math_version=data["math_version"],
         )
-
-
-def _hash(record: Mapping[str, object]) -> str:
-    """The first 16 hexadecimal digits of the SHA-256 of the canonical JSON."""
-    canonical = json.dumps(record, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
-
-
-def branch_points(runs: Iterable[RunConfig]) -> dict[str, tuple[int, ...]]:
-    """For each trunk that several runs share, the steps at which one of them branches off, ascending."""
-    points: dict[str, list[int]] = {}
-    for run in set(runs):
-        if run.trunk_id is not None:
-            points.setdefault(run.trunk_id, []).append(run.train.branch_step)
-    return {trunk: tuple(sorted(set(steps))) for trunk, steps in points.items() if len(steps) > 1}
-
-
-def state_name(step: int, choice: Choice) -> str:
-    """File name of a trunk's state after `step` steps, computed under one choice; names sort by step."""
-    key = hashlib.sha256(json.dumps(choice, sort_keys=True).encode()).hexdigest()[:8]
-    return f"branch-{step:09d}-{key}.ckpt"
-
-
-def state_step(name: str) -> int | None:
-    """The step in a name that `state_name` made; None for any other file name."""
-    kind, _, rest = name.partition("-")
-    step = rest.partition("-")[0]
-    return int(step) if kind == "branch" and step.isdigit() and name.endswith(".ckpt") else None

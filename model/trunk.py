@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import cast
 
 from model.checkpoint import CheckpointError, TrainingState, read_checkpoint, write_checkpoint
-from model.config import Choice, state_name, state_step
+from model.config import Choice
+from model.trunk_states import state_name, state_step
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Trunk:
     folder: Path
     """Folder of the states, with one file for each step and choice of implementation."""
     points: tuple[int, ...]
-    """Steps at which states are to be kept, ascending (see model.config.branch_points)."""
+    """Steps at which states are to be kept, ascending (see model.trunk_states.branch_points)."""
 
     def keep(self, state: TrainingState) -> None:
         """Store a state if it belongs to one of `points` and is not stored yet; otherwise do nothing."""

@@ -16,4 +16,4 @@ WEIGHTS = "final.ckpt"
 """File of a finished run's weights."""
 
 KeptStates = dict[str, dict[str, int]]
-"""States that an artifact store keeps: by trunk, then bytes by name (see `model.config.state_name`)."""
+"""States that an artifact store keeps: by trunk, then bytes by name (see `model.trunk_states.state_name`)."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from model.config import RunConfig, state_step
+from model.config import RunConfig
+from model.trunk_states import state_step
 from orchestrator.cluster.artifact_layout import KeptStates
 from orchestrator.cluster.artifact_store import ArtifactStore
 from orchestrator.scheduling.trunk_graph import Member, needed, ready

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from model.choice import stored_implementation
-from model.config import RunConfig, state_step
+from model.config import RunConfig
 from model.train import train
+from model.trunk_states import state_step
 from orchestrator.client import Client
 from orchestrator.home import Home
 from orchestrator.use_cases.export import run_table

@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from model.config import ConfigError, ModelConfig, RunConfig, TrainConfig, branch_points, phase_steps
+from model.config import ConfigError, ModelConfig, RunConfig, TrainConfig, phase_steps
+from model.trunk_states import branch_points
 from tests.unit.model.model_data import SHAPE
 
 MODEL = {"vocab": 64, "context": 32, "d_model": 16, "n_layers": 2, "n_heads": 2, "d_ff": 32}

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.checkpoint import CheckpointError, Checkpoints
-from model.config import RunConfig, TrainConfig, branch_points
+from model.config import RunConfig, TrainConfig
 from model.implementation import Implementation
 from model.optim import lr_factor
 from model.train import Interrupted, train
 from model.trunk import Trunk
+from model.trunk_states import branch_points
 from tests.unit.model.model_data import CHOSEN, SHAPE, ignore, interrupt_at, same_state, scores, small_run
 from tokenizer.shards import Shards
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from model.config import state_name
+from model.trunk_states import state_name
 from orchestrator.cluster.artifact_store import ArtifactStore, open_artifacts, scratch_folder
 from orchestrator.cluster.local_artifacts import LocalArtifacts
 from orchestrator.cluster.remote_artifacts import RemoteArtifacts

@@ -13,8 +13,9 @@ from typing import Any
 import fsspec
 import pytest
 
-from model.config import RunConfig, state_step
+from model.config import RunConfig
 from model.sample import load_trained
+from model.trunk_states import state_step
 from orchestrator.attempts import Assignment, Tracking
 from orchestrator.cluster.artifact_store import open_artifacts
 from orchestrator.cluster.remote_artifacts import RemoteArtifacts

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from model.config import RunConfig, TrainConfig, state_name
+from model.config import RunConfig, TrainConfig
+from model.trunk_states import state_name
 from orchestrator.attempts import Assignment, Outcome, RunProgress, Tracking
 from orchestrator.cluster.artifact_store import open_artifacts
 from orchestrator.scheduling.scheduler import Scheduler

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from model.config import state_name
+from model.trunk_states import state_name
 from orchestrator.errors import NotFound
 from orchestrator.use_cases.kept_trunks import KeptTrunk, drop_trunks, kept_trunks
 from orchestrator.use_cases.workspace import Workspace
