@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import math
@@ -96,7 +95,7 @@ def _fastest(run: RunConfig, device: torch.device) -> Implementation:
 def _key(run: RunConfig, device: torch.device) -> str:
     """Hash of all that the fastest implementation may depend on."""
     facts = {
-        "model": dataclasses.asdict(run.model),
+        "model": run.to_dict()["model"],
         "batch": run.train.batch,
         "numerics": run.train.numerics,
         "compiled": choose_implementation(run.model, run.train, device.type).compiled,
@@ -114,7 +113,7 @@ def _store(file: Path, run: RunConfig, chosen: Implementation, device: torch.dev
     record = {
         "implementation": chosen.to_dict(),
         "device_name": device_name(device),
-        "model": dataclasses.asdict(run.model),
+        "model": run.to_dict()["model"],
         "batch": run.train.batch,
         "numerics": run.train.numerics,
     }

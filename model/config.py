@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Self
 
-from model.values import content_hash, plain, typed_value
+from model.values import checked_value, content_hash, plain
 from tokenizer.errors import ExpectedError
 
 MATH_VERSION = 2
@@ -24,9 +24,11 @@ MLPS = ("swiglu", "gelu", "relu2")
 """Kinds of MLP: gated, with three matrices (Shazeer 2020), and plain, with two: GELU, and squared ReLU (So et al. 2021,
 section 4)."""
 OPTIMIZERS = ("adamw", "muon")
-"""Optimizers: AdamW for everything, or Muon for the matrices of the blocks and AdamW for the rest (see `model.muon`)."""
+"""Optimizers: AdamW for everything, or Muon for the matrices of the blocks and AdamW for the rest (`model.muon`)."""
 MOMENTUM = 0.95
 """Muon's momentum (Jordan et al. 2024), the same in Liu et al. 2025."""
+BALANCES = ("auxiliary", "bias", "none")
+"""What keeps experts equally busy, see `ModelConfig.balance`."""
 WINDOW_PATTERN = "S"
 """Blocks that slide where nothing else is said: all."""
 
@@ -44,7 +46,8 @@ def _canonical(record: ModelConfig | TrainConfig, section: str) -> None:
     """Convert every number to its field's type, so that 1 and 1.0 are the same run. Raises ConfigError."""
     for field in dataclasses.fields(record):
         try:
-            object.__setattr__(record, field.name, typed_value(str(field.type), getattr(record, field.name)))
+            value = checked_value(field.name, str(field.type), getattr(record, field.name))
+            object.__setattr__(record, field.name, value)
         except ValueError as error:
             raise ConfigError(f"{section}.{field.name} {error}") from None
 
@@ -75,7 +78,7 @@ class ModelConfig:
     n_heads: int
     """Attention heads; the head size is d_model / n_heads and must be even."""
     d_ff: int
-    """Hidden width of the MLP."""
+    """Hidden width of the MLP, or of each expert."""
     mlp: str = "swiglu"
     """Kind of MLP: swiglu (three matrices) | gelu | relu2, the square of ReLU (two matrices each)."""
     qk_norm: bool = True
@@ -100,27 +103,28 @@ class ModelConfig:
     window_pattern: str = WINDOW_PATTERN
     """Which blocks have the window: S (the window) and L (all positions), repeated over the blocks, such as SSSL. With
     an L in it the last block is always L, as in nanochat."""
+    experts: int = 1
+    """MLPs of width d_ff in each block, of which a router chooses for each token (Shazeer et al. 2017); 1 has none."""
+    active: int = 1
+    """Experts that each token goes through."""
+    balance: str = "auxiliary"
+    """Keeps experts equally busy: auxiliary (a loss, Fedus et al. 2021, eq. 4) | bias (Wang et al. 2024) | none."""
+    balance_weight: float | None = None
+    """Weight of the auxiliary loss, or the step of the bias; None is that of their authors, 0.01 or 0.001."""
 
     def __post_init__(self) -> None:
         """Convert and check every field."""
         _canonical(self, "model")
-        for name in ("vocab", "context", "d_model", "n_layers", "n_heads", "d_ff"):
-            _require(getattr(self, name) >= 1, f"model.{name} must be at least 1, is {getattr(self, name)}")
-        _require(
-            self.d_model % self.n_heads == 0,
-            f"model.d_model {self.d_model} is not a multiple of n_heads {self.n_heads}",
-        )
+        multiple = f"model.d_model {self.d_model} is not a multiple of n_heads {self.n_heads}"
+        _require(self.d_model % self.n_heads == 0, multiple)
         _require(self.head_size % 2 == 0, f"the head size {self.head_size} (d_model / n_heads) must be even for RoPE")
         _require(self.norm_eps > 0, f"model.norm_eps must be positive, is {self.norm_eps}")
-        for name in ("rope_base", "logit_cap"):
-            _require(getattr(self, name) >= 0, f"model.{name} must not be negative, is {getattr(self, name)}")
         _require_one("model.mlp", self.mlp, MLPS)
         self._check_attention()
+        self._check_experts()
 
     def _check_attention(self) -> None:
         """Check grouped heads and the window; write what changes nothing as the default, so that equal runs are one."""
-        for name in ("kv_heads", "window"):
-            _require(getattr(self, name) >= 0, f"model.{name} must not be negative, is {getattr(self, name)}")
         _require(
             not self.kv_heads or self.n_heads % self.kv_heads == 0,
             f"model.kv_heads {self.kv_heads} does not divide n_heads {self.n_heads}",
@@ -136,6 +140,16 @@ class ModelConfig:
             object.__setattr__(self, "window", 0)
         if not self.window:
             object.__setattr__(self, "window_pattern", WINDOW_PATTERN)
+
+    def _check_experts(self) -> None:
+        """Check the fields of experts; write what changes nothing as the default, so that equal runs are one."""
+        _require_one("model.balance", self.balance, BALANCES)
+        if self.experts == 1:
+            object.__setattr__(self, "active", 1)
+            object.__setattr__(self, "balance", BALANCES[0])
+        if self.experts == 1 or self.balance == "none":
+            object.__setattr__(self, "balance_weight", None)
+        _require(self.active <= self.experts, f"model.active is {self.active}, above model.experts = {self.experts}")
 
     @property
     def head_size(self) -> int:
@@ -213,27 +227,19 @@ class TrainConfig:
     def __post_init__(self) -> None:
         """Convert and check every field."""
         _canonical(self, "train")
-        _require(self.sequences >= 1, f"train.sequences must be at least 1, is {self.sequences}")
-        _require(self.batch >= 1, f"train.batch must be at least 1, is {self.batch}")
         for name in ("lr", "embedding_lr", "eps"):
             value = getattr(self, name)
             _require(value is None or value > 0, f"train.{name} must be positive, is {value}")
         _require(0 <= self.seed < SEEDS, f"train.seed must lie between 0 and 2^63 - 1, is {self.seed}")
         _require_one("train.schedule", self.schedule, SCHEDULES)
         _require_one("train.numerics", self.numerics, NUMERICS)
-        for name in ("warmup", "cooldown", "final_lr"):
-            value = getattr(self, name)
-            _require(0 <= value <= 1, f"train.{name} is a share between 0 and 1, is {value}")
         _require(self.warmup + self.cooldown <= 1, "train.warmup + train.cooldown exceed the whole run")
-        _require((self.warmup_steps or 0) >= 0, f"train.warmup_steps must not be negative, is {self.warmup_steps}")
         _require_one("train.optimizer", self.optimizer, OPTIMIZERS)
         if self.optimizer == "adamw":
             object.__setattr__(self, "momentum", MOMENTUM)
         for name in ("beta1", "beta2", "momentum"):
             value = getattr(self, name)
             _require(0 <= value < 1, f"train.{name} must lie in [0, 1), is {value}")
-        for name in ("weight_decay", "clip"):
-            _require(getattr(self, name) >= 0, f"train.{name} must not be negative, is {getattr(self, name)}")
 
     @property
     def steps(self) -> int:

@@ -12,34 +12,50 @@ class ParameterCount:
     """Parameters of a model under each definition of N in use."""
 
     matmul: int
-    """Parameters in a matrix product for each token, with the head, without the embedding's look-up: the default N."""
+    """Parameters in a matrix product for each token, with the head, without the embedding's look-up: the default N.
+    Of experts those that a token goes through."""
     total: int
-    """All parameters; a tied head counts once."""
+    """All parameters, with every expert; a tied head counts once."""
     nonembedding: int
-    """All parameters without embedding and head (Kaplan et al. 2020, section 2.1)."""
+    """Parameters that a token uses, without embedding and head (Kaplan et al. 2020, section 2.1)."""
 
 
 def count_parameters(model: ModelConfig) -> ParameterCount:
     """Count the parameters of a model shape without building it."""
-    d, ff, layers, vocab = model.d_model, model.d_ff, model.n_layers, model.vocab
-    mlp_matrices = 3 if model.mlp == "swiglu" else 2
-    body = layers * (4 * d * d + mlp_matrices * d * ff)
+    d, layers, vocab = model.d_model, model.n_layers, model.vocab
     head = vocab * d
+    active = layers * (4 * d * d + _router(model) + model.active * _mlp(model))
+    idle = layers * (model.experts - model.active) * (_mlp(model) + _mlp_biases(model))
     vectors = _vector_parameters(model)
     embeddings = vocab * d * (1 if model.tied_head else 2) + (vocab if model.biases else 0)
-    return ParameterCount(matmul=body + head, total=body + vectors + embeddings, nonembedding=body + vectors)
+    return ParameterCount(
+        matmul=active + head, total=active + vectors + idle + embeddings, nonembedding=active + vectors
+    )
+
+
+def _mlp(model: ModelConfig) -> int:
+    """Parameters of the matrices of one MLP, or of one expert."""
+    return (3 if model.mlp == "swiglu" else 2) * model.d_model * model.d_ff
+
+
+def _mlp_biases(model: ModelConfig) -> int:
+    """Biases of one MLP, or of one expert."""
+    return (2 if model.mlp == "swiglu" else 1) * model.d_ff + model.d_model if model.biases else 0
+
+
+def _router(model: ModelConfig) -> int:
+    """Parameters of a block's router; 0 where there is nothing to choose."""
+    return model.experts * model.d_model if model.experts > 1 else 0
 
 
 def _vector_parameters(model: ModelConfig) -> int:
-    """Norm weights and the biases of the blocks."""
-    norms = biases = 0
+    """Norm weights and the biases of the blocks, those of the experts of one token."""
+    norms = 0
     if model.norm_weights:
         per_block = 2 * model.d_model + (2 * model.head_size if model.qk_norm else 0)
         norms = model.n_layers * per_block + model.d_model
-    if model.biases:
-        mlp = (2 if model.mlp == "swiglu" else 1) * model.d_ff + model.d_model
-        biases = model.n_layers * (4 * model.d_model + mlp)
-    return norms + biases
+    attention = 4 * model.d_model if model.biases else 0
+    return norms + model.n_layers * (attention + model.active * _mlp_biases(model))
 
 
 def attention_flops_per_token(model: ModelConfig, attended: float) -> float:
@@ -62,14 +78,14 @@ def flops_by_part(model: ModelConfig) -> dict[str, float]:
     """Training FLOPs per token by part of the model; the parts add up to `flops_per_token`.
 
     attention_scores: the two products with T/2 positions (causal half). attention_projections: Q, K, V and output.
-    mlp: its three or two matrices. head: the product with the output matrix.
+    mlp: its three or two matrices; with experts those of one token, and the router. head: the product with the output
+    matrix.
     """
     d, layers = model.d_model, model.n_layers
-    matrices = 3 if model.mlp == "swiglu" else 2
     return {
         "attention_scores": attention_flops_per_token(model, model.context / 2),
         "attention_projections": 6.0 * layers * 4 * d * d,
-        "mlp": 6.0 * layers * matrices * d * model.d_ff,
+        "mlp": 6.0 * layers * (model.active * _mlp(model) + _router(model)),
         "head": 6.0 * model.vocab * d,
     }
 

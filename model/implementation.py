@@ -73,6 +73,8 @@ class Computation(Implementation):
 
 def check_implementation(implementation: Implementation, model: ModelConfig, numerics: str, device: str) -> None:
     """Raise ConfigError if the implementation cannot compute this model with this profile on this kind of device."""
+    if implementation.compiled and model.experts > 1:
+        raise ConfigError("compiled blocks cannot send tokens to experts: choose compiled: false")
     if implementation.branches not in OWN_BACKWARD:
         return
     if not covers(model, numerics):
@@ -110,11 +112,12 @@ def _compiles(device: str) -> bool:
 def choose_implementation(model: ModelConfig, train: TrainConfig, device: str) -> Implementation:
     """The default: a function of the run, the kind of device and the compilers that exist, so that attempts agree."""
     flops = flops_per_token(model) * train.sequences * model.context
+    pays = flops >= COMPILE_FLOPS["cpu" if device == "cpu" else "cuda"] and model.experts == 1
+    compiled = pays and _compiles(device)
     if device != "cpu":
-        compiled = flops >= COMPILE_FLOPS["cuda"] and _compiles(device)
         return Implementation(attention="fused", head="chunked", compiled=compiled)
     branches = default_branches(model, train.numerics)
     if branches in OWN_BACKWARD:
         return Implementation(branches=branches)
     attention = "explicit" if model.context <= EXPLICIT_CONTEXT_MAX else "fused"
-    return Implementation(attention=attention, compiled=flops >= COMPILE_FLOPS["cpu"] and _compiles(device))
+    return Implementation(attention=attention, compiled=compiled)

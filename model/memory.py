@@ -32,11 +32,14 @@ def sequence_bytes(model: ModelConfig, numerics: str, *, explicit_attention: boo
     """Bytes that one sequence keeps for the backward pass.
 
     Per block, a token keeps some 6 widths of the residual stream in fp32 (input, norms and their gradients), 8 widths
-    and 4 MLP widths in the profile's precision, and with explicit attention two rows of scores per head. A head that is
-    not chunked adds its logits, their fp32 copy and the gradient.
+    and 4 MLP widths in the profile's precision, and with explicit attention two rows of scores per head. Each of a
+    token's experts keeps its MLP widths and, in the order of the experts, two widths more. A head that is not chunked
+    adds its logits, their fp32 copy and the gradient.
     """
     size = 2 if numerics == "bf16" else 4
-    block = 4 * 6 * model.d_model + size * (8 * model.d_model + 4 * model.d_ff)
+    block = 4 * 6 * model.d_model + size * (8 * model.d_model + 4 * model.active * model.d_ff)
+    if model.experts > 1:
+        block += size * 2 * model.active * model.d_model + 4 * 3 * model.experts
     if explicit_attention:
         block += size * 2 * model.n_heads * model.context
     head = (2 * 4 + size) * model.vocab if whole_head else 0

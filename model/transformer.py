@@ -20,6 +20,7 @@ from model.cpu.architecture import OWN_BACKWARD
 from model.cpu.handwritten import handwritten_loss
 from model.cpu.native import native_loss
 from model.cpu.weights import BlockWeights, Weights
+from model.experts import Expert, Experts, balanced
 from model.head import linear_cross_entropy
 from model.implementation import Implementation, check_implementation
 from model.memory import head_chunk
@@ -117,7 +118,7 @@ class Attention(nn.Module):
         return output
 
 
-class MLP(nn.Module):
+class MLP(Expert):
     """SwiGLU, (silu(x·G) ⊙ x·U)·W (Shazeer 2020, equation 6), or gelu(x·U)·W."""
 
     def __init__(self, config: ModelConfig) -> None:
@@ -129,14 +130,15 @@ class MLP(nn.Module):
 
     def forward(self, x_BTD: Tensor) -> Tensor:
         """[B, T, D] to [B, T, D]; the gate and the value come from one product."""
-        hidden = self.up(x_BTD)
-        if self.gated:
-            gate_BTF, value_BTF = hidden.chunk(2, dim=-1)
-            hidden_BTF = F.silu(gate_BTF) * value_BTF
-        else:
-            hidden_BTF = F.gelu(hidden)
-        output: Tensor = self.down(hidden_BTF)
+        output: Tensor = self.down(self.activate(self.up(x_BTD)))
         return output
+
+    def activate(self, hidden: Tensor) -> Tensor:
+        """What the last product takes, of width F."""
+        if not self.gated:
+            return F.gelu(hidden)
+        gate_BTF, value_BTF = hidden.chunk(2, dim=-1)
+        return F.silu(gate_BTF) * value_BTF
 
 
 class Block(nn.Module):
@@ -148,7 +150,7 @@ class Block(nn.Module):
         self.attention_norm = RMSNorm(config.d_model, config.norm_eps, config.norm_weights)
         self.attention = Attention(config, implementation)
         self.mlp_norm = RMSNorm(config.d_model, config.norm_eps, config.norm_weights)
-        self.mlp = MLP(config)
+        self.mlp = Experts(config, lambda: MLP(config)) if config.experts > 1 else MLP(config)
 
     def forward(self, x_BTD: Tensor, rotate: nn.Module) -> Tensor:
         """One residual block: [B, T, D] to [B, T, D]."""
@@ -204,8 +206,12 @@ class Transformer(nn.Module):
     def loss(self, tokens_BT: Tensor, targets_BT: Tensor) -> Tensor:
         """Mean cross-entropy of the targets in nats per token, a scalar in at least fp32.
 
-        Every implementation gives the same up to rounding.
+        Every implementation gives the same up to rounding. A balance loss of experts adds its gradient, not its value.
         """
+        return balanced(self._cross_entropy(tokens_BT, targets_BT), self)
+
+    def _cross_entropy(self, tokens_BT: Tensor, targets_BT: Tensor) -> Tensor:
+        """`loss` without the balance of experts."""
         if self.implementation.branches in OWN_BACKWARD:
             loss = native_loss if self.implementation.branches == "native" else handwritten_loss
             return loss(self._weights(), tokens_BT, targets_BT)
@@ -227,10 +233,8 @@ class Transformer(nn.Module):
 
     def _weights(self) -> Weights:
         """The weights as the CPU branches take them."""
-        blocks = (
-            BlockWeights(b.attention.qkv.weight, b.attention.out.weight, b.mlp.up.weight, b.mlp.down.weight)
-            for b in self._blocks
-        )
+        layers = ((block.attention, cast("MLP", block.mlp)) for block in self._blocks)
+        blocks = (BlockWeights(a.qkv.weight, a.out.weight, mlp.up.weight, mlp.down.weight) for a, mlp in layers)
         cos_TP, sin_TP = self.rotate.buffers()
         head_VD = self.head.weight if self.logit_scale == 1 else self.head.weight * self.logit_scale
         ends = (self.embedding.weight, tuple(blocks), head_VD)
@@ -249,7 +253,8 @@ class Transformer(nn.Module):
         stream independent of depth (Radford et al. 2019, section 2.3).
         """
         generator = torch.Generator().manual_seed(seed)
-        residual_outputs = {id(part) for block in self._blocks for part in (block.attention.out, block.mlp.down)}
+        inside = [named for block in self._blocks for named in block.named_modules()]
+        residual_outputs = {id(module) for name, module in inside if name.rpartition(".")[2] in ("out", "down")}
         for module in self.modules():
             if isinstance(module, nn.Embedding):
                 module.weight.normal_(0, EMBEDDING_STD, generator=generator)

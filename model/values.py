@@ -14,9 +14,37 @@ if TYPE_CHECKING:
 
 NEWER_FIELDS = (
     *("kv_heads", "window", "window_pattern"),
+    *("experts", "active", "balance", "balance_weight"),
     *("warmup_steps", "optimizer", "momentum"),
 )
 """Fields that `plain` leaves out at their default, which keeps the identities of runs older than the field."""
+
+_AT_LEAST_1 = (
+    *("vocab", "context", "d_model", "n_layers", "n_heads", "d_ff", "experts", "active"),
+    *("sequences", "batch"),
+)
+_NOT_NEGATIVE = (
+    *("rope_base", "logit_cap", "kv_heads", "window", "balance_weight"),
+    *("warmup_steps", "weight_decay", "clip"),
+)
+_SHARES = ("warmup", "cooldown", "final_lr")
+
+
+def checked_value(name: str, kind: str, value: Any) -> Any:
+    """The value of a named field in the type that `kind` says, within the field's bounds.
+
+    Raises ValueError as `typed_value` does, and for a number beyond the bounds.
+    """
+    typed = typed_value(kind, value)
+    if typed is None:
+        return None
+    if name in _AT_LEAST_1 and typed < 1:
+        raise ValueError(f"must be at least 1, is {typed}")
+    if name in _NOT_NEGATIVE and typed < 0:
+        raise ValueError(f"must not be negative, is {typed}")
+    if name in _SHARES and not 0 <= typed <= 1:
+        raise ValueError(f"is a share between 0 and 1, is {typed}")
+    return typed
 
 
 def typed_value(kind: str, value: Any) -> Any:
