@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from typing import cast
 
 import torch
@@ -89,16 +89,20 @@ class Experts(nn.Module):
         self.load = load_E if self.load is None else self.load + load_E
         if self.config.balance == "auxiliary":
             weight = AUXILIARY_WEIGHT if self.config.balance_weight is None else self.config.balance_weight
-            shares_E = load_E / load_E.sum()
-            self.auxiliary = weight * self.config.experts * torch.dot(shares_E.to(scores_NE), scores_NE.mean(0))
+            shares_E = load_E.to(scores_NE) / load_E.sum()
+            self.auxiliary = weight * self.config.experts * torch.dot(shares_E, scores_NE.mean(0))
 
     def _products(self, x_RD: Tensor, load_E: Tensor) -> Tensor:
         """Each expert's MLP of its rows, which follow each other in the order of the experts: keeps the shape."""
         experts = cast("list[Expert]", list(self.experts))
         if grouped_kernel(self.config, x_RD.device):
             return grouped_products(experts, x_RD.bfloat16(), load_E)
-        parts = x_RD.split(load_E.tolist())
+        parts = torch.split(x_RD, load_E.tolist())
         return torch.cat([expert(part) for expert, part in zip(experts, parts, strict=True)])
+
+    def forget_rows(self) -> None:
+        """Count no row since the last step, in a process whose passes had no sequence of its own."""
+        self.load = torch.zeros(self.config.experts, dtype=torch.int64, device=self.router.weight.device)
 
     @torch.no_grad()
     def finish_step(self, summed: Callable[[Tensor], Tensor]) -> None:
@@ -131,14 +135,9 @@ def grouped_products(experts: list[Expert], x_RD: Tensor, load_E: Tensor) -> Ten
     return y_RD
 
 
-def mixtures(model: nn.Module) -> Iterator[Experts]:
-    """The mixtures of a model, from the first block."""
-    return (module for module in model.modules() if isinstance(module, Experts))
-
-
-def balanced(loss: Tensor, model: nn.Module) -> Tensor:
+def balanced(loss: Tensor, mixtures: Iterable[Experts]) -> Tensor:
     """The loss [] to the last bit, with the gradient that it has together with the balance losses of its own pass."""
-    for mixture in mixtures(model):
+    for mixture in mixtures:
         if mixture.auxiliary is not None:
             loss = loss + (mixture.auxiliary - mixture.auxiliary.detach())
             mixture.auxiliary = None

@@ -16,7 +16,6 @@ from model.checkpoint import CheckpointError, Checkpoints, TrainingState
 from model.config import Choice, RunConfig, phase_steps
 from model.device import autocast, compiled_if, device_name, share_compiled_code
 from model.divergence import JUDGED_EVERY, LOSS_WINDOW, typical_loss, why_diverged
-from model.experts import mixtures
 from model.flops import flops_per_token
 from model.implementation import Computation, Implementation, check_implementation
 from model.memory import micro_batch_for
@@ -67,8 +66,6 @@ class Training:
         self.world = world
         self.model = Transformer(run.model, run.train.seed, implementation).to(device)
         self.parameters = list(self.model.parameters())
-        self.mixtures = tuple(mixtures(self.model))
-        """The model's mixtures of experts, which count their loads from step to step."""
         share_compiled_code()  # torch makes its folder for compiled code with the first step, compiled or not
         if implementation.compiled:
             for block in self.model.blocks:
@@ -108,7 +105,7 @@ class Training:
         set_learning_rate(self.optimizer, lr_factor(self.run.train, self.step))
         self.gradient_norm = clip_gradients(self.parameters, self.run.train.clip)
         self.optimizer.step()
-        for mixture in self.mixtures:
+        for mixture in self.model.mixtures:
             mixture.finish_step(self.world.sum)
         self.optimizer.zero_grad(set_to_none=True)
         self.losses[self.step % LOSS_WINDOW] = loss
@@ -138,7 +135,7 @@ class Training:
 
     def _accumulate(self, sequences: Tensor, world: World) -> Tensor:
         """Sum of loss and gradients over micro-batches, each weighted by its share of the whole batch."""
-        for mixture in self.mixtures:
+        for mixture in self.model.mixtures:
             mixture.load = None
         total = torch.zeros((), device=self.device)
         mine = world.share(sequences)
@@ -155,6 +152,8 @@ class Training:
                 # DDP averages over the processes, whereas the gradient is the sum of their shares.
                 torch.autograd.backward(loss * world.size if world.size > 1 else loss)
             total += loss.detach()
+        for mixture in self.model.mixtures if not len(mine) else ():
+            mixture.forget_rows()
         return world.sum(total)
 
     def _fitting_micro_batch(self) -> int:

@@ -178,6 +178,8 @@ class Transformer(nn.Module):
         if config.rope_base > 0:
             self.rotate = Positions(config.context, config.head_size, config.rope_base)
         self.blocks = nn.ModuleList(Block(config, self.implementation) for _ in range(config.n_layers))
+        self.mixtures = tuple(module for module in self.blocks.modules() if isinstance(module, Experts))
+        """The mixtures of experts, from the first block; none where every block has one MLP."""
         self.final_norm = RMSNorm(config.d_model, config.norm_eps, config.norm_weights)
         self.head = nn.Linear(config.d_model, config.vocab, bias=config.biases)
         if config.tied_head:
@@ -208,7 +210,7 @@ class Transformer(nn.Module):
 
         Every implementation gives the same up to rounding. A balance loss of experts adds its gradient, not its value.
         """
-        return balanced(self._cross_entropy(tokens_BT, targets_BT), self)
+        return balanced(self._cross_entropy(tokens_BT, targets_BT), self.mixtures)
 
     def _cross_entropy(self, tokens_BT: Tensor, targets_BT: Tensor) -> Tensor:
         """`loss` without the balance of experts."""

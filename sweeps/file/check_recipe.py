@@ -20,6 +20,8 @@ from tokenizer.vocabulary import TokenizerError
 
 SHAPE_KEYS: Final = ("d_model", "n_layers", "n_heads", "d_ff")
 """Keys of an explicit shape."""
+ROUTING_FIELDS: Final = ("active", "balance", "balance_weight")
+"""Parts of a model that only experts have."""
 AXES: Final = (*VALUES, *PART_FIELDS, "recipe", "context", *DATA_AXES)
 """Axes that `vary` may have with the built-in recipes."""
 MAX_CONTEXT: Final = 131_072
@@ -70,11 +72,16 @@ def model_problems(spec: SweepSpec) -> Problems:
     """Problems of the parts of the model."""
     for key, value in spec.model.items():
         yield from _model_value(key, value, f"model.{key}")
+    if "experts" not in (*spec.model, *spec.vary):
+        for where in (f"{section}.{key}" for section in ("model", "vary") for key in getattr(spec, section)):
+            if where.partition(".")[2] in ROUTING_FIELDS:
+                yield Problem("has no effect without experts: set model.experts too", where)
 
 
 _PART_TYPES: Final[Mapping[str, type]] = {
-    name: type(getattr(ModelConfig(vocab=2, context=2, d_model=2, n_layers=1, n_heads=1, d_ff=1), name))
-    for name in PART_FIELDS
+    field.name: {"bool": bool, "int": int, "str": str}.get(str(field.type), float)
+    for field in dataclasses.fields(ModelConfig)
+    if field.name in PART_FIELDS
 }
 
 
@@ -92,9 +99,14 @@ def _model_value(key: str, value: Any, where: str) -> Problems:
         yield from _part_value(key, value, where)
 
 
+def _tiny(parts: Mapping[str, Any]) -> ModelConfig:
+    """The smallest model with these parts. Raises ConfigError where they do not go together."""
+    return ModelConfig(vocab=2, context=2, d_model=2, n_layers=1, n_heads=1, d_ff=1, **parts)
+
+
 def _part_value(key: str, value: Any, where: str) -> Problems:
     wanted = _PART_TYPES[key]
-    names = {bool: "true or false", float: "a number", str: "text"}
+    names = {bool: "true or false", float: "a number", int: "a whole number", str: "text"}
     fits = isinstance(value, int | float) and not isinstance(value, bool) if wanted is float else type(value) is wanted
     if not fits:
         yield Problem(f"expected {names[wanted]}, got {str(value)[:40]!r}", where)
@@ -103,7 +115,7 @@ def _part_value(key: str, value: Any, where: str) -> Problems:
         yield Problem(f"must not be negative, is {value}", where)
         return
     try:
-        ModelConfig(vocab=2, context=2, d_model=2, n_layers=1, n_heads=1, d_ff=1, **{key: value})
+        _tiny({key: value})
     except ConfigError as error:
         yield Problem(str(error), where)
 
@@ -158,7 +170,9 @@ def combination_problems(spec: SweepSpec) -> Problems:
         places = {axis: f"vary.{axis}.{index}" for axis, (index, _) in zip(spec.vary, indexed, strict=True)}
         for keys, message in _of_combination(spec, chosen):
             varied = [places[key] for key in keys if key in places]
-            own = [f"recipe_overrides.{key}" for key in keys if key in spec.recipe_overrides]
+            own = [
+                f"{part}.{key}" for part in ("recipe_overrides", "model") for key in keys if key in getattr(spec, part)
+            ]
             whole = [key for key in keys if key.startswith("sizes")]
             where = next(iter((*varied, *own, *whole)), "recipe")
             if (where, message) not in seen:
@@ -170,6 +184,11 @@ def _of_combination(spec: SweepSpec, chosen: Mapping[str, Any]) -> Iterator[tupl
     """What is wrong with one combination of axes, each time with the keys that have to do with it."""
     yield from _of_data(spec, chosen)
     parts = spec.model | {key: value for key, value in chosen.items() if key in PART_FIELDS}
+    try:
+        _tiny({key: value for key, value in parts.items() if key in ("experts", *ROUTING_FIELDS)})
+    except ConfigError as error:
+        yield ("experts", *ROUTING_FIELDS), str(error)
+        return
     own = {key: value for key, value in chosen.items() if key not in (*PART_FIELDS, "recipe", "context", *DATA_AXES)}
     overrides = spec.recipe_overrides | own
     recipe = get_recipe(chosen.get("recipe", spec.recipe))

@@ -216,8 +216,9 @@ def _memory(model: ModelConfig, train: TrainConfig, cost: CostModel | None) -> i
 
 
 def describe(model: ModelConfig) -> str:
-    """A shape in a few characters: `L4 d48 h2 ff128`."""
-    return f"L{model.n_layers} d{model.d_model} h{model.n_heads} ff{model.d_ff}"
+    """A shape in a few characters: `L4 d48 h2 ff128`, with `e8a2` where each token goes through 2 of 8 experts."""
+    experts = f" e{model.experts}a{model.active}" if model.experts > 1 else ""
+    return f"L{model.n_layers} d{model.d_model} h{model.n_heads} ff{model.d_ff}{experts}"
 
 
 def _check_limits(plan: Plan, workers: int) -> None:

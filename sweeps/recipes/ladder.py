@@ -25,12 +25,15 @@ def build_shape(
 ) -> ModelConfig:
     """The recipe's shape of a given width; `parts` may hold any further ModelConfig field.
 
+    The experts of a token together are as wide as the recipe's MLP.
+
     Raises:
         ConfigError: where no model of that width can be built.
         RecipeError: where the recipe's rules give no depth or no heads.
     """
     mlp_ratio = recipe.ff_ratio * (1.5 if (parts or {}).get("mlp") == "gelu" else 1.0)
-    d_ff = max(1, round(mlp_ratio * d_model / recipe.ff_step)) * recipe.ff_step
+    active = 1 if (parts or {}).get("experts", 1) == 1 else max(1, (parts or {}).get("active", 1))
+    d_ff = max(1, round(mlp_ratio * d_model / active / recipe.ff_step)) * recipe.ff_step
     shape: dict[str, Any] = {
         "d_model": d_model,
         "n_layers": applied(recipe, f"depth for width {d_model}", lambda: recipe.depth_of(d_model)),
