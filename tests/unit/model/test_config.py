@@ -55,6 +55,11 @@ def test_every_field_is_part_of_the_identity(model: dict, train: dict) -> None:
         ("model", "qk_norm", "yes"),
         ("model", "rope_base", -1),
         ("model", "norm_eps", 0),
+        ("model", "experts", 0),
+        ("model", "experts", 1.5),
+        ("model", "active", 0),
+        ("model", "balance", "loss"),
+        ("model", "balance_weight", -0.1),
         ("train", "lr", float("nan")),
         ("train", "lr", float("inf")),
         ("train", "lr", "0.1"),
@@ -75,6 +80,33 @@ def test_bad_value_is_refused_by_name(section: str, field: str, value: object) -
     named = "head size" if field == "n_heads" else field
     with pytest.raises(ConfigError, match=named):
         run_of({field: value} if section == "model" else {}, {field: value} if section == "train" else {})
+
+
+def test_more_active_experts_than_there_are_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"model\.active is 5, above model\.experts = 4"):
+        run_of({"experts": 4, "active": 5}, {})
+
+
+@pytest.mark.parametrize(
+    ("model", "same"),
+    [
+        ({"experts": 1}, {}),
+        ({"active": 3, "balance": "bias", "balance_weight": 0.5}, {}),
+        ({"experts": 4, "active": 1, "balance": "auxiliary"}, {"experts": 4}),
+        ({"experts": 4, "balance": "none", "balance_weight": 0.5}, {"experts": 4, "balance": "none"}),
+    ],
+)
+def test_routing_without_effect_is_the_same_run(model: dict, same: dict) -> None:
+    assert run_of(model, {}) == run_of(same, {})
+    assert run_of(model, {}).run_id == run_of(same, {}).run_id
+
+
+def test_every_field_of_experts_is_part_of_the_identity_and_survives_json() -> None:
+    mixed = {"experts": 4}
+    changes = ({}, {"experts": 8}, {"active": 2}, {"balance": "bias"}, {"balance": "none"}, {"balance_weight": 0.1})
+    runs = [run_of({}, {}), *(run_of(mixed | change, {}) for change in changes)]
+    assert len({run.run_id for run in runs}) == len(runs)
+    assert [RunConfig.from_dict(json.loads(json.dumps(run.to_dict()))) for run in runs] == runs
 
 
 def test_steps_count_the_partial_one() -> None:

@@ -43,6 +43,12 @@ CONFIGS = st.builds(
     biases=st.booleans(),
     rope_base=st.sampled_from([0.0, 1e4]),
 )
+MIXTURES = st.builds(
+    lambda shape, experts, active: dataclasses.replace(shape, experts=experts, active=min(active, experts)),
+    CONFIGS,
+    st.integers(2, 5),
+    st.integers(1, 5),
+)
 
 
 def counted_flops(shape: ModelConfig, implementation: Implementation, sequences: int) -> int:
@@ -91,6 +97,35 @@ def test_parameter_counts_match_the_built_model(shape: ModelConfig) -> None:
     assert counts.nonembedding == sum(p.numel() for p in parameters if id(p) not in outside)
     linear = [m for m in model.modules() if isinstance(m, torch.nn.Linear)]
     assert counts.matmul == sum(m.weight.numel() for m in linear)
+
+
+@settings(max_examples=12, deadline=None)
+@given(MIXTURES, st.integers(1, 3))
+def test_torch_counts_the_same_flops_for_experts(shape: ModelConfig, sequences: int) -> None:
+    """The router and the experts that each token goes through, forward and backward."""
+    tokens, implementation = sequences * shape.context, Implementation()
+    assert counted_flops(shape, implementation, sequences) == flops_per_token_by(shape)["full_attention"] * tokens
+
+
+@settings(max_examples=30, deadline=None)
+@given(MIXTURES)
+def test_parameter_counts_of_experts_match_the_built_model(shape: ModelConfig) -> None:
+    model, counts = Transformer(shape), count_parameters(shape)
+    idle = sum(
+        parameter.numel()
+        for mixture in model.mixtures
+        for expert in list(mixture.experts)[shape.active :]
+        for parameter in expert.parameters()
+    )
+    outside = sum(p.numel() for p in {*model.embedding.parameters(), *model.head.parameters()})
+    assert counts.total == sum(p.numel() for p in model.parameters())
+    assert counts.nonembedding == counts.total - outside - idle
+    plain = dataclasses.replace(shape, experts=1, d_ff=shape.active * shape.d_ff)
+    router = shape.n_layers * shape.experts * shape.d_model
+    assert counts.matmul == count_parameters(plain).matmul + router
+    parts = flops_by_part(shape)
+    assert sum(parts.values()) == pytest.approx(flops_per_token(shape), rel=1e-12)
+    assert parts["mlp"] == flops_by_part(plain)["mlp"] + 6 * router
 
 
 def test_default_convention_by_hand() -> None:

@@ -88,6 +88,20 @@ def test_what_cannot_compute_a_run_is_refused(
         check_implementation(Implementation(branches=branches), SHAPE, numerics, device)
 
 
+def test_experts_run_on_autograd_without_compilation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(implementation, "available", lambda: True)
+    monkeypatch.setattr(implementation, "find_spec", lambda name: object())
+    mixed = dataclasses.replace(SHAPE, experts=4)
+    with pytest.raises(ConfigError, match="native branches cover the default architecture"):
+        check_implementation(Implementation(branches="native"), mixed, "fp32", "cpu")
+    with pytest.raises(ConfigError, match="compiled blocks cannot send tokens to experts: choose compiled: false"):
+        check_implementation(Implementation(compiled=True), mixed, "bf16", "cuda")
+    for device, flops in (("cpu", COMPILE_FLOPS["cpu"]), ("cuda", COMPILE_FLOPS["cuda"])):
+        chosen = choose_implementation(mixed, train_of(mixed, flops), device)
+        assert (chosen.branches, chosen.compiled) == ("autograd", False)
+        check_implementation(chosen, mixed, "fp32", device)
+
+
 def test_what_can_compute_a_run_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(implementation, "available", lambda: True)
     check_implementation(Implementation(), SHAPE, "bf16", "cuda")

@@ -48,6 +48,16 @@ def test_sequence_bytes_by_hand() -> None:
     assert sequence_bytes(SHAPE, "bf16", **options) == 32 * 2 * (4 * 96 + 2 * 256)
 
 
+def test_experts_cost_their_parameters_and_the_rows_of_a_token() -> None:
+    """Of 8 experts of width 16, each token goes through 2: as wide as the MLP of 32, and 4 widths more in their order."""
+    mixed = dataclasses.replace(SHAPE, d_ff=16, experts=8, active=2)
+    options = {"explicit_attention": False, "whole_head": False}
+    rows = 4 * 2 * 2 * 16 + 4 * 3 * 8
+    assert sequence_bytes(mixed, "fp32", **options) == sequence_bytes(SHAPE, "fp32", **options) + 32 * 2 * rows
+    more = 2 * (3 * 3 * 16 * 32 + 8 * 16)
+    assert state_bytes(mixed) == state_bytes(SHAPE) + 16 * more
+
+
 def test_states_in_memory_and_on_disk() -> None:
     assert TRAINED_PARAMETER_BYTES == 4 * (1 + 1 + 2), "weight, gradient, two moments"
     assert SAVED_PARAMETER_BYTES == 4 * (1 + 2), "no gradient"

@@ -50,6 +50,12 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "odd heads": ({"recipe_overrides": {"heads": 0, "head_size": 1}}, "recipe_overrides.heads", "can build no model"),
     "shape": ({"sizes": SizesSpec(shapes=({"d_model": 6, "n_heads": 4},))}, "sizes.shapes.0", "not a multiple"),
+    "active experts": ({"model": {"experts": 4, "active": 8}}, "model.experts", "model.active is 8, above"),
+    "varied experts": (
+        {"model": {"active": 3}, "vary": {"experts": [1, 4, 2]}},
+        "vary.experts.2",
+        "active is 3, above",
+    ),
     "shape of varied heads": (
         {"sizes": SizesSpec(shapes=({"d_model": 8}, {"d_model": 10})), "vary": {"heads": [1, 4]}},
         "sizes.shapes.1",
@@ -97,6 +103,25 @@ def test_odd_values_of_a_recipe_are_problems_of_their_key(key: str, value: Any) 
 def test_parts_of_a_model_are_checked_alone() -> None:
     assert list(model_problems(SweepSpec(**GOOD, model={"logit_cap": 30}))) == []
     assert [p.key for p in model_problems(SweepSpec(**GOOD, model={"logit_cap": float("inf")}))] == ["model.logit_cap"]
+
+
+def test_parts_of_experts_need_experts() -> None:
+    alone = SweepSpec(**GOOD, model={"balance": "bias"}, vary={"active": [1, 2]})
+    assert [p.key for p in model_problems(alone)] == ["model.balance", "vary.active"]
+    for change in ({"experts": 4}, {"experts": 4, "active": 2, "balance": "bias", "balance_weight": 0.01}):
+        assert list(model_problems(SweepSpec(**GOOD, model=change))) == []
+    varied = SweepSpec(**GOOD, model={"balance": "bias"}, vary={"experts": [1, 4]})
+    assert list(model_problems(varied)) == []
+    for value, words in (
+        (0, "at least 1"),
+        (2.5, "a whole number"),
+        (True, "a whole number"),
+        (None, "a whole number"),
+    ):
+        (problem,) = model_problems(SweepSpec(**GOOD, model={"experts": value}))
+        assert problem.key == "model.experts" and words in problem.message
+    (problem,) = model_problems(SweepSpec(**GOOD, model={"experts": 4, "balance_weight": -1}))
+    assert problem.key == "model.balance_weight"
 
 
 def test_the_same_contradiction_of_many_combinations_is_reported_once() -> None:

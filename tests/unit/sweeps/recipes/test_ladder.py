@@ -44,6 +44,19 @@ def test_model_parts_reach_the_shape() -> None:
     assert count_parameters(gelu).matmul == pytest.approx(count_parameters(swiglu).matmul, rel=0.01)
 
 
+@pytest.mark.parametrize("mlp", ["swiglu", "gelu"])
+@pytest.mark.parametrize("active", [1, 2, 4])
+def test_the_experts_of_a_token_are_as_wide_as_the_recipe_s_mlp(active: int, mlp: str) -> None:
+    plain = build_shape(CPU_SMALL, 1024, 64, 48, {"mlp": mlp, "active": active})
+    mixed = build_shape(CPU_SMALL, 1024, 64, 48, {"mlp": mlp, "experts": 8, "active": active})
+    assert mixed.d_ff * active == pytest.approx(plain.d_ff, rel=0.03)
+    assert count_parameters(mixed).matmul == pytest.approx(count_parameters(plain).matmul, rel=0.03)
+    idle = 2 * (8 - active) * 3 * 48 * mixed.d_ff if mlp == "swiglu" else 2 * (8 - active) * 2 * 48 * mixed.d_ff
+    more = count_parameters(mixed).total - count_parameters(mixed).matmul
+    assert more == count_parameters(plain).total - count_parameters(plain).matmul + idle
+    assert shape(CPU_SMALL, 5e4, 1024, 64, {"experts": 8, "active": active}).active == active
+
+
 def test_flops_nodes_are_exact_at_the_shapes() -> None:
     nodes = dict(flops_nodes(CPU_SMALL, 1024, 128, low=2e4, high=2e5))
     for params in (2.5e4, 6e4, 1.7e5):
