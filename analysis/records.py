@@ -190,17 +190,26 @@ class BuildableShape:
     n_heads: int
     """Heads of attention in each block."""
     d_ff: int
-    """Hidden width of the MLP."""
+    """Hidden width of the MLP, or of each expert."""
     params: int
-    """N: matmul parameters, the head included."""
+    """N: matmul parameters, the head included; of experts those of one token."""
     params_total: int
     """All parameters."""
     params_nonembedding: int
-    """Parameters without embedding and head."""
+    """Parameters that a token uses, without embedding and head."""
     tokens: int
     """D: whole sequences that come nearest to the budget, tokens."""
     flops: float
     """Training FLOPs of D tokens."""
+    experts: int = 1
+    """MLPs of each block; more than one are experts."""
+    active: int = 1
+    """Experts that each token goes through."""
+
+    @property
+    def mlp(self) -> str:
+        """Its MLPs in words: `MLP 64`, or `2 of 8 experts of 64`."""
+        return f"MLP {self.d_ff}" if self.experts == 1 else f"{self.active} of {self.experts} experts of {self.d_ff}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -96,9 +96,12 @@ class Experts(nn.Module):
         """Each expert's MLP of its rows, which follow each other in the order of the experts: keeps the shape."""
         experts = cast("list[Expert]", list(self.experts))
         if grouped_kernel(self.config, x_RD.device):
-            return grouped_products(experts, x_RD.bfloat16(), load_E)
-        parts = torch.split(x_RD, load_E.tolist())
-        return torch.cat([expert(part) for expert, part in zip(experts, parts, strict=True)])
+            ends_E = load_E.cumsum(0, dtype=torch.int32)
+            return products(experts, x_RD.bfloat16(), load_E, lambda x, w: F.grouped_mm(x, w.mT, offs=ends_E))
+        kind = x_RD.device.type
+        x_RD = x_RD.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else x_RD
+        loads = load_E.tolist()
+        return products(experts, x_RD, load_E, lambda x, w: OneByOne.apply(x, w, loads))
 
     def forget_rows(self) -> None:
         """Count no row since the last step, in a process whose passes had no sequence of its own."""
@@ -125,14 +128,44 @@ def grouped_kernel(config: ModelConfig, device: torch.device) -> bool:
     return capable and all(width % GROUPED_MULTIPLE == 0 for width in widths)
 
 
-def grouped_products(experts: list[Expert], x_RD: Tensor, load_E: Tensor) -> Tensor:
-    """`Experts._products` by two grouped products, which never wait for the device to know the loads."""
-    ends_E = load_E.cumsum(0, dtype=torch.int32)
-    up = torch.stack([expert.up.weight for expert in experts]).to(x_RD.dtype)
-    down = torch.stack([expert.down.weight for expert in experts]).to(x_RD.dtype)
-    hidden = experts[0].activate(F.grouped_mm(x_RD, up.transpose(1, 2), offs=ends_E))
-    y_RD: Tensor = F.grouped_mm(hidden, down.transpose(1, 2), offs=ends_E)
-    return y_RD
+def products(
+    experts: list[Expert], x_RD: Tensor, load_E: Tensor, grouped: Callable[[Tensor, Tensor], Tensor]
+) -> Tensor:
+    """Each expert's MLP of its rows by `grouped`, which multiplies rows [R, I] with their expert's of [E, O, I]."""
+
+    def product(x: Tensor, layers: list[nn.Linear]) -> Tensor:
+        y = grouped(x, torch.stack([layer.weight for layer in layers]).to(x.dtype))
+        if layers[0].bias is None:
+            return y
+        return y + torch.stack([layer.bias for layer in layers]).repeat_interleave(load_E, 0).to(y.dtype)
+
+    hidden = experts[0].activate(product(x_RD, [expert.up for expert in experts]))
+    return product(hidden, [expert.down for expert in experts])
+
+
+class OneByOne(torch.autograd.Function):
+    """The grouped product as one product for each expert: the reference, on any device in any precision."""
+
+    @staticmethod
+    def forward(ctx: Any, x_RI: Tensor, weights: Tensor, loads: list[int]) -> Tensor:
+        """Rows [R, I] times the matrices [E, O, I] of their experts, which have `loads` rows each: [R, O]."""
+        ctx.save_for_backward(x_RI, weights)
+        ctx.loads = loads
+        y = x_RI.new_empty(len(x_RI), weights.shape[1])
+        for x, w, out in zip(x_RI.split(loads), weights, y.split(loads), strict=True):
+            torch.mm(x, w.t(), out=out)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
+        """Gradients of the rows and of the matrices; zero for those of an expert without rows."""
+        x_RI, weights = ctx.saved_tensors
+        by_x, by_weights = torch.empty_like(x_RI), torch.empty_like(weights)
+        parts = (x_RI.split(ctx.loads), weights, gradient.split(ctx.loads), by_x.split(ctx.loads), by_weights)
+        for x, w, g, x_out, w_out in zip(*parts, strict=True):
+            torch.mm(g, w, out=x_out)
+            torch.mm(g.t(), x, out=w_out)
+        return by_x, by_weights, None
 
 
 def balanced(loss: Tensor, mixtures: Iterable[Experts]) -> Tensor:

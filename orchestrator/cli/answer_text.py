@@ -141,7 +141,7 @@ def _size(shape: BuildableShape | None, counts: Counts | None, params: float) ->
         s = shape
         heads, layers = plural(s.n_heads, "head"), plural(s.n_layers, "layer")
         yield (
-            f"Shape   {layers}, d {s.d_model}, {heads}, MLP {s.d_ff}: N {format_count(s.params)}"
+            f"Shape   {layers}, d {s.d_model}, {heads}, {s.mlp}: N {format_count(s.params)}"
             f" ({format_count(s.params_total)} in all, {format_count(s.params_nonembedding)} without embedding"
             f" and head), {format_count(s.tokens)} tokens, {format_flops(s.flops)} FLOPs"
         )

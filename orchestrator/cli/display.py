@@ -25,7 +25,7 @@ from sweeps.plan.records import Plan
 from sweeps.plan.repeats import repeats
 from sweeps.plan.verdict import Remedy, Verdict
 
-_RUN_IMPORTANCE = ("budget", "N", "D", "time", "shape", "steps", "batch", "lr", "epochs", "seed")
+_RUN_IMPORTANCE = ("budget", "N", "D", "time", "shape", "all", "steps", "batch", "lr", "epochs", "seed")
 
 
 def show_verdict(judged: Judged) -> None:
@@ -77,6 +77,7 @@ def show_plan(planned: Planned) -> None:
         {
             "budget": format_flops(r.budget),
             "N": format_count(r.params),
+            "all": format_count(r.params_total),
             "D": format_count(r.tokens),
             "shape": r.shape,
             "batch": r.batch_tokens,
@@ -89,7 +90,9 @@ def show_plan(planned: Planned) -> None:
         }
         for r in plan.runs
     ]
-    columns = ["budget", "N", "D", "shape", "batch", "lr", "steps", "FLOPs", "epochs", "seed", "time"]
+    mixed = any(r.run.model.experts > 1 for r in plan.runs)
+    counts = ["N", "all"] if mixed else ["N"]
+    columns = ["budget", *counts, "D", "shape", "batch", "lr", "steps", "FLOPs", "epochs", "seed", "time"]
     print_table(rows, columns, f"Plan of sweep {plan.spec.name}", importance=_RUN_IMPORTANCE)
     if plan.dropped or plan.unchecked:
         dropped = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -51,6 +51,10 @@ def flops(
     recipe: MaybeRecipe = "",
     vocab: Annotated[int, typer.Option("--vocab", min=2, max=MOST, help="Entries of the vocabulary.")] = 4096,
     context: Annotated[int, typer.Option("--context", min=2, max=MOST, help="Tokens of a sequence.")] = 1024,
+    experts: Annotated[
+        int, typer.Option("--experts", min=1, max=MOST, help="Experts of each block; 1 is a plain MLP.")
+    ] = 1,
+    active: Annotated[int, typer.Option("--active", min=1, max=MOST, help="Experts that each token goes through.")] = 1,
     variant: Variant = "",
     out: options.Chart = None,
     output: Output = Format.TABLE,
@@ -65,7 +69,10 @@ def flops(
     check_positive("--flops", *(budgets or ()))
     if out is not None:
         check_destination("--out", out, makes_folders=True)
-    subject = _ask(sweep, csv, law, variant, recipe, vocab, context)
+    if active > experts:
+        raise typer.BadParameter(f"{active} is more than the {experts} of --experts", param_hint="--active")
+    parts = {"experts": experts, "active": active} if experts > 1 else {}
+    subject = _ask(sweep, csv, law, variant, recipe, vocab, context, parts)
     rows = [_size_row(model) for model in subject.nearest(params or DECADES)]
     found = subject.optima(budgets or subject.budgets)
     if out is not None:
@@ -116,14 +123,21 @@ class _Subject:
 
 
 def _ask(
-    sweep: str | None, csv: Path | None, law: str, variant: str, recipe: str, vocab: int, context: int
+    sweep: str | None,
+    csv: Path | None,
+    law: str,
+    variant: str,
+    recipe: str,
+    vocab: int,
+    context: int,
+    parts: Mapping[str, int],
 ) -> _Subject:
     """The law that the options name, with the ladder on which it answers. Raises LawError, NotFound."""
     from sweeps.recipes.ladder import ladder
 
     if sweep is None and csv is None:
         loss, name, budgets = _published(law)
-        return _Subject(name, loss, "chinchilla", budgets, *_shapes(recipe, vocab, context))
+        return _Subject(name, loss, "chinchilla", budgets, *_shapes(recipe, vocab, context, parts))
     from analysis.figures.surface import surface_loss
 
     source = Source(sweep, csv, variant=variant)
@@ -136,7 +150,7 @@ def _ask(
 
     if sweep is None:
         return _Subject(
-            f"{csv}, its N taken as isoflop's", loss_of, "isoflop", budgets, *_shapes(recipe, vocab, context)
+            f"{csv}, its N taken as isoflop's", loss_of, "isoflop", budgets, *_shapes(recipe, vocab, context, parts)
         )
     answers = source.answers
     s = answers.setting(answers.variant(variant))
@@ -145,17 +159,19 @@ def _ask(
     return _Subject(f"sweep {sweep}", loss_of, "isoflop", budgets, rungs, caption)
 
 
-def _shapes(recipe: str, vocab: int, context: int) -> tuple[tuple[ModelConfig, ...], str]:
+def _shapes(recipe: str, vocab: int, context: int, parts: Mapping[str, int]) -> tuple[tuple[ModelConfig, ...], str]:
     """A recipe's ladder and its caption; without a name OLMo's, continued to narrow widths."""
     from sweeps.recipes.ladder import ladder
     from sweeps.recipes.registry import get_recipe
 
-    where = f"vocabulary {vocab:,}, context {context:,}."
+    mixed = f", {parts['active']} of {parts['experts']} experts" if parts else ""
+    where = f"vocabulary {vocab:,}, context {context:,}{mixed}."
     if recipe:
-        return ladder(get_recipe(recipe), vocab, context, upto=LARGEST), f"Shapes of {recipe}, {where}"
+        return ladder(get_recipe(recipe), vocab, context, parts, upto=LARGEST), f"Shapes of {recipe}, {where}"
     fine = get_recipe("porian-olmo", {"width_step": 16, "head_size": 16, "ff_step": 16})
-    narrow = [rung for rung in ladder(fine, vocab, context, upto=LARGEST) if rung.d_model < NARROW]
-    wide = [rung for rung in ladder(get_recipe("porian-olmo"), vocab, context, upto=LARGEST) if rung.d_model >= NARROW]
+    narrow = [rung for rung in ladder(fine, vocab, context, parts, upto=LARGEST) if rung.d_model < NARROW]
+    coarse = ladder(get_recipe("porian-olmo"), vocab, context, parts, upto=LARGEST)
+    wide = [rung for rung in coarse if rung.d_model >= NARROW]
     return (*narrow, *wide), f"Shapes of porian-olmo, {where}"
 
 

@@ -97,11 +97,10 @@ def _planned(sweep: str, overrides: list[str], cell: int | None) -> tuple[RunCon
 
 
 def _shape(run: RunConfig) -> str:
-    m = run.model
-    return (
-        f"L{m.n_layers} d{m.d_model} h{m.n_heads} ff{m.d_ff}, vocabulary {m.vocab}, "
-        f"{run.train.batch} × {m.context} tokens per step, {run.train.numerics}"
-    )
+    from sweeps.plan.plan import describe
+
+    step = f"{run.train.batch} × {run.model.context} tokens per step, {run.train.numerics}"
+    return f"{describe(run.model)}, vocabulary {run.model.vocab}, {step}"
 
 
 def _show(measured: Profile, output: Format) -> None:

@@ -288,6 +288,8 @@ class SweepAnswers:
             params_nonembedding=counts.nonembedding,
             tokens=sequences * model.context,
             flops=sequences * model.context * cost,
+            experts=model.experts,
+            active=model.active,
         )
 
     def counts(self, variant: Variant) -> Counts:

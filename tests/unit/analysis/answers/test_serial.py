@@ -85,6 +85,8 @@ def test_intervals_are_pairs_and_an_end_at_infinity_is_null() -> None:
         "params_nonembedding": 5,
         "tokens": 1000,
         "flops": 1e9,
+        "experts": 1,
+        "active": 1,
     }
 
 
