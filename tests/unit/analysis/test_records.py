@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
-from analysis.records import Curve, Interval, LawError, QuestionError
+from analysis.records import BuildableShape, Curve, Interval, LawError, QuestionError
 
 
 def test_an_interval_holds_its_ends_and_nothing_beyond() -> None:
@@ -25,3 +26,8 @@ def test_a_curve_without_an_answer_is_empty() -> None:
 def test_errors_of_tables_and_of_questions_are_apart() -> None:
     assert not issubclass(LawError, QuestionError) and not issubclass(QuestionError, LawError)
     assert issubclass(LawError, ValueError) and issubclass(QuestionError, ValueError)
+
+
+def test_a_shape_says_its_mlps_in_words() -> None:
+    shape = BuildableShape(64, 4, 2, 176, 10, 20, 5, 1000, 1e9)
+    assert (shape.mlp, replace(shape, experts=8, active=2).mlp) == ("MLP 176", "2 of 8 experts of 176")

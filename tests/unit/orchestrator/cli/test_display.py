@@ -85,6 +85,19 @@ def test_the_plan_ends_with_its_noise_and_totals(capsys: pytest.CaptureFixture[s
     assert "seeds.smallest_budget=3 would measure the noise between seeds" in shown(capsys)[-2]
 
 
+def test_a_plan_of_experts_shows_all_parameters_beside_the_active_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    monkey = planned(vary={"experts": [1, 8]})
+    rows = monkey.plan.runs
+    dense, mixed = rows[0], next(run for run in rows if run.run.model.experts == 8)
+    assert mixed.shape == f"{dense.shape} e8a1" and mixed.params == pytest.approx(dense.params, rel=0.02)
+    assert mixed.params_total > 1.5 * dense.params_total
+    show_plan(monkey)
+    header = shown(capsys)[1]
+    assert header.split()[:4] == ["budget", "N", "all", "D"]
+    show_plan(planned())
+    assert "all" not in shown(capsys)[1].split()
+
+
 def test_hours_are_shown_by_budget_and_in_all(capsys: pytest.CaptureFixture[str]) -> None:
     show_hours(replace(planned(), notes=("a corpus of 1e9 tokens",)))
     lines = shown(capsys)

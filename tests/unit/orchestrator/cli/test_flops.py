@@ -25,6 +25,18 @@ def test_shares_add_up_and_attention_is_largest_in_small_models(isoflop: Isoflop
     assert {row["flops"] for row in document["conventions"]} == set(PUBLISHED_BUDGETS)
 
 
+def test_experts_count_by_what_a_token_uses(isoflop: Isoflop) -> None:
+    asked = ("flops", "--params", "1e9", "-o", "json")
+    (dense,) = isoflop(*asked).json["sizes"]
+    document = isoflop(*asked, "--experts", "8", "--active", "2").json
+    (mixed,) = document["sizes"]
+    assert mixed["shape"].endswith(" e8a2") and mixed["params"] == pytest.approx(dense["params"], rel=0.1)
+    assert mixed["flops_per_token"] == pytest.approx(dense["flops_per_token"], rel=0.1)
+    assert mixed["params_total"] > 2.5 * dense["params_total"]
+    refused = isoflop("flops", "--experts", "2", "--active", "4")
+    assert refused.code == 2 and "4 is more than the 2 of --experts" in " ".join(refused.stderr.split())
+
+
 def test_tables_show_sizes_and_conventions(isoflop: Isoflop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "250")
     lines = isoflop("flops", "--flops", "1e20").stdout.splitlines()
