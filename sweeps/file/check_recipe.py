@@ -84,6 +84,8 @@ _PART_TYPES: Final[Mapping[str, type]] = {
     if field.name in PART_FIELDS
 }
 
+_OPTIONAL_PARTS: Final = tuple(field.name for field in dataclasses.fields(ModelConfig) if field.default is None)
+
 
 def _model_value(key: str, value: Any, where: str) -> Problems:
     """Problems of one ModelConfig field."""
@@ -105,6 +107,8 @@ def _tiny(parts: Mapping[str, Any]) -> ModelConfig:
 
 
 def _part_value(key: str, value: Any, where: str) -> Problems:
+    if value is None and key in _OPTIONAL_PARTS:
+        return
     wanted = _PART_TYPES[key]
     names = {bool: "true or false", float: "a number", int: "a whole number", str: "text"}
     fits = isinstance(value, int | float) and not isinstance(value, bool) if wanted is float else type(value) is wanted

@@ -86,12 +86,12 @@ def test_the_plan_ends_with_its_noise_and_totals(capsys: pytest.CaptureFixture[s
 
 
 def test_a_plan_of_experts_shows_all_parameters_beside_the_active_ones(capsys: pytest.CaptureFixture[str]) -> None:
-    monkey = planned(vary={"experts": [1, 8]})
-    rows = monkey.plan.runs
+    mixture = planned(vary={"experts": [1, 8]})
+    rows = mixture.plan.runs
     dense, mixed = rows[0], next(run for run in rows if run.run.model.experts == 8)
     assert mixed.shape == f"{dense.shape} e8a1" and mixed.params == pytest.approx(dense.params, rel=0.02)
-    assert mixed.params_total > 1.5 * dense.params_total
-    show_plan(monkey)
+    assert mixed.params_total > 1.3 * dense.params_total
+    show_plan(mixture)
     header = shown(capsys)[1]
     assert header.split()[:4] == ["budget", "N", "all", "D"]
     show_plan(planned())

@@ -108,7 +108,10 @@ def test_parts_of_a_model_are_checked_alone() -> None:
 def test_parts_of_experts_need_experts() -> None:
     alone = SweepSpec(**GOOD, model={"balance": "bias"}, vary={"active": [1, 2]})
     assert [p.key for p in model_problems(alone)] == ["model.balance", "vary.active"]
-    for change in ({"experts": 4}, {"experts": 4, "active": 2, "balance": "bias", "balance_weight": 0.01}):
+    for change in (
+        {"experts": 4, "balance_weight": None},
+        {"experts": 4, "active": 2, "balance": "bias", "balance_weight": 0.01},
+    ):
         assert list(model_problems(SweepSpec(**GOOD, model=change))) == []
     varied = SweepSpec(**GOOD, model={"balance": "bias"}, vary={"experts": [1, 4]})
     assert list(model_problems(varied)) == []
