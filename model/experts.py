@@ -80,7 +80,7 @@ class Experts(nn.Module):
         return y_NAD.sum(1).view(*x_BTD.shape[:-1], -1)
 
     def _scores(self, x_ND: Tensor) -> Tensor:
-        """Probabilities of the experts [N, E], never in bf16, which would send equal tokens elsewhere."""
+        """Probabilities of the experts [N, E], never in bf16, whose rounding would change the choice."""
         with torch.autocast(x_ND.device.type, enabled=False):
             return F.linear(x_ND.to(self.router.weight.dtype), self.router.weight).softmax(-1)
 
@@ -101,7 +101,7 @@ class Experts(nn.Module):
         kind = x_RD.device.type
         x_RD = x_RD.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else x_RD
         loads = load_E.tolist()
-        return products(experts, x_RD, load_E, lambda x, w: OneByOne.apply(x, w, loads))
+        return products(experts, x_RD, load_E, lambda x, w: one_by_one(x, w, loads))
 
     def forget_rows(self) -> None:
         """Count no row since the last step, in a process whose passes had no sequence of its own."""
@@ -143,16 +143,22 @@ def products(
     return product(hidden, [expert.down for expert in experts])
 
 
+def one_by_one(x_RI: Tensor, weights: Tensor, loads: list[int]) -> Tensor:
+    """Rows [R, I] times the matrices [E, O, I] of their experts, which have `loads` rows each: [R, O]."""
+    y_RO: Tensor = OneByOne.apply(x_RI, weights, loads)  # type: ignore[no-untyped-call]
+    return y_RO
+
+
 class OneByOne(torch.autograd.Function):
     """The grouped product as one product for each expert: the reference, on any device in any precision."""
 
     @staticmethod
     def forward(ctx: Any, x_RI: Tensor, weights: Tensor, loads: list[int]) -> Tensor:
-        """Rows [R, I] times the matrices [E, O, I] of their experts, which have `loads` rows each: [R, O]."""
+        """See `one_by_one`."""
         ctx.save_for_backward(x_RI, weights)
         ctx.loads = loads
         y = x_RI.new_empty(len(x_RI), weights.shape[1])
-        for x, w, out in zip(x_RI.split(loads), weights, y.split(loads), strict=True):
+        for x, w, out in zip(torch.split(x_RI, loads), weights, torch.split(y, loads), strict=True):
             torch.mm(x, w.t(), out=out)
         return y
 
@@ -161,8 +167,8 @@ class OneByOne(torch.autograd.Function):
         """Gradients of the rows and of the matrices; zero for those of an expert without rows."""
         x_RI, weights = ctx.saved_tensors
         by_x, by_weights = torch.empty_like(x_RI), torch.empty_like(weights)
-        parts = (x_RI.split(ctx.loads), weights, gradient.split(ctx.loads), by_x.split(ctx.loads), by_weights)
-        for x, w, g, x_out, w_out in zip(*parts, strict=True):
+        rows = (torch.split(matrix, ctx.loads) for matrix in (x_RI, gradient, by_x))
+        for x, g, x_out, w, w_out in zip(*rows, weights, by_weights, strict=True):
             torch.mm(g, w, out=x_out)
             torch.mm(g.t(), x, out=w_out)
         return by_x, by_weights, None

@@ -153,6 +153,7 @@ def _run_row(run: Any) -> dict[str, Any]:
         "budget": cell and cell.budget,
         "shape": cell and cell.shape,
         "params": cell and cell.params,
+        "params_total": cell and cell.params_total,
         "tokens": cell and cell.tokens,
         "loss": run.loss,
         "seed": cell and cell.seed,

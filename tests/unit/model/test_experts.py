@@ -179,6 +179,18 @@ def test_a_resumed_run_is_bit_equal(data: Shards, tmp_path: Path, model: ModelCo
     assert [(tmp_path / name / "final.ckpt").read_bytes() for name in ("r", "b")] == [finals[1]] * 2
 
 
+def test_a_profile_in_bf16_routes_in_fp32(data: Shards) -> None:
+    """The first step chooses as in fp32, and its loss differs by the rounding of the products alone."""
+    tokens = torch.arange(4 * 33).view(4, 33) % 64
+    trainings = [Training(small_run(data, BIASED, numerics=kind), Implementation(), CPU) for kind in ("fp32", "bf16")]
+    losses = [float(training.gradients(tokens)) for training in trainings]
+    assert losses[0] == pytest.approx(losses[1], rel=0.01) and losses[0] != losses[1]
+    first = [training.model.mixtures[0] for training in trainings]
+    assert first[0].experts[0].up.weight.grad.dtype == first[1].experts[0].up.weight.grad.dtype == torch.float32
+    moved = (first[0].load - first[1].load).abs().sum()
+    assert moved <= 8, "a few tokens of 128 lie between two experts"
+
+
 def test_a_checkpoint_holds_the_bias(data: Shards, tmp_path: Path) -> None:
     run, checkpoints = small_run(data, BIASED), Checkpoints(tmp_path)
     training = Training(run, Implementation(), CPU)

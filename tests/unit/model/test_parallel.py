@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -46,9 +47,11 @@ def test_loss_module_is_the_model_s_loss() -> None:
 
 
 def test_two_processes_equal_one(data: Shards, tmp_path: Path) -> None:
-    """Batches of 5 split unevenly, one run's last step has one sequence for two processes; micro-batches of 2."""
-    choices = [{}, {"micro_batch": 1, "branches": "autograd"}]
+    """Batches of 5 split unevenly, a run's last step has one sequence for two processes; micro-batches of 2; experts."""
+    choices = [{}, {"micro_batch": 1, "branches": "autograd"}, {}]
     runs = [small_run(data, sequences=n, batch=5) for n in (46, 58)]
+    mixed = dataclasses.replace(SHAPE, d_ff=16, experts=4, balance="bias", balance_weight=0.02)
+    runs.append(small_run(data, mixed, sequences=46, batch=5))
     records = [{"run": run.to_dict(), "implementation": c} for run, c in zip(runs, choices, strict=True)]
     (tmp_path / "plan.json").write_text(json.dumps(records))
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -64,7 +67,7 @@ def test_two_processes_equal_one(data: Shards, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr[-3000:]
     results = [json.loads(line)["result"] for line in done.stdout.splitlines()]
-    assert [result["implementation"]["processes"] for result in results] == [2, 2]
+    assert [result["implementation"]["processes"] for result in results] == [2] * 3
     for run, result in zip(runs, results, strict=True):
         alone = train(run, data, ignore)
         assert result["loss"] == pytest.approx(alone.loss, rel=TOLERANCE)
