@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from model.config import ModelConfig
@@ -21,13 +22,22 @@ class ParameterCount:
 
 def count_parameters(model: ModelConfig) -> ParameterCount:
     """Count the parameters of a model shape without building it."""
-    d, ff, layers, vocab = model.d_model, model.d_ff, model.n_layers, model.vocab
-    mlp_matrices = 3 if model.mlp == "swiglu" else 2
-    body = layers * (4 * d * d + mlp_matrices * d * ff)
+    d, vocab = model.d_model, model.vocab
+    body = model.n_layers * (_projections(model) + _mlp_matrices(model))
     head = vocab * d
     vectors = _vector_parameters(model)
     embeddings = vocab * d * (1 if model.tied_head else 2) + (vocab if model.biases else 0)
     return ParameterCount(matmul=body + head, total=body + vectors + embeddings, nonembedding=body + vectors)
+
+
+def _projections(model: ModelConfig) -> int:
+    """Parameters of a block's projections: queries and output of the model's width, keys and values of their heads'."""
+    return 2 * model.d_model * (model.d_model + model.kv_size)
+
+
+def _mlp_matrices(model: ModelConfig) -> int:
+    """Parameters of a block's MLP in matrices: three of them with a gate, else two."""
+    return (3 if model.gated else 2) * model.d_model * model.d_ff
 
 
 def _vector_parameters(model: ModelConfig) -> int:
@@ -37,40 +47,50 @@ def _vector_parameters(model: ModelConfig) -> int:
         per_block = 2 * model.d_model + (2 * model.head_size if model.qk_norm else 0)
         norms = model.n_layers * per_block + model.d_model
     if model.biases:
-        mlp = (2 if model.mlp == "swiglu" else 1) * model.d_ff + model.d_model
-        biases = model.n_layers * (4 * model.d_model + mlp)
+        mlp = (2 if model.gated else 1) * model.d_ff + model.d_model
+        biases = model.n_layers * (2 * (model.d_model + model.kv_size) + mlp)
     return norms + biases
 
 
-def attention_flops_per_token(model: ModelConfig, attended: float) -> float:
-    """Training FLOPs per token of the two attention products, 12 · L · d · attended (PaLM, appendix B).
+def attended_positions(model: ModelConfig, *, causal: bool) -> float:
+    """Positions that a token attends to, summed over the blocks: those of each window W, at most the context T.
 
-    `attended` is the number of positions that a token attends to, on average.
+    `causal` averages over the tokens of a sequence, the first of which have fewer: W - W²/2T, which is T/2 without a
+    window. Otherwise each token counts W, as nanochat, OLMo and PaLM count.
     """
-    return 12 * model.n_layers * model.d_model * attended
+    context = model.context
+    return math.fsum(window - window * window / (2 * context) if causal else window for window in model.windows)
+
+
+def attention_flops_per_token(model: ModelConfig, *, causal: bool) -> float:
+    """Training FLOPs per token of the two attention products, 12 · d for each attended position (PaLM, appendix B).
+
+    Grouped heads change nothing here: every head of queries has its products.
+    """
+    return 12 * model.d_model * attended_positions(model, causal=causal)
 
 
 def flops_per_token(model: ModelConfig) -> float:
     """F(N): training FLOPs per token, 6 · N_matmul + 12 · L · d · T/2 (causal half), the default convention.
 
-    A multiply-add counts as two; the backward pass costs twice the forward pass.
+    A multiply-add counts as two; the backward pass costs twice the forward pass. What the optimizer does once a step
+    counts nowhere, be it AdamW or Muon (see `muon_flops_per_step`).
     """
-    return 6 * count_parameters(model).matmul + attention_flops_per_token(model, model.context / 2)
+    return 6 * count_parameters(model).matmul + attention_flops_per_token(model, causal=True)
 
 
 def flops_by_part(model: ModelConfig) -> dict[str, float]:
     """Training FLOPs per token by part of the model; the parts add up to `flops_per_token`.
 
-    attention_scores: the two products with T/2 positions (causal half). attention_projections: Q, K, V and output.
+    attention_scores: the two products with the causal half of the positions. attention_projections: Q, K, V and output.
     mlp: its three or two matrices. head: the product with the output matrix.
     """
-    d, layers = model.d_model, model.n_layers
-    matrices = 3 if model.mlp == "swiglu" else 2
+    layers = model.n_layers
     return {
-        "attention_scores": attention_flops_per_token(model, model.context / 2),
-        "attention_projections": 6.0 * layers * 4 * d * d,
-        "mlp": 6.0 * layers * matrices * d * model.d_ff,
-        "head": 6.0 * model.vocab * d,
+        "attention_scores": attention_flops_per_token(model, causal=True),
+        "attention_projections": 6.0 * layers * _projections(model),
+        "mlp": 6.0 * layers * _mlp_matrices(model),
+        "head": 6.0 * model.vocab * model.d_model,
     }
 
 
@@ -78,21 +98,20 @@ def flops_per_token_by(model: ModelConfig) -> dict[str, float]:
     """Training FLOPs per token under every named convention, the default first.
 
     isoflop: matmul parameters with the head, causal half of attention (Porian et al. 2024, "att").
-    full_attention: the same with all T positions (PaLM, appendix B; nanoGPT's and OLMo's MFU).
+    full_attention: the same with all T positions, or those of a window (PaLM, appendix B; nanoGPT's and OLMo's MFU).
     six_n: 6 · N_matmul, without attention (Porian et al. 2024).
     kaplan: 6 · N_nonembedding (Kaplan et al. 2020, section 2.1).
     chinchilla: the look-up as a matrix product, full attention and softmax (Hoffmann et al. 2022, appendix F).
     """
     counts = count_parameters(model)
-    d, t = model.d_model, model.context
-    head_width = model.n_heads * t
-    softmax = 3 * model.n_layers * 3 * head_width
+    attention = attention_flops_per_token(model, causal=False)
+    softmax = 3 * 3 * model.n_heads * attended_positions(model, causal=False)
     return {
         "isoflop": flops_per_token(model),
-        "full_attention": 6 * counts.matmul + attention_flops_per_token(model, t),
+        "full_attention": 6 * counts.matmul + attention,
         "six_n": 6.0 * counts.matmul,
         "kaplan": 6.0 * counts.nonembedding,
-        "chinchilla": 6 * counts.matmul + 6.0 * model.vocab * d + attention_flops_per_token(model, t) + softmax,
+        "chinchilla": 6 * counts.matmul + 6.0 * model.vocab * model.d_model + attention + softmax,
     }
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from model.config import ModelConfig, TrainConfig
-from sweeps.recipes.common import LLAMA, OLMO, OURS, USUAL
+from sweeps.recipes.common import LLAMA, OLMO, OPTIMIZER, OURS, USUAL
 from sweeps.recipes.recipe import Range, Recipe
 
 SCRIPT: Final = "nanochat, scripts/base_train.py"
@@ -118,6 +118,7 @@ NANOCHAT: Final = Nanochat(
         **dict.fromkeys(("width_exponent", "reference_width"), SETUP),
         **dict.fromkeys(("beta2", "beta2_large", "large_batch"), OLMO),
         **dict.fromkeys(("beta1", "eps", "weight_decay"), f"{USUAL}; nanochat's own belongs to Muon and its groups"),
+        **OPTIMIZER,
         "ff_ratio": LLAMA,
         "ff_step": "multiples of 64",
         "lr": "OLMo's halved rule at nanochat's 12-block size, 0.00235 at 327,680 tokens a step, times the root of "
