@@ -15,7 +15,7 @@ TRAINED_PARAMETER_BYTES = 16
 SAVED_PARAMETER_BYTES = 12
 """Bytes on disk per parameter of a saved state or checkpoint under AdamW: weight and two moments in fp32."""
 SPARED_BY_MUON = 4
-"""Bytes per parameter of the blocks' matrices that Muon does without: it keeps one fp32 number, where AdamW keeps two."""
+"""Bytes per parameter of the blocks' matrices that Muon does without: it keeps one fp32 number, AdamW two."""
 HEAD_BYTES = 2**27
 """Bytes of fp32 logits that a chunked head holds at once."""
 

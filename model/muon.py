@@ -15,11 +15,11 @@ from torch import Tensor
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """Of the odd polynomial that one step of Newton and Schulz applies to the singular values (Jordan et al. 2024)."""
 ORTHOGONAL_STEPS = 5
-"""Its steps. They bring singular values between some 0.003 and 1 to between 0.7 and 1.2, which is near enough to one."""
+"""Its steps. They bring singular values between some 0.003 and 1 to between 0.7 and 1.2, which is near enough."""
 MATCHED_RMS = 0.2
 """Root mean square of a step at a learning rate of 1: that of AdamW's steps (Liu et al. 2025, 2502.16982, section 2.2).
 
-A direction with singular values of one has 1/√max(R, C), which MATCHED_RMS · √max(R, C) brings to it for every shape. So
+A direction with singular values of one has 1/√max(R, C); times MATCHED_RMS · √max(R, C) it has this for every shape. So
 a learning rate and a weight decay mean under Muon what they mean under AdamW, and one recipe can serve both."""
 EPS = 1e-7
 """Least norm by which a matrix is divided."""

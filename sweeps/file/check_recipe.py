@@ -94,16 +94,17 @@ def _model_value(key: str, value: Any, where: str) -> Problems:
 
 def _part_value(key: str, value: Any, where: str) -> Problems:
     wanted = _PART_TYPES[key]
-    names = {bool: "true or false", float: "a number", str: "text"}
+    names = {bool: "true or false", float: "a number", int: "a whole number", str: "text"}
     fits = isinstance(value, int | float) and not isinstance(value, bool) if wanted is float else type(value) is wanted
     if not fits:
         yield Problem(f"expected {names[wanted]}, got {str(value)[:40]!r}", where)
         return
-    if wanted is float and value < 0:
+    if wanted in (float, int) and value < 0:
         yield Problem(f"must not be negative, is {value}", where)
         return
     try:
-        ModelConfig(vocab=2, context=2, d_model=2, n_layers=1, n_heads=1, d_ff=1, **{key: value})
+        heads = max(1, value) if key == "kv_heads" else 1  # whether they divide the recipe's is a combination's matter
+        ModelConfig(vocab=2, context=2, d_model=2 * heads, n_layers=1, n_heads=heads, d_ff=1, **{key: value})
     except ConfigError as error:
         yield Problem(str(error), where)
 
@@ -159,8 +160,9 @@ def combination_problems(spec: SweepSpec) -> Problems:
         for keys, message in _of_combination(spec, chosen):
             varied = [places[key] for key in keys if key in places]
             own = [f"recipe_overrides.{key}" for key in keys if key in spec.recipe_overrides]
+            part = [f"model.{key}" for key in keys if key in spec.model]
             whole = [key for key in keys if key.startswith("sizes")]
-            where = next(iter((*varied, *own, *whole)), "recipe")
+            where = next(iter((*varied, *own, *part, *whole)), "recipe")
             if (where, message) not in seen:
                 seen.add((where, message))
                 yield Problem(message, where)
@@ -182,7 +184,11 @@ def _of_combination(spec: SweepSpec, chosen: Mapping[str, Any]) -> Iterator[tupl
         made = override(recipe, overrides)
         context = int(chosen.get("context", spec.context))
         if not ladder(made, _ANY_VOCAB, context, parts, upto=0):
-            yield tuple(overrides), f"recipe {made.name} can build no model: its heads divide none of its widths evenly"
+            grouped = [key for key in ("kv_heads",) if parts.get(key)]
+            why = "its heads divide none of its widths evenly" + (
+                ", or kv_heads does not divide them" if grouped else ""
+            )
+            yield (*grouped, *overrides), f"recipe {made.name} can build no model: {why}"
         yield from _shapes(spec, made, context, parts)
     except RecipeError as error:
         yield tuple(k for keys, _ in _contradictions(recipe, overrides) for k in keys) or tuple(overrides), str(error)
