@@ -185,9 +185,7 @@ def _of_combination(spec: SweepSpec, chosen: Mapping[str, Any]) -> Iterator[tupl
         context = int(chosen.get("context", spec.context))
         if not ladder(made, _ANY_VOCAB, context, parts, upto=0):
             grouped = [key for key in ("kv_heads",) if parts.get(key)]
-            why = "its heads divide none of its widths evenly" + (
-                ", or kv_heads does not divide them" if grouped else ""
-            )
+            why = "its heads divide none of its widths evenly" + ", or kv_heads does not divide them" * len(grouped)
             yield (*grouped, *overrides), f"recipe {made.name} can build no model: {why}"
         yield from _shapes(spec, made, context, parts)
     except RecipeError as error:
