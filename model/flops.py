@@ -74,7 +74,7 @@ def flops_per_token(model: ModelConfig) -> float:
     """F(N): training FLOPs per token, 6 · N_matmul + 12 · L · d · T/2 (causal half), the default convention.
 
     A multiply-add counts as two; the backward pass costs twice the forward pass. What the optimizer does once a step
-    counts nowhere, be it AdamW or Muon (see `muon_flops_per_step`).
+    does not count, be it AdamW's or Muon's.
     """
     return 6 * count_parameters(model).matmul + attention_flops_per_token(model, causal=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ from model.optim import build_optimizer, set_learning_rate
 from model.train import Interrupted, train
 from model.training import Training
 from model.transformer import Transformer
+from model.trunk import Trunk
+from model.trunk_states import branch_points
 from tests.unit.model.cpu.cpu_data import FLOAT64, draw
 from tests.unit.model.model_data import CPU, IMPLEMENTATIONS, SHAPE, ignore, interrupt_at, same_state, scores, small_run
 from tokenizer.shards import Shards
@@ -162,6 +165,24 @@ def test_interrupted_run_ends_bit_equal(data: Shards, tmp_path: Path) -> None:
     assert result.resumed_from_step == 14
     assert scores(result) == scores(whole)
     assert same_state(checkpoints.load_newest(), unbroken.load_newest())
+
+
+@pytest.mark.usefixtures("quick_disk")
+def test_a_run_that_branches_off_a_trunk_ends_bit_equal(data: Shards, tmp_path: Path) -> None:
+    short, long = (small_run(data, sequences=n, warmup_steps=3, optimizer="muon") for n in (47, 81))
+    assert short.trunk_id == long.trunk_id != small_run(data, sequences=47, warmup_steps=3).trunk_id
+    trunk = Trunk(tmp_path, branch_points([short, long])[short.trunk_id])
+    train(short, data, ignore, trunk=trunk)
+    branched = train(long, data, ignore, trunk=trunk)
+    assert branched.branched_from_step == 10
+    assert scores(branched) == scores(train(long, data, ignore))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_compiled_blocks_give_the_same_losses(data: Shards) -> None:
+    result = train(small_run(data, optimizer="muon"), data, ignore, implementation=Implementation(compiled=True))
+    assert (result.train_loss, result.loss) == pytest.approx((GOLDEN_TRAIN_LOSS, GOLDEN_LOSS), rel=1e-4)
 
 
 def test_the_state_of_a_matrix_is_one_number_a_parameter(data: Shards) -> None:

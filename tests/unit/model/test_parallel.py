@@ -46,9 +46,9 @@ def test_loss_module_is_the_model_s_loss() -> None:
 
 
 def test_two_processes_equal_one(data: Shards, tmp_path: Path) -> None:
-    """Batches of 5 split unevenly, one run's last step has one sequence for two processes; micro-batches of 2."""
+    """Batches of 5 split unevenly, one run's last step has one sequence for two processes; micro-batches of 2; Muon."""
     choices = [{}, {"micro_batch": 1, "branches": "autograd"}]
-    runs = [small_run(data, sequences=n, batch=5) for n in (46, 58)]
+    runs = [small_run(data, sequences=n, batch=5, optimizer=o) for n, o in ((46, "adamw"), (58, "muon"))]
     records = [{"run": run.to_dict(), "implementation": c} for run, c in zip(runs, choices, strict=True)]
     (tmp_path / "plan.json").write_text(json.dumps(records))
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
