@@ -56,7 +56,7 @@ class Muon(torch.optim.Optimizer):
             torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
             alike: dict[torch.Size, list[tuple[Tensor, Tensor]]] = defaultdict(list)
             for (parameter, rows), step in zip(pairs, steps, strict=True):
-                for part, part_step in zip(parameter.split(rows, dim=-2), step.split(rows, dim=-2), strict=True):
+                for part, part_step in zip(*(torch.split(x, rows, dim=-2) for x in (parameter, step)), strict=True):
                     alike[part.shape].append((part, part_step))
             for shape, parts in alike.items():
                 size = MATCHED_RMS * math.sqrt(max(shape[-2:]))
@@ -64,7 +64,7 @@ class Muon(torch.optim.Optimizer):
 
     def _momentum(self, parameters: list[Tensor], momentum: float) -> tuple[Tensor, ...]:
         """The gradients' moving averages of Nesterov: the average, and as much of the newest gradient on top."""
-        gradients = [p.grad for p in parameters]
+        gradients = [p.grad for p in parameters if p.grad is not None]
         for parameter in parameters:
             if "momentum" not in self.state[parameter]:
                 self.state[parameter]["momentum"] = torch.zeros_like(parameter)
