@@ -53,7 +53,9 @@ class Calibration:
     """How each shape was computed."""
 
 
-def measure(shapes: Sequence[tuple[ModelConfig, int]], device: str = "cpu", numerics: str = "fp32") -> Calibration:
+def measure(
+    shapes: Sequence[tuple[ModelConfig, int]], device: str = "cpu", numerics: str = "fp32", optimizer: str = "adamw"
+) -> Calibration:
     """Time each (shape, sequences of a batch) on `device`: about a second more than SHAPE_SECONDS each."""
     keep_freed_memory()
     torch_device = torch.device(device)
@@ -61,7 +63,7 @@ def measure(shapes: Sequence[tuple[ModelConfig, int]], device: str = "cpu", nume
     with torch_settings(threads=1):
         peak = matmul_peak(device, numerics)
         for model, batch in shapes:
-            training = _training(model, batch, torch_device, numerics)
+            training = _training(model, batch, torch_device, numerics, optimizer)
             steps.append(_step_seconds(training, batch))
             scores.append(_evaluation_seconds(training))
             implementations.append(training.implementation)
@@ -78,9 +80,9 @@ def measure(shapes: Sequence[tuple[ModelConfig, int]], device: str = "cpu", nume
     )
 
 
-def _training(model: ModelConfig, batch: int, device: torch.device, numerics: str) -> Training:
+def _training(model: ModelConfig, batch: int, device: torch.device, numerics: str, optimizer: str) -> Training:
     """A model of a shape, ready to be timed, as a short run would compute it: without compilation."""
-    train = TrainConfig(sequences=batch, batch=batch, lr=1e-4, numerics=numerics)
+    train = TrainConfig(sequences=batch, batch=batch, lr=1e-4, numerics=numerics, optimizer=optimizer)
     implementation = choose_implementation(model, train, device.type)
     return Training(for_timing(RunConfig(model, train, dataset="")), implementation, device)
 
@@ -112,7 +114,8 @@ def main() -> None:
     """Answer one request on stdin with a Calibration on stdout."""
     request = json.load(sys.stdin)
     shapes = [(ModelConfig(**shape["model"]), int(shape["batch"])) for shape in request["shapes"]]
-    calibration = measure(shapes, request.get("device", "cpu"), request.get("numerics", "fp32"))
+    options = {name: request[name] for name in ("device", "numerics", "optimizer") if name in request}
+    calibration = measure(shapes, **options)
     sys.stdout.write(json.dumps(dataclasses.asdict(calibration)) + "\n")
 
 

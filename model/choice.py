@@ -18,6 +18,7 @@ from model.hardware import cpu_features
 from model.implementation import Implementation, choose_implementation
 from model.timing import for_timing, times
 from model.training import Training
+from model.values import plain
 
 STEP_SECONDS_MAX = 0.5
 """Where a step of the default takes longer, no alternative is timed: the default is a good guess, timing would cost."""
@@ -95,7 +96,7 @@ def _fastest(run: RunConfig, device: torch.device) -> Implementation:
 def _key(run: RunConfig, device: torch.device) -> str:
     """Hash of all that the fastest implementation may depend on."""
     facts = {
-        "model": run.to_dict()["model"],
+        "model": plain(run.model),
         "batch": run.train.batch,
         "numerics": run.train.numerics,
         "compiled": choose_implementation(run.model, run.train, device.type).compiled,
@@ -113,7 +114,7 @@ def _store(file: Path, run: RunConfig, chosen: Implementation, device: torch.dev
     record = {
         "implementation": chosen.to_dict(),
         "device_name": device_name(device),
-        "model": run.to_dict()["model"],
+        "model": plain(run.model),
         "batch": run.train.batch,
         "numerics": run.train.numerics,
     }

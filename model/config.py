@@ -24,9 +24,9 @@ MLPS = ("swiglu", "gelu", "relu2")
 """Kinds of MLP: gated, with three matrices (Shazeer 2020), and plain, with two: GELU, and squared ReLU (So et al. 2021,
 section 4)."""
 OPTIMIZERS = ("adamw", "muon")
-"""Optimizers: AdamW for everything, or Muon for the matrices of the blocks and AdamW for the rest (`model.muon`)."""
+"""Optimizers: AdamW alone, or Muon for the matrices of the blocks and AdamW for the rest (see `model.muon`)."""
 MOMENTUM = 0.95
-"""Muon's momentum (Jordan et al. 2024), the same in Liu et al. 2025."""
+"""Muon's momentum by default, that of Jordan et al. 2024 and of Liu et al. 2025."""
 BALANCES = ("auxiliary", "bias", "none")
 """What keeps experts equally busy, see `ModelConfig.balance`."""
 WINDOW_PATTERN = "S"

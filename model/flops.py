@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from model.config import ModelConfig
@@ -24,8 +25,8 @@ def count_parameters(model: ModelConfig) -> ParameterCount:
     """Count the parameters of a model shape without building it."""
     d, layers, vocab = model.d_model, model.n_layers, model.vocab
     head = vocab * d
-    active = layers * (4 * d * d + _router(model) + model.active * _mlp(model))
-    idle = layers * (model.experts - model.active) * (_mlp(model) + _mlp_biases(model))
+    active = layers * (_projections(model) + _router(model) + model.active * _mlp_matrices(model))
+    idle = layers * (model.experts - model.active) * (_mlp_matrices(model) + _mlp_biases(model))
     vectors = _vector_parameters(model)
     embeddings = vocab * d * (1 if model.tied_head else 2) + (vocab if model.biases else 0)
     return ParameterCount(
@@ -33,19 +34,24 @@ def count_parameters(model: ModelConfig) -> ParameterCount:
     )
 
 
-def _mlp(model: ModelConfig) -> int:
-    """Parameters of the matrices of one MLP, or of one expert."""
-    return (3 if model.mlp == "swiglu" else 2) * model.d_model * model.d_ff
-
-
 def _mlp_biases(model: ModelConfig) -> int:
     """Biases of one MLP, or of one expert."""
-    return (2 if model.mlp == "swiglu" else 1) * model.d_ff + model.d_model if model.biases else 0
+    return (2 if model.gated else 1) * model.d_ff + model.d_model if model.biases else 0
 
 
 def _router(model: ModelConfig) -> int:
     """Parameters of a block's router; 0 where there is nothing to choose."""
     return model.experts * model.d_model if model.experts > 1 else 0
+
+
+def _projections(model: ModelConfig) -> int:
+    """Parameters of a block's projections: queries and output of the model's width, keys and values of their heads'."""
+    return 2 * model.d_model * (model.d_model + model.kv_size)
+
+
+def _mlp_matrices(model: ModelConfig) -> int:
+    """Parameters of an MLP, or of an expert, in matrices: three of them with a gate, else two."""
+    return (3 if model.gated else 2) * model.d_model * model.d_ff
 
 
 def _vector_parameters(model: ModelConfig) -> int:
@@ -54,39 +60,50 @@ def _vector_parameters(model: ModelConfig) -> int:
     if model.norm_weights:
         per_block = 2 * model.d_model + (2 * model.head_size if model.qk_norm else 0)
         norms = model.n_layers * per_block + model.d_model
-    attention = 4 * model.d_model if model.biases else 0
+    attention = 2 * (model.d_model + model.kv_size) if model.biases else 0
     return norms + model.n_layers * (attention + model.active * _mlp_biases(model))
 
 
-def attention_flops_per_token(model: ModelConfig, attended: float) -> float:
-    """Training FLOPs per token of the two attention products, 12 · L · d · attended (PaLM, appendix B).
+def attended_positions(model: ModelConfig, *, causal: bool) -> float:
+    """Positions that a token attends to, summed over the blocks: those of each window W, at most the context T.
 
-    `attended` is the number of positions that a token attends to, on average.
+    `causal` averages over the tokens of a sequence, the first of which have fewer: W - W²/2T, which is T/2 without a
+    window. Otherwise each token counts W, as nanochat, OLMo and PaLM count.
     """
-    return 12 * model.n_layers * model.d_model * attended
+    context = model.context
+    return math.fsum(window - window * window / (2 * context) if causal else window for window in model.windows)
+
+
+def attention_flops_per_token(model: ModelConfig, *, causal: bool) -> float:
+    """Training FLOPs per token of the two attention products, 12 · d for each attended position (PaLM, appendix B).
+
+    Grouped heads change nothing here: every head of queries has its products.
+    """
+    return 12 * model.d_model * attended_positions(model, causal=causal)
 
 
 def flops_per_token(model: ModelConfig) -> float:
     """F(N): training FLOPs per token, 6 · N_matmul + 12 · L · d · T/2 (causal half), the default convention.
 
-    A multiply-add counts as two; the backward pass costs twice the forward pass.
+    A multiply-add counts as two; the backward pass costs twice the forward pass. What the optimizer does once a step
+    does not count, be it AdamW's or Muon's.
     """
-    return 6 * count_parameters(model).matmul + attention_flops_per_token(model, model.context / 2)
+    return 6 * count_parameters(model).matmul + attention_flops_per_token(model, causal=True)
 
 
 def flops_by_part(model: ModelConfig) -> dict[str, float]:
     """Training FLOPs per token by part of the model; the parts add up to `flops_per_token`.
 
-    attention_scores: the two products with T/2 positions (causal half). attention_projections: Q, K, V and output.
+    attention_scores: the two products with the causal half of the positions. attention_projections: Q, K, V and output.
     mlp: its three or two matrices; with experts those of one token, and the router. head: the product with the output
     matrix.
     """
-    d, layers = model.d_model, model.n_layers
+    layers = model.n_layers
     return {
-        "attention_scores": attention_flops_per_token(model, model.context / 2),
-        "attention_projections": 6.0 * layers * 4 * d * d,
-        "mlp": 6.0 * layers * (model.active * _mlp(model) + _router(model)),
-        "head": 6.0 * model.vocab * d,
+        "attention_scores": attention_flops_per_token(model, causal=True),
+        "attention_projections": 6.0 * layers * _projections(model),
+        "mlp": 6.0 * layers * (model.active * _mlp_matrices(model) + _router(model)),
+        "head": 6.0 * model.vocab * model.d_model,
     }
 
 
@@ -94,21 +111,20 @@ def flops_per_token_by(model: ModelConfig) -> dict[str, float]:
     """Training FLOPs per token under every named convention, the default first.
 
     isoflop: matmul parameters with the head, causal half of attention (Porian et al. 2024, "att").
-    full_attention: the same with all T positions (PaLM, appendix B; nanoGPT's and OLMo's MFU).
+    full_attention: the same with all T positions, or those of a window (PaLM, appendix B; nanoGPT's and OLMo's MFU).
     six_n: 6 · N_matmul, without attention (Porian et al. 2024).
     kaplan: 6 · N_nonembedding (Kaplan et al. 2020, section 2.1).
     chinchilla: the look-up as a matrix product, full attention and softmax (Hoffmann et al. 2022, appendix F).
     """
     counts = count_parameters(model)
-    d, t = model.d_model, model.context
-    head_width = model.n_heads * t
-    softmax = 3 * model.n_layers * 3 * head_width
+    attention = attention_flops_per_token(model, causal=False)
+    softmax = 3 * 3 * model.n_heads * attended_positions(model, causal=False)
     return {
         "isoflop": flops_per_token(model),
-        "full_attention": 6 * counts.matmul + attention_flops_per_token(model, t),
+        "full_attention": 6 * counts.matmul + attention,
         "six_n": 6.0 * counts.matmul,
         "kaplan": 6.0 * counts.nonembedding,
-        "chinchilla": 6 * counts.matmul + 6.0 * model.vocab * d + attention_flops_per_token(model, t) + softmax,
+        "chinchilla": 6 * counts.matmul + 6.0 * model.vocab * model.d_model + attention + softmax,
     }
 
 

@@ -11,9 +11,11 @@ from model.flops import count_parameters
 HEADROOM = 0.85
 """Share of the free memory that the estimate may fill: allocators fragment, and the estimate is only one."""
 TRAINED_PARAMETER_BYTES = 16
-"""Bytes in a device's memory per parameter in training: weight, gradient and AdamW's two moments in fp32."""
+"""Bytes in a device's memory per parameter under AdamW: weight, gradient and two moments in fp32."""
 SAVED_PARAMETER_BYTES = 12
-"""Bytes on disk per parameter of a saved state or checkpoint: weight and AdamW's two moments in fp32, no gradient."""
+"""Bytes on disk per parameter of a saved state or checkpoint under AdamW: weight and two moments in fp32."""
+SPARED_BY_MUON = 4
+"""Bytes per parameter of the blocks' matrices that Muon does without: it keeps one fp32 number, AdamW two."""
 HEAD_BYTES = 2**27
 """Bytes of fp32 logits that a chunked head holds at once."""
 
@@ -23,9 +25,20 @@ def head_chunk(vocab: int) -> int:
     return max(256, HEAD_BYTES // (4 * vocab))
 
 
-def state_bytes(model: ModelConfig) -> int:
+def state_bytes(model: ModelConfig, optimizer: str = "adamw") -> int:
     """Bytes that training takes whatever the size of the batch."""
-    return TRAINED_PARAMETER_BYTES * count_parameters(model).total
+    return TRAINED_PARAMETER_BYTES * count_parameters(model).total - _spared_bytes(model, optimizer)
+
+
+def saved_bytes(model: ModelConfig, optimizer: str = "adamw") -> int:
+    """Bytes on disk of a saved state or checkpoint."""
+    return SAVED_PARAMETER_BYTES * count_parameters(model).total - _spared_bytes(model, optimizer)
+
+
+def _spared_bytes(model: ModelConfig, optimizer: str) -> int:
+    """Bytes of state that the optimizer does without beside AdamW."""
+    matrices = count_parameters(model).matmul - model.vocab * model.d_model
+    return SPARED_BY_MUON * matrices if optimizer == "muon" else 0
 
 
 def sequence_bytes(model: ModelConfig, numerics: str, *, explicit_attention: bool, whole_head: bool) -> int:
@@ -47,23 +60,45 @@ def sequence_bytes(model: ModelConfig, numerics: str, *, explicit_attention: boo
 
 
 def micro_batch_for(
-    model: ModelConfig, batch: int, numerics: str, free: int, *, explicit_attention: bool, whole_head: bool
+    model: ModelConfig,
+    batch: int,
+    numerics: str,
+    free: int,
+    *,
+    explicit_attention: bool,
+    whole_head: bool,
+    optimizer: str = "adamw",
 ) -> int:
     """Sequences of one forward and backward pass: `batch`, halved until the estimate fits into `free` bytes, or 1."""
-    options = {"explicit_attention": explicit_attention, "whole_head": whole_head}
+
+    def needed(micro: int) -> int:
+        """Bytes of a step in passes of so many sequences."""
+        heads = {"explicit_attention": explicit_attention, "whole_head": whole_head}
+        return step_bytes(model, micro, numerics, **heads, optimizer=optimizer)
+
     micro = batch
-    while micro > 1 and step_bytes(model, micro, numerics, **options) > HEADROOM * free:
+    while micro > 1 and needed(micro) > HEADROOM * free:
         micro = (micro + 1) // 2
     return micro
 
 
-def step_bytes(model: ModelConfig, micro: int, numerics: str, *, explicit_attention: bool, whole_head: bool) -> int:
+def step_bytes(
+    model: ModelConfig,
+    micro: int,
+    numerics: str,
+    *,
+    explicit_attention: bool,
+    whole_head: bool,
+    optimizer: str = "adamw",
+) -> int:
     """Bytes of a training step whose passes have `micro` sequences each."""
     each = sequence_bytes(model, numerics, explicit_attention=explicit_attention, whole_head=whole_head)
-    return state_bytes(model) + (0 if whole_head else 3 * HEAD_BYTES) + micro * each
+    return state_bytes(model, optimizer) + (0 if whole_head else 3 * HEAD_BYTES) + micro * each
 
 
-def training_bytes(model: ModelConfig, batch: int, numerics: str, gpu_memory: int | None) -> int:
+def training_bytes(
+    model: ModelConfig, batch: int, numerics: str, gpu_memory: int | None, optimizer: str = "adamw"
+) -> int:
     """Bytes of a device's memory that a run should have: what its steps take, and on a GPU some free memory on top.
 
     On a GPU with `gpu_memory` bytes the micro-batch is the one that the run would choose there if it were alone, with
@@ -74,6 +109,8 @@ def training_bytes(model: ModelConfig, batch: int, numerics: str, gpu_memory: in
     explicit = on_cpu and model.context <= EXPLICIT_CONTEXT_MAX
     micro = batch
     if gpu_memory is not None:
-        micro = micro_batch_for(model, batch, numerics, gpu_memory, explicit_attention=False, whole_head=False)
-    taken = step_bytes(model, micro, numerics, explicit_attention=explicit, whole_head=on_cpu)
+        micro = micro_batch_for(
+            model, batch, numerics, gpu_memory, explicit_attention=False, whole_head=False, optimizer=optimizer
+        )
+    taken = step_bytes(model, micro, numerics, explicit_attention=explicit, whole_head=on_cpu, optimizer=optimizer)
     return math.ceil(taken if on_cpu else taken / HEADROOM)

@@ -1,14 +1,19 @@
-"""AdamW with its parameter groups, the learning-rate schedules, and gradient clipping."""
+"""The optimizers with their parameter groups, the learning-rate schedules, and gradient clipping."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from model.config import TrainConfig, phase_steps
-from model.transformer import Transformer
+from model.muon import Muon, MuonWithAdamW
+from model.transformer import MLP, Attention, Transformer
+
+Optimizer = torch.optim.AdamW | MuonWithAdamW
+"""What trains a model."""
 
 CLIP_EPS = 1e-6
 """Added to the gradient norm before dividing by it, as torch.nn.utils.clip_grad_norm_ does."""
@@ -32,7 +37,7 @@ def lr_factor(train: TrainConfig, step: int) -> float:
     return train.final_lr + (1 - train.final_lr) * min(left, 1.0)
 
 
-def parameter_groups(model: Transformer, train: TrainConfig) -> list[dict[str, object]]:
+def parameter_groups(model: Transformer, train: TrainConfig) -> list[dict[str, Any]]:
     """Torch's groups: matrices, with weight decay; embedding and head, and vectors, without. Each has its `peak_lr`."""
     embeddings = {id(model.embedding.weight), id(model.head.weight)}
     embedding_lr = train.lr if train.embedding_lr is None else train.embedding_lr
@@ -53,14 +58,37 @@ def parameter_groups(model: Transformer, train: TrainConfig) -> list[dict[str, o
     ]
 
 
-def build_optimizer(model: Transformer, train: TrainConfig) -> torch.optim.AdamW:
-    """AdamW (Loshchilov & Hutter 2019, algorithm 2) in torch's fused form."""
-    return torch.optim.AdamW(
-        parameter_groups(model, train), lr=train.lr, betas=(train.beta1, train.beta2), eps=train.eps, fused=True
+def build_optimizer(model: Transformer, train: TrainConfig) -> Optimizer:
+    """AdamW (Loshchilov & Hutter 2019, algorithm 2) in torch's fused form; with Muon for the matrices if asked for."""
+    groups = parameter_groups(model, train)
+    of_muon = ("matrices",) if train.optimizer == "muon" else ()
+    muon = [group for group in groups if group["name"] in of_muon]
+    adamw = torch.optim.AdamW(
+        [group for group in groups if group["name"] not in of_muon],
+        lr=train.lr,
+        betas=(train.beta1, train.beta2),
+        eps=train.eps,
+        fused=True,
     )
+    if not muon:
+        return adamw
+    parts = _parts(model)
+    for group in muon:
+        group["rows"] = [parts.get(id(p), (p.shape[-2],)) for p in group["params"]]
+    return MuonWithAdamW(Muon(muon, lr=train.lr, momentum=train.momentum, half=train.numerics == "bf16"), adamw)
 
 
-def set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
+def _parts(model: Transformer) -> dict[int, tuple[int, ...]]:
+    """Rows of the parts of each fused matrix, by the identity of its weight."""
+    parts: dict[int, tuple[int, ...]] = {}
+    for layer in model.blocks.modules():
+        if isinstance(layer, (Attention, MLP)):
+            matrix = layer.qkv if isinstance(layer, Attention) else layer.up
+            parts[id(matrix.weight)] = layer.parts
+    return parts
+
+
+def set_learning_rate(optimizer: Optimizer, factor: float) -> None:
     """Set every group's learning rate to `factor` times its peak."""
     for group in optimizer.param_groups:
         group["lr"] = group["peak_lr"] * factor

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from model.checkpoint import FINAL, CheckpointError, read_checkpoint
 from model.config import MATH_VERSION, SEEDS, RunConfig
-from model.transformer import Attention, Block, Positions, Transformer
+from model.transformer import Attention, Block, Positions, Transformer, attended
 from tokenizer.errors import ExpectedError
 
 
@@ -51,17 +51,17 @@ class Decoder:
 
     def _attend(self, layer: int, attention: Attention, x_BTD: Tensor) -> Tensor:
         """Attention of one layer over all positions seen so far: [B, T, D] to [B, T, D]."""
-        q_BTHK, k_BTHK, v_BTHK = attention.qkv(x_BTD).view(*x_BTD.shape[:2], 3, attention.n_heads, -1).unbind(2)
-        q_BHTK, k_BHTK = (
+        q_BTHK, k_BTGK, v_BTGK = attention.heads(x_BTD)
+        q_BHTK, k_BGTK = (
             self._rotated(norm(x)).transpose(1, 2)
-            for norm, x in ((attention.q_norm, q_BTHK), (attention.k_norm, k_BTHK))
+            for norm, x in ((attention.q_norm, q_BTHK), (attention.k_norm, k_BTGK))
         )
         keys, values = self._keys[layer], self._values[layer]
-        k_BHSK = k_BHTK if keys is None else torch.cat((keys, k_BHTK), dim=2)
-        v_BHSK = v_BTHK.transpose(1, 2) if values is None else torch.cat((values, v_BTHK.transpose(1, 2)), dim=2)
-        self._keys[layer], self._values[layer] = k_BHSK, v_BHSK
-        T, S = q_BHTK.shape[2], k_BHSK.shape[2]
-        seen_TS = torch.ones(T, S, dtype=torch.bool, device=x_BTD.device).tril(S - T)
+        k_BGSK = k_BGTK if keys is None else torch.cat((keys, k_BGTK), dim=2)
+        v_BGSK = v_BTGK.transpose(1, 2) if values is None else torch.cat((values, v_BTGK.transpose(1, 2)), dim=2)
+        self._keys[layer], self._values[layer] = k_BGSK, v_BGSK
+        seen_TS = attended(q_BHTK.shape[2], k_BGSK.shape[2], attention.window, x_BTD.device)
+        k_BHSK, v_BHSK = attention.for_queries(k_BGSK), attention.for_queries(v_BGSK)
         y_BHTK = F.scaled_dot_product_attention(q_BHTK, k_BHSK, v_BHSK, attn_mask=seen_TS)
         output: Tensor = attention.out(y_BHTK.transpose(1, 2).flatten(2))
         return output

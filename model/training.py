@@ -173,6 +173,7 @@ class Training:
             free,
             explicit_attention=self.implementation.attention == "explicit",
             whole_head=self.implementation.head == "whole",
+            optimizer=self.run.train.optimizer,
         )
 
     def _find_micro_batch(self) -> None:

@@ -4,6 +4,7 @@
 #   B = sequences of a batch      T = positions of a sequence   N = B·T, tokens of a batch
 #   D = d_model, the residual     V = vocabulary                F = d_ff, hidden width of the MLP
 #   H = heads                     K = channels of one head      P = K/2, channel pairs that RoPE rotates
+#   G = heads of keys and values, H unless the heads are grouped
 # x_BTD is a tensor x of shape [B, T, D].
 
 from __future__ import annotations
@@ -80,52 +81,80 @@ class Positions(nn.Module):
         return torch.stack((even * cos - odd * sin, odd * cos + even * sin), dim=-1).flatten(-2).type_as(x_BTHK)
 
 
-def explicit_attention(q_BHTK: Tensor, k_BHTK: Tensor, v_BHTK: Tensor) -> Tensor:
+def attended(queries: int, positions: int, window: int, device: torch.device) -> Tensor:
+    """Which of the positions each of the last ones, the queries, attends to, [queries, positions]: its latest ones.
+
+    They are the `window` latest, its own included; a window of 0 takes all up to its own.
+    """
+    before = positions - queries
+    seen = torch.ones(queries, positions, dtype=torch.bool, device=device).tril(before)
+    return seen.triu(before - window + 1) if window else seen
+
+
+def explicit_attention(q_BHTK: Tensor, k_BHTK: Tensor, v_BHTK: Tensor, window: int = 0) -> Tensor:
     """Causal softmax(q·kᵀ/√K)·v with the scores materialised (Vaswani et al. 2017, equation 1). Keeps the shape."""
     B, H, T, K = q_BHTK.shape
-    later_TT = torch.ones(T, T, dtype=torch.bool, device=q_BHTK.device).triu(1)
-    mask_TT = torch.zeros(T, T, dtype=q_BHTK.dtype, device=q_BHTK.device).masked_fill(later_TT, -math.inf)
+    hidden_TT = ~attended(T, T, window, q_BHTK.device)
+    mask_TT = torch.zeros(T, T, dtype=q_BHTK.dtype, device=q_BHTK.device).masked_fill(hidden_TT, -math.inf)
     q, k, v = (x.reshape(B * H, T, K) for x in (q_BHTK, k_BHTK, v_BHTK))
     scores = torch.baddbmm(mask_TT, q, k.transpose(1, 2), alpha=1 / math.sqrt(K))
     return torch.bmm(scores.softmax(-1), v).view(B, H, T, K)
 
 
 class Attention(nn.Module):
-    """Multi-head causal self-attention with optional QK-norm and RoPE."""
+    """Multi-head causal self-attention with optional QK-norm, RoPE, grouped heads and a window."""
 
-    def __init__(self, config: ModelConfig, implementation: Implementation) -> None:
-        """Build the layer; `Transformer.initialise` draws its weights."""
+    def __init__(self, config: ModelConfig, implementation: Implementation, window: int = 0) -> None:
+        """Build the layer; `Transformer.initialise` draws its weights. A window of 0 attends to all positions."""
         super().__init__()
         d, size = config.d_model, config.head_size
-        self.n_heads = config.n_heads
+        self.head_size, self.window = size, window
+        self.parts = (d, config.kv_size, config.kv_size)
+        """Rows of `qkv` that make queries, keys and values."""
+        self.queries_per_key = d // config.kv_size
+        """Heads of queries that share a head of keys and values."""
         self.fused = implementation.attention == "fused"
-        self.qkv = nn.Linear(d, 3 * d, bias=config.biases)
+        self.qkv = nn.Linear(d, sum(self.parts), bias=config.biases)
         self.out = nn.Linear(d, d, bias=config.biases)
         self.q_norm = RMSNorm(size, config.norm_eps, config.norm_weights) if config.qk_norm else nn.Identity()
         self.k_norm = RMSNorm(size, config.norm_eps, config.norm_weights) if config.qk_norm else nn.Identity()
 
     def forward(self, x_BTD: Tensor, rotate: nn.Module) -> Tensor:
         """Mix in earlier positions: [B, T, D] to [B, T, D]; `rotate` maps [B, T, H, K] to itself."""
-        q_BTHK, k_BTHK, v_BTHK = self.qkv(x_BTD).view(*x_BTD.shape[:2], 3, self.n_heads, -1).unbind(2)
+        q_BTHK, k_BTGK, v_BTGK = self.heads(x_BTD)
         q_BHTK = rotate(self.q_norm(q_BTHK)).transpose(1, 2)
-        k_BHTK = rotate(self.k_norm(k_BTHK)).transpose(1, 2)
-        v_BHTK = v_BTHK.transpose(1, 2)
-        if self.fused:
-            y_BHTK = F.scaled_dot_product_attention(q_BHTK, k_BHTK, v_BHTK, is_causal=True)
+        k_BHTK = self.for_queries(rotate(self.k_norm(k_BTGK)).transpose(1, 2))
+        v_BHTK = self.for_queries(v_BTGK.transpose(1, 2))
+        if not self.fused:
+            y_BHTK = explicit_attention(q_BHTK, k_BHTK, v_BHTK, self.window)
+        elif self.window:
+            seen_TT = attended(x_BTD.shape[1], x_BTD.shape[1], self.window, x_BTD.device)
+            y_BHTK = F.scaled_dot_product_attention(q_BHTK, k_BHTK, v_BHTK, attn_mask=seen_TT)
         else:
-            y_BHTK = explicit_attention(q_BHTK, k_BHTK, v_BHTK)
+            y_BHTK = F.scaled_dot_product_attention(q_BHTK, k_BHTK, v_BHTK, is_causal=True)
         output: Tensor = self.out(y_BHTK.transpose(1, 2).flatten(2))
         return output
 
+    def heads(self, x_BTD: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries [B, T, H, K], keys and values [B, T, G, K] of an input."""
+        q, k, v = (part.unflatten(-1, (-1, self.head_size)) for part in self.qkv(x_BTD).split(self.parts, dim=-1))
+        return q, k, v
+
+    def for_queries(self, x_BGSK: Tensor) -> Tensor:
+        """Keys or values for each head of queries, [B, H, S, K]: those of its group (Ainslie et al. 2023)."""
+        return x_BGSK if self.queries_per_key == 1 else x_BGSK.repeat_interleave(self.queries_per_key, dim=1)
+
 
 class MLP(Expert):
-    """SwiGLU, (silu(x·G) ⊙ x·U)·W (Shazeer 2020, equation 6), or gelu(x·U)·W."""
+    """SwiGLU, (silu(x·G) ⊙ x·U)·W (Shazeer 2020, equation 6), or f(x·U)·W with GELU or ReLU² (So et al. 2021)."""
 
     def __init__(self, config: ModelConfig) -> None:
         """Build the layer; `Transformer.initialise` draws its weights."""
         super().__init__()
-        self.gated = config.mlp == "swiglu"
-        self.up = nn.Linear(config.d_model, (2 if self.gated else 1) * config.d_ff, bias=config.biases)
+        self.kind = config.mlp
+        self.parts = (config.d_ff,) * (2 if config.gated else 1)
+        """Rows of `up` that make the gate, if there is one, and the value."""
+        self.up = nn.Linear(config.d_model, sum(self.parts), bias=config.biases)
         self.down = nn.Linear(config.d_ff, config.d_model, bias=config.biases)
 
     def forward(self, x_BTD: Tensor) -> Tensor:
@@ -135,20 +164,20 @@ class MLP(Expert):
 
     def activate(self, hidden: Tensor) -> Tensor:
         """What the last product takes, of width F."""
-        if not self.gated:
-            return F.gelu(hidden)
-        gate_BTF, value_BTF = hidden.chunk(2, dim=-1)
-        return F.silu(gate_BTF) * value_BTF
+        if self.kind == "swiglu":
+            gate_BTF, value_BTF = hidden.chunk(2, dim=-1)
+            return F.silu(gate_BTF) * value_BTF
+        return F.gelu(hidden) if self.kind == "gelu" else F.relu(hidden).square()
 
 
 class Block(nn.Module):
     """x + attention(norm(x)), then x + mlp(norm(x)) (pre-norm, Xiong et al. 2020)."""
 
-    def __init__(self, config: ModelConfig, implementation: Implementation) -> None:
-        """Build the block; `Transformer.initialise` draws its weights."""
+    def __init__(self, config: ModelConfig, implementation: Implementation, window: int) -> None:
+        """Build the block; `Transformer.initialise` draws its weights. A window of 0 attends to all positions."""
         super().__init__()
         self.attention_norm = RMSNorm(config.d_model, config.norm_eps, config.norm_weights)
-        self.attention = Attention(config, implementation)
+        self.attention = Attention(config, implementation, window)
         self.mlp_norm = RMSNorm(config.d_model, config.norm_eps, config.norm_weights)
         self.mlp = Experts(config, lambda: MLP(config)) if config.experts > 1 else MLP(config)
 
@@ -177,7 +206,9 @@ class Transformer(nn.Module):
         self.rotate: nn.Module = nn.Identity()
         if config.rope_base > 0:
             self.rotate = Positions(config.context, config.head_size, config.rope_base)
-        self.blocks = nn.ModuleList(Block(config, self.implementation) for _ in range(config.n_layers))
+        self.blocks = nn.ModuleList(
+            Block(config, self.implementation, window if window < config.context else 0) for window in config.windows
+        )
         self.mixtures = tuple(module for module in self.blocks.modules() if isinstance(module, Experts))
         """The mixtures of experts, from the first block; none where every block has one MLP."""
         self.final_norm = RMSNorm(config.d_model, config.norm_eps, config.norm_weights)

@@ -12,8 +12,11 @@ EXPLICIT_CONTEXT_MAX = 512
 
 
 def covers(model: ModelConfig, numerics: str) -> bool:
-    """Whether these branches can compute a model: the default architecture in fp32, with or without a tied head."""
-    extras = model.norm_weights or model.biases or model.logit_cap or model.experts > 1
+    """Whether these branches can compute a model: the default architecture in fp32, with or without a tied head.
+
+    They know neither grouped heads, windows nor experts, and SwiGLU alone.
+    """
+    extras = model.norm_weights or model.biases or model.logit_cap or not model.plain_attention or model.experts > 1
     return numerics == "fp32" and model.mlp == "swiglu" and model.qk_norm and model.rope_base > 0 and not extras
 
 

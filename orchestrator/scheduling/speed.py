@@ -10,13 +10,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from model.config import ModelConfig, RunConfig, TrainConfig
 from model.flops import count_parameters, flops_per_token
 from model.hardware import gpus, kind_name
+from model.values import plain
 from orchestrator.cluster.worker import WORKER_ENVIRONMENT
 from orchestrator.scheduling.durations import Durations
 from orchestrator.store import Store
@@ -101,8 +102,10 @@ def calibrate(store: Store, runs: Sequence[RunConfig], device: str) -> RateModel
     request: dict[str, Any] = {
         "device": device,
         "numerics": runs[0].train.numerics,
-        "shapes": [{"model": asdict(m), "batch": b} for m, b in shapes],
+        "shapes": [{"model": plain(m), "batch": b} for m, b in shapes],
     }
+    if runs[0].train.optimizer != "adamw":
+        request["optimizer"] = runs[0].train.optimizer
     key = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:16]
     data = store.calibration(machine_key(device), key)
     if data is None:

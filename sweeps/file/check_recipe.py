@@ -101,9 +101,9 @@ def _model_value(key: str, value: Any, where: str) -> Problems:
         yield from _part_value(key, value, where)
 
 
-def _tiny(parts: Mapping[str, Any]) -> ModelConfig:
-    """The smallest model with these parts. Raises ConfigError where they do not go together."""
-    return ModelConfig(vocab=2, context=2, d_model=2, n_layers=1, n_heads=1, d_ff=1, **parts)
+def _tiny(parts: Mapping[str, Any], heads: int = 1) -> ModelConfig:
+    """A tiny model with these parts. Raises ConfigError where they do not go together."""
+    return ModelConfig(vocab=2, context=2, d_model=2 * heads, n_layers=1, n_heads=heads, d_ff=1, **parts)
 
 
 def _part_value(key: str, value: Any, where: str) -> Problems:
@@ -115,11 +115,12 @@ def _part_value(key: str, value: Any, where: str) -> Problems:
     if not fits:
         yield Problem(f"expected {names[wanted]}, got {str(value)[:40]!r}", where)
         return
-    if wanted is float and value < 0:
+    if wanted in (float, int) and value < 0:
         yield Problem(f"must not be negative, is {value}", where)
         return
     try:
-        _tiny({key: value})
+        heads = max(1, value) if key == "kv_heads" else 1  # whether they divide the recipe's is a combination's matter
+        _tiny({key: value}, heads)
     except ConfigError as error:
         yield Problem(str(error), where)
 
@@ -174,11 +175,10 @@ def combination_problems(spec: SweepSpec) -> Problems:
         places = {axis: f"vary.{axis}.{index}" for axis, (index, _) in zip(spec.vary, indexed, strict=True)}
         for keys, message in _of_combination(spec, chosen):
             varied = [places[key] for key in keys if key in places]
-            own = [
-                f"{part}.{key}" for part in ("recipe_overrides", "model") for key in keys if key in getattr(spec, part)
-            ]
+            own = [f"recipe_overrides.{key}" for key in keys if key in spec.recipe_overrides]
+            part = [f"model.{key}" for key in keys if key in spec.model]
             whole = [key for key in keys if key.startswith("sizes")]
-            where = next(iter((*varied, *own, *whole)), "recipe")
+            where = next(iter((*varied, *own, *part, *whole)), "recipe")
             if (where, message) not in seen:
                 seen.add((where, message))
                 yield Problem(message, where)
@@ -205,7 +205,9 @@ def _of_combination(spec: SweepSpec, chosen: Mapping[str, Any]) -> Iterator[tupl
         made = override(recipe, overrides)
         context = int(chosen.get("context", spec.context))
         if not ladder(made, _ANY_VOCAB, context, parts, upto=0):
-            yield tuple(overrides), f"recipe {made.name} can build no model: its heads divide none of its widths evenly"
+            grouped = [key for key in ("kv_heads",) if parts.get(key)]
+            why = "its heads divide none of its widths evenly" + ", or kv_heads does not divide them" * len(grouped)
+            yield (*grouped, *overrides), f"recipe {made.name} can build no model: {why}"
         yield from _shapes(spec, made, context, parts)
     except RecipeError as error:
         yield tuple(k for keys, _ in _contradictions(recipe, overrides) for k in keys) or tuple(overrides), str(error)

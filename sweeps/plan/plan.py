@@ -212,13 +212,15 @@ def _duration(model: ModelConfig, train: TrainConfig, cost: CostModel | None) ->
 
 def _memory(model: ModelConfig, train: TrainConfig, cost: CostModel | None) -> int:
     """Bytes of memory that a run should have on the device."""
-    return training_bytes(model, train.batch, train.numerics, cost.gpu_memory if cost else None)
+    memory = cost.gpu_memory if cost else None
+    return training_bytes(model, train.batch, train.numerics, memory, train.optimizer)
 
 
 def describe(model: ModelConfig) -> str:
-    """A shape in a few characters: `L4 d48 h2 ff128`, with `e8a2` where each token goes through 2 of 8 experts."""
+    """A shape in a few characters: `L4 d48 h2 ff128`, kv1 for grouped heads, e8a2 for 2 of 8 experts a token."""
+    grouped = f" kv{model.kv_heads}" if model.kv_heads else ""
     experts = f" e{model.experts}a{model.active}" if model.experts > 1 else ""
-    return f"L{model.n_layers} d{model.d_model} h{model.n_heads} ff{model.d_ff}{experts}"
+    return f"L{model.n_layers} d{model.d_model} h{model.n_heads}{grouped} ff{model.d_ff}{experts}"
 
 
 def _check_limits(plan: Plan, workers: int) -> None:

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from model.config import ModelConfig, RunConfig, TrainConfig
-from model.memory import SAVED_PARAMETER_BYTES
+from model.memory import saved_bytes
 from sweeps.file.data_axes import data_values
 from sweeps.file.spec import SweepSpec
 from sweeps.plan.combination import NOTHING_VARIED, Combination
@@ -283,9 +283,10 @@ class Plan:
     @property
     def trunk_bytes(self) -> tuple[int, int]:
         """Most space that the states of trunks take, and what is kept of them at the end, bytes."""
-        states = {(run.trunk, run.run.train.branch_step): run.params_total for run in self.runs if run.trunk}
-        last = {trunk: params for (trunk, _), params in states.items()}
-        return SAVED_PARAMETER_BYTES * sum(states.values()), SAVED_PARAMETER_BYTES * sum(last.values())
+        trained = {(r.trunk, r.run.train.branch_step): r.run for r in self.runs if r.trunk}
+        states = {state: saved_bytes(run.model, run.train.optimizer) for state, run in trained.items()}
+        last = {trunk: size for (trunk, _), size in states.items()}
+        return sum(states.values()), sum(last.values())
 
     @property
     def seconds(self) -> float | None:

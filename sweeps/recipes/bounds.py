@@ -38,7 +38,7 @@ _COUNT: Final = Bounds(1, 1e9)
 
 _OF: Final[Mapping[str, Bounds]] = (
     dict.fromkeys(("warmup", "cooldown", "final_lr"), _SHARE)
-    | dict.fromkeys(("beta1", "beta2", "beta2_large", "beta2_base", "beta2_floor"), _DECAY)
+    | dict.fromkeys(("beta1", "momentum", "beta2", "beta2_large", "beta2_base", "beta2_floor"), _DECAY)
     | dict.fromkeys(("lr", "lr_constant", "lr_cap"), _RATE)
     | dict.fromkeys(("batch_tokens", "large_batch", "reference_params", "reference_tokens"), _POSITIVE)
     | dict.fromkeys(("width_step", "ff_step", "reference_width"), _STEP)

@@ -31,7 +31,7 @@ def build_shape(
         ConfigError: where no model of that width can be built.
         RecipeError: where the recipe's rules give no depth or no heads.
     """
-    mlp_ratio = recipe.ff_ratio * (1.5 if (parts or {}).get("mlp") == "gelu" else 1.0)
+    mlp_ratio = recipe.ff_ratio * (1.0 if (parts or {}).get("mlp", "swiglu") == "swiglu" else 1.5)
     active = 1 if (parts or {}).get("experts", 1) == 1 else max(1, (parts or {}).get("active", 1))
     d_ff = max(1, round(mlp_ratio * d_model / active / recipe.ff_step)) * recipe.ff_step
     shape: dict[str, Any] = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from model.config import ModelConfig, TrainConfig
-from sweeps.recipes.common import OURS
+from sweeps.recipes.common import OPTIMIZER, OURS
 from sweeps.recipes.recipe import Range, Recipe
 
 MARIN: Final = "marin, experiments/scaling_law_sweeps/c_adamc.py (CAdamCHeuristic)"
@@ -116,5 +116,6 @@ MARIN_2025: Final = Marin(
     range_source="its sweeps: widths from 512, up to 12e9 parameters, 8 to 8,192 sequences of 4,096 tokens, 1e18 to "
     "1e20 FLOPs (marin, scaling_laws/isoflop_analysis.py)",
     sources=dict.fromkeys(_VALUES, MARIN)
+    | OPTIMIZER
     | {"tokens_per_param": "Hoffmann et al. 2022 (2203.15556)", "min_steps": OURS},
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from model.config import ModelConfig, TrainConfig
-from sweeps.recipes.common import LLAMA, OLMO, OURS, USUAL
+from sweeps.recipes.common import LLAMA, OLMO, OPTIMIZER, OURS, USUAL
 from sweeps.recipes.recipe import Range, Recipe
 
 SCRIPT: Final = "nanochat, scripts/base_train.py"
@@ -83,9 +83,11 @@ NANOCHAT: Final = Nanochat(
     name="nanochat",
     about="nanochat's shapes and its scaling from the 12-block model, for budgets near 1e18 to 1e19.",
     differs="nanochat trains its matrices with Muon and its MLP is ReLU² of four widths; here both are AdamW and "
-    "SwiGLU of as many parameters, so the rate and the weight decay of the matrices are not its own. It also has value "
-    "embeddings, sliding windows, a weight decay that falls to zero and a capped logit (model: {logit_cap: 15}); its "
-    "rule takes D of the compute-optimal run of each size, here it is the run's own",
+    "SwiGLU of as many parameters, so the rate and the weight decay of the matrices are not its own. Its MLP, its "
+    "windows and its capped logit are model: {mlp: relu2, window: 512, window_pattern: SSSL, logit_cap: 15}, with a "
+    "quarter of the context as the window; Muon is recipe_overrides: {optimizer: muon}, though not in its variant. It "
+    "also has value embeddings and a weight decay that falls to zero; its rule takes D of the compute-optimal run of "
+    "each size, here it is the run's own",
     width_step=128,
     ff_ratio=8 / 3,
     ff_step=64,
@@ -118,6 +120,7 @@ NANOCHAT: Final = Nanochat(
         **dict.fromkeys(("width_exponent", "reference_width"), SETUP),
         **dict.fromkeys(("beta2", "beta2_large", "large_batch"), OLMO),
         **dict.fromkeys(("beta1", "eps", "weight_decay"), f"{USUAL}; nanochat's own belongs to Muon and its groups"),
+        **OPTIMIZER,
         "ff_ratio": LLAMA,
         "ff_step": "multiples of 64",
         "lr": "OLMo's halved rule at nanochat's 12-block size, 0.00235 at 327,680 tokens a step, times the root of "

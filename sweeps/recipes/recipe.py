@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
-from model.config import SCHEDULES, ModelConfig, TrainConfig
+from model.config import MOMENTUM, OPTIMIZERS, SCHEDULES, ModelConfig, TrainConfig
 from sweeps.nearest import nearest
 from sweeps.recipes.bounds import bounds_of
 from tokenizer.errors import ExpectedError
@@ -83,6 +83,11 @@ class Recipe(ABC):
     """AdamW's epsilon."""
     clip: float = 1.0
     """Global gradient-norm limit; 0 switches it off."""
+    optimizer: str = "adamw"
+    """adamw | muon: Muon for the matrices of the blocks, at the same learning rate and weight decay, AdamW for the
+    rest."""
+    momentum: float = MOMENTUM
+    """Muon's momentum; AdamW has none."""
     sources: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Source of each value by its field."""
 
@@ -112,6 +117,8 @@ class Recipe(ABC):
             "beta1": self.beta1,
             "eps": self.eps,
             "clip": self.clip,
+            "optimizer": self.optimizer,
+            "momentum": self.momentum,
         }
         return TrainConfig(sequences=sequences, **(constants | values))
 
@@ -121,6 +128,8 @@ NOT_VALUES: Final = (
     *("params_range", "ratio_range", "batch_range", "range_source"),
 )
 """Fields of a recipe that describe it and cannot be replaced."""
+CHOICES: Final = {"schedule": SCHEDULES, "optimizer": OPTIMIZERS}
+"""Values that are words, with those that each may be."""
 
 
 def values_of(recipe: Recipe) -> tuple[str, ...]:
@@ -147,9 +156,9 @@ def typed(recipe: Recipe, key: str, value: Any) -> Any:
         hint = f", did you mean {near}?" if near else f"; its values are {', '.join(values_of(recipe))}"
         raise RecipeError(f"unknown value {key!r} of recipe {recipe.name}{hint}")
     wanted = type(getattr(recipe, key))
-    if key == "schedule":
-        if value not in SCHEDULES:
-            raise RecipeError(f"schedule is {value!r}: choose {' or '.join(SCHEDULES)}")
+    if key in CHOICES:
+        if value not in CHOICES[key]:
+            raise RecipeError(f"{key} is {value!r}: choose {' or '.join(CHOICES[key])}")
         return value
     number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
     if not number or (wanted is int and value != int(value)):

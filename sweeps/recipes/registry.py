@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sweeps.recipes.cpu_small import CPU_SMALL
 from sweeps.recipes.marin import MARIN_2025
+from sweeps.recipes.muon_small import MUON_SMALL
 from sweeps.recipes.nanochat import NANOCHAT
 from sweeps.recipes.porian_olmo import PORIAN_OLMO
 from sweeps.recipes.recipe import Recipe, RecipeError, override, values_of
@@ -16,7 +17,7 @@ from sweeps.recipes.recipe import Recipe, RecipeError, override, values_of
 GROUP: Final = "isoflop.recipes"
 """Entry-point group in which a distribution offers a recipe under its name."""
 
-RECIPES: Final[Mapping[str, Recipe]] = {r.name: r for r in (CPU_SMALL, PORIAN_OLMO, MARIN_2025, NANOCHAT)}
+RECIPES: Final[Mapping[str, Recipe]] = {r.name: r for r in (CPU_SMALL, PORIAN_OLMO, MARIN_2025, NANOCHAT, MUON_SMALL)}
 """The built-in recipes."""
 
 VALUES: Final = tuple(dict.fromkeys(key for recipe in RECIPES.values() for key in values_of(recipe)))

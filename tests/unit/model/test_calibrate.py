@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -36,6 +37,23 @@ def test_command_answers_in_the_order_of_the_request(
         CHOSEN,
         "autograd",
     ]
+
+
+def test_a_request_may_name_an_optimizer(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr(
+        calibrate,
+        "_training",
+        lambda *arguments: asked.append(arguments) or SimpleNamespace(implementation=Implementation()),
+    )
+    for name in ("_step_seconds", "_evaluation_seconds", "matmul_peak"):
+        monkeypatch.setattr(calibrate, name, lambda *_: 1.0)
+    for options in ({}, {"optimizer": "muon", "numerics": "bf16"}):
+        request = {"shapes": [{"model": dataclasses.asdict(SHAPE), "batch": 2}], **options}
+        monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(request)))
+        calibrate.main()
+    assert [arguments[3:] for arguments in asked] == [("fp32", "adamw"), ("bf16", "muon")]
+    assert capsys.readouterr().out
 
 
 def test_figures_are_those_of_a_step_and_of_a_token(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,54 @@ def test_identity_is_pinned() -> None:
     assert first.run_id == "a5509c533e71fb80", "stored runs would lose their identity: see decision 2"
 
 
+def test_newer_fields_at_their_default_are_left_out_and_come_back() -> None:
+    """Else older runs would lose their identity."""
+    newer = {"kv_heads", "window", "window_pattern", "warmup_steps", "optimizer", "momentum"}
+    assert not newer & {*run_of({}, {}).to_dict()["model"], *run_of({}, {}).to_dict()["train"]}
+    changed = run_of({"kv_heads": 1, "window": 8, "window_pattern": "SL"}, {"optimizer": "muon", "momentum": 0.9})
+    assert newer - {"warmup_steps"} <= {*changed.to_dict()["model"], *changed.to_dict()["train"]}
+    assert RunConfig.from_dict(json.loads(json.dumps(changed.to_dict()))) == changed
+
+
+@pytest.mark.parametrize(
+    ("model", "train"),
+    [
+        ({"kv_heads": 2}, {}),
+        ({"window": 32}, {}),
+        ({"window": 10**30}, {}),
+        ({"window": 8, "window_pattern": "L"}, {}),
+        ({"window_pattern": "SSSL"}, {}),
+        ({}, {"momentum": 0.5}),
+    ],
+)
+def test_what_changes_nothing_is_the_same_run(model: dict, train: dict) -> None:
+    """As many heads of keys as of queries, a window of the context, a pattern without a window, AdamW's momentum."""
+    assert run_of(model, train) == run_of({}, {})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "layers", "expected"),
+    [
+        ("S", 3, [8, 8, 8]),
+        ("SSSL", 6, [8, 8, 8, 32, 8, 32]),
+        ("SSSL", 4, [8, 8, 8, 32]),
+        ("LS", 4, [32, 8, 32, 32]),
+        ("SL", 1, [32]),
+    ],
+)
+def test_windows_follow_the_pattern_and_the_last_block_sees_all(pattern: str, layers: int, expected: list[int]) -> None:
+    shape = ModelConfig(**MODEL | {"n_layers": layers, "window": 8, "window_pattern": pattern})
+    assert list(shape.windows) == expected
+    assert not shape.plain_attention
+    assert ModelConfig(**MODEL).plain_attention and ModelConfig(**MODEL).windows == (32, 32)
+
+
+def test_sizes_of_grouped_heads() -> None:
+    grouped = ModelConfig(**MODEL | {"n_heads": 4, "kv_heads": 2})
+    assert (grouped.head_size, grouped.kv_size, grouped.plain_attention) == (4, 8, False)
+    assert ModelConfig(**MODEL).kv_size == 16
+
+
 def test_equal_numbers_are_the_same_run() -> None:
     assert run_of({"rope_base": 10_000}, {"lr": 1}).run_id == run_of({"rope_base": 1e4}, {"lr": 1.0}).run_id
     assert run_of({"d_ff": 32.0}, {}).run_id == run_of({}, {}).run_id
@@ -38,7 +86,19 @@ def test_equal_numbers_are_the_same_run() -> None:
 
 @pytest.mark.parametrize(
     ("model", "train"),
-    [({"d_ff": 33}, {}), ({"qk_norm": False}, {}), ({}, {"seed": 1}), ({}, {"lr": 0.011}), ({}, {"numerics": "bf16"})],
+    [
+        ({"kv_heads": 1}, {}),
+        ({"window": 8}, {}),
+        ({"window": 8, "window_pattern": "SL"}, {}),
+        ({"mlp": "relu2"}, {}),
+        ({}, {"optimizer": "muon"}),
+        ({}, {"optimizer": "muon", "momentum": 0.9}),
+        ({"d_ff": 33}, {}),
+        ({"qk_norm": False}, {}),
+        ({}, {"seed": 1}),
+        ({}, {"lr": 0.011}),
+        ({}, {"numerics": "bf16"}),
+    ],
 )
 def test_every_field_is_part_of_the_identity(model: dict, train: dict) -> None:
     assert run_of(model, train).run_id != run_of({}, {}).run_id
@@ -50,6 +110,13 @@ def test_every_field_is_part_of_the_identity(model: dict, train: dict) -> None:
         ("model", "d_model", 15),
         ("model", "n_heads", 16),
         ("model", "mlp", "relu"),
+        ("model", "kv_heads", 3),
+        ("model", "kv_heads", -1),
+        ("model", "window", -1),
+        ("model", "window_pattern", ""),
+        ("model", "window_pattern", "SSX"),
+        ("train", "optimizer", "sgd"),
+        ("train", "momentum", 1.0),
         ("model", "vocab", 0),
         ("model", "d_ff", 1.5),
         ("model", "qk_norm", "yes"),
@@ -79,7 +146,8 @@ def test_every_field_is_part_of_the_identity(model: dict, train: dict) -> None:
 def test_bad_value_is_refused_by_name(section: str, field: str, value: object) -> None:
     named = "head size" if field == "n_heads" else field
     with pytest.raises(ConfigError, match=named):
-        run_of({field: value} if section == "model" else {}, {field: value} if section == "train" else {})
+        more = {"optimizer": "muon"} if field == "momentum" else {}
+        run_of({field: value} if section == "model" else {}, {field: value, **more} if section == "train" else {})
 
 
 def test_more_active_experts_than_there_are_is_refused() -> None:

@@ -160,10 +160,10 @@ def test_micro_batches_have_the_gradient_of_the_batch_without_an_auxiliary_loss(
         torch.testing.assert_close(parameter.grad, 2 * expected.grad, rtol=2e-4, atol=1e-6, msg=name)
 
 
-@pytest.mark.parametrize("model", [MIXED, BIASED])
-def test_a_resumed_run_is_bit_equal(data: Shards, tmp_path: Path, model: ModelConfig) -> None:
+@pytest.mark.parametrize(("model", "optimizer"), [(MIXED, "adamw"), (BIASED, "muon")])
+def test_a_resumed_run_is_bit_equal(data: Shards, tmp_path: Path, model: ModelConfig, optimizer: str) -> None:
     """Twice the same, interrupted, and from another run's trunk: with the bias of the balance, to the last bit."""
-    runs = [small_run(data, model, sequences=n, warmup=0.0) for n in (24, 40)]
+    runs = [small_run(data, model, sequences=n, warmup=0.0, optimizer=optimizer) for n in (24, 40)]
     whole = [train(run, data, ignore, Checkpoints(tmp_path / f"{i}")) for i, run in enumerate(runs)]
     finals = [(tmp_path / f"{i}" / "final.ckpt").read_bytes() for i in range(2)]
     with pytest.raises(Interrupted):

@@ -12,6 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from model.config import ModelConfig
 from model.flops import (
+    attended_positions,
+    attention_flops_per_token,
     count_parameters,
     flops_by_part,
     flops_per_token,
@@ -34,9 +36,12 @@ CONFIGS = st.builds(
     context=st.integers(1, 8),
     d_model=st.sampled_from([8, 24]),
     n_layers=st.integers(1, 3),
-    n_heads=st.sampled_from([1, 2, 4]),
+    n_heads=st.sampled_from([2, 4]),
+    kv_heads=st.sampled_from([0, 1, 2]),
+    window=st.integers(0, 8),
+    window_pattern=st.sampled_from(["S", "SL", "LSS"]),
     d_ff=st.integers(1, 20),
-    mlp=st.sampled_from(["swiglu", "gelu"]),
+    mlp=st.sampled_from(["swiglu", "gelu", "relu2"]),
     qk_norm=st.booleans(),
     norm_weights=st.booleans(),
     tied_head=st.booleans(),
@@ -69,7 +74,7 @@ def test_torch_counts_the_same_flops(shape: ModelConfig, branches: str, sequence
     assert flops_per_token_by(shape)["full_attention"] * tokens == expected
 
 
-@pytest.mark.parametrize("mlp", ["swiglu", "gelu"])
+@pytest.mark.parametrize("mlp", ["swiglu", "gelu", "relu2"])
 @pytest.mark.parametrize("tied", [False, True])
 def test_torch_counts_the_same_flops_for_options(mlp: str, tied: bool) -> None:
     shape = dataclasses.replace(SHAPES[1], mlp=mlp, tied_head=tied, qk_norm=False, norm_weights=True, biases=True)
@@ -79,7 +84,9 @@ def test_torch_counts_the_same_flops_for_options(mlp: str, tied: bool) -> None:
 @settings(max_examples=15, deadline=None)
 @given(CONFIGS, st.integers(1, 3), st.sampled_from(["whole", "chunked"]))
 def test_torch_counts_the_same_flops_for_any_shape(shape: ModelConfig, sequences: int, head: str) -> None:
-    """Explicit attention, forward and backward: 6 · N · D + 12 · L · d · T · D, with and without chunks of logits."""
+    """Explicit attention, forward and backward: 6 · N · D + 12 · L · d · T · D, with and without chunks of logits.
+
+    It computes all positions, those outside a window too, whose FLOPs no convention counts."""
     tokens = sequences * shape.context
     n = count_parameters(shape).matmul
     expected = 6 * n * tokens + 12 * shape.n_layers * shape.d_model * shape.context * tokens
@@ -102,9 +109,9 @@ def test_parameter_counts_match_the_built_model(shape: ModelConfig) -> None:
 @settings(max_examples=12, deadline=None)
 @given(MIXTURES, st.integers(1, 3))
 def test_torch_counts_the_same_flops_for_experts(shape: ModelConfig, sequences: int) -> None:
-    """The router and the experts that each token goes through, forward and backward."""
-    tokens, implementation = sequences * shape.context, Implementation()
-    assert counted_flops(shape, implementation, sequences) == flops_per_token_by(shape)["full_attention"] * tokens
+    """The router and the experts that each token goes through, forward and backward; windows are materialised whole."""
+    tokens, whole = sequences * shape.context, dataclasses.replace(shape, window=0)
+    assert counted_flops(shape, Implementation(), sequences) == flops_per_token_by(whole)["full_attention"] * tokens
 
 
 @settings(max_examples=30, deadline=None)
@@ -126,6 +133,75 @@ def test_parameter_counts_of_experts_match_the_built_model(shape: ModelConfig) -
     parts = flops_by_part(shape)
     assert sum(parts.values()) == pytest.approx(flops_per_token(shape), rel=1e-12)
     assert parts["mlp"] == flops_by_part(plain)["mlp"] + 6 * router
+
+
+@pytest.mark.parametrize("pattern", ["S", "SL"])
+@pytest.mark.parametrize("window", [1, 5, 23])
+def test_torch_counts_the_positions_of_a_window(window: int, pattern: str) -> None:
+    """A window's two products over its own positions alone, gathered for each query, forward and backward."""
+    shape = dataclasses.replace(SHAPES[2], window=window, window_pattern=pattern)
+    B, T = 2, shape.context
+    pairs = [torch.ones(B * shape.n_heads * T, 1, shape.head_size, requires_grad=True) for _ in shape.windows]
+    with FlopCounterMode(display=False) as counter:
+        for query, positions in zip(pairs, shape.windows, strict=True):
+            keys = torch.ones(len(query), positions, shape.head_size, requires_grad=True)
+            scores = torch.bmm(query, keys.mT)
+            torch.bmm(scores, keys * 1).sum().backward()
+    counted = counter.get_total_flops()
+    assert attention_flops_per_token(shape, causal=False) * B * T == counted
+    causal = sum(sum(min(t + 1, w) for t in range(T)) / T for w in shape.windows)
+    assert attended_positions(shape, causal=True) == pytest.approx(causal, abs=0.5 * shape.n_layers), "half a position"
+
+
+def test_grouped_heads_and_windows_by_hand() -> None:
+    """d 8, four heads of 2 with keys for two of them, T 8, a window of 4 in two blocks of three, ReLU² of 16, V 10."""
+    shape = ModelConfig(10, 8, 8, 3, 4, 16, mlp="relu2", kv_heads=2, window=4, window_pattern="SSL")
+    assert count_parameters(shape).matmul == 3 * (64 + 2 * 8 * 4 + 64 + 2 * 8 * 16) + 80
+    causal, whole = 2 * (4 - 16 / 16) + 4, 2 * 4 + 8
+    by = flops_per_token_by(shape)
+    assert by["isoflop"] == by["six_n"] + 12 * 8 * causal
+    assert by["full_attention"] == by["six_n"] + 12 * 8 * whole
+    assert by["kaplan"] == 6 * count_parameters(shape).nonembedding
+    assert by["chinchilla"] == by["full_attention"] + 6 * 80 + 3 * 3 * 4 * whole
+    vectors = dataclasses.replace(shape, biases=True, norm_weights=True)
+    biases, norms = 3 * (8 + 2 * 4 + 8 + 16 + 8), 3 * (2 * 8 + 2 * 2) + 8
+    assert count_parameters(vectors).nonembedding - count_parameters(shape).nonembedding == biases + norms
+
+
+LLAMA = {"n_heads": 32, "norm_weights": True, "qk_norm": False}
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "total"),
+    [
+        ("Llama 2 7B", ModelConfig(32_000, 4096, 4096, 32, d_ff=11_008, **LLAMA), 6_738_415_616),
+        ("Llama 3 8B", ModelConfig(128_256, 8192, 4096, 32, d_ff=14_336, kv_heads=8, **LLAMA), 8_030_261_248),
+        (
+            "Llama 3.2 1B",
+            ModelConfig(128_256, 8192, 2048, 16, d_ff=8192, kv_heads=8, tied_head=True, **LLAMA),
+            1_235_814_400,
+        ),
+        (
+            "Mistral 7B",
+            ModelConfig(32_000, 8192, 4096, 32, d_ff=14_336, kv_heads=8, window=4096, **LLAMA),
+            7_241_732_096,
+        ),
+    ],
+)
+def test_known_models_have_their_parameters(name: str, shape: ModelConfig, total: int) -> None:
+    assert count_parameters(shape).total == total, name
+
+
+def test_nanochat_s_twelve_blocks_have_its_matrices_and_its_flops() -> None:
+    """Its transformer matrices, 12 · 12 · 768²; its count of attention: 12 · heads · 128 · window, in each block."""
+    shape = ModelConfig(
+        *(32_768, 2048, 768, 12, 6), d_ff=4 * 768, mlp="relu2", window=512, window_pattern="SSSL", logit_cap=15
+    )
+    counts = count_parameters(shape)
+    assert counts.nonembedding == 84_934_656
+    windows = [512, 512, 512, 2048] * 3
+    assert list(shape.windows) == windows
+    assert flops_per_token_by(shape)["full_attention"] == 6 * counts.matmul + sum(12 * 6 * 128 * w for w in windows)
 
 
 def test_default_convention_by_hand() -> None:

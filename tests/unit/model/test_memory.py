@@ -12,9 +12,11 @@ from model.memory import (
     HEAD_BYTES,
     HEADROOM,
     SAVED_PARAMETER_BYTES,
+    SPARED_BY_MUON,
     TRAINED_PARAMETER_BYTES,
     head_chunk,
     micro_batch_for,
+    saved_bytes,
     sequence_bytes,
     state_bytes,
     step_bytes,
@@ -62,6 +64,22 @@ def test_states_in_memory_and_on_disk() -> None:
     assert TRAINED_PARAMETER_BYTES == 4 * (1 + 1 + 2), "weight, gradient, two moments"
     assert SAVED_PARAMETER_BYTES == 4 * (1 + 2), "no gradient"
     assert state_bytes(SHAPE) == 16 * count_parameters(SHAPE).total
+
+
+def test_muon_keeps_one_number_for_each_parameter_of_the_blocks_matrices() -> None:
+    shape = dataclasses.replace(SHAPE, norm_weights=True, biases=True)
+    matrices = 2 * (4 * 16 * 16 + 3 * 16 * 32)
+    total = count_parameters(shape).total
+    assert SPARED_BY_MUON == 4
+    assert state_bytes(shape, "muon") == 16 * total - 4 * matrices
+    assert (saved_bytes(shape), saved_bytes(shape, "muon")) == (12 * total, 12 * total - 4 * matrices)
+    options = {"explicit_attention": False, "whole_head": False}
+    free = math.ceil(step_bytes(SHAPE, 8, "bf16", **options, optimizer="muon") / HEADROOM)
+    assert micro_batch_for(SHAPE, 8, "bf16", free, **options, optimizer="muon") == 8
+    assert micro_batch_for(SHAPE, 8, "bf16", free, **options) == 4, "AdamW's two moments do not fit"
+    assert training_bytes(SHAPE, 4, "fp32", None) - training_bytes(SHAPE, 4, "fp32", None, "muon") == 4 * matrices
+    gpu = training_bytes(SHAPE, 4, "fp32", 10**10, "muon")
+    assert gpu == math.ceil(step_bytes(SHAPE, 4, "fp32", **options, optimizer="muon") / HEADROOM)
 
 
 @pytest.mark.parametrize("whole", [True, False])

@@ -125,3 +125,13 @@ def test_clipping_equals_loops(limit: float) -> None:
     for parameter, gradient in zip(parameters, gradients, strict=False):
         torch.testing.assert_close(parameter.grad, gradient * scale, rtol=1e-5, atol=1e-7)
     assert parameters[2].grad is None
+
+
+def test_muon_takes_gate_and_value_of_every_expert_apart() -> None:
+    model = Transformer(dataclasses.replace(SHAPE, experts=3))
+    optimizer = build_optimizer(model, dataclasses.replace(TRAIN, optimizer="muon"))
+    group = next(group for group in optimizer.param_groups if "rows" in group)
+    rows = {id(parameter): rows for parameter, rows in zip(group["params"], group["rows"], strict=True)}
+    ups = [expert.up.weight for mixture in model.mixtures for expert in mixture.experts]
+    assert [rows[id(up)] for up in ups] == [(32, 32)] * 6
+    assert rows[id(model.mixtures[0].router.weight)] == (3,)

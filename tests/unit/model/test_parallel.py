@@ -47,9 +47,9 @@ def test_loss_module_is_the_model_s_loss() -> None:
 
 
 def test_two_processes_equal_one(data: Shards, tmp_path: Path) -> None:
-    """Batches of 5 split unevenly, a run's last step has one sequence for two processes; micro-batches of 2; experts."""
+    """Batches of 5 split unevenly, a last step has one sequence for two processes; micro-batches of 2; Muon; experts."""
     choices = [{}, {"micro_batch": 1, "branches": "autograd"}, {}]
-    runs = [small_run(data, sequences=n, batch=5) for n in (46, 58)]
+    runs = [small_run(data, sequences=n, batch=5, optimizer=o) for n, o in ((46, "adamw"), (58, "muon"))]
     mixed = dataclasses.replace(SHAPE, d_ff=16, experts=4, balance="bias", balance_weight=0.02)
     runs.append(small_run(data, mixed, sequences=46, batch=5))
     records = [{"run": run.to_dict(), "implementation": c} for run, c in zip(runs, choices, strict=True)]

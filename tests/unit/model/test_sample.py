@@ -24,6 +24,7 @@ TOKENS = torch.arange(2 * 32).view(2, 32) ** 2 % 61
     [
         {},
         {"qk_norm": False, "rope_base": 0.0},
+        {"n_heads": 4, "kv_heads": 2, "window": 5, "window_pattern": "SL", "mlp": "relu2"},
         {"mlp": "gelu", "biases": True, "norm_weights": True, "logit_cap": 3.0, "tied_head": True},
     ],
 )

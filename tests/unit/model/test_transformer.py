@@ -27,16 +27,16 @@ from tests.unit.model.cpu.cpu_data import FLOAT64, draw
 from tests.unit.model.model_data import SHAPE
 
 
-def reference_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """One head in plain loops: [T, K] each."""
+def reference_attention(q: Tensor, k: Tensor, v: Tensor, window: int = 10**9) -> Tensor:
+    """One head in plain loops over the latest `window` positions: [T, K] each."""
     T, K = q.shape
     q, k, v = q.detach(), k.detach(), v.detach()
     y = torch.zeros(T, K, dtype=FLOAT64)
     for t in range(T):
-        scores = [sum(q[t, c] * k[s, c] for c in range(K)) / math.sqrt(K) for s in range(t + 1)]
-        exponentials = [math.exp(score) for score in scores]
-        for s in range(t + 1):
-            y[t] += exponentials[s] / sum(exponentials) * v[s]
+        seen = range(max(0, t + 1 - window), t + 1)
+        exponentials = [math.exp(sum(q[t, c] * k[s, c] for c in range(K)) / math.sqrt(K)) for s in seen]
+        for s, exponential in zip(seen, exponentials, strict=True):
+            y[t] += exponential / sum(exponentials) * v[s]
     return y
 
 
@@ -80,7 +80,7 @@ def test_rope_makes_scores_depend_on_distance_alone() -> None:
     assert score == pytest.approx([score[0]] * 3, abs=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["swiglu", "gelu"])
+@pytest.mark.parametrize("kind", ["swiglu", "gelu", "relu2"])
 def test_mlp_equals_loops(kind: str) -> None:
     mlp = MLP(ModelConfig(vocab=4, context=4, d_model=4, n_layers=1, n_heads=1, d_ff=3, mlp=kind)).double()
     up, down = mlp.up.weight.tolist(), mlp.down.weight.tolist()
@@ -88,8 +88,10 @@ def test_mlp_equals_loops(kind: str) -> None:
     projected = [sum(w * value for w, value in zip(row, x, strict=True)) for row in up]
     if kind == "swiglu":
         hidden = [g / (1 + math.exp(-g)) * u for g, u in zip(projected[:3], projected[3:], strict=True)]
-    else:
+    elif kind == "gelu":
         hidden = [u * 0.5 * (1 + math.erf(u / math.sqrt(2))) for u in projected]
+    else:
+        hidden = [max(0.0, u) ** 2 for u in projected]
     expected = [sum(w * value for w, value in zip(row, hidden, strict=True)) for row in down]
     assert mlp(torch.tensor([[x]], dtype=FLOAT64)).flatten().tolist() == pytest.approx(expected, rel=1e-12)
 
@@ -111,6 +113,44 @@ def test_attention_layer_equals_loops(attention: str, qk_norm: bool) -> None:
     heads = [reference_attention(q[:, h], k[:, h], v[:, h]) for h in range(2)]
     expected = torch.cat(heads, dim=1) @ layer.out.weight.T
     torch.testing.assert_close(layer(x, rotate)[0], expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("attention", ["explicit", "fused"])
+@pytest.mark.parametrize(("kv_heads", "window"), [(1, 0), (2, 3), (4, 1), (1, 5)])
+def test_grouped_heads_and_windows_equal_loops(attention: str, kv_heads: int, window: int) -> None:
+    """Four heads of queries of size 4; head h reads the keys and values of group h ÷ (4 ÷ groups)."""
+    shape = dataclasses.replace(SHAPE, n_heads=4, kv_heads=kv_heads, window=window)
+    layer = Attention(shape, Implementation(attention=attention), window).double()
+    rotate = Positions(shape.context, shape.head_size, shape.rope_base).double()
+    x = draw(1, 7, 16)
+    rows = layer.qkv.weight
+    assert rows.shape == (16 + 2 * 4 * kv_heads, 16)
+    made = [part.view(7, -1, 4) for part in (x[0] @ rows.T).split((16, 4 * kv_heads, 4 * kv_heads), dim=1)]
+    q, k = (
+        rotate(
+            torch.tensor([[reference_rms(h.tolist(), shape.norm_eps) for h in row] for row in z], dtype=FLOAT64)[None]
+        )[0]
+        for z in made[:2]
+    )
+    shared = 4 // kv_heads
+    heads = [
+        reference_attention(q[:, h], k[:, h // shared], made[2][:, h // shared], window or 10**9) for h in range(4)
+    ]
+    expected = torch.cat(heads, dim=1) @ layer.out.weight.T
+    torch.testing.assert_close(layer(x, rotate)[0], expected, rtol=1e-9, atol=1e-9)
+
+
+def test_blocks_have_the_windows_of_their_pattern() -> None:
+    """With blocks that see 4, 4 and all positions, a change of the first token reaches all; without an L, 4 · 3 - 3."""
+    shape = dataclasses.replace(SHAPE, n_layers=3, window=4, window_pattern="SSL")
+    tokens = torch.arange(32)[None] % 7
+    changed = tokens.clone()
+    changed[0, 0] = 9
+    reach = {}
+    for pattern in ("SSL", "S"):
+        model = Transformer(dataclasses.replace(shape, window_pattern=pattern)).double()
+        reach[pattern] = int((model(tokens) - model(changed)).abs().amax(-1)[0].gt(1e-12).nonzero().max()) + 1
+    assert reach == {"SSL": 32, "S": 3 * (4 - 1) + 1}
 
 
 def test_loss_equals_loops() -> None:
@@ -196,7 +236,7 @@ def test_first_loss_is_near_a_uniform_guess() -> None:
 
 @pytest.mark.parametrize("layers", [1, 2, 8])
 @pytest.mark.parametrize("tied", [False, True])
-@pytest.mark.parametrize("mlp", ["swiglu", "gelu"])
+@pytest.mark.parametrize("mlp", ["swiglu", "gelu", "relu2"])
 def test_standard_deviation_of_every_initial_weight(layers: int, tied: bool, mlp: str) -> None:
     """1 for the embedding, 1/√(fan-in) for matrices, and 1/√(2L) of that for the outputs of residual branches."""
     shape = ModelConfig(512, 8, 96, layers, 2, 160, mlp=mlp, tied_head=tied, biases=True, norm_weights=True)

@@ -20,6 +20,7 @@ from tokenizer.errors import ExpectedError
 FACTS = DataFacts("d" * 64, 320, 10**9, 2 * 10**5)
 BUDGETS = {
     "cpu-small": "[1e10, 1e11]",
+    "muon-small": "[1e10, 1e11]",
     "porian-olmo": "[1e15, 1e16]",
     "marin-2025": "[1e18, 1e19]",
     "nanochat": "[1e17, 1e18]",

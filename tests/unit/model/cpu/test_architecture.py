@@ -18,6 +18,9 @@ from tests.unit.model.model_data import SHAPE
     "change",
     [
         {"mlp": "gelu"},
+        {"mlp": "relu2"},
+        {"kv_heads": 1},
+        {"window": 8},
         {"norm_weights": True},
         {"biases": True},
         {"logit_cap": 3.0},

@@ -85,6 +85,16 @@ def test_three_shapes_are_measured_once_for_each_machine(store: Store, monkeypat
     assert len(requests) == 3
 
 
+def test_muon_is_measured_with_its_own_steps(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And AdamW's measurements keep their names: nothing that has its default is in a request."""
+    requests: list[dict[str, Any]] = []
+    monkeypatch.setattr(speed, "_measure", lambda request: requests.append(request) or {"step_seconds": [0.5] * 3})
+    calibrate(store, RUNS, "cpu")
+    calibrate(store, [replace(run, train=replace(TRAIN, optimizer="muon")) for run in RUNS], "cpu")
+    assert [request.get("optimizer") for request in requests] == [None, "muon"]
+    assert not {"kv_heads", "window"} & set(requests[0]["shapes"][0]["model"])
+
+
 def test_equal_sizes_come_by_batch_so_that_each_process_asks_for_the_same(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,6 +48,8 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], str, str]] = {
         "vary.recipe.1",
         "recipe marin-2025 has no value layers",
     ),
+    "grouped heads": ({"model": {"kv_heads": 2}}, "model.kv_heads", "or kv_heads does not divide them"),
+    "varied grouped heads": ({"vary": {"kv_heads": [0, 2]}}, "vary.kv_heads.1", "can build no model"),
     "odd heads": ({"recipe_overrides": {"heads": 0, "head_size": 1}}, "recipe_overrides.heads", "can build no model"),
     "shape": ({"sizes": SizesSpec(shapes=({"d_model": 6, "n_heads": 4},))}, "sizes.shapes.0", "not a multiple"),
     "active experts": ({"model": {"experts": 4, "active": 8}}, "model.experts", "model.active is 8, above"),
@@ -81,6 +83,8 @@ def test_a_contradiction_is_reported_where_it_was_set(case: str) -> None:
         {"recipe": "marin-2025", "recipe_overrides": {"depth_offset": 0}},
         {"vary": {"layers": [2, 0]}, "recipe_overrides": {"width_per_layer": 16}},
         {"vary": {"recipe": ["cpu-small", "porian-olmo"]}, "recipe_overrides": {"lr": 0.01}},
+        {"vary": {"optimizer": ["adamw", "muon"], "kv_heads": [0, 1], "mlp": ["swiglu", "relu2"]}},
+        {"model": {"kv_heads": 2, "window": 64, "window_pattern": "SSSL"}, "recipe": "porian-olmo"},
     ],
 )
 def test_values_that_go_together_are_no_problem(change: dict[str, Any]) -> None:
@@ -125,6 +129,21 @@ def test_parts_of_experts_need_experts() -> None:
         assert problem.key == "model.experts" and words in problem.message
     (problem,) = model_problems(SweepSpec(**GOOD, model={"experts": 4, "balance_weight": -1}))
     assert problem.key == "model.balance_weight"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("kv_heads", -1, "must not be negative"),
+        ("kv_heads", 1.5, "expected a whole number"),
+        ("window", "long", "expected a whole number"),
+        ("window", True, "expected a whole number"),
+        ("window_pattern", "SXL", "write S and L"),
+    ],
+)
+def test_parts_of_attention_are_checked_alone(key: str, value: Any, message: str) -> None:
+    (problem,) = model_problems(SweepSpec(**GOOD, model={key: value}))
+    assert problem.key == f"model.{key}" and message in problem.message
 
 
 def test_the_same_contradiction_of_many_combinations_is_reported_once() -> None:

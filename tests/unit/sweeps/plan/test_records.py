@@ -101,3 +101,5 @@ def test_states_of_trunks_take_their_bytes_at_each_branch_and_at_the_end() -> No
     ends = {run.trunk: run.params_total for run in sharing}
     branches = {(run.trunk, run.run.train.branch_step): run.params_total for run in sharing}
     assert plan.trunk_bytes == (12 * sum(branches.values()), 12 * sum(ends.values()))
+    muon = make_plan(replace(plan.spec, recipe_overrides={"optimizer": "muon"}), FACTS)
+    assert 8 / 12 < muon.trunk_bytes[0] / plan.trunk_bytes[0] < 1, "one number for the matrices of the blocks, not two"

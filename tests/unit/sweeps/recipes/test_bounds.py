@@ -9,11 +9,11 @@ import pytest
 from model.flops import count_parameters
 from sweeps.recipes.bounds import Bounds, bounds_of
 from sweeps.recipes.ladder import shape
-from sweeps.recipes.recipe import Recipe, RecipeError, optimised, override, values_of
+from sweeps.recipes.recipe import CHOICES, Recipe, RecipeError, optimised, override, values_of
 from sweeps.recipes.registry import RECIPES
 from tokenizer.errors import ExpectedError
 
-NUMBERS = [(recipe, key) for recipe in RECIPES.values() for key in values_of(recipe) if key != "schedule"]
+NUMBERS = [(recipe, key) for recipe in RECIPES.values() for key in values_of(recipe) if key not in CHOICES]
 
 
 def test_the_ends_count_and_the_refusal_says_what_is_possible() -> None:

@@ -36,6 +36,13 @@ def test_shape_is_the_nearest_rung(target: float, vocab: int) -> None:
         assert distance == min(abs(math.log(count_parameters(rung).matmul / target)) for rung in rungs)
 
 
+def test_plain_mlps_are_half_as_much_wider_and_rungs_fit_the_grouped_heads() -> None:
+    widths = [build_shape(CPU_SMALL, 1024, 64, 48, {"mlp": kind}).d_ff for kind in ("swiglu", "gelu", "relu2")]
+    assert widths == [128, 192, 192]
+    rungs = ladder(RECIPES["porian-olmo"], 1024, 128, {"kv_heads": 4}, upto=1e8)
+    assert rungs and {(rung.n_heads % 4, rung.d_model % 256) for rung in rungs} == {(0, 0)}
+
+
 def test_model_parts_reach_the_shape() -> None:
     model = shape(CPU_SMALL, 5e4, 1024, 64, {"mlp": "gelu", "qk_norm": False})
     assert (model.mlp, model.qk_norm, model.context, model.vocab) == ("gelu", False, 64, 1024)

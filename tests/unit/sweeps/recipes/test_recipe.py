@@ -76,6 +76,8 @@ def test_overrides_replace_single_values() -> None:
         ({"layers": 1.5}, "layers must be a whole number"),
         ({"params_range": 3}, "unknown value"),
         ({"schedule": 1}, "choose wsd or cosine"),
+        ({"optimizer": "sgd"}, "optimizer is 'sgd': choose adamw or muon"),
+        ({"momentum": 1.0}, "momentum must lie between 0 and 1"),
     ],
 )
 def test_wrong_overrides_are_refused(overrides: dict[str, object], message: str) -> None:

@@ -58,7 +58,9 @@ def test_documented_example_works(install: Install) -> None:
 
 def test_unknown_recipe_lists_the_installed_ones(install: Install) -> None:
     install("my-recipes", "my_recipes_b", example(), wide_batch="WIDE_BATCH")
-    with pytest.raises(SweepError, match="the recipes are cpu-small, porian-olmo, marin-2025, nanochat, wide-batch"):
+    with pytest.raises(
+        SweepError, match="the recipes are cpu-small, porian-olmo, marin-2025, nanochat, muon-small, wide-batch"
+    ):
         checked(SweepSpec("t", (1e11,), recipe="wide-bat"))
 
 
