@@ -18,7 +18,7 @@ from model.hardware import cpu_features
 from model.implementation import Implementation, choose_implementation
 from model.timing import for_timing, times
 from model.training import Training
-from model.values import plain
+from model.values import plain_json
 
 STEP_SECONDS_MAX = 0.5
 """Where a step of the default takes longer, no alternative is timed: the default is a good guess, timing would cost."""
@@ -96,7 +96,7 @@ def _fastest(run: RunConfig, device: torch.device) -> Implementation:
 def _key(run: RunConfig, device: torch.device) -> str:
     """Hash of all that the fastest implementation may depend on."""
     facts = {
-        "model": plain(run.model),
+        "model": plain_json(run.model),
         "batch": run.train.batch,
         "numerics": run.train.numerics,
         "compiled": choose_implementation(run.model, run.train, device.type).compiled,
@@ -114,7 +114,7 @@ def _store(file: Path, run: RunConfig, chosen: Implementation, device: torch.dev
     record = {
         "implementation": chosen.to_dict(),
         "device_name": device_name(device),
-        "model": plain(run.model),
+        "model": plain_json(run.model),
         "batch": run.train.batch,
         "numerics": run.train.numerics,
     }

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Self
 
-from model.values import content_hash, plain, typed_value
+from model.values import content_hash, plain_json, typed_value
 from tokenizer.errors import ExpectedError
 
 MATH_VERSION = 2
@@ -296,8 +296,8 @@ class RunConfig:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-ready data; `from_dict` is its inverse."""
         return {
-            "model": plain(self.model),
-            "train": plain(self.train),
+            "model": plain_json(self.model),
+            "train": plain_json(self.train),
             "dataset": self.dataset,
             "math_version": self.math_version,
         }

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from model.config import TrainConfig, phase_steps
-from model.muon import Muon, MuonWithAdamW
+from model.muon import Group, Muon, MuonWithAdamW
 from model.transformer import Block, Transformer
 
 Optimizer = torch.optim.AdamW | MuonWithAdamW
@@ -37,7 +37,7 @@ def lr_factor(train: TrainConfig, step: int) -> float:
     return train.final_lr + (1 - train.final_lr) * min(left, 1.0)
 
 
-def parameter_groups(model: Transformer, train: TrainConfig) -> list[dict[str, Any]]:
+def parameter_groups(model: Transformer, train: TrainConfig) -> list[Group]:
     """Torch's groups: matrices, with weight decay; embedding and head, and vectors, without. Each has its `peak_lr`."""
     embeddings = {id(model.embedding.weight), id(model.head.weight)}
     embedding_lr = train.lr if train.embedding_lr is None else train.embedding_lr

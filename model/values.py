@@ -16,7 +16,7 @@ NEWER_FIELDS = (
     *("kv_heads", "window", "window_pattern"),
     *("warmup_steps", "optimizer", "momentum"),
 )
-"""Fields that `plain` leaves out at their default, which keeps the identities of runs older than the field."""
+"""Fields that `plain_json` leaves out at their default, which keeps the identities of runs older than the field."""
 
 
 def typed_value(kind: str, value: Any) -> Any:
@@ -49,7 +49,7 @@ def _is_finite(value: object) -> bool:
         return False
 
 
-def plain(record: DataclassInstance) -> dict[str, Any]:
+def plain_json(record: DataclassInstance) -> dict[str, Any]:
     """A record as plain JSON-ready data, without those of NEWER_FIELDS that have their default."""
     data = dataclasses.asdict(record)
     for field in dataclasses.fields(record):
