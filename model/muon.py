@@ -57,7 +57,7 @@ class Muon(torch.optim.Optimizer):
 
     def __init__(self, groups: list[Group], *, lr: float, momentum: float, half: bool) -> None:
         """Take groups that have `rows`; `half` computes the directions in bfloat16."""
-        super().__init__(groups, {"lr": lr, "momentum": momentum, "half": half})
+        super().__init__([dict(group) for group in groups], {"lr": lr, "momentum": momentum, "half": half})
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]

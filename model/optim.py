@@ -64,7 +64,7 @@ def build_optimizer(model: Transformer, train: TrainConfig) -> Optimizer:
     of_muon = ("matrices",) if train.optimizer == "muon" else ()
     muon = [group for group in groups if group["name"] in of_muon]
     adamw = torch.optim.AdamW(
-        [group for group in groups if group["name"] not in of_muon],
+        [dict(group) for group in groups if group["name"] not in of_muon],
         lr=train.lr,
         betas=(train.beta1, train.beta2),
         eps=train.eps,
