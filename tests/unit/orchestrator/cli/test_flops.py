@@ -56,6 +56,39 @@ def test_a_sweep_answers_with_its_own_shapes(stored: Isoflop, saved: list[tuple[
     assert "written: flops.html" in done.stderr
 
 
+def test_parts_of_the_model_change_the_shapes(isoflop: Isoflop) -> None:
+    """Half the heads of keys spare a quarter of the projections; a window of 64 tokens nearly all of the scores."""
+    size = ("flops", "--params", "1e8", "-o", "json")
+    plain = isoflop(*size).json["sizes"][0]
+    parts = ("kv_heads=4", "mlp=relu2", "window=64", "window_pattern=SSSL")
+    changed = isoflop(*size, *(word for part in parts for word in ("--model", part))).json["sizes"][0]
+    assert " kv4 " in changed["shape"] and " kv" not in plain["shape"]
+    assert changed["share"]["attention_scores"] < 0.5 * plain["share"]["attention_scores"]
+    assert changed["share"]["attention_projections"] < plain["share"]["attention_projections"]
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        (["kv_heads"], "write KEY=VALUE, such as kv_heads=4"),
+        (["mlp=relu"], "model.mlp is 'relu': choose swiglu or gelu or relu2"),
+        (["heads=4"], "model.heads not a part of a model"),
+        (["window=-1"], "model.window must not be negative"),
+        (["qk_norm=no"], "write false"),
+        (["kv_heads=3", "--recipe", "cpu-small"], "recipe cpu-small can build no model with these parts"),
+    ],
+)
+def test_parts_that_no_model_has_are_refused(isoflop: Isoflop, parts: list[str], message: str) -> None:
+    done = isoflop("flops", "--model", *parts)
+    assert done.code == 2
+    assert message in " ".join(done.stderr.split())
+
+
+def test_a_sweep_s_own_parts_are_not_replaced(stored: Isoflop) -> None:
+    done = stored("flops", "lab", "--model", "kv_heads=1")
+    assert done.code == 2 and "a sweep has its own parts: leave --model out" in " ".join(done.stderr.split())
+
+
 def test_csv_has_the_sizes(isoflop: Isoflop) -> None:
     assert isoflop("flops", "--params", "1e6", "-o", "csv").stdout.startswith("shape,params,params_total,")
 
