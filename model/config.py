@@ -311,3 +311,10 @@ class RunConfig:
             dataset=data["dataset"],
             math_version=data["math_version"],
         )
+
+
+def check_arithmetic(run: RunConfig) -> None:
+    """Raise ConfigError for a run that needs another version of the arithmetic than this code has."""
+    if run.math_version != MATH_VERSION:
+        needed = f"the run needs arithmetic version {run.math_version}, this code has {MATH_VERSION}"
+        raise ConfigError(f"{needed}: plan it anew")
