@@ -16,8 +16,8 @@ SAVED_PARAMETER_BYTES = 12
 """Bytes on disk per parameter of a saved state or checkpoint under AdamW: weight and two moments in fp32."""
 SPARED_BY_MUON = 4
 """Bytes per parameter of the blocks' matrices that Muon does without: it keeps one fp32 number, AdamW two."""
-HEAD_BYTES = 2**27
-"""Bytes of fp32 logits that a chunked head holds at once."""
+HEAD_BYTES = 2**29
+"""Bytes of fp32 logits that a chunked head holds at once: enough for matrix products that fill a GPU."""
 
 
 def head_chunk(vocab: int) -> int:

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NotRequired, TypedDict
 
 import torch
 from torch import Tensor
@@ -28,21 +28,36 @@ NUMBERS_AT_ONCE = 2**24
 not need several times their weights for it."""
 
 
+class Group(TypedDict):
+    """Parameters that an optimizer treats alike, as torch's optimizers take them."""
+
+    name: str
+    """matrices | embeddings | vectors."""
+    params: list[Tensor]
+    """The parameters."""
+    peak_lr: float
+    """Learning rate at its peak."""
+    weight_decay: float
+    """Decoupled weight decay."""
+    rows: NotRequired[list[tuple[int, ...]]]
+    """For each parameter the rows of its parts, which Muon takes one by one."""
+
+
 class Muon(torch.optim.Optimizer):
     """Momentum orthogonalised by Newton and Schulz (Jordan et al. 2024), with decoupled weight decay and matched RMS.
 
     A fused matrix is several maps of one input: queries, keys and values, or the MLP's gate and value. Each is taken
     alone, as Jordan et al. (2024) advise and nanochat does: orthogonal as one, the three would share singular values of
     one, so that each would get a smaller step the more its gradient resembles another's, and the steps would depend on
-    whether an implementation fuses them. Each group of parameters needs `rows`: for each parameter, those of its parts.
+    whether an implementation fuses them.
 
     torch.optim.Muon computes the same for whole matrices one by one, in bfloat16 alone; a test compares the two. Here
     products have the precision of the run's profile, and equal shapes share them.
     """
 
-    def __init__(self, groups: Iterable[dict[str, Any]], *, lr: float, momentum: float, half: bool) -> None:
-        """Take groups with `params`, `rows` and `weight_decay`; `half` computes the directions in bfloat16."""
-        super().__init__(groups, {"lr": lr, "momentum": momentum, "half": half})
+    def __init__(self, groups: list[Group], *, lr: float, momentum: float, half: bool) -> None:
+        """Take groups that have `rows`; `half` computes the directions in bfloat16."""
+        super().__init__([dict(group) for group in groups], {"lr": lr, "momentum": momentum, "half": half})
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
@@ -110,7 +125,7 @@ class MuonWithAdamW:
         self.muon, self.adamw = muon, adamw
 
     @property
-    def param_groups(self) -> list[dict[str, Any]]:
+    def param_groups(self) -> list[Any]:
         """The groups of both."""
         return [*self.muon.param_groups, *self.adamw.param_groups]
 
@@ -124,11 +139,11 @@ class MuonWithAdamW:
         self.muon.zero_grad(set_to_none)
         self.adamw.zero_grad(set_to_none)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, object]:
         """The states of both by name."""
         return {"muon": self.muon.state_dict(), "adamw": self.adamw.state_dict()}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave."""
         self.muon.load_state_dict(state["muon"])
         self.adamw.load_state_dict(state["adamw"])

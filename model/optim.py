@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from model.config import TrainConfig, phase_steps
-from model.muon import Muon, MuonWithAdamW
+from model.muon import Group, Muon, MuonWithAdamW
 from model.transformer import MLP, Attention, Transformer
 
 Optimizer = torch.optim.AdamW | MuonWithAdamW
@@ -37,7 +36,7 @@ def lr_factor(train: TrainConfig, step: int) -> float:
     return train.final_lr + (1 - train.final_lr) * min(left, 1.0)
 
 
-def parameter_groups(model: Transformer, train: TrainConfig) -> list[dict[str, Any]]:
+def parameter_groups(model: Transformer, train: TrainConfig) -> list[Group]:
     """Torch's groups: matrices, with weight decay; embedding and head, and vectors, without. Each has its `peak_lr`."""
     embeddings = {id(model.embedding.weight), id(model.head.weight)}
     embedding_lr = train.lr if train.embedding_lr is None else train.embedding_lr
@@ -64,7 +63,7 @@ def build_optimizer(model: Transformer, train: TrainConfig) -> Optimizer:
     of_muon = ("matrices",) if train.optimizer == "muon" else ()
     muon = [group for group in groups if group["name"] in of_muon]
     adamw = torch.optim.AdamW(
-        [group for group in groups if group["name"] not in of_muon],
+        [dict(group) for group in groups if group["name"] not in of_muon],
         lr=train.lr,
         betas=(train.beta1, train.beta2),
         eps=train.eps,

@@ -17,7 +17,7 @@ NEWER_FIELDS = (
     *("experts", "active", "balance", "balance_weight"),
     *("warmup_steps", "optimizer", "momentum"),
 )
-"""Fields that `plain` leaves out at their default, which keeps the identities of runs older than the field."""
+"""Fields that `plain_json` leaves out at their default, which keeps the identities of runs older than the field."""
 
 _AT_LEAST_1 = (
     *("vocab", "context", "d_model", "n_layers", "n_heads", "d_ff", "experts", "active"),
@@ -27,7 +27,9 @@ _NOT_NEGATIVE = (
     *("rope_base", "logit_cap", "kv_heads", "window", "balance_weight"),
     *("warmup_steps", "weight_decay", "clip"),
 )
+_POSITIVE = ("norm_eps", "lr", "embedding_lr", "eps")
 _SHARES = ("warmup", "cooldown", "final_lr")
+_DECAYS = ("beta1", "beta2", "momentum")
 
 
 def checked_value(name: str, kind: str, value: Any) -> Any:
@@ -42,6 +44,10 @@ def checked_value(name: str, kind: str, value: Any) -> Any:
         raise ValueError(f"must be at least 1, is {typed}")
     if name in _NOT_NEGATIVE and typed < 0:
         raise ValueError(f"must not be negative, is {typed}")
+    if name in _POSITIVE and typed <= 0:
+        raise ValueError(f"must be positive, is {typed}")
+    if name in _DECAYS and not 0 <= typed < 1:
+        raise ValueError(f"must lie in [0, 1), is {typed}")
     if name in _SHARES and not 0 <= typed <= 1:
         raise ValueError(f"is a share between 0 and 1, is {typed}")
     return typed
@@ -77,7 +83,7 @@ def _is_finite(value: object) -> bool:
         return False
 
 
-def plain(record: DataclassInstance) -> dict[str, Any]:
+def plain_json(record: DataclassInstance) -> dict[str, Any]:
     """A record as plain JSON-ready data, without those of NEWER_FIELDS that have their default."""
     data = dataclasses.asdict(record)
     for field in dataclasses.fields(record):

@@ -37,6 +37,10 @@ LARGEST = 3e12
 MaybeRecipe = Annotated[
     str, typer.Option("--recipe", help="Recipe whose shapes are used. Default: OLMo's, from width 16.")
 ]
+Parts = Annotated[
+    list[str] | None,
+    typer.Option("--model", help="Part of the model, such as kv_heads=4 or mlp=relu2; several may be given."),
+]
 LawName = Annotated[str, typer.Option("--law", help="Published law to use where neither sweep nor table is given.")]
 
 
@@ -49,12 +53,9 @@ def flops(
     ] = None,
     law: LawName = "besiroglu2024",
     recipe: MaybeRecipe = "",
+    model: Parts = None,
     vocab: Annotated[int, typer.Option("--vocab", min=2, max=MOST, help="Entries of the vocabulary.")] = 4096,
     context: Annotated[int, typer.Option("--context", min=2, max=MOST, help="Tokens of a sequence.")] = 1024,
-    experts: Annotated[
-        int, typer.Option("--experts", min=1, max=MOST, help="Experts of each block; 1 is a plain MLP.")
-    ] = 1,
-    active: Annotated[int, typer.Option("--active", min=1, max=MOST, help="Experts that each token goes through.")] = 1,
     variant: Variant = "",
     out: options.Chart = None,
     output: Output = Format.TABLE,
@@ -69,11 +70,10 @@ def flops(
     check_positive("--flops", *(budgets or ()))
     if out is not None:
         check_destination("--out", out, makes_folders=True)
-    if active > experts:
-        raise typer.BadParameter(f"{active} is more than the {experts} of --experts", param_hint="--active")
-    parts = {"experts": experts, "active": active} if experts > 1 else {}
-    subject = _ask(sweep, csv, law, variant, recipe, vocab, context, parts)
-    rows = [_size_row(model) for model in subject.nearest(params or DECADES)]
+    if sweep is not None and model:
+        raise typer.BadParameter("a sweep has its own parts: leave --model out", param_hint="--model")
+    subject = _ask(sweep, csv, law, variant, _Ladder(recipe, vocab, context, _parts(model or ())))
+    rows = [_size_row(shape) for shape in subject.nearest(params or DECADES)]
     found = subject.optima(budgets or subject.budgets)
     if out is not None:
         _draw(subject, out)
@@ -122,22 +122,66 @@ class _Subject:
         return optima(self.loss, [size[self.counts] for size in sizes], counted(sizes, costs), budgets)
 
 
-def _ask(
-    sweep: str | None,
-    csv: Path | None,
-    law: str,
-    variant: str,
-    recipe: str,
-    vocab: int,
-    context: int,
-    parts: Mapping[str, int],
-) -> _Subject:
+@dataclass(frozen=True)
+class _Ladder:
+    """The shapes that the options name where there is no sweep."""
+
+    recipe: str
+    """Name of the recipe; without one OLMo's, continued to narrow widths."""
+    vocab: int
+    """Entries of the vocabulary."""
+    context: int
+    """Tokens of a sequence."""
+    parts: Mapping[str, object]
+    """Parts of the model that the recipe leaves open."""
+
+    def rungs(self) -> tuple[tuple[ModelConfig, ...], str]:
+        """The shapes and their caption. Raises BadParameter where none can be built."""
+        from sweeps.recipes.ladder import ladder
+        from sweeps.recipes.registry import get_recipe
+
+        size = (self.vocab, self.context, self.parts)
+        if self.recipe:
+            rungs = ladder(get_recipe(self.recipe), *size, upto=LARGEST)
+        else:
+            fine = get_recipe("porian-olmo", {"width_step": 16, "head_size": 16, "ff_step": 16})
+            narrow = (rung for rung in ladder(fine, *size, upto=LARGEST) if rung.d_model < NARROW)
+            wide = (rung for rung in ladder(get_recipe("porian-olmo"), *size, upto=LARGEST) if rung.d_model >= NARROW)
+            rungs = (*narrow, *wide)
+        name = self.recipe or "porian-olmo"
+        if not rungs:
+            raise typer.BadParameter(f"recipe {name} can build no model with these parts", param_hint="--model")
+        return rungs, f"Shapes of {name}, vocabulary {self.vocab:,}, context {self.context:,}."
+
+
+def _parts(texts: Sequence[str]) -> dict[str, object]:
+    """The parts of a model from `key=value` texts. Raises BadParameter."""
+    from sweeps.file.check_recipe import model_problems
+    from sweeps.file.parse import plain_scalar
+    from sweeps.file.spec import SweepSpec
+
+    parts: dict[str, object] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"{text!r}: write KEY=VALUE, such as kv_heads=4", param_hint="--model")
+        try:
+            parts[key] = plain_scalar(value)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--model") from None
+    for problem in model_problems(SweepSpec(name="flops", model=parts)):
+        named = problem.message if problem.key in problem.message else f"{problem.key} {problem.message}"
+        raise typer.BadParameter(named, param_hint="--model")
+    return parts
+
+
+def _ask(sweep: str | None, csv: Path | None, law: str, variant: str, shapes: _Ladder) -> _Subject:
     """The law that the options name, with the ladder on which it answers. Raises LawError, NotFound."""
     from sweeps.recipes.ladder import ladder
 
     if sweep is None and csv is None:
         loss, name, budgets = _published(law)
-        return _Subject(name, loss, "chinchilla", budgets, *_shapes(recipe, vocab, context, parts))
+        return _Subject(name, loss, "chinchilla", budgets, *shapes.rungs())
     from analysis.figures.surface import surface_loss
 
     source = Source(sweep, csv, variant=variant)
@@ -149,30 +193,12 @@ def _ask(
         return surface_loss(fitted, params, tokens)
 
     if sweep is None:
-        return _Subject(
-            f"{csv}, its N taken as isoflop's", loss_of, "isoflop", budgets, *_shapes(recipe, vocab, context, parts)
-        )
+        return _Subject(f"{csv}, its N taken as isoflop's", loss_of, "isoflop", budgets, *shapes.rungs())
     answers = source.answers
     s = answers.setting(answers.variant(variant))
     caption = f"Shapes of {s.recipe.name}, vocabulary {s.vocab:,}, context {s.context:,}."
     rungs = ladder(s.recipe, s.vocab, s.context, s.parts, upto=LARGEST)
     return _Subject(f"sweep {sweep}", loss_of, "isoflop", budgets, rungs, caption)
-
-
-def _shapes(recipe: str, vocab: int, context: int, parts: Mapping[str, int]) -> tuple[tuple[ModelConfig, ...], str]:
-    """A recipe's ladder and its caption; without a name OLMo's, continued to narrow widths."""
-    from sweeps.recipes.ladder import ladder
-    from sweeps.recipes.registry import get_recipe
-
-    mixed = f", {parts['active']} of {parts['experts']} experts" if parts else ""
-    where = f"vocabulary {vocab:,}, context {context:,}{mixed}."
-    if recipe:
-        return ladder(get_recipe(recipe), vocab, context, parts, upto=LARGEST), f"Shapes of {recipe}, {where}"
-    fine = get_recipe("porian-olmo", {"width_step": 16, "head_size": 16, "ff_step": 16})
-    narrow = [rung for rung in ladder(fine, vocab, context, parts, upto=LARGEST) if rung.d_model < NARROW]
-    coarse = ladder(get_recipe("porian-olmo"), vocab, context, parts, upto=LARGEST)
-    wide = [rung for rung in coarse if rung.d_model >= NARROW]
-    return (*narrow, *wide), f"Shapes of porian-olmo, {where}"
 
 
 def _published(name: str) -> tuple[Loss, str, tuple[float, ...]]:

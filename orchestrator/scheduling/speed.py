@@ -17,7 +17,7 @@ from typing import Any
 from model.config import ModelConfig, RunConfig, TrainConfig
 from model.flops import count_parameters, flops_per_token
 from model.hardware import gpus, kind_name
-from model.values import plain
+from model.values import plain_json
 from orchestrator.cluster.worker import WORKER_ENVIRONMENT
 from orchestrator.scheduling.durations import Durations
 from orchestrator.store import Store
@@ -102,7 +102,7 @@ def calibrate(store: Store, runs: Sequence[RunConfig], device: str) -> RateModel
     request: dict[str, Any] = {
         "device": device,
         "numerics": runs[0].train.numerics,
-        "shapes": [{"model": plain(m), "batch": b} for m, b in shapes],
+        "shapes": [{"model": plain_json(m), "batch": b} for m, b in shapes],
     }
     if runs[0].train.optimizer != "adamw":
         request["optimizer"] = runs[0].train.optimizer

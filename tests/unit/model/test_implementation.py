@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -94,8 +95,9 @@ def test_experts_run_on_autograd_without_compilation(monkeypatch: pytest.MonkeyP
     mixed = dataclasses.replace(SHAPE, experts=4)
     with pytest.raises(ConfigError, match="native branches cover the default architecture"):
         check_implementation(Implementation(branches="native"), mixed, "fp32", "cpu")
-    with pytest.raises(ConfigError, match="compiled blocks cannot send tokens to experts: choose compiled: false"):
-        check_implementation(Implementation(compiled=True), mixed, "bf16", "cuda")
+    for choice, what in (({"compiled": True}, "compiled blocks"), ({"stacked": 4}, "stacks")):
+        with pytest.raises(ConfigError, match=f"{what} cannot send tokens to experts: train each run alone"):
+            check_implementation(Implementation(**choice), mixed, "bf16", "cuda")
     for device, flops in (("cpu", COMPILE_FLOPS["cpu"]), ("cuda", COMPILE_FLOPS["cuda"])):
         chosen = choose_implementation(mixed, train_of(mixed, flops), device)
         assert (chosen.branches, chosen.compiled) == ("autograd", False)
@@ -118,11 +120,22 @@ def test_stored_records_keep_their_keys() -> None:
         "head": "whole",
         "compiled": False,
         "threads": 1,
+        "stacked": 0,
         "micro_batch": None,
     }
     computation = Computation(device="cpu", device_name="c", torch="2", processes=1)
     assert list(computation.to_dict()) == [*stored, "device", "device_name", "torch", "processes"]
     assert Implementation(**stored) == Implementation(branches="native")
+    del stored["stacked"]  # as it was before there were stacks
+    assert Implementation(**stored) == Implementation(branches="native")
+
+
+@pytest.mark.parametrize("wrong", [-1, 1.0, True])
+def test_the_runs_of_a_stack_are_counted(wrong: Any) -> None:
+    with pytest.raises(ConfigError, match="stacked must be"):
+        Implementation(stacked=wrong)
+    with pytest.raises(ConfigError, match="one run at a time"):
+        Implementation(branches="handwritten", stacked=1)
 
 
 def test_native_branches_without_kernels_are_replaced_by_the_default(monkeypatch: pytest.MonkeyPatch) -> None:

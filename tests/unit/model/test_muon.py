@@ -15,7 +15,7 @@ from model import muon
 from model.checkpoint import Checkpoints
 from model.config import TrainConfig
 from model.implementation import Implementation
-from model.muon import MATCHED_RMS, Muon, MuonWithAdamW, orthogonalised
+from model.muon import MATCHED_RMS, Group, Muon, MuonWithAdamW, orthogonalised
 from model.optim import build_optimizer, set_learning_rate
 from model.train import Interrupted, train
 from model.training import Training
@@ -32,7 +32,9 @@ GOLDEN_TRAIN_LOSS, GOLDEN_LOSS = 4.594354, 4.469042
 
 
 def muon_of(*parameters: Tensor, rows: list[tuple[int, ...]], half: bool = False, lr: float = 0.01) -> Muon:
-    groups = [{"params": list(parameters), "rows": rows, "weight_decay": 0.1}]
+    groups: list[Group] = [
+        {"name": "matrices", "params": list(parameters), "rows": rows, "weight_decay": 0.1, "peak_lr": lr}
+    ]
     return Muon(groups, lr=lr, momentum=0.9, half=half)
 
 

@@ -28,13 +28,13 @@ def test_shares_add_up_and_attention_is_largest_in_small_models(isoflop: Isoflop
 def test_experts_count_by_what_a_token_uses(isoflop: Isoflop) -> None:
     asked = ("flops", "--params", "1e9", "-o", "json")
     (dense,) = isoflop(*asked).json["sizes"]
-    document = isoflop(*asked, "--experts", "8", "--active", "2").json
+    document = isoflop(*asked, "--model", "experts=8", "--model", "active=2").json
     (mixed,) = document["sizes"]
     assert mixed["shape"].endswith(" e8a2") and mixed["params"] == pytest.approx(dense["params"], rel=0.1)
     assert mixed["flops_per_token"] == pytest.approx(dense["flops_per_token"], rel=0.1)
     assert mixed["params_total"] > 2.5 * dense["params_total"]
-    refused = isoflop("flops", "--experts", "2", "--active", "4")
-    assert refused.code == 2 and "4 is more than the 2 of --experts" in " ".join(refused.stderr.split())
+    refused = isoflop("flops", "--model", "experts=2", "--model", "active=4")
+    assert refused.code == 2 and "can build no model with these parts" in " ".join(refused.stderr.split())
 
 
 def test_tables_show_sizes_and_conventions(isoflop: Isoflop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,6 +66,39 @@ def test_a_sweep_answers_with_its_own_shapes(stored: Isoflop, saved: list[tuple[
     ((chart, path),) = saved
     assert "Attention scores" in chart.to_json() and path.name == "flops.html"
     assert "written: flops.html" in done.stderr
+
+
+def test_parts_of_the_model_change_the_shapes(isoflop: Isoflop) -> None:
+    """Half the heads of keys spare a quarter of the projections; a window of 64 tokens nearly all of the scores."""
+    size = ("flops", "--params", "1e8", "-o", "json")
+    plain = isoflop(*size).json["sizes"][0]
+    parts = ("kv_heads=4", "mlp=relu2", "window=64", "window_pattern=SSSL")
+    changed = isoflop(*size, *(word for part in parts for word in ("--model", part))).json["sizes"][0]
+    assert " kv4 " in changed["shape"] and " kv" not in plain["shape"]
+    assert changed["share"]["attention_scores"] < 0.5 * plain["share"]["attention_scores"]
+    assert changed["share"]["attention_projections"] < plain["share"]["attention_projections"]
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        (["kv_heads"], "write KEY=VALUE, such as kv_heads=4"),
+        (["mlp=relu"], "model.mlp is 'relu': choose swiglu or gelu or relu2"),
+        (["heads=4"], "model.heads not a part of a model"),
+        (["window=-1"], "model.window must not be negative"),
+        (["qk_norm=no"], "write false"),
+        (["kv_heads=3", "--recipe", "cpu-small"], "recipe cpu-small can build no model with these parts"),
+    ],
+)
+def test_parts_that_no_model_has_are_refused(isoflop: Isoflop, parts: list[str], message: str) -> None:
+    done = isoflop("flops", "--model", *parts)
+    assert done.code == 2
+    assert message in " ".join(done.stderr.split())
+
+
+def test_a_sweep_s_own_parts_are_not_replaced(stored: Isoflop) -> None:
+    done = stored("flops", "lab", "--model", "kv_heads=1")
+    assert done.code == 2 and "a sweep has its own parts: leave --model out" in " ".join(done.stderr.split())
 
 
 def test_csv_has_the_sizes(isoflop: Isoflop) -> None:
