@@ -161,6 +161,8 @@ class OpenCharge:
     """Device-seconds that are reserved for the run."""
     taken: float
     """Device-seconds that the attempts which the charge pays for have taken so far."""
+    quota: bool = False
+    """Whether the user who pays, or their group, has a quota of device-seconds."""
 
 
 @dataclass(frozen=True, slots=True)
