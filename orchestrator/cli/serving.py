@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -21,7 +22,7 @@ def serve(
 ) -> None:
     """Run the scheduler, and serve REST and the page.
 
-    An address beyond loopback needs a token in ISOFLOP_TOKEN.
+    An address beyond loopback needs accounts (isoflop user add), or a token in ISOFLOP_TOKEN.
     """
     import uvicorn
 
@@ -31,14 +32,15 @@ def serve(
     from orchestrator.cluster import signals
     from orchestrator.cluster.head_watch import HeadLost
     from orchestrator.settings import choose_device
+    from orchestrator.use_cases.accounts import Members
     from orchestrator.use_cases.background import Background
     from orchestrator.use_cases.execution import Execution
     from orchestrator.use_cases.received import corpora_within
     from orchestrator.use_cases.workshop import Workshop
 
-    token = read_token()
-    check_bind(host, token)
     workspace = open_workspace()
+    members = Members(workspace, read_token())
+    check_bind(host, closed=members.entry("").closed)
     execution = Execution(workspace)
 
     def end() -> None:
@@ -48,8 +50,15 @@ def serve(
     with open_port(host, port) as listening, execution.scheduling(choose_device("auto"), serves=True) as scheduler:
         background = Background(execution, scheduler, when_lost=end)
         corpora = corpora_within(workspace, loopback=is_loopback(host))
-        app = create_app(workspace, background, token=token, corpora=corpora, workshop=Workshop())
-        config = uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=5)
+        app = create_app(workspace, background, members=members, corpora=corpora, workshop=Workshop())
+        config = uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            log_level="warning",
+            timeout_graceful_shutdown=5,
+            proxy_headers="FORWARDED_ALLOW_IPS" in os.environ,  # else anybody on this machine is whoever they say
+        )
         server = uvicorn.Server(config)
         with handled_elsewhere(), signals.replaced(lambda: setattr(server, "should_exit", True)):
             say(f"page and REST: {address_of(listening)}")

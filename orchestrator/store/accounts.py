@@ -151,6 +151,11 @@ class Accounts(Database):
         with self.reading() as db:
             return [TokenRecord(**row._mapping) for row in db.execute(query)]
 
+    def has_accounts(self) -> bool:
+        """Whether there is any account, open or closed: from the first one on a service asks for tokens."""
+        with self.reading() as db:
+            return db.execute(select(t.accounts.c.id).limit(1)).first() is not None
+
     def holders(self) -> dict[str, Holder]:
         """Whom the tokens that are neither revoked nor of a closed account let in, by their hashes."""
         query = (

@@ -187,6 +187,11 @@ class Sweeps(Database):
                 cancel_where(db, queueing.is_of(sweep_id) & ~active(exempt=(Hold.CANCELLED,)), self.now(db))
             bump_requests(db)
 
+    def check_owner(self, name: str, by: Actor) -> None:
+        """Refuse whoever may not change the sweep of this name. Raises Forbidden."""
+        with self.reading() as db:
+            queueing.check_owner(db, name, by)
+
     def release(self, sweep_id: int, by: Actor = ITSELF) -> None:
         """Let a held sweep continue. Raises Forbidden."""
         with self.writing() as db:
