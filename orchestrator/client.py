@@ -26,7 +26,7 @@ TIMEOUT_SECONDS = 300.0
 
 
 PART = 1000
-"""Sweeps that are fetched at a time."""
+"""Rows of a list that are fetched at a time."""
 
 
 class Unreachable(ExpectedError, RuntimeError):
@@ -105,12 +105,7 @@ class Client:
 
     def sweeps(self) -> list[ListedSweep]:
         """All sweeps, the latest first. Raises Unreachable."""
-        found: list[ListedSweep] = []
-        while len(part := self._call("GET", f"/api/v1/sweeps?limit={PART}&offset={len(found)}")) > 0:
-            found += [self._listed(row) for row in part]
-            if len(part) < PART:
-                break
-        return found
+        return [self._listed(row) for row in self._all("/api/v1/sweeps")]
 
     def _listed(self, row: dict[str, Any]) -> ListedSweep:
         """A row of the list. Raises Unreachable for what is none."""
@@ -166,6 +161,24 @@ class Client:
         """A run's attempts and events as JSON. Raises NotFound, Unreachable."""
         query = "" if attempt is None else f"?attempt={attempt}"
         rows: list[dict[str, Any]] = self._call("GET", f"/api/v1/runs/{_quoted(run)}/log{query}")
+        return rows
+
+    def ledger(self) -> list[dict[str, Any]]:
+        """What users planned, reserve, spent and got back, by sweep. Raises Unreachable, Refused."""
+        rows: list[dict[str, Any]] = self._call("GET", "/api/v1/ledger")
+        return rows
+
+    def audit(self) -> list[dict[str, Any]]:
+        """Who changed what, the latest first; for admins. Raises Unreachable, Refused."""
+        return self._all("/api/v1/audit")
+
+    def _all(self, path: str) -> list[dict[str, Any]]:
+        """All rows of a list, fetched part by part."""
+        rows: list[dict[str, Any]] = []
+        while len(part := self._call("GET", f"{path}?limit={PART}&offset={len(rows)}")) > 0:
+            rows += part
+            if len(part) < PART:
+                break
         return rows
 
     def stranger(self) -> Unreachable:

@@ -53,7 +53,8 @@ def test_the_service_announces_where_it_listens(isoflop: Isoflop, service: dict[
     done = isoflop("serve", "--port", "0")
     assert done.code == 0
     assert f"page and REST: http://127.0.0.1:{service['ports'][0]}" in done.stderr
-    assert (service["host"], service["scheduler"], service["token"]) == ("127.0.0.1", "the scheduler", None)
+    assert (service["host"], service["scheduler"]) == ("127.0.0.1", "the scheduler")
+    assert not service["members"].entry("").closed
     assert service["device"] == "auto device"
     assert service["ends"] is False, "without a Ray of our own reading goes on"
 
@@ -69,7 +70,7 @@ def test_the_service_ends_with_the_head_of_a_cluster(
 def test_the_token_is_handed_on(isoflop: Isoflop, service: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ISOFLOP_TOKEN", "t" * 40)
     assert isoflop("serve", "--port", "0").code == 0
-    assert service["token"] == "t" * 40
+    assert service["members"].entry("t" * 40).role == "admin" and service["members"].entry("").role is None
 
 
 @pytest.mark.parametrize(("host", "opened"), [("127.0.0.1", True), ("0.0.0.0", False)])

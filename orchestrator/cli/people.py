@@ -1,0 +1,185 @@
+"""The verbs about people: user add, ls, set, token, revoke and group; ledger; audit."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from orchestrator.cli.opening import open_service, open_workspace
+from orchestrator.cli.options import Output, check_positive
+from orchestrator.cli.output import Format, emit_rows, print_lines, say
+from orchestrator.people import Quota, Role
+
+USER_COLUMNS = ("user", "role", "group", "tokens", "quota_flops", "quota_hours", "quota_sweeps", "closed")
+LEDGER_SHOWN = (
+    "user", "sweep", "runs", "flops_planned", "flops_reserved", "flops_spent", "flops_refunded", "seconds_spent",
+)  # fmt: skip
+AUDIT_SHOWN = ("at", "user", "action", "subject", "detail", "address", "request")
+
+User = Annotated[str, typer.Argument(metavar="USER", help="Name of the account.")]
+Group = Annotated[str | None, typer.Option("--group", help="Group whose quota the account shares.")]
+RoleOption = Annotated[Role | None, typer.Option("--role", help="What the account may do.")]
+Token = Annotated[str, typer.Option("--token", help="What the token is called.")]
+Days = Annotated[
+    float | None, typer.Option("--days", max=36_500, help="Days until the token expires. Default: it does not.")
+]
+QuotaFlops = Annotated[float | None, typer.Option("--flops", help="Quota of training FLOPs.")]
+QuotaHours = Annotated[float | None, typer.Option("--hours", max=1e12, help="Quota of device-hours.")]
+QuotaSweeps = Annotated[
+    int | None, typer.Option("--sweeps", min=0, max=1_000_000, help="Quota of unfinished sweeps at a time.")
+]
+
+
+def add(
+    user: User,
+    role: Annotated[Role, typer.Option("--role", help="What the account may do.")] = Role.SUBMITTER,
+    group: Group = None,
+    token: Token = "first",
+    days: Days = None,
+) -> None:
+    """Make an account, and print its first token.
+
+    From the first account on, a service asks for a token, on loopback too.
+    """
+    from orchestrator.use_cases.accounts import add_user
+
+    check_positive("--days", days)
+    _hand_out(user, add_user(open_workspace(), user, role, group or "", token, days))
+
+
+def token(
+    user: User,
+    token: Annotated[str, typer.Option("--token", help="What the token is called.")],
+    days: Days = None,
+) -> None:
+    """Make another token of an account, and print it."""
+    from orchestrator.use_cases.accounts import add_token
+
+    check_positive("--days", days)
+    _hand_out(user, add_token(open_workspace(), user, token, days))
+
+
+def change(
+    user: User,
+    role: RoleOption = None,
+    group: Group = None,
+    flops: QuotaFlops = None,
+    hours: QuotaHours = None,
+    sweeps: QuotaSweeps = None,
+) -> None:
+    """Change the role, the group or the quota of an account."""
+    from orchestrator.use_cases.accounts import change_user
+
+    change_user(open_workspace(), user, role, group, _quota(flops, hours, sweeps))
+    say(f"user {user} is changed")
+
+
+def revoke(
+    user: User,
+    token: Annotated[str | None, typer.Option("--token", help="The only token to revoke.")] = None,
+) -> None:
+    """Revoke a token, or close an account with all of its tokens.
+
+    Its sweeps stay, and an admin can steer them.
+    """
+    from orchestrator.use_cases.accounts import revoke as end
+
+    end(open_workspace(), user, token)
+    say(f"token {token} of {user} is revoked" if token else f"user {user} is closed; isoflop user add opens it again")
+
+
+def group(
+    name: Annotated[str, typer.Argument(metavar="GROUP", help="Name of the group.")],
+    flops: QuotaFlops = None,
+    hours: QuotaHours = None,
+    sweeps: QuotaSweeps = None,
+) -> None:
+    """Set the quota that the accounts of a group share."""
+    from orchestrator.use_cases.accounts import set_group
+
+    set_group(open_workspace(), name, _quota(flops, hours, sweeps))
+    say(f"group {name} is changed")
+
+
+def list_users(output: Output = Format.TABLE) -> None:
+    """List the accounts with their tokens and quotas, then the groups."""
+    from orchestrator.use_cases.accounts import groups, users
+
+    workspace = open_workspace(reading=True)
+    rows: list[dict[str, Any]] = [
+        {
+            "user": account.name,
+            "role": str(account.role),
+            "group": account.group,
+            "tokens": ", ".join(_token(each) for each in tokens if each.revoked_at is None),
+            **_quota_row(account.quota),
+            "closed": account.closed_at and _day(account.closed_at),
+        }
+        for account, tokens in users(workspace)
+    ]
+    rows += [{"group": name, **_quota_row(quota)} for name, quota in groups(workspace).items()]
+    if not rows and output is Format.TABLE:
+        say("no account yet; make the first with: isoflop user add NAME --role admin")
+        return
+    emit_rows(rows, list(USER_COLUMNS), output, importance=USER_COLUMNS)
+
+
+def ledger(
+    user: Annotated[str | None, typer.Option("--user", help="Only what this user pays for.")] = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Show who planned, reserved, spent and got back how much.
+
+    A line for each sweep. In FLOPs and in device-seconds, planned = reserved + spent + refunded.
+    """
+    from orchestrator.use_cases.ledgers import LEDGER_COLUMNS, ledger_rows
+
+    client = open_service()
+    rows = client.ledger() if client else ledger_rows(open_workspace(reading=True))
+    rows = [row for row in rows if user in (None, row["user"])]
+    columns = LEDGER_SHOWN if output is Format.TABLE else LEDGER_COLUMNS
+    emit_rows(rows, columns, output, importance=LEDGER_SHOWN)
+
+
+def audit(output: Output = Format.TABLE) -> None:
+    """Show who changed what, from where and when, the latest first.
+
+    Entries are never changed or deleted.
+    """
+    from orchestrator.use_cases.ledgers import AUDIT_COLUMNS, audit_rows
+
+    client = open_service()
+    rows = client.audit() if client else audit_rows(open_workspace(reading=True))
+    columns = AUDIT_SHOWN if output is Format.TABLE else AUDIT_COLUMNS
+    emit_rows(rows, columns, output, importance=AUDIT_SHOWN)
+
+
+def _hand_out(user: str, secret: str) -> None:
+    """Print a new token alone on standard output, and what to do with it."""
+    print_lines([secret])
+    say(f"this token of {user} is shown once: set ISOFLOP_TOKEN to it, or log in with it on the page")
+
+
+def _quota(flops: float | None, hours: float | None, sweeps: int | None) -> Quota:
+    """A quota as it was typed. Raises BadParameter."""
+    check_positive("--flops", flops)
+    check_positive("--hours", hours)
+    return Quota(flops, None if hours is None else hours * 3600, sweeps)
+
+
+def _quota_row(quota: Quota) -> dict[str, Any]:
+    """The cells of a quota."""
+    hours = None if quota.seconds is None else quota.seconds / 3600
+    return {"quota_flops": quota.flops, "quota_hours": hours, "quota_sweeps": quota.sweeps}
+
+
+def _token(token: Any) -> str:
+    """A token by its name, with the day on which it expires."""
+    return token.name if token.expires_at is None else f"{token.name} until {_day(token.expires_at)}"
+
+
+def _day(seconds: float) -> str:
+    """The day of a time in seconds since the epoch."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
