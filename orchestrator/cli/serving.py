@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,10 @@ from orchestrator.cli.opening import open_workspace
 from orchestrator.cli.options import Output
 from orchestrator.cli.output import Format, emit_rows, say
 from orchestrator.cli.port import LARGEST, address_of, open_port
+
+if TYPE_CHECKING:
+    import uvicorn
+    from fastapi import FastAPI
 
 
 def serve(
@@ -51,20 +55,22 @@ def serve(
         background = Background(execution, scheduler, when_lost=end)
         corpora = corpora_within(workspace, loopback=is_loopback(host))
         app = create_app(workspace, background, members=members, corpora=corpora, workshop=Workshop())
-        config = uvicorn.Config(
-            app,
-            host=host,
-            port=port,
-            log_level="warning",
-            timeout_graceful_shutdown=5,
-            proxy_headers="FORWARDED_ALLOW_IPS" in os.environ,  # else anybody on this machine is whoever they say
-        )
-        server = uvicorn.Server(config)
+        server = uvicorn.Server(_configuration(app, host, port))
         with handled_elsewhere(), signals.replaced(lambda: setattr(server, "should_exit", True)):
             say(f"page and REST: {address_of(listening)}")
             server.run(sockets=[listening])
         if isinstance(background.error, HeadLost):
             raise background.error
+
+
+def _configuration(app: FastAPI, host: str, port: int) -> uvicorn.Config:
+    """How the server listens; what a proxy says of its clients is believed where the operator names the proxy."""
+    import uvicorn
+
+    named = "FORWARDED_ALLOW_IPS" in os.environ  # else anybody on this machine is whoever they say
+    return uvicorn.Config(
+        app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=5, proxy_headers=named
+    )
 
 
 def doctor(output: Output = Format.TABLE) -> None:

@@ -49,10 +49,8 @@ def release(db: Connection, sweep_id: int) -> None:
 
 def rerun(db: Connection, sweep_id: int, ceilings: Ceilings) -> int:
     """Queue a sweep's finished runs but its validation runs again, from their first step; returns how many."""
-    erased = ("loss", "bits_per_byte", "seconds", "result", "device", "micro_batch")
-    values: ColumnValues = dict.fromkeys(erased)
     ended = tuple(s for s in RunState if s.terminal)
-    return again(db, sweep_id, ended, Move.RERUN, values | {"restarted": t.runs.c.fence}, ceilings)
+    return again(db, sweep_id, ended, Move.RERUN, {"micro_batch": None, "restarted": t.runs.c.fence}, ceilings)
 
 
 def again(
