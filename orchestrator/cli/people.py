@@ -12,7 +12,7 @@ from orchestrator.cli.options import Output, check_positive
 from orchestrator.cli.output import Format, emit_rows, print_lines, say
 from orchestrator.people import Quota, Role
 
-USER_COLUMNS = ("user", "role", "group", "tokens", "quota_flops", "quota_hours", "quota_sweeps", "closed")
+USER_COLUMNS = ("user", "role", "group", "tokens", "quota_flops", "quota_hours", "quota_sweeps", "weight", "closed")
 LEDGER_SHOWN = (
     "user", "sweep", "runs", "flops_planned", "flops_reserved", "flops_spent", "flops_refunded", "seconds_spent",
 )  # fmt: skip
@@ -68,11 +68,16 @@ def change(
     flops: QuotaFlops = None,
     hours: QuotaHours = None,
     sweeps: QuotaSweeps = None,
+    weight: Annotated[
+        float | None,
+        typer.Option("--weight", min=0.01, max=100, help="Share of the devices beside others; 1 at first."),
+    ] = None,
 ) -> None:
-    """Change the role, the group or the quota of an account."""
+    """Change the role, the group, the quota or the weight of an account."""
     from orchestrator.use_cases.accounts import change_user
 
-    change_user(open_workspace(), user, role, group, _quota(flops, hours, sweeps))
+    check_positive("--weight", weight)
+    change_user(open_workspace(), user, role, group, _quota(flops, hours, sweeps), weight)
     say(f"user {user} is changed")
 
 
@@ -115,6 +120,7 @@ def list_users(output: Output = Format.TABLE) -> None:
             "group": account.group,
             "tokens": ", ".join(_token(each) for each in tokens if each.revoked_at is None),
             **_quota_row(account.quota),
+            "weight": account.weight,
             "closed": account.closed_at and _day(account.closed_at),
         }
         for account, tokens in users(workspace)

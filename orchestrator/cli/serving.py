@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,7 +16,6 @@ from orchestrator.cli.port import LARGEST, address_of, open_port
 
 if TYPE_CHECKING:
     import uvicorn
-    from fastapi import FastAPI
 
 
 def serve(
@@ -63,7 +63,7 @@ def serve(
             raise background.error
 
 
-def _configuration(app: FastAPI, host: str, port: int) -> uvicorn.Config:
+def _configuration(app: Callable[..., Any], host: str, port: int) -> uvicorn.Config:
     """How the server listens; what a proxy says of its clients is believed where the operator names the proxy."""
     import uvicorn
 

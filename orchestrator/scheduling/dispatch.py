@@ -1,14 +1,15 @@
-"""Which waiting run starts next, and on which worker: the longest first, small runs side by side. Pure."""
+"""Which waiting run starts next, and where: users in turn, the longest first, small runs side by side. Pure."""
 
 from __future__ import annotations
 
 import heapq
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from orchestrator.attempts import Layout, Slot
+from orchestrator.scheduling.fair_share import FairShare
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class Waiting:
     """Estimated bytes of device memory; 0 fits into any share of a device."""
     kind: str = ""
     """Kind of device that it asks for: cpu, cuda, or a key of DEVICES; empty takes any."""
+    user: str = ""
+    """Whose it is: devices are shared between users."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +59,14 @@ class _DeviceLoad:
 class Dispatch:
     """Runs that may start, and devices with their free shares.
 
-    The longest run goes first: list scheduling in that order ends within 4/3 of the shortest possible time (Graham
-    1969, theorem 2), and within the longest chain beyond perfect packing in any order (theorem 1). If the longest
-    waiting run fits nowhere while shorter ones would, the emptiest device that it may use is kept free for it, so that
-    small runs never starve a large one; one device of a layout at a time.
+    Between users the one goes first who has least for their weight. Of one user's runs the longest goes first: for one
+    user, list scheduling in that order ends within 4/3 of the shortest possible time (Graham 1969, theorem 2); for
+    several, as in any order, within the longest chain beyond perfect packing (theorem 1). If the run whose turn
+    it is fits nowhere while others would, the emptiest device that it may use is kept free for it, so that small runs
+    never starve a large one; one device of a layout at a time.
 
-    Runs that need the same shares wait in one queue: a decision looks at the head of each, of which there are as many
-    as shares in a device, and takes time logarithmic in the number of runs that wait.
+    Runs of one user that need the same shares wait in one queue: a decision looks at the head of each, of which there
+    are as many as shares in a device for each user, and takes time logarithmic in the number of runs that wait.
     """
 
     def __init__(self) -> None:
@@ -70,10 +74,12 @@ class Dispatch:
         self._waiting: dict[str, tuple[int, Waiting]] = {}
         self._asked: Counter[str] = Counter()
         """Waiting runs by the kind that they ask for."""
-        self._queues: dict[tuple[str, tuple[int, ...]], list[tuple[float, str, int]]] = {}
+        self._users = FairShare()
+        self._queues: dict[tuple[str, str, tuple[int, ...]], list[tuple[float, str, int]]] = {}
         self._devices: dict[str, _DeviceLoad] = {}
         self._of_slot: dict[str, str] = {}
-        self._placed: dict[str, str] = {}
+        self._placed: dict[str, tuple[str, str, float]] = {}
+        """Device, user and share of each run that has a claim."""
         self._layouts: dict[Layout, Slot] = {}
         """A slot of each layout that was seen so far."""
         self._open: dict[Layout, dict[int, dict[str, None]]] = {}
@@ -81,6 +87,10 @@ class Dispatch:
         self._kept: dict[Layout, str] = {}
         """The device of each layout that is kept free for a run."""
         self._numbers = itertools.count()
+
+    def weigh(self, weights: Mapping[str, float]) -> None:
+        """Set the weights of users; those who are not named have 1."""
+        self._users.weigh(weights)
 
     # runs
 
@@ -106,7 +116,7 @@ class Dispatch:
     def _enqueue(self, number: int, run: Waiting) -> None:
         """Put a run into the queue of those that need the same shares of each layout."""
         needs = tuple(like.needs(run.memory) for like in self._layouts.values())
-        heapq.heappush(self._queues.setdefault((run.kind, needs), []), (-run.work, run.run_id, number))
+        heapq.heappush(self._queues.setdefault((run.user, run.kind, needs), []), (-run.work, run.run_id, number))
 
     def withdraw(self, run_id: str) -> None:
         """Remove a run: it is held, blocked or no longer queued."""
@@ -155,9 +165,10 @@ class Dispatch:
 
     def release(self, run_id: str) -> None:
         """Free the shares of a claimed run that ended or did not start; `set_idle` says when its worker is idle."""
-        name = self._placed.pop(run_id, None)
-        if name is None:
+        if run_id not in self._placed:
             return
+        name, user, share = self._placed.pop(run_id)
+        self._users.end(user, share)
         device = self._devices[name]
         self._close(name, device)
         device.free += device.runs.pop(run_id)
@@ -206,7 +217,7 @@ class Dispatch:
         return None
 
     def _heads(self) -> list[Waiting]:
-        """The longest run of each queue, the longest first."""
+        """The longest run of each queue: by what its user has already, then the longest first."""
         heads = []
         for key, queue in list(self._queues.items()):
             while queue and self._waiting.get(queue[0][1], (None, None))[0] != queue[0][2]:
@@ -215,7 +226,8 @@ class Dispatch:
                 heads.append(queue[0])
             else:
                 del self._queues[key]
-        return [self._waiting[run_id][1] for _, run_id, _ in sorted(heads)]
+        runs = [self._waiting[run_id][1] for _, run_id, _ in sorted(heads)]
+        return sorted(runs, key=lambda run: self._users.rank(run.user))
 
     def _usable(self, run: Waiting) -> Iterator[Slot]:
         """A slot of each layout that the run may use."""
@@ -270,6 +282,8 @@ class Dispatch:
         del device.idle[worker], self._of_slot[worker]
         shares = slot.needs(run.memory)
         device.runs[run.run_id], device.free = shares, device.free - shares
-        self._placed[run.run_id] = name
+        claim = Claim(run.run_id, worker, shares / slot.shares)
+        self._placed[run.run_id] = name, run.user, claim.share
+        self._users.start(run.user, claim.share)
         self._reopen(name, device)
-        return Claim(run.run_id, worker, shares / slot.shares)
+        return claim

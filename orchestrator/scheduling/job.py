@@ -40,7 +40,7 @@ class Job:
     def waiting(self, work: float | None) -> Waiting:
         """The queued run as dispatch sees it. Its work is in predicted seconds; if nothing predicts them, in FLOPs."""
         memory = WHOLE if self.run.alone else self.run.cell.memory_bytes if self.run.cell else 0
-        return Waiting(self.run.id, work or self.run.flops, memory, self.kind)
+        return Waiting(self.run.id, work or self.run.flops, memory, self.kind, self.sweep.user)
 
     @property
     def kind(self) -> str:

@@ -13,9 +13,8 @@ from orchestrator.errors import NotFound
 from orchestrator.people import AccountError, Actor, Quota, Role
 from orchestrator.store.audit import note
 from orchestrator.store.database import Database
-
-QUOTA_COLUMNS = {"flops": "quota_flops", "seconds": "quota_seconds", "sweeps": "quota_sweeps"}
-"""Columns of a quota, by its fields."""
+from orchestrator.store.quotas import QUOTA_COLUMNS, quota_of
+from orchestrator.store.runs import bump_requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +33,8 @@ class AccountRecord:
     """Since when it is closed; None while it is open."""
     quota: Quota
     """What it may take."""
+    weight: float = 1.0
+    """Share of the devices that it gets beside others, compared with theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +85,18 @@ class Accounts(Database):
                 db.execute(update(t.accounts).where(t.accounts.c.name == name).values(**values))
             note(db, now, by, "user add", name, _described(role, group))
 
-    def change_account(self, name: str, by: Actor, role: Role | None, group: str | None, quota: Quota) -> None:
-        """Change what is given of an account's role, group and quota. Raises NotFound."""
-        values = {k: v for k, v in {"role": role, "group_name": group, **_columns(quota)}.items() if v is not None}
+    def change_account(
+        self, name: str, by: Actor, role: Role | None, group: str | None, quota: Quota, weight: float | None = None
+    ) -> None:
+        """Change what is given of an account's role, group, quota and weight. Raises NotFound."""
+        given = {"role": role, "group_name": group, "weight": weight, **_columns(quota)}
+        values = {column: value for column, value in given.items() if value is not None}
         with self.writing() as db:
             _account(db, name)
             if values:
                 db.execute(update(t.accounts).where(t.accounts.c.name == name).values(**values))
             note(db, self.now(db), by, "user set", name, _listed(values))
+            bump_requests(db)
 
     def close_account(self, name: str, by: Actor) -> None:
         """Close an account and revoke its tokens; its sweeps stay. Raises NotFound."""
@@ -151,6 +156,11 @@ class Accounts(Database):
         with self.reading() as db:
             return [TokenRecord(**row._mapping) for row in db.execute(query)]
 
+    def weights(self) -> dict[str, float]:
+        """What accounts weigh where devices are shared between users, by name."""
+        with self.reading() as db:
+            return {row.name: row.weight for row in db.execute(select(t.accounts.c.name, t.accounts.c.weight))}
+
     def has_accounts(self) -> bool:
         """Whether there is any account, open or closed: from the first one on a service asks for tokens."""
         with self.reading() as db:
@@ -165,11 +175,6 @@ class Accounts(Database):
         )
         with self.reading() as db:
             return {row.digest: Holder(row.name, Role(row.role), row.expires_at) for row in db.execute(query)}
-
-
-def quota_of(row: Row[*tuple[Any, ...]]) -> Quota:
-    """The quota in a row of `accounts` or `account_groups`."""
-    return Quota(**{name: row._mapping[column] for name, column in QUOTA_COLUMNS.items()})
 
 
 def _columns(quota: Quota) -> dict[str, Any]:
@@ -187,7 +192,9 @@ def _account(db: Connection, name: str) -> Row[*tuple[Any, ...]]:
 
 def _to_account(row: Row[*tuple[Any, ...]]) -> AccountRecord:
     """A row of `accounts` as a record."""
-    return AccountRecord(row.name, Role(row.role), row.group_name, row.made_at, row.closed_at, quota_of(row))
+    return AccountRecord(
+        row.name, Role(row.role), row.group_name, row.made_at, row.closed_at, quota_of(row), row.weight
+    )
 
 
 def _described(role: str, group: str) -> str:

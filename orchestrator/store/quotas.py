@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, Row, select
 
 import orchestrator.store.tables as t
 from orchestrator.people import Quota
 from orchestrator.settings import Ceilings
 from orchestrator.states import Hold, RunState
-from orchestrator.store.accounts import quota_of
 from orchestrator.store.errors import CeilingExceeded, QuotaReached
 from orchestrator.store.records import Usage
 
 NO_QUOTA = Quota()
 """Of whoever has none."""
+QUOTA_COLUMNS = {"flops": "quota_flops", "seconds": "quota_seconds", "sweeps": "quota_sweeps"}
+"""Columns of a quota, by its fields."""
 
 
 def usage(db: Connection, condition: ColumnElement[bool]) -> Usage:
@@ -65,6 +68,11 @@ def compare(who: str, used: Usage, ceilings: Ceilings, error: type[CeilingExceed
     ):
         if ceiling is not None and amount > ceiling * (1 + 1e-12):  # sums of floats
             raise error(f"{who} would come to {amount:.4g} {unit}, above the {kind} of {ceiling:.4g}")
+
+
+def quota_of(row: Row[*tuple[Any, ...]]) -> Quota:
+    """The quota in a row of `accounts` or `account_groups`."""
+    return Quota(**{name: row._mapping[column] for name, column in QUOTA_COLUMNS.items()})
 
 
 def has_seconds(user: ColumnElement[str]) -> ColumnElement[bool]:

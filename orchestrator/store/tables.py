@@ -162,6 +162,7 @@ accounts = Table(
     Column("group_name", String(64), nullable=False, doc="whose quota it shares; empty for none"),
     Column("made_at", Float, nullable=False),
     Column("closed_at", Float, doc="since when none of its tokens is let in"),
+    Column("weight", Float, nullable=False, server_default="1", doc="of its share of the devices beside others'"),
     Column("quota_flops", Float),
     Column("quota_seconds", Float, doc="device-seconds"),
     Column("quota_sweeps", Integer, doc="unfinished sweeps at a time"),

@@ -49,11 +49,13 @@ def add_token(workspace: Workspace, user: str, token: str, days: float | None) -
     return secret
 
 
-def change_user(workspace: Workspace, name: str, role: Role | None, group: str | None, quota: Quota) -> None:
-    """Change what is given of an account's role, group and quota. Raises NotFound, AccountError."""
+def change_user(
+    workspace: Workspace, name: str, role: Role | None, group: str | None, quota: Quota, weight: float | None = None
+) -> None:
+    """Change what is given of an account's role, group, quota and weight. Raises NotFound, AccountError."""
     if group:
         check_name(group, "group")
-    workspace.store.change_account(name, operator(workspace), role, group, quota)
+    workspace.store.change_account(name, operator(workspace), role, group, quota, weight)
 
 
 def set_group(workspace: Workspace, name: str, quota: Quota) -> None:

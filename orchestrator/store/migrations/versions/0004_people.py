@@ -34,6 +34,7 @@ def _add_accounts() -> None:
         sa.Column("group_name", sa.String(length=64), nullable=False),
         sa.Column("made_at", sa.Float(), nullable=False),
         sa.Column("closed_at", sa.Float(), nullable=True),
+        sa.Column("weight", sa.Float(), nullable=False, server_default="1"),
         *(sa.Column(name, kind(), nullable=True) for name, kind in QUOTAS),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_accounts")),
         sa.UniqueConstraint("name", name=op.f("uq_accounts_name")),

@@ -41,6 +41,28 @@ def test_each_worker_gets_one_run_and_the_longest_go_first(costs: list[float], w
     assert chosen == sorted(costs, reverse=True)[: len(claims)]
 
 
+def test_a_users_large_sweep_does_not_keep_out_anothers_small_one() -> None:
+    """Four workers: who has fewer runs in training is next, and of a user's runs the longest."""
+    workers = [slot for i in range(4) for slot in slots(f"w{i}")]
+    large = [Waiting(f"large{i}", 100.0 + i, user="ada") for i in range(50)]
+    made = dispatch([*large, Waiting("small0", 1.0, user="bob"), Waiting("small1", 2.0, user="bob")], workers)
+    assert [claim.run_id for claim in made.claims()] == ["large49", "small1", "large48", "small0"]
+    made.offer(Waiting("late", 0.5, user="tom"))
+    for ended, worker, started in (("large49", "w0", "late"), ("small1", "w1", "large47")):
+        made.release(ended)
+        made.add_idle(slots(worker)[0])
+        assert [claim.run_id for claim in made.claims()] == [started]
+
+
+@pytest.mark.parametrize(("weight", "of_ada"), [(1.0, 4), (3.0, 6), (0.34, 2)])
+def test_devices_are_shared_by_the_weights_of_users(weight: float, of_ada: int) -> None:
+    workers = [slot for i in range(8) for slot in slots(f"w{i}")]
+    made = dispatch([Waiting(f"{user}{i}", 9.0 - i, user=user) for user in ("ada", "bob") for i in range(9)], [])
+    made.weigh({"ada": weight})
+    made.set_idle(workers)
+    assert sum(claim.run_id.startswith("ada") for claim in made.claims()) == of_ada
+
+
 def test_small_runs_share_a_device_and_a_large_one_has_it_alone() -> None:
     runs = [Waiting(f"small{i}", 10 - i, 4 * GIB) for i in range(5)] + [Waiting("large", 100, 30 * GIB)]
     made = dispatch(runs, slots("gpu0", 4, memory=32 * GIB) + slots("gpu1", 4, memory=32 * GIB))
