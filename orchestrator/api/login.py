@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -10,9 +11,12 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
 from orchestrator.api import guard
+from orchestrator.api.permissions import actor_of
 from orchestrator.use_cases.accounts import Members
 from orchestrator.web.render import render
 from orchestrator.web.views import LoginPage
+
+log = logging.getLogger("isoflop.service")
 
 PATH = "/login"
 """Address of the form."""
@@ -38,6 +42,8 @@ def install(app: FastAPI, members: Members) -> None:
         fields = parse_qs((await request.body()).decode(errors="replace"))
         token, target = fields.get("token", [""])[0].strip(), local(fields.get("next", ["/"])[0])
         if (await run_in_threadpool(members.entry, token)).role is None:
+            actor = actor_of(request)
+            log.warning("refused (wrong token): POST '/login' from %s (request %s)", actor.address, actor.request)
             page = LoginPage(True, "", "", target, problem="This token is unknown, has expired, or was revoked.")
             return HTMLResponse(render(page), status_code=401, headers=NOT_KEPT)
         answer = RedirectResponse(target, status_code=303)

@@ -34,13 +34,17 @@ def test_without_accounts_the_form_says_that_none_is_needed(home: Workspace) -> 
     assert "This service has no accounts" in page.text and "<form" not in page.text
 
 
-def test_a_person_logs_in_reads_and_logs_out(home: Workspace) -> None:
+def test_a_person_logs_in_reads_and_logs_out(home: Workspace, caplog: pytest.LogCaptureFixture) -> None:
     client, token = browser(home), add_user(home, "rita", Role.READER, "", "laptop", 90)
     away = client.get("/", headers={"Accept": "text/html"})
     assert (away.status_code, away.headers["location"]) == (303, "/login")
     wrong = client.post("/login", content="token=isoflop_wrong&next=/", headers=FORM)
     assert wrong.status_code == 401 and "unknown, has expired, or was revoked" in wrong.text
     assert "set-cookie" not in wrong.headers
+    assert (
+        f"refused (wrong token): POST '/login' from testclient (request {wrong.headers['x-request-id']})" in caplog.text
+    )
+    assert "isoflop_wrong" not in caplog.text
     done = client.post("/login", content=f"token={token}&next=%2Fsweeps%2Fx%3Fflops%3D1", headers=FORM)
     assert (done.status_code, done.headers["location"]) == (303, "/sweeps/x?flops=1")
     assert client.get("/").status_code == 200 and client.get("/api/v1/sweeps").status_code == 200

@@ -18,10 +18,16 @@ def test_an_account_is_made_changed_listed_and_closed(isoflop: Isoflop) -> None:
     assert made.code == 0 and token.startswith("isoflop_") and "shown once" in made.stderr
     desk = isoflop("user", "token", "ada", "--token", "desk").stdout.split()
     assert desk != [token]
-    isoflop("user", "set", "ada", "--flops", "1e15", "--hours", "2", "--sweeps", "3")
+    isoflop("user", "set", "ada", "--flops", "1e15", "--hours", "2", "--sweeps", "3", "--weight", "2")
     isoflop("user", "group", "lab", "--hours", "100")
     ada, lab = isoflop("user", "ls", "-o", "json").json
-    assert (ada["user"], ada["role"], ada["group"], ada["quota_hours"]) == ("ada", "admin", "lab", 2.0)
+    assert (ada["user"], ada["role"], ada["group"], ada["quota_hours"], ada["weight"]) == (
+        "ada",
+        "admin",
+        "lab",
+        2.0,
+        2.0,
+    )
     assert ada["tokens"].startswith("first until 20") and ada["tokens"].endswith(", desk")
     assert (lab["group"], lab["quota_hours"]) == ("lab", 100.0)
     assert "token desk of ada is revoked" in isoflop("user", "revoke", "ada", "--token", "desk").stderr

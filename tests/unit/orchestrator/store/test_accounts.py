@@ -15,6 +15,9 @@ def test_accounts_tokens_and_groups_are_stored_and_read(store: Store) -> None:
     store.add_token("ada", "desk", "e" * 64, None, ITSELF)
     store.revoke_token("ada", "desk", ITSELF)
     store.change_account("ada", ITSELF, Role.SUBMITTER, None, Quota(sweeps=2))
+    requests = store.requests()
+    store.change_account("ada", ITSELF, None, None, Quota(), 2.5)
+    assert store.weights() == {"ada": 2.5} and store.requests() > requests, "the scheduler hears of it"
     store.set_group("lab", Quota(flops=1e15), ITSELF)
     store.set_group("lab", Quota(seconds=60.0), ITSELF)
     (account,) = store.accounts()
