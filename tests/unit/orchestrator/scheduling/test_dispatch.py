@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.devices import DEVICES
-from benchmarks.simulated_cluster import first_come, longest_first, simulate, workload
+from benchmarks.simulated_cluster import first_come, longest_first, owners_of, simulate, workload
 from orchestrator.attempts import Slot
 from orchestrator.scheduling.dispatch import Claim, Dispatch, Waiting
 
@@ -261,3 +261,14 @@ def test_a_simulated_cluster_ends_within_five_hundredths_of_the_lower_bound(seed
     jobs = workload(400, 20, longest=0.5, seed=seed)
     ours, fifo = (simulate(jobs, 20, order) for order in (longest_first, first_come))
     assert ours.makespan <= 1.05 * ours.bound < fifo.makespan
+
+
+def test_small_users_are_done_early_and_everybody_not_much_later() -> None:
+    """20 GPUs, 400 runs, nine tenths of them one user's; virtual time."""
+    jobs = workload(400, 20, longest=0.3, seed=0)
+    owners = owners_of(jobs, 4)
+    fair, unfair = (simulate(jobs, 20, longest_first, owners, fair=fair) for fair in (True, False))
+    assert set(fair.last) == {"0", "1", "2", "3"}
+    for user in ("1", "2", "3"):
+        assert fair.last[user] < 0.5 * fair.makespan < 0.8 * unfair.last[user]
+    assert fair.makespan <= 1.15 * fair.bound
