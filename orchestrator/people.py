@@ -13,6 +13,8 @@ from tokenizer.errors import ExpectedError
 
 PREFIX: Final = "isoflop_"
 """Beginning of every token that isoflop makes, by which scanners for secrets find it."""
+LONGEST_DAYS: Final = 36_500
+"""Longest that a token which expires may last, days."""
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 """What accounts, groups and tokens may be called."""
 

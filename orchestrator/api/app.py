@@ -11,12 +11,12 @@ from fastapi import Depends, FastAPI
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from orchestrator.api import answers, events, login, openapi, pages, people, permissions, problems, runs, sweeps
+from orchestrator.api import answers, events, login, openapi, pages, people, permissions, problems, runs, sweeps, users
 from orchestrator.api.desk import Desk
 from orchestrator.api.middleware import Surroundings
-from orchestrator.use_cases.accounts import Members
 from orchestrator.use_cases.background import Background
 from orchestrator.use_cases.execution import Execution
+from orchestrator.use_cases.members import Members
 from orchestrator.use_cases.received import NOWHERE
 from orchestrator.use_cases.workspace import Workspace
 from tokenizer.files import Reach
@@ -63,6 +63,7 @@ def create_app(
     pages.install(app, desk)
     login.install(app, members)
     people.install(app, workspace)
+    users.install(app, workspace)
     _add_health(app, background)
     openapi.install(app)
     return app

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from orchestrator.api import guard
 from orchestrator.api.permissions import actor_of
-from orchestrator.use_cases.accounts import Members
+from orchestrator.use_cases.members import Members
 from orchestrator.web.render import render
 from orchestrator.web.views import LoginPage
 

@@ -15,7 +15,7 @@ from orchestrator.api import guard, login
 from orchestrator.api.problems import problem
 from orchestrator.errors import meaning_of
 from orchestrator.people import Actor, Role
-from orchestrator.use_cases.accounts import Entry, Members
+from orchestrator.use_cases.members import Entry, Members
 from tokenizer.errors import ExpectedError
 
 log = logging.getLogger("isoflop.service")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from orchestrator.cli.opening import open_service, open_workspace
 from orchestrator.cli.options import Output, check_positive
 from orchestrator.cli.output import Format, emit_rows, print_lines, say
-from orchestrator.people import Quota, Role
+from orchestrator.people import LONGEST_DAYS, Quota, Role
 
 USER_COLUMNS = ("user", "role", "group", "tokens", "quota_flops", "quota_hours", "quota_sweeps", "weight", "closed")
 LEDGER_SHOWN = (
@@ -23,7 +22,7 @@ Group = Annotated[str | None, typer.Option("--group", help="Group whose quota th
 RoleOption = Annotated[Role | None, typer.Option("--role", help="What the account may do.")]
 Token = Annotated[str, typer.Option("--token", help="What the token is called.")]
 Days = Annotated[
-    float | None, typer.Option("--days", max=36_500, help="Days until the token expires. Default: it does not.")
+    float | None, typer.Option("--days", max=LONGEST_DAYS, help="Days until the token expires. Default: it does not.")
 ]
 QuotaFlops = Annotated[float | None, typer.Option("--flops", help="Quota of training FLOPs.")]
 QuotaHours = Annotated[float | None, typer.Option("--hours", max=1e12, help="Quota of device-hours.")]
@@ -46,7 +45,9 @@ def add(
     from orchestrator.use_cases.accounts import add_user
 
     check_positive("--days", days)
-    _hand_out(user, add_user(open_workspace(), user, role, group or "", token, days))
+    client = open_service()
+    given = (user, role, group or "", token, days)
+    _hand_out(user, client.add_user(*given) if client else add_user(open_workspace(), *given))
 
 
 def token(
@@ -58,7 +59,8 @@ def token(
     from orchestrator.use_cases.accounts import add_token
 
     check_positive("--days", days)
-    _hand_out(user, add_token(open_workspace(), user, token, days))
+    client = open_service()
+    _hand_out(user, client.add_token(user, token, days) if client else add_token(open_workspace(), user, token, days))
 
 
 def change(
@@ -77,7 +79,11 @@ def change(
     from orchestrator.use_cases.accounts import change_user
 
     check_positive("--weight", weight)
-    change_user(open_workspace(), user, role, group, _quota(flops, hours, sweeps), weight)
+    quota, client = _quota(flops, hours, sweeps), open_service()
+    if client:
+        client.change_user(user, role=role, group=group, flops=flops, hours=hours, sweeps=sweeps, weight=weight)
+    else:
+        change_user(open_workspace(), user, role, group, quota, weight)
     say(f"user {user} is changed")
 
 
@@ -91,7 +97,11 @@ def revoke(
     """
     from orchestrator.use_cases.accounts import revoke as end
 
-    end(open_workspace(), user, token)
+    client = open_service()
+    if client:
+        client.revoke(user, token)
+    else:
+        end(open_workspace(), user, token)
     say(f"token {token} of {user} is revoked" if token else f"user {user} is closed; isoflop user add opens it again")
 
 
@@ -104,28 +114,20 @@ def group(
     """Set the quota that the accounts of a group share."""
     from orchestrator.use_cases.accounts import set_group
 
-    set_group(open_workspace(), name, _quota(flops, hours, sweeps))
+    quota, client = _quota(flops, hours, sweeps), open_service()
+    if client:
+        client.set_group(name, flops=flops, hours=hours, sweeps=sweeps)
+    else:
+        set_group(open_workspace(), name, quota)
     say(f"group {name} is changed")
 
 
 def list_users(output: Output = Format.TABLE) -> None:
     """List the accounts with their tokens and quotas, then the groups."""
-    from orchestrator.use_cases.accounts import groups, users
+    from orchestrator.use_cases.accounts import users_json
 
-    workspace = open_workspace(reading=True)
-    rows: list[dict[str, Any]] = [
-        {
-            "user": account.name,
-            "role": str(account.role),
-            "group": account.group,
-            "tokens": ", ".join(_token(each) for each in tokens if each.revoked_at is None),
-            **_quota_row(account.quota),
-            "weight": account.weight,
-            "closed": account.closed_at and _day(account.closed_at),
-        }
-        for account, tokens in users(workspace)
-    ]
-    rows += [{"group": name, **_quota_row(quota)} for name, quota in groups(workspace).items()]
+    client = open_service()
+    rows = client.users() if client else users_json(open_workspace(reading=True))
     if not rows and output is Format.TABLE:
         say("no account yet; make the first with: isoflop user add NAME --role admin")
         return
@@ -173,19 +175,3 @@ def _quota(flops: float | None, hours: float | None, sweeps: int | None) -> Quot
     check_positive("--flops", flops)
     check_positive("--hours", hours)
     return Quota(flops, None if hours is None else hours * 3600, sweeps)
-
-
-def _quota_row(quota: Quota) -> dict[str, Any]:
-    """The cells of a quota."""
-    hours = None if quota.seconds is None else quota.seconds / 3600
-    return {"quota_flops": quota.flops, "quota_hours": hours, "quota_sweeps": quota.sweeps}
-
-
-def _token(token: Any) -> str:
-    """A token by its name, with the day on which it expires."""
-    return token.name if token.expires_at is None else f"{token.name} until {_day(token.expires_at)}"
-
-
-def _day(seconds: float) -> str:
-    """The day of a time in seconds since the epoch."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")

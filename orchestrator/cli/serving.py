@@ -36,9 +36,9 @@ def serve(
     from orchestrator.cluster import signals
     from orchestrator.cluster.head_watch import HeadLost
     from orchestrator.settings import choose_device
-    from orchestrator.use_cases.accounts import Members
     from orchestrator.use_cases.background import Background
     from orchestrator.use_cases.execution import Execution
+    from orchestrator.use_cases.members import Members
     from orchestrator.use_cases.received import corpora_within
     from orchestrator.use_cases.workshop import Workshop
 

@@ -16,7 +16,7 @@ from starlette.types import Message
 from orchestrator.api.guard import BODY_BYTES
 from orchestrator.api.middleware import POLICY, Surroundings
 from orchestrator.people import Role
-from orchestrator.use_cases.accounts import Entry, Members
+from orchestrator.use_cases.members import Entry, Members
 
 TOKEN = "0123456789abcdef"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}

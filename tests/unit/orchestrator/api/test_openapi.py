@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from orchestrator.api import sweeps
 from orchestrator.api.app import create_app
-from orchestrator.use_cases.accounts import Members
+from orchestrator.use_cases.members import Members
 from orchestrator.use_cases.planning import Planning
 from tests.unit.orchestrator.use_cases.homes import finish, planned, small_home
 
@@ -19,6 +19,7 @@ TOKEN = "0123456789abcdef"
 GOOD: dict[str, tuple[str, ...]] = {
     "name": ("demo", "demo@aaaa"), "action": ("pause", "resume"), "run": ("run0", "run1"), "chart": ("isoflop",),
     "suffix": ("svg", "json"), "axis": ("lr",), "baseline": ("demo",), "other": ("demo@aaaa",), "flops": ("1e12",),
+    "user": ("eve",), "token": ("desk",), "group": ("lab",),
 }  # fmt: skip
 """Values of parameters that mean something."""
 BAD = ("nothing", "-1", "1e400", "%00", "..%2F..", "%F0%9F%92%A5", "'; DROP TABLE runs; --", "x" * 300)

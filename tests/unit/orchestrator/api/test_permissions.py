@@ -20,7 +20,16 @@ from orchestrator.use_cases.workspace import Workspace
 from tests.unit.orchestrator.store_fixtures import new_run, sweep_record
 from tests.unit.orchestrator.use_cases.homes import finish, open_home, planned
 
-VALUES = {"name": "mine", "action": "pause", "run": "run0", "chart": "isoflop", "suffix": "svg", "plot": "isoflop"}
+VALUES = {
+    "name": "mine",
+    "action": "pause",
+    "run": "run0",
+    "chart": "isoflop",
+    "suffix": "svg",
+    "plot": "isoflop",
+    "user": "eve",
+    "group": "lab",
+}
 """Parameters of paths."""
 OWNERS = {"rita": Role.READER, "sam": Role.SUBMITTER, "ada": Role.ADMIN}
 NOBODY = ""
