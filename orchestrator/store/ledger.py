@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, select
@@ -57,10 +58,13 @@ class Ledger(Database):
         if user is not None:
             query = query.where(t.charges.c.user == user)
         with self.reading() as db:
-            return [
-                LedgerLine(name, sweep, revision, runs, _entry(*amounts[:3]), _entry(*amounts[3:]))
-                for name, sweep, revision, runs, *amounts in db.execute(query)
-            ]
+            return [_line(tuple(row)) for row in db.execute(query)]
+
+
+def _line(row: tuple[Any, ...]) -> LedgerLine:
+    """A row of the query as a record."""
+    user, sweep, revision, runs, *amounts = row
+    return LedgerLine(user, sweep, revision, runs, _entry(*amounts[:3]), _entry(*amounts[3:]))
 
 
 def _entry(planned: float, reserved: float, spent: float) -> Entry:
