@@ -88,16 +88,16 @@ def users_json(workspace: Workspace) -> list[dict[str, Any]]:
             "tokens": ", ".join(
                 _named(each) for each in tokens if (each.account, each.revoked_at) == (account.name, None)
             ),
-            **_quota_row(account.quota),
+            **_quota_json(account.quota),
             "weight": account.weight,
             "closed": account.closed_at and _day(account.closed_at),
         }
         for account in workspace.store.accounts()
     ]
-    return rows + [{"group": name, **_quota_row(quota)} for name, quota in workspace.store.groups().items()]
+    return rows + [{"group": name, **_quota_json(quota)} for name, quota in workspace.store.groups().items()]
 
 
-def _quota_row(quota: Quota) -> dict[str, Any]:
+def _quota_json(quota: Quota) -> dict[str, Any]:
     """The cells of a quota."""
     hours = None if quota.seconds is None else quota.seconds / 3600
     return {"quota_flops": quota.flops, "quota_hours": hours, "quota_sweeps": quota.sweeps}
