@@ -1,11 +1,14 @@
 """A simulated cluster on a virtual clock under the real dispatch: its makespan over a lower bound, and that of FIFO.
 
-    python -m benchmarks.simulated_cluster [--gpus 1000] [--runs 20000] [--longest 0.5]
+    python -m benchmarks.simulated_cluster [--gpus 1000] [--runs 20000] [--longest 0.5] [--users 10]
 
 The workload is drawn from a seed: runs of 1 to 80 GiB whose seconds grow with their memory, a fifth of them in chains
 of two to four in which each waits for the one before. `--longest` limits the longest chain, as a share of total ÷ GPUs.
 With 20 runs per GPU the mean run already takes 5 % of that (more where runs share a GPU), and only equal runs could
 stay below 5 %; so the limit of 5 % is shown with 400 runs per GPU.
+
+Then the runs belong to users, of whom the first has nine tenths of them: what sharing the devices between users costs
+in makespan, and when the last of the others has everything, as a share of the makespan.
 """
 
 from __future__ import annotations
@@ -60,6 +63,8 @@ class Simulated:
     """max(GPU-seconds ÷ GPUs, longest chain): no order can end sooner."""
     decisions: list[float]
     """Processor seconds of the dispatch at the end of each run."""
+    last: dict[str, float]
+    """When the last run of each user ended, virtual seconds."""
 
 
 def gpu_slots(gpus: int) -> list[Slot]:
@@ -109,11 +114,25 @@ def _jobs(chains: list[list[tuple[float, int]]]) -> list[Job]:
     return jobs
 
 
-def simulate(jobs: list[Job], gpus: int, cost: Callable[[int, Job], float]) -> Simulated:
-    """Run all jobs on a virtual clock; dispatch sorts by `cost` of (number of the submission, job)."""
+def simulate(
+    jobs: list[Job],
+    gpus: int,
+    cost: Callable[[int, Job], float],
+    users: dict[str, str] | None = None,
+    *,
+    fair: bool = True,
+) -> Simulated:
+    """Run all jobs on a virtual clock; dispatch sorts by `cost` of (number of the submission, job).
+
+    `users` says whose each job is, by id; unless `fair`, dispatch does not know.
+    """
+    owners = users or {}
     dispatch, slots = Dispatch(), {slot.name: slot for slot in gpu_slots(gpus)}
     by_id = {job.run_id: job for job in jobs}
-    offers = {job.run_id: Waiting(job.run_id, cost(i, job), job.memory) for i, job in enumerate(jobs)}
+    offers = {
+        job.run_id: Waiting(job.run_id, cost(i, job), job.memory, user=owners.get(job.run_id, "") * fair)
+        for i, job in enumerate(jobs)
+    }
     followers: dict[str, list[str]] = {}
     for job in jobs:
         if job.after:
@@ -122,6 +141,7 @@ def simulate(jobs: list[Job], gpus: int, cost: Callable[[int, Job], float]) -> S
             dispatch.offer(offers[job.run_id])
     dispatch.set_idle(slots.values())
     now, decisions, started = 0.0, [], 0
+    last: dict[str, float] = {}
     ends: list[tuple[float, str, str]] = []
     claims = dispatch.claims()
     while claims or ends:
@@ -129,6 +149,7 @@ def simulate(jobs: list[Job], gpus: int, cost: Callable[[int, Job], float]) -> S
             heapq.heappush(ends, (now + by_id[claim.run_id].seconds, claim.run_id, claim.worker))
         started += len(claims)
         now, run_id, worker = heapq.heappop(ends)
+        last[owners.get(run_id, "")] = now
         began = time.thread_time()
         dispatch.release(run_id)
         dispatch.add_idle(slots[worker])
@@ -138,7 +159,7 @@ def simulate(jobs: list[Job], gpus: int, cost: Callable[[int, Job], float]) -> S
         decisions.append(time.thread_time() - began)
     if started != len(jobs):
         raise RuntimeError(f"{len(jobs) - started} runs never started")
-    return Simulated(now, bound(jobs, gpus), decisions)
+    return Simulated(now, bound(jobs, gpus), decisions, last)
 
 
 def bound(jobs: list[Job], gpus: int) -> float:
@@ -166,6 +187,24 @@ def show_makespans(runs: int, gpus: int, longest: float) -> None:
         print(f"  {name:14} makespan / max(total / GPUs, longest chain) = {outcome.makespan / outcome.bound:.4f}")
 
 
+def owners_of(jobs: list[Job], users: int) -> dict[str, str]:
+    """Whose each job is: nine tenths of the chains are the first user's, the others have equal parts of the rest."""
+    chains = {job.run_id: int(job.run_id.partition(".")[0]) for job in jobs}
+    return {run: "0" if i % 10 else str(1 + i // 10 % max(users - 1, 1)) for run, i in chains.items()}
+
+
+def show_users(runs: int, gpus: int, longest: float, users: int) -> None:
+    """Print what it costs in makespan to share the devices between users, and when the small ones are done."""
+    jobs = workload(runs, gpus, longest)
+    owners = owners_of(jobs, users)
+    print(f"{users} users, of whom the first has nine tenths of the runs:")
+    for name, fair in (("longest first", False), ("fair shares", True)):
+        outcome = simulate(jobs, gpus, longest_first, owners, fair=fair)
+        small = max(end for user, end in outcome.last.items() if user != "0") / outcome.makespan
+        ratio = outcome.makespan / outcome.bound
+        print(f"  {name:14} makespan / bound = {ratio:.4f}; the others have everything after {small:.1%} of it")
+
+
 def show_decisions() -> None:
     """Print the time of a decision, by number of runs."""
     print(f"decision time an event, {DECISION_GPUS} GPUs:")
@@ -181,9 +220,11 @@ def main() -> None:
     parser.add_argument("--gpus", type=int, default=1000)
     parser.add_argument("--runs", type=int, default=20_000)
     parser.add_argument("--longest", type=float, default=0.5, help="longest chain as a share of total / GPUs")
+    parser.add_argument("--users", type=int, default=10, help="users among whom the runs are shared out")
     options = parser.parse_args()
     show_makespans(options.runs, options.gpus, options.longest)
     show_makespans(20 * options.runs, options.gpus, 0.05)
+    show_users(options.runs, options.gpus, options.longest, options.users)
     show_decisions()
 
 

@@ -26,7 +26,7 @@ TIMEOUT_SECONDS = 300.0
 
 
 PART = 1000
-"""Sweeps that are fetched at a time."""
+"""Rows of a list that are fetched at a time."""
 
 
 class Unreachable(ExpectedError, RuntimeError):
@@ -105,12 +105,7 @@ class Client:
 
     def sweeps(self) -> list[ListedSweep]:
         """All sweeps, the latest first. Raises Unreachable."""
-        found: list[ListedSweep] = []
-        while len(part := self._call("GET", f"/api/v1/sweeps?limit={PART}&offset={len(found)}")) > 0:
-            found += [self._listed(row) for row in part]
-            if len(part) < PART:
-                break
-        return found
+        return [self._listed(row) for row in self._all("/api/v1/sweeps")]
 
     def _listed(self, row: dict[str, Any]) -> ListedSweep:
         """A row of the list. Raises Unreachable for what is none."""
@@ -166,6 +161,56 @@ class Client:
         """A run's attempts and events as JSON. Raises NotFound, Unreachable."""
         query = "" if attempt is None else f"?attempt={attempt}"
         rows: list[dict[str, Any]] = self._call("GET", f"/api/v1/runs/{_quoted(run)}/log{query}")
+        return rows
+
+    def users(self) -> list[dict[str, Any]]:
+        """The accounts and groups of a service; for admins. Raises Unreachable, Refused."""
+        rows: list[dict[str, Any]] = self._call("GET", "/api/v1/users")
+        return rows
+
+    def add_user(self, user: str, role: str, group: str, token: str, days: float | None) -> str:
+        """Make an account; returns its first token. Raises Unreachable, Refused."""
+        return self._token_of(_asked("/api/v1/users", user=user, role=role, group=group, token=token, days=days))
+
+    def add_token(self, user: str, token: str, days: float | None) -> str:
+        """Make another token of an account, and return it. Raises NotFound, Unreachable, Refused."""
+        return self._token_of(_asked(f"/api/v1/users/{_quoted(user)}/tokens", token=token, days=days))
+
+    def change_user(self, user: str, **changes: float | str | None) -> None:
+        """Change an account's role, group, flops, hours, sweeps or weight. Raises NotFound, Unreachable, Refused."""
+        self._call("POST", _asked(f"/api/v1/users/{_quoted(user)}", **changes), b"")
+
+    def revoke(self, user: str, token: str | None) -> None:
+        """Revoke a token, or close the account. Raises NotFound, Unreachable, Refused."""
+        self._call("POST", _asked(f"/api/v1/users/{_quoted(user)}/revoke", token=token), b"")
+
+    def set_group(self, group: str, **quota: float | None) -> None:
+        """Change the flops, hours or sweeps that a group may take. Raises Unreachable, Refused."""
+        self._call("POST", _asked(f"/api/v1/groups/{_quoted(group)}", **quota), b"")
+
+    def _token_of(self, path: str) -> str:
+        """The token that a service hands out. Raises NotFound, Unreachable, Refused."""
+        answer = self._call("POST", path, b"")
+        if not isinstance(answer, dict) or "token" not in answer:
+            raise self.stranger()
+        return str(answer["token"])
+
+    def ledger(self) -> list[dict[str, Any]]:
+        """What users planned, reserve, spent and got back, by sweep. Raises Unreachable, Refused."""
+        rows: list[dict[str, Any]] = self._call("GET", "/api/v1/ledger")
+        return rows
+
+    def audit(self) -> list[dict[str, Any]]:
+        """Who changed what, the latest first; for admins. Raises Unreachable, Refused."""
+        return self._all("/api/v1/audit")
+
+    def _all(self, path: str) -> list[dict[str, Any]]:
+        """All rows of a list, fetched part by part."""
+        rows: list[dict[str, Any]] = []
+        while len(part := self._call("GET", f"{path}?limit={PART}&offset={len(rows)}")) > 0:
+            rows += part
+            if len(part) < PART:
+                break
         return rows
 
     def stranger(self) -> Unreachable:
@@ -231,9 +276,9 @@ def _quoted(name: str) -> str:
     return urllib.parse.quote(name, safe="")
 
 
-def _asked(path: str, **question: float | str) -> str:
+def _asked(path: str, **question: float | str | None) -> str:
     """A path with those parts of a question that are not empty."""
-    query = urllib.parse.urlencode({key: value for key, value in question.items() if value != ""})
+    query = urllib.parse.urlencode({key: value for key, value in question.items() if value not in ("", None)})
     return f"{path}?{query}" if query else path
 
 

@@ -34,6 +34,12 @@ class Meaning:
 
 
 MEANINGS: Final[Mapping[str, Meaning]] = {
+    "account": Meaning(
+        USAGE,
+        422,
+        "An account, a group or a token cannot be made or changed as asked.",
+        "Do what the message proposes.",
+    ),
     "artifacts-away": Meaning(
         INCOMPLETE,
         503,
@@ -116,6 +122,12 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
         "A folder or file of this process cannot be used, or is open to other users of the machine.",
         "Do what the message proposes, such as another TMPDIR.",
     ),
+    "forbidden": Meaning(
+        USAGE,
+        403,
+        "This user may not do that: the role is too low, or the sweep is somebody else's.",
+        "Ask the sweep's owner or an admin, or submit under another name.",
+    ),
     "foreign-module": Meaning(
         INCOMPLETE,
         500,
@@ -183,6 +195,12 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     ),
     "port": Meaning(
         USAGE, 503, "The service cannot listen at that port.", "Choose another with --port; 0 takes a free one."
+    ),
+    "quota": Meaning(
+        INCOMPLETE,
+        409,
+        "A user or a group would exceed its quota of FLOPs, device-seconds or sweeps; nothing was stored.",
+        "Wait until a sweep has ended, cancel one, make this one smaller, or ask an admin for a larger quota.",
     ),
     "recipe": Meaning(
         USAGE, 422, "The recipe cannot give what was asked of it.", "Correct the recipe, or the value that is named."

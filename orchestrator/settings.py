@@ -68,7 +68,7 @@ class Settings:
     """ISOFLOP_CORPUS_FOLDERS: folders, with a colon between them, in which a service reads corpora that are named over
     the network; None for the current folder on loopback, and none beyond it."""
     user: str = ""
-    """ISOFLOP_USER: whose ceilings submissions count against; the login name by default."""
+    """ISOFLOP_USER: who owns and pays for what is submitted without an account; the login name by default."""
     user_flops: float | None = None
     """ISOFLOP_USER_FLOPS: ceiling of training FLOPs of each user."""
     user_hours: float | None = None

@@ -45,7 +45,9 @@ class Move(StrEnum):
     RETRY = "retry"
     """A user asked for another attempt at the failed or cancelled run; it resumes from its checkpoint."""
     RERUN = "rerun"
-    """A user asked for the run again, from its first step."""
+    """A user asked for the run again, from its first step; its result stays until the new one replaces it."""
+    RESTORE = "restore"
+    """The rerun was cancelled or failed: the earlier result stands."""
 
 
 class Hold(StrEnum):
@@ -123,6 +125,8 @@ MOVES: dict[tuple[RunState, Move], RunState] = {
     (RunState.RUNNING, Move.REQUEUE): RunState.QUEUED,
     (RunState.RUNNING, Move.FAIL): RunState.FAILED,
     (RunState.RUNNING, Move.CANCEL): RunState.CANCELLED,
+    (RunState.QUEUED, Move.RESTORE): RunState.DONE,
+    (RunState.RUNNING, Move.RESTORE): RunState.DONE,
     (RunState.FAILED, Move.RETRY): RunState.QUEUED,
     (RunState.CANCELLED, Move.RETRY): RunState.QUEUED,
     (RunState.DONE, Move.RERUN): RunState.QUEUED,

@@ -11,11 +11,12 @@ from fastapi import Depends, FastAPI
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from orchestrator.api import answers, events, openapi, pages, problems, runs, sweeps
+from orchestrator.api import answers, events, login, openapi, pages, people, permissions, problems, runs, sweeps, users
 from orchestrator.api.desk import Desk
 from orchestrator.api.middleware import Surroundings
 from orchestrator.use_cases.background import Background
 from orchestrator.use_cases.execution import Execution
+from orchestrator.use_cases.members import Members
 from orchestrator.use_cases.received import NOWHERE
 from orchestrator.use_cases.workspace import Workspace
 from tokenizer.files import Reach
@@ -25,7 +26,7 @@ def create_app(
     workspace: Workspace,
     background: Background | None = None,
     *,
-    token: str | None = None,
+    members: Members | None = None,
     corpora: Reach = NOWHERE,
     workshop: Executor | None = None,
 ) -> FastAPI:
@@ -34,7 +35,7 @@ def create_app(
     Args:
         workspace: the home that it serves.
         background: the scheduler's thread, which starts and ends with the application; without one nothing is trained.
-        token: secret that every request needs; None serves loopback only, without one.
+        members: who is let in; by default those who have accounts, on loopback anybody while there are none.
         corpora: where the corpora of submitted sweeps may lie; nowhere by default, so that only the built-in one is
             left.
         workshop: fits laws and draws; by default threads of this process.
@@ -49,16 +50,20 @@ def create_app(
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
-        dependencies=[Depends(openapi.known_keys)],
+        dependencies=[Depends(permissions.check_role), Depends(openapi.known_keys)],
         lifespan=_lifespan(background, desk),
     )
-    app.add_middleware(Surroundings, token=token)
+    members = members or Members(workspace)
+    app.add_middleware(Surroundings, members=members)
     problems.install(app)
     sweeps.install(app, workspace, background, desk, corpora)
     runs.install(app, workspace, desk)
     answers.install(app, desk)
     events.install(app, desk)
     pages.install(app, desk)
+    login.install(app, members)
+    people.install(app, workspace)
+    users.install(app, workspace)
     _add_health(app, background)
     openapi.install(app)
     return app

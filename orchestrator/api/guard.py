@@ -1,16 +1,16 @@
-"""Who may call: loopback freely, any other address with the token; browsers only from the service's own pages."""
+"""Who may call: whoever has a token, on loopback anybody without one; browsers only from the service's own pages."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import hmac
 import ipaddress
 import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 
 from tokenizer.errors import ExpectedError
 
@@ -18,10 +18,10 @@ BODY_BYTES = 256 * 1024
 """Largest request body: the limit of a sweep file."""
 TARGET_CHARACTERS = 8192
 """Longest path and query of a request."""
-USER_CHARACTERS = 64
-"""Longest user name that is kept."""
-OPEN_PATHS = ("/healthz",)
-"""Paths that a supervisor asks without the token."""
+OPEN_PATHS = ("/healthz", "/login", "/logout", "/static/style.css")
+"""Paths that need no token: for supervisors, and for whoever logs in."""
+COOKIE = "isoflop-token"
+"""Cookie in which a browser keeps its token."""
 _AUTHORITY = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 """What a Host header looks like: a name or an address, and perhaps a port."""
 
@@ -44,20 +44,13 @@ class Refusal:
     """A sentence for the caller."""
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What an `Authorization` header says."""
-
-    user: str
-    """Name of basic authentication; empty for a bearer token."""
-    secret: str
-    """The password, or the bearer token."""
-
-
-def check_bind(host: str, token: str | None) -> None:
-    """Refuse any address but loopback without a token. Raises BindError."""
-    if not is_loopback(host) and not token:
-        raise BindError(f"--host {host} is reachable by others: set ISOFLOP_TOKEN to a secret first")
+def check_bind(host: str, *, closed: bool) -> None:
+    """Refuse any address but loopback for a service that needs no token, which is not `closed`. Raises BindError."""
+    if not is_loopback(host) and not closed:
+        raise BindError(
+            f"--host {host} is reachable by others: set ISOFLOP_TOKEN to a secret, or make an account with "
+            "isoflop user add, first"
+        )
 
 
 def is_loopback(host: str) -> bool:
@@ -68,14 +61,15 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def refusal(method: str, target: str, headers: Headers, token: str | None) -> Refusal | None:
+def refusal(method: str, target: str, headers: Headers, *, closed: bool, known: bool) -> Refusal | None:
     """Why a request is not let in; None for one that is.
 
     Args:
         method: GET, POST, …
         target: path and query as they were sent.
         headers: the request's headers.
-        token: secret that every request needs; None or empty lets in what asks for localhost by name.
+        closed: whether a token is needed; else whatever asks for localhost by name is let in.
+        known: whether the request has a token that lets it in.
     """
     authority = headers.get("host", "")
     if not _AUTHORITY.fullmatch(authority):
@@ -83,45 +77,52 @@ def refusal(method: str, target: str, headers: Headers, token: str | None) -> Re
     if len(target) > TARGET_CHARACTERS:
         return Refusal(414, "too-large", f"path and query have at most {TARGET_CHARACTERS} characters")
     return (
-        _by_credentials(target, headers.get("authorization", ""), token)
-        or (None if token else _by_host(authority))
+        _by_credentials(target, headers.get("authorization", ""), closed=closed, known=known)
+        or (None if closed else _by_host(authority))
         or _by_origin(method, authority, headers)
         or _by_length(headers.get("content-length", "0"))
     )
 
 
-def credentials_of(header: str) -> Credentials | None:
-    """What an `Authorization` header says; None for another scheme, or what cannot be decoded."""
+def credentials_of(header: str) -> str | None:
+    """The token in an `Authorization` header, bearer or the password of basic authentication, whose name is ignored.
+
+    None for another scheme, or what cannot be decoded.
+    """
     scheme, _, value = header.partition(" ")
     if scheme.lower() == "bearer":
-        return Credentials("", value.strip())
+        return value.strip()
     if scheme.lower() != "basic":
         return None
     try:
         user, _, secret = base64.b64decode(value, validate=True).decode().partition(":")
     except (binascii.Error, ValueError):  # not base64, or not UTF-8
         return None
-    return Credentials(user[:USER_CHARACTERS], secret.strip()) if user.isprintable() else None
+    return secret.strip() if user.isprintable() else None
 
 
-def user_of(headers: Headers) -> str:
-    """The user name of basic authentication; empty without one."""
-    found = credentials_of(headers.get("authorization", ""))
-    return found.user if found else ""
+def secret_of(headers: Headers) -> str:
+    """The token of a request: that of its `Authorization` header, else that of its cookie; empty without one."""
+    header = headers.get("authorization", "")
+    if header:
+        return credentials_of(header) or ""
+    return cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
 
 
-def _by_credentials(target: str, header: str, token: str | None) -> Refusal | None:
-    """Refuse a request without the token, and one that names a user nobody can read."""
-    found = credentials_of(header)
-    if not token:
-        unreadable = header.partition(" ")[0].lower() == "basic" and found is None
+def _by_credentials(target: str, header: str, *, closed: bool, known: bool) -> Refusal | None:
+    """Refuse a request without a token that lets it in, and a header that nobody can read."""
+    if not closed:
+        unreadable = header.partition(" ")[0].lower() == "basic" and credentials_of(header) is None
         detail = "basic authentication needs base64 of a printable UTF-8 name, a colon and a password"
         return Refusal(400, "invalid-request", detail) if unreadable else None
-    if target.partition("?")[0] in OPEN_PATHS:
+    if known or target.partition("?")[0] in OPEN_PATHS:
         return None
-    if found and hmac.compare_digest(found.secret.encode(), token.encode()):
-        return None
-    return Refusal(401, "unauthorised", "send the token as a bearer token, or as the password of basic authentication")
+    return Refusal(
+        401,
+        "unauthorised",
+        "send a token as a bearer token or as the password of basic authentication, or log in at /login: this one is "
+        "missing, unknown, expired or revoked",
+    )
 
 
 def _by_host(authority: str) -> Refusal | None:

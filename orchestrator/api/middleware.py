@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import logging
+import secrets
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from orchestrator.api import guard
+from orchestrator.api import guard, login
 from orchestrator.api.problems import problem
+from orchestrator.errors import meaning_of
+from orchestrator.people import Actor, Role
+from orchestrator.use_cases.members import Entry, Members
+from tokenizer.errors import ExpectedError
 
 log = logging.getLogger("isoflop.service")
 
@@ -20,6 +27,10 @@ POLICY = (
 """Content-Security-Policy of every page: nothing inline, nothing from elsewhere."""
 
 
+HEALTH = Entry(closed=True)
+"""Who asks whether the service is alive: anybody, and without a look at the database."""
+
+
 class BodyTooLarge(Exception):
     """More came than a sweep file may have, whatever the request's header said."""
 
@@ -27,22 +38,32 @@ class BodyTooLarge(Exception):
 class Surroundings:
     """The outermost layer of the application: whatever is answered, and whatever fails, passes through it."""
 
-    def __init__(self, app: ASGIApp, token: str | None) -> None:
-        """Put the layer around `app`; `token` is the secret that requests need, if any."""
+    def __init__(self, app: ASGIApp, members: Members) -> None:
+        """Put the layer around `app`; `members` are let in."""
         self._app = app
-        self._token = token
+        self._members = members
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer = Answer(send, head=scope["method"] == "HEAD")
-        refused = guard.refusal(scope["method"], _target(scope), Headers(scope=scope), self._token)
+        request = secrets.token_hex(8)
+        answer = Answer(send, request, head=scope["method"] == "HEAD")
+        try:
+            entry = await run_in_threadpool(self._entry, scope) if scope["path"] != "/healthz" else HEALTH
+        except ExpectedError as error:  # the database is away, and nobody was let in before
+            await problem(meaning_of(error).status, error.kind, str(error))(scope, receive, answer)
+            return
+        refused = guard.refusal(
+            scope["method"], _target(scope), Headers(scope=scope), closed=entry.closed, known=entry.role is not None
+        )
         if refused is not None:
-            _log_refusal(scope, refused)
+            _log_refusal(scope, refused, request)
             await _refuse(refused, scope, receive, answer)
             return
+        actor = Actor(entry.name, entry.role or Role.READER, _address(scope), request)
+        scope = {**scope, "state": {**scope.get("state", {}), "actor": actor}}
         if answer.head:  # routes know GET; what they answer is sent without its body
             scope = {**scope, "method": "GET"}
         try:
@@ -52,20 +73,25 @@ class Surroundings:
         except BodyTooLarge:
             await _refuse(guard.too_large(), scope, receive, answer)
         except Exception as error:
-            log.exception("%s %.200r failed", scope["method"], scope["path"])
+            log.exception("%s %.200r failed (request %s)", scope["method"], scope["path"], request)
             if answer.begun:
                 raise
             # The class alone, because the message may hold what the caller may not see.
             failed = problem(500, "internal", f"{type(error).__name__}; the service's log has more")
             await failed(scope, receive, answer)
 
+    def _entry(self, scope: Scope) -> Entry:
+        """Who sent a request, by its token alone. Raises StoreError."""
+        return self._members.entry(guard.secret_of(Headers(scope=scope)))
+
 
 class Answer:
-    """Sends an answer with the security headers; to HEAD without its body, however long that would be."""
+    """Sends an answer with the security headers and its id; to HEAD without its body, however long that would be."""
 
-    def __init__(self, send: Send, *, head: bool = False) -> None:
-        """Send by `send`; `head` leaves the body out."""
+    def __init__(self, send: Send, request: str, *, head: bool = False) -> None:
+        """Send by `send` the answer to the request with this id; `head` leaves the body out."""
         self._send = send
+        self._request = request
         self.head = head
         """Whether only the headers are wanted."""
         self.begun = False
@@ -79,6 +105,7 @@ class Answer:
             headers["Content-Security-Policy"] = POLICY
             headers["X-Content-Type-Options"] = "nosniff"
             headers["Referrer-Policy"] = "no-referrer"
+            headers["X-Request-ID"] = self._request
         elif self.head and message["type"] == "http.response.body":
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
             raise ClientDisconnect  # ends a stream
@@ -111,16 +138,29 @@ def _target(scope: Scope) -> str:
 
 async def _refuse(refused: guard.Refusal, scope: Scope, receive: Receive, answer: Answer) -> None:
     """Answer with the problem document of a refusal."""
-    response = problem(refused.status, refused.kind, refused.detail)
-    if refused.status == 401:
+    response: Response = problem(refused.status, refused.kind, refused.detail)
+    if refused.status == 401 and _is_page(scope):
+        response = RedirectResponse(login.address(_target(scope)), status_code=303)
+    elif refused.status == 401:
         response.headers["WWW-Authenticate"] = 'Basic realm="isoflop", charset="UTF-8"'
     await response(scope, receive, answer)
 
 
-def _log_refusal(scope: Scope, refused: guard.Refusal) -> None:
+def _is_page(scope: Scope) -> bool:
+    """Whether a person's browser asks for a page, so that a form serves them better than a problem document."""
+    wanted = scope["method"] == "GET" and not scope["path"].startswith(("/api/", "/static/"))
+    return wanted and "text/html" in Headers(scope=scope).get("accept", "")
+
+
+def _address(scope: Scope) -> str:
+    """The network address that a request came from."""
+    return str((scope.get("client") or ("an unknown address",))[0])
+
+
+def _log_refusal(scope: Scope, refused: guard.Refusal, request: str) -> None:
     """Leave a line about a request that was not let in, but for a browser's first one, which has no token yet."""
     if refused.status == 401 and "authorization" not in Headers(scope=scope):
         return
-    address = (scope.get("client") or ("an unknown address",))[0]
     what = "wrong token" if refused.status == 401 else refused.kind
-    log.warning("refused (%s): %s %.200r from %s", what, scope["method"], scope["path"], address)
+    place = (scope["method"], scope["path"], _address(scope), request)
+    log.warning("refused (%s): %s %.200r from %s (request %s)", what, *place)

@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 
 from analysis.wording import join_words
+from orchestrator.api.guard import COOKIE
 
 PROBLEM: dict[str, Any] = {
     "type": "object",
@@ -43,8 +44,8 @@ PROBLEM: dict[str, Any] = {
 """Schema of an error."""
 EVERYWHERE = {
     "400": "The request is malformed.",
-    "401": "The token is missing or wrong.",
-    "403": "The host or the page is not let in.",
+    "401": "The token is missing, unknown, expired or revoked.",
+    "403": "The host or the page is not let in, the role is too low, or the sweep is somebody else's.",
     "405": "The address does not take this method.",
     "413": "The body is too large.",
     "414": "Path and query are too long.",
@@ -56,8 +57,13 @@ EVERYWHERE = {
 SOMETIMES = {"404": "There is no such sweep or run.", "409": "The state, or what the runs say, does not allow it."}
 """What routes below /api/v1 may answer, too."""
 SCHEMES: dict[str, Any] = {
-    "bearer": {"type": "http", "scheme": "bearer", "description": "The token of ISOFLOP_TOKEN."},
-    "basic": {"type": "http", "scheme": "basic", "description": "The token as the password, with any user name."},
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The token of an account, or the service's own (ISOFLOP_TOKEN).",
+    },
+    "basic": {"type": "http", "scheme": "basic", "description": "The token as the password; the user name is ignored."},
+    "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "The token, as the page keeps it."},
 }
 OPEN = ("/healthz",)
 """Paths that need no token."""
@@ -118,5 +124,5 @@ def _complete_json(path: str, method: str, operation: dict[str, Any]) -> None:
     if method == "get":
         responses["304"] = {"description": "The client has it already, as its `If-None-Match` says."}
     operation["responses"] = dict(sorted(responses.items()))
-    # A service on loopback may have no token: then none is needed.
-    operation["security"] = [] if path in OPEN else [{"bearer": []}, {"basic": []}, {}]
+    # A service on loopback may have no account: then no token is needed.
+    operation["security"] = [] if path in OPEN else [{"bearer": []}, {"basic": []}, {"cookie": []}, {}]

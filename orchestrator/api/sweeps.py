@@ -11,10 +11,11 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from orchestrator.api import guard, problems
+from orchestrator.api import problems
 from orchestrator.api.desk import Desk, moment
 from orchestrator.api.documents import Document, json_document
 from orchestrator.api.listing import SweepsAsked, paging
+from orchestrator.api.permissions import actor_of
 from orchestrator.scheduling.progress import progress_json
 from orchestrator.store import SweepTotals
 from orchestrator.use_cases.background import Background
@@ -77,9 +78,12 @@ def install(app: FastAPI, workspace: Workspace, background: Background, desk: De
         return await desk.document(request, ("records", found.sweep.id, found.key), _records, answers)
 
     @app.post(SWEEPS + "/{name}/{action}", tags=["sweeps"])
-    def control(name: str, action: Action) -> dict[str, str]:
-        """Cancel, pause, resume or retry a sweep; runs in training leave a checkpoint before they end."""
-        return {"name": name, "action": action, "message": ACTIONS[action](workspace, name)}
+    def control(request: Request, name: str, action: Action) -> dict[str, str]:
+        """Cancel, pause, resume or retry a sweep of yours, or any as an admin.
+
+        Runs in training leave a checkpoint before they end.
+        """
+        return {"name": name, "action": action, "message": ACTIONS[action](workspace, name, actor_of(request))}
 
 
 def _add_submission(app: FastAPI, workspace: Workspace, background: Background, desk: Desk, corpora: Reach) -> None:
@@ -96,11 +100,10 @@ def _add_submission(app: FastAPI, workspace: Workspace, background: Background, 
         if background.error is not None:
             reason = f"the scheduler ended: {problems.reason_of(background.error)}"
             return problems.problem(503, "scheduler", reason)
-        user = guard.user_of(request.headers)
         body = await request.body()
         planned = await run_in_threadpool(plan_received, workspace, body, override or [], corpora)
         known = await run_in_threadpool(is_known, workspace, planned)
-        sweep = await run_in_threadpool(submit, workspace, planned, user, rerun=rerun)
+        sweep = await run_in_threadpool(submit, workspace, planned, actor_of(request), rerun=rerun)
         found = await desk.sweep(f"{sweep.name}@{sweep.revision}")
         dropped = [cell.to_dict() for cell in sweep.dropped]
         answer = _summary_json(desk, found) | {"dropped": dropped, "warnings": sweep.warnings}
@@ -162,4 +165,5 @@ def _show(desk: Desk, found: SweepTotals, answers: SweepAnswers) -> Document:
 def _summary_json(desk: Desk, found: SweepTotals) -> dict[str, Any]:
     """Name, revision and progress of a sweep."""
     sweep, progress = found.sweep, progress_json(desk.progress(found))
-    return {"name": sweep.name, "revision": sweep.revision, "submitted_at": sweep.submitted_at, **progress}
+    facts = {"name": sweep.name, "revision": sweep.revision, "user": sweep.user, "submitted_at": sweep.submitted_at}
+    return facts | progress

@@ -90,7 +90,7 @@ def _act(action: str, sweep: str) -> None:
     from orchestrator.use_cases.control import ACTIONS
 
     client = service_client()
-    say(client.control(sweep, action) if client else ACTIONS[action](open_workspace(), sweep))
+    say(client.control(sweep, action) if client else ACTIONS[action](open_workspace(), sweep, None))
 
 
 def watch(sweep: SweepName) -> None:

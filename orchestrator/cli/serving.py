@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +13,9 @@ from orchestrator.cli.opening import open_workspace
 from orchestrator.cli.options import Output
 from orchestrator.cli.output import Format, emit_rows, say
 from orchestrator.cli.port import LARGEST, address_of, open_port
+
+if TYPE_CHECKING:
+    import uvicorn
 
 
 def serve(
@@ -21,7 +26,7 @@ def serve(
 ) -> None:
     """Run the scheduler, and serve REST and the page.
 
-    An address beyond loopback needs a token in ISOFLOP_TOKEN.
+    An address beyond loopback needs accounts (isoflop user add), or a token in ISOFLOP_TOKEN.
     """
     import uvicorn
 
@@ -33,12 +38,13 @@ def serve(
     from orchestrator.settings import choose_device
     from orchestrator.use_cases.background import Background
     from orchestrator.use_cases.execution import Execution
+    from orchestrator.use_cases.members import Members
     from orchestrator.use_cases.received import corpora_within
     from orchestrator.use_cases.workshop import Workshop
 
-    token = read_token()
-    check_bind(host, token)
     workspace = open_workspace()
+    members = Members(workspace, read_token())
+    check_bind(host, closed=members.entry("").closed)
     execution = Execution(workspace)
 
     def end() -> None:
@@ -48,14 +54,23 @@ def serve(
     with open_port(host, port) as listening, execution.scheduling(choose_device("auto"), serves=True) as scheduler:
         background = Background(execution, scheduler, when_lost=end)
         corpora = corpora_within(workspace, loopback=is_loopback(host))
-        app = create_app(workspace, background, token=token, corpora=corpora, workshop=Workshop())
-        config = uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=5)
-        server = uvicorn.Server(config)
+        app = create_app(workspace, background, members=members, corpora=corpora, workshop=Workshop())
+        server = uvicorn.Server(_configuration(app, host, port))
         with handled_elsewhere(), signals.replaced(lambda: setattr(server, "should_exit", True)):
             say(f"page and REST: {address_of(listening)}")
             server.run(sockets=[listening])
         if isinstance(background.error, HeadLost):
             raise background.error
+
+
+def _configuration(app: Callable[..., Any], host: str, port: int) -> uvicorn.Config:
+    """How the server listens; what a proxy says of its clients is believed where the operator names the proxy."""
+    import uvicorn
+
+    named = "FORWARDED_ALLOW_IPS" in os.environ  # else anybody on this machine is whoever they say
+    return uvicorn.Config(
+        app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=5, proxy_headers=named
+    )
 
 
 def doctor(output: Output = Format.TABLE) -> None:

@@ -14,6 +14,7 @@ from orchestrator.cli import (
     control,
     flops,
     models,
+    people,
     planning,
     reading,
     serving,
@@ -67,6 +68,16 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("db", control.db, ("db", "db backup --to isoflop.db")),
         Verb("doctor", serving.doctor, ("doctor", "doctor -o json")),
     ),
+    "People": (
+        Verb("user add", people.add, ("user add ada --role admin", "user add sam --group lab --days 90")),
+        Verb("user ls", people.list_users, ("user ls", "user ls -o json")),
+        Verb("user set", people.change, ("user set sam --role reader", "user set sam --flops 1e17 --sweeps 3")),
+        Verb("user token", people.token, ("user token sam --token desk", "user token sam --token ci --days 30")),
+        Verb("user revoke", people.revoke, ("user revoke sam --token laptop", "user revoke sam")),
+        Verb("user group", people.group, ("user group lab --flops 1e18", "user group class --hours 200 --sweeps 10")),
+        Verb("ledger", people.ledger, ("ledger", "ledger --user sam -o csv")),
+        Verb("audit", people.audit, ("audit", "audit -o csv")),
+    ),
     "Tools": (
         Verb("profile", models.profile, ("profile --width 128 --layers 6", "profile lab.yaml --trace trace.json")),
         Verb("sample", models.sample, ("sample 3f9c21aa", "sample 3f9c21aa --prompt 'def main' --temperature 0")),
@@ -83,7 +94,10 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
 """Verbs by the title of their group, in the order of the help."""
 
 
-FAMILIES = {"tokenizer": ("Tools", "Train, use and compare tokenizers.")}
+FAMILIES = {
+    "user": ("People", "Make, change and close the accounts of a service."),
+    "tokenizer": ("Tools", "Train, use and compare tokenizers."),
+}
 """Families of verbs: the title of the group in which the help lists each, and what it is for."""
 
 

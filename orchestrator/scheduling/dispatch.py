@@ -1,4 +1,4 @@
-"""Which waiting run starts next, and on which worker: the longest first, small runs side by side. Pure."""
+"""Which waiting run starts next, and where: users in turn, the longest first, small runs side by side. Pure."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import heapq
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from orchestrator.attempts import Layout, Slot
+from orchestrator.scheduling.fair_share import FairShare
 from orchestrator.scheduling.waiting import Claim, StackSizes, Waiting
 
 
@@ -44,32 +45,35 @@ class _Started:
 class Dispatch:
     """Runs that may start, and devices with their free shares.
 
-    The longest run goes first: list scheduling in that order ends within 4/3 of the shortest possible time (Graham
-    1969, theorem 2), and within the longest chain beyond perfect packing in any order (theorem 1). If the longest
-    waiting run fits nowhere while shorter ones would, the emptiest device that it may use is kept free for it, so that
-    small runs never starve a large one; one device of a layout at a time.
+    Between users the one goes first who has least for their weight. Of one user's runs the longest goes first: for one
+    user, list scheduling in that order ends within 4/3 of the shortest possible time (Graham 1969, theorem 2); for
+    several, as in any order, within the longest chain beyond perfect packing (theorem 1). If the run whose turn
+    it is fits nowhere while others would, the emptiest device that it may use is kept free for it, so that small runs
+    never starve a large one; one device of a layout at a time.
 
-    A run that starts takes others of its stack along, which share its worker and its shares: the longest, as they end
-    with it, as far as the memory reaches, and no more than leaves the other devices their part of what waits.
+    A run that starts takes others of its user's stack along, which share its worker and its shares: the longest, as
+    they end with it, as far as the memory reaches, and no more than leaves the other devices their part of what waits.
 
-    Runs that need the same shares wait in one queue: a decision looks at the head of each, of which there are as many
-    as shares in a device, and takes time logarithmic in the number of runs that wait.
+    Runs of one user that need the same shares wait in one queue: a decision looks at the head of each, of which there
+    are as many as shares in a device for each user, and takes time logarithmic in the number of runs that wait.
     """
 
     def __init__(self, stacks: StackSizes | None = None) -> None:
         """Begin with no runs and no workers; without `stacks` each worker gets one run at a time."""
         self._stacks = stacks or StackSizes()
-        self._alike: dict[tuple[str, str], dict[str, None]] = {}
-        """Waiting runs by stack and kind of device."""
+        self._alike: dict[tuple[str, str, str], dict[str, None]] = {}
+        """Waiting runs by user, stack and kind of device."""
         self._mates: dict[str, list[str]] = {}
         """The stack of each run that started with others."""
         self._waiting: dict[str, tuple[int, Waiting]] = {}
         self._asked: Counter[str] = Counter()
         """Waiting runs by the kind that they ask for."""
-        self._queues: dict[tuple[str, tuple[int, ...]], list[tuple[float, str, int]]] = {}
+        self._users = FairShare()
+        self._queues: dict[tuple[str, str, tuple[int, ...]], list[tuple[float, str, int]]] = {}
         self._devices: dict[str, _DeviceLoad] = {}
         self._of_slot: dict[str, str] = {}
-        self._placed: dict[str, str] = {}
+        self._placed: dict[str, tuple[str, str]] = {}
+        """Device and user of each run that has a claim."""
         self._layouts: dict[Layout, Slot] = {}
         """A slot of each layout that was seen so far."""
         self._open: dict[Layout, dict[int, dict[str, None]]] = {}
@@ -77,6 +81,10 @@ class Dispatch:
         self._kept: dict[Layout, str] = {}
         """The device of each layout that is kept free for a run."""
         self._numbers = itertools.count()
+
+    def weigh(self, weights: Mapping[str, float]) -> None:
+        """Set the weights of users; those who are not named have 1."""
+        self._users.weigh(weights)
 
     # runs
 
@@ -98,13 +106,13 @@ class Dispatch:
         self._waiting[run.run_id] = number, run
         self._asked[run.kind] += 1
         if run.stack:
-            self._alike.setdefault((run.stack, run.kind), {})[run.run_id] = None
+            self._alike.setdefault((run.user, run.stack, run.kind), {})[run.run_id] = None
         self._enqueue(number, run)
 
     def _enqueue(self, number: int, run: Waiting) -> None:
         """Put a run into the queue of those that need the same shares of each layout."""
         needs = tuple(like.needs(run.memory) for like in self._layouts.values())
-        heapq.heappush(self._queues.setdefault((run.kind, needs), []), (-run.work, run.run_id, number))
+        heapq.heappush(self._queues.setdefault((run.user, run.kind, needs), []), (-run.work, run.run_id, number))
 
     def withdraw(self, run_id: str) -> None:
         """Remove a run: it is held, blocked or no longer queued."""
@@ -113,10 +121,10 @@ class Dispatch:
             return
         self._asked[run.kind] -= 1
         if run.stack:
-            alike = self._alike[run.stack, run.kind]
+            alike = self._alike[run.user, run.stack, run.kind]
             del alike[run_id]
             if not alike:
-                del self._alike[run.stack, run.kind]
+                del self._alike[run.user, run.stack, run.kind]
 
     def asked(self) -> Counter[str]:
         """How many runs wait, by the kind of device that they ask for; empty for any."""
@@ -159,9 +167,9 @@ class Dispatch:
 
     def release(self, run_id: str) -> None:
         """Free the shares of a claimed run that ended or did not start; `set_idle` says when its worker is idle."""
-        name = self._placed.pop(run_id, None)
-        if name is None:
+        if run_id not in self._placed:
             return
+        name, user = self._placed.pop(run_id)
         device = self._devices[name]
         self._close(name, device)
         shares = device.runs.pop(run_id)
@@ -172,6 +180,7 @@ class Dispatch:
             device.runs[mates[0]] += shares  # its worker goes on with the others
         else:
             device.free += shares
+            self._users.end(user, shares / device.like.shares)
         self._reopen(name, device)
 
     def _leave(self, worker: str) -> None:
@@ -224,13 +233,13 @@ class Dispatch:
         most = min(self._stacks.most(slot), part) if run.stack else 1
         left = math.inf if slot.memory is None else slot.memory * claim.share - run.memory
         mates = [run.run_id]
-        alike = (self._waiting[run_id][1] for run_id in self._alike.get((run.stack, run.kind), {}))
+        alike = (self._waiting[run_id][1] for run_id in self._alike.get((run.user, run.stack, run.kind), {}))
         for other in sorted(alike, key=lambda waiting: (-waiting.work, waiting.run_id)):
             if len(mates) >= most or other.memory > left:
                 break
             left -= other.memory
             self.withdraw(other.run_id)
-            device.runs[other.run_id], self._placed[other.run_id] = 0, slot.device
+            device.runs[other.run_id], self._placed[other.run_id] = 0, (slot.device, run.user)
             mates.append(other.run_id)
         if len(mates) == 1:
             return [claim]
@@ -238,7 +247,7 @@ class Dispatch:
         return [Claim(run_id, claim.worker, claim.share / len(mates)) for run_id in mates]
 
     def _heads(self) -> list[Waiting]:
-        """The longest run of each queue, the longest first."""
+        """The longest run of each queue: by what its user has already, then the longest first."""
         heads = []
         for key, queue in list(self._queues.items()):
             while queue and self._waiting.get(queue[0][1], (None, None))[0] != queue[0][2]:
@@ -247,7 +256,8 @@ class Dispatch:
                 heads.append(queue[0])
             else:
                 del self._queues[key]
-        return [self._waiting[run_id][1] for _, run_id, _ in sorted(heads)]
+        runs = [self._waiting[run_id][1] for _, run_id, _ in sorted(heads)]
+        return sorted(runs, key=lambda run: self._users.rank(run.user))
 
     def _usable(self, run: Waiting) -> Iterator[Slot]:
         """A slot of each layout that the run may use."""
@@ -302,6 +312,7 @@ class Dispatch:
         del device.idle[worker], self._of_slot[worker]
         shares = slot.needs(run.memory)
         device.runs[run.run_id], device.free = shares, device.free - shares
-        self._placed[run.run_id] = name
+        self._placed[run.run_id] = name, run.user
+        self._users.start(run.user, shares / slot.shares)
         self._reopen(name, device)
         return _Started(Claim(run.run_id, worker, shares / slot.shares), run, slot)

@@ -75,6 +75,7 @@ class Queue:
             resting.update(running)
         self._jobs, self._held, self._requests = jobs, self._store.held_runs() | resting, requests
         self._trunks.read(self._store.unfinished_on_trunks())
+        self._dispatch.weigh(self._store.weights())
         self._offer_all()
 
     def is_held(self, run_id: str) -> bool:

@@ -46,7 +46,7 @@ class Reservations:
                 return False
         job.payer, job.payer_name = charge.sweep_id, charge.sweep
         job.earlier, job.began = charge.taken, time.monotonic()
-        unlimited = charge.ceiling_seconds is None and self._ceilings.seconds is None
+        unlimited = charge.ceiling_seconds is None and self._ceilings.seconds is None and not charge.quota
         job.reserved = float("inf") if unlimited else charge.reserved
         return self.grow(job)
 

@@ -259,7 +259,7 @@ class Scheduler:
             if outcome.cause not in (Cause.DONE, Cause.PREEMPTED):
                 log.warning("run %s: %s: %s", run_id, outcome.cause, outcome.detail.strip()[-400:])
             self._space.note(outcome.cause)
-            if state is RunState.DONE:
+            if outcome.cause is Cause.DONE and state is RunState.DONE:
                 self._queue.learn(job, outcome)
             if run_id in queued:
                 self._queue.put_back(job, queued[run_id])

@@ -21,6 +21,8 @@ class Waiting:
     """Kind of device that it asks for: cpu, cuda, or a key of DEVICES; empty takes any."""
     stack: str = ""
     """Runs with the same text can be trained as one stack; empty for a run that trains alone."""
+    user: str = ""
+    """Whose it is: devices are shared between users, and a stack is one user's."""
 
 
 @dataclass(frozen=True, slots=True)

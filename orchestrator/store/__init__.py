@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from orchestrator.store.accounts import AccountRecord, Accounts, Holder, TokenRecord
+from orchestrator.store.audit import Audit, AuditRecord
 from orchestrator.store.changes import Changes
 from orchestrator.store.claims import Attempts
 from orchestrator.store.drivers import Drivers
@@ -10,12 +12,14 @@ from orchestrator.store.errors import (
     Damaged,
     LeaseHeld,
     LeaseLost,
+    QuotaReached,
     Rejected,
     StaleAttempt,
     StoreError,
     Unavailable,
 )
 from orchestrator.store.forecasts import Forecasts
+from orchestrator.store.ledger import Entry, Ledger, LedgerLine
 from orchestrator.store.records import (
     AttemptRecord,
     DriverRecord,
@@ -33,16 +37,22 @@ from orchestrator.store.sweeps import Sweeps
 from orchestrator.store.totals import StateTotal, SweepTotals
 
 __all__ = [
+    "AccountRecord",
     "AttemptRecord",
+    "AuditRecord",
     "CeilingExceeded",
     "Damaged",
     "DriverRecord",
+    "Entry",
     "ForecastScore",
+    "Holder",
     "LeaseHeld",
     "LeaseLost",
+    "LedgerLine",
     "LostAttempts",
     "NewRun",
     "OpenCharge",
+    "QuotaReached",
     "Rejected",
     "RunRecord",
     "StaleAttempt",
@@ -52,10 +62,11 @@ __all__ = [
     "StoredForecast",
     "SweepRecord",
     "SweepTotals",
+    "TokenRecord",
     "Unavailable",
     "Usage",
 ]
 
 
-class Store(Changes, Sweeps, Runs, Attempts, Drivers, Forecasts):
+class Store(Changes, Sweeps, Runs, Attempts, Drivers, Forecasts, Accounts, Audit, Ledger):
     """The database at one URL. Only the scheduler moves runs into and out of training; everyone else asks."""

@@ -14,8 +14,8 @@ from sqlalchemy import ColumnElement, Connection, insert, select, update
 import orchestrator.store.tables as t
 from orchestrator.settings import Ceilings
 from orchestrator.states import Hold, RunState
-from orchestrator.store.errors import CeilingExceeded
-from orchestrator.store.records import OpenCharge, Usage
+from orchestrator.store.quotas import check_user, compare, has_seconds, usage
+from orchestrator.store.records import OpenCharge
 
 UNKNOWN_SECONDS = 60.0
 """Device-seconds reserved at first for a run whose duration nothing predicts."""
@@ -33,8 +33,8 @@ def reserve(db: Connection, sweep_id: int, run_ids: Sequence[str], ceilings: Cei
         "run_id": t.runs.c.id,
         "sweep_id": sa.literal(sweep_id, sa.Integer),
         "user": sa.literal(user, sa.String),
-        "flops": sa.case((left > 0, left), else_=0.0),
-        "seconds": sa.func.coalesce(t.runs.c.predicted_seconds, UNKNOWN_SECONDS),
+        **dict.fromkeys(("flops", "planned_flops"), sa.case((left > 0, left), else_=0.0)),
+        **dict.fromkeys(("seconds", "planned_seconds"), sa.func.coalesce(t.runs.c.predicted_seconds, UNKNOWN_SECONDS)),
         # The present attempt of a run in training is paid for, too.
         "after_attempt": t.runs.c.fence - sa.case((t.runs.c.state == RunState.RUNNING, 1), else_=0),
     }
@@ -47,29 +47,12 @@ def reserve(db: Connection, sweep_id: int, run_ids: Sequence[str], ceilings: Cei
 
 
 def check(db: Connection, sweep_id: int, user: str, ceilings: Ceilings) -> None:
-    """Compare what is reserved and spent with the sweep's ceiling and its user's. Raises CeilingExceeded."""
+    """Compare what is reserved and spent with the sweep's ceiling and its user's quota. Raises CeilingExceeded."""
     columns = (t.sweeps.c.name, t.sweeps.c.ceiling_flops, t.sweeps.c.ceiling_seconds)
     name, flops, seconds = db.execute(select(*columns).where(t.sweeps.c.id == sweep_id)).one()
     own = usage(db, t.charges.c.sweep_id == sweep_id)
-    _compare(f"sweep {name}", own, Ceilings(flops, seconds))
-    _compare(f"user {user or 'without a name'}", usage(db, t.charges.c.user == user), ceilings)
-
-
-def usage(db: Connection, condition: ColumnElement[bool]) -> Usage:
-    """What is reserved and spent by the charges that fulfil a condition."""
-    sums = select(sa.func.sum(t.charges.c.flops), sa.func.sum(t.charges.c.seconds)).where(condition)
-    flops, seconds = db.execute(sums).one()
-    return Usage(flops or 0.0, seconds or 0.0)
-
-
-def _compare(who: str, usage: Usage, ceilings: Ceilings) -> None:
-    """Raise CeilingExceeded for the first ceiling that is exceeded."""
-    for unit, used, ceiling in (
-        ("FLOPs", usage.flops, ceilings.flops),
-        ("device-seconds", usage.seconds, ceilings.seconds),
-    ):
-        if ceiling is not None and used > ceiling * (1 + 1e-12):  # sums of floats
-            raise CeilingExceeded(f"{who} would come to {used:.4g} {unit}, above the ceiling of {ceiling:.4g}")
+    compare(f"sweep {name}", own, Ceilings(flops, seconds))
+    check_user(db, user, ceilings)
 
 
 def settle(db: Connection, run_ids: Sequence[str], now: float, *, whole: bool = False) -> None:
@@ -96,7 +79,13 @@ def open_charges(db: Connection, run_ids: Sequence[str]) -> dict[str, OpenCharge
     rows = db.execute(OPEN_CHARGES, {"run_ids": list(run_ids)})
     return {
         row.run_id: OpenCharge(
-            row.sweep_id, row.name, row.held and Hold(row.held), row.ceiling_seconds, row.seconds, row.taken
+            row.sweep_id,
+            row.name,
+            row.held and Hold(row.held),
+            row.ceiling_seconds,
+            row.seconds,
+            row.taken,
+            bool(row.quota),
         )
         for row in rows
     }
@@ -108,7 +97,8 @@ def grow(db: Connection, run_id: str, seconds: float, ceilings: Ceilings) -> Non
     row = db.execute(select(*columns).where(_open(run_id))).first()
     if row is None or row.seconds >= seconds:
         return
-    db.execute(update(t.charges).where(_open(run_id)).values(seconds=seconds))
+    more = t.charges.c.planned_seconds + (seconds - row.seconds)
+    db.execute(update(t.charges).where(_open(run_id)).values(seconds=seconds, planned_seconds=more))
     check(db, row.sweep_id, row.user, ceilings)
 
 
@@ -146,10 +136,12 @@ def _settlement() -> sa.Update:
     )
     far = reached.scalar_subquery()
     total = sa.case((sa.or_(sa.bindparam("whole", type_=sa.Boolean), far > nominal), nominal), else_=far)
-    spent = total - _paid(run)
+    spent, taken, planned = total - _paid(run), _taken(), t.charges.c.planned_seconds
     values = {
         "flops": sa.case((spent > 0, spent), else_=0.0),
-        "seconds": _taken(),
+        "seconds": taken,
+        # Without a ceiling nothing grows a reservation: what a run took beyond it was reserved, too.
+        "planned_seconds": sa.case((taken > planned, taken), else_=planned),
         "settled_at": sa.bindparam("now", type_=sa.Float),
     }
     return update(t.charges).where(_open(run)).values(values)
@@ -168,6 +160,7 @@ OPEN_CHARGES = (
         t.sweeps.c.held,
         t.sweeps.c.ceiling_seconds,
         _taken().label("taken"),
+        has_seconds(t.charges.c.user).label("quota"),
     )
     .join(t.sweeps, t.sweeps.c.id == t.charges.c.sweep_id)
     .where(t.charges.c.run_id.in_(sa.bindparam("run_ids", expanding=True)) & t.charges.c.settled_at.is_(None))

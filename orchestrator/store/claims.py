@@ -165,7 +165,8 @@ def _close_attempts(db: Connection, ends: Sequence[tuple[str, int, Outcome]], no
 
 def _ruling(db: Connection, run_id: str, fence: int, outcome: Outcome) -> tuple[Move, ColumnValues]:
     """The move of a run whose attempt brought no result, and the column values that go with it."""
-    columns = (t.runs.c.counted_from, t.runs.c.micro_batch, t.runs.c.config, active((Hold.CANCELLED,)).label("wanted"))
+    names = ("counted_from", "micro_batch", "config", "loss")
+    columns = (*(t.runs.c[name] for name in names), active((Hold.CANCELLED,)).label("wanted"))
     run = db.execute(select(*columns).where(t.runs.c.id == run_id)).first()
     if run is None:
         raise NotFound(f"there is no run {run_id!r}")
@@ -175,7 +176,12 @@ def _ruling(db: Connection, run_id: str, fence: int, outcome: Outcome) -> tuple[
     causes = [Cause(c) for c in earlier if c]
     alone = outcome.share >= 1
     how = move_after_attempt(outcome.cause, causes, micro_batch=micro_batch, alone=alone, cancelled=not run.wanted)
-    if how in (Move.FAIL, Move.DIVERGE):
+    if run.loss is not None and how in (Move.FAIL, Move.CANCEL):  # a rerun
+        failed = f"the rerun failed, and the earlier result stands: {_with_hint(outcome)}"
+        return Move.RESTORE, {"error": failed if how is Move.FAIL else None}
+    if how is Move.DIVERGE:
+        return how, dict.fromkeys(("loss", "bits_per_byte", "seconds", "result", "device")) | {"error": outcome.detail}
+    if how is Move.FAIL:
         return how, {"error": _with_hint(outcome)}
     if outcome.cause is not Cause.OUT_OF_MEMORY:
         return how, {}

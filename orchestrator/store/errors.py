@@ -56,3 +56,9 @@ class CeilingExceeded(StoreError):
     """A submission would exceed a ceiling of FLOPs or device-seconds; nothing of it was stored."""
 
     kind = "ceiling"
+
+
+class QuotaReached(CeilingExceeded):
+    """A user or a group would exceed its quota; nothing was stored."""
+
+    kind = "quota"

@@ -107,6 +107,11 @@ class RunRecord:
         return is_answered(self.state, self.role)
 
     @property
+    def shown(self) -> RunState:
+        """The state in which its result counts: a run that is trained again counts as done until its rerun ends."""
+        return self.state if self.loss is None else RunState.DONE
+
+    @property
     def flops_spent(self) -> float | None:
         """Training FLOPs spent on it; fewer than nominal if it began on a shared trunk. None until it is finished."""
         return None if self.result is None else float(self.result.get("flops_spent", self.flops))
@@ -161,6 +166,8 @@ class OpenCharge:
     """Device-seconds that are reserved for the run."""
     taken: float
     """Device-seconds that the attempts which the charge pays for have taken so far."""
+    quota: bool = False
+    """Whether the user who pays, or their group, has a quota of device-seconds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,10 +106,11 @@ def move_each(db: Connection, state: RunState, how: Move, made: sa.Update, moves
 
 
 def cancel_where(db: Connection, condition: sa.ColumnElement[bool], now: float) -> None:
-    """Cancel the queued runs that fulfil a condition, and free what was reserved for them."""
-    queued = select(t.runs.c.id, t.runs.c.fence).where(condition & (t.runs.c.state == RunState.QUEUED))
-    for run_id, fence in db.execute(queued).all():
-        move(db, run_id, fence, RunState.QUEUED, Move.CANCEL, {"finished_at": now})
+    """Cancel the queued runs that fulfil a condition, and free what was reserved for them; reruns keep their result."""
+    queued = select(t.runs.c.id, t.runs.c.fence, t.runs.c.loss).where(condition & (t.runs.c.state == RunState.QUEUED))
+    for run_id, fence, loss in db.execute(queued).all():
+        how = Move.CANCEL if loss is None else Move.RESTORE
+        move(db, run_id, fence, RunState.QUEUED, how, {"finished_at": now})
         settle(db, [run_id], now)
 
 

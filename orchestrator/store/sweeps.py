@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Row, insert, select, update
 
+import orchestrator.store.queueing as queueing
 import orchestrator.store.tables as t
 from orchestrator.errors import NotFound
+from orchestrator.people import ITSELF, Actor
 from orchestrator.settings import Ceilings
 from orchestrator.states import Hold, Move, RunState
-from orchestrator.store.charges import reserve
+from orchestrator.store.audit import note
 from orchestrator.store.database import Database, new_id
+from orchestrator.store.quotas import check_sweeps
 from orchestrator.store.records import NewRun, RunRecord, SweepRecord
-from orchestrator.store.runs import RUN_COLUMNS, ColumnValues, active, bump_requests, cancel_where, move, to_run
+from orchestrator.store.runs import RUN_COLUMNS, active, bump_requests, cancel_where, to_run
 from sweeps.plan.records import DroppedCell
 
 
@@ -30,18 +33,21 @@ class Sweeps(Database):
         *,
         retry: bool = False,
         rerun: bool = False,
+        by: Actor = ITSELF,
     ) -> SweepRecord:
         """Store a sweep's revision and those of its runs that are new; submitting it twice changes nothing.
 
         Equal runs are shared with other sweeps. The sweep's name then points at this revision. FLOPs and
         device-seconds are reserved for its runs; `ceilings` are its user's. With `retry` its failed and cancelled runs
         are queued again and a held sweep continues, with `rerun` its finished ones are, too: all of that in one
-        transaction, so that nothing is stored if a ceiling forbids any of it.
+        transaction, so that nothing is stored if a ceiling forbids any of it. `by` asks for it: the name must be free,
+        or their own, unless they are an admin.
 
-        Raises CeilingExceeded.
+        Raises CeilingExceeded, QuotaReached, Forbidden.
         """
         limits = ceilings or Ceilings()
         with self.writing() as db:
+            queueing.check_owner(db, sweep.name, by)
             key = (t.sweeps.c.name == sweep.name) & (t.sweeps.c.revision == sweep.revision)
             found = db.execute(select(t.sweeps.c.id).where(key)).scalar()
             if found is None:
@@ -49,25 +55,32 @@ class Sweeps(Database):
                 values["dropped"] = [cell.to_dict() for cell in sweep.dropped]
                 values["submitted_at"] = self.now(db)
                 found = new_id(db.execute(insert(t.sweeps).values(**values)))
-                _add_runs(db, found, runs, limits)
+                queueing.add_runs(db, found, runs, limits)
             else:
                 db.execute(update(t.sweeps).where(key).values(submitted_at=self.now(db)))
             if rerun:
-                _rerun(db, found, limits)
+                queueing.rerun(db, found, limits)
             if retry:
-                _again(db, found, RETRIED, Move.RETRY, {}, limits)
-                _release(db, found)
+                queueing.again(db, found, queueing.RETRIED, Move.RETRY, {}, limits)
+                queueing.release(db, found)
+            check_sweeps(db, queueing.payer(db, found))
+            note(db, self.now(db), by, "rerun" if rerun else "submit", f"{sweep.name}@{sweep.revision}")
             bump_requests(db)
         return self.sweep_by_id(found)
 
-    def add_runs(self, sweep_id: int, runs: Sequence[NewRun], ceilings: Ceilings | None = None) -> None:
+    def add_runs(
+        self, sweep_id: int, runs: Sequence[NewRun], ceilings: Ceilings | None = None, *, by: Actor = ITSELF
+    ) -> None:
         """Attach more runs to a sweep, such as validation runs; those that failed or were cancelled are queued again.
 
         All of them, or none if a ceiling forbids one. Raises CeilingExceeded.
         """
         with self.writing() as db:
-            _add_runs(db, sweep_id, runs, ceilings or Ceilings())
-            _again(db, sweep_id, RETRIED, Move.RETRY, {}, ceilings or Ceilings(), {run.id for run in runs})
+            queueing.add_runs(db, sweep_id, runs, ceilings or Ceilings())
+            queueing.again(
+                db, sweep_id, queueing.RETRIED, Move.RETRY, {}, ceilings or Ceilings(), {run.id for run in runs}
+            )
+            note(db, self.now(db), by, "add runs", queueing.name_of(db, sweep_id), ", ".join(run.id for run in runs))
             bump_requests(db)
 
     def sweep(self, name: str) -> SweepRecord:
@@ -154,24 +167,37 @@ class Sweeps(Database):
 
     # what a user asks for
 
-    def hold(self, sweep_id: int, why: Hold, reason: str = "", *, unless_held: bool = False) -> None:
+    def hold(
+        self, sweep_id: int, why: Hold, reason: str = "", *, unless_held: bool = False, by: Actor = ITSELF
+    ) -> None:
         """Give a sweep no more workers. Cancelling it cancels those queued runs that no other sweep waits for.
 
-        With `unless_held` a sweep that is held already keeps its hold and its reason.
+        With `unless_held` a sweep that is held already keeps its hold and its reason. Raises Forbidden.
         """
         mine = t.sweeps.c.id == sweep_id
         if unless_held:
             mine &= t.sweeps.c.held.is_(None)
         with self.writing() as db:
-            db.execute(update(t.sweeps).where(mine).values(held=why, held_reason=reason or None))
+            queueing.check_owner(db, queueing.name_of(db, sweep_id).partition("@")[0], by)
+            if not db.execute(update(t.sweeps).where(mine).values(held=why, held_reason=reason or None)).rowcount:
+                return
+            action = "cancel" if why is Hold.CANCELLED else "pause"
+            note(db, self.now(db), by, action, queueing.name_of(db, sweep_id), reason)
             if why is Hold.CANCELLED:
-                cancel_where(db, _of(sweep_id) & ~active(exempt=(Hold.CANCELLED,)), self.now(db))
+                cancel_where(db, queueing.is_of(sweep_id) & ~active(exempt=(Hold.CANCELLED,)), self.now(db))
             bump_requests(db)
 
-    def release(self, sweep_id: int) -> None:
-        """Let a held sweep continue."""
+    def check_owner(self, name: str, by: Actor) -> None:
+        """Refuse whoever may not change the sweep of this name. Raises Forbidden."""
+        with self.reading() as db:
+            queueing.check_owner(db, name, by)
+
+    def release(self, sweep_id: int, by: Actor = ITSELF) -> None:
+        """Let a held sweep continue. Raises Forbidden."""
         with self.writing() as db:
-            _release(db, sweep_id)
+            queueing.check_owner(db, queueing.name_of(db, sweep_id).partition("@")[0], by)
+            note(db, self.now(db), by, "resume", queueing.name_of(db, sweep_id))
+            queueing.release(db, sweep_id)
             bump_requests(db)
 
     def note_waits(self, waits: Mapping[int, str]) -> None:
@@ -183,18 +209,22 @@ class Sweeps(Database):
             for sweep_id, what in waits.items():
                 db.execute(update(t.sweeps).where(free & (t.sweeps.c.id == sweep_id)).values(held_reason=what))
 
-    def retry(self, sweep_ids: Sequence[int], ceilings: Ceilings | None = None) -> int:
+    def retry(self, sweep_ids: Sequence[int], ceilings: Ceilings | None = None, *, by: Actor = ITSELF) -> int:
         """Queue failed and cancelled runs of sweeps again, to resume from their checkpoints; returns how many.
 
         The sweeps continue if they are held. All of that, or nothing if a ceiling forbids any of it.
 
-        Raises CeilingExceeded.
+        Raises CeilingExceeded, QuotaReached, Forbidden.
         """
         with self.writing() as db:
             queued = 0
             for sweep_id in sweep_ids:
-                queued += _again(db, sweep_id, RETRIED, Move.RETRY, {}, ceilings or Ceilings())
-                _release(db, sweep_id)
+                name = queueing.name_of(db, sweep_id)
+                queueing.check_owner(db, name.partition("@")[0], by)
+                note(db, self.now(db), by, "retry", name)
+                queued += queueing.again(db, sweep_id, queueing.RETRIED, Move.RETRY, {}, ceilings or Ceilings())
+                queueing.release(db, sweep_id)
+                check_sweeps(db, queueing.payer(db, sweep_id))
             bump_requests(db)
         return queued
 
@@ -204,86 +234,9 @@ class Sweeps(Database):
         Raises CeilingExceeded.
         """
         with self.writing() as db:
-            queued = _rerun(db, sweep_id, ceilings or Ceilings())
+            queued = queueing.rerun(db, sweep_id, ceilings or Ceilings())
             bump_requests(db)
         return queued
-
-
-RETRIED = (RunState.FAILED, RunState.CANCELLED)
-"""States from which a retry queues a run again."""
-
-
-def _release(db: Connection, sweep_id: int) -> None:
-    """Let a held sweep continue."""
-    db.execute(update(t.sweeps).where(t.sweeps.c.id == sweep_id).values(held=None, held_reason=None))
-
-
-def _rerun(db: Connection, sweep_id: int, ceilings: Ceilings) -> int:
-    """Queue a sweep's finished runs but its validation runs again, from their first step; returns how many."""
-    erased = ("loss", "bits_per_byte", "seconds", "result", "device", "micro_batch")
-    values: ColumnValues = dict.fromkeys(erased)
-    ended = tuple(s for s in RunState if s.terminal)
-    return _again(db, sweep_id, ended, Move.RERUN, values | {"restarted": t.runs.c.fence}, ceilings)
-
-
-def _again(
-    db: Connection,
-    sweep_id: int,
-    states: tuple[RunState, ...],
-    how: Move,
-    values: ColumnValues,
-    ceilings: Ceilings,
-    only: Collection[str] | None = None,
-) -> int:
-    """Queue a sweep's runs in these states again by one of a user's moves; returns how many. Raises CeilingExceeded.
-
-    `only` names the runs that it is about; None is all.
-    """
-    but = "validation" if how is Move.RERUN else None
-    chosen = select(t.runs.c.id, t.runs.c.state, t.runs.c.fence)
-    found = db.execute(chosen.where(_of(sweep_id, but) & t.runs.c.state.in_(states)))
-    rows = [row for row in found if only is None or row.id in only]
-    new = values | {"error": None, "finished_at": None, "counted_from": t.runs.c.fence}
-    for row in rows:
-        move(db, row.id, row.fence, RunState(row.state), how, new)
-    reserve(db, sweep_id, [row.id for row in rows], ceilings)
-    return len(rows)
-
-
-def _add_runs(db: Connection, sweep_id: int, runs: Sequence[NewRun], ceilings: Ceilings) -> None:
-    """Store the runs that are new, link all of them to the sweep, and reserve what the unfinished ones may spend."""
-    known = {id_: RunState(state) for id_, state in db.execute(select(t.runs.c.id, t.runs.c.state))}
-    linked = set(db.execute(select(t.sweep_runs.c.run_id).where(t.sweep_runs.c.sweep_id == sweep_id)).scalars())
-    fresh = [
-        {
-            "id": r.id,
-            "config": r.config,
-            "flops": r.flops,
-            "predicted_seconds": r.predicted_seconds,
-            "state": RunState.QUEUED,
-            "fence": 0,
-        }
-        for r in runs
-        if r.id not in known
-    ]
-    links = [
-        {"sweep_id": sweep_id, "run_id": r.id, "position": len(linked) + i, "role": r.role, "cell": r.cell.to_dict()}
-        for i, r in enumerate(runs)
-        if r.id not in linked
-    ]
-    if fresh:
-        db.execute(insert(t.runs), fresh)
-    if links:
-        db.execute(insert(t.sweep_runs), links)
-    reserve(db, sweep_id, [r.id for r in runs if not known.get(r.id, RunState.QUEUED).terminal], ceilings)
-
-
-def _of(sweep_id: int, but: str | None = None) -> sa.ColumnElement[bool]:
-    """Whether a row of `runs` belongs to a sweep, in any role but `but`."""
-    mine = select(t.sweep_runs.c.run_id).where(t.sweep_runs.c.sweep_id == sweep_id)
-    if but is not None:
-        mine = mine.where(t.sweep_runs.c.role != but)
-    return t.runs.c.id.in_(mine)
 
 
 def to_sweep(row: Row[*tuple[Any, ...]]) -> SweepRecord:

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-SCHEMA = "0003"
+SCHEMA = "0004"
 """The migration whose result these tables are."""
 
 metadata = MetaData(
@@ -148,8 +148,64 @@ charges = Table(
     Column("seconds", Float, nullable=False, doc="device-seconds, reserved; spent once settled"),
     Column("settled_at", Float),
     Column("after_attempt", Count, nullable=False, server_default="0", doc="it pays for the attempts after this one"),
+    Column("planned_flops", Float, nullable=False, server_default="0", doc="training FLOPs ever reserved by it"),
+    Column("planned_seconds", Float, nullable=False, server_default="0", doc="device-seconds ever reserved by it"),
 )
 """What runs may take from the ceilings, and took."""
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("role", String(16), nullable=False, doc="reader | submitter | admin"),
+    Column("group_name", String(64), nullable=False, doc="whose quota it shares; empty for none"),
+    Column("made_at", Float, nullable=False),
+    Column("closed_at", Float, doc="since when none of its tokens is let in"),
+    Column("weight", Float, nullable=False, server_default="1", doc="of its share of the devices beside others'"),
+    Column("quota_flops", Float),
+    Column("quota_seconds", Float, doc="device-seconds"),
+    Column("quota_sweeps", Integer, doc="unfinished sweeps at a time"),
+)
+"""One row for each user of a service."""
+
+groups = Table(
+    "account_groups",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("quota_flops", Float),
+    Column("quota_seconds", Float, doc="device-seconds"),
+    Column("quota_sweeps", Integer, doc="unfinished sweeps at a time"),
+)
+"""Quotas that the accounts of a group share."""
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("name", String(64), nullable=False),
+    Column("digest", String(64), nullable=False, unique=True, doc="SHA-256 of the token, which itself is not stored"),
+    Column("made_at", Float, nullable=False),
+    Column("expires_at", Float),
+    Column("revoked_at", Float),
+    UniqueConstraint("account_id", "name"),
+)
+"""What users show to be let in."""
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("user", _name(64), nullable=False),
+    Column("action", String(32), nullable=False),
+    Column("subject", _name(255), nullable=False, doc="the sweep, account or group that was changed"),
+    Column("detail", Text, nullable=False),
+    Column("address", _name(64), nullable=False),
+    Column("request", String(32), nullable=False),
+)
+"""Every change that somebody asked for. Triggers refuse to change or delete a row."""
 
 forecasts = Table(
     "forecasts",

@@ -9,9 +9,11 @@ from typing import Any
 from analysis.wording import plural
 from orchestrator.attempts import RunProgress
 from orchestrator.errors import NotFound
+from orchestrator.people import Actor
 from orchestrator.scheduling.driver import alive, machine_id
 from orchestrator.states import Hold, RunState
 from orchestrator.store import RunRecord, Store, SweepRecord
+from orchestrator.use_cases.accounts import operator
 from orchestrator.use_cases.workspace import Workspace
 from tokenizer.errors import ExpectedError
 
@@ -25,63 +27,64 @@ class ControlError(ExpectedError, ValueError):
     kind = "state"
 
 
-def cancel(workspace: Workspace, name: str) -> str:
+def cancel(workspace: Workspace, name: str, by: Actor | None = None) -> str:
     """Cancel a sweep: its queued runs at once, those in training once they have left a checkpoint.
 
-    Runs that another sweep waits for continue. Returns a line for a person. Raises NotFound.
+    Runs that another sweep waits for continue. Returns a line for a person. Raises NotFound, Forbidden.
     """
     store = workspace.store
     revisions = store.revisions(name)
     for sweep in revisions:
-        store.hold(sweep.id, Hold.CANCELLED)
+        store.hold(sweep.id, Hold.CANCELLED, by=by or operator(workspace))
     cancelled, stopping = (_count(store, revisions, state) for state in (RunState.CANCELLED, RunState.RUNNING))
     leave = "leaves" if stopping == 1 else "leave"
     return f"{plural(cancelled, 'run')} cancelled, {stopping} in training {leave} a checkpoint first"
 
 
-def pause(workspace: Workspace, name: str, reason: str = "") -> str:
+def pause(workspace: Workspace, name: str, by: Actor | None = None, *, reason: str = "") -> str:
     """Give a sweep no worker until it is resumed; its runs in training leave a checkpoint and stop.
 
-    Returns a line for a person. Raises NotFound, and ControlError for a cancelled sweep.
+    Returns a line for a person. Raises NotFound, Forbidden, and ControlError for a cancelled sweep.
     """
     latest = workspace.store.sweep(name)
     if latest.held is Hold.CANCELLED:
         raise ControlError(f"sweep {name} was cancelled: there is nothing to pause")
     for sweep in workspace.store.revisions(name):
-        workspace.store.hold(sweep.id, Hold.PAUSED, reason, unless_held=True)
+        workspace.store.hold(sweep.id, Hold.PAUSED, reason, unless_held=True, by=by or operator(workspace))
     return f"sweep {name} is paused; continue with: isoflop resume {name}"
 
 
-def resume(workspace: Workspace, name: str) -> str:
-    """Let a paused sweep continue. Raises NotFound, and ControlError for a cancelled one."""
+def resume(workspace: Workspace, name: str, by: Actor | None = None) -> str:
+    """Let a paused sweep continue. Raises NotFound, Forbidden, and ControlError for a cancelled one."""
     revisions = workspace.store.revisions(name)
+    workspace.store.check_owner(revisions[0].name, by or operator(workspace))
     if revisions[0].held is Hold.CANCELLED:
         raise ControlError(f"sweep {name} was cancelled; start it again with: isoflop retry {name}")
     for sweep in revisions:
         if sweep.held is Hold.PAUSED:
-            workspace.store.release(sweep.id)
+            workspace.store.release(sweep.id, by or operator(workspace))
     return _waiting(workspace.store, revisions)
 
 
-def retry(workspace: Workspace, name: str) -> str:
+def retry(workspace: Workspace, name: str, by: Actor | None = None) -> str:
     """Queue a sweep's failed and cancelled runs again, from their checkpoints. Diverged runs would only diverge again.
 
     A bare name stands for all revisions, as it does for `cancel`. Returns a line for a person. Raises NotFound,
-    CeilingExceeded.
+    CeilingExceeded, QuotaReached, Forbidden.
     """
     store = workspace.store
     revisions = store.revisions(name)
-    count = store.retry([sweep.id for sweep in revisions], workspace.settings.ceilings)
+    count = store.retry([sweep.id for sweep in revisions], workspace.settings.ceilings, by=by or operator(workspace))
     return f"{plural(count, 'run')} queued again, {_waiting(store, revisions)}"
 
 
-ACTIONS: dict[str, Callable[[Workspace, str], str]] = {
+ACTIONS: dict[str, Callable[[Workspace, str, Actor | None], str]] = {
     "cancel": cancel,
     "pause": pause,
     "resume": resume,
     "retry": retry,
 }
-"""The controls of a sweep by verb; each returns a line for a person."""
+"""The controls of a sweep by verb, for an actor or, with None, for the operator; each returns a line for a person."""
 
 
 def _count(store: Store, revisions: Sequence[SweepRecord], state: RunState) -> int:

@@ -107,7 +107,7 @@ def _row(sweep: SweepRecord, run: RunRecord) -> TableRow:
     config, cell = RunConfig.from_dict(run.config), run.cell
     return TableRow(
         run=run.id,
-        state=str(run.state),
+        state=str(run.shown),
         sweep=f"{sweep.name}@{sweep.revision}",
         role=run.role,
         budget=cell.budget if cell else None,

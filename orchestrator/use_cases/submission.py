@@ -7,28 +7,31 @@ import json
 from collections.abc import Iterable
 
 from orchestrator.errors import NotFound
+from orchestrator.people import Actor
 from orchestrator.scheduling.speed import SpeedModel
 from orchestrator.store import NewRun, SweepRecord
 from orchestrator.store.cell import Cell
+from orchestrator.use_cases.accounts import operator
 from orchestrator.use_cases.planning import Planned
 from orchestrator.use_cases.workspace import Workspace
 from sweeps.file.serialise import spec_hash, to_yaml
 from sweeps.plan.records import PlannedRun
 
 
-def submit(workspace: Workspace, planned: Planned, user: str = "", *, rerun: bool = False) -> SweepRecord:
+def submit(workspace: Workspace, planned: Planned, by: Actor | None = None, *, rerun: bool = False) -> SweepRecord:
     """Store the sweep and its new runs; failed runs of an earlier submission are queued again, a held sweep continues.
 
     Args:
         workspace: the home to store it in.
         planned: the plan.
-        user: whose ceilings it counts against; empty for the user of the settings.
+        by: who submits it, who then owns it and whose quota it counts against; None for the user of the settings.
         rerun: train finished runs again, too.
 
     Raises:
-        CeilingExceeded: nothing was stored.
+        CeilingExceeded, QuotaReached, Forbidden: nothing was stored.
     """
     spec, data, store = planned.spec, planned.data, workspace.store
+    by = by or operator(workspace)
     record = SweepRecord(
         id=0,
         name=spec.name,
@@ -39,14 +42,14 @@ def submit(workspace: Workspace, planned: Planned, user: str = "", *, rerun: boo
         dropped=(*planned.plan.dropped, *planned.plan.unchecked),
         warnings=list(planned.plan.warnings),
         submitted_at=0.0,
-        user=user or workspace.settings.user,
+        user=by.name,
         ceiling_flops=spec.limits.flops,
         ceiling_seconds=None if spec.limits.hours is None else spec.limits.hours * 3600 * planned.workers,
     )
     # The data come first: as soon as the runs are stored, a scheduler may hand them out.
     publish(workspace, {planned.data.dataset, *(run.run.dataset for run in planned.plan.all_runs)})
     runs = [new_run(r, planned.cost, spec.kind) for r in planned.plan.all_runs]
-    return store.submit(record, runs, workspace.settings.ceilings, retry=True, rerun=rerun)
+    return store.submit(record, runs, workspace.settings.ceilings, retry=True, rerun=rerun, by=by)
 
 
 def is_known(workspace: Workspace, planned: Planned) -> bool:

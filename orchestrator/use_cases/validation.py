@@ -14,6 +14,7 @@ from orchestrator.scheduling.progress import Progress
 from orchestrator.scheduling.speed import SpeedModel
 from orchestrator.states import Hold, RunState
 from orchestrator.store import NewRun, SweepRecord
+from orchestrator.use_cases.accounts import operator
 from orchestrator.use_cases.answering import Answering
 from orchestrator.use_cases.control import ControlError
 from orchestrator.use_cases.execution import Execution
@@ -77,7 +78,12 @@ def validate(
     cells = _cells(planning, answers, flops, prediction.params, chosen.values, seeds, neighbours)
     _refuse_trained(workspace, answers, law, cells)
     execution.check_free()
-    store.add_runs(sweep.id, [replace(cell.new, role="validation") for cell in cells], workspace.settings.ceilings)
+    store.add_runs(
+        sweep.id,
+        [replace(cell.new, role="validation") for cell in cells],
+        workspace.settings.ceilings,
+        by=operator(workspace),
+    )
     for cell in cells:
         if cell.factor == 1:
             run_id = cell.planned.run_id

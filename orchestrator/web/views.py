@@ -210,3 +210,20 @@ class ReportPage(View):
     """Module that draws the charts."""
     library: Markup
     """Vega's bundle."""
+
+
+@dataclass(frozen=True)
+class LoginPage(View):
+    """The form that takes a token, or who is logged in."""
+
+    template = "login.html"
+    closed: bool
+    """Whether the service asks for a token."""
+    name: str
+    """Who is logged in; empty for nobody."""
+    role: str
+    """Their role; empty for nobody."""
+    next: str
+    """Address to go on to."""
+    problem: str = ""
+    """Why the last token was refused; empty if none was."""

@@ -22,7 +22,7 @@ from orchestrator.states import RunState
 from orchestrator.store import NewRun, StaleAttempt, Store, SweepRecord, Usage
 from orchestrator.store import tables as t
 from orchestrator.store.cell import Cell
-from orchestrator.store.charges import usage
+from orchestrator.store.quotas import usage
 
 DATABASES = ("sqlite", "postgresql")
 SHAPE = ModelConfig(vocab=64, context=32, d_model=16, n_layers=2, n_heads=2, d_ff=32)
@@ -66,9 +66,27 @@ def empty(store: Store) -> Store:
     """Delete all rows: to migrate a new database for each test would take most of their time."""
     with store.writing() as db:
         db.execute(sa.update(t.scheduler).values(driver_id=None, requests=0, expires_at=0.0))
-        for table in (t.forecasts, t.calibrations, t.charges, t.attempts, t.sweep_runs, t.runs, t.sweeps, t.drivers):
-            db.execute(sa.delete(table))
+        for table in reversed(t.metadata.sorted_tables):
+            if table not in (t.scheduler, t.audit):
+                db.execute(sa.delete(table))
+        _empty_the_log(db)
     return store
+
+
+def _empty_the_log(db: sa.Connection) -> None:
+    """Delete the audit log, which the product cannot."""
+    if db.dialect.name == "postgresql":
+        db.execute(sa.text("ALTER TABLE audit DISABLE TRIGGER USER"))
+        db.execute(sa.delete(t.audit))
+        db.execute(sa.text("ALTER TABLE audit ENABLE TRIGGER USER"))
+        return
+    if db.execute(sa.select(t.audit.c.id).limit(1)).first() is None:
+        return
+    query = "SELECT sql FROM sqlite_master WHERE name = 'audit_refuses_delete'"
+    trigger = str(db.execute(sa.text(query)).scalar_one())
+    db.execute(sa.text("DROP TRIGGER audit_refuses_delete"))
+    db.execute(sa.delete(t.audit))
+    db.execute(sa.text(trigger))
 
 
 def sweep_record(name: str = "demo", revision: str = "aaaa0000", **changes: Any) -> SweepRecord:

@@ -144,7 +144,7 @@ def test_a_sweep_file_is_planned_and_submitted(tmp_path: Path, monkeypatch: pyte
     assert asked == [(FILE, ["a=1", "b=2"], Reach(()))]
     assert answer.json()["warnings"] == ["short"] and isinstance(answer.json()["dropped"], list)
     assert answer.json()["total"] == len(planned().plan.all_runs)
-    assert workspace.store.sweep("x").user == "ada"
+    assert workspace.store.sweep("x").user == "me", "the name of basic authentication is not believed"
     again = client.post("/api/v1/sweeps", content=b"x")
     assert asked[1] == (b"x", [], Reach(())) and again.status_code == 200
     assert again.json() == answer.json() | {"submitted_at": again.json()["submitted_at"]}

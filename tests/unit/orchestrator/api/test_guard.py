@@ -9,13 +9,13 @@ from starlette.datastructures import Headers
 
 from orchestrator.api.guard import (
     BODY_BYTES,
+    COOKIE,
     TARGET_CHARACTERS,
     BindError,
-    Credentials,
     check_bind,
     credentials_of,
     refusal,
-    user_of,
+    secret_of,
 )
 
 TOKEN = "0123456789abcdef"
@@ -28,23 +28,22 @@ def basic(text: str | bytes) -> str:
 
 def status(token: str | None = None, method: str = "GET", target: str = "/", **headers: str) -> int:
     """The status of the refusal; 200 for a request that is let in."""
-    named = {"host": "localhost:8337"} | {name.replace("_", "-"): value for name, value in headers.items()}
-    refused = refusal(method, target, Headers(named), token)
+    named = Headers({"host": "localhost:8337"} | {name.replace("_", "-"): value for name, value in headers.items()})
+    known = bool(token) and secret_of(named) == token
+    refused = refusal(method, target, named, closed=bool(token), known=known)
     return refused.status if refused else 200
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "host.example", "localhost.evil.example", ""])
 def test_any_address_but_loopback_needs_a_token(host: str) -> None:
-    for token in (None, ""):
-        with pytest.raises(BindError, match=f"--host {host} .* set ISOFLOP_TOKEN"):
-            check_bind(host, token)
-    check_bind(host, TOKEN)
+    with pytest.raises(BindError, match=f"--host {host} .* set ISOFLOP_TOKEN .* isoflop user add"):
+        check_bind(host, closed=False)
+    check_bind(host, closed=True)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
 def test_loopback_needs_none(host: str) -> None:
-    check_bind(host, None)
-    check_bind(host, "")
+    check_bind(host, closed=False)
 
 
 @pytest.mark.parametrize(
@@ -91,9 +90,20 @@ def test_an_empty_token_is_none(token: str | None, header: str) -> None:
     assert status(token, authorization=header, host="host.example") == 403
 
 
-def test_only_health_is_seen_without_the_token() -> None:
-    assert status(TOKEN, target="/healthz") == status(TOKEN, target="/healthz?x=1") == 200
-    for target in ("/", "/healthz/", "/healthz2", "/?/healthz", "/api/v1/sweeps", "//healthz", "/HEALTHZ"):
+def test_only_health_and_the_form_are_seen_without_the_token() -> None:
+    for target in ("/healthz", "/healthz?x=1", "/login", "/login?next=%2F", "/logout", "/static/style.css"):
+        assert status(TOKEN, target=target) == 200
+    for target in (
+        "/",
+        "/healthz/",
+        "/healthz2",
+        "/?/healthz",
+        "/login/",
+        "/static/live.js",
+        "/api/v1/sweeps",
+        "//healthz",
+        "/HEALTHZ",
+    ):
         assert status(TOKEN, target=target) == 401
 
 
@@ -193,13 +203,16 @@ def test_path_and_query_are_limited() -> None:
     assert status(TOKEN, target="/" * (TARGET_CHARACTERS + 1)) == 414
 
 
-def test_credentials_have_a_user_of_at_most_64_characters() -> None:
-    assert credentials_of(basic("a" * 65 + ":x")) == Credentials("a" * 64, "x")
-    assert credentials_of(basic("ada")) == Credentials("ada", "")
+def test_the_name_of_basic_authentication_is_ignored() -> None:
+    assert credentials_of(basic("ada:x")) == credentials_of(basic("bob:x")) == credentials_of("Bearer x") == "x"
+    assert credentials_of(basic("ada")) == ""
     assert credentials_of("Digest x") is None
 
 
-def test_the_user_is_the_name_of_basic_authentication() -> None:
-    assert user_of(Headers({"authorization": basic("ada:x")})) == "ada"
-    assert user_of(Headers({"authorization": "Bearer x"})) == ""
-    assert user_of(Headers({})) == ""
+def test_a_cookie_counts_where_no_header_says_otherwise() -> None:
+    cookie = {"cookie": f"a=b; {COOKIE}={TOKEN}"}
+    assert secret_of(Headers(cookie)) == TOKEN
+    assert secret_of(Headers({**cookie, "authorization": "Bearer other"})) == "other"
+    assert secret_of(Headers({**cookie, "authorization": "Digest other"})) == ""
+    assert secret_of(Headers({})) == ""
+    assert status(TOKEN, cookie=cookie["cookie"]) == 200

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import asdict
 
 import pytest
 from fastapi import FastAPI, Request
@@ -14,13 +15,31 @@ from starlette.types import Message
 
 from orchestrator.api.guard import BODY_BYTES
 from orchestrator.api.middleware import POLICY, Surroundings
+from orchestrator.people import Role
+from orchestrator.use_cases.members import Entry, Members
 
 TOKEN = "0123456789abcdef"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
+
+class OneToken(Members):
+    """A service with one token, or without any, and no database."""
+
+    def __init__(self, token: str | None) -> None:
+        self.token = token
+
+    def entry(self, token: str) -> Entry:
+        known = not self.token or token == self.token
+        return Entry(bool(self.token), "ada" if known else "", Role.ADMIN if known else None)
 
 
 def client_of(token: str | None = None, raises: bool = False) -> TestClient:
     app = FastAPI()
-    app.add_middleware(Surroundings, token=token)
+    app.add_middleware(Surroundings, members=OneToken(token))
+
+    @app.get("/who")
+    def who(request: Request) -> dict[str, str]:
+        return asdict(request.state.actor)
 
     @app.get("/fine")
     def fine() -> str:
@@ -109,9 +128,28 @@ def test_a_wrong_token_leaves_a_line_in_the_log(caplog: pytest.LogCaptureFixture
     assert not caplog.records
     client.get("/fi%1Bne", headers={"Authorization": "Bearer wrong-but-private"})
     (record,) = caplog.records
-    assert record.getMessage() == "refused (wrong token): GET '/fi\\x1bne' from testclient"
+    assert record.getMessage().startswith("refused (wrong token): GET '/fi\\x1bne' from testclient (request ")
     client.get("/fine", headers={"Host": "[::1"})
     assert "refused (invalid-request)" in caplog.records[1].getMessage()
+
+
+def test_every_answer_has_an_id_of_its_own_whatever_the_client_says() -> None:
+    client = client_of(TOKEN)
+    sent = {"X-Request-ID": "mine"}
+    ids = [client.get("/fine", headers=each | sent).headers["x-request-id"] for each in ({}, BEARER, BEARER)]
+    assert len(set(ids)) == 3 and "mine" not in ids
+    answer = client.get("/who", headers=BEARER | sent | {"X-Forwarded-For": "192.0.2.1", "X-Remote-User": "root"})
+    assert answer.json() == {
+        "name": "ada", "role": "admin", "address": "testclient", "request": answer.headers["x-request-id"]
+    }  # fmt: skip
+
+
+def test_a_browser_without_a_token_comes_to_the_form() -> None:
+    client = client_of(TOKEN)
+    page = client.get("/fine?x=1", headers={"Accept": "text/html"}, follow_redirects=False)
+    assert (page.status_code, page.headers["location"]) == (303, "/login?next=%2Ffine%3Fx%3D1")
+    for path, accept in (("/api/v1/sweeps", "text/html"), ("/fine", "*/*")):
+        assert client.get(path, headers={"Accept": accept}).status_code == 401
 
 
 def test_what_is_not_http_passes() -> None:
@@ -121,7 +159,7 @@ def test_what_is_not_http_passes() -> None:
 
 def test_a_caller_who_leaves_in_the_middle_of_the_body_leaves_no_trace(caplog: pytest.LogCaptureFixture) -> None:
     app = FastAPI()
-    app.add_middleware(Surroundings, token=None)
+    app.add_middleware(Surroundings, members=OneToken(None))
 
     @app.post("/size")
     async def size(request: Request) -> int:

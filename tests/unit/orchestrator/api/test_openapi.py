@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 
 from orchestrator.api import sweeps
 from orchestrator.api.app import create_app
+from orchestrator.use_cases.members import Members
 from orchestrator.use_cases.planning import Planning
 from tests.unit.orchestrator.use_cases.homes import finish, planned, small_home
 
@@ -18,6 +19,7 @@ TOKEN = "0123456789abcdef"
 GOOD: dict[str, tuple[str, ...]] = {
     "name": ("demo", "demo@aaaa"), "action": ("pause", "resume"), "run": ("run0", "run1"), "chart": ("isoflop",),
     "suffix": ("svg", "json"), "axis": ("lr",), "baseline": ("demo",), "other": ("demo@aaaa",), "flops": ("1e12",),
+    "user": ("eve",), "token": ("desk",), "group": ("lab",),
 }  # fmt: skip
 """Values of parameters that mean something."""
 BAD = ("nothing", "-1", "1e400", "%00", "..%2F..", "%F0%9F%92%A5", "'; DROP TABLE runs; --", "x" * 300)
@@ -33,7 +35,11 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         patch.setattr(sweeps, "received_json", lambda *_: {"runs": []})
         workspace = small_home(tmp_path_factory.mktemp("contract"))
         finish(workspace, "run2")  # a stream of events ends with its sweep
-        yield TestClient(create_app(workspace, token=TOKEN), base_url="http://127.0.0.1", raise_server_exceptions=False)
+        yield TestClient(
+            create_app(workspace, members=Members(workspace, TOKEN)),
+            base_url="http://127.0.0.1",
+            raise_server_exceptions=False,
+        )
         workspace.close()
 
 
@@ -112,7 +118,7 @@ NO_LAW = (
 
 def test_the_document_names_the_credentials_and_the_errors(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
-    assert set(document["components"]["securitySchemes"]) == {"bearer", "basic"}
+    assert set(document["components"]["securitySchemes"]) == {"bearer", "basic", "cookie"}
     assert "HTTPValidationError" not in str(document)
     fit = document["paths"]["/api/v1/sweeps/{name}/fit"]["get"]
     assert {"200", "304", "401", "404", "405", "409", "422"} <= set(fit["responses"])

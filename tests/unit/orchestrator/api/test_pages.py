@@ -112,7 +112,7 @@ def test_a_budget_is_quoted_in_the_command_that_is_offered(tmp_path: Path) -> No
 def test_a_held_sweep_says_why(tmp_path: Path) -> None:
     workspace = open_home(tmp_path)
     submit(workspace, planned())
-    pause(workspace, "x", "lunch")
+    pause(workspace, "x", reason="lunch")
     page = page_of(workspace, "/sweeps/x")
     assert [("hidden" in a) for a in page.all("span") if a.get("id") == "note"] == [False]
     assert "paused: lunch" in page.words()

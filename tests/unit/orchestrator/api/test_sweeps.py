@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from orchestrator.api.app import create_app
+from orchestrator.people import Actor, Role
 from orchestrator.use_cases import plan_json
 from orchestrator.use_cases.hours import Judged
 from orchestrator.use_cases.planning import Planning
@@ -19,17 +20,18 @@ from sweeps.plan.expected_width import USUAL_NOISE
 from tests.unit.orchestrator.use_cases.homes import finish, open_home, planned
 
 SWEEPS = "/api/v1/sweeps"
+ADA, BOB = Actor("ada", Role.SUBMITTER), Actor("bob", Role.SUBMITTER)
 
 
 @pytest.fixture(scope="module")
 def several(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, TestClient]:
     """Three sweeps, of which the first is done."""
     workspace = open_home(tmp_path_factory.mktemp("several"))
-    first = submit(workspace, planned(name="alpha", budgets=(1e11,)), "ada")
+    first = submit(workspace, planned(name="alpha", budgets=(1e11,)), ADA)
     for run in workspace.store.runs_of(first.id):
         finish(workspace, run.id)
     for name, budget in (("beta", 3e11), ("gamma", 9e11)):
-        submit(workspace, planned(name=name, budgets=(budget,)), "bob")
+        submit(workspace, planned(name=name, budgets=(budget,)), BOB)
     return workspace, TestClient(create_app(workspace), base_url="http://127.0.0.1")
 
 

@@ -39,6 +39,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         kept.update(host=server.config.host, ports=[socket.getsockname()[1] for socket in sockets])
         kept["when_lost"]()
         kept["ends"] = server.should_exit
+        kept["believes"] = server.config.proxy_headers
         sockets[0].close()
 
     monkeypatch.setattr(settings, "choose_device", lambda kind, *_: f"{kind} device")
@@ -53,8 +54,10 @@ def test_the_service_announces_where_it_listens(isoflop: Isoflop, service: dict[
     done = isoflop("serve", "--port", "0")
     assert done.code == 0
     assert f"page and REST: http://127.0.0.1:{service['ports'][0]}" in done.stderr
-    assert (service["host"], service["scheduler"], service["token"]) == ("127.0.0.1", "the scheduler", None)
+    assert (service["host"], service["scheduler"]) == ("127.0.0.1", "the scheduler")
+    assert not service["members"].entry("").closed
     assert service["device"] == "auto device"
+    assert service["believes"] is False, "X-Forwarded-For is what anybody on this machine says"
     assert service["ends"] is False, "without a Ray of our own reading goes on"
 
 
@@ -66,10 +69,18 @@ def test_the_service_ends_with_the_head_of_a_cluster(
     assert service["ends"] is True
 
 
+def test_a_proxy_that_is_named_is_believed(
+    isoflop: Isoflop, service: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "192.0.2.1")
+    assert isoflop("serve", "--port", "0").code == 0
+    assert service["believes"] is True
+
+
 def test_the_token_is_handed_on(isoflop: Isoflop, service: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ISOFLOP_TOKEN", "t" * 40)
     assert isoflop("serve", "--port", "0").code == 0
-    assert service["token"] == "t" * 40
+    assert service["members"].entry("t" * 40).role == "admin" and service["members"].entry("").role is None
 
 
 @pytest.mark.parametrize(("host", "opened"), [("127.0.0.1", True), ("0.0.0.0", False)])
@@ -87,6 +98,12 @@ def test_a_lost_head_ends_the_service_with_its_error(isoflop: Isoflop, service: 
     assert done.code == 1 and "Ray's head has not answered" in done.stderr
     service["error"] = ValueError("a defect of one sweep")
     assert isoflop("serve", "--port", "0").code == 0
+
+
+def test_beyond_loopback_an_account_will_do(isoflop: Isoflop, service: dict[str, Any]) -> None:
+    (token,) = isoflop("user", "add", "ada").stdout.split()
+    assert isoflop("serve", "--host", "0.0.0.0", "--port", "0").code == 0
+    assert service["members"].entry(token).name == "ada" and service["members"].entry("").closed
 
 
 def test_beyond_loopback_a_token_is_needed(isoflop: Isoflop) -> None:

@@ -18,7 +18,7 @@ COMMAND: Any = typer.main.get_command(app)
 
 
 def test_groups_and_names() -> None:
-    assert list(GROUPS) == ["Sweeps", "Answers", "Service", "Tools"]
+    assert list(GROUPS) == ["Sweeps", "Answers", "Service", "People", "Tools"]
     assert len({verb.name for verb in VERBS}) == len(VERBS)
     assert {verb.name.split()[0] for verb in VERBS} == set(COMMAND.commands)
 

@@ -55,7 +55,7 @@ def test_what_a_sweep_waits_for_is_shown_until_it_no_longer_waits(
         assert "kind h100: the workers have A100" in " ".join(shown.stderr.split())
     (row, _) = json.loads(CliRunner().invoke(app, ["ls", "-o", "json"]).stdout)
     assert row["note"] == progress.waits
-    pause(workspace, "demo", "lunch")
+    pause(workspace, "demo", reason="lunch")
     store.note_waits({sweep.id: "again"})
     assert store.sweep("demo").on_hold == "paused: lunch" and store.sweep("demo").waits == ""
     resume(workspace, "demo")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.devices import DEVICES
-from benchmarks.simulated_cluster import first_come, longest_first, simulate, workload
+from benchmarks.simulated_cluster import first_come, longest_first, owners_of, simulate, workload
 from orchestrator.attempts import Slot
 from orchestrator.scheduling.dispatch import Dispatch
 from orchestrator.scheduling.waiting import Claim, Waiting
@@ -40,6 +40,28 @@ def test_each_worker_gets_one_run_and_the_longest_go_first(costs: list[float], w
     assert len({c.run_id for c in claims}) == len({c.worker for c in claims}) == len(claims)
     chosen = sorted((w.work for w in runs if w.run_id in {c.run_id for c in claims}), reverse=True)
     assert chosen == sorted(costs, reverse=True)[: len(claims)]
+
+
+def test_a_users_large_sweep_does_not_keep_out_anothers_small_one() -> None:
+    """Four workers: who has fewer runs in training is next, and of a user's runs the longest."""
+    workers = [slot for i in range(4) for slot in slots(f"w{i}")]
+    large = [Waiting(f"large{i}", 100.0 + i, user="ada") for i in range(50)]
+    made = dispatch([*large, Waiting("small0", 1.0, user="bob"), Waiting("small1", 2.0, user="bob")], workers)
+    assert [claim.run_id for claim in made.claims()] == ["large49", "small1", "large48", "small0"]
+    made.offer(Waiting("late", 0.5, user="tom"))
+    for ended, worker, started in (("large49", "w0", "late"), ("small1", "w1", "large47")):
+        made.release(ended)
+        made.add_idle(slots(worker)[0])
+        assert [claim.run_id for claim in made.claims()] == [started]
+
+
+@pytest.mark.parametrize(("weight", "of_ada"), [(1.0, 4), (3.0, 6), (0.34, 2)])
+def test_devices_are_shared_by_the_weights_of_users(weight: float, of_ada: int) -> None:
+    workers = [slot for i in range(8) for slot in slots(f"w{i}")]
+    made = dispatch([Waiting(f"{user}{i}", 9.0 - i, user=user) for user in ("ada", "bob") for i in range(9)], [])
+    made.weigh({"ada": weight})
+    made.set_idle(workers)
+    assert sum(claim.run_id.startswith("ada") for claim in made.claims()) == of_ada
 
 
 def test_small_runs_share_a_device_and_a_large_one_has_it_alone() -> None:
@@ -240,3 +262,14 @@ def test_a_simulated_cluster_ends_within_five_hundredths_of_the_lower_bound(seed
     jobs = workload(400, 20, longest=0.5, seed=seed)
     ours, fifo = (simulate(jobs, 20, order) for order in (longest_first, first_come))
     assert ours.makespan <= 1.05 * ours.bound < fifo.makespan
+
+
+def test_small_users_are_done_early_and_everybody_not_much_later() -> None:
+    """20 GPUs, 400 runs, nine tenths of them one user's; virtual time."""
+    jobs = workload(400, 20, longest=0.3, seed=0)
+    owners = owners_of(jobs, 4)
+    fair, unfair = (simulate(jobs, 20, longest_first, owners, fair=fair) for fair in (True, False))
+    assert set(fair.last) == {"0", "1", "2", "3"}
+    for user in ("1", "2", "3"):
+        assert fair.last[user] < 0.5 * fair.makespan < 0.8 * unfair.last[user]
+    assert fair.makespan <= 1.15 * fair.bound

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.attempts import Outcome
+from orchestrator.people import ITSELF, Quota, Role
 from orchestrator.scheduling.job import Job
 from orchestrator.scheduling.reservations import GROWTH_SECONDS, STOP_SECONDS, Reservations
 from orchestrator.settings import Ceilings
@@ -54,6 +55,19 @@ def test_without_a_ceiling_a_run_takes_what_it_takes(store: Store, clock: list[f
     clock[0] += 1e6
     assert reservations.grow(job)
     assert job.reserved == float("inf") and reserved(store) == 1.0
+
+
+def test_a_users_quota_of_seconds_ends_a_run_like_a_ceiling(store: Store, clock: list[float]) -> None:
+    sweep = store.submit(sweep_record(user="ann"), [new_run(0, 1.0)])
+    store.add_account("ann", Role.SUBMITTER, "", ITSELF)
+    store.change_account("ann", ITSELF, None, None, Quota(seconds=30.0))
+    job, reservations = Job(store.run("run0"), sweep), Reservations(store, Ceilings())
+    assert opened(reservations, job) and job.reserved < 30.0
+    clock[0] += 11.0
+    assert reservations.grow(job) and job.reserved == 11.0 + STOP_SECONDS + GROWTH_SECONDS
+    clock[0] += 11.0
+    assert not reservations.grow(job)
+    assert "user ann would come to 37 device-seconds, above the quota of 30" in store.sweep("demo").on_hold
 
 
 def test_nothing_is_looked_up_where_nothing_starts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,3 +90,17 @@ def test_the_shares_are_free_when_the_last_has_ended(order: tuple[int, ...]) -> 
         made.release(f"r{index}")
     made.set_idle([slot("gpu-0", 2), slot("gpu-1", 2)])
     assert [(claim.run_id, claim.share) for claim in made.claims()] == [("large", 1.0)]
+
+
+def test_a_stack_is_one_users_and_counts_for_them_until_its_last_run_ends() -> None:
+    runs = [*alike(3, user="ada"), *(Waiting(f"b{i}", 9.0 - i, stack="s", user="bob") for i in range(9))]
+    made = dispatch(runs, [slot("gpu0"), slot("gpu1")], gpu=3)
+    first = made.claims()
+    assert [(claim.run_id, claim.worker) for claim in first] == [
+        *((f"r{i}", "gpu0") for i in range(3)), *((f"b{i}", "gpu1") for i in range(3))
+    ]  # fmt: skip
+    for ended in ("r0", "r2", "b0", "b1", "b2"):
+        made.release(ended)
+    made.offer(Waiting("a9", 99.0, user="ada"))
+    made.add_idle(slot("gpu1"))
+    assert [claim.run_id for claim in made.claims()] == ["b3", "b4", "b5"], "ada still has a GPU, and bob has none"

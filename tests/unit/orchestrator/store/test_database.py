@@ -14,8 +14,9 @@ from alembic import command
 from alembic.config import Config
 
 from orchestrator.attempts import Outcome
+from orchestrator.people import ITSELF, Actor, Role
 from orchestrator.states import Cause, Hold, RunState
-from orchestrator.store import OpenCharge, Store, StoreError, Unavailable, Usage
+from orchestrator.store import Entry, OpenCharge, Store, StoreError, Unavailable, Usage
 from orchestrator.store import tables as t
 from tests.conftest import ROOT
 from tests.unit.orchestrator.store_fixtures import (
@@ -149,6 +150,22 @@ def test_a_database_of_the_second_release_goes_on_paying_for_the_attempts_that_c
     end_attempt(store, "b", claim(store, "b", 2, driver, "w"), Outcome(Cause.DONE, result(), seconds=2.0))
     assert usage_of_sweep(store, 1) == Usage(2e9, 3.0 + 5.0 + 7.0 + 2.0)
     store.submit(replace(sweep_record(), unique_tokens=2**40), [])
+    store.close()
+
+
+def test_a_database_of_the_third_release_has_accounts_a_log_and_a_ledger(url: str) -> None:
+    """Schema 0003: a run that was paid for, and one that is reserved for."""
+    _filled_by(url, "0003")
+    store = Store(url)
+    (line,) = store.ledger()
+    assert (line.user, line.flops, line.seconds) == ("ann", Entry(2e9, 1e9, 1e9, 0.0), Entry(63.0, 60.0, 3.0, 0.0))
+    ann = Actor("ann", Role.SUBMITTER)
+    store.add_account("ann", Role.SUBMITTER, "", ITSELF)
+    store.hold(1, Hold.CANCELLED, by=ann)
+    assert store.ledger()[0].flops == Entry(2e9, 0.0, 1e9, 1e9)
+    assert [entry.action for entry in store.audit()] == ["cancel", "user add"]
+    with pytest.raises(StoreError, match="append-only"), store.writing() as db:
+        db.execute(sa.delete(t.audit))
     store.close()
 
 

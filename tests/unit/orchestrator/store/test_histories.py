@@ -55,6 +55,10 @@ class Expected:
         self.micro_batch = BATCH
         self.reached = 0.0
         """FLOPs that its attempts have come to since the latest rerun."""
+        self.result: float | None = None
+        """The loss that it has, which a rerun replaces only when it ends with another."""
+        self.whole = False
+        """Whether its latest attempts came to that result, instead of leaving an earlier one."""
 
 
 class Histories(RuleBasedStateMachine):
@@ -102,8 +106,19 @@ class Histories(RuleBasedStateMachine):
             return
         assert not late and expected.state is RunState.RUNNING
         expected.reached = 1e8
-        expected.state = self.ruling(expected, cause, self.wanted(run))
+        self.move(expected, self.ruling(expected, cause, self.wanted(run)), fence)
         assert state is expected.state
+
+    @staticmethod
+    def move(expected: Expected, state: RunState, fence: int | None = None) -> None:
+        """What becomes of a run and its result: a rerun that is cancelled or fails leaves the earlier one."""
+        expected.whole = state is RunState.DONE
+        if state is RunState.DONE and fence is not None:
+            expected.result = float(fence)
+        if state is RunState.DIVERGED:
+            expected.result = None
+        kept = state in (RunState.FAILED, RunState.CANCELLED) and expected.result is not None
+        expected.state = RunState.DONE if kept else state
 
     def ruling(self, expected: Expected, cause: Cause, wanted: bool) -> RunState:
         """The rules once more, written down differently."""
@@ -133,7 +148,7 @@ class Histories(RuleBasedStateMachine):
         if why is Hold.CANCELLED:
             for run in SWEEPS[sweep]:
                 if self.runs[run].state is RunState.QUEUED and not self.wanted(run):
-                    self.runs[run].state = RunState.CANCELLED
+                    self.move(self.runs[run], RunState.CANCELLED)
 
     @rule(sweep=sweeps)
     def retry(self, sweep: int) -> None:
@@ -182,9 +197,7 @@ class Histories(RuleBasedStateMachine):
         for run, expected in enumerate(self.runs):
             stored = self.store.run(f"run{run}")
             assert (stored.state, stored.fence) == (expected.state, expected.fence)
-            assert (stored.loss is not None) == (expected.state is RunState.DONE)
-            if expected.state is RunState.DONE:
-                assert stored.loss == float(expected.fence), "the result of a fenced attempt"
+            assert stored.loss == expected.result, "the result of a fenced attempt"
             assert (stored.micro_batch or BATCH) == expected.micro_batch
 
     @invariant()
@@ -219,7 +232,7 @@ class Histories(RuleBasedStateMachine):
             )
             with self.store.reading() as db:
                 charged = db.execute(sa.select(sa.func.sum(t.charges.c.flops)).where(mine)).scalar() or 0.0
-            whole = not expected.state.terminal or expected.state is RunState.DONE
+            whole = not expected.state.terminal or expected.whole
             assert charged == (1e9 * (run + 1) if whole else expected.reached)
 
     @invariant()

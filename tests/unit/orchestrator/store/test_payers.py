@@ -85,8 +85,10 @@ def test_a_rerun_pays_for_everything_again(store: Store) -> None:
     store.hold(sweep.id, Hold.CANCELLED)
     assert usage_of_sweep(store, sweep.id) == Usage(GIGA + 2e8, 7.0)
     store.retry([sweep.id])
+    assert usage_of_sweep(store, sweep.id) == Usage(GIGA + 2e8, 7.0), "the earlier result stands: nothing is left"
+    store.rerun(sweep.id)
     attempt(store, driver, Cause.DONE, 6.0, GIGA)
-    assert usage_of_sweep(store, sweep.id) == Usage(2 * GIGA, 13.0)
+    assert usage_of_sweep(store, sweep.id) == Usage(2 * GIGA + 2e8, 13.0)
 
 
 def test_more_flops_than_nominal_are_the_nominal_ones(store: Store) -> None:

@@ -100,14 +100,34 @@ def test_a_retry_forgives_earlier_failures(store: Store) -> None:
         store.retry([sweep.id])
 
 
-def test_a_rerun_forgets_the_result_and_its_checkpoints(store: Store) -> None:
+@pytest.mark.parametrize(
+    ("end", "state", "loss"),
+    [
+        (Outcome(Cause.DONE, result(2.5)), RunState.DONE, 2.5),
+        (Outcome(Cause.CONFIGURATION, detail="no such field"), RunState.DONE, 3.0),
+        (Outcome(Cause.DIVERGED, detail="nan"), RunState.DIVERGED, None),
+        (Outcome(Cause.PREEMPTED), RunState.QUEUED, 3.0),
+        (None, RunState.DONE, 3.0),
+    ],
+)
+def test_a_rerun_forgets_the_checkpoints_and_keeps_the_result_until_it_ends(
+    store: Store, end: Outcome | None, state: RunState, loss: float | None
+) -> None:
     sweep = store.submit(sweep_record(), [new_run(0), new_run(1)])
     driver = store.start_driver("boot", [], "")
-    end_attempt(store, "run0", claim(store, "run0", 0, driver, "w"), Outcome(Cause.DONE, result()))
+    end_attempt(store, "run0", claim(store, "run0", 0, driver, "w"), Outcome(Cause.DONE, result(3.0)))
     assert store.retry([sweep.id]) == 0
     assert store.rerun(sweep.id) == 1
     run = store.run("run0")
-    assert (run.state, run.loss, run.result, run.restarted) == (RunState.QUEUED, None, None, 1)
+    assert (run.state, run.shown, run.loss, run.restarted) == (RunState.QUEUED, RunState.DONE, 3.0, 1)
+    if end is None:
+        store.hold(sweep.id, Hold.CANCELLED)
+    else:
+        end_attempt(store, "run0", claim(store, "run0", 1, driver, "w"), end)
+    run = store.run("run0")
+    assert (run.state, run.loss, run.result is None) == (state, loss, loss is None)
+    assert ("the earlier result stands" in (run.error or "")) == (end is not None and end.cause is Cause.CONFIGURATION)
+    assert (run.id in store.open_charges([run.id])) == (state is RunState.QUEUED), "the rest is refunded"
 
 
 def _submit(url: str, number: int, same: bool, gate: Any, answers: Any) -> None:

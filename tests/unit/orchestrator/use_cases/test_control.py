@@ -42,7 +42,7 @@ def _states(workspace: Workspace) -> list[str]:
 
 
 def test_a_paused_sweep_waits_in_all_its_revisions(workspace: Workspace) -> None:
-    assert pause(workspace, "demo", "lunch") == "sweep demo is paused; continue with: isoflop resume demo"
+    assert pause(workspace, "demo", reason="lunch") == "sweep demo is paused; continue with: isoflop resume demo"
     assert {(s.held, s.held_reason) for s in workspace.store.sweeps()} == {(Hold.PAUSED, "lunch")}
     assert workspace.store.held_runs() == {"run2"}
     assert Execution(workspace).progress(workspace.store.sweep("demo")).held == "paused: lunch"
@@ -73,8 +73,8 @@ def test_a_run_in_training_is_counted_when_its_sweep_is_cancelled(workspace: Wor
 
 
 def test_pausing_twice_keeps_the_first_reason(workspace: Workspace) -> None:
-    pause(workspace, "demo", "lunch")
-    pause(workspace, "demo", "tea")
+    pause(workspace, "demo", reason="lunch")
+    pause(workspace, "demo", reason="tea")
     assert workspace.store.sweep("demo").held_reason == "lunch"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.attempts import Outcome
+from orchestrator.people import Actor, Role
 from orchestrator.scheduling.durations import Durations
 from orchestrator.scheduling.speed import RateModel, SpeedModel
 from orchestrator.states import Cause, Hold, RunState
@@ -39,7 +40,7 @@ def test_a_plan_is_stored_with_its_runs_and_twice_makes_no_difference(workspace:
     assert {run.id for run in workspace.store.runs_of(sweep.id)} == {run.run_id for run in made.plan.all_runs}
     assert submit(workspace, made).id == sweep.id
     assert len(workspace.store.sweeps()) == 1
-    assert submit(workspace, planned(budgets=(1e11, 9e11)), user="you").user == "you"
+    assert submit(workspace, planned(budgets=(1e11, 9e11)), by=Actor("you", Role.ADMIN)).user == "you"
 
 
 def test_a_sweep_without_limits_has_no_ceilings(workspace: Workspace) -> None:
