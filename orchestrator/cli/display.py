@@ -90,7 +90,8 @@ def show_plan(planned: Planned) -> None:
         for r in plan.runs
     ]
     columns = ["budget", "N", "D", "shape", "batch", "lr", "steps", "FLOPs", "epochs", "seed", "time"]
-    print_table(rows, columns, f"Plan of sweep {plan.spec.name}", importance=_RUN_IMPORTANCE)
+    title = f"{'First round' if planned.rounds else 'Plan'} of sweep {plan.spec.name}"
+    print_table(rows, columns, title, importance=_RUN_IMPORTANCE)
     if plan.dropped or plan.unchecked:
         dropped = [
             {"budget": format_flops(d.budget), "N": format_count(d.params), "shape": d.shape, "reason": d.reason}

@@ -17,6 +17,7 @@ from orchestrator.store.database import Database, new_id
 from orchestrator.store.records import NewRun, RunRecord, SweepRecord
 from orchestrator.store.runs import RUN_COLUMNS, ColumnValues, active, bump_requests, cancel_where, move, to_run
 from sweeps.plan.records import DroppedCell
+from sweeps.plan.rounds import Round
 
 
 class Sweeps(Database):
@@ -47,6 +48,7 @@ class Sweeps(Database):
             if found is None:
                 values = {f: getattr(sweep, f) for f in SweepRecord.__slots__ if f not in ("id", "submitted_at")}
                 values["dropped"] = [cell.to_dict() for cell in sweep.dropped]
+                values["rounds"] = [each.to_dict() for each in sweep.rounds] or None
                 values["submitted_at"] = self.now(db)
                 found = new_id(db.execute(insert(t.sweeps).values(**values)))
                 _add_runs(db, found, runs, limits)
@@ -69,6 +71,31 @@ class Sweeps(Database):
             _add_runs(db, sweep_id, runs, ceilings or Ceilings())
             _again(db, sweep_id, RETRIED, Move.RETRY, {}, ceilings or Ceilings(), {run.id for run in runs})
             bump_requests(db)
+
+    def add_round(
+        self, sweep_id: int, number: int, decided: Round, runs: Sequence[NewRun], ceilings: Ceilings | None = None
+    ) -> bool:
+        """Store a decision of an adaptive sweep and queue its runs; False where it was decided before, or is held.
+
+        `number` is how many decisions it follows: of two processes that decide the same, the second changes nothing.
+        Raises CeilingExceeded: nothing is stored then.
+        """
+        with self.writing() as db:
+            sweep = to_sweep(db.execute(select(t.sweeps).where(t.sweeps.c.id == sweep_id)).one())
+            if sweep.held is not None or len(sweep.rounds) != number:
+                return False
+            rounds = [each.to_dict() for each in (*sweep.rounds, decided)]
+            db.execute(update(t.sweeps).where(t.sweeps.c.id == sweep_id).values(rounds=rounds))
+            _add_runs(db, sweep_id, runs, ceilings or Ceilings())
+            bump_requests(db)
+        return True
+
+    def open_ended(self) -> list[SweepRecord]:
+        """The adaptive sweeps that may decide a further round: the latest revision of each name, unless it is held."""
+        query = select(t.sweeps).where(t.sweeps.c.rounds.is_not(None)).order_by(t.sweeps.c.submitted_at)
+        with self.reading() as db:
+            found = {row.name: to_sweep(row) for row in db.execute(query)}
+        return [sweep for sweep in found.values() if sweep.open_ended and sweep.held is None]
 
     def sweep(self, name: str) -> SweepRecord:
         """The sweep that a handle names: `name` its latest revision, `name@revision` a given one (a prefix will do).
@@ -292,4 +319,5 @@ def to_sweep(row: Row[*tuple[Any, ...]]) -> SweepRecord:
     values["held"] = Hold(values["held"]) if values["held"] else None
     values["dropped"] = tuple(DroppedCell.from_dict(cell) for cell in values["dropped"] or ())
     values["warnings"] = values["warnings"] or []
+    values["rounds"] = tuple(Round.from_dict(each) for each in values["rounds"] or ())
     return SweepRecord(**values)
