@@ -21,7 +21,7 @@ from sweeps.plan.candidates import Candidates, as_cells, candidates
 from sweeps.plan.combination import NOTHING_VARIED
 from sweeps.plan.expected_width import DEFAULT_NOISE
 from sweeps.plan.grid import setting_of
-from sweeps.plan.plan import plan_single
+from sweeps.plan.plan import TOLERANCE, plan_single
 from sweeps.plan.records import DataFacts, PlanError, PlannedRun
 from sweeps.plan.rounds import CoursePoint, Round, Stop, measure
 from sweeps.recipes.ladder import flops_nodes
@@ -125,8 +125,9 @@ def next_round(
         return _without_law(spec, facts, found, trained, left)
     cells = joined(had, _open_cells(found, trained))
     if not ((cells.most > 0) & (cells.flops <= left)).any():
-        now = known_at(law, asked_of(spec))
-        return Decision(Round((), spent, now, stop=Stop.REACHED if target_of(spec).reached(now) else Stop.SPENT))
+        known = known_at(law, asked_of(spec))
+        reached = known is not None and target_of(spec).reached(known)
+        return Decision(Round((), spent, known, stop=Stop.REACHED if reached else Stop.SPENT))
     suggestion = suggest(law, cells, asked_of(spec), spend=left, target=target_of(spec))
     now = suggestion.now
     stop = _stop(spec, suggestion, number)
@@ -139,24 +140,26 @@ def next_round(
 
 
 def portion(runs: Sequence[SuggestedRun], share: float) -> int:
-    """How many of the suggested runs a round takes: those that a share of the spend pays for, and at least the first.
+    """How many of the suggested runs a round takes: as many as use up a share of the spend, training FLOPs.
 
     The sizes that open a budget stay together.
     """
     taken, cost = 0, 0.0
     groups = groupby(enumerate(runs), key=lambda each: (each[1].budget if each[1].why is Why.CURVE else -each[0]))
     for _, group in groups:
-        members = [run for _, run in group]
-        price = sum(run.flops for run in members)
-        if taken and cost + price > share:
+        if taken and cost >= share * (1 - TOLERANCE):
             break
-        taken, cost = taken + len(members), cost + price
+        members = [run for _, run in group]
+        taken, cost = taken + len(members), cost + sum(run.flops for run in members)
     return taken
 
 
-def known_at(law: Law, flops: float) -> Precision:
-    """How closely a law knows its answer at a budget, training FLOPs."""
-    headline = law.combined(np.array([flops]))
+def known_at(law: Law, flops: float) -> Precision | None:
+    """How closely a law knows its answer at a budget, training FLOPs; None where it has none there."""
+    try:
+        headline = law.combined(np.array([flops]))
+    except LawError:
+        return None
     return Precision(float(headline.log_params_half[0]), float(headline.loss_half[0]))
 
 
