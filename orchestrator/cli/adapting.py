@@ -11,8 +11,9 @@ import typer
 from orchestrator.cli.options import check_positive
 
 if TYPE_CHECKING:
+    from analysis.suggest.course import CoursePoint
     from orchestrator.use_cases.planning import Planned
-    from sweeps.plan.rounds import CoursePoint, Round
+    from sweeps.plan.rounds import Round
 
 _KEYS = {"params": "adaptive.until.params", "loss": "adaptive.until.loss"}
 _SHOWN = 8
@@ -40,7 +41,9 @@ def adaptive_of(
         wanted, _, asked = text.partition("@")
         name, _, value = wanted.partition("=")
         given = {_KEYS.get(name, ""): _number(value)} | ({"adaptive.ask": _number(asked)} if asked else {})
-        agrees = found.get("adaptive.ask", given.get("adaptive.ask")) == given.get("adaptive.ask", found.get("adaptive.ask"))
+        agrees = found.get("adaptive.ask", given.get("adaptive.ask")) == given.get(
+            "adaptive.ask", found.get("adaptive.ask")
+        )
         if name not in _KEYS or _KEYS[name] in found or not agrees or not all(map(math.isfinite, given.values())):
             raise typer.BadParameter(
                 "--until takes params=FACTOR@FLOPs or loss=HALF-WIDTH@FLOPs, each once and at one budget, such as "

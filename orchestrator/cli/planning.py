@@ -83,7 +83,9 @@ def plan(
     check_positive("--hours", hours)
     if runs is not None:
         check_destination("--runs", runs)
-    judged = plan_and_judge(Planning(open_workspace()), sweep_path(sweep), [*(overrides or []), *adaptive], hours, other)
+    judged = plan_and_judge(
+        Planning(open_workspace()), sweep_path(sweep), [*(overrides or []), *adaptive], hours, other
+    )
     planned = judged.planned
     if runs is not None:
         records = [{"run": r.run.to_dict(), "budget": r.budget, "size_id": r.size_id} for r in planned.plan.runs]
@@ -106,7 +108,7 @@ def plan(
 
 
 def _show_outlook(judged: Judged) -> None:
-    """Print the intervals to expect: of a grid at multiples of its largest budget, of an adaptive sweep as it spends."""
+    """Print the intervals to expect: a grid's at multiples of its largest budget, an adaptive sweep's as it spends."""
     from orchestrator.cli.adapting import show_course
     from orchestrator.cli.display import show_expected
 

@@ -52,7 +52,8 @@ class Adapting:
         new = [new_run(timed(run, cost), cost, spec.kind) for run in planned]
         if not store.add_round(record.id, number, decision.round, new, self._workspace.settings.ceilings):
             return False
-        self._workspace.say(f"sweep {record.name}: {sentence(number, decision.round)}")
+        if new:
+            self._workspace.say(f"sweep {record.name}: {sentence(number, decision.round)}")
         return bool(new)
 
     def advance_all(self) -> None:

@@ -28,6 +28,9 @@ def adaptive_problems(spec: SweepSpec) -> Problems:
         yield Problem("required: the training FLOPs that all runs may spend together", "adaptive.spend")
     elif not adaptive.spend > 0:
         yield Problem(f"must be positive, is {adaptive.spend:g}", "adaptive.spend")
+    elif spec.limits.flops is not None and adaptive.spend > spec.limits.flops:
+        above = f"{adaptive.spend:g} is above limits.flops = {spec.limits.flops:g}: raise that, or spend less"
+        yield Problem(above, "adaptive.spend")
     if until.params is not None and not until.params > 1:
         yield Problem(f"must be a factor above 1, such as 1.25, is {until.params:g}", "adaptive.until.params")
     if until.loss is not None and not until.loss > 0:

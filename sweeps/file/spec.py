@@ -80,8 +80,8 @@ class AdaptiveSpec:
     """Runs chosen round by round for one answer, instead of a fixed grid: see [suggest.md](suggest.md)."""
 
     ask: float | None = None
-    """Budget of the answer, training FLOPs. With it the sweep is adaptive: `budgets` and `sizes` are the ladder on which
-    runs are chosen, up to this budget, and `seeds` has no effect."""
+    """Budget of the answer, training FLOPs. With it the sweep is adaptive: `budgets` and `sizes` are the ladder of the
+    runs that are chosen, up to this budget, and `seeds` has no effect."""
     until: UntilSpec = field(default_factory=UntilSpec)
     """Precision that is enough; with neither number the whole spend is used."""
     spend: float | None = None

@@ -12,6 +12,7 @@ from analysis.fitting.cost import TokenCost
 from analysis.law import Law
 from analysis.records import LawError, QuestionError
 from analysis.suggest.cells import Cells, joined
+from analysis.suggest.course import CoursePoint
 from analysis.suggest.first import suggest_first
 from analysis.suggest.records import Outcome, Precision, SuggestedRun, Suggestion, Target, Why
 from analysis.suggest.suggest import suggest
@@ -23,7 +24,7 @@ from sweeps.plan.expected_width import DEFAULT_NOISE
 from sweeps.plan.grid import setting_of
 from sweeps.plan.plan import TOLERANCE, plan_single
 from sweeps.plan.records import DataFacts, PlanError, PlannedRun
-from sweeps.plan.rounds import CoursePoint, Round, Stop, measure
+from sweeps.plan.rounds import Round, Stop, measure
 from sweeps.recipes.ladder import flops_nodes
 
 
@@ -65,9 +66,9 @@ def asked_of(spec: SweepSpec) -> float:
 
 
 def spend_of(spec: SweepSpec) -> float:
-    """Training FLOPs that all runs may spend: what the sweep asks for, within its limit."""
+    """Training FLOPs that all runs may spend."""
     assert spec.adaptive.spend is not None
-    return min(spec.adaptive.spend, spec.limits.flops or spec.adaptive.spend)
+    return spec.adaptive.spend
 
 
 def first_round(spec: SweepSpec, facts: DataFacts) -> Decision:
@@ -145,7 +146,7 @@ def portion(runs: Sequence[SuggestedRun], share: float) -> int:
     The sizes that open a budget stay together.
     """
     taken, cost = 0, 0.0
-    groups = groupby(enumerate(runs), key=lambda each: (each[1].budget if each[1].why is Why.CURVE else -each[0]))
+    groups = groupby(enumerate(runs), key=lambda each: each[1].budget if each[1].why is Why.CURVE else -each[0])
     for _, group in groups:
         if taken and cost >= share * (1 - TOLERANCE):
             break

@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from analysis.suggest.course import Course, CoursePoint
 from analysis.suggest.records import Precision
+from sweeps.file.spec import AdaptiveSpec
 
 
 class Stop(StrEnum):
@@ -23,25 +25,6 @@ class Stop(StrEnum):
     """As many rounds as the sweep allows were trained."""
     NO_LAW = "no law"
     """The runs give no law, and no affordable run of their curves is left."""
-
-
-@dataclass(frozen=True, slots=True)
-class CoursePoint:
-    """How closely the answer is known, or expected to be known, once so much is spent."""
-
-    spent: float
-    """Training FLOPs of all runs so far."""
-    precision: Precision
-    """Half-widths of the answer's intervals then."""
-
-    def to_dict(self) -> dict[str, float]:
-        """As JSON holds it."""
-        return {"spent": self.spent, "log_params": self.precision.log_params_half, "loss": self.precision.loss_half}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, float]) -> CoursePoint:
-        """The point that `to_dict` wrote."""
-        return cls(data["spent"], Precision(data["log_params"], data["loss"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +88,12 @@ def reopened(rounds: tuple[Round, ...]) -> tuple[Round, ...]:
     return tuple(each for each in rounds if each.stop is None)
 
 
-def measured(rounds: tuple[Round, ...]) -> tuple[CoursePoint, ...]:
-    """How closely the answer was known after each complete round that gave a law."""
-    return tuple(CoursePoint(each.spent, each.known) for each in rounds if each.known is not None)
+def course_of(rounds: tuple[Round, ...], adaptive: AdaptiveSpec) -> Course | None:
+    """How closely the answer was known after each complete round, beside the plan; None before the first one is."""
+    measured = tuple(CoursePoint(each.spent, each.known) for each in rounds if each.known is not None)
+    if adaptive.ask is None or not measured:
+        return None
+    return Course(adaptive.ask, rounds[0].course, measured, adaptive.until.params, adaptive.until.loss)
 
 
 def measure(precision: Precision) -> str:
