@@ -52,7 +52,7 @@ def adaptive_of(
         found |= given
     if spend is not None:
         found["adaptive.spend"] = spend
-    return [f"{key}={value:g}" for key, value in found.items()]
+    return [f"{key}={value:.15g}" for key, value in found.items()]
 
 
 def _number(text: str) -> float:

@@ -28,6 +28,7 @@ from orchestrator.store.records import (
     SweepRecord,
     Usage,
 )
+from orchestrator.store.rounds import Rounds
 from orchestrator.store.runs import Runs
 from orchestrator.store.sweeps import Sweeps
 from orchestrator.store.totals import StateTotal, SweepTotals
@@ -57,5 +58,5 @@ __all__ = [
 ]
 
 
-class Store(Changes, Sweeps, Runs, Attempts, Drivers, Forecasts):
+class Store(Changes, Sweeps, Rounds, Runs, Attempts, Drivers, Forecasts):
     """The database at one URL. Only the scheduler moves runs into and out of training; everyone else asks."""

@@ -51,13 +51,13 @@ class Sweeps(Database):
                 values["rounds"] = [each.to_dict() for each in sweep.rounds] or None
                 values["submitted_at"] = self.now(db)
                 found = new_id(db.execute(insert(t.sweeps).values(**values)))
-                _add_runs(db, found, runs, limits)
+                store_runs(db, found, runs, limits)
             else:
                 db.execute(update(t.sweeps).where(key).values(submitted_at=self.now(db)))
             if rerun:
                 _rerun(db, found, limits)
             if retry:
-                _again(db, found, RETRIED, Move.RETRY, {}, limits)
+                queue_again(db, found, RETRIED, Move.RETRY, {}, limits)
                 _release(db, found)
             bump_requests(db)
         return self.sweep_by_id(found)
@@ -68,34 +68,9 @@ class Sweeps(Database):
         All of them, or none if a ceiling forbids one. Raises CeilingExceeded.
         """
         with self.writing() as db:
-            _add_runs(db, sweep_id, runs, ceilings or Ceilings())
-            _again(db, sweep_id, RETRIED, Move.RETRY, {}, ceilings or Ceilings(), {run.id for run in runs})
+            store_runs(db, sweep_id, runs, ceilings or Ceilings())
+            queue_again(db, sweep_id, RETRIED, Move.RETRY, {}, ceilings or Ceilings(), {run.id for run in runs})
             bump_requests(db)
-
-    def add_round(
-        self, sweep_id: int, number: int, decided: Round, runs: Sequence[NewRun], ceilings: Ceilings | None = None
-    ) -> bool:
-        """Store a decision of an adaptive sweep and queue its runs; False where it was decided before, or is held.
-
-        `number` is how many decisions it follows: of two processes that decide the same, the second changes nothing.
-        Raises CeilingExceeded: nothing is stored then.
-        """
-        with self.writing() as db:
-            sweep = to_sweep(db.execute(select(t.sweeps).where(t.sweeps.c.id == sweep_id)).one())
-            if sweep.held is not None or len(sweep.rounds) != number:
-                return False
-            rounds = [each.to_dict() for each in (*sweep.rounds, decided)]
-            db.execute(update(t.sweeps).where(t.sweeps.c.id == sweep_id).values(rounds=rounds))
-            _add_runs(db, sweep_id, runs, ceilings or Ceilings())
-            bump_requests(db)
-        return True
-
-    def open_ended(self) -> list[SweepRecord]:
-        """The adaptive sweeps that may decide a further round: the latest revision of each name, unless it is held."""
-        query = select(t.sweeps).where(t.sweeps.c.rounds.is_not(None)).order_by(t.sweeps.c.submitted_at)
-        with self.reading() as db:
-            found = {row.name: to_sweep(row) for row in db.execute(query)}
-        return [sweep for sweep in found.values() if sweep.open_ended and sweep.held is None]
 
     def sweep(self, name: str) -> SweepRecord:
         """The sweep that a handle names: `name` its latest revision, `name@revision` a given one (a prefix will do).
@@ -220,7 +195,7 @@ class Sweeps(Database):
         with self.writing() as db:
             queued = 0
             for sweep_id in sweep_ids:
-                queued += _again(db, sweep_id, RETRIED, Move.RETRY, {}, ceilings or Ceilings())
+                queued += queue_again(db, sweep_id, RETRIED, Move.RETRY, {}, ceilings or Ceilings())
                 _release(db, sweep_id)
             bump_requests(db)
         return queued
@@ -250,10 +225,10 @@ def _rerun(db: Connection, sweep_id: int, ceilings: Ceilings) -> int:
     erased = ("loss", "bits_per_byte", "seconds", "result", "device", "micro_batch")
     values: ColumnValues = dict.fromkeys(erased)
     ended = tuple(s for s in RunState if s.terminal)
-    return _again(db, sweep_id, ended, Move.RERUN, values | {"restarted": t.runs.c.fence}, ceilings)
+    return queue_again(db, sweep_id, ended, Move.RERUN, values | {"restarted": t.runs.c.fence}, ceilings)
 
 
-def _again(
+def queue_again(
     db: Connection,
     sweep_id: int,
     states: tuple[RunState, ...],
@@ -277,7 +252,7 @@ def _again(
     return len(rows)
 
 
-def _add_runs(db: Connection, sweep_id: int, runs: Sequence[NewRun], ceilings: Ceilings) -> None:
+def store_runs(db: Connection, sweep_id: int, runs: Sequence[NewRun], ceilings: Ceilings) -> None:
     """Store the runs that are new, link all of them to the sweep, and reserve what the unfinished ones may spend."""
     known = {id_: RunState(state) for id_, state in db.execute(select(t.runs.c.id, t.runs.c.state))}
     linked = set(db.execute(select(t.sweep_runs.c.run_id).where(t.sweep_runs.c.sweep_id == sweep_id)).scalars())
