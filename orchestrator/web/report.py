@@ -38,12 +38,9 @@ def write_report(
 ) -> dict[str, Path]:
     """Write report.html, runs.csv and one PNG for each chart into a folder; files of an earlier report are replaced.
 
-    `title` names the sweep with its variant, `runs` has the columns of `isoflop export`, and `command` is what a reader
-    types to repeat the sweep; `outlook` is what further runs would buy, where that is known, `course` how an adaptive
-    sweep narrowed its answer. A law that could not be
-    fitted is reported, too: its curves, refusals and runs, without predictions.
-
-    Returns the files by name: `report`, `runs`, and one name for each chart.
+    `title` names the sweep with its variant, `runs` has the columns of `isoflop export`, `command` is what repeats the
+    sweep; `outlook` is what further runs would buy, where that is known, `course` how an adaptive sweep narrowed its
+    answer. A law that could not be fitted is reported, too, without predictions. Returns the files by name.
     """
     folder.mkdir(parents=True, exist_ok=True)
     made: dict[str, Chart] = charts(law, name=title)

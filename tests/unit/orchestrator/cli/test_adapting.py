@@ -20,7 +20,12 @@ COURSE = tuple(CoursePoint(1e12 * at, Precision(9.0 / at, 0.3 / at)) for at in r
 def test_options_are_keys_of_the_file() -> None:
     assert adaptive_of(None, None) == []
     keys = adaptive_of(["params=1.25@1e15", "loss=0.02"], 3e13)
-    wanted = ["adaptive.until.params=1.25", "adaptive.ask=1e+15", "adaptive.until.loss=0.02", "adaptive.spend=3e+13"]
+    wanted = [
+        "adaptive.until.params=1.25",
+        "adaptive.ask=1e+15",
+        "adaptive.until.loss=0.02",
+        "adaptive.spend=30000000000000",
+    ]
     assert keys == wanted
     assert adaptive_of(["params=1.2345678@1.23456789e15"], None)[1] == "adaptive.ask=1.23456789e+15"
 
