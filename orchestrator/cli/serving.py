@@ -47,7 +47,7 @@ def serve(
         server.should_exit = workspace.settings.ray_address != "local"
 
     with open_port(host, port) as listening, execution.scheduling(choose_device("auto"), serves=True) as scheduler:
-        background = Background(execution, scheduler, end, Adapting(workspace).advance_all)
+        background = Background(execution, scheduler, when_lost=end, advance=Adapting(workspace).advance_all)
         corpora = corpora_within(workspace, loopback=is_loopback(host))
         app = create_app(workspace, background, token=token, corpora=corpora, workshop=Workshop())
         config = uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=5)

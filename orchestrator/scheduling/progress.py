@@ -181,7 +181,8 @@ def progress_json(progress: Progress) -> dict[str, Any]:
 
 def progress_from_json(data: Mapping[str, Any]) -> Progress:
     """The progress in a service's answer."""
-    values = {f.name: data[f.name] for f in fields(Progress)}
+    values = {f.name: data[f.name] for f in fields(Progress) if f.name != "deciding"}
+    values["deciding"] = data.get("deciding", False)  # services of earlier releases have no adaptive sweeps
     running = tuple(LiveRun(**r) for r in data["running"])
     return Progress(**values | {"running": running, "state": SweepState(data["state"])})
 

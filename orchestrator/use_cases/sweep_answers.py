@@ -152,7 +152,7 @@ class SweepAnswers:
 
     def course(self) -> Course | None:
         """How an adaptive sweep narrowed its answer; None for a fixed grid, and before the first round is complete."""
-        return course_of(self.sweep.rounds, self.spec.adaptive)
+        return course_of(self.sweep.rounds, self.spec.adaptive) if self.sweep.rounds else None
 
     def _trials(self, variant: Variant) -> Iterator[Trial]:
         """The runs that check the variant's recipe, with their losses."""
