@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 
 from analysis.records import LawError
 from analysis.suggest.cells import Cells
 from analysis.wording import format_flops, plural
 from orchestrator.states import Hold, RunState
 from orchestrator.store import RunRecord, SweepRecord, Unavailable
-from orchestrator.use_cases.planning import Planning
+from orchestrator.use_cases.planning import Planning, facts_of
 from orchestrator.use_cases.submission import new_run
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.use_cases.workspace import Workspace
 from sweeps.plan.adaptive import Decision, Trained, next_round
 from sweeps.plan.plan import timed
+from sweeps.plan.records import DataFacts, PlanError
 from sweeps.plan.rounds import Round, Stop, measure
 from tokenizer.errors import ExpectedError
+from tokenizer.shards import ShardError, read_manifest
 
 COMPLETE = (RunState.DONE, RunState.DIVERGED)
 """States of runs whose loss, or lack of one, is final. A failed or cancelled run may still be retried."""
@@ -80,7 +83,20 @@ class Adapting:
         except LawError:  # not one run has a loss
             return Decision(Round((), sum(run.flops for run in trained), stop=Stop.NO_LAW))
         had = Cells.run_already(variant.table, 0)
-        return next_round(spec, self._planning.facts(spec), law, had, trained, number)
+        return next_round(spec, self._facts(answers), law, had, trained, number)
+
+    def _facts(self, answers: SweepAnswers) -> DataFacts:
+        """The data of a sweep's runs, as they were tokenised. Raises PlanError where they are gone, CorpusError."""
+        dataset = answers.sweep.dataset
+        with suppress(ShardError):
+            return facts_of(read_manifest(self._workspace.home.artifacts / dataset))
+        facts = self._planning.facts(answers.spec)
+        if facts.dataset != dataset:
+            raise PlanError(
+                f"sweep {answers.sweep.name}: the corpus has changed since its first runs, so further ones would train "
+                "on other data: restore it, or submit the sweep anew"
+            )
+        return facts
 
 
 def trained_of(runs: Sequence[RunRecord]) -> list[Trained]:

@@ -13,7 +13,7 @@ from analysis.suggest.suggest import suggest
 from orchestrator.use_cases.planning import Planning
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from sweeps.file.compose import load_sweep
-from sweeps.file.spec import LimitsSpec, SweepSpec
+from sweeps.file.spec import AdaptiveSpec, LimitsSpec, SweepSpec
 from sweeps.plan.candidates import Candidates, as_cells, candidates
 from sweeps.plan.combination import NOTHING_VARIED, Combination
 from sweeps.plan.grid import setting_of
@@ -58,7 +58,7 @@ def suggest_for_file(planning: Planning, source: Path, asked: Asked) -> Suggesti
     spec = load_sweep(source)
     if spec.vary:
         raise PlanError("vary: suggest takes one combination: leave vary out, and set its keys as they should be")
-    planned = planning.plan_spec(replace(spec, limits=LimitsSpec()))
+    planned = planning.plan_spec(replace(spec, limits=LimitsSpec(), adaptive=AdaptiveSpec()))
     found, cells = _cells(planning, spec, NOTHING_VARIED, asked)
     spend, note = _within_limits(asked.spend or planned.plan.flops, spec.limits.flops)
     setting = setting_of(spec, planned.data.vocab, NOTHING_VARIED)

@@ -22,6 +22,7 @@ from orchestrator.use_cases.workspace import Workspace
 from sweeps.file.spec import LimitsSpec, SweepSpec
 from sweeps.plan.adaptive import first_round
 from sweeps.plan.plan import plan_of_runs
+from sweeps.plan.records import PlanError
 from sweeps.plan.rounds import Round, Stop
 from tests.unit.orchestrator.use_cases.homes import end, finish, open_home
 from tests.unit.sweeps.plan.adaptive_sweep import adaptive_spec, loss_of
@@ -160,6 +161,13 @@ def test_a_round_above_a_ceiling_is_not_stored_and_the_service_pauses_the_sweep(
     assert len(_sweep(workspace).rounds) == 1 and _queued(workspace) == []
     Adapting(workspace).advance_all()
     assert _sweep(workspace).on_hold.startswith("paused: the next round cannot be decided: ")
+
+
+def test_another_corpus_is_no_ground_for_a_round(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Planning, "facts", lambda *_: replace(FACTS, dataset="e" * 64))
+    with pytest.raises(PlanError, match="the corpus has changed since its first runs"):
+        Adapting(workspace).advance(_sweep(workspace))
+    assert len(_sweep(workspace).rounds) == 1
 
 
 def test_a_sweep_that_another_asks_more_of_starts_anew(workspace: Workspace, begun: tuple[Path, Planned]) -> None:
