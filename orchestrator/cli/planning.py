@@ -169,6 +169,8 @@ def run(
     if not served:
         execution.check_free()
     record = submit(workspace, planned, rerun=rerun)
+    if planned.rounds and len(record.rounds) > 1:
+        say(f"it goes on after {plural(len(record.rounds), 'round')}")
     with watching() as observe:
         if served:
             say("a service schedules in this home and trains the sweep; Ctrl-C only ends watching it")

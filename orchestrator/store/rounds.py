@@ -41,8 +41,9 @@ class Rounds(Database):
         return True
 
     def open_ended(self) -> list[SweepRecord]:
-        """The adaptive sweeps that may decide a further round: the latest revision of each name, unless it is held."""
-        query = select(t.sweeps).where(t.sweeps.c.rounds.is_not(None)).order_by(t.sweeps.c.submitted_at)
+        """The adaptive sweeps that may decide a further round, unless they are held, in the order of submission."""
+        mine = t.sweeps.c.rounds.is_not(None) & t.sweeps.c.held.is_(None)
         with self.reading() as db:
-            found = {row.name: to_sweep(row) for row in db.execute(query)}
-        return [sweep for sweep in found.values() if sweep.open_ended and sweep.held is None]
+            query = select(t.sweeps).where(mine).order_by(t.sweeps.c.submitted_at, t.sweeps.c.id)
+            found = [to_sweep(row) for row in db.execute(query)]
+        return [sweep for sweep in found if sweep.open_ended]

@@ -113,6 +113,7 @@ ENDS = {
     Stop.SPENT: "the spend pays for no further run",
     Stop.EXHAUSTED: "no affordable run would narrow the answer noticeably",
     Stop.ROUNDS: "all rounds that adaptive.rounds allows are trained",
+    Stop.CONTINUED: "a later revision of the sweep goes on from its rounds",
     Stop.NO_LAW: "the runs give no law, and no affordable run of their curves is left",
 }
 """Why an adaptive sweep ends, in words."""

@@ -17,7 +17,7 @@ from sweeps.file.compose import load_sweep
 from sweeps.file.serialise import spec_hash, to_yaml
 from sweeps.file.spec import AdaptiveSpec, LimitsSpec, SweepSpec
 from sweeps.plan.records import PlannedRun
-from sweeps.plan.rounds import reopened
+from sweeps.plan.rounds import Round, Stop, reopened
 
 
 def submit(workspace: Workspace, planned: Planned, user: str = "", *, rerun: bool = False) -> SweepRecord:
@@ -45,16 +45,20 @@ def submit(workspace: Workspace, planned: Planned, user: str = "", *, rerun: boo
         submitted_at=0.0,
         user=user or workspace.settings.user,
         ceiling_flops=spec.limits.flops,
+        rounds=planned.rounds,
         ceiling_seconds=None if spec.limits.hours is None else spec.limits.hours * 3600 * planned.workers,
     )
     # The data come first: as soon as the runs are stored, a scheduler may hand them out.
     publish(workspace, {planned.data.dataset, *(run.run.dataset for run in planned.plan.all_runs)})
     runs = [new_run(r, planned.cost, spec.kind) for r in planned.plan.all_runs]
-    if planned.rounds:
-        earlier = continued(workspace, planned)
-        rounds = planned.rounds if earlier is None else reopened(earlier.rounds)
-        record, runs = replace(record, rounds=rounds), runs if earlier is None else _runs_again(workspace, earlier)
-    return store.submit(record, runs, workspace.settings.ceilings, retry=True, rerun=rerun)
+    earlier = continued(workspace, planned) if planned.rounds and not is_known(workspace, planned) else None
+    if earlier is not None:
+        record, runs = replace(record, rounds=reopened(earlier.rounds)), _runs_again(workspace, earlier)
+    stored = store.submit(record, runs, workspace.settings.ceilings, retry=True, rerun=rerun)
+    if earlier is not None and earlier.open_ended:
+        ended = Round((), earlier.rounds[-1].spent, stop=Stop.CONTINUED)
+        store.add_round(earlier.id, len(earlier.rounds), ended, [])
+    return stored
 
 
 def continued(workspace: Workspace, planned: Planned) -> SweepRecord | None:

@@ -23,6 +23,8 @@ class Stop(StrEnum):
     """No affordable run would narrow the answer noticeably."""
     ROUNDS = "rounds"
     """As many rounds as the sweep allows were trained."""
+    CONTINUED = "continued"
+    """A later revision goes on from its rounds."""
     NO_LAW = "no law"
     """The runs give no law, and no affordable run of their curves is left."""
 

@@ -110,7 +110,7 @@ class _Steps:
 
     def submit(self, _: object, planned: Planned, *, rerun: bool) -> SimpleNamespace:
         self.taken.append(("submitted", planned.spec.name, rerun))
-        return SimpleNamespace(name="s")
+        return SimpleNamespace(name="s", rounds=(1, 2) if planned.rounds else ())
 
     def execute(self, _: object, device: str, observe: Callable[..., None], more: Callable[[], bool]) -> None:
         self.taken.append(("trained", device, callable(observe) and callable(more)))
@@ -171,6 +171,7 @@ def test_an_adaptive_sweep_is_shown_with_its_first_round_and_its_course(
     assert asked == [keys]
     assert steps.taken[-1] == ("concluded", "s", f"isoflop run tiny {' '.join(keys)} --yes")
     said = capsys.readouterr().err
+    assert "it goes on after 2 rounds" in said
     assert "First round of sweep t" in said and "Expected course" in said and "±0.02" in said
     assert isoflop("plan", "tiny", "-o", "json") == 0
     document = json.loads(capsys.readouterr().out)

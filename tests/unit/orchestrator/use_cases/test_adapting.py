@@ -127,6 +127,19 @@ def test_a_kill_between_two_rounds_changes_nothing(workspace: Workspace, tmp_pat
     assert [run.id for run in workspace.store.runs_of(larger.id)] == [run.id for run in runs]
 
 
+def test_a_revision_that_asks_for_more_ends_the_one_it_goes_on_from(
+    workspace: Workspace, begun: tuple[Path, Planned]
+) -> None:
+    earlier, planned = _sweep(workspace), begun[1]
+    spec = replace(SPEC, adaptive=replace(SPEC.adaptive, spend=3e13))
+    later = submit(workspace, replace(planned, plan=replace(planned.plan, spec=spec)))
+    assert [each.id for each in workspace.store.open_ended()] == [later.id]
+    assert workspace.store.sweep_by_id(earlier.id).rounds[-1].stop is Stop.CONTINUED
+    assert Execution(workspace).progress(earlier).finished and later.rounds == earlier.rounds
+    assert submit(workspace, planned).id == earlier.id, "to submit the earlier one again changes neither"
+    assert [each.id for each in workspace.store.open_ended()] == [later.id]
+
+
 def test_failed_runs_wait_for_a_retry_and_diverged_ones_do_not(workspace: Workspace) -> None:
     sweep = _sweep(workspace)
     Adapting(workspace).advance(sweep)
