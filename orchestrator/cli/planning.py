@@ -107,6 +107,15 @@ def plan(
     _exit_without_law(judged, said=output is Format.TABLE)
 
 
+def _show_judged(judged: Judged) -> None:
+    """Print a plan before it starts: the verdict, the runs, and what to expect of them."""
+    from orchestrator.cli.display import show_plan, show_verdict
+
+    show_verdict(judged)
+    show_plan(judged.planned)
+    _show_outlook(judged)
+
+
 def _show_outlook(judged: Judged) -> None:
     """Print the intervals to expect: a grid's at multiples of its largest budget, an adaptive sweep's as it spends."""
     from orchestrator.cli.adapting import show_course
@@ -143,7 +152,6 @@ def run(
     precision is not reached.
     """
     from orchestrator.cli.conclude import conclude
-    from orchestrator.cli.display import show_plan, show_verdict
     from orchestrator.cli.watching import watching
     from orchestrator.use_cases.adapting import Adapting
     from orchestrator.use_cases.execution import Execution
@@ -157,9 +165,7 @@ def run(
     overrides = [*(overrides or []), *adaptive]
     judged = plan_and_judge(planning, sweep_path(sweep), overrides)
     planned = judged.planned
-    show_verdict(judged)
-    show_plan(planned)
-    _show_outlook(judged)
+    _show_judged(judged)
     if not planned.plan.runs:
         say("every cell was dropped: nothing to run")
         raise typer.Exit(1)
