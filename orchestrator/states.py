@@ -81,13 +81,18 @@ def is_answered(state: RunState, role: str) -> bool:
     return state is RunState.DONE or (state is RunState.DIVERGED and role == "check")
 
 
-def sweep_state(held: Hold | None, *, total: int, answered: int, queued: int, running: int) -> SweepState:
-    """The state of a sweep by its hold and its numbers of runs: all, answered, waiting, and in training."""
-    if answered == total:
+def sweep_state(
+    held: Hold | None, *, total: int, answered: int, queued: int, running: int, deciding: bool = False
+) -> SweepState:
+    """The state of a sweep by its hold and its numbers of runs: all, answered, waiting, and in training.
+
+    `deciding` says that it is adaptive, and that its next round is to be decided once all of its runs have ended.
+    """
+    if answered == total and not deciding:
         return SweepState.DONE
     if held is Hold.CANCELLED:
         return SweepState.CANCELLED
-    if not queued and not running:
+    if not queued and not running and not deciding:
         return SweepState.INCOMPLETE
     if held is Hold.PAUSED:
         return SweepState.PAUSED

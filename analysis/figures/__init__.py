@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from analysis.answers.published import PublishedLaw
 from analysis.figures.compose import everything, overview
 from analysis.figures.contour import loss_contour
+from analysis.figures.course import course_panels
 from analysis.figures.disagreement import estimator_disagreement
 from analysis.figures.forecasts import Forecast, forecast_record
 from analysis.figures.holdout import holdout_panels
@@ -31,6 +32,7 @@ __all__ = [
     "charts",
     "compute_multiplier",
     "compute_multipliers",
+    "course_panels",
     "drawn",
     "estimator_disagreement",
     "everything",

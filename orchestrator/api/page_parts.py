@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
-from analysis.figures import Forecast, forecast_record
+from analysis.figures import Forecast, course_panels, forecast_record
 from analysis.law import Law
 from analysis.records import LawError
 from orchestrator.api.documents import Document, document, json_document
@@ -38,6 +38,9 @@ def page_parts(answers: SweepAnswers, variant: str, name: str) -> PageParts:
     """The charts of a variant of the sweep that addresses call `name`, as far as its runs allow."""
     stored = [Forecast.of(record) for record in answers.forecasts]
     figures = {"forecasts": figure(forecast_record(stored, answers.sweep.name), "forecasts")} if stored else {}
+    course = answers.course()
+    if course is not None:
+        figures["course"] = figure(course_panels(course, answers.sweep.name), "course")
     comparisons: list[Figure] = []
     law = law_or_none(answers, variant)
     if law is not None:

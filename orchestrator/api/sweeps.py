@@ -156,6 +156,7 @@ def _show(desk: Desk, found: SweepTotals, answers: SweepAnswers) -> Document:
         _summary_json(desk, found)
         | {
             "source": sweep.source,
+            "rounds": [each.to_dict() for each in sweep.rounds],
             "dropped": [cell.to_dict() for cell in sweep.dropped],
             "runs": rows_json(answers.table),
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,17 +20,20 @@ from orchestrator.cli.trust import STEP
 from orchestrator.scheduling.progress import mixed_devices
 from orchestrator.store import RunRecord, SweepRecord
 from orchestrator.tracking.sweep_run import log_sweep, offline_runs
+from orchestrator.use_cases.adapting import sentence
 from orchestrator.use_cases.answering import Answering
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.use_cases.workspace import Workspace
+from sweeps.plan.adaptive import target_of
+from sweeps.plan.rounds import Stop
 
 
 def conclude(
     workspace: Workspace, sweep: SweepRecord, command: str, say: Callable[[str], None], width: int = WIDTH
 ) -> int:
     """Fit, write the report, mirror the fit, print the answer. Returns the exit code: 0, or 1 without a law."""
-    answers = Answering(workspace).of_record(sweep)
-    for line in (*run_lines(answers.runs), *mixed_devices(answers.runs)):
+    answers = Answering(workspace).of_record(Answering(workspace).sweep(f"{sweep.name}@{sweep.revision}"))
+    for line in (*run_lines(answers.runs), *mixed_devices(answers.runs), *ending(answers)):
         say(line)
     laws = answers.laws()
     reported = write_reports(workspace, answers, laws, command)
@@ -51,7 +54,22 @@ def conclude(
     for line in lines:
         say(line)
     all_done = all(run.answered for run in answers.runs if run.role != "validation")
-    return 0 if all_done and all(law.estimators for law in laws.values()) else 1
+    return 0 if all_done and all(law.estimators for law in laws.values()) and not short_of(answers) else 1
+
+
+def ending(answers: SweepAnswers) -> Iterator[str]:
+    """Why an adaptive sweep ended, in a sentence; nothing for others, and before the end."""
+    rounds = answers.sweep.rounds
+    if rounds and rounds[-1].stop is not None:
+        yield f"sweep {answers.sweep.name}: {sentence(len(rounds) - 1, rounds[-1])}"
+
+
+def short_of(answers: SweepAnswers) -> bool:
+    """Whether an adaptive sweep has not reached the precision that was asked for, or not ended yet."""
+    rounds = answers.sweep.rounds
+    if not rounds:
+        return False
+    return rounds[-1].stop is None or (target_of(answers.spec).any and rounds[-1].stop is not Stop.REACHED)
 
 
 def tracking_lines(tracking: Tracking) -> tuple[str, ...]:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from analysis.wording import plural
+from orchestrator.cli.adapting import adaptive_of
 from orchestrator.cli.destination import check_destination
 from orchestrator.cli.opening import open_workspace
-from orchestrator.cli.options import Output, Overrides, Rerun, RunId, SweepFile, SweepName
+from orchestrator.cli.options import Output, Overrides, Rerun, RunId, SweepFile, SweepName, expand
 from orchestrator.cli.output import Format, emit_json, emit_rows, say
 from orchestrator.cli.planning import sweep_path
 
@@ -30,8 +31,10 @@ class Action(StrEnum):
     COPY = "copy"
 
 
+@expand(adaptive=adaptive_of)
 def submit(
     sweep: SweepFile,
+    adaptive: list[str],
     overrides: Overrides = None,
     rerun: Rerun = False,
     output: Output = Format.TABLE,
@@ -43,7 +46,7 @@ def submit(
     from orchestrator.client import local_client, service_client
 
     client = service_client() or local_client()
-    answer = client.submit(sweep_path(sweep).read_bytes(), overrides or [], rerun=rerun)
+    answer = client.submit(sweep_path(sweep).read_bytes(), [*(overrides or []), *adaptive], rerun=rerun)
     if output is Format.JSON:
         emit_json(answer)
         return

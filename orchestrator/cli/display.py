@@ -93,7 +93,8 @@ def show_plan(planned: Planned) -> None:
     mixed = any(r.run.model.experts > 1 for r in plan.runs)
     counts = ["N", "all"] if mixed else ["N"]
     columns = ["budget", *counts, "D", "shape", "batch", "lr", "steps", "FLOPs", "epochs", "seed", "time"]
-    print_table(rows, columns, f"Plan of sweep {plan.spec.name}", importance=_RUN_IMPORTANCE)
+    title = f"{'First round' if planned.rounds else 'Plan'} of sweep {plan.spec.name}"
+    print_table(rows, columns, title, importance=_RUN_IMPORTANCE)
     if plan.dropped or plan.unchecked:
         dropped = [
             {"budget": format_flops(d.budget), "N": format_count(d.params), "shape": d.shape, "reason": d.reason}

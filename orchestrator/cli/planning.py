@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from analysis.wording import plural
+from orchestrator.cli.adapting import adaptive_of
 from orchestrator.cli.destination import check_destination, write_text
 from orchestrator.cli.opening import open_workspace
 from orchestrator.cli.options import Output, Overrides, Rerun, SweepFile, Variant, check_positive, expand
@@ -54,10 +55,11 @@ def other_device_of(
     return OtherDevice(found.device, mfu, devices)
 
 
-@expand(other=other_device_of)
+@expand(other=other_device_of, adaptive=adaptive_of)
 def plan(
     sweep: SweepFile,
     other: OtherDevice | None,
+    adaptive: list[str],
     overrides: Overrides = None,
     hours: Annotated[
         float | None,
@@ -74,14 +76,16 @@ def plan(
     Shows cells, why some are dropped, FLOPs, epochs, memory, time, and the interval to expect. Starts nothing; exit
     code 1 if no law is to be expected.
     """
-    from orchestrator.cli.display import show_expected, show_hours, show_plan, show_verdict
+    from orchestrator.cli.display import show_hours, show_plan, show_verdict
     from orchestrator.use_cases.hours import plan_and_judge
     from orchestrator.use_cases.planning import Planning
 
     check_positive("--hours", hours)
     if runs is not None:
         check_destination("--runs", runs)
-    judged = plan_and_judge(Planning(open_workspace()), sweep_path(sweep), overrides or [], hours, other)
+    judged = plan_and_judge(
+        Planning(open_workspace()), sweep_path(sweep), [*(overrides or []), *adaptive], hours, other
+    )
     planned = judged.planned
     if runs is not None:
         records = [{"run": r.run.to_dict(), "budget": r.budget, "size_id": r.size_id} for r in planned.plan.runs]
@@ -91,7 +95,7 @@ def plan(
         show_verdict(judged)
         show_plan(planned)
         show_hours(planned)
-        show_expected(judged.expected, judged.noise)
+        _show_outlook(judged)
     elif output is Format.JSON:
         from orchestrator.use_cases.plan_json import judged_json
 
@@ -101,6 +105,26 @@ def plan(
         rows = [{key: value for key, value in row.items() if key != "checks"} for row in rows]
         emit_rows(rows, list(rows[0]) if rows else [], output)
     _exit_without_law(judged, said=output is Format.TABLE)
+
+
+def _show_judged(judged: Judged) -> None:
+    """Print a plan before it starts: the verdict, the runs, and what to expect of them."""
+    from orchestrator.cli.display import show_plan, show_verdict
+
+    show_verdict(judged)
+    show_plan(judged.planned)
+    _show_outlook(judged)
+
+
+def _show_outlook(judged: Judged) -> None:
+    """Print the intervals to expect: a grid's at multiples of its largest budget, an adaptive sweep's as it spends."""
+    from orchestrator.cli.adapting import show_course
+    from orchestrator.cli.display import show_expected
+
+    if judged.planned.rounds:
+        show_course(judged.planned)
+    else:
+        show_expected(judged.expected, judged.noise)
 
 
 def _exit_without_law(judged: Judged, *, said: bool) -> None:
@@ -113,8 +137,10 @@ def _exit_without_law(judged: Judged, *, said: bool) -> None:
         raise typer.Exit(1)
 
 
+@expand(adaptive=adaptive_of)
 def run(
     sweep: SweepFile,
+    adaptive: list[str],
     overrides: Overrides = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before starting.")] = False,
     rerun: Rerun = False,
@@ -122,11 +148,12 @@ def run(
     """Plan, train, fit and report a sweep here and now.
 
     Typed again, it continues where it stopped and repeats no finished run. Beside `isoflop serve` in the same home it
-    leaves the training to it and follows.
+    leaves the training to it and follows. With --until it chooses its runs round by round; exit code 1 if the
+    precision is not reached.
     """
     from orchestrator.cli.conclude import conclude
-    from orchestrator.cli.display import show_expected, show_plan, show_verdict
     from orchestrator.cli.watching import watching
+    from orchestrator.use_cases.adapting import Adapting
     from orchestrator.use_cases.execution import Execution
     from orchestrator.use_cases.following import follow, readings
     from orchestrator.use_cases.hours import plan_and_judge
@@ -135,11 +162,10 @@ def run(
 
     workspace = open_workspace()
     planning, execution = Planning(workspace), Execution(workspace)
-    judged = plan_and_judge(planning, sweep_path(sweep), overrides or [])
+    overrides = [*(overrides or []), *adaptive]
+    judged = plan_and_judge(planning, sweep_path(sweep), overrides)
     planned = judged.planned
-    show_verdict(judged)
-    show_plan(planned)
-    show_expected(judged.expected, judged.noise)
+    _show_judged(judged)
     if not planned.plan.runs:
         say("every cell was dropped: nothing to run")
         raise typer.Exit(1)
@@ -149,15 +175,17 @@ def run(
     if not served:
         execution.check_free()
     record = submit(workspace, planned, rerun=rerun)
+    if planned.rounds and len(record.rounds) > 1:
+        say(f"it goes on after {plural(len(record.rounds), 'round')}")
     with watching() as observe:
         if served:
             say("a service schedules in this home and trains the sweep; Ctrl-C only ends watching it")
             follow(readings(workspace, record), observe)
         else:
-            execution.execute(record, planned.device, observe)
+            execution.execute(record, planned.device, observe, lambda: Adapting(workspace).advance(record))
     if held := execution.progress(record).held:
         say(f"sweep {record.name} is {held}")
-    command = shlex.join(["isoflop", "run", sweep, *(overrides or []), "--yes"])
+    command = shlex.join(["isoflop", "run", sweep, *overrides, "--yes"])
     raise typer.Exit(conclude(workspace, record, command, say, width_of(sys.stderr)))
 
 

@@ -46,6 +46,7 @@ def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
 
     Each run has its state, size and loss, and its predicted and actual seconds.
     """
+    from orchestrator.cli.adapting import round_rows
     from orchestrator.scheduling.durations import median_error
     from orchestrator.scheduling.progress import mixed_devices
 
@@ -60,6 +61,7 @@ def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
                 "revision": record.revision,
                 "note": record.note,
                 "seconds_error": error,
+                "rounds": [each.to_dict() for each in record.rounds],
                 "runs": rows,
                 "forecasts": forecasts,
             }
@@ -76,6 +78,9 @@ def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
         say(f"the median difference between predicted and actual seconds is {error:.0%}")
     for line in mixed_devices(runs):
         say(line)
+    if record.rounds and output is Format.TABLE:
+        shown = round_rows(record.rounds)
+        emit_rows(shown, list(shown[0]), output, "Rounds")
     if record.note:
         say(f"sweep {record.name}: {record.note}")
     if forecasts and output is Format.TABLE:

@@ -64,6 +64,7 @@ def _write(workspace: Workspace, answers: SweepAnswers, name: str, variant: str,
             dropped=sweep.dropped,
             forecasts=[Forecast.of(record) for record in answers.forecasts],
             outlook=answers.outlook(variant),
+            course=answers.course(),
         )
         page = save(picture("isoflop", law, name=title), fresh / "isoflop.html")
         (fresh / SWEEP_FILE).write_text(sweep.source, encoding="utf-8")

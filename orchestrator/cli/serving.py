@@ -36,6 +36,7 @@ def serve(
     from orchestrator.cluster import signals
     from orchestrator.cluster.head_watch import HeadLost
     from orchestrator.settings import choose_device
+    from orchestrator.use_cases.adapting import Adapting
     from orchestrator.use_cases.background import Background
     from orchestrator.use_cases.execution import Execution
     from orchestrator.use_cases.members import Members
@@ -52,7 +53,7 @@ def serve(
         server.should_exit = workspace.settings.ray_address != "local"
 
     with open_port(host, port) as listening, execution.scheduling(choose_device("auto"), serves=True) as scheduler:
-        background = Background(execution, scheduler, when_lost=end)
+        background = Background(execution, scheduler, when_lost=end, advance=Adapting(workspace).advance_all)
         corpora = corpora_within(workspace, loopback=is_loopback(host))
         app = create_app(workspace, background, members=members, corpora=corpora, workshop=Workshop())
         server = uvicorn.Server(_configuration(app, host, port))

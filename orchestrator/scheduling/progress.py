@@ -12,6 +12,7 @@ from orchestrator.attempts import RunProgress
 from orchestrator.scheduling.durations import Durations
 from orchestrator.states import RunState, SweepState, sweep_state
 from orchestrator.store import RunRecord, StateTotal, SweepRecord
+from orchestrator.store.totals import is_deciding
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +59,18 @@ class Progress:
     """Paused or cancelled, with the reason; empty while the sweep may train."""
     waits: str = ""
     """What a sweep that may train waits for, such as a kind of device that no worker has; empty for nothing."""
+    deciding: bool = False
+    """Whether it is adaptive and will decide another round, or its end, once all of its runs have ended."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether all runs that there are have ended."""
+        return self.done + self.failed + self.cancelled == self.total
 
     @property
     def finished(self) -> bool:
         """Whether nothing is left to do."""
-        return self.done + self.failed + self.cancelled == self.total
+        return self.ended and not self.deciding
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +148,7 @@ def progress_at(
     total, done = sum(t.runs for t in totals), sum(t.runs for t in totals if t.answered)
     queued = sum(t.runs for t in totals if t.state is RunState.QUEUED)
     ended = (RunState.FAILED, RunState.DIVERGED)
+    deciding = is_deciding(sweep, totals)
     return Progress(
         total=total,
         queued=queued,
@@ -152,10 +161,16 @@ def progress_at(
         seconds_left=_seconds_left(left, fraction, workers),
         cancelled=sum(t.runs for t in totals if t.state is RunState.CANCELLED),
         state=sweep_state(
-            sweep.held if sweep else None, total=total, answered=done, queued=queued, running=len(running)
+            sweep.held if sweep else None,
+            total=total,
+            answered=done,
+            queued=queued,
+            running=len(running),
+            deciding=deciding,
         ),
         held=held,
         waits=waits,
+        deciding=deciding,
     )
 
 
@@ -166,7 +181,8 @@ def progress_json(progress: Progress) -> dict[str, Any]:
 
 def progress_from_json(data: Mapping[str, Any]) -> Progress:
     """The progress in a service's answer."""
-    values = {f.name: data[f.name] for f in fields(Progress)}
+    values = {f.name: data[f.name] for f in fields(Progress) if f.name != "deciding"}
+    values["deciding"] = data.get("deciding", False)  # services of earlier releases have no adaptive sweeps
     running = tuple(LiveRun(**r) for r in data["running"])
     return Progress(**values | {"running": running, "state": SweepState(data["state"])})
 

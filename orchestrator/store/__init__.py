@@ -32,6 +32,7 @@ from orchestrator.store.records import (
     SweepRecord,
     Usage,
 )
+from orchestrator.store.rounds import Rounds
 from orchestrator.store.runs import Runs
 from orchestrator.store.sweeps import Sweeps
 from orchestrator.store.totals import StateTotal, SweepTotals
@@ -68,5 +69,5 @@ __all__ = [
 ]
 
 
-class Store(Changes, Sweeps, Runs, Attempts, Drivers, Forecasts, Accounts, Audit, Ledger):
+class Store(Changes, Sweeps, Rounds, Runs, Attempts, Drivers, Forecasts, Accounts, Audit, Ledger):
     """The database at one URL. Only the scheduler moves runs into and out of training; everyone else asks."""

@@ -74,6 +74,7 @@ def _totals(sweep: SweepRecord, rows: list[Row[*tuple[Any, ...]]], forecasts: tu
     """A sweep's totals, and the key: a hash of everything that can change while the sweep is stored."""
     totals = tuple(StateTotal(RunState(row.state), row.role, row.runs, row.flops) for row in rows)
     facts = [sweep.name, sweep.revision, sweep.submitted_at, sweep.held, sweep.held_reason, sweep.ceiling_seconds]
+    facts.append(len(sweep.rounds))
     content = [facts, sorted(tuple(map(str, row)) for row in rows), forecasts]
     return SweepTotals(sweep, totals, hashlib.sha256(repr(content).encode()).hexdigest()[:KEY_DIGITS])
 

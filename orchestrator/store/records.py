@@ -9,6 +9,7 @@ from orchestrator.attempts import ProcessRecord
 from orchestrator.states import Cause, Hold, RunState, is_answered
 from orchestrator.store.cell import Cell
 from sweeps.plan.records import DroppedCell
+from sweeps.plan.rounds import Round, undecided
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,13 @@ class SweepRecord:
     """Why it gets no worker; None while it may train."""
     held_reason: str | None = None
     """Why it is held, as a sentence. If it is not held: what it waits for."""
+    rounds: tuple[Round, ...] = ()
+    """What an adaptive sweep decided, the first design first; empty for a fixed grid."""
+
+    @property
+    def open_ended(self) -> bool:
+        """Whether an adaptive sweep may still decide a further round."""
+        return undecided(self.rounds)
 
     @property
     def on_hold(self) -> str:

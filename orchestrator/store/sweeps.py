@@ -20,6 +20,7 @@ from orchestrator.store.quotas import check_sweeps
 from orchestrator.store.records import NewRun, RunRecord, SweepRecord
 from orchestrator.store.runs import RUN_COLUMNS, active, bump_requests, cancel_where, to_run
 from sweeps.plan.records import DroppedCell
+from sweeps.plan.rounds import Round
 
 
 class Sweeps(Database):
@@ -53,6 +54,7 @@ class Sweeps(Database):
             if found is None:
                 values = {f: getattr(sweep, f) for f in SweepRecord.__slots__ if f not in ("id", "submitted_at")}
                 values["dropped"] = [cell.to_dict() for cell in sweep.dropped]
+                values["rounds"] = [each.to_dict() for each in sweep.rounds] or None
                 values["submitted_at"] = self.now(db)
                 found = new_id(db.execute(insert(t.sweeps).values(**values)))
                 queueing.add_runs(db, found, runs, limits)
@@ -245,4 +247,5 @@ def to_sweep(row: Row[*tuple[Any, ...]]) -> SweepRecord:
     values["held"] = Hold(values["held"]) if values["held"] else None
     values["dropped"] = tuple(DroppedCell.from_dict(cell) for cell in values["dropped"] or ())
     values["warnings"] = values["warnings"] or []
+    values["rounds"] = tuple(Round.from_dict(each) for each in values["rounds"] or ())
     return SweepRecord(**values)

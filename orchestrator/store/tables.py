@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-SCHEMA = "0004"
+SCHEMA = "0005"
 """The migration whose result these tables are."""
 
 metadata = MetaData(
@@ -58,6 +58,9 @@ sweeps = Table(
     Column("ceiling_seconds", Float),
     Column("held", String(16), doc="paused | cancelled; null is active"),
     Column("held_reason", Text, doc="why it is held; of an active sweep, what it waits for"),
+    Column(
+        "rounds", JSON(none_as_null=True), doc="what an adaptive sweep decided, a round each; null for a fixed grid"
+    ),
     UniqueConstraint("name", "revision"),
     Index(None, "name", "submitted_at"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.states import RunState, SweepState, is_answered, sweep_state
@@ -27,6 +28,12 @@ class StateTotal:
         return is_answered(self.state, self.role)
 
 
+def is_deciding(sweep: SweepRecord | None, totals: Sequence[StateTotal]) -> bool:
+    """Whether an adaptive sweep will decide another round by itself: none of its runs waits for a retry."""
+    stuck = (RunState.FAILED, RunState.CANCELLED)
+    return sweep is not None and sweep.open_ended and not any(total.state in stuck for total in totals)
+
+
 @dataclass(frozen=True, slots=True)
 class SweepTotals:
     """A revision of a sweep and how much of it is done."""
@@ -42,7 +49,14 @@ class SweepTotals:
     def state(self) -> SweepState:
         """The state of the sweep."""
         queued, running = self.count(RunState.QUEUED), self.count(RunState.RUNNING)
-        return sweep_state(self.sweep.held, total=self.total, answered=self.done, queued=queued, running=running)
+        return sweep_state(
+            self.sweep.held,
+            total=self.total,
+            answered=self.done,
+            queued=queued,
+            running=running,
+            deciding=is_deciding(self.sweep, self.totals),
+        )
 
     @property
     def done(self) -> int:

@@ -12,6 +12,11 @@ from orchestrator.scheduling.scheduler import Scheduler
 from orchestrator.use_cases.execution import Execution
 from tokenizer.errors import ExpectedError
 
+ADVANCE_SECONDS = 1.0
+"""Pause between two looks at adaptive sweeps."""
+PATIENCE_SECONDS = 10.0
+"""Pause after a look that failed."""
+
 log = logging.getLogger("isoflop.background")
 
 
@@ -19,7 +24,11 @@ class Background:
     """The one scheduler thread of a service: nothing else writes runs as long as the service is up."""
 
     def __init__(
-        self, execution: Execution, scheduler: Scheduler | None = None, when_lost: Callable[[], None] = lambda: None
+        self,
+        execution: Execution,
+        scheduler: Scheduler | None = None,
+        when_lost: Callable[[], None] = lambda: None,
+        advance: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare the thread; `start` starts it.
 
@@ -27,10 +36,13 @@ class Background:
             execution: reads how far sweeps are, and publishes their data.
             scheduler: trains; without one nothing is trained, and the thread never starts.
             when_lost: called when the thread ends because Ray's head is gone.
+            advance: decides the next rounds of adaptive sweeps; called again and again, in a thread of its own.
         """
         self._execution = execution
         self._scheduler = scheduler
         self._when_lost = when_lost
+        self._advance = advance
+        self._deciding = threading.Thread(target=self._decide, name="rounds", daemon=True)
         self._live: dict[str, RunProgress] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="scheduler", daemon=True)
@@ -44,12 +56,14 @@ class Background:
         self._execution.publish_queued()
         self._scheduler.follow()
         self._thread.start()
+        self._deciding.start()
 
     def stop(self) -> None:
         """Hand out no more runs; the caller drains those in training."""
         self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        for thread in (self._thread, self._deciding):
+            if thread.is_alive():
+                thread.join()
 
     @property
     def ready(self) -> bool:
@@ -60,6 +74,17 @@ class Background:
     def live(self) -> Mapping[str, RunProgress]:
         """How far each run in training is, by its id."""
         return self._live
+
+    def _decide(self) -> None:
+        """The other thread: adaptive sweeps get their next rounds until the service stops."""
+        pause = 0.0
+        while not self._stop.wait(pause):
+            pause = ADVANCE_SECONDS
+            try:
+                self._advance()
+            except Exception:
+                log.exception("adaptive sweeps could not be decided on, and are looked at again")
+                pause = PATIENCE_SECONDS
 
     def _work(self) -> None:
         """The thread: step by step until it is stopped, or until something fails, which `error` then is."""

@@ -97,23 +97,33 @@ class Execution:
                 cluster.close()
                 scheduler.finish()
 
-    def execute(self, sweep: SweepRecord, device: str, observe: Callable[[Progress], None]) -> None:
+    def execute(
+        self,
+        sweep: SweepRecord,
+        device: str,
+        observe: Callable[[Progress], None],
+        more: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Train what is left of a sweep in this process; returns when nothing is left.
 
         Args:
             sweep: the sweep.
             device: torch device of the workers.
             observe: takes the progress, again and again.
+            more: called when all of its runs have ended; says whether it has given the sweep further ones.
 
         Raises:
-            AlreadyScheduling, ClusterError, HeadLost.
+            AlreadyScheduling, ClusterError, HeadLost, and what `more` raises.
         """
-        if self.progress(sweep).finished:
+        if self.progress(sweep).ended and not more():
             return
         with self.scheduling(device) as scheduler:
             publish(self._workspace, datasets_of(self._workspace, sweep))
-            scheduler.follow(sweep.id)
-            scheduler.run(lambda live: observe(self.progress(sweep, live)))
+            training = True
+            while training:
+                scheduler.follow(sweep.id)
+                scheduler.run(lambda live: observe(self.progress(sweep, live)))
+                training = more()
         observe(self.progress(sweep))
 
     def publish_queued(self) -> None:

@@ -17,7 +17,7 @@ from sweeps.plan.hours import unlimited_data
 from sweeps.plan.other_device import OtherDevice
 from sweeps.plan.plan import make_plan
 from sweeps.plan.records import CostModel, DataFacts, Plan, PlanError
-from sweeps.plan.verdict import Verdict, verdict
+from sweeps.plan.verdict import Verdict, judge, verdict
 
 ROUNDS: Final = 2
 """Times that a grid is chosen for this machine: the second with rates measured on the shapes of the first."""
@@ -51,6 +51,8 @@ def plan_and_judge(
     Raises what Planning.plan raises. With `other`, a corpus that is not at hand is assumed.
     """
     spec = load_sweep(source, overrides)
+    if spec.adaptive.on and (other is not None or hours is not None):
+        raise PlanError("adaptive: its runs are chosen here, for its spend: leave out --device and --hours")
     if other is not None:
         there = other.plan(spec, lambda: planning.facts(spec), hours)
         planned = Planned(there.plan, there.data, there.device, there.workers, there.notes)
@@ -72,8 +74,15 @@ def judged(planning: Planning, planned: Planned, cost: CostModel | None, filled:
         return make_plan(spec, facts if facts.dataset else unlimited_data(spec, facts), cost, workers=workers)
 
     workers = planned.workers
+    if planned.rounds:
+        return Judged(planned, noise, expected, judge(_alone(planned.plan), expected))
     found = verdict(planned.plan, expected, replan, noise=noise, workers=workers)
     return Judged(planned, noise, expected, found, filled)
+
+
+def _alone(plan: Plan) -> Plan:
+    """The first round of an adaptive sweep as a grid of its own budgets."""
+    return replace(plan, spec=replace(plan.spec, budgets=tuple(sorted({run.budget for run in plan.runs}))))
 
 
 def _filled(planning: Planning, spec: SweepSpec, hours: float) -> tuple[Planned, Filled]:

@@ -28,8 +28,22 @@ def judged_json(judged: Judged) -> dict[str, Any]:
     document = {"sweep": plan.spec.name, "verdict": judged.verdict.to_dict()} | plan_json(plan)
     document["noise"] = {"expected": asdict(judged.noise)} | document["noise"]
     document["expected"] = [one.to_dict() for one in judged.expected]
+    if judged.planned.rounds:
+        document["adaptive"] = adaptive_json(judged.planned)
     filled = judged.filled.to_dict() if judged.filled else None
     return document | {"hours": hours_json(judged.planned) | {"filled": filled}}
+
+
+def adaptive_json(planned: Planned) -> dict[str, Any]:
+    """What an adaptive sweep is for, and the course that its plan expects."""
+    (first,) = planned.rounds
+    return asdict(planned.spec.adaptive) | {
+        "course": [
+            {"spent": point.spent, "params_factor": point.precision.params_factor, "loss": point.precision.loss_half}
+            for point in first.course
+        ],
+        "note": first.note or None,
+    }
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:

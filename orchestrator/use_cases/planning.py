@@ -18,12 +18,14 @@ from orchestrator.use_cases.workspace import Workspace
 from sweeps.file.compose import load_sweep
 from sweeps.file.data_axes import DATA_AXES, varies_tokenizer, with_data
 from sweeps.file.spec import SweepSpec
+from sweeps.plan.adaptive import first_round
 from sweeps.plan.expected_width import USUAL_NOISE, Expected, KnownNoise, expect
 from sweeps.plan.grid import data_combinations
 from sweeps.plan.hours import DeviceCost
 from sweeps.plan.other_device import corpus_needed
-from sweeps.plan.plan import make_plan
+from sweeps.plan.plan import make_plan, plan_of_runs
 from sweeps.plan.records import DataFacts, Plan
+from sweeps.plan.rounds import Round
 from tokenizer.corpus import CorpusError, CorpusFileError, read_documents
 from tokenizer.dataset import COMPARED_BYTES, prepare
 from tokenizer.files import Reach
@@ -46,6 +48,8 @@ class Planned:
     """What was assumed of a device or a corpus that this machine does not have, a sentence each."""
     cost: SpeedModel | None = None
     """What predicted its seconds; None on a device that this machine does not have."""
+    rounds: tuple[Round, ...] = ()
+    """Of an adaptive sweep: its first round, whose runs are the plan's; empty for a fixed grid."""
 
     @property
     def spec(self) -> SweepSpec:
@@ -86,10 +90,16 @@ class Planning:
         device = self.device_of(spec)
         facts = self.facts(spec, within)
         workers = self.workers(device)
+        notes = tuple(_notes_on_the_device(spec))
+        if spec.adaptive.on:
+            first = first_round(spec, facts)
+            cost = self.cost([r.run for r in first.planned], spec)
+            plan = plan_of_runs(spec, first.planned, facts, cost, workers=workers)
+            return Planned(plan, facts, device, workers, notes, cost, (first.round,))
         draft = make_plan(spec, facts)
         cost = self.cost([r.run for r in draft.runs], spec) if draft.runs else None
         plan = make_plan(spec, facts, cost, workers=workers)
-        return Planned(plan, facts, device, workers, tuple(_notes_on_the_device(spec)), cost)
+        return Planned(plan, facts, device, workers, notes, cost)
 
     def facts(self, spec: SweepSpec, within: Reach | None = None) -> DataFacts:
         """What a plan must know of the sweep's datasets, which are prepared if they do not exist yet.

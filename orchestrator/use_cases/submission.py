@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 
 from orchestrator.errors import NotFound
 from orchestrator.people import Actor
@@ -14,8 +15,11 @@ from orchestrator.store.cell import Cell
 from orchestrator.use_cases.accounts import operator
 from orchestrator.use_cases.planning import Planned
 from orchestrator.use_cases.workspace import Workspace
+from sweeps.file.compose import load_sweep
 from sweeps.file.serialise import spec_hash, to_yaml
+from sweeps.file.spec import AdaptiveSpec, LimitsSpec, SweepSpec
 from sweeps.plan.records import PlannedRun
+from sweeps.plan.rounds import Round, Stop, reopened
 
 
 def submit(workspace: Workspace, planned: Planned, by: Actor | None = None, *, rerun: bool = False) -> SweepRecord:
@@ -44,12 +48,47 @@ def submit(workspace: Workspace, planned: Planned, by: Actor | None = None, *, r
         submitted_at=0.0,
         user=by.name,
         ceiling_flops=spec.limits.flops,
+        rounds=planned.rounds,
         ceiling_seconds=None if spec.limits.hours is None else spec.limits.hours * 3600 * planned.workers,
     )
     # The data come first: as soon as the runs are stored, a scheduler may hand them out.
     publish(workspace, {planned.data.dataset, *(run.run.dataset for run in planned.plan.all_runs)})
     runs = [new_run(r, planned.cost, spec.kind) for r in planned.plan.all_runs]
-    return store.submit(record, runs, workspace.settings.ceilings, retry=True, rerun=rerun, by=by)
+    earlier = continued(workspace, planned) if planned.rounds and not is_known(workspace, planned) else None
+    if earlier is not None:
+        record, runs = replace(record, rounds=reopened(earlier.rounds)), _runs_again(workspace, earlier)
+    stored = store.submit(record, runs, workspace.settings.ceilings, retry=True, rerun=rerun, by=by)
+    if earlier is not None and earlier.open_ended:
+        ended = Round((), earlier.rounds[-1].spent, stop=Stop.CONTINUED)
+        store.add_round(earlier.id, len(earlier.rounds), ended, [])
+    return stored
+
+
+def continued(workspace: Workspace, planned: Planned) -> SweepRecord | None:
+    """The revision whose rounds an adaptive sweep goes on from: it asked the same, for another precision or spend."""
+    try:
+        revisions = workspace.store.revisions(planned.spec.name)
+    except NotFound:
+        return None
+    for earlier in revisions:
+        same = earlier.rounds and earlier.dataset == planned.data.dataset and earlier.revision != _revision(planned)
+        if same and _lasting(load_sweep(earlier.source)) == _lasting(planned.spec):
+            return earlier
+    return None
+
+
+def _lasting(spec: SweepSpec) -> SweepSpec:
+    """What must be equal for an adaptive sweep to go on from the rounds of another."""
+    return replace(spec, limits=LimitsSpec(), adaptive=AdaptiveSpec(ask=spec.adaptive.ask))
+
+
+def _runs_again(workspace: Workspace, earlier: SweepRecord) -> list[NewRun]:
+    """The runs of an earlier revision's rounds, for another revision."""
+    return [
+        NewRun(run.id, run.config, run.flops, run.predicted_seconds, run.cell, run.role)
+        for run in workspace.store.runs_of(earlier.id, "grid")
+        if run.cell is not None
+    ]
 
 
 def is_known(workspace: Workspace, planned: Planned) -> bool:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-
-import numpy as np
 
 from analysis.fitting.cost import TokenCost
 from analysis.suggest.cells import Cells, joined
@@ -16,15 +13,12 @@ from analysis.suggest.suggest import suggest
 from orchestrator.use_cases.planning import Planning
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from sweeps.file.compose import load_sweep
-from sweeps.file.spec import LimitsSpec, SweepSpec
-from sweeps.plan.candidates import Candidates, candidates
+from sweeps.file.spec import AdaptiveSpec, LimitsSpec, SweepSpec
+from sweeps.plan.candidates import Candidates, as_cells, candidates
 from sweeps.plan.combination import NOTHING_VARIED, Combination
 from sweeps.plan.grid import setting_of
-from sweeps.plan.records import PlanError, PlannedRun
+from sweeps.plan.records import PlanError
 from sweeps.recipes.ladder import flops_nodes
-
-REPEATS = 4
-"""Runs of one cell that differ by their seed alone."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +58,7 @@ def suggest_for_file(planning: Planning, source: Path, asked: Asked) -> Suggesti
     spec = load_sweep(source)
     if spec.vary:
         raise PlanError("vary: suggest takes one combination: leave vary out, and set its keys as they should be")
-    planned = planning.plan_spec(replace(spec, limits=LimitsSpec()))
+    planned = planning.plan_spec(replace(spec, limits=LimitsSpec(), adaptive=AdaptiveSpec()))
     found, cells = _cells(planning, spec, NOTHING_VARIED, asked)
     spend, note = _within_limits(asked.spend or planned.plan.flops, spec.limits.flops)
     setting = setting_of(spec, planned.data.vocab, NOTHING_VARIED)
@@ -89,23 +83,7 @@ def _cells(planning: Planning, spec: SweepSpec, vary: Combination, asked: Asked)
     if asked.per_hour and found.runs:
         cost = planning.cost([run.run for run in found.runs], spec)
         found = candidates(spec, facts, asked.flops, vary=vary, cost=cost)
-    return found, _as_cells(found.runs)
-
-
-def _as_cells(runs: Sequence[PlannedRun]) -> Cells:
-    """Planned runs as cells of which none was trained."""
-    seconds = [run.seconds for run in runs]
-    known = [second for second in seconds if second is not None]
-    return Cells(
-        budget=np.array([run.budget for run in runs]),
-        params=np.array([float(run.params) for run in runs]),
-        tokens=np.array([float(run.tokens) for run in runs]),
-        flops=np.array([run.flops for run in runs]),
-        runs=np.zeros(len(runs), dtype=np.int64),
-        most=np.full(len(runs), REPEATS, dtype=np.int64),
-        hours=np.array(known) / 3600 if known and len(known) == len(runs) else None,
-        shapes=tuple(run.shape for run in runs),
-    )
+    return found, as_cells(found.runs)
 
 
 def _within_limits(spend: float | None, left: float | None) -> tuple[float | None, tuple[str, ...]]:

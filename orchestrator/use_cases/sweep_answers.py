@@ -22,6 +22,7 @@ from analysis.fitting.cost import TokenCost
 from analysis.fitting.interval import seed_sigma
 from analysis.law import Law, fit
 from analysis.records import BuildableShape, LawError, Prediction, QuestionError
+from analysis.suggest.course import Course
 from analysis.table.table import RunTable
 from analysis.wording import join_words
 from model.flops import count_parameters, flops_per_token
@@ -34,6 +35,7 @@ from sweeps.file.spec import SweepSpec
 from sweeps.plan.combination import Combination
 from sweeps.plan.expected_width import USUAL_NOISE, KnownNoise
 from sweeps.plan.grid import Setting, setting_of
+from sweeps.plan.rounds import course_of
 from sweeps.recipes.ladder import flops_nodes, ladder, shape
 from tokenizer.shards import ShardError, read_manifest
 
@@ -147,6 +149,10 @@ class SweepAnswers:
         with contextlib.suppress(LawError):
             return outlook(law, variant.table)
         return None
+
+    def course(self) -> Course | None:
+        """How an adaptive sweep narrowed its answer; None for a fixed grid, and before the first round is complete."""
+        return course_of(self.sweep.rounds, self.spec.adaptive) if self.sweep.rounds else None
 
     def _trials(self, variant: Variant) -> Iterator[Trial]:
         """The runs that check the variant's recipe, with their losses."""

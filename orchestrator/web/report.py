@@ -9,9 +9,10 @@ import pandas as pd
 from markupsafe import Markup
 
 from analysis.answers.next_runs import Outlook
-from analysis.figures import Chart, Forecast, charts, forecast_record, javascript, save
+from analysis.figures import Chart, Forecast, charts, course_panels, forecast_record, javascript, save
 from analysis.law import Law
 from analysis.records import Prediction
+from analysis.suggest.course import Course
 from orchestrator.use_cases.provenance import Provenance
 from orchestrator.web.figure import figure
 from orchestrator.web.next_runs import next_table
@@ -33,19 +34,20 @@ def write_report(
     dropped: Sequence[DroppedCell] = (),
     forecasts: Sequence[Forecast] = (),
     outlook: Outlook | None = None,
+    course: Course | None = None,
 ) -> dict[str, Path]:
     """Write report.html, runs.csv and one PNG for each chart into a folder; files of an earlier report are replaced.
 
-    `title` names the sweep with its variant, `runs` has the columns of `isoflop export`, and `command` is what a reader
-    types to repeat the sweep; `outlook` is what further runs would buy, where that is known. A law that could not be
-    fitted is reported, too: its curves, refusals and runs, without predictions.
-
-    Returns the files by name: `report`, `runs`, and one name for each chart.
+    `title` names the sweep with its variant, `runs` has the columns of `isoflop export`, `command` is what repeats the
+    sweep; `outlook` is what further runs would buy, where that is known, `course` how an adaptive sweep narrowed its
+    answer. A law that could not be fitted is reported, too, without predictions. Returns the files by name.
     """
     folder.mkdir(parents=True, exist_ok=True)
     made: dict[str, Chart] = charts(law, name=title)
     if forecasts:
         made["forecasts"] = forecast_record(forecasts, title)
+    if course is not None:
+        made["course"] = course_panels(course, title)
     files = {name: save(chart, folder / f"{name}.png") for name, chart in made.items()}
     curves = curves_of(law)
     page = ReportPage(

@@ -9,6 +9,7 @@ from typing import Final
 
 from analysis.devices import GPUS, find_device
 from model.config import NUMERICS
+from sweeps.file.check_adaptive import adaptive_problems
 from sweeps.file.check_recipe import (
     MAX_CONTEXT,
     SHAPE_KEYS,
@@ -70,6 +71,7 @@ def problems_of(spec: SweepSpec) -> tuple[Problem, ...]:
         vary_problems,
         _choices,
         _limits,
+        adaptive_problems,
     )
     found = tuple(problem for check in checks for problem in check(spec))
     if not any(problem.key.split(".")[0] in _COMBINED for problem in found):
@@ -181,6 +183,8 @@ def cells_at_most(spec: SweepSpec) -> int:
 
 
 def _grid(spec: SweepSpec) -> Problems:
+    if spec.adaptive.on:
+        return  # its runs are chosen later, and counted then
     runs = cells_at_most(spec)
     if runs > spec.limits.runs:
         yield Problem(f"the grid has up to {shown(runs)} runs, above limits.runs = {spec.limits.runs}", "limits.runs")

@@ -17,8 +17,10 @@ _RESERVED: Final = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
 
 
 def to_dict(spec: SweepSpec) -> dict[str, Any]:
-    """A spec as plain data in the order of the schema."""
+    """A spec as plain data in the order of the schema; a fixed grid is written without `adaptive`."""
     plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(spec)))
+    if not spec.adaptive.on:
+        del plain["adaptive"]
     return plain
 
 

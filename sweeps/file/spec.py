@@ -66,6 +66,36 @@ class LimitsSpec:
 
 
 @dataclass(frozen=True)
+class UntilSpec:
+    """Precision of the answer at which an adaptive sweep stops, as half-widths of 95 % intervals."""
+
+    params: float | None = None
+    """Of N*, as a factor: 1.25 for ×1.25 to each side."""
+    loss: float | None = None
+    """Of the loss, nats per token."""
+
+
+@dataclass(frozen=True)
+class AdaptiveSpec:
+    """Runs chosen round by round for one answer, instead of a fixed grid: see [suggest.md](suggest.md)."""
+
+    ask: float | None = None
+    """Budget of the answer, training FLOPs. With it the sweep is adaptive: `budgets` and `sizes` are the ladder of the
+    runs that are chosen, up to this budget, and `seeds` has no effect."""
+    until: UntilSpec = field(default_factory=UntilSpec)
+    """Precision that is enough; with neither number the whole spend is used."""
+    spend: float | None = None
+    """Training FLOPs that all runs may spend together; required."""
+    rounds: int = 8
+    """Rounds of training at most, the first design among them."""
+
+    @property
+    def on(self) -> bool:
+        """Whether runs are chosen round by round."""
+        return self.ask is not None
+
+
+@dataclass(frozen=True)
 class SweepSpec:
     """A sweep: the grid, the data and the recipe."""
 
@@ -110,6 +140,8 @@ class SweepSpec:
     --device`, such as h100, a100-80g or l40s: the runs then train on workers of that kind alone."""
     limits: LimitsSpec = field(default_factory=LimitsSpec)
     """Ceilings above which a plan is refused."""
+    adaptive: AdaptiveSpec = field(default_factory=AdaptiveSpec)
+    """Runs chosen round by round until one answer is precise enough."""
 
     @property
     def kind(self) -> str:

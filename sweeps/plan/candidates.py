@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
+from analysis.suggest.cells import Cells
 from sweeps.file.spec import SweepSpec
 from sweeps.plan.combination import NOTHING_VARIED, Combination
 from sweeps.plan.grid import centre, setting_of
@@ -18,6 +22,9 @@ USUAL_RATIO: Final = 10**0.5
 """Ratio of neighbouring budgets where the sweep has but one."""
 MOST_BUDGETS: Final = 8
 """Budgets that are added above the sweep's own."""
+
+REPEATS: Final = 4
+"""Runs of one cell that differ by their seed alone."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,22 @@ def candidates(
             break
         found += here
     return Candidates(tuple(sorted(found, key=lambda run: (run.budget, run.params))), stopped)
+
+
+def as_cells(runs: Sequence[PlannedRun]) -> Cells:
+    """Planned runs, one of each cell, as cells of which none was trained."""
+    seconds = [run.seconds for run in runs]
+    known = [second for second in seconds if second is not None]
+    return Cells(
+        budget=np.array([run.budget for run in runs]),
+        params=np.array([float(run.params) for run in runs]),
+        tokens=np.array([float(run.tokens) for run in runs]),
+        flops=np.array([run.flops for run in runs]),
+        runs=np.zeros(len(runs), dtype=np.int64),
+        most=np.full(len(runs), REPEATS, dtype=np.int64),
+        hours=np.array(known) / 3600 if known and len(known) == len(runs) else None,
+        shapes=tuple(run.shape for run in runs),
+    )
 
 
 def _cells(

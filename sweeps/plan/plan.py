@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -58,6 +58,26 @@ def make_plan(spec: SweepSpec, facts: DataFacts, cost: CostModel | None = None, 
     return replace(plan, warnings=tuple(warnings))
 
 
+def plan_of_runs(
+    spec: SweepSpec, runs: Sequence[PlannedRun], facts: DataFacts, cost: CostModel | None = None, *, workers: int = 1
+) -> Plan:
+    """Runs that were chosen otherwise than as a grid, within the sweep's limits and with its warnings.
+
+    Raises PlanError where a limit is exceeded.
+    """
+    plan = Plan(spec, tuple(timed(run, cost) for run in runs), (), ())
+    _check_limits(plan, workers)
+    chosen = replace(spec, budgets=tuple(sorted({run.budget for run in runs})))
+    return replace(plan, warnings=tuple(warnings_of(replace(plan, spec=chosen), facts)))
+
+
+def timed(run: PlannedRun, cost: CostModel | None) -> PlannedRun:
+    """A run that was planned without a cost model, with its predicted seconds and memory."""
+    model, train = run.run.model, run.run.train
+    duration = _duration(model, train, cost)
+    return replace(run, seconds=duration, seconds_alone=duration, memory_bytes=_memory(model, train, cost))
+
+
 def _with_trunks(runs: tuple[PlannedRun, ...]) -> Iterator[PlannedRun]:
     """The runs with the FLOPs and seconds that each spends where trunks are shared."""
     saved = saved_steps((run.trunk, run.run) for run in runs if run.trunk)
@@ -76,16 +96,7 @@ def _with_checks(plan: Plan, facts: DataFacts, cost: CostModel | None) -> Plan:
         return setting_of(plan.spec, facts.of(vary).vocab, vary).recipe.min_steps
 
     def retrain(run: PlannedRun, train: TrainConfig) -> PlannedRun:
-        duration = _duration(run.run.model, train, cost)
-        memory = _memory(run.run.model, train, cost)
-        return replace(
-            run,
-            run=replace(run.run, train=train),
-            seconds=duration,
-            seconds_alone=duration,
-            memory_bytes=memory,
-            trunk=None,
-        )
+        return timed(replace(run, run=replace(run.run, train=train), trunk=None), cost)
 
     return with_checks(plan, min_steps, retrain)
 

@@ -14,8 +14,10 @@ from orchestrator.attempts import Tracking
 from orchestrator.cli import conclude as module
 from orchestrator.cli.conclude import (
     conclude,
+    ending,
     pointers_of,
     run_lines,
+    short_of,
     tracking_lines,
 )
 from orchestrator.cli.reports import report_folder
@@ -24,6 +26,7 @@ from orchestrator.states import RunState
 from orchestrator.tracking.sweep_run import SweepLaw
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.use_cases.workspace import Workspace
+from sweeps.plan.rounds import Round, Stop
 from tests.unit.orchestrator.cli.laws import no_law
 from tests.unit.orchestrator.cli.stored import fill_home, store_sweep
 
@@ -72,6 +75,25 @@ def reports(monkeypatch: pytest.MonkeyPatch) -> Reports:
 def _conclude(workspace: Workspace, name: str) -> tuple[int, list[str]]:
     lines: list[str] = []
     return conclude(workspace, workspace.store.sweep(name), "isoflop run x --yes", lines.append), lines
+
+
+@pytest.mark.parametrize(
+    ("stop", "until", "short", "said"),
+    [
+        (Stop.REACHED, "{loss: 0.1}", False, "it ends: the precision asked for is reached"),
+        (Stop.SPENT, "{loss: 0.1}", True, "it ends: the spend pays for no further run"),
+        (Stop.SPENT, "{}", False, "it ends: the spend pays for no further run"),
+        (None, "{}", True, ""),
+    ],
+)
+def test_an_adaptive_sweep_ends_with_the_reason(
+    lab: SweepAnswers, stop: Stop | None, until: str, short: bool, said: str
+) -> None:
+    adaptive = f"{lab.sweep.source}\nadaptive: {{ask: 1e13, spend: 1e14, until: {until}}}\n"
+    rounds = (Round(("a",), 0.0), Round((), 1e12, stop=stop))
+    answers = SweepAnswers(replace(lab.sweep, source=adaptive, rounds=rounds), lab.runs, Path())
+    assert short_of(answers) is short and not short_of(lab)
+    assert [line.partition(": ")[2] for line in ending(answers)] == ([said] if said else [])
 
 
 def test_a_finished_sweep_ends_with_its_answer(workspace: Workspace, reports: Reports, lab: SweepAnswers) -> None:

@@ -12,13 +12,17 @@ from types import SimpleNamespace
 
 import pytest
 
+from analysis.suggest.course import CoursePoint
+from analysis.suggest.records import Precision
 from orchestrator.cli.main import main
 from orchestrator.cli.planning import sweep_path
 from orchestrator.tracking.sweep_run import SweepLaw
 from orchestrator.use_cases.hours import Judged
 from orchestrator.use_cases.planning import Planned
+from sweeps.file.spec import AdaptiveSpec
 from sweeps.plan.expected_width import KnownNoise, expect
-from sweeps.plan.plan import make_plan
+from sweeps.plan.plan import make_plan, plan_of_runs
+from sweeps.plan.rounds import Round
 from sweeps.plan.verdict import judge
 from tests.unit.sweeps.plans import FACTS, Steady, spec_of
 
@@ -106,10 +110,10 @@ class _Steps:
 
     def submit(self, _: object, planned: Planned, *, rerun: bool) -> SimpleNamespace:
         self.taken.append(("submitted", planned.spec.name, rerun))
-        return SimpleNamespace(name="s")
+        return SimpleNamespace(name="s", rounds=(1, 2) if planned.rounds else ())
 
-    def execute(self, _: object, device: str, observe: Callable[..., None]) -> None:
-        self.taken.append(("trained", device, callable(observe)))
+    def execute(self, _: object, device: str, observe: Callable[..., None], more: Callable[[], bool]) -> None:
+        self.taken.append(("trained", device, callable(observe) and callable(more)))
 
     def progress(self, _: object) -> SimpleNamespace:
         return SimpleNamespace(held=self.held)
@@ -149,6 +153,29 @@ def test_a_sweep_is_shown_submitted_trained_and_concluded(
     ]
     said = capsys.readouterr().err
     assert f"Plan of sweep {name}" in said and "sweep s is paused: lunch" in said
+
+
+def test_an_adaptive_sweep_is_shown_with_its_first_round_and_its_course(
+    isoflop: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grid = judged()
+    spec = replace(grid.planned.spec, adaptive=AdaptiveSpec(ask=1e13, spend=1e14))
+    course = (CoursePoint(1e13, Precision(0.3, 0.1)), CoursePoint(9e13, Precision(0.1, 0.02)))
+    plan = plan_of_runs(spec, grid.planned.plan.runs[:15], FACTS, Steady())
+    shown = replace(grid, planned=replace(grid.planned, plan=plan, rounds=(Round((), 0.0, course=course),)))
+    steps = _Steps(monkeypatch, shown)
+    asked: list[object] = []
+    monkeypatch.setattr("orchestrator.use_cases.hours.plan_and_judge", lambda *given: asked.append(given[2]) or shown)
+    assert isoflop("run", "tiny", "--until", "params=1.25@1e13", "--spend", "1e14", "--yes") == 0
+    keys = ["adaptive.until.params=1.25", "adaptive.ask=10000000000000", "adaptive.spend=100000000000000"]
+    assert asked == [keys]
+    assert steps.taken[-1] == ("concluded", "s", f"isoflop run tiny {' '.join(keys)} --yes")
+    said = capsys.readouterr().err
+    assert "it goes on after 2 rounds" in said
+    assert "First round of sweep t" in said and "Expected course" in said and "±0.02" in said
+    assert isoflop("plan", "tiny", "-o", "json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [point["loss"] for point in document["adaptive"]["course"]] == [0.1, 0.02]
 
 
 def test_nothing_starts_without_a_yes(isoflop: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> None:

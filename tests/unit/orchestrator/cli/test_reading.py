@@ -58,7 +58,7 @@ def test_runs_are_shown_with_their_cell(stored: Isoflop) -> None:
     assert first[0] == run["run"] and first[3] == "10¹¹"
     assert (run["state"], run["budget"], run["attempts"], run["error"]) == ("done", 1e11, 1, None)
     assert run["loss"] > 3 and run["seconds"] >= 0
-    assert set(document) == {"sweep", "revision", "note", "seconds_error", "runs", "forecasts"}
+    assert set(document) == {"sweep", "revision", "note", "seconds_error", "rounds", "runs", "forecasts"}
     assert document["sweep"] == "lab"
     assert "only the first" not in shown.stderr
 

@@ -31,8 +31,8 @@ def service(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         kept["device"] = device
         yield "the scheduler"
 
-    def in_background(execution: Execution, scheduler: str, when_lost: Any) -> SimpleNamespace:
-        kept.update(scheduler=scheduler, when_lost=when_lost)
+    def in_background(execution: Execution, scheduler: str, *, when_lost: Any, advance: Any) -> SimpleNamespace:
+        kept.update(scheduler=scheduler, when_lost=when_lost, advance=advance)
         return SimpleNamespace(error=kept["error"])
 
     def serve(server: uvicorn.Server, sockets: list[Any]) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator.cluster.head_watch import HeadLost
 from orchestrator.cluster.ray_session import ClusterError
+from orchestrator.use_cases import background as module
 from orchestrator.use_cases.background import Background
 from orchestrator.use_cases.execution import Execution
 from orchestrator.use_cases.submission import submit
@@ -94,3 +95,26 @@ def test_without_a_scheduler_nothing_is_trained(workspace: Workspace) -> None:
     background.start()
     assert not background.ready
     background.stop()
+
+
+def test_adaptive_sweeps_are_looked_at_again_after_a_failure(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(module, "ADVANCE_SECONDS", 0.0)
+    looks: list[int] = []
+    enough = threading.Event()
+
+    def advance() -> None:
+        looks.append(len(looks))
+        if len(looks) == 1:
+            raise RuntimeError("no answer")
+        enough.set()
+
+    background = Background(Execution(workspace), FakeScheduler(), advance=advance)  # type: ignore[arg-type]
+    background.start()
+    assert enough.wait(30)
+    background.stop()
+    assert background.error is None
+    done = len(looks)
+    assert done >= 2 and not background.ready and len(looks) == done

@@ -13,10 +13,12 @@ from orchestrator.cluster import private_folder
 from orchestrator.cluster.head_watch import HeadLost
 from orchestrator.scheduling.driver import AlreadyScheduling, scheduler_lock
 from orchestrator.scheduling.progress import Progress
+from orchestrator.states import RunState
 from orchestrator.use_cases import execution as module
 from orchestrator.use_cases.execution import DRAIN_SECONDS, Execution
 from orchestrator.use_cases.submission import submit
 from orchestrator.use_cases.workspace import Workspace
+from tests.unit.orchestrator.store_fixtures import new_run
 from tests.unit.orchestrator.use_cases.homes import finish, open_home, planned
 from tokenizer.private import FolderError
 
@@ -53,7 +55,7 @@ class FakeScheduler:
         assert self.sweep_id is not None
         if self.error is not None:
             raise self.error
-        for run in self.workspace.store.runs_of(self.sweep_id):
+        for run in self.workspace.store.runs_of(self.sweep_id, None, RunState.QUEUED):
             finish(self.workspace, run.id)
             observe({})
 
@@ -95,6 +97,25 @@ def test_a_sweep_is_trained_to_its_end_and_watched(workspace: Workspace, monkeyp
     CALLS.clear()
     Execution(workspace).execute(sweep, "cpu", seen.append)
     assert CALLS == [], "nothing is started for a sweep that is done"
+
+
+def test_a_sweep_that_is_given_further_runs_is_trained_on(workspace: Workspace) -> None:
+    sweep = submit(workspace, planned())
+    given = iter([True, False, False])
+    asked: list[int] = []
+
+    def more() -> bool:
+        asked.append(workspace.store.state_counts(sweep.id).get(RunState.DONE, 0))
+        if not (further := next(given)):
+            return False
+        workspace.store.add_runs(sweep.id, [new_run(0)])
+        return further
+
+    Execution(workspace).execute(sweep, "cpu", lambda _: None, more)
+    assert asked == [asked[0], asked[0] + 1] and asked[0] > 0
+    CALLS.clear()
+    Execution(workspace).execute(sweep, "cpu", lambda _: None, more)
+    assert CALLS == [], "no worker is started to find that nothing follows"
 
 
 def test_one_worker_is_not_plural(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,52 @@
+"""Checks what an adaptive sweep asks for, and what it cannot be combined with."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sweeps.file.check_recipe import Problems
+from sweeps.file.problem import Problem
+from sweeps.file.spec import SweepSpec
+
+MAX_ROUNDS: Final = 100
+"""No sweep has more rounds."""
+
+
+def adaptive_problems(spec: SweepSpec) -> Problems:
+    """Every problem of the key `adaptive`."""
+    adaptive, until = spec.adaptive, spec.adaptive.until
+    given = (until.params, until.loss, adaptive.spend)
+    if not adaptive.on:
+        if any(value is not None for value in given):
+            yield Problem("required: the budget of the answer, training FLOPs, such as 1e15", "adaptive.ask")
+        return
+    smallest = min(spec.budgets, default=0.0)
+    if not smallest <= (adaptive.ask or 0.0) < float("inf"):
+        least = f"the least that can be asked about is the smallest of budgets, {smallest:g}"
+        yield Problem(f"{adaptive.ask:g} FLOPs would cost less than any run of the sweep: {least}", "adaptive.ask")
+    if adaptive.spend is None:
+        yield Problem("required: the training FLOPs that all runs may spend together", "adaptive.spend")
+    elif not adaptive.spend > 0:
+        yield Problem(f"must be positive, is {adaptive.spend:g}", "adaptive.spend")
+    elif spec.limits.flops is not None and adaptive.spend > spec.limits.flops:
+        above = f"{adaptive.spend:g} is above limits.flops = {spec.limits.flops:g}: raise that, or spend less"
+        yield Problem(above, "adaptive.spend")
+    if until.params is not None and not until.params > 1:
+        yield Problem(f"must be a factor above 1, such as 1.25, is {until.params:g}", "adaptive.until.params")
+    if until.loss is not None and not until.loss > 0:
+        yield Problem(f"must be a half-width above 0, such as 0.02, is {until.loss:g}", "adaptive.until.loss")
+    if not 2 <= adaptive.rounds <= MAX_ROUNDS:
+        yield Problem(f"must lie between 2 and {MAX_ROUNDS}, is {adaptive.rounds}", "adaptive.rounds")
+    yield from _combinations(spec)
+
+
+def _combinations(spec: SweepSpec) -> Problems:
+    """What needs all runs to be known beforehand."""
+    reasons = {
+        "vary": "an adaptive sweep answers for one combination: drop it and set its keys as they should be",
+        "share_trunks": "runs that are chosen one after the other share no trunks: drop it, or drop adaptive",
+        "recipe_check": "an adaptive sweep trains only what narrows its answer: check the recipe in a fixed grid",
+    }
+    for key, reason in reasons.items():
+        if getattr(spec, key):
+            yield Problem(reason, key)

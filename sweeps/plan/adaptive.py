@@ -1,0 +1,236 @@
+"""Which runs an adaptive sweep trains next, and when it ends: from its file and the losses of complete rounds. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby, takewhile
+
+import numpy as np
+
+from analysis.fitting.cost import TokenCost
+from analysis.law import Law
+from analysis.records import LawError, QuestionError
+from analysis.suggest.cells import Cells, joined
+from analysis.suggest.course import CoursePoint
+from analysis.suggest.first import suggest_first
+from analysis.suggest.records import Outcome, Precision, SuggestedRun, Suggestion, Target, Why
+from analysis.suggest.suggest import suggest
+from analysis.wording import typed_flops
+from sweeps.file.spec import SweepSpec
+from sweeps.plan.candidates import Candidates, as_cells, candidates
+from sweeps.plan.combination import NOTHING_VARIED
+from sweeps.plan.expected_width import DEFAULT_NOISE
+from sweeps.plan.grid import setting_of
+from sweeps.plan.plan import TOLERANCE, plan_single
+from sweeps.plan.records import DataFacts, PlanError, PlannedRun
+from sweeps.plan.rounds import Round, Stop, measure
+from sweeps.recipes.ladder import flops_nodes
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A round with its runs as planned."""
+
+    round: Round
+    """The round, to be stored before it starts."""
+    planned: tuple[PlannedRun, ...] = ()
+    """Its runs, in the order in which they narrow the answer; none where the sweep ends."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run of a complete round."""
+
+    run_id: str
+    """Identity."""
+    budget: float
+    """Nominal training FLOPs of its cell."""
+    size_id: str
+    """Identity of its size."""
+    flops: float
+    """Training FLOPs."""
+    loss: float | None
+    """Loss, nats per token; None where it diverged."""
+
+
+def target_of(spec: SweepSpec) -> Target:
+    """The precision at which a sweep stops."""
+    return Target(spec.adaptive.until.params, spec.adaptive.until.loss)
+
+
+def asked_of(spec: SweepSpec) -> float:
+    """The budget of the answer, training FLOPs."""
+    assert spec.adaptive.ask is not None
+    return spec.adaptive.ask
+
+
+def spend_of(spec: SweepSpec) -> float:
+    """Training FLOPs that all runs may spend."""
+    assert spec.adaptive.spend is not None
+    return spec.adaptive.spend
+
+
+def first_round(spec: SweepSpec, facts: DataFacts) -> Decision:
+    """The first design, three whole curves and the repeats that show the noise, with the course to expect after it.
+
+    The course is simulated with the usual noise between seeds, so that nothing but the file decides.
+
+    Raises PlanError where the spend does not pay for a law, or no law can come of the cells there are.
+    """
+    found = candidates(spec, facts, asked_of(spec))
+    setting = setting_of(spec, facts.vocab, NOTHING_VARIED)
+    nodes = flops_nodes(setting.recipe, setting.vocab, setting.context, setting.parts)
+    try:
+        suggestion = suggest_first(
+            as_cells(found.runs),
+            asked_of(spec),
+            cost=TokenCost.from_nodes([n for n, _ in nodes], [f for _, f in nodes]),
+            noise=DEFAULT_NOISE,
+            spend=spend_of(spec),
+            least=min(spec.budgets),
+            target=target_of(spec),
+        )
+    except (LawError, QuestionError) as error:
+        raise PlanError(f"adaptive: {error}") from None
+    first = list(takewhile(lambda run: run.why in (Why.FIRST, Why.NOISE), suggestion.runs))
+    planned = _planned(spec, facts, first, ())
+    course = tuple(CoursePoint(run.spent, run.expected) for run in suggestion.runs if run.expected is not None)
+    runs = tuple(run.run_id for run in planned)
+    note = " ".join(filter(None, (_out_of_reach(suggestion), found.stopped)))
+    return Decision(Round(runs, 0.0, expected=first[-1].expected, note=note, course=course), planned)
+
+
+def next_round(
+    spec: SweepSpec,
+    facts: DataFacts,
+    law: Law,
+    had: Cells,
+    trained: Sequence[Trained],
+    number: int,
+) -> Decision:
+    """What follows when all rounds are complete.
+
+    Args:
+        spec: the sweep.
+        facts: its data.
+        law: fitted to the losses of all its runs.
+        had: the cells of the law's runs.
+        trained: all its runs, those that diverged among them.
+        number: how many rounds there were, the first design among them.
+    """
+    spent = sum(run.flops for run in trained)
+    left = spend_of(spec) - spent
+    found = candidates(spec, facts, asked_of(spec))
+    if law.valley is None:
+        return _without_law(spec, facts, found, trained, left)
+    cells = joined(had, _open_cells(found, trained))
+    if not ((cells.most > 0) & (cells.flops <= left)).any():
+        known = known_at(law, asked_of(spec))
+        reached = known is not None and target_of(spec).reached(known)
+        return Decision(Round((), spent, known, stop=Stop.REACHED if reached else Stop.SPENT))
+    suggestion = suggest(law, cells, asked_of(spec), spend=left, target=target_of(spec))
+    now = suggestion.now
+    stop = _stop(spec, suggestion, number)
+    if stop is not None:
+        return Decision(Round((), spent, now, stop=stop))
+    runs = suggestion.runs[: portion(suggestion.runs, left / (spec.adaptive.rounds - number))]
+    planned = _planned(spec, facts, runs, {run.run_id for run in trained})
+    ids = tuple(run.run_id for run in planned)
+    return Decision(Round(ids, spent, now, runs[-1].expected, note=_out_of_reach(suggestion)), planned)
+
+
+def portion(runs: Sequence[SuggestedRun], share: float) -> int:
+    """How many of the suggested runs a round takes: as many as use up a share of the spend, training FLOPs.
+
+    The sizes that open a budget stay together.
+    """
+    taken, cost = 0, 0.0
+    groups = groupby(enumerate(runs), key=lambda each: each[1].budget if each[1].why is Why.CURVE else -each[0])
+    for _, group in groups:
+        if taken and cost >= share * (1 - TOLERANCE):
+            break
+        members = [run for _, run in group]
+        taken, cost = taken + len(members), cost + sum(run.flops for run in members)
+    return taken
+
+
+def known_at(law: Law, flops: float) -> Precision | None:
+    """How closely a law knows its answer at a budget, training FLOPs; None where it has none there."""
+    try:
+        headline = law.combined(np.array([flops]))
+    except LawError:
+        return None
+    return Precision(float(headline.log_params_half[0]), float(headline.loss_half[0]))
+
+
+def _stop(spec: SweepSpec, suggestion: Suggestion, number: int) -> Stop | None:
+    """Why no further round follows; None where one does."""
+    if suggestion.now is not None and suggestion.target.reached(suggestion.now):
+        return Stop.REACHED
+    if number >= spec.adaptive.rounds:
+        return Stop.ROUNDS
+    if suggestion.runs:
+        return None
+    return Stop.SPENT if suggestion.outcome is Outcome.SPENT else Stop.EXHAUSTED
+
+
+def _open_cells(found: Candidates, trained: Sequence[Trained]) -> Cells:
+    """The candidates as cells; those whose runs diverged are not tried again."""
+    diverged = {(run.budget, run.size_id) for run in trained if run.loss is None}
+    cells = as_cells(found.runs)
+    closed = np.array([(run.budget, run.size_id) in diverged for run in found.runs], dtype=bool)
+    return replace(cells, most=np.where(closed, 0, cells.most))
+
+
+def _without_law(
+    spec: SweepSpec,
+    facts: DataFacts,
+    found: Candidates,
+    trained: Sequence[Trained],
+    left: float,
+) -> Decision:
+    """The sizes that the curves so far leave out, as far as the spend pays for them: they may give a law."""
+    spent = sum(run.flops for run in trained)
+    begun = {run.budget for run in trained}
+    had = {(run.budget, run.size_id) for run in trained}
+    chosen = []
+    for run in found.runs:
+        if run.budget in begun and (run.budget, run.size_id) not in had and run.flops <= left:
+            chosen.append(run)
+            left -= run.flops
+    if not chosen:
+        return Decision(Round((), spent, stop=Stop.NO_LAW))
+    planned = tuple(plan_single(spec, facts, run.budget, run.params) for run in chosen)
+    return Decision(Round(tuple(run.run_id for run in planned), spent, note="the curves so far give no law"), planned)
+
+
+def _planned(
+    spec: SweepSpec,
+    facts: DataFacts,
+    runs: Sequence[SuggestedRun],
+    known: Collection[str],
+) -> tuple[PlannedRun, ...]:
+    """Suggested runs as the sweep trains them; a repeat has the first seed that its cell does not have yet."""
+    taken = set(known)
+    planned = []
+    for run in runs:
+        seed = run.seed
+        made = plan_single(spec, facts, run.budget, run.params, seed=seed)
+        while made.run_id in taken:
+            seed += 1
+            made = plan_single(spec, facts, run.budget, run.params, seed=seed)
+        taken.add(made.run_id)
+        planned.append(made)
+    return tuple(planned)
+
+
+def _out_of_reach(suggestion: Suggestion) -> str:
+    """That the precision asked for is not expected, with the nearest that is; empty where it is expected."""
+    target, nearest = suggestion.target, suggestion.expected
+    if not target.any or nearest is None or target.reached(nearest):
+        return ""
+    return (
+        f"the precision asked for is not expected within {typed_flops(suggestion.spend)} FLOPs: the nearest is "
+        f"{measure(nearest)}; ask for that, or spend more"
+    )

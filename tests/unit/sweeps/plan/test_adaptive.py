@@ -1,0 +1,114 @@
+"""The rounds of an adaptive sweep: what decides them, when they end, and what is said where they cannot help."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from analysis.suggest.records import SuggestedRun, Why
+from sweeps.plan.adaptive import Decision, first_round, next_round, portion
+from sweeps.plan.records import PlanError
+from sweeps.plan.rounds import Stop
+from tests.unit.sweeps.plan.adaptive_sweep import SPEND, adaptive_spec, law_of, loss_of, play, trained
+from tests.unit.sweeps.plans import FACTS, facts
+
+
+@pytest.fixture(scope="module")
+def played() -> list[Decision]:
+    """A sweep that may spend all it has."""
+    return play(adaptive_spec())
+
+
+def test_the_first_design_is_three_whole_curves_and_repeats(played: list[Decision]) -> None:
+    first = played[0]
+    curves = {run.budget for run in first.planned}
+    assert curves == {1e11, 3e11, 1e12}
+    assert len({(run.budget, run.size_id) for run in first.planned}) == 15
+    assert {run.seed for run in first.planned} > {0}, "repeats show the noise from the start"
+    assert first.round.runs == tuple(run.run_id for run in first.planned)
+    spent = [point.spent for point in first.round.course]
+    assert spent == sorted(spent) and spent[-1] <= SPEND
+    assert first.round.course[-1].precision.loss_half < first.round.course[0].precision.loss_half
+
+
+def test_rounds_narrow_the_answer_within_spend_and_rounds(played: list[Decision]) -> None:
+    known = [decision.round.known for decision in played[1:]]
+    assert known[0] and known[-1] and known[-1].loss_half < known[0].loss_half / 2
+    assert played[-1].round.spent <= SPEND
+    assert len(played) - 1 <= 4
+    assert played[-1].round.stop in (Stop.SPENT, Stop.EXHAUSTED, Stop.ROUNDS) and played[-1].planned == ()
+    ids = [run.run_id for decision in played for run in decision.planned]
+    assert len(ids) == len(set(ids)), "no run is trained twice"
+
+
+def test_equal_losses_give_equal_rounds(played: list[Decision]) -> None:
+    runs = [run for decision in played[:2] for run in decision.planned]
+    law, had = law_of(adaptive_spec(), runs)
+    shuffled = [trained(run, loss_of(run)) for run in reversed(runs)]
+    again = next_round(adaptive_spec(), FACTS, law, had, shuffled, 2)
+    assert again.round.runs == played[2].round.runs
+
+
+def test_a_sweep_ends_once_its_answer_is_close_enough(played: list[Decision]) -> None:
+    runs = list(played[0].planned)
+    law, had = law_of(adaptive_spec(), runs)
+    losses = [trained(run, loss_of(run)) for run in runs]
+    reached = next_round(adaptive_spec(params=3.0, loss=1.0), FACTS, law, had, losses, 1)
+    assert reached.round.stop is Stop.REACHED and reached.round.known is not None
+    assert next_round(adaptive_spec(params=3.0, loss=1e-9), FACTS, law, had, losses, 1).round.stop is None
+    spent = sum(run.flops for run in runs)
+    assert next_round(adaptive_spec(spend=spent + 1), FACTS, law, had, losses, 1).round.stop is Stop.SPENT
+    assert next_round(adaptive_spec(rounds=2), FACTS, law, had, losses, 2).round.stop is Stop.ROUNDS
+
+
+def test_cells_whose_runs_diverged_are_not_tried_again(played: list[Decision]) -> None:
+    first, second = played[0].planned, played[1].planned
+    law, had = law_of(adaptive_spec(), list(first))
+    gone = {(run.budget, run.size_id) for run in second}
+    losses = [trained(run, loss_of(run)) for run in first] + [trained(run) for run in second]
+    after = next_round(adaptive_spec(), FACTS, law, had, losses, 2)
+    assert after.planned and not {(run.budget, run.size_id) for run in after.planned} & gone
+
+
+def test_without_a_law_the_curves_are_completed_first(played: list[Decision]) -> None:
+    first = played[0].planned
+    law, had = law_of(adaptive_spec(), list(first))
+    losses = [trained(run, loss_of(run)) for run in first]
+    after = next_round(adaptive_spec(), FACTS, replace(law, valley=None), had, losses, 1)
+    assert {run.budget for run in after.planned} == {1e11, 3e11, 1e12}
+    assert not {run.run_id for run in after.planned} & {run.run_id for run in first}
+    nothing = adaptive_spec(spend=sum(run.flops for run in first) + 1)
+    assert next_round(nothing, FACTS, replace(law, valley=None), had, losses, 1).round.stop is Stop.NO_LAW
+
+
+def _suggested(budget: float, flops: float, why: Why) -> SuggestedRun:
+    return SuggestedRun(budget, 1e5, 1e6, flops, 0, why, flops, None, None)
+
+
+@pytest.mark.parametrize(("share", "taken"), [(0.5, 1), (1.0, 1), (1.5, 4), (10.0, 4), (10.2, 5), (100.0, 6)])
+def test_a_round_uses_up_its_share_and_keeps_curves_whole(share: float, taken: int) -> None:
+    curve = [_suggested(3e11, 3.0, Why.CURVE)] * 3
+    runs = [_suggested(1e11, 1.0, Why.SIZE), *curve, *[_suggested(1e11, 1.0, Why.REPEAT)] * 2]
+    assert portion(runs, share) == taken
+
+
+@pytest.mark.parametrize(
+    ("changes", "corpus", "said"),
+    [
+        ({"spend": 1e9}, 20_000_000, "adaptive: a spend of 1e9 FLOPs pays for no run: the cheapest cell costs"),
+        ({"spend": 3e12}, 20_000_000, "3 curves of 5 sizes cost 7e\\+12 FLOPs"),
+        ({}, 1_200_000, "fewer than 3 budgets have 5 sizes that can be trained"),
+    ],
+)
+def test_what_cannot_begin_is_refused_with_the_nearest_that_can(
+    changes: dict[str, float], corpus: int, said: str
+) -> None:
+    with pytest.raises(PlanError, match=said):
+        first_round(adaptive_spec(**changes), facts(corpus))
+
+
+def test_a_precision_out_of_reach_and_a_corpus_that_ends_are_said_beforehand() -> None:
+    first = first_round(adaptive_spec(loss=1e-4, ask=1e15, spend=1e13), facts(2_500_000)).round
+    assert "not expected within 1e13 FLOPs: the nearest is N* to ×" in first.note
+    assert "FLOPs can be trained" in first.note and "above epochs_max = 1" in first.note
