@@ -209,37 +209,6 @@ def test_messages_list_few_and_short_names_without_control_characters(tmp_path: 
     assert "\x1b" not in message and len(message) < 400
 
 
-@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
-def test_a_string_of_parquet_that_is_not_utf8_is_named_with_its_row(tmp_path: Path, kind: pa.DataType) -> None:
-    rows = [b"good", None, *[b"more"] * 2_000, b"bad \xff"]
-    column = pa.array(rows, pa.binary() if kind == pa.string() else pa.large_binary()).view(kind)
-    pq.write_table(pa.table({"text": column}), tmp_path / "a.parquet")
-    with pytest.raises(CorpusFileError, match=r"a\.parquet:2003: column 'text' of this row is not UTF-8 at byte 4"):
-        list(readers.read_parquet(tmp_path / "a.parquet", "text"))
-
-
-def test_two_columns_of_a_name_are_refused(tmp_path: Path) -> None:
-    table = pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], names=["text", "text"])
-    pq.write_table(table, tmp_path / "a.parquet")
-    with pytest.raises(CorpusFileError, match="several columns 'text'"):
-        list(readers.read_parquet(tmp_path / "a.parquet", "text"))
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (gzip.compress(b"PAR1", mtime=0), "it is gzip-compressed; decompress it first"),
-        (b"\x28\xb5\x2f\xfdrest", "it is Zstandard-compressed"),
-        (b"", "not a readable Parquet file"),
-        (b"PAR1" + b"\xff" * 100 + struct.pack("<I", 90) + b"PAR1", "not a readable Parquet file"),
-    ],
-)
-def test_what_is_no_parquet_file_is_named(tmp_path: Path, content: bytes, message: str) -> None:
-    (tmp_path / "a.parquet").write_bytes(content)
-    with pytest.raises(CorpusFileError, match=message):
-        list(readers.read_parquet(tmp_path / "a.parquet", "text"))
-
-
 def _json_garbage() -> st.SearchStrategy[bytes]:
     """Lines that are nearly JSON."""
     values = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists, max_leaves=4)

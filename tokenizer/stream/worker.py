@@ -1,0 +1,30 @@
+"""A process that does tasks of the steps: a line of JSON for each, and a line of JSON back."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import IO
+
+
+def serve(asked: IO[str], answers: IO[str]) -> None:
+    """Do tasks until the input ends; expected errors go back as text."""
+    from tokenizer.corpus_error import CorpusError, CorpusFileError
+    from tokenizer.stream.steps import perform
+
+    for line in asked:
+        try:
+            answer = {"result": perform(**json.loads(line))}
+        except CorpusFileError as error:
+            answer = {"file": error.message}
+        except CorpusError as error:
+            answer = {"corpus": error.message, "key": error.key}
+        except OSError as error:
+            answer = {"system": [error.errno, error.strerror or str(error), str(error.filename or "")]}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    sys.path[:] = json.loads(sys.argv[1])
+    serve(sys.stdin, sys.stdout)
