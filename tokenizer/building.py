@@ -22,6 +22,7 @@ from tokenizer.shard_writer import write_shards
 from tokenizer.shards import SPLITS, Manifest, Shards, id_dtype
 from tokenizer.stream.cleaned import Cleaned
 from tokenizer.stream.pool import Pool
+from tokenizer.stream.whole import whole_file
 from tokenizer.vocabulary import Tokenizer, TokenizerSpec
 
 TOKENIZER_FILE = "tokenizer.json"
@@ -86,7 +87,8 @@ def build(wanted: Wanted, cleaned: Cleaned, root: Path, pool: Pool, report: Repo
 def _encode(cleaned: Cleaned, tokenizer: Tokenizer, encoder: str, last: str, pool: Pool, stage: Stage) -> None:
     """Write the ids of every bucket."""
     name = _file_of(tokenizer)
-    (cleaned.folder / name).write_text(tokenizer.to_json(), encoding="utf-8")
+    with whole_file(cleaned.folder / name) as stream:
+        stream.write(tokenizer.to_json().encode())
     settings = {"fraction": cleaned.fraction, "tokenizer": name, "encoder": encoder, "last": last}
     tasks = [json.dumps({"bucket": [bucket.first, bucket.last]} | settings) for bucket in cleaned.buckets]
     for _ in pool.results("encode", tasks, stage):

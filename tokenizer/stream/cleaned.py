@@ -19,6 +19,7 @@ from tokenizer.stream.index import Bucket, Index, documents_of, read_index
 from tokenizer.stream.near import positions
 from tokenizer.stream.reading import Read
 from tokenizer.stream.runs import Stored
+from tokenizer.stream.whole import save_array
 
 
 @dataclass
@@ -127,9 +128,11 @@ class Cleaned:
 
     def to_json(self) -> str:
         """All but where it lies, as text."""
-        data = dataclasses.asdict(self)
-        del data["folder"]
-        return json.dumps(data)
+        plain = {name: value for name, value in vars(self).items() if name != "folder"}
+        plain["read"] = self.read.to_dict()
+        plain["buckets"] = [dataclasses.asdict(bucket) for bucket in self.buckets]
+        plain["sides"] = {split: dataclasses.asdict(side) for split, side in self.sides.items()}
+        return json.dumps(plain)
 
     @classmethod
     def from_json(cls, folder: Path, text: str) -> Cleaned:
@@ -170,7 +173,7 @@ class Keeper:
         self._taken += int(kept["size"].sum())
         self._hash.update(np.ascontiguousarray(kept["digest"]).tobytes())
         self._count(kept)
-        np.save(cleaned.folder / f"{bucket.name}.{KEPT}.npy", kept)
+        save_array(cleaned.folder / f"{bucket.name}.{KEPT}.npy", kept)
 
     def _count(self, kept: Index) -> None:
         """Count documents that stay."""

@@ -22,6 +22,7 @@ from tokenizer.stream.pool import Pool
 from tokenizer.stream.portions import File, Portion, portions
 from tokenizer.stream.reading import Read
 from tokenizer.stream.steps import RUNS
+from tokenizer.stream.whole import whole_file
 
 SMALL = 16_000_000
 """Bytes of files, as stored, up to which a corpus is cleaned without further processes."""
@@ -50,16 +51,16 @@ def clean(
     if (folder / _DONE).exists():
         return Cleaned.from_json(folder, (folder / _DONE).read_text())
     read = _read(spec, portions(spec.source, files), pool, report)
-    (folder / RUNS).write_text(json.dumps(read.runs))
+    with whole_file(folder / RUNS) as stream:
+        stream.write(json.dumps(read.runs).encode())
     buckets = buckets_of(folder, read.runs)
     cleaned = Cleaned(folder, read.runs, buckets, read, spec.validation_fraction, notes=notes)
     distinct = _index(spec, buckets, pool, report)
     cleaned.duplicates = read.documents - sum(read.thrown.values()) - distinct
     gone = _near(spec, cleaned, pool, report) if spec.near_duplicates else np.zeros(distinct, bool)
     _keep(spec, cleaned, gone)
-    unfinished = folder / f"{_DONE}.unfinished"
-    unfinished.write_text(cleaned.to_json())
-    unfinished.replace(folder / _DONE)
+    with whole_file(folder / _DONE) as stream:
+        stream.write(cleaned.to_json().encode())
     return cleaned
 
 

@@ -14,6 +14,7 @@ from tokenizer.loading import load_tokenizer
 from tokenizer.shards import SPLITS, id_dtype
 from tokenizer.stream.index import Bucket, Index, documents_of, read_index
 from tokenizer.stream.near import positions
+from tokenizer.stream.whole import whole_file
 from tokenizer.vocabulary import Tokenizer
 
 KEPT = "kept"
@@ -61,7 +62,7 @@ def encode_bucket(
                 yield document.raw.decode()
 
         size = 0
-        with ids_file(folder, bucket, split, tokenizer).open("wb") as stream:
+        with whole_file(ids_file(folder, bucket, split, tokenizer)) as stream:
             for ids in encode_documents(quick, texts(), made.bos_id, dtype):
                 size += stream.write(ids.astype(dtype, copy=False).tobytes())
         written.append(size)

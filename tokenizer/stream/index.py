@@ -14,6 +14,7 @@ from tokenizer.corpus_error import CorpusError
 from tokenizer.dedup import content_digest
 from tokenizer.stream.minhash import HASHES, Bands, band_hashes, signature
 from tokenizer.stream.runs import DIGEST, PREFIXES, Stored, begins_of, read_run
+from tokenizer.stream.whole import save_array
 
 BUCKET_BYTES = 32_000_000
 """Most bytes of runs in a bucket, unless one part of the digests holds more."""
@@ -74,11 +75,11 @@ def index_bucket(folder: Path, runs: list[str], bucket: Bucket, ngram: int, band
         rows.append((np.frombuffer(before, np.uint8), len(document.raw), number, document.offset))
         if bands:
             signatures.append(signature(document.raw.decode(), ngram))
-    np.save(folder / f"{bucket.name}.index.npy", np.array(rows, ROW))
+    save_array(folder / f"{bucket.name}.index.npy", np.array(rows, ROW))
     if bands:
         matrix = np.array(signatures, np.uint32).reshape(-1, HASHES)
-        np.save(folder / f"{bucket.name}.signatures.npy", matrix)
-        np.save(
+        save_array(folder / f"{bucket.name}.signatures.npy", matrix)
+        save_array(
             folder / f"{bucket.name}.bands.npy", np.array([band_hashes(matrix, bands, i) for i in range(bands.count)])
         )
     return len(rows)
@@ -89,7 +90,7 @@ def read_index(folder: Path, bucket: Bucket, kind: str = "index") -> Index:
     path = folder / f"{bucket.name}.{kind}.npy"
     try:
         return np.asarray(np.load(path), dtype=ROW)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise damaged(folder, error) from error
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from tokenizer.stream.index import Bucket, Index, read_index
 from tokenizer.stream.minhash import similarity
+from tokenizer.stream.whole import save_array
 
 LINKS = 32
 """Documents before it with which each one of an equal band is compared, and the first."""
@@ -80,7 +81,7 @@ def pair_band(folder: Path, buckets: list[Bucket], band: int, nearness: Nearness
             _alike(pairs[at : at + _PAIRS], signatures, nearness.threshold) for at in range(0, len(pairs), _PAIRS)
         ]
     pairs = np.concatenate(found)
-    np.save(folder / f"pairs-{band:03d}.npy", pairs)
+    save_array(folder / f"pairs-{band:03d}.npy", pairs)
     return len(pairs)
 
 

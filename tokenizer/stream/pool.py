@@ -16,6 +16,7 @@ from pathlib import Path
 from tokenizer.corpus_error import CorpusError, CorpusFileError
 from tokenizer.progress import Stage
 from tokenizer.stream.steps import perform
+from tokenizer.stream.whole import whole_file
 
 WORKER = Path(__file__).with_name("worker.py")
 """What a process runs."""
@@ -108,10 +109,8 @@ class Pool:
 
     def _keep(self, step: str, task: str, result: str) -> str:
         """Remember a result; returns it."""
-        file = self._file(step, task)
-        unfinished = file.with_suffix(".unfinished")
-        unfinished.write_text(result)
-        unfinished.replace(file)
+        with whole_file(self._file(step, task)) as stream:
+            stream.write(result.encode())
         return result
 
 
@@ -122,7 +121,7 @@ class _Process:
         """Start it. Ctrl-C of the terminal reaches only this process, which then ends it."""
         environment = os.environ | {"RAYON_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         # By path and isolated: the user's modules, the current folder and PYTHON* variables cannot change what runs.
-        command = [sys.executable, "-I", str(WORKER), json.dumps(sys.path)]
+        command = [sys.executable, "-I", str(WORKER), json.dumps(sys.path), str(os.getpid())]
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

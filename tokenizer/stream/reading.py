@@ -65,9 +65,13 @@ class Read:
         sample = (content_digest(text).hex(), text.strip()[:SAMPLE_CHARACTERS])
         self.samples[rule] = sorted({*self.samples.get(rule, []), sample})[:SAMPLES]
 
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {name: dict(value) if isinstance(value, Counter) else value for name, value in vars(self).items()}
+
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Read:
-        """From what `dataclasses.asdict` and JSON made of it."""
+        """From what `to_dict` and JSON made of it."""
         counters = {name: Counter(data[name]) for name in ("invalid", "thrown", "lines")}
         samples = {rule: [(d, t) for d, t in some] for rule, some in data["samples"].items()}
         return cls(data["documents"], data["bytes"], **counters, samples=samples, runs=data["runs"])

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from tokenizer.stream.whole import whole_file
+
 PREFIXES = 4_096
 """Parts into which the first twelve bits of a digest divide all documents."""
 DIGEST = 32
@@ -40,7 +42,7 @@ def prefix_of(digest: bytes) -> int:
 def write_run(path: Path, documents: Sequence[Stored]) -> None:
     """Write documents in the order of their digests, and where each part begins. Raises OSError."""
     begins = np.zeros(PREFIXES + 1, dtype="<i8")
-    with path.open("wb") as stream:
+    with whole_file(path) as stream:
         for document in documents:
             origin = document.origin.encode(errors="replace")[: 2**16 - 1]
             size = stream.write(_HEAD.pack(document.digest, len(document.raw), len(origin)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -33,7 +32,7 @@ def _buckets(pairs: list[list[int]]) -> list[Bucket]:
 
 def _read_json(folder: Path, task: dict[str, Any]) -> Any:
     portion = Portion(**task["portion"] | {"files": tuple((name, origin) for name, origin in task["portion"]["files"])})
-    return dataclasses.asdict(read_portion(CorpusSpec(**task["spec"]), portion, folder, task["name"]))
+    return read_portion(CorpusSpec(**task["spec"]), portion, folder, task["name"]).to_dict()
 
 
 def _index_json(folder: Path, task: dict[str, Any]) -> Any:
