@@ -8,14 +8,14 @@ from tokenizer.filters.page import Page
 from tokenizer.filters.repetition import repeated
 from tokenizer.filters.rule import PENEDO, Rule
 
-ENDS: Final = tuple(".!?。．！？؟۔।॥…\"'”’»」』")
-"""Signs that end a line of prose."""
+ENDS: Final = tuple(".!?。．｡！？؟۔।॥።։។᠃⸮‼⁇⁈⁉")
+"""Signs that end a sentence."""
 SHORT: Final = 30
 """Characters of a short line."""
 
 
 def _ended(page: Page) -> float:
-    return page.share([line.rstrip().endswith(ENDS) for line in page.lines])
+    return page.share([line.endswith(ENDS) for line in page.lines])
 
 
 def _short(page: Page) -> float:

@@ -49,9 +49,9 @@ def _grams(page: Page, n: int) -> npt.NDArray[np.uint64]:
 
 
 def top_gram(page: Page, n: int) -> float:
-    """The share of the characters in the most frequent n-gram, which comes twice or more; the first of equals."""
+    """The share of the characters in the most frequent n-gram, the first of equals, even if it comes once."""
     grams, firsts, counts = np.unique(_grams(page, n), return_index=True, return_counts=True)
-    if not len(grams) or counts.max() < 2:
+    if not len(grams):
         return 0.0
     first = int(firsts[counts == counts.max()].min())
     return len(" ".join(page.words[first : first + n])) * int(counts.max()) / len(page.text)

@@ -252,7 +252,7 @@ GARBAGE = (
 )
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(max_examples=250, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(content=GARBAGE, name=st.sampled_from(["a.txt", "a.jsonl.gz", "a"]), key=st.sampled_from(["text", "n", "", "é"]))
 @example(content=b"", name="a.jsonl.gz", key="text")
 @example(content=b'{"text": "\\ud800"}', name="a", key="text")

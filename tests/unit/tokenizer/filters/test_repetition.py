@@ -16,7 +16,7 @@ def slow_top(text: str, n: int) -> float:
     grams = Counter(" ".join(words[i : i + n]) for i in range(len(words) - n + 1))
     most = max(grams.values(), default=0)
     first = next((gram for gram, count in grams.items() if count == most), "")
-    return len(first) * most / len(text) if most > 1 else 0.0
+    return len(first) * most / len(text)
 
 
 def slow_repeated(text: str, n: int) -> float:
