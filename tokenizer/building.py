@@ -70,7 +70,7 @@ def build(wanted: Wanted, cleaned: Cleaned, root: Path, pool: Pool, report: Repo
         created_with=_versions(),
         encoder={"name": encoder.name, "parity": encoder.parity},
         scored_bytes=validation.bytes if wanted.scored_bytes else 0,
-        cleaning=cleaned.facts,
+        cleaning=cleaned.facts_json,
     )
     _encode(cleaned, tokenizer, encoder.name, last, pool, Stage("encoding buckets", report))
     ids = [_ids(cleaned, split, tokenizer) for split in SPLITS]

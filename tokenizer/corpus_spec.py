@@ -107,7 +107,7 @@ class CorpusSpec:
         return Screen(self.filters, self.rules)
 
 
-def told(corpus: Mapping[str, Any]) -> dict[str, Any]:
+def told_json(corpus: Mapping[str, Any]) -> dict[str, Any]:
     """A corpus as plain data without what was added to the schema later and is as it was before.
 
     So revisions of sweeps and datasets stay those of earlier releases.

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tokenizer.building import Wanted, build
 from tokenizer.corpus import clean_corpus, counted, pool_for, source_files
-from tokenizer.corpus_spec import CorpusSpec, told
+from tokenizer.corpus_spec import CorpusSpec, told_json
 from tokenizer.errors import ExpectedError
 from tokenizer.files import Reach
 from tokenizer.loading import load_given
@@ -71,7 +71,8 @@ def prepare(
     """
     wanted = Wanted(corpus, tokenizer, _given(tokenizer, within), scored_bytes)
     files, notes = source_files(corpus, within)
-    request = _hash(PREPARATION, training_text_bytes(tokenizer), told(dataclasses.asdict(corpus)), *_identity(wanted))
+    asked = told_json(dataclasses.asdict(corpus))
+    request = _hash(PREPARATION, training_text_bytes(tokenizer), asked, *_identity(wanted))
     shortcut = _hash(request, _fingerprint(files, notes))
     known = _recall(root, shortcut)
     if known is not None:
@@ -110,7 +111,7 @@ def _clean_and_build(
     wanted: Wanted, files: Sequence[File], notes: tuple[str, ...], root: Path, report: Report, *, keep: bool
 ) -> Shards:
     """Clean the corpus; reuse the dataset of what stays, or build it. Goes on where a killed process was."""
-    asked = told(dataclasses.asdict(wanted.corpus))
+    asked = told_json(dataclasses.asdict(wanted.corpus))
     sizes = (PORTION_BYTES, RUN_BYTES, BUCKET_BYTES)
     folder = root / f"{CLEANING}{_hash(PREPARATION, asked, sizes, _fingerprint(files, notes))[:16]}"
     for other in set(root.glob(f"{CLEANING}*")) - {folder}:

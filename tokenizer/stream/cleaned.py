@@ -108,7 +108,7 @@ class Cleaned:
         return side, last
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def facts_json(self) -> dict[str, Any]:
         """What was read, left out and kept, JSON-ready: the record in a dataset's manifest."""
         read = self.read
         return {

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from tokenizer.corpus_error import CorpusError
-from tokenizer.corpus_spec import CorpusSpec, told
+from tokenizer.corpus_spec import CorpusSpec, told_json
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_wrong_specs(fields: dict[str, object], message: str) -> None:
 
 
 def test_what_was_added_later_is_told_only_where_it_is_set() -> None:
-    assert set(told(dataclasses.asdict(CorpusSpec()))) == {
+    assert set(told_json(dataclasses.asdict(CorpusSpec()))) == {
         "source",
         "paths",
         "text_key",
@@ -34,4 +34,4 @@ def test_what_was_added_later_is_told_only_where_it_is_set() -> None:
         "validation_fraction",
     }
     changed = CorpusSpec(filters="gopher", near_ngram=7, invalid="skip")  # type: ignore[arg-type]
-    assert set(told(dataclasses.asdict(changed))) > {"filters", "near_ngram", "invalid"}
+    assert set(told_json(dataclasses.asdict(changed))) > {"filters", "near_ngram", "invalid"}

@@ -19,5 +19,5 @@ def test_a_cleaned_corpus_comes_back_from_its_text(tmp_path: Path) -> None:
     again = Cleaned.from_json(tmp_path, made.to_json())
     assert again == made
     assert (again.documents, again.bytes) == (5, 50)
-    assert again.facts["rules"] == {"symbols": 2} and again.facts["samples"] == {"symbols": ["text"]}
-    assert again.facts["invalid"] == {"NUL": 1} and again.facts["leaks"] == 4
+    assert again.facts_json["rules"] == {"symbols": 2} and again.facts_json["samples"] == {"symbols": ["text"]}
+    assert again.facts_json["invalid"] == {"NUL": 1} and again.facts_json["leaks"] == 4

@@ -28,7 +28,7 @@ def cleaned(spec: CorpusSpec, folder: Path) -> Cleaned:
 
 
 def told(one: Cleaned) -> object:
-    return (one.content_hash, one.facts, {split: list(one.texts(split)) for split in one.sides})
+    return (one.content_hash, one.facts_json, {split: list(one.texts(split)) for split in one.sides})
 
 
 def test_pieces_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
