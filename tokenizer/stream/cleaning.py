@@ -67,7 +67,7 @@ def clean(
 def _read(spec: CorpusSpec, cut: Iterable[Portion], pool: Pool, report: Report) -> Read:
     """Read every portion."""
     asked = dataclasses.asdict(spec)
-    tasks = []
+    tasks: list[str] = []
     for portion in cut:
         plain = dataclasses.asdict(portion)
         name = hashlib.sha256(json.dumps([plain, asked]).encode()).hexdigest()[:16]

@@ -17,7 +17,7 @@ def serve(asked: IO[str], answers: IO[str]) -> None:
 
     for line in asked:
         try:
-            answer = {"result": perform(**json.loads(line))}
+            answer: dict[str, object] = {"result": perform(**json.loads(line))}
         except CorpusFileError as error:
             answer = {"file": error.message}
         except CorpusError as error:
