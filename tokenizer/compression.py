@@ -1,24 +1,25 @@
-"""Opens a file of a corpus: only a regular file, gunzipped where it is gzip, its format named where it is another."""
+"""Opens a file of a corpus: decompressed where it is gzip or Zstandard, its format named where it is another."""
 
 from __future__ import annotations
 
 import contextlib
 import gzip
 import io
-import os
-import stat
+import shutil
+import tempfile
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import BinaryIO, cast
 
 from tokenizer.corpus_error import CorpusFileError
+from tokenizer.locations import Location, open_bytes, suffix_of
 
 GZIP = b"\x1f\x8b"
 """First bytes of gzip data."""
+ZSTANDARD = b"\x28\xb5\x2f\xfd"
+"""First bytes of Zstandard data."""
 _UNPACK = "decompress it first ({} FILE)"
 FORMATS: tuple[tuple[bytes, str, str], ...] = (
-    (b"\x28\xb5\x2f\xfd", "Zstandard-compressed", _UNPACK.format("zstd -d")),
     (b"\x50\x2a\x4d\x18", "Zstandard-compressed", _UNPACK.format("zstd -d")),
     (b"\xfd7zXZ\x00", "xz-compressed", _UNPACK.format("xz -d")),
     (b"\x5d\x00\x00", "LZMA-compressed", _UNPACK.format("unlzma")),
@@ -51,7 +52,7 @@ _TAR_AT = 257
 _HEAD = 512
 """Bytes in which the format is looked for."""
 DAMAGED = (OSError, EOFError, zlib.error)
-"""What damaged gzip data raise, and files that cannot be read."""
+"""What damaged compressed data raise, and files that cannot be read."""
 
 
 def format_of(head: bytes) -> tuple[str, str] | None:
@@ -66,37 +67,61 @@ def format_of(head: bytes) -> tuple[str, str] | None:
     return None
 
 
-def open_regular(path: Path) -> BinaryIO:
-    """A regular file for reading; never waits, as opening a pipe would. Raises CorpusFileError."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (OSError, ValueError) as error:
-        raise CorpusFileError(f"{path}: cannot be read: {reason_of(error)}") from error
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise CorpusFileError(f"{path}: is not a regular file; write what it gives into one")
-    return os.fdopen(handle, "rb")
-
-
 @contextlib.contextmanager
-def open_text(path: Path) -> Iterator[BinaryIO]:
-    """The bytes of a file with text, gunzipped. Raises CorpusFileError for another format, by its first bytes."""
-    with open_regular(path) as raw:
-        head = _peek(path, raw)
-        if not head.startswith(GZIP):
-            if path.suffix == ".gz" and head:
-                what, remedy = format_of(head) or ("no gzip data, as its name says", "rename or replace it")
-                raise CorpusFileError(f"{path}: is {what}; {remedy}")
-            _refuse_formats(path, head)
+def open_text(location: Location) -> Iterator[BinaryIO]:
+    """The bytes of a file with text, decompressed. Raises CorpusFileError for another format, by its first bytes."""
+    with open_bytes(location) as raw:
+        head = _peek(location, raw)
+        if not head.startswith((GZIP, ZSTANDARD)):
+            named = {".gz": "gzip", ".zst": "Zstandard"}.get(suffix_of(location))
+            if named and head:
+                what, remedy = format_of(head) or (f"no {named} data, as its name says", "rename or replace it")
+                raise CorpusFileError(f"{location}: is {what}; {remedy}")
+            _refuse_formats(location, head)
             yield raw
             return
-        with gzip.open(raw) as unzipped:
-            stream = io.BufferedReader(cast(io.RawIOBase, unzipped), 1 << 16)
-            _refuse_formats(path, _peek(path, stream), "holds gzipped data that are ")
+        with _unpacked(raw, head) as stream:
+            packed = "gzipped" if head.startswith(GZIP) else "Zstandard-compressed"
+            _refuse_formats(location, _peek(location, stream), f"holds {packed} data that are ")
             yield stream
 
 
-def _peek(path: Path, stream: BinaryIO) -> bytes:
+def _unpacked(raw: BinaryIO, head: bytes) -> io.BufferedReader:
+    """The content of a compressed stream that begins with `head`."""
+    if head.startswith(GZIP):
+        return io.BufferedReader(cast(io.RawIOBase, gzip.open(raw)), 1 << 16)
+    import pyarrow as pa
+
+    return io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd"), 1 << 16)
+
+
+@contextlib.contextmanager
+def open_seekable(location: Location) -> Iterator[BinaryIO]:
+    """The bytes of a file that is read here and there; a compressed one is unpacked into a temporary file.
+
+    Raises CorpusFileError.
+    """
+    with open_bytes(location) as raw:
+        head = _peek(location, raw)
+        if not head.startswith((GZIP, ZSTANDARD)):
+            yield raw
+            return
+        with _unpacked(raw, head) as stream, tempfile.TemporaryFile() as plain:
+            try:
+                shutil.copyfileobj(stream, plain, 1 << 20)
+            except DAMAGED as error:
+                raise CorpusFileError(f"{location}: cannot be read: {reason_of(error)}") from error
+            plain.seek(0)
+            yield cast(BinaryIO, plain)
+
+
+def is_packed(location: Location) -> bool:
+    """Whether a file is compressed, so that it can only be read from its beginning. Raises CorpusFileError."""
+    with open_bytes(location) as raw:
+        return _peek(location, raw).startswith((GZIP, ZSTANDARD))
+
+
+def _peek(path: Location, stream: BinaryIO) -> bytes:
     """The first bytes of a stream, which it will give again. Raises CorpusFileError."""
     try:
         return cast(io.BufferedReader, stream).peek(_HEAD)[:_HEAD]
@@ -104,9 +129,11 @@ def _peek(path: Path, stream: BinaryIO) -> bytes:
         raise CorpusFileError(f"{path}:1: cannot be read: {reason_of(error)}") from error
 
 
-def _refuse_formats(path: Path, head: bytes, begin: str = "is ") -> None:
+def _refuse_formats(path: Location, head: bytes, begin: str = "is ") -> None:
     """Raise CorpusFileError for data that are in another format than text."""
-    found = ("gzip-compressed", "decompress the file once") if head.startswith(GZIP) else format_of(head)
+    once = "decompress the file once"
+    again = {GZIP: ("gzip-compressed", once), ZSTANDARD: ("Zstandard-compressed", once)}
+    found = next((what for magic, what in again.items() if head.startswith(magic)), None) or format_of(head)
     if found:
         raise CorpusFileError(f"{path}: {begin}{found[0]}; {found[1]}")
 
@@ -120,4 +147,6 @@ def reason_of(error: Exception) -> str:
             return f"damaged gzip data: {error}"
         case OSError() if error.strerror:
             return error.strerror
+        case OSError() if "ompress" in str(error):
+            return f"damaged Zstandard data: {error}"
     return str(error)

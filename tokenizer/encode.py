@@ -64,6 +64,15 @@ def choose_encoder(tokenizer: Tokenizer, sample: Iterable[str]) -> Encoder:
     return Encoder(f"tokenizers {version('tokenizers')}", "; ".join(refused) or "canonical", tokenizer.encode_batch)
 
 
+def encoder_named(tokenizer: Tokenizer, name: str) -> Encoder:
+    """What `choose_encoder` chose for a tokenizer, by its name, in another process."""
+    if isinstance(tokenizer, BpeTokenizer | HuggingFaceTokenizer):
+        for library, make in _faster(tokenizer):
+            if name.startswith(f"{library} "):
+                return Encoder(name, "", make())
+    return Encoder(name, "", tokenizer.encode_batch)
+
+
 EncodeBatch = Callable[[Sequence[str]], list[npt.NDArray[np.uint32]]]
 """Encodes texts to the ids of each."""
 

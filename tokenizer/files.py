@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tokenizer.corpus_error import CorpusError
+from tokenizer.locations import Location, is_url, remote_files
 
 SUFFIXES = {
-    "text": (".txt", ".md", ".txt.gz", ".md.gz"),
-    "jsonl": (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz"),
-    "parquet": (".parquet",),
+    source: tuple(f"{ending}{packed}" for packed in ("", ".gz", ".zst") for ending in endings)
+    for source, endings in (("text", (".txt", ".md")), ("jsonl", (".jsonl", ".ndjson")), ("parquet", (".parquet",)))
 }
 """Files that a folder stands for, by source."""
 
@@ -26,7 +26,7 @@ OUTSIDE = (
 """The message for any path outside, whether or not there is such a file."""
 
 
-PACKED = (".zst", ".xz", ".bz2", ".lz4", ".zip", ".tar", ".7z")
+PACKED = (".xz", ".bz2", ".lz4", ".zip", ".tar", ".7z")
 """Suffixes of files in which text may be packed so that it cannot be read."""
 
 
@@ -51,7 +51,7 @@ class Reach:
         )
 
 
-def files_of(source: str, paths: tuple[str, ...], within: Reach | None = None) -> list[Path]:
+def files_of(source: str, paths: tuple[str, ...], within: Reach | None = None) -> list[Location]:
     """Files that the paths stand for, each once, sorted.
 
     Args:
@@ -63,25 +63,25 @@ def files_of(source: str, paths: tuple[str, ...], within: Reach | None = None) -
         CorpusError: for a path that does not exist, that is no file or lies outside, and for a folder or glob without
             a file to read.
     """
-    found: set[Path] = set()
+    found: set[Location] = set()
     for given in paths:
         if within is not None:
             _check_beginning(given, within)
         try:
-            found |= _files_at(given, source, within)
+            found |= set(remote_files(given, SUFFIXES[source])) if is_url(given) else _files_at(given, source, within)
         except CorpusError:
             raise
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) and error.strerror else error
             raise CorpusError(f"corpus.paths: {given} cannot be read: {why}") from error
-    return sorted(found)
+    return sorted(found, key=lambda location: (isinstance(location, str), location))
 
 
 def _check_beginning(given: str, within: Reach) -> None:
     """Raise CorpusError where a path leads outside, before anything is looked up that could tell what is there."""
     path = Path(given)
     fixed, _ = _split(path.absolute())
-    if given.startswith("~") or ".." in path.parts or not within.holds(fixed):
+    if is_url(given) or given.startswith("~") or ".." in path.parts or not within.holds(fixed):
         raise CorpusError(OUTSIDE)
 
 
@@ -95,8 +95,6 @@ def _files_at(given: str, source: str, within: Reach | None) -> set[Path]:
 
     Raises CorpusError.
     """
-    if "://" in given:
-        raise CorpusError(f"corpus.paths: {given} is a URL; copy what it names to this machine and name the files")
     try:
         path = Path(given).expanduser()
     except RuntimeError as error:

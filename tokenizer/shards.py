@@ -26,7 +26,7 @@ SPLITS = ("train", "validation")
 UNFINISHED = ".unfinished-"
 """Prefix of folders that a writer has not completed; they may be deleted while no writer runs."""
 
-_NO_IDENTITY = frozenset({"dataset", "source", "created_with", "encoder"})
+_NO_IDENTITY = frozenset({"dataset", "source", "created_with", "encoder", "cleaning"})
 """Fields of a manifest that its content hash leaves out."""
 _REMEDY = "delete the folder and prepare the corpus again"
 """What to do about a damaged dataset."""
@@ -80,6 +80,8 @@ class Manifest:
     scored_bytes: int = 0
     """UTF-8 bytes of the validation text where each run is scored on all of it, so that tokenizers are compared on the
     same documents; 0 where it is scored on the first validation tokens."""
+    cleaning: dict[str, Any] = field(default_factory=dict)
+    """What was read of the corpus, what was left out and why, with samples; not part of the identity."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-ready data."""

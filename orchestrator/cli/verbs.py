@@ -12,6 +12,7 @@ from orchestrator.cli import (
     answers,
     comparing,
     control,
+    corpora,
     flops,
     models,
     people,
@@ -81,6 +82,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
     "Tools": (
         Verb("profile", models.profile, ("profile --width 128 --layers 6", "profile lab.yaml --trace trace.json")),
         Verb("sample", models.sample, ("sample 3f9c21aa", "sample 3f9c21aa --prompt 'def main' --temperature 0")),
+        Verb("corpus", corpora.corpus, ("corpus lab.yaml", "corpus 'dumps/*.jsonl.zst' -o json")),
         Verb("tokenizer train", tokenizers.train, (
             "tokenizer train --out tokenizer.json", "tokenizer train texts/ --vocab 4096 --out tokenizer.json")),
         Verb("tokenizer encode", tokenizers.encode, (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 
 from analysis.devices import DEVICES, is_device
@@ -26,8 +25,8 @@ from sweeps.plan.other_device import corpus_needed
 from sweeps.plan.plan import make_plan, plan_of_runs
 from sweeps.plan.records import DataFacts, Plan
 from sweeps.plan.rounds import Round
-from tokenizer.corpus import CorpusError, CorpusFileError, read_documents
-from tokenizer.dataset import COMPARED_BYTES, prepare
+from tokenizer.corpus_error import CorpusError, CorpusFileError
+from tokenizer.dataset import COMPARED_BYTES, drop_cleaned, prepare
 from tokenizer.files import Reach
 from tokenizer.shards import Manifest
 
@@ -112,14 +111,14 @@ class Planning:
             CorpusError: there is no such text, or too little; the message says how much the sweep needs.
             TokenizerError: a tokenizer cannot be trained or loaded.
         """
-        read = lru_cache(maxsize=1)(read_documents)
         scored = COMPARED_BYTES if varies_tokenizer(spec) else 0
         root, say = self._workspace.home.artifacts, self._workspace.say
-        varied = []
-        for vary in data_combinations(spec):
+        combinations, varied = list(data_combinations(spec)), []
+        for vary in combinations:
             part = with_data(spec, vary.to_dict())
             try:
-                shards = prepare(part.corpus, part.tokenizer, root, say, within, scored_bytes=scored, read=read)
+                keep = len(combinations) > 1
+                shards = prepare(part.corpus, part.tokenizer, root, say, within, scored_bytes=scored, keep=keep)
             except CorpusFileError:
                 raise
             except CorpusError as error:
@@ -127,6 +126,8 @@ class Planning:
                 alone = replace(part, vary={axis: each for axis, each in spec.vary.items() if axis not in DATA_AXES})
                 raise CorpusError(f"{error}\n{corpus_needed(alone)}{_elsewhere(spec)}") from error
             varied.append((vary, facts_of(shards.manifest)))
+        if len(combinations) > 1:
+            drop_cleaned(root)
         first = varied[0][1]
         return replace(first, varied=tuple(varied)) if len(varied) > 1 else first
 

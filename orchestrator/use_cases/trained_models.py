@@ -8,7 +8,7 @@ from model.sample import SampleError
 from orchestrator.states import RunState
 from orchestrator.store import RunRecord
 from orchestrator.use_cases.workspace import Workspace
-from tokenizer.dataset import TOKENIZER_FILE
+from tokenizer.building import TOKENIZER_FILE
 from tokenizer.loading import load_tokenizer
 from tokenizer.shards import read_manifest
 from tokenizer.vocabulary import Tokenizer, TokenizerError

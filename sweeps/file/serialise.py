@@ -11,6 +11,7 @@ from typing import Any, Final
 import yaml
 
 from sweeps.file.spec import SweepSpec
+from tokenizer.corpus_spec import told_json
 
 _WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _RESERVED: Final = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
@@ -29,6 +30,7 @@ def spec_hash(spec: SweepSpec) -> str:
     content = {key: value for key, value in to_dict(spec).items() if key != "name"}
     # What a tokenizer of isoflop's does not have is left out, so that sweeps keep the revisions of earlier releases.
     content["tokenizer"] = {key: value for key, value in content["tokenizer"].items() if value != ""}
+    content["corpus"] = told_json(content["corpus"])
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 

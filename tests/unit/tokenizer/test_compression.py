@@ -6,7 +6,6 @@ import bz2
 import gzip
 import io
 import lzma
-import os
 import re
 import sqlite3
 import tarfile
@@ -18,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tokenizer.compression import FORMATS, format_of, open_regular, open_text, reason_of
+from tokenizer.compression import FORMATS, format_of, is_packed, open_seekable, open_text, reason_of
 from tokenizer.corpus_error import CorpusFileError
 
 TEXT = b'{"text": "some words"}\n' * 50
@@ -63,12 +62,18 @@ def pa_bytes(stream: io.BytesIO, out: pa.CompressedOutputStream) -> bytes:
     return stream.getvalue()
 
 
+def packed(content: bytes, codec: str) -> bytes:
+    """Compressed content."""
+    return bytes(pa.compress(content, codec, asbytes=True)) if codec != "gzip" else gzip.compress(content)
+
+
 FOREIGN = {
     "bzip2": (lambda: bz2.compress(TEXT), "bzip2-compressed; decompress it first (bzip2 -d FILE)"),
     "empty bzip2": (lambda: bz2.compress(b""), "bzip2-compressed"),
     "xz": (lambda: lzma.compress(TEXT), "xz-compressed; decompress it first (xz -d FILE)"),
     "lzma": (lambda: lzma.compress(TEXT, lzma.FORMAT_ALONE), "LZMA-compressed"),
-    "zstd": (lambda: made_by("zstd"), "Zstandard-compressed; decompress it first (zstd -d FILE)"),
+    "zstd of zstd": (lambda: packed(made_by("zstd"), "zstd"), "Zstandard-compressed; decompress the file once"),
+    "zstd of xz": (lambda: packed(lzma.compress(TEXT), "zstd"), "Zstandard-compressed data that are xz-compressed"),
     "lz4": (lambda: made_by("lz4"), "LZ4-compressed"),
     "zip": (lambda: made_by("zip"), "a ZIP archive; unzip it first"),
     "empty zip": (lambda: made_by("empty zip"), "an empty ZIP archive"),
@@ -122,17 +127,31 @@ def test_a_name_that_promises_gzip_is_held_to_it(tmp_path: Path) -> None:
         assert stream.read() == b""
 
 
-@pytest.mark.timeout(20)
-@pytest.mark.parametrize("kind", ["pipe", "folder", "device", "missing"])
-def test_only_a_regular_file_is_opened_and_nothing_waits(tmp_path: Path, kind: str) -> None:
-    path = Path("/dev/zero") if kind == "device" else tmp_path / kind
-    if kind == "pipe":
-        os.mkfifo(path)
-    elif kind == "folder":
-        path.mkdir()
-    words = "cannot be read: No such file" if kind == "missing" else "is not a regular file"
-    with pytest.raises(CorpusFileError, match=f"^{path}: {words}"):
-        open_regular(path)
+@pytest.mark.parametrize("codec", ["zstd", "gzip"])
+def test_compressed_files_are_read_in_a_row_and_here_and_there(tmp_path: Path, codec: str) -> None:
+    (tmp_path / "a").write_bytes(packed(TEXT, codec) + packed(b"more", codec))
+    with open_text(tmp_path / "a") as stream:
+        assert stream.read() == TEXT + b"more"
+    with open_seekable(tmp_path / "a") as stream:
+        stream.seek(-4, 2)
+        assert stream.read() == b"more"
+    assert is_packed(tmp_path / "a")
+
+
+@pytest.mark.parametrize("cut", [5, -4, -1])
+def test_a_truncated_zstandard_file_is_damaged(tmp_path: Path, cut: int) -> None:
+    (tmp_path / "a.zst").write_bytes(packed(TEXT * 100, "zstd")[:cut])
+    with pytest.raises((CorpusFileError, OSError), match=r"ompress"), open_text(tmp_path / "a.zst") as stream:
+        stream.read()
+    with pytest.raises(CorpusFileError, match="damaged Zstandard data"), open_seekable(tmp_path / "a.zst"):
+        pass
+
+
+def test_a_name_that_promises_zstandard_is_held_to_it(tmp_path: Path) -> None:
+    (tmp_path / "a.txt.zst").write_bytes(b"plain")
+    message = "no Zstandard data, as its name says"
+    with pytest.raises(CorpusFileError, match=message), open_text(tmp_path / "a.txt.zst"):
+        pass
 
 
 def test_every_format_is_found_by_its_first_bytes() -> None:

@@ -69,7 +69,7 @@ def test_prepare_gives_shards_that_decode_to_the_corpus(corpus: CorpusSpec, tmp_
 
 def test_second_call_reads_no_document(corpus: CorpusSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = prepare(corpus, BPE, tmp_path / "data")
-    monkeypatch.setattr(module, "read_documents", forbidden)
+    monkeypatch.setattr(module, "clean_corpus", forbidden)
     log = Log()
     assert prepare(corpus, BPE, tmp_path / "data", log).manifest == first.manifest
     assert log == [f"dataset {first.manifest.dataset}: reused"]
@@ -80,9 +80,9 @@ def test_touched_files_are_read_but_not_encoded_again(
 ) -> None:
     first = prepare(corpus, BPE, tmp_path / "data")
     os.utime(tmp_path / "texts/a.jsonl", (5, 5))
-    monkeypatch.setattr(module, "_build", forbidden)
+    monkeypatch.setattr(module, "build", forbidden)
     assert prepare(corpus, BPE, tmp_path / "data").manifest == first.manifest
-    monkeypatch.setattr(module, "read_documents", forbidden)
+    monkeypatch.setattr(module, "clean_corpus", forbidden)
     assert prepare(corpus, BPE, tmp_path / "data").manifest == first.manifest
 
 
@@ -129,16 +129,6 @@ def test_a_one_sided_split_is_refused_with_a_fraction_that_helps(tmp_path: Path,
     advised = float(str(refused.value).rpartition("set it to ")[2])
     made = prepare(dataclasses.replace(corpus, validation_fraction=advised), TokenizerSpec("byte"), tmp_path / "data")
     assert made.manifest.train_documents >= 1 <= made.manifest.validation_documents
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "between"),
-    [(0.0, 0.9, "0.1"), (0.15, 0.99, "0.2"), (0.98, 0.9853, "0.981"), (0.2, 0.3, "0.3"), (0.21, 0.2100000001, None)],
-)
-def test_the_shortest_number_between_two_positions(low: float, high: float, between: str | None) -> None:
-    found = module._between(low, high)
-    assert low < float(found) <= high
-    assert between is None or found == between
 
 
 def test_one_document_is_told_apart_from_a_wrong_fraction(tmp_path: Path) -> None:

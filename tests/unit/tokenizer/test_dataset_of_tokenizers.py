@@ -39,9 +39,9 @@ def test_a_moved_file_is_the_same_tokenizer_and_a_changed_one_another(
     shutil.move(tmp_path / "a.tiktoken", tmp_path / "b.tiktoken")
     changed = saved(tmp_path, "".join(rank_file(trained).splitlines(keepends=True)[:-1]), "a.tiktoken")
     assert prepare(corpus, changed, tmp_path / "data").manifest.dataset != first.manifest.dataset
-    monkeypatch.setattr(module, "read_documents", forbidden)
+    monkeypatch.setattr(module, "clean_corpus", forbidden)
     moved = dataclasses.replace(spec, path=f"{tmp_path}/b.tiktoken")
-    assert prepare(corpus, moved, tmp_path / "data", read=forbidden).manifest == first.manifest
+    assert prepare(corpus, moved, tmp_path / "data").manifest == first.manifest
 
 
 def test_the_tokenizer_of_isoflop_as_a_file_gives_the_dataset_that_it_was_trained_for(

@@ -24,8 +24,9 @@ from sweeps.plan.plan import make_plan
 from sweeps.plan.records import DataFacts
 from tests.unit.orchestrator.use_cases.homes import end, open_home
 from tests.unit.tokenizer.test_dataset import write_texts
-from tokenizer.corpus import read_documents
 from tokenizer.shards import read_manifest
+from tokenizer.stream import steps
+from tokenizer.stream.reading import read_portion
 
 VOCABS = {300: (1.5, 90_000_000), 1024: (2.5, 50_000_000), 4096: (3.5, 30_000_000)}
 """Bytes per token and training tokens by entries of the vocabulary."""
@@ -106,9 +107,9 @@ def test_tokenizers_share_one_reading_and_the_validation_documents(
 
     def read(*asked: Any) -> Any:
         readings.append(asked)
-        return read_documents(*asked)
+        return read_portion(*asked)
 
-    monkeypatch.setattr(module, "read_documents", read)
+    monkeypatch.setattr(steps, "read_portion", read)
     monkeypatch.setattr(module, "COMPARED_BYTES", 1500)
     paths = json.dumps(list(write_texts(tmp_path / "texts").paths))
     spec = load_sweep(

@@ -1,0 +1,119 @@
+"""The third step: pairs of near duplicates, found band by band, and which document of them goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from tokenizer.stream.index import Bucket, Index, read_index
+from tokenizer.stream.minhash import similarity
+from tokenizer.stream.whole import save_array
+
+LINKS = 32
+"""Documents before it with which each one of an equal band is compared, and the first."""
+AT_ONCE = 1 << 23
+"""Documents whose bands are sorted at once."""
+_PAIRS = 1 << 15
+"""Pairs whose signatures are compared at once."""
+
+Pairs = npt.NDArray[np.int64]
+"""Two documents each, by their place in the order of digests, shape [pairs, 2]; the first one stays."""
+
+
+def positions(index: Index) -> npt.NDArray[np.float64]:
+    """A number in [0, 1) from the last eight bytes of each digest: below the validation fraction lies validation.
+
+    The first bytes order the corpus, and the cap keeps the smallest: by them a small corpus would be validation alone.
+    """
+    tail = np.ascontiguousarray(index["digest"][:, -8:]).view(">u8").reshape(-1)
+    return np.asarray(tail.astype(np.float64) / 2.0**64)
+
+
+class Signatures:
+    """The signatures of all buckets, of which rows are read by their place in the order of digests."""
+
+    def __init__(self, folder: Path, buckets: list[Bucket]) -> None:
+        """Map the files."""
+        self._parts = [np.load(folder / f"{bucket.name}.signatures.npy", mmap_mode="r") for bucket in buckets]
+        self._ends = np.cumsum([len(part) for part in self._parts])
+
+    def rows(self, places: npt.NDArray[np.int64]) -> npt.NDArray[np.uint32]:
+        """Signatures of documents, [documents] to [documents, HASHES]."""
+        part = np.searchsorted(self._ends, places, side="right")
+        found = np.empty((len(places), self._parts[0].shape[1]), np.uint32)
+        for number in np.unique(part):
+            chosen = part == number
+            begin = int(self._ends[number]) - len(self._parts[number])
+            found[chosen] = self._parts[number][places[chosen] - begin]
+        return found
+
+
+@dataclass(frozen=True)
+class Nearness:
+    """What counts as a near duplicate."""
+
+    threshold: float
+    """Least estimated Jaccard similarity."""
+    fraction: float
+    """Share held out for validation: of a pair its document comes first."""
+
+
+def pair_band(folder: Path, buckets: list[Bucket], band: int, nearness: Nearness) -> int:
+    """Write the pairs of near duplicates that share a band; returns their number."""
+    hashes = [np.load(folder / f"{bucket.name}.bands.npy", mmap_mode="r") for bucket in buckets]
+    held_out = np.concatenate([positions(read_index(folder, b)) < nearness.fraction for b in buckets])
+    signatures = Signatures(folder, buckets)
+    passes = max(1, -(-len(held_out) // AT_ONCE))
+    found = [np.empty((0, 2), np.int64)]
+    for number in range(passes):
+        ours, places, begin = [], [], 0
+        for part in hashes:
+            row = np.asarray(part[band]) if part.size else np.empty(0, np.uint64)
+            chosen = np.flatnonzero(row % np.uint64(passes) == np.uint64(number))
+            ours.append(row[chosen])
+            places.append(chosen + begin)
+            begin += len(row)
+        pairs = _candidates(np.concatenate(ours), np.concatenate(places), held_out)
+        found += [
+            _alike(pairs[at : at + _PAIRS], signatures, nearness.threshold) for at in range(0, len(pairs), _PAIRS)
+        ]
+    pairs = np.concatenate(found)
+    save_array(folder / f"pairs-{band:03d}.npy", pairs)
+    return len(pairs)
+
+
+def _candidates(hashes: npt.NDArray[np.uint64], places: Pairs, held_out: npt.NDArray[np.bool_]) -> Pairs:
+    """Pairs of documents with equal hashes: each with LINKS before it and with the first, validation first."""
+    order = np.lexsort((places, ~held_out[places], hashes))
+    hashes, places = hashes[order], places[order]
+    new = np.r_[True, hashes[1:] != hashes[:-1]] if len(hashes) else np.empty(0, bool)
+    firsts = np.maximum.accumulate(np.where(new, np.arange(len(hashes)), 0))
+    later = np.flatnonzero(~new)
+    found = [np.stack([firsts[later], later], axis=1)]
+    for back in range(1, LINKS + 1):
+        later = later[later - back > firsts[later]]
+        found.append(np.stack([later - back, later], axis=1))
+    return np.asarray(places[np.concatenate(found)].reshape(-1, 2))
+
+
+def _alike(pairs: Pairs, signatures: Signatures, threshold: float) -> Pairs:
+    """Those of some pairs whose estimated similarity reaches the threshold."""
+    alike = similarity(signatures.rows(pairs[:, 0]), signatures.rows(pairs[:, 1])) >= threshold
+    return pairs[alike]
+
+
+def leave_out(pairs: Pairs, held_out: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Which documents go, shape [documents]: those with a near duplicate before them that stays.
+
+    Validation comes before training, and then the order of digests counts.
+    """
+    gone = np.zeros(len(held_out), bool)
+    pairs = np.unique(pairs, axis=0)
+    order = np.lexsort((pairs[:, 1], ~held_out[pairs[:, 1]]))
+    for first, second in pairs[order].tolist():
+        if not gone[first]:
+            gone[second] = True
+    return gone

@@ -1,0 +1,68 @@
+"""The steps by name, each with its task as JSON text: pure functions from the files of a folder to files in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from tokenizer.corpus_spec import CorpusSpec
+from tokenizer.stream.encoding import encode_bucket
+from tokenizer.stream.index import Bucket, index_bucket
+from tokenizer.stream.minhash import Bands
+from tokenizer.stream.near import Nearness, pair_band
+from tokenizer.stream.portions import Portion
+from tokenizer.stream.reading import read_portion
+
+RUNS: Final = "runs.json"
+"""File with the names of all runs."""
+
+
+def _runs(folder: Path) -> list[str]:
+    """The names of all runs."""
+    names: list[str] = json.loads((folder / RUNS).read_text())
+    return names
+
+
+def _buckets(pairs: list[list[int]]) -> list[Bucket]:
+    """Buckets from their ends."""
+    return [Bucket(*pair) for pair in pairs]
+
+
+def _read_json(folder: Path, task: dict[str, Any]) -> Any:
+    portion = Portion(**task["portion"] | {"files": tuple((name, origin) for name, origin in task["portion"]["files"])})
+    return read_portion(CorpusSpec(**task["spec"]), portion, folder, task["name"]).to_dict()
+
+
+def _index_json(folder: Path, task: dict[str, Any]) -> Any:
+    bands = Bands(task["rows"]) if task["rows"] else None
+    return index_bucket(folder, _runs(folder), Bucket(*task["bucket"]), task["ngram"], bands)
+
+
+def _pair_json(folder: Path, task: dict[str, Any]) -> Any:
+    return pair_band(folder, _buckets(task["buckets"]), task["band"], Nearness(**task["nearness"]))
+
+
+def _encode_json(folder: Path, task: dict[str, Any]) -> Any:
+    bucket = Bucket(*task["bucket"])
+    named = {name: task[name] for name in ("fraction", "tokenizer", "encoder", "last")}
+    return encode_bucket(folder, _runs(folder), bucket, **named)
+
+
+STEPS: Final[Mapping[str, Callable[[Path, dict[str, Any]], Any]]] = {
+    "read": _read_json,
+    "index": _index_json,
+    "pair": _pair_json,
+    "encode": _encode_json,
+}
+"""What each step does with its task; the result is JSON."""
+
+
+def perform(step: str, folder: str, task: str) -> str:
+    """Do a task of a step; text in, text out, so that any executor can carry it.
+
+    Raises:
+        CorpusError, OSError.
+    """
+    return json.dumps(STEPS[step](Path(folder), json.loads(task)))
