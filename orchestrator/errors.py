@@ -195,7 +195,10 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     ),
     "refused": Meaning(USAGE, 422, "The service refused.", "The message is the service's own."),
     "sample": Meaning(
-        USAGE, 422, "That run has no trained model, or no text can be sampled from it.", "Name a finished run whose checkpoint is kept."
+        USAGE,
+        422,
+        "That run has no trained model, or no text can be sampled from it.",
+        "Name a finished run whose checkpoint is kept.",
     ),
     "settings": Meaning(
         USAGE,

@@ -1,4 +1,4 @@
-"""The verbs about one model: profile a training step, sample from a trained run, export its weights."""
+"""The verbs about one model: profile a training step, sample from a trained run, convert it."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def sample(
         print_text(f"{prompt}{text}\n")
 
 
-def export_model(
+def convert(
     run: RunId,
     out: Annotated[Path, typer.Option("--out", help="Folder to write, new or empty.")],
 ) -> None:
@@ -175,9 +175,9 @@ def export_model(
 
     The folder holds config.json, model.safetensors and, where transformers can read it, the tokenizer.
     """
-    from orchestrator.use_cases.exported_model import export_model as export
+    from orchestrator.use_cases.converted_model import convert_model
 
-    made = export(open_workspace(reading=True), run, out)
+    made = convert_model(open_workspace(reading=True), run, out)
     if made.note:
         say(made.note)
     say(f"written to {out}: run {made.run} as a {made.architecture} ({', '.join(made.files)})")

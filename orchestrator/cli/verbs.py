@@ -70,8 +70,8 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
     "Tools": (
         Verb("profile", models.profile, ("profile --width 128 --layers 6", "profile lab.yaml --trace trace.json")),
         Verb("sample", models.sample, ("sample 3f9c21aa", "sample 3f9c21aa --prompt 'def main' --temperature 0")),
-        Verb("export-model", models.export_model, (
-            "export-model 3f9c21aa --out model", "export-model 3f9c21aa --out ~/models/mine")),
+        Verb("convert", models.convert, (
+            "convert 3f9c21aa --out model", "convert 3f9c21aa --out ~/models/mine")),
         Verb("tokenizer train", tokenizers.train, (
             "tokenizer train --out tokenizer.json", "tokenizer train texts/ --vocab 4096 --out tokenizer.json")),
         Verb("tokenizer encode", tokenizers.encode, (

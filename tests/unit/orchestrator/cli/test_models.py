@@ -13,8 +13,8 @@ from model import sample as sampling
 from model.config import ModelConfig, RunConfig, TrainConfig
 from model.implementation import Computation
 from model.profile import Profile
-from orchestrator.use_cases import exported_model, planning, trained_models
-from orchestrator.use_cases.exported_model import ExportedModel
+from orchestrator.use_cases import converted_model, planning, trained_models
+from orchestrator.use_cases.converted_model import ConvertedModel
 from tests.unit.orchestrator.cli.conftest import Isoflop
 
 
@@ -149,19 +149,19 @@ def test_a_text_is_continued(isoflop: Isoflop, model: list[Any]) -> None:
     assert isoflop(*arguments, "-o", "csv").stdout == "run,prompt,text\n3f9c-whole,def ,0 1 2\n"
 
 
-def test_a_model_is_exported_and_what_is_left_out_is_said(
+def test_a_model_is_converted_and_what_is_left_out_is_said(
     isoflop: Isoflop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     asked: list[tuple[str, Path]] = []
 
-    def export(_: object, run: str, folder: Path) -> ExportedModel:
+    def export(_: object, run: str, folder: Path) -> ConvertedModel:
         asked.append((run, folder))
-        return ExportedModel("3f9c-whole", "LlamaForCausalLM", ("config.json", "model.safetensors"), "no tokenizer")
+        return ConvertedModel("3f9c-whole", "LlamaForCausalLM", ("config.json", "model.safetensors"), "no tokenizer")
 
-    monkeypatch.setattr(exported_model, "export_model", export)
-    done = isoflop("export-model", "3f9c", "--out", tmp_path / "out")
+    monkeypatch.setattr(converted_model, "convert_model", export)
+    done = isoflop("convert", "3f9c", "--out", tmp_path / "out")
     assert (done.code, done.stdout) == (0, "") and asked == [("3f9c", tmp_path / "out")]
     *_, note, last = done.stderr.splitlines()
     assert note == "no tokenizer"
     assert last.endswith("out: run 3f9c-whole as a LlamaForCausalLM (config.json, model.safetensors)")
-    assert isoflop("export-model", "3f9c").code == 2
+    assert isoflop("convert", "3f9c").code == 2

@@ -12,7 +12,7 @@ from transformers import AutoTokenizer
 from model.checkpoint import Checkpoints
 from model.config import RunConfig, TrainConfig
 from model.transformer import Transformer
-from orchestrator.use_cases.exported_model import export_model, tokenizer_files
+from orchestrator.use_cases.converted_model import convert_model, tokenizer_files
 from orchestrator.use_cases.workspace import Workspace
 from tests.unit.model.model_data import SHAPE
 from tests.unit.orchestrator.store_fixtures import new_run, sweep_record
@@ -46,7 +46,7 @@ def _home(folder: Path, tokenizer: Tokenizer) -> Workspace:
 
 
 def test_a_run_is_written_with_its_tokenizer(tmp_path: Path, bpe: BpeTokenizer) -> None:
-    made = export_model(_home(tmp_path / "home", bpe), "run", tmp_path / "out")
+    made = convert_model(_home(tmp_path / "home", bpe), "run", tmp_path / "out")
     assert (made.run, made.architecture, made.note) == ("run0", "Qwen3ForCausalLM", "")
     assert made.files == ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
     loaded = AutoTokenizer.from_pretrained(tmp_path / "out")
@@ -57,7 +57,7 @@ def test_a_run_is_written_with_its_tokenizer(tmp_path: Path, bpe: BpeTokenizer) 
 
 
 def test_a_tokenizer_of_our_own_kind_stays_here(tmp_path: Path) -> None:
-    made = export_model(_home(tmp_path / "home", PieceTokenizer("byte", [])), "run0", tmp_path / "out")
+    made = convert_model(_home(tmp_path / "home", PieceTokenizer("byte", [])), "run0", tmp_path / "out")
     assert made.files == ("config.json", "model.safetensors")
     assert made.note == "no tokenizer.json: transformers has no tokenizer of the kind of byte-257"
 
@@ -66,7 +66,7 @@ def test_a_model_is_written_after_its_dataset_is_gone(tmp_path: Path, bpe: BpeTo
     workspace = _home(tmp_path / "home", bpe)
     (dataset,) = [path for path in workspace.home.artifacts.iterdir() if path.is_dir()]
     (dataset / "tokenizer.json").unlink()
-    made = export_model(workspace, "run0", tmp_path / "out")
+    made = convert_model(workspace, "run0", tmp_path / "out")
     assert made.files == ("config.json", "model.safetensors") and "does not exist" in made.note
     assert torch.equal(
         Transformer(SHAPE, 3).embedding.weight,

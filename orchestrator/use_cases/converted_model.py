@@ -16,7 +16,7 @@ from tokenizer.vocabulary import BOS, BpeTokenizer, Tokenizer, TokenizerError
 
 
 @dataclass(frozen=True, slots=True)
-class ExportedModel:
+class ConvertedModel:
     """What was written."""
 
     run: str
@@ -29,7 +29,7 @@ class ExportedModel:
     """Why the tokenizer is not among them; empty where it is."""
 
 
-def export_model(workspace: Workspace, prefix: str, folder: Path) -> ExportedModel:
+def convert_model(workspace: Workspace, prefix: str, folder: Path) -> ConvertedModel:
     """Write the final weights of the finished run whose id starts with `prefix` into a new or empty folder.
 
     Raises:
@@ -47,7 +47,7 @@ def export_model(workspace: Workspace, prefix: str, folder: Path) -> ExportedMod
         files, note, bos_id = {}, f"no tokenizer.json: {error}", None
     architecture = write_model(model, folder, files, bos_id)
     names = tuple(sorted(file.name for file in folder.iterdir()))
-    return ExportedModel(record.id, architecture.model_class, names, note)
+    return ConvertedModel(record.id, architecture.model_class, names, note)
 
 
 def tokenizer_files(tokenizer: Tokenizer, context: int) -> dict[str, str]:
