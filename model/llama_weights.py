@@ -1,4 +1,4 @@
-"""Writes a trained model as a folder that Hugging Face transformers loads: config.json, model.safetensors, tokenizer."""
+"""Writes a trained model as a folder that Hugging Face transformers loads, with weights in safetensors."""
 
 # Shape suffix legend: D = d_model, V = vocabulary, F = d_ff, H = heads, K = channels of a head, P = K/2 pairs.
 
