@@ -16,13 +16,16 @@ from analysis.answers.ask import Question, reply_json
 from analysis.answers.compare import comparison_json
 from analysis.answers.serial import fit_json, minima_rows
 from analysis.figures import PICTURES, Forecast, drawn, isoflop_curves, picture
-from orchestrator.api.asked import Asked
+from orchestrator.api.asked import Asked, ConfigurationAsked
 from orchestrator.api.desk import Desk
 from orchestrator.api.documents import CSV, Document, document, json_document
 from orchestrator.api.listing import ForecastsAsked, chosen, paging
 from orchestrator.use_cases.answering import compare_answers
+from orchestrator.use_cases.configured import configured
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.web.figure import figure
+from sweeps.programs.configuration import MEDIA_TYPES as PROGRAM_TYPES
+from sweeps.programs.configuration import Program
 
 SWEEP = "/api/v1/sweeps/{name}"
 Picture = StrEnum("Picture", {name.upper(): name for name in PICTURES})  # type: ignore[misc]
@@ -88,6 +91,16 @@ def _add_laws(app: FastAPI, desk: Desk) -> None:
         key = ("prediction", found.sweep.id, found.key, asked.model_dump_json())
         return await desk.computed(request, key, _predict, answers, asked.variant, question)
 
+    @app.get(SWEEP + "/configuration", tags=["answers"], responses=_TEXTS)
+    async def get_configuration(request: Request, name: str, asked: Annotated[ConfigurationAsked, Query()]) -> Response:
+        """The answer to the same question as the configuration of a program, as `isoflop predict --config` writes."""
+        question = asked.question()
+        question.check()
+        found = await desk.sweep(name)
+        answers = await desk.fitted(found, asked.variant)
+        key = ("configuration", found.sweep.id, found.key, asked.model_dump_json())
+        return await desk.computed(request, key, _configure, answers, asked.variant, question, asked.program)
+
 
 def _add_comparisons(app: FastAPI, desk: Desk) -> None:
     """Add the routes that compare laws."""
@@ -149,6 +162,13 @@ _IMAGES: dict[int | str, dict[str, Any]] = {
     }
 }
 
+_TEXTS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The configuration",
+        "content": {each: {"schema": {"type": "string"}} for each in sorted(set(PROGRAM_TYPES.values()))},
+    }
+}
+
 
 def draw(answers: SweepAnswers, name: str, chart: str, suffix: Suffix, variant: str) -> Document:
     """The document of a chart. Raises LawError."""
@@ -180,6 +200,12 @@ def _minima(answers: SweepAnswers, variant: str) -> Document:
 def _predict(answers: SweepAnswers, variant: str, question: Question) -> Document:
     """The document of a reply."""
     return json_document(reply_json(answers.reply(variant, question)))
+
+
+def _configure(answers: SweepAnswers, variant: str, question: Question, program: Program) -> Document:
+    """The document of a configuration."""
+    text = configured(answers, variant, question, program)
+    return document(text.encode(), f"{PROGRAM_TYPES[program]}; charset=utf-8")
 
 
 def _values(answers: SweepAnswers, axis: str, baseline: str) -> Document:

@@ -55,7 +55,8 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
     ),
     "Answers": (
         Verb("fit", answers.fit, ("fit lab", "fit --csv runs.csv --loss-key eval/loss -v")),
-        Verb("predict", answers.predict, ("predict lab --flops 1e13", "predict lab --gpu-hours 100 --device h100")),
+        Verb("predict", answers.predict, (
+            "predict lab --gpu-hours 100 --device h100", "predict lab --flops 1e13 --config nanochat")),
         Verb("suggest", suggesting.suggest, ("suggest lab --flops 1e14", "suggest --csv runs.csv --flops 1e21")),
         Verb("validate", planning.validate, ("validate lab --flops 3e12", "validate lab --flops 3e12 --seeds 3")),
         Verb("compare", comparing.compare, ("compare baseline lab", "compare lab --axis lr --baseline 0.01")),

@@ -24,6 +24,8 @@ REFERENCE_BATCH: Final = 2**19
 """Tokens of a step at which nanochat's learning rates hold (scripts/base_train.py)."""
 REFERENCE_WIDTH: Final = 768
 """Width at which those of its AdamW hold (nanochat/gpt.py, setup_optimizer)."""
+OWN_CAP: Final = 15.0
+"""nanochat's soft cap of the logits (nanochat/gpt.py)."""
 DEVICE_BATCH: Final = 32
 """Most sequences of one pass on a device, nanochat's default."""
 
@@ -87,7 +89,9 @@ def _not_carried(model: ModelConfig, train: TrainConfig) -> Iterator[str]:
         yield f"the {train.schedule} schedule: nanochat's falls linearly after its warmup"
     if train.clip:
         yield f"the gradient-norm limit {train.clip:g}: nanochat has none"
-    if not model.qk_norm or model.logit_cap != 15.0:
-        yield "the head and attention as they are: nanochat normalises queries and keys and caps its logits at 15"
+    if not model.qk_norm:
+        yield "attention without QK-norm: nanochat normalises queries and keys"
+    if model.logit_cap != OWN_CAP:
+        yield f"the logits as they are: nanochat caps them at {OWN_CAP:g}"
     yield "value embeddings and residual scales, which are nanochat's alone"
     yield f"the text, its tokenizer and its vocabulary of {model.vocab:,}: nanochat takes its own"

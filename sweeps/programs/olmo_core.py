@@ -105,7 +105,7 @@ def _model(model: ModelConfig, train: TrainConfig) -> Section:
         "lm_head": {
             CLASS: "olmo_core.nn.lm_head.LMHeadConfig",
             "layer_norm": dict(norm),
-            "bias": model.biases,
+            "bias": model.biases and not model.tied_head,
         },
         "init_method": "fan_in",
         "init_seed": train.seed,
@@ -163,7 +163,7 @@ def _not_carried(optimum: Optimum) -> Iterator[str]:
     if train.final_lr and train.schedule == "wsd":
         yield "the last learning rate of embedding and head: decay_min_lr is that of the matrices"
     if model.tied_head:
-        yield "the factor of a tied head's logits"
+        yield "the factor of a tied head's logits" + (", and its bias" if model.biases else "")
     if model.rope_base != round(model.rope_base):
         yield f"model.rope_base = {model.rope_base:g}, which is rounded"
     yield "the smaller first weights of residual outputs: fan_in draws them as all others"

@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from analysis.wording import format_count, format_flops, format_loss
+from analysis.records import Interval
+from analysis.wording import format_count, format_flops, format_interval, format_loss
 from model.config import ModelConfig, TrainConfig
 from sweeps.file.spec import SweepSpec
 from sweeps.plan.records import PlannedRun
@@ -24,6 +25,8 @@ class Optimum:
     """The run under the sweep's recipe and data."""
     loss: float
     """Loss that the law expects."""
+    run_interval: Interval | None
+    """95 % interval of the loss of one run, where it is known."""
     loss_unit: str
     """Its unit."""
     hours: float | None
@@ -51,7 +54,8 @@ class Optimum:
             f"N {format_count(run.params)} parameters in matrix products, D {format_count(run.tokens)} tokens "
             f"({run.epochs:.3g} epochs of the sweep's text): {run.steps:,} steps of {run.batch_tokens:,} tokens"
         )
-        yield f"expected loss: {format_loss(self.loss)} {self.loss_unit}"
+        one = f", of one run {format_interval(self.run_interval)}" if self.run_interval else ""
+        yield f"expected loss: {format_loss(self.loss)} {self.loss_unit}{one}"
         if self.hours is not None:
             yield f"hours: {self.hours:.3g} {self.pace}"
         yield from self.warnings
@@ -62,7 +66,14 @@ def unshared(record: ModelConfig | TrainConfig, section: str, shared: frozenset[
     for field in dataclasses.fields(record):
         value = getattr(record, field.name)
         if field.name not in shared and value != field.default:
-            yield f"{section}.{field.name} = {str(value).lower() if isinstance(value, bool) else value}"
+            yield f"{section}.{field.name} = {_written(value)}"
+
+
+def _written(value: object) -> str:
+    """A value as a sweep file has it, in four digits."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def comments(optimum: Optimum, left_out: list[str]) -> str:

@@ -22,8 +22,8 @@ LONGEST: Final = 64
 def sweep_file(optimum: Optimum) -> str:
     """A sweep file whose plan is the one run."""
     left_out = [
-        "the sweep's limits, seeds and check of the recipe; a law needs more budgets and sizes, `isoflop run` trains "
-        "the run without one"
+        "the sweep's limits, seeds and check of the recipe",
+        "the grid: one run gives no law, which isoflop plan says, with exit code 1; isoflop run trains it all the same",
     ]
     return comments(optimum, left_out) + to_yaml(alone(optimum))
 

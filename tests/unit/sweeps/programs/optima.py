@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from analysis.records import Interval
 from sweeps.plan.combination import Combination
 from sweeps.plan.plan import plan_single
 from sweeps.programs.optimum import Optimum
@@ -18,4 +19,14 @@ def optimum(vary: dict[str, Any] | None = None, epochs_max: float = 9.0, **chang
     axes = {axis: [value] for axis, value in (vary or {}).items()}
     spec = spec_of(vary=axes, **changes)
     planned = plan_single(replace(spec, epochs_max=epochs_max), FACTS, FLOPS, PARAMS, vary=Combination.of(vary or {}))
-    return Optimum("t@abcd", spec, planned, 3.21, "nats/token", 2.5, "on an h100 at 40 % of its peak", ("Beware.",))
+    return Optimum(
+        "t@abcd",
+        spec,
+        planned,
+        3.21,
+        Interval(3.2, 3.22),
+        "nats/token",
+        2.5,
+        "on an h100 at 40 % of its peak",
+        ("Beware.",),
+    )

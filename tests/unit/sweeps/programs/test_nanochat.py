@@ -39,7 +39,11 @@ def test_a_shell_reads_the_command_and_the_script_its_flags() -> None:
 
 
 def test_widths_are_those_that_nanochat_builds() -> None:
-    for model in (ModelConfig(64, 32, 768, 12, 6, 32), ModelConfig(64, 32, 40, 12, 1, 32), ModelConfig(64, 32, 8, 3, 4, 9)):
+    for model in (
+        ModelConfig(64, 32, 768, 12, 6, 32),
+        ModelConfig(64, 32, 40, 12, 1, 32),
+        ModelConfig(64, 32, 8, 3, 4, 9),
+    ):
         read = _read(list(flags(model, TrainConfig(8, 4, 0.1))))
         base = read.depth * read.aspect_ratio
         assert built_width(model) == (base + read.head_dim - 1) // read.head_dim * read.head_dim
@@ -69,5 +73,7 @@ def test_what_nanochat_has_otherwise_is_said() -> None:
     said = [line for line in text.splitlines() if line.startswith("# not carried over: ")]
     for words in ("the MLP, gelu", "by Muon", "the cosine schedule", "model.tied_head = true", "gradient-norm limit 1"):
         assert any(words in line for line in said), words
+    assert "without QK-norm" not in text
+    assert "without QK-norm" in nanochat_command(optimum(model={"qk_norm": False}))
     capped = nanochat_command(optimum(model={"logit_cap": 15.0}))
-    assert "caps its logits" in text and "caps its logits" not in capped
+    assert "caps them at 15" in text and "caps them at 15" not in capped

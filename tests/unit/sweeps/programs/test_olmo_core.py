@@ -60,7 +60,10 @@ def test_what_olmo_core_has_otherwise_is_said() -> None:
     changes: dict[str, Any] = {"mlp": "gelu", "tied_head": True, "logit_cap": 30.0, "rope_base": 100.5}
     text = olmo_core_file(optimum(model=changes, recipe_overrides={"final_lr": 0.1}))
     said = [line for line in text.splitlines() if line.startswith("# not carried over: ")]
-    for words in ("model.mlp = gelu", "model.logit_cap = 30.0", "tied head", "rope_base = 100.5", "last learning rate"):
+    for words in ("model.mlp = gelu", "model.logit_cap = 30", "tied head", "rope_base = 100.5", "last learning rate"):
         assert any(words in line for line in said), words
+    both = olmo_core_file(optimum(model={"biases": True, "tied_head": True}))
+    assert "logits, and its bias" in both and yaml.safe_load(both)["model"]["lm_head"]["bias"] is False
+    assert _read(model={"biases": True})["model"]["lm_head"]["bias"] is True
     assert "read by Config.from_dict" in text
     assert not any("last learning" in line for line in olmo_core_file(optimum()).splitlines())
