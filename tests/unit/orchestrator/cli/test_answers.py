@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from analysis.answers.ask import Question
 from analysis.figures import PICTURES
 from orchestrator.cli.answers import Picture, hardware_of, question_of
-from sweeps.file.compose import load_sweep
+from orchestrator.use_cases import configured as configuring
 from tests.unit.analysis.law_tables import sweep
 from tests.unit.orchestrator.cli.conftest import KEYS, Isoflop
 
@@ -189,15 +190,19 @@ def test_a_table_of_several_devices_is_fitted_with_a_warning(isoflop: Isoflop, t
     assert warning in isoflop("fit", "--csv", path, "-v").stdout
 
 
-def test_an_answer_is_printed_or_written_for_a_program(stored: Isoflop, tmp_path: Path) -> None:
-    ask = ("predict", "lab", "--flops", "2e12", "--config")
-    printed = stored(*ask, "llama")
-    assert printed.code == 0 and printed.json["architectures"] == ["LlamaForCausalLM"]
+def test_an_answer_is_printed_or_written_for_a_program(
+    stored: Isoflop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def configured(answers: Any, label: str, question: Question, program: str) -> str:
+        return f"{answers.name} {label} {question.flops:g} {program}\n"
+
+    monkeypatch.setattr(configuring, "configured", configured)
+    ask = ("predict", "varied", "--variant", "context=64", "--flops", "2e12", "--config")
+    assert stored(*ask, "llama").stdout == "varied@varied00 context=64 2e+12 llama\n"
     path = tmp_path / "lab.yaml"
-    written = stored(*ask, "isoflop", "--out", path)
+    written = stored(*ask, "olmo-core", "--out", path)
     assert (written.code, written.stdout) == (0, "") and f"written: {path}" in written.stderr
-    assert load_sweep(path).name == "lab-optimum"
-    assert "--depth=2" in stored(*ask, "nanochat").stdout
+    assert path.read_text() == "varied@varied00 context=64 2e+12 olmo-core\n"
 
 
 @pytest.mark.parametrize(

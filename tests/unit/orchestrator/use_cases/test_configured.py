@@ -10,7 +10,7 @@ from analysis.answers.ask import Question
 from analysis.devices import hardware
 from analysis.records import LawError
 from model.config import RunConfig
-from orchestrator.use_cases.configured import configured, optimum_of
+from orchestrator.use_cases.configured import _hours, configured, optimum_of
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from sweeps.file.compose import load_sweep
 from sweeps.plan.records import PlanError
@@ -49,16 +49,16 @@ def test_hours_are_those_of_the_largest_run_or_of_the_device_asked_for(varied: S
     asked = optimum_of(varied, "context=128", Question(flops=3e12, hardware=device))
     assert asked.hours == pytest.approx(device.hours(asked.planned.flops))
     assert asked.pace == "of one h100 at 50% of its peak"
-    untimed = simulated_answers()
-    untimed.runs = [replace(run, seconds=None) for run in untimed.runs]
-    assert optimum_of(untimed, "", Question(flops=3e12)).hours is None
+    variant = varied.variant("context=128")
+    untimed = replace(variant, runs=tuple(replace(run, seconds=None) for run in variant.runs))
+    assert _hours(untimed, 1e12, None) == (None, "")
 
 
-def test_more_text_than_the_sweep_has_is_no_refusal() -> None:
-    answers, question = simulated_answers(), Question(flops=4e15)
-    found = optimum_of(answers, "", question)
+def test_more_text_than_the_sweep_has_is_no_refusal(varied: SweepAnswers) -> None:
+    question = Question(flops=4e15)
+    found = optimum_of(varied, "context=128", question)
     assert found.planned.epochs > 1
-    spec = load_sweep(configured(answers, "", question, Program.ISOFLOP))
+    spec = load_sweep(configured(varied, "context=128", question, Program.ISOFLOP))
     assert spec.epochs_max >= found.planned.epochs
 
 
