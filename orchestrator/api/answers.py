@@ -106,23 +106,33 @@ def _add_comparisons(app: FastAPI, desk: Desk) -> None:
     """Add the routes that compare laws."""
 
     @app.get(SWEEP + "/comparison", tags=["answers"])
-    async def get_values(request: Request, name: str, axis: str, baseline: str = "") -> Response:
+    async def get_values(
+        request: Request, name: str, axis: str, baseline: str = "", flops: float | None = None
+    ) -> Response:
         """The compute multiplier of each value of a varied axis over the baseline, by default the first value."""
         found = await desk.sweep(name)
         answers = await desk.answers(found)
-        key = ("values", found.sweep.id, found.key, axis, baseline)
-        return await desk.computed(request, key, _values, answers, axis, baseline)
+        key = ("values", found.sweep.id, found.key, axis, baseline, flops)
+        return await desk.computed(request, key, _values, answers, axis, baseline, flops)
 
     @app.get("/api/v1/comparison", tags=["answers"])
     async def get_comparison(
-        request: Request, baseline: str, other: str, baseline_variant: str = "", other_variant: str = ""
+        request: Request,
+        baseline: str,
+        other: str,
+        baseline_variant: str = "",
+        other_variant: str = "",
+        flops: float | None = None,
     ) -> Response:
-        """How much more compute the sweep `baseline` needs than `other` for the same loss, along the loss."""
+        """How much more compute the sweep `baseline` needs than `other` for the same loss, along the loss.
+
+        The verdict says which is better at a budget of the baseline, `flops`, and how many seeds would settle it.
+        """
         found = [await desk.sweep(name) for name in (baseline, other)]
         sides = [await desk.answers(each) for each in found]
         variants = (baseline_variant, other_variant)
-        key = ("comparison", *((each.sweep.id, each.key) for each in found), variants)
-        return await desk.computed(request, key, _compare, *sides, variants)
+        key = ("comparison", *((each.sweep.id, each.key) for each in found), variants, flops)
+        return await desk.computed(request, key, _compare, *sides, variants, flops)
 
 
 def _add_charts(app: FastAPI, desk: Desk) -> None:
@@ -208,14 +218,15 @@ def _configure(answers: SweepAnswers, variant: str, question: Question, program:
     return document(text.encode(), f"{PROGRAM_TYPES[program]}; charset=utf-8")
 
 
-def _values(answers: SweepAnswers, axis: str, baseline: str) -> Document:
+def _values(answers: SweepAnswers, axis: str, baseline: str, flops: float | None) -> Document:
     """The document of a comparison of values."""
-    return json_document({"comparisons": [comparison_json(one) for one in answers.compare_values(axis, baseline)]})
+    made = answers.compare_values(axis, baseline, flops)
+    return json_document({"comparisons": [comparison_json(one) for one in made]})
 
 
-def _compare(first: SweepAnswers, second: SweepAnswers, variants: tuple[str, str]) -> Document:
+def _compare(first: SweepAnswers, second: SweepAnswers, variants: tuple[str, str], flops: float | None) -> Document:
     """The document of a comparison of sweeps."""
-    return json_document({"comparisons": [comparison_json(compare_answers(first, second, variants))]})
+    return json_document({"comparisons": [comparison_json(compare_answers(first, second, variants, flops))]})
 
 
 def _chart(answers: SweepAnswers, name: str, variant: str) -> Document:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from analysis.answers import compare as compare_module
-from analysis.answers.compare import IncomparableError, Side, bytes_per_token, compare, comparison_json
+from analysis.answers.compare import Side, bytes_per_token, compare, comparison_json
+from analysis.answers.frontier import Frontier, IncomparableError
 from analysis.law import Law, fit
 from analysis.records import LawError
 from analysis.table.table import RunTable
@@ -121,10 +122,10 @@ def test_errors_of_the_two_are_added_in_squares(law: Law) -> None:
     assert at.multiplier == pytest.approx(1)
 
 
-def frontier(largest: float, half: float) -> compare_module._Frontier:
+def frontier(largest: float, half: float) -> Frontier:
     """A loss that falls by 0.1 for each unit of ln C, from 4 at a thousandth of the largest budget."""
     log_c = np.linspace(np.log(largest / 1e3), np.log(largest * 10), 500)
-    return compare_module._Frontier(log_c, 4 - 0.1 * (log_c - log_c[0]), np.full(500, half), largest)
+    return Frontier(log_c, 4 - 0.1 * (log_c - log_c[0]), np.full(500, half), largest)
 
 
 def test_a_multiplier_by_hand_extrapolates_each_budget_from_its_own_runs() -> None:
