@@ -68,6 +68,15 @@ def test_forecasts_are_listed(client: TestClient) -> None:
     assert answer.json() == [] and answer.headers["x-total-count"] == "0"
 
 
+def test_a_comparison_has_its_verdict_at_the_budget_asked_for(client: TestClient) -> None:
+    (made,) = client.get(f"{SWEEP}/comparison", params={"axis": "qk_norm", "flops": "5e11"}).json()["comparisons"]
+    assert made["verdict"]["flops"] == pytest.approx(5e11)
+    variants = {"baseline_variant": "qk_norm=True", "other_variant": "qk_norm=False"}
+    asked = {"baseline": "varied", "other": "varied", "flops": "1", **variants}
+    refused = client.get("/api/v1/comparison", params=asked)
+    assert refused.status_code == 422 and refused.json()["type"] == "urn:isoflop:out-of-reach"
+
+
 def test_an_answer_comes_as_the_configuration_of_a_program(client: TestClient) -> None:
     asked = {"flops": "2e12", **RIGHT}
     answer = client.get(f"{SWEEP}/configuration", params=asked | {"program": "llama"})
