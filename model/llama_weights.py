@@ -78,7 +78,7 @@ def _weights(model: Transformer) -> Iterator[tuple[str, Tensor]]:
 def _block(block: Block, config: ModelConfig) -> Iterator[tuple[str, Tensor]]:
     """The weights of one block, the fused matrices apart."""
     K, queries, values = config.head_size, config.n_heads, key_value_heads(config)
-    q, k, v = block.attention.qkv.weight.split([queries * K, values * K, values * K])
+    q, k, v = torch.split(block.attention.qkv.weight, [queries * K, values * K, values * K])
     yield "input_layernorm.weight", _scales(block.attention_norm, config.d_model)
     yield "self_attn.q_proj.weight", _half_split(q, K)
     yield "self_attn.k_proj.weight", _half_split(k, K)

@@ -91,7 +91,7 @@ def seeds_to_settle(gap: float, error: float, noise: float, freedom: int) -> int
         wide = noise * float(student(freedom + 2 * (seeds - 1))) / NORMAL
         known, new = error**-2, seeds * wide**-2
         joint = (known + new) ** -0.5
-        return gap - POWER * (new * joint**2) * wide / math.sqrt(seeds) >= NORMAL * joint
+        return bool(gap - POWER * (new * joint**2) * wide / math.sqrt(seeds) >= NORMAL * joint)
 
     if not enough(MOST_SEEDS):
         return None

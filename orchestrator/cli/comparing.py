@@ -56,9 +56,7 @@ def compare(
     bytes_per_token: Sizes = None,
     flops: Annotated[
         float | None,
-        typer.Option(
-            "--flops", help="Budget of the baseline for the verdict. Default: the largest of both."
-        ),
+        typer.Option("--flops", help="Budget of the baseline for the verdict. Default: the largest of both."),
     ] = None,
     where: options.Where = None,
     out: options.Chart = None,

@@ -18,6 +18,7 @@ TOKEN = "0123456789abcdef"
 GOOD: dict[str, tuple[str, ...]] = {
     "name": ("demo", "demo@aaaa"), "action": ("pause", "resume"), "run": ("run0", "run1"), "chart": ("isoflop",),
     "suffix": ("svg", "json"), "axis": ("lr",), "baseline": ("demo",), "other": ("demo@aaaa",), "flops": ("1e12",),
+    "program": ("llama",),
 }  # fmt: skip
 """Values of parameters that mean something."""
 BAD = ("nothing", "-1", "1e400", "%00", "..%2F..", "%F0%9F%92%A5", "'; DROP TABLE runs; --", "x" * 300)
