@@ -106,7 +106,7 @@ def test_every_answer_is_declared(client: TestClient, document: dict[str, Any]) 
 NO_LAW = (
     "get /api/v1/comparison", "get /api/v1/sweeps/{name}/chart", "get /api/v1/sweeps/{name}/charts/{chart}.{suffix}",
     "get /api/v1/sweeps/{name}/comparison", "get /api/v1/sweeps/{name}/fit", "get /api/v1/sweeps/{name}/fit.csv",
-    "get /api/v1/sweeps/{name}/prediction",
+    "get /api/v1/sweeps/{name}/prediction", "get /api/v1/sweeps/{name}/configuration",
 )  # fmt: skip
 """Routes that refuse, because the home has too few runs for a law: test_answers.py has them right."""
 

@@ -38,6 +38,14 @@ def test_a_shell_reads_the_command_and_the_script_its_flags() -> None:
     assert read.total_batch_size % (read.device_batch_size * read.max_seq_len) == 0 and read.device_batch_size <= 32
 
 
+def test_a_pass_holds_a_whole_part_of_the_batch() -> None:
+    for batch, part in ((48, 24), (34, 17), (37, 1), (32, 32)):
+        assert (
+            _read(list(flags(ModelConfig(64, 32, 16, 2, 2, 32), TrainConfig(400, batch, 0.1)))).device_batch_size
+            == part
+        )
+
+
 def test_widths_are_those_that_nanochat_builds() -> None:
     for model in (
         ModelConfig(64, 32, 768, 12, 6, 32),
