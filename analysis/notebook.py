@@ -106,14 +106,16 @@ def compare(
     names: tuple[str, str] = ("baseline", "other"),
     bytes_per_token: tuple[float, float] | None = None,
     points: int = 25,
+    flops: float | None = None,
 ) -> Comparison:
     """How much more compute the baseline needs for the losses that both reach; above 1, the other is better.
 
     `bytes_per_token` of the two tokenizers, where they differ, turns nats per token into bits per byte. Raises
-    IncomparableError where the losses have no common unit or do not overlap.
+    IncomparableError where the losses have no common unit or do not overlap. `.verdict` says which is better at a
+    budget of the baseline, `flops`, how surely, and how many further seeds would settle it.
     """
     first, second = bytes_per_token or (None, None)
-    return comparing.compare(Side(names[0], baseline, first), Side(names[1], other, second), points=points)
+    return comparing.compare(Side(names[0], baseline, first), Side(names[1], other, second), points=points, flops=flops)
 
 
 def plot(law: Law, chart: ChartName = "isoflop", *, horizon: float = 100.0) -> Chart:

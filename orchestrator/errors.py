@@ -116,6 +116,12 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
         "A run's loss is not finite, or far above a uniform guess or its own best without falling.",
         "Lower its learning rate, or leave the run out.",
     ),
+    "export": Meaning(
+        USAGE,
+        422,
+        "A model or an answer cannot be written for another program.",
+        "Do what the message proposes, such as another program or a new folder.",
+    ),
     "folder": Meaning(
         USAGE,
         422,
@@ -207,7 +213,10 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     ),
     "refused": Meaning(USAGE, 422, "The service refused.", "The message is the service's own."),
     "sample": Meaning(
-        USAGE, 422, "No text can be sampled from that run.", "Name a finished run whose checkpoint is kept."
+        USAGE,
+        422,
+        "That run has no trained model, or no text can be sampled from it.",
+        "Name a finished run whose checkpoint is kept.",
     ),
     "settings": Meaning(
         USAGE,

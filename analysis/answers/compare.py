@@ -4,39 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from analysis.answers.bounds import check_positive
+from analysis.answers.frontier import Frontier, IncomparableError, common_losses, scales_of
 from analysis.answers.serial import record_json
+from analysis.answers.verdict import Verdict, difference_noise, judge
 from analysis.law import Law
-from analysis.limits import WIDEST_COMPUTE
-from analysis.records import Interval, LawError
-
-Floats = NDArray[np.float64]
+from analysis.limits import WIDEST_COMPUTE, rounded_down, rounded_up
+from analysis.records import Interval, OutOfReachError
+from analysis.wording import format_flops, typed_flops
 
 SAME_TOKENIZER = 1e-6
 """Relative difference in bytes per token below which two tokenizers are taken for the same."""
-REACH = 10.0
-"""Multiple of its largest budget up to which a frontier is followed."""
-
-
-IncomparableReason = Literal["different_units", "different_tokenizers", "no_common_loss", "too_uncertain"]
-"""Why two laws cannot be compared, as JSON and REST carry it."""
-
-
-class IncomparableError(LawError):
-    """Two laws that cannot be compared; `reason` is a code, the message says why and what to do."""
-
-    kind = "incomparable"
-
-    def __init__(self, reason: IncomparableReason, message: str) -> None:
-        """Carry the code next to the message."""
-        super().__init__(message)
-        self.reason = reason
-        """The code."""
+_SLACK = 1e-9
+"""Relative error of rounding that moves no budget out of reach."""
 
 
 @dataclass(frozen=True)
@@ -85,14 +70,26 @@ class Comparison:
     """The curve, from the highest loss to the lowest, as far as the multiplier is known."""
     at_largest: Multiplier
     """At the lowest loss that both reach within their fitted budgets, or the nearest to it that both reach at all."""
+    verdict: Verdict
+    """Which is better at the budget that was asked for, else where `at_largest` is."""
     warnings: tuple[str, ...] = ()
     """Plain sentences."""
 
 
-def compare(baseline: Side, other: Side, *, points: int = 25) -> Comparison:
+def compare(baseline: Side, other: Side, *, points: int = 25, flops: float | None = None) -> Comparison:
     """Compare two laws: in bits per byte where their tokenizers differ, else in the laws' own unit.
 
-    Raises IncomparableError where the losses have no common unit or do not overlap, LawError where there is no law.
+    Args:
+        baseline: the one side.
+        other: the other.
+        points: how many the curve has.
+        flops: budget of the baseline at which to give the verdict; by default that of the lowest loss that both reach
+            within their fitted budgets.
+
+    Raises:
+        IncomparableError: the losses have no common unit or do not overlap.
+        LawError: there is no law.
+        OutOfReachError, QuestionError: there is no verdict at this budget.
     """
     sizes, unit, warnings = _common_unit(baseline, other)
     if baseline.text and other.text and baseline.text != other.text:
@@ -107,12 +104,44 @@ def compare(baseline: Side, other: Side, *, points: int = 25) -> Comparison:
             f"how much more compute {baseline.name} needs than {other.name} is not even known to within a factor of "
             f"{WIDEST_COMPUTE:g}: give either more budgets, more sizes or seeds",
         )
+    verdict = _verdict(
+        frontiers, (baseline, other), sizes, largest.loss if flops is None else _loss_at(frontiers, flops)
+    )
     curve = tuple(filter(_known, _along(frontiers, points))) or (largest,)
     if largest.extrapolation > 1.05:
         warnings.append("No loss is reached by both within their fitted budgets: every multiplier extrapolates.")
     if 1 in largest.interval:
         warnings.append("The interval contains 1: these runs cannot decide which recipe is better.")
-    return Comparison(baseline.name, other.name, unit, curve, largest, tuple(warnings))
+    return Comparison(baseline.name, other.name, unit, curve, largest, verdict, tuple(warnings))
+
+
+def _verdict(
+    frontiers: Sequence[Frontier], sides: Sequence[Side], sizes: tuple[float, float] | None, loss: float
+) -> Verdict:
+    """The verdict at a loss that both reach."""
+    scales = scales_of(sizes)
+    (base, base_half), (own, own_half) = (frontier.compute(loss) for frontier in frontiers)
+    slope = float(np.mean([frontier.slope(at) for frontier, at in zip(frontiers, (base, own), strict=True)]))
+    noise = difference_noise([(side.law.noise, scale) for side, scale in zip(sides, scales, strict=True)])
+    return judge(float(np.exp(base)), loss, base - own, _joined(base_half, own_half), slope, noise)
+
+
+def _loss_at(frontiers: Sequence[Frontier], flops: float) -> float:
+    """The baseline's loss at a budget. Raises QuestionError, OutOfReachError where the other does not reach it."""
+    check_positive(flops=flops)
+    base = frontiers[0]
+    low, high = common_losses(frontiers)
+    first, last = (float(np.exp(base.compute(loss)[0])) for loss in (high, low))
+    if not first * (1 - _SLACK) <= flops <= last * (1 + _SLACK):
+        first, last = rounded_up(first), rounded_down(last)
+        raise OutOfReachError(
+            f"at {format_flops(flops)} FLOPs the baseline's loss is not one that both reach. Ask about a budget from "
+            f"{typed_flops(first)} to {typed_flops(last)}",
+            "flops",
+            first,
+            last,
+        )
+    return min(max(float(np.interp(np.log(flops), base.log_flops, base.losses)), low), high)
 
 
 def _common_unit(baseline: Side, other: Side) -> tuple[tuple[float, float] | None, str, list[str]]:
@@ -178,71 +207,29 @@ def _known(point: Multiplier) -> bool:
     return point.interval.high <= WIDEST_COMPUTE * point.multiplier
 
 
-def _along(frontiers: Sequence[_Frontier], points: int) -> tuple[Multiplier, ...]:
-    low, high = _common_losses(frontiers)
+def _frontiers(baseline: Law, other: Law, sizes: tuple[float, float] | None) -> list[Frontier]:
+    return [Frontier.of(law, scale) for law, scale in zip((baseline, other), scales_of(sizes), strict=True)]
+
+
+def _along(frontiers: Sequence[Frontier], points: int) -> tuple[Multiplier, ...]:
+    low, high = common_losses(frontiers)
     return tuple(_at(loss, frontiers) for loss in np.linspace(high, low, points))
 
 
-def _common_losses(frontiers: Sequence[_Frontier]) -> tuple[float, float]:
-    """Lowest and highest loss that both reach. Raises IncomparableError where there is none."""
-    high = min(frontier.losses[0] for frontier in frontiers)
-    low = max(frontier.losses[-1] for frontier in frontiers)
-    if not low < high:
-        raise IncomparableError(
-            "no_common_loss",
-            "the two laws reach no loss in common within ten times their largest budgets "
-            f"({_span(frontiers[0])} and {_span(frontiers[1])})",
-        )
-    return low, high
-
-
-def _at_largest(frontiers: Sequence[_Frontier]) -> Multiplier:
-    low, high = _common_losses(frontiers)
+def _at_largest(frontiers: Sequence[Frontier]) -> Multiplier:
+    low, high = common_losses(frontiers)
     inside = max(float(np.interp(np.log(f.largest), f.log_flops, f.losses)) for f in frontiers)
     return _at(min(max(inside, low), high), frontiers)
 
 
-@dataclass(frozen=True)
-class _Frontier:
-    """L*(C) of one law on a grid of budgets, arrays of shape (T,)."""
-
-    log_flops: Floats
-    """ln C, ascending."""
-    losses: Floats
-    """L*, falling, in the unit compared in."""
-    halves: Floats
-    """Half-width of the loss's interval, to the side on which it is not capped."""
-    largest: float
-    """Largest fitted budget, training FLOPs."""
-
-    @classmethod
-    def of(cls, law: Law, scale: float) -> _Frontier:
-        """A law's frontier up to `REACH` times its largest budget, losses multiplied by `scale`."""
-        budgets = np.geomspace(law.smallest_budget, min(REACH * law.largest_budget, law.limits.highest), 80)
-        band = law.band(budgets.tolist())
-        losses = scale * np.array([prediction.loss for prediction in band])
-        halves = scale * np.array([prediction.loss - prediction.loss_interval.low for prediction in band])
-        return cls(np.log(budgets), np.minimum.accumulate(losses), halves, law.largest_budget)
-
-    def compute(self, loss: float) -> tuple[float, float]:
-        """ln C at a loss, and its half-width: that of the loss over the slope of the frontier."""
-        log_c = float(np.interp(-loss, -self.losses, self.log_flops))
-        slope = np.interp(log_c, self.log_flops, np.gradient(self.losses, self.log_flops))
-        return log_c, float(np.interp(log_c, self.log_flops, self.halves) / max(-float(slope), 1e-12))
+def _joined(first: float, second: float) -> float:
+    """The half-width of a difference of two; 300 at most, beyond which its ends overflow."""
+    return min(float(np.hypot(first, second)), 300.0)
 
 
-def _frontiers(baseline: Law, other: Law, sizes: tuple[float, float] | None) -> list[_Frontier]:
-    scales = [1 / (size * np.log(2)) for size in sizes] if sizes else [1.0, 1.0]
-    return [_Frontier.of(law, scale) for law, scale in zip((baseline, other), scales, strict=True)]
-
-
-def _span(frontier: _Frontier) -> str:
-    return f"{frontier.losses[0]:.4g} down to {frontier.losses[-1]:.4g}"
-
-
-def _at(loss: float, frontiers: Sequence[_Frontier]) -> Multiplier:
+def _at(loss: float, frontiers: Sequence[Frontier]) -> Multiplier:
     (base, base_half), (own, own_half) = (frontier.compute(loss) for frontier in frontiers)
-    half = min(float(np.hypot(base_half, own_half)), 300.0)
+    half = _joined(base_half, own_half)
     ratio = base - own
     return Multiplier(
         loss=float(loss),
@@ -259,5 +246,6 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
     data = record_json(comparison)
     return data | {
         "at_largest": record_json(comparison.at_largest),
+        "verdict": record_json(comparison.verdict),
         "points": [record_json(point) for point in comparison.points],
     }

@@ -16,13 +16,16 @@ from analysis.answers.ask import Question, reply_json
 from analysis.answers.compare import comparison_json
 from analysis.answers.serial import fit_json, minima_rows
 from analysis.figures import PICTURES, Forecast, drawn, isoflop_curves, picture
-from orchestrator.api.asked import Asked
+from orchestrator.api.asked import Asked, ConfigurationAsked
 from orchestrator.api.desk import Desk
 from orchestrator.api.documents import CSV, Document, document, json_document
 from orchestrator.api.listing import ForecastsAsked, chosen, paging
 from orchestrator.use_cases.answering import compare_answers
+from orchestrator.use_cases.configured import configured
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.web.figure import figure
+from sweeps.programs.configuration import MEDIA_TYPES as PROGRAM_TYPES
+from sweeps.programs.configuration import Program
 
 SWEEP = "/api/v1/sweeps/{name}"
 Picture = StrEnum("Picture", {name.upper(): name for name in PICTURES})  # type: ignore[misc]
@@ -88,28 +91,48 @@ def _add_laws(app: FastAPI, desk: Desk) -> None:
         key = ("prediction", found.sweep.id, found.key, asked.model_dump_json())
         return await desk.computed(request, key, _predict, answers, asked.variant, question)
 
+    @app.get(SWEEP + "/configuration", tags=["answers"], responses=_TEXTS)
+    async def get_configuration(request: Request, name: str, asked: Annotated[ConfigurationAsked, Query()]) -> Response:
+        """The answer to the same question as the configuration of a program, as `isoflop predict --config` writes."""
+        question = asked.question()
+        question.check()
+        found = await desk.sweep(name)
+        answers = await desk.fitted(found, asked.variant)
+        key = ("configuration", found.sweep.id, found.key, asked.model_dump_json())
+        return await desk.computed(request, key, _configure, answers, asked.variant, question, asked.program)
+
 
 def _add_comparisons(app: FastAPI, desk: Desk) -> None:
     """Add the routes that compare laws."""
 
     @app.get(SWEEP + "/comparison", tags=["answers"])
-    async def get_values(request: Request, name: str, axis: str, baseline: str = "") -> Response:
+    async def get_values(
+        request: Request, name: str, axis: str, baseline: str = "", flops: float | None = None
+    ) -> Response:
         """The compute multiplier of each value of a varied axis over the baseline, by default the first value."""
         found = await desk.sweep(name)
         answers = await desk.answers(found)
-        key = ("values", found.sweep.id, found.key, axis, baseline)
-        return await desk.computed(request, key, _values, answers, axis, baseline)
+        key = ("values", found.sweep.id, found.key, axis, baseline, flops)
+        return await desk.computed(request, key, _values, answers, axis, baseline, flops)
 
     @app.get("/api/v1/comparison", tags=["answers"])
     async def get_comparison(
-        request: Request, baseline: str, other: str, baseline_variant: str = "", other_variant: str = ""
+        request: Request,
+        baseline: str,
+        other: str,
+        baseline_variant: str = "",
+        other_variant: str = "",
+        flops: float | None = None,
     ) -> Response:
-        """How much more compute the sweep `baseline` needs than `other` for the same loss, along the loss."""
+        """How much more compute the sweep `baseline` needs than `other` for the same loss, along the loss.
+
+        The verdict says which is better at a budget of the baseline, `flops`, and how many seeds would settle it.
+        """
         found = [await desk.sweep(name) for name in (baseline, other)]
         sides = [await desk.answers(each) for each in found]
         variants = (baseline_variant, other_variant)
-        key = ("comparison", *((each.sweep.id, each.key) for each in found), variants)
-        return await desk.computed(request, key, _compare, *sides, variants)
+        key = ("comparison", *((each.sweep.id, each.key) for each in found), variants, flops)
+        return await desk.computed(request, key, _compare, *sides, variants, flops)
 
 
 def _add_charts(app: FastAPI, desk: Desk) -> None:
@@ -149,6 +172,13 @@ _IMAGES: dict[int | str, dict[str, Any]] = {
     }
 }
 
+_TEXTS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The configuration",
+        "content": {each: {"schema": {"type": "string"}} for each in sorted(set(PROGRAM_TYPES.values()))},
+    }
+}
+
 
 def draw(answers: SweepAnswers, name: str, chart: str, suffix: Suffix, variant: str) -> Document:
     """The document of a chart. Raises LawError."""
@@ -182,14 +212,21 @@ def _predict(answers: SweepAnswers, variant: str, question: Question) -> Documen
     return json_document(reply_json(answers.reply(variant, question)))
 
 
-def _values(answers: SweepAnswers, axis: str, baseline: str) -> Document:
+def _configure(answers: SweepAnswers, variant: str, question: Question, program: Program) -> Document:
+    """The document of a configuration."""
+    text = configured(answers, variant, question, program)
+    return document(text.encode(), f"{PROGRAM_TYPES[program]}; charset=utf-8")
+
+
+def _values(answers: SweepAnswers, axis: str, baseline: str, flops: float | None) -> Document:
     """The document of a comparison of values."""
-    return json_document({"comparisons": [comparison_json(one) for one in answers.compare_values(axis, baseline)]})
+    made = answers.compare_values(axis, baseline, flops)
+    return json_document({"comparisons": [comparison_json(one) for one in made]})
 
 
-def _compare(first: SweepAnswers, second: SweepAnswers, variants: tuple[str, str]) -> Document:
+def _compare(first: SweepAnswers, second: SweepAnswers, variants: tuple[str, str], flops: float | None) -> Document:
     """The document of a comparison of sweeps."""
-    return json_document({"comparisons": [comparison_json(compare_answers(first, second, variants))]})
+    return json_document({"comparisons": [comparison_json(compare_answers(first, second, variants, flops))]})
 
 
 def _chart(answers: SweepAnswers, name: str, variant: str) -> Document:

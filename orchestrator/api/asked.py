@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from analysis.answers.ask import Question
 from analysis.devices import hardware
 from analysis.records import QuestionError
+from sweeps.programs.configuration import Program
 
 
 class Asked(BaseModel):
@@ -45,3 +46,9 @@ class Asked(BaseModel):
             inference_tokens=self.inference_tokens,
             hardware=hardware(self.device or "", utilisation=self.mfu, tflops=self.device_tflops) if named else None,
         )
+
+
+class ConfigurationAsked(Asked):
+    """The query of a configuration: that of a prediction, and the program."""
+
+    program: Program = Field(description="The program that reads the configuration.")

@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from analysis.answers.compare import IncomparableError
+from analysis.answers.frontier import IncomparableError
 from analysis.records import OutOfReachError
 from orchestrator.errors import meaning_of
 from sweeps.file.problem import SweepError

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli import options
-from orchestrator.cli.destination import check_destination
+from orchestrator.cli.destination import check_destination, write_text
 from orchestrator.cli.options import Output, Published, Verbose
-from orchestrator.cli.output import Format, emit_json, emit_rows, print_lines, say, width_of
+from orchestrator.cli.output import Format, emit_json, emit_rows, print_lines, print_text, say, width_of
 from orchestrator.cli.sources import Source, source_of
+from sweeps.programs.configuration import Program
 
 if TYPE_CHECKING:
     from analysis.answers.ask import Question, Reply
@@ -138,6 +139,11 @@ def predict(
     question: Question,
     published: Published = False,
     verbose: Verbose = False,
+    config: Annotated[
+        Program | None,
+        typer.Option("--config", help="Print the answer as the configuration of this program, instead."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="With --config: the file to write it to.")] = None,
     output: Output = Format.TABLE,
 ) -> None:
     """Say which model is best at a budget, and what loss it reaches.
@@ -146,6 +152,11 @@ def predict(
     """
     from analysis.answers.ask import reply_json
 
+    if config is not None:
+        _configure(source, question, config, out, output)
+        return
+    if out is not None:
+        raise typer.BadParameter("--out needs --config: it is the file of the configuration")
     reply = source.reply(question)
     if output is Format.TABLE:
         print_lines(_reply_lines(source, reply, published=published, verbose=verbose))
@@ -156,6 +167,25 @@ def predict(
     else:
         flat = dict(_flat(document))
         emit_rows([flat], list(flat), output)
+
+
+def _configure(source: Source, question: Question, program: Program, out: Path | None, output: Format) -> None:
+    """Print or write the answer as a program's configuration. Raises BadParameter."""
+    from orchestrator.use_cases.configured import configured
+
+    if source.sweep is None:
+        raise typer.BadParameter("--config needs a sweep: a table has no recipe that gives shape, batch and rates")
+    if output is not Format.TABLE:
+        raise typer.BadParameter(f"--config prints the program's own format: leave out -o {output}")
+    if out is not None:
+        check_destination("--out", out)
+    question.check()
+    text = configured(source.answers, source.variant, question, program)
+    if out is None:
+        print_text(text)
+        return
+    write_text(out, text)
+    say(f"written: {out}")
 
 
 def _reply_lines(source: Source, reply: Reply, *, published: bool, verbose: bool) -> Iterator[str]:

@@ -54,25 +54,31 @@ def compare(
         typer.Option("--variant", help="With two sweeps that vary something, twice: a variant of each."),
     ] = None,
     bytes_per_token: Sizes = None,
+    flops: Annotated[
+        float | None,
+        typer.Option("--flops", help="Budget of the baseline for the verdict. Default: the largest of both."),
+    ] = None,
     where: options.Where = None,
     out: options.Chart = None,
     output: Output = Format.TABLE,
 ) -> None:
     """Show the compute multiplier between two recipes.
 
-    At each loss: the compute that the baseline needs to reach it, divided by what the other needs.
+    At each loss: the compute that the baseline needs to reach it, divided by what the other needs. Ends with a verdict:
+    which is better at a budget, with what probability, and how many further seeds would settle it.
     """
+    options.check_positive("--flops", flops)
     rows = conditions(where or [])
     _check(sweeps or [], csv or [], axis, baseline, variant or [], bytes_per_token or [], columns, rows)
     if out is not None:
         check_destination("--out", out, makes_folders=True)
     best: dict[str, list[BestValue]] = {}
     if csv and axis is not None:
-        made = _of_values(csv[0], columns, rows, axis, baseline)
+        made = _of_values(csv[0], columns, rows, axis, baseline, flops)
     elif csv:
-        made = [_of_tables(csv, columns, rows, bytes_per_token or [])]
+        made = [_of_tables(csv, columns, rows, bytes_per_token or [], flops)]
     else:
-        made, best = _of_sweeps(sweeps or [], axis, baseline, variant or [])
+        made, best = _of_sweeps(sweeps or [], axis, baseline, variant or [], flops)
     _show(made, output, axis or "", best)
     if out is not None:
         _draw(made, out)
@@ -108,28 +114,32 @@ def _check(
 
 
 def _of_sweeps(
-    sweeps: list[str], axis: str | None, baseline: str, variant: list[str]
+    sweeps: list[str], axis: str | None, baseline: str, variant: list[str], flops: float | None
 ) -> tuple[list[Comparison], dict[str, list[BestValue]]]:
     """The comparisons, and with an axis of numbers its best value by budget."""
     answering = open_answering()
     if axis is not None:
         answers = answering.of(sweeps[0])
-        return answers.compare_values(axis, baseline), answers.best_values(axis)
+        return answers.compare_values(axis, baseline, flops), answers.best_values(axis)
     first, second = sweeps
     labels = (*variant, "", "")
-    return [answering.compare(first, second, (labels[0], labels[1]))], {}
+    return [answering.compare(first, second, (labels[0], labels[1]), flops)], {}
 
 
-def _of_tables(csv: list[Path], keys: dict[str, str], where: dict[str, str], sizes: list[float]) -> Comparison:
+def _of_tables(
+    csv: list[Path], keys: dict[str, str], where: dict[str, str], sizes: list[float], flops: float | None
+) -> Comparison:
     from analysis.answers.compare import compare as compare_sides
 
     first, second = (
         _side(path, read_file(path), keys, where, size) for path, size in zip(csv, sizes or (None, None), strict=True)
     )
-    return compare_sides(first, second)
+    return compare_sides(first, second, flops=flops)
 
 
-def _of_values(path: Path, keys: dict[str, str], where: dict[str, str], axis: str, baseline: str) -> list[Comparison]:
+def _of_values(
+    path: Path, keys: dict[str, str], where: dict[str, str], axis: str, baseline: str, flops: float | None
+) -> list[Comparison]:
     """The values of a column of one table, each against the baseline's rows. Raises BadParameter, TableError."""
     from analysis.answers.compare import compare as compare_sides
 
@@ -145,7 +155,7 @@ def _of_values(path: Path, keys: dict[str, str], where: dict[str, str], axis: st
         raise typer.BadParameter(f"column {axis} has {len(values)} values, more than {MOST_VALUES}")
     sides = {value: _side(path, frame, keys, where | {axis: value}, None) for value in (start, *others)}
     named = {value: replace(side, name=f"{axis}={value}") for value, side in sides.items()}
-    return [compare_sides(named[start], named[value]) for value in others]
+    return [compare_sides(named[start], named[value], flops=flops) for value in others]
 
 
 def _side(path: Path, frame: pd.DataFrame, keys: dict[str, str], where: dict[str, str], size: float | None) -> Side:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from analysis.answers.best_value import BestValue
 from analysis.answers.compare import Comparison, Multiplier
+from analysis.answers.verdict import verdict_sentence
 from analysis.wording import format_factor, format_flops, format_interval, format_loss, format_multiplier
 from orchestrator.cli.tables import table_lines
 
@@ -25,6 +26,7 @@ def describe_comparison(comparison: Comparison) -> list[str]:
         "  along the loss:",
         *(f"    {format_loss(point.loss)}: {_multiplier(point)}" for point in c.points[::step]),
         *(f"  {warning}" for warning in c.warnings),
+        verdict_sentence(c.baseline, c.other, c.verdict),
     ]
 
 

@@ -1,4 +1,4 @@
-"""The verbs about one model: profile a training step, sample from a trained run."""
+"""The verbs about one model: profile a training step, sample from a trained run, convert it."""
 
 from __future__ import annotations
 
@@ -164,3 +164,19 @@ def sample(
         emit_rows([{"run": record.id, "prompt": prompt, "text": text}], ["run", "prompt", "text"], output)
     else:
         print_text(f"{prompt}{text}\n")
+
+
+def convert(
+    run: RunId,
+    out: Annotated[Path, typer.Option("--out", help="Folder to write, new or empty.")],
+) -> None:
+    """Write a trained model for Hugging Face transformers.
+
+    The folder holds config.json, model.safetensors and, where transformers can read it, the tokenizer.
+    """
+    from orchestrator.use_cases.converted_model import convert_model
+
+    made = convert_model(open_workspace(reading=True), run, out)
+    if made.note:
+        say(made.note)
+    say(f"written to {out}: run {made.run} as a {made.architecture} ({', '.join(made.files)})")

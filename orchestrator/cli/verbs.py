@@ -57,7 +57,8 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
     ),
     "Answers": (
         Verb("fit", answers.fit, ("fit lab", "fit --csv runs.csv --loss-key eval/loss -v")),
-        Verb("predict", answers.predict, ("predict lab --flops 1e13", "predict lab --gpu-hours 100 --device h100")),
+        Verb("predict", answers.predict, (
+            "predict lab --gpu-hours 100 --device h100", "predict lab --flops 1e13 --config nanochat")),
         Verb("suggest", suggesting.suggest, ("suggest lab --flops 1e14", "suggest --csv runs.csv --flops 1e21")),
         Verb("validate", planning.validate, ("validate lab --flops 3e12", "validate lab --flops 3e12 --seeds 3")),
         Verb("compare", comparing.compare, ("compare baseline lab", "compare lab --axis lr --baseline 0.01")),
@@ -83,6 +84,8 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("profile", models.profile, ("profile --width 128 --layers 6", "profile lab.yaml --trace trace.json")),
         Verb("sample", models.sample, ("sample 3f9c21aa", "sample 3f9c21aa --prompt 'def main' --temperature 0")),
         Verb("corpus", corpora.corpus, ("corpus lab.yaml", "corpus 'dumps/*.jsonl.zst' -o json")),
+        Verb("convert", models.convert, (
+            "convert 3f9c21aa --out model", "convert 3f9c21aa --out ~/models/mine")),
         Verb("tokenizer train", tokenizers.train, (
             "tokenizer train --out tokenizer.json", "tokenizer train texts/ --vocab 4096 --out tokenizer.json")),
         Verb("tokenizer encode", tokenizers.encode, (

@@ -16,12 +16,14 @@ def handle(sweep: SweepRecord, latest: SweepRecord) -> str:
     return sweep.name if sweep.id == latest.id else f"{sweep.name}@{sweep.revision[:HANDLE_DIGITS]}"
 
 
-def compare_answers(baseline: SweepAnswers, other: SweepAnswers, variants: tuple[str, str] = ("", "")) -> Comparison:
-    """The compute multiplier of one sweep over another, each with the label of its variant.
+def compare_answers(
+    baseline: SweepAnswers, other: SweepAnswers, variants: tuple[str, str] = ("", ""), flops: float | None = None
+) -> Comparison:
+    """The compute multiplier of one sweep over another, each with the label of its variant; the verdict at `flops`.
 
-    Raises LawError, IncomparableError.
+    Raises as `analysis.answers.compare.compare` does.
     """
-    return compare(baseline.side(variants[0]), other.side(variants[1]))
+    return compare(baseline.side(variants[0]), other.side(variants[1]), flops=flops)
 
 
 class Answering:
@@ -54,10 +56,12 @@ class Answering:
             sweep, store.runs_of(sweep.id), self._workspace.home.artifacts, store.forecasts_of(sweep.name)
         )
 
-    def compare(self, baseline: str, other: str, variants: tuple[str, str] = ("", "")) -> Comparison:
-        """The compute multiplier of `other` over `baseline`, each with the label of its variant.
+    def compare(
+        self, baseline: str, other: str, variants: tuple[str, str] = ("", ""), flops: float | None = None
+    ) -> Comparison:
+        """The compute multiplier of `other` over `baseline`, each with the label of its variant; verdict at `flops`.
 
         Raises:
             NotFound, LawError, IncomparableError.
         """
-        return compare_answers(self.of(baseline), self.of(other), variants)
+        return compare_answers(self.of(baseline), self.of(other), variants, flops)

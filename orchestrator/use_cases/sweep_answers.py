@@ -195,12 +195,13 @@ class SweepAnswers:
         known = ", ".join(variant.label for variant in self.variants)
         raise LawError(f"sweep {self.sweep.name} has a law for each of: {known}; choose one with --variant")
 
-    def compare_values(self, axis: str, baseline: str = "") -> list[Comparison]:
+    def compare_values(self, axis: str, baseline: str = "", flops: float | None = None) -> list[Comparison]:
         """Each value of a varied axis against the baseline, all other axes equal.
 
         Args:
             axis: name of the axis.
             baseline: value to compare with; empty for the first in the sweep file.
+            flops: budget of the verdicts; by default the largest that both have run.
 
         Raises:
             QuestionError: the sweep does not vary this axis, or not over this value.
@@ -219,7 +220,7 @@ class SweepAnswers:
             if str(variant.values[axis]) != start:
                 label = replace(variant, values=dict(variant.values) | {axis: values[start]}).label
                 if label in sides:
-                    made.append(compare(sides[label], sides[variant.label]))
+                    made.append(compare(sides[label], sides[variant.label], flops=flops))
         if not made:
             raise LawError(f"only one value of {axis} has runs: there is nothing to compare {start} with")
         return made

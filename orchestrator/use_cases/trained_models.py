@@ -26,7 +26,7 @@ def finished_run(workspace: Workspace, prefix: str) -> RunRecord:
         raise SampleError(f"the ids of {len(found)} finished runs start with {prefix!r}: give more digits")
     if not found:
         record = workspace.store.run(prefix)
-        raise SampleError(f"run {record.id} is {record.state}: only a finished run can be sampled")
+        raise SampleError(f"run {record.id} is {record.state}: only a finished run has a trained model")
     return found[0]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from analysis.answers.compare import compare
+from analysis.answers.verdict import verdict_sentence
 from analysis.figures import charts, compute_multiplier
 from analysis.law import Law
 from analysis.records import LawError
@@ -28,7 +29,10 @@ def multiplier_figures(answers: SweepAnswers, variant: str) -> list[Figure]:
         name = f"multiplier-{number}"
         try:
             baseline, other = (replace(answers.side(each), name=each) for each in (variant, label))
-            made.append(figure(compute_multiplier(compare(baseline, other)), name))
+            compared = compare(baseline, other)
+            drawn = figure(compute_multiplier(compared), name)
+            verdict = f"{verdict_sentence(compared.baseline, compared.other, compared.verdict)}."
+            made.append(replace(drawn, notes=(*drawn.notes, verdict)))
         except LawError as error:
             made.append(Figure(name, f"{label} over {variant}", (f"{error}.",)))
     return made

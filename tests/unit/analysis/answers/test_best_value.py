@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from analysis.answers.best_value import best_values
-from analysis.answers.compare import IncomparableError, Side
+from analysis.answers.compare import Side
+from analysis.answers.frontier import IncomparableError
 from analysis.records import Interval, LawError
 
 VOCABS = [256.0, 512.0, 1024.0, 2048.0, 4096.0]

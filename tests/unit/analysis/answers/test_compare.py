@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from analysis.answers import compare as compare_module
-from analysis.answers.compare import IncomparableError, Side, bytes_per_token, compare, comparison_json
+from analysis.answers.compare import Side, bytes_per_token, compare, comparison_json
+from analysis.answers.frontier import Frontier, IncomparableError
 from analysis.law import Law, fit
-from analysis.records import LawError
+from analysis.records import LawError, OutOfReachError, QuestionError
 from analysis.table.table import RunTable
 from tests.unit.analysis.law_tables import Floats, hoffmann, sweep, table
 
@@ -121,10 +122,10 @@ def test_errors_of_the_two_are_added_in_squares(law: Law) -> None:
     assert at.multiplier == pytest.approx(1)
 
 
-def frontier(largest: float, half: float) -> compare_module._Frontier:
+def frontier(largest: float, half: float) -> Frontier:
     """A loss that falls by 0.1 for each unit of ln C, from 4 at a thousandth of the largest budget."""
     log_c = np.linspace(np.log(largest / 1e3), np.log(largest * 10), 500)
-    return compare_module._Frontier(log_c, 4 - 0.1 * (log_c - log_c[0]), np.full(500, half), largest)
+    return Frontier(log_c, 4 - 0.1 * (log_c - log_c[0]), np.full(500, half), largest)
 
 
 def test_a_multiplier_by_hand_extrapolates_each_budget_from_its_own_runs() -> None:
@@ -179,3 +180,32 @@ def test_a_multiplier_that_nobody_knows_is_left_out_of_the_curve_or_refused(
     with pytest.raises(IncomparableError, match="how much more compute a needs than b is not even known") as caught:
         compare(*sides)
     assert caught.value.reason == "too_uncertain"
+
+
+def test_the_verdict_is_at_the_largest_budget_or_the_one_asked_for(law: Law) -> None:
+    other = fit(table(truth=better, noise=0.002, seed=2), holdout=False)
+    sides = Side("a", law), Side("b", other)
+    made = compare(*sides)
+    assert (made.verdict.flops, made.verdict.multiplier, made.verdict.interval) == (
+        pytest.approx(made.at_largest.baseline_flops), pytest.approx(made.at_largest.multiplier), made.at_largest.interval,
+    )  # fmt: skip
+    assert made.verdict.settled and made.verdict.p_better > 0.999
+    asked = compare(*sides, flops=5e18).verdict
+    assert asked.flops == pytest.approx(5e18) and asked.loss == pytest.approx(law.predict(5e18).loss, abs=1e-3)
+    assert comparison_json(made)["verdict"]["interval"] == comparison_json(made)["at_largest"]["interval"]
+    noise = made.verdict.noise
+    assert noise == pytest.approx(np.hypot(law.noise.sigma or 0, other.noise.sigma or 0))
+    equal = compare(Side("a", law), Side("b", law)).verdict
+    assert equal.p_better == pytest.approx(0.5) and equal.further_seeds is None and not equal.settled
+
+
+def test_a_budget_whose_loss_the_other_does_not_reach_is_refused(law: Law) -> None:
+    other = fit(table(truth=better, noise=0.002, seed=2), holdout=False)
+    with pytest.raises(OutOfReachError, match=r"is not one that both reach\. Ask about a budget from 4") as caught:
+        compare(Side("a", law), Side("b", other), flops=1e18)
+    lowest, highest = caught.value.lowest, caught.value.highest
+    assert lowest is not None and highest is not None
+    assert compare(Side("a", law), Side("b", other), flops=lowest).verdict.flops == pytest.approx(lowest)
+    assert compare(Side("a", law), Side("b", other), flops=highest).verdict.flops == pytest.approx(highest)
+    with pytest.raises(QuestionError, match="flops must be a positive number"):
+        compare(Side("a", law), Side("b", other), flops=-1.0)

@@ -66,3 +66,23 @@ def test_head_answers_like_get_without_a_body(client: TestClient) -> None:
 def test_forecasts_are_listed(client: TestClient) -> None:
     answer = client.get(f"{SWEEP}/forecasts", params={"scored": "true", "sort": "-flops"})
     assert answer.json() == [] and answer.headers["x-total-count"] == "0"
+
+
+def test_a_comparison_has_its_verdict_at_the_budget_asked_for(client: TestClient) -> None:
+    (made,) = client.get(f"{SWEEP}/comparison", params={"axis": "qk_norm", "flops": "5e11"}).json()["comparisons"]
+    assert made["verdict"]["flops"] == pytest.approx(5e11)
+    variants = {"baseline_variant": "qk_norm=True", "other_variant": "qk_norm=False"}
+    asked = {"baseline": "varied", "other": "varied", "flops": "1", **variants}
+    refused = client.get("/api/v1/comparison", params=asked)
+    assert refused.status_code == 422 and refused.json()["type"] == "urn:isoflop:out-of-reach"
+
+
+def test_an_answer_comes_as_the_configuration_of_a_program(client: TestClient) -> None:
+    asked = {"flops": "2e12", **RIGHT}
+    answer = client.get(f"{SWEEP}/configuration", params=asked | {"program": "llama"})
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.json()["model_type"] == "llama"
+    script = client.get(f"{SWEEP}/configuration", params=asked | {"program": "nanochat"})
+    assert script.headers["content-type"].startswith("text/x-shellscript") and "--depth=" in script.text
+    for wrong in (asked, asked | {"program": "gpt"}, RIGHT | {"program": "llama"}):
+        assert client.get(f"{SWEEP}/configuration", params=wrong).status_code == 422

@@ -20,6 +20,7 @@ GOOD: dict[str, tuple[str, ...]] = {
     "name": ("demo", "demo@aaaa"), "action": ("pause", "resume"), "run": ("run0", "run1"), "chart": ("isoflop",),
     "suffix": ("svg", "json"), "axis": ("lr",), "baseline": ("demo",), "other": ("demo@aaaa",), "flops": ("1e12",),
     "user": ("eve",), "token": ("desk",), "group": ("lab",),
+    "program": ("llama",),
 }  # fmt: skip
 """Values of parameters that mean something."""
 BAD = ("nothing", "-1", "1e400", "%00", "..%2F..", "%F0%9F%92%A5", "'; DROP TABLE runs; --", "x" * 300)
@@ -111,7 +112,7 @@ def test_every_answer_is_declared(client: TestClient, document: dict[str, Any]) 
 NO_LAW = (
     "get /api/v1/comparison", "get /api/v1/sweeps/{name}/chart", "get /api/v1/sweeps/{name}/charts/{chart}.{suffix}",
     "get /api/v1/sweeps/{name}/comparison", "get /api/v1/sweeps/{name}/fit", "get /api/v1/sweeps/{name}/fit.csv",
-    "get /api/v1/sweeps/{name}/prediction",
+    "get /api/v1/sweeps/{name}/prediction", "get /api/v1/sweeps/{name}/configuration",
 )  # fmt: skip
 """Routes that refuse, because the home has too few runs for a law: test_answers.py has them right."""
 

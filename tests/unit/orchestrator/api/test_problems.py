@@ -6,7 +6,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from analysis.answers.compare import IncomparableError
+from analysis.answers.frontier import IncomparableError
 from analysis.records import OutOfReachError
 from orchestrator.api import problems
 from orchestrator.api.problems import kind_of, reason_of

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from analysis.answers.ask import Question
 from analysis.figures import PICTURES
 from orchestrator.cli.answers import Picture, hardware_of, question_of
+from orchestrator.use_cases import configured as configuring
 from tests.unit.analysis.law_tables import sweep
 from tests.unit.orchestrator.cli.conftest import KEYS, Isoflop
 
@@ -186,3 +188,37 @@ def test_a_table_of_several_devices_is_fitted_with_a_warning(isoflop: Isoflop, t
     warning = f"{len(runs) - 2} on H100 and 2 on A100"
     assert any(warning in text for text in isoflop("fit", "--csv", path, "-o", "json").json["warnings"])
     assert warning in isoflop("fit", "--csv", path, "-v").stdout
+
+
+def test_an_answer_is_printed_or_written_for_a_program(
+    stored: Isoflop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def configured(answers: Any, label: str, question: Question, program: str) -> str:
+        return f"{answers.name} {label} {question.flops:g} {program}\n"
+
+    monkeypatch.setattr(configuring, "configured", configured)
+    ask = ("predict", "varied", "--variant", "context=64", "--flops", "2e12", "--config")
+    assert stored(*ask, "llama").stdout == "varied@varied00 context=64 2e+12 llama\n"
+    path = tmp_path / "lab.yaml"
+    written = stored(*ask, "olmo-core", "--out", path)
+    assert (written.code, written.stdout) == (0, "") and f"written: {path}" in written.stderr
+    assert path.read_text() == "varied@varied00 context=64 2e+12 olmo-core\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--csv", "TABLE", "--flops", "1e20", "--config", "llama"], "--config needs a sweep: a table has no recipe"),
+        (["lab", "--flops", "2e12", "--config", "llama", "-o", "json"], "leave out -o json"),
+        (["lab", "--flops", "2e12", "--out", "x"], "--out needs --config"),
+        (["lab", "--flops", "2e12", "--config", "gpt"], "'gpt' is not one of 'isoflop', 'llama', 'nanochat',"),
+        (["lab", "--config", "llama"], "give a budget with --flops"),
+        (["lab", "--flops", "2e12", "--config", "llama", "--out", "no/such/file"], "there is no no/such"),
+    ],
+)
+def test_a_configuration_that_cannot_be_made_is_refused(
+    stored: Isoflop, table: Path, words: list[str], said: str
+) -> None:
+    done = stored("predict", *(table if word == "TABLE" else word for word in words))
+    assert (done.code, done.stdout) == (2, "")
+    assert said in " ".join(done.stderr.replace("│", " ").split())

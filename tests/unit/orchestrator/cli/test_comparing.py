@@ -25,12 +25,14 @@ def better(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_two_tables_are_compared(isoflop: Isoflop, table: Path, better: Path) -> None:
     tables = ("compare", "--csv", table, "--csv", better, *KEYS)
-    (made,) = isoflop(*tables, "-o", "json").json["comparisons"]
+    (made,) = isoflop(*tables, "--flops", "5e19", "-o", "json").json["comparisons"]
+    assert made["verdict"]["flops"] == pytest.approx(5e19) and made["verdict"]["settled"] is True
     assert (made["baseline"], made["other"], made["unit"]) == ("mine", "better", "as in the data")
     low, high = made["at_largest"]["interval"]
     assert low < 4 < high < 5
     shown = isoflop(*tables).stdout
     assert "better against mine: how much more compute mine needs" in shown and ": better is better" in shown
+    assert shown.splitlines()[-1].startswith("Verdict at 10²⁰ FLOPs: mine needs ×")
     rows = list(csv.DictReader(io.StringIO(isoflop(*tables, "-o", "csv").stdout)))
     assert len(rows) == 25 and float(rows[0]["loss"]) > float(rows[-1]["loss"])
     assert list(rows[0]) == [
@@ -49,13 +51,16 @@ def test_tokenizers_that_differ_are_compared_in_bits_per_byte(isoflop: Isoflop, 
 
 
 def test_the_values_of_an_axis_and_two_variants_are_compared(stored: Isoflop) -> None:
-    (axis,) = stored("compare", "varied", "--axis", "context", "-o", "json").json["comparisons"]
+    words = ("--axis", "context", "--flops", "5e11", "-o", "json")
+    (axis,) = stored("compare", "varied", *words).json["comparisons"]
+    assert axis["verdict"]["flops"] == pytest.approx(5e11)
     assert (axis["baseline"], axis["other"]) == ("context=128", "context=64")
     assert axis["at_largest"]["multiplier"] < 0.4
     (swapped,) = stored("compare", "varied", "--axis", "context", "--baseline", "64", "-o", "json").json["comparisons"]
     assert swapped["baseline"] == "context=64"
     both = ("--variant", "context=128", "--variant", "context=64")
-    (sides,) = stored("compare", "varied", "varied", *both, "-o", "json").json["comparisons"]
+    (sides,) = stored("compare", "varied", "varied", *both, "--flops", "5e11", "-o", "json").json["comparisons"]
+    assert sides["verdict"] == axis["verdict"]
     assert (sides["baseline"], sides["other"]) == ("varied context=128", "varied context=64")
 
 
@@ -117,6 +122,7 @@ def test_a_chart_is_drawn(isoflop: Isoflop, table: Path, better: Path, saved: li
             2,
             "twice, both positive",
         ),
+        (["--csv", "TABLE", "--csv", "TABLE", "--flops", "0"], 2, "0 is not a positive number"),
         (["nothing", "--axis", "lr"], 3, "there is no sweep"),
     ],
 )

@@ -8,8 +8,11 @@ import pytest
 
 from analysis.answers.best_value import BestValue
 from analysis.answers.compare import Comparison, Multiplier
+from analysis.answers.verdict import judge
 from analysis.records import Interval
 from orchestrator.cli.comparison_text import describe_best, describe_comparison, ranking, verdict
+
+VERDICT = judge(1e12, 3.0, 0.4, 0.5, 0.1, (0.05, 9999))
 
 
 def _point(multiplier: float, low: float, high: float, loss: float = 3.0, extrapolation: float = 1.0) -> Multiplier:
@@ -19,7 +22,7 @@ def _point(multiplier: float, low: float, high: float, loss: float = 3.0, extrap
 def _comparison(other: str, multiplier: float, low: float, high: float, **changes: float) -> Comparison:
     point = _point(multiplier, low, high, **changes)
     points = tuple(replace(point, loss=4 - n / 24) for n in range(25))
-    return Comparison("lr=1", other, "nats/token", points, point, ("A warning.",))
+    return Comparison("lr=1", other, "nats/token", points, point, VERDICT, ("A warning.",))
 
 
 @pytest.mark.parametrize(
@@ -36,7 +39,8 @@ def test_a_comparison_says_where_both_were_fitted_and_follows_the_loss() -> None
     assert lines[0] == "lr=2 against lr=1: how much more compute lr=1 needs for the same loss (nats/token)"
     assert lines[1] == "  at loss 3.000: ×1.5 (×1.2 to ×1.8), 1.5×10¹² against 10¹² FLOPs: lr=2 is better"
     assert [line.split(":")[0].strip() for line in lines[3:12]][::8] == ["4.000", "3.000"]
-    assert len(lines) == 13 and lines[-1] == "  A warning."
+    assert len(lines) == 14 and lines[-2] == "  A warning."
+    assert lines[-1].startswith("Verdict at 10¹² FLOPs: lr=1 needs ×1.49") and "open: 8 further seeds" in lines[-1]
     far = describe_comparison(_comparison("lr=2", 1.5, 1.2, 1.8, extrapolation=3.0))
     assert "×3 the largest fitted budget" in far[1]
     assert "largest fitted budget" not in lines[1]

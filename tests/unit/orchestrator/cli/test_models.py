@@ -13,7 +13,8 @@ from model import sample as sampling
 from model.config import ModelConfig, RunConfig, TrainConfig
 from model.implementation import Computation
 from model.profile import Profile
-from orchestrator.use_cases import planning, trained_models
+from orchestrator.use_cases import converted_model, planning, trained_models
+from orchestrator.use_cases.converted_model import ConvertedModel
 from tests.unit.orchestrator.cli.conftest import Isoflop
 
 
@@ -146,3 +147,21 @@ def test_a_text_is_continued(isoflop: Isoflop, model: list[Any]) -> None:
     assert isoflop(*arguments, "--top-k", "5", "--seed", "7", "--temperature", "0", "-o", "json").json == expected
     assert model[1][1] == {"temperature": 0.0, "top_k": 5, "seed": 7}
     assert isoflop(*arguments, "-o", "csv").stdout == "run,prompt,text\n3f9c-whole,def ,0 1 2\n"
+
+
+def test_a_model_is_converted_and_what_is_left_out_is_said(
+    isoflop: Isoflop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[tuple[str, Path]] = []
+
+    def export(_: object, run: str, folder: Path) -> ConvertedModel:
+        asked.append((run, folder))
+        return ConvertedModel("3f9c-whole", "LlamaForCausalLM", ("config.json", "model.safetensors"), "no tokenizer")
+
+    monkeypatch.setattr(converted_model, "convert_model", export)
+    done = isoflop("convert", "3f9c", "--out", tmp_path / "out")
+    assert (done.code, done.stdout) == (0, "") and asked == [("3f9c", tmp_path / "out")]
+    *_, note, last = done.stderr.splitlines()
+    assert note == "no tokenizer"
+    assert last.endswith("out: run 3f9c-whole as a LlamaForCausalLM (config.json, model.safetensors)")
+    assert isoflop("convert", "3f9c").code == 2

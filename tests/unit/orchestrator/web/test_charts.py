@@ -29,6 +29,7 @@ def test_a_neighbour_is_compared_with_the_variant_that_is_shown(answers: SweepAn
     assert made.name == "multiplier-1"
     assert made.title == "Compute multiplier of context=64 over context=128"
     assert [panel.id for panel in made.panels] == ["multiplier-1"]
+    assert made.notes[-1].startswith("Verdict at ") and made.notes[-1].endswith("settled: context=128 is better.")
 
 
 def test_a_comparison_that_is_refused_is_a_figure_without_panels(
