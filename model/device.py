@@ -31,6 +31,15 @@ def keep_freed_memory() -> bool:
     return all(result == 1 for result in results)
 
 
+def free_memory(device: torch.device) -> int:
+    """Bytes of a GPU's memory that this process may still take."""
+    free, whole = torch.cuda.mem_get_info(device)
+    free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    # Where other runs share the device, only a part of it belongs to this process.
+    share = torch.cuda.get_per_process_memory_fraction(device)
+    return min(free, int(share * whole) - torch.cuda.memory_allocated(device))
+
+
 @contextlib.contextmanager
 def torch_settings(threads: int) -> Iterator[None]:
     """A context with this number of CPU threads in torch, and denormal numbers flushed to zero."""

@@ -10,11 +10,12 @@ from typing import Any
 
 from model.device import compiled_if
 from model.divergence import LOSS_WINDOW
+from model.endings import Diverged
 from model.evaluate import evaluate
 from model.flops import flops_per_token_by
 from model.implementation import Computation
 from model.peak import utilisation
-from model.training import Diverged, Training
+from model.training import Training
 from tokenizer.shards import Shards
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import runpy
 from collections.abc import Callable
 
@@ -11,12 +12,13 @@ from model.batches import Batches, check_data
 from model.checkpoint import Checkpoints
 from model.config import RunConfig, check_arithmetic
 from model.device import compiled_anew, keep_freed_memory, torch_settings
+from model.endings import Diverged, Interrupted
 from model.implementation import Implementation, choose_implementation, workable
 from model.parallel import ALONE, World
 from model.reporting import Reporter, Sink, silent
 from model.scoring import RunResult, score
 from model.stacked.train import Member, train_stacked
-from model.training import GPU_CHECK_STEPS, Diverged, Interrupted, Training
+from model.training import GPU_CHECK_STEPS, Training
 from model.trunk import Trunk
 from tokenizer.shards import Shards
 
@@ -54,14 +56,9 @@ def train(
     wanted = implementation or choose_implementation(run.model, run.train, device)
     chosen, replaced = workable(wanted, run.model, run.train, device)
     if chosen.stacked and world.size == 1:
-        seconds = {"progress_seconds": progress_seconds, "checkpoint_seconds": checkpoint_seconds}
-        ends: list[RunResult | Exception] = []
-        member = Member(run, data, sink, lambda end, _: ends.append(end), checkpoints, trunk, stop, **seconds)
-        train_stacked([member], device, chosen, replaced)
-        (end,) = ends
-        if isinstance(end, Exception):
-            raise end
-        return end
+        intervals = progress_seconds, checkpoint_seconds
+        member = Member(run, data, sink, _unheard, checkpoints, trunk, stop, *intervals)
+        return _train_as_stack(member, device, chosen, replaced)
     keep_freed_memory()
     with torch_settings(chosen.threads), compiled_anew(chosen.compiled):
         training = Training(run, chosen, torch.device(device), world)
@@ -80,6 +77,22 @@ def train(
     reporter.send("evaluation", validation_loss=result.loss)
     reporter.send("end", result=result.to_dict())
     return result
+
+
+def _unheard(how: RunResult | Exception, seconds: float) -> None:
+    """Takes the end of a run that nobody listens to yet."""
+
+
+def _train_as_stack(member: Member, device: str, implementation: Implementation, replaced: str) -> RunResult:
+    """Train a run as a stack of one. Raises what ended it."""
+    ends: list[RunResult | Exception] = []
+    train_stacked(
+        [dataclasses.replace(member, ended=lambda how, _: ends.append(how))], device, implementation, replaced
+    )
+    (end,) = ends
+    if isinstance(end, Exception):
+        raise end
+    return end
 
 
 def _take_steps(training: Training, batches: Batches, reporter: Reporter, stop: Callable[[], bool]) -> None:

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from model.checkpoint import CheckpointError, Checkpoints, TrainingState
 from model.config import Choice, RunConfig, phase_steps
-from model.device import autocast, compiled_if, device_name, indexed, share_compiled_code
+from model.device import autocast, compiled_if, device_name, free_memory, indexed, share_compiled_code
 from model.divergence import JUDGED_EVERY, LOSS_WINDOW, typical_loss, why_diverged
+from model.endings import Diverged
 from model.flops import flops_per_token
 from model.implementation import Computation, Implementation, check_implementation
 from model.memory import micro_batch_for
@@ -23,20 +24,9 @@ from model.optim import build_optimizer, clip_gradients, lr_factor, set_learning
 from model.parallel import ALONE, World, distribute
 from model.transformer import Transformer
 from model.trunk import Trunk
-from tokenizer.errors import ExpectedError
 
 GPU_CHECK_STEPS = JUDGED_EVERY
 """Steps between checks of the loss on a GPU, each of which waits for the device."""
-
-
-class Diverged(ExpectedError, RuntimeError):
-    """The loss is NaN or infinite, or far too high without falling (see `model.divergence`); the run has ended."""
-
-    kind = "diverged"
-
-
-class Interrupted(RuntimeError):
-    """`stop` ended the run early; a checkpoint was written if there is a folder for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,19 +163,11 @@ class Training:
             self.run.model,
             batch,
             self.run.train.numerics,
-            self.free_memory(),
+            free_memory(self.device),
             explicit_attention=self.implementation.attention == "explicit",
             whole_head=self.implementation.head == "whole",
             optimizer=self.run.train.optimizer,
         )
-
-    def free_memory(self) -> int:
-        """Bytes of a GPU's memory that this process may still take."""
-        free, whole = torch.cuda.mem_get_info(self.device)
-        free += torch.cuda.memory_reserved(self.device) - torch.cuda.memory_allocated(self.device)
-        # Where other runs share the device, only a part of it belongs to this process.
-        share = torch.cuda.get_per_process_memory_fraction(self.device)
-        return min(free, int(share * whole) - torch.cuda.memory_allocated(self.device))
 
     def _find_micro_batch(self) -> None:
         """Halve the micro-batch until one pass of this process alone fits, before other processes depend on it."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -35,6 +34,30 @@ class _Group:
     eps: float
     """AdamW's epsilon."""
 
+    @classmethod
+    def of(cls, optimizer: torch.optim.AdamW, index: int, rate: Tensor) -> _Group:
+        """A group of an optimizer with its state, which begins here if the optimizer has taken no step yet."""
+        group = optimizer.param_groups[index]
+        parameters: list[Tensor] = group["params"]
+        for parameter in parameters:
+            state = optimizer.state[parameter]
+            if not state:
+                state["step"] = torch.zeros((), device=parameter.device)
+                state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
+        states = [optimizer.state[parameter] for parameter in parameters]
+        return cls(
+            weights=[parameter.detach() for parameter in parameters],
+            gradients=[parameter.grad for parameter in parameters if parameter.grad is not None],
+            means=[state["exp_avg"] for state in states],
+            squares=[state["exp_avg_sq"] for state in states],
+            steps=[state["step"] for state in states],
+            rate=rate,
+            beta1=group["betas"][0],
+            beta2=group["betas"][1],
+            weight_decay=group["weight_decay"],
+            eps=group["eps"],
+        )
+
 
 class StackedOptimizers:
     """Takes the steps of the runs' own AdamW optimizers, whose state stays in them."""
@@ -46,9 +69,9 @@ class StackedOptimizers:
         self._peaks = [[group["peak_lr"] for group in optimizer.param_groups] for optimizer in optimizers]
         self._rates = torch.zeros(len(optimizers), len(self._peaks[0]), dtype=wide, device=device)
         self._groups = [
-            _group(optimizer, group, self._rates[row, column])
+            _Group.of(optimizer, column, self._rates[row, column])
             for row, optimizer in enumerate(optimizers)
-            for column, group in enumerate(optimizer.param_groups)
+            for column in range(len(optimizer.param_groups))
         ]
 
     def set_rates(self, factors: Sequence[float]) -> None:
@@ -76,26 +99,3 @@ class StackedOptimizers:
                 amsgrad=False,
                 maximize=False,
             )
-
-
-def _group(optimizer: torch.optim.AdamW, group: dict[str, Any], rate: Tensor) -> _Group:
-    """A group with its state."""
-    parameters = group["params"]
-    for parameter in parameters:
-        state = optimizer.state[parameter]
-        if not state:
-            state["step"] = torch.zeros((), device=parameter.device)
-            state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
-    states = [optimizer.state[parameter] for parameter in parameters]
-    return _Group(
-        weights=[parameter.detach() for parameter in parameters],
-        gradients=[parameter.grad for parameter in parameters],
-        means=[state["exp_avg"] for state in states],
-        squares=[state["exp_avg_sq"] for state in states],
-        steps=[state["step"] for state in states],
-        rate=rate,
-        beta1=group["betas"][0],
-        beta2=group["betas"][1],
-        weight_decay=group["weight_decay"],
-        eps=group["eps"],
-    )

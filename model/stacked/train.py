@@ -13,13 +13,14 @@ import torch
 from model.batches import Batches, check_data
 from model.checkpoint import Checkpoints
 from model.config import RunConfig, check_arithmetic
-from model.device import compiled_anew, keep_freed_memory, torch_settings
+from model.device import compiled_anew, free_memory, keep_freed_memory, torch_settings
+from model.endings import Interrupted
 from model.implementation import Implementation
 from model.memory import HEADROOM, step_bytes
 from model.reporting import Reporter, Sink
 from model.scoring import RunResult, score
 from model.stacked.stack import Stack
-from model.training import Interrupted, Training
+from model.training import Training
 from model.trunk import Trunk
 from tokenizer.shards import Shards
 
@@ -194,7 +195,7 @@ def _fitting(training: Training) -> int:
     each = step_bytes(
         run.model, run.train.batch, run.train.numerics, explicit_attention=explicit, whole_head=whole_head
     )
-    return max(1, int(HEADROOM * training.free_memory() / each))
+    return max(1, int(HEADROOM * free_memory(training.device) / each))
 
 
 def _train_together(active: list[_Entry], clock: ShareClock) -> list[_Entry]:

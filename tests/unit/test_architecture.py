@@ -17,7 +17,7 @@ PACKAGES = ("analysis", "model", "orchestrator", "sweeps", "tokenizer")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 OWNERS = {
     "hydra": {"sweeps/file/compose.py"},
-    "ray": {"orchestrator/cluster/ray_session.py"},
+    "ray": {"orchestrator/cluster/ray_session.py", "orchestrator/cluster/ray_nodes.py"},
     "wandb": {"orchestrator/tracking/"},
     "alembic": {"orchestrator/store/", "orchestrator/store/migrations/"},
     "sqlalchemy": {"orchestrator/store/", "orchestrator/store/tables.py", "orchestrator/store/migrations/"},
@@ -32,7 +32,7 @@ DICTIONARIES = {
     "model/__main__.py": "prints events of a training as JSON",
     "model/checkpoint.py": "states of torch, by the names that torch gives them",
     "model/results.py": "a row of a CSV",
-    "model/train.py": "events of a training, which are logged as JSON",
+    "model/reporting.py": "events of a training, which are logged as JSON",
     "orchestrator/cli/": "rows of `-o json` and `-o csv`",
     "orchestrator/client.py": "what a service answers, which is JSON",
     "orchestrator/scheduling/": "the request of a calibration process, and what wandb records of a run: JSON",

@@ -71,7 +71,7 @@ def test_attention() -> None:
 def test_mlp_and_block() -> None:
     hint = Float32[Tensor, "B T D"]
     with_shapes(MLP(SHAPE).forward, x_BTD=hint, result=hint)(draw(B, T, D))
-    with_shapes(Block(SHAPE, Implementation()).forward, x_BTD=hint, result=hint)(draw(B, T, D), rotation())
+    with_shapes(Block(SHAPE, Implementation(), 0).forward, x_BTD=hint, result=hint)(draw(B, T, D), rotation())
 
 
 def test_transformer() -> None:

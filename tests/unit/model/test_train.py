@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import torch
 
-from model import train as train_module
+from model import reporting, scoring
 from model.batches import Batches, DataError
 from model.checkpoint import CheckpointError, Checkpoints
 from model.config import ConfigError
@@ -228,7 +228,7 @@ def test_progress_has_tokens_a_second_and_the_norm_of_the_gradients_before_clipp
 ) -> None:
     """By a clock that advances by a quarter of a second at each look; the last step has 3 of 4 sequences."""
     clock = iter(range(10**6))
-    monkeypatch.setattr(train_module.time, "perf_counter", lambda: next(clock) / 4)
+    monkeypatch.setattr(reporting.time, "perf_counter", lambda: next(clock) / 4)
     run, events = small_run(data, clip=1e-3), []
     train(run, data, events.append, progress_seconds=0)
     progress = [event for event in events if event["kind"] == "progress"]
@@ -251,7 +251,7 @@ def test_progress_is_the_mean_since_the_last_event(data: Shards, monkeypatch: py
     every: list[dict[str, Any]] = []
     train(run, data, every.append, progress_seconds=0)
     single = [event["loss"] for event in every if event["kind"] == "progress"]
-    monkeypatch.setattr(train_module.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(reporting.time, "perf_counter", lambda: next(clock))
     events: list[dict[str, Any]] = []
     train(run, data, events.append, progress_seconds=1.0)
     progress = [event for event in events if event["kind"] == "progress"]
@@ -292,11 +292,11 @@ def test_compiled_blocks_give_the_same_losses(data: Shards) -> None:
 
 
 def test_utilisation_counts_the_run_s_own_steps_on_all_its_gpus(data: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train_module, "utilisation", lambda *arguments: arguments)
+    monkeypatch.setattr(scoring, "utilisation", lambda *arguments: arguments)
     training = Training(small_run(data, sequences=48), Implementation(), torch.device("cpu"))
-    assert train_module._mfu(training) is None
+    assert scoring._mfu(training) is None
     training.device, training.world, training.branched_from = torch.device("cuda:1"), World(0, 3), 6
-    assert train_module._mfu(training) is None, "no time has passed"
+    assert scoring._mfu(training) is None, "no time has passed"
     training.seconds = 2.0
     own = flops_per_token_by(SHAPE)["full_attention"] * 24 * 32
-    assert train_module._mfu(training) == (pytest.approx(own / 2), "cuda:1", "fp32", 3)
+    assert scoring._mfu(training) == (pytest.approx(own / 2), "cuda:1", "fp32", 3)

@@ -11,12 +11,13 @@ import torch
 from model.batches import Batches
 from model.checkpoint import Checkpoints
 from model.divergence import JUDGED_EVERY, LOSS_WINDOW
+from model.endings import Diverged
 from model.flops import flops_per_token
 from model.implementation import Implementation
 from model.optim import lr_factor
 from model.parallel import World
 from model.train import train
-from model.training import GPU_CHECK_STEPS, Diverged, Position, Training
+from model.training import GPU_CHECK_STEPS, Position, Training
 from model.transformer import Transformer
 from tests.unit.model.model_data import CPU, SHAPE, ignore, same_state, small_run
 from tokenizer.shards import Shards
@@ -182,7 +183,11 @@ def test_a_state_is_restored_under_the_same_choice_alone(data: Shards, tmp_path:
 def test_a_world_of_one_is_left_out_of_the_choice(data: Shards) -> None:
     """The choice names files, which older versions wrote without it."""
     training = Training(small_run(data), Implementation(), CPU)
-    assert training.state()["choice"] == {**Implementation().to_dict(), "device": "cpu"}
+    usual = {**Implementation().to_dict(), "device": "cpu"}
+    del usual["stacked"]
+    assert training.state()["choice"] == usual
+    stacked = Training(small_run(data), Implementation(stacked=4), CPU)
+    assert stacked.state()["choice"] == {**usual, "stacked": True}, "of however many"
     training.world = World(0, 2)
     assert training.state()["choice"]["processes"] == 2
 

@@ -1,0 +1,42 @@
+"""What is said of a run after its last step."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from model import scoring
+from model.batches import Batches
+from model.endings import Diverged
+from model.evaluate import Evaluation
+from model.implementation import Implementation
+from model.training import Training
+from tests.unit.model.model_data import CPU, small_run
+from tokenizer.shards import Shards
+
+
+def trained(data: Shards) -> Training:
+    run = small_run(data, sequences=12)
+    training, batches = Training(run, Implementation(), CPU), Batches(run, data, CPU)
+    for step in range(3):
+        training.take_step(batches.at(step))
+    return training
+
+
+def test_a_result_adds_up(data: Shards) -> None:
+    training = trained(data)
+    training.branched_from, training.seconds = 1, 3.5
+    result = scoring.score(training, data, 2)
+    assert (result.steps, result.tokens, result.train_seconds, result.resumed_from_step) == (3, 12 * 32, 3.5, 2)
+    assert result.flops_spent == pytest.approx(result.flops * 2 / 3)
+    assert result.train_loss == pytest.approx(training.losses[:3].mean().item())
+    assert result.mfu is None and result.memory_bytes is None
+    assert json.loads(json.dumps(result.to_dict()))["implementation"]["device"] == "cpu"
+
+
+def test_a_validation_loss_that_is_no_number_is_a_divergence(data: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scoring, "evaluate", lambda *_: Evaluation(math.inf, math.inf, 1))
+    with pytest.raises(Diverged, match="validation loss is inf"):
+        scoring.score(trained(data), data, 0)
