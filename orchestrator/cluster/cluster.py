@@ -7,7 +7,6 @@ import os
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from orchestrator.attempts import Assignment, Kinds, ProcessRecord, Report, RunProgress, Slot
@@ -279,7 +278,7 @@ class Cluster:
                 if answer is not None:
                     worker.progress, worker.last_seen = answer, time.monotonic()
             worker.asked = self._ray.ask_progress(worker.actor)
-        return {w.assignment.run_id: replace(w.progress, worker=w.name) for w in self._pool if w.assignment is not None}
+        return {w.assignment.run_id: w.live for w in self._pool if w.assignment is not None}
 
     def stop(self, run_id: str) -> None:
         """Ask a run in training to leave a checkpoint and end; its report follows."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orchestrator.attempts import Assignment, Outcome, Report, RunProgress, Slot
@@ -40,6 +40,11 @@ class PoolWorker:
     def name(self) -> str:
         """Its name in assignments and in the database."""
         return f"worker-{self.index}"
+
+    @property
+    def live(self) -> RunProgress:
+        """How far its run is, with the worker's own name."""
+        return replace(self.progress, worker=self.name)
 
     @property
     def silence(self) -> float:

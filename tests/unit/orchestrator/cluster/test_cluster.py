@@ -59,7 +59,7 @@ def test_a_worker_that_died_is_replaced_under_its_name(made: list[Cluster]) -> N
     pool.assign("worker-0", assignment())
     pool.progress()
     ray.values["progress of actor1"] = RunProgress(flops=5e8)
-    assert pool.progress() == {"run": RunProgress(flops=5e8)}
+    assert pool.progress() == {"run": RunProgress(flops=5e8, worker="worker-0")}
     ray.values["run on actor1"] = "gone"
     assert pool.poll(0.1) == [Report("worker-0", "run", 1, Outcome(Cause.LOST, flops=5e8))]
     assert ray.killed == ["actor1"] and ray.born == 2
