@@ -96,9 +96,7 @@ def picture(
     return draw[chart]()
 
 
-def charts(
-    law: Law, horizon: float = 100, name: str = "", published: Sequence[PublishedLaw] = ()
-) -> dict[str, Chart]:
+def charts(law: Law, horizon: float = 100, name: str = "", published: Sequence[PublishedLaw] = ()) -> dict[str, Chart]:
     """Every chart that the law allows, by the name of its file: those that need a fit are left out without one.
 
     `name` is the sweep's or the table's, for the titles; `published` laws are drawn next to the law against compute.

@@ -15,7 +15,7 @@ from orchestrator.web.variants import neighbours
 
 
 def law_figures(law: Law, sweep: str, *, published: bool = False) -> dict[str, Figure]:
-    """Every chart that a law allows, by name; `sweep` names it in their titles, `published` laws are drawn on demand."""
+    """Every chart that a law allows, by name; `sweep` names it in their titles; `published` laws are drawn, too."""
     shown = tuple(PUBLISHED.values()) if published else ()
     return {name: figure(chart, name) for name, chart in charts(law, name=sweep, published=shown).items()}
 
