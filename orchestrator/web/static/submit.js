@@ -12,10 +12,7 @@ let wrong = new Set();
 /** Line numbers beside the text, those with a problem marked. */
 function number() {
   const lines = draft.value.split("\n").length;
-  const made = Array.from({ length: lines }, (_, index) => {
-    const line = element("span", String(index + 1), wrong.has(index + 1) ? "wrong" : "");
-    return line;
-  });
+  const made = Array.from({ length: lines }, (_, i) => element("span", `${i + 1}`, wrong.has(i + 1) ? "wrong" : ""));
   gutter.replaceChildren(...made);
   gutter.scrollTop = draft.scrollTop;
 }
@@ -36,6 +33,7 @@ function showProblems(problem) {
   draft.setAttribute("aria-invalid", problem ? "true" : "false");
   number();
   if (!problem) return problems.replaceChildren();
+  plan.replaceChildren(element("p", "No plan before the file is mended.", "quiet"));
   if (!found.length) return problems.replaceChildren(element("p", problem.detail, "problem"));
   const list = document.createElement("ul");
   for (const each of found) {
@@ -46,7 +44,7 @@ function showProblems(problem) {
       button.addEventListener("click", () => go(each.line));
       item.append(button, " ");
     }
-    item.append(element("span", each.detail, "problem"));
+    item.append(element("span", each.detail.replace(/^\S+:\d+:\d+ /, ""), "problem"));
     list.append(item);
   }
   problems.replaceChildren(list);

@@ -77,7 +77,9 @@ def test_a_run_without_a_report_or_a_cell_has_begun_with_nothing() -> None:
     running = next(run for run in RUNS if run.state is RunState.RUNNING)
     assert progress_of([running], {}, 1).running[0].fraction == 0.0
     bare: RunRecord = replace(running, cell=None)
-    assert progress_of([bare], LIVE, 1).running == (LiveRun("running", "running", 8.0, 0.0, 3.5, seconds_left=10.0, worker="worker-1"),)
+    assert progress_of([bare], LIVE, 1).running == (
+        LiveRun("running", "running", 8.0, 0.0, 3.5, seconds_left=10.0, worker="worker-1"),
+    )
     beyond = {"running": RunProgress(5000)}
     assert progress_of([running], beyond, 1).running[0].fraction == 1.0
 
