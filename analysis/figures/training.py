@@ -21,6 +21,7 @@ _AXES = {
     "flops": ("Training FLOPs", format_flops),
     "seconds": ("Training seconds", format_duration),
 }
+_NOTE = "Points: the training loss as it was logged; diamonds: the validation loss."
 _SHAPES = {"training": "circle", "validation": "diamond"}
 
 
@@ -53,7 +54,7 @@ def training_curves(curves: Sequence[RunCurve], against: Against = "tokens") -> 
         size=alt.Size("kind:N", scale=alt.Scale(domain=list(_SHAPES), range=[14, 90]), legend=None),
     )
     told = f"Loss of {plural(len(curves), 'run')} against {title.lower()}: {join_words(_ends(curves))}."
-    return panel([line, marks], "Training curves", (), told).alone(names[0] if len(names) == 1 else "")
+    return panel([line, marks], "Training curves", (_NOTE,), told).alone(names[0] if len(names) == 1 else "")
 
 
 def _rows(curve: RunCurve, against: Against) -> Iterator[dict[str, Any]]:
