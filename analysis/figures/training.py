@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ Against = Literal["tokens", "flops", "seconds"]
 """What a training curve is drawn against."""
 MOST_POINTS = 400
 """Points of a curve that are drawn: of more, every so many."""
-_AXES = {
+_AXES: Mapping[Against, tuple[str, Callable[[float], str]]] = {
     "tokens": ("Training tokens", format_count),
     "flops": ("Training FLOPs", format_flops),
     "seconds": ("Training seconds", format_duration),

@@ -73,8 +73,7 @@ async def _curves(
     workspace: Workspace, request: Request, runs: Sequence[str], against: str, *, whole: bool
 ) -> Response:
     """The curves of runs; `whole` adds everything else that is known of the one run. Raises NotFound."""
-    asked = against if against in get_args(Against) else "tokens"
-    made = await run_in_threadpool(_curves_document, workspace, list(dict.fromkeys(runs)), asked, whole)
+    made = await run_in_threadpool(_curves_document, workspace, list(dict.fromkeys(runs)), _against(against), whole)
     return reply(request, made)
 
 
@@ -99,6 +98,12 @@ def _curves_document(workspace: Workspace, runs: Sequence[str], against: Against
         log_lines(log),
     )
     return html_document(page)
+
+
+def _against(asked: str) -> Against:
+    """What curves are drawn against: what was asked for, if there is such a thing."""
+    known: tuple[Against, ...] = get_args(Against)
+    return next((each for each in known if each == asked), "tokens")
 
 
 def _chart(curves: Sequence[RunCurve], against: Against) -> Figure | None:

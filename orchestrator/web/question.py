@@ -77,7 +77,7 @@ class Typed:
     def question(self) -> Question:
         """The question. Raises QuestionError for what is no number, or has no meaning."""
         numbers = {name: typed_number(self.query[name], *_MEANT[name]) for name in _MEANT if name in self.query}
-        asked = Question(**numbers, hardware=hardware(self.device) if self.device else None)  # type: ignore[arg-type]
+        asked = Question(**numbers, hardware=hardware(self.device) if self.device else None)
         asked.check()
         return asked
 

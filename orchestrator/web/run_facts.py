@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -53,7 +53,7 @@ class LogLine:
     """What it says."""
 
 
-_FACTS = {
+_FACTS: Mapping[str, Callable[[Any], str]] = {
     "state": str,
     "loss": format_loss,
     "bits_per_byte": format_loss,
@@ -65,7 +65,12 @@ _FACTS = {
 }
 """Facts of a run, and how each is written."""
 _TITLES = {"flops": "training FLOPs", "seconds": "training time", "predicted_seconds": "predicted time"}
-_WRITTEN = {"tokens": format_count, "flops": format_flops, "seconds": format_duration, "loss": format_loss}
+_WRITTEN: Mapping[str, Callable[[float], str]] = {
+    "tokens": format_count,
+    "flops": format_flops,
+    "seconds": format_duration,
+    "loss": format_loss,
+}
 _LEFT_OUT = ("attempt", "kind", "run", "implementation", "time", "pid", "host", "elapsed")
 """What a line of the log leaves out: it is elsewhere on the page, or only of use to machines."""
 
@@ -114,9 +119,14 @@ def _said(event: Mapping[str, Any]) -> Iterator[str]:
     for name, value in event.items():
         if name in _LEFT_OUT or value is None or isinstance(value, dict | list):
             continue
-        write = _WRITTEN.get(name, lambda number: f"{number:.4g}")
+        write = _WRITTEN.get(name, _short)
         number = isinstance(value, float | int) and not isinstance(value, bool)
         yield f"{name.replace('_', ' ')} {write(value) if number else value}"
+
+
+def _short(number: float) -> str:
+    """A number in four significant digits."""
+    return f"{number:.4g}"
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -73,5 +73,5 @@ def neighbours(vary: Mapping[str, Sequence[Any]], variant: str) -> list[str]:
 
 def _href(sweep: str, values: Mapping[str, Any], asked: Typed) -> str:
     """Address of a variant's page."""
-    query = {"variant": variant_label(values)} | asked.query
+    query = {"variant": variant_label(values), **asked.query}
     return f"/sweeps/{quote(sweep, safe='')}?{urlencode(query)}"

@@ -85,6 +85,10 @@ async function refresh() {
       const again = fresh.querySelector(`#${CSS.escape(details.id)}`);
       if (again) again.open = details.open;
     }
+    for (const plot of old.querySelectorAll(".plot[data-drawn]")) {
+      const again = fresh.querySelector(`.plot[data-source="${CSS.escape(plot.dataset.source)}"]`);
+      again?.replaceWith(plot); // what is drawn stays until it is drawn again
+    }
     old.replaceChildren(...fresh.childNodes);
     drawWithin(old);
   }
