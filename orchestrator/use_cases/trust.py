@@ -215,7 +215,9 @@ def _holdout(law: Law, facts: Facts) -> Iterator[Finding]:
     yield from _tested(inside, len(records), "later budgets lay inside their predicted intervals")
     yield from _tested(facts.forecasts_inside, facts.forecasts_scored, "forecast intervals contained their run's loss")
     if not records and not facts.forecasts_scored:
-        yield Finding(Mark.UNCHECKED, "no prediction tested", f"isoflop validate {facts.sweep}" if facts.sweep else "")
+        next_budget = typed_flops(STEP * law.largest_budget)
+        remedy = f"isoflop validate {facts.sweep} --flops {next_budget}" if facts.sweep else ""
+        yield Finding(Mark.UNCHECKED, "no prediction tested", remedy)
 
 
 def _tested(inside: int, tested: int, text: str) -> Iterator[Finding]:
