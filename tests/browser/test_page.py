@@ -39,6 +39,7 @@ class Visit:
 
     def __init__(self, browser: object, url: str) -> None:
         self.page = browser.new_page()  # type: ignore[attr-defined]
+        self.page.set_default_timeout(120_000)  # the machine may be busy with many other tests
         self.errors: list[str] = []
         self.foreign: list[str] = []
         self.page.on("console", lambda message: message.type == "error" and self.errors.append(message.text))
@@ -70,7 +71,7 @@ def test_a_sweep_is_submitted_with_a_mistake_mended_and_watched(
     lines = TINY.splitlines()
     wrong = next(number for number, line in enumerate(lines, start=1) if line.startswith("context"))
     page.fill("#draft", TINY.replace("context:", "contxt:"))
-    page.click(f"#problems button:has-text('Line {wrong}')", timeout=60_000)
+    page.click(f"#problems button:has-text('Line {wrong}')")
     selected = page.evaluate("draft.value.slice(draft.selectionStart, draft.selectionEnd)")
     assert selected.startswith("contxt:") and page.inner_text("#gutter .wrong") == str(wrong)
     page.fill("#draft", TINY)
@@ -81,10 +82,10 @@ def test_a_sweep_is_submitted_with_a_mistake_mended_and_watched(
     page.locator("#training-rows", has_text=re.compile(r"\d+ of \d+")).wait_for(timeout=120_000)
     page.locator("#runs-done", has_text=re.compile(r"[1-9]\d* of")).wait_for(timeout=120_000)
     page.wait_for_selector("#state.done", timeout=180_000)
-    page.wait_for_selector("#curves .plot[data-drawn] svg", timeout=60_000)
+    page.wait_for_selector("#curves .plot[data-drawn] svg")
     total = httpx.get(f"{url}/api/v1/sweeps/tiny", timeout=60).json()["total"]
     drawn = f"document.querySelectorAll('#curves .plot svg path').length >= {total}"
-    page.wait_for_function(drawn, timeout=60_000)  # a mark for each run
+    page.wait_for_function(drawn)  # a mark for each run
     page.screenshot(path=str(tmp_path / "page.png"))
     visit.errors = [each for each in visit.errors if "422" not in each]  # the mistake, which Chromium logs as well
     visit.expect_clean()
@@ -118,9 +119,9 @@ def test_runs_are_sorted_opened_and_overlaid(browser: object, served: tuple[str,
     for box in page.locator("#runs-table input[type=checkbox]").all()[:2]:
         box.check()
     page.click("text=Overlay the curves")
-    page.wait_for_selector(".plot[data-drawn] svg", timeout=60_000)
+    page.wait_for_selector(".plot[data-drawn] svg")
     page.click("main ul a >> nth=0")
-    page.wait_for_selector(".plot[data-drawn] svg", timeout=60_000)
+    page.wait_for_selector(".plot[data-drawn] svg")
     assert "worker-" in page.inner_text("[aria-label=Attempts]") and "step" in page.inner_text("[aria-label=Log]")
     visit.expect_clean()
 
@@ -149,11 +150,11 @@ def test_a_sweep_is_paused_and_cancelled_by_its_buttons(browser: object, served:
     page.on("dialog", lambda dialog: dialog.accept())
     page.goto(f"{url}/sweeps/{LONG}")
     page.click("#actions button:has-text('Pause')")
-    page.wait_for_selector("#state.paused", timeout=60_000)
-    page.click("#actions button:has-text('Cancel')", timeout=60_000)
-    page.wait_for_selector("#state.cancelled", timeout=60_000)
+    page.wait_for_selector("#state.paused")
+    page.click("#actions button:has-text('Cancel')")
+    page.wait_for_selector("#state.cancelled")
     assert "cancelled" in page.inner_text("#action-said")
-    page.wait_for_selector("#actions button:has-text('Retry')", timeout=60_000)
+    page.wait_for_selector("#actions button:has-text('Retry')")
     visit.expect_clean()
 
 
@@ -204,7 +205,7 @@ def test_the_report_opens_offline(browser: object, finished: Finished) -> None:
     report = finished.sandbox.home / "reports" / "tiny" / "report.html"
     visit = Visit(browser, report.as_uri())
     visit.page.goto(report.as_uri())
-    visit.page.wait_for_selector(".plot[data-drawn] svg", timeout=60_000)
+    visit.page.wait_for_selector(".plot[data-drawn] svg")
     text = visit.page.inner_text("body")
     for words in ("tiny", "isoflop run tiny", "dataset"):
         assert words in text, words

@@ -13,8 +13,6 @@ def test_a_question_has_a_page_of_its_own(workspace: Workspace, client: TestClie
     law = Answering(workspace).of("varied").laws()["qk_norm=False"]
     page = Page(client.get("/sweeps/varied/answer?variant=qk_norm%3DFalse&flops=5×10¹²").text)
     assert f"{law.predict(5e12).loss:.3f}" in page.words()
-    given = Page(client.get("/sweeps/varied/answer?params=60 k&tokens=9 M").text)
-    assert "The model of the given size" in given.words()
     assert "Nothing was asked." in Page(client.get("/sweeps/varied/answer").text).words()
     assert "'x' is not a number" in Page(client.get("/sweeps/varied/answer?loss=x").text).words()
     assert client.get("/sweeps/nothing/answer?flops=1e12").status_code == 404
