@@ -61,6 +61,14 @@ def test_the_index_shows_every_sweep_or_what_to_type(tmp_path: Path, client: Tes
     assert "http://127.0.0.1/api/v1/sweeps" in empty.words()
 
 
+def test_the_list_is_filtered_and_its_box_begins_with_a_sweep_s_file(client: TestClient) -> None:
+    assert "/sweeps/varied" in [a["href"] for a in Page(client.get("/?name=var&sort=-name").text).all("a")]
+    assert "No sweep is like that" in Page(client.get("/?state=cancelled").text).words()
+    assert "1 sweep" in Page(client.get("/?state=nonsense&sort=nonsense").text).words()
+    assert "vary:" in Page(client.get("/?from=varied").text).text
+    assert client.get("/?from=nothing").status_code == 404
+
+
 def test_the_state_of_a_sweep_is_one_word(tmp_path: Path) -> None:
     workspace = open_home(tmp_path)
     sweep = submit(workspace, planned())
