@@ -43,6 +43,7 @@ class Visit:
         self.errors: list[str] = []
         self.foreign: list[str] = []
         self.page.on("console", lambda message: message.type == "error" and self.errors.append(message.text))
+        self.page.on("response", lambda answer: answer.status >= 500 and self.errors.append(answer.url))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", lambda r: r.url.startswith((url, "data:")) or self.foreign.append(r.url))
 
