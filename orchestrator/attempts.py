@@ -147,6 +147,8 @@ class RunProgress:
     """Latest mean training loss, nats per token; None where the latest event has none."""
     kept: frozenset[int] = frozenset()
     """Steps at which the attempt has kept a trunk's states."""
+    worker: str = ""
+    """Name of the worker that trains it; empty where only the log was read."""
 
     @classmethod
     def of(cls, event: Mapping[str, Any], kept: frozenset[int] = frozenset()) -> RunProgress:

@@ -19,6 +19,7 @@ from analysis.figures.residuals import residual_panels, residuals
 from analysis.figures.save import Chart, caption, drawn, javascript, page_specs, render, save, script_json
 from analysis.figures.scaling import loss_frontier, optimal_params, optimal_tokens, panels, scaling
 from analysis.figures.theme import theme
+from analysis.figures.training import Against, RunCurve, training_curves
 from analysis.records import LawError, QuestionError
 
 if TYPE_CHECKING:
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PICTURES",
+    "Against",
     "Chart",
     "Forecast",
+    "RunCurve",
     "caption",
     "charts",
     "compute_multiplier",
@@ -54,6 +57,7 @@ __all__ = [
     "scaling",
     "script_json",
     "theme",
+    "training_curves",
 ]
 
 
@@ -94,12 +98,12 @@ def picture(
     return draw[chart]()
 
 
-def charts(law: Law, horizon: float = 100, name: str = "") -> dict[str, Chart]:
+def charts(law: Law, horizon: float = 100, name: str = "", published: Sequence[PublishedLaw] = ()) -> dict[str, Chart]:
     """Every chart that the law allows, by the name of its file: those that need a fit are left out without one.
 
-    `name` is the sweep's or the table's, for the titles.
+    `name` is the sweep's or the table's, for the titles; `published` laws are drawn next to the law against compute.
     """
-    made: dict[str, Chart] = {"isoflop": isoflop_curves(law, name), **panels(law, horizon, name=name)}
+    made: dict[str, Chart] = {"isoflop": isoflop_curves(law, name), **panels(law, horizon, published, name)}
     with contextlib.suppress(LawError):
         made["contour"] = loss_contour(law, horizon, name)
     with contextlib.suppress(LawError):

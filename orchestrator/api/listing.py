@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from operator import attrgetter
+from typing import Any, Literal, get_args
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.states import RunState, SweepState
+from orchestrator.store import SweepTotals
 
 Row = Mapping[str, Any]
 """A row of a list, which is JSON."""
@@ -16,6 +18,7 @@ SweepOrder = Literal[
     "submitted_at", "-submitted_at", "name", "-name", "state", "-state", "total", "-total", "done", "-done",
     "flops_planned", "-flops_planned", "flops_spent", "-flops_spent",
 ]  # fmt: skip
+SWEEP_ORDERS: tuple[str, ...] = get_args(SweepOrder)
 RunOrder = Literal[
     "plan", "budget", "-budget", "params", "-params", "tokens", "-tokens", "loss", "-loss", "state", "-state",
     "seconds", "-seconds",
@@ -39,6 +42,26 @@ class SweepsAsked(Part):
     name: str = Field("", max_length=64, description="Only sweeps whose name has this text in it.")
     user: str | None = Field(None, max_length=64, description="Only sweeps that this user submitted.")
     sort: SweepOrder = Field("-submitted_at", description="By what they are sorted; `-` for descending.")
+
+
+def wanted_sweeps(sweeps: Sequence[SweepTotals], *, name: str, state: str, user: str, sort: str) -> list[SweepTotals]:
+    """The sweeps of a list that are wanted, sorted; empty words leave nothing out. `sort` is a SweepOrder."""
+    found = [
+        each
+        for each in sweeps
+        if name in each.sweep.name and state in ("", each.state) and user in ("", each.sweep.user)
+    ]
+    if sort != "-submitted_at":  # as they are
+        found.sort(key=_SORTED[sort.removeprefix("-")], reverse=sort.startswith("-"))
+    return found
+
+
+_SORTED: dict[str, Callable[[SweepTotals], Any]] = {
+    "submitted_at": lambda each: each.sweep.submitted_at,
+    "name": lambda each: each.sweep.name,
+    **{name: attrgetter(name) for name in ("state", "total", "done", "flops_planned", "flops_spent")},
+}
+"""What sweeps are sorted by."""
 
 
 class RunsAsked(Part):

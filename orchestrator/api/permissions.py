@@ -22,7 +22,12 @@ NEEDS: Final[Mapping[tuple[str, str], Role | None]] = {
     ("GET", "/"): R,
     ("GET", "/sweeps/{name}"): R,
     ("GET", "/sweeps/{name}/runs"): R,
+    ("GET", "/sweeps/{name}/answer"): R,
+    ("GET", "/sweeps/{name}/variants"): R,
     ("GET", "/sweeps/{name}/next"): R,
+    ("GET", "/compare"): R,
+    ("GET", "/runs"): R,
+    ("GET", "/runs/{run}"): R,
     ("GET", "/sweeps/{name}/figures/{plot}.json"): R,
     ("GET", "/api/v1/account"): R,
     ("GET", "/api/v1/ledger"): R,
@@ -45,7 +50,7 @@ NEEDS: Final[Mapping[tuple[str, str], Role | None]] = {
         ("GET", f"{_SWEEP}/{part}"): R
         for part in (
             "records", "runs", "runs.csv", "events", "forecasts", "fit", "fit.csv", "prediction", "comparison", "chart",
-            "charts/{chart}.{suffix}",
+            "charts/{chart}.{suffix}", "configuration",
         )
     },
     **{("GET", f"{_RUN}{part}"): R for part in ("", "/curve", "/log")},

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import StrEnum
-from operator import attrgetter
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request, Response
@@ -14,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from orchestrator.api import problems
 from orchestrator.api.desk import Desk, moment
 from orchestrator.api.documents import Document, json_document
-from orchestrator.api.listing import SweepsAsked, paging
+from orchestrator.api.listing import SweepsAsked, paging, wanted_sweeps
 from orchestrator.api.permissions import actor_of
 from orchestrator.scheduling.progress import progress_json
 from orchestrator.store import SweepTotals
@@ -123,15 +121,9 @@ def _add_submission(app: FastAPI, workspace: Workspace, background: Background, 
 
 def _list(desk: Desk, listing: Listing, asked: SweepsAsked) -> Document:
     """The document of a list of sweeps."""
-
-    def wanted(each: SweepTotals) -> bool:
-        """Whether a sweep is one of those asked for."""
-        named = asked.name in each.sweep.name
-        return named and asked.state in (None, each.state) and asked.user in (None, each.sweep.user)
-
-    found = [each for each in listing.sweeps if wanted(each)]
-    if asked.sort != "-submitted_at":  # as they are
-        found.sort(key=_SORTED[asked.sort.removeprefix("-")], reverse=asked.sort.startswith("-"))
+    found = wanted_sweeps(
+        listing.sweeps, name=asked.name, state=asked.state or "", user=asked.user or "", sort=asked.sort
+    )
     shown = found[asked.offset : asked.offset + asked.limit]
     return json_document([_summary_json(desk, each) for each in shown], paging(SWEEPS, asked, len(found)))
 
@@ -139,14 +131,6 @@ def _list(desk: Desk, listing: Listing, asked: SweepsAsked) -> Document:
 def _records(answers: SweepAnswers) -> Document:
     """The document of what is stored of a sweep."""
     return json_document(records_json(answers))
-
-
-_SORTED: dict[str, Callable[[SweepTotals], Any]] = {
-    "submitted_at": lambda each: each.sweep.submitted_at,
-    "name": lambda each: each.sweep.name,
-    **{name: attrgetter(name) for name in ("state", "total", "done", "flops_planned", "flops_spent")},
-}
-"""What sweeps are sorted by."""
 
 
 def _show(desk: Desk, found: SweepTotals, answers: SweepAnswers) -> Document:

@@ -24,7 +24,7 @@ from analysis.wording import (
     typed_flops,
 )
 from orchestrator.cli.tables import table_lines
-from orchestrator.cli.trust import Facts, Finding, Mark, findings
+from orchestrator.use_cases.trust import Facts, Finding, Mark, findings
 
 WIDTH: Final = 80
 """Columns that a summary takes unless the terminal is narrower."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from analysis.answers.ask import Reply
 from analysis.answers.counts import Counts
+from analysis.answers.details import details_of, title_of
 from analysis.answers.published import published_at
-from analysis.answers.questions import LEAST_COMPUTE, Answer
+from analysis.answers.questions import Answer
 from analysis.devices import Hardware
 from analysis.law import Law
 from analysis.records import BuildableShape, Interval, Prediction
@@ -153,25 +154,17 @@ def _size(shape: BuildableShape | None, counts: Counts | None, params: float) ->
         )
 
 
-_QUESTIONS = {
-    "optimum_with_limited_data": "Best with limited data",
-    "cheapest_with_inference": "Cheapest with the inference that follows",
-    "given_size": "The model of the given size",
-    "tokens_for_loss": "Tokens that the given size needs for this loss",
-}
-
-
 def describe_answer(answer: Answer, counts: Counts | None = None, hardware: Hardware | None = None) -> list[str]:
     """The answer to a question beyond the optimum of a budget; `counts` and `hardware` add other units."""
     a = answer
     return [
-        f"{_QUESTIONS[a.question]}, {a.place}:",
+        f"{title_of(a)}, {a.place}:",
         f"  N {_with_interval(a.params, a.params_interval)}, D {_with_interval(a.tokens, a.tokens_interval)},"
         f" {format_flops(a.flops)} training FLOPs,"
         f" loss {format_loss(a.loss)} ({format_loss_intervals(a.loss_interval, a.run_interval)})",
         *(f"  {line}" for line in _size(a.shape, counts, a.params)),
         *(f"  {line}" for line in _hours(hardware, a.flops)),
-        *(f"  {line}" for line in _DETAILS[a.question](a.details)),
+        *(f"  {line}" for line in details_of(a)),
         *(f"  {warning}" for warning in a.warnings if warning != place_sentence(a.place)),
     ]
 
@@ -180,51 +173,6 @@ def _with_interval(count: float, interval: Interval) -> str:
     """A count, with its interval unless it was given."""
     known = f" ({format_count_interval(interval)})" if interval.low < interval.high else ""
     return format_count(count) + known
-
-
-def _given_size(d: Mapping[str, float]) -> Iterator[str]:
-    small, large = d["times_too_small"], d["times_too_large"]
-    if small > 1.005 or large > 1.005:
-        yield f"{format_factor(max(small, large))} too {'small' if small > 1 else 'large'}"
-    enough = f"{format_flops(d['compute_for_same_loss'])} FLOPs"
-    if d["wasted_compute"] > 1 - 1.001 * LEAST_COMPUTE:
-        enough = "less than a millionth of the compute"
-    yield (
-        f"costs {d['excess_loss']:.4f} ({d['excess_loss_low']:.4f} to {d['excess_loss_high']:.4f}) of loss:"
-        f" the optimum reaches it with {enough}, so {d['wasted_compute']:.0%}"
-        f" ({d['wasted_compute_low']:.0%} to {d['wasted_compute_high']:.0%}) of the compute is wasted"
-    )
-
-
-def _limited(d: Mapping[str, float]) -> Iterator[str]:
-    epochs = f"{format_count(d['epochs'])} epoch" + ("s" if f"{d['epochs']:.3g}" != "1" else "")
-    yield (
-        f"{epochs} of {format_count(d['unique_tokens'])} unique tokens;"
-        f" without the limit the loss is {format_loss(d['loss_without_limit'])}"
-    )
-
-
-def _inference(d: Mapping[str, float]) -> Iterator[str]:
-    yield (
-        f"{format_flops(d['total_flops'])} FLOPs with {format_count(d['inference_tokens'])} tokens of inference,"
-        f" {d['saving']:.0%} less than the compute-optimal model of the same loss"
-        f" ({format_flops(d['total_flops_of_compute_optimal'])})"
-    )
-
-
-def _tokens_needed(d: Mapping[str, float]) -> Iterator[str]:
-    yield (
-        f"{format_factor(d['times_the_compute'])} the compute of the optimum for this loss"
-        f" ({format_flops(d['compute_of_optimum'])} FLOPs)"
-    )
-
-
-_DETAILS = {
-    "optimum_with_limited_data": _limited,
-    "cheapest_with_inference": _inference,
-    "given_size": _given_size,
-    "tokens_for_loss": _tokens_needed,
-}
 
 
 def describe_published(flops: float) -> list[str]:

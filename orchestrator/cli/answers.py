@@ -68,7 +68,7 @@ def _fit_lines(source: Source, law: Law, *, published: bool, verbose: bool) -> I
     from analysis.wording import typed_flops
     from orchestrator.cli.answer_summary import Pointers, next_budget, summary, table_budgets
     from orchestrator.cli.answer_text import describe, describe_published
-    from orchestrator.cli.trust import STEP
+    from orchestrator.use_cases.trust import STEP
 
     if verbose:
         yield from describe(law)

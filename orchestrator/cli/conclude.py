@@ -15,14 +15,14 @@ from orchestrator.attempts import Tracking
 from orchestrator.cli.answer_summary import WIDTH, Pointers, headline, labelled, next_budget, summary, table_budgets
 from orchestrator.cli.comparison_text import ranking
 from orchestrator.cli.reports import write_reports
-from orchestrator.cli.sweep_facts import facts_of_sweep
-from orchestrator.cli.trust import STEP
 from orchestrator.scheduling.progress import mixed_devices
 from orchestrator.store import RunRecord, SweepRecord
 from orchestrator.tracking.sweep_run import log_sweep, offline_runs
 from orchestrator.use_cases.adapting import sentence
 from orchestrator.use_cases.answering import Answering
 from orchestrator.use_cases.sweep_answers import SweepAnswers
+from orchestrator.use_cases.sweep_facts import facts_of_sweep
+from orchestrator.use_cases.trust import STEP
 from orchestrator.use_cases.workspace import Workspace
 from sweeps.plan.adaptive import target_of
 from sweeps.plan.rounds import Stop

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from analysis.figures import Forecast
     from analysis.law import Law
     from analysis.table.table import RunTable
-    from orchestrator.cli.trust import Facts
     from orchestrator.use_cases.sweep_answers import SweepAnswers
+    from orchestrator.use_cases.trust import Facts
 
 QUANTITIES = ("flops", "params", "tokens", "loss")
 """What a fit reads, and the names of its columns unless others are given."""
@@ -113,10 +113,10 @@ class Source:
 
     def facts(self) -> Facts:
         """What is known of the runs besides the law."""
-        from orchestrator.cli.trust import Facts
+        from orchestrator.use_cases.trust import Facts
 
         if self.sweep is not None:
-            from orchestrator.cli.sweep_facts import facts_of_sweep
+            from orchestrator.use_cases.sweep_facts import facts_of_sweep
 
             return facts_of_sweep(self.answers, self.variant)
         fitted = sum(len(curve.params) for curve in self.law.curves)

@@ -280,7 +280,7 @@ class Cluster:
                 if answer is not None:
                     worker.note(answer)
             worker.asked = self._ray.ask_progress(worker.actor)
-        return {run_id: each.progress for worker in self._pool for run_id, each in worker.given.items()}
+        return {run_id: progress for worker in self._pool for run_id, progress in worker.live.items()}
 
     def stop(self, run_id: str) -> None:
         """Ask a run in training to leave a checkpoint and end; its report follows."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orchestrator.attempts import Assignment, Outcome, Report, RunProgress, Slot
@@ -51,6 +51,11 @@ class PoolWorker:
     def name(self) -> str:
         """Its name in assignments and in the database."""
         return f"worker-{self.index}"
+
+    @property
+    def live(self) -> dict[str, RunProgress]:
+        """How far its attempts are by run, with its own name."""
+        return {run_id: replace(each.progress, worker=self.name) for run_id, each in self.given.items()}
 
     @property
     def silence(self) -> float:

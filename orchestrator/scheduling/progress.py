@@ -29,6 +29,14 @@ class LiveRun:
     """Fraction of its tokens that it has seen."""
     loss: float | None
     """Latest training loss, nats per token."""
+    step: int = 0
+    """Optimizer steps so far."""
+    steps: int = 0
+    """All its optimizer steps; 0 if its cell cannot be read."""
+    seconds_left: float | None = None
+    """Predicted seconds until it has ended; None if nothing predicts them."""
+    worker: str = ""
+    """Name of the worker that trains it; empty where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +99,17 @@ class OpenRun:
     """Training tokens D; 0 if its cell cannot be read."""
     seconds: float | None
     """Predicted seconds of the whole run, corrected by the runs of its sweep that are done; None if unknown."""
+    steps: int = 0
+    """Optimizer steps; 0 if its cell cannot be read."""
 
     def at(self, progress: RunProgress) -> LiveRun:
         """The run in training, as far as it is."""
         fraction = min(1.0, progress.tokens / self.tokens) if self.tokens else 0.0
-        return LiveRun(self.run_id, self.shape, self.budget, fraction, progress.loss)
+        left = None if self.seconds is None else self.seconds * (1 - fraction)
+        step = round(self.steps * fraction)
+        return LiveRun(
+            self.run_id, self.shape, self.budget, fraction, progress.loss, step, self.steps, left, progress.worker
+        )
 
 
 def open_runs(runs: Sequence[RunRecord]) -> tuple[OpenRun, ...]:
@@ -110,6 +124,7 @@ def open_runs(runs: Sequence[RunRecord]) -> tuple[OpenRun, ...]:
             flops=r.flops,
             tokens=r.cell.tokens if r.cell else 0,
             seconds=durations.seconds(r),
+            steps=r.cell.steps if r.cell else 0,
         )
         for r in runs
         if not r.state.terminal

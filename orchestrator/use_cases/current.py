@@ -78,7 +78,8 @@ class Current:
 
     def __init__(self, workspace: Workspace) -> None:
         """Nothing is read before it is asked for."""
-        self._workspace = workspace
+        self.workspace = workspace
+        """The home that is read."""
         self._answering = Answering(workspace)
         self._lock = threading.Lock()
         self._reading = _Reading()
@@ -101,7 +102,7 @@ class Current:
 
     def _list(self) -> Listing:
         """The list: all of it after a user's request, else those sweeps again that move by themselves."""
-        store, last = self._workspace.store, self._last
+        store, last = self.workspace.store, self._last
         requests = store.requests()
         if last is None or last.requests != requests:
             found = store.totals()
@@ -120,7 +121,7 @@ class Current:
         found = reading.named.get(name)
         if found is None:
             sweep = self._answering.sweep(name)
-            found = self._workspace.store.totals([sweep.id])[sweep.id]
+            found = self.workspace.store.totals([sweep.id])[sweep.id]
             reading.named[name] = found
         return found
 
@@ -140,12 +141,12 @@ class Current:
     def _left(self, found: SweepTotals) -> tuple[OpenRun, ...]:
         """The runs of a sweep that have not ended."""
         key = (found.sweep.id, found.key)
-        return self._open.get(key, lambda: open_runs(self._workspace.store.runs_of(found.sweep.id)))
+        return self._open.get(key, lambda: open_runs(self.workspace.store.runs_of(found.sweep.id)))
 
     def _fresh(self) -> _Reading:
         """What was read since the last change."""
         with self._lock:
-            stamp = self._workspace.store.stamp()
+            stamp = self.workspace.store.stamp()
             if stamp != self._reading.stamp:
                 self._reading = _Reading(stamp)
             return self._reading
@@ -153,4 +154,4 @@ class Current:
     @cached_property
     def _workers(self) -> int:
         """Runs that are trained at a time."""
-        return worker_count(self._workspace.settings, choose_device("auto"))
+        return worker_count(self.workspace.settings, choose_device("auto"))

@@ -84,6 +84,10 @@ class SweepAnswers:
         self._texts = texts
         self._fits: dict[tuple[str, bool], Law] = {}
 
+    def __getstate__(self) -> dict[str, object]:
+        """What travels to another process, as it is now: other threads may add what they find meanwhile."""
+        return dict(self.__dict__) | {"_fits": dict(self._fits)}
+
     @property
     def name(self) -> str:
         """Name and revision, `name@revision`."""

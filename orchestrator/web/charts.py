@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from analysis.answers.compare import compare
+from analysis.answers.published import PUBLISHED
 from analysis.answers.verdict import verdict_sentence
 from analysis.figures import charts, compute_multiplier
 from analysis.law import Law
@@ -14,9 +15,10 @@ from orchestrator.web.figure import Figure, figure
 from orchestrator.web.variants import neighbours
 
 
-def law_figures(law: Law, sweep: str) -> dict[str, Figure]:
-    """Every chart that a law allows, by name; `sweep` names it in their titles."""
-    return {name: figure(chart, name) for name, chart in charts(law, name=sweep).items()}
+def law_figures(law: Law, sweep: str, *, published: bool = False) -> dict[str, Figure]:
+    """Every chart that a law allows, by name; `sweep` names it in their titles; `published` laws are drawn, too."""
+    shown = tuple(PUBLISHED.values()) if published else ()
+    return {name: figure(chart, name) for name, chart in charts(law, name=sweep, published=shown).items()}
 
 
 def multiplier_figures(answers: SweepAnswers, variant: str) -> list[Figure]:

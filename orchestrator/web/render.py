@@ -14,6 +14,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 
 from analysis import wording
+from analysis.answers.details import details_of, title_of
+from analysis.devices import Hardware
 from analysis.figures import javascript, script_json, theme
 from analysis.law import Law
 from analysis.records import Curve
@@ -66,6 +68,15 @@ def submit_command(base_url: str) -> str:
     return f"curl --data-binary @sweeps/conf/demo.yaml {shlex.quote(base_url.rstrip('/') + '/api/v1/sweeps')}"
 
 
+def hours_on(hardware: Hardware, flops: float) -> str:
+    """What a budget takes on a device."""
+    device = hardware.device
+    return (
+        f"{wording.format_hours(hardware.hours(flops))} hours of {device.name} at {hardware.utilisation:.0%} of"
+        f" {device.peak / 1e12:.4g} TFLOP/s ({device.source})."
+    )
+
+
 def moment(timestamp: float) -> str:
     """Seconds since the epoch as a date and time in UTC."""
     return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M UTC")
@@ -98,6 +109,12 @@ def environment() -> Environment:
         "factor": wording.format_factor,
         "duration": wording.format_duration,
         "interval": wording.format_interval,
+        "flops_interval": lambda interval: wording.format_interval(interval, wording.format_flops),
+        "multiplier": wording.format_multiplier,
+        "multiplier_interval": lambda interval: wording.format_interval(interval, wording.format_multiplier),
+        "hours": hours_on,
+        "answer_title": title_of,
+        "answer_details": details_of,
         "count_interval": lambda interval: wording.format_interval(interval, wording.format_count),
         "trust": wording.trust_sentence,
         "noise": lambda law: " ".join(wording.noise_sentences(law.noise, law.loss_unit)),

@@ -17,8 +17,8 @@ from orchestrator.use_cases.provenance import Provenance
 from orchestrator.web.figure import figure
 from orchestrator.web.next_runs import next_table
 from orchestrator.web.render import STATIC, curves_of, render
+from orchestrator.web.report_view import ReportPage
 from orchestrator.web.tables import dropped_rows, power_law_groups, run_rows
-from orchestrator.web.views import ReportPage
 from sweeps.plan.records import DroppedCell
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,8 @@ class Cell:
     """What it says."""
     number: bool
     """Whether it is a number, and aligned right."""
+    key: str = ""
+    """Its column in `isoflop export`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class RunRow:
     """State of the run, in lower case."""
     cells: tuple[Cell, ...]
     """Its cells, left to right."""
+    run: str = ""
+    """Its id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,8 @@ def _rate(value: float) -> str:
     return f"{value:.3g}"
 
 
+Run = Mapping[Hashable, Any]
+"""A run by the columns of `isoflop export`."""
 _NBSP = "\u00a0"
 """A space at which no line breaks."""
 _GREEK = {"alpha": "α", "beta": "β", "gamma": "γ"}
@@ -83,12 +89,12 @@ class _Column:
 
 _COLUMNS = (
     _Column("run", "Run"),
-    _Column("role", "Role"),
-    _Column("state", "State"),
+    _Column("loss", "Loss", format_loss),
     _Column("budget", "Budget", format_flops),
     _Column("params", "N", format_count),
     _Column("tokens", "D", format_count),
-    _Column("loss", "Loss", format_loss),
+    _Column("state", "State"),
+    _Column("role", "Role"),
     _Column("bits_per_byte", "Bits/byte", format_loss),
     _Column("seed", "Seed", _plain_number),
     _Column("shape", "Shape"),
@@ -100,32 +106,42 @@ _COLUMNS = (
 )
 
 
-def run_rows(runs: pd.DataFrame, part: slice = slice(None)) -> list[RunRow]:
+def run_rows(runs: pd.DataFrame) -> list[RunRow]:
     """Runs as table rows, by budget and size; columns that no run has, or a role that all share, are left out.
 
     Args:
         runs: one row for each run, in the columns of `isoflop export`, some of which may be absent.
-        part: which of them are wanted.
     """
-    records = runs.to_dict("records")
-    records.sort(key=lambda run: (_sortable(run.get("budget")), _sortable(run.get("params"))))
+    return rows_of(by_size(runs.to_dict("records")))
+
+
+def by_size(records: Iterable[Run]) -> list[Run]:
+    """Runs by budget and size; what is unknown is last."""
+    return sorted(records, key=lambda run: (_sortable(run.get("budget")), _sortable(run.get("params"))))
+
+
+def rows_of(records: Sequence[Run], every: Sequence[Run] | None = None) -> list[RunRow]:
+    """Runs as table rows in their order; the columns are those that `every` run has something in, by default these."""
+    every = records if every is None else every
     redundant = set()
-    if not any(_known(run.get("trunk")) for run in records):
+    if not any(known(run.get("trunk")) for run in every):
         redundant.add("flops_spent")  # without shared trunks it is the budget
-    if len({run.get("role") for run in records}) < 2:
+    if len({run.get("role") for run in every}) < 2:
         redundant.add("role")
-    columns = [c for c in _COLUMNS if c.key not in redundant and any(_known(run.get(c.key)) for run in records)]
-    axes = sorted(str(key) for key in runs.columns if str(key).startswith("vary."))
+    columns = [c for c in _COLUMNS if c.key not in redundant and any(known(run.get(c.key)) for run in every)]
+    axes = sorted({str(key) for run in every for key in run if str(key).startswith("vary.")})
     columns += [_Column(axis, axis.removeprefix("vary.")) for axis in axes]
     return [
-        RunRow(str(run.get("state", "")).lower(), tuple(_cell(run, column) for column in columns))
-        for run in records[part]
+        RunRow(
+            str(run.get("state", "")).lower(), tuple(_cell(run, column) for column in columns), str(run.get("run", ""))
+        )
+        for run in records
     ]
 
 
-def _cell(run: Mapping[Hashable, Any], column: _Column) -> Cell:
+def _cell(run: Run, column: _Column) -> Cell:
     """A run's entry in a column."""
-    return Cell(column.title, _text(run.get(column.key), column.write), column.write is not None)
+    return Cell(column.title, _text(run.get(column.key), column.write), column.write is not None, column.key)
 
 
 def dropped_rows(dropped: Iterable[DroppedCell]) -> list[DroppedRow]:
@@ -177,18 +193,18 @@ def parameters(values: Mapping[str, float]) -> str:
     return ", ".join(f"{_GREEK.get(name, name)}{_NBSP}={_NBSP}{coefficient(values[name])}" for name in values)
 
 
-def _known(value: Any) -> bool:
+def known(value: Any) -> bool:
     """Whether there is a value: not None, empty or NaN."""
     return value is not None and value != "" and not (isinstance(value, float) and math.isnan(value))
 
 
 def _text(value: Any, write: Callable[[float], str] | None) -> str:
     """A value as the table shows it."""
-    if not _known(value):
+    if not known(value):
         return "–"
     return write(float(value)) if write else str(value)
 
 
 def _sortable(value: Any) -> float:
     """A number to sort by, above all others if it is unknown."""
-    return float(value) if _known(value) else math.inf
+    return float(value) if known(value) else math.inf

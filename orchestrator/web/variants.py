@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from orchestrator.use_cases.variant import variant_label
+from orchestrator.web.question import Typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,8 @@ def default_variant(vary: Mapping[str, Sequence[Any]]) -> str:
     return variant_label(combinations(vary)[0])
 
 
-def chooser(sweep: str, vary: Mapping[str, Sequence[Any]], variant: str, asked: str) -> tuple[Axis, ...]:
-    """Rows of links between the variants of a sweep, which keep `asked`, the budget typed into the form."""
+def chooser(sweep: str, vary: Mapping[str, Sequence[Any]], variant: str, asked: Typed) -> tuple[Axis, ...]:
+    """Rows of links between the variants of a sweep, which keep `asked`, the question."""
     current = next((values for values in combinations(vary) if variant_label(values) == variant), None)
     base = current or combinations(vary)[0]
     return tuple(
@@ -70,7 +71,7 @@ def neighbours(vary: Mapping[str, Sequence[Any]], variant: str) -> list[str]:
     return [label for label, values in every.items() if sum(values[axis] != own[axis] for axis in vary) == 1]
 
 
-def _href(sweep: str, values: Mapping[str, Any], asked: str) -> str:
+def _href(sweep: str, values: Mapping[str, Any], asked: Typed) -> str:
     """Address of a variant's page."""
-    query = {"variant": variant_label(values)} | ({"flops": asked} if asked else {})
+    query = {"variant": variant_label(values), **asked.query}
     return f"/sweeps/{quote(sweep, safe='')}?{urlencode(query)}"

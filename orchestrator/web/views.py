@@ -3,19 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar
+from urllib.parse import urlencode
 
-from markupsafe import Markup
-
+from analysis.answers.ask import Reply
 from analysis.law import Law
-from analysis.records import Curve, PowerLaw, Prediction
+from analysis.records import Prediction
+from orchestrator.scheduling.progress import LiveRun
 from orchestrator.states import SweepState
-from orchestrator.use_cases.provenance import Provenance
+from orchestrator.use_cases.trust import Finding
+from orchestrator.use_cases.until_law import Awaited
 from orchestrator.web.figure import Figure
-from orchestrator.web.next_runs import NextTable
-from orchestrator.web.tables import DroppedRow, RunRow
+from orchestrator.web.question import Typed
+from orchestrator.web.revisions import Revision
+from orchestrator.web.runs_table import RunsTable
+from orchestrator.web.sliders import Sliders
+from orchestrator.web.tables import DroppedRow
 from orchestrator.web.variants import Axis
+
+STARTER = """\
+# A small sweep on the standard library's own sources: change it, and the plan beside it follows.
+name: my-first-sweep
+budgets: [2e9, 4e9, 8e9]        # training FLOPs of a run
+sizes: {count: 5, span: 2.5}    # from centre ÷ 2.5 to centre × 2.5
+centre: {params_at: {4e9: 9e3}, exponent: 0.5}
+recipe: cpu-small
+corpus: {source: python, max_bytes: 8e6}
+tokenizer: {kind: bpe, vocab: 320}
+context: 64
+seeds: {smallest_budget: 2, largest_budget: 2}
+"""
+"""Sweep file with which the box begins."""
+ACTIONS = (
+    ("pause", "give it no worker until it is resumed; runs in training leave a checkpoint"),
+    ("resume", "let it continue"),
+    ("cancel", "end it; runs in training leave a checkpoint"),
+    ("retry", "queue failed and cancelled runs again, from their checkpoints"),
+)
+"""The controls of a sweep, and what each does."""
+_ALLOWED: Mapping[SweepState, tuple[str, ...]] = {
+    SweepState.QUEUED: ("pause", "cancel"),
+    SweepState.RUNNING: ("pause", "cancel"),
+    SweepState.PAUSED: ("resume", "cancel"),
+    SweepState.CANCELLED: ("retry",),
+    SweepState.INCOMPLETE: ("retry",),
+    SweepState.DONE: (),
+}
 
 
 @dataclass(frozen=True)
@@ -52,6 +86,21 @@ class SweepStatus:
     """Why no run of it starts, held or waiting; empty if nothing prevents it."""
     submitted_at: float
     """When it was submitted, seconds since the epoch."""
+    user: str = ""
+    """Who submitted it; empty if that is not known."""
+    cancelled: int = 0
+    """Runs that were cancelled."""
+    training: tuple[LiveRun, ...] = ()
+    """Runs in training: who trains them, and how far they are."""
+
+    @property
+    def actions(self) -> tuple[tuple[str, str], ...]:
+        """The controls that its state allows: the verb of the address, and why one would want it."""
+        return tuple((verb, why) for verb, why in ACTIONS if verb in _ALLOWED[self.state] or self._again(verb))
+
+    def _again(self, verb: str) -> bool:
+        """Whether there are runs to be tried again."""
+        return verb == "retry" and bool(self.failed or self.cancelled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +115,8 @@ class Slice:
     """Most rows of a page."""
     total: int
     """All rows."""
+    query: str = ""
+    """Further part of the pages' addresses; empty for none."""
 
     @property
     def last(self) -> int:
@@ -80,12 +131,48 @@ class Slice:
     @property
     def earlier(self) -> str:
         """Address of the page before; empty on the first."""
-        return f"{self.path}?offset={max(self.offset - self.length, 0)}" if self.offset else ""
+        return self._page(max(self.offset - self.length, 0)) if self.offset else ""
 
     @property
     def later(self) -> str:
         """Address of the page after; empty on the last."""
-        return f"{self.path}?offset={self.offset + self.length}" if self.last < self.total else ""
+        return self._page(self.offset + self.length) if self.last < self.total else ""
+
+    def _page(self, offset: int) -> str:
+        """Address of the page that begins at an offset."""
+        return f"{self.path}?{self.query}{'&' if self.query else ''}offset={offset}"
+
+
+@dataclass(frozen=True, slots=True)
+class ListFilter:
+    """Which sweeps a list shows, and in which order."""
+
+    name: str = ""
+    """Text that their names have in them; empty for all."""
+    state: str = ""
+    """Their state; empty for all."""
+    user: str = ""
+    """Who submitted them; empty for all."""
+    sort: str = "-submitted_at"
+    """By what they are sorted, `-` for descending."""
+
+    @property
+    def narrows(self) -> bool:
+        """Whether it leaves any sweep out."""
+        return bool(self.name or self.state or self.user)
+
+    @property
+    def query(self) -> str:
+        """It as part of an address; empty for the whole list."""
+        usual = ListFilter()
+        return urlencode(
+            {f.name: value for f in fields(self) if (value := getattr(self, f.name)) != getattr(usual, f.name)}
+        )
+
+    def by(self, column: str) -> str:
+        """Address of the list sorted by a column; the other way round if it is sorted by it already."""
+        sort = f"-{column}" if self.sort == column else column
+        return f"/?{replace(self, sort=sort).query}"
 
 
 @dataclass(frozen=True)
@@ -94,37 +181,21 @@ class IndexPage(View):
 
     template: ClassVar[str] = "index.html"
     sweeps: Sequence[SweepStatus]
-    """The sweeps of this part, the latest first."""
+    """The sweeps of this part."""
     base_url: str
     """Address of the service, for the command that submits a sweep."""
     part: Slice
-    """Which part of all sweeps they are."""
-
-
-@dataclass(frozen=True)
-class RunsPage(View):
-    """The runs of a sweep, or a part of them."""
-
-    template: ClassVar[str] = "runs.html"
-    name: str
-    """What addresses call the sweep."""
-    runs: Sequence[RunRow]
-    """The runs of this part."""
-    part: Slice
-    """Which part of all runs they are."""
-
-
-@dataclass(frozen=True)
-class NextPage(View):
-    """What further runs of a sweep would buy."""
-
-    template: ClassVar[str] = "next.html"
-    name: str
-    """What addresses call the sweep."""
-    variant: str
-    """Label of the variant; empty if nothing varies."""
-    next_runs: NextTable | None
-    """The table; None where that cannot be said."""
+    """Which part of all those wanted they are."""
+    wanted: ListFilter = field(default_factory=ListFilter)
+    """Which are wanted."""
+    states: Sequence[str] = tuple(SweepState)
+    """States that one can ask for."""
+    users: Sequence[str] = ()
+    """Who has submitted sweeps."""
+    draft: str = STARTER
+    """Sweep file in the box."""
+    drafted_from: str = ""
+    """Sweep whose file that is; empty for an example."""
 
 
 @dataclass(frozen=True)
@@ -140,76 +211,63 @@ class ErrorPage(View):
 
 @dataclass(frozen=True)
 class SweepPage(View):
-    """One sweep: progress, the answer to a budget, charts and runs."""
+    """One sweep: what it does, what it answers and how far to trust that, its charts and its runs."""
 
     template: ClassVar[str] = "sweep.html"
     sweep: SweepStatus
     """The sweep and how far it is."""
-    runs: Sequence[RunRow]
+    revision: str
+    """Its content hash, shortened."""
+    runs: RunsTable
     """Its first runs."""
-    runs_total: int
-    """All its runs."""
+    source: str = ""
+    """The sweep file."""
+    plan_warnings: Sequence[str] = ()
+    """What the plan warned of."""
+    revisions: Sequence[Revision] = ()
+    """All revisions, the latest first, with what each changed."""
     dropped: Sequence[DroppedRow] = ()
     """The first cells of its grid that do not run."""
     dropped_total: int = 0
     """All of these cells."""
+    unique_tokens: int = 0
+    """Different training tokens of its corpus: with which the question about limited data begins."""
+    until_law: str = ""
+    """From which point on a law is possible; empty once there is one."""
+    awaited: Sequence[Awaited] = ()
+    """How much of each budget's curve there is."""
     law: Law | None = None
     """The law so far; None as long as there is too little to fit."""
     refusal: str = ""
     """Why there is no law."""
     figures: Mapping[str, Figure] = field(default_factory=dict)
     """Charts by name."""
+    published: bool = False
+    """Whether published laws are drawn next to this one."""
     comparisons: Sequence[Figure] = ()
     """Compute multipliers of the variants that differ from this one in a single axis."""
+    ranking_address: str = ""
+    """Where the variants are ranked; empty where nothing varies or there is no law."""
     next_address: str = ""
     """Where it says what further runs would buy; empty as long as runs of the sweep are to come, or without a law."""
-    asked: str = ""
-    """What was typed as a budget."""
-    answer: Prediction | None = None
-    """The law's prediction at that budget."""
+    unasked: Sequence[Prediction] = ()
+    """Answers at multiples of the largest budget, which nobody has to ask for."""
+    sliders: Sliders | None = None
+    """Within which budgets, models and tokens sliders ask; None without a law."""
+    trust: Sequence[Finding] = ()
+    """How far the law can be trusted, the doubts first."""
+    asked: Typed = field(default_factory=Typed)
+    """The question, as it was typed."""
+    devices: Sequence[str] = ()
+    """Devices that hours can be asked for."""
+    reply: Reply | None = None
+    """The law's reply."""
     error: str = ""
-    """Why there is no answer to it."""
+    """Why there is none."""
     variant: str = ""
     """Label of the variant that is shown; empty if nothing varies."""
     choices: Sequence[Axis] = ()
     """Links to the other variants, by axis."""
-
-
-@dataclass(frozen=True)
-class ReportPage(View):
-    """The report of a law, complete in one file."""
-
-    template: ClassVar[str] = "report.html"
-    title: str
-    """Name of the sweep, with its variant."""
-    law: Law
-    """The law, or the refusals that are all there is of it."""
-    curves: Sequence[Curve]
-    """The law's curves by budget."""
-    points: int
-    """Runs in the fit."""
-    predictions: Sequence[Prediction]
-    """Answers at larger budgets."""
-    figures: Mapping[str, Figure]
-    """Charts by name."""
-    next_runs: NextTable | None
-    """What further runs would buy; None where that cannot be said."""
-    power_laws: Sequence[Sequence[PowerLaw]]
-    """Power laws by quantity, the headline first."""
-    runs: Sequence[RunRow]
-    """All runs of the sweep."""
-    dropped: Sequence[DroppedRow]
-    """Cells of the grid that did not run."""
-    provenance: Provenance
-    """What the report was made of and with."""
-    command: str
-    """What to type to repeat the sweep."""
-    style: Markup
-    """Style sheet."""
-    script: Markup
-    """Module that draws the charts."""
-    library: Markup
-    """Vega's bundle."""
 
 
 @dataclass(frozen=True)

@@ -44,8 +44,9 @@ function redraw(element) {
 
 /** Draw every plot inside an element: from the script element that its `data-spec` names, or from `data-source`. */
 export function drawWithin(root) {
-  for (const plot of root.querySelectorAll(".plot[data-spec]")) draw(plot, data(plot.dataset.spec));
-  for (const plot of root.querySelectorAll(".plot[data-source]")) load(plot);
+  const open = (plot) => !plot.closest("details:not([open])"); // what is folded has no width yet
+  for (const plot of root.querySelectorAll(".plot[data-spec]")) if (open(plot)) draw(plot, data(plot.dataset.spec));
+  for (const plot of root.querySelectorAll(".plot[data-source]")) if (open(plot)) load(plot);
 }
 
 /** Draw a plot whose spec has an address; what cannot be loaded stays as it was. */
@@ -57,4 +58,5 @@ async function load(plot) {
 const plots = () => document.querySelectorAll(".plot[data-spec], .plot[data-source]");
 const observer = new ResizeObserver((entries) => entries.forEach((entry) => redraw(entry.target)));
 for (const query of [dark, paper]) query.addEventListener("change", () => plots().forEach(redraw));
+document.addEventListener("toggle", ({ target }) => target.open && !target.querySelector(".plot[data-drawn]") && drawWithin(target), true);
 drawWithin(document);

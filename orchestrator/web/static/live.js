@@ -1,29 +1,13 @@
 // Keeps a sweep's page up to date: progress by Server-Sent Events, everything fitted by fetching the page again.
 
 import { drawWithin } from "./charts.js";
+import { cell, duration, flops } from "./words.js";
 
 const RETRY = 3000; // milliseconds until a refused connection is tried again
 const progress = document.getElementById("progress");
 const text = (id) => document.getElementById(id);
 let done = Number(progress.dataset.done);
 let state = progress.dataset.state;
-
-function flops(value) {
-  if (!(value > 0)) return "–";
-  const [mantissa, exponent] = value.toExponential(2).split("e");
-  const power = `10${String(Number(exponent)).replace(/./g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit] ?? "⁻")}`;
-  const number = String(Number(mantissa));
-  return number === "1" ? power : `${number}×${power}`;
-}
-
-function duration(seconds) {
-  const whole = Math.round(seconds);
-  if (whole < 60) return `${whole} s`;
-  const [unit, name, smaller, smallerName] =
-    whole < 3600 ? [60, "min", 1, "s"] : whole < 86400 ? [3600, "h", 60, "min"] : [86400, "d", 3600, "h"];
-  const rest = Math.floor((whole % unit) / smaller);
-  return `${Math.floor(whole / unit)} ${name}${rest ? ` ${rest} ${smallerName}` : ""}`;
-}
 
 function say(id, shown, words) {
   const element = text(id);
@@ -32,7 +16,7 @@ function say(id, shown, words) {
 }
 
 function show(news) {
-  const running = Array.isArray(news.running) ? news.running.length : news.running;
+  const running = news.running.length;
   state = news.state;
   text("state").textContent = state;
   text("state").className = `badge ${state}`;
@@ -43,7 +27,33 @@ function show(news) {
   say("runs-failed", news.failed > 0, `${news.failed} failed`);
   say("flops", true, `${news.flops_spent ? flops(news.flops_spent) : 0} of ${flops(news.flops_planned)} FLOPs`);
   say("note", Boolean(news.held || news.waits), news.held || news.waits);
+  train(news.running);
   say("time-left", Boolean(news.seconds_left), `about ${duration(news.seconds_left ?? 0)} left`);
+}
+
+/** The runs in training: who trains what, with step, loss and time left. */
+function train(runs) {
+  text("training-table").hidden = !runs.length;
+  text("training").hidden = !runs.length && !text("until-law").textContent.trim();
+  const rows = runs.map((run) => {
+    const row = document.createElement("tr");
+    const link = document.createElement("a");
+    link.href = `/runs/${run.run_id}`;
+    link.textContent = run.shape;
+    const name = cell(link, "wrap-name", "th");
+    name.scope = "row";
+    const left = run.seconds_left === null ? "–" : duration(run.seconds_left);
+    row.append(
+      name,
+      cell(run.loss === null ? "–" : run.loss.toFixed(3), "number"),
+      cell(flops(run.budget), "number"),
+      cell(`${run.step} of ${run.steps}`, "number"),
+      cell(left, "number"),
+      cell(run.worker || "–"),
+    );
+    return row;
+  });
+  if (!text("training-rows").contains(document.activeElement)) text("training-rows").replaceChildren(...rows);
 }
 
 /** Put what takes long into its place once it is there: each such element names the page that has it. */
@@ -70,9 +80,16 @@ async function refresh() {
   for (const old of document.querySelectorAll("[data-live]")) {
     const fresh = page.getElementById(old.id);
     if (!fresh) continue;
-    const open = [...old.querySelectorAll("details")].map((details) => details.open);
+    if (old.innerHTML === fresh.innerHTML || old.contains(document.activeElement)) continue; // nothing new, or in use
+    for (const details of old.querySelectorAll("details[id]")) {
+      const again = fresh.querySelector(`#${CSS.escape(details.id)}`);
+      if (again) again.open = details.open;
+    }
+    for (const plot of old.querySelectorAll(".plot[data-drawn]")) {
+      const again = fresh.querySelector(`.plot[data-source="${CSS.escape(plot.dataset.source)}"]`);
+      again?.replaceWith(plot); // what is drawn stays until it is drawn again
+    }
     old.replaceChildren(...fresh.childNodes);
-    old.querySelectorAll("details").forEach((details, i) => (details.open = open[i] ?? false));
     drawWithin(old);
   }
   complete();
@@ -112,5 +129,6 @@ function listen() {
   });
 }
 
+document.addEventListener("isoflop:changed", refreshSoon);
 listen();
 complete();

@@ -61,6 +61,14 @@ def test_the_index_shows_every_sweep_or_what_to_type(tmp_path: Path, client: Tes
     assert "http://127.0.0.1/api/v1/sweeps" in empty.words()
 
 
+def test_the_list_is_filtered_and_its_box_begins_with_a_sweep_s_file(client: TestClient) -> None:
+    assert "/sweeps/varied" in [a["href"] for a in Page(client.get("/?name=var&sort=-name").text).all("a")]
+    assert "No sweep is like that" in Page(client.get("/?state=cancelled").text).words()
+    assert "1 sweep" in Page(client.get("/?state=nonsense&sort=nonsense").text).words()
+    assert "vary:" in Page(client.get("/?from=varied").text).text
+    assert client.get("/?from=nothing").status_code == 404
+
+
 def test_the_state_of_a_sweep_is_one_word(tmp_path: Path) -> None:
     workspace = open_home(tmp_path)
     sweep = submit(workspace, planned())
@@ -95,7 +103,7 @@ def test_each_revision_has_its_own_page_and_its_own_addresses(tmp_path: Path) ->
     assert 'href="/sweeps/x"' in index and f'href="/sweeps/x%40{first}"' in index
     earlier = client.get(f"/sweeps/x@{first}").text
     assert f'data-events="/api/v1/sweeps/x%40{first}/events"' in earlier
-    assert f'action="/sweeps/x%40{first}"' in earlier
+    assert f'action="/sweeps/x%40{first}#answer"' in earlier
     assert f"isoflop show x@{first}\n" in earlier
     latest = client.get(f"/sweeps/x@{second}").text
     assert 'data-events="/api/v1/sweeps/x/events"' in latest and "isoflop show x\n" in latest
@@ -212,10 +220,10 @@ def test_a_further_run_is_in_the_next_page(workspace: Workspace, client: TestCli
     last = next(run for run in workspace.store.runs_of(workspace.store.sweep("varied").id) if run.loss is None)
     address = f"/sweeps/varied?variant=qk_norm%3D{last.cell.vary['qk_norm']}"
     before, points = Page(client.get(address).text), client.get(f"{API}/chart?{address.partition('?')[2]}").json()
-    assert "What further runs would buy" not in before.words(), "the sweep's own are to come first"
+    assert "What one more run would buy" not in before.words(), "the sweep's own are to come first"
     finish(workspace, last)
     after = Page(client.get(address).text)
     assert client.get(f"{API}/chart?{address.partition('?')[2]}").json() != points
-    (fragment,) = [a["data-fragment"] for a in after.all("div") if "data-fragment" in a]
-    bought = Page(client.get(fragment).text).words()
-    assert "What further runs would buy" in bought and "One repeat at each optimum" in bought
+    fragments = {a["id"]: a["data-fragment"] for a in after.all("div") if "data-fragment" in a}
+    bought = Page(client.get(fragments["next-runs"]).text).words()
+    assert "would buy" in bought and "One repeat at each optimum" in bought

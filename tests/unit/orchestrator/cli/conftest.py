@@ -12,12 +12,7 @@ from typing import Any
 import pytest
 
 from orchestrator.cli.main import main
-from orchestrator.home import Home
-from orchestrator.use_cases.answering import Answering
-from orchestrator.use_cases.sweep_answers import SweepAnswers
-from orchestrator.use_cases.workspace import Workspace
 from tests.unit.analysis.law_tables import sweep
-from tests.unit.orchestrator.cli.stored import fill_home
 
 
 @dataclass(frozen=True)
@@ -41,20 +36,6 @@ Isoflop = Callable[..., Done]
 def isoflop(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Isoflop:
     """The command line, in an empty home."""
     return _runner(monkeypatch, capsys, tmp_path / "home")
-
-
-@pytest.fixture(scope="session")
-def filled_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with the sweeps of `fill_home`, to be read only."""
-    root = tmp_path_factory.mktemp("stored") / "home"
-    fill_home(root)
-    return root
-
-
-@pytest.fixture(scope="session")
-def lab(filled_home: Path) -> SweepAnswers:
-    """The answers of the finished sweep `lab`, fitted once."""
-    return Answering(Workspace(Home(filled_home, "test"))).of("lab")
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from orchestrator.cli.answer_summary import (
     trust_lines,
     wrap,
 )
-from orchestrator.cli.trust import Facts, Finding, Mark
+from orchestrator.use_cases.trust import Facts, Finding, Mark
 from tests.unit.orchestrator.cli.laws import no_law, small_law
 
 LAB = Facts("lab", 20, 21, sweep="lab")

@@ -59,7 +59,7 @@ def test_a_worker_that_died_is_replaced_under_its_name(made: list[Cluster]) -> N
     pool.assign("worker-0", assignment())
     pool.progress()
     ray.values["progress of actor1"] = {"run": RunProgress(flops=5e8)}
-    assert pool.progress() == {"run": RunProgress(flops=5e8)}
+    assert pool.progress() == {"run": RunProgress(flops=5e8, worker="worker-0")}
     ray.values["run on actor1"] = "gone"
     assert pool.poll(0.1) == [Report("worker-0", "run", 1, Outcome(Cause.LOST, flops=5e8))]
     assert ray.killed == ["actor1"] and ray.born == 2
@@ -74,14 +74,14 @@ def test_progress_is_asked_for_again_only_after_an_answer(made: list[Cluster], c
     ray.come_up(1)
     pool.idle()
     pool.assign("worker-0", assignment())
-    assert pool.progress() == {"run": RunProgress()} == pool.progress()
+    assert pool.progress() == {"run": RunProgress(worker="worker-0")} == pool.progress()
     ray.values["progress of actor1"] = {"run": RunProgress(7)}
     clock[0] += 5
-    assert pool.progress() == {"run": RunProgress(7)}
+    assert pool.progress() == {"run": RunProgress(7, worker="worker-0")}
     assert pool._pool[0].silence == 0
     ray.values["progress of actor1"] = None
     clock[0] += 5
-    assert pool.progress() == {"run": RunProgress(7)} and pool._pool[0].silence == 5, "it is lost"
+    assert pool.progress() == {"run": RunProgress(7, worker="worker-0")} and pool._pool[0].silence == 5, "it is lost"
 
 
 def test_a_worker_that_is_silent_beyond_its_lease_is_given_up(made: list[Cluster], clock: list[float]) -> None:

@@ -19,13 +19,13 @@ RUNS = [
     for state in RunState
 ]
 SWEEP = sweep_record()
-LIVE = {"running": RunProgress(250, 2e8, 3.5)}
+LIVE = {"running": RunProgress(250, 2e8, 3.5, worker="worker-1")}
 
 
 def test_every_state_is_counted_and_flops_by_what_is_done() -> None:
     progress = progress_of(RUNS, LIVE, 1, replace(SWEEP, held=Hold.PAUSED, held_reason="lunch"))
     assert (progress.total, progress.queued, progress.done, progress.failed, progress.cancelled) == (6, 1, 1, 2, 1)
-    assert progress.running == (LiveRun("running", "L2", 1e9, 0.25, 3.5),)
+    assert progress.running == (LiveRun("running", "L2", 1e9, 0.25, 3.5, 2, 10, 7.5, "worker-1"),)
     assert (progress.flops_planned, progress.flops_spent) == (48.0, 8.0 + 0.25 * 8.0)
     assert (progress.held, progress.waits, progress.finished) == ("paused: lunch", "", False)
     assert progress.state is SweepState.PAUSED
@@ -77,7 +77,9 @@ def test_a_run_without_a_report_or_a_cell_has_begun_with_nothing() -> None:
     running = next(run for run in RUNS if run.state is RunState.RUNNING)
     assert progress_of([running], {}, 1).running[0].fraction == 0.0
     bare: RunRecord = replace(running, cell=None)
-    assert progress_of([bare], LIVE, 1).running == (LiveRun("running", "running", 8.0, 0.0, 3.5),)
+    assert progress_of([bare], LIVE, 1).running == (
+        LiveRun("running", "running", 8.0, 0.0, 3.5, seconds_left=10.0, worker="worker-1"),
+    )
     beyond = {"running": RunProgress(5000)}
     assert progress_of([running], beyond, 1).running[0].fraction == 1.0
 

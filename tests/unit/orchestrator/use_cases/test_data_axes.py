@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from analysis.records import QuestionError
-from orchestrator.cli.sweep_facts import facts_of_sweep
 from orchestrator.store import SweepRecord
 from orchestrator.use_cases import planning as module
 from orchestrator.use_cases.export import run_table
 from orchestrator.use_cases.planning import Planned, Planning
 from orchestrator.use_cases.submission import datasets_of, submit
 from orchestrator.use_cases.sweep_answers import SweepAnswers
+from orchestrator.use_cases.sweep_facts import facts_of_sweep
 from orchestrator.use_cases.workspace import Workspace
 from sweeps.file.compose import load_sweep
 from sweeps.plan.combination import Combination

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -154,3 +155,17 @@ def test_an_earlier_revision_has_measured_the_noise_to_expect() -> None:
     assert noise.sigma == pytest.approx(0.002, rel=0.6) and noise.sigma != USUAL_NOISE.sigma
     assert noise.source == "7 degrees of freedom of s@abcd"
     assert earlier_noise([]) == USUAL_NOISE
+
+
+def test_answers_travel_while_other_threads_add_to_them() -> None:
+    answers = simulated_answers()
+
+    class Meddler:
+        """Adds to the answers while they are pickled."""
+
+        def __reduce__(self) -> tuple[type[int], tuple[()]]:
+            answers.__dict__[f"found-{len(answers.__dict__)}"] = 1
+            return int, ()
+
+    answers.__dict__["first"] = Meddler()
+    assert pickle.loads(pickle.dumps(answers)).sweep == answers.sweep

@@ -34,9 +34,9 @@ def test_rows_say_what_is_missing() -> None:
             [{"run": "a", "state": "QUEUED", "budget": 1e12, "params": 5e4, "loss": float("nan"), "vary.lr": 2}]
         )
     )
-    assert [cell.title for cell in rows[0].cells] == ["Run", "State", "Budget", "N", "lr"]
+    assert [cell.title for cell in rows[0].cells] == ["Run", "Budget", "N", "State", "lr"]
     assert (rows[0].state, rows[0].cells[-1].text) == ("queued", "2")
-    assert [cell.number for cell in rows[0].cells] == [False, False, True, True, False]
+    assert [cell.number for cell in rows[0].cells] == [False, True, True, False, False]
 
 
 def test_rows_are_in_the_order_of_budget_and_size_and_unknown_ones_last() -> None:
@@ -50,7 +50,7 @@ def test_rows_are_in_the_order_of_budget_and_size_and_unknown_ones_last() -> Non
     )
     rows = run_rows(frame)
     assert [row.cells[0].text for row in rows] == ["a", "b", "c", "d"]
-    assert [row.cells[-1].text for row in rows] == ["3.000", "–", "–", "–"]
+    assert [row.cells[1].text for row in rows] == ["3.000", "–", "–", "–"]
 
 
 def test_flops_spent_and_role_are_shown_only_where_they_say_something() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestrator.web.question import Typed
 from orchestrator.web.variants import chooser, combinations, default_variant, neighbours
 
 VARY = {"qk_norm": [True, False], "lr": [0.01, 0.02, 0.04]}
@@ -20,7 +21,7 @@ def test_the_first_value_of_each_axis_is_shown_by_default() -> None:
 
 
 def test_the_chosen_values_are_marked_and_a_link_changes_one_axis() -> None:
-    norm, rate = chooser("my sweep", VARY, "lr=0.02,qk_norm=True", "3e13")
+    norm, rate = chooser("my sweep", VARY, "lr=0.02,qk_norm=True", Typed("3e13"))
     assert (norm.name, [c.text for c in norm.choices]) == ("qk_norm", ["True", "False"])
     assert [c.chosen for c in norm.choices] == [True, False]
     assert [c.chosen for c in rate.choices] == [False, True, False]
@@ -29,16 +30,16 @@ def test_the_chosen_values_are_marked_and_a_link_changes_one_axis() -> None:
 
 
 def test_without_a_question_the_links_ask_none() -> None:
-    (axis,) = chooser("demo", {"lr": [1, 2]}, "lr=1", "")
+    (axis,) = chooser("demo", {"lr": [1, 2]}, "lr=1", Typed())
     assert [c.href for c in axis.choices] == ["/sweeps/demo?variant=lr%3D1", "/sweeps/demo?variant=lr%3D2"]
 
 
 def test_an_unknown_variant_chooses_nothing() -> None:
-    rows = chooser("demo", VARY, "lr=9", "")
+    rows = chooser("demo", VARY, "lr=9", Typed())
     assert len(rows) == 2 and not any(choice.chosen for axis in rows for choice in axis.choices)
     assert rows[1].choices[1].href == "/sweeps/demo?variant=lr%3D0.02%2Cqk_norm%3DTrue"
     assert neighbours(VARY, "lr=9") == []
-    assert chooser("demo", {}, "", "") == ()
+    assert chooser("demo", {}, "", Typed()) == ()
 
 
 def test_neighbours_differ_in_a_single_axis() -> None:

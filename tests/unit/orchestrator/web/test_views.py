@@ -9,25 +9,21 @@ from typing import Any
 import pytest
 from jinja2 import meta
 
+from analysis.answers.ask import Question, Reply, ask
 from analysis.figures import holdout_panels, isoflop_curves, residual_panels
 from analysis.law import fit
 from analysis.records import BuildableShape
 from orchestrator.states import SweepState
+from orchestrator.web.answer_views import AnswerPage, ComparePage, NextPage, RankingPage
 from orchestrator.web.figure import Figure, figure
+from orchestrator.web.question import Typed
 from orchestrator.web.render import environment, render, static_file
-from orchestrator.web.tables import dropped_rows, run_rows
+from orchestrator.web.report_view import ReportPage
+from orchestrator.web.run_views import CurvesPage, RunsPage
+from orchestrator.web.runs_table import RunFilter, RunsTable, runs_table
+from orchestrator.web.tables import dropped_rows
 from orchestrator.web.variants import chooser, default_variant
-from orchestrator.web.views import (
-    ErrorPage,
-    IndexPage,
-    NextPage,
-    ReportPage,
-    RunsPage,
-    Slice,
-    SweepPage,
-    SweepStatus,
-    View,
-)
+from orchestrator.web.views import ErrorPage, IndexPage, Slice, SweepPage, SweepStatus, View
 from sweeps.plan.records import DroppedCell
 from tests.unit.analysis.law_tables import table
 from tests.unit.orchestrator.html_page import HOSTILE, Page
@@ -47,6 +43,7 @@ STATE = SweepStatus(
     submitted_at=1_700_000_000.0,
 )
 WHOLE = Slice("/", 0, 200, 1)
+TABLE = runs_table(runs(), "/sweeps/demo/runs", RunFilter(), slice(100))
 VARY = {"qk_norm": [True, False], "lr": [0.01, 0.02, 0.04]}
 
 
@@ -55,8 +52,8 @@ def view() -> SweepPage:
     """A sweep in training, with a law."""
     return SweepPage(
         STATE,
-        run_rows(runs()),
-        runs_total=len(runs()),
+        "0123abcd",
+        TABLE,
         law=law(),
         figures={
             "isoflop": figure(isoflop_curves(law()), "isoflop"),
@@ -69,12 +66,30 @@ def sweep_page(**changes: Any) -> Page:
     return Page(render(replace(view(), **changes)))
 
 
-@pytest.mark.parametrize("kind", [IndexPage, ErrorPage, SweepPage, RunsPage, NextPage, ReportPage])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        IndexPage,
+        ErrorPage,
+        SweepPage,
+        RunsPage,
+        CurvesPage,
+        AnswerPage,
+        NextPage,
+        RankingPage,
+        ComparePage,
+        ReportPage,
+    ],
+)
 def test_each_template_uses_all_that_it_receives_and_nothing_else(kind: type[View]) -> None:
     made = environment()
     assert made.loader is not None
-    source, _, _ = made.loader.get_source(made, kind.template)
-    used = meta.find_undeclared_variables(made.parse(source)) - {*made.globals, "parts"}
+    used: set[str] = set()
+    templates = [kind.template]
+    for name in templates:
+        parsed = made.parse(made.loader.get_source(made, name)[0])
+        used |= meta.find_undeclared_variables(parsed) - {*made.globals, "parts", "tables", "forms"}
+        templates += [each for each in meta.find_referenced_templates(parsed) if each and each.startswith("sweep/")]
     assert used == {field.name for field in fields(kind)}
 
 
@@ -120,7 +135,10 @@ def test_a_law_without_a_hold_out_says_what_one_needs() -> None:
 
 def test_pages_carry_no_inline_script_or_style() -> None:
     """The service's policy lets only its own files run."""
-    for page in (sweep_page(answer=law().predict(3e13)), Page(render(IndexPage([STATE], "http://localhost", WHOLE)))):
+    for page in (
+        sweep_page(reply=ask(law(), Question(flops=3e13))),
+        Page(render(IndexPage([STATE], "http://localhost", WHOLE))),
+    ):
         assert "style" not in {tag for tag, _ in page.elements}
         assert not [
             name for _, attributes in page.elements for name in attributes if name == "style" or name[:2] == "on"
@@ -133,12 +151,12 @@ def test_pages_carry_no_inline_script_or_style() -> None:
 
 
 def test_the_question_is_a_form_that_needs_no_script() -> None:
-    page = sweep_page(asked="3e13", answer=law().predict(3e13))
-    form = page.all("form")[0]
-    assert (form["method"], form["action"]) == ("get", "/sweeps/demo")
+    page = sweep_page(asked=Typed("3e13"), reply=ask(law(), Question(flops=3e13)))
+    form = next(a for a in page.all("form") if a.get("class") == "ask")
+    assert (form["method"], form["action"]) == ("get", "/sweeps/demo#answer")
     field = next(a for a in page.all("input") if a.get("name") == "flops")
     assert field["value"] == "3e13"
-    assert field["id"] in [a["for"] for a in page.all("label")]
+    assert field["id"] in [a.get("for") for a in page.all("label")]
     assert "3×10¹³ FLOPs (×10 the largest budget)" in page.words()
     assert "isoflop predict demo --flops 3e13" in page.words()
 
@@ -148,13 +166,16 @@ def test_the_question_is_a_form_that_needs_no_script() -> None:
 )
 def test_an_answer_names_the_nearest_shape(parts: tuple[int, int], words: str) -> None:
     shape = BuildableShape(64, *parts, 176, 443_000, 460_000, 300_000, 10_200_000, 3e13)
-    assert words + ": N 443 k, D 10.2 M" in sweep_page(answer=replace(law().predict(3e13), shape=shape)).words()
+    assert (
+        words + ": N 443 k, D 10.2 M"
+        in sweep_page(reply=Reply(Question(flops=3e13), replace(law().predict(3e13), shape=shape))).words()
+    )
 
 
 def test_a_varied_sweep_has_a_chooser_of_links_that_keeps_the_question() -> None:
     variant = default_variant(VARY)
-    page = sweep_page(variant=variant, choices=chooser("demo", VARY, variant, "3e13"), asked="3e13")
-    links = [a for a in page.all("a") if "variant=" in a["href"]]
+    page = sweep_page(variant=variant, choices=chooser("demo", VARY, variant, Typed("3e13")), asked=Typed("3e13"))
+    links = [a for a in page.all("a") if "?variant=" in a["href"]]
     assert len(links) == 5
     assert [a["href"] for a in links if a.get("aria-current") == "page"] == [
         "/sweeps/demo?variant=lr%3D0.01%2Cqk_norm%3DTrue&flops=3e13"
@@ -173,14 +194,14 @@ def test_a_comparison_that_cannot_be_made_says_why() -> None:
 
 
 def test_a_question_that_fails_says_why_next_to_the_field() -> None:
-    page = sweep_page(asked="many", error="'many' is not a number")
+    page = sweep_page(asked=Typed("many"), error="'many' is not a number")
     field = next(a for a in page.all("input") if a.get("name") == "flops")
     assert field["aria-describedby"] in [a.get("id") for _, a in page.elements]
     assert "'many' is not a number" in page.words()
 
 
 def test_before_the_first_curve_the_page_says_so() -> None:
-    page = sweep_page(figures={}, law=None, refusal="no finished run yet", runs=[])
+    page = sweep_page(figures={}, law=None, refusal="no finished run yet", runs=RunsTable(()))
     assert "No curve yet. No finished run yet." in page.words()
     assert "This sweep has no runs." in page.words()
     assert page.all("h2")[-1]["id"] == "next-heading" and "Scaling with compute" not in page.words()
@@ -212,13 +233,17 @@ def test_a_long_list_has_pages() -> None:
 
 def test_a_table_that_is_cut_leads_to_the_others() -> None:
     page = sweep_page(
-        runs_total=2000, dropped=dropped_rows([DroppedCell(3e11, 41000, "L2 d32", "too short")]), dropped_total=7
+        runs=replace(TABLE, found=2000, total=2000),
+        dropped=dropped_rows([DroppedCell(3e11, 41000, "L2 d32", "too short")]),
+        dropped_total=7,
     )
     assert f"The first {len(runs())} of 2000 runs" in page.words() and "All 2000 runs" in page.words()
     assert {"/sweeps/demo/runs", "/api/v1/sweeps/demo/runs.csv"} <= {a["href"] for a in page.all("a")}
     assert "and 6 more cells" in page.words()
-    rows = Page(render(RunsPage("demo", run_rows(runs()), Slice("/sweeps/demo/runs", 0, 500, 2000))))
-    assert "2000 runs" in rows.words() and "/sweeps/demo/runs?offset=500" in {a["href"] for a in rows.all("a")}
+    rows = Page(
+        render(RunsPage("demo", replace(TABLE, found=2000, total=2000), Slice("/sweeps/demo/runs", 0, 500, 2000)))
+    )
+    assert "2000 of 2000 runs" in rows.words() and "/sweeps/demo/runs?offset=500" in {a["href"] for a in rows.all("a")}
 
 
 def test_what_takes_long_has_a_page_of_its_own() -> None:
@@ -237,6 +262,6 @@ def test_an_error_is_a_page_with_a_way_back() -> None:
 
 
 def test_names_stay_text_on_the_page() -> None:
-    page = sweep_page(sweep=replace(STATE, name=HOSTILE), asked=HOSTILE, error=HOSTILE)
+    page = sweep_page(sweep=replace(STATE, name=HOSTILE), asked=Typed(HOSTILE), error=HOSTILE)
     assert not page.all("b")
     assert len(page.all("script")) == len(sweep_page().all("script"))

@@ -215,7 +215,9 @@ def _holdout(law: Law, facts: Facts) -> Iterator[Finding]:
     yield from _tested(inside, len(records), "later budgets lay inside their predicted intervals")
     yield from _tested(facts.forecasts_inside, facts.forecasts_scored, "forecast intervals contained their run's loss")
     if not records and not facts.forecasts_scored:
-        yield Finding(Mark.UNCHECKED, "no prediction tested")
+        next_budget = typed_flops(STEP * law.largest_budget)
+        remedy = f"isoflop validate {facts.sweep} --flops {next_budget}" if facts.sweep else ""
+        yield Finding(Mark.UNCHECKED, "no prediction tested", remedy)
 
 
 def _tested(inside: int, tested: int, text: str) -> Iterator[Finding]:
@@ -223,7 +225,7 @@ def _tested(inside: int, tested: int, text: str) -> Iterator[Finding]:
     if inside >= KEPT_SHARE * tested > 0:
         yield Finding(Mark.FINE, f"{inside} of {tested} {text}")
     elif tested:
-        yield Finding(Mark.DOUBT, f"only {inside} of {tested} {text}")
+        yield Finding(Mark.DOUBT, f"only {inside} of {tested} {text}", "add budgets or seeds")
 
 
 def _recipe(law: Law, facts: Facts) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ import pytest
 from analysis.names import EstimatorName
 from analysis.refusals import EdgeMinimum, TooFewSizes
 from analysis.table.excluded import ExcludedRow
-from orchestrator.cli.trust import Facts, Finding, Mark, Reach, _beyond, budget_of_tokens, findings, reach_of
+from orchestrator.use_cases.trust import Facts, Finding, Mark, Reach, _beyond, budget_of_tokens, findings, reach_of
 from tests.unit.orchestrator.cli.laws import checked, held, no_law, short_law, small_law, with_holdout
 
 LAB = Facts("lab", 21, 21, sweep="lab")

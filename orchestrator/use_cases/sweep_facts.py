@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from orchestrator.cli.trust import Facts
 from orchestrator.store import RunRecord
 from orchestrator.use_cases.export import unique_tokens
 from orchestrator.use_cases.sweep_answers import SweepAnswers
+from orchestrator.use_cases.trust import Facts
 from orchestrator.use_cases.variant import variant_label
 
 

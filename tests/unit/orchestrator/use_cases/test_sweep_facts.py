@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from orchestrator.cli.sweep_facts import facts_of_sweep
-from orchestrator.cli.trust import Facts
 from orchestrator.home import Home
 from orchestrator.store import StoredForecast
 from orchestrator.use_cases.answering import Answering
 from orchestrator.use_cases.sweep_answers import SweepAnswers
+from orchestrator.use_cases.sweep_facts import facts_of_sweep
+from orchestrator.use_cases.trust import Facts
 from orchestrator.use_cases.workspace import Workspace
 
 
