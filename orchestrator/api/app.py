@@ -8,12 +8,12 @@ from concurrent.futures import Executor
 from contextlib import AbstractAsyncContextManager
 
 from fastapi import Depends, FastAPI
-from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from orchestrator.api import answers, events, openapi, pages, problems, runs, sweeps
+from orchestrator.api import answers, events, health, openapi, pages, problems, runs, sweeps
 from orchestrator.api.desk import Desk
 from orchestrator.api.middleware import Surroundings
+from orchestrator.api.traffic import Latencies, Traffic
 from orchestrator.use_cases.background import Background
 from orchestrator.use_cases.execution import Execution
 from orchestrator.use_cases.received import NOWHERE
@@ -52,14 +52,16 @@ def create_app(
         dependencies=[Depends(openapi.known_keys)],
         lifespan=_lifespan(background, desk),
     )
+    latencies = Latencies()
     app.add_middleware(Surroundings, token=token)
+    app.add_middleware(Traffic, latencies=latencies)
     problems.install(app)
     sweeps.install(app, workspace, background, desk, corpora)
     runs.install(app, workspace, desk)
     answers.install(app, desk)
     events.install(app, desk)
     pages.install(app, desk)
-    _add_health(app, background)
+    health.install(app, workspace, background, latencies)
     openapi.install(app)
     return app
 
@@ -78,14 +80,3 @@ def _lifespan(background: Background, desk: Desk) -> Callable[[FastAPI], Abstrac
         await run_in_threadpool(background.stop)
 
     return lifespan
-
-
-def _add_health(app: FastAPI, background: Background) -> None:
-    """The route by which a supervisor sees whether the service works."""
-
-    @app.get("/healthz", tags=["service"])
-    async def health() -> JSONResponse:
-        """Whether the service answers, and whether its scheduler is running; anyone may ask, so it names no place."""
-        if background.error is not None:
-            return JSONResponse({"scheduler": "ended", "error": problems.kind_of(background.error)}, status_code=503)
-        return JSONResponse({"scheduler": "ready" if background.ready else "not ready"})

@@ -20,7 +20,7 @@ TARGET_CHARACTERS = 8192
 """Longest path and query of a request."""
 USER_CHARACTERS = 64
 """Longest user name that is kept."""
-OPEN_PATHS = ("/healthz",)
+OPEN_PATHS = ("/healthz", "/readyz")
 """Paths that a supervisor asks without the token."""
 _AUTHORITY = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 """What a Host header looks like: a name or an address, and perhaps a port."""

@@ -37,6 +37,11 @@ PROBLEM: dict[str, Any] = {
         "quantity": {"type": "string", "description": "What was asked beyond the law's reach."},
         "lowest": {"type": ["number", "null"], "description": "Lowest value that can be asked about."},
         "highest": {"type": ["number", "null"], "description": "Highest value that can be asked about."},
+        "missing": {
+            "type": "array",
+            "description": "What the service lacks: database, scheduler, workers.",
+            "items": {"type": "string"},
+        },
         "reason": {"type": "string", "description": "Why two laws cannot be compared."},
     },
 }
@@ -59,7 +64,7 @@ SCHEMES: dict[str, Any] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "The token of ISOFLOP_TOKEN."},
     "basic": {"type": "http", "scheme": "basic", "description": "The token as the password, with any user name."},
 }
-OPEN = ("/healthz",)
+OPEN = ("/healthz", "/readyz")
 """Paths that need no token."""
 
 

@@ -49,7 +49,9 @@ def serve(
         background = Background(execution, scheduler, when_lost=end)
         corpora = corpora_within(workspace, loopback=is_loopback(host))
         app = create_app(workspace, background, token=token, corpora=corpora, workshop=Workshop())
-        config = uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=5)
+        config = uvicorn.Config(
+            app, host=host, port=port, log_level="warning", log_config=None, timeout_graceful_shutdown=5
+        )
         server = uvicorn.Server(config)
         with handled_elsewhere(), signals.replaced(lambda: setattr(server, "should_exit", True)):
             say(f"page and REST: {address_of(listening)}")

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 
-from orchestrator.attempts import RunProgress
+from orchestrator.attempts import RunProgress, Staff
 from orchestrator.cluster.head_watch import HeadLost
 from orchestrator.scheduling.scheduler import Scheduler
 from orchestrator.use_cases.execution import Execution
@@ -32,6 +32,7 @@ class Background:
         self._scheduler = scheduler
         self._when_lost = when_lost
         self._live: dict[str, RunProgress] = {}
+        self._staff = Staff(0, 0)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="scheduler", daemon=True)
         self.error: Exception | None = None
@@ -61,6 +62,11 @@ class Background:
         """How far each run in training is, by its id."""
         return self._live
 
+    @property
+    def staff(self) -> Staff:
+        """Who worked at the last step; nobody without a scheduler."""
+        return self._staff if self.ready else Staff(0, 0)
+
     def _work(self) -> None:
         """The thread: step by step until it is stopped, or until something fails, which `error` then is."""
         assert self._scheduler is not None
@@ -68,6 +74,7 @@ class Background:
             while not self._stop.is_set():
                 self._scheduler.step()
                 self._live = self._scheduler.live()
+                self._staff = self._scheduler.staff()
         except ExpectedError as error:
             self.error = error
             log.error("the scheduler ended: %s", error)
