@@ -17,7 +17,7 @@ from orchestrator.use_cases.workspace import Workspace
 class Exposition(PlainTextResponse):
     """Numbers in the text format of Prometheus."""
 
-    media_type = MEDIA_TYPE
+    media_type = "text/plain"
 
 
 def install(app: FastAPI, workspace: Workspace, background: Background, latencies: Latencies) -> None:
@@ -42,4 +42,4 @@ def install(app: FastAPI, workspace: Workspace, background: Background, latencie
     async def metrics() -> Exposition:
         """Runs, queue, workers, database, mirror and requests, in the text format of Prometheus."""
         measured = await run_in_threadpool(measure, workspace, background)
-        return Exposition(exposition(measured, latencies))
+        return Exposition(exposition(measured, latencies), headers={"Content-Type": MEDIA_TYPE})

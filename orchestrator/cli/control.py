@@ -17,6 +17,7 @@ from orchestrator.cli.output import Format, emit_json, emit_rows, say
 from orchestrator.cli.planning import sweep_path
 
 if TYPE_CHECKING:
+    from orchestrator.use_cases.workspace import Workspace
     from orchestrator.scheduling.progress import Progress
 
 LOG_COLUMNS = ("attempt", "kind", "step", "tokens", "loss", "validation_loss", "elapsed", "cause", "detail")
@@ -28,6 +29,7 @@ class Action(StrEnum):
     STATUS = "status"
     BACKUP = "backup"
     COPY = "copy"
+    CHECK = "check"
 
 
 def submit(
@@ -185,9 +187,10 @@ def db(
     to: Annotated[str, typer.Option("--to", help="backup: file to write; copy: URL of an empty database.")] = "",
     output: Output = Format.TABLE,
 ) -> None:
-    """Show, back up or copy the database.
+    """Show, check, back up or copy the database.
 
-    It can be backed up while it is in use, and copied to another one, such as PostgreSQL.
+    It can be backed up while it is in use, and copied to another one, such as PostgreSQL. check finds what contradicts
+    itself or the artifacts, and ends with exit code 1 if it finds anything.
     """
     from orchestrator.use_cases import database
 
@@ -195,6 +198,9 @@ def db(
     if action is Action.STATUS:
         facts = database.status(workspace)
         emit_json(facts) if output is Format.JSON else emit_rows([facts], list(facts), output)
+        return
+    if action is Action.CHECK:
+        _check(workspace, output)
         return
     if not to:
         raise typer.BadParameter(f"db {action} needs --to")
@@ -204,3 +210,18 @@ def db(
         say(f"the database is copied to {to}; artifacts and runs stay in folders of {workspace.home.root}")
         return
     say(f"{plural(database.copy(workspace, to), 'row')} copied; from now on set ISOFLOP_DATABASE_URL")
+
+
+def _check(workspace: Workspace, output: Format) -> None:
+    """Show what contradicts itself. Raises Exit with 1 if anything does."""
+    from orchestrator.use_cases.checking import checked
+
+    found = [{"subject": each.subject, "finding": each.finding} for each in checked(workspace)]
+    if found or output is not Format.TABLE:
+        emit_rows(found, ["subject", "finding"], output)
+    if found:
+        say(
+            f"{plural(len(found), 'contradiction')}: restore a backup, or train the runs again with isoflop run --rerun"
+        )
+        raise typer.Exit(1)
+    say("pages, rows, datasets and logged results fit together")

@@ -41,7 +41,10 @@ def measure(workspace: Workspace, background: Background) -> Measures:
 
 
 def missing(workspace: Workspace, background: Background) -> list[str]:
-    """What a service lacks to take and train sweeps: database, scheduler, workers; nothing if it is ready."""
+    """What a service lacks to take and train sweeps: database, scheduler, workers; nothing if it is ready.
+
+    The workers of a Ray cluster come when there is something to train.
+    """
     lacking = []
     try:
         workspace.store.requests()
@@ -49,6 +52,6 @@ def missing(workspace: Workspace, background: Background) -> list[str]:
         lacking.append("database")
     if not background.ready:
         lacking.append("scheduler")
-    elif not background.staff.workers:
+    elif not background.staff.workers and workspace.settings.ray_address == "local":
         lacking.append("workers")
     return lacking
