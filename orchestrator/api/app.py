@@ -49,6 +49,7 @@ def create_app(
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
         dependencies=[Depends(openapi.known_keys)],
         lifespan=_lifespan(background, desk),
     )

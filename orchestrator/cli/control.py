@@ -17,8 +17,8 @@ from orchestrator.cli.output import Format, emit_json, emit_rows, say
 from orchestrator.cli.planning import sweep_path
 
 if TYPE_CHECKING:
-    from orchestrator.use_cases.workspace import Workspace
     from orchestrator.scheduling.progress import Progress
+    from orchestrator.use_cases.workspace import Workspace
 
 LOG_COLUMNS = ("attempt", "kind", "step", "tokens", "loss", "validation_loss", "elapsed", "cause", "detail")
 
