@@ -64,7 +64,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
     ),
     "Service": (
         Verb("serve", serving.serve, ("serve", "serve --host 0.0.0.0 --port 80")),
-        Verb("db", control.db, ("db", "db check", "db backup --to isoflop.db")),
+        Verb("db", control.db, ("db check", "db backup --to isoflop.db")),
         Verb("doctor", serving.doctor, ("doctor", "doctor -o json")),
     ),
     "Tools": (

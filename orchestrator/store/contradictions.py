@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -13,7 +14,7 @@ from orchestrator.store.database import Database
 
 OPEN = (RunState.QUEUED, RunState.RUNNING)
 """States of a run that has not ended."""
-Rule = tuple[str, sa.Select[tuple[str]]]
+Rule = tuple[str, sa.Select[Any]]
 """What is wrong with a row, and the query of the rows of which it is true."""
 
 

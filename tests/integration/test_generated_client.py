@@ -23,7 +23,7 @@ GENERATOR = "openapi-python-client==0.29.1"
 """It needs an earlier typer than ours, and so an environment of its own."""
 STORY = """
 import json, sys
-from generated.api.answers import get_prediction
+from generated.api.answers import get_fit
 from generated.api.runs import list_runs
 from generated.api.sweeps import get_sweep, list_sweeps, plan, submit_sweep
 from generated.client import Client
@@ -43,13 +43,21 @@ listed = json.loads(list_sweeps.sync_detailed(client=client).content)
 assert {each["name"] for each in listed} == {"x", "varied"}, listed
 runs = json.loads(list_runs.sync_detailed("varied", client=client, limit=3).content)
 assert len(runs) == 3, runs
-asked = json.loads(get_prediction.sync_detailed("varied", client=client, flops="5e12", variant="qk_norm=True").content)
-assert asked["flops"] == 5e12 and asked["loss_interval"][0] < asked["loss"] < asked["loss_interval"][1], asked
-refused = get_prediction.sync("nothing", client=client, flops="5e12")
+law = json.loads(get_fit.sync_detailed("varied", client=client, variant="qk_norm=True").content)
+assert law["law_id"], law
+question = {"flops": 5e12, "variant": "qk_norm=True"}
+asked = client.get_httpx_client().get("/api/v1/sweeps/varied/prediction", params=question).json()
+assert asked["flops"] == 5e12, asked
+assert asked["loss_interval"][0] < asked["loss"] < asked["loss_interval"][1], asked
+refused = get_fit.sync("nothing", client=client)
 assert isinstance(refused, Problem), refused
 assert (refused.status, refused.type_) == (404, "urn:isoflop:not-found"), refused
 """
-"""What the generated client does, in the generator's environment."""
+"""What the generated client does, in the generator's environment.
+
+A prediction is asked for by its address: in the function that this generator makes for it, the key `params` takes the
+place of a variable of the generator's own.
+"""
 
 
 @pytest.fixture
