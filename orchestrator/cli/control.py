@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -133,14 +133,17 @@ def _readings(sweep: str) -> Iterator[Progress]:
 def logs(
     run: RunId,
     attempt: Annotated[int | None, typer.Option("--attempt", help="Only this attempt.")] = None,
+    grows: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the run has ended.")] = False,
     output: Output = Format.TABLE,
 ) -> None:
     """Show what a run's attempts logged, and why each ended."""
-    from orchestrator.client import service_client
-    from orchestrator.use_cases.control import run_log_json
+    from orchestrator.cli.log_lines import follow
 
-    client = service_client()
-    rows = client.log(run, attempt) if client else list(run_log_json(open_workspace(reading=True), run, attempt))
+    state, read = _log_of(run, attempt)
+    if grows:
+        follow(state, read, output)
+        return
+    rows = read()
     if output is Format.JSON:
         emit_json(rows)
         return
@@ -148,6 +151,18 @@ def logs(
     for row in short:
         row["attempt"] = row.pop("number", row.get("attempt"))
     emit_rows(short, list(LOG_COLUMNS), output, importance=("attempt", "kind", "step", "loss", "cause", "detail"))
+
+
+def _log_of(run: str, attempt: int | None) -> tuple[Callable[[], str], Callable[[], list[dict[str, Any]]]]:
+    """What tells a run's state and its log at the moment, of the service that is named or of the home."""
+    from orchestrator.client import service_client
+    from orchestrator.use_cases.control import find_run, run_log_json
+
+    client = service_client()
+    if client:
+        return lambda: str(client.run(run)["state"]), lambda: client.log(run, attempt)
+    workspace = open_workspace(reading=True)
+    return lambda: find_run(workspace.store, run).state, lambda: list(run_log_json(workspace, run, attempt))
 
 
 def _short(value: Any) -> Any:

@@ -45,7 +45,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("watch", control.watch, ("watch lab", "watch lab@3f9c21aa")),
         Verb("ls", reading.list_sweeps, ("ls", "ls -o json")),
         Verb("show", reading.show, ("show lab", "show lab -o csv")),
-        Verb("logs", control.logs, ("logs 3f9c21aa", "logs 3f9c21aa --attempt 2")),
+        Verb("logs", control.logs, ("logs 3f9c21aa", "logs 3f9c21aa --follow")),
         Verb("cancel", control.cancel, ("cancel lab", "cancel lab@3f9c21aa")),
         Verb("pause", control.pause, ("pause lab", "pause lab@3f9c21aa")),
         Verb("resume", control.resume, ("resume lab", "resume lab@3f9c21aa")),
