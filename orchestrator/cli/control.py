@@ -156,13 +156,14 @@ def logs(
 def _log_of(run: str, attempt: int | None) -> tuple[Callable[[], str], Callable[[], list[dict[str, Any]]]]:
     """What tells a run's state and its log at the moment, of the service that is named or of the home."""
     from orchestrator.client import service_client
-    from orchestrator.use_cases.control import find_run, run_log_json
+    from orchestrator.use_cases.control import run_log_json
+    from orchestrator.use_cases.run_facts import run_json
 
     client = service_client()
     if client:
         return lambda: str(client.run(run)["state"]), lambda: client.log(run, attempt)
     workspace = open_workspace(reading=True)
-    return lambda: find_run(workspace.store, run).state, lambda: list(run_log_json(workspace, run, attempt))
+    return lambda: str(run_json(workspace, run)["state"]), lambda: list(run_log_json(workspace, run, attempt))
 
 
 def _short(value: Any) -> Any:
