@@ -104,6 +104,16 @@ def test_every_container_runs_without_rights_and_within_limits() -> None:
         assert set(container["resources"]["limits"]) == {"cpu", "memory"}, name
         mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
         assert {"/tmp", "/var/lib/isoflop"} <= mounts, f"{name}: what the image's variables name must be writable"
+    folders = {
+        (name, variable["name"]): Path(variable["value"])
+        for name, container in _containers().items()
+        for variable in container["env"]
+        if variable["name"] in ("ISOFLOP_HOME", "ISOFLOP_SCRATCH")
+    }
+    assert len(folders) == 3, "the service has both, a worker its scratch folder"
+    for (name, variable), folder in folders.items():
+        mounts = {mount["mountPath"] for mount in _containers()[name]["volumeMounts"]}
+        assert str(folder.parent) in mounts, f"{variable}: a volume belongs to root, and others may write into it"
 
 
 def test_liveness_is_apart_from_readiness_and_strangers_reach_no_port_of_ray() -> None:
