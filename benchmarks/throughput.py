@@ -26,7 +26,7 @@ from typing import Any
 import psutil
 
 from model.config import ModelConfig, RunConfig, TrainConfig
-from orchestrator.attempts import Assignment, Kinds, Outcome, ProcessRecord, Report, RunProgress, Slot, Tracking
+from orchestrator.attempts import Assignment, Kinds, Outcome, ProcessRecord, Report, RunProgress, Slot, Staff, Tracking
 from orchestrator.cluster import ray_session
 from orchestrator.cluster.artifact_store import ArtifactStore, open_artifacts
 from orchestrator.cluster.attempt_log import AttemptLog
@@ -110,6 +110,10 @@ class Threads:
             pass
         self._idle |= dict.fromkeys(r.worker for r in reports)
         return reports
+
+    def staff(self, lag_seconds: float) -> Staff:
+        """Nobody asks."""
+        return Staff(0, 0, lag_seconds)
 
     def progress(self) -> dict[str, RunProgress]:
         """Nothing to tell."""

@@ -77,6 +77,18 @@ class Kinds:
 
 
 @dataclass(frozen=True, slots=True)
+class Staff:
+    """Who works for a scheduler, and whether what it reports is recorded."""
+
+    workers: int
+    """Workers that are ready, busy or not."""
+    busy: int
+    """Workers that have a run."""
+    lag_seconds: float = 0.0
+    """Time for which the database or the artifact store has not answered; 0 while both do."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tracking:
     """Where the wandb mirror writes: decided once by the scheduler and sent to the workers."""
 

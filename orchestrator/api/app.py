@@ -8,12 +8,25 @@ from concurrent.futures import Executor
 from contextlib import AbstractAsyncContextManager
 
 from fastapi import Depends, FastAPI
-from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from orchestrator.api import answers, events, login, openapi, pages, people, permissions, problems, runs, sweeps, users
+from orchestrator.api import (
+    answers,
+    events,
+    health,
+    login,
+    openapi,
+    pages,
+    people,
+    permissions,
+    problems,
+    runs,
+    sweeps,
+    users,
+)
 from orchestrator.api.desk import Desk
 from orchestrator.api.middleware import Surroundings
+from orchestrator.api.traffic import Latencies, Traffic
 from orchestrator.use_cases.background import Background
 from orchestrator.use_cases.execution import Execution
 from orchestrator.use_cases.members import Members
@@ -50,11 +63,13 @@ def create_app(
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
         dependencies=[Depends(permissions.check_role), Depends(openapi.known_keys)],
         lifespan=_lifespan(background, desk),
     )
-    members = members or Members(workspace)
+    members, latencies = members or Members(workspace), Latencies()
     app.add_middleware(Surroundings, members=members)
+    app.add_middleware(Traffic, latencies=latencies)
     problems.install(app)
     sweeps.install(app, workspace, background, desk, corpora)
     runs.install(app, workspace, desk)
@@ -64,7 +79,7 @@ def create_app(
     login.install(app, members)
     people.install(app, workspace)
     users.install(app, workspace)
-    _add_health(app, background)
+    health.install(app, workspace, background, latencies)
     openapi.install(app)
     return app
 
@@ -83,14 +98,3 @@ def _lifespan(background: Background, desk: Desk) -> Callable[[FastAPI], Abstrac
         await run_in_threadpool(background.stop)
 
     return lifespan
-
-
-def _add_health(app: FastAPI, background: Background) -> None:
-    """The route by which a supervisor sees whether the service works."""
-
-    @app.get("/healthz", tags=["service"])
-    async def health() -> JSONResponse:
-        """Whether the service answers, and whether its scheduler is running; anyone may ask, so it names no place."""
-        if background.error is not None:
-            return JSONResponse({"scheduler": "ended", "error": problems.kind_of(background.error)}, status_code=503)
-        return JSONResponse({"scheduler": "ready" if background.ready else "not ready"})

@@ -38,6 +38,11 @@ PROBLEM: dict[str, Any] = {
         "quantity": {"type": "string", "description": "What was asked beyond the law's reach."},
         "lowest": {"type": ["number", "null"], "description": "Lowest value that can be asked about."},
         "highest": {"type": ["number", "null"], "description": "Highest value that can be asked about."},
+        "missing": {
+            "type": "array",
+            "description": "What the service lacks: database, scheduler, workers.",
+            "items": {"type": "string"},
+        },
         "reason": {"type": "string", "description": "Why two laws cannot be compared."},
     },
 }
@@ -65,7 +70,7 @@ SCHEMES: dict[str, Any] = {
     "basic": {"type": "http", "scheme": "basic", "description": "The token as the password; the user name is ignored."},
     "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "The token, as the page keeps it."},
 }
-OPEN = ("/healthz",)
+OPEN = ("/healthz", "/readyz")
 """Paths that need no token."""
 
 

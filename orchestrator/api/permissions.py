@@ -15,6 +15,8 @@ _RUN: Final = "/api/v1/runs/{run}"
 
 NEEDS: Final[Mapping[tuple[str, str], Role | None]] = {
     ("GET", "/healthz"): None,
+    ("GET", "/readyz"): None,
+    ("GET", "/metrics"): R,
     ("GET", "/login"): None,
     ("POST", "/login"): None,
     ("POST", "/logout"): None,

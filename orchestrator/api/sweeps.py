@@ -30,7 +30,14 @@ from tokenizer.files import Reach
 
 SWEEPS = "/api/v1/sweeps"
 _YAML_BODY: dict[str, Any] = {
-    "requestBody": {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/yaml": {"schema": {"type": "string"}},
+            # The same bytes, for clients whose generator knows no YAML.
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
 }
 _KNOWN: dict[int | str, dict[str, Any]] = {
     200: {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +19,7 @@ from orchestrator.cli.planning import sweep_path
 
 if TYPE_CHECKING:
     from orchestrator.scheduling.progress import Progress
+    from orchestrator.use_cases.workspace import Workspace
 
 LOG_COLUMNS = ("attempt", "kind", "step", "tokens", "loss", "validation_loss", "elapsed", "cause", "detail")
 
@@ -29,6 +30,7 @@ class Action(StrEnum):
     STATUS = "status"
     BACKUP = "backup"
     COPY = "copy"
+    CHECK = "check"
 
 
 @expand(adaptive=adaptive_of)
@@ -134,14 +136,17 @@ def _readings(sweep: str) -> Iterator[Progress]:
 def logs(
     run: RunId,
     attempt: Annotated[int | None, typer.Option("--attempt", help="Only this attempt.")] = None,
+    grows: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the run has ended.")] = False,
     output: Output = Format.TABLE,
 ) -> None:
     """Show what a run's attempts logged, and why each ended."""
-    from orchestrator.client import service_client
-    from orchestrator.use_cases.control import run_log_json
+    from orchestrator.cli.log_lines import follow
 
-    client = service_client()
-    rows = client.log(run, attempt) if client else list(run_log_json(open_workspace(reading=True), run, attempt))
+    state, read = _log_of(run, attempt)
+    if grows:
+        follow(state, read, output)
+        return
+    rows = read()
     if output is Format.JSON:
         emit_json(rows)
         return
@@ -149,6 +154,19 @@ def logs(
     for row in short:
         row["attempt"] = row.pop("number", row.get("attempt"))
     emit_rows(short, list(LOG_COLUMNS), output, importance=("attempt", "kind", "step", "loss", "cause", "detail"))
+
+
+def _log_of(run: str, attempt: int | None) -> tuple[Callable[[], str], Callable[[], list[dict[str, Any]]]]:
+    """What tells a run's state and its log at the moment, of the service that is named or of the home."""
+    from orchestrator.client import service_client
+    from orchestrator.use_cases.control import run_log_json
+    from orchestrator.use_cases.run_facts import run_json
+
+    client = service_client()
+    if client:
+        return lambda: str(client.run(run)["state"]), lambda: client.log(run, attempt)
+    workspace = open_workspace(reading=True)
+    return lambda: str(run_json(workspace, run)["state"]), lambda: list(run_log_json(workspace, run, attempt))
 
 
 def _short(value: Any) -> Any:
@@ -188,9 +206,10 @@ def db(
     to: Annotated[str, typer.Option("--to", help="backup: file to write; copy: URL of an empty database.")] = "",
     output: Output = Format.TABLE,
 ) -> None:
-    """Show, back up or copy the database.
+    """Show, check, back up or copy the database.
 
-    It can be backed up while it is in use, and copied to another one, such as PostgreSQL.
+    It can be backed up while it is in use, and copied to another one, such as PostgreSQL. check finds what contradicts
+    itself or the artifacts, and ends with exit code 1 if it finds anything.
     """
     from orchestrator.use_cases import database
 
@@ -198,6 +217,9 @@ def db(
     if action is Action.STATUS:
         facts = database.status(workspace)
         emit_json(facts) if output is Format.JSON else emit_rows([facts], list(facts), output)
+        return
+    if action is Action.CHECK:
+        _check(workspace, output)
         return
     if not to:
         raise typer.BadParameter(f"db {action} needs --to")
@@ -207,3 +229,18 @@ def db(
         say(f"the database is copied to {to}; artifacts and runs stay in folders of {workspace.home.root}")
         return
     say(f"{plural(database.copy(workspace, to), 'row')} copied; from now on set ISOFLOP_DATABASE_URL")
+
+
+def _check(workspace: Workspace, output: Format) -> None:
+    """Show what contradicts itself. Raises Exit with 1 if anything does."""
+    from orchestrator.use_cases.checking import checked
+
+    found = [{"subject": each.subject, "finding": each.finding} for each in checked(workspace)]
+    if found or output is not Format.TABLE:
+        emit_rows(found, ["subject", "finding"], output)
+    if found:
+        say(
+            f"{plural(len(found), 'contradiction')}: restore a backup, or train the runs again with isoflop run --rerun"
+        )
+        raise typer.Exit(1)
+    say("pages, rows, datasets and logged results fit together")

@@ -37,11 +37,10 @@ def _run(interrupts: Interrupts) -> int:
 
 def _carry_out() -> int:
     """Load the verbs, which takes a moment and can be interrupted, and run the one that is asked for."""
-    import logging
-
     from orchestrator.cli.app import app
+    from orchestrator.cli.logs import log_to
 
-    logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
+    log_to(sys.stderr)
     arguments = sys.argv[1:]
     _check_text(arguments)
     code = app(arguments, prog_name="isoflop", standalone_mode=False)

@@ -70,7 +70,13 @@ def _configuration(app: Callable[..., Any], host: str, port: int) -> uvicorn.Con
 
     named = "FORWARDED_ALLOW_IPS" in os.environ  # else anybody on this machine is whoever they say
     return uvicorn.Config(
-        app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=5, proxy_headers=named
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        log_config=None,
+        timeout_graceful_shutdown=5,
+        proxy_headers=named,
     )
 
 

@@ -47,7 +47,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("watch", control.watch, ("watch lab", "watch lab@3f9c21aa")),
         Verb("ls", reading.list_sweeps, ("ls", "ls -o json")),
         Verb("show", reading.show, ("show lab", "show lab -o csv")),
-        Verb("logs", control.logs, ("logs 3f9c21aa", "logs 3f9c21aa --attempt 2")),
+        Verb("logs", control.logs, ("logs 3f9c21aa", "logs 3f9c21aa --follow")),
         Verb("cancel", control.cancel, ("cancel lab", "cancel lab@3f9c21aa")),
         Verb("pause", control.pause, ("pause lab", "pause lab@3f9c21aa")),
         Verb("resume", control.resume, ("resume lab", "resume lab@3f9c21aa")),
@@ -67,7 +67,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
     ),
     "Service": (
         Verb("serve", serving.serve, ("serve", "serve --host 0.0.0.0 --port 80")),
-        Verb("db", control.db, ("db", "db backup --to isoflop.db")),
+        Verb("db", control.db, ("db check", "db backup --to isoflop.db")),
         Verb("doctor", serving.doctor, ("doctor", "doctor -o json")),
     ),
     "People": (

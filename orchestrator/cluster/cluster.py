@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from orchestrator.attempts import Assignment, Kinds, ProcessRecord, Report, RunProgress, Slot
+from orchestrator.attempts import Assignment, Kinds, ProcessRecord, Report, RunProgress, Slot, Staff
 from orchestrator.cluster.head_watch import HeadLost, HeadWatch
 from orchestrator.cluster.own_processes import own_family
 from orchestrator.cluster.placement import demand_of, workers_by_kind
-from orchestrator.cluster.pool_worker import PoolWorker
+from orchestrator.cluster.pool_worker import PoolWorker, core_of, staff_of
 from orchestrator.cluster.private_folder import PrivateFolder
 from orchestrator.cluster.ray_session import Actor, ClusterError, FailedStart, RaySession, Reference
 from orchestrator.settings import HEAD_SECONDS
@@ -126,10 +125,7 @@ class Cluster:
         return self._most - sum(not worker.waits_for_node(STUCK_SECONDS) for worker in self._pool)
 
     def kinds(self) -> Kinds:
-        """Which kinds of device the workers have, busy or not, and which the nodes declare.
-
-        Raises HeadLost.
-        """
+        """Which kinds of device the workers have, busy or not, and which the nodes declare. Raises HeadLost."""
         ready = tuple(worker.slot(self._shares) for worker in self._pool if worker.location is not None)
         reached = not self._ray.local and self._head_answers()
         return Kinds(ready, tuple(self._ray.accelerators()) if reached else ())
@@ -148,9 +144,12 @@ class Cluster:
         demand = demand_of(self._gpu, self._shares, kind, self._ray.accelerators() if kind else ())
         # If GPUs are only declared, torch uses the pool's own device on them, too.
         device = "cpu" if not demand.num_gpus else self._device if self._gpu else "cuda"
-        cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-        pinned = self._ray.local and self._device == "cpu" and index < len(cores)
-        return self._ray.new_worker(demand, device, cores[index] if pinned else None)
+        pinned = self._ray.local and self._device == "cpu"
+        return self._ray.new_worker(demand, device, core_of(index) if pinned else None)
+
+    def staff(self, lag_seconds: float) -> Staff:
+        """How many workers are ready, and how many of them have a run."""
+        return staff_of(self._pool, lag_seconds)
 
     def idle(self) -> list[Slot]:
         """Slots of the workers that are ready and have nothing to do. Raises ClusterError if workers cannot start."""
@@ -276,8 +275,7 @@ class Cluster:
             if worker.asked is not None:
                 if not self._ray.fulfilled([worker.asked]):
                     continue
-                answer = self._ray.progress_of(worker.asked)
-                if answer is not None:
+                if (answer := self._ray.progress_of(worker.asked)) is not None:
                     worker.note(answer)
             worker.asked = self._ray.ask_progress(worker.actor)
         return {run_id: progress for worker in self._pool for run_id, progress in worker.live.items()}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from orchestrator.attempts import Assignment, Outcome, Report, RunProgress, Slot
+from orchestrator.attempts import Assignment, Outcome, Report, RunProgress, Slot, Staff
 from orchestrator.cluster.placement import WorkerLocation
 from orchestrator.states import Cause
 
@@ -128,3 +129,15 @@ class PoolWorker:
             return Slot(self.name, self.name, location.kind)
         device = f"{location.node}/{','.join(location.gpus)}"
         return Slot(self.name, device, location.kind, shares, location.memory, gpu=True)
+
+
+def staff_of(pool: Sequence[PoolWorker], lag_seconds: float) -> Staff:
+    """How many workers of a pool are ready, and how many of them have a run."""
+    ready = [worker for worker in pool if worker.location is not None]
+    return Staff(len(ready), sum(bool(worker.given) for worker in ready), lag_seconds)
+
+
+def core_of(index: int) -> int | None:
+    """The core that a worker is pinned to, one of those that this process may use; None without one for it."""
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    return cores[index] if index < len(cores) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from orchestrator.attempts import Assignment, Kinds, ProcessRecord, Report, RunProgress, Slot
+from orchestrator.attempts import Assignment, Kinds, ProcessRecord, Report, RunProgress, Slot, Staff
 
 
 class Executor(Protocol):
@@ -24,6 +24,10 @@ class Executor(Protocol):
 
     def kinds(self) -> Kinds:
         """Which kinds of device there are."""
+        ...
+
+    def staff(self, lag_seconds: float) -> Staff:
+        """How many workers there are and have a run, with what the scheduler says of its lag."""
         ...
 
     def idle(self) -> list[Slot]:

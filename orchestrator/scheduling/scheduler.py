@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from orchestrator.attempts import LEASE_SECONDS, Outcome, Report, RunProgress, Tracking
+from orchestrator.attempts import LEASE_SECONDS, Outcome, Report, RunProgress, Staff, Tracking
 from orchestrator.cluster.artifact_store import ArtifactStore
 from orchestrator.cluster.attempt_log import logged_outcome, orphaned_outcome
 from orchestrator.errors import ArtifactsAway
@@ -297,7 +297,9 @@ class Scheduler:
                 log.warning("run %s is no longer running in attempt %d: its end is refused", run_id, fence)
         return states
 
-    # the loop
+    def staff(self) -> Staff:
+        """Who works, and for how long nothing could be recorded."""
+        return self._cluster.staff(0.0 if self._trouble is None else time.monotonic() - self._trouble)
 
     def live(self) -> dict[str, RunProgress]:
         """How far each run in training is, by run id."""

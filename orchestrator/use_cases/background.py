@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 
-from orchestrator.attempts import RunProgress
+from orchestrator.attempts import RunProgress, Staff
 from orchestrator.cluster.head_watch import HeadLost
 from orchestrator.scheduling.scheduler import Scheduler
 from orchestrator.use_cases.execution import Execution
@@ -44,6 +44,7 @@ class Background:
         self._advance = advance
         self._deciding = threading.Thread(target=self._decide, name="rounds", daemon=True)
         self._live: dict[str, RunProgress] = {}
+        self._staff = Staff(0, 0)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="scheduler", daemon=True)
         self.error: Exception | None = None
@@ -75,6 +76,11 @@ class Background:
         """How far each run in training is, by its id."""
         return self._live
 
+    @property
+    def staff(self) -> Staff:
+        """Who worked at the last step; nobody without a scheduler."""
+        return self._staff if self.ready else Staff(0, 0)
+
     def _decide(self) -> None:
         """The other thread: adaptive sweeps get their next rounds until the service stops."""
         pause = 0.0
@@ -93,6 +99,7 @@ class Background:
             while not self._stop.is_set():
                 self._scheduler.step()
                 self._live = self._scheduler.live()
+                self._staff = self._scheduler.staff()
         except ExpectedError as error:
             self.error = error
             log.error("the scheduler ended: %s", error)

@@ -16,7 +16,7 @@ import pytest
 import typer
 import yaml
 
-from orchestrator.api.guard import BindError, check_bind
+from orchestrator.api.guard import OPEN_PATHS, BindError, check_bind
 from orchestrator.cli.app import app
 from tests.conftest import ROOT
 
@@ -82,6 +82,59 @@ def test_every_process_of_ray_on_kubernetes_asks_for_the_token() -> None:
     assert not {"ISOFLOP_TOKEN", "ISOFLOP_DATABASE_URL"} & {
         variable["name"] for name in ("ray-head", "ray-worker") for variable in _containers()[name]["env"]
     }
+
+
+def test_every_container_runs_without_rights_and_within_limits() -> None:
+    user = next(rest for word, rest in _instructions() if word == "USER")
+    for name, service in COMPOSE["services"].items():
+        assert service["cap_drop"] == ["ALL"] and service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["mem_limit"] and service["pids_limit"], name
+    for name, service in OURS.items():
+        assert (service["user"], service["read_only"]) == (user, True), name
+        assert any(each.startswith("/tmp:") for each in service["tmpfs"]), name
+    groups = [KUBERAY[0]["spec"]["headGroupSpec"], *KUBERAY[0]["spec"]["workerGroupSpecs"]]
+    for spec in (group["template"]["spec"] for group in groups):
+        pod = spec["securityContext"]
+        assert pod["runAsNonRoot"] and f"{pod['runAsUser']}:{pod['runAsGroup']}" == user
+        assert pod["seccompProfile"] == {"type": "RuntimeDefault"}
+    for name, container in _containers().items():
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}
+        }, name  # fmt: skip
+        assert set(container["resources"]["limits"]) == {"cpu", "memory"}, name
+        mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
+        assert {"/tmp", "/var/lib/isoflop"} <= mounts, f"{name}: what the image's variables name must be writable"
+    folders = {
+        (name, variable["name"]): Path(variable["value"])
+        for name, container in _containers().items()
+        for variable in container["env"]
+        if variable["name"] in ("ISOFLOP_HOME", "ISOFLOP_SCRATCH")
+    }
+    assert len(folders) == 3, "the service has both, a worker its scratch folder"
+    for (name, variable), folder in folders.items():
+        mounts = {mount["mountPath"] for mount in _containers()[name]["volumeMounts"]}
+        assert str(folder.parent) in mounts, f"{variable}: a volume belongs to root, and others may write into it"
+
+
+def test_liveness_is_apart_from_readiness_and_strangers_reach_no_port_of_ray() -> None:
+    serve = _containers()["serve"]
+    paths = {probe: serve[f"{probe}Probe"]["httpGet"]["path"] for probe in ("startup", "liveness", "readiness")}
+    assert paths == {"startup": "/healthz", "liveness": "/healthz", "readiness": "/readyz"}
+    assert set(paths.values()) == set(OPEN_PATHS) & {"/healthz", "/readyz"}, "a kubelet has no token"
+    assert "/healthz" in next(rest for word, rest in _instructions() if word == "HEALTHCHECK")
+    policy = KUBERAY[2]["spec"]
+    labels = {"ray.io/cluster": KUBERAY[0]["metadata"]["name"]}
+    assert policy["podSelector"]["matchLabels"] == labels and policy["policyTypes"] == ["Ingress"]
+    own, others = policy["ingress"]
+    assert own == {"from": [{"podSelector": {"matchLabels": labels}}]}
+    assert [each["port"] for each in others["ports"]] == [8337]
+
+
+def test_the_proxy_reaches_the_service_and_does_not_buffer_events() -> None:
+    text = (ROOT / "docker" / "Caddyfile").read_text()
+    name, port = re.findall(r"UPSTREAM:([a-z-]+):(\d+)", text)[0]
+    assert COMPOSE["services"][name]["command"][-1] == port
+    assert "flush_interval -1" in text and name in COMPOSE["services"]["proxy"]["depends_on"]
 
 
 STAND_INS = {
@@ -158,7 +211,7 @@ def test_the_services_run_verbs_that_exist() -> None:
 
 def test_the_service_is_published_on_loopback_and_needs_a_token() -> None:
     serve = COMPOSE["services"]["serve"]
-    assert all(p.startswith("127.0.0.1:") for s in COMPOSE["services"].values() for p in s.get("ports", []))
+    assert all(p.startswith("127.0.0.1:") for s in OURS.values() for p in s.get("ports", []))
     # Not `:?`: compose interpolates the whole file, and `run demo` must not need a token.
     assert serve["environment"]["ISOFLOP_TOKEN"] == "${ISOFLOP_TOKEN:-}"
     host = serve["command"][serve["command"].index("--host") + 1]
@@ -185,7 +238,7 @@ def test_the_image_commands_work_in_a_clean_environment(tmp_path: Path) -> None:
                     shutil.copytree(ROOT / source, to, ignore=shutil.ignore_patterns("__pycache__"))
                 else:
                     shutil.copy(ROOT / source, to)
-        elif word == "RUN" and "/var/lib/isoflop" not in rest and "apt-get" not in rest:
+        elif word == "RUN" and "/var/lib/isoflop" not in rest and "apt-get" not in rest and "useradd" not in rest:
             done = subprocess.run(
                 ["sh", "-ec", rest],
                 cwd=image,

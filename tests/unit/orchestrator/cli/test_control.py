@@ -39,6 +39,10 @@ class Service:
     def sweep(self, _: str) -> dict[str, Any]:
         return self.answers.pop(0)
 
+    def run(self, run: str) -> dict[str, Any]:
+        self.asked.append(run)
+        return {"state": "failed"}
+
     def log(self, run: str, attempt: int | None) -> list[dict[str, Any]]:
         self.asked.append((run, attempt))
         return self.answers
@@ -128,9 +132,14 @@ def test_a_log_shows_attempts_and_events(stored: Isoflop, tmp_path: Path, monkey
     rows = stored("logs", run, "--attempt", "1", "-o", "json").json
     assert rows[0]["detail"] == "Traceback\nno such field" and rows[1]["loss"] == 4.56789
     assert stored("logs", run, "--attempt", "7").code == 3
+    followed = stored("logs", run, "-f").stdout.splitlines()
+    assert [line.split()[:2] for line in followed] == [["1", "attempt"], ["1", "progress"], ["1", "ended"]]
+    assert followed[-1].endswith("cause configuration  detail no such field")
     service = _serve(monkeypatch, {"kind": "attempt", "number": 2})
     assert stored("logs", run, "--attempt", "2").stdout.splitlines()[1].split() == ["2", "attempt"]
     assert service.asked == [(run, 2)]
+    assert stored("logs", run, "--follow").stdout.splitlines() == ["2  attempt"]
+    assert service.asked[1:] == [run, (run, None)]
 
 
 def test_trunks_are_listed_and_dropped_on_request(stored: Isoflop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,10 @@
-"""What a sweep waits for is shown by the verbs that read; `db` shows, backs up and copies the database."""
+"""What a sweep waits for is shown by the verbs that read; `db` shows, checks, backs up and copies the database."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from orchestrator.store.tables import SCHEMA
 from orchestrator.use_cases.control import pause, resume
 from orchestrator.use_cases.execution import Execution
 from orchestrator.use_cases.workspace import Workspace
-from tests.unit.orchestrator.use_cases.homes import small_home
+from tests.unit.orchestrator.use_cases.homes import finish, small_home
 
 
 @pytest.fixture
@@ -40,6 +42,21 @@ def test_db_shows_backs_up_and_copies(workspace: Workspace, tmp_path: Path, monk
         monkeypatch.setenv("ISOFLOP_DATABASE_URL", f"sqlite:///{tmp_path / name}")
         assert json.loads(CliRunner().invoke(app, ["db", "-o", "json"]).stdout)["runs"] == 3
     assert RunState.DONE in {r.state for r in workspace.store.runs_in(*RunState)}
+
+
+def test_db_check_lists_what_contradicts_itself_and_fails(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ISOFLOP_HOME", str(tmp_path))
+    finish(workspace, "run2")
+    whole = CliRunner().invoke(app, ["db", "check"])
+    assert (whole.exit_code, whole.stdout) == (0, "") and "fit together" in whole.stderr
+    with contextlib.closing(sqlite3.connect(tmp_path / "isoflop.db")) as db:
+        db.execute("UPDATE runs SET loss = NULL WHERE id = 'run0'")
+        db.commit()
+    found = CliRunner().invoke(app, ["db", "check", "-o", "json"])
+    assert found.exit_code == 1 and "1 contradiction: restore a backup" in found.stderr
+    assert json.loads(found.stdout) == [{"subject": "run0", "finding": "done without a loss"}]
 
 
 def test_what_a_sweep_waits_for_is_shown_until_it_no_longer_waits(

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.attempts import Assignment, Outcome, Report, RunProgress, Slot, Tracking
+from orchestrator.attempts import Assignment, Outcome, Report, RunProgress, Slot, Staff, Tracking
 from orchestrator.cluster import pool_worker
 from orchestrator.cluster.placement import WorkerLocation
-from orchestrator.cluster.pool_worker import Given, PoolWorker
+from orchestrator.cluster.pool_worker import Given, PoolWorker, core_of, staff_of
 from orchestrator.states import Cause
 
 ASSIGNMENT = Assignment("run", 2, {}, "artifacts", "sweep", "name", Tracking("disabled", "", "p", "test"))
@@ -25,6 +25,17 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def made(location: WorkerLocation | None = None) -> PoolWorker:
     return PoolWorker(3, "h100", "actor", "ready", location=location, last_seen=time.monotonic())
+
+
+def test_staff_is_who_is_ready_and_who_has_a_run() -> None:
+    ready, busy = (made(WorkerLocation("n", (), "Xeon", None)) for _ in range(2))
+    busy.begin(ASSIGNMENT, "outcome")
+    assert staff_of([made(), ready, busy], 4.0) == Staff(2, 1, 4.0)
+
+
+def test_a_worker_has_one_of_the_cores_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_worker.os, "sched_getaffinity", lambda _: {5, 2}, raising=False)
+    assert [core_of(index) for index in (0, 1, 2)] == [2, 5, None]
 
 
 def test_it_is_called_by_its_number() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from orchestrator.attempts import Assignment, Kinds, Outcome, ProcessRecord, Report, RunProgress, Slot
+from orchestrator.attempts import Assignment, Kinds, Outcome, ProcessRecord, Report, RunProgress, Slot, Staff
 from orchestrator.states import Cause
 from tests.unit.orchestrator.store_fixtures import result
 
@@ -62,6 +62,10 @@ class Hands:
         scripted = self.outcomes.get(assignment.run_id, [])
         outcome = scripted.pop(0) if scripted else Outcome(Cause.DONE, result())
         return [Report(worker, assignment.run_id, assignment.fence, outcome)]
+
+    def staff(self, lag_seconds: float) -> Staff:
+        busy = len({worker for worker, _ in self.pending})
+        return Staff(len(self.free) + busy, busy, lag_seconds)
 
     def progress(self) -> dict[str, RunProgress]:
         return {}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.attempts import Staff
 from orchestrator.cluster.head_watch import HeadLost
 from orchestrator.cluster.ray_session import ClusterError
 from orchestrator.use_cases import background as module
@@ -37,6 +38,9 @@ class FakeScheduler:
             if self.error is not None:
                 raise self.error
 
+    def staff(self) -> Staff:
+        return Staff(2, 1, 3.0)
+
     def live(self) -> dict[str, Any]:
         return {"step": self.steps}
 
@@ -55,8 +59,10 @@ def test_it_follows_all_sweeps_until_it_is_stopped(workspace: Workspace, monkeyp
     assert not background.ready
     background.start()
     assert scheduler.busy.wait(30) and background.ready
+    assert background.staff == Staff(2, 1, 3.0)
     background.stop()
     assert not background.ready and background.error is None
+    assert background.staff == Staff(0, 0)
     steps = scheduler.steps
     assert steps >= 3 and scheduler.followed == [None] and published == ["aaaa"]
 
