@@ -1,10 +1,11 @@
 """Published tables replayed run by run: suggested runs against a uniform grid, random choice and D-optimality.
 
-    python -m benchmarks.suggest_replay ../shared/data --starts 30 --write docs/experiments/suggest.md
-    python -m benchmarks.suggest_replay --worlds --starts 30
+    python -m benchmarks.suggest_replay ../shared/data --out answers.csv --write docs/experiments/suggest.md
+    python -m benchmarks.suggest_replay --worlds --out worlds.csv --write docs/experiments/suggest.md
 
 For each table the pool is every run below its largest budgets with a minimum, and what is asked is one of these. Each
-start has five sizes at each of the three smallest budgets; runs of the pool are added up to a share of its FLOPs.
+start has five sizes at each of the three smallest budgets; runs of the pool are added up to a share of its FLOPs. A
+replay that was broken off goes on where its `--out` ends.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import argparse
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -29,6 +29,7 @@ from analysis.suggest.beliefs import Beliefs
 from analysis.suggest.cells import Cells, joined
 from analysis.suggest.order import choose
 from analysis.suggest.records import Target
+from analysis.suggest.scenarios import likely
 from analysis.suggest.suggest import suggest
 from analysis.table.table import RunTable
 from benchmarks.holdout.sets import files, load
@@ -39,9 +40,12 @@ from benchmarks.worlds import SEVEN, WORLDS, grid, noise, optimum
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Generator = np.random.Generator
+Row = dict[str, str | float | bool]
 
-SHARES = (0.1, 0.2, 0.3)
-"""Shares of the pool's FLOPs."""
+SHARES = (0.3,)
+"""Shares of a published pool's FLOPs."""
+WORLD_SHARES = (0.1, 0.2, 0.3)
+"""Shares of a simulated pool's."""
 ROUNDS = 2
 """Fits between which suggested runs are added."""
 ASKED = 2
@@ -142,20 +146,23 @@ def cells_of(pool: RunTable, chosen: Mask) -> Cells:
     return replace(whole, runs=runs, most=whole.runs - runs)
 
 
-def suggested(case: Case, chosen: Mask, spend: float, generator: Generator) -> Mask:
+def suggested(case: Case, chosen: Mask, law: Law | None, spend: float, generator: Generator) -> Mask:
     """By what `isoflop suggest` would say, in rounds."""
-    return _in_rounds(case, chosen, spend, generator, _by_suggest)
+    return _in_rounds(case, chosen, law, spend, generator, _by_suggest)
 
 
-def d_optimal(case: Case, chosen: Mask, spend: float, generator: Generator) -> Mask:
+def d_optimal(case: Case, chosen: Mask, law: Law | None, spend: float, generator: Generator) -> Mask:
     """By the largest gain of information on all parameters for each FLOP."""
-    return _in_rounds(case, chosen, spend, generator, _by_information)
+    return _in_rounds(case, chosen, law, spend, generator, _by_information)
 
 
-def _in_rounds(case: Case, chosen: Mask, spend: float, generator: Generator, rule: Callable[..., list[int]]) -> Mask:
+def _in_rounds(
+    case: Case, chosen: Mask, law: Law | None, spend: float, generator: Generator, rule: Callable[..., list[int]]
+) -> Mask:
     pool, chosen = case.pool, chosen.copy()
     for turn in range(ROUNDS):
-        _, law = answer(pool.select(chosen), case.flops)
+        if turn:
+            _, law = answer(pool.select(chosen), case.flops)
         left = spend - float(pool.flops[chosen].sum())
         if law is None or left <= 0:
             break
@@ -172,13 +179,12 @@ def _in_rounds(case: Case, chosen: Mask, spend: float, generator: Generator, rul
 def _by_suggest(law: Law, cells: Cells, flops: float, left: float) -> list[int]:
     valley = law.valley
     assert valley is not None
-    know = lru_cache(lambda budgets: Beliefs.of(valley, cells, flops, budgets))
-    return [step.cell for step in choose(know, cells, cells.flops, left, Target())]
+    return [step.cell for step in choose(valley, cells, flops, cells.flops, left, Target())]
 
 
 def _by_information(law: Law, cells: Cells, flops: float, left: float) -> list[int]:
     assert law.valley is not None
-    beliefs = Beliefs.of(law.valley, cells, flops, len(cells.budgets))
+    beliefs = Beliefs.of(likely(law.valley), cells, flops, len(cells.budgets))
     found: list[int] = []
     limit = cells.runs + cells.most
     while True:
@@ -192,7 +198,7 @@ def _by_information(law: Law, cells: Cells, flops: float, left: float) -> list[i
         found.append(best)
 
 
-def uniform(case: Case, chosen: Mask, spend: float, generator: Generator) -> Mask:
+def uniform(case: Case, chosen: Mask, law: Law | None, spend: float, generator: Generator) -> Mask:
     """Every k-th size of every budget, for the least k that is affordable."""
     pool = case.pool
     for every in range(1, 40):
@@ -206,7 +212,7 @@ def uniform(case: Case, chosen: Mask, spend: float, generator: Generator) -> Mas
     return chosen
 
 
-def at_random(case: Case, chosen: Mask, spend: float, generator: Generator) -> Mask:
+def at_random(case: Case, chosen: Mask, law: Law | None, spend: float, generator: Generator) -> Mask:
     """Whatever comes and is affordable."""
     chosen, flops = chosen.copy(), case.pool.flops
     for row in generator.permutation(len(flops)):
@@ -215,40 +221,37 @@ def at_random(case: Case, chosen: Mask, spend: float, generator: Generator) -> M
     return chosen
 
 
-RULES: Mapping[str, Callable[[Case, Mask, float, Generator], Mask]] = MappingProxyType(
+RULES: Mapping[str, Callable[[Case, Mask, Law | None, float, Generator], Mask]] = MappingProxyType(
     {"suggest": suggested, "uniform grid": uniform, "random": at_random, "D-optimality": d_optimal}
 )
 """By the name that the table calls them."""
+WHOLE = "whole pool"
+"""What the table calls the answer of every run of the pool."""
 
 
-def replay(case: Case, start: int) -> Iterator[dict[str, object]]:
-    """What each rule comes to at each share, a row for each answer."""
-    whole, _ = answer(case.pool, case.flops)
-    if whole is None:
-        return
+def replay(case: Case, whole: Answer, start: int, rules: Sequence[str], shares: Sequence[float]) -> Iterator[Row]:
+    """What each rule comes to at each share, a row for each answer, and what the whole pool comes to."""
     total = float(case.pool.flops.sum())
     begun = begin(case, np.random.default_rng(start))
-    for name, rule in RULES.items():
-        for share in SHARES:
+    _, law = answer(case.pool.select(begun), case.flops)
+    every = np.ones(len(begun), dtype=bool)
+    yield _row(case, start, WHOLE, 1.0, every, whole, whole)
+    for name in rules:
+        for share in shares:
             if float(case.pool.flops[begun].sum()) > share * total:
                 continue
-            rows = rule(case, begun, share * total, np.random.default_rng(start))
-            found, _ = answer(case.pool.select(rows), case.flops)
-            yield {
-                "data": case.name,
-                "rule": name,
-                "share": share,
-                "runs": int(rows.sum()),
-                "answered": found is not None,
-                **(_compared(case, whole, found) if found else {}),
-            }
+            rows = RULES[name](case, begun, law, share * total, np.random.default_rng(start))
+            yield _row(case, start, name, share, rows, whole, answer(case.pool.select(rows), case.flops)[0])
 
 
-def _compared(case: Case, whole: Answer, found: Answer) -> dict[str, float | bool]:
-    """Error over the whole pool's, width over the whole pool's, and whether the interval holds the truth."""
+def _row(case: Case, start: int, rule: str, share: float, rows: Mask, whole: Answer, found: Answer | None) -> Row:
+    """One answer: its errors, and widths over the whole pool's, and whether its intervals hold the truth."""
     truth = case.truth
+    row: Row = {"data": case.name, "flops": case.flops, "start": start, "rule": rule, "share": share}
+    row |= {"runs": int(rows.sum()), "answered": found is not None}
+    if found is None:
+        return row
     true, own = (truth.log_params, truth.loss), (truth.log_params_error, truth.loss_error)
-    row: dict[str, float | bool] = {}
     for at, quantity in enumerate(("params", "loss")):
         error = abs(found.values[at] - true[at])
         row[f"{quantity}_error"] = error
@@ -259,23 +262,18 @@ def _compared(case: Case, whole: Answer, found: Answer) -> dict[str, float | boo
 
 
 def summary(frame: pd.DataFrame) -> str:
-    """A row for each rule and share: medians of the ratios, and coverage."""
+    """A row for each rule and share: medians of errors and of ratios to the whole pool's, and coverage."""
     rows = []
     for (name, share), part in frame.groupby(["rule", "share"], sort=False):
-        told = part[part.answered]
-        cells = [
-            str(name),
-            f"{share:.0%}",
-            str(len(part)),
-            str(int((~part.answered).sum())),
-            f"{part.runs.median():.0f}",
-        ]
-        for quantity in ("params", "loss"):
+        told = part[part.answered.astype(bool)]
+        cells = [str(name), f"{share:.0%}", str(len(part)), str(len(part) - len(told)), f"{part.runs.median():.0f}"]
+        for quantity, digits in (("params", 3), ("loss", 4)):
+            cells.append(f"{told[f'{quantity}_error'].median():.{digits}f}")
             cells += [f"{told[f'{quantity}_{what}'].median():.2f}" for what in ("ratio", "width")]
             cells.append(f"{told[f'{quantity}_covered'].astype(float).mean():.2f}")
         rows.append(cells)
     head = ["rule", "FLOPs", "answers", "refused", "runs"]
-    head += [f"{mark} {what}" for mark in ("N\\*", "L\\*") for what in ("error", "width", "covered")]
+    head += [f"{mark} {what}" for mark in ("N\\*", "L\\*") for what in ("error", "ratio", "width", "covered")]
     return markdown(head, rows)
 
 
@@ -300,24 +298,39 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("paths", nargs="*", type=Path, help="CSV files, and folders of them")
     parser.add_argument("--worlds", action="store_true", help="replay simulated worlds")
     parser.add_argument("--starts", type=int, default=30, help="random starts of each table, or draws of each world")
+    parser.add_argument("--rules", nargs="+", choices=RULES, default=list(RULES), help="which rules to replay")
     parser.add_argument("--speed", action="store_true", help="only measure the seconds of one suggestion")
-    parser.add_argument("--out", type=Path, help="write every answer here, as CSV")
+    parser.add_argument("--out", type=Path, help="write every answer here, as CSV, and go on where it ends")
     parser.add_argument("--write", type=Path, help="put the table into this page, between its marks")
     chosen = parser.parse_args(arguments)
     if chosen.speed:
         print(speed())
         return
-    rows: list[dict[str, object]] = []
-    for start in range(chosen.starts):
-        for case in simulated(start) if chosen.worlds else published(chosen.paths):
-            rows += replay(case, start)
-    frame = pd.DataFrame(rows)
-    if chosen.out:
-        frame.to_csv(chosen.out, index=False)
+    frame = _replayed(chosen)
     text = summary(frame)
     if chosen.write:
         write_part(chosen.write, "suggest_worlds" if chosen.worlds else "suggest_replay", text)
     print(text)
+
+
+def _replayed(chosen: argparse.Namespace) -> pd.DataFrame:
+    """The answers of all starts, those of `--out` among them."""
+    frame = pd.read_csv(chosen.out) if chosen.out and chosen.out.exists() else pd.DataFrame()
+    cases = [] if chosen.worlds else [(case, answer(case.pool, case.flops)[0]) for case in published(chosen.paths)]
+    for start in range(int(frame.start.max()) + 1 if len(frame) else 0, chosen.starts):
+        if chosen.worlds:
+            cases = [(case, answer(case.pool, case.flops)[0]) for case in simulated(start)]
+        shares = WORLD_SHARES if chosen.worlds else SHARES
+        rows = [
+            row
+            for case, whole in cases
+            if whole is not None
+            for row in replay(case, whole, start, chosen.rules, shares)
+        ]
+        frame = pd.concat([frame, pd.DataFrame(rows)], ignore_index=True)
+        if chosen.out:
+            frame.to_csv(chosen.out, index=False)
+    return frame
 
 
 if __name__ == "__main__":
