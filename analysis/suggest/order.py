@@ -130,10 +130,22 @@ def choose(valley: Valley, cells: Cells, flops: float, price: Floats, spend: flo
     safe = [order for order in orders if whole_curve_near_top(order.beliefs.runs, cells)] or orders
     reached = [order for order in safe if order.reached(target)]
     if reached:
-        return min(reached, key=lambda order: order.spent).steps
+        return _top_first(min(reached, key=lambda order: order.spent))
     least = min(order.value for order in safe)
     close = [order for order in safe if order.value <= least + EQUALLY_GOOD]
-    return max(close, key=lambda order: (order.top, -order.value)).steps
+    return _top_first(max(close, key=lambda order: (order.top, -order.value)))
+
+
+def _top_first(order: Order) -> list[Step]:
+    """An order's runs, those at its largest budget before all but noise and sides.
+
+    Whoever asks again after a few of them then knows soonest how far form and drift go, and has not spent on cheap
+    runs what the dear ones need.
+    """
+    before = [step for step in order.steps if step.why in (Why.NOISE, Why.SIDE)]
+    after = [step for step in order.steps if step.why not in (Why.NOISE, Why.SIDE)]
+    top = max((float(order.cells.budget[step.cell]) for step in after), default=0.0)
+    return before + sorted(after, key=lambda step: bool(order.cells.budget[step.cell] < top))
 
 
 def _grow(order: Order, part: float, target: Target, first: float | None) -> bool:

@@ -9,7 +9,7 @@ from analysis.fitting.valley.posterior import Valley, optima
 from analysis.law import Law
 from analysis.suggest.cells import Cells
 from analysis.suggest.order import choose, expected
-from analysis.suggest.records import Target
+from analysis.suggest.records import Target, Why
 from tests.unit.analysis.suggest.conftest import ASKED
 
 
@@ -34,3 +34,12 @@ def test_what_is_expected_falls_from_run_to_run(valley: Valley, cells: Cells) ->
     first = optima(valley, np.log([ASKED]))
     assert after[-1].log_params_half < float(first.log_params_half[0])
     assert after[-1].loss_half < float(first.loss_half[0])
+
+
+def test_the_largest_budget_comes_first(valley: Valley, cells: Cells) -> None:
+    """But for repeats and missing sides, whatever it was chosen after."""
+    steps = choose(valley, cells, ASKED, cells.flops, 2e21, Target())
+    budgets = [float(cells.budget[step.cell]) for step in steps if step.why not in (Why.NOISE, Why.SIDE)]
+    at_top = budgets.count(max(budgets))
+    assert 3 <= at_top < len(budgets)
+    assert set(budgets[:at_top]) == {max(budgets)}
