@@ -58,7 +58,7 @@ class Layout:
         inside, beyond = steps[:, : walk.inside], steps[:, walk.inside :]
         budgets, new_budgets = _known_or_new(model.log_budgets, np.log(budget) - model.origin.c, SAME_BUDGET)
         sizes, new_sizes = _known_or_new(model.log_sizes, x, SAME_SIZE)
-        known = budgets.any(axis=1)
+        known = np.asarray(budgets.any(axis=1))
         u = x - theta.n0 - theta.exponent * c - inside @ beta[at["path"]]
         offset, tilted, left, right = (budgets @ beta[at[name]] for name in ("offset", "tilt", "left", "right"))
         above = height(theta._replace(log_p=theta.log_p + left, log_q=theta.log_q + right), u, c)
