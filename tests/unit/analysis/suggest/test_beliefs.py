@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from analysis.fitting.valley.model import unseen_share
 from analysis.fitting.valley.posterior import optima
 from analysis.law import Law, fit
 from analysis.suggest.beliefs import Beliefs
@@ -73,13 +74,19 @@ def test_a_run_far_from_the_valley_with_a_wrong_form_is_worth_less(law: Law, kno
     assert np.all(gains[1] < gains[0])
 
 
-def test_more_budgets_will_show_what_few_cannot(runs: RunTable) -> None:
-    """Both kinds of what three budgets hide: the drift of the floor, and the distance from an additive valley."""
+def test_more_budgets_will_show_what_few_cannot(runs: RunTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The drift of the floor and the distance from an additive valley: as if the fit had been told of all budgets."""
     three = runs.select(runs.budget < 3)
     law = fit(three, holdout=False)
     assert law.valley is not None
     had, scenarios = Cells.run_already(three, 1), likely(law.valley)
-    few, more = (Beliefs.of(scenarios, had, ASKED, budgets) for budgets in (3, 6))
+    few, more = (Beliefs.of(scenarios, had, ASKED, budgets) for budgets in (3, 4))
     assert few.precision().loss_half > 1.1 * more.precision().loss_half
     own = optima(law.valley, np.log([ASKED]))
     assert few.precision().loss_half == pytest.approx(float(own.loss_half[0]), rel=1e-6)
+    share = unseen_share(4)
+    for module in ("analysis.fitting.valley.model", "analysis.suggest.beliefs"):
+        monkeypatch.setattr(f"{module}.unseen_share", lambda _: share)
+    told = Beliefs.of(scenarios, had, ASKED, 4)
+    assert np.allclose(more.answers, told.answers, rtol=1e-8)
+    assert np.allclose(more.answer_variances, told.answer_variances, rtol=1e-6)
