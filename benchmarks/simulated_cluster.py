@@ -19,7 +19,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from orchestrator.attempts import Slot
-from orchestrator.scheduling.dispatch import Dispatch, Waiting
+from orchestrator.scheduling.dispatch import Dispatch
+from orchestrator.scheduling.waiting import Waiting
 
 GIB = 2**30
 """Bytes of a GiB."""

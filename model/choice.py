@@ -8,6 +8,8 @@ import json
 import math
 import os
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -15,8 +17,11 @@ import torch
 from model.config import RunConfig
 from model.cpu.architecture import OWN_BACKWARD
 from model.device import device_name, keep_freed_memory, torch_settings
+from model.flops import count_parameters
 from model.hardware import cpu_features
 from model.implementation import Implementation, choose_implementation
+from model.stacked.grouping import stack_key
+from model.stacked.stack import Stack
 from model.timing import for_timing, times
 from model.training import Training
 
@@ -27,16 +32,23 @@ ROUNDS, ROUND_SECONDS = 3, 0.02
 other work on the machine comes in bursts longer than a turn, and would favour a candidate that is timed after one."""
 SWITCH_BELOW = 0.9
 """An alternative is chosen only below this share of the default's time: elsewhere the default was the fastest."""
+STACKS = (1, 4, 16)
+"""Runs of a stack that are timed on a GPU: with one, the step is a CUDA graph; more fill the GPU better."""
 SETTLED_BELOW = 0.8
 """After any round the default is chosen at once below this share of every alternative's time: usually the first."""
 
 
-def stored_implementation(run: RunConfig, device: str, folder: Path) -> Implementation:
+def stored_implementation(
+    run: RunConfig, device: str, folder: Path, *, runs: int = 1, stacked: int = 0
+) -> Implementation:
     """The choice for this machine, shape, batch and numerics profile: read from `folder`, or measured and stored.
 
     The first process to store its choice wins, and all others use it. The choice is recorded with a run but not hashed;
-    every attempt on this machine uses the same one, and so has the same bits.
+    every attempt on this machine uses the same one, and so has the same bits. The run is one of so many `runs` of its
+    shape that could be `stacked`: with a number other than 0 they are, so many at a time, whatever is faster.
     """
+    if stacked:
+        return stacked_implementation(run, device, runs, stacked)
     torch_device = torch.device(device)
     file = folder / f"{_key(run, torch_device)}.json"
     stored = _read(file)
@@ -46,7 +58,14 @@ def stored_implementation(run: RunConfig, device: str, folder: Path) -> Implemen
         stored = _read(file)
     if stored is None:
         raise OSError(f"{file} cannot be kept: what was just written cannot be read")
-    return stored
+    return stacked_implementation(run, device, runs, stored.stacked) if stored.stacked else stored
+
+
+def stacked_implementation(run: RunConfig, device: str, runs: int, stacked: int) -> Implementation:
+    """The implementation of a stack of up to `stacked` of `runs`, compiled if that pays for all of them together."""
+    together = dataclasses.replace(run.train, sequences=run.train.sequences * runs)
+    chosen = choose_implementation(run.model, together, device)
+    return dataclasses.replace(chosen, branches="autograd", stacked=stacked)
 
 
 def _read(file: Path) -> Implementation | None:
@@ -60,10 +79,14 @@ def _read(file: Path) -> Implementation | None:
 def candidates(run: RunConfig, device: str) -> list[Implementation]:
     """Implementations that are worth timing, the default first: those that were the fastest on some machine.
 
-    The length of the run alone decides whether to compile, in `choose_implementation`.
+    The length of the run alone decides whether to compile, in `choose_implementation`: compilation is not timed.
     """
     default = choose_implementation(run.model, run.train, device)
-    if device != "cpu" or default.compiled:
+    if device != "cpu":
+        default = dataclasses.replace(default, compiled=False)
+        sizes = STACKS if stack_key(run.to_dict(), count_parameters(run.model).matmul) else ()
+        return [default, *(dataclasses.replace(default, stacked=size) for size in sizes)]
+    if default.compiled:
         return [default]
     if default.branches in OWN_BACKWARD:
         return [default, Implementation(branches="handwritten" if default.branches == "native" else "autograd")]
@@ -74,23 +97,37 @@ def _fastest(run: RunConfig, device: torch.device) -> Implementation:
     """The default, or an alternative that is clearly faster here."""
     choices = candidates(run, device.type)
     if len(choices) == 1:
-        return choices[0]
+        return choose_implementation(run.model, run.train, device.type)
     keep_freed_memory()
-    generator = torch.Generator().manual_seed(0)
-    sequences = torch.randint(run.model.vocab, (run.train.batch, run.model.context + 1), generator=generator).to(device)
-    trainings = [Training(for_timing(run), choice, device) for choice in choices]
+    steps = [_step_of(run, choice, device) for choice in choices]
     seconds = [math.inf] * len(choices)
     for _ in range(ROUNDS):
-        for index, training in enumerate(trainings):
-            with torch_settings(choices[index].threads):
-                taken = times(lambda training=training: training.take_step(sequences), device, ROUND_SECONDS)  # type: ignore[misc]
-            seconds[index] = min(seconds[index], *taken)
+        for index, (choice, step) in enumerate(zip(choices, steps, strict=True)):
+            if step is None:
+                continue
+            with torch_settings(choice.threads):
+                taken = times(step, device, ROUND_SECONDS)
+            seconds[index] = min(seconds[index], min(taken) / max(choice.stacked, 1))
             if seconds[0] > STEP_SECONDS_MAX:
                 return choices[0]
         if seconds[0] < SETTLED_BELOW * min(seconds[1:]):
             return choices[0]
     best = seconds.index(min(seconds))
     return choices[best] if seconds[best] < SWITCH_BELOW * seconds[0] else choices[0]
+
+
+def _step_of(run: RunConfig, choice: Implementation, device: torch.device) -> Callable[[], object] | None:
+    """What takes a step of every run that is computed together; None where these do not fit into memory."""
+    generator = torch.Generator().manual_seed(0)
+    shape = run.train.batch, run.model.context + 1
+    sequences = torch.randint(run.model.vocab, shape, generator=generator).to(device)
+    try:
+        trainings = [Training(for_timing(run), choice, device) for _ in range(max(choice.stacked, 1))]
+        if not choice.stacked:
+            return partial(trainings[0].take_step, sequences)
+        return partial(Stack(trainings).take_step, dict.fromkeys(trainings, sequences))
+    except torch.cuda.OutOfMemoryError:
+        return None
 
 
 def _key(run: RunConfig, device: torch.device) -> str:

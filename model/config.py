@@ -270,6 +270,13 @@ class RunConfig:
         )
 
 
+def check_arithmetic(run: RunConfig) -> None:
+    """Raise ConfigError for a run that needs another version of the arithmetic than this code has."""
+    if run.math_version != MATH_VERSION:
+        needed = f"the run needs arithmetic version {run.math_version}, this code has {MATH_VERSION}"
+        raise ConfigError(f"{needed}: plan it anew")
+
+
 def _hash(record: Mapping[str, object]) -> str:
     """The first 16 hexadecimal digits of the SHA-256 of the canonical JSON."""
     canonical = json.dumps(record, sort_keys=True, separators=(",", ":"))

@@ -55,11 +55,29 @@ def autocast(device: torch.device, numerics: str) -> torch.autocast:
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=numerics == "bf16")
 
 
+def indexed(device: torch.device) -> torch.device:
+    """The device with its number, which parts of torch ask for: `cuda` is the current GPU."""
+    if device.type == "cuda" and device.index is None:
+        return torch.device("cuda", torch.cuda.current_device())
+    return device
+
+
 def device_name(device: torch.device) -> str:
     """The model of the GPU or of the processor."""
     if device.type == "cuda":
         return str(torch.cuda.get_device_name(device))
     return cpu_name()
+
+
+@contextlib.contextmanager
+def compiled_anew(compiles: bool) -> Iterator[None]:
+    """A context for a run that compiles: what was compiled for runs before it is forgotten.
+
+    Torch compiles only so many shapes of the same code in a process, and quietly goes on without after those.
+    """
+    if compiles:
+        torch.compiler.reset()
+    yield
 
 
 def compiled_if(usual_shape: bool) -> contextlib.AbstractContextManager[object]:

@@ -13,9 +13,9 @@ from model.flops import flops_per_token
 
 KNOWN = {"attention": ("explicit", "fused"), "branches": ("autograd", *OWN_BACKWARD), "head": ("whole", "chunked")}
 """Values that the fields of an Implementation may have."""
-COMPILE_FLOPS = {"cpu": 2e13, "cuda": 1e16}
+COMPILE_FLOPS = {"cpu": 2e13, "cuda": 1e15}
 """Training FLOPs from which torch.compile repays itself. On a CPU it takes some 60 to 90 s per shape and saves a third
-of the time at 40 GFLOP/s; on a GPU, not measured here, some 30 s and a fifth."""
+of the time at 40 GFLOP/s; on an H200 it takes 3 to 8 s and saves half of the time, from 1 to 17 million parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,10 @@ class Implementation:
     """Compile each block with torch.compile, which pays only for runs much longer than the compilation."""
     threads: int = 1
     """CPU threads of torch."""
+    stacked: int = 0
+    """Runs of one shape that are computed as one (`model.stacked`), at most; 0 computes each by itself.
+
+    On a GPU their step is one CUDA graph, which pays for a single small run too."""
     micro_batch: int | None = None
     """Sequences of one forward and backward pass; None takes the whole batch. Running out of memory halves it."""
 
@@ -48,6 +52,10 @@ class Implementation:
                 raise ConfigError(f"implementation.{name} is {getattr(self, name)!r}: choose {' or '.join(known)}")
         if self.branches in OWN_BACKWARD and (self.attention != "explicit" or self.compiled):
             raise ConfigError(f"{self.branches} branches need explicit attention and no compilation")
+        if self.branches in OWN_BACKWARD and self.stacked:
+            raise ConfigError(f"{self.branches} branches compute one run at a time: choose autograd")
+        if type(self.stacked) is not int or self.stacked < 0:
+            raise ConfigError(f"implementation.stacked must be a whole number, not negative, is {self.stacked!r}")
         for name, count in (("threads", self.threads), ("micro_batch", self.micro_batch)):
             if count is not None and (type(count) is not int or count < 1):
                 raise ConfigError(f"implementation.{name} must be a whole number of at least 1, is {count!r}")

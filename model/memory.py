@@ -14,8 +14,8 @@ TRAINED_PARAMETER_BYTES = 16
 """Bytes in a device's memory per parameter in training: weight, gradient and AdamW's two moments in fp32."""
 SAVED_PARAMETER_BYTES = 12
 """Bytes on disk per parameter of a saved state or checkpoint: weight and AdamW's two moments in fp32, no gradient."""
-HEAD_BYTES = 2**27
-"""Bytes of fp32 logits that a chunked head holds at once."""
+HEAD_BYTES = 2**29
+"""Bytes of fp32 logits that a chunked head holds at once: enough for matrix products that fill a GPU."""
 
 
 def head_chunk(vocab: int) -> int:

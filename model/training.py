@@ -14,7 +14,7 @@ from torch import Tensor
 
 from model.checkpoint import CheckpointError, Checkpoints, TrainingState
 from model.config import Choice, RunConfig, phase_steps
-from model.device import autocast, compiled_if, device_name, share_compiled_code
+from model.device import autocast, compiled_if, device_name, indexed, share_compiled_code
 from model.divergence import JUDGED_EVERY, LOSS_WINDOW, typical_loss, why_diverged
 from model.flops import flops_per_token
 from model.implementation import Computation, Implementation, check_implementation
@@ -33,6 +33,10 @@ class Diverged(ExpectedError, RuntimeError):
     """The loss is NaN or infinite, or far too high without falling (see `model.divergence`); the run has ended."""
 
     kind = "diverged"
+
+
+class Interrupted(RuntimeError):
+    """`stop` ended the run early; a checkpoint was written if there is a folder for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ class Training:
         check_implementation(implementation, run.model, run.train.numerics, device.type)
         self.run = run
         self.implementation = implementation
-        self.device = device
+        self.device = indexed(device)
         self.world = world
         self.model = Transformer(run.model, run.train.seed, implementation).to(device)
         self.parameters = list(self.model.parameters())
@@ -97,6 +101,10 @@ class Training:
     def take_step(self, sequences: Tensor) -> None:
         """One optimizer step on sequences [B, T + 1]. Raises Diverged and MemoryError."""
         self.update(self.gradients(sequences))
+        self.check_loss_when_due()
+
+    def check_loss_when_due(self) -> None:
+        """`check_loss` after each step on a CPU, and as rarely as GPU_CHECK_STEPS on a GPU. Raises Diverged."""
         if self.device.type == "cpu" or self.step % GPU_CHECK_STEPS == 0:
             self.check_loss()
 
@@ -155,19 +163,22 @@ class Training:
         batch = -(-self.run.train.batch // self.world.size)
         if self.device.type == "cpu":
             return batch
-        free, whole = torch.cuda.mem_get_info(self.device)
-        free += torch.cuda.memory_reserved(self.device) - torch.cuda.memory_allocated(self.device)
-        # Where other runs share the device, only a part of it belongs to this process.
-        share = torch.cuda.get_per_process_memory_fraction(self.device)
-        free = min(free, int(share * whole) - torch.cuda.memory_allocated(self.device))
         return micro_batch_for(
             self.run.model,
             batch,
             self.run.train.numerics,
-            free,
+            self.free_memory(),
             explicit_attention=self.implementation.attention == "explicit",
             whole_head=self.implementation.head == "whole",
         )
+
+    def free_memory(self) -> int:
+        """Bytes of a GPU's memory that this process may still take."""
+        free, whole = torch.cuda.mem_get_info(self.device)
+        free += torch.cuda.memory_reserved(self.device) - torch.cuda.memory_allocated(self.device)
+        # Where other runs share the device, only a part of it belongs to this process.
+        share = torch.cuda.get_per_process_memory_fraction(self.device)
+        return min(free, int(share * whole) - torch.cuda.memory_allocated(self.device))
 
     def _find_micro_batch(self) -> None:
         """Halve the micro-batch until one pass of this process alone fits, before other processes depend on it."""
@@ -243,9 +254,9 @@ class Training:
             "branched_from": self.branched_from,
             "seconds": self.seconds,
             "micro_batch": self.micro_batch,
-            "losses": self.losses,
+            "losses": _own(self.losses),
             "best_loss": self.best_loss,
-            "model": self.model.state_dict(),
+            "model": {name: _own(tensor) for name, tensor in self.model.state_dict().items()},
             "optimizer": self.optimizer.state_dict(),
         }
 
@@ -260,7 +271,7 @@ class Training:
             return 0
         if state["run_id"] != self.run.run_id:
             raise CheckpointError(f"the checkpoint is of run {state['run_id']}, this is run {self.run.run_id}")
-        if state["choice"] != self._choice():
+        if state["choice"] != self._choice() and not self._continues(state["choice"]):
             self.ignored_checkpoint = f"step {state['step']} was computed with {state['choice']}"
             return 0
         self._load(state)
@@ -300,7 +311,21 @@ class Training:
         self.best_loss = state["best_loss"]
         self.step, self.seconds, self.micro_batch = state["step"], state["seconds"], state["micro_batch"]
 
+    def _continues(self, choice: Choice) -> bool:
+        """Whether a run may go on from a state of another choice: one of the two is a stack's, whose bits depend on
+        which runs are in it, so that nothing is promised about them."""
+        stacked = bool(choice.get("stacked") or self.implementation.stacked)
+        return stacked and choice["device"] == self.device.type
+
     def _choice(self) -> Choice:
-        """What the bits of the state depend on besides the run. Its JSON names files: one process is left out."""
+        """What the bits of the state depend on besides the run. Its JSON names files: what is usual is left out."""
+        chosen = {**self.implementation.to_dict(), "device": self.device.type}
+        stacked: Choice = {"stacked": True} if chosen.pop("stacked") else {}
         world: Choice = {"processes": self.world.size} if self.world.size > 1 else {}
-        return {**self.implementation.to_dict(), "device": self.device.type, **world}
+        return {**chosen, **stacked, **world}
+
+
+def _own(tensor: Tensor) -> Tensor:
+    """The tensor, or a copy if it is a part of a larger storage, all of which would be saved."""
+    whole = tensor.untyped_storage().nbytes() == tensor.nbytes
+    return tensor if whole else tensor.clone()

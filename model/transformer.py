@@ -195,11 +195,12 @@ class Transformer(nn.Module):
 
     def logits(self, x_BTD: Tensor) -> Tensor:
         """Logits [B, T, V] of the residual stream after the last block."""
-        logits_BTV: Tensor = self.head(self._head_input(x_BTD))
+        return self.capped(self.head(self.head_input(x_BTD)))
+
+    def capped(self, logits: Tensor) -> Tensor:
+        """Logits under the model's cap, if it has one. Keeps the shape."""
         cap = self.config.logit_cap
-        if cap:
-            logits_BTV = cap * torch.tanh(logits_BTV / cap)
-        return logits_BTV
+        return cap * torch.tanh(logits / cap) if cap else logits
 
     def loss(self, tokens_BT: Tensor, targets_BT: Tensor) -> Tensor:
         """Mean cross-entropy of the targets in nats per token, a scalar in at least fp32.
@@ -210,17 +211,23 @@ class Transformer(nn.Module):
             loss = native_loss if self.implementation.branches == "native" else handwritten_loss
             return loss(self._weights(), tokens_BT, targets_BT)
         if self.implementation.head == "chunked":
-            x_ND = self._head_input(self.hidden(tokens_BT)).flatten(0, 1)
+            x_ND = self.head_input(self.hidden(tokens_BT)).flatten(0, 1)
             cap, chunk = self.config.logit_cap, head_chunk(self.config.vocab)
             return linear_cross_entropy(
-                x_ND, self.head.weight, self.head.bias, targets_BT.flatten(), cap=cap, chunk=chunk
+                x_ND,
+                self.head.weight,
+                self.head.bias,
+                targets_BT.flatten(),
+                cap=cap,
+                chunk=chunk,
+                compiled=self.implementation.compiled,
             )
         logits_NV = self(tokens_BT).flatten(0, 1)
         if logits_NV.dtype == torch.bfloat16:
             logits_NV = logits_NV.float()
         return F.cross_entropy(logits_NV, targets_BT.flatten())
 
-    def _head_input(self, x_BTD: Tensor) -> Tensor:
+    def head_input(self, x_BTD: Tensor) -> Tensor:
         """What the head's matrix is multiplied by: the residual stream normalised, times `logit_scale`."""
         normal_BTD: Tensor = self.final_norm(x_BTD)
         return normal_BTD if self.logit_scale == 1 else normal_BTD * self.logit_scale

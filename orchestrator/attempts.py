@@ -120,6 +120,10 @@ class Assignment:
     """Steps at which it keeps the trunk's states."""
     share: float = 1.0
     """Fraction of its GPU's memory that the run may take."""
+    stack: tuple[str, ...] = ()
+    """Runs that its worker gets to train together, this one among them; empty for this one alone."""
+    stacked: int = 0
+    """Runs that a setting wants computed as one; 0 leaves it to what is measured to be faster."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What wandb records of the run in addition to its configuration, by the names that `fit --wandb` reads."""
     lease_seconds: float = LEASE_SECONDS

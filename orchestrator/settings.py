@@ -25,6 +25,8 @@ NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "lustre", "beegfs", "glusterfs", "
 
 MOST_WORKERS = 100_000
 """Largest ISOFLOP_WORKERS."""
+MOST_STACKED = 64
+"""Largest ISOFLOP_STACKED: a worker has a thread for each of its runs."""
 MOST_SHARES = 1_000
 """Largest ISOFLOP_GPU_SHARES."""
 HEAD_SECONDS = 10.0
@@ -57,6 +59,9 @@ class Settings:
     """ISOFLOP_CHECKPOINT_SECONDS: training seconds between two checkpoints of a run; None chooses what loses least."""
     gpu_shares: int = 1
     """ISOFLOP_GPU_SHARES: workers of each GPU, so that small runs can share its memory."""
+    stacked: int | None = None
+    """ISOFLOP_STACKED: runs of one shape that are trained as one, on every device, 1 for none; by default GPUs stack as
+    many as are measured to be faster."""
     head_seconds: float = HEAD_SECONDS
     """ISOFLOP_HEAD_SECONDS: silence of a Ray cluster's head after which the scheduler ends."""
     corpus_folders: tuple[Path, ...] | None = None
@@ -89,6 +94,7 @@ def read_settings(home: Home, environ: Mapping[str, str] | None = None) -> Setti
         workers=_whole("ISOFLOP_WORKERS", environ, MOST_WORKERS),
         artifacts_url=_artifacts(variable("ISOFLOP_ARTIFACTS_URL", environ) or ""),
         checkpoint_seconds=_number("ISOFLOP_CHECKPOINT_SECONDS", environ),
+        stacked=_whole("ISOFLOP_STACKED", environ, MOST_STACKED),
         gpu_shares=_whole("ISOFLOP_GPU_SHARES", environ, MOST_SHARES) or 1,
         head_seconds=_number("ISOFLOP_HEAD_SECONDS", environ) or HEAD_SECONDS,
         corpus_folders=_folders("ISOFLOP_CORPUS_FOLDERS", environ),

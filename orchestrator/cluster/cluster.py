@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from orchestrator.attempts import Assignment, Kinds, ProcessRecord, Report, RunProgress, Slot
@@ -154,7 +154,7 @@ class Cluster:
 
     def idle(self) -> list[Slot]:
         """Slots of the workers that are ready and have nothing to do. Raises ClusterError if workers cannot start."""
-        waiting = [worker for worker in self._pool if worker.assignment is None]
+        waiting = [worker for worker in self._pool if not worker.given]
         ready = self._ray.fulfilled([worker.ready for worker in waiting])
         return [w.slot(self._shares) for w in waiting if w.ready in ready and self._has_started(w)]
 
@@ -179,7 +179,7 @@ class Cluster:
         return True
 
     def assign(self, worker: str, assignment: Assignment) -> None:
-        """Hand an attempt to an idle worker."""
+        """Hand an attempt to an idle worker, or one of a stack to the worker that has the others."""
         chosen = next(w for w in self._pool if w.name == worker)
         chosen.begin(assignment, self._ray.train(chosen.actor, assignment))
 
@@ -197,22 +197,25 @@ class Cluster:
             if not self._ray.local:
                 raise
             return self._start_again(lost)
-        busy = {worker.outcome: worker for worker in self._busy()}
+        busy = self._promises()
         coming = {worker.ready for worker in self._pool if worker.location is None}
         starting = coming - self._ray.fulfilled(coming)
         if not busy and not starting:
             time.sleep(timeout)
             return []
         self._ray.fulfilled([*busy, *starting], timeout, least=1)
-        done = self._ray.fulfilled(busy)
-        return [self._report(worker) for promise, worker in busy.items() if promise in done] + self._silent()
+        return self._reports(self._ray.fulfilled(busy)) + self._silent()
+
+    def _promises(self) -> list[Reference]:
+        """The promises of outcomes of all attempts."""
+        return [each.outcome for worker in self._busy() for each in worker.given.values()]
 
     def _start_again(self, lost: HeadLost) -> list[Report]:
         """Replace a Ray of our own that is gone, and its workers; reports their attempts as lost.
 
         If that does not help, the next `poll` raises HeadLost.
         """
-        reports = [worker.lost(f"{lost}") for worker in self._busy()]
+        reports = [report for worker in self._busy() for report in worker.lost(f"{lost}")]
         self._pool, self._head, self._losses = [], None, self._losses + 1
         again = self._losses <= MAX_LOSSES
         if again:
@@ -230,30 +233,29 @@ class Cluster:
         return reports
 
     def _busy(self) -> list[PoolWorker]:
-        """The workers that have an attempt."""
-        return [worker for worker in self._pool if worker.assignment is not None]
+        """The workers that have attempts."""
+        return [worker for worker in self._pool if worker.given]
 
     def _silent(self) -> list[Report]:
         """Give up the attempts whose worker was silent for longer than its lease: it has stopped by itself."""
         reports = []
         for worker in [worker for worker in self._pool if worker.is_overdue(SILENCE_MARGIN)]:
-            reports.append(worker.lost("its worker does not answer"))
+            reports += worker.lost("its worker does not answer")
             self._replace(worker)
-            worker.end()
+            worker.end_all()
         return reports
 
-    def _report(self, worker: PoolWorker) -> Report:
-        """How the attempt of a worker ended; a worker that died is replaced."""
-        assert worker.assignment is not None
-        outcome, alive = self._ray.outcome_of(worker.outcome, worker.progress.flops)
-        if alive:
-            self._losses = 0
-        else:
-            self._replace(worker)
-        report = Report(worker.name, *worker.assignment.key, outcome)
-        worker.last_seen = time.monotonic()
-        worker.end()
-        return report
+    def _reports(self, done: Collection[Reference]) -> list[Report]:
+        """How the attempts ended whose promises are done; workers that died are replaced."""
+        reports = []
+        for worker in self._busy():
+            ended = worker.ended(done, self._ray.outcome_of)
+            reports += ended
+            if not worker.alive:
+                self._replace(worker)
+            elif ended:
+                self._losses = 0
+        return reports
 
     def _replace(self, worker: PoolWorker) -> None:
         """Replace the process of a worker; on a cluster drop the worker, and `want` requests what is missing."""
@@ -276,24 +278,22 @@ class Cluster:
                     continue
                 answer = self._ray.progress_of(worker.asked)
                 if answer is not None:
-                    worker.progress, worker.last_seen = answer, time.monotonic()
+                    worker.note(answer)
             worker.asked = self._ray.ask_progress(worker.actor)
-        return {w.assignment.run_id: w.progress for w in self._pool if w.assignment is not None}
+        return {run_id: each.progress for worker in self._pool for run_id, each in worker.given.items()}
 
     def stop(self, run_id: str) -> None:
         """Ask a run in training to leave a checkpoint and end; its report follows."""
         for worker in self._busy():
-            if worker.assignment is not None and worker.assignment.run_id == run_id:
-                self._ray.stop(worker.actor, worker.assignment)
+            if run_id in worker.given:
+                self._ray.stop(worker.actor, worker.given[run_id].assignment)
 
     def stop_all(self, grace: float) -> list[Report]:
         """Ask every run in training to leave a checkpoint, and report those that ended within `grace` seconds."""
-        busy = {worker.outcome: worker for worker in self._busy()}
-        for worker in busy.values():
-            if worker.assignment is not None:
-                self._ray.stop(worker.actor, worker.assignment)
-        done = self._ray.fulfilled(busy, timeout=grace)
-        return [self._report(worker) for promise, worker in busy.items() if promise in done]
+        for worker in self._busy():
+            for each in worker.given.values():
+                self._ray.stop(worker.actor, each.assignment)
+        return self._reports(self._ray.fulfilled(self._promises(), timeout=grace))
 
     def processes(self) -> list[ProcessRecord]:
         """This process and all that it started."""

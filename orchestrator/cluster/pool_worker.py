@@ -1,14 +1,27 @@
-"""One worker of the pool: its process, where it runs, and what it is doing."""
+"""One worker of the pool: its process, where it runs, and the attempts in its hands."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.attempts import Assignment, Outcome, Report, RunProgress, Slot
 from orchestrator.cluster.placement import WorkerLocation
 from orchestrator.states import Cause
+
+
+@dataclass(slots=True)
+class Given:
+    """An attempt in a worker's hands."""
+
+    assignment: Assignment
+    """The attempt."""
+    outcome: Any
+    """Promise of its outcome."""
+    progress: RunProgress = field(default_factory=RunProgress)
+    """How far it is, by the worker's last answer."""
 
 
 @dataclass(slots=True)
@@ -23,14 +36,12 @@ class PoolWorker:
     """Ray's handle of its process."""
     ready: Any
     """Promise of its location, fulfilled once the process has imported everything."""
-    assignment: Assignment | None = None
-    """The attempt in its hands; None while it is idle."""
-    outcome: Any = None
-    """Promise of the attempt's outcome."""
+    given: dict[str, Given] = field(default_factory=dict)
+    """The attempts in its hands by run, several if they are a stack; none while it is idle."""
+    alive: bool = True
+    """Whether its process lived when attempts ended last."""
     asked: Any = None
     """Promise of the progress that it was asked for last; None if it was asked for none."""
-    progress: RunProgress = field(default_factory=RunProgress)
-    """How far its attempt is, by its last answer."""
     last_seen: float = field(default_factory=time.monotonic)
     """When it was requested, answered last or became idle, by the monotonic clock."""
     location: WorkerLocation | None = None
@@ -47,31 +58,58 @@ class PoolWorker:
         return time.monotonic() - self.last_seen
 
     def begin(self, assignment: Assignment, outcome: Any) -> None:
-        """Note the attempt that it was given, and the promise of its outcome."""
-        self.assignment, self.outcome, self.asked = assignment, outcome, None
-        self.progress, self.last_seen = RunProgress(), time.monotonic()
+        """Note an attempt that it was given, and the promise of its outcome."""
+        self.given[assignment.run_id] = Given(assignment, outcome)
+        self.asked, self.last_seen = None, time.monotonic()
 
-    def lost(self, detail: str) -> Report:
-        """The report that its attempt is lost, and why."""
-        assert self.assignment is not None
-        outcome = Outcome(Cause.LOST, detail=detail, flops=self.progress.flops)
-        return Report(self.name, *self.assignment.key, outcome)
+    def note(self, progress: Mapping[str, RunProgress]) -> None:
+        """Note its answer, how far its attempts are."""
+        self.last_seen = time.monotonic()
+        for run_id in self.given.keys() & progress.keys():
+            self.given[run_id].progress = progress[run_id]
 
-    def end(self) -> None:
-        """Note that its attempt is over."""
-        self.assignment = self.outcome = self.asked = None
+    def lost(self, detail: str) -> list[Report]:
+        """The reports that its attempts are lost, and why."""
+        return [
+            Report(self.name, *each.assignment.key, Outcome(Cause.LOST, detail=detail, flops=each.progress.flops))
+            for each in self.given.values()
+        ]
+
+    def ended(self, done: Collection[Any], outcome_of: Callable[[Any, float], tuple[Outcome, bool]]) -> list[Report]:
+        """The reports of its attempts whose promises are `done`, which are over then; all are if its process died.
+
+        `outcome_of` gives the outcome of a promise, of which so many FLOPs were known, and whether the process lives.
+        """
+        reports, died = [], False
+        for each in [each for each in self.given.values() if each.outcome in done]:
+            outcome, alive = outcome_of(each.outcome, each.progress.flops)
+            died = died or not alive
+            reports.append(Report(self.name, *each.assignment.key, outcome))
+            del self.given[each.assignment.run_id]
+        if reports:
+            self.last_seen, self.alive = time.monotonic(), not died
+        if died:
+            reports += self.lost("its worker died")
+            self.end_all()
+        return reports
+
+    def end_all(self) -> None:
+        """Note that all its attempts are over."""
+        self.given, self.asked = {}, None
 
     def restart(self, actor: Any, ready: Any) -> None:
         """Note that a fresh process has replaced its own."""
         self.actor, self.ready, self.location, self.last_seen = actor, ready, None, time.monotonic()
+        self.alive = True
 
     def is_idle_for(self, seconds: float) -> bool:
         """Whether it has had no attempt, or has not been ready, for longer than `seconds`."""
-        return self.assignment is None and self.silence > seconds
+        return not self.given and self.silence > seconds
 
     def is_overdue(self, margin: float) -> bool:
         """Whether it has an attempt and was silent for `margin` seconds longer than its lease."""
-        return self.assignment is not None and self.silence >= self.assignment.lease_seconds + margin
+        leases = [each.assignment.lease_seconds for each in self.given.values()]
+        return bool(leases) and self.silence >= max(leases) + margin
 
     def waits_for_node(self, seconds: float) -> bool:
         """Whether it has waited for a node for longer than `seconds`, so that none may ever come."""

@@ -19,16 +19,16 @@ from orchestrator.cluster.own_processes import OwnProcesses
 from orchestrator.cluster.placement import Demand, WorkerLocation
 from orchestrator.cluster.private_folder import PrivateFolder
 from orchestrator.cluster.ray_environment import OURS, SAFE_PATH, driver_environment, workers_environment
+from orchestrator.cluster.ray_nodes import declared_accelerators, living_nodes
 from orchestrator.cluster.ray_token import ensure_token
 from orchestrator.cluster.ray_words import SAME_TOKEN, START_RAY, first_line, node_died, short_of_memory
 from orchestrator.cluster.worker import WORKER_ENVIRONMENT, Worker
 from orchestrator.home import PRIVATE_UMASK
+from orchestrator.settings import MOST_STACKED
 from orchestrator.states import Cause
 from tokenizer.errors import ExpectedError
 
 PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
-ACCELERATOR = "accelerator_type:"
-"""How Ray begins the name of the resource that says which accelerators a node has."""
 NAMESPACE = "isoflop"
 """Ray namespace of the workers' names."""
 STRANGER_SECONDS = 20.0
@@ -202,7 +202,7 @@ class RaySession:
             accelerator_type=demand.accelerator,
             max_restarts=0,
             max_task_retries=0,
-            max_concurrency=3,
+            max_concurrency=2 + MOST_STACKED,
             runtime_env={"env_vars": WORKER_ENVIRONMENT | SAFE_PATH},
         )
         actor: Actor = remote.remote(device, core, PACKAGE_ROOT)
@@ -268,13 +268,13 @@ class RaySession:
         assert isinstance(outcome, Outcome)
         return outcome, True
 
-    def progress_of(self, promise: Reference) -> RunProgress | None:
-        """How far a worker is; None if it is lost, which its outcome will say."""
+    def progress_of(self, promise: Reference) -> dict[str, RunProgress] | None:
+        """How far a worker's runs are; None if it is lost, which their outcomes will say."""
         import ray
 
         with contextlib.suppress(ray.exceptions.RayError):
             progress: Any = ray.get(promise)
-            assert isinstance(progress, RunProgress)
+            assert isinstance(progress, dict)
             return progress
         return None
 
@@ -290,20 +290,6 @@ class RaySession:
         for actor in (*ready, *others):
             self.kill(actor)
         return list(dict.fromkeys(notes))
-
-
-def living_nodes() -> list[Any]:
-    """Ray's nodes that answer its head, as Ray describes them."""
-    import ray
-
-    nodes: Any = ray.nodes
-    return [node for node in nodes() if node["Alive"]]
-
-
-def declared_accelerators(node: str = "") -> list[str]:
-    """Types of accelerator that Ray's living nodes declare, or one of them."""
-    names = {name for n in living_nodes() if node in ("", n["NodeID"]) for name in n["Resources"]}
-    return sorted(name.removeprefix(ACCELERATOR) for name in names if name.startswith(ACCELERATOR))
 
 
 def why_silent() -> str:

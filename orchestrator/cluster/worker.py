@@ -1,29 +1,30 @@
-"""What runs on a node: one warm process that fetches data, trains runs one after the other, and reports."""
+"""What runs on a node: one warm process that fetches data, trains runs one after the other or stacked, and reports."""
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import os
-import platform
 import time
 import traceback
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model.config import RunConfig
-from orchestrator.attempts import Assignment, Outcome, RunProgress, Tracking
-from orchestrator.cluster.artifact_store import ArtifactStore, open_artifacts
-from orchestrator.cluster.attempt_log import AttemptLog, Event
+from orchestrator.attempts import Assignment, Outcome, RunProgress
+from orchestrator.cluster.attempt import Attempt
 from orchestrator.cluster.patient_files import FULL
+from orchestrator.cluster.stack_room import StackRoom, Tell
 from orchestrator.errors import ArtifactsAway
 from orchestrator.states import Cause
 from orchestrator.tracking.wandb_mirror import WandbMirror
 from tokenizer.errors import ExpectedError
 
 if TYPE_CHECKING:
-    from model.train import RunResult
+    from model.implementation import Implementation
+    from model.scoring import RunResult
+    from model.stacked.train import Ended, Member
 
 WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -66,7 +67,9 @@ class Worker:
         self._stopped: set[tuple[str, int]] = set()
         self._last_asked = time.monotonic()
         """When the scheduler last asked for progress."""
-        self._progress = RunProgress()
+        self._progress: dict[str, RunProgress] = {}
+        """How far each run in training is."""
+        self._room = StackRoom()
         self._mirrors: list[WandbMirror] = []
 
     def device_memory(self) -> int | None:
@@ -77,43 +80,123 @@ class Worker:
 
         return int(torch.cuda.mem_get_info(self._device)[1])
 
-    def progress(self) -> RunProgress:
-        """How far the run in training is; to ask renews the attempt's lease."""
+    def progress(self) -> dict[str, RunProgress]:
+        """How far each run in training is, by its id; to ask renews the attempts' lease."""
         self._last_asked = time.monotonic()
-        return self._progress
+        return dict(self._progress)
 
     def stop(self, run_id: str, fence: int) -> None:
         """Ask an attempt to leave a checkpoint and end, even before it has begun."""
         self._stopped.add((run_id, fence))
 
     def train(self, assignment: Assignment) -> Outcome:
-        """Carry out one attempt. Never raises: the outcome says what went wrong."""
-        self._progress, self._last_asked = RunProgress(), time.monotonic()
-        try:
-            outcome = self._attempt(assignment)
-        except Exception as error:  # noqa: BLE001 - every failure becomes an outcome with its traceback
-            outcome = outcome_of(error, self._device, assignment.share)
-        return replace(outcome, flops=self._progress.flops)
+        """Carry out one attempt; one of a stack waits for the others. Never raises: the outcome says what is wrong."""
+        self._progress[assignment.run_id], self._last_asked = RunProgress(), time.monotonic()
+        outcome = self._room.outcome_of(assignment, self._train_all)
+        return replace(outcome, flops=self._progress[assignment.run_id].flops)
 
-    def _attempt(self, assignment: Assignment) -> Outcome:
-        """Open the attempt's log and its wandb mirror, and train between them."""
-        artifacts = open_artifacts(assignment.artifacts)
-        run = RunConfig.from_dict(assignment.config)
-        mirror = WandbMirror(
-            _own_folder(assignment.tracking, artifacts.scratch),
-            run_id=assignment.run_id,
-            group=assignment.sweep,
-            config={**run.to_dict(), "tokens": run.tokens, **assignment.facts},
-            name=assignment.name,
-        )
+    def _train_all(self, assignments: Sequence[Assignment], tell: Tell) -> None:
+        """Carry out the attempts of a stack, or one attempt, and tell the outcome of each."""
+        began = time.monotonic()
+        self._progress = {given.run_id: self._progress[given.run_id] for given in assignments}
+        attempts: list[Attempt] = []
+        untold = {given.run_id: given for given in assignments}
+
+        def end(given: Assignment, outcome: Outcome) -> None:
+            """Tell an outcome, once."""
+            if untold.pop(given.run_id, None) is not None:
+                tell(given, outcome)
+
+        for given in assignments:
+            try:
+                attempts.append(Attempt(given, partial(self._note, given.run_id)))
+            except Exception as error:  # noqa: BLE001 - every failure becomes an outcome with its traceback
+                end(given, outcome_of(error, self._device, given.share))
         try:
-            with contextlib.closing(artifacts.log(*assignment.key)) as log:
-                log.append({"kind": "attempt", "pid": os.getpid(), "host": platform.node(), "time": time.time()})
-                return self._train(run, assignment, artifacts, log, mirror)
+            if attempts:
+                self._keep_to(sum(attempt.assignment.share for attempt in attempts))
+                self._train_open(attempts, end, began)
+        except Exception as error:  # noqa: BLE001 - what befalls all of them is the outcome of each
+            for given in list(untold.values()):
+                end(given, outcome_of(error, self._device, given.share))
         finally:
-            # The mirror goes on writing while the next run trains.
-            mirror.send(None)
-            self._mirrors = [m for m in self._mirrors if not m.wait(0) or m.note] + [mirror]
+            for attempt in attempts:
+                attempt.close()
+                # The mirror goes on writing while the next run trains.
+                self._mirrors = [m for m in self._mirrors if not m.wait(0) or m.note] + [attempt.mirror]
+
+    def _train_open(self, attempts: Sequence[Attempt], end: Tell, began: float) -> None:
+        """Train the runs of open attempts, stacked if that was measured to be faster here, else one after the other."""
+        from model.choice import stored_implementation
+        from model.implementation import workable
+        from model.stacked.train import train_stacked
+
+        first = attempts[0]
+        chosen = first.artifacts.choice(
+            lambda folder: stored_implementation(
+                first.run, self._device, folder, runs=len(attempts), stacked=first.assignment.stacked
+            )
+        )
+        if any(attempt.assignment.micro_batch for attempt in attempts):
+            chosen = replace(chosen, stacked=0)  # memory ran out: a stack takes a step in one pass
+        stack = len(attempts) if chosen.stacked else 1
+        prepared = (time.monotonic() - began) / stack
+        members = []
+        for attempt in attempts:
+            ended = self._ender(attempt, end, prepared, stacked=stack > 1)
+            try:
+                members.append((attempt.member(ended, self._stopper(attempt.assignment)), attempt.assignment))
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one run, the others go on
+                ended(error, 0.0)
+        if chosen.stacked:
+            stacked = workable(chosen, first.run.model, first.run.train, self._device)
+            train_stacked([member for member, _ in members], self._device, *stacked)
+            return
+        for member, given in members:
+            self._train_one(member, chosen, given.micro_batch)
+
+    def _train_one(self, member: Member, chosen: Implementation, micro_batch: int | None) -> None:
+        """Train a run by itself."""
+        from model.train import train
+
+        began = time.monotonic()
+        try:
+            result = train(
+                member.run,
+                member.data,
+                member.sink,
+                member.checkpoints,
+                device=self._device,
+                stop=member.stop,
+                checkpoint_seconds=member.checkpoint_seconds,
+                implementation=chosen,
+                micro_batch=micro_batch,
+                trunk=member.trunk,
+            )
+        except Exception as error:  # noqa: BLE001 - every failure becomes an outcome with its traceback
+            member.ended(error, time.monotonic() - began)
+        else:
+            member.ended(result, time.monotonic() - began)
+
+    def _stopper(self, assignment: Assignment) -> Callable[[], bool]:
+        """What says whether an attempt must stop."""
+        return lambda: self._must_stop(assignment)
+
+    def _ender(self, attempt: Attempt, end: Tell, prepared: float, *, stacked: bool) -> Ended:
+        """What turns the end of an attempt, whose preparation took so many seconds, into its outcome."""
+
+        def ended(how: RunResult | Exception, seconds: float) -> None:
+            """Tell the outcome of a run that had the device for so many seconds."""
+            given, taken = attempt.assignment, seconds + prepared
+            try:
+                if isinstance(how, Exception):
+                    raise how
+                outcome = attempt.done(how, self._kind, taken - how.train_seconds - how.evaluation_seconds)
+            except Exception as error:  # noqa: BLE001 - every failure becomes an outcome with its traceback
+                outcome = outcome_of(error, self._device, given.share)
+            end(given, replace(outcome, seconds=taken) if stacked else outcome)
+
+        return ended
 
     def close(self, seconds: float) -> list[str]:
         """Give the wandb mirrors a moment for their last records; returns what went wrong with them."""
@@ -122,47 +205,9 @@ class Worker:
             mirror.wait(max(0.0, deadline - time.monotonic()))
         return [m.note for m in self._mirrors if m.note]
 
-    def _train(
-        self, run: RunConfig, assignment: Assignment, artifacts: ArtifactStore, log: AttemptLog, mirror: WandbMirror
-    ) -> Outcome:
-        """Train the run on its data from its newest checkpoint, and log its result."""
-        from model.choice import stored_implementation
-        from model.train import train
-        from tokenizer.shards import open_shards
-
-        began = time.monotonic()
-
-        def sink(event: Event) -> None:
-            """Note the event's progress, and pass the event to the log and to the mirror."""
-            kept = self._progress.kept | ({event["step"]} if event["kind"] == "branch" else set())
-            self._progress = RunProgress.of(event, kept)
-            log.append(event | {"elapsed": round(time.monotonic() - began, 3)})
-            mirror.send(event)
-
-        self._keep_to(assignment.share)
-        checkpoints = artifacts.checkpoints(assignment.run_id, assignment.checkpoints)
-        chosen = artifacts.choice(lambda folder: stored_implementation(run, self._device, folder))
-        result = train(
-            run,
-            open_shards(artifacts.dataset(assignment.config["dataset"])),
-            sink,
-            checkpoints,
-            device=self._device,
-            stop=lambda: self._must_stop(assignment),
-            checkpoint_seconds=assignment.checkpoint_seconds,
-            implementation=chosen,
-            micro_batch=assignment.micro_batch,
-            trunk=artifacts.trunk(assignment.trunk, assignment.points) if assignment.trunk else None,
-        )
-        plain = result.to_dict()
-        if not result.resumed_from_step:
-            taken = time.monotonic() - began
-            plain["startup_seconds"] = max(0.0, taken - result.train_seconds - result.evaluation_seconds)
-        mirror.send(final_event(result))
-        log.append({"kind": "result", "result": plain, "device": self._kind})
-        with contextlib.suppress(OSError, ArtifactsAway):  # the result is safe; leftovers only take space
-            checkpoints.clear()
-        return Outcome(Cause.DONE, result=plain, device=self._kind)
+    def _note(self, run_id: str, progress: RunProgress) -> None:
+        """Note how far a run is."""
+        self._progress[run_id] = progress
 
     def _keep_to(self, share: float) -> None:
         """Limit the run to its fraction of the GPU's memory, so that it cannot take a neighbour's."""
@@ -170,18 +215,14 @@ class Worker:
             return
         import torch
 
+        from model.device import indexed
+
         torch.cuda.empty_cache()
-        torch.cuda.set_per_process_memory_fraction(share, torch.device(self._device))
+        torch.cuda.set_per_process_memory_fraction(share, indexed(torch.device(self._device)))
 
     def _must_stop(self, assignment: Assignment) -> bool:
         """Whether the attempt was asked to end, or its scheduler was silent for longer than the lease."""
         return assignment.key in self._stopped or time.monotonic() - self._last_asked > assignment.lease_seconds
-
-
-def final_event(result: RunResult) -> Event:
-    """The last event of a run for wandb; its summary has the loss by the name that `fit --wandb` reads."""
-    shown = {"validation_loss": result.loss, "bits_per_byte": result.bits_per_byte}
-    return shown | {"tokens": result.tokens, "flops": result.flops, "summary": {"loss": result.loss}}
 
 
 def outcome_of(error: Exception, device: str, share: float = 1.0) -> Outcome:
@@ -215,11 +256,6 @@ def outcome_of(error: Exception, device: str, share: float = 1.0) -> Outcome:
 def _is_out_of_cpu_memory(error: RuntimeError) -> bool:
     """Whether torch could not allocate memory on the CPU. For that it has no type of error, only this text."""
     return "DefaultCPUAllocator" in str(error)
-
-
-def _own_folder(tracking: Tracking, scratch: Path | None) -> Tracking:
-    """Where the mirror writes on this machine: if artifacts are copied, the driver's folders are another machine's."""
-    return tracking if scratch is None else replace(tracking, folder=str(scratch))
 
 
 def check_modules(package_root: str) -> None:

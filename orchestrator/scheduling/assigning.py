@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from orchestrator.attempts import Assignment, Tracking
+from orchestrator.attempts import Assignment, Outcome, Report, Tracking
 from orchestrator.cluster.artifact_store import ArtifactStore
 from orchestrator.scheduling.durations import checkpoint_interval, params_of
 from orchestrator.scheduling.job import Job
 from orchestrator.scheduling.queue import Queue
+from orchestrator.states import Cause
 from orchestrator.store import RunRecord
 
 
@@ -25,6 +27,24 @@ class Assigning:
     """Where the wandb mirror writes."""
     checkpoint_seconds: float | None = None
     """Training seconds between two checkpoints; None chooses what loses least."""
+    stacked: int = 0
+    """Runs that are computed as one, whatever is faster; 0 leaves it to what is measured."""
+
+    def together(self, worker: str, jobs: Sequence[Job]) -> tuple[list[Assignment], list[Report]]:
+        """What a worker is handed of claimed runs, of several as a stack, and the ends of those that cannot be handed
+        out: these fail, and the others go on."""
+        made: list[Assignment] = []
+        failed: list[Report] = []
+        for job in jobs:
+            try:
+                made.append(self.of(job))
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with a stored run, it is this run's fault
+                outcome = Outcome(Cause.CONFIGURATION, detail=f"the run as stored cannot be handed out: {error!r}")
+                failed.append(Report(worker, job.run.id, job.fence, outcome))
+        stack = tuple(each.run_id for each in made) if len(made) > 1 else ()
+        for job in jobs:
+            job.stack = stack
+        return [replace(each, stack=stack) for each in made], failed
 
     def of(self, job: Job) -> Assignment:
         """The assignment of a claimed run; any exception is of this run alone."""
@@ -44,6 +64,7 @@ class Assigning:
             trunk=self.queue.trunk(run.id),
             points=self.queue.points(run.id),
             share=job.share,
+            stacked=self.stacked,
         )
 
 

@@ -4,37 +4,13 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from orchestrator.attempts import Layout, Slot
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A run that may start."""
-
-    run_id: str
-    """Identity of the run."""
-    work: float
-    """Predicted seconds of it and of the longest chain of runs that depend on it, or FLOPs: only the order matters."""
-    memory: int = 0
-    """Estimated bytes of device memory; 0 fits into any share of a device."""
-    kind: str = ""
-    """Kind of device that it asks for: cpu, cuda, or a key of DEVICES; empty takes any."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """Give this run to this worker."""
-
-    run_id: str
-    """Identity of the run."""
-    worker: str
-    """Name of the worker."""
-    share: float = 1.0
-    """Fraction of the device that the run may take."""
+from orchestrator.scheduling.waiting import Claim, StackSizes, Waiting
 
 
 @dataclass(slots=True)
@@ -53,6 +29,18 @@ class _DeviceLoad:
     """Run for which the device is kept free: no other is placed on it meanwhile; empty for none."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Started:
+    """A run that was given a slot."""
+
+    claim: Claim
+    """Its claim."""
+    run: Waiting
+    """The run."""
+    slot: Slot
+    """The slot."""
+
+
 class Dispatch:
     """Runs that may start, and devices with their free shares.
 
@@ -61,12 +49,20 @@ class Dispatch:
     waiting run fits nowhere while shorter ones would, the emptiest device that it may use is kept free for it, so that
     small runs never starve a large one; one device of a layout at a time.
 
+    A run that starts takes others of its stack along, which share its worker and its shares: the longest, as they end
+    with it, as far as the memory reaches, and no more than leaves the other devices their part of what waits.
+
     Runs that need the same shares wait in one queue: a decision looks at the head of each, of which there are as many
     as shares in a device, and takes time logarithmic in the number of runs that wait.
     """
 
-    def __init__(self) -> None:
-        """Begin with no runs and no workers."""
+    def __init__(self, stacks: StackSizes | None = None) -> None:
+        """Begin with no runs and no workers; without `stacks` each worker gets one run at a time."""
+        self._stacks = stacks or StackSizes()
+        self._alike: dict[tuple[str, str], dict[str, None]] = {}
+        """Waiting runs by stack and kind of device."""
+        self._mates: dict[str, list[str]] = {}
+        """The stack of each run that started with others."""
         self._waiting: dict[str, tuple[int, Waiting]] = {}
         self._asked: Counter[str] = Counter()
         """Waiting runs by the kind that they ask for."""
@@ -101,6 +97,8 @@ class Dispatch:
         self.withdraw(run.run_id)
         self._waiting[run.run_id] = number, run
         self._asked[run.kind] += 1
+        if run.stack:
+            self._alike.setdefault((run.stack, run.kind), {})[run.run_id] = None
         self._enqueue(number, run)
 
     def _enqueue(self, number: int, run: Waiting) -> None:
@@ -111,8 +109,14 @@ class Dispatch:
     def withdraw(self, run_id: str) -> None:
         """Remove a run: it is held, blocked or no longer queued."""
         _, run = self._waiting.pop(run_id, (0, None))
-        if run is not None:
-            self._asked[run.kind] -= 1
+        if run is None:
+            return
+        self._asked[run.kind] -= 1
+        if run.stack:
+            alike = self._alike[run.stack, run.kind]
+            del alike[run_id]
+            if not alike:
+                del self._alike[run.stack, run.kind]
 
     def asked(self) -> Counter[str]:
         """How many runs wait, by the kind of device that they ask for; empty for any."""
@@ -160,7 +164,14 @@ class Dispatch:
             return
         device = self._devices[name]
         self._close(name, device)
-        device.free += device.runs.pop(run_id)
+        shares = device.runs.pop(run_id)
+        mates = self._mates.pop(run_id, [])
+        if run_id in mates:
+            mates.remove(run_id)
+        if mates:
+            device.runs[mates[0]] += shares  # its worker goes on with the others
+        else:
+            device.free += shares
         self._reopen(name, device)
 
     def _leave(self, worker: str) -> None:
@@ -187,23 +198,44 @@ class Dispatch:
     # decisions
 
     def claims(self) -> list[Claim]:
-        """All that can start now. Each claim holds its worker and shares until `release`."""
-        return list(iter(self._next, None))
+        """All that can start now. Each claim holds its worker and shares until `release`; a stack has one worker."""
+        return [claim for claims in iter(self._next, []) for claim in claims]
 
-    def _next(self) -> Claim | None:
-        """The next claim: of a run for which a device was kept free, else of the longest run that fits somewhere."""
+    def _next(self) -> list[Claim]:
+        """The next claims: of a run for which a device was kept free, else of the longest run that fits somewhere."""
         for name in list(self._kept.values()):
             claim = self._use_kept(name, self._devices[name])
             if claim is not None:
-                return claim
+                return self._with_mates(claim)
         if not any(devices for free in self._open.values() for devices in free.values()):
-            return None
+            return []
         for run in self._heads():
             fits = self._best_fit(run)
             if fits is not None:
-                return self._start(run, fits, self._devices[fits])
+                return self._with_mates(self._start(run, fits, self._devices[fits]))
             self._keep_for(run)
-        return None
+        return []
+
+    def _with_mates(self, started: _Started) -> list[Claim]:
+        """The claim of a run, and those of runs of its stack that start with it in the same worker."""
+        claim, run, slot = started.claim, started.run, started.slot
+        device = self._devices[slot.device]
+        part = -(-(len(self._waiting) + 1) // len(self._devices))
+        most = min(self._stacks.most(slot), part) if run.stack else 1
+        left = math.inf if slot.memory is None else slot.memory * claim.share - run.memory
+        mates = [run.run_id]
+        alike = (self._waiting[run_id][1] for run_id in self._alike.get((run.stack, run.kind), {}))
+        for other in sorted(alike, key=lambda waiting: (-waiting.work, waiting.run_id)):
+            if len(mates) >= most or other.memory > left:
+                break
+            left -= other.memory
+            self.withdraw(other.run_id)
+            device.runs[other.run_id], self._placed[other.run_id] = 0, slot.device
+            mates.append(other.run_id)
+        if len(mates) == 1:
+            return [claim]
+        self._mates |= dict.fromkeys(mates, mates)
+        return [Claim(run_id, claim.worker, claim.share / len(mates)) for run_id in mates]
 
     def _heads(self) -> list[Waiting]:
         """The longest run of each queue, the longest first."""
@@ -244,7 +276,7 @@ class Dispatch:
                 self._devices[emptiest].kept_for, self._kept[like.layout] = run.run_id, emptiest
                 return
 
-    def _use_kept(self, name: str, device: _DeviceLoad) -> Claim | None:
+    def _use_kept(self, name: str, device: _DeviceLoad) -> _Started | None:
         """Start the run for which a device is kept, if it has room by now; release the device if the run is gone."""
         _, run = self._waiting.get(device.kept_for, (0, None))
         if run is None:
@@ -260,7 +292,7 @@ class Dispatch:
             device.kept_for = ""
             del self._kept[device.like.layout]
 
-    def _start(self, run: Waiting, name: str, device: _DeviceLoad) -> Claim:
+    def _start(self, run: Waiting, name: str, device: _DeviceLoad) -> _Started:
         """Give a run its shares of a device and one of the idle workers on it."""
         self._close(name, device)
         if device.kept_for == run.run_id:
@@ -272,4 +304,4 @@ class Dispatch:
         device.runs[run.run_id], device.free = shares, device.free - shares
         self._placed[run.run_id] = name
         self._reopen(name, device)
-        return Claim(run.run_id, worker, shares / slot.shares)
+        return _Started(Claim(run.run_id, worker, shares / slot.shares), run, slot)

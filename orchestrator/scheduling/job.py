@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
 
-from orchestrator.scheduling.dispatch import Waiting
+from model.stacked.grouping import stack_key
+from orchestrator.scheduling.waiting import Waiting
 from orchestrator.store.records import RunRecord, SweepRecord
 
 WHOLE = 2**62
@@ -34,13 +36,24 @@ class Job:
     """Device-seconds of its earlier attempts that the present reservation pays for."""
     reserved: float = field(default=float("inf"))
     """Device-seconds that are reserved for it under the ceilings of the sweep that pays."""
+    stack: tuple[str, ...] = ()
+    """Runs that its worker got with it, this one among them; empty if it trains alone."""
     stopping: bool = False
     """Whether it was asked to end with a checkpoint."""
 
     def waiting(self, work: float | None) -> Waiting:
         """The queued run as dispatch sees it. Its work is in predicted seconds; if nothing predicts them, in FLOPs."""
         memory = WHOLE if self.run.alone else self.run.cell.memory_bytes if self.run.cell else 0
-        return Waiting(self.run.id, work or self.run.flops, memory, self.kind)
+        return Waiting(self.run.id, work or self.run.flops, memory, self.kind, self._stack())
+
+    def _stack(self) -> str:
+        """The stack that the run could be part of; empty for one that trains alone, or that nobody can read."""
+        if self.run.alone or self.run.micro_batch:
+            return ""
+        try:
+            return stack_key(self.run.config, self.run.cell.params if self.run.cell else math.inf)
+        except (KeyError, TypeError, AttributeError):
+            return ""
 
     @property
     def kind(self) -> str:
@@ -50,5 +63,5 @@ class Job:
 
     @property
     def elapsed(self) -> float:
-        """Device-seconds of the present attempt."""
-        return time.monotonic() - self.began
+        """Device-seconds of the present attempt: of a stack, its part."""
+        return (time.monotonic() - self.began) / max(len(self.stack), 1)

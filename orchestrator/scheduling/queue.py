@@ -9,11 +9,12 @@ from dataclasses import replace
 
 from orchestrator.attempts import Kinds, Outcome, RunProgress, Slot
 from orchestrator.cluster.artifact_store import ArtifactStore
-from orchestrator.scheduling.dispatch import Claim, Dispatch
+from orchestrator.scheduling.dispatch import Dispatch
 from orchestrator.scheduling.durations import LATEST, Durations
 from orchestrator.scheduling.job import Job
 from orchestrator.scheduling.missing_devices import MissingDevices
 from orchestrator.scheduling.trunks import Trunks
+from orchestrator.scheduling.waiting import Claim, StackSizes
 from orchestrator.states import RunState
 from orchestrator.store import LostAttempts, RunRecord, Store
 
@@ -24,11 +25,11 @@ ORDER_SECONDS = 10.0
 class Queue:
     """The runs that wait, as the database has them, and the choice of those that start next."""
 
-    def __init__(self, store: Store, artifacts: ArtifactStore) -> None:
+    def __init__(self, store: Store, artifacts: ArtifactStore, stacks: StackSizes | None = None) -> None:
         """A queue over a database and the store of artifacts; empty until it is read."""
         self._store = store
         self._trunks = Trunks(artifacts)
-        self._dispatch = Dispatch()
+        self._dispatch = Dispatch(stacks)
         self._durations = Durations()
         self._missing = MissingDevices()
         self._jobs: dict[str, Job] = {}

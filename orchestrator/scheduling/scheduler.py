@@ -14,12 +14,12 @@ from orchestrator.cluster.attempt_log import logged_outcome, orphaned_outcome
 from orchestrator.errors import ArtifactsAway
 from orchestrator.scheduling.assigning import Assigning
 from orchestrator.scheduling.disk_space import DiskSpace
-from orchestrator.scheduling.dispatch import Claim
 from orchestrator.scheduling.driver import alive, end_leftovers, machine_id
 from orchestrator.scheduling.executor import Executor
 from orchestrator.scheduling.job import Job
 from orchestrator.scheduling.queue import Queue
 from orchestrator.scheduling.reservations import Reservations
+from orchestrator.scheduling.waiting import Claim, StackSizes
 from orchestrator.settings import Ceilings
 from orchestrator.states import Cause, RunState
 from orchestrator.store import Store, Unavailable
@@ -29,6 +29,8 @@ log = logging.getLogger("isoflop.scheduler")
 
 POLL_SECONDS = 0.5
 """Longest wait for a worker's report: bounds the age of the progress that is shown."""
+STACKED = 16
+"""Runs that a GPU's worker may get at a time: as many as were ever measured to be faster than fewer."""
 PATIENCE_SECONDS = 900.0
 """Time for which a database or artifact store that does not answer is asked again, while workers go on training."""
 AWAY = (Unavailable, ArtifactsAway)
@@ -49,14 +51,20 @@ class Scheduler:
         *,
         ceilings: Ceilings | None = None,
         checkpoint_seconds: float | None = None,
+        stacked: int | None = None,
     ) -> None:
-        """A scheduler over a database and an executor; `take_over` makes it the one writer."""
+        """A scheduler over a database and an executor; `take_over` makes it the one writer.
+
+        So many runs are `stacked`, on every kind of device; None stacks on GPUs, where that is faster.
+        """
         self._store = store
         self._cluster = cluster
         self._artifacts = artifacts
         self._reservations = Reservations(store, ceilings or Ceilings())
-        self._queue = Queue(store, artifacts)
-        self._assigning = Assigning(self._queue, artifacts, tracking, checkpoint_seconds)
+        sizes = StackSizes(gpu=STACKED) if stacked is None else StackSizes(stacked, stacked)
+        self._queue = Queue(store, artifacts, sizes)
+        forced = 0 if stacked is None or stacked == 1 else stacked
+        self._assigning = Assigning(self._queue, artifacts, tracking, checkpoint_seconds, forced)
         self._running: dict[str, Job] = {}
         self._reports: list[Report] = []
         self._driver = 0
@@ -202,6 +210,7 @@ class Scheduler:
         known = {run_id: predicted for run_id, predicted in seconds.items() if predicted is not None}
         numbers = self._store.claim_all(wanted, self._driver, known)
         self.record_processes()
+        given: dict[str, list[Job]] = {}
         for claim, number in zip(claims, numbers, strict=True):
             job = self._queue.take(claim.run_id)
             if number is None:
@@ -209,17 +218,12 @@ class Scheduler:
                 continue
             self._running[claim.run_id] = job
             job.fence, job.share, job.began, job.stopping = number, claim.share, time.monotonic(), False
-            self._begin(job, claim.worker)
-
-    def _begin(self, job: Job, worker: str) -> None:
-        """Hand a claimed run to its worker; one that cannot be handed out fails, and the others go on."""
-        try:
-            assignment = self._assigning.of(job)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with a stored run, it is this run's fault
-            outcome = Outcome(Cause.CONFIGURATION, detail=f"the run as stored cannot be handed out: {error!r}")
-            self._reports.append(Report(worker, job.run.id, job.fence, outcome))
-            return
-        self._cluster.assign(worker, assignment)
+            given.setdefault(claim.worker, []).append(job)
+        for worker, together in given.items():
+            assignments, failed = self._assigning.together(worker, together)
+            self._reports += failed
+            for assignment in assignments:
+                self._cluster.assign(worker, assignment)
 
     def _watch_ceilings(self) -> None:
         """Stop runs that would exceed a ceiling of device-seconds."""

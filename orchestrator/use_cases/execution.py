@@ -79,6 +79,7 @@ class Execution:
                 tracking,
                 ceilings=settings.ceilings,
                 checkpoint_seconds=settings.checkpoint_seconds,
+                stacked=settings.stacked,
             )
             try:
                 workspace.say(f"starting {plural(workers, 'worker')}")

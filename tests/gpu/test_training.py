@@ -13,13 +13,20 @@ from model.batches import Batches
 from model.config import ModelConfig, RunConfig
 from model.implementation import Implementation, choose_implementation
 from model.profile import profile
+from model.stacked.stack import Stack
+from model.stacked.train import Member, train_stacked
 from model.synthetic import DATASET, synthetic_shards
 from model.train import train
 from model.training import Training
 from tests.unit.model.model_data import small_run, write_dataset
 from tokenizer.shards import Shards
 
-pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+    # torch warns of itself when it compiles, and when it is asked to refuse synchronisation.
+    pytest.mark.filterwarnings("default"),
+]
 
 GPU = Implementation(attention="fused", head="chunked")
 
@@ -58,6 +65,46 @@ def test_step_never_waits_for_the_device(data: Shards) -> None:
         torch.cuda.set_sync_debug_mode("default")
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(("numerics", "tolerance"), [("fp32", 2e-4), ("bf16", 0.02)])
+def test_a_captured_stack_has_the_losses_of_single_runs(
+    data: Shards, compiled: bool, numerics: str, tolerance: float
+) -> None:
+    implementation = dataclasses.replace(GPU, compiled=compiled)
+    lengths = (160, 147, 90)
+    runs = [small_run(data, sequences=n, seed=seed, numerics=numerics) for seed, n in enumerate(lengths)]
+    ends: dict[int, Any] = {}
+    members = [
+        Member(run, data, ignore, lambda how, _, index=index: ends.update({index: how}))
+        for index, run in enumerate(runs)
+    ]
+    train_stacked(members, "cuda", dataclasses.replace(implementation, stacked=8))
+    assert sorted(ends) == [0, 1, 2]
+    for index, run in enumerate(runs):
+        alone = train(run, data, ignore, device="cuda", implementation=implementation)
+        assert ends[index].loss == pytest.approx(alone.loss, rel=tolerance)
+        assert ends[index].steps == alone.steps
+
+
+def test_a_captured_step_never_waits_for_the_device(data: Shards) -> None:
+    runs = [small_run(data, sequences=400, seed=seed, numerics="bf16") for seed in range(3)]
+    members = [Training(run, GPU, torch.device("cuda")) for run in runs]
+    batches = [Batches(run, data, member.device) for run, member in zip(runs, members, strict=True)]
+    stack = Stack(members)
+    assert stack.captured
+
+    def step() -> None:
+        stack.take_step({m: b.at(m.step) for m, b in zip(members, batches, strict=True)})
+
+    step()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for _ in range(10):
+            step()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
 def test_large_vocabulary_does_not_fill_memory() -> None:
     """32 k tokens of logits over 65,536 entries would take 8.6 GB in fp32."""
     shape = ModelConfig(vocab=65_536, context=1024, d_model=128, n_layers=1, n_heads=2, d_ff=256)
@@ -82,13 +129,13 @@ def test_memory_that_runs_out_halves_the_micro_batch() -> None:
     run = RunConfig(shape, train_config, DATASET)
     total = torch.cuda.get_device_properties(0).total_memory
     torch.cuda.empty_cache()
-    torch.cuda.set_per_process_memory_fraction(min(1.0, 1.0e9 / total))
+    torch.cuda.set_per_process_memory_fraction(min(1.0, 1.0e9 / total), 0)
     try:
         training = Training(run, dataclasses.replace(GPU, micro_batch=64), torch.device("cuda"))
         training.take_step(Batches(run, synthetic_shards(512, 100_000), training.device).at(0))
         assert training.micro_batch < 64
     finally:
-        torch.cuda.set_per_process_memory_fraction(1.0)
+        torch.cuda.set_per_process_memory_fraction(1.0, 0)
 
 
 def test_profile_tells_where_time_goes(tmp_path: Path) -> None:

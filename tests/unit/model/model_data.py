@@ -13,7 +13,7 @@ import torch
 from model.config import ModelConfig, RunConfig, TrainConfig
 from model.cpu import build
 from model.implementation import Implementation
-from model.train import RunResult
+from model.scoring import RunResult
 from tokenizer.shard_writer import write_shards
 from tokenizer.shards import Manifest, Shards
 
@@ -46,8 +46,12 @@ def write_dataset(folder: Path) -> Shards:
 
 def small_run(data: Shards, model: ModelConfig = SHAPE, **train: Any) -> RunConfig:
     """12 steps of 4 sequences, the last step partial, unless told otherwise."""
-    base = TrainConfig(sequences=47, batch=4, lr=0.005, warmup=0.1)
-    return RunConfig(model, dataclasses.replace(base, **train), data.manifest.dataset)
+    return RunConfig(model, small_run_train(**train), data.manifest.dataset)
+
+
+def small_run_train(**train: Any) -> TrainConfig:
+    """The training of `small_run`."""
+    return dataclasses.replace(TrainConfig(sequences=47, batch=4, lr=0.005, warmup=0.1), **train)
 
 
 def ignore(event: dict[str, Any]) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from model import choice
+from model import choice, implementation
 from model.checkpoint import Checkpoints
 from model.choice import candidates, stored_implementation
+from model.flops import flops_per_token
 from model.implementation import Implementation
 from model.train import Interrupted, train
 from tests.unit.model.model_data import CHOSEN, CPU, SHAPE, ignore, interrupt_at, scores, small_run
@@ -122,15 +123,53 @@ def test_noise_does_not_choose(
 
 
 def test_candidates_by_default(data: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other attention where torch computes all; nothing else on a GPU or where blocks are compiled."""
+    """Other attention where torch computes all; stacks on a GPU; nothing else where blocks are compiled."""
     gelu = small_run(data, dataclasses.replace(SHAPE, mlp="gelu"))
     assert [c.attention for c in candidates(gelu, "cpu")] == ["explicit", "fused"]
     long = small_run(data, dataclasses.replace(SHAPE, mlp="gelu", context=1024))
     assert [c.attention for c in candidates(long, "cpu")] == ["fused", "explicit"]
-    assert len(candidates(gelu, "cuda")) == 1
+    assert [(c.stacked, c.compiled) for c in candidates(gelu, "cuda")] == [(n, False) for n in (0, *choice.STACKS)]
+    wide = dataclasses.replace(gelu, model=dataclasses.replace(gelu.model, d_ff=600_000))
+    assert [c.stacked for c in candidates(wide, "cuda")] == [0], "it fills a GPU by itself"
     compiled = Implementation(compiled=True)
     monkeypatch.setattr(choice, "choose_implementation", lambda *_: compiled)
     assert candidates(gelu, "cpu") == [compiled]
+
+
+def test_a_stack_is_as_long_as_all_its_runs_together(
+    data: Shards, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = small_run(data)
+    flops = flops_per_token(run.model) * run.tokens
+    monkeypatch.setitem(implementation.COMPILE_FLOPS, "cuda", 3 * flops)
+    monkeypatch.setattr(implementation, "_compiles", lambda _: True)
+    two, three = (choice.stacked_implementation(run, "cuda", n, 8) for n in (2, 3))
+    assert (two.stacked, two.compiled, three.compiled, two.head) == (8, False, True, "chunked")
+    forced = stored_implementation(run, "cpu", tmp_path / "none", runs=2, stacked=4)
+    assert (forced.stacked, forced.branches) == (4, "autograd")
+    assert not (tmp_path / "none").exists(), "nothing is measured"
+
+
+def test_the_fastest_stack_is_stored(data: Shards, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Times are made up: a stack of 4 takes half as long for each run, one of 16 is worse."""
+    run = small_run(data)
+    seconds = {0: 1e-3, 1: 9.5e-4, 4: 4 * 5e-4, 16: 16 * 6e-4}
+    monkeypatch.setattr(choice, "candidates", lambda *_: [Implementation(stacked=n) for n in seconds])
+    monkeypatch.setattr(choice, "_step_of", lambda _run, candidate, _device: candidate.stacked)
+    monkeypatch.setattr(choice, "times", lambda stacked, *_: [seconds[stacked]])
+    assert stored_implementation(run, "cpu", tmp_path, runs=9).stacked == 4
+    monkeypatch.setattr(
+        choice, "_step_of", lambda _run, candidate, _device: candidate.stacked if candidate.stacked != 4 else None
+    )
+    other = tmp_path / "full"
+    assert stored_implementation(run, "cpu", other, runs=9).stacked == 16, "a stack that does not fit is no choice"
+
+
+@pytest.mark.parametrize("stacked", [0, 1, 3])
+def test_a_candidate_takes_a_step_of_all_its_runs(data: Shards, stacked: int) -> None:
+    step = choice._step_of(small_run(data), Implementation(stacked=stacked), CPU)
+    assert step is not None
+    step()
 
 
 def test_resumed_run_is_bit_equal_under_the_stored_choice(data: Shards, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -104,11 +105,22 @@ def test_stored_records_keep_their_keys() -> None:
         "head": "whole",
         "compiled": False,
         "threads": 1,
+        "stacked": 0,
         "micro_batch": None,
     }
     computation = Computation(device="cpu", device_name="c", torch="2", processes=1)
     assert list(computation.to_dict()) == [*stored, "device", "device_name", "torch", "processes"]
     assert Implementation(**stored) == Implementation(branches="native")
+    del stored["stacked"]  # as it was before there were stacks
+    assert Implementation(**stored) == Implementation(branches="native")
+
+
+@pytest.mark.parametrize("wrong", [-1, 1.0, True])
+def test_the_runs_of_a_stack_are_counted(wrong: Any) -> None:
+    with pytest.raises(ConfigError, match="stacked must be"):
+        Implementation(stacked=wrong)
+    with pytest.raises(ConfigError, match="one run at a time"):
+        Implementation(branches="handwritten", stacked=1)
 
 
 def test_native_branches_without_kernels_are_replaced_by_the_default(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,7 +93,7 @@ class Session:
         found = self.values[promise]
         return (found, True) if isinstance(found, Outcome) else (Outcome(Cause.LOST, flops=flops), False)
 
-    def progress_of(self, promise: str) -> RunProgress | None:
+    def progress_of(self, promise: str) -> dict[str, RunProgress] | None:
         return self.values.pop(promise)
 
     def close_workers(self, ready: Sequence[str], others: Iterable[str], seconds: float) -> list[str]:

@@ -58,7 +58,7 @@ def test_a_worker_that_died_is_replaced_under_its_name(made: list[Cluster]) -> N
     pool.idle()
     pool.assign("worker-0", assignment())
     pool.progress()
-    ray.values["progress of actor1"] = RunProgress(flops=5e8)
+    ray.values["progress of actor1"] = {"run": RunProgress(flops=5e8)}
     assert pool.progress() == {"run": RunProgress(flops=5e8)}
     ray.values["run on actor1"] = "gone"
     assert pool.poll(0.1) == [Report("worker-0", "run", 1, Outcome(Cause.LOST, flops=5e8))]
@@ -75,7 +75,7 @@ def test_progress_is_asked_for_again_only_after_an_answer(made: list[Cluster], c
     pool.idle()
     pool.assign("worker-0", assignment())
     assert pool.progress() == {"run": RunProgress()} == pool.progress()
-    ray.values["progress of actor1"] = RunProgress(7)
+    ray.values["progress of actor1"] = {"run": RunProgress(7)}
     clock[0] += 5
     assert pool.progress() == {"run": RunProgress(7)}
     assert pool._pool[0].silence == 0

@@ -21,7 +21,7 @@ def busy(made: list[Cluster], workers: int = 2) -> tuple[Cluster, Any]:
     pool.idle()
     pool.assign("worker-0", assignment("run", 3))
     pool.progress()
-    ray.values["progress of actor1"] = RunProgress(flops=5e8)
+    ray.values["progress of actor1"] = {"run": RunProgress(flops=5e8)}
     pool.progress()
     return pool, ray
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
 from orchestrator.attempts import Assignment, Outcome, Report, RunProgress, Slot, Tracking
 from orchestrator.cluster import pool_worker
 from orchestrator.cluster.placement import WorkerLocation
-from orchestrator.cluster.pool_worker import PoolWorker
+from orchestrator.cluster.pool_worker import Given, PoolWorker
 from orchestrator.states import Cause
 
 ASSIGNMENT = Assignment("run", 2, {}, "artifacts", "sweep", "name", Tracking("disabled", "", "p", "test"))
@@ -32,26 +33,44 @@ def test_it_is_called_by_its_number() -> None:
 
 def test_an_attempt_begins_and_ends(clock: list[float]) -> None:
     worker = made()
-    worker.progress, worker.asked = RunProgress(5), "old promise"
+    worker.asked = "old promise"
     clock[0] += 7
     worker.begin(ASSIGNMENT, "outcome")
-    assert (worker.assignment, worker.outcome, worker.asked, worker.progress) == (
-        ASSIGNMENT, "outcome", None, RunProgress(),
-    )  # fmt: skip
+    assert (worker.given, worker.asked) == ({"run": Given(ASSIGNMENT, "outcome", RunProgress())}, None)
     assert worker.silence == 0
     clock[0] += 7
     assert worker.silence == 7 and not worker.is_idle_for(1)
     worker.asked = "promise"
-    worker.end()
-    assert (worker.assignment, worker.outcome, worker.asked) == (None, None, None)
+    worker.end_all()
+    assert (worker.given, worker.asked) == ({}, None)
     assert worker.is_idle_for(6.9) and not worker.is_idle_for(7)
 
 
 def test_an_attempt_that_is_lost_is_reported_with_what_it_had_reached() -> None:
     worker = made()
     worker.begin(ASSIGNMENT, "outcome")
-    worker.progress = RunProgress(flops=7.0)
-    assert worker.lost("why") == Report("worker-3", "run", 2, Outcome(Cause.LOST, detail="why", flops=7.0))
+    worker.note({"run": RunProgress(flops=7.0), "another": RunProgress(flops=8.0)})
+    assert worker.lost("why") == [Report("worker-3", "run", 2, Outcome(Cause.LOST, detail="why", flops=7.0))]
+
+
+def test_attempts_of_a_stack_end_one_by_one(clock: list[float]) -> None:
+    worker = made()
+    for run_id in ("a", "b", "c"):
+        worker.begin(replace(ASSIGNMENT, run_id=run_id), f"promise of {run_id}")
+    worker.note({"c": RunProgress(flops=7.0)})
+    outcomes = {"promise of b": (Outcome(Cause.DONE), True), "promise of a": (Outcome(Cause.LOST), False)}
+    clock[0] += 3
+    ended = worker.ended({"promise of b", "another's"}, lambda promise, _: outcomes[promise])
+    assert [report.run_id for report in ended] == ["b"] and list(worker.given) == ["a", "c"]
+    assert worker.silence == 0 and worker.alive
+    ended = worker.ended({"promise of a"}, lambda promise, _: outcomes[promise])
+    assert [(r.run_id, r.outcome.cause, r.outcome.flops) for r in ended] == [
+        ("a", Cause.LOST, 0.0),
+        ("c", Cause.LOST, 7.0),
+    ]
+    assert not worker.alive and worker.given == {}
+    worker.restart("another", "promise")
+    assert worker.alive
 
 
 def test_it_waits_for_a_node_until_it_has_a_location(clock: list[float]) -> None:

@@ -25,7 +25,6 @@ from orchestrator.cluster.ray_session import (
     FailedStart,
     PlacedWorker,
     RaySession,
-    declared_accelerators,
     why_silent,
 )
 from orchestrator.cluster.worker import Worker
@@ -116,8 +115,8 @@ def test_a_worker_that_died_has_an_outcome_too(
 
 
 def test_progress_is_none_of_a_worker_that_is_lost(session: RaySession, monkeypatch: pytest.MonkeyPatch) -> None:
-    answering(monkeypatch, RunProgress(3))
-    assert session.progress_of("promise") == RunProgress(3)
+    answering(monkeypatch, {"run": RunProgress(3)})
+    assert session.progress_of("promise") == {"run": RunProgress(3)}
     answering(monkeypatch, died("gone"))
     assert session.progress_of("promise") is None
 
@@ -287,17 +286,6 @@ def test_workers_start_with_a_safe_path_and_forget_what_is_not_theirs(
     PlacedWorker("cpu", None, PACKAGE_ROOT)
     assert os.umask(before) == 0o077
     assert not {"ISOFLOP_TOKEN", "ISOFLOP_DATABASE_URL"} & set(os.environ)
-
-
-def test_accelerators_are_those_of_living_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
-    nodes = [
-        {"Alive": True, "NodeID": "a", "Resources": {"CPU": 1, "accelerator_type:H100": 1}},
-        {"Alive": True, "NodeID": "b", "Resources": {"accelerator_type:A100": 1}},
-        {"Alive": False, "NodeID": "c", "Resources": {"accelerator_type:T4": 1}},
-    ]
-    monkeypatch.setattr(ray, "nodes", lambda: nodes)
-    assert declared_accelerators() == ["A100", "H100"]
-    assert declared_accelerators("a") == ["H100"]
 
 
 def test_silence_is_explained_by_rays_first_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import errno
 import itertools
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -218,7 +219,7 @@ def test_a_cooldown_goes_on_from_a_state_that_another_machine_kept(
     monkeypatch.setenv("ISOFLOP_SCRATCH", str(tmp_path / "one"))
     leader = worker.train(_assignment(url, long, fence=first, **on_trunk))
     assert leader.result is not None, leader.detail
-    assert worker.progress().kept == {10, 17, 32}
+    assert worker.progress()[long.run_id].kept == {10, 17, 32}
     states = places.states(str(base.trunk_id))[str(base.trunk_id)]
     assert sorted(map(state_step, states)) == [10, 17, 32]
     assert all(size > 12 * 1000 for size in states.values())
@@ -317,3 +318,47 @@ def test_a_store_that_stays_away_before_the_end_loses_the_attempt(
     flaky["put_file"] = 10**6
     outcome = worker.train(_assignment("memory://store", remote_run))
     assert outcome.cause is Cause.LOST and "put_file failed 6 times" in outcome.detail
+
+
+def test_a_stack_is_trained_together_and_each_run_ends_by_itself(
+    prepared: tuple[Path, RunConfig], worker: Worker
+) -> None:
+    root, base = prepared
+    runs = [_changed(base, seed=30 + i, sequences=n) for i, n in enumerate((47, 20, 33))]
+    wild = _changed(base, seed=40, lr=1e30, sequences=400)
+    stack = tuple(run.run_id for run in (*runs, wild))
+    given = [_assignment(str(root), run, stack=stack, stacked=8) for run in (*runs, wild)]
+    with ThreadPoolExecutor(4) as threads:
+        outcomes = list(threads.map(worker.train, given))
+    assert [outcome.cause for outcome in outcomes] == [Cause.DONE] * 3 + [Cause.DIVERGED]
+    for run, outcome in zip(runs, outcomes, strict=False):
+        assert outcome.result is not None and outcome.seconds is not None
+        assert outcome.result["implementation"]["stacked"] == 8
+        alone = worker.train(_assignment(str(root), run, fence=2))
+        assert alone.result is not None and alone.seconds is None
+        assert outcome.result["loss"] == pytest.approx(alone.result["loss"], abs=1e-4)
+        assert outcome.flops == alone.flops == alone.result["flops"]
+        assert [e["kind"] for e in open_artifacts(str(root)).events(run.run_id, 1)][-1] == "result"
+    assert set(worker.progress()) == {runs[2].run_id}
+
+
+def test_a_run_that_memory_ran_out_for_is_not_stacked(prepared: tuple[Path, RunConfig], worker: Worker) -> None:
+    root, base = prepared
+    run = _changed(base, seed=50)
+    outcome = worker.train(_assignment(str(root), run, stacked=8, micro_batch=2))
+    assert outcome.result is not None, outcome.detail
+    computed = outcome.result["implementation"]
+    assert (computed["stacked"], computed["micro_batch"]) == (0, 2)
+
+
+def test_what_befalls_a_whole_stack_is_the_end_of_each(
+    prepared: tuple[Path, RunConfig], worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, base = prepared
+    runs = [_changed(base, seed=seed) for seed in (60, 61)]
+    monkeypatch.setattr("model.choice.stored_implementation", lambda *_, **__: 1 / 0)
+    given = [_assignment(str(root), run, stack=tuple(r.run_id for r in runs)) for run in runs]
+    with ThreadPoolExecutor(2) as threads:
+        outcomes = list(threads.map(worker.train, given))
+    assert [outcome.cause for outcome in outcomes] == [Cause.CODE] * 2
+    assert all("ZeroDivisionError" in outcome.detail for outcome in outcomes)

@@ -48,7 +48,8 @@ class Hands:
         return [Slot(name, "gpu", "GPU", self.shares, 2**30) for name in self.free]
 
     def assign(self, worker: str, assignment: Assignment) -> None:
-        self.free.remove(worker)
+        if worker in self.free:  # else it is the worker of the stack
+            self.free.remove(worker)
         self.assigned.append(assignment)
         self.pending.append((worker, assignment))
 
@@ -56,7 +57,8 @@ class Hands:
         if not self.pending or self.silent:
             return []
         worker, assignment = self.pending.pop(0)
-        self.free.append(worker)
+        if worker not in {busy for busy, _ in self.pending}:
+            self.free.append(worker)
         scripted = self.outcomes.get(assignment.run_id, [])
         outcome = scripted.pop(0) if scripted else Outcome(Cause.DONE, result())
         return [Report(worker, assignment.run_id, assignment.fence, outcome)]

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from analysis.devices import DEVICES
 from benchmarks.simulated_cluster import first_come, longest_first, simulate, workload
 from orchestrator.attempts import Slot
-from orchestrator.scheduling.dispatch import Claim, Dispatch, Waiting
+from orchestrator.scheduling.dispatch import Dispatch
+from orchestrator.scheduling.waiting import Claim, Waiting
 
 GIB = 2**30
 

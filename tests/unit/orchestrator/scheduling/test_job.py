@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.scheduling.dispatch import Waiting
 from orchestrator.scheduling.job import WHOLE, Job
+from orchestrator.scheduling.waiting import Waiting
 from orchestrator.states import RunState
 from orchestrator.store import RunRecord
 from tests.unit.orchestrator.store_fixtures import made_cell, sweep_record

@@ -1,0 +1,1 @@
+"""Runs of one shape trained together, as one computation with a leading axis of runs."""

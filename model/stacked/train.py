@@ -1,0 +1,214 @@
+"""Trains runs of one shape together, each to its end: each has data, events, checkpoints and a stop of its own."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from model.batches import Batches, check_data
+from model.checkpoint import Checkpoints
+from model.config import RunConfig, check_arithmetic
+from model.device import compiled_anew, keep_freed_memory, torch_settings
+from model.implementation import Implementation
+from model.memory import HEADROOM, step_bytes
+from model.reporting import Reporter, Sink
+from model.scoring import RunResult, score
+from model.stacked.stack import Stack
+from model.training import Interrupted, Training
+from model.trunk import Trunk
+from tokenizer.shards import Shards
+
+Ended = Callable[[RunResult | Exception, float], None]
+"""Hears the result of a run, or why it ended without one, and for how many seconds it had the device."""
+KEPT_SHARE = 0.5
+"""Share of a stack's runs down to which it goes on without those that ended; on a GPU a new stack is captured anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A run that is to be trained with others."""
+
+    run: RunConfig
+    """The run."""
+    data: Shards
+    """Its dataset."""
+    sink: Sink
+    """Receives its events."""
+    ended: Ended
+    """Hears how it ended, as soon as it has."""
+    checkpoints: Checkpoints | None = None
+    """Where its checkpoints are kept."""
+    trunk: Trunk | None = None
+    """The trunk that it shares."""
+    stop: Callable[[], bool] = lambda: False
+    """Whether it is to end with a checkpoint; asked before each step."""
+    progress_seconds: float = 1.0
+    """Seconds between its reports of progress."""
+    checkpoint_seconds: float = 10.0
+    """Seconds between its checkpoints."""
+
+
+class ShareClock:
+    """Seconds of the device that each of several runs has had, if those at work share it equally."""
+
+    def __init__(self) -> None:
+        """Begin at 0."""
+        self.runs = 1
+        """Runs at work."""
+        self._seconds, self._last = 0.0, time.perf_counter()
+
+    def __call__(self) -> float:
+        """Seconds of each run at work."""
+        now = time.perf_counter()
+        self._seconds, self._last = self._seconds + (now - self._last) / self.runs, now
+        return self._seconds
+
+    def share(self, runs: int) -> None:
+        """From now on so many runs are at work."""
+        self()
+        self.runs = max(runs, 1)
+
+
+class _Entry:
+    """A member with the state of its run."""
+
+    def __init__(self, member: Member, implementation: Implementation, device: torch.device, clock: ShareClock) -> None:
+        """Build the run's state and continue from what is kept of it. Raises what `model.train.train` raises."""
+        check_arithmetic(member.run)
+        check_data(member.run, member.data)
+        self.member = member
+        self._clock, self._began = clock, clock()
+        self.over = False
+        """Whether the member has heard how its run ended."""
+        self.training = Training(member.run, implementation, device)
+        self.resumed = self.training.restore(member.checkpoints)
+        if member.trunk is not None:
+            self.resumed = max(self.resumed, self.training.branch(member.trunk))
+        self.batches = Batches(member.run, member.data, self.training.device)
+        seconds = member.progress_seconds, member.checkpoint_seconds
+        self.reporter = Reporter(self.training, member.sink, member.checkpoints, member.trunk, *seconds, clock)
+
+    def end(self, how: RunResult | Exception) -> None:
+        """Tell the member how its run ended."""
+        self.over = True
+        self.member.ended(how, self._clock() - self._began)
+
+    def is_over(self, stack: Stack | None) -> bool:
+        """Whether the run has finished, diverged, or been stopped; then it leaves the stack, and its member hears."""
+        try:
+            if stack is not None:
+                self.reporter.after_step()
+            self.check()
+            if not self.done:
+                return False
+            self.training.synchronise()
+            self.reporter.update_seconds()
+            if stack is not None:
+                stack.leave(self.training)
+            result: RunResult | Exception = self.finish()
+        except Exception as error:  # noqa: BLE001 - however one run ends, the others go on
+            if stack is not None:
+                stack.leave(self.training)
+            result = error
+        self.end(result)
+        return True
+
+    @property
+    def done(self) -> bool:
+        """Whether every step is taken."""
+        return self.training.step >= self.training.run.train.steps
+
+    def check(self) -> None:
+        """Raise Diverged by the latest loss, and Interrupted if the run is to stop, after a checkpoint."""
+        if self.training.step:
+            self.training.check_loss_when_due()
+        if not self.done and self.member.stop():
+            self.reporter.save()
+            raise Interrupted(f"stopped at step {self.training.step} of {self.training.run.train.steps}")
+
+    def finish(self) -> RunResult:
+        """Score the run and keep its weights. Raises Diverged."""
+        result = score(self.training, self.member.data, self.resumed)
+        if self.member.checkpoints is not None:
+            weights = self.training.model.state_dict()
+            self.member.checkpoints.save_final({"run": self.member.run.to_dict(), "model": weights})
+        self.reporter.send("evaluation", validation_loss=result.loss)
+        self.reporter.send("end", result=result.to_dict())
+        return result
+
+
+def train_stacked(members: Sequence[Member], device: str, implementation: Implementation, replaced: str = "") -> None:
+    """Train runs of one shape, as many at a time as `implementation.stacked` says and memory holds.
+
+    Each member hears how its run ended, as `model.train.train` would return or raise it, as soon as it ends. `replaced`
+    says why an implementation other than the one asked for is used.
+    """
+    keep_freed_memory()
+    clock = ShareClock()
+    with torch_settings(implementation.threads), compiled_anew(implementation.compiled):
+        waiting = deque(_entries(members, device, implementation, replaced, clock))
+        active: list[_Entry] = []
+        most = max(implementation.stacked, 1)
+        while waiting or active:
+            while waiting and len(active) < most:
+                active.append(waiting.popleft())
+            if len(active) > 1:
+                most = min(most, _fitting(active[0].training))
+            waiting.extendleft(reversed(active[most:]))
+            tried = active[:most]
+            try:
+                active = _train_together(tried, clock)
+            except torch.cuda.OutOfMemoryError as error:
+                active = [entry for entry in tried if not entry.over]
+                if len(tried) == 1:
+                    active.pop().end(MemoryError(f"one run does not fit into the device's memory: {error}"))
+                most = max(len(tried) // 2, 1)
+                torch.cuda.empty_cache()
+
+
+def _entries(
+    members: Sequence[Member], device: str, implementation: Implementation, replaced: str, clock: ShareClock
+) -> Iterator[_Entry]:
+    """The members whose state can be built, each at its first step; the others hear why not."""
+    for member in members:
+        try:
+            entry = _Entry(member, implementation, torch.device(device), clock)
+            entry.reporter.start(entry.resumed, replaced)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one run, the others go on
+            member.ended(error, 0.0)
+        else:
+            yield entry
+
+
+def _fitting(training: Training) -> int:
+    """Runs like this one that fit into the memory of its device together, at least 1."""
+    if training.device.type == "cpu":
+        return sys.maxsize
+    run, chosen = training.run, training.implementation
+    whole_head, explicit = chosen.head == "whole", chosen.attention == "explicit"
+    each = step_bytes(
+        run.model, run.train.batch, run.train.numerics, explicit_attention=explicit, whole_head=whole_head
+    )
+    return max(1, int(HEADROOM * training.free_memory() / each))
+
+
+def _train_together(active: list[_Entry], clock: ShareClock) -> list[_Entry]:
+    """Take steps until so many runs have ended that the others are worth a stack of their own; returns these."""
+    active = [entry for entry in active if not entry.is_over(None)]
+    if not active:
+        return []
+    stack = Stack([entry.training for entry in active])
+    fewest = int(KEPT_SHARE * len(active)) if stack.captured else len(active) - 1
+    try:
+        while len(active) > fewest:
+            clock.share(len(active))
+            stack.take_step({entry.training: entry.batches.at(entry.training.step) for entry in active})
+            active = [entry for entry in active if not entry.is_over(stack)]
+    finally:
+        stack.release()
+    return active

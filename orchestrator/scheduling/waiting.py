@@ -1,0 +1,49 @@
+"""What dispatch is told and what it answers: a run that may start, the sizes of stacks, and a claim."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.attempts import Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A run that may start."""
+
+    run_id: str
+    """Identity of the run."""
+    work: float
+    """Predicted seconds of it and of the longest chain of runs that depend on it, or FLOPs: only the order matters."""
+    memory: int = 0
+    """Estimated bytes of device memory; 0 fits into any share of a device."""
+    kind: str = ""
+    """Kind of device that it asks for: cpu, cuda, or a key of DEVICES; empty takes any."""
+    stack: str = ""
+    """Runs with the same text can be trained as one stack; empty for a run that trains alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Give this run to this worker."""
+
+    run_id: str
+    """Identity of the run."""
+    worker: str
+    """Name of the worker."""
+    share: float = 1.0
+    """Fraction of the device that the run may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class StackSizes:
+    """How many runs a worker may get at a time."""
+
+    gpu: int = 1
+    """On a GPU."""
+    cpu: int = 1
+    """On a CPU."""
+
+    def most(self, slot: Slot) -> int:
+        """On a slot's device."""
+        return self.gpu if slot.gpu else self.cpu

@@ -1,0 +1,160 @@
+"""Runs trained together: their results, events, ends of every kind, checkpoints, and seconds."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model.batches import DataError
+from model.checkpoint import Checkpoints
+from model.config import ConfigError, RunConfig
+from model.implementation import Implementation
+from model.scoring import RunResult
+from model.stacked import train as stacked
+from model.stacked.train import Member, ShareClock, train_stacked
+from model.train import Diverged, Interrupted, train
+from tests.unit.model.model_data import ignore, interrupt_at, scores, small_run
+from tokenizer.shards import Shards
+
+STACKED = Implementation(stacked=8)
+
+
+class Ends(dict[int, Any]):
+    """How each member ended, in the order of the ends."""
+
+    def of(self, index: int) -> Any:
+        """What takes the end of a member."""
+
+        def take(how: RunResult | Exception, seconds: float) -> None:
+            assert index not in self and seconds >= 0
+            self[index] = how
+
+        return take
+
+
+def members(runs: list[RunConfig], data: Shards, ends: Ends, **more: Any) -> list[Member]:
+    return [Member(run, data, ignore, ends.of(i), **more) for i, run in enumerate(runs)]
+
+
+def test_each_run_gets_its_own_result_when_it_ends(data: Shards) -> None:
+    runs = [small_run(data, seed=seed, sequences=length) for seed, length in enumerate((47, 20, 33))]
+    ends = Ends()
+    train_stacked(members(runs, data, ends), "cpu", STACKED)
+    assert list(ends) == [1, 2, 0]
+    for index, run in enumerate(runs):
+        alone = train(run, data, ignore, implementation=Implementation())
+        assert scores(ends[index]) == pytest.approx(scores(alone), abs=1e-5)
+        assert (ends[index].steps, ends[index].flops) == (alone.steps, alone.flops)
+        assert ends[index].implementation.stacked == 8
+
+
+def test_more_runs_than_fit_wait_for_a_place(data: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    real = stacked.Stack
+    monkeypatch.setattr(stacked, "Stack", lambda given: sizes.append(len(given)) or real(given))
+    ends = Ends()
+    runs = [small_run(data, seed=seed, sequences=12 + 8 * (seed == 0)) for seed in range(3)]
+    train_stacked(members(runs, data, ends), "cpu", Implementation(stacked=2))
+    assert sorted(ends) == [0, 1, 2]
+    assert sizes == [2, 2, 1]
+
+
+def test_a_single_run_may_be_a_stack_of_one(data: Shards) -> None:
+    run = small_run(data)
+    result = train(run, data, ignore, implementation=STACKED)
+    assert result.loss == pytest.approx(train(run, data, ignore, implementation=Implementation()).loss, abs=1e-5)
+    assert result.implementation.stacked == 8
+    with pytest.raises(Interrupted):
+        train(run, data, ignore, implementation=STACKED, stop=lambda: True)
+
+
+def test_one_that_fails_leaves_the_others_alone(data: Shards) -> None:
+    good = small_run(data)
+    wild = small_run(data, seed=1, lr=1e30, sequences=400)
+    foreign = dataclasses.replace(good, dataset="other")
+    old = dataclasses.replace(good, math_version=good.math_version + 1)
+    ends = Ends()
+    train_stacked(members([wild, foreign, good, old], data, ends), "cpu", STACKED)
+    assert [type(ends[i]) for i in range(4)] == [Diverged, DataError, RunResult, ConfigError]
+
+
+def test_a_sink_that_fails_ends_its_own_run(data: Shards) -> None:
+    def fails(event: dict[str, Any]) -> None:
+        if event["kind"] == "progress":
+            raise OSError(28, "no space left")
+
+    ends = Ends()
+    runs = [small_run(data, seed=seed) for seed in range(2)]
+    both = members(runs, data, ends, progress_seconds=0.0)
+    train_stacked([dataclasses.replace(both[0], sink=fails), both[1]], "cpu", STACKED)
+    assert isinstance(ends[0], OSError) and isinstance(ends[1], RunResult)
+
+
+@pytest.mark.usefixtures("quick_disk")
+@pytest.mark.parametrize(
+    ("first", "second"), [(STACKED, STACKED), (STACKED, Implementation()), (Implementation(), STACKED)]
+)
+def test_a_run_moves_between_stacked_and_single(
+    data: Shards, tmp_path: Path, first: Implementation, second: Implementation
+) -> None:
+    run, other = small_run(data), small_run(data, seed=1)
+    folder = Checkpoints(tmp_path / "run")
+    ends = Ends()
+    if first.stacked:
+        leaving = Member(run, data, ignore, ends.of(0), folder, stop=interrupt_at(5))
+        train_stacked([leaving, Member(other, data, ignore, ends.of(1))], "cpu", first)
+        assert isinstance(ends[0], Interrupted) and isinstance(ends[1], RunResult)
+    else:
+        with pytest.raises(Interrupted):
+            train(run, data, ignore, folder, implementation=first, stop=interrupt_at(5))
+    result = train(run, data, ignore, folder, implementation=second)
+    assert result.resumed_from_step == 5
+    whole = train(run, data, ignore, implementation=Implementation())
+    assert result.loss == pytest.approx(whole.loss, abs=1e-5)
+    assert (folder.folder / "final.ckpt").exists()
+
+
+def test_seconds_are_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(stacked.time, "perf_counter", lambda: now[0])
+    clock = ShareClock()
+    now[0] += 3
+    assert clock() == 3
+    clock.share(4)
+    now[0] += 8
+    assert clock() == 5
+    clock.share(0)
+    now[0] += 1
+    assert clock() == 6
+
+
+def test_memory_that_runs_out_makes_stacks_smaller(data: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    real = stacked.Stack
+
+    def small(given: list[Any]) -> Any:
+        sizes.append(len(given))
+        if len(given) > 1:
+            raise stacked.torch.cuda.OutOfMemoryError("no room")
+        return real(given)
+
+    monkeypatch.setattr(stacked, "Stack", small)
+    monkeypatch.setattr(stacked.torch.cuda, "empty_cache", lambda: None)
+    ends = Ends()
+    train_stacked(members([small_run(data, seed=s, sequences=8) for s in range(4)], data, ends), "cpu", STACKED)
+    assert sizes == [4, 2, 1, 1, 1, 1]
+    assert all(isinstance(end, RunResult) for end in ends.values()) and len(ends) == 4
+
+
+def test_a_run_that_fits_nowhere_is_told(data: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(given: list[Any]) -> Any:
+        raise stacked.torch.cuda.OutOfMemoryError("no room")
+
+    monkeypatch.setattr(stacked, "Stack", none)
+    monkeypatch.setattr(stacked.torch.cuda, "empty_cache", lambda: None)
+    ends = Ends()
+    train_stacked(members([small_run(data, seed=s) for s in range(2)], data, ends), "cpu", STACKED)
+    assert [type(end) for end in ends.values()] == [MemoryError, MemoryError]
