@@ -1,94 +1,48 @@
 """Published tables replayed run by run: suggested runs against a uniform grid, random choice and D-optimality.
 
-    python -m benchmarks.suggest_replay ../shared/data --starts 30 --write docs/experiments/suggest.md
-    python -m benchmarks.suggest_replay --worlds --starts 30
+    python -m benchmarks.suggest_replay ../shared/data --out answers.csv --write docs/experiments/suggest.md
+    python -m benchmarks.suggest_replay --worlds --out worlds.csv --write docs/experiments/suggest.md
 
 For each table the pool is every run below its largest budgets with a minimum, and what is asked is one of these. Each
-start has five sizes at each of the three smallest budgets; runs of the pool are added up to a share of its FLOPs.
+start has five sizes at each of the three smallest budgets; runs of the pool are added up to a share of its FLOPs. A
+replay that was broken off goes on where its `--out` ends.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from analysis.fitting.local_minima import LocalMinimum, local_minima
-from analysis.fitting.valley.posterior import optima
-from analysis.law import Law, fit
+from analysis.law import fit
 from analysis.records import LawError
-from analysis.suggest.beliefs import Beliefs
 from analysis.suggest.cells import Cells, joined
-from analysis.suggest.order import choose
-from analysis.suggest.records import Target
 from analysis.suggest.suggest import suggest
 from analysis.table.table import RunTable
 from benchmarks.holdout.sets import files, load
 from benchmarks.holdout.tables import markdown
 from benchmarks.pages import write_part
-from benchmarks.worlds import SEVEN, WORLDS, grid, noise, optimum
+from benchmarks.suggest_rules import RULES, Answer, Case, Mask, answer, begin
+from benchmarks.worlds import SEVEN, WORLDS, World, grid, noise, optimum
 
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-Generator = np.random.Generator
+Row = dict[str, str | float | bool]
 
-SHARES = (0.1, 0.2, 0.3)
-"""Shares of the pool's FLOPs."""
-ROUNDS = 2
-"""Fits between which suggested runs are added."""
+SHARES = (0.3,)
+"""Shares of a published pool's FLOPs."""
+WORLD_SHARES = (0.1, 0.2, 0.3)
+"""Shares of a simulated pool's."""
 ASKED = 2
 """Largest budgets of a table that are asked about, each by the runs below it."""
 LEAST_ERROR = {"params": 0.02, "loss": 0.003}
 """Errors of the whole pool below which a ratio to it would tell nothing."""
 REPLAYED = ("iid", "truth: strongly skewed", "truth: Skaling", "truth: drifting exponents", "far misfit")
 """The simulated worlds that are replayed, with seven budgets of eleven sizes over ±8×."""
-
-
-@dataclass(frozen=True, eq=False)
-class Case:
-    """A pool and what is asked of it."""
-
-    name: str
-    """What the table calls it."""
-    pool: RunTable
-    """Runs that may be bought."""
-    flops: float
-    """The asked budget, training FLOPs."""
-    truth: LocalMinimum
-    """N* and L* there."""
-    known: Sequence[LocalMinimum | None]
-    """Minima of the pool's budgets."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """ln N* and L* with half-widths."""
-
-    values: tuple[float, float]
-    """The answers."""
-    halves: tuple[float, float]
-    """Half-widths of their intervals."""
-
-
-def answer(table: RunTable, flops: float) -> tuple[Answer | None, Law | None]:
-    """The headline's answer, and the law; None where there is none."""
-    try:
-        law = fit(table, holdout=False)
-    except LawError:
-        return None, None
-    if law.valley is None:
-        return None, None
-    found = optima(law.valley, np.log([flops]))
-    values = float(found.log_params[0]), float(found.loss[0])
-    return Answer(values, (float(found.log_params_half[0]), float(found.loss_half[0]))), law
 
 
 def published(paths: Sequence[Path]) -> Iterator[Case]:
@@ -110,145 +64,44 @@ def simulated(draw: int) -> Iterator[Case]:
     for world in WORLDS:
         if world.name in REPLAYED:
             wide = replace(world, budgets=SEVEN, span=8.0, sizes=11)
-            frame = grid(wide)
-            losses = wide.truth(frame.params.to_numpy(), frame.tokens.to_numpy())
-            pool = RunTable.from_frame(frame.assign(loss=losses + noise(wide, frame, np.random.default_rng(draw))))
-            flops = SEVEN[-1] * 10**0.5
+            pool, flops = _pool(wide, draw), SEVEN[-1] * 10**0.5
             truth = LocalMinimum(*optimum(wide.truth, flops), 0.0, 0.0)
             yield Case(world.name, pool, flops, truth, local_minima(pool))
 
 
-def begin(case: Case, generator: Generator) -> Mask:
-    """Five sizes at each of the three smallest budgets with a minimum, to both sides of it; one run a cell."""
-    pool, chosen = case.pool, np.zeros(len(case.pool), dtype=bool)
-    usable = [(budget, known) for budget, known in enumerate(case.known) if known is not None]
-    for budget, known in usable[:3]:
-        rows = np.flatnonzero(pool.budget == budget)
-        _, first = np.unique(pool.repeat[rows], return_index=True)
-        rows = rows[first]
-        for _ in range(200):
-            picked = generator.choice(rows, size=min(5, len(rows)), replace=False)
-            off = np.log(pool.params[picked]) - known.log_params
-            if off.min() < -0.2 and off.max() > 0.2:
-                break
-        chosen[picked] = True
-    return chosen
+def _pool(world: World, draw: int) -> RunTable:
+    frame = grid(world)
+    losses = world.truth(frame.params.to_numpy(), frame.tokens.to_numpy())
+    return RunTable.from_frame(frame.assign(loss=losses + noise(world, frame, np.random.default_rng(draw))))
 
 
-def cells_of(pool: RunTable, chosen: Mask) -> Cells:
-    """The pool's cells, with the runs that were chosen and those that are left."""
-    whole = Cells.run_already(pool, 0)
-    runs = np.bincount(pool.repeat, weights=chosen).astype(np.int64)
-    return replace(whole, runs=runs, most=whole.runs - runs)
+WHOLE = "whole pool"
+"""What the table calls the answer of every run of the pool."""
 
 
-def suggested(case: Case, chosen: Mask, spend: float, generator: Generator) -> Mask:
-    """By what `isoflop suggest` would say, in rounds."""
-    return _in_rounds(case, chosen, spend, generator, _by_suggest)
-
-
-def d_optimal(case: Case, chosen: Mask, spend: float, generator: Generator) -> Mask:
-    """By the largest gain of information on all parameters for each FLOP."""
-    return _in_rounds(case, chosen, spend, generator, _by_information)
-
-
-def _in_rounds(case: Case, chosen: Mask, spend: float, generator: Generator, rule: Callable[..., list[int]]) -> Mask:
-    pool, chosen = case.pool, chosen.copy()
-    for turn in range(ROUNDS):
-        _, law = answer(pool.select(chosen), case.flops)
-        left = spend - float(pool.flops[chosen].sum())
-        if law is None or left <= 0:
-            break
-        batch = 0.0
-        for cell in rule(law, cells_of(pool, chosen), case.flops, left):
-            if batch >= left / (ROUNDS - turn):
-                break
-            row = int(generator.choice(np.flatnonzero((pool.repeat == cell) & ~chosen)))
-            chosen[row] = True
-            batch += float(pool.flops[row])
-    return chosen
-
-
-def _by_suggest(law: Law, cells: Cells, flops: float, left: float) -> list[int]:
-    valley = law.valley
-    assert valley is not None
-    know = lru_cache(lambda budgets: Beliefs.of(valley, cells, flops, budgets))
-    return [step.cell for step in choose(know, cells, cells.flops, left, Target())]
-
-
-def _by_information(law: Law, cells: Cells, flops: float, left: float) -> list[int]:
-    assert law.valley is not None
-    beliefs = Beliefs.of(law.valley, cells, flops, len(cells.budgets))
-    found: list[int] = []
-    limit = cells.runs + cells.most
-    while True:
-        free = np.flatnonzero((beliefs.runs < limit) & (cells.flops <= left))
-        if not len(free):
-            return found
-        gain = beliefs.weights @ np.log1p(beliefs.variances[:, free] / beliefs.added(free))
-        best = int(free[np.argmax(gain / cells.flops[free])])
-        beliefs.learn(best)
-        left -= float(cells.flops[best])
-        found.append(best)
-
-
-def uniform(case: Case, chosen: Mask, spend: float, generator: Generator) -> Mask:
-    """Every k-th size of every budget, for the least k that is affordable."""
-    pool = case.pool
-    for every in range(1, 40):
-        more = chosen.copy()
-        for budget in range(len(pool.budgets)):
-            rows = np.flatnonzero(pool.budget == budget)
-            sizes = np.unique(pool.params[rows])
-            more[rows[np.isin(pool.params[rows], sizes[generator.integers(every) :: every])]] = True
-        if float(pool.flops[more].sum()) <= spend:
-            return more
-    return chosen
-
-
-def at_random(case: Case, chosen: Mask, spend: float, generator: Generator) -> Mask:
-    """Whatever comes and is affordable."""
-    chosen, flops = chosen.copy(), case.pool.flops
-    for row in generator.permutation(len(flops)):
-        if not chosen[row] and flops[chosen].sum() + flops[row] <= spend:
-            chosen[row] = True
-    return chosen
-
-
-RULES: Mapping[str, Callable[[Case, Mask, float, Generator], Mask]] = MappingProxyType(
-    {"suggest": suggested, "uniform grid": uniform, "random": at_random, "D-optimality": d_optimal}
-)
-"""By the name that the table calls them."""
-
-
-def replay(case: Case, start: int) -> Iterator[dict[str, object]]:
-    """What each rule comes to at each share, a row for each answer."""
-    whole, _ = answer(case.pool, case.flops)
-    if whole is None:
-        return
+def replay(case: Case, whole: Answer, start: int, rules: Sequence[str], shares: Sequence[float]) -> Iterator[Row]:
+    """What each rule comes to at each share, a row for each answer, and what the whole pool comes to."""
     total = float(case.pool.flops.sum())
     begun = begin(case, np.random.default_rng(start))
-    for name, rule in RULES.items():
-        for share in SHARES:
+    _, law = answer(case.pool.select(begun), case.flops)
+    every = np.ones(len(begun), dtype=bool)
+    yield _row(case, start, WHOLE, 1.0, every, whole, whole)
+    for name in rules:
+        for share in shares:
             if float(case.pool.flops[begun].sum()) > share * total:
                 continue
-            rows = rule(case, begun, share * total, np.random.default_rng(start))
-            found, _ = answer(case.pool.select(rows), case.flops)
-            yield {
-                "data": case.name,
-                "rule": name,
-                "share": share,
-                "runs": int(rows.sum()),
-                "answered": found is not None,
-                **(_compared(case, whole, found) if found else {}),
-            }
+            rows = RULES[name](case, begun, law, share * total, np.random.default_rng(start))
+            yield _row(case, start, name, share, rows, whole, answer(case.pool.select(rows), case.flops)[0])
 
 
-def _compared(case: Case, whole: Answer, found: Answer) -> dict[str, float | bool]:
-    """Error over the whole pool's, width over the whole pool's, and whether the interval holds the truth."""
+def _row(case: Case, start: int, rule: str, share: float, rows: Mask, whole: Answer, found: Answer | None) -> Row:
+    """One answer: its errors, and widths over the whole pool's, and whether its intervals hold the truth."""
     truth = case.truth
+    row: Row = {"data": case.name, "flops": case.flops, "start": start, "rule": rule, "share": share}
+    row |= {"runs": int(rows.sum()), "answered": found is not None}
+    if found is None:
+        return row
     true, own = (truth.log_params, truth.loss), (truth.log_params_error, truth.loss_error)
-    row: dict[str, float | bool] = {}
     for at, quantity in enumerate(("params", "loss")):
         error = abs(found.values[at] - true[at])
         row[f"{quantity}_error"] = error
@@ -259,38 +112,34 @@ def _compared(case: Case, whole: Answer, found: Answer) -> dict[str, float | boo
 
 
 def summary(frame: pd.DataFrame) -> str:
-    """A row for each rule and share: medians of the ratios, and coverage."""
+    """A row for each rule and share: medians of errors and of ratios to the whole pool's, and coverage."""
     rows = []
     for (name, share), part in frame.groupby(["rule", "share"], sort=False):
-        told = part[part.answered]
-        cells = [
-            str(name),
-            f"{share:.0%}",
-            str(len(part)),
-            str(int((~part.answered).sum())),
-            f"{part.runs.median():.0f}",
-        ]
-        for quantity in ("params", "loss"):
+        told = part[part.answered.astype(bool)]
+        cells = [str(name), f"{share:.0%}", str(len(part)), str(len(part) - len(told)), f"{part.runs.median():.0f}"]
+        for quantity, digits in (("params", 3), ("loss", 4)):
+            cells.append(f"{told[f'{quantity}_error'].median():.{digits}f}")
             cells += [f"{told[f'{quantity}_{what}'].median():.2f}" for what in ("ratio", "width")]
             cells.append(f"{told[f'{quantity}_covered'].astype(float).mean():.2f}")
         rows.append(cells)
     head = ["rule", "FLOPs", "answers", "refused", "runs"]
-    head += [f"{mark} {what}" for mark in ("N\\*", "L\\*") for what in ("error", "width", "covered")]
+    head += [f"{mark} {what}" for mark in ("N\\*", "L\\*") for what in ("error", "ratio", "width", "covered")]
     return markdown(head, rows)
 
 
 def speed() -> str:
-    """Seconds of one suggestion for 500 candidates on 100 runs."""
-    case = next(simulated(0))
-    table = case.pool.select(np.arange(len(case.pool)) < 77)
+    """Seconds of one core for a suggestion of 500 candidates on 105 runs."""
+    table = _pool(replace(WORLDS[0], budgets=SEVEN, span=8.0, sizes=15), 0)
     law = fit(table, holdout=False)
     budgets = np.repeat(np.geomspace(1e17, 3e20, 20), 25)
     params = np.exp(np.log(budgets / 6) / 2 + np.tile(np.linspace(-3.5, 1.5, 25), 20))
     none = np.zeros(len(params), dtype=np.int64)
     cells = Cells(budgets, params, budgets / 6 / params, budgets, none, none + 1)
-    began = time.perf_counter()
-    found = suggest(law, joined(Cells.run_already(table, 1), cells), case.flops, spend=float(table.flops.sum()))
-    taken = time.perf_counter() - began
+    began = time.process_time()
+    found = suggest(
+        law, joined(Cells.run_already(table, 1), cells), SEVEN[-1] * 10**0.5, spend=float(table.flops.sum())
+    )
+    taken = time.process_time() - began
     return f"{taken:.2f} s for {found.candidates} candidates on {len(table)} runs ({len(found.runs)} suggested)"
 
 
@@ -300,24 +149,39 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("paths", nargs="*", type=Path, help="CSV files, and folders of them")
     parser.add_argument("--worlds", action="store_true", help="replay simulated worlds")
     parser.add_argument("--starts", type=int, default=30, help="random starts of each table, or draws of each world")
+    parser.add_argument("--rules", nargs="+", choices=RULES, default=list(RULES), help="which rules to replay")
     parser.add_argument("--speed", action="store_true", help="only measure the seconds of one suggestion")
-    parser.add_argument("--out", type=Path, help="write every answer here, as CSV")
+    parser.add_argument("--out", type=Path, help="write every answer here, as CSV, and go on where it ends")
     parser.add_argument("--write", type=Path, help="put the table into this page, between its marks")
     chosen = parser.parse_args(arguments)
     if chosen.speed:
         print(speed())
         return
-    rows: list[dict[str, object]] = []
-    for start in range(chosen.starts):
-        for case in simulated(start) if chosen.worlds else published(chosen.paths):
-            rows += replay(case, start)
-    frame = pd.DataFrame(rows)
-    if chosen.out:
-        frame.to_csv(chosen.out, index=False)
+    frame = _replayed(chosen)
     text = summary(frame)
     if chosen.write:
         write_part(chosen.write, "suggest_worlds" if chosen.worlds else "suggest_replay", text)
     print(text)
+
+
+def _replayed(chosen: argparse.Namespace) -> pd.DataFrame:
+    """The answers of all starts, those of `--out` among them."""
+    frame = pd.read_csv(chosen.out) if chosen.out and chosen.out.exists() else pd.DataFrame()
+    cases = [] if chosen.worlds else [(case, answer(case.pool, case.flops)[0]) for case in published(chosen.paths)]
+    for start in range(int(frame.start.max()) + 1 if len(frame) else 0, chosen.starts):
+        if chosen.worlds:
+            cases = [(case, answer(case.pool, case.flops)[0]) for case in simulated(start)]
+        shares = WORLD_SHARES if chosen.worlds else SHARES
+        rows = [
+            row
+            for case, whole in cases
+            if whole is not None
+            for row in replay(case, whole, start, chosen.rules, shares)
+        ]
+        frame = pd.concat([frame, pd.DataFrame(rows)], ignore_index=True)
+        if chosen.out:
+            frame.to_csv(chosen.out, index=False)
+    return frame
 
 
 if __name__ == "__main__":

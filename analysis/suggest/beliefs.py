@@ -1,16 +1,18 @@
-"""What is known of cells and of the answers, as a mixture of normal distributions, and what it becomes with more runs.
+"""What is known of cells and of the answers under each of a few scales, and what it becomes with more runs.
 
-Within one draw of the scales the model is linear, so a further run is a rank-one update (Sherman and Morrison): with
-K the covariance of all cells' mean losses and of the answers, and v what one run adds to what is known of cell i,
+Within one scenario the model is linear, so a further run is a rank-one update (Sherman and Morrison): with K the
+covariance of all cells' mean losses and of the answers, and v what one run adds to what is known of cell i,
 
     K ← K − K[:, i] K[i, :] / (K[i, i] + v),   m ← m + K[:, i] (y − m[i]) / (K[i, i] + v).
 
-y is not known yet: what all draws together expect of it stands for it, so that draws that disagree about a run come
-together as far as that run tells them apart. Shape legend: D draws, n cells, Q the state, 2 answers, ln N* and L*.
+y is not known yet: what all scenarios together expect of it stands for it, so that those that disagree about a run
+come together as far as that run tells them apart. Shape legend: D scenarios, n cells, Q the state, 2 answers, ln N*
+and L*.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,18 +22,21 @@ from analysis.fitting.interval import NORMAL
 from analysis.fitting.valley.evidence import Linearised
 from analysis.fitting.valley.fit import LENT_SHARE
 from analysis.fitting.valley.hyper import Scales
+from analysis.fitting.valley.layout import Layout
 from analysis.fitting.valley.mixture import half_width
-from analysis.fitting.valley.model import UNSEEN, unseen_share
-from analysis.fitting.valley.posterior import LOSS_FLOOR, PARAMS_FLOOR, Valley
+from analysis.fitting.valley.model import UNSEEN, UNSEEN_DISTANCE, unseen_share
+from analysis.fitting.valley.posterior import LOSS_FLOOR, PARAMS_FLOOR
 from analysis.suggest.cells import Cells
-from analysis.suggest.design import Design
 from analysis.suggest.records import Precision
+from analysis.suggest.scenarios import Scenario
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
 _SAME = 1e-3
-"""Relative change of a precision that changes nothing."""
+"""Relative change of a variance a priori that changes nothing."""
+_LEAST = 1e-300
+"""Variances are taken to be at least this before their logarithm."""
 
 
 @dataclass(eq=False)
@@ -39,9 +44,9 @@ class Beliefs:
     """What is known now; `learn` adds a run."""
 
     weights: Floats
-    """Of the draws, shape (D,)."""
+    """Of the scenarios, shape (D,)."""
     rows: tuple[Floats, ...]
-    """d cell's loss / d state by draw, shape (n, Q) each; draws about one maximum share one array."""
+    """d cell's loss / d state by scenario, shape (n, Q) each; those about one maximum share one array."""
     loaded: tuple[Floats, ...]
     """Rows times the state's covariance as it was at first, shape (n, Q) each."""
     means: Floats
@@ -70,31 +75,30 @@ class Beliefs:
     """Columns of the covariance as it was at first, those that were needed; copies share them."""
 
     @classmethod
-    def of(cls, valley: Valley, cells: Cells, flops: float, budgets: int) -> Beliefs:
+    def of(cls, scenarios: Sequence[Scenario], cells: Cells, flops: float, budgets: int) -> Beliefs:
         """What a fitted valley says of cells and of the optimum at a budget, training FLOPs.
 
         `budgets` is how many the table will have: so many limit what they cannot show (see `ValleyModel.unseen`).
         """
-        log_c = float(np.log(flops)) - valley.origin.c
+        layouts: dict[int, Layout] = {}
         parts: list[tuple[Floats, ...]] = []
         rows, loaded = [], []
-        unseen = UNSEEN * unseen_share(budgets)
-        first = valley.drawn[0].mode.linearised
-        off_path = Design.of(first.model, first.beta, cells).off_path
-        for drawn in valley.drawn:
-            design = Design.of(drawn.mode.linearised.model, drawn.mode.linearised.beta, cells)
-            for scales in drawn.scales:
-                gradient = design.answers(valley.means[len(parts)], log_c)
-                now, part = _of_scales(drawn.mode.linearised, design, Scales(*scales), gradient, unseen)
-                rows.append(design.rows)
-                loaded.append(now)
-                parts.append(part)
-        means, variances, answer_variances, cross, noise, misfit = (np.array(part) for part in zip(*parts, strict=True))
-        c = np.array([log_c])
-        theta = valley.means
-        answers = np.concatenate([valley.form.path(theta, c) + valley.origin.n, valley.form.floor(theta, c)], axis=1)
+        for one in scenarios:
+            linear = one.fitted.linearised
+            layout = layouts.get(id(one.fitted))
+            if layout is None:
+                layout = Layout.of(linear.model, linear.beta, cells.params, cells.flops, cells.budget)
+                layouts[id(one.fitted)] = layout
+            log_c = float(np.log(flops)) - linear.model.origin.c
+            now, part = _of_scales(linear, layout, Scales(*one.scales), log_c, unseen_share(budgets))
+            rows.append(layout.rows)
+            loaded.append(now)
+            parts.append(part)
+        means, variances, answers, answer_variances, cross, noise, misfit = (
+            np.array(part) for part in zip(*parts, strict=True)
+        )
         return cls(
-            weights=valley.weights,
+            weights=np.array([one.weight for one in scenarios]),
             rows=tuple(rows),
             loaded=tuple(loaded),
             means=means,
@@ -104,9 +108,9 @@ class Beliefs:
             cross=cross,
             noise=noise,
             misfit=misfit,
-            between=_between(valley),
+            between=_between(scenarios[0].fitted.linearised),
             runs=cells.runs.copy(),
-            off_path=off_path,
+            off_path=layouts[id(scenarios[0].fitted)].off_path,
             columns=np.zeros((len(parts), len(cells), 0)),
         )
 
@@ -118,9 +122,9 @@ class Beliefs:
         params, loss = np.hypot(half, floors)
         return Precision(float(params), float(loss))
 
-    def spread(self) -> Floats:
-        """Variances (2,) of the answers over all draws."""
-        return np.asarray(_spread(self.weights, self.answers[:, None], self.answer_variances[:, None])[0])
+    def log_variances(self) -> Floats:
+        """Mean over the scenarios of ln of the answers' variances, (2,)."""
+        return np.asarray(self.weights @ np.log(np.maximum(self.answer_variances, _LEAST)))
 
     def added(self, cells: Labels) -> Floats:
         """v (D, …) of one more run of cells (…): its own variance, for a repeat that of its share."""
@@ -133,7 +137,7 @@ class Beliefs:
         return np.asarray(1 / np.maximum(gained, 1e-300))
 
     def after(self, blocks: Labels) -> Floats:
-        """Variances (B, 2) of the answers if one run of each of the cells of a block were added, blocks (B, k)."""
+        """The same (B, 2) if one run of each of the cells of a block were added, blocks (B, k)."""
         k = blocks.shape[1]
         if k == 1:
             within = self.variances[:, blocks, None].copy()
@@ -141,11 +145,8 @@ class Beliefs:
             within = np.stack([self._among(draw, blocks) for draw in range(len(self.weights))])
         within[..., np.arange(k), np.arange(k)] += self.added(blocks)
         cross = self.cross[:, blocks]
-        gain = np.linalg.solve(within, cross)
-        variances = self.answer_variances[:, None] - (gain * cross).sum(axis=2)
-        means = self.means[:, blocks]
-        off = np.tensordot(self.weights, means, axes=1) - means
-        return _spread(self.weights, self.answers[:, None] + (gain * off[..., None]).sum(axis=2), variances)
+        variances = self.answer_variances[:, None] - (np.linalg.solve(within, cross) * cross).sum(axis=2)
+        return np.asarray(np.tensordot(self.weights, np.log(np.maximum(variances, _LEAST)), axes=1))
 
     def learn(self, cell: int) -> None:
         """Add one run of a cell."""
@@ -166,63 +167,69 @@ class Beliefs:
         return Beliefs(**self.__dict__)
 
     def _among(self, draw: int, blocks: Labels) -> Floats:
-        """Covariance (B, k, k) of the cells of blocks (B, k) within one draw."""
-        first = np.einsum("bkq,blq->bkl", self.loaded[draw][blocks], self.rows[draw][blocks])
+        """Covariance (B, k, k) of the cells of blocks (B, k) within one scenario."""
         learnt = self.columns[draw][blocks]
-        return np.asarray(first - np.einsum("bks,bls->bkl", learnt, learnt))
+        first = self.loaded[draw][blocks] @ np.swapaxes(self.rows[draw][blocks], 1, 2)
+        return np.asarray(first - learnt @ np.swapaxes(learnt, 1, 2))
 
     def _column(self, cell: int) -> Floats:
         """Covariance (D, n) of all cells with one."""
         if cell not in self.first:
             self.first[cell] = np.stack([now @ rows[cell] for now, rows in zip(self.loaded, self.rows, strict=True)])
         first = self.first[cell]
-        return np.asarray(first - np.einsum("dns,ds->dn", self.columns, self.columns[:, cell]))
+        return np.asarray(first - (self.columns @ self.columns[:, cell, :, None])[..., 0])
 
 
 def _of_scales(
-    linear: Linearised, design: Design, scales: Scales, gradient: Floats, unseen: float
+    linear: Linearised, layout: Layout, scales: Scales, log_c: float, share: float
 ) -> tuple[Floats, tuple[Floats, ...]]:
-    """What is known for given scales: loaded rows (n, Q), then means, variances, those of the answers, and so on."""
-    fitted, added = design.model.parameters, design.variances(scales, unseen)
-    mean, covariance = _steadied(linear, scales, unseen)
-    now = np.concatenate([design.rows[:, :fitted] @ covariance, design.rows[:, fitted:] * added], axis=1)
+    """What is known for given scales: loaded rows (n, Q), then means, variances, the answers and theirs, and so on.
+
+    `share` is what the budgets leave of what three cannot show.
+    """
+    fitted, added = layout.model.parameters, layout.variances(scales, UNSEEN * share)
+    mean, covariance = _steadied(linear, scales, share)
+    answers, gradient = layout.answers(mean, log_c)
+    now = np.concatenate([layout.rows[:, :fitted] @ covariance, layout.rows[:, fitted:] * added], axis=1)
     spread = np.concatenate([gradient[:, :fitted] @ covariance, gradient[:, fitted:] * added], axis=1)
     return now, (
-        design.loss + design.rows[:, :fitted] @ (mean - linear.beta),
-        (now * design.rows).sum(axis=1),
+        layout.loss + layout.rows[:, :fitted] @ (mean - linear.beta),
+        (now * layout.rows).sum(axis=1),
+        answers,
         (gradient * spread).sum(axis=1),
         now @ gradient.T,
         np.exp(2 * scales.noise),
-        np.exp(2 * scales.misfit) * design.height**2,
+        np.exp(2 * scales.misfit) * layout.height**2,
     )
 
 
-def _steadied(linear: Linearised, scales: Scales, unseen: float) -> tuple[Floats, Floats]:
-    """Mean (P,) and covariance (P, P) for given scales with another drift of the floor that budgets cannot show.
+def _steadied(linear: Linearised, scales: Scales, share: float) -> tuple[Floats, Floats]:
+    """Mean (P,) and covariance (P, P) for given scales with another share of what the budgets cannot show.
 
-    That is another precision of its steps a priori: they are as if seen at zero once more.
+    That is another precision a priori of the floor's steps and of the distance from an additive valley: as if each was
+    seen at zero once more.
     """
-    solved = linear.solve(np.asarray(scales))
-    at = linear.model.blocks["floor"]
-    seen = np.exp(2 * (scales.slope_drift + scales.misfit))
-    more = 1 / (seen + unseen**2) - 1 / (seen + linear.model.unseen**2)
-    if abs(more) * (seen + linear.model.unseen**2) < _SAME:
+    solved, model = linear.solve(np.asarray(scales)), linear.model
+    steps = np.arange(model.parameters)[model.blocks["floor"]]
+    precision = []
+    for ratio, hidden in ((scales.slope_drift, UNSEEN), (scales.additive, UNSEEN_DISTANCE)):
+        seen = np.exp(2 * (ratio + scales.misfit))
+        before, after = (seen + (hidden * one) ** 2 for one in (unseen_share(model.budgets.shape[1]), share))
+        precision.append(0.0 if abs(before / after - 1) < _SAME else 1 / after - 1 / before)
+    rows = np.vstack([np.eye(model.parameters)[steps], linear.at.off_row])
+    goals = np.append(np.zeros(len(steps)), float(linear.at.off_row @ linear.beta) - linear.at.off)
+    more = np.repeat(precision, [len(steps), 1])
+    kept = more != 0
+    if not kept.any():
         return solved.beta, solved.covariance
-    across = solved.covariance[:, at]
-    within = across[at] + np.eye(across.shape[1]) / more
-    gain = np.linalg.solve(within, across.T).T
-    return solved.beta - gain @ solved.beta[at], solved.covariance - gain @ across.T
+    rows = rows[kept]
+    across = solved.covariance @ rows.T
+    gain = np.linalg.solve(rows @ across + np.diag(1 / more[kept]), across.T).T
+    return solved.beta + gain @ (goals[kept] - rows @ solved.beta), solved.covariance - gain @ across.T
 
 
-def _spread(weights: Floats, means: Floats, variances: Floats) -> Floats:
-    """Variances (B, 2) of mixtures of normal distributions whose means and variances are (D, B, 2)."""
-    middle = np.tensordot(weights, means, axes=1)
-    return np.asarray(np.tensordot(weights, np.maximum(variances, 0) + (means - middle) ** 2, axes=1))
-
-
-def _between(valley: Valley) -> float:
+def _between(linear: Linearised) -> float:
     """Share of the noise that is between seeds, read off a repeated cell; as a fit lends it where there is none."""
-    linear = valley.mode.linearised
     repeated = linear.model.repeats > 1
     if not repeated.any():
         return LENT_SHARE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,27 +34,30 @@ def moves(beliefs: Beliefs, cells: Cells, only: float | None = None) -> list[Lab
         if sizes >= OPEN:
             single += np.flatnonzero(here & free).tolist()
         if sizes < FEWEST_SIZES:
-            for chosen in _openings(beliefs, np.flatnonzero(here & free & (beliefs.runs == 0))):
-                openings.setdefault(len(chosen), set()).add(chosen)
+            new = np.flatnonzero(here & free & (beliefs.runs == 0))
+            for chosen in _openings(tuple(beliefs.off_path[new].tolist())):
+                openings.setdefault(len(chosen), set()).add(tuple(new[list(chosen)].tolist()))
     found = [np.array(sorted(blocks)) for _, blocks in sorted(openings.items())]
     return [*found, *([np.array(single)[:, None]] if single else [])]
 
 
-def _openings(beliefs: Beliefs, new: Labels) -> Iterator[tuple[int, ...]]:
-    """Sets of new cells (n,) of one budget about its N*; none that leaves one side of it empty."""
-    off_path = beliefs.off_path[new]
+@lru_cache(maxsize=1024)
+def _openings(off_path: tuple[float, ...]) -> tuple[tuple[int, ...], ...]:
+    """Sets of new cells of one budget about its N*, from their ln N − ln N*; none that leaves one side of it empty."""
+    found = []
     for count, distances in OPENINGS:
-        if len(new) < count:
+        if len(off_path) < count:
             continue
         for apart in distances:
-            left = off_path.copy()
+            left = np.array(off_path)
             chosen = []
             for place in np.arange(count) - (count - 1) / 2:
                 chosen.append(int(np.nanargmin(np.abs(left - place * apart))))
                 left[chosen[-1]] = np.nan
-            off = off_path[chosen]
-            if off.min() < 0 < off.max():
-                yield tuple(sorted(new[chosen].tolist()))
+            off = [off_path[at] for at in chosen]
+            if min(off) < 0 < max(off):
+                found.append(tuple(sorted(chosen)))
+    return tuple(found)
 
 
 def missing_sides(beliefs: Beliefs, cells: Cells) -> list[int]:

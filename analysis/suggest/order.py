@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.fitting.valley.posterior import Valley
 from analysis.suggest.beliefs import Beliefs
 from analysis.suggest.cells import Cells
 from analysis.suggest.moves import missing_sides, moves, repeats_for_noise, whole_curve_near_top
 from analysis.suggest.records import Precision, Target, Why
+from analysis.suggest.scenarios import likely, to_choose_by
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
-
-Know = Callable[[int], Beliefs]
-"""What is known if the table had so many budgets: so many limit what they cannot show."""
 
 LEAST_GAIN = 0.05
 """Fall of ln of the half-widths, for a whole spend, below which runs at that rate are not worth having."""
@@ -49,7 +48,9 @@ class Order:
     """An order in the making; `add` grows it."""
 
     beliefs: Beliefs
-    """What is known after its runs."""
+    """What is known after its runs, by the scenarios that runs are chosen by."""
+    watched: Beliefs | None
+    """The same by the law's own draws, where a target asks for it."""
     cells: Cells
     """What may be run."""
     price: Floats
@@ -66,12 +67,20 @@ class Order:
     @property
     def value(self) -> float:
         """Weighted mean of ln of the answers' standard deviations."""
-        return float(np.log(self.beliefs.spread()) @ self.weights / self.weights.sum() / 2)
+        return float(self.beliefs.log_variances() @ self.weights / self.weights.sum() / 2)
 
     @property
     def top(self) -> float:
         """The largest budget of its runs; 0 without any."""
         return max((float(self.cells.budget[step.cell]) for step in self.steps), default=0.0)
+
+    def reached(self, target: Target) -> bool:
+        """Whether the law is expected to be as precise as a target demands; counts from here on what is missed."""
+        if self.watched is None:
+            return False
+        precision = self.watched.precision()
+        self.weights = _weights(target, precision)
+        return target.reached(precision)
 
     def fits(self, blocks: Labels) -> NDArray[np.bool_]:
         """Which moves (moves, k) are affordable."""
@@ -83,6 +92,8 @@ class Order:
         for cell in chosen:
             found = Why.REPEAT if self.beliefs.runs[cell] else Why.CURVE if len(chosen) > 1 else Why.SIZE
             self.beliefs.learn(cell)
+            if self.watched is not None:
+                self.watched.learn(cell)
             self.steps.append(Step(cell, why or found))
             self.spent += float(self.cells.flops[cell])
 
@@ -93,7 +104,7 @@ class Order:
             affordable = blocks[self.fits(blocks)]
             if not len(affordable):
                 continue
-            after = np.log(self.beliefs.after(affordable)) @ self.weights / self.weights.sum() / 2
+            after = self.beliefs.after(affordable) @ self.weights / self.weights.sum() / 2
             rate = (now - after) / np.maximum(self.price[affordable], part).sum(axis=1)
             at = int(np.argmax(rate))
             if rate[at] > max(most, LEAST_GAIN / self.spend):
@@ -101,7 +112,7 @@ class Order:
         return best
 
 
-def choose(know: Know, cells: Cells, price: Floats, spend: float, target: Target) -> list[Step]:
+def choose(valley: Valley, cells: Cells, flops: float, price: Floats, spend: float, target: Target) -> list[Step]:
     """The runs in order, as many as a spend allows or as a target takes; none where none narrows the answers."""
     held = np.unique(cells.budget[cells.runs > 0])
     every = cells.budgets
@@ -109,18 +120,32 @@ def choose(know: Know, cells: Cells, price: Floats, spend: float, target: Target
     new = [float(budget) for budget in np.setdiff1d(every, held)]
     firsts = [budget for budget in new if cells.flops[cells.budget == budget].min() <= spend][-TOPS:]
     variants = [(None, parts) for parts in STEPS] + [(first, STEPS[0]) for first in firsts]
+    beliefs = Beliefs.of(to_choose_by(valley), cells, flops, settled)
+    watched = Beliefs.of(likely(valley), cells, flops, settled) if target.any else None
     orders = []
     for first, parts in variants:
-        order = Order(know(settled).copy(), cells, price, spend, _weights(target))
+        order = Order(beliefs.copy(), watched and watched.copy(), cells, price, spend, _weights(target))
         if _grow(order, spend / parts, target, first):
             orders.append(order)
     safe = [order for order in orders if whole_curve_near_top(order.beliefs.runs, cells)] or orders
-    reached = [order for order in safe if target.reached(order.beliefs.precision())]
+    reached = [order for order in safe if order.reached(target)]
     if reached:
-        return min(reached, key=lambda order: order.spent).steps
+        return _top_first(min(reached, key=lambda order: order.spent))
     least = min(order.value for order in safe)
     close = [order for order in safe if order.value <= least + EQUALLY_GOOD]
-    return max(close, key=lambda order: (order.top, -order.value)).steps
+    return _top_first(max(close, key=lambda order: (order.top, -order.value)))
+
+
+def _top_first(order: Order) -> list[Step]:
+    """An order's runs, those at its largest budget before all but noise and sides.
+
+    Whoever asks again after a few of them then knows soonest how far form and drift go, and has not spent on cheap
+    runs what the dear ones need.
+    """
+    before = [step for step in order.steps if step.why in (Why.NOISE, Why.SIDE)]
+    after = [step for step in order.steps if step.why not in (Why.NOISE, Why.SIDE)]
+    top = max((float(order.cells.budget[step.cell]) for step in after), default=0.0)
+    return before + sorted(after, key=lambda step: bool(order.cells.budget[step.cell] < top))
 
 
 def _grow(order: Order, part: float, target: Target, first: float | None) -> bool:
@@ -137,8 +162,7 @@ def _grow(order: Order, part: float, target: Target, first: float | None) -> boo
         if opening is None:
             return False
         order.add(opening.tolist())
-    while not target.reached(precision := order.beliefs.precision()):
-        order.weights = _weights(target, precision)
+    while not order.reached(target):
         best = order.best_move(part)
         if best is None:
             break
@@ -153,19 +177,19 @@ def _weights(target: Target, now: Precision | None = None) -> Floats:
     return np.array(missed if any(missed) else (True, True), dtype=float)
 
 
-def expected(know: Know, cells: Cells, steps: Iterable[Step]) -> list[Precision]:
+def expected(valley: Valley, cells: Cells, flops: float, steps: Sequence[Step]) -> list[Precision]:
     """What is expected after each run of an order, with as many budgets as there are by then."""
-    taken: list[int] = []
+    chosen = np.unique([step.cell for step in steps]).astype(np.int64)
+    scenarios, taken = likely(valley), np.searchsorted(chosen, [step.cell for step in steps]).tolist()
     found: list[Precision] = []
     runs, beliefs, budgets = cells.runs.copy(), None, -1
-    for step in steps:
+    for at, step in enumerate(steps):
         runs[step.cell] += 1
-        taken.append(step.cell)
         held = min(len(np.unique(cells.budget[runs > 0])), ENOUGH + 1)
         if beliefs is None or held != budgets:
-            beliefs, budgets = know(held).copy(), held
-            for cell in taken[:-1]:
+            beliefs, budgets = Beliefs.of(scenarios, cells.select(chosen), flops, held), held
+            for cell in taken[:at]:
                 beliefs.learn(cell)
-        beliefs.learn(step.cell)
+        beliefs.learn(taken[at])
         found.append(beliefs.precision())
     return found

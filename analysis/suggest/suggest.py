@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from analysis.suggest.beliefs import Beliefs
 from analysis.suggest.cells import Cells
 from analysis.suggest.order import Step, choose, expected
 from analysis.suggest.records import Outcome, Precision, SuggestedRun, Suggestion, Target
+from analysis.suggest.scenarios import likely
 from analysis.wording import typed_flops
 
 Floats = NDArray[np.float64]
@@ -48,7 +48,7 @@ def suggest(
     had = float((cells.flops * cells.runs).sum())
     with one_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         held = len(np.unique(cells.budget[cells.runs > 0]))
-        now = Beliefs.of(law.valley, cells, flops, held).precision()
+        now = Beliefs.of(likely(law.valley), cells.select(cells.runs > 0), flops, held).precision()
         found = Suggestion(flops, law.loss_unit, now, target, spend or had, (), Outcome.REACHED, len(cells))
         if target.reached(now):
             return found
@@ -114,9 +114,8 @@ def _within(
     if per_hour and kept.hours is not None:
         timed = np.isfinite(kept.hours)
         price = kept.hours * (kept.flops[timed].sum() / kept.hours[timed].sum())
-    know = lru_cache(lambda budgets: Beliefs.of(valley, kept, flops, budgets))
-    steps = choose(know, kept, price, spend, target)
-    after = expected(know, kept, steps)
+    steps = choose(valley, kept, flops, price, spend, target)
+    after = expected(valley, kept, flops, steps)
     reached = [index for index, precision in enumerate(after) if target.reached(precision)]
     if reached:
         steps, after = steps[: reached[0] + 1], after[: reached[0] + 1]

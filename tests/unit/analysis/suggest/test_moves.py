@@ -11,13 +11,14 @@ from analysis.law import Law
 from analysis.suggest.beliefs import Beliefs
 from analysis.suggest.cells import Cells
 from analysis.suggest.moves import BESIDE, missing_sides, moves, repeats_for_noise, whole_curve_near_top
+from analysis.suggest.scenarios import to_choose_by
 from tests.unit.analysis.suggest.conftest import ASKED
 
 
 @pytest.fixture(scope="module")
 def known(law: Law, cells: Cells) -> Beliefs:
     assert law.valley is not None
-    return Beliefs.of(law.valley, cells, ASKED, 5)
+    return Beliefs.of(to_choose_by(law.valley), cells, ASKED, 5)
 
 
 def test_a_budget_is_opened_by_sizes_to_both_sides_alone(law: Law, known: Beliefs, cells: Cells) -> None:

@@ -1,9 +1,9 @@
-"""How a run's loss depends on the valley's parameters, its walks beyond the budgets, and new budgets and sizes.
+"""How the losses of runs depend on the valley's parameters, its walks beyond the budgets, and new budgets and sizes.
 
 About one maximum of the evidence the model is linear: a run's loss is its prediction there plus its row times the
 deviation of the state. The state is the fit's own P parameters, the steps of both walks beyond the budgets, an offset,
 a tilt and the two sides of every new budget, and an offset of every new size; all but the first have means of zero and
-variances that the scales give. Shape legend: n cells, P fitted parameters, Q all of the state.
+variances that the scales give. Shape legend: n runs, P fitted parameters, Q all of the state.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from analysis.fitting.forms import bent
 from analysis.fitting.valley.form import FIXED, ValleyTheta, derivatives, height
 from analysis.fitting.valley.hyper import Scales
 from analysis.fitting.valley.model import ValleyModel
-from analysis.fitting.valley.runs import SAME_BUDGET, SAME_SIZE
-from analysis.suggest.cells import Cells
 
 Floats = NDArray[np.float64]
-Labels = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
+SAME_BUDGET, SAME_SIZE = 0.02, 0.005
+"""Distances in ln C and ln N within which a run is of a fitted budget, or of a size that several runs had."""
 NEW = ("beyond_path", "beyond_floor", "offset", "tilt", "left", "right", "size")
 """The kinds of what is added to the fitted parameters, in their order."""
 
 
 @dataclass(frozen=True, eq=False)
-class Design:
-    """The cells about one maximum of the evidence."""
+class Layout:
+    """Runs about one vector of parameters."""
 
     model: ValleyModel
     """The fitted table's model."""
@@ -40,53 +40,54 @@ class Design:
     height: Floats
     """Above the valley's floor, shape (n,)."""
     off_path: Floats
-    """ln N − ln N* of the cell's budget, shape (n,)."""
+    """ln N − ln N* of the run's budget, shape (n,)."""
+    added: Floats
+    """What the run's own budget and size add to the form's loss, shape (n,)."""
+    known: Mask
+    """Whether its budget is one of those that were fitted, shape (n,)."""
     sizes: tuple[int, ...]
     """How many there are of each kind of NEW."""
 
     @classmethod
-    def of(cls, model: ValleyModel, beta: Floats, cells: Cells) -> Design:
-        """Lay out cells about parameters (P,)."""
+    def of(cls, model: ValleyModel, beta: Floats, params: Floats, flops: Floats, budget: Floats) -> Layout:
+        """Lay out runs of N, C and budgets (n,) about parameters (P,)."""
         at, walk = model.blocks, model.form.walk
         theta = ValleyTheta(*beta[at["fixed"]].tolist())
-        x, c = np.log(cells.params) - model.origin.n, np.log(cells.flops) - model.origin.c
+        x, c = np.log(params) - model.origin.n, np.log(flops) - model.origin.c
         steps = walk.rows(c)
         inside, beyond = steps[:, : walk.inside], steps[:, walk.inside :]
-        budgets, new_budgets = _known_or_new(model.log_budgets, np.log(cells.budget) - model.origin.c, SAME_BUDGET)
+        budgets, new_budgets = _known_or_new(model.log_budgets, np.log(budget) - model.origin.c, SAME_BUDGET)
         sizes, new_sizes = _known_or_new(model.log_sizes, x, SAME_SIZE)
+        known = np.asarray(budgets.any(axis=1))
         u = x - theta.n0 - theta.exponent * c - inside @ beta[at["path"]]
-        named = {
-            name: (budgets if name != "size" else sizes) @ beta[at[name]]
-            for name in ("offset", "tilt", "left", "right", "size")
-        }
-        sides = theta._replace(log_p=theta.log_p + named["left"], log_q=theta.log_q + named["right"])
-        above = height(sides, u, c)
-        walked = inside @ beta[at["floor"]]
-        centre = np.where(budgets.any(axis=1), budgets @ model.tilt_centres, x - u)
-        tilt = (x - centre) / model.tilt_spread
-        slope = float(np.exp(theta.log_slope))
-        shares = {"offset": 1.0, "tilt": tilt[:, None], "left": above.by_p[:, None], "right": above.by_q[:, None]}
+        offset, tilted, left, right = (budgets @ beta[at[name]] for name in ("offset", "tilt", "left", "right"))
+        above = height(theta._replace(log_p=theta.log_p + left, log_q=theta.log_q + right), u, c)
+        tilt = (x - np.where(known, budgets @ model.tilt_centres, x - u)) / model.tilt_spread
+        slope, walked = float(np.exp(theta.log_slope)), inside @ beta[at["floor"]]
+        shares = (1.0, tilt[:, None], above.by_p[:, None], above.by_q[:, None])
         along = -above.along[:, None]
-        blocks = (
+        rows = (
             derivatives(theta, c, walked, above),
             along * inside,
             slope * inside,
-            *(share * budgets for share in shares.values()),
+            *(share * budgets for share in shares),
             sizes,
             along * beyond,
             slope * beyond,
-            *(share * new_budgets for share in shares.values()),
+            *(share * new_budgets for share in shares),
             new_sizes,
         )
         floor = theta.level - slope * (bent(np.asarray(theta.flattening), c)[0] - walked)
-        counts = (beyond.shape[1], beyond.shape[1], *[new_budgets.shape[1]] * 4, new_sizes.shape[1])
+        shared = offset + tilt * tilted + sizes @ beta[at["size"]]
         return cls(
             model=model,
-            rows=np.concatenate(blocks, axis=1),
-            loss=np.asarray(floor + above.height + named["offset"] + tilt * named["tilt"] + named["size"]),
+            rows=np.concatenate(rows, axis=1),
+            loss=np.asarray(floor + above.height + shared),
             height=above.height,
             off_path=u,
-            sizes=counts,
+            added=above.height - height(theta, u, c).height + shared,
+            known=known,
+            sizes=(beyond.shape[1], beyond.shape[1], *[new_budgets.shape[1]] * 4, new_sizes.shape[1]),
         )
 
     def variances(self, scales: Scales, unseen: float) -> Floats:
@@ -105,23 +106,28 @@ class Design:
         }
         return np.repeat([float(by_kind[kind]) for kind in NEW], self.sizes)
 
-    def answers(self, theta: Floats, log_c: float) -> Floats:
-        """d (ln N*, L*) / d state, (2, Q), at ln C − origin by the form's parameters."""
-        walk, at = self.model.form.walk, self.model.blocks
-        gradients = np.concatenate(self.model.form.gradients(theta, np.array([log_c])))
-        every, fitted = len(walk.knots), self.model.parameters
-        beyond = every - walk.inside
-        found = np.zeros((2, self.rows.shape[1]))
+    def answers(self, beta: Floats, log_c: float) -> tuple[Floats, Floats]:
+        """ln N* and L* (2,) at ln C − origin for parameters (P,), and their derivatives by the state, (2, Q)."""
+        form, at = self.model.form, self.model.blocks
+        every, inside, fitted = len(form.walk.knots), form.walk.inside, self.model.parameters
+        theta, c = np.zeros(FIXED + 2 * every), np.array([log_c])
+        theta[:FIXED] = beta[at["fixed"]]
+        theta[FIXED : FIXED + inside] = beta[at["path"]]
+        theta[FIXED + every : FIXED + every + inside] = beta[at["floor"]]
+        gradients = np.concatenate(form.gradients(theta, c))
         path, floor = gradients[:, FIXED : FIXED + every], gradients[:, FIXED + every :]
+        beyond = every - inside
+        found = np.zeros((2, self.rows.shape[1]))
         found[:, at["fixed"]] = gradients[:, :FIXED]
-        found[:, at["path"]], found[:, at["floor"]] = path[:, : walk.inside], floor[:, : walk.inside]
-        found[:, fitted : fitted + beyond] = path[:, walk.inside :]
-        found[:, fitted + beyond : fitted + 2 * beyond] = floor[:, walk.inside :]
-        return found
+        found[:, at["path"]], found[:, at["floor"]] = path[:, :inside], floor[:, :inside]
+        found[:, fitted : fitted + beyond] = path[:, inside:]
+        found[:, fitted + beyond : fitted + 2 * beyond] = floor[:, inside:]
+        values = form.path(theta[None], c)[0, 0] + self.model.origin.n, form.floor(theta[None], c)[0, 0]
+        return np.array(values), found
 
 
 def _known_or_new(known: Floats, at: Floats, within: float) -> tuple[Floats, Floats]:
-    """Which cells (n,) have which known logarithm, (n, K), and which share which new one, (n, new)."""
+    """Which runs (n,) have which known logarithm, (n, K), and which share which new one, (n, new)."""
     indicator = np.zeros((len(at), len(known)))
     found = np.zeros(len(at), dtype=bool)
     if len(known):
