@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from analysis.answers.ask import Question
 from analysis.devices import hardware
 from analysis.records import QuestionError
-from sweeps.programs.configuration import Program
+from sweeps.programs.program import Program
 
 
 class Asked(BaseModel):

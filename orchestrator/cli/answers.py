@@ -16,7 +16,7 @@ from orchestrator.cli.destination import check_destination, write_text
 from orchestrator.cli.options import Output, Published, Verbose
 from orchestrator.cli.output import Format, emit_json, emit_rows, print_lines, print_text, say, width_of
 from orchestrator.cli.sources import Source, source_of
-from sweeps.programs.configuration import Program
+from sweeps.programs.program import Program
 
 if TYPE_CHECKING:
     from analysis.answers.ask import Question, Reply

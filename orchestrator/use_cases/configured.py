@@ -14,8 +14,9 @@ from orchestrator.use_cases.variant import Variant
 from sweeps.plan.combination import Combination
 from sweeps.plan.plan import plan_single
 from sweeps.plan.records import DataFacts
-from sweeps.programs.configuration import Program, configuration
+from sweeps.programs.configuration import configuration
 from sweeps.programs.optimum import Optimum
+from sweeps.programs.program import Program
 
 
 def configured(answers: SweepAnswers, label: str, question: Question, program: Program) -> str:

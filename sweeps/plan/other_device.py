@@ -93,8 +93,8 @@ class OtherDevice:
         else:
             figures = ", ".join(f"{point.mfu:.0%} at {point.params / 1e6:.0f} M" for point in REACHED)
             yield (
-                f"hours assume a share of {peak} by size, not measured here: {figures}. The figures from 17 M on are "
-                "published (parameter-golf, llm.c, nanochat, on H100s), those below are estimates; --mfu replaces them"
+                f"hours assume a share of {peak} by size, not measured here: {figures}. Up to 124 M they "
+                "were measured on an H200, above it is nanochat's on H100s; --mfu replaces them"
             )
         if spec.numerics == "fp32":
             yield "numerics is fp32, but the peak is that of 16-bit products: training will take several times longer"

@@ -9,25 +9,25 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """A published or estimated share of the peak for one size of model."""
+    """A measured or published share of the peak for one size of model."""
 
     params: float
     """N: parameters of the matrices, head included."""
     mfu: float
-    """Model FLOPs with full attention (PaLM, appendix B) a second over the dense 16-bit peak of an H100."""
+    """Model FLOPs with full attention (PaLM, appendix B) a second over the dense 16-bit peak of the data sheet."""
     source: str
-    """Who published it, or that it is an estimate."""
+    """Who measured it."""
 
 
-ESTIMATE = "estimate: limited by kernel launches and memory, no published figure"
+MEASURED = "isoflop on an H200, compiled: docs/experiments/gpu.md"
 REACHED = (
-    Reached(1e6, 0.04, ESTIMATE),
-    Reached(5e6, 0.10, ESTIMATE),
-    Reached(17e6, 0.19, "openai/parameter-golf, 17 M: 44.75 ms for 524,288 tokens on 8 H100"),
-    Reached(124e6, 0.38, "karpathy/llm.c, 124 M: 140 ms for 524,288 tokens on 8 H100"),
+    Reached(1e6, 0.08, MEASURED),
+    Reached(5e6, 0.21, MEASURED),
+    Reached(17e6, 0.31, MEASURED),
+    Reached(124e6, 0.40, MEASURED),
     Reached(324e6, 0.46, "karpathy/nanochat, 18 blocks, dev/LOG.md"),
 )
-"""Ascending in size; well-tuned training on H100s. Slower devices reach a larger share of their smaller peak."""
+"""Ascending in size; steps of one run at a time. Slower devices reach a larger share of their smaller peak."""
 
 
 def assumed_mfu(params: float) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from enum import StrEnum
 from typing import Final
 
 from sweeps.programs.llama import llama_file
@@ -11,16 +10,7 @@ from sweeps.programs.nanochat import nanochat_command
 from sweeps.programs.olmo_core import olmo_core_file
 from sweeps.programs.optimum import Optimum
 from sweeps.programs.own import sweep_file
-
-
-class Program(StrEnum):
-    """The programs."""
-
-    ISOFLOP = "isoflop"
-    LLAMA = "llama"
-    NANOCHAT = "nanochat"
-    OLMO_CORE = "olmo-core"
-
+from sweeps.programs.program import Program
 
 _WRITERS: Final[Mapping[Program, Callable[[Optimum], str]]] = {
     Program.ISOFLOP: sweep_file,

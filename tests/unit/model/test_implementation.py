@@ -14,6 +14,7 @@ from model.cpu.build import NativeError
 from model.flops import flops_per_token
 from model.implementation import (
     COMPILE_FLOPS,
+    COMPILE_STEPS,
     Computation,
     Implementation,
     check_implementation,
@@ -49,7 +50,11 @@ def test_default_choice(monkeypatch: pytest.MonkeyPatch, compiler: str | None, t
         long_run = chosen(model, COMPILE_FLOPS["cpu"], numerics=numerics)
         assert long_run == Implementation(compiled=compiler is not None)
     gpu = Implementation(attention="fused", head="chunked")
-    assert chosen(SHAPE, 1e12, "cuda") == gpu
+    assert chosen(SHAPE, 1e9, "cuda") == gpu
+    for steps, compiled in ((COMPILE_STEPS - 1, False), (COMPILE_STEPS, triton)):
+        many = TrainConfig(sequences=4 * steps, batch=4, lr=0.01)
+        assert choose_implementation(SHAPE, many, "cuda").compiled == compiled
+        assert not choose_implementation(gelu, many, "cpu").compiled
     assert chosen(SHAPE, COMPILE_FLOPS["cuda"], "cuda") == dataclasses.replace(gpu, compiled=triton)
 
 

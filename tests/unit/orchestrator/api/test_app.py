@@ -36,7 +36,7 @@ def test_sweeps_are_listed_with_their_progress(client: TestClient, workspace: Wo
     assert listed["done"] == listed["total"] - 1 and listed["queued"] == 1
     one = client.get("/api/v1/sweeps/varied").json()
     assert listed.items() <= one.items()
-    assert set(one) - set(listed) == {"source", "dropped", "runs"}
+    assert set(one) - set(listed) == {"source", "dropped", "runs", "rounds"}
     assert one["dropped"][0]["reason"] == "too short"
     table = Answering(workspace).of("varied").table
     assert [run["run"] for run in one["runs"]] == list(table["run"])

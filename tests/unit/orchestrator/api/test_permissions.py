@@ -81,6 +81,8 @@ def test_each_role_reaches_its_routes_and_no_other(service: Service, name: str, 
     status, least = service.status(name, method, path), NEEDS[method, path]
     if path in ("/login", "/static/{name}"):  # the form refuses an empty token; scripts are for whoever is let in
         assert status in {("GET", "/login"): (200,), ("POST", "/login"): (401,)}.get((method, path), (401, 404))
+    elif path == "/readyz":  # there is no scheduler here, whoever asks
+        assert status == 503
     elif name == NOBODY:
         assert status == 401 if least is not None else status in (200, 303)
     elif least is not None and not OWNERS[name].covers(least):

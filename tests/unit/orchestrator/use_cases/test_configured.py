@@ -14,7 +14,7 @@ from orchestrator.use_cases.configured import _hours, configured, optimum_of
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from sweeps.file.compose import load_sweep
 from sweeps.plan.records import PlanError
-from sweeps.programs.configuration import Program
+from sweeps.programs.program import Program
 from tests.unit.orchestrator.use_cases.simulated import simulated_answers
 
 

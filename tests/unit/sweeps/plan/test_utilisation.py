@@ -7,11 +7,11 @@ import math
 import pytest
 
 from analysis.devices import DEVICES
-from model.config import ModelConfig
-from model.flops import flops_per_token_by
+from benchmarks.gpu import SIZES
+from model.flops import count_parameters, flops_per_token_by
 from sweeps.plan.utilisation import REACHED, assumed_mfu
 
-H100 = DEVICES["h100"]
+H200 = DEVICES["h200"]
 
 
 def test_assumed_utilisation_passes_through_its_figures_and_never_exceeds_them() -> None:
@@ -23,11 +23,14 @@ def test_assumed_utilisation_passes_through_its_figures_and_never_exceeds_them()
     assert shares == sorted(shares)
     assert shares[0] < 0.01
     assert shares[-1] == REACHED[-1].mfu
-    assert assumed_mfu(math.sqrt(17e6 * 124e6)) == pytest.approx(math.sqrt(0.19 * 0.38))
+    assert assumed_mfu(math.sqrt(17e6 * 124e6)) == pytest.approx(math.sqrt(0.31 * 0.40))
 
 
-def test_published_figures_follow_from_their_tokens_a_second() -> None:
-    # llm.c: 524,288 tokens in 140 ms on 8 H100, GPT-2 of 12 blocks, 768 wide, context 1,024, tied head.
-    gpt2 = ModelConfig(50_257, 1024, 768, 12, 12, 3072, mlp="gelu", tied_head=True)
-    rate = 524_288 / 0.140 / 8 * flops_per_token_by(gpt2)["full_attention"]
-    assert rate / H100.peak == pytest.approx(0.38, abs=0.03)
+@pytest.mark.parametrize(
+    ("size", "tokens_per_second"), [("1M", 9_071_023), ("5M", 5_541_877), ("17M", 2_184_307), ("124M", 466_176)]
+)
+def test_measured_figures_follow_from_their_tokens_a_second(size: str, tokens_per_second: float) -> None:
+    shape, _ = SIZES[size]
+    share = tokens_per_second * flops_per_token_by(shape)["full_attention"] / H200.peak
+    nearest = min(REACHED, key=lambda point: abs(math.log(point.params / count_parameters(shape).matmul)))
+    assert nearest.mfu == pytest.approx(share, abs=0.005)

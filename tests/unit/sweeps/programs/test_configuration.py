@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sweeps.programs.configuration import MEDIA_TYPES, Program, configuration
+from sweeps.programs.configuration import MEDIA_TYPES, configuration
+from sweeps.programs.program import Program
 from tests.unit.sweeps.programs.optima import optimum
 
 
