@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model.config import RunConfig
+from model.config import RunConfig, check_arithmetic
 from tokenizer.errors import ExpectedError
 from tokenizer.shards import Shards
 from tokenizer.windows import gather, sequence_count, sequence_indices
@@ -21,6 +21,12 @@ class DataError(ExpectedError, ValueError):
     """The token shards do not fit the run; the message says how."""
 
     kind = "data"
+
+
+def check_run(run: RunConfig, data: Shards) -> None:
+    """Raise ConfigError for a run of another arithmetic, and DataError unless `data` is its dataset and fits it."""
+    check_arithmetic(run)
+    check_data(run, data)
 
 
 def check_data(run: RunConfig, data: Shards) -> None:

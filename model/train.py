@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import torch
 
-from model.batches import Batches, check_data
+from model.batches import Batches, check_run
 from model.checkpoint import Checkpoints
-from model.config import RunConfig, check_arithmetic
+from model.config import RunConfig
 from model.device import compiled_anew, keep_freed_memory, torch_settings
 from model.endings import Diverged, Interrupted
 from model.implementation import Implementation, choose_implementation, workable
@@ -51,20 +51,18 @@ def train(
     Raises ConfigError or DataError where the run cannot be trained here, CheckpointError for another run's checkpoint,
     MemoryError, Diverged, and Interrupted once `stop` returns True and a checkpoint is safe.
     """
-    check_arithmetic(run)
-    check_data(run, data)
-    wanted = implementation or choose_implementation(run.model, run.train, device)
-    chosen, replaced = workable(wanted, run.model, run.train, device)
+    check_run(run, data)
+    implementation = implementation or choose_implementation(run.model, run.train, device)
+    chosen, replaced = workable(implementation, run.model, run.train, device)
     if chosen.stacked and world.size == 1:
         intervals = progress_seconds, checkpoint_seconds
-        member = Member(run, data, sink, _unheard, checkpoints, trunk, stop, *intervals)
-        return _train_as_stack(member, device, chosen, replaced)
+        alone = Member(run, data, sink, _unheard, checkpoints, trunk, stop, *intervals)
+        return _train_as_stack(alone, device, chosen, replaced)
     keep_freed_memory()
     with torch_settings(chosen.threads), compiled_anew(chosen.compiled):
         training = Training(run, chosen, torch.device(device), world)
         resumed = training.restore(checkpoints)
-        branched = training.branch(trunk) if trunk is not None else 0
-        resumed = max(resumed, branched)
+        resumed = max(resumed, training.branch(trunk) if trunk is not None else 0)
         training.limit_micro_batch(micro_batch or training.micro_batch)
         world.wait()
         writer = (sink, checkpoints, trunk) if world.leads else (silent, None, None)

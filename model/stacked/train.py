@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import torch
 
-from model.batches import Batches, check_data
+from model.batches import Batches, check_run
 from model.checkpoint import Checkpoints
-from model.config import RunConfig, check_arithmetic
+from model.config import RunConfig
 from model.device import compiled_anew, free_memory, keep_freed_memory, torch_settings
 from model.endings import Interrupted
 from model.implementation import Implementation
@@ -80,8 +80,7 @@ class _Entry:
 
     def __init__(self, member: Member, implementation: Implementation, device: torch.device, clock: ShareClock) -> None:
         """Build the run's state and continue from what is kept of it. Raises what `model.train.train` raises."""
-        check_arithmetic(member.run)
-        check_data(member.run, member.data)
+        check_run(member.run, member.data)
         self.member = member
         self._clock, self._began = clock, clock()
         self.over = False

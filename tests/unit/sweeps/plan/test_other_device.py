@@ -53,9 +53,10 @@ def test_stated_utilisation_and_a_corpus_at_hand_are_used() -> None:
 
 
 def test_packaged_gpu_sweeps_fit_their_time() -> None:
-    for spec, hours in ((GPU, 24.0), (SHORT, 0.25)):
+    # Of a quarter of an hour more than half goes into compilation, timing of implementations, and scoring.
+    for spec, hours, least in ((GPU, 24.0, 0.7), (SHORT, 0.25, 0.35)):
         there = OtherDevice(H100).plan(spec, nowhere, None)
-        assert 0.7 * hours < wall_hours(there.plan, 1) < hours
+        assert least * hours < wall_hours(there.plan, 1) < hours
         assert spec.numerics == "bf16"
 
 
