@@ -87,6 +87,8 @@ def _best(outlook: Outlook) -> str:
 
 def _buys(choice: NextRuns, now: Sequence[Width]) -> bool:
     """Whether intervals become narrower, or there are answers where there were none."""
+    if all(then.loss is None for then in choice.expected):
+        return False
     if choice.ratio is not None and choice.ratio <= _NARROWER:
         return True
     return any(before.loss is None and then.loss is not None for before, then in zip(now, choice.expected, strict=True))

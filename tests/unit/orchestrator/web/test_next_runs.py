@@ -61,3 +61,10 @@ def test_an_answer_where_there_is_none_is_worth_a_sentence() -> None:
     assert "At ×3 the largest budget N* would be known to ×1.30 instead of ×1.50" in (
         next_table(replace(OUTLOOK, now=blind, choices=(partly,))).best
     )
+
+
+def test_a_narrower_size_alone_is_no_answer() -> None:
+    """N* may become known better while the loss has no answer anywhere: there is nothing to say of it then."""
+    sizes = replace(SIZES, expected=widths((1.2, None), (1.4, None)), ratio=0.5)
+    made = next_table(replace(OUTLOOK, now=widths((1.5, None), (2.5, None)), choices=(sizes,)))
+    assert made.best == "None of these runs is expected to narrow the intervals."
