@@ -30,7 +30,10 @@ class Architecture(StrEnum):
 
 
 SHARED: Final = frozenset(
-    ("vocab", "context", "d_model", "n_layers", "n_heads", "d_ff", "norm_weights", "norm_eps", "rope_base", "tied_head")
+    (
+        *("vocab", "context", "d_model", "n_layers", "n_heads", "kv_heads", "d_ff"),
+        *("norm_weights", "norm_eps", "rope_base", "tied_head"),
+    )
 )
 """Fields of ModelConfig that both classes can follow at any value; a rope_base of 0 excepted."""
 
@@ -131,5 +134,5 @@ def hugging_face_config(model: ModelConfig, architecture: Architecture, bos_id: 
 
 
 def key_value_heads(model: ModelConfig) -> int:
-    """Heads of keys and values: as many as of queries."""
-    return model.n_heads
+    """Heads of keys and values: as many as of queries unless they are grouped."""
+    return model.kv_heads or model.n_heads

@@ -16,7 +16,7 @@ CLASS: Final = "_CLASS_"
 """The key by which OLMo-core's Config.from_dict finds the class of a section."""
 SHARED_MODEL: Final = frozenset(
     (
-        *("vocab", "context", "d_model", "n_layers", "n_heads", "d_ff", "qk_norm", "norm_weights", "norm_eps"),
+        *("vocab", "context", "d_model", "n_layers", "n_heads", "kv_heads", "d_ff", "qk_norm", "norm_weights", "norm_eps"),
         *("biases", "rope_base", "tied_head"),
     )
 )
@@ -83,6 +83,8 @@ def _model(model: ModelConfig, train: TrainConfig) -> Section:
         "n_heads": model.n_heads,
         "bias": model.biases,
     }
+    if model.kv_heads:
+        attention["n_kv_heads"] = model.kv_heads
     if model.rope_base:
         attention["rope"] = {CLASS: "olmo_core.nn.rope.RoPEConfig", "theta": round(model.rope_base)}
     if model.qk_norm:

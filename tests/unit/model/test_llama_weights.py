@@ -35,6 +35,7 @@ def _model(seed: int = 1, **changes: Any) -> Transformer:
         ({}, "Qwen3ForCausalLM"),
         ({"norm_weights": True, "rope_base": 500.0, "norm_eps": 1e-3, "tied_head": True}, "Qwen3ForCausalLM"),
         ({"qk_norm": False}, "LlamaForCausalLM"),
+        ({"kv_heads": 1}, "Qwen3ForCausalLM"),
         ({"qk_norm": False, "norm_weights": True, "tied_head": True, "d_ff": 7, "n_heads": 1}, "LlamaForCausalLM"),
     ],
 )

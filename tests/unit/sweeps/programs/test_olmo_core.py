@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from sweeps.programs.olmo_core import olmo_core_file
+from model.config import ModelConfig, TrainConfig
+from sweeps.programs.olmo_core import _model, olmo_core_file
 from tests.unit.sweeps.programs.optima import optimum
 
 NORM = {"_CLASS_", "name", "eps", "elementwise_affine", "bias"}
@@ -30,6 +31,13 @@ def test_the_model_is_a_transformer_config() -> None:
     assert mlp["hidden_size"] == shape.d_ff and set(model["block"]["layer_norm"]) == NORM
     plain = _read(model={"qk_norm": False, "rope_base": 0})["model"]["block"]["sequence_mixer"]
     assert set(plain) == {"_CLASS_", "n_heads", "bias"}
+
+
+def test_grouped_heads_are_named_where_there_are_any() -> None:
+    train = TrainConfig(8, 8, 0.01)
+    for kv_heads, named in ((0, None), (2, 2)):
+        made: Any = _model(ModelConfig(64, 32, 32, 2, 4, 64, kv_heads=kv_heads), train)
+        assert made["block"]["sequence_mixer"].get("n_kv_heads") == named
 
 
 def test_the_optimisation_is_the_recipes() -> None:
