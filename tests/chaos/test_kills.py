@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import random
 import signal
 import subprocess
@@ -74,10 +75,10 @@ def _expect_no_process_left(sandbox: Sandbox) -> None:
     _wait(lambda: not family(sandbox.home), 30, f"the end of {family(sandbox.home)}")
 
 
-def _start_training(sandbox: Sandbox) -> subprocess.Popen[str]:
+def _start_training(sandbox: Sandbox, **extra: str) -> subprocess.Popen[str]:
     """Type the command, and wait until it has logged a training step of its own."""
     earlier = attempt_logs(sandbox.home)
-    driver = sandbox.start("run", "tiny", "--yes")
+    driver = sandbox.start("run", "tiny", "--yes", **extra)
     try:
         _wait(lambda: steps_logged(sandbox.home, earlier) > 0, WAIT_SECONDS, "a training step")
     except BaseException:
@@ -86,8 +87,8 @@ def _start_training(sandbox: Sandbox) -> subprocess.Popen[str]:
     return driver
 
 
-def _kill_driver_while_training(sandbox: Sandbox, delay: float) -> None:
-    driver = _start_training(sandbox)
+def _kill_driver_while_training(sandbox: Sandbox, delay: float, **extra: str) -> None:
+    driver = _start_training(sandbox, **extra)
     try:
         time.sleep(delay)
         seen = steps_logged(sandbox.home)
@@ -176,3 +177,23 @@ def test_two_drivers_of_one_home(fresh: Sandbox) -> None:
     assert second.returncode == 1
     assert "already schedules" in second.stderr
     assert set(_states(fresh.home).values()) == {RunState.DONE}
+
+
+@pytest.mark.slow
+def test_a_sweep_that_stacks_is_killed_and_comes_to_the_same_law(fresh: Sandbox, finished: Finished) -> None:
+    """Four runs at a time as one computation on a CPU, by torch instead of the native kernels."""
+    stacked = {"ISOFLOP_STACKED": "4", "ISOFLOP_CHECKPOINT_SECONDS": "0.5"}
+    _kill_driver_while_training(fresh, delay=1.0, **stacked)
+    fresh.isoflop("run", "tiny", "--yes", check=False, **stacked)
+    assert _killed_drivers(fresh.home) == 1
+    ours, theirs = _table(fresh), _table(finished.sandbox)
+    assert (ours["state"] == "done").all()
+    merged = ours.merge(theirs, on="run", suffixes=("", "_single"))
+    assert len(merged) == len(theirs)
+    assert (merged["loss"] - merged["loss_single"]).abs().max() < 1e-3
+    answers = [
+        json.loads(s.isoflop("predict", "tiny", "--flops", "8e9", "-o", "json").stdout)
+        for s in (fresh, finished.sandbox)
+    ]
+    assert answers[0]["params"] == pytest.approx(answers[1]["params"], rel=0.01)
+    _expect_no_process_left(fresh)

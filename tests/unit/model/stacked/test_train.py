@@ -16,6 +16,7 @@ from model.scoring import RunResult
 from model.stacked import train as stacked
 from model.stacked.train import Member, ShareClock, train_stacked
 from model.train import Diverged, Interrupted, train
+from model.trunk import Trunk
 from tests.unit.model.model_data import ignore, interrupt_at, scores, small_run
 from tokenizer.shards import Shards
 
@@ -158,3 +159,17 @@ def test_a_run_that_fits_nowhere_is_told(data: Shards, monkeypatch: pytest.Monke
     ends = Ends()
     train_stacked(members([small_run(data, seed=s) for s in range(2)], data, ends), "cpu", STACKED)
     assert [type(end) for end in ends.values()] == [MemoryError, MemoryError]
+
+
+@pytest.mark.usefixtures("quick_disk")
+def test_stacked_runs_keep_a_trunk_s_states_and_start_from_them(data: Shards, tmp_path: Path) -> None:
+    long, short = (small_run(data, sequences=n, warmup=0.0, warmup_steps=2) for n in (80, 40))
+    other = small_run(data, seed=3)
+    trunk = Trunk(tmp_path / "trunk", (short.train.branch_step, long.train.branch_step))
+    ends = Ends()
+    train_stacked(
+        [Member(long, data, ignore, ends.of(0), trunk=trunk), Member(other, data, ignore, ends.of(1))], "cpu", STACKED
+    )
+    train_stacked([Member(short, data, ignore, ends.of(2), trunk=trunk)], "cpu", STACKED)
+    assert ends[2].branched_from_step == short.train.branch_step > 0
+    assert ends[2].loss == pytest.approx(train(short, data, ignore, implementation=Implementation()).loss, abs=1e-5)
