@@ -18,7 +18,7 @@ from torch import Tensor
 
 from model.config import ModelConfig
 from model.llama import Architecture, ExportError, architecture_of, differences, hugging_face_config, key_value_heads
-from model.transformer import Block, RMSNorm, Transformer
+from model.transformer import MLP, Block, RMSNorm, Transformer
 
 CONFIG: Final = "config.json"
 WEIGHTS: Final = "model.safetensors"
@@ -87,11 +87,12 @@ def _block(block: Block, config: ModelConfig) -> Iterator[tuple[str, Tensor]]:
     if config.qk_norm:
         yield "self_attn.q_norm.weight", _half_split(_scales(block.attention.q_norm, K), K)
         yield "self_attn.k_norm.weight", _half_split(_scales(block.attention.k_norm, K), K)
-    gate, up = block.mlp.up.weight.chunk(2)
+    mlp = cast("MLP", block.mlp)  # experts were refused
+    gate, up = mlp.up.weight.chunk(2)
     yield "post_attention_layernorm.weight", _scales(block.mlp_norm, config.d_model)
     yield "mlp.gate_proj.weight", gate
     yield "mlp.up_proj.weight", up
-    yield "mlp.down_proj.weight", block.mlp.down.weight
+    yield "mlp.down_proj.weight", mlp.down.weight
 
 
 def _scales(norm: torch.nn.Module, width: int) -> Tensor:

@@ -25,7 +25,7 @@ from orchestrator.use_cases.configured import configured
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.web.figure import figure
 from sweeps.programs.configuration import MEDIA_TYPES as PROGRAM_TYPES
-from sweeps.programs.configuration import Program
+from sweeps.programs.program import Program
 
 SWEEP = "/api/v1/sweeps/{name}"
 Picture = StrEnum("Picture", {name.upper(): name for name in PICTURES})  # type: ignore[misc]

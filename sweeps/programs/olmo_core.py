@@ -16,7 +16,18 @@ CLASS: Final = "_CLASS_"
 """The key by which OLMo-core's Config.from_dict finds the class of a section."""
 SHARED_MODEL: Final = frozenset(
     (
-        *("vocab", "context", "d_model", "n_layers", "n_heads", "kv_heads", "d_ff", "qk_norm", "norm_weights", "norm_eps"),
+        *(
+            "vocab",
+            "context",
+            "d_model",
+            "n_layers",
+            "n_heads",
+            "kv_heads",
+            "d_ff",
+            "qk_norm",
+            "norm_weights",
+            "norm_eps",
+        ),
         *("biases", "rope_base", "tied_head"),
     )
 )

@@ -144,7 +144,7 @@ def test_two_sweeps_are_compared(browser: object, served: tuple[str, Sandbox]) -
 
 def test_a_sweep_is_paused_and_cancelled_by_its_buttons(browser: object, served: tuple[str, Sandbox]) -> None:
     url, _ = served
-    longer = TINY.replace("name: tiny", f"name: {LONG}") + "seeds: {default: 20}\n"  # of measured shapes
+    longer = TINY.replace("name: tiny", f"name: {LONG}") + "seeds: {default: 8}\n"  # of measured shapes
     assert httpx.post(f"{url}/api/v1/sweeps", content=longer, timeout=120).status_code == 201
     visit = Visit(browser, url)
     page = visit.page

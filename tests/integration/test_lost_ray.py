@@ -54,6 +54,7 @@ def kill(home: Path, name: str) -> None:
     eventually(lambda: (new := ray_process(home, name)) and new.pid != killed.pid, f"another {name}")
 
 
+@pytest.mark.slow
 def test_a_service_trains_on_whichever_process_of_its_ray_is_killed(tmp_path: Path, finished: Finished) -> None:
     sandbox = make_sandbox(tmp_path)
     copy_datasets(finished.sandbox, sandbox)
