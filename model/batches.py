@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -47,12 +49,22 @@ def check_data(run: RunConfig, data: Shards) -> None:
 class Batches:
     """Training sequences by step: step s reads from position s · batch of the run's keyed order on."""
 
-    def __init__(self, run: RunConfig, data: Shards, device: torch.device) -> None:
-        """The run's order over the training split; on a GPU the whole split is copied there."""
+    def __init__(
+        self, run: RunConfig, data: Shards, device: torch.device, resident: dict[Path, Tensor] | None = None
+    ) -> None:
+        """The run's order over the training split; on a GPU the whole split is copied there.
+
+        Runs with the same `resident` splits share one copy of each, by the folder of its shards.
+        """
         self._train = run.train
         self._context = run.model.context
         self._windows = sequence_count(len(data.train), self._context)
-        self._source = _resident(data.train, device) if device.type != "cpu" else data.train
+        self._source: Tensor | np.ndarray = data.train
+        if device.type != "cpu":
+            copies = {} if resident is None else resident
+            if data.path not in copies:
+                copies[data.path] = _resident(data.train, device)
+            self._source = copies[data.path]
         self._device = device
         self._chunk_steps = max(1, CHUNK_SEQUENCES // run.train.batch)
         self._chunk: Tensor | None = None

@@ -131,3 +131,15 @@ def read_checkpoint(path: Path, device: str = "cpu") -> dict[str, Any]:
     except (pickle.UnpicklingError, RuntimeError) as error:
         raise CheckpointError(f"{path} cannot be read: {error}") from error
     return state
+
+
+def own_tensor(tensor: Tensor) -> Tensor:
+    """The tensor, or a copy if it is a part of a larger storage, all of which would be saved."""
+    whole = tensor.untyped_storage().nbytes() == tensor.nbytes
+    return tensor if whole else tensor.clone()
+
+
+def own_tensors(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors by name, each in a storage of its own; what is one tensor under two names stays one."""
+    own: dict[int, Tensor] = {}
+    return {name: own.setdefault(tensor.data_ptr(), own_tensor(tensor)) for name, tensor in state.items()}

@@ -46,9 +46,11 @@ def stored_implementation(
 
     The first process to store its choice wins, and all others use it. The choice is recorded with a run but not hashed;
     every attempt on this machine uses the same one, and so has the same bits. The run is one of so many `runs` of its
-    shape that could be `stacked`: with a number other than 0 they are, so many at a time, whatever is faster.
+    shape that could be `stacked`: with a number other than 0 they are, so many at a time, whatever is faster, if they
+    can be.
     """
-    if stacked:
+    stackable = bool(stack_key(run.to_dict(), count_parameters(run.model).matmul))
+    if stacked and stackable:
         return stacked_implementation(run, device, runs, stacked)
     torch_device = torch.device(device)
     file = folder / f"{_key(run, torch_device)}.json"
@@ -127,7 +129,7 @@ def _step_of(run: RunConfig, choice: Implementation, device: torch.device) -> Ca
         if not choice.stacked:
             return partial(trainings[0].take_step, sequences)
         return partial(Stack(trainings).take_step, dict.fromkeys(trainings, sequences))
-    except torch.cuda.OutOfMemoryError:
+    except RuntimeError:  # it does not fit, or cannot be captured: no choice
         return None
 
 
@@ -142,6 +144,7 @@ def _key(run: RunConfig, device: torch.device) -> str:
         "device_name": device_name(device),
         "features": cpu_features() if device.type == "cpu" else (),
         "torch": torch.__version__,
+        **({"stacks": STACKS} if device.type != "cpu" else {}),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,10 +61,10 @@ class RunResult:
         return dataclasses.asdict(self)
 
 
-def score(training: Training, data: Shards, resumed: int) -> RunResult:
+def score(training: Training, data: Shards, resumed: int, clock: Callable[[], float] = time.perf_counter) -> RunResult:
     """Score a run after its last step. Raises Diverged."""
     training.check_loss()
-    began = time.perf_counter()
+    began = clock()
     with compiled_if(False):
         scored = evaluate(training.model, data, training.device, training.run.train.numerics)
     if not math.isfinite(scored.loss):
@@ -79,7 +80,7 @@ def score(training: Training, data: Shards, resumed: int) -> RunResult:
         flops_spent=position.flops * _own_share(training),
         evaluation_tokens=scored.tokens,
         train_seconds=training.seconds,
-        evaluation_seconds=time.perf_counter() - began,
+        evaluation_seconds=clock() - began,
         resumed_from_step=resumed,
         branched_from_step=training.branched_from,
         memory_bytes=training.memory_peak(),

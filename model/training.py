@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from model.checkpoint import CheckpointError, Checkpoints, TrainingState
+from model.checkpoint import CheckpointError, Checkpoints, TrainingState, own_tensor, own_tensors
 from model.config import Choice, RunConfig, phase_steps
 from model.device import autocast, compiled_if, device_name, free_memory, indexed, share_compiled_code
 from model.divergence import JUDGED_EVERY, LOSS_WINDOW, typical_loss, why_diverged
@@ -243,9 +243,9 @@ class Training:
             "branched_from": self.branched_from,
             "seconds": self.seconds,
             "micro_batch": self.micro_batch,
-            "losses": _own(self.losses),
+            "losses": own_tensor(self.losses),
             "best_loss": self.best_loss,
-            "model": {name: _own(tensor) for name, tensor in self.model.state_dict().items()},
+            "model": own_tensors(self.model.state_dict()),
             "optimizer": self.optimizer.state_dict(),
         }
 
@@ -308,13 +308,9 @@ class Training:
 
     def _choice(self) -> Choice:
         """What the bits of the state depend on besides the run. Its JSON names files: what is usual is left out."""
+        if self.implementation.stacked:
+            return {"stacked": True, "device": self.device.type}
         chosen = {**self.implementation.to_dict(), "device": self.device.type}
-        stacked: Choice = {"stacked": True} if chosen.pop("stacked") else {}
+        del chosen["stacked"]
         world: Choice = {"processes": self.world.size} if self.world.size > 1 else {}
-        return {**chosen, **stacked, **world}
-
-
-def _own(tensor: Tensor) -> Tensor:
-    """The tensor, or a copy if it is a part of a larger storage, all of which would be saved."""
-    whole = tensor.untyped_storage().nbytes() == tensor.nbytes
-    return tensor if whole else tensor.clone()
+        return {**chosen, **world}

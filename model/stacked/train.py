@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from model.batches import Batches, check_run
 from model.checkpoint import Checkpoints
@@ -75,36 +77,62 @@ class ShareClock:
         self.runs = max(runs, 1)
 
 
+class OwnClock:
+    """Seconds of the device that one run has had: those of the shared clock while it is at work."""
+
+    def __init__(self, shared: ShareClock) -> None:
+        """Begin at 0, at rest."""
+        self._shared = shared
+        self._seconds, self._since = 0.0, None  # type: float, float | None
+
+    def __call__(self) -> float:
+        """Seconds so far."""
+        return self._seconds if self._since is None else self._seconds + self._shared() - self._since
+
+    def work(self) -> None:
+        """The run is at work from now on."""
+        if self._since is None:
+            self._since = self._shared()
+
+    def rest(self) -> None:
+        """The run waits from now on."""
+        self._seconds, self._since = self(), None
+
+
 class _Entry:
     """A member with the state of its run."""
 
-    def __init__(self, member: Member, implementation: Implementation, device: torch.device, clock: ShareClock) -> None:
+    def __init__(self, member: Member, implementation: Implementation, device: torch.device, group: _Group) -> None:
         """Build the run's state and continue from what is kept of it. Raises what `model.train.train` raises."""
-        check_run(member.run, member.data)
         self.member = member
-        self._clock, self._began = clock, clock()
         self.over = False
         """Whether the member has heard how its run ended."""
+        self.clock = OwnClock(group.clock)
+        self.clock.work()
+        check_run(member.run, member.data)
         self.training = Training(member.run, implementation, device)
         self.resumed = self.training.restore(member.checkpoints)
         if member.trunk is not None:
             self.resumed = max(self.resumed, self.training.branch(member.trunk))
-        self.batches = Batches(member.run, member.data, self.training.device)
+        self.batches = Batches(member.run, member.data, self.training.device, group.resident)
         seconds = member.progress_seconds, member.checkpoint_seconds
-        self.reporter = Reporter(self.training, member.sink, member.checkpoints, member.trunk, *seconds, clock)
+        self.reporter = Reporter(self.training, member.sink, member.checkpoints, member.trunk, *seconds, self.clock)
+        self.reporter.start(self.resumed, group.replaced)
+        self.clock.rest()
 
     def end(self, how: RunResult | Exception) -> None:
         """Tell the member how its run ended."""
         self.over = True
-        self.member.ended(how, self._clock() - self._began)
+        self.member.ended(how, self.clock())
 
     def is_over(self, stack: Stack | None) -> bool:
         """Whether the run has finished, diverged, or been stopped; then it leaves the stack, and its member hears."""
         try:
             if stack is not None:
+                self.training.check_loss_when_due()
                 self.reporter.after_step()
-            self.check()
             if not self.done:
+                self.check_stop()
                 return False
             self.training.synchronise()
             self.reporter.update_seconds()
@@ -114,7 +142,7 @@ class _Entry:
         except Exception as error:  # noqa: BLE001 - however one run ends, the others go on
             if stack is not None:
                 stack.leave(self.training)
-            result = error
+            result = _told(error)
         self.end(result)
         return True
 
@@ -123,17 +151,15 @@ class _Entry:
         """Whether every step is taken."""
         return self.training.step >= self.training.run.train.steps
 
-    def check(self) -> None:
-        """Raise Diverged by the latest loss, and Interrupted if the run is to stop, after a checkpoint."""
-        if self.training.step:
-            self.training.check_loss_when_due()
-        if not self.done and self.member.stop():
+    def check_stop(self) -> None:
+        """Raise Interrupted if the run is to stop, after a checkpoint."""
+        if self.member.stop():
             self.reporter.save()
             raise Interrupted(f"stopped at step {self.training.step} of {self.training.run.train.steps}")
 
     def finish(self) -> RunResult:
         """Score the run and keep its weights. Raises Diverged."""
-        result = score(self.training, self.member.data, self.resumed)
+        result = score(self.training, self.member.data, self.resumed, self.clock)
         if self.member.checkpoints is not None:
             weights = self.training.model.state_dict()
             self.member.checkpoints.save_final({"run": self.member.run.to_dict(), "model": weights})
@@ -149,40 +175,57 @@ def train_stacked(members: Sequence[Member], device: str, implementation: Implem
     says why an implementation other than the one asked for is used.
     """
     keep_freed_memory()
-    clock = ShareClock()
+    group = _Group(ShareClock(), {}, replaced)
     with torch_settings(implementation.threads), compiled_anew(implementation.compiled):
-        waiting = deque(_entries(members, device, implementation, replaced, clock))
+        waiting, rest = deque(members), deque[_Entry]()
         active: list[_Entry] = []
         most = max(implementation.stacked, 1)
-        while waiting or active:
-            while waiting and len(active) < most:
-                active.append(waiting.popleft())
+        while waiting or rest or active:
+            group.clock.share(1)
+            while len(active) < most and (rest or waiting):
+                entry = rest.popleft() if rest else _entry(waiting.popleft(), implementation, device, group)
+                active += [entry] if entry is not None else []
             if len(active) > 1:
                 most = min(most, _fitting(active[0].training))
-            waiting.extendleft(reversed(active[most:]))
+            rest.extendleft(reversed(active[most:]))
             tried = active[:most]
             try:
-                active = _train_together(tried, clock)
+                active = _train_together(tried, group.clock)
             except torch.cuda.OutOfMemoryError as error:
                 active = [entry for entry in tried if not entry.over]
                 if len(tried) == 1:
-                    active.pop().end(MemoryError(f"one run does not fit into the device's memory: {error}"))
+                    active.pop().end(_told(error))
                 most = max(len(tried) // 2, 1)
                 torch.cuda.empty_cache()
 
 
-def _entries(
-    members: Sequence[Member], device: str, implementation: Implementation, replaced: str, clock: ShareClock
-) -> Iterator[_Entry]:
-    """The members whose state can be built, each at its first step; the others hear why not."""
-    for member in members:
-        try:
-            entry = _Entry(member, implementation, torch.device(device), clock)
-            entry.reporter.start(entry.resumed, replaced)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with one run, the others go on
-            member.ended(error, 0.0)
-        else:
-            yield entry
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """What the runs of one worker share."""
+
+    clock: ShareClock
+    """The clock of the device."""
+    resident: dict[Path, Tensor]
+    """Training splits that lie on the device, by the folders of their shards."""
+    replaced: str
+    """Why an implementation other than the one asked for is used; empty if it is not."""
+
+
+def _entry(member: Member, implementation: Implementation, device: str, group: _Group) -> _Entry | None:
+    """A member with its state; None, and the member hears why, if that cannot be built."""
+    began = group.clock()
+    try:
+        return _Entry(member, implementation, torch.device(device), group)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with one run, the others go on
+        member.ended(_told(error), group.clock() - began)
+        return None
+
+
+def _told(error: Exception) -> Exception:
+    """The error that a member hears: of a GPU whose memory ran out, the same as of any device."""
+    if isinstance(error, torch.cuda.OutOfMemoryError):
+        return MemoryError(f"the run does not fit into the device's memory: {error}")
+    return error
 
 
 def _fitting(training: Training) -> int:
@@ -199,16 +242,31 @@ def _fitting(training: Training) -> int:
 
 def _train_together(active: list[_Entry], clock: ShareClock) -> list[_Entry]:
     """Take steps until so many runs have ended that the others are worth a stack of their own; returns these."""
-    active = [entry for entry in active if not entry.is_over(None)]
+    active = _at_work(active, clock, None)
     if not active:
         return []
-    stack = Stack([entry.training for entry in active])
-    fewest = int(KEPT_SHARE * len(active)) if stack.captured else len(active) - 1
     try:
-        while len(active) > fewest:
-            clock.share(len(active))
-            stack.take_step({entry.training: entry.batches.at(entry.training.step) for entry in active})
-            active = [entry for entry in active if not entry.is_over(stack)]
+        stack = Stack([entry.training for entry in active])
+        fewest = int(KEPT_SHARE * len(active)) if stack.captured else len(active) - 1
+        try:
+            while len(active) > fewest:
+                stack.take_step({entry.training: entry.batches.at(entry.training.step) for entry in active})
+                active = _at_work(active, clock, stack)
+        finally:
+            stack.release()
     finally:
-        stack.release()
+        for entry in active:
+            entry.clock.rest()
     return active
+
+
+def _at_work(active: list[_Entry], clock: ShareClock, stack: Stack | None) -> list[_Entry]:
+    """The runs that are not over; those share the device from now on."""
+    if stack is None:
+        clock.share(len(active))
+        for entry in active:
+            entry.clock.work()
+    left = [entry for entry in active if not entry.is_over(stack)]
+    if len(left) != clock.runs:
+        clock.share(len(left))
+    return left

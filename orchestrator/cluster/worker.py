@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import time
 import traceback
@@ -107,14 +108,14 @@ class Worker:
             if untold.pop(given.run_id, None) is not None:
                 tell(given, outcome)
 
-        for given in assignments:
+        for given in sorted(assignments, key=lambda each: each.stack.index(each.run_id) if each.stack else 0):
             try:
                 attempts.append(Attempt(given, partial(self._note, given.run_id)))
             except Exception as error:  # noqa: BLE001 - every failure becomes an outcome with its traceback
                 end(given, outcome_of(error, self._device, given.share))
         try:
             if attempts:
-                self._keep_to(sum(attempt.assignment.share for attempt in attempts))
+                self._keep_to(min(1.0, math.fsum(attempt.assignment.share for attempt in attempts)))
                 self._train_open(attempts, end, began)
         except Exception as error:  # noqa: BLE001 - what befalls all of them is the outcome of each
             for given in list(untold.values()):
@@ -127,33 +128,34 @@ class Worker:
 
     def _train_open(self, attempts: Sequence[Attempt], end: Tell, began: float) -> None:
         """Train the runs of open attempts, stacked if that was measured to be faster here, else one after the other."""
-        from model.choice import stored_implementation
         from model.implementation import workable
         from model.stacked.train import train_stacked
 
         first = attempts[0]
-        chosen = first.artifacts.choice(
-            lambda folder: stored_implementation(
-                first.run, self._device, folder, runs=len(attempts), stacked=first.assignment.stacked
-            )
-        )
-        if any(attempt.assignment.micro_batch for attempt in attempts):
-            chosen = replace(chosen, stacked=0)  # memory ran out: a stack takes a step in one pass
-        stack = len(attempts) if chosen.stacked else 1
-        prepared = (time.monotonic() - began) / stack
-        members = []
+        chosen = self._chosen(first, len(attempts))
+        prepared = (time.monotonic() - began) / len(attempts)
+        members: list[tuple[Member, Attempt]] = []
         for attempt in attempts:
-            ended = self._ender(attempt, end, prepared, stacked=stack > 1)
+            ended = self._ender(attempt, end, prepared, shared=len(attempts) > 1)
             try:
-                members.append((attempt.member(ended, self._stopper(attempt.assignment)), attempt.assignment))
+                members.append((attempt.member(ended, self._stopper(attempt.assignment)), attempt))
             except Exception as error:  # noqa: BLE001 - whatever is wrong with one run, the others go on
                 ended(error, 0.0)
-        if chosen.stacked:
+        if chosen.stacked and not any(attempt.assignment.micro_batch for attempt in attempts):
             stacked = workable(chosen, first.run.model, first.run.train, self._device)
             train_stacked([member for member, _ in members], self._device, *stacked)
             return
-        for member, given in members:
-            self._train_one(member, chosen, given.micro_batch)
+        for member, attempt in members:  # each by its own choice: all attempts of a run must have the same
+            self._train_one(member, replace(self._chosen(attempt, 1), stacked=0), attempt.assignment.micro_batch)
+
+    def _chosen(self, attempt: Attempt, runs: int) -> Implementation:
+        """What this machine chooses for a run that is one of so many that could be stacked."""
+        from model.choice import stored_implementation
+
+        run, stacked = attempt.run, attempt.assignment.stacked
+        return attempt.artifacts.choice(
+            lambda folder: stored_implementation(run, self._device, folder, runs=runs, stacked=stacked)
+        )
 
     def _train_one(self, member: Member, chosen: Implementation, micro_batch: int | None) -> None:
         """Train a run by itself."""
@@ -182,8 +184,11 @@ class Worker:
         """What says whether an attempt must stop."""
         return lambda: self._must_stop(assignment)
 
-    def _ender(self, attempt: Attempt, end: Tell, prepared: float, *, stacked: bool) -> Ended:
-        """What turns the end of an attempt, whose preparation took so many seconds, into its outcome."""
+    def _ender(self, attempt: Attempt, end: Tell, prepared: float, *, shared: bool) -> Ended:
+        """What turns the end of an attempt, whose preparation took so many seconds, into its outcome.
+
+        Where the worker is `shared` with other attempts, the outcome has the seconds that were this one's.
+        """
 
         def ended(how: RunResult | Exception, seconds: float) -> None:
             """Tell the outcome of a run that had the device for so many seconds."""
@@ -194,7 +199,7 @@ class Worker:
                 outcome = attempt.done(how, self._kind, taken - how.train_seconds - how.evaluation_seconds)
             except Exception as error:  # noqa: BLE001 - every failure becomes an outcome with its traceback
                 outcome = outcome_of(error, self._device, given.share)
-            end(given, replace(outcome, seconds=taken) if stacked else outcome)
+            end(given, replace(outcome, seconds=taken) if shared else outcome)
 
         return ended
 

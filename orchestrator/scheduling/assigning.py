@@ -44,6 +44,7 @@ class Assigning:
         stack = tuple(each.run_id for each in made) if len(made) > 1 else ()
         for job in jobs:
             job.stack = stack
+            job.share_with(max(len(stack), 1))
         return [replace(each, stack=stack) for each in made], failed
 
     def of(self, job: Job) -> Assignment:

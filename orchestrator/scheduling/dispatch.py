@@ -7,39 +7,10 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 
 from orchestrator.attempts import Layout, Slot
 from orchestrator.scheduling.fair_share import FairShare
-from orchestrator.scheduling.waiting import Claim, StackSizes, Waiting
-
-
-@dataclass(slots=True)
-class _DeviceLoad:
-    """A device with its idle slots and the runs on it."""
-
-    like: Slot
-    """One of its slots."""
-    free: int
-    """Shares that no run takes."""
-    idle: dict[str, Slot] = field(default_factory=dict)
-    """Slots of its idle workers, by name."""
-    runs: dict[str, int] = field(default_factory=dict)
-    """Shares of each run on it."""
-    kept_for: str = ""
-    """Run for which the device is kept free: no other is placed on it meanwhile; empty for none."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Started:
-    """A run that was given a slot."""
-
-    claim: Claim
-    """Its claim."""
-    run: Waiting
-    """The run."""
-    slot: Slot
-    """The slot."""
+from orchestrator.scheduling.waiting import Claim, DeviceLoad, StackSizes, Started, Waiting
 
 
 class Dispatch:
@@ -63,6 +34,8 @@ class Dispatch:
         self._stacks = stacks or StackSizes()
         self._alike: dict[tuple[str, str, str], dict[str, None]] = {}
         """Waiting runs by user, stack and kind of device."""
+        self._busy = 0
+        """Workers that were busy when the present round of claims began."""
         self._mates: dict[str, list[str]] = {}
         """The stack of each run that started with others."""
         self._waiting: dict[str, tuple[int, Waiting]] = {}
@@ -70,7 +43,7 @@ class Dispatch:
         """Waiting runs by the kind that they ask for."""
         self._users = FairShare()
         self._queues: dict[tuple[str, str, tuple[int, ...]], list[tuple[float, str, int]]] = {}
-        self._devices: dict[str, _DeviceLoad] = {}
+        self._devices: dict[str, DeviceLoad] = {}
         self._of_slot: dict[str, str] = {}
         self._placed: dict[str, tuple[str, str]] = {}
         """Device and user of each run that has a claim."""
@@ -150,7 +123,7 @@ class Dispatch:
             self._learn_layout(slot)
         device = self._devices.get(slot.device)
         if device is None:
-            device = self._devices[slot.device] = _DeviceLoad(slot, slot.shares)
+            device = self._devices[slot.device] = DeviceLoad(slot, slot.shares)
         if slot.name not in device.idle:
             self._close(slot.device, device)
             device.idle[slot.name] = slot
@@ -191,12 +164,12 @@ class Dispatch:
         del device.idle[worker]
         self._reopen(name, device)
 
-    def _close(self, name: str, device: _DeviceLoad) -> None:
+    def _close(self, name: str, device: DeviceLoad) -> None:
         """Take a device out of the open ones, before it changes."""
         if device.free:
             self._open[device.like.layout][device.free].pop(name, None)
 
-    def _reopen(self, name: str, device: _DeviceLoad) -> None:
+    def _reopen(self, name: str, device: DeviceLoad) -> None:
         """Put a changed device among the open ones, unless it is kept for a run, full, or without workers and runs."""
         if not device.idle and not device.runs:
             self._stop_keeping(name, device)
@@ -208,7 +181,13 @@ class Dispatch:
 
     def claims(self) -> list[Claim]:
         """All that can start now. Each claim holds its worker and shares until `release`; a stack has one worker."""
+        self._busy = sum(shares > 0 for each in self._devices.values() for shares in each.runs.values())
         return [claim for claims in iter(self._next, []) for claim in claims]
+
+    def _part(self) -> int:
+        """Runs that a worker which was just given one gets at most, so that as many are left for each of the others."""
+        workers = self._busy + 1 + sum(len(each.idle) for each in self._devices.values())
+        return -(-(len(self._waiting) + 1) // workers)
 
     def _next(self) -> list[Claim]:
         """The next claims: of a run for which a device was kept free, else of the longest run that fits somewhere."""
@@ -225,17 +204,19 @@ class Dispatch:
             self._keep_for(run)
         return []
 
-    def _with_mates(self, started: _Started) -> list[Claim]:
+    def _with_mates(self, started: Started) -> list[Claim]:
         """The claim of a run, and those of runs of its stack that start with it in the same worker."""
         claim, run, slot = started.claim, started.run, started.slot
+        most = self._stacks.most(slot) if run.stack else 1
+        if most == 1:
+            return [claim]
         device = self._devices[slot.device]
-        part = -(-(len(self._waiting) + 1) // len(self._devices))
-        most = min(self._stacks.most(slot), part) if run.stack else 1
+        most = min(most, self._part())
         left = math.inf if slot.memory is None else slot.memory * claim.share - run.memory
         mates = [run.run_id]
         alike = (self._waiting[run_id][1] for run_id in self._alike.get((run.user, run.stack, run.kind), {}))
-        for other in sorted(alike, key=lambda waiting: (-waiting.work, waiting.run_id)):
-            if len(mates) >= most or other.memory > left:
+        for other in heapq.nsmallest(most - 1, alike, key=lambda waiting: (-waiting.work, waiting.run_id)):
+            if other.memory > left:
                 break
             left -= other.memory
             self.withdraw(other.run_id)
@@ -286,7 +267,7 @@ class Dispatch:
                 self._devices[emptiest].kept_for, self._kept[like.layout] = run.run_id, emptiest
                 return
 
-    def _use_kept(self, name: str, device: _DeviceLoad) -> _Started | None:
+    def _use_kept(self, name: str, device: DeviceLoad) -> Started | None:
         """Start the run for which a device is kept, if it has room by now; release the device if the run is gone."""
         _, run = self._waiting.get(device.kept_for, (0, None))
         if run is None:
@@ -296,13 +277,13 @@ class Dispatch:
             return self._start(run, name, device)
         return None
 
-    def _stop_keeping(self, name: str, device: _DeviceLoad) -> None:
+    def _stop_keeping(self, name: str, device: DeviceLoad) -> None:
         """No longer keep a device free."""
         if device.kept_for:
             device.kept_for = ""
             del self._kept[device.like.layout]
 
-    def _start(self, run: Waiting, name: str, device: _DeviceLoad) -> _Started:
+    def _start(self, run: Waiting, name: str, device: DeviceLoad) -> Started:
         """Give a run its shares of a device and one of the idle workers on it."""
         self._close(name, device)
         if device.kept_for == run.run_id:
@@ -315,4 +296,4 @@ class Dispatch:
         self._placed[run.run_id] = name, run.user
         self._users.start(run.user, shares / slot.shares)
         self._reopen(name, device)
-        return _Started(Claim(run.run_id, worker, shares / slot.shares), run, slot)
+        return Started(Claim(run.run_id, worker, shares / slot.shares), run, slot)

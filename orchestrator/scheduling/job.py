@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from model.stacked.grouping import stack_key
@@ -38,8 +39,23 @@ class Job:
     """Device-seconds that are reserved for it under the ceilings of the sweep that pays."""
     stack: tuple[str, ...] = ()
     """Runs that its worker got with it, this one among them; empty if it trains alone."""
+    sharing: int = 1
+    """Runs of its stack that are still in training, this one among them."""
+    before: float = 0.0
+    """Device-seconds of the attempt until the last of the others ended."""
+    alone: bool = False
+    """Whether it is to train alone: an attempt failed in a stack, and nobody knows which run's fault that was."""
     stopping: bool = False
     """Whether it was asked to end with a checkpoint."""
+
+    def begin(self, fence: int, share: float) -> None:
+        """Note that an attempt begins."""
+        self.fence, self.share, self.stopping = fence, share, False
+        self.began, self.before, self.sharing = time.monotonic(), 0.0, 1
+
+    def share_with(self, runs: int) -> None:
+        """From now on so many runs share the worker, this one among them."""
+        self.before, self.began, self.sharing = self.elapsed, time.monotonic(), runs
 
     def waiting(self, work: float | None) -> Waiting:
         """The queued run as dispatch sees it. Its work is in predicted seconds; if nothing predicts them, in FLOPs."""
@@ -48,7 +64,7 @@ class Job:
 
     def _stack(self) -> str:
         """The stack that the run could be part of; empty for one that trains alone, or that nobody can read."""
-        if self.run.alone or self.run.micro_batch:
+        if self.alone or self.run.alone or self.run.micro_batch:
             return ""
         try:
             return stack_key(self.run.config, self.run.cell.params if self.run.cell else math.inf)
@@ -64,4 +80,11 @@ class Job:
     @property
     def elapsed(self) -> float:
         """Device-seconds of the present attempt: of a stack, its part."""
-        return (time.monotonic() - self.began) / max(len(self.stack), 1)
+        return self.before + (time.monotonic() - self.began) / self.sharing
+
+
+def leave_stack(ended: Job, running: Mapping[str, Job]) -> None:
+    """Let those of an ended run's stack that are still in training share the worker among themselves."""
+    left = [running[run_id] for run_id in ended.stack if run_id in running]
+    for job in left:
+        job.share_with(len(left))

@@ -15,7 +15,7 @@ from orchestrator.scheduling.job import Job
 from orchestrator.scheduling.missing_devices import MissingDevices
 from orchestrator.scheduling.trunks import Trunks
 from orchestrator.scheduling.waiting import Claim, StackSizes
-from orchestrator.states import RunState
+from orchestrator.states import Cause, RunState
 from orchestrator.store import LostAttempts, RunRecord, Store
 
 ORDER_SECONDS = 10.0
@@ -95,9 +95,10 @@ class Queue:
         """Remove a run, which was claimed or is no longer queued."""
         return self._jobs.pop(run_id)
 
-    def put_back(self, job: Job, run: RunRecord) -> None:
+    def put_back(self, job: Job, run: RunRecord, cause: Cause) -> None:
         """Let a run whose attempt ended wait again, as the database has it now."""
-        self._jobs[run.id] = Job(replace(run, role=job.run.role, cell=job.run.cell), job.sweep)
+        alone = job.alone or (bool(job.stack) and cause is not Cause.PREEMPTED)
+        self._jobs[run.id] = Job(replace(run, role=job.run.role, cell=job.run.cell), job.sweep, alone=alone)
         self._offer(run.id)
 
     # in which order

@@ -16,7 +16,7 @@ from orchestrator.scheduling.assigning import Assigning
 from orchestrator.scheduling.disk_space import DiskSpace
 from orchestrator.scheduling.driver import alive, end_leftovers, machine_id
 from orchestrator.scheduling.executor import Executor
-from orchestrator.scheduling.job import Job
+from orchestrator.scheduling.job import Job, leave_stack
 from orchestrator.scheduling.queue import Queue
 from orchestrator.scheduling.reservations import Reservations
 from orchestrator.scheduling.waiting import Claim, StackSizes
@@ -217,7 +217,7 @@ class Scheduler:
                 self._queue.forget()  # cancelled, or taken meanwhile
                 continue
             self._running[claim.run_id] = job
-            job.fence, job.share, job.began, job.stopping = number, claim.share, time.monotonic(), False
+            job.begin(number, claim.share)
             given.setdefault(claim.worker, []).append(job)
         for worker, together in given.items():
             assignments, failed = self._assigning.together(worker, together)
@@ -255,6 +255,7 @@ class Scheduler:
         self._reports.clear()
         for (run_id, _, outcome), (_, job), state in zip(ends, ended, states, strict=True):
             del self._running[run_id]
+            leave_stack(job, self._running)
             self._queue.note_end(run_id, finished=state is not None and state.terminal)
             if outcome.cause not in (Cause.DONE, Cause.PREEMPTED):
                 log.warning("run %s: %s: %s", run_id, outcome.cause, outcome.detail.strip()[-400:])
@@ -262,7 +263,7 @@ class Scheduler:
             if outcome.cause is Cause.DONE and state is RunState.DONE:
                 self._queue.learn(job, outcome)
             if run_id in queued:
-                self._queue.put_back(job, queued[run_id])
+                self._queue.put_back(job, queued[run_id], outcome.cause)
 
     def _is_ours(self, report: Report) -> bool:
         """Whether a report is of an attempt in our hands, which `reconcile` has not settled after trouble."""

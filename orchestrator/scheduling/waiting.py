@@ -1,8 +1,8 @@
-"""What dispatch is told and what it answers: a run that may start, the sizes of stacks, and a claim."""
+"""The records of dispatch: runs that may start, the sizes of stacks, claims, and what is on each device."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orchestrator.attempts import Slot
 
@@ -49,3 +49,31 @@ class StackSizes:
     def most(self, slot: Slot) -> int:
         """On a slot's device."""
         return self.gpu if slot.gpu else self.cpu
+
+
+@dataclass(slots=True)
+class DeviceLoad:
+    """A device with its idle slots and the runs on it."""
+
+    like: Slot
+    """One of its slots."""
+    free: int
+    """Shares that no run takes."""
+    idle: dict[str, Slot] = field(default_factory=dict)
+    """Slots of its idle workers, by name."""
+    runs: dict[str, int] = field(default_factory=dict)
+    """Shares of each run on it."""
+    kept_for: str = ""
+    """Run for which the device is kept free: no other is placed on it meanwhile; empty for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A run that was given a slot."""
+
+    claim: Claim
+    """Its claim."""
+    run: Waiting
+    """The run."""
+    slot: Slot
+    """The slot."""

@@ -148,6 +148,13 @@ def test_a_stack_is_as_long_as_all_its_runs_together(
     forced = stored_implementation(run, "cpu", tmp_path / "none", runs=2, stacked=4)
     assert (forced.stacked, forced.branches) == (4, "autograd")
     assert not (tmp_path / "none").exists(), "nothing is measured"
+    for change in ({"train": {"optimizer": "muon"}}, {"model": {"experts": 2}}):
+        other = dataclasses.replace(
+            run,
+            model=dataclasses.replace(run.model, **change.get("model", {})),
+            train=dataclasses.replace(run.train, **change.get("train", {})),
+        )
+        assert stored_implementation(other, "cpu", tmp_path / "other", runs=2, stacked=4).stacked == 0
 
 
 def test_the_fastest_stack_is_stored(data: Shards, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,8 +16,9 @@ from model.scoring import RunResult
 from model.stacked import train as stacked
 from model.stacked.train import Member, ShareClock, train_stacked
 from model.train import Diverged, Interrupted, train
+from model.training import Training
 from model.trunk import Trunk
-from tests.unit.model.model_data import ignore, interrupt_at, scores, small_run
+from tests.unit.model.model_data import CPU, SHAPE, ignore, interrupt_at, scores, small_run
 from tokenizer.shards import Shards
 
 STACKED = Implementation(stacked=8)
@@ -173,3 +174,31 @@ def test_stacked_runs_keep_a_trunk_s_states_and_start_from_them(data: Shards, tm
     train_stacked([Member(short, data, ignore, ends.of(2), trunk=trunk)], "cpu", STACKED)
     assert ends[2].branched_from_step == short.train.branch_step > 0
     assert ends[2].loss == pytest.approx(train(short, data, ignore, implementation=Implementation()).loss, abs=1e-5)
+
+
+def test_runs_that_wait_for_a_place_are_not_charged(data: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One at a time, with a clock that ticks at each look: the seconds of all add up to those on the wall."""
+    now = [0.0]
+
+    def tick() -> float:
+        now[0] += 1.0
+        return now[0]
+
+    monkeypatch.setattr(stacked.time, "perf_counter", tick)
+    seconds: list[float] = []
+    runs = [small_run(data, seed=seed, sequences=8) for seed in range(4)]
+    each = [Member(run, data, ignore, lambda _, taken: seconds.append(taken)) for run in runs]
+    train_stacked(each, "cpu", Implementation(stacked=1))
+    assert len(seconds) == 4 and 0 < sum(seconds) <= now[0]
+    assert max(seconds) < 0.5 * now[0], "nobody pays for the others"
+
+
+def test_a_tied_matrix_is_saved_once(data: Shards) -> None:
+    run = small_run(data, dataclasses.replace(SHAPE, tied_head=True))
+    pair = [
+        Training(dataclasses.replace(run, train=dataclasses.replace(run.train, seed=s)), STACKED, CPU) for s in (0, 1)
+    ]
+    stack = stacked.Stack(pair)
+    model = pair[0].state()["model"]
+    assert model["head.weight"].data_ptr() == model["embedding.weight"].data_ptr()
+    stack.release()

@@ -6,6 +6,7 @@ import dataclasses
 import errno
 import itertools
 import shutil
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -322,15 +323,18 @@ def test_a_store_that_stays_away_before_the_end_loses_the_attempt(
 
 
 def test_a_stack_is_trained_together_and_each_run_ends_by_itself(
-    prepared: tuple[Path, RunConfig], worker: Worker
+    prepared: tuple[Path, RunConfig], worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root, base = prepared
     runs = [_changed(base, seed=30 + i, sequences=n) for i, n in enumerate((47, 20, 33))]
     wild = _changed(base, seed=40, lr=1e30, sequences=400)
     stack = tuple(run.run_id for run in (*runs, wild))
-    given = [_assignment(str(root), run, stack=stack, stacked=8) for run in (*runs, wild)]
+    given = [_assignment(str(root), run, stack=stack, stacked=8, share=0.7) for run in (*runs, wild)]
+    kept: list[float] = []
+    monkeypatch.setattr(worker, "_keep_to", kept.append)
     with ThreadPoolExecutor(4) as threads:
         outcomes = list(threads.map(worker.train, given))
+    assert kept == [1.0], "all shares together, of one device"
     assert [outcome.cause for outcome in outcomes] == [Cause.DONE] * 3 + [Cause.DIVERGED]
     for run, outcome in zip(runs, outcomes, strict=False):
         assert outcome.result is not None and outcome.seconds is not None
@@ -350,6 +354,21 @@ def test_a_run_that_memory_ran_out_for_is_not_stacked(prepared: tuple[Path, RunC
     assert outcome.result is not None, outcome.detail
     computed = outcome.result["implementation"]
     assert (computed["stacked"], computed["micro_batch"]) == (0, 2)
+
+
+def test_runs_that_are_not_stacked_here_are_charged_for_their_own_time(
+    prepared: tuple[Path, RunConfig], worker: Worker
+) -> None:
+    root, base = prepared
+    runs = [_changed(base, seed=seed) for seed in (70, 71, 72)]
+    stack = tuple(run.run_id for run in runs)
+    began = time.monotonic()
+    with ThreadPoolExecutor(3) as threads:
+        outcomes = list(threads.map(worker.train, [_assignment(str(root), run, stack=stack) for run in runs]))
+    wall = time.monotonic() - began
+    seconds = [outcome.seconds for outcome in outcomes if outcome.seconds is not None]
+    assert len(seconds) == 3 and 0 < sum(seconds) <= wall
+    assert [o.result["implementation"]["stacked"] for o in outcomes if o.result] == [0, 0, 0]
 
 
 def test_what_befalls_a_whole_stack_is_the_end_of_each(

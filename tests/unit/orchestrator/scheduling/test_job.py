@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.scheduling.job import WHOLE, Job
+from orchestrator.scheduling import job as module
+from orchestrator.scheduling.job import WHOLE, Job, leave_stack
 from orchestrator.scheduling.waiting import Waiting
 from orchestrator.states import RunState
 from orchestrator.store import RunRecord
@@ -40,3 +41,32 @@ def test_the_present_attempt_takes_time() -> None:
     job.began = time.monotonic() - 5
     assert 5 <= job.elapsed < 60
     assert job.reserved == float("inf")
+
+
+def test_runs_of_a_stack_share_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    jobs = {name: Job(replace(RUN, id=name), sweep_record(), stack=("a", "b", "c", "d")) for name in "abcd"}
+    for each in jobs.values():
+        each.begin(7, 0.25)
+        each.share_with(4)
+    now[0] += 8
+    assert {each.elapsed for each in jobs.values()} == {2.0}
+    ended = [jobs.pop("b")]
+    leave_stack(ended[0], jobs)
+    now[0] += 3
+    assert {each.elapsed for each in jobs.values()} == {3.0}
+    for name in ("a", "c"):
+        leave_stack(jobs.pop(name), jobs)
+    now[0] += 5
+    assert jobs["d"].elapsed == 8.0
+    jobs["d"].begin(8, 1.0)
+    now[0] += 5
+    assert (jobs["d"].elapsed, jobs["d"].fence, jobs["d"].share) == (5.0, 8, 1.0)
+
+
+def test_a_run_that_failed_in_a_stack_trains_alone() -> None:
+    config = {"model": {"d_model": 8}, "train": {"batch": 4, "numerics": "fp32", "optimizer": "adamw"}}
+    cell = made_cell(kind="auto", memory_bytes=7)
+    assert Job(replace(RUN, config=config, cell=cell), sweep_record()).waiting(1.0).stack != ""
+    assert Job(replace(RUN, config=config, cell=cell), sweep_record(), alone=True).waiting(1.0).stack == ""

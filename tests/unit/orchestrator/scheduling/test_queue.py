@@ -101,7 +101,7 @@ def test_a_run_that_was_taken_can_be_put_back_alone(queue: Queue, store: Store) 
     job = queue.take(taken.run_id)
     assert not queue.has_work and taken.share == 0.5
     queue.note_end("run0", finished=False)
-    queue.put_back(job, replace(store.run("run0"), micro_batch=4, alone=True))
+    queue.put_back(job, replace(store.run("run0"), micro_batch=4, alone=True), Cause.OUT_OF_MEMORY)
     again = queue.job("run0")
     assert (again.run.cell, again.run.role, again.run.micro_batch, again.run.alone) == (job.run.cell, "grid", 4, True)
     (whole,) = queue.claims([Slot("w", "gpu", "GPU", 2, 100), Slot("v", "gpu", "GPU", 2, 100)])
@@ -154,3 +154,25 @@ def test_missing_kinds_are_noted_for_runs_that_are_not_held(
     queue.note_missing(lambda: Kinds(()))
     assert "waits for a worker of kind l40s: no worker is ready" in store.sweep("free").waits
     assert store.sweep("held").on_hold == "paused"
+
+
+@pytest.mark.parametrize(
+    ("stack", "cause", "alone"),
+    [
+        ((), Cause.CODE, False),
+        (("run0", "run1"), Cause.CODE, True),
+        (("run0", "run1"), Cause.LOST, True),
+        (("run0", "run1"), Cause.PREEMPTED, False),
+    ],
+)
+def test_what_failed_in_a_stack_is_tried_alone(
+    queue: Queue, store: Store, stack: tuple[str, ...], cause: Cause, alone: bool
+) -> None:
+    store.submit(sweep_record(), [new_run(0)])
+    queue.refresh([])
+    queue.claims([Slot("w", "w")])
+    job = queue.take("run0")
+    job.stack = stack
+    queue.note_end("run0", finished=False)
+    queue.put_back(job, store.run("run0"), cause)
+    assert queue.job("run0").alone is alone

@@ -58,7 +58,21 @@ def test_a_stack_is_no_larger_than_its_memory() -> None:
 def test_each_device_gets_its_part_of_what_waits() -> None:
     claims = dispatch(alike(4), [slot("gpu0"), slot("gpu1"), slot("gpu2")]).claims()
     assert [claim.worker for claim in claims] == ["gpu0", "gpu0", "gpu1", "gpu2"]
+    claims = dispatch(alike(4), [slot("gpu0"), slot("gpu1")]).claims()
+    assert [claim.worker for claim in claims] == ["gpu0", "gpu0", "gpu1", "gpu1"]
     assert len(dispatch(alike(2), [slot("gpu0"), slot("gpu1"), slot("gpu2")]).claims()) == 2
+
+
+def test_workers_that_are_busy_keep_their_part() -> None:
+    made = dispatch([Waiting("lone", 99.0), *alike(3)], [slot("gpu0")])
+    assert made.claims() == [Claim("lone", "gpu0")]
+    made.set_idle([slot("gpu1")])
+    assert [(claim.run_id, claim.worker) for claim in made.claims()] == [("r0", "gpu1"), ("r1", "gpu1")]
+
+
+def test_workers_of_one_gpu_are_workers() -> None:
+    claims = dispatch(alike(4), [slot(f"gpu-{i}", 4) for i in range(4)], gpu=16).claims()
+    assert [claim.worker for claim in claims] == [f"gpu-{i}" for i in range(4)]
 
 
 def test_runs_for_another_kind_of_device_are_no_mates() -> None:
@@ -81,7 +95,7 @@ def test_a_run_that_was_withdrawn_is_no_mate() -> None:
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
 def test_the_shares_are_free_when_the_last_has_ended(order: tuple[int, ...]) -> None:
-    made = dispatch(alike(3), [slot("gpu-0", 2), slot("gpu-1", 2)], gpu=3)
+    made = dispatch(alike(3), [slot("gpu-0", 2)], gpu=3)
     first = made.claims()
     assert [claim.worker for claim in first] == ["gpu-0"] * 3
     made.offer(Waiting("large", 1.0, 60))
