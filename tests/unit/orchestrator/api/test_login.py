@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -32,6 +33,14 @@ def browser(home: Workspace, host: str = "127.0.0.1") -> TestClient:
 def test_without_accounts_the_form_says_that_none_is_needed(home: Workspace) -> None:
     page = browser(home).get("/login")
     assert "This service has no accounts" in page.text and "<form" not in page.text
+
+
+def test_everything_that_the_form_links_is_seen_before_one_logs_in(home: Workspace) -> None:
+    add_user(home, "rita", Role.READER, "", "laptop", None)
+    client = browser(home)
+    linked = re.findall(r'(?:href|src)="(/static/[^"]+)"', client.get("/login").text)
+    assert "/static/page.css" in linked
+    assert {client.get(each).status_code for each in linked} == {200}
 
 
 def test_a_person_logs_in_reads_and_logs_out(home: Workspace, caplog: pytest.LogCaptureFixture) -> None:
