@@ -61,7 +61,7 @@ class Sweeps(Database):
             else:
                 db.execute(update(t.sweeps).where(key).values(submitted_at=self.now(db)))
             if rerun:
-                queueing.rerun(db, found, limits)
+                queueing.rerun(db, found, limits, by)
             if retry:
                 queueing.again(db, found, queueing.RETRIED, Move.RETRY, {}, limits)
                 queueing.release(db, found)
@@ -236,7 +236,7 @@ class Sweeps(Database):
         Raises CeilingExceeded.
         """
         with self.writing() as db:
-            queued = queueing.rerun(db, sweep_id, ceilings or Ceilings())
+            queued = queueing.rerun(db, sweep_id, ceilings or Ceilings(), ITSELF)
             bump_requests(db)
         return queued
 
