@@ -64,8 +64,8 @@ def _check_shared(db: Connection, chosen: sa.ColumnElement[bool], by: Actor) -> 
     theirs = [row for row in db.execute(sharing.order_by(t.sweeps.c.name)) if not by.may_change(row.user)]
     if theirs:
         raise Forbidden(
-            f"runs of this sweep are also of sweep {theirs[0].name}, which belongs to {theirs[0].user or 'nobody'}, and "
-            f"{by.name} is no admin: submit without --rerun, or ask an admin to rerun them"
+            f"runs of this sweep are also of sweep {theirs[0].name}, which belongs to {theirs[0].user or 'nobody'}, "
+            f"and {by.name} is no admin: submit without --rerun, or ask an admin to rerun them"
         )
 
 
