@@ -23,8 +23,8 @@ PATH = "/login"
 DAYS = 30
 """Days that a browser keeps the cookie; the token may expire earlier."""
 PLAIN = (
-    "You reached this service over plain HTTP, where browsers do not keep a login: open it at an https:// address, by a "
-    "proxy that ends TLS (docs/operations.md, docker/Caddyfile), or on its own machine at http://127.0.0.1."
+    "You reached this service over plain HTTP, where browsers do not keep a login: open it at an https:// address, by "
+    "a proxy that ends TLS (docs/operations.md, docker/Caddyfile), or on its own machine at http://127.0.0.1."
 )
 """What somebody reads who logs in without TLS from another machine."""
 NOT_KEPT = {"Cache-Control": "no-store"}
