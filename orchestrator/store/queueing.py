@@ -18,13 +18,18 @@ from orchestrator.store.runs import ColumnValues, move
 
 def check_owner(db: Connection, name: str, by: Actor) -> None:
     """Refuse to change a sweep of somebody else's: its name belongs to whoever submitted it first. Raises Forbidden."""
-    first = select(t.sweeps.c.user).where(t.sweeps.c.name == name).order_by(t.sweeps.c.id).limit(1)
-    owner = db.execute(first).scalar()
+    owner = owner_of(db, name)
     if owner is not None and not by.may_change(owner):
         raise Forbidden(
             f"sweep {name} belongs to {owner or 'nobody'}, and {by.name} is no admin: submit it under another name, or "
             "ask its owner or an admin"
         )
+
+
+def owner_of(db: Connection, name: str) -> str | None:
+    """Whoever submitted the first sweep of a name; None while nobody has."""
+    first = select(t.sweeps.c.user).where(t.sweeps.c.name == name).order_by(t.sweeps.c.id).limit(1)
+    return db.execute(first).scalar()
 
 
 def payer(db: Connection, sweep_id: int) -> str:

@@ -42,7 +42,7 @@ class Sweeps(Database):
         device-seconds are reserved for its runs; `ceilings` are its user's. With `retry` its failed and cancelled runs
         are queued again and a held sweep continues, with `rerun` its finished ones are, too: all of that in one
         transaction, so that nothing is stored if a ceiling forbids any of it. `by` asks for it: the name must be free,
-        or their own, unless they are an admin.
+        or their own, unless they are an admin. A new revision belongs to the user of the first, who pays for it.
 
         Raises CeilingExceeded, QuotaReached, Forbidden.
         """
@@ -56,6 +56,8 @@ class Sweeps(Database):
                 values["dropped"] = [cell.to_dict() for cell in sweep.dropped]
                 values["rounds"] = [each.to_dict() for each in sweep.rounds] or None
                 values["submitted_at"] = self.now(db)
+                # An admin's revision of somebody's sweep stays theirs to pay for.
+                values["user"] = queueing.owner_of(db, sweep.name) or sweep.user
                 found = new_id(db.execute(insert(t.sweeps).values(**values)))
                 queueing.add_runs(db, found, runs, limits)
             else:

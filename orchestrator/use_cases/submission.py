@@ -28,7 +28,8 @@ def submit(workspace: Workspace, planned: Planned, by: Actor | None = None, *, r
     Args:
         workspace: the home to store it in.
         planned: the plan.
-        by: who submits it, who then owns it and whose quota it counts against; None for the user of the settings.
+        by: who submits it, who owns it and whose quota it counts against where its name is new; None for the user of
+            the settings. A revision of somebody's sweep counts against its owner's quota, also when an admin submits it.
         rerun: train finished runs again, too.
 
     Raises:
