@@ -140,6 +140,27 @@ def test_a_revision_that_asks_for_more_ends_the_one_it_goes_on_from(
     assert [each.id for each in workspace.store.open_ended()] == [later.id]
 
 
+def test_a_revision_ends_an_earlier_one_that_is_paused_or_decides_in_that_moment(
+    workspace: Workspace, begun: tuple[Path, Planned], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier, planned, store = _sweep(workspace), begun[1], workspace.store
+    add_round = store.add_round
+
+    def decided_before(*args: Any) -> bool:
+        monkeypatch.setattr(store, "add_round", add_round)
+        assert store.add_round(earlier.id, 1, Round((), 1e12), [])
+        store.hold(earlier.id, Hold.PAUSED)
+        return store.add_round(*args)
+
+    monkeypatch.setattr(store, "add_round", decided_before)
+    spec = replace(SPEC, adaptive=replace(SPEC.adaptive, spend=3e13))
+    submit(workspace, replace(planned, plan=replace(planned.plan, spec=spec)))
+    ended = store.sweep_by_id(earlier.id)
+    assert [each.stop for each in ended.rounds] == [None, None, Stop.CONTINUED] and ended.held is Hold.PAUSED
+    store.release(earlier.id)
+    assert earlier.id not in [each.id for each in store.open_ended()]
+
+
 def test_failed_runs_wait_for_a_retry_and_diverged_ones_do_not(workspace: Workspace) -> None:
     sweep = _sweep(workspace)
     Adapting(workspace).advance(sweep)
