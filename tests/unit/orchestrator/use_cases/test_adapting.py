@@ -187,6 +187,25 @@ def test_a_held_sweep_is_not_decided_and_goes_on_when_it_is_released(workspace: 
     assert len(_sweep(workspace).rounds) == 2
 
 
+def test_a_defect_in_one_sweep_keeps_no_other_from_being_decided(
+    workspace: Workspace, begun: tuple[Path, Planned], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, planned = _sweep(workspace), begun[1]
+    second = submit(workspace, replace(planned, plan=replace(planned.plan, spec=replace(SPEC, name="u"))))
+    advance = Adapting.advance
+
+    def broken_for_one(self: Adapting, sweep: SweepRecord) -> bool:
+        if sweep.id == first.id:
+            raise ZeroDivisionError
+        return advance(self, sweep)
+
+    monkeypatch.setattr(Adapting, "advance", broken_for_one)
+    with pytest.raises(ExceptionGroup) as caught:
+        Adapting(workspace).advance_all()
+    assert [error.__notes__ for error in caught.value.exceptions] == [["sweep t"]]
+    assert len(workspace.store.sweep_by_id(second.id).rounds) == 2 and _sweep(workspace).held is None
+
+
 def test_a_round_above_a_ceiling_is_not_stored_and_the_service_pauses_the_sweep(workspace: Workspace) -> None:
     sweep = _sweep(workspace)
     object.__setattr__(workspace.settings, "user_flops", 1.0)
