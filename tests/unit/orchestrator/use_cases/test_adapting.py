@@ -213,7 +213,7 @@ def test_a_round_above_a_ceiling_is_not_stored_and_the_service_pauses_the_sweep(
         Adapting(workspace).advance(sweep)
     assert len(_sweep(workspace).rounds) == 1 and _queued(workspace) == []
     Adapting(workspace).advance_all()
-    assert _sweep(workspace).on_hold.startswith("paused: the next round cannot be decided: ")
+    assert _sweep(workspace).on_hold == "paused: the next round cannot be decided: a ceiling of its owner is reached"
 
 
 def test_another_corpus_is_no_ground_for_a_round(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
