@@ -22,6 +22,11 @@ PATH = "/login"
 """Address of the form."""
 DAYS = 30
 """Days that a browser keeps the cookie; the token may expire earlier."""
+PLAIN = (
+    "You reached this service over plain HTTP, where browsers do not keep a login: open it at an https:// address, by "
+    "a proxy that ends TLS (docs/operations.md, docker/Caddyfile), or on its own machine at http://127.0.0.1."
+)
+"""What somebody reads who logs in without TLS from another machine."""
 NOT_KEPT = {"Cache-Control": "no-store"}
 """Header of pages that say who is logged in."""
 
@@ -41,13 +46,17 @@ def install(app: FastAPI, members: Members) -> None:
         """Take a token into a cookie, and go on to where somebody wanted to go."""
         fields = parse_qs((await request.body()).decode(errors="replace"))
         token, target = fields.get("token", [""])[0].strip(), local(fields.get("next", ["/"])[0])
+        far = not guard.is_loopback(urlsplit(f"//{request.headers['host']}").hostname or "")
+        if far and not encrypted(request):
+            return HTMLResponse(
+                render(LoginPage(True, "", "", target, problem=PLAIN)), status_code=400, headers=NOT_KEPT
+            )
         if (await run_in_threadpool(members.entry, token)).role is None:
             actor = actor_of(request)
             log.warning("refused (wrong token): POST '/login' from %s (request %s)", actor.address, actor.request)
             page = LoginPage(True, "", "", target, problem="This token is unknown, has expired, or was revoked.")
             return HTMLResponse(render(page), status_code=401, headers=NOT_KEPT)
         answer = RedirectResponse(target, status_code=303)
-        far = not guard.is_loopback(urlsplit(f"//{request.headers['host']}").hostname or "")
         answer.set_cookie(
             guard.COOKIE, token, max_age=DAYS * 86400, path="/", secure=far, httponly=True, samesite="strict"
         )
@@ -59,6 +68,12 @@ def install(app: FastAPI, members: Members) -> None:
         answer = RedirectResponse(PATH, status_code=303)
         answer.delete_cookie(guard.COOKIE, path="/", httponly=True, samesite="strict")
         return answer
+
+
+def encrypted(request: Request) -> bool:
+    """Whether a browser reached the service over HTTPS: by the connection, what a proxy says, or the page's origin."""
+    page = request.headers.get("origin", "").partition("://")[0]
+    return "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"), page)
 
 
 def address(target: str) -> str:

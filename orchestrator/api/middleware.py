@@ -107,7 +107,8 @@ class Answer:
             headers = MutableHeaders(scope=message)
             headers["Content-Security-Policy"] = POLICY
             headers["X-Content-Type-Options"] = "nosniff"
-            headers["Referrer-Policy"] = "no-referrer"
+            # With `no-referrer` a browser sends the form of /login with the origin `null`, which the guard refuses.
+            headers["Referrer-Policy"] = "same-origin"
             headers["X-Request-ID"] = self._request
         elif self.head and message["type"] == "http.response.body":
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})

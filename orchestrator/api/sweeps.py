@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
@@ -29,6 +31,8 @@ from orchestrator.use_cases.workspace import Workspace
 from tokenizer.files import Reach
 
 SWEEPS = "/api/v1/sweeps"
+PLANNERS = 4
+"""Threads that plan and submit at a time; further sweep files wait for one of them."""
 _YAML_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -92,7 +96,8 @@ def install(app: FastAPI, workspace: Workspace, background: Background, desk: De
 
 
 def _add_submission(app: FastAPI, workspace: Workspace, background: Background, desk: Desk, corpora: Reach) -> None:
-    """Add the routes that take a sweep file."""
+    """Add the routes that take a sweep file. All other requests are answered however many plans wait for a corpus."""
+    planning = CapacityLimiter(PLANNERS)
 
     @app.post(SWEEPS, status_code=201, tags=["sweeps"], openapi_extra=_YAML_BODY, responses=_KNOWN)
     async def submit_sweep(
@@ -106,9 +111,11 @@ def _add_submission(app: FastAPI, workspace: Workspace, background: Background, 
             reason = f"the scheduler ended: {problems.reason_of(background.error)}"
             return problems.problem(503, "scheduler", reason)
         body = await request.body()
-        planned = await run_in_threadpool(plan_received, workspace, body, override or [], corpora)
+        work = partial(plan_received, workspace, body, override or [], corpora)
+        planned = await to_thread.run_sync(work, limiter=planning)
         known = await run_in_threadpool(is_known, workspace, planned)
-        sweep = await run_in_threadpool(submit, workspace, planned, actor_of(request), rerun=rerun)
+        store = partial(submit, workspace, planned, actor_of(request), rerun=rerun)
+        sweep = await to_thread.run_sync(store, limiter=planning)
         found = await desk.sweep(f"{sweep.name}@{sweep.revision}")
         dropped = [cell.to_dict() for cell in sweep.dropped]
         answer = _summary_json(desk, found) | {"dropped": dropped, "warnings": sweep.warnings}
@@ -122,7 +129,8 @@ def _add_submission(app: FastAPI, workspace: Workspace, background: Background, 
         Mistakes in the file are `errors` of the problem document, each with its line and column.
         """
         body = await request.body()
-        made = await run_in_threadpool(received_json, workspace, body, override or [], corpora)
+        work = partial(received_json, workspace, body, override or [], corpora)
+        made = await to_thread.run_sync(work, limiter=planning)
         return Response(json_document(made).body, media_type="application/json")
 
 

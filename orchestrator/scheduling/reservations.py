@@ -66,4 +66,4 @@ class Reservations:
     def _pause(self, sweep_id: int, name: str, error: CeilingExceeded) -> None:
         """Pause a sweep that may not pay for a run."""
         log.warning("sweep %s is paused: %s", name, error)
-        self._store.hold(sweep_id, Hold.PAUSED, str(error), unless_held=True)
+        self._store.hold(sweep_id, Hold.PAUSED, error.reason, unless_held=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.store.accounts import AccountRecord, Accounts, Holder, TokenRecord
+from orchestrator.store.accounts import AccountRecord, Accounts, Holder, NewToken, TokenRecord
 from orchestrator.store.audit import Audit, AuditRecord
 from orchestrator.store.changes import Changes
 from orchestrator.store.claims import Attempts
@@ -52,6 +52,7 @@ __all__ = [
     "LedgerLine",
     "LostAttempts",
     "NewRun",
+    "NewToken",
     "OpenCharge",
     "QuotaReached",
     "Rejected",

@@ -65,11 +65,26 @@ class Holder:
     """When the token expires, seconds since the epoch; None for never."""
 
 
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token to be stored."""
+
+    name: str
+    """What its owner calls it."""
+    digest: str
+    """Its hash."""
+    days: float | None
+    """Days until it expires; None for never."""
+
+
 class Accounts(Database):
     """The part of the store that knows accounts."""
 
-    def add_account(self, name: str, role: Role, group: str, by: Actor) -> None:
-        """Make an account without a token, or open one again that was closed. Raises AccountError for an open one."""
+    def add_account(self, name: str, role: Role, group: str, by: Actor, first: NewToken | None = None) -> None:
+        """Make an account with its first token, or open one again that was closed, in one transaction.
+
+        Raises AccountError for an open account, and for a token's name that a closed one has used.
+        """
         with self.writing() as db:
             now = self.now(db)
             known = db.execute(select(t.accounts.c.closed_at).where(t.accounts.c.name == name)).first()
@@ -84,6 +99,8 @@ class Accounts(Database):
             else:
                 db.execute(update(t.accounts).where(t.accounts.c.name == name).values(**values))
             note(db, now, by, "user add", name, _described(role, group))
+            if first is not None:
+                _add_token(db, name, first, now, by)
 
     def change_account(
         self, name: str, by: Actor, role: Role | None, group: str | None, quota: Quota, weight: float | None = None
@@ -107,17 +124,10 @@ class Accounts(Database):
             db.execute(update(t.accounts).where(t.accounts.c.id == account.id).values(closed_at=now))
             note(db, now, by, "user close", name)
 
-    def add_token(self, account: str, name: str, digest: str, days: float | None, by: Actor) -> None:
-        """Store the hash of a new token. Raises NotFound, and AccountError for a name that is taken."""
+    def add_token(self, account: str, token: NewToken, by: Actor) -> None:
+        """Store a new token. Raises NotFound, and AccountError for a name that is taken or a closed account."""
         with self.writing() as db:
-            owner, now = _account(db, account), self.now(db)
-            same = (t.tokens.c.account_id == owner.id) & (t.tokens.c.name == name)
-            if db.execute(select(t.tokens.c.id).where(same)).first() is not None:
-                raise AccountError(f"user {account} has had a token {name} already: give another name with --token")
-            expires = None if days is None else now + days * 86400
-            values = {"account_id": owner.id, "name": name, "digest": digest, "made_at": now, "expires_at": expires}
-            db.execute(insert(t.tokens).values(**values))
-            note(db, now, by, "token add", account, f"token {name}, {'for ever' if days is None else f'{days:g} days'}")
+            _add_token(db, account, token, self.now(db), by)
 
     def revoke_token(self, account: str, name: str, by: Actor) -> None:
         """Let a token in no longer. Raises NotFound."""
@@ -188,6 +198,20 @@ def _account(db: Connection, name: str) -> Row[*tuple[Any, ...]]:
     if row is None:
         raise NotFound(f"there is no user {name!r}: `isoflop user ls` lists them")
     return row
+
+
+def _add_token(db: Connection, account: str, token: NewToken, now: float, by: Actor) -> None:
+    """Store a new token of an open account. Raises NotFound, AccountError."""
+    owner, days = _account(db, account), token.days
+    if owner.closed_at is not None:
+        raise AccountError(f"user {account} is closed: `isoflop user add {account}` opens it again with a token")
+    same = (t.tokens.c.account_id == owner.id) & (t.tokens.c.name == token.name)
+    if db.execute(select(t.tokens.c.id).where(same)).first() is not None:
+        raise AccountError(f"user {account} has had a token {token.name} already: give another name with --token")
+    values = {"account_id": owner.id, "name": token.name, "digest": token.digest, "made_at": now}
+    db.execute(insert(t.tokens).values(**values, expires_at=None if days is None else now + days * 86400))
+    lasting = "for ever" if days is None else f"{days:g} days"
+    note(db, now, by, "token add", account, f"token {token.name}, {lasting}")
 
 
 def _to_account(row: Row[*tuple[Any, ...]]) -> AccountRecord:

@@ -51,7 +51,7 @@ def check(db: Connection, sweep_id: int, user: str, ceilings: Ceilings) -> None:
     columns = (t.sweeps.c.name, t.sweeps.c.ceiling_flops, t.sweeps.c.ceiling_seconds)
     name, flops, seconds = db.execute(select(*columns).where(t.sweeps.c.id == sweep_id)).one()
     own = usage(db, t.charges.c.sweep_id == sweep_id)
-    compare(f"sweep {name}", own, Ceilings(flops, seconds))
+    compare(f"sweep {name}", own, Ceilings(flops, seconds), of_sweep=True)
     check_user(db, user, ceilings)
 
 

@@ -57,6 +57,16 @@ class CeilingExceeded(StoreError):
 
     kind = "ceiling"
 
+    def __init__(self, message: str, *, of_sweep: bool = False) -> None:
+        """A ceiling is exceeded as the `message` says: the sweep's own (`of_sweep`), else its user's or a group's."""
+        super().__init__(message)
+        self._of_sweep = of_sweep
+
+    @property
+    def reason(self) -> str:
+        """Why a sweep waits, for all who may read it: what its owner has used elsewhere is not theirs to see."""
+        return str(self) if self._of_sweep else f"a {self.kind} of its owner is reached"
+
 
 class QuotaReached(CeilingExceeded):
     """A user or a group would exceed its quota; nothing was stored."""

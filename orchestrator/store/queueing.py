@@ -18,13 +18,18 @@ from orchestrator.store.runs import ColumnValues, move
 
 def check_owner(db: Connection, name: str, by: Actor) -> None:
     """Refuse to change a sweep of somebody else's: its name belongs to whoever submitted it first. Raises Forbidden."""
-    first = select(t.sweeps.c.user).where(t.sweeps.c.name == name).order_by(t.sweeps.c.id).limit(1)
-    owner = db.execute(first).scalar()
+    owner = owner_of(db, name)
     if owner is not None and not by.may_change(owner):
         raise Forbidden(
             f"sweep {name} belongs to {owner or 'nobody'}, and {by.name} is no admin: submit it under another name, or "
             "ask its owner or an admin"
         )
+
+
+def owner_of(db: Connection, name: str) -> str | None:
+    """Whoever submitted the first sweep of a name; None while nobody has."""
+    first = select(t.sweeps.c.user).where(t.sweeps.c.name == name).order_by(t.sweeps.c.id).limit(1)
+    return db.execute(first).scalar()
 
 
 def payer(db: Connection, sweep_id: int) -> str:
@@ -47,10 +52,26 @@ def release(db: Connection, sweep_id: int) -> None:
     db.execute(update(t.sweeps).where(t.sweeps.c.id == sweep_id).values(held=None, held_reason=None))
 
 
-def rerun(db: Connection, sweep_id: int, ceilings: Ceilings) -> int:
-    """Queue a sweep's finished runs but its validation runs again, from their first step; returns how many."""
+def rerun(db: Connection, sweep_id: int, ceilings: Ceilings, by: Actor) -> int:
+    """Queue a sweep's finished runs but its validation runs again, from their first step; returns how many.
+
+    Raises CeilingExceeded, and Forbidden where some are runs of other owners' sweeps, too.
+    """
     ended = tuple(s for s in RunState if s.terminal)
+    _check_shared(db, is_of(sweep_id, "validation") & t.runs.c.state.in_(ended), by)
     return again(db, sweep_id, ended, Move.RERUN, {"micro_batch": None, "restarted": t.runs.c.fence}, ceilings)
+
+
+def _check_shared(db: Connection, chosen: sa.ColumnElement[bool], by: Actor) -> None:
+    """Refuse to train runs anew that sweeps of others have, too: those would lose results. Raises Forbidden."""
+    sharing = select(t.sweeps.c.name, t.sweeps.c.user).join(t.sweep_runs, t.sweep_runs.c.sweep_id == t.sweeps.c.id)
+    sharing = sharing.join(t.runs, t.runs.c.id == t.sweep_runs.c.run_id).where(chosen).distinct()
+    theirs = [row for row in db.execute(sharing.order_by(t.sweeps.c.name)) if not by.may_change(row.user)]
+    if theirs:
+        raise Forbidden(
+            f"runs of this sweep are also of sweep {theirs[0].name}, which belongs to {theirs[0].user or 'nobody'}, "
+            f"and {by.name} is no admin: submit without --rerun, or ask an admin to rerun them"
+        )
 
 
 def again(

@@ -59,15 +59,24 @@ def check_sweeps(db: Connection, user: str) -> None:
             )
 
 
-def compare(who: str, used: Usage, ceilings: Ceilings, error: type[CeilingExceeded] = CeilingExceeded) -> None:
-    """Raise an error for the first ceiling that is exceeded."""
+def compare(
+    who: str,
+    used: Usage,
+    ceilings: Ceilings,
+    error: type[CeilingExceeded] = CeilingExceeded,
+    *,
+    of_sweep: bool = False,
+) -> None:
+    """Raise an error for the first ceiling that is exceeded; `of_sweep` for those in a sweep's own file."""
     kind = "ceiling" if error is CeilingExceeded else "quota"
     for unit, amount, ceiling in (
         ("FLOPs", used.flops, ceilings.flops),
         ("device-seconds", used.seconds, ceilings.seconds),
     ):
         if ceiling is not None and amount > ceiling * (1 + 1e-12):  # sums of floats
-            raise error(f"{who} would come to {amount:.4g} {unit}, above the {kind} of {ceiling:.4g}")
+            raise error(
+                f"{who} would come to {amount:.4g} {unit}, above the {kind} of {ceiling:.4g}", of_sweep=of_sweep
+            )
 
 
 def quota_of(row: Row[*tuple[Any, ...]]) -> Quota:

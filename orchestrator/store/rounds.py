@@ -16,7 +16,7 @@ from orchestrator.store.database import Database
 from orchestrator.store.records import NewRun, SweepRecord
 from orchestrator.store.runs import bump_requests
 from orchestrator.store.sweeps import to_sweep
-from sweeps.plan.rounds import Round
+from sweeps.plan.rounds import Round, Stop
 
 
 class Rounds(Database):
@@ -28,11 +28,13 @@ class Rounds(Database):
         """Store a decision of an adaptive sweep and queue its runs; False where it was decided before, or is held.
 
         `number` is how many decisions it follows: of two processes that decide the same, the second changes nothing.
+        That a later revision goes on from its rounds ends a held sweep, too.
         Raises CeilingExceeded: nothing is stored then.
         """
         with self.writing() as db:
             sweep = to_sweep(db.execute(select(t.sweeps).where(t.sweeps.c.id == sweep_id)).one())
-            if sweep.held is not None or len(sweep.rounds) != number:
+            held = sweep.held is not None and decided.stop is not Stop.CONTINUED
+            if held or len(sweep.rounds) != number:
                 return False
             rounds = [each.to_dict() for each in (*sweep.rounds, decided)]
             db.execute(update(t.sweeps).where(t.sweeps.c.id == sweep_id).values(rounds=rounds))

@@ -42,7 +42,7 @@ class Sweeps(Database):
         device-seconds are reserved for its runs; `ceilings` are its user's. With `retry` its failed and cancelled runs
         are queued again and a held sweep continues, with `rerun` its finished ones are, too: all of that in one
         transaction, so that nothing is stored if a ceiling forbids any of it. `by` asks for it: the name must be free,
-        or their own, unless they are an admin.
+        or their own, unless they are an admin. A new revision belongs to the user of the first, who pays for it.
 
         Raises CeilingExceeded, QuotaReached, Forbidden.
         """
@@ -56,12 +56,14 @@ class Sweeps(Database):
                 values["dropped"] = [cell.to_dict() for cell in sweep.dropped]
                 values["rounds"] = [each.to_dict() for each in sweep.rounds] or None
                 values["submitted_at"] = self.now(db)
+                # An admin's revision of somebody's sweep stays theirs to pay for.
+                values["user"] = queueing.owner_of(db, sweep.name) or sweep.user
                 found = new_id(db.execute(insert(t.sweeps).values(**values)))
                 queueing.add_runs(db, found, runs, limits)
             else:
                 db.execute(update(t.sweeps).where(key).values(submitted_at=self.now(db)))
             if rerun:
-                queueing.rerun(db, found, limits)
+                queueing.rerun(db, found, limits, by)
             if retry:
                 queueing.again(db, found, queueing.RETRIED, Move.RETRY, {}, limits)
                 queueing.release(db, found)
@@ -236,7 +238,7 @@ class Sweeps(Database):
         Raises CeilingExceeded.
         """
         with self.writing() as db:
-            queued = queueing.rerun(db, sweep_id, ceilings or Ceilings())
+            queued = queueing.rerun(db, sweep_id, ceilings or Ceilings(), ITSELF)
             bump_requests(db)
         return queued
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.people import Actor, Quota, Role, check_name, digest_of, new_token
-from orchestrator.store import TokenRecord
+from orchestrator.store import NewToken, TokenRecord
 from orchestrator.use_cases.workspace import Workspace
 
 
@@ -19,7 +19,7 @@ def operator(workspace: Workspace) -> Actor:
 def add_user(
     workspace: Workspace, name: str, role: Role, group: str, token: str, days: float | None, by: Actor | None = None
 ) -> str:
-    """Make an account with its first token, which is returned and not stored.
+    """Make an account, or open a closed one, with a token, which is returned and not stored.
 
     Args:
         workspace: the service's home.
@@ -37,15 +37,16 @@ def add_user(
     check_name(token, "token")
     if group:
         check_name(group, "group")
-    workspace.store.add_account(name, role, group, by or operator(workspace))
-    return add_token(workspace, name, token, days, by)
+    secret = new_token()
+    workspace.store.add_account(name, role, group, by or operator(workspace), NewToken(token, digest_of(secret), days))
+    return secret
 
 
 def add_token(workspace: Workspace, user: str, token: str, days: float | None, by: Actor | None = None) -> str:
     """Make another token of an account, which is returned and not stored. Raises NotFound, AccountError."""
     check_name(token, "token")
     secret = new_token()
-    workspace.store.add_token(user, token, digest_of(secret), days, by or operator(workspace))
+    workspace.store.add_token(user, NewToken(token, digest_of(secret), days), by or operator(workspace))
     return secret
 
 

@@ -10,7 +10,7 @@ from analysis.records import LawError
 from analysis.suggest.cells import Cells
 from analysis.wording import format_flops, plural
 from orchestrator.states import Hold, RunState
-from orchestrator.store import RunRecord, SweepRecord, Unavailable
+from orchestrator.store import CeilingExceeded, RunRecord, SweepRecord, Unavailable
 from orchestrator.use_cases.planning import Planning, facts_of
 from orchestrator.use_cases.submission import new_run
 from orchestrator.use_cases.sweep_answers import SweepAnswers
@@ -62,9 +62,9 @@ class Adapting:
     def advance_all(self) -> None:
         """Decide for every adaptive sweep whose runs are complete; one that cannot be decided is paused, and says why.
 
-        Raises Unavailable.
+        Raises Unavailable; once all others are decided, an ExceptionGroup of the defects that kept sweeps from it.
         """
-        store = self._workspace.store
+        store, defects = self._workspace.store, []
         for sweep in store.open_ended():
             try:
                 self.advance(sweep)
@@ -72,7 +72,13 @@ class Adapting:
                 raise
             except ExpectedError as error:
                 log.warning("sweep %s: the next round cannot be decided: %s", sweep.name, error)
-                store.hold(sweep.id, Hold.PAUSED, f"the next round cannot be decided: {error}", unless_held=True)
+                why = error.reason if isinstance(error, CeilingExceeded) else error
+                store.hold(sweep.id, Hold.PAUSED, f"the next round cannot be decided: {why}", unless_held=True)
+            except Exception as error:  # noqa: BLE001 - raised below, once the others are decided
+                error.add_note(f"sweep {sweep.name}")
+                defects.append(error)
+        if defects:
+            raise ExceptionGroup("adaptive sweeps could not be decided on", defects)
 
     def _decide(self, answers: SweepAnswers, number: int) -> Decision:
         """What follows the rounds of a sweep so far."""

@@ -82,9 +82,9 @@ class Background:
         return self._staff if self.ready else Staff(0, 0)
 
     def _decide(self) -> None:
-        """The other thread: adaptive sweeps get their next rounds until the service stops."""
+        """The other thread: adaptive sweeps get their next rounds until the service stops, or its scheduler ends."""
         pause = 0.0
-        while not self._stop.wait(pause):
+        while not self._stop.wait(pause) and self.ready:
             pause = ADVANCE_SECONDS
             try:
                 self._advance()

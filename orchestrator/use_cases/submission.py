@@ -28,7 +28,8 @@ def submit(workspace: Workspace, planned: Planned, by: Actor | None = None, *, r
     Args:
         workspace: the home to store it in.
         planned: the plan.
-        by: who submits it, who then owns it and whose quota it counts against; None for the user of the settings.
+        by: who submits it, who owns it and whose quota it counts against where its name is new; None for the user of
+            the settings. A revision of somebody's sweep counts against its owner's quota, whoever submits it.
         rerun: train finished runs again, too.
 
     Raises:
@@ -58,10 +59,17 @@ def submit(workspace: Workspace, planned: Planned, by: Actor | None = None, *, r
     if earlier is not None:
         record, runs = replace(record, rounds=reopened(earlier.rounds)), _runs_again(workspace, earlier)
     stored = store.submit(record, runs, workspace.settings.ceilings, retry=True, rerun=rerun, by=by)
-    if earlier is not None and earlier.open_ended:
-        ended = Round((), earlier.rounds[-1].spent, stop=Stop.CONTINUED)
-        store.add_round(earlier.id, len(earlier.rounds), ended, [])
+    if earlier is not None:
+        _end(workspace, earlier.id)
     return stored
+
+
+def _end(workspace: Workspace, sweep_id: int) -> None:
+    """End an adaptive sweep from whose rounds another goes on, whatever it decides in this moment."""
+    ended = False
+    while not ended and (sweep := workspace.store.sweep_by_id(sweep_id)).open_ended:
+        stop = Round((), sweep.rounds[-1].spent, stop=Stop.CONTINUED)
+        ended = workspace.store.add_round(sweep_id, len(sweep.rounds), stop, [])
 
 
 def continued(workspace: Workspace, planned: Planned) -> SweepRecord | None:

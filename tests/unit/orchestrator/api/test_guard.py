@@ -91,7 +91,7 @@ def test_an_empty_token_is_none(token: str | None, header: str) -> None:
 
 
 def test_only_health_and_the_form_are_seen_without_the_token() -> None:
-    for target in ("/healthz", "/healthz?x=1", "/login", "/login?next=%2F", "/logout", "/static/style.css"):
+    for target in ("/healthz", "/healthz?x=1", "/login", "/login?next=%2F", "/logout", "/static/page.css"):
         assert status(TOKEN, target=target) == 200
     for target in (
         "/",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -32,6 +33,14 @@ def browser(home: Workspace, host: str = "127.0.0.1") -> TestClient:
 def test_without_accounts_the_form_says_that_none_is_needed(home: Workspace) -> None:
     page = browser(home).get("/login")
     assert "This service has no accounts" in page.text and "<form" not in page.text
+
+
+def test_everything_that_the_form_links_is_seen_before_one_logs_in(home: Workspace) -> None:
+    add_user(home, "rita", Role.READER, "", "laptop", None)
+    client = browser(home)
+    linked = re.findall(r'(?:href|src)="(/static/[^"]+)"', client.get("/login").text)
+    assert "/static/page.css" in linked
+    assert {client.get(each).status_code for each in linked} == {200}
 
 
 def test_a_person_logs_in_reads_and_logs_out(home: Workspace, caplog: pytest.LogCaptureFixture) -> None:
@@ -67,9 +76,19 @@ def test_a_revoked_token_ends_the_session(home: Workspace) -> None:
 @pytest.mark.parametrize(("host", "secure"), [("127.0.0.1", False), ("localhost:8337", False), ("lab.example", True)])
 def test_the_cookie_is_out_of_reach(home: Workspace, host: str, secure: bool) -> None:
     token = add_user(home, "rita", Role.READER, "", "laptop", None)
-    cookie = browser(home, host).post("/login", content=f"token={token}", headers=FORM).headers["set-cookie"].lower()
+    headers = FORM | ({"Origin": f"https://{host}"} if secure else {})
+    cookie = browser(home, host).post("/login", content=f"token={token}", headers=headers).headers["set-cookie"].lower()
     assert "httponly" in cookie and "samesite=strict" in cookie and "path=/;" in cookie + ";"
     assert ("secure" in cookie) == secure
+
+
+def test_a_login_over_plain_http_from_elsewhere_says_that_it_cannot_last(home: Workspace) -> None:
+    token = add_user(home, "rita", Role.READER, "", "laptop", None)
+    client, form = browser(home, "lab.example"), f"token={token}"
+    answer = client.post("/login", content=form, headers=FORM | {"Origin": "http://lab.example"})
+    assert answer.status_code == 400 and "set-cookie" not in answer.headers
+    assert "over plain HTTP, where browsers do not keep a login: open it at an https:// address" in answer.text
+    assert client.post("/login", content=form, headers=FORM | {"X-Forwarded-Proto": "https"}).status_code == 303
 
 
 def test_a_page_of_another_site_cannot_log_anybody_in(home: Workspace) -> None:

@@ -118,4 +118,4 @@ def test_a_name_belongs_to_whoever_submitted_it_first(service: Service, monkeypa
         monkeypatch.setattr(Planning, "plan", lambda *_, plan=plan: plan)
         outcomes.append(service.status(name, "POST", "/api/v1/sweeps", b"name: x\n"))
     assert outcomes == [201, 403, 201], "a member does not extend another's sweep, an admin may"
-    assert [each.user for each in service.workspace.store.revisions("y")] == ["ada", "sam"]
+    assert [each.user for each in service.workspace.store.revisions("y")] == ["sam", "sam"], "who pays for it"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,16 +12,20 @@ import pytest
 from fastapi.testclient import TestClient
 
 from orchestrator.api.app import create_app
+from orchestrator.api.sweeps import PLANNERS
 from orchestrator.people import Actor, Role
 from orchestrator.use_cases import plan_json
 from orchestrator.use_cases.hours import Judged
-from orchestrator.use_cases.planning import Planning
+from orchestrator.use_cases.planning import Planned, Planning
 from orchestrator.use_cases.submission import submit
 from orchestrator.use_cases.workspace import Workspace
 from sweeps.plan.expected_width import USUAL_NOISE
+from sweeps.plan.records import PlanError
 from tests.unit.orchestrator.use_cases.homes import finish, open_home, planned
 
 SWEEPS = "/api/v1/sweeps"
+THREADS = 40
+"""Threads of the service for everything that has no limit of its own."""
 ADA, BOB = Actor("ada", Role.SUBMITTER), Actor("bob", Role.SUBMITTER)
 
 
@@ -90,6 +96,30 @@ def test_a_plan_is_answered_and_nothing_is_stored(tmp_path: Path, monkeypatch: p
     assert answer.status_code == 200, answer.text
     assert len(answer.json()["runs"]) == len(made.plan.runs) and answer.json()["verdict"]["gives_law"]
     assert workspace.store.sweeps() == []
+
+
+@pytest.mark.parametrize("path", ["/api/v1/plans", SWEEPS])
+def test_plans_that_wait_for_a_corpus_leave_threads_for_other_requests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    prepared, waiting = threading.Event(), threading.Semaphore(0)
+
+    def plan(*_: object) -> Planned:
+        waiting.release()
+        assert prepared.wait(30)
+        raise PlanError("the corpus is too short")
+
+    monkeypatch.setattr(Planning, "plan", plan)
+    service = TestClient(create_app(open_home(tmp_path)), base_url="http://127.0.0.1")
+    with service as client, ThreadPoolExecutor(THREADS) as people:
+        asked = [people.submit(client.post, path, content=b"name: x\n") for _ in range(THREADS)]
+        assert all(waiting.acquire(timeout=30) for _ in range(PLANNERS))
+        try:
+            other = ThreadPoolExecutor(1).submit(client.get, SWEEPS)
+            assert other.result(10).status_code == 200
+        finally:
+            prepared.set()
+        assert {each.result(30).status_code for each in asked} == {422}
 
 
 def test_mistakes_of_a_file_have_lines_and_columns(several: tuple[Workspace, TestClient]) -> None:

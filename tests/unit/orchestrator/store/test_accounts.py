@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.people import ITSELF, AccountError, Quota, Role
-from orchestrator.store import Holder, Store
+from orchestrator.store import Holder, NewToken, Store
 
 
 def test_accounts_tokens_and_groups_are_stored_and_read(store: Store) -> None:
     assert not store.has_accounts() and store.holders() == {}
     store.add_account("ada", Role.ADMIN, "lab", ITSELF)
-    store.add_token("ada", "laptop", "d" * 64, 30.0, ITSELF)
-    store.add_token("ada", "desk", "e" * 64, None, ITSELF)
+    store.add_token("ada", NewToken("laptop", "d" * 64, 30.0), ITSELF)
+    store.add_token("ada", NewToken("desk", "e" * 64, None), ITSELF)
     store.revoke_token("ada", "desk", ITSELF)
     store.change_account("ada", ITSELF, Role.SUBMITTER, None, Quota(sweeps=2))
     requests = store.requests()

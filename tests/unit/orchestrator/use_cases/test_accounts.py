@@ -14,6 +14,7 @@ from orchestrator.use_cases.accounts import (
     add_user,
     change_user,
     operator,
+    revoke,
     set_group,
     users_json,
 )
@@ -57,3 +58,17 @@ def test_accounts_and_groups_are_listed_with_what_they_may_take(home: Workspace)
         add_token(home, "ada", "laptop", None)
     with pytest.raises(NotFound, match="there is no user 'bob'"):
         change_user(home, "bob", Role.READER, None, Quota())
+
+
+def test_a_closed_account_is_opened_with_a_token_or_not_at_all(home: Workspace) -> None:
+    add_user(home, "ada", Role.ADMIN, "", "first", None)
+    revoke(home, "ada", None)
+    with pytest.raises(AccountError, match="user ada is closed: `isoflop user add ada` opens it again"):
+        add_token(home, "ada", "desk", None)
+    length = home.store.audit_length()
+    with pytest.raises(AccountError, match="has had a token first already: give another name with --token"):
+        add_user(home, "ada", Role.READER, "", "first", None)
+    (closed,) = home.store.accounts()
+    assert closed.closed_at is not None and closed.role is Role.ADMIN and home.store.audit_length() == length
+    token = add_user(home, "ada", Role.READER, "", "second", None)
+    assert home.store.holders()[digest_of(token)].role is Role.READER

@@ -140,6 +140,27 @@ def test_a_revision_that_asks_for_more_ends_the_one_it_goes_on_from(
     assert [each.id for each in workspace.store.open_ended()] == [later.id]
 
 
+def test_a_revision_ends_an_earlier_one_that_is_paused_or_decides_in_that_moment(
+    workspace: Workspace, begun: tuple[Path, Planned], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier, planned, store = _sweep(workspace), begun[1], workspace.store
+    add_round = store.add_round
+
+    def decided_before(*args: Any) -> bool:
+        monkeypatch.setattr(store, "add_round", add_round)
+        assert store.add_round(earlier.id, 1, Round((), 1e12), [])
+        store.hold(earlier.id, Hold.PAUSED)
+        return store.add_round(*args)
+
+    monkeypatch.setattr(store, "add_round", decided_before)
+    spec = replace(SPEC, adaptive=replace(SPEC.adaptive, spend=3e13))
+    submit(workspace, replace(planned, plan=replace(planned.plan, spec=spec)))
+    ended = store.sweep_by_id(earlier.id)
+    assert [each.stop for each in ended.rounds] == [None, None, Stop.CONTINUED] and ended.held is Hold.PAUSED
+    store.release(earlier.id)
+    assert earlier.id not in [each.id for each in store.open_ended()]
+
+
 def test_failed_runs_wait_for_a_retry_and_diverged_ones_do_not(workspace: Workspace) -> None:
     sweep = _sweep(workspace)
     Adapting(workspace).advance(sweep)
@@ -166,6 +187,25 @@ def test_a_held_sweep_is_not_decided_and_goes_on_when_it_is_released(workspace: 
     assert len(_sweep(workspace).rounds) == 2
 
 
+def test_a_defect_in_one_sweep_keeps_no_other_from_being_decided(
+    workspace: Workspace, begun: tuple[Path, Planned], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, planned = _sweep(workspace), begun[1]
+    second = submit(workspace, replace(planned, plan=replace(planned.plan, spec=replace(SPEC, name="u"))))
+    advance = Adapting.advance
+
+    def broken_for_one(self: Adapting, sweep: SweepRecord) -> bool:
+        if sweep.id == first.id:
+            raise ZeroDivisionError
+        return advance(self, sweep)
+
+    monkeypatch.setattr(Adapting, "advance", broken_for_one)
+    with pytest.raises(ExceptionGroup) as caught:
+        Adapting(workspace).advance_all()
+    assert [error.__notes__ for error in caught.value.exceptions] == [["sweep t"]]
+    assert len(workspace.store.sweep_by_id(second.id).rounds) == 2 and _sweep(workspace).held is None
+
+
 def test_a_round_above_a_ceiling_is_not_stored_and_the_service_pauses_the_sweep(workspace: Workspace) -> None:
     sweep = _sweep(workspace)
     object.__setattr__(workspace.settings, "user_flops", 1.0)
@@ -173,7 +213,7 @@ def test_a_round_above_a_ceiling_is_not_stored_and_the_service_pauses_the_sweep(
         Adapting(workspace).advance(sweep)
     assert len(_sweep(workspace).rounds) == 1 and _queued(workspace) == []
     Adapting(workspace).advance_all()
-    assert _sweep(workspace).on_hold.startswith("paused: the next round cannot be decided: ")
+    assert _sweep(workspace).on_hold == "paused: the next round cannot be decided: a ceiling of its owner is reached"
 
 
 def test_another_corpus_is_no_ground_for_a_round(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

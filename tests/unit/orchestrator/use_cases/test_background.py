@@ -124,3 +124,12 @@ def test_adaptive_sweeps_are_looked_at_again_after_a_failure(
     assert background.error is None
     done = len(looks)
     assert done >= 2 and not background.ready and len(looks) == done
+
+
+def test_nothing_is_decided_once_the_scheduler_has_ended(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ADVANCE_SECONDS", 0.0)
+    background = Background(Execution(workspace), FakeScheduler(RuntimeError("a defect")))  # type: ignore[arg-type]
+    background.start()
+    background._deciding.join(10)
+    assert background.error is not None and not background._deciding.is_alive()
+    background.stop()

@@ -40,7 +40,14 @@ def test_a_plan_is_stored_with_its_runs_and_twice_makes_no_difference(workspace:
     assert {run.id for run in workspace.store.runs_of(sweep.id)} == {run.run_id for run in made.plan.all_runs}
     assert submit(workspace, made).id == sweep.id
     assert len(workspace.store.sweeps()) == 1
-    assert submit(workspace, planned(budgets=(1e11, 9e11)), by=Actor("you", Role.ADMIN)).user == "you"
+
+
+def test_a_new_revision_is_paid_for_by_the_owner_of_the_first(workspace: Workspace) -> None:
+    submit(workspace, planned(), by=Actor("ada", Role.SUBMITTER))
+    later = submit(workspace, planned(budgets=(1e11, 9e11)), by=Actor("root", Role.ADMIN))
+    assert later.user == "ada"
+    assert workspace.store.ledger("root") == [] and workspace.store.sweep("x").id == later.id
+    assert submit(workspace, planned(name="y"), by=Actor("root", Role.ADMIN)).user == "root"
 
 
 def test_a_sweep_without_limits_has_no_ceilings(workspace: Workspace) -> None:
