@@ -181,6 +181,7 @@ def test_a_run_that_branches_off_a_trunk_ends_bit_equal(data: Shards, tmp_path: 
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # torch warns of itself when it compiles
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 def test_compiled_blocks_give_the_same_losses(data: Shards) -> None:
     result = train(small_run(data, optimizer="muon"), data, ignore, implementation=Implementation(compiled=True))
