@@ -49,8 +49,7 @@ def stored_implementation(
     shape that could be `stacked`: with a number other than 0 they are, so many at a time, whatever is faster, if they
     can be.
     """
-    stackable = bool(stack_key(run.to_dict(), count_parameters(run.model).matmul))
-    if stacked and stackable:
+    if stacked and _stackable(run):
         return stacked_implementation(run, device, runs, stacked)
     torch_device = torch.device(device)
     file = folder / f"{_key(run, torch_device)}.json"
@@ -87,7 +86,7 @@ def candidates(run: RunConfig, device: str) -> list[Implementation]:
     default = choose_implementation(run.model, run.train, device)
     if device != "cpu":
         default = dataclasses.replace(default, compiled=False)
-        sizes = STACKS if stack_key(run.to_dict(), count_parameters(run.model).matmul) else ()
+        sizes = STACKS if _stackable(run) else ()
         return [default, *(dataclasses.replace(default, stacked=size) for size in sizes)]
     if default.compiled:
         return [default]
@@ -97,10 +96,10 @@ def candidates(run: RunConfig, device: str) -> list[Implementation]:
 
 
 def _fastest(run: RunConfig, device: torch.device) -> Implementation:
-    """The default, or an alternative that is clearly faster here."""
-    choices = candidates(run, device.type)
+    """The default, compiled where that pays, or an alternative that is clearly faster here."""
+    default, choices = choose_implementation(run.model, run.train, device.type), candidates(run, device.type)
     if len(choices) == 1:
-        return choose_implementation(run.model, run.train, device.type)
+        return default
     keep_freed_memory()
     steps = [_step_of(run, choice, device) for choice in choices]
     seconds = [math.inf] * len(choices)
@@ -112,11 +111,16 @@ def _fastest(run: RunConfig, device: torch.device) -> Implementation:
                 taken = times(step, device, ROUND_SECONDS)
             seconds[index] = min(seconds[index], min(taken) / max(choice.stacked, 1))
             if seconds[0] > STEP_SECONDS_MAX:
-                return choices[0]
+                return default
         if seconds[0] < SETTLED_BELOW * min(seconds[1:]):
-            return choices[0]
+            return default
     best = seconds.index(min(seconds))
-    return choices[best] if seconds[best] < SWITCH_BELOW * seconds[0] else choices[0]
+    return choices[best] if seconds[best] < SWITCH_BELOW * seconds[0] else default
+
+
+def _stackable(run: RunConfig) -> bool:
+    """Whether the run can be one of a stack."""
+    return bool(stack_key(run.to_dict(), count_parameters(run.model).matmul))
 
 
 def _step_of(run: RunConfig, choice: Implementation, device: torch.device) -> Callable[[], object] | None:

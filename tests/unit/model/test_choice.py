@@ -172,6 +172,20 @@ def test_the_fastest_stack_is_stored(data: Shards, tmp_path: Path, monkeypatch: 
     assert stored_implementation(run, "cpu", other, runs=9).stacked == 16, "a stack that does not fit is no choice"
 
 
+@pytest.mark.parametrize("seconds", [(1e-3, 2e-3), (1e-3, 0.95e-3), (1.0, 0.1)])
+def test_the_default_is_compiled_where_that_pays_although_it_was_timed_without(
+    data: Shards, monkeypatch: pytest.MonkeyPatch, seconds: tuple[float, float]
+) -> None:
+    """It settles at once, is nearly the fastest at the end, or takes too long to be timed beside others."""
+    compiled = Implementation(attention="fused", head="chunked", compiled=True)
+    timed = [dataclasses.replace(compiled, compiled=False, stacked=stacked) for stacked in (0, 1)]
+    monkeypatch.setattr(choice, "choose_implementation", lambda *_: compiled)
+    monkeypatch.setattr(choice, "candidates", lambda *_: timed)
+    monkeypatch.setattr(choice, "_step_of", lambda _run, candidate, _device: candidate.stacked)
+    monkeypatch.setattr(choice, "times", lambda stacked, *_: [seconds[stacked]])
+    assert choice._fastest(small_run(data), CPU) == compiled
+
+
 @pytest.mark.parametrize("stacked", [0, 1, 3])
 def test_a_candidate_takes_a_step_of_all_its_runs(data: Shards, stacked: int) -> None:
     step = choice._step_of(small_run(data), Implementation(stacked=stacked), CPU)
