@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from model.checkpoint import Checkpoints
+from model.endings import Interrupted
+from model.scoring import RunResult
 from model.training import Training
 from model.trunk import Trunk
 
@@ -85,3 +87,16 @@ class Reporter:
         if self.checkpoints is not None:
             self.checkpoints.save(self.training.step, self.training.state())
             self.send("checkpoint")
+
+    def interrupt(self) -> NoReturn:
+        """Leave a checkpoint and end the run before its time. Raises Interrupted."""
+        self.save()
+        raise Interrupted(f"stopped at step {self.training.step} of {self.training.run.train.steps}")
+
+    def finish(self, result: RunResult) -> None:
+        """Keep the weights of a run that was scored, and send its result."""
+        training = self.training
+        if self.checkpoints is not None:
+            self.checkpoints.save_final({"run": training.run.to_dict(), "model": training.model.state_dict()})
+        self.send("evaluation", validation_loss=result.loss)
+        self.send("end", result=result.to_dict())

@@ -70,10 +70,7 @@ def train(
         reporter.start(resumed, replaced)
         _take_steps(training, Batches(run, data, training.device), reporter, stop)
         result = score(training, data, resumed)
-        if reporter.checkpoints is not None:
-            reporter.checkpoints.save_final({"run": run.to_dict(), "model": training.model.state_dict()})
-    reporter.send("evaluation", validation_loss=result.loss)
-    reporter.send("end", result=result.to_dict())
+        reporter.finish(result)
     return result
 
 
@@ -97,8 +94,7 @@ def _take_steps(training: Training, batches: Batches, reporter: Reporter, stop: 
     """Take every remaining step; report and save in between."""
     while training.step < training.run.train.steps:
         if _all_stop(training, stop):
-            reporter.save()
-            raise Interrupted(f"stopped at step {training.step} of {training.run.train.steps}")
+            reporter.interrupt()
         training.take_step(batches.at(training.step))
         reporter.after_step()
     training.synchronise()

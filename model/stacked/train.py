@@ -16,7 +16,6 @@ from model.batches import Batches, check_run
 from model.checkpoint import Checkpoints
 from model.config import RunConfig
 from model.device import compiled_anew, free_memory, keep_freed_memory, torch_settings
-from model.endings import Interrupted
 from model.implementation import Implementation
 from model.memory import HEADROOM, step_bytes
 from model.reporting import Reporter, Sink
@@ -132,40 +131,27 @@ class _Entry:
                 self.training.check_loss_when_due()
                 self.reporter.after_step()
             if not self.done:
-                self.check_stop()
+                if self.member.stop():
+                    self.reporter.interrupt()
                 return False
             self.training.synchronise()
             self.reporter.update_seconds()
             if stack is not None:
                 stack.leave(self.training)
-            result: RunResult | Exception = self.finish()
+            scored = score(self.training, self.member.data, self.resumed, self.clock)
+            self.reporter.finish(scored)
+            how: RunResult | Exception = scored
         except Exception as error:  # noqa: BLE001 - however one run ends, the others go on
             if stack is not None:
                 stack.leave(self.training)
-            result = _told(error)
-        self.end(result)
+            how = _told(error)
+        self.end(how)
         return True
 
     @property
     def done(self) -> bool:
         """Whether every step is taken."""
         return self.training.step >= self.training.run.train.steps
-
-    def check_stop(self) -> None:
-        """Raise Interrupted if the run is to stop, after a checkpoint."""
-        if self.member.stop():
-            self.reporter.save()
-            raise Interrupted(f"stopped at step {self.training.step} of {self.training.run.train.steps}")
-
-    def finish(self) -> RunResult:
-        """Score the run and keep its weights. Raises Diverged."""
-        result = score(self.training, self.member.data, self.resumed, self.clock)
-        if self.member.checkpoints is not None:
-            weights = self.training.model.state_dict()
-            self.member.checkpoints.save_final({"run": self.member.run.to_dict(), "model": weights})
-        self.reporter.send("evaluation", validation_loss=result.loss)
-        self.reporter.send("end", result=result.to_dict())
-        return result
 
 
 def train_stacked(members: Sequence[Member], device: str, implementation: Implementation, replaced: str = "") -> None:
