@@ -5,17 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 
-from orchestrator.api.app import create_app
 from orchestrator.use_cases.planning import Planning
 from tests.conftest import ROOT
+from tests.unit.orchestrator.api.listening import listening
 from tests.unit.orchestrator.api.varied import varied_home
 from tests.unit.orchestrator.use_cases.homes import planned
 
@@ -66,16 +63,8 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     made = planned()
     monkeypatch.setattr(Planning, "plan", lambda *_: made)
     workspace = varied_home(tmp_path / "home")
-    config = uvicorn.Config(create_app(workspace), port=0, log_level="error")
-    server = uvicorn.Server(config)
-    socket = config.bind_socket()
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{socket.getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
+    with listening(workspace) as address:
+        yield address
     workspace.close()
 
 

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 from typer.testing import CliRunner
 
-from orchestrator.api.app import create_app
 from orchestrator.cli.app import app
 from orchestrator.client import Client, Refused, Unreachable
 from orchestrator.environment import SettingsError
 from orchestrator.errors import NOT_FOUND, UNREACHABLE, USAGE, NotFound, exit_code_of
 from orchestrator.states import Hold
 from orchestrator.use_cases.workspace import Workspace
+from tests.unit.orchestrator.api.listening import listening
 from tests.unit.orchestrator.use_cases.homes import small_home
 
 
@@ -33,16 +30,8 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
 @pytest.fixture
 def url(workspace: Workspace) -> Iterator[str]:
     """The REST interface over the same home, without a scheduler."""
-    config = uvicorn.Config(create_app(workspace), port=0, log_level="error")
-    server = uvicorn.Server(config)
-    socket = config.bind_socket()
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{socket.getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
+    with listening(workspace) as address:
+        yield address
 
 
 def test_the_client_steers_a_service(workspace: Workspace, url: str) -> None:
