@@ -18,7 +18,9 @@ BODY_BYTES = 256 * 1024
 """Largest request body: the limit of a sweep file."""
 TARGET_CHARACTERS = 8192
 """Longest path and query of a request."""
-OPEN_PATHS = ("/healthz", "/readyz", "/login", "/logout", "/static/style.css", "/static/page.css")
+HEALTH_PATHS = ("/healthz", "/readyz")
+"""Paths that a supervisor asks, also while the database is away."""
+OPEN_PATHS = (*HEALTH_PATHS, "/login", "/logout", "/static/style.css", "/static/page.css")
 """Paths that need no token: for supervisors, and for whoever logs in."""
 COOKIE = "isoflop-token"
 """Cookie in which a browser keeps its token."""

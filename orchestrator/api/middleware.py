@@ -27,8 +27,6 @@ POLICY = (
 """Content-Security-Policy of every page: nothing inline, nothing from elsewhere."""
 
 
-HEALTH_PATHS = ("/healthz", "/readyz")
-"""Paths that a supervisor asks, also while the database is away."""
 HEALTH = Entry(closed=True)
 """Who asks whether the service is alive: anybody, and without a look at the database."""
 
@@ -53,7 +51,7 @@ class Surroundings:
         request = secrets.token_hex(8)
         answer = Answer(send, request, head=scope["method"] == "HEAD")
         try:
-            asked = scope["path"] not in HEALTH_PATHS
+            asked = scope["path"] not in guard.HEALTH_PATHS
             entry = await run_in_threadpool(self._entry, scope) if asked else HEALTH
         except ExpectedError as error:  # the database is away, and nobody was let in before
             await problem(meaning_of(error).status, error.kind, str(error))(scope, receive, answer)

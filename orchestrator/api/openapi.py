@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 
 from analysis.wording import join_words
-from orchestrator.api.guard import COOKIE
+from orchestrator.api.guard import COOKIE, HEALTH_PATHS
 
 PROBLEM: dict[str, Any] = {
     "type": "object",
@@ -70,8 +70,6 @@ SCHEMES: dict[str, Any] = {
     "basic": {"type": "http", "scheme": "basic", "description": "The token as the password; the user name is ignored."},
     "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "The token, as the page keeps it."},
 }
-OPEN = ("/healthz", "/readyz")
-"""Paths that need no token."""
 
 
 def install(app: FastAPI) -> None:
@@ -130,4 +128,4 @@ def _complete_json(path: str, method: str, operation: dict[str, Any]) -> None:
         responses["304"] = {"description": "The client has it already, as its `If-None-Match` says."}
     operation["responses"] = dict(sorted(responses.items()))
     # A service on loopback may have no account: then no token is needed.
-    operation["security"] = [] if path in OPEN else [{"bearer": []}, {"basic": []}, {"cookie": []}, {}]
+    operation["security"] = [] if path in HEALTH_PATHS else [{"bearer": []}, {"basic": []}, {"cookie": []}, {}]
