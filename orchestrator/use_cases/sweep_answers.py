@@ -28,7 +28,8 @@ from analysis.wording import join_words
 from model.flops import count_parameters, flops_per_token
 from orchestrator.states import RunState
 from orchestrator.store import RunRecord, StoredForecast, SweepRecord
-from orchestrator.use_cases.export import run_table
+from orchestrator.use_cases.export import columns_of_sets, run_table
+from orchestrator.use_cases.loss_key import LossKey
 from orchestrator.use_cases.variant import Variant, variant_label
 from sweeps.file.compose import load_sweep
 from sweeps.file.spec import SweepSpec
@@ -69,24 +70,47 @@ class SweepAnswers:
         forecasts: Sequence[StoredForecast] = (),
         *,
         texts: Mapping[str, str] | None = None,
+        loss_key: LossKey = LossKey(),
     ) -> None:
         """Answers from `runs`, those of `sweep` in the order of its plan.
 
         `artifacts` is the folder of its datasets; where that is on another machine, `texts` is what `texts` was there.
+        `loss_key` is the loss that is answered about; `on` sets it.
         """
         self.sweep = sweep
         """The sweep."""
-        self.runs = runs
-        """Its runs in the order of the plan."""
-        self.forecasts = forecasts
-        """Its stored forecasts."""
+        self.loss_key = loss_key
+        """The loss that is answered about."""
+        self.runs = [loss_key.scored(run) for run in runs] if loss_key.text else runs
+        """Its runs in the order of the plan, with the loss that is answered about."""
+        self.stored = forecasts
+        """Its stored forecasts, of whichever loss."""
+        self.forecasts = loss_key.forecasts(forecasts)
+        """Those of the loss that is answered about."""
         self._artifacts = artifacts
         self._texts = texts
         self._fits: dict[tuple[str, bool], Law] = {}
+        self._others: dict[LossKey, SweepAnswers] = {}
 
     def __getstate__(self) -> dict[str, object]:
         """What travels to another process, as it is now: other threads may add what they find meanwhile."""
-        return dict(self.__dict__) | {"_fits": dict(self._fits)}
+        return dict(self.__dict__) | {"_fits": dict(self._fits), "_others": {}}
+
+    def on(self, loss_key: str) -> SweepAnswers:
+        """What the same runs answer about another of their losses, such as `loss.code`. Raises QuestionError."""
+        key = LossKey.of(loss_key, self.sets)
+        if key == self.loss_key:
+            return self
+        if key not in self._others:
+            arguments = (self.sweep, self.runs, self._artifacts, self.stored)
+            self._others[key] = SweepAnswers(*arguments, texts=self._texts, loss_key=key)
+        return self._others[key]
+
+    @cached_property
+    def sets(self) -> tuple[str, ...]:
+        """Names of the further validation sets on which its runs are scored."""
+        corpus = self.spec.corpus
+        return (*(domain.name for domain in corpus.mix), *corpus.validation)
 
     @property
     def name(self) -> str:
@@ -118,7 +142,9 @@ class SweepAnswers:
 
     def _table(self, runs: Sequence[RunRecord]) -> RunTable:
         """Some runs as a table that can be fitted. Raises LawError."""
-        return RunTable.from_frame(run_table(self.sweep, runs), convention=CONVENTION, loss_unit="nats/token")
+        frame = run_table(self.sweep, runs)
+        frame = frame.drop(columns=columns_of_sets(runs))
+        return RunTable.from_frame(frame, convention=CONVENTION, loss_unit=self.loss_key.unit)
 
     def _rank(self, axis: str, value: Any) -> int:
         """Place of a value among those of the sweep file, behind them if it is not one of them."""
@@ -255,20 +281,29 @@ class SweepAnswers:
     def _side(self, variant: Variant, name: str) -> Side:
         """A variant as a side of a comparison, under a name."""
         size = bytes_per_token(run_table(self.sweep, variant.runs))
-        return Side(name, self.fit(variant, holdout=False), size, self.texts.get(variant.dataset, ""))
+        text = self.texts.get(f"{variant.dataset} {self.loss_key.set}".strip(), "")
+        return Side(name, self.fit(variant, holdout=False), size, text)
 
     @cached_property
     def texts(self) -> Mapping[str, str]:
-        """Identity of the validation text of each dataset of the runs; empty if the dataset is gone."""
+        """Identity of the validation text of each dataset of the runs, and of each further set, by `DATASET SET`.
+
+        Those of a dataset that is gone are empty.
+        """
         if self._texts is not None:
             return self._texts
-        return {dataset: self._text(dataset) for dataset in {str(run.config["dataset"]) for run in self.runs}}
+        datasets = {str(run.config["dataset"]) for run in self.runs}
+        return {name: text for dataset in datasets for name, text in self._texts_of(dataset)}
 
-    def _text(self, dataset: str) -> str:
-        with contextlib.suppress(ShardError):
+    def _texts_of(self, dataset: str) -> Iterator[tuple[str, str]]:
+        try:
             manifest = read_manifest(self._artifacts / dataset)
-            return f"{manifest.corpus} {manifest.validation_bytes} {manifest.scored_bytes}"
-        return ""
+        except ShardError:
+            yield dataset, ""
+            return
+        yield dataset, f"{manifest.corpus} {manifest.validation_bytes} {manifest.scored_bytes}"
+        for name, facts in manifest.sets.items():
+            yield f"{dataset} {name}", facts["text"]
 
     def reply(self, label: str, question: Question) -> Reply:
         """A law's reply, with the nearest shapes that the recipe can build. Raises LawError, QuestionError."""

@@ -59,7 +59,8 @@ def _further(base: str | None, data: Plain, layers: Layers) -> tuple[Problem, ..
     try:
         _resolve(base, layers.without_mistakes(data) | {"name": data.get("name") or "unnamed"}, rest)
     except SweepError as error:
-        return tuple(p for p in error.problems if not layers.reported(tuple(p.key.split("."))))
+        known = (p for p in error.problems if not _follows(p, layers))
+        return tuple(p for p in known if not layers.reported(tuple(p.key.split("."))))
     return ()
 
 
@@ -89,7 +90,7 @@ def _resolve(base: str | None, data: Plain, layers: Layers) -> SweepSpec:
             try:
                 OmegaConf.to_object(merged[section])
             except (CorpusError, TokenizerError) as error:
-                layers.report((section, error.key) if error.key else (section,), error.message)
+                layers.report((section, *filter(None, error.key.split("."))), error.message)
                 merged[section] = _schema()[section]  # so that the other sections can be checked too
         spec = OmegaConf.to_object(merged)
         assert isinstance(spec, SweepSpec)
@@ -99,10 +100,17 @@ def _resolve(base: str | None, data: Plain, layers: Layers) -> SweepSpec:
     try:
         checked(spec)
     except SweepError as error:
-        raise SweepError((*layers.problems, *(_placed(problem, layers) for problem in error.problems))) from None
+        further = [_placed(problem, layers) for problem in error.problems if not _follows(problem, layers)]
+        raise SweepError((*layers.problems, *further)) from None
     if layers.problems:
         raise SweepError(layers.problems)
     return spec
+
+
+def _follows(problem: Problem, layers: Layers) -> bool:
+    """Whether a problem of an axis comes of one that its section has, which was replaced to go on."""
+    axis = problem.key.split(".")
+    return axis[0] == "vary" and axis[1] in ("corpus", "tokenizer") and layers.reported((axis[1],))
 
 
 def _placed(problem: Problem, layers: Layers) -> Problem:
