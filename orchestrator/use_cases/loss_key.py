@@ -52,7 +52,7 @@ class LossKey:
         return "nats/token" if self.measure == LOSS else "bits/byte"
 
     def scored(self, run: RunRecord) -> RunRecord:
-        """The run with this loss in place of that of the validation text; None where it has none."""
+        """The run with this loss in place of that of the validation text, or with none where it has none."""
         if not self.text:
             return run
         loss, bits = run.loss, run.bits_per_byte
@@ -63,3 +63,7 @@ class LossKey:
     def forecasts(self, stored: Sequence[StoredForecast]) -> list[StoredForecast]:
         """Those of some forecasts that predict this loss."""
         return [each for each in stored if each.prediction.get(STORED, "") == self.text]
+
+
+MAIN: Final = LossKey()
+"""The loss of the validation text."""

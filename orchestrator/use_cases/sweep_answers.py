@@ -29,7 +29,7 @@ from model.flops import count_parameters, flops_per_token
 from orchestrator.states import RunState
 from orchestrator.store import RunRecord, StoredForecast, SweepRecord
 from orchestrator.use_cases.export import columns_of_sets, run_table
-from orchestrator.use_cases.loss_key import LossKey
+from orchestrator.use_cases.loss_key import MAIN, LossKey
 from orchestrator.use_cases.variant import Variant, variant_label
 from sweeps.file.compose import load_sweep
 from sweeps.file.spec import SweepSpec
@@ -70,7 +70,7 @@ class SweepAnswers:
         forecasts: Sequence[StoredForecast] = (),
         *,
         texts: Mapping[str, str] | None = None,
-        loss_key: LossKey = LossKey(),
+        loss_key: LossKey = MAIN,
     ) -> None:
         """Answers from `runs`, those of `sweep` in the order of its plan.
 

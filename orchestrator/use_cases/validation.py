@@ -68,7 +68,8 @@ def validate(
         loss_key: the loss to forecast, such as `loss.code`; by default that of the validation text.
 
     Raises:
-        NotFound, LawError, QuestionError, PlanError, AlreadyScheduling; ControlError if the sweep is paused or cancelled.
+        NotFound, LawError, QuestionError, PlanError, AlreadyScheduling; ControlError if the sweep is paused or
+            cancelled.
     """
     answers = Answering(workspace).of(name).on(loss_key)
     planning, execution, store = Planning(workspace), Execution(workspace), workspace.store
