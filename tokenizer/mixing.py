@@ -46,7 +46,7 @@ def mixed_indices(seed: int, first: int, count: int, domains: Sequence[Domain]) 
     """Windows at places first … first + count - 1 of the order in which a run reads a mix, shape [count].
 
     In each block of BLOCK places every domain has its share, rounded down and carried on; the most frequent one has
-    the rest. Which place is whose is drawn by seed and block, and each domain is read in a permutation of its own, so
+    the rest. A domain's places are spread evenly and drawn by seed and block, and each domain is read in a permutation of its own, so
     that the order depends on nothing but seed and place.
     """
     parts = [_block(seed, number, domains) for number in range(first // BLOCK, (first + count - 1) // BLOCK + 1)]
@@ -56,14 +56,18 @@ def mixed_indices(seed: int, first: int, count: int, domains: Sequence[Domain]) 
 
 def _block(seed: int, number: int, domains: Sequence[Domain]) -> Indices:
     """The windows of a block, shape [BLOCK]."""
-    before, after = (_read_by(number + step, domains) for step in (0, 1))
-    owners = np.repeat(np.arange(len(domains)), [end - begin for begin, end in zip(before, after, strict=True)])
-    owners = owners[np.argsort(keyed_words(seed, number * BLOCK, BLOCK), kind="stable")]
+    before, after = (np.array(_read_by(number + step, domains)) for step in (0, 1))
+    counts = after - before
+    owners = np.repeat(np.arange(len(domains)), counts)
+    ranks = np.concatenate([np.arange(count) for count in counts])
+    # The k-th of n windows of a domain lies somewhere in the k-th of n equal parts of the block.
+    places = (ranks + keyed_words(seed, number * BLOCK, BLOCK) / 2.0**64) / counts[owners]
+    owners = owners[np.argsort(places, kind="stable")]
     found = np.empty(BLOCK, np.int64)
     for place, domain in enumerate(domains):
         mine = owners == place
         if mine.any():
-            order = sequence_indices(seed, before[place], int(mine.sum()), domain.windows)
+            order = sequence_indices(seed, int(before[place]), int(mine.sum()), domain.windows)
             found[mine] = domain.first + order
     return found
 
