@@ -46,8 +46,8 @@ def mixed_indices(seed: int, first: int, count: int, domains: Sequence[Domain]) 
     """Windows at places first … first + count - 1 of the order in which a run reads a mix, shape [count].
 
     In each block of BLOCK places every domain has its share, rounded down and carried on; the most frequent one has
-    the rest. A domain's places are spread evenly and drawn by seed and block, and each domain is read in a permutation of its own, so
-    that the order depends on nothing but seed and place.
+    the rest. A domain's places are spread evenly and drawn by seed and block, and each domain is read in a permutation
+    of its own, so that the order depends on nothing but seed and place.
     """
     parts = [_block(seed, number, domains) for number in range(first // BLOCK, (first + count - 1) // BLOCK + 1)]
     begin = first % BLOCK

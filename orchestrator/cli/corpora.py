@@ -16,7 +16,6 @@ from orchestrator.cli.tokenizers import MaxBytes, Source, TextKey
 
 if TYPE_CHECKING:
     from orchestrator.use_cases.corpora import Described
-    from sweeps.file.spec import SweepSpec
 
 
 def corpus(
@@ -38,11 +37,7 @@ def corpus(
     scripts of its letters, and the largest budgets for which one pass and four are enough under the recipe. Files
     without a sweep are taken with the tokenizer and the recipe of the demo.
     """
-    from orchestrator.use_cases import corpora
-
-    spec = _spec(what or [], source, text_key, max_bytes)
-    workspace = open_workspace()
-    found = corpora.describe(spec, workspace.home.artifacts, say)
+    found = _described(what or [], source, text_key, max_bytes)
     if output is Format.JSON:
         emit_json(found.to_dict())
     elif output is Format.CSV:
@@ -55,13 +50,14 @@ def corpus(
             say(f"kept: {_one_line(sample)}")
 
 
-def _spec(what: list[str], source: str, text_key: str, max_bytes: int) -> SweepSpec:
-    """The sweep whose corpus is shown. Raises SweepError, CorpusError."""
+def _described(what: list[str], source: str, text_key: str, max_bytes: int) -> Described:
+    """What is in the corpus of a sweep or of some files. Raises SweepError, CorpusError."""
     from orchestrator.use_cases import corpora, tokenizers
 
     if what and (sweep_path(what[0]).suffix in (".yaml", ".yml")):
-        return corpora.load(sweep_path(what[0]), what[1:])
-    return corpora.sweep_of(tokenizers.corpus_of(what, source, text_key, max_bytes))
+        return corpora.describe_sweep(sweep_path(what[0]), what[1:], open_workspace().home.artifacts, say)
+    spec = corpora.sweep_of(tokenizers.corpus_of(what, source, text_key, max_bytes))
+    return corpora.describe(spec, open_workspace().home.artifacts, say)
 
 
 def _rows(found: Described) -> list[dict[str, Any]]:

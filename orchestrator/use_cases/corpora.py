@@ -15,6 +15,7 @@ import numpy as np
 
 from model.flops import count_parameters, flops_per_token
 from sweeps.file.compose import load_sweep
+from sweeps.file.placing import placing
 from sweeps.file.spec import SweepSpec
 from sweeps.plan.combination import NOTHING_VARIED
 from sweeps.plan.grid import buildable, centre, setting_of
@@ -97,9 +98,11 @@ def sweep_of(corpus: CorpusSpec) -> SweepSpec:
     return replace(load_sweep("name: corpus\nextends: demo\n"), corpus=corpus)
 
 
-def load(path: Path, overrides: Sequence[str]) -> SweepSpec:
-    """The sweep of a file. Raises SweepError."""
-    return load_sweep(path, overrides)
+def describe_sweep(path: Path, overrides: Sequence[str], root: Path, say: Report) -> Described:
+    """`describe` the corpus of a sweep's file. Raises SweepError, too."""
+    spec = load_sweep(path, overrides)
+    with placing(path, overrides):
+        return describe(spec, root, say)
 
 
 def describe(spec: SweepSpec, root: Path, say: Report) -> Described:

@@ -16,6 +16,7 @@ from orchestrator.use_cases.sweep_answers import SweepAnswers, earlier_noise
 from orchestrator.use_cases.workspace import Workspace
 from sweeps.file.compose import load_sweep
 from sweeps.file.data_axes import data_type, varies_tokenizer, with_data
+from sweeps.file.placing import placing
 from sweeps.file.spec import SweepSpec
 from sweeps.plan.adaptive import first_round
 from sweeps.plan.expected_width import USUAL_NOISE, Expected, KnownNoise, expect
@@ -79,7 +80,9 @@ class Planning:
         Raises:
             SweepError, CorpusError, PlanError, CalibrationError, SettingsError.
         """
-        return self.plan_spec(load_sweep(source, overrides), within)
+        spec = load_sweep(source, overrides)
+        with placing(source, overrides):
+            return self.plan_spec(spec, within)
 
     def plan_spec(self, spec: SweepSpec, within: Reach | None = None) -> Planned:
         """`plan` for a sweep that was already read. Raises all but SweepError.
@@ -124,7 +127,8 @@ class Planning:
             except CorpusError as error:
                 # Of this combination alone: the files of others have not been checked against `within` yet.
                 alone = replace(part, vary={axis: each for axis, each in spec.vary.items() if not data_type(axis)})
-                raise CorpusError(f"{error}\n{corpus_needed(alone)}{_elsewhere(spec)}") from error
+                needed = f"{error.message}\n{corpus_needed(alone)}{_elsewhere(spec)}"
+                raise CorpusError(needed, error.key) from error
             varied.append((vary, facts_of(shards.manifest)))
         if len(combinations) > 1:
             drop_cleaned(root)

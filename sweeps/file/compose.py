@@ -43,7 +43,7 @@ def load_sweep(
     Raises:
         SweepError: with every problem that was found and its position.
     """
-    layers = Layers(_read(source, name_of_text), overrides)
+    layers = Layers(read_document(source, name_of_text), overrides)
     base = layers.take_base(bases())
     data = coerce(written_out(layers), SweepSpec, (), layers)
     if not layers.names_itself and not layers.reported(("name",)):
@@ -70,7 +70,8 @@ def bases() -> tuple[str, ...]:
     return tuple(sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml")))
 
 
-def _read(source: Path | str | bytes, name_of_text: str) -> Document:
+def read_document(source: Path | str | bytes, name_of_text: str = "<sweep>") -> Document:
+    """The text of a sweep with positions; the arguments are those of `load_sweep`. Raises SweepError."""
     if not isinstance(source, Path):
         return parse(source, name_of_text)
     try:

@@ -53,4 +53,6 @@ def test_the_domains_of_a_mix_and_its_sets(isoflop: Isoflop, tmp_path: Path) -> 
     assert "domain prose" in shown and "50.0% by weight, 2" in shown and "validation set wiki" in shown
     assert "tokens of one pass" in shown
     missing = isoflop("corpus", sweep, "corpus.validation.wiki=no-such.jsonl")
-    assert missing.code == 2 and "corpus.validation.wiki no-such.jsonl" in missing.stderr
+    assert missing.code == 2 and "override 1: corpus.validation.wiki: no-such.jsonl " in missing.stderr
+    sweep.write_text(sweep.read_text().replace("prose.jsonl", "none.jsonl"))
+    assert f"{sweep}:8:7 corpus.mix.1: {tmp_path}/none.jsonl " in isoflop("corpus", sweep).stderr
