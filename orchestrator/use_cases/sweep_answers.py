@@ -29,7 +29,7 @@ from model.flops import count_parameters, flops_per_token
 from orchestrator.states import RunState
 from orchestrator.store import RunRecord, StoredForecast, SweepRecord
 from orchestrator.use_cases.export import columns_of_sets, run_table
-from orchestrator.use_cases.loss_key import MAIN, LossKey
+from orchestrator.use_cases.loss_key import LOSS, MAIN, LossKey
 from orchestrator.use_cases.variant import Variant, variant_label
 from sweeps.file.compose import load_sweep
 from sweeps.file.spec import SweepSpec
@@ -116,6 +116,11 @@ class SweepAnswers:
     def name(self) -> str:
         """Name and revision, `name@revision`."""
         return f"{self.sweep.name}@{self.sweep.revision}"
+
+    @property
+    def loss_keys(self) -> tuple[str, ...]:
+        """Keys of the losses per token that its runs are scored by, the first of the validation text."""
+        return ("", *(f"{LOSS}.{name}" for name in self.sets))
 
     @cached_property
     def table(self) -> pd.DataFrame:

@@ -110,8 +110,8 @@ def _resolve(base: str | None, data: Plain, layers: Layers) -> SweepSpec:
 
 def _follows(problem: Problem, layers: Layers) -> bool:
     """Whether a problem of an axis comes of one that its section has, which was replaced to go on."""
-    axis = problem.key.split(".")
-    return axis[0] == "vary" and axis[1] in ("corpus", "tokenizer") and layers.reported((axis[1],))
+    section = problem.key.removeprefix("vary.").split(".")[0]
+    return section in ("corpus", "tokenizer") and problem.key.startswith("vary.") and layers.reported((section,))
 
 
 def _placed(problem: Problem, layers: Layers) -> Problem:

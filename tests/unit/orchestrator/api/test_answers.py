@@ -94,8 +94,8 @@ def test_a_law_of_another_loss(client: TestClient) -> None:
     assert (
         law["loss_unit"] == "bits/byte" and client.get(f"{SWEEP}/fit", params=RIGHT).json()["loss_unit"] != "bits/byte"
     )
-    one = client.get(f"{SWEEP}/prediction", params={**asked, "flops": 1e13}).json()["prediction"]["loss"]
-    assert one < client.get(f"{SWEEP}/prediction", params={**RIGHT, "flops": 1e13}).json()["prediction"]["loss"]
+    one = client.get(f"{SWEEP}/prediction", params={**asked, "flops": 1e13}).json()["loss"]
+    assert one < client.get(f"{SWEEP}/prediction", params={**RIGHT, "flops": 1e13}).json()["loss"]
     (compared,) = client.get(f"{SWEEP}/comparison", params={"axis": "qk_norm", "loss_key": "bits_per_byte"}).json()[
         "comparisons"
     ]
