@@ -60,6 +60,11 @@ class LossKey:
             loss, bits = run.sets.get(self.set, (None, None))
         return replace(run, loss=loss if self.measure == LOSS else bits, bits_per_byte=bits)
 
+    @property
+    def stored(self) -> dict[str, str]:
+        """What a stored prediction of it says besides: nothing for the loss of the validation text."""
+        return {STORED: self.text} if self.text else {}
+
     def forecasts(self, stored: Sequence[StoredForecast]) -> list[StoredForecast]:
         """Those of some forecasts that predict this loss."""
         return [each for each in stored if each.prediction.get(STORED, "") == self.text]

@@ -12,7 +12,8 @@ from model.hardware import kind_name
 from orchestrator.scheduling.durations import LATEST, Durations
 from orchestrator.scheduling.speed import SpeedModel, calibrate, rates_of
 from orchestrator.settings import at_hand, choose_device, machine, worker_count
-from orchestrator.use_cases.sweep_answers import SweepAnswers, earlier_noise
+from orchestrator.use_cases.noise import earlier_noise
+from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.use_cases.workspace import Workspace
 from sweeps.file.compose import load_sweep
 from sweeps.file.data_axes import data_type, varies_tokenizer, with_data

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -19,44 +19,30 @@ from analysis.answers.counts import Counts
 from analysis.answers.next_runs import Outlook, outlook
 from analysis.answers.recipe_check import Trial, with_check
 from analysis.fitting.cost import TokenCost
-from analysis.fitting.interval import seed_sigma
 from analysis.law import Law, fit
 from analysis.records import BuildableShape, LawError, Prediction, QuestionError
 from analysis.suggest.course import Course
 from analysis.table.table import RunTable
 from analysis.wording import join_words
-from model.flops import count_parameters, flops_per_token
+from model.flops import count_parameters
 from orchestrator.states import RunState
 from orchestrator.store import RunRecord, StoredForecast, SweepRecord
 from orchestrator.use_cases.export import columns_of_sets, run_table
 from orchestrator.use_cases.loss_key import LOSS, MAIN, LossKey
+from orchestrator.use_cases.shapes import buildable_shape
+from orchestrator.use_cases.validation_texts import texts_of
 from orchestrator.use_cases.variant import Variant, variant_label
 from sweeps.file.compose import load_sweep
 from sweeps.file.spec import SweepSpec
 from sweeps.plan.combination import Combination
-from sweeps.plan.expected_width import USUAL_NOISE, KnownNoise
 from sweeps.plan.grid import Setting, setting_of
 from sweeps.plan.rounds import course_of
 from sweeps.recipes.ladder import flops_nodes, ladder, shape
-from tokenizer.shards import ShardError, read_manifest
 
 CONVENTION = "N: matmul parameters, head included, look-up not; C = D · (6 N + 6 L d T)"
 """What N and C count in every sweep."""
 LARGEST = 1e10
 """Parameters of the largest of the recipe's shapes that are counted."""
-FEWEST_FREEDOM = 2
-"""Least degrees of freedom with which a measured noise replaces the usual one."""
-
-
-def earlier_noise(revisions: Iterable[SweepAnswers]) -> KnownNoise:
-    """The noise between seeds from the first of a sweep's revisions with enough repeats, else the usual noise."""
-    for laws in revisions:
-        with contextlib.suppress(LawError):
-            sigma, freedom, _ = seed_sigma(laws.variants[0].table)
-            if sigma is not None and freedom >= FEWEST_FREEDOM:
-                known = f"{freedom} degrees of freedom of {laws.sweep.name}@{laws.sweep.revision[:8]}"
-                return KnownNoise(sigma, known)
-    return USUAL_NOISE
 
 
 class SweepAnswers:
@@ -291,24 +277,11 @@ class SweepAnswers:
 
     @cached_property
     def texts(self) -> Mapping[str, str]:
-        """Identity of the validation text of each dataset of the runs, and of each further set, by `DATASET SET`.
-
-        Those of a dataset that is gone are empty.
-        """
+        """Identities of the validation texts of the datasets of the runs, as `texts_of` has them."""
         if self._texts is not None:
             return self._texts
         datasets = {str(run.config["dataset"]) for run in self.runs}
-        return {name: text for dataset in datasets for name, text in self._texts_of(dataset)}
-
-    def _texts_of(self, dataset: str) -> Iterator[tuple[str, str]]:
-        try:
-            manifest = read_manifest(self._artifacts / dataset)
-        except ShardError:
-            yield dataset, ""
-            return
-        yield dataset, f"{manifest.corpus} {manifest.validation_bytes} {manifest.scored_bytes}"
-        for name, facts in manifest.sets.items():
-            yield f"{dataset} {name}", facts["text"]
+        return dict(texts_of(self._artifacts, datasets))
 
     def reply(self, label: str, question: Question) -> Reply:
         """A law's reply, with the nearest shapes that the recipe can build. Raises LawError, QuestionError."""
@@ -327,21 +300,7 @@ class SweepAnswers:
         """The buildable shape of the variant's recipe nearest to N, with its own N, D and FLOPs."""
         setting = self.setting(variant)
         model = shape(setting.recipe, params, setting.vocab, setting.context, setting.parts)
-        counts, cost = count_parameters(model), flops_per_token(model)
-        sequences = max(1, round(flops / (cost * model.context)))
-        return BuildableShape(
-            d_model=model.d_model,
-            n_layers=model.n_layers,
-            n_heads=model.n_heads,
-            d_ff=model.d_ff,
-            params=counts.matmul,
-            params_total=counts.total,
-            params_nonembedding=counts.nonembedding,
-            tokens=sequences * model.context,
-            flops=sequences * model.context * cost,
-            experts=model.experts,
-            active=model.active,
-        )
+        return buildable_shape(model, flops)
 
     def counts(self, variant: Variant) -> Counts:
         """Total and non-embedding parameters of the recipe's shapes as functions of N."""

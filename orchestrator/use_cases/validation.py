@@ -18,7 +18,6 @@ from orchestrator.use_cases.accounts import operator
 from orchestrator.use_cases.answering import Answering
 from orchestrator.use_cases.control import ControlError
 from orchestrator.use_cases.execution import Execution
-from orchestrator.use_cases.loss_key import STORED
 from orchestrator.use_cases.planning import Planning
 from orchestrator.use_cases.submission import new_run
 from orchestrator.use_cases.sweep_answers import SweepAnswers
@@ -68,8 +67,7 @@ def validate(
         loss_key: the loss to forecast, such as `loss.code`; by default that of the validation text.
 
     Raises:
-        NotFound, LawError, QuestionError, PlanError, AlreadyScheduling; ControlError if the sweep is paused or
-            cancelled.
+        NotFound, LawError, QuestionError, PlanError, AlreadyScheduling; ControlError if the sweep is held.
     """
     answers = Answering(workspace).of(name).on(loss_key)
     planning, execution, store = Planning(workspace), Execution(workspace), workspace.store
@@ -91,7 +89,7 @@ def validate(
     for cell in cells:
         if cell.factor == 1:
             run_id = cell.planned.run_id
-            made = prediction_json(prediction) | ({STORED: answers.loss_key.text} if answers.loss_key.text else {})
+            made = prediction_json(prediction) | answers.loss_key.stored
             store.add_forecast(sweep.id, run_id, law.law_id, flops, made)
     execution.execute(sweep, planning.device_of(answers.spec), observe)
     return _scored(workspace, answers, law.law_id, cells)
