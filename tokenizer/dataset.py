@@ -161,11 +161,14 @@ def _told(cleaned: Cleaned) -> Iterator[str]:
         yield f"skipped {counted(cleaned.read.invalid)}"
     if cleaned.read.thrown:
         yield f"thrown away by rules: {counted(cleaned.read.thrown)}"
-    near = f"{cleaned.near_duplicates:,} near duplicates " if cleaned.near_duplicates else ""
-    leaks = f"({cleaned.leaks:,} leaks into validation) " if near or cleaned.leaks else ""
+    leaks = f" ({cleaned.leaks:,} leaks into validation)"
+    removed = f"{cleaned.duplicates:,} duplicates"
+    if cleaned.near_duplicates:
+        removed = f"{cleaned.near_duplicates:,} near duplicates{leaks} and {removed}"
+    elif cleaned.leaks:
+        removed += leaks
     yield (
-        f"{cleaned.documents:,} documents, {cleaned.bytes / 1e6:.1f} MB; "
-        f"{near}{leaks}{'and ' if near else ''}{cleaned.duplicates:,} duplicates removed, "
+        f"{cleaned.documents:,} documents, {cleaned.bytes / 1e6:.1f} MB; {removed} removed, "
         f"{cleaned.left_out:,} beyond corpus.max_bytes"
     )
     for name in cleaned.sets:

@@ -88,6 +88,6 @@ def weighted(domains: Sequence[DomainSpec], name: str, weight: float) -> tuple[D
 
 
 def shares(domains: Sequence[DomainSpec]) -> dict[str, float]:
-    """The share of the training tokens of each domain, by name in alphabetical order."""
+    """The share of the training tokens of each domain, by name in alphabetical order; to twelve decimals."""
     total = sum(domain.weight for domain in domains)
-    return {domain.name: domain.weight / total for domain in sorted(domains, key=lambda one: one.name)}
+    return {domain.name: round(domain.weight / total, 12) for domain in sorted(domains, key=lambda one: one.name)}

@@ -25,6 +25,7 @@ def test_weights_are_shares_of_their_sum() -> None:
     domains = (DomainSpec(weight=3), DomainSpec("more", 5))
     assert shares(domains) == {"more": 0.625, "python": 0.375}
     assert shares(weighted(domains, "more", 1)) == {"more": 0.25, "python": 0.75}
+    assert shares((DomainSpec(weight=0.3), DomainSpec("more", 0.1))) == {"more": 0.25, "python": 0.75}
     with pytest.raises(CorpusError, match=r"names no domain of corpus\.mix; they are python, more"):
         weighted(domains, "code", 1)
 
