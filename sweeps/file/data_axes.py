@@ -43,8 +43,12 @@ def data_values(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def varies_tokenizer(spec: SweepSpec) -> bool:
-    """Whether the sweep compares tokenizers, so that every run is scored on the same whole documents."""
-    return any(axis in TOKENIZER_AXES for axis in spec.vary)
+    """Whether the sweep compares tokenizers, so that every run is scored on the same whole documents.
+
+    Corpora that share a validation file differ in the tokenizer that is trained on them, too; weights do not.
+    """
+    corpora = any(axis in DATA_AXES and axis not in TOKENIZER_AXES for axis in spec.vary)
+    return any(axis in TOKENIZER_AXES for axis in spec.vary) or (corpora and bool(spec.corpus.validation))
 
 
 def with_data(spec: SweepSpec, values: Mapping[str, Any]) -> SweepSpec:

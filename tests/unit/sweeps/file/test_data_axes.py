@@ -69,6 +69,12 @@ def test_the_weight_of_a_domain_is_an_axis(text: str, override: str) -> None:
     assert [domain.weight for domain in with_data(made, {"corpus.weight.b": 2.5}).corpus.mix] == [3.0, 2.5]
 
 
+def test_corpora_that_share_a_validation_file_are_scored_on_whole_documents() -> None:
+    axis = "vary: {corpus.max_bytes: [1000000, 2000000]}\n"
+    assert varies_tokenizer(spec(f"corpus: {{validation: {{w: w.txt}}}}\n{axis}"))
+    assert not varies_tokenizer(spec(axis))
+
+
 def test_rules_and_near_duplicates_are_axes() -> None:
     made = spec("vary: {corpus.filters: ['', c4], corpus.near_duplicates: [0, 0.7]}")
     chosen = with_data(made, {"corpus.filters": "c4", "corpus.near_duplicates": 0.7}).corpus
