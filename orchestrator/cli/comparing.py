@@ -79,6 +79,8 @@ def compare(
         made = [_of_tables(csv, columns, rows, bytes_per_token or [], flops)]
     else:
         made, best = _of_sweeps(sweeps or [], axis, baseline, variant or [], flops, columns.get("loss", ""))
+        if "loss" in columns:
+            say(f"compared by {columns['loss']}")
     _show(made, output, axis or "", best)
     if out is not None:
         _draw(made, out)
