@@ -111,6 +111,18 @@ def test_an_unknown_sweep_exits_with_3(stored: Isoflop, verb: tuple[str, ...]) -
     assert (done.code, done.stdout) == (3, "") and "there is no sweep" in done.stderr
 
 
+def test_runs_that_are_trained_as_one_are_named(stored: Isoflop, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = reading._runs_of
+
+    def shared(sweep: str, limit: int | None) -> SweepRuns:
+        return replace(found(sweep, limit), shared=(SharedWorker("cuda-0", ("r1", "r2", "r3")),))
+
+    assert "as one" not in stored("show", "lab").stderr
+    monkeypatch.setattr(reading, "_runs_of", shared)
+    assert "cuda-0 trains 3 runs as one: r1, r2 and r3" in stored("show", "lab").stderr
+    assert stored("show", "lab", "-o", "json").json["shared"] == [{"worker": "cuda-0", "runs": ["r1", "r2", "r3"]}]
+
+
 def test_losses_on_sets_are_shown_beside_the_loss(stored: Isoflop, monkeypatch: pytest.MonkeyPatch) -> None:
     read = reading._runs_of
 
@@ -124,15 +136,3 @@ def test_losses_on_sets_are_shown_beside_the_loss(stored: Isoflop, monkeypatch: 
     header, first = (line.split() for line in stored("show", "lab").stdout.splitlines()[:2])
     assert header[header.index("loss") + 1] == "loss.wiki" and "2.125" in first
     assert stored("show", "lab", "-o", "json").json["runs"][0]["loss.wiki"] == 2.125
-
-
-def test_runs_that_are_trained_as_one_are_named(stored: Isoflop, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = reading._runs_of
-
-    def shared(sweep: str, limit: int | None) -> SweepRuns:
-        return replace(found(sweep, limit), shared=(SharedWorker("cuda-0", ("r1", "r2", "r3")),))
-
-    assert "as one" not in stored("show", "lab").stderr
-    monkeypatch.setattr(reading, "_runs_of", shared)
-    assert "cuda-0 trains 3 runs as one: r1, r2 and r3" in stored("show", "lab").stderr
-    assert stored("show", "lab", "-o", "json").json["shared"] == [{"worker": "cuda-0", "runs": ["r1", "r2", "r3"]}]
