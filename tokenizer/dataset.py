@@ -33,6 +33,8 @@ PREPARATION = 2
 """Raised whenever equal documents and specs give another dataset, so that old ones are not reused."""
 COMPARED_BYTES = 600_000
 """UTF-8 bytes of validation text on which tokenizers are compared: 150,000 tokens or more at four bytes or fewer."""
+NEARNESS = 2
+"""Raised whenever other documents count as near duplicates."""
 CLEANING = "cleaning-"
 """Prefix of the folder of a corpus that is being prepared; a kill leaves it, and the next preparation goes on there."""
 _INDEX = "index"
@@ -71,8 +73,7 @@ def prepare(
     """
     wanted = Wanted(corpus, tokenizer, _given(tokenizer, within), scored_bytes)
     files, notes = source_files(corpus, within)
-    asked = told_json(dataclasses.asdict(corpus))
-    request = _hash(PREPARATION, training_text_bytes(tokenizer), asked, *_identity(wanted))
+    request = _hash(PREPARATION, training_text_bytes(tokenizer), _asked(corpus), *_identity(wanted))
     shortcut = _hash(request, _fingerprint(files, notes))
     known = _recall(root, shortcut)
     if known is not None:
@@ -102,6 +103,11 @@ def _identity(wanted: Wanted) -> tuple[object, ...]:
     return (asked, wanted.scored_bytes) if wanted.scored_bytes else (asked,)
 
 
+def _asked(corpus: CorpusSpec) -> dict[str, object]:
+    """What says which documents stay, JSON-ready."""
+    return told_json(dataclasses.asdict(corpus)) | ({"nearness": NEARNESS} if corpus.near_duplicates else {})
+
+
 def _given(spec: TokenizerSpec, within: Reach | None) -> Tokenizer | None:
     """The tokenizer of the user's file; None where one is to be trained. Raises TokenizerError."""
     return load_given(spec, within) if spec.kind == FILE else None
@@ -111,9 +117,8 @@ def _clean_and_build(
     wanted: Wanted, files: Sequence[File], notes: tuple[str, ...], root: Path, report: Report, *, keep: bool
 ) -> Shards:
     """Clean the corpus; reuse the dataset of what stays, or build it. Goes on where a killed process was."""
-    asked = told_json(dataclasses.asdict(wanted.corpus))
     sizes = (PORTION_BYTES, RUN_BYTES, BUCKET_BYTES)
-    folder = root / f"{CLEANING}{_hash(PREPARATION, asked, sizes, _fingerprint(files, notes))[:16]}"
+    folder = root / f"{CLEANING}{_hash(PREPARATION, _asked(wanted.corpus), sizes, _fingerprint(files, notes))[:16]}"
     for other in set(root.glob(f"{CLEANING}*")) - {folder}:
         shutil.rmtree(other, ignore_errors=True)
     try:

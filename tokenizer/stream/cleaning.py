@@ -16,6 +16,7 @@ from tokenizer.private import make_private
 from tokenizer.progress import Report, Stage
 from tokenizer.stream.cleaned import Cleaned, Keeper
 from tokenizer.stream.index import Bucket, buckets_of, read_index
+from tokenizer.stream.leaks import leaking_pairs
 from tokenizer.stream.minhash import bands_for
 from tokenizer.stream.near import leave_out, positions
 from tokenizer.stream.pool import Pool
@@ -81,13 +82,24 @@ def _read(spec: CorpusSpec, cut: Iterable[Portion], pool: Pool, report: Report) 
 
 def _index(spec: CorpusSpec, buckets: Sequence[Bucket], pool: Pool, report: Report) -> int:
     """Index every bucket; returns the number of distinct documents."""
-    rows = bands_for(spec.near_duplicates).rows if spec.near_duplicates else 0
-    tasks = [
-        json.dumps({"bucket": [bucket.first, bucket.last], "ngram": spec.near_ngram, "rows": rows})
-        for bucket in buckets
-    ]
+    asked: dict[str, float] = {"ngram": spec.near_ngram, "rows": 0}
+    if spec.near_duplicates:
+        _hold_out(spec, buckets, pool, report)
+        rows = bands_for(spec.near_duplicates).rows
+        asked |= {"rows": rows, "threshold": spec.near_duplicates, "fraction": spec.validation_fraction}
+    tasks = [json.dumps({"bucket": [bucket.first, bucket.last]} | asked) for bucket in buckets]
     stage = Stage("corpus: removing duplicates, buckets", report)
     return sum(map(int, pool.results("index", tasks, stage)))
+
+
+def _hold_out(spec: CorpusSpec, buckets: Sequence[Bucket], pool: Pool, report: Report) -> None:
+    """Index the n-grams of what is held out, with which every training document is compared."""
+    asked = {"ngram": spec.near_ngram, "fraction": spec.validation_fraction}
+    ends = [[bucket.first, bucket.last] for bucket in buckets]
+    tasks = {"hold": [json.dumps({"bucket": each} | asked) for each in ends], "gather": [json.dumps({"buckets": ends})]}
+    for step, each in tasks.items():
+        for _ in pool.results(step, each, Stage("corpus: validation documents, buckets", report)):
+            pass
 
 
 def _near(spec: CorpusSpec, cleaned: Cleaned, pool: Pool, report: Report) -> npt.NDArray[np.bool_]:
@@ -100,9 +112,10 @@ def _near(spec: CorpusSpec, cleaned: Cleaned, pool: Pool, report: Report) -> npt
     for _ in pool.results("pair", tasks, stage):
         pass
     pairs = np.concatenate([np.load(cleaned.folder / f"pairs-{band:03d}.npy") for band in range(count)])
-    held_out = np.concatenate(
-        [positions(read_index(cleaned.folder, bucket)) < spec.validation_fraction for bucket in cleaned.buckets]
-    )
+    sides = [positions(read_index(cleaned.folder, bucket)) < spec.validation_fraction for bucket in cleaned.buckets]
+    held_out = np.concatenate(sides)
+    begins = np.cumsum([0, *map(len, sides)])[:-1].tolist()
+    pairs = np.concatenate([pairs, leaking_pairs(cleaned.folder, cleaned.buckets, held_out, begins)])
     gone = leave_out(pairs, held_out)
     leaking = pairs[held_out[pairs[:, 0]] & ~held_out[pairs[:, 1]] & ~gone[pairs[:, 0]]]
     cleaned.leaks = len(np.unique(leaking[:, 1]))

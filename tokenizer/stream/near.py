@@ -58,11 +58,14 @@ class Nearness:
     threshold: float
     """Least estimated Jaccard similarity."""
     fraction: float
-    """Share held out for validation: of a pair its document comes first."""
+    """Share held out for validation."""
 
 
 def pair_band(folder: Path, buckets: list[Bucket], band: int, nearness: Nearness) -> int:
-    """Write the pairs of near duplicates that share a band; returns their number."""
+    """Write the pairs of near duplicates of one split that share a band; returns their number.
+
+    Those of two splits are found by `tokenizer.stream.leaks`, which overlooks none.
+    """
     hashes = [np.load(folder / f"{bucket.name}.bands.npy", mmap_mode="r") for bucket in buckets]
     held_out = np.concatenate([positions(read_index(folder, b)) < nearness.fraction for b in buckets])
     signatures = Signatures(folder, buckets)
@@ -86,10 +89,12 @@ def pair_band(folder: Path, buckets: list[Bucket], band: int, nearness: Nearness
 
 
 def _candidates(hashes: npt.NDArray[np.uint64], places: Pairs, held_out: npt.NDArray[np.bool_]) -> Pairs:
-    """Pairs of documents with equal hashes: each with LINKS before it and with the first, validation first."""
+    """Pairs of documents of one split with equal hashes: each with LINKS before it and with the first."""
     order = np.lexsort((places, ~held_out[places], hashes))
     hashes, places = hashes[order], places[order]
-    new = np.r_[True, hashes[1:] != hashes[:-1]] if len(hashes) else np.empty(0, bool)
+    sides = held_out[places]
+    changes = (hashes[1:] != hashes[:-1]) | (sides[1:] != sides[:-1])
+    new = np.r_[True, changes] if len(hashes) else np.empty(0, bool)
     firsts = np.maximum.accumulate(np.where(new, np.arange(len(hashes)), 0))
     later = np.flatnonzero(~new)
     found = [np.stack([firsts[later], later], axis=1)]

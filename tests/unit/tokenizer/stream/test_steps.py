@@ -23,7 +23,7 @@ def test_a_step_is_text_in_and_text_out(tmp_path: Path) -> None:
     assert (read["documents"], read["bytes"], read["runs"]) == (1, 10, ["p-0.run"])
     (tmp_path / RUNS).write_text(json.dumps(read["runs"]))
     assert perform("index", str(tmp_path), json.dumps({"bucket": [0, 4096], "ngram": 5, "rows": 0})) == "1"
-    assert set(STEPS) == {"read", "index", "pair", "encode"}
+    assert set(STEPS) == {"read", "hold", "gather", "index", "pair", "encode"}
 
 
 def test_expected_errors_pass_through(tmp_path: Path) -> None:

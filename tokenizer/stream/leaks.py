@@ -1,0 +1,149 @@
+"""Finds every training document that is like one held out: exactly, by an index of the held-out n-grams."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from tokenizer.stream.index import Bucket, distinct
+from tokenizer.stream.minhash import shingles
+from tokenizer.stream.whole import save_array, whole_file
+
+AT_ONCE = 1 << 22
+"""Entries of the index that are sorted at once."""
+GRAMS, HOLDERS, SIZES = "held-grams.u64", "held-holders.i32", "held-sizes.i32"
+"""Files of the index: hashes of n-grams, ascending; the held-out document of each; the n-grams of each document."""
+_ENTRY = np.dtype([("gram", "<u8"), ("holder", "<i4")])
+_TINY = 1e-9
+"""Keeps a product that should be whole from being rounded up."""
+
+Grams = npt.NDArray[np.uint64]
+"""Hashes of the different n-grams of a document, ascending."""
+
+
+def is_held_out(digest: bytes, fraction: float) -> bool:
+    """Whether a document is in the validation split."""
+    return int.from_bytes(digest[-8:], "big") / 2**64 < fraction
+
+
+def hold_out(folder: Path, runs: list[str], bucket: Bucket, ngram: int, fraction: float) -> int:
+    """Write the n-grams of a bucket's held-out documents; returns the number of those documents."""
+    texts = (d.raw.decode() for _, d in distinct(folder, runs, bucket) if is_held_out(d.digest, fraction))
+    found = [shingles(text, ngram) for text in texts]
+    entries = np.empty(sum(map(len, found)), _ENTRY)
+    sizes = np.array([len(grams) for grams in found], "<i4")
+    entries["gram"] = np.concatenate(found) if found else np.empty(0, np.uint64)
+    entries["holder"] = np.repeat(np.arange(len(found), dtype="<i4"), sizes)
+    save_array(folder / f"{bucket.name}.held.npy", entries[np.argsort(entries["gram"], kind="stable")])
+    save_array(folder / f"{bucket.name}.sizes.npy", sizes)
+    return len(found)
+
+
+def gather(folder: Path, buckets: Sequence[Bucket]) -> int:
+    """Write the index of all buckets' held-out documents, a range of hashes after another; returns its entries."""
+    parts = [np.load(folder / f"{bucket.name}.held.npy", mmap_mode="r") for bucket in buckets]
+    sizes = [np.load(folder / f"{bucket.name}.sizes.npy") for bucket in buckets]
+    firsts = np.cumsum([0, *map(len, sizes)])
+    total = sum(map(len, parts))
+    pieces = max(1, -(-total // AT_ONCE))
+    begins = [0] * len(parts)
+    with whole_file(folder / GRAMS) as grams, whole_file(folder / HOLDERS) as holders:
+        for piece in range(1, pieces + 1):
+            last = np.uint64(2**64 * piece // pieces - 1)
+            ends = [int(np.searchsorted(part["gram"], last, side="right")) for part in parts]
+            rows = [np.array(part[begin:end]) for part, begin, end in zip(parts, begins, ends, strict=True)]
+            for row, first in zip(rows, firsts, strict=False):
+                row["holder"] += first
+            entries = np.concatenate(rows)
+            entries = entries[np.argsort(entries["gram"], kind="stable")]
+            grams.write(entries["gram"].tobytes())
+            holders.write(entries["holder"].tobytes())
+            begins = ends
+    with whole_file(folder / SIZES) as stream:
+        stream.write(np.concatenate(sizes).astype("<i4").tobytes())
+    return total
+
+
+class HeldOut:
+    """The index of the held-out documents' n-grams, on disk."""
+
+    def __init__(self, folder: Path) -> None:
+        """Map its files."""
+        self._grams = _mapped(folder / GRAMS, "<u8")
+        self._holders = _mapped(folder / HOLDERS, "<i4")
+        self._sizes = _mapped(folder / SIZES, "<i4")
+
+    def alike(self, grams: Grams, threshold: float) -> npt.NDArray[np.int64]:
+        """Numbers of the held-out documents whose Jaccard similarity to a document is at least the threshold.
+
+        Of so alike a document's n-grams at least ceil(threshold * n) are held, so that of any n + 1 - ceil(threshold *
+        n) one is: where none of so many is held, nothing else is looked up.
+        """
+        few = len(grams) + 1 - math.ceil(threshold * len(grams) - _TINY)
+        if not len(self._places(grams[:few])[0]):
+            return np.empty(0, np.int64)
+        begins, ends = self._places(grams)
+        counts = ends - begins
+        entries = np.repeat(begins - (np.cumsum(counts) - counts), counts) + np.arange(counts.sum())
+        numbers, shared = np.unique(self._holders[entries], return_counts=True)
+        similar = shared / (len(grams) + self._sizes[numbers] - shared) >= threshold
+        return np.asarray(numbers[similar], np.int64)
+
+    def _places(self, grams: Grams) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Where the entries of those n-grams begin and end that are held."""
+        begins = np.searchsorted(self._grams, grams)
+        inside = begins < len(self._grams)
+        begins, grams = begins[inside], grams[inside]
+        held = self._grams[begins] == grams
+        begins, grams = begins[held], grams[held]
+        return begins, np.searchsorted(self._grams, grams, side="right")
+
+
+@lru_cache(maxsize=1)
+def held_out_of(folder: Path) -> HeldOut:
+    """The index in a folder, mapped once for a process."""
+    return HeldOut(folder)
+
+
+class LeakFinder:
+    """Notes which training documents of a bucket are like held-out ones."""
+
+    def __init__(self, held: HeldOut, threshold: float, fraction: float) -> None:
+        """By an index, from a Jaccard similarity on, and with the share held out."""
+        self._held, self._threshold, self._fraction = held, threshold, fraction
+        self._found = [np.empty((0, 2), np.int64)]
+
+    def look(self, row: int, digest: bytes, grams: Grams) -> None:
+        """Look at the document in a row of the bucket's index."""
+        if not is_held_out(digest, self._fraction):
+            numbers = self._held.alike(grams, self._threshold)
+            self._found.append(np.stack([numbers, np.full_like(numbers, row)], axis=1))
+
+    def save(self, folder: Path, bucket: Bucket) -> None:
+        """Write (number of a held-out document, row of the training document) of each pair."""
+        save_array(folder / f"{bucket.name}.leaks.npy", np.concatenate(self._found))
+
+
+def leaking_pairs(
+    folder: Path, buckets: Sequence[Bucket], held_out: npt.NDArray[np.bool_], begins: Sequence[int]
+) -> npt.NDArray[np.int64]:
+    """All pairs of a held-out and a training document that are alike, by their place in the order of digests.
+
+    `held_out` is by that place, and `begins` the place of each bucket's first document.
+    """
+    places = np.flatnonzero(held_out)
+    found = [np.empty((0, 2), np.int64)]
+    for bucket, begin in zip(buckets, begins, strict=True):
+        pairs = np.load(folder / f"{bucket.name}.leaks.npy")
+        found.append(np.stack([places[pairs[:, 0]], pairs[:, 1] + begin], axis=1))
+    return np.concatenate(found)
+
+
+def _mapped(path: Path, kind: str) -> npt.NDArray[np.generic]:
+    """A file of numbers, mapped; an empty one cannot be."""
+    return np.memmap(path, kind, "r") if path.stat().st_size else np.empty(0, kind)
