@@ -21,7 +21,7 @@ from tokenizer.readers import HOW_TEXT_IS_CUT
 from tokenizer.shard_writer import write_shards
 from tokenizer.shards import SPLITS, Manifest, Shards, id_dtype
 from tokenizer.stream.cleaned import Cleaned
-from tokenizer.stream.pool import Pool
+from tokenizer.stream.pool import Executor
 from tokenizer.stream.whole import whole_file
 from tokenizer.vocabulary import Tokenizer, TokenizerSpec
 
@@ -43,7 +43,7 @@ class Wanted:
     """Most UTF-8 bytes of validation text, all of which is scored; 0 for no limit, and a beginning."""
 
 
-def build(wanted: Wanted, cleaned: Cleaned, root: Path, pool: Pool, report: Report) -> Shards:
+def build(wanted: Wanted, cleaned: Cleaned, root: Path, pool: Executor, report: Report) -> Shards:
     """Train the tokenizer, encode and write. Raises CorpusError, TokenizerError, ShardError, OSError."""
     from tokenizer.encode import choose_encoder
     from tokenizer.training import train_tokenizer
@@ -84,7 +84,7 @@ def build(wanted: Wanted, cleaned: Cleaned, root: Path, pool: Pool, report: Repo
     return shards
 
 
-def _encode(cleaned: Cleaned, tokenizer: Tokenizer, encoder: str, last: str, pool: Pool, stage: Stage) -> None:
+def _encode(cleaned: Cleaned, tokenizer: Tokenizer, encoder: str, last: str, pool: Executor, stage: Stage) -> None:
     """Write the ids of every bucket."""
     name = _file_of(tokenizer)
     with whole_file(cleaned.folder / name) as stream:

@@ -10,13 +10,13 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tokenizer.building import Wanted, build
 from tokenizer.corpus import clean_corpus, counted, pool_for, source_files
+from tokenizer.corpus_error import CorpusError
 from tokenizer.corpus_spec import CorpusSpec, told_json
-from tokenizer.errors import ExpectedError
 from tokenizer.files import Reach
 from tokenizer.loading import load_given
 from tokenizer.private import make_private
@@ -24,10 +24,11 @@ from tokenizer.progress import Report, silent
 from tokenizer.shards import UNFINISHED, ShardError, Shards, open_shards
 from tokenizer.stream.cleaned import Cleaned
 from tokenizer.stream.index import BUCKET_BYTES
+from tokenizer.stream.pool import Executor
 from tokenizer.stream.portions import PORTION_BYTES, File
 from tokenizer.stream.reading import RUN_BYTES
 from tokenizer.training import training_text_bytes
-from tokenizer.vocabulary import FILE, Tokenizer, TokenizerSpec
+from tokenizer.vocabulary import FILE, Tokenizer, TokenizerError, TokenizerSpec
 
 PREPARATION = 2
 """Raised whenever equal documents and specs give another dataset, so that old ones are not reused."""
@@ -39,6 +40,8 @@ CLEANING = "cleaning-"
 """Prefix of the folder of a corpus that is being prepared; a kill leaves it, and the next preparation goes on there."""
 _INDEX = "index"
 """Folder that remembers which dataset an earlier call gave, by a hash of what was asked for."""
+Choose = Callable[[Sequence[File], Path], Executor]
+"""Gives what does the tasks of some files in a folder."""
 
 
 def prepare(
@@ -50,6 +53,7 @@ def prepare(
     *,
     scored_bytes: int = 0,
     keep: bool = False,
+    choose: Choose | None = None,
 ) -> Shards:
     """The dataset of a corpus and a tokenizer, in root/<dataset>; made if it does not exist.
 
@@ -67,6 +71,7 @@ def prepare(
         scored_bytes: keep only so much of the validation text, in whole documents, and score every run on all of it,
             so that tokenizers are compared on the same text; 0 for all of it, of which runs are scored on a beginning.
         keep: keep the cleaned corpus for the next call, with another tokenizer; `drop_cleaned` deletes it.
+        choose: gives what cleans and encodes; None for this machine's cores.
 
     Raises:
         CorpusError, TokenizerError, ShardError.
@@ -80,7 +85,7 @@ def prepare(
         report(f"dataset {known.manifest.dataset}: reused")
         return known
     with _exclusively(root, report):
-        shards = _recall(root, shortcut) or _clean_and_build(wanted, files, notes, root, report, keep=keep)
+        shards = _recall(root, shortcut) or _clean_and_build(wanted, files, notes, root, report, choose, keep=keep)
         if _hash(request, _fingerprint(*source_files(corpus, within))) == shortcut:
             _remember(root, shortcut, shards)
     return shards
@@ -114,7 +119,14 @@ def _given(spec: TokenizerSpec, within: Reach | None) -> Tokenizer | None:
 
 
 def _clean_and_build(
-    wanted: Wanted, files: Sequence[File], notes: tuple[str, ...], root: Path, report: Report, *, keep: bool
+    wanted: Wanted,
+    files: Sequence[File],
+    notes: tuple[str, ...],
+    root: Path,
+    report: Report,
+    choose: Choose | None,
+    *,
+    keep: bool,
 ) -> Shards:
     """Clean the corpus; reuse the dataset of what stays, or build it. Goes on where a killed process was."""
     sizes = (PORTION_BYTES, RUN_BYTES, BUCKET_BYTES)
@@ -122,8 +134,9 @@ def _clean_and_build(
     for other in set(root.glob(f"{CLEANING}*")) - {folder}:
         shutil.rmtree(other, ignore_errors=True)
     try:
-        shards = _in_folder(wanted, files, notes, folder, report)
-    except ExpectedError:
+        with (choose or pool_for)(files, folder) as pool:
+            shards = _in_folder(wanted, files, notes, folder, pool, report)
+    except (CorpusError, TokenizerError, ShardError):
         shutil.rmtree(folder, ignore_errors=True)
         raise
     if not keep:
@@ -131,24 +144,25 @@ def _clean_and_build(
     return shards
 
 
-def _in_folder(wanted: Wanted, files: Sequence[File], notes: tuple[str, ...], folder: Path, report: Report) -> Shards:
+def _in_folder(
+    wanted: Wanted, files: Sequence[File], notes: tuple[str, ...], folder: Path, pool: Executor, report: Report
+) -> Shards:
     """`_clean_and_build` in a folder for what is between."""
     started = time.perf_counter()
-    with pool_for(files, folder) as pool:
-        cleaned = clean_corpus(wanted.corpus, files, notes, folder, pool, report)
-        for line in _told(cleaned):
-            report(f"corpus: {line} ({time.perf_counter() - started:.1f} s)")
-        content = _hash(
-            PREPARATION,
-            training_text_bytes(wanted.tokenizer),
-            cleaned.content_hash,
-            wanted.corpus.validation_fraction,
-            *_identity(wanted),
-        )
-        shards = _recall(folder.parent, content)
-        if shards is None:
-            shards = build(wanted, cleaned, folder.parent, pool, report)
-            _remember(folder.parent, content, shards)
+    cleaned = clean_corpus(wanted.corpus, files, notes, folder, pool, report)
+    for line in _told(cleaned):
+        report(f"corpus: {line} ({time.perf_counter() - started:.1f} s)")
+    content = _hash(
+        PREPARATION,
+        training_text_bytes(wanted.tokenizer),
+        cleaned.content_hash,
+        wanted.corpus.validation_fraction,
+        *_identity(wanted),
+    )
+    shards = _recall(folder.parent, content)
+    if shards is None:
+        shards = build(wanted, cleaned, folder.parent, pool, report)
+        _remember(folder.parent, content, shards)
     return shards
 
 

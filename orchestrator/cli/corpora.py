@@ -40,8 +40,7 @@ def corpus(
     from orchestrator.use_cases import corpora
 
     spec = _spec(what or [], source, text_key, max_bytes)
-    workspace = open_workspace()
-    found = corpora.describe(spec, workspace.home.artifacts, say)
+    found = corpora.describe(spec, open_workspace(), say)
     if output is Format.JSON:
         emit_json(found.to_dict())
     elif output is Format.CSV:

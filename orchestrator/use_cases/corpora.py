@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from model.flops import count_parameters, flops_per_token
+from orchestrator.use_cases.workspace import Workspace
 from sweeps.file.compose import load_sweep
 from sweeps.file.spec import SweepSpec
 from sweeps.plan.combination import NOTHING_VARIED
@@ -96,13 +97,14 @@ def load(path: Path, overrides: Sequence[str]) -> SweepSpec:
     return load_sweep(path, overrides)
 
 
-def describe(spec: SweepSpec, root: Path, say: Report) -> Described:
+def describe(spec: SweepSpec, workspace: Workspace, say: Report) -> Described:
     """Prepare the corpus of a sweep as the sweep would, and look at it.
 
     Raises:
         CorpusError, TokenizerError, ShardError.
     """
-    shards = prepare(spec.corpus, spec.tokenizer, root, say)
+    root, choose = workspace.home.artifacts, workspace.preparation.choose
+    shards = prepare(spec.corpus, spec.tokenizer, root, say, choose=choose)
     texts = _texts(shards)
     budgets = tuple(_enough(spec, shards.manifest, passes) for passes in PASSES)
     samples = tuple(text.strip()[:SAMPLE_CHARACTERS] for text in texts[:SAMPLES])

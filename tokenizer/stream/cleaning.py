@@ -19,7 +19,7 @@ from tokenizer.stream.index import Bucket, buckets_of, read_index
 from tokenizer.stream.leaks import leaking_pairs
 from tokenizer.stream.minhash import bands_for
 from tokenizer.stream.near import leave_out, positions
-from tokenizer.stream.pool import Pool
+from tokenizer.stream.pool import Executor
 from tokenizer.stream.portions import File, Portion, portions
 from tokenizer.stream.reading import Read
 from tokenizer.stream.steps import RUNS
@@ -32,7 +32,7 @@ _DONE = "cleaned.json"
 
 
 def clean(
-    spec: CorpusSpec, files: Sequence[File], notes: tuple[str, ...], folder: Path, pool: Pool, report: Report
+    spec: CorpusSpec, files: Sequence[File], notes: tuple[str, ...], folder: Path, pool: Executor, report: Report
 ) -> Cleaned:
     """Clean a corpus in a folder that belongs to these files and this spec alone.
 
@@ -65,7 +65,7 @@ def clean(
     return cleaned
 
 
-def _read(spec: CorpusSpec, cut: Iterable[Portion], pool: Pool, report: Report) -> Read:
+def _read(spec: CorpusSpec, cut: Iterable[Portion], pool: Executor, report: Report) -> Read:
     """Read every portion."""
     asked = dataclasses.asdict(spec)
     tasks: list[str] = []
@@ -80,7 +80,7 @@ def _read(spec: CorpusSpec, cut: Iterable[Portion], pool: Pool, report: Report) 
     return found
 
 
-def _index(spec: CorpusSpec, buckets: Sequence[Bucket], pool: Pool, report: Report) -> int:
+def _index(spec: CorpusSpec, buckets: Sequence[Bucket], pool: Executor, report: Report) -> int:
     """Index every bucket; returns the number of distinct documents."""
     asked: dict[str, float] = {"ngram": spec.near_ngram, "rows": 0}
     if spec.near_duplicates:
@@ -92,7 +92,7 @@ def _index(spec: CorpusSpec, buckets: Sequence[Bucket], pool: Pool, report: Repo
     return sum(map(int, pool.results("index", tasks, stage)))
 
 
-def _hold_out(spec: CorpusSpec, buckets: Sequence[Bucket], pool: Pool, report: Report) -> None:
+def _hold_out(spec: CorpusSpec, buckets: Sequence[Bucket], pool: Executor, report: Report) -> None:
     """Index the n-grams of what is held out, with which every training document is compared."""
     asked = {"ngram": spec.near_ngram, "fraction": spec.validation_fraction}
     ends = [[bucket.first, bucket.last] for bucket in buckets]
@@ -102,7 +102,7 @@ def _hold_out(spec: CorpusSpec, buckets: Sequence[Bucket], pool: Pool, report: R
             pass
 
 
-def _near(spec: CorpusSpec, cleaned: Cleaned, pool: Pool, report: Report) -> npt.NDArray[np.bool_]:
+def _near(spec: CorpusSpec, cleaned: Cleaned, pool: Executor, report: Report) -> npt.NDArray[np.bool_]:
     """Which documents go because another is alike, shape [documents]; counts those that would have leaked."""
     nearness = {"threshold": spec.near_duplicates, "fraction": spec.validation_fraction}
     buckets = [[bucket.first, bucket.last] for bucket in cleaned.buckets]

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from model.flops import flops_per_token
+from orchestrator.home import Home
+from orchestrator.settings import Settings
 from orchestrator.use_cases.corpora import Described, describe, load, sweep_of
+from orchestrator.use_cases.workspace import Workspace
 from sweeps.plan.combination import NOTHING_VARIED
 from sweeps.plan.grid import buildable, centre, setting_of
 from tokenizer.corpus_spec import CorpusSpec
@@ -30,7 +33,8 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def described(file: Path, tmp_path_factory: pytest.TempPathFactory) -> Described:
-    return describe(load(file, []), tmp_path_factory.mktemp("artifacts"), silent)
+    workspace = Workspace(Home(tmp_path_factory.mktemp("corpora"), "test"), Settings("", "local", None))
+    return describe(load(file, []), workspace, silent)
 
 
 def test_what_was_read_and_left_out_is_counted(described: Described) -> None:
