@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from orchestrator.cluster.prepare_driver import LOST
+from orchestrator.cluster.ray_data import LOST
 from orchestrator.cluster.prepare_task import MARKER
 from orchestrator.cluster.ray_session import ClusterError
 from orchestrator.cluster.ray_words import START_RAY
@@ -26,7 +26,7 @@ from tokenizer.stream.kept import kept
 from tokenizer.stream.pool import Executor
 from tokenizer.stream.portions import File
 
-DRIVER = Path(__file__).with_name("prepare_driver.py")
+DRIVER = Path(__file__).with_name("ray_data.py")
 """What the process runs that hands tasks to Ray."""
 END_SECONDS = 10.0
 """Time that it gets to leave the cluster."""

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.cluster import prepare_driver
-from orchestrator.cluster.prepare_driver import LOST, serve
+from orchestrator.cluster import ray_data
+from orchestrator.cluster.ray_data import LOST, serve
 from orchestrator.cluster.ray_session import ClusterError
 
 
@@ -25,8 +25,8 @@ def test_each_request_is_answered_and_what_the_cluster_does_not_do_is_told(monke
             yield f"{folder} {step} {task}"
 
     seen: list[dict[str, Any]] = []
-    monkeypatch.setattr(prepare_driver, "joined", lambda **asked: seen.append(asked) or 2)
-    monkeypatch.setattr(prepare_driver, "performed", performed)
+    monkeypatch.setattr(ray_data, "joined", lambda **asked: seen.append(asked) or 2)
+    monkeypatch.setattr(ray_data, "performed", performed)
     asked = [
         {"folder": "f", "address": "x"},
         {"step": "read", "tasks": ["a", "b"]},
@@ -45,7 +45,7 @@ def test_a_cluster_that_cannot_be_joined_is_told(monkeypatch: pytest.MonkeyPatch
     def fail(**_: object) -> int:
         raise ClusterError("not there")
 
-    monkeypatch.setattr(prepare_driver, "joined", fail)
+    monkeypatch.setattr(ray_data, "joined", fail)
     answers = io.StringIO()
     serve(io.StringIO('{"folder": "f"}\n'), answers)
     assert json.loads(answers.getvalue()) == {LOST: "not there"}
