@@ -12,8 +12,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from orchestrator.cluster.ray_data import LOST
 from orchestrator.cluster.prepare_task import MARKER
+from orchestrator.cluster.ray_data import LOST
 from orchestrator.cluster.ray_session import ClusterError
 from orchestrator.cluster.ray_words import START_RAY
 from orchestrator.settings import Settings
