@@ -81,27 +81,26 @@ class HeldOut:
     def alike(self, grams: Grams, threshold: float) -> npt.NDArray[np.int64]:
         """Numbers of the held-out documents whose Jaccard similarity to a document is at least the threshold.
 
-        Of so alike a document's n-grams at least ceil(threshold * n) are held, so that of any n + 1 - ceil(threshold *
-        n) one is: where none of so many is held, nothing else is looked up.
+        Of the n n-grams of a document that is so alike to one of them at least ceil(threshold * n) are held: where more
+        than the others are missing already among the first half, nothing else is looked up.
         """
-        few = len(grams) + 1 - math.ceil(threshold * len(grams) - _TINY)
-        if not len(self._places(grams[:few])[0]):
-            return np.empty(0, np.int64)
-        begins, ends = self._places(grams)
-        counts = ends - begins
-        entries = np.repeat(begins - (np.cumsum(counts) - counts), counts) + np.arange(counts.sum())
-        numbers, shared = np.unique(self._holders[entries], return_counts=True)
-        similar = shared / (len(grams) + self._sizes[numbers] - shared) >= threshold
-        return np.asarray(numbers[similar], np.int64)
+        missing = len(grams) - math.ceil(threshold * len(grams) - _TINY)
+        for looked_up in (grams[: len(grams) // 2 + 1], grams):
+            begins, found = self._places(looked_up)
+            if len(looked_up) - len(found) > missing:
+                return np.empty(0, np.int64)
+        ends = np.searchsorted(self._grams, found, side="right")
+        holders = [self._holders[begin:end] for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
+        shared = np.bincount(np.concatenate([*holders, np.empty(0, np.int32)]), minlength=len(self._sizes))
+        return np.flatnonzero(shared / (len(grams) + self._sizes - shared) >= threshold)
 
-    def _places(self, grams: Grams) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Where the entries of those n-grams begin and end that are held."""
+    def _places(self, grams: Grams) -> tuple[npt.NDArray[np.int64], Grams]:
+        """(where its entries begin, n-gram) of those that are held."""
         begins = np.searchsorted(self._grams, grams)
         inside = begins < len(self._grams)
         begins, grams = begins[inside], grams[inside]
         held = self._grams[begins] == grams
-        begins, grams = begins[held], grams[held]
-        return begins, np.searchsorted(self._grams, grams, side="right")
+        return begins[held], grams[held]
 
 
 @lru_cache(maxsize=1)
@@ -146,4 +145,4 @@ def leaking_pairs(
 
 def _mapped(path: Path, kind: str) -> npt.NDArray[np.generic]:
     """A file of numbers, mapped; an empty one cannot be."""
-    return np.memmap(path, kind, "r") if path.stat().st_size else np.empty(0, kind)
+    return np.asarray(np.memmap(path, kind, "r")) if path.stat().st_size else np.empty(0, kind)
