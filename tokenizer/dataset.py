@@ -7,6 +7,7 @@ import dataclasses
 import fcntl
 import hashlib
 import json
+import math
 import os
 import shutil
 import time
@@ -14,16 +15,19 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tokenizer.building import Wanted, build
-from tokenizer.corpus import clean_corpus, counted, pool_for, source_files
+from tokenizer.corpus import clean_corpus, count_of, counted, pool_for, source_files
 from tokenizer.corpus_error import CorpusError
 from tokenizer.corpus_spec import CorpusSpec, told_json
+from tokenizer.domain_spec import shares
 from tokenizer.files import Reach
 from tokenizer.loading import load_given
 from tokenizer.private import make_private
 from tokenizer.progress import Report, silent
-from tokenizer.shards import UNFINISHED, ShardError, Shards, open_shards
+from tokenizer.readings import cleaning_json
+from tokenizer.shards import UNFINISHED, Manifest, ShardError, Shards, open_shards
 from tokenizer.stream.cleaned import Cleaned
 from tokenizer.stream.index import BUCKET_BYTES
+from tokenizer.stream.parts import SET
 from tokenizer.stream.pool import Executor
 from tokenizer.stream.portions import PORTION_BYTES, File
 from tokenizer.stream.reading import RUN_BYTES
@@ -78,14 +82,17 @@ def prepare(
     """
     wanted = Wanted(corpus, tokenizer, _given(tokenizer, within), scored_bytes)
     files, notes = source_files(corpus, within)
-    request = _hash(PREPARATION, training_text_bytes(tokenizer), _asked(corpus), *_identity(wanted))
+    asked = told_json(dataclasses.asdict(corpus))
+    request = _hash(PREPARATION, training_text_bytes(tokenizer), asked, *_identity(wanted), *_nearness(corpus))
     shortcut = _hash(request, _fingerprint(files, notes))
     known = _recall(root, shortcut)
     if known is not None:
         report(f"dataset {known.manifest.dataset}: reused")
+        _tell_mix(corpus, known, report)
         return known
     with _exclusively(root, report):
         shards = _recall(root, shortcut) or _clean_and_build(wanted, files, notes, root, report, choose, keep=keep)
+        _tell_mix(corpus, shards, report)
         if _hash(request, _fingerprint(*source_files(corpus, within))) == shortcut:
             _remember(root, shortcut, shards)
     return shards
@@ -108,9 +115,9 @@ def _identity(wanted: Wanted) -> tuple[object, ...]:
     return (asked, wanted.scored_bytes) if wanted.scored_bytes else (asked,)
 
 
-def _asked(corpus: CorpusSpec) -> dict[str, object]:
-    """What says which documents stay, JSON-ready."""
-    return told_json(dataclasses.asdict(corpus)) | ({"nearness": NEARNESS} if corpus.near_duplicates else {})
+def _nearness(corpus: CorpusSpec) -> tuple[object, ...]:
+    """What tells a corpus without near duplicates from one of an earlier release."""
+    return (NEARNESS,) if corpus.near_duplicates else ()
 
 
 def _given(spec: TokenizerSpec, within: Reach | None) -> Tokenizer | None:
@@ -129,8 +136,9 @@ def _clean_and_build(
     keep: bool,
 ) -> Shards:
     """Clean the corpus; reuse the dataset of what stays, or build it. Goes on where a killed process was."""
+    asked = [cleaning_json(wanted.corpus), *_nearness(wanted.corpus)]
     sizes = (PORTION_BYTES, RUN_BYTES, BUCKET_BYTES)
-    folder = root / f"{CLEANING}{_hash(PREPARATION, _asked(wanted.corpus), sizes, _fingerprint(files, notes))[:16]}"
+    folder = root / f"{CLEANING}{_hash(PREPARATION, asked, sizes, _fingerprint(files, notes))[:16]}"
     for other in set(root.glob(f"{CLEANING}*")) - {folder}:
         shutil.rmtree(other, ignore_errors=True)
     try:
@@ -158,6 +166,7 @@ def _in_folder(
         cleaned.content_hash,
         wanted.corpus.validation_fraction,
         *_identity(wanted),
+        *([shares(wanted.corpus.mix)] if wanted.corpus.mix else []),
     )
     shards = _recall(folder.parent, content)
     if shards is None:
@@ -173,12 +182,38 @@ def _told(cleaned: Cleaned) -> Iterator[str]:
         yield f"skipped {counted(cleaned.read.invalid)}"
     if cleaned.read.thrown:
         yield f"thrown away by rules: {counted(cleaned.read.thrown)}"
-    near = f"{cleaned.near_duplicates:,} near duplicates ({cleaned.leaks:,} leaks into validation) and "
+    leaks = f" ({cleaned.leaks:,} leaks into validation)"
+    removed = f"{cleaned.duplicates:,} duplicates"
+    if cleaned.near_duplicates:
+        removed = f"{cleaned.near_duplicates:,} near duplicates{leaks} and {removed}"
+    elif cleaned.leaks:
+        removed += leaks
     yield (
-        f"{cleaned.documents:,} documents, {cleaned.bytes / 1e6:.1f} MB; "
-        f"{near if cleaned.near_duplicates else ''}{cleaned.duplicates:,} duplicates removed, "
+        f"{cleaned.documents:,} documents, {cleaned.bytes / 1e6:.1f} MB; {removed} removed, "
         f"{cleaned.left_out:,} beyond corpus.max_bytes"
     )
+    for name in cleaned.sets:
+        side = cleaned.sides[SET + name]
+        yield f"validation set {name}: {count_of(side.documents, 'document')}, {side.bytes / 1e6:.2f} MB"
+
+
+def _tell_mix(corpus: CorpusSpec, shards: Shards, report: Report) -> None:
+    """Report the domains of a dataset with their shares, and which one begins again first."""
+    for line in _told_mix(corpus, shards.manifest):
+        report(f"corpus: {line}")
+
+
+def _told_mix(corpus: CorpusSpec, made: Manifest) -> Iterator[str]:
+    """`_tell_mix` in lines."""
+    total = sum(domain.weight for domain in corpus.mix)
+    for name, facts in made.domains.items():
+        size = facts["tokens"] / made.train_tokens
+        yield f"domain {name}: {facts['tokens']:,} training tokens, {facts['weight']:.1%} by weight, {size:.1%} by size"
+    if made.domains and not math.isclose(total, 1):
+        yield f"the weights of corpus.mix sum to {total:g} and are taken as shares of that"
+    if made.domains:
+        first = min(made.domains, key=lambda name: made.domains[name]["tokens"] / made.domains[name]["weight"])
+        yield f"a run of more than {made.unique_tokens:,} tokens reads domain {first} again"
 
 
 def _hash(*parts: object) -> str:

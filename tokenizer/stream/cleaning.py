@@ -14,11 +14,13 @@ import numpy.typing as npt
 from tokenizer.corpus_spec import CorpusSpec
 from tokenizer.private import make_private
 from tokenizer.progress import Report, Stage
+from tokenizer.readings import Reading, readings
 from tokenizer.stream.cleaned import Cleaned, Keeper
-from tokenizer.stream.index import Bucket, buckets_of, read_index
+from tokenizer.stream.index import buckets_of, read_index
 from tokenizer.stream.leaks import leaking_pairs
 from tokenizer.stream.minhash import bands_for
-from tokenizer.stream.near import leave_out, positions
+from tokenizer.stream.near import TRAINED, Nearness, leave_out
+from tokenizer.stream.parts import parts_of
 from tokenizer.stream.pool import Executor
 from tokenizer.stream.portions import File, Portion, portions
 from tokenizer.stream.reading import Read
@@ -51,12 +53,19 @@ def clean(
     make_private(folder)
     if (folder / _DONE).exists():
         return Cleaned.from_json(folder, (folder / _DONE).read_text())
-    read = _read(spec, portions(spec.source, files), pool, report)
+    parts = readings(spec)
+    read, ends = Read(), []
+    for number, part in enumerate(parts):
+        cut = portions(part.spec.source, [file for file in files if file.reading == number])
+        read.add(_read(part, cut, pool, report))
+        ends.append(len(read.runs))
     with whole_file(folder / RUNS) as stream:
         stream.write(json.dumps(read.runs).encode())
-    buckets = buckets_of(folder, read.runs)
-    cleaned = Cleaned(folder, read.runs, buckets, read, spec.validation_fraction, notes=notes)
-    distinct = _index(spec, buckets, pool, report)
+    cleaned = Cleaned(
+        folder, read.runs, buckets_of(folder, read.runs), read, spec.validation_fraction, ends=ends, notes=notes
+    )
+    cleaned.parts = parts_of(parts, ends)
+    distinct = _index(spec, cleaned, pool, report)
     cleaned.duplicates = read.documents - sum(read.thrown.values()) - distinct
     gone = _near(spec, cleaned, pool, report) if spec.near_duplicates else np.zeros(distinct, bool)
     _keep(spec, cleaned, gone)
@@ -65,37 +74,47 @@ def clean(
     return cleaned
 
 
-def _read(spec: CorpusSpec, cut: Iterable[Portion], pool: Executor, report: Report) -> Read:
-    """Read every portion."""
-    asked = dataclasses.asdict(spec)
+def _read(part: Reading, cut: Iterable[Portion], pool: Executor, report: Report) -> Read:
+    """Read every portion of a part of the corpus."""
+    asked = dataclasses.asdict(part.spec)
     tasks: list[str] = []
     for portion in cut:
         plain = dataclasses.asdict(portion)
         name = hashlib.sha256(json.dumps([plain, asked]).encode()).hexdigest()[:16]
-        tasks.append(json.dumps({"spec": asked, "portion": plain, "name": f"{len(tasks):06d}-{name}"}))
-    stage = Stage("corpus: reading portions", report)
+        number = f"{part.name}-{len(tasks):06d}" if part.name else f"{len(tasks):06d}"
+        tasks.append(json.dumps({"spec": asked, "portion": plain, "name": f"{number}-{name}"}))
+    stage = Stage(f"corpus: reading portions{f' of {part.name}' if part.name else ''}", report)
     found = Read()
     for result in pool.results("read", tasks, stage):
         found.add(Read.from_json(json.loads(result)))
     return found
 
 
-def _index(spec: CorpusSpec, buckets: Sequence[Bucket], pool: Executor, report: Report) -> int:
-    """Index every bucket; returns the number of distinct documents."""
-    asked: dict[str, float] = {"ngram": spec.near_ngram, "rows": 0}
+def _index(spec: CorpusSpec, cleaned: Cleaned, pool: Executor, report: Report) -> int:
+    """Index every bucket; returns the number of distinct documents, and counts leaks into given validation sets."""
+    asked: dict[str, object] = {"ngram": spec.near_ngram, "rows": 0, "held_out_runs": cleaned.held_out_runs}
     if spec.near_duplicates:
-        _hold_out(spec, buckets, pool, report)
-        rows = bands_for(spec.near_duplicates).rows
-        asked |= {"rows": rows, "threshold": spec.near_duplicates, "fraction": spec.validation_fraction}
-    tasks = [json.dumps({"bucket": [bucket.first, bucket.last]} | asked) for bucket in buckets]
+        nearness = dataclasses.asdict(_nearness(spec, cleaned))
+        asked |= {"rows": bands_for(spec.near_duplicates).rows, "nearness": nearness}
+        _hold_out({"ngram": spec.near_ngram, "nearness": nearness}, cleaned, pool, report)
+    tasks = [json.dumps({"bucket": [bucket.first, bucket.last]} | asked) for bucket in cleaned.buckets]
     stage = Stage("corpus: removing duplicates, buckets", report)
-    return sum(map(int, pool.results("index", tasks, stage)))
+    distinct = 0
+    for result in pool.results("index", tasks, stage):
+        documents, leaks = json.loads(result)
+        distinct += documents
+        cleaned.leaks += leaks
+    return distinct
 
 
-def _hold_out(spec: CorpusSpec, buckets: Sequence[Bucket], pool: Executor, report: Report) -> None:
+def _nearness(spec: CorpusSpec, cleaned: Cleaned) -> Nearness:
+    """What counts as a near duplicate."""
+    return Nearness(spec.near_duplicates, spec.validation_fraction, cleaned.held_out_runs)
+
+
+def _hold_out(asked: dict[str, object], cleaned: Cleaned, pool: Executor, report: Report) -> None:
     """Index the n-grams of what is held out, with which every training document is compared."""
-    asked = {"ngram": spec.near_ngram, "fraction": spec.validation_fraction}
-    ends = [[bucket.first, bucket.last] for bucket in buckets]
+    ends = [[bucket.first, bucket.last] for bucket in cleaned.buckets]
     tasks = {"hold": [json.dumps({"bucket": each} | asked) for each in ends], "gather": [json.dumps({"buckets": ends})]}
     for step, each in tasks.items():
         for _ in pool.results(step, each, Stage("corpus: validation documents, buckets", report)):
@@ -104,27 +123,30 @@ def _hold_out(spec: CorpusSpec, buckets: Sequence[Bucket], pool: Executor, repor
 
 def _near(spec: CorpusSpec, cleaned: Cleaned, pool: Executor, report: Report) -> npt.NDArray[np.bool_]:
     """Which documents go because another is alike, shape [documents]; counts those that would have leaked."""
-    nearness = {"threshold": spec.near_duplicates, "fraction": spec.validation_fraction}
+    nearness = _nearness(spec, cleaned)
     buckets = [[bucket.first, bucket.last] for bucket in cleaned.buckets]
     count = bands_for(spec.near_duplicates).count
-    tasks = [json.dumps({"buckets": buckets, "band": band, "nearness": nearness}) for band in range(count)]
+    tasks = [
+        json.dumps({"buckets": buckets, "band": band, "nearness": dataclasses.asdict(nearness)})
+        for band in range(count)
+    ]
     stage = Stage("corpus: near duplicates, bands", report)
     for _ in pool.results("pair", tasks, stage):
         pass
     pairs = np.concatenate([np.load(cleaned.folder / f"pairs-{band:03d}.npy") for band in range(count)])
-    sides = [positions(read_index(cleaned.folder, bucket)) < spec.validation_fraction for bucket in cleaned.buckets]
-    held_out = np.concatenate(sides)
-    begins = np.cumsum([0, *map(len, sides)])[:-1].tolist()
-    pairs = np.concatenate([pairs, leaking_pairs(cleaned.folder, cleaned.buckets, held_out, begins)])
-    gone = leave_out(pairs, held_out)
-    leaking = pairs[held_out[pairs[:, 0]] & ~held_out[pairs[:, 1]] & ~gone[pairs[:, 0]]]
-    cleaned.leaks = len(np.unique(leaking[:, 1]))
+    by_bucket = [nearness.ranks(read_index(cleaned.folder, bucket)) for bucket in cleaned.buckets]
+    pairs = np.concatenate([pairs, leaking_pairs(cleaned.folder, cleaned.buckets, by_bucket)])
+    ranks = np.concatenate(by_bucket)
+    gone = leave_out(pairs, ranks)
+    first, second = ranks[pairs[:, 0]], ranks[pairs[:, 1]]
+    leaking = pairs[(first < TRAINED) & (second == TRAINED) & ~gone[pairs[:, 0]]]
+    cleaned.leaks += len(np.unique(leaking[:, 1]))
     return gone
 
 
 def _keep(spec: CorpusSpec, cleaned: Cleaned, gone: npt.NDArray[np.bool_]) -> None:
     """Decide what stays, and write it."""
-    keeper, begin = Keeper(cleaned, spec.max_bytes), 0
+    keeper, begin = Keeper(cleaned, spec.max_bytes, [part.name for part in readings(spec)]), 0
     for bucket in cleaned.buckets:
         index = read_index(cleaned.folder, bucket)
         keeper.take(bucket, index, gone[begin : begin + len(index)])

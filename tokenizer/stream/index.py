@@ -22,8 +22,8 @@ ROW = np.dtype([("digest", "u1", (DIGEST,)), ("size", "<i8"), ("run", "<i4"), ("
 """A document of an index: its digest, the bytes of its text, the number of its run, and where it begins there."""
 Index = npt.NDArray[np.void]
 """Rows of the type ROW, in the order of their digests."""
-Look = Callable[[int, bytes, npt.NDArray[np.uint64]], None]
-"""Sees each document of a bucket: its row in the index, its digest, the hashes of its n-grams."""
+Look = Callable[[int, int, bytes, npt.NDArray[np.uint64]], None]
+"""Sees each document of a bucket: its row in the index, the number of its run, its digest, its n-grams' hashes."""
 
 
 @dataclass(frozen=True)
@@ -75,21 +75,33 @@ def distinct(folder: Path, runs: list[str], bucket: Bucket) -> Iterator[tuple[in
 
 
 def index_bucket(
-    folder: Path, runs: list[str], bucket: Bucket, ngram: int, bands: Bands | None, look: Look | None = None
-) -> int:
-    """Write a bucket's index, and with bands its signatures and their hashes; returns the number of documents.
+    folder: Path,
+    runs: list[str],
+    bucket: Bucket,
+    ngram: int,
+    bands: Bands | None,
+    held_out_runs: int = 0,
+    look: Look | None = None,
+) -> tuple[int, int]:
+    """Write a bucket's index, and with bands its signatures and their hashes; then `look` sees every document.
 
-    With bands, `look` sees every document.
+    Returns the number of documents, and of those in the first `held_out_runs` that later runs hold, too.
     """
     rows: list[tuple[npt.NDArray[np.uint8], int, int, int]] = []
     signatures: list[npt.NDArray[np.uint32]] = []
-    for number, document in distinct(folder, runs, bucket):
-        rows.append((np.frombuffer(document.digest, np.uint8), len(document.raw), number, document.offset))
+    before, leaked = b"", set[bytes]()
+    for number, document in merged(folder, runs, bucket):
+        if document.digest == before:
+            if rows[-1][2] < held_out_runs <= number:
+                leaked.add(before)
+            continue
+        before = document.digest
+        rows.append((np.frombuffer(before, np.uint8), len(document.raw), number, document.offset))
         if bands:
             grams = shingles(document.raw.decode(), ngram)
             signatures.append(signature_of(grams))
             if look:
-                look(len(rows) - 1, document.digest, grams)
+                look(len(rows) - 1, number, before, grams)
     save_array(folder / f"{bucket.name}.index.npy", np.array(rows, ROW))
     if bands:
         matrix = np.array(signatures, np.uint32).reshape(-1, HASHES)
@@ -97,7 +109,7 @@ def index_bucket(
         save_array(
             folder / f"{bucket.name}.bands.npy", np.array([band_hashes(matrix, bands, i) for i in range(bands.count)])
         )
-    return len(rows)
+    return len(rows), len(leaked)
 
 
 def read_index(folder: Path, bucket: Bucket, kind: str = "index") -> Index:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from tokenizer.stream.index import Bucket, distinct
 from tokenizer.stream.minhash import shingles
+from tokenizer.stream.near import TRAINED, Nearness, Ranks
 from tokenizer.stream.whole import save_array, whole_file
 
 AT_ONCE = 1 << 22
@@ -26,14 +27,15 @@ Grams = npt.NDArray[np.uint64]
 """Hashes of the different n-grams of a document, ascending."""
 
 
-def is_held_out(digest: bytes, fraction: float) -> bool:
-    """Whether a document is in the validation split."""
-    return int.from_bytes(digest[-8:], "big") / 2**64 < fraction
+def is_held_out(nearness: Nearness, run: int, digest: bytes) -> bool:
+    """Whether a document is for validation: of a set that was given, or by its digest."""
+    return run < nearness.held_out_runs or int.from_bytes(digest[-8:], "big") / 2**64 < nearness.fraction
 
 
-def hold_out(folder: Path, runs: list[str], bucket: Bucket, ngram: int, fraction: float) -> int:
+def hold_out(folder: Path, runs: list[str], bucket: Bucket, ngram: int, nearness: Nearness) -> int:
     """Write the n-grams of a bucket's held-out documents; returns the number of those documents."""
-    texts = (d.raw.decode() for _, d in distinct(folder, runs, bucket) if is_held_out(d.digest, fraction))
+    documents = distinct(folder, runs, bucket)
+    texts = (each.raw.decode() for run, each in documents if is_held_out(nearness, run, each.digest))
     found = [shingles(text, ngram) for text in texts]
     entries = np.empty(sum(map(len, found)), _ENTRY)
     sizes = np.array([len(grams) for grams in found], "<i4")
@@ -112,15 +114,15 @@ def held_out_of(folder: Path) -> HeldOut:
 class LeakFinder:
     """Notes which training documents of a bucket are like held-out ones."""
 
-    def __init__(self, held: HeldOut, threshold: float, fraction: float) -> None:
-        """By an index, from a Jaccard similarity on, and with the share held out."""
-        self._held, self._threshold, self._fraction = held, threshold, fraction
+    def __init__(self, held: HeldOut, nearness: Nearness) -> None:
+        """By an index, and what counts as a near duplicate."""
+        self._held, self._nearness = held, nearness
         self._found = [np.empty((0, 2), np.int64)]
 
-    def look(self, row: int, digest: bytes, grams: Grams) -> None:
+    def look(self, row: int, run: int, digest: bytes, grams: Grams) -> None:
         """Look at the document in a row of the bucket's index."""
-        if not is_held_out(digest, self._fraction):
-            numbers = self._held.alike(grams, self._threshold)
+        if not is_held_out(self._nearness, run, digest):
+            numbers = self._held.alike(grams, self._nearness.threshold)
             self._found.append(np.stack([numbers, np.full_like(numbers, row)], axis=1))
 
     def save(self, folder: Path, bucket: Bucket) -> None:
@@ -128,18 +130,17 @@ class LeakFinder:
         save_array(folder / f"{bucket.name}.leaks.npy", np.concatenate(self._found))
 
 
-def leaking_pairs(
-    folder: Path, buckets: Sequence[Bucket], held_out: npt.NDArray[np.bool_], begins: Sequence[int]
-) -> npt.NDArray[np.int64]:
+def leaking_pairs(folder: Path, buckets: Sequence[Bucket], ranks: Sequence[Ranks]) -> npt.NDArray[np.int64]:
     """All pairs of a held-out and a training document that are alike, by their place in the order of digests.
 
-    `held_out` is by that place, and `begins` the place of each bucket's first document.
+    `ranks` are those of each bucket's documents.
     """
-    places = np.flatnonzero(held_out)
-    found = [np.empty((0, 2), np.int64)]
-    for bucket, begin in zip(buckets, begins, strict=True):
+    places = np.flatnonzero(np.concatenate(ranks) < TRAINED)
+    found, begin = [np.empty((0, 2), np.int64)], 0
+    for bucket, here in zip(buckets, ranks, strict=True):
         pairs = np.load(folder / f"{bucket.name}.leaks.npy")
         found.append(np.stack([places[pairs[:, 0]], pairs[:, 1] + begin], axis=1))
+        begin += len(here)
     return np.concatenate(found)
 
 

@@ -13,6 +13,7 @@ from tokenizer.stream.index import Bucket, index_bucket
 from tokenizer.stream.leaks import LeakFinder, gather, held_out_of, hold_out
 from tokenizer.stream.minhash import Bands
 from tokenizer.stream.near import Nearness, pair_band
+from tokenizer.stream.parts import Part
 from tokenizer.stream.portions import Portion
 from tokenizer.stream.reading import read_portion
 
@@ -37,7 +38,7 @@ def _read_json(folder: Path, task: dict[str, Any]) -> Any:
 
 
 def _hold_json(folder: Path, task: dict[str, Any]) -> Any:
-    return hold_out(folder, _runs(folder), Bucket(*task["bucket"]), task["ngram"], task["fraction"])
+    return hold_out(folder, _runs(folder), Bucket(*task["bucket"]), task["ngram"], Nearness(**task["nearness"]))
 
 
 def _gather_json(folder: Path, task: dict[str, Any]) -> Any:
@@ -45,13 +46,13 @@ def _gather_json(folder: Path, task: dict[str, Any]) -> Any:
 
 
 def _index_json(folder: Path, task: dict[str, Any]) -> Any:
-    bucket = Bucket(*task["bucket"])
+    bucket, common = Bucket(*task["bucket"]), (task["ngram"], Bands(task["rows"]) if task["rows"] else None)
     if not task["rows"]:
-        return index_bucket(folder, _runs(folder), bucket, task["ngram"], None)
-    finder = LeakFinder(held_out_of(folder), task["threshold"], task["fraction"])
-    count = index_bucket(folder, _runs(folder), bucket, task["ngram"], Bands(task["rows"]), finder.look)
+        return index_bucket(folder, _runs(folder), bucket, *common, task["held_out_runs"])
+    finder = LeakFinder(held_out_of(folder), Nearness(**task["nearness"]))
+    found = index_bucket(folder, _runs(folder), bucket, *common, task["held_out_runs"], finder.look)
     finder.save(folder, bucket)
-    return count
+    return found
 
 
 def _pair_json(folder: Path, task: dict[str, Any]) -> Any:
@@ -60,8 +61,8 @@ def _pair_json(folder: Path, task: dict[str, Any]) -> Any:
 
 def _encode_json(folder: Path, task: dict[str, Any]) -> Any:
     bucket = Bucket(*task["bucket"])
-    named = {name: task[name] for name in ("fraction", "tokenizer", "encoder", "last")}
-    return encode_bucket(folder, _runs(folder), bucket, **named)
+    named = {name: task[name] for name in ("fraction", "tokenizer", "encoder")}
+    return encode_bucket(folder, _runs(folder), bucket, [Part(**part) for part in task["parts"]], **named)
 
 
 STEPS: Final[Mapping[str, Callable[[Path, dict[str, Any]], Any]]] = {

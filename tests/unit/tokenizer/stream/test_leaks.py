@@ -16,7 +16,7 @@ from tokenizer.stream.cleaning import clean
 from tokenizer.stream.index import documents_of, read_index
 from tokenizer.stream.leaks import HeldOut, LeakFinder, gather, hold_out, is_held_out, leaking_pairs
 from tokenizer.stream.minhash import shingles
-from tokenizer.stream.near import positions
+from tokenizer.stream.near import TRAINED, Nearness
 from tokenizer.stream.pool import Pool
 
 
@@ -27,7 +27,7 @@ def cleaned(spec: CorpusSpec, folder: Path) -> Cleaned:
 def grams_of(one: Cleaned) -> list[tuple[bool, set[int]]]:
     """Of every distinct document, before near duplicates go: whether it is held out, and its n-grams."""
     return [
-        (is_held_out(document.digest, one.fraction), set(shingles(document.raw.decode(), 5).tolist()))
+        (is_held_out(Nearness(0.7, one.fraction), 0, document.digest), set(shingles(document.raw.decode(), 5).tolist()))
         for bucket in one.buckets
         for document in documents_of(one.folder, one.runs, bucket, read_index(one.folder, bucket))
     ]
@@ -43,9 +43,8 @@ def test_all_pairs_and_no_others_are_found(
         monkeypatch.setattr(leaks, "AT_ONCE", 100)
     spec = write_corpus(tmp_path / "texts", near_duplicates=threshold, validation_fraction=0.4)
     one = cleaned(spec, tmp_path / "work")
-    sides = [positions(read_index(one.folder, bucket)) < one.fraction for bucket in one.buckets]
-    begins = np.cumsum([0, *map(len, sides)])[:-1].tolist()
-    found = leaking_pairs(one.folder, one.buckets, np.concatenate(sides), begins).tolist()
+    ranks = [Nearness(threshold, one.fraction).ranks(read_index(one.folder, bucket)) for bucket in one.buckets]
+    found = leaking_pairs(one.folder, one.buckets, ranks).tolist()
     texts = grams_of(one)
     expected = [
         [i, j]
@@ -55,7 +54,7 @@ def test_all_pairs_and_no_others_are_found(
     ]
     assert sorted(found) == expected
     assert len(expected) == (3 if threshold < 1 else 0)
-    assert np.concatenate(sides).tolist() == [held for held, _ in texts]
+    assert (np.concatenate(ranks) < TRAINED).tolist() == [held for held, _ in texts]
 
 
 def held_out(folder: Path, sets: list[list[int]]) -> HeldOut:
@@ -80,8 +79,14 @@ def test_a_similarity_at_the_threshold_counts_and_one_below_does_not(tmp_path: P
 def test_without_anything_held_out_nothing_is_found(tmp_path: Path) -> None:
     one = cleaned(write_corpus(tmp_path / "texts", near_duplicates=0), tmp_path / "work")
     (bucket,) = one.buckets
-    assert hold_out(one.folder, one.runs, bucket, 5, 0.0) == gather(one.folder, one.buckets) == 0
-    finder = LeakFinder(HeldOut(one.folder), 0.7, 0.0)
-    finder.look(0, bytes(32), shingles("some text", 5))
+    nothing = Nearness(0.7, 0.0)
+    assert hold_out(one.folder, one.runs, bucket, 5, nothing) == gather(one.folder, one.buckets) == 0
+    finder = LeakFinder(HeldOut(one.folder), nothing)
+    finder.look(0, 0, bytes(32), shingles("some text", 5))
     finder.save(one.folder, bucket)
-    assert leaking_pairs(one.folder, one.buckets, np.zeros(one.documents, bool), [0]).tolist() == []
+    assert leaking_pairs(one.folder, one.buckets, [nothing.ranks(read_index(one.folder, bucket))]).tolist() == []
+
+
+def test_documents_of_a_given_set_are_held_out_whatever_their_digest() -> None:
+    given = Nearness(0.7, 0.0, held_out_runs=2)
+    assert [is_held_out(given, run, bytes(32)) for run in (0, 1, 2)] == [True, True, False]
