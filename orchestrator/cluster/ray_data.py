@@ -67,7 +67,8 @@ def joined(address: str, folder: str, mark: str, sources: list[tuple[str, int]],
     nodes = [node for node in living_nodes() if node["Resources"].get("CPU", 0)]
     if idle and len(nodes) < 2:
         raise ClusterError("the cluster has no second node")
-    if idle and ray.available_resources().get("CPU", 0) < 2:
+    available: Any = ray.available_resources
+    if idle and available().get("CPU", 0) < 2:
         raise ClusterError("the cluster's processors are all in use")
     for node, path in _unseen(nodes, folder, mark, sources):
         if path == folder:
@@ -87,7 +88,8 @@ def _unseen(nodes: list[Any], folder: str, mark: str, sources: list[tuple[str, i
     from orchestrator.cluster.ray_session import ClusterError
     from orchestrator.cluster.ray_words import first_line
 
-    look, given = ray.remote(unseen), ray.put(sources)
+    look: Any = ray.remote(unseen)
+    given = ray.put(sources)
     promises = [
         look.options(
             num_cpus=0,

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ _ENTRY = np.dtype([("gram", "<u8"), ("holder", "<i4")])
 _TINY = 1e-9
 """Keeps a product that should be whole from being rounded up."""
 
+Number = TypeVar("Number", np.uint64, np.int32)
 Grams = npt.NDArray[np.uint64]
 """Hashes of the different n-grams of a document, ascending."""
 
@@ -76,9 +78,9 @@ class HeldOut:
 
     def __init__(self, folder: Path) -> None:
         """Map its files."""
-        self._grams = _mapped(folder / GRAMS, "<u8")
-        self._holders = _mapped(folder / HOLDERS, "<i4")
-        self._sizes = _mapped(folder / SIZES, "<i4")
+        self._grams = _mapped(folder / GRAMS, np.uint64)
+        self._holders = _mapped(folder / HOLDERS, np.int32)
+        self._sizes = _mapped(folder / SIZES, np.int32)
 
     def alike(self, grams: Grams, threshold: float) -> npt.NDArray[np.int64]:
         """Numbers of the held-out documents whose Jaccard similarity to a document is at least the threshold.
@@ -144,6 +146,6 @@ def leaking_pairs(folder: Path, buckets: Sequence[Bucket], ranks: Sequence[Ranks
     return np.concatenate(found)
 
 
-def _mapped(path: Path, kind: str) -> npt.NDArray[np.generic]:
+def _mapped(path: Path, kind: type[Number]) -> npt.NDArray[Number]:
     """A file of numbers, mapped; an empty one cannot be."""
     return np.asarray(np.memmap(path, kind, "r")) if path.stat().st_size else np.empty(0, kind)
