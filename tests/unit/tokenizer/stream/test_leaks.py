@@ -73,6 +73,9 @@ def test_a_similarity_at_the_threshold_counts_and_one_below_does_not(tmp_path: P
     assert held.alike(document, 0.7).tolist() == [0]
     assert held.alike(document, 0.5).tolist() == [0, 1]
     assert held.alike(document, 0.71).tolist() == []
+    longer = np.arange(3, 23, dtype=np.uint64)  # 14 of 20, its last six missing; 7 of 23
+    assert held.alike(longer, 0.7).tolist() == [1]
+    assert held.alike(longer, 0.3).tolist() == [0, 1]
     assert held.alike(np.array([2**64 - 1], np.uint64), 0.5).tolist() == []
 
 
