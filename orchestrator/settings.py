@@ -29,6 +29,8 @@ MOST_STACKED = 64
 """Largest ISOFLOP_STACKED: a worker has a thread for each of its runs."""
 MOST_SHARES = 1_000
 """Largest ISOFLOP_GPU_SHARES."""
+PREPARE = ("auto", "local", "ray")
+"""Values of ISOFLOP_PREPARE."""
 HEAD_SECONDS = 10.0
 """Silence after which a Ray cluster's head counts as gone, unless ISOFLOP_HEAD_SECONDS sets another."""
 
@@ -67,6 +69,9 @@ class Settings:
     corpus_folders: tuple[Path, ...] | None = None
     """ISOFLOP_CORPUS_FOLDERS: folders, with a colon between them, in which a service reads corpora that are named over
     the network; None for the current folder on loopback, and none beyond it."""
+    prepare: str = "auto"
+    """ISOFLOP_PREPARE: who cleans and encodes corpora: `local`, the cores of this machine; `ray`, the nodes of the
+    cluster; `auto`, those where there are several that see the files and have processors to spare."""
     user: str = ""
     """ISOFLOP_USER: who owns and pays for what is submitted without an account; the login name by default."""
     user_flops: float | None = None
@@ -98,10 +103,20 @@ def read_settings(home: Home, environ: Mapping[str, str] | None = None) -> Setti
         gpu_shares=_whole("ISOFLOP_GPU_SHARES", environ, MOST_SHARES) or 1,
         head_seconds=_number("ISOFLOP_HEAD_SECONDS", environ) or HEAD_SECONDS,
         corpus_folders=_folders("ISOFLOP_CORPUS_FOLDERS", environ),
+        prepare=_prepare(variable("ISOFLOP_PREPARE", environ) or "auto", address),
         user=variable("ISOFLOP_USER", environ) or _login(),
         user_flops=_number("ISOFLOP_USER_FLOPS", environ),
         user_hours=_number("ISOFLOP_USER_HOURS", environ),
     )
+
+
+def _prepare(choice: str, address: str) -> str:
+    """The checked choice of who prepares corpora."""
+    if choice not in PREPARE:
+        raise SettingsError(f"ISOFLOP_PREPARE is {shown(choice)}: choose one of {', '.join(PREPARE)}")
+    if choice == "ray" and address == "local":
+        raise SettingsError("ISOFLOP_PREPARE is ray, but there is no cluster: set ISOFLOP_RAY_ADDRESS, too")
+    return choice
 
 
 def _artifacts(url: str) -> str:

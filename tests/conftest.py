@@ -38,6 +38,7 @@ EXPECTED_SKIPS = (
     "packets between network namespaces are dropped here",
     "network namespaces need root",
     "needs root: acts as another user",
+    "needs isoflop[dev-s3]",
     "no network namespaces here",
     "needs root: acts as another user",
 )

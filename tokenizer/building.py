@@ -28,7 +28,7 @@ from tokenizer.stream.cleaned import Cleaned, Side
 from tokenizer.stream.encoding import KEPT, ids_file
 from tokenizer.stream.index import read_index
 from tokenizer.stream.parts import DOMAIN, SET, Part
-from tokenizer.stream.pool import Pool
+from tokenizer.stream.pool import Executor
 from tokenizer.stream.whole import whole_file
 from tokenizer.vocabulary import Tokenizer, TokenizerSpec
 
@@ -50,7 +50,7 @@ class Wanted:
     """Most UTF-8 bytes of validation text, all of which is scored; 0 for no limit, and a beginning."""
 
 
-def build(wanted: Wanted, cleaned: Cleaned, root: Path, pool: Pool, report: Report) -> Shards:
+def build(wanted: Wanted, cleaned: Cleaned, root: Path, pool: Executor, report: Report) -> Shards:
     """Train the tokenizer, encode and write. Raises CorpusError, TokenizerError, ShardError, OSError."""
     from tokenizer.encode import choose_encoder
     from tokenizer.training import train_tokenizer
@@ -131,7 +131,7 @@ def _text_of(cleaned: Cleaned, part: Part) -> str:
 
 
 def _encode(
-    cleaned: Cleaned, tokenizer: Tokenizer, encoder: str, parts: Sequence[Part], pool: Pool, stage: Stage
+    cleaned: Cleaned, tokenizer: Tokenizer, encoder: str, parts: Sequence[Part], pool: Executor, stage: Stage
 ) -> None:
     """Write the ids of every bucket."""
     name = _file_of(tokenizer)

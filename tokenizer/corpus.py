@@ -19,7 +19,7 @@ from tokenizer.progress import Report, silent
 from tokenizer.readings import at, readings
 from tokenizer.stream.cleaned import Cleaned
 from tokenizer.stream.cleaning import SMALL, clean
-from tokenizer.stream.pool import Pool, cores
+from tokenizer.stream.pool import Executor, Pool, cores
 from tokenizer.stream.portions import File, files_with_state
 
 __all__ = [
@@ -120,7 +120,7 @@ def pool_for(files: Sequence[File], folder: Path) -> Pool:
 
 
 def clean_corpus(
-    spec: CorpusSpec, files: Sequence[File], notes: tuple[str, ...], folder: Path, pool: Pool, report: Report
+    spec: CorpusSpec, files: Sequence[File], notes: tuple[str, ...], folder: Path, pool: Executor, report: Report
 ) -> Cleaned:
     """`clean`, where something stays. Raises CorpusError also for a corpus that ends up empty."""
     cleaned = clean(spec, files, notes, folder, pool, report)

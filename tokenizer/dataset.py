@@ -11,14 +11,14 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tokenizer.building import Wanted, build
 from tokenizer.corpus import clean_corpus, count_of, counted, pool_for, source_files
+from tokenizer.corpus_error import CorpusError
 from tokenizer.corpus_spec import CorpusSpec, told_json
 from tokenizer.domain_spec import shares
-from tokenizer.errors import ExpectedError
 from tokenizer.files import Reach
 from tokenizer.loading import load_given
 from tokenizer.private import make_private
@@ -28,19 +28,24 @@ from tokenizer.shards import UNFINISHED, Manifest, ShardError, Shards, open_shar
 from tokenizer.stream.cleaned import Cleaned
 from tokenizer.stream.index import BUCKET_BYTES
 from tokenizer.stream.parts import SET
+from tokenizer.stream.pool import Executor
 from tokenizer.stream.portions import PORTION_BYTES, File
 from tokenizer.stream.reading import RUN_BYTES
 from tokenizer.training import training_text_bytes
-from tokenizer.vocabulary import FILE, Tokenizer, TokenizerSpec
+from tokenizer.vocabulary import FILE, Tokenizer, TokenizerError, TokenizerSpec
 
 PREPARATION = 2
 """Raised whenever equal documents and specs give another dataset, so that old ones are not reused."""
 COMPARED_BYTES = 600_000
 """UTF-8 bytes of validation text on which tokenizers are compared: 150,000 tokens or more at four bytes or fewer."""
+NEARNESS = 2
+"""Raised whenever other documents count as near duplicates."""
 CLEANING = "cleaning-"
 """Prefix of the folder of a corpus that is being prepared; a kill leaves it, and the next preparation goes on there."""
 _INDEX = "index"
 """Folder that remembers which dataset an earlier call gave, by a hash of what was asked for."""
+Choose = Callable[[Sequence[File], Path], Executor]
+"""Gives what does the tasks of some files in a folder."""
 
 
 def prepare(
@@ -52,6 +57,7 @@ def prepare(
     *,
     scored_bytes: int = 0,
     keep: bool = False,
+    choose: Choose | None = None,
 ) -> Shards:
     """The dataset of a corpus and a tokenizer, in root/<dataset>; made if it does not exist.
 
@@ -69,6 +75,7 @@ def prepare(
         scored_bytes: keep only so much of the validation text, in whole documents, and score every run on all of it,
             so that tokenizers are compared on the same text; 0 for all of it, of which runs are scored on a beginning.
         keep: keep the cleaned corpus for the next call, with another tokenizer; `drop_cleaned` deletes it.
+        choose: gives what cleans and encodes; None for this machine's cores.
 
     Raises:
         CorpusError, TokenizerError, ShardError.
@@ -76,7 +83,7 @@ def prepare(
     wanted = Wanted(corpus, tokenizer, _given(tokenizer, within), scored_bytes)
     files, notes = source_files(corpus, within)
     asked = told_json(dataclasses.asdict(corpus))
-    request = _hash(PREPARATION, training_text_bytes(tokenizer), asked, *_identity(wanted))
+    request = _hash(PREPARATION, training_text_bytes(tokenizer), asked, *_identity(wanted), *_nearness(corpus))
     shortcut = _hash(request, _fingerprint(files, notes))
     known = _recall(root, shortcut)
     if known is not None:
@@ -84,7 +91,7 @@ def prepare(
         _tell_mix(corpus, known, report)
         return known
     with _exclusively(root, report):
-        shards = _recall(root, shortcut) or _clean_and_build(wanted, files, notes, root, report, keep=keep)
+        shards = _recall(root, shortcut) or _clean_and_build(wanted, files, notes, root, report, choose, keep=keep)
         _tell_mix(corpus, shards, report)
         if _hash(request, _fingerprint(*source_files(corpus, within))) == shortcut:
             _remember(root, shortcut, shards)
@@ -108,23 +115,36 @@ def _identity(wanted: Wanted) -> tuple[object, ...]:
     return (asked, wanted.scored_bytes) if wanted.scored_bytes else (asked,)
 
 
+def _nearness(corpus: CorpusSpec) -> tuple[object, ...]:
+    """What tells a corpus without near duplicates from one of an earlier release."""
+    return (NEARNESS,) if corpus.near_duplicates else ()
+
+
 def _given(spec: TokenizerSpec, within: Reach | None) -> Tokenizer | None:
     """The tokenizer of the user's file; None where one is to be trained. Raises TokenizerError."""
     return load_given(spec, within) if spec.kind == FILE else None
 
 
 def _clean_and_build(
-    wanted: Wanted, files: Sequence[File], notes: tuple[str, ...], root: Path, report: Report, *, keep: bool
+    wanted: Wanted,
+    files: Sequence[File],
+    notes: tuple[str, ...],
+    root: Path,
+    report: Report,
+    choose: Choose | None,
+    *,
+    keep: bool,
 ) -> Shards:
     """Clean the corpus; reuse the dataset of what stays, or build it. Goes on where a killed process was."""
-    asked = cleaning_json(wanted.corpus)
+    asked = [cleaning_json(wanted.corpus), *_nearness(wanted.corpus)]
     sizes = (PORTION_BYTES, RUN_BYTES, BUCKET_BYTES)
     folder = root / f"{CLEANING}{_hash(PREPARATION, asked, sizes, _fingerprint(files, notes))[:16]}"
     for other in set(root.glob(f"{CLEANING}*")) - {folder}:
         shutil.rmtree(other, ignore_errors=True)
     try:
-        shards = _in_folder(wanted, files, notes, folder, report)
-    except ExpectedError:
+        with (choose or pool_for)(files, folder) as pool:
+            shards = _in_folder(wanted, files, notes, folder, pool, report)
+    except (CorpusError, TokenizerError, ShardError):
         shutil.rmtree(folder, ignore_errors=True)
         raise
     if not keep:
@@ -132,25 +152,26 @@ def _clean_and_build(
     return shards
 
 
-def _in_folder(wanted: Wanted, files: Sequence[File], notes: tuple[str, ...], folder: Path, report: Report) -> Shards:
+def _in_folder(
+    wanted: Wanted, files: Sequence[File], notes: tuple[str, ...], folder: Path, pool: Executor, report: Report
+) -> Shards:
     """`_clean_and_build` in a folder for what is between."""
     started = time.perf_counter()
-    with pool_for(files, folder) as pool:
-        cleaned = clean_corpus(wanted.corpus, files, notes, folder, pool, report)
-        for line in _told(cleaned):
-            report(f"corpus: {line} ({time.perf_counter() - started:.1f} s)")
-        content = _hash(
-            PREPARATION,
-            training_text_bytes(wanted.tokenizer),
-            cleaned.content_hash,
-            wanted.corpus.validation_fraction,
-            *_identity(wanted),
-            *([shares(wanted.corpus.mix)] if wanted.corpus.mix else []),
-        )
-        shards = _recall(folder.parent, content)
-        if shards is None:
-            shards = build(wanted, cleaned, folder.parent, pool, report)
-            _remember(folder.parent, content, shards)
+    cleaned = clean_corpus(wanted.corpus, files, notes, folder, pool, report)
+    for line in _told(cleaned):
+        report(f"corpus: {line} ({time.perf_counter() - started:.1f} s)")
+    content = _hash(
+        PREPARATION,
+        training_text_bytes(wanted.tokenizer),
+        cleaned.content_hash,
+        wanted.corpus.validation_fraction,
+        *_identity(wanted),
+        *([shares(wanted.corpus.mix)] if wanted.corpus.mix else []),
+    )
+    shards = _recall(folder.parent, content)
+    if shards is None:
+        shards = build(wanted, cleaned, folder.parent, pool, report)
+        _remember(folder.parent, content, shards)
     return shards
 
 

@@ -55,9 +55,9 @@ def _described(what: list[str], source: str, text_key: str, max_bytes: int) -> D
     from orchestrator.use_cases import corpora, tokenizers
 
     if what and (sweep_path(what[0]).suffix in (".yaml", ".yml")):
-        return corpora.describe_sweep(sweep_path(what[0]), what[1:], open_workspace().home.artifacts, say)
+        return corpora.describe_sweep(sweep_path(what[0]), what[1:], open_workspace(), say)
     spec = corpora.sweep_of(tokenizers.corpus_of(what, source, text_key, max_bytes))
-    return corpora.describe(spec, open_workspace().home.artifacts, say)
+    return corpora.describe(spec, open_workspace(), say)
 
 
 def _rows(found: Described) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,9 +108,7 @@ class RaySession:
         Raises ClusterError, FolderError.
         """
         os.environ |= driver_environment(os.environ, self.address, self._token)
-        import ray
-
-        options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+        options: dict[str, Any] = {}
         inherited: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
         if self.local:
             ensure_token(self._token)
@@ -122,20 +120,7 @@ class RaySession:
                 "_temp_dir": str(self._folder.ray),
                 "object_store_memory": OBJECT_STORE_BYTES,
             }
-        try:
-            # Ray puts the driver's working directory first on its workers' module path: let our modules be there.
-            with contextlib.chdir(PACKAGE_ROOT), inherited, signals.kept():
-                ray.init(address=self.address, **options)
-            # Ray prints pages of its processes' logs where our answers belong; what matters in them we say ourselves.
-            ray._private.worker.print_to_stdstream = lambda *_, **__: None
-        except ray.exceptions.AuthenticationError as error:
-            raise ClusterError(
-                f"Ray at {self.address} wants a token: name its file in RAY_AUTH_TOKEN_PATH here and wherever Ray is "
-                "started; or set RAY_AUTH_MODE=disabled where nobody else can reach it"
-            ) from error
-        except (RuntimeError, OSError, ConnectionError, ValueError, ray.exceptions.RayError) as error:
-            hint = SAME_TOKEN if isinstance(error, ConnectionError) and not self.local else ""
-            raise ClusterError(f"Ray at {self.address!r} cannot be started or reached: {error}{hint}") from error
+        connect(self.address, options, inherited)
 
     def end(self) -> None:
         """End our own Ray, or leave the one that was joined."""
@@ -290,6 +275,31 @@ class RaySession:
         for actor in (*ready, *others):
             self.kill(actor)
         return list(dict.fromkeys(notes))
+
+
+def connect(
+    address: str, options: Mapping[str, Any], inherited: contextlib.AbstractContextManager[None] | None = None
+) -> None:
+    """Start a Ray, or join the one at an address; its processes inherit the environment of `inherited`.
+
+    Raises ClusterError.
+    """
+    import ray
+
+    try:
+        # Ray puts the driver's working directory first on its workers' module path: let our modules be there.
+        with contextlib.chdir(PACKAGE_ROOT), inherited or contextlib.nullcontext(), signals.kept():
+            ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, **options)
+        # Ray prints pages of its processes' logs where our answers belong; what matters in them we say ourselves.
+        ray._private.worker.print_to_stdstream = lambda *_, **__: None
+    except ray.exceptions.AuthenticationError as error:
+        raise ClusterError(
+            f"Ray at {address} wants a token: name its file in RAY_AUTH_TOKEN_PATH here and wherever Ray is "
+            "started; or set RAY_AUTH_MODE=disabled where nobody else can reach it"
+        ) from error
+    except (RuntimeError, OSError, ConnectionError, ValueError, ray.exceptions.RayError) as error:
+        hint = SAME_TOKEN if isinstance(error, ConnectionError) and address != "local" else ""
+        raise ClusterError(f"Ray at {address!r} cannot be started or reached: {error}{hint}") from error
 
 
 def why_silent() -> str:

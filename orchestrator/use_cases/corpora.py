@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from model.flops import count_parameters, flops_per_token
+from orchestrator.use_cases.workspace import Workspace
 from sweeps.file.compose import load_sweep
 from sweeps.file.placing import placing
 from sweeps.file.spec import SweepSpec
@@ -98,20 +99,21 @@ def sweep_of(corpus: CorpusSpec) -> SweepSpec:
     return replace(load_sweep("name: corpus\nextends: demo\n"), corpus=corpus)
 
 
-def describe_sweep(path: Path, overrides: Sequence[str], root: Path, say: Report) -> Described:
+def describe_sweep(path: Path, overrides: Sequence[str], workspace: Workspace, say: Report) -> Described:
     """`describe` the corpus of a sweep's file. Raises SweepError, too."""
     spec = load_sweep(path, overrides)
     with placing(path, overrides):
-        return describe(spec, root, say)
+        return describe(spec, workspace, say)
 
 
-def describe(spec: SweepSpec, root: Path, say: Report) -> Described:
+def describe(spec: SweepSpec, workspace: Workspace, say: Report) -> Described:
     """Prepare the corpus of a sweep as the sweep would, and look at it.
 
     Raises:
         CorpusError, TokenizerError, ShardError.
     """
-    shards = prepare(spec.corpus, spec.tokenizer, root, say)
+    root, choose = workspace.home.artifacts, workspace.preparation.choose
+    shards = prepare(spec.corpus, spec.tokenizer, root, say, choose=choose)
     texts = _texts(shards)
     budgets = tuple(_enough(spec, shards.manifest, passes) for passes in PASSES)
     samples = tuple(text.strip()[:SAMPLE_CHARACTERS] for text in texts[:SAMPLES])

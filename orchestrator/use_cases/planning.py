@@ -116,13 +116,14 @@ class Planning:
             TokenizerError: a tokenizer cannot be trained or loaded.
         """
         scored = COMPARED_BYTES if varies_tokenizer(spec) else 0
-        root, say = self._workspace.home.artifacts, self._workspace.say
+        root, say, choose = self._workspace.home.artifacts, self._workspace.say, self._workspace.preparation.choose
         combinations, varied = list(data_combinations(spec)), []
         for vary in combinations:
             part = with_data(spec, vary.to_dict())
             try:
                 keep = len(combinations) > 1
-                shards = prepare(part.corpus, part.tokenizer, root, say, within, scored_bytes=scored, keep=keep)
+                asked = (part.corpus, part.tokenizer, root, say, within)
+                shards = prepare(*asked, scored_bytes=scored, keep=keep, choose=choose)
             except CorpusFileError:
                 raise
             except CorpusError as error:

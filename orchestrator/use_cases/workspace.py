@@ -12,6 +12,7 @@ from orchestrator.settings import Settings, read_settings
 if TYPE_CHECKING:
     from orchestrator.attempts import Tracking
     from orchestrator.cluster.artifact_store import ArtifactStore
+    from orchestrator.cluster.prepare import Preparation
     from orchestrator.store import Store
 
 Say = Callable[[str], None]
@@ -50,6 +51,13 @@ class Workspace:
         from orchestrator.cluster.artifact_store import open_artifacts
 
         return open_artifacts(self.settings.artifacts_url or str(self.home.root))
+
+    @cached_property
+    def preparation(self) -> Preparation:
+        """What chooses who cleans and encodes a corpus: this machine, or the nodes of the cluster."""
+        from orchestrator.cluster.prepare import Preparation
+
+        return Preparation(self.settings, self.say)
 
     @cached_property
     def tracking(self) -> Tracking:

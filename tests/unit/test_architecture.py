@@ -17,7 +17,11 @@ PACKAGES = ("analysis", "model", "orchestrator", "sweeps", "tokenizer")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 OWNERS = {
     "hydra": {"sweeps/file/compose.py"},
-    "ray": {"orchestrator/cluster/ray_session.py", "orchestrator/cluster/ray_nodes.py"},
+    "ray": {
+        "orchestrator/cluster/ray_session.py",
+        "orchestrator/cluster/ray_nodes.py",
+        "orchestrator/cluster/ray_data.py",
+    },
     "wandb": {"orchestrator/tracking/"},
     "alembic": {"orchestrator/store/", "orchestrator/store/migrations/"},
     "sqlalchemy": {"orchestrator/store/", "orchestrator/store/tables.py", "orchestrator/store/migrations/"},

@@ -17,10 +17,11 @@ from tokenizer.progress import Report, Stage
 from tokenizer.readings import Reading, readings
 from tokenizer.stream.cleaned import Cleaned, Keeper
 from tokenizer.stream.index import buckets_of, read_index
+from tokenizer.stream.leaks import leaking_pairs
 from tokenizer.stream.minhash import bands_for
 from tokenizer.stream.near import TRAINED, Nearness, leave_out
 from tokenizer.stream.parts import parts_of
-from tokenizer.stream.pool import Pool
+from tokenizer.stream.pool import Executor
 from tokenizer.stream.portions import File, Portion, portions
 from tokenizer.stream.reading import Read
 from tokenizer.stream.steps import RUNS
@@ -33,7 +34,7 @@ _DONE = "cleaned.json"
 
 
 def clean(
-    spec: CorpusSpec, files: Sequence[File], notes: tuple[str, ...], folder: Path, pool: Pool, report: Report
+    spec: CorpusSpec, files: Sequence[File], notes: tuple[str, ...], folder: Path, pool: Executor, report: Report
 ) -> Cleaned:
     """Clean a corpus in a folder that belongs to these files and this spec alone.
 
@@ -73,7 +74,7 @@ def clean(
     return cleaned
 
 
-def _read(part: Reading, cut: Iterable[Portion], pool: Pool, report: Report) -> Read:
+def _read(part: Reading, cut: Iterable[Portion], pool: Executor, report: Report) -> Read:
     """Read every portion of a part of the corpus."""
     asked = dataclasses.asdict(part.spec)
     tasks: list[str] = []
@@ -89,10 +90,13 @@ def _read(part: Reading, cut: Iterable[Portion], pool: Pool, report: Report) -> 
     return found
 
 
-def _index(spec: CorpusSpec, cleaned: Cleaned, pool: Pool, report: Report) -> int:
+def _index(spec: CorpusSpec, cleaned: Cleaned, pool: Executor, report: Report) -> int:
     """Index every bucket; returns the number of distinct documents, and counts leaks into given validation sets."""
-    rows = bands_for(spec.near_duplicates).rows if spec.near_duplicates else 0
-    asked = {"ngram": spec.near_ngram, "rows": rows, "held_out_runs": cleaned.held_out_runs}
+    asked: dict[str, object] = {"ngram": spec.near_ngram, "rows": 0, "held_out_runs": cleaned.held_out_runs}
+    if spec.near_duplicates:
+        nearness = dataclasses.asdict(_nearness(spec, cleaned))
+        asked |= {"rows": bands_for(spec.near_duplicates).rows, "nearness": nearness}
+        _hold_out({"ngram": spec.near_ngram, "nearness": nearness}, cleaned, pool, report)
     tasks = [json.dumps({"bucket": [bucket.first, bucket.last]} | asked) for bucket in cleaned.buckets]
     stage = Stage("corpus: removing duplicates, buckets", report)
     distinct = 0
@@ -103,9 +107,23 @@ def _index(spec: CorpusSpec, cleaned: Cleaned, pool: Pool, report: Report) -> in
     return distinct
 
 
-def _near(spec: CorpusSpec, cleaned: Cleaned, pool: Pool, report: Report) -> npt.NDArray[np.bool_]:
+def _nearness(spec: CorpusSpec, cleaned: Cleaned) -> Nearness:
+    """What counts as a near duplicate."""
+    return Nearness(spec.near_duplicates, spec.validation_fraction, cleaned.held_out_runs)
+
+
+def _hold_out(asked: dict[str, object], cleaned: Cleaned, pool: Executor, report: Report) -> None:
+    """Index the n-grams of what is held out, with which every training document is compared."""
+    ends = [[bucket.first, bucket.last] for bucket in cleaned.buckets]
+    tasks = {"hold": [json.dumps({"bucket": each} | asked) for each in ends], "gather": [json.dumps({"buckets": ends})]}
+    for step, each in tasks.items():
+        for _ in pool.results(step, each, Stage("corpus: validation documents, buckets", report)):
+            pass
+
+
+def _near(spec: CorpusSpec, cleaned: Cleaned, pool: Executor, report: Report) -> npt.NDArray[np.bool_]:
     """Which documents go because another is alike, shape [documents]; counts those that would have leaked."""
-    nearness = Nearness(spec.near_duplicates, spec.validation_fraction, cleaned.held_out_runs)
+    nearness = _nearness(spec, cleaned)
     buckets = [[bucket.first, bucket.last] for bucket in cleaned.buckets]
     count = bands_for(spec.near_duplicates).count
     tasks = [
@@ -116,7 +134,9 @@ def _near(spec: CorpusSpec, cleaned: Cleaned, pool: Pool, report: Report) -> npt
     for _ in pool.results("pair", tasks, stage):
         pass
     pairs = np.concatenate([np.load(cleaned.folder / f"pairs-{band:03d}.npy") for band in range(count)])
-    ranks = np.concatenate([nearness.ranks(read_index(cleaned.folder, bucket)) for bucket in cleaned.buckets])
+    by_bucket = [nearness.ranks(read_index(cleaned.folder, bucket)) for bucket in cleaned.buckets]
+    pairs = np.concatenate([pairs, leaking_pairs(cleaned.folder, cleaned.buckets, by_bucket)])
+    ranks = np.concatenate(by_bucket)
     gone = leave_out(pairs, ranks)
     first, second = ranks[pairs[:, 0]], ranks[pairs[:, 1]]
     leaking = pairs[(first < TRAINED) & (second == TRAINED) & ~gone[pairs[:, 0]]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from tokenizer.corpus_error import CorpusError
 from tokenizer.dedup import content_digest
-from tokenizer.stream.minhash import HASHES, Bands, band_hashes, signature
+from tokenizer.stream.minhash import HASHES, Bands, band_hashes, shingles, signature_of
 from tokenizer.stream.runs import DIGEST, PREFIXES, Stored, begins_of, read_run
 from tokenizer.stream.whole import save_array
 
@@ -22,6 +22,8 @@ ROW = np.dtype([("digest", "u1", (DIGEST,)), ("size", "<i8"), ("run", "<i4"), ("
 """A document of an index: its digest, the bytes of its text, the number of its run, and where it begins there."""
 Index = npt.NDArray[np.void]
 """Rows of the type ROW, in the order of their digests."""
+Look = Callable[[int, int, bytes, npt.NDArray[np.uint64]], None]
+"""Sees each document of a bucket: its row in the index, the number of its run, its digest, its n-grams' hashes."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,25 @@ def merged(folder: Path, runs: list[str], bucket: Bucket) -> Iterator[tuple[int,
     return heapq.merge(*map(of_run, range(len(runs))), key=lambda pair: pair[1].digest)
 
 
+def distinct(folder: Path, runs: list[str], bucket: Bucket) -> Iterator[tuple[int, Stored]]:
+    """(number of the run, document) of a bucket in the order of digests, the first of equal ones."""
+    before = b""
+    for number, document in merged(folder, runs, bucket):
+        if document.digest != before:
+            before = document.digest
+            yield number, document
+
+
 def index_bucket(
-    folder: Path, runs: list[str], bucket: Bucket, ngram: int, bands: Bands | None, held_out_runs: int = 0
+    folder: Path,
+    runs: list[str],
+    bucket: Bucket,
+    ngram: int,
+    bands: Bands | None,
+    held_out_runs: int = 0,
+    look: Look | None = None,
 ) -> tuple[int, int]:
-    """Write a bucket's index, and with bands its signatures and their hashes.
+    """Write a bucket's index, and with bands its signatures and their hashes; then `look` sees every document.
 
     Returns the number of documents, and of those in the first `held_out_runs` that later runs hold, too.
     """
@@ -81,7 +98,10 @@ def index_bucket(
         before = document.digest
         rows.append((np.frombuffer(before, np.uint8), len(document.raw), number, document.offset))
         if bands:
-            signatures.append(signature(document.raw.decode(), ngram))
+            grams = shingles(document.raw.decode(), ngram)
+            signatures.append(signature_of(grams))
+            if look:
+                look(len(rows) - 1, number, before, grams)
     save_array(folder / f"{bucket.name}.index.npy", np.array(rows, ROW))
     if bands:
         matrix = np.array(signatures, np.uint32).reshape(-1, HASHES)

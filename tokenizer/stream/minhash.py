@@ -82,7 +82,11 @@ def _mix(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 
 def signature(text: str, n: int) -> Signature:
     """The smallest hash of the text's n-grams under each of HASHES functions."""
-    grams = shingles(text, n)
+    return signature_of(shingles(text, n))
+
+
+def signature_of(grams: npt.NDArray[np.uint64]) -> Signature:
+    """The smallest of n-grams' hashes under each of HASHES functions."""
     smallest = np.full(HASHES, np.iinfo(np.uint64).max, np.uint64)
     for start in range(0, len(grams), _CHUNK):
         hashes = grams[None, start : start + _CHUNK] * _FACTORS + _SUMMANDS

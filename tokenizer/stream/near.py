@@ -73,7 +73,10 @@ class Nearness:
 
 
 def pair_band(folder: Path, buckets: list[Bucket], band: int, nearness: Nearness) -> int:
-    """Write the pairs of near duplicates that share a band; returns their number."""
+    """Write the pairs of near duplicates that share a band; returns their number.
+
+    Those of a training document and another are found by `tokenizer.stream.leaks`, which overlooks none.
+    """
     hashes = [np.load(folder / f"{bucket.name}.bands.npy", mmap_mode="r") for bucket in buckets]
     ranks = np.concatenate([nearness.ranks(read_index(folder, b)) for b in buckets])
     signatures = Signatures(folder, buckets)
@@ -97,10 +100,12 @@ def pair_band(folder: Path, buckets: list[Bucket], band: int, nearness: Nearness
 
 
 def _candidates(hashes: npt.NDArray[np.uint64], places: Pairs, ranks: Ranks) -> Pairs:
-    """Pairs of documents with equal hashes: each with LINKS before it and with the first, validation first."""
+    """Pairs of documents with equal hashes, both trained on or neither: each with LINKS before it and the first."""
     order = np.lexsort((places, ranks[places], hashes))
     hashes, places = hashes[order], places[order]
-    new = np.r_[True, hashes[1:] != hashes[:-1]] if len(hashes) else np.empty(0, bool)
+    trained = ranks[places] == TRAINED
+    changes = (hashes[1:] != hashes[:-1]) | (trained[1:] != trained[:-1])
+    new = np.r_[True, changes] if len(hashes) else np.empty(0, bool)
     firsts = np.maximum.accumulate(np.where(new, np.arange(len(hashes)), 0))
     later = np.flatnonzero(~new)
     found = [np.stack([firsts[later], later], axis=1)]

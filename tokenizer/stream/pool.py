@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import queue
@@ -12,11 +11,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import Protocol
 
-from tokenizer.corpus_error import CorpusError, CorpusFileError
+from tokenizer.corpus_error import CorpusError
 from tokenizer.progress import Stage
+from tokenizer.stream.answers import result_of
+from tokenizer.stream.kept import keep, kept
 from tokenizer.stream.steps import perform
-from tokenizer.stream.whole import whole_file
 
 WORKER = Path(__file__).with_name("worker.py")
 """What a process runs."""
@@ -27,6 +28,33 @@ MOST = 16
 def cores() -> int:
     """Processor cores that this process may use, at most MOST."""
     return min(MOST, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+def do_once(folder: Path, step: str, task: str) -> str:
+    """The result of a task, which is done unless it was done before. Raises CorpusError, OSError."""
+    known = kept(folder, step, task)
+    return keep(folder, step, task, perform(step, str(folder), task)) if known is None else known
+
+
+class Executor(Protocol):
+    """Does tasks in a folder."""
+
+    def __enter__(self) -> Executor:
+        """Itself."""
+        ...
+
+    def __exit__(self, *_: object) -> None:
+        """End what it started."""
+        ...
+
+    def results(self, step: str, tasks: Sequence[str], stage: Stage) -> Iterator[str]:
+        """The result of each task, in their order; those of an earlier process are not done again.
+
+        Raises:
+            CorpusError: of the first task that failed.
+            OSError: the disk is full.
+        """
+        ...
 
 
 class Pool:
@@ -57,7 +85,7 @@ class Pool:
         """
         if self._workers < 2 or len(tasks) < 2:
             for number, task in enumerate(tasks):
-                yield self._kept(step, task) or self._keep(step, task, perform(step, str(self._folder), task))
+                yield do_once(self._folder, step, task)
                 stage.tick(f"{number + 1:,} of {len(tasks):,}")
             return
         self._start(min(self._workers, len(tasks)))
@@ -87,7 +115,7 @@ class Pool:
 
     def _do(self, step: str, task: str) -> str:
         """The result of a task, from an idle process."""
-        known = self._kept(step, task)
+        known = kept(self._folder, step, task)
         if known is not None:
             return known
         process = self._idle.get()
@@ -95,23 +123,7 @@ class Pool:
             result = process.perform(step, str(self._folder), task)
         finally:
             self._idle.put(process)
-        return self._keep(step, task, result)
-
-    def _file(self, step: str, task: str) -> Path:
-        """Where the result of a task is kept."""
-        return self._folder / f"{step}-{hashlib.sha256(task.encode()).hexdigest()[:32]}.done"
-
-    def _kept(self, step: str, task: str) -> str | None:
-        """The result of a task that is done; None where it is not."""
-        with contextlib.suppress(FileNotFoundError):
-            return self._file(step, task).read_text() or None
-        return None
-
-    def _keep(self, step: str, task: str, result: str) -> str:
-        """Remember a result; returns it."""
-        with whole_file(self._file(step, task)) as stream:
-            stream.write(result.encode())
-        return result
+        return keep(self._folder, step, task, result)
 
 
 class _Process:
@@ -145,16 +157,7 @@ class _Process:
             code = self._process.wait()
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
             raise CorpusError(f"corpus: a process that cleaned it ended by {how}: if memory ran out, free some")
-        answer = json.loads(line)
-        if "file" in answer:
-            raise CorpusFileError(answer["file"])
-        if "corpus" in answer:
-            raise CorpusError(answer["corpus"], answer["key"])
-        if "system" in answer:
-            number, why, name = answer["system"]
-            raise OSError(number, why, name)
-        result: str = answer["result"]
-        return result
+        return result_of(line)
 
     def end(self) -> None:
         """End it, whatever it does."""

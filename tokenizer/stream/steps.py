@@ -10,6 +10,7 @@ from typing import Any, Final
 from tokenizer.corpus_spec import CorpusSpec
 from tokenizer.stream.encoding import encode_bucket
 from tokenizer.stream.index import Bucket, index_bucket
+from tokenizer.stream.leaks import LeakFinder, gather, held_out_of, hold_out
 from tokenizer.stream.minhash import Bands
 from tokenizer.stream.near import Nearness, pair_band
 from tokenizer.stream.parts import Part
@@ -36,9 +37,22 @@ def _read_json(folder: Path, task: dict[str, Any]) -> Any:
     return read_portion(CorpusSpec(**task["spec"]), portion, folder, task["name"]).to_dict()
 
 
+def _hold_json(folder: Path, task: dict[str, Any]) -> Any:
+    return hold_out(folder, _runs(folder), Bucket(*task["bucket"]), task["ngram"], Nearness(**task["nearness"]))
+
+
+def _gather_json(folder: Path, task: dict[str, Any]) -> Any:
+    return gather(folder, _buckets(task["buckets"]))
+
+
 def _index_json(folder: Path, task: dict[str, Any]) -> Any:
-    bands = Bands(task["rows"]) if task["rows"] else None
-    return index_bucket(folder, _runs(folder), Bucket(*task["bucket"]), task["ngram"], bands, task["held_out_runs"])
+    bucket, common = Bucket(*task["bucket"]), (task["ngram"], Bands(task["rows"]) if task["rows"] else None)
+    if not task["rows"]:
+        return index_bucket(folder, _runs(folder), bucket, *common, task["held_out_runs"])
+    finder = LeakFinder(held_out_of(folder), Nearness(**task["nearness"]))
+    found = index_bucket(folder, _runs(folder), bucket, *common, task["held_out_runs"], finder.look)
+    finder.save(folder, bucket)
+    return found
 
 
 def _pair_json(folder: Path, task: dict[str, Any]) -> Any:
@@ -53,6 +67,8 @@ def _encode_json(folder: Path, task: dict[str, Any]) -> Any:
 
 STEPS: Final[Mapping[str, Callable[[Path, dict[str, Any]], Any]]] = {
     "read": _read_json,
+    "hold": _hold_json,
+    "gather": _gather_json,
     "index": _index_json,
     "pair": _pair_json,
     "encode": _encode_json,

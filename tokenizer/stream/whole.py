@@ -15,7 +15,7 @@ import numpy.typing as npt
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """A file that gets its name when it is written. Raises OSError."""
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
+    unfinished = path.with_name(f"{path.name}.{os.uname().nodename}.{os.getpid()}.unfinished")
     with unfinished.open("wb") as stream:
         yield stream
     unfinished.replace(path)

@@ -7,24 +7,17 @@ import os
 import sys
 import threading
 import time
+from functools import partial
 from typing import IO
 
 
 def serve(asked: IO[str], answers: IO[str]) -> None:
     """Do tasks until the input ends; expected errors go back as text."""
-    from tokenizer.corpus_error import CorpusError, CorpusFileError
+    from tokenizer.stream.answers import answer_with
     from tokenizer.stream.steps import perform
 
     for line in asked:
-        try:
-            answer: dict[str, object] = {"result": perform(**json.loads(line))}
-        except CorpusFileError as error:
-            answer = {"file": error.message}
-        except CorpusError as error:
-            answer = {"corpus": error.message, "key": error.key}
-        except OSError as error:
-            answer = {"system": [error.errno, error.strerror or str(error), str(error.filename or "")]}
-        answers.write(json.dumps(answer) + "\n")
+        answers.write(answer_with(partial(perform, **json.loads(line))) + "\n")
         answers.flush()
 
 

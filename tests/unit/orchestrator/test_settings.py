@@ -41,6 +41,8 @@ def test_a_home_that_cannot_be_made_names_the_variable(tmp_path: Path) -> None:
         ({"ISOFLOP_CORPUS_FOLDERS": "/tmp:relative"}, "ISOFLOP_CORPUS_FOLDERS lists 'relative'"),
         ({"ISOFLOP_CORPUS_FOLDERS": "/no/such/folder"}, "ISOFLOP_CORPUS_FOLDERS lists '/no/such/folder'"),
         ({"ISOFLOP_CORPUS_FOLDERS": "/tmp:"}, "ISOFLOP_CORPUS_FOLDERS lists ''"),
+        ({"ISOFLOP_PREPARE": "cluster"}, "ISOFLOP_PREPARE is 'cluster': choose one of auto, local, ray"),
+        ({"ISOFLOP_PREPARE": "ray"}, "ISOFLOP_PREPARE is ray, but there is no cluster: set ISOFLOP_RAY_ADDRESS"),
     ],
 )
 def test_settings_that_cannot_work_name_their_remedy(tmp_path: Path, environ: dict[str, str], words: str) -> None:

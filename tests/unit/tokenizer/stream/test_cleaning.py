@@ -108,10 +108,17 @@ def test_killed_again_and_again_then_equal_shards(tmp_path: Path, monkeypatch: p
     kills: set[int] = set()
     whole = prepare(spec, BYTE, tmp_path / "whole").manifest
     tasks = list(performed)
-    assert set(tasks) == {"read", "index", "pair", "encode"}
+    assert set(tasks) == {"read", "hold", "gather", "index", "pair", "encode"}
     performed.clear()
-    kills = {3, tasks.index("index") + 5, tasks.index("pair") + 7, tasks.index("encode") + 2, len(tasks) - 1}
-    for _ in range(5):
+    kills = {
+        3,
+        tasks.index("gather"),
+        tasks.index("index") + 5,
+        tasks.index("pair") + 7,
+        tasks.index("encode") + 2,
+        len(tasks) - 1,
+    }
+    for _ in range(6):
         with pytest.raises(Killed):
             prepare(spec, BYTE, tmp_path / "data")
     assert prepare(spec, BYTE, tmp_path / "data").manifest == whole
