@@ -174,9 +174,9 @@ def open_shards(path: Path) -> Shards:
     manifest = read_manifest(path)
     _verify(path, manifest)
     counts = (manifest.train_tokens, manifest.validation_tokens)
-    splits = (_map_tokens(path, manifest, *each) for each in zip(SPLITS, counts, strict=True))
+    train, validation = (_map_tokens(path, manifest, *each) for each in zip(SPLITS, counts, strict=True))
     sets = {name: _map_tokens(path, manifest, set_file(name), one["tokens"]) for name, one in manifest.sets.items()}
-    return Shards(path, manifest, *splits, sets)
+    return Shards(path, manifest, train, validation, sets)
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -67,7 +67,8 @@ def sequence_indices(seed: int, first: int, count: int, windows: int) -> Indices
 
 def keyed_words(seed: int, first: int, count: int) -> Words:
     """Words at places first … first + count - 1 of a sequence that its seed selects, shape [count]."""
-    return _mix(_mix(np.full(count, ~seed & (2**64 - 1), dtype=_U64)) + np.arange(first, first + count, dtype=_U64))
+    places: Words = np.arange(first, first + count, dtype=_U64)
+    return _mix(_mix(np.full(count, ~seed & (2**64 - 1), dtype=_U64)) + places)
 
 
 def _radices(windows: int) -> tuple[int, int]:

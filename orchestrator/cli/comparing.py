@@ -79,8 +79,6 @@ def compare(
         made = [_of_tables(csv, columns, rows, bytes_per_token or [], flops)]
     else:
         made, best = _of_sweeps(sweeps or [], axis, baseline, variant or [], flops, columns.get("loss", ""))
-        if "loss" in columns:
-            say(f"compared by {columns['loss']}")
     _show(made, output, axis or "", best)
     if out is not None:
         _draw(made, out)
@@ -120,6 +118,8 @@ def _of_sweeps(
 ) -> tuple[list[Comparison], dict[str, list[BestValue]]]:
     """The comparisons, and with an axis of numbers its best value by budget."""
     answering = open_answering()
+    if loss_key:
+        say(f"compared by {loss_key}")
     if axis is not None:
         answers = answering.of(sweeps[0]).on(loss_key)
         return answers.compare_values(axis, baseline, flops), answers.best_values(axis)

@@ -70,12 +70,7 @@ def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
             }
         )
         return
-    sets = sorted({f"loss.{name}" for run in runs for name in run.sets})
-    columns = [
-        "run", "role", "state", "budget", "shape", "params", "tokens", "loss", *sets, "seed", "flops_spent",
-        "run_seconds", "predicted_seconds", "attempts", "error",
-    ]  # fmt: skip
-    emit_rows(rows, columns, output, importance=(*_RUN_IMPORTANCE[:5], *sets, *_RUN_IMPORTANCE[5:]))
+    _emit_runs(rows, sorted({f"loss.{name}" for run in runs for name in run.sets}), output)
     if len(runs) == SHOWN:
         say(f"only the first {SHOWN} runs are shown; -o csv and -o json have all")
     if error is not None:
@@ -94,6 +89,15 @@ def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
         emit_rows(forecasts, columns, output, "Forecasts", _FORECAST_IMPORTANCE)
     if any(run.cell and run.cell.trunk for run in runs):
         say(_spent_line(runs))
+
+
+def _emit_runs(rows: list[dict[str, Any]], sets: list[str], output: Format) -> None:
+    """Print the runs; `sets` are the columns of the losses on further validation sets."""
+    columns = [
+        "run", "role", "state", "budget", "shape", "params", "tokens", "loss", *sets, "seed", "flops_spent",
+        "run_seconds", "predicted_seconds", "attempts", "error",
+    ]  # fmt: skip
+    emit_rows(rows, columns, output, importance=(*_RUN_IMPORTANCE[:5], *sets, *_RUN_IMPORTANCE[5:]))
 
 
 def export(
