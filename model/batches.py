@@ -58,7 +58,9 @@ class Batches:
         """
         self._train = run.train
         self._context = run.model.context
-        self._windows = sequence_count(len(data.train), self._context)
+        every = sequence_count(len(data.train), self._context)
+        self._windows = min(run.train.unique_sequences or every, every)
+        self._chosen = sequence_indices(run.train.seed, 0, self._windows, every) if self._windows < every else None
         self._source: Tensor | np.ndarray = data.train
         if device.type != "cpu":
             copies = {} if resident is None else resident
@@ -83,6 +85,8 @@ class Batches:
         first = step * self._train.batch
         count = min(self._chunk_steps * self._train.batch, self._train.sequences - first)
         indices = sequence_indices(self._train.seed, first, count, self._windows)
+        if self._chosen is not None:
+            indices = self._chosen[indices]
         return windows_at(self._source, indices, self._context, self._device)
 
 

@@ -222,6 +222,8 @@ class TrainConfig:
     """adamw | muon, which is Muon for the matrices of the blocks and AdamW for embedding, head and vectors."""
     momentum: float = MOMENTUM
     """Muon's momentum; AdamW has none."""
+    unique_sequences: int | None = None
+    """Different training sequences that the run reads: those that it would read first. None is all of the corpus."""
 
     def __post_init__(self) -> None:
         """Convert and check every field."""
