@@ -10,14 +10,8 @@ from numpy.typing import NDArray
 from analysis.answers.bounds import check_positive, lost_warnings, of_draws, of_scaled, of_sum, of_tokens
 from analysis.answers.draws import drawn_surfaces, surface
 from analysis.answers.questions import Answer
-from analysis.answers.repetition import (
-    EXCESS_PARAMETERS_WORTH,
-    MOST_EPOCHS,
-    PUBLISHED,
-    REPEATED_TOKENS_WORTH,
-    Worth,
-    drawn,
-)
+from analysis.answers.worth import drawn_worth, own_or_published, worth_sentence
+from analysis.fitting.repetition import MOST_EPOCHS, Worth
 from analysis.answers.split import Limit, Surfaces
 from analysis.fitting.confidence import place_warnings
 from analysis.law import Law
@@ -54,7 +48,7 @@ class _Point:
     """The answer without its interval."""
 
     own: _Limited
-    """On the law's own valley, repetition worth what was published."""
+    """On the law's own valley, repetition at its most likely worth."""
     anchor: Prediction
     """The optimum without a limit that has this loss, or that of the smallest budget where this loss is higher."""
     cost: float
@@ -103,7 +97,7 @@ def best_with_limited_data(law: Law, flops: float, unique_tokens: float) -> Answ
         place=centre.place,
         details={"epochs": epochs, "unique_tokens": float(unique_tokens), "loss_without_limit": centre.loss},
         warnings=(
-            *_epoch_warnings(epochs),
+            *_epoch_warnings(law, epochs),
             *lost_warnings(draws.log_factor, "so few tokens have no best size"),
             *place_warnings(centre.place, law.outside(flops)),
         ),
@@ -114,7 +108,7 @@ def _point(law: Law, centre: Prediction, unique: float) -> _Point:
     """The answer on the law's own valley."""
     with np.errstate(all="ignore"):
         trusted = Surfaces(law, *surface(law, 0))
-        own = _limited(trusted, centre, unique, PUBLISHED)
+        own = _limited(trusted, centre, unique, own_or_published(law))
         log_anchor = _same_loss(trusted, float(own.loss[0]), min(law.smallest_budget, centre.flops), centre.flops)
         anchor = centre if log_anchor is None else law.predict(float(np.exp(log_anchor)))
         cost = float(own.loss[0] - trusted.free(float(np.log(anchor.flops))).loss[0, 0])
@@ -142,7 +136,7 @@ def _draws(law: Law, centre: Prediction, unique: float, point: _Point) -> _Limit
     log_anchor = float(np.log(point.anchor.flops))
     with np.errstate(all="ignore"):
         surfaces = Surfaces(law, *drawn_surfaces(law))
-        found = _limited(surfaces, centre, unique, drawn(len(surfaces.theta), np.random.default_rng(1)))
+        found = _limited(surfaces, centre, unique, drawn_worth(law, len(surfaces.theta), np.random.default_rng(1)))
         return _Limited(found.log_factor, found.loss - surfaces.free(log_anchor).loss[:, 0])
 
 
@@ -183,13 +177,13 @@ def _refusal(law: Law, centre: Prediction, unique: float, point: _Point) -> OutO
     return OutOfReachError(f"{why}. Ask about {format_count(least)} tokens or more", "max_tokens", least)
 
 
-def _epoch_warnings(epochs: float) -> tuple[str, ...]:
+def _epoch_warnings(law: Law, epochs: float) -> tuple[str, ...]:
     if epochs <= 1:
         return ()
-    worths = f"R*_D = {REPEATED_TOKENS_WORTH:.4g}, R*_N = {EXCESS_PARAMETERS_WORTH:.3g}"
-    seen = (
-        f"Each token is seen {format_count(epochs)} times; repetitions are discounted as Muennighoff et al. 2023 "
-        f"published ({worths}), each known to a factor of two."
-    )
-    past = (f"Beyond {MOST_EPOCHS} epochs their data showed no return at all.",) if epochs > MOST_EPOCHS else ()
-    return (seen, *past)
+    seen = f"Each token is seen {format_count(epochs)} times; {worth_sentence(law)}"
+    shown = MOST_EPOCHS if law.worth is None else law.worth.epochs
+    if epochs <= shown:
+        return (seen,)
+    if law.worth is None:
+        return seen, f"Beyond {MOST_EPOCHS} epochs their data showed no return at all."
+    return seen, f"No run of yours saw its tokens more than {law.worth.epochs:.3g} times: beyond, the form is trusted."

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.answers.repetition import Worth, diminished
+from analysis.fitting.repetition import Worth, diminished
 from analysis.fitting.forms import Design
 from analysis.fitting.valley.form import ValleyForm
 from analysis.law import Law

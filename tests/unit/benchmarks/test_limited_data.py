@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from analysis.answers import repetition
+from analysis.fitting import repetition
 from analysis.fitting.cost import TokenCost
 from analysis.law import Law
 from benchmarks import limited_data as simulation

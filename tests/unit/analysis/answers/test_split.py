@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.answers.repetition import Worth
+from analysis.fitting.repetition import Worth
 from analysis.answers.split import Limit, Split, Surfaces
 from analysis.fitting.valley.form import FIXED, ValleyForm, ValleyTheta
 from analysis.law import Law, fit
