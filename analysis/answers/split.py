@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.fitting.repetition import Worth, diminished
 from analysis.fitting.forms import Design
+from analysis.fitting.repetition import Worth, diminished
 from analysis.fitting.valley.form import ValleyForm
 from analysis.law import Law
 

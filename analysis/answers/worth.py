@@ -25,7 +25,8 @@ def worth_sentence(law: Law) -> str:
     if worth is None:
         return (
             "repetitions are discounted as Muennighoff et al. 2023 published "
-            f"(R*_D = {REPEATED_TOKENS_WORTH:.4g}, R*_N = {EXCESS_PARAMETERS_WORTH:.3g}), each known to a factor of two."
+            f"(R*_D = {REPEATED_TOKENS_WORTH:.4g}, R*_N = {EXCESS_PARAMETERS_WORTH:.3g}), "
+            "each known to a factor of two."
         )
     return (
         f"repetitions are discounted as {worth.runs} runs that repeat tokens show: R*_D = {own_text(worth.tokens)} "

@@ -67,7 +67,9 @@ def _unknown(table: RunTable) -> str:
     count = int(repeats(table.tokens, table.unique).sum()) if table.unique is not None else 0
     count += 0 if table.aside is None else len(table.aside.loss)
     which = "The run that repeats tokens does" if count == 1 else f"The {count} runs that repeat tokens do"
-    return f"{which} not tell what repetition is worth: the published constants of Muennighoff et al. 2023 stand for it."
+    return (
+        f"{which} not tell what repetition is worth: the published constants of Muennighoff et al. 2023 stand for it."
+    )
 
 
 def _lowered(table: RunTable, again: NDArray[np.bool_], lost: Floats, worth: FittedWorth | None) -> Iterator[str]:

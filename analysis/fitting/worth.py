@@ -1,4 +1,4 @@
-"""What repetition is worth in a table's own runs: R*_D and R*_N of Muennighoff et al. 2023, with what the runs leave open.
+"""What repetition is worth in a table's own runs: R*_D and R*_N of Muennighoff et al. 2023, and how well known.
 
 Each run of N parameters, D tokens and U different ones counts as one of N' parameters and D' fresh tokens (equations 5
 and 6 of the paper), and the losses of all runs, repeated or not, lie on one surface L(N', D'): joint-skew, fitted anew
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from analysis.fitting.cost import TokenCost
 from analysis.fitting.forms import ADDITIVE, JOINT_SKEW, Design
+from analysis.fitting.refused import RefusedError
 from analysis.fitting.repetition import EXCESS_PARAMETERS_WORTH, PUBLISHED, REPEATED_TOKENS_WORTH, Worth, diminished
 from analysis.fitting.solver import Rows, minimise
 from analysis.fitting.starts import additive_start, joint_skew_starts
@@ -32,7 +33,7 @@ LEAST_PASSES = 1.5
 FEWEST = 4
 """Fewest runs that do."""
 TOKENS_RANGE = (0.1, 1000.0)
-"""R*_D that are looked at: one tenth is that a repeated token is worth nothing, a thousand that it is as good as new."""
+"""R*_D that are looked at: from a repeated token that is worth nothing to one that is as good as new."""
 PARAMS_RANGE = (0.1, 300.0)
 """R*_N that are looked at."""
 WEAK = float(np.log(4))
@@ -228,9 +229,7 @@ class _Grid:
     def around(self, deviance: Floats, reach: float) -> _Grid:
         """A finer grid of the points whose deviance (A B,) from the best is below `reach`, and one step beyond them."""
         near = deviance.reshape(len(self.tokens), len(self.params)) < reach
-        return _Grid(
-            _finer(self.tokens, near.any(axis=1), _FINE[0]), _finer(self.params, near.any(axis=0), _FINE[1])
-        )
+        return _Grid(_finer(self.tokens, near.any(axis=1), _FINE[0]), _finer(self.params, near.any(axis=0), _FINE[1]))
 
 
 _COARSE, _FINE = (23, 11), (25, 17)

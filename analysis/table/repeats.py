@@ -1,4 +1,4 @@
-"""Runs that see their tokens more than once: which they are, and those set aside because a fresher one has their cell."""
+"""Runs that see their tokens more than once: which they are, and those that a fresher run of their cell sets aside."""
 
 from __future__ import annotations
 

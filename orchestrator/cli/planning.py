@@ -196,12 +196,16 @@ def validate(
     neighbours: Annotated[
         bool, typer.Option("--neighbours", help="Also train half and twice the predicted size.")
     ] = False,
+    max_tokens: Annotated[
+        float | None, typer.Option("--max-tokens", help="Train on this many different tokens alone, however often.")
+    ] = None,
     variant: Variant = "",
     output: Output = Format.TABLE,
 ) -> None:
     """Store a forecast, train its optimum, and score the forecast.
 
     Each run is held against the forecast's interval of one run; that of the mean of many runs is shown beside it.
+    Where the data has too few tokens for the optimum, the best model for them is forecast and trained.
     """
     from orchestrator.cli.conclude import nearby
     from orchestrator.cli.reports import write_reports
@@ -211,9 +215,13 @@ def validate(
     from orchestrator.use_cases.validation_result import validation_rows, verdict
 
     check_positive("--flops", flops)
+    if max_tokens is not None:
+        check_positive("--max-tokens", max_tokens)
     workspace = open_workspace()
     with watching() as observe:
-        result = carry_out(workspace, sweep, flops, observe, variant, seeds=seeds, neighbours=neighbours)
+        result = carry_out(
+            workspace, sweep, flops, observe, variant, seeds=seeds, neighbours=neighbours, max_tokens=max_tokens
+        )
     for one in result.trained:
         if one.run.loss is None:
             say(f"run {one.run.id} ended as {one.run.state}: {one.run.error or 'no loss'}")

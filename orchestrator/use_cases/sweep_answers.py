@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.answers.ask import Question, Reply, ask
+from analysis.answers.ask import Question, Reply, ask, within_data
 from analysis.answers.best_value import FEWEST_VALUES, BestValue, best_values
 from analysis.answers.compare import Comparison, Side, bytes_per_token, compare
 from analysis.answers.counts import Counts
@@ -28,7 +28,7 @@ from analysis.wording import join_words
 from model.flops import count_parameters, flops_per_token
 from orchestrator.states import RunState
 from orchestrator.store import RunRecord, StoredForecast, SweepRecord
-from orchestrator.use_cases.export import run_table
+from orchestrator.use_cases.export import dataset_tokens, run_table
 from orchestrator.use_cases.variant import Variant, variant_label
 from sweeps.file.compose import load_sweep
 from sweeps.file.spec import SweepSpec
@@ -271,9 +271,12 @@ class SweepAnswers:
         return ""
 
     def reply(self, label: str, question: Question) -> Reply:
-        """A law's reply, with the nearest shapes that the recipe can build. Raises LawError, QuestionError."""
-        variant = self.variant(label)
-        reply = ask(self.fit(variant), question, self.counts(variant))
+        """A law's reply, with the nearest shapes that the recipe can build. Raises LawError, QuestionError.
+
+        Where the optimum needs more tokens than the variant's data has, the answer is the best model for those.
+        """
+        variant, law = self.variant(label), self.law(label)
+        reply = within_data(law, ask(law, question, self.counts(variant)), dataset_tokens(self.sweep, variant.runs))
         answer = reply.answer
         if answer is not None:
             answer = replace(answer, shape=self.shape(variant, answer.flops, answer.params))

@@ -112,8 +112,11 @@ def plan_single(
     seed: int = 0,
     cost: CostModel | None = None,
     vary: Combination = NOTHING_VARIED,
+    unique_tokens: float | None = None,
 ) -> PlannedRun:
     """The run of the buildable shape nearest to `params` that spends `flops`, under the sweep's recipe and data.
+
+    With `unique_tokens` it reads about so many different ones alone, however often.
 
     Raises:
         PlanError: where no such run can land on the budget, with the reason.
@@ -122,6 +125,9 @@ def plan_single(
     setting = setting_of(spec, facts.vocab, vary)
     _check_splits(replace(spec, context=setting.context, vary={}), facts)
     cell = Cell(setting, flops, buildable(setting, params), 1)
+    if unique_tokens is not None:
+        passes = max(_sequences(cell) * setting.context / unique_tokens, 1.0)
+        cell, spec = replace(cell, epochs=passes), replace(spec, epochs_max=math.inf)
     dropped = _dropped(cell, spec, facts)
     if dropped:
         raise PlanError(f"no run of {params:,.0f} parameters at {flops:.3g} FLOPs: {dropped.reason}")
