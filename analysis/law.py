@@ -18,13 +18,14 @@ from analysis.fitting.confidence import judge
 from analysis.fitting.cost import TokenCost
 from analysis.fitting.envelope import envelope
 from analysis.fitting.estimators import FittedEstimator
-from analysis.fitting.fresh import as_fresh
 from analysis.fitting.headline import Headline
 from analysis.fitting.holdout import far, holdout_sentences, rolling_holdout
 from analysis.fitting.parts import fit_parts
 from analysis.fitting.plausible import exponent_warnings
 from analysis.fitting.powerlaws import power_laws
 from analysis.fitting.refused import RefusedError
+from analysis.fitting.repetition.fresh import as_fresh
+from analysis.fitting.repetition.own import FittedWorth
 from analysis.fitting.spikes import set_aside_spikes
 from analysis.fitting.surface import Origin
 from analysis.fitting.threads import one_thread
@@ -32,7 +33,6 @@ from analysis.fitting.uncertainty import Uncertainty
 from analysis.fitting.valley.drift import drift_sentences
 from analysis.fitting.valley.posterior import Valley
 from analysis.fitting.valley.runs import OneRun, one_run
-from analysis.fitting.worth import FittedWorth
 from analysis.limits import LEAST_COUNT, Limits, budget_limits, check_budgets, possible, worst_loss
 from analysis.loss_budget import compute_for_loss
 from analysis.names import EstimatorName

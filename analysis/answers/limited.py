@@ -13,7 +13,7 @@ from analysis.answers.questions import Answer
 from analysis.answers.split import Limit, Surfaces
 from analysis.answers.worth import drawn_worth, own_or_published, worth_sentence
 from analysis.fitting.confidence import place_warnings
-from analysis.fitting.repetition import MOST_EPOCHS, Worth
+from analysis.fitting.repetition.published import MOST_EPOCHS, Worth
 from analysis.law import Law
 from analysis.limits import LEAST_COUNT, MOST_LOST, rounded_up
 from analysis.records import Interval, OutOfReachError, Prediction

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.fitting.forms import Design
-from analysis.fitting.repetition import Worth, diminished
+from analysis.fitting.repetition.published import Worth, diminished
 from analysis.fitting.valley.form import ValleyForm
 from analysis.law import Law
 

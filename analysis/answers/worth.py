@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.fitting.repetition import EXCESS_PARAMETERS_WORTH, PUBLISHED, REPEATED_TOKENS_WORTH, Worth, drawn
-from analysis.fitting.worth import OwnWorth
+from analysis.fitting.repetition.own import OwnWorth
+from analysis.fitting.repetition.published import (
+    EXCESS_PARAMETERS_WORTH,
+    PUBLISHED,
+    REPEATED_TOKENS_WORTH,
+    Worth,
+    drawn,
+)
 from analysis.law import Law
 
 

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.fitting.cost import TokenCost
-from analysis.fitting.repetition import PUBLISHED, Worth
+from analysis.fitting.repetition.learn import fit_worth
+from analysis.fitting.repetition.own import FittedWorth
+from analysis.fitting.repetition.published import PUBLISHED, Worth
+from analysis.fitting.repetition.runs import Filled, Path, Runs, counted, design_of
 from analysis.fitting.valley.posterior import Valley
-from analysis.fitting.worth import Filled, FittedWorth, Runs, counted, design_of, fit_worth
 from analysis.table.repeats import repeats
 from analysis.table.table import RunTable
 from analysis.wording import plural
@@ -55,7 +57,7 @@ def as_fresh(table: RunTable, cost: TokenCost, learn: Callable[[RunTable], Valle
 def _lost(table: RunTable, valley: Valley, cost: TokenCost, worth: Worth) -> Floats:
     """What repetition cost each run (n,), by the valley's mean: never less than nothing."""
     runs = Runs.of(replace(table, aside=None))
-    log_n, log_d = counted(runs, Filled.of(runs, valley, cost), worth)
+    log_n, log_d = counted(runs, Filled.of(runs, Path.of(runs, valley, cost)), worth)
     there, here = (
         valley.form.value(valley.mean[None], design_of(*at, valley, cost))[0]
         for at in ((log_n, log_d), (runs.log_params[None], runs.log_tokens[None]))
