@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +19,17 @@ from analysis.law import Law
 from analysis.limits import LEAST_COUNT, MOST_LOST, rounded_up
 from analysis.records import Interval, OutOfReachError, Prediction
 from analysis.scatter import one_run_interval
+from analysis.table.repeats import FRESH
 from analysis.wording import format_count, format_flops, format_loss
 
 Floats = NDArray[np.float64]
 
 EXACT = 50
 """Halvings of a range of ln C after which a budget is exact."""
+RANGE, SIZE_STEP = 6.0, 0.01
+"""How far from N*, in ln N, the largest size that does not overfit is looked for, and in which steps."""
+EDGE = 0.97
+"""An answer of at least this share of that size is bounded by it."""
 PLENTY = 1e3
 """Times the tokens of the optimum that are enough for any draw of a law's valley."""
 
@@ -82,7 +88,10 @@ def best_with_limited_data(law: Law, flops: float, unique_tokens: float) -> Answ
     anchor, cost = point.anchor, point.cost
     ends = of_sum(point.loss, anchor.loss, anchor.loss_interval, cost, of_draws(cost, draws.loss))
     ends = Interval(max(ends.low, 0.0), max(min(ends.high, law.worst_loss), point.loss))
-    epochs = d / unique_tokens
+    epochs, single = float(d / unique_tokens), law.one_run(flops, n)
+    if single is not None and factor:
+        # What repetition costs is not known any better at a budget that was run.
+        single = replace(single, known=False)
     return Answer(
         question="optimum_with_limited_data",
         params=n,
@@ -92,12 +101,12 @@ def best_with_limited_data(law: Law, flops: float, unique_tokens: float) -> Answ
         params_interval=bounds,
         tokens_interval=of_tokens(law, flops, bounds),
         loss_interval=ends,
-        run_interval=one_run_interval(point.loss, ends, law.one_run(flops, n)),
+        run_interval=one_run_interval(point.loss, ends, single),
         extrapolation=centre.extrapolation,
         place=centre.place,
         details={"epochs": epochs, "unique_tokens": float(unique_tokens), "loss_without_limit": centre.loss},
         warnings=(
-            *_epoch_warnings(law, epochs),
+            *_epoch_warnings(law, n, d, unique_tokens),
             *lost_warnings(draws.log_factor, "so few tokens have no best size"),
             *place_warnings(centre.place, law.outside(flops)),
         ),
@@ -143,12 +152,13 @@ def _draws(law: Law, centre: Prediction, unique: float, point: _Point) -> _Limit
 def _limited(drawn_surfaces: Surfaces, centre: Prediction, unique: float, worth: Worth) -> _Limited:
     """The best model of each surface; its optimum where that has enough tokens."""
     log_c, log_unique, guess = float(np.log(centre.flops)), float(np.log(unique)), float(np.log(centre.params))
+    log_most = float(np.log(_largest(drawn_surfaces.law, centre.flops, unique)))
     free = drawn_surfaces.free(log_c)
     scarce = drawn_surfaces.tokens(log_c, free.log_params) > log_unique
     if not scarce.any():
         return _Limited(0 * free.log_params[:, 0], free.loss[:, 0])
     filled = drawn_surfaces.filled(log_unique)
-    found = drawn_surfaces.limited(log_c, Limit(log_unique, filled, worth), guess)
+    found = drawn_surfaces.limited(log_c, Limit(log_unique, filled, worth, log_most), guess)
     factor = np.where(scarce, found.log_params - free.log_params, 0 * free.log_params)
     return _Limited(factor[:, 0], np.where(scarce, np.maximum(found.loss, free.loss), free.loss)[:, 0])
 
@@ -177,13 +187,26 @@ def _refusal(law: Law, centre: Prediction, unique: float, point: _Point) -> OutO
     return OutOfReachError(f"{why}. Ask about {format_count(least)} tokens or more", "max_tokens", least)
 
 
-def _epoch_warnings(law: Law, epochs: float) -> tuple[str, ...]:
+def _epoch_warnings(law: Law, params: float, tokens: float, unique: float) -> Iterator[str]:
+    """What repetition is taken to be worth, and whether runs of the law's own speak against it."""
+    epochs, worth = tokens / unique, law.worth
     if epochs <= 1:
-        return ()
-    seen = f"Each token is seen {format_count(epochs)} times; {worth_sentence(law)}"
-    shown = MOST_EPOCHS if law.worth is None else law.worth.epochs
-    if epochs <= shown:
-        return (seen,)
-    if law.worth is None:
-        return seen, f"Beyond {MOST_EPOCHS} epochs their data showed no return at all."
-    return seen, f"No run of yours saw its tokens more than {law.worth.epochs:.3g} times: beyond, the form is trusted."
+        return
+    yield f"Each token is seen {format_count(epochs)} times; {worth_sentence(law)}"
+    if worth is None:
+        if epochs > MOST_EPOCHS:
+            yield f"Beyond {MOST_EPOCHS} epochs their data showed no return at all."
+        return
+    if epochs > worth.epochs * FRESH:
+        yield f"R*_D was fitted to at most {worth.epochs:.3g} passes: beyond them the loss may rise instead."
+    if params >= EDGE * _largest(law, float(tokens * law.cost.flops_per_token(params)), unique):
+        yield "On so few tokens larger models overfit, as runs of yours did: this is the largest that need not."
+
+
+def _largest(law: Law, flops: float, unique: float) -> float:
+    """The largest size that does not overfit by the law's own runs; infinite where none did."""
+    if law.worth is None or not len(law.worth.worse):
+        return float("inf")
+    sizes = float(law.predict(flops).params) * np.exp(np.linspace(RANGE, -RANGE, 1 + round(2 * RANGE / SIZE_STEP)))
+    fine = ~law.worth.overfits(sizes, law.cost.tokens(flops, sizes), unique)
+    return float(sizes[np.argmax(fine)]) if fine.any() else float(sizes[-1])

@@ -34,10 +34,12 @@ def worth_sentence(law: Law) -> str:
             f"(R*_D = {REPEATED_TOKENS_WORTH:.4g}, R*_N = {EXCESS_PARAMETERS_WORTH:.3g}), "
             "each known to a factor of two."
         )
+    count = len(worth.worse)
+    worse = f"; {count} of the runs overfit and did worse than any R* says" if count else ""
     return (
         f"repetitions are discounted as {worth.runs} runs that repeat tokens show: R*_D = {own_text(worth.tokens)} "
         f"(published: {REPEATED_TOKENS_WORTH:.4g}), R*_N = {own_text(worth.params)} "
-        f"(published: {EXCESS_PARAMETERS_WORTH:.3g})."
+        f"(published: {EXCESS_PARAMETERS_WORTH:.3g}){worse}."
     )
 
 

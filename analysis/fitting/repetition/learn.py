@@ -75,8 +75,10 @@ _COARSE, _FINE = (23, 11), (25, 17)
 """Points of the grid by R*_D and R*_N: of the whole range, and of what is near the best."""
 _NEAR = 16.0
 """Deviance from the best up to which the finer grid reaches: four standard errors."""
-_OUTLYING = 8.0
-"""Runs farther off than this many robust standard deviations say nothing of repetition."""
+_OUTLYING = 4.0
+"""Runs farther off than this many standard deviations are not described by R*: they are left out and told."""
+_ROUNDS = 6
+"""Of leaving out runs and taking them in again."""
 
 
 def _finer(places: Floats, near: NDArray[np.bool_], count: int) -> Floats:
@@ -104,10 +106,15 @@ def fit_worth(table: RunTable, valley: Valley, cost: TokenCost) -> FittedWorth |
     logs = -0.5 * (freedom + 1) * np.log1p(deviance / freedom) + log_prior.sum(axis=1)
     weights = np.exp(logs - logs.max())
     grid = fit.grid
+    again = int(repeats(runs.passes, np.ones(len(runs.loss))).sum())
+    described = int(repeats(fit.runs.passes, np.ones(len(fit.runs.loss))).sum())
+    if described < max(FEWEST, again / 2):
+        return None
     return FittedWorth(
         *found,
-        runs=int(repeats(runs.passes, np.ones(len(runs.loss))).sum()),
-        epochs=float(runs.passes.max()),
+        runs=again,
+        epochs=float(fit.runs.passes.max()),
+        worse=fit.worse,
         grid=grid.points,
         weights=weights / weights.sum(),
         spacing=np.array([grid.tokens[1] - grid.tokens[0], grid.params[1] - grid.params[0]]),
@@ -147,29 +154,49 @@ class _Fit:
     """Whitened squared residuals and priors at each, shape (G,)."""
     freedom: int
     """Degrees of freedom of the residuals."""
+    runs: Runs
+    """The runs that one R* can describe."""
+    worse: Floats
+    """N/U, passes and the loss above what R* says of the others, shape (k, 3)."""
 
     @classmethod
     def of(cls, runs: Runs, valley: Valley, cost: TokenCost) -> _Fit:
         """Fit on the whole range, learn how much runs of a cell share, then fit nearer the best."""
         path = Path.of(runs, valley, cost)
         whole = _Grid(np.linspace(*np.log(TOKENS_RANGE), _COARSE[0]), np.linspace(*np.log(PARAMS_RANGE), _COARSE[1]))
-        start, sigma = _start(design_of(*counted(runs, Filled.of(runs, path), PUBLISHED), valley, cost), valley, runs)
-        theta = np.repeat(start, len(whole.points), axis=0)
-        problem = partial(Problem.of, path=path, valley=valley, cost=cost, sigma=sigma)
-        first = problem(runs, whole.worth, share=0.0)
-        theta, objective = minimise(first, theta, iterations=40, tolerance=1e-7)
-        best = int(np.nanargmin(objective))
-        residual = first.residuals(theta[[best]], np.array([best]))[0]
-        scale = 1.4826 * float(np.median(np.abs(residual - np.median(residual))))
-        kept = np.abs(residual) <= _OUTLYING * max(scale, sigma)
-        runs, share = runs.select(kept), _share(residual[kept], runs.cell[kept])
-        theta, objective = minimise(problem(runs, whole.worth, share=share), theta, iterations=40, tolerance=1e-7)
-        near = whole.around(_deviance(objective, len(runs.loss)), _NEAR)
+        at = counted(runs, Filled.of(runs, path), PUBLISHED)
+        kept = _mildest(runs, *at)
+        start, sigma = _start(design_of(*at, valley, cost), valley, runs, kept)
+        theta, share = np.repeat(start, len(whole.points), axis=0), 0.0
+        problem = partial(Problem.of, path=path, valley=valley, cost=cost)
+        for _ in range(_ROUNDS):
+            chosen = runs.select(kept)
+            theta, objective = minimise(
+                problem(chosen, whole.worth, share=share, sigma=sigma), theta, iterations=40, tolerance=1e-7
+            )
+            best = np.array([int(np.nanargmin(objective))])
+            residual = problem(runs, whole.worth, share=share, sigma=sigma).residuals(theta[best], best)[0]
+            sigma = float(np.sqrt(2 * objective[best[0]] / max(len(chosen.loss) - theta.shape[1] - 2, 1)))
+            share = _share(residual[kept], runs.cell[kept])
+            before, kept = kept, np.abs(residual) <= _OUTLYING * sigma * np.sqrt(1 + share)
+            if (before == kept).all():
+                break
+        chosen = runs.select(kept)
+        near = whole.around(_deviance(objective, len(chosen.loss)), _NEAR)
         nearest = np.abs(near.points[:, None] - whole.points[None]).sum(axis=2).argmin(axis=1)
         theta, objective = minimise(
-            problem(runs, near.worth, share=share), theta[nearest], iterations=60, tolerance=1e-9
+            problem(chosen, near.worth, share=share, sigma=sigma), theta[nearest], iterations=60, tolerance=1e-9
         )
-        return cls(near, 2 * objective, max(len(runs.loss) - theta.shape[1] - 2, 1))
+        worse = np.stack([np.exp(runs.log_params - runs.log_unique), runs.passes, residual], axis=1)
+        freedom = max(len(chosen.loss) - theta.shape[1] - 2, 1)
+        return cls(near, 2 * objective, freedom, chosen, worse[~kept & (residual > 0)])
+
+
+def _mildest(runs: Runs, log_params: Floats, log_tokens: Floats) -> NDArray[np.bool_]:
+    """The runs on fresh tokens and the half of the others (n,) that the published worth discounts least."""
+    discount = (runs.log_params - log_params + runs.log_tokens - log_tokens)[0]
+    again = runs.log_tokens > runs.log_unique
+    return np.asarray(~again | (discount <= np.median(discount[again])))
 
 
 def _deviance(objective: Floats, freedom: int) -> Floats:
@@ -177,9 +204,9 @@ def _deviance(objective: Floats, freedom: int) -> Floats:
     return np.nan_to_num(freedom * (objective / np.nanmin(objective) - 1), nan=np.inf)
 
 
-def _start(design: Design, valley: Valley, runs: Runs) -> tuple[Floats, float]:
+def _start(design: Design, valley: Valley, runs: Runs, kept: NDArray[np.bool_]) -> tuple[Floats, float]:
     """Parameters (1, P + 2) with repetition at its published worth, and the scatter. Raises RefusedError."""
-    at, losses = Design(*(column[0] for column in (design.x, design.y, design.c))), runs.loss
+    at, losses = Design(*(column[0, kept] for column in (design.x, design.y, design.c))), runs.loss[kept]
     rough = 0.01 * float(np.ptp(losses))
     additive = fit_form(ADDITIVE, at, valley.origin, losses, additive_start(at, losses), rough)
     fit = fit_form(JOINT_SKEW, at, valley.origin, losses, joint_skew_starts(additive.theta, at, losses), rough)

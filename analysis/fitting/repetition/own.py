@@ -42,7 +42,9 @@ class FittedWorth:
     runs: int
     """Runs that repeat tokens."""
     epochs: float
-    """Most passes of a run over its tokens."""
+    """Most passes of a run, over its tokens, that R* describes."""
+    worse: Floats
+    """Runs that no R* describes, as they do far worse: N/U, passes, and loss above what it says, shape (k, 3)."""
     grid: Floats
     """ln R*_D and ln R*_N of each point, shape (G, 2)."""
     weights: Floats
@@ -54,6 +56,15 @@ class FittedWorth:
     def best(self) -> Worth:
         """The most likely worth."""
         return Worth(np.array([[self.tokens.value]]), np.array([[self.params.value]]))
+
+    def overfits(self, params: Floats, tokens: Floats, unique: float) -> NDArray[np.bool_]:
+        """Which models (n,) are as bad as some run that did worse than R* says: no fewer N/U, and no fewer passes.
+
+        Beyond the passes that R* was fitted to, a model counts as larger in proportion to its passes.
+        """
+        passes = tokens / unique
+        asked = np.stack([params / unique * np.maximum(passes / self.epochs, 1), passes], axis=-1)
+        return np.asarray((self.worse[:, :2] <= asked[:, None]).all(axis=2).any(axis=1))
 
     def drawn(self, count: int, generator: np.random.Generator) -> Worth:
         """Draws of what the worth may be."""
