@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,8 +28,6 @@ EXACT = 50
 """Halvings of a range of ln C after which a budget is exact."""
 RANGE, SIZE_STEP = 6.0, 0.01
 """How far from N*, in ln N, the largest size that does not overfit is looked for, and in which steps."""
-EDGE = 0.97
-"""An answer of at least this share of that size is bounded by it."""
 PLENTY = 1e3
 """Times the tokens of the optimum that are enough for any draw of a law's valley."""
 
@@ -152,13 +150,13 @@ def _draws(law: Law, centre: Prediction, unique: float, point: _Point) -> _Limit
 def _limited(drawn_surfaces: Surfaces, centre: Prediction, unique: float, worth: Worth) -> _Limited:
     """The best model of each surface; its optimum where that has enough tokens."""
     log_c, log_unique, guess = float(np.log(centre.flops)), float(np.log(unique)), float(np.log(centre.params))
-    log_most = float(np.log(_largest(drawn_surfaces.law, centre.flops, unique)))
+    held = _held(drawn_surfaces.law, centre.flops, unique)
     free = drawn_surfaces.free(log_c)
     scarce = drawn_surfaces.tokens(log_c, free.log_params) > log_unique
     if not scarce.any():
         return _Limited(0 * free.log_params[:, 0], free.loss[:, 0])
     filled = drawn_surfaces.filled(log_unique)
-    found = drawn_surfaces.limited(log_c, Limit(log_unique, filled, worth, log_most), guess)
+    found = drawn_surfaces.limited(log_c, Limit(log_unique, filled, worth, held), guess)
     factor = np.where(scarce, found.log_params - free.log_params, 0 * free.log_params)
     return _Limited(factor[:, 0], np.where(scarce, np.maximum(found.loss, free.loss), free.loss)[:, 0])
 
@@ -199,14 +197,24 @@ def _epoch_warnings(law: Law, params: float, tokens: float, unique: float) -> It
         return
     if epochs > worth.epochs * FRESH:
         yield f"R*_D was fitted to at most {worth.epochs:.3g} passes: beyond them the loss may rise instead."
-    if params >= EDGE * _largest(law, float(tokens * law.cost.flops_per_token(params)), unique):
+    flops, larger = tokens * law.cost.flops_per_token(params), np.array([params * (1 + 2 * SIZE_STEP)])
+    if worth.overfits(larger, law.cost.tokens(flops, larger), unique)[0]:
         yield "On so few tokens larger models overfit, as runs of yours did: this is the largest that need not."
 
 
-def _largest(law: Law, flops: float, unique: float) -> float:
-    """The largest size that does not overfit by the law's own runs; infinite where none did."""
-    if law.worth is None or not len(law.worth.worse):
-        return float("inf")
-    sizes = float(law.predict(flops).params) * np.exp(np.linspace(RANGE, -RANGE, 1 + round(2 * RANGE / SIZE_STEP)))
-    fine = ~law.worth.overfits(sizes, law.cost.tokens(flops, sizes), unique)
-    return float(sizes[np.argmax(fine)]) if fine.any() else float(sizes[-1])
+def _held(law: Law, flops: float, unique: float) -> Callable[[Floats], Floats]:
+    """From ln of sizes to ln of the next smaller ones that do not overfit by the law's own runs."""
+    worth = law.worth
+    if worth is None or not len(worth.worse):
+        return np.asarray
+    log_n = float(np.log(law.predict(flops).params)) + np.arange(-RANGE, RANGE, SIZE_STEP)
+    sizes = np.exp(log_n)
+    fine = log_n[~worth.overfits(sizes, law.cost.tokens(flops, sizes), unique)]
+
+    def held(wanted: Floats) -> Floats:
+        if not len(fine):
+            return np.full_like(wanted, np.nan)
+        below = fine[np.maximum(np.searchsorted(fine, wanted, side="right") - 1, 0)]
+        return np.where(wanted - below > SIZE_STEP, below, wanted)
+
+    return held

@@ -52,8 +52,8 @@ class Limit:
     """ln of the size that they fill, for which U is compute-optimal, shape (B, 1)."""
     worth: Worth
     """Of what exceeds them."""
-    log_most: float = float("inf")
-    """ln of the largest size that may be chosen."""
+    held: Callable[[Floats], Floats] = np.asarray
+    """From ln of the sizes (B, 1) that are best by the worth to ln of those that may be chosen."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Surfaces:
             (params, _), (tokens, _) = worth(size)
             return self.loss(params, tokens)
 
-        log_n = np.minimum(self._crossing(lean, guess, loss), limit.log_most)
+        log_n = limit.held(self._crossing(lean, guess, loss))
         return Split(log_n, loss(log_n))
 
     def tokens(self, log_c: float, log_n: Floats) -> Floats:

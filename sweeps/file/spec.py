@@ -129,7 +129,8 @@ class SweepSpec:
     """Passes over the unique training tokens that a run may take; above it the cell is dropped."""
     epochs: tuple[float, ...] = (1.0,)
     """Passes with which each cell is trained, such as [1, 2, 4, 8]: above 1 it reads only so much of the corpus that it
-    sees every token this often. The runs that repeat tokens measure [what a repeated token is worth](repetition.md)."""
+    sees every token this often. What a repeated token is worth is fitted to these runs, see
+    [experiments/repetition.md](experiments/repetition.md)."""
     numerics: str = "fp32"
     """Numerics profile of all runs: fp32 | bf16."""
     share_trunks: bool = False

@@ -43,8 +43,8 @@ def as_fresh(table: RunTable, cost: TokenCost, learn: Callable[[RunTable], Valle
     plain = replace(table, unique=None, aside=None)
     valley = learn(plain.select(~again)) if not again.all() else None
     if valley is None:
-        alone = "too few runs saw fresh tokens alone: the losses of those that repeat tokens count as they are"
-        return Fresh(plain, None, (alone[0].upper() + alone[1:] + ".",))
+        alone = "Too few runs saw fresh tokens alone: the losses of those that repeat tokens count as they are."
+        return Fresh(plain, None, (alone,))
     worth = fit_worth(table, valley, cost)
     warnings = [] if worth else [_unknown(table)]
     if not again.any():
