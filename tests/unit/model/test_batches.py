@@ -78,3 +78,16 @@ def test_data_that_fit_pass(data: Shards) -> None:
 def test_data_that_do_not_fit_are_refused(data: Shards, change: dict, message: str) -> None:
     with pytest.raises(DataError, match=message):
         check_data(dataclasses.replace(small_run(data), **change), data)
+
+
+def test_a_run_of_few_different_sequences_reads_the_first_of_its_order_again_and_again(data: Shards) -> None:
+    run = small_run(data, sequences=60, batch=20, seed=3)
+    few = dataclasses.replace(run, train=dataclasses.replace(run.train, unique_sequences=20))
+    whole, again = Batches(run, data, CPU), Batches(few, data, CPU)
+    first = {tuple(row.tolist()) for row in whole.at(0)}
+    passes = [[tuple(row.tolist()) for row in again.at(step)] for step in range(3)]
+    assert all(set(seen) == first for seen in passes), "each pass sees them all"
+    assert passes[0] != passes[1], "in another order"
+    plenty = dataclasses.replace(run, train=dataclasses.replace(run.train, unique_sequences=10**9))
+    assert torch.equal(Batches(plenty, data, CPU).at(1), whole.at(1))
+    assert few.run_id != run.run_id and "unique_sequences" not in run.to_dict()["train"]
