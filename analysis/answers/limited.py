@@ -197,13 +197,16 @@ def _epoch_warnings(law: Law, params: float, tokens: float, unique: float) -> It
         return
     if epochs > worth.epochs * FRESH:
         yield f"R*_D was fitted to at most {worth.epochs:.3g} passes: beyond them the loss may rise instead."
-    flops, larger = tokens * law.cost.flops_per_token(params), np.array([params * (1 + 2 * SIZE_STEP)])
-    if worth.overfits(larger, law.cost.tokens(flops, larger), unique)[0]:
+    flops, sizes = tokens * law.cost.flops_per_token(params), params * np.array([1 - SIZE_STEP, 1 + 2 * SIZE_STEP])
+    itself, larger = worth.overfits(sizes, law.cost.tokens(flops, sizes), unique)
+    if itself:
+        yield "Runs of yours as large for their unique tokens and with as few passes overfit: so may this one."
+    elif larger:
         yield "On so few tokens larger models overfit, as runs of yours did: this is the largest that need not."
 
 
 def _held(law: Law, flops: float, unique: float) -> Callable[[Floats], Floats]:
-    """From ln of sizes to ln of the next smaller ones that do not overfit by the law's own runs."""
+    """From ln of sizes to ln of the next smaller ones that do not overfit by the law's own runs, if there are any."""
     worth = law.worth
     if worth is None or not len(worth.worse):
         return np.asarray
@@ -213,7 +216,7 @@ def _held(law: Law, flops: float, unique: float) -> Callable[[Floats], Floats]:
 
     def held(wanted: Floats) -> Floats:
         if not len(fine):
-            return np.full_like(wanted, np.nan)
+            return wanted
         below = fine[np.maximum(np.searchsorted(fine, wanted, side="right") - 1, 0)]
         return np.where(wanted - below > SIZE_STEP, below, wanted)
 

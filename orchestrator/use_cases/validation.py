@@ -59,9 +59,7 @@ def validate(
     neighbours: bool = False,
     max_tokens: float | None = None,
 ) -> Validation:
-    """Store a forecast at `flops`, train the predicted optimum, score the forecast.
-
-    Where the optimum needs more tokens than the data has, or than `max_tokens`, it is the best model for those.
+    """Store a forecast at `flops`, train the predicted optimum (or see `forecast_of`), score the forecast.
 
     Args:
         workspace: the sweep's home.

@@ -36,7 +36,8 @@ def test_runs_that_hardly_repeat_say_nothing() -> None:
 
 def test_runs_that_overfit_are_told_apart_and_move_nothing() -> None:
     frame = repeating(5, 3)
-    worst = (frame.tokens / frame.unique_tokens > 7) & (frame.params > 2 * frame.unique_tokens)
+    size = frame.params / frame.unique_tokens
+    worst = size > size.quantile(0.9)
     frame.loc[worst, "loss"] += 1.5
     found = _known(fit_worth(RunTable.from_frame(frame), VALLEY, COST))
     assert len(found.worse) == worst.sum() > 0
