@@ -21,8 +21,7 @@ SCHEDULES = ("wsd", "cosine")
 """Learning-rate schedules: warmup, stable, linear decay (Hägele et al. 2024); warmup and cosine (Loshchilov & Hutter
 2017)."""
 MLPS = ("swiglu", "gelu", "relu2")
-"""Kinds of MLP: gated, with three matrices (Shazeer 2020), and plain, with two: GELU, and squared ReLU (So et al. 2021,
-section 4)."""
+"""Kinds of MLP: gated, of three matrices (Shazeer 2020); of two: GELU, squared ReLU (So et al. 2021, section 4)."""
 OPTIMIZERS = ("adamw", "muon")
 """Optimizers: AdamW alone, or Muon for the matrices of the blocks and AdamW for the rest (see `model.muon`)."""
 MOMENTUM = 0.95

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +16,7 @@ from analysis.wording import plural
 from orchestrator.cli.adapting import adaptive_of
 from orchestrator.cli.destination import check_destination, write_text
 from orchestrator.cli.opening import open_workspace
-from orchestrator.cli.options import Output, Overrides, Rerun, SweepFile, Variant, check_positive, expand
+from orchestrator.cli.options import Output, Overrides, Rerun, SweepFile, SweepLossKey, Variant, check_positive, expand
 from orchestrator.cli.output import Format, emit_json, emit_rows, say, width_of
 
 _VALIDATION_IMPORTANCE = (
@@ -200,6 +201,7 @@ def validate(
         float | None, typer.Option("--max-tokens", help="Train on this many different tokens alone, however often.")
     ] = None,
     variant: Variant = "",
+    loss_key: SweepLossKey = "",
     output: Output = Format.TABLE,
 ) -> None:
     """Store a forecast, train its optimum, and score the forecast.
@@ -215,13 +217,10 @@ def validate(
     from orchestrator.use_cases.validation_result import validation_rows, verdict
 
     check_positive("--flops", flops)
-    if max_tokens is not None:
-        check_positive("--max-tokens", max_tokens)
-    workspace = open_workspace()
+    check_positive("--max-tokens", 1 if max_tokens is None else max_tokens)
+    workspace, asked = open_workspace(), partial(carry_out, max_tokens=max_tokens, loss_key=loss_key)
     with watching() as observe:
-        result = carry_out(
-            workspace, sweep, flops, observe, variant, seeds=seeds, neighbours=neighbours, max_tokens=max_tokens
-        )
+        result = asked(workspace, sweep, flops, observe, variant, seeds=seeds, neighbours=neighbours)
     for one in result.trained:
         if one.run.loss is None:
             say(f"run {one.run.id} ended as {one.run.state}: {one.run.error or 'no loss'}")

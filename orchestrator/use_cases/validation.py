@@ -16,7 +16,7 @@ from orchestrator.errors import NotFound
 from orchestrator.scheduling.progress import Progress
 from orchestrator.scheduling.speed import SpeedModel
 from orchestrator.states import Hold, RunState
-from orchestrator.store import NewRun, SweepRecord
+from orchestrator.store import NewRun
 from orchestrator.use_cases.accounts import operator
 from orchestrator.use_cases.answering import Answering
 from orchestrator.use_cases.control import ControlError
@@ -58,6 +58,7 @@ def validate(
     seeds: int = 1,
     neighbours: bool = False,
     max_tokens: float | None = None,
+    loss_key: str = "",
 ) -> Validation:
     """Store a forecast at `flops`, train the predicted optimum (or see `forecast_of`), score the forecast.
 
@@ -70,35 +71,42 @@ def validate(
         seeds: runs of the predicted optimum, each scored against the one forecast.
         neighbours: train the sizes of NEIGHBOURS, too, to see whether the predicted one is the best.
         max_tokens: different tokens that the runs may read, however often; None for all that the data has.
+        loss_key: the loss to forecast, such as `loss.code`; by default that of the validation text.
 
     Raises:
-        NotFound, LawError, PlanError, AlreadyScheduling; ControlError if the sweep is paused or cancelled.
+        NotFound, LawError, QuestionError, PlanError, AlreadyScheduling; ControlError if the sweep is held.
     """
-    answers = Answering(workspace).of(name)
-    planning, execution, store = Planning(workspace), Execution(workspace), workspace.store
+    answers = Answering(workspace).of(name).on(loss_key)
+    planning, execution = Planning(workspace), Execution(workspace)
     sweep, chosen = answers.sweep, answers.variant(variant)
     if sweep.held:
         remedy = "retry" if sweep.held is Hold.CANCELLED else "resume"
         raise ControlError(f"sweep {name} is {sweep.held} and gets no worker: first isoflop {remedy} {name}")
     law = answers.fit(chosen)
-    prediction = forecast_of(law, flops, dataset_tokens(sweep, chosen.runs), max_tokens)
-    _refuse_passes(prediction, dataset_tokens(sweep, chosen.runs) if max_tokens is None else None, answers.spec)
-    wanted = [(1.0, seed) for seed in range(seeds)] + [(factor, 0) for factor in NEIGHBOURS if neighbours]
+    data_tokens = dataset_tokens(sweep, chosen.runs)
+    prediction = forecast_of(law, flops, data_tokens, max_tokens)
+    if max_tokens is None:
+        _refuse_passes(prediction, data_tokens, answers.spec)
+    wanted = [*((1.0, seed) for seed in range(seeds)), *((factor, 0) for factor in NEIGHBOURS if neighbours)]
     cells = _cells(planning, answers, prediction, chosen.values, wanted, max_tokens)
     _refuse_trained(workspace, answers, law, cells)
     execution.check_free()
-    store.add_runs(
-        sweep.id,
-        [replace(cell.new, role="validation") for cell in cells],
-        workspace.settings.ceilings,
-        by=operator(workspace),
-    )
+    _store(workspace, answers, law, prediction, cells)
+    execution.execute(sweep, planning.device_of(answers.spec), observe)
+    return _scored(workspace, answers, law.law_id, cells)
+
+
+def _store(
+    workspace: Workspace, answers: SweepAnswers, law: Law, prediction: Prediction, cells: Sequence[_Cell]
+) -> None:
+    """Store the runs, and the forecast of those of the predicted optimum."""
+    store, sweep = workspace.store, answers.sweep
+    runs = [replace(cell.new, role="validation") for cell in cells]
+    store.add_runs(sweep.id, runs, workspace.settings.ceilings, by=operator(workspace))
+    made = prediction_json(prediction) | answers.loss_key.stored
     for cell in cells:
         if cell.factor == 1:
-            run_id = cell.planned.run_id
-            store.add_forecast(sweep.id, run_id, law.law_id, flops, prediction_json(prediction))
-    execution.execute(sweep, planning.device_of(answers.spec), observe)
-    return _scored(workspace, sweep, law.law_id, cells)
+            store.add_forecast(sweep.id, cell.planned.run_id, law.law_id, prediction.flops, made)
 
 
 def forecast_of(law: Law, flops: float, data_tokens: float, max_tokens: float | None) -> Prediction:
@@ -123,9 +131,9 @@ def forecast_of(law: Law, flops: float, data_tokens: float, max_tokens: float | 
     )
 
 
-def _refuse_passes(prediction: Prediction, data_tokens: int | None, spec: SweepSpec) -> None:
+def _refuse_passes(prediction: Prediction, data_tokens: int, spec: SweepSpec) -> None:
     """Raise PlanError where a forecast's run takes more passes over the data than the sweep allows, unasked."""
-    if data_tokens and prediction.tokens > max(data_tokens * spec.epochs_max, data_tokens):
+    if prediction.tokens > max(data_tokens * spec.epochs_max, data_tokens):
         raise PlanError(
             f"the best model at {format_flops(prediction.flops)} FLOPs sees each of the data's "
             f"{format_count(data_tokens)} tokens {prediction.tokens / data_tokens:.3g} times, above epochs_max = "
@@ -179,9 +187,10 @@ def _trained(workspace: Workspace, run_id: str) -> bool:
         return False
 
 
-def _scored(workspace: Workspace, sweep: SweepRecord, law_id: str, cells: list[_Cell]) -> Validation:
+def _scored(workspace: Workspace, answers: SweepAnswers, law_id: str, cells: list[_Cell]) -> Validation:
     """The runs as they ended, with the score of the forecast, which is stored."""
-    runs = {run.id: run for run in workspace.store.runs_of(sweep.id)}
+    sweep = answers.sweep
+    runs = {run.id: answers.loss_key.scored(run) for run in workspace.store.runs_of(sweep.id)}
     forecasts = {f.run_id: f for f in workspace.store.forecasts_of(sweep.name) if f.law_id == law_id}
     predicted = PredictedOptimum.from_dict(forecasts[cells[0].planned.run_id].prediction)
     trained = []
