@@ -45,7 +45,7 @@ def losses(law: Law, known: Runs, runs: Runs, worth: Worth, theta: Floats) -> Fl
 
 
 def chart(law: Law, table: RunTable, flops: float, most: float) -> alt.LayerChart:
-    """The losses of a budget against passes, a colour a size: measured, by the own R*, and by the published (dashed)."""
+    """The losses of a budget against passes, a colour a size: measured, by the own R*, by the published (dashed)."""
     assert law.valley is not None and law.worth is not None
     known, passes = Runs.of(table), np.geomspace(1, most, 25)
     curves = []
