@@ -19,11 +19,13 @@ from analysis.fitting.cost import TokenCost
 from analysis.fitting.envelope import envelope
 from analysis.fitting.estimators import FittedEstimator
 from analysis.fitting.headline import Headline
-from analysis.fitting.holdout import far, rolling_holdout
-from analysis.fitting.parts import Parts, fit_parts
+from analysis.fitting.holdout import far, holdout_sentences, rolling_holdout
+from analysis.fitting.parts import fit_parts
 from analysis.fitting.plausible import exponent_warnings
 from analysis.fitting.powerlaws import power_laws
 from analysis.fitting.refused import RefusedError
+from analysis.fitting.repetition.fresh import as_fresh
+from analysis.fitting.repetition.own import FittedWorth
 from analysis.fitting.spikes import set_aside_spikes
 from analysis.fitting.surface import Origin
 from analysis.fitting.threads import one_thread
@@ -84,6 +86,8 @@ class Law:
     """Origins of the centred logarithms."""
     valley: Valley | None = None
     """The drifting valley behind the headline; None where no law could be fitted."""
+    worth: FittedWorth | None = None
+    """What repetition is worth by runs that repeat tokens; None where there are none, or they do not tell."""
     recipe_check: tuple[CheckedCell, ...] = ()
     """What a check of the recipe found, by budget and N; empty where the sweep has none."""
 
@@ -248,17 +252,15 @@ def content_hash(table: RunTable, cost: TokenCost) -> str:
 
 def with_holdout(law: Law, records: tuple[HoldoutRecord, ...]) -> Law:
     """The law with its hold-out table and, where it has later budgets from ×1.5 on, a sentence about it."""
-    tested = far(records)
-    if not tested:
-        return replace(law, holdout=records)
-    covered = sum(record.params_covered and record.loss_covered for record in tested)
-    sentence = f"Hold-out: {covered} of {len(tested)} later budgets (×1.5 and more) lay inside both intervals."
-    return replace(law, holdout=records, warnings=(*law.warnings, sentence))
+    return replace(law, holdout=records, warnings=(*law.warnings, *holdout_sentences(records)))
 
 
-def _drift(parts: Parts) -> tuple[str, ...]:
-    budgets = [curve.flops for curve in parts.curves]
-    return drift_sentences(parts.valley, min(budgets), max(budgets)) if parts.valley else ()
+def _of_fresh_tokens(table: RunTable, cost: TokenCost, *, holdout: bool) -> Law:
+    """The law of fresh tokens, from a table some of whose runs repeat them."""
+    fresh = as_fresh(table, cost, lambda once: fit(once, cost=cost, holdout=False).valley)
+    law = fit(fresh.table, cost=cost, holdout=holdout)
+    warnings = (*law.warnings, *fresh.warnings)
+    return replace(law, law_id=content_hash(table, cost), worth=fresh.worth, warnings=warnings)
 
 
 def fit(table: RunTable, *, cost: TokenCost | None = None, holdout: bool = True) -> Law:
@@ -268,6 +270,8 @@ def fit(table: RunTable, *, cost: TokenCost | None = None, holdout: bool = True)
     the table's own C/(N D). A law with refusals is still a law:
     its `predict` raises LawError where nothing could be fitted.
     """
+    if table.unique is not None:
+        return _of_fresh_tokens(table, cost or TokenCost.from_table(table), holdout=holdout)
     table = set_aside_spikes(table)
     cost = cost or TokenCost.from_table(table)
     # Tables without a law run into overflows on the way to their refusal; what is not finite is refused by name.
@@ -280,7 +284,7 @@ def fit(table: RunTable, *, cost: TokenCost | None = None, holdout: bool = True)
         except RefusedError as error:
             states, laws = (), ()
             refusals[EstimatorName.HEADLINE] = error.refusal
-        drift = _drift(parts)
+        drift = drift_sentences(parts.valley, [curve.flops for curve in parts.curves])
     first = envelope(table.curves)
     if isinstance(first, Refusal):
         refusals[EstimatorName.ENVELOPE] = first

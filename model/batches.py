@@ -73,6 +73,8 @@ class Batches:
         self._context = run.model.context
         self._windows = sequence_count(len(data.train), self._context)
         self._domains = domains_of(data.manifest.domains, self._context)
+        unique = run.train.unique_sequences or self._windows
+        self._chosen = self._order(0, unique) if unique < self._windows else None
         self._source: Tensor | np.ndarray = data.train
         if device.type != "cpu":
             copies = {} if resident is None else resident
@@ -92,14 +94,20 @@ class Batches:
         row = (step - chunk_start) * self._train.batch
         return self._chunk[row : row + self._train.batch]
 
+    def _order(self, first: int, count: int) -> np.ndarray:
+        """Windows at positions of the order in which a run reads the whole split."""
+        if self._domains:
+            return mixed_indices(self._train.seed, first, count, self._domains)
+        return sequence_indices(self._train.seed, first, count, self._windows)
+
     def _fetch(self, step: int) -> Tensor:
         """Sequences of a chunk of steps that begins with `step`, as far as the run goes."""
         first = step * self._train.batch
         count = min(self._chunk_steps * self._train.batch, self._train.sequences - first)
-        if self._domains:
-            indices = mixed_indices(self._train.seed, first, count, self._domains)
+        if self._chosen is None:
+            indices = self._order(first, count)
         else:
-            indices = sequence_indices(self._train.seed, first, count, self._windows)
+            indices = self._chosen[sequence_indices(self._train.seed, first, count, len(self._chosen))]
         return windows_at(self._source, indices, self._context, self._device)
 
 

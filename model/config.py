@@ -21,8 +21,7 @@ SCHEDULES = ("wsd", "cosine")
 """Learning-rate schedules: warmup, stable, linear decay (Hägele et al. 2024); warmup and cosine (Loshchilov & Hutter
 2017)."""
 MLPS = ("swiglu", "gelu", "relu2")
-"""Kinds of MLP: gated, with three matrices (Shazeer 2020), and plain, with two: GELU, and squared ReLU (So et al. 2021,
-section 4)."""
+"""Kinds of MLP: gated, of three matrices (Shazeer 2020); of two: GELU, squared ReLU (So et al. 2021, section 4)."""
 OPTIMIZERS = ("adamw", "muon")
 """Optimizers: AdamW alone, or Muon for the matrices of the blocks and AdamW for the rest (see `model.muon`)."""
 MOMENTUM = 0.95
@@ -222,6 +221,8 @@ class TrainConfig:
     """adamw | muon, which is Muon for the matrices of the blocks and AdamW for embedding, head and vectors."""
     momentum: float = MOMENTUM
     """Muon's momentum; AdamW has none."""
+    unique_sequences: int | None = None
+    """Different training sequences that the run reads: those that it would read first. None is all of the corpus."""
 
     def __post_init__(self) -> None:
         """Convert and check every field."""

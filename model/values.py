@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 NEWER_FIELDS = (
     *("kv_heads", "window", "window_pattern"),
     *("experts", "active", "balance", "balance_weight"),
-    *("warmup_steps", "optimizer", "momentum"),
+    *("warmup_steps", "optimizer", "momentum", "unique_sequences"),
 )
 """Fields that `plain_json` leaves out at their default, which keeps the identities of runs older than the field."""
 
 _AT_LEAST_1 = (
     *("vocab", "context", "d_model", "n_layers", "n_heads", "d_ff", "experts", "active"),
-    *("sequences", "batch"),
+    *("sequences", "batch", "unique_sequences"),
 )
 _NOT_NEGATIVE = (
     *("rope_base", "logit_cap", "kv_heads", "window", "balance_weight"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,8 @@ from analysis.answers.serial import plain, prediction_json, record_json
 from analysis.devices import Hardware
 from analysis.law import Law
 from analysis.limits import possible
-from analysis.records import Interval, OutOfReachError, Prediction, QuestionError
-from analysis.wording import format_hours, join_words
+from analysis.records import Interval, LawError, OutOfReachError, Prediction, QuestionError
+from analysis.wording import format_count, format_hours, join_words
 
 BUDGETS = ("flops", "gpu_hours", "loss")
 """Each alone fixes the budget; else `params` with `tokens` do."""
@@ -102,6 +102,26 @@ class Reply:
     """The model under the constraint, where there is one."""
     counts: Counts | None = None
     """Other counts of parameters, where they are known."""
+    unasked: bool = False
+    """Whether the answer is to a limit on tokens that nobody asked about: the data's own."""
+
+
+def within_data(law: Law, reply: Reply, unique_tokens: float) -> Reply:
+    """The reply with the best model for the tokens that its data has, where the optimum needs more of them.
+
+    A question with a constraint of its own stays as it is.
+    """
+    q, p = reply.question, reply.prediction
+    if reply.answer is not None or q.tokens is not None or not 0 < unique_tokens < p.tokens:
+        return reply
+    short = f"The data has {format_count(unique_tokens)} different tokens, fewer than the {format_count(p.tokens)} of"
+    try:
+        answer = possible(limited.best_with_limited_data(law, p.flops, unique_tokens), INSTEAD, "max_tokens")
+    except LawError:
+        none = f"{short} the optimum, and the law tells no best model for so few."
+        return replace(reply, prediction=replace(p, warnings=(*p.warnings, none)))
+    said = f"{short} the optimum without a limit: this is the best model for them."
+    return replace(reply, answer=replace(answer, warnings=(said, *answer.warnings)), unasked=True)
 
 
 def ask(law: Law, question: Question, counts: Counts | None = None) -> Reply:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,26 +11,23 @@ from numpy.typing import NDArray
 from analysis.answers.bounds import check_positive, lost_warnings, of_draws, of_scaled, of_sum, of_tokens
 from analysis.answers.draws import drawn_surfaces, surface
 from analysis.answers.questions import Answer
-from analysis.answers.repetition import (
-    EXCESS_PARAMETERS_WORTH,
-    MOST_EPOCHS,
-    PUBLISHED,
-    REPEATED_TOKENS_WORTH,
-    Worth,
-    drawn,
-)
 from analysis.answers.split import Limit, Surfaces
+from analysis.answers.worth import drawn_worth, own_or_published, worth_sentence
 from analysis.fitting.confidence import place_warnings
+from analysis.fitting.repetition.published import MOST_EPOCHS, Worth
 from analysis.law import Law
 from analysis.limits import LEAST_COUNT, MOST_LOST, rounded_up
 from analysis.records import Interval, OutOfReachError, Prediction
 from analysis.scatter import one_run_interval
+from analysis.table.repeats import FRESH
 from analysis.wording import format_count, format_flops, format_loss
 
 Floats = NDArray[np.float64]
 
 EXACT = 50
 """Halvings of a range of ln C after which a budget is exact."""
+RANGE, SIZE_STEP = 6.0, 0.01
+"""How far from N*, in ln N, the largest size that does not overfit is looked for, and in which steps."""
 PLENTY = 1e3
 """Times the tokens of the optimum that are enough for any draw of a law's valley."""
 
@@ -54,7 +52,7 @@ class _Point:
     """The answer without its interval."""
 
     own: _Limited
-    """On the law's own valley, repetition worth what was published."""
+    """On the law's own valley, repetition at its most likely worth."""
     anchor: Prediction
     """The optimum without a limit that has this loss, or that of the smallest budget where this loss is higher."""
     cost: float
@@ -88,7 +86,10 @@ def best_with_limited_data(law: Law, flops: float, unique_tokens: float) -> Answ
     anchor, cost = point.anchor, point.cost
     ends = of_sum(point.loss, anchor.loss, anchor.loss_interval, cost, of_draws(cost, draws.loss))
     ends = Interval(max(ends.low, 0.0), max(min(ends.high, law.worst_loss), point.loss))
-    epochs = d / unique_tokens
+    epochs, single = float(d / unique_tokens), law.one_run(flops, n)
+    if single is not None and factor:
+        # What repetition costs is not known any better at a budget that was run.
+        single = replace(single, known=False)
     return Answer(
         question="optimum_with_limited_data",
         params=n,
@@ -98,12 +99,12 @@ def best_with_limited_data(law: Law, flops: float, unique_tokens: float) -> Answ
         params_interval=bounds,
         tokens_interval=of_tokens(law, flops, bounds),
         loss_interval=ends,
-        run_interval=one_run_interval(point.loss, ends, law.one_run(flops, n)),
+        run_interval=one_run_interval(point.loss, ends, single),
         extrapolation=centre.extrapolation,
         place=centre.place,
         details={"epochs": epochs, "unique_tokens": float(unique_tokens), "loss_without_limit": centre.loss},
         warnings=(
-            *_epoch_warnings(epochs),
+            *_epoch_warnings(law, n, d, unique_tokens),
             *lost_warnings(draws.log_factor, "so few tokens have no best size"),
             *place_warnings(centre.place, law.outside(flops)),
         ),
@@ -114,7 +115,7 @@ def _point(law: Law, centre: Prediction, unique: float) -> _Point:
     """The answer on the law's own valley."""
     with np.errstate(all="ignore"):
         trusted = Surfaces(law, *surface(law, 0))
-        own = _limited(trusted, centre, unique, PUBLISHED)
+        own = _limited(trusted, centre, unique, own_or_published(law))
         log_anchor = _same_loss(trusted, float(own.loss[0]), min(law.smallest_budget, centre.flops), centre.flops)
         anchor = centre if log_anchor is None else law.predict(float(np.exp(log_anchor)))
         cost = float(own.loss[0] - trusted.free(float(np.log(anchor.flops))).loss[0, 0])
@@ -142,19 +143,20 @@ def _draws(law: Law, centre: Prediction, unique: float, point: _Point) -> _Limit
     log_anchor = float(np.log(point.anchor.flops))
     with np.errstate(all="ignore"):
         surfaces = Surfaces(law, *drawn_surfaces(law))
-        found = _limited(surfaces, centre, unique, drawn(len(surfaces.theta), np.random.default_rng(1)))
+        found = _limited(surfaces, centre, unique, drawn_worth(law, len(surfaces.theta), np.random.default_rng(1)))
         return _Limited(found.log_factor, found.loss - surfaces.free(log_anchor).loss[:, 0])
 
 
 def _limited(drawn_surfaces: Surfaces, centre: Prediction, unique: float, worth: Worth) -> _Limited:
     """The best model of each surface; its optimum where that has enough tokens."""
     log_c, log_unique, guess = float(np.log(centre.flops)), float(np.log(unique)), float(np.log(centre.params))
+    held = _held(drawn_surfaces.law, centre.flops, unique)
     free = drawn_surfaces.free(log_c)
     scarce = drawn_surfaces.tokens(log_c, free.log_params) > log_unique
     if not scarce.any():
         return _Limited(0 * free.log_params[:, 0], free.loss[:, 0])
     filled = drawn_surfaces.filled(log_unique)
-    found = drawn_surfaces.limited(log_c, Limit(log_unique, filled, worth), guess)
+    found = drawn_surfaces.limited(log_c, Limit(log_unique, filled, worth, held), guess)
     factor = np.where(scarce, found.log_params - free.log_params, 0 * free.log_params)
     return _Limited(factor[:, 0], np.where(scarce, np.maximum(found.loss, free.loss), free.loss)[:, 0])
 
@@ -183,13 +185,39 @@ def _refusal(law: Law, centre: Prediction, unique: float, point: _Point) -> OutO
     return OutOfReachError(f"{why}. Ask about {format_count(least)} tokens or more", "max_tokens", least)
 
 
-def _epoch_warnings(epochs: float) -> tuple[str, ...]:
+def _epoch_warnings(law: Law, params: float, tokens: float, unique: float) -> Iterator[str]:
+    """What repetition is taken to be worth, and whether runs of the law's own speak against it."""
+    epochs, worth = tokens / unique, law.worth
     if epochs <= 1:
-        return ()
-    worths = f"R*_D = {REPEATED_TOKENS_WORTH:.4g}, R*_N = {EXCESS_PARAMETERS_WORTH:.3g}"
-    seen = (
-        f"Each token is seen {format_count(epochs)} times; repetitions are discounted as Muennighoff et al. 2023 "
-        f"published ({worths}), each known to a factor of two."
-    )
-    past = (f"Beyond {MOST_EPOCHS} epochs their data showed no return at all.",) if epochs > MOST_EPOCHS else ()
-    return (seen, *past)
+        return
+    yield f"Each token is seen {format_count(epochs)} times; {worth_sentence(law)}"
+    if worth is None:
+        if epochs > MOST_EPOCHS:
+            yield f"Beyond {MOST_EPOCHS} epochs their data showed no return at all."
+        return
+    if epochs > worth.epochs * FRESH:
+        yield f"R*_D was fitted to at most {worth.epochs:.3g} passes: beyond them the loss may rise instead."
+    flops, sizes = tokens * law.cost.flops_per_token(params), params * np.array([1 - SIZE_STEP, 1 + 2 * SIZE_STEP])
+    itself, larger = worth.overfits(sizes, law.cost.tokens(flops, sizes), unique)
+    if itself:
+        yield "Runs of yours as large for their unique tokens and with as few passes overfit: so may this one."
+    elif larger:
+        yield "On so few tokens larger models overfit, as runs of yours did: this is the largest that need not."
+
+
+def _held(law: Law, flops: float, unique: float) -> Callable[[Floats], Floats]:
+    """From ln of sizes to ln of the next smaller ones that do not overfit by the law's own runs, if there are any."""
+    worth = law.worth
+    if worth is None or not len(worth.worse):
+        return np.asarray
+    log_n = float(np.log(law.predict(flops).params)) + np.arange(-RANGE, RANGE, SIZE_STEP)
+    sizes = np.exp(log_n)
+    fine = log_n[~worth.overfits(sizes, law.cost.tokens(flops, sizes), unique)]
+
+    def held(wanted: Floats) -> Floats:
+        if not len(fine):
+            return wanted
+        below = fine[np.maximum(np.searchsorted(fine, wanted, side="right") - 1, 0)]
+        return np.where(wanted - below > SIZE_STEP, below, wanted)
+
+    return held

@@ -12,6 +12,7 @@ import numpy as np
 
 from analysis.answers.published import published_at
 from analysis.evidence import HoldoutRecord, Noise
+from analysis.fitting.repetition.own import FittedWorth
 from analysis.law import Law
 from analysis.names import EstimatorName
 from analysis.records import Curve, LackOfFit, Prediction
@@ -69,6 +70,7 @@ def fit_json(law: Law) -> dict[str, Any]:
         "excluded": [record_json(row) for row in law.excluded],
         "noise": _noise(law.noise),
         "recipe_check": [record_json(cell) for cell in law.recipe_check],
+        "repetition": _repetition(law.worth),
         "warnings": list(law.warnings),
         "convention": law.convention,
         "loss_unit": law.loss_unit,
@@ -100,6 +102,14 @@ def _holdout(record: HoldoutRecord) -> dict[str, Any]:
 def _noise(noise: Noise) -> dict[str, Any]:
     by_budget = [record_json(one) for one in noise.seed_sigma_by_budget]
     return record_json(noise) | {"seed_sigma_by_budget": by_budget}
+
+
+def _repetition(worth: FittedWorth | None) -> dict[str, Any] | None:
+    """What the runs say repetition is worth; an end of an interval is None where they do not bound it."""
+    if worth is None:
+        return None
+    own = {"tokens": record_json(worth.tokens), "params": record_json(worth.params)}
+    return own | {"runs": worth.runs, "epochs": worth.epochs}
 
 
 def _lack_of_fit(test: LackOfFit | None) -> dict[str, float] | None:

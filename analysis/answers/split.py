@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.answers.repetition import Worth, diminished
 from analysis.fitting.forms import Design
+from analysis.fitting.repetition.published import Worth, diminished
 from analysis.fitting.valley.form import ValleyForm
 from analysis.law import Law
 
@@ -52,6 +52,8 @@ class Limit:
     """ln of the size that they fill, for which U is compute-optimal, shape (B, 1)."""
     worth: Worth
     """Of what exceeds them."""
+    held: Callable[[Floats], Floats] = np.asarray
+    """From ln of the sizes (B, 1) that are best by the worth to ln of those that may be chosen."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class Surfaces:
             (params, _), (tokens, _) = worth(size)
             return self.loss(params, tokens)
 
-        log_n = self._crossing(lean, guess, loss)
+        log_n = limit.held(self._crossing(lean, guess, loss))
         return Split(log_n, loss(log_n))
 
     def tokens(self, log_c: float, log_n: Floats) -> Floats:

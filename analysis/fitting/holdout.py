@@ -95,6 +95,14 @@ def far(records: Sequence[HoldoutRecord]) -> list[HoldoutRecord]:
     return [record for record in records if record.extrapolation >= FAR]
 
 
+def holdout_sentences(records: Sequence[HoldoutRecord]) -> tuple[str, ...]:
+    """How many of the budgets that test a law came out inside; nothing where there are none."""
+    tested = far(records)
+    inside = sum(record.params_covered and record.loss_covered for record in tested)
+    sentence = f"Hold-out: {inside} of {len(tested)} later budgets (×1.5 and more) lay inside both intervals."
+    return (sentence,) if tested else ()
+
+
 def covered(truth: float, error: float, predicted: float, low: float, high: float) -> bool:
     """Whether a truth lies in an interval, to whose halves its own error is added in quadrature."""
     half = high - predicted if truth > predicted else predicted - low

@@ -20,6 +20,7 @@ from analysis.table.excluded import ExcludedRow, drop_repeated, drop_unfinished,
 from analysis.table.labels import budgets_of, codes, sizes_of, trunks_of
 from analysis.table.mistakes import all_mistakes
 from analysis.table.mixture import mixed_kinds
+from analysis.table.repeats import UNIQUE, SetAside, outdone, set_aside, unique_tokens
 from analysis.table.training_curves import TrainingCurves, are_curves, name_models, split_curves
 from analysis.table.units import check_units
 from analysis.table.where import cleaned, visible, where_rows
@@ -29,7 +30,7 @@ Labels = NDArray[np.int64]
 
 MAX_ROWS = 2_000
 """More rows than any set of training runs has: beyond it a table holds training curves, not finished runs."""
-OPTIONAL = ("budget", "state", "run", "seed", "size_id", "trunk", "role", "device", "numerics")
+OPTIONAL = ("budget", "state", "run", "seed", "size_id", "trunk", "role", "device", "numerics", UNIQUE)
 """Columns that are read where they are there."""
 
 
@@ -69,6 +70,10 @@ class RunTable:
     """Plain sentences about the table."""
     curves: TrainingCurves | None = None
     """How the runs trained, where the data has several points a run."""
+    unique: Floats | None = None
+    """Different training tokens of each run, U; None where no run of the data sees tokens more than once."""
+    aside: SetAside | None = None
+    """Runs that repeat tokens and whose cell has a fresher one: they tell what repetition is worth, and no more."""
 
     def __len__(self) -> int:
         """Number of runs."""
@@ -99,10 +104,15 @@ class RunTable:
         rows = np.column_stack([numbers[order], *labels])
         head = f"{self.convention}|{self.loss_unit}|{self.tokens_given}|".encode()
         trained = b"" if self.curves is None else self.curves.digest.encode()
-        return hashlib.sha256(head + rows.tobytes() + trained).hexdigest()
+        again = b"" if self.unique is None else self.unique[order].tobytes()
+        again += b"" if self.aside is None else self.aside.content
+        return hashlib.sha256(head + rows.tobytes() + trained + again).hexdigest()
 
     def select(self, rows: NDArray[np.bool_]) -> RunTable:
-        """Return the rows of a mask of shape (runs,) as a table, labels counted anew, without training curves."""
+        """Return the rows of a mask of shape (runs,) as a table, labels counted anew.
+
+        Training curves and what was set aside are left out.
+        """
         kept, budget = np.unique(self.budget[rows], return_inverse=True)
         return RunTable(
             flops=self.flops[rows],
@@ -120,6 +130,7 @@ class RunTable:
             loss_unit=self.loss_unit,
             excluded=self.excluded,
             warnings=self.warnings,
+            unique=None if self.unique is None else self.unique[rows],
         )
 
     @classmethod
@@ -176,11 +187,19 @@ class RunTable:
         warnings += [*columns.notes, *notes, *_readings(curves, tokens_given=tokens_given)]
         budget, budgets, grouped = budgets_of(frame, values["flops"])
         size = sizes_of(frame, values["params"])
+        unique, aside = unique_tokens(frame, values["tokens"]), None
+        if unique is not None:
+            # Every cell keeps its freshest run, so that every budget does.
+            again = outdone(budget, size, values, unique)
+            aside = set_aside(again, budget, size, values, unique) if again.any() else None
+            frame, values = frame.loc[~again], {key: column[~again] for key, column in values.items()}
+            budget, size, unique = budget[~again], size[~again], unique[~again]
         cells = Cells(frame, budget, size, values["params"], values["loss"])
         best, reason, settled = settle(cells, {*OPTIONAL, *names.values()})
         worse = rows_left_out(frame.loc[~best], values, ~best, reason)
         # Every cell keeps a run, so that every budget does.
         budget, size, frame = budget[best], size[best], frame.loc[best]
+        unique = None if unique is None else unique[best]
         return cls(
             **{key: column[best] for key, column in values.items()},
             budget=budget,
@@ -195,6 +214,8 @@ class RunTable:
             excluded=tuple(excluded + repeated + worse),
             warnings=(*warnings, *grouped, *settled, *mixed_kinds(frame)),
             curves=curves,
+            unique=unique,
+            aside=aside,
         )
 
     @classmethod

@@ -9,6 +9,7 @@ from analysis.answers.counts import Counts
 from analysis.answers.details import details_of, title_of
 from analysis.answers.published import published_at
 from analysis.answers.questions import Answer
+from analysis.answers.worth import worth_sentence
 from analysis.devices import Hardware
 from analysis.law import Law
 from analysis.records import BuildableShape, Interval, Prediction
@@ -54,6 +55,8 @@ def describe(law: Law) -> list[str]:
             exponent = format_exponent(power.exponent, power.exponent_interval)
             lines.append(f"  {symbol} ∝ C^{exponent}  [{power.estimator.label}]")
     lines += [*_law_refusals(law), "Noise", *(f"  {text}" for text in noise_sentences(law.noise, law.loss_unit))]
+    if law.worth is not None:
+        lines += ["Repetition", f"  {worth_sentence(law)}"]
     lines += _checked(law)
     in_full = {refusal_sentence(curve.flops, curve.refusals) for curve in law.curves}
     notes = [f"note: {warning}" for warning in law.warnings if warning not in in_full]

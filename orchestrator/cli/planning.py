@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -196,6 +197,9 @@ def validate(
     neighbours: Annotated[
         bool, typer.Option("--neighbours", help="Also train half and twice the predicted size.")
     ] = False,
+    max_tokens: Annotated[
+        float | None, typer.Option("--max-tokens", help="Train on this many different tokens alone, however often.")
+    ] = None,
     variant: Variant = "",
     loss_key: SweepLossKey = "",
     output: Output = Format.TABLE,
@@ -203,6 +207,7 @@ def validate(
     """Store a forecast, train its optimum, and score the forecast.
 
     Each run is held against the forecast's interval of one run; that of the mean of many runs is shown beside it.
+    Where the data has too few tokens for the optimum, the best model for them is forecast and trained.
     """
     from orchestrator.cli.conclude import nearby
     from orchestrator.cli.reports import write_reports
@@ -212,11 +217,10 @@ def validate(
     from orchestrator.use_cases.validation_result import validation_rows, verdict
 
     check_positive("--flops", flops)
-    workspace = open_workspace()
+    check_positive("--max-tokens", 1 if max_tokens is None else max_tokens)
+    workspace, asked = open_workspace(), partial(carry_out, max_tokens=max_tokens, loss_key=loss_key)
     with watching() as observe:
-        result = carry_out(
-            workspace, sweep, flops, observe, variant, seeds=seeds, neighbours=neighbours, loss_key=loss_key
-        )
+        result = asked(workspace, sweep, flops, observe, variant, seeds=seeds, neighbours=neighbours)
     for one in result.trained:
         if one.run.loss is None:
             say(f"run {one.run.id} ended as {one.run.state}: {one.run.error or 'no loss'}")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from analysis.answers.ask import Question
 from analysis.devices import Hardware
 from analysis.wording import format_flops
-from orchestrator.use_cases.export import unique_tokens
+from orchestrator.use_cases.export import dataset_tokens
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.use_cases.variant import Variant
 from sweeps.plan.combination import Combination
@@ -32,9 +32,9 @@ def configured(answers: SweepAnswers, label: str, question: Question, program: P
 def optimum_of(answers: SweepAnswers, label: str, question: Question) -> Optimum:
     """The run of the optimum, or of the model under the question's constraint. Raises as `configured` does."""
     variant, reply = answers.variant(label), answers.reply(label, question)
-    found = reply.answer or reply.prediction
+    found = reply.prediction if reply.answer is None or reply.unasked else reply.answer
     first = variant.runs[0]
-    tokens = unique_tokens(answers.sweep, first)
+    tokens = dataset_tokens(answers.sweep, variant.runs)
     # A run on more text than there is is a good answer: the one who trains it has other text.
     facts = DataFacts(variant.dataset, int(first.config["model"]["vocab"]), tokens, tokens)
     spec = replace(answers.spec, epochs_max=math.inf)

@@ -41,7 +41,7 @@ class TableRow:
     tokens: int
     """Training tokens D."""
     unique_tokens: int
-    """Training tokens of its dataset."""
+    """Different training tokens that it reads, over and over where they are fewer than D."""
     loss: float | None
     """Validation loss, nats per token."""
     bits_per_byte: float | None
@@ -100,10 +100,17 @@ def rows_json(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(column): value for column, value in row.items()} for row in records]
 
 
-def unique_tokens(sweep: SweepRecord, run: RunRecord) -> int:
-    """Training tokens of a run's dataset, which is the sweep's unless the sweep varies the data."""
-    cell = run.cell
+def dataset_tokens(sweep: SweepRecord, runs: Sequence[RunRecord]) -> int:
+    """Training tokens of the dataset of runs that share one: the sweep's unless the sweep varies the data."""
+    whole = [run for run in runs if run.config["train"].get("unique_sequences") is None]
+    cell = whole[0].cell if whole else None
     return round(cell.tokens / cell.epochs) if cell and data_values(cell.vary) else sweep.unique_tokens
+
+
+def _unique_tokens(sweep: SweepRecord, run: RunRecord, config: RunConfig) -> int:
+    """Different training tokens that a run reads."""
+    chosen = config.train.unique_sequences
+    return dataset_tokens(sweep, [run]) if chosen is None else chosen * config.model.context
 
 
 def _varied(run: RunRecord) -> Mapping[str, Any]:
@@ -126,7 +133,7 @@ def _row(sweep: SweepRecord, run: RunRecord) -> TableRow:
         params_total=cell.params_total if cell else None,
         params_nonembedding=cell.params_nonembedding if cell else None,
         tokens=config.tokens,
-        unique_tokens=unique_tokens(sweep, run),
+        unique_tokens=_unique_tokens(sweep, run, config),
         loss=run.loss,
         bits_per_byte=run.bits_per_byte,
         seed=cell.seed if cell else None,

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.answers.ask import Question, Reply, ask
+from analysis.answers.ask import Question, Reply, ask, within_data
 from analysis.answers.best_value import FEWEST_VALUES, BestValue, best_values
 from analysis.answers.compare import Comparison, Side, bytes_per_token, compare
 from analysis.answers.counts import Counts
@@ -27,7 +27,7 @@ from analysis.wording import join_words
 from model.flops import count_parameters
 from orchestrator.states import RunState
 from orchestrator.store import RunRecord, StoredForecast, SweepRecord
-from orchestrator.use_cases.export import columns_of_sets, run_table
+from orchestrator.use_cases.export import columns_of_sets, dataset_tokens, run_table
 from orchestrator.use_cases.loss_key import LOSS, MAIN, LossKey
 from orchestrator.use_cases.shapes import buildable_shape
 from orchestrator.use_cases.validation_texts import texts_of
@@ -284,9 +284,12 @@ class SweepAnswers:
         return dict(texts_of(self._artifacts, datasets))
 
     def reply(self, label: str, question: Question) -> Reply:
-        """A law's reply, with the nearest shapes that the recipe can build. Raises LawError, QuestionError."""
-        variant = self.variant(label)
-        reply = ask(self.fit(variant), question, self.counts(variant))
+        """A law's reply, with the nearest shapes that the recipe can build. Raises LawError, QuestionError.
+
+        Where the optimum needs more tokens than the variant's data has, the answer is the best model for those.
+        """
+        variant, law = self.variant(label), self.law(label)
+        reply = within_data(law, ask(law, question, self.counts(variant)), dataset_tokens(self.sweep, variant.runs))
         answer = reply.answer
         if answer is not None:
             answer = replace(answer, shape=self.shape(variant, answer.flops, answer.params))

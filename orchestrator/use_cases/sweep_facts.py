@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.store import RunRecord
-from orchestrator.use_cases.export import unique_tokens
+from orchestrator.use_cases.export import dataset_tokens
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.use_cases.trust import Facts
 from orchestrator.use_cases.variant import variant_label
@@ -20,7 +20,7 @@ def facts_of_sweep(answers: SweepAnswers, variant: str = "") -> Facts:
         done=sum(run.answered for run in runs),
         planned=len(runs),
         sweep=sweep.name,
-        unique_tokens=unique_tokens(sweep, runs[0]) if runs else sweep.unique_tokens,
+        unique_tokens=dataset_tokens(sweep, runs),
         epochs_max=answers.spec.epochs_max,
         forecasts_scored=len(scored),
         forecasts_inside=sum(bool(forecast.inside) for forecast in scored),

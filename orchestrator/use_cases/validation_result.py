@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from analysis.records import Interval
+from analysis.table.repeats import FRESH
+from analysis.wording import format_count
 from orchestrator.store import ForecastScore, RunRecord
 
 
@@ -179,6 +181,15 @@ def _row(predicted: PredictedOptimum, one: Trained) -> ValidationRow:
     )
 
 
+def _passes(result: Validation) -> list[str]:
+    """That the runs repeat tokens, where they do."""
+    cell = result.trained[0].run.cell
+    if cell is None or cell.epochs <= FRESH:
+        return []
+    unique = format_count(cell.tokens / cell.epochs)
+    return [f"the data are the limit: the best model for {unique} tokens sees each {cell.epochs:.3g} times"]
+
+
 def verdict(result: Validation) -> list[str]:
     """What the validation found, in plain sentences; nothing about neighbours if none was trained."""
     scores = [one.score for one in result.trained if one.score]
@@ -190,7 +201,7 @@ def verdict(result: Validation) -> list[str]:
     else:
         mean = predicted.loss_interval
         said += f", the interval of one run (mean of many: {mean.low:.3f} to {mean.high:.3f})"
-    sentences = [said]
+    sentences = [*_passes(result), said]
     best, optimum = result.best_neighbour, result.optimum_loss
     if best is None or optimum is None or best.run.loss is None:
         return sentences

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Final
 
 from analysis.devices import GPUS, find_device
@@ -162,6 +163,19 @@ def _choices(spec: SweepSpec) -> Problems:
         yield Problem(listing, "device", suggestion=nearest(spec.device.lower(), (*DEVICE_CLASSES, *GPUS)))
     if not 0 < spec.epochs_max <= 1000:
         yield Problem(f"must be positive and at most 1000, is {spec.epochs_max:g}", "epochs_max")
+    yield from _epochs(spec)
+
+
+def _epochs(spec: SweepSpec) -> Problems:
+    if not spec.epochs or any(later <= former for former, later in pairwise(spec.epochs)):
+        near = str([float(f"{passes:g}") for passes in sorted(set(spec.epochs))]) if spec.epochs else "[1]"
+        yield Problem("must be ascending, without repeats, such as [1, 2, 4, 8]", "epochs", suggestion=near)
+    for index, passes in enumerate(spec.epochs):
+        if passes > 1 and passes > spec.epochs_max:
+            raised = f"is {passes:g}, above epochs_max = {spec.epochs_max:g}: raise that"
+            yield Problem(raised, f"epochs.{index}", suggestion=f"epochs_max: {passes:g}")
+        elif not passes >= 1:
+            yield Problem(f"must be at least 1, is {passes:g}", f"epochs.{index}")
 
 
 def _limits(spec: SweepSpec) -> Problems:
@@ -179,7 +193,7 @@ def cells_at_most(spec: SweepSpec) -> int:
     extra = sum(max(0, n - spec.seeds.default) for n in (spec.seeds.smallest_budget, spec.seeds.largest_budget))
     combinations = math.prod(len(values) for values in spec.vary.values())
     checks = CELLS * (len(BATCHES) * len(RATES) - 1) if spec.recipe_check else 0
-    return combinations * (len(spec.budgets) * sizes * spec.seeds.default + extra + checks)
+    return combinations * (len(spec.budgets) * sizes * len(spec.epochs) * spec.seeds.default + extra + checks)
 
 
 def _grid(spec: SweepSpec) -> Problems:

@@ -18,10 +18,12 @@ _RESERVED: Final = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
 
 
 def to_dict(spec: SweepSpec) -> dict[str, Any]:
-    """A spec as plain data in the order of the schema; a fixed grid is written without `adaptive`."""
+    """A spec as plain data in the order of the schema, without `adaptive` for a fixed grid, `epochs` for one pass."""
     plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(spec)))
     if not spec.adaptive.on:
         del plain["adaptive"]
+    if spec.epochs == SweepSpec.epochs:
+        del plain["epochs"]
     return plain
 
 

@@ -127,6 +127,10 @@ class SweepSpec:
     dataset of the same documents, and where tokenizers differ losses are compared in bits per byte."""
     epochs_max: float = 1.0
     """Passes over the unique training tokens that a run may take; above it the cell is dropped."""
+    epochs: tuple[float, ...] = (1.0,)
+    """Passes with which each cell is trained, such as [1, 2, 4, 8]: above 1 it reads only so much of the corpus that it
+    sees every token this often. What a repeated token is worth is fitted to these runs, see
+    [experiments/repetition.md](experiments/repetition.md)."""
     numerics: str = "fp32"
     """Numerics profile of all runs: fp32 | bf16."""
     share_trunks: bool = False
@@ -150,5 +154,6 @@ class SweepSpec:
         return found.name if found else self.device
 
     def __post_init__(self) -> None:
-        """Budgets as a tuple of floats."""
+        """Budgets and epochs as tuples of floats."""
         object.__setattr__(self, "budgets", tuple(float(budget) for budget in self.budgets))
+        object.__setattr__(self, "epochs", tuple(float(passes) for passes in self.epochs))

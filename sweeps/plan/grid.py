@@ -48,6 +48,8 @@ class Cell:
     """Shape."""
     seeds: int
     """Runs of this cell that differ in their seed alone."""
+    epochs: float = 1.0
+    """Passes over its unique tokens, more where the corpus has too few for so few."""
     repeats_shape: bool = False
     """Whether another cell of this budget has the same shape already."""
 
@@ -108,7 +110,9 @@ def cells(spec: SweepSpec, facts: DataFacts) -> Iterator[Cell]:
             seen: set[ModelConfig] = set()
             for model in models:
                 seeds = _seeds(spec, budget) if model == nearest else spec.seeds.default
-                yield Cell(setting, budget, model, seeds, repeats_shape=model in seen)
+                for index, epochs in enumerate(spec.epochs):
+                    count = spec.seeds.default if index else seeds
+                    yield Cell(setting, budget, model, count, epochs, repeats_shape=model in seen)
                 seen.add(model)
 
 

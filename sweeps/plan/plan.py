@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
@@ -17,6 +18,7 @@ from sweeps.plan.recipe_check import with_checks
 from sweeps.plan.records import Cause, CostModel, DataFacts, DroppedCell, Plan, PlanError, PlannedRun
 from sweeps.plan.trunks import on_shared_trunk, on_trunk, saved_steps
 from sweeps.recipes.recipe import RecipeError, train_config
+from tokenizer.windows import sequence_count
 
 TOLERANCE: Final = 0.01
 """Relative distance from its budget within which a run lands."""
@@ -110,8 +112,11 @@ def plan_single(
     seed: int = 0,
     cost: CostModel | None = None,
     vary: Combination = NOTHING_VARIED,
+    unique_tokens: float | None = None,
 ) -> PlannedRun:
     """The run of the buildable shape nearest to `params` that spends `flops`, under the sweep's recipe and data.
+
+    With `unique_tokens` it reads about so many different ones alone, however often.
 
     Raises:
         PlanError: where no such run can land on the budget, with the reason.
@@ -120,6 +125,9 @@ def plan_single(
     setting = setting_of(spec, facts.vocab, vary)
     _check_splits(replace(spec, context=setting.context, vary={}), facts)
     cell = Cell(setting, flops, buildable(setting, params), 1)
+    if unique_tokens is not None:
+        passes = max(_sequences(cell) * setting.context / unique_tokens, 1.0)
+        cell, spec = replace(cell, epochs=passes), replace(spec, epochs_max=math.inf)
     dropped = _dropped(cell, spec, facts)
     if dropped:
         raise PlanError(f"no run of {params:,.0f} parameters at {flops:.3g} FLOPs: {dropped.reason}")
@@ -165,8 +173,21 @@ def _sequences(cell: Cell) -> int:
     return round(cell.budget / (flops_per_token(cell.model) * cell.model.context))
 
 
-def _train(cell: Cell, spec: SweepSpec, seed: int) -> TrainConfig:
+def _unique_sequences(cell: Cell, facts: DataFacts) -> int | None:
+    """Training sequences that the cell reads again and again; None where those are all that the corpus has."""
+    unique = math.ceil(_sequences(cell) / cell.epochs)
+    return unique if cell.epochs > 1 and unique < sequence_count(facts.train_tokens, cell.model.context) else None
+
+
+def _epochs(cell: Cell, facts: DataFacts) -> float:
+    """Passes over the cell's unique tokens."""
+    unique = _unique_sequences(cell, facts)
+    return _sequences(cell) / unique if unique else _sequences(cell) * cell.model.context / facts.train_tokens
+
+
+def _train(cell: Cell, spec: SweepSpec, facts: DataFacts, seed: int) -> TrainConfig:
     train = train_config(cell.setting.recipe, cell.model, _sequences(cell), seed=seed, numerics=spec.numerics)
+    train = replace(train, unique_sequences=_unique_sequences(cell, facts))
     return on_trunk(cell.setting.recipe, cell.model, train) if spec.share_trunks else train
 
 
@@ -180,16 +201,16 @@ def _reason_to_drop(cell: Cell, spec: SweepSpec, facts: DataFacts) -> tuple[Caus
         message = f"a whole number of sequences misses the budget by more than {TOLERANCE:.0%}: shorten context"
         return Cause.OFF_BUDGET, message
     try:
-        train = _train(cell, spec, 0)
+        train = _train(cell, spec, facts, 0)
     except (ConfigError, RecipeError) as error:
         return Cause.CONTRADICTION, str(error)
     fewest = cell.setting.recipe.min_steps
     if train.steps < fewest:
         message = f"{train.steps} optimizer steps, fewer than {fewest}: too few for the loss to reflect the size"
         return Cause.FEW_STEPS, message
-    epochs = sequences * cell.model.context / facts.train_tokens
+    epochs = _epochs(cell, facts)
     if epochs > spec.epochs_max:
-        passes = f"{epochs:.2f} epochs of {facts.train_tokens:,} unique tokens"
+        passes = f"{epochs:.2f} epochs of {round(sequences * cell.model.context / epochs):,} unique tokens"
         if domain := facts.shortest:
             passes = f"{epochs:.2f} epochs of domain {domain.name}, {domain.tokens:,} tokens at {domain.weight:.1%}"
         return Cause.DATA, f"{passes}, above epochs_max = {spec.epochs_max:g}"
@@ -197,7 +218,7 @@ def _reason_to_drop(cell: Cell, spec: SweepSpec, facts: DataFacts) -> tuple[Caus
 
 
 def _planned_run(cell: Cell, spec: SweepSpec, facts: DataFacts, cost: CostModel | None, seed: int) -> PlannedRun:
-    model, train = cell.model, _train(cell, spec, seed)
+    model, train = cell.model, _train(cell, spec, facts, seed)
     run = RunConfig(model=model, train=train, dataset=facts.dataset)
     counts = count_parameters(model)
     name = describe(model)
@@ -214,7 +235,7 @@ def _planned_run(cell: Cell, spec: SweepSpec, facts: DataFacts, cost: CostModel 
         params_nonembedding=counts.nonembedding,
         flops=flops,
         flops_spent=flops,
-        epochs=run.tokens / facts.train_tokens,
+        epochs=_epochs(cell, facts),
         shape=name,
         vary=cell.setting.vary,
         seconds=duration,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from analysis.fitting.valley.mixture import half_width
@@ -9,11 +11,14 @@ from analysis.fitting.valley.posterior import Valley
 from analysis.wording import format_flops
 
 
-def drift_sentences(valley: Valley, low: float, high: float) -> tuple[str, ...]:
-    """Whether N* follows no power law between two budgets, FLOPs: the exponents of both halves of ln C.
+def drift_sentences(valley: Valley | None, budgets: Sequence[float]) -> tuple[str, ...]:
+    """Whether N* follows no power law over budgets, FLOPs: the exponents of both halves of ln C.
 
-    Nothing where the 95 % interval of their difference holds zero.
+    Nothing without a valley, and where the 95 % interval of their difference holds zero.
     """
+    if valley is None:
+        return ()
+    low, high = min(budgets), max(budgets)
     ends = np.log([low, np.sqrt(low * high), high]) - valley.origin.c
     path, gradient = valley.form.path(valley.means, ends), valley.form.gradients(valley.mean, ends)[0]
     step = float(ends[1] - ends[0])

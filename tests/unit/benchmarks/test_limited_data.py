@@ -7,8 +7,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from analysis.answers import repetition
 from analysis.fitting.cost import TokenCost
+from analysis.fitting.repetition import published as repetition
 from analysis.law import Law
 from benchmarks import limited_data as simulation
 from benchmarks.limited_data import WORLDS, additive, cell, diminished, filled, limited, sweep, unlimited, worths

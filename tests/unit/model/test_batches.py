@@ -104,3 +104,16 @@ def test_a_domain_or_set_without_a_sequence_is_refused(tmp_path: Path, part: str
         short = dataclasses.replace(mix, manifest=dataclasses.replace(mix.manifest, domains=facts))
     with pytest.raises(DataError, match=f"{words}.* tokens, fewer than one sequence of 32"):
         check_data(small_run(mix), short)
+
+
+def test_a_run_of_few_different_sequences_reads_the_first_of_its_order_again_and_again(data: Shards) -> None:
+    run = small_run(data, sequences=60, batch=20, seed=3)
+    few = dataclasses.replace(run, train=dataclasses.replace(run.train, unique_sequences=20))
+    whole, again = Batches(run, data, CPU), Batches(few, data, CPU)
+    first = {tuple(row.tolist()) for row in whole.at(0)}
+    passes = [[tuple(row.tolist()) for row in again.at(step)] for step in range(3)]
+    assert all(set(seen) == first for seen in passes), "each pass sees them all"
+    assert passes[0] != passes[1], "in another order"
+    plenty = dataclasses.replace(run, train=dataclasses.replace(run.train, unique_sequences=10**9))
+    assert torch.equal(Batches(plenty, data, CPU).at(1), whole.at(1))
+    assert few.run_id != run.run_id and "unique_sequences" not in run.to_dict()["train"]

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.answers import draws
-from analysis.answers.ask import Question, Reply, ask, reply_json
+from analysis.answers.ask import Question, Reply, ask, reply_json, within_data
 from analysis.answers.counts import Counts
 from analysis.devices import hardware
 from analysis.fitting.valley.runs import OneRun
@@ -227,3 +227,17 @@ def test_each_answer_has_the_interval_of_one_run_with_the_scatter_of_its_own_mod
     for one in (reply.prediction, reply.answer):
         expected = one_run_interval(one.loss, one.loss_interval, other.one_run(one.flops, one.params))
         assert one.run_interval == expected
+
+
+def test_data_that_are_the_limit_answer_unasked(law: Law) -> None:
+    reply = ask(law, Question(flops=3e12))
+    few = reply.prediction.tokens / 3
+    found = within_data(law, reply, few)
+    assert found.unasked and found.answer is not None and found.prediction == reply.prediction
+    assert found.answer.params == ask(law, Question(flops=3e12, max_tokens=few)).answer.params  # type: ignore[union-attr]
+    assert "different tokens, fewer than the" in found.answer.warnings[0]
+    assert within_data(law, reply, 2 * reply.prediction.tokens) is reply
+    asked = ask(law, Question(flops=3e12, times_too_small=2))
+    assert within_data(law, asked, few) is asked, "who asks something else is answered that"
+    hardly = within_data(law, reply, 1.0)
+    assert hardly.answer is None and "tells no best model for so few" in hardly.prediction.warnings[-1]

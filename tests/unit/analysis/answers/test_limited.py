@@ -11,13 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.answers import draws, limited, repetition
+from analysis.answers import draws
+from analysis.answers import worth as own_worth
 from analysis.answers.ask import Question, ask
 from analysis.answers.draws import losses
 from analysis.answers.limited import best_with_limited_data
 from analysis.answers.questions import Answer
 from analysis.answers.split import Surfaces
 from analysis.fitting.cost import TokenCost
+from analysis.fitting.repetition import published as repetition
 from analysis.law import Law, fit
 from analysis.records import OutOfReachError, QuestionError
 from analysis.wording import format_count
@@ -237,7 +239,7 @@ def test_the_interval_holds_the_error_of_the_worth_of_repeated_tokens(monkeypatc
     assert widths[1] > 10 * widths[0] and sizes[1] > 5 * sizes[0]
     for worth in (0.5, 2.0):
         monkeypatch.setattr(
-            limited,
+            own_worth,
             "PUBLISHED",
             repetition.Worth(repetition.PUBLISHED.tokens * worth, repetition.PUBLISHED.params * worth),
         )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.answers.repetition import Worth
 from analysis.answers.split import Limit, Split, Surfaces
+from analysis.fitting.repetition.published import Worth
 from analysis.fitting.valley.form import FIXED, ValleyForm, ValleyTheta
 from analysis.law import Law, fit
 from tests.unit.analysis.law_tables import SMALL_COST, Floats, small, table

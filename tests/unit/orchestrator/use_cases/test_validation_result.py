@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from analysis.records import Interval
@@ -122,3 +124,10 @@ def test_the_best_neighbour_has_the_lowest_loss_of_those_that_have_one() -> None
     result = validation(trained(1, 3.0), trained(0.5, None), trained(2, 3.2), trained(4, 3.1))
     assert result.best_neighbour is not None and result.best_neighbour.factor == 4
     assert validation(trained(1, 3.0)).best_neighbour is None
+
+
+def test_runs_that_repeat_tokens_are_said_to() -> None:
+    one = trained(1, 3.05)
+    assert one.run.cell is not None
+    again = replace(one, run=replace(one.run, cell=replace(one.run.cell, tokens=2_000_000, epochs=4.0)))
+    assert verdict(validation(again))[0] == "the data are the limit: the best model for 500 k tokens sees each 4 times"

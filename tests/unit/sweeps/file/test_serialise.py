@@ -24,6 +24,8 @@ def test_revision_depends_on_content_alone() -> None:
     assert spec_hash(spec) == spec_hash(same)
     assert spec_hash(load_sweep(GOOD)) != spec_hash(spec)
     assert spec_hash(load_sweep(GOOD)) == spec_hash(load_sweep(GOOD + "context: 128\n"))
+    assert spec_hash(load_sweep(GOOD)) == spec_hash(load_sweep(GOOD + "epochs: [1]\n"))
+    assert spec_hash(load_sweep(GOOD)) != spec_hash(load_sweep(GOOD + "epochs: [1, 2]\nepochs_max: 2\n"))
     assert len(spec_hash(spec)) == 12
 
 

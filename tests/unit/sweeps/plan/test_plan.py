@@ -209,3 +209,31 @@ def test_a_split_below_one_sequence_is_found_by_the_plan(split: str) -> None:
     make_plan(spec_of(), having(129))
     with pytest.raises(PlanError, match=f"the {split} split has 256 tokens, fewer than one sequence of 256"):
         make_plan(spec_of(vary={"context": [64, 256]}), having(256))
+
+
+def test_each_cell_is_trained_with_every_number_of_passes() -> None:
+    plan = make_plan(spec_of(epochs=(1.0, 2.0, 8.0), epochs_max=8.0), FACTS)
+    once = make_plan(spec_of(), FACTS)
+    assert [run.run_id for run in plan.runs if run.run.train.unique_sequences is None] == [
+        run.run_id for run in once.runs
+    ]
+    assert len(plan.runs) - len(once.runs) == 2 * len({(run.budget, run.params) for run in once.runs})
+    again = [run for run in plan.runs if run.run.train.unique_sequences]
+    assert {round(run.epochs) for run in again} == {2, 8} and max(run.epochs for run in again) <= 8
+    unique = [(run.run.train.unique_sequences or 0) * run.run.model.context for run in again]
+    assert [run.epochs for run in again] == pytest.approx(
+        [run.tokens / u for run, u in zip(again, unique, strict=True)]
+    )
+
+
+def test_a_corpus_that_is_too_small_for_so_few_passes_is_read_whole() -> None:
+    small = DataFacts("d" * 64, 1024, 60_000, 200_000)
+    plan = make_plan(spec_of(epochs=(1.0, 2.0), epochs_max=1000.0), small)
+    assert all(run.run.train.unique_sequences is None for run in plan.runs)
+    assert any("identical and are trained once" in warning for warning in plan.warnings)
+
+
+def test_one_run_may_be_held_to_few_tokens_however_often() -> None:
+    run = plan_single(spec_of(), FACTS, 1e12, 5e4, unique_tokens=100_000)
+    assert (run.run.train.unique_sequences or 0) * run.run.model.context == pytest.approx(100_000, rel=0.01)
+    assert run.epochs == pytest.approx(run.tokens / 100_000, rel=0.01)

@@ -25,7 +25,7 @@ def rising(params: Floats, tokens: Floats) -> Floats:
 
 
 def sentences(runs: RunTable) -> tuple[str, ...]:
-    return drift_sentences(learnt(runs), runs.budgets.min(), runs.budgets.max())
+    return drift_sentences(learnt(runs), runs.budgets.tolist())
 
 
 @pytest.mark.parametrize("truth", [hoffmann, skewed])
@@ -39,7 +39,7 @@ def test_a_power_law_has_no_sentence(truth: Truth) -> None:
 def test_a_bend_is_reported_with_its_direction(truth: Callable[[Floats, Floats], Floats], word: str) -> None:
     budgets = tuple(np.geomspace(LOW, HIGH, 7))
     valley, middle = learnt(table(truth=truth, budgets=budgets, sizes=9, noise=0.001)), np.sqrt(LOW * HIGH)
-    (sentence,) = drift_sentences(valley, LOW, HIGH)
+    (sentence,) = drift_sentences(valley, [LOW, HIGH])
     first = mean_exponent(valley, np.log(LOW), np.log(middle))[0]
     last = mean_exponent(valley, np.log(middle), np.log(HIGH))[0]
     assert f"its exponent {word} from {first:.2f} to {last:.2f} between 10¹⁸ and 10²¹ FLOPs" in sentence

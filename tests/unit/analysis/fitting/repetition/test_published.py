@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.answers.repetition import LOG_WORTH_SD, PUBLISHED, diminished, drawn
+from analysis.fitting.repetition.published import LOG_WORTH_SD, PUBLISHED, diminished, drawn
 
 
 def test_what_is_repeated_is_worth_less_each_time() -> None:
