@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.evidence import CheckedCell, HoldoutRecord, Noise
+from analysis.evidence import CheckedCell, HoldoutRecord, NgramBaseline, Noise
 from analysis.fitting import headline
 from analysis.fitting.confidence import judge
 from analysis.fitting.cost import TokenCost
@@ -86,6 +86,8 @@ class Law:
     """The drifting valley behind the headline; None where no law could be fitted."""
     recipe_check: tuple[CheckedCell, ...] = ()
     """What a check of the recipe found, by budget and N; empty where the sweep has none."""
+    ngrams: NgramBaseline | None = None
+    """N-gram models of the same tokens; None where they were not measured."""
 
     def __repr__(self) -> str:
         """The budgets, N*, the loss and the exponent, in two lines."""

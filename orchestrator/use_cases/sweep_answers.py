@@ -29,6 +29,7 @@ from model.flops import count_parameters, flops_per_token
 from orchestrator.states import RunState
 from orchestrator.store import RunRecord, StoredForecast, SweepRecord
 from orchestrator.use_cases.export import run_table
+from orchestrator.use_cases.ngrams import stored_ngrams
 from orchestrator.use_cases.variant import Variant, variant_label
 from sweeps.file.compose import load_sweep
 from sweeps.file.spec import SweepSpec
@@ -141,7 +142,8 @@ class SweepAnswers:
             setting = self.setting(variant)
             nodes = flops_nodes(setting.recipe, setting.vocab, setting.context, setting.parts)
             cost = TokenCost.from_nodes([n for n, _ in nodes], [f for _, f in nodes])
-            law = fit(variant.table, cost=cost, holdout=holdout)
+            ngrams = stored_ngrams(self._artifacts / variant.dataset, setting.context)
+            law = replace(fit(variant.table, cost=cost, holdout=holdout), ngrams=ngrams)
             trials = list(self._trials(variant))
             self._fits[key] = with_check(law, trials) if trials else law
         return self._fits[key]
