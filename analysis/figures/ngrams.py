@@ -19,7 +19,9 @@ from analysis.wording import format_count, format_loss
 if TYPE_CHECKING:
     from analysis.law import Law
 
-_NOTE = "Lines: interpolated modified Kneser-Ney, trained on as many of the tokens that a run reads."
+_NOTE = "Lines: n-grams (interpolated modified Kneser-Ney) trained on the first D tokens that a run reads."
+_NAMES = 1.4
+"""Room for the names of the lines, as a factor of their largest D."""
 _TOOLTIPS = {"run": ("budget", "N", "D", "Loss"), "n-gram": ("n-gram", "D", "Loss")}
 
 
@@ -33,7 +35,8 @@ def ngram_curves(law: Law, name: str = "") -> alt.LayerChart:
     runs, lines = list(run_rows(law.curves)), list(_rows(law.ngrams))
     best = [row for row in lines if row["order"] == max(score.order for score in law.ngrams.best)]
     losses = [row["loss"] for row in [*runs, *best]]
-    x = log_axis(log_domain(row["tokens"] for row in [*runs, *lines]), "Training tokens D", format_count)
+    tokens = [row["tokens"] for row in [*runs, *lines]]
+    x = log_axis(log_domain([*tokens, _NAMES * max(tokens)], pad=0.03), "Training tokens D", format_count)
     scale = alt.Scale(domain=list(linear_domain(losses)), nice=False, zero=False)
     colour, shape = budget_encodings(law.curves)
     drawn = {"x": alt.X("tokens:Q", **x), "y": alt.Y("loss:Q", scale=scale, title=f"Loss ({law.loss_unit})")}
@@ -62,7 +65,7 @@ def _rows(ngrams: NgramBaseline) -> Iterator[dict[str, Any]]:
 
 
 def _lines(rows: list[dict[str, Any]], drawn: dict[str, Any]) -> list[alt.Chart]:
-    """A line for each order with its name at the end, the highest one darker."""
+    """A line for each order with its name behind it, the highest one darker."""
     highest, last = max(row["order"] for row in rows), max(row["tokens"] for row in rows)
     opacity = alt.condition(f"datum.order == {highest}", alt.value(1), alt.value(LIGHT))
     line = (
@@ -72,7 +75,7 @@ def _lines(rows: list[dict[str, Any]], drawn: dict[str, Any]) -> list[alt.Chart]
     )
     names = (
         alt.Chart(values([row for row in rows if row["tokens"] == last]))
-        .mark_text(clip=True, align="right", dy=-7, style="name")
+        .mark_text(clip=True, align="left", dx=5, style="name")
         .encode(**drawn, text="n-gram:N")
     )
     return [line, names]
