@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from analysis.law import Law
 
 _NOTE = "Lines: n-grams (interpolated modified Kneser-Ney) trained on the first D tokens that a run reads."
+_APART = 0.035
+"""Least distance of two names, as a share of the frame."""
 _NAMES = 1.4
 """Room for the names of the lines, as a factor of their largest D."""
 _TOOLTIPS = {"run": ("budget", "N", "D", "Loss"), "n-gram": ("n-gram", "D", "Loss")}
@@ -37,7 +39,8 @@ def ngram_curves(law: Law, name: str = "") -> alt.LayerChart:
     losses = [row["loss"] for row in [*runs, *best]]
     tokens = [row["tokens"] for row in [*runs, *lines]]
     x = log_axis(log_domain([*tokens, _NAMES * max(tokens)], pad=0.03), "Training tokens D", format_count)
-    scale = alt.Scale(domain=list(linear_domain(losses)), nice=False, zero=False)
+    frame = linear_domain(losses)
+    scale = alt.Scale(domain=list(frame), nice=False, zero=False)
     colour, shape = budget_encodings(law.curves)
     drawn = {"x": alt.X("tokens:Q", **x), "y": alt.Y("loss:Q", scale=scale, title=f"Loss ({law.loss_unit})")}
     points = (
@@ -46,7 +49,7 @@ def ngram_curves(law: Law, name: str = "") -> alt.LayerChart:
         .encode(**drawn, color=colour, shape=shape, tooltip=_tooltip("run"))
     )
     sentence = ngram_sentence(law)
-    layers = [*_lines(lines, drawn), points]
+    layers = [*_lines(lines, drawn, (frame[1] - frame[0]) * _APART), points]
     described = f"Loss of runs and of n-grams against training tokens. {sentence}".strip()
     return panel(layers, "Runs and n-grams", (sentence, _NOTE), described, independent=True).alone(name)
 
@@ -64,8 +67,8 @@ def _rows(ngrams: NgramBaseline) -> Iterator[dict[str, Any]]:
         }
 
 
-def _lines(rows: list[dict[str, Any]], drawn: dict[str, Any]) -> list[alt.Chart]:
-    """A line for each order with its name behind it, the highest one darker."""
+def _lines(rows: list[dict[str, Any]], drawn: dict[str, Any], apart: float) -> list[alt.Chart]:
+    """A line for each order with its name behind it where there is room, the highest one darker."""
     highest, last = max(row["order"] for row in rows), max(row["tokens"] for row in rows)
     opacity = alt.condition(f"datum.order == {highest}", alt.value(1), alt.value(LIGHT))
     line = (
@@ -73,10 +76,12 @@ def _lines(rows: list[dict[str, Any]], drawn: dict[str, Any]) -> list[alt.Chart]
         .mark_line(clip=True, strokeWidth=1.4, style="ink")
         .encode(**drawn, detail="order:N", opacity=opacity, tooltip=_tooltip("n-gram"))
     )
+    named: list[dict[str, Any]] = []
+    for row in sorted((row for row in rows if row["tokens"] == last), key=lambda row: -row["order"]):
+        if all(abs(row["loss"] - other["loss"]) >= apart for other in named):
+            named.append(row)
     names = (
-        alt.Chart(values([row for row in rows if row["tokens"] == last]))
-        .mark_text(clip=True, align="left", dx=5, style="name")
-        .encode(**drawn, text="n-gram:N")
+        alt.Chart(values(named)).mark_text(clip=True, align="left", dx=5, style="name").encode(**drawn, text="n-gram:N")
     )
     return [line, names]
 

@@ -28,11 +28,12 @@ def interpolate(grams: Numbered, counts: Counts, scored: Numbers, lower: Probabi
         scored: the number of each m-gram that is scored.
         lower: the probability of its last token at the order below.
     """
+    occurrences = counts.astype(np.float64)
     taken = discounts(counts)[np.minimum(counts, 3)]
     contexts, before = grams.contexts[: len(counts)], grams.contexts[scored]
-    total = _at(np.bincount(contexts, counts), before)
+    total = _at(np.bincount(contexts, occurrences), before)
     reserved = _at(np.bincount(contexts, taken), before)
-    kept = _at(counts - taken, scored)
+    kept = _at(occurrences - taken, scored)
     mixed: Probabilities = (kept + reserved * lower) / np.where(total > 0, total, 1.0)
     return np.where(total > 0, mixed, lower)
 

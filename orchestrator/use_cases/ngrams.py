@@ -68,8 +68,8 @@ def measure(workspace: Workspace, runs: Sequence[RunRecord]) -> None:
 
 
 def measure_unasked(workspace: Workspace, runs: Sequence[RunRecord], name: str) -> None:
-    """As `measure`, at the end of a sweep: only what takes seconds, else a word about it; no dataset, no baseline."""
-    missing = list(_missing(workspace, runs))
+    """As `measure`, at the end of a sweep: what takes seconds, else a word about it; a lost dataset is left out."""
+    missing = [one for one in _missing(workspace, runs) if (workspace.home.artifacts / one.dataset).is_dir()]
     tokens = sum(min(wanted.most * wanted.context, MOST_TOKENS) for wanted in missing)
     if tokens > UNASKED_TOKENS:
         workspace.say(f"n-grams as a baseline: isoflop ngram {name} measures them on {format_count(tokens)} tokens")
