@@ -10,10 +10,10 @@ _COLUMNS = ("variant", "tokens", "order", "loss", "bits_per_byte")
 
 
 def ngram(sweep: SweepName, output: Output = Format.TABLE) -> None:
-    """Measure n-gram models of order 1 to 5 on the tokens of a sweep's runs.
+    """Compare a sweep's runs with n-gram models of the same tokens.
 
-    Interpolated modified Kneser-Ney over the same windows of the same tokens, scored as the runs are. It is measured
-    once for a dataset and kept there; `fit`, the report, the page and `plot --chart ngrams` show it from then on. The
+    Order 1 to 5, interpolated modified Kneser-Ney over the same windows, scored as the runs are. They are measured
+    once for a dataset and kept there; `fit`, the report, the page and `plot --chart ngrams` show them from then on. The
     table has the best order for each number of tokens, CSV and JSON have all.
     """
     from analysis.answers.ngrams import ngram_sentence
