@@ -2,8 +2,8 @@
 
     python -m benchmarks.ngrams [--tokens 2e7] [--vocab 1024] [--folder .isoflop/artifacts]
 
-The corpus is the built-in one, prepared in the folder if it is not there. Measured in a process of its own: wall and CPU
-seconds of numbering, counting and scoring, and its largest memory.
+The corpus is the built-in one, prepared in the folder if it is not there. Printed are the losses, the wall and CPU
+seconds of numbering, counting and scoring, and the largest memory of the process.
 """
 
 from __future__ import annotations
