@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tokenizer.mixing import domains_of, mixed_indices
 from tokenizer.shards import Shards
 from tokenizer.windows import EVALUATION_TOKENS, gather, sequence_count, sequence_indices
 
@@ -32,13 +33,22 @@ class Windows:
     """UTF-8 bytes per scored token: bits per byte = nats per token ÷ ln 2 ÷ this."""
 
 
+def unique_windows(data: Shards, context: int) -> int:
+    """Windows that a run reads before any is read again: one epoch, or until a domain of a mix begins again."""
+    windows = sequence_count(len(data.train), context)
+    return min(windows, data.manifest.unique_tokens // context) if data.manifest.domains else windows
+
+
 def windows_of(data: Shards, context: int, sequences: int, seed: int) -> Windows:
-    """The first windows that a run with a seed reads, at most those of one epoch, and those that it is scored on.
+    """The first windows that a run with a seed reads, at most the different ones, and those that it is scored on.
 
     These are the first EVALUATION_TOKENS, or all tokens where the dataset compares tokenizers.
     """
-    known = sequence_count(len(data.train), context)
-    order = sequence_indices(seed, 0, min(sequences, known), known)
+    known, domains = unique_windows(data, context), domains_of(data.manifest.domains, context)
+    if domains:
+        order = mixed_indices(seed, 0, min(sequences, known), domains)
+    else:
+        order = sequence_indices(seed, 0, min(sequences, known), known)
     train = gather(data.train, order, context).astype(data.train.dtype)
     tokens, whole = data.validation, data.manifest.scored_bytes
     if not whole:

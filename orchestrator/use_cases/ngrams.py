@@ -15,7 +15,6 @@ from orchestrator.use_cases.workspace import Workspace
 from tokenizer.progress import Report
 from tokenizer.shards import ShardError, open_shards
 from tokenizer.stream.whole import whole_file
-from tokenizer.windows import sequence_count
 
 ORDERS = 5
 """Highest order."""
@@ -96,10 +95,10 @@ def _covers(known: NgramBaseline, wanted: Wanted) -> bool:
 def _measure(folder: Path, wanted: Wanted, say: Report) -> None:
     """Measure the n-grams of a dataset in its folder, and store them there. Raises ShardError."""
     from model.ngrams.losses import ngram_losses
-    from model.ngrams.windows import windows_of
+    from model.ngrams.windows import unique_windows, windows_of
 
     data = open_shards(folder)
-    unique = sequence_count(len(data.train), wanted.context)
+    unique = unique_windows(data, wanted.context)
     sizes = sizes_of(wanted.fewest, min(wanted.most, unique, MOST_TOKENS // wanted.context))
     windows = windows_of(data, wanted.context, sizes[-1], SEED)
     found = ngram_losses(windows, sizes, data.manifest.vocab, ORDERS, say)
