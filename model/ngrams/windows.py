@@ -54,7 +54,7 @@ def windows_of(data: Shards, context: int, sequences: int, seed: int) -> Windows
     if not whole:
         count = min(sequence_count(len(tokens), context), max(1, EVALUATION_TOKENS // context))
         held_out = gather(tokens, np.arange(count), context).astype(tokens.dtype)
-        return Windows(train, held_out, np.ones((count, context), bool), data.validation_bytes_per_token)
+        return Windows(train, held_out, np.ones((count, context), bool), data.manifest.text_of().bytes_per_token)
     targets = len(tokens) - 1
     count = math.ceil(targets / context)
     padded = np.concatenate((tokens, np.zeros(count * context - targets, tokens.dtype)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from model.batches import Batches
 from model.evaluate import evaluate
 from model.ngrams.windows import windows_of
 from model.transformer import Transformer
-from tests.unit.model.model_data import CPU, SHAPE, small_run
+from tests.unit.model.model_data import CPU, SHAPE, small_run, write_mix
 from tokenizer.shards import Shards
 
 
@@ -28,6 +29,15 @@ def test_the_training_windows_are_those_of_a_run_in_its_order(data: Shards) -> N
     batches = Batches(small_run(data, seed=3), data, CPU)
     read = np.concatenate([batches.at(step).numpy() for step in range(12)])
     assert windows_of(data, 32, 47, seed=3).train.tolist() == read.tolist()
+
+
+def test_of_a_mix_they_are_read_in_its_order_until_a_domain_begins_again(tmp_path: Path) -> None:
+    mix = write_mix(tmp_path)
+    batches = Batches(small_run(mix, sequences=400, batch=20), mix, CPU)
+    read = np.concatenate([batches.at(step).numpy() for step in range(20)])
+    known = windows_of(mix, 32, 400, seed=0).train
+    assert 0 < len(known) <= mix.manifest.unique_tokens // 32
+    assert known.tolist() == read[: len(known)].tolist()
 
 
 def test_no_more_windows_are_counted_than_there_are(data: Shards) -> None:
