@@ -38,7 +38,7 @@ def interpolate(grams: Numbered, counts: Counts, scored: Numbers, lower: Probabi
     return np.where(total > 0, mixed, lower)
 
 
-def _at(values: npt.NDArray[np.float64], numbers: Numbers) -> npt.NDArray[np.float64]:
+def _at(values: npt.NDArray[np.floating | np.signedinteger], numbers: Numbers) -> npt.NDArray[np.float64]:
     """Values by number, 0 beyond the last one."""
     found: npt.NDArray[np.float64] = np.append(values, 0.0)[np.minimum(numbers, len(values))]
     return found
