@@ -1,7 +1,9 @@
-"""What the data say about how far to trust a law: noise, hold-out, and the check of its recipe."""
+"""What the data say about how far to trust a law: noise, hold-out, the check of its recipe, n-grams as a baseline."""
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -102,3 +104,47 @@ class CheckedCell:
     """Runs of the check that have ended."""
     runs: int
     """Runs of the check."""
+
+
+@dataclass(frozen=True, slots=True)
+class NgramScore:
+    """The loss of one n-gram model on the validation tokens of the runs."""
+
+    tokens: int
+    """Training tokens D, the first ones that a run reads."""
+    order: int
+    """Tokens of its n-grams."""
+    loss: float
+    """Nats per token."""
+    bits_per_byte: float
+    """Bits per UTF-8 byte of the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class NgramBaseline:
+    """N-gram models of several orders, trained on ever more tokens: what a loss is worth that a run reached."""
+
+    scores: tuple[NgramScore, ...]
+    """By tokens, then order, both ascending."""
+    unique_tokens: int
+    """Tokens of one epoch: an n-gram learns nothing from a second one."""
+
+    @property
+    def best(self) -> tuple[NgramScore, ...]:
+        """The best order at each number of tokens."""
+        groups = itertools.groupby(self.scores, key=lambda score: score.tokens)
+        return tuple(min(scores, key=lambda score: score.loss) for _, scores in groups)
+
+    def at(self, tokens: float) -> NgramScore | None:
+        """The best n-gram of D tokens, its loss between neighbours straight in ln D; None where none was measured."""
+        known = min(tokens, float(self.unique_tokens))
+        for low, high in itertools.pairwise(self.best):
+            if low.tokens <= known <= high.tokens:
+                share = math.log(known / low.tokens) / math.log(high.tokens / low.tokens)
+                return NgramScore(
+                    round(known),
+                    (low if share < 0.5 else high).order,
+                    low.loss + share * (high.loss - low.loss),
+                    low.bits_per_byte + share * (high.bits_per_byte - low.bits_per_byte),
+                )
+        return None

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.evidence import CheckedCell, HoldoutRecord, Noise
+from analysis.evidence import CheckedCell, HoldoutRecord, NgramBaseline, Noise
 from analysis.fitting import headline
 from analysis.fitting.confidence import judge
 from analysis.fitting.cost import TokenCost
@@ -90,6 +90,8 @@ class Law:
     """What repetition is worth by runs that repeat tokens; None where there are none, or they do not tell."""
     recipe_check: tuple[CheckedCell, ...] = ()
     """What a check of the recipe found, by budget and N; empty where the sweep has none."""
+    ngrams: NgramBaseline | None = None
+    """N-gram models of the same tokens; None where they were not measured."""
 
     def __repr__(self) -> str:
         """The budgets, N*, the loss and the exponent, in two lines."""

@@ -12,10 +12,8 @@ from model.batches import windows_at
 from model.device import autocast
 from model.transformer import Transformer
 from tokenizer.shards import Shards
-from tokenizer.windows import sequence_count
+from tokenizer.windows import EVALUATION_TOKENS, sequence_count
 
-EVALUATION_TOKENS = 131_072
-"""Validation tokens that each run is scored on, or all of them where the corpus has fewer, in whole sequences."""
 BATCH_TOKENS = {"cpu": 1024, "cuda": 65_536}
 """Tokens of one forward pass by kind of device; a small one stays in a CPU's cache."""
 

@@ -16,6 +16,8 @@ Indices = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
 """64-bit words that wrap around."""
 
+EVALUATION_TOKENS = 131_072
+"""Validation tokens that each run is scored on, or all of them where the corpus has fewer, in whole sequences."""
 _U64 = np.uint64
 _ROUNDS = 6
 """Rounds of the Feistel network."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.answers.ngrams import ngram_sentence
 from analysis.answers.published import published_at
 from analysis.evidence import HoldoutRecord, Noise
 from analysis.fitting.repetition.own import FittedWorth
@@ -71,6 +72,7 @@ def fit_json(law: Law) -> dict[str, Any]:
         "noise": _noise(law.noise),
         "recipe_check": [record_json(cell) for cell in law.recipe_check],
         "repetition": _repetition(law.worth),
+        "ngrams": ngrams_json(law),
         "warnings": list(law.warnings),
         "convention": law.convention,
         "loss_unit": law.loss_unit,
@@ -78,6 +80,14 @@ def fit_json(law: Law) -> dict[str, Any]:
         "lack_of_fit": {surface.name.value: _lack_of_fit(surface.lack_of_fit) for surface in law.surfaces},
         "published": [record_json(answer) for answer in published_at(law.largest_budget)],
     }
+
+
+def ngrams_json(law: Law) -> dict[str, Any] | None:
+    """The n-grams of a law, and how its runs compare with them; None where they were not measured."""
+    if law.ngrams is None:
+        return None
+    scores = [record_json(score) for score in law.ngrams.scores]
+    return {"unique_tokens": law.ngrams.unique_tokens, "scores": scores, "summary": ngram_sentence(law)}
 
 
 def _curve(curve: Curve) -> dict[str, Any]:

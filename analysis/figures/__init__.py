@@ -15,6 +15,7 @@ from analysis.figures.forecasts import Forecast, forecast_record
 from analysis.figures.holdout import holdout_panels
 from analysis.figures.isoflop import isoflop_curves
 from analysis.figures.multiplier import compute_multiplier, compute_multipliers
+from analysis.figures.ngrams import ngram_curves
 from analysis.figures.residuals import residual_panels, residuals
 from analysis.figures.save import Chart, caption, drawn, javascript, page_specs, render, save, script_json
 from analysis.figures.scaling import loss_frontier, optimal_params, optimal_tokens, panels, scaling
@@ -45,6 +46,7 @@ __all__ = [
     "javascript",
     "loss_contour",
     "loss_frontier",
+    "ngram_curves",
     "optimal_params",
     "optimal_tokens",
     "overview",
@@ -61,7 +63,18 @@ __all__ = [
 ]
 
 
-PICTURES = ("overview", "isoflop", "scaling", "contour", "residuals", "estimators", "holdout", "forecasts", "all")
+PICTURES = (
+    "overview",
+    "isoflop",
+    "scaling",
+    "contour",
+    "residuals",
+    "estimators",
+    "holdout",
+    "ngrams",
+    "forecasts",
+    "all",
+)
 """Names that `picture` knows."""
 
 
@@ -90,6 +103,7 @@ def picture(
         "residuals": lambda: residual_panels(law, name),
         "estimators": lambda: estimator_disagreement(law, name=name),
         "holdout": lambda: holdout_panels(law, name),
+        "ngrams": lambda: ngram_curves(law, name),
         "forecasts": lambda: forecast_record(forecasts, name),
         "all": lambda: everything(law, forecasts, horizon, published, name),
     }
@@ -112,4 +126,6 @@ def charts(law: Law, horizon: float = 100, name: str = "", published: Sequence[P
         made["estimators"] = estimator_disagreement(law, name=name)
     with contextlib.suppress(LawError):
         made["holdout"] = holdout_panels(law, name)
+    with contextlib.suppress(LawError):
+        made["ngrams"] = ngram_curves(law, name)
     return made

@@ -10,6 +10,7 @@ from typing import Final
 
 from rich.cells import cell_len
 
+from analysis.answers.ngrams import ngram_sentence
 from analysis.law import Law
 from analysis.names import EstimatorName
 from analysis.records import LawError, Prediction
@@ -86,7 +87,7 @@ def summary(
         headline(law, facts),
         *_table(law, predictions, wide),
         *(_exponent(law, facts, wide) if predictions else _no_law(law, wide)),
-        *(piece for line in answer for piece in wrap(line, wide)),
+        *(piece for line in (*answer, ngram_sentence(law)) for piece in wrap(line, wide)),
         *trust_lines(findings(law, facts, predictions), wide, pointers.details),
         *_pointer_lines(pointers, wide),
     ]

@@ -34,6 +34,7 @@ class Picture(StrEnum):
     RESIDUALS = "residuals"
     ESTIMATORS = "estimators"
     HOLDOUT = "holdout"
+    NGRAMS = "ngrams"
     FORECASTS = "forecasts"
     ALL = "all"
 

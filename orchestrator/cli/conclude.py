@@ -20,6 +20,7 @@ from orchestrator.store import RunRecord, SweepRecord
 from orchestrator.tracking.sweep_run import log_sweep, offline_runs
 from orchestrator.use_cases.adapting import sentence
 from orchestrator.use_cases.answering import Answering
+from orchestrator.use_cases.ngrams import measure_unasked
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.use_cases.sweep_facts import facts_of_sweep
 from orchestrator.use_cases.trust import STEP
@@ -35,12 +36,13 @@ def conclude(
     answers = Answering(workspace).of_record(Answering(workspace).sweep(f"{sweep.name}@{sweep.revision}"))
     for line in (*run_lines(answers.runs), *mixed_devices(answers.runs), *ending(answers)):
         say(line)
+    name = Answering(workspace).handle(sweep)
+    measure_unasked(workspace, answers.runs, name)
     laws = answers.laws()
     reported = write_reports(workspace, answers, laws, command)
     if note := log_sweep(workspace.tracking, name=sweep.name, revision=sweep.revision, laws=list(reported.values())):
         say(note)
     tracking = tracking_lines(workspace.tracking)
-    name = Answering(workspace).handle(sweep)
     reports = [nearby(shown.pages[-1]) for shown in reported.values()]
     say("")
     if len(laws) > 1:

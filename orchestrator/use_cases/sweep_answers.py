@@ -29,6 +29,7 @@ from orchestrator.states import RunState
 from orchestrator.store import RunRecord, StoredForecast, SweepRecord
 from orchestrator.use_cases.export import columns_of_sets, dataset_tokens, run_table
 from orchestrator.use_cases.loss_key import LOSS, MAIN, LossKey
+from orchestrator.use_cases.ngrams import stored_ngrams
 from orchestrator.use_cases.shapes import buildable_shape
 from orchestrator.use_cases.validation_texts import texts_of
 from orchestrator.use_cases.variant import Variant, variant_label
@@ -159,6 +160,8 @@ class SweepAnswers:
             nodes = flops_nodes(setting.recipe, setting.vocab, setting.context, setting.parts)
             cost = TokenCost.from_nodes([n for n, _ in nodes], [f for _, f in nodes])
             law = fit(variant.table, cost=cost, holdout=holdout)
+            if self.loss_key == MAIN:
+                law = replace(law, ngrams=stored_ngrams(self._artifacts / variant.dataset, setting.context))
             trials = list(self._trials(variant))
             self._fits[key] = with_check(law, trials) if trials else law
         return self._fits[key]

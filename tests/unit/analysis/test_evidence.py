@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from analysis.evidence import Noise
+from analysis.evidence import NgramBaseline, NgramScore, Noise
 from analysis.law import Law, fit
 from tests.unit.analysis.law_tables import table
 
@@ -46,3 +46,22 @@ def test_a_holdout_record_scores_its_own_intervals_and_gives_the_truths_error(la
         assert record.loss_covered >= (record.loss in record.loss_interval)
         assert record.params_predicted in record.params_interval
         assert {answer.estimator for answer in record.answers} >= {"additive", "cubic"}
+
+
+def test_the_best_n_gram_is_that_of_the_lowest_loss() -> None:
+    scores = tuple(NgramScore(d, m, loss, loss / 2) for d, m, loss in ((100, 1, 4.0), (100, 2, 3.0), (400, 1, 2.0)))
+    assert NgramBaseline(scores, 400).best == scores[1:]
+
+
+def test_between_two_numbers_of_tokens_the_loss_is_straight_in_their_logarithm() -> None:
+    scores = (NgramScore(100, 2, 4.0, 2.0), NgramScore(1600, 5, 2.0, 1.0), NgramScore(6400, 5, 1.0, 0.5))
+    ngrams = NgramBaseline(scores, 6400)
+    assert ngrams.at(200) == NgramScore(200, 2, pytest.approx(3.5), pytest.approx(1.75))
+    assert ngrams.at(800) == NgramScore(800, 5, pytest.approx(2.5), pytest.approx(1.25))
+    assert [ngrams.at(tokens) for tokens in (99, 100, 6400)] == [None, scores[0], scores[2]]
+
+
+def test_a_second_epoch_teaches_an_n_gram_nothing_and_beyond_what_was_measured_there_is_none() -> None:
+    scores = (NgramScore(100, 2, 4.0, 2.0), NgramScore(400, 2, 3.0, 1.5))
+    assert NgramBaseline(scores, 400).at(9_999) == scores[1]
+    assert NgramBaseline(scores, 800).at(500) is None
