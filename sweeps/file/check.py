@@ -183,7 +183,7 @@ def cells_at_most(spec: SweepSpec) -> int:
 
 
 def _grid(spec: SweepSpec) -> Problems:
-    if spec.adaptive.on:
+    if spec.adaptive.on or spec.tune.on:
         return  # its runs are chosen later, and counted then
     runs = cells_at_most(spec)
     if runs > spec.limits.runs:

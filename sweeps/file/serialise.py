@@ -18,11 +18,10 @@ _RESERVED: Final = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
 
 
 def to_dict(spec: SweepSpec) -> dict[str, Any]:
-    """A spec as plain data in the order of the schema; a fixed grid is written without `adaptive`."""
+    """A spec as plain data in the order of the schema; a fixed grid is written without `adaptive` and `tune`."""
     plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(spec)))
-    if not spec.adaptive.on:
-        del plain["adaptive"]
-    return plain
+    unused = {"adaptive": not spec.adaptive.on, "tune": not spec.tune.on, "recipes": not spec.recipes}
+    return {key: value for key, value in plain.items() if not unused.get(key)}
 
 
 def spec_hash(spec: SweepSpec) -> str:

@@ -73,7 +73,7 @@ def setting_of(spec: SweepSpec, vocab: int, vary: Combination) -> Setting:
     values = vary.to_dict()
     try:
         overrides = spec.recipe_overrides | {key: value for key, value in values.items() if key not in NOT_OF_RECIPE}
-        recipe = get_recipe(values.get("recipe", spec.recipe), overrides)
+        recipe = get_recipe(values.get("recipe", spec.recipe), overrides, spec.recipes)
     except RecipeError as error:
         raise PlanError(str(error)) from None
     parts = spec.model | {key: value for key, value in values.items() if key in PART_FIELDS}
