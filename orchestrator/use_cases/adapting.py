@@ -122,7 +122,13 @@ def trained_of(runs: Sequence[RunRecord]) -> list[Trained]:
 def trials_of(runs: Sequence[RunRecord]) -> list[Trial]:
     """The runs of a tuning's complete rounds as decisions take them, in their order."""
     return [
-        Trial(RunConfig.from_dict(run.config), run.cell.budget, run.flops, run.loss if run.state is RunState.DONE else None)
+        Trial(
+            RunConfig.from_dict(run.config),
+            run.cell.budget,
+            run.flops,
+            run.loss if run.state is RunState.DONE else None,
+            next(iter(run.cell.checks), None),
+        )
         for run in runs
         if run.cell is not None and run.state in COMPLETE
     ]

@@ -9,7 +9,6 @@ from typing import Final
 
 from orchestrator.scheduling.speed import SpeedModel
 from orchestrator.use_cases.planning import Planned, Planning
-from sweeps.file.compose import load_sweep
 from sweeps.file.spec import LimitsSpec, SweepSpec
 from sweeps.plan.expected_width import Expected, KnownNoise
 from sweeps.plan.filling import Filled, fill_hours
@@ -50,7 +49,7 @@ def plan_and_judge(
 
     Raises what Planning.plan raises. With `other`, a corpus that is not at hand is assumed.
     """
-    spec = load_sweep(source, overrides)
+    spec = planning.load(source, overrides)
     if spec.adaptive.on and (other is not None or hours is not None):
         raise PlanError("adaptive: its runs are chosen here, for its spend: leave out --device and --hours")
     if other is not None:

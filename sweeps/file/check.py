@@ -19,6 +19,7 @@ from sweeps.file.check_recipe import (
     recipe_problems,
     vary_problems,
 )
+from sweeps.file.check_tune import tune_problems
 from sweeps.file.problem import Problem, SweepError
 from sweeps.file.spec import SweepSpec
 from sweeps.nearest import nearest
@@ -72,6 +73,7 @@ def problems_of(spec: SweepSpec) -> tuple[Problem, ...]:
         _choices,
         _limits,
         adaptive_problems,
+        tune_problems,
     )
     found = tuple(problem for check in checks for problem in check(spec))
     if not any(problem.key.split(".")[0] in _COMBINED for problem in found):

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 import yaml
@@ -66,6 +67,11 @@ _Dumper.add_representer(str, _text)
 
 def to_yaml(spec: SweepSpec) -> str:
     """The sweep as canonical text with every key, from which `load_sweep` reads an equal spec."""
+    return plain_yaml(to_dict(spec))
+
+
+def plain_yaml(data: Mapping[str, Any]) -> str:
+    """Plain data as text that the parser of sweep files reads back unchanged."""
     return yaml.dump(
-        to_dict(spec), Dumper=_Dumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=120
+        dict(data), Dumper=_Dumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=120
     )

@@ -48,9 +48,19 @@ class TuneCell:
         return self.cell.model
 
     @property
+    def budget(self) -> float:
+        """Its budget, training FLOPs."""
+        return self.cell.budget
+
+    @property
+    def shape(self) -> str:
+        """Its shape in a few characters."""
+        return describe(self.model)
+
+    @property
     def key(self) -> tuple[float, ModelConfig]:
         """What its runs have in common."""
-        return self.cell.budget, self.cell.model
+        return self.budget, self.model
 
     @property
     def params(self) -> int:
@@ -106,7 +116,7 @@ def as_trial(run: PlannedRun, *parts: RecipeTrial) -> PlannedRun:
 
 
 def field_of(spec: SweepSpec, facts: DataFacts) -> Field:
-    """The cells of a sweep's tuning and the settings searched there. Raises PlanError where there is nothing to search."""
+    """The cells of a sweep's tuning and the settings searched there. Raises PlanError where nothing can be searched."""
     found, reasons = _buildable(spec, facts)
     budgets = sorted({cell.budget for cell in found})
     if not found:
@@ -134,8 +144,10 @@ def _buildable(spec: SweepSpec, facts: DataFacts) -> tuple[list[Cell], list[str]
         if dropped:
             reasons.append(dropped[1])
         elif sequences < fewest:
-            reasons.append(f"{describe(cell.model)} at {typed_flops(cell.budget)} FLOPs has {sequences} sequences, fewer "
-                           f"than the {fewest} steps that the recipe needs: raise budgets, or shorten context")  # fmt: skip
+            reasons.append(
+                f"{describe(cell.model)} at {typed_flops(cell.budget)} FLOPs has {sequences} sequences, fewer than the "
+                f"{fewest} steps that the recipe needs: raise budgets, or shorten context"
+            )
         else:
             found.append(cell)
     return found, reasons

@@ -19,7 +19,7 @@ from sweeps.plan.plan import TOLERANCE
 from sweeps.plan.records import DataFacts, PlanError, PlannedRun, RecipeTrial
 from sweeps.plan.rounds import Round, Stop
 from sweeps.recipes.tuned import settings_of, with_settings
-from sweeps.tune.cells import LEFT_OUT, Field, TuneCell, as_trial, field_of
+from sweeps.tune.cells import LEFT_OUT, Field, as_trial, field_of
 from sweeps.tune.sampler import promising_points, spread_points
 from sweeps.tune.settings import SEARCHED, point_of, spans_of
 from sweeps.tune.surface import Prior, Surface, Trials, fit_surface
@@ -52,6 +52,8 @@ class Trial:
     """Training FLOPs."""
     loss: float | None
     """Loss, nats per token; None where it diverged."""
+    part: RecipeTrial | None = None
+    """Its part in the test of the rules; None for a trial of the search."""
 
 
 def spend_of(spec: SweepSpec) -> float:
@@ -88,8 +90,9 @@ def sizes_of_rounds(spec: SweepSpec, field: Field) -> list[int]:
     if trials < FEWEST:
         least = test + FEWEST * each
         raise PlanError(
-            f"tune.spend = {typed_flops(spend)} FLOPs is too little: {FEWEST} trials at each of {len(field.cells)} cells "
-            f"and {len(_tests(field))} that test the rules need {typed_flops(least)}; spend that, or tune smaller budgets"
+            f"tune.spend = {typed_flops(spend)} FLOPs is too little: {FEWEST} trials at each of {len(field.cells)} "
+            f"cells and {len(_tests(field))} that test the rules need {typed_flops(least)}; spend that, or tune "
+            "smaller budgets"
         )
     first = max(LEAST_FIRST, round(FIRST * trials))
     later = max(1, spec.tune.rounds - 1)
@@ -174,9 +177,7 @@ def surface_of(field: Field, trained: Sequence[Trial]) -> Surface:
     starts = np.array([cell.box.start for cell in field.cells])
     rule = np.linalg.lstsq(field.at, starts, rcond=None)[0].T
     curvature = np.array([SEARCHED[name].curvature for name in field.names])
-    return fit_surface(
-        trials_of(field, trained), Prior(rule, spans_of(field.names), curvature), len(field.cells)
-    )
+    return fit_surface(trials_of(field, trained), Prior(rule, spans_of(field.names), curvature), len(field.cells))
 
 
 def trials_of(field: Field, trained: Sequence[Trial]) -> Trials:
@@ -196,8 +197,3 @@ def best_of(field: Field, surface: Surface) -> Array:
     """The best settings of each cell by the surface, within its box."""
     wanted = surface.best(field.at)
     return np.array([cell.box.clipped(point) for cell, point in zip(field.cells, wanted, strict=True)])
-
-
-def tested(field: Field, trained: Sequence[Trial]) -> list[Trial]:
-    """The trials of the cell that is left out."""
-    return [trial for trial in trained if (trial.budget, trial.run.model) == field.left_out.key]

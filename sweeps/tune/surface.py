@@ -7,13 +7,12 @@ trial of every cell counts for every rule, and a few trials of each are enough.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
+from scipy.optimize import OptimizeResult, least_squares
 from scipy.stats import t as student
 
 Array = NDArray[np.float64]
@@ -89,19 +88,18 @@ def fit_surface(trials: Trials, prior: Prior, cells: int) -> Surface:
     lowest = np.array([finite[trials.cell == cell].min(initial=np.inf) for cell in range(cells)])
     lowest[~np.isfinite(lowest)] = finite.max()
     noise = NOISE
-    found = None
+    starts = [_start(prior, lowest), _start(prior, lowest, _by_best(trials, finite, prior))]
     spread = np.hypot(noise, MISFIT * (finite - lowest[trials.cell]))
     for _ in range(PASSES):
-        starts = [_start(prior, lowest), _start(prior, lowest, _by_best(trials, finite, prior))]
-        fits = [_solve(x if found is None else found.x, trials, finite, spread, prior, cells) for x in starts]
+        fits = [_solve(x, trials, finite, spread, prior, cells) for x in starts]
         found = min(fits, key=lambda fit: float(fit.cost))
+        starts = [found.x]
         regret = np.maximum(finite - found.x[:cells][trials.cell], 0.0)
         near = regret < NEAR
         if near.sum() > cells:
             rest = finite[near] - _modelled(found.x, trials, prior, cells)[near]
             noise = float(np.clip(np.sqrt(np.mean(rest**2) * near.sum() / (near.sum() - cells)), NOISE / 2, NEAR))
         spread = np.hypot(noise, MISFIT * regret)
-    assert found is not None
     return _surface(found.x, found.jac, len(finite), prior, cells, noise)
 
 
@@ -160,7 +158,7 @@ def _modelled(x: Array, trials: Trials, prior: Prior, cells: int) -> Array:
     return lowest[trials.cell] + regret
 
 
-def _solve(x: Array, trials: Trials, finite: Array, spread: Array, prior: Prior, cells: int):  # type: ignore[no-untyped-def]
+def _solve(x: Array, trials: Trials, finite: Array, spread: Array, prior: Prior, cells: int) -> OptimizeResult:
     """Least squares of the losses and of the prior."""
     sd = np.column_stack([prior.spans / 1.5, *[np.full(len(prior.spans), EXPONENT_SD)] * 2])
 
@@ -184,8 +182,3 @@ def _surface(x: Array, jacobian: Array, count: int, prior: Prior, cells: int, no
     freedom = max(3, count - cells - len(prior.spans))
     half = student.ppf((1 + CONFIDENCE) / 2, freedom) * np.sqrt(np.diag(covariance)[-rule.size :])
     return Surface(rule, half.reshape(rule.shape), lowest, noise)
-
-
-def reference_of(params: Sequence[float], tokens: Sequence[float]) -> tuple[float, float]:
-    """The N and D at which rules hold: the geometric means of the cells."""
-    return float(np.exp(np.mean(np.log(params)))), float(np.exp(np.mean(np.log(tokens))))
