@@ -61,7 +61,7 @@ def tune(
         raise typer.Exit(1)
     if out is not None:
         write_text(out, found.path.read_text(encoding="utf-8"))
-    _show(found, output)
+    show_recipe(found, output)
     raise typer.Exit(0 if found.found.test.verdict == "passes" else 1)
 
 
@@ -119,7 +119,7 @@ def _show_search(planned: Planned) -> None:
     )
 
 
-def _show(tuned: TunedRecipe, output: Format) -> None:
+def show_recipe(tuned: TunedRecipe, output: Format) -> None:
     """Show a recipe: its rules, the cells, the test, and where it was written."""
     rows = [{"setting": name, **tuned.definition["rules"][name]} for name in tuned.found.names]
     if output is Format.JSON:
@@ -147,7 +147,7 @@ def _show_tables(tuned: TunedRecipe) -> None:
         for name, rule in zip(tuned.found.names, tuned.found.rules, strict=True)
     ]
     at = f"N = {format_count(params)} without embedding and head, D = {format_count(tokens)}"
-    print_table(rules, list(rules[0]), f"Rules of recipe {tuned.name}: values at {at}; 95 % intervals")
+    emit_rows(rules, list(rules[0]), Format.TABLE, f"Rules of recipe {tuned.name}: values at {at}; 95 % intervals")
     cells = [
         {
             "budget": format_flops(cell.budget),
@@ -161,7 +161,8 @@ def _show_tables(tuned: TunedRecipe) -> None:
         }
         for cell in tuned.found.cells
     ]
-    print_table(cells, list(cells[0]), "Losses of the cells: the start's, the best trial's, and expected of the rules")
+    title = "Losses of the cells: the start's, the best trial's, and expected of the rules"
+    emit_rows(cells, list(cells[0]), Format.TABLE, title)
 
 
 def _loss(loss: float | None) -> str:

@@ -110,9 +110,7 @@ class SweepAnswers:
         Raises LawError if there is nothing to fit yet, and for a tuning.
         """
         if self.spec.tune.on:
-            raise LawError(
-                f"sweep {self.sweep.name} searches settings and gives no law: train a sweep with the recipe that it found"
-            )
+            raise LawError(f"sweep {self.sweep.name} searches settings and gives no law: train one with its recipe")
         groups: dict[str, tuple[Mapping[str, Any], list[RunRecord]]] = {}
         for run in self.runs:
             for values in run.cell.combinations if run.cell and run.role == "grid" else ():
