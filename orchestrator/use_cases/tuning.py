@@ -76,7 +76,7 @@ class Tuning:
         spec = load_sweep(record.source, name_of_text=record.name)
         vocab, tokens = int(runs[0].config["model"]["vocab"]), record.unique_tokens
         found = found_by(spec, DataFacts(record.dataset, vocab, tokens, tokens), trials_of(runs))
-        definition = found.definition(spec, f"{record.name}@{record.revision}")
+        definition = found.recipe_json(spec, f"{record.name}@{record.revision}")
         return TunedRecipe(name, write_recipe(self._workspace.home, name, definition), found, definition)
 
 

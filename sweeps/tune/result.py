@@ -73,7 +73,7 @@ class Found:
     spent: float
     """Training FLOPs of all trials."""
 
-    def definition(self, spec: SweepSpec, source: str) -> dict[str, Any]:
+    def recipe_json(self, spec: SweepSpec, source: str) -> dict[str, Any]:
         """The recipe as plain data: what `tuned` reads, and what there is to know of its origin.
 
         Args:

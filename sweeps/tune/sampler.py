@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
 
 Array = NDArray[np.float64]
@@ -46,7 +47,9 @@ def _asked(sampler: BaseSampler, seen: Array, regrets: Sequence[float], spans: A
     """The points that a sampler asks for, given trials; its study lives in memory alone."""
     import optuna
 
-    space = {str(i): optuna.distributions.FloatDistribution(-float(s), float(s)) for i, s in enumerate(spans)}
+    space: dict[str, BaseDistribution] = {
+        str(i): optuna.distributions.FloatDistribution(-float(s), float(s)) for i, s in enumerate(spans)
+    }
     study = optuna.create_study(sampler=sampler, storage=optuna.storages.InMemoryStorage())
     for point, regret in zip(seen, regrets, strict=True):
         params = {str(i): float(value) for i, value in enumerate(point)}

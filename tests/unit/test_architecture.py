@@ -19,6 +19,7 @@ OWNERS = {
     "hydra": {"sweeps/file/compose.py"},
     "ray": {"orchestrator/cluster/ray_session.py", "orchestrator/cluster/ray_nodes.py"},
     "wandb": {"orchestrator/tracking/"},
+    "optuna": {"sweeps/tune/sampler.py"},
     "alembic": {"orchestrator/store/", "orchestrator/store/migrations/"},
     "sqlalchemy": {"orchestrator/store/", "orchestrator/store/tables.py", "orchestrator/store/migrations/"},
 }

@@ -38,7 +38,7 @@ FOUND = Found(
 
 def shown(found: Found, output: Format) -> None:
     """Show a recipe of this result."""
-    definition = found.definition(spec_of(), "t-tune@1")
+    definition = found.recipe_json(spec_of(), "t-tune@1")
     tuning.show_recipe(TunedRecipe("mine", Path("recipes/mine.yaml"), found, definition), output)
 
 

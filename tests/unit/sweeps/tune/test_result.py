@@ -53,7 +53,7 @@ def test_an_optimum_at_the_end_of_the_search_is_flagged(played: list[Decision]) 
 
 
 def test_its_recipe_is_plain_data_that_a_sweep_can_use(found: Found) -> None:
-    definition = json.loads(json.dumps(found.definition(tune_spec(), "t-tune@1234")))
+    definition = json.loads(json.dumps(found.recipe_json(tune_spec(), "t-tune@1234")))
     assert definition["source"] == "tuned by sweep t-tune@1234" and definition["base_overrides"] == START
     recipe = get_recipe("mine", own={"mine": definition})
     assert recipe.params_range.low == found.params_range[0]
