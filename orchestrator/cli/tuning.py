@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -62,6 +63,7 @@ def tune(
     if out is not None:
         write_text(out, found.path.read_text(encoding="utf-8"))
     show_recipe(found, output)
+    say(f"next:\n  {_following(sweep, overrides or [], planned, name)}")
     raise typer.Exit(0 if found.found.test.verdict == "passes" else 1)
 
 
@@ -119,6 +121,14 @@ def _show_search(planned: Planned) -> None:
     )
 
 
+def _following(sweep: str, overrides: list[str], planned: Planned, recipe: str) -> str:
+    """The command that trains the sweep's grid with its tuned recipe, beside the grid that it has."""
+    kept = [override for override in overrides if not override.startswith(("name=", "recipe", "tune"))]
+    none = ["recipe_overrides={}"] if planned.spec.recipe_overrides else []
+    name = f"name={planned.spec.name.removesuffix('-tune')}-tuned"
+    return shlex.join(["isoflop", "run", sweep, *kept, name, f"recipe={recipe}", *none])
+
+
 def show_recipe(tuned: TunedRecipe, output: Format) -> None:
     """Show a recipe: its rules, the cells, the test, and where it was written."""
     rows = [{"setting": name, **tuned.definition["rules"][name]} for name in tuned.found.names]
@@ -131,7 +141,7 @@ def show_recipe(tuned: TunedRecipe, output: Format) -> None:
     for edge in tuned.found.edges:
         say(f"warning: {edge}: start nearer to it, or tune again from this recipe (recipe={tuned.name})")
     say(_tested(tuned))
-    say(f"written: {tuned.path}\nnext:\n  isoflop run SWEEP.yaml recipe={tuned.name}")
+    say(f"written: {tuned.path}")
 
 
 def _show_tables(tuned: TunedRecipe) -> None:
