@@ -38,7 +38,7 @@ def tune(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before starting.")] = False,
     output: Output = Format.TABLE,
 ) -> None:
-    """Search batch, learning rates, weight decay and warmup; write a recipe.
+    """Search batch, rates, weight decay and warmup; write a recipe.
 
     Trials at the ends and the centre of a small and a middle budget give power laws of N and D, which a cell that was
     left out tests. Typed again, it continues where it stopped. Exit code 1 if the rules fail their test.
