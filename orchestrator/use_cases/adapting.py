@@ -60,6 +60,8 @@ class Adapting:
             return False
         if new:
             self._workspace.say(f"sweep {record.name}: {sentence(number, decision.round)}")
+        elif decision.round.stop is None:  # all that a tuning wanted to try is trained already
+            return self.advance(sweep)
         return bool(new)
 
     def advance_all(self) -> None:

@@ -114,7 +114,7 @@ def first_trials(spec: SweepSpec, facts: DataFacts) -> Decision:
         box = field.cells[index % len(field.cells)].box
         place = (point / spans + 1) / 2
         runs.append(field.run(field.cells[index % len(field.cells)], box.low + place * (box.high - box.low), facts))
-    return _decided(runs, (), 0.0)
+    return _decided(runs, (), 0.0, "the start, and settings spread evenly about it")
 
 
 def next_trials(spec: SweepSpec, facts: DataFacts, trained: Sequence[Trial], number: int) -> Decision:
@@ -134,7 +134,7 @@ def next_trials(spec: SweepSpec, facts: DataFacts, trained: Sequence[Trial], num
         return Decision(Round((), spent, stop=Stop.TUNED))
     surface = surface_of(field, trained)
     if number == len(sizes):
-        return _decided(_test_runs(field, surface, facts), trained, spent)
+        return _decided(_test_runs(field, surface, facts), trained, spent, "the test of the rules")
     trials = trials_of(field, trained)
     best = best_of(field, surface)
     regrets = np.minimum(np.where(np.isfinite(trials.loss), trials.loss, np.inf) - surface.lowest[trials.cell], WORST)
@@ -144,14 +144,14 @@ def next_trials(spec: SweepSpec, facts: DataFacts, trained: Sequence[Trial], num
     for index, point in enumerate(asked):
         cell = index % len(field.cells)
         runs.append(field.run(field.cells[cell], best[cell] + point, facts))
-    return _decided(runs, trained, spent)
+    return _decided(runs, trained, spent, "settings about the best so far")
 
 
-def _decided(runs: Sequence[PlannedRun], trained: Sequence[Trial], spent: float) -> Decision:
-    """A round of the runs that were not trained yet; equal ones are trained once."""
+def _decided(runs: Sequence[PlannedRun], trained: Sequence[Trial], spent: float, note: str) -> Decision:
+    """A round of the runs that were not trained yet, in words; equal ones are trained once."""
     known = {trial.run.run_id for trial in trained}
     planned = {run.run_id: run for run in runs if run.run_id not in known}
-    return Decision(Round(tuple(planned), spent), tuple(planned.values()))
+    return Decision(Round(tuple(planned), spent, note=note), tuple(planned.values()))
 
 
 def _test_runs(field: Field, surface: Surface, facts: DataFacts) -> list[PlannedRun]:

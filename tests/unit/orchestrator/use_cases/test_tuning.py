@@ -19,6 +19,7 @@ from orchestrator.use_cases.planning import Planned, Planning
 from orchestrator.use_cases.submission import submit
 from orchestrator.use_cases.tuning import Tuning, cells_of, recipe_name, tuning_name, unfinished
 from orchestrator.use_cases.workspace import Workspace
+from sweeps.plan.adaptive import Decision
 from sweeps.plan.records import PlanError
 from sweeps.plan.rounds import Round, Stop
 from sweeps.recipes.recipe import RecipeError
@@ -142,6 +143,17 @@ def test_trials_that_all_diverge_end_it(workspace: Workspace) -> None:
     assert list(unfinished(workspace, sweep)) == [
         "sweep t-tune: it ends: every trial diverged: start from lower learning rates"
     ]
+
+
+def test_a_round_whose_trials_are_all_known_is_followed_by_the_next(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = submit(workspace, _planned(workspace))
+    _train(workspace, sweep)
+    decisions = iter([Decision(Round((), 1.0)), Decision(Round((), 1.0, stop=Stop.TUNED))])
+    monkeypatch.setattr("orchestrator.use_cases.adapting.next_trials", lambda *_: next(decisions))
+    assert not Adapting(workspace).advance(sweep)
+    assert [each.stop for each in workspace.store.sweep_by_id(sweep.id).rounds] == [None, None, Stop.TUNED]
 
 
 def test_the_end_of_a_tuning_in_words() -> None:

@@ -22,7 +22,8 @@ def test_it_begins_with_the_start_at_each_cell_and_settings_spread_about_it(play
     assert {(run.budget, run.run.model) for run in first.planned} == {cell.key for cell in field.cells}
     assert {run.role for run in first.planned} == {"check"}
     assert len({run.run.train.lr for run in first.planned}) > 10
-    assert first.round == Round(tuple(run.run_id for run in first.planned), 0.0)
+    note = "the start, and settings spread evenly about it"
+    assert first.round == Round(tuple(run.run_id for run in first.planned), 0.0, note=note)
 
 
 def test_it_spends_no_more_than_it_may_and_trains_nothing_twice(played: list[Decision]) -> None:
