@@ -158,8 +158,10 @@ def _rule(values: Array, half: Array) -> Rule:
 
 
 def _ends(values: Sequence[float]) -> tuple[float, float]:
-    """The least and the greatest of some values, in four digits that leave none of them out."""
-    return float(f"{min(values) * 0.9999:.4g}"), float(f"{max(values) * 1.0001:.4g}")
+    """The least and the greatest of some values, rounded outwards to four digits."""
+    least, most = min(values), max(values)
+    unit, above = (10 ** (math.floor(math.log10(value)) - 3) for value in (least, most))
+    return float(f"{math.floor(least / unit) * unit:.4g}"), float(f"{math.ceil(most / above) * above:.4g}")
 
 
 def _batch(field: Field, surface: Surface, cell: TuneCell) -> float:

@@ -11,6 +11,7 @@ from model.flops import count_parameters
 from sweeps.plan.adaptive import Decision
 from sweeps.plan.plan import make_plan
 from sweeps.recipes.registry import get_recipe
+from sweeps.tune.cells import field_of
 from sweeps.tune.result import Found, found_by
 from tests.unit.sweeps.plans import FACTS, spec_of
 from tests.unit.sweeps.tune.tuning import START, trained, tune_spec
@@ -29,6 +30,14 @@ def test_the_rules_are_those_of_the_losses(found: Found) -> None:
     assert batch.tokens == pytest.approx(0.5, abs=0.25) and abs(batch.params) < 0.25
     assert 1 < batch.factor < 2 and 0 < batch.tokens_half < 1
     assert found.edges == () and 0.002 < found.noise < 0.02
+
+
+def test_the_range_holds_every_cell_of_the_search(found: Found) -> None:
+    field = field_of(tune_spec(), FACTS)
+    for cell in (*field.cells, field.left_out):
+        assert found.params_range[0] <= cell.matmul <= found.params_range[1]
+        assert found.ratio_range[0] <= cell.tokens / cell.matmul <= found.ratio_range[1]
+    assert found.ratio_range[1] < 1.01 * max(cell.tokens / cell.matmul for cell in field.cells)
 
 
 def test_the_rules_pass_at_the_cell_that_was_left_out(found: Found, played: list[Decision]) -> None:
