@@ -15,6 +15,7 @@ from orchestrator.use_cases.recipes import check_name, write_recipe
 from orchestrator.use_cases.workspace import Workspace
 from sweeps.file.check import checked
 from sweeps.file.compose import load_sweep
+from sweeps.file.placing import placing
 from sweeps.plan.plan import timed
 from sweeps.plan.records import DataFacts, Plan
 from sweeps.plan.rounds import Stop
@@ -54,7 +55,8 @@ class Tuning:
         Raises SweepError, CorpusError, PlanError, CalibrationError, SettingsError.
         """
         planning, spec = self._planning, self._planning.load(source, overrides)
-        facts = planning.facts(spec)
+        with placing(source, overrides):
+            facts = planning.facts(spec)
         wanted = spend or spec.tune.spend or usual_spend(field_of(spec, facts))
         spec = checked(replace(spec, name=tuning_name(spec.name), tune=replace(spec.tune, spend=wanted)))
         first = first_trials(spec, facts)
