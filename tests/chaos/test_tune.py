@@ -66,7 +66,6 @@ def test_kills_and_workers_change_nothing_of_the_recipe(sandboxes: tuple[Sandbox
     recipe = (whole.home / "recipes" / "tiny.yaml").read_bytes()
     copy_datasets(whole, killed)  # with the choice of implementations, inside which losses are equal to the last bit
     _killed_at(killed, 5, ISOFLOP_WORKERS="1")
-    _killed_at(killed, 18, ISOFLOP_WORKERS="1")
     _killed_at(killed, 20, ISOFLOP_WORKERS="2")
     killed.isoflop(*TUNE, check=False, ISOFLOP_WORKERS="1", WANDB_MODE="disabled")
     assert (killed.home / "recipes" / "tiny.yaml").read_bytes() == recipe
