@@ -58,6 +58,11 @@ class Home:
         return self.root / "reports"
 
     @property
+    def recipes(self) -> Path:
+        """Recipes that sweeps have found, a file for each; made when there is one."""
+        return self.root / "recipes"
+
+    @property
     def wandb(self) -> Path:
         """Folder of the wandb mirror's files."""
         return self.root / "wandb"

@@ -170,7 +170,7 @@ def run(
     if not planned.plan.runs:
         say("every cell was dropped: nothing to run")
         raise typer.Exit(1)
-    if not yes and not _confirm(planned):
+    if not yes and not confirmed(planned):
         raise typer.Exit(130)
     served = execution.served()
     if not served:
@@ -244,7 +244,8 @@ def sweep_path(sweep: str) -> Path:
     return built_in if NAME.fullmatch(sweep) and built_in.exists() and not path.exists() else path
 
 
-def _confirm(planned: Planned) -> bool:
+def confirmed(planned: Planned) -> bool:
+    """Whether the user wants a plan to start. Raises Exit where there is nobody to ask."""
     if not sys.stdin.isatty():
         say("no terminal to ask on: pass --yes to start")
         raise typer.Exit(2)

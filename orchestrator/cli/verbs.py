@@ -22,6 +22,7 @@ from orchestrator.cli import (
     serving,
     suggesting,
     tokenizers,
+    tuning,
 )
 
 SETTINGS: Final[dict[str, Any]] = {"help_option_names": ["-h", "--help"]}
@@ -44,6 +45,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
     "Sweeps": (
         Verb("plan", planning.plan, ("plan demo", "plan lab.yaml --hours 10 --device h100")),
         Verb("run", planning.run, ("run demo", "run lab.yaml epochs_max=4 --yes")),
+        Verb("tune", tuning.tune, ("tune demo", "tune lab.yaml --spend 1e14 --recipe lab-tuned")),
         Verb("submit", control.submit, ("submit lab.yaml", "submit lab.yaml epochs_max=4 -o json")),
         Verb("watch", control.watch, ("watch lab", "watch lab@3f9c21aa")),
         Verb("ls", reading.list_sweeps, ("ls", "ls -o json")),

@@ -1,4 +1,4 @@
-"""Adaptive sweeps: once all runs of a round have ended, the next round is decided, and stored before it starts."""
+"""Sweeps that grow by rounds: once all runs of one have ended, the next is decided, and stored before it starts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import suppress
 from analysis.records import LawError
 from analysis.suggest.cells import Cells
 from analysis.wording import format_flops, plural
+from model.config import RunConfig
 from orchestrator.states import Hold, RunState
 from orchestrator.store import CeilingExceeded, RunRecord, SweepRecord, Unavailable
 from orchestrator.use_cases.planning import Planning, facts_of
@@ -19,6 +20,7 @@ from sweeps.plan.adaptive import Decision, Trained, next_round
 from sweeps.plan.plan import timed
 from sweeps.plan.records import DataFacts, PlanError
 from sweeps.plan.rounds import Round, Stop, measure
+from sweeps.tune.rounds import Trial, next_trials
 from tokenizer.errors import ExpectedError
 from tokenizer.shards import ShardError, read_manifest
 
@@ -29,7 +31,7 @@ log = logging.getLogger("isoflop.adapting")
 
 
 class Adapting:
-    """Decides the rounds of the adaptive sweeps of a workspace."""
+    """Decides the rounds of the adaptive sweeps and of the tunings of a workspace."""
 
     def __init__(self, workspace: Workspace) -> None:
         """The sweeps of this workspace are decided on."""
@@ -45,7 +47,8 @@ class Adapting:
         Raises CeilingExceeded, PlanError, CorpusError, CalibrationError: nothing is decided then.
         """
         store = self._workspace.store
-        record, runs = store.sweep_by_id(sweep.id), store.runs_of(sweep.id, "grid")
+        record = store.sweep_by_id(sweep.id)
+        runs = [run for run in store.runs_of(sweep.id) if run.role != "validation"]
         if not record.open_ended or record.held is not None or any(run.state not in COMPLETE for run in runs):
             return False
         answers, number = SweepAnswers(record, runs, self._workspace.home.artifacts), len(record.rounds)
@@ -57,6 +60,8 @@ class Adapting:
             return False
         if new:
             self._workspace.say(f"sweep {record.name}: {sentence(number, decision.round)}")
+        elif decision.round.stop is None:  # all that a tuning wanted to try is trained already
+            return self.advance(sweep)
         return bool(new)
 
     def advance_all(self) -> None:
@@ -83,6 +88,8 @@ class Adapting:
     def _decide(self, answers: SweepAnswers, number: int) -> Decision:
         """What follows the rounds of a sweep so far."""
         spec, trained = answers.spec, trained_of(answers.runs)
+        if spec.tune.on:
+            return next_trials(spec, self._facts(answers), trials_of(answers.runs), number)
         try:
             (variant,) = answers.variants
             law = answers.fit(variant, holdout=False)
@@ -114,6 +121,21 @@ def trained_of(runs: Sequence[RunRecord]) -> list[Trained]:
     ]
 
 
+def trials_of(runs: Sequence[RunRecord]) -> list[Trial]:
+    """The runs of a tuning's complete rounds as decisions take them, in their order."""
+    return [
+        Trial(
+            RunConfig.from_dict(run.config),
+            run.cell.budget,
+            run.flops,
+            run.loss if run.state is RunState.DONE else None,
+            next(iter(run.cell.checks), None),
+        )
+        for run in runs
+        if run.cell is not None and run.state in COMPLETE
+    ]
+
+
 ENDS = {
     Stop.REACHED: "the precision asked for is reached",
     Stop.SPENT: "the spend pays for no further run",
@@ -121,8 +143,10 @@ ENDS = {
     Stop.ROUNDS: "all rounds that adaptive.rounds allows are trained",
     Stop.CONTINUED: "a later revision of the sweep goes on from its rounds",
     Stop.NO_LAW: "the runs give no law, and no affordable run of their curves is left",
+    Stop.TUNED: "the settings are searched and the rules tested",
+    Stop.DIVERGED: "every trial diverged: start from lower learning rates",
 }
-"""Why an adaptive sweep ends, in words."""
+"""Why a sweep that grows by rounds ends, in words."""
 
 
 def sentence(number: int, decided: Round) -> str:

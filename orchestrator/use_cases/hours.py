@@ -9,7 +9,6 @@ from typing import Final
 
 from orchestrator.scheduling.speed import SpeedModel
 from orchestrator.use_cases.planning import Planned, Planning
-from sweeps.file.compose import load_sweep
 from sweeps.file.placing import placing
 from sweeps.file.spec import LimitsSpec, SweepSpec
 from sweeps.plan.expected_width import Expected, KnownNoise
@@ -51,7 +50,7 @@ def plan_and_judge(
 
     Raises what Planning.plan raises. With `other`, a corpus that is not at hand is assumed.
     """
-    spec = load_sweep(source, overrides)
+    spec = planning.load(source, overrides)
     with placing(source, overrides):
         return _plan_and_judge(planning, spec, hours, other)
 

@@ -13,6 +13,7 @@ from orchestrator.scheduling.durations import LATEST, Durations
 from orchestrator.scheduling.speed import SpeedModel, calibrate, rates_of
 from orchestrator.settings import at_hand, choose_device, machine, worker_count
 from orchestrator.use_cases.noise import earlier_noise
+from orchestrator.use_cases.recipes import recipes_of
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.use_cases.workspace import Workspace
 from sweeps.file.compose import load_sweep
@@ -25,7 +26,7 @@ from sweeps.plan.grid import data_combinations
 from sweeps.plan.hours import DeviceCost
 from sweeps.plan.other_device import corpus_needed
 from sweeps.plan.plan import make_plan, plan_of_runs
-from sweeps.plan.records import DataFacts, DomainFacts, Plan
+from sweeps.plan.records import DataFacts, DomainFacts, Plan, PlanError
 from sweeps.plan.rounds import Round
 from tokenizer.corpus_error import CorpusError, CorpusFileError
 from tokenizer.dataset import COMPARED_BYTES, drop_cleaned, prepare
@@ -81,15 +82,24 @@ class Planning:
         Raises:
             SweepError, CorpusError, PlanError, CalibrationError, SettingsError.
         """
-        spec = load_sweep(source, overrides)
+        spec = self.load(source, overrides, paths=within is None)
         with placing(source, overrides):
             return self.plan_spec(spec, within)
+
+    def load(self, source: Path | str | bytes, overrides: Sequence[str] = (), *, paths: bool = True) -> SweepSpec:
+        """Read a sweep file together with the recipes that it names; `paths` says whether it may do so by path.
+
+        Raises SweepError.
+        """
+        return load_sweep(source, overrides, recipes=recipes_of(self._workspace.home, paths=paths))
 
     def plan_spec(self, spec: SweepSpec, within: Reach | None = None) -> Planned:
         """`plan` for a sweep that was already read. Raises all but SweepError.
 
         `within` is where the files of its corpus may lie; None for everywhere.
         """
+        if spec.tune.on:
+            raise PlanError("tune: isoflop tune trains these trials; leave the key out to train the sweep's grid")
         device = self.device_of(spec)
         facts = self.facts(spec, within)
         workers = self.workers(device)

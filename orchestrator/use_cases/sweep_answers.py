@@ -123,8 +123,10 @@ class SweepAnswers:
     def variants(self) -> tuple[Variant, ...]:
         """The runs of the grid by combination of varied values, in the order of the sweep file.
 
-        Raises LawError if there is nothing to fit yet.
+        Raises LawError if there is nothing to fit yet, and for a tuning.
         """
+        if self.spec.tune.on:
+            raise LawError(f"sweep {self.sweep.name} searches settings and gives no law: train one with its recipe")
         groups: dict[str, tuple[Mapping[str, Any], list[RunRecord]]] = {}
         for run in self.runs:
             for values in run.cell.combinations if run.cell and run.role == "grid" else ():

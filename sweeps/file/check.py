@@ -20,6 +20,7 @@ from sweeps.file.check_recipe import (
     recipe_problems,
     vary_problems,
 )
+from sweeps.file.check_tune import tune_problems
 from sweeps.file.problem import Problem, SweepError
 from sweeps.file.spec import SweepSpec
 from sweeps.nearest import nearest
@@ -73,6 +74,7 @@ def problems_of(spec: SweepSpec) -> tuple[Problem, ...]:
         _choices,
         _limits,
         adaptive_problems,
+        tune_problems,
     )
     found = tuple(problem for check in checks for problem in check(spec))
     if not any(problem.key.split(".")[0] in _COMBINED for problem in found):
@@ -197,7 +199,7 @@ def cells_at_most(spec: SweepSpec) -> int:
 
 
 def _grid(spec: SweepSpec) -> Problems:
-    if spec.adaptive.on:
+    if spec.adaptive.on or spec.tune.on:
         return  # its runs are chosen later, and counted then
     runs = cells_at_most(spec)
     if runs > spec.limits.runs:

@@ -36,34 +36,39 @@ Problems = Iterable[Problem]
 
 def recipe_problems(spec: SweepSpec) -> Problems:
     """Problems of the recipe and of each value that the sweep replaces."""
-    found = tuple(_recipe_name(spec.recipe, "recipe"))
+    found = tuple(_recipe_name(spec, spec.recipe, "recipe"))
     yield from found
+    for name in spec.recipes:
+        if name != spec.recipe:
+            yield from _recipe_name(spec, name, f"recipes.{name}")
     if found:
         return
     for key, value in spec.recipe_overrides.items():
-        yield from _recipe_value(spec.recipe, key, value, f"recipe_overrides.{key}")
+        yield from _recipe_value(spec, key, value, f"recipe_overrides.{key}")
 
 
-def _recipe_name(name: Any, where: str) -> Problems:
+def _recipe_name(spec: SweepSpec, name: Any, where: str) -> Problems:
     """A problem where there is no such recipe or it cannot be loaded."""
-    if name not in recipe_names():
-        listing = f"unknown recipe {str(name)[:64]!r}; the recipes are {', '.join(recipe_names())}"
-        yield Problem(listing, where, suggestion=nearest(str(name), recipe_names()))
+    known = (*recipe_names(), *spec.recipes)
+    if name not in known:
+        listing = f"unknown recipe {str(name)[:64]!r}; the recipes are {', '.join(known)}"
+        yield Problem(listing, where, suggestion=nearest(str(name), known))
         return
     try:
-        get_recipe(name)
+        get_recipe(name, own=spec.recipes)
     except RecipeError as error:
         yield Problem(str(error), where)
 
 
-def _recipe_value(recipe: str, key: str, value: Any, where: str) -> Problems:
-    known = values_of(get_recipe(recipe))
+def _recipe_value(spec: SweepSpec, key: str, value: Any, where: str) -> Problems:
+    recipe = get_recipe(spec.recipe, own=spec.recipes)
+    known = values_of(recipe)
     if key not in known:
-        listing = f"not a value of recipe {recipe}; its values are {', '.join(known)}"
+        listing = f"not a value of recipe {spec.recipe}; its values are {', '.join(known)}"
         yield Problem(listing, where, suggestion=nearest(key, known))
         return
     try:
-        typed(get_recipe(recipe), key, value)
+        typed(recipe, key, value)
     except RecipeError as error:
         yield Problem(str(error), where)
 
@@ -145,14 +150,14 @@ def vary_problems(spec: SweepSpec) -> Problems:
 
 def _axes(spec: SweepSpec) -> tuple[str, ...]:
     """Axes that `vary` may have with the sweep's recipe."""
-    if tuple(_recipe_name(spec.recipe, "recipe")):
+    if tuple(_recipe_name(spec, spec.recipe, "recipe")):
         return AXES  # the unknown recipe is already reported
-    return (*values_of(get_recipe(spec.recipe)), *AXES[len(VALUES) :])
+    return (*values_of(get_recipe(spec.recipe, own=spec.recipes)), *AXES[len(VALUES) :])
 
 
 def _axis_value(spec: SweepSpec, axis: str, value: Any, where: str) -> Problems:
     if axis == "recipe":
-        yield from _recipe_name(value, where)
+        yield from _recipe_name(spec, value, where)
     elif axis == "context":
         if type(value) is not int or not 2 <= value <= MAX_CONTEXT:
             yield Problem(f"must be a whole number between 2 and {MAX_CONTEXT}", where)
@@ -162,8 +167,8 @@ def _axis_value(spec: SweepSpec, axis: str, value: Any, where: str) -> Problems:
             yield Problem(f"must be {names[wanted]}, is {str(value)[:40]!r}", where)
     elif axis in PART_FIELDS:
         yield from _part_value(axis, value, where)
-    elif not tuple(_recipe_name(spec.recipe, "recipe")):
-        yield from _recipe_value(spec.recipe, axis, value, where)
+    elif not tuple(_recipe_name(spec, spec.recipe, "recipe")):
+        yield from _recipe_value(spec, axis, value, where)
 
 
 def combination_problems(spec: SweepSpec) -> Problems:
@@ -195,7 +200,7 @@ def _of_combination(spec: SweepSpec, chosen: Mapping[str, Any]) -> Iterator[tupl
         return
     own = {key: value for key, value in chosen.items() if key not in AXES[len(VALUES) :] and not data_type(key)}
     overrides = spec.recipe_overrides | own
-    recipe = get_recipe(chosen.get("recipe", spec.recipe))
+    recipe = get_recipe(chosen.get("recipe", spec.recipe), own=spec.recipes)
     foreign = [key for key in overrides if key not in values_of(recipe)]
     for key in foreign:
         yield ("recipe", key), f"recipe {recipe.name} has no value {key}, which the sweep sets: leave one of them out"

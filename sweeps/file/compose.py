@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from sweeps.file.check import checked
 from sweeps.file.forms import without_other_forms
 from sweeps.file.layers import Layers
+from sweeps.file.own_recipes import Find, nowhere, with_own_recipes
 from sweeps.file.parse import MAX_BYTES, Document, Plain, parse
 from sweeps.file.problem import Problem, SweepError
 from sweeps.file.shorthands import written_out
@@ -31,7 +32,11 @@ _LOCK = threading.Lock()
 
 
 def load_sweep(
-    source: Path | str | bytes, overrides: Sequence[str] = (), *, name_of_text: str = "<sweep>"
+    source: Path | str | bytes,
+    overrides: Sequence[str] = (),
+    *,
+    name_of_text: str = "<sweep>",
+    recipes: Find = nowhere,
 ) -> SweepSpec:
     """Read a sweep file and check it.
 
@@ -39,13 +44,14 @@ def load_sweep(
         source: path of a file, or the text itself.
         overrides: `key=value` with dotted keys of the schema; the value is YAML and replaces the value at the key.
         name_of_text: name of a text without a file, for messages.
+        recipes: finds recipes that sweeps have found, whose definitions become part of the sweep.
 
     Raises:
         SweepError: with every problem that was found and its position.
     """
     layers = Layers(read_document(source, name_of_text), overrides)
     base = layers.take_base(bases())
-    data = coerce(written_out(layers), SweepSpec, (), layers)
+    data = with_own_recipes(coerce(written_out(layers), SweepSpec, (), layers), layers, recipes)
     if not layers.names_itself and not layers.reported(("name",)):
         layers.report(("name",), "required: the handle of the sweep, such as `name: my-sweep`")
     if layers.problems:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from model.config import ModelConfig
 from sweeps.file.check_recipe import AXES
 from sweeps.file.compose import bases
-from sweeps.file.spec import AdaptiveSpec, CentreSpec, LimitsSpec, SeedsSpec, SizesSpec, SweepSpec, UntilSpec
+from sweeps.file.spec import AdaptiveSpec, CentreSpec, LimitsSpec, SeedsSpec, SizesSpec, SweepSpec, TuneSpec, UntilSpec
 from sweeps.file.typing_check import field_types
 from sweeps.recipes.ladder import PART_FIELDS
 from sweeps.recipes.recipe import values_of
@@ -66,6 +66,7 @@ def render() -> str:
         ("limits", LimitsSpec),
         ("adaptive", AdaptiveSpec),
         ("adaptive.until", UntilSpec),
+        ("tune", TuneSpec),
     ):
         parts += [f"## `{key}`\n", f"{inspect.getdoc(schema)}\n", _table(schema)]
     parts += ["## `model`\n", "Parts of the model that the recipe leaves open.\n", _table(ModelConfig, PART_FIELDS)]

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 import yaml
@@ -18,13 +19,15 @@ _RESERVED: Final = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
 
 
 def to_dict(spec: SweepSpec) -> dict[str, Any]:
-    """A spec as plain data in the order of the schema, without `adaptive` for a fixed grid, `epochs` for one pass."""
+    """A spec as plain data in the order of the schema; what is not used, such as `adaptive`, is left out."""
     plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(spec)))
-    if not spec.adaptive.on:
-        del plain["adaptive"]
-    if spec.epochs == SweepSpec.epochs:
-        del plain["epochs"]
-    return plain
+    unused = {
+        "adaptive": not spec.adaptive.on,
+        "tune": not spec.tune.on,
+        "recipes": not spec.recipes,
+        "epochs": spec.epochs == SweepSpec.epochs,
+    }
+    return {key: value for key, value in plain.items() if not unused.get(key)}
 
 
 def spec_hash(spec: SweepSpec) -> str:
@@ -69,6 +72,11 @@ _Dumper.add_representer(str, _text)
 
 def to_yaml(spec: SweepSpec) -> str:
     """The sweep as canonical text with every key, from which `load_sweep` reads an equal spec."""
+    return plain_yaml(to_dict(spec))
+
+
+def plain_yaml(data: Mapping[str, Any]) -> str:
+    """Plain data as text that the parser of sweep files reads back unchanged."""
     return yaml.dump(
-        to_dict(spec), Dumper=_Dumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=120
+        dict(data), Dumper=_Dumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=120
     )

@@ -96,6 +96,30 @@ class AdaptiveSpec:
 
 
 @dataclass(frozen=True)
+class TuneSpec:
+    """A search for the recipe's settings instead of a grid, by `isoflop tune`: see [recipes.md](recipes.md#tuning)."""
+
+    spend: float | None = None
+    """Training FLOPs that all trials may spend together. With it the sweep trains trials at a few cells of its grid
+    and gives no law."""
+    search: tuple[str, ...] = ("batch", "lr", "embedding_lr", "weight_decay", "warmup")
+    """Settings that are searched; the others stay the recipe's."""
+    rounds: int = 5
+    """Rounds of the search, before the one that tests the rules."""
+    seed: int = 0
+    """Seed of the search."""
+
+    @property
+    def on(self) -> bool:
+        """Whether the sweep searches settings."""
+        return self.spend is not None
+
+    def __post_init__(self) -> None:
+        """Lists as tuples."""
+        object.__setattr__(self, "search", tuple(self.search))
+
+
+@dataclass(frozen=True)
 class SweepSpec:
     """A sweep: the grid, the data and the recipe."""
 
@@ -111,6 +135,9 @@ class SweepSpec:
     """Registry key of the recipe."""
     recipe_overrides: dict[str, Any] = field(default_factory=dict)
     """Single values of the recipe to replace."""
+    recipes: dict[str, Any] = field(default_factory=dict)
+    """Recipes of the sweep's own by name, as `isoflop tune` writes them. Where `recipe` names a file, or a recipe of
+    the home, isoflop copies it to here, so that the sweep stays the same whatever becomes of the file."""
     model: dict[str, Any] = field(default_factory=dict)
     """ModelConfig fields that the recipe does not set."""
     corpus: CorpusSpec = field(default_factory=CorpusSpec)
@@ -146,6 +173,8 @@ class SweepSpec:
     """Ceilings above which a plan is refused."""
     adaptive: AdaptiveSpec = field(default_factory=AdaptiveSpec)
     """Runs chosen round by round until one answer is precise enough."""
+    tune: TuneSpec = field(default_factory=TuneSpec)
+    """Settings of the recipe searched instead of a grid trained."""
 
     @property
     def kind(self) -> str:

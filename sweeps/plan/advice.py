@@ -32,7 +32,7 @@ def warnings_of(plan: Plan, facts: DataFacts) -> list[str]:
 def _range_warnings(plan: Plan) -> Iterator[str]:
     """For each recipe how it differs from its source, and which cells lie outside the ranges in which it is proven."""
     for name in dict.fromkeys(run.recipe for run in plan.runs):
-        recipe = get_recipe(name)
+        recipe = get_recipe(name, own=plan.spec.recipes)
         if recipe.differs:
             yield f"recipe {name} differs from its source: {recipe.differs}"
         cells = list({(r.vary, r.budget, r.size_id): r for r in plan.runs if r.recipe == name}.values())
@@ -78,7 +78,7 @@ def _curve_warnings(plan: Plan) -> Iterator[str]:
                 left = "1 size is" if sizes == 1 else f"{sizes} sizes are"
                 yield f"{left} left at {budget:.3g} FLOPs{where}: the fit refuses fewer than {FEWEST_SIZES}"
         depths = {run.run.model.n_layers for run in runs}
-        recipe = get_recipe(runs[0].recipe)
+        recipe = get_recipe(runs[0].recipe, own=plan.spec.recipes)
         if len(depths) > 1 == len({recipe.depth_of(run.run.model.d_model) for run in runs}):
             yield f"depths {sorted(depths)} are mixed{where}: a step in depth looks like a kink in the curve"
     if len(plan.spec.budgets) < FEWEST_BUDGETS:

@@ -80,7 +80,7 @@ def setting_of(spec: SweepSpec, vocab: int, vary: Combination) -> Setting:
     values = vary.to_dict()
     try:
         overrides = spec.recipe_overrides | {key: value for key, value in values.items() if is_of_recipe(key)}
-        recipe = get_recipe(values.get("recipe", spec.recipe), overrides)
+        recipe = get_recipe(values.get("recipe", spec.recipe), overrides, spec.recipes)
     except RecipeError as error:
         raise PlanError(str(error)) from None
     parts = spec.model | {key: value for key, value in values.items() if key in PART_FIELDS}

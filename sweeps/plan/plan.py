@@ -126,7 +126,7 @@ def plan_single(
     _check_splits(replace(spec, context=setting.context, vary={}), facts)
     cell = Cell(setting, flops, buildable(setting, params), 1)
     if unique_tokens is not None:
-        passes = max(_sequences(cell) * setting.context / unique_tokens, 1.0)
+        passes = max(sequences_of(cell) * setting.context / unique_tokens, 1.0)
         cell, spec = replace(cell, epochs=passes), replace(spec, epochs_max=math.inf)
     dropped = _dropped(cell, spec, facts)
     if dropped:
@@ -168,38 +168,34 @@ def _dropped(cell: Cell, spec: SweepSpec, facts: DataFacts) -> DroppedCell | Non
     return DroppedCell(cell.budget, params, describe(cell.model), found[1], cell.setting.vary, found[0])
 
 
-def _sequences(cell: Cell) -> int:
+def sequences_of(cell: Cell) -> int:
     """Training sequences that come nearest to the budget."""
     return round(cell.budget / (flops_per_token(cell.model) * cell.model.context))
 
 
 def _unique_sequences(cell: Cell, facts: DataFacts) -> int | None:
     """Training sequences that the cell reads again and again; None where those are all that the corpus has."""
-    unique = math.ceil(_sequences(cell) / cell.epochs)
+    unique = math.ceil(sequences_of(cell) / cell.epochs)
     return unique if cell.epochs > 1 and unique < sequence_count(facts.train_tokens, cell.model.context) else None
 
 
 def _epochs(cell: Cell, facts: DataFacts) -> float:
     """Passes over the cell's unique tokens."""
     unique = _unique_sequences(cell, facts)
-    return _sequences(cell) / unique if unique else _sequences(cell) * cell.model.context / facts.train_tokens
+    return sequences_of(cell) / unique if unique else sequences_of(cell) * cell.model.context / facts.train_tokens
 
 
 def _train(cell: Cell, spec: SweepSpec, facts: DataFacts, seed: int) -> TrainConfig:
-    train = train_config(cell.setting.recipe, cell.model, _sequences(cell), seed=seed, numerics=spec.numerics)
+    train = train_config(cell.setting.recipe, cell.model, sequences_of(cell), seed=seed, numerics=spec.numerics)
     train = replace(train, unique_sequences=_unique_sequences(cell, facts))
     return on_trunk(cell.setting.recipe, cell.model, train) if spec.share_trunks else train
 
 
 def _reason_to_drop(cell: Cell, spec: SweepSpec, facts: DataFacts) -> tuple[Cause, str] | None:
     """Which rule drops a cell, and why in words; None where it can run."""
-    if cell.repeats_shape:
-        return Cause.SAME_SHAPE, "the same shape as its neighbour: the recipe can build none between them"
-    sequences = _sequences(cell)
-    spent = sequences * cell.model.context * flops_per_token(cell.model)
-    if sequences < 1 or abs(spent / cell.budget - 1) > TOLERANCE:
-        message = f"a whole number of sequences misses the budget by more than {TOLERANCE:.0%}: shorten context"
-        return Cause.OFF_BUDGET, message
+    found = _off_budget(cell)
+    if found:
+        return found
     try:
         train = _train(cell, spec, facts, 0)
     except (ConfigError, RecipeError) as error:
@@ -208,9 +204,31 @@ def _reason_to_drop(cell: Cell, spec: SweepSpec, facts: DataFacts) -> tuple[Caus
     if train.steps < fewest:
         message = f"{train.steps} optimizer steps, fewer than {fewest}: too few for the loss to reflect the size"
         return Cause.FEW_STEPS, message
+    return _short_of_data(cell, spec, facts)
+
+
+def whatever_the_settings(cell: Cell, spec: SweepSpec, facts: DataFacts) -> tuple[Cause, str] | None:
+    """Which rule drops a cell whatever batch, rates and the like are, and why in words; None where none does."""
+    return _off_budget(cell) or _short_of_data(cell, spec, facts)
+
+
+def _off_budget(cell: Cell) -> tuple[Cause, str] | None:
+    """Why no run of its own lands on the cell's budget; None where one does."""
+    if cell.repeats_shape:
+        return Cause.SAME_SHAPE, "the same shape as its neighbour: the recipe can build none between them"
+    sequences = sequences_of(cell)
+    spent = sequences * cell.model.context * flops_per_token(cell.model)
+    if sequences < 1 or abs(spent / cell.budget - 1) > TOLERANCE:
+        message = f"a whole number of sequences misses the budget by more than {TOLERANCE:.0%}: shorten context"
+        return Cause.OFF_BUDGET, message
+    return None
+
+
+def _short_of_data(cell: Cell, spec: SweepSpec, facts: DataFacts) -> tuple[Cause, str] | None:
+    """Why the corpus is too small for a cell; None where it is not."""
     epochs = _epochs(cell, facts)
     if epochs > spec.epochs_max:
-        passes = f"{epochs:.2f} epochs of {round(sequences * cell.model.context / epochs):,} unique tokens"
+        passes = f"{epochs:.2f} epochs of {round(sequences_of(cell) * cell.model.context / epochs):,} unique tokens"
         if domain := facts.shortest:
             passes = f"{epochs:.2f} epochs of domain {domain.name}, {domain.tokens:,} tokens at {domain.weight:.1%}"
         return Cause.DATA, f"{passes}, above epochs_max = {spec.epochs_max:g}"
@@ -218,7 +236,14 @@ def _reason_to_drop(cell: Cell, spec: SweepSpec, facts: DataFacts) -> tuple[Caus
 
 
 def _planned_run(cell: Cell, spec: SweepSpec, facts: DataFacts, cost: CostModel | None, seed: int) -> PlannedRun:
-    model, train = cell.model, _train(cell, spec, facts, seed)
+    run = with_train(cell, _train(cell, spec, facts, seed), facts, cost)
+    shared = spec.share_trunks and on_shared_trunk(cell.setting.recipe, run.run)
+    return replace(run, trunk=run.run.trunk_id) if shared else run
+
+
+def with_train(cell: Cell, train: TrainConfig, facts: DataFacts, cost: CostModel | None = None) -> PlannedRun:
+    """The run of a cell with an optimisation, the recipe's or another."""
+    model = cell.model
     run = RunConfig(model=model, train=train, dataset=facts.dataset)
     counts = count_parameters(model)
     name = describe(model)
@@ -228,7 +253,7 @@ def _planned_run(cell: Cell, spec: SweepSpec, facts: DataFacts, cost: CostModel 
         run=run,
         budget=cell.budget,
         size_id=name.replace(" ", ""),
-        seed=seed,
+        seed=train.seed,
         recipe=cell.setting.recipe.name,
         params=counts.matmul,
         params_total=counts.total,
@@ -241,7 +266,6 @@ def _planned_run(cell: Cell, spec: SweepSpec, facts: DataFacts, cost: CostModel 
         seconds=duration,
         seconds_alone=duration,
         memory_bytes=_memory(model, train, cost),
-        trunk=run.trunk_id if spec.share_trunks and on_shared_trunk(cell.setting.recipe, run) else None,
     )
 
 

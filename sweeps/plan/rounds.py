@@ -27,6 +27,10 @@ class Stop(StrEnum):
     """A later revision goes on from its rounds."""
     NO_LAW = "no law"
     """The runs give no law, and no affordable run of their curves is left."""
+    TUNED = "tuned"
+    """A tuning has searched the settings and tested its rules."""
+    DIVERGED = "diverged"
+    """Every trial of a tuning diverged."""
 
 
 @dataclass(frozen=True, slots=True)

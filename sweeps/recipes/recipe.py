@@ -126,13 +126,14 @@ class Recipe(ABC):
 NOT_VALUES: Final = (
     *("name", "about", "differs", "sources"),
     *("params_range", "ratio_range", "batch_range", "range_source"),
+    *("base", "rules", "params_at", "tokens_at"),
 )
 """Fields of a recipe that describe it and cannot be replaced."""
 CHOICES: Final = {"schedule": SCHEDULES, "optimizer": OPTIMIZERS}
 """Values that are words, with those that each may be."""
 
 
-def values_of(recipe: Recipe) -> tuple[str, ...]:
+def values_of(recipe: Recipe | type[Recipe]) -> tuple[str, ...]:
     """Fields of a recipe that `recipe_overrides` and `vary` may set."""
     return tuple(f.name for f in dataclasses.fields(recipe) if f.name not in NOT_VALUES)
 

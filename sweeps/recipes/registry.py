@@ -1,4 +1,4 @@
-"""Recipes by name: the built-in ones, and those that installed distributions offer by entry point."""
+"""Recipes by name: built in, offered by installed distributions as entry points, or a sweep's own as plain data."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ from sweeps.recipes.muon_small import MUON_SMALL
 from sweeps.recipes.nanochat import NANOCHAT
 from sweeps.recipes.porian_olmo import PORIAN_OLMO
 from sweeps.recipes.recipe import Recipe, RecipeError, override, values_of
+from sweeps.recipes.tuned import tuned
 
 GROUP: Final = "isoflop.recipes"
 """Entry-point group in which a distribution offers a recipe under its name."""
+
+Own = Mapping[str, Mapping[str, Any]]
+"""Recipes that a sweep brings along: definitions, as `isoflop tune` writes them, by name."""
 
 RECIPES: Final[Mapping[str, Recipe]] = {r.name: r for r in (CPU_SMALL, PORIAN_OLMO, MARIN_2025, NANOCHAT, MUON_SMALL)}
 """The built-in recipes."""
@@ -29,19 +33,28 @@ def recipe_names() -> tuple[str, ...]:
     return tuple(dict.fromkeys((*RECIPES, *sorted(_offers()))))
 
 
-def get_recipe(name: str, overrides: Mapping[str, Any] | None = None) -> Recipe:
+def get_recipe(name: str, overrides: Mapping[str, Any] | None = None, own: Own | None = None) -> Recipe:
     """A recipe with single values replaced; of the installed ones, only the one asked for is loaded.
+
+    Args:
+        name: its name.
+        overrides: values to replace.
+        own: definitions of a sweep's own recipes by their names.
 
     Raises:
         RecipeError: for an unknown or unusable recipe, an unknown value, or one of the wrong type.
     """
     offers = _offers().get(name, ())
+    if own and name in own:
+        if name in RECIPES or offers:
+            raise RecipeError(f"recipe {name!r} is built in or installed: give the sweep's own another name")
+        return override(tuned(name, own[name], get_recipe), overrides or {})
     if name in RECIPES and offers:
         raise RecipeError(f"recipe {name!r} is built in, and {_named(offers)} offers another: rename or uninstall it")
     if len(offers) > 1:
         raise RecipeError(f"recipe {name!r} is offered by {_named(offers)}: uninstall all but one")
     if name not in RECIPES and not offers:
-        raise RecipeError(f"unknown recipe {name!r}: choose one of {', '.join(recipe_names())}")
+        raise RecipeError(f"unknown recipe {name!r}: choose one of {', '.join((*recipe_names(), *(own or ())))}")
     recipe = RECIPES[name] if name in RECIPES else _load(offers[0])
     return override(recipe, overrides or {})
 

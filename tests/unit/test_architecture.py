@@ -23,6 +23,7 @@ OWNERS = {
         "orchestrator/cluster/ray_data.py",
     },
     "wandb": {"orchestrator/tracking/"},
+    "optuna": {"sweeps/tune/sampler.py"},
     "alembic": {"orchestrator/store/", "orchestrator/store/migrations/"},
     "sqlalchemy": {"orchestrator/store/", "orchestrator/store/tables.py", "orchestrator/store/migrations/"},
 }

@@ -58,6 +58,7 @@ SCHEMA = (
     *("budgets", "budgets.from", "budgets.to", "budgets.count", "sizes", "sizes.count", "sizes.span", "sizes.params"),
     *("sizes.shapes", "centre", "centre.tokens_per_param", "centre.params_at", "centre.params_at.1e11", "context"),
     *("centre.exponent", "seeds", "seeds.default", "seeds.smallest_budget", "seeds.largest_budget", "epochs_max"),
+    *("tune", "tune.spend", "tune.search", "tune.rounds", "tune.seed", "recipes", "recipes.mine"),
     *("numerics", "share_trunks", "recipe_check", "device", "limits", "limits.flops", "limits.hours", "limits.runs"),
     *("recipe", "name", "extends", "model", "vary", "recipe_overrides", "corpus", "corpus.max_bytes", "tokenizer"),
     *("tokenizer.vocab", "tokenizer.kind", "corpus.source", "corpus.validation_fraction"),

@@ -1,0 +1,1 @@
+"""Tuning: trials at a few cells, decided round by round, and the recipe that their losses give."""
