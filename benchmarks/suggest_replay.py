@@ -106,6 +106,7 @@ def _row(case: Case, start: int, rule: str, share: float, rows: Mask, whole: Ans
         error = abs(found.values[at] - true[at])
         row[f"{quantity}_error"] = error
         row[f"{quantity}_ratio"] = error / max(abs(whole.values[at] - true[at]), LEAST_ERROR[quantity])
+        row[f"{quantity}_half"] = found.halves[at]
         row[f"{quantity}_width"] = found.halves[at] / whole.halves[at]
         row[f"{quantity}_covered"] = error <= float(np.hypot(found.halves[at], 1.96 * own[at]))
     return row

@@ -37,16 +37,9 @@ def adaptive_problems(spec: SweepSpec) -> Problems:
         yield Problem(f"must be a half-width above 0, such as 0.02, is {until.loss:g}", "adaptive.until.loss")
     if not 2 <= adaptive.rounds <= MAX_ROUNDS:
         yield Problem(f"must lie between 2 and {MAX_ROUNDS}, is {adaptive.rounds}", "adaptive.rounds")
-    yield from _combinations(spec)
-
-
-def _combinations(spec: SweepSpec) -> Problems:
-    """What needs all runs to be known beforehand."""
-    reasons = {
-        "vary": "an adaptive sweep answers for one combination: drop it and set its keys as they should be",
-        "share_trunks": "runs that are chosen one after the other share no trunks: drop it, or drop adaptive",
-        "recipe_check": "an adaptive sweep trains only what narrows its answer: check the recipe in a fixed grid",
-    }
-    for key, reason in reasons.items():
-        if getattr(spec, key):
-            yield Problem(reason, key)
+    if spec.vary:
+        yield Problem(
+            "an adaptive sweep answers for one combination: drop it, submit one sweep for each value with the value "
+            "as an override (isoflop run FILE name=… KEY=… --yes), and set them side by side by isoflop compare",
+            "vary",
+        )

@@ -127,6 +127,32 @@ def test_a_kill_between_two_rounds_changes_nothing(workspace: Workspace, tmp_pat
     assert [run.id for run in workspace.store.runs_of(larger.id)] == [run.id for run in runs]
 
 
+def test_runs_ahead_are_trained_meanwhile_and_change_no_decision(workspace: Workspace, tmp_path: Path) -> None:
+    sweep, said = _sweep(workspace), []
+    Adapting(workspace).advance(sweep)
+    own, ahead = _sweep(workspace).rounds[-1].runs, _sweep(workspace).ahead
+    assert ahead and _queued(workspace) == [*own, *ahead]
+    twin = tmp_path / "twin"
+    shutil.copytree(tmp_path, twin, ignore=shutil.ignore_patterns("twin"))
+    other = open_home(twin)
+    for run in other.store.runs_of(sweep.id, None, RunState.QUEUED):
+        if run.id in own:
+            finish(other, run.id, loss_of(_Run(run)))  # type: ignore[arg-type]
+    _train(workspace, sweep)
+    for home in (workspace, other):
+        home.say = said.append
+        assert Adapting(home).advance(_sweep(home)), "what goes ahead need not have ended"
+    assert _sweep(workspace).rounds == _sweep(other).rounds
+    third = _sweep(other).rounds[-1]
+    assert third.runs[: len(ahead)] == ahead and said[0] == said[1]
+    assert f"idle workers go ahead with {len(ahead)} of the next" in sentence(1, _sweep(other).rounds[1])
+    while Adapting(other).advance(_sweep(other)) or _queued(other):
+        _train(other, _sweep(other))
+    ended = _sweep(other).rounds[-1]
+    assert ended.stop is not None and ended.spent == pytest.approx(sum(r.flops for r in other.store.runs_of(sweep.id)))
+    other.close()
+
+
 def test_a_revision_that_asks_for_more_ends_the_one_it_goes_on_from(
     workspace: Workspace, begun: tuple[Path, Planned]
 ) -> None:

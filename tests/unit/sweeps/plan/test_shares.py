@@ -1,0 +1,43 @@
+"""How much of an order a round takes, and what goes ahead: whole curves, and no more than a part of what is left."""
+
+from __future__ import annotations
+
+import pytest
+
+from analysis.suggest.records import SuggestedRun, Why
+from sweeps.plan.shares import AHEAD, portion, shares_of
+
+
+def _suggested(budget: float, flops: float, why: Why) -> SuggestedRun:
+    return SuggestedRun(budget, 1e5, 1e6, flops, 0, why, flops, None, None)
+
+
+CURVE = [_suggested(3e11, 3.0, Why.CURVE)] * 3
+RUNS = [_suggested(1e11, 1.0, Why.SIZE), *CURVE, *[_suggested(1e11, 1.0, Why.REPEAT)] * 2]
+
+
+@pytest.mark.parametrize(("share", "taken"), [(0.5, 1), (1.0, 1), (1.5, 4), (10.0, 4), (10.2, 5), (100.0, 6)])
+def test_a_round_uses_up_its_share_and_keeps_curves_whole(share: float, taken: int) -> None:
+    assert portion(RUNS, share) == taken
+
+
+@pytest.mark.parametrize(("share", "taken"), [(0.5, 0), (1.0, 1), (9.9, 1), (10.0, 4), (11.5, 5), (100.0, 6)])
+def test_runs_ahead_stay_within_their_share(share: float, taken: int) -> None:
+    assert portion(RUNS, share, within=True) == taken
+
+
+@pytest.mark.parametrize(
+    ("left", "begun", "rounds", "taken"),
+    [
+        (4.0, 0.0, 4, (1, 0)),  # the curve does not go ahead: it costs more than half of a round
+        (30.0, 0.0, 3, (4, 2)),  # 10 are the round's, and half of its 10 the next one's
+        (30.0, 9.0, 3, (1, 0)),  # what has begun counts as the round's
+        (13.0, 0.0, 2, (4, 1)),
+        (12.0, 0.0, 1, (6, 0)),  # nothing goes ahead of the last
+    ],
+)
+def test_what_goes_ahead_is_a_part_of_the_next_round(
+    left: float, begun: float, rounds: int, taken: tuple[int, int]
+) -> None:
+    assert AHEAD == 0.5
+    assert shares_of(RUNS, left, begun, rounds) == taken
