@@ -16,7 +16,7 @@ from analysis.law import fit
 from analysis.records import LawError, QuestionError
 from analysis.suggest.cells import SAME, Cells, Labels
 from analysis.suggest.records import SuggestedRun, Suggestion, Target, Why
-from analysis.suggest.suggest import check, suggest
+from analysis.suggest.suggest import check, suggest, typed_up
 from analysis.table.table import RunTable
 from analysis.wording import typed_flops
 
@@ -43,7 +43,7 @@ def suggest_first(
     does not pay for the first curves, LawError where they could give no law.
     """
     cells, target = cells.ordered(), target or Target()
-    check(cells, flops, spend, target, per_hour=per_hour)
+    check(cells, flops, None, target, per_hour=per_hour)
     first = _affordable_curves(cells, least, spend)
     price = float(cells.flops[first].sum())
     taken = np.bincount(first, minlength=len(cells))
@@ -80,10 +80,12 @@ def _affordable_curves(cells: Cells, least: float, spend: float) -> Labels:
             "law: isoflop plan says why cells are dropped"
         )
     price = float(cells.flops[first].sum())
-    if price + float(cells.flops.min()) > spend * (1 + 1e-9):
+    least_spend = price + float(cells.flops.min())
+    if least_spend > spend * (1 + 1e-9):
         raise QuestionError(
             f"a spend of {typed_flops(spend)} FLOPs does not pay for the first law and a run after it: "
-            f"{FEWEST_BUDGETS} curves of {FEWEST_SIZES} sizes cost {price:.3g} FLOPs"
+            f"{FEWEST_BUDGETS} curves of {FEWEST_SIZES} sizes cost {price:.3g} FLOPs, so the least is "
+            f"{typed_up(least_spend)}; smaller budgets cost less"
         )
     return first
 

@@ -76,7 +76,7 @@ def check(cells: Cells, flops: float, spend: float | None, target: Target, *, pe
     cheapest = float(cells.flops[cells.most > 0].min())
     if spend is not None and not spend >= cheapest:
         raise QuestionError(
-            f"a spend of {typed_flops(spend)} FLOPs pays for no run: the cheapest cell costs {_up(cheapest)}"
+            f"a spend of {typed_flops(spend)} FLOPs pays for no run: the cheapest cell costs {typed_up(cheapest)}"
         )
     if target.params_factor is not None and not target.params_factor > 1:
         raise QuestionError(f"params={target.params_factor:g} must be a factor above 1, such as 1.2 for ×1.2")
@@ -86,7 +86,7 @@ def check(cells: Cells, flops: float, spend: float | None, target: Target, *, pe
         raise QuestionError("how long a run takes is known for the cells of a sweep only: leave per hour out")
 
 
-def _up(flops: float) -> str:
+def typed_up(flops: float) -> str:
     """FLOPs as one types them, in three digits, rounded up so that they suffice."""
     unit = 10.0 ** (np.floor(np.log10(flops)) - 2)
     return typed_flops(float(np.ceil(flops / unit * (1 - 1e-12)) * unit))

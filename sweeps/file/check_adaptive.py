@@ -18,14 +18,18 @@ def adaptive_problems(spec: SweepSpec) -> Problems:
     given = (until.params, until.loss, adaptive.spend)
     if not adaptive.on:
         if any(value is not None for value in given):
-            yield Problem("required: the budget of the answer, training FLOPs, such as 1e15", "adaptive.ask")
+            yield Problem(
+                "required: the budget of the answer, training FLOPs, as in --until loss=0.02@1e15", "adaptive.ask"
+            )
         return
     smallest = min(spec.budgets, default=0.0)
     if not smallest <= (adaptive.ask or 0.0) < float("inf"):
         least = f"the least that can be asked about is the smallest of budgets, {smallest:g}"
         yield Problem(f"{adaptive.ask:g} FLOPs would cost less than any run of the sweep: {least}", "adaptive.ask")
     if adaptive.spend is None:
-        yield Problem("required: the training FLOPs that all runs may spend together", "adaptive.spend")
+        yield Problem(
+            "required: the training FLOPs that all runs may spend together, as in --spend 3e13", "adaptive.spend"
+        )
     elif not adaptive.spend > 0:
         yield Problem(f"must be positive, is {adaptive.spend:g}", "adaptive.spend")
     elif spec.limits.flops is not None and adaptive.spend > spec.limits.flops:

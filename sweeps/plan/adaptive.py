@@ -15,7 +15,7 @@ from analysis.suggest.cells import Cells, joined
 from analysis.suggest.course import CoursePoint
 from analysis.suggest.first import suggest_first
 from analysis.suggest.records import Outcome, Precision, SuggestedRun, Suggestion, Target, Why
-from analysis.suggest.suggest import suggest
+from analysis.suggest.suggest import suggest, typed_up
 from analysis.wording import typed_flops
 from sweeps.file.spec import LimitsSpec, SweepSpec
 from sweeps.plan.candidates import Candidates, as_cells, candidates
@@ -101,10 +101,12 @@ def first_round(spec: SweepSpec, facts: DataFacts) -> Decision:
     cost = sum(run.flops for run in checks)
     try:
         return _first_round(spec, facts, cost)
-    except PlanError as error:
+    except PlanError:
+        first = sum(run.flops for run in alone.planned)
         raise PlanError(
-            f"{error}; the {len(checks)} runs of recipe_check, {typed_flops(cost)} FLOPs, count as spent: raise "
-            "adaptive.spend by as much, or drop recipe_check"
+            f"adaptive: a spend of {typed_flops(spend_of(spec))} FLOPs does not pay for the first round, {first:.3g} "
+            f"FLOPs, and the {len(checks)} runs of recipe_check, {cost:.3g} FLOPs: the least for both is "
+            f"{typed_up(first + cost)}; or drop recipe_check"
         ) from None
 
 

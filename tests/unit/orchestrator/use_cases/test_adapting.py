@@ -96,7 +96,7 @@ def test_a_round_is_stored_with_its_runs_once_whoever_decides_it(workspace: Work
     workspace.say = said.append
     assert Adapting(workspace).advance(sweep)
     second = _sweep(workspace).rounds[1]
-    assert list(second.runs) == _queued(workspace) and second.known is not None
+    assert [*second.runs, *second.ahead] == _queued(workspace) and second.known is not None
     assert said[-1].startswith("sweep t: N* to ×") and f"round 2 has {len(second.runs)} run" in said[-1]
     assert not Adapting(workspace).advance(sweep), "its runs are not trained yet"
     late = workspace.store.add_round(sweep.id, 1, replace(second, note="another"), [])
@@ -128,7 +128,8 @@ def test_a_kill_between_two_rounds_changes_nothing(workspace: Workspace, tmp_pat
 
 
 def test_runs_ahead_are_trained_meanwhile_and_change_no_decision(workspace: Workspace, tmp_path: Path) -> None:
-    sweep, said = _sweep(workspace), []
+    sweep = _sweep(workspace)
+    said: list[str] = []
     Adapting(workspace).advance(sweep)
     own, ahead = _sweep(workspace).rounds[-1].runs, _sweep(workspace).ahead
     assert ahead and _queued(workspace) == [*own, *ahead]
