@@ -76,8 +76,7 @@ def _affordable_curves(cells: Cells, least: float, spend: float) -> Labels:
         first = _first_curves(cells, 0.0)
     if not len(first):
         raise LawError(
-            f"fewer than {FEWEST_BUDGETS} budgets have {FEWEST_SIZES} sizes that can be trained, so there could be no "
-            "law: isoflop plan says why cells are dropped"
+            f"fewer than {FEWEST_BUDGETS} budgets have {FEWEST_SIZES} sizes that can be trained, which give no law"
         )
     price = float(cells.flops[first].sum())
     least_spend = price + float(cells.flops.min())

@@ -113,6 +113,8 @@ def first_round(spec: SweepSpec, facts: DataFacts) -> Decision:
 def _first_round(spec: SweepSpec, facts: DataFacts, checks: float) -> Decision:
     """The first design with what is left of the spend beside the runs that check the recipe, training FLOPs."""
     found = candidates(spec, facts, asked_of(spec))
+    if not found.runs:
+        raise PlanError(f"adaptive: no cell of its budgets can be trained: {found.dropped}")
     setting = setting_of(spec, facts.vocab, NOTHING_VARIED)
     nodes = flops_nodes(setting.recipe, setting.vocab, setting.context, setting.parts)
     try:
@@ -125,8 +127,10 @@ def _first_round(spec: SweepSpec, facts: DataFacts, checks: float) -> Decision:
             least=min(spec.budgets),
             target=target_of(spec),
         )
-    except (LawError, QuestionError) as error:
+    except QuestionError as error:
         raise PlanError(f"adaptive: {error}") from None
+    except LawError as error:
+        raise PlanError(": ".join(filter(None, ("adaptive", str(error), found.dropped)))) from None
     first = list(takewhile(lambda run: run.why in (Why.FIRST, Why.NOISE), suggestion.runs))
     planned = _planned(spec, facts, first, ())
     course = tuple(CoursePoint(run.spent + checks, run.expected) for run in suggestion.runs if run.expected is not None)

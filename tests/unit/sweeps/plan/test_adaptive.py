@@ -119,7 +119,8 @@ def test_without_a_law_the_curves_are_completed_first(played: list[Decision]) ->
             "adaptive: a spend of 1e9 FLOPs does not pay for the first law and a run after it",
         ),
         ({"spend": 3e12}, 20_000_000, r"3 curves of 5 sizes cost 7e\+12 FLOPs, so the least is 7.1e12"),
-        ({}, 1_200_000, "fewer than 3 budgets have 5 sizes that can be trained"),
+        ({}, 30_000, "adaptive: no cell of its budgets can be trained: .* epochs of 30,000 unique tokens"),
+        ({}, 1_200_000, "which give no law: .* epochs of 1,200,000 unique tokens, above epochs_max"),
     ],
 )
 def test_what_cannot_begin_is_refused_with_the_nearest_that_can(
