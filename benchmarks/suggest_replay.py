@@ -128,6 +128,21 @@ def summary(frame: pd.DataFrame) -> str:
     return markdown(head, rows)
 
 
+def by_world(frame: pd.DataFrame) -> str:
+    """A row for each world and share: median half-widths after suggested and after random runs, and their coverage."""
+    rows = []
+    for (name, share), part in frame.groupby(["data", "share"]):
+        cells = [str(name), f"{share:.0%}"]
+        for rule in ("suggest", "random") if share < 1 else (WHOLE, WHOLE):
+            told = part[(part.rule == rule) & part.answered.astype(bool)]
+            cells += [f"×{np.exp(told.params_half.median()):.3f}", f"{told.params_covered.astype(float).mean():.2f}"]
+            cells += [f"±{told.loss_half.median():.4f}", f"{told.loss_covered.astype(float).mean():.2f}"]
+        rows.append(cells)
+    head = ["world", "FLOPs"]
+    head += [f"{rule}: {what}" for rule in ("suggest", "random") for what in ("N\\*", "covered", "L\\*", "covered")]
+    return markdown(head, rows)
+
+
 def speed() -> str:
     """Seconds of one core for a suggestion of 500 candidates on 105 runs."""
     table = _pool(replace(WORLDS[0], budgets=SEVEN, span=8.0, sizes=15), 0)
@@ -160,9 +175,12 @@ def main(arguments: list[str] | None = None) -> None:
         return
     frame = _replayed(chosen)
     text = summary(frame)
+    worlds = by_world(frame) if chosen.worlds else ""
     if chosen.write:
         write_part(chosen.write, "suggest_worlds" if chosen.worlds else "suggest_replay", text)
-    print(text)
+        if worlds:
+            write_part(chosen.write, "suggest_by_world", worlds)
+    print(text, worlds, sep="\n\n")
 
 
 def _replayed(chosen: argparse.Namespace) -> pd.DataFrame:
