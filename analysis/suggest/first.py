@@ -44,7 +44,7 @@ def suggest_first(
     """
     cells, target = cells.ordered(), target or Target()
     check(cells, flops, None, target, per_hour=per_hour)
-    first = _affordable_curves(cells, least, spend)
+    first = affordable_curves(cells, least, spend)
     price = float(cells.flops[first].sum())
     taken = np.bincount(first, minlength=len(cells))
     begun = replace(cells, runs=cells.runs + taken, most=cells.most - taken)
@@ -69,8 +69,11 @@ def suggest_first(
     return replace(middle, now=None, spend=spend, runs=(*own, *later), candidates=len(cells))
 
 
-def _affordable_curves(cells: Cells, least: float, spend: float) -> Labels:
-    """The first curves, from `least` on where half of the spend pays for them. Raises QuestionError, LawError."""
+def affordable_curves(cells: Cells, least: float, spend: float) -> Labels:
+    """Indices of the first curves, from `least` on where half of the spend pays for them.
+
+    Raises QuestionError where the spend pays for no law and a run after it, LawError where there can be none.
+    """
     first = _first_curves(cells, least)
     if not len(first) or float(cells.flops[first].sum()) > spend / 2:
         first = _first_curves(cells, 0.0)

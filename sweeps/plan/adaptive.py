@@ -13,7 +13,7 @@ from analysis.law import Law
 from analysis.records import LawError, QuestionError
 from analysis.suggest.cells import Cells, joined
 from analysis.suggest.course import CoursePoint
-from analysis.suggest.first import suggest_first
+from analysis.suggest.first import affordable_curves, suggest_first
 from analysis.suggest.records import Outcome, Precision, SuggestedRun, Suggestion, Target, Why
 from analysis.suggest.suggest import suggest, typed_up
 from analysis.wording import typed_flops
@@ -94,32 +94,15 @@ def first_round(spec: SweepSpec, facts: DataFacts) -> Decision:
 
     Raises PlanError where the spend does not pay for a law, or no law can come of the cells there are.
     """
-    alone = _first_round(spec, facts, 0.0)
-    if not spec.recipe_check:
-        return alone
-    checks = plan_of_runs(replace(spec, limits=LimitsSpec()), alone.planned, facts).checks
-    cost = sum(run.flops for run in checks)
-    try:
-        return _first_round(spec, facts, cost)
-    except PlanError:
-        first = sum(run.flops for run in alone.planned)
-        raise PlanError(
-            f"adaptive: a spend of {typed_flops(spend_of(spec))} FLOPs does not pay for the first round, {first:.3g} "
-            f"FLOPs, and the {len(checks)} runs of recipe_check, {cost:.3g} FLOPs: the least for both is "
-            f"{typed_up(first + cost)}; or drop recipe_check"
-        ) from None
-
-
-def _first_round(spec: SweepSpec, facts: DataFacts, checks: float) -> Decision:
-    """The first design with what is left of the spend beside the runs that check the recipe, training FLOPs."""
     found = candidates(spec, facts, asked_of(spec))
     if not found.runs:
         raise PlanError(f"adaptive: no cell of its budgets can be trained: {found.dropped}")
-    setting = setting_of(spec, facts.vocab, NOTHING_VARIED)
+    setting, cells = setting_of(spec, facts.vocab, NOTHING_VARIED), as_cells(found.runs)
     nodes = flops_nodes(setting.recipe, setting.vocab, setting.context, setting.parts)
     try:
+        checks = _price_of_checks(spec, facts, found, cells) if spec.recipe_check else 0.0
         suggestion = suggest_first(
-            as_cells(found.runs),
+            cells,
             asked_of(spec),
             cost=TokenCost.from_nodes([n for n, _ in nodes], [f for _, f in nodes]),
             noise=DEFAULT_NOISE,
@@ -137,6 +120,24 @@ def _first_round(spec: SweepSpec, facts: DataFacts, checks: float) -> Decision:
     runs = tuple(run.run_id for run in planned)
     note = " ".join(filter(None, (_out_of_reach(suggestion), found.stopped)))
     return Decision(Round(runs, 0.0, expected=first[-1].expected, note=note, course=course), planned)
+
+
+def _price_of_checks(spec: SweepSpec, facts: DataFacts, found: Candidates, cells: Cells) -> float:
+    """Training FLOPs of the runs that check the recipe on the first curves.
+
+    Raises PlanError where the spend does not pay for both; LawError, QuestionError where there can be no such curves.
+    """
+    first = affordable_curves(cells, min(spec.budgets), spend_of(spec))
+    runs = plan_of_runs(replace(spec, limits=LimitsSpec()), [found.runs[at] for at in first], facts).checks
+    price, curves = sum(run.flops for run in runs), float(cells.flops[first].sum())
+    least = price + curves + float(cells.flops.min())
+    if least > spend_of(spec):
+        raise PlanError(
+            f"adaptive: a spend of {typed_flops(spend_of(spec))} FLOPs does not pay for the first curves, {curves:.3g} "
+            f"FLOPs, a run after them, and the {len(runs)} runs of recipe_check, {price:.3g} FLOPs: the least for all "
+            f"is {typed_up(least)}; or drop recipe_check"
+        )
+    return price
 
 
 def next_round(
