@@ -182,12 +182,11 @@ def next_round(
     stop = _stop(spec, suggestion, number)
     if stop is not None:
         return _begun(Decision(Round((), spent, now, stop=stop)), ahead)
-    count, further = shares_of(suggestion.runs, left, sum(run.flops for run in ahead), spec.adaptive.rounds - number)
-    known_ids = {run.run_id for run in (*trained, *ahead)}
-    planned = _planned(spec, facts, suggestion.runs[: count + further], known_ids)
-    ids = tuple(run.run_id for run in planned)
-    expected, note = suggestion.runs[count - 1].expected, _out_of_reach(suggestion)
-    return _begun(Decision(Round(ids[:count], spent, now, expected, note=note, ahead=ids[count:]), planned), ahead)
+    runs, further = shares_of(suggestion.runs, left, sum(run.flops for run in ahead), spec.adaptive.rounds - number)
+    planned = _planned(spec, facts, [*runs, *further], {run.run_id for run in (*trained, *ahead)})
+    ids, note = tuple(run.run_id for run in planned), _out_of_reach(suggestion)
+    decided = Round(ids[: len(runs)], spent, now, runs[-1].expected, note=note, ahead=ids[len(runs) :])
+    return _begun(Decision(decided, planned), ahead)
 
 
 def _begun(decision: Decision, ahead: Sequence[Ahead]) -> Decision:

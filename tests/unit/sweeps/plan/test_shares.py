@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from analysis.suggest.records import SuggestedRun, Why
-from sweeps.plan.shares import AHEAD, portion, shares_of
+from sweeps.plan.shares import AHEAD, portion, shares_of, within
 
 
 def _suggested(budget: float, flops: float, why: Why) -> SuggestedRun:
@@ -21,23 +21,26 @@ def test_a_round_uses_up_its_share_and_keeps_curves_whole(share: float, taken: i
     assert portion(RUNS, share) == taken
 
 
-@pytest.mark.parametrize(("share", "taken"), [(0.5, 0), (1.0, 1), (9.9, 1), (10.0, 4), (11.5, 5), (100.0, 6)])
-def test_runs_ahead_stay_within_their_share(share: float, taken: int) -> None:
-    assert portion(RUNS, share, within=True) == taken
+@pytest.mark.parametrize(("share", "taken"), [(0.5, 0), (1.0, 1), (2.0, 2), (9.0, 3), (10.0, 4), (12.0, 6)])
+def test_runs_ahead_stay_within_their_share_and_pass_over_dearer_ones(share: float, taken: int) -> None:
+    found = within(RUNS, share)
+    assert len(found) == taken and sum(run.flops for run in found) <= share
+    assert [run.why for run in found].count(Why.CURVE) in (0, 3), "a budget is opened by all of its sizes or not at all"
 
 
 @pytest.mark.parametrize(
-    ("left", "begun", "rounds", "taken"),
+    ("left", "begun", "rounds", "taken", "further"),
     [
-        (4.0, 0.0, 4, (1, 0)),  # the curve does not go ahead: it costs more than half of a round
-        (30.0, 0.0, 3, (4, 2)),  # 10 are the round's, and half of its 10 the next one's
-        (30.0, 9.0, 3, (1, 0)),  # what has begun counts as the round's
-        (13.0, 0.0, 2, (4, 1)),
-        (12.0, 0.0, 1, (6, 0)),  # nothing goes ahead of the last
+        (4.0, 0.0, 4, 1, 0),
+        (30.0, 0.0, 3, 4, 2),  # 10 are the round's, and half of its 10 the next one's
+        (30.0, 9.0, 3, 1, 2),  # what has begun counts as the round's
+        (13.0, 0.0, 2, 4, 1),
+        (12.0, 0.0, 1, 6, 0),  # nothing goes ahead of the last
     ],
 )
 def test_what_goes_ahead_is_a_part_of_the_next_round(
-    left: float, begun: float, rounds: int, taken: tuple[int, int]
+    left: float, begun: float, rounds: int, taken: int, further: int
 ) -> None:
     assert AHEAD == 0.5
-    assert shares_of(RUNS, left, begun, rounds) == taken
+    runs, ahead = shares_of(RUNS, left, begun, rounds)
+    assert runs == RUNS[:taken] and len(ahead) == further
