@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from analysis.wording import plural
+from analysis.wording import join_words, plural
 from orchestrator.cli.destination import check_destination, write_text
 from orchestrator.cli.opening import open_answering, open_service, open_workspace
 from orchestrator.cli.options import Output, SweepName
@@ -44,7 +45,8 @@ def list_sweeps(output: Output = Format.TABLE) -> None:
 def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
     """Show a sweep's runs and forecasts.
 
-    Each run has its state, size and loss, and its predicted and actual seconds.
+    Each run has its state, size and loss, and its predicted and actual seconds. Runs that are trained as one on a
+    device are named.
     """
     from orchestrator.cli.adapting import round_rows
     from orchestrator.scheduling.durations import median_error
@@ -62,6 +64,7 @@ def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
                 "note": record.note,
                 "seconds_error": error,
                 "rounds": [each.to_dict() for each in record.rounds],
+                "shared": [asdict(each) for each in found.shared],
                 "runs": rows,
                 "forecasts": forecasts,
             }
@@ -78,6 +81,8 @@ def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
         say(f"the median difference between predicted and actual seconds is {error:.0%}")
     for line in mixed_devices(runs):
         say(line)
+    for each in found.shared:
+        say(f"{each.worker} trains {len(each.runs)} runs as one: {join_words(each.runs)}")
     if record.rounds and output is Format.TABLE:
         shown = round_rows(record.rounds)
         emit_rows(shown, list(shown[0]), output, "Rounds")

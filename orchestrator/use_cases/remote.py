@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from analysis.answers.compare import Comparison
 from orchestrator.client import Client
+from orchestrator.scheduling.progress import progress_from_json
 from orchestrator.use_cases.answering import compare_answers
-from orchestrator.use_cases.reading import SweepRuns
+from orchestrator.use_cases.reading import SweepRuns, shared_workers
 from orchestrator.use_cases.records_json import answers_of_json
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 
@@ -37,4 +38,9 @@ class RemoteAnswering:
     def runs_of(self, name: str, limit: int | None = None) -> SweepRuns:
         """A sweep with its first `limit` runs, or with all of them. Raises NotFound, Unreachable, Refused."""
         answers = self.of(name)
-        return SweepRuns(answers.sweep, list(answers.runs[:limit]), list(answers.forecasts))
+        try:
+            running = progress_from_json(self._client.sweep(name)).running
+        except (KeyError, TypeError) as error:
+            raise self._client.stranger() from error
+        shared = shared_workers((run.worker, run.run_id) for run in running)
+        return SweepRuns(answers.sweep, list(answers.runs[:limit]), list(answers.forecasts), shared)
