@@ -183,7 +183,7 @@ def next_round(
     if stop is not None:
         return _begun(Decision(Round((), spent, now, stop=stop)), ahead)
     runs, further = shares_of(suggestion.runs, left, sum(run.flops for run in ahead), spec.adaptive.rounds - number)
-    planned = _planned(spec, facts, [*runs, *further], {run.run_id for run in (*trained, *ahead)})
+    planned = _planned(spec, facts, [*runs, *further], {run.run_id for run in trained} | {run.run_id for run in ahead})
     ids, note = tuple(run.run_id for run in planned), _out_of_reach(suggestion)
     decided = Round(ids[: len(runs)], spent, now, runs[-1].expected, note=note, ahead=ids[len(runs) :])
     return _begun(Decision(decided, planned), ahead)
