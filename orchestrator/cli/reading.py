@@ -70,11 +70,12 @@ def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
             }
         )
         return
+    sets = sorted({f"loss.{name}" for run in runs for name in run.sets})
     columns = [
-        "run", "role", "state", "budget", "shape", "params", "tokens", "loss", "seed", "flops_spent", "run_seconds",
-        "predicted_seconds", "attempts", "error",
+        "run", "role", "state", "budget", "shape", "params", "tokens", "loss", *sets, "seed", "flops_spent",
+        "run_seconds", "predicted_seconds", "attempts", "error",
     ]  # fmt: skip
-    emit_rows(rows, columns, output, importance=_RUN_IMPORTANCE)
+    emit_rows(rows, columns, output, importance=(*_RUN_IMPORTANCE[:5], *sets, *_RUN_IMPORTANCE[5:]))
     if len(runs) == SHOWN:
         say(f"only the first {SHOWN} runs are shown; -o csv and -o json have all")
     if error is not None:
@@ -89,7 +90,8 @@ def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
     if record.note:
         say(f"sweep {record.name}: {record.note}")
     if forecasts and output is Format.TABLE:
-        emit_rows(forecasts, list(forecasts[0]), output, "Forecasts", _FORECAST_IMPORTANCE)
+        columns = list(dict.fromkeys(name for row in forecasts for name in row))
+        emit_rows(forecasts, columns, output, "Forecasts", _FORECAST_IMPORTANCE)
     if any(run.cell and run.cell.trunk for run in runs):
         say(_spent_line(runs))
 
@@ -166,6 +168,7 @@ def _run_row(run: Any) -> dict[str, Any]:
         "params_total": cell and cell.params_total,
         "tokens": cell and cell.tokens,
         "loss": run.loss,
+        **{f"loss.{name}": loss for name, (loss, _) in sorted(run.sets.items())},
         "seed": cell and cell.seed,
         "flops_spent": run.flops_spent,
         "seconds": None if run.seconds is None else round(run.seconds, 1),
@@ -185,12 +188,14 @@ def _spent_line(runs: Sequence[RunRecord]) -> str:
 
 
 def _forecast_row(forecast: StoredForecast) -> dict[str, Any]:
+    from orchestrator.use_cases.loss_key import STORED
     from orchestrator.use_cases.validation_result import PredictedOptimum
 
     predicted = PredictedOptimum.from_dict(forecast.prediction)
     return {
         "made": _time(forecast.made_at),
         "flops": forecast.flops,
+        **({STORED: forecast.prediction[STORED]} if STORED in forecast.prediction else {}),
         "law": forecast.law_id[:12],
         "predicted": predicted.loss,
         "low": predicted.scored_by.low,

@@ -121,3 +121,18 @@ def test_runs_that_are_trained_as_one_are_named(stored: Isoflop, monkeypatch: py
     monkeypatch.setattr(reading, "_runs_of", shared)
     assert "cuda-0 trains 3 runs as one: r1, r2 and r3" in stored("show", "lab").stderr
     assert stored("show", "lab", "-o", "json").json["shared"] == [{"worker": "cuda-0", "runs": ["r1", "r2", "r3"]}]
+
+
+def test_losses_on_sets_are_shown_beside_the_loss(stored: Isoflop, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = reading._runs_of
+
+    def with_sets(name: str, limit: int | None) -> SweepRuns:
+        found = read(name, limit)
+        scores = {"wiki": {"loss": 2.125, "bits_per_byte": 1.0, "tokens": 9}}
+        return replace(found, runs=[replace(found.runs[0], result={"sets": scores}), *found.runs[1:]])
+
+    monkeypatch.setattr(reading, "_runs_of", with_sets)
+    monkeypatch.setenv("COLUMNS", "200")
+    header, first = (line.split() for line in stored("show", "lab").stdout.splitlines()[:2])
+    assert header[header.index("loss") + 1] == "loss.wiki" and "2.125" in first
+    assert stored("show", "lab", "-o", "json").json["runs"][0]["loss.wiki"] == 2.125
