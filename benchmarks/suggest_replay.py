@@ -106,6 +106,7 @@ def _row(case: Case, start: int, rule: str, share: float, rows: Mask, whole: Ans
         error = abs(found.values[at] - true[at])
         row[f"{quantity}_error"] = error
         row[f"{quantity}_ratio"] = error / max(abs(whole.values[at] - true[at]), LEAST_ERROR[quantity])
+        row[f"{quantity}_half"] = found.halves[at]
         row[f"{quantity}_width"] = found.halves[at] / whole.halves[at]
         row[f"{quantity}_covered"] = error <= float(np.hypot(found.halves[at], 1.96 * own[at]))
     return row
@@ -124,6 +125,21 @@ def summary(frame: pd.DataFrame) -> str:
         rows.append(cells)
     head = ["rule", "FLOPs", "answers", "refused", "runs"]
     head += [f"{mark} {what}" for mark in ("N\\*", "L\\*") for what in ("error", "ratio", "width", "covered")]
+    return markdown(head, rows)
+
+
+def by_world(frame: pd.DataFrame) -> str:
+    """A row for each world and share: median half-widths after suggested and after random runs, and their coverage."""
+    rows = []
+    for (name, share), part in frame.groupby(["data", "share"]):
+        cells = [str(name), f"{share:.0%}"]
+        for rule in ("suggest", "random") if share < 1 else (WHOLE, WHOLE):
+            told = part[(part.rule == rule) & part.answered.astype(bool)]
+            cells += [f"×{np.exp(told.params_half.median()):.3f}", f"{told.params_covered.astype(float).mean():.2f}"]
+            cells += [f"±{told.loss_half.median():.4f}", f"{told.loss_covered.astype(float).mean():.2f}"]
+        rows.append(cells)
+    head = ["world", "FLOPs"]
+    head += [f"{rule}: {what}" for rule in ("suggest", "random") for what in ("N\\*", "covered", "L\\*", "covered")]
     return markdown(head, rows)
 
 
@@ -159,9 +175,12 @@ def main(arguments: list[str] | None = None) -> None:
         return
     frame = _replayed(chosen)
     text = summary(frame)
+    worlds = by_world(frame) if chosen.worlds else ""
     if chosen.write:
         write_part(chosen.write, "suggest_worlds" if chosen.worlds else "suggest_replay", text)
-    print(text)
+        if worlds:
+            write_part(chosen.write, "suggest_by_world", worlds)
+    print(text, worlds, sep="\n\n")
 
 
 def _replayed(chosen: argparse.Namespace) -> pd.DataFrame:

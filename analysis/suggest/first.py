@@ -16,7 +16,7 @@ from analysis.law import fit
 from analysis.records import LawError, QuestionError
 from analysis.suggest.cells import SAME, Cells, Labels
 from analysis.suggest.records import SuggestedRun, Suggestion, Target, Why
-from analysis.suggest.suggest import check, suggest
+from analysis.suggest.suggest import check, suggest, typed_up
 from analysis.table.table import RunTable
 from analysis.wording import typed_flops
 
@@ -43,8 +43,8 @@ def suggest_first(
     does not pay for the first curves, LawError where they could give no law.
     """
     cells, target = cells.ordered(), target or Target()
-    check(cells, flops, spend, target, per_hour=per_hour)
-    first = _affordable_curves(cells, least, spend)
+    check(cells, flops, None, target, per_hour=per_hour)
+    first = affordable_curves(cells, least, spend)
     price = float(cells.flops[first].sum())
     taken = np.bincount(first, minlength=len(cells))
     begun = replace(cells, runs=cells.runs + taken, most=cells.most - taken)
@@ -69,21 +69,25 @@ def suggest_first(
     return replace(middle, now=None, spend=spend, runs=(*own, *later), candidates=len(cells))
 
 
-def _affordable_curves(cells: Cells, least: float, spend: float) -> Labels:
-    """The first curves, from `least` on where half of the spend pays for them. Raises QuestionError, LawError."""
+def affordable_curves(cells: Cells, least: float, spend: float) -> Labels:
+    """Indices of the first curves, from `least` on where half of the spend pays for them.
+
+    Raises QuestionError where the spend pays for no law and a run after it, LawError where there can be none.
+    """
     first = _first_curves(cells, least)
     if not len(first) or float(cells.flops[first].sum()) > spend / 2:
         first = _first_curves(cells, 0.0)
     if not len(first):
         raise LawError(
-            f"fewer than {FEWEST_BUDGETS} budgets have {FEWEST_SIZES} sizes that can be trained, so there could be no "
-            "law: isoflop plan says why cells are dropped"
+            f"fewer than {FEWEST_BUDGETS} budgets have {FEWEST_SIZES} sizes that can be trained, which give no law"
         )
     price = float(cells.flops[first].sum())
-    if price + float(cells.flops.min()) > spend * (1 + 1e-9):
+    least_spend = price + float(cells.flops.min())
+    if least_spend > spend * (1 + 1e-9):
         raise QuestionError(
             f"a spend of {typed_flops(spend)} FLOPs does not pay for the first law and a run after it: "
-            f"{FEWEST_BUDGETS} curves of {FEWEST_SIZES} sizes cost {price:.3g} FLOPs"
+            f"{FEWEST_BUDGETS} curves of {FEWEST_SIZES} sizes cost {price:.3g} FLOPs, so the least is "
+            f"{typed_up(least_spend)}; smaller budgets cost less"
         )
     return first
 

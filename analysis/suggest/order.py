@@ -112,8 +112,19 @@ class Order:
         return best
 
 
-def choose(valley: Valley, cells: Cells, flops: float, price: Floats, spend: float, target: Target) -> list[Step]:
-    """The runs in order, as many as a spend allows or as a target takes; none where none narrows the answers."""
+def choose(
+    valley: Valley,
+    cells: Cells,
+    flops: float,
+    price: Floats,
+    spend: float,
+    target: Target,
+    begun: Sequence[int] = (),
+) -> list[Step]:
+    """The runs in order, as many as a spend allows or as a target takes; none where none narrows the answers.
+
+    Those of the cells `begun`, whose losses are not known yet, come first, and count as spent and as learnt.
+    """
     held = np.unique(cells.budget[cells.runs > 0])
     every = cells.budgets
     settled = max(len(held), min(ENOUGH, len(every)))
@@ -125,25 +136,28 @@ def choose(valley: Valley, cells: Cells, flops: float, price: Floats, spend: flo
     orders = []
     for first, parts in variants:
         order = Order(beliefs.copy(), watched and watched.copy(), cells, price, spend, _weights(target))
+        for cell in begun:
+            order.add([cell])
         if _grow(order, spend / parts, target, first):
             orders.append(order)
     safe = [order for order in orders if whole_curve_near_top(order.beliefs.runs, cells)] or orders
     reached = [order for order in safe if order.reached(target)]
     if reached:
-        return _top_first(min(reached, key=lambda order: order.spent))
+        return _top_first(min(reached, key=lambda order: order.spent), len(begun))
     least = min(order.value for order in safe)
     close = [order for order in safe if order.value <= least + EQUALLY_GOOD]
-    return _top_first(max(close, key=lambda order: (order.top, -order.value)))
+    return _top_first(max(close, key=lambda order: (order.top, -order.value)), len(begun))
 
 
-def _top_first(order: Order) -> list[Step]:
-    """An order's runs, those at its largest budget before all but noise and sides.
+def _top_first(order: Order, begun: int) -> list[Step]:
+    """An order's runs, those at its largest budget before all but those `begun`, noise and sides.
 
     Whoever asks again after a few of them then knows soonest how far form and drift go, and has not spent on cheap
     runs what the dear ones need.
     """
-    before = [step for step in order.steps if step.why in (Why.NOISE, Why.SIDE)]
-    after = [step for step in order.steps if step.why not in (Why.NOISE, Why.SIDE)]
+    first, rest = order.steps[:begun], order.steps[begun:]
+    before = [*first, *(step for step in rest if step.why in (Why.NOISE, Why.SIDE))]
+    after = [step for step in rest if step.why not in (Why.NOISE, Why.SIDE)]
     top = max((float(order.cells.budget[step.cell]) for step in after), default=0.0)
     return before + sorted(after, key=lambda step: bool(order.cells.budget[step.cell] < top))
 

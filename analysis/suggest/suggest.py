@@ -34,12 +34,14 @@ def suggest(
     spend: float | None = None,
     target: Target | None = None,
     per_hour: bool = False,
+    begun: Sequence[int] = (),
 ) -> Suggestion:
     """The further runs that most narrow the answer at a budget, training FLOPs, for each FLOP or each hour.
 
     `cells` are those that may be run and those that were (`cells.joined`). Without a spend, in FLOPs, as much again as
-    the runs so far cost may be spent, or what a target takes. Equal input gives equal output. Raises QuestionError for
-    a question that has no meaning, LawError where no law could be fitted.
+    the runs so far cost may be spent, or what a target takes. Runs of the cells `begun`, by their place in the order of
+    `Cells.ordered`, are being trained: they come first, and the spend pays for them. Equal input gives equal output.
+    Raises QuestionError for a question that has no meaning, LawError where no law could be fitted.
     """
     target, cells = target or Target(), cells.ordered()
     if law.valley is None:
@@ -53,7 +55,7 @@ def suggest(
         if target.reached(now):
             return found
         for allowed in _spends(spend, had, target):
-            found = _within(law, cells, flops, allowed, target, now, per_hour=per_hour)
+            found = _within(law, cells, flops, allowed, target, now, per_hour=per_hour, begun=begun)
             if found.outcome is Outcome.REACHED:
                 break
     return replace(found, candidates=len(cells))
@@ -74,7 +76,7 @@ def check(cells: Cells, flops: float, spend: float | None, target: Target, *, pe
     cheapest = float(cells.flops[cells.most > 0].min())
     if spend is not None and not spend >= cheapest:
         raise QuestionError(
-            f"a spend of {typed_flops(spend)} FLOPs pays for no run: the cheapest cell costs {_up(cheapest)}"
+            f"a spend of {typed_flops(spend)} FLOPs pays for no run: the cheapest cell costs {typed_up(cheapest)}"
         )
     if target.params_factor is not None and not target.params_factor > 1:
         raise QuestionError(f"params={target.params_factor:g} must be a factor above 1, such as 1.2 for ×1.2")
@@ -84,7 +86,7 @@ def check(cells: Cells, flops: float, spend: float | None, target: Target, *, pe
         raise QuestionError("how long a run takes is known for the cells of a sweep only: leave per hour out")
 
 
-def _up(flops: float) -> str:
+def typed_up(flops: float) -> str:
     """FLOPs as one types them, in three digits, rounded up so that they suffice."""
     unit = 10.0 ** (np.floor(np.log10(flops)) - 2)
     return typed_flops(float(np.ceil(flops / unit * (1 - 1e-12)) * unit))
@@ -104,17 +106,27 @@ def _spends(spend: float | None, had: float, target: Target) -> Iterator[float]:
 
 
 def _within(
-    law: Law, cells: Cells, flops: float, spend: float, target: Target, now: Precision, *, per_hour: bool
+    law: Law,
+    cells: Cells,
+    flops: float,
+    spend: float,
+    target: Target,
+    now: Precision,
+    *,
+    per_hour: bool,
+    begun: Sequence[int],
 ) -> Suggestion:
     """The runs within a spend."""
     assert law.valley is not None
     valley = law.valley
-    kept = cells.select((cells.runs > 0) | ((cells.flops <= spend) & (cells.most > 0)))
+    open_ = (cells.flops <= spend) & (cells.most > 0)
+    here = np.flatnonzero((cells.runs > 0) | open_ | np.isin(np.arange(len(cells)), begun))
+    kept = cells.select(here)
     price = kept.flops
     if per_hour and kept.hours is not None:
         timed = np.isfinite(kept.hours)
         price = kept.hours * (kept.flops[timed].sum() / kept.hours[timed].sum())
-    steps = choose(valley, kept, flops, price, spend, target)
+    steps = choose(valley, kept, flops, price, spend, target, np.searchsorted(here, begun).tolist())
     after = expected(valley, kept, flops, steps)
     reached = [index for index, precision in enumerate(after) if target.reached(precision)]
     if reached:

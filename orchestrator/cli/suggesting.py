@@ -65,7 +65,8 @@ def target_of(
             number = math.nan
         if name not in ("params", "loss") or name in found or not math.isfinite(number):
             raise typer.BadParameter(
-                f"--until takes params=FACTOR or loss=HALF-WIDTH, each once, such as params=1.2, not {text!r}"
+                f"--until takes params=FACTOR or loss=HALF-WIDTH, each once, such as params=1.2, not {text!r}; the "
+                "budget of the answer goes to --flops"
             )
         found[name] = number
     return Target(found.get("params"), found.get("loss"))

@@ -18,7 +18,8 @@ class Dispatch:
 
     Between users the one goes first who has least for their weight. Of one user's runs the longest goes first: for one
     user, list scheduling in that order ends within 4/3 of the shortest possible time (Graham 1969, theorem 2); for
-    several, as in any order, within the longest chain beyond perfect packing (theorem 1). If the run whose turn
+    several, as in any order, within the longest chain beyond perfect packing (theorem 1). Runs of a round that is not
+    decided yet come after all others of their user. If the run whose turn
     it is fits nowhere while others would, the emptiest device that it may use is kept free for it, so that small runs
     never starve a large one; one device of a layout at a time.
 
@@ -42,7 +43,7 @@ class Dispatch:
         self._asked: Counter[str] = Counter()
         """Waiting runs by the kind that they ask for."""
         self._users = FairShare()
-        self._queues: dict[tuple[str, str, tuple[int, ...]], list[tuple[float, str, int]]] = {}
+        self._queues: dict[tuple[str, str, tuple[int, ...]], list[tuple[bool, float, str, int]]] = {}
         self._devices: dict[str, DeviceLoad] = {}
         self._of_slot: dict[str, str] = {}
         self._placed: dict[str, tuple[str, str]] = {}
@@ -85,7 +86,7 @@ class Dispatch:
     def _enqueue(self, number: int, run: Waiting) -> None:
         """Put a run into the queue of those that need the same shares of each layout."""
         needs = tuple(like.needs(run.memory) for like in self._layouts.values())
-        heapq.heappush(self._queues.setdefault((run.user, run.kind, needs), []), (-run.work, run.run_id, number))
+        heapq.heappush(self._queues.setdefault((run.user, run.kind, needs), []), (*run.order, number))
 
     def withdraw(self, run_id: str) -> None:
         """Remove a run: it is held, blocked or no longer queued."""
@@ -215,7 +216,7 @@ class Dispatch:
         left = math.inf if slot.memory is None else slot.memory * claim.share - run.memory
         mates = [run.run_id]
         alike = (self._waiting[run_id][1] for run_id in self._alike.get((run.user, run.stack, run.kind), {}))
-        for other in heapq.nsmallest(most - 1, alike, key=lambda waiting: (-waiting.work, waiting.run_id)):
+        for other in heapq.nsmallest(most - 1, alike, key=lambda waiting: waiting.order):
             if other.memory > left:
                 break
             left -= other.memory
@@ -228,16 +229,16 @@ class Dispatch:
         return [Claim(run_id, claim.worker, claim.share / len(mates)) for run_id in mates]
 
     def _heads(self) -> list[Waiting]:
-        """The longest run of each queue: by what its user has already, then the longest first."""
+        """The first run of each queue: by what its user has already, then the longest first, and last those `later`."""
         heads = []
         for key, queue in list(self._queues.items()):
-            while queue and self._waiting.get(queue[0][1], (None, None))[0] != queue[0][2]:
+            while queue and self._waiting.get(queue[0][2], (None, None))[0] != queue[0][3]:
                 heapq.heappop(queue)
             if queue:
                 heads.append(queue[0])
             else:
                 del self._queues[key]
-        runs = [self._waiting[run_id][1] for _, run_id, _ in sorted(heads)]
+        runs = [self._waiting[run_id][1] for *_, run_id, _ in sorted(heads)]
         return sorted(runs, key=lambda run: self._users.rank(run.user))
 
     def _usable(self, run: Waiting) -> Iterator[Slot]:

@@ -60,7 +60,8 @@ class Job:
     def waiting(self, work: float | None) -> Waiting:
         """The queued run as dispatch sees it. Its work is in predicted seconds; if nothing predicts them, in FLOPs."""
         memory = WHOLE if self.run.alone else self.run.cell.memory_bytes if self.run.cell else 0
-        return Waiting(self.run.id, work or self.run.flops, memory, self.kind, self._stack(), self.sweep.user)
+        later = self.run.id in self.sweep.ahead
+        return Waiting(self.run.id, work or self.run.flops, memory, self.kind, self._stack(), self.sweep.user, later)
 
     def _stack(self) -> str:
         """The stack that the run could be part of; empty for one that trains alone, or that nobody can read."""

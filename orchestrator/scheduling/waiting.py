@@ -23,6 +23,13 @@ class Waiting:
     """Runs with the same text can be trained as one stack; empty for a run that trains alone."""
     user: str = ""
     """Whose it is: devices are shared between users, and a stack is one user's."""
+    later: bool = False
+    """Whether the user's other runs go first: its adaptive sweep has not decided the rest of its round yet."""
+
+    @property
+    def order(self) -> tuple[bool, float, str]:
+        """What runs of one user are sorted by: the longest first, and behind them those that go later."""
+        return self.later, -self.work, self.run_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,11 @@ class SweepRecord:
         return undecided(self.rounds)
 
     @property
+    def ahead(self) -> tuple[str, ...]:
+        """Runs of an adaptive sweep that begin a round which is not decided yet."""
+        return self.rounds[-1].ahead if self.rounds else ()
+
+    @property
     def on_hold(self) -> str:
         """Paused or cancelled, with the reason; empty while the sweep may train."""
         return ": ".join(part for part in (self.held, self.held_reason) if part) if self.held else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 
 from analysis.records import LawError
@@ -16,7 +16,7 @@ from orchestrator.use_cases.planning import Planning, facts_of
 from orchestrator.use_cases.submission import new_run
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.use_cases.workspace import Workspace
-from sweeps.plan.adaptive import Decision, Trained, next_round
+from sweeps.plan.adaptive import Ahead, Decision, Trained, next_round
 from sweeps.plan.plan import timed
 from sweeps.plan.records import DataFacts, PlanError
 from sweeps.plan.rounds import Round, Stop, measure
@@ -39,30 +39,32 @@ class Adapting:
         self._planning = Planning(workspace)
 
     def advance(self, sweep: SweepRecord) -> bool:
-        """Decide what follows if all runs of a sweep are complete; whether there are further runs to train.
+        """Decide what follows if all runs of a sweep's rounds are complete; whether another round begins.
 
-        The decision follows from the sweep's file and its losses alone, and is stored before any of its runs starts:
-        whoever decides, and however often they are killed, the rounds are the same.
+        The decision follows from the sweep's file and the losses of its rounds alone, and is stored before any of its
+        runs starts: whoever decides, and however often they are killed, the rounds are the same. Runs ahead of the next
+        round are left out of it, so that nothing depends on how far they are.
 
         Raises CeilingExceeded, PlanError, CorpusError, CalibrationError: nothing is decided then.
         """
         store = self._workspace.store
-        record = store.sweep_by_id(sweep.id)
-        runs = [run for run in store.runs_of(sweep.id) if run.role != "validation"]
-        if not record.open_ended or record.held is not None or any(run.state not in COMPLETE for run in runs):
+        record, checks = store.sweep_by_id(sweep.id), store.runs_of(sweep.id, "check")
+        runs = store.runs_of(sweep.id, "grid") or checks  # a tuning has no grid
+        rounds = [run for run in runs if run.id not in record.ahead]
+        if not record.open_ended or record.held is not None or any(run.state not in COMPLETE for run in rounds):
             return False
-        answers, number = SweepAnswers(record, runs, self._workspace.home.artifacts), len(record.rounds)
-        decision = self._decide(answers, number)
+        answers, number = SweepAnswers(record, rounds, self._workspace.home.artifacts), len(record.rounds)
+        decision = self._decide(answers, number, ahead_of(runs, record.ahead), sum(run.flops for run in checks))
         spec, planned = answers.spec, decision.planned
         cost = self._planning.cost([run.run for run in planned], spec) if planned else None
         new = [new_run(timed(run, cost), cost, spec.kind) for run in planned]
         if not store.add_round(record.id, number, decision.round, new, self._workspace.settings.ceilings):
             return False
-        if new:
+        if decision.round.stop is None:
             self._workspace.say(f"sweep {record.name}: {sentence(number, decision.round)}")
-        elif decision.round.stop is None:  # all that a tuning wanted to try is trained already
+        if decision.round.stop is None and not new and spec.tune.on:  # all that it wanted to try is trained already
             return self.advance(sweep)
-        return bool(new)
+        return decision.round.stop is None
 
     def advance_all(self) -> None:
         """Decide for every adaptive sweep whose runs are complete; one that cannot be decided is paused, and says why.
@@ -85,8 +87,8 @@ class Adapting:
         if defects:
             raise ExceptionGroup("adaptive sweeps could not be decided on", defects)
 
-    def _decide(self, answers: SweepAnswers, number: int) -> Decision:
-        """What follows the rounds of a sweep so far."""
+    def _decide(self, answers: SweepAnswers, number: int, ahead: Sequence[Ahead], checks: float) -> Decision:
+        """What follows the rounds of a sweep so far, some of whose runs went ahead."""
         spec, trained = answers.spec, trained_of(answers.runs)
         if spec.tune.on:
             return next_trials(spec, self._facts(answers), trials_of(answers.runs), number)
@@ -94,9 +96,9 @@ class Adapting:
             (variant,) = answers.variants
             law = answers.fit(variant, holdout=False)
         except LawError:  # not one run has a loss
-            return Decision(Round((), sum(run.flops for run in trained), stop=Stop.NO_LAW))
+            return Decision(Round((), checks + sum(run.flops for run in trained), stop=Stop.NO_LAW))
         had = Cells.run_already(variant.table, 0)
-        return next_round(spec, self._facts(answers), law, had, trained, number)
+        return next_round(spec, self._facts(answers), law, had, trained, number, ahead, checks)
 
     def _facts(self, answers: SweepAnswers) -> DataFacts:
         """The data of a sweep's runs, as they were tokenised. Raises PlanError where they are gone, CorpusError."""
@@ -118,6 +120,15 @@ def trained_of(runs: Sequence[RunRecord]) -> list[Trained]:
         Trained(run.id, run.cell.budget, run.cell.size_id, run.flops, run.loss if run.state is RunState.DONE else None)
         for run in runs
         if run.cell is not None
+    ]
+
+
+def ahead_of(runs: Sequence[RunRecord], ids: Collection[str]) -> list[Ahead]:
+    """Those of a sweep's runs that went ahead of the next round, as decisions take them."""
+    return [
+        Ahead(run.id, run.cell.budget, run.cell.params, run.flops)
+        for run in runs
+        if run.cell is not None and run.id in ids
     ]
 
 
@@ -155,5 +166,6 @@ def sentence(number: int, decided: Round) -> str:
     if decided.stop is not None:
         return f"{known}it ends: {ENDS[decided.stop]}"
     expected = "" if decided.expected is None else f", {measure(decided.expected)} expected after it"
+    ahead = f"; idle workers go ahead with {len(decided.ahead)} of the next" if decided.ahead else ""
     note = f"; {decided.note}" if decided.note else ""
-    return f"{known}round {number + 1} has {plural(len(decided.runs), 'run')}{expected}{note}"
+    return f"{known}round {number + 1} has {plural(len(decided.runs), 'run')}{expected}{ahead}{note}"

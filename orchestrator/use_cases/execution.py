@@ -20,6 +20,7 @@ from orchestrator.store import SweepRecord
 from orchestrator.tracking.wandb_mirror import asked_mode
 from orchestrator.use_cases.submission import datasets_of, publish
 from orchestrator.use_cases.workspace import Workspace
+from tokenizer.errors import ExpectedError
 
 DRAIN_SECONDS = 15.0
 """Seconds that running attempts get to leave a checkpoint."""
@@ -110,7 +111,8 @@ class Execution:
             sweep: the sweep.
             device: torch device of the workers.
             observe: takes the progress, again and again.
-            more: called when all of its runs have ended; says whether it has given the sweep further ones.
+            more: called when all of its runs have ended, and while some of an adaptive sweep still train; says whether
+                it has given the sweep further ones.
 
         Raises:
             AlreadyScheduling, ClusterError, HeadLost, and what `more` raises.
@@ -122,9 +124,30 @@ class Execution:
             training = True
             while training:
                 scheduler.follow(sweep.id)
-                scheduler.run(lambda live: observe(self.progress(sweep, live)))
+                scheduler.run(self._looking(sweep, observe, more))
                 training = more()
         observe(self.progress(sweep))
+
+    def _looking(
+        self, sweep: SweepRecord, observe: Callable[[Progress], None], more: Callable[[], bool]
+    ) -> Callable[[Mapping[str, RunProgress]], None]:
+        """What looks at a sweep in training: a round whose own runs have ended is followed by the next at once.
+
+        What keeps the next from being decided is said once nothing trains any more.
+        """
+        seen = -1
+
+        def look(live: Mapping[str, RunProgress]) -> None:
+            nonlocal seen
+            progress = self.progress(sweep, live)
+            observe(progress)
+            ended = progress.total - progress.queued - len(progress.running)
+            if progress.deciding and ended not in (seen, progress.total):
+                seen = ended
+                with contextlib.suppress(ExpectedError):
+                    more()
+
+        return look
 
     def publish_queued(self) -> None:
         """Make the datasets of all sweeps with queued runs available to the workers."""

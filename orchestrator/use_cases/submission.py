@@ -94,7 +94,8 @@ def _runs_again(workspace: Workspace, earlier: SweepRecord) -> list[NewRun]:
     """The runs of an earlier revision's rounds, for another revision."""
     return [
         NewRun(run.id, run.config, run.flops, run.predicted_seconds, run.cell, run.role)
-        for run in workspace.store.runs_of(earlier.id, "grid")
+        for role in ("grid", "check")
+        for run in workspace.store.runs_of(earlier.id, role)
         if run.cell is not None
     ]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from analysis.fitting.cost import TokenCost
+from analysis.records import LawError
 from analysis.suggest.cells import Cells, joined
 from analysis.suggest.first import suggest_first
 from analysis.suggest.records import Suggestion, Target
@@ -63,16 +64,19 @@ def suggest_for_file(planning: Planning, source: Path, asked: Asked) -> Suggesti
     spend, note = _within_limits(asked.spend or planned.plan.flops, spec.limits.flops)
     setting = setting_of(spec, planned.data.vocab, NOTHING_VARIED)
     nodes = flops_nodes(setting.recipe, setting.vocab, setting.context, setting.parts)
-    suggestion = suggest_first(
-        cells,
-        asked.flops,
-        cost=TokenCost.from_nodes([n for n, _ in nodes], [f for _, f in nodes]),
-        noise=planning.noise(planned).sigma,
-        spend=spend or planned.plan.flops,
-        least=min(spec.budgets),
-        target=asked.target,
-        per_hour=asked.per_hour,
-    )
+    try:
+        suggestion = suggest_first(
+            cells,
+            asked.flops,
+            cost=TokenCost.from_nodes([n for n, _ in nodes], [f for _, f in nodes]),
+            noise=planning.noise(planned).sigma,
+            spend=spend or planned.plan.flops,
+            least=min(spec.budgets),
+            target=asked.target,
+            per_hour=asked.per_hour,
+        )
+    except LawError as error:
+        raise LawError(": ".join(filter(None, (str(error), found.dropped)))) from None
     return replace(suggestion, notes=(*_notes(found), *note))
 
 

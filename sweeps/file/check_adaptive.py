@@ -18,14 +18,18 @@ def adaptive_problems(spec: SweepSpec) -> Problems:
     given = (until.params, until.loss, adaptive.spend)
     if not adaptive.on:
         if any(value is not None for value in given):
-            yield Problem("required: the budget of the answer, training FLOPs, such as 1e15", "adaptive.ask")
+            yield Problem(
+                "required: the budget of the answer, training FLOPs, as in --until loss=0.02@1e15", "adaptive.ask"
+            )
         return
     smallest = min(spec.budgets, default=0.0)
     if not smallest <= (adaptive.ask or 0.0) < float("inf"):
         least = f"the least that can be asked about is the smallest of budgets, {smallest:g}"
         yield Problem(f"{adaptive.ask:g} FLOPs would cost less than any run of the sweep: {least}", "adaptive.ask")
     if adaptive.spend is None:
-        yield Problem("required: the training FLOPs that all runs may spend together", "adaptive.spend")
+        yield Problem(
+            "required: the training FLOPs that all runs may spend together, as in --spend 3e13", "adaptive.spend"
+        )
     elif not adaptive.spend > 0:
         yield Problem(f"must be positive, is {adaptive.spend:g}", "adaptive.spend")
     elif spec.limits.flops is not None and adaptive.spend > spec.limits.flops:
@@ -37,16 +41,9 @@ def adaptive_problems(spec: SweepSpec) -> Problems:
         yield Problem(f"must be a half-width above 0, such as 0.02, is {until.loss:g}", "adaptive.until.loss")
     if not 2 <= adaptive.rounds <= MAX_ROUNDS:
         yield Problem(f"must lie between 2 and {MAX_ROUNDS}, is {adaptive.rounds}", "adaptive.rounds")
-    yield from _combinations(spec)
-
-
-def _combinations(spec: SweepSpec) -> Problems:
-    """What needs all runs to be known beforehand."""
-    reasons = {
-        "vary": "an adaptive sweep answers for one combination: drop it and set its keys as they should be",
-        "share_trunks": "runs that are chosen one after the other share no trunks: drop it, or drop adaptive",
-        "recipe_check": "an adaptive sweep trains only what narrows its answer: check the recipe in a fixed grid",
-    }
-    for key, reason in reasons.items():
-        if getattr(spec, key):
-            yield Problem(reason, key)
+    if spec.vary:
+        yield Problem(
+            "an adaptive sweep answers for one combination: drop it, submit one sweep for each value with the value "
+            "as an override (isoflop run FILE name=… KEY=… --yes), and set them side by side by isoflop compare",
+            "vary",
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, takewhile
+from itertools import takewhile
 
 import numpy as np
 
@@ -13,18 +13,19 @@ from analysis.law import Law
 from analysis.records import LawError, QuestionError
 from analysis.suggest.cells import Cells, joined
 from analysis.suggest.course import CoursePoint
-from analysis.suggest.first import suggest_first
+from analysis.suggest.first import affordable_curves, suggest_first
 from analysis.suggest.records import Outcome, Precision, SuggestedRun, Suggestion, Target, Why
-from analysis.suggest.suggest import suggest
+from analysis.suggest.suggest import suggest, typed_up
 from analysis.wording import typed_flops
-from sweeps.file.spec import SweepSpec
+from sweeps.file.spec import LimitsSpec, SweepSpec
 from sweeps.plan.candidates import Candidates, as_cells, candidates
 from sweeps.plan.combination import NOTHING_VARIED
 from sweeps.plan.expected_width import DEFAULT_NOISE
 from sweeps.plan.grid import setting_of
-from sweeps.plan.plan import TOLERANCE, plan_single
+from sweeps.plan.plan import plan_of_runs, plan_single
 from sweeps.plan.records import DataFacts, PlanError, PlannedRun
 from sweeps.plan.rounds import Round, Stop, measure
+from sweeps.plan.shares import shares_of
 from sweeps.recipes.ladder import flops_nodes
 
 
@@ -35,7 +36,7 @@ class Decision:
     round: Round
     """The round, to be stored before it starts."""
     planned: tuple[PlannedRun, ...] = ()
-    """Its runs, in the order in which they narrow the answer; none where the sweep ends."""
+    """Those of its runs, and then of the runs ahead, that are new; none where the sweep ends."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,20 @@ class Trained:
     """Training FLOPs."""
     loss: float | None
     """Loss, nats per token; None where it diverged."""
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """A run with which the next round begins, whatever became of it so far."""
+
+    run_id: str
+    """Identity."""
+    budget: float
+    """Nominal training FLOPs of its cell."""
+    params: float
+    """N."""
+    flops: float
+    """Training FLOPs."""
 
 
 def target_of(spec: SweepSpec) -> Target:
@@ -74,31 +89,55 @@ def spend_of(spec: SweepSpec) -> float:
 def first_round(spec: SweepSpec, facts: DataFacts) -> Decision:
     """The first design, three whole curves and the repeats that show the noise, with the course to expect after it.
 
-    The course is simulated with the usual noise between seeds, so that nothing but the file decides.
+    The course is simulated with the usual noise between seeds, so that nothing but the file decides. Where the sweep
+    asks for it, the spend pays for the check of the recipe on these curves, too.
 
     Raises PlanError where the spend does not pay for a law, or no law can come of the cells there are.
     """
     found = candidates(spec, facts, asked_of(spec))
-    setting = setting_of(spec, facts.vocab, NOTHING_VARIED)
+    if not found.runs:
+        raise PlanError(f"adaptive: no cell of its budgets can be trained: {found.dropped}")
+    setting, cells = setting_of(spec, facts.vocab, NOTHING_VARIED), as_cells(found.runs)
     nodes = flops_nodes(setting.recipe, setting.vocab, setting.context, setting.parts)
     try:
+        checks = _price_of_checks(spec, facts, found, cells) if spec.recipe_check else 0.0
         suggestion = suggest_first(
-            as_cells(found.runs),
+            cells,
             asked_of(spec),
             cost=TokenCost.from_nodes([n for n, _ in nodes], [f for _, f in nodes]),
             noise=DEFAULT_NOISE,
-            spend=spend_of(spec),
+            spend=spend_of(spec) - checks,
             least=min(spec.budgets),
             target=target_of(spec),
         )
-    except (LawError, QuestionError) as error:
+    except QuestionError as error:
         raise PlanError(f"adaptive: {error}") from None
+    except LawError as error:
+        raise PlanError(": ".join(filter(None, ("adaptive", str(error), found.dropped)))) from None
     first = list(takewhile(lambda run: run.why in (Why.FIRST, Why.NOISE), suggestion.runs))
     planned = _planned(spec, facts, first, ())
-    course = tuple(CoursePoint(run.spent, run.expected) for run in suggestion.runs if run.expected is not None)
+    course = tuple(CoursePoint(run.spent + checks, run.expected) for run in suggestion.runs if run.expected is not None)
     runs = tuple(run.run_id for run in planned)
     note = " ".join(filter(None, (_out_of_reach(suggestion), found.stopped)))
     return Decision(Round(runs, 0.0, expected=first[-1].expected, note=note, course=course), planned)
+
+
+def _price_of_checks(spec: SweepSpec, facts: DataFacts, found: Candidates, cells: Cells) -> float:
+    """Training FLOPs of the runs that check the recipe on the first curves.
+
+    Raises PlanError where the spend does not pay for both; LawError, QuestionError where there can be no such curves.
+    """
+    first = affordable_curves(cells, min(spec.budgets), spend_of(spec))
+    runs = plan_of_runs(replace(spec, limits=LimitsSpec()), [found.runs[at] for at in first], facts).checks
+    price, curves = sum(run.flops for run in runs), float(cells.flops[first].sum())
+    least = price + curves + float(cells.flops.min())
+    if least > spend_of(spec):
+        raise PlanError(
+            f"adaptive: a spend of {typed_flops(spend_of(spec))} FLOPs does not pay for the first curves, {curves:.3g} "
+            f"FLOPs, a run after them, and the {len(runs)} runs of recipe_check, {price:.3g} FLOPs: the least for all "
+            f"is {typed_up(least)}; or drop recipe_check"
+        )
+    return price
 
 
 def next_round(
@@ -108,8 +147,13 @@ def next_round(
     had: Cells,
     trained: Sequence[Trained],
     number: int,
+    ahead: Sequence[Ahead] = (),
+    checks: float = 0.0,
 ) -> Decision:
     """What follows when all rounds are complete.
+
+    Runs ahead are part of it, and their losses count for nothing yet: otherwise those would decide that happen to be
+    there. Where it would end, they are a round of their own, and all losses decide once more.
 
     Args:
         spec: the sweep.
@@ -118,41 +162,45 @@ def next_round(
         had: the cells of the law's runs.
         trained: all its runs, those that diverged among them.
         number: how many rounds there were, the first design among them.
+        ahead: the runs ahead that the last of them named.
+        checks: training FLOPs of the runs that check the recipe.
     """
-    spent = sum(run.flops for run in trained)
+    spent = checks + sum(run.flops for run in trained)
     left = spend_of(spec) - spent
     found = candidates(spec, facts, asked_of(spec))
     if law.valley is None:
-        return _without_law(spec, facts, found, trained, left)
+        return _begun(_without_law(spec, facts, found, trained, spent, ahead), ahead)
     cells = joined(had, _open_cells(found, trained))
-    if not ((cells.most > 0) & (cells.flops <= left)).any():
+    begun = [_index(cells, run) for run in ahead]
+    if not ((cells.most > 0) & (cells.flops <= left - sum(run.flops for run in ahead))).any():
         known = known_at(law, asked_of(spec))
         reached = known is not None and target_of(spec).reached(known)
-        return Decision(Round((), spent, known, stop=Stop.REACHED if reached else Stop.SPENT))
-    suggestion = suggest(law, cells, asked_of(spec), spend=left, target=target_of(spec))
+        return _begun(Decision(Round((), spent, known, stop=Stop.REACHED if reached else Stop.SPENT)), ahead)
+    suggestion = suggest(law, cells, asked_of(spec), spend=left, target=target_of(spec), begun=begun)
+    suggestion = replace(suggestion, runs=suggestion.runs[len(begun) :])
     now = suggestion.now
     stop = _stop(spec, suggestion, number)
     if stop is not None:
-        return Decision(Round((), spent, now, stop=stop))
-    runs = suggestion.runs[: portion(suggestion.runs, left / (spec.adaptive.rounds - number))]
-    planned = _planned(spec, facts, runs, {run.run_id for run in trained})
-    ids = tuple(run.run_id for run in planned)
-    return Decision(Round(ids, spent, now, runs[-1].expected, note=_out_of_reach(suggestion)), planned)
+        return _begun(Decision(Round((), spent, now, stop=stop)), ahead)
+    runs, further = shares_of(suggestion.runs, left, sum(run.flops for run in ahead), spec.adaptive.rounds - number)
+    planned = _planned(spec, facts, [*runs, *further], {run.run_id for run in trained} | {run.run_id for run in ahead})
+    ids, note = tuple(run.run_id for run in planned), _out_of_reach(suggestion)
+    decided = Round(ids[: len(runs)], spent, now, runs[-1].expected, note=note, ahead=ids[len(runs) :])
+    return _begun(Decision(decided, planned), ahead)
 
 
-def portion(runs: Sequence[SuggestedRun], share: float) -> int:
-    """How many of the suggested runs a round takes: as many as use up a share of the spend, training FLOPs.
+def _begun(decision: Decision, ahead: Sequence[Ahead]) -> Decision:
+    """A decision with the runs ahead first in its round: a round of them alone where it would end."""
+    if not ahead:
+        return decision
+    runs = (*(run.run_id for run in ahead), *decision.round.runs)
+    return replace(decision, round=replace(decision.round, runs=runs, stop=None))
 
-    The sizes that open a budget stay together.
-    """
-    taken, cost = 0, 0.0
-    groups = groupby(enumerate(runs), key=lambda each: each[1].budget if each[1].why is Why.CURVE else -each[0])
-    for _, group in groups:
-        if taken and cost >= share * (1 - TOLERANCE):
-            break
-        members = [run for _, run in group]
-        taken, cost = taken + len(members), cost + sum(run.flops for run in members)
-    return taken
+
+def _index(cells: Cells, run: Ahead) -> int:
+    """The cell of a run."""
+    off = np.abs(np.log(cells.budget / run.budget)) + np.abs(np.log(cells.params / run.params))
+    return int(np.argmin(off))
 
 
 def known_at(law: Law, flops: float) -> Precision | None:
@@ -188,15 +236,18 @@ def _without_law(
     facts: DataFacts,
     found: Candidates,
     trained: Sequence[Trained],
-    left: float,
+    spent: float,
+    ahead: Sequence[Ahead],
 ) -> Decision:
     """The sizes that the curves so far leave out, as far as the spend pays for them: they may give a law."""
-    spent = sum(run.flops for run in trained)
+    left = spend_of(spec) - spent - sum(run.flops for run in ahead)
     begun = {run.budget for run in trained}
     had = {(run.budget, run.size_id) for run in trained}
+    known = {run.run_id for run in ahead}
     chosen = []
     for run in found.runs:
-        if run.budget in begun and (run.budget, run.size_id) not in had and run.flops <= left:
+        new = (run.budget, run.size_id) not in had and run.run_id not in known
+        if run.budget in begun and new and run.flops <= left:
             chosen.append(run)
             left -= run.flops
     if not chosen:

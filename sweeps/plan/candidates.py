@@ -35,6 +35,8 @@ class Candidates:
     """One run of each cell, seed 0, by budget and size."""
     stopped: str
     """Why no larger budget has cells; empty where the asked budget or the spend ends them."""
+    dropped: str = ""
+    """Why a cell of the sweep's own budgets cannot be trained, the last one of those; empty where all can."""
 
 
 def candidates(
@@ -51,7 +53,7 @@ def candidates(
     the sweep says where its models begin to follow a law. Sizes are those of its ladder, and one more at each end.
     """
     budgets, ratio = sorted(spec.budgets), _ratio(spec)
-    found, _ = _cells(spec, facts, budgets, vary, cost)
+    found, dropped = _cells(spec, facts, budgets, vary, cost)
     stopped = ""
     for step in range(1, MOST_BUDGETS + 1):
         budget = budgets[-1] * ratio**step
@@ -62,7 +64,7 @@ def candidates(
             stopped = f"no cell of {budget:.3g} FLOPs can be trained: {reason}"
             break
         found += here
-    return Candidates(tuple(sorted(found, key=lambda run: (run.budget, run.params))), stopped)
+    return Candidates(tuple(sorted(found, key=lambda run: (run.budget, run.params))), stopped, dropped)
 
 
 def as_cells(runs: Sequence[PlannedRun]) -> Cells:

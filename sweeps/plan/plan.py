@@ -63,11 +63,12 @@ def make_plan(spec: SweepSpec, facts: DataFacts, cost: CostModel | None = None, 
 def plan_of_runs(
     spec: SweepSpec, runs: Sequence[PlannedRun], facts: DataFacts, cost: CostModel | None = None, *, workers: int = 1
 ) -> Plan:
-    """Runs that were chosen otherwise than as a grid, within the sweep's limits and with its warnings.
+    """Runs that were chosen otherwise than as a grid, within the sweep's limits, with its checks and its warnings.
 
     Raises PlanError where a limit is exceeded.
     """
-    plan = Plan(spec, tuple(timed(run, cost) for run in runs), (), ())
+    plan = _with_checks(Plan(spec, tuple(timed(run, cost) for run in runs), (), ()), facts, cost)
+    plan = replace(plan, runs=tuple(_with_trunks(plan.runs)))
     _check_limits(plan, workers)
     chosen = replace(spec, budgets=tuple(sorted({run.budget for run in runs})))
     return replace(plan, warnings=tuple(warnings_of(replace(plan, spec=chosen), facts)))

@@ -49,6 +49,8 @@ class Round:
     """Why the sweep ends; None while it trains."""
     note: str = ""
     """What more there is to say of the decision, in a sentence."""
+    ahead: tuple[str, ...] = ()
+    """Identities of runs that the next round begins with: workers that become idle take them before it is decided."""
     course: tuple[CoursePoint, ...] = ()
     """Of the first design: what the plan expects after it, run by run."""
 
@@ -57,6 +59,7 @@ class Round:
         return {
             **asdict(self),
             "runs": list(self.runs),
+            "ahead": list(self.ahead),
             "known": _plain(self.known),
             "expected": _plain(self.expected),
             "course": [point.to_dict() for point in self.course],
@@ -64,9 +67,10 @@ class Round:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Round:
-        """The round that `to_dict` wrote."""
+        """The round that `to_dict` wrote, or an earlier release, which had no runs ahead."""
         return cls(
             runs=tuple(data["runs"]),
+            ahead=tuple(data.get("ahead", ())),
             spent=data["spent"],
             known=_precision(data["known"]),
             expected=_precision(data["expected"]),

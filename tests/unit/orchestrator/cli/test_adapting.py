@@ -47,8 +47,8 @@ def test_a_course_is_shown_from_its_first_to_its_last_point() -> None:
 
 def test_rounds_are_rows_with_the_end_last() -> None:
     known = Precision(0.2, 0.05)
-    rows = round_rows([Round(("a", "b"), 0.0), Round((), 1e12, known, stop=Stop.SPENT)])
-    assert [row["round"] for row in rows] == [1, "end"]
+    rows = round_rows([Round(("a", "b"), 0.0, ahead=("c",)), Round((), 1e12, known, stop=Stop.SPENT)])
+    assert [row["round"] for row in rows] == [1, "end"] and [row["ahead"] for row in rows] == [1, 0]
     assert rows[1]["known"] == "N* to ×1.22, loss ±0.05" and rows[1]["why"] == "spent"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -40,6 +41,20 @@ def test_each_worker_gets_one_run_and_the_longest_go_first(costs: list[float], w
     assert len({c.run_id for c in claims}) == len({c.worker for c in claims}) == len(claims)
     chosen = sorted((w.work for w in runs if w.run_id in {c.run_id for c in claims}), reverse=True)
     assert chosen == sorted(costs, reverse=True)[: len(claims)]
+
+
+def test_runs_that_go_later_start_only_where_no_other_of_their_user_waits() -> None:
+    runs = [
+        Waiting("ahead", 9.0, user="ada", later=True),
+        Waiting("own", 1.0, user="ada"),
+        Waiting("more", 2.0, user="ada"),
+    ]
+    made = dispatch(runs, [slot for i in range(2) for slot in slots(f"w{i}")])
+    assert [claim.run_id for claim in made.claims()] == ["more", "own"]
+    made.add_idle(slots("w2")[0])
+    assert [claim.run_id for claim in made.claims()] == ["ahead"], "an idle worker takes it"
+    again = dispatch([*runs, replace(runs[0], later=False)], slots("w0"))
+    assert [claim.run_id for claim in again.claims()] == ["ahead"], "its round is decided by now"
 
 
 def test_a_users_large_sweep_does_not_keep_out_anothers_small_one() -> None:

@@ -12,6 +12,7 @@ from orchestrator.scheduling.job import WHOLE, Job, leave_stack
 from orchestrator.scheduling.waiting import Waiting
 from orchestrator.states import RunState
 from orchestrator.store import RunRecord
+from sweeps.plan.rounds import Round
 from tests.unit.orchestrator.store_fixtures import made_cell, sweep_record
 
 RUN = RunRecord("r", {}, 8.0, None, RunState.QUEUED, 0, None, None, None, None, None, None)
@@ -25,6 +26,13 @@ def job_of(kind: str, memory: int = 7, alone: bool = False) -> Job:
 def test_it_asks_for_the_device_of_its_sweep(kind: str, asked: str) -> None:
     assert job_of(kind).kind == asked
     assert job_of(kind).waiting(3.0) == Waiting("r", 3.0, 7, asked)
+
+
+def test_a_run_of_a_round_that_is_not_decided_goes_later() -> None:
+    rounds = (Round(("a",), 0.0, ahead=("b",)), Round(("b",), 1.0, ahead=("r",)))
+    ahead, begun = replace(sweep_record(), rounds=rounds), replace(sweep_record(), rounds=(*rounds, Round(("r",), 2.0)))
+    assert Job(RUN, ahead).waiting(1.0).later
+    assert not Job(RUN, begun).waiting(1.0).later and not Job(RUN, sweep_record()).waiting(1.0).later
 
 
 def test_without_a_prediction_its_work_is_its_flops() -> None:

@@ -96,7 +96,7 @@ def test_a_round_is_stored_with_its_runs_once_whoever_decides_it(workspace: Work
     workspace.say = said.append
     assert Adapting(workspace).advance(sweep)
     second = _sweep(workspace).rounds[1]
-    assert list(second.runs) == _queued(workspace) and second.known is not None
+    assert [*second.runs, *second.ahead] == _queued(workspace) and second.known is not None
     assert said[-1].startswith("sweep t: N* to ×") and f"round 2 has {len(second.runs)} run" in said[-1]
     assert not Adapting(workspace).advance(sweep), "its runs are not trained yet"
     late = workspace.store.add_round(sweep.id, 1, replace(second, note="another"), [])
@@ -125,6 +125,33 @@ def test_a_kill_between_two_rounds_changes_nothing(workspace: Workspace, tmp_pat
     larger = submit(workspace, replace(plan, plan=replace(plan.plan, spec=replace(SPEC, adaptive=changed))))
     assert larger.id != ended.id and larger.rounds == ended.rounds[:-1], "it goes on from the rounds there are"
     assert [run.id for run in workspace.store.runs_of(larger.id)] == [run.id for run in runs]
+
+
+def test_runs_ahead_are_trained_meanwhile_and_change_no_decision(workspace: Workspace, tmp_path: Path) -> None:
+    sweep = _sweep(workspace)
+    said: list[str] = []
+    Adapting(workspace).advance(sweep)
+    own, ahead = _sweep(workspace).rounds[-1].runs, _sweep(workspace).ahead
+    assert ahead and _queued(workspace) == [*own, *ahead]
+    twin = tmp_path / "twin"
+    shutil.copytree(tmp_path, twin, ignore=shutil.ignore_patterns("twin"))
+    other = open_home(twin)
+    for run in other.store.runs_of(sweep.id, None, RunState.QUEUED):
+        if run.id in own:
+            finish(other, run.id, loss_of(_Run(run)))  # type: ignore[arg-type]
+    _train(workspace, sweep)
+    for home in (workspace, other):
+        home.say = said.append
+        assert Adapting(home).advance(_sweep(home)), "what goes ahead need not have ended"
+    assert _sweep(workspace).rounds == _sweep(other).rounds
+    third = _sweep(other).rounds[-1]
+    assert third.runs[: len(ahead)] == ahead and said[0] == said[1]
+    assert f"idle workers go ahead with {len(ahead)} of the next" in sentence(1, _sweep(other).rounds[1])
+    while Adapting(other).advance(_sweep(other)) or _queued(other):
+        _train(other, _sweep(other))
+    ended = _sweep(other).rounds[-1]
+    assert ended.stop is not None and ended.spent == pytest.approx(sum(r.flops for r in other.store.runs_of(sweep.id)))
+    other.close()
 
 
 def test_a_revision_that_asks_for_more_ends_the_one_it_goes_on_from(

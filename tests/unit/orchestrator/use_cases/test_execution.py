@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from orchestrator.use_cases import execution as module
 from orchestrator.use_cases.execution import DRAIN_SECONDS, Execution
 from orchestrator.use_cases.submission import submit
 from orchestrator.use_cases.workspace import Workspace
+from sweeps.plan.records import PlanError
+from sweeps.plan.rounds import Round
 from tests.unit.orchestrator.store_fixtures import new_run
 from tests.unit.orchestrator.use_cases.homes import finish, open_home, planned
 from tokenizer.private import FolderError
@@ -116,6 +119,20 @@ def test_a_sweep_that_is_given_further_runs_is_trained_on(workspace: Workspace) 
     CALLS.clear()
     Execution(workspace).execute(sweep, "cpu", lambda _: None, more)
     assert CALLS == [], "no worker is started to find that nothing follows"
+
+
+def test_an_adaptive_sweep_is_decided_on_while_runs_ahead_still_train(workspace: Workspace) -> None:
+    sweep = submit(workspace, replace(planned(), rounds=(Round(("own",), 0.0, ahead=("ahead",)),)))
+    total, asked = len(workspace.store.runs_of(sweep.id)), []
+
+    def more() -> bool:
+        asked.append(workspace.store.state_counts(sweep.id).get(RunState.DONE, 0))
+        if len(asked) == 1:
+            raise PlanError("said again once nothing trains")
+        return False
+
+    Execution(workspace).execute(sweep, "cpu", lambda _: None, more)
+    assert asked == [*range(1, total), total]
 
 
 def test_one_worker_is_not_plural(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from analysis.law import Law, fit
 from analysis.suggest.cells import Cells
 from analysis.table.table import RunTable
 from sweeps.file.spec import AdaptiveSpec, SweepSpec, UntilSpec
-from sweeps.plan.adaptive import Decision, Trained, first_round, next_round
+from sweeps.plan.adaptive import Ahead, Decision, Trained, first_round, next_round
 from sweeps.plan.combination import NOTHING_VARIED
 from sweeps.plan.grid import setting_of
 from sweeps.plan.records import PlannedRun
@@ -60,13 +60,23 @@ def trained(run: PlannedRun, loss: float | None = None) -> Trained:
     return Trained(run.run_id, run.budget, run.size_id, run.flops, loss)
 
 
+def ahead(run: PlannedRun) -> Ahead:
+    """A run with which the next round begins."""
+    return Ahead(run.run_id, run.budget, run.params, run.flops)
+
+
 def play(spec: SweepSpec) -> list[Decision]:
     """All decisions of a sweep, the first design first and the end last."""
     decisions = [first_round(spec, FACTS)]
     while decisions[-1].round.stop is None:
-        runs = [run for decision in decisions for run in decision.planned]
-        law, had = law_of(spec, runs)
-        decisions.append(
-            next_round(spec, FACTS, law, had, [trained(run, loss_of(run)) for run in runs], len(decisions))
-        )
+        decisions.append(follow(spec, decisions))
     return decisions
+
+
+def follow(spec: SweepSpec, decisions: list[Decision]) -> Decision:
+    """What follows the decisions so far."""
+    planned = {run.run_id: run for decision in decisions for run in decision.planned}
+    runs = [planned[run_id] for decision in decisions for run_id in decision.round.runs]
+    law, had = law_of(spec, runs)
+    begun = [ahead(planned[run_id]) for run_id in decisions[-1].round.ahead]
+    return next_round(spec, FACTS, law, had, [trained(run, loss_of(run)) for run in runs], len(decisions), begun)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
-from analysis.suggest.records import SuggestedRun, Why
-from sweeps.plan.adaptive import Decision, first_round, next_round, portion
+from sweeps.plan.adaptive import Decision, first_round, next_round
+from sweeps.plan.plan import plan_of_runs
 from sweeps.plan.records import PlanError
 from sweeps.plan.rounds import Stop
-from tests.unit.sweeps.plan.adaptive_sweep import SPEND, adaptive_spec, law_of, loss_of, play, trained
+from tests.unit.sweeps.plan.adaptive_sweep import SPEND, adaptive_spec, ahead, law_of, loss_of, play, trained
 from tests.unit.sweeps.plans import FACTS, facts
 
 
@@ -42,12 +43,39 @@ def test_rounds_narrow_the_answer_within_spend_and_rounds(played: list[Decision]
     assert len(ids) == len(set(ids)), "no run is trained twice"
 
 
+def test_runs_ahead_begin_the_round_that_follows_and_stay_within_the_spend(played: list[Decision]) -> None:
+    before, after = next((a.round, b.round) for a, b in pairwise(played) if a.round.ahead)
+    planned = {run.run_id: run for decision in played for run in decision.planned}
+    assert after.runs[: len(before.ahead)] == before.ahead and not set(before.ahead) & set(before.runs)
+    ids = [run_id for decision in played for run_id in decision.round.runs]
+    assert sorted(ids) == sorted(planned), "each belongs to one round"
+    assert sum(run.flops for run in planned.values()) <= SPEND
+    at = [decision.round for decision in played].index(before)
+    own = sum(planned[run_id].flops for decision in played[: at + 1] for run_id in decision.round.runs)
+    assert after.spent == pytest.approx(own), "what went ahead is not spent before its round"
+
+
+def test_a_round_that_has_begun_is_trained_even_where_the_sweep_could_end(played: list[Decision]) -> None:
+    runs = list(played[0].planned)
+    law, had = law_of(adaptive_spec(), runs)
+    losses = [trained(run, loss_of(run)) for run in runs]
+    begun = [ahead(run) for run in played[1].planned[:2]]
+    ids = tuple(run.run_id for run in begun)
+    for spec, law_there in (
+        (adaptive_spec(params=3.0, loss=1.0), law),
+        (adaptive_spec(spend=sum(run.flops for run in (*runs, *begun))), law),
+        (adaptive_spec(spend=sum(run.flops for run in (*runs, *begun))), replace(law, valley=None)),
+    ):
+        decided = next_round(spec, FACTS, law_there, had, losses, 1, begun)
+        assert decided.round.stop is None and decided.round.runs == ids and decided.planned == ()
+
+
 def test_equal_losses_give_equal_rounds(played: list[Decision]) -> None:
-    runs = [run for decision in played[:2] for run in decision.planned]
+    runs = list(played[0].planned)
     law, had = law_of(adaptive_spec(), runs)
     shuffled = [trained(run, loss_of(run)) for run in reversed(runs)]
-    again = next_round(adaptive_spec(), FACTS, law, had, shuffled, 2)
-    assert again.round.runs == played[2].round.runs
+    again = next_round(adaptive_spec(), FACTS, law, had, shuffled, 1)
+    assert again.round == played[1].round
 
 
 def test_a_sweep_ends_once_its_answer_is_close_enough(played: list[Decision]) -> None:
@@ -63,7 +91,8 @@ def test_a_sweep_ends_once_its_answer_is_close_enough(played: list[Decision]) ->
 
 
 def test_cells_whose_runs_diverged_are_not_tried_again(played: list[Decision]) -> None:
-    first, second = played[0].planned, played[1].planned
+    first = played[0].planned
+    second = [run for run in played[1].planned if run.run_id in played[1].round.runs]
     law, had = law_of(adaptive_spec(), list(first))
     gone = {(run.budget, run.size_id) for run in second}
     losses = [trained(run, loss_of(run)) for run in first] + [trained(run) for run in second]
@@ -82,23 +111,17 @@ def test_without_a_law_the_curves_are_completed_first(played: list[Decision]) ->
     assert next_round(nothing, FACTS, replace(law, valley=None), had, losses, 1).round.stop is Stop.NO_LAW
 
 
-def _suggested(budget: float, flops: float, why: Why) -> SuggestedRun:
-    return SuggestedRun(budget, 1e5, 1e6, flops, 0, why, flops, None, None)
-
-
-@pytest.mark.parametrize(("share", "taken"), [(0.5, 1), (1.0, 1), (1.5, 4), (10.0, 4), (10.2, 5), (100.0, 6)])
-def test_a_round_uses_up_its_share_and_keeps_curves_whole(share: float, taken: int) -> None:
-    curve = [_suggested(3e11, 3.0, Why.CURVE)] * 3
-    runs = [_suggested(1e11, 1.0, Why.SIZE), *curve, *[_suggested(1e11, 1.0, Why.REPEAT)] * 2]
-    assert portion(runs, share) == taken
-
-
 @pytest.mark.parametrize(
     ("changes", "corpus", "said"),
     [
-        ({"spend": 1e9}, 20_000_000, "adaptive: a spend of 1e9 FLOPs pays for no run: the cheapest cell costs"),
-        ({"spend": 3e12}, 20_000_000, "3 curves of 5 sizes cost 7e\\+12 FLOPs"),
-        ({}, 1_200_000, "fewer than 3 budgets have 5 sizes that can be trained"),
+        (
+            {"spend": 1e9},
+            20_000_000,
+            "adaptive: a spend of 1e9 FLOPs does not pay for the first law and a run after it",
+        ),
+        ({"spend": 3e12}, 20_000_000, r"3 curves of 5 sizes cost 7e\+12 FLOPs, so the least is 7.11e12"),
+        ({}, 30_000, "adaptive: no cell of its budgets can be trained: .* epochs of 30,000 unique tokens"),
+        ({}, 1_200_000, "which give no law: .* epochs of 1,200,000 unique tokens, above epochs_max"),
     ],
 )
 def test_what_cannot_begin_is_refused_with_the_nearest_that_can(
@@ -112,3 +135,20 @@ def test_a_precision_out_of_reach_and_a_corpus_that_ends_are_said_beforehand() -
     first = first_round(adaptive_spec(loss=1e-4, ask=1e15, spend=1e13), facts(2_500_000)).round
     assert "not expected within 1e13 FLOPs: the nearest is N* to ×" in first.note
     assert "FLOPs can be trained" in first.note and "above epochs_max = 1" in first.note
+
+
+def test_the_spend_pays_for_the_check_of_the_recipe_too(played: list[Decision]) -> None:
+    spend = 5e13
+    spec = replace(adaptive_spec(spend=spend), recipe_check=True)
+    first = first_round(spec, FACTS)
+    plan = plan_of_runs(spec, first.planned, FACTS)
+    cost = sum(run.flops for run in plan.checks)
+    assert {run.budget for run in plan.checks} == {1e11, 1e12} and plan.runs[0].checks, "the rule's own runs are a part"
+    assert first.round.runs[:15] == played[0].round.runs[:15]
+    assert cost < first.round.course[0].spent and first.round.course[-1].spent <= spend
+    law, had = law_of(spec, list(first.planned))
+    losses = [trained(run, loss_of(run)) for run in first.planned]
+    after = next_round(spec, FACTS, law, had, losses, 1, checks=spend).round
+    assert after.stop is Stop.SPENT and after.spent > spend
+    with pytest.raises(PlanError, match=r"69 runs of recipe_check, 4.02e.13 FLOPs: the least for all is 4.74e13; or"):
+        first_round(replace(spec, adaptive=replace(spec.adaptive, spend=4.7e13)), FACTS)

@@ -10,13 +10,15 @@ from sweeps.file.spec import AdaptiveSpec, UntilSpec
 from sweeps.plan.rounds import Round, Stop, course_of, measure, reopened, undecided
 
 FIRST = Round(("a", "b"), 0.0, expected=Precision(0.3, 0.1), course=(CoursePoint(1e12, Precision(0.3, 0.1)),))
-SECOND = Round(("c",), 1e12, Precision(0.25, 0.08), Precision(0.2, 0.05), note="the corpus ends")
+SECOND = Round(("c",), 1e12, Precision(0.25, 0.08), Precision(0.2, 0.05), note="the corpus ends", ahead=("d",))
 END = Round((), 2e12, Precision(0.18, 0.04), stop=Stop.REACHED)
 
 
 def test_a_round_is_read_as_it_was_written() -> None:
     for each in (FIRST, SECOND, END):
         assert Round.from_dict(json.loads(json.dumps(each.to_dict()))) == each
+    earlier = {key: value for key, value in FIRST.to_dict().items() if key != "ahead"}
+    assert Round.from_dict(earlier) == FIRST, "earlier releases had no runs ahead"
 
 
 def test_a_sweep_is_undecided_until_its_end_and_when_it_is_reopened() -> None:

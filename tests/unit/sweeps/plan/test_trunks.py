@@ -13,7 +13,7 @@ from model.config import ModelConfig, TrainConfig
 from model.flops import flops_per_token
 from sweeps.file import compose
 from sweeps.file.spec import SeedsSpec, SizesSpec, SweepSpec
-from sweeps.plan.plan import make_plan, plan_single
+from sweeps.plan.plan import make_plan, plan_of_runs, plan_single
 from sweeps.plan.records import DataFacts, Plan, PlanError, PlannedRun
 from sweeps.plan.trunks import MOST_WARMUP, shared_warmup
 from sweeps.recipes.registry import get_recipe
@@ -204,3 +204,11 @@ def test_a_recipe_that_warms_up_for_longer_may_do_so() -> None:
     assert longest
     for run in longest:
         assert run.run.train.warmup_steps == pytest.approx(0.3 * run.steps, abs=2)
+
+
+def test_chosen_runs_share_trunks_as_those_of_a_grid_do() -> None:
+    grid = plan_of()
+    alone = [dataclasses.replace(run, flops_spent=run.flops) for run in grid.runs]
+    chosen = plan_of_runs(grid.spec, alone, FACTS)
+    assert [run.flops_spent for run in chosen.runs] == [run.flops_spent for run in grid.runs]
+    assert sum(run.flops_spent for run in chosen.runs) < sum(run.flops for run in chosen.runs)
