@@ -127,9 +127,10 @@ class NewBoard:
     metric: Metric
     """By what entries are ranked."""
     corpus: str
-    """Content hash of the corpus that runs are trained on."""
+    """Content hash of the corpus that runs are trained on; for forecasts that of the dataset, which is a corpus as one
+    tokenizer cut it, because losses per token are compared."""
     flops: float
-    """Most training FLOPs: of a run, or of all of a member's runs on the corpus behind a forecast."""
+    """Most training FLOPs: of a run, or of all of a member's runs on the dataset behind a forecast."""
     closes_at: float
     """When it closes, seconds since the epoch."""
     unique_tokens: int | None = None

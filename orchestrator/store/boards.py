@@ -85,6 +85,12 @@ class Boards(Database):
         with self.reading() as db:
             return [_to_entry(row) for row in db.execute(query)]
 
+    def owners(self, run_id: str) -> set[str]:
+        """Who has a sweep with this run."""
+        query = select(t.sweeps.c.user).join(t.sweep_runs, t.sweep_runs.c.sweep_id == t.sweeps.c.id)
+        with self.reading() as db:
+            return set(db.execute(query.where(t.sweep_runs.c.run_id == run_id)).scalars())
+
     def check_entry(self, name: str, by: Actor) -> None:
         """Refuse who may not enter a board now. Raises NotFound, Forbidden, BoardError."""
         self._close_due()

@@ -236,7 +236,7 @@ boards = Table(
     Column("name", String(64), nullable=False, unique=True),
     Column("user", _name(64), nullable=False, doc="who opened it"),
     Column("metric", String(16), nullable=False, doc="bits-per-byte | forecast"),
-    Column("corpus", String(64), nullable=False, doc="content hash of the corpus that runs are trained on"),
+    Column("corpus", String(64), nullable=False, doc="content hash of the corpus; of the dataset for forecasts"),
     Column("flops", Float, nullable=False, doc="most training FLOPs of a run, or of all runs behind a forecast"),
     Column("unique_tokens", Count),
     Column("group_name", String(64), nullable=False, doc="whose members may enter; empty for everybody"),

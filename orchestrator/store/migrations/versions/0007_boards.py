@@ -27,7 +27,10 @@ def upgrade() -> None:
         sa.Column("unique_tokens", COUNT, nullable=True),
         sa.Column("group_name", sa.String(length=64), nullable=False),
         sa.Column("entries", sa.Integer(), nullable=False),
-        *(sa.Column(name, sa.Float(), nullable=name == "closed_at") for name in ("opened_at", "closes_at", "closed_at")),
+        *(
+            sa.Column(name, sa.Float(), nullable=name == "closed_at")
+            for name in ("opened_at", "closes_at", "closed_at")
+        ),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("target", sa.Float(), nullable=True),
         sa.Column("target_shown", sa.Integer(), nullable=False),
