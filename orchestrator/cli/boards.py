@@ -1,4 +1,4 @@
-"""The verbs of leaderboards and classes: board open, enter, show, close, decide and ls; class enrol and show."""
+"""The verbs of leaderboards: board open, enter, show, close, decide and ls."""
 
 from __future__ import annotations
 
@@ -6,25 +6,20 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from orchestrator.boards import MOST_ENTRIES, Foretold, Metric, NewBoard
+from orchestrator.boards import MOST_ENTRIES, TEXT_BYTES, Foretold, Metric, NewBoard
 from orchestrator.cli.opening import open_service, open_workspace
 from orchestrator.cli.options import Output, check_positive
 from orchestrator.cli.output import Format, emit_json, emit_rows, say
-from orchestrator.people import LONGEST_DAYS, Quota
-
-if TYPE_CHECKING:
-    from orchestrator.use_cases.workspace import Workspace
 
 BOARD_COLUMNS = ("name", "state", "metric", "flops", "entrants", "closes")
 TABLE_COLUMNS = (
     "place", "user", "score", "score_interval", "multiplier", "multiplier_interval", "p_better", "settled",
     "further_seeds", "seeds", "params", "tokens", "loss", "loss_interval", "flops",
 )  # fmt: skip
-CLASS_SHOWN = ("user", "quota_flops", "flops_spent", "flops_reserved", "flops_refunded", "flops_left", "entries")
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "s": "seconds"}
 """Units of a closing time from now on."""
 
@@ -57,18 +52,18 @@ def open_one(
     if (hidden is None) == (target is None):
         raise typer.BadParameter("give --hidden FILE to rank runs, or --target FLOPS to rank forecasts")
     metric = Metric.FORECAST if hidden is None else Metric.BITS
+    text = short_text(hidden, TEXT_BYTES, "--hidden") if hidden else ""
     when = closing_time(closes, datetime.now(UTC))
-    asked = NewBoard(
-        name, metric, corpus, flops, when.timestamp(), unique_tokens, group, entries, _text(hidden), target, shown
-    )
+    asked = NewBoard(name, metric, corpus, flops, when.timestamp(), unique_tokens, group, entries, text, target, shown)
     client = open_service()
     if client:
         client.open_board(asked, when.isoformat(), baseline)
     else:
+        from orchestrator.use_cases.accounts import operator
         from orchestrator.use_cases.boards import open_board
 
         workspace = open_workspace()
-        open_board(workspace, asked, baseline, _operator(workspace))
+        open_board(workspace, asked, baseline, operator(workspace))
     say(f"board {name} is open until {when:%Y-%m-%d %H:%M} UTC")
 
 
@@ -94,10 +89,11 @@ def enter(
     if client:
         client.enter_board(name, runs, sweep, foretold)
     else:
+        from orchestrator.use_cases.accounts import operator
         from orchestrator.use_cases.board_entries import enter_forecast, enter_law, enter_runs
 
         workspace = open_workspace()
-        by = _operator(workspace)
+        by = operator(workspace)
         if runs:
             enter_runs(workspace, name, runs, by)
         elif sweep:
@@ -113,10 +109,11 @@ def show(name: Name, output: Output = Format.TABLE) -> None:
     if client:
         found = client.board(name)
     else:
+        from orchestrator.use_cases.accounts import operator
         from orchestrator.use_cases.board_table import board_of, view_json
 
         workspace = open_workspace()
-        found = view_json(board_of(workspace, name, _operator(workspace)))
+        found = view_json(board_of(workspace, name, operator(workspace)))
     if output is Format.JSON:
         emit_json(found)
         return
@@ -135,10 +132,11 @@ def close(name: Name) -> None:
     if client:
         client.close_board(name)
     else:
+        from orchestrator.use_cases.accounts import operator
         from orchestrator.use_cases.boards import close_board
 
         workspace = open_workspace()
-        close_board(workspace, name, _operator(workspace))
+        close_board(workspace, name, operator(workspace))
     say(f"board {name} is closed")
 
 
@@ -154,10 +152,11 @@ def decide(
     if client:
         client.decide_board(name, sweep)
     else:
+        from orchestrator.use_cases.accounts import operator
         from orchestrator.use_cases.boards import decide_board
 
         workspace = open_workspace()
-        decide_board(workspace, name, sweep, _operator(workspace))
+        decide_board(workspace, name, sweep, operator(workspace))
     say(f"board {name} is decided; see it with: isoflop board show {name}")
 
 
@@ -167,60 +166,16 @@ def list_boards(output: Output = Format.TABLE) -> None:
     if client:
         found = client.boards()
     else:
+        from orchestrator.use_cases.accounts import operator
         from orchestrator.use_cases.board_table import boards_of, view_json
 
         workspace = open_workspace()
-        found = [view_json(each) for each in boards_of(workspace, _operator(workspace))]
+        found = [view_json(each) for each in boards_of(workspace, operator(workspace))]
     if not found and output is Format.TABLE:
         say("no board yet; an admin opens one with: isoflop board open")
         return
     words = [row | {"state": _state(row), "closes": _day(row["closed_at"] or row["closes_at"])} for row in found]
     emit_rows(words if output is not Format.JSON else found, BOARD_COLUMNS, output, importance=BOARD_COLUMNS)
-
-
-def enrol(
-    roster: Annotated[Path, typer.Argument(metavar="ROSTER", help="File with a name on each line.")],
-    group: Annotated[str, typer.Option("--group", help="Name of the class.")],
-    flops: Annotated[Number, typer.Option("--flops", help="Quota of training FLOPs of each.")] = None,
-    hours: Annotated[Number, typer.Option("--hours", max=1e12, help="Quota of device-hours of each.")] = None,
-    sweeps: Annotated[
-        int | None, typer.Option("--sweeps", min=0, max=1_000_000, help="Unfinished sweeps each.")
-    ] = None,
-    days: Annotated[Number, typer.Option("--days", max=LONGEST_DAYS, help="Days until the tokens expire.")] = None,
-) -> None:
-    """Make an account for each name of a roster, with equal quotas.
-
-    All are made or none. Their tokens are printed once, as a table in CSV.
-    """
-    from orchestrator.use_cases.classes import enrol as enrol_class
-    from orchestrator.use_cases.classes import names_of
-
-    check_positive("--flops", flops)
-    check_positive("--hours", hours)
-    check_positive("--days", days)
-    names, client = names_of(roster.read_text(encoding="utf-8")), open_service()
-    if client:
-        handed = client.enrol(group, names, flops=flops, hours=hours, sweeps=sweeps, days=days)
-    else:
-        workspace = open_workspace()
-        quota = Quota(flops, None if hours is None else hours * 3600, sweeps)
-        made = enrol_class(workspace, group, names, quota, days, _operator(workspace))
-        handed = [{"user": user, "token": token} for user, token in made.items()]
-    emit_rows(handed, ("user", "token"), Format.CSV)
-    say(
-        f"{len(handed)} accounts in {group}; these tokens are shown once: hand each to its owner, who sets ISOFLOP_TOKEN"
-    )
-
-
-def show_class(
-    group: Annotated[str, typer.Argument(metavar="CLASS", help="Name of the class.")], output: Output = Format.TABLE
-) -> None:
-    """Show what each member of a class may take, spent and entered."""
-    from orchestrator.use_cases.classes import CLASS_COLUMNS, class_json
-
-    client = open_service()
-    rows = client.members(group) if client else class_json(open_workspace(), group)
-    emit_rows(rows, CLASS_SHOWN if output is Format.TABLE else CLASS_COLUMNS, output, importance=CLASS_SHOWN)
 
 
 def closing_time(text: str, now: datetime) -> datetime:
@@ -229,14 +184,14 @@ def closing_time(text: str, now: datetime) -> datetime:
         return now + timedelta(**{UNITS[found[2]]: float(found[1])})
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise typer.BadParameter(
-            f"{text!r} is no time: give one with its zone, such as 2026-12-01T18:00Z, or 14d, 3h or 90m from now on",
-            param_hint="--closes",
-        )
-    return moment.astimezone(UTC)
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise typer.BadParameter(
+        f"{text!r} is no time: give one with its zone, such as 2026-12-01T18:00Z, or 14d, 3h or 90m from now on",
+        param_hint="--closes",
+    )
 
 
 def _foretold(params: Number, tokens: Number, loss: Number, low: Number, high: Number) -> Foretold | None:
@@ -249,12 +204,16 @@ def _foretold(params: Number, tokens: Number, loss: Number, low: Number, high: N
     return Foretold(*given)
 
 
-def _text(hidden: Path | None) -> str:
-    """The hidden validation file. Raises BadParameter."""
+def short_text(file: Path, most: int, where: str) -> str:
+    """A UTF-8 file of at most so many bytes. Raises BadParameter."""
+    with file.open("rb") as opened:
+        content = opened.read(most + 1)
+    if len(content) > most:
+        raise typer.BadParameter(f"{file} has more than {most // 1024} KiB", param_hint=where)
     try:
-        return hidden.read_text(encoding="utf-8") if hidden else ""
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise typer.BadParameter(f"{hidden} is not UTF-8", param_hint="--hidden") from None
+        raise typer.BadParameter(f"{file} is not UTF-8", param_hint=where) from None
 
 
 def _conditions(found: Mapping[str, Any]) -> list[str]:
@@ -279,10 +238,3 @@ def _state(found: Mapping[str, Any]) -> str:
 def _day(seconds: float) -> str:
     """A moment in UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def _operator(workspace: Workspace) -> Any:
-    """Who works in the home itself."""
-    from orchestrator.use_cases.accounts import operator
-
-    return operator(workspace)

@@ -11,6 +11,7 @@ import typer
 from orchestrator.cli import (
     answers,
     boards,
+    classes,
     comparing,
     control,
     corpora,
@@ -78,12 +79,12 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("user token", people.token, ("user token sam --token desk", "user token sam --token ci --days 30")),
         Verb("user revoke", people.revoke, ("user revoke sam --token laptop", "user revoke sam")),
         Verb("user group", people.group, ("user group lab --flops 1e18", "user group class --hours 200 --sweeps 10")),
-        Verb("class enrol", boards.enrol, (
+        Verb("class enrol", classes.enrol, (
             "class enrol roster.txt --group autumn --flops 1e12", "class enrol roster.txt --group autumn --days 120")),
-        Verb("class show", boards.show_class, ("class show autumn", "class show autumn -o csv")),
+        Verb("class show", classes.show_class, ("class show autumn", "class show autumn -o csv")),
         Verb("board open", boards.open_one, (
             "board open speed --corpus lab --flops 1e13 --closes 14d --hidden held-out.txt --baseline lab",
-            "board open scaling --corpus lab --flops 1e12 --closes 2026-12-01T18:00Z --target 1e13 --shown --entries 1")),
+            "board open scaling --corpus lab --flops 1e12 --closes 14d --target 1e13 --shown --entries 1")),
         Verb("board enter", boards.enter, (
             "board enter speed 3f9c21aa 77b0c4d1",
             "board enter scaling --params 2e5 --tokens 7e6 --loss 2.9 --low 2.85 --high 2.95")),

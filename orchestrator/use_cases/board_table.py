@@ -139,8 +139,8 @@ def _own(entry: EntryRecord, *, sees: bool) -> OwnEntry:
         sweep=entered.sweep,
         flops=entered.flops,
         score=mean_of(entry) if entered.scores else None,
-        params=foretold and foretold.params,
-        tokens=foretold and foretold.tokens,
-        loss=foretold and foretold.loss,
+        params=foretold.params if foretold else None,
+        tokens=foretold.tokens if foretold else None,
+        loss=foretold.loss if foretold else None,
         loss_interval=interval_of(entry) if foretold else None,
     )

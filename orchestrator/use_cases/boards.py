@@ -129,6 +129,6 @@ def _outcome(sweep: str, runs: list[RunRecord], target: float) -> Outcome:
         tokens=best.tokens,
         loss=means[best],
         seeds=len(groups[best]),
-        sigma=spread and spread.sigma,
+        sigma=spread.sigma if spread else None,
         freedom=spread.freedom if spread else 0,
     )

@@ -21,7 +21,7 @@ CLASS_COLUMNS = (
 
 def names_of(roster: str) -> list[str]:
     """The names in a roster: one a line, and what follows a comma, a space or `#` is left out. Raises AccountError."""
-    lines = (re.split(r"[,\s#]", line.strip(), maxsplit=1)[0] for line in roster.lstrip("\ufeff").splitlines())
+    lines = (re.split(r"[,\s#]", line.strip(), maxsplit=1)[0] for line in roster.splitlines())
     return [check_name(name, "user") for name in lines if name]
 
 
