@@ -61,9 +61,7 @@ def board_home(folder: Path) -> BoardHome:
     """A home with a dataset of bytes."""
     workspace, definition = open_home(folder), PieceTokenizer("byte", []).to_json().encode()
     draft = Manifest(CORPUS, hashlib.sha256(definition).hexdigest(), "text", vocab=257)
-    shards = write_shards(
-        workspace.home.artifacts, draft, [[1] * 200], [[2] * 40], {"tokenizer.json": definition}
-    )
+    shards = write_shards(workspace.home.artifacts, draft, [[1] * 200], [[2] * 40], {"tokenizer.json": definition})
     return BoardHome(workspace, shards.manifest.dataset)
 
 
