@@ -104,10 +104,10 @@ class Boards(Database):
             now = self.now(db)
             row = _board(db, name)
             _check_entry(db, row, by, now)
-            mine = t.board_entries.c.board_id == row.id
+            mine = (t.board_entries.c.board_id == row.id) & (t.board_entries.c.user == by.name)
             earlier = [_to_entry(found).entered for found in db.execute(select(t.board_entries).where(mine))]
             if entry.runs and any(set(entry.runs) & set(each.runs) for each in earlier):
-                raise BoardError("one of these runs is entered already")
+                raise BoardError(f"{by.name} has entered one of these runs already")
             values = asdict(entry) | {"board_id": row.id, "user": by.name, "entered_at": now}
             db.execute(insert(t.board_entries).values(**values))
             note(db, now, by, "board enter", name, ", ".join(entry.runs) or entry.sweep)

@@ -103,12 +103,12 @@ def test_an_admin_closes_a_board_before_its_time(boards: Store) -> None:
 def test_a_member_has_so_many_entries_and_a_run_is_entered_once(boards: Store) -> None:
     boards.add_board(asked(name="two", entries=2), None, ADA)
     boards.add_entry("two", ENTRY, ANN)
-    with pytest.raises(BoardError, match="entered already"):
-        boards.add_entry("two", NewEntry(runs=("run1",), scores=(2.0,)), BOB)
+    with pytest.raises(BoardError, match="ann has entered one of these runs already"):
+        boards.add_entry("two", NewEntry(runs=("run1",), scores=(2.0,)), ANN)
     boards.add_entry("two", NewEntry(runs=("run2",), scores=(2.0,)), ANN)
     with pytest.raises(BoardError, match="ann has 2 entries, as many as the board allows"):
         boards.add_entry("two", NewEntry(runs=("run3",), scores=(2.0,)), ANN)
-    boards.add_entry("two", NewEntry(runs=("run3",), scores=(2.0,)), BOB)
+    boards.add_entry("two", ENTRY, BOB)
 
 
 def test_a_board_for_a_group_is_for_its_members(boards: Store) -> None:
