@@ -35,7 +35,7 @@ class BoardVerbs(ABC):
         """Open a board that closes at an ISO 8601 time with its zone. Raises Unreachable, Refused."""
         values = asdict(asked) | {"closes": closes, "baseline": baseline}
         del values["closes_at"]
-        self._call("POST", BOARDS, json.dumps(values).encode())
+        self._call("POST", BOARDS, json.dumps(values, ensure_ascii=False).encode())
 
     def enter_board(
         self,

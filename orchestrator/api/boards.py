@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from anyio import CapacityLimiter, to_thread
@@ -114,6 +115,4 @@ def _entering(workspace: Workspace, desk: Desk, board: str, asked: EntryAsked, b
 async def _shown(workspace: Workspace, request: Request, board: str, status: int = 200) -> Response:
     """A board as who asks sees it. Raises NotFound."""
     view = await run_in_threadpool(board_of, workspace, board, actor_of(request))
-    answer = reply(request, json_document(view_json(view)))
-    answer.status_code = status if answer.status_code == 200 else answer.status_code
-    return answer
+    return reply(request, replace(json_document(view_json(view)), status=status))

@@ -116,7 +116,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
 
 FAMILIES = {
     "user": ("People", "Make, change and close the accounts of a service."),
-    "class": ("People", "Make the accounts of a class from a roster, and see what each has spent."),
+    "class": ("People", "Make the accounts of a class, and see what each spent."),
     "board": ("People", "Open, enter and show leaderboards under a budget."),
     "tokenizer": ("Tools", "Train, use and compare tokenizers."),
 }

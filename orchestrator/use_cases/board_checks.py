@@ -34,7 +34,7 @@ def data_hash(workspace: Workspace, dataset: str, metric: Metric) -> str:
     try:
         manifest = read_manifest(workspace.home.artifacts / dataset)
     except ShardError as error:
-        raise BoardError(f"the dataset {dataset} cannot be checked: {error}") from error
+        raise BoardError(f"the dataset {dataset} cannot be checked: the service does not have it whole") from error
     return manifest.corpus if metric is Metric.BITS else manifest.dataset
 
 

@@ -21,7 +21,7 @@ def enter_runs(workspace: Workspace, name: str, runs: Sequence[str], by: Actor, 
     """Enter finished runs that differ by their seed alone, named by the beginnings of their ids.
 
     The service scores them itself. It counts when it is stored, scored, while the board is open. Raises NotFound,
-    Forbidden, BoardError, SampleError.
+    Forbidden, BoardError.
     """
     board = _open(workspace, name, Metric.BITS, by)
     if not 1 <= len(runs) <= MOST_RUNS:

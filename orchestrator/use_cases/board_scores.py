@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,10 @@ from orchestrator.boards import Baseline, BoardError, Foretold
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from tokenizer.building import TOKENIZER_FILE
 from tokenizer.loading import load_tokenizer
-from tokenizer.shards import read_manifest
+from tokenizer.shards import ShardError, read_manifest
+from tokenizer.vocabulary import TokenizerError
+
+log = logging.getLogger("isoflop.boards")
 
 
 class Compute(Protocol):
@@ -47,21 +51,24 @@ def here(function: Callable[..., Any], /, *arguments: Any) -> Any:
 
 
 def score_runs(runs: Sequence[Weights], text: str) -> tuple[float, ...]:
-    """Bits per byte of each run's model on a text. Raises SampleError, BoardError, TokenizerError, ShardError."""
-    from model.sample import load_trained
+    """Bits per byte of each run's model on a text. Raises BoardError, which names no file of the service."""
+    from model.sample import SampleError, load_trained
     from model.text_score import bits_per_byte
 
     scores = []
     for run in runs:
-        model, config = load_trained(run.checkpoints)
-        tokenizer = load_tokenizer(run.dataset / TOKENIZER_FILE)
-        if config.dataset != run.dataset.name or tokenizer.hash != read_manifest(run.dataset).tokenizer:
+        try:
+            model, config = load_trained(run.checkpoints)
+            tokenizer = load_tokenizer(run.dataset / TOKENIZER_FILE)
+            known = config.dataset == run.dataset.name and tokenizer.hash == read_manifest(run.dataset).tokenizer
+        except (SampleError, TokenizerError, ShardError) as error:
+            log.warning("run %s cannot be scored: %s", run.run, error)
+            raise BoardError(f"the weights of run {run.run} or its tokenizer are not kept: train it again") from None
+        if not known:
             raise BoardError(f"run {run.run} was not trained with the tokenizer that lies beside its dataset")
         ids = tokenizer.encode(text)
         if tokenizer.decode(ids) != text:
-            raise BoardError(
-                f"the tokenizer of run {run.run} loses parts of the hidden file, so it has no bits per byte"
-            )
+            raise BoardError(f"the tokenizer of run {run.run} loses parts of the hidden file: it has no bits per byte")
         scores.append(bits_per_byte(model, [tokenizer.bos_id, *ids], len(text.encode()), config.train.numerics))
     return tuple(scores)
 

@@ -39,6 +39,15 @@ def test_a_tokenizer_that_was_put_there_later_is_refused(tmp_path: Path) -> None
         score_runs(weights, HIDDEN)
 
 
+def test_weights_that_are_gone_are_named_without_their_folder(tmp_path: Path) -> None:
+    home = board_home(tmp_path)
+    home.run("run0", "ann")
+    weights = weights_of_runs(home.workspace, [home.workspace.store.run("run0")])
+    with pytest.raises(BoardError, match="the weights of run run0 or its tokenizer are not kept") as refused:
+        score_runs(weights, HIDDEN)
+    assert str(tmp_path) not in str(refused.value)
+
+
 def test_a_baseline_is_the_law_of_its_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     table = sweep(small, (1e11, 3e11, 1e12), sizes=7, noise=0.002)
     frame = table.frame[["flops", "params", "tokens"]]
