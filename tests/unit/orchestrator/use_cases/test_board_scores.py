@@ -50,8 +50,8 @@ def test_weights_that_are_gone_are_named_without_their_folder(tmp_path: Path) ->
 
 def test_a_baseline_is_the_law_of_its_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     table = sweep(small, (1e11, 3e11, 1e12), sizes=7, noise=0.002)
-    frame = table.frame[["flops", "params", "tokens"]]
-    scores = table.frame["loss"].tolist()
+    frame = table[["flops", "params", "tokens"]]
+    scores = table["loss"].tolist()
     monkeypatch.setattr(board_scores, "score_runs", lambda runs, text: tuple(scores))
     made = baseline_of("lab@1", frame, (), HIDDEN)
     assert made.largest == pytest.approx(1e12)
