@@ -65,4 +65,4 @@ def test_a_class_of_three_runs_its_assignment(tmp_path: Path) -> None:
     assert [audit.count(f",{action},") for action in ("class enrol", "board open", "board enter", "board close")] == [
         1, 2, 6, 1,
     ]  # fmt: skip
-    assert not any(secret in audit for secret in ("1.6e10", "16000000000", "130000", "4.5"))
+    assert not any(secret in audit for secret in ("1.6e10", "16000000000", "130000.0", "isoflop_"))
