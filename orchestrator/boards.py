@@ -61,7 +61,8 @@ class Baseline:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Baseline:
         """What `to_dict` wrote."""
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items()})
+        arrays = {name: tuple(data[name]) for name in ("log_flops", "losses", "halves")}
+        return cls(**{**data, **arrays})
 
 
 @dataclass(frozen=True, slots=True)

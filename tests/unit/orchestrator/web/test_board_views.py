@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -54,7 +55,7 @@ def test_a_forecast_has_its_numbers_in_the_row() -> None:
         ({"p_better": None}, "unknown: no recipe was entered with two seeds"),
     ],
 )
-def test_a_verdict_says_what_would_settle_it(changes: dict[str, object], words: str) -> None:
+def test_a_verdict_says_what_would_settle_it(changes: dict[str, Any], words: str) -> None:
     assert verdict_words(replace(ROW, **changes)) == words
 
 
