@@ -23,13 +23,11 @@ class Recorded(BoardVerbs):
 
 def test_each_verb_is_one_request() -> None:
     client = Recorded()
-    (
-        client.boards(),
-        client.board("a b"),
-        client.close_board("x"),
-        client.decide_board("x", "truth"),
-        client.members("cs"),
-    )
+    client.boards()
+    client.board("a b")
+    client.close_board("x")
+    client.decide_board("x", "truth")
+    client.members("cs")
     assert [call[:2] for call in client.calls] == [
         ("GET", "/api/v1/boards"),
         ("GET", "/api/v1/boards/a%20b"),

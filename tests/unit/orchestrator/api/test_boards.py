@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from httpx import Response
 from pydantic import TypeAdapter
 
 from orchestrator.api.app import create_app
@@ -37,10 +36,10 @@ class Service:
         self.tokens = {name: add_user(workspace, name, role, "cs", "t", None) for name, role in roles.items()}
         self.client = TestClient(create_app(workspace), base_url="http://127.0.0.1", follow_redirects=False)
 
-    def get(self, user: str, path: str) -> Response:
+    def get(self, user: str, path: str) -> Any:
         return self.client.get(path, headers={"Authorization": f"Bearer {self.tokens[user]}"})
 
-    def post(self, user: str, path: str, body: Any = None) -> Response:
+    def post(self, user: str, path: str, body: Any = None) -> Any:
         return self.client.post(path, json=body, headers={"Authorization": f"Bearer {self.tokens[user]}"})
 
 

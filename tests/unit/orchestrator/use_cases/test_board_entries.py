@@ -11,6 +11,7 @@ from orchestrator.boards import BoardError, Foretold
 from orchestrator.people import Forbidden
 from orchestrator.use_cases import board_entries
 from orchestrator.use_cases.board_entries import enter_forecast, enter_law, enter_runs
+from orchestrator.use_cases.sweep_answers import SweepAnswers
 from tests.unit.orchestrator.use_cases.board_homes import (
     ADA,
     ANN,
@@ -72,7 +73,12 @@ def test_a_forecast_is_entered_once_and_needs_a_budget_that_is_shown(home: Board
 
 def test_a_law_is_asked_for_the_hidden_budget(home: BoardHome, monkeypatch: pytest.MonkeyPatch) -> None:
     asked_for: list[float] = []
-    monkeypatch.setattr(board_entries, "forecast_of", lambda answers, target: asked_for.append(target) or TYPED)
+
+    def foretold(answers: SweepAnswers, target: float) -> Foretold:
+        asked_for.append(target)
+        return TYPED
+
+    monkeypatch.setattr(board_entries, "forecast_of", foretold)
     with pytest.raises(Forbidden, match="sweep of-bob0 belongs to bob"):
         enter_law(home.workspace, "blind", "of-bob0", ANN)
     enter_law(home.workspace, "blind", "of-bob0", BOB)
