@@ -83,7 +83,10 @@ def baseline_of(name: str, table: pd.DataFrame, runs: Sequence[Weights], text: s
         law = fit(RunTable.from_frame(scored, loss_unit="bits/byte"))
         frontier = Frontier.of(law, 1.0)
     except LawError as error:
-        raise BoardError(f"the scores of baseline {name} on the hidden file give no law: {error}") from error
+        raise BoardError(
+            f"the scores of baseline {name} on the hidden file give no law: {error} Take a longer text, or one that is "
+            "more like the corpus, or open the board without a baseline"
+        ) from error
     return Baseline(
         sweep=name,
         log_flops=tuple(frontier.log_flops.tolist()),

@@ -37,7 +37,7 @@ def test_a_class_of_three_runs_its_assignment(tmp_path: Path) -> None:
         port = free.getsockname()[1]
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("ISOFLOP_", "WANDB_"))}
     environ |= {
-        "PATH": f"{command.parent}:{environ['PATH']}",
+        "PATH": f"{command.parent}:{Path(sys.executable).parent}:{environ['PATH']}",
         "PYTHONPATH": str(ROOT),
         "ISOFLOP_HOME": str(tmp_path / "home"),
         "WANDB_MODE": "disabled",
