@@ -16,6 +16,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from orchestrator.access_token import read_token
+from orchestrator.board_client import BoardVerbs
 from orchestrator.environment import SettingsError, shown, variable
 from orchestrator.errors import MEANINGS, NotFound
 from orchestrator.states import SweepState
@@ -25,6 +26,8 @@ TIMEOUT_SECONDS = 300.0
 """Longest wait for an answer: a submission first tokenises the corpus and measures the machine."""
 
 
+JSON_PATHS = ("/api/v1/boards", "/api/v1/classes")
+"""Beginnings of the paths whose bodies are JSON; those of sweeps are YAML."""
 PART = 1000
 """Rows of a list that are fetched at a time."""
 
@@ -70,7 +73,7 @@ class ListedSweep:
     """Why none of its runs starts; empty if nothing prevents it."""
 
 
-class Client:
+class Client(BoardVerbs):
     """A service at a URL, asked with a token if it needs one. Raises SettingsError for what cannot be its address."""
 
     def __init__(self, url: str, token: str | None = None) -> None:
@@ -219,7 +222,8 @@ class Client:
 
     def _call(self, method: str, path: str, body: bytes | None = None) -> Any:
         """The JSON of an answer. Raises NotFound, Unreachable, Refused."""
-        headers = {"Accept-Encoding": "gzip"} | ({"Content-Type": "application/yaml"} if body else {})
+        kind = "application/json" if body and path.startswith(JSON_PATHS) else "application/yaml"
+        headers = {"Accept-Encoding": "gzip"} | ({"Content-Type": kind} if body else {})
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         request = urllib.request.Request(self.url + path, data=body, headers=headers, method=method)

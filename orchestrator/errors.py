@@ -47,6 +47,12 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
         "Ask again; if that does not help, check ISOFLOP_ARTIFACTS_URL and its credentials.",
     ),
     "bind": Meaning(USAGE, 422, "The service may not listen on that address.", "Set a token, or listen on loopback."),
+    "board": Meaning(
+        USAGE,
+        409,
+        "A leaderboard cannot be opened, entered, closed or decided as asked; nothing was stored.",
+        "Do what the message proposes; isoflop board show has the board's conditions.",
+    ),
     "busy": Meaning(
         INCOMPLETE,
         409,

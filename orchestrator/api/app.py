@@ -12,6 +12,8 @@ from starlette.concurrency import run_in_threadpool
 
 from orchestrator.api import (
     answers,
+    board_pages,
+    boards,
     events,
     health,
     login,
@@ -79,6 +81,8 @@ def create_app(
     login.install(app, members)
     people.install(app, workspace)
     users.install(app, workspace)
+    boards.install(app, workspace, desk)
+    board_pages.install(app, workspace)
     health.install(app, workspace, background, latencies)
     openapi.install(app)
     return app

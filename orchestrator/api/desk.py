@@ -98,6 +98,10 @@ class Desk:
         made: Value = await _outcome(self._made.get(key, make, *arguments))
         return made
 
+    def compute(self, function: Callable[..., Value], /, *arguments: Any) -> Value:
+        """What the workshop makes of arguments that may go to another process; nothing is kept."""
+        return self._workshop.submit(function, *arguments).result()
+
     async def long(self, key: Hashable, make: Callable[..., Value], *arguments: Any) -> Value:
         """`made` for what takes many seconds: one at a time, so that laws and charts have the rest of the workshop."""
 

@@ -12,6 +12,7 @@ from orchestrator.people import Actor, Forbidden, Role
 R, S, A = Role.READER, Role.SUBMITTER, Role.ADMIN
 _SWEEP: Final = "/api/v1/sweeps/{name}"
 _RUN: Final = "/api/v1/runs/{run}"
+_BOARD: Final = "/api/v1/boards/{board}"
 
 NEEDS: Final[Mapping[tuple[str, str], Role | None]] = {
     ("GET", "/healthz"): None,
@@ -42,6 +43,16 @@ NEEDS: Final[Mapping[tuple[str, str], Role | None]] = {
     ("POST", "/api/v1/users/{user}/tokens"): A,
     ("POST", "/api/v1/users/{user}/revoke"): A,
     ("POST", "/api/v1/groups/{group}"): A,
+    ("GET", "/boards"): R,
+    ("GET", "/boards/{board}"): R,
+    ("GET", "/api/v1/boards"): R,
+    ("POST", "/api/v1/boards"): A,
+    ("GET", _BOARD): R,
+    ("POST", f"{_BOARD}/entries"): S,
+    ("POST", f"{_BOARD}/close"): A,
+    ("POST", f"{_BOARD}/decide"): A,
+    ("GET", "/api/v1/classes/{group}"): A,
+    ("POST", "/api/v1/classes/{group}"): A,
     ("GET", "/api/v1/comparison"): R,
     ("GET", "/api/v1/sweeps"): R,
     ("POST", "/api/v1/sweeps"): S,

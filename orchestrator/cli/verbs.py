@@ -10,6 +10,8 @@ import typer
 
 from orchestrator.cli import (
     answers,
+    boards,
+    classes,
     comparing,
     control,
     corpora,
@@ -81,6 +83,19 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("user token", people.token, ("user token sam --token desk", "user token sam --token ci --days 30")),
         Verb("user revoke", people.revoke, ("user revoke sam --token laptop", "user revoke sam")),
         Verb("user group", people.group, ("user group lab --flops 1e18", "user group class --hours 200 --sweeps 10")),
+        Verb("class enrol", classes.enrol, (
+            "class enrol roster.txt --group autumn --flops 1e12", "class enrol roster.txt --group autumn --days 120")),
+        Verb("class show", classes.show_class, ("class show autumn", "class show autumn -o csv")),
+        Verb("board open", boards.open_one, (
+            "board open speed --corpus lab --flops 1e13 --closes 14d --hidden held-out.txt --baseline lab",
+            "board open scaling --corpus lab --flops 1e12 --closes 14d --target 1e13 --shown --entries 1")),
+        Verb("board enter", boards.enter, (
+            "board enter speed 3f9c21aa 77b0c4d1",
+            "board enter scaling --params 2e5 --tokens 7e6 --loss 2.9 --low 2.85 --high 2.95")),
+        Verb("board show", boards.show, ("board show speed", "board show speed -o json")),
+        Verb("board ls", boards.list_boards, ("board ls", "board ls -o json")),
+        Verb("board close", boards.close, ("board close speed", "board close scaling")),
+        Verb("board decide", boards.decide, ("board decide scaling truth", "board decide scaling truth@3f9c21aa")),
         Verb("ledger", people.ledger, ("ledger", "ledger --user sam -o csv")),
         Verb("audit", people.audit, ("audit", "audit -o csv")),
     ),
@@ -105,6 +120,8 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
 
 FAMILIES = {
     "user": ("People", "Make, change and close the accounts of a service."),
+    "class": ("People", "Make the accounts of a class, and see what each spent."),
+    "board": ("People", "Open, enter and show leaderboards under a budget."),
     "tokenizer": ("Tools", "Train, use and compare tokenizers."),
 }
 """Families of verbs: the title of the group in which the help lists each, and what it is for."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orchestrator.store.accounts import AccountRecord, Accounts, Holder, NewToken, TokenRecord
 from orchestrator.store.audit import Audit, AuditRecord
+from orchestrator.store.boards import BoardRecord, Boards, EntryRecord
 from orchestrator.store.changes import Changes
 from orchestrator.store.claims import Attempts
 from orchestrator.store.drivers import Drivers
@@ -41,10 +42,12 @@ __all__ = [
     "AccountRecord",
     "AttemptRecord",
     "AuditRecord",
+    "BoardRecord",
     "CeilingExceeded",
     "Damaged",
     "DriverRecord",
     "Entry",
+    "EntryRecord",
     "ForecastScore",
     "Holder",
     "LeaseHeld",
@@ -70,5 +73,5 @@ __all__ = [
 ]
 
 
-class Store(Changes, Sweeps, Rounds, Runs, Attempts, Drivers, Forecasts, Accounts, Audit, Ledger):
+class Store(Changes, Sweeps, Rounds, Runs, Attempts, Drivers, Forecasts, Accounts, Audit, Ledger, Boards):
     """The database at one URL. Only the scheduler moves runs into and out of training; everyone else asks."""

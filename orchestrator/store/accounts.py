@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,21 +87,26 @@ class Accounts(Database):
         Raises AccountError for an open account, and for a token's name that a closed one has used.
         """
         with self.writing() as db:
-            now = self.now(db)
-            known = db.execute(select(t.accounts.c.closed_at).where(t.accounts.c.name == name)).first()
-            if known is not None and known.closed_at is None:
-                raise AccountError(
-                    f"there is a user {name} already: `isoflop user token {name}` makes another token, "
-                    f"`isoflop user set {name}` changes the role"
-                )
-            values: dict[str, Any] = {"role": role, "group_name": group, "closed_at": None}
-            if known is None:
-                db.execute(insert(t.accounts).values(name=name, made_at=now, **values))
-            else:
-                db.execute(update(t.accounts).where(t.accounts.c.name == name).values(**values))
-            note(db, now, by, "user add", name, _described(role, group))
+            _open_account(db, name, role, group, by, self.now(db))
             if first is not None:
-                _add_token(db, name, first, now, by)
+                _add_token(db, name, first, self.now(db), by)
+
+    def enrol(self, tokens: Mapping[str, NewToken], group: str, quota: Quota, by: Actor) -> None:
+        """Make a submitter's account with its first token for each name, all with the same quota, or none of them.
+
+        Raises AccountError.
+        """
+        with self.writing() as db:
+            now = self.now(db)
+            for name, token in tokens.items():
+                _open_account(db, name, Role.SUBMITTER, group, by, now)
+                _add_token(db, name, token, now, by)
+            values = _columns(quota)
+            db.execute(update(t.accounts).where(t.accounts.c.name.in_(tokens)).values(**values))
+            given = {column: value for column, value in values.items() if value is not None}
+            note(
+                db, now, by, "class enrol", group, f"{len(tokens)} accounts, each {_listed(given) or 'without a quota'}"
+            )
 
     def change_account(
         self, name: str, by: Actor, role: Role | None, group: str | None, quota: Quota, weight: float | None = None
@@ -190,6 +196,22 @@ class Accounts(Database):
 def _columns(quota: Quota) -> dict[str, Any]:
     """A quota as columns."""
     return {column: getattr(quota, name) for name, column in QUOTA_COLUMNS.items()}
+
+
+def _open_account(db: Connection, name: str, role: Role, group: str, by: Actor, now: float) -> None:
+    """Make an account, or open one again that was closed. Raises AccountError for an open one."""
+    known = db.execute(select(t.accounts.c.closed_at).where(t.accounts.c.name == name)).first()
+    if known is not None and known.closed_at is None:
+        raise AccountError(
+            f"there is a user {name} already: `isoflop user token {name}` makes another token, "
+            f"`isoflop user set {name}` changes the role"
+        )
+    values: dict[str, Any] = {"role": role, "group_name": group, "closed_at": None}
+    if known is None:
+        db.execute(insert(t.accounts).values(name=name, made_at=now, **values))
+    else:
+        db.execute(update(t.accounts).where(t.accounts.c.name == name).values(**values))
+    note(db, now, by, "user add", name, _described(role, group))
 
 
 def _account(db: Connection, name: str) -> Row[*tuple[Any, ...]]:

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-SCHEMA = "0005"
+SCHEMA = "0007"
 """The migration whose result these tables are."""
 
 metadata = MetaData(
@@ -228,6 +228,44 @@ forecasts = Table(
     UniqueConstraint("run_id", "law_id"),
 )
 """Stored predictions, made before their run was trained and scored when it landed."""
+
+boards = Table(
+    "boards",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("user", _name(64), nullable=False, doc="who opened it"),
+    Column("metric", String(16), nullable=False, doc="bits-per-byte | forecast"),
+    Column("corpus", String(64), nullable=False, doc="content hash of the corpus; of the dataset for forecasts"),
+    Column("flops", Float, nullable=False, doc="most training FLOPs of a run, or of all runs behind a forecast"),
+    Column("unique_tokens", Count),
+    Column("group_name", String(64), nullable=False, doc="whose members may enter; empty for everybody"),
+    Column("entries", Integer, nullable=False, doc="most of one member"),
+    Column("opened_at", Float, nullable=False),
+    Column("closes_at", Float, nullable=False),
+    Column("closed_at", Float, doc="set once, and never again"),
+    Column("text", Text, nullable=False, doc="the hidden validation file, which nothing shows"),
+    Column("target", Float, doc="budget that is forecast, FLOPs"),
+    Column("target_shown", Integer, nullable=False, doc="whether it is shown before the board closes"),
+    Column("baseline", JSON(none_as_null=True)),
+    Column("outcome", JSON(none_as_null=True), doc="what decides on forecasts; null before it is known"),
+)
+"""Leaderboards."""
+
+board_entries = Table(
+    "board_entries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("board_id", ForeignKey("boards.id"), nullable=False, index=True),
+    Column("user", _name(64), nullable=False),
+    Column("entered_at", Float, nullable=False),
+    Column("runs", JSON, nullable=False, doc="ids of runs that differ by their seed alone"),
+    Column("sweep", Text, nullable=False, doc="whose law made the forecast; empty where it was typed"),
+    Column("flops", Float, doc="as counted again"),
+    Column("scores", JSON, nullable=False, doc="bits per byte of each run"),
+    Column("foretold", JSON(none_as_null=True), doc="N, D, loss and its interval"),
+)
+"""What members entered, checked and scored; never changed."""
 
 calibrations = Table(
     "calibrations",

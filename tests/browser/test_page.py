@@ -159,7 +159,7 @@ def test_a_sweep_is_paused_and_cancelled_by_its_buttons(browser: object, served:
     visit.expect_clean()
 
 
-@pytest.mark.parametrize("path", ["/", "/sweeps/tiny", "/sweeps/tiny/runs", "/compare"])
+@pytest.mark.parametrize("path", ["/", "/sweeps/tiny", "/sweeps/tiny/runs", "/compare", "/boards"])
 def test_a_telephone_shows_the_loss_and_long_names_beside_nothing(
     browser: object, served: tuple[str, Sandbox], path: str
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from orchestrator.api import sweeps
+from orchestrator.api import boards, sweeps
 from orchestrator.api.app import create_app
 from orchestrator.use_cases.members import Members
 from orchestrator.use_cases.planning import Planning
@@ -20,9 +20,19 @@ GOOD: dict[str, tuple[str, ...]] = {
     "name": ("demo", "demo@aaaa"), "action": ("pause", "resume"), "run": ("run0", "run1"), "chart": ("isoflop",),
     "suffix": ("svg", "json"), "axis": ("lr",), "baseline": ("demo",), "other": ("demo@aaaa",), "flops": ("1e12",),
     "user": ("eve",), "token": ("desk",), "group": ("lab",),
-    "program": ("llama",),
+    "program": ("llama",), "board": ("speed",),
 }  # fmt: skip
 """Values of parameters that mean something."""
+BODIES: dict[str, dict[str, Any]] = {
+    "/api/v1/boards": {
+        "name": "speed", "metric": "bits-per-byte", "corpus": "0" * 16, "flops": 1e9, "closes": "2126-01-01T00:00Z",
+        "text": "hidden",
+    },
+    "/api/v1/boards/{board}/entries": {"runs": ["run0"]},
+    "/api/v1/boards/{board}/decide": {"sweep": "demo"},
+    "/api/v1/classes/{group}": {"names": ["zoe"]},
+}  # fmt: skip
+"""Bodies of JSON that mean something; every other one is a sweep file."""
 BAD = ("nothing", "-1", "1e400", "%00", "..%2F..", "%F0%9F%92%A5", "'; DROP TABLE runs; --", "x" * 300)
 """Values that mean nothing, whatever the parameter."""
 
@@ -34,6 +44,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         plan = planned()
         patch.setattr(Planning, "plan", lambda *_: plan)
         patch.setattr(sweeps, "received_json", lambda *_: {"runs": []})
+        patch.setattr(boards, "enter_runs", lambda *_: None)
+        patch.setattr(boards, "decide_board", lambda *_: None)
         workspace = small_home(tmp_path_factory.mktemp("contract"))
         finish(workspace, "run2")  # a stream of events ends with its sweep
         yield TestClient(
@@ -94,7 +106,7 @@ def test_every_answer_is_declared(client: TestClient, document: dict[str, Any]) 
             for address, params in requests(operation, path):
                 more: dict[str, Any] = {"params": params, "headers": bearer(TOKEN)}
                 if method == "post":
-                    more["content"] = b"name: x\n"
+                    more |= {"json": BODIES[path]} if path in BODIES else {"content": b"name: x\n"}
                 statuses.add(check(client, method.upper(), address, operation, **more))
             address, params = next(requests(operation, path))
             for token in ("", "a wrong one"):

@@ -29,6 +29,7 @@ VALUES = {
     "plot": "isoflop",
     "user": "eve",
     "group": "lab",
+    "board": "speed",
 }
 """Parameters of paths."""
 OWNERS = {"rita": Role.READER, "sam": Role.SUBMITTER, "ada": Role.ADMIN}

@@ -14,6 +14,7 @@ from alembic import command
 from alembic.config import Config
 
 from orchestrator.attempts import Outcome
+from orchestrator.boards import NewEntry
 from orchestrator.people import ITSELF, Actor, Role
 from orchestrator.states import Cause, Hold, RunState
 from orchestrator.store import Entry, OpenCharge, Store, StoreError, Unavailable, Usage
@@ -28,6 +29,7 @@ from tests.unit.orchestrator.store_fixtures import (
     sweep_record,
     usage_of_sweep,
 )
+from tests.unit.orchestrator.use_cases.board_homes import asked
 
 SCHEMAS = Path(__file__).parent / "schemas"
 """Rows of each released schema but the newest."""
@@ -166,6 +168,18 @@ def test_a_database_of_the_third_release_has_accounts_a_log_and_a_ledger(url: st
     assert [entry.action for entry in store.audit()] == ["cancel", "user add"]
     with pytest.raises(StoreError, match="append-only"), store.writing() as db:
         db.execute(sa.delete(t.audit))
+    store.close()
+
+
+def test_a_database_of_the_fifth_release_has_boards(url: str) -> None:
+    """Schema 0005: a finished run, and the account of its owner in a group."""
+    _filled_by(url, "0005")
+    store = Store(url)
+    assert store.boards() == [] and store.owners("a") == {"ann"}
+    store.add_board(asked(group="cs"), None, ITSELF)
+    store.add_entry("speed", NewEntry(runs=("a",), flops=1e9, scores=(1.5,)), Actor("ann", Role.SUBMITTER))
+    (entry,) = store.entries(store.board("speed").id)
+    assert (entry.user, entry.entered.runs, store.audit()[-1].action) == ("ann", ("a",), "user add")
     store.close()
 
 

@@ -1,0 +1,73 @@
+"""The part of the Python client that opens, enters and reads leaderboards and classes."""
+
+from __future__ import annotations
+
+import json
+import urllib.parse
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from orchestrator.boards import Foretold, NewBoard
+
+BOARDS = "/api/v1/boards"
+
+
+class BoardVerbs(ABC):
+    """What a client does with boards and classes."""
+
+    @abstractmethod
+    def _call(self, method: str, path: str, body: bytes | None = None) -> Any:
+        """The JSON of an answer. Raises NotFound, Unreachable, Refused."""
+
+    def boards(self) -> list[dict[str, Any]]:
+        """All boards, the latest first, without their tables. Raises Unreachable, Refused."""
+        rows: list[dict[str, Any]] = self._call("GET", BOARDS)
+        return rows
+
+    def board(self, name: str) -> dict[str, Any]:
+        """A board as you see it: conditions, table, your entries. Raises NotFound, Unreachable, Refused."""
+        found: dict[str, Any] = self._call("GET", _of(name))
+        return found
+
+    def open_board(self, asked: NewBoard, closes: str, baseline: str | None = None) -> None:
+        """Open a board that closes at an ISO 8601 time with its zone. Raises Unreachable, Refused."""
+        values = asdict(asked) | {"closes": closes, "baseline": baseline}
+        del values["closes_at"]
+        self._call("POST", BOARDS, json.dumps(values, ensure_ascii=False).encode())
+
+    def enter_board(
+        self,
+        name: str,
+        runs: Sequence[str] | None = None,
+        sweep: str | None = None,
+        forecast: Foretold | None = None,
+    ) -> None:
+        """Enter runs, the law of a sweep, or a forecast. Raises NotFound, Unreachable, Refused."""
+        given = {"runs": runs or None, "sweep": sweep, "forecast": forecast and asdict(forecast)}
+        self._call("POST", f"{_of(name)}/entries", json.dumps(given).encode())
+
+    def close_board(self, name: str) -> None:
+        """Close a board before its time. Raises NotFound, Unreachable, Refused."""
+        self._call("POST", f"{_of(name)}/close", b"")
+
+    def decide_board(self, name: str, sweep: str) -> None:
+        """Score a closed board's forecasts by the runs of a sweep. Raises NotFound, Unreachable, Refused."""
+        self._call("POST", f"{_of(name)}/decide", json.dumps({"sweep": sweep}).encode())
+
+    def enrol(self, group: str, names: Sequence[str], **terms: float | None) -> list[dict[str, Any]]:
+        """Make the accounts of a class; returns their tokens. Raises Unreachable, Refused."""
+        path = f"/api/v1/classes/{urllib.parse.quote(group, safe='')}"
+        rows: list[dict[str, Any]] = self._call("POST", path, json.dumps({"names": list(names), **terms}).encode())
+        return rows
+
+    def members(self, group: str) -> list[dict[str, Any]]:
+        """What each member of a class may take, spent and entered. Raises NotFound, Unreachable, Refused."""
+        rows: list[dict[str, Any]] = self._call("GET", f"/api/v1/classes/{urllib.parse.quote(group, safe='')}")
+        return rows
+
+
+def _of(name: str) -> str:
+    """The path of a board."""
+    return f"{BOARDS}/{urllib.parse.quote(name, safe='')}"

@@ -1,0 +1,50 @@
+"""What a board may ask for, and what a forecast must be."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from orchestrator.boards import TEXT_BYTES, Baseline, BoardError, Foretold, Outcome
+from tests.unit.orchestrator.use_cases.board_homes import asked, forecasts
+
+GOOD = Foretold(1e5, 1e7, 3.0, 2.9, 3.1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"flops": math.inf}, "a number of FLOPs above 0"),
+        ({"entries": 0}, "from 1 to 100 entries"),
+        ({"text": " \n"}, "needs a hidden validation file"),
+        ({"target": 1e9}, "and no target"),
+        ({"text": "ö" * (TEXT_BYTES // 2 + 1)}, "at most 192 KiB"),
+    ],
+)
+def test_a_board_without_a_meaning_is_refused(changes: dict[str, object], message: str) -> None:
+    asked().check()
+    with pytest.raises(BoardError, match=message):
+        asked(**changes).check()
+
+
+@pytest.mark.parametrize("changes", [{"target": None}, {"target": math.nan}, {"text": "x"}])
+def test_a_board_of_forecasts_needs_a_target_alone(changes: dict[str, object]) -> None:
+    forecasts("d").check()
+    with pytest.raises(BoardError, match="needs a target"):
+        forecasts("d", **changes).check()
+
+
+@pytest.mark.parametrize("changes", [{"params": -1.0}, {"high": math.inf}, {"low": 3.05}, {"low": 3.0, "high": 3.0}])
+def test_a_forecast_has_positive_numbers_and_an_interval_around_its_loss(changes: dict[str, float]) -> None:
+    GOOD.check()
+    with pytest.raises(BoardError):
+        replace(GOOD, **changes).check()
+
+
+def test_what_is_stored_as_json_comes_back() -> None:
+    baseline = Baseline("lab@1", (1.0, 2.0), (3.0, 2.5), (0.1, 0.2), 7.5, None, 0)
+    assert Baseline.from_dict(baseline.to_dict() | {"losses": [3.0, 2.5]}) == baseline
+    outcome = Outcome("truth@1", 10, 20, 3.0, 2, 0.1, 4)
+    assert Outcome.from_dict(outcome.to_dict()) == outcome

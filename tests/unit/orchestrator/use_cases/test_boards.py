@@ -1,0 +1,113 @@
+"""Boards are opened on the data of a sweep, with a baseline, and forecasts are decided by the best size."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from orchestrator.boards import Baseline, BoardError
+from orchestrator.errors import NotFound
+from orchestrator.people import AccountError
+from orchestrator.use_cases.boards import close_board, decide_board, open_board
+from tests.unit.orchestrator.store_fixtures import sweep_record
+from tests.unit.orchestrator.use_cases.board_homes import ADA, CORPUS, HIDDEN, BoardHome, asked, board_home, forecasts
+
+SIZES = {"n1": {"d_model": 8}, "n2": {"d_model": 16}, "n3": {"d_model": 24}}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> BoardHome:
+    return board_home(tmp_path)
+
+
+def submitted(home: BoardHome, name: str) -> None:
+    """A sweep without runs on the dataset."""
+    home.workspace.store.submit(replace(sweep_record(name, user="ann"), dataset=home.dataset), [])
+
+
+def test_a_board_is_for_the_data_of_a_sweep_or_for_a_hash(home: BoardHome) -> None:
+    submitted(home, "lab")
+    open_board(home.workspace, asked(corpus="lab"), None, ADA)
+    open_board(home.workspace, asked(name="hashed"), None, ADA)
+    open_board(home.workspace, forecasts("lab"), None, ADA)
+    store = home.workspace.store
+    assert [store.board(name).asked.corpus for name in ("speed", "hashed", "scaling")] == [CORPUS, CORPUS, home.dataset]
+    with pytest.raises(NotFound, match="there is no sweep 'nothing'"):
+        open_board(home.workspace, asked(name="x", corpus="nothing"), None, ADA)
+    with pytest.raises(AccountError, match="board 'No Name'"):
+        open_board(home.workspace, asked(name="No Name"), None, ADA)
+
+
+def test_the_runs_of_a_baseline_are_scored_on_the_hidden_file(home: BoardHome) -> None:
+    submitted(home, "lab")
+    made = Baseline("lab@aaaa0000", (1.0, 2.0), (3.0, 2.0), (0.1, 0.1), 9.0, None, 0)
+    given: list[object] = []
+
+    def compute(function: object, *arguments: object) -> Baseline:
+        given.extend((getattr(function, "__name__", ""), arguments[0], arguments[3]))
+        return made
+
+    open_board(home.workspace, asked(corpus="lab"), "lab", ADA, compute)
+    assert given == ["baseline_of", "lab@aaaa0000", HIDDEN]
+    assert home.workspace.store.board("speed").baseline == made
+    with pytest.raises(BoardError, match="not trained on the corpus 0000"):
+        open_board(home.workspace, asked(name="x", corpus="0" * 16), "lab", ADA, compute)
+    with pytest.raises(BoardError, match="a baseline is for boards of bits per byte"):
+        open_board(home.workspace, forecasts("lab"), "lab", ADA)
+
+
+def decided(home: BoardHome, losses: dict[str, float]) -> float:
+    """A closed board, and runs of three sizes at its budget in one sweep; returns the budget."""
+    from model.flops import flops_per_token
+    from orchestrator.store import NewRun
+    from tests.unit.orchestrator.store_fixtures import made_cell
+    from tests.unit.orchestrator.use_cases.homes import finish
+
+    budget, runs = 32 * 8 * flops_per_token(home.config(d_model=16).model), []
+    for name in losses:
+        size, seed = name.split("-")
+        rate = flops_per_token(home.config(**SIZES[size]).model)
+        config = home.config(int(seed), round(budget / rate / 32), **SIZES[size])
+        flops = config.tokens * rate
+        runs.append(NewRun(name, config.to_dict(), flops, None, made_cell(budget=budget, seed=int(seed), size_id=size)))
+    home.workspace.store.submit(sweep_record("truth"), runs)
+    for name, loss in losses.items():
+        finish(home.workspace, name, loss)
+    home.workspace.store.add_board(forecasts(home.dataset, target=budget), None, ADA)
+    close_board(home.workspace, "scaling", ADA)
+    return budget
+
+
+def test_the_best_size_decides_with_the_spread_between_all_seeds(
+    home: BoardHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.use_cases.boards.NEAR", 0.2)  # so small runs do not land on their budget
+    decided(home, {"n1-0": 3.2, "n2-0": 3.0, "n2-1": 3.1, "n3-0": 3.2, "n3-1": 3.3})
+    decide_board(home.workspace, "scaling", "truth", ADA)
+    outcome = home.workspace.store.board("scaling").outcome
+    assert outcome is not None
+    assert (outcome.sweep, outcome.seeds, outcome.freedom) == ("truth@aaaa0000", 2, 2)
+    assert [outcome.loss, outcome.sigma] == pytest.approx([3.05, 0.1 / 2**0.5])
+    assert outcome.tokens == 32 * 8
+
+
+def test_an_end_of_the_sizes_decides_nothing(home: BoardHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.use_cases.boards.NEAR", 0.2)
+    decided(home, {"n1-0": 3.2, "n2-0": 3.1, "n3-0": 3.0})
+    with pytest.raises(BoardError, match="that of its largest size: train further sizes"):
+        decide_board(home.workspace, "scaling", "truth", ADA)
+    home.run("alone", "ada")
+    with pytest.raises(BoardError, match="sizes at"):
+        decide_board(home.workspace, "scaling", "of-alone", ADA)
+
+
+def test_a_board_of_runs_or_an_open_one_is_not_decided(home: BoardHome) -> None:
+    submitted(home, "lab")
+    open_board(home.workspace, asked(corpus="lab"), None, ADA)
+    open_board(home.workspace, forecasts("lab"), None, ADA)
+    with pytest.raises(BoardError, match="nothing is left to decide"):
+        decide_board(home.workspace, "speed", "lab", ADA)
+    with pytest.raises(BoardError, match="is open"):
+        decide_board(home.workspace, "scaling", "lab", ADA)
