@@ -123,7 +123,7 @@ def switch_off() -> None:
 
     kept.Kept.get = compute  # type: ignore[method-assign]
     current._Latest.get = lambda _self, _key, make: make()  # type: ignore[method-assign,assignment]
-    current.Current._fresh = lambda _self: current._Reading()  # type: ignore[method-assign]
+    current.Current._read = lambda _self, _earlier: current._Reading()  # type: ignore[method-assign]
 
 
 @contextmanager

@@ -42,7 +42,7 @@ class Adapting:
         The decision follows from the sweep's file and its losses alone, and is stored before any of its runs starts:
         whoever decides, and however often they are killed, the rounds are the same.
 
-        Raises CeilingExceeded, PlanError, CorpusError, CalibrationError: nothing is decided then.
+        Raises CeilingExceeded, PlanError, CorpusError, CalibrationError, ArtifactsAway: nothing is decided then.
         """
         store = self._workspace.store
         record, runs = store.sweep_by_id(sweep.id), store.runs_of(sweep.id, "grid")
@@ -96,6 +96,8 @@ class Adapting:
         dataset = answers.sweep.dataset
         with suppress(ShardError):
             return facts_of(read_manifest(self._workspace.home.artifacts / dataset))
+        with suppress(ShardError, FileNotFoundError):  # it was prepared in another home
+            return facts_of(read_manifest(self._workspace.artifacts.dataset(dataset)))
         facts = self._planning.facts(answers.spec)
         if facts.dataset != dataset:
             raise PlanError(

@@ -16,6 +16,7 @@ from orchestrator.use_cases.sweep_answers import SweepAnswers, earlier_noise
 from orchestrator.use_cases.workspace import Workspace
 from sweeps.file.compose import load_sweep
 from sweeps.file.data_axes import DATA_AXES, varies_tokenizer, with_data
+from sweeps.file.problem import Problem, SweepError
 from sweeps.file.spec import SweepSpec
 from sweeps.plan.adaptive import first_round
 from sweeps.plan.expected_width import USUAL_NOISE, Expected, KnownNoise, expect
@@ -68,18 +69,30 @@ class Planning:
         """Sweeps are planned on the data and the measurements of this workspace."""
         self._workspace = workspace
 
-    def plan(self, source: Path | str | bytes, overrides: Sequence[str] = (), within: Reach | None = None) -> Planned:
+    def plan(
+        self,
+        source: Path | str | bytes,
+        overrides: Sequence[str] = (),
+        within: Reach | None = None,
+        most: int | None = None,
+    ) -> Planned:
         """Prepare the data, calibrate the machine, lay out the grid of a sweep file.
 
         Args:
             source: path of the file, or its content as bytes.
             overrides: `key=value` each.
             within: where the files of its corpus may lie; None for everywhere.
+            most: most that its `limits.runs` may be, which bounds its grid before it is laid out.
 
         Raises:
             SweepError, CorpusError, PlanError, CalibrationError, SettingsError.
         """
-        return self.plan_spec(load_sweep(source, overrides), within)
+        spec = load_sweep(source, overrides)
+        if most is not None and spec.limits.runs > most:
+            raise SweepError(
+                [Problem(f"is {spec.limits.runs}: a service takes at most {most}; lower it", "limits.runs")]
+            )
+        return self.plan_spec(spec, within)
 
     def plan_spec(self, spec: SweepSpec, within: Reach | None = None) -> Planned:
         """`plan` for a sweep that was already read. Raises all but SweepError.
