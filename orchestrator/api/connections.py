@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import resource
 import socket
-from collections.abc import Callable
+from collections.abc import Sequence
+from concurrent.futures import Executor
 
 import h11
 import uvicorn
@@ -43,14 +44,15 @@ def timed_protocol(most: int, seconds: float = RECEIVE_SECONDS) -> type[H11Proto
 class EndingServer(uvicorn.Server):
     """A server that ends what requests wait for before it waits for the requests."""
 
-    def __init__(self, config: uvicorn.Config, end: Callable[[], None]) -> None:
-        """Listen as configured; `end` ends the work of requests."""
+    def __init__(self, config: uvicorn.Config, work: Sequence[Executor]) -> None:
+        """Listen as configured; `work` is what requests wait for."""
         super().__init__(config)
-        self._end = end
+        self._work = work
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer what is left, and close all connections."""
-        await asyncio.get_running_loop().run_in_executor(None, self._end)
+        for each in self._work:
+            each.shutdown(wait=False, cancel_futures=True)
         await super().shutdown(sockets)
 
 

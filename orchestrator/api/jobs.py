@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -17,10 +17,11 @@ async def waited_for(request: Request, executor: Executor, make: Callable[..., V
 
     Raises what it raises, TooManyJobs, and ClientDisconnect if the client goes first: then it is cancelled.
     """
-    job = asyncio.wrap_future(executor.submit(make, *arguments))
-    gone = asyncio.ensure_future(_gone(request))
+    job: asyncio.Future[Value] = asyncio.wrap_future(executor.submit(make, *arguments))
+    gone: asyncio.Future[None] = asyncio.ensure_future(_gone(request))
+    waiting: set[asyncio.Future[Any]] = {job, gone}
     try:
-        await asyncio.wait({job, gone}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         if not job.done():
             raise ClientDisconnect
         return job.result()

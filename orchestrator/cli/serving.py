@@ -58,7 +58,7 @@ def serve(
         app = create_app(
             workspace, background, members=members, corpora=corpora, workshop=workshops[0], planners=workshops[1]
         )
-        server = EndingServer(_configuration(app, host, port), lambda: [each.shutdown() for each in workshops])
+        server = EndingServer(_configuration(app, host, port), workshops)
         with handled_elsewhere(), signals.replaced(lambda: setattr(server, "should_exit", True)):
             say(f"page and REST: {address_of(listening)}")
             server.run(sockets=[listening])

@@ -104,14 +104,21 @@ def _work(connection: Connection) -> None:
             function, arguments = connection.recv()
         except (EOFError, OSError):
             return
-        try:
-            value, failed = function(*arguments), None
-        except MemoryError:
-            error = WorkshopError("the computation needed more memory than a service gives to one; make it smaller")
-            value, failed = None, (type(error), error.args, {})
-        except Exception as error:  # noqa: BLE001 - raised again by who asked
-            value, failed = None, (type(error), error.args, dict(error.__dict__))
-        connection.send((failed, value))
+        connection.send(_outcome(function, arguments))
+
+
+def _outcome(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[tuple[Any, ...] | None, Any]:
+    """Class, arguments and values of the error of a function, or None, and what it returns."""
+    try:
+        return None, function(*arguments)
+    except MemoryError:
+        return (
+            WorkshopError,
+            ("it needs more memory than a service gives to one computation: make it smaller",),
+            {},
+        ), None
+    except Exception as error:  # noqa: BLE001 - raised again by who asked
+        return (type(error), error.args, dict(error.__dict__)), None
 
 
 def _limit_memory() -> None:

@@ -12,12 +12,12 @@ import pytest
 from fastapi.testclient import TestClient
 
 from orchestrator.api.app import create_app
-from orchestrator.api.sweeps import PLANNERS
 from orchestrator.people import Actor, Role
 from orchestrator.use_cases import plan_json
 from orchestrator.use_cases.hours import Judged
 from orchestrator.use_cases.planning import Planned, Planning
 from orchestrator.use_cases.submission import submit
+from orchestrator.use_cases.workshop import PLANNERS
 from orchestrator.use_cases.workspace import Workspace
 from sweeps.plan.expected_width import USUAL_NOISE
 from sweeps.plan.records import PlanError

@@ -107,6 +107,7 @@ def test_beyond_the_limit_a_user_is_refused_and_others_are_not(workshops: Callab
 def test_what_is_cancelled_is_never_begun_or_its_process_is_ended(workshops: Callable[..., Workshop]) -> None:
     workshop, gate = workshops(1, 60.0, 2), Gate()
     (hands,) = workshop._all
+    assert isinstance(hands, Hands)
     first, second = (ask(workshop, "a", gate, name) for name in ("first", "second"))
     until(lambda: gate.began == ["first"])
     assert second.cancel() and not first.cancel()
