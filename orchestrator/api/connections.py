@@ -72,7 +72,9 @@ class TimedProtocol(H11Protocol):
         super().connection_made(transport)
         self._wait()
         if len(self.connections) > self._most:
-            next(iter(self._waiting)).transport.abort()
+            oldest = next(iter(self._waiting))
+            oldest._served()
+            oldest.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """A part of a request, or more, has come."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.client
 import socket
@@ -28,6 +29,7 @@ async def app(scope: dict[str, object], receive: Receive, send: Send) -> None:
         if message["type"] == "http.disconnect":
             return
         more = bool(message.get("more_body"))
+    await asyncio.sleep(0.6 if scope["path"] == "/slow" else 0)
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
     await send({"type": "http.response.body", "body": b"ok"})
 
@@ -69,16 +71,17 @@ def opened(port: int, sent: bytes = b"") -> socket.socket:
 
 def closed(connection: socket.socket) -> bool:
     """Wait until the other side closes; whether it did without an answer."""
-    try:
-        return connection.recv(100) == b""
-    except ConnectionResetError:
-        return True
+    with connection:
+        try:
+            return connection.recv(100) == b""
+        except ConnectionResetError:
+            return True
 
 
 def ask(port: int) -> bytes:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.request("GET", "/")
-    return connection.getresponse().read()
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        connection.request("GET", "/")
+        return connection.getresponse().read()
 
 
 BEGUN = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc"
@@ -94,8 +97,8 @@ def test_a_connection_may_ask_again_and_is_not_closed_for_an_answer_that_takes_l
     ended: list[str] = []
     with listening(100, 0.3, ended) as port:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-        for _ in range(2):
-            connection.request("GET", "/")
+        for path in ("/", "/slow"):
+            connection.request("GET", path)
             assert connection.getresponse().read() == b"ok"
         assert closed(connection.sock)
         assert ended == []
@@ -107,6 +110,8 @@ def test_those_who_send_nothing_make_way() -> None:
         silent = [opened(port) for _ in range(20)]
         assert ask(port) == b"ok"
         assert all(map(closed, silent[:14])), "the oldest go first"
+        for each in silent[14:]:
+            each.close()
 
 
 def test_half_of_the_files_are_left_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
