@@ -152,11 +152,7 @@ class Law:
 
     def loss_ends(self, budgets: Floats, result: Headline) -> tuple[Floats, Floats]:
         """The ends of the loss's interval at budgets, (T,) each, of what `combined` says there."""
-        top = self._top
-        high = np.minimum(result.loss + result.loss_half, np.maximum(self.worst_loss, result.loss))
-        # More compute cannot do worse than the largest fitted budget: the rest may be left unspent.
-        capped = np.maximum(np.minimum(high, top.loss + top.loss_half), result.loss)
-        return np.maximum(result.loss - result.loss_half, 0), np.where(budgets > self.largest_budget, capped, high)
+        return headline.loss_ends(result, self._top, self.worst_loss, budgets > self.largest_budget)
 
     @cached_property
     def _top(self) -> Headline:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from model.config import RunConfig, check_arithmetic
 from tokenizer.errors import ExpectedError
+from tokenizer.mixing import domains_of, mixed_indices
 from tokenizer.shards import Shards
 from tokenizer.windows import gather, sequence_count, sequence_indices
 
@@ -40,10 +41,22 @@ def check_data(run: RunConfig, data: Shards) -> None:
     for split in ("train", "validation"):
         tokens = len(getattr(data, split))
         if not sequence_count(tokens, run.model.context):
-            raise DataError(
-                f"the {split} split of {data.path} has {tokens} tokens, fewer than one sequence of "
-                f"{run.model.context} + 1: give more text or a shorter context"
-            )
+            raise DataError(_too_short(f"{split} split", data, tokens, run.model.context))
+    for name, ids in data.sets.items():
+        if not sequence_count(len(ids), run.model.context):
+            raise DataError(_too_short(f"validation set {name}", data, len(ids), run.model.context))
+    for domain in domains_of(data.manifest.domains, run.model.context):
+        if not domain.windows:
+            tokens = data.manifest.domains[domain.name]["tokens"]
+            raise DataError(_too_short(f"domain {domain.name}", data, tokens, run.model.context))
+
+
+def _too_short(part: str, data: Shards, tokens: int, context: int) -> str:
+    """The message for a part of a dataset that has not even one sequence."""
+    return (
+        f"the {part} of {data.path} has {tokens} tokens, fewer than one sequence of {context} + 1: give more text or "
+        "a shorter context"
+    )
 
 
 class Batches:
@@ -59,6 +72,7 @@ class Batches:
         self._train = run.train
         self._context = run.model.context
         self._windows = sequence_count(len(data.train), self._context)
+        self._domains = domains_of(data.manifest.domains, self._context)
         self._source: Tensor | np.ndarray = data.train
         if device.type != "cpu":
             copies = {} if resident is None else resident
@@ -82,7 +96,10 @@ class Batches:
         """Sequences of a chunk of steps that begins with `step`, as far as the run goes."""
         first = step * self._train.batch
         count = min(self._chunk_steps * self._train.batch, self._train.sequences - first)
-        indices = sequence_indices(self._train.seed, first, count, self._windows)
+        if self._domains:
+            indices = mixed_indices(self._train.seed, first, count, self._domains)
+        else:
+            indices = sequence_indices(self._train.seed, first, count, self._windows)
         return windows_at(self._source, indices, self._context, self._device)
 
 

@@ -39,29 +39,32 @@ def evaluation_batch(context: int, device: torch.device) -> int:
 
 
 @torch.inference_mode()
-def evaluate(model: Transformer, data: Shards, device: torch.device, numerics: str) -> Evaluation:
+def evaluate(model: Transformer, data: Shards, device: torch.device, numerics: str, on: str = "") -> Evaluation:
     """Score `model` on the first EVALUATION_TOKENS validation tokens, in whole sequences, at least one.
+
+    `on` names a further validation set of the dataset; by default it is the validation split.
 
     A dataset for comparing tokenizers (`scored_bytes`) is scored on all of its validation documents, to the last token,
     so that the nats are those of the same text whatever the tokenizer makes of it.
     """
-    context, tokens = model.config.context, len(data.validation)
-    windows, whole = sequence_count(tokens, context), data.manifest.scored_bytes > 0
+    ids, text = data.validation_of(on), data.manifest.text_of(on)
+    context, tokens = model.config.context, len(ids)
+    windows, whole = sequence_count(tokens, context), text.scored_bytes > 0
     if not whole:
         windows = min(windows, max(1, EVALUATION_TOKENS // context))
     total = torch.zeros((), dtype=torch.float64, device=device)
     batch = evaluation_batch(context, device)
     for first in range(0, windows, batch):
         indices = np.arange(first, min(first + batch, windows), dtype=np.int64)
-        sequences = windows_at(data.validation, indices, context, device).to(device, non_blocking=True)
+        sequences = windows_at(ids, indices, context, device).to(device, non_blocking=True)
         with autocast(device, numerics):
             total += model.loss(sequences[:, :-1], sequences[:, 1:]).double() * len(indices)
     if not whole:
         loss = total.item() / windows
-        return Evaluation(loss, loss / math.log(2) / data.validation_bytes_per_token, windows * context)
-    rest = torch.from_numpy(data.validation[windows * context :].astype(np.int64))[None].to(device)
+        return Evaluation(loss, loss / math.log(2) / text.bytes_per_token, windows * context)
+    rest = torch.from_numpy(ids[windows * context :].astype(np.int64))[None].to(device)
     nats = total.item() * context
     if rest.shape[1] > 1:
         with autocast(device, numerics):
             nats += model.loss(rest[:, :-1], rest[:, 1:]).item() * (rest.shape[1] - 1)
-    return Evaluation(nats / (tokens - 1), nats / math.log(2) / data.manifest.scored_bytes, tokens - 1)
+    return Evaluation(nats / (tokens - 1), nats / math.log(2) / text.scored_bytes, tokens - 1)

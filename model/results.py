@@ -31,13 +31,14 @@ def write_table(folder: Path, runs: Iterable[RunConfig]) -> Path:
 def _row(record: dict[str, Any]) -> dict[str, float | int | str | None]:
     """One finished run from its `result.json`: first the columns that a fit reads, then those about its speed."""
     run, result = RunConfig.from_dict(record["run"]), record["result"]
-    counts = count_parameters(run.model)
+    counts, sets = count_parameters(run.model), result.get("sets", {})
     return {
         "flops": result["flops"],
         "params": counts.matmul,
         "tokens": result["tokens"],
         "loss": result["loss"],
         "bits_per_byte": result["bits_per_byte"],
+        **{f"{key}.{name}": one[key] for name, one in sets.items() for key in ("loss", "bits_per_byte")},
         "params_total": counts.total,
         "params_nonembedding": counts.nonembedding,
         "seed": run.train.seed,

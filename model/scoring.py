@@ -12,7 +12,7 @@ from typing import Any
 from model.device import compiled_if
 from model.divergence import LOSS_WINDOW
 from model.endings import Diverged
-from model.evaluate import evaluate
+from model.evaluate import Evaluation, evaluate
 from model.flops import flops_per_token_by
 from model.implementation import Computation
 from model.peak import utilisation
@@ -55,10 +55,15 @@ class RunResult:
     where training was faster than every measurement of the peak."""
     implementation: Computation
     """How it was computed: the implementation, the device, torch's version."""
+    sets: dict[str, Evaluation] = dataclasses.field(default_factory=dict)
+    """Its score on each further validation set of the dataset, by name."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON-ready data."""
-        return dataclasses.asdict(self)
+        """Plain JSON-ready data, without `sets` where there is none."""
+        plain = dataclasses.asdict(self)
+        if not self.sets:
+            del plain["sets"]
+        return plain
 
 
 def score(training: Training, data: Shards, resumed: int, clock: Callable[[], float] = time.perf_counter) -> RunResult:
@@ -66,7 +71,9 @@ def score(training: Training, data: Shards, resumed: int, clock: Callable[[], fl
     training.check_loss()
     began = clock()
     with compiled_if(False):
-        scored = evaluate(training.model, data, training.device, training.run.train.numerics)
+        how = training.device, training.run.train.numerics
+        scored = evaluate(training.model, data, *how)
+        sets = {name: evaluate(training.model, data, *how, name) for name in data.sets}
     if not math.isfinite(scored.loss):
         raise Diverged(f"the validation loss is {scored.loss}")
     position = training.position()
@@ -86,6 +93,7 @@ def score(training: Training, data: Shards, resumed: int, clock: Callable[[], fl
         memory_bytes=training.memory_peak(),
         mfu=_mfu(training),
         implementation=training.computation(),
+        sets=sets,
     )
 
 

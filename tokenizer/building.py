@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import platform
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tokenizer.corpus_error import CorpusError
 from tokenizer.corpus_spec import CorpusSpec
+from tokenizer.domain_spec import shares
 from tokenizer.progress import Report, Stage
 from tokenizer.readers import HOW_TEXT_IS_CUT
 from tokenizer.shard_writer import write_shards
 from tokenizer.shards import SPLITS, Manifest, Shards, id_dtype
-from tokenizer.stream.cleaned import Cleaned
+from tokenizer.stream.cleaned import Cleaned, Side
+from tokenizer.stream.encoding import KEPT, ids_file
+from tokenizer.stream.index import read_index
+from tokenizer.stream.parts import DOMAIN, SET, Part
 from tokenizer.stream.pool import Pool
 from tokenizer.stream.whole import whole_file
 from tokenizer.vocabulary import Tokenizer, TokenizerSpec
@@ -49,15 +56,15 @@ def build(wanted: Wanted, cleaned: Cleaned, root: Path, pool: Pool, report: Repo
     from tokenizer.training import train_tokenizer
 
     check_split(wanted.corpus, cleaned)
-    validation, last = cleaned.sides["validation"], ""
-    if wanted.scored_bytes:
-        validation, last = cleaned.ends_of_validation(wanted.scored_bytes)
+    parts = [_part(cleaned, name, wanted.scored_bytes) for name in cleaned.files]
     started = time.perf_counter()
     tokenizer = wanted.given or train_tokenizer(wanted.tokenizer, cleaned.texts("train"), report)
     report(f"tokenizer: {tokenizer.name}, hash {tokenizer.hash[:16]} ({time.perf_counter() - started:.1f} s)")
     started = time.perf_counter()
     encoder = choose_encoder(tokenizer, cleaned.texts("train"))
-    train = cleaned.sides["train"]
+    _encode(cleaned, tokenizer, encoder.name, [part for part, _ in parts], pool, Stage("encoding buckets", report))
+    train, validation = cleaned.sides["train"], next(side for part, side in parts if part.name == "validation")
+    further = {part.name.removeprefix(SET): (part, side) for part, side in parts if part.name.startswith(SET)}
     draft = Manifest(
         corpus=cleaned.content_hash,
         tokenizer=tokenizer.hash,
@@ -71,10 +78,21 @@ def build(wanted: Wanted, cleaned: Cleaned, root: Path, pool: Pool, report: Repo
         encoder={"name": encoder.name, "parity": encoder.parity},
         scored_bytes=validation.bytes if wanted.scored_bytes else 0,
         cleaning=cleaned.facts_json,
+        domains={
+            name: {"weight": weight} | _facts_json(cleaned, DOMAIN + name, cleaned.sides[DOMAIN + name], tokenizer)
+            for name, weight in shares(wanted.corpus.mix).items()
+        },
+        sets={
+            name: _facts_json(cleaned, part.name, side, tokenizer)
+            | {"scored_bytes": side.bytes if wanted.scored_bytes else 0, "text": _text_of(cleaned, part)}
+            for name, (part, side) in further.items()
+        },
     )
-    _encode(cleaned, tokenizer, encoder.name, last, pool, Stage("encoding buckets", report))
-    ids = [_ids(cleaned, split, tokenizer) for split in SPLITS]
-    shards = write_shards(root, draft, ids[0], ids[1], {TOKENIZER_FILE: tokenizer.to_json().encode()})
+    trained = [DOMAIN + name for name in draft.domains] or ["train"]
+    ids = chain.from_iterable(_ids(cleaned, name, tokenizer) for name in trained)
+    sets = {name: _ids(cleaned, part.name, tokenizer) for name, (part, _) in further.items()}
+    extra = {TOKENIZER_FILE: tokenizer.to_json().encode()}
+    shards = write_shards(root, draft, ids, _ids(cleaned, "validation", tokenizer), extra, sets)
     made = shards.manifest
     report(f"encoder: {encoder.name}, {encoder.parity}")
     report(
@@ -84,24 +102,53 @@ def build(wanted: Wanted, cleaned: Cleaned, root: Path, pool: Pool, report: Repo
     return shards
 
 
-def _encode(cleaned: Cleaned, tokenizer: Tokenizer, encoder: str, last: str, pool: Pool, stage: Stage) -> None:
+def _part(cleaned: Cleaned, name: str, scored_bytes: int) -> tuple[Part, Side]:
+    """A part as it is encoded, and what of it: of validation text a beginning, where all of it is to be scored."""
+    part = cleaned.parts[name]
+    if not scored_bytes or name.startswith("train"):
+        return part, cleaned.sides[name]
+    side, last = cleaned.first_bytes(name, scored_bytes)
+    return replace(part, until=last), side
+
+
+def _facts_json(cleaned: Cleaned, name: str, side: Side, tokenizer: Tokenizer) -> dict[str, Any]:
+    """A part in a manifest."""
+    files = (ids_file(cleaned.folder, bucket, name, _file_of(tokenizer)) for bucket in cleaned.buckets)
+    size = np.dtype(id_dtype(tokenizer.vocab_size)).itemsize
+    tokens = sum(file.stat().st_size for file in files) // size
+    return {"documents": side.documents, "bytes": side.bytes, "tokens": tokens}
+
+
+def _text_of(cleaned: Cleaned, part: Part) -> str:
+    """The identity of the documents of a part, 16 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for bucket in cleaned.buckets:
+        index = part.of(read_index(cleaned.folder, bucket, KEPT), cleaned.fraction)
+        for row in index["digest"]:
+            if not part.until or row.tobytes() <= bytes.fromhex(part.until):
+                digest.update(row.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _encode(
+    cleaned: Cleaned, tokenizer: Tokenizer, encoder: str, parts: Sequence[Part], pool: Pool, stage: Stage
+) -> None:
     """Write the ids of every bucket."""
     name = _file_of(tokenizer)
     with whole_file(cleaned.folder / name) as stream:
         stream.write(tokenizer.to_json().encode())
-    settings = {"fraction": cleaned.fraction, "tokenizer": name, "encoder": encoder, "last": last}
+    settings = {"fraction": cleaned.fraction, "tokenizer": name, "encoder": encoder}
+    settings |= {"parts": [asdict(part) for part in parts]}
     tasks = [json.dumps({"bucket": [bucket.first, bucket.last]} | settings) for bucket in cleaned.buckets]
     for _ in pool.results("encode", tasks, stage):
         pass
 
 
-def _ids(cleaned: Cleaned, split: str, tokenizer: Tokenizer) -> Iterator[npt.NDArray[np.unsignedinteger]]:
-    """The ids of a split, bucket by bucket."""
-    from tokenizer.stream.encoding import ids_file
-
+def _ids(cleaned: Cleaned, part: str, tokenizer: Tokenizer) -> Iterator[npt.NDArray[np.unsignedinteger]]:
+    """The ids of a part, bucket by bucket."""
     dtype = np.dtype(id_dtype(tokenizer.vocab_size)).newbyteorder("<")
     for bucket in cleaned.buckets:
-        yield np.fromfile(ids_file(cleaned.folder, bucket, split, _file_of(tokenizer)), dtype)
+        yield np.fromfile(ids_file(cleaned.folder, bucket, part, _file_of(tokenizer)), dtype)
 
 
 def _file_of(tokenizer: Tokenizer) -> str:
@@ -110,9 +157,11 @@ def _file_of(tokenizer: Tokenizer) -> str:
 
 
 def check_split(spec: CorpusSpec, cleaned: Cleaned) -> None:
-    """Raise CorpusError where a split is empty, with a fraction that fills both."""
+    """Raise CorpusError where a split is empty, with a fraction that fills both, and where a part of it is."""
     if all(side.documents for side in cleaned.sides.values()):
         return
+    if all(cleaned.sides[split].documents for split in SPLITS):
+        raise CorpusError(_empty_part(cleaned))
     left_out = cleaned.left_out
     more = f"; corpus.max_bytes of {spec.max_bytes} left out {left_out:,}: raise it" if left_out else ""
     if cleaned.documents == 1:
@@ -127,6 +176,19 @@ def check_split(spec: CorpusSpec, cleaned: Cleaned) -> None:
         f"{'validation' if name == 'training' else 'training'} split and none into the {name} split at "
         f"corpus.validation_fraction {spec.validation_fraction}: give more documents, or set it to "
         f"{_between(cleaned.lowest, cleaned.highest)}{more}"
+    )
+
+
+def _empty_part(cleaned: Cleaned) -> str:
+    """The message for a domain without training or validation documents, or a validation set without any."""
+    empty = next(name for name, side in cleaned.sides.items() if not side.documents)
+    kind, _, name = empty.partition("-")
+    if name not in cleaned.domains:
+        return f"corpus.validation.{name}: no document of it stays: give a file with text that no other set has"
+    held = "training" if kind == "train" else "validation"
+    return (
+        f"corpus.mix: no {held} document of domain {name} stays: give it more documents, or change "
+        "corpus.validation_fraction"
     )
 
 

@@ -16,6 +16,7 @@ from tokenizer.files import Reach, files_of
 from tokenizer.installed import installed_sources
 from tokenizer.locations import Location
 from tokenizer.progress import Report, silent
+from tokenizer.readings import at, readings
 from tokenizer.stream.cleaned import Cleaned
 from tokenizer.stream.cleaning import SMALL, clean
 from tokenizer.stream.pool import Pool, cores
@@ -96,11 +97,21 @@ def source_files(spec: CorpusSpec, within: Reach | None = None) -> tuple[list[Fi
 
     `within` is where files may be named; None for everywhere.
     """
-    if spec.source == "python":
-        installed, notes = installed_sources()
-        return files_with_state(installed), notes
-    found: list[tuple[Location, str]] = [(path, str(path)) for path in files_of(spec.source, spec.paths, within)]
-    return files_with_state(found), ()
+    files: list[File] = []
+    notes: tuple[str, ...] = ()
+    for number, reading in enumerate(readings(spec)):
+        part = reading.spec
+        if part.source == "python":
+            installed, notes = installed_sources()
+            files += files_with_state(installed, number)
+            continue
+        try:
+            named = files_of(part.source, part.paths, within)
+        except CorpusError as error:
+            raise at(reading, error) from error
+        found: list[tuple[Location, str]] = [(path, str(path)) for path in named]
+        files += files_with_state(found, number)
+    return files, notes
 
 
 def pool_for(files: Sequence[File], folder: Path) -> Pool:
@@ -133,7 +144,7 @@ def read_documents(spec: CorpusSpec, report: Report = silent, within: Reach | No
     files, notes = source_files(spec, within)
     with tempfile.TemporaryDirectory(prefix="isoflop-") as folder, pool_for(files, Path(folder)) as pool:
         cleaned = clean_corpus(spec, files, notes, Path(folder), pool, report)
-        documents = tuple(Document(stored.raw.decode(), stored.origin) for stored in cleaned.stored())
+        documents = tuple(Document(stored.raw.decode(), stored.origin) for stored in cleaned.stored("all"))
     return Corpus(documents, cleaned.duplicates, cleaned.left_out, notes)
 
 
@@ -151,7 +162,8 @@ def _why_empty(spec: CorpusSpec, files: int, cleaned: Cleaned) -> str:
             f"away, {rule} most of them ({count:,}): leave it out (corpus.rules: {{{rule}: null}}) or change its "
             "threshold"
         )
-    where = "the installed Python sources" if spec.source == "python" else ", ".join(spec.paths)
+    named = [", ".join(reading.spec.paths) or "the installed Python sources" for reading in readings(spec)]
+    where = ", ".join(named)
     if invalid := cleaned.read.invalid:
         return f"corpus: no valid text in {count_of(files, 'file')} of {where}: {counted(invalid)} skipped"
     return f"corpus: no text in {count_of(files, 'file')} of {where}; name files that hold some in corpus.paths"

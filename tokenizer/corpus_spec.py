@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tokenizer.corpus_error import CorpusError
+from tokenizer.domain_spec import DomainSpec, check_names, check_weights
 from tokenizer.filters.screen import RULES, SETS, Screen
 from tokenizer.readers import DOCUMENT_SEPARATOR
 from tokenizer.refusals import CHOICES
@@ -57,6 +58,12 @@ class CorpusSpec:
     left out but for one; 0.5 to 1, or 0 to keep them. Of a training and a validation document the latter stays."""
     near_ngram: int = 5
     """Words of such an n-gram."""
+    mix: tuple[DomainSpec, ...] = ()
+    """Domains that the corpus is mixed of, each with a source and a weight of its own, instead of one source:
+    [more](corpora.md#domains). `max_bytes` is then the cap of each."""
+    validation: dict[str, str] = field(default_factory=dict)
+    """Further validation sets by name, each a file, a folder, a glob or a URL: every run is scored on each. JSON lines
+    and Parquet are told by the name, all else is text; `text_key` and `separator` are those of the corpus."""
 
     def __post_init__(self) -> None:
         """Take a single path or set of rules for a tuple of one; check every field. Raises CorpusError."""
@@ -67,14 +74,30 @@ class CorpusSpec:
             raise CorpusError(f"is {self.source!r}: choose one of {', '.join(SOURCES)}", "source")
         if self.source == "python" and self.paths:
             raise CorpusError("is set, but the source python takes none: set corpus.source to text", "paths")
+        object.__setattr__(self, "mix", tuple(self.mix))
+        if self.mix:
+            self._check_mix()
         if self.source != "python" and not self.paths:
             raise CorpusError(f"is empty: the source {self.source} needs files, folders or globs", "paths")
         if self.max_bytes < 1:
             raise CorpusError(f"must be at least 1, is {self.max_bytes}", "max_bytes")
         if not 0 < self.validation_fraction < 1:
             raise CorpusError(f"must lie between 0 and 1, is {self.validation_fraction}", "validation_fraction")
+        check_names(self.mix, tuple(self.validation))
         self._check_text()
         self._check_rules()
+
+    def _check_mix(self) -> None:
+        """Raises CorpusError for what belongs to the domains instead, for their weights, and for a wrong domain."""
+        for name in ("source", "paths", "whole_files", "filters", "rules"):
+            if getattr(self, name) not in ("python", (), False, {}):
+                raise CorpusError("is set beside corpus.mix: it belongs to the domains there", name)
+        check_weights(self.mix)
+        for number, domain in enumerate(self.mix):
+            try:
+                replace(self, mix=(), validation={}, **domain.reading)
+            except CorpusError as error:
+                raise CorpusError(error.message, f"mix.{number}.{error.key}") from error
 
     def _check_text(self) -> None:
         """Raises CorpusError for what says how documents are cut and which are text."""
@@ -112,6 +135,9 @@ def told_json(corpus: Mapping[str, Any]) -> dict[str, Any]:
 
     So revisions of sweeps and datasets stay those of earlier releases.
     """
-    later = ("separator", "whole_files", "invalid", "filters", "rules", "near_duplicates", "near_ngram")
+    later = (
+        *("separator", "whole_files", "invalid", "filters", "rules", "near_duplicates", "near_ngram"),
+        *("mix", "validation"),
+    )
     plain = {"separator": DOCUMENT_SEPARATOR, "invalid": CHOICES[0], "near_ngram": 5}
     return {key: value for key, value in corpus.items() if key not in later or (value and value != plain.get(key))}

@@ -7,6 +7,7 @@ import dataclasses
 import fcntl
 import hashlib
 import json
+import math
 import os
 import shutil
 import time
@@ -14,16 +15,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tokenizer.building import Wanted, build
-from tokenizer.corpus import clean_corpus, counted, pool_for, source_files
+from tokenizer.corpus import clean_corpus, count_of, counted, pool_for, source_files
 from tokenizer.corpus_spec import CorpusSpec, told_json
+from tokenizer.domain_spec import shares
 from tokenizer.errors import ExpectedError
 from tokenizer.files import Reach
 from tokenizer.loading import load_given
 from tokenizer.private import make_private
 from tokenizer.progress import Report, silent
-from tokenizer.shards import UNFINISHED, ShardError, Shards, open_shards
+from tokenizer.readings import cleaning_json
+from tokenizer.shards import UNFINISHED, Manifest, ShardError, Shards, open_shards
 from tokenizer.stream.cleaned import Cleaned
 from tokenizer.stream.index import BUCKET_BYTES
+from tokenizer.stream.parts import SET
 from tokenizer.stream.portions import PORTION_BYTES, File
 from tokenizer.stream.reading import RUN_BYTES
 from tokenizer.training import training_text_bytes
@@ -80,9 +84,11 @@ def prepare(
     known = _recall(root, shortcut)
     if known is not None:
         report(f"dataset {known.manifest.dataset}: reused")
+        _tell_mix(corpus, known, report)
         return known
     with _exclusively(root, report):
         shards = _recall(root, shortcut) or _clean_and_build(wanted, files, notes, root, report, keep=keep)
+        _tell_mix(corpus, shards, report)
         if _hash(request, _fingerprint(*source_files(corpus, within))) == shortcut:
             _remember(root, shortcut, shards)
     return shards
@@ -114,7 +120,7 @@ def _clean_and_build(
     wanted: Wanted, files: Sequence[File], notes: tuple[str, ...], root: Path, report: Report, *, keep: bool
 ) -> Shards:
     """Clean the corpus; reuse the dataset of what stays, or build it. Goes on where a killed process was."""
-    asked = told_json(dataclasses.asdict(wanted.corpus))
+    asked = cleaning_json(wanted.corpus)
     sizes = (PORTION_BYTES, RUN_BYTES, BUCKET_BYTES)
     folder = root / f"{CLEANING}{_hash(PREPARATION, asked, sizes, _fingerprint(files, notes))[:16]}"
     for other in set(root.glob(f"{CLEANING}*")) - {folder}:
@@ -142,6 +148,7 @@ def _in_folder(wanted: Wanted, files: Sequence[File], notes: tuple[str, ...], fo
             cleaned.content_hash,
             wanted.corpus.validation_fraction,
             *_identity(wanted),
+            *([shares(wanted.corpus.mix)] if wanted.corpus.mix else []),
         )
         shards = _recall(folder.parent, content)
         if shards is None:
@@ -157,12 +164,38 @@ def _told(cleaned: Cleaned) -> Iterator[str]:
         yield f"skipped {counted(cleaned.read.invalid)}"
     if cleaned.read.thrown:
         yield f"thrown away by rules: {counted(cleaned.read.thrown)}"
-    near = f"{cleaned.near_duplicates:,} near duplicates ({cleaned.leaks:,} leaks into validation) and "
+    leaks = f" ({cleaned.leaks:,} leaks into validation)"
+    removed = f"{cleaned.duplicates:,} duplicates"
+    if cleaned.near_duplicates:
+        removed = f"{cleaned.near_duplicates:,} near duplicates{leaks} and {removed}"
+    elif cleaned.leaks:
+        removed += leaks
     yield (
-        f"{cleaned.documents:,} documents, {cleaned.bytes / 1e6:.1f} MB; "
-        f"{near if cleaned.near_duplicates else ''}{cleaned.duplicates:,} duplicates removed, "
+        f"{cleaned.documents:,} documents, {cleaned.bytes / 1e6:.1f} MB; {removed} removed, "
         f"{cleaned.left_out:,} beyond corpus.max_bytes"
     )
+    for name in cleaned.sets:
+        side = cleaned.sides[SET + name]
+        yield f"validation set {name}: {count_of(side.documents, 'document')}, {side.bytes / 1e6:.2f} MB"
+
+
+def _tell_mix(corpus: CorpusSpec, shards: Shards, report: Report) -> None:
+    """Report the domains of a dataset with their shares, and which one begins again first."""
+    for line in _told_mix(corpus, shards.manifest):
+        report(f"corpus: {line}")
+
+
+def _told_mix(corpus: CorpusSpec, made: Manifest) -> Iterator[str]:
+    """`_tell_mix` in lines."""
+    total = sum(domain.weight for domain in corpus.mix)
+    for name, facts in made.domains.items():
+        size = facts["tokens"] / made.train_tokens
+        yield f"domain {name}: {facts['tokens']:,} training tokens, {facts['weight']:.1%} by weight, {size:.1%} by size"
+    if made.domains and not math.isclose(total, 1):
+        yield f"the weights of corpus.mix sum to {total:g} and are taken as shares of that"
+    if made.domains:
+        first = min(made.domains, key=lambda name: made.domains[name]["tokens"] / made.domains[name]["weight"])
+        yield f"a run of more than {made.unique_tokens:,} tokens reads domain {first} again"
 
 
 def _hash(*parts: object) -> str:

@@ -6,7 +6,7 @@ import fnmatch
 import glob
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,15 @@ SUFFIXES = {
     for source, endings in (("text", (".txt", ".md")), ("jsonl", (".jsonl", ".ndjson")), ("parquet", (".parquet",)))
 }
 """Files that a folder stands for, by source."""
+
+
+def source_of(paths: Sequence[str]) -> str:
+    """The kind of source that paths look like: python where there is none."""
+    if not paths:
+        return "python"
+    fitting = (source for source, endings in SUFFIXES.items() if source != "text" and paths[0].endswith(endings))
+    return next(fitting, "text")
+
 
 OUTSIDE = (
     "corpus.paths: a corpus that is named over the network lies in a folder that the service's operator listed in "

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from tokenizer.durable import sync_folder
 from tokenizer.private import FILE_MODE, make_private
-from tokenizer.shards import UNFINISHED, Manifest, ShardError, Shards, id_dtype, open_shards
+from tokenizer.shards import UNFINISHED, Manifest, ShardError, Shards, id_dtype, open_shards, set_file
 
 
 def write_shards(
@@ -26,17 +26,21 @@ def write_shards(
     train: Iterable[npt.ArrayLike],
     validation: Iterable[npt.ArrayLike],
     extra: Mapping[str, bytes] | None = None,
+    sets: Mapping[str, Iterable[npt.ArrayLike]] | None = None,
 ) -> Shards:
     """Write a dataset to root/<dataset> and open it.
 
-    `train` and `validation` yield the ids of one document at a time; `extra` holds further files by name. The folder
+    `train` and `validation` yield the ids of one document at a time; `extra` holds further files by name, `sets`
+    the ids of the further validation sets that the draft names. The folder
     appears complete or not at all: it is written under another name, flushed to disk, and renamed. An intact dataset of
     that name is left as it is, a damaged one is replaced. Raises ShardError for an empty split.
     """
     make_private(root)
     temporary = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=root))
     try:
-        manifest = _write_folder(temporary, draft, {"train": train, "validation": validation}, extra or {})
+        further = {set_file(name): ids for name, ids in (sets or {}).items()}
+        splits = {"train": train, "validation": validation} | further
+        manifest = _write_folder(temporary, draft, splits, extra or {})
         path = root / manifest.dataset
         _publish(temporary, path)
         return open_shards(path)

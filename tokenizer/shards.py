@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,12 @@ class Manifest:
     same documents; 0 where it is scored on the first validation tokens."""
     cleaning: dict[str, Any] = field(default_factory=dict)
     """What was read of the corpus, what was left out and why, with samples; not part of the identity."""
+    domains: dict[str, Any] = field(default_factory=dict)
+    """Of a mix, by the names of its domains: weight (its share of what is read), documents, bytes and tokens. The
+    training tokens are those of one domain after the other, in the alphabetical order of their names."""
+    sets: dict[str, Any] = field(default_factory=dict)
+    """Further validation sets by name: documents, bytes, tokens, scored_bytes as above, and text, the identity of their
+    documents."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-ready data."""
@@ -91,9 +98,40 @@ class Manifest:
     def identity(self) -> str:
         """The content hash, 16 hexadecimal digits, that `dataset` must equal."""
         parts = {name: value for name, value in self.to_dict().items() if name not in _NO_IDENTITY}
-        if not self.scored_bytes:
-            del parts["scored_bytes"]
+        for name in ("scored_bytes", "domains", "sets"):
+            if not parts[name]:
+                del parts[name]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def unique_tokens(self) -> int:
+        """Training tokens of one pass: until the text, or that of a domain, begins again."""
+        ends = [facts["tokens"] / facts["weight"] for facts in self.domains.values()]
+        return int(min(ends, default=self.train_tokens))
+
+    def text_of(self, name: str = "") -> ValidationText:
+        """What the validation text is, or that of a further set."""
+        facts = self.sets[name] if name else None
+        if facts is None:
+            return ValidationText(self.validation_bytes, self.validation_tokens, self.scored_bytes)
+        return ValidationText(facts["bytes"], facts["tokens"], facts["scored_bytes"])
+
+
+@dataclass(frozen=True)
+class ValidationText:
+    """How large a validation text is."""
+
+    bytes: int
+    """UTF-8 bytes."""
+    tokens: int
+    """Tokens with BOS."""
+    scored_bytes: int
+    """As in a manifest."""
+
+    @property
+    def bytes_per_token(self) -> float:
+        """UTF-8 bytes per token: bits per byte = nats per token ÷ ln 2 ÷ this."""
+        return self.bytes / self.tokens
 
 
 @dataclass(frozen=True)
@@ -108,11 +146,17 @@ class Shards:
     """Training ids, shape [train_tokens]."""
     validation: Tokens
     """Validation ids, shape [validation_tokens]."""
+    sets: Mapping[str, Tokens] = field(default_factory=dict)
+    """Ids of the further validation sets by name."""
 
-    @property
-    def validation_bytes_per_token(self) -> float:
-        """UTF-8 bytes per validation token: bits per byte = nats per token ÷ ln 2 ÷ this."""
-        return self.manifest.validation_bytes / self.manifest.validation_tokens
+    def validation_of(self, name: str = "") -> Tokens:
+        """The ids of the validation text, or of a further set."""
+        return self.sets[name] if name else self.validation
+
+
+def set_file(name: str) -> str:
+    """Name of the file of a further validation set, without its ending."""
+    return f"validation-{name}"
 
 
 def id_dtype(vocab: int) -> str:
@@ -129,7 +173,10 @@ def open_shards(path: Path) -> Shards:
     """
     manifest = read_manifest(path)
     _verify(path, manifest)
-    return Shards(path, manifest, *(_map_tokens(path, manifest, split) for split in SPLITS))
+    counts = (manifest.train_tokens, manifest.validation_tokens)
+    splits = (_map_tokens(path, manifest, *each) for each in zip(SPLITS, counts, strict=True))
+    sets = {name: _map_tokens(path, manifest, set_file(name), one["tokens"]) for name, one in manifest.sets.items()}
+    return Shards(path, manifest, *splits, sets)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -171,7 +218,7 @@ def _checked(manifest: Manifest) -> Manifest:
 
 def _verify(path: Path, manifest: Manifest) -> None:
     """Raise ShardError unless every file has the hash that the manifest names, which covers all that are opened."""
-    for name in {*manifest.files, *(f"{split}.bin" for split in SPLITS)}:
+    for name in {*manifest.files, *(f"{split}.bin" for split in (*SPLITS, *map(set_file, manifest.sets)))}:
         file = path / name
         try:
             with file.open("rb") as stream:
@@ -211,10 +258,9 @@ _verified: dict[Path, _Seen] = {}
 """Files whose content this process verified; they are read again once they changed."""
 
 
-def _map_tokens(path: Path, manifest: Manifest, split: str) -> Tokens:
-    """A split's ids, shape [tokens], as a read-only view of its file. Raises ShardError."""
+def _map_tokens(path: Path, manifest: Manifest, split: str, count: int) -> Tokens:
+    """A split's ids, shape [count], as a read-only view of its file. Raises ShardError."""
     file = path / f"{split}.bin"
-    count: int = getattr(manifest, f"{split}_tokens")
     dtype = np.dtype(manifest.dtype).newbyteorder("<")
     try:
         size = file.stat().st_size

@@ -65,6 +65,11 @@ def sequence_indices(seed: int, first: int, count: int, windows: int) -> Indices
     return order.astype(np.int64)
 
 
+def keyed_words(seed: int, first: int, count: int) -> Words:
+    """Words at places first … first + count - 1 of a sequence that its seed selects, shape [count]."""
+    return _mix(_mix(np.full(count, ~seed & (2**64 - 1), dtype=_U64)) + np.arange(first, first + count, dtype=_U64))
+
+
 def _radices(windows: int) -> tuple[int, int]:
     """(a, b) with a · b ≥ windows, as close as two nearly equal factors allow, so that few positions have to walk."""
     a = math.isqrt(windows - 1) + 1

@@ -53,6 +53,17 @@ def answer(valley: Valley, budgets: Floats) -> Headline:
     return Headline(found.log_params, np.minimum(found.log_params_half, WIDEST), found.loss, found.loss_half)
 
 
+def loss_ends(found: Headline, top: Headline, worst: float, beyond: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """The ends of the loss's interval, (T,) each, of what the valley says at budgets.
+
+    `top` is what it says at the largest fitted budget, `worst` above which no loss can be, and `beyond` (T,) says which
+    budgets are larger: more compute cannot do worse, for the rest may be left unspent.
+    """
+    high = np.minimum(found.loss + found.loss_half, np.maximum(worst, found.loss))
+    capped = np.maximum(np.minimum(high, top.loss + top.loss_half), found.loss)
+    return np.maximum(found.loss - found.loss_half, 0), np.where(beyond, capped, high)
+
+
 def alone(
     states: Sequence[FittedEstimator], uncertainty: Uncertainty, origin: Origin, cost: TokenCost, budgets: Floats
 ) -> list[tuple[EstimatorAnswer, ...]]:

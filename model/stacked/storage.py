@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 ALIGNED = 64
 """Elements to whose multiple each parameter's place is rounded up: 256 bytes, which fast kernels ask for."""
+_LOOKED_UP = "embedding.weight"
+"""The matrix that is looked up by row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +34,14 @@ class StackedParameters:
     the gradient norm of each run.
     """
 
-    def __init__(self, models: Sequence[nn.Module], looked_up: Sequence[str] = ("embedding.weight",)) -> None:
+    def __init__(self, models: Sequence[nn.Module]) -> None:
         """Move the parameters of `models`, all with the same names and shapes, into a common storage."""
         self._models = list(models)
         shapes = {name: parameter.shape for name, parameter in models[0].named_parameters()}
         self.device = next(models[0].parameters()).device
         runs = len(models)
-        together = [name for name in shapes if name not in looked_up]
-        groups = [[name] for name in shapes if name in looked_up] + ([together] if together else [])
+        together = [name for name in shapes if name != _LOOKED_UP]
+        groups = [each for each in ([_LOOKED_UP] if _LOOKED_UP in shapes else [], together) if each]
         self._blocks: list[tuple[Tensor, Tensor]] = []
         """(weights, gradients) of each group, [R, elements]."""
         self._places: dict[str, _Place] = {}

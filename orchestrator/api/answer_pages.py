@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
@@ -28,13 +30,15 @@ class AnswerPages:
         """Make them from what this desk knows."""
         self.desk = desk
 
-    async def answer(self, request: Request, name: str, variant: str) -> Response:
+    async def answer(self, request: Request, name: str, variant: str, loss_key: str) -> Response:
         """The reply to one question. Raises NotFound."""
-        opened = await open_sweep(self.desk, name, variant)
+        opened = await open_sweep(self.desk, name, variant, loss_key)
         asked = Typed.of(request.query_params)
         made = await answer_to(self.desk, opened, asked)
         known = opened.fitted.law.warnings if opened.fitted.law else ()
-        page = AnswerPage(opened.name, opened.variant, asked.encoded, known, made.reply, made.error)
+        key = opened.answers.loss_key.text
+        question = urlencode(dict(asked.query) | ({"loss_key": key} if key else {}))
+        page = AnswerPage(opened.name, opened.variant, question, known, made.reply, made.error)
         return await self.desk.document(request, ("answer page", *opened.key, asked.encoded), html_document, page)
 
     async def next_table(self, opened: Opened) -> NextTable | None:
@@ -43,18 +47,18 @@ class AnswerPages:
             return None
         return await self.desk.long(("next", *opened.key), further_runs, opened.answers, opened.variant)
 
-    async def next(self, request: Request, name: str, variant: str) -> Response:
+    async def next(self, request: Request, name: str, variant: str, loss_key: str) -> Response:
         """What further runs of a sweep would buy. Raises NotFound."""
-        opened = await open_sweep(self.desk, name, variant)
+        opened = await open_sweep(self.desk, name, variant, loss_key)
         page = NextPage(opened.name, opened.variant, await self.next_table(opened))
         return await self.desk.document(request, ("next page", *opened.key), html_document, page)
 
-    async def variants(self, request: Request, name: str) -> Response:
-        """The variants of a sweep in the order of their worth. Raises NotFound."""
+    async def variants(self, request: Request, name: str, loss_key: str) -> Response:
+        """The variants of a sweep in the order of their worth. Raises NotFound, QuestionError."""
         found = await self.desk.sweep(name)
-        answers = await self.desk.answers(found)
+        answers = (await self.desk.answers(found)).on(loss_key)
         named = await run_in_threadpool(self.desk.current.handle, found)
-        key = (found.sweep.id, found.key, named)
+        key = (found.sweep.id, found.key, named, answers.loss_key.text)
         try:
             page = RankingPage(named, await self.desk.long(("ranking", *key), ranked, answers, named), "")
         except LawError as error:
@@ -95,19 +99,19 @@ def install(app: FastAPI, desk: Desk) -> None:
     pages = AnswerPages(desk)
 
     @app.get("/sweeps/{name}/answer", response_class=HTMLResponse, include_in_schema=False)
-    async def answer_page(request: Request, name: str, variant: str = "") -> Response:
+    async def answer_page(request: Request, name: str, variant: str = "", loss_key: str = "") -> Response:
         """The reply to the question in the address."""
-        return await or_error_page(pages.answer(request, name, variant))
+        return await or_error_page(pages.answer(request, name, variant, loss_key))
 
     @app.get("/sweeps/{name}/next", response_class=HTMLResponse, include_in_schema=False)
-    async def next_page(request: Request, name: str, variant: str = "") -> Response:
+    async def next_page(request: Request, name: str, variant: str = "", loss_key: str = "") -> Response:
         """What further runs of a sweep would buy."""
-        return await or_error_page(pages.next(request, name, variant))
+        return await or_error_page(pages.next(request, name, variant, loss_key))
 
     @app.get("/sweeps/{name}/variants", response_class=HTMLResponse, include_in_schema=False)
-    async def variants_page(request: Request, name: str) -> Response:
+    async def variants_page(request: Request, name: str, loss_key: str = "") -> Response:
         """The variants of a sweep in the order of their worth."""
-        return await or_error_page(pages.variants(request, name))
+        return await or_error_page(pages.variants(request, name, loss_key))
 
     @app.get("/compare", response_class=HTMLResponse, include_in_schema=False)
     async def compare_page(

@@ -66,19 +66,19 @@ def _add_laws(app: FastAPI, desk: Desk) -> None:
     """Add the routes that answer by one law."""
 
     @app.get(SWEEP + "/fit", tags=["answers"])
-    async def get_fit(request: Request, name: str, variant: str = "") -> Response:
+    async def get_fit(request: Request, name: str, variant: str = "", loss_key: str = "") -> Response:
         """Curves, laws, lack of fit, hold-out, exclusions and noise."""
         found = await desk.sweep(name)
-        answers = await desk.fitted(found, variant)
-        key = ("fit", found.sweep.id, found.key, variant)
+        answers = await desk.fitted(found, variant, loss_key)
+        key = ("fit", found.sweep.id, found.key, variant, loss_key)
         return await desk.document(request, key, _fit, answers, variant)
 
     @app.get(SWEEP + "/fit.csv", tags=["answers"], response_class=CsvResponse)
-    async def get_minima(request: Request, name: str, variant: str = "") -> Response:
+    async def get_minima(request: Request, name: str, variant: str = "", loss_key: str = "") -> Response:
         """The optimum of each budget by each estimator, as CSV."""
         found = await desk.sweep(name)
-        answers = await desk.fitted(found, variant)
-        key = ("minima", found.sweep.id, found.key, variant)
+        answers = await desk.fitted(found, variant, loss_key)
+        key = ("minima", found.sweep.id, found.key, variant, loss_key)
         return await desk.document(request, key, _minima, answers, variant)
 
     @app.get(SWEEP + "/prediction", tags=["answers"])
@@ -87,7 +87,7 @@ def _add_laws(app: FastAPI, desk: Desk) -> None:
         question = asked.question()
         question.check()
         found = await desk.sweep(name)
-        answers = await desk.fitted(found, asked.variant)
+        answers = await desk.fitted(found, asked.variant, asked.loss_key)
         key = ("prediction", found.sweep.id, found.key, asked.model_dump_json())
         return await desk.computed(request, key, _predict, answers, asked.variant, question)
 
@@ -97,7 +97,7 @@ def _add_laws(app: FastAPI, desk: Desk) -> None:
         question = asked.question()
         question.check()
         found = await desk.sweep(name)
-        answers = await desk.fitted(found, asked.variant)
+        answers = await desk.fitted(found, asked.variant, asked.loss_key)
         key = ("configuration", found.sweep.id, found.key, asked.model_dump_json())
         return await desk.computed(request, key, _configure, answers, asked.variant, question, asked.program)
 
@@ -107,12 +107,12 @@ def _add_comparisons(app: FastAPI, desk: Desk) -> None:
 
     @app.get(SWEEP + "/comparison", tags=["answers"])
     async def get_values(
-        request: Request, name: str, axis: str, baseline: str = "", flops: float | None = None
+        request: Request, name: str, axis: str, baseline: str = "", flops: float | None = None, loss_key: str = ""
     ) -> Response:
         """The compute multiplier of each value of a varied axis over the baseline, by default the first value."""
         found = await desk.sweep(name)
-        answers = await desk.answers(found)
-        key = ("values", found.sweep.id, found.key, axis, baseline, flops)
+        answers = (await desk.answers(found)).on(loss_key)
+        key = ("values", found.sweep.id, found.key, axis, baseline, flops, loss_key)
         return await desk.computed(request, key, _values, answers, axis, baseline, flops)
 
     @app.get("/api/v1/comparison", tags=["answers"])
@@ -123,15 +123,16 @@ def _add_comparisons(app: FastAPI, desk: Desk) -> None:
         baseline_variant: str = "",
         other_variant: str = "",
         flops: float | None = None,
+        loss_key: str = "",
     ) -> Response:
         """How much more compute the sweep `baseline` needs than `other` for the same loss, along the loss.
 
         The verdict says which is better at a budget of the baseline, `flops`, and how many seeds would settle it.
         """
         found = [await desk.sweep(name) for name in (baseline, other)]
-        sides = [await desk.answers(each) for each in found]
+        sides = [(await desk.answers(each)).on(loss_key) for each in found]
         variants = (baseline_variant, other_variant)
-        key = ("comparison", *((each.sweep.id, each.key) for each in found), variants, flops)
+        key = ("comparison", *((each.sweep.id, each.key) for each in found), variants, flops, loss_key)
         return await desk.computed(request, key, _compare, *sides, variants, flops)
 
 
@@ -139,19 +140,21 @@ def _add_charts(app: FastAPI, desk: Desk) -> None:
     """Add the routes that draw."""
 
     @app.get(SWEEP + "/chart", tags=["answers"])
-    async def get_chart(request: Request, name: str, variant: str = "") -> Response:
+    async def get_chart(request: Request, name: str, variant: str = "", loss_key: str = "") -> Response:
         """The IsoFLOP chart as a Vega-Lite specification."""
         found = await desk.sweep(name)
-        answers = await desk.fitted(found, variant)
-        key = ("chart", found.sweep.id, found.key, name, variant)
+        answers = await desk.fitted(found, variant, loss_key)
+        key = ("chart", found.sweep.id, found.key, name, variant, loss_key)
         return await desk.document(request, key, _chart, answers, name, variant)
 
     @app.get(SWEEP + "/charts/{chart}.{suffix}", tags=["answers"], responses=_IMAGES)
-    async def get_picture(request: Request, name: str, chart: Picture, suffix: Suffix, variant: str = "") -> Response:
+    async def get_picture(
+        request: Request, name: str, chart: Picture, suffix: Suffix, variant: str = "", loss_key: str = ""
+    ) -> Response:
         """A chart of a law as PNG, SVG or a Vega-Lite specification (`json`): those of `isoflop plot --chart`."""
         found = await desk.sweep(name)
-        answers = await desk.fitted(found, variant)
-        key = ("picture", found.sweep.id, found.key, name, chart, suffix, variant)
+        answers = await desk.fitted(found, variant, loss_key)
+        key = ("picture", found.sweep.id, found.key, name, chart, suffix, variant, loss_key)
         return await desk.computed(request, key, draw, answers, name, str(chart), suffix, variant)
 
 

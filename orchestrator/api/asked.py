@@ -28,6 +28,7 @@ class Asked(BaseModel):
     device: str | None = Field(None, description="Device whose hours are shown: h100, a100, …")
     mfu: float | None = Field(None, description="Share of the device's peak that is reached, 0.4 by default.")
     variant: str = Field("", description="Which combination of varied values: axis=value,…")
+    loss_key: str = Field("", description="Which loss: loss.SET or bits_per_byte.SET; by default loss.")
     device_tflops: float | None = Field(None, description="Dense 16-bit peak of a device that is not listed, TFLOP/s.")
 
     def question(self) -> Question:

@@ -82,11 +82,15 @@ class Desk:
         """How far a sweep is, runs in training included."""
         return self.current.progress(found, self._background.live)
 
-    async def fitted(self, found: SweepTotals, variant: str) -> SweepAnswers:
-        """What a sweep's runs answer, once the law of a variant is fitted. Raises LawError."""
-        answers = await self.answers(found)
+    async def fitted(self, found: SweepTotals, variant: str, loss_key: str = "") -> SweepAnswers:
+        """What a sweep's runs answer, once the law of a variant is fitted. Raises LawError.
+
+        `loss_key` is the loss that is asked about. Raises QuestionError where the runs have none of the name.
+        """
+        answers = (await self.answers(found)).on(loss_key)
         if not answers.has_law(variant):
-            law = await self.made(("law", found.sweep.id, found.key, variant), law_of, answers, variant)
+            key = ("law", found.sweep.id, found.key, variant, answers.loss_key)
+            law = await self.made(key, law_of, answers, variant)
             answers.keep_law(variant, law)
         return answers
 

@@ -61,24 +61,31 @@ class Opened:
     """Its law, or why there is none."""
 
     @property
-    def key(self) -> tuple[int, str, str, str]:
+    def key(self) -> tuple[int, str, str, str, str]:
         """What identifies everything that is computed of it."""
-        return self.found.sweep.id, self.found.key, self.name, self.variant
+        return self.found.sweep.id, self.found.key, self.name, self.variant, self.answers.loss_key.text
 
     def address(self, page: str) -> str:
         """The address of a further page of the sweep."""
-        query = f"?{urlencode({'variant': self.variant})}" if self.variant else ""
-        return f"/sweeps/{quote(self.name, safe='')}/{page}{query}"
+        named = {"variant": self.variant, "loss_key": self.answers.loss_key.text}
+        query = urlencode({key: value for key, value in named.items() if value})
+        return f"/sweeps/{quote(self.name, safe='')}/{page}{f'?{query}' if query else ''}"
 
 
-async def open_sweep(desk: Desk, name: str, variant: str) -> Opened:
-    """A sweep with its law, by the name in an address; without a variant it is the default one. Raises NotFound."""
+async def open_sweep(desk: Desk, name: str, variant: str, loss_key: str = "") -> Opened:
+    """A sweep with its law, by the name in an address; without a variant it is the default one.
+
+    `loss_key` is the loss that is asked about. Raises NotFound for a sweep or a loss that there is not.
+    """
     found = await desk.sweep(name)
-    answers = await desk.answers(found)
+    try:
+        answers = (await desk.answers(found)).on(loss_key)
+    except QuestionError as error:
+        raise NotFound(str(error)) from error
     named = await run_in_threadpool(desk.current.handle, found)
     chosen = variant or await run_in_threadpool(lambda: default_variant(answers.spec.vary))
     try:
-        fitted = Fitted((await desk.fitted(found, chosen)).law(chosen))
+        fitted = Fitted((await desk.fitted(found, chosen, loss_key)).law(chosen))
     except LawError as error:
         fitted = Fitted(refusal=str(error))
     return Opened(found, named, answers, chosen, fitted)

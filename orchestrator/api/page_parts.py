@@ -61,12 +61,14 @@ def page_parts(answers: SweepAnswers, variant: str, name: str, published: bool =
     comparisons: list[Figure] = []
     law = law_or_none(answers, variant)
     if law is not None:
-        figures |= law_figures(law, f"{answers.sweep.name} {variant}".strip(), published=published)
+        title = " ".join(filter(None, (answers.sweep.name, variant, answers.loss_key.text)))
+        figures |= law_figures(law, title, published=published)
         comparisons = multiplier_figures(answers, variant)
 
     def address(plot: str) -> str:
         """Where a plot's specification is found."""
-        query = ({"variant": variant} if variant else {}) | ({"published": "1"} if published else {})
+        named = {"variant": variant, "loss_key": answers.loss_key.text, "published": "1" if published else ""}
+        query = {key: value for key, value in named.items() if value}
         return f"/sweeps/{quote(name, safe='')}/figures/{plot}.json{f'?{urlencode(query)}' if query else ''}"
 
     unasked = _unasked(answers, variant, law) if law is not None else []

@@ -26,7 +26,7 @@ from orchestrator.web.question import Typed, device_names
 from orchestrator.web.revisions import Revision, revisions
 from orchestrator.web.runs_table import LONGEST, RunFilter, runs_table
 from orchestrator.web.tables import dropped_rows
-from orchestrator.web.variants import chooser
+from orchestrator.web.variants import chooser, losses
 from orchestrator.web.views import STARTER, IndexPage, ListFilter, Slice, SweepPage
 
 SWEEPS_SHOWN = 200
@@ -49,9 +49,9 @@ class Pages:
         arguments = (opened.answers, opened.variant, opened.name, published)
         return await self.desk.made(("parts", *opened.key, published), page_parts, *arguments)
 
-    async def sweep(self, request: Request, name: str, variant: str, *, published: bool) -> Response:
+    async def sweep(self, request: Request, name: str, variant: str, loss_key: str, *, published: bool) -> Response:
         """A sweep's page. Raises NotFound."""
-        opened = await open_sweep(self.desk, name, variant)
+        opened = await open_sweep(self.desk, name, variant, loss_key)
         parts = await self.parts(opened, published=published)
         asked = Typed.of(request.query_params)
         answer = await answer_to(self.desk, opened, asked)
@@ -71,6 +71,7 @@ class Pages:
     ) -> Document:
         """The document of a sweep's page."""
         answers, law, sweep = opened.answers, opened.fitted.law, opened.found.sweep
+        key = answers.loss_key.text
         curves = awaited(answers.runs, opened.variant)
         path = f"/sweeps/{quote(opened.name, safe='')}/runs"
         page = SweepPage(
@@ -100,7 +101,11 @@ class Pages:
             reply=answer.reply,
             error=answer.error,
             variant=opened.variant,
-            choices=chooser(opened.name, answers.spec.vary, opened.variant, asked),
+            loss_key=key,
+            choices=(
+                *chooser(opened.name, answers.spec.vary, opened.variant, asked, key),
+                *losses(opened.name, answers.loss_keys, opened.variant, asked, key),
+            ),
         )
         return html_document(page)
 
@@ -111,9 +116,11 @@ class Pages:
         shown = every[:REVISIONS_SHOWN] or [own]
         return revisions(shown, own, [handle(each, shown[0]) for each in shown])
 
-    async def spec(self, request: Request, name: str, plot: str, variant: str, *, published: bool) -> Response:
+    async def spec(
+        self, request: Request, name: str, plot: str, variant: str, loss_key: str, *, published: bool
+    ) -> Response:
         """The Vega-Lite specification of a plot. Raises NotFound."""
-        opened = await open_sweep(self.desk, name, variant)
+        opened = await open_sweep(self.desk, name, variant, loss_key)
         found = (await self.parts(opened, published=published)).specs.get(plot)
         if found is None:
             raise NotFound(f"there is no chart {plot!r} on this page")
@@ -159,14 +166,18 @@ def install(app: FastAPI, desk: Desk) -> None:
         return await or_error_page(pages.index(request, _wanted(request), offset, drafted_from))
 
     @app.get("/sweeps/{name}", response_class=HTMLResponse, include_in_schema=False)
-    async def sweep_page(request: Request, name: str, variant: str = "", published: bool = False) -> Response:
+    async def sweep_page(
+        request: Request, name: str, variant: str = "", loss_key: str = "", published: bool = False
+    ) -> Response:
         """One sweep; the question in the address is answered."""
-        return await or_error_page(pages.sweep(request, name, variant, published=published))
+        return await or_error_page(pages.sweep(request, name, variant, loss_key, published=published))
 
     @app.get("/sweeps/{name}/figures/{plot}.json", include_in_schema=False)
-    async def spec(request: Request, name: str, plot: str, variant: str = "", published: bool = False) -> Response:
+    async def spec(
+        request: Request, name: str, plot: str, variant: str = "", loss_key: str = "", published: bool = False
+    ) -> Response:
         """The Vega-Lite specification of a plot of a sweep's page."""
-        return await pages.spec(request, name, plot, variant, published=published)
+        return await pages.spec(request, name, plot, variant, loss_key, published=published)
 
     @app.get("/static/{name}", include_in_schema=False)
     async def static_file(request: Request, name: str) -> Response:

@@ -78,7 +78,7 @@ def compare(
     elif csv:
         made = [_of_tables(csv, columns, rows, bytes_per_token or [], flops)]
     else:
-        made, best = _of_sweeps(sweeps or [], axis, baseline, variant or [], flops)
+        made, best = _of_sweeps(sweeps or [], axis, baseline, variant or [], flops, columns.get("loss", ""))
     _show(made, output, axis or "", best)
     if out is not None:
         _draw(made, out)
@@ -105,7 +105,7 @@ def _check(
         raise typer.BadParameter("--baseline needs --axis: it names one of its values")
     if variant and (csv or axis is not None or len(variant) != 2):
         raise typer.BadParameter("give --variant twice, for two sweeps that vary something")
-    if (sizes or keys or where) and not csv:
+    if (sizes or set(keys) - {"loss"} or where) and not csv:
         raise typer.BadParameter("--bytes-per-token, --where and columns need --csv: those of sweeps are known")
     if sizes and axis is not None:
         raise typer.BadParameter("--bytes-per-token needs two tables: the values of --axis share one")
@@ -114,16 +114,16 @@ def _check(
 
 
 def _of_sweeps(
-    sweeps: list[str], axis: str | None, baseline: str, variant: list[str], flops: float | None
+    sweeps: list[str], axis: str | None, baseline: str, variant: list[str], flops: float | None, loss_key: str
 ) -> tuple[list[Comparison], dict[str, list[BestValue]]]:
     """The comparisons, and with an axis of numbers its best value by budget."""
     answering = open_answering()
     if axis is not None:
-        answers = answering.of(sweeps[0])
+        answers = answering.of(sweeps[0]).on(loss_key)
         return answers.compare_values(axis, baseline, flops), answers.best_values(axis)
     first, second = sweeps
     labels = (*variant, "", "")
-    return [answering.compare(first, second, (labels[0], labels[1]), flops)], {}
+    return [answering.compare(first, second, (labels[0], labels[1]), flops, loss_key)], {}
 
 
 def _of_tables(

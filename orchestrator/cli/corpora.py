@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from analysis.wording import format_count, format_flops
+from analysis.wording import format_count, format_flops, plural
 from orchestrator.cli.opening import open_workspace
 from orchestrator.cli.options import Output
 from orchestrator.cli.output import Format, emit_json, emit_rows, say
@@ -15,7 +16,6 @@ from orchestrator.cli.tokenizers import MaxBytes, Source, TextKey
 
 if TYPE_CHECKING:
     from orchestrator.use_cases.corpora import Described
-    from sweeps.file.spec import SweepSpec
 
 
 def corpus(
@@ -37,11 +37,7 @@ def corpus(
     scripts of its letters, and the largest budgets for which one pass and four are enough under the recipe. Files
     without a sweep are taken with the tokenizer and the recipe of the demo.
     """
-    from orchestrator.use_cases import corpora
-
-    spec = _spec(what or [], source, text_key, max_bytes)
-    workspace = open_workspace()
-    found = corpora.describe(spec, workspace.home.artifacts, say)
+    found = _described(what or [], source, text_key, max_bytes)
     if output is Format.JSON:
         emit_json(found.to_dict())
     elif output is Format.CSV:
@@ -54,13 +50,14 @@ def corpus(
             say(f"kept: {_one_line(sample)}")
 
 
-def _spec(what: list[str], source: str, text_key: str, max_bytes: int) -> SweepSpec:
-    """The sweep whose corpus is shown. Raises SweepError, CorpusError."""
+def _described(what: list[str], source: str, text_key: str, max_bytes: int) -> Described:
+    """What is in the corpus of a sweep or of some files. Raises SweepError, CorpusError."""
     from orchestrator.use_cases import corpora, tokenizers
 
     if what and (sweep_path(what[0]).suffix in (".yaml", ".yml")):
-        return corpora.load(sweep_path(what[0]), what[1:])
-    return corpora.sweep_of(tokenizers.corpus_of(what, source, text_key, max_bytes))
+        return corpora.describe_sweep(sweep_path(what[0]), what[1:], open_workspace().home.artifacts, say)
+    spec = corpora.sweep_of(tokenizers.corpus_of(what, source, text_key, max_bytes))
+    return corpora.describe(spec, open_workspace().home.artifacts, say)
 
 
 def _rows(found: Described) -> list[dict[str, Any]]:
@@ -73,11 +70,12 @@ def _rows(found: Described) -> list[dict[str, Any]]:
         ("tokens", f"{facts['tokens']:,} ({facts['validation_tokens']:,} for validation)"),
         ("bytes per token", f"{facts['bytes_per_token']:.2f}"),
     ]
+    rows += _parts(facts, found.manifest.unique_tokens)
     named = {
         "documents_read": "documents read",
         "duplicates": "exact duplicates left out",
         "near_duplicates": "near duplicates left out",
-        "leaks": "… of a validation document",
+        "leaks": "… of validation documents",
         "left_out": "beyond corpus.max_bytes",
     }
     rows += [(label, f"{cleaning[key]:,}") for key, label in named.items() if key in cleaning]
@@ -90,6 +88,23 @@ def _rows(found: Described) -> list[dict[str, Any]]:
         value = f"{format_flops(one.flops)} FLOPs: N {format_count(one.params)}, D {format_count(one.tokens)}"
         rows.append((f"enough in {passes} for", f"{value} (recipe {found.recipe})"))
     return [{"what": what, "value": value} for what, value in rows]
+
+
+def _parts(facts: dict[str, Any], pass_tokens: int) -> Iterator[tuple[str, str]]:
+    """The domains of a mix with their shares and the passes of each, and the validation sets."""
+    for name, one in facts["domains"].items():
+        shares = f"{one['weight']:.1%} by weight, {one['share_by_size']:.1%} by size"
+        again = format_count(one["tokens"] / one["weight"])
+        yield f"domain {name}", f"{_size(one)}; {shares}; begins again after {again} tokens of a run"
+    if facts["domains"]:
+        yield "tokens of one pass", f"{pass_tokens:,}, until a domain begins again"
+    for name, one in facts["sets"].items():
+        yield f"validation set {name}", _size(one)
+
+
+def _size(part: dict[str, Any]) -> str:
+    """Documents, bytes and tokens of a part."""
+    return f"{plural(part['documents'], 'document')}, {part['bytes']:,} bytes, {part['tokens']:,} tokens"
 
 
 def _one_line(text: str) -> str:

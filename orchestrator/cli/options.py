@@ -21,6 +21,11 @@ MaybeSweep = Annotated[str | None, typer.Argument(metavar="SWEEP", help="Name of
 Overrides = Annotated[list[str] | None, typer.Argument(metavar="key=value", help="Keys of the sweep to replace.")]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, or the beginning of one.")]
 
+SweepLossKey = Annotated[
+    str,
+    typer.Option("--loss-key", help="Loss to forecast, such as loss.code. Default: loss."),
+]
+
 Output = Annotated[Format, typer.Option("-o", "--output", help="Form of the result.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show every estimator, exponent, refusal and note.")]
 Rerun = Annotated[bool, typer.Option("--rerun", help="Train finished runs again, too.")]
@@ -38,11 +43,12 @@ Where = Annotated[
 Wandb = Annotated[
     str | None, typer.Option("--wandb", metavar="ENTITY/PROJECT", help="wandb project, instead of a sweep.")
 ]
+_LOSS_KEY = "of the table, key of the wandb runs, or loss of the sweep's runs, such as loss.code."
 _KEY = "of the table, or config or summary key of the wandb runs (dotted for nested ones)."
 FlopsKey = Annotated[str | None, typer.Option("--flops-key", help=f"Column of training FLOPs {_KEY}")]
 ParamsKey = Annotated[str | None, typer.Option("--params-key", help=f"Column of parameters {_KEY}")]
 TokensKey = Annotated[str | None, typer.Option("--tokens-key", help=f"Column of training tokens {_KEY}")]
-LossKey = Annotated[str | None, typer.Option("--loss-key", help=f"Column of the final loss {_KEY}")]
+LossKey = Annotated[str | None, typer.Option("--loss-key", help=f"Column of the final loss {_LOSS_KEY}")]
 States = Annotated[list[str] | None, typer.Option("--state", help="wandb state to use; repeatable. Default: finished.")]
 Filter = Annotated[str | None, typer.Option("--filter", metavar="JSON", help="Query of the wandb runs to read.")]
 

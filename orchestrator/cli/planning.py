@@ -15,7 +15,7 @@ from analysis.wording import plural
 from orchestrator.cli.adapting import adaptive_of
 from orchestrator.cli.destination import check_destination, write_text
 from orchestrator.cli.opening import open_workspace
-from orchestrator.cli.options import Output, Overrides, Rerun, SweepFile, Variant, check_positive, expand
+from orchestrator.cli.options import Output, Overrides, Rerun, SweepFile, SweepLossKey, Variant, check_positive, expand
 from orchestrator.cli.output import Format, emit_json, emit_rows, say, width_of
 
 _VALIDATION_IMPORTANCE = (
@@ -197,6 +197,7 @@ def validate(
         bool, typer.Option("--neighbours", help="Also train half and twice the predicted size.")
     ] = False,
     variant: Variant = "",
+    loss_key: SweepLossKey = "",
     output: Output = Format.TABLE,
 ) -> None:
     """Store a forecast, train its optimum, and score the forecast.
@@ -213,7 +214,9 @@ def validate(
     check_positive("--flops", flops)
     workspace = open_workspace()
     with watching() as observe:
-        result = carry_out(workspace, sweep, flops, observe, variant, seeds=seeds, neighbours=neighbours)
+        result = carry_out(
+            workspace, sweep, flops, observe, variant, seeds=seeds, neighbours=neighbours, loss_key=loss_key
+        )
     for one in result.trained:
         if one.run.loss is None:
             say(f"run {one.run.id} ended as {one.run.state}: {one.run.error or 'no loss'}")

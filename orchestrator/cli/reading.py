@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from analysis.wording import plural
+from analysis.wording import join_words, plural
 from orchestrator.cli.destination import check_destination, write_text
 from orchestrator.cli.opening import open_answering, open_service, open_workspace
 from orchestrator.cli.options import Output, SweepName
@@ -44,7 +45,8 @@ def list_sweeps(output: Output = Format.TABLE) -> None:
 def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
     """Show a sweep's runs and forecasts.
 
-    Each run has its state, size and loss, and its predicted and actual seconds.
+    Each run has its state, size and loss, and its predicted and actual seconds. Runs that are trained as one on a
+    device are named.
     """
     from orchestrator.cli.adapting import round_rows
     from orchestrator.scheduling.durations import median_error
@@ -62,29 +64,34 @@ def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
                 "note": record.note,
                 "seconds_error": error,
                 "rounds": [each.to_dict() for each in record.rounds],
+                "shared": [asdict(each) for each in found.shared],
                 "runs": rows,
                 "forecasts": forecasts,
             }
         )
         return
+    sets = sorted({f"loss.{name}" for run in runs for name in run.sets})
     columns = [
-        "run", "role", "state", "budget", "shape", "params", "tokens", "loss", "seed", "flops_spent", "run_seconds",
-        "predicted_seconds", "attempts", "error",
+        "run", "role", "state", "budget", "shape", "params", "tokens", "loss", *sets, "seed", "flops_spent",
+        "run_seconds", "predicted_seconds", "attempts", "error",
     ]  # fmt: skip
-    emit_rows(rows, columns, output, importance=_RUN_IMPORTANCE)
+    emit_rows(rows, columns, output, importance=(*_RUN_IMPORTANCE[:5], *sets, *_RUN_IMPORTANCE[5:]))
     if len(runs) == SHOWN:
         say(f"only the first {SHOWN} runs are shown; -o csv and -o json have all")
     if error is not None:
         say(f"the median difference between predicted and actual seconds is {error:.0%}")
     for line in mixed_devices(runs):
         say(line)
+    for each in found.shared:
+        say(f"{each.worker} trains {len(each.runs)} runs as one: {join_words(each.runs)}")
     if record.rounds and output is Format.TABLE:
         shown = round_rows(record.rounds)
         emit_rows(shown, list(shown[0]), output, "Rounds")
     if record.note:
         say(f"sweep {record.name}: {record.note}")
     if forecasts and output is Format.TABLE:
-        emit_rows(forecasts, list(forecasts[0]), output, "Forecasts", _FORECAST_IMPORTANCE)
+        columns = list(dict.fromkeys(name for row in forecasts for name in row))
+        emit_rows(forecasts, columns, output, "Forecasts", _FORECAST_IMPORTANCE)
     if any(run.cell and run.cell.trunk for run in runs):
         say(_spent_line(runs))
 
@@ -161,6 +168,7 @@ def _run_row(run: Any) -> dict[str, Any]:
         "params_total": cell and cell.params_total,
         "tokens": cell and cell.tokens,
         "loss": run.loss,
+        **{f"loss.{name}": loss for name, (loss, _) in sorted(run.sets.items())},
         "seed": cell and cell.seed,
         "flops_spent": run.flops_spent,
         "seconds": None if run.seconds is None else round(run.seconds, 1),
@@ -180,12 +188,14 @@ def _spent_line(runs: Sequence[RunRecord]) -> str:
 
 
 def _forecast_row(forecast: StoredForecast) -> dict[str, Any]:
+    from orchestrator.use_cases.loss_key import STORED
     from orchestrator.use_cases.validation_result import PredictedOptimum
 
     predicted = PredictedOptimum.from_dict(forecast.prediction)
     return {
         "made": _time(forecast.made_at),
         "flops": forecast.flops,
+        **({STORED: forecast.prediction[STORED]} if STORED in forecast.prediction else {}),
         "law": forecast.law_id[:12],
         "predicted": predicted.loss,
         "low": predicted.scored_by.low,

@@ -57,8 +57,8 @@ class Source:
         given = [name for name in (self.sweep, self.csv, self.wandb) if name is not None]
         if len(given) != 1:
             raise typer.BadParameter("name one source: a sweep, a table with --csv, or a project with --wandb")
-        if self.sweep is not None and self.columns:
-            raise typer.BadParameter("name columns for --csv and --wandb only: those of a sweep are known")
+        if self.sweep is not None and set(self.columns) - {"loss"}:
+            raise typer.BadParameter("name columns for --csv and --wandb only: of a sweep's, --loss-key names one")
         if self.wandb is None and (self.states or self.filters):
             raise typer.BadParameter("--state and --filter need --wandb: they choose among its runs")
         if self.sweep is None and self.variant:
@@ -90,7 +90,7 @@ class Source:
     def answers(self) -> SweepAnswers:
         """What the sweep's runs answer, read once."""
         assert self.sweep is not None
-        return open_answering().of(self.sweep)
+        return open_answering().of(self.sweep).on(self.columns.get("loss", ""))
 
     @property
     def title(self) -> str:
@@ -100,7 +100,8 @@ class Source:
         """
         if self._streams:
             return "table"
-        return f"{self.sweep} {self.variant}".strip() if self.sweep else self.csv.stem if self.csv else self.wandb or ""
+        words = (self.sweep, self.variant, self.columns.get("loss")) if self.sweep else ()
+        return " ".join(filter(None, words)) if self.sweep else self.csv.stem if self.csv else self.wandb or ""
 
     @cached_property
     def law(self) -> Law:

@@ -47,7 +47,7 @@ def cell_text(column: str, value: Any) -> str:
     if isinstance(value, int | float):
         if not math.isfinite(value):
             return "–"
-        write = _NUMBERS.get(column)
+        write = _NUMBERS.get("loss" if column.startswith("loss.") else column)
         return write(value) if write else f"{value:.4g}" if isinstance(value, float) else str(value)
     text = printable_line(str(value))
     return _TEXTS[column](text) if column in _TEXTS else text

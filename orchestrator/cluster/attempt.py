@@ -96,7 +96,10 @@ class Attempt:
 def final_event(result: RunResult) -> Event:
     """The last event of a run for wandb; its summary has the loss by the name that `fit --wandb` reads."""
     shown = {"validation_loss": result.loss, "bits_per_byte": result.bits_per_byte}
-    return shown | {"tokens": result.tokens, "flops": result.flops, "summary": {"loss": result.loss}}
+    summary = {"loss": result.loss}
+    for name, score in result.sets.items():
+        summary |= {f"loss.{name}": score.loss, f"bits_per_byte.{name}": score.bits_per_byte}
+    return shown | {"tokens": result.tokens, "flops": result.flops, "summary": summary}
 
 
 def _own_folder(tracking: Tracking, scratch: Path | None) -> Tracking:

@@ -125,6 +125,13 @@ class RunRecord:
         return None if self.result is None else float(self.result.get("flops_spent", self.flops))
 
     @property
+    def sets(self) -> dict[str, tuple[float | None, float | None]]:
+        """Its loss on each further validation set, in nats per token and in bits per byte; None for one that is not
+        finite."""
+        found = (self.result or {}).get("sets", {})
+        return {name: (score["loss"], score["bits_per_byte"]) for name, score in found.items()}
+
+    @property
     def checkpoints(self) -> str:
         """Name of the folder of its checkpoints: each rerun has its own."""
         return f"checkpoints-{self.restarted}" if self.restarted else "checkpoints"

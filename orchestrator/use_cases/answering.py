@@ -57,11 +57,16 @@ class Answering:
         )
 
     def compare(
-        self, baseline: str, other: str, variants: tuple[str, str] = ("", ""), flops: float | None = None
+        self,
+        baseline: str,
+        other: str,
+        variants: tuple[str, str] = ("", ""),
+        flops: float | None = None,
+        loss_key: str = "",
     ) -> Comparison:
         """The compute multiplier of `other` over `baseline`, each with the label of its variant; verdict at `flops`.
 
         Raises:
             NotFound, LawError, IncomparableError.
         """
-        return compare_answers(self.of(baseline), self.of(other), variants, flops)
+        return compare_answers(self.of(baseline).on(loss_key), self.of(other).on(loss_key), variants, flops)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from model.flops import count_parameters, flops_per_token
 from sweeps.file.compose import load_sweep
+from sweeps.file.placing import placing
 from sweeps.file.spec import SweepSpec
 from sweeps.plan.combination import NOTHING_VARIED
 from sweeps.plan.grid import buildable, centre, setting_of
@@ -81,6 +83,11 @@ class Described:
             "cleaning": made.cleaning,
             "scripts": self.scripts,
             "samples": list(self.samples),
+            "domains": {
+                name: facts | {"share_by_size": facts["tokens"] / made.train_tokens}
+                for name, facts in made.domains.items()
+            },
+            "sets": made.sets,
             "recipe": self.recipe,
             "budgets": [asdict(one) for one in self.budgets],
         }
@@ -91,9 +98,11 @@ def sweep_of(corpus: CorpusSpec) -> SweepSpec:
     return replace(load_sweep("name: corpus\nextends: demo\n"), corpus=corpus)
 
 
-def load(path: Path, overrides: Sequence[str]) -> SweepSpec:
-    """The sweep of a file. Raises SweepError."""
-    return load_sweep(path, overrides)
+def describe_sweep(path: Path, overrides: Sequence[str], root: Path, say: Report) -> Described:
+    """`describe` the corpus of a sweep's file. Raises SweepError, too."""
+    spec = load_sweep(path, overrides)
+    with placing(path, overrides):
+        return describe(spec, root, say)
 
 
 def describe(spec: SweepSpec, root: Path, say: Report) -> Described:
@@ -110,11 +119,15 @@ def describe(spec: SweepSpec, root: Path, say: Report) -> Described:
 
 
 def _texts(shards: Shards) -> list[str]:
-    """The first training documents: in the order of their hashes, so a random choice."""
+    """The first training documents, of each domain its own: in the order of their hashes, so a random choice."""
     tokenizer = load_tokenizer(shards.path / TOKENIZER_FILE)
-    tokens = shards.train[:SAMPLED_TOKENS]
-    parts = np.split(tokens, np.flatnonzero(tokens == tokenizer.bos_id))
-    return [tokenizer.decode(part.tolist()) for part in parts if len(part)]
+    sizes = [facts["tokens"] for _, facts in sorted(shards.manifest.domains.items())] or [len(shards.train)]
+    texts: list[list[str]] = []
+    for begin, size in zip(np.cumsum([0, *sizes]), sizes, strict=False):
+        tokens = shards.train[begin : begin + min(size, SAMPLED_TOKENS // len(sizes))]
+        parts = np.split(tokens, np.flatnonzero(tokens == tokenizer.bos_id))
+        texts.append([tokenizer.decode(part.tolist()) for part in parts if len(part)])
+    return [text for one_of_each in zip_longest(*texts) for text in one_of_each if text is not None]
 
 
 @lru_cache(maxsize=1 << 16)
@@ -143,7 +156,7 @@ def _enough(spec: SweepSpec, made: Manifest, passes: int) -> Enough:
         budget = (low * high) ** 0.5
         model = buildable(setting, centre(spec, setting, budget))
         tokens = budget / flops_per_token(model)
-        if tokens <= passes * made.train_tokens:
+        if tokens <= passes * made.unique_tokens:
             low, found = budget, Enough(passes, budget, count_parameters(model).matmul, int(tokens))
         else:
             high = budget

@@ -75,13 +75,22 @@ COLUMNS: Final = tuple(f.name for f in fields(TableRow))
 
 
 def run_table(sweep: SweepRecord, runs: Sequence[RunRecord]) -> pd.DataFrame:
-    """One row for each run with the columns COLUMNS, and one column `vary.<axis>` for each varied axis."""
+    """One row for each run with the columns COLUMNS, `vary.<axis>` for each varied axis, and those of further sets."""
     values = attrgetter(*COLUMNS)
     frame = pd.DataFrame([values(_row(sweep, run)) for run in runs], columns=list(COLUMNS))
     varied = [_varied(run) for run in runs]
     for axis in sorted({axis for each in varied for axis in each}):
         frame[f"vary.{axis}"] = [each.get(axis) for each in varied]
+    for column in columns_of_sets(runs):
+        measure, _, name = column.partition(".")
+        frame[column] = [run.sets.get(name, (None, None))[measure == "bits_per_byte"] for run in runs]
     return frame
+
+
+def columns_of_sets(runs: Sequence[RunRecord]) -> list[str]:
+    """Columns of the losses on further validation sets: `loss.<set>` and `bits_per_byte.<set>`."""
+    names = dict.fromkeys(name for run in runs for name in run.sets)
+    return [f"{measure}.{name}" for name in sorted(names) for measure in ("loss", "bits_per_byte")]
 
 
 def rows_json(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from typing import Final
 from orchestrator.scheduling.speed import SpeedModel
 from orchestrator.use_cases.planning import Planned, Planning
 from sweeps.file.compose import load_sweep
+from sweeps.file.placing import placing
 from sweeps.file.spec import LimitsSpec, SweepSpec
 from sweeps.plan.expected_width import Expected, KnownNoise
 from sweeps.plan.filling import Filled, fill_hours
@@ -51,6 +52,12 @@ def plan_and_judge(
     Raises what Planning.plan raises. With `other`, a corpus that is not at hand is assumed.
     """
     spec = load_sweep(source, overrides)
+    with placing(source, overrides):
+        return _plan_and_judge(planning, spec, hours, other)
+
+
+def _plan_and_judge(planning: Planning, spec: SweepSpec, hours: float | None, other: OtherDevice | None) -> Judged:
+    """`plan_and_judge` of a sweep that was read."""
     if spec.adaptive.on and (other is not None or hours is not None):
         raise PlanError("adaptive: its runs are chosen here, for its spend: leave out --device and --hours")
     if other is not None:

@@ -12,10 +12,12 @@ from model.hardware import kind_name
 from orchestrator.scheduling.durations import LATEST, Durations
 from orchestrator.scheduling.speed import SpeedModel, calibrate, rates_of
 from orchestrator.settings import at_hand, choose_device, machine, worker_count
-from orchestrator.use_cases.sweep_answers import SweepAnswers, earlier_noise
+from orchestrator.use_cases.noise import earlier_noise
+from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.use_cases.workspace import Workspace
 from sweeps.file.compose import load_sweep
-from sweeps.file.data_axes import DATA_AXES, varies_tokenizer, with_data
+from sweeps.file.data_axes import data_type, varies_tokenizer, with_data
+from sweeps.file.placing import placing
 from sweeps.file.problem import Problem, SweepError
 from sweeps.file.spec import SweepSpec
 from sweeps.plan.adaptive import first_round
@@ -24,7 +26,7 @@ from sweeps.plan.grid import data_combinations
 from sweeps.plan.hours import DeviceCost
 from sweeps.plan.other_device import corpus_needed
 from sweeps.plan.plan import make_plan, plan_of_runs
-from sweeps.plan.records import DataFacts, Plan
+from sweeps.plan.records import DataFacts, DomainFacts, Plan
 from sweeps.plan.rounds import Round
 from tokenizer.corpus_error import CorpusError, CorpusFileError
 from tokenizer.dataset import COMPARED_BYTES, drop_cleaned, prepare
@@ -88,11 +90,11 @@ class Planning:
             SweepError, CorpusError, PlanError, CalibrationError, SettingsError.
         """
         spec = load_sweep(source, overrides)
-        if most is not None and spec.limits.runs > most:
-            raise SweepError(
-                [Problem(f"is {spec.limits.runs}: a service takes at most {most}; lower it", "limits.runs")]
-            )
-        return self.plan_spec(spec, within)
+        with placing(source, overrides):
+            if most is not None and spec.limits.runs > most:
+                reason = f"is {spec.limits.runs}: a service takes at most {most}; lower it"
+                raise SweepError([Problem(reason, "limits.runs")])
+            return self.plan_spec(spec, within)
 
     def plan_spec(self, spec: SweepSpec, within: Reach | None = None) -> Planned:
         """`plan` for a sweep that was already read. Raises all but SweepError.
@@ -136,8 +138,9 @@ class Planning:
                 raise
             except CorpusError as error:
                 # Of this combination alone: the files of others have not been checked against `within` yet.
-                alone = replace(part, vary={axis: each for axis, each in spec.vary.items() if axis not in DATA_AXES})
-                raise CorpusError(f"{error}\n{corpus_needed(alone)}{_elsewhere(spec)}") from error
+                alone = replace(part, vary={axis: each for axis, each in spec.vary.items() if not data_type(axis)})
+                needed = f"{error.message}\n{corpus_needed(alone)}{_elsewhere(spec)}"
+                raise CorpusError(needed, error.key) from error
             varied.append((vary, facts_of(shards.manifest)))
         if len(combinations) > 1:
             drop_cleaned(root)
@@ -205,6 +208,8 @@ def facts_of(manifest: Manifest) -> DataFacts:
     return DataFacts(
         dataset=manifest.dataset,
         vocab=manifest.vocab,
-        train_tokens=manifest.train_tokens,
+        train_tokens=manifest.unique_tokens,
         validation_tokens=manifest.validation_tokens,
+        sets=tuple((name, one["tokens"]) for name, one in manifest.sets.items()),
+        domains=tuple(DomainFacts(name, one["tokens"], one["weight"]) for name, one in manifest.domains.items()),
     )

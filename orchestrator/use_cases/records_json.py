@@ -25,7 +25,7 @@ def records_json(answers: SweepAnswers) -> dict[str, Any]:
             "rounds": [each.to_dict() for each in answers.sweep.rounds],
         },
         "runs": [_run_json(run) for run in answers.runs],
-        "forecasts": [asdict(forecast) for forecast in answers.forecasts],
+        "forecasts": [asdict(forecast) for forecast in answers.stored],
         "texts": dict(answers.texts),
     }
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from analysis.answers.compare import Comparison
 from orchestrator.client import Client
+from orchestrator.scheduling.progress import progress_from_json
 from orchestrator.use_cases.answering import compare_answers
-from orchestrator.use_cases.reading import SweepRuns
+from orchestrator.use_cases.reading import SweepRuns, shared_workers
 from orchestrator.use_cases.records_json import answers_of_json
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 
@@ -26,15 +27,25 @@ class RemoteAnswering:
             raise self._client.stranger() from error
 
     def compare(
-        self, baseline: str, other: str, variants: tuple[str, str] = ("", ""), flops: float | None = None
+        self,
+        baseline: str,
+        other: str,
+        variants: tuple[str, str] = ("", ""),
+        flops: float | None = None,
+        loss_key: str = "",
     ) -> Comparison:
         """The compute multiplier of `other` over `baseline`, each with the label of its variant; verdict at `flops`.
 
         Raises NotFound, Unreachable, Refused, LawError, IncomparableError.
         """
-        return compare_answers(self.of(baseline), self.of(other), variants, flops)
+        return compare_answers(self.of(baseline).on(loss_key), self.of(other).on(loss_key), variants, flops)
 
     def runs_of(self, name: str, limit: int | None = None) -> SweepRuns:
         """A sweep with its first `limit` runs, or with all of them. Raises NotFound, Unreachable, Refused."""
         answers = self.of(name)
-        return SweepRuns(answers.sweep, list(answers.runs[:limit]), list(answers.forecasts))
+        try:
+            running = progress_from_json(self._client.sweep(name)).running
+        except (KeyError, TypeError) as error:
+            raise self._client.stranger() from error
+        shared = shared_workers((run.worker, run.run_id) for run in running)
+        return SweepRuns(answers.sweep, list(answers.runs[:limit]), list(answers.forecasts), shared)

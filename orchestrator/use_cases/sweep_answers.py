@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -19,43 +19,30 @@ from analysis.answers.counts import Counts
 from analysis.answers.next_runs import Outlook, outlook
 from analysis.answers.recipe_check import Trial, with_check
 from analysis.fitting.cost import TokenCost
-from analysis.fitting.interval import seed_sigma
 from analysis.law import Law, fit
 from analysis.records import BuildableShape, LawError, Prediction, QuestionError
 from analysis.suggest.course import Course
 from analysis.table.table import RunTable
 from analysis.wording import join_words
-from model.flops import count_parameters, flops_per_token
+from model.flops import count_parameters
 from orchestrator.states import RunState
 from orchestrator.store import RunRecord, StoredForecast, SweepRecord
-from orchestrator.use_cases.export import run_table
+from orchestrator.use_cases.export import columns_of_sets, run_table
+from orchestrator.use_cases.loss_key import LOSS, MAIN, LossKey
+from orchestrator.use_cases.shapes import buildable_shape
+from orchestrator.use_cases.validation_texts import texts_of
 from orchestrator.use_cases.variant import Variant, variant_label
 from sweeps.file.compose import load_sweep
 from sweeps.file.spec import SweepSpec
 from sweeps.plan.combination import Combination
-from sweeps.plan.expected_width import USUAL_NOISE, KnownNoise
 from sweeps.plan.grid import Setting, setting_of
 from sweeps.plan.rounds import course_of
 from sweeps.recipes.ladder import flops_nodes, ladder, shape
-from tokenizer.shards import ShardError, read_manifest
 
 CONVENTION = "N: matmul parameters, head included, look-up not; C = D · (6 N + 6 L d T)"
 """What N and C count in every sweep."""
 LARGEST = 1e10
 """Parameters of the largest of the recipe's shapes that are counted."""
-FEWEST_FREEDOM = 2
-"""Least degrees of freedom with which a measured noise replaces the usual one."""
-
-
-def earlier_noise(revisions: Iterable[SweepAnswers]) -> KnownNoise:
-    """The noise between seeds from the first of a sweep's revisions with enough repeats, else the usual noise."""
-    for laws in revisions:
-        with contextlib.suppress(LawError):
-            sigma, freedom, _ = seed_sigma(laws.variants[0].table)
-            if sigma is not None and freedom >= FEWEST_FREEDOM:
-                known = f"{freedom} degrees of freedom of {laws.sweep.name}@{laws.sweep.revision[:8]}"
-                return KnownNoise(sigma, known)
-    return USUAL_NOISE
 
 
 class SweepAnswers:
@@ -69,29 +56,57 @@ class SweepAnswers:
         forecasts: Sequence[StoredForecast] = (),
         *,
         texts: Mapping[str, str] | None = None,
+        loss_key: LossKey = MAIN,
     ) -> None:
         """Answers from `runs`, those of `sweep` in the order of its plan.
 
         `artifacts` is the folder of its datasets; where that is on another machine, `texts` is what `texts` was there.
+        `loss_key` is the loss that is answered about; `on` sets it.
         """
         self.sweep = sweep
         """The sweep."""
-        self.runs = runs
-        """Its runs in the order of the plan."""
-        self.forecasts = forecasts
-        """Its stored forecasts."""
+        self.loss_key = loss_key
+        """The loss that is answered about."""
+        self.runs = [loss_key.scored(run) for run in runs] if loss_key.text else runs
+        """Its runs in the order of the plan, with the loss that is answered about."""
+        self.stored = forecasts
+        """Its stored forecasts, of whichever loss."""
+        self.forecasts = loss_key.forecasts(forecasts)
+        """Those of the loss that is answered about."""
         self._artifacts = artifacts
         self._texts = texts
         self._fits: dict[tuple[str, bool], Law] = {}
+        self._others: dict[LossKey, SweepAnswers] = {}
 
     def __getstate__(self) -> dict[str, object]:
         """What travels to another process, as it is now: other threads may add what they find meanwhile."""
-        return dict(self.__dict__) | {"_fits": dict(self._fits)}
+        return dict(self.__dict__) | {"_fits": dict(self._fits), "_others": {}}
+
+    def on(self, loss_key: str) -> SweepAnswers:
+        """What the same runs answer about another of their losses, such as `loss.code`. Raises QuestionError."""
+        key = LossKey.of(loss_key, self.sets)
+        if key == self.loss_key:
+            return self
+        if key not in self._others:
+            arguments = (self.sweep, self.runs, self._artifacts, self.stored)
+            self._others[key] = SweepAnswers(*arguments, texts=self._texts, loss_key=key)
+        return self._others[key]
+
+    @cached_property
+    def sets(self) -> tuple[str, ...]:
+        """Names of the further validation sets on which its runs are scored."""
+        corpus = self.spec.corpus
+        return (*(domain.name for domain in corpus.mix), *corpus.validation)
 
     @property
     def name(self) -> str:
         """Name and revision, `name@revision`."""
         return f"{self.sweep.name}@{self.sweep.revision}"
+
+    @property
+    def loss_keys(self) -> tuple[str, ...]:
+        """Keys of the losses per token that its runs are scored by, the first of the validation text."""
+        return ("", *(f"{LOSS}.{name}" for name in self.sets))
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -118,7 +133,9 @@ class SweepAnswers:
 
     def _table(self, runs: Sequence[RunRecord]) -> RunTable:
         """Some runs as a table that can be fitted. Raises LawError."""
-        return RunTable.from_frame(run_table(self.sweep, runs), convention=CONVENTION, loss_unit="nats/token")
+        frame = run_table(self.sweep, runs)
+        frame = frame.drop(columns=columns_of_sets(runs))
+        return RunTable.from_frame(frame, convention=CONVENTION, loss_unit=self.loss_key.unit)
 
     def _rank(self, axis: str, value: Any) -> int:
         """Place of a value among those of the sweep file, behind them if it is not one of them."""
@@ -255,20 +272,16 @@ class SweepAnswers:
     def _side(self, variant: Variant, name: str) -> Side:
         """A variant as a side of a comparison, under a name."""
         size = bytes_per_token(run_table(self.sweep, variant.runs))
-        return Side(name, self.fit(variant, holdout=False), size, self.texts.get(variant.dataset, ""))
+        text = self.texts.get(f"{variant.dataset} {self.loss_key.set}".strip(), "")
+        return Side(name, self.fit(variant, holdout=False), size, text)
 
     @cached_property
     def texts(self) -> Mapping[str, str]:
-        """Identity of the validation text of each dataset of the runs; empty if the dataset is gone."""
+        """Identities of the validation texts of the datasets of the runs, as `texts_of` has them."""
         if self._texts is not None:
             return self._texts
-        return {dataset: self._text(dataset) for dataset in {str(run.config["dataset"]) for run in self.runs}}
-
-    def _text(self, dataset: str) -> str:
-        with contextlib.suppress(ShardError):
-            manifest = read_manifest(self._artifacts / dataset)
-            return f"{manifest.corpus} {manifest.validation_bytes} {manifest.scored_bytes}"
-        return ""
+        datasets = {str(run.config["dataset"]) for run in self.runs}
+        return dict(texts_of(self._artifacts, datasets))
 
     def reply(self, label: str, question: Question) -> Reply:
         """A law's reply, with the nearest shapes that the recipe can build. Raises LawError, QuestionError."""
@@ -287,21 +300,7 @@ class SweepAnswers:
         """The buildable shape of the variant's recipe nearest to N, with its own N, D and FLOPs."""
         setting = self.setting(variant)
         model = shape(setting.recipe, params, setting.vocab, setting.context, setting.parts)
-        counts, cost = count_parameters(model), flops_per_token(model)
-        sequences = max(1, round(flops / (cost * model.context)))
-        return BuildableShape(
-            d_model=model.d_model,
-            n_layers=model.n_layers,
-            n_heads=model.n_heads,
-            d_ff=model.d_ff,
-            params=counts.matmul,
-            params_total=counts.total,
-            params_nonembedding=counts.nonembedding,
-            tokens=sequences * model.context,
-            flops=sequences * model.context * cost,
-            experts=model.experts,
-            active=model.active,
-        )
+        return buildable_shape(model, flops)
 
     def counts(self, variant: Variant) -> Counts:
         """Total and non-embedding parameters of the recipe's shapes as functions of N."""

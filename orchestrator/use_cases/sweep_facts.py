@@ -12,7 +12,7 @@ from orchestrator.use_cases.variant import variant_label
 def facts_of_sweep(answers: SweepAnswers, variant: str = "") -> Facts:
     """What is known of the runs of one variant of a sweep."""
     sweep = answers.sweep
-    name = f"{sweep.name} {variant}".strip()
+    name = " ".join(filter(None, (sweep.name, variant, answers.loss_key.text)))
     runs = [run for run in answers.runs if run.role == "grid" and _is_of(run, variant)]
     scored = [forecast for forecast in answers.forecasts if forecast.inside is not None]
     return Facts(

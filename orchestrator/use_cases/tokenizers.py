@@ -10,7 +10,7 @@ from model.config import ModelConfig
 from model.flops import flops_by_part
 from orchestrator.use_cases.workspace import Say
 from tokenizer.corpus import Corpus, CorpusError, CorpusSpec, read_documents
-from tokenizer.files import SUFFIXES
+from tokenizer.files import source_of
 from tokenizer.loading import load_given
 from tokenizer.measure import Measured, measure
 from tokenizer.progress import Stage
@@ -38,15 +38,7 @@ class Compared:
 
 def corpus_of(paths: Sequence[str], source: str, text_key: str, max_bytes: int) -> CorpusSpec:
     """The corpus of some files; without a source, by the ending of the first. Raises CorpusError."""
-    return CorpusSpec(source=source or _source_of(paths), paths=tuple(paths), text_key=text_key, max_bytes=max_bytes)
-
-
-def _source_of(paths: Sequence[str]) -> str:
-    """The kind of source that paths look like: python where there is none."""
-    if not paths:
-        return "python"
-    fitting = (source for source, endings in SUFFIXES.items() if source != "text" and paths[0].endswith(endings))
-    return next(fitting, "text")
+    return CorpusSpec(source=source or source_of(paths), paths=tuple(paths), text_key=text_key, max_bytes=max_bytes)
 
 
 def train(corpus: CorpusSpec, spec: TokenizerSpec, say: Say) -> Tokenizer:

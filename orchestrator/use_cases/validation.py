@@ -13,7 +13,7 @@ from orchestrator.errors import NotFound
 from orchestrator.scheduling.progress import Progress
 from orchestrator.scheduling.speed import SpeedModel
 from orchestrator.states import Hold, RunState
-from orchestrator.store import NewRun, SweepRecord
+from orchestrator.store import NewRun
 from orchestrator.use_cases.accounts import operator
 from orchestrator.use_cases.answering import Answering
 from orchestrator.use_cases.control import ControlError
@@ -52,6 +52,7 @@ def validate(
     *,
     seeds: int = 1,
     neighbours: bool = False,
+    loss_key: str = "",
 ) -> Validation:
     """Store a forecast at `flops`, train the predicted optimum, score the forecast.
 
@@ -63,11 +64,12 @@ def validate(
         variant: label of the variant whose law makes the forecast; empty if nothing varies.
         seeds: runs of the predicted optimum, each scored against the one forecast.
         neighbours: train the sizes of NEIGHBOURS, too, to see whether the predicted one is the best.
+        loss_key: the loss to forecast, such as `loss.code`; by default that of the validation text.
 
     Raises:
-        NotFound, LawError, PlanError, AlreadyScheduling; ControlError if the sweep is paused or cancelled.
+        NotFound, LawError, QuestionError, PlanError, AlreadyScheduling; ControlError if the sweep is held.
     """
-    answers = Answering(workspace).of(name)
+    answers = Answering(workspace).of(name).on(loss_key)
     planning, execution, store = Planning(workspace), Execution(workspace), workspace.store
     sweep, chosen = answers.sweep, answers.variant(variant)
     if sweep.held:
@@ -87,9 +89,10 @@ def validate(
     for cell in cells:
         if cell.factor == 1:
             run_id = cell.planned.run_id
-            store.add_forecast(sweep.id, run_id, law.law_id, flops, prediction_json(prediction))
+            made = prediction_json(prediction) | answers.loss_key.stored
+            store.add_forecast(sweep.id, run_id, law.law_id, flops, made)
     execution.execute(sweep, planning.device_of(answers.spec), observe)
-    return _scored(workspace, sweep, law.law_id, cells)
+    return _scored(workspace, answers, law.law_id, cells)
 
 
 def _cells(
@@ -142,9 +145,10 @@ def _trained(workspace: Workspace, run_id: str) -> bool:
         return False
 
 
-def _scored(workspace: Workspace, sweep: SweepRecord, law_id: str, cells: list[_Cell]) -> Validation:
+def _scored(workspace: Workspace, answers: SweepAnswers, law_id: str, cells: list[_Cell]) -> Validation:
     """The runs as they ended, with the score of the forecast, which is stored."""
-    runs = {run.id: run for run in workspace.store.runs_of(sweep.id)}
+    sweep = answers.sweep
+    runs = {run.id: answers.loss_key.scored(run) for run in workspace.store.runs_of(sweep.id)}
     forecasts = {f.run_id: f for f in workspace.store.forecasts_of(sweep.name) if f.law_id == law_id}
     predicted = PredictedOptimum.from_dict(forecasts[cells[0].planned.run_id].prediction)
     trained = []

@@ -123,7 +123,8 @@ class Workshop(Executor):
             left = [job for jobs in self._waiting.values() for job in jobs]
             self._waiting.clear()
         for job in left:
-            job.cancel()
+            if job.set_running_or_notify_cancel():
+                job.set_exception(WorkshopError("the service is ending"))
         self._threads.shutdown(wait=False, cancel_futures=cancel_futures)
         for bench in self._all:
             bench.close()

@@ -71,6 +71,8 @@ _WRITTEN: Mapping[str, Callable[[float], str]] = {
     "seconds": format_duration,
     "loss": format_loss,
 }
+_SCORES = ("loss", "bits_per_byte")
+"""What is shown of the score on a further validation set."""
 _LEFT_OUT = ("attempt", "kind", "run", "implementation", "time", "pid", "host", "elapsed")
 """What a line of the log leaves out: it is elsewhere on the page, or only of use to machines."""
 
@@ -78,6 +80,8 @@ _LEFT_OUT = ("attempt", "kind", "run", "implementation", "time", "pid", "host", 
 def facts(run: Mapping[str, Any]) -> list[Fact]:
     """What is known of a run, as REST has it."""
     known = [(name, write, run.get(name)) for name, write in _FACTS.items()]
+    sets = (run.get("result") or {}).get("sets", {})
+    known[2:2] = [(f"{key}.{name}", format_loss, one[key]) for name, one in sets.items() for key in _SCORES]
     return [
         Fact(_TITLES.get(name, name.replace("_", " ")), write(value))
         for name, write, value in known

@@ -131,6 +131,8 @@ def rows_of(records: Sequence[Run], every: Sequence[Run] | None = None) -> list[
     columns = [c for c in _COLUMNS if c.key not in redundant and any(known(run.get(c.key)) for run in every)]
     axes = sorted({str(key) for run in every for key in run if str(key).startswith("vary.")})
     columns += [_Column(axis, axis.removeprefix("vary.")) for axis in axes]
+    sets = sorted({str(key) for run in every for key in run if str(key).startswith("loss.")})
+    columns[2:2] = [_Column(key, f"Loss {key.removeprefix('loss.')}", format_loss) for key in sets]
     return [
         RunRow(
             str(run.get("state", "")).lower(), tuple(_cell(run, column) for column in columns), str(run.get("run", ""))

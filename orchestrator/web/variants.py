@@ -44,8 +44,10 @@ def default_variant(vary: Mapping[str, Sequence[Any]]) -> str:
     return variant_label(combinations(vary)[0])
 
 
-def chooser(sweep: str, vary: Mapping[str, Sequence[Any]], variant: str, asked: Typed) -> tuple[Axis, ...]:
-    """Rows of links between the variants of a sweep, which keep `asked`, the question."""
+def chooser(
+    sweep: str, vary: Mapping[str, Sequence[Any]], variant: str, asked: Typed, loss_key: str = ""
+) -> tuple[Axis, ...]:
+    """Rows of links between the variants of a sweep, which keep `asked`, the question, and the loss."""
     current = next((values for values in combinations(vary) if variant_label(values) == variant), None)
     base = current or combinations(vary)[0]
     return tuple(
@@ -53,7 +55,9 @@ def chooser(sweep: str, vary: Mapping[str, Sequence[Any]], variant: str, asked: 
             axis,
             tuple(
                 Choice(
-                    str(value), _href(sweep, {**base, axis: value}, asked), current is not None and base[axis] == value
+                    str(value),
+                    address(sweep, variant_label({**base, axis: value}), asked, loss_key),
+                    current is not None and base[axis] == value,
                 )
                 for value in values
             ),
@@ -71,7 +75,14 @@ def neighbours(vary: Mapping[str, Sequence[Any]], variant: str) -> list[str]:
     return [label for label, values in every.items() if sum(values[axis] != own[axis] for axis in vary) == 1]
 
 
-def _href(sweep: str, values: Mapping[str, Any], asked: Typed) -> str:
-    """Address of a variant's page."""
-    query = {"variant": variant_label(values), **asked.query}
-    return f"/sweeps/{quote(sweep, safe='')}?{urlencode(query)}"
+def losses(sweep: str, keys: Sequence[str], variant: str, asked: Typed, loss_key: str) -> tuple[Axis, ...]:
+    """A row of links between the laws of different losses, `loss_key` the one that is shown; none for one loss."""
+    links = (Choice(key or "loss", address(sweep, variant, asked, key), key == loss_key) for key in keys)
+    return (Axis("loss", tuple(links)),) if len(keys) > 1 else ()
+
+
+def address(sweep: str, variant: str, asked: Typed, loss_key: str) -> str:
+    """Address of the page of a variant and a loss."""
+    named = {"variant": variant, "loss_key": loss_key}
+    query = {key: value for key, value in named.items() if value} | dict(asked.query)
+    return f"/sweeps/{quote(sweep, safe='')}{f'?{urlencode(query)}' if query else ''}"

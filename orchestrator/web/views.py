@@ -266,8 +266,10 @@ class SweepPage(View):
     """Why there is none."""
     variant: str = ""
     """Label of the variant that is shown; empty if nothing varies."""
+    loss_key: str = ""
+    """Which loss its law is of, such as `loss.code`; empty for that of the validation text."""
     choices: Sequence[Axis] = ()
-    """Links to the other variants, by axis."""
+    """Links to the other variants, by axis, and to the laws of other losses."""
 
 
 @dataclass(frozen=True)

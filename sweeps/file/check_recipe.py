@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from model.config import ConfigError, ModelConfig
-from sweeps.file.data_axes import DATA_AXES, with_data
+from sweeps.file.data_axes import DATA_AXES, WEIGHT, data_type, with_data
 from sweeps.file.problem import Problem
 from sweeps.file.spec import SweepSpec
 from sweeps.nearest import nearest
@@ -22,7 +22,7 @@ SHAPE_KEYS: Final = ("d_model", "n_layers", "n_heads", "d_ff")
 """Keys of an explicit shape."""
 ROUTING_FIELDS: Final = ("active", "balance", "balance_weight")
 """Parts of a model that only experts have."""
-AXES: Final = (*VALUES, *PART_FIELDS, "recipe", "context", *DATA_AXES)
+AXES: Final = (*VALUES, *PART_FIELDS, "recipe", "context", *DATA_AXES, f"{WEIGHT}DOMAIN")
 """Axes that `vary` may have with the built-in recipes."""
 MAX_CONTEXT: Final = 131_072
 """Longest training sequence, tokens."""
@@ -130,7 +130,7 @@ def vary_problems(spec: SweepSpec) -> Problems:
     axes = _axes(spec)
     for axis, values in spec.vary.items():
         where = f"vary.{axis}"
-        if axis not in axes:
+        if axis not in axes and not data_type(axis):
             yield Problem(f"unknown axis; the axes are {', '.join(axes)}", where, suggestion=nearest(axis, axes))
             continue
         if not values:
@@ -147,7 +147,7 @@ def _axes(spec: SweepSpec) -> tuple[str, ...]:
     """Axes that `vary` may have with the sweep's recipe."""
     if tuple(_recipe_name(spec.recipe, "recipe")):
         return AXES  # the unknown recipe is already reported
-    return (*values_of(get_recipe(spec.recipe)), *PART_FIELDS, "recipe", "context", *DATA_AXES)
+    return (*values_of(get_recipe(spec.recipe)), *AXES[len(VALUES) :])
 
 
 def _axis_value(spec: SweepSpec, axis: str, value: Any, where: str) -> Problems:
@@ -156,10 +156,10 @@ def _axis_value(spec: SweepSpec, axis: str, value: Any, where: str) -> Problems:
     elif axis == "context":
         if type(value) is not int or not 2 <= value <= MAX_CONTEXT:
             yield Problem(f"must be a whole number between 2 and {MAX_CONTEXT}", where)
-    elif axis in DATA_AXES:
-        wanted = DATA_AXES[axis]
-        if type(value) is not wanted:
-            yield Problem(f"must be {'a whole number' if wanted is int else 'text'}, is {str(value)[:40]!r}", where)
+    elif wanted := data_type(axis):
+        if type(value) is not wanted and (wanted is not float or type(value) is not int):
+            names = {int: "a whole number", float: "a number", str: "text"}
+            yield Problem(f"must be {names[wanted]}, is {str(value)[:40]!r}", where)
     elif axis in PART_FIELDS:
         yield from _part_value(axis, value, where)
     elif not tuple(_recipe_name(spec.recipe, "recipe")):
@@ -193,7 +193,7 @@ def _of_combination(spec: SweepSpec, chosen: Mapping[str, Any]) -> Iterator[tupl
     except ConfigError as error:
         yield ("experts", *ROUTING_FIELDS), str(error)
         return
-    own = {key: value for key, value in chosen.items() if key not in (*PART_FIELDS, "recipe", "context", *DATA_AXES)}
+    own = {key: value for key, value in chosen.items() if key not in AXES[len(VALUES) :] and not data_type(key)}
     overrides = spec.recipe_overrides | own
     recipe = get_recipe(chosen.get("recipe", spec.recipe))
     foreign = [key for key in overrides if key not in values_of(recipe)]

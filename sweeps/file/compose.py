@@ -43,7 +43,7 @@ def load_sweep(
     Raises:
         SweepError: with every problem that was found and its position.
     """
-    layers = Layers(_read(source, name_of_text), overrides)
+    layers = Layers(read_document(source, name_of_text), overrides)
     base = layers.take_base(bases())
     data = coerce(written_out(layers), SweepSpec, (), layers)
     if not layers.names_itself and not layers.reported(("name",)):
@@ -59,7 +59,8 @@ def _further(base: str | None, data: Plain, layers: Layers) -> tuple[Problem, ..
     try:
         _resolve(base, layers.without_mistakes(data) | {"name": data.get("name") or "unnamed"}, rest)
     except SweepError as error:
-        return tuple(p for p in error.problems if not layers.reported(tuple(p.key.split("."))))
+        known = (p for p in error.problems if not _follows(p, layers))
+        return tuple(p for p in known if not layers.reported(tuple(p.key.split("."))))
     return ()
 
 
@@ -69,7 +70,8 @@ def bases() -> tuple[str, ...]:
     return tuple(sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml")))
 
 
-def _read(source: Path | str | bytes, name_of_text: str) -> Document:
+def read_document(source: Path | str | bytes, name_of_text: str = "<sweep>") -> Document:
+    """The text of a sweep with positions; the arguments are those of `load_sweep`. Raises SweepError."""
     if not isinstance(source, Path):
         return parse(source, name_of_text)
     try:
@@ -89,7 +91,7 @@ def _resolve(base: str | None, data: Plain, layers: Layers) -> SweepSpec:
             try:
                 OmegaConf.to_object(merged[section])
             except (CorpusError, TokenizerError) as error:
-                layers.report((section, error.key) if error.key else (section,), error.message)
+                layers.report((section, *filter(None, error.key.split("."))), error.message)
                 merged[section] = _schema()[section]  # so that the other sections can be checked too
         spec = OmegaConf.to_object(merged)
         assert isinstance(spec, SweepSpec)
@@ -99,10 +101,17 @@ def _resolve(base: str | None, data: Plain, layers: Layers) -> SweepSpec:
     try:
         checked(spec)
     except SweepError as error:
-        raise SweepError((*layers.problems, *(_placed(problem, layers) for problem in error.problems))) from None
+        further = [_placed(problem, layers) for problem in error.problems if not _follows(problem, layers)]
+        raise SweepError((*layers.problems, *further)) from None
     if layers.problems:
         raise SweepError(layers.problems)
     return spec
+
+
+def _follows(problem: Problem, layers: Layers) -> bool:
+    """Whether a problem of an axis comes of one that its section has, which was replaced to go on."""
+    section = problem.key.removeprefix("vary.").split(".")[0]
+    return section in ("corpus", "tokenizer") and problem.key.startswith("vary.") and layers.reported((section,))
 
 
 def _placed(problem: Problem, layers: Layers) -> Problem:

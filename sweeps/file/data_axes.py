@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sweeps.file.spec import SweepSpec
 from tokenizer.corpus import CorpusSpec
+from tokenizer.domain_spec import weighted
 from tokenizer.vocabulary import FILE, TokenizerSpec
 
 TOKENIZER_AXES: Final[Mapping[str, type]] = {
@@ -22,18 +23,32 @@ DATA_AXES: Final[Mapping[str, type]] = {
     "corpus.paths": str,
     "corpus.text_key": str,
     "corpus.max_bytes": int,
+    "corpus.filters": str,
+    "corpus.near_duplicates": float,
 }
-"""Axes that set the data, and the type of their values; one of `corpus.paths` is one path."""
+"""Axes that set the data, and the type of their values; one of `corpus.paths` is one path, of `corpus.filters` one set
+of rules or nothing."""
+WEIGHT: Final = "corpus.weight."
+"""How an axis begins that sets the weight of one domain of `corpus.mix`, whose name follows."""
+
+
+def data_type(axis: str) -> type | None:
+    """The type of the values of an axis that sets the data; None for any other axis."""
+    return float if axis.startswith(WEIGHT) else DATA_AXES.get(axis)
 
 
 def data_values(values: Mapping[str, Any]) -> dict[str, Any]:
     """Those of a combination's values that set the data."""
-    return {axis: value for axis, value in values.items() if axis in DATA_AXES}
+    return {axis: value for axis, value in values.items() if data_type(axis)}
 
 
 def varies_tokenizer(spec: SweepSpec) -> bool:
-    """Whether the sweep compares tokenizers, so that every run is scored on the same whole documents."""
-    return any(axis in TOKENIZER_AXES for axis in spec.vary)
+    """Whether the sweep compares tokenizers, so that every run is scored on the same whole documents.
+
+    Corpora that share a validation file differ in the tokenizer that is trained on them, too; weights do not.
+    """
+    corpora = any(axis in DATA_AXES and axis not in TOKENIZER_AXES for axis in spec.vary)
+    return any(axis in TOKENIZER_AXES for axis in spec.vary) or (corpora and bool(spec.corpus.validation))
 
 
 def with_data(spec: SweepSpec, values: Mapping[str, Any]) -> SweepSpec:
@@ -51,8 +66,12 @@ def with_data(spec: SweepSpec, values: Mapping[str, Any]) -> SweepSpec:
     if tokenizer["kind"] != FILE:
         tokenizer |= {"path": "", "separator": "", "pattern": ""}
     corpus: dict[str, Any] = {key: value for (part, key), value in chosen.items() if part == "corpus"}
-    if "paths" in corpus:
-        corpus["paths"] = (corpus["paths"],)
+    for axis in ("paths", "filters"):
+        if axis in corpus:
+            corpus[axis] = (corpus[axis],) if corpus[axis] else ()
+    mix = spec.corpus.mix
+    for axis in [axis for axis in corpus if axis.startswith("weight.")]:
+        mix = weighted(mix, axis.removeprefix("weight."), corpus.pop(axis))
     if corpus.get("source") == CorpusSpec().source:
         corpus["paths"] = ()
-    return replace(spec, corpus=replace(spec.corpus, **corpus), tokenizer=TokenizerSpec(**tokenizer))
+    return replace(spec, corpus=replace(spec.corpus, mix=mix, **corpus), tokenizer=TokenizerSpec(**tokenizer))

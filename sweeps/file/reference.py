@@ -21,6 +21,7 @@ from sweeps.recipes.ladder import PART_FIELDS
 from sweeps.recipes.recipe import values_of
 from sweeps.recipes.registry import RECIPES
 from tokenizer.corpus import CorpusSpec
+from tokenizer.domain_spec import DomainSpec
 from tokenizer.vocabulary import TokenizerSpec
 
 PAGE: Final = Path("docs/sweep-file.md")
@@ -60,6 +61,7 @@ def render() -> str:
         ("centre", CentreSpec),
         ("seeds", SeedsSpec),
         ("corpus", CorpusSpec),
+        ("corpus.mix", DomainSpec),
         ("tokenizer", TokenizerSpec),
         ("limits", LimitsSpec),
         ("adaptive", AdaptiveSpec),
@@ -111,7 +113,7 @@ def _type(hint: Any) -> str:
     if hint in _NAMES:
         return _NAMES[hint]
     text = str(hint)
-    if text.startswith("tuple[dict"):
+    if text.startswith(("tuple[dict", "tuple[tokenizer.")):
         return "list of mappings"
     if text.startswith("tuple"):
         return "list of " + ("whole numbers" if "int" in text else "numbers" if "float" in text else "texts")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sweeps.file.data_axes import DATA_AXES
+from sweeps.file.data_axes import DATA_AXES, WEIGHT
 from sweeps.file.layers import Layers
 from sweeps.file.parse import Plain
 from sweeps.file.typing_check import coerce
@@ -31,8 +31,8 @@ def _axes(vary: Plain) -> Plain:
     """The axes of `vary` by their dotted names: `tokenizer: {vocab: […]}` is `tokenizer.vocab: […]`."""
     full: Plain = {}
     for axis, values in vary.items():
-        nested = isinstance(values, dict) and any(name.startswith(f"{axis}.") for name in DATA_AXES)
-        full |= {f"{axis}.{key}": inner for key, inner in values.items()} if nested else {axis: values}
+        nested = isinstance(values, dict) and any(f"{name}.".startswith(f"{axis}.") for name in (*DATA_AXES, WEIGHT))
+        full |= _axes({f"{axis}.{key}": inner for key, inner in values.items()}) if nested else {axis: values}
     return full
 
 

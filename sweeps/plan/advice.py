@@ -7,6 +7,7 @@ from typing import Final
 
 from analysis.fitting.estimators import FEWEST_BUDGETS
 from analysis.fitting.minima import FEWEST_SIZES
+from sweeps.plan.combination import NOTHING_VARIED
 from sweeps.plan.records import DataFacts, Plan, PlannedRun
 from sweeps.plan.trunks import MOST_WARMUP
 from sweeps.recipes.recipe import Range
@@ -18,10 +19,10 @@ FEWEST_VALIDATION_TOKENS: Final = 128_000
 
 def warnings_of(plan: Plan, facts: DataFacts) -> list[str]:
     """Every warning of a plan on its corpus."""
-    warnings = [*_range_warnings(plan), *_curve_warnings(plan), *_trunk_warnings(plan)]
-    fewest = min(one.validation_tokens for one in facts.each)
+    warnings = [*_range_warnings(plan), *_curve_warnings(plan), *_trunk_warnings(plan), *_domain_warnings(plan, facts)]
+    fewest, where = min(size for one in facts.each for size in ((one.validation_tokens, ""), *_sizes_of_sets(one)))
     if fewest < FEWEST_VALIDATION_TOKENS:
-        few = f"{fewest:,} validation tokens"
+        few = f"{fewest:,} validation tokens{where}"
         warnings.append(f"{few}, fewer than {FEWEST_VALIDATION_TOKENS:,}: the evaluation adds noise to every loss")
     if plan.spec.limits.hours is not None and plan.runs and plan.seconds is None:
         warnings.append("limits.hours cannot be checked: the speed of this device is not known yet")
@@ -83,6 +84,25 @@ def _curve_warnings(plan: Plan) -> Iterator[str]:
     if len(plan.spec.budgets) < FEWEST_BUDGETS:
         count = len(plan.spec.budgets)
         yield f"{count} budget{'' if count == 1 else 's'}: a power law needs at least {FEWEST_BUDGETS}"
+
+
+def _sizes_of_sets(facts: DataFacts) -> Iterator[tuple[int, str]]:
+    """Tokens of each further validation set, and how a sentence names it."""
+    for name, tokens in facts.sets:
+        yield tokens, f" in set {name}"
+
+
+def _domain_warnings(plan: Plan, facts: DataFacts) -> Iterator[str]:
+    """Domains of a mix that some runs read more than once, of each combination of axes."""
+    for vary, one in facts.varied or ((NOTHING_VARIED, facts),):
+        runs = [run for run in plan.runs if facts.of(run.vary) is one]
+        for domain in one.domains:
+            passes = [run.tokens * domain.weight / domain.tokens for run in runs]
+            again = sum(each > 1 for each in passes)
+            if again:
+                share = f"at {domain.weight:.1%} by weight {again} of {len(runs)} runs"
+                many = f"its {domain.tokens:,} tokens more than once, up to {max(passes):.1f} epochs"
+                yield f"domain {domain.name} runs out{vary.clause}: {share} read {many}"
 
 
 def _trunk_warnings(plan: Plan) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from model.config import ConfigError, ModelConfig
 from model.flops import count_parameters
-from sweeps.file.data_axes import DATA_AXES, data_values
+from sweeps.file.data_axes import data_type, data_values
 from sweeps.file.spec import SweepSpec
 from sweeps.plan.combination import Combination
 from sweeps.plan.records import DataFacts, PlanError
@@ -52,8 +52,13 @@ class Cell:
     """Whether another cell of this budget has the same shape already."""
 
 
-NOT_OF_RECIPE: Final = (*PART_FIELDS, "recipe", "context", *DATA_AXES)
+NOT_OF_RECIPE: Final = (*PART_FIELDS, "recipe", "context")
 """Axes that set something other than a value of the recipe."""
+
+
+def is_of_recipe(axis: str) -> bool:
+    """Whether an axis sets a value of the recipe."""
+    return axis not in NOT_OF_RECIPE and data_type(axis) is None
 
 
 def data_combinations(spec: SweepSpec) -> tuple[Combination, ...]:
@@ -72,7 +77,7 @@ def setting_of(spec: SweepSpec, vocab: int, vary: Combination) -> Setting:
     """Recipe, parts and context of one combination of axes. Raises PlanError where the recipe has no such value."""
     values = vary.to_dict()
     try:
-        overrides = spec.recipe_overrides | {key: value for key, value in values.items() if key not in NOT_OF_RECIPE}
+        overrides = spec.recipe_overrides | {key: value for key, value in values.items() if is_of_recipe(key)}
         recipe = get_recipe(values.get("recipe", spec.recipe), overrides)
     except RecipeError as error:
         raise PlanError(str(error)) from None

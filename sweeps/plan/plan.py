@@ -129,6 +129,12 @@ def plan_single(
 def _check_splits(spec: SweepSpec, facts: DataFacts) -> None:
     """Raise PlanError where a split has fewer tokens than one sequence: no run could be trained or scored."""
     longest = max(spec.vary.get("context") or (spec.context,))
+    for name, tokens in facts.sets:
+        if tokens <= longest:
+            raise PlanError(
+                f"validation set {name} has {tokens:,} tokens, fewer than one sequence of {longest:,} + 1: give it "
+                "more text, or shorten context"
+            )
     for split, tokens in (("training", facts.train_tokens), ("validation", facts.validation_tokens)):
         if tokens <= longest:
             change = "lower" if split == "training" else "raise"
@@ -184,6 +190,8 @@ def _reason_to_drop(cell: Cell, spec: SweepSpec, facts: DataFacts) -> tuple[Caus
     epochs = sequences * cell.model.context / facts.train_tokens
     if epochs > spec.epochs_max:
         passes = f"{epochs:.2f} epochs of {facts.train_tokens:,} unique tokens"
+        if domain := facts.shortest:
+            passes = f"{epochs:.2f} epochs of domain {domain.name}, {domain.tokens:,} tokens at {domain.weight:.1%}"
         return Cause.DATA, f"{passes}, above epochs_max = {spec.epochs_max:g}"
     return None
 

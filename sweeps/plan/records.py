@@ -35,6 +35,18 @@ class CostModel(Protocol):
 
 
 @dataclass(frozen=True)
+class DomainFacts:
+    """What a plan must know of a domain."""
+
+    name: str
+    """Of the domain."""
+    tokens: int
+    """Its training tokens."""
+    weight: float
+    """Share of what is read that is its."""
+
+
+@dataclass(frozen=True)
 class DataFacts:
     """What a plan must know of the tokenised corpus."""
 
@@ -43,12 +55,21 @@ class DataFacts:
     vocab: int
     """Entries of the vocabulary."""
     train_tokens: int
-    """Unique training tokens."""
+    """Unique training tokens; of a mix those of one pass, until one of its domains begins again."""
     validation_tokens: int
     """Validation tokens."""
     varied: tuple[tuple[Combination, DataFacts], ...] = ()
     """The facts of each combination of the axes that set the data, the first of which these are; empty where there is
     one dataset."""
+    sets: tuple[tuple[str, int], ...] = ()
+    """Further validation sets: name and tokens."""
+    domains: tuple[DomainFacts, ...] = ()
+    """The domains of a mix; empty for one source."""
+
+    @property
+    def shortest(self) -> DomainFacts | None:
+        """The domain of a mix that begins again first; None for one source."""
+        return min(self.domains, key=lambda domain: domain.tokens / domain.weight, default=None)
 
     def of(self, vary: Combination) -> DataFacts:
         """The facts of the dataset of one combination of all axes."""

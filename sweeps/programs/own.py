@@ -10,7 +10,7 @@ from typing import Any, Final
 from sweeps.file.data_axes import with_data
 from sweeps.file.serialise import to_yaml
 from sweeps.file.spec import CentreSpec, LimitsSpec, SeedsSpec, SizesSpec, SweepSpec
-from sweeps.plan.grid import NOT_OF_RECIPE
+from sweeps.plan.grid import is_of_recipe
 from sweeps.programs.optimum import Optimum, comments
 from sweeps.recipes.ladder import PART_FIELDS
 
@@ -48,7 +48,7 @@ def alone(optimum: Optimum) -> SweepSpec:
 
 def _without_axes(spec: SweepSpec, values: Mapping[str, Any]) -> SweepSpec:
     """The sweep with one value of each axis."""
-    overrides = {key: value for key, value in values.items() if key not in NOT_OF_RECIPE}
+    overrides = {key: value for key, value in values.items() if is_of_recipe(key)}
     parts = {key: value for key, value in values.items() if key in PART_FIELDS}
     return replace(
         with_data(spec, values),

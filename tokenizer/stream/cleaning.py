@@ -14,10 +14,12 @@ import numpy.typing as npt
 from tokenizer.corpus_spec import CorpusSpec
 from tokenizer.private import make_private
 from tokenizer.progress import Report, Stage
+from tokenizer.readings import Reading, readings
 from tokenizer.stream.cleaned import Cleaned, Keeper
-from tokenizer.stream.index import Bucket, buckets_of, read_index
+from tokenizer.stream.index import buckets_of, read_index
 from tokenizer.stream.minhash import bands_for
-from tokenizer.stream.near import leave_out, positions
+from tokenizer.stream.near import TRAINED, Nearness, leave_out
+from tokenizer.stream.parts import parts_of
 from tokenizer.stream.pool import Pool
 from tokenizer.stream.portions import File, Portion, portions
 from tokenizer.stream.reading import Read
@@ -50,12 +52,19 @@ def clean(
     make_private(folder)
     if (folder / _DONE).exists():
         return Cleaned.from_json(folder, (folder / _DONE).read_text())
-    read = _read(spec, portions(spec.source, files), pool, report)
+    parts = readings(spec)
+    read, ends = Read(), []
+    for number, part in enumerate(parts):
+        cut = portions(part.spec.source, [file for file in files if file.reading == number])
+        read.add(_read(part, cut, pool, report))
+        ends.append(len(read.runs))
     with whole_file(folder / RUNS) as stream:
         stream.write(json.dumps(read.runs).encode())
-    buckets = buckets_of(folder, read.runs)
-    cleaned = Cleaned(folder, read.runs, buckets, read, spec.validation_fraction, notes=notes)
-    distinct = _index(spec, buckets, pool, report)
+    cleaned = Cleaned(
+        folder, read.runs, buckets_of(folder, read.runs), read, spec.validation_fraction, ends=ends, notes=notes
+    )
+    cleaned.parts = parts_of(parts, ends)
+    distinct = _index(spec, cleaned, pool, report)
     cleaned.duplicates = read.documents - sum(read.thrown.values()) - distinct
     gone = _near(spec, cleaned, pool, report) if spec.near_duplicates else np.zeros(distinct, bool)
     _keep(spec, cleaned, gone)
@@ -64,54 +73,60 @@ def clean(
     return cleaned
 
 
-def _read(spec: CorpusSpec, cut: Iterable[Portion], pool: Pool, report: Report) -> Read:
-    """Read every portion."""
-    asked = dataclasses.asdict(spec)
+def _read(part: Reading, cut: Iterable[Portion], pool: Pool, report: Report) -> Read:
+    """Read every portion of a part of the corpus."""
+    asked = dataclasses.asdict(part.spec)
     tasks: list[str] = []
     for portion in cut:
         plain = dataclasses.asdict(portion)
         name = hashlib.sha256(json.dumps([plain, asked]).encode()).hexdigest()[:16]
-        tasks.append(json.dumps({"spec": asked, "portion": plain, "name": f"{len(tasks):06d}-{name}"}))
-    stage = Stage("corpus: reading portions", report)
+        number = f"{part.name}-{len(tasks):06d}" if part.name else f"{len(tasks):06d}"
+        tasks.append(json.dumps({"spec": asked, "portion": plain, "name": f"{number}-{name}"}))
+    stage = Stage(f"corpus: reading portions{f' of {part.name}' if part.name else ''}", report)
     found = Read()
     for result in pool.results("read", tasks, stage):
         found.add(Read.from_json(json.loads(result)))
     return found
 
 
-def _index(spec: CorpusSpec, buckets: Sequence[Bucket], pool: Pool, report: Report) -> int:
-    """Index every bucket; returns the number of distinct documents."""
+def _index(spec: CorpusSpec, cleaned: Cleaned, pool: Pool, report: Report) -> int:
+    """Index every bucket; returns the number of distinct documents, and counts leaks into given validation sets."""
     rows = bands_for(spec.near_duplicates).rows if spec.near_duplicates else 0
-    tasks = [
-        json.dumps({"bucket": [bucket.first, bucket.last], "ngram": spec.near_ngram, "rows": rows})
-        for bucket in buckets
-    ]
+    asked = {"ngram": spec.near_ngram, "rows": rows, "held_out_runs": cleaned.held_out_runs}
+    tasks = [json.dumps({"bucket": [bucket.first, bucket.last]} | asked) for bucket in cleaned.buckets]
     stage = Stage("corpus: removing duplicates, buckets", report)
-    return sum(map(int, pool.results("index", tasks, stage)))
+    distinct = 0
+    for result in pool.results("index", tasks, stage):
+        documents, leaks = json.loads(result)
+        distinct += documents
+        cleaned.leaks += leaks
+    return distinct
 
 
 def _near(spec: CorpusSpec, cleaned: Cleaned, pool: Pool, report: Report) -> npt.NDArray[np.bool_]:
     """Which documents go because another is alike, shape [documents]; counts those that would have leaked."""
-    nearness = {"threshold": spec.near_duplicates, "fraction": spec.validation_fraction}
+    nearness = Nearness(spec.near_duplicates, spec.validation_fraction, cleaned.held_out_runs)
     buckets = [[bucket.first, bucket.last] for bucket in cleaned.buckets]
     count = bands_for(spec.near_duplicates).count
-    tasks = [json.dumps({"buckets": buckets, "band": band, "nearness": nearness}) for band in range(count)]
+    tasks = [
+        json.dumps({"buckets": buckets, "band": band, "nearness": dataclasses.asdict(nearness)})
+        for band in range(count)
+    ]
     stage = Stage("corpus: near duplicates, bands", report)
     for _ in pool.results("pair", tasks, stage):
         pass
     pairs = np.concatenate([np.load(cleaned.folder / f"pairs-{band:03d}.npy") for band in range(count)])
-    held_out = np.concatenate(
-        [positions(read_index(cleaned.folder, bucket)) < spec.validation_fraction for bucket in cleaned.buckets]
-    )
-    gone = leave_out(pairs, held_out)
-    leaking = pairs[held_out[pairs[:, 0]] & ~held_out[pairs[:, 1]] & ~gone[pairs[:, 0]]]
-    cleaned.leaks = len(np.unique(leaking[:, 1]))
+    ranks = np.concatenate([nearness.ranks(read_index(cleaned.folder, bucket)) for bucket in cleaned.buckets])
+    gone = leave_out(pairs, ranks)
+    first, second = ranks[pairs[:, 0]], ranks[pairs[:, 1]]
+    leaking = pairs[(first < TRAINED) & (second == TRAINED) & ~gone[pairs[:, 0]]]
+    cleaned.leaks += len(np.unique(leaking[:, 1]))
     return gone
 
 
 def _keep(spec: CorpusSpec, cleaned: Cleaned, gone: npt.NDArray[np.bool_]) -> None:
     """Decide what stays, and write it."""
-    keeper, begin = Keeper(cleaned, spec.max_bytes), 0
+    keeper, begin = Keeper(cleaned, spec.max_bytes, [part.name for part in readings(spec)]), 0
     for bucket in cleaned.buckets:
         index = read_index(cleaned.folder, bucket)
         keeper.take(bucket, index, gone[begin : begin + len(index)])

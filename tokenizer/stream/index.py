@@ -63,13 +63,20 @@ def merged(folder: Path, runs: list[str], bucket: Bucket) -> Iterator[tuple[int,
     return heapq.merge(*map(of_run, range(len(runs))), key=lambda pair: pair[1].digest)
 
 
-def index_bucket(folder: Path, runs: list[str], bucket: Bucket, ngram: int, bands: Bands | None) -> int:
-    """Write a bucket's index, and with bands its signatures and their hashes; returns the number of documents."""
+def index_bucket(
+    folder: Path, runs: list[str], bucket: Bucket, ngram: int, bands: Bands | None, held_out_runs: int = 0
+) -> tuple[int, int]:
+    """Write a bucket's index, and with bands its signatures and their hashes.
+
+    Returns the number of documents, and of those in the first `held_out_runs` that later runs hold, too.
+    """
     rows: list[tuple[npt.NDArray[np.uint8], int, int, int]] = []
     signatures: list[npt.NDArray[np.uint32]] = []
-    before = b""
+    before, leaked = b"", set[bytes]()
     for number, document in merged(folder, runs, bucket):
         if document.digest == before:
+            if rows[-1][2] < held_out_runs <= number:
+                leaked.add(before)
             continue
         before = document.digest
         rows.append((np.frombuffer(before, np.uint8), len(document.raw), number, document.offset))
@@ -82,7 +89,7 @@ def index_bucket(folder: Path, runs: list[str], bucket: Bucket, ngram: int, band
         save_array(
             folder / f"{bucket.name}.bands.npy", np.array([band_hashes(matrix, bands, i) for i in range(bands.count)])
         )
-    return len(rows)
+    return len(rows), len(leaked)
 
 
 def read_index(folder: Path, bucket: Bucket, kind: str = "index") -> Index:

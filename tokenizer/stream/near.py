@@ -19,6 +19,10 @@ AT_ONCE = 1 << 23
 _PAIRS = 1 << 15
 """Pairs whose signatures are compared at once."""
 
+GIVEN, HELD_OUT, TRAINED = 0, 1, 2
+"""Ranks of documents: of a validation set that was given, held out by their digests, or to be trained on."""
+Ranks = npt.NDArray[np.int8]
+"""Ranks of documents, shape [documents]."""
 Pairs = npt.NDArray[np.int64]
 """Two documents each, by their place in the order of digests, shape [pairs, 2]; the first one stays."""
 
@@ -59,14 +63,21 @@ class Nearness:
     """Least estimated Jaccard similarity."""
     fraction: float
     """Share held out for validation: of a pair its document comes first."""
+    held_out_runs: int = 0
+    """Runs at the beginning that are held out wholly: their documents come before all others, and stay."""
+
+    def ranks(self, index: Index) -> Ranks:
+        """Which documents come first in a pair, the lowest rank, shape [documents]."""
+        split = np.where(positions(index) < self.fraction, HELD_OUT, TRAINED)
+        return np.where(index["run"] < self.held_out_runs, GIVEN, split).astype(np.int8)
 
 
 def pair_band(folder: Path, buckets: list[Bucket], band: int, nearness: Nearness) -> int:
     """Write the pairs of near duplicates that share a band; returns their number."""
     hashes = [np.load(folder / f"{bucket.name}.bands.npy", mmap_mode="r") for bucket in buckets]
-    held_out = np.concatenate([positions(read_index(folder, b)) < nearness.fraction for b in buckets])
+    ranks = np.concatenate([nearness.ranks(read_index(folder, b)) for b in buckets])
     signatures = Signatures(folder, buckets)
-    passes = max(1, -(-len(held_out) // AT_ONCE))
+    passes = max(1, -(-len(ranks) // AT_ONCE))
     found = [np.empty((0, 2), np.int64)]
     for number in range(passes):
         ours, places, begin = [], [], 0
@@ -76,7 +87,7 @@ def pair_band(folder: Path, buckets: list[Bucket], band: int, nearness: Nearness
             ours.append(row[chosen])
             places.append(chosen + begin)
             begin += len(row)
-        pairs = _candidates(np.concatenate(ours), np.concatenate(places), held_out)
+        pairs = _candidates(np.concatenate(ours), np.concatenate(places), ranks)
         found += [
             _alike(pairs[at : at + _PAIRS], signatures, nearness.threshold) for at in range(0, len(pairs), _PAIRS)
         ]
@@ -85,9 +96,9 @@ def pair_band(folder: Path, buckets: list[Bucket], band: int, nearness: Nearness
     return len(pairs)
 
 
-def _candidates(hashes: npt.NDArray[np.uint64], places: Pairs, held_out: npt.NDArray[np.bool_]) -> Pairs:
+def _candidates(hashes: npt.NDArray[np.uint64], places: Pairs, ranks: Ranks) -> Pairs:
     """Pairs of documents with equal hashes: each with LINKS before it and with the first, validation first."""
-    order = np.lexsort((places, ~held_out[places], hashes))
+    order = np.lexsort((places, ranks[places], hashes))
     hashes, places = hashes[order], places[order]
     new = np.r_[True, hashes[1:] != hashes[:-1]] if len(hashes) else np.empty(0, bool)
     firsts = np.maximum.accumulate(np.where(new, np.arange(len(hashes)), 0))
@@ -105,14 +116,14 @@ def _alike(pairs: Pairs, signatures: Signatures, threshold: float) -> Pairs:
     return pairs[alike]
 
 
-def leave_out(pairs: Pairs, held_out: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def leave_out(pairs: Pairs, ranks: Ranks) -> npt.NDArray[np.bool_]:
     """Which documents go, shape [documents]: those with a near duplicate before them that stays.
 
-    Validation comes before training, and then the order of digests counts.
+    Given sets stay whole, validation comes before training, and then the order of digests counts.
     """
-    gone = np.zeros(len(held_out), bool)
-    pairs = np.unique(pairs, axis=0)
-    order = np.lexsort((pairs[:, 1], ~held_out[pairs[:, 1]]))
+    gone = np.zeros(len(ranks), bool)
+    pairs = np.unique(pairs[ranks[pairs[:, 1]] != GIVEN], axis=0)
+    order = np.lexsort((pairs[:, 1], ranks[pairs[:, 1]]))
     for first, second in pairs[order].tolist():
         if not gone[first]:
             gone[second] = True

@@ -26,6 +26,8 @@ class File:
     """Its size as stored."""
     state: str
     """What tells its state from a later one."""
+    reading: int = 0
+    """Which part of the corpus it is read for, by its number among the `readings`."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,9 @@ class Portion:
     """The one behind the last; None for all."""
 
 
-def files_with_state(files: Sequence[tuple[Location, str]]) -> list[File]:
-    """The files with their sizes and states. Raises CorpusError."""
-    return [File(location, origin, *state_of(location)) for location, origin in files]
+def files_with_state(files: Sequence[tuple[Location, str]], reading: int = 0) -> list[File]:
+    """The files of a part of the corpus with their sizes and states. Raises CorpusError."""
+    return [File(location, origin, *state_of(location), reading) for location, origin in files]
 
 
 def portions(source: str, files: Sequence[File]) -> Iterator[Portion]:

@@ -12,6 +12,7 @@ from tokenizer.stream.encoding import encode_bucket
 from tokenizer.stream.index import Bucket, index_bucket
 from tokenizer.stream.minhash import Bands
 from tokenizer.stream.near import Nearness, pair_band
+from tokenizer.stream.parts import Part
 from tokenizer.stream.portions import Portion
 from tokenizer.stream.reading import read_portion
 
@@ -37,7 +38,7 @@ def _read_json(folder: Path, task: dict[str, Any]) -> Any:
 
 def _index_json(folder: Path, task: dict[str, Any]) -> Any:
     bands = Bands(task["rows"]) if task["rows"] else None
-    return index_bucket(folder, _runs(folder), Bucket(*task["bucket"]), task["ngram"], bands)
+    return index_bucket(folder, _runs(folder), Bucket(*task["bucket"]), task["ngram"], bands, task["held_out_runs"])
 
 
 def _pair_json(folder: Path, task: dict[str, Any]) -> Any:
@@ -46,8 +47,8 @@ def _pair_json(folder: Path, task: dict[str, Any]) -> Any:
 
 def _encode_json(folder: Path, task: dict[str, Any]) -> Any:
     bucket = Bucket(*task["bucket"])
-    named = {name: task[name] for name in ("fraction", "tokenizer", "encoder", "last")}
-    return encode_bucket(folder, _runs(folder), bucket, **named)
+    named = {name: task[name] for name in ("fraction", "tokenizer", "encoder")}
+    return encode_bucket(folder, _runs(folder), bucket, [Part(**part) for part in task["parts"]], **named)
 
 
 STEPS: Final[Mapping[str, Callable[[Path, dict[str, Any]], Any]]] = {

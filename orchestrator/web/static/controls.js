@@ -69,6 +69,7 @@ function slide(form, place) {
     asking = new AbortController();
     const query = new URLSearchParams(inputs.map((i) => [i.dataset.name, (10 ** Number(i.value)).toExponential(2)]));
     if (place.dataset.variant) query.set("variant", place.dataset.variant);
+    if (place.dataset.lossKey) query.set("loss_key", place.dataset.lossKey);
     const signal = asking.signal;
     const response = await fetch(`${place.dataset.answer}?${query}`, { signal }).catch(() => null);
     if (!response?.ok) return;

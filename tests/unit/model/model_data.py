@@ -79,3 +79,19 @@ def same_state(first: Any, second: Any) -> bool:
     if isinstance(first, (list, tuple)):
         return all(same_state(a, b) for a, b in zip(first, second, strict=True))
     return first == second
+
+
+def write_mix(folder: Path) -> Shards:
+    """Two domains of 12,000 and 8,000 training tokens, read three to one, and a further set of 700."""
+    draft = Manifest(
+        corpus="c",
+        tokenizer="t",
+        source="test",
+        vocab=VOCAB,
+        train_bytes=40_000,
+        validation_bytes=6_000,
+        domains={"a": {"tokens": 12_000, "weight": 0.75}, "b": {"tokens": 8_000, "weight": 0.25}},
+        sets={"a": {"bytes": 2_100, "tokens": 700, "scored_bytes": 0, "text": "t"}},
+    )
+    parts = [tokens(20_000, 0)], [tokens(3_000, 50_000)]
+    return write_shards(folder, draft, *parts, sets={"a": [tokens(700, 60_000)]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ import torch
 
 from model import batches as batches_module
 from model.batches import Batches, DataError, _resident, check_data, windows_at
-from tests.unit.model.model_data import CPU, SHAPE, small_run
+from tests.unit.model.model_data import CPU, SHAPE, small_run, write_mix
+from tokenizer.mixing import domains_of, mixed_indices
 from tokenizer.shards import Shards
 from tokenizer.windows import gather, sequence_count, sequence_indices
 
@@ -78,3 +80,27 @@ def test_data_that_fit_pass(data: Shards) -> None:
 def test_data_that_do_not_fit_are_refused(data: Shards, change: dict, message: str) -> None:
     with pytest.raises(DataError, match=message):
         check_data(dataclasses.replace(small_run(data), **change), data)
+
+
+def test_a_mix_is_read_by_weight_whatever_the_batch(tmp_path: Path) -> None:
+    mix = write_mix(tmp_path)
+    run = small_run(mix, sequences=400, batch=7)
+    batches = Batches(run, mix, CPU)
+    read = torch.cat([batches.at(step) for step in range(58)])
+    places = mixed_indices(run.train.seed, 0, 400, domains_of(mix.manifest.domains, 32))
+    assert torch.equal(read, windows_at(mix.train, places, 32, CPU))
+    assert int((places < 12_000 // 32).sum()) == pytest.approx(300, abs=3)
+
+
+@pytest.mark.parametrize(
+    ("part", "words"), [("domains", "the domain b of .* has 30"), ("sets", "the validation set a")]
+)
+def test_a_domain_or_set_without_a_sequence_is_refused(tmp_path: Path, part: str, words: str) -> None:
+    mix = write_mix(tmp_path)
+    if part == "sets":
+        short = dataclasses.replace(mix, sets={"a": mix.sets["a"][:30]})
+    else:
+        facts = {"a": {"tokens": 19_970, "weight": 0.5}, "b": {"tokens": 30, "weight": 0.5}}
+        short = dataclasses.replace(mix, manifest=dataclasses.replace(mix.manifest, domains=facts))
+    with pytest.raises(DataError, match=f"{words}.* tokens, fewer than one sequence of 32"):
+        check_data(small_run(mix), short)

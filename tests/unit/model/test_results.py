@@ -74,3 +74,14 @@ def test_table_has_a_row_for_each_finished_run_once(tmp_path: Path) -> None:
 
 def test_table_without_runs_has_the_columns_that_a_fit_needs(tmp_path: Path) -> None:
     assert write_table(tmp_path, [SMALL]).read_text().split() == ["flops,params,tokens,loss"]
+
+
+def test_losses_on_sets_are_columns(tmp_path: Path) -> None:
+    write_result(tmp_path, SMALL, 3.0)
+    path = tmp_path / SMALL.run_id / "result.json"
+    record = json.loads(path.read_text())
+    record["result"]["sets"] = {"wiki": {"loss": 2.5, "bits_per_byte": 1.25, "tokens": 9}}
+    path.write_text(json.dumps(record))
+    with write_table(tmp_path, [SMALL]).open() as file:
+        (row,) = csv.DictReader(file)
+    assert (row["loss.wiki"], row["bits_per_byte.wiki"]) == ("2.5", "1.25")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from model.endings import Diverged
 from model.evaluate import Evaluation
 from model.implementation import Implementation
 from model.training import Training
-from tests.unit.model.model_data import CPU, small_run
+from tests.unit.model.model_data import CPU, small_run, write_mix
 from tokenizer.shards import Shards
 
 
@@ -40,3 +41,17 @@ def test_a_validation_loss_that_is_no_number_is_a_divergence(data: Shards, monke
     monkeypatch.setattr(scoring, "evaluate", lambda *_: Evaluation(math.inf, math.inf, 1))
     with pytest.raises(Diverged, match="validation loss is inf"):
         scoring.score(trained(data), data, 0)
+
+
+def test_a_run_is_scored_on_every_set(tmp_path: Path) -> None:
+    mix = write_mix(tmp_path)
+    result = scoring.score(trained(mix), mix, 0)
+    score = result.sets["a"]
+    assert score.tokens == 672 and score.loss != result.loss
+    assert score.bits_per_byte == pytest.approx(score.loss / math.log(2) / 3)
+    plain = json.loads(json.dumps(result.to_dict()))
+    assert plain["sets"] == {"a": {"loss": score.loss, "bits_per_byte": score.bits_per_byte, "tokens": 672}}
+
+
+def test_a_result_without_sets_is_as_before(data: Shards) -> None:
+    assert "sets" not in scoring.score(trained(data), data, 0).to_dict()

@@ -20,7 +20,7 @@ def test_tokens_are_uniform_and_the_same_on_every_call(vocab: int, dtype: type) 
 
 def test_each_token_counts_as_a_byte() -> None:
     shards = synthetic_shards(64, 50_000)
-    assert shards.validation_bytes_per_token == 1.0
+    assert shards.manifest.text_of().bytes_per_token == 1.0
     assert len(shards.validation) == 200_000
     manifest = shards.manifest
     assert (manifest.dataset, manifest.vocab, manifest.train_bytes, manifest.train_tokens) == (

@@ -216,5 +216,5 @@ def test_built_in_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert shards.manifest.vocab == 1024
     assert shards.manifest.source == "python"
     assert shards.manifest.train_tokens > 50_000
-    assert 2.0 < shards.validation_bytes_per_token < 4.0
+    assert 2.0 < shards.manifest.text_of().bytes_per_token < 4.0
     assert int(shards.train.max()) < 1024

@@ -25,7 +25,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert shards.train.dtype == np.uint16
     assert not shards.train.flags.writeable
     assert (shards.manifest.train_tokens, shards.manifest.validation_tokens) == (20, 3)
-    assert shards.validation_bytes_per_token == 3.0
+    assert shards.manifest.text_of().bytes_per_token == 3.0
     assert {path.name for path in shards.path.iterdir()} == {
         "train.bin",
         "validation.bin",

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from analysis.answers import usual
-from analysis.answers.expected import ExpectedWidth, expected_widths
+from analysis.answers.expected import ExpectedWidth, _of_law, _of_valley, expected_widths
 from analysis.law import fit
 from analysis.records import LawError
 from tests.unit.analysis.law_tables import SMALL_COST, small, sweep, table
@@ -78,3 +78,11 @@ def test_named_budgets_group_runs_that_gaps_would_not() -> None:
     factor = np.tile(np.geomspace(0.9, 1.1, 7), 4)
     args = (plan.flops * factor, plan.params, plan.tokens * factor)
     assert len(expected_widths(*args, budgets=plan.flops, draws=1)) == 2
+
+
+def test_the_headline_alone_is_as_wide_as_the_whole_law() -> None:
+    for cost, outcome in ((SMALL_COST, table(noise=0.01, seed=3, **SMALL)), (None, table(noise=0.003, span=3.0))):
+        law = fit(outcome, cost=cost, holdout=False)
+        asked = law.largest_budget * np.array([0.5, 1.0, 10.0, 1e4])
+        for whole, short in zip(_of_law(law, asked), _of_valley(outcome, asked), strict=True):
+            np.testing.assert_array_equal(whole, short)

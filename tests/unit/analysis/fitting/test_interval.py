@@ -7,8 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from analysis.fitting import interval
+from analysis.fitting import headline, interval
 from analysis.fitting.cost import TokenCost
+from analysis.fitting.surface import Origin
+from analysis.fitting.valley.posterior import learn
 from analysis.law import fit
 from analysis.records import LawError
 from analysis.table.table import RunTable
@@ -96,8 +98,11 @@ def test_the_headline_covers(kind: str) -> None:
         if kind == "budget":
             offsets = dict(zip(data["flops"].unique(), np.random.default_rng(seed).normal(0, 0.003, 5), strict=True))
             data["loss"] += data["flops"].map(offsets)
-        prediction = fit(RunTable.from_frame(data), holdout=False).predict(1e21)
-        covered += [np.exp(truth[0]) in prediction.params_interval, truth[1] in prediction.loss_interval]
+        runs = RunTable.from_frame(data)
+        valley = learn(runs, Origin.of(runs.params, runs.tokens, runs.flops))
+        found = headline.answer(valley, np.array([1e21]))
+        off = np.abs([found.log_params[0] - truth[0], found.loss[0] - truth[1]])
+        covered += off <= [found.log_params_half[0], found.loss_half[0]]
     assert (covered >= 35).all(), covered
 
 

@@ -86,3 +86,20 @@ def test_an_answer_comes_as_the_configuration_of_a_program(client: TestClient) -
     assert script.headers["content-type"].startswith("text/x-shellscript") and "--depth=" in script.text
     for wrong in (asked, asked | {"program": "gpt"}, RIGHT | {"program": "llama"}):
         assert client.get(f"{SWEEP}/configuration", params=wrong).status_code == 422
+
+
+def test_a_law_of_another_loss(client: TestClient) -> None:
+    asked = {**RIGHT, "loss_key": "bits_per_byte"}
+    law = client.get(f"{SWEEP}/fit", params=asked).json()
+    assert (
+        law["loss_unit"] == "bits/byte" and client.get(f"{SWEEP}/fit", params=RIGHT).json()["loss_unit"] != "bits/byte"
+    )
+    one = client.get(f"{SWEEP}/prediction", params={**asked, "flops": 1e13}).json()["loss"]
+    assert one < client.get(f"{SWEEP}/prediction", params={**RIGHT, "flops": 1e13}).json()["loss"]
+    (compared,) = client.get(f"{SWEEP}/comparison", params={"axis": "qk_norm", "loss_key": "bits_per_byte"}).json()[
+        "comparisons"
+    ]
+    assert compared["unit"] == "bits/byte"
+    for path in ("fit", "fit.csv", "chart", "charts/isoflop.svg", "comparison"):
+        wrong = client.get(f"{SWEEP}/{path}", params={"axis": "qk_norm", "loss_key": "loss.code", **RIGHT})
+        assert wrong.status_code == 422 and "no loss 'loss.code'; they have loss, bits_per_byte" in wrong.text

@@ -227,3 +227,13 @@ def test_a_further_run_is_in_the_next_page(workspace: Workspace, client: TestCli
     fragments = {a["id"]: a["data-fragment"] for a in after.all("div") if "data-fragment" in a}
     bought = Page(client.get(fragments["next-runs"]).text).words()
     assert "would buy" in bought and "One repeat at each optimum" in bought
+
+
+def test_the_page_of_another_loss_keeps_it(client: TestClient) -> None:
+    label = quote("qk_norm=True")
+    page = Page(client.get(f"/sweeps/varied?variant={label}&loss_key=bits_per_byte").text)
+    assert {"name": "loss_key", "value": "bits_per_byte", "type": "hidden"} in page.all("input")
+    addresses = plots(page).values()
+    assert addresses and all("loss_key=bits_per_byte" in address for address in addresses)
+    assert client.get(next(iter(addresses))).status_code == 200
+    assert client.get("/sweeps/varied?loss_key=loss.code").status_code == 404

@@ -115,7 +115,7 @@ def test_a_chart_is_drawn(isoflop: Isoflop, table: Path, better: Path, saved: li
         (["a", "b", "--variant", "lr=1"], 2, "--variant twice"),
         (["a", "--axis", "lr", "--variant", "x=1", "--variant", "x=2"], 2, "--variant twice"),
         (["a", "b", "--bytes-per-token", "4"], 2, "need --csv"),
-        (["a", "b", "--loss-key", "l"], 2, "need --csv"),
+        (["a", "b", "--flops-key", "l"], 2, "need --csv"),
         (["--csv", "TABLE", "--csv", "TABLE", "--bytes-per-token", "4"], 2, "twice, both positive"),
         (
             ["--csv", "TABLE", "--csv", "TABLE", "--bytes-per-token", "4", "--bytes-per-token", "0"],

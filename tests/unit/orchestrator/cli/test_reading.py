@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from analysis.answers.serial import prediction_json
 from orchestrator.cli import reading
 from orchestrator.home import Home
+from orchestrator.use_cases.reading import SharedWorker, SweepRuns
 from orchestrator.use_cases.validation_result import PredictedOptimum, score_forecast
 from orchestrator.use_cases.workspace import Workspace
 from tests.unit.orchestrator.cli.conftest import Isoflop
@@ -58,7 +59,7 @@ def test_runs_are_shown_with_their_cell(stored: Isoflop) -> None:
     assert first[0] == run["run"] and first[3] == "10¹¹"
     assert (run["state"], run["budget"], run["attempts"], run["error"]) == ("done", 1e11, 1, None)
     assert run["loss"] > 3 and run["seconds"] >= 0
-    assert set(document) == {"sweep", "revision", "note", "seconds_error", "rounds", "runs", "forecasts"}
+    assert set(document) == {"sweep", "revision", "note", "seconds_error", "rounds", "shared", "runs", "forecasts"}
     assert document["sweep"] == "lab"
     assert "only the first" not in shown.stderr
 
@@ -108,3 +109,30 @@ def test_runs_are_exported_to_a_file_or_to_stdout(stored: Isoflop, tmp_path: Pat
 def test_an_unknown_sweep_exits_with_3(stored: Isoflop, verb: tuple[str, ...]) -> None:
     done = stored(*verb)
     assert (done.code, done.stdout) == (3, "") and "there is no sweep" in done.stderr
+
+
+def test_runs_that_are_trained_as_one_are_named(stored: Isoflop, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = reading._runs_of
+
+    def shared(sweep: str, limit: int | None) -> SweepRuns:
+        return replace(found(sweep, limit), shared=(SharedWorker("cuda-0", ("r1", "r2", "r3")),))
+
+    assert "as one" not in stored("show", "lab").stderr
+    monkeypatch.setattr(reading, "_runs_of", shared)
+    assert "cuda-0 trains 3 runs as one: r1, r2 and r3" in stored("show", "lab").stderr
+    assert stored("show", "lab", "-o", "json").json["shared"] == [{"worker": "cuda-0", "runs": ["r1", "r2", "r3"]}]
+
+
+def test_losses_on_sets_are_shown_beside_the_loss(stored: Isoflop, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = reading._runs_of
+
+    def with_sets(name: str, limit: int | None) -> SweepRuns:
+        found = read(name, limit)
+        scores = {"wiki": {"loss": 2.125, "bits_per_byte": 1.0, "tokens": 9}}
+        return replace(found, runs=[replace(found.runs[0], result={"sets": scores}), *found.runs[1:]])
+
+    monkeypatch.setattr(reading, "_runs_of", with_sets)
+    monkeypatch.setenv("COLUMNS", "200")
+    header, first = (line.split() for line in stored("show", "lab").stdout.splitlines()[:2])
+    assert header[header.index("loss") + 1] == "loss.wiki" and "2.125" in first
+    assert stored("show", "lab", "-o", "json").json["runs"][0]["loss.wiki"] == 2.125

@@ -19,6 +19,7 @@ from orchestrator.cli.sources import Source, TableError, columns_of, conditions,
 from orchestrator.errors import exit_code_of
 from orchestrator.tracking import wandb_project
 from tests.unit.analysis.law_tables import sweep
+from tests.unit.orchestrator.cli.conftest import Isoflop
 
 COLUMNS = {"flops": "C", "params": "N", "tokens": "D", "loss": "val/loss"}
 
@@ -29,7 +30,7 @@ COLUMNS = {"flops": "C", "params": "N", "tokens": "D", "loss": "val/loss"}
         ({}, "name one source"),
         ({"sweep": "lab", "csv": Path("x.csv")}, "name one source"),
         ({"csv": Path("x.csv"), "wandb": "a/b"}, "name one source"),
-        ({"sweep": "lab", "columns": {"loss": "l"}}, "--csv and --wandb only"),
+        ({"sweep": "lab", "columns": {"flops": "C"}}, "--csv and --wandb only"),
         ({"csv": Path("x.csv"), "states": ("crashed",)}, "need --wandb"),
         ({"sweep": "lab", "filters": "{}"}, "need --wandb"),
         ({"csv": Path("x.csv"), "variant": "lr=1"}, "name a sweep"),
@@ -179,3 +180,12 @@ def test_a_wandb_project_is_read_with_its_keys_states_and_query(monkeypatch: pyt
     for query, words in (("{", "not valid JSON"), ("[]", "must be a JSON object")):
         with pytest.raises(typer.BadParameter, match=words):
             Source(wandb="me/lab", filters=query).law  # noqa: B018
+
+
+def test_another_loss_of_a_sweep_is_named_as_a_column_is(stored: Isoflop) -> None:
+    law = stored("fit", "lab", "--loss-key", "bits_per_byte", "-o", "json").json
+    assert law["loss_unit"] == "bits/byte"
+    assert Source(sweep="lab", columns={"loss": "loss.wiki"}).arguments == ("lab", "--loss-key", "loss.wiki")
+    assert Source(sweep="lab", columns={"loss": "loss.wiki"}).title == "lab loss.wiki"
+    wrong = stored("predict", "lab", "--loss-key", "loss.code", "--flops", "1e13")
+    assert wrong.code == 2 and "no loss 'loss.code'; they have loss, bits_per_byte" in wrong.stderr

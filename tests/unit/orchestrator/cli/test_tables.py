@@ -38,6 +38,7 @@ def test_the_important_columns_stay_in_the_order_of_the_table() -> None:
         ("flops_spent", 10_000_000_000, "10¹⁰"),
         ("params", 41_250, "41.2 k"),
         ("loss", 2.34567, "2.346"),
+        ("loss.wiki", 2.34567, "2.346"),
         ("run_seconds", 12.345, "12.3"),
         ("bytes", 2_500_000, "2.5 MB"),
         ("lr", 0.00612345, "0.006123"),

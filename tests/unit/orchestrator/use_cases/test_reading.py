@@ -13,7 +13,7 @@ from orchestrator.states import Cause, SweepState
 from orchestrator.use_cases.answering import Answering
 from orchestrator.use_cases.control import cancel, pause
 from orchestrator.use_cases.execution import Execution
-from orchestrator.use_cases.reading import runs_of, summaries
+from orchestrator.use_cases.reading import SharedWorker, runs_of, shared_workers, summaries
 from orchestrator.use_cases.submission import submit
 from tests.unit.orchestrator.store_fixtures import new_run, sweep_record
 from tests.unit.orchestrator.use_cases.homes import end, finish, open_home, planned, small_home, start
@@ -83,3 +83,18 @@ def test_runs_come_in_the_order_of_the_plan_and_no_more_than_asked(tmp_path: Pat
     assert len(runs_of(workspace, "x").forecasts) == 1
     with pytest.raises(NotFound):
         runs_of(workspace, "nothing")
+
+
+def test_runs_that_one_worker_has_in_training_share_it(tmp_path: Path) -> None:
+    workspace = open_home(tmp_path)
+    submit(workspace, planned())
+    first, second, third, *_ = (run.id for run in runs_of(workspace, "x").runs)
+    for run in (second, first, third):
+        start(workspace, run)
+    assert workspace.store.end_all([(third, 1, Outcome(Cause.CONFIGURATION))]) != [None]
+    assert runs_of(workspace, "x").shared == (SharedWorker("worker", tuple(sorted((first, second)))),)
+
+
+def test_a_worker_with_one_run_and_one_without_a_name_share_nothing() -> None:
+    pairs = [("b", "3"), ("b", "2"), ("a", "1"), ("", "4"), ("", "5"), ("0", "7"), ("0", "6")]
+    assert shared_workers(pairs) == (SharedWorker("0", ("6", "7")), SharedWorker("b", ("2", "3")))

@@ -13,10 +13,8 @@ from analysis.answers.compare import compare
 from analysis.records import LawError, QuestionError
 from orchestrator.states import RunState
 from orchestrator.use_cases import sweep_answers as module
-from orchestrator.use_cases.sweep_answers import SweepAnswers, earlier_noise
-from sweeps.file.spec import SeedsSpec
+from orchestrator.use_cases.sweep_answers import SweepAnswers
 from sweeps.plan.combination import NOTHING_VARIED
-from sweeps.plan.expected_width import USUAL_NOISE
 from sweeps.plan.records import RecipeTrial
 from tests.unit.orchestrator.use_cases.simulated import simulated_answers
 
@@ -106,16 +104,6 @@ def test_a_comparison_needs_no_hold_out() -> None:
     assert answers.fit(answers.variant()).holdout != ()
 
 
-def test_the_first_revision_with_enough_repeats_gives_the_noise() -> None:
-    few = simulated_answers()
-    many = simulated_answers("m", seeds=SeedsSpec(largest_budget=4))
-    noise = earlier_noise([few, many])
-    assert noise.sigma == pytest.approx(0.002, rel=1)
-    assert noise.source.endswith("degrees of freedom of m@abcd")
-    assert earlier_noise([few]) is USUAL_NOISE
-    assert earlier_noise([]) is USUAL_NOISE
-
-
 def test_runs_that_check_the_recipe_enter_its_verdict_and_not_the_fit() -> None:
     answers = simulated_answers()
     points = [
@@ -146,15 +134,6 @@ def test_a_side_has_the_bytes_per_token_and_the_text_of_its_sweep(tmp_path: Path
     side = simulated_answers(bytes_per_token=3.3).side()
     assert side.name == "s" and side.bytes_per_token == pytest.approx(3.3)
     assert side.text == "", "the dataset is gone"
-
-
-def test_an_earlier_revision_has_measured_the_noise_to_expect() -> None:
-    few, many = (simulated_answers(seeds=SeedsSpec(largest_budget=count)) for count in (2, 8))
-    assert earlier_noise([few]) == USUAL_NOISE, "one degree of freedom says next to nothing"
-    noise = earlier_noise([few, many])
-    assert noise.sigma == pytest.approx(0.002, rel=0.6) and noise.sigma != USUAL_NOISE.sigma
-    assert noise.source == "7 degrees of freedom of s@abcd"
-    assert earlier_noise([]) == USUAL_NOISE
 
 
 def test_answers_travel_while_other_threads_add_to_them() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.records import LawError
+from analysis.records import LawError, QuestionError
 from orchestrator.attempts import Outcome
 from orchestrator.states import Cause, Hold, RunState
 from orchestrator.store import NewRun, SweepRecord
@@ -24,6 +24,7 @@ from sweeps.file.spec import CentreSpec, SizesSpec
 from sweeps.plan.records import DataFacts
 from tests.unit.analysis.law_tables import small
 from tests.unit.orchestrator.use_cases.homes import VOCAB, end, finish, open_home, planned
+from tokenizer.corpus import CorpusSpec
 
 LARGER = 3e12
 """Budget of the validation, training FLOPs."""
@@ -36,7 +37,9 @@ def finish_all(workspace: Workspace, sweep: SweepRecord) -> None:
         if run.state is RunState.QUEUED:
             assert run.cell is not None
             exact = small(np.array([float(run.cell.params)]), np.array([float(run.cell.tokens)]))
-            finish(workspace, run.id, float(exact[0] + generator.normal(0, 0.002)))
+            loss = float(exact[0] + generator.normal(0, 0.002))
+            sets = {"wiki": {"loss": 1.1 * loss, "bits_per_byte": loss / 2, "tokens": 9}}
+            finish(workspace, run.id, loss, sets=sets)
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +50,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
         "budgets": (1e11, 3e11, 1e12),
         "centre": CentreSpec(params_at={"3e11": 5e4}),
         "sizes": SizesSpec(span=3.0),
+        "corpus": CorpusSpec(validation={"wiki": "wiki.txt"}),
     }
     finish_all(opened, submit(opened, planned(**budgets)))
     return opened
@@ -118,6 +122,23 @@ def test_a_run_that_is_trained_cannot_be_forecast(
     with pytest.raises(LawError, match="seed 0, is already trained"):
         carry_out(workspace, 5e12)
     assert trained == []
+
+
+def test_another_loss_is_forecast_and_scored_by_itself(workspace: Workspace, trained: list[Any]) -> None:
+    result = carry_out(workspace, 5.5e12, loss_key="wiki")
+    (one,) = result.trained
+    stored = workspace.store.run(one.run.id)
+    assert one.score is not None and stored.loss is not None
+    assert one.score.loss == one.run.loss == pytest.approx(1.1 * stored.loss)
+    assert result.predicted.loss == pytest.approx(
+        1.1 * Answering(workspace).of("x").law().predict(5.5e12).loss, rel=0.01
+    )
+    record = workspace.store.forecasts_of("x")[-1]
+    assert (record.prediction["loss_key"], record.loss) == ("loss.wiki", one.score.loss)
+    answers = Answering(workspace).of("x")
+    assert record not in answers.forecasts and answers.on("wiki").forecasts == [record]
+    with pytest.raises(QuestionError, match=r"no loss 'wikipedia'; they have loss, .*loss\.wiki"):
+        carry_out(workspace, 5.5e12, loss_key="wikipedia")
 
 
 def test_by_default_one_run_is_trained(workspace: Workspace, trained: list[Any]) -> None:

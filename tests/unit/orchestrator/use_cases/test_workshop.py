@@ -119,13 +119,14 @@ def test_what_is_cancelled_is_never_begun_or_its_process_is_ended(workshops: Cal
         second.result(30)
 
 
-def test_an_end_cancels_what_waits_and_takes_nothing_more(workshops: Callable[..., Workshop]) -> None:
+def test_an_end_refuses_what_waits_and_takes_nothing_more(workshops: Callable[..., Workshop]) -> None:
     workshop, gate = workshops(1, 60.0, 5), Gate()
     first, second = (ask(workshop, "a", gate, name) for name in ("first", "second"))
     until(lambda: gate.began == ["first"])
+    workshop.shutdown(wait=False)
+    assert isinstance(second.exception(30), WorkshopError)
     gate.open.set()
-    workshop.shutdown()
-    assert first.done() and second.done()
+    assert first.result(30) == "first"
     with pytest.raises(WorkshopError, match="the service is ending"):
         workshop.submit(str)
 

@@ -26,6 +26,12 @@ def test_facts_have_their_units_and_what_is_unknown_is_left_out() -> None:
     ]  # fmt: skip
 
 
+def test_losses_on_further_sets_stand_behind_the_loss() -> None:
+    scores = {"wiki": {"loss": 2.5, "bits_per_byte": 1.25, "tokens": 9}}
+    shown = [(fact.name, fact.text) for fact in facts(RUN | {"result": {"sets": scores}})]
+    assert shown[1:4] == [("loss", "3.215"), ("loss.wiki", "2.500"), ("bits per byte.wiki", "1.250")]
+
+
 def test_an_open_attempt_is_in_training() -> None:
     lost, running = attempts(RUN)
     assert (lost.cause, lost.detail, lost.seconds) == ("lost", "gone", "4 s")

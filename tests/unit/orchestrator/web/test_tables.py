@@ -39,6 +39,12 @@ def test_rows_say_what_is_missing() -> None:
     assert [cell.number for cell in rows[0].cells] == [False, True, True, False, False]
 
 
+def test_losses_on_further_sets_stand_behind_the_loss() -> None:
+    frame = pd.DataFrame([{"run": "a", "loss": 3.0, "loss.wiki": 2.5, "bits_per_byte.wiki": 1.2, "budget": 1e12}])
+    assert titles(frame) == ["Run", "Loss", "Loss wiki", "Budget"]
+    assert run_rows(frame)[0].cells[2].text == "2.500"
+
+
 def test_rows_are_in_the_order_of_budget_and_size_and_unknown_ones_last() -> None:
     frame = pd.DataFrame(
         [

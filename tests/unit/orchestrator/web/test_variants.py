@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.web.question import Typed
-from orchestrator.web.variants import chooser, combinations, default_variant, neighbours
+from orchestrator.web.variants import chooser, combinations, default_variant, losses, neighbours
 
 VARY = {"qk_norm": [True, False], "lr": [0.01, 0.02, 0.04]}
 
@@ -49,3 +49,15 @@ def test_neighbours_differ_in_a_single_axis() -> None:
         "lr=0.01,qk_norm=False",
     ]
     assert neighbours({}, "") == []
+
+
+def test_the_laws_of_other_losses_are_links_too() -> None:
+    (row,) = losses("demo", ("", "loss.wiki"), "lr=1", Typed("3e13"), "loss.wiki")
+    assert [(c.text, c.chosen) for c in row.choices] == [("loss", False), ("loss.wiki", True)]
+    assert [c.href for c in row.choices] == [
+        "/sweeps/demo?variant=lr%3D1&flops=3e13",
+        "/sweeps/demo?variant=lr%3D1&loss_key=loss.wiki&flops=3e13",
+    ]
+    assert losses("demo", ("",), "", Typed(), "") == ()
+    (axis,) = chooser("demo", {"lr": [1, 2]}, "lr=1", Typed(), "loss.wiki")
+    assert axis.choices[1].href == "/sweeps/demo?variant=lr%3D2&loss_key=loss.wiki"

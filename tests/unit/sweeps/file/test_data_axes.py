@@ -36,7 +36,7 @@ def test_every_axis_is_a_field() -> None:
     for axis, kind in DATA_AXES.items():
         section, _, key = axis.partition(".")
         value = getattr(getattr(spec(""), section), key)
-        assert isinstance(value, kind) or key == "paths"
+        assert isinstance(value, kind) or key in ("paths", "filters")
 
 
 def test_a_combination_sets_its_own_data_and_nothing_else() -> None:
@@ -51,6 +51,37 @@ def test_a_combination_sets_its_own_data_and_nothing_else() -> None:
     assert with_data(texts, {"corpus.source": "python"}).corpus.paths == ()
 
 
+MIX = "corpus: {mix: [{weight: 3}, {name: b, source: text, paths: [b.txt]}]}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "override"),
+    [
+        (f"{MIX}vary: {{corpus.weight.b: [1, 2.5]}}", ""),
+        (f"{MIX}vary: {{corpus: {{weight: {{b: [1, 2.5]}}}}}}", ""),
+        (MIX, "vary.corpus.weight.b=[1, 2.5]"),
+    ],
+)
+def test_the_weight_of_a_domain_is_an_axis(text: str, override: str) -> None:
+    made = spec(text, *([override] if override else []))
+    assert made.vary == {"corpus.weight.b": [1, 2.5]} == data_values(made.vary)
+    assert not varies_tokenizer(made) and load_sweep(to_yaml(made)) == made
+    assert [domain.weight for domain in with_data(made, {"corpus.weight.b": 2.5}).corpus.mix] == [3.0, 2.5]
+
+
+def test_corpora_that_share_a_validation_file_are_scored_on_whole_documents() -> None:
+    axis = "vary: {corpus.max_bytes: [1000000, 2000000]}\n"
+    assert varies_tokenizer(spec(f"corpus: {{validation: {{w: w.txt}}}}\n{axis}"))
+    assert not varies_tokenizer(spec(axis))
+
+
+def test_rules_and_near_duplicates_are_axes() -> None:
+    made = spec("vary: {corpus.filters: ['', c4], corpus.near_duplicates: [0, 0.7]}")
+    chosen = with_data(made, {"corpus.filters": "c4", "corpus.near_duplicates": 0.7}).corpus
+    assert (chosen.filters, chosen.near_duplicates) == (("c4",), 0.7)
+    assert with_data(made, {"corpus.filters": ""}).corpus.filters == ()
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -58,6 +89,10 @@ def test_a_combination_sets_its_own_data_and_nothing_else() -> None:
         ("vary: {tokenizer: {vocab: [9, 512]}}", ":3:28 vary.tokenizer.vocab.0: is 9: the 256 bytes"),
         ("vary: {tokenizer.vocab: [a, 512]}", "vary.tokenizer.vocab.0: must be a whole number, is 'a'"),
         ("vary: {tokenizer.vocba: [512]}", "vary.tokenizer.vocba: unknown axis"),
+        (f"{MIX}vary: {{corpus.weight.c: [1]}}", "<sweep>:4:26 vary.corpus.weight.c.0: names no domain of corpus.mix"),
+        (f"{MIX}vary: {{corpus.weight.b: [0]}}", "vary.corpus.weight.b.0: corpus.mix.1.weight is 0: give a positive"),
+        (f"{MIX}vary: {{corpus.weight.b: [a]}}", "vary.corpus.weight.b.0: must be a number, is 'a'"),
+        ("vary: {corpus.weight.b: [1]}", "they are none: the corpus has no mix"),
         ("vary: {tokenizer: {vocab: 512}}", "vary.tokenizer.vocab: expected a list, got 512, did you mean [512]?"),
         ("vary: {tokenizer.kind: [bpe, file]}", "vary.tokenizer.kind.1: tokenizer.path is missing"),
         ("vary: {corpus.paths: [a]}", "vary.corpus.paths.0: is set, but the source python takes none"),

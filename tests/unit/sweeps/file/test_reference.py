@@ -40,7 +40,7 @@ def test_rows_hold_type_default_and_meaning() -> None:
     ):
         assert row in page
     assert "### `marin-2025`" in page and "| `lr_cap` | `0.01` | Ceiling of the learning rate. | " in page
-    assert page.endswith("`corpus.text_key`, `corpus.max_bytes`.\n")
+    assert page.endswith("`corpus.near_duplicates`, `corpus.weight.DOMAIN`.\n")
     assert "`recipe`, `context`, `tokenizer.kind`, `tokenizer.vocab`" in page
 
 

@@ -42,7 +42,8 @@ def test_all_mistakes_of_structure_are_reported_at_once() -> None:
         "s.yaml:5:3 sizes.span: expected a number, got 'wide'",
         "s.yaml:6:3 sizes.count: expected a whole number, got 2.5",
         "s.yaml:7:1 corpus: expected a mapping with some of source, paths, text_key, max_bytes, validation_fraction, "
-        "separator, whole_files, invalid, filters, rules, near_duplicates, near_ngram, got 'python'",
+        "separator, whole_files, invalid, filters, rules, near_duplicates, near_ngram, mix, validation, "
+        "got 'python'",
         "s.yaml:8:1 limits: expected a mapping with some of flops, hours, runs, got nothing",
         "override 1: seeds.defualt: unknown key, did you mean default?",
         "override 2: device: expected text, got a list",

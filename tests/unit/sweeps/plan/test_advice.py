@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from sweeps.file.spec import CentreSpec, LimitsSpec, SeedsSpec, SizesSpec
 from sweeps.plan.plan import make_plan
-from sweeps.plan.records import DataFacts
+from sweeps.plan.records import Cause, DataFacts, DomainFacts, PlanError
 from tests.unit.sweeps.plans import FACTS, Steady, spec_of
 
 
@@ -87,3 +89,24 @@ def test_a_range_that_cells_leave_is_named_with_how_many_leave_it_where() -> Non
     assert batch.startswith(
         f"{len(outside)} of {len(plan.runs)} cells have {low:.3g} to {high:.3g} tokens a step, outside"
     )
+
+
+def test_a_domain_that_runs_out_is_said_with_its_epochs() -> None:
+    domains = (DomainFacts("code", 90_000_000, 0.5), DomainFacts("prose", 500_000, 0.5))
+    facts = replace(FACTS, train_tokens=1_000_000, domains=domains, sets=(("prose", 130_000),))
+    plan = make_plan(spec_of(epochs_max=4.0), facts)
+    again = [run.tokens / 1_000_000 for run in plan.runs if run.tokens > 1_000_000]
+    assert again and any(drop.cause is Cause.DATA for drop in plan.dropped)
+    assert (
+        f"domain prose runs out: at 50.0% by weight {len(again)} of {len(plan.runs)} runs read its 500,000 tokens more "
+        f"than once, up to {max(again):.1f} epochs"
+    ) in plan.warnings
+    reasons = [drop.reason for drop in plan.dropped if drop.cause is Cause.DATA]
+    assert all("epochs of domain prose, 500,000 tokens at 50.0%, above epochs_max = 4" in each for each in reasons)
+
+
+def test_a_small_validation_set_is_named() -> None:
+    (few,) = make_plan(spec_of(), replace(FACTS, sets=(("wiki", 5_000),))).warnings
+    assert few.startswith("5,000 validation tokens in set wiki, fewer than 128,000")
+    with pytest.raises(PlanError, match="validation set wiki has 100 tokens, fewer than one sequence of 128"):
+        make_plan(spec_of(), replace(FACTS, sets=(("wiki", 100),)))

@@ -46,7 +46,7 @@ def test_duplicates_are_found_and_one_of_each_stays(tmp_path: Path) -> None:
     found = cleaned(write_corpus(tmp_path / "texts"), tmp_path / "cut")
     assert (found.duplicates, found.near_duplicates, found.documents) == (12, 12, 120)
     assert 0 < found.leaks < 12
-    grams = [set(shingles(text, 5).tolist()) for text in found.texts()]
+    grams = [set(shingles(text, 5).tolist()) for text in found.texts("all")]
     assert max(len(a & b) / len(a | b) for i, a in enumerate(grams) for b in grams[:i]) < 0.1
     kept = cleaned(write_corpus(tmp_path / "texts", near_duplicates=0), tmp_path / "all")
     assert (kept.duplicates, kept.near_duplicates, kept.documents) == (12, 0, 132)
@@ -67,13 +67,13 @@ def test_the_cap_counts_what_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     whole = cleaned(spec, tmp_path / "whole")
     in_small_pieces(monkeypatch)
     capped = cleaned(dataclasses.replace(spec, max_bytes=10_000), tmp_path / "capped")
-    expected = list(whole.texts())
+    expected = list(whole.texts("all"))
     sizes = np.cumsum([len(text) for text in expected])
-    assert list(capped.texts()) == expected[: int((sizes <= 10_000).sum())]
+    assert list(capped.texts("all")) == expected[: int((sizes <= 10_000).sum())]
     assert capped.left_out == whole.documents - capped.documents
-    side, last = capped.ends_of_validation(1_000)
+    side, last = capped.first_bytes("validation", 1_000)
     assert side.bytes <= 1_000 and side.documents > 1 and len(last) == 64
-    assert capped.ends_of_validation(1)[0].documents == 1
+    assert capped.first_bytes("validation", 1)[0].documents == 1
 
 
 def test_shards_are_equal_with_several_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -28,8 +30,9 @@ def test_the_ids_of_a_side_are_its_texts(cleaned: Cleaned) -> None:
     (bucket,) = cleaned.buckets
     last = [document.digest for document in cleaned.stored("validation")][3].hex()
     for ends, count in (("", cleaned.sides["validation"].documents), (last, 4)):
-        sizes = encode_bucket(cleaned.folder, cleaned.runs, bucket, 0.2, "t.json", "isoflop", ends)
-        ids = [np.fromfile(ids_file(cleaned.folder, bucket, split, "t.json"), "<u2") for split in cleaned.sides]
+        parts = [cleaned.parts["train"], replace(cleaned.parts["validation"], until=ends)]
+        sizes = encode_bucket(cleaned.folder, cleaned.runs, bucket, parts, 0.2, "t.json", "isoflop")
+        ids = [np.fromfile(ids_file(cleaned.folder, bucket, part.name, "t.json"), "<u2") for part in parts]
         assert sizes == [2 * len(side) for side in ids]
         assert [int((side == 0).sum()) for side in ids] == [cleaned.sides["train"].documents, count]
     texts = bytes((ids[0][ids[0] > 0] - 1).astype(np.uint8)).decode()

@@ -32,12 +32,15 @@ def test_buckets_hold_every_document_once_in_order(folder: Path, monkeypatch: py
     assert sorted(bucket.name for bucket in buckets) == [bucket.name for bucket in buckets]
     assert (len(buckets) > 1) == (size < 10**9)
     digests: list[bytes] = []
+    twice = 0
     for bucket in buckets:
-        count = index_bucket(folder, RUNS, bucket, 5, None)
+        count, leaks = index_bucket(folder, RUNS, bucket, 5, None, 1)
+        twice += leaks
         found = list(documents_of(folder, RUNS, bucket, read_index(folder, bucket)))
         assert len(found) == count
         digests += [document.digest for document in found]
     assert digests == sorted(content_digest(f"{i}") for i in range(70))
+    assert twice == 10
 
 
 def test_a_run_that_a_crash_tore_is_damaged(folder: Path) -> None:

@@ -22,7 +22,8 @@ def test_a_step_is_text_in_and_text_out(tmp_path: Path) -> None:
     read = json.loads(perform("read", str(tmp_path), json.dumps(task)))
     assert (read["documents"], read["bytes"], read["runs"]) == (1, 10, ["p-0.run"])
     (tmp_path / RUNS).write_text(json.dumps(read["runs"]))
-    assert perform("index", str(tmp_path), json.dumps({"bucket": [0, 4096], "ngram": 5, "rows": 0})) == "1"
+    index = {"bucket": [0, 4096], "ngram": 5, "rows": 0, "held_out_runs": 0}
+    assert perform("index", str(tmp_path), json.dumps(index)) == "[1, 0]"
     assert set(STEPS) == {"read", "index", "pair", "encode"}
 
 
