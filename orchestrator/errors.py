@@ -208,6 +208,12 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     "port": Meaning(
         USAGE, 503, "The service cannot listen at that port.", "Choose another with --port; 0 takes a free one."
     ),
+    "preparing": Meaning(
+        INCOMPLETE,
+        503,
+        "Another process prepares a corpus in this home, for longer than this one waits.",
+        "Wait for the process that the message names, or end it.",
+    ),
     "quota": Meaning(
         INCOMPLETE,
         409,
@@ -236,6 +242,12 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
     "table": Meaning(USAGE, 422, "The table of runs cannot be read.", "Correct the file, or name its columns."),
     "tokenizer": Meaning(
         USAGE, 422, "The tokenizer cannot be trained or read.", "Correct the tokenizer section of the sweep file."
+    ),
+    "too-many": Meaning(
+        INCOMPLETE,
+        429,
+        "As many plans or computations wait for one user as a service takes.",
+        "Wait until one has ended, and ask again.",
     ),
     "unreachable": Meaning(
         UNREACHABLE, 503, "A service does not answer.", "Start it, or correct its address (ISOFLOP_URL)."

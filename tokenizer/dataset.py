@@ -32,6 +32,7 @@ from tokenizer.stream.pool import Executor
 from tokenizer.stream.portions import PORTION_BYTES, File
 from tokenizer.stream.reading import RUN_BYTES
 from tokenizer.training import training_text_bytes
+from tokenizer.turns import turn
 from tokenizer.vocabulary import FILE, Tokenizer, TokenizerError, TokenizerSpec
 
 PREPARATION = 2
@@ -42,6 +43,8 @@ NEARNESS = 2
 """Raised whenever other documents count as near duplicates."""
 CLEANING = "cleaning-"
 """Prefix of the folder of a corpus that is being prepared; a kill leaves it, and the next preparation goes on there."""
+LOCK = "lock"
+"""File that a preparation holds, in the folder of datasets."""
 _INDEX = "index"
 """Folder that remembers which dataset an earlier call gave, by a hash of what was asked for."""
 Choose = Callable[[Sequence[File], Path], Executor]
@@ -100,7 +103,7 @@ def prepare(
 
 def drop_cleaned(root: Path) -> None:
     """Delete the cleaned corpora that `prepare` kept in a folder of datasets, unless another process prepares there."""
-    with (root / "lock").open("w") as handle, contextlib.suppress(BlockingIOError):
+    with (root / LOCK).open("a") as handle, contextlib.suppress(BlockingIOError):
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         for folder in root.glob(f"{CLEANING}*"):
             shutil.rmtree(folder, ignore_errors=True)
@@ -249,14 +252,9 @@ def _remember(root: Path, key: str, shards: Shards) -> None:
 
 @contextlib.contextmanager
 def _exclusively(root: Path, report: Report) -> Iterator[None]:
-    """A context that holds the root's lock, which the system frees when its holder dies; removes what that one left."""
+    """A context that holds the root's lock; removes what a holder that was killed left. Raises TurnError."""
     make_private(root)
-    with (root / "lock").open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            report(f"waiting for another process that prepares a corpus in {root}")
-            fcntl.flock(handle, fcntl.LOCK_EX)
+    with turn(root / LOCK, f"prepares a corpus in {root}", report):
         for left in root.glob(f"{UNFINISHED}*"):
             shutil.rmtree(left, ignore_errors=True)
         yield

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 
 from fastapi import Depends, FastAPI
@@ -33,6 +33,7 @@ from orchestrator.use_cases.background import Background
 from orchestrator.use_cases.execution import Execution
 from orchestrator.use_cases.members import Members
 from orchestrator.use_cases.received import NOWHERE
+from orchestrator.use_cases.workshop import PLANNERS
 from orchestrator.use_cases.workspace import Workspace
 from tokenizer.files import Reach
 
@@ -44,6 +45,7 @@ def create_app(
     members: Members | None = None,
     corpora: Reach = NOWHERE,
     workshop: Executor | None = None,
+    planners: Executor | None = None,
 ) -> FastAPI:
     """The application.
 
@@ -54,9 +56,11 @@ def create_app(
         corpora: where the corpora of submitted sweeps may lie; nowhere by default, so that only the built-in one is
             left.
         workshop: fits laws and draws; by default threads of this process.
+        planners: plans what is received, its data and this machine's speed included; by default threads, too.
     """
     background = background or Background(Execution(workspace))
     desk = Desk(workspace, background, workshop)
+    planners = planners or ThreadPoolExecutor(PLANNERS, thread_name_prefix="plans")
 
     app = FastAPI(
         title="isoflop",
@@ -67,13 +71,13 @@ def create_app(
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
         dependencies=[Depends(permissions.check_role), Depends(openapi.known_keys)],
-        lifespan=_lifespan(background, desk),
+        lifespan=_lifespan(background, desk, planners),
     )
     members, latencies = members or Members(workspace), Latencies()
     app.add_middleware(Surroundings, members=members)
     app.add_middleware(Traffic, latencies=latencies)
     problems.install(app)
-    sweeps.install(app, workspace, background, desk, corpora)
+    sweeps.install(app, workspace, background, desk, corpora, planners)
     runs.install(app, workspace, desk)
     answers.install(app, desk)
     events.install(app, desk)
@@ -88,7 +92,9 @@ def create_app(
     return app
 
 
-def _lifespan(background: Background, desk: Desk) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(
+    background: Background, desk: Desk, planners: Executor
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """What starts and ends with the application: the scheduler's thread, and what is computed."""
 
     @contextlib.asynccontextmanager
@@ -99,6 +105,7 @@ def _lifespan(background: Background, desk: Desk) -> Callable[[FastAPI], Abstrac
         desk.warm()
         yield
         desk.close()
+        planners.shutdown(cancel_futures=True)
         await run_in_threadpool(background.stop)
 
     return lifespan

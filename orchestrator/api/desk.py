@@ -21,6 +21,7 @@ from orchestrator.use_cases.background import Background
 from orchestrator.use_cases.current import Current
 from orchestrator.use_cases.kept import REFUSALS, Kept
 from orchestrator.use_cases.sweep_answers import SweepAnswers
+from orchestrator.use_cases.workshop import asking
 from orchestrator.use_cases.workspace import Workspace
 
 DOCUMENT_BYTES = 48 * 2**20
@@ -105,8 +106,11 @@ class Desk:
     async def long(self, key: Hashable, make: Callable[..., Value], *arguments: Any) -> Value:
         """`made` for what takes many seconds: one at a time, so that laws and charts have the rest of the workshop."""
 
+        user = asking.get()
+
         def wait() -> Value:
-            """Wait for the workshop."""
+            """Wait for the workshop, in another thread."""
+            asking.set(user)
             return self._workshop.submit(make, *arguments).result()
 
         made: Value = await _outcome(self._long.get(key, wait))
@@ -116,13 +120,17 @@ class Desk:
         self, request: Request, key: Hashable, make: Callable[..., Document], *arguments: Any
     ) -> Response:
         """The document of a key in answer to a request; `make(*arguments)` makes it if it is not kept."""
-        return reply(request, await _outcome(self._documents.get(key, make, *arguments)))
+        return self.reply(request, await _outcome(self._documents.get(key, make, *arguments)))
 
     async def computed(
         self, request: Request, key: Hashable, make: Callable[..., Document], *arguments: Any
     ) -> Response:
         """`document` for one that takes long: the workshop makes it."""
-        return reply(request, await _outcome(self._computed.get(key, make, *arguments)))
+        return self.reply(request, await _outcome(self._computed.get(key, make, *arguments)))
+
+    def reply(self, request: Request, found: Document) -> Response:
+        """A document in answer to a request; it says how old it is while the database is away."""
+        return reply(request, found, self.current.age)
 
 
 def moment(settled: bool) -> int:

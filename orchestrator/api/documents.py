@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.requests import Request
@@ -21,6 +21,8 @@ PACKED_TYPES = ("application/json", "application/problem+json", "image/svg+xml",
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"
 CSV = "text/csv; charset=utf-8"
+MAIN = b'<main id="main">'
+"""Where a page's own content begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Document:
     media_type: str
     """Content-Type."""
     tag: str
-    """Its ETag, a hash of its content: weak, because a compressed copy has the same."""
+    """Its ETag, a hash of its content: weak, because a compressed copy has the same. Empty for none."""
     packed: bytes = b""
     """The body compressed by gzip; empty if that is not worth while."""
     headers: tuple[tuple[str, str], ...] = ()
@@ -69,16 +71,31 @@ def json_text(data: Any) -> str:
         return json.dumps(finite(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def reply(request: Request, found: Document) -> Response:
-    """A document in answer to a request: 304 if the client has it already, compressed if it can read that."""
-    headers = {"ETag": found.tag, "Cache-Control": "private, no-cache", "Vary": "Accept-Encoding"} | dict(found.headers)
-    if found.status == 200 and _has(request.headers.get("if-none-match", ""), found.tag):
+def reply(request: Request, found: Document, age: float = 0.0) -> Response:
+    """A document in answer to a request: 304 if the client has it already, compressed if it can read that.
+
+    `age` is how many seconds ago its content was true for certain, if the database is away: the answer says so.
+    """
+    if age:
+        found = _aged(found, age)
+    headers = {"Cache-Control": "private, no-cache", "Vary": "Accept-Encoding"} | dict(found.headers)
+    if found.tag:
+        headers["ETag"] = found.tag
+    if found.tag and found.status == 200 and _has(request.headers.get("if-none-match", ""), found.tag):
         return Response(status_code=304, headers=headers)
     body = found.body
     if found.packed and _reads_gzip(request.headers.get("accept-encoding", "")):
         body = found.packed
         headers["Content-Encoding"] = "gzip"
     return Response(body, found.status, headers, found.media_type)
+
+
+def _aged(found: Document, age: float) -> Document:
+    """A document that says how old it is; a page says it to its reader, too."""
+    mark = f'<p class="problem" role="alert">The database does not answer: this is as of {age:.0f} s ago.</p>'
+    body = found.body.replace(MAIN, MAIN + mark.encode(), 1) if found.media_type == HTML else found.body
+    packed = found.packed if body is found.body else b""
+    return replace(found, body=body, packed=packed, tag="", headers=(*found.headers, ("Age", f"{max(1, age):.0f}")))
 
 
 def _has(header: str, tag: str) -> bool:

@@ -16,6 +16,7 @@ from orchestrator.api.problems import problem
 from orchestrator.errors import meaning_of
 from orchestrator.people import Actor, Role
 from orchestrator.use_cases.members import Entry, Members
+from orchestrator.use_cases.workshop import asking
 from tokenizer.errors import ExpectedError
 
 log = logging.getLogger("isoflop.service")
@@ -65,6 +66,7 @@ class Surroundings:
             return
         actor = Actor(entry.name, entry.role or Role.READER, _address(scope), request)
         scope = {**scope, "state": {**scope.get("state", {}), "actor": actor}}
+        asking.set(entry.name)
         if answer.head:  # routes know GET; what they answer is sent without its body
             scope = {**scope, "method": "GET"}
         try:

@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 
 from analysis.wording import join_words
+from orchestrator.api.answered import ANSWERS, schema_json
 from orchestrator.api.guard import COOKIE, HEALTH_PATHS
 
 PROBLEM: dict[str, Any] = {
@@ -55,6 +56,7 @@ EVERYWHERE = {
     "413": "The body is too large.",
     "414": "Path and query are too long.",
     "422": "A parameter, the sweep file or the question is refused.",
+    "429": "As much waits for this user as the service takes; `Retry-After` says when to ask again.",
     "500": "A defect, or a file of the home that is missing or altered.",
     "503": "The database, the artifact store or the scheduler is away.",
 }
@@ -113,8 +115,18 @@ def _completed_json(made: dict[str, Any]) -> dict[str, Any]:
     made["components"]["securitySchemes"] = SCHEMES
     for path, operations in made["paths"].items():
         for method, operation in operations.items():
+            if operation["operationId"] in ANSWERS:
+                _type_json(operation, schemas)
             _complete_json(path, method, operation)
     return made
+
+
+def _type_json(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Add the schema of what a route answers."""
+    schema = schema_json(operation["operationId"], schemas)
+    for status in ("200", "201"):
+        if status in operation["responses"]:
+            operation["responses"][status]["content"]["application/json"]["schema"] = schema
 
 
 def _complete_json(path: str, method: str, operation: dict[str, Any]) -> None:

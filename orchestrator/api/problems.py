@@ -12,8 +12,12 @@ from starlette.exceptions import HTTPException
 from analysis.answers.frontier import IncomparableError
 from analysis.records import OutOfReachError
 from orchestrator.errors import meaning_of
+from orchestrator.use_cases.workshop import TooManyJobs
 from sweeps.file.problem import SweepError
 from tokenizer.errors import ExpectedError
+
+RETRY_SECONDS = 5
+"""When to ask again after too many requests."""
 
 
 def problem(status: int, kind: str, detail: str, **more: Any) -> JSONResponse:
@@ -49,7 +53,10 @@ async def _expected(_request: Request, error: Exception) -> JSONResponse:
         more |= {"quantity": error.quantity, "lowest": error.lowest, "highest": error.highest}
     if isinstance(error, IncomparableError):
         more["reason"] = error.reason
-    return problem(meaning_of(error).status, error.kind, str(error), **more)
+    answer = problem(meaning_of(error).status, error.kind, str(error), **more)
+    if isinstance(error, TooManyJobs):
+        answer.headers["Retry-After"] = str(RETRY_SECONDS)
+    return answer
 
 
 async def _http(_request: Request, error: Exception) -> JSONResponse:

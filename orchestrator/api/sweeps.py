@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import Executor
 from enum import StrEnum
 from functools import partial
 from typing import Annotated, Any
@@ -14,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from orchestrator.api import problems
 from orchestrator.api.desk import Desk, moment
 from orchestrator.api.documents import Document, json_document
+from orchestrator.api.jobs import waited_for
 from orchestrator.api.listing import SweepsAsked, paging, wanted_sweeps
 from orchestrator.api.permissions import actor_of
 from orchestrator.scheduling.progress import progress_json
@@ -31,8 +34,8 @@ from orchestrator.use_cases.workspace import Workspace
 from tokenizer.files import Reach
 
 SWEEPS = "/api/v1/sweeps"
-PLANNERS = 4
-"""Threads that plan and submit at a time; further sweep files wait for one of them."""
+STORING = 4
+"""Threads that store submitted sweeps at a time; further ones wait for one of them."""
 _YAML_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -60,9 +63,20 @@ class Action(StrEnum):
     RETRY = "retry"
 
 
-def install(app: FastAPI, workspace: Workspace, background: Background, desk: Desk, corpora: Reach) -> None:
-    """Add the routes; `corpora` says where the corpora of submitted sweeps may lie."""
-    _add_submission(app, workspace, background, desk, corpora)
+def install(
+    app: FastAPI, workspace: Workspace, background: Background, desk: Desk, corpora: Reach, planners: Executor
+) -> None:
+    """Add the routes.
+
+    Args:
+        app: what they are added to.
+        workspace: the home that is served.
+        background: its scheduler's thread.
+        desk: answers what is read.
+        corpora: where the corpora of submitted sweeps may lie.
+        planners: plans what is received.
+    """
+    _add_submission(app, workspace, background, desk, corpora, planners)
 
     @app.get(SWEEPS, tags=["sweeps"])
     async def list_sweeps(request: Request, asked: Annotated[SweepsAsked, Query()]) -> Response:
@@ -95,9 +109,11 @@ def install(app: FastAPI, workspace: Workspace, background: Background, desk: De
         return {"name": name, "action": action, "message": ACTIONS[action](workspace, name, actor_of(request))}
 
 
-def _add_submission(app: FastAPI, workspace: Workspace, background: Background, desk: Desk, corpora: Reach) -> None:
+def _add_submission(
+    app: FastAPI, workspace: Workspace, background: Background, desk: Desk, corpora: Reach, planners: Executor
+) -> None:
     """Add the routes that take a sweep file. All other requests are answered however many plans wait for a corpus."""
-    planning = CapacityLimiter(PLANNERS)
+    storing = CapacityLimiter(STORING)
 
     @app.post(SWEEPS, status_code=201, tags=["sweeps"], openapi_extra=_YAML_BODY, responses=_KNOWN)
     async def submit_sweep(
@@ -111,11 +127,10 @@ def _add_submission(app: FastAPI, workspace: Workspace, background: Background, 
             reason = f"the scheduler ended: {problems.reason_of(background.error)}"
             return problems.problem(503, "scheduler", reason)
         body = await request.body()
-        work = partial(plan_received, workspace, body, override or [], corpora)
-        planned = await to_thread.run_sync(work, limiter=planning)
+        planned = await waited_for(request, planners, plan_received, workspace, body, override or [], corpora)
         known = await run_in_threadpool(is_known, workspace, planned)
         store = partial(submit, workspace, planned, actor_of(request), rerun=rerun)
-        sweep = await to_thread.run_sync(store, limiter=planning)
+        sweep = await to_thread.run_sync(store, limiter=storing)
         found = await desk.sweep(f"{sweep.name}@{sweep.revision}")
         dropped = [cell.to_dict() for cell in sweep.dropped]
         answer = _summary_json(desk, found) | {"dropped": dropped, "warnings": sweep.warnings}
@@ -129,9 +144,13 @@ def _add_submission(app: FastAPI, workspace: Workspace, background: Background, 
         Mistakes in the file are `errors` of the problem document, each with its line and column.
         """
         body = await request.body()
-        work = partial(received_json, workspace, body, override or [], corpora)
-        made = await to_thread.run_sync(work, limiter=planning)
-        return Response(json_document(made).body, media_type="application/json")
+        made = await waited_for(request, planners, _plan, workspace, body, override or [], corpora)
+        return Response(made, media_type="application/json")
+
+
+def _plan(workspace: Workspace, source: bytes, overrides: Sequence[str], corpora: Reach) -> bytes:
+    """The JSON of a received sweep's plan; raises what `plan_received` raises."""
+    return json_document(received_json(workspace, source, overrides, corpora)).body
 
 
 def _list(desk: Desk, listing: Listing, asked: SweepsAsked) -> Document:

@@ -28,10 +28,9 @@ def serve(
 
     An address beyond loopback needs accounts (isoflop user add), or a token in ISOFLOP_TOKEN.
     """
-    import uvicorn
-
     from orchestrator.access_token import read_token
     from orchestrator.api.app import create_app
+    from orchestrator.api.connections import EndingServer
     from orchestrator.api.guard import check_bind, is_loopback
     from orchestrator.cluster import signals
     from orchestrator.cluster.head_watch import HeadLost
@@ -41,7 +40,7 @@ def serve(
     from orchestrator.use_cases.execution import Execution
     from orchestrator.use_cases.members import Members
     from orchestrator.use_cases.received import corpora_within
-    from orchestrator.use_cases.workshop import Workshop
+    from orchestrator.use_cases.workshop import Workshop, planning_workshop
 
     workspace = open_workspace()
     members = Members(workspace, read_token())
@@ -55,8 +54,11 @@ def serve(
     with open_port(host, port) as listening, execution.scheduling(choose_device("auto"), serves=True) as scheduler:
         background = Background(execution, scheduler, when_lost=end, advance=Adapting(workspace).advance_all)
         corpora = corpora_within(workspace, loopback=is_loopback(host))
-        app = create_app(workspace, background, members=members, corpora=corpora, workshop=Workshop())
-        server = uvicorn.Server(_configuration(app, host, port))
+        workshops = Workshop(), planning_workshop()
+        app = create_app(
+            workspace, background, members=members, corpora=corpora, workshop=workshops[0], planners=workshops[1]
+        )
+        server = EndingServer(_configuration(app, host, port), workshops)
         with handled_elsewhere(), signals.replaced(lambda: setattr(server, "should_exit", True)):
             say(f"page and REST: {address_of(listening)}")
             server.run(sockets=[listening])
@@ -68,6 +70,8 @@ def _configuration(app: Callable[..., Any], host: str, port: int) -> uvicorn.Con
     """How the server listens; what a proxy says of its clients is believed where the operator names the proxy."""
     import uvicorn
 
+    from orchestrator.api.connections import BACKLOG, most_connections, timed_protocol
+
     named = "FORWARDED_ALLOW_IPS" in os.environ  # else anybody on this machine is whoever they say
     return uvicorn.Config(
         app,
@@ -77,6 +81,8 @@ def _configuration(app: Callable[..., Any], host: str, port: int) -> uvicorn.Con
         log_config=None,
         timeout_graceful_shutdown=5,
         proxy_headers=named,
+        http=timed_protocol(most_connections()),
+        backlog=BACKLOG,
     )
 
 

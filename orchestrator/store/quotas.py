@@ -13,6 +13,7 @@ from orchestrator.settings import Ceilings
 from orchestrator.states import Hold, RunState
 from orchestrator.store.errors import CeilingExceeded, QuotaReached
 from orchestrator.store.records import Usage
+from sweeps.plan.rounds import Round, undecided
 
 NO_QUOTA = Quota()
 """Of whoever has none."""
@@ -52,6 +53,7 @@ def check_sweeps(db: Connection, user: str) -> None:
         if most is None:
             continue
         count = db.execute(select(sa.func.count()).select_from(t.sweeps).where(mine & _unfinished())).scalar_one()
+        count += _between_rounds(db, mine)
         if count > most:
             raise QuotaReached(
                 f"{who} would have {count} unfinished sweeps, above the quota of {most} at a time: wait until one has "
@@ -105,9 +107,26 @@ def _members(group: str) -> sa.Select[tuple[str]]:
     return select(t.accounts.c.name).where(t.accounts.c.group_name == group)
 
 
+def _between_rounds(db: Connection, mine: ColumnElement[bool]) -> int:
+    """Adaptive sweeps of which no run waits or is in training, and which will decide further ones."""
+    stuck = _has_runs(RunState.FAILED, RunState.CANCELLED)
+    wanted = t.sweeps.c.rounds.is_not(None) & _is_wanted() & ~_unfinished() & ~stuck
+    found = db.execute(select(t.sweeps.c.rounds).where(mine & wanted)).scalars()
+    return sum(undecided(tuple(map(Round.from_dict, rounds or ()))) for rounds in found)
+
+
 def _unfinished() -> ColumnElement[bool]:
     """Whether a sweep is not cancelled and has runs that wait or are in training."""
-    left = select(t.sweep_runs.c.run_id).join(t.runs, t.runs.c.id == t.sweep_runs.c.run_id)
-    pending = (t.sweep_runs.c.sweep_id == t.sweeps.c.id) & t.runs.c.state.in_((RunState.QUEUED, RunState.RUNNING))
-    wanted = t.sweeps.c.held.is_(None) | (t.sweeps.c.held != Hold.CANCELLED)
-    return wanted & sa.exists(left.where(pending).correlate(t.sweeps))
+    return _is_wanted() & _has_runs(RunState.QUEUED, RunState.RUNNING)
+
+
+def _is_wanted() -> ColumnElement[bool]:
+    """Whether a sweep is not cancelled."""
+    return t.sweeps.c.held.is_(None) | (t.sweeps.c.held != Hold.CANCELLED)
+
+
+def _has_runs(*states: RunState) -> ColumnElement[bool]:
+    """Whether a sweep has runs in one of these states."""
+    joined = select(t.sweep_runs.c.run_id).join(t.runs, t.runs.c.id == t.sweep_runs.c.run_id)
+    mine = (t.sweep_runs.c.sweep_id == t.sweeps.c.id) & t.runs.c.state.in_(states)
+    return sa.exists(joined.where(mine).correlate(t.sweeps))

@@ -45,7 +45,7 @@ class Adapting:
         runs starts: whoever decides, and however often they are killed, the rounds are the same. Runs ahead of the next
         round are left out of it, so that nothing depends on how far they are.
 
-        Raises CeilingExceeded, PlanError, CorpusError, CalibrationError: nothing is decided then.
+        Raises CeilingExceeded, PlanError, CorpusError, CalibrationError, ArtifactsAway: nothing is decided then.
         """
         store = self._workspace.store
         record, checks = store.sweep_by_id(sweep.id), store.runs_of(sweep.id, "check")
@@ -105,6 +105,8 @@ class Adapting:
         dataset = answers.sweep.dataset
         with suppress(ShardError):
             return facts_of(read_manifest(self._workspace.home.artifacts / dataset))
+        with suppress(ShardError, FileNotFoundError):  # it was prepared in another home
+            return facts_of(read_manifest(self._workspace.artifacts.dataset(dataset)))
         facts = self._planning.facts(answers.spec)
         if facts.dataset != dataset:
             raise PlanError(

@@ -13,8 +13,9 @@ from typing import Generic, TypeVar
 from orchestrator.attempts import RunProgress
 from orchestrator.scheduling.progress import OpenRun, Progress, open_runs, progress_at
 from orchestrator.settings import choose_device, worker_count
-from orchestrator.store import SweepTotals
+from orchestrator.store import SweepTotals, Unavailable
 from orchestrator.use_cases.answering import Answering, handle
+from orchestrator.use_cases.fresh import Fresh
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.use_cases.workspace import Workspace
 
@@ -53,24 +54,36 @@ class _Reading:
     """Sweeps by what they were called in a request."""
 
 
+@dataclass(slots=True)
+class _Entry(Generic[Value]):
+    """A value that one thread makes."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    """Held by who makes it."""
+    made: list[Value] = field(default_factory=list)
+    """The value; empty before it is made."""
+
+
 class _Latest(Generic[Value]):
-    """The latest values by key, made one at a time."""
+    """The latest values by key, each made once."""
 
     def __init__(self, most: int) -> None:
         """Keep this many."""
         self._most = most
         self._lock = threading.Lock()
-        self._values: OrderedDict[Hashable, Value] = OrderedDict()
+        self._entries: OrderedDict[Hashable, _Entry[Value]] = OrderedDict()
 
     def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
-        """The value of a key, made if it is not there."""
+        """The value of a key, made if it is not there; who asks for another key does not wait for it."""
         with self._lock:
-            if key not in self._values:
-                self._values[key] = make()
-                while len(self._values) > self._most:
-                    self._values.popitem(last=False)
-            self._values.move_to_end(key)
-            return self._values[key]
+            entry = self._entries.setdefault(key, _Entry())
+            self._entries.move_to_end(key)
+            while len(self._entries) > self._most:
+                self._entries.popitem(last=False)
+        with entry.lock:
+            if not entry.made:
+                entry.made.append(make())
+            return entry.made[0]
 
 
 class Current:
@@ -81,11 +94,15 @@ class Current:
         self.workspace = workspace
         """The home that is read."""
         self._answering = Answering(workspace)
-        self._lock = threading.Lock()
-        self._reading = _Reading()
+        self._reading = Fresh(self._read, Unavailable)
         self._last: Listing | None = None
         self._answers: _Latest[SweepAnswers] = _Latest(SWEEPS_READ)
         self._open: _Latest[tuple[OpenRun, ...]] = _Latest(SWEEPS_OPEN)
+
+    @property
+    def age(self) -> float:
+        """Seconds since what is known was true for certain: 0 while the database answers."""
+        return self._reading.age
 
     def warm(self) -> None:
         """Find out ahead what never changes, and read the list."""
@@ -94,10 +111,15 @@ class Current:
 
     def listed(self) -> Listing:
         """All revisions of all sweeps, the latest submission first."""
-        reading = self._fresh()
+        reading = self._reading.get()
         with reading.lock:
             if reading.listed is None:
-                reading.listed = self._list()
+                try:
+                    reading.listed = self._asked(self._list)
+                except Unavailable:
+                    if self._last is None:
+                        raise
+                    return self._last
             return reading.listed
 
     def _list(self) -> Listing:
@@ -117,13 +139,26 @@ class Current:
 
     def sweep(self, name: str) -> SweepTotals:
         """The sweep of this name, or of `name@revision`. Raises NotFound."""
-        reading = self._fresh()
+        reading = self._reading.get()
         found = reading.named.get(name)
         if found is None:
-            sweep = self._answering.sweep(name)
-            found = self.workspace.store.totals([sweep.id])[sweep.id]
-            reading.named[name] = found
+            try:
+                found = reading.named[name] = self._asked(lambda: self._find(name))
+            except Unavailable:
+                found = self._listed_last(name)
+                if found is None:
+                    raise
         return found
+
+    def _listed_last(self, name: str) -> SweepTotals | None:
+        """A sweep as the list had it last."""
+        sweeps = self._last.sweeps if self._last else ()
+        return next((e for e in sweeps if name in (e.sweep.name, f"{e.sweep.name}@{e.sweep.revision}")), None)
+
+    def _find(self, name: str) -> SweepTotals:
+        """`sweep`, from the database."""
+        sweep = self._answering.sweep(name)
+        return self.workspace.store.totals([sweep.id])[sweep.id]
 
     def handle(self, found: SweepTotals) -> str:
         """What a user types for a revision: the bare name for the latest one, `name@revision` for the others."""
@@ -131,7 +166,9 @@ class Current:
 
     def answers(self, found: SweepTotals) -> SweepAnswers:
         """What a sweep's runs answer in this state; they are read once, and each law is fitted once."""
-        return self._answers.get((found.sweep.id, found.key), lambda: self._answering.of_record(found.sweep))
+        return self._answers.get(
+            (found.sweep.id, found.key), lambda: self._asked(lambda: self._answering.of_record(found.sweep))
+        )
 
     def progress(self, found: SweepTotals, live: Mapping[str, RunProgress]) -> Progress:
         """How far a sweep is; `live` says how far each run in training is, by its id."""
@@ -141,15 +178,21 @@ class Current:
     def _left(self, found: SweepTotals) -> tuple[OpenRun, ...]:
         """The runs of a sweep that have not ended."""
         key = (found.sweep.id, found.key)
-        return self._open.get(key, lambda: open_runs(self.workspace.store.runs_of(found.sweep.id)))
+        return self._open.get(key, lambda: open_runs(self._asked(lambda: self.workspace.store.runs_of(found.sweep.id))))
 
-    def _fresh(self) -> _Reading:
-        """What was read since the last change."""
-        with self._lock:
-            stamp = self.workspace.store.stamp()
-            if stamp != self._reading.stamp:
-                self._reading = _Reading(stamp)
-            return self._reading
+    def _read(self, earlier: _Reading | None) -> _Reading:
+        """What was read since the last change. Raises Unavailable."""
+        stamp = self.workspace.store.stamp()
+        return earlier if earlier is not None and earlier.stamp == stamp else _Reading(stamp)
+
+    def _asked(self, read: Callable[[], Value]) -> Value:
+        """What the database answers. Raises Unavailable: at once if it is known to be away, whoever found out."""
+        self._reading.check()
+        try:
+            return read()
+        except Unavailable as error:
+            self._reading.failed(error)
+            raise
 
     @cached_property
     def _workers(self) -> int:

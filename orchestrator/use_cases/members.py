@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hmac
-import threading
 import time
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 from orchestrator.people import Role, digest_of
-from orchestrator.store import Holder, StoreError
+from orchestrator.store import Holder
+from orchestrator.use_cases.fresh import Fresh
 from orchestrator.use_cases.workspace import Workspace
 
 
@@ -25,6 +25,18 @@ class Entry:
     """Their role; None for whoever is not let in."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was read of the accounts."""
+
+    stamp: Hashable
+    """The database's stamp, taken before anything was read."""
+    accounts: bool
+    """Whether there is an account."""
+    holders: Mapping[str, Holder]
+    """Who holds a token, by its digest."""
+
+
 class Members:
     """Who may call a service: by its own token, by an account's, or anybody while it has neither."""
 
@@ -32,10 +44,7 @@ class Members:
         """The members of a home's service; `token` is the service's own, which makes an admin of who has it."""
         self._workspace = workspace
         self._token = token
-        self._lock = threading.Lock()
-        self._stamp: Hashable = None
-        self._accounts = False
-        self._holders: Mapping[str, Holder] | None = None
+        self._known: Fresh[_Known] = Fresh(self._read)
 
     def entry(self, token: str) -> Entry:
         """Who has a token; without accounts and a token of the service's own, everybody is its user.
@@ -45,23 +54,18 @@ class Members:
         user = self._workspace.settings.user
         if self._token and hmac.compare_digest(token.encode(), self._token.encode()):
             return Entry(True, user, Role.ADMIN)
-        known = self._known()
-        if not self._token and not self._accounts:
+        known = self._known.get()
+        if not self._token and not known.accounts:
             return Entry(False, user, Role.ADMIN)
-        holder = known.get(digest_of(token))
+        holder = known.holders.get(digest_of(token))
         if holder is None or (holder.expires_at is not None and holder.expires_at <= time.time()):
             return Entry(True)
         return Entry(True, holder.name, holder.role)
 
-    def _known(self) -> Mapping[str, Holder]:
-        """The holders of tokens as they are now; as they were last while the database is away. Raises StoreError."""
-        with self._lock:
-            try:
-                stamp = self._workspace.store.stamp()
-                if self._holders is None or stamp != self._stamp:
-                    self._accounts = self._workspace.store.has_accounts()
-                    self._holders, self._stamp = self._workspace.store.holders(), stamp
-            except StoreError:
-                if self._holders is None:
-                    raise
-            return self._holders
+    def _read(self, earlier: _Known | None) -> _Known:
+        """The holders of tokens as they are now. Raises StoreError."""
+        store = self._workspace.store
+        stamp = store.stamp()
+        if earlier is not None and earlier.stamp == stamp:
+            return earlier
+        return _Known(stamp, store.has_accounts(), store.holders())

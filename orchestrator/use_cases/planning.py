@@ -19,6 +19,7 @@ from orchestrator.use_cases.workspace import Workspace
 from sweeps.file.compose import load_sweep
 from sweeps.file.data_axes import data_type, varies_tokenizer, with_data
 from sweeps.file.placing import placing
+from sweeps.file.problem import Problem, SweepError
 from sweeps.file.spec import SweepSpec
 from sweeps.plan.adaptive import first_round
 from sweeps.plan.expected_width import USUAL_NOISE, Expected, KnownNoise, expect
@@ -71,19 +72,29 @@ class Planning:
         """Sweeps are planned on the data and the measurements of this workspace."""
         self._workspace = workspace
 
-    def plan(self, source: Path | str | bytes, overrides: Sequence[str] = (), within: Reach | None = None) -> Planned:
+    def plan(
+        self,
+        source: Path | str | bytes,
+        overrides: Sequence[str] = (),
+        within: Reach | None = None,
+        most: int | None = None,
+    ) -> Planned:
         """Prepare the data, calibrate the machine, lay out the grid of a sweep file.
 
         Args:
             source: path of the file, or its content as bytes.
             overrides: `key=value` each.
             within: where the files of its corpus may lie; None for everywhere.
+            most: most that its `limits.runs` may be, which bounds its grid before it is laid out.
 
         Raises:
             SweepError, CorpusError, PlanError, CalibrationError, SettingsError.
         """
         spec = self.load(source, overrides, paths=within is None)
         with placing(source, overrides):
+            if most is not None and spec.limits.runs > most:
+                reason = f"is {spec.limits.runs}: a service takes at most {most}; lower it"
+                raise SweepError([Problem(reason, "limits.runs")])
             return self.plan_spec(spec, within)
 
     def load(self, source: Path | str | bytes, overrides: Sequence[str] = (), *, paths: bool = True) -> SweepSpec:

@@ -11,6 +11,8 @@ from orchestrator.use_cases.workspace import Workspace
 from tokenizer.corpus import CorpusError, CorpusFileError
 from tokenizer.files import Reach
 
+MOST_RUNS = 10_000
+"""Runs of a received sweep; they are counted before its grid is laid out."""
 NOWHERE = Reach(())
 """Received sweeps name no files: only the built-in corpus is left."""
 
@@ -43,7 +45,7 @@ def plan_received(workspace: Workspace, source: bytes, overrides: Sequence[str],
         SweepError, PlanError, CalibrationError, SettingsError.
     """
     try:
-        return Planning(workspace).plan(source, overrides, within)
+        return Planning(workspace).plan(source, overrides, within, MOST_RUNS)
     except CorpusFileError as error:
         log.warning("the corpus of a received sweep: %s", error)
         raise CorpusError(

@@ -1,152 +1,182 @@
-"""Processes that compute beside a service: laws and charts never hold up what its own process answers."""
+"""Processes that compute beside a service, in turn for those who ask: nobody holds up its own process, or another."""
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
-import os
-import queue
-import signal
 import threading
-from collections.abc import Callable, Mapping
+from collections import Counter, deque
+from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
+from orchestrator.use_cases.bench import Bench, WorkshopError
 from tokenizer.errors import ExpectedError
 
 PROCESSES = 2
 """Computations at a time."""
 LONGEST_SECONDS = 180.0
 """After which a computation is ended."""
-NICENESS = 5
-"""By how much training goes before."""
+MOST_PENDING = 100
+"""Computations that one user may wait for."""
+PLANNERS = 4
+"""Sweep files that are planned at a time."""
+PLAN_SECONDS = 900.0
+"""After which planning is ended, its corpus's preparation included, which goes on there when it is asked for again."""
+MOST_PLANS = 8
+"""Sweep files that are planned, or wait for it, for one user."""
 Value = TypeVar("Value")
 
+asking: ContextVar[str] = ContextVar("asking", default="")
+"""Who asks for what is computed; empty for the service itself."""
 
-class WorkshopError(ExpectedError, RuntimeError):
-    """A computation ended without a result: it took too long, or its process was killed."""
 
-    kind = "computation"
+class TooManyJobs(ExpectedError, RuntimeError):
+    """Somebody waits for as many computations as one user may."""
+
+    kind = "too-many"
+
+
+class Job(Future[Any]):
+    """A computation that waits for a process, or is carried out by one."""
+
+    def __init__(self, user: str, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        """Carry out `function(*arguments)` for a user."""
+        super().__init__()
+        self.user = user
+        """Who asked for it."""
+        self.function = function
+        """What is carried out."""
+        self.arguments = arguments
+        """Its arguments."""
+        self.bench: Bench | None = None
+        """What carries it out; None before and after."""
+        self.lock = threading.Lock()
+        """Held while `bench` changes, so that no other's process is ended."""
+
+    def cancel(self) -> bool:
+        """Cancel what waits, and end the process of what is being carried out; whether it waited."""
+        if super().cancel():
+            return True
+        with self.lock:
+            if self.bench is not None:
+                self.bench.end()
+        return False
 
 
 class Workshop(Executor):
-    """Carries out functions of modules in processes of its own, which start when there is something to do."""
+    """Carries out functions of modules in processes of its own, which start when there is something to do.
 
-    def __init__(self, processes: int = PROCESSES, seconds: float = LONGEST_SECONDS) -> None:
-        """Compute in so many processes; each computation may take so many seconds."""
+    Users take turns, however much one of them asks for.
+    """
+
+    def __init__(
+        self,
+        processes: int = PROCESSES,
+        seconds: float = LONGEST_SECONDS,
+        most: int = MOST_PENDING,
+        at_a_time: int | None = None,
+    ) -> None:
+        """Prepare so many processes.
+
+        Args:
+            processes: computations at a time.
+            seconds: after which one is ended.
+            most: computations of one user that may wait or be under way; a further one is refused.
+            at_a_time: computations of one user that may be under way; None for as many as there are processes.
+        """
         self._threads = ThreadPoolExecutor(processes, thread_name_prefix="workshop")
         self._seconds = seconds
-        self._benches: queue.LifoQueue[_Bench] = queue.LifoQueue()
-        self._all = [_Bench() for _ in range(processes)]
-        for bench in self._all:
-            self._benches.put(bench)
+        self._most = most
+        self._at_a_time = at_a_time or processes
+        self._all = [Bench() for _ in range(processes)]
+        self._idle = list(self._all)
+        self._lock = threading.Lock()
+        self._ended = False
+        self._waiting: dict[str, deque[Job]] = {}
+        self._pending: Counter[str] = Counter()
+        self._under_way: Counter[str] = Counter()
 
     def submit(self, fn: Callable[..., Value], /, *args: Any, **kwargs: Any) -> Future[Value]:
-        """Carry out `fn(*args)`; function, arguments and result travel between processes."""
-        return self._threads.submit(self._carry_out, fn, args)
+        """Carry out `fn(*args)` for whoever is `asking`; function, arguments and result travel between processes.
 
-    def _carry_out(self, function: Callable[..., Value], arguments: tuple[Any, ...]) -> Value:
-        """Carry out a function in a free process. Raises what it raises, and WorkshopError."""
-        bench = self._benches.get()
-        try:
-            made: Value = bench.carry_out(function, arguments, self._seconds)
-            return made
-        finally:
-            self._benches.put(bench)
+        Raises TooManyJobs, and WorkshopError once the service ends.
+        """
+        job = Job(asking.get(), fn, args)
+        with self._lock:
+            if self._pending[job.user] >= self._most:
+                raise TooManyJobs(
+                    f"{self._most} computations wait or are under way for {job.user or 'the service'}, as many as one "
+                    "user may have: wait until one has ended, and ask again"
+                )
+            if self._ended:
+                raise WorkshopError("the service is ending")
+            self._threads.submit(self._carry_out_all)
+            self._pending[job.user] += 1
+            self._waiting.setdefault(job.user, deque()).append(job)
+        job.add_done_callback(self._forget)
+        return job
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = True) -> None:
         """End all processes at once, and with them what they compute."""
+        with self._lock:
+            self._ended = True
+            left = [job for jobs in self._waiting.values() for job in jobs]
+            self._waiting.clear()
+        for job in left:
+            if job.set_running_or_notify_cancel():
+                job.set_exception(WorkshopError("the service is ending"))
         self._threads.shutdown(wait=False, cancel_futures=cancel_futures)
         for bench in self._all:
             bench.close()
         self._threads.shutdown(wait=wait)
 
+    def _carry_out_all(self) -> None:
+        """Carry out one computation after the other, until no further one may begin."""
+        while (taken := self._take()) is not None:
+            job, bench = taken
+            try:
+                if job.set_running_or_notify_cancel():
+                    self._carry_out(job, bench)
+            finally:
+                with self._lock:
+                    self._idle.append(bench)
+                    self._under_way[job.user] -= 1
 
-class _Bench:
-    """One process and the connection to it."""
+    def _take(self) -> tuple[Job, Bench] | None:
+        """The longest waiting computation of the user who has waited longest for a turn, and a process for it."""
+        with self._lock:
+            user = next((each for each in self._waiting if self._under_way[each] < self._at_a_time), None)
+            if user is None:
+                return None
+            jobs = self._waiting.pop(user)
+            job = jobs.popleft()
+            if jobs:
+                self._waiting[user] = jobs  # behind all others
+            self._under_way[user] += 1
+            return job, self._idle.pop()
 
-    def __init__(self) -> None:
-        """Start nothing yet."""
-        self._process: BaseProcess | None = None
-        self._connection: Connection | None = None
-        self._closed = False
-
-    def carry_out(self, function: Callable[..., Any], arguments: tuple[Any, ...], seconds: float) -> Any:
-        """Carry out a function in the process. Raises what it raises, and WorkshopError."""
-        connection = self._started()
+    def _carry_out(self, job: Job, bench: Bench) -> None:
+        """Carry out a computation; its error is the job's."""
+        with job.lock:
+            job.bench = bench
         try:
-            connection.send((function, arguments))
-            if not connection.poll(seconds):
-                raise WorkshopError(f"the computation was ended after {seconds:g} s")
-            error, value = connection.recv()
-        except WorkshopError:
-            self._end()
-            raise
-        except (EOFError, OSError):
-            self._end()
-            raise WorkshopError("the process of the computation was ended by the system; ask again") from None
-        if error is not None:
-            raise _restored(*error)
-        return value
+            made, failed = bench.carry_out(job.function, job.arguments, self._seconds), None
+        except Exception as error:  # noqa: BLE001 - raised by the job
+            made, failed = None, error
+        with job.lock:
+            job.bench = None
+        if failed is None:
+            job.set_result(made)
+        else:
+            job.set_exception(failed)
 
-    def close(self) -> None:
-        """End the process for good."""
-        self._closed = True
-        if self._process is not None:
-            self._process.kill()
-
-    def _started(self) -> Connection:
-        """The connection to a process that lives. Raises WorkshopError once the workshop is closed."""
-        if self._closed:
-            raise WorkshopError("the service is ending")
-        if self._process is None or self._connection is None or not self._process.is_alive():
-            spawn = multiprocessing.get_context("spawn")
-            self._connection, theirs = spawn.Pipe()
-            self._process = spawn.Process(target=_work, args=(theirs,), daemon=True, name="isoflop-workshop")
-            self._process.start()
-            theirs.close()
-        return self._connection
-
-    def _end(self) -> None:
-        """End the process; the next computation starts another."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.join()
-        if self._connection is not None:
-            self._connection.close()
-        self._process = self._connection = None
+    def _forget(self, job: Future[Any]) -> None:
+        """Count what is done, or was cancelled, no longer."""
+        assert isinstance(job, Job)
+        with self._lock:
+            self._pending[job.user] -= 1
 
 
-def _work(connection: Connection) -> None:
-    """What the process does: one computation after the other, until its service is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, which ends its processes
-    with contextlib.suppress(OSError):
-        os.nice(NICENESS)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    while True:
-        try:
-            function, arguments = connection.recv()
-        except (EOFError, OSError):
-            return
-        try:
-            value, failed = function(*arguments), None
-        except Exception as error:  # noqa: BLE001 - raised again by who asked
-            value, failed = None, (type(error), error.args, dict(error.__dict__))
-        connection.send((failed, value))
-
-
-def _end_with_parent() -> None:
-    """End with the service, however it ended."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-    os._exit(0)
-
-
-def _restored(kind: type[Exception], arguments: tuple[Any, ...], values: Mapping[str, Any]) -> Exception:
-    """An error of the process as it was, whatever its class takes to be made."""
-    error: Exception = kind.__new__(kind, *arguments)
-    error.__dict__.update(values)
-    return error
+def planning_workshop() -> Workshop:
+    """Processes that plan what a service receives: one of them is always left for others than the busiest user."""
+    return Workshop(PLANNERS, PLAN_SECONDS, MOST_PLANS, PLANNERS - 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from orchestrator.home import Home
@@ -38,6 +38,10 @@ class Workspace:
         self.say = say
         self._reading = reading
 
+    def __reduce__(self) -> tuple[Callable[[Home, Settings], Workspace], tuple[Home, Settings]]:
+        """Another process gets the same home, which it opens once."""
+        return _opened, (self.home, self.settings)
+
     @cached_property
     def store(self) -> Store:
         """The database, opened at the first use."""
@@ -69,3 +73,9 @@ class Workspace:
     def close(self) -> None:
         """Close the database."""
         self.store.close()
+
+
+@lru_cache(maxsize=1)
+def _opened(home: Home, settings: Settings) -> Workspace:
+    """A home in a process that computes for another one."""
+    return Workspace(home, settings)

@@ -60,7 +60,7 @@ def test_every_exception_of_ours_has_the_one_base_or_is_internal() -> None:
 def test_a_kind_has_an_exit_code_a_status_and_two_sentences(kind: str) -> None:
     meaning = MEANINGS[kind]
     assert meaning.exit_code in (INCOMPLETE, USAGE, NOT_FOUND, UNREACHABLE)
-    assert meaning.status in (403, 404, 409, 422, 500, 503)
+    assert meaning.status in (403, 404, 409, 422, 429, 500, 503)
     assert (meaning.status == 404) == (meaning.exit_code == NOT_FOUND)
     for sentence in (meaning.meaning, meaning.remedy):
         assert sentence[0].isupper() and sentence.endswith(".")

@@ -206,7 +206,7 @@ def test_a_wait_for_another_process_is_said(corpus: CorpusSpec, tmp_path: Path) 
             fcntl.flock(held, fcntl.LOCK_UN)
 
         prepare(corpus, BPE, tmp_path / "data", report)
-    assert lines[0] == f"waiting for another process that prepares a corpus in {tmp_path}/data"
+    assert lines[0] == f"waiting for process unknown, which prepares a corpus in {tmp_path}/data"
 
 
 def test_built_in_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from orchestrator.use_cases.answering import Answering
 from orchestrator.use_cases.background import Background
 from orchestrator.use_cases.execution import Execution
 from orchestrator.use_cases.planning import Planning
+from orchestrator.use_cases.received import MOST_RUNS
 from orchestrator.use_cases.workspace import Workspace
 from tests.unit.orchestrator.api.varied import FILE
 from tests.unit.orchestrator.use_cases.homes import open_home, planned
@@ -130,8 +131,9 @@ def test_an_unknown_sweep_is_not_found(client: TestClient, path: str) -> None:
 def test_a_sweep_file_is_planned_and_submitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
 
-    def plan(_self: Planning, source: bytes, overrides: list[str], within: Reach) -> Any:
+    def plan(_self: Planning, source: bytes, overrides: list[str], within: Reach, most: int) -> Any:
         asked.append((source, overrides, within))
+        assert most == MOST_RUNS
         made = planned()
         return replace(made, plan=replace(made.plan, warnings=("short",)))
 
@@ -151,9 +153,9 @@ def test_a_sweep_file_is_planned_and_submitted(tmp_path: Path, monkeypatch: pyte
 
 
 def test_corpora_are_looked_for_where_the_service_was_told_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Reach | None] = []
+    asked: list[Reach] = []
 
-    def plan(_self: Planning, _source: bytes, _overrides: list[str], within: Reach | None = None) -> Any:
+    def plan(_self: Planning, _source: bytes, _overrides: list[str], within: Reach, _most: int) -> Any:
         asked.append(within)
         raise CorpusError("no such text")
 

@@ -9,7 +9,7 @@ import math
 import pytest
 from starlette.requests import Request
 
-from orchestrator.api.documents import CSV, document, json_document, json_text, reply
+from orchestrator.api.documents import CSV, HTML, document, json_document, json_text, reply
 
 
 def request(**headers: str) -> Request:
@@ -46,3 +46,11 @@ def test_what_is_long_is_compressed_for_who_can_read_it(accepts: str, packed: bo
     assert (gzip.decompress(answer.body) if packed else answer.body) == LONG.body
     assert answer.headers["vary"] == "Accept-Encoding" and answer.headers["cache-control"] == "private, no-cache"
     assert len(LONG.packed) < len(LONG.body) < LONG.size and not json_document({}).packed
+
+
+def test_what_may_be_old_says_so_and_has_no_tag() -> None:
+    answer = reply(request(if_none_match=LONG.tag, accept_encoding="gzip"), LONG, age=7.2)
+    assert (answer.status_code, answer.headers["age"]) == (200, "7")
+    assert gzip.decompress(answer.body) == LONG.body and "etag" not in answer.headers
+    page = reply(request(accept_encoding="gzip"), document(b'<main id="main">' + b"x" * 5000, HTML), age=7.2)
+    assert b"as of 7 s ago" in page.body and "content-encoding" not in page.headers

@@ -12,12 +12,12 @@ import pytest
 from fastapi.testclient import TestClient
 
 from orchestrator.api.app import create_app
-from orchestrator.api.sweeps import PLANNERS
 from orchestrator.people import Actor, Role
 from orchestrator.use_cases import plan_json
 from orchestrator.use_cases.hours import Judged
 from orchestrator.use_cases.planning import Planned, Planning
 from orchestrator.use_cases.submission import submit
+from orchestrator.use_cases.workshop import PLANNERS, TooManyJobs
 from orchestrator.use_cases.workspace import Workspace
 from sweeps.plan.expected_width import USUAL_NOISE
 from sweeps.plan.records import PlanError
@@ -127,3 +127,24 @@ def test_mistakes_of_a_file_have_lines_and_columns(several: tuple[Workspace, Tes
     (mistake,) = answer.json()["errors"]
     assert answer.status_code == 422 and (mistake["line"], mistake["column"]) == (3, 1)
     assert "budgets" in mistake["detail"]
+
+
+def test_a_grid_beyond_the_limit_of_a_service_is_refused_before_it_is_laid_out(
+    several: tuple[Workspace, TestClient],
+) -> None:
+    answer = several[1].post("/api/v1/plans", content=b"extends: demo\nname: x\nlimits: {runs: 10001}\n")
+    assert answer.status_code == 422 and "a service takes at most 10000; lower it" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/plans", SWEEPS])
+def test_who_has_too_many_plans_is_told_when_to_ask_again(tmp_path: Path, path: str) -> None:
+    class Full(ThreadPoolExecutor):
+        """Takes nothing."""
+
+        def submit(self, *_: Any, **__: Any) -> Any:
+            raise TooManyJobs("8 computations wait")
+
+    client = TestClient(create_app(open_home(tmp_path), planners=Full(1)), base_url="http://127.0.0.1")
+    answer = client.post(path, content=b"name: x\n")
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "5")
+    assert answer.json()["type"] == "urn:isoflop:too-many"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from orchestrator.attempts import Outcome
@@ -9,6 +11,7 @@ from orchestrator.people import ITSELF, Quota, Role
 from orchestrator.settings import Ceilings
 from orchestrator.states import Cause, Hold
 from orchestrator.store import CeilingExceeded, QuotaReached, Store, SweepRecord
+from sweeps.plan.rounds import Round, Stop
 from tests.unit.orchestrator.store_fixtures import claim, end_attempt, new_run, result, sweep_record
 
 
@@ -76,3 +79,15 @@ def test_a_run_grows_within_the_quota_of_seconds(store: Store) -> None:
     store.extend("run0", 25.0, Ceilings())
     with pytest.raises(QuotaReached, match="group lab would come to 40 device-seconds"):
         store.extend("run0", 40.0, Ceilings())
+
+
+def test_an_adaptive_sweep_counts_until_it_has_ended(store: Store) -> None:
+    add(store, "ann", Quota(sweeps=1))
+    rounds = (Round(("run0",), 0.0),)
+    first = store.submit(replace(sweep_record("a", user="ann"), rounds=rounds), [new_run(0)])
+    driver = store.start_driver("boot", [], "")
+    end_attempt(store, "run0", claim(store, "run0", 0, driver, "w"), Outcome(Cause.DONE, result()))
+    with pytest.raises(QuotaReached, match="2 unfinished sweeps"):
+        submit(store, "ann", 1)
+    assert store.add_round(first.id, 1, Round((), 1e9, stop=Stop.SPENT), [])
+    assert submit(store, "ann", 1).user == "ann"

@@ -14,6 +14,7 @@ from orchestrator.attempts import Outcome
 from orchestrator.settings import Ceilings
 from orchestrator.states import Cause, Hold, RunState
 from orchestrator.store import CeilingExceeded, SweepRecord
+from orchestrator.use_cases import adapting
 from orchestrator.use_cases.adapting import Adapting, sentence
 from orchestrator.use_cases.execution import Execution
 from orchestrator.use_cases.planning import Planned, Planning
@@ -22,11 +23,12 @@ from orchestrator.use_cases.workspace import Workspace
 from sweeps.file.spec import LimitsSpec, SweepSpec
 from sweeps.plan.adaptive import first_round
 from sweeps.plan.plan import plan_of_runs
-from sweeps.plan.records import PlanError
+from sweeps.plan.records import DataFacts, PlanError
 from sweeps.plan.rounds import Round, Stop
 from tests.unit.orchestrator.use_cases.homes import end, finish, open_home
 from tests.unit.sweeps.plan.adaptive_sweep import adaptive_spec, loss_of
 from tests.unit.sweeps.plans import FACTS
+from tokenizer.shards import ShardError
 
 SPEC = adaptive_spec(rounds=3)
 
@@ -248,6 +250,21 @@ def test_another_corpus_is_no_ground_for_a_round(workspace: Workspace, monkeypat
     with pytest.raises(PlanError, match="the corpus has changed since its first runs"):
         Adapting(workspace).advance(_sweep(workspace))
     assert len(_sweep(workspace).rounds) == 1
+
+
+def test_data_that_were_prepared_in_another_home_are_found_in_the_store(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(folder: Path) -> DataFacts:
+        if folder.parent != tmp_path:
+            raise ShardError("there is no such dataset here")
+        return FACTS
+
+    monkeypatch.setattr(type(workspace.artifacts), "dataset", lambda _, name: tmp_path / name)
+    monkeypatch.setattr(adapting, "read_manifest", read)
+    monkeypatch.setattr(adapting, "facts_of", lambda facts: facts)
+    monkeypatch.setattr(Planning, "facts", lambda *_: pytest.fail("the corpus is not here"))
+    assert Adapting(workspace).advance(_sweep(workspace)) and len(_sweep(workspace).rounds) == 2
 
 
 def test_a_sweep_that_another_asks_more_of_starts_anew(workspace: Workspace, begun: tuple[Path, Planned]) -> None:

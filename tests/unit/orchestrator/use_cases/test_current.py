@@ -10,7 +10,8 @@ import pytest
 from orchestrator.attempts import Outcome, RunProgress
 from orchestrator.errors import NotFound
 from orchestrator.states import Cause
-from orchestrator.store import Store
+from orchestrator.store import Store, Unavailable
+from orchestrator.use_cases import fresh
 from orchestrator.use_cases.control import cancel, pause
 from orchestrator.use_cases.current import Current
 from orchestrator.use_cases.execution import Execution
@@ -99,3 +100,22 @@ def test_a_run_that_ends_is_in_the_next_answers(workspace: Workspace) -> None:
     after = current.answers(current.sweep("demo"))
     assert [run.loss for run in before.runs][-1] is None and [run.loss for run in after.runs][-1] == 2.5
     assert current.listed().settled
+
+
+def test_what_was_read_stays_while_the_database_is_away(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    current = Current(workspace)
+    listed, found = current.listed(), current.sweep("demo")
+    asked: list[str] = []
+
+    def away() -> None:
+        asked.append("stamp")
+        raise Unavailable("gone")
+
+    monkeypatch.setattr(workspace.store, "stamp", away)
+    monkeypatch.setattr(fresh, "PAUSE_SECONDS", 1e9)
+    assert current.listed() is listed and current.sweep("demo") is found
+    assert current.age > 0 and asked == ["stamp"]
+    revision = f"demo@{found.sweep.revision}"
+    assert current.sweep(revision).sweep == found.sweep, "the list has it"
+    with pytest.raises(Unavailable):
+        current.sweep("another")

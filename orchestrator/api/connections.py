@@ -1,0 +1,112 @@
+"""Connections to a service: a request comes whole within some seconds, and those without one make way for others."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import socket
+from collections.abc import Sequence
+from concurrent.futures import Executor
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+RECEIVE_SECONDS = 30.0
+"""Within which a request must have come, its body included."""
+MOST = 2048
+"""Connections at a time, if the system lets a process open twice as many files."""
+BACKLOG = 128
+"""Connections that the system keeps until they are taken: as many are taken at once."""
+
+
+def most_connections() -> int:
+    """Connections that the service takes at a time: half the files that it may open are left for others."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST if files == resource.RLIM_INFINITY else max(16, min(MOST, files // 2))
+
+
+def timed_protocol(most: int, seconds: float = RECEIVE_SECONDS) -> type[H11Protocol]:
+    """The protocol of a service's connections: at most so many, and so many seconds for a request to come."""
+    waiting: dict[TimedProtocol, None] = {}
+
+    class Timed(TimedProtocol):
+        """The protocol of this service."""
+
+        def __init__(self, *arguments: object, **named: object) -> None:
+            """A connection among those of the service."""
+            super().__init__(*arguments, **named)  # type: ignore[arg-type]
+            self.limits(waiting, most, seconds)
+
+    return Timed
+
+
+class EndingServer(uvicorn.Server):
+    """A server that ends what requests wait for before it waits for the requests."""
+
+    def __init__(self, config: uvicorn.Config, work: Sequence[Executor]) -> None:
+        """Listen as configured; `work` is what requests wait for."""
+        super().__init__(config)
+        self._work = work
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer what is left, and close all connections."""
+        for each in self._work:
+            each.shutdown(wait=False, cancel_futures=True)
+        await super().shutdown(sockets)
+
+
+class TimedProtocol(H11Protocol):
+    """A connection that is closed if a request is begun and does not come, or to make room for another."""
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def limits(self, waiting: dict[TimedProtocol, None], most: int, seconds: float) -> None:
+        """Close after so many seconds; `waiting` are all connections without a whole request, the oldest first."""
+        self._waiting = waiting
+        self._most = most
+        self._seconds = seconds
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client has come: if there are too many, the one goes that has waited longest without a request."""
+        super().connection_made(transport)
+        self._wait()
+        if len(self.connections) > self._most:
+            oldest = next(iter(self._waiting))
+            oldest._served()
+            oldest.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """A part of a request, or more, has come."""
+        super().data_received(data)
+        self._look()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has gone."""
+        self._served()
+        super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        """The answer is sent: the connection may be used again."""
+        super().on_response_complete()
+        self._look()
+
+    def _look(self) -> None:
+        """Wait for the rest of a request, or for the next one; while one is answered, for nothing."""
+        if self.transport.is_closing() or self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
+            self._served()
+        else:
+            self._wait()
+
+    def _wait(self) -> None:
+        """A request has some seconds to come, from now and not from its latest byte."""
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(self._seconds, self.transport.abort)
+            self._waiting[self] = None
+
+    def _served(self) -> None:
+        """A whole request is there, or nobody is left."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        self._waiting.pop(self, None)
