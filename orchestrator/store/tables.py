@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-SCHEMA = "0007"
+SCHEMA = "0006"
 """The migration whose result these tables are."""
 
 metadata = MetaData(
