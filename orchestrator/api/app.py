@@ -62,17 +62,7 @@ def create_app(
     desk = Desk(workspace, background, workshop)
     planners = planners or ThreadPoolExecutor(PLANNERS, thread_name_prefix="plans")
 
-    app = FastAPI(
-        title="isoflop",
-        version="1",
-        summary="Which model for this compute budget, and what loss will it reach?",
-        openapi_url="/api/v1/openapi.json",
-        docs_url=None,
-        redoc_url=None,
-        generate_unique_id_function=lambda route: route.name,
-        dependencies=[Depends(permissions.check_role), Depends(openapi.known_keys)],
-        lifespan=_lifespan(background, desk, planners),
-    )
+    app = _without_routes(_lifespan(background, desk, planners))
     members, latencies = members or Members(workspace), Latencies()
     app.add_middleware(Surroundings, members=members)
     app.add_middleware(Traffic, latencies=latencies)
@@ -90,6 +80,21 @@ def create_app(
     health.install(app, workspace, background, latencies)
     openapi.install(app)
     return app
+
+
+def _without_routes(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:
+    """The application by name, whose routes all check the role of who asks and the keys of the query."""
+    return FastAPI(
+        title="isoflop",
+        version="1",
+        summary="Which model for this compute budget, and what loss will it reach?",
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+        dependencies=[Depends(permissions.check_role), Depends(openapi.known_keys)],
+        lifespan=lifespan,
+    )
 
 
 def _lifespan(

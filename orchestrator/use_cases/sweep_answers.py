@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +16,7 @@ from analysis.answers.best_value import FEWEST_VALUES, BestValue, best_values
 from analysis.answers.compare import Comparison, Side, bytes_per_token, compare
 from analysis.answers.counts import Counts
 from analysis.answers.next_runs import Outlook, outlook
-from analysis.answers.recipe_check import Trial, with_check
+from analysis.answers.recipe_check import with_check
 from analysis.fitting.cost import TokenCost
 from analysis.law import Law, fit
 from analysis.records import BuildableShape, LawError, Prediction, QuestionError
@@ -25,14 +24,13 @@ from analysis.suggest.course import Course
 from analysis.table.table import RunTable
 from analysis.wording import join_words
 from model.flops import count_parameters
-from orchestrator.states import RunState
 from orchestrator.store import RunRecord, StoredForecast, SweepRecord
 from orchestrator.use_cases.export import columns_of_sets, dataset_tokens, run_table
 from orchestrator.use_cases.loss_key import LOSS, MAIN, LossKey
 from orchestrator.use_cases.ngrams import stored_ngrams
 from orchestrator.use_cases.shapes import buildable_shape
 from orchestrator.use_cases.validation_texts import texts_of
-from orchestrator.use_cases.variant import Variant, variant_label
+from orchestrator.use_cases.variant import Variant, checks_of, variant_label
 from sweeps.file.compose import load_sweep
 from sweeps.file.spec import SweepSpec
 from sweeps.plan.combination import Combination
@@ -164,7 +162,7 @@ class SweepAnswers:
             law = fit(variant.table, cost=cost, holdout=holdout)
             if self.loss_key == MAIN:
                 law = replace(law, ngrams=stored_ngrams(self._artifacts / variant.dataset, setting.context))
-            trials = list(self._trials(variant))
+            trials = list(checks_of(variant, self.runs))
             self._fits[key] = with_check(law, trials) if trials else law
         return self._fits[key]
 
@@ -179,15 +177,6 @@ class SweepAnswers:
     def course(self) -> Course | None:
         """How an adaptive sweep narrowed its answer; None for a fixed grid, and before the first round is complete."""
         return course_of(self.sweep.rounds, self.spec.adaptive) if self.sweep.rounds else None
-
-    def _trials(self, variant: Variant) -> Iterator[Trial]:
-        """The runs that check the variant's recipe, with their losses."""
-        for run in self.runs:
-            cell = run.cell
-            for point in cell.checks if cell else ():
-                if cell and point.vary.to_dict() == variant.values:
-                    loss = math.inf if run.state is RunState.DIVERGED else run.loss
-                    yield Trial(cell.budget, cell.params, point.place, point.batch_factor, point.lr_factor, loss)
 
     def law(self, label: str = "") -> Law:
         """The law of a variant by its label. Raises LawError."""
