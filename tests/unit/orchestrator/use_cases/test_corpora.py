@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from model.flops import flops_per_token
-from orchestrator.use_cases.corpora import Described, describe, load, sweep_of
+from orchestrator.use_cases.corpora import Described, describe_sweep, sweep_of
+from sweeps.file.compose import load_sweep
 from sweeps.plan.combination import NOTHING_VARIED
 from sweeps.plan.grid import buildable, centre, setting_of
 from tokenizer.corpus_spec import CorpusSpec
@@ -30,7 +31,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def described(file: Path, tmp_path_factory: pytest.TempPathFactory) -> Described:
-    return describe(load(file, []), tmp_path_factory.mktemp("artifacts"), silent)
+    return describe_sweep(file, [], tmp_path_factory.mktemp("artifacts"), silent)
 
 
 def test_what_was_read_and_left_out_is_counted(described: Described) -> None:
@@ -50,7 +51,7 @@ def test_letters_are_counted_by_script(described: Described) -> None:
 
 
 def test_the_largest_budget_takes_the_tokens_of_its_passes(described: Described, file: Path) -> None:
-    spec = load(file, [])
+    spec = load_sweep(file)
     setting = setting_of(spec, 257, NOTHING_VARIED)
     for passes, found in zip((1, 4), described.budgets, strict=True):
         most = passes * described.manifest.train_tokens
