@@ -66,6 +66,7 @@ class SweepAnswers:
         """The sweep."""
         self.loss_key = loss_key
         """The loss that is answered about."""
+        self._stored_runs = runs
         self.runs = [loss_key.scored(run) for run in runs] if loss_key.text else runs
         """Its runs in the order of the plan, with the loss that is answered about."""
         self.stored = forecasts
@@ -83,11 +84,11 @@ class SweepAnswers:
 
     def on(self, loss_key: str) -> SweepAnswers:
         """What the same runs answer about another of their losses, such as `loss.code`. Raises QuestionError."""
-        key = LossKey.of(loss_key, self.sets)
+        key = LossKey.of(loss_key, self.sets) if loss_key else MAIN
         if key == self.loss_key:
             return self
         if key not in self._others:
-            arguments = (self.sweep, self.runs, self._artifacts, self.stored)
+            arguments = (self.sweep, self._stored_runs, self._artifacts, self.stored)
             self._others[key] = SweepAnswers(*arguments, texts=self._texts, loss_key=key)
         return self._others[key]
 

@@ -81,6 +81,7 @@ def test_what_is_answered_follows_the_loss(answers: SweepAnswers) -> None:
     assert len(other.table.excluded) == len(main.table.excluded) + 1, "the run without that loss"
     assert ([f.id for f in answers.forecasts], [f.id for f in wiki.forecasts]) == ([1], [2])
     assert wiki.on("loss.wiki") is wiki and answers.on("wiki") is wiki and answers.on("loss") is answers
+    assert list(wiki.on("").runs) == list(answers.runs)
     bits = answers.on("bits_per_byte.wiki").variants[0].table
     assert bits.loss_unit == "bits/byte"
     assert bits.loss == pytest.approx(other.table.loss / np.log(2) / 2)
