@@ -50,3 +50,5 @@ def _combinations(spec: SweepSpec) -> Problems:
     for key, reason in reasons.items():
         if getattr(spec, key):
             yield Problem(reason, key)
+    if spec.epochs != SweepSpec.epochs:
+        yield Problem("an adaptive sweep trains each cell with one number of passes: use a fixed grid", "epochs")

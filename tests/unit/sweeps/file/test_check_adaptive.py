@@ -40,6 +40,7 @@ def test_a_sweep_is_adaptive_by_its_ask() -> None:
         ("{ask: 1e15, spend: 1e13}", "vary: {context: [64, 128]}\n", "vary: an adaptive sweep answers for one"),
         ("{ask: 1e15, spend: 1e13}", "share_trunks: true\n", "share_trunks: runs that are chosen one after the other"),
         ("{ask: 1e15, spend: 1e13}", "recipe_check: true\n", "recipe_check: an adaptive sweep trains only"),
+        ("{ask: 1e15, spend: 1e13}", "epochs: [1, 2]\nepochs_max: 2\n", "epochs: an adaptive sweep trains each cell"),
     ],
 )
 def test_each_mistake_is_named_with_what_to_do(adaptive: str, more: str, said: str) -> None:
