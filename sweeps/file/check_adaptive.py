@@ -47,3 +47,5 @@ def adaptive_problems(spec: SweepSpec) -> Problems:
             "as an override (isoflop run FILE name=… KEY=… --yes), and set them side by side by isoflop compare",
             "vary",
         )
+    if spec.epochs != SweepSpec.epochs:
+        yield Problem("an adaptive sweep trains each cell with one number of passes: use a fixed grid", "epochs")

@@ -284,9 +284,13 @@ class Plan:
 
     @cached_property
     def by_combination(self) -> dict[Combination, tuple[PlannedRun, ...]]:
-        """The grid's runs of each combination of axes; a run that several share is among each one's."""
+        """The grid's runs that enter the law of each combination of axes; one that several share is among each one's.
+
+        Where cells are trained with several numbers of passes, those are the runs of the fewest.
+        """
         groups: dict[Combination, list[PlannedRun]] = {}
-        for run in self.runs:
+        whole = [run for run in self.runs if run.run.train.unique_sequences is None]
+        for run in whole or [run for run in self.runs if run.epochs <= self.spec.epochs[0]]:
             for combination in run.combinations:
                 groups.setdefault(combination, []).append(run)
         return {combination: tuple(runs) for combination, runs in groups.items()}

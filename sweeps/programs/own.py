@@ -42,6 +42,7 @@ def alone(optimum: Optimum) -> SweepSpec:
         seeds=SeedsSpec(),
         limits=LimitsSpec(),
         recipe_check=False,
+        epochs=SweepSpec.epochs,
         epochs_max=max(spec.epochs_max, math.ceil(run.epochs * 100) / 100),
     )
 

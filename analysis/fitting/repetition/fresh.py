@@ -62,7 +62,7 @@ def _lost(table: RunTable, valley: Valley, cost: TokenCost, worth: Worth) -> Flo
         valley.form.value(valley.mean[None], design_of(*at, valley, cost))[0]
         for at in ((log_n, log_d), (runs.log_params[None], runs.log_tokens[None]))
     )
-    return np.maximum(there - here, 0)
+    return np.asarray(np.maximum(there - here, 0))
 
 
 def _unknown(table: RunTable) -> str:

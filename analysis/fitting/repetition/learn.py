@@ -68,7 +68,10 @@ class _Grid:
     def around(self, deviance: Floats, reach: float) -> _Grid:
         """A finer grid of the points whose deviance (A B,) from the best is below `reach`, and one step beyond them."""
         near = deviance.reshape(len(self.tokens), len(self.params)) < reach
-        return _Grid(_finer(self.tokens, near.any(axis=1), _FINE[0]), _finer(self.params, near.any(axis=0), _FINE[1]))
+        return _Grid(
+            _finer(self.tokens, np.flatnonzero(np.any(near, axis=1)), _FINE[0]),
+            _finer(self.params, np.flatnonzero(np.any(near, axis=0)), _FINE[1]),
+        )
 
 
 _COARSE, _FINE = (23, 11), (25, 17)
@@ -81,9 +84,13 @@ _ROUNDS = 6
 """Of leaving out runs and taking them in again."""
 
 
-def _finer(places: Floats, near: NDArray[np.bool_], count: int) -> Floats:
-    at = np.flatnonzero(near)
-    return np.linspace(places[max(at[0] - 1, 0)], places[min(at[-1] + 1, len(places) - 1)], count)
+def _finer(places: Floats, near: Labels, count: int) -> Floats:
+    return np.linspace(places[max(near[0] - 1, 0)], places[min(near[-1] + 1, len(places) - 1)], count)
+
+
+def _between(ends: tuple[float, float], count: int) -> Floats:
+    """Logarithms from one end to the other."""
+    return np.log(np.geomspace(*ends, count))
 
 
 def fit_worth(table: RunTable, valley: Valley, cost: TokenCost) -> FittedWorth | None:
@@ -111,7 +118,8 @@ def fit_worth(table: RunTable, valley: Valley, cost: TokenCost) -> FittedWorth |
     if described < max(FEWEST, again / 2):
         return None
     return FittedWorth(
-        *found,
+        tokens=found[0],
+        params=found[1],
         runs=again,
         epochs=float(fit.runs.passes.max()),
         worse=fit.worse,
@@ -163,7 +171,7 @@ class _Fit:
     def of(cls, runs: Runs, valley: Valley, cost: TokenCost) -> _Fit:
         """Fit on the whole range, learn how much runs of a cell share, then fit nearer the best."""
         path = Path.of(runs, valley, cost)
-        whole = _Grid(np.linspace(*np.log(TOKENS_RANGE), _COARSE[0]), np.linspace(*np.log(PARAMS_RANGE), _COARSE[1]))
+        whole = _Grid(_between(TOKENS_RANGE, _COARSE[0]), _between(PARAMS_RANGE, _COARSE[1]))
         at = counted(runs, Filled.of(runs, path), PUBLISHED)
         kept = _mildest(runs, *at)
         start, sigma = _start(design_of(*at, valley, cost), valley, runs, kept)

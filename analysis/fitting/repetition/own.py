@@ -64,7 +64,7 @@ class FittedWorth:
         """
         passes = tokens / unique
         asked = np.stack([params / unique * np.maximum(passes / self.epochs, 1), passes], axis=-1)
-        return np.asarray((self.worse[:, :2] <= asked[:, None]).all(axis=2).any(axis=1))
+        return np.asarray(np.any(np.all(self.worse[:, :2] <= asked[:, None], axis=2), axis=1))
 
     def drawn(self, count: int, generator: np.random.Generator) -> Worth:
         """Draws of what the worth may be."""

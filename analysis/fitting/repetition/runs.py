@@ -55,8 +55,8 @@ class Runs:
 
     def select(self, rows: NDArray[np.bool_]) -> Runs:
         """The runs of a mask (n,)."""
-        columns = (self.log_params, self.log_tokens, self.log_unique, self.loss, self.cell)
-        return Runs(*(column[rows] for column in columns))
+        logs = (column[rows] for column in (self.log_params, self.log_tokens, self.log_unique))
+        return Runs(*logs, loss=self.loss[rows], cell=self.cell[rows])
 
     @property
     def passes(self) -> Floats:

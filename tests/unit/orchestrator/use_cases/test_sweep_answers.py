@@ -148,3 +148,11 @@ def test_answers_travel_while_other_threads_add_to_them() -> None:
 
     answers.__dict__["first"] = Meddler()
     assert pickle.loads(pickle.dumps(answers)).sweep == answers.sweep
+
+
+def test_the_sweeps_own_data_are_the_limit_without_being_asked(varied: SweepAnswers) -> None:
+    reply = varied.reply("context=128", Question(flops=4e15))
+    assert reply.prediction.tokens > 100_000_000, "the corpus has fewer"
+    assert reply.unasked and reply.answer is not None and reply.answer.shape is not None
+    assert reply.answer.details["unique_tokens"] == pytest.approx(100_000_000, rel=1e-6)
+    assert not varied.reply("context=128", Question(flops=3e12)).unasked

@@ -18,12 +18,13 @@ from orchestrator.use_cases.control import ControlError
 from orchestrator.use_cases.execution import Execution
 from orchestrator.use_cases.planning import Planning
 from orchestrator.use_cases.submission import submit
-from orchestrator.use_cases.validation import NEIGHBOURS, validate
+from orchestrator.use_cases.validation import NEIGHBOURS, _refuse_passes, forecast_of, validate
 from orchestrator.use_cases.workspace import Workspace
-from sweeps.file.spec import CentreSpec, SizesSpec
-from sweeps.plan.records import DataFacts
+from sweeps.file.spec import CentreSpec, SizesSpec, SweepSpec
+from sweeps.plan.records import DataFacts, PlanError
 from tests.unit.analysis.law_tables import small
 from tests.unit.orchestrator.use_cases.homes import VOCAB, end, finish, open_home, planned
+from tests.unit.orchestrator.use_cases.simulated import simulated_answers
 from tokenizer.corpus import CorpusSpec
 
 LARGER = 3e12
@@ -203,3 +204,15 @@ def test_a_sweep_on_hold_is_not_validated(workspace: Workspace, trained: list[An
         carry_out(workspace, 1e13)
     workspace.store.release(sweep.id)
     assert trained == []
+
+
+def test_a_forecast_is_of_the_best_model_for_the_tokens_that_there_are() -> None:
+    law = simulated_answers().law()
+    free, few = law.predict(3e12), law.predict(3e12).tokens / 3
+    found = forecast_of(law, 3e12, few, None)
+    assert found.params < free.params and found.loss > free.loss and found.tokens > 3 * few
+    assert forecast_of(law, 3e12, 1e12, few) == found, "asked for, or the data's own"
+    assert forecast_of(law, 3e12, 1e12, None) == free
+    with pytest.raises(PlanError, match=r"3.* times, above epochs_max = 1: give --max-tokens"):
+        _refuse_passes(found, int(few), SweepSpec("s", (1e11,)))
+    _refuse_passes(found, int(few), SweepSpec("s", (1e11,), epochs_max=8))

@@ -42,6 +42,7 @@ def test_a_sweep_is_adaptive_by_its_ask() -> None:
             "vary: {context: [64, 128]}\n",
             "vary: .* one sweep for each value .* isoflop compare",
         ),
+        ("{ask: 1e15, spend: 1e13}", "epochs: [1, 2]\nepochs_max: 2\n", "epochs: an adaptive sweep trains each cell"),
     ],
 )
 def test_each_mistake_is_named_with_what_to_do(adaptive: str, more: str, said: str) -> None:

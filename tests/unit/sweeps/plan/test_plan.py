@@ -218,6 +218,7 @@ def test_each_cell_is_trained_with_every_number_of_passes() -> None:
         run.run_id for run in once.runs
     ]
     assert len(plan.runs) - len(once.runs) == 2 * len({(run.budget, run.params) for run in once.runs})
+    assert plan.by_combination == once.by_combination, "only runs of fresh tokens enter the law"
     again = [run for run in plan.runs if run.run.train.unique_sequences]
     assert {round(run.epochs) for run in again} == {2, 8} and max(run.epochs for run in again) <= 8
     unique = [(run.run.train.unique_sequences or 0) * run.run.model.context for run in again]
