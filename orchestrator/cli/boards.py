@@ -123,7 +123,8 @@ def show(name: Name, output: Output = Format.TABLE) -> None:
         if not found["table"]:
             return
     shown = [column for column in TABLE_COLUMNS if any(row[column] is not None for row in found["table"])]
-    emit_rows(found["table"], shown, output, importance=TABLE_COLUMNS)
+    rows = found["table"] if output is Format.CSV else [_in_words(row) for row in found["table"]]
+    emit_rows(rows, shown, output, importance=TABLE_COLUMNS)
 
 
 def close(name: Name) -> None:
@@ -214,6 +215,12 @@ def short_text(file: Path, most: int, where: str) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise typer.BadParameter(f"{file} is not UTF-8", param_hint=where) from None
+
+
+def _in_words(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row whose intervals are read by a person."""
+    words = {key: f"{value[0]:.4g} to {value[1]:.4g}" for key, value in row.items() if isinstance(value, list)}
+    return {**row, **words}
 
 
 def _conditions(found: Mapping[str, Any]) -> list[str]:

@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 import typer
 
+from orchestrator.boards import Foretold, NewEntry
 from orchestrator.cli.boards import closing_time, short_text
+from orchestrator.home import Home
+from orchestrator.use_cases.workspace import Workspace
 from tests.unit.orchestrator.cli.conftest import Isoflop
+from tests.unit.orchestrator.use_cases.board_homes import ADA, ANN, forecasts
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
@@ -63,3 +67,13 @@ def test_a_board_from_its_opening_to_its_close(isoflop: Isoflop, tmp_path: Path)
     assert (again.code, "closed already" in again.stderr) == (2, True)
     assert isoflop("board", "decide", "speed", "x").code == 3
     assert "speed: bits-per-byte, 1e+12 FLOPs, closed" in isoflop("board", "show", "speed").stderr
+
+
+def test_a_table_has_its_intervals_in_words(isoflop: Isoflop, tmp_path: Path) -> None:
+    home = Workspace(Home(tmp_path / "home", "test"))
+    home.store.add_board(forecasts("d"), None, ADA)
+    home.store.add_entry("scaling", NewEntry(flops=1e9, foretold=Foretold(1e4, 1e5, 3.0, 2.9, 3.123456)), ANN)
+    home.store.close_board("scaling", ADA)
+    home.close()
+    assert "2.9 to 3.123 " in isoflop("board", "show", "scaling").stdout
+    assert "3.123456" in isoflop("board", "show", "scaling", "-o", "csv").stdout
