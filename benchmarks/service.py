@@ -92,7 +92,11 @@ def served(folder: Path, *, trains: bool) -> Iterator[tuple[int, int]]:
     )
     assert process.stdout is not None
     try:
-        found = next(filter(None, (re.search(r"127\.0\.0\.1:(\d+)", line) for line in process.stdout)))
+        said: list[str] = []
+        while (found := re.search(r"127\.0\.0\.1:(\d+)", said[-1] if said else "")) is None:
+            said.append(process.stdout.readline())
+            if not said[-1]:
+                raise SystemExit("the service did not start:\n" + "".join(said))
         threading.Thread(target=process.stdout.read, daemon=True).start()
         wait_until_it_answers(int(found[1]))
         yield int(found[1]), process.pid
@@ -226,7 +230,7 @@ def steps_a_second(port: int, seconds: float) -> float:
     def look() -> tuple[float, dict[str, int]]:
         """Now, and the step of each run in training."""
         running = httpx.get(address, timeout=60).json()["running"]
-        return time.monotonic(), {each["run"]: each["step"] for each in running}
+        return time.monotonic(), {each["run_id"]: each["step"] for each in running}
 
     began, before = look()
     time.sleep(seconds)

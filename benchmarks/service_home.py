@@ -48,4 +48,5 @@ def fill(folder: Path, sweeps: int, runs: int) -> None:
                 result = {"loss": loss, "bits_per_byte": loss / 2, "train_seconds": 1.5}
                 ends.append((run.id, attempt, Outcome(Cause.DONE, result, device="cpu")))
         opened.store.end_all(ends)
+    opened.store.end_driver(driver)
     opened.close()
