@@ -55,8 +55,9 @@ class Runs:
 
     def select(self, rows: NDArray[np.bool_]) -> Runs:
         """The runs of a mask (n,)."""
-        logs = (column[rows] for column in (self.log_params, self.log_tokens, self.log_unique))
-        return Runs(*logs, loss=self.loss[rows], cell=self.cell[rows])
+        return Runs(
+            self.log_params[rows], self.log_tokens[rows], self.log_unique[rows], self.loss[rows], self.cell[rows]
+        )
 
     @property
     def passes(self) -> Floats:
