@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from model.flops import count_parameters, flops_per_token
+from orchestrator.use_cases.recipes import recipes_of
 from orchestrator.use_cases.workspace import Workspace
 from sweeps.file.compose import load_sweep
 from sweeps.file.placing import placing
@@ -101,7 +102,7 @@ def sweep_of(corpus: CorpusSpec) -> SweepSpec:
 
 def describe_sweep(path: Path, overrides: Sequence[str], workspace: Workspace, say: Report) -> Described:
     """`describe` the corpus of a sweep's file. Raises SweepError, too."""
-    spec = load_sweep(path, overrides)
+    spec = load_sweep(path, overrides, recipes=recipes_of(workspace.home))
     with placing(path, overrides):
         return describe(spec, workspace, say)
 

@@ -13,7 +13,6 @@ from analysis.suggest.records import Suggestion, Target
 from analysis.suggest.suggest import suggest
 from orchestrator.use_cases.planning import Planning
 from orchestrator.use_cases.sweep_answers import SweepAnswers
-from sweeps.file.compose import load_sweep
 from sweeps.file.spec import AdaptiveSpec, LimitsSpec, SweepSpec
 from sweeps.plan.candidates import Candidates, as_cells, candidates
 from sweeps.plan.combination import NOTHING_VARIED, Combination
@@ -56,7 +55,7 @@ def suggest_for_file(planning: Planning, source: Path, asked: Asked) -> Suggesti
 
     Raises SweepError, PlanError, CorpusError, LawError, QuestionError.
     """
-    spec = load_sweep(source)
+    spec = planning.load(source)
     if spec.vary:
         raise PlanError("vary: suggest takes one combination: leave vary out, and set its keys as they should be")
     planned = planning.plan_spec(replace(spec, limits=LimitsSpec(), adaptive=AdaptiveSpec()))

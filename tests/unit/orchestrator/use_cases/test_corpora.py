@@ -11,10 +11,12 @@ from model.flops import flops_per_token
 from orchestrator.home import Home
 from orchestrator.settings import Settings
 from orchestrator.use_cases.corpora import Described, describe_sweep, sweep_of
+from orchestrator.use_cases.recipes import write_recipe
 from orchestrator.use_cases.workspace import Workspace
 from sweeps.file.compose import load_sweep
 from sweeps.plan.combination import NOTHING_VARIED
 from sweeps.plan.grid import buildable, centre, setting_of
+from tests.unit.sweeps.recipes.test_tuned import DEFINITION
 from tokenizer.corpus_spec import CorpusSpec
 from tokenizer.progress import silent
 
@@ -33,8 +35,12 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def described(file: Path, tmp_path_factory: pytest.TempPathFactory) -> Described:
-    workspace = Workspace(Home(tmp_path_factory.mktemp("corpora"), "test"), Settings("", "local", None))
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return Workspace(Home(tmp_path_factory.mktemp("corpora"), "test").create(), Settings("", "local", None))
+
+
+@pytest.fixture(scope="module")
+def described(file: Path, workspace: Workspace) -> Described:
     return describe_sweep(file, [], workspace, silent)
 
 
@@ -46,6 +52,11 @@ def test_what_was_read_and_left_out_is_counted(described: Described) -> None:
     assert facts["cleaning"]["duplicates"] == 1
     assert facts["tokens"] == facts["bytes"] + 300
     assert json.loads(json.dumps(facts)) == facts
+
+
+def test_a_sweep_may_have_a_recipe_of_the_home(file: Path, workspace: Workspace) -> None:
+    write_recipe(workspace.home, "mine", DEFINITION)
+    assert describe_sweep(file, ["recipe=mine"], workspace, silent).recipe == "mine"
 
 
 def test_letters_are_counted_by_script(described: Described) -> None:

@@ -12,6 +12,7 @@ import pytest
 from analysis.suggest.records import Why
 from orchestrator.use_cases.planning import Planning
 from orchestrator.use_cases.suggesting import Asked, suggest_for_file
+from sweeps.file.compose import load_sweep
 from sweeps.file.serialise import to_yaml
 from sweeps.file.spec import LimitsSpec
 from sweeps.plan.expected_width import USUAL_NOISE
@@ -22,6 +23,9 @@ from tests.unit.sweeps.plans import FACTS, Steady, spec_of
 
 class Fake:
     """Plans on a corpus that is at hand, on a device of steady speed."""
+
+    def load(self, source: Path) -> Any:
+        return load_sweep(source)
 
     def facts(self, spec: Any) -> Any:
         return FACTS
