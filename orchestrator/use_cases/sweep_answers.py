@@ -124,12 +124,12 @@ class SweepAnswers:
 
         Raises LawError if there is nothing to fit yet, and for a tuning.
         """
-        if self.spec.tune.on:
-            raise LawError(f"sweep {self.sweep.name} searches settings and gives no law: train one with its recipe")
         groups: dict[str, tuple[Mapping[str, Any], list[RunRecord]]] = {}
         for run in self.runs:
             for values in run.cell.combinations if run.cell and run.role == "grid" else ():
                 groups.setdefault(variant_label(values), (values, []))[1].append(run)
+        if not groups and self.spec.tune.on:
+            raise LawError(f"sweep {self.sweep.name} searches settings and gives no law: train one with its recipe")
         found = [Variant(values, tuple(runs), self._table(runs)) for values, runs in groups.values()]
         return tuple(sorted(found, key=lambda variant: [self._rank(a, v) for a, v in variant.values.items()]))
 

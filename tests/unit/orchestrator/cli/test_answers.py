@@ -163,7 +163,7 @@ def test_a_question_has_every_option() -> None:
         ),
         (["predict", "--csv", "TABLE", "--flops", "1e20", "--inference-tokens", "1e30", *KEYS], 2, "tokens or fewer"),
         (["predict", "--csv", "TABLE", "--params", "1", "--tokens", "1e20", *KEYS], 2, "Ask for a size from"),
-        (["predict", "sweep", "--flops", "1e20", "--loss-key", "x"], 2, "--csv and --wandb only"),
+        (["predict", "sweep", "--flops", "1e20", "--tokens-key", "x"], 2, "--csv and --wandb only"),
         (["predict", "sweep", "--flops", "1e20"], 3, "there is no sweep"),
         (["fit", "--csv", "TABLE"], 2, "no column"),
         (["fit"], 2, "name one source"),

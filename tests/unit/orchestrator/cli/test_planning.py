@@ -222,7 +222,8 @@ def test_a_validation_is_shown_and_exits_with_1_unless_complete(
     answers = SimpleNamespace(laws=dict)
     monkeypatch.setattr("orchestrator.use_cases.answering.Answering", lambda _: SimpleNamespace(of=lambda _: answers))
     assert isoflop("validate", "lab", "--flops", "3e12", "--seeds", "3", "--neighbours") == 1
-    assert asked == [("lab", 3e12, "", {"seeds": 3, "neighbours": True})]
+    how = {"max_tokens": None, "loss_key": "", "seeds": 3, "neighbours": True}
+    assert asked == [("lab", 3e12, "", how)]
     printed = capsys.readouterr()
     assert printed.out.splitlines()[1].split() == ["3×10¹²", "3.1", "r1"]
     assert "run r1 ended as failed: no loss" in printed.err and "0 of 0 runs lie inside" in printed.err
