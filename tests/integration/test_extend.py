@@ -37,6 +37,7 @@ def _submit(workspace: Workspace, *overrides: str, rerun: bool = False) -> Sweep
     return submit_plan(workspace, Planning(workspace).plan_spec(load_sweep(TINY, overrides)), rerun=rerun)
 
 
+@pytest.mark.slow
 def test_a_larger_sweep_runs_the_difference(workspace: Workspace) -> None:
     small = workspace.store.sweep("tiny")
     done = {r.id: r.loss for r in workspace.store.runs_of(small.id)}
@@ -50,6 +51,7 @@ def test_a_larger_sweep_runs_the_difference(workspace: Workspace) -> None:
     assert _submit(workspace, "seeds.default=2").id == large.id
 
 
+@pytest.mark.slow
 def test_a_rerun_is_asked_for_and_counts_against_the_ceilings(workspace: Workspace) -> None:
     again = _submit(workspace, rerun=True)
     assert set(workspace.store.state_counts(again.id)) == {RunState.QUEUED}

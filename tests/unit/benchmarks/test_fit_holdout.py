@@ -39,6 +39,7 @@ def test_rows_are_compared_with_earlier_ones_without_a_fit(
     assert cells(shown[shown.index("| data | N\\*: forecasts") :])["**all sets**"][:3] == ["3", "1.00", "1.00"]
 
 
+@pytest.mark.slow
 def test_single_runs_and_processes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = saved(tmp_path, budgets=(1e18, 1e19, 1e20))
     main([str(path), "--only", "runs", "--jobs", "2"])

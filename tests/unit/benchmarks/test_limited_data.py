@@ -29,12 +29,14 @@ def covered(name: str, epochs: float) -> list[float]:
     return [float(share) for share in found[:, 0]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LAWS)
 @pytest.mark.parametrize("epochs", [0.5, 4.0, 16.0, 40.0])
 def test_intervals_cover_truths_whose_worth_of_repetition_is_not_the_published_one(name: str, epochs: float) -> None:
     assert min(covered(name, epochs)) >= 0.92
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epochs", [4.0, 16.0, 40.0])
 def test_without_the_error_of_that_worth_they_would_not(monkeypatch: pytest.MonkeyPatch, epochs: float) -> None:
     monkeypatch.setattr(repetition, "LOG_WORTH_SD", 1e-9)

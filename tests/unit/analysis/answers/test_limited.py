@@ -169,7 +169,7 @@ def possible(law: Law, flops: float, unique: float) -> Answer | None:
         return None
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     name=st.sampled_from(list(LAWS)),
     log_c=st.floats(-2, 3),

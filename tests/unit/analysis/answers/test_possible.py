@@ -121,14 +121,14 @@ def _answer_or_refuse(name: str, asked: tuple[str, float, float]) -> None:
 
 
 @pytest.mark.parametrize("name", LAWS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(asked=_asked(CHEAP))
 def test_any_budget_size_or_loss_is_answered_possibly_or_refused(name: str, asked: tuple[str, float, float]) -> None:
     _answer_or_refuse(name, asked)
 
 
 @pytest.mark.parametrize("name", LAWS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(asked=_asked(DEAR))
 def test_any_constraint_is_answered_possibly_or_refused(name: str, asked: tuple[str, float, float]) -> None:
     _answer_or_refuse(name, asked)
@@ -150,7 +150,7 @@ def _any_law(draw: st.DrawFn) -> Law:
     return fit(RunTable.from_frame(frame[frame.loss > 0], loss_unit="nats/token"), holdout=False)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(law=_any_law(), multiples=st.lists(st.floats(-4, 6), min_size=1, max_size=8), off=st.floats(-2.5, 2.5))
 def test_any_law_answers_possibly_or_refuses(law: Law, multiples: list[float], off: float) -> None:
     minima = sum(bool(curve.minima) for curve in law.curves)

@@ -52,6 +52,7 @@ def test_a_grid_that_reaches_as_far_stays_the_sweeps_own() -> None:
     assert filled.spec.seeds == packaged("cpu").seeds
 
 
+@pytest.mark.slow
 def test_more_hours_reach_further() -> None:
     few, many = (fill(packaged("demo"), hours)[0] for hours in (0.02, 0.6))
     assert (few.hours, many.hours) == pytest.approx((0.02, 0.6), rel=0.02)
@@ -59,6 +60,7 @@ def test_more_hours_reach_further() -> None:
     assert len(many.spec.budgets) == 6, "the demo's three budgets would reach no further than a tenth of it"
 
 
+@pytest.mark.slow
 def test_where_the_data_end_repeats_fill_the_hours_and_the_needed_passes_are_named() -> None:
     data = facts(2_000_000)
     filled, plan = fill(packaged("demo"), 0.5, data)
