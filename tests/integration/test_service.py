@@ -141,7 +141,7 @@ def test_the_whole_story_over_rest_with_an_end_and_a_new_start_in_its_midst(
 def test_every_error_is_a_problem_document(
     served: Service, method: str, path: str, body: str, status: int, words: str
 ) -> None:
-    answer = httpx.request(method, served.url + path, content=body)
+    answer = httpx.request(method, served.url + path, content=body, timeout=60)
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     problem = answer.json()
