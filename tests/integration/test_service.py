@@ -57,7 +57,6 @@ def _wait_for_a_run(url: str) -> None:
         time.sleep(0.1)
 
 
-@pytest.mark.slow
 def test_the_whole_story_over_rest_with_an_end_and_a_new_start_in_its_midst(
     served: Service, finished: Finished
 ) -> None:
