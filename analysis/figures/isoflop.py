@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import altair as alt
 
 from analysis.figures.axes import log_axis, log_domain, loss_domain, values
-from analysis.figures.baseline import baseline_layer, baseline_notes, baseline_rows
+from analysis.figures.baseline import baseline_layer, baseline_notes, baseline_rows, within
 from analysis.figures.marks import ARROW, COMPARED, LIGHT, budget_encodings, budget_labels
 from analysis.figures.optima import Optima, optimum_layers
 from analysis.figures.panels import Panel, panel
@@ -61,8 +61,10 @@ def isoflop_panel(law: Law, *, width: float = WIDTH, height: float = HEIGHT) -> 
     if above:
         layers.append(_above_layer(above, scales))
     baseline = list(baseline_rows(law))
-    layers += [baseline_layer(baseline, curves, scales)] if baseline else []
-    notes = [*_notes(optima, len(above)), *baseline_notes(baseline, scales["y"]["scale"].domain)]
+    frame = scales["y"]["scale"].domain
+    dotted = within(baseline, frame)
+    layers += [baseline_layer(dotted, curves, scales)] if dotted else []
+    notes = [*_notes(optima, len(above)), *baseline_notes(baseline, frame)]
     described = describe_curves(optima)
     return panel(layers, "IsoFLOP curves", notes, described, width=width, height=height, independent=True)
 
