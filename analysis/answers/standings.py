@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from analysis.answers.frontier import Frontier
 from analysis.answers.verdict import MOST_SEEDS, SETTLED, Verdict, judge
 from analysis.fitting.interval import student
+from analysis.interval_score import interval_score
 from analysis.records import Interval
 
-LEVEL = 0.95
-"""Coverage that the interval of a forecast promises."""
 DRAWS = 400
 """Equally likely outcomes over which forecasts are compared."""
 
@@ -96,16 +95,6 @@ def margin_of_scores(
     half = float(student(spread.freedom)) * error
     verdict = judge(flops, better[0], gap, half, 1.0, (math.sqrt(2) * spread.sigma, spread.freedom))
     return Margin(verdict.p_better, verdict.settled, verdict.further_seeds)
-
-
-def interval_score(interval: Interval, outcome: float | Floats, level: float = LEVEL) -> Floats:
-    """The score of an interval, the lower the better: its width plus 2/(1 - level) times the miss.
-
-    Gneiting and Raftery (2007), Strictly proper scoring rules, prediction, and estimation, eq. 43. Nothing is gained in
-    expectation by stating another interval than the one that is believed.
-    """
-    miss = np.maximum(np.maximum(interval.low - np.asarray(outcome), np.asarray(outcome) - interval.high), 0.0)
-    return np.asarray((interval.high - interval.low) + 2 / (1 - level) * miss)
 
 
 def score_range(interval: Interval, decided: Decided) -> Interval | None:

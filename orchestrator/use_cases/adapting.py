@@ -48,13 +48,14 @@ class Adapting:
         Raises CeilingExceeded, PlanError, CorpusError, CalibrationError, ArtifactsAway: nothing is decided then.
         """
         store = self._workspace.store
-        record, checks = store.sweep_by_id(sweep.id), store.runs_of(sweep.id, "check")
-        runs = store.runs_of(sweep.id, "grid") or checks  # a tuning has no grid
+        record = store.sweep_by_id(sweep.id)
+        runs = store.runs_of(sweep.id, "grid") or store.runs_of(sweep.id, "check")  # a tuning has no grid
         rounds = [run for run in runs if run.id not in record.ahead]
         if not record.open_ended or record.held is not None or any(run.state not in COMPLETE for run in rounds):
             return False
         answers, number = SweepAnswers(record, rounds, self._workspace.home.artifacts), len(record.rounds)
-        decision = self._decide(answers, number, ahead_of(runs, record.ahead), sum(run.flops for run in checks))
+        checks = sum(run.flops for run in store.runs_of(sweep.id, "check"))
+        decision = self._decide(answers, number, ahead_of(runs, record.ahead), checks)
         spec, planned = answers.spec, decision.planned
         cost = self._planning.cost([run.run for run in planned], spec) if planned else None
         new = [new_run(timed(run, cost), cost, spec.kind) for run in planned]

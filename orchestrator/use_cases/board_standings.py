@@ -12,7 +12,6 @@ from analysis.answers.standings import (
     Decided,
     Margin,
     Spread,
-    interval_score,
     margin_of_forecasts,
     margin_of_scores,
     mean_interval,
@@ -20,6 +19,7 @@ from analysis.answers.standings import (
     pooled,
     score_range,
 )
+from analysis.interval_score import interval_score
 from analysis.records import Interval
 from orchestrator.boards import Baseline, Outcome
 from orchestrator.store import EntryRecord

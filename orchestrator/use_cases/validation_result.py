@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from analysis.interval_score import interval_score
 from analysis.records import Interval
 from analysis.table.repeats import FRESH
 from analysis.wording import format_count
@@ -134,19 +135,17 @@ class ValidationRow:
 
 
 def score_forecast(predicted: PredictedOptimum, loss: float, level: float = 0.95) -> ForecastScore:
-    """Error, interval score (Gneiting and Raftery 2007, section 6.2) and coverage of a forecast by one run.
+    """Error, interval score and coverage of a forecast by one run.
 
     Args:
         predicted: the forecast.
         loss: what its run reached, nats per token.
         level: coverage that the interval promises.
     """
-    low, high = predicted.scored_by.low, predicted.scored_by.high
-    miss = max(low - loss, loss - high, 0.0)
     return ForecastScore(
         loss=loss,
         error=loss - predicted.loss,
-        interval_score=(high - low) + 2 / (1 - level) * miss,
+        interval_score=float(interval_score(predicted.scored_by, loss, level)),
         inside=loss in predicted.scored_by,
     )
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
-import psutil
 import pytest
 
-from benchmarks.resume import family
 from orchestrator.states import RunState
 from orchestrator.store import Store
 from sweeps.plan.rounds import Round
-from tests.conftest import Finished, Sandbox, copy_datasets, make_sandbox
+from tests.conftest import Sandbox, copy_datasets
 
 ADAPTIVE = ("run", "tiny", "name=t", "adaptive.ask=1.6e10", "adaptive.spend=1.5e11", "adaptive.rounds=3", "--yes")
 MEASURED = ["seconds"]
@@ -58,18 +55,6 @@ def _kill_when(sandbox: Sandbox, condition: Callable[[], bool], what: str, **ext
 def _table(sandbox: Sandbox) -> pd.DataFrame:
     frame = pd.read_csv(sandbox.home / "reports" / "t" / "runs.csv")
     return frame.drop(columns=MEASURED)
-
-
-@pytest.fixture
-def sandboxes(tmp_path: Path, finished: Finished) -> Iterator[tuple[Sandbox, Sandbox]]:
-    """Two homes with the dataset and no runs; whatever a test leaves running is ended by id."""
-    made = make_sandbox(tmp_path / "whole"), make_sandbox(tmp_path / "killed")
-    copy_datasets(finished.sandbox, made[0])
-    yield made
-    for sandbox in made:
-        for process in family(sandbox.home):
-            with contextlib.suppress(psutil.Error):
-                process.kill()
 
 
 @pytest.mark.slow

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
-from benchmarks.resume import family
 from orchestrator.states import RunState
 from orchestrator.store import Store
-from tests.conftest import Finished, Sandbox, copy_datasets, make_sandbox
+from tests.conftest import Sandbox, copy_datasets
 
 TUNE = ("tune", "tiny", "tune.search=[batch,lr]", "tune.rounds=2", "--spend", "1.48e11", "--yes")
 WAIT_SECONDS = 300
@@ -43,18 +39,6 @@ def _killed_at(sandbox: Sandbox, trials: int, **extra: str) -> None:
     finally:
         driver.kill()
         driver.communicate(timeout=30)
-
-
-@pytest.fixture
-def sandboxes(tmp_path: Path, finished: Finished) -> Iterator[tuple[Sandbox, Sandbox]]:
-    """Two homes with the dataset and no runs; whatever a test leaves running is ended by id."""
-    made = make_sandbox(tmp_path / "whole"), make_sandbox(tmp_path / "killed")
-    copy_datasets(finished.sandbox, made[0])
-    yield made
-    for sandbox in made:
-        for process in family(sandbox.home):
-            with contextlib.suppress(psutil.Error):
-                process.kill()
 
 
 @pytest.mark.slow

@@ -11,7 +11,6 @@ from analysis.answers.frontier import Frontier
 from analysis.answers.standings import (
     Decided,
     Spread,
-    interval_score,
     margin_of_forecasts,
     margin_of_scores,
     mean_interval,
@@ -56,12 +55,6 @@ def test_a_difference_of_scores_is_settled_or_says_what_would_settle_it() -> Non
     assert close is not None and not close.settled
     assert 0.7 < close.p_better < 0.975 and close.further_seeds is not None and 2 <= close.further_seeds <= 20
     assert margin_of_scores((2.0, 1), (2.03, 1), None, 1e10) is None
-
-
-def test_the_interval_score_is_equation_43() -> None:
-    """Gneiting and Raftery (2007): (u - l) + 2/a (l - x) below, + 2/a (x - u) above, with a = 5 %."""
-    scores = interval_score(Interval(1.0, 3.0), np.array([2.0, 0.5, 3.25]))
-    assert scores.tolist() == pytest.approx([2.0, 2.0 + 40 * 0.5, 2.0 + 40 * 0.25])
 
 
 def test_forecasts_are_compared_over_what_the_outcome_may_be() -> None:
