@@ -24,8 +24,10 @@ _VALIDATION_IMPORTANCE = (
 )  # fmt: skip
 
 if TYPE_CHECKING:
+    from orchestrator.store import SweepRecord
     from orchestrator.use_cases.hours import Judged
     from orchestrator.use_cases.planning import Planned
+    from orchestrator.use_cases.workspace import Workspace
     from sweeps.plan.other_device import OtherDevice
 
 
@@ -153,18 +155,13 @@ def run(
     precision is not reached.
     """
     from orchestrator.cli.conclude import conclude
-    from orchestrator.cli.watching import watching
-    from orchestrator.use_cases.adapting import Adapting
     from orchestrator.use_cases.execution import Execution
-    from orchestrator.use_cases.following import follow, readings
     from orchestrator.use_cases.hours import plan_and_judge
     from orchestrator.use_cases.planning import Planning
-    from orchestrator.use_cases.submission import submit
 
     workspace = open_workspace()
-    planning, execution = Planning(workspace), Execution(workspace)
     overrides = [*(overrides or []), *adaptive]
-    judged = plan_and_judge(planning, sweep_path(sweep), overrides)
+    judged = plan_and_judge(Planning(workspace), sweep_path(sweep), overrides)
     planned = judged.planned
     _show_judged(judged)
     if not planned.plan.runs:
@@ -172,6 +169,22 @@ def run(
         raise typer.Exit(1)
     if not yes and not confirmed(planned):
         raise typer.Exit(130)
+    record = train_or_follow(workspace, planned, "the sweep", rerun=rerun)
+    if held := Execution(workspace).progress(record).held:
+        say(f"sweep {record.name} is {held}")
+    command = shlex.join(["isoflop", "run", sweep, *overrides, "--yes"])
+    raise typer.Exit(conclude(workspace, record, command, say, width_of(sys.stderr)))
+
+
+def train_or_follow(workspace: Workspace, planned: Planned, what: str, *, rerun: bool = False) -> SweepRecord:
+    """Submit a plan and train what is left of it, or follow the service that does; messages call it `what`."""
+    from orchestrator.cli.watching import watching
+    from orchestrator.use_cases.adapting import Adapting
+    from orchestrator.use_cases.execution import Execution
+    from orchestrator.use_cases.following import follow, readings
+    from orchestrator.use_cases.submission import submit
+
+    execution = Execution(workspace)
     served = execution.served()
     if not served:
         execution.check_free()
@@ -180,14 +193,11 @@ def run(
         say(f"it goes on after {plural(len(record.rounds), 'round')}")
     with watching() as observe:
         if served:
-            say("a service schedules in this home and trains the sweep; Ctrl-C only ends watching it")
+            say(f"a service schedules in this home and trains {what}; Ctrl-C only ends watching it")
             follow(readings(workspace, record), observe)
         else:
             execution.execute(record, planned.device, observe, lambda: Adapting(workspace).advance(record))
-    if held := execution.progress(record).held:
-        say(f"sweep {record.name} is {held}")
-    command = shlex.join(["isoflop", "run", sweep, *overrides, "--yes"])
-    raise typer.Exit(conclude(workspace, record, command, say, width_of(sys.stderr)))
+    return record
 
 
 def validate(

@@ -13,7 +13,7 @@ from orchestrator.cli.destination import check_destination, write_text
 from orchestrator.cli.opening import open_workspace
 from orchestrator.cli.options import Output, Overrides, SweepFile, check_positive
 from orchestrator.cli.output import Format, emit_json, emit_rows, print_table, say
-from orchestrator.cli.planning import confirmed, sweep_path
+from orchestrator.cli.planning import confirmed, sweep_path, train_or_follow
 
 if TYPE_CHECKING:
     from orchestrator.store import SweepRecord
@@ -55,7 +55,7 @@ def tune(
     _show_search(planned)
     if not yes and not confirmed(planned):
         raise typer.Exit(130)
-    record = _trained(workspace, planned)
+    record = train_or_follow(workspace, planned, "the trials")
     found = tuning.recipe(record, name)
     if found is None:
         _say_unfinished(workspace, record)
@@ -65,28 +65,6 @@ def tune(
     show_recipe(found, output)
     say(f"next:\n  {_following(sweep, overrides or [], planned, name)}")
     raise typer.Exit(0 if found.found.test.verdict == "passes" else 1)
-
-
-def _trained(workspace: Workspace, planned: Planned) -> SweepRecord:
-    """Train what is left of a tuning, or follow the service that does."""
-    from orchestrator.cli.watching import watching
-    from orchestrator.use_cases.adapting import Adapting
-    from orchestrator.use_cases.execution import Execution
-    from orchestrator.use_cases.following import follow, readings
-    from orchestrator.use_cases.submission import submit
-
-    execution = Execution(workspace)
-    served = execution.served()
-    if not served:
-        execution.check_free()
-    record = submit(workspace, planned)
-    with watching() as observe:
-        if served:
-            say("a service schedules in this home and trains the trials; Ctrl-C only ends watching it")
-            follow(readings(workspace, record), observe)
-        else:
-            execution.execute(record, planned.device, observe, lambda: Adapting(workspace).advance(record))
-    return record
 
 
 def _say_unfinished(workspace: Workspace, record: SweepRecord) -> None:
