@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from orchestrator.boards import Foretold, NewBoard
+from orchestrator.boards import Forecast, NewBoard
 
 BOARDS = "/api/v1/boards"
 
@@ -42,7 +42,7 @@ class BoardVerbs(ABC):
         name: str,
         runs: Sequence[str] | None = None,
         sweep: str | None = None,
-        forecast: Foretold | None = None,
+        forecast: Forecast | None = None,
     ) -> None:
         """Enter runs, the law of a sweep, or a forecast. Raises NotFound, Unreachable, Refused."""
         given = {"runs": runs or None, "sweep": sweep, "forecast": forecast and asdict(forecast)}

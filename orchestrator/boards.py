@@ -95,7 +95,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Foretold:
+class Forecast:
     """A forecast of the best model at a board's budget."""
 
     params: float
@@ -173,5 +173,5 @@ class NewEntry:
     """FLOPs as counted again: of one run, or of all runs behind the forecast."""
     scores: tuple[float, ...] = ()
     """Bits per byte of each run on the hidden validation file."""
-    foretold: Foretold | None = None
+    forecast: Forecast | None = None
     """The forecast."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from orchestrator.boards import MOST_ENTRIES, TEXT_BYTES, Foretold, Metric, NewBoard
+from orchestrator.boards import MOST_ENTRIES, TEXT_BYTES, Forecast, Metric, NewBoard
 from orchestrator.people import LONGEST_DAYS, Quota
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -61,9 +61,9 @@ class EntryAsked(Strict):
     sweep: str | None = Field(None, max_length=80, description="Sweep whose law is asked for the board's budget.")
     forecast: ForecastAsked | None = Field(None, description="A forecast of your own.")
 
-    def foretold(self) -> Foretold | None:
+    def as_forecast(self) -> Forecast | None:
         """The forecast."""
-        return None if self.forecast is None else Foretold(**self.forecast.model_dump())
+        return None if self.forecast is None else Forecast(**self.forecast.model_dump())
 
 
 class DecisionAsked(Strict):

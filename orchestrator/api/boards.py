@@ -101,15 +101,15 @@ def _add_classes(app: FastAPI, workspace: Workspace) -> None:
 
 def _entering(workspace: Workspace, desk: Desk, board: str, asked: EntryAsked, by: Actor) -> Callable[[], None]:
     """What enters a board. Raises BoardError unless exactly one thing is entered."""
-    foretold = asked.foretold()
-    if sum(each is not None for each in (asked.runs, asked.sweep, foretold)) != 1:
+    forecast = asked.as_forecast()
+    if sum(each is not None for each in (asked.runs, asked.sweep, forecast)) != 1:
         raise BoardError("enter runs, a sweep or a forecast: one of the three")
     if asked.runs is not None:
         return partial(enter_runs, workspace, board, asked.runs, by, desk.compute)
     if asked.sweep is not None:
         return partial(enter_law, workspace, board, asked.sweep, by, desk.compute)
-    assert foretold is not None
-    return partial(enter_forecast, workspace, board, foretold, by)
+    assert forecast is not None
+    return partial(enter_forecast, workspace, board, forecast, by)
 
 
 async def _shown(workspace: Workspace, request: Request, board: str, status: int = 200) -> Response:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrator.boards import MOST_ENTRIES, TEXT_BYTES, Foretold, Metric, NewBoard
+from orchestrator.boards import MOST_ENTRIES, TEXT_BYTES, Forecast, Metric, NewBoard
 from orchestrator.cli.opening import open_service, open_workspace
 from orchestrator.cli.options import Output, check_positive
 from orchestrator.cli.output import Format, emit_json, emit_rows, say
@@ -82,12 +82,12 @@ def enter(
     Entries are checked (owner, data, FLOPs counted again, seeds), scored by the service, and not changed afterwards.
     Forecasts are sealed until the board closes.
     """
-    foretold = _foretold(params, tokens, loss, low, high)
-    if sum(map(bool, (runs, sweep, foretold))) != 1:
+    forecast = _forecast(params, tokens, loss, low, high)
+    if sum(map(bool, (runs, sweep, forecast))) != 1:
         raise typer.BadParameter("name runs, a sweep with --sweep, or a forecast with --params …: one of the three")
     client = open_service()
     if client:
-        client.enter_board(name, runs, sweep, foretold)
+        client.enter_board(name, runs, sweep, forecast)
     else:
         from orchestrator.use_cases.accounts import operator
         from orchestrator.use_cases.board_entries import enter_forecast, enter_law, enter_runs
@@ -98,8 +98,8 @@ def enter(
             enter_runs(workspace, name, runs, by)
         elif sweep:
             enter_law(workspace, name, sweep, by)
-        elif foretold:
-            enter_forecast(workspace, name, foretold, by)
+        elif forecast:
+            enter_forecast(workspace, name, forecast, by)
     say(f"entered on board {name}; see it with: isoflop board show {name}")
 
 
@@ -195,14 +195,14 @@ def closing_time(text: str, now: datetime) -> datetime:
     )
 
 
-def _foretold(params: Number, tokens: Number, loss: Number, low: Number, high: Number) -> Foretold | None:
+def _forecast(params: Number, tokens: Number, loss: Number, low: Number, high: Number) -> Forecast | None:
     """A forecast as it was typed; None where nothing of it was. Raises BadParameter."""
     given = [value for value in (params, tokens, loss, low, high) if value is not None]
     if not given:
         return None
     if len(given) < 5:
         raise typer.BadParameter("a forecast needs --params, --tokens, --loss, --low and --high")
-    return Foretold(*given)
+    return Forecast(*given)
 
 
 def short_text(file: Path, most: int, where: str) -> str:

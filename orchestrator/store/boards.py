@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row, insert, select, update
 
 import orchestrator.store.tables as t
-from orchestrator.boards import Baseline, BoardError, Foretold, Metric, NewBoard, NewEntry, Outcome
+from orchestrator.boards import Baseline, BoardError, Forecast, Metric, NewBoard, NewEntry, Outcome
 from orchestrator.errors import NotFound
 from orchestrator.people import ITSELF, Actor, Forbidden
 from orchestrator.store.audit import note
@@ -201,6 +201,6 @@ def _to_board(row: Row[*tuple[Any, ...]], now: float) -> BoardRecord:
 
 def _to_entry(row: Row[*tuple[Any, ...]]) -> EntryRecord:
     """A row of `board_entries` as a record."""
-    foretold = Foretold(**row.foretold) if row.foretold else None
-    entered = NewEntry(tuple(row.runs), row.sweep, row.flops, tuple(row.scores), foretold)
+    forecast = Forecast(**row.forecast) if row.forecast else None
+    entered = NewEntry(tuple(row.runs), row.sweep, row.flops, tuple(row.scores), forecast)
     return EntryRecord(row.id, row.user, row.entered_at, entered)

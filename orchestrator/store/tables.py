@@ -263,7 +263,7 @@ board_entries = Table(
     Column("sweep", Text, nullable=False, doc="whose law made the forecast; empty where it was typed"),
     Column("flops", Float, doc="as counted again"),
     Column("scores", JSON, nullable=False, doc="bits per byte of each run"),
-    Column("foretold", JSON(none_as_null=True), doc="N, D, loss and its interval"),
+    Column("forecast", JSON(none_as_null=True), doc="N, D, loss and its interval"),
 )
 """What members entered, checked and scored; never changed."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestrator.boards import FEWEST_SHARE, BoardError, Foretold, Metric, NewBoard, NewEntry
+from orchestrator.boards import FEWEST_SHARE, BoardError, Forecast, Metric, NewBoard, NewEntry
 from orchestrator.people import Actor, Forbidden
 from orchestrator.store import RunRecord
 from orchestrator.use_cases.answering import Answering
@@ -34,7 +34,7 @@ def enter_runs(workspace: Workspace, name: str, runs: Sequence[str], by: Actor, 
 
 
 def enter_law(workspace: Workspace, name: str, sweep: str, by: Actor, compute: Compute = here) -> None:
-    """Enter what the law of a member's sweep foretells of the board's budget, which they need not know.
+    """Enter what the law of a member's sweep forecasts for the board's budget, which they need not know.
 
     Raises NotFound, Forbidden, BoardError.
     """
@@ -45,24 +45,24 @@ def enter_law(workspace: Workspace, name: str, sweep: str, by: Actor, compute: C
     if any(run.config["dataset"] != board.corpus for run in answers.runs):
         raise BoardError(f"sweep {sweep} was not trained on the dataset {board.corpus}, which the board is for")
     flops = behind_forecast(workspace, board, by.name)
-    foretold = compute(forecast_of, answers, board.target)
-    workspace.store.add_entry(name, NewEntry(sweep=answers.name, flops=flops, foretold=foretold), by)
+    forecast = compute(forecast_of, answers, board.target)
+    workspace.store.add_entry(name, NewEntry(sweep=answers.name, flops=flops, forecast=forecast), by)
 
 
-def enter_forecast(workspace: Workspace, name: str, foretold: Foretold, by: Actor) -> None:
+def enter_forecast(workspace: Workspace, name: str, forecast: Forecast, by: Actor) -> None:
     """Enter a forecast as it was typed, which needs a budget that is shown. Raises NotFound, Forbidden, BoardError."""
     board = _open(workspace, name, Metric.FORECAST, by)
-    foretold.check()
+    forecast.check()
     if not board.target_shown or board.target is None:
         raise BoardError(f"the budget of board {name} is hidden: enter the law of a sweep, which is asked for it")
-    flops = 6 * foretold.params * foretold.tokens
+    flops = 6 * forecast.params * forecast.tokens
     if not FEWEST_SHARE <= flops / board.target <= 1.05:
         raise BoardError(
-            f"a model of {foretold.params:.4g} parameters and {foretold.tokens:.4g} tokens takes at least 6·N·D = "
+            f"a model of {forecast.params:.4g} parameters and {forecast.tokens:.4g} tokens takes at least 6·N·D = "
             f"{flops:.4g} FLOPs, which is not the budget of {board.target:.4g}"
         )
     behind = behind_forecast(workspace, board, by.name)
-    workspace.store.add_entry(name, NewEntry(flops=behind, foretold=foretold), by)
+    workspace.store.add_entry(name, NewEntry(flops=behind, forecast=forecast), by)
 
 
 def weights_of_runs(workspace: Workspace, runs: Sequence[RunRecord]) -> tuple[Weights, ...]:

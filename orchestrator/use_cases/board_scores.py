@@ -15,7 +15,7 @@ from analysis.answers.frontier import Frontier
 from analysis.law import fit
 from analysis.records import LawError
 from analysis.table.table import RunTable
-from orchestrator.boards import Baseline, BoardError, Foretold
+from orchestrator.boards import Baseline, BoardError, Forecast
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from tokenizer.building import TOKENIZER_FILE
 from tokenizer.loading import load_tokenizer
@@ -98,8 +98,8 @@ def baseline_of(name: str, table: pd.DataFrame, runs: Sequence[Weights], text: s
     )
 
 
-def forecast_of(answers: SweepAnswers, target: float) -> Foretold:
-    """What a sweep's law foretells of a budget; its interval is that of the loss which one run will have.
+def forecast_of(answers: SweepAnswers, target: float) -> Forecast:
+    """What a sweep's law forecasts for a budget; its interval is that of the loss which one run will have.
 
     Raises BoardError, which does not say what the budget is.
     """
@@ -112,4 +112,4 @@ def forecast_of(answers: SweepAnswers, target: float) -> Foretold:
     except LawError:
         raise BoardError(f"the law of {answers.name} does not reach as far as the board's budget") from None
     interval = prediction.run_interval or prediction.loss_interval
-    return Foretold(prediction.params, prediction.tokens, prediction.loss, interval.low, interval.high)
+    return Forecast(prediction.params, prediction.tokens, prediction.loss, interval.low, interval.high)

@@ -128,8 +128,8 @@ def ranked_forecasts(entries: Sequence[EntryRecord], outcome: Outcome | None) ->
 
 def _forecast_row(place: int | None, entry: EntryRecord, decided: Decided | None, margin: Margin | None) -> Standing:
     """The row of a forecast."""
-    foretold, interval = entry.entered.foretold, interval_of(entry)
-    assert foretold is not None
+    forecast, interval = entry.entered.forecast, interval_of(entry)
+    assert forecast is not None
     return Standing(
         place=place,
         user=entry.user,
@@ -142,9 +142,9 @@ def _forecast_row(place: int | None, entry: EntryRecord, decided: Decided | None
         further_seeds=margin.further_seeds if margin else None,
         seeds=0,
         flops=entry.entered.flops,
-        params=foretold.params,
-        tokens=foretold.tokens,
-        loss=foretold.loss,
+        params=forecast.params,
+        tokens=forecast.tokens,
+        loss=forecast.loss,
         loss_interval=interval,
     )
 
@@ -156,5 +156,5 @@ def mean_of(entry: EntryRecord) -> float:
 
 def interval_of(entry: EntryRecord) -> Interval:
     """The interval of a forecast's loss."""
-    assert entry.entered.foretold is not None
-    return Interval(entry.entered.foretold.low, entry.entered.foretold.high)
+    assert entry.entered.forecast is not None
+    return Interval(entry.entered.forecast.low, entry.entered.forecast.high)

@@ -132,15 +132,15 @@ def _view(board: BoardRecord, entries: Sequence[EntryRecord], viewer: Actor, tab
 def _own(entry: EntryRecord, *, sees: bool) -> OwnEntry:
     """An entry for who entered it; what a law says of a hidden budget would tell it."""
     entered = entry.entered
-    foretold = entered.foretold if sees or not entered.sweep else None
+    forecast = entered.forecast if sees or not entered.sweep else None
     return OwnEntry(
         entered_at=entry.entered_at,
         runs=entered.runs,
         sweep=entered.sweep,
         flops=entered.flops,
         score=mean_of(entry) if entered.scores else None,
-        params=foretold.params if foretold else None,
-        tokens=foretold.tokens if foretold else None,
-        loss=foretold.loss if foretold else None,
-        loss_interval=interval_of(entry) if foretold else None,
+        params=forecast.params if forecast else None,
+        tokens=forecast.tokens if forecast else None,
+        loss=forecast.loss if forecast else None,
+        loss_interval=interval_of(entry) if forecast else None,
     )

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from orchestrator.board_client import BoardVerbs
-from orchestrator.boards import Foretold
+from orchestrator.boards import Forecast
 from tests.unit.orchestrator.use_cases.board_homes import asked
 
 
@@ -43,10 +43,10 @@ def test_bodies_are_those_of_the_schemas() -> None:
     client = Recorded()
     client.open_board(asked(), "2030-01-01T00:00:00+00:00", "lab")
     client.enter_board("speed", ["run0"])
-    client.enter_board("speed", forecast=Foretold(1.0, 2.0, 3.0, 2.5, 3.5))
+    client.enter_board("speed", forecast=Forecast(1.0, 2.0, 3.0, 2.5, 3.5))
     client.enrol("cs", ["ann"], flops=1e9, days=None)
     opened, runs, typed, roster = (call[2] for call in client.calls)
     assert BoardAsked.model_validate(opened).asked().text == asked().text
     assert EntryAsked.model_validate(runs).runs == ["run0"]
-    assert EntryAsked.model_validate(typed).foretold() == Foretold(1.0, 2.0, 3.0, 2.5, 3.5)
+    assert EntryAsked.model_validate(typed).as_forecast() == Forecast(1.0, 2.0, 3.0, 2.5, 3.5)
     assert RosterAsked.model_validate(roster).quota().flops == 1e9

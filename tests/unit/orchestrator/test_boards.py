@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.boards import TEXT_BYTES, Baseline, BoardError, Foretold, Outcome
+from orchestrator.boards import TEXT_BYTES, Baseline, BoardError, Forecast, Outcome
 from tests.unit.orchestrator.use_cases.board_homes import asked, forecasts
 
-GOOD = Foretold(1e5, 1e7, 3.0, 2.9, 3.1)
+GOOD = Forecast(1e5, 1e7, 3.0, 2.9, 3.1)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def test_what_has_no_meaning_is_refused(changes: dict[str, object]) -> None:
 
 def test_a_forecast_and_a_quota() -> None:
     typed = {"params": 1, "tokens": 2, "loss": 3, "low": 2, "high": 4}
-    foretold = EntryAsked.model_validate({"forecast": typed}).foretold()
-    assert foretold is not None and (foretold.params, foretold.high) == (1, 4)
-    assert EntryAsked.model_validate({"runs": ["a"]}).foretold() is None
+    forecast = EntryAsked.model_validate({"forecast": typed}).as_forecast()
+    assert forecast is not None and (forecast.params, forecast.high) == (1, 4)
+    assert EntryAsked.model_validate({"runs": ["a"]}).as_forecast() is None
     assert RosterAsked.model_validate({"names": ["a"], "hours": 2}).quota() == Quota(None, 7200.0, None)

@@ -57,7 +57,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         assert made.post("ada", "/api/v1/boards", body).status_code == 201
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(board_entries, "score_runs", scored)
-        patch.setattr(board_entries, "forecast_of", foretold)
+        patch.setattr(board_entries, "forecast_of", forecast)
         yield made
     home.workspace.close()
 
@@ -68,12 +68,12 @@ def scored(runs: Any, text: str) -> tuple[float, ...]:
     return tuple(2.0 for _ in runs)
 
 
-def foretold(answers: Any, target: float) -> Any:
+def forecast(answers: Any, target: float) -> Any:
     """What a law would say."""
-    from orchestrator.boards import Foretold
+    from orchestrator.boards import Forecast
 
     assert target == TARGET
-    return Foretold(**TYPED)
+    return Forecast(**TYPED)
 
 
 def test_members_enter_runs_a_law_and_a_forecast(service: Service) -> None:

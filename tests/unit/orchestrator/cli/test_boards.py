@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from orchestrator.boards import Foretold, NewEntry
+from orchestrator.boards import Forecast, NewEntry
 from orchestrator.cli.boards import closing_time, short_text
 from orchestrator.home import Home
 from orchestrator.use_cases.workspace import Workspace
@@ -72,7 +72,7 @@ def test_a_board_from_its_opening_to_its_close(isoflop: Isoflop, tmp_path: Path)
 def test_a_table_has_its_intervals_in_words(isoflop: Isoflop, tmp_path: Path) -> None:
     home = Workspace(Home(tmp_path / "home", "test"))
     home.store.add_board(forecasts("d"), None, ADA)
-    home.store.add_entry("scaling", NewEntry(flops=1e9, foretold=Foretold(1e4, 1e5, 3.0, 2.9, 3.123456)), ANN)
+    home.store.add_entry("scaling", NewEntry(flops=1e9, forecast=Forecast(1e4, 1e5, 3.0, 2.9, 3.123456)), ANN)
     home.store.close_board("scaling", ADA)
     home.close()
     assert "2.9 to 3.123 " in isoflop("board", "show", "scaling").stdout

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.boards import BoardError, Foretold, NewEntry, Outcome
+from orchestrator.boards import BoardError, Forecast, NewEntry, Outcome
 from orchestrator.errors import NotFound
 from orchestrator.people import ITSELF, Forbidden, Role
 from orchestrator.store import Store
@@ -123,10 +123,10 @@ def test_a_board_for_a_group_is_for_its_members(boards: Store) -> None:
 def test_forecasts_are_decided_once_after_the_board_has_closed(boards: Store) -> None:
     outcome = Outcome("truth@1", 10, 20, 3.0, 2, 0.1, 4)
     boards.add_board(forecasts("d"), None, ADA)
-    foretold = Foretold(1e5, 1e4, 3.0, 2.9, 3.1)
-    boards.add_entry("scaling", NewEntry(flops=1e9, foretold=foretold), ANN)
+    forecast = Forecast(1e5, 1e4, 3.0, 2.9, 3.1)
+    boards.add_entry("scaling", NewEntry(flops=1e9, forecast=forecast), ANN)
     with pytest.raises(BoardError, match="ann has an entry, which is final"):
-        boards.add_entry("scaling", NewEntry(flops=1e9, foretold=foretold), ANN)
+        boards.add_entry("scaling", NewEntry(flops=1e9, forecast=forecast), ANN)
     with pytest.raises(BoardError, match="is open"):
         boards.decide_board("scaling", outcome, ADA)
     boards.close_board("scaling", ADA)
@@ -134,11 +134,11 @@ def test_forecasts_are_decided_once_after_the_board_has_closed(boards: Store) ->
     with pytest.raises(BoardError, match="was decided by truth@1"):
         boards.decide_board("scaling", outcome, ADA)
     board = boards.board("scaling")
-    assert board.outcome == outcome and boards.entries(board.id)[0].entered.foretold == foretold
+    assert board.outcome == outcome and boards.entries(board.id)[0].entered.forecast == forecast
 
 
 def test_the_log_says_nothing_of_what_is_hidden(boards: Store) -> None:
     boards.add_board(forecasts("d", target=7654321.0, target_shown=False), None, ADA)
-    boards.add_entry("scaling", NewEntry(flops=1e9, foretold=Foretold(1e5, 1e4, 3.14159, 2.9, 3.2)), ANN)
+    boards.add_entry("scaling", NewEntry(flops=1e9, forecast=Forecast(1e5, 1e4, 3.14159, 2.9, 3.2)), ANN)
     log = repr(boards.audit())
     assert "board enter" in log and not any(secret in log for secret in ("7654321", "7.65432e+06", "3.14159", "größer"))

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.boards import BoardError, Foretold
+from orchestrator.boards import BoardError, Forecast
 from orchestrator.people import Forbidden
 from orchestrator.use_cases import board_entries
 from orchestrator.use_cases.board_entries import enter_forecast, enter_law, enter_runs
@@ -23,7 +23,7 @@ from tests.unit.orchestrator.use_cases.board_homes import (
     scoring,
 )
 
-TYPED = Foretold(1e4, 5e4, 3.0, 2.9, 3.1)
+TYPED = Forecast(1e4, 5e4, 3.0, 2.9, 3.1)
 """Of 6·N·D = 3e9 FLOPs, half of the board's budget."""
 
 
@@ -74,14 +74,14 @@ def test_a_forecast_is_entered_once_and_needs_a_budget_that_is_shown(home: Board
 def test_a_law_is_asked_for_the_hidden_budget(home: BoardHome, monkeypatch: pytest.MonkeyPatch) -> None:
     asked_for: list[float] = []
 
-    def foretold(answers: SweepAnswers, target: float) -> Foretold:
+    def forecast(answers: SweepAnswers, target: float) -> Forecast:
         asked_for.append(target)
         return TYPED
 
-    monkeypatch.setattr(board_entries, "forecast_of", foretold)
+    monkeypatch.setattr(board_entries, "forecast_of", forecast)
     with pytest.raises(Forbidden, match="sweep of-bob0 belongs to bob"):
         enter_law(home.workspace, "blind", "of-bob0", ANN)
     enter_law(home.workspace, "blind", "of-bob0", BOB)
     store = home.workspace.store
     entered = store.entries(store.board("blind").id)[0].entered
-    assert (asked_for, entered.foretold, entered.sweep) == ([6e9], TYPED, "of-bob0@aaaa0000")
+    assert (asked_for, entered.forecast, entered.sweep) == ([6e9], TYPED, "of-bob0@aaaa0000")

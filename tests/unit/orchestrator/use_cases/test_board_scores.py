@@ -62,8 +62,8 @@ def test_a_baseline_is_the_law_of_its_scores(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_law_forecasts_without_saying_the_budget_that_it_does_not_reach(lab: SweepAnswers) -> None:
-    foretold = forecast_of(lab, 1e13)
-    assert foretold.low < foretold.loss < foretold.high and foretold.params * foretold.tokens * 6 < 1.05e13
+    forecast = forecast_of(lab, 1e13)
+    assert forecast.low < forecast.loss < forecast.high and forecast.params * forecast.tokens * 6 < 1.05e13
     with pytest.raises(BoardError) as refused:
         forecast_of(lab, 7.654321e39)
     assert "does not reach as far as the board's budget" in str(refused.value)

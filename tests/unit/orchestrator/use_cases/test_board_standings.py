@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from orchestrator.boards import Baseline, Foretold, NewEntry, Outcome
+from orchestrator.boards import Baseline, Forecast, NewEntry, Outcome
 from orchestrator.store import EntryRecord
 from orchestrator.use_cases.board_standings import ranked_forecasts, ranked_runs
 
@@ -21,7 +21,7 @@ def runs(number: int, user: str, *scores: float) -> EntryRecord:
 
 
 def forecast(number: int, user: str, low: float, high: float) -> EntryRecord:
-    return EntryRecord(number, user, 0.0, NewEntry(flops=1e9, foretold=Foretold(1e4, 1e5, (low + high) / 2, low, high)))
+    return EntryRecord(number, user, 0.0, NewEntry(flops=1e9, forecast=Forecast(1e4, 1e5, (low + high) / 2, low, high)))
 
 
 def test_the_best_entry_of_each_member_is_ranked() -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.boards import Foretold, NewEntry
+from orchestrator.boards import Forecast, NewEntry
 from orchestrator.people import Actor
 from orchestrator.use_cases.board_table import board_of, boards_of, view_json
 from tests.unit.orchestrator.use_cases.board_homes import ADA, ANN, BOB, BoardHome, asked, board_home, forecasts
 
-SECRET = Foretold(123457.0, 7654321.0, 3.14159, 3.02711, 3.29873)
+SECRET = Forecast(123457.0, 7654321.0, 3.14159, 3.02711, 3.29873)
 HIDDEN = ("7.1234e9", "7123400000", "123457", "7654321", "3.14159", "3.02711", "3.29873", "größer")
 
 
@@ -23,9 +23,9 @@ def home(tmp_path: Path) -> Iterator[BoardHome]:
     made = board_home(tmp_path)
     store = made.workspace.store
     store.add_board(forecasts(made.dataset, name="blind", target=7.1234e9, target_shown=False), None, ADA)
-    store.add_entry("blind", NewEntry(sweep="hers@1", flops=1e9, foretold=SECRET), ANN)
+    store.add_entry("blind", NewEntry(sweep="hers@1", flops=1e9, forecast=SECRET), ANN)
     store.add_board(forecasts(made.dataset), None, ADA)
-    store.add_entry("scaling", NewEntry(flops=1e9, foretold=SECRET), ANN)
+    store.add_entry("scaling", NewEntry(flops=1e9, forecast=SECRET), ANN)
     store.add_board(asked(), None, ADA)
     store.add_entry("speed", NewEntry(runs=("run0",), flops=1e9, scores=(2.5,)), ANN)
     yield made
