@@ -32,7 +32,7 @@ KEPT_SHARE = 0.5
 """Share of a stack's runs down to which it goes on without those that ended; on a GPU a new stack is captured anew."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Member:
     """A run that is to be trained with others."""
 
