@@ -218,10 +218,9 @@ class Dispatch:
         run = next(iter(self._heads()), None) if self._stacks.any_open else None
         if run is None:
             return []
-        part = -(-len(self._waiting) // max(self._busy_workers(), 1))
-        stack, claims = self._stacks.enter(run, part) or (None, [])
-        for claim in claims if stack else ():
-            self._join(claim.run_id, stack.device)
+        claims = self._stacks.enter(run, -(-len(self._waiting) // max(self._busy_workers(), 1)))
+        for claim in claims:
+            self._join(claim.run_id, self._placed[claim.enters[0]][0])
         return claims
 
     def _join(self, run_id: str, device: str) -> None:

@@ -106,16 +106,16 @@ class Stacks:
         """Whether there is a stack that others may enter."""
         return bool(self._open)
 
-    def enter(self, run: Waiting, most: int) -> tuple[StackAtWork, list[Claim]] | None:
-        """Let a waiting run and others enter a stack in training, at most so many; None if there is no place."""
+    def enter(self, run: Waiting, most: int) -> list[Claim]:
+        """The claims of a waiting run and of others that enter a stack in training, at most so many."""
         for stack in list(self._open.get(_key(run), {}).values()):
             before = tuple(stack.runs)
             entered = self._fill(stack, len(before) + most)
             self._look(stack)
             if entered:
                 share = stack.share / len(stack.runs)
-                return stack, [Claim(run_id, stack.worker, share, before) for run_id in entered]
-        return None
+                return [Claim(run_id, stack.worker, share, before) for run_id in entered]
+        return []
 
     def leave(self, run_id: str, *, computed: bool) -> str:
         """Note that a run ended; returns one that goes on in its worker, or an empty text."""

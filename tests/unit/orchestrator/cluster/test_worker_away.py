@@ -105,7 +105,7 @@ def _damage(places: Any, trunk: str, name: str) -> None:
 @pytest.fixture
 def flaky(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, int]]:
     """A memory file system whose operations fail as often as a test says, and pauses that take no time."""
-    memory, left = fsspec.filesystem("memory"), dict[str, int]()
+    memory, left = fsspec.get_filesystem_class("memory"), dict[str, int]()  # each thread has an instance of its own
     monkeypatch.setattr("orchestrator.cluster.patient_files.time.sleep", lambda _seconds: None)
 
     def failing(name: str, whole: Any) -> Any:
