@@ -30,8 +30,6 @@ log = logging.getLogger("isoflop.scheduler")
 
 POLL_SECONDS = 0.5
 """Longest wait for a worker's report: bounds the age of the progress that is shown."""
-STACKED = 16
-"""Runs that a GPU's worker may get at a time: as many as were ever measured to be faster than fewer."""
 PATIENCE_SECONDS = 900.0
 """Time for which a database or artifact store that does not answer is asked again, while workers go on training."""
 AWAY = (Unavailable, ArtifactsAway)
@@ -62,9 +60,7 @@ class Scheduler:
         self._cluster = cluster
         self._artifacts = artifacts
         self._reservations = Reservations(store, ceilings or Ceilings())
-        self._queue = Queue(
-            store, artifacts, StackSizes(gpu=STACKED) if stacked is None else StackSizes(stacked, stacked)
-        )
+        self._queue = Queue(store, artifacts, StackSizes.of(stacked))
         forced = 0 if stacked is None or stacked == 1 else stacked
         self._assigning = Assigning(self._queue, artifacts, tracking, checkpoint_seconds, forced)
         self._running: dict[str, Job] = {}

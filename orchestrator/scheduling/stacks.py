@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from orchestrator.attempts import Slot
 from orchestrator.scheduling.waiting import Claim, Started, Waiting
 
+STACKED = 16
+"""Runs that a GPU's worker may get at a time: as many as were ever measured to be faster than fewer."""
 Key = tuple[str, str, str]
 """User, stack and kind of device that the runs of a stack have in common."""
 
@@ -21,6 +23,11 @@ class StackSizes:
     """On a GPU."""
     cpu: int = 1
     """On a CPU."""
+
+    @classmethod
+    def of(cls, stacked: int | None) -> StackSizes:
+        """So many on every kind of device; None stacks on GPUs, where that is faster."""
+        return cls(gpu=STACKED) if stacked is None else cls(stacked, stacked)
 
     def most(self, slot: Slot) -> int:
         """On a slot's device."""

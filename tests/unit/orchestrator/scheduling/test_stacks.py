@@ -35,6 +35,7 @@ def test_stacks_are_for_the_devices_that_they_are_set_for() -> None:
     assert [StackSizes().most(slot) for slot in (core, gpu)] == [1, 1]
     assert [StackSizes(gpu=16).most(slot) for slot in (core, gpu)] == [1, 16]
     assert [StackSizes(4, 3).most(slot) for slot in (core, gpu)] == [3, 4]
+    assert (StackSizes.of(None), StackSizes.of(3)) == (StackSizes(gpu=16), StackSizes(3, 3))
 
 
 def test_the_longest_of_a_stack_start_together() -> None:
