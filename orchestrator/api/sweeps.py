@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from orchestrator.api import problems
-from orchestrator.api.desk import Desk, moment
+from orchestrator.api.desk import Desk
 from orchestrator.api.documents import Document, json_document
 from orchestrator.api.jobs import waited_for
 from orchestrator.api.listing import SweepsAsked, paging, wanted_sweeps
@@ -82,16 +82,16 @@ def install(
     async def list_sweeps(request: Request, asked: Annotated[SweepsAsked, Query()]) -> Response:
         """All sweeps, the latest first: name, revision and progress of each."""
         listing = await run_in_threadpool(desk.current.listed)
-        key = ("sweeps", listing.key, asked.model_dump_json(), moment(listing.settled))
-        return await desk.document(request, key, _list, desk, listing, asked)
+        key = ("sweeps", listing.key, asked.model_dump_json())
+        return await desk.document(request, key, _list, desk, listing, asked, settled=listing.settled)
 
     @app.get(SWEEPS + "/{name}", tags=["sweeps"])
     async def get_sweep(request: Request, name: str) -> Response:
         """A sweep: its file, its runs and how far it is."""
         found = await desk.sweep(name)
         answers = await desk.answers(found)
-        key = ("sweep", found.sweep.id, found.key, moment(found.settled))
-        return await desk.document(request, key, _show, desk, found, answers)
+        key = ("sweep", found.sweep.id, found.key)
+        return await desk.document(request, key, _show, desk, found, answers, settled=found.settled)
 
     @app.get(SWEEPS + "/{name}/records", tags=["sweeps"])
     async def get_records(request: Request, name: str) -> Response:
