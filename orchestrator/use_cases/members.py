@@ -54,7 +54,7 @@ class Members:
         return self._by_own(token) or self._of(self._known.get(), token)
 
     def stamp(self) -> Hashable:
-        """The database's stamp where it costs microseconds, which is on SQLite; None elsewhere, and while it is away."""
+        """The database's stamp where it costs microseconds, as on SQLite; None elsewhere, and while that is away."""
         store = self._workspace.store
         if store.file is None:
             return None
