@@ -59,7 +59,7 @@ class Members:
         if store.file is None:
             return None
         try:
-            return store.stamp()
+            return store.stamp(wait=False)
         except StoreError:
             return None
 

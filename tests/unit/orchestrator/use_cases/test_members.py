@@ -97,7 +97,8 @@ def test_no_stamp_is_known_while_the_database_is_away(home: Workspace, monkeypat
     members = Members(home)
     assert members.stamp() is not None
 
-    def away() -> None:
+    def away(*, wait: bool) -> None:
+        assert not wait
         raise Unavailable("locked")
 
     monkeypatch.setattr(home.store, "stamp", away)
