@@ -198,14 +198,10 @@ def hour(port: int, pid: int, clients: int, requests: int) -> None:
             )
             return "new", new[number // 2 % len(new)]
 
-        began = time.monotonic()
         seen = ask_together(port, clients, choose, 0.0)
         answered = sum(len(each.seconds) for each in seen.values())
-        refused = sum(each.errors for name, each in seen.items() if name != "new")
-        rate = answered / (time.monotonic() - began)
-        print(
-            f"{memory(pid):.0f} MiB after {answered} more answers ({rate:.0f} a second, {refused} errors)", flush=True
-        )
+        errors = sum(each.errors for name, each in seen.items() if name != "new")
+        print(f"{memory(pid):.0f} MiB after {answered} more answers, {errors} errors", flush=True)
 
 
 def steps_a_second(port: int, seconds: float) -> float:
