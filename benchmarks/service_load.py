@@ -121,7 +121,10 @@ def listening(port: int, count: int, address: str) -> Iterator[list[int]]:
         while not stopped.is_set():
             ready, _, _ = select.select(list(places), [], [], 0.2)
             for number, connection in (places[each] for each in ready):
-                received[number] += len(connection.recv(1 << 16))
+                came = connection.recv(1 << 16)
+                received[number] += len(came)
+                if not came:  # the sweep is finished
+                    del places[connection.fileno()]
 
     reader = threading.Thread(target=read)
     reader.start()
