@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,31 @@ LEAST_FREEDOM = 5.0
 """Satterthwaite's figure is itself an estimate from few budgets; below five it would only widen intervals."""
 
 
+@dataclass(frozen=True, eq=False)
+class Hat:
+    """A fit's hat matrix H, d fitted / d loss of n runs, as the product of two thin ones."""
+
+    left: Floats
+    """d fitted / d parameters, shape (n, P)."""
+    right: Floats
+    """d parameters / d loss, shape (P, n)."""
+
+    @cached_property
+    def trace(self) -> float:
+        """Degrees of freedom that the fit takes."""
+        return float((self.left * self.right.T).sum())
+
+    @cached_property
+    def squares_left(self) -> float:
+        """Sum of the squares of I − H."""
+        squares = ((self.left.T @ self.left) * (self.right @ self.right.T)).sum()
+        return len(self.left) - 2 * self.trace + float(squares)
+
+    def left_over(self, columns: Floats) -> Floats:
+        """(I − H) times columns (n, G)."""
+        return np.asarray(columns - self.left @ (self.right @ columns))
+
+
 @dataclass(frozen=True)
 class NoiseSources:
     """Variance of the losses by source; the covariance of two runs is the sum over the sources that they share.
@@ -34,7 +60,7 @@ class NoiseSources:
     variances: Floats
     """By source, shape (J,)."""
     factors: tuple[Floats, ...]
-    """Which runs share a source, each (n, groups)."""
+    """Which runs share a source, each (n, groups), of every source but the first."""
     inverse: Floats
     """From quadratic forms of the residuals to variances, shape (J, J)."""
     spread: Floats
@@ -42,18 +68,18 @@ class NoiseSources:
 
     def propagate(self, influence: Floats) -> Floats:
         """Covariance (J, P, P) of estimates with influence (P, n) on the losses, for unit variance of each source."""
-        shared = [influence @ factor for factor in self.factors]
+        shared = [influence, *(influence @ factor for factor in self.factors)]
         return np.stack([block @ block.T for block in shared])
 
 
 def shared_factors(table: RunTable, budgets: bool = True) -> dict[str, Floats]:
-    """What runs share, as matrices (n, groups): nothing, a size, a trunk, and with `budgets` a budget and its tilt."""
-    factors = {"run": np.eye(len(table))}
+    """What runs share, as matrices (n, groups): a size, a trunk, and with `budgets` a budget and its tilt."""
+    factors: dict[str, Floats] = {}
     for name, labels in (("size", table.size), ("trunk", table.trunk)):
-        shared = indicator(labels)
-        known = any(shared.shape == other.shape and np.array_equal(shared, other) for other in factors.values())
-        if (shared.sum(axis=0) > 1).sum() >= 3 and not known:
-            factors[name] = shared
+        if (np.unique(labels, return_counts=True)[1] > 1).sum() >= 3:
+            shared = indicator(labels)
+            if not any(np.array_equal(shared, other) for other in factors.values()):
+                factors[name] = shared
     budget = indicator(table.budget)
     if budgets and budget.shape[1] >= 3:
         factors["budget"] = budget
@@ -68,53 +94,51 @@ def indicator(labels: Labels) -> Floats:
     return np.asarray(labels[:, None] == np.unique(labels)[None], dtype=float)
 
 
-def split_noise(residuals: Floats, hat: Floats, factors: Mapping[str, Floats], floor: float = 0.0) -> NoiseSources:
-    """Split residuals (n,) of a fit with hat matrix (n, n) into sources, by matching quadratic forms.
+def split_noise(residuals: Floats, hat: Hat, factors: Mapping[str, Floats], floor: float = 0.0) -> NoiseSources:
+    """Split residuals (n,) of a fit into what every run has on its own and what the `factors` share, by name.
 
-    E[r'Q_i r] = Σ_j v_j tr(Q_i M Q_j M) with M = I − H and Q_j = Z_j Z_j' (Rao's MINQUE from an identity prior), for
-    v ≥ 0. What budgets share is replaced by its expectation given that it is positive: estimated from a handful of
-    budgets, a zero does not mean that none is shared. `floor` is the least standard deviation of a run on its own, such
-    as that between seeds.
+    By matching quadratic forms: E[r'Q_i r] = Σ_j v_j tr(Q_i M Q_j M) with M = I − H and Q_j = Z_j Z_j' (Rao's MINQUE
+    from an identity prior), for v ≥ 0; Z of a run on its own is the identity. What budgets share is replaced by its
+    expectation given that it is positive: estimated from a handful of budgets, a zero does not mean that none is
+    shared. `floor` is the least standard deviation of a run on its own, such as that between seeds.
     """
     from scipy.optimize import nnls
 
-    maker = np.eye(len(residuals)) - hat
-    matrices = tuple(factors.values())
-    observed = np.array([float(((matrix.T @ residuals) ** 2).sum()) for matrix in matrices])
-    cross = _squares(matrices, maker)
+    names, matrices = ("run", *factors), tuple(factors.values())
+    made = [hat.left_over(matrix) for matrix in matrices]
+    observed = np.array([float((part**2).sum()) for part in (residuals, *(m.T @ residuals for m in matrices))])
+    cross = _form_covariance(matrices, made, hat, np.eye(1, len(names))[0])
     scale = np.sqrt(np.diag(cross))
     inverse = np.linalg.pinv(cross / np.outer(scale, scale), rcond=1e-6) / np.outer(scale, scale)
     least = nnls(cross / np.outer(scale, scale), observed / scale)[0] / scale
     least[0] = max(least[0], floor**2)
     variances = least.copy()
     free = inverse @ observed
-    for j, name in enumerate(factors):
+    for j, name in enumerate(names):
         if name in ("budget", "tilt"):
             without = np.where(np.arange(len(least)) == j, 0, least)
-            error = np.sqrt(max(2 * inverse[j] @ _form_covariance(matrices, maker, without) @ inverse[j], 1e-300))
+            spread = _form_covariance(matrices, made, hat, without)
+            error = np.sqrt(max(2 * inverse[j] @ spread @ inverse[j], 1e-300))
             expected = free[j] + error * _hazard(float(free[j] / error))
             variances[j] = max(expected, least[j])
-    return NoiseSources(tuple(factors), variances, matrices, inverse, _form_covariance(matrices, maker, variances))
+    return NoiseSources(names, variances, matrices, inverse, _form_covariance(matrices, made, hat, variances))
 
 
-def _form_covariance(matrices: Sequence[Floats], maker: Floats, variances: Floats) -> Floats:
-    """tr(Q_i S Q_j S) with S = M V M, the covariance of the residuals; (J, J). M M is M but for the weak priors."""
-    covariance = variances[0] * maker
-    for variance, matrix in zip(variances[1:], matrices[1:], strict=True):
-        if variance > 0:
-            shared = maker @ matrix
-            covariance = covariance + variance * shared @ shared.T
-    return _squares(matrices, covariance)
+def _form_covariance(matrices: Sequence[Floats], made: Sequence[Floats], hat: Hat, variances: Floats) -> Floats:
+    """tr(Q_i S Q_j S) with S = M V M, the covariance of the residuals; (J, J). M M is M but for the weak priors.
 
-
-def _squares(matrices: Sequence[Floats], middle: Floats) -> Floats:
-    """‖Z_i' A Z_j‖² of a symmetric A (n, n) between all pairs, the first Z the identity; (J, J)."""
-    products = [middle, *[middle @ matrix for matrix in matrices[1:]]]
-    out = np.empty((len(matrices), len(matrices)))
-    for i, left in enumerate(matrices):
-        for j, product in enumerate(products[i:], start=i):
-            whole = product if i == 0 else left.T @ product
-            out[i, j] = out[j, i] = float((whole**2).sum())
+    `made` are the M Z_j. S is v_0 M and the square of a thin matrix, so that nothing of shape (n, n) is needed.
+    """
+    own, shared = float(variances[0]), [v**0.5 * m for v, m in zip(variances[1:], made, strict=True) if v > 0]
+    thin = np.hstack([np.zeros((len(hat.left), 0)), *shared])
+    products = [own * part + thin @ (thin.T @ matrix) for matrix, part in zip(matrices, made, strict=True)]
+    out = np.empty((len(matrices) + 1, len(matrices) + 1))
+    squares = own**2 * hat.squares_left + 2 * own * float((thin * hat.left_over(thin)).sum())
+    out[0, 0] = squares + float(((thin.T @ thin) ** 2).sum())
+    for j, product in enumerate(products, start=1):
+        out[0, j] = out[j, 0] = float((product**2).sum())
+        for i, left in enumerate(matrices[:j], start=1):
+            out[i, j] = out[j, i] = float(((left.T @ product) ** 2).sum())
     return out
 
 

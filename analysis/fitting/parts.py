@@ -262,7 +262,7 @@ def _test(fit: SurfaceFit, curves: Sequence[CurveFit], seed: float | None) -> La
     if seed is not None:
         pure = max(pure, seed**2 * pure_freedom)
     squares = float((fit.residuals[at] ** 2).sum())
-    return interval.lack_of_fit(squares, len(at) - float(np.trace(fit.hat)), pure, pure_freedom)
+    return interval.lack_of_fit(squares, len(at) - fit.hat.trace, pure, pure_freedom)
 
 
 def _surface_estimator(fit: SurfaceFit, test: LackOfFit | None) -> Estimator:

@@ -18,6 +18,7 @@ from analysis.fitting.forms import (
     Form,
     SurfaceForm,
 )
+from analysis.fitting.interval import Hat
 from analysis.fitting.parameters import AdditiveTheta, JointSkewBentTheta, JointSkewTheta, SkalingTheta, columns
 from analysis.fitting.refused import RefusedError
 from analysis.fitting.solver import minimise
@@ -112,8 +113,8 @@ class SurfaceFit:
     """dθ/d loss, shape (P, n)."""
     prior_covariance: Floats
     """Share of the priors in the covariance of θ, shape (P, P)."""
-    hat: Floats
-    """d fitted / d loss, shape (n, n)."""
+    hat: Hat
+    """d fitted / d loss."""
     residuals: Floats
     """Pseudo-residuals: outliers drawn in, shape (n,)."""
     weights: Floats
@@ -122,7 +123,7 @@ class SurfaceFit:
     @property
     def freedom(self) -> float:
         """Residual degrees of freedom, priors counted by their share."""
-        return len(self.residuals) - float(np.trace(self.hat))
+        return len(self.residuals) - self.hat.trace
 
 
 def priors(form: Form, losses: Floats, sigma: float) -> tuple[Floats, Floats]:
@@ -172,7 +173,7 @@ def fit_form(
         origin=origin,
         influence=influence,
         prior_covariance=(prior * prior_sd**2) @ prior.T,
-        hat=jacobian @ influence,
+        hat=Hat(jacobian, influence),
         residuals=robust.pseudo_residuals(residual, parameters),
         weights=weights[0],
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,7 @@ class Uncertainty:
             prior[block, block] = estimator.prior_covariance
         return cls(noise.variances, covariances, prior, noise.inverse, noise.spread)
 
-    @property
+    @cached_property
     def total(self) -> Floats:
         """Covariance of the parameters, shape (P, P)."""
         return np.asarray(np.tensordot(self.variances, self.covariances, 1) + self.prior)

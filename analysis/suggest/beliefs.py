@@ -209,7 +209,7 @@ def _steadied(linear: Linearised, scales: Scales, share: float) -> tuple[Floats,
     That is another precision a priori of the floor's steps and of the distance from an additive valley: as if each was
     seen at zero once more.
     """
-    solved, model = linear.solve(np.asarray(scales)), linear.model
+    solved, model = linear.solve(np.asarray(scales), slopes=False), linear.model
     steps = np.arange(model.parameters)[model.blocks["floor"]]
     precision = []
     for ratio, hidden in ((scales.slope_drift, UNSEEN), (scales.additive, UNSEEN_DISTANCE)):

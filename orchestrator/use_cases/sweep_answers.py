@@ -18,6 +18,7 @@ from analysis.answers.counts import Counts
 from analysis.answers.next_runs import Outlook, outlook
 from analysis.answers.recipe_check import with_check
 from analysis.fitting.cost import TokenCost
+from analysis.held_out import held_out
 from analysis.law import Law, fit
 from analysis.records import BuildableShape, LawError, Prediction, QuestionError
 from analysis.suggest.course import Course
@@ -76,11 +77,12 @@ class SweepAnswers:
         self._artifacts = artifacts
         self._texts = texts
         self._fits: dict[tuple[str, bool], Law] = {}
+        self._bare: dict[str, Law] = {}
         self._others: dict[LossKey, SweepAnswers] = {}
 
     def __getstate__(self) -> dict[str, object]:
         """What travels to another process, as it is now: other threads may add what they find meanwhile."""
-        return dict(self.__dict__) | {"_fits": dict(self._fits), "_others": {}}
+        return dict(self.__dict__) | {"_fits": dict(self._fits), "_bare": dict(self._bare), "_others": {}}
 
     def on(self, loss_key: str) -> SweepAnswers:
         """What the same runs answer about another of their losses, such as `loss.code`. Raises QuestionError."""
@@ -147,25 +149,28 @@ class SweepAnswers:
     def fit(self, variant: Variant, *, holdout: bool = True) -> Law:
         """The law of a variant, with its recipe's exact FLOPs per token as a function of N; fitted once.
 
-        Args:
-            variant: the variant.
-            holdout: also predict each later budget from the smaller ones.
-
-        Raises:
-            LawError.
+        With `holdout` each later budget is predicted from the smaller ones, too. Raises LawError.
         """
         # A law with its hold-out serves where none is needed, too.
         key = variant.label, holdout or (variant.label, True) in self._fits
         if key not in self._fits:
-            setting = self.setting(variant)
-            nodes = flops_nodes(setting.recipe, setting.vocab, setting.context, setting.parts)
-            cost = TokenCost.from_nodes([n for n, _ in nodes], [f for _, f in nodes])
-            law = fit(variant.table, cost=cost, holdout=holdout)
+            law, trials = self._fitted(variant, holdout), list(checks_of(variant, self.runs))
             if self.loss_key == MAIN:
-                law = replace(law, ngrams=stored_ngrams(self._artifacts / variant.dataset, setting.context))
-            trials = list(checks_of(variant, self.runs))
+                folder, context = self._artifacts / variant.dataset, self.setting(variant).context
+                law = replace(law, ngrams=stored_ngrams(folder, context))
             self._fits[key] = with_check(law, trials) if trials else law
         return self._fits[key]
+
+    def _fitted(self, variant: Variant, holdout: bool) -> Law:
+        """The law of its table; where that is fitted without the hold-out already, this is added alone."""
+        if holdout and variant.label in self._bare:
+            return held_out(self._bare[variant.label], variant.table)
+        setting = self.setting(variant)
+        nodes = flops_nodes(setting.recipe, setting.vocab, setting.context, setting.parts)
+        cost = TokenCost.from_nodes([n for n, _ in nodes], [f for _, f in nodes])
+        if holdout:
+            return fit(variant.table, cost=cost)
+        return self._bare.setdefault(variant.label, fit(variant.table, cost=cost, holdout=False))
 
     def outlook(self, label: str = "") -> Outlook | None:
         """What further runs would buy for the law of a variant; None where that cannot be said. Raises LawError."""

@@ -29,6 +29,8 @@ Floats = NDArray[np.float64]
 TAILS = 5.0
 """Degrees of freedom ν of the noise: runs of published tables scatter about as widely."""
 
+_NAMES = Scales._fields
+
 
 @dataclass(frozen=True, eq=False)
 class Solved:
@@ -41,7 +43,7 @@ class Solved:
     log_evidence: float
     """ln of the marginal likelihood times the scales' prior, but for a constant; −∞ where it cannot be told."""
     gradient: Floats
-    """Its derivative by the scales, shape (S,)."""
+    """Its derivative by the scales, shape (S,); NaN where it was not asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,18 +69,17 @@ class Linearised:
     @cached_property
     def _target(self) -> Floats:
         """The losses that the parameters alone are to explain, shape (n,)."""
-        return np.asarray(self.model.loss - self.at.loss + self.at.jacobian @ self.beta)
+        return np.asarray(self.model.loss - self.at.loss + self.at.rows.times(self.beta))
 
-    def solve(self, scales: Floats) -> Solved:
-        """Solve for scales (S,)."""
+    def solve(self, scales: Floats, *, slopes: bool = True) -> Solved:
+        """Solve for scales (S,); without `slopes` the gradient, which costs as much as the rest, is left out."""
         named = Scales(*scales)
         by_noise, by_misfit = self.model.variances(named, self.at.height, self.repeated)
         variance = by_noise + by_misfit
         mean, precision, rises = self.model.prior(named, self.theta)
         weights = self.tails / variance
-        jacobian, target, row = self.at.jacobian, self._target, self.at.off_row
-        weighted = jacobian.T * weights
-        normal = weighted @ jacobian
+        rows, target, row = self.at.rows, self._target, self.at.off_row
+        normal, slope = rows.normal(weights, target)
         np.einsum("pp->p", normal)[:] += precision
         additive, rise = self.model.additive(named)
         goal = float(row @ self.beta) - self.at.off
@@ -90,9 +91,8 @@ class Linearised:
             return Solved(self.beta, np.full_like(normal, np.nan), -np.inf, np.zeros(len(scales)))
         inverse = dpotri(lower, lower=True)[0]  # its lower triangle; zero above
         covariance = np.where(inverse == 0, inverse.T, inverse) * scales_of
-        beta = covariance @ (weighted @ target + precision * mean + additive * goal * row)
-        residual = target - jacobian @ beta
-        leverage = weights * ((jacobian @ covariance) * jacobian).sum(axis=1)
+        beta = covariance @ (slope + precision * mean + additive * goal * row)
+        residual = target - rows.times(beta)
         informed = precision > 0
         off = (beta - mean) ** 2 * precision
         tied = additive * (goal - float(row @ beta)) ** 2
@@ -107,14 +107,15 @@ class Linearised:
             + tied
             - float(np.log(additive))
         )
+        if not slopes:
+            return Solved(beta, covariance, evidence + prior, np.full(len(scales), np.nan))
         # d ln v by the two scales of the noise; of the rest, d ln d by scale.
-        excess = 1 - weights * residual**2 - leverage
+        excess = 1 - weights * residual**2 - weights * rows.spread(covariance)
         gradient = 0.5 * rises @ (informed - off - precision * covariance.diagonal())
-        names = Scales._fields
         for name, part in (("noise", by_noise), ("misfit", by_misfit)):
-            gradient[names.index(name)] -= float((part / variance) @ excess)
+            gradient[_NAMES.index(name)] -= float((part / variance) @ excess)
         for name in ("additive", "misfit"):
-            gradient[names.index(name)] += 0.5 * rise * (1 - tied - additive * float(row @ covariance @ row))
+            gradient[_NAMES.index(name)] += 0.5 * rise * (1 - tied - additive * float(row @ covariance @ row))
         return Solved(beta, covariance, evidence + prior, gradient + prior_gradient)
 
 

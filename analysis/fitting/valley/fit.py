@@ -154,10 +154,10 @@ class _Target:
         """Gauss-Newton's matrix (P, P) and the downhill slope (P,) at the parameters of the prediction."""
         residual = self.model.loss - self.prediction.loss
         weights = tail_weights(residual, self.variance) / self.variance
-        weighted = self.prediction.jacobian.T * weights
-        off, row = self.prediction.off, self.prediction.off_row
-        slope = weighted @ residual - self.precision * (beta - self.mean) - self.additive * off * row
-        return weighted @ self.prediction.jacobian + np.diag(self.precision) + self.additive * np.outer(row, row), slope
+        off, row, rows = self.prediction.off, self.prediction.off_row, self.prediction.rows
+        normal, slope = rows.normal(weights, residual)
+        slope = slope - self.precision * (beta - self.mean) - self.additive * off * row
+        return normal + np.diag(self.precision) + self.additive * np.outer(row, row), slope
 
 
 def _start(model: ValleyModel) -> Floats:

@@ -19,6 +19,7 @@ from analysis.fitting.interval import indicator
 from analysis.fitting.surface import Origin
 from analysis.fitting.valley.form import FIXED, Height, ValleyForm, ValleyTheta, derivatives, height, off_additive
 from analysis.fitting.valley.hyper import Scales
+from analysis.fitting.valley.rows import Rows, Sparse, Whole
 from analysis.fitting.valley.walk import Walk
 from analysis.table.table import RunTable
 
@@ -57,6 +58,9 @@ UNSEEN_DISTANCE = 1.5
 is less by (K − 2)⁴, too. The sides of our own small sweeps are not those of an additive surface with their frontier,
 which is straight or steepens."""
 
+MANY = 60_000
+"""Cells times parameters from which the zeros among the derivatives are left out (`rows`)."""
+
 BLOCKS = ("fixed", "path", "floor", "offset", "tilt", "left", "right", "size")
 """The parameters by kind, in their order."""
 
@@ -69,8 +73,8 @@ class Prediction:
     """Shape (n,)."""
     height: Floats
     """Above the valley's floor, shape (n,)."""
-    jacobian: Floats
-    """d loss / d parameters, shape (n, P)."""
+    rows: Rows
+    """d loss / d parameters of the cells."""
     off: float
     """How far the valley is from an additive one."""
     off_row: Floats
@@ -126,7 +130,7 @@ class ValleyModel:
         within = budget.any(axis=1)
         spread = max(float(centred[within].std()), 1e-9)
         groups = np.hstack([_shared(labels[first]) for labels in (table.size, table.trunk)])
-        groups = groups[:, np.sort(np.unique(groups, axis=1, return_index=True)[1])]
+        groups = groups[:, np.sort(np.unique([column.tobytes() for column in groups.T], return_index=True)[1])]
         groups = groups[:, np.argsort(-groups.sum(axis=0), kind="stable")[:MOST_GROUPS]]
         return cls(
             form=ValleyForm(walk),
@@ -166,21 +170,46 @@ class ValleyModel:
     def predict(self, beta: Floats) -> Prediction:
         """Losses, heights and derivatives at parameters (P,)."""
         theta, walked, above = self._above(beta)
-        parts = (
+        common = (
             derivatives(theta, self.c, walked, above),
             -above.along[:, None] * self.steps,
             np.exp(theta.log_slope) * self.steps,
-            self.budgets,
-            self.tilts,
-            above.by_p[:, None] * self.budgets,
-            above.by_q[:, None] * self.budgets,
-            self.groups,
         )
         off, along = off_additive(theta)
         row = np.zeros(self.parameters)
         row[self.blocks["fixed"]] = along
         losses = self._loss(beta, theta, walked, above)
-        return Prediction(losses, above.height, np.concatenate(parts, axis=1), off, row)
+        return Prediction(losses, above.height, self._rows(common, above), off, row)
+
+    def _rows(self, common: tuple[Floats, ...], above: Height) -> Rows:
+        """The derivatives: those by what all cells have in `common`, and those by what budgets and sizes share."""
+        if len(self.c) * self.parameters < MANY:
+            sides = (above.by_p[:, None] * self.budgets, above.by_q[:, None] * self.budgets)
+            return Whole(np.concatenate([*common, self.budgets, self.tilts, *sides, self.groups], axis=1))
+        places, values = self._touched
+        values = values.copy()
+        values[:, 2] *= above.by_p
+        values[:, 3] *= above.by_q
+        effects = self.parameters - self.blocks["offset"].start
+        return Sparse(np.concatenate(common, axis=1), places, values, effects)
+
+    @cached_property
+    def _touched(self) -> tuple[Labels, Floats]:
+        """Places among the effects of those that touch each cell, (n, R), and their shares of it, (n, R).
+
+        First offset, tilt, left and right of the cell's budget, then its size and trunk.
+        """
+        count = self.budgets.shape[1]
+        budget, within = self.budgets.argmax(axis=1), self.budgets.any(axis=1)
+        shares = [within, (self.tilts * self.budgets).sum(axis=1), within, within]
+        places = [budget + kind * count for kind in range(len(shares))]
+        left = self.groups.copy()
+        for _ in range(int(left.sum(axis=1).max(initial=0))):
+            group = left.argmax(axis=1)
+            shares.append(left[np.arange(len(left)), group])
+            left[np.arange(len(left)), group] = 0
+            places.append(group + len(BLOCKS[3:-1]) * count)
+        return np.stack(places, axis=1), np.stack(shares, axis=1).astype(float)
 
     def off_additive(self, beta: Floats) -> float:
         """How far the valley of parameters (P,) is from an additive one."""
@@ -276,6 +305,6 @@ def _most_frequent(labels: Labels, most: int) -> Floats:
 
 def _shared(labels: Labels) -> Floats:
     """The labels that several rows carry, as an indicator; none where fewer than three do."""
-    shared = indicator(labels)
-    shared = shared[:, shared.sum(axis=0) > 1]
-    return shared if shared.shape[1] >= 3 else shared[:, :0]
+    values, counts = np.unique(labels, return_counts=True)
+    shared = values[counts > 1]
+    return np.asarray(labels[:, None] == (shared if len(shared) >= 3 else shared[:0]), dtype=float)

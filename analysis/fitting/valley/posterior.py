@@ -135,7 +135,7 @@ def _draw_scales(mode: Fitted, draws: int) -> tuple[Floats, list[tuple[Solved, f
     # By the symmetric root: eigenvectors have no sign of their own, and the draws must not either.
     scales = centre + drawn @ (vectors / np.sqrt(values) @ vectors.T)
     log_density = 0.5 * float(np.log(values).sum()) - 0.5 * (drawn**2).sum(axis=1)
-    found = [solve(one) for one in scales]
+    found = [solve(one, slopes=False) for one in scales]
     return scales, [(one, one.log_evidence - log) for one, log in zip(found, log_density.tolist(), strict=True)]
 
 

@@ -20,6 +20,7 @@ from analysis.fitting.valley.posterior import draw
 from analysis.fitting.valley.walk import covariance
 from analysis.law import Law, fit
 from analysis.table.budgets import group
+from tests.unit.analysis.fitting.valley.made import jacobian
 from tests.unit.analysis.law_tables import grid, hoffmann, table
 from tests.unit.shapes import with_shapes
 
@@ -89,7 +90,8 @@ def test_surfaces_and_their_starts(runs: tuple[surface.Origin, Design, A]) -> No
         (found.theta, Float[A, " 7"]),
         (found.influence, Float[A, "7 35"]),
         (found.prior_covariance, Float[A, "7 7"]),
-        (found.hat, Float[A, "35 35"]),
+        (found.hat.left, Float[A, "35 7"]),
+        (found.hat.right, Float[A, "7 35"]),
         (found.residuals, Float[A, " 35"]),
         (found.weights, Float[A, " 35"]),
     ):
@@ -164,7 +166,7 @@ def test_the_valley(law: Law) -> None:
     beta, scales, cells = valley.mode.solved.beta, Scales(*valley.mode.scales), len(model.loss)
     with_shapes(model.losses, beta=Float[A, " P"], result=Float[A, " 35"])(beta)
     for value, hint in (
-        (model.predict(beta).jacobian, Float[A, f"35 {len(beta)}"]),
+        (jacobian(model.predict(beta)), Float[A, f"35 {len(beta)}"]),
         (np.stack(model.variances(scales, np.ones(cells), np.ones(cells))), Float[A, "2 35"]),
         (model.prior(scales, valley.mode.linearised.theta)[2], Float[A, f"9 {len(beta)}"]),
         (valley.mode.solved.covariance, Float[A, f"{len(beta)} {len(beta)}"]),
@@ -177,9 +179,9 @@ def test_the_valley(law: Law) -> None:
 def test_noise_and_its_sources(law: Law) -> None:
     parts = fit_parts(table(seed=1), law.cost)
     assert parts.uncertainty.covariances.ndim == 3
-    factors = {"run": np.eye(6), "size": np.repeat(np.eye(3), 2, axis=0)}
-    split = with_shapes(interval.split_noise, residuals=Float[A, " n"], hat=Float[A, "n n"])
-    noise = split(np.linspace(-1, 1, 6), np.full((6, 6), 1 / 6), factors)
+    hat = interval.Hat(np.ones((6, 1)), np.full((1, 6), 1 / 6))
+    split = with_shapes(interval.split_noise, residuals=Float[A, " n"])
+    noise = split(np.linspace(-1, 1, 6), hat, {"size": np.repeat(np.eye(3), 2, axis=0)})
     with_shapes(noise.propagate, influence=Float[A, "P 6"], result=Float[A, "2 P P"])(np.ones((4, 6)))
     freedom = with_shapes(
         interval.degrees_of_freedom,

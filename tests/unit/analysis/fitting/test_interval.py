@@ -17,15 +17,28 @@ from analysis.table.table import RunTable
 from tests.unit.analysis.law_tables import best, hoffmann, sweep, table
 
 
-def grouped_residuals(share: float, seed: int) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+def grouped_residuals(share: float, seed: int) -> tuple[np.ndarray, interval.Hat, dict[str, np.ndarray]]:
     """Residuals of a straight line through 60 points in 12 groups, of which a part of the noise is shared."""
     generator = np.random.default_rng(seed)
     groups = np.repeat(np.arange(12), 5)
-    factors = {"run": np.eye(60), "size": (groups[:, None] == np.arange(12)).astype(float)}
+    factors = {"size": (groups[:, None] == np.arange(12)).astype(float)}
     x = np.column_stack([np.ones(60), generator.normal(size=60)])
-    hat = x @ np.linalg.pinv(x)
+    hat = interval.Hat(x, np.linalg.pinv(x))
     noise = generator.normal(0, 1, 60) + generator.normal(0, share, 12)[groups]
-    return noise - hat @ noise, hat, factors
+    return hat.left_over(noise), hat, factors
+
+
+def test_quadratic_forms_of_thin_matrices_are_those_of_square_ones() -> None:
+    residuals, hat, factors = grouped_residuals(1.0, 0)
+    maker, groups = np.eye(60) - hat.left @ hat.right, factors["size"]
+    forms = (np.eye(60), groups @ groups.T)
+    assert hat.trace == pytest.approx(2) and hat.squares_left == pytest.approx((maker**2).sum())
+    noise = interval.split_noise(residuals, hat, factors)
+    expected = [[np.trace(one @ maker @ other @ maker) for other in forms] for one in forms]
+    assert np.linalg.inv(noise.inverse) == pytest.approx(np.array(expected))
+    covariance = maker @ (noise.variances[0] * np.eye(60) + noise.variances[1] * forms[1]) @ maker
+    spread = [[np.trace(one @ covariance @ other @ covariance) for other in forms] for one in forms]
+    assert noise.spread == pytest.approx(np.array(spread)) and noise.variances.min() > 0.1
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.5])
@@ -82,7 +95,7 @@ def test_runs_of_one_size_and_of_one_trunk_are_known_to_share() -> None:
     data["params"] = np.tile(np.geomspace(1e8, 2e9, 7), 5)
     data["tokens"] = data["flops"] / 6 / data["params"]
     runs = RunTable.from_frame(data)
-    assert list(interval.shared_factors(runs)) == ["run", "size", "budget", "tilt"]
+    assert list(interval.shared_factors(runs)) == ["size", "budget", "tilt"]
     assert interval.shared_factors(runs)["size"].shape == (35, 7)
     data["trunk"] = np.repeat(np.arange(7), 5)
     assert "trunk" in interval.shared_factors(RunTable.from_frame(data))
@@ -125,7 +138,7 @@ def test_two_budgets_are_not_enough() -> None:
 
 def test_covariances_of_shared_noise_are_those_of_the_groups() -> None:
     groups = np.repeat(np.eye(3), 4, axis=0)
-    noise = interval.NoiseSources(("run", "size"), np.ones(2), (np.eye(12), groups), np.eye(2), np.eye(2))
+    noise = interval.NoiseSources(("run", "size"), np.ones(2), (groups,), np.eye(2), np.eye(2))
     mean = np.full((1, 12), 1 / 12)
     assert noise.propagate(mean)[:, 0, 0] == pytest.approx([1 / 12, 1 / 3])
 
@@ -175,11 +188,9 @@ def test_what_budgets_share_is_its_mean_given_that_it_is_positive() -> None:
     """Without any shared noise the estimate scatters about zero; what is taken is positive, and falls with its error."""
     residuals, hat, _ = grouped_residuals(0.0, 3)
     groups = (np.repeat(np.arange(12), 5)[:, None] == np.arange(12)).astype(float)
-    named = interval.split_noise(residuals, hat, {"run": np.eye(60), "budget": groups}).variances[1]
-    plain = interval.split_noise(residuals, hat, {"run": np.eye(60), "size": groups}).variances[1]
+    named = interval.split_noise(residuals, hat, {"budget": groups}).variances[1]
+    plain = interval.split_noise(residuals, hat, {"size": groups}).variances[1]
     assert named > plain >= 0 and named < 0.2
     shared, hat, _ = grouped_residuals(3.0, 3)
-    large = [
-        interval.split_noise(shared, hat, {"run": np.eye(60), name: groups}).variances[1] for name in ("budget", "size")
-    ]
+    large = [interval.split_noise(shared, hat, {name: groups}).variances[1] for name in ("budget", "size")]
     assert large[0] == pytest.approx(large[1], rel=0.05)

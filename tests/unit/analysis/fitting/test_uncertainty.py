@@ -15,9 +15,7 @@ RUNS = 40
 def noise() -> NoiseSources:
     """Independent noise of variance 4 in the runs, and 9 shared by halves of them."""
     shared = np.repeat(np.eye(2), RUNS // 2, axis=0)
-    return NoiseSources(
-        ("run", "trunk"), np.array([4.0, 9.0]), (np.eye(RUNS), shared), np.eye(2) / RUNS, np.eye(2) * RUNS
-    )
+    return NoiseSources(("run", "trunk"), np.array([4.0, 9.0]), (shared,), np.eye(2) / RUNS, np.eye(2) * RUNS)
 
 
 def estimators() -> list[Estimator]:

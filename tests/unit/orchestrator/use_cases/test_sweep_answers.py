@@ -98,9 +98,12 @@ def test_an_outlook_is_of_the_law_and_its_own_runs(varied: SweepAnswers, monkeyp
     assert varied.outlook("context=64") is None
 
 
-def test_a_comparison_needs_no_hold_out() -> None:
+def test_a_comparison_needs_no_hold_out_and_one_asked_for_later_fits_nothing_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     answers = simulated_answers(budgets=(1e11, 3e11, 1e12, 3e12))
     assert answers.fit(answers.variant(), holdout=False).holdout == ()
+    monkeypatch.delattr(module, "fit")
     assert answers.fit(answers.variant()).holdout != ()
 
 

@@ -11,8 +11,9 @@ from analysis.fitting.forms import bent
 from analysis.fitting.surface import Origin
 from analysis.fitting.valley.form import FIXED, ValleyTheta
 from analysis.fitting.valley.hyper import MEDIAN, Scales
-from analysis.fitting.valley.model import ValleyModel
+from analysis.fitting.valley.model import Prediction, ValleyModel
 from analysis.fitting.valley.posterior import Valley, learn
+from analysis.fitting.valley.rows import Whole
 from analysis.table.table import RunTable
 from tests.unit.analysis.law_tables import Floats, Truth, skewed
 
@@ -69,6 +70,12 @@ def parameters(model: ValleyModel, spread: float = 0.05, seed: int = 0) -> Float
     beta = np.random.default_rng(seed).normal(0, spread, model.parameters)
     beta[:FIXED] += THETA
     return beta
+
+
+def jacobian(found: Prediction) -> Floats:
+    """The derivatives of a small table's losses, (n, P)."""
+    assert isinstance(found.rows, Whole)
+    return found.rows.matrix
 
 
 def slopes(function: Callable[[Floats], Floats], at: Floats, step: float = 1e-6) -> Floats:

@@ -10,7 +10,8 @@ from scipy.stats import multivariate_normal
 
 from analysis.fitting.valley.evidence import TAILS, Linearised, linearise
 from analysis.fitting.valley.hyper import Scales, log_prior
-from tests.unit.analysis.fitting.valley.made import model, parameters, scales, shared_sizes, slopes
+from analysis.fitting.valley.rows import Whole
+from tests.unit.analysis.fitting.valley.made import jacobian, model, parameters, scales, shared_sizes, slopes
 from tests.unit.analysis.law_tables import Floats
 
 
@@ -35,13 +36,13 @@ def explicit(found: Linearised, at: Floats) -> float:
     variance = np.add(*model.variances(named, found.at.height, found.repeated)) / found.tails
     mean, precision, _ = model.prior(named, found.theta)
     prior = np.where(precision > 0, 1 / np.where(precision > 0, precision, 1), 100.0)
-    jacobian = found.at.jacobian
-    expected = found.at.loss + jacobian @ (mean - found.beta)
+    rows = jacobian(found.at)
+    expected = found.at.loss + rows @ (mean - found.beta)
     # The distance from an additive valley is one more observation, of zero.
-    jacobian = np.vstack([jacobian, found.at.off_row])
+    rows = np.vstack([rows, found.at.off_row])
     expected = np.append(expected, found.at.off + found.at.off_row @ (mean - found.beta))
     variance = np.append(variance, 1 / model.additive(named)[0])
-    covariance = np.diag(variance) + jacobian * prior @ jacobian.T
+    covariance = np.diag(variance) + rows * prior @ rows.T
     return float(multivariate_normal.logpdf(np.append(model.loss, 0.0), expected, covariance)) + log_prior(at)[0]
 
 
@@ -70,19 +71,26 @@ def test_the_parameters_and_their_covariance_solve_the_weighted_ridge() -> None:
     solved = found.solve(np.array(at))
     mean, precision, _ = found.model.prior(at, found.theta)
     variance = np.add(*found.model.variances(at, found.at.height, found.repeated))
-    jacobian, weights = found.at.jacobian, found.tails / variance
+    rows, weights = jacobian(found.at), found.tails / variance
     row, additive = found.at.off_row, found.model.additive(at)[0]
-    normal = jacobian.T * weights @ jacobian + np.diag(precision) + additive * np.outer(row, row)
+    normal = rows.T * weights @ rows + np.diag(precision) + additive * np.outer(row, row)
     assert solved.covariance @ normal == pytest.approx(np.eye(len(mean)), abs=1e-6)
-    pull = jacobian.T @ (weights * (found.model.loss - found.at.loss)) - precision * (found.beta - mean)
+    pull = rows.T @ (weights * (found.model.loss - found.at.loss)) - precision * (found.beta - mean)
     pull -= additive * found.at.off * row
     assert solved.beta - found.beta == pytest.approx(np.linalg.solve(normal, pull), abs=1e-8)
 
 
 def test_what_has_no_solution_has_no_evidence() -> None:
     found = linear()
-    same = found.at.jacobian.copy()
+    same = jacobian(found.at).copy()
     same[:, [1, 5]] = same[:, [0]]  # three free parameters with one effect
-    broken = replace(found, at=replace(found.at, jacobian=same))
+    broken = replace(found, at=replace(found.at, rows=Whole(same)))
     solved = broken.solve(np.array(scales()))
     assert solved.log_evidence == -np.inf and (solved.gradient == 0).all()
+
+
+def test_without_its_gradient_the_solution_is_the_same() -> None:
+    found, at = linear(), np.array(scales(noise=0.04))
+    full, bare = found.solve(at), found.solve(at, slopes=False)
+    assert bare.log_evidence == full.log_evidence and np.array_equal(bare.beta, full.beta)
+    assert np.isnan(bare.gradient).all() and np.isfinite(full.gradient).all()

@@ -8,7 +8,7 @@ import pytest
 from analysis.fitting.valley.hyper import Scales
 from analysis.fitting.valley.layout import Layout
 from analysis.fitting.valley.posterior import Valley, optima
-from tests.unit.analysis.fitting.valley.made import learnt
+from tests.unit.analysis.fitting.valley.made import jacobian, learnt
 from tests.unit.analysis.law_tables import table
 
 
@@ -22,7 +22,7 @@ def test_rows_of_runs_that_were_fitted_are_those_of_the_fit(valley: Valley) -> N
     model = linear.model
     params, flops = np.exp(model.x + valley.origin.n), np.exp(model.c + valley.origin.c)
     found = Layout.of(model, linear.beta, params, flops, flops)
-    assert np.allclose(found.rows[:, : model.parameters], linear.at.jacobian, atol=1e-8)
+    assert np.allclose(found.rows[:, : model.parameters], jacobian(linear.at), atol=1e-8)
     assert np.allclose(found.loss, linear.at.loss, atol=1e-8)
     assert np.allclose(found.rows[:, model.parameters : model.parameters + sum(found.sizes[:6])], 0, atol=1e-6)
     assert found.known.all()

@@ -13,7 +13,7 @@ from analysis.fitting.valley.evidence import TAILS
 from analysis.fitting.valley.form import FIXED
 from analysis.fitting.valley.posterior import Valley, optima
 from analysis.fitting.valley.runs import one_run
-from tests.unit.analysis.fitting.valley.made import falling, learnt, shared_sizes
+from tests.unit.analysis.fitting.valley.made import falling, jacobian, learnt, shared_sizes
 from tests.unit.analysis.law_tables import skewed, table
 
 
@@ -116,9 +116,9 @@ def test_at_the_runs_it_is_what_the_model_says_and_doubts() -> None:
     plain = model.form.value(full[None], known.origin.design(params, flops / 6 / params, flops))[0]
     found = [one_run(known, float(n), float(c)) for n, c in zip(params, flops, strict=True)]
     assert plain + [one.off for one in found] == pytest.approx(model.losses(solved.beta), abs=1e-9)
-    jacobian = model.predict(solved.beta).jacobian
+    rows = jacobian(model.predict(solved.beta))
     size = np.exp(known.best.noise + known.best.size)
-    doubt = np.sqrt(((jacobian @ solved.covariance) * jacobian).sum(axis=1) + size**2)
+    doubt = np.sqrt(((rows @ solved.covariance) * rows).sum(axis=1) + size**2)
     assert [one.half for one in found] == pytest.approx(1.96 * doubt, rel=1e-6)
 
 
