@@ -12,7 +12,7 @@ from analysis.wording import format_count, format_factor, format_flops, format_i
 from orchestrator.use_cases.further_laws import FurtherLaw
 
 MULTIPLES: Final = (1.0, 3.0, 10.0)
-"""Budgets that are answered, in multiples of the largest."""
+"""Budgets that are answered, in multiples of the largest, which is the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def loss_table(law: Law, further: Sequence[FurtherLaw]) -> LossTable | None:
         return None
     largest = max(one.largest_budget for one in fitted)
     budgets = [largest * multiple for multiple in MULTIPLES]
-    places = [f"{format_flops(c)} ({format_factor(multiple)})" for c, multiple in zip(budgets, MULTIPLES, strict=True)]
+    places = [format_flops(largest), *(format_factor(multiple) for multiple in MULTIPLES[1:])]
     main = FurtherLaw("loss", law) if law.estimators else FurtherLaw("loss", None, "no law could be fitted")
     return LossTable(
         tuple(f"{quantity} at {place}" for place in places for quantity in ("N*", "L*")),
