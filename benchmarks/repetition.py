@@ -64,7 +64,7 @@ def chart(law: Law, table: RunTable, flops: float, most: float) -> alt.LayerChar
     axes = {
         "x": alt.X("passes:Q").scale(type="log", base=2).title("passes over the different tokens"),
         "y": alt.Y("loss:Q").scale(zero=False, domainMax=5.7, clamp=True).title("loss, nats per token"),
-        "color": alt.Color("N:N").sort(None),
+        "color": alt.Color("N:O").sort(None),
     }
     lines = alt.Chart(pd.DataFrame(curves)).mark_line().encode(**axes, strokeDash=alt.StrokeDash("by:N").title(None))
     return lines + alt.Chart(pd.DataFrame(measured)).mark_circle(size=70, opacity=1).encode(**axes)

@@ -23,10 +23,11 @@ from tokenizer.files import Reach
 from tokenizer.loading import load_given
 from tokenizer.private import make_private
 from tokenizer.progress import Report, silent
-from tokenizer.readings import cleaning_json
+from tokenizer.readings import cleaning_json, reading_json
 from tokenizer.shards import UNFINISHED, Manifest, ShardError, Shards, open_shards
 from tokenizer.stream.cleaned import Cleaned
 from tokenizer.stream.index import BUCKET_BYTES
+from tokenizer.stream.inherited import inherit
 from tokenizer.stream.parts import SET
 from tokenizer.stream.pool import Executor
 from tokenizer.stream.portions import PORTION_BYTES, File
@@ -77,7 +78,8 @@ def prepare(
         within: where files may be named; None for everywhere.
         scored_bytes: keep only so much of the validation text, in whole documents, and score every run on all of it,
             so that tokenizers are compared on the same text; 0 for all of it, of which runs are scored on a beginning.
-        keep: keep the cleaned corpus for the next call, with another tokenizer; `drop_cleaned` deletes it.
+        keep: keep the cleaned corpus for the next call, with another tokenizer, cap or threshold of near
+            duplicates; `drop_cleaned` deletes it.
         choose: gives what cleans and encodes; None for this machine's cores.
 
     Raises:
@@ -138,11 +140,18 @@ def _clean_and_build(
     *,
     keep: bool,
 ) -> Shards:
-    """Clean the corpus; reuse the dataset of what stays, or build it. Goes on where a killed process was."""
+    """Clean the corpus; reuse the dataset of what stays, or build it. Goes on where a killed process was.
+
+    What was read for another cleaning of the same files is not read again.
+    """
     asked = [cleaning_json(wanted.corpus), *_nearness(wanted.corpus)]
     sizes = (PORTION_BYTES, RUN_BYTES, BUCKET_BYTES)
-    folder = root / f"{CLEANING}{_hash(PREPARATION, asked, sizes, _fingerprint(files, notes))[:16]}"
-    for other in set(root.glob(f"{CLEANING}*")) - {folder}:
+    read = _hash(PREPARATION, reading_json(wanted.corpus), sizes, _fingerprint(files, notes))[:16]
+    folder = root / f"{CLEANING}{read}-{_hash(asked)[:16]}"
+    others = set(root.glob(f"{CLEANING}*")) - {folder}
+    with contextlib.suppress(OSError):
+        inherit(folder, sorted(other for other in others if other.name.startswith(f"{CLEANING}{read}-")))
+    for other in others:
         shutil.rmtree(other, ignore_errors=True)
     try:
         with (choose or pool_for)(files, folder) as pool:

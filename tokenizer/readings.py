@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Final
 
 from tokenizer.corpus_error import CorpusError
 from tokenizer.corpus_spec import CorpusSpec, told_json
 from tokenizer.domain_spec import DomainSpec
 from tokenizer.files import source_of
+
+AFTER_READING: Final = ("max_bytes", "validation_fraction", "near_duplicates", "near_ngram")
+"""Keys of a corpus that decide what stays of it after it is read: values of these share one reading."""
 
 
 @dataclass(frozen=True)
@@ -57,3 +60,13 @@ def cleaning_json(spec: CorpusSpec) -> Mapping[str, Any]:
     if spec.mix:
         plain["mix"] = [{key: value for key, value in one.items() if key != "weight"} for one in plain["mix"]]
     return plain
+
+
+def as_read(spec: CorpusSpec) -> CorpusSpec:
+    """A corpus with the default of every key that holds only after it is read."""
+    return replace(spec, **{each.name: each.default for each in fields(spec) if each.name in AFTER_READING})
+
+
+def reading_json(spec: CorpusSpec) -> Mapping[str, Any]:
+    """What decides which documents are read from the files of a corpus: all of it but the keys in AFTER_READING."""
+    return cleaning_json(as_read(spec))

@@ -13,6 +13,7 @@ from analysis.law import Law
 from analysis.records import LawError, Prediction
 from orchestrator.tracking.sweep_run import SweepLaw
 from orchestrator.use_cases.answering import Answering
+from orchestrator.use_cases.further_laws import further_laws
 from orchestrator.use_cases.provenance import provenance_of
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.use_cases.workspace import Workspace
@@ -48,6 +49,7 @@ def report_folder(reports: Path, name: str, variant: str) -> Path:
 
 def _write(workspace: Workspace, answers: SweepAnswers, name: str, variant: str, law: Law, command: str) -> SweepLaw:
     """Write a law's report, its interactive chart and its sweep file."""
+    further = further_laws(answers, variant)
     sweep, title = answers.sweep, f"{name} {variant}".strip()
     folder = report_folder(workspace.home.reports, name, variant)
     workspace.home.reports.mkdir(parents=True, exist_ok=True)
@@ -65,6 +67,7 @@ def _write(workspace: Workspace, answers: SweepAnswers, name: str, variant: str,
             forecasts=[Forecast.of(record) for record in answers.forecasts],
             outlook=answers.outlook(variant),
             course=answers.course(),
+            further=further,
         )
         page = save(picture("isoflop", law, name=title), fresh / "isoflop.html")
         (fresh / SWEEP_FILE).write_text(sweep.source, encoding="utf-8")
@@ -74,7 +77,9 @@ def _write(workspace: Workspace, answers: SweepAnswers, name: str, variant: str,
         shutil.rmtree(fresh, ignore_errors=True)
         raise
     images = tuple(folder / path.name for path in files.values() if path.suffix == ".png")
-    return SweepLaw(variant, law.law_id, fit_json(law), images, (folder / page.name, folder / files["report"].name))
+    pages = (folder / page.name, folder / files["report"].name)
+    others = {one.key: fit_json(one.law) for one in further if one.law is not None}
+    return SweepLaw(variant, law.law_id, fit_json(law), images, pages, others)
 
 
 def _predictions(answers: SweepAnswers, law: Law, variant: str) -> list[Prediction]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ class SweepLaw:
     """Charts as PNG, named by their chart."""
     pages: tuple[Path, ...]
     """Self-contained HTML: the interactive IsoFLOP chart and the report."""
+    further: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The laws of further losses by their key, as `loss.SET`, each as `fit -o json` prints it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ def log_sweep(tracking: Tracking, *, name: str, revision: str, laws: Sequence[Sw
     """Log a sweep's one run, of job type `fit`; returns what went wrong, or an empty text.
 
     The group is that of the sweep's training runs. A sweep without variants has its law's fields in the summary; one
-    with variants has each law's below its variant, and so are its charts and pages.
+    with variants has each law's below its variant, and so are its charts and pages. The law of a further loss has the
+    same fields, below its key.
     """
     if tracking.mode == "disabled":
         return ""
@@ -66,7 +69,8 @@ def log_sweep(tracking: Tracking, *, name: str, revision: str, laws: Sequence[Sw
         )
         run.log(_media(laws))
         for law in laws:
-            run.summary.update({law.variant: dict(law.law)} if law.variant else dict(law.law))
+            fields = {**law.law, **law.further}
+            run.summary.update({law.variant: fields} if law.variant else fields)
         run.finish()
     except Exception as error:  # noqa: BLE001 - a mirror must not fail a sweep
         return f"wandb mirror off: {type(error).__name__}: {error}"

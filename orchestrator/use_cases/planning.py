@@ -30,8 +30,10 @@ from sweeps.plan.plan import make_plan, plan_of_runs
 from sweeps.plan.records import DataFacts, DomainFacts, Plan, PlanError
 from sweeps.plan.rounds import Round
 from tokenizer.corpus_error import CorpusError, CorpusFileError
+from tokenizer.corpus_spec import CorpusSpec
 from tokenizer.dataset import COMPARED_BYTES, drop_cleaned, prepare
 from tokenizer.files import Reach
+from tokenizer.readings import cleaning_json, reading_json
 from tokenizer.shards import Manifest
 
 
@@ -128,7 +130,8 @@ class Planning:
     def facts(self, spec: SweepSpec, within: Reach | None = None) -> DataFacts:
         """What a plan must know of the sweep's datasets, which are prepared if they do not exist yet.
 
-        Several tokenizers share one reading of the corpus, and the validation documents on which they are scored.
+        Corpora share their reading as far as they are read alike, and tokenizers a cleaned corpus and the validation
+        documents on which they are scored.
         `within` is where the files of corpus and tokenizer may lie.
 
         Raises:
@@ -138,9 +141,10 @@ class Planning:
         """
         scored = COMPARED_BYTES if varies_tokenizer(spec) else 0
         root, say, choose = self._workspace.home.artifacts, self._workspace.say, self._workspace.preparation.choose
-        combinations, varied = list(data_combinations(spec)), []
-        for vary in combinations:
-            part = with_data(spec, vary.to_dict())
+        combinations, known = list(data_combinations(spec)), {}
+        parts = [with_data(spec, vary.to_dict()) for vary in combinations]
+        for number in _by_reading([part.corpus for part in parts]):
+            part = parts[number]
             try:
                 keep = len(combinations) > 1
                 asked = (part.corpus, part.tokenizer, root, say, within)
@@ -152,11 +156,11 @@ class Planning:
                 alone = replace(part, vary={axis: each for axis, each in spec.vary.items() if not data_type(axis)})
                 needed = f"{error.message}\n{corpus_needed(alone)}{_elsewhere(spec)}"
                 raise CorpusError(needed, error.key) from error
-            varied.append((vary, facts_of(shards.manifest)))
+            known[number] = facts_of(shards.manifest)
         if len(combinations) > 1:
             drop_cleaned(root)
-        first = varied[0][1]
-        return replace(first, varied=tuple(varied)) if len(varied) > 1 else first
+        varied = tuple((vary, known[number]) for number, vary in enumerate(combinations))
+        return replace(known[0], varied=varied) if len(varied) > 1 else known[0]
 
     def device_of(self, spec: SweepSpec) -> str:
         """The torch device of a sweep's workers. Raises SettingsError if this machine should train and cannot."""
@@ -196,6 +200,12 @@ class Planning:
     def expect(self, planned: Planned, noise: KnownNoise = USUAL_NOISE) -> tuple[Expected, ...]:
         """How wide the intervals of the law's predictions will be, by simulation: one for each combination of axes."""
         return expect(planned.plan, noise)
+
+
+def _by_reading(corpora: Sequence[CorpusSpec]) -> list[int]:
+    """Their numbers, so that those that are read alike follow each other, and within these those cleaned alike."""
+    read, cleaned = [reading_json(one) for one in corpora], [cleaning_json(one) for one in corpora]
+    return sorted(range(len(corpora)), key=lambda n: (read.index(read[n]), cleaned.index(cleaned[n])))
 
 
 def _notes_on_the_device(spec: SweepSpec) -> Iterator[str]:

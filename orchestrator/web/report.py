@@ -13,8 +13,10 @@ from analysis.figures import Chart, Forecast, charts, course_panels, forecast_re
 from analysis.law import Law
 from analysis.records import Prediction
 from analysis.suggest.course import Course
+from orchestrator.use_cases.further_laws import FurtherLaw
 from orchestrator.use_cases.provenance import Provenance
 from orchestrator.web.figure import figure
+from orchestrator.web.losses import loss_table
 from orchestrator.web.next_runs import next_table
 from orchestrator.web.render import STATIC, curves_of, render
 from orchestrator.web.report_view import ReportPage
@@ -35,12 +37,14 @@ def write_report(
     forecasts: Sequence[Forecast] = (),
     outlook: Outlook | None = None,
     course: Course | None = None,
+    further: Sequence[FurtherLaw] = (),
 ) -> dict[str, Path]:
     """Write report.html, runs.csv and one PNG for each chart into a folder; files of an earlier report are replaced.
 
     `title` names the sweep with its variant, `runs` has the columns of `isoflop export`, `command` is what repeats the
     sweep; `outlook` is what further runs would buy, where that is known, `course` how an adaptive sweep narrowed its
-    answer. A law that could not be fitted is reported, too, without predictions. Returns the files by name.
+    answer, `further` the laws of its further losses. A law that could not be fitted is reported, too, without
+    predictions. Returns the files by name.
     """
     folder.mkdir(parents=True, exist_ok=True)
     made: dict[str, Chart] = charts(law, name=title)
@@ -57,6 +61,7 @@ def write_report(
         points=sum(len(curve.params) for curve in curves),
         predictions=predictions,
         figures={name: figure(chart, name) for name, chart in made.items()},
+        losses=loss_table(law, further),
         next_runs=next_table(outlook) if outlook else None,
         power_laws=power_law_groups(law.power_laws),
         runs=run_rows(runs),

@@ -12,6 +12,7 @@ from analysis.law import Law
 from analysis.records import Curve, PowerLaw, Prediction
 from orchestrator.use_cases.provenance import Provenance
 from orchestrator.web.figure import Figure
+from orchestrator.web.losses import LossTable
 from orchestrator.web.next_runs import NextTable
 from orchestrator.web.tables import DroppedRow, RunRow
 from orchestrator.web.views import View
@@ -34,6 +35,8 @@ class ReportPage(View):
     """Answers at larger budgets."""
     figures: Mapping[str, Figure]
     """Charts by name."""
+    losses: LossTable | None
+    """The laws by loss; None where the runs have one loss alone."""
     next_runs: NextTable | None
     """What further runs would buy; None where that cannot be said."""
     power_laws: Sequence[Sequence[PowerLaw]]

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from tokenizer.corpus_spec import CorpusSpec
 from tokenizer.private import make_private
 from tokenizer.progress import Report, Stage
-from tokenizer.readings import Reading, readings
+from tokenizer.readings import Reading, as_read, readings
 from tokenizer.stream.cleaned import Cleaned, Keeper
 from tokenizer.stream.index import buckets_of, read_index
 from tokenizer.stream.leaks import leaking_pairs
@@ -76,7 +76,7 @@ def clean(
 
 def _read(part: Reading, cut: Iterable[Portion], pool: Executor, report: Report) -> Read:
     """Read every portion of a part of the corpus."""
-    asked = dataclasses.asdict(part.spec)
+    asked = dataclasses.asdict(as_read(part.spec))
     tasks: list[str] = []
     for portion in cut:
         plain = dataclasses.asdict(portion)

@@ -113,6 +113,37 @@ def test_another_weight_is_another_dataset_of_the_same_reading(
     assert any("reads domain prose again" in line for line in said)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{"near_duplicates": 0.0}, {"max_bytes": 8_000, "validation_fraction": 0.5, "near_ngram": 3}],
+    ids=["duplicates stay", "all else"],
+)
+def test_what_holds_after_reading_shares_the_reading(
+    corpus: CorpusSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, float]
+) -> None:
+    """The shards are those of a preparation of its own."""
+    other = replace(corpus, **changes)  # type: ignore[arg-type]
+    alone = prepare(other, BYTE, tmp_path / "alone", silent)
+    root = tmp_path / "shared"
+    first = prepare(corpus, BYTE, root, silent, keep=True)
+    monkeypatch.setattr("tokenizer.stream.steps.read_portion", None)
+    shared = prepare(other, BYTE, root, silent, keep=True)
+    assert shared.manifest == alone.manifest and shared.manifest.dataset != first.manifest.dataset
+    assert len(list(root.glob(f"{CLEANING}*"))) == 1, "what it was read for is gone"
+
+
+def test_other_rules_and_changed_files_are_read_again(tmp_path: Path) -> None:
+    plain = CorpusSpec("jsonl", (write(tmp_path / "a.jsonl", CODE),), validation_fraction=0.2)
+    root = tmp_path / "datasets"
+    assert prepare(plain, BYTE, root, silent, keep=True).manifest.cleaning["documents_read"] == len(CODE)
+    with pytest.raises(CorpusError, match="threw all"):
+        prepare(replace(plain, rules={"words_least": 61}), BYTE, root, silent, keep=True)
+    prepare(plain, BYTE, root, silent, keep=True)
+    write(tmp_path / "a.jsonl", [*CODE, *PROSE])
+    again = prepare(replace(plain, max_bytes=20_000), BYTE, root, silent, keep=True)
+    assert again.manifest.cleaning["documents_read"] == len(CODE) + len(PROSE)
+
+
 def test_the_same_weights_are_the_same_dataset(corpus: CorpusSpec, root: Path, shards: Shards) -> None:
     scaled = replace(corpus, mix=tuple(replace(domain, weight=2 * domain.weight) for domain in corpus.mix))
     assert prepare(scaled, BYTE, root, silent, keep=True).manifest.dataset == shards.manifest.dataset

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tokenizer.corpus import CorpusError, source_files
 from tokenizer.corpus_spec import CorpusSpec
 from tokenizer.domain_spec import DomainSpec
-from tokenizer.readings import cleaning_json, readings
+from tokenizer.readings import cleaning_json, reading_json, readings
 
 MIX = CorpusSpec(
     mix=(DomainSpec("b", 3.0), DomainSpec("a", 1.0, "text", ("a.txt",), separator="--", rules={"words_least": 3})),
@@ -36,6 +37,22 @@ def test_only_weights_leave_the_cleaned_corpus_as_it_is() -> None:
     assert cleaning_json(heavier) == cleaning_json(MIX)
     assert cleaning_json(replace(MIX, mix=MIX.mix[:1])) != cleaning_json(MIX)
     assert cleaning_json(replace(MIX, validation={})) != cleaning_json(MIX)
+
+
+@pytest.mark.parametrize(
+    ("changes", "alike"),
+    [
+        ({"max_bytes": 9}, True),
+        ({"near_duplicates": 0.5, "near_ngram": 2}, True),
+        ({"validation_fraction": 0.5}, True),
+        ({"text_key": "text"}, False),
+        ({"invalid": "skip"}, False),
+        ({"validation": {}}, False),
+    ],
+)
+def test_what_holds_after_reading_leaves_the_reading_as_it_is(changes: dict[str, Any], alike: bool) -> None:
+    assert (reading_json(replace(MIX, **changes)) == reading_json(MIX)) is alike
+    assert (reading_json(CorpusSpec(filters=("c4",))) == reading_json(CorpusSpec())) is False
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from orchestrator.cli import reports as module
 from orchestrator.cli.reports import HORIZONS, SWEEP_FILE, report_folder, write_reports
 from orchestrator.home import Home
 from orchestrator.use_cases.answering import Answering
+from orchestrator.use_cases.further_laws import FurtherLaw
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.use_cases.workspace import Workspace
 from sweeps.file.compose import load_sweep
@@ -79,6 +80,17 @@ def test_the_report_has_shapes_at_the_horizons_and_what_it_came_from(workspace: 
     assert law.images == (folder / "isoflop.png",)
     assert law.pages == (folder / "isoflop.html", folder / "report.html")
     assert law.variant == ""
+
+
+def test_the_laws_of_further_losses_are_in_the_report_and_in_wandb(
+    workspace: Workspace, reports: Reports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = Answering(workspace).of("lab")
+    further = (FurtherLaw("loss.wiki", answers.law()), FurtherLaw("loss.code", None, "no run has a loss"))
+    monkeypatch.setattr(module, "further_laws", lambda *_: further)
+    (shown,) = write_reports(workspace, answers, answers.laws()).values()
+    assert reports[0]["further"] == further
+    assert shown.further == {"loss.wiki": shown.law}
 
 
 def test_a_report_can_be_repeated_from_the_file_beside_it(workspace: Workspace, reports: Reports) -> None:

@@ -58,6 +58,17 @@ def test_each_variants_law_chart_and_page_is_below_its_name(run: Any) -> None:
     assert set(run.rows[0]) == {"chart/lr=1/a", "page/lr=1/r", "chart/lr=2/a", "page/lr=2/r"}
 
 
+def test_the_law_of_a_further_loss_is_below_its_key(run: Any) -> None:
+    further = {"loss.wiki": {"law_id": "w"}}
+    plain = SweepLaw("", "law1", {"law_id": "law1"}, (), (), further)
+    assert log_sweep(OFFLINE, name="demo", revision="r", laws=[plain]) == ""
+    assert run.summary == {"law_id": "law1", "loss.wiki": {"law_id": "w"}}
+    run.summary.clear()
+    varied = SweepLaw("lr=1", "law1", {"law_id": "law1"}, (), (), further)
+    assert log_sweep(OFFLINE, name="demo", revision="r", laws=[varied]) == ""
+    assert run.summary == {"lr=1": {"law_id": "law1", "loss.wiki": {"law_id": "w"}}}
+
+
 def test_a_disabled_mirror_logs_nothing(run: Any) -> None:
     assert log_sweep(Tracking("disabled", "", "p", "test"), name="demo", revision="r", laws=[PLAIN]) == ""
     assert run.options == {} and run.rows == []

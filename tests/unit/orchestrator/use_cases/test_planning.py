@@ -21,7 +21,9 @@ from sweeps.plan.expected_width import expect
 from sweeps.plan.hours import DeviceCost
 from tests.unit.orchestrator.use_cases.homes import finish, open_home, planned
 from tokenizer.corpus import CorpusError, CorpusFileError
+from tokenizer.corpus_spec import CorpusSpec
 from tokenizer.shards import Manifest
+from tokenizer.vocabulary import TokenizerSpec
 
 MANIFEST = Manifest(
     corpus="c",
@@ -89,6 +91,23 @@ def test_a_file_that_cannot_be_read_is_all_that_is_said(workspace: Workspace, mo
     monkeypatch.setattr(module, "prepare", refuse)
     with pytest.raises(CorpusError, match=r"^x\.txt:1: not UTF-8$"):
         Planning(workspace).facts(spec(device="cuda"))
+
+
+def test_corpora_that_are_read_alike_are_prepared_in_turn_and_listed_as_in_the_file(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, str, int]] = []
+
+    def prepare(corpus: CorpusSpec, tokenizer: TokenizerSpec, *_: object, **__: object) -> SimpleNamespace:
+        asked.append((tokenizer.vocab, "+".join(corpus.filters), corpus.max_bytes))
+        return SimpleNamespace(manifest=replace(MANIFEST, dataset=str(asked[-1])))
+
+    monkeypatch.setattr(module, "prepare", prepare)
+    axes = {"tokenizer.vocab": [300, 400], "corpus.max_bytes": [1, 2], "corpus.filters": ["c4", "gopher"]}
+    facts = Planning(workspace).facts(spec(vary=axes))
+    assert asked == [(v, f, m) for f in ("c4", "gopher") for m in (1, 2) for v in (300, 400)]
+    listed = [str((v, f, m)) for v in (300, 400) for m in (1, 2) for f in ("c4", "gopher")]
+    assert [one.dataset for _, one in facts.varied] == listed and facts.dataset == listed[0]
 
 
 def test_the_facts_of_a_dataset_are_those_of_its_manifest(workspace: Workspace) -> None:

@@ -20,6 +20,7 @@ from analysis.figures import Forecast
 from analysis.law import fit
 from analysis.records import BuildableShape, Interval, Prediction
 from analysis.wording import format_count, format_loss, noise_sentences, refusal_message, trust_sentence
+from orchestrator.use_cases.further_laws import FurtherLaw
 from orchestrator.web.report import write_report
 from sweeps.plan.records import DroppedCell
 from tests.unit.analysis.law_tables import table
@@ -71,6 +72,15 @@ def page(folder: Path) -> Page:
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Charts are not drawn as PNG, which is most of a report's time: for tests of the page alone."""
     monkeypatch.setattr(vl_convert, "vegalite_to_png", lambda *_, **__: b"\x89PNG")
+
+
+def test_the_laws_of_further_losses_have_a_section(tmp_path: Path, undrawn: None, page: Page) -> None:
+    further = (FurtherLaw("loss.wiki", law()), FurtherLaw(HOSTILE, None, "no run has a loss"))
+    text = (report(tmp_path, further=further)["report"]).read_text()
+    section = text[text.index('<section id="losses">') : text.index('<section id="curves">')]
+    assert '<a href="#losses">' in text and "loss.wiki" in section and "No run has a loss." in section
+    assert section.count("<tr") == 1 + 3 and HOSTILE not in text
+    assert not [one for one in page.all("section") if one.get("id") == "losses"], "a sweep with one loss has none"
 
 
 def test_the_folder_holds_page_charts_and_runs(folder: Path) -> None:

@@ -47,6 +47,7 @@ def test_runs_that_overfit_are_told_apart_and_move_nothing() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(("tokens", "params"), [(5.0, 3.0), (15.4, 5.3)])
 def test_intervals_cover(tokens: float, params: float) -> None:
     """Of 100 sweeps; each with a law of its own."""
