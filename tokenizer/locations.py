@@ -14,6 +14,14 @@ from tokenizer.corpus_error import CorpusError, CorpusFileError
 Location = Path | str
 """A path, or a URL as text."""
 T = TypeVar("T")
+_DRIVERS = {
+    "s3": "isoflop[s3]",
+    "s3a": "isoflop[s3]",
+    "gs": "isoflop[gcs]",
+    "gcs": "isoflop[gcs]",
+    "hf": "huggingface_hub",
+}
+"""What brings the driver of a scheme."""
 
 _BLOCK = 1 << 20
 """Bytes that are fetched at once from another machine."""
@@ -74,7 +82,8 @@ def _driven(url: str, act: Callable[[], T]) -> T:
     try:
         return act()
     except ImportError as error:
-        raise CorpusError(f"the driver of {scheme}:// is not installed: {error}", "paths") from error
+        remedy = f"pip install '{_DRIVERS[scheme]}'" if scheme in _DRIVERS else str(error)
+        raise CorpusError(f"the driver of {scheme}:// is not installed: {remedy}", "paths") from error
     except Exception as error:
         why = str(error) or type(error).__name__
         raise CorpusError(f"{url} cannot be read: {why}; check the address and the credentials", "paths") from error

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from orchestrator.cluster.prepare_files import stored_url
 from orchestrator.cluster.prepare_task import MARKER
 from orchestrator.cluster.ray_data import LOST
 from orchestrator.cluster.ray_session import ClusterError
@@ -49,7 +50,7 @@ class Preparation:
         small = sum(file.bytes for file in files) < SMALL
         if asked == "local" or address == "local" or (asked == "auto" and small):
             return pool_for(files, folder)
-        pool = RayPool(folder, address)
+        pool = RayPool(folder, address, self._settings.artifacts_url)
         try:
             nodes = pool.join(files, idle=asked == "auto")
         except ClusterError as error:
@@ -63,16 +64,18 @@ class Preparation:
 
 
 class RayPool:
-    """Does tasks on the nodes of a Ray cluster, which share the folder.
+    """Does tasks on the nodes of a Ray cluster, which share the folder or an artifact store at a URL.
 
     A process of its own hands them to Ray: Ray ends a process that loses its head, and a workspace's process may have
     joined Ray already, or be about to.
     """
 
-    def __init__(self, folder: Path, address: str) -> None:
-        """Tasks in a folder, on the Ray at an address."""
+    def __init__(self, folder: Path, address: str, artifacts: str = "") -> None:
+        """Tasks in a folder, on the Ray at an address; `artifacts` is the URL of the store, empty where it has none."""
         self._folder = folder
         self._asked = {"address": address, "folder": str(folder)}
+        if artifacts:
+            self._asked["url"] = stored_url(artifacts, folder)
         # By path and isolated, as the processes of this machine are.
         command = [sys.executable, "-I", str(DRIVER), json.dumps(sys.path), str(os.getpid())]
         self._process = subprocess.Popen(
@@ -91,9 +94,13 @@ class RayPool:
         """Itself."""
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Leave the cluster."""
+    def __exit__(self, *error: object) -> None:
+        """Leave the cluster. What travelled is deleted, unless an error leaves it for the next time."""
         assert self._process.stdin is not None
+        if error == (None, None, None) and "url" in self._asked:
+            self._ask({})
+            with contextlib.suppress(ClusterError):
+                self._answer()
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.cluster import prepare as preparation
 from orchestrator.cluster.prepare import Preparation, RayPool
 from orchestrator.cluster.ray_session import ClusterError
 from orchestrator.settings import Settings
@@ -25,14 +26,20 @@ BYTE = TokenizerSpec("byte")
 
 
 @pytest.fixture(scope="module")
-def ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Preparation]:
-    """Two nodes, asked to prepare whatever its size."""
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
+    """Two nodes."""
     nodes = Nodes(tmp_path_factory.mktemp("preparation"))
     nodes.start()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_AUTH_MODE", "disabled")
-        yield Preparation(Settings("", nodes.address, None, prepare="ray"), silent)
+        yield nodes
     nodes.stop()
+
+
+@pytest.fixture
+def ray(nodes: Nodes) -> Preparation:
+    """They are asked to prepare a corpus whatever its size."""
+    return Preparation(Settings("", nodes.address, None, prepare="ray"), silent)
 
 
 def contents(shards: Shards) -> dict[str, bytes]:
@@ -67,6 +74,46 @@ def test_equal_shards_even_after_kills(ray: Preparation, tmp_path: Path, monkeyp
     together = prepare(spec, BYTE, tmp_path / "cluster", choose=choose)
     assert done[0] == 0 < done[1] < done[2] <= done[3]
     assert contents(together) == contents(alone)
+
+
+@pytest.mark.parametrize("kills", [0, 2])
+def test_nodes_without_a_common_folder(
+    nodes: Nodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kills: int
+) -> None:
+    """Each node has a folder of its own for copies; what they make travels through the store."""
+    spec = write_corpus(tmp_path / "texts")
+    alone = prepare(spec, BYTE, tmp_path / "alone")
+    in_small_pieces(monkeypatch)
+    monkeypatch.setattr(preparation, "MARKER", "by-the-driver-alone-")
+    store = tmp_path / "store"
+    ours = Preparation(Settings("", nodes.address, None, prepare="ray", artifacts_url=store.as_uri()), silent)
+    seen: set[str] = set()
+    left = ["pair", "read"][2 - kills :]
+
+    def choose(files: Sequence[File], folder: Path) -> RayPool:
+        pool = ours.choose(files, folder)
+        assert isinstance(pool, RayPool)
+        results, fatal = pool.results, left.pop() if left else ""
+
+        def until_killed(step: str, tasks: Sequence[str], *rest: object) -> Iterator[str]:
+            for number, result in enumerate(results(step, tasks, *rest)):  # type: ignore[arg-type]
+                seen.update(path.parts[-5] for path in nodes.folder.glob("node*/preparations/*/*/process-*"))
+                if step == fatal and number:
+                    pool._process.kill()
+                yield result
+
+        monkeypatch.setattr(pool, "results", until_killed)
+        return pool
+
+    for _ in range(kills):
+        with pytest.raises(ClusterError, match=r"ended \(exit code -9\)"):
+            prepare(spec, BYTE, tmp_path / "cluster", choose=choose)
+        assert list(store.rglob("*.done"))
+    together = prepare(spec, BYTE, tmp_path / "cluster", choose=choose)
+    assert contents(together) == contents(alone)
+    assert seen == {"node1", "node2"}
+    assert [path for path in store.rglob("*") if path.is_file()] == []
+    assert list(nodes.folder.glob("node*/preparations/*/*/*")) == []
 
 
 def test_what_a_node_does_not_see_is_named(ray: Preparation, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from tokenizer.stream.cleaned import Cleaned, Keeper
 from tokenizer.stream.index import buckets_of, read_index
 from tokenizer.stream.leaks import leaking_pairs
 from tokenizer.stream.minhash import bands_for
-from tokenizer.stream.near import TRAINED, Nearness, leave_out
+from tokenizer.stream.near import Nearness, leave_out
 from tokenizer.stream.parts import parts_of
 from tokenizer.stream.pool import Executor
 from tokenizer.stream.portions import File, Portion, portions
@@ -133,14 +134,11 @@ def _near(spec: CorpusSpec, cleaned: Cleaned, pool: Executor, report: Report) ->
     stage = Stage("corpus: near duplicates, bands", report)
     for _ in pool.results("pair", tasks, stage):
         pass
-    pairs = np.concatenate([np.load(cleaned.folder / f"pairs-{band:03d}.npy") for band in range(count)])
     by_bucket = [nearness.ranks(read_index(cleaned.folder, bucket)) for bucket in cleaned.buckets]
-    pairs = np.concatenate([pairs, leaking_pairs(cleaned.folder, cleaned.buckets, by_bucket)])
-    ranks = np.concatenate(by_bucket)
-    gone = leave_out(pairs, ranks)
-    first, second = ranks[pairs[:, 0]], ranks[pairs[:, 1]]
-    leaking = pairs[(first < TRAINED) & (second == TRAINED) & ~gone[pairs[:, 0]]]
-    cleaned.leaks += len(np.unique(leaking[:, 1]))
+    by_band = (np.load(cleaned.folder / f"pairs-{band:03d}.npy") for band in range(count))
+    leaking = leaking_pairs(cleaned.folder, cleaned.buckets, by_bucket)
+    gone, leaks = leave_out(chain([leaking], by_band), np.concatenate(by_bucket))
+    cleaned.leaks += leaks
     return gone
 
 

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from tokenizer.stream.whole import whole_file
 
+DONE = ".done"
+"""Ending of the file that says that a task is done, and holds its result."""
+
 
 def kept(folder: Path, step: str, task: str) -> str | None:
     """The result of a task that is done; None where it is not."""
@@ -25,4 +28,4 @@ def keep(folder: Path, step: str, task: str, result: str) -> str:
 
 def _file(folder: Path, step: str, task: str) -> Path:
     """Where the result of a task is kept."""
-    return folder / f"{step}-{hashlib.sha256(task.encode()).hexdigest()[:32]}.done"
+    return folder / f"{step}-{hashlib.sha256(task.encode()).hexdigest()[:32]}{DONE}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,11 @@ LINKS = 32
 AT_ONCE = 1 << 23
 """Documents whose bands are sorted at once."""
 _PAIRS = 1 << 15
-"""Pairs whose signatures are compared at once."""
+"""Pairs whose signatures are compared, or that are decided, at once."""
+_PLACE_BITS = 31
+"""Bits of a document's place in the order of digests."""
+_U64 = np.uint64
+_PLACE = _U64(2**_PLACE_BITS - 1)
 
 GIVEN, HELD_OUT, TRAINED = 0, 1, 2
 """Ranks of documents: of a validation set that was given, held out by their digests, or to be trained on."""
@@ -121,15 +126,35 @@ def _alike(pairs: Pairs, signatures: Signatures, threshold: float) -> Pairs:
     return pairs[alike]
 
 
-def leave_out(pairs: Pairs, ranks: Ranks) -> npt.NDArray[np.bool_]:
+def leave_out(lists: Iterable[Pairs], ranks: Ranks) -> tuple[npt.NDArray[np.bool_], int]:
     """Which documents go, shape [documents]: those with a near duplicate before them that stays.
 
-    Given sets stay whole, validation comes before training, and then the order of digests counts.
+    Given sets stay whole, validation comes before training, and then the order of digests counts. The second is the
+    number of training documents that are like a held-out one that stays.
     """
-    gone = np.zeros(len(ranks), bool)
-    pairs = np.unique(pairs[ranks[pairs[:, 1]] != GIVEN], axis=0)
-    order = np.lexsort((pairs[:, 1], ranks[pairs[:, 1]]))
-    for first, second in pairs[order].tolist():
-        if not gone[first]:
-            gone[second] = True
-    return gone
+    gone, leaking = np.zeros(len(ranks), bool), np.zeros(len(ranks), bool)
+    links = _links(lists, ranks)
+    for at in range(0, len(links), _PAIRS):
+        seconds, firsts = ((links[at : at + _PAIRS] >> _U64(bits)) & _PLACE for bits in (_PLACE_BITS, 0))
+        for first, second in zip(firsts.tolist(), seconds.tolist(), strict=True):
+            if not gone[first]:
+                gone[second] = True
+        leaks = (ranks[firsts] < TRAINED) & (ranks[seconds] == TRAINED) & ~gone[firsts]
+        leaking[seconds[leaks]] = True
+    return gone, int(leaking.sum())
+
+
+def _links(lists: Iterable[Pairs], ranks: Ranks) -> npt.NDArray[np.uint64]:
+    """Each different pair of some lists as one number, in the order of its second's rank and place, then its first's.
+
+    A number takes half the memory of a pair, and only as many are held as there are different ones. No document of a
+    given set is second.
+    """
+    found = np.empty(0, np.uint64)
+    for pairs in lists:
+        first, second = pairs[ranks[pairs[:, 1]] != GIVEN].T.astype(np.uint64)
+        packed = ranks[second].astype(np.uint64) << _U64(2 * _PLACE_BITS) | second << _U64(_PLACE_BITS) | first
+        found = np.concatenate([found, packed])
+        found.sort()
+        found = found[np.r_[True, found[1:] != found[:-1]]] if len(found) else found
+    return found

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from tokenizer.corpus_spec import CorpusSpec
-from tokenizer.stream.encoding import encode_bucket
+from tokenizer.stream.encoding import KEPT, encode_bucket
 from tokenizer.stream.index import Bucket, index_bucket
-from tokenizer.stream.leaks import LeakFinder, gather, held_out_of, hold_out
+from tokenizer.stream.leaks import GRAMS, HOLDERS, SIZES, LeakFinder, gather, held_out_of, hold_out
 from tokenizer.stream.minhash import Bands
 from tokenizer.stream.near import Nearness, pair_band
 from tokenizer.stream.parts import Part
@@ -74,6 +74,16 @@ STEPS: Final[Mapping[str, Callable[[Path, dict[str, Any]], Any]]] = {
     "encode": _encode_json,
 }
 """What each step does with its task; the result is JSON."""
+_TEXTS = (RUNS, "*.run")
+READS: Final[Mapping[str, tuple[str, ...]]] = {
+    "read": (),
+    "hold": _TEXTS,
+    "gather": ("*.held.npy", "*.sizes.npy"),
+    "index": (*_TEXTS, GRAMS, HOLDERS, SIZES),
+    "pair": ("*.index.npy", "*.signatures.npy", "*.bands.npy"),
+    "encode": (*_TEXTS, f"*.{KEPT}.npy", "tokenizer-*.json"),
+}
+"""Names of the files that each step reads from its folder, as patterns."""
 
 
 def perform(step: str, folder: str, task: str) -> str:

@@ -11,11 +11,14 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+UNFINISHED = ".unfinished"
+"""Ending of a file that is being written."""
+
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """A file that gets its name when it is written. Raises OSError."""
-    unfinished = path.with_name(f"{path.name}.{os.uname().nodename}.{os.getpid()}.unfinished")
+    unfinished = path.with_name(f"{path.name}.{os.uname().nodename}.{os.getpid()}{UNFINISHED}")
     with unfinished.open("wb") as stream:
         yield stream
     unfinished.replace(path)

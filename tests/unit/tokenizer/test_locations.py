@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import fsspec
 import pytest
+from fsspec.registry import _registry
 
 from tokenizer.corpus import CorpusError, CorpusSpec, read_documents
 from tokenizer.corpus_error import CorpusFileError
@@ -62,6 +65,28 @@ def test_a_scheme_without_a_driver_and_a_file_that_went_are_named() -> None:
         remote_files("nothing://a", ())
     with pytest.raises(CorpusFileError, match="memory://gone: cannot be read"):
         open_bytes("memory://gone")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "module", "package"),
+    [
+        ("s3", "s3fs", "'isoflop[s3]'"),
+        ("gs", "gcsfs", "'isoflop[gcs]'"),
+        ("hf", "huggingface_hub", "'huggingface_hub'"),
+        ("az", "adlfs", None),
+    ],
+)
+def test_a_driver_that_is_missing_is_named(
+    scheme: str, module: str, package: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.delitem(_registry, scheme, raising=False)
+    remedy = f"pip install {package}" if package else "Install adlfs"
+    words = re.escape(f"the driver of {scheme}:// is not installed: {remedy}")
+    with pytest.raises(CorpusError, match=words):
+        remote_files(f"{scheme}://bucket/a.jsonl", (".jsonl",))
+    with pytest.raises(CorpusFileError, match=words):
+        open_bytes(f"{scheme}://bucket/a.jsonl")
 
 
 def test_locations_are_paths_or_urls() -> None:

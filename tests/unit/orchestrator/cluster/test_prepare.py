@@ -5,6 +5,7 @@ With a real Ray: tests/chaos/test_preparation.py.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -97,3 +98,20 @@ def test_only_files_of_this_machine_are_looked_for(answering: Path) -> None:
     with RayPool(answering, "h:1") as pool:
         assert pool.join(files(1), idle=True) == 1
     assert json.dumps(sorted(answering.iterdir())) == "[]"
+
+
+@pytest.mark.parametrize(("artifacts", "error", "told"), [("s3://b", "", 3), ("s3://b", "stop", 2), ("", "", 2)])
+def test_what_travelled_is_deleted_once_all_is_done(answering: Path, artifacts: str, error: str, told: int) -> None:
+    (answering.parent / "driver.py").write_text(
+        "import sys\nfor n, line in enumerate(sys.stdin):\n"
+        "    print('{\"result\": \"' + str(n) + '\"}', flush=True)\n"
+        "    open(sys.argv[0] + '.lines', 'a').write(line)\n"
+    )
+    with contextlib.suppress(InterruptedError), RayPool(answering, "h:1", artifacts) as pool:
+        pool.join(files(1), idle=True)
+        list(pool.results("read", ["a"], Stage("a step", silent)))
+        if error:
+            raise InterruptedError(error)
+    lines = [json.loads(line) for line in (answering.parent / "driver.py.lines").read_text().splitlines()]
+    assert len(lines) == told and lines[2:] == [{}] * (told - 2)
+    assert lines[0].get("url", "").startswith(artifacts)

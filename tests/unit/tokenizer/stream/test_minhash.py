@@ -7,6 +7,7 @@ import random
 import numpy as np
 import pytest
 
+from tokenizer.stream import minhash
 from tokenizer.stream.minhash import HASHES, RECALL, Bands, band_hashes, bands_for, shingles, signature, similarity
 
 
@@ -39,6 +40,16 @@ def test_shingles_are_of_words_in_lower_case_and_short_texts_have_one() -> None:
     assert len(shingles("one two", 5)) == len(shingles("...", 5)) == 1
     assert shingles("...", 5) != shingles("!!!", 5)
     assert len(shingles("a b c d e f g", 5)) == 3
+
+
+def test_shingles_are_the_same_while_words_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = " ".join(f"w{number % 50}" for number in range(200))
+    before = shingles(text, 5)
+    assert len(before) == 50 and (np.diff(before.astype(object)) > 0).all()
+    monkeypatch.setattr(minhash, "_WORDS", 7)
+    monkeypatch.setattr(minhash, "_HASHES", minhash._Hashes())
+    assert shingles(text, 5).tolist() == before.tolist()
+    assert len(minhash._HASHES) <= 7
 
 
 def test_signatures_never_change() -> None:

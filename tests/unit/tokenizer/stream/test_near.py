@@ -11,7 +11,8 @@ from tokenizer.stream.near import leave_out, positions
 
 
 def gone(pairs: list[tuple[int, int]], held_out: str) -> str:
-    found = leave_out(np.array(pairs, np.int64).reshape(-1, 2), np.array(["gvt".index(c) for c in held_out], np.int8))
+    lists = [np.array(each, np.int64).reshape(-1, 2) for each in (pairs, pairs[:1])]
+    found, _ = leave_out(lists, np.array(["gvt".index(c) for c in held_out], np.int8))
     return "".join("x" if each else "." for each in found)
 
 
@@ -35,6 +36,16 @@ def test_a_document_goes_if_one_before_it_that_stays_is_alike(
 ) -> None:
     """Given sets (g) stay whole, validation is before training: no document that would leak stays."""
     assert gone(pairs, held_out) == expected
+
+
+@pytest.mark.parametrize("at_once", [1, 100])
+def test_leaks_are_training_documents_like_a_held_out_one_that_stays(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_PAIRS", at_once)
+    pairs = np.array([(0, 1), (0, 2), (1, 3), (1, 2), (4, 5)], np.int64)
+    found, leaks = leave_out([pairs], np.array([1, 1, 2, 2, 2, 2], np.int8))
+    assert (found.tolist(), leaks) == ([False, True, True, False, False, True], 1)
 
 
 def test_each_is_compared_with_those_of_its_split_before_it_and_the_first() -> None:

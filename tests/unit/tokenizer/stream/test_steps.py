@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tokenizer.corpus_error import CorpusError
-from tokenizer.stream.steps import RUNS, STEPS, perform
+from tokenizer.stream.steps import READS, RUNS, STEPS, perform
 
 
 def test_a_step_is_text_in_and_text_out(tmp_path: Path) -> None:
@@ -24,7 +24,7 @@ def test_a_step_is_text_in_and_text_out(tmp_path: Path) -> None:
     (tmp_path / RUNS).write_text(json.dumps(read["runs"]))
     index = {"bucket": [0, 4096], "ngram": 5, "rows": 0, "held_out_runs": 0}
     assert perform("index", str(tmp_path), json.dumps(index)) == "[1, 0]"
-    assert set(STEPS) == {"read", "hold", "gather", "index", "pair", "encode"}
+    assert set(STEPS) == set(READS) == {"read", "hold", "gather", "index", "pair", "encode"}
 
 
 def test_expected_errors_pass_through(tmp_path: Path) -> None:
