@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-LONGEST_PAUSE = 4.0
+LONGEST_PAUSE = 3.0
 """Seconds after which a client asks again at the latest: the service closes idle connections after 5."""
 
 

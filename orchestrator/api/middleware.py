@@ -87,7 +87,9 @@ class Surroundings:
         """Who sent a request, by its token alone, and the database's stamp if that is known. Raises StoreError."""
         token, stamp = guard.secret_of(Headers(scope=scope)), self._members.stamp()
         known = None if stamp is None else self._members.entry_at(token, stamp)
-        return known or await run_in_threadpool(self._members.entry, token), stamp
+        if known is None:
+            known = await run_in_threadpool(self._members.entry, token)
+        return known, stamp
 
 
 class Answer:
