@@ -154,7 +154,8 @@ class Worker:
         members: dict[Member, Attempt] = {}
         for attempt in attempts:
             member = self._member(attempt, end, prepared, shared=len(attempts) > 1)
-            members |= {member: attempt} if member is not None else {}
+            if member is not None:
+                members[member] = attempt
         if not chosen.stacked or any(attempt.assignment.micro_batch for attempt in attempts):
             self._train_in_turn(members)
             return
