@@ -186,6 +186,14 @@ def grid(runs: RunTable) -> Seconds:
     return seconds
 
 
+def larger() -> None:
+    """A law of more runs, as a large sweep or a whole lab has them."""
+    for budgets, sizes in ((10, 15), (40, 45)):
+        runs = RunTable.from_frame(simulated(budgets, sizes, SIGMA))
+        (bare, _), (whole, _) = best_of(2, partial(fit, runs, holdout=False)), best_of(2, partial(fit, runs))
+        print(f"{len(runs)} runs of {budgets} budgets: a fit {bare:ms}; with the rolling hold-out {whole:ms}")
+
+
 def against_least_squares(
     fitted: SurfaceFit, design: Any, losses: Floats, weights: Floats, objectives: Floats, all_ours: Seconds
 ) -> None:
@@ -274,6 +282,7 @@ def main() -> None:
         approach3(RunTable.from_frame(simulated(8, 30, 0.015)), published=False)
     frame = simulated(5, 7, SIGMA)
     seconds = grid(RunTable.from_frame(frame))
+    larger()
     command_line(frame, seconds)
     peers(frame, options.peers)
 
