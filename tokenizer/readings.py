@@ -64,7 +64,8 @@ def cleaning_json(spec: CorpusSpec) -> Mapping[str, Any]:
 
 def as_read(spec: CorpusSpec) -> CorpusSpec:
     """A corpus with the default of every key that holds only after it is read."""
-    return replace(spec, **{each.name: each.default for each in fields(spec) if each.name in AFTER_READING})
+    defaults: dict[str, Any] = {each.name: each.default for each in fields(spec) if each.name in AFTER_READING}
+    return replace(spec, **defaults)
 
 
 def reading_json(spec: CorpusSpec) -> Mapping[str, Any]:

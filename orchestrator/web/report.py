@@ -47,11 +47,7 @@ def write_report(
     predictions. Returns the files by name.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    made: dict[str, Chart] = charts(law, name=title)
-    if forecasts:
-        made["forecasts"] = forecast_record(forecasts, title)
-    if course is not None:
-        made["course"] = course_panels(course, title)
+    made = _charts(law, title, forecasts, course)
     files = {name: save(chart, folder / f"{name}.png") for name, chart in made.items()}
     curves = curves_of(law)
     page = ReportPage(
@@ -76,6 +72,16 @@ def write_report(
     files["report"].write_text(render(page), encoding="utf-8")
     runs.to_csv(files["runs"], index=False)
     return files
+
+
+def _charts(law: Law, title: str, forecasts: Sequence[Forecast], course: Course | None) -> dict[str, Chart]:
+    """The charts of a report by name."""
+    made: dict[str, Chart] = charts(law, name=title)
+    if forecasts:
+        made["forecasts"] = forecast_record(forecasts, title)
+    if course is not None:
+        made["course"] = course_panels(course, title)
+    return made
 
 
 def _inline(path: Path) -> Markup:

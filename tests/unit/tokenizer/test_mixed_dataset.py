@@ -6,6 +6,7 @@ import json
 import random
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -119,10 +120,10 @@ def test_another_weight_is_another_dataset_of_the_same_reading(
     ids=["duplicates stay", "all else"],
 )
 def test_what_holds_after_reading_shares_the_reading(
-    corpus: CorpusSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, float]
+    corpus: CorpusSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
 ) -> None:
     """The shards are those of a preparation of its own."""
-    other = replace(corpus, **changes)  # type: ignore[arg-type]
+    other = replace(corpus, **changes)
     alone = prepare(other, BYTE, tmp_path / "alone", silent)
     root = tmp_path / "shared"
     first = prepare(corpus, BYTE, root, silent, keep=True)
