@@ -72,7 +72,8 @@ class StoredFiles:
         parent, _, own = self._root.rpartition("/")
         self._fs.invalidate_cache()
         if self._fs.exists(parent):
-            for path in self._fs.ls(parent, detail=False):
+            # With details: without them some file systems, such as FTP's, return names without their folder.
+            for path in [details["name"] for details in self._fs.ls(parent, detail=True)]:
                 if path.rstrip("/").rpartition("/")[2] != own:
                     self._fs.rm(path, recursive=True)
 

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
 import pyarrow as pa
 import pytest
 
+from orchestrator.cluster.prepare_files import StoredFiles, stored_url
+from tests.unit.orchestrator.cluster.elsewhere import Elsewhere
+from tests.unit.tokenizer.stream.stream_data import in_small_pieces, write_corpus
 from tokenizer.corpus import CorpusError, CorpusFileError, CorpusSpec, read_documents
+from tokenizer.dataset import prepare
+from tokenizer.stream.portions import File
+from tokenizer.vocabulary import TokenizerSpec
 
 pytestmark = pytest.mark.slow
 BUCKET = "s3://corpus"
@@ -107,3 +114,31 @@ def test_denied_says_so_and_what_to_check(server: str) -> None:
             read_documents(spec("good"))
     finally:
         ask("reset-auth", b"inf")
+
+
+def test_what_lies_between_the_steps_travels_through_a_bucket(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As between nodes that share no folder; equal shards, and nothing of it stays."""
+    import fsspec
+
+    monkeypatch.setenv("ISOFLOP_SCRATCH", str(tmp_path / "scratch"))
+    in_small_pieces(monkeypatch)
+    asked = write_corpus(tmp_path / "texts")
+    url = stored_url(f"{BUCKET}/store", tmp_path / "home" / "cleaning")
+
+    def choose(_: Sequence[File], folder: Path) -> Elsewhere:
+        return Elsewhere(folder, url)
+
+    alone = prepare(asked, TokenizerSpec("byte"), tmp_path / "alone")
+    together = prepare(asked, TokenizerSpec("byte"), tmp_path / "home", choose=choose)
+    assert together.manifest.to_dict() == alone.manifest.to_dict()
+    files = fsspec.filesystem("s3")
+    earlier = StoredFiles(url.replace("cleaning", "earlier"))
+    earlier.send(tmp_path / "texts", ["0.jsonl"])
+    StoredFiles(url).drop_others()
+    assert any(name.endswith(".done") for name in files.find("corpus/store"))
+    assert not any(name.endswith(".jsonl") for name in files.find("corpus/store"))
+    StoredFiles(url).drop()
+    files.invalidate_cache()
+    assert files.find("corpus/store") == []

@@ -5,16 +5,16 @@ With a real Ray: tests/chaos/test_preparation.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from orchestrator.cluster import prepare_files
 from orchestrator.cluster.prepare_files import StoredFiles, do_stored, drop_copies, machine_folder, stored_url
+from tests.unit.orchestrator.cluster.elsewhere import Elsewhere
 from tests.unit.tokenizer.stream.stream_data import in_small_pieces, write_corpus
 from tokenizer.dataset import prepare
-from tokenizer.progress import Stage
 from tokenizer.stream.portions import File
 from tokenizer.vocabulary import TokenizerSpec
 
@@ -26,27 +26,6 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A place in a store; this machine's copies are below tmp_path/scratch."""
     monkeypatch.setenv("ISOFLOP_SCRATCH", str(tmp_path / "scratch"))
     return stored_url((tmp_path / "store").as_uri(), tmp_path / "home" / "cleaning-1")
-
-
-class Elsewhere:
-    """Does every task as a node without the driver's folder does."""
-
-    def __init__(self, folder: Path, url: str) -> None:
-        self.folder, self.url, self.stored = folder, url, StoredFiles(url)
-        folder.mkdir(parents=True)
-
-    def __enter__(self) -> Elsewhere:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return
-
-    def results(self, step: str, tasks: Sequence[str], stage: Stage) -> Iterator[str]:
-        self.stored.send_missing(self.folder)
-        for task in tasks:
-            result, names = do_stored(self.url, step, task)
-            self.stored.copy(self.folder, names)
-            yield result
 
 
 def test_every_step_finds_what_it_reads(tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
