@@ -68,20 +68,20 @@ class BoardPage(View):
     """Its table."""
     own: Sequence[str]
     """The entries of who looks, a sentence each."""
-    forms: EntryForms
+    entering: EntryForms
     """What they may enter."""
     command: str
     """What enters the board from a terminal."""
 
 
-def board_page(board: BoardView, forms: EntryForms) -> BoardPage:
+def board_page(board: BoardView, entering: EntryForms) -> BoardPage:
     """The page of a board, with the forms by which who looks may enter it."""
     rows = tuple(board_row(row, last=row is board.table[-1]) for row in board.table)
     what = "RUN" if board.metric is Metric.BITS else "--sweep SWEEP"
     if board.metric is Metric.FORECAST and board.target is not None:
         what = "--params N --tokens D --loss L --low A --high B"
     command = f"isoflop board enter {board.name} {what}"
-    return BoardPage(board, rows, tuple(map(own_sentence, board.own)), forms, command)
+    return BoardPage(board, rows, tuple(map(own_sentence, board.own)), entering, command)
 
 
 def board_row(row: Standing, *, last: bool) -> BoardRow:
