@@ -44,7 +44,6 @@ NEEDS: Final[Mapping[tuple[str, str], Role | None]] = {
     ("POST", "/api/v1/users/{user}/revoke"): A,
     ("POST", "/api/v1/groups/{group}"): A,
     ("GET", "/boards"): R,
-    ("POST", "/boards"): A,
     ("GET", "/boards/{board}"): R,
     ("POST", "/boards/{board}"): S,
     ("GET", "/api/v1/boards"): R,
