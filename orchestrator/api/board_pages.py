@@ -80,8 +80,7 @@ def _seen(workspace: Workspace, board: str, by: Actor) -> tuple[BoardView, Choic
 
 def _asked(typed: TypedEntry) -> EntryAsked:
     """What a form asks to enter, as REST takes it."""
-    if typed.part == "runs":
-        return EntryAsked(runs=typed.fields["runs"].split())
-    if typed.part == "sweep":
-        return EntryAsked(sweep=typed.fields["sweep"])
-    return EntryAsked.model_validate({"forecast": typed.numbers()})
+    if typed.part == "forecast":
+        return EntryAsked.model_validate({"forecast": typed.numbers()})
+    value = typed.fields[typed.part]
+    return EntryAsked.model_validate({typed.part: value.split() if typed.part == "runs" else value})

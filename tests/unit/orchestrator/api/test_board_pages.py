@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from httpx import Response
 
 from model.flops import count_parameters
 from orchestrator.api.app import create_app
@@ -30,10 +30,10 @@ class Service:
         self.tokens = {name: add_user(home.workspace, name, role, "", "t", None) for name, role in roles.items()}
         self.client = TestClient(create_app(home.workspace), base_url="http://127.0.0.1", follow_redirects=False)
 
-    def get(self, user: str, path: str) -> Response:
+    def get(self, user: str, path: str) -> Any:
         return self.client.get(path, headers=self._cookie(user))
 
-    def post(self, user: str, path: str, form: dict[str, str], headers: dict[str, str] | None = None) -> Response:
+    def post(self, user: str, path: str, form: dict[str, str], headers: dict[str, str] | None = None) -> Any:
         return self.client.post(path, data=form, headers=self._cookie(user) | (headers or {}))
 
     def _cookie(self, user: str) -> dict[str, str]:

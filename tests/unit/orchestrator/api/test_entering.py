@@ -33,15 +33,15 @@ def entering(home: BoardHome) -> Entering:
 def test_runs_are_scored_by_the_workshop(home: BoardHome, monkeypatch: pytest.MonkeyPatch) -> None:
     home.run("ann0", "ann")
     monkeypatch.setattr(board_entries, "score_runs", lambda runs, text: (2.5,) if text == HIDDEN else ())
-    asyncio.run(entering(home).enter("speed", EntryAsked(runs=["ann0"]), ANN))
+    asyncio.run(entering(home).enter("speed", EntryAsked.model_validate({"runs": ["ann0"]}), ANN))
     (entry,) = home.workspace.store.entries(1)
     assert (entry.user, entry.entered.runs, entry.entered.scores) == ("ann", ("ann0",), (2.5,))
 
 
-@pytest.mark.parametrize("sent", [EntryAsked(), EntryAsked(runs=["ann0"], sweep="of-ann0")])
-def test_one_thing_is_entered(home: BoardHome, sent: EntryAsked) -> None:
+@pytest.mark.parametrize("sent", [{}, {"runs": ["ann0"], "sweep": "of-ann0"}])
+def test_one_thing_is_entered(home: BoardHome, sent: dict[str, object]) -> None:
     with pytest.raises(BoardError, match="one of the three"):
-        asyncio.run(entering(home).enter("speed", sent, ANN))
+        asyncio.run(entering(home).enter("speed", EntryAsked.model_validate(sent), ANN))
 
 
 def test_a_board_is_opened(home: BoardHome) -> None:
