@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, quote
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
+from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from orchestrator.api.board_schemas import EntryAsked
@@ -59,6 +60,8 @@ def install(app: FastAPI, workspace: Workspace, entering: Entering) -> None:
                     return RedirectResponse(f"/boards/{quote(board, safe='')}#own-heading", status_code=303)
             except ExpectedError as error:
                 problem, status = str(error), meaning_of(error).status
+            except ValidationError as error:
+                problem = error.errors()[0]["msg"]
             view, choices = await run_in_threadpool(_seen, workspace, board, by)
             forms: EntryForms = entry_forms(choices, typed, problem)
             return HTMLResponse(render(board_page(view, forms)), status_code=status)

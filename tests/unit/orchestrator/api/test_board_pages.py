@@ -128,6 +128,13 @@ def test_a_reader_is_shown_no_form(service: Service) -> None:
     assert "only submitters and admins enter a board" in page and "<form" not in page
 
 
+@pytest.mark.parametrize(
+    ("form", "status"), [({"runs": "x " * 21}, 422), ({"sweep": "x" * 81}, 422), ({"runs": ""}, 409), ({}, 422)]
+)
+def test_what_no_browser_sends_is_refused_too(service: Service, form: dict[str, str], status: int) -> None:
+    assert service.post("ada", "/boards/speed", form).status_code == status
+
+
 def test_a_form_of_another_site_is_refused(service: Service) -> None:
     answer = service.post("ann", "/boards/speed", {"runs": "ann0"}, {"Origin": "https://elsewhere.example"})
     assert answer.status_code == 403 and "may not change anything here" in answer.text
