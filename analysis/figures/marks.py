@@ -90,6 +90,13 @@ def budget_labels(curves: Sequence[Curve]) -> list[str]:
     return [label + ("" if curve.minima else " (refused)") for label, curve in zip(labels, curves, strict=True)]
 
 
+def _listed(names: Sequence[str]) -> list[str]:
+    """The budgets that a legend names: all, or of more than two columns hold one column's, evenly chosen."""
+    if len(names) <= 2 * _LEGEND_ROWS:
+        return list(names)
+    return [names[round(row * (len(names) - 1) / (_LEGEND_ROWS - 1))] for row in range(_LEGEND_ROWS)]
+
+
 def budget_encodings(curves: Sequence[Curve], *, legend: bool = True) -> tuple[alt.Color, alt.Shape]:
     """Colour and marker of a law's ascending budgets in one legend, refused ones hollow; rows have their `budget`.
 
@@ -99,8 +106,10 @@ def budget_encodings(curves: Sequence[Curve], *, legend: bool = True) -> tuple[a
     shapes = [SHAPES[index % len(SHAPES)] for index in range(len(names))]
     shapes = [shape if curve.minima else hollow(shape) for curve, shape in zip(curves, shapes, strict=True)]
     title = "Budget C (FLOPs)"
-    columns = 2 if len(names) > _LEGEND_ROWS else alt.Undefined
-    key = alt.Legend(title=title, symbolLimit=len(names) + 1, columns=columns) if legend else None
+    listed = _listed(names)
+    columns = 2 if len(listed) > _LEGEND_ROWS else alt.Undefined
+    values = listed if len(listed) < len(names) else alt.Undefined
+    key = alt.Legend(title=title, symbolLimit=len(names) + 1, columns=columns, values=values) if legend else None
     return (
         alt.Color("budget:O", sort=names, scale=alt.Scale(domain=names), title=title, legend=key),
         alt.Shape("budget:N", sort=names, scale=alt.Scale(domain=names, range=shapes), title=title, legend=key),

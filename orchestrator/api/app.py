@@ -27,6 +27,7 @@ from orchestrator.api import (
     users,
 )
 from orchestrator.api.desk import Desk
+from orchestrator.api.entering import Entering
 from orchestrator.api.middleware import Surroundings
 from orchestrator.api.shelf import Shelf
 from orchestrator.api.traffic import Latencies, Traffic
@@ -77,8 +78,9 @@ def create_app(
     login.install(app, members)
     people.install(app, workspace)
     users.install(app, workspace)
-    boards.install(app, workspace, desk)
-    board_pages.install(app, workspace)
+    entering = Entering(workspace, desk)
+    boards.install(app, workspace, entering)
+    board_pages.install(app, workspace, entering)
     health.install(app, workspace, background, latencies)
     openapi.install(app)
     return app

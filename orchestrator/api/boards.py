@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, Request, Response
 from starlette.concurrency import run_in_threadpool
 
@@ -19,26 +16,21 @@ from orchestrator.api.board_schemas import (
     RosterAsked,
     Student,
 )
-from orchestrator.api.desk import Desk
 from orchestrator.api.documents import json_document, reply
+from orchestrator.api.entering import Entering
 from orchestrator.api.permissions import actor_of
-from orchestrator.boards import BoardError
-from orchestrator.people import Actor
-from orchestrator.use_cases.board_entries import enter_forecast, enter_law, enter_runs
 from orchestrator.use_cases.board_table import board_of, boards_of, view_json
-from orchestrator.use_cases.boards import close_board, decide_board, open_board
+from orchestrator.use_cases.boards import close_board, decide_board
 from orchestrator.use_cases.classes import class_json, enrol
 from orchestrator.use_cases.workspace import Workspace
 
 BOARDS = "/api/v1/boards"
 CLASSES = "/api/v1/classes"
-SCORERS = 2
-"""Entries that are checked and scored at a time; further ones wait."""
 
 
-def install(app: FastAPI, workspace: Workspace, desk: Desk) -> None:
+def install(app: FastAPI, workspace: Workspace, entering: Entering) -> None:
     """Add the routes."""
-    _add_boards(app, workspace, desk)
+    _add_boards(app, workspace, entering)
     _add_classes(app, workspace)
 
     @app.post(BOARDS + "/{board}/close", tags=["boards"], response_model=BoardShown)
@@ -54,9 +46,8 @@ def install(app: FastAPI, workspace: Workspace, desk: Desk) -> None:
         return await _shown(workspace, request, board)
 
 
-def _add_boards(app: FastAPI, workspace: Workspace, desk: Desk) -> None:
+def _add_boards(app: FastAPI, workspace: Workspace, entering: Entering) -> None:
     """Add the routes that open, show and enter boards."""
-    scoring = CapacityLimiter(SCORERS)
 
     @app.get(BOARDS, tags=["boards"], response_model=list[BoardShown])
     async def list_boards(request: Request) -> Response:
@@ -67,8 +58,7 @@ def _add_boards(app: FastAPI, workspace: Workspace, desk: Desk) -> None:
     @app.post(BOARDS, tags=["boards"], status_code=201, response_model=BoardShown)
     async def make_board(request: Request, asked: BoardAsked) -> Response:
         """Open a board. Its hidden file is kept in the database alone, and no route shows it."""
-        work = partial(open_board, workspace, asked.asked(), asked.baseline, actor_of(request), desk.compute)
-        await to_thread.run_sync(work, limiter=scoring)
+        await entering.open(asked, actor_of(request))
         return await _shown(workspace, request, asked.name, 201)
 
     @app.get(BOARDS + "/{board}", tags=["boards"], response_model=BoardShown)
@@ -79,8 +69,7 @@ def _add_boards(app: FastAPI, workspace: Workspace, desk: Desk) -> None:
     @app.post(BOARDS + "/{board}/entries", tags=["boards"], status_code=201, response_model=BoardShown)
     async def enter(request: Request, board: str, asked: EntryAsked) -> Response:
         """Enter finished runs of yours, which are checked and scored here, the law of a sweep, or a forecast."""
-        work = _entering(workspace, desk, board, asked, actor_of(request))
-        await to_thread.run_sync(work, limiter=scoring)
+        await entering.enter(board, asked, actor_of(request))
         return await _shown(workspace, request, board, 201)
 
 
@@ -97,19 +86,6 @@ def _add_classes(app: FastAPI, workspace: Workspace) -> None:
         """Make an account for each name, all or none, with equal quotas; their tokens are not shown again."""
         made = enrol(workspace, group, asked.names, asked.quota(), asked.days, actor_of(request))
         return [HandedOut(user=user, token=token) for user, token in made.items()]
-
-
-def _entering(workspace: Workspace, desk: Desk, board: str, asked: EntryAsked, by: Actor) -> Callable[[], None]:
-    """What enters a board. Raises BoardError unless exactly one thing is entered."""
-    forecast = asked.as_forecast()
-    if sum(each is not None for each in (asked.runs, asked.sweep, forecast)) != 1:
-        raise BoardError("enter runs, a sweep or a forecast: one of the three")
-    if asked.runs is not None:
-        return partial(enter_runs, workspace, board, asked.runs, by, desk.compute)
-    if asked.sweep is not None:
-        return partial(enter_law, workspace, board, asked.sweep, by, desk.compute)
-    assert forecast is not None
-    return partial(enter_forecast, workspace, board, forecast, by)
 
 
 async def _shown(workspace: Workspace, request: Request, board: str, status: int = 200) -> Response:

@@ -12,10 +12,16 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from orchestrator.api.guard import BODY_BYTES
+
 RECEIVE_SECONDS = 30.0
 """Within which a request must have come, its body included."""
 MOST = 2048
 """Connections at a time, if the system lets a process open twice as many files."""
+MOST_UNREAD = BODY_BYTES
+"""Bytes of a body that may still come after its answer, and are thrown away; beyond, the connection is closed."""
+LINGER_SECONDS = 0.5
+"""Between an answer to a body that is too large and the end of its connection, so that the answer arrives."""
 BACKLOG = 128
 """Connections that the system keeps until they are taken: as many are taken at once."""
 
@@ -60,6 +66,7 @@ class TimedProtocol(H11Protocol):
     """A connection that is closed if a request is begun and does not come, or to make room for another."""
 
     _deadline: asyncio.TimerHandle | None = None
+    _unread = 0
 
     def limits(self, waiting: dict[TimedProtocol, None], most: int, seconds: float) -> None:
         """Close after so many seconds; `waiting` are all connections without a whole request, the oldest first."""
@@ -77,7 +84,13 @@ class TimedProtocol(H11Protocol):
             oldest.transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """A part of a request, or more, has come."""
+        """A part of a request, or more, has come; of a body after its answer some is thrown away, and no more."""
+        answered = self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY
+        self._unread = self._unread + len(data) if answered else 0
+        if self._unread > MOST_UNREAD:
+            self.transport.pause_reading()
+            self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+            return
         super().data_received(data)
         self._look()
 

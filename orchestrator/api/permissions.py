@@ -45,6 +45,7 @@ NEEDS: Final[Mapping[tuple[str, str], Role | None]] = {
     ("POST", "/api/v1/groups/{group}"): A,
     ("GET", "/boards"): R,
     ("GET", "/boards/{board}"): R,
+    ("POST", "/boards/{board}"): S,
     ("GET", "/api/v1/boards"): R,
     ("POST", "/api/v1/boards"): A,
     ("GET", _BOARD): R,

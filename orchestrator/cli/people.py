@@ -102,7 +102,8 @@ def revoke(
         client.revoke(user, token)
     else:
         end(open_workspace(), user, token)
-    say(f"token {token} of {user} is revoked" if token else f"user {user} is closed; isoflop user add opens it again")
+    opens = f"isoflop user add {user} --token NAME opens it again, with a token of a new name"
+    say(f"token {token} of {user} is revoked" if token else f"user {user} is closed; {opens}")
 
 
 def group(

@@ -226,7 +226,10 @@ def _add_token(db: Connection, account: str, token: NewToken, now: float, by: Ac
     """Store a new token of an open account. Raises NotFound, AccountError."""
     owner, days = _account(db, account), token.days
     if owner.closed_at is not None:
-        raise AccountError(f"user {account} is closed: `isoflop user add {account}` opens it again with a token")
+        raise AccountError(
+            f"user {account} is closed: `isoflop user add {account} --token NAME` opens it again, with a "
+            "token of a new name"
+        )
     same = (t.tokens.c.account_id == owner.id) & (t.tokens.c.name == token.name)
     if db.execute(select(t.tokens.c.id).where(same)).first() is not None:
         raise AccountError(f"user {account} has had a token {token.name} already: give another name with --token")

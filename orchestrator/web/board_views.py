@@ -19,6 +19,7 @@ from analysis.wording import (
 from orchestrator.boards import Metric
 from orchestrator.use_cases.board_standings import Standing
 from orchestrator.use_cases.board_table import BoardView, OwnEntry
+from orchestrator.web.board_forms import EntryForms
 from orchestrator.web.views import View
 
 UNKNOWN = "–"
@@ -67,17 +68,20 @@ class BoardPage(View):
     """Its table."""
     own: Sequence[str]
     """The entries of who looks, a sentence each."""
+    entering: EntryForms
+    """What they may enter."""
     command: str
     """What enters the board from a terminal."""
 
 
-def board_page(board: BoardView) -> BoardPage:
-    """The page of a board."""
+def board_page(board: BoardView, entering: EntryForms) -> BoardPage:
+    """The page of a board, with the forms by which who looks may enter it."""
     rows = tuple(board_row(row, last=row is board.table[-1]) for row in board.table)
     what = "RUN" if board.metric is Metric.BITS else "--sweep SWEEP"
     if board.metric is Metric.FORECAST and board.target is not None:
         what = "--params N --tokens D --loss L --low A --high B"
-    return BoardPage(board, rows, tuple(map(own_sentence, board.own)), f"isoflop board enter {board.name} {what}")
+    command = f"isoflop board enter {board.name} {what}"
+    return BoardPage(board, rows, tuple(map(own_sentence, board.own)), entering, command)
 
 
 def board_row(row: Standing, *, last: bool) -> BoardRow:

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from analysis import wording
 from analysis.answers.details import details_of, title_of
 from analysis.answers.ngrams import ngram_sentence
+from analysis.answers.worth import worth_sentence
 from analysis.devices import Hardware
 from analysis.figures import javascript, script_json, theme
 from analysis.law import Law
@@ -119,6 +120,7 @@ def environment() -> Environment:
         "count_interval": lambda interval: wording.format_interval(interval, wording.format_count),
         "trust": wording.trust_sentence,
         "noise": lambda law: " ".join(wording.noise_sentences(law.noise, law.loss_unit)),
+        "worth": worth_sentence,
         "ngrams": ngram_sentence,
         "refusal": wording.refusal_phrase,
         "message": wording.refusal_message,

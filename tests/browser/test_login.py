@@ -54,21 +54,29 @@ def test_a_person_logs_in_and_out(browser: Any, service: tuple[str, str]) -> Non
     page.context.close()
 
 
+def axe() -> str:
+    """The script that looks for what keeps people out."""
+    package = pytest.importorskip("axe_playwright_python.base", reason="no axe: pip install 'isoflop[contract]'")
+    return Path(package.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
+
+
+def violations(page: Any, script: str, address: str) -> list[tuple[str, str]]:
+    """What axe finds on a page: the rule, and the first element that breaks it."""
+    page.goto(address, wait_until="networkidle")
+    page.add_script_tag(content=script)
+    found = page.evaluate("axe.run().then(found => found.violations)")
+    return [(each["id"], each["nodes"][0]["html"]) for each in found]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(browser: Any, service: tuple[str, str], scheme: str) -> None:
-    axe = pytest.importorskip("axe_playwright_python.base", reason="no axe: pip install 'isoflop[contract]'")
-    script = Path(axe.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
+    script = axe()
     url, token = service
     context = browser.new_context(color_scheme=scheme, bypass_csp=True)  # axe itself is a script from elsewhere
     page = context.new_page()
     page.set_default_timeout(120_000)
     log_in(page, url, token)
-    found = {}
-    for path in PAGES:
-        page.goto(url + path, wait_until="networkidle")
-        page.add_script_tag(content=script)
-        violations = page.evaluate("axe.run().then(found => found.violations)")
-        found[path] = [(each["id"], each["nodes"][0]["html"]) for each in violations]
+    found = {path: violations(page, script, url + path) for path in PAGES}
     assert found == {path: [] for path in PAGES}
     context.close()

@@ -75,6 +75,16 @@ def test_budgets_keep_colour_and_marker_and_refused_ones_are_hollow(refused: Law
     assert all(encoding.to_dict()["legend"] is None for encoding in budget_encodings(refused.curves, legend=False))
 
 
+def test_of_many_budgets_the_legend_names_some_from_the_first_to_the_last(refused: Law) -> None:
+    many = [replace(refused.curves[0], flops=1e11 * 1.2**i) for i in range(40)]
+    colour, shape = (encoding.to_dict() for encoding in budget_encodings(many))
+    listed, every = colour["legend"]["values"], budget_labels(many)
+    assert (len(listed), listed[0], listed[-1]) == (14, every[0], every[-1])
+    assert listed == sorted(set(listed), key=every.index) == shape["legend"]["values"]
+    assert len(colour["scale"]["domain"]) == 40 and "columns" not in colour["legend"]
+    assert "values" not in budget_encodings(many[:28])[0].to_dict()["legend"]
+
+
 def test_an_estimator_looks_the_same_whoever_else_is_shown() -> None:
     for shown in (["cubic"], ["akima", "cubic", "headline"]):
         colour, shape, opacity = (e.to_dict() for e in estimator_encodings(shown))

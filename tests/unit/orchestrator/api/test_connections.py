@@ -22,8 +22,8 @@ Send = Callable[[dict[str, object]], Awaitable[None]]
 
 
 async def app(scope: dict[str, object], receive: Receive, send: Send) -> None:
-    """Read the body, and answer."""
-    more = True
+    """Read the body, unless the path is /early, and answer."""
+    more = scope["path"] != "/early"
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -58,9 +58,11 @@ def listening(most: int, seconds: float, ended: list[str]) -> Iterator[int]:
     thread.start()
     while not server.started:
         time.sleep(0.01)
-    yield bound.getsockname()[1]
-    server.should_exit = True
-    thread.join()
+    try:
+        yield bound.getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def opened(port: int, sent: bytes = b"") -> socket.socket:
@@ -103,6 +105,42 @@ def test_a_connection_may_ask_again_and_is_not_closed_for_an_answer_that_takes_l
         assert closed(connection.sock)
         assert ended == []
     assert ended == ["ended"], "work is ended before connections are"
+
+
+def send_for_ever(connection: socket.socket) -> int:
+    """Send chunks of a body until the other side closes; returns how many bytes it let in."""
+    chunk, sent = b"10000\r\n" + b"x" * 65536 + b"\r\n", 0
+    with contextlib.suppress(ConnectionError):
+        while sent < 2**28:
+            connection.sendall(chunk)
+            sent += len(chunk)
+    return sent
+
+
+def answered(connection: socket.socket) -> bool:
+    """Whether an answer comes, to its end."""
+    got = b""
+    while not got.endswith(b"ok") and (part := connection.recv(1000)):
+        got += part
+    return got.startswith(b"HTTP/1.1 200")
+
+
+def test_a_body_without_end_ends_its_connection_soon_after_the_answer() -> None:
+    with listening(100, 600.0, []) as port:
+        with opened(port, b"POST /early HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n") as connection:
+            assert answered(connection)
+            assert send_for_ever(connection) < 2**25
+        assert ask(port) == b"ok"
+
+
+def test_the_rest_of_a_small_body_is_thrown_away_after_its_answer() -> None:
+    with (
+        listening(100, 600.0, []) as port,
+        opened(port, b"POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\n") as connection,
+    ):
+        assert answered(connection)
+        connection.sendall(b"x" * 99_999 + b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert answered(connection)
 
 
 def test_those_who_send_nothing_make_way() -> None:

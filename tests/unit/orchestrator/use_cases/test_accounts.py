@@ -63,7 +63,7 @@ def test_accounts_and_groups_are_listed_with_what_they_may_take(home: Workspace)
 def test_a_closed_account_is_opened_with_a_token_or_not_at_all(home: Workspace) -> None:
     add_user(home, "ada", Role.ADMIN, "", "first", None)
     revoke(home, "ada", None)
-    with pytest.raises(AccountError, match="user ada is closed: `isoflop user add ada` opens it again"):
+    with pytest.raises(AccountError, match="user ada is closed: `isoflop user add ada --token NAME` opens it again"):
         add_token(home, "ada", "desk", None)
     length = home.store.audit_length()
     with pytest.raises(AccountError, match="has had a token first already: give another name with --token"):

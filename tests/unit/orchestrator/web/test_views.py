@@ -6,11 +6,13 @@ from dataclasses import fields, replace
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pytest
 from jinja2 import meta
 
 from analysis.answers.ask import Question, Reply, ask
 from analysis.figures import holdout_panels, isoflop_curves, residual_panels
+from analysis.fitting.repetition.own import FittedWorth, OwnWorth
 from analysis.law import fit
 from analysis.records import BuildableShape
 from orchestrator.states import SweepState
@@ -131,6 +133,14 @@ def test_a_law_without_a_hold_out_says_what_one_needs() -> None:
     page = sweep_page(figures={**view().figures, **drawn})
     assert needs not in page.words() and "spec-holdout-2" in page.scripts
     assert needs not in sweep_page(law=law(sizes=2)).words(), "there is no law to hold a budget out of"
+
+
+def test_the_page_says_what_repetition_is_worth_where_its_runs_tell() -> None:
+    none = np.empty((0, 3))
+    worth = FittedWorth(OwnWorth(3.62, 2.96, 4.55), OwnWorth(12.5, 6.1, None), 24, 8.0, none, none, none, none)
+    told = sweep_page(law=replace(law(), worth=worth)).words()
+    assert "as 24 runs that repeat tokens show: R*_D = 3.62 [2.96, 4.55] (published: 15.39)" in told
+    assert "R*_D" not in sweep_page().words()
 
 
 def test_pages_carry_no_inline_script_or_style() -> None:
