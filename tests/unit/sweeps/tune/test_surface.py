@@ -34,6 +34,10 @@ def test_rules_are_found_within_their_intervals() -> None:
     assert 0.006 < surfaces[0].noise < 0.02
 
 
+def test_the_noise_is_that_of_the_trials() -> None:
+    assert fit_surface(trials_of(0, 60, noise=0.04), PRIOR, 6).noise == pytest.approx(0.04, rel=0.4)
+
+
 def test_diverged_trials_repel() -> None:
     trials = trials_of(0, 60)
     trials.loss[trials.settings[:, 1] > 0.5] = np.inf
@@ -44,4 +48,6 @@ def test_diverged_trials_repel() -> None:
 def test_few_trials_leave_the_start_and_wide_intervals() -> None:
     few, many = fit_surface(trials_of(0, 6), PRIOR, 6), fit_surface(trials_of(0, 60), PRIOR, 6)
     assert (few.half > 1.5 * many.half).all()
+    usual = [np.log(16) / 1.5, 0.25, 0.25]
+    assert few.half == pytest.approx(3.182 * np.array([usual, usual]), rel=0.01), "95 % of Student's t, 3 degrees"
     assert np.abs(few.rule[:, 1:]).max() < 0.3, "exponents stay near the start's"
