@@ -11,6 +11,7 @@ from analysis.suggest.cells import Cells, joined
 from analysis.suggest.first import suggest_first
 from analysis.suggest.records import Suggestion, Target
 from analysis.suggest.suggest import suggest, usual_spend
+from analysis.wording import typed_flops
 from orchestrator.use_cases.planning import Planning
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from sweeps.file.spec import AdaptiveSpec, LimitsSpec, SweepSpec
@@ -93,7 +94,7 @@ def _within_limits(spend: float, left: float | None) -> tuple[float, tuple[str, 
     """A spend held to what the sweep's limits leave, and a sentence where they cut it."""
     if left is None or spend <= left:
         return spend, ()
-    return max(left, 0.0), (f"limits.flops leaves {max(left, 0.0):.3g} FLOPs for further runs",)
+    return max(left, 0.0), (f"limits.flops leaves {typed_flops(max(left, 0.0))} FLOPs for further runs",)
 
 
 def _notes(found: Candidates) -> tuple[str, ...]:
