@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from analysis.wording import format_count
 from sweeps.file.spec import CentreSpec, LimitsSpec, SeedsSpec, SizesSpec
 from sweeps.plan.plan import make_plan
 from sweeps.plan.records import Cause, DataFacts, DomainFacts, PlanError
@@ -87,7 +88,7 @@ def test_a_range_that_cells_leave_is_named_with_how_many_leave_it_where() -> Non
     outside = [run for run in plan.runs if not 256 <= run.batch_tokens <= 1920]
     low, high = min(run.batch_tokens for run in outside), max(run.batch_tokens for run in outside)
     assert batch.startswith(
-        f"{len(outside)} of {len(plan.runs)} cells have {low:.3g} to {high:.3g} tokens a step, outside"
+        f"{len(outside)} of {len(plan.runs)} cells have {format_count(low)} to {format_count(high)} tokens a step, "
     )
 
 
