@@ -198,6 +198,6 @@ def test_a_home_that_is_open_already_is_not_announced_again(
 ) -> None:
     monkeypatch.delenv("ISOFLOP_URL", raising=False)
     opened = Workspace(Home(filled_home, "test"), reading=True)
-    assert Source(sweep="lab").answers_in(opened).name == "lab"
+    assert Source(sweep="lab").answers_in(opened).sweep.name == "lab"
     opened.close()
     assert capsys.readouterr().err == ""
