@@ -81,7 +81,9 @@ def superscript(exponent: int) -> str:
 
 
 def format_flops(flops: float, digits: int = 3) -> str:
-    """Compute in powers of ten with at most `digits` significant digits: 3e11 → 3×10¹¹, 1e12 → 10¹²."""
+    """Compute in powers of ten with at most `digits` significant digits: 3e11 → 3×10¹¹, 1e12 → 10¹², 0 → 0."""
+    if flops == 0:
+        return "0"
     if not (math.isfinite(flops) and flops > 0):
         return "–"
     mantissa_text, exponent_text = f"{flops:.{digits - 1}e}".split("e")

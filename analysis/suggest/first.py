@@ -86,7 +86,7 @@ def affordable_curves(cells: Cells, least: float, spend: float) -> Labels:
     if least_spend > spend * (1 + 1e-9):
         raise QuestionError(
             f"a spend of {typed_flops(spend)} FLOPs does not pay for the first law and a run after it: "
-            f"{FEWEST_BUDGETS} curves of {FEWEST_SIZES} sizes cost {price:.3g} FLOPs, so the least is "
+            f"{FEWEST_BUDGETS} curves of {FEWEST_SIZES} sizes cost {typed_flops(price)} FLOPs, so the least is "
             f"{typed_up(least_spend)}; smaller budgets cost less"
         )
     return first

@@ -54,7 +54,7 @@ def suggest(
         found = Suggestion(flops, law.loss_unit, now, target, spend or had, (), Outcome.REACHED, len(cells))
         if target.reached(now):
             return found
-        for allowed in _spends(spend, had, target):
+        for allowed in _spends(spend or usual_spend(cells, target), had, target):
             found = _within(law, cells, flops, allowed, target, now, per_hour=per_hour, begun=begun)
             if found.outcome is Outcome.REACHED:
                 break
@@ -92,17 +92,19 @@ def typed_up(flops: float) -> str:
     return typed_flops(float(np.ceil(flops / unit * (1 - 1e-12)) * unit))
 
 
-def _spends(spend: float | None, had: float, target: Target) -> Iterator[float]:
+def usual_spend(cells: Cells, target: Target) -> float:
+    """What may be spent where no spend is given: as much as the runs so far have cost; LAST times that for a target."""
+    had = float((cells.flops * cells.runs).sum())
+    return LAST * had if target.any else had
+
+
+def _spends(spend: float, had: float, target: Target) -> Iterator[float]:
     """What may be spent, in the order in which it is tried."""
-    if not target.any:
-        yield spend or had
-        return
-    last = spend or LAST * had
-    allowed = FIRST * had
-    while allowed < last:
+    allowed = FIRST * had if target.any else spend
+    while allowed < spend:
         yield allowed
         allowed *= GROWTH
-    yield last
+    yield spend
 
 
 def _within(

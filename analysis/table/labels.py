@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from analysis.records import LawError
 from analysis.table import budgets as grouping
 from analysis.table.units import rows_text
+from analysis.wording import typed_flops
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -50,8 +51,8 @@ def budgets_of(frame: pd.DataFrame, flops: Floats) -> tuple[Labels, Floats, list
                 row = int(np.flatnonzero(far)[0])
                 raise LawError(
                     f"column budget: {rows_text(far, frame.index.to_numpy())} cost over {FAR_FROM_BUDGET:.0f} times "
-                    f"more or less than the budget, such as {flops[row]:.3g} FLOPs at a budget of {named[row]:.3g}. "
-                    "Correct the column or leave it out."
+                    f"more or less than the budget, such as {typed_flops(flops[row])} FLOPs at a budget of "
+                    f"{typed_flops(named[row])}. Correct the column or leave it out."
                 )
             budgets, labels = np.unique(named, return_inverse=True)
             return labels.astype(np.int64), budgets, []

@@ -101,7 +101,7 @@ def round_rows(rounds: Sequence[Round]) -> list[dict[str, str | int]]:
             "round": "end" if each.stop else number,
             "runs": len(each.runs),
             "ahead": len(each.ahead),
-            "spent before": format_flops(each.spent) if each.spent else "0",
+            "spent before": format_flops(each.spent),
             "known": measure(each.known) if each.known else "",
             "expected after": measure(each.expected) if each.expected else "",
             "why": str(each.stop) if each.stop else each.note,

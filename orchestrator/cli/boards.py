@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from analysis.wording import format_flops, plural
 from orchestrator.boards import MOST_ENTRIES, TEXT_BYTES, Forecast, Metric, NewBoard
 from orchestrator.cli.opening import open_service, open_workspace
 from orchestrator.cli.options import Output, check_positive
@@ -123,8 +124,10 @@ def show(name: Name, output: Output = Format.TABLE) -> None:
         if not found["table"]:
             return
     shown = [column for column in TABLE_COLUMNS if any(row[column] is not None for row in found["table"])]
-    rows = found["table"] if output is Format.CSV else [_in_words(row) for row in found["table"]]
-    emit_rows(rows, shown, output, importance=TABLE_COLUMNS)
+    if output is Format.CSV:
+        emit_rows(found["table"], shown or TABLE_COLUMNS, output)
+    else:
+        emit_rows([_in_words(row) for row in found["table"]], shown, output, importance=TABLE_COLUMNS)
 
 
 def close(name: Name) -> None:
@@ -200,6 +203,8 @@ def _forecast(params: Number, tokens: Number, loss: Number, low: Number, high: N
     given = [value for value in (params, tokens, loss, low, high) if value is not None]
     if not given:
         return None
+    for option, value in {"--params": params, "--tokens": tokens, "--loss": loss, "--low": low, "--high": high}.items():
+        check_positive(option, value)
     if len(given) < 5:
         raise typer.BadParameter("a forecast needs --params, --tokens, --loss, --low and --high")
     return Forecast(*given)
@@ -225,15 +230,16 @@ def _in_words(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _conditions(found: Mapping[str, Any]) -> list[str]:
     """What a board asks for, and one's own entries, a line each."""
-    lines = [f"{found['name']}: {found['metric']}, {found['flops']:.4g} FLOPs, {_state(found)}"]
+    lines = [f"{found['name']}: {found['metric']}, {format_flops(found['flops'])} FLOPs, {_state(found)}"]
     lines.append(f"{'closed' if found['closed_at'] else 'closes'} {_day(found['closed_at'] or found['closes_at'])}")
     if found["target"] is not None:
-        lines.append(f"the budget that is forecast: {found['target']:.4g} FLOPs")
+        lines.append(f"the budget that is forecast: {format_flops(found['target'])} FLOPs")
     if found["metric"] == Metric.FORECAST and not found["closed_at"]:
         lines.append("forecasts are sealed until the board closes")
     if found["outcome"]:
         lines.append(f"decided by {found['outcome']['sweep']}: loss {found['outcome']['loss']:.4f}")
-    lines.append(f"{found['entrants']} have entered, you {len(found['own'])} of at most {found['entries_each']} times")
+    yours = f"{len(found['own'])} of at most {found['entries_each']}"
+    lines.append(f"{plural(found['entrants'], 'member')} entered; entries of yours: {yours}")
     return lines
 
 

@@ -75,7 +75,7 @@ def _rows(found: Described) -> list[dict[str, Any]]:
         "documents_read": "documents read",
         "duplicates": "exact duplicates left out",
         "near_duplicates": "near duplicates left out",
-        "leaks": "… of validation documents",
+        "leaks": "of both, copies of validation documents",
         "left_out": "beyond corpus.max_bytes",
     }
     rows += [(label, f"{cleaning[key]:,}") for key, label in named.items() if key in cleaning]

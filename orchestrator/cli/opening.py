@@ -37,8 +37,8 @@ def open_service() -> Client | None:
     return client
 
 
-def open_answering() -> Answering | RemoteAnswering:
-    """What answers from sweeps: the service that ISOFLOP_URL names, else the home."""
+def open_answering(workspace: Workspace | None = None) -> Answering | RemoteAnswering:
+    """What answers from sweeps: the service that ISOFLOP_URL names, else the home, in which a workspace may be open."""
     client = open_service()
     if client is not None:
         from orchestrator.use_cases.remote import RemoteAnswering
@@ -46,4 +46,4 @@ def open_answering() -> Answering | RemoteAnswering:
         return RemoteAnswering(client)
     from orchestrator.use_cases.answering import Answering
 
-    return Answering(open_workspace(reading=True))
+    return Answering(workspace or open_workspace(reading=True))

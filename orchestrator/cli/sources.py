@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from analysis.table.table import RunTable
     from orchestrator.use_cases.sweep_answers import SweepAnswers
     from orchestrator.use_cases.trust import Facts
+    from orchestrator.use_cases.workspace import Workspace
 
 QUANTITIES = ("flops", "params", "tokens", "loss")
 """What a fit reads, and the names of its columns unless others are given."""
@@ -89,8 +90,12 @@ class Source:
     @cached_property
     def answers(self) -> SweepAnswers:
         """What the sweep's runs answer, read once."""
+        return self.answers_in(None)
+
+    def answers_in(self, workspace: Workspace | None) -> SweepAnswers:
+        """The same by the home's workspace where one is open already; read anew."""
         assert self.sweep is not None
-        return open_answering().of(self.sweep).on(self.columns.get("loss", ""))
+        return open_answering(workspace).of(self.sweep).on(self.columns.get("loss", ""))
 
     @property
     def title(self) -> str:

@@ -127,10 +127,11 @@ def _suggestion(source: Source, asked: Asked) -> Suggestion:
     from orchestrator.use_cases.planning import Planning
     from orchestrator.use_cases.suggesting import suggest_for_file, suggest_for_sweep
 
-    planning = Planning(open_workspace())
+    workspace = open_workspace()
+    planning = Planning(workspace)
     if source.sweep.endswith((".yaml", ".yml")):
         return suggest_for_file(planning, Path(source.sweep), asked)
-    return suggest_for_sweep(planning, source.answers, asked, source.variant)
+    return suggest_for_sweep(planning, source.answers_in(workspace), asked, source.variant)
 
 
 def suggestion_json(title: str, found: Suggestion) -> dict[str, Any]:

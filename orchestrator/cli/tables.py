@@ -22,7 +22,8 @@ PROSE: Final = frozenset({"cause", "detail", "error", "finding", "note", "reason
 
 
 _NUMBERS: Mapping[str, Callable[[float], str]] = {
-    **dict.fromkeys(("flops", "budget", "flops_spent", "flops_planned"), format_flops),
+    **dict.fromkeys(("flops", "budget", "quota_flops"), format_flops),
+    **dict.fromkeys(("flops_planned", "flops_reserved", "flops_spent", "flops_refunded", "flops_left"), format_flops),
     **dict.fromkeys(("params", "tokens"), format_count),
     **dict.fromkeys(
         ("loss", "validation_loss", "predicted", "low", "high", "mean_low", "mean_high", "actual"), format_loss

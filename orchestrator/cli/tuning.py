@@ -43,15 +43,15 @@ def tune(
     Trials at the ends and the centre of a small and a middle budget give power laws of N and D, which a cell that was
     left out tests. Typed again, it continues where it stopped. Exit code 1 if the rules fail their test.
     """
-    from orchestrator.use_cases.tuning import Tuning, recipe_name
+    from orchestrator.use_cases.tuning import Tuning
 
     check_positive("--spend", spend)
     if out is not None:
         check_destination("--out", out)
     workspace = open_workspace()
     tuning = Tuning(workspace)
+    name = tuning.recipe_name(sweep_path(sweep), overrides or [], recipe)
     planned = tuning.plan(sweep_path(sweep), overrides or [], spend)
-    name = recipe_name(planned.spec.name.removesuffix("-tune"), recipe)
     _show_search(planned)
     if not yes and not confirmed(planned):
         raise typer.Exit(130)

@@ -51,15 +51,11 @@ def _summary(progress: Progress) -> str:
     """Runs by state, FLOPs, and the time left, in one line."""
     failed = f", {progress.failed} failed" if progress.failed else ""
     left = f", {format_duration(progress.seconds_left)} left" if progress.seconds_left else ""
+    spent = f"{format_flops(progress.flops_spent)} of {format_flops(progress.flops_planned)} FLOPs"
     return (
         f"{progress.done} of {progress.total} runs done{failed}, {len(progress.running)} running, "
-        f"{progress.queued} queued; {_spent(progress)} of {format_flops(progress.flops_planned)} FLOPs{left}"
-        + (f"; {progress.waits}" if progress.waits else "")
+        f"{progress.queued} queued; {spent}{left}" + (f"; {progress.waits}" if progress.waits else "")
     )
-
-
-def _spent(progress: Progress) -> str:
-    return format_flops(progress.flops_spent) if progress.flops_spent else "0"
 
 
 def _panel(progress: Progress) -> Group:

@@ -10,7 +10,8 @@ from analysis.records import LawError
 from analysis.suggest.cells import Cells, joined
 from analysis.suggest.first import suggest_first
 from analysis.suggest.records import Suggestion, Target
-from analysis.suggest.suggest import suggest
+from analysis.suggest.suggest import suggest, usual_spend
+from analysis.wording import typed_flops
 from orchestrator.use_cases.planning import Planning
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from sweeps.file.spec import AdaptiveSpec, LimitsSpec, SweepSpec
@@ -43,7 +44,7 @@ def suggest_for_sweep(planning: Planning, answers: SweepAnswers, asked: Asked, l
     had = Cells.run_already(variant.table, 0)
     found, cells = _cells(planning, spec, vary, asked)
     left = None if spec.limits.flops is None else spec.limits.flops - float((had.flops * had.runs).sum())
-    allowed, note = _within_limits(asked.spend, left)
+    allowed, note = _within_limits(asked.spend or usual_spend(had, asked.target), left)
     suggestion = suggest(
         law, joined(had, cells), asked.flops, spend=allowed, target=asked.target, per_hour=asked.per_hour
     )
@@ -69,7 +70,7 @@ def suggest_for_file(planning: Planning, source: Path, asked: Asked) -> Suggesti
             asked.flops,
             cost=TokenCost.from_nodes([n for n, _ in nodes], [f for _, f in nodes]),
             noise=planning.noise(planned).sigma,
-            spend=spend or planned.plan.flops,
+            spend=spend,
             least=min(spec.budgets),
             target=asked.target,
             per_hour=asked.per_hour,
@@ -89,11 +90,11 @@ def _cells(planning: Planning, spec: SweepSpec, vary: Combination, asked: Asked)
     return found, as_cells(found.runs)
 
 
-def _within_limits(spend: float | None, left: float | None) -> tuple[float | None, tuple[str, ...]]:
+def _within_limits(spend: float, left: float | None) -> tuple[float, tuple[str, ...]]:
     """A spend held to what the sweep's limits leave, and a sentence where they cut it."""
-    if left is None or (spend is not None and spend <= left):
+    if left is None or spend <= left:
         return spend, ()
-    return max(left, 0.0), (f"limits.flops leaves {max(left, 0.0):.3g} FLOPs for further runs",)
+    return max(left, 0.0), (f"limits.flops leaves {typed_flops(max(left, 0.0))} FLOPs for further runs",)
 
 
 def _notes(found: Candidates) -> tuple[str, ...]:

@@ -49,6 +49,15 @@ class Tuning:
         self._workspace = workspace
         self._planning = Planning(workspace)
 
+    def recipe_name(self, source: Path, overrides: Sequence[str], wanted: str | None) -> str:
+        """The name of the recipe that a tuning will write: the sweep's, unless another is wanted.
+
+        Raises SweepError, and RecipeError for a name that no recipe of the home can have.
+        """
+        name = self._planning.load(source, overrides).name if wanted is None else wanted
+        check_name(name)
+        return name
+
     def plan(self, source: Path, overrides: Sequence[str] = (), spend: float | None = None) -> Planned:
         """The first round of a sweep's tuning; without a spend, that of a dozen trials of each cell.
 
@@ -100,13 +109,6 @@ def cells_of(planned: Planned) -> tuple[TuneCell, ...]:
     """The cells of a planned tuning, the one that is left out the last."""
     field = field_of(planned.spec, planned.data)
     return (*field.cells, field.left_out)
-
-
-def recipe_name(sweep: str, wanted: str | None) -> str:
-    """The name of the recipe that a tuning will write: the sweep's, unless another is wanted. Raises RecipeError."""
-    name = sweep if wanted is None else wanted
-    check_name(name)
-    return name
 
 
 def tuning_name(sweep: str) -> str:

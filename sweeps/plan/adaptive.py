@@ -133,9 +133,9 @@ def _price_of_checks(spec: SweepSpec, facts: DataFacts, found: Candidates, cells
     least = price + curves + float(cells.flops.min())
     if least > spend_of(spec):
         raise PlanError(
-            f"adaptive: a spend of {typed_flops(spend_of(spec))} FLOPs does not pay for the first curves, {curves:.3g} "
-            f"FLOPs, a run after them, and the {len(runs)} runs of recipe_check, {price:.3g} FLOPs: the least for all "
-            f"is {typed_up(least)}; or drop recipe_check"
+            f"adaptive: a spend of {typed_flops(spend_of(spec))} FLOPs does not pay for the first curves, "
+            f"{typed_flops(curves)} FLOPs, a run after them, and the {len(runs)} runs of recipe_check, "
+            f"{typed_flops(price)} FLOPs: the least for all is {typed_up(least)}; or drop recipe_check"
         )
     return price
 

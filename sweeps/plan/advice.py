@@ -7,6 +7,7 @@ from typing import Final
 
 from analysis.fitting.estimators import FEWEST_BUDGETS
 from analysis.fitting.minima import FEWEST_SIZES
+from analysis.wording import format_count, typed_flops
 from sweeps.plan.combination import NOTHING_VARIED
 from sweeps.plan.records import DataFacts, Plan, PlannedRun
 from sweeps.plan.trunks import MOST_WARMUP
@@ -47,14 +48,14 @@ def _range_warnings(plan: Plan) -> Iterator[str]:
             if outside:
                 yield (
                     f"{len(outside)} of {len(cells)} cells {have} {_span(value for _, value in outside)} {what}, "
-                    f"outside {valid.low:.3g} to {valid.high:.3g} where recipe {name} is proven "
+                    f"outside {format_count(valid.low)} to {format_count(valid.high)} where recipe {name} is proven "
                     f"({recipe.range_source}): {_sizes_by_budget(cell for cell, _ in outside)}"
                 )
 
 
 def _span(values: Iterable[float]) -> str:
     ordered = sorted(values)
-    low, high = f"{ordered[0]:.3g}", f"{ordered[-1]:.3g}"
+    low, high = format_count(ordered[0]), format_count(ordered[-1])
     return low if low == high else f"{low} to {high}"
 
 
@@ -63,7 +64,7 @@ def _sizes_by_budget(cells: Iterable[PlannedRun]) -> str:
     sizes: dict[float, int] = {}
     for cell in cells:
         sizes[cell.budget] = sizes.get(cell.budget, 0) + 1
-    return ", ".join(f"{count} at {budget:.3g} FLOPs" for budget, count in sizes.items())
+    return ", ".join(f"{count} at {typed_flops(budget)} FLOPs" for budget, count in sizes.items())
 
 
 def _curve_warnings(plan: Plan) -> Iterator[str]:
@@ -76,7 +77,7 @@ def _curve_warnings(plan: Plan) -> Iterator[str]:
             sizes = len({run.size_id for run in runs if run.budget == budget})
             if sizes < FEWEST_SIZES:
                 left = "1 size is" if sizes == 1 else f"{sizes} sizes are"
-                yield f"{left} left at {budget:.3g} FLOPs{where}: the fit refuses fewer than {FEWEST_SIZES}"
+                yield f"{left} left at {typed_flops(budget)} FLOPs{where}: the fit refuses fewer than {FEWEST_SIZES}"
         depths = {run.run.model.n_layers for run in runs}
         recipe = get_recipe(runs[0].recipe, own=plan.spec.recipes)
         if len(depths) > 1 == len({recipe.depth_of(run.run.model.d_model) for run in runs}):

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from analysis.suggest.cells import Cells
+from analysis.wording import typed_flops
 from sweeps.file.spec import SweepSpec
 from sweeps.plan.combination import NOTHING_VARIED, Combination
 from sweeps.plan.grid import centre, setting_of
@@ -61,7 +62,7 @@ def candidates(
             break
         here, reason = _cells(spec, facts, [budget], vary, cost)
         if not here:
-            stopped = f"no cell of {budget:.3g} FLOPs can be trained: {reason}"
+            stopped = f"no cell of {typed_flops(budget)} FLOPs can be trained: {reason}"
             break
         found += here
     return Candidates(tuple(sorted(found, key=lambda run: (run.budget, run.params))), stopped, dropped)

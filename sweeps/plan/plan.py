@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
+from analysis.wording import typed_flops
 from model.config import ConfigError, ModelConfig, RunConfig, TrainConfig
 from model.flops import count_parameters, flops_per_token
 from model.memory import training_bytes
@@ -131,7 +132,7 @@ def plan_single(
         cell, spec = replace(cell, epochs=passes), replace(spec, epochs_max=math.inf)
     dropped = _dropped(cell, spec, facts)
     if dropped:
-        raise PlanError(f"no run of {params:,.0f} parameters at {flops:.3g} FLOPs: {dropped.reason}")
+        raise PlanError(f"no run of {params:,.0f} parameters at {typed_flops(flops)} FLOPs: {dropped.reason}")
     return _planned_run(cell, spec, facts, cost, seed)
 
 
@@ -293,7 +294,9 @@ def _check_limits(plan: Plan, workers: int) -> None:
     if len(plan.all_runs) > limits.runs:
         raise PlanError(f"the plan has {len(plan.all_runs)} runs, above limits.runs = {limits.runs}")
     if limits.flops is not None and plan.flops > limits.flops:
-        raise PlanError(f"the plan spends {plan.flops:.3g} FLOPs, above limits.flops = {limits.flops:.3g}")
+        raise PlanError(
+            f"the plan spends {typed_flops(plan.flops)} FLOPs, above limits.flops = {typed_flops(limits.flops)}"
+        )
     hours = plan.seconds / 3600 / max(1, workers) if plan.seconds is not None else 0.0
     if limits.hours is not None and hours > limits.hours:
         raise PlanError(f"the plan takes {hours:.2g} hours, above limits.hours = {limits.hours:g}")

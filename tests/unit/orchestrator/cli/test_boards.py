@@ -60,13 +60,21 @@ def test_a_board_from_its_opening_to_its_close(isoflop: Isoflop, tmp_path: Path)
     assert "nobody" not in shown.stdout + opened.stderr
     assert isoflop("board", "enter", "speed").code == 2
     assert isoflop("board", "enter", "speed", "--params", "1").code == 2
+    nobody = isoflop("board", "show", "speed")
+    assert (nobody.stdout, nobody.stderr.splitlines()[-1]) == (
+        "",
+        "0 members entered; entries of yours: 0 of at most 5",
+    )
+    assert isoflop("board", "show", "speed", "-o", "csv").stdout.startswith("place,user,score,")
+    forecast = ("--params", 0, "--tokens", 1e5, "--loss", 3, "--low", 2.9, "--high", 3.1)
+    assert "Invalid value for --params: 0 is not a positive" in isoflop("board", "enter", "speed", *forecast).stderr
     assert isoflop("board", "enter", "speed", "nothing").code == 3
     assert "speed,open,bits-per-byte" in isoflop("board", "ls", "-o", "csv").stdout
     assert isoflop("board", "close", "speed").code == 0
     again = isoflop("board", "close", "speed")
     assert (again.code, "closed already" in again.stderr) == (2, True)
     assert isoflop("board", "decide", "speed", "x").code == 3
-    assert "speed: bits-per-byte, 1e+12 FLOPs, closed" in isoflop("board", "show", "speed").stderr
+    assert "speed: bits-per-byte, 10¹² FLOPs, closed" in isoflop("board", "show", "speed").stderr
 
 
 def test_a_table_has_its_intervals_in_words(isoflop: Isoflop, tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ def test_a_roster_becomes_accounts_whose_tokens_are_printed_once(isoflop: Isoflo
     assert (again.code, again.stdout) == (2, "") and "there is a user ann already" in again.stderr
     shown = isoflop("class", "show", "cs", "-o", "json").json
     assert [(row["user"], row["flops_left"]) for row in shown] == [("ann", 1e10), ("bob", 1e10)]
+    row = isoflop("class", "show", "cs").stdout.splitlines()[1].split()
+    assert row == ["ann", "10¹⁰", "0", "0", "0", "10¹⁰", "0"], "all FLOPs are written alike"
     assert isoflop("class", "show", "none").code == 3
 
 

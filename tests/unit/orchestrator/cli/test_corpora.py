@@ -27,6 +27,7 @@ def test_a_corpus_of_files_and_that_of_a_sweep(isoflop: Isoflop, tmp_path: Path)
     table = isoflop("corpus", sweep, "corpus.rules={words_least: 42}")
     assert table.code != 0 and "threw all 400 documents away" in table.stderr
     shown = isoflop("corpus", sweep)
+    assert "of both, copies of validation documents" in shown.stdout
     assert "invalid: NUL" in shown.stdout and "letters: Latin" in shown.stdout and "kept: number" in shown.stderr
     assert isoflop("corpus", sweep, "-o", "csv").stdout.splitlines()[0] == "what,value"
     refused = isoflop("corpus", path)

@@ -17,7 +17,9 @@ from analysis.records import LawError, QuestionError
 from analysis.table.table import RunTable
 from orchestrator.cli.sources import Source, TableError, columns_of, conditions, read_file, source_of, table_of
 from orchestrator.errors import exit_code_of
+from orchestrator.home import Home
 from orchestrator.tracking import wandb_project
+from orchestrator.use_cases.workspace import Workspace
 from tests.unit.analysis.law_tables import sweep
 from tests.unit.orchestrator.cli.conftest import Isoflop
 
@@ -189,3 +191,13 @@ def test_another_loss_of_a_sweep_is_named_as_a_column_is(stored: Isoflop) -> Non
     assert Source(sweep="lab", columns={"loss": "loss.wiki"}).title == "lab loss.wiki"
     wrong = stored("predict", "lab", "--loss-key", "loss.code", "--flops", "1e13")
     assert wrong.code == 2 and "no loss 'loss.code'; they have loss, bits_per_byte" in wrong.stderr
+
+
+def test_a_home_that_is_open_already_is_not_announced_again(
+    filled_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("ISOFLOP_URL", raising=False)
+    opened = Workspace(Home(filled_home, "test"), reading=True)
+    assert Source(sweep="lab").answers_in(opened).sweep.name == "lab"
+    opened.close()
+    assert capsys.readouterr().err == ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ import typer
 from orchestrator.cli.suggesting import target_of
 from orchestrator.use_cases.suggesting import Asked, suggest_for_sweep
 from orchestrator.use_cases.sweep_answers import SweepAnswers
+from sweeps.file.spec import LimitsSpec
 from tests.unit.orchestrator.cli.conftest import KEYS, Isoflop
 from tests.unit.orchestrator.use_cases.test_suggesting import PLANNING
 
@@ -68,6 +71,18 @@ def test_until_takes_two_names(text: str) -> None:
 def test_until_may_demand_both() -> None:
     target = target_of(["params=1.2", "loss=0.02"])
     assert (target.params_factor, target.loss) == (1.2, 0.02)
+
+
+def test_a_limit_of_the_sweep_is_no_wish_to_spend_it(lab: SweepAnswers) -> None:
+    limited, cost = copy(lab), float(lab.variant("").table.flops.sum())
+    vars(limited)["spec"] = replace(lab.spec, limits=LimitsSpec(flops=20 * cost))
+    usual = suggest_for_sweep(PLANNING, limited, Asked(1e13))
+    assert usual.spend == pytest.approx(cost) and usual.spent <= cost * 1.000001
+    assert not any("limits.flops" in note for note in usual.notes)
+    vars(limited)["spec"] = replace(lab.spec, limits=LimitsSpec(flops=1.5 * cost))
+    held = suggest_for_sweep(PLANNING, limited, Asked(1e13))
+    assert held.spend == pytest.approx(cost / 2)
+    assert any("limits.flops leaves" in note for note in held.notes)
 
 
 def test_a_sweep_with_runs_goes_on_at_its_own_ladder(lab: SweepAnswers) -> None:

@@ -15,7 +15,8 @@ import typer
 from analysis.evidence import CheckedCell
 from orchestrator.cli import tuning
 from orchestrator.cli.output import Format
-from orchestrator.use_cases.tuning import TunedRecipe
+from orchestrator.use_cases.tuning import TunedRecipe, Tuning
+from sweeps.recipes.recipe import RecipeError
 from sweeps.recipes.tuned import Rule
 from sweeps.tune.result import Found, TunedCell
 from tests.unit.sweeps.plans import spec_of
@@ -75,3 +76,6 @@ def test_what_it_refuses_before_it_starts(tmp_path: Path, monkeypatch: pytest.Mo
         tuning.tune("demo", spend=-1)
     with pytest.raises(typer.BadParameter, match="is a folder"):
         tuning.tune("demo", out=tmp_path)
+    with monkeypatch.context() as patch, pytest.raises(RecipeError, match="'My recipe' is no name of a recipe"):
+        patch.setattr(Tuning, "plan", lambda *_: pytest.fail("a corpus is prepared before the name is refused"))
+        tuning.tune("demo", recipe="My recipe")

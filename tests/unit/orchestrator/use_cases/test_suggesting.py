@@ -49,7 +49,7 @@ def test_a_file_without_runs_begins_with_whole_curves(tmp_path: Path) -> None:
     found = suggest_for_file(PLANNING, path, Asked(1e13, spend=1e15, per_hour=True))
     assert [run.why for run in found.runs[:15]] == [Why.FIRST] * 15
     assert found.spend == 2e13
-    assert any("limits.flops leaves 2e+13 FLOPs" in note for note in found.notes)
+    assert any("limits.flops leaves 2e13 FLOPs" in note for note in found.notes)
     assert found.runs[-1].hours == pytest.approx(found.spent / 1e10 / 3600, rel=0.02)
     assert all(run.shape.startswith("L") for run in found.runs)
 

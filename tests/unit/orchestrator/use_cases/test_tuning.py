@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from orchestrator.use_cases.adapting import Adapting, sentence
 from orchestrator.use_cases.answering import Answering
 from orchestrator.use_cases.planning import Planned, Planning
 from orchestrator.use_cases.submission import submit
-from orchestrator.use_cases.tuning import Tuning, cells_of, recipe_name, tuning_name, unfinished
+from orchestrator.use_cases.tuning import Tuning, cells_of, tuning_name, unfinished
 from orchestrator.use_cases.workspace import Workspace
 from sweeps.plan.adaptive import Decision
 from sweeps.plan.records import PlanError
@@ -173,10 +174,12 @@ def test_no_grid_is_planned_of_a_tuning(workspace: Workspace) -> None:
         Planning(workspace).plan(FILE.encode(), ["tune.spend=1e13"])
 
 
-def test_names() -> None:
+def test_names(workspace: Workspace) -> None:
+    source = workspace.home.root / "t.yaml"
+    name = partial(Tuning(workspace).recipe_name, source)
     assert tuning_name("a" * 64) == "a" * 59 + "-tune" and tuning_name("t") == "t-tune"
-    assert recipe_name("t", None) == "t" and recipe_name("t", "mine") == "mine"
+    assert name([], None) == "t" and name([], "mine") == "mine" and name(["name=u"], None) == "u"
     with pytest.raises(RecipeError, match="'cpu-small' is built in or installed: choose another name"):
-        recipe_name("t", "cpu-small")
+        name(["name=cpu-small"], None)
     with pytest.raises(RecipeError, match="'My recipe' is no name of a recipe"):
-        recipe_name("t", "My recipe")
+        name([], "My recipe")

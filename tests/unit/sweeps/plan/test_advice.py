@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from analysis.wording import format_count
 from sweeps.file.spec import CentreSpec, LimitsSpec, SeedsSpec, SizesSpec
 from sweeps.plan.plan import make_plan
 from sweeps.plan.records import Cause, DataFacts, DomainFacts, PlanError
@@ -18,16 +19,16 @@ def test_warnings_outside_what_runs_have_shown() -> None:
         spec_of(recipe="porian-olmo", centre=CentreSpec(tokens_per_param=20.0), budgets=(1e14, 2e14)), FACTS
     )
     text = "\n".join(small.warnings)
-    assert "parameters, outside 5e+06 to 5e+09 where recipe porian-olmo is proven" in text
+    assert "parameters, outside 5 M to 5 B where recipe porian-olmo is proven" in text
     assert "2 budgets: a power law needs at least 3" in text
     wide = make_plan(spec_of(sizes=SizesSpec(span=10.0), seeds=SeedsSpec(smallest_budget=3)), FACTS)
     cells = {(run.budget, run.size_id): run.params for run in wide.runs}
     outside = [budget for (budget, _), params in cells.items() if not 9_000 <= params <= 700_000]
     (sentence,) = (w for w in wide.warnings if "parameters, outside" in w and "tokens" not in w)
     assert sentence.startswith(f"{len(outside)} of {len(cells)} cells have ")
-    assert f"{outside.count(1e11)} at 1e+11 FLOPs" in sentence
+    assert f"{outside.count(1e11)} at 1e11 FLOPs" in sentence
     few = make_plan(spec_of(sizes=SizesSpec(count=4)), DataFacts("d" * 64, 1024, 20_000_000, 5000))
-    assert "4 sizes are left at 1e+11 FLOPs: the fit refuses fewer than 5" in few.warnings
+    assert "4 sizes are left at 1e11 FLOPs: the fit refuses fewer than 5" in few.warnings
     assert any(warning.startswith("5,000 validation tokens") for warning in few.warnings)
 
 
@@ -50,9 +51,9 @@ def test_enough_sizes_budgets_and_tokens_are_no_reason_to_warn() -> None:
 
 def test_one_is_said_in_the_singular() -> None:
     warnings = make_plan(spec_of(budgets=(1e11,), sizes=SizesSpec(params=(5_000,))), FACTS).warnings
-    assert warnings[0].startswith("1 of 1 cells has 4.46e+03 parameters, outside 9e+03 to 7e+05 where")
+    assert warnings[0].startswith("1 of 1 cells has 4.46 k parameters, outside 9 k to 700 k where")
     assert warnings[-2:] == (
-        "1 size is left at 1e+11 FLOPs: the fit refuses fewer than 5",
+        "1 size is left at 1e11 FLOPs: the fit refuses fewer than 5",
         "1 budget: a power law needs at least 3",
     )
 
@@ -87,7 +88,7 @@ def test_a_range_that_cells_leave_is_named_with_how_many_leave_it_where() -> Non
     outside = [run for run in plan.runs if not 256 <= run.batch_tokens <= 1920]
     low, high = min(run.batch_tokens for run in outside), max(run.batch_tokens for run in outside)
     assert batch.startswith(
-        f"{len(outside)} of {len(plan.runs)} cells have {low:.3g} to {high:.3g} tokens a step, outside"
+        f"{len(outside)} of {len(plan.runs)} cells have {format_count(low)} to {format_count(high)} tokens a step, "
     )
 
 

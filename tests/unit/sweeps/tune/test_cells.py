@@ -30,6 +30,13 @@ def test_the_cell_of_the_test_is_left_out_of_a_small_sweep_too() -> None:
     assert field_of(spec_of(**one), FACTS).left_out.budget == 1e11
 
 
+def test_a_cell_of_as_many_sequences_as_the_fewest_steps_is_searched() -> None:
+    last = field_of(spec_of(), FACTS).cells[2]
+    least = last.start.sequences
+    same, fewer = (field_of(spec_of(recipe_overrides={"min_steps": steps}), FACTS) for steps in (least, least + 1))
+    assert same.cells[2].model == last.model != fewer.cells[2].model
+
+
 def test_rules_hold_at_the_middle_of_the_cells() -> None:
     field = field_of(spec_of(), FACTS)
     assert field.at[:, 0].tolist() == [1.0] * 6

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from model.flops import count_parameters
@@ -12,7 +13,8 @@ from sweeps.plan.adaptive import Decision
 from sweeps.plan.plan import make_plan
 from sweeps.recipes.registry import get_recipe
 from sweeps.tune.cells import field_of
-from sweeps.tune.result import Found, found_by
+from sweeps.tune.result import Found, _edges, found_by
+from sweeps.tune.surface import Surface
 from tests.unit.sweeps.plans import FACTS, spec_of
 from tests.unit.sweeps.tune.tuning import START, trained, tune_spec
 
@@ -59,6 +61,24 @@ def test_an_optimum_at_the_end_of_the_search_is_flagged(played: list[Decision]) 
     rising = [replace(trial, loss=6 - 0.3 * abs(trial.run.train.lr / 1e-4) ** 0.2) for trial in trained(played)]
     edges = found_by(tune_spec(), FACTS, rising).edges
     assert any(edge.startswith("lr has its optimum at the upper end of the search in") for edge in edges)
+
+
+@pytest.mark.parametrize(
+    ("share", "edges"),
+    [
+        (0.04, "lr has its optimum at the lower end of the search in 1 of 1 cells"),
+        (0.06, ""),
+        (0.94, ""),
+        (0.96, "lr has its optimum at the upper end of the search in 1 of 1 cells"),
+    ],
+)
+def test_an_edge_is_a_twentieth_of_the_search_wide(share: float, edges: str) -> None:
+    field = field_of(tune_spec(), FACTS)
+    one = replace(field, cells=field.cells[:1])
+    box = one.cells[0].box
+    best = (1 - np.array([0.5, share])) * box.low + np.array([0.5, share]) * box.high
+    rule = np.column_stack([best, np.zeros((2, 2))])
+    assert "; ".join(_edges(one, Surface(rule, rule, np.zeros(1), 0.01))) == edges
 
 
 def test_its_recipe_is_plain_data_that_a_sweep_can_use(found: Found) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from sweeps.plan.adaptive import Decision
 from sweeps.plan.records import PlanError
 from sweeps.plan.rounds import Round, Stop
 from sweeps.tune.cells import LEFT_OUT, field_of
-from sweeps.tune.rounds import first_trials, next_trials, sizes_of_rounds, usual_spend
+from sweeps.tune.rounds import Array, _decided, _test_runs, first_trials, next_trials, sizes_of_rounds, usual_spend
+from sweeps.tune.surface import Surface
 from tests.unit.sweeps.plans import FACTS
-from tests.unit.sweeps.tune.tuning import play, trained, trial, tune_spec
+from tests.unit.sweeps.tune.tuning import START, play, trained, trial, tune_spec
 
 
 def test_it_begins_with_the_start_at_each_cell_and_settings_spread_about_it(played: list[Decision]) -> None:
@@ -64,6 +66,41 @@ def test_a_search_without_rates_or_batch_tests_what_it_searched() -> None:
     decisions = play(tune_spec(search=("lr",), rounds=1, spend=1.03e13))
     assert [run.checks[0].batch_factor for run in decisions[-2].planned] == [1, 1, 1]
     assert len(decisions) == 4, "what the first round leaves over is one more round"
+
+
+@pytest.mark.parametrize(
+    ("start", "batch", "factors"),
+    [
+        (8192.0, 1e12, [(1, 1), (0.5, 1), (1, 0.5), (1, 2)]),
+        (1024.0, 1.0, [(1, 1), (2, 1), (1, 0.5), (1, 2)]),
+    ],
+)
+def test_a_neighbour_that_cannot_be_trained_or_is_the_rule_is_left_out(
+    start: float, batch: float, factors: list[tuple[float, float]]
+) -> None:
+    field = field_of(replace(tune_spec(), recipe_overrides=START | {"batch_tokens": start}), FACTS)
+    rule = np.column_stack([np.log([batch, 0.01]), np.zeros((2, 2))])
+    runs = _test_runs(field, Surface(rule, rule, np.zeros(6), 0.01), FACTS)
+    assert [(run.checks[0].batch_factor, run.checks[0].lr_factor) for run in runs] == factors
+
+
+def test_what_was_trained_is_not_planned_again(played: list[Decision]) -> None:
+    old, new = played[0].planned[:2]
+    decided = _decided([old, new, new], [trial(old, 4.0)], 1e12, "why")
+    assert decided.planned == (new,) and decided.round == Round((new.run_id,), 1e12, note="why")
+
+
+def test_each_round_is_asked_with_a_seed_of_its_own(played: list[Decision], monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds: list[int] = []
+
+    def asked(seen: Array, regrets: list[float], spans: Array, count: int, seed: int) -> Array:
+        seeds.append(seed)
+        return np.zeros((count, len(spans)))
+
+    monkeypatch.setattr("sweeps.tune.rounds.promising_points", asked)
+    for number in (1, 2):
+        next_trials(tune_spec(), FACTS, trained(played[:number]), number)
+    assert seeds == [1, 2]
 
 
 def test_diverged_trials_count_as_bad_and_all_of_them_end_it(played: list[Decision]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sweeps.tune.surface import Prior, Trials, fit_surface
+from sweeps.tune.surface import Prior, Trials, _finite, fit_surface
 
 RULE = np.array([[0.4, 0.1, 0.5], [-1.0, -0.4, 0.1]])
 PRIOR = Prior(np.zeros((2, 3)), np.log([16.0, 16.0]), np.array([0.12, 0.12]))
@@ -34,6 +34,10 @@ def test_rules_are_found_within_their_intervals() -> None:
     assert 0.006 < surfaces[0].noise < 0.02
 
 
+def test_the_noise_is_that_of_the_trials() -> None:
+    assert fit_surface(trials_of(0, 60, noise=0.04), PRIOR, 6).noise == pytest.approx(0.04, rel=0.4)
+
+
 def test_diverged_trials_repel() -> None:
     trials = trials_of(0, 60)
     trials.loss[trials.settings[:, 1] > 0.5] = np.inf
@@ -41,7 +45,15 @@ def test_diverged_trials_repel() -> None:
     assert np.abs(found.rule[:, 0] - RULE[:, 0]).max() < 0.3
 
 
+def test_a_diverged_trial_counts_as_worse_than_all_others_of_its_cell() -> None:
+    losses, nothing = np.array([3.0, 5.0, np.inf, 4.0, np.inf]), np.zeros((5, 1))
+    trials = Trials(np.array([0, 0, 0, 1, 2]), nothing, nothing, losses)
+    assert _finite(trials, 3) == pytest.approx([3, 5, 5.3, 4, 5.3]), "in a cell of none but diverged ones: of all"
+
+
 def test_few_trials_leave_the_start_and_wide_intervals() -> None:
     few, many = fit_surface(trials_of(0, 6), PRIOR, 6), fit_surface(trials_of(0, 60), PRIOR, 6)
     assert (few.half > 1.5 * many.half).all()
+    usual = [np.log(16) / 1.5, 0.25, 0.25]
+    assert few.half == pytest.approx(3.182 * np.array([usual, usual]), rel=0.01), "95 % of Student's t, 3 degrees"
     assert np.abs(few.rule[:, 1:]).max() < 0.3, "exponents stay near the start's"
