@@ -39,8 +39,8 @@ SEARCHED: Final[Mapping[str, Setting]] = {
     "weight_decay": Setting(4, 0.02, 1e-4, 10),
     "warmup": Setting(4, 0.02, 1e-3, 0.3),
 }
-"""The settings by name. Curvatures are those of this project's own cells (docs/experiments/cpu-small.md), exponents are about the
-mean of the recipes that isoflop has from others (docs/recipes.md) and its own."""
+"""The settings by name. Curvatures are those of this project's own cells (docs/experiments/cpu-small.md), exponents are
+about the mean of the recipes that isoflop has from others and of its own (docs/recipes.md)."""
 
 assert tuple(SEARCHED) == SETTINGS
 
