@@ -5,8 +5,9 @@
 Makes a home with a finished sweep, a large one and many small ones, and starts `isoflop serve` on it, which trains a
 sweep on both cores. Then it asks over loopback: for everything once (`first`), one by one for what is kept (`CPU`, of
 the service and its processes, which other programs on the machine do not change), and by all clients together, with a
-pause of half a second between two requests of each, while listeners follow the sweep that trains. The clients are
-threads of this process, which gives way to everything else. With `--idle` nothing trains.
+pause of half a second between two requests of each, while listeners follow the sweep that trains. The clients are one
+thread of this process, whose CPU is part of what training loses. With `--idle` nothing trains. With `--requests 20000`
+clients ask so often without a pause instead, every second time something new, and memory is printed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import http.client
 import os
 import random
 import re
-import select
 import signal
 import subprocess
 import sys
@@ -25,13 +25,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import psutil
 
 from benchmarks.service_home import fill
+from benchmarks.service_load import Seen, ask_together, listening
 
 API = "/api/v1/sweeps"
 ROUTES = {
@@ -64,22 +64,10 @@ THINK = 0.5
 """Mean seconds between an answer and the same client's next request."""
 REPEATS = 20
 """Requests of each address by which its CPU is measured."""
+HOUR_PARTS = 10
+"""Parts of an hour's worth of requests after which memory is read."""
 PARTS = 4
 """Parts of the load after which memory is read."""
-
-
-@dataclass
-class Seen:
-    """What clients saw of one route."""
-
-    seconds: list[float] = field(default_factory=list)
-    """Seconds of each answer."""
-    errors: int = 0
-    """Answers that were no success."""
-    size: int = 0
-    """Bytes of the last answer as it travelled."""
-    cpu: float = 0.0
-    """Seconds of CPU of one kept answer."""
 
 
 @contextmanager
@@ -178,49 +166,42 @@ def processor(port: int, pid: int, found: dict[str, Seen]) -> None:
 
 def together(port: int, clients: int, seconds: float) -> dict[str, Seen]:
     """Ask for everything again and again, by so many clients at a time."""
-    found = {name: Seen() for name in ROUTES}
-    end = time.monotonic() + seconds
+    end, names = time.monotonic() + seconds, list(ROUTES)
 
-    def client(number: int) -> None:
-        """One client."""
-        generator, connection = random.Random(number), http.client.HTTPConnection("127.0.0.1", port)
-        time.sleep(generator.random() * THINK)
-        while time.monotonic() < end:
-            name = generator.choice(list(ROUTES))
-            ask(connection, generator.choice(ROUTES[name]), found[name])
-            time.sleep(generator.expovariate(1 / THINK))
+    def choose(generator: random.Random) -> tuple[str, str] | None:
+        """Any address of any route, as long as there is time."""
+        name = generator.choice(names)
+        return (name, generator.choice(ROUTES[name])) if time.monotonic() < end else None
 
-    threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return found
+    return ask_together(port, clients, choose, THINK)
 
 
-@contextmanager
-def listening(port: int, count: int, sweep: str) -> Iterator[list[int]]:
-    """So many listeners of a sweep's events; the bytes that each has received so far."""
-    opened = [http.client.HTTPConnection("127.0.0.1", port) for _ in range(count)]
-    received, stopped = [0] * count, threading.Event()
-    for each in opened:
-        each.request("GET", f"{API}/{sweep}/events")
-    places = {each.sock.fileno(): (number, each.sock) for number, each in enumerate(opened)}
+def hour(port: int, pid: int, clients: int, requests: int) -> None:
+    """Ask as often as clients do in an hour, every second time something new, and print how much memory is taken."""
+    names = list(ROUTES)
+    for part in range(HOUR_PARTS):
+        left = iter(range(part * requests // HOUR_PARTS, (part + 1) * requests // HOUR_PARTS))
 
-    def read() -> None:
-        """Read from whoever has something."""
-        while not stopped.is_set():
-            ready, _, _ = select.select(list(places), [], [], 0.2)
-            for number, connection in (places[each] for each in ready):
-                received[number] += len(connection.recv(1 << 16))
+        def choose(generator: random.Random, left: Iterator[int] = left) -> tuple[str, str] | None:
+            """A kept answer or a new one: a prediction, a refusal, a page with an answer, or a part of the list."""
+            if (number := next(left, None)) is None:
+                return None
+            if number % 2:
+                name = generator.choice(names)
+                return name, generator.choice(ROUTES[name])
+            budget = f"{1e13 * (1 + number / 1e4):.6g}"
+            new = (
+                f"{API}/lab/prediction?flops={budget}",
+                f"{API}/lab/prediction?flops=-{budget}",
+                f"/sweeps/lab?flops={budget}",
+                f"{API}?limit={1 + number % 1000}&offset={number // 1000}",
+            )
+            return "new", new[number // 2 % len(new)]
 
-    reader = threading.Thread(target=read)
-    reader.start()
-    yield received
-    stopped.set()
-    reader.join()
-    for each in opened:
-        each.close()
+        seen = ask_together(port, clients, choose, 0.0)
+        answered = sum(len(each.seconds) for each in seen.values())
+        errors = sum(each.errors for name, each in seen.items() if name != "new")
+        print(f"{memory(pid):.0f} MiB after {answered} more answers, {errors} errors", flush=True)
 
 
 def steps_a_second(port: int, seconds: float) -> float:
@@ -256,15 +237,22 @@ def percentile(seconds: list[float], share: float) -> str:
 
 def measure(home: Path, options: argparse.Namespace) -> None:
     """Ask a service in every way, and print what it took."""
+    if options.requests:
+        with served(home, trains=False) as (port, pid):
+            first(port)
+            print(f"{memory(pid):.0f} MiB after the first answers", flush=True)
+            hour(port, pid, options.clients, options.requests)
+        return
     with served(home, trains=not options.idle) as (port, pid):
         rates = []
         if not options.idle:
             train(port)
-            rates.append(steps_a_second(port, options.seconds / 2))
+            rates.append(steps_a_second(port, options.seconds / 3))
         found = first(port)
         processor(port, pid, found)
+        clients_began = time.process_time()
         sizes, kept, began, at = [memory(pid)], {name: Seen() for name in ROUTES}, cpu_seconds(pid), time.monotonic()
-        with listening(port, options.listeners, "lab" if options.idle else "busy") as received:
+        with listening(port, options.listeners, f"{API}/{'lab' if options.idle else 'busy'}/events") as received:
             for _ in range(PARTS):
                 under_load = threading.Thread(
                     target=lambda: rates.append(steps_a_second(port, options.seconds / PARTS - 1))
@@ -278,11 +266,13 @@ def measure(home: Path, options: argparse.Namespace) -> None:
                 if not options.idle:
                     under_load.join()
                 sizes.append(memory(pid))
-        share = (cpu_seconds(pid) - began) / (time.monotonic() - at) / (os.cpu_count() or 1)
+        cores = (time.monotonic() - at) * (os.cpu_count() or 1)
+        share, own = (cpu_seconds(pid) - began) / cores, (time.process_time() - clients_began) / cores
         if not options.idle:
-            rates.append(steps_a_second(port, options.seconds / 2))
+            rates.append(steps_a_second(port, options.seconds / 3))
     report(found, kept, options)
-    print(f"\nmemory {' → '.join(f'{each:.0f}' for each in sizes)} MiB; CPU of the service {share:.1%} of the machine")
+    print(f"\nmemory {' → '.join(f'{each:.0f}' for each in sizes)} MiB")
+    print(f"CPU of the machine: {share:.1%} the service, {own:.1%} its clients and listeners")
     print(f"{options.listeners} listeners received {min(received, default=0)} to {max(received, default=0)} bytes each")
     if rates:
         alone, loaded = (rates[0] + rates[-1]) / 2, sum(rates[1:-1]) / PARTS
@@ -309,6 +299,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     for option, number in (("--clients", 50), ("--listeners", 200), ("--sweeps", 1000), ("--runs", 2000)):
         parser.add_argument(option, type=int, default=number)
+    parser.add_argument("--requests", type=int, default=0, help="ask so often for much that is new; nothing trains")
     parser.add_argument("--idle", action="store_true", help="nothing trains")
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--home", type=Path, help="a home that an earlier call made; it is made if it is missing")
@@ -316,7 +307,6 @@ def main() -> None:
     if options.serve:
         serve(options.serve)
         return
-    os.nice(10)
     with tempfile.TemporaryDirectory() as folder:
         home = options.home or Path(folder)
         if not (home / "isoflop.db").exists():

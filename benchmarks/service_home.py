@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 from orchestrator.attempts import Outcome
@@ -35,8 +36,9 @@ def fill(folder: Path, sweeps: int, runs: int) -> None:
     large += f"sizes: {{count: {SIZES_OF_LARGE}, span: 8}}\nlimits: {{flops: 1e20, hours: 1e6}}\n"
     texts = {"lab": "", "big": large} | {f"s{number:04d}": "" for number in range(sweeps)}
     driver = opened.store.start_driver("boot", [], "")
+    small = load_sweep(b"extends: demo\nname: small\n")
     for number, (name, keys) in enumerate(texts.items()):
-        spec = load_sweep(f"extends: demo\nname: {name}\n{keys}".encode())
+        spec = load_sweep(f"extends: demo\nname: {name}\n{keys}".encode()) if keys else replace(small, name=name)
         made = [new_run(run) for run in make_plan(spec, FACTS).runs]
         record = SweepRecord(0, name, f"{number:012x}", to_yaml(spec), FACTS.dataset, FACTS.train_tokens, (), [], 0.0)
         stored = opened.store.runs_of(opened.store.submit(record, made).id)

@@ -1,6 +1,7 @@
 """Training speed of many small runs on one device: one by one, side by side in processes, and stacked. One JSON.
 
     python -m benchmarks.stacked [--device cuda] [--sizes 1M,5M] [--runs 1,4,8,16,32] > stacked.json
+    python -m benchmarks.stacked --mixed        every second run has three quarters of the batch: padded, separate steps
     python -m benchmarks.stacked --device cpu --tiny           the same code on shapes that a CPU can train
 
 Needs torch and numpy alone. All ways train the same runs: of one shape, with the batches of `benchmarks.gpu`. Speeds
@@ -27,11 +28,13 @@ from model.device import device_name
 from model.flops import count_parameters, flops_per_token_by
 from model.implementation import Implementation, choose_implementation
 from model.peak import utilisation
-from model.stacked.stack import Stack
+from model.stacked.turns import steps_of
 from model.synthetic import DATASET, synthetic_shards
 from model.timing import for_timing, times
 from model.training import Training
 
+MIXED = ("padded", "separate")
+"""Ways of stacks whose batches differ."""
 SECONDS = 2.0
 """Seconds of timing of each way, without what comes before."""
 
@@ -43,7 +46,7 @@ class Row:
     size: str
     """Name of the size."""
     way: str
-    """single | processes | stacked."""
+    """single | processes | stacked | padded | separate; the last two are of stacks with batches that differ."""
     runs: int
     """Runs at a time."""
     compiled: bool
@@ -74,12 +77,14 @@ def measure(size: str, runs: int, way: str, device: str, *, compiled: bool, tiny
     if torch_device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
     began = time.perf_counter()
-    seeds = [replace(run, train=replace(run.train, seed=seed)) for seed in range(runs)]
+    sizes = run.train.batch, max(1, run.train.batch * 3 // 4 if way in MIXED else run.train.batch)
+    seeds = [replace(run, train=replace(run.train, seed=seed, batch=sizes[seed % 2])) for seed in range(runs)]
+    implementation = replace(implementation, batches=way) if way in MIXED else implementation
     members = [Training(each, implementation, torch_device) for each in seeds]
     shards = synthetic_shards(run.model.vocab, max(500_000, 4 * run.train.batch * run.model.context))
     batches = [Batches(each, shards, torch_device) for each in seeds]
-    if way == "stacked":
-        stack = Stack(members)
+    if way != "single":
+        stack = steps_of(members, implementation)
 
         def step() -> None:
             stack.take_step({m: b.at(m.step) for b, m in zip(batches, members, strict=True)})
@@ -92,7 +97,7 @@ def measure(size: str, runs: int, way: str, device: str, *, compiled: bool, tiny
     if torch_device.type == "cuda":
         torch.cuda.synchronize()
     prepared = time.perf_counter() - began
-    speed = runs * run.train.batch * run.model.context / median(times(step, torch_device, SECONDS))
+    speed = sum(each.train.batch for each in seeds) * run.model.context / median(times(step, torch_device, SECONDS))
     mfu = utilisation(speed * flops_per_token_by(run.model)["full_attention"], device, run.train.numerics)
     return Row(size, way, runs, compiled, speed, mfu, prepared, members[0].memory_peak())
 
@@ -121,6 +126,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--processes", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--tiny", action="store_true")
+    parser.add_argument("--mixed", action="store_true")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     SECONDS = options.seconds
@@ -131,7 +137,8 @@ def main(arguments: list[str] | None = None) -> int:
     rows: list[Row] = []
     for size in options.sizes.split(","):
         for compiled in map(bool, map(int, options.compiled.split(","))):
-            ways = [("single", 1)] + [("stacked", int(k)) for k in options.runs.split(",")]
+            stacks = MIXED if options.mixed else ("stacked",)
+            ways = [("single", 1)] + [(way, int(k)) for k in options.runs.split(",") for way in stacks]
             for way, runs in ways:
                 try:
                     rows.append(measure(size, runs, way, options.device, compiled=compiled, tiny=options.tiny))

@@ -8,7 +8,7 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,9 +19,9 @@ from model.cpu.architecture import OWN_BACKWARD
 from model.device import device_name, keep_freed_memory, torch_settings
 from model.flops import count_parameters
 from model.hardware import cpu_features
-from model.implementation import Implementation, choose_implementation
+from model.implementation import KNOWN, Implementation, choose_implementation
 from model.stacked.grouping import stack_key
-from model.stacked.stack import Stack
+from model.stacked.turns import steps_of
 from model.timing import for_timing, times
 from model.training import Training
 from model.values import plain_json
@@ -40,27 +40,42 @@ SETTLED_BELOW = 0.8
 
 
 def stored_implementation(
-    run: RunConfig, device: str, folder: Path, *, runs: int = 1, stacked: int = 0
+    run: RunConfig, device: str, folder: Path, *, runs: int = 1, stacked: int = 0, smallest: int = 0
 ) -> Implementation:
     """The choice for this machine, shape, batch and numerics profile: read from `folder`, or measured and stored.
 
     The first process to store its choice wins, and all others use it. The choice is recorded with a run but not hashed;
     every attempt on this machine uses the same one, and so has the same bits. The run is one of so many `runs` of its
     shape that could be `stacked`: with a number other than 0 they are, so many at a time, whatever is faster, if they
-    can be.
+    can be. Where their batches differ, the run has the largest and `smallest` is the smallest.
     """
-    if stacked and _stackable(run):
-        return stacked_implementation(run, device, runs, stacked)
     torch_device = torch.device(device)
-    file = folder / f"{_key(run, torch_device)}.json"
+    if stacked and _stackable(run):
+        chosen = stacked_implementation(run, device, runs, stacked)
+    else:
+        chosen = _kept(folder, run, torch_device, lambda: _fastest(run, torch_device))
+        if chosen.stacked:
+            chosen = stacked_implementation(run, device, runs, chosen.stacked)
+    if chosen.stacked < 2 or smallest in (0, run.train.batch):
+        return chosen
+    mixed = {"smallest": smallest, "stacked": chosen.stacked}
+    measured = _kept(folder, run, torch_device, lambda: _faster_mix(run, smallest, chosen, torch_device), **mixed)
+    return dataclasses.replace(chosen, batches=measured.batches)
+
+
+def _kept(
+    folder: Path, run: RunConfig, device: torch.device, measure: Callable[[], Implementation], **more: int
+) -> Implementation:
+    """What is stored for a run and `more` that it depends on, or is measured and stored now. Raises OSError."""
+    file = folder / f"{_key(run, device, more)}.json"
     stored = _read(file)
     if stored is None:
         file.unlink(missing_ok=True)
-        _store(file, run, _fastest(run, torch_device), torch_device)
+        _store(file, run, measure(), device)
         stored = _read(file)
     if stored is None:
         raise OSError(f"{file} cannot be kept: what was just written cannot be read")
-    return stacked_implementation(run, device, runs, stored.stacked) if stored.stacked else stored
+    return stored
 
 
 def stacked_implementation(run: RunConfig, device: str, runs: int, stacked: int) -> Implementation:
@@ -118,6 +133,21 @@ def _fastest(run: RunConfig, device: torch.device) -> Implementation:
     return choices[best] if seconds[best] < SWITCH_BELOW * seconds[0] else default
 
 
+def _faster_mix(run: RunConfig, smallest: int, chosen: Implementation, device: torch.device) -> Implementation:
+    """The faster way for a stack of which every second run has the `smallest` batch, timed without compilation."""
+    small = dataclasses.replace(run, train=dataclasses.replace(run.train, batch=smallest))
+    mixed = [(run, small)[index % 2] for index in range(chosen.stacked)]
+    keep_freed_memory()
+    ways = [dataclasses.replace(chosen, compiled=False, batches=batches) for batches in KNOWN["batches"]]
+    steps = [_together(mixed, way, device) for way in ways]
+    seconds = [math.inf] * len(ways)
+    for _ in range(ROUNDS):
+        for index, step in enumerate(steps):
+            with torch_settings(chosen.threads):
+                seconds[index] = min([seconds[index], *(times(step, device, ROUND_SECONDS) if step else ())])
+    return ways[seconds.index(min(seconds))]
+
+
 def _stackable(run: RunConfig) -> bool:
     """Whether the run can be one of a stack."""
     return bool(stack_key(run.to_dict(), count_parameters(run.model).matmul))
@@ -125,19 +155,25 @@ def _stackable(run: RunConfig) -> bool:
 
 def _step_of(run: RunConfig, choice: Implementation, device: torch.device) -> Callable[[], object] | None:
     """What takes a step of every run that is computed together; None where these do not fit into memory."""
+    return _together([run] * max(choice.stacked, 1), choice, device)
+
+
+def _together(runs: Sequence[RunConfig], choice: Implementation, device: torch.device) -> Callable[[], object] | None:
+    """What takes a step of these runs as one computation, or of one; None where they do not fit into memory."""
     generator = torch.Generator().manual_seed(0)
-    shape = run.train.batch, run.model.context + 1
-    sequences = torch.randint(run.model.vocab, shape, generator=generator).to(device)
+    shape = runs[0].train.batch, runs[0].model.context + 1
+    sequences = torch.randint(runs[0].model.vocab, shape, generator=generator).to(device)
     try:
-        trainings = [Training(for_timing(run), choice, device) for _ in range(max(choice.stacked, 1))]
+        trainings = [Training(for_timing(run), choice, device) for run in runs]
         if not choice.stacked:
             return partial(trainings[0].take_step, sequences)
-        return partial(Stack(trainings).take_step, dict.fromkeys(trainings, sequences))
+        parts = {training: sequences[: training.run.train.batch] for training in trainings}
+        return partial(steps_of(trainings, choice).take_step, parts)
     except RuntimeError:  # it does not fit, or cannot be captured: no choice
         return None
 
 
-def _key(run: RunConfig, device: torch.device) -> str:
+def _key(run: RunConfig, device: torch.device, more: Mapping[str, int]) -> str:
     """Hash of all that the fastest implementation may depend on."""
     facts = {
         "model": plain_json(run.model),
@@ -149,6 +185,7 @@ def _key(run: RunConfig, device: torch.device) -> str:
         "features": cpu_features() if device.type == "cpu" else (),
         "torch": torch.__version__,
         **({"stacks": STACKS} if device.type != "cpu" else {}),
+        **more,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 

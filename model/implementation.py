@@ -11,7 +11,12 @@ from model.cpu.architecture import EXPLICIT_CONTEXT_MAX, OWN_BACKWARD, covers, d
 from model.cpu.build import NativeError, available, compiler, library
 from model.flops import flops_per_token
 
-KNOWN = {"attention": ("explicit", "fused"), "branches": ("autograd", *OWN_BACKWARD), "head": ("whole", "chunked")}
+KNOWN = {
+    "attention": ("explicit", "fused"),
+    "branches": ("autograd", *OWN_BACKWARD),
+    "head": ("whole", "chunked"),
+    "batches": ("padded", "separate"),
+}
 """Values that the fields of an Implementation may have."""
 COMPILE_FLOPS = {"cpu": 2e13, "cuda": 1e15}
 """Training FLOPs from which torch.compile repays itself. On a CPU it takes some 60 to 90 s per shape and saves a third
@@ -44,6 +49,9 @@ class Implementation:
     """Runs of one shape that are computed as one (`model.stacked`), at most; 0 computes each by itself.
 
     On a GPU their step is one CUDA graph, which pays for a single small run too."""
+    batches: str = "padded"
+    """Of stacked runs whose batches differ: padded (the smaller ones get sequences of weight 0) | separate (those of
+    each batch are a stack, and the stacks step by turns)."""
     micro_batch: int | None = None
     """Sequences of one forward and backward pass; None takes the whole batch. Running out of memory halves it."""
 

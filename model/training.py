@@ -311,6 +311,6 @@ class Training:
         if self.implementation.stacked:
             return {"stacked": True, "device": self.device.type}
         chosen = {**self.implementation.to_dict(), "device": self.device.type}
-        del chosen["stacked"]
+        del chosen["stacked"], chosen["batches"]
         world: Choice = {"processes": self.world.size} if self.world.size > 1 else {}
         return {**chosen, **world}

@@ -134,6 +134,9 @@ class Assignment:
     """Fraction of its GPU's memory that the run may take."""
     stack: tuple[str, ...] = ()
     """Runs that its worker gets to train together, this one among them; empty for this one alone."""
+    enters: bool = False
+    """Whether the worker trains others of the stack already: it enters at the next step, or trains alone if they have
+    ended by then."""
     stacked: int = 0
     """Runs that a setting wants computed as one; 0 leaves it to what is measured to be faster."""
     facts: Mapping[str, Any] = field(default_factory=dict)

@@ -16,11 +16,12 @@ from model.batches import Batches, check_run
 from model.checkpoint import Checkpoints
 from model.config import RunConfig
 from model.device import compiled_anew, free_memory, keep_freed_memory, torch_settings
+from model.endings import Interrupted
 from model.implementation import Implementation
 from model.memory import HEADROOM, step_bytes
 from model.reporting import Reporter, Sink
 from model.scoring import RunResult, score
-from model.stacked.stack import Stack
+from model.stacked.turns import Alone, Steps, steps_of
 from model.training import Training
 from model.trunk import Trunk
 from tokenizer.shards import Shards
@@ -31,7 +32,7 @@ KEPT_SHARE = 0.5
 """Share of a stack's runs down to which it goes on without those that ended; on a GPU a new stack is captured anew."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Member:
     """A run that is to be trained with others."""
 
@@ -124,7 +125,7 @@ class _Entry:
         self.over = True
         self.member.ended(how, self.clock())
 
-    def is_over(self, stack: Stack | None) -> bool:
+    def is_over(self, stack: Steps | None) -> bool:
         """Whether the run has finished, diverged, or been stopped; then it leaves the stack, and its member hears."""
         try:
             if stack is not None:
@@ -154,34 +155,43 @@ class _Entry:
         return self.training.step >= self.training.run.train.steps
 
 
-def train_stacked(members: Sequence[Member], device: str, implementation: Implementation, replaced: str = "") -> None:
+def train_stacked(
+    members: Sequence[Member],
+    device: str,
+    implementation: Implementation,
+    replaced: str = "",
+    *,
+    entering: Callable[[], Sequence[Member]] = lambda: (),
+) -> None:
     """Train runs of one shape, as many at a time as `implementation.stacked` says and memory holds.
 
-    Each member hears how its run ended, as `model.train.train` would return or raise it, as soon as it ends. `replaced`
-    says why an implementation other than the one asked for is used.
+    Each member hears how its run ended, as `model.train.train` would return or raise it, as soon as it ends. A run that
+    does not even fit as a stack of one trains by itself, in parts of its batch. `replaced` says why an implementation
+    other than the one asked for is used. `entering`, asked before each step, gives those that have come since; the
+    stack is formed anew with them.
     """
     keep_freed_memory()
-    group = _Group(ShareClock(), {}, replaced)
+    group = _Group(ShareClock(), {}, replaced, deque(members), entering)
     with torch_settings(implementation.threads), compiled_anew(implementation.compiled):
-        waiting, rest = deque(members), deque[_Entry]()
+        rest = deque[_Entry]()
         active: list[_Entry] = []
         most = max(implementation.stacked, 1)
-        while waiting or rest or active:
+        while group.waiting or rest or active:
             group.clock.share(1)
-            while len(active) < most and (rest or waiting):
-                entry = rest.popleft() if rest else _entry(waiting.popleft(), implementation, device, group)
+            while len(active) < max(most, 1) and (rest or group.waiting):
+                entry = rest.popleft() if rest else _entry(group.waiting.popleft(), implementation, device, group)
                 active += [entry] if entry is not None else []
             if len(active) > 1:
-                most = min(most, _fitting(active[0].training))
-            rest.extendleft(reversed(active[most:]))
-            tried = active[:most]
+                most = min(most, _fitting([entry.training for entry in active]))
+            rest.extendleft(reversed(active[max(most, 1) :]))
+            tried = active[: max(most, 1)]
             try:
-                active = _train_together(tried, group.clock)
-            except torch.cuda.OutOfMemoryError as error:
+                active = _train_together(tried, group, most)
+            except (torch.cuda.OutOfMemoryError, MemoryError) as error:
                 active = [entry for entry in tried if not entry.over]
-                if len(tried) == 1:
+                if most == 0:
                     active.pop().end(_told(error))
-                most = max(len(tried) // 2, 1)
+                most = len(tried) // 2
                 torch.cuda.empty_cache()
 
 
@@ -195,6 +205,24 @@ class _Group:
     """Training splits that lie on the device, by the folders of their shards."""
     replaced: str
     """Why an implementation other than the one asked for is used; empty if it is not."""
+    waiting: deque[Member]
+    """Members that have not begun."""
+    entering: Callable[[], Sequence[Member]]
+    """Gives the members that have come since it was asked last."""
+
+    def admit(self) -> bool:
+        """Let those wait that have come, end those of all that wait which are asked to stop; whether any came."""
+        came = self.entering()
+        self.waiting.extend(came)
+        end_stopped(self.waiting)
+        return bool(came)
+
+
+def end_stopped(waiting: deque[Member]) -> None:
+    """End those of the members that wait for their turn which are asked to stop."""
+    for member in [each for each in waiting if each.stop()]:
+        waiting.remove(member)
+        member.ended(Interrupted("stopped while it waited for its turn"), 0.0)
 
 
 def _entry(member: Member, implementation: Implementation, device: str, group: _Group) -> _Entry | None:
@@ -214,8 +242,9 @@ def _told(error: Exception) -> Exception:
     return error
 
 
-def _fitting(training: Training) -> int:
-    """Runs like this one that fit into the memory of its device together, at least 1."""
+def _fitting(trainings: Sequence[Training]) -> int:
+    """How many runs like the one of the largest batch fit into the memory of its device together, at least 1."""
+    training = max(trainings, key=lambda each: each.run.train.batch)
     if training.device.type == "cpu":
         return sys.maxsize
     run, chosen = training.run, training.implementation
@@ -226,18 +255,24 @@ def _fitting(training: Training) -> int:
     return max(1, int(HEADROOM * free_memory(training.device) / each))
 
 
-def _train_together(active: list[_Entry], clock: ShareClock) -> list[_Entry]:
-    """Take steps until so many runs have ended that the others are worth a stack of their own; returns these."""
-    active = _at_work(active, clock, None)
+def _train_together(active: list[_Entry], group: _Group, most: int) -> list[_Entry]:
+    """Take steps until the runs that are left are worth a stack of their own, or others enter; returns those left.
+
+    Of `most` places, those with no run are for others. With 0 of them there is no stack: the one run is by itself.
+    """
+    active = _at_work(active, group.clock, None)
     if not active:
         return []
     try:
-        stack = Stack([entry.training for entry in active])
+        trainings = [entry.training for entry in active]
+        stack = steps_of(trainings, trainings[0].implementation) if most else Alone(trainings[0])
         fewest = int(KEPT_SHARE * len(active)) if stack.captured else len(active) - 1
+        came = False
         try:
-            while len(active) > fewest:
+            while len(active) > fewest and not (came and len(active) < most):
                 stack.take_step({entry.training: entry.batches.at(entry.training.step) for entry in active})
-                active = _at_work(active, clock, stack)
+                active = _at_work(active, group.clock, stack)
+                came = group.admit() or came
         finally:
             stack.release()
     finally:
@@ -246,7 +281,7 @@ def _train_together(active: list[_Entry], clock: ShareClock) -> list[_Entry]:
     return active
 
 
-def _at_work(active: list[_Entry], clock: ShareClock, stack: Stack | None) -> list[_Entry]:
+def _at_work(active: list[_Entry], clock: ShareClock, stack: Steps | None) -> list[_Entry]:
     """The runs that are not over; those share the device from now on."""
     if stack is None:
         clock.share(len(active))

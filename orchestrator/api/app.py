@@ -28,6 +28,7 @@ from orchestrator.api import (
 )
 from orchestrator.api.desk import Desk
 from orchestrator.api.middleware import Surroundings
+from orchestrator.api.shelf import Shelf
 from orchestrator.api.traffic import Latencies, Traffic
 from orchestrator.use_cases.background import Background
 from orchestrator.use_cases.execution import Execution
@@ -64,6 +65,7 @@ def create_app(
 
     app = _without_routes(_lifespan(background, desk, planners))
     members, latencies = members or Members(workspace), Latencies()
+    app.add_middleware(Shelf)
     app.add_middleware(Surroundings, members=members)
     app.add_middleware(Traffic, latencies=latencies)
     problems.install(app)

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from analysis.law import Law
 from orchestrator.api.documents import Document, reply
 from orchestrator.api.page_parts import PageParts, static
+from orchestrator.api.shelf import FOREVER, lay
 from orchestrator.scheduling.progress import Progress
 from orchestrator.store import SweepTotals
 from orchestrator.use_cases.background import Background
@@ -117,10 +118,17 @@ class Desk:
         return made
 
     async def document(
-        self, request: Request, key: Hashable, make: Callable[..., Document], *arguments: Any
+        self, request: Request, key: Hashable, make: Callable[..., Document], *arguments: Any, settled: bool = True
     ) -> Response:
-        """The document of a key in answer to a request; `make(*arguments)` makes it if it is not kept."""
-        return self.reply(request, await _outcome(self._documents.get(key, make, *arguments)))
+        """The document of a key in answer to a request; `make(*arguments)` makes it if it is not kept.
+
+        One that shows runs in training, which are not `settled`, is made again after LIVE_SECONDS.
+        """
+        if settled:
+            return self.reply(request, await _outcome(self._documents.get(key, make, *arguments)))
+        tick = int(time.monotonic() / LIVE_SECONDS) + 1
+        found = await _outcome(self._documents.get((key, tick), make, *arguments))
+        return self.reply(request, found, tick * LIVE_SECONDS)
 
     async def computed(
         self, request: Request, key: Hashable, make: Callable[..., Document], *arguments: Any
@@ -128,14 +136,15 @@ class Desk:
         """`document` for one that takes long: the workshop makes it."""
         return self.reply(request, await _outcome(self._computed.get(key, make, *arguments)))
 
-    def reply(self, request: Request, found: Document) -> Response:
-        """A document in answer to a request; it says how old it is while the database is away."""
-        return reply(request, found, self.current.age)
+    def reply(self, request: Request, found: Document, until: float = FOREVER) -> Response:
+        """A document of what the database holds in answer to a request; it says how old it is while that is away.
 
-
-def moment(settled: bool) -> int:
-    """The part of a key that ages what shows runs in training; always the same once all have ended."""
-    return 0 if settled else int(time.monotonic() / LIVE_SECONDS) + 1
+        Until a time of the monotonic clock it is the answer to all such requests, if nothing is written before.
+        """
+        age = self.current.age
+        if not age:
+            lay(request, found, until)
+        return reply(request, found, age)
 
 
 def _weight(made: object) -> int:

@@ -21,6 +21,8 @@ PACKED_TYPES = ("application/json", "application/problem+json", "image/svg+xml",
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"
 CSV = "text/csv; charset=utf-8"
+KEPT_BYTES = 4096
+"""Memory of a document besides its content: its key, its headers, and the future that made it."""
 MAIN = b'<main id="main">'
 """Where a page's own content begins."""
 
@@ -44,8 +46,8 @@ class Document:
 
     @property
     def size(self) -> int:
-        """Bytes of memory."""
-        return len(self.body) + len(self.packed)
+        """Bytes of memory, with what keeping it takes."""
+        return len(self.body) + len(self.packed) + KEPT_BYTES
 
 
 def document(body: bytes, media_type: str, headers: Mapping[str, str] | None = None, status: int = 200) -> Document:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated
 
 from fastapi import FastAPI, Header
@@ -22,7 +23,7 @@ HEARTBEAT_SECONDS = 15.0
 """Seconds without news after which a stream sends a comment, so that the connection stays open."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class News:
     """A sweep's progress at a moment."""
 
@@ -31,12 +32,12 @@ class News:
     finished: bool
     """Whether nothing more will come."""
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Identity of the event: a hash of what it says, so that it holds across restarts of the service."""
         return hashlib.sha256(self.text.encode()).hexdigest()[:16]
 
-    @property
+    @cached_property
     def event(self) -> str:
         """The event as it is sent."""
         return f"id: {self.id}\nevent: progress\ndata: {self.text}\n\n"
@@ -85,7 +86,8 @@ class Feeds:
                 if feed.error is not None or (news is not None and news.finished):
                     return
                 try:
-                    await asyncio.wait_for(changed.wait(), HEARTBEAT_SECONDS)
+                    async with asyncio.timeout(HEARTBEAT_SECONDS):
+                        await changed.wait()
                 except TimeoutError:
                     yield ": still here\n\n"
         finally:

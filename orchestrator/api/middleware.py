@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Hashable
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
@@ -52,8 +53,7 @@ class Surroundings:
         request = secrets.token_hex(8)
         answer = Answer(send, request, head=scope["method"] == "HEAD")
         try:
-            asked = scope["path"] not in guard.HEALTH_PATHS
-            entry = await run_in_threadpool(self._entry, scope) if asked else HEALTH
+            entry, stamp = (HEALTH, None) if scope["path"] in guard.HEALTH_PATHS else await self._entry(scope)
         except ExpectedError as error:  # the database is away, and nobody was let in before
             await problem(meaning_of(error).status, error.kind, str(error))(scope, receive, answer)
             return
@@ -65,7 +65,7 @@ class Surroundings:
             await _refuse(refused, scope, receive, answer)
             return
         actor = Actor(entry.name, entry.role or Role.READER, _address(scope), request)
-        scope = {**scope, "state": {**scope.get("state", {}), "actor": actor}}
+        scope = {**scope, "state": {**scope.get("state", {}), "actor": actor, "stamp": stamp}}
         asking.set(entry.name)
         if answer.head:  # routes know GET; what they answer is sent without its body
             scope = {**scope, "method": "GET"}
@@ -83,9 +83,11 @@ class Surroundings:
             failed = problem(500, "internal", f"{type(error).__name__}; the service's log has more")
             await failed(scope, receive, answer)
 
-    def _entry(self, scope: Scope) -> Entry:
-        """Who sent a request, by its token alone. Raises StoreError."""
-        return self._members.entry(guard.secret_of(Headers(scope=scope)))
+    async def _entry(self, scope: Scope) -> tuple[Entry, Hashable]:
+        """Who sent a request, by its token alone, and the database's stamp if that is known. Raises StoreError."""
+        token, stamp = guard.secret_of(Headers(scope=scope)), self._members.stamp()
+        known = None if stamp is None else self._members.entry_at(token, stamp)
+        return known or await run_in_threadpool(self._members.entry, token), stamp
 
 
 class Answer:

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
 from orchestrator.api import answer_pages, run_pages
-from orchestrator.api.desk import LIBRARY, Desk, moment
+from orchestrator.api.desk import LIBRARY, Desk
 from orchestrator.api.documents import Document, reply
 from orchestrator.api.listing import SWEEP_ORDERS, wanted_sweeps
 from orchestrator.api.opened import Answer, Opened, answer_to, html_document, open_sweep, or_error_page, status_of
@@ -56,9 +56,9 @@ class Pages:
         asked = Typed.of(request.query_params)
         answer = await answer_to(self.desk, opened, asked)
         known = await run_in_threadpool(self._revisions, opened)
-        changing = moment(opened.found.settled)
-        key = ("page", *opened.key, asked.encoded, published, tuple(each.revision for each in known), changing)
-        return await self.desk.document(request, key, self._page, opened, parts, asked, answer, known, published)
+        key = ("page", *opened.key, asked.encoded, published, tuple(each.revision for each in known))
+        arguments = (opened, parts, asked, answer, known, published)
+        return await self.desk.document(request, key, self._page, *arguments, settled=opened.found.settled)
 
     def _page(
         self,
@@ -124,16 +124,16 @@ class Pages:
         found = (await self.parts(opened, published=published)).specs.get(plot)
         if found is None:
             raise NotFound(f"there is no chart {plot!r} on this page")
-        return reply(request, found)
+        return self.desk.reply(request, found)
 
     async def index(self, request: Request, wanted: ListFilter, offset: int, drafted_from: str) -> Response:
         """The list of sweeps, and the box with a sweep's file, by default an example. Raises NotFound."""
         listing = await run_in_threadpool(self.desk.current.listed)
         draft = (await self.desk.sweep(drafted_from)).sweep.source if drafted_from else STARTER
         base = str(request.base_url)
-        key = ("index", listing.key, wanted, offset, drafted_from, draft, base, moment(listing.settled))
+        key = ("index", listing.key, wanted, offset, drafted_from, draft, base)
         arguments = (listing, wanted, offset, base, drafted_from, draft)
-        return await self.desk.document(request, key, self._index, *arguments)
+        return await self.desk.document(request, key, self._index, *arguments, settled=listing.settled)
 
     def _index(
         self, listing: Listing, wanted: ListFilter, offset: int, base_url: str, drafted_from: str, draft: str

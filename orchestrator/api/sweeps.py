@@ -14,8 +14,8 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from orchestrator.api import problems
-from orchestrator.api.desk import Desk, moment
-from orchestrator.api.documents import Document, json_document
+from orchestrator.api.desk import Desk
+from orchestrator.api.documents import JSON, Document, document, json_document, json_text
 from orchestrator.api.jobs import waited_for
 from orchestrator.api.listing import SweepsAsked, paging, wanted_sweeps
 from orchestrator.api.permissions import actor_of
@@ -34,6 +34,8 @@ from orchestrator.use_cases.workspace import Workspace
 from tokenizer.files import Reach
 
 SWEEPS = "/api/v1/sweeps"
+SUMMARIES_KEPT = 20_000
+"""Summaries that are kept, of some 300 bytes each."""
 STORING = 4
 """Threads that store submitted sweeps at a time; further ones wait for one of them."""
 _YAML_BODY: dict[str, Any] = {
@@ -77,21 +79,22 @@ def install(
         planners: plans what is received.
     """
     _add_submission(app, workspace, background, desk, corpora, planners)
+    summaries = Summaries(desk)
 
     @app.get(SWEEPS, tags=["sweeps"])
     async def list_sweeps(request: Request, asked: Annotated[SweepsAsked, Query()]) -> Response:
         """All sweeps, the latest first: name, revision and progress of each."""
         listing = await run_in_threadpool(desk.current.listed)
-        key = ("sweeps", listing.key, asked.model_dump_json(), moment(listing.settled))
-        return await desk.document(request, key, _list, desk, listing, asked)
+        key = ("sweeps", listing.key, asked.model_dump_json())
+        return await desk.document(request, key, _list, summaries, listing, asked, settled=listing.settled)
 
     @app.get(SWEEPS + "/{name}", tags=["sweeps"])
     async def get_sweep(request: Request, name: str) -> Response:
         """A sweep: its file, its runs and how far it is."""
         found = await desk.sweep(name)
         answers = await desk.answers(found)
-        key = ("sweep", found.sweep.id, found.key, moment(found.settled))
-        return await desk.document(request, key, _show, desk, found, answers)
+        key = ("sweep", found.sweep.id, found.key)
+        return await desk.document(request, key, _show, desk, found, answers, settled=found.settled)
 
     @app.get(SWEEPS + "/{name}/records", tags=["sweeps"])
     async def get_records(request: Request, name: str) -> Response:
@@ -153,13 +156,35 @@ def _plan(workspace: Workspace, source: bytes, overrides: Sequence[str], corpora
     return json_document(received_json(workspace, source, overrides, corpora)).body
 
 
-def _list(desk: Desk, listing: Listing, asked: SweepsAsked) -> Document:
+class Summaries:
+    """The summaries of sweeps as JSON. Those of settled sweeps are kept, so that a list costs what is new in it."""
+
+    def __init__(self, desk: Desk) -> None:
+        """Take them from what a desk knows."""
+        self._desk = desk
+        self._texts: dict[tuple[int, str], str] = {}
+
+    def text(self, found: SweepTotals) -> str:
+        """The summary of a sweep; several threads may ask."""
+        if not found.settled or found.sweep.note:
+            return json_text(_summary_json(self._desk, found))
+        key = found.sweep.id, found.key
+        text = self._texts.get(key)
+        if text is None:
+            if len(self._texts) >= SUMMARIES_KEPT:
+                self._texts.clear()
+            text = self._texts[key] = json_text(_summary_json(self._desk, found))
+        return text
+
+
+def _list(summaries: Summaries, listing: Listing, asked: SweepsAsked) -> Document:
     """The document of a list of sweeps."""
     found = wanted_sweeps(
         listing.sweeps, name=asked.name, state=asked.state or "", user=asked.user or "", sort=asked.sort
     )
     shown = found[asked.offset : asked.offset + asked.limit]
-    return json_document([_summary_json(desk, each) for each in shown], paging(SWEEPS, asked, len(found)))
+    rows = f"[{','.join(summaries.text(each) for each in shown)}]"
+    return document(rows.encode(), JSON, paging(SWEEPS, asked, len(found)))
 
 
 def _records(answers: SweepAnswers) -> Document:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +18,10 @@ from orchestrator.cli.port import LARGEST, address_of, open_port
 
 if TYPE_CHECKING:
     import uvicorn
+
+
+SWITCH_SECONDS = 0.001
+"""After which a thread that computes lets the one that answers go on."""
 
 
 def serve(
@@ -61,9 +67,17 @@ def serve(
         server = EndingServer(_configuration(app, host, port), workshops)
         with handled_elsewhere(), signals.replaced(lambda: setattr(server, "should_exit", True)):
             say(f"page and REST: {address_of(listening)}")
+            _shorten_pauses()
             server.run(sockets=[listening])
         if isinstance(background.error, HeadLost):
             raise background.error
+
+
+def _shorten_pauses() -> None:
+    """Keep requests from waiting for the collector's walk through what was imported, or for threads that compute."""
+    gc.collect()
+    gc.freeze()
+    sys.setswitchinterval(SWITCH_SECONDS)
 
 
 def _configuration(app: Callable[..., Any], host: str, port: int) -> uvicorn.Config:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,8 @@ HABITS = {
     "RAY_worker_niceness": "0",
 }
 """Ray's habits that are changed, unless the environment says otherwise."""
+BEHIND_A_SERVICE = 10
+"""Niceness of a service's workers: it answers first, and what computes its answers goes before training, too."""
 LOOPBACK_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """Lets all processes of a Ray of our own listen on loopback, on Linux as well."""
 SAFE_PATH = {"PYTHONSAFEPATH": "1"}
@@ -50,6 +52,11 @@ def driver_environment(environ: Mapping[str, str], address: str, token: Path) ->
         # Ray ends a driver whose parent is process 1 (nohup, systemd, containers) with its raylet, without a word.
         found["RAY_RAYLET_PID"] = str(os.getpid())
     return found | dict.fromkeys(("no_proxy", "NO_PROXY"), _no_proxy(environ, host))
+
+
+def put_service_first(environ: MutableMapping[str, str]) -> None:
+    """Let the workers that this process will start make way for it, unless the environment says otherwise."""
+    environ.setdefault("RAY_worker_niceness", str(BEHIND_A_SERVICE))
 
 
 def _no_proxy(environ: Mapping[str, str], host: str) -> str:

@@ -6,8 +6,8 @@ import importlib
 import math
 import os
 import time
-import traceback
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,10 +15,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.attempts import Assignment, Outcome, RunProgress
 from orchestrator.cluster.attempt import Attempt
-from orchestrator.cluster.patient_files import FULL
+from orchestrator.cluster.causes import outcome_of
 from orchestrator.cluster.stack_room import StackRoom, Tell
-from orchestrator.errors import ArtifactsAway
-from orchestrator.states import Cause
 from orchestrator.tracking.wandb_mirror import WandbMirror
 from tokenizer.errors import ExpectedError
 
@@ -70,6 +68,8 @@ class Worker:
         """When the scheduler last asked for progress."""
         self._progress: dict[str, RunProgress] = {}
         """How far each run in training is."""
+        self._over: set[str] = set()
+        """Runs whose attempts have ended since the last one began."""
         self._room = StackRoom()
         self._mirrors: list[WandbMirror] = []
 
@@ -92,69 +92,116 @@ class Worker:
 
     def train(self, assignment: Assignment) -> Outcome:
         """Carry out one attempt; one of a stack waits for the others. Never raises: the outcome says what is wrong."""
+        over, self._over = self._over, set()
+        for run_id in over:
+            self._progress.pop(run_id, None)
         self._progress[assignment.run_id], self._last_asked = RunProgress(), time.monotonic()
         outcome = self._room.outcome_of(assignment, self._train_all)
+        self._over.add(assignment.run_id)
         return replace(outcome, flops=self._progress[assignment.run_id].flops)
 
     def _train_all(self, assignments: Sequence[Assignment], tell: Tell) -> None:
         """Carry out the attempts of a stack, or one attempt, and tell the outcome of each."""
         began = time.monotonic()
-        self._progress = {given.run_id: self._progress[given.run_id] for given in assignments}
-        attempts: list[Attempt] = []
+        attempts: dict[str, Attempt] = {}
         untold = {given.run_id: given for given in assignments}
 
         def end(given: Assignment, outcome: Outcome) -> None:
-            """Tell an outcome, once."""
+            """Tell an outcome, once, and close the attempt."""
             if untold.pop(given.run_id, None) is not None:
                 tell(given, outcome)
+            if given.run_id in attempts:
+                self._close_attempt(attempts.pop(given.run_id))
 
-        for given in sorted(assignments, key=lambda each: each.stack.index(each.run_id) if each.stack else 0):
+        def opened(given: Assignment) -> Attempt | None:
+            """The attempt of an assignment; None, and its outcome is told, if it cannot be opened."""
+            untold[given.run_id] = given
             try:
-                attempts.append(Attempt(given, partial(self._note, given.run_id)))
+                attempts[given.run_id] = Attempt(given, partial(self._note, given.run_id))
             except Exception as error:  # noqa: BLE001 - every failure becomes an outcome with its traceback
                 end(given, outcome_of(error, self._device, given.share))
+            return attempts.get(given.run_id)
+
+        in_order = sorted(assignments, key=lambda each: each.stack.index(each.run_id) if each.stack else 0)
         try:
-            if attempts:
-                self._keep_to(min(1.0, math.fsum(attempt.assignment.share for attempt in attempts)))
-                self._train_open(attempts, end, began)
+            first = [attempt for attempt in map(opened, in_order) if attempt is not None]
+            if first:
+                self._keep_to(min(1.0, math.fsum(attempt.assignment.share for attempt in first)))
+                self._train_open(first, end, began, opened)
         except Exception as error:  # noqa: BLE001 - what befalls all of them is the outcome of each
             for given in list(untold.values()):
                 end(given, outcome_of(error, self._device, given.share))
-        finally:
-            for attempt in attempts:
-                attempt.close()
-                # The mirror goes on writing while the next run trains.
-                self._mirrors = [m for m in self._mirrors if not m.wait(0) or m.note] + [attempt.mirror]
 
-    def _train_open(self, attempts: Sequence[Attempt], end: Tell, began: float) -> None:
-        """Train the runs of open attempts, stacked if that was measured to be faster here, else one after the other."""
+    def _close_attempt(self, attempt: Attempt) -> None:
+        """Close an attempt; its mirror goes on writing while the next run trains."""
+        attempt.close()
+        self._mirrors = [m for m in self._mirrors if not m.wait(0) or m.note] + [attempt.mirror]
+
+    def _train_open(
+        self, attempts: Sequence[Attempt], end: Tell, began: float, opened: Callable[[Assignment], Attempt | None]
+    ) -> None:
+        """Train the runs of open attempts, stacked if that was measured to be faster here, else one after the other.
+
+        Attempts that come meanwhile enter a stack once they are `opened`.
+        """
         from model.implementation import workable
         from model.stacked.train import train_stacked
 
-        first = attempts[0]
-        chosen = self._chosen(first, len(attempts))
+        largest = max(attempts, key=lambda attempt: attempt.run.train.batch)
+        smallest = min(attempt.run.train.batch for attempt in attempts)
+        chosen = self._chosen(largest, len(attempts), smallest)
         prepared = (time.monotonic() - began) / len(attempts)
-        members: list[tuple[Member, Attempt]] = []
+        members: dict[Member, Attempt] = {}
         for attempt in attempts:
-            ended = self._ender(attempt, end, prepared, shared=len(attempts) > 1)
-            try:
-                members.append((attempt.member(ended, self._stopper(attempt.assignment)), attempt))
-            except Exception as error:  # noqa: BLE001 - whatever is wrong with one run, the others go on
-                ended(error, 0.0)
-        if chosen.stacked and not any(attempt.assignment.micro_batch for attempt in attempts):
-            stacked = workable(chosen, first.run.model, first.run.train, self._device)
-            train_stacked([member for member, _ in members], self._device, *stacked)
+            member = self._member(attempt, end, prepared, shared=len(attempts) > 1)
+            members |= {member: attempt} if member is not None else {}
+        if not chosen.stacked or any(attempt.assignment.micro_batch for attempt in attempts):
+            self._train_in_turn(members)
             return
-        for member, attempt in members:  # each by its own choice: all attempts of a run must have the same
-            self._train_one(member, replace(self._chosen(attempt, 1), stacked=0), attempt.assignment.micro_batch)
 
-    def _chosen(self, attempt: Attempt, runs: int) -> Implementation:
-        """What this machine chooses for a run that is one of so many that could be stacked."""
+        def entering() -> list[Member]:
+            """The runs that have come to enter the stack."""
+            come = [attempt for attempt in map(opened, self._room.entered()) if attempt is not None]
+            made = [self._member(attempt, end, 0.0, shared=True) for attempt in come]
+            return [member for member in made if member is not None]
+
+        stacked = workable(chosen, largest.run.model, largest.run.train, self._device)
+        train_stacked(list(members), self._device, *stacked, entering=entering)
+
+    def _train_in_turn(self, members: Mapping[Member, Attempt]) -> None:
+        """Train runs one after the other; one that is asked to stop while it waits ends at the next step."""
+        from model.stacked.train import end_stopped
+
+        waiting = deque(members)
+        while waiting:
+            member = waiting.popleft()
+            attempt = members[member]
+            # each by its own choice: all attempts of a run must have the same
+            chosen = replace(self._chosen(attempt, 1), stacked=0)
+            stop = partial(_stop_and_hear, member.stop, partial(end_stopped, waiting))
+            self._train_one(replace(member, stop=stop), chosen, attempt.assignment.micro_batch)
+
+    def _member(self, attempt: Attempt, end: Tell, prepared: float, *, shared: bool) -> Member | None:
+        """The run of an attempt as training takes it; None, and its outcome is told, if something is wrong with it."""
+        ended = self._ender(attempt, end, prepared, shared=shared)
+        try:
+            return attempt.member(ended, self._stopper(attempt.assignment))
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one run, the others go on
+            ended(error, 0.0)
+            return None
+
+    def _chosen(self, attempt: Attempt, runs: int, smallest: int = 0) -> Implementation:
+        """What this machine chooses for a run that is one of so many that could be stacked.
+
+        It has the largest batch of these, and where their batches differ the `smallest` counts, too.
+        """
         from model.choice import stored_implementation
 
         run, stacked = attempt.run, attempt.assignment.stacked
         return attempt.artifacts.choice(
-            lambda folder: stored_implementation(run, self._device, folder, runs=runs, stacked=stacked)
+            lambda folder: stored_implementation(
+                run, self._device, folder, runs=runs, stacked=stacked, smallest=smallest
+            )
         )
 
     def _train_one(self, member: Member, chosen: Implementation, micro_batch: int | None) -> None:
@@ -230,37 +277,10 @@ class Worker:
         return assignment.key in self._stopped or time.monotonic() - self._last_asked > assignment.lease_seconds
 
 
-def outcome_of(error: Exception, device: str, share: float = 1.0) -> Outcome:
-    """The outcome of an attempt that an exception ended, on a `share` of the device."""
-    from model.batches import DataError
-    from model.config import ConfigError
-    from model.train import Diverged, Interrupted
-    from tokenizer.shards import ShardError
-
-    trace = "".join(traceback.format_exception(error))
-    match error:
-        case Diverged():
-            return Outcome(Cause.DIVERGED, detail=str(error))
-        case Interrupted():
-            return Outcome(Cause.PREEMPTED, detail=str(error))
-        case ConfigError() | DataError() | ShardError():
-            return Outcome(Cause.CONFIGURATION, detail=trace)
-        case ArtifactsAway():  # no fault of the run: another attempt goes on from its checkpoint
-            return Outcome(Cause.LOST, detail=str(error))
-        case OSError() if error.errno in FULL:
-            return Outcome(Cause.DISK_FULL, detail=str(error))
-        case MemoryError():
-            # On a GPU training has already halved its micro-batches down to one sequence: alone on it nothing helps.
-            last = device != "cpu" and share == 1.0
-            return Outcome(Cause.OUT_OF_MEMORY, detail=str(error), micro_batch=1 if last else None)
-        case RuntimeError() if _is_out_of_cpu_memory(error):
-            return Outcome(Cause.OUT_OF_MEMORY, detail=str(error))
-    return Outcome(Cause.CODE, detail=trace)
-
-
-def _is_out_of_cpu_memory(error: RuntimeError) -> bool:
-    """Whether torch could not allocate memory on the CPU. For that it has no type of error, only this text."""
-    return "DefaultCPUAllocator" in str(error)
+def _stop_and_hear(stop: Callable[[], bool], hear: Callable[[], None]) -> bool:
+    """Whether a run is to stop; others that wait for it `hear` the same question."""
+    hear()
+    return stop()
 
 
 def check_modules(package_root: str) -> None:

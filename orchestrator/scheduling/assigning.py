@@ -30,9 +30,11 @@ class Assigning:
     stacked: int = 0
     """Runs that are computed as one, whatever is faster; 0 leaves it to what is measured."""
 
-    def together(self, worker: str, jobs: Sequence[Job]) -> tuple[list[Assignment], list[Report]]:
+    def together(
+        self, worker: str, jobs: Sequence[Job], at_work: Sequence[Job] = ()
+    ) -> tuple[list[Assignment], list[Report]]:
         """What a worker is handed of claimed runs, of several as a stack, and the ends of those that cannot be handed
-        out: these fail, and the others go on."""
+        out: these fail, and the others go on. They enter the stack of the runs that are `at_work` there, if any are."""
         made: list[Assignment] = []
         failed: list[Report] = []
         for job in jobs:
@@ -41,11 +43,12 @@ class Assigning:
             except Exception as error:  # noqa: BLE001 - whatever is wrong with a stored run, it is this run's fault
                 outcome = Outcome(Cause.CONFIGURATION, detail=f"the run as stored cannot be handed out: {error!r}")
                 failed.append(Report(worker, job.run.id, job.fence, outcome))
-        stack = tuple(each.run_id for each in made) if len(made) > 1 else ()
-        for job in jobs:
+        runs = [*(job.run.id for job in at_work), *(each.run_id for each in made)]
+        stack = tuple(runs) if len(runs) > 1 else ()
+        for job in (*at_work, *jobs):
             job.stack = stack
             job.share_with(max(len(stack), 1))
-        return [replace(each, stack=stack) for each in made], failed
+        return [replace(each, stack=stack, enters=bool(at_work)) for each in made], failed
 
     def of(self, job: Job) -> Assignment:
         """The assignment of a claimed run; any exception is of this run alone."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from orchestrator.attempts import Layout, Slot
 from orchestrator.scheduling.fair_share import FairShare
-from orchestrator.scheduling.waiting import Claim, DeviceLoad, StackSizes, Started, Waiting
+from orchestrator.scheduling.stacks import Stacks, StackSizes
+from orchestrator.scheduling.waiting import Claim, DeviceLoad, Started, Waiting
 
 
 class Dispatch:
@@ -26,19 +26,18 @@ class Dispatch:
     A run that starts takes others of its user's stack along, which share its worker and its shares: the longest, as
     they end with it, as far as the memory reaches, and no more than leaves the other devices their part of what waits.
 
+    A run whose turn it is and that finds no idle worker enters a stack in training, if half of the places there are
+    free, and takes others along in the same way.
+
     Runs of one user that need the same shares wait in one queue: a decision looks at the head of each, of which there
     are as many as shares in a device for each user, and takes time logarithmic in the number of runs that wait.
     """
 
     def __init__(self, stacks: StackSizes | None = None) -> None:
         """Begin with no runs and no workers; without `stacks` each worker gets one run at a time."""
-        self._stacks = stacks or StackSizes()
-        self._alike: dict[tuple[str, str, str], dict[str, None]] = {}
-        """Waiting runs by user, stack and kind of device."""
+        self._stacks = Stacks(stacks or StackSizes())
         self._busy = 0
         """Workers that were busy when the present round of claims began."""
-        self._mates: dict[str, list[str]] = {}
-        """The stack of each run that started with others."""
         self._waiting: dict[str, tuple[int, Waiting]] = {}
         self._asked: Counter[str] = Counter()
         """Waiting runs by the kind that they ask for."""
@@ -79,8 +78,7 @@ class Dispatch:
         self.withdraw(run.run_id)
         self._waiting[run.run_id] = number, run
         self._asked[run.kind] += 1
-        if run.stack:
-            self._alike.setdefault((run.user, run.stack, run.kind), {})[run.run_id] = None
+        self._stacks.offer(run)
         self._enqueue(number, run)
 
     def _enqueue(self, number: int, run: Waiting) -> None:
@@ -94,11 +92,7 @@ class Dispatch:
         if run is None:
             return
         self._asked[run.kind] -= 1
-        if run.stack:
-            alike = self._alike[run.user, run.stack, run.kind]
-            del alike[run_id]
-            if not alike:
-                del self._alike[run.user, run.stack, run.kind]
+        self._stacks.withdraw(run)
 
     def asked(self) -> Counter[str]:
         """How many runs wait, by the kind of device that they ask for; empty for any."""
@@ -139,19 +133,20 @@ class Dispatch:
         for number, run in self._waiting.values():
             self._enqueue(number, run)
 
-    def release(self, run_id: str) -> None:
-        """Free the shares of a claimed run that ended or did not start; `set_idle` says when its worker is idle."""
+    def release(self, run_id: str, *, computed: bool = False) -> None:
+        """Free the shares of a claimed run that ended or did not start; `set_idle` says when its worker is idle.
+
+        Its result may show that the worker `computed` it with the others of its stack as one.
+        """
         if run_id not in self._placed:
             return
         name, user = self._placed.pop(run_id)
         device = self._devices[name]
         self._close(name, device)
         shares = device.runs.pop(run_id)
-        mates = self._mates.pop(run_id, [])
-        if run_id in mates:
-            mates.remove(run_id)
-        if mates:
-            device.runs[mates[0]] += shares  # its worker goes on with the others
+        heir = self._stacks.leave(run_id, computed=computed)
+        if heir:
+            device.runs[heir] += shares  # its worker goes on with the others
         else:
             device.free += shares
             self._users.end(user, shares / device.like.shares)
@@ -182,8 +177,13 @@ class Dispatch:
 
     def claims(self) -> list[Claim]:
         """All that can start now. Each claim holds its worker and shares until `release`; a stack has one worker."""
-        self._busy = sum(shares > 0 for each in self._devices.values() for shares in each.runs.values())
-        return [claim for claims in iter(self._next, []) for claim in claims]
+        self._busy = self._busy_workers()
+        started = [claim for claims in iter(self._next, []) for claim in claims]
+        return started + [claim for claims in iter(self._enter, []) for claim in claims]
+
+    def _busy_workers(self) -> int:
+        """Workers that have runs."""
+        return sum(shares > 0 for each in self._devices.values() for shares in each.runs.values())
 
     def _part(self) -> int:
         """Runs that a worker which was just given one gets at most, so that as many are left for each of the others."""
@@ -207,26 +207,27 @@ class Dispatch:
 
     def _with_mates(self, started: Started) -> list[Claim]:
         """The claim of a run, and those of runs of its stack that start with it in the same worker."""
-        claim, run, slot = started.claim, started.run, started.slot
-        most = self._stacks.most(slot) if run.stack else 1
-        if most == 1:
-            return [claim]
-        device = self._devices[slot.device]
-        most = min(most, self._part())
-        left = math.inf if slot.memory is None else slot.memory * claim.share - run.memory
-        mates = [run.run_id]
-        alike = (self._waiting[run_id][1] for run_id in self._alike.get((run.user, run.stack, run.kind), {}))
-        for other in heapq.nsmallest(most - 1, alike, key=lambda waiting: waiting.order):
-            if other.memory > left:
-                break
-            left -= other.memory
-            self.withdraw(other.run_id)
-            device.runs[other.run_id], self._placed[other.run_id] = 0, (slot.device, run.user)
-            mates.append(other.run_id)
-        if len(mates) == 1:
-            return [claim]
-        self._mates |= dict.fromkeys(mates, mates)
-        return [Claim(run_id, claim.worker, claim.share / len(mates)) for run_id in mates]
+        stack = self._stacks.begin(started, self._part())
+        first, *others = stack.runs
+        for run_id in others:
+            self._join(run_id, stack.device)
+        return [Claim(run_id, stack.worker, stack.share / len(stack.runs)) for run_id in (first, *others)]
+
+    def _enter(self) -> list[Claim]:
+        """The claims of the run whose turn it is, if it can enter a stack in training, and of others with it."""
+        run = next(iter(self._heads()), None) if self._stacks.any_open else None
+        if run is None:
+            return []
+        claims = self._stacks.enter(run, -(-len(self._waiting) // max(self._busy_workers(), 1)))
+        for claim in claims:
+            self._join(claim.run_id, self._placed[claim.enters[0]][0])
+        return claims
+
+    def _join(self, run_id: str, device: str) -> None:
+        """Place a waiting run in the stack of others, whose shares of the device it has with them."""
+        user = self._waiting[run_id][1].user
+        self.withdraw(run_id)
+        self._devices[device].runs[run_id], self._placed[run_id] = 0, (device, user)
 
     def _heads(self) -> list[Waiting]:
         """The first run of each queue: by what its user has already, then the longest first, and last those `later`."""

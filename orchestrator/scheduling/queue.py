@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from orchestrator.attempts import Kinds, Outcome, RunProgress, Slot
 from orchestrator.cluster.artifact_store import ArtifactStore
@@ -13,8 +14,9 @@ from orchestrator.scheduling.dispatch import Dispatch
 from orchestrator.scheduling.durations import LATEST, Durations
 from orchestrator.scheduling.job import Job
 from orchestrator.scheduling.missing_devices import MissingDevices
+from orchestrator.scheduling.stacks import StackSizes
 from orchestrator.scheduling.trunks import Trunks
-from orchestrator.scheduling.waiting import Claim, StackSizes
+from orchestrator.scheduling.waiting import Claim
 from orchestrator.states import Cause, RunState
 from orchestrator.store import LostAttempts, RunRecord, Store
 
@@ -176,7 +178,11 @@ class Queue:
         """Note the states that runs in training have kept."""
         self._trunks.note_kept({run_id: progress.kept for run_id, progress in live.items()})
 
-    def note_end(self, run_id: str, *, finished: bool) -> None:
-        """Note that an attempt ended, and free its device; `finished` if its run gets no other."""
-        self.release(run_id)
+    def note_end(self, run_id: str, *, finished: bool, result: Mapping[str, Any] | None = None) -> None:
+        """Note that an attempt ended, with its result if it has one, and free its device.
+
+        `finished` if its run gets no other attempt.
+        """
+        stacked = bool(((result or {}).get("implementation") or {}).get("stacked"))
+        self._dispatch.release(run_id, computed=stacked)
         self._trunks.ended(run_id, finished)

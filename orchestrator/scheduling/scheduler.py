@@ -19,7 +19,8 @@ from orchestrator.scheduling.executor import Executor
 from orchestrator.scheduling.job import Job, leave_stack
 from orchestrator.scheduling.queue import Queue
 from orchestrator.scheduling.reservations import Reservations
-from orchestrator.scheduling.waiting import Claim, StackSizes
+from orchestrator.scheduling.stacks import StackSizes
+from orchestrator.scheduling.waiting import Claim
 from orchestrator.settings import Ceilings
 from orchestrator.states import Cause, RunState
 from orchestrator.store import Store, Unavailable
@@ -29,8 +30,6 @@ log = logging.getLogger("isoflop.scheduler")
 
 POLL_SECONDS = 0.5
 """Longest wait for a worker's report: bounds the age of the progress that is shown."""
-STACKED = 16
-"""Runs that a GPU's worker may get at a time: as many as were ever measured to be faster than fewer."""
 PATIENCE_SECONDS = 900.0
 """Time for which a database or artifact store that does not answer is asked again, while workers go on training."""
 AWAY = (Unavailable, ArtifactsAway)
@@ -61,8 +60,7 @@ class Scheduler:
         self._cluster = cluster
         self._artifacts = artifacts
         self._reservations = Reservations(store, ceilings or Ceilings())
-        sizes = StackSizes(gpu=STACKED) if stacked is None else StackSizes(stacked, stacked)
-        self._queue = Queue(store, artifacts, sizes)
+        self._queue = Queue(store, artifacts, StackSizes.of(stacked))
         forced = 0 if stacked is None or stacked == 1 else stacked
         self._assigning = Assigning(self._queue, artifacts, tracking, checkpoint_seconds, forced)
         self._running: dict[str, Job] = {}
@@ -210,7 +208,7 @@ class Scheduler:
         known = {run_id: predicted for run_id, predicted in seconds.items() if predicted is not None}
         numbers = self._store.claim_all(wanted, self._driver, known)
         self.record_processes()
-        given: dict[str, list[Job]] = {}
+        given: dict[tuple[str, tuple[str, ...]], list[Job]] = {}
         for claim, number in zip(claims, numbers, strict=True):
             job = self._queue.take(claim.run_id)
             if number is None:
@@ -218,9 +216,9 @@ class Scheduler:
                 continue
             self._running[claim.run_id] = job
             job.begin(number, claim.share)
-            given.setdefault(claim.worker, []).append(job)
-        for worker, together in given.items():
-            assignments, failed = self._assigning.together(worker, together)
+            given.setdefault((claim.worker, claim.enters), []).append(job)
+        for (worker, entered), jobs in given.items():
+            assignments, failed = self._assigning.together(worker, jobs, [self._running[run_id] for run_id in entered])
             self._reports += failed
             for assignment in assignments:
                 self._cluster.assign(worker, assignment)
@@ -256,7 +254,7 @@ class Scheduler:
         for (run_id, _, outcome), (_, job), state in zip(ends, ended, states, strict=True):
             del self._running[run_id]
             leave_stack(job, self._running)
-            self._queue.note_end(run_id, finished=state is not None and state.terminal)
+            self._queue.note_end(run_id, finished=state is not None and state.terminal, result=outcome.result)
             if outcome.cause not in (Cause.DONE, Cause.PREEMPTED):
                 log.warning("run %s: %s: %s", run_id, outcome.cause, outcome.detail.strip()[-400:])
             self._space.note(outcome.cause)

@@ -1,4 +1,4 @@
-"""The records of dispatch: runs that may start, the sizes of stacks, claims, and what is on each device."""
+"""The records of dispatch: runs that may start, claims, and what is on each device."""
 
 from __future__ import annotations
 
@@ -42,20 +42,8 @@ class Claim:
     """Name of the worker."""
     share: float = 1.0
     """Fraction of the device that the run may take."""
-
-
-@dataclass(frozen=True, slots=True)
-class StackSizes:
-    """How many runs a worker may get at a time."""
-
-    gpu: int = 1
-    """On a GPU."""
-    cpu: int = 1
-    """On a CPU."""
-
-    def most(self, slot: Slot) -> int:
-        """On a slot's device."""
-        return self.gpu if slot.gpu else self.cpu
+    enters: tuple[str, ...] = ()
+    """Runs in training there whose stack it enters; empty to start with an idle worker."""
 
 
 @dataclass(slots=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import threading
+import time
 from collections.abc import Collection, Hashable
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,10 +18,13 @@ import orchestrator.store.sqlite_file as sqlite_file
 import orchestrator.store.tables as t
 from orchestrator.states import RunState
 from orchestrator.store.database import Database
+from orchestrator.store.errors import Unavailable
 from orchestrator.store.records import SweepRecord
 from orchestrator.store.sweeps import to_sweep
 from orchestrator.store.totals import StateTotal, SweepTotals
 
+LOOK_SECONDS = 0.05
+"""Between two looks at a file that is locked."""
 KEY_DIGITS = 16
 """Hexadecimal digits of a key."""
 
@@ -30,18 +35,29 @@ class Changes(Database):
     _watcher: sqlite3.Connection | None = None
     _watching = threading.Lock()
 
-    def stamp(self) -> Hashable:
+    def stamp(self, *, wait: bool = True) -> Hashable:
         """A value that differs from earlier ones once anybody has written anything; costs some microseconds on SQLite.
 
-        Two equal stamps of one process mean that nothing was written in between.
+        Two equal stamps of one process mean that nothing was written in between. A SQLite file that somebody keeps
+        locked is waited for, or not. Raises Unavailable, Damaged.
         """
         if self.file is None:
             with self.reading() as db:
                 return str(db.execute(sa.text("SELECT pg_current_snapshot()::text")).scalar_one())
-        # SQLite compares with what the same connection saw earlier, so this one never writes.
-        with self._translated(), self._watching, sqlite_file.damage_of(self.file):
+        deadline = time.monotonic() + (sqlite_file.WAIT_SECONDS if wait else 0.0)
+        while True:
+            try:
+                return self._version_of(self.file)
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() >= deadline:
+                    raise Unavailable(f"the database does not answer: {error}") from error
+            time.sleep(LOOK_SECONDS)
+
+    def _version_of(self, file: Path) -> int:
+        """SQLite's count of changes: it compares with what the same connection saw, so this one never writes."""
+        with self._watching, sqlite_file.damage_of(file):
             if self._watcher is None:
-                self._watcher = sqlite_file.open_to_watch(self.file)
+                self._watcher = sqlite_file.open_to_watch(file)
             with closing(self._watcher.execute("PRAGMA data_version")) as found:
                 return int(found.fetchone()[0])
 

@@ -90,8 +90,8 @@ def open_to_write(path: Path) -> sqlite3.Connection:
 
 
 def open_to_watch(path: Path) -> sqlite3.Connection:
-    """A connection that only sees whether others write."""
-    return _connect(path, "rw")
+    """A connection that only sees whether others write, and waits for nobody."""
+    return _connect(path, "rw", seconds=0.0)
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:
@@ -126,10 +126,10 @@ def _open_copy(path: Path) -> sqlite3.Connection:
         return _read_only(copy, "rw")
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
+def _connect(path: Path, mode: str, seconds: float = WAIT_SECONDS) -> sqlite3.Connection:
     """Connect by a URI, made by the library: no character of the path means anything else."""
     return sqlite3.connect(
-        f"{path.as_uri()}?mode={mode}", uri=True, timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False
+        f"{path.as_uri()}?mode={mode}", uri=True, timeout=seconds, isolation_level=None, check_same_thread=False
     )
 
 

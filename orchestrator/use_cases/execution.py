@@ -11,7 +11,7 @@ from orchestrator.attempts import RunProgress
 from orchestrator.cluster.cluster import Cluster
 from orchestrator.cluster.head_watch import HeadLost
 from orchestrator.cluster.private_folder import check_temporary_folder
-from orchestrator.cluster.ray_environment import secrets_of
+from orchestrator.cluster.ray_environment import put_service_first, secrets_of
 from orchestrator.scheduling.driver import AlreadyScheduling, check_free, scheduler_lock
 from orchestrator.scheduling.progress import Progress, progress_of
 from orchestrator.scheduling.scheduler import Scheduler
@@ -61,6 +61,8 @@ class Execution:
             AlreadyScheduling, FolderError, ClusterError, HeadLost.
         """
         workspace, settings = self._workspace, self._workspace.settings
+        if serves:
+            put_service_first(os.environ)
         with scheduler_lock(workspace.home.lock, serves=serves):
             workers, tracking = worker_count(settings, device), workspace.tracking
             online, stored = tracking.mode == "online", bool(settings.artifacts_url)

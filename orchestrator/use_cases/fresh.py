@@ -44,6 +44,11 @@ class Fresh(Generic[Value]):
             self._lock.release()
         return self._known()
 
+    def known_if(self, holds: Callable[[Value], bool]) -> Value | None:
+        """The value without a look for news, if it still holds; None while the database is away."""
+        kept = self._kept
+        return kept if self._error is None and kept is not None and holds(kept) else None
+
     def check(self) -> None:
         """Raise the error of a database that is away, instead of waiting for it once more."""
         if self._error is not None:

@@ -12,6 +12,8 @@ from analysis.records import LawError, QuestionError
 
 REFUSALS = (LawError, QuestionError)
 """What runs or a law refuse to answer: they would refuse it again."""
+REFUSALS_KEPT = 4096
+"""Refusals that are kept at most, whatever other values weigh."""
 Value = TypeVar("Value")
 
 
@@ -26,9 +28,11 @@ class Kept(Generic[Value]):
         self._executor = executor
         self._most = most
         self._weigh = weigh
+        self._refusal = max(1, most // REFUSALS_KEPT)
         self._lock = threading.Lock()
         self._futures: OrderedDict[Hashable, Future[Value]] = OrderedDict()
         self._weights: dict[Hashable, int] = {}
+        self._weight = 0
 
     def __len__(self) -> int:
         """Values that are kept or being made."""
@@ -55,7 +59,9 @@ class Kept(Generic[Value]):
             if done.cancelled() or (error is not None and not isinstance(error, REFUSALS)):
                 del self._futures[key]
                 return
-            self._weights[key] = 1 if error is not None else self._weigh(done.result())
-            while sum(self._weights.values()) > self._most and self._weights:
+            self._weights[key] = self._refusal if error is not None else self._weigh(done.result())
+            self._weight += self._weights[key]
+            while self._weight > self._most and self._weights:
                 oldest = next(each for each in self._futures if each in self._weights)
-                del self._futures[oldest], self._weights[oldest]
+                del self._futures[oldest]
+                self._weight -= self._weights.pop(oldest)

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 from orchestrator.people import Role, digest_of
-from orchestrator.store import Holder
+from orchestrator.store import Holder, StoreError
 from orchestrator.use_cases.fresh import Fresh
 from orchestrator.use_cases.workspace import Workspace
 
@@ -51,12 +51,35 @@ class Members:
 
         Raises StoreError.
         """
-        user = self._workspace.settings.user
+        return self._by_own(token) or self._of(self._known.get(), token)
+
+    def stamp(self) -> Hashable:
+        """The database's stamp where it costs microseconds, as on SQLite; None elsewhere, and while that is away."""
+        store = self._workspace.store
+        if store.file is None:
+            return None
+        try:
+            return store.stamp(wait=False)
+        except StoreError:
+            return None
+
+    def entry_at(self, token: str, stamp: Hashable) -> Entry | None:
+        """`entry` as it was when the database had a stamp; None if the accounts must be read for it."""
+        if own := self._by_own(token):
+            return own
+        known = self._known.known_if(lambda read: read.stamp == stamp)
+        return None if known is None else self._of(known, token)
+
+    def _by_own(self, token: str) -> Entry | None:
+        """Who has the service's own token; None for any other."""
         if self._token and hmac.compare_digest(token.encode(), self._token.encode()):
-            return Entry(True, user, Role.ADMIN)
-        known = self._known.get()
+            return Entry(True, self._workspace.settings.user, Role.ADMIN)
+        return None
+
+    def _of(self, known: _Known, token: str) -> Entry:
+        """Who has a token, by what is known."""
         if not self._token and not known.accounts:
-            return Entry(False, user, Role.ADMIN)
+            return Entry(False, self._workspace.settings.user, Role.ADMIN)
         holder = known.holders.get(digest_of(token))
         if holder is None or (holder.expires_at is not None and holder.expires_at <= time.time()):
             return Entry(True)

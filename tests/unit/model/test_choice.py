@@ -12,6 +12,7 @@ import pytest
 from model import choice, implementation
 from model.checkpoint import Checkpoints
 from model.choice import candidates, stored_implementation
+from model.config import RunConfig
 from model.flops import flops_per_token
 from model.implementation import Implementation
 from model.train import Interrupted, train
@@ -170,6 +171,37 @@ def test_the_fastest_stack_is_stored(data: Shards, tmp_path: Path, monkeypatch: 
     )
     other = tmp_path / "full"
     assert stored_implementation(run, "cpu", other, runs=9).stacked == 16, "a stack that does not fit is no choice"
+
+
+@pytest.mark.parametrize("faster", ["padded", "separate"])
+@pytest.mark.parametrize("forced", [True, False])
+def test_how_batches_that_differ_step_together_is_measured_once(
+    data: Shards, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faster: str, forced: bool
+) -> None:
+    timed: list[tuple[str, list[int]]] = []
+
+    def together(runs: list[RunConfig], candidate: Implementation, _device: object) -> object:
+        timed.append((candidate.batches, [run.train.batch for run in runs]))
+        return candidate.batches
+
+    monkeypatch.setattr(choice, "_fastest", lambda *_: Implementation(stacked=3))
+    monkeypatch.setattr(choice, "_together", together)
+    monkeypatch.setattr(choice, "times", lambda batches, *_: [1e-3 if batches == faster else 2e-3])
+    run = small_run(data)
+    given: dict[str, int] = {"runs": 5, "stacked": 3 * forced}
+    for _ in range(2):
+        chosen = stored_implementation(run, "cpu", tmp_path, **given, smallest=3)
+        assert (chosen.stacked, chosen.batches) == (3, faster)
+    assert timed == [(batches, [4, 3, 4]) for batches in ("padded", "separate")]
+    for smallest in (0, 4):
+        assert stored_implementation(run, "cpu", tmp_path, **given, smallest=smallest).batches == "padded"
+    assert len(timed) == 2, "batches of one size are not timed"
+
+
+def test_a_mixed_stack_is_timed_for_real(data: Shards, tmp_path: Path) -> None:
+    chosen = stored_implementation(small_run(data), "cpu", tmp_path, stacked=2, smallest=3)
+    assert (chosen.stacked, chosen.batches in ("padded", "separate")) == (2, True)
+    assert json.loads(next(tmp_path.iterdir()).read_text())["implementation"]["batches"] == chosen.batches
 
 
 @pytest.mark.parametrize("seconds", [(1e-3, 2e-3), (1e-3, 0.95e-3), (1.0, 0.1)])

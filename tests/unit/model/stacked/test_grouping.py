@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from model.config import ModelConfig, RunConfig, TrainConfig
-from model.stacked.grouping import LARGEST, LAUNCH_BOUND, stack_key
+from model.stacked.grouping import LARGEST, stack_key
 
 BASE = RunConfig(ModelConfig(64, 32, 16, 2, 2, 32), TrainConfig(100, 8, 0.01), "data")
 
@@ -26,10 +26,10 @@ def test_other_shapes_and_numerics_do_not() -> None:
     assert len({key(), key(numerics="bf16"), stack_key(wider.to_dict(), 1e5)}) == 3
 
 
-def test_batches_are_padded_to_the_next_power_of_two_where_padding_is_cheap() -> None:
-    assert key(batch=5) == key(batch=8) != key(batch=9)
-    assert key(batch=1) != key(batch=2)
-    assert key(LAUNCH_BOUND, batch=5) != key(LAUNCH_BOUND, batch=8)
+@pytest.mark.parametrize("params", [1e5, LARGEST])
+def test_batches_differ_by_less_than_a_factor_of_2(params: float) -> None:
+    assert key(params, batch=5) == key(params, batch=8) != key(params, batch=9)
+    assert key(params, batch=1) != key(params, batch=2)
 
 
 def test_large_runs_train_alone() -> None:

@@ -14,6 +14,7 @@ from model.config import ConfigError, RunConfig
 from model.implementation import Implementation
 from model.scoring import RunResult
 from model.stacked import train as stacked
+from model.stacked import turns
 from model.stacked.train import Member, ShareClock, train_stacked
 from model.train import Diverged, Interrupted, train
 from model.training import Training
@@ -55,8 +56,8 @@ def test_each_run_gets_its_own_result_when_it_ends(data: Shards) -> None:
 
 def test_more_runs_than_fit_wait_for_a_place(data: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    real = stacked.Stack
-    monkeypatch.setattr(stacked, "Stack", lambda given: sizes.append(len(given)) or real(given))
+    real = turns.Stack
+    monkeypatch.setattr(turns, "Stack", lambda given: sizes.append(len(given)) or real(given))
     ends = Ends()
     runs = [small_run(data, seed=seed, sequences=12 + 8 * (seed == 0)) for seed in range(3)]
     train_stacked(members(runs, data, ends), "cpu", Implementation(stacked=2))
@@ -135,7 +136,7 @@ def test_seconds_are_shared(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_memory_that_runs_out_makes_stacks_smaller(data: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    real = stacked.Stack
+    real = turns.Stack
 
     def small(given: list[Any]) -> Any:
         sizes.append(len(given))
@@ -143,7 +144,7 @@ def test_memory_that_runs_out_makes_stacks_smaller(data: Shards, monkeypatch: py
             raise stacked.torch.cuda.OutOfMemoryError("no room")
         return real(given)
 
-    monkeypatch.setattr(stacked, "Stack", small)
+    monkeypatch.setattr(turns, "Stack", small)
     monkeypatch.setattr(stacked.torch.cuda, "empty_cache", lambda: None)
     ends = Ends()
     train_stacked(members([small_run(data, seed=s, sequences=8) for s in range(4)], data, ends), "cpu", STACKED)
@@ -151,15 +152,63 @@ def test_memory_that_runs_out_makes_stacks_smaller(data: Shards, monkeypatch: py
     assert all(isinstance(end, RunResult) for end in ends.values()) and len(ends) == 4
 
 
-def test_a_run_that_fits_nowhere_is_told(data: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
-    def none(given: list[Any]) -> Any:
-        raise stacked.torch.cuda.OutOfMemoryError("no room")
+def no_room(*_: Any) -> Any:
+    raise stacked.torch.cuda.OutOfMemoryError("no room")
 
-    monkeypatch.setattr(stacked, "Stack", none)
+
+def test_a_run_that_does_not_fit_as_a_stack_trains_in_parts_of_its_batch(
+    data: Shards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "Stack", no_room)
+    monkeypatch.setattr(stacked.torch.cuda, "empty_cache", lambda: None)
+    real = Training._accumulate
+
+    def half(training: Training, sequences: Any, world: Any) -> Any:
+        return real(training, sequences, world) if training.micro_batch < 3 else no_room()
+
+    monkeypatch.setattr(Training, "_accumulate", half)
+    ends = Ends()
+    runs = [small_run(data, seed=s, sequences=20) for s in range(2)]
+    train_stacked(members(runs, data, ends), "cpu", STACKED)
+    monkeypatch.undo()
+    for index, run in enumerate(runs):
+        assert ends[index].implementation.micro_batch == 2
+        alone = train(run, data, ignore, implementation=Implementation())
+        assert scores(ends[index]) == pytest.approx(scores(alone), abs=1e-5)
+
+
+def test_a_run_that_fits_nowhere_ends(data: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "Stack", no_room)
+    monkeypatch.setattr(Training, "_accumulate", no_room)
     monkeypatch.setattr(stacked.torch.cuda, "empty_cache", lambda: None)
     ends = Ends()
     train_stacked(members([small_run(data, seed=s) for s in range(2)], data, ends), "cpu", STACKED)
     assert [type(end) for end in ends.values()] == [MemoryError, MemoryError]
+    assert "one sequence does not fit" in str(ends[0])
+
+
+def test_a_run_that_waits_for_a_place_ends_when_it_is_asked_to(data: Shards) -> None:
+    ends = Ends()
+    first, second, third = members([small_run(data, seed=seed, sequences=40) for seed in range(3)], data, ends)
+    waiting = dataclasses.replace(second, stop=interrupt_at(4))
+    train_stacked([first, waiting, third], "cpu", Implementation(stacked=1))
+    assert list(ends) == [1, 0, 2], "it does not wait for the end of the first"
+    assert isinstance(ends[1], Interrupted) and isinstance(ends[2], RunResult)
+
+
+def test_runs_that_come_later_enter_at_the_next_step(data: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    real = turns.Stack
+    monkeypatch.setattr(turns, "Stack", lambda given: sizes.append(len(given)) or real(given))
+    ends = Ends()
+    runs = [small_run(data, seed=seed, sequences=n) for seed, n in enumerate((40, 40, 12, 60))]
+    first, second, *later = members(runs, data, ends)
+    asked = iter(range(10**6))
+    train_stacked([first, second], "cpu", STACKED, entering=lambda: later if next(asked) == 3 else ())
+    assert sizes == [2, 4, 3, 1]
+    for index, run in enumerate(runs):
+        alone = train(run, data, ignore, implementation=Implementation())
+        assert scores(ends[index]) == pytest.approx(scores(alone), abs=1e-5)
 
 
 @pytest.mark.usefixtures("quick_disk")
@@ -198,7 +247,7 @@ def test_a_tied_matrix_is_saved_once(data: Shards) -> None:
     pair = [
         Training(dataclasses.replace(run, train=dataclasses.replace(run.train, seed=s)), STACKED, CPU) for s in (0, 1)
     ]
-    stack = stacked.Stack(pair)
+    stack = turns.Stack(pair)
     model = pair[0].state()["model"]
     assert model["head.weight"].data_ptr() == model["embedding.weight"].data_ptr()
     stack.release()

@@ -10,7 +10,7 @@ import pytest
 from starlette.requests import Request
 
 from analysis.records import LawError
-from orchestrator.api.desk import Desk, moment
+from orchestrator.api.desk import Desk
 from orchestrator.api.documents import Document, json_document
 from orchestrator.use_cases.background import Background
 from orchestrator.use_cases.execution import Execution
@@ -66,4 +66,3 @@ def test_a_law_that_runs_do_not_give_is_a_refusal(desk: Desk) -> None:
 
     with pytest.raises(LawError):
         asyncio.run(fit())
-    assert moment(True) == moment(True) == 0 < moment(False)

@@ -28,6 +28,9 @@ class OneToken(Members):
     def __init__(self, token: str | None) -> None:
         self.token = token
 
+    def stamp(self) -> None:
+        return None
+
     def entry(self, token: str) -> Entry:
         known = not self.token or token == self.token
         return Entry(bool(self.token), "ada" if known else "", Role.ADMIN if known else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,9 +12,14 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from orchestrator.api import sweeps
 from orchestrator.api.app import create_app
+from orchestrator.api.desk import Desk
+from orchestrator.api.sweeps import Summaries
 from orchestrator.people import Actor, Role
 from orchestrator.use_cases import plan_json
+from orchestrator.use_cases.background import Background
+from orchestrator.use_cases.execution import Execution
 from orchestrator.use_cases.hours import Judged
 from orchestrator.use_cases.planning import Planned, Planning
 from orchestrator.use_cases.submission import submit
@@ -58,6 +64,20 @@ def test_a_list_has_what_is_asked_for(
     answer = several[1].get(SWEEPS, params=query)
     assert [row["name"] for row in answer.json()] == names
     assert ("next" in answer.headers.get("link", "")) == ("limit" in query)
+
+
+def test_the_summary_of_a_settled_sweep_is_made_once(
+    several: tuple[Workspace, TestClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(several[0], Background(Execution(several[0])))
+    made: list[str] = []
+    monkeypatch.setattr(desk, "progress", lambda found: made.append(found.sweep.name) or Desk.progress(desk, found))
+    summaries, listed = Summaries(desk), desk.current.listed().sweeps
+    texts = [[summaries.text(each) for each in listed] for _ in range(2)]
+    assert made == ["gamma", "beta", "alpha", "gamma", "beta"]
+    assert texts[0] == texts[1] and [json.loads(each)["state"] for each in texts[0]] == ["queued", "queued", "done"]
+    monkeypatch.setattr(sweeps, "SUMMARIES_KEPT", 1)
+    assert summaries.text(listed[2]) == texts[0][2] and len(summaries._texts) == 1
 
 
 def test_a_change_is_in_the_next_list(several: tuple[Workspace, TestClient]) -> None:

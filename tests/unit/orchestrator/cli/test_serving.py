@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import gc
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +15,7 @@ import uvicorn
 
 from orchestrator import settings
 from orchestrator.api import app as api
+from orchestrator.cli import serving
 from orchestrator.cluster.head_watch import HeadLost
 from orchestrator.use_cases import background, doctor
 from orchestrator.use_cases.doctor import Check
@@ -24,6 +27,7 @@ from tests.unit.orchestrator.cli.conftest import Isoflop
 def service(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A service that ends at once; what it was given is kept."""
     kept: dict[str, Any] = {"error": None}
+    monkeypatch.setattr(serving, "_shorten_pauses", lambda: kept.update(short=True))
 
     @contextlib.contextmanager
     def scheduling(_: Execution, device: str, *, serves: bool) -> Iterator[str]:
@@ -50,6 +54,17 @@ def service(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return kept
 
 
+def test_requests_wait_neither_for_the_collector_nor_long_for_threads_that_compute() -> None:
+    before = sys.getswitchinterval()
+    try:
+        serving._shorten_pauses()
+        assert gc.get_freeze_count() > 0
+        assert sys.getswitchinterval() == pytest.approx(serving.SWITCH_SECONDS)
+    finally:
+        gc.unfreeze()
+        sys.setswitchinterval(before)
+
+
 def test_the_service_announces_where_it_listens(isoflop: Isoflop, service: dict[str, Any]) -> None:
     done = isoflop("serve", "--port", "0")
     assert done.code == 0
@@ -59,6 +74,7 @@ def test_the_service_announces_where_it_listens(isoflop: Isoflop, service: dict[
     assert service["device"] == "auto device"
     assert service["believes"] is False, "X-Forwarded-For is what anybody on this machine says"
     assert service["ends"] is False, "without a Ray of our own reading goes on"
+    assert service["short"] is True
 
 
 def test_the_service_ends_with_the_head_of_a_cluster(

@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.cluster import private_folder
 from orchestrator.cluster.private_folder import PrivateFolder
-from orchestrator.cluster.ray_environment import driver_environment, secrets_of, workers_environment
+from orchestrator.cluster.ray_environment import driver_environment, put_service_first, secrets_of, workers_environment
 
 TOKEN = Path("/home/me/ray-token")
 SECRETS = {
@@ -52,6 +52,13 @@ def test_a_ray_of_our_own_wants_our_token_and_listens_on_loopback() -> None:
     assert made["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] == "0"
     assert made["RAY_USAGE_STATS_ENABLED"] == "0"
     assert made["RAY_worker_niceness"] == "0"
+
+
+@pytest.mark.parametrize(("environ", "niceness"), [({}, "10"), ({"RAY_worker_niceness": "0"}, "0")])
+def test_workers_make_way_for_a_service_unless_the_user_says_otherwise(environ: dict[str, str], niceness: str) -> None:
+    made = dict(environ)
+    put_service_first(made)
+    assert driver_environment(made, "local", TOKEN)["RAY_worker_niceness"] == niceness
 
 
 def test_another_ray_is_joined_with_a_token_unless_the_user_says_otherwise() -> None:

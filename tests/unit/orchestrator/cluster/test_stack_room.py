@@ -1,13 +1,12 @@
-"""Attempts of a stack, each in a thread: the last to come trains all, and each hears of its own end at once."""
+"""Attempts of a stack, each in a thread: one more thread trains all, and each hears of its own end at once."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-
-import pytest
 
 from orchestrator.attempts import Assignment, Outcome
 from orchestrator.cluster.stack_room import StackRoom, Tell
@@ -59,9 +58,48 @@ def test_two_stacks_do_not_mix() -> None:
     assert sorted(calls) == [("a", "b"), ("c", "d")]
 
 
-def test_an_error_of_training_reaches_the_one_that_trained() -> None:
+def test_an_error_of_training_reaches_those_without_an_outcome() -> None:
     def train(given: Sequence[Assignment], tell: Tell) -> None:
+        tell(given[0], Outcome(Cause.DONE))
         raise RuntimeError("no")
 
-    with pytest.raises(RuntimeError, match="no"):
-        StackRoom().outcome_of(assignment("a"), train)
+    room = StackRoom()
+    with ThreadPoolExecutor(2) as threads:
+        futures = [threads.submit(room.outcome_of, each, train) for each in stack_of("a", "b")]
+        errors = [future.exception(20) for future in futures]
+    assert sorted(map(str, errors)) == ["None", "no"]
+
+
+def until(found: Callable[[], list[Assignment]]) -> list[Assignment]:
+    """What is found once something is."""
+    deadline = time.monotonic() + 20
+    while not (what := found()):
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    return what
+
+
+def test_one_that_enters_is_trained_with_the_others_or_after_them() -> None:
+    room, begun, let_in, calls = StackRoom(), threading.Event(), threading.Event(), list[list[str]]()
+
+    def train(given: Sequence[Assignment], tell: Tell) -> None:
+        """Let in the first that comes, and end when the second has come."""
+        calls.append([each.run_id for each in given])
+        for each in given:
+            tell(each, Outcome(Cause.DONE, detail="began"))
+        if len(calls) == 1:
+            begun.set()
+            tell(until(room.entered)[0], Outcome(Cause.DONE, detail="entered"))
+            let_in.set()
+            until(lambda: room._entering)
+
+    b, c, d = (replace(assignment(run), stack=("a", run), enters=True) for run in "bcd")
+    with ThreadPoolExecutor(4) as threads:
+        futures = [threads.submit(room.outcome_of, assignment("a"), train)]
+        assert begun.wait(20)
+        futures.append(threads.submit(room.outcome_of, b, train))
+        assert let_in.wait(20)
+        futures.append(threads.submit(room.outcome_of, c, train))
+        assert [future.result(20).detail for future in futures] == ["began", "entered", "began"]
+        assert threads.submit(room.outcome_of, d, train).result(20).detail == "began"
+    assert calls == [["a"], ["c"], ["d"]], "one came too late to enter, and one when nothing was in training"

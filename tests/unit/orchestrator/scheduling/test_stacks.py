@@ -8,7 +8,8 @@ import pytest
 
 from orchestrator.attempts import Slot
 from orchestrator.scheduling.dispatch import Dispatch
-from orchestrator.scheduling.waiting import Claim, StackSizes, Waiting
+from orchestrator.scheduling.stacks import StackSizes
+from orchestrator.scheduling.waiting import Claim, Waiting
 
 GPU = "NVIDIA H100 80GB HBM3"
 
@@ -27,6 +28,14 @@ def dispatch(runs: list[Waiting], slots: list[Slot], **sizes: Any) -> Dispatch:
 
 def alike(count: int, memory: int = 0, **more: Any) -> list[Waiting]:
     return [Waiting(f"r{i}", 10.0 - i, memory, stack="s", **more) for i in range(count)]
+
+
+def test_stacks_are_for_the_devices_that_they_are_set_for() -> None:
+    core, gpu = Slot("w", "w", "Xeon"), Slot("g", "g", "H100", gpu=True)
+    assert [StackSizes().most(slot) for slot in (core, gpu)] == [1, 1]
+    assert [StackSizes(gpu=16).most(slot) for slot in (core, gpu)] == [1, 16]
+    assert [StackSizes(4, 3).most(slot) for slot in (core, gpu)] == [3, 4]
+    assert (StackSizes.of(None), StackSizes.of(3)) == (StackSizes(gpu=16), StackSizes(3, 3))
 
 
 def test_the_longest_of_a_stack_start_together() -> None:
@@ -118,3 +127,62 @@ def test_a_stack_is_one_users_and_counts_for_them_until_its_last_run_ends() -> N
     made.offer(Waiting("a9", 99.0, user="ada"))
     made.add_idle(slot("gpu1"))
     assert [claim.run_id for claim in made.claims()] == ["b3", "b4", "b5"], "ada still has a GPU, and bob has none"
+
+
+def half_gone(made: Dispatch, ended: tuple[str, ...] = ("r2", "r3"), *, computed: bool = True) -> Dispatch:
+    """Dispatch after its first four runs have started together, and these have ended."""
+    assert [claim.run_id for claim in made.claims()] == ["r0", "r1", "r2", "r3"]
+    for run_id in ended:
+        made.release(run_id, computed=computed)
+    return made
+
+
+def test_runs_enter_a_stack_that_has_lost_half_of_its_runs() -> None:
+    made = half_gone(dispatch(alike(9), [slot()]))
+    assert made.claims() == [Claim(f"r{i}", "gpu0", 0.25, ("r0", "r1")) for i in (4, 5)]
+    assert made.claims() == [], "it is full"
+    for ended in ("r0", "r4", "r1"):
+        made.release(ended, computed=True)
+    assert made.claims() == [Claim(f"r{i}", "gpu0", 0.25, ("r5",)) for i in (6, 7, 8)]
+    for ended in ("r5", "r6", "r7", "r8"):
+        made.release(ended, computed=True)
+    made.offer(Waiting("next", 1.0))
+    made.set_idle([slot()])
+    assert made.claims() == [Claim("next", "gpu0")], "all shares are free again"
+
+
+@pytest.mark.parametrize(
+    ("ended", "computed"),
+    [(("r3",), True), (("r2", "r3"), False), (("r0", "r1", "r2", "r3"), True)],
+    ids=["less than half", "one after the other", "all"],
+)
+def test_nothing_enters(ended: tuple[str, ...], computed: bool) -> None:
+    assert half_gone(dispatch(alike(9), [slot()]), ended, computed=computed).claims() == []
+
+
+def test_a_run_enters_only_if_it_is_its_turn() -> None:
+    made = half_gone(dispatch(alike(9), [slot()]))
+    made.offer(Waiting("longer", 9.0, stack="t"))
+    assert made.claims() == [], "the longer one would wait for ever"
+    made.withdraw("longer")
+    made.offer(Waiting("bobs", 0.1, stack="s", user="bob"))
+    assert made.claims() == [], "bob has nothing yet, and no part in a stack of another's"
+    made.set_idle([slot("gpu1")])
+    assert [claim.run_id for claim in made.claims()] == ["bobs", "r4", "r5"], "then it is the others' turn"
+
+
+def test_an_idle_worker_goes_first_and_others_keep_their_part() -> None:
+    made = half_gone(dispatch(alike(7), [slot()]))
+    made.set_idle([slot("gpu1")])
+    assert [(claim.run_id, claim.worker) for claim in made.claims()] == [
+        ("r4", "gpu1"),
+        ("r5", "gpu1"),
+        ("r6", "gpu0"),
+    ]
+
+
+def test_what_enters_fits_into_the_memory() -> None:
+    made = half_gone(dispatch(alike(9, 25), [slot()]), ("r3", "r2", "r1"))
+    made.offer(Waiting("r4", 6.0, 60, stack="s"))
+    assert [claim.run_id for claim in made.claims()] == ["r4"]
+    assert half_gone(dispatch([*alike(4, 25), Waiting("r4", 6.0, 60, stack="s")], [slot()])).claims() == []

@@ -1,13 +1,10 @@
-"""How many runs a worker may get, by its device."""
+"""The order of the runs of one user."""
 
 from __future__ import annotations
 
-from orchestrator.attempts import Slot
-from orchestrator.scheduling.waiting import StackSizes
+from orchestrator.scheduling.waiting import Waiting
 
 
-def test_stacks_are_for_the_devices_that_they_are_set_for() -> None:
-    core, gpu = Slot("w", "w", "Xeon"), Slot("g", "g", "H100", gpu=True)
-    assert [StackSizes().most(slot) for slot in (core, gpu)] == [1, 1]
-    assert [StackSizes(gpu=16).most(slot) for slot in (core, gpu)] == [1, 16]
-    assert [StackSizes(4, 3).most(slot) for slot in (core, gpu)] == [3, 4]
+def test_the_longest_goes_first_and_those_that_go_later_behind_all_others() -> None:
+    runs = [Waiting("c", 1.0), Waiting("later", 9.0, later=True), Waiting("b", 5.0), Waiting("a", 5.0)]
+    assert [run.run_id for run in sorted(runs, key=lambda run: run.order)] == ["a", "b", "c", "later"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ import sqlalchemy as sa
 from orchestrator.attempts import Outcome
 from orchestrator.settings import Ceilings
 from orchestrator.states import Cause, Hold, RunState
-from orchestrator.store import Store
+from orchestrator.store import Store, Unavailable, sqlite_file
 from tests.unit.orchestrator.store_fixtures import claim, end_attempt, new_run, result, sweep_record
 
 
@@ -28,6 +30,31 @@ def test_a_stamp_differs_after_a_write_of_anybody_and_only_then(store: Store) ->
     assert after != before and store.stamp() == after
     store.release(store.sweeps()[0].id)
     assert store.stamp() != after, "so does a write of its own"
+
+
+def test_a_file_that_is_locked_is_waited_for_only_by_who_wants_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "isoflop.db")
+    opened, tried = sqlite_file.open_to_watch(tmp_path / "isoflop.db"), []
+
+    class Locked:
+        """A connection to a file that is locked the first two times."""
+
+        def execute(self, statement: str) -> sqlite3.Cursor:
+            tried.append(statement)
+            if len(tried) <= 2:
+                raise sqlite3.OperationalError("database is locked")
+            return opened.execute(statement)
+
+        close = opened.close
+
+    monkeypatch.setattr(sqlite_file, "open_to_watch", lambda _: Locked())
+    with pytest.raises(Unavailable, match="locked"):
+        store.stamp(wait=False)
+    assert len(tried) == 1
+    assert store.stamp() == store.stamp(wait=False) and len(tried) == 4
+    store.close()
 
 
 def test_all_sweeps_are_read_by_three_queries(store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -139,6 +140,16 @@ def test_one_worker_is_not_plural(workspace: Workspace, monkeypatch: pytest.Monk
     monkeypatch.setattr(module, "worker_count", lambda *_: 1)
     with Execution(workspace).scheduling("cpu"):
         assert "starting 1 worker" in CALLS
+
+
+@pytest.mark.parametrize(("serves", "niceness"), [(True, "10"), (False, None)])
+def test_the_workers_of_a_service_make_way_for_it(
+    workspace: Workspace, serves: bool, niceness: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_worker_niceness", "restored after the test")
+    monkeypatch.delenv("RAY_worker_niceness")
+    with Execution(workspace).scheduling("cpu", serves=serves):
+        assert dict(os.environ).get("RAY_worker_niceness") == niceness
 
 
 @pytest.mark.parametrize(

@@ -72,3 +72,13 @@ def test_nobody_waits_for_the_one_who_tries_a_database_that_is_away(monkeypatch:
     source.slow.set()
     trying.join()
     assert value.get() == 3
+
+
+def test_what_still_holds_is_known_without_a_look() -> None:
+    source = Source()
+    value: Fresh[int] = Fresh(source.read)
+    assert value.known_if(lambda _: True) is None, "nothing was read"
+    value.get()
+    assert [value.known_if(lambda read: read == 1), value.known_if(lambda read: read == 2)] == [1, None]
+    value.failed(Unavailable("gone"))
+    assert value.known_if(lambda _: True) is None and source.asked == 1

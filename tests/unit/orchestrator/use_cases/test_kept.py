@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 import pytest
 
 from analysis.records import LawError
-from orchestrator.use_cases.kept import Kept
+from orchestrator.use_cases.kept import REFUSALS_KEPT, Kept
 
 
 @pytest.fixture
@@ -46,6 +46,17 @@ def test_a_refusal_is_kept_and_a_failure_is_not(executor: Executor) -> None:
             kept.get(type(error), fail, error).result(30)
         executor.submit(lambda: None).result(30)
     assert calls == ["few runs", "away", "still away"]
+
+
+def test_refusals_have_a_limit_where_values_are_weighed_by_their_bytes(executor: Executor) -> None:
+    kept: Kept[str] = Kept(executor, 4 * REFUSALS_KEPT, len)
+
+    for number in range(REFUSALS_KEPT + 5):
+        refused: Future[str] = Future()
+        refused.set_exception(LawError("too few runs"))
+        kept._futures[number] = refused
+        kept._settle(number, refused)
+    assert len(kept) == REFUSALS_KEPT and kept._weight == 4 * REFUSALS_KEPT
 
 
 def test_the_longest_unused_go_first(executor: Executor) -> None:

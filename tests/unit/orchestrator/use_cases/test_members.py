@@ -80,3 +80,26 @@ def test_members_are_let_in_while_the_database_is_away(home: Workspace, monkeypa
     assert members.entry(token).role is Role.ADMIN and members.entry("wrong").role is None
     with pytest.raises(Unavailable):
         strangers.entry(token)
+
+
+def test_who_was_let_in_is_known_without_a_look_until_something_is_written(home: Workspace) -> None:
+    members = Members(home)
+    token = add_user(home, "ada", Role.READER, "", "laptop", None)
+    assert members.entry_at(token, members.stamp()) is None, "nothing was read yet"
+    entry = members.entry(token)
+    assert members.entry_at(token, members.stamp()) == entry == Entry(True, "ada", Role.READER)
+    assert members.entry_at("", members.stamp()) == Entry(True)
+    revoke(home, "ada", None)
+    assert members.entry_at(token, members.stamp()) is None
+
+
+def test_no_stamp_is_known_while_the_database_is_away(home: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    members = Members(home)
+    assert members.stamp() is not None
+
+    def away(*, wait: bool) -> None:
+        assert not wait
+        raise Unavailable("locked")
+
+    monkeypatch.setattr(home.store, "stamp", away)
+    assert members.stamp() is None
