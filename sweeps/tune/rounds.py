@@ -186,7 +186,8 @@ def _usual_rule(field: Field) -> Array:
     for index, name in enumerate(field.names):
         usual = SEARCHED[name].exponents
         if usual is not None:
-            rule[index] = [np.mean(starts[:, index] - field.at[:, 1:] @ usual), *usual]
+            rule[index, 0] = np.mean(starts[:, index] - field.at[:, 1:] @ usual)
+            rule[index, 1:] = usual
     return rule
 
 
