@@ -174,10 +174,21 @@ def _test_runs(field: Field, surface: Surface, facts: DataFacts) -> list[Planned
 
 def surface_of(field: Field, trained: Sequence[Trial]) -> Surface:
     """The surface through all trials of the search."""
-    starts = np.array([cell.box.start for cell in field.cells])
-    rule = np.linalg.lstsq(field.at, starts, rcond=None)[0].T
     curvature = np.array([SEARCHED[name].curvature for name in field.names])
-    return fit_surface(trials_of(field, trained), Prior(rule, spans_of(field.names), curvature), len(field.cells))
+    prior = Prior(_usual_rule(field), spans_of(field.names), curvature)
+    return fit_surface(trials_of(field, trained), prior, len(field.cells))
+
+
+def _usual_rule(field: Field) -> Array:
+    """For each setting the start's value with the usual exponents, or with its own where none are usual."""
+    starts = np.array([cell.box.start for cell in field.cells])
+    rule: Array = np.linalg.lstsq(field.at, starts, rcond=None)[0].T
+    for index, name in enumerate(field.names):
+        usual = SEARCHED[name].exponents
+        if usual is not None:
+            rule[index, 0] = np.mean(starts[:, index] - field.at[:, 1:] @ usual)
+            rule[index, 1:] = usual
+    return rule
 
 
 def trials_of(field: Field, trained: Sequence[Trial]) -> Trials:

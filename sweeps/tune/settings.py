@@ -28,16 +28,19 @@ class Setting:
     """Least value."""
     high: float
     """Greatest value."""
+    exponents: tuple[float, float] | None = None
+    """Usual exponents of N and D of its best value; None for those of the start."""
 
 
 SEARCHED: Final[Mapping[str, Setting]] = {
-    "batch": Setting(16, 0.12, 1, 1e12),
-    "lr": Setting(16, 0.12, 1e-7, 10),
+    "batch": Setting(16, 0.12, 1, 1e12, (0.0, 0.5)),
+    "lr": Setting(16, 0.12, 1e-7, 10, (-0.4, 0.0)),
     "embedding_lr": Setting(16, 0.12, 1e-7, 10),
     "weight_decay": Setting(4, 0.02, 1e-4, 10),
     "warmup": Setting(4, 0.02, 1e-3, 0.3),
 }
-"""The settings by name. Curvatures are those of this project's own cells (docs/experiments/cpu-small.md)."""
+"""The settings by name. Curvatures are those of this project's own cells (docs/experiments/cpu-small.md), exponents are
+about the mean of the recipes that isoflop has from others and of its own (docs/recipes.md)."""
 
 assert tuple(SEARCHED) == SETTINGS
 

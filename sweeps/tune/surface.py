@@ -19,14 +19,14 @@ Array = NDArray[np.float64]
 
 KNEE: Final = 0.3
 """Regret from which the loss grows linearly with the distance rather than with its square, nats per token."""
-MISFIT: Final = 0.2
+MISFIT: Final = 0.5
 """Share of a trial's regret by which the surface may be wrong there."""
 NOISE: Final = 0.012
 """Standard deviation between seeds that is assumed, nats per token; what the trials show replaces it."""
 NEAR: Final = 0.15
 """Regret within which trials show the noise, nats per token."""
-EXPONENT_SD: Final = 0.25
-"""How far an exponent may lie from the start's, as a standard deviation."""
+EXPONENT_SD: Final = 0.15
+"""How far an exponent may lie from the usual one, as a standard deviation."""
 CURVATURE_SD: Final = 0.7
 """How far a curvature may lie from the usual one, as a standard deviation of its logarithm."""
 COUPLING_SD: Final = 0.4
@@ -56,7 +56,7 @@ class Prior:
     """What is assumed before any trial."""
 
     rule: Array
-    """Start's rule: for each setting its logarithm at the reference, and its exponents of N and D."""
+    """For each setting the start's logarithm at the reference, and the usual exponents of N and D."""
     spans: Array
     """How far the search reaches to each side, in logarithms."""
     curvature: Array

@@ -8,7 +8,7 @@ import pytest
 from sweeps.tune.surface import Prior, Trials, _finite, fit_surface
 
 RULE = np.array([[0.4, 0.1, 0.5], [-1.0, -0.4, 0.1]])
-PRIOR = Prior(np.zeros((2, 3)), np.log([16.0, 16.0]), np.array([0.12, 0.12]))
+PRIOR = Prior(np.array([[0.0, 0.0, 0.4], [0.0, -0.3, 0.0]]), np.log([16.0, 16.0]), np.array([0.12, 0.12]))
 
 
 def trials_of(seed: int, count: int, noise: float = 0.01) -> Trials:
@@ -54,6 +54,6 @@ def test_a_diverged_trial_counts_as_worse_than_all_others_of_its_cell() -> None:
 def test_few_trials_leave_the_start_and_wide_intervals() -> None:
     few, many = fit_surface(trials_of(0, 6), PRIOR, 6), fit_surface(trials_of(0, 60), PRIOR, 6)
     assert (few.half > 1.5 * many.half).all()
-    usual = [np.log(16) / 1.5, 0.25, 0.25]
+    usual = [np.log(16) / 1.5, 0.15, 0.15]
     assert few.half == pytest.approx(3.182 * np.array([usual, usual]), rel=0.01), "95 % of Student's t, 3 degrees"
-    assert np.abs(few.rule[:, 1:]).max() < 0.3, "exponents stay near the start's"
+    assert np.abs(few.rule - PRIOR.rule)[:, 1:].max() < 0.15, "exponents stay near the usual ones"
