@@ -200,16 +200,16 @@ class ValleyModel:
         First offset, tilt, left and right of the cell's budget, then its size and trunk.
         """
         count = self.budgets.shape[1]
-        budget, within = self.budgets.argmax(axis=1), self.budgets.any(axis=1)
-        shares = [within, (self.tilts * self.budgets).sum(axis=1), within, within]
-        places = [budget + kind * count for kind in range(len(shares))]
+        budget, within = self.budgets.argmax(axis=1), self.budgets.sum(axis=1)
+        shares: list[Floats] = [within, (self.tilts * self.budgets).sum(axis=1), within, within]
+        places: list[Labels] = [budget + kind * count for kind in range(len(shares))]
         left = self.groups.copy()
         for _ in range(int(left.sum(axis=1).max(initial=0))):
             group = left.argmax(axis=1)
             shares.append(left[np.arange(len(left)), group])
             left[np.arange(len(left)), group] = 0
             places.append(group + len(BLOCKS[3:-1]) * count)
-        return np.stack(places, axis=1), np.stack(shares, axis=1).astype(float)
+        return np.stack(places, axis=1), np.stack(shares, axis=1)
 
     def off_additive(self, beta: Floats) -> float:
         """How far the valley of parameters (P,) is from an additive one."""

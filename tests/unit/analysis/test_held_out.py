@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from analysis import held_out as module
+from analysis.fitting.cost import TokenCost
 from analysis.held_out import held_out
-from analysis.law import fit
+from analysis.law import Law, fit
 from analysis.table.table import RunTable
 from tests.unit.analysis.law_tables import table
 
@@ -17,12 +19,13 @@ FOUR = (1e18, 3e18, 1e19, 3e19)
 
 
 def test_it_is_the_one_of_the_whole_fit_and_fits_the_earlier_budgets_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    runs, fitted = table(budgets=FOUR), []
+    runs = table(budgets=FOUR)
+    fitted: list[int] = []
     whole, bare = fit(runs), fit(runs, holdout=False)
 
-    def noted(earlier: RunTable, **options: object) -> object:
+    def noted(earlier: RunTable, **options: Any) -> Law:
         fitted.append(len(earlier.budgets))
-        return fit(earlier, **options)  # type: ignore[arg-type]
+        return fit(earlier, **options)
 
     monkeypatch.setattr(module, "fit", noted)
     found = held_out(bare, runs)
@@ -39,6 +42,12 @@ def test_a_law_that_could_not_be_fitted_has_none() -> None:
 def test_where_runs_repeat_tokens_the_law_is_fitted_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     runs = table(budgets=FOUR[:3])
     again = replace(runs, unique=np.where(np.arange(len(runs)) == 0, runs.tokens / 8, runs.tokens))
-    bare, asked = fit(runs, holdout=False), []
-    monkeypatch.setattr(module, "fit", lambda found, cost: asked.append((found, cost)) or bare)
+    bare = fit(runs, holdout=False)
+    asked: list[tuple[RunTable, TokenCost]] = []
+
+    def noted(found: RunTable, *, cost: TokenCost) -> Law:
+        asked.append((found, cost))
+        return bare
+
+    monkeypatch.setattr(module, "fit", noted)
     assert held_out(bare, again) is bare and asked == [(again, bare.cost)]
