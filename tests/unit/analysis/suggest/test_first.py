@@ -35,7 +35,7 @@ def test_the_first_runs_are_three_whole_curves(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_spend_below_the_first_law_names_its_price() -> None:
-    with pytest.raises(QuestionError, match=r"first law and a run after it: 3 curves of 5 sizes cost 7e\+12"):
+    with pytest.raises(QuestionError, match=r"first law and a run after it: 3 curves of 5 sizes cost 7e12"):
         suggest_first(plan(), 1e13, cost=SMALL_COST, noise=0.01, spend=1e12)
 
 

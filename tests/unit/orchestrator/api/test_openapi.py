@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from orchestrator.api import boards, sweeps
+from orchestrator.api import boards, entering, sweeps
 from orchestrator.api.app import create_app
 from orchestrator.use_cases.members import Members
 from orchestrator.use_cases.planning import Planning
@@ -44,7 +44,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         plan = planned()
         patch.setattr(Planning, "plan", lambda *_: plan)
         patch.setattr(sweeps, "received_json", lambda *_: {"runs": []})
-        patch.setattr(boards, "enter_runs", lambda *_: None)
+        patch.setattr(entering, "enter_runs", lambda *_: None)
         patch.setattr(boards, "decide_board", lambda *_: None)
         workspace = small_home(tmp_path_factory.mktemp("contract"))
         finish(workspace, "run2")  # a stream of events ends with its sweep

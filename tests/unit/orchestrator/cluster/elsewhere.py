@@ -14,7 +14,7 @@ class Elsewhere:
 
     def __init__(self, folder: Path, url: str) -> None:
         self.folder, self.url, self.stored = folder, url, StoredFiles(url)
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
 
     def __enter__(self) -> Elsewhere:
         return self

@@ -10,6 +10,7 @@ def test_the_names_are_those_that_earlier_releases_wrote() -> None:
         "RUNS": "runs",
         "TRUNKS": "trunks",
         "IMPLEMENTATIONS": "implementations",
+        "PREPARATIONS": "preparations",
         "MANIFEST": "manifest.json",
         "WEIGHTS": "final.ckpt",
     }
