@@ -28,7 +28,7 @@ TEXTS = st.one_of(
 VARIANTS = st.one_of(st.just("qk_norm=True"), st.sampled_from(["qk_norm", "=", "qk_norm=,", "lr=1"]), TEXTS)
 NUMERIC = sorted(set(Asked.model_fields) - {"device", "variant"})
 FUZZ = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
 )
 
 

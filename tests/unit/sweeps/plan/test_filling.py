@@ -44,6 +44,7 @@ def test_a_grid_of_a_device_fills_its_hours(devices: int) -> None:
     assert filled.reach == expect(plan)[0].reach * filled.spec.budgets[-1] > 0
 
 
+@pytest.mark.slow
 def test_a_grid_that_reaches_as_far_stays_the_sweeps_own() -> None:
     filled, _ = fill(packaged("cpu"), 0.5)
     spacing = [later / former for former, later in zip(filled.spec.budgets, filled.spec.budgets[1:], strict=False)]
@@ -73,6 +74,7 @@ def test_where_the_data_end_repeats_fill_the_hours_and_the_needed_passes_are_nam
     assert not judge(make_plan(larger, data, Steady()), ()).complete and judge(plan, ()).curves == 6
 
 
+@pytest.mark.slow
 def test_hours_that_the_data_cannot_fill_stay_unfilled() -> None:
     filled, _ = fill(packaged("demo"), 50.0, facts(2_000_000))
     assert filled.hours == pytest.approx(0.75, rel=0.05)
@@ -80,6 +82,7 @@ def test_hours_that_the_data_cannot_fill_stay_unfilled() -> None:
     assert filled.epochs_needed is not None and filled.epochs_needed > 5
 
 
+@pytest.mark.slow
 def test_too_few_budgets_and_sizes_are_completed() -> None:
     filled, _ = fill(spec_of(budgets=(1e11,), sizes=SizesSpec(count=2)), 0.1)
     assert len(filled.spec.budgets) >= 3 and filled.spec.sizes.count == 7
