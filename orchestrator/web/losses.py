@@ -49,15 +49,17 @@ def loss_table(law: Law, further: Sequence[FurtherLaw]) -> LossTable | None:
     main = FurtherLaw("loss", law) if law.estimators else FurtherLaw("loss", None, "no law could be fitted")
     return LossTable(
         tuple(f"{quantity} at {place}" for place in places for quantity in ("N*", "L*")),
-        tuple(LossRow(one.key, tuple(_answers(one.law, budgets)), one.problem) for one in (main, *further)),
+        tuple(
+            LossRow(one.key, tuple(_answers(one.law, budgets)) if one.law is not None else (), one.problem)
+            for one in (main, *further)
+        ),
     )
 
 
-def _answers(law: Law | None, budgets: Sequence[float]) -> Iterator[tuple[str, str]]:
+def _answers(law: Law, budgets: Sequence[float]) -> Iterator[tuple[str, str]]:
     """N* and the loss in turn at each budget, each with its interval."""
-    for flops in budgets if law is not None else ():
+    for flops in budgets:
         try:
-            assert law is not None
             made = law.predict(flops)
         except LawError:
             yield from (("no answer", ""), ("no answer", ""))
