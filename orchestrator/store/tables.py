@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-SCHEMA = "0006"
+SCHEMA = "0007"
 """The migration whose result these tables are."""
 
 metadata = MetaData(

@@ -49,7 +49,7 @@ def upgrade() -> None:
         sa.Column("sweep", sa.Text(), nullable=False),
         sa.Column("flops", sa.Float(), nullable=True),
         sa.Column("scores", sa.JSON(), nullable=False),
-        sa.Column("forecast", sa.JSON(), nullable=True),
+        sa.Column("foretold", sa.JSON(), nullable=True),
         sa.ForeignKeyConstraint(["board_id"], ["boards.id"], name=op.f("fk_board_entries_board_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_board_entries")),
     )

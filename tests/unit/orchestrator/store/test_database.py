@@ -14,7 +14,7 @@ from alembic import command
 from alembic.config import Config
 
 from orchestrator.attempts import Outcome
-from orchestrator.boards import NewEntry
+from orchestrator.boards import Forecast, NewEntry
 from orchestrator.people import ITSELF, Actor, Role
 from orchestrator.states import Cause, Hold, RunState
 from orchestrator.store import Entry, OpenCharge, Store, StoreError, Unavailable, Usage
@@ -180,6 +180,15 @@ def test_a_database_of_the_fifth_release_has_boards(url: str) -> None:
     store.add_entry("speed", NewEntry(runs=("a",), flops=1e9, scores=(1.5,)), Actor("ann", Role.SUBMITTER))
     (entry,) = store.entries(store.board("speed").id)
     assert (entry.user, entry.entered.runs, store.audit()[-1].action) == ("ann", ("a",), "user add")
+    store.close()
+
+
+def test_a_database_of_the_sixth_release_keeps_its_forecasts(url: str) -> None:
+    """Schema 0006: a board and a forecast that was entered on it."""
+    _filled_by(url, "0006")
+    store = Store(url)
+    (entry,) = store.entries(store.board("far").id)
+    assert (entry.user, entry.entered.forecast) == ("ann", Forecast(1e4, 2e5, 3.0, 2.9, 3.1))
     store.close()
 
 

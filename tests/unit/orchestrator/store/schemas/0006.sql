@@ -1,0 +1,7 @@
+INSERT INTO sweeps (name, revision, source, dataset, unique_tokens, dropped, warnings, submitted_at, "user", ceiling_flops, rounds) VALUES ('old', 'aaaa', 'name: old', 'data', 1000, '[]', '[]', 1.0, 'ann', 1e10, NULL);
+INSERT INTO runs (id, config, flops, predicted_seconds, state, fence, loss, bits_per_byte, seconds, result, error, device, finished_at, counted_from, restarted, alone) VALUES ('a', '{}', 1e9, 2.0, 'done', 1, 3.25, 1.5, 2.5, '{"loss": 3.25, "bits_per_byte": 1.5, "train_seconds": 2.5}', NULL, 'cpu', 2.0, 0, 0, 0);
+INSERT INTO sweep_runs (sweep_id, run_id, position, role, cell) VALUES (1, 'a', 0, 'grid', '{}');
+INSERT INTO accounts (name, role, group_name, made_at, weight, quota_flops) VALUES ('ann', 'submitter', 'cs', 1.0, 1.0, 1e12);
+INSERT INTO audit (at, "user", action, subject, detail, address, request) VALUES (1.0, 'me', 'user add', 'ann', 'role submitter, group cs', 'this machine', '');
+INSERT INTO boards (name, "user", metric, corpus, flops, unique_tokens, group_name, entries, opened_at, closes_at, closed_at, text, target, target_shown, baseline, outcome) VALUES ('far', 'me', 'forecast', 'data', 1e9, NULL, '', 1, 1.0, 4e9, NULL, '', 1e10, 1, NULL, NULL);
+INSERT INTO board_entries (board_id, "user", entered_at, runs, sweep, flops, scores, foretold) VALUES (1, 'ann', 2.0, '[]', '', NULL, '[]', '{"params": 1e4, "tokens": 2e5, "loss": 3.0, "low": 2.9, "high": 3.1}');
