@@ -67,7 +67,8 @@ def test_a_forecast_is_mistyped_mended_and_entered_by_the_keyboard(
     for name, text in typed.items():
         tab_to(page, name)
         page.keyboard.type(text)
-    page.keyboard.press("Enter")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     page.wait_for_selector("#tokens-problem")
     assert "422" in errors.pop()  # the mistake, which Chromium logs
     tab_to(page, "tokens")

@@ -32,7 +32,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str
 def log_in(page: Any, url: str, token: str) -> None:
     page.goto(url)
     page.fill("#token", token)
-    page.click("button[type=submit]")
+    with page.expect_navigation():
+        page.click("button[type=submit]")
 
 
 def test_a_person_logs_in_and_out(browser: Any, service: tuple[str, str]) -> None:
