@@ -39,7 +39,7 @@ def rivals(law: Law) -> list[Rivals]:
             ngram = law.ngrams.at(tokens) if law.ngrams is not None else None
             if ngram is not None:
                 found.append(Rivals(curve.flops, params, loss, ngram))
-    return sorted(found, key=lambda one: (one.params, one.flops))
+    return sorted(found, key=lambda one: one.params)
 
 
 def ngram_sentence(law: Law) -> str:
@@ -47,7 +47,7 @@ def ngram_sentence(law: Law) -> str:
     compared = rivals(law)
     if not compared:
         return ""
-    winners = [one for one in compared if one.ahead > 0]
+    winners = [one for one in compared if one.ahead > _EVEN]
     best = max(compared, key=lambda one: one.ahead)
     if not winners:
         begin = f"No run beats the best n-gram of the same tokens: the closest, {_named(best)}, is {_behind(best)}"

@@ -94,19 +94,18 @@ def _occurrences(grams: Numbered, order: int, sizes: Sequence[int]) -> Iterator[
     """How often each n-gram ends at a target of the first windows, for each size."""
     counts, done = np.zeros(0, np.int64), 0
     for size in sizes:
-        known = max(len(counts), grams.known(size))
-        more = np.bincount(_targets(grams.numbers[done:size], order).ravel(), minlength=known)
+        more = np.bincount(_targets(grams.numbers[done:size], order).ravel(), minlength=grams.known(size))
         more[: len(counts)] += counts
         counts, done = more, size
         yield counts
 
 
 def _preceding(shorter: Numbered, grams: Numbered, counts: Counts, order: int, size: int) -> Counts:
-    """How many different tokens precede each n-gram that is one token shorter, by the counts of the longer ones.
+    """How many different tokens precede each n-gram that is one token shorter, by the longer ones that were seen.
 
     Where a window begins with it, the edge counts as one token more.
     """
-    preceding = np.bincount(grams.suffixes[: len(counts)][counts > 0], minlength=shorter.known(size))
+    preceding = np.bincount(grams.suffixes[: len(counts)], minlength=shorter.known(size))
     if order > 2:
         preceding[np.unique(shorter.numbers[:size, 0])] += 1
     return preceding

@@ -41,6 +41,13 @@ def test_the_order_depends_on_seed_and_place_alone() -> None:
     assert not np.array_equal(mixed_indices(4, 0, 100, DOMAINS), whole[:100])
 
 
+def test_each_block_is_drawn_anew() -> None:
+    """Shares are the same in each block, and places are not."""
+    found = owners(mixed_indices(3, 0, 2 * BLOCK, DOMAINS))
+    assert (np.sort(found[:BLOCK]) == np.sort(found[BLOCK:])).all()
+    assert 0.3 < (found[:BLOCK] == found[BLOCK:]).mean() < 0.9
+
+
 def test_small_weights_are_carried_from_block_to_block() -> None:
     uneven = (Domain("a", 0.0004, 0, 50), Domain("b", 0.9996, 50, 10**6))
     found = mixed_indices(1, 0, 10 * BLOCK, uneven)

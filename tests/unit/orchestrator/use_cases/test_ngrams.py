@@ -109,6 +109,30 @@ def test_unasked_only_what_takes_seconds(
     assert stored_ngrams(data.path, 32) is not None
 
 
+def test_what_is_beyond_the_largest_model_costs_nothing(
+    workspace: Workspace, data: Shards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ngrams, "MOST_TOKENS", 640)
+    monkeypatch.setattr(ngrams, "UNASKED_TOKENS", 640)
+    measure_unasked(workspace, [run(data.manifest.dataset, 300)], "lab")
+    found = stored_ngrams(data.path, 32)
+    assert found is not None and found.scores[-1].tokens == 640
+
+
+def test_it_is_measured_again_for_shorter_runs(workspace: Workspace, data: Shards) -> None:
+    for fewest in (16, 4):
+        measure(workspace, [run(data.manifest.dataset, fewest), run(data.manifest.dataset, 32)])
+        found = stored_ngrams(data.path, 32)
+        assert found is not None and found.scores[0].tokens == fewest * 32
+
+
+def test_a_damaged_dataset_does_not_disturb_the_end_of_a_sweep(workspace: Workspace, data: Shards) -> None:
+    (data.path / "manifest.json").write_text("{")
+    measure_unasked(workspace, [run(data.manifest.dataset, 20)], "lab")
+    with pytest.raises(ShardError):
+        measure(workspace, [run(data.manifest.dataset, 20)])
+
+
 def test_a_dataset_that_is_gone_is_an_error_only_where_it_was_asked_for(workspace: Workspace, said: list[str]) -> None:
     measure_unasked(workspace, [run("gone", 9_000_000)], "lab")
     with pytest.raises(ShardError, match="gone"):

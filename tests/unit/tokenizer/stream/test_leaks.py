@@ -13,11 +13,12 @@ from tokenizer.progress import silent
 from tokenizer.stream import leaks
 from tokenizer.stream.cleaned import Cleaned
 from tokenizer.stream.cleaning import clean
-from tokenizer.stream.index import documents_of, read_index
+from tokenizer.stream.index import Bucket, documents_of, read_index
 from tokenizer.stream.leaks import HeldOut, LeakFinder, gather, hold_out, is_held_out, leaking_pairs
 from tokenizer.stream.minhash import shingles
 from tokenizer.stream.near import TRAINED, Nearness
 from tokenizer.stream.pool import Pool
+from tokenizer.stream.runs import PREFIXES
 
 
 def cleaned(spec: CorpusSpec, folder: Path) -> Cleaned:
@@ -77,6 +78,22 @@ def test_a_similarity_at_the_threshold_counts_and_one_below_does_not(tmp_path: P
     assert held.alike(longer, 0.7).tolist() == [1]
     assert held.alike(longer, 0.3).tolist() == [0, 1]
     assert held.alike(np.array([2**64 - 1], np.uint64), 0.5).tolist() == []
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 100])
+def test_the_index_has_every_n_gram_of_every_bucket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(leaks, "AT_ONCE", at_once)
+    buckets = [Bucket(0, 1), Bucket(1, PREFIXES)]
+    top = 2**64 - 1
+    for bucket, entries, sizes in ((buckets[0], [(0, 1), (5, 0)], [1, 1]), (buckets[1], [(5, 0), (top, 0)], [2])):
+        np.save(tmp_path / f"{bucket.name}.held.npy", np.array(entries, leaks._ENTRY))
+        np.save(tmp_path / f"{bucket.name}.sizes.npy", np.array(sizes, "<i4"))
+    assert gather(tmp_path, buckets) == 4
+    assert np.fromfile(tmp_path / leaks.GRAMS, "<u8").tolist() == [0, 5, 5, top]
+    assert np.fromfile(tmp_path / leaks.HOLDERS, "<i4").tolist() == [1, 0, 2, 2]
+    assert np.fromfile(tmp_path / leaks.SIZES, "<i4").tolist() == [1, 1, 2]
 
 
 def test_without_anything_held_out_nothing_is_found(tmp_path: Path) -> None:

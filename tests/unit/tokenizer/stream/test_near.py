@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from tokenizer.stream import near as module
-from tokenizer.stream.index import ROW
-from tokenizer.stream.near import leave_out, positions
+from tokenizer.stream.index import ROW, Bucket
+from tokenizer.stream.minhash import HASHES
+from tokenizer.stream.near import Nearness, leave_out, pair_band, positions
 
 
 def gone(pairs: list[tuple[int, int]], held_out: str) -> str:
@@ -56,6 +59,21 @@ def test_each_is_compared_with_those_of_its_split_before_it_and_the_first() -> N
     many = module._candidates(np.ones(500, np.uint64), np.arange(500), np.zeros(500, np.int8))
     assert len(np.unique(many, axis=0)) == sum(min(i, module.LINKS) + (i > module.LINKS) for i in range(500))
     assert len(module._candidates(np.empty(0, np.uint64), np.empty(0, np.int64), ranks)) == 0
+
+
+@pytest.mark.parametrize("at_once", [100, 2])
+def test_documents_of_all_buckets_with_an_equal_band_are_paired(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    """However few are sorted at once; the last two have equal bands and other signatures."""
+    monkeypatch.setattr(module, "AT_ONCE", at_once)
+    buckets = [Bucket(0, 1), Bucket(1, 2)]
+    for bucket, band, marks in ((buckets[0], [4, 5, 6, 7], [4, 5, 6, 7]), (buckets[1], [5, 4, 6, 7], [5, 4, 6, 0])):
+        np.save(tmp_path / f"{bucket.name}.bands.npy", np.array([band], np.uint64))
+        np.save(tmp_path / f"{bucket.name}.signatures.npy", np.repeat(np.array(marks, np.uint32)[:, None], HASHES, 1))
+        np.save(tmp_path / f"{bucket.name}.index.npy", np.zeros(4, ROW))
+    assert pair_band(tmp_path, buckets, 0, Nearness(0.7, 0.0)) == 3
+    assert sorted(np.load(tmp_path / "pairs-000.npy").tolist()) == [[0, 5], [1, 4], [2, 6]]
 
 
 def test_the_position_is_that_of_the_last_bytes() -> None:
