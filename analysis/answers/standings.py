@@ -85,15 +85,14 @@ def over_baseline(frontier: Frontier, flops: float, mean: float, interval: Inter
     return judge(math.exp(base), mean, base - math.log(flops), min(math.hypot(half, own), 300.0), slope, None)
 
 
-def margin_of_scores(
-    better: tuple[float, int], worse: tuple[float, int], spread: Spread | None, flops: float
-) -> Margin | None:
+def margin_of_scores(better: tuple[float, int], worse: tuple[float, int], spread: Spread | None) -> Margin | None:
     """How surely the lower of two mean scores, each with its number of seeds, is better; None without a spread."""
     if spread is None:
         return None
     gap, error = worse[0] - better[0], spread.sigma * math.sqrt(1 / better[1] + 1 / worse[1])
     half = float(student(spread.freedom)) * error
-    verdict = judge(flops, better[0], gap, half, 1.0, (math.sqrt(2) * spread.sigma, spread.freedom))
+    # A gap of scores is judged as one of losses is; no compute is compared.
+    verdict = judge(math.nan, better[0], gap, half, 1.0, (math.sqrt(2) * spread.sigma, spread.freedom))
     return Margin(verdict.p_better, verdict.settled, verdict.further_seeds)
 
 

@@ -61,7 +61,7 @@ class Standing:
     """Interval of the loss that was forecast; None for runs."""
 
 
-def ranked_runs(entries: Sequence[EntryRecord], baseline: Baseline | None, flops: float) -> tuple[Standing, ...]:
+def ranked_runs(entries: Sequence[EntryRecord], baseline: Baseline | None) -> tuple[Standing, ...]:
     """The best entry of each member by bits per byte."""
     spread = pooled([entry.entered.scores for entry in entries])
     if spread is None and baseline is not None and baseline.sigma:
@@ -74,7 +74,7 @@ def ranked_runs(entries: Sequence[EntryRecord], baseline: Baseline | None, flops
     for i, entry in enumerate(ranked):
         below = [(mean_of(each), len(each.entered.scores)) for each in ranked[i + 1 : i + 2]]
         mean, seeds = mean_of(entry), len(entry.entered.scores)
-        margin = margin_of_scores((mean, seeds), below[0], spread, flops) if below else None
+        margin = margin_of_scores((mean, seeds), below[0], spread) if below else None
         rows.append(_run_row(i + 1, entry, mean_interval(mean, seeds, spread), baseline, margin))
     return tuple(rows)
 

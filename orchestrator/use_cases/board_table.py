@@ -89,7 +89,7 @@ def board_of(workspace: Workspace, name: str, viewer: Actor) -> BoardView:
     board = workspace.store.board(name)
     entries = workspace.store.entries(board.id)
     if board.asked.metric is Metric.BITS:
-        table = ranked_runs(entries, board.baseline, board.asked.flops)
+        table = ranked_runs(entries, board.baseline)
     else:
         table = () if board.closed_at is None else ranked_forecasts(entries, board.outcome)
     return _view(board, entries, viewer, table)

@@ -54,9 +54,15 @@ def test_where_some_win_they_are_counted(fitted: Law) -> None:
 @pytest.mark.parametrize(
     ("runs", "words"),
     [
-        ([(10, 3.1), (20, 2.8), (40, 2.6)], "2 of 3 runs beat the best n-gram of the same tokens, the smallest with 20 "),
+        (
+            [(10, 3.1), (20, 2.8), (40, 2.6)],
+            "2 of 3 runs beat the best n-gram of the same tokens, the smallest with 20 ",
+        ),
         ([(10, 2.9), (10, 2.7), (40, 2.8)], "The smallest model, 10 parameters at 10⁹ FLOPs, already beats"),
-        ([(10, 2.9), (10, 2.7), (40, 2.8)], "by 0.05 bit per byte; the best run, 10 parameters at 2×10⁹ FLOPs, by 0.15"),
+        (
+            [(10, 2.9), (10, 2.7), (40, 2.8)],
+            "by 0.05 bit per byte; the best run, 10 parameters at 2×10⁹ FLOPs, by 0.15",
+        ),
         ([(10, 3.2), (20, 3.004)], "the closest, 20 parameters at 2×10⁹ FLOPs, is even with a 2-gram."),
         ([(10, 3.2), (20, 2.996)], "No run beats the best n-gram of the same tokens: the closest, 20 parameters"),
         ([(10, 3.02)], "is 0.01 bit per byte behind a 2-gram."),

@@ -49,12 +49,12 @@ def test_the_multiplier_is_the_baselines_compute_over_ones_own() -> None:
 
 
 def test_a_difference_of_scores_is_settled_or_says_what_would_settle_it() -> None:
-    clear = margin_of_scores((2.0, 4), (2.3, 4), Spread(0.02, 30), 1e10)
+    clear = margin_of_scores((2.0, 4), (2.3, 4), Spread(0.02, 30))
     assert clear is not None and clear.settled and clear.further_seeds == 0
-    close = margin_of_scores((2.0, 1), (2.03, 1), Spread(0.02, 30), 1e10)
+    close = margin_of_scores((2.0, 1), (2.03, 1), Spread(0.02, 30))
     assert close is not None and not close.settled
     assert 0.7 < close.p_better < 0.975 and close.further_seeds is not None and 2 <= close.further_seeds <= 20
-    assert margin_of_scores((2.0, 1), (2.03, 1), None, 1e10) is None
+    assert margin_of_scores((2.0, 1), (2.03, 1), None) is None
 
 
 def test_forecasts_are_compared_over_what_the_outcome_may_be() -> None:

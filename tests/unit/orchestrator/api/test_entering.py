@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.api import entering as module
 from orchestrator.api.board_schemas import BoardAsked, EntryAsked
 from orchestrator.api.desk import Desk
-from orchestrator.api.entering import Entering
+from orchestrator.api.entering import SCORERS, Entering
 from orchestrator.boards import BoardError
 from orchestrator.use_cases import board_entries
 from orchestrator.use_cases.background import Background
@@ -42,6 +43,20 @@ def test_runs_are_scored_by_the_workshop(home: BoardHome, monkeypatch: pytest.Mo
 def test_one_thing_is_entered(home: BoardHome, sent: dict[str, object]) -> None:
     with pytest.raises(BoardError, match="one of the three"):
         asyncio.run(entering(home).enter("speed", EntryAsked.model_validate(sent), ANN))
+
+
+def test_few_are_checked_and_scored_at_a_time(home: BoardHome) -> None:
+    assert entering(home)._limiter.total_tokens == SCORERS == 2
+
+
+def test_a_law_is_asked_in_the_workshop(home: BoardHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    way = entering(home)
+    monkeypatch.setattr(module, "enter_law", lambda *given: given)
+    monkeypatch.setattr(module, "enter_runs", lambda *given: given)
+    sent = ({"sweep": "of-ann0"}, {"runs": ["ann0"]})
+    for body in sent:
+        *_, by, compute = way._work("speed", EntryAsked.model_validate(body), ANN)()  # type: ignore[misc]
+        assert (by, compute) == (ANN, way._desk.compute)
 
 
 def test_a_board_is_opened(home: BoardHome) -> None:

@@ -64,7 +64,7 @@ def test_another_members_run_is_refused(home: BoardHome) -> None:
 @pytest.mark.parametrize("factor", [0.99, 1.01])
 def test_flops_that_were_stored_otherwise_are_refused(home: BoardHome, factor: float) -> None:
     (run,) = runs(home, "ann0")
-    with pytest.raises(BoardError, match="run ann0 is stored with .* FLOPs, and counted again it has .*: it cannot"):
+    with pytest.raises(BoardError, match=r"run ann0 is stored with .* FLOPs, and counted again it has .*: it cannot"):
         check_runs(home.workspace, asked(), [replace(run, flops=run.flops * factor)], "ann")
 
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from orchestrator.people import Actor, Role
+from orchestrator.store import NewRun
+from orchestrator.use_cases import board_choices
 from orchestrator.use_cases.board_choices import Choices, choices_of
+from tests.unit.orchestrator.store_fixtures import made_cell, sweep_record
 from tests.unit.orchestrator.use_cases.board_homes import ADA, ANN, asked, board_home, forecasts
 
 
@@ -32,4 +38,27 @@ def test_own_finished_runs_are_offered_by_recipe_the_best_first(tmp_path: Path) 
     assert "has the role reader" in reader.refusal and reader.runs == ()
     store.close_board("speed", ADA)
     assert choices_of(home.workspace, "speed", ANN) == Choices("board speed is closed")
+    home.workspace.close()
+
+
+def test_the_latest_and_best_are_offered_by_what_a_user_types(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recipe of 1 % above the budget, too; a sweep whose only run waits, not."""
+    home = board_home(tmp_path)
+    store = home.workspace.store
+    flops = home.run("ann0", "ann", loss=3.0)
+    home.run("worse", "ann", loss=3.5, d_ff=24)
+    store.submit(
+        replace(sweep_record("of-ann0", user="ann"), revision="bbbb0000"),
+        [NewRun("ann0", home.config().to_dict(), flops, None, made_cell(budget=flops))],
+    )
+    waiting = NewRun("waiting", home.config(seed=9).to_dict(), flops, None, made_cell(budget=flops, seed=9))
+    store.submit(sweep_record("of-waiting", user="ann"), [waiting])
+    store.add_board(asked(flops=flops / 1.009), None, ADA)
+    store.add_board(forecasts(home.dataset), None, ADA)
+    assert [each.sweep for each in choices_of(home.workspace, "speed", ANN).runs] == ["of-ann0", "of-worse"]
+    assert choices_of(home.workspace, "scaling", ANN).sweeps == ("of-ann0", "of-worse", "of-ann0@aaaa0000")
+    monkeypatch.setattr(board_choices, "MOST", 1)
+    assert [each.loss for each in choices_of(home.workspace, "speed", ANN).runs] == [3.0]
+    monkeypatch.setattr(board_choices, "SWEEPS", 2)
+    assert choices_of(home.workspace, "scaling", ANN).sweeps == ("of-ann0",), "the latest two, one of which waits"
     home.workspace.close()

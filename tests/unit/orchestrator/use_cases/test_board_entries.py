@@ -8,8 +8,10 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.boards import BoardError, Forecast
+from orchestrator.errors import NotFound
 from orchestrator.people import Forbidden
 from orchestrator.use_cases import board_entries
+from orchestrator.use_cases.answering import Answering
 from orchestrator.use_cases.board_entries import enter_forecast, enter_law, enter_runs
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from tests.unit.orchestrator.use_cases.board_homes import (
@@ -57,7 +59,30 @@ def test_a_board_takes_what_it_ranks(home: BoardHome) -> None:
         enter_runs(home.workspace, "speed", [], ANN)
 
 
-@pytest.mark.parametrize("tokens", [1e4, 2e5])
+def test_an_entry_has_up_to_twenty_runs(home: BoardHome) -> None:
+    with pytest.raises(NotFound, match="x0"):
+        enter_runs(home.workspace, "speed", [f"x{i}" for i in range(20)], ANN)
+    with pytest.raises(BoardError, match="from 1 to 20 runs"):
+        enter_runs(home.workspace, "speed", [f"x{i}" for i in range(21)], ANN)
+
+
+def test_a_typed_interval_holds_its_loss(home: BoardHome) -> None:
+    with pytest.raises(BoardError, match="must hold the loss"):
+        enter_forecast(home.workspace, "scaling", replace(TYPED, low=3.05), ANN)
+
+
+def test_a_law_whose_runs_read_other_data_is_refused(home: BoardHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if some of them are on the board's."""
+    store, artifacts = home.workspace.store, home.workspace.home.artifacts
+    run = store.run("ann2")
+    other = replace(run, config=run.config | {"dataset": "other"})
+    mixed = SweepAnswers(store.sweep("of-ann2"), [run, other], artifacts, store.forecasts_of("of-ann2"))
+    monkeypatch.setattr(Answering, "of", lambda *_: mixed)
+    with pytest.raises(BoardError, match="of-ann2 was not trained on the dataset"):
+        enter_law(home.workspace, "blind", "of-ann2", ANN)
+
+
+@pytest.mark.parametrize("tokens", [2.4e4, 1.1e5])
 def test_a_typed_forecast_is_of_the_boards_budget(home: BoardHome, tokens: float) -> None:
     with pytest.raises(BoardError, match="which is not the budget of 6e"):
         enter_forecast(home.workspace, "scaling", replace(TYPED, tokens=tokens), ANN)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis.answers.ask import Question
 from model.text_score import bits_per_byte
 from orchestrator.boards import BoardError
 from orchestrator.use_cases import board_scores
@@ -39,6 +40,17 @@ def test_a_tokenizer_that_was_put_there_later_is_refused(tmp_path: Path) -> None
         score_runs(weights, HIDDEN)
 
 
+def test_a_tokenizer_that_loses_parts_of_the_hidden_file_has_no_score(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = board_home(tmp_path)
+    home.run("run0", "ann")
+    home.train("run0")
+    monkeypatch.setattr(PieceTokenizer, "decode", lambda *_: HIDDEN.replace("ö", "?"))
+    with pytest.raises(BoardError, match="the tokenizer of run run0 loses parts of the hidden file"):
+        score_runs(weights_of_runs(home.workspace, [home.workspace.store.run("run0")]), HIDDEN)
+
+
 def test_weights_that_are_gone_are_named_without_their_folder(tmp_path: Path) -> None:
     home = board_home(tmp_path)
     home.run("run0", "ann")
@@ -63,6 +75,9 @@ def test_a_baseline_is_the_law_of_its_scores(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_law_forecasts_without_saying_the_budget_that_it_does_not_reach(lab: SweepAnswers) -> None:
     forecast = forecast_of(lab, 1e13)
+    prediction = lab.reply("", Question(flops=1e13)).prediction
+    assert prediction.run_interval is not None, "a forecast is of what one run will have"
+    assert (forecast.low, forecast.high) == (prediction.run_interval.low, prediction.run_interval.high)
     assert forecast.low < forecast.loss < forecast.high and forecast.params * forecast.tokens * 6 < 1.05e13
     with pytest.raises(BoardError) as refused:
         forecast_of(lab, 7.654321e39)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -26,7 +27,7 @@ def forecast(number: int, user: str, low: float, high: float) -> EntryRecord:
 
 def test_the_best_entry_of_each_member_is_ranked() -> None:
     entries = [runs(1, "ann", 2.1, 2.12), runs(2, "bob", 2.0, 2.02), runs(3, "ann", 1.9, 1.92)]
-    table = ranked_runs(entries, BASELINE, 1e10)
+    table = ranked_runs(entries, BASELINE)
     assert [(row.place, row.user) for row in table] == [(1, "ann"), (2, "bob")]
     assert [row.score for row in table] == pytest.approx([1.91, 2.01])
     first, last = table
@@ -38,10 +39,36 @@ def test_the_best_entry_of_each_member_is_ranked() -> None:
 
 def test_one_seed_each_takes_the_spread_of_the_baseline() -> None:
     entries = [runs(1, "ann", 2.0), runs(2, "bob", 2.01)]
-    first = ranked_runs(entries, BASELINE, 1e10)[0]
+    first = ranked_runs(entries, BASELINE)[0]
     assert first.settled is False and first.further_seeds is not None and first.further_seeds > 1
-    unknown = ranked_runs(entries, None, 1e10)[0]
+    unknown = ranked_runs(entries, None)[0]
     assert (unknown.score_interval, unknown.p_better, unknown.multiplier) == (None, None, None)
+
+
+def test_the_spread_between_own_seeds_comes_before_that_of_the_baseline() -> None:
+    wide, narrow = (ranked_runs([runs(1, "ann", 2.0, 2.0 + gap)], BASELINE)[0].score_interval for gap in (0.4, 0.004))
+    assert wide is not None and narrow is not None
+    assert wide.high - wide.low == pytest.approx(100 * (narrow.high - narrow.low))
+
+
+def test_a_margin_counts_the_seeds_of_both_and_a_multiplier_the_flops_of_the_run() -> None:
+    one, four = (
+        ranked_runs([runs(1, "ann", 2.0), runs(2, "bob", *more)], BASELINE)[0] for more in ([2.03], [2.03] * 4)
+    )
+    assert one.p_better is not None and four.p_better is not None
+    assert 0.5 < one.p_better < four.p_better - 0.02
+    cheap = replace(runs(1, "ann", 2.0), entered=NewEntry(("run1-0",), "", 5e8, (2.0,)))
+    multiplier = ranked_runs([cheap], BASELINE)[0].multiplier
+    assert one.multiplier is not None and multiplier == pytest.approx(10 * one.multiplier)
+
+
+def test_a_forecast_leads_as_surely_as_the_loss_is_known() -> None:
+    entries = [forecast(1, "ann", 2.95, 3.05), forecast(2, "bob", 2.98, 3.1)]
+    few, many = (ranked_forecasts(entries, Outcome("truth@1", 1, 2, 3.0, seeds, 0.05, 6))[0] for seeds in (1, 16))
+    assert (few.user, few.settled, few.further_seeds is not None and few.further_seeds > 0) == ("ann", False, True)
+    assert few.score_interval is not None and many.score_interval is not None
+    assert many.score_interval.high < few.score_interval.high
+    assert few.p_better is not None and many.p_better is not None and 0.5 < few.p_better < many.p_better
 
 
 def test_forecasts_wait_in_the_order_of_their_entry_and_are_then_ranked_by_their_score() -> None:

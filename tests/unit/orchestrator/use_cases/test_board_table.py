@@ -63,6 +63,15 @@ def test_everything_but_the_hidden_file_is_shown_after_the_close(home: BoardHome
     assert [(row.user, row.place) for row in view.table] == [("ann", None)] and view.own == ()
 
 
+def test_a_budget_that_is_shown_is_seen_by_all_and_members_are_counted_once(home: BoardHome) -> None:
+    store = home.workspace.store
+    store.add_board(forecasts(home.dataset, name="two", entries=2), None, ADA)
+    for _ in range(2):
+        store.add_entry("two", NewEntry(sweep="hers@1", flops=1e9, forecast=SECRET), ANN)
+    assert (board_of(home.workspace, "two", BOB).target, board_of(home.workspace, "two", BOB).entrants) == (6e9, 1)
+    assert [each.loss for each in board_of(home.workspace, "two", ANN).own] == [SECRET.loss] * 2, "of a law, too"
+
+
 def test_a_table_of_runs_is_shown_at_once(home: BoardHome) -> None:
     view = board_of(home.workspace, "speed", BOB)
     assert [(row.user, row.score) for row in view.table] == [("ann", 2.5)] and view.entrants == 1
