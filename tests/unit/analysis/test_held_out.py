@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -37,6 +38,19 @@ def test_a_law_that_could_not_be_fitted_has_none() -> None:
     runs = table(budgets=FOUR[:2])
     bare = fit(runs, holdout=False)
     assert bare.estimators == () and held_out(bare, runs) is bare
+
+
+def test_the_earlier_budgets_are_fitted_without_spikes_and_by_the_cost_of_the_law(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    law, calm = cast(Law, SimpleNamespace(estimators=("quadratic",), cost="its own")), table(budgets=FOUR[:1])
+    asked: list[Any] = []
+    monkeypatch.setattr(module, "set_aside_spikes", lambda _: calm)
+    monkeypatch.setattr(module, "rolling_holdout", lambda runs, again: asked.append((runs is calm, again(runs))))
+    monkeypatch.setattr(module, "fit", lambda runs, **options: options)
+    monkeypatch.setattr(module, "with_holdout", lambda fitted, _: fitted)
+    assert held_out(law, table(budgets=FOUR)) is law
+    assert asked == [(True, {"cost": "its own", "holdout": False})]
 
 
 def test_where_runs_repeat_tokens_the_law_is_fitted_anew(monkeypatch: pytest.MonkeyPatch) -> None:

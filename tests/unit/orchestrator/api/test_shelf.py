@@ -110,6 +110,27 @@ def test_the_shelf_has_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (len(layer._laid), layer._bytes) == (0, 0)
 
 
+def test_after_a_change_the_memory_of_what_went_is_free() -> None:
+    layer = Shelf(Routes())
+    ask(layer)
+    one = layer._bytes
+    ask(layer, stamp=2)
+    assert layer._bytes == one > 0
+
+
+def test_an_answer_that_a_change_overtook_is_not_kept() -> None:
+    class Overtaken(Routes):
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            layer._find(2, "/b")  # another request, behind the change
+            await super().__call__(scope, receive, send)
+
+    routes = Overtaken()
+    layer = Shelf(routes)
+    ask(layer, stamp=1)
+    ask(layer, stamp=2)
+    assert routes.asked == 2
+
+
 def test_a_change_by_anybody_is_seen_at_once(tmp_path: Path) -> None:
     workspace = small_home(tmp_path)
     other = Workspace(workspace.home, workspace.settings)  # as another process

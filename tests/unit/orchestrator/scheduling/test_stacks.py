@@ -160,6 +160,12 @@ def test_nothing_enters(ended: tuple[str, ...], computed: bool) -> None:
     assert half_gone(dispatch(alike(9), [slot()]), ended, computed=computed).claims() == []
 
 
+def test_a_stack_stays_open_when_a_run_without_a_result_leaves_it() -> None:
+    made = half_gone(dispatch(alike(9), [slot()]), ("r2",))
+    made.release("r3", computed=False)
+    assert [claim.run_id for claim in made.claims()] == ["r4", "r5"]
+
+
 def test_a_run_enters_only_if_it_is_its_turn() -> None:
     made = half_gone(dispatch(alike(9), [slot()]))
     made.offer(Waiting("longer", 9.0, stack="t"))
