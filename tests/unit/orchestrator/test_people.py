@@ -19,5 +19,7 @@ def test_an_owner_and_an_admin_may_change(role: Role, owner: str, may: bool) -> 
 
 def test_a_name_is_plain() -> None:
     assert check_name("ada.b_c-1", "user") == "ada.b_c-1"
-    with pytest.raises(AccountError, match="token 'A': use lower-case"):
-        check_name("A", "token")
+    assert check_name("a" * 64, "user") == "a" * 64
+    for name in ("A", "a" * 65, "-a", "", "a b"):
+        with pytest.raises(AccountError, match=f"token '{name}': use lower-case"):
+            check_name(name, "token")

@@ -8,6 +8,7 @@ from orchestrator.attempts import Outcome
 from orchestrator.settings import Ceilings
 from orchestrator.states import Cause, Hold
 from orchestrator.store import Entry, Store
+from orchestrator.store.ledger import _entry
 from tests.unit.orchestrator.store_fixtures import claim, end_attempt, new_run, result, sweep_record
 
 
@@ -32,6 +33,7 @@ def test_a_cancelled_sweep_gets_back_what_it_did_not_spend(store: Store) -> None
     flops, seconds = amounts(store)
     assert (flops.planned, flops.reserved, flops.spent) == (3e9 + 2.75e9, 2.75e9, 2.5e8)
     assert (seconds.reserved, seconds.spent) == (30.0, 4.0)
+    assert [line.runs for line in store.ledger("ann")] == [2], "one that was retried counts once"
 
 
 @pytest.mark.parametrize("grown", [False, True])
@@ -51,3 +53,9 @@ def test_each_user_has_lines_of_their_own(store: Store) -> None:
     lines = {(line.user, line.sweep, line.revision, line.runs): line.flops.planned for line in store.ledger()}
     assert lines == {("ann", "demo", "aaaa0000", 1): 1e9, ("bob", "other", "aaaa0000", 1): 2e9}, "paid for once"
     assert [line.user for line in store.ledger("bob")] == ["bob"] and store.ledger("tom") == []
+    store.submit(sweep_record("earlier-by-name", user="bob"), [new_run(2)])
+    assert [line.sweep for line in store.ledger()] == ["demo", "other", "earlier-by-name"], "by the age of the sweep"
+
+
+def test_no_more_is_refunded_than_was_planned() -> None:
+    assert _entry(0.3, 0.1, 0.2).refunded == 0.0 > 0.3 - 0.1 - 0.2

@@ -10,7 +10,8 @@ from orchestrator.attempts import Outcome
 from orchestrator.people import ITSELF, Quota, Role
 from orchestrator.settings import Ceilings
 from orchestrator.states import Cause, Hold
-from orchestrator.store import CeilingExceeded, QuotaReached, Store, SweepRecord
+from orchestrator.store import CeilingExceeded, QuotaReached, Store, SweepRecord, Usage
+from orchestrator.store.quotas import compare
 from sweeps.plan.rounds import Round, Stop
 from tests.unit.orchestrator.store_fixtures import claim, end_attempt, new_run, result, sweep_record
 
@@ -57,6 +58,23 @@ def test_an_account_without_a_quota_has_the_usual_ceiling_and_one_with_its_own_h
     assert submit(store, "bob", 1, usual).user == "bob"
 
 
+def test_the_usual_ceiling_of_seconds_is_none_where_the_account_has_its_own(store: Store) -> None:
+    usual = Ceilings(seconds=15.0)
+    add(store, "ann", Quota(flops=1e12))
+    add(store, "bob", Quota(seconds=25.0))
+    for number in (0, 1):
+        submit(store, "bob", number, usual)
+    submit(store, "ann", 2, usual)
+    with pytest.raises(CeilingExceeded, match="user ann would come to 20 device-seconds, above the ceiling of 15"):
+        submit(store, "ann", 3, usual)
+
+
+def test_a_quota_may_be_reached_whatever_the_rounding_of_its_sum() -> None:
+    compare("ann", Usage(0.1 + 0.2, 0.0), Ceilings(0.3))
+    with pytest.raises(CeilingExceeded, match="ann would come to 0.3 FLOPs, above the ceiling of 0.3"):
+        compare("ann", Usage(0.3 + 1e-9, 0.0), Ceilings(0.3))
+
+
 def test_an_ended_or_cancelled_sweep_makes_room_and_a_retry_needs_it(store: Store) -> None:
     add(store, "ann", Quota(sweeps=1))
     first = submit(store, "ann", 0)
@@ -90,4 +108,12 @@ def test_an_adaptive_sweep_counts_until_it_has_ended(store: Store) -> None:
     with pytest.raises(QuotaReached, match="2 unfinished sweeps"):
         submit(store, "ann", 1)
     assert store.add_round(first.id, 1, Round((), 1e9, stop=Stop.SPENT), [])
+    assert submit(store, "ann", 1).user == "ann"
+
+
+def test_an_adaptive_sweep_whose_run_has_failed_decides_nothing_and_makes_room(store: Store) -> None:
+    add(store, "ann", Quota(sweeps=1))
+    store.submit(replace(sweep_record("a", user="ann"), rounds=(Round(("run0",), 0.0),)), [new_run(0)])
+    number = claim(store, "run0", 0, store.start_driver("boot", [], ""), "w")
+    end_attempt(store, "run0", number, Outcome(Cause.CONFIGURATION, detail="no such field"))
     assert submit(store, "ann", 1).user == "ann"
