@@ -42,7 +42,7 @@ def test_runs_with_muon_train_alone() -> None:
 
 
 def test_runs_with_experts_train_alone() -> None:
-    mixed = dataclasses.replace(BASE, model=dataclasses.replace(BASE.model, experts=4))
+    mixed = dataclasses.replace(BASE, model=dataclasses.replace(BASE.model, experts=2))
     assert stack_key(mixed.to_dict(), 1e5) == ""
 
 

@@ -108,11 +108,13 @@ def test_a_run_that_has_left_is_not_touched(data: Shards) -> None:
     stack.leave(members[1])
     stack.leave(members[1])
     before = [p.detach().clone() for p in members[1].parameters]
+    losses, norm = members[1].losses.clone(), members[1].gradient_norm.clone()
     moments = [state["exp_avg"].clone() for state in members[1].optimizer.state.values()]
     stack.take_step({members[i]: batches[i].at(1) for i in (0, 2)})
     assert [m.step for m in members] == [2, 1, 2]
     assert all(torch.equal(a, b) for a, b in zip(before, members[1].parameters, strict=True))
     assert all(torch.equal(a, s["exp_avg"]) for a, s in zip(moments, members[1].optimizer.state.values(), strict=True))
+    assert torch.equal(members[1].losses, losses) and members[1].gradient_norm == norm
     members[1].take_step(batches[1].at(1))
     stack.release()
     for run, member in zip(runs, members, strict=True):
@@ -121,6 +123,18 @@ def test_a_run_that_has_left_is_not_touched(data: Shards) -> None:
         for step in range(2):
             alone.take_step(batch.at(step))
         assert member.losses[1].item() == pytest.approx(alone.losses[1].item(), abs=TOLERANCE)
+
+
+def test_the_last_place_of_the_window_is_taken_before_the_first_again(data: Shards) -> None:
+    run = small_run(data, sequences=4 * (LOSS_WINDOW + 2))
+    member = Training(run, Implementation(), CPU)
+    stack, batches = Stack([member]), Batches(run, data, CPU)
+    member.step = LOSS_WINDOW - 1
+    before = member.losses.clone()
+    stack.take_step({member: batches.at(member.step)})
+    assert (member.losses != before).nonzero().flatten().tolist() == [LOSS_WINDOW - 1]
+    stack.take_step({member: batches.at(member.step)})
+    assert (member.losses != before).nonzero().flatten().tolist() == [0, LOSS_WINDOW - 1]
 
 
 def test_a_saved_state_holds_one_run_alone(data: Shards) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,10 +13,11 @@ from model.batches import DataError
 from model.checkpoint import Checkpoints
 from model.config import ConfigError, RunConfig
 from model.implementation import Implementation
+from model.memory import HEADROOM, step_bytes
 from model.scoring import RunResult
 from model.stacked import train as stacked
 from model.stacked import turns
-from model.stacked.train import Member, ShareClock, train_stacked
+from model.stacked.train import Member, train_stacked
 from model.train import Diverged, Interrupted, train
 from model.training import Training
 from model.trunk import Trunk
@@ -120,18 +122,49 @@ def test_a_run_moves_between_stacked_and_single(
     assert (folder.folder / "final.ckpt").exists()
 
 
-def test_seconds_are_shared(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [100.0]
-    monkeypatch.setattr(stacked.time, "perf_counter", lambda: now[0])
-    clock = ShareClock()
-    now[0] += 3
-    assert clock() == 3
-    clock.share(4)
-    now[0] += 8
-    assert clock() == 5
-    clock.share(0)
-    now[0] += 1
-    assert clock() == 6
+def test_the_memory_is_reckoned_by_the_largest_batch(data: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = SimpleNamespace(type="cuda")
+    runs = [small_run(data, batch=batch) for batch in (2, 16, 4)]
+    given: list[Any] = [SimpleNamespace(run=run, implementation=STACKED, device=gpu) for run in runs]
+    each = step_bytes(SHAPE, 16, "fp32", explicit_attention=True, whole_head=True)
+    assert STACKED.head == "whole" and STACKED.attention == "explicit"
+    for free, fitting in ((3.1, 3), (0.5, 1)):
+        monkeypatch.setattr(stacked, "free_memory", lambda _, free=free: free * each / HEADROOM)
+        assert stacked._fitting(given) == fitting
+
+
+def test_those_that_came_while_all_places_were_taken_enter_when_one_is_free(
+    data: Shards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a GPU, where a stack goes on without those that ended."""
+    sizes: list[int] = []
+    real = turns.Stack
+    monkeypatch.setattr(real, "captured", property(lambda _: True))
+    monkeypatch.setattr(turns, "Stack", lambda given: sizes.append(len(given)) or real(given))
+    ends = Ends()
+    *first, later = members(
+        [small_run(data, seed=s, sequences=n) for s, n in enumerate((12, 40, 40, 40, 8))], data, ends
+    )
+    asked = iter(range(10**6))
+    train_stacked(first, "cpu", Implementation(stacked=4), entering=lambda: [later] if next(asked) == 0 else ())
+    assert sizes == [4, 4] and list(ends) == [0, 4, 1, 2, 3]
+
+
+@pytest.mark.usefixtures("quick_disk")
+def test_a_checkpoint_ahead_of_the_trunk_is_what_a_run_continues_from(data: Shards, tmp_path: Path) -> None:
+    run, ends, events = small_run(data), Ends(), list[dict[str, Any]]()
+    folder, trunk = Checkpoints(tmp_path / "run"), Trunk(tmp_path / "trunk", ())
+    train_stacked([Member(run, data, ignore, ends.of(0), folder, trunk, interrupt_at(5))], "cpu", STACKED)
+    train_stacked([Member(run, data, events.append, ends.of(1), folder, trunk)], "cpu", STACKED, "no compiler here")
+    assert isinstance(ends[0], Interrupted) and ends[1].resumed_from_step == 5
+    assert events[0]["replaced_implementation"] == "no compiler here"
+
+
+def test_a_run_that_diverges_ends_long_before_its_last_step(data: Shards) -> None:
+    ends, events = Ends(), list[dict[str, Any]]()
+    wild = small_run(data, lr=1e30, sequences=4 * 300)
+    train_stacked([Member(wild, data, events.append, ends.of(0), progress_seconds=0.0)], "cpu", STACKED)
+    assert isinstance(ends[0], Diverged) and max(event["step"] for event in events) < 200
 
 
 def test_memory_that_runs_out_makes_stacks_smaller(data: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +182,7 @@ def test_memory_that_runs_out_makes_stacks_smaller(data: Shards, monkeypatch: py
     ends = Ends()
     train_stacked(members([small_run(data, seed=s, sequences=8) for s in range(4)], data, ends), "cpu", STACKED)
     assert sizes == [4, 2, 1, 1, 1, 1]
-    assert all(isinstance(end, RunResult) for end in ends.values()) and len(ends) == 4
+    assert all(isinstance(end, RunResult) for end in ends.values()) and list(ends) == [0, 1, 2, 3]
 
 
 def no_room(*_: Any) -> Any:
@@ -223,23 +256,6 @@ def test_stacked_runs_keep_a_trunk_s_states_and_start_from_them(data: Shards, tm
     train_stacked([Member(short, data, ignore, ends.of(2), trunk=trunk)], "cpu", STACKED)
     assert ends[2].branched_from_step == short.train.branch_step > 0
     assert ends[2].loss == pytest.approx(train(short, data, ignore, implementation=Implementation()).loss, abs=1e-5)
-
-
-def test_runs_that_wait_for_a_place_are_not_charged(data: Shards, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One at a time, with a clock that ticks at each look: the seconds of all add up to those on the wall."""
-    now = [0.0]
-
-    def tick() -> float:
-        now[0] += 1.0
-        return now[0]
-
-    monkeypatch.setattr(stacked.time, "perf_counter", tick)
-    seconds: list[float] = []
-    runs = [small_run(data, seed=seed, sequences=8) for seed in range(4)]
-    each = [Member(run, data, ignore, lambda _, taken: seconds.append(taken)) for run in runs]
-    train_stacked(each, "cpu", Implementation(stacked=1))
-    assert len(seconds) == 4 and 0 < sum(seconds) <= now[0]
-    assert max(seconds) < 0.5 * now[0], "nobody pays for the others"
 
 
 def test_a_tied_matrix_is_saved_once(data: Shards) -> None:
