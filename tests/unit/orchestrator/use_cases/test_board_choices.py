@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.people import Actor, Role
+from orchestrator.states import RunState
 from orchestrator.store import NewRun
 from orchestrator.use_cases import board_choices
 from orchestrator.use_cases.board_choices import Choices, choices_of
@@ -57,6 +58,8 @@ def test_the_latest_and_best_are_offered_by_what_a_user_types(tmp_path: Path, mo
     store.add_board(forecasts(home.dataset), None, ADA)
     assert [each.sweep for each in choices_of(home.workspace, "speed", ANN).runs] == ["of-ann0", "of-worse"]
     assert choices_of(home.workspace, "scaling", ANN).sweeps == ("of-ann0", "of-worse", "of-ann0@aaaa0000")
+    again = replace(store.run("ann0"), state=RunState.QUEUED)
+    assert board_choices._recipes(home.workspace, asked(), [("s", [again])]) == (), "it is trained once more"
     monkeypatch.setattr(board_choices, "MOST", 1)
     assert [each.loss for each in choices_of(home.workspace, "speed", ANN).runs] == [3.0]
     monkeypatch.setattr(board_choices, "SWEEPS", 2)

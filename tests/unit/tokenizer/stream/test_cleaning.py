@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,13 @@ def test_duplicates_are_found_and_one_of_each_stays(tmp_path: Path) -> None:
     assert max(len(a & b) / len(a | b) for i, a in enumerate(grams) for b in grams[:i]) < 0.1
     kept = cleaned(write_corpus(tmp_path / "texts", near_duplicates=0), tmp_path / "all")
     assert (kept.duplicates, kept.near_duplicates, kept.documents) == (12, 0, 132)
+
+
+def test_what_a_rule_threw_away_is_no_duplicate(tmp_path: Path) -> None:
+    lines = [json.dumps({"text": text}) + "\n" for text in ("a b", "c d", "one two three", "one two three")]
+    (tmp_path / "a.jsonl").write_text("".join(lines))
+    found = cleaned(CorpusSpec("jsonl", (str(tmp_path),), rules={"words_least": 3}), tmp_path / "work")
+    assert (found.duplicates, found.documents, found.facts_json["rules"]) == (1, 1, {"words_least": 2})
 
 
 def test_no_training_document_is_like_one_held_out(tmp_path: Path) -> None:

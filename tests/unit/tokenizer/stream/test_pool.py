@@ -63,7 +63,14 @@ def test_a_process_that_dies_is_told(folder: Path) -> None:
             list(made.results("read", tasks(folder, ["x", "y"]), STAGE))
 
 
-def test_there_are_cores_and_a_spec_survives_as_text() -> None:
-    assert 1 <= cores() <= 16
+@pytest.mark.parametrize(("has", "used"), [(3, 3), (16, 16), (40, 16)])
+def test_the_processes_are_as_many_as_the_cores_up_to_sixteen(
+    monkeypatch: pytest.MonkeyPatch, has: int, used: int
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(has)), raising=False)
+    assert cores() == used
+
+
+def test_a_spec_survives_as_text() -> None:
     spec = CorpusSpec("jsonl", ("a",), rules={"symbols": None})
     assert CorpusSpec(**json.loads(json.dumps(vars(spec)))) == spec

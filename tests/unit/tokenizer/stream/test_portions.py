@@ -13,7 +13,7 @@ import pytest
 from tokenizer.corpus import CorpusError, CorpusSpec, read_documents, source_files
 from tokenizer.readers import Span, line_at, read_jsonl
 from tokenizer.stream import portions as module
-from tokenizer.stream.portions import portions
+from tokenizer.stream.portions import File, portions
 
 LINES = [{"text": f"line {i} " + "é" * (i % 7)} for i in range(40)]
 
@@ -65,6 +65,24 @@ def test_small_files_share_a_portion(tmp_path: Path) -> None:
         (tmp_path / f"{number}.txt").write_text(f"text {number}")
     (found,) = portions("text", source_files(CorpusSpec("text", (str(tmp_path),)))[0])
     assert [Path(name).name for name, _ in found.files] == [f"{number}.txt" for number in range(5)]
+
+
+def named(*sizes: int) -> list[File]:
+    """Files of so many bytes that are not there."""
+    return [File(Path(f"/{number}.txt"), f"{number}", size, "") for number, size in enumerate(sizes)]
+
+
+def test_a_large_file_ends_the_portion_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PORTION_BYTES", 100)
+    cut = [[origin for _, origin in portion.files] for portion in portions("text", named(10, 200, 30, 60, 20, 5))]
+    assert cut == [["0"], ["1"], ["2", "3", "4"], ["5"]]
+
+
+def test_row_groups_are_joined_up_to_the_size_of_a_portion(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PORTION_BYTES", 100)
+    monkeypatch.setattr(module, "row_group_bytes", lambda _: [60, 40, 30, 200, 10])
+    cut = [(portion.begin, portion.end, portion.bytes) for portion in module._of_groups(*named(340))]
+    assert cut == [(0, 2, 100), (2, 3, 30), (3, 4, 200), (4, 5, 10)]
 
 
 def test_a_mistake_in_a_range_is_named_with_the_line_of_the_file(lines: Path, monkeypatch: pytest.MonkeyPatch) -> None:

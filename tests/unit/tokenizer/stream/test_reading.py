@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
 import pytest
 
 from tokenizer.corpus import CorpusError, CorpusSpec, read_documents, source_files
 from tokenizer.corpus_error import CorpusFileError
+from tokenizer.dedup import content_digest
 from tokenizer.stream import reading as module
 from tokenizer.stream.portions import Portion, portions
 from tokenizer.stream.reading import Read, read_portion
@@ -94,18 +96,32 @@ def test_a_run_is_written_whenever_memory_is_full(tmp_path: Path, monkeypatch: p
     (tmp_path / "a.jsonl").write_text("".join(f'{{"text": "number {i % 30}"}}\n' for i in range(60)))
     found = read(CorpusSpec("jsonl", (str(tmp_path),)), tmp_path)
     assert len(found.runs) > 3
-    texts = {stored.raw for run in found.runs for stored in read_run(tmp_path / run, 0, PREFIXES)}
-    assert len(texts) == 30
+    texts = [stored.raw for run in found.runs for stored in read_run(tmp_path / run, 0, PREFIXES)]
+    assert len(set(texts)) == 30 and len(found.runs) == -(-sum(map(len, texts)) // 108), "each of 108 bytes"
+
+
+def test_the_first_of_equal_documents_gives_the_origin_and_blank_ones_do_not_count(tmp_path: Path) -> None:
+    for name, texts in (("a", ["é", " \n"]), ("b", ["é"])):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    found = read(CorpusSpec("jsonl", (str(tmp_path),)), tmp_path)
+    assert (found.documents, found.bytes) == (2, 4)
+    (stored,) = read_run(tmp_path / found.runs[0], 0, PREFIXES)
+    assert stored.origin.endswith("a.jsonl")
 
 
 def test_what_portions_held_is_added_up() -> None:
     first, second = Read(1, 10), Read(2, 20)
-    first.throw("a", "some text")
-    second.throw("a", "other")
+    first.throw("a", "  some text ")
+    for text in ("other", "third", "fourth"):
+        second.throw("a", text)
     second.runs.append("x.run")
     first.add(second)
-    assert (first.documents, first.bytes, first.thrown, first.runs) == (3, 30, {"a": 2}, ["x.run"])
-    assert len(first.samples["a"]) == 2
+    assert (first.documents, first.bytes, first.thrown, first.runs) == (3, 30, {"a": 4}, ["x.run"])
+    digests = sorted(content_digest(text).hex() for text in ("  some text ", "other", "third", "fourth"))
+    assert [digest for digest, _ in first.samples["a"]] == digests[:3], "the smallest digests of both"
+    alone = Read()
+    alone.throw("a", "\n" + "x" * 300)
+    assert alone.samples["a"][0][1] == "x" * 200
 
 
 def test_a_file_that_went_is_named(tmp_path: Path) -> None:

@@ -35,3 +35,9 @@ def test_the_parts_end_where_the_documents_end(tmp_path: Path, documents: list[S
     begins = begins_of(tmp_path / "a.run")
     assert (begins[0], begins[-1]) == (0, (tmp_path / "a.run").stat().st_size - 8 * (PREFIXES + 1))
     assert prefix_of(b"\xff" * 32) == PREFIXES - 1
+
+
+def test_an_origin_is_cut_to_what_a_run_has_room_for(tmp_path: Path) -> None:
+    write_run(tmp_path / "a.run", [Stored(bytes(32), b"text", "x" * 70_000)])
+    (found,) = read_run(tmp_path / "a.run", 0, PREFIXES)
+    assert (found.raw, found.origin) == (b"text", "x" * 65_535)
