@@ -144,6 +144,7 @@ def test_trials_that_all_diverge_end_it(workspace: Workspace) -> None:
     assert list(unfinished(workspace, sweep)) == [
         "sweep t-tune: it ends: every trial diverged: start from lower learning rates"
     ]
+    assert Tuning(workspace).recipe(sweep, "mine") is None
 
 
 def test_a_round_whose_trials_are_all_known_is_followed_by_the_next(
@@ -167,6 +168,9 @@ def test_without_a_spend_a_dozen_trials_of_each_cell_are_paid_for(workspace: Wor
     assert planned.plan.runs == () and {run.role for run in planned.plan.checks} == {"check"}
     with pytest.raises(PlanError, match=r"tune\.spend = 1e11 FLOPs is too little"):
         _planned(workspace, 1e11)
+    source, override = workspace.home.root / "t.yaml", ["tune.spend=1.4e13"]
+    asked = [Tuning(workspace).plan(source, override, spend).spec.tune.spend for spend in (None, 1.5e13)]
+    assert asked == [1.4e13, 1.5e13], "what is asked for comes before what the file says"
 
 
 def test_no_grid_is_planned_of_a_tuning(workspace: Workspace) -> None:

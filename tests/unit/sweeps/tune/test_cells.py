@@ -30,6 +30,13 @@ def test_the_cell_of_the_test_is_left_out_of_a_small_sweep_too() -> None:
     assert field_of(spec_of(**one), FACTS).left_out.budget == 1e11
 
 
+def test_a_curve_of_two_sizes_has_its_ends_and_one_of_one_its_centre() -> None:
+    assert places(sizes=SizesSpec(count=2, span=2.0)) == [
+        (b, p) for b in (1e11, 3e11) for p in ("left end", "right end")
+    ]
+    assert places(sizes=SizesSpec(count=1)) == [(1e11, "centre"), (3e11, "centre")]
+
+
 def test_a_cell_of_as_many_sequences_as_the_fewest_steps_is_searched() -> None:
     last = field_of(spec_of(), FACTS).cells[2]
     least = last.start.sequences

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +14,7 @@ from sweeps.plan.adaptive import Decision
 from sweeps.plan.plan import make_plan
 from sweeps.recipes.registry import get_recipe
 from sweeps.tune.cells import field_of
-from sweeps.tune.result import Found, _edges, found_by
+from sweeps.tune.result import Found, _batch, _cell, _edges, _rule, found_by
 from sweeps.tune.surface import Surface
 from tests.unit.sweeps.plans import FACTS, spec_of
 from tests.unit.sweeps.tune.tuning import START, trained, tune_spec
@@ -55,6 +56,36 @@ def test_each_cell_says_what_it_gained(found: Found) -> None:
     for cell in found.cells:
         assert cell.start_loss is not None and cell.best_loss is not None
         assert cell.start_loss > cell.best_loss + 0.2 and cell.lowest == pytest.approx(4.0, abs=0.05)
+
+
+def test_diverged_trials_are_counted(played: list[Decision]) -> None:
+    field = field_of(tune_spec(), FACTS)
+    own = field.cells[0].key
+    trials = trained(played[:1])
+    hot = [replace(t, loss=None) if (t.budget, t.run.model) == own and t.run.train.lr > 0.00125 else t for t in trials]
+    count = sum(trial.loss is None for trial in hot)
+    cell = _cell(field, Surface(np.zeros((2, 3)), np.zeros((2, 3)), np.full(6, 4.0), 0.01), hot, 0)
+    assert 0 < count < cell.trials and cell.diverged == count
+
+
+def test_a_rule_that_nothing_is_known_of_has_a_wide_finite_factor() -> None:
+    rule = _rule(np.array([math.log(1234.56), 0.12345, -0.5]), np.array([900.0, 0.4567, 0.1]))
+    assert (rule.value, rule.params, rule.tokens, rule.params_half) == (1235, 0.1235, -0.5, 0.457)
+    assert rule.factor == pytest.approx(math.exp(20), rel=0.01)
+
+
+def test_a_batch_has_one_sequence_at_least_and_is_the_starts_where_it_is_not_searched() -> None:
+    field = field_of(tune_spec(), FACTS)
+    tiny = Surface(np.zeros((2, 3)), np.zeros((2, 3)), np.zeros(6), 0.01)
+    assert _batch(field, tiny, field.cells[0]) == 128
+    assert _batch(replace(field, names=("lr", "warmup")), tiny, field.cells[0]) == field.cells[0].start.batch * 128
+
+
+def test_a_recipe_that_is_tuned_again_keeps_what_it_rests_on(found: Found) -> None:
+    first = found.recipe_json(tune_spec(), "t-tune@1")
+    again = replace(tune_spec(), recipe="mine", recipes={"mine": first}, recipe_overrides={"lr": 0.02})
+    second = found.recipe_json(again, "t-tune@2")
+    assert second["base"] == "cpu-small" and second["base_overrides"] == START | {"lr": 0.02}
 
 
 def test_an_optimum_at_the_end_of_the_search_is_flagged(played: list[Decision]) -> None:

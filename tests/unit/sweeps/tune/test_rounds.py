@@ -11,7 +11,16 @@ from sweeps.plan.adaptive import Decision
 from sweeps.plan.records import PlanError
 from sweeps.plan.rounds import Round, Stop
 from sweeps.tune.cells import LEFT_OUT, field_of
-from sweeps.tune.rounds import Array, _decided, _test_runs, first_trials, next_trials, sizes_of_rounds, usual_spend
+from sweeps.tune.rounds import (
+    Array,
+    _decided,
+    _test_runs,
+    _usual_rule,
+    first_trials,
+    next_trials,
+    sizes_of_rounds,
+    usual_spend,
+)
 from sweeps.tune.surface import Surface
 from tests.unit.sweeps.plans import FACTS
 from tests.unit.sweeps.tune.tuning import START, play, trained, trial, tune_spec
@@ -119,3 +128,41 @@ def test_a_spend_that_is_too_small_names_the_least() -> None:
         first_trials(tune_spec(spend=1e11), FACTS)
     field = field_of(tune_spec(), FACTS)
     assert sum(sizes_of_rounds(tune_spec(spend=usual_spend(field)), field)) == 12
+
+
+def test_a_spend_is_reached_as_a_budget_is_and_the_first_round_has_three_trials_of_each_cell() -> None:
+    field = field_of(tune_spec(), FACTS)
+    usual = usual_spend(field)
+    least = usual - 6 * sum(cell.flops for cell in field.cells)
+    assert sum(sizes_of_rounds(tune_spec(spend=usual * 0.995), field)) == 12
+    assert sizes_of_rounds(tune_spec(spend=least), field) == [3, 2, 1]
+    with pytest.raises(PlanError, match="is too little"):
+        sizes_of_rounds(tune_spec(spend=least * 0.98), field)
+
+
+def test_usual_exponents_stand_for_those_of_the_start_where_there_are_any() -> None:
+    spec = replace(tune_spec(search=("batch", "lr", "weight_decay")), recipe_overrides={})
+    field = field_of(spec, FACTS)
+    batch, rate, decay = _usual_rule(field)
+    assert (batch[1:].tolist(), rate[1:].tolist()) == ([0.0, 0.5], [-0.4, 0.0])
+    assert decay == pytest.approx([np.log(field.cells[0].start.weight_decay), 0.0, 0.0])
+    middle = np.mean([cell.box.start[1] for cell in field.cells])
+    assert rate[0] == pytest.approx(middle + 0.4 * field.at[:, 1].mean())
+
+
+def test_trials_are_asked_about_the_best_by_how_much_each_lost(
+    played: list[Decision], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[Array, list[float]]] = []
+
+    def asked(seen: Array, regrets: list[float], spans: Array, count: int, seed: int) -> Array:
+        given.append((seen, regrets))
+        return np.zeros((count, len(spans)))
+
+    monkeypatch.setattr("sweeps.tune.rounds.promising_points", asked)
+    trials = trained(played[:1])
+    next_trials(tune_spec(), FACTS, [replace(trials[0], loss=None), *trials[1:]], 1)
+    ((seen, regrets),) = given
+    assert regrets[0] == 3.0 and 0 < max(regrets[1:]) < 3 and min(regrets) < 0.3
+    squares = (seen[1:] ** 2).sum(axis=1)
+    assert np.corrcoef(squares, regrets[1:])[0, 1] > 0.9, "0 is the best"

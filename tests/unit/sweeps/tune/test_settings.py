@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -25,6 +26,14 @@ def test_a_search_reaches_sixteen_times_to_each_side_where_the_cell_allows_it() 
     assert high == pytest.approx([40 * 128, 0.16, 0.4, 0.08]), "no batch leaves fewer than 100 steps"
     assert np.exp(box.start) == pytest.approx([1024, 0.01, 0.1, 0.02])
     assert np.exp(box.clipped(np.full(4, 99.0))) == pytest.approx(high)
+
+
+def test_a_start_beyond_the_ends_is_searched_about_itself() -> None:
+    """A batch of 8 where at most 2 leave enough steps: the search reaches as far down as from 8."""
+    box = box_of(("batch",), TRAIN, 128, 2000)
+    assert np.exp([box.low[0], box.start[0], box.high[0]]) == pytest.approx([128, 256, 256])
+    wide = box_of(("warmup",), dataclasses.replace(TRAIN, warmup=0.5), 128, 100)
+    assert np.exp([wide.low[0], wide.start[0], wide.high[0]]) == pytest.approx([0.125, 0.3, 0.3])
 
 
 def test_a_point_is_an_optimisation_and_back() -> None:
