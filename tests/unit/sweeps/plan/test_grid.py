@@ -71,6 +71,9 @@ def test_a_combination_sets_recipe_values_parts_and_context() -> None:
     assert (found.recipe.name, found.recipe.clip, found.context, found.vocab) == ("porian-olmo", 2.0, 64, 1024)
     assert found.recipe.lr == 0.5 and found.parts == {"tied_head": True, "qk_norm": False}
     assert found.vary == values
+    values = Combination.of({"lr": 0.5, "tied_head": False})
+    varied = setting_of(spec_of(recipe_overrides={"lr": 0.1}, model={"tied_head": True}), 1024, values)
+    assert (varied.recipe.lr, varied.parts) == (0.5, {"tied_head": False}), "an axis comes before what the file fixes"
     with pytest.raises(PlanError, match="unknown recipe 'x'"):
         setting_of(spec_of(), 1024, Combination.of({"recipe": "x"}))
 
