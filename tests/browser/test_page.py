@@ -154,7 +154,7 @@ def test_a_sweep_is_paused_and_cancelled_by_its_buttons(browser: object, served:
     page.wait_for_selector("#state.paused")
     page.click("#actions button:has-text('Cancel')")
     page.wait_for_selector("#state.cancelled")
-    assert "cancelled" in page.inner_text("#action-said")
+    page.locator("#action-said", has_text="cancelled").wait_for()
     page.wait_for_selector("#actions button:has-text('Retry')")
     visit.expect_clean()
 

@@ -16,7 +16,7 @@ def test_a_free_port_listens() -> None:
     with open_port("127.0.0.1", 0) as opened:
         number = opened.getsockname()[1]
         assert address_of(opened) == f"http://127.0.0.1:{number}"
-        socket.create_connection(("127.0.0.1", number), timeout=5).close()
+        socket.create_connection(("127.0.0.1", number), timeout=60).close()
 
 
 def test_a_taken_port_says_what_to_do(isoflop: Isoflop) -> None:

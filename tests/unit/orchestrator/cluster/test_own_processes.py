@@ -19,7 +19,7 @@ def sleeper(monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes]
     child = subprocess.Popen(["sleep", "60"])
     yield child
     child.kill()
-    child.wait(10)
+    child.wait(60)
 
 
 def test_one_that_ends_is_named_before_its_parent_has_looked(sleeper: subprocess.Popen[bytes]) -> None:
@@ -28,7 +28,7 @@ def test_one_that_ends_is_named_before_its_parent_has_looked(sleeper: subprocess
     sleeper.kill()
     _become_zombie(sleeper.pid)
     assert processes.ended() == ["sleep"]
-    sleeper.wait(10)
+    sleeper.wait(60)
     assert processes.ended() == ["sleep"], "nor is it there afterwards"
     assert OwnProcesses().ended() == [], "one that has ended is not watched"
 

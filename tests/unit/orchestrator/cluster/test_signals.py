@@ -55,6 +55,6 @@ def test_in_another_thread_they_are_kept_as_well(number: signal.Signals) -> None
 
     thread = threading.Thread(target=work)
     thread.start()
-    thread.join(10)
+    thread.join(60)
     os.kill(os.getpid(), number)
     assert received == [number]

@@ -32,14 +32,14 @@ def test_each_gets_its_own_outcome_as_soon_as_it_is_told() -> None:
         calls.append(sorted(each.run_id for each in given))
         by_run = {each.run_id: each for each in given}
         tell(by_run["b"], Outcome(Cause.DIVERGED, detail="b"))
-        assert go_on.wait(20)
+        assert go_on.wait(60)
         tell(by_run["a"], Outcome(Cause.DONE, detail="a"))
         tell(by_run["c"], Outcome(Cause.DONE, detail="c"))
 
     with ThreadPoolExecutor(3) as threads:
         a, b, c = (threads.submit(room.outcome_of, each, train) for each in stack_of("a", "b", "c"))
         go_on.set()
-        assert [future.result(20).detail for future in (a, b, c)] == ["a", "b", "c"]
+        assert [future.result(60).detail for future in (a, b, c)] == ["a", "b", "c"]
     assert calls == [["a", "b", "c"]]
 
 
@@ -54,7 +54,7 @@ def test_two_stacks_do_not_mix() -> None:
     with ThreadPoolExecutor(4) as threads:
         made = [*stack_of("a", "b"), *stack_of("c", "d")]
         futures = [threads.submit(room.outcome_of, made[i], train) for i in (0, 2, 1, 3)]
-        assert all(future.result(20).cause is Cause.DONE for future in futures)
+        assert all(future.result(60).cause is Cause.DONE for future in futures)
     assert sorted(calls) == [("a", "b"), ("c", "d")]
 
 
@@ -66,13 +66,13 @@ def test_an_error_of_training_reaches_those_without_an_outcome() -> None:
     room = StackRoom()
     with ThreadPoolExecutor(2) as threads:
         futures = [threads.submit(room.outcome_of, each, train) for each in stack_of("a", "b")]
-        errors = [future.exception(20) for future in futures]
+        errors = [future.exception(60) for future in futures]
     assert sorted(map(str, errors)) == ["None", "no"]
 
 
 def until(found: Callable[[], list[Assignment]]) -> list[Assignment]:
     """What is found once something is."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not (what := found()):
         assert time.monotonic() < deadline
         time.sleep(0.001)
@@ -96,10 +96,10 @@ def test_one_that_enters_is_trained_with_the_others_or_after_them() -> None:
     b, c, d = (replace(assignment(run), stack=("a", run), enters=True) for run in "bcd")
     with ThreadPoolExecutor(4) as threads:
         futures = [threads.submit(room.outcome_of, assignment("a"), train)]
-        assert begun.wait(20)
+        assert begun.wait(60)
         futures.append(threads.submit(room.outcome_of, b, train))
-        assert let_in.wait(20)
+        assert let_in.wait(60)
         futures.append(threads.submit(room.outcome_of, c, train))
-        assert [future.result(20).detail for future in futures] == ["began", "entered", "began"]
-        assert threads.submit(room.outcome_of, d, train).result(20).detail == "began"
+        assert [future.result(60).detail for future in futures] == ["began", "entered", "began"]
+        assert threads.submit(room.outcome_of, d, train).result(60).detail == "began"
     assert calls == [["a"], ["c"], ["d"]], "one came too late to enter, and one when nothing was in training"

@@ -130,6 +130,6 @@ def test_nothing_is_decided_once_the_scheduler_has_ended(workspace: Workspace, m
     monkeypatch.setattr(module, "ADVANCE_SECONDS", 0.0)
     background = Background(Execution(workspace), FakeScheduler(RuntimeError("a defect")))  # type: ignore[arg-type]
     background.start()
-    background._deciding.join(10)
+    background._deciding.join(60)
     assert background.error is not None and not background._deciding.is_alive()
     background.stop()
