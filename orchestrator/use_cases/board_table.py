@@ -130,9 +130,9 @@ def _view(board: BoardRecord, entries: Sequence[EntryRecord], viewer: Actor, tab
 
 
 def _own(entry: EntryRecord, *, sees: bool) -> OwnEntry:
-    """An entry for who entered it; what a law says of a hidden budget would tell it."""
+    """An entry for who entered it; for a hidden budget laws alone are entered, and what they say would tell it."""
     entered = entry.entered
-    forecast = entered.forecast if sees or not entered.sweep else None
+    forecast = entered.forecast if sees else None
     return OwnEntry(
         entered_at=entry.entered_at,
         runs=entered.runs,
