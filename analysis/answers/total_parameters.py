@@ -35,11 +35,13 @@ _STARTS = (0.0, 0.5, 1.0)
 class TotalParameters:
     """A law in active parameters N with all parameters as the second coordinate.
 
-    L = E + A / (N · r^s)^α + B / D^β, with r the ratio of a model's total parameters to those of the baseline's model of
-    the same N: the effective size of Clark et al. 2022 (2202.01169, equation 7, without its interaction) in the surface
-    of Hoffmann et al. 2022.
+    L = E + A / (N · r^s)^α + B / D^β, with r a model's total parameters over those of the baseline's model of the same
+    N: the effective size of Clark et al. 2022 (2202.01169) without its interaction, in the surface of Hoffmann et al.
+    2022.
     """
 
+    baseline: str
+    """The value of the axis to whose models' parameters r refers."""
     weight: float
     """s: 0 where active parameters alone count, 1 where every parameter does."""
     interval: Interval
@@ -54,8 +56,8 @@ class TotalParameters:
     """E, A, B, α and β by their symbols."""
 
 
-def total_parameters(models: Sequence[tuple[RunTable, Counts]]) -> TotalParameters:
-    """Fit one law to the runs of several values of an axis, the baseline's first.
+def total_parameters(baseline: str, models: Sequence[tuple[RunTable, Counts]]) -> TotalParameters:
+    """Fit one law to the runs of several values of an axis; the first are those of the value `baseline`.
 
     Raises LawError where the runs have no such ratio, are too few, or do not tell.
     """
@@ -84,6 +86,7 @@ def total_parameters(models: Sequence[tuple[RunTable, Counts]]) -> TotalParamete
     if not (np.isfinite([weight, half]).all() and alpha > 0 and half > 0):
         raise LawError("the runs do not tell whether parameters that a token does not use count")
     return TotalParameters(
+        baseline=baseline,
         weight=weight,
         interval=Interval(weight - half, weight + half),
         cells=len(cells),
