@@ -69,8 +69,8 @@ def describe_total(axis: str, others: str, found: TotalParameters) -> list[str]:
     clause = f" with {others}" if others else ""
     low, high = found.interval.low, found.interval.high
     return [
-        f"one law for every {axis}{clause}: as if N were N·r^{found.weight:.2f} ({low:.2f} to {high:.2f}), with r all "
-        f"parameters over those of {axis}={found.baseline} at the same N, here up to {found.largest_ratio:.2g}",
+        f"one law for all values of {axis}{clause}: N counts as N·r^{found.weight:z.2f} ({low:z.2f} to {high:z.2f}), "
+        f"r: all parameters over those of {axis}={found.baseline} at the same N, here up to {found.largest_ratio:.2g}",
         f"  0: those that a token uses count alone; 1: all count ({found.cells} cells, within {found.scatter:.1%})",
     ]
 

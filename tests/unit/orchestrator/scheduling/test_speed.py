@@ -146,15 +146,16 @@ def test_a_calibration_that_fails_shows_the_end_of_its_output(monkeypatch: pytes
 
     monkeypatch.setattr(speed.subprocess, "run", fail)
     with pytest.raises(CalibrationError, match=r"calibration failed: x+the reason") as failed:
-        speed._measure({})
+        speed._measure({"shapes": []})
     assert len(str(failed.value)) == len("the calibration failed: ") + 600
 
     def hang(*_args: Any, **_options: Any) -> Any:
         raise subprocess.TimeoutExpired("calibrate", 1)
 
     monkeypatch.setattr(speed.subprocess, "run", hang)
-    with pytest.raises(CalibrationError, match="did not end within 180 s"):
-        speed._measure({})
+    for shapes, limit in ((1, 180), (9, 540)):
+        with pytest.raises(CalibrationError, match=f"did not end within {limit} s"):
+            speed._measure({"shapes": [{}] * shapes})
 
 
 def test_a_device_that_is_not_at_hand_is_known_at_the_sizes_of_the_runs() -> None:
