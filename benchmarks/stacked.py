@@ -126,6 +126,14 @@ def side_by_side(size: str, processes: int, device: str) -> Row:
     return Row(size, "processes", processes, False, speed, mfu, max(row.prepared for row in rows), memory)
 
 
+def summary(row: Row, best: float) -> str:
+    """One line about a way, whose ratio is to the `best` speed of one run after another."""
+    mfu = "" if row.mfu is None else f"MFU {row.mfu:.1%} "
+    way = f"{row.size} {row.way} {row.runs} compiled={row.compiled}"
+    memory = f"{(row.memory or 0) / 1e9:.1f} GB"
+    return f"{way}: {row.speed:,.0f} tokens/s x{row.speed / best:.2f} {mfu}prepared {row.prepared:.1f} s, {memory}"
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Measure every way. Returns 0."""
     global SECONDS
@@ -161,12 +169,7 @@ def main(arguments: list[str] | None = None) -> int:
                     )
                     continue
                 best = max(r.speed for r in rows if r.size == size and r.way == "single")
-                row = rows[-1]
-                mfu = "" if row.mfu is None else f"MFU {row.mfu:.1%} "
-                sys.stderr.write(
-                    f"{size} {way} {runs} compiled={compiled}: {row.speed:,.0f} tokens/s x{row.speed / best:.2f} {mfu}"
-                    f"prepared {row.prepared:.1f} s, {(row.memory or 0) / 1e9:.1f} GB\n"
-                )
+                sys.stderr.write(summary(rows[-1], best) + "\n")
                 if options.device == "cuda":
                     torch.cuda.empty_cache()
         if options.processes > 1 and not on_cpu:

@@ -66,7 +66,8 @@ def compare(
     """Show the compute multiplier between two recipes.
 
     At each loss: the compute that the baseline needs to reach it, divided by what the other needs. Ends with a verdict:
-    which is better at a budget, with what probability, and how many further seeds would settle it.
+    which is better at a budget, with what probability, and how many further seeds would settle it. With --axis experts
+    also one law of all values: what the parameters count that a token does not use.
     """
     options.check_positive("--flops", flops)
     rows = conditions(where or [])
