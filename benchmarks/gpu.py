@@ -1,6 +1,8 @@
 """Training speed of five sizes on one GPU, from 1 to 124 million parameters, on synthetic tokens: one JSON on stdout.
 
     python -m benchmarks.gpu [--device cuda] [--seconds 480] > gpu.json
+    python -m benchmarks.gpu --optimizer muon                  what Muon costs
+    python -m benchmarks.gpu --experts 8 [--active 2]          experts, by grouped products and without compilation
     python -m benchmarks.gpu --device cpu --tiny               the same code on shapes that a CPU can train
 
 Needs torch and numpy alone. Each size is trained as a run would be: in bf16, with fused attention, compiled blocks, a
@@ -43,12 +45,15 @@ TINY: dict[str, tuple[ModelConfig, int]] = {
 """Tiny shapes under the same names."""
 
 
-def measure(name: str, shape: ModelConfig, batch_tokens: int, device: str, seconds: float) -> dict[str, Any]:
-    """Profile one size: compiled, or not where Triton is missing or compilation fails."""
+def measure(
+    name: str, shape: ModelConfig, batch_tokens: int, device: str, seconds: float, optimizer: str = "adamw"
+) -> dict[str, Any]:
+    """Profile one size: compiled, or not where Triton is missing, compilation fails or blocks have experts."""
     batch = batch_tokens // shape.context
-    run = RunConfig(shape, TrainConfig(sequences=batch * 10_000, batch=batch, lr=1e-3, numerics="bf16"), DATASET)
+    train = TrainConfig(sequences=batch * 10_000, batch=batch, lr=1e-3, numerics="bf16", optimizer=optimizer)
+    run = RunConfig(shape, train, DATASET)
     chosen = choose_implementation(shape, run.train, device)
-    if device != "cpu":
+    if device != "cpu" and shape.experts == 1:
         chosen = dataclasses.replace(chosen, compiled=True)
     began = time.perf_counter()
     tried: list[tuple[Implementation, str]] = []
@@ -76,6 +81,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--seconds", type=float, default=480.0, help="skip sizes that would start later than this")
     parser.add_argument("--tiny", action="store_true", help="tiny shapes under the same names")
+    parser.add_argument("--optimizer", default="adamw", help="adamw or muon")
+    parser.add_argument("--experts", type=int, default=1, help="MLPs of each block")
+    parser.add_argument("--active", type=int, default=1, help="those of a token, together as wide as the size's MLP")
     parser.add_argument("--only", help="names of sizes, separated by commas")
     options = parser.parse_args(arguments)
     began = time.perf_counter()
@@ -87,11 +95,17 @@ def main(arguments: list[str] | None = None) -> int:
         if time.perf_counter() - began > options.seconds:
             rows.append({"size": name, "error": f"left out: {options.seconds:.0f} s had passed"})
             continue
-        rows.append(measure(name, shape, batch_tokens, options.device, 0.1 if options.tiny else 5.0))
+        parts = {"experts": options.experts, "active": options.active, "d_ff": shape.d_ff // options.active}
+        shape = dataclasses.replace(shape, **parts)
+        lasting = 0.1 if options.tiny else 5.0
+        rows.append(measure(name, shape, batch_tokens, options.device, lasting, options.optimizer))
         sys.stderr.write(f"{name}: {summary(rows[-1])}\n")
     report = {
         "device": options.device,
         "device_name": device_name(torch.device(options.device)),
+        "optimizer": options.optimizer,
+        "experts": options.experts,
+        "active": options.active,
         "torch": torch.__version__,
         "python": platform.python_version(),
         "matmul_peak": {n: matmul_peak(options.device, n) for n in ("bf16", "fp32")},

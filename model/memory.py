@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 from model.config import ModelConfig
@@ -37,7 +38,8 @@ def saved_bytes(model: ModelConfig, optimizer: str = "adamw") -> int:
 
 def _spared_bytes(model: ModelConfig, optimizer: str) -> int:
     """Bytes of state that the optimizer does without beside AdamW."""
-    matrices = count_parameters(model).matmul - model.vocab * model.d_model
+    every = dataclasses.replace(model, active=model.experts)
+    matrices = count_parameters(every).matmul - model.vocab * model.d_model
     return SPARED_BY_MUON * matrices if optimizer == "muon" else 0
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from analysis.answers.best_value import BestValue
     from analysis.answers.compare import Comparison, Side
+    from analysis.answers.total_parameters import TotalParameters
 
 Sweeps = Annotated[list[str] | None, typer.Argument(metavar="SWEEP", help="Baseline and other sweep.")]
 Csvs = Annotated[
@@ -65,7 +66,8 @@ def compare(
     """Show the compute multiplier between two recipes.
 
     At each loss: the compute that the baseline needs to reach it, divided by what the other needs. Ends with a verdict:
-    which is better at a budget, with what probability, and how many further seeds would settle it.
+    which is better at a budget, with what probability, and how many further seeds would settle it. With --axis experts
+    also one law of all values: what the parameters count that a token does not use.
     """
     options.check_positive("--flops", flops)
     rows = conditions(where or [])
@@ -73,13 +75,14 @@ def compare(
     if out is not None:
         check_destination("--out", out, makes_folders=True)
     best: dict[str, list[BestValue]] = {}
+    total: dict[str, TotalParameters] = {}
     if csv and axis is not None:
-        made = _of_values(csv[0], columns, rows, axis, baseline, flops)
+        made, total = _of_values(csv[0], columns, rows, axis, baseline, flops)
     elif csv:
         made = [_of_tables(csv, columns, rows, bytes_per_token or [], flops)]
     else:
-        made, best = _of_sweeps(sweeps or [], axis, baseline, variant or [], flops, columns.get("loss", ""))
-    _show(made, output, axis or "", best)
+        made, best, total = _of_sweeps(sweeps or [], axis, baseline, variant or [], flops, columns.get("loss", ""))
+    _show(made, output, axis or "", best, total)
     if out is not None:
         _draw(made, out)
 
@@ -115,17 +118,20 @@ def _check(
 
 def _of_sweeps(
     sweeps: list[str], axis: str | None, baseline: str, variant: list[str], flops: float | None, loss_key: str
-) -> tuple[list[Comparison], dict[str, list[BestValue]]]:
-    """The comparisons, and with an axis of numbers its best value by budget."""
+) -> tuple[list[Comparison], dict[str, list[BestValue]], dict[str, TotalParameters]]:
+    """The comparisons, with an axis of numbers its best value by budget, and with one of experts what they count."""
+    from orchestrator.use_cases.total_parameters import total_parameters_of
+
     answering = open_answering()
     if loss_key:
         say(f"compared by {loss_key}")
     if axis is not None:
         answers = answering.of(sweeps[0]).on(loss_key)
-        return answers.compare_values(axis, baseline, flops), answers.best_values(axis)
+        made = answers.compare_values(axis, baseline, flops)
+        return made, answers.best_values(axis), total_parameters_of(answers, axis, baseline)
     first, second = sweeps
     labels = (*variant, "", "")
-    return [answering.compare(first, second, (labels[0], labels[1]), flops, loss_key)], {}
+    return [answering.compare(first, second, (labels[0], labels[1]), flops, loss_key)], {}, {}
 
 
 def _of_tables(
@@ -141,7 +147,7 @@ def _of_tables(
 
 def _of_values(
     path: Path, keys: dict[str, str], where: dict[str, str], axis: str, baseline: str, flops: float | None
-) -> list[Comparison]:
+) -> tuple[list[Comparison], dict[str, TotalParameters]]:
     """The values of a column of one table, each against the baseline's rows. Raises BadParameter, TableError."""
     from analysis.answers.compare import compare as compare_sides
 
@@ -157,7 +163,30 @@ def _of_values(
         raise typer.BadParameter(f"column {axis} has {len(values)} values, more than {MOST_VALUES}")
     sides = {value: _side(path, frame, keys, where | {axis: value}, None) for value in (start, *others)}
     named = {value: replace(side, name=f"{axis}={value}") for value, side in sides.items()}
-    return [compare_sides(named[start], named[value], flops=flops) for value in others]
+    made = [compare_sides(named[start], named[value], flops=flops) for value in others]
+    return made, _total_of_values(path, frame, keys, where, axis, [start, *others])
+
+
+def _total_of_values(
+    path: Path, frame: pd.DataFrame, keys: dict[str, str], where: dict[str, str], axis: str, values: list[str]
+) -> dict[str, TotalParameters]:
+    """What all parameters count for, where a column is of experts; nothing where the table does not tell."""
+    from analysis.answers.counts import Counts
+    from analysis.answers.total_parameters import ROUTED, total_parameters
+    from analysis.records import LawError
+
+    if axis.removeprefix("vary.") not in ROUTED:
+        return {}
+    tables = [table_of(frame, path, keys, where | {axis: value}) for value in values]
+    rows = [frame[frame[axis].astype(str).str.strip() == value] for value in values]
+    counts = [Counts.from_frame(each, keys.get("params", "params")) for each in rows]
+    if None in counts:
+        return {}
+    try:
+        models = [(table, count) for table, count in zip(tables, counts, strict=True) if count is not None]
+        return {"": total_parameters(values[0], models)}
+    except LawError:
+        return {}
 
 
 def _side(path: Path, frame: pd.DataFrame, keys: dict[str, str], where: dict[str, str], size: float | None) -> Side:
@@ -170,21 +199,29 @@ def _side(path: Path, frame: pd.DataFrame, keys: dict[str, str], where: dict[str
     return Side(path.stem if path.stem != "runs" else str(path), law, size)
 
 
-def _show(made: list[Comparison], output: Format, axis: str, best: dict[str, list[BestValue]]) -> None:
+def _show(
+    made: list[Comparison],
+    output: Format,
+    axis: str,
+    best: dict[str, list[BestValue]],
+    total: dict[str, TotalParameters],
+) -> None:
     from analysis.answers.compare import comparison_json
     from analysis.answers.serial import record_json
-    from orchestrator.cli.comparison_text import describe_best, describe_comparison
+    from orchestrator.cli.comparison_text import describe_best, describe_comparison, describe_total
 
     if output is Format.JSON:
         document: dict[str, Any] = {"comparisons": [comparison_json(comparison) for comparison in made]}
         rows = [{"variant": label, "axis": axis} | record_json(one) for label, found in best.items() for one in found]
-        emit_json(document | ({"best": rows} if rows else {}))
+        whole = [{"variant": label, "axis": axis} | record_json(one) for label, one in total.items()]
+        emit_json(document | ({"best": rows} if rows else {}) | ({"total_parameters": whole} if whole else {}))
     elif output is Format.CSV:
         rows = [row for comparison in made for row in _rows(comparison)]
         emit_rows(rows, list(rows[0]), output)
     else:
         print_lines(line for comparison in made for line in describe_comparison(comparison))
         print_lines(line for label, found in best.items() for line in describe_best(axis, label, found))
+        print_lines(line for label, found in total.items() for line in describe_total(axis, label, found))
 
 
 def _rows(comparison: Comparison) -> list[dict[str, Any]]:

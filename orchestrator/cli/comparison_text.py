@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from analysis.answers.best_value import BestValue
 from analysis.answers.compare import Comparison, Multiplier
+from analysis.answers.total_parameters import TotalParameters
 from analysis.answers.verdict import verdict_sentence
 from analysis.wording import format_factor, format_flops, format_interval, format_loss, format_multiplier
 from orchestrator.cli.tables import table_lines
@@ -61,6 +62,17 @@ def describe_best(axis: str, others: str, found: Sequence[BestValue]) -> list[st
         interval = f"{_number(best.interval.low)} to {_number(best.interval.high)}"
         lines.append(f"  {format_flops(best.flops)}: {_number(best.value)} ({interval}){edge}; loss {losses}")
     return lines
+
+
+def describe_total(axis: str, others: str, found: TotalParameters) -> list[str]:
+    """One law over all values of an axis, with all parameters as its second coordinate."""
+    clause = f" with {others}" if others else ""
+    low, high = found.interval.low, found.interval.high
+    return [
+        f"one law for all values of {axis}{clause}: N counts as N·r^{found.weight:z.2f} ({low:z.2f} to {high:z.2f}), "
+        f"r: all parameters over those of {axis}={found.baseline} at the same N, here up to {found.largest_ratio:.2g}",
+        f"  0: those that a token uses count alone; 1: all count ({found.cells} cells, within {found.scatter:.1%})",
+    ]
 
 
 def _number(value: float) -> str:

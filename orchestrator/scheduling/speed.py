@@ -9,12 +9,13 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from model.config import ModelConfig, RunConfig, TrainConfig
+from model.cpu.architecture import covers
 from model.flops import count_parameters, flops_per_token
 from model.hardware import gpus, kind_name
 from model.values import plain_json
@@ -24,14 +25,36 @@ from orchestrator.store import Store
 from sweeps.plan.records import CostModel
 from tokenizer.errors import ExpectedError
 
-CALIBRATION_SECONDS = 180
-"""Time limit of the calibration process, which takes 8 s on an idle machine."""
+CALIBRATION_SECONDS = 60
+"""Time limit of the calibration process for each shape; three take 8 s on an idle machine."""
 
 
 class CalibrationError(ExpectedError, RuntimeError):
     """The calibration process failed; the message has the end of its output."""
 
     kind = "calibration"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What the rate of a step depends on beside N: models of one N may differ by a factor of five."""
+
+    optimizer: str
+    """adamw | muon."""
+    numerics: str
+    """Numerics profile."""
+    experts: int
+    """MLPs of each block."""
+    active: int
+    """Those that a token goes through."""
+    plain: bool
+    """Whether the native kernels of a CPU can compute it."""
+
+    @classmethod
+    def of(cls, model: ModelConfig, train: TrainConfig) -> Way:
+        """How runs like this one are computed."""
+        numerics = train.numerics
+        return cls(train.optimizer, numerics, model.experts, model.active, covers(model, numerics))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +83,36 @@ class RateModel:
 
 
 @dataclass(frozen=True, slots=True)
+class Rates:
+    """The rate models of runs that are computed in different ways: a `CostModel`."""
+
+    ways: Mapping[Way, RateModel]
+    """By way, those of the first run first; at least one."""
+
+    @property
+    def gpu_memory(self) -> int | None:
+        """Bytes of the GPU's memory; None on a CPU."""
+        return next(iter(self.ways.values())).gpu_memory
+
+    def seconds(self, model: ModelConfig, train: TrainConfig) -> float:
+        """Predicted training seconds of a run; a way that was not measured is taken for the first."""
+        first = next(iter(self.ways.values()))
+        return self.ways.get(Way.of(model, train), first).seconds(model, train)
+
+    def joined(self, other: Rates) -> Rates:
+        """With what another has measured; of a size that both have, the other's."""
+        ways = dict(self.ways)
+        for way, rates in other.ways.items():
+            points = dict(ways[way].points if way in ways else ()) | dict(rates.points)
+            ways[way] = RateModel(tuple(sorted(points.items())), rates.gpu_memory)
+        return Rates(ways)
+
+
+@dataclass(frozen=True, slots=True)
 class SpeedModel:
     """Predicts a plan's seconds and memory: a `CostModel` that can also say what the calibration alone predicts."""
 
-    rates: RateModel
+    rates: Rates
     """As calibrated."""
     learned: Durations
     """What finished runs on such a device took."""
@@ -88,34 +137,58 @@ def machine_key(device: str) -> str:
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
-def calibrate(store: Store, runs: Sequence[RunConfig], device: str) -> RateModel:
-    """The rate model by a short measurement of the smallest, a middle and the largest shape of the given runs.
+def calibrate(store: Store, runs: Sequence[RunConfig], device: str) -> Rates:
+    """The rates by a short measurement of the smallest, a middle and the largest shape of each way to compute the runs.
 
     The measurement is made once for each machine and set of shapes, in a process of its own with a worker's
     environment, so that planning never loads torch.
 
     Raises CalibrationError.
     """
+    found: dict[Way, RateModel] = {}
+    for optimizer, numerics in dict.fromkeys((run.train.optimizer, run.train.numerics) for run in runs):
+        alike = [run for run in runs if (run.train.optimizer, run.train.numerics) == (optimizer, numerics)]
+        shapes = {way: _three(some) for way, some in _by_way(alike).items()}
+        request: dict[str, Any] = {
+            "device": device,
+            "numerics": numerics,
+            "shapes": [{"model": plain_json(m), "batch": b} for some in shapes.values() for m, b in some],
+        }
+        if optimizer != "adamw":
+            request["optimizer"] = optimizer
+        seconds = iter(_measured(store, request, device))
+        for way, some in shapes.items():
+            points = []
+            for model, batch in some:
+                flops = flops_per_token(model) * batch * model.context
+                points.append((float(count_parameters(model).matmul), flops / next(seconds)))
+            found[way] = RateModel(tuple(points), gpu_memory(device))
+    return Rates(found)
+
+
+def _by_way(runs: Iterable[RunConfig]) -> dict[Way, list[RunConfig]]:
+    """The runs by the way in which they are computed, in the order of the first of each."""
+    found: dict[Way, list[RunConfig]] = {}
+    for run in runs:
+        found.setdefault(Way.of(run.model, run.train), []).append(run)
+    return found
+
+
+def _three(runs: Iterable[RunConfig]) -> list[tuple[ModelConfig, int]]:
+    """The smallest, a middle and the largest shape, each with the sequences of a batch."""
     # By batch, too: equal sizes in the order of a set would be another key, and measured again, in the next process.
     ordered = sorted({(r.model, r.train.batch) for r in runs}, key=lambda s: (count_parameters(s[0]).matmul, s[1]))
-    shapes = [ordered[i] for i in sorted({0, len(ordered) // 2, len(ordered) - 1})]
-    request: dict[str, Any] = {
-        "device": device,
-        "numerics": runs[0].train.numerics,
-        "shapes": [{"model": plain_json(m), "batch": b} for m, b in shapes],
-    }
-    if runs[0].train.optimizer != "adamw":
-        request["optimizer"] = runs[0].train.optimizer
+    return [ordered[i] for i in sorted({0, len(ordered) // 2, len(ordered) - 1})]
+
+
+def _measured(store: Store, request: dict[str, Any], device: str) -> list[float]:
+    """Seconds of a step of each shape of a request: as stored for this machine, or measured and stored now."""
     key = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:16]
     data = store.calibration(machine_key(device), key)
     if data is None:
         data = _measure(request)
         store.save_calibration(machine_key(device), key, data)
-    points = []
-    for (model, batch), seconds in zip(shapes, data["step_seconds"], strict=True):
-        flops = flops_per_token(model) * batch * model.context
-        points.append((float(count_parameters(model).matmul), flops / seconds))
-    return RateModel(tuple(points), gpu_memory(device))
+    return list(data["step_seconds"])
 
 
 def gpu_memory(device: str) -> int | None:
@@ -126,31 +199,34 @@ def gpu_memory(device: str) -> int | None:
 def _measure(request: dict[str, Any]) -> dict[str, Any]:
     """The answer of `model.calibrate` to a request, both as JSON. Raises CalibrationError."""
     root = str(Path(__file__).resolve().parents[2])
+    limit = CALIBRATION_SECONDS * max(3, len(request["shapes"]))
     try:
         done = subprocess.run(
             [sys.executable, "-m", "model.calibrate"],
             input=json.dumps(request),
             capture_output=True,
             text=True,
-            timeout=CALIBRATION_SECONDS,
+            timeout=limit,
             check=False,
             cwd=root,
             env=os.environ | WORKER_ENVIRONMENT,
         )
     except subprocess.TimeoutExpired as error:
-        raise CalibrationError(f"the calibration did not end within {CALIBRATION_SECONDS} s") from error
+        raise CalibrationError(f"the calibration did not end within {limit} s") from error
     if done.returncode != 0:
         raise CalibrationError(f"the calibration failed: {done.stderr.strip()[-600:]}")
     measured: dict[str, Any] = json.loads(done.stdout)
     return measured
 
 
-def rates_of(cost: CostModel, runs: Sequence[RunConfig]) -> RateModel:
-    """The rate model of a device that is not at hand, by a cost model that knows it, at the sizes of the given runs."""
-    points = {}
-    for run in runs:
-        seconds = cost.seconds(run.model, run.train)
-        if seconds:
-            flops = run.tokens * flops_per_token(run.model)
-            points[float(count_parameters(run.model).matmul)] = flops / seconds
-    return RateModel(tuple(sorted(points.items())), cost.gpu_memory)
+def rates_of(cost: CostModel, runs: Sequence[RunConfig]) -> Rates:
+    """The rates of a device that is not at hand, by a cost model that knows it, at the sizes of the given runs."""
+    found = {}
+    for way, some in _by_way(runs).items():
+        points = {}
+        for run in some:
+            seconds = cost.seconds(run.model, run.train)
+            if seconds:
+                points[float(count_parameters(run.model).matmul)] = run.tokens * flops_per_token(run.model) / seconds
+        found[way] = RateModel(tuple(sorted(points.items())), cost.gpu_memory)
+    return Rates(found)

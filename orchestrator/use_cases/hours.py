@@ -96,21 +96,20 @@ def _filled(planning: Planning, spec: SweepSpec, hours: float) -> tuple[Planned,
     device = planning.device_of(spec)
     facts, workers = planning.facts(spec), planning.workers(device)
     wanted = spec
-    rates: dict[float, float] = {}
+    cost: SpeedModel | None = None
     for _ in range(ROUNDS):
-        cost = _measured(planning, spec, facts, rates)
+        cost = _measured(planning, spec, facts, cost)
         filled = fill_hours(wanted, cost, hours, workers, facts=facts)
         spec = filled.spec
     plan = make_plan(spec, facts, cost, workers=workers)
     return Planned(plan, facts, device, workers, cost=cost), filled
 
 
-def _measured(planning: Planning, spec: SweepSpec, facts: DataFacts, rates: dict[float, float]) -> SpeedModel:
-    """What predicts the sweep's seconds: `rates` (FLOP/s by N), to which those of its shapes are added."""
+def _measured(planning: Planning, spec: SweepSpec, facts: DataFacts, earlier: SpeedModel | None) -> SpeedModel:
+    """What predicts the sweep's seconds: by the rates of its shapes, and those that were measured earlier."""
     runs = make_plan(replace(spec, limits=LimitsSpec()), unlimited_data(spec, facts)).runs
     known = planning.cost([run.run for run in runs], spec) if runs else None
     if known is None:
         reason = f"the speed of `device: {spec.device}` is not known: name a kind such as h100"
         raise PlanError(reason if runs else "no cell of the grid can run: see isoflop plan without --hours")
-    rates |= dict(known.rates.points)
-    return replace(known, rates=replace(known.rates, points=tuple(sorted(rates.items()))))
+    return known if earlier is None else replace(known, rates=earlier.rates.joined(known.rates))

@@ -42,7 +42,7 @@ SHARED_TRAIN: Final = frozenset(
 USE: Final = (
     "model, optim and scheduler are read by Config.from_dict of OLMo-core; max_grad_norm and autocast_precision belong "
     "to its TransformerTrainModuleConfig, duration to its TrainerConfig, global_batch_size to its data loader; ladder "
-    "is what its ModelLadder would be given"
+    "is what its ModelLadder would be given, which is in its repository and not in the package of PyPI"
 )
 LADDER_PARAMS: Final = 108_000_000
 """Non-embedding parameters at which the ladder's learning rate is LADDER_LR."""

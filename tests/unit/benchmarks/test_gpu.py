@@ -19,6 +19,15 @@ def test_every_size_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
     assert set(report["matmul_peak"]) == {"bf16", "fp32"}
 
 
+def test_muon_and_experts_are_measured_too(capsys: pytest.CaptureFixture[str]) -> None:
+    ways = ("--optimizer", "muon", "--experts", "4", "--active", "2")
+    assert gpu.main(["--device", "cpu", "--tiny", "--only", "1M", *ways]) == 0
+    report = json.loads(capsys.readouterr().out)
+    (row,) = report["sizes"]
+    assert (report["optimizer"], report["experts"], report["active"]) == ("muon", 4, 2)
+    assert row["params_total"] > 1.2 * row["params"] and not row["failed"]
+
+
 def test_sizes_are_what_they_are_called() -> None:
     for name, (shape, tokens) in gpu.SIZES.items():
         assert count_parameters(shape).matmul == pytest.approx(float(name[:-1]) * 1e6, rel=0.12), name

@@ -71,6 +71,9 @@ def test_muon_keeps_one_number_for_each_parameter_of_the_blocks_matrices() -> No
     matrices = 2 * (4 * 16 * 16 + 3 * 16 * 32)
     total = count_parameters(shape).total
     assert SPARED_BY_MUON == 4
+    mixed = dataclasses.replace(SHAPE, experts=4)
+    every = 2 * (4 * 16 * 16 + 4 * (3 * 16 * 32) + 4 * 16)
+    assert saved_bytes(mixed) - saved_bytes(mixed, "muon") == 4 * every, "of every expert, and the routers"
     assert state_bytes(shape, "muon") == 16 * total - 4 * matrices
     assert (saved_bytes(shape), saved_bytes(shape, "muon")) == (12 * total, 12 * total - 4 * matrices)
     options = {"explicit_attention": False, "whole_head": False}

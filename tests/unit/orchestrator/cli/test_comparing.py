@@ -83,6 +83,21 @@ def test_the_values_of_a_column_of_one_table_are_compared(isoflop: Isoflop, mixe
     assert swapped["at_largest"]["multiplier"] == pytest.approx(1 / made["at_largest"]["multiplier"])
 
 
+def test_experts_have_one_law_with_all_parameters_beside_those_in_use(isoflop: Isoflop, tmp_path: Path) -> None:
+    """Four experts hold three times the parameters, of which each beyond the first third is worth nothing."""
+    tables = [sweep(seed=value).assign(experts=value) for value in (1, 4)]
+    for table, times in zip(tables, (1, 3), strict=True):
+        table["params_total"], table["params_nonembedding"] = times * table.params, table.params
+    pd.concat(tables).to_csv(tmp_path / "experts.csv", index=False)
+    words = ("compare", "--csv", tmp_path / "experts.csv", "--axis", "experts")
+    (found,) = isoflop(*words, "-o", "json").json["total_parameters"]
+    assert (found["axis"], found["baseline"], found["largest_ratio"]) == ("experts", "1", pytest.approx(3))
+    assert found["interval"][0] < 0 < found["interval"][1] and abs(found["weight"]) < 0.1
+    assert "N counts as N·r^" in isoflop(*words).stdout
+    pd.concat(tables).drop(columns="params_total").to_csv(tmp_path / "experts.csv", index=False)
+    assert "total_parameters" not in isoflop(*words, "-o", "json").json
+
+
 def test_rows_of_two_tables_are_chosen_by_value(isoflop: Isoflop, mixed: Path) -> None:
     refused = isoflop("compare", "--csv", mixed, "--csv", mixed)
     assert refused.code == 2 and "column data holds several experiments" in refused.stderr

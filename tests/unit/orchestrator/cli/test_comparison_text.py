@@ -8,9 +8,16 @@ import pytest
 
 from analysis.answers.best_value import BestValue
 from analysis.answers.compare import Comparison, Multiplier
+from analysis.answers.total_parameters import TotalParameters
 from analysis.answers.verdict import judge
 from analysis.records import Interval
-from orchestrator.cli.comparison_text import describe_best, describe_comparison, ranking, verdict
+from orchestrator.cli.comparison_text import (
+    describe_best,
+    describe_comparison,
+    describe_total,
+    ranking,
+    verdict,
+)
 
 VERDICT = judge(1e12, 3.0, 0.4, 0.5, 0.1, (0.05, 9999))
 
@@ -78,3 +85,12 @@ def test_the_best_value_is_told_with_its_interval_and_where_it_ends() -> None:
     both = replace(best, at_edge="both")
     assert "reaches both ends" in describe_best("lr", "", [both])[1]
     assert "beyond" not in describe_best("lr", "", [replace(best, at_edge="")])[1]
+
+
+def test_the_weight_of_all_parameters_is_said_with_what_it_means() -> None:
+    found = TotalParameters("1", 0.12, Interval(-0.05, 0.29), 54, 2.4, 0.006, {})
+    first, second = describe_total("experts", "lr=1", found)
+    assert first.startswith("one law for all values of experts with lr=1: N counts as N·r^0.12 (-0.05 to 0.29), r: all")
+    assert first.endswith("all parameters over those of experts=1 at the same N, here up to 2.4")
+    assert second == "  0: those that a token uses count alone; 1: all count (54 cells, within 0.6%)"
+    assert " with " not in describe_total("experts", "", found)[0].split(":")[0]

@@ -11,13 +11,14 @@ import pytest
 from model.config import ModelConfig, TrainConfig
 from orchestrator.scheduling.durations import Durations, checkpoint_interval, median_error, run_seconds
 from orchestrator.scheduling.progress import progress_of
-from orchestrator.scheduling.speed import RateModel, SpeedModel
+from orchestrator.scheduling.speed import SpeedModel
 from orchestrator.states import RunState
 from orchestrator.store import LostAttempts, RunRecord
 from orchestrator.use_cases.submission import new_run
 from sweeps.file.compose import load_sweep
 from sweeps.plan.plan import make_plan
 from sweeps.plan.records import DataFacts
+from tests.unit.orchestrator.scheduling.rates import rates_at
 from tests.unit.orchestrator.store_fixtures import made_cell
 
 TOKENS = 1e5
@@ -74,7 +75,7 @@ def test_a_resumed_run_teaches_its_rate_and_a_fresh_one_the_time_of_a_start_too(
 
 def test_a_second_sweep_is_not_corrected_twice() -> None:
     """Its plan has learned what the first one's runs took; so has the scheduler that hands its runs out."""
-    rates = RateModel(((1e5, 1e9),))
+    rates = rates_at((1e5, 1e9))
     model = ModelConfig(vocab=64, context=32, d_model=16, n_layers=2, n_heads=2, d_ff=32)
     train = TrainConfig(sequences=80, batch=8, lr=0.01)
     first = SpeedModel(rates, Durations()).seconds(model, train)

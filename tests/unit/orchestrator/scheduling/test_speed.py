@@ -17,12 +17,14 @@ from orchestrator.scheduling.speed import (
     CalibrationError,
     RateModel,
     SpeedModel,
+    Way,
     calibrate,
     gpu_memory,
     machine_key,
     rates_of,
 )
 from orchestrator.store import Store
+from tests.unit.orchestrator.scheduling.rates import rates_at
 from tests.unit.orchestrator.scheduling.test_durations import done
 from tests.unit.orchestrator.store_fixtures import open_store
 
@@ -55,7 +57,7 @@ def test_seconds_are_tokens_by_flops_over_the_rate() -> None:
 
 def test_a_speed_model_corrects_and_gives_the_calibration_back() -> None:
     model = RUNS[0].model
-    rates, learned = RateModel(((1e4, 1e6),), 80), Durations.of([done(1e5, 3.0)] * 50)
+    rates, learned = rates_at((1e4, 1e6), gpu_memory=80), Durations.of([done(1e5, 3.0)] * 50)
     corrected = SpeedModel(rates, learned)
     assert corrected.seconds(model, TRAIN) == pytest.approx(3 * rates.seconds(model, TRAIN), rel=0.01)
     params = count_parameters(model).matmul
@@ -71,13 +73,13 @@ def test_three_shapes_are_measured_once_for_each_machine(store: Store, monkeypat
         return {"step_seconds": [0.5, 0.25, 0.125][: len(request["shapes"])]}
 
     monkeypatch.setattr(speed, "_measure", measure)
-    rates = calibrate(store, RUNS, "cpu")
+    (measured,) = calibrate(store, RUNS, "cpu").ways.values()
     assert [shape["model"]["d_model"] for shape in requests[0]["shapes"]] == [16, 48, 64]
     assert requests[0]["device"] == "cpu" and requests[0]["shapes"][0]["batch"] == 8
-    assert [n for n, _ in rates.points] == [count_parameters(run_of(w).model).matmul for w in (16, 48, 64)]
+    assert [n for n, _ in measured.points] == [count_parameters(run_of(w).model).matmul for w in (16, 48, 64)]
     step = 8 * 32 * flops_per_token(run_of(48).model)
-    assert rates.points[1][1] == pytest.approx(step / 0.25)
-    assert calibrate(store, RUNS, "cpu") == rates and len(requests) == 1
+    assert measured.points[1][1] == pytest.approx(step / 0.25)
+    assert list(calibrate(store, RUNS, "cpu").ways.values()) == [measured] and len(requests) == 1
     calibrate(store, RUNS[:2], "cpu")
     assert len(requests) == 2, "other shapes are another measurement"
     monkeypatch.setattr(speed, "machine_key", lambda _device: "another machine")
@@ -93,6 +95,34 @@ def test_muon_is_measured_with_its_own_steps(store: Store, monkeypatch: pytest.M
     calibrate(store, [replace(run, train=replace(TRAIN, optimizer="muon")) for run in RUNS], "cpu")
     assert [request.get("optimizer") for request in requests] == [None, "muon"]
     assert not {"kv_heads", "window"} & set(requests[0]["shapes"][0]["model"])
+
+
+def test_each_way_to_compute_a_run_is_measured(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Experts and the plain model in one process, each optimizer in its own; a run is predicted by its own way."""
+    requests: list[dict[str, Any]] = []
+
+    def measure(request: dict[str, Any]) -> dict[str, Any]:
+        requests.append(request)
+        slow = 3 if request.get("optimizer") == "muon" else 1
+        seconds = [slow * (5.0 if shape["model"].get("experts", 1) > 1 else 1.0) for shape in request["shapes"]]
+        return {"step_seconds": seconds}
+
+    monkeypatch.setattr(speed, "_measure", measure)
+    mixed = [replace(run, model=replace(run.model, experts=4)) for run in RUNS]
+    muon = [replace(run, train=replace(TRAIN, optimizer="muon")) for run in RUNS]
+    rates = calibrate(store, [*RUNS, *mixed, *muon], "cpu")
+    assert [len(request["shapes"]) for request in requests] == [6, 3]
+    seconds = [rates.seconds(run.model, run.train) for run in (RUNS[0], mixed[0], muon[0])]
+    assert seconds == pytest.approx([10, 50, 30])
+    unknown = replace(muon[0], train=replace(TRAIN, numerics="bf16"))
+    assert rates.seconds(unknown.model, unknown.train) == pytest.approx(10), "as the first"
+
+
+def test_a_way_is_what_a_step_s_time_depends_on_beside_n() -> None:
+    run = RUNS[0]
+    plain = Way.of(run.model, run.train)
+    assert plain == Way("adamw", "fp32", 1, 1, plain=True) == Way.of(RUNS[1].model, TRAIN)
+    assert Way.of(replace(run.model, mlp="relu2"), TRAIN) == replace(plain, plain=False)
 
 
 def test_equal_sizes_come_by_batch_so_that_each_process_asks_for_the_same(
@@ -116,23 +146,25 @@ def test_a_calibration_that_fails_shows_the_end_of_its_output(monkeypatch: pytes
 
     monkeypatch.setattr(speed.subprocess, "run", fail)
     with pytest.raises(CalibrationError, match=r"calibration failed: x+the reason") as failed:
-        speed._measure({})
+        speed._measure({"shapes": []})
     assert len(str(failed.value)) == len("the calibration failed: ") + 600
 
     def hang(*_args: Any, **_options: Any) -> Any:
         raise subprocess.TimeoutExpired("calibrate", 1)
 
     monkeypatch.setattr(speed.subprocess, "run", hang)
-    with pytest.raises(CalibrationError, match="did not end within 180 s"):
-        speed._measure({})
+    for shapes, limit in ((1, 180), (9, 540)):
+        with pytest.raises(CalibrationError, match=f"did not end within {limit} s"):
+            speed._measure({"shapes": [{}] * shapes})
 
 
 def test_a_device_that_is_not_at_hand_is_known_at_the_sizes_of_the_runs() -> None:
     known = RateModel(((1e3, 1e6), (1e6, 8e6)), 80)
     rates = rates_of(known, RUNS)
     assert rates.gpu_memory == 80
-    assert len(rates.points) == 4 and list(rates.points) == sorted(rates.points)
-    assert all(rate == pytest.approx(known.rate(n)) for n, rate in rates.points)
+    ((points),) = (one.points for one in rates.ways.values())
+    assert len(points) == 4 and list(points) == sorted(points)
+    assert all(rate == pytest.approx(known.rate(n)) for n, rate in points)
 
 
 def test_a_machine_is_known_by_its_device_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from analysis.devices import DEVICES
 from model.config import RunConfig
 from orchestrator.home import Home
 from orchestrator.scheduling.durations import Durations
-from orchestrator.scheduling.speed import RateModel, SpeedModel
+from orchestrator.scheduling.speed import SpeedModel
 from orchestrator.settings import Settings
 from orchestrator.use_cases import hours as hours_module
 from orchestrator.use_cases.hours import plan_and_judge
@@ -23,6 +23,7 @@ from sweeps.plan.hours import wall_hours
 from sweeps.plan.other_device import OtherDevice
 from sweeps.plan.plan import make_plan
 from sweeps.plan.records import DataFacts, PlanError
+from tests.unit.orchestrator.scheduling.rates import rates_at
 from tests.unit.sweeps.plans import FACTS, ROOT, facts
 from tokenizer.corpus import CorpusError
 from tokenizer.files import Reach
@@ -49,7 +50,7 @@ class Known(Planning):
         self.calibrations += 1
         if self.rate is None:
             return None
-        return SpeedModel(RateModel(((1e4 * self.calibrations, self.rate),)), Durations.of(()))
+        return SpeedModel(rates_at((1e4 * self.calibrations, self.rate)), Durations.of(()))
 
 
 @pytest.fixture
@@ -82,7 +83,8 @@ def test_hours_choose_a_grid_by_rates_that_are_measured_on_its_own_shapes(planni
     assert judged.verdict.complete
     cost = judged.planned.cost
     assert planning.calibrations == hours_module.ROUNDS == 2
-    assert cost is not None and [size for size, _ in cost.rates.points] == [1e4, 2e4], "both rounds' rates are kept"
+    assert cost is not None and planning.rate is not None
+    assert cost.rates == rates_at((1e4, planning.rate), (2e4, planning.rate)), "both rounds' rates are kept"
 
 
 def test_hours_need_a_known_speed_and_a_grid_with_runs(planning: Known) -> None:

@@ -11,7 +11,6 @@ import pytest
 
 from analysis.devices import DEVICES
 from orchestrator.environment import SettingsError
-from orchestrator.scheduling.speed import RateModel
 from orchestrator.use_cases import planning as module
 from orchestrator.use_cases.planning import Planning, facts_of
 from orchestrator.use_cases.submission import submit
@@ -19,6 +18,7 @@ from orchestrator.use_cases.workspace import Workspace
 from sweeps.file.spec import CentreSpec, SweepSpec
 from sweeps.plan.expected_width import expect
 from sweeps.plan.hours import DeviceCost
+from tests.unit.orchestrator.scheduling.rates import rates_at
 from tests.unit.orchestrator.use_cases.homes import finish, open_home, planned
 from tokenizer.corpus import CorpusError, CorpusFileError
 from tokenizer.corpus_spec import CorpusSpec
@@ -42,7 +42,7 @@ RATE = 1e10
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """A home on a machine without a GPU, with a corpus and a calibration that take no time."""
     monkeypatch.setattr(module, "prepare", lambda *_, **__: SimpleNamespace(manifest=MANIFEST))
-    monkeypatch.setattr(module, "calibrate", lambda *_: RateModel(((1e4, RATE),)))
+    monkeypatch.setattr(module, "calibrate", lambda *_: rates_at((1e4, RATE)))
     monkeypatch.setattr("orchestrator.settings.gpu_names", lambda: ())
     return open_home(tmp_path)
 
@@ -60,7 +60,7 @@ def test_a_sweep_file_becomes_a_plan_with_predicted_seconds(workspace: Workspace
     assert made.spec.name == "x" and made.spec.seeds.default == 2
     run = made.plan.runs[0]
     assert run.seconds == pytest.approx(run.flops / RATE)
-    assert made.cost is not None and made.cost.rates.points == ((1e4, RATE),)
+    assert made.cost is not None and made.cost.rates == rates_at((1e4, RATE))
     assert made.device_name == "cpu"
 
 

@@ -10,12 +10,13 @@ import pytest
 from orchestrator.attempts import Outcome
 from orchestrator.people import Actor, Role
 from orchestrator.scheduling.durations import Durations
-from orchestrator.scheduling.speed import RateModel, SpeedModel
+from orchestrator.scheduling.speed import SpeedModel
 from orchestrator.states import Cause, Hold, RunState
 from orchestrator.store import CeilingExceeded
 from orchestrator.use_cases.submission import _revision, new_run, submit
 from orchestrator.use_cases.workspace import Workspace
 from sweeps.file.spec import LimitsSpec
+from tests.unit.orchestrator.scheduling.rates import rates_at
 from tests.unit.orchestrator.use_cases.homes import end, finish, open_home, planned
 
 
@@ -95,7 +96,7 @@ def test_a_sweep_above_a_ceiling_is_not_stored(tmp_path: Path) -> None:
 def test_a_run_is_stored_with_what_predicted_its_seconds() -> None:
     made = planned(device="h100")
     one = replace(made.plan.runs[0], seconds=20.0)
-    cost = SpeedModel(RateModel(((1e4, 1e10),)), Durations.of(()))
+    cost = SpeedModel(rates_at((1e4, 1e10)), Durations.of(()))
     stored = new_run(one, cost, made.spec.kind)
     assert (stored.id, stored.flops, stored.predicted_seconds, stored.role) == (one.run_id, one.flops, 20.0, "grid")
     assert stored.config == one.run.to_dict()

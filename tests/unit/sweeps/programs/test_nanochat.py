@@ -9,6 +9,7 @@ import shlex
 import pytest
 
 from model.config import ModelConfig, TrainConfig
+from model.muon import MATCHED_RMS
 from sweeps.programs.nanochat import built_width, flags, nanochat_command
 from tests.unit.sweeps.programs.optima import optimum
 
@@ -18,6 +19,8 @@ KNOWN = {
     "unembedding-lr": float, "warmup-steps": int, "warmdown-ratio": float, "final-lr-frac": float,
 }  # fmt: skip
 """Flags of nanochat's scripts/base_train.py that are set, with their types there."""
+NANOCHAT = {"optimizer": "muon", "head_size": 16, "width_step": 16, "batch_tokens": 8192, "ff_step": 1}
+"""Muon, and shapes small enough for the tests' corpus."""
 
 
 def _read(words: list[str]) -> argparse.Namespace:
@@ -66,6 +69,25 @@ def test_rates_of_adamw_are_ours_after_nanochats_scaling() -> None:
     assert scaled == pytest.approx(0.3, rel=1e-5) and read.unembedding_lr == read.embedding_lr
     plain = _read(list(flags(model, TrainConfig(640, 64, 0.01))))
     assert plain.embedding_lr == pytest.approx(read.embedding_lr / 30, rel=1e-4)
+
+
+def test_muon_s_steps_of_square_matrices_are_ours() -> None:
+    model, train = ModelConfig(64, 1024, 192, 3, 2, 512), TrainConfig(640, 64, 0.01, optimizer="muon")
+    found = dict(flag.lstrip("-").split("=") for flag in flags(model, train))
+    after_scaling = float(found["matrix-lr"]) * math.sqrt(float(found["total-batch-size"]) / 2**19)
+    assert after_scaling == pytest.approx(MATCHED_RMS * math.sqrt(192) * 0.01, rel=1e-5)
+    assert "matrix-lr" not in " ".join(flags(model, TrainConfig(640, 64, 0.01)))
+
+
+def test_a_model_of_nanochat_s_parts_has_them_there() -> None:
+    parts = {"mlp": "relu2", "window": 512, "window_pattern": "SSSL", "logit_cap": 15.0}
+    text = nanochat_command(optimum(context=2048, model=parts, recipe="nanochat", recipe_overrides=NANOCHAT))
+    assert "--window-pattern=SSSL" in text and "--matrix-lr=" in text
+    for words in ("the MLP,", "AdamW of the matrices", "caps them", "model.window", "train.optimizer"):
+        assert words not in text, words
+    assert "Muon's momentum 0.95" in text
+    other = nanochat_command(optimum(model={"window": 24, "window_pattern": "SL"}))
+    assert "--window-pattern=L" in other and "not carried over: model.window = 24" in other
 
 
 def test_the_fall_is_the_cooldown_or_all_that_a_cosine_has() -> None:
