@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.api.board_schemas import BoardAsked, EntryAsked
+from orchestrator.api.board_schemas import EntryAsked
 from orchestrator.api.desk import Desk
 from orchestrator.api.entering import Entering
 from orchestrator.boards import BoardError
 from orchestrator.use_cases import board_entries
 from orchestrator.use_cases.background import Background
 from orchestrator.use_cases.execution import Execution
-from tests.unit.orchestrator.use_cases.board_homes import ADA, ANN, HIDDEN, BoardHome, asked, board_home
+from tests.unit.orchestrator.use_cases.board_homes import ADA, ANN, HIDDEN, BoardHome, asked, board_home, forecasts
 
 
 @pytest.fixture
@@ -45,7 +45,5 @@ def test_one_thing_is_entered(home: BoardHome, sent: dict[str, object]) -> None:
 
 
 def test_a_board_is_opened(home: BoardHome) -> None:
-    body = {"name": "new", "metric": "forecast", "corpus": home.dataset, "flops": 1e12, "target": 1e9}
-    board = BoardAsked.model_validate(body | {"closes": "2126-11-26T18:00:00+00:00"})
-    asyncio.run(entering(home).open(board, ADA))
+    asyncio.run(entering(home).open(forecasts(home.dataset, name="new"), None, ADA))
     assert home.workspace.store.board("new").user == "ada"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestrator.people import Actor, Role
-from orchestrator.use_cases.board_choices import Choices, choices_of
+from orchestrator.use_cases.accounts import add_user
+from orchestrator.use_cases.board_choices import Choices, OpeningChoices, choices_of, opening_choices
 from tests.unit.orchestrator.use_cases.board_homes import ADA, ANN, asked, board_home, forecasts
 
 
@@ -32,4 +33,15 @@ def test_own_finished_runs_are_offered_by_recipe_the_best_first(tmp_path: Path) 
     assert "has the role reader" in reader.refusal and reader.runs == ()
     store.close_board("speed", ADA)
     assert choices_of(home.workspace, "speed", ANN) == Choices("board speed is closed")
+    home.workspace.close()
+
+
+def test_an_admin_chooses_from_sweeps_and_groups(tmp_path: Path) -> None:
+    home = board_home(tmp_path)
+    home.run("ann0", "ann")
+    home.run("bob0", "bob", seed=1)
+    for name, group in (("ann", "winter"), ("bob", "autumn"), ("cy", "autumn"), ("dan", "")):
+        add_user(home.workspace, name, Role.SUBMITTER, group, "t", None)
+    assert opening_choices(home.workspace, ADA) == OpeningChoices(("of-bob0", "of-ann0"), ("autumn", "winter"))
+    assert opening_choices(home.workspace, ANN) is None
     home.workspace.close()
