@@ -26,7 +26,7 @@ _FIELDS = {
     "unique_tokens": Field("unique_tokens", "Unique tokens at most", "any number", required=False),
     "baseline": Field("baseline", "Baseline sweep", "none", required=False, listed="known-sweeps"),
     "group": Field("group", "Group that may enter", "everybody", required=False, listed="known-groups"),
-    "entries": Field("entries", "Entries of each member", "5"),
+    "entries": Field("entries", "Entries of each member", "5", required=False),
 }
 """The fields that are typed into."""
 _PARTS: Mapping[Metric, Sequence[str]] = {
