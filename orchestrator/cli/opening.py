@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from orchestrator.cli.output import say
+from orchestrator.environment import variable
 
 if TYPE_CHECKING:
     from orchestrator.client import Client
@@ -21,7 +21,7 @@ def open_workspace(*, reading: bool = False) -> Workspace:
 
     home = find_home()
     say(f"state: {home.root} ({home.reason})")
-    if os.environ.get("ISOFLOP_URL"):
+    if variable("ISOFLOP_URL"):
         say("note: ISOFLOP_URL names a service, and this command works in the home here")
     workspace = Workspace(home, say=say, reading=reading)
     if not reading:
