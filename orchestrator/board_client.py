@@ -31,11 +31,12 @@ class BoardVerbs(ABC):
         found: dict[str, Any] = self._call("GET", _of(name))
         return found
 
-    def open_board(self, asked: NewBoard, closes: str, baseline: str | None = None) -> None:
-        """Open a board that closes at an ISO 8601 time with its zone. Raises Unreachable, Refused."""
+    def open_board(self, asked: NewBoard, closes: str, baseline: str | None = None) -> dict[str, Any]:
+        """Open a board that closes at an ISO 8601 time with its zone; returns it. Raises Unreachable, Refused."""
         values = asdict(asked) | {"closes": closes, "baseline": baseline}
         del values["closes_at"]
-        self._call("POST", BOARDS, json.dumps(values, ensure_ascii=False).encode())
+        made: dict[str, Any] = self._call("POST", BOARDS, json.dumps(values, ensure_ascii=False).encode())
+        return made
 
     def enter_board(
         self,

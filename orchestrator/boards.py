@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
@@ -18,12 +21,39 @@ LARGEST_FACTOR: Final = 1.01
 """A run's FLOPs may be above its budget by what rounds it to whole sequences."""
 FEWEST_SHARE: Final = 0.25
 """Least 6·N·D of a forecast over the budget: attention takes the rest of it at small sizes."""
+_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "s": "seconds"}
+"""Units of a closing time from now on."""
 
 
 class BoardError(ExpectedError, ValueError):
     """A board cannot be opened, entered, closed or decided as asked; nothing was stored."""
 
     kind = "board"
+
+
+@contextmanager
+def about(field: str) -> Iterator[None]:
+    """Let an error that is raised meanwhile say that it is about this field of a form."""
+    try:
+        yield
+    except ExpectedError as error:
+        error.field = error.field or field
+        raise
+
+
+def closing_time(text: str, now: datetime) -> datetime:
+    """A moment, or one so long from now on. Raises BoardError."""
+    try:
+        if found := re.fullmatch(r"(\d{1,6}(?:\.\d+)?)([smhd])", text):
+            return now + timedelta(**{_UNITS[found[2]]: float(found[1])})
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise BoardError(
+        f"{text!r} is no time: give one with its zone, such as 2026-12-01T18:00Z, or 14d, 3h or 90m from now on"
+    )
 
 
 class Metric(StrEnum):
@@ -149,16 +179,22 @@ class NewBoard:
 
     def check(self) -> None:
         """Refuse what has no meaning. Raises BoardError."""
-        if not 0 < self.flops < math.inf:
-            raise BoardError("the budget of a board is a number of FLOPs above 0")
-        if not 1 <= self.entries <= MOST_ENTRIES:
-            raise BoardError(f"a member may have from 1 to {MOST_ENTRIES} entries on a board")
-        if self.metric is Metric.BITS and (not self.text.strip() or self.target is not None):
-            raise BoardError("a board of bits per byte needs a hidden validation file with text in it, and no target")
-        if self.metric is Metric.FORECAST and (self.text or not 0 < (self.target or 0) < math.inf):
-            raise BoardError("a board of forecasts needs a target, the budget that is forecast, and no hidden file")
-        if len(self.text.encode()) > TEXT_BYTES:
-            raise BoardError(f"the hidden validation file has at most {TEXT_BYTES // 1024} KiB of UTF-8 text")
+        with about("flops"):
+            if not 0 < self.flops < math.inf:
+                raise BoardError("the budget of a board is a number of FLOPs above 0")
+        with about("entries"):
+            if not 1 <= self.entries <= MOST_ENTRIES:
+                raise BoardError(f"a member may have from 1 to {MOST_ENTRIES} entries on a board")
+        with about("target"):
+            if self.metric is Metric.FORECAST and (self.text or not 0 < (self.target or 0) < math.inf):
+                raise BoardError("a board of forecasts needs a target, the budget that is forecast, and no hidden file")
+        with about("text"):
+            if self.metric is Metric.BITS and (not self.text.strip() or self.target is not None):
+                raise BoardError(
+                    "a board of bits per byte needs a hidden validation file with text in it, and no target"
+                )
+            if len(self.text.encode()) > TEXT_BYTES:
+                raise BoardError(f"the hidden validation file has at most {TEXT_BYTES // 1024} KiB of UTF-8 text")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,3 +12,5 @@ class ExpectedError(Exception):
 
     kind: str
     """Name of the kind for machines, such as `not-found`."""
+    field: str = ""
+    """What of a form it is about; empty where that is not known."""

@@ -15,6 +15,7 @@ from analysis.figures.axes import linear_domain, log_axis, log_domain, values
 from analysis.figures.marks import VERDICTS, budget_labels
 from analysis.figures.panels import Panel, panel, side_by_side
 from analysis.figures.theme import HEIGHT, PANEL_WIDTH
+from analysis.fitting.interval import NORMAL
 from analysis.records import LawError
 from analysis.wording import format_count, format_factor, format_flops, format_interval, format_loss, format_multiplier
 
@@ -44,6 +45,10 @@ class _Outcome:
     """Low end of the interval."""
     high: float
     """High end of the interval."""
+    least: float
+    """Lowest that counts as inside: the error of what came is added to the interval's half in quadrature."""
+    most: float
+    """Highest that counts as inside, likewise."""
     reached: float
     """What came."""
     covered: bool
@@ -57,7 +62,9 @@ class _Outcome:
         forecast, interval = record.params_predicted, record.params_interval
         words = (format_count(forecast), format_interval(interval, format_count), format_count(record.params))
         ends = max(interval.low / forecast, 1 / _LONGEST), min(interval.high / forecast, _LONGEST)
-        return cls(*ends, record.params / forecast, record.params_covered, words)
+        least, most = _counted(*map(math.log, ends), record.params_error)
+        counted = math.exp(max(least, -math.log(_LONGEST))), math.exp(min(most, math.log(_LONGEST)))
+        return cls(*ends, *counted, record.params / forecast, record.params_covered, words)
 
     @classmethod
     def of_loss(cls, record: HoldoutRecord) -> _Outcome:
@@ -65,7 +72,12 @@ class _Outcome:
         forecast, interval = record.loss_predicted, record.loss_interval
         words = (format_loss(forecast), format_interval(interval), format_loss(record.loss))
         ends = interval.low - forecast, interval.high - forecast
-        return cls(*ends, record.loss - forecast, record.loss_covered, words)
+        return cls(*ends, *_counted(*ends, record.loss_error), record.loss - forecast, record.loss_covered, words)
+
+
+def _counted(low: float, high: float, error: float) -> tuple[float, float]:
+    """The ends of an interval about a forecast, 0, with the error of what came added in quadrature."""
+    return -math.hypot(low, NORMAL * error), math.hypot(high, NORMAL * error)
 
 
 def holdout_panels(law: Law, name: str = "") -> alt.HConcatChart:
@@ -143,6 +155,9 @@ def _panel(
     came = alt.Y("reached:Q", **y)
     layers = [
         alt.Chart(values([{"forecast": forecast}])).mark_rule(style="even").encode(y=alt.Y("forecast:Q", **y)),
+        base.mark_rule(strokeWidth=0.75, strokeOpacity=0.6, clip=True).encode(
+            y=alt.Y("least:Q", **y), y2="most:Q", color=colour
+        ),
         base.mark_rule(strokeWidth=2, strokeOpacity=0.6, clip=True).encode(
             y=alt.Y("low:Q", **y), y2="high:Q", color=colour
         ),
@@ -188,6 +203,8 @@ def _rows(
             "place": place,
             "low": outcome.low,
             "high": outcome.high,
+            "least": outcome.least,
+            "most": outcome.most,
             "reached": outcome.reached,
             "verdict": "inside" if outcome.covered else "outside",
             "budget": labels.get(record.trained_to, format_flops(record.trained_to)),
@@ -206,7 +223,7 @@ def _notes(records: Sequence[HoldoutRecord]) -> list[str]:
     sizes, losses = sum(r.params_covered for r in records), sum(r.loss_covered for r in records)
     return [
         f"N* came inside its 95 % interval in {sizes} of {len(records)} forecasts, the loss in {losses}.",
-        "Bar: a forecast's interval, in the colour of the largest budget fitted.",
+        "Bar: a forecast's interval, in the colour of the largest budget fitted; thin: with the error of what came.",
         "Dot (inside) or cross (outside): the optimum of the held-out budget's own curve.",
     ]
 

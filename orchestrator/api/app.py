@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from orchestrator.api import (
     answers,
     board_pages,
+    board_steering,
     boards,
     events,
     health,
@@ -81,6 +82,7 @@ def create_app(
     entering = Entering(workspace, desk)
     boards.install(app, workspace, entering)
     board_pages.install(app, workspace, entering)
+    board_steering.install(app, workspace, entering)
     health.install(app, workspace, background, latencies)
     openapi.install(app)
     return app

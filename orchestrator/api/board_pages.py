@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, quote
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -13,15 +13,17 @@ from starlette.concurrency import run_in_threadpool
 from orchestrator.api.board_schemas import EntryAsked
 from orchestrator.api.documents import reply
 from orchestrator.api.entering import Entering
+from orchestrator.api.forms import sent_form
 from orchestrator.api.opened import html_document, or_error_page
 from orchestrator.api.permissions import actor_of
 from orchestrator.errors import meaning_of
 from orchestrator.people import Actor
-from orchestrator.use_cases.board_choices import Choices, choices_of
-from orchestrator.use_cases.board_table import BoardView, board_of, boards_of
+from orchestrator.use_cases.board_choices import Choices, choices_of, opening_choices
+from orchestrator.use_cases.board_table import board_of, boards_of
 from orchestrator.use_cases.workspace import Workspace
-from orchestrator.web.board_forms import LONGEST, EntryForms, TypedEntry, entry_forms
-from orchestrator.web.board_views import BoardsPage, board_page
+from orchestrator.web.board_forms import TypedEntry, entry_forms, steering_forms
+from orchestrator.web.board_opening import TypedBoard, opening_forms
+from orchestrator.web.board_views import BoardPage, BoardsPage, board_page
 from orchestrator.web.render import render
 from tokenizer.errors import ExpectedError
 
@@ -32,8 +34,7 @@ def install(app: FastAPI, workspace: Workspace, entering: Entering) -> None:
     @app.get("/boards", response_class=HTMLResponse, include_in_schema=False)
     async def boards_page(request: Request) -> Response:
         """All boards."""
-        found = await run_in_threadpool(boards_of, workspace, actor_of(request))
-        return reply(request, html_document(BoardsPage(found)))
+        return reply(request, html_document(await run_in_threadpool(seen_boards, workspace, actor_of(request))))
 
     @app.get("/boards/{board}", response_class=HTMLResponse, include_in_schema=False)
     async def one_board(request: Request, board: str) -> Response:
@@ -41,15 +42,15 @@ def install(app: FastAPI, workspace: Workspace, entering: Entering) -> None:
 
         async def shown() -> Response:
             """The page. Raises NotFound."""
-            view, choices = await run_in_threadpool(_seen, workspace, board, actor_of(request))
-            return reply(request, html_document(board_page(view, entry_forms(choices))))
+            page = await run_in_threadpool(seen_board, workspace, board, actor_of(request))
+            return reply(request, html_document(page))
 
         return await or_error_page(shown())
 
     @app.post("/boards/{board}", response_class=HTMLResponse, include_in_schema=False)
     async def enter_board(request: Request, board: str) -> Response:
         """Enter a board by one of its forms, and show it; what is refused is shown beside its field."""
-        typed, by = TypedEntry(await form_fields(request)), actor_of(request)
+        typed, by = TypedEntry((await sent_form(request)).fields), actor_of(request)
 
         async def entered() -> Response:
             """The way to the page, or the page with what is wrong. Raises NotFound."""
@@ -57,28 +58,54 @@ def install(app: FastAPI, workspace: Workspace, entering: Entering) -> None:
             try:
                 if typed.part != "forecast" or not typed.problems():
                     await entering.enter(board, _asked(typed), by)
-                    return RedirectResponse(f"/boards/{quote(board, safe='')}#own-heading", status_code=303)
+                    return to_board(board, "own-heading")
             except ExpectedError as error:
                 problem, status = str(error), meaning_of(error).status
             except ValidationError as error:
                 problem = error.errors()[0]["msg"]
-            view, choices = await run_in_threadpool(_seen, workspace, board, by)
-            forms: EntryForms = entry_forms(choices, typed, problem)
-            return HTMLResponse(render(board_page(view, forms)), status_code=status)
+            page = await run_in_threadpool(seen_board, workspace, board, by, typed, problem)
+            return HTMLResponse(render(page), status_code=status)
 
         return await or_error_page(entered())
 
 
-async def form_fields(request: Request) -> Mapping[str, str]:
-    """The fields of a form that was sent, each at most so long; the last one of a name counts."""
-    sent = parse_qsl((await request.body()).decode(errors="replace"), keep_blank_values=True)
-    return {name: value.strip()[:LONGEST] for name, value in sent}
+def to_board(board: str, heading: str) -> Response:
+    """The way to a heading of a board's page."""
+    return RedirectResponse(f"/boards/{quote(board, safe='')}#{heading}", status_code=303)
 
 
-def _seen(workspace: Workspace, board: str, by: Actor) -> tuple[BoardView, Choices]:
-    """A board as somebody sees it, and what they could enter. Raises NotFound."""
-    view = board_of(workspace, board, by)
-    return view, Choices() if view.closed_at is not None else choices_of(workspace, board, by)
+def seen_boards(
+    workspace: Workspace, by: Actor, typed: TypedBoard | None = None, problems: Mapping[str, str] | None = None
+) -> BoardsPage:
+    """All boards as somebody sees them; for an admin with what they typed to open one, and what is wrong with it."""
+    choices = opening_choices(workspace, by)
+    return BoardsPage(boards_of(workspace, by), None if choices is None else opening_forms(choices, typed, problems))
+
+
+def seen_board(
+    workspace: Workspace,
+    board: str,
+    by: Actor,
+    typed: TypedEntry | None = None,
+    problem: str = "",
+    decided_by: str | None = None,
+    unsteered: str = "",
+) -> BoardPage:
+    """A board as somebody sees it, with the forms by which they may enter or steer it. Raises NotFound.
+
+    Args:
+        workspace: where it is kept.
+        board: its name.
+        by: who looks.
+        typed: what they entered.
+        problem: why that was refused.
+        decided_by: the sweep that an admin let decide; None where they wanted to close the board.
+        unsteered: why that was refused.
+    """
+    view, choices = board_of(workspace, board, by), opening_choices(workspace, by)
+    may = Choices() if view.closed_at is not None else choices_of(workspace, board, by)
+    steering = None if choices is None else steering_forms(choices.sweeps, decided_by, unsteered)
+    return board_page(view, entry_forms(may, typed, problem), steering)
 
 
 def _asked(typed: TypedEntry) -> EntryAsked:

@@ -161,6 +161,7 @@ class BoardShown(Strict):
     flops: float
     unique_tokens: int | None
     group: str
+    group_members: int | None
     entries_each: int
     user: str
     opened_at: float

@@ -58,7 +58,7 @@ def _add_boards(app: FastAPI, workspace: Workspace, entering: Entering) -> None:
     @app.post(BOARDS, tags=["boards"], status_code=201, response_model=BoardShown)
     async def make_board(request: Request, asked: BoardAsked) -> Response:
         """Open a board. Its hidden file is kept in the database alone, and no route shows it."""
-        await entering.open(asked, actor_of(request))
+        await entering.open(asked.asked(), asked.baseline, actor_of(request))
         return await _shown(workspace, request, asked.name, 201)
 
     @app.get(BOARDS + "/{board}", tags=["boards"], response_model=BoardShown)

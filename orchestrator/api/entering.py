@@ -7,9 +7,9 @@ from functools import partial
 
 from anyio import CapacityLimiter, to_thread
 
-from orchestrator.api.board_schemas import BoardAsked, EntryAsked
+from orchestrator.api.board_schemas import EntryAsked
 from orchestrator.api.desk import Desk
-from orchestrator.boards import BoardError
+from orchestrator.boards import BoardError, NewBoard
 from orchestrator.people import Actor
 from orchestrator.use_cases.board_entries import enter_forecast, enter_law, enter_runs
 from orchestrator.use_cases.boards import open_board
@@ -28,9 +28,12 @@ class Entering:
         self._desk = desk
         self._limiter = CapacityLimiter(SCORERS)
 
-    async def open(self, asked: BoardAsked, by: Actor) -> None:
-        """Open a board. Raises NotFound, AccountError, BoardError."""
-        work = partial(open_board, self._workspace, asked.asked(), asked.baseline, by, self._desk.compute)
+    async def open(self, asked: NewBoard, baseline: str | None, by: Actor) -> None:
+        """Open a board; the multiplier is over the runs of the sweep `baseline`.
+
+        Raises NotFound, AccountError, BoardError.
+        """
+        work = partial(open_board, self._workspace, asked, baseline, by, self._desk.compute)
         await to_thread.run_sync(work, limiter=self._limiter)
 
     async def enter(self, board: str, asked: EntryAsked, by: Actor) -> None:

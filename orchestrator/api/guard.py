@@ -158,4 +158,4 @@ def _by_length(length: str) -> Refusal | None:
 
 def too_large() -> Refusal:
     """The refusal of a body that is too large, whether it says so or turns out to be."""
-    return Refusal(413, "too-large", f"a sweep file has at most {BODY_BYTES // 1024} KiB")
+    return Refusal(413, "too-large", f"a sweep file, or what a form sends, has at most {BODY_BYTES // 1024} KiB")

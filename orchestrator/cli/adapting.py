@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli.options import check_positive
+from sweeps.file.problem import SweepError
 
 if TYPE_CHECKING:
     from analysis.suggest.course import CoursePoint
@@ -53,6 +56,19 @@ def adaptive_of(
     if spend is not None:
         found["adaptive.spend"] = spend
     return [f"{key}={value:.15g}" for key, value in found.items()]
+
+
+@contextmanager
+def naming_options(adaptive: Sequence[str], after: int) -> Iterator[None]:
+    """Let a problem of what the options stand for name the option; `after` overrides, which were typed, come before."""
+    try:
+        yield
+    except SweepError as error:
+        names = {
+            f"override {after + number}": "--spend" if text.startswith("adaptive.spend=") else "--until"
+            for number, text in enumerate(adaptive, start=1)
+        }
+        raise SweepError([replace(each, file=names.get(each.file, each.file)) for each in error.problems]) from error
 
 
 def _number(text: str) -> float:

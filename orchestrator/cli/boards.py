@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from analysis.wording import format_flops, plural
-from orchestrator.boards import MOST_ENTRIES, TEXT_BYTES, Forecast, Metric, NewBoard
+from orchestrator.boards import MOST_ENTRIES, TEXT_BYTES, BoardError, Forecast, Metric, NewBoard, closing_time
 from orchestrator.cli.opening import open_service, open_workspace
 from orchestrator.cli.options import Output, check_positive
 from orchestrator.cli.output import Format, emit_json, emit_rows, say
@@ -21,8 +20,6 @@ TABLE_COLUMNS = (
     "place", "user", "score", "score_interval", "multiplier", "multiplier_interval", "p_better", "settled",
     "further_seeds", "seeds", "params", "tokens", "loss", "loss_interval", "flops",
 )  # fmt: skip
-UNITS = {"m": "minutes", "h": "hours", "d": "days", "s": "seconds"}
-"""Units of a closing time from now on."""
 
 Name = Annotated[str, typer.Argument(metavar="BOARD", help="Name of the board.")]
 Number = float | None
@@ -54,18 +51,23 @@ def open_one(
         raise typer.BadParameter("give --hidden FILE to rank runs, or --target FLOPS to rank forecasts")
     metric = Metric.FORECAST if hidden is None else Metric.BITS
     text = short_text(hidden, TEXT_BYTES, "--hidden") if hidden else ""
-    when = closing_time(closes, datetime.now(UTC))
+    when = _closing(closes)
     asked = NewBoard(name, metric, corpus, flops, when.timestamp(), unique_tokens, group, entries, text, target, shown)
     client = open_service()
     if client:
-        client.open_board(asked, when.isoformat(), baseline)
+        found = client.open_board(asked, when.isoformat(), baseline)
     else:
         from orchestrator.use_cases.accounts import operator
+        from orchestrator.use_cases.board_table import board_of, view_json
         from orchestrator.use_cases.boards import open_board
 
         workspace = open_workspace()
-        open_board(workspace, asked, baseline, operator(workspace))
+        by = operator(workspace)
+        open_board(workspace, asked, baseline, by)
+        found = view_json(board_of(workspace, name, by))
     say(f"board {name} is open until {when:%Y-%m-%d %H:%M} UTC")
+    if found["group_members"] == 0:
+        say(_nobody(group))
 
 
 def enter(
@@ -182,20 +184,12 @@ def list_boards(output: Output = Format.TABLE) -> None:
     emit_rows(words if output is not Format.JSON else found, BOARD_COLUMNS, output, importance=BOARD_COLUMNS)
 
 
-def closing_time(text: str, now: datetime) -> datetime:
+def _closing(text: str) -> datetime:
     """A moment, or one so long from now on. Raises BadParameter."""
-    if found := re.fullmatch(r"(\d{1,6}(?:\.\d+)?)([smhd])", text):
-        return now + timedelta(**{UNITS[found[2]]: float(found[1])})
     try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is not None:
-            return moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise typer.BadParameter(
-        f"{text!r} is no time: give one with its zone, such as 2026-12-01T18:00Z, or 14d, 3h or 90m from now on",
-        param_hint="--closes",
-    )
+        return closing_time(text, datetime.now(UTC))
+    except BoardError as error:
+        raise typer.BadParameter(str(error), param_hint="--closes") from error
 
 
 def _forecast(params: Number, tokens: Number, loss: Number, low: Number, high: Number) -> Forecast | None:
@@ -238,9 +232,16 @@ def _conditions(found: Mapping[str, Any]) -> list[str]:
         lines.append("forecasts are sealed until the board closes")
     if found["outcome"]:
         lines.append(f"decided by {found['outcome']['sweep']}: loss {found['outcome']['loss']:.4f}")
+    if found["group_members"] == 0:
+        lines.append(_nobody(found["group"]))
     yours = f"{len(found['own'])} of at most {found['entries_each']}"
     lines.append(f"{plural(found['entrants'], 'member')} entered; entries of yours: {yours}")
     return lines
+
+
+def _nobody(group: str) -> str:
+    """That a group has no members, and what gives it some."""
+    return f"nobody is in the group {group} yet: isoflop user set NAME --group {group} puts an account there"
 
 
 def _state(found: Mapping[str, Any]) -> str:

@@ -41,11 +41,21 @@ def _carry_out() -> int:
     from orchestrator.cli.logs import log_to
 
     log_to(sys.stderr)
-    arguments = sys.argv[1:]
+    arguments = url_first(sys.argv[1:])
     _check_text(arguments)
     code = app(arguments, prog_name="isoflop", standalone_mode=False)
     sys.stdout.flush()
     return code if isinstance(code, int) else OK
+
+
+def url_first(arguments: list[str]) -> list[str]:
+    """The arguments with `--url URL`, an option of `isoflop` itself, before the verb, wherever it was typed."""
+    typed = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    at = next((i for i, each in enumerate(typed) if each == "--url" or each.startswith("--url=")), None)
+    if at is None:
+        return arguments
+    end = at + (2 if arguments[at] == "--url" else 1)
+    return [*arguments[at:end], *arguments[:at], *arguments[end:]]
 
 
 def _check_text(arguments: list[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.cli.output import say
+from orchestrator.environment import variable
 
 if TYPE_CHECKING:
     from orchestrator.client import Client
@@ -20,6 +21,8 @@ def open_workspace(*, reading: bool = False) -> Workspace:
 
     home = find_home()
     say(f"state: {home.root} ({home.reason})")
+    if variable("ISOFLOP_URL"):
+        say("note: ISOFLOP_URL names a service, and this command works in the home here")
     workspace = Workspace(home, say=say, reading=reading)
     if not reading:
         for note in home.close_to_others():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from analysis.wording import plural
-from orchestrator.cli.adapting import adaptive_of
+from orchestrator.cli.adapting import adaptive_of, naming_options
 from orchestrator.cli.destination import check_destination, write_text
 from orchestrator.cli.opening import open_workspace
 from orchestrator.cli.options import Output, Overrides, Rerun, SweepFile, SweepLossKey, Variant, check_positive, expand
@@ -86,9 +86,9 @@ def plan(
     check_positive("--hours", hours)
     if runs is not None:
         check_destination("--runs", runs)
-    judged = plan_and_judge(
-        Planning(open_workspace()), sweep_path(sweep), [*(overrides or []), *adaptive], hours, other
-    )
+    typed = overrides or []
+    with naming_options(adaptive, len(typed)):
+        judged = plan_and_judge(Planning(open_workspace()), sweep_path(sweep), [*typed, *adaptive], hours, other)
     planned = judged.planned
     if runs is not None:
         records = [{"run": r.run.to_dict(), "budget": r.budget, "size_id": r.size_id} for r in planned.plan.runs]
@@ -160,8 +160,10 @@ def run(
     from orchestrator.use_cases.planning import Planning
 
     workspace = open_workspace()
-    overrides = [*(overrides or []), *adaptive]
-    judged = plan_and_judge(Planning(workspace), sweep_path(sweep), overrides)
+    typed = overrides or []
+    overrides = [*typed, *adaptive]
+    with naming_options(adaptive, len(typed)):
+        judged = plan_and_judge(Planning(workspace), sweep_path(sweep), overrides)
     planned = judged.planned
     _show_judged(judged)
     if not planned.plan.runs:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row, insert, select, update
 
 import orchestrator.store.tables as t
-from orchestrator.boards import Baseline, BoardError, Forecast, Metric, NewBoard, NewEntry, Outcome
+from orchestrator.boards import Baseline, BoardError, Forecast, Metric, NewBoard, NewEntry, Outcome, about
 from orchestrator.errors import NotFound
 from orchestrator.people import ITSELF, Actor, Forbidden
 from orchestrator.store.audit import note
@@ -59,10 +59,12 @@ class Boards(Database):
         del values["group"]
         with self.writing() as db:
             now = self.now(db)
-            if db.execute(select(t.boards.c.id).where(t.boards.c.name == new.name)).first() is not None:
-                raise BoardError(f"there is a board {new.name} already: give another name")
-            if new.closes_at <= now:
-                raise BoardError("the closing time has passed: give a later one")
+            with about("name"):
+                if db.execute(select(t.boards.c.id).where(t.boards.c.name == new.name)).first() is not None:
+                    raise BoardError(f"there is a board {new.name} already: give another name")
+            with about("closes"):
+                if new.closes_at <= now:
+                    raise BoardError("the closing time has passed: give a later one")
             values |= {"user": by.name, "opened_at": now, "baseline": baseline and baseline.to_dict()}
             db.execute(insert(t.boards).values(**values))
             note(db, now, by, "board open", new.name, f"{new.metric}, {new.flops:g} FLOPs, corpus {new.corpus}")

@@ -19,7 +19,7 @@ from orchestrator.use_cases.workspace import Workspace
 SWEEPS = 20
 """Latest sweeps of a member that are looked through."""
 MOST = 50
-"""Recipes that are offered."""
+"""Recipes or sweeps that are offered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,16 @@ class Choices:
     """Runs that fit a board of runs, the lowest loss first."""
     sweeps: tuple[str, ...] = ()
     """Sweeps with finished runs on the data of a board of forecasts, the latest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningChoices:
+    """What an admin chooses from when they open a board, or decide one."""
+
+    sweeps: tuple[str, ...]
+    """Names of the latest sweeps."""
+    groups: tuple[str, ...]
+    """Groups with members."""
 
 
 @dataclass
@@ -81,6 +91,15 @@ def choices_of(workspace: Workspace, name: str, by: Actor) -> Choices:
         ]
         return Choices(sweeps=tuple(on_data))
     return Choices(runs=_recipes(workspace, board, mine))
+
+
+def opening_choices(workspace: Workspace, by: Actor) -> OpeningChoices | None:
+    """What somebody chooses from when they open a board; None for whoever may not."""
+    if not by.role.covers(Role.ADMIN):
+        return None
+    names = dict.fromkeys(each.name for each in workspace.store.sweeps())
+    groups = {each.group for each in workspace.store.accounts() if each.group and each.closed_at is None}
+    return OpeningChoices(tuple(names)[:MOST], tuple(sorted(groups)))
 
 
 def _recipes(

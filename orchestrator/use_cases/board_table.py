@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +56,8 @@ class BoardView:
     """Most different tokens that a run may see; None for any number."""
     group: str
     """Group whose members may enter; empty for everybody."""
+    group_members: int | None
+    """Open accounts in that group; None for everybody."""
     entries_each: int
     """Most entries of one member."""
     user: str
@@ -81,7 +84,8 @@ class BoardView:
 
 def boards_of(workspace: Workspace, viewer: Actor) -> list[BoardView]:
     """All boards as somebody sees them, the latest first, without their tables."""
-    return [_view(board, workspace.store.entries(board.id), viewer, ()) for board in workspace.store.boards()]
+    boards, members = workspace.store.boards(), _members(workspace)
+    return [_view(board, workspace.store.entries(board.id), viewer, (), members) for board in boards]
 
 
 def board_of(workspace: Workspace, name: str, viewer: Actor) -> BoardView:
@@ -92,7 +96,7 @@ def board_of(workspace: Workspace, name: str, viewer: Actor) -> BoardView:
         table = ranked_runs(entries, board.baseline)
     else:
         table = () if board.closed_at is None else ranked_forecasts(entries, board.outcome)
-    return _view(board, entries, viewer, table)
+    return _view(board, entries, viewer, table, _members(workspace))
 
 
 def view_json(view: BoardView) -> dict[str, Any]:
@@ -104,8 +108,19 @@ def view_json(view: BoardView) -> dict[str, Any]:
     }
 
 
-def _view(board: BoardRecord, entries: Sequence[EntryRecord], viewer: Actor, table: tuple[Standing, ...]) -> BoardView:
-    """A board with a table, for somebody."""
+def _members(workspace: Workspace) -> Mapping[str, int]:
+    """How many open accounts each group has."""
+    return Counter(each.group for each in workspace.store.accounts() if each.closed_at is None)
+
+
+def _view(
+    board: BoardRecord,
+    entries: Sequence[EntryRecord],
+    viewer: Actor,
+    table: tuple[Standing, ...],
+    members: Mapping[str, int],
+) -> BoardView:
+    """A board with a table, for somebody; `members` are those of each group."""
     asked = board.asked
     sees = board.closed_at is not None or asked.target_shown
     return BoardView(
@@ -115,6 +130,7 @@ def _view(board: BoardRecord, entries: Sequence[EntryRecord], viewer: Actor, tab
         flops=asked.flops,
         unique_tokens=asked.unique_tokens,
         group=asked.group,
+        group_members=members.get(asked.group, 0) if asked.group else None,
         entries_each=asked.entries,
         user=board.user,
         opened_at=board.opened_at,

@@ -11,7 +11,7 @@ import pandas as pd
 from analysis.answers.standings import pooled
 from model.config import RunConfig
 from model.flops import count_parameters
-from orchestrator.boards import Baseline, BoardError, Metric, NewBoard, Outcome
+from orchestrator.boards import Baseline, BoardError, Metric, NewBoard, Outcome, about
 from orchestrator.errors import NotFound
 from orchestrator.people import Actor, check_name
 from orchestrator.states import RunState
@@ -35,16 +35,16 @@ def open_board(workspace: Workspace, asked: NewBoard, baseline: str | None, by: 
     The runs of the sweep `baseline` are scored on the hidden file, and the law of these scores is what multipliers are
     over. Raises NotFound, AccountError, BoardError.
     """
-    check_name(asked.name, "board")
-    if asked.group:
-        check_name(asked.group, "group")
+    with about("name"):
+        check_name(asked.name, "board")
+    with about("group"):
+        if asked.group:
+            check_name(asked.group, "group")
     asked.check()
-    asked = replace(asked, corpus=_corpus(workspace, asked))
-    scored = None
-    if baseline is not None:
-        if asked.metric is not Metric.BITS:
-            raise BoardError("a baseline is for boards of bits per byte: forecasts are compared with what came")
-        scored = _baseline(workspace, asked, baseline, compute)
+    with about("corpus"):
+        asked = replace(asked, corpus=_corpus(workspace, asked))
+    with about("baseline"):
+        scored = None if baseline is None else _baseline(workspace, asked, baseline, compute)
     workspace.store.add_board(asked, scored, by)
 
 
@@ -81,6 +81,8 @@ def _corpus(workspace: Workspace, asked: NewBoard) -> str:
 
 def _baseline(workspace: Workspace, asked: NewBoard, name: str, compute: Compute) -> Baseline:
     """What a sweep's runs reach on the hidden file. Raises NotFound, BoardError."""
+    if asked.metric is not Metric.BITS:
+        raise BoardError("a baseline is for boards of bits per byte: forecasts are compared with what came")
     sweep = workspace.store.sweep(name)
     if data_hash(workspace, sweep.dataset, asked.metric) != asked.corpus:
         raise BoardError(f"baseline {name} was not trained on the corpus {asked.corpus}")

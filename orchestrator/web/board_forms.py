@@ -11,8 +11,6 @@ from orchestrator.boards import BoardError, Forecast
 from orchestrator.use_cases.board_choices import Choices, RunChoice
 from orchestrator.web.typed import typed_number
 
-LONGEST = 1000
-"""Characters of a field that are read: the ids of twenty runs."""
 _NUMBERS = {
     "params": ("Parameters N", "a number of parameters", "1.8e4"),
     "tokens": ("Tokens D", "a number of tokens", "120 k"),
@@ -37,6 +35,10 @@ class Field:
     """What was typed."""
     problem: str = ""
     """What is wrong with it; empty if nothing is."""
+    required: bool = True
+    """Whether it may not be left empty."""
+    listed: str = ""
+    """Id of the list that it proposes from; empty without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,25 @@ class EntryForms:
     """The form that was sent; empty if none was."""
     problem: str
     """Why it was refused; empty if it was not, or where a field says it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """The forms by which an admin closes or decides a board, and what they typed."""
+
+    sweeps: Sequence[str]
+    """Sweeps to choose from."""
+    sweep: Field
+    """The sweep that decides."""
+    problem: str
+    """Why the board was not closed; empty if it was, or nobody asked."""
+
+
+def steering_forms(sweeps: Sequence[str], typed: str | None = None, problem: str = "") -> Steering:
+    """The forms, with the sweep that was typed; None where the board was to be closed; and why it was refused."""
+    wrong = "" if typed is None else problem
+    field = Field("sweep", "Sweep with runs at that budget", "truth", typed or "", wrong, listed="known-sweeps")
+    return Steering(sweeps, field, problem if typed is None else "")
 
 
 def entry_forms(choices: Choices, typed: TypedEntry | None = None, problem: str = "") -> EntryForms:

@@ -19,7 +19,8 @@ from analysis.wording import (
 from orchestrator.boards import Metric
 from orchestrator.use_cases.board_standings import Standing
 from orchestrator.use_cases.board_table import BoardView, OwnEntry
-from orchestrator.web.board_forms import EntryForms
+from orchestrator.web.board_forms import EntryForms, Steering
+from orchestrator.web.board_opening import OpeningForms
 from orchestrator.web.views import View
 
 UNKNOWN = "–"
@@ -55,6 +56,8 @@ class BoardsPage(View):
     template: ClassVar[str] = "boards.html"
     boards: Sequence[BoardView]
     """The boards, the latest first."""
+    opening: OpeningForms | None
+    """The forms that open one; None for whoever may not."""
 
 
 @dataclass(frozen=True)
@@ -72,16 +75,18 @@ class BoardPage(View):
     """What they may enter."""
     command: str
     """What enters the board from a terminal."""
+    steering: Steering | None
+    """The forms that close or decide the board; None for whoever may not."""
 
 
-def board_page(board: BoardView, entering: EntryForms) -> BoardPage:
-    """The page of a board, with the forms by which who looks may enter it."""
+def board_page(board: BoardView, entering: EntryForms, steering: Steering | None = None) -> BoardPage:
+    """The page of a board, with the forms by which who looks may enter or steer it."""
     rows = tuple(board_row(row, last=row is board.table[-1]) for row in board.table)
     what = "RUN" if board.metric is Metric.BITS else "--sweep SWEEP"
     if board.metric is Metric.FORECAST and board.target is not None:
         what = "--params N --tokens D --loss L --low A --high B"
     command = f"isoflop board enter {board.name} {what}"
-    return BoardPage(board, rows, tuple(map(own_sentence, board.own)), entering, command)
+    return BoardPage(board, rows, tuple(map(own_sentence, board.own)), entering, command, steering)
 
 
 def board_row(row: Standing, *, last: bool) -> BoardRow:

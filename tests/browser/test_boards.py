@@ -1,4 +1,4 @@
-"""A member enters boards in a real Chromium by the keyboard alone; a telephone shows the forms, and axe finds nothing."""
+"""Boards in a real Chromium: opened, entered and closed by the keyboard alone, on a telephone, and seen by axe."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PAGES = ("/boards", "/boards/speed", "/boards/scaling", f"/boards/{LONG}")
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, BoardHome]]:
-    """The address of a service with boards, the token of ann, who has a finished run, and the home."""
+    """The address of a service with boards, the token of ann, an admin who has a finished run, and the home."""
     home = board_home(tmp_path_factory.mktemp("boards"))
     flops = home.run("ann0", "ann")
     boards = (
@@ -32,19 +32,25 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str
     )
     for board in boards:
         home.workspace.store.add_board(board, None, ADA)
-    token = add_user(home.workspace, "ann", Role.SUBMITTER, "", "laptop", None)
+    token = add_user(home.workspace, "ann", Role.ADMIN, "", "laptop", None)
     with listening(home.workspace) as url:
         yield url, token, home
     home.workspace.close()
 
 
-def tab_to(page: Any, name: str) -> None:
-    """Press Tab until the field of this name has the focus."""
+def tab_to(page: Any, name: str, what: str = "document.activeElement.name") -> None:
+    """Press Tab until the field of this name has the focus, or whatever `what` says."""
     for _ in range(60):
         page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.name") == name:
+        if page.evaluate(what) == name:
             return
     pytest.fail(f"{name} is not reached by the keyboard")
+
+
+def unfold(page: Any, start: str) -> None:
+    """Press Tab until a summary that starts like this has the focus, and then Enter."""
+    tab_to(page, start, f"document.activeElement.textContent.slice(0, {len(start)})")
+    page.keyboard.press("Enter")
 
 
 def test_a_forecast_is_mistyped_mended_and_entered_by_the_keyboard(
@@ -80,6 +86,31 @@ def test_a_forecast_is_mistyped_mended_and_entered_by_the_keyboard(
     page.context.close()
 
 
+def test_an_admin_opens_and_closes_a_board_by_the_keyboard(browser: Any, service: tuple[str, str, BoardHome]) -> None:
+    url, token, home = service
+    page = browser.new_context(viewport={"width": 390, "height": 800}).new_page()
+    page.set_default_timeout(120_000)
+    log_in(page, f"{url}/login?next=/boards", token)
+    unfold(page, "A board of forecasts")
+    typed = {"name": "By Hand", "corpus": home.dataset, "flops": "1e12", "target": "6×10⁹", "closes": "14d"}
+    for name, text in typed.items():
+        tab_to(page, name)
+        page.keyboard.type(text)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#name-problem")
+    tab_to(page, "name")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("by-hand")
+    page.keyboard.press("Enter")
+    page.locator("h1", has_text="by-hand").wait_for()
+    unfold(page, "Close this board")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.get_by_text("Closed since").wait_for()
+    assert home.workspace.store.board("by-hand").asked.target == 6e9
+    page.context.close()
+
+
 def test_a_telephone_shows_the_forms(browser: Any, service: tuple[str, str, BoardHome]) -> None:
     url, token, _ = service
     page = browser.new_context(viewport={"width": 390, "height": 800}, color_scheme="dark").new_page()
@@ -88,6 +119,7 @@ def test_a_telephone_shows_the_forms(browser: Any, service: tuple[str, str, Boar
     wide = {}
     for path in PAGES:
         page.goto(url + path)
+        page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
         wide[path] = page.evaluate("document.documentElement.scrollWidth")
     assert max(wide.values()) <= 390, wide
     page.context.close()

@@ -15,7 +15,7 @@ from analysis.figures import picture
 from analysis.figures.holdout import holdout_panels, holdout_row
 from analysis.law import Law, fit
 from analysis.records import Interval, LawError
-from tests.unit.analysis.figures.specs import data_of, domain, marks, notes, rows_of
+from tests.unit.analysis.figures.specs import data_of, domain, marks, notes
 from tests.unit.analysis.law_tables import table
 
 BUDGETS = (1e18, 3e18, 1e19, 3e19, 1e20)
@@ -44,8 +44,26 @@ def panels_of(law: Law, *records: HoldoutRecord) -> list[dict[str, Any]]:
     return [{**part, "datasets": spec["datasets"]} for part in spec["hconcat"]]
 
 
+def bars(part: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of the bars of a panel."""
+    *_, thin, bar = (layer for layer in marks(part) if layer["mark"]["type"] == "rule")
+    assert thin["mark"]["strokeWidth"] < bar["mark"]["strokeWidth"] and thin["encoding"]["y2"]["field"] == "most"
+    return data_of(part, bar)
+
+
+def test_what_is_inside_lies_on_the_thin_bar(held: Law) -> None:
+    close = replace(record(1.6e9, 2.15), params_error=0.2, params_covered=True, loss_error=0.1, loss_covered=True)
+    far = record(1.6e9, 2.15, trained_to=3e19)
+    for part in panels_of(held, close, far):
+        inside, outside = bars(part)
+        assert (inside["verdict"], outside["verdict"]) == ("inside", "outside")
+        assert inside["high"] < inside["reached"] < inside["most"] and inside["least"] < inside["low"]
+        assert outside["most"] == pytest.approx(outside["high"]) and outside["reached"] > outside["most"]
+    assert "thin: with the error of what came" in notes(holdout_panels(replace(held, holdout=(close,))).to_dict())
+
+
 def test_every_forecast_of_the_fit_is_drawn_in_both_panels(held: Law) -> None:
-    sizes, losses = (rows_of(part, "rule")[1:] for part in panels_of(held))
+    sizes, losses = map(bars, panels_of(held))
     assert len(sizes) == len(losses) == len(held.holdout) == 3
     assert [row["held out"].partition(" ")[0] for row in sizes] == ["3×10¹⁹", "10²⁰", "10²⁰"]
     first = min(held.holdout, key=lambda one: one.extrapolation)
@@ -93,7 +111,7 @@ def test_the_legend_is_drawn_beside_the_last_panel(held: Law) -> None:
 
 
 def test_bars_at_one_factor_stand_apart(held: Law) -> None:
-    rows = rows_of(panels_of(held, *(record(1e9, trained_to=flops) for flops in BUDGETS[:4]))[0], "rule")[1:]
+    rows = bars(panels_of(held, *(record(1e9, trained_to=flops) for flops in BUDGETS[:4]))[0])
     places = [row["place"] for row in rows]
     assert all(after / before > 1.004 for before, after in pairwise(places))
     assert math.prod(places) ** 0.25 == pytest.approx(3.0)

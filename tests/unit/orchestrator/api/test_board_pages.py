@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -15,29 +14,10 @@ from orchestrator.api.app import create_app
 from orchestrator.boards import NewEntry
 from orchestrator.people import Actor, Role
 from orchestrator.use_cases import board_entries
-from orchestrator.use_cases.accounts import add_user
-from tests.unit.orchestrator.use_cases.board_homes import ADA, ANN, BoardHome, asked, board_home, forecasts
+from tests.unit.orchestrator.api.browsers import Service
+from tests.unit.orchestrator.use_cases.board_homes import ADA, ANN, asked, board_home, forecasts
 
 ME = Actor("me", Role.ADMIN)
-
-
-class Service:
-    """A service with accounts, asked as their browsers do, by cookie."""
-
-    def __init__(self, home: BoardHome) -> None:
-        self.home = home
-        roles = {"ada": Role.ADMIN, "ann": Role.SUBMITTER, "rita": Role.READER}
-        self.tokens = {name: add_user(home.workspace, name, role, "", "t", None) for name, role in roles.items()}
-        self.client = TestClient(create_app(home.workspace), base_url="http://127.0.0.1", follow_redirects=False)
-
-    def get(self, user: str, path: str) -> Any:
-        return self.client.get(path, headers=self._cookie(user))
-
-    def post(self, user: str, path: str, form: dict[str, str], headers: dict[str, str] | None = None) -> Any:
-        return self.client.post(path, data=form, headers=self._cookie(user) | (headers or {}))
-
-    def _cookie(self, user: str) -> dict[str, str]:
-        return {"Cookie": f"isoflop-token={self.tokens.get(user, 'none')}"}
 
 
 def test_boards_are_listed_and_shown_without_a_script(tmp_path: Path) -> None:

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from orchestrator.api import entering as module
-from orchestrator.api.board_schemas import BoardAsked, EntryAsked
+from orchestrator.api.board_schemas import EntryAsked
 from orchestrator.api.desk import Desk
 from orchestrator.api.entering import SCORERS, Entering
 from orchestrator.boards import BoardError
 from orchestrator.use_cases import board_entries
 from orchestrator.use_cases.background import Background
 from orchestrator.use_cases.execution import Execution
-from tests.unit.orchestrator.use_cases.board_homes import ADA, ANN, HIDDEN, BoardHome, asked, board_home
+from tests.unit.orchestrator.use_cases.board_homes import ADA, ANN, HIDDEN, BoardHome, asked, board_home, forecasts
 
 
 @pytest.fixture
@@ -60,7 +60,5 @@ def test_a_law_is_asked_in_the_workshop(home: BoardHome, monkeypatch: pytest.Mon
 
 
 def test_a_board_is_opened(home: BoardHome) -> None:
-    body = {"name": "new", "metric": "forecast", "corpus": home.dataset, "flops": 1e12, "target": 1e9}
-    board = BoardAsked.model_validate(body | {"closes": "2126-11-26T18:00:00+00:00"})
-    asyncio.run(entering(home).open(board, ADA))
+    asyncio.run(entering(home).open(forecasts(home.dataset, name="new"), None, ADA))
     assert home.workspace.store.board("new").user == "ada"

@@ -7,8 +7,9 @@ import typer
 
 from analysis.suggest.course import CoursePoint
 from analysis.suggest.records import Precision
-from orchestrator.cli.adapting import adaptive_of, round_rows, show_course, spaced
+from orchestrator.cli.adapting import adaptive_of, naming_options, round_rows, show_course, spaced
 from orchestrator.use_cases.planning import Planned
+from sweeps.file.problem import Problem, SweepError
 from sweeps.plan.plan import plan_of_runs
 from sweeps.plan.rounds import Round, Stop
 from tests.unit.sweeps.plan.adaptive_sweep import adaptive_spec
@@ -37,6 +38,14 @@ def test_options_are_keys_of_the_file() -> None:
 def test_what_is_no_precision_is_refused(until: list[str]) -> None:
     with pytest.raises(typer.BadParameter, match="params=FACTOR@FLOPs or loss=HALF-WIDTH@FLOPs"):
         adaptive_of(until, None)
+
+
+def test_a_problem_names_the_option_that_was_typed() -> None:
+    adaptive = adaptive_of(["params=0.5@1e15"], 1e12)
+    problems = [Problem("x", file=f"override {number}") for number in (1, 2, 4)] + [Problem("y", file="lab.yaml")]
+    with pytest.raises(SweepError) as caught, naming_options(adaptive, 1):
+        raise SweepError(problems)
+    assert [each.file for each in caught.value.problems] == ["override 1", "--until", "--spend", "lab.yaml"]
 
 
 def test_a_course_is_shown_from_its_first_to_its_last_point() -> None:

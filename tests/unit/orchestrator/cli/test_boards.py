@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import typer
 
 from orchestrator.boards import Forecast, NewEntry
-from orchestrator.cli.boards import closing_time, short_text
+from orchestrator.cli.boards import short_text
 from orchestrator.home import Home
 from orchestrator.use_cases.workspace import Workspace
 from tests.unit.orchestrator.cli.conftest import Isoflop
 from tests.unit.orchestrator.use_cases.board_homes import ADA, ANN, forecasts
-
-NOW = datetime(2026, 12, 1, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("text", "moment"),
-    [
-        ("90m", NOW + timedelta(minutes=90)),
-        ("1.5d", NOW + timedelta(hours=36)),
-        ("2026-12-24T18:00+01:00", datetime(2026, 12, 24, 17, tzinfo=UTC)),
-    ],
-)
-def test_a_closing_time_is_a_moment_or_from_now_on(text: str, moment: datetime) -> None:
-    assert closing_time(text, NOW) == moment
-
-
-@pytest.mark.parametrize("text", ["2026-12-24T18:00", "soon", "", "0001-01-01T00:00+23:59"])
-def test_a_time_without_its_zone_is_refused(text: str) -> None:
-    with pytest.raises(typer.BadParameter, match="give one with its zone"):
-        closing_time(text, NOW)
 
 
 def test_a_file_is_read_as_far_as_it_may_be(tmp_path: Path) -> None:
@@ -53,8 +32,10 @@ def test_a_board_from_its_opening_to_its_close(isoflop: Isoflop, tmp_path: Path)
     terms = ("--corpus", "c0ffee00c0ffee00", "--flops", "1e12", "--closes", "3h")
     assert isoflop("board", "ls").stdout == ""
     assert isoflop("board", "open", "speed", *terms).code == 2, "neither a hidden file nor a target"
+    when = isoflop("board", "open", "speed", *terms[:-1], "soon", "--hidden", str(hidden))
+    assert when.code == 2 and "Invalid value for --closes: 'soon' is no time" in when.stderr
     opened = isoflop("board", "open", "speed", *terms, "--hidden", str(hidden))
-    assert opened.code == 0 and "board speed is open until" in opened.stderr
+    assert opened.code == 0 and "board speed is open until" in opened.stderr and "nobody" not in opened.stderr
     shown = isoflop("board", "show", "speed", "-o", "json")
     assert (shown.json["metric"], shown.json["table"], shown.json["own"]) == ("bits-per-byte", [], [])
     assert "nobody" not in shown.stdout + opened.stderr
@@ -75,6 +56,25 @@ def test_a_board_from_its_opening_to_its_close(isoflop: Isoflop, tmp_path: Path)
     assert (again.code, "closed already" in again.stderr) == (2, True)
     assert isoflop("board", "decide", "speed", "x").code == 3
     assert "speed: bits-per-byte, 10¹² FLOPs, closed" in isoflop("board", "show", "speed").stderr
+
+
+def test_a_group_that_nobody_is_in_is_remarked_on(isoflop: Isoflop) -> None:
+    terms = (
+        "--corpus",
+        "c0ffee00c0ffee00",
+        "--flops",
+        "1e12",
+        "--closes",
+        "3h",
+        "--target",
+        "1e13",
+        "--group",
+        "autum",
+    )
+    opened = isoflop("board", "open", "scaling", *terms)
+    assert opened.code == 0
+    remark = "nobody is in the group autum yet: isoflop user set NAME --group autum puts an account there"
+    assert [run.stderr.splitlines().count(remark) for run in (opened, isoflop("board", "show", "scaling"))] == [1, 1]
 
 
 def test_a_table_has_its_intervals_in_words(isoflop: Isoflop, tmp_path: Path) -> None:

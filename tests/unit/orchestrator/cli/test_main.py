@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from orchestrator.cli import app as module
-from orchestrator.cli.main import main
+from orchestrator.cli.main import main, url_first
 from orchestrator.cli.streams import ReaderGone
 from orchestrator.errors import NotFound
 from tests.unit.orchestrator.cli.conftest import Isoflop
@@ -86,6 +86,21 @@ def test_an_argument_that_is_no_text_is_refused(isoflop: Isoflop) -> None:
     refused = isoflop("sample", "1", "--prompt", "\udcff")
     assert refused.code == 2 and "'\\udcff' is not UTF-8" in refused.stderr
     assert isoflop("show", "naïve–日本").code == 3
+
+
+@pytest.mark.parametrize(
+    ("typed", "carried_out"),
+    [
+        ("ls -o json", "ls -o json"),
+        ("--url U ls", "--url U ls"),
+        ("ls --url U -o json", "--url U ls -o json"),
+        ("show lab --url=U", "--url=U show lab"),
+        ("ls --url", "--url ls"),
+        ("sample x -- --url", "sample x -- --url"),
+    ],
+)
+def test_the_service_is_named_before_the_verb_or_behind_it(typed: str, carried_out: str) -> None:
+    assert url_first(typed.split()) == carried_out.split()
 
 
 def test_usage_is_one_sentence_and_two_pointers(isoflop: Isoflop) -> None:

@@ -31,6 +31,15 @@ def test_the_home_is_opened_and_announced(
     assert printed.err.splitlines() == [f"state: {tmp_path / 'home'} (ISOFLOP_HOME)", "measuring"]
 
 
+def test_a_command_that_works_here_says_so_where_a_service_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ISOFLOP_HOME", str(tmp_path))
+    monkeypatch.setenv("ISOFLOP_URL", "http://127.0.0.1:1")
+    open_workspace(reading=True)
+    assert "note: ISOFLOP_URL names a service, and this command works in the home here" in capsys.readouterr().err
+
+
 def test_what_is_only_read_is_neither_made_nor_changed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ISOFLOP_HOME", str(tmp_path / "home"))
     workspace = open_workspace(reading=True)

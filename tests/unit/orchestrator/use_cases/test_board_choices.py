@@ -11,7 +11,8 @@ from orchestrator.people import Actor, Role
 from orchestrator.states import RunState
 from orchestrator.store import NewRun
 from orchestrator.use_cases import board_choices
-from orchestrator.use_cases.board_choices import Choices, choices_of
+from orchestrator.use_cases.accounts import add_user
+from orchestrator.use_cases.board_choices import Choices, OpeningChoices, choices_of, opening_choices
 from tests.unit.orchestrator.store_fixtures import made_cell, sweep_record
 from tests.unit.orchestrator.use_cases.board_homes import ADA, ANN, asked, board_home, forecasts
 
@@ -64,4 +65,14 @@ def test_the_latest_and_best_are_offered_by_what_a_user_types(tmp_path: Path, mo
     assert [each.loss for each in choices_of(home.workspace, "speed", ANN).runs] == [3.0]
     monkeypatch.setattr(board_choices, "SWEEPS", 2)
     assert choices_of(home.workspace, "scaling", ANN).sweeps == ("of-ann0",), "the latest two, one of which waits"
+
+
+def test_an_admin_chooses_from_sweeps_and_groups(tmp_path: Path) -> None:
+    home = board_home(tmp_path)
+    home.run("ann0", "ann")
+    home.run("bob0", "bob", seed=1)
+    for name, group in (("ann", "winter"), ("bob", "autumn"), ("cy", "autumn"), ("dan", "")):
+        add_user(home.workspace, name, Role.SUBMITTER, group, "t", None)
+    assert opening_choices(home.workspace, ADA) == OpeningChoices(("of-bob0", "of-ann0"), ("autumn", "winter"))
+    assert opening_choices(home.workspace, ANN) is None
     home.workspace.close()

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.boards import Forecast, NewEntry
-from orchestrator.people import Actor
+from orchestrator.people import Actor, Role
+from orchestrator.use_cases.accounts import add_user, revoke
 from orchestrator.use_cases.board_table import board_of, boards_of, view_json
 from tests.unit.orchestrator.use_cases.board_homes import ADA, ANN, BOB, BoardHome, asked, board_home, forecasts
 
@@ -76,3 +77,14 @@ def test_a_table_of_runs_is_shown_at_once(home: BoardHome) -> None:
     view = board_of(home.workspace, "speed", BOB)
     assert [(row.user, row.score) for row in view.table] == [("ann", 2.5)] and view.entrants == 1
     assert view_json(view)["table"][0]["score_interval"] is None
+
+
+def test_a_group_has_its_open_accounts_as_members(home: BoardHome) -> None:
+    store = home.workspace.store
+    store.add_board(asked(name="theirs", group="autumn"), None, ADA)
+    assert board_of(home.workspace, "theirs", BOB).group_members == 0
+    for name in ("ann", "bob"):
+        add_user(home.workspace, name, Role.SUBMITTER, "autumn", "t", None)
+    revoke(home.workspace, "bob", None)
+    members = {each.name: each.group_members for each in boards_of(home.workspace, BOB)}
+    assert members == {"theirs": 1, "speed": None, "scaling": None, "blind": None}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -20,6 +21,7 @@ from orchestrator.use_cases.boards import _decides, _outcome, close_board, decid
 from tests.unit.orchestrator.store_fixtures import made_cell, sweep_record
 from tests.unit.orchestrator.use_cases.board_homes import ADA, CORPUS, HIDDEN, BoardHome, asked, board_home, forecasts
 from tests.unit.orchestrator.use_cases.homes import finish
+from tokenizer.errors import ExpectedError
 
 BASELINE = Baseline("lab@aaaa0000", (1.0, 2.0), (3.0, 2.0), (0.1, 0.1), 9.0, None, 0)
 SIZES = {"n1": {"d_model": 8}, "n2": {"d_model": 16}, "n3": {"d_model": 24}}
@@ -42,10 +44,26 @@ def test_a_board_is_for_the_data_of_a_sweep_or_for_a_hash(home: BoardHome) -> No
     open_board(home.workspace, forecasts("lab"), None, ADA)
     store = home.workspace.store
     assert [store.board(name).asked.corpus for name in ("speed", "hashed", "scaling")] == [CORPUS, CORPUS, home.dataset]
-    with pytest.raises(NotFound, match="there is no sweep 'nothing'"):
-        open_board(home.workspace, asked(name="x", corpus="nothing"), None, ADA)
-    with pytest.raises(AccountError, match="board 'No Name'"):
-        open_board(home.workspace, asked(name="No Name"), None, ADA)
+
+
+@pytest.mark.parametrize(
+    ("changes", "baseline", "error", "field"),
+    [
+        ({"name": "No Name"}, None, AccountError("board 'No Name'"), "name"),
+        ({"name": "speed"}, None, BoardError("there is a board speed already"), "name"),
+        ({"group": "No Name"}, None, AccountError("group 'No Name'"), "group"),
+        ({"corpus": "nothing"}, None, NotFound("there is no sweep 'nothing'"), "corpus"),
+        ({}, "nothing", NotFound("there is no sweep 'nothing'"), "baseline"),
+        ({"closes_at": 1.0}, None, BoardError("the closing time has passed"), "closes"),
+    ],
+)
+def test_what_is_refused_names_its_field(
+    home: BoardHome, changes: dict[str, Any], baseline: str | None, error: ExpectedError, field: str
+) -> None:
+    open_board(home.workspace, asked(), None, ADA)
+    with pytest.raises(type(error), match=str(error)) as caught:
+        open_board(home.workspace, asked(**{"name": "x", **changes}), baseline, ADA)
+    assert caught.value.field == field
 
 
 def test_the_runs_of_a_baseline_are_scored_on_the_hidden_file(home: BoardHome) -> None:
