@@ -10,7 +10,7 @@ import pytest
 from analysis.fitting.valley import model as module
 from analysis.fitting.valley.form import FIXED, ValleyTheta, off_additive
 from analysis.fitting.valley.hyper import Scales
-from analysis.fitting.valley.model import BLOCKS, ValleyModel
+from analysis.fitting.valley.model import BLOCKS, ValleyModel, unseen_share
 from tests.unit.analysis.fitting.valley.made import (
     BUDGETS,
     THETA,
@@ -166,3 +166,7 @@ def test_the_priors_log_derivatives_are_finite_differences() -> None:
     assert free.sum() == 3 and (rises[:, free] == 0).all()
     expected = slopes(lambda s: np.log(made.prior(Scales(*s), THETA)[1][~free]), at)
     assert rises[:, ~free] == pytest.approx(expected.T, abs=1e-7)
+
+
+def test_each_budget_beyond_three_shows_all_but_a_sixteenth_of_what_was_left() -> None:
+    assert [unseen_share(count) for count in (1, 2, 3, 4, 5, 7)] == [1, 1, 1, 1 / 16, 1 / 256, 1 / 65536]
