@@ -149,7 +149,7 @@ def test_the_distance_from_an_additive_valley_is_measured_by_the_misfit() -> Non
     made = model()
     beta = parameters(made)
     precision, rise = made.additive(scales(misfit=0.1, additive=20.0))
-    assert precision == pytest.approx(1 / (2.0**2 + (1.5 / 3**4) ** 2)), "five budgets hide little"
+    assert precision == pytest.approx(1 / (2.0**2 + (1.5 / 16**2) ** 2)), "five budgets hide little"
     assert rise == pytest.approx(-2 * 4 * precision)
     few = replace(made, budgets=made.budgets[:, :3])
     assert few.additive(scales(misfit=0.1, additive=20.0))[0] == pytest.approx(1 / (2.0**2 + 1.5**2))
