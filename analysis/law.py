@@ -46,7 +46,7 @@ from analysis.wording import budget_place, refusal_message
 
 Floats = NDArray[np.float64]
 
-FIT_VERSION = 3
+FIT_VERSION = 4
 """Incremented when the same table would give other numbers."""
 
 

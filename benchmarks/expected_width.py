@@ -1,6 +1,7 @@
 """How a plan's expected half-widths compare with those that fits of published results have.
 
     python -m benchmarks.expected_width ../shared/data --out rows.csv
+    python -m benchmarks.expected_width --rows rows.csv --write docs/experiments/coverage.md
 
 Of each table, and of its first three, four, five and seven budgets, the plan is given only the design (FLOPs, sizes,
 tokens) and a noise: the usual one, or the table's own between seeds, else near the valley's floor. Tables whose losses
@@ -25,7 +26,10 @@ from analysis.records import LawError
 from analysis.table.table import RunTable
 from benchmarks.holdout.sets import files, load
 from benchmarks.holdout.tables import markdown
+from benchmarks.pages import write_part
 
+PART = "expected_width"
+"""Part of a page that `--write` puts the table into."""
 BUDGETS = (3, 4, 5, 7)
 """Budgets with a minimum of the sub-tables."""
 MULTIPLES = (3.0, 10.0)
@@ -137,17 +141,23 @@ def _spread(logs: pd.Series[float]) -> str:
 def main() -> None:
     """Compare, write the rows, print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("paths", nargs="+", type=Path, help="CSV files, and folders of them")
+    parser.add_argument("paths", nargs="*", type=Path, help="CSV files, and folders of them")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--out", type=Path, help="write every ratio here, as CSV")
+    parser.add_argument("--rows", nargs="*", type=Path, default=[], help="ratios written before, to report on as well")
+    parser.add_argument("--write", type=Path, help="put the table into this page, between its marks")
     chosen = parser.parse_args()
-    todo = [(path.stem, *each) for path in files(chosen.paths) for each in tables(path)]
+    found = files(chosen.paths) if chosen.paths or not chosen.rows else []
+    todo = [(path.stem, *each) for path in found for each in tables(path)]
     with ProcessPoolExecutor(chosen.jobs) as pool:
-        rows = [row for part in pool.map(compare, *zip(*todo, strict=True)) for row in part]
-    frame = pd.DataFrame([asdict(row) for row in rows])
+        rows = [asdict(row) for part in (pool.map(compare, *zip(*todo, strict=True)) if todo else []) for row in part]
+    frame = pd.concat([*map(pd.read_csv, chosen.rows), pd.DataFrame(rows)], ignore_index=True)
     if chosen.out:
         frame.to_csv(chosen.out, index=False)
-    print(report(frame))
+    text = report(frame)
+    if chosen.write:
+        write_part(chosen.write, PART, text)
+    print(text)
 
 
 if __name__ == "__main__":

@@ -50,12 +50,12 @@ MOST_DEPTH, MOST_NARROWING, MOST_TREND = 1.0, 0.3, 0.3
 """What they are at most."""
 
 UNSEEN = 0.1
-"""Drift of L*'s slope, as a share of it for each root of a unit of ln C, that three budgets cannot show; with K budgets
-it is less by (K − 2)⁴. Between neighbouring budgets of our own sweeps the slope changed by −0.17 to 0.07 of itself for
-each unit (docs/experiments/demo.md), while their valleys showed no misfit."""
+"""Drift of L*'s slope, as a share of it for each root of a unit of ln C, that three budgets cannot show; with each
+further budget a sixteenth of that. Between neighbouring budgets of our own sweeps the slope changed by −0.17 to 0.07 of
+itself for each unit (docs/experiments/demo.md), while their valleys showed no misfit."""
 UNSEEN_DISTANCE = 1.5
-"""Standard deviation, in ln, of the distance from an additive valley that three budgets cannot show; with K budgets it
-is less by (K − 2)⁴, too. The sides of our own small sweeps are not those of an additive surface with their frontier,
+"""Standard deviation, in ln, of the distance from an additive valley that three budgets cannot show; with each further
+budget a sixteenth, too. The sides of our own small sweeps are not those of an additive surface with their frontier,
 which is straight or steepens."""
 
 MANY = 60_000
@@ -294,7 +294,7 @@ class ValleyModel:
 
 def unseen_share(budgets: int) -> float:
     """The share that so many budgets leave of what three cannot show."""
-    return float(max(budgets - 2, 1) ** -4.0)
+    return 16.0 ** -max(budgets - 3, 0)
 
 
 def _most_frequent(labels: Labels, most: int) -> Floats:

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from benchmarks.expected_width import compare, report, tables
+from benchmarks import expected_width
+from benchmarks.expected_width import PART, compare, report, tables
+from benchmarks.pages import marks, part
 from tests.unit.analysis.law_tables import sweep, table
 
 
@@ -26,13 +29,32 @@ def test_each_noise_and_multiple_has_a_ratio_and_exact_tables_none() -> None:
     assert compare("exact", 5, table(noise=0.0)) == []
 
 
-def test_the_report_has_medians_of_ratios_over_tables() -> None:
+def made() -> pd.DataFrame:
+    """Rows of three tables of one set."""
     rows = [
         ("a", budgets, noise, multiple, np.log(ratio), 0.0)
         for budgets, ratio in ((3, 1.0), (4, 2.0), (5, 8.0))
         for noise in ("usual", "own")
         for multiple in (3.0, 10.0)
     ]
-    lines = report(pd.DataFrame(rows, columns=["data", "budgets", "noise", "multiple", "params", "loss"])).splitlines()
+    return pd.DataFrame(rows, columns=["data", "budgets", "noise", "multiple", "params", "loss"])
+
+
+def test_the_report_has_medians_of_ratios_over_tables() -> None:
+    lines = report(made()).splitlines()
     assert lines[2].startswith("| a | 3 | 2.00 (÷× 2.00) | 1.00 (÷× 1.00) |")
     assert lines[4].startswith("| **from 5 on** | 1 | 8.00 (÷× 1.00) |")
+
+
+def test_rows_of_earlier_calls_are_reported_together_and_put_into_a_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, first, second = tmp_path / "page.md", tmp_path / "first.csv", tmp_path / "second.csv"
+    page.write_text("\n".join(marks(PART)))
+    made().to_csv(first, index=False)
+    made().assign(data="b").to_csv(second, index=False)
+    monkeypatch.setattr("sys.argv", ["widths", "--rows", str(first), str(second), "--write", str(page)])
+    expected_width.main()
+    lines = part(page, PART).splitlines()
+    assert [line.split(" | ")[0] for line in lines[2:4]] == ["| a", "| b"]
+    assert lines[-1].startswith("| **all** | 6 | ")

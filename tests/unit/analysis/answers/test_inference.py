@@ -36,13 +36,15 @@ def exact(name: str) -> Law:
     """A law of losses without noise."""
     if name == "large":
         return fit(table(noise=0.0), holdout=False)
-    runs = table(truth=small, budgets=(1e12, 3e12, 1e13, 3e13), noise=0.0, cost=FALLING)
-    return fit(runs, cost=FALLING, holdout=False)
+    cost = FALLING if name == "small" else TokenCost.constant(6)
+    runs = table(truth=small, budgets=(1e12, 3e12, 1e13, 3e13), noise=0.0, cost=cost)
+    return fit(runs, cost=cost, holdout=False)
 
 
 def brute_force(law: Law, name: str, flops: float, inference: float) -> tuple[float, float]:
     """N and D on the true surface, by a fine grid of sizes and the tokens that each needs."""
-    e, a, alpha, b, beta = {"large": (1.69, 406.4, 0.34, 410.7, 0.28), "small": (1.5, 30.0, 0.33, 105.0, 0.33)}[name]
+    large, little = (1.69, 406.4, 0.34, 410.7, 0.28), (1.5, 30.0, 0.33, 105.0, 0.33)
+    e, a, alpha, b, beta = large if name == "large" else little
     target = law.predict(flops)
     goal = e + a / target.params**alpha + b / target.tokens**beta
     least = (a / (goal - e)) ** (1 / alpha)
@@ -61,10 +63,21 @@ def test_size_and_tokens_are_those_of_brute_force_however_much_inference_follows
     inference = max(times, 1e-3) * law.predict(flops).tokens
     answer = cheapest_with_inference(law, flops, inference)
     params, tokens = brute_force(law, name, flops, inference)
-    # Where the cost of a token falls with N, the additive truth is no valley in N and C, only close to one.
+    # Where the cost of a token falls with N, the additive truth is no valley in N and C, only close to one: the intervals
+    # hold it, and the same runs with a token that costs 6 N are exact (below).
+    assert answer.params_interval.low <= params <= answer.params_interval.high
+    assert answer.tokens_interval.low <= tokens <= answer.tokens_interval.high
     assert answer.params == pytest.approx(params, rel={"large": 0.01, "small": 0.08}[name])
     assert answer.tokens == pytest.approx(tokens, rel={"large": 0.01, "small": 0.18}[name])
     assert answer.flops == pytest.approx(answer.tokens * law.cost.flops_per_token(answer.params))
+
+
+def test_with_a_token_of_6_n_flops_even_the_furthest_answer_of_small_runs_is_that_of_brute_force() -> None:
+    law = exact("level")
+    flops = 3 * law.largest_budget
+    inference = 20_000 * law.predict(flops).tokens
+    answer = cheapest_with_inference(law, flops, inference)
+    assert (answer.params, answer.tokens) == pytest.approx(brute_force(law, "level", flops, inference), rel=0.005)
 
 
 def test_inference_to_come_makes_the_model_smaller_and_the_whole_cheaper(law: Law) -> None:

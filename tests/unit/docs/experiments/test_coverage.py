@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from analysis.law import Law
-from analysis.records import LawError
 from benchmarks.pages import marks, part, write_part
 from benchmarks.worlds import WORLDS, optimum
 from docs.experiments import coverage
-from docs.experiments.coverage import ESTIMATORS, PART, TARGETS, draw, lower_limit, ratio, report, table
+from docs.experiments.coverage import ESTIMATORS, PART, TARGETS, draw, kept, lower_limit, portion, ratio, report, table
 
 WORLD = WORLDS[0]
 
@@ -28,14 +28,8 @@ def test_a_world_is_drawn_fitted_and_asked() -> None:
 
 
 def test_a_refused_target_is_left_out_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    predict = Law.predict
-
-    def near(law: Law, flops: float) -> object:
-        if flops > 5e21:
-            raise LawError("too far")
-        return predict(law, flops)
-
-    monkeypatch.setattr(Law, "predict", near)
+    whole = Law.limits.func  # type: ignore[attr-defined]
+    monkeypatch.setattr(Law, "limits", property(lambda law: replace(whole(law), highest=5e21)))
     drawn = draw(WORLD, range(2))
     assert np.isfinite(drawn[:, -1, 0]).all()
     assert np.isnan(drawn[:, :, 1]).all()
@@ -48,10 +42,11 @@ def test_shares_widths_and_scores_of_made_answers() -> None:
     drawn[0, -1] += 0.15  # the headline misses once by 0.05, at a cost of 40 times that
     drawn[3, -1, 1] = np.nan
     size, loss = (row.split(" | ") for row in report(WORLD, drawn))
-    assert size[2:5] == [f"0.750 ({lower_limit(0.75, 4):.3f})", "×1.105", f"{(0.2 + 40 * 0.05 / 4) / 0.2:.2f}"]
-    assert loss[3] == "±100.0"
-    assert size[5] == f"0.667 ({lower_limit(2 / 3, 3):.3f}, 25.0 % refused)"
-    assert size[8:9] == ["1.00"]
+    assert size[2] == "4"
+    assert size[3:6] == [f"0.750 ({lower_limit(0.75, 4):.3f})", "×1.105", f"{(0.2 + 40 * 0.05 / 4) / 0.2:.2f}"]
+    assert loss[4] == "±100.0"
+    assert size[6] == f"0.667 ({lower_limit(2 / 3, 3):.3f}, 25.0 % refused)"
+    assert size[9:10] == ["1.00"]
 
 
 def test_without_a_right_form_the_score_is_held_against_the_best_estimator_by_name() -> None:
@@ -88,6 +83,39 @@ def test_the_command_prints_two_rows_a_world(
     monkeypatch.setattr("sys.argv", ["coverage", "--draws", "2", "--jobs", "1", "--worlds", "iid"])
     coverage.main()
     head, _, size, loss = capsys.readouterr().out.splitlines()
-    assert head.startswith("| world |  | 10×: covered (limit)")
-    assert size.startswith("| iid | N* | ")
-    assert loss.startswith("| iid | L* | ")
+    assert head.startswith("| world |  | draws | 10×: covered (limit)")
+    assert size.startswith("| iid | N* | 2 | ")
+    assert loss.startswith("| iid | L* | 2 | ")
+
+
+def test_draws_are_kept_and_the_same_command_goes_on_from_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drawn = np.load(_drawn_by(tmp_path, "2", monkeypatch, capsys))
+    assert len(drawn) == 2
+    np.save(portion(tmp_path, WORLD, range(2)), 2 * drawn)
+    _drawn_by(tmp_path, "2", monkeypatch, capsys)
+    assert np.array_equal(kept(tmp_path, WORLD), 2 * drawn, equal_nan=True)
+    monkeypatch.setattr(coverage, "PORTION", 2)
+    _drawn_by(tmp_path, "3", monkeypatch, capsys)
+    grown = kept(tmp_path, WORLD)
+    assert grown is not None
+    assert len(grown) == 3
+    assert kept(tmp_path, WORLDS[1]) is None
+
+
+def test_a_portion_that_grew_counts_once(tmp_path: Path) -> None:
+    for seeds in (range(1), range(3), range(3, 4)):
+        np.save(portion(tmp_path, WORLD, seeds), np.zeros((len(seeds), 1)))
+    found = kept(tmp_path, WORLD)
+    assert found is not None
+    assert len(found) == 4
+
+
+def _drawn_by(folder: Path, draws: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
+    """Run the command; the file of the first two draws."""
+    typed = ["coverage", "--draws", draws, "--jobs", "1", "--worlds", "iid", "--keep", str(folder)]
+    monkeypatch.setattr("sys.argv", typed)
+    coverage.main()
+    assert len(capsys.readouterr().out.splitlines()) == 4
+    return portion(folder, WORLD, range(2))

@@ -10,7 +10,7 @@ import pytest
 from analysis.fitting.valley import model as module
 from analysis.fitting.valley.form import FIXED, ValleyTheta, off_additive
 from analysis.fitting.valley.hyper import Scales
-from analysis.fitting.valley.model import BLOCKS, ValleyModel
+from analysis.fitting.valley.model import BLOCKS, ValleyModel, unseen_share
 from tests.unit.analysis.fitting.valley.made import (
     BUDGETS,
     THETA,
@@ -149,7 +149,7 @@ def test_the_distance_from_an_additive_valley_is_measured_by_the_misfit() -> Non
     made = model()
     beta = parameters(made)
     precision, rise = made.additive(scales(misfit=0.1, additive=20.0))
-    assert precision == pytest.approx(1 / (2.0**2 + (1.5 / 3**4) ** 2)), "five budgets hide little"
+    assert precision == pytest.approx(1 / (2.0**2 + (1.5 / 16**2) ** 2)), "five budgets hide little"
     assert rise == pytest.approx(-2 * 4 * precision)
     few = replace(made, budgets=made.budgets[:, :3])
     assert few.additive(scales(misfit=0.1, additive=20.0))[0] == pytest.approx(1 / (2.0**2 + 1.5**2))
@@ -166,3 +166,7 @@ def test_the_priors_log_derivatives_are_finite_differences() -> None:
     assert free.sum() == 3 and (rises[:, free] == 0).all()
     expected = slopes(lambda s: np.log(made.prior(Scales(*s), THETA)[1][~free]), at)
     assert rises[:, ~free] == pytest.approx(expected.T, abs=1e-7)
+
+
+def test_each_budget_beyond_three_shows_all_but_a_sixteenth_of_what_was_left() -> None:
+    assert [unseen_share(count) for count in (1, 2, 3, 4, 5, 7)] == [1, 1, 1, 1 / 16, 1 / 256, 1 / 65536]
