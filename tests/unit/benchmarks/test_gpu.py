@@ -19,6 +19,7 @@ def test_every_size_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
     assert set(report["matmul_peak"]) == {"bf16", "fp32"}
 
 
+@pytest.mark.slow
 def test_muon_and_experts_are_measured_too(capsys: pytest.CaptureFixture[str]) -> None:
     ways = ("--optimizer", "muon", "--experts", "4", "--active", "2")
     assert gpu.main(["--device", "cpu", "--tiny", "--only", "1M", *ways]) == 0

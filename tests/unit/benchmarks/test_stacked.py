@@ -9,6 +9,7 @@ import pytest
 from benchmarks import stacked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "ways"),
     [
