@@ -62,7 +62,7 @@ class _Outcome:
         forecast, interval = record.params_predicted, record.params_interval
         words = (format_count(forecast), format_interval(interval, format_count), format_count(record.params))
         ends = max(interval.low / forecast, 1 / _LONGEST), min(interval.high / forecast, _LONGEST)
-        least, most = _counted(*map(math.log, ends), record.params_error)
+        least, most = _counted(math.log(ends[0]), math.log(ends[1]), record.params_error)
         counted = math.exp(max(least, -math.log(_LONGEST))), math.exp(min(most, math.log(_LONGEST)))
         return cls(*ends, *counted, record.params / forecast, record.params_covered, words)
 
