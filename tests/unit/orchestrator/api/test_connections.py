@@ -29,7 +29,7 @@ async def app(scope: dict[str, object], receive: Receive, send: Send) -> None:
         if message["type"] == "http.disconnect":
             return
         more = bool(message.get("more_body"))
-    await asyncio.sleep(0.6 if scope["path"] == "/slow" else 0)
+    await asyncio.sleep(1.5 if scope["path"] == "/slow" else 0)
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
     await send({"type": "http.response.body", "body": b"ok"})
 
@@ -91,13 +91,13 @@ BEGUN = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc"
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: 1", BEGUN])
 def test_a_request_that_does_not_come_ends_its_connection(sent: bytes) -> None:
-    with listening(100, 0.2, []) as port:
+    with listening(100, 1.0, []) as port:
         assert closed(opened(port, sent)) and ask(port) == b"ok"
 
 
 def test_a_connection_may_ask_again_and_is_not_closed_for_an_answer_that_takes_long() -> None:
     ended: list[str] = []
-    with listening(100, 0.3, ended) as port:
+    with listening(100, 1.0, ended) as port:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         for path in ("/", "/slow"):
             connection.request("GET", path)
