@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
 import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -15,6 +17,7 @@ from starlette.responses import Response
 from analysis.law import Law
 from orchestrator.api.documents import Document, reply
 from orchestrator.api.page_parts import PageParts, static
+from orchestrator.api.practice import practise, practise_pages
 from orchestrator.api.shelf import FOREVER, lay
 from orchestrator.scheduling.progress import Progress
 from orchestrator.store import SweepTotals
@@ -22,8 +25,9 @@ from orchestrator.use_cases.background import Background
 from orchestrator.use_cases.current import Current
 from orchestrator.use_cases.kept import REFUSALS, Kept
 from orchestrator.use_cases.sweep_answers import SweepAnswers
-from orchestrator.use_cases.workshop import asking
+from orchestrator.use_cases.workshop import Workshop, asking
 from orchestrator.use_cases.workspace import Workspace
+from tokenizer.errors import ExpectedError
 
 DOCUMENT_BYTES = 48 * 2**20
 """Memory of the documents that are kept: those made here, and twice as much again for what the workshop made."""
@@ -37,6 +41,8 @@ THREADS = 2
 """Threads that compute at a time: more would only take turns. One stays free of what takes long."""
 LIVE_SECONDS = 1.0
 """Age up to which an answer with the position of runs in training is given again."""
+PRACTICE_SECONDS = 10.0
+"""After which the second process of the workshop starts and practises: a service of a moment starts one alone."""
 Value = TypeVar("Value")
 
 
@@ -53,7 +59,10 @@ class Desk:
         """
         self.current = Current(workspace)
         self._background = background
+        self._artifacts = workspace.home.artifacts
+        self._later: threading.Timer | None = None
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="answers")
+        self._practises = workshop if isinstance(workshop, Workshop) else None
         self._workshop = workshop or self._threads
         self._lane = ThreadPoolExecutor(1, thread_name_prefix="long")
         self._documents: Kept[Document] = Kept(self._threads, DOCUMENT_BYTES, lambda made: made.size)
@@ -62,12 +71,29 @@ class Desk:
         self._long: Kept[Any] = Kept(self._lane, OUTLOOKS_KEPT)
 
     def warm(self) -> None:
-        """Prepare for the first visitor: the workshop makes Vega's bundle, and the list is read."""
-        self._made.get(("static", LIBRARY), static, LIBRARY)
+        """Prepare for the first visitor: the list is read, and the workshop makes Vega's bundle and practises answers.
+
+        Its other process practises, too, once the service has been up for a while.
+        """
+        made = self._made.get(("static", LIBRARY), static, LIBRARY)
         self._threads.submit(self.current.warm)
+        if self._practises is not None:
+            self._threads.submit(practise_pages, self._artifacts)
+            made.add_done_callback(lambda _: self._practise(rested=False))
+            self._later = threading.Timer(PRACTICE_SECONDS, self._practise, kwargs={"rested": True})
+            self._later.daemon = True
+            self._later.start()
+
+    def _practise(self, *, rested: bool) -> None:
+        """Let a process of the workshop practise: that used last, or the most `rested`; none if it has ended."""
+        if self._practises is not None:
+            with contextlib.suppress(ExpectedError):
+                self._practises.carry_out(practise, self._artifacts, rested=rested)
 
     def close(self) -> None:
         """End what is being computed."""
+        if self._later is not None:
+            self._later.cancel()
         self._workshop.shutdown(cancel_futures=True)
         self._lane.shutdown(cancel_futures=True)
 
