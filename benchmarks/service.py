@@ -110,9 +110,12 @@ def serve(folder: Path) -> None:
 
     from benchmarks.service_home import workspace
     from orchestrator.api.app import create_app
+    from orchestrator.api.connections import most_connections, timed_protocol
     from orchestrator.use_cases.workshop import Workshop
 
-    config = uvicorn.Config(create_app(workspace(folder), workshop=Workshop()), log_level="error", port=0)
+    app = create_app(workspace(folder), workshop=Workshop())
+    protocol = timed_protocol(most_connections(), repeats=app.state.repeats)
+    config = uvicorn.Config(app, log_level="error", log_config=None, port=0, http=protocol)
     bound = config.bind_socket()
     print(f"127.0.0.1:{bound.getsockname()[1]}", flush=True)
     uvicorn.Server(config).run(sockets=[bound])

@@ -89,6 +89,9 @@ class Surroundings:
         known = None if stamp is None else self._members.entry_at(token, stamp)
         if known is None:
             known = await run_in_threadpool(self._members.entry, token)
+        heard = scope.get("state", {}).get("heard")
+        if heard is not None:
+            heard.token, heard.entry, heard.stamp = token, known, stamp
         return known, stamp
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +17,7 @@ from orchestrator.cli.port import LARGEST, address_of, open_port
 
 if TYPE_CHECKING:
     import uvicorn
+    from fastapi import FastAPI
 
 
 SWITCH_SECONDS = 0.001
@@ -80,7 +80,7 @@ def _shorten_pauses() -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
 
 
-def _configuration(app: Callable[..., Any], host: str, port: int) -> uvicorn.Config:
+def _configuration(app: FastAPI, host: str, port: int) -> uvicorn.Config:
     """How the server listens; what a proxy says of its clients is believed where the operator names the proxy."""
     import uvicorn
 
@@ -95,7 +95,7 @@ def _configuration(app: Callable[..., Any], host: str, port: int) -> uvicorn.Con
         log_config=None,
         timeout_graceful_shutdown=5,
         proxy_headers=named,
-        http=timed_protocol(most_connections()),
+        http=timed_protocol(most_connections(), repeats=app.state.repeats),
         backlog=BACKLOG,
     )
 

@@ -10,7 +10,6 @@ from fastapi.testclient import TestClient
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
-from orchestrator.api import shelf
 from orchestrator.api.app import create_app
 from orchestrator.api.documents import json_document, reply
 from orchestrator.api.shelf import FOREVER, Shelf, lay
@@ -94,20 +93,6 @@ def test_a_kept_answer_is_compressed_or_304_as_the_client_asks() -> None:
     assert len(packed) < len(plain) / 10
     tag = json_document({"number": 1, "padding": "x" * 2000}).tag
     assert ask(layer, if_none_match=tag) == (304, b"")
-
-
-def test_the_shelf_has_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shelf, "MOST", 2)
-    routes = Routes()
-    layer = Shelf(routes)
-    for path in ("/a", "/b", "/a", "/c", "/a"):
-        ask(layer, path)
-    assert routes.asked == 3
-    ask(layer, "/b")
-    assert routes.asked == 4, "it was unused for longest"
-    monkeypatch.setattr(shelf, "BYTES", 1)
-    ask(layer, "/d")
-    assert (len(layer._laid), layer._bytes) == (0, 0)
 
 
 def test_a_change_by_anybody_is_seen_at_once(tmp_path: Path) -> None:
