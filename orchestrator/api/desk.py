@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import threading
 import time
 from collections.abc import Callable, Hashable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from starlette.concurrency import run_in_threadpool
@@ -16,6 +15,7 @@ from starlette.responses import Response
 
 from analysis.law import Law
 from orchestrator.api.documents import Document, reply
+from orchestrator.api.jobs import outcome_of
 from orchestrator.api.page_parts import PageParts, static
 from orchestrator.api.practice import practise, practise_pages
 from orchestrator.api.shelf import FOREVER, lay
@@ -23,7 +23,7 @@ from orchestrator.scheduling.progress import Progress
 from orchestrator.store import SweepTotals
 from orchestrator.use_cases.background import Background
 from orchestrator.use_cases.current import Current
-from orchestrator.use_cases.kept import REFUSALS, Kept
+from orchestrator.use_cases.kept import Kept
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.use_cases.workshop import Workshop, asking
 from orchestrator.use_cases.workspace import Workspace
@@ -123,7 +123,7 @@ class Desk:
 
     async def made(self, key: Hashable, make: Callable[..., Value], *arguments: Any) -> Value:
         """What the workshop makes, or has made, for a key; `make` and its arguments may go to another process."""
-        made: Value = await _outcome(self._made.get(key, make, *arguments))
+        made: Value = await outcome_of(self._made, self._made.get(key, make, *arguments))
         return made
 
     def compute(self, function: Callable[..., Value], /, *arguments: Any) -> Value:
@@ -140,7 +140,7 @@ class Desk:
             asking.set(user)
             return self._workshop.submit(make, *arguments).result()
 
-        made: Value = await _outcome(self._long.get(key, wait))
+        made: Value = await outcome_of(self._long, self._long.get(key, wait))
         return made
 
     async def document(
@@ -151,16 +151,16 @@ class Desk:
         One that shows runs in training, which are not `settled`, is made again after LIVE_SECONDS.
         """
         if settled:
-            return self.reply(request, await _outcome(self._documents.get(key, make, *arguments)))
+            return self.reply(request, await outcome_of(self._documents, self._documents.get(key, make, *arguments)))
         tick = int(time.monotonic() / LIVE_SECONDS) + 1
-        found = await _outcome(self._documents.get((key, tick), make, *arguments))
+        found = await outcome_of(self._documents, self._documents.get((key, tick), make, *arguments))
         return self.reply(request, found, tick * LIVE_SECONDS)
 
     async def computed(
         self, request: Request, key: Hashable, make: Callable[..., Document], *arguments: Any
     ) -> Response:
         """`document` for one that takes long: the workshop makes it."""
-        return self.reply(request, await _outcome(self._computed.get(key, make, *arguments)))
+        return self.reply(request, await outcome_of(self._computed, self._computed.get(key, make, *arguments)))
 
     def reply(self, request: Request, found: Document, until: float = FOREVER) -> Response:
         """A document of what the database holds in answer to a request; it says how old it is while that is away.
@@ -181,11 +181,3 @@ def _weight(made: object) -> int:
 def law_of(answers: SweepAnswers, variant: str) -> Law:
     """The law of a variant. Raises LawError."""
     return answers.law(variant)
-
-
-async def _outcome(future: Future[Value]) -> Value:
-    """What a computation gives; one who goes away does not cancel it for the others."""
-    try:
-        return await asyncio.shield(asyncio.wrap_future(future))
-    except REFUSALS as error:  # kept, and raised again and again: its traceback would grow
-        raise error.with_traceback(None) from None

@@ -7,9 +7,10 @@ import threading
 from pathlib import Path
 
 import pytest
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from analysis.records import LawError
+from orchestrator.api import jobs
 from orchestrator.api.desk import Desk
 from orchestrator.api.documents import Document, json_document
 from orchestrator.use_cases.background import Background
@@ -66,3 +67,35 @@ def test_a_law_that_runs_do_not_give_is_a_refusal(desk: Desk) -> None:
 
     with pytest.raises(LawError):
         asyncio.run(fit())
+
+
+def test_what_nobody_waits_for_any_longer_is_cancelled(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "LEFT_SECONDS", 0.01)
+    go, made = threading.Event(), list[str]()
+    busy = [desk._threads.submit(go.wait, 30) for _ in range(2)]  # all threads: what is asked for waits
+
+    def make() -> Document:
+        made.append("made")
+        return json_document(1)
+
+    async def ask(key: str, stays: bool) -> bytes:
+        async def receive() -> dict[str, str]:
+            await asyncio.sleep(30 if stays else 0)
+            return {"type": "http.disconnect"}
+
+        jobs.hearing.set(receive)
+        return bytes((await desk.document(ASKED, key, make)).body)
+
+    async def together() -> bytes:
+        left, shared = asyncio.create_task(ask("left", False)), asyncio.create_task(ask("shared", False))
+        staying = asyncio.create_task(ask("shared", True))
+        for each in (left, shared):
+            with pytest.raises(ClientDisconnect):
+                await each
+        while len(desk._documents) > 1:
+            await asyncio.sleep(0.01)
+        go.set()
+        return await staying
+
+    assert asyncio.run(together()) == b"1" and made == ["made"]
+    assert all(each.result() for each in busy)
