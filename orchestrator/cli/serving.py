@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,7 +18,8 @@ from orchestrator.cli.port import LARGEST, address_of, open_port
 
 if TYPE_CHECKING:
     import uvicorn
-    from fastapi import FastAPI
+
+    from orchestrator.api.repeats import Repeats
 
 
 SWITCH_SECONDS = 0.001
@@ -64,7 +66,7 @@ def serve(
         app = create_app(
             workspace, background, members=members, corpora=corpora, workshop=workshops[0], planners=workshops[1]
         )
-        server = EndingServer(_configuration(app, host, port), workshops)
+        server = EndingServer(_configuration(app, host, port, app.state.repeats), workshops)
         with handled_elsewhere(), signals.replaced(lambda: setattr(server, "should_exit", True)):
             say(f"page and REST: {address_of(listening)}")
             _shorten_pauses()
@@ -80,7 +82,7 @@ def _shorten_pauses() -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
 
 
-def _configuration(app: FastAPI, host: str, port: int) -> uvicorn.Config:
+def _configuration(app: Callable[..., Any], host: str, port: int, repeats: Repeats) -> uvicorn.Config:
     """How the server listens; what a proxy says of its clients is believed where the operator names the proxy."""
     import uvicorn
 
@@ -95,7 +97,7 @@ def _configuration(app: FastAPI, host: str, port: int) -> uvicorn.Config:
         log_config=None,
         timeout_graceful_shutdown=5,
         proxy_headers=named,
-        http=timed_protocol(most_connections(), repeats=app.state.repeats),
+        http=timed_protocol(most_connections(), repeats=repeats),
         backlog=BACKLOG,
     )
 
