@@ -40,7 +40,7 @@ OUTLOOKS_KEPT = 256
 THREADS = 2
 """Threads that compute at a time: more would only take turns. One stays free of what takes long."""
 LIVE_SECONDS = 1.0
-"""Age up to which an answer with the position of runs in training is given again."""
+"""After which an answer with the position of runs in training is made again: it is at most twice as old."""
 PRACTICE_SECONDS = 10.0
 """After which the second process of the workshop starts and practises: a service of a moment starts one alone."""
 Value = TypeVar("Value")
@@ -148,13 +148,18 @@ class Desk:
     ) -> Response:
         """The document of a key in answer to a request; `make(*arguments)` makes it if it is not kept.
 
-        One that shows runs in training, which are not `settled`, is made again after LIVE_SECONDS.
+        One that shows runs in training, which are not `settled`, is made again after LIVE_SECONDS; who asks meanwhile
+        gets the one before.
         """
         if settled:
-            return self.reply(request, await outcome_of(self._documents, self._documents.get(key, make, *arguments)))
+            made = self._documents.get(key, make, *arguments)
+            return self.reply(request, await outcome_of(self._documents, made))
         tick = int(time.monotonic() / LIVE_SECONDS) + 1
-        found = await outcome_of(self._documents, self._documents.get((key, tick), make, *arguments))
-        return self.reply(request, found, tick * LIVE_SECONDS)
+        made = self._documents.get((key, tick), make, *arguments)
+        before = None if made.done() else self._documents.ready((key, tick - 1))
+        if before is not None:
+            return self.reply(request, before, until=0.0)
+        return self.reply(request, await outcome_of(self._documents, made), tick * LIVE_SECONDS)
 
     async def computed(
         self, request: Request, key: Hashable, make: Callable[..., Document], *arguments: Any

@@ -51,6 +51,12 @@ class Kept(Generic[Value]):
         future.add_done_callback(lambda done: self._settle(key, done))
         return future
 
+    def ready(self, key: Hashable) -> Value | None:
+        """The value of a key if it was made already; None if not."""
+        with self._lock:
+            known = self._futures.get(key)
+        return known.result() if known is not None and known.done() and known.exception() is None else None
+
     def wait(self, future: Future[Value]) -> None:
         """Count one who waits for a value that is being made."""
         with self._lock:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
+import types
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -99,3 +102,34 @@ def test_what_nobody_waits_for_any_longer_is_cancelled(desk: Desk, monkeypatch: 
 
     assert asyncio.run(together()) == b"1" and made == ["made"]
     assert all(each.result() for each in busy)
+
+
+def test_who_asks_while_a_live_page_is_made_again_gets_the_one_before(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [100.25]
+    monkeypatch.setattr("orchestrator.api.desk.time", types.SimpleNamespace(monotonic=lambda: clock[0]))
+    go, made = threading.Event(), list[int]()
+
+    def make() -> Document:
+        made.append(len(made))
+        assert len(made) == 1 or go.wait(30)
+        return json_document(made[-1])
+
+    async def ask() -> bytes:
+        return bytes((await desk.document(ASKED, "key", make, settled=False)).body)
+
+    assert asyncio.run(ask()) == b"0"
+    clock[0] += 1.0
+    assert asyncio.run(ask()) == b"0", "the next one is being made"
+    go.set()
+    until(lambda: desk._documents.ready(("key", 102)) is not None)
+    assert asyncio.run(ask()) == b"1" and made == [0, 1]
+    clock[0] += 2.0
+    assert asyncio.run(ask()) == b"2", "what is older is not given"
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    while not holds():
+        time.sleep(0.005)
