@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import threading
 import time
@@ -24,6 +25,7 @@ from orchestrator.store import SweepTotals
 from orchestrator.use_cases.background import Background
 from orchestrator.use_cases.current import Current
 from orchestrator.use_cases.kept import Kept
+from orchestrator.use_cases.law_parts import bare_law, has_parts, holdout_records, whole_law
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.use_cases.workshop import Workshop, asking
 from orchestrator.use_cases.workspace import Workspace
@@ -116,8 +118,13 @@ class Desk:
         """
         answers = (await self.answers(found)).on(loss_key)
         if not answers.has_law(variant):
-            key = ("law", found.sweep.id, found.key, variant, answers.loss_key)
-            law = await self.made(key, law_of, answers, variant)
+            key = (found.sweep.id, found.key, variant, answers.loss_key)
+            if await run_in_threadpool(has_parts, answers, variant):
+                parts = (("bare law", *key), bare_law), (("hold-out", *key), holdout_records)
+                made = await asyncio.gather(*(self.made(each, make, answers, variant) for each, make in parts))
+                law = await run_in_threadpool(whole_law, answers, variant, *made)
+            else:
+                law = await self.made(("law", *key), law_of, answers, variant)
             answers.keep_law(variant, law)
         return answers
 

@@ -19,6 +19,7 @@ from orchestrator.api.documents import Document, json_document
 from orchestrator.use_cases.background import Background
 from orchestrator.use_cases.execution import Execution
 from tests.unit.orchestrator.use_cases.homes import small_home
+from tests.unit.orchestrator.use_cases.simulated import simulated_answers
 
 ASKED = Request({"type": "http", "headers": []})
 
@@ -133,3 +134,19 @@ def until(holds: Callable[[], bool]) -> None:
     """Wait until something holds."""
     while not holds():
         time.sleep(0.005)
+
+
+def test_the_law_of_many_runs_is_made_in_two_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.use_cases.law_parts.MANY_RUNS", 10)
+    workspace = small_home(tmp_path)
+    desk, answers = Desk(workspace, Background(Execution(workspace))), simulated_answers()
+    monkeypatch.setattr(desk.current, "answers", lambda found: answers)
+    made: list[str] = []
+    get = desk._made.get
+    monkeypatch.setattr(desk._made, "get", lambda key, make, *rest: made.append(make.__name__) or get(key, make, *rest))
+
+    async def fit() -> None:
+        await desk.fitted(await desk.sweep("demo"), "")
+
+    asyncio.run(fit())
+    assert made == ["bare_law", "holdout_records"] and answers.has_law()
