@@ -28,5 +28,19 @@ def practice_answers(artifacts: Path) -> SweepAnswers:
 def _ended(planned: PlannedRun) -> RunRecord:
     """A planned run as if it had ended, with a loss that follows a law."""
     new, loss = new_run(planned), 1.3 + 60 / planned.params**0.34 + 250 / planned.tokens**0.37
-    ended = (RunState.DONE, 1, loss, loss / 2, 1.0, {}, None, "cpu")
-    return RunRecord(new.id, new.config, new.flops, None, *ended, role=new.role, cell=new.cell)
+    return RunRecord(
+        id=new.id,
+        config=new.config,
+        flops=new.flops,
+        predicted_seconds=None,
+        state=RunState.DONE,
+        fence=1,
+        loss=loss,
+        bits_per_byte=loss / 2,
+        seconds=1.0,
+        result={},
+        error=None,
+        device="cpu",
+        role=new.role,
+        cell=new.cell,
+    )
