@@ -120,9 +120,11 @@ class Desk:
         if not answers.has_law(variant):
             key = (found.sweep.id, found.key, variant, answers.loss_key)
             if await run_in_threadpool(has_parts, answers, variant):
-                parts = (("bare law", *key), bare_law), (("hold-out", *key), holdout_records)
-                made = await asyncio.gather(*(self.made(each, make, answers, variant) for each, make in parts))
-                law = await run_in_threadpool(whole_law, answers, variant, *made)
+                bare, records = await asyncio.gather(
+                    self.made(("bare law", *key), bare_law, answers, variant),
+                    self.made(("hold-out", *key), holdout_records, answers, variant),
+                )
+                law = await run_in_threadpool(whole_law, answers, variant, bare, records)
             else:
                 law = await self.made(("law", *key), law_of, answers, variant)
             answers.keep_law(variant, law)
