@@ -174,6 +174,7 @@ def test_pages_are_strict_about_content(served: Service) -> None:
     assert not re.search(r"""(?:src|href)=["'](?:https?:)?//""", answer.text)
 
 
+@pytest.mark.slow  # a service of its own; the guard's own tests ask for more
 def test_with_a_token_nobody_else_gets_in(sandbox: Sandbox) -> None:
     with serving(sandbox, ISOFLOP_TOKEN="a-secret-of-20-chars", ISOFLOP_WORKERS="1") as url:
         health = httpx.get(f"{url}/healthz", timeout=60)

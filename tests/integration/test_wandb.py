@@ -25,7 +25,7 @@ WANDB = Path(sys.executable).with_name("wandb")
 
 def _inspect(folder: Path, *options: str) -> str:
     command = [str(WANDB), "leet", "inspect", "--json", *options, str(folder)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=True).stdout
 
 
 INSPECT = """
@@ -42,7 +42,7 @@ for folder in sys.argv[1:]:
 def _summaries(folders: list[Path]) -> list[dict[str, Any]]:
     """What `wandb leet inspect --json --summary` says of each folder, from one process: wandb is loaded once."""
     command = [sys.executable, "-c", INSPECT, *map(str, folders)]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    said = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True).stdout
     found, decoder = [], json.JSONDecoder()
     while said := said.lstrip():
         document, end = decoder.raw_decode(said)
@@ -118,7 +118,7 @@ def test_every_curve_is_drawn_over_tokens_and_over_flops(tmp_path: Path) -> None
     assert offline is not None
     dry = subprocess.run(
         f"{WANDB.parent}/{offline.sync_command} --dry-run",
-        shell=True, capture_output=True, text=True, timeout=60, check=True,
+        shell=True, capture_output=True, text=True, timeout=240, check=True,
     )  # fmt: skip
     assert folder.name in dry.stdout + dry.stderr
 

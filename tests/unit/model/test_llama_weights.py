@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+import transformers
 
 from model.llama import Architecture, ExportError
 from model.llama_weights import write_model
@@ -42,7 +42,7 @@ def _model(seed: int = 1, **changes: Any) -> Transformer:
 def test_transformers_gives_equal_logits(tmp_path: Path, changes: dict[str, Any], architecture: str) -> None:
     model = _model(**changes)
     write_model(model, tmp_path / "out", {"notes.txt": "x"}, 0)
-    loaded, info = AutoModelForCausalLM.from_pretrained(tmp_path / "out", output_loading_info=True)
+    loaded, info = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "out", output_loading_info=True)
     assert type(loaded).__name__ == architecture
     assert not any(info.values()), "weights are missing, unknown or of another shape"
     with torch.no_grad():

@@ -138,7 +138,9 @@ def test_plan_trains_from_a_checkout_with_torch_and_numpy_alone(data: Shards, tm
     assert [json.loads(line)["result"]["steps"] for line in done.stdout.splitlines()] == [12, 12]
 
 
-@pytest.mark.parametrize("module", ["model", "model.train", "model.calibrate"])
+@pytest.mark.parametrize(
+    "module", ["model", *(pytest.param(f"model.{name}", marks=pytest.mark.slow) for name in ("train", "calibrate"))]
+)
 def test_a_user_s_files_of_our_names_are_in_nobody_s_way(tmp_path: Path, module: str) -> None:
     """In the working folder, and on PYTHONPATH behind this package: they would be imported instead of ours."""
     root, folder, path = str(Path(__file__).resolve().parents[3]), tmp_path / "folder", tmp_path / "path"

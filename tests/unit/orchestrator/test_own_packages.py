@@ -65,8 +65,13 @@ def test_the_finder_is_first_and_there_once(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize(
     "words",
-    [["-m", "orchestrator.cli", "ls"], ["-m", "orchestrator.cli.main", "ls"], ["-m", "model.train", "-h"], ["-m", "model", "-h"]],
-)  # fmt: skip
+    [
+        ["-m", "orchestrator.cli", "ls"],
+        pytest.param(["-m", "orchestrator.cli.main", "ls"], marks=pytest.mark.slow),
+        ["-m", "model.train", "-h"],
+        pytest.param(["-m", "model", "-h"], marks=pytest.mark.slow),
+    ],
+)
 def test_the_users_modules_do_no_harm(trap: Path, tmp_path: Path, words: list[str]) -> None:
     """They are in the working folder and on PYTHONPATH.
 

@@ -97,7 +97,9 @@ def test_inference_counts_a_third_of_the_training_flops_of_a_token(law: Law) -> 
     assert answer.details["inference_tokens"] == 3e11
 
 
-@pytest.mark.parametrize("inference", [1e18, 1e30, 1e300, 1.7e308])
+@pytest.mark.parametrize(
+    "inference", [1e18, *(pytest.param(each, marks=pytest.mark.slow) for each in (1e30, 1e300, 1.7e308))]
+)
 def test_inference_beyond_what_can_be_told_is_refused_with_what_can(law: Law, inference: float) -> None:
     with pytest.raises(OutOfReachError, match="tokens or fewer") as caught:
         cheapest_with_inference(law, 1e21, inference)

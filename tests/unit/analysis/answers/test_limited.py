@@ -169,6 +169,7 @@ def possible(law: Law, flops: float, unique: float) -> Answer | None:
         return None
 
 
+@pytest.mark.slow
 @settings(max_examples=6, deadline=None)
 @given(
     name=st.sampled_from(list(LAWS)),
@@ -196,6 +197,7 @@ def test_more_tokens_and_more_compute_never_cost_loss(
         assert a.loss >= a.details["loss_without_limit"] - 1e-12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LAWS)
 def test_too_few_tokens_are_refused_with_how_many_can_be_asked_about(name: str) -> None:
     law = law_of(name)

@@ -101,7 +101,7 @@ def test_runs_of_one_size_and_of_one_trunk_are_known_to_share() -> None:
     assert "trunk" in interval.shared_factors(RunTable.from_frame(data))
 
 
-@pytest.mark.parametrize("kind", ["iid", "budget"])
+@pytest.mark.parametrize("kind", ["iid", pytest.param("budget", marks=pytest.mark.slow)])
 def test_the_headline_covers(kind: str) -> None:
     """A short run of the coverage simulation: 40 tables, N* and L* at ten times the largest budget."""
     truth = [np.log(best(hoffmann, 1e21, TokenCost.constant(6))[0]), best(hoffmann, 1e21, TokenCost.constant(6))[1]]

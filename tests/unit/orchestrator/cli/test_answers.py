@@ -92,7 +92,10 @@ def test_a_sweep_answers_with_a_shape_and_its_data(stored: Isoflop) -> None:
     assert stored("fit", "varied", "--variant", "context=64").stdout.startswith("varied context=64: ")
 
 
-@pytest.mark.parametrize(("limit", "words"), [("1", "with 1 unique token at 10²¹ FLOPs"), ("1e3", "with 1 k unique")])
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [("1", "with 1 unique token at 10²¹ FLOPs"), pytest.param("1e3", "with 1 k unique", marks=pytest.mark.slow)],
+)
 def test_too_few_tokens_are_refused_and_the_number_that_is_named_is_answered(
     isoflop: Isoflop, table: Path, limit: str, words: str
 ) -> None:

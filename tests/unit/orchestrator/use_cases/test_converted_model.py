@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoTokenizer
+import transformers
 
 from model.checkpoint import Checkpoints
 from model.config import RunConfig, TrainConfig
@@ -49,7 +49,7 @@ def test_a_run_is_written_with_its_tokenizer(tmp_path: Path, bpe: BpeTokenizer) 
     made = convert_model(_home(tmp_path / "home", bpe), "run", tmp_path / "out")
     assert (made.run, made.architecture, made.note) == ("run0", "Qwen3ForCausalLM", "")
     assert made.files == ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
-    loaded = AutoTokenizer.from_pretrained(tmp_path / "out")
+    loaded = transformers.AutoTokenizer.from_pretrained(tmp_path / "out")
     text = TEXT.replace("<|bos|>", "")
     assert loaded.encode(text, add_special_tokens=False) == bpe.encode(text)
     assert (loaded.bos_token_id, loaded.model_max_length) == (bpe.bos_id, 32)

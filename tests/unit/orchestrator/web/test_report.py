@@ -235,7 +235,7 @@ def test_refused_budgets_and_failed_runs_are_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1180), ("dark", 390)])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1180), pytest.param("dark", 390, marks=pytest.mark.slow)])
 def test_it_draws_offline_in_a_browser(folder: Path, scheme: Any, width: int) -> None:
     chromium = shutil.which("chromium")
     if chromium is None:

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM, get_scheduler
-from transformers.training_args import TrainingArguments
+import transformers
 
 from model.config import TrainConfig
 from model.optim import lr_factor
@@ -21,14 +20,14 @@ from tests.unit.sweeps.programs.optima import optimum
 def test_transformers_reads_the_shape(tmp_path: Path) -> None:
     found = optimum(model={"norm_eps": 1e-5, "rope_base": 5e4, "tied_head": True})
     (tmp_path / "config.json").write_text(llama_file(found), encoding="utf-8")
-    config = LlamaConfig.from_pretrained(tmp_path)
+    config = transformers.LlamaConfig.from_pretrained(tmp_path)
     model = found.model
     assert (config.vocab_size, config.hidden_size, config.intermediate_size) == (model.vocab, model.d_model, model.d_ff)
     assert (config.num_hidden_layers, config.num_attention_heads, config.num_key_value_heads) == (2, 1, 1)
     assert (config.rms_norm_eps, config.tie_word_embeddings, config.max_position_embeddings) == (1e-5, True, 128)
     assert config.rope_parameters["rope_theta"] == 5e4
     with torch.device("meta"):
-        assert sum(p.numel() for p in LlamaForCausalLM(config).parameters()) == (
+        assert sum(p.numel() for p in transformers.LlamaForCausalLM(config).parameters()) == (
             found.planned.params_total + (2 * model.n_layers + 1) * model.d_model
         ), "besides ours, a weight for each channel of each norm"
 
@@ -47,7 +46,7 @@ def test_what_a_llama_lacks_is_said_beside_it() -> None:
 def test_the_trainer_has_every_argument() -> None:
     found = optimum()
     arguments = json.loads(llama_file(found))["training_arguments"]
-    assert set(arguments) <= {field.name for field in dataclasses.fields(TrainingArguments)}
+    assert set(arguments) <= {field.name for field in dataclasses.fields(transformers.TrainingArguments)}
     train = found.train
     assert (arguments["max_steps"], arguments["learning_rate"]) == (train.steps, train.lr)
     assert arguments["per_device_train_batch_size"] * found.model.context == found.planned.batch_tokens
@@ -61,7 +60,7 @@ def test_the_trainers_schedule_is_ours(changes: dict[str, Any]) -> None:
     train = TrainConfig(**({"sequences": 400, "batch": 4, "lr": 0.01, "warmup": 0.1} | changes))
     made = trainer_arguments(train)
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=made.learning_rate)
-    scheduler = get_scheduler(
+    scheduler = transformers.get_scheduler(
         made.lr_scheduler_type, optimizer, made.warmup_steps, made.max_steps, made.lr_scheduler_kwargs
     )
     rates = []

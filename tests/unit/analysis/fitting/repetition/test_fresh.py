@@ -8,7 +8,7 @@ import pytest
 from analysis.fitting.repetition.fresh import as_fresh
 from analysis.law import content_hash, fit
 from analysis.table.table import RunTable
-from tests.unit.analysis.fitting.repetition.learnt import TABLE, VALLEY
+from tests.unit.analysis.fitting.repetition.learnt import TABLE, valley
 from tests.unit.analysis.repeating import COST, loss, repeating, table
 
 
@@ -28,7 +28,7 @@ def test_losses_of_runs_that_must_repeat_are_lowered_by_what_it_cost() -> None:
     passes = (frame.tokens / frame.unique_tokens).round()
     few = (frame.budget == frame.budget.max()) & (frame.params < frame.params.median())
     mixed = RunTable.from_frame(frame[np.where(few, passes == 4, passes == 1)])
-    fresh = as_fresh(mixed, COST, lambda _: VALLEY)
+    fresh = as_fresh(mixed, COST, lambda _: valley())
     again = mixed.tokens > 2 * mixed.unique  # type: ignore[operator]
     assert again.sum() == few.sum() / 4
     assert (fresh.table.loss[~again] == mixed.loss[~again]).all() and (
@@ -49,7 +49,7 @@ def test_without_fresh_runs_losses_count_as_they_are() -> None:
 
 
 def test_what_the_runs_do_not_tell_is_said() -> None:
-    fresh = as_fresh(table(passes=(1, 1.3)), COST, lambda _: VALLEY)
+    fresh = as_fresh(table(passes=(1, 1.3)), COST, lambda _: valley())
     assert fresh.worth is None
     assert fresh.warnings == (
         "The 15 runs that repeat tokens do not tell what repetition is worth: the published constants of Muennighoff "

@@ -8,7 +8,7 @@ import pytest
 from analysis.fitting.repetition.learn import fit_worth
 from analysis.fitting.repetition.own import FittedWorth
 from analysis.table.table import RunTable
-from tests.unit.analysis.fitting.repetition.learnt import FITTED, VALLEY
+from tests.unit.analysis.fitting.repetition.learnt import fitted, valley
 from tests.unit.analysis.repeating import COST, repeating, table
 
 
@@ -18,7 +18,7 @@ def _known(found: FittedWorth | None) -> FittedWorth:
 
 
 def test_the_truth_is_inside_narrow_intervals() -> None:
-    found = _known(FITTED)
+    found = fitted()
     assert (found.runs, len(found.worse)) == (45, 0) and found.epochs == pytest.approx(8)
     assert found.tokens.value == pytest.approx(5, rel=0.2) and found.params.value == pytest.approx(3, rel=0.3)
     assert found.tokens.low is not None and found.tokens.high is not None
@@ -26,12 +26,12 @@ def test_the_truth_is_inside_narrow_intervals() -> None:
 
 
 def test_repetition_that_costs_nothing_is_bounded_from_below_alone() -> None:
-    found = _known(fit_worth(table(1e5, 1e5, passes=(1, 2)), VALLEY, COST))
+    found = _known(fit_worth(table(1e5, 1e5, passes=(1, 2)), valley(), COST))
     assert found.tokens.high is None and found.tokens.low is not None and found.tokens.low > 3
 
 
 def test_runs_that_hardly_repeat_say_nothing() -> None:
-    assert fit_worth(table(passes=(1, 1.3)), VALLEY, COST) is None
+    assert fit_worth(table(passes=(1, 1.3)), valley(), COST) is None
 
 
 def test_runs_that_overfit_are_told_apart_and_move_nothing() -> None:
@@ -39,7 +39,7 @@ def test_runs_that_overfit_are_told_apart_and_move_nothing() -> None:
     size = frame.params / frame.unique_tokens
     worst = size > size.quantile(0.9)
     frame.loc[worst, "loss"] += 1.5
-    found = _known(fit_worth(RunTable.from_frame(frame), VALLEY, COST))
+    found = _known(fit_worth(RunTable.from_frame(frame), valley(), COST))
     assert len(found.worse) == worst.sum() > 0
     assert found.worse[:, 2] == pytest.approx(np.full(worst.sum(), 1.5), abs=0.2)
     assert found.tokens.low is not None and found.tokens.high is not None

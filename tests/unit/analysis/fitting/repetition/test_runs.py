@@ -7,7 +7,7 @@ import pytest
 
 from analysis.fitting.repetition.published import Worth
 from analysis.fitting.repetition.runs import Filled, Path, Runs, counted, design_of
-from tests.unit.analysis.fitting.repetition.learnt import VALLEY
+from tests.unit.analysis.fitting.repetition.learnt import valley
 from tests.unit.analysis.repeating import COST, filled, table, worth
 
 RUNS = Runs.of(table())
@@ -21,7 +21,7 @@ def test_all_runs_are_there_by_cell() -> None:
 
 
 def test_the_path_gives_the_size_that_tokens_fill() -> None:
-    path = Path.of(RUNS, VALLEY, COST)
+    path = Path.of(RUNS, valley(), COST)
     assert path.at(RUNS.log_unique) == pytest.approx(np.log(filled(np.exp(RUNS.log_unique))), abs=0.5)
     moved = path.at(RUNS.log_unique, np.array([[0.0, 0.0], [1.0, -1.0]]))
     assert moved[0] == pytest.approx(path.at(RUNS.log_unique))
@@ -41,5 +41,7 @@ def test_fresh_runs_count_as_they_are_and_repeated_ones_as_less() -> None:
 
 
 def test_models_are_centred_as_the_valley_is() -> None:
-    at = design_of(RUNS.log_params[None], RUNS.log_tokens[None], VALLEY, COST)
-    assert at.c[0] == pytest.approx(at.x[0] + at.y[0] + VALLEY.origin.n + VALLEY.origin.d + np.log(6) - VALLEY.origin.c)
+    at = design_of(RUNS.log_params[None], RUNS.log_tokens[None], valley(), COST)
+    assert at.c[0] == pytest.approx(
+        at.x[0] + at.y[0] + valley().origin.n + valley().origin.d + np.log(6) - valley().origin.c
+    )
