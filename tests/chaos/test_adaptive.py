@@ -1,4 +1,4 @@
-"""An adaptive sweep, killed while it trains and between rounds, on one worker, two and three: the same runs and table."""
+"""An adaptive sweep, killed while it trains and between rounds, on one to three workers: the same runs and table."""
 
 from __future__ import annotations
 
