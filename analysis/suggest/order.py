@@ -26,7 +26,7 @@ prefer few large runs; the better of the two is taken (as cost-benefit and plain
 TOPS = 3
 """Variants that open one of so many of the largest affordable budgets first."""
 EQUALLY_GOOD = 0.05
-"""Mean ln of the half-widths within which variants are equally good, and the one whose curves reach highest is taken."""
+"""Mean ln of the half-widths within which variants are equally good: the one whose curves reach highest is taken."""
 FOR_NOISE = 0.05
 """Share of a spend that repeats for the noise may take."""
 ENOUGH = 5
