@@ -97,6 +97,8 @@ def _first_curves(cells: Cells, least: float) -> Labels:
     chosen: list[int] = []
     for budget in cells.budgets[cells.budgets >= least * (1 - SAME)]:
         here = np.flatnonzero((cells.budget == budget) & (cells.most > 0))
+        if len(here) >= FEWEST_SIZES + 2:
+            here = here[1:-1]
         if len(here) >= FEWEST_SIZES and len(chosen) < FEWEST_BUDGETS * FEWEST_SIZES:
             chosen += here[np.linspace(0, len(here) - 1, FEWEST_SIZES).round().astype(int)].tolist()
     return np.array(chosen if len(chosen) == FEWEST_BUDGETS * FEWEST_SIZES else [], dtype=np.int64)

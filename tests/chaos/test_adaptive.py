@@ -1,4 +1,4 @@
-"""An adaptive sweep, killed while it trains and between rounds, on one worker and on two: the same runs and table."""
+"""An adaptive sweep, killed while it trains and between rounds, on one to three workers: the same runs and table."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_kills_and_workers_change_no_round_and_no_loss(sandboxes: tuple[Sandbox,
     _kill_when(killed, lambda: _look(killed.home)[1] >= early, f"{early} runs", ISOFLOP_WORKERS="1")
     _kill_when(killed, lambda: _look(killed.home)[1] >= first, "the end of the first round", ISOFLOP_WORKERS="1")
     _kill_when(killed, lambda: len(_look(killed.home)[0]) > 1, "the second round", ISOFLOP_WORKERS="2")
-    killed.isoflop(*ADAPTIVE, check=False, ISOFLOP_WORKERS="1")
+    killed.isoflop(*ADAPTIVE, check=False, ISOFLOP_WORKERS="3")
     assert _look(killed.home)[0] == rounds
     assert set(_table(killed)["state"]) == {"done"}
     pd.testing.assert_frame_equal(_table(killed), _table(whole), check_exact=True)

@@ -26,6 +26,9 @@ def test_the_first_runs_are_three_whole_curves(monkeypatch: pytest.MonkeyPatch) 
     first = [run for run in found.runs if run.why is Why.FIRST]
     assert first == list(found.runs[:15])
     assert {run.budget for run in first} == {1e11, 3e11, 1e12}
+    cells, sizes = plan(), {run.params for run in first}
+    ends = [float(cells.params[cells.budget == 1e11][at]) for at in (0, 1, -2, -1)]
+    assert [end in sizes for end in ends] == [False, True, True, False], "a budget's outermost sizes are left out"
     assert [run.expected for run in first[:-1]] == [None] * 14
     assert first[-1].expected is not None
     assert found.now is None
