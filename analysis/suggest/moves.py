@@ -17,19 +17,14 @@ Labels = NDArray[np.int64]
 
 OPENINGS = ((3, (0.7, 1.2, 1.8)), (5, (0.35, 0.7, 1.1)))
 """Sizes with which a budget may be opened: how many, and how far apart in ln N."""
-FEW_OPENINGS = ((1, (0.0,)), (2, (0.7, 1.4)))
-"""The same where not even `OPEN` sizes are affordable: one run at N* still shows the floor there."""
 OPEN = 3
 """Sizes from which on single runs of a budget may follow."""
 BESIDE = 0.2
 """Distance in ln N from N* from which on a size lies to one side of it."""
 
 
-def moves(beliefs: Beliefs, cells: Cells, left: float, only: float | None = None) -> list[Labels]:
-    """Indices of the cells of each move, (moves, k) for each size k; those at one budget alone where it is given.
-
-    `left` is what may still be spent, training FLOPs.
-    """
+def moves(beliefs: Beliefs, cells: Cells, only: float | None = None) -> list[Labels]:
+    """Indices of the cells of each move, (moves, k) for each size k; those at one budget alone where it is given."""
     free = beliefs.runs < cells.runs + cells.most
     single: list[int] = []
     openings: dict[int, set[tuple[int, ...]]] = {}
@@ -38,20 +33,19 @@ def moves(beliefs: Beliefs, cells: Cells, left: float, only: float | None = None
         sizes = int((here & (beliefs.runs > 0)).sum())
         if sizes >= OPEN:
             single += np.flatnonzero(here & free).tolist()
-        few = OPEN * float(cells.flops[here].min()) > left
-        if sizes < (OPEN if few else FEWEST_SIZES):
+        if sizes < FEWEST_SIZES:
             new = np.flatnonzero(here & free & (beliefs.runs == 0))
-            for chosen in _openings(tuple(beliefs.off_path[new].tolist()), few):
+            for chosen in _openings(tuple(beliefs.off_path[new].tolist())):
                 openings.setdefault(len(chosen), set()).add(tuple(new[list(chosen)].tolist()))
     found = [np.array(sorted(blocks)) for _, blocks in sorted(openings.items())]
     return [*found, *([np.array(single)[:, None]] if single else [])]
 
 
 @lru_cache(maxsize=1024)
-def _openings(off_path: tuple[float, ...], few: bool) -> tuple[tuple[int, ...], ...]:
+def _openings(off_path: tuple[float, ...]) -> tuple[tuple[int, ...], ...]:
     """Sets of new cells of one budget about its N*, from their ln N − ln N*; none that leaves one side of it empty."""
     found = []
-    for count, distances in FEW_OPENINGS if few else OPENINGS:
+    for count, distances in OPENINGS:
         if len(off_path) < count:
             continue
         for apart in distances:
@@ -61,21 +55,18 @@ def _openings(off_path: tuple[float, ...], few: bool) -> tuple[tuple[int, ...], 
                 chosen.append(int(np.nanargmin(np.abs(left - place * apart))))
                 left[chosen[-1]] = np.nan
             off = [off_path[at] for at in chosen]
-            if count == 1 or min(off) < 0 < max(off):
+            if min(off) < 0 < max(off):
                 found.append(tuple(sorted(chosen)))
     return tuple(found)
 
 
 def missing_sides(beliefs: Beliefs, cells: Cells) -> list[int]:
-    """Cells that give the curves there are a size on a side of N* where they have none, the dearest budget first.
-
-    One or two sizes are no curve.
-    """
+    """Cells that give the curves there are a size on a side of N* where they have none, the dearest budget first."""
     found = []
     for budget in cells.budgets[::-1]:
         here = cells.budget == budget
         run = here & (beliefs.runs > 0)
-        if run.sum() < OPEN:
+        if not run.any():
             continue
         for side in (-1, 1):
             off = side * beliefs.off_path

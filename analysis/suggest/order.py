@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from analysis.fitting.valley.posterior import Valley
 from analysis.suggest.beliefs import Beliefs
 from analysis.suggest.cells import Cells
-from analysis.suggest.moves import OPEN, missing_sides, moves, repeats_for_noise, whole_curve_near_top
+from analysis.suggest.moves import missing_sides, moves, repeats_for_noise, whole_curve_near_top
 from analysis.suggest.records import Precision, Target, Why
 from analysis.suggest.scenarios import likely, to_choose_by
 
@@ -23,10 +23,10 @@ LEAST_GAIN = 0.05
 STEPS = (100, 25)
 """Into how many equal parts a variant divides the spend: runs that cost less count as if they cost one part. Few parts
 prefer few large runs; the better of the two is taken (as cost-benefit and plain greedy in Leskovec et al. 2007)."""
-TOPS = 3
+TOPS = 1
 """Variants that open one of so many of the largest affordable budgets first."""
 EQUALLY_GOOD = 0.05
-"""Mean ln of the half-widths within which variants are equally good: the one whose curves reach highest is taken."""
+"""Mean ln of the half-widths within which variants are equally good, and the one that reaches highest is taken."""
 FOR_NOISE = 0.05
 """Share of a spend that repeats for the noise may take."""
 ENOUGH = 5
@@ -71,10 +71,8 @@ class Order:
 
     @property
     def top(self) -> float:
-        """The largest budget of its runs that has a curve, of `OPEN` sizes or more; 0 without any."""
-        runs = self.beliefs.runs > 0
-        budgets = {float(self.cells.budget[step.cell]) for step in self.steps}
-        return max((one for one in budgets if (runs & (self.cells.budget == one)).sum() >= OPEN), default=0.0)
+        """The largest budget of its runs; 0 without any."""
+        return max((float(self.cells.budget[step.cell]) for step in self.steps), default=0.0)
 
     def reached(self, target: Target) -> bool:
         """Whether the law is expected to be as precise as a target demands; counts from here on what is missed."""
@@ -102,7 +100,7 @@ class Order:
     def best_move(self, part: float, only: float | None = None) -> Labels | None:
         """The affordable move that narrows the answers most for its cost, runs counted as `part` at least."""
         now, best, most = self.value, None, 0.0
-        for blocks in moves(self.beliefs, self.cells, self.spend - self.spent, only):
+        for blocks in moves(self.beliefs, self.cells, only):
             affordable = blocks[self.fits(blocks)]
             if not len(affordable):
                 continue

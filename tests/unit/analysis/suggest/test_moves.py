@@ -22,30 +22,12 @@ def known(law: Law, cells: Cells) -> Beliefs:
 
 
 def test_a_budget_is_opened_by_sizes_to_both_sides_alone(law: Law, known: Beliefs, cells: Cells) -> None:
-    found = moves(known, cells, float("inf"), only=float(cells.budgets[-1]))
+    found = moves(known, cells, only=float(cells.budgets[-1]))
     assert {blocks.shape[1] for blocks in found} == {3, 5}
     for blocks in found:
         off = known.off_path[blocks]
         assert np.all(off.min(axis=1) < 0)
         assert np.all(off.max(axis=1) > 0)
-
-
-@pytest.mark.parametrize(("afford", "counts"), [(3.01, {3, 5}), (2.99, {1, 2})])
-def test_where_three_sizes_cost_too_much_a_budget_is_opened_by_fewer(
-    known: Beliefs, cells: Cells, afford: float, counts: set[int]
-) -> None:
-    top = float(cells.budgets[-1])
-    found = moves(known, cells, afford * float(cells.flops[cells.budget == top].min()), only=top)
-    assert {blocks.shape[1] for blocks in found} == counts
-    assert np.abs(known.off_path[found[0]]).min() < BESIDE
-
-
-def test_a_budget_that_two_sizes_opened_asks_for_no_further_side(known: Beliefs, cells: Cells) -> None:
-    lame = known.copy()
-    top = cells.budget == cells.budget[cells.runs > 0].max()
-    lame.runs = np.where(top, 0, known.runs)
-    lame.runs[np.flatnonzero(top & (known.off_path < -BESIDE))[:2]] = 1
-    assert missing_sides(lame, replace(cells, runs=lame.runs, most=cells.most + 1)) == []
 
 
 def test_a_side_without_a_size_is_filled(known: Beliefs, cells: Cells) -> None:
