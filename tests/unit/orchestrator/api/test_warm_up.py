@@ -42,7 +42,7 @@ def test_one_process_warmed_at_once_and_the_other_later(tmp_path: Path, monkeypa
 
         def carry_out(self, function: Callable[..., Any], /, *arguments: Any, rested: bool = False) -> Future[Any]:
             carried.append((function.__name__, rested))
-            if sorted(carried) == [("warm_up", False), ("warm_up", True), ("static", False)]:
+            if sorted(carried) == [("static", False), ("warm_up", False), ("warm_up", True)]:
                 both.set()
             done: Future[Any] = Future()
             done.set_result(None)

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from model.config import RunConfig, TrainConfig
+from orchestrator.api.forms import LONGEST
 from orchestrator.use_cases.board_choices import Choices, RunChoice
 from orchestrator.use_cases.board_entries import MOST_RUNS
-from orchestrator.web.board_forms import LONGEST, TypedEntry, entry_forms
+from orchestrator.web.board_forms import TypedEntry, entry_forms
 from tests.unit.orchestrator.use_cases.board_homes import SMALL
 
 GOOD = {"params": "69.6 k", "tokens": "1.2×10⁵", "loss": "3.1", "low": "3", "high": "3.2"}
