@@ -64,6 +64,7 @@ def test_running_shows_plan_progress_result_and_next_steps(finished: Finished) -
     assert "Optimum of each budget" in full and "akima" in full
 
 
+@pytest.mark.slow
 def test_running_again_trains_nothing(finished: Finished) -> None:
     before = finished.isoflop("show", "tiny", "-o", "json").stdout
     again = finished.isoflop("run", "tiny", "--yes", check=False)
@@ -270,6 +271,7 @@ def test_flops_asks_the_law_of_a_table(sandbox: Sandbox, table: Path) -> None:
     assert "besiroglu2024" in refused.stderr
 
 
+@pytest.mark.slow
 def test_plan_for_a_device_elsewhere_fills_its_hours(finished: Finished, tmp_path: Path) -> None:
     runs = tmp_path / "plan.json"
     wanted = ("--device", "h100", "--devices", "2", "--hours", "1e-5", "--mfu", "0.01", "--runs", str(runs))

@@ -26,6 +26,7 @@ def law() -> Law:
     return fit(sweep(seed=1), holdout=False, loss_unit="nats/token")
 
 
+@pytest.mark.slow
 def test_the_pages_code_blocks_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
@@ -75,6 +76,7 @@ def test_a_frame_and_its_table_give_one_law(tmp_path: Path, law: Law) -> None:
         fit(pd.DataFrame({"flops": [1e18], "params": [1e8]}))
 
 
+@pytest.mark.slow
 def test_predict_asks_every_question(law: Law) -> None:
     for asked in (
         {"flops": 1e21},

@@ -22,6 +22,7 @@ def test_the_first_budgets_and_the_whole_table_are_compared(tmp_path: Path) -> N
     assert [len(part.budgets) for _, part in found] == [3, 4, 5, 6]
 
 
+@pytest.mark.slow
 def test_each_noise_and_multiple_has_a_ratio_and_exact_tables_none() -> None:
     rows = compare("one", 5, table(noise=0.01))
     assert [(row.noise, row.multiple) for row in rows] == [("usual", 3), ("usual", 10), ("own", 3), ("own", 10)]

@@ -10,6 +10,7 @@ from benchmarks import gpu
 from model.flops import count_parameters
 
 
+@pytest.mark.slow
 def test_every_size_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
     assert gpu.main(["--device", "cpu", "--tiny", "--only", "1M,124M"]) == 0
     report = json.loads(capsys.readouterr().out)

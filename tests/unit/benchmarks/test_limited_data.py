@@ -43,6 +43,7 @@ def test_without_the_error_of_that_worth_they_would_not(monkeypatch: pytest.Monk
     assert max(covered("additive", epochs)) < 0.65
 
 
+@pytest.mark.slow
 def test_intervals_are_no_wider_than_they_must_be() -> None:
     """Nor does everything lie inside: an interval that covers always would say little."""
     found = [covered("additive", epochs) for epochs in (4.0, 16.0, 40.0)]

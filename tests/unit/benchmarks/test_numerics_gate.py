@@ -58,6 +58,7 @@ def test_the_quantile_is_students() -> None:
         assert gate.student(freedom) == pytest.approx(float(interval.student(freedom)), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_the_same_arithmetic_passes_and_lost_bits_fail(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

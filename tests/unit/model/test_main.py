@@ -113,6 +113,7 @@ def closure(*names: str) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_plan_trains_from_a_checkout_with_torch_and_numpy_alone(data: Shards, tmp_path: Path) -> None:
     """`python -m model.train --plan` from the root, without site-packages: only torch, numpy and what they need."""
     alone = tmp_path / "alone"

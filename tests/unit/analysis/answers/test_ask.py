@@ -47,6 +47,7 @@ def few_draws() -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(data=st.data(), log_c=st.floats(10.5, 14))
 def test_params_tokens_and_flops_are_tied_in_every_answer(law: Law, data: st.DataObject, log_c: float) -> None:

@@ -150,6 +150,7 @@ def _any_law(draw: st.DrawFn) -> Law:
     return fit(RunTable.from_frame(frame[frame.loss > 0], loss_unit="nats/token"), holdout=False)
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(law=_any_law(), multiples=st.lists(st.floats(-4, 6), min_size=1, max_size=8), off=st.floats(-2.5, 2.5))
 def test_any_law_answers_possibly_or_refuses(law: Law, multiples: list[float], off: float) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from analysis.answers.published import PUBLISHED
 from analysis.figures.compose import everything, overview
 from analysis.law import Law, fit
@@ -53,6 +55,7 @@ def test_everything_is_one_figure_with_each_legend_once(composed: dict[str, Any]
     assert notes(spec).count("Bars at minima") == 1 and "(a, b, c, d) Bars at minima" in notes(spec)
 
 
+@pytest.mark.slow
 def test_a_hold_out_is_part_of_everything() -> None:
     spec = everything(fit(table())).to_dict()
     assert [title[4:] for title in titles(spec)][-2:] == ["Hold-out: N*", "Hold-out: loss"]
@@ -66,6 +69,7 @@ def test_without_a_law_only_the_runs_are_left(thin: Law) -> None:
         assert "No law could be fitted" in notes(spec)
 
 
+@pytest.mark.slow
 def test_published_laws_come_on_request(fitted: Law) -> None:
     assert "ublished" not in notes(overview(fitted).to_dict())
     asked = overview(fitted, published=tuple(PUBLISHED.values())).to_dict()

@@ -51,6 +51,7 @@ def test_save_writes_each_format(fitted: Law, tmp_path: Path, suffix: str, start
     assert path.read_bytes().startswith(start)
 
 
+@pytest.mark.slow
 def test_a_composed_figure_is_drawn(fitted: Law) -> None:
     assert render(figures.overview(fitted), ".png").startswith(b"\x89PNG")
 

@@ -54,11 +54,12 @@ def _sweep(frontier, seed: int) -> pd.DataFrame:  # type: ignore[no-untyped-def]
     return pd.DataFrame(rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "frontier"),
     [
-        pytest.param("straight", lambda c: 4.2 - 0.3 * c, marks=pytest.mark.slow),
-        pytest.param("steepening", lambda c: 4.2 - 0.28 * c - 0.012 * c**2, marks=pytest.mark.slow),
+        ("straight", lambda c: 4.2 - 0.3 * c),
+        ("steepening", lambda c: 4.2 - 0.28 * c - 0.012 * c**2),
         ("flattening", lambda c: 1.8 + 2.4 * np.exp(-0.15 * c)),
     ],
 )

@@ -216,6 +216,7 @@ def test_a_stored_forecast_is_shown_whatever_came_of_it(workspace: Workspace, cl
     assert "1 not scored yet." in page.words()
 
 
+@pytest.mark.slow
 def test_a_further_run_is_in_the_next_page(workspace: Workspace, client: TestClient) -> None:
     last = next(run for run in workspace.store.runs_of(workspace.store.sweep("varied").id) if run.loss is None)
     address = f"/sweeps/varied?variant=qk_norm%3D{last.cell.vary['qk_norm']}"

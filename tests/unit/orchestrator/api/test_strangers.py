@@ -55,6 +55,7 @@ def asked(client: TestClient, path: str, method: str = "GET", **query: str) -> N
         assert answer.status_code in (200, 307, 404)
 
 
+@pytest.mark.slow
 @FUZZ
 @given(st.dictionaries(st.sampled_from(NUMERIC), NUMBERS, min_size=1, max_size=3), VARIANTS)
 @example({"params": "1e308"}, "qk_norm=True")

@@ -60,6 +60,7 @@ def isoflop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., in
 Command = Callable[..., int]
 
 
+@pytest.mark.slow
 def test_a_day_of_a_device_is_planned_with_its_verdict_first(
     isoflop: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -81,6 +81,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_a_home_that_may_only_be_read_is_read_by_every_verb_that_reads(home: Path, tmp_path: Path) -> None:
     before = snapshot(home)
     run = _a_run(home)

@@ -76,6 +76,7 @@ def test_a_plan_on_too_little_text_comes_with_its_remedy_on_these_workers(planni
     assert wall_hours(again.planned.plan, 2) == pytest.approx((remedy.seconds or 0) / 3600)
 
 
+@pytest.mark.slow
 def test_hours_choose_a_grid_by_rates_that_are_measured_on_its_own_shapes(planning: Known) -> None:
     judged = plan_and_judge(planning, DEMO, ["limits={}"], 0.2)
     assert judged.filled is not None and judged.filled.spec == judged.planned.spec

@@ -74,6 +74,7 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vl_convert, "vegalite_to_png", lambda *_, **__: b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_the_laws_of_further_losses_have_a_section(tmp_path: Path, undrawn: None, page: Page) -> None:
     further = (FurtherLaw("loss.wiki", law()), FurtherLaw(HOSTILE, None, "no run has a loss"))
     text = (report(tmp_path, further=further)["report"]).read_text()

@@ -112,6 +112,7 @@ def test_limits_are_lifted_for_the_search_and_kept_for_the_result() -> None:
     assert fill_hours(replace(packaged("demo"), limits=limits), Steady(), 0.1, facts=FACTS).spec.limits == limits
 
 
+@pytest.mark.slow
 def test_the_choice_can_be_typed_as_overrides() -> None:
     filled, _ = fill(packaged("demo"), 0.1)
     assert load_sweep(to_yaml(packaged("demo")), filled.overrides) == filled.spec

@@ -60,6 +60,7 @@ def test_packaged_gpu_sweeps_fit_their_time() -> None:
         assert spec.numerics == "bf16"
 
 
+@pytest.mark.slow
 def test_the_limits_of_a_sweep_hold_for_a_grid_that_fills_hours() -> None:
     strict = replace(SPEC, limits=LimitsSpec(flops=1e15))
     with pytest.raises(PlanError, match=r"limits\.flops"):
