@@ -39,15 +39,11 @@ class TooManyJobs(ExpectedError, RuntimeError):
 class Job(Future[Any]):
     """A computation that waits for a process, or is carried out by one."""
 
-    def __init__(
-        self, user: str, function: Callable[..., Any], arguments: tuple[Any, ...], *, rested: bool = False
-    ) -> None:
-        """Carry out `function(*arguments)` for a user; `rested` takes the process that has rested longest."""
+    def __init__(self, user: str, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        """Carry out `function(*arguments)` for a user."""
         super().__init__()
         self.user = user
         """Who asked for it."""
-        self.rested = rested
-        """Whether the process that has rested longest carries it out, instead of the one used last."""
         self.function = function
         """What is carried out."""
         self.arguments = arguments
@@ -105,11 +101,7 @@ class Workshop(Executor):
 
         Raises TooManyJobs, and WorkshopError once the service ends.
         """
-        return self.carry_out(fn, *args)
-
-    def carry_out(self, function: Callable[..., Value], /, *arguments: Any, rested: bool = False) -> Future[Value]:
-        """`submit`; where `rested` is set, by the process that has rested longest instead of the one used last."""
-        job = Job(asking.get(), function, arguments, rested=rested)
+        job = Job(asking.get(), fn, args)
         with self._lock:
             if self._pending[job.user] >= self._most:
                 raise TooManyJobs(
@@ -161,7 +153,7 @@ class Workshop(Executor):
             if jobs:
                 self._waiting[user] = jobs  # behind all others
             self._under_way[user] += 1
-            return job, self._idle.pop(0 if job.rested else -1)
+            return job, self._idle.pop()
 
     def _carry_out(self, job: Job, bench: Bench) -> None:
         """Carry out a computation; its error is the job's."""
