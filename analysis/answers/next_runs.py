@@ -125,9 +125,9 @@ def _sizes(law: Law) -> tuple[Floats, Floats]:
 
 
 def _largest(law: Law, *, with_minimum: bool = False) -> Curve:
-    """The curve of the largest budget, or of the largest that has a minimum."""
+    """The curve of the largest budget, or of the largest that has a minimum, if any has one."""
     curves = sorted(law.curves, key=lambda curve: curve.flops)
-    return [curve for curve in curves if curve.minima or not with_minimum][-1]
+    return ([curve for curve in curves if with_minimum and curve.minima] or curves)[-1]
 
 
 def _widths(law: Law, asked: Sequence[float], largest: float) -> tuple[Width, ...]:

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from analysis.answers.next_runs import NextRuns, Outlook, _worth, outlook
+from analysis.answers.next_runs import NextRuns, Outlook, _budget, _worth, outlook
 from analysis.law import Law, fit
 from analysis.records import LawError
 from analysis.table.table import RunTable
@@ -55,6 +55,13 @@ def test_one_more_budget_narrows_n_and_the_loss(found: Outlook) -> None:
         assert now.params_factor and then.params_factor and now.loss and then.loss
         assert then.params_factor < now.params_factor and then.loss < now.loss
     assert more.ratio is not None and 0.3 < more.ratio < 0.95
+
+
+def test_where_no_curve_has_a_minimum_a_further_budget_has_the_sizes_of_the_largest(law: Law) -> None:
+    """As in a sweep that was cancelled."""
+    flat = replace(law, curves=tuple(replace(curve, minima=()) for curve in law.curves))
+    budgets, params = _budget(flat)
+    assert budgets == pytest.approx(np.full(7, 3e20)) and len(params) == 7
 
 
 def test_what_is_expected_is_about_what_a_real_budget_brings(found: Outlook) -> None:
