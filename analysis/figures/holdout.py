@@ -15,7 +15,7 @@ from analysis.figures.axes import linear_domain, log_axis, log_domain, values
 from analysis.figures.marks import VERDICTS, budget_labels
 from analysis.figures.panels import Panel, panel, side_by_side
 from analysis.figures.theme import HEIGHT, PANEL_WIDTH
-from analysis.fitting.interval import NORMAL
+from analysis.fitting.holdout import widened
 from analysis.records import LawError
 from analysis.wording import format_count, format_factor, format_flops, format_interval, format_loss, format_multiplier
 
@@ -77,7 +77,7 @@ class _Outcome:
 
 def _counted(low: float, high: float, error: float) -> tuple[float, float]:
     """The ends of an interval about a forecast, 0, with the error of what came added in quadrature."""
-    return -math.hypot(low, NORMAL * error), math.hypot(high, NORMAL * error)
+    return -widened(low, error), widened(high, error)
 
 
 def holdout_panels(law: Law, name: str = "") -> alt.HConcatChart:

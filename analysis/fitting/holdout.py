@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -106,4 +107,9 @@ def holdout_sentences(records: Sequence[HoldoutRecord]) -> tuple[str, ...]:
 def covered(truth: float, error: float, predicted: float, low: float, high: float) -> bool:
     """Whether a truth lies in an interval, to whose halves its own error is added in quadrature."""
     half = high - predicted if truth > predicted else predicted - low
-    return bool(abs(truth - predicted) <= np.hypot(half, NORMAL * error))
+    return bool(abs(truth - predicted) <= widened(half, error))
+
+
+def widened(half: float, error: float) -> float:
+    """Half of an interval, to which the own error of the truth that it should hold is added in quadrature."""
+    return math.hypot(half, NORMAL * error)

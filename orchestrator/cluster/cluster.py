@@ -23,8 +23,8 @@ MAX_FAILED_STARTS = 3
 """Worker processes that may die in a row before they have imported everything."""
 MAX_LOSSES = 3
 """Times that a Ray of our own is started again while no attempt comes to an end."""
-CLOSE_SECONDS = 5.0
-"""Time that workers get at the end for the last records of their wandb mirrors."""
+CLOSE_SECONDS = 20.0
+"""Longest that workers get at the end for the last records of their wandb mirrors: a busy machine takes more than 5."""
 SILENCE_MARGIN = 15.0
 """Seconds beyond a lease until its worker counts as lost: time to finish a step and leave a checkpoint."""
 STUCK_SECONDS = 30.0

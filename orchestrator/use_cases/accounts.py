@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -124,3 +126,8 @@ def account_json(workspace: Workspace, actor: Actor) -> dict[str, Any]:
     account = next((each for each in workspace.store.accounts() if each.name == actor.name), None)
     group, quota = (account.group, account.quota) if account else ("", Quota())
     return {"name": actor.name, "role": actor.role, "group": group, "quota": asdict(quota), "used": used}
+
+
+def group_members(workspace: Workspace) -> Mapping[str, int]:
+    """How many open accounts each group has; those in none are under the empty name."""
+    return Counter(each.group for each in workspace.store.accounts() if each.closed_at is None)

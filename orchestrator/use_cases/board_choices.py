@@ -12,6 +12,7 @@ from orchestrator.boards import LARGEST_FACTOR, BoardError, Metric, NewBoard
 from orchestrator.people import Actor, Forbidden, Role
 from orchestrator.states import RunState
 from orchestrator.store import RunRecord
+from orchestrator.use_cases.accounts import group_members
 from orchestrator.use_cases.answering import handle
 from orchestrator.use_cases.board_checks import data_hash, without_seed
 from orchestrator.use_cases.workspace import Workspace
@@ -98,8 +99,7 @@ def opening_choices(workspace: Workspace, by: Actor) -> OpeningChoices | None:
     if not by.role.covers(Role.ADMIN):
         return None
     names = dict.fromkeys(each.name for each in workspace.store.sweeps())
-    groups = {each.group for each in workspace.store.accounts() if each.group and each.closed_at is None}
-    return OpeningChoices(tuple(names)[:MOST], tuple(sorted(groups)))
+    return OpeningChoices(tuple(names)[:MOST], tuple(sorted(filter(None, group_members(workspace)))))
 
 
 def _recipes(

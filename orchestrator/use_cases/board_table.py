@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from analysis.records import Interval
 from orchestrator.boards import Metric, Outcome
 from orchestrator.people import Actor, Role
 from orchestrator.store import BoardRecord, EntryRecord
+from orchestrator.use_cases.accounts import group_members
 from orchestrator.use_cases.board_standings import Standing, interval_of, mean_of, ranked_forecasts, ranked_runs
 from orchestrator.use_cases.workspace import Workspace
 
@@ -84,7 +84,7 @@ class BoardView:
 
 def boards_of(workspace: Workspace, viewer: Actor) -> list[BoardView]:
     """All boards as somebody sees them, the latest first, without their tables."""
-    boards, members = workspace.store.boards(), _members(workspace)
+    boards, members = workspace.store.boards(), group_members(workspace)
     return [_view(board, workspace.store.entries(board.id), viewer, (), members) for board in boards]
 
 
@@ -96,7 +96,7 @@ def board_of(workspace: Workspace, name: str, viewer: Actor) -> BoardView:
         table = ranked_runs(entries, board.baseline)
     else:
         table = () if board.closed_at is None else ranked_forecasts(entries, board.outcome)
-    return _view(board, entries, viewer, table, _members(workspace))
+    return _view(board, entries, viewer, table, group_members(workspace))
 
 
 def view_json(view: BoardView) -> dict[str, Any]:
@@ -106,11 +106,6 @@ def view_json(view: BoardView) -> dict[str, Any]:
         "table": [record_json(row) for row in view.table],
         "own": [record_json(entry) for entry in view.own],
     }
-
-
-def _members(workspace: Workspace) -> Mapping[str, int]:
-    """How many open accounts each group has."""
-    return Counter(each.group for each in workspace.store.accounts() if each.closed_at is None)
 
 
 def _view(

@@ -149,6 +149,7 @@ def test_a_sweep_is_paused_and_cancelled_by_its_buttons(browser: object, served:
     page = visit.page
     page.on("dialog", lambda dialog: dialog.accept())
     page.goto(f"{url}/sweeps/{LONG}")
+    page.locator("#training-rows", has_text=re.compile(r"\d+ of \d+")).wait_for()
     page.click("#actions button:has-text('Pause')")
     page.wait_for_selector("#state.paused")
     page.click("#actions button:has-text('Cancel')")
