@@ -9,7 +9,7 @@ from analysis.records import QuestionError
 from analysis.wording import format_count, format_flops, format_loss, plural
 from orchestrator.boards import BoardError, Forecast
 from orchestrator.use_cases.board_choices import Choices, RunChoice
-from orchestrator.web.typed import typed_number
+from orchestrator.web.typed import positive_number, typed_number
 
 _NUMBERS = {
     "params": ("Parameters N", "a number of parameters", "1.8e4"),
@@ -70,8 +70,7 @@ class TypedEntry:
         found: dict[str, str] = {}
         for name, (_, what, example) in _NUMBERS.items():
             try:
-                if typed_number(self.fields.get(name, ""), what, example) <= 0:
-                    found[name] = f"type {what} above 0, such as {example}"
+                positive_number(self.fields.get(name, ""), what, example)
             except QuestionError as error:
                 found[name] = str(error) if self.fields.get(name) else f"type {what}, such as {example}"
         if not found:

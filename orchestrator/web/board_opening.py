@@ -11,7 +11,7 @@ from analysis.records import QuestionError
 from orchestrator.boards import TEXT_BYTES, BoardError, Metric, NewBoard, closing_time
 from orchestrator.use_cases.board_choices import OpeningChoices
 from orchestrator.web.board_forms import Field
-from orchestrator.web.typed import typed_number
+from orchestrator.web.typed import positive_number
 
 FILE = "text"
 """Name of the field with the hidden validation file."""
@@ -77,7 +77,7 @@ class TypedBoard:
         common: Mapping[str, Callable[[], Any]] = {
             "name": lambda: typed["name"],
             "corpus": lambda: typed["corpus"],
-            "flops": lambda: _above_zero(typed["flops"], "a number of FLOPs", "8e9"),
+            "flops": lambda: positive_number(typed["flops"] or "0", "a number of FLOPs", "8e9"),
             "closes": lambda: closing_time(typed["closes"], now).timestamp(),
             "unique_tokens": lambda: _tokens(typed["unique_tokens"]),
             "group": lambda: typed["group"],
@@ -85,7 +85,7 @@ class TypedBoard:
         }
         if self.metric is Metric.BITS:
             return {**common, FILE: lambda: _text(self.file)}
-        return {**common, "target": lambda: _above_zero(typed["target"], "a number of FLOPs", "1.6e10")}
+        return {**common, "target": lambda: positive_number(typed["target"] or "0", "a number of FLOPs", "1.6e10")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,17 +134,9 @@ def opening_forms(
     )
 
 
-def _above_zero(text: str, what: str, example: str) -> float:
-    """A number above 0. Raises QuestionError."""
-    value = typed_number(text, what, example) if text else 0
-    if value <= 0:
-        raise QuestionError(f"type {what} above 0, such as {example}")
-    return value
-
-
 def _whole(text: str, what: str, example: str) -> int:
     """A whole number above 0. Raises QuestionError."""
-    value = _above_zero(text, what, example)
+    value = positive_number(text, what, example)
     if value != int(value) or value >= MOST_WHOLE:
         raise QuestionError(f"type {what} without a fraction, such as {example}")
     return int(value)

@@ -24,6 +24,14 @@ def typed_number(text: str, what: str, example: str) -> float:
     return value
 
 
+def positive_number(text: str, what: str, example: str) -> float:
+    """`typed_number` for what is above 0. Raises QuestionError."""
+    value = typed_number(text, what, example)
+    if value <= 0:
+        raise QuestionError(f"type {what} above 0, such as {example}")
+    return value
+
+
 def _value(text: str) -> float | None:
     """A number without spaces, thousands' separators and units; None if it is none."""
     if _PLAIN.fullmatch(text):
