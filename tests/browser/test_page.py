@@ -141,6 +141,7 @@ def test_two_sweeps_are_compared(browser: object, served: tuple[str, Sandbox]) -
     visit.expect_clean()
 
 
+@pytest.mark.slow  # a page of a sweep in training waits for minutes beside other tests on two cores
 def test_a_sweep_is_paused_and_cancelled_by_its_buttons(browser: object, served: tuple[str, Sandbox]) -> None:
     url, _ = served
     longer = TINY.replace("name: tiny", f"name: {LONG}") + "seeds: {default: 8}\n"  # of measured shapes
