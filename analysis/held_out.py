@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from analysis.evidence import HoldoutRecord
+from analysis.fitting.cost import TokenCost
 from analysis.fitting.holdout import rolling_holdout
 from analysis.fitting.spikes import set_aside_spikes
 from analysis.law import Law, fit, with_holdout
@@ -17,5 +19,9 @@ def held_out(law: Law, table: RunTable) -> Law:
         return fit(table, cost=law.cost)
     if not law.estimators:
         return law
-    table = set_aside_spikes(table)
-    return with_holdout(law, rolling_holdout(table, lambda earlier: fit(earlier, cost=law.cost, holdout=False)))
+    return with_holdout(law, holdout_of(table, law.cost))
+
+
+def holdout_of(table: RunTable, cost: TokenCost) -> tuple[HoldoutRecord, ...]:
+    """The rolling hold-out of a table whose runs repeat no tokens, which needs no law of all of its runs."""
+    return rolling_holdout(set_aside_spikes(table), lambda earlier: fit(earlier, cost=cost, holdout=False))

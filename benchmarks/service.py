@@ -28,10 +28,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-import psutil
 
 from benchmarks.service_home import fill
 from benchmarks.service_load import Seen, ask_together, listening
+from benchmarks.service_taken import all_seconds, cpu_seconds, memory
 
 API = "/api/v1/sweeps"
 ROUTES = {
@@ -110,29 +110,15 @@ def serve(folder: Path) -> None:
 
     from benchmarks.service_home import workspace
     from orchestrator.api.app import create_app
+    from orchestrator.api.connections import most_connections, timed_protocol
     from orchestrator.use_cases.workshop import Workshop
 
-    config = uvicorn.Config(create_app(workspace(folder), workshop=Workshop()), log_level="error", port=0)
+    app = create_app(workspace(folder), workshop=Workshop())
+    protocol = timed_protocol(most_connections(), repeats=app.state.repeats)
+    config = uvicorn.Config(app, log_level="error", log_config=None, port=0, http=protocol)
     bound = config.bind_socket()
     print(f"127.0.0.1:{bound.getsockname()[1]}", flush=True)
     uvicorn.Server(config).run(sockets=[bound])
-
-
-def own_processes(pid: int) -> list[psutil.Process]:
-    """The service and those that compute for it, without Ray and its workers."""
-    service = psutil.Process(pid)
-    return [service, *(each for each in service.children() if "multiprocessing" in " ".join(each.cmdline()))]
-
-
-def cpu_seconds(pid: int) -> float:
-    """Seconds of CPU that a service has taken so far, its threads counted by the nanosecond."""
-    schedules = (f for p in own_processes(pid) for f in Path(f"/proc/{p.pid}/task").glob("*/schedstat"))
-    return sum(int(file.read_text().split()[0]) for file in schedules) / 1e9
-
-
-def memory(pid: int) -> float:
-    """Resident memory of a service, MiB."""
-    return float(sum(each.memory_info().rss for each in own_processes(pid)) / 2**20)
 
 
 def ask(connection: http.client.HTTPConnection, path: str, seen: Seen) -> None:
@@ -251,7 +237,7 @@ def measure(home: Path, options: argparse.Namespace) -> None:
         found = first(port)
         processor(port, pid, found)
         clients_began = time.process_time()
-        sizes, kept, began, at = [memory(pid)], {name: Seen() for name in ROUTES}, cpu_seconds(pid), time.monotonic()
+        sizes, kept, began, at = [memory(pid)], {name: Seen() for name in ROUTES}, all_seconds(pid), time.monotonic()
         with listening(port, options.listeners, f"{API}/{'lab' if options.idle else 'busy'}/events") as received:
             for _ in range(PARTS):
                 under_load = threading.Thread(
@@ -267,7 +253,7 @@ def measure(home: Path, options: argparse.Namespace) -> None:
                     under_load.join()
                 sizes.append(memory(pid))
         cores = (time.monotonic() - at) * (os.cpu_count() or 1)
-        share, own = (cpu_seconds(pid) - began) / cores, (time.process_time() - clients_began) / cores
+        share, own = (all_seconds(pid) - began) / cores, (time.process_time() - clients_began) / cores
         if not options.idle:
             rates.append(steps_a_second(port, options.seconds / 3))
     report(found, kept, options)

@@ -31,6 +31,8 @@ MOST_SHARES = 1_000
 """Largest ISOFLOP_GPU_SHARES."""
 PREPARE = ("auto", "local", "ray")
 """Values of ISOFLOP_PREPARE."""
+YES_OR_NO = {"yes": True, "no": False}
+"""Values of ISOFLOP_WARM_UP."""
 HEAD_SECONDS = 10.0
 """Silence after which a Ray cluster's head counts as gone, unless ISOFLOP_HEAD_SECONDS sets another."""
 
@@ -72,6 +74,8 @@ class Settings:
     prepare: str = "auto"
     """ISOFLOP_PREPARE: who cleans and encodes corpora: `local`, the cores of this machine; `ray`, the nodes of the
     cluster; `auto`, those where there are several that see the files and have processors to spare."""
+    warm_up: bool = True
+    """ISOFLOP_WARM_UP: whether a service's processes practise on a sweep of their own before anybody asks."""
     user: str = ""
     """ISOFLOP_USER: who owns and pays for what is submitted without an account; the login name by default."""
     user_flops: float | None = None
@@ -104,6 +108,7 @@ def read_settings(home: Home, environ: Mapping[str, str] | None = None) -> Setti
         head_seconds=_number("ISOFLOP_HEAD_SECONDS", environ) or HEAD_SECONDS,
         corpus_folders=_folders("ISOFLOP_CORPUS_FOLDERS", environ),
         prepare=_prepare(variable("ISOFLOP_PREPARE", environ) or "auto", address),
+        warm_up=_yes("ISOFLOP_WARM_UP", environ),
         user=variable("ISOFLOP_USER", environ) or _login(),
         user_flops=_number("ISOFLOP_USER_FLOPS", environ),
         user_hours=_number("ISOFLOP_USER_HOURS", environ),
@@ -117,6 +122,14 @@ def _prepare(choice: str, address: str) -> str:
     if choice == "ray" and address == "local":
         raise SettingsError("ISOFLOP_PREPARE is ray, but there is no cluster: set ISOFLOP_RAY_ADDRESS, too")
     return choice
+
+
+def _yes(name: str, environ: Mapping[str, str] | None) -> bool:
+    """A variable that must be `yes` or `no`; yes if it is not set."""
+    text = variable(name, environ) or "yes"
+    if text not in YES_OR_NO:
+        raise SettingsError(f"{name} is {shown(text)}: give yes or no")
+    return YES_OR_NO[text]
 
 
 def _artifacts(url: str) -> str:

@@ -86,7 +86,8 @@ class Sandbox:
         """The environment of commands in this sandbox."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("ISOFLOP_", "WANDB_", "RAY_", BLAS_THREADS))}
         own = {"ISOFLOP_HOME": str(self.home), "WANDB_MODE": "disabled", "NO_COLOR": "1"}
-        return kept | own | {"RAY_worker_niceness": "0"}  # beside other tests, workers that make way would starve
+        # Beside other tests, workers that make way would starve, and few services live until somebody asks.
+        return kept | own | {"RAY_worker_niceness": "0", "ISOFLOP_WARM_UP": "no"}
 
     def isoflop(self, *arguments: str, check: bool = True, **extra: str) -> subprocess.CompletedProcess[str]:
         """Run the command line to its end."""

@@ -120,7 +120,9 @@ def _contour_layers(law: Law, levels: Sequence[float], plane: _Plane) -> list[al
         if rows:
             line = alt.Chart(values(rows)).mark_line(style=style, clip=True)
             tooltip = [alt.Tooltip("level:N", title="Loss")]
-            layers.append(line.encode(**plane.at(), detail="piece:N", order="order:Q", tooltip=tooltip))
+            layers.append(
+                line.encode(**plane.at(), detail=alt.Detail("piece:N"), order=alt.Order("order:Q"), tooltip=tooltip)
+            )
     return layers
 
 
@@ -153,7 +155,7 @@ def _isoflop_layer(law: Law, stops: Sequence[Prediction], plane: _Plane) -> alt.
         for n in sizes.tolist()
     ]
     line = alt.Chart(values(rows)).mark_line(style="isoflop", clip=True)
-    chart: alt.Chart = line.encode(**plane.at(), detail="budget:N")
+    chart: alt.Chart = line.encode(**plane.at(), detail=alt.Detail("budget:N"))
     return chart
 
 
@@ -181,7 +183,7 @@ def _frontier_layers(inside: Sequence[Prediction], outside: Sequence[Prediction]
         rows = [{"params": p.params, "tokens": p.tokens} for p in band]
         if rows:
             line = alt.Chart(values(rows)).mark_line(style=style, clip=True)
-            layers.append(line.encode(**plane.at(), order="tokens:Q"))
+            layers.append(line.encode(**plane.at(), order=alt.Order("tokens:Q")))
     return layers
 
 
@@ -191,13 +193,13 @@ def _stop_layers(law: Law, stops: Sequence[Prediction], plane: _Plane) -> list[a
         return []
     base = alt.Chart(values([_stop_row(law, stop) for stop in stops]))
     bars = base.mark_rule(style="interval", clip=True).encode(
-        **plane.at("low", "tokens_low"), x2="high:Q", y2="tokens_high:Q"
+        **plane.at("low", "tokens_low"), x2=alt.X2("high:Q"), y2=alt.Y2("tokens_high:Q")
     )
     marks = base.mark_point(filled=True, size=45, opacity=1, style="stop").encode(
         **plane.at(), tooltip=[alt.Tooltip(f"{key}:N") for key in ("C", "N*", "range", "D*", "L*")]
     )
     names = [
-        base.mark_text(style=style, align="right", dx=-12).encode(**plane.at(), text="name:N")
+        base.mark_text(style=style, align="right", dx=-12).encode(**plane.at(), text=alt.Text("name:N"))
         for style in ("halo", "name")
     ]
     return [bars, *names, marks]

@@ -60,7 +60,7 @@ def _headline_layer(rows: Sequence[dict[str, Any]], x: dict[str, Any]) -> alt.Ch
     """The headline's interval at each budget, down the whole chart."""
     own = [{key: row[key] for key in ("low", "high")} for row in rows if row["estimator"] == HEADLINE]
     chart: alt.Chart = (
-        alt.Chart(values(own)).mark_rect(style="shade", clip=True).encode(x=alt.X("low:Q", **x), x2="high:Q")
+        alt.Chart(values(own)).mark_rect(style="shade", clip=True).encode(x=alt.X("low:Q", **x), x2=alt.X2("high:Q"))
     )
     return chart
 
@@ -75,7 +75,7 @@ def _answer_layers(rows: Sequence[dict[str, Any]], order: Sequence[str], x: dict
         yOffset=alt.YOffset("budget:N", sort=budgets),
         color=alt.Color("estimator:N", sort=names, scale=alt.Scale(domain=names), legend=None),
     )
-    bars = base.mark_rule(strokeWidth=1.5, clip=True).encode(x=alt.X("low:Q", **x), x2="high:Q")
+    bars = base.mark_rule(strokeWidth=1.5, clip=True).encode(x=alt.X("low:Q", **x), x2=alt.X2("high:Q"))
     marks = base.mark_point(filled=True, size=50, style="ink").encode(
         x=alt.X("params:Q", **x),
         shape=alt.Shape("budget:N", sort=budgets, scale=markers, title="Compute C (FLOPs)"),

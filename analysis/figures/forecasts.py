@@ -131,7 +131,7 @@ def forecast_panel(forecasts: Sequence[Forecast], *, width: float = WIDTH) -> Pa
     base = alt.Chart(values(rows)).encode(y=y, tooltip=tooltip)
     layers = [
         alt.Chart(values([{"zero": 0}])).mark_rule(style="guide").encode(x=alt.X("zero:Q", **x)),
-        base.mark_rule(style="interval").encode(x=alt.X("low:Q", **x), x2="high:Q"),
+        base.mark_rule(style="interval").encode(x=alt.X("low:Q", **x), x2=alt.X2("high:Q")),
         base.mark_tick(style="stop", thickness=2, size=14).encode(x=alt.X("centre:Q", **x)),
     ]
     if any(row["error"] is not None for row in rows):

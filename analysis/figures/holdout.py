@@ -159,7 +159,7 @@ def _panel(
             y=alt.Y("least:Q", **y), y2="most:Q", color=colour
         ),
         base.mark_rule(strokeWidth=2, strokeOpacity=0.6, clip=True).encode(
-            y=alt.Y("low:Q", **y), y2="high:Q", color=colour
+            y=alt.Y("low:Q", **y), y2=alt.Y2("high:Q"), color=colour
         ),
         base.transform_filter("datum.verdict == 'inside'")
         .mark_point(filled=True, size=34, opacity=1)

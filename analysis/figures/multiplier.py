@@ -83,7 +83,7 @@ def _part_layers(points: Sequence[Multiplier], style: str, x: dict[str, Any], y:
     ]
     base = alt.Chart(values(_rows(points))).encode(x=alt.X("loss:Q", **x))
     return [
-        base.mark_area(style=f"band{style}", clip=True).encode(y=alt.Y("low:Q", **y), y2="high:Q"),
+        base.mark_area(style=f"band{style}", clip=True).encode(y=alt.Y("low:Q", **y), y2=alt.Y2("high:Q")),
         base.mark_line(style="beyond" if style else "line", clip=True).encode(y=alt.Y("value:Q", **y)),
         base.mark_point(filled=True, size=90, opacity=0).encode(y=alt.Y("value:Q", **y), tooltip=tooltip),
     ]

@@ -74,14 +74,16 @@ def _lines(rows: list[dict[str, Any]], drawn: dict[str, Any], apart: float) -> l
     line = (
         alt.Chart(values(rows))
         .mark_line(clip=True, strokeWidth=1.4, style="ink")
-        .encode(**drawn, detail="order:N", opacity=opacity, tooltip=_tooltip("n-gram"))
+        .encode(**drawn, detail=alt.Detail("order:N"), opacity=opacity, tooltip=_tooltip("n-gram"))
     )
     named: list[dict[str, Any]] = []
     for row in sorted((row for row in rows if row["tokens"] == last), key=lambda row: -row["order"]):
         if all(abs(row["loss"] - other["loss"]) >= apart for other in named):
             named.append(row)
     names = (
-        alt.Chart(values(named)).mark_text(clip=True, align="left", dx=5, style="name").encode(**drawn, text="n-gram:N")
+        alt.Chart(values(named))
+        .mark_text(clip=True, align="left", dx=5, style="name")
+        .encode(**drawn, text=alt.Text("n-gram:N"))
     )
     return [line, names]
 

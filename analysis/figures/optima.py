@@ -122,10 +122,10 @@ def optimum_layers(optima: Optima, scales: dict[str, Any]) -> list[alt.Chart]:
     plain, _, _ = estimator_encodings(shown, legend=False)
     bars = base.encode(color=plain)
     across = bars.mark_rule(clip=True, strokeWidth=1.3).encode(
-        x=alt.X("params_low:Q", **scales["x"]), x2="params_high:Q", y=y
+        x=alt.X("params_low:Q", **scales["x"]), x2=alt.X2("params_high:Q"), y=y
     )
     along = bars.mark_rule(clip=True, strokeWidth=1.3).encode(
-        x=x, y=alt.Y("loss_low:Q", **scales["y"]), y2="loss_high:Q"
+        x=x, y=alt.Y("loss_low:Q", **scales["y"]), y2=alt.Y2("loss_high:Q")
     )
     at = {"x": x, "y": y, "color": colour, "shape": shape, "opacity": opacity}
     tooltip = [alt.Tooltip(f"{key}:N") for key in _TOOLTIP]

@@ -75,7 +75,7 @@ def published_layers(
         alt.Chart(along)
         .transform_filter(f"datum.dashed == {dashed}")
         .mark_line(style=style, clip=True)
-        .encode(**at, detail="piece:N")
+        .encode(**at, detail=alt.Detail("piece:N"))
         for dashed, style in (("false", "published"), ("true", "published-beyond"))
     ]
     markers_of = alt.Chart(marked).mark_point(filled=True, size=34, opacity=1, clip=True, style="published-mark")

@@ -27,7 +27,7 @@ def band_layers(
     base = alt.Chart(values(_band_rows(band, quantity))).encode(x=alt.X("flops:Q", **x))
     tooltip = [alt.Tooltip(f"{key}:N") for key in ("C", quantity.symbol, "95 % interval", "extrapolation")]
     return [
-        base.mark_area(style=area, clip=True).encode(y=alt.Y("low:Q", **y), y2="high:Q", tooltip=tooltip),
+        base.mark_area(style=area, clip=True).encode(y=alt.Y("low:Q", **y), y2=alt.Y2("high:Q"), tooltip=tooltip),
         base.mark_line(style=line, clip=True).encode(y=alt.Y("value:Q", **y)),
     ]
 
@@ -80,7 +80,7 @@ def minimum_layers(
     colour, shape, opacity = estimator_encodings(optima.estimators, legend=legend)
     plain, _, _ = estimator_encodings(optima.estimators, legend=False)
     base = alt.Chart(values(_minimum_rows(optima, quantity))).encode(x=alt.X("flops:Q", **x))
-    bars = base.mark_rule(clip=True).encode(y=alt.Y("low:Q", **y), y2="high:Q", color=plain)
+    bars = base.mark_rule(clip=True).encode(y=alt.Y("low:Q", **y), y2=alt.Y2("high:Q"), color=plain)
     marks = base.mark_point(filled=True, size=60).encode(
         y=alt.Y("value:Q", **y),
         color=colour,

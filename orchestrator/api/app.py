@@ -30,6 +30,7 @@ from orchestrator.api import (
 from orchestrator.api.desk import Desk
 from orchestrator.api.entering import Entering
 from orchestrator.api.middleware import Surroundings
+from orchestrator.api.repeats import Remembering, Repeats
 from orchestrator.api.shelf import Shelf
 from orchestrator.api.traffic import Latencies, Traffic
 from orchestrator.use_cases.background import Background
@@ -70,6 +71,8 @@ def create_app(
     app.add_middleware(Shelf)
     app.add_middleware(Surroundings, members=members)
     app.add_middleware(Traffic, latencies=latencies)
+    app.state.repeats = Repeats(members, latencies)
+    app.add_middleware(Remembering, repeats=app.state.repeats)
     problems.install(app)
     sweeps.install(app, workspace, background, desk, corpora, planners)
     runs.install(app, workspace, desk)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import socket
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from concurrent.futures import Executor
 
 import h11
@@ -13,6 +13,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from orchestrator.api.guard import BODY_BYTES
+from orchestrator.api.repeats import LONGEST, PlainRequest, Repeats
 
 RECEIVE_SECONDS = 30.0
 """Within which a request must have come, its body included."""
@@ -32,8 +33,11 @@ def most_connections() -> int:
     return MOST if files == resource.RLIM_INFINITY else max(16, min(MOST, files // 2))
 
 
-def timed_protocol(most: int, seconds: float = RECEIVE_SECONDS) -> type[H11Protocol]:
-    """The protocol of a service's connections: at most so many, and so many seconds for a request to come."""
+def timed_protocol(most: int, seconds: float = RECEIVE_SECONDS, repeats: Repeats | None = None) -> type[H11Protocol]:
+    """The protocol of a service's connections: at most so many, and so many seconds for a request to come.
+
+    With `repeats`, requests that come again byte for byte are answered without the application.
+    """
     waiting: dict[TimedProtocol, None] = {}
 
     class Timed(TimedProtocol):
@@ -43,6 +47,7 @@ def timed_protocol(most: int, seconds: float = RECEIVE_SECONDS) -> type[H11Proto
             """A connection among those of the service."""
             super().__init__(*arguments, **named)  # type: ignore[arg-type]
             self.limits(waiting, most, seconds)
+            self._repeats = repeats
 
     return Timed
 
@@ -67,6 +72,7 @@ class TimedProtocol(H11Protocol):
 
     _deadline: asyncio.TimerHandle | None = None
     _unread = 0
+    _repeats: Repeats | None = None
 
     def limits(self, waiting: dict[TimedProtocol, None], most: int, seconds: float) -> None:
         """Close after so many seconds; `waiting` are all connections without a whole request, the oldest first."""
@@ -85,6 +91,9 @@ class TimedProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """A part of a request, or more, has come; of a body after its answer some is thrown away, and no more."""
+        asks = self._repeats is not None and self._rests
+        if asks and self._repeated(data):
+            return
         answered = self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY
         self._unread = self._unread + len(data) if answered else 0
         if self._unread > MOST_UNREAD:
@@ -92,7 +101,44 @@ class TimedProtocol(H11Protocol):
             self.loop.call_later(LINGER_SECONDS, self.transport.abort)
             return
         super().data_received(data)
+        if asks:
+            self._remember(data)
         self._look()
+
+    @property
+    def _rests(self) -> bool:
+        """Whether nothing of a request has come, and nothing of an answer is left to be sent."""
+        idle = self.conn.our_state is h11.IDLE and self.conn.their_state is h11.IDLE
+        return idle and not self.conn.trailing_data[0] and not self.flow.write_paused
+
+    def _place(self, data: bytes) -> Hashable:
+        """What the answer to a request depends on besides the service: its bytes, and who is at the other end."""
+        return self.client and self.client[0], self.scheme, data
+
+    def _repeated(self, data: bytes) -> bool:
+        """Answer a request whose like was answered before, if that is known to be still true; whether it was."""
+        if self._repeats is None or self.transport.is_closing():
+            return False
+        answer = self._repeats.again(self._place(data), self.server_state.default_headers)
+        if answer is None:
+            return False
+        self._unset_keepalive_if_required()
+        self.transport.write(answer)
+        self.server_state.total_requests += 1
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        self._served()
+        self._wait()
+        return True
+
+    def _remember(self, data: bytes) -> None:
+        """Tell the application what its request looked like, if it was whole, alone and has no wish for the connection.
+
+        Its task has not begun yet.
+        """
+        whole = self.conn.their_state is h11.DONE and not self.conn.trailing_data[0] and len(data) <= LONGEST
+        plain = whole and data.startswith(b"GET ") and self.scope["http_version"] == "1.1"
+        if plain and all(name != b"connection" for name, _ in self.scope["headers"]):
+            self.scope["state"]["plain_request"] = PlainRequest(self._place(data), len(data))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has gone."""

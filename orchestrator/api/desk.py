@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
 import time
 from collections.abc import Callable, Hashable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from starlette.concurrency import run_in_threadpool
@@ -14,16 +16,20 @@ from starlette.responses import Response
 
 from analysis.law import Law
 from orchestrator.api.documents import Document, reply
+from orchestrator.api.jobs import outcome_of
 from orchestrator.api.page_parts import PageParts, static
 from orchestrator.api.shelf import FOREVER, lay
+from orchestrator.api.warm_up import warm_up, warm_up_pages
 from orchestrator.scheduling.progress import Progress
 from orchestrator.store import SweepTotals
 from orchestrator.use_cases.background import Background
 from orchestrator.use_cases.current import Current
-from orchestrator.use_cases.kept import REFUSALS, Kept
+from orchestrator.use_cases.kept import Kept
+from orchestrator.use_cases.law_parts import bare_law, has_parts, holdout_records, whole_law
 from orchestrator.use_cases.sweep_answers import SweepAnswers
-from orchestrator.use_cases.workshop import asking
+from orchestrator.use_cases.workshop import Workshop, asking
 from orchestrator.use_cases.workspace import Workspace
+from tokenizer.errors import ExpectedError
 
 DOCUMENT_BYTES = 48 * 2**20
 """Memory of the documents that are kept: those made here, and twice as much again for what the workshop made."""
@@ -36,7 +42,9 @@ OUTLOOKS_KEPT = 256
 THREADS = 2
 """Threads that compute at a time: more would only take turns. One stays free of what takes long."""
 LIVE_SECONDS = 1.0
-"""Age up to which an answer with the position of runs in training is given again."""
+"""After which an answer with the position of runs in training is made again: it is at most twice as old."""
+WARM_UP_SECONDS = 10.0
+"""After which the second process of the workshop starts and warms up: a service of a moment starts one alone."""
 Value = TypeVar("Value")
 
 
@@ -53,7 +61,10 @@ class Desk:
         """
         self.current = Current(workspace)
         self._background = background
+        self._artifacts = workspace.home.artifacts
+        self._later: threading.Timer | None = None
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="answers")
+        self._warmed = workshop if isinstance(workshop, Workshop) and workspace.settings.warm_up else None
         self._workshop = workshop or self._threads
         self._lane = ThreadPoolExecutor(1, thread_name_prefix="long")
         self._documents: Kept[Document] = Kept(self._threads, DOCUMENT_BYTES, lambda made: made.size)
@@ -62,12 +73,29 @@ class Desk:
         self._long: Kept[Any] = Kept(self._lane, OUTLOOKS_KEPT)
 
     def warm(self) -> None:
-        """Prepare for the first visitor: the workshop makes Vega's bundle, and the list is read."""
-        self._made.get(("static", LIBRARY), static, LIBRARY)
+        """Prepare for the first visitor: the list is read, and the workshop makes Vega's bundle and warms up.
+
+        Its other process does so, too, once the service has been up for a while.
+        """
+        made = self._made.get(("static", LIBRARY), static, LIBRARY)
         self._threads.submit(self.current.warm)
+        if self._warmed is not None:
+            self._threads.submit(warm_up_pages, self._artifacts)
+            made.add_done_callback(lambda _: self._warm_up(rested=False))
+            self._later = threading.Timer(WARM_UP_SECONDS, self._warm_up, kwargs={"rested": True})
+            self._later.daemon = True
+            self._later.start()
+
+    def _warm_up(self, *, rested: bool) -> None:
+        """Warm up a process of the workshop: that used last, or the most `rested`; none if it has ended."""
+        if self._warmed is not None:
+            with contextlib.suppress(ExpectedError):
+                self._warmed.carry_out(warm_up, self._artifacts, rested=rested)
 
     def close(self) -> None:
         """End what is being computed."""
+        if self._later is not None:
+            self._later.cancel()
         self._workshop.shutdown(cancel_futures=True)
         self._lane.shutdown(cancel_futures=True)
 
@@ -90,14 +118,21 @@ class Desk:
         """
         answers = (await self.answers(found)).on(loss_key)
         if not answers.has_law(variant):
-            key = ("law", found.sweep.id, found.key, variant, answers.loss_key)
-            law = await self.made(key, law_of, answers, variant)
+            key = (found.sweep.id, found.key, variant, answers.loss_key)
+            if await run_in_threadpool(has_parts, answers, variant):
+                bare, records = await asyncio.gather(
+                    self.made(("bare law", *key), bare_law, answers, variant),
+                    self.made(("hold-out", *key), holdout_records, answers, variant),
+                )
+                law = await run_in_threadpool(whole_law, answers, variant, bare, records)
+            else:
+                law = await self.made(("law", *key), law_of, answers, variant)
             answers.keep_law(variant, law)
         return answers
 
     async def made(self, key: Hashable, make: Callable[..., Value], *arguments: Any) -> Value:
         """What the workshop makes, or has made, for a key; `make` and its arguments may go to another process."""
-        made: Value = await _outcome(self._made.get(key, make, *arguments))
+        made: Value = await outcome_of(self._made, self._made.get(key, make, *arguments))
         return made
 
     def compute(self, function: Callable[..., Value], /, *arguments: Any) -> Value:
@@ -114,7 +149,7 @@ class Desk:
             asking.set(user)
             return self._workshop.submit(make, *arguments).result()
 
-        made: Value = await _outcome(self._long.get(key, wait))
+        made: Value = await outcome_of(self._long, self._long.get(key, wait))
         return made
 
     async def document(
@@ -122,19 +157,24 @@ class Desk:
     ) -> Response:
         """The document of a key in answer to a request; `make(*arguments)` makes it if it is not kept.
 
-        One that shows runs in training, which are not `settled`, is made again after LIVE_SECONDS.
+        One that shows runs in training, which are not `settled`, is made again after LIVE_SECONDS; who asks meanwhile
+        gets the one before.
         """
         if settled:
-            return self.reply(request, await _outcome(self._documents.get(key, make, *arguments)))
+            made = self._documents.get(key, make, *arguments)
+            return self.reply(request, await outcome_of(self._documents, made))
         tick = int(time.monotonic() / LIVE_SECONDS) + 1
-        found = await _outcome(self._documents.get((key, tick), make, *arguments))
-        return self.reply(request, found, tick * LIVE_SECONDS)
+        made = self._documents.get((key, tick), make, *arguments)
+        before = None if made.done() else self._documents.ready((key, tick - 1))
+        if before is not None:
+            return self.reply(request, before, until=0.0)
+        return self.reply(request, await outcome_of(self._documents, made), tick * LIVE_SECONDS)
 
     async def computed(
         self, request: Request, key: Hashable, make: Callable[..., Document], *arguments: Any
     ) -> Response:
         """`document` for one that takes long: the workshop makes it."""
-        return self.reply(request, await _outcome(self._computed.get(key, make, *arguments)))
+        return self.reply(request, await outcome_of(self._computed, self._computed.get(key, make, *arguments)))
 
     def reply(self, request: Request, found: Document, until: float = FOREVER) -> Response:
         """A document of what the database holds in answer to a request; it says how old it is while that is away.
@@ -155,11 +195,3 @@ def _weight(made: object) -> int:
 def law_of(answers: SweepAnswers, variant: str) -> Law:
     """The law of a variant. Raises LawError."""
     return answers.law(variant)
-
-
-async def _outcome(future: Future[Value]) -> Value:
-    """What a computation gives; one who goes away does not cancel it for the others."""
-    try:
-        return await asyncio.shield(asyncio.wrap_future(future))
-    except REFUSALS as error:  # kept, and raised again and again: its traceback would grow
-        raise error.with_traceback(None) from None

@@ -19,6 +19,8 @@ from orchestrator.scheduling.progress import progress_json
 
 EVENT_SECONDS = 1.0
 """Seconds between two looks of a reader at its sweep."""
+GROUP = 10
+"""Listeners that are told at a time: between two groups the service answers others."""
 HEARTBEAT_SECONDS = 15.0
 """Seconds without news after which a stream sends a comment, so that the connection stays open."""
 
@@ -57,8 +59,8 @@ class _Feed:
     """What it read last; None before the first time."""
     error: Exception | None = None
     """Why it ended, unless the sweep is finished."""
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set, and replaced by a new one, whenever there is news."""
+    waiting: set[asyncio.Future[None]] = field(default_factory=set)
+    """What each listener waits for: done once there is news."""
 
 
 class Feeds:
@@ -79,16 +81,24 @@ class Feeds:
         try:
             sent = last
             while True:
-                changed, news = feed.changed, feed.latest
+                news = feed.latest
                 if news is not None and news.id != sent:
                     sent = news.id
                     yield news.event
+                    continue  # meanwhile there may be more
                 if feed.error is not None or (news is not None and news.finished):
                     return
+                told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                feed.waiting.add(told)
+                quiet = False
                 try:
                     async with asyncio.timeout(HEARTBEAT_SECONDS):
-                        await changed.wait()
+                        await told
                 except TimeoutError:
+                    quiet = True
+                finally:
+                    feed.waiting.discard(told)
+                if quiet:
                     yield ": still here\n\n"
         finally:
             self._leave(key, feed)
@@ -117,21 +127,26 @@ class Feeds:
                 news = await self._read(key[1])
                 if news != feed.latest:
                     feed.latest = news
-                    self._tell(feed)
+                    await self._tell(feed)
                 if news.finished:
                     break
                 await asyncio.sleep(EVENT_SECONDS)
         except Exception as error:  # noqa: BLE001 - the listeners come again, and are told by the route
             feed.error = error
-            self._tell(feed)
+            await self._tell(feed)
         if key in self._feeds and self._feeds[key][0] is feed:
             del self._feeds[key]
 
     @staticmethod
-    def _tell(feed: _Feed) -> None:
-        """Wake those who listen."""
-        feed.changed.set()
-        feed.changed = asyncio.Event()
+    async def _tell(feed: _Feed) -> None:
+        """Wake those who listen, group by group."""
+        waiting = list(feed.waiting)
+        feed.waiting.clear()
+        for start in range(0, len(waiting), GROUP):
+            for told in waiting[start : start + GROUP]:
+                if not told.done():  # else its listener has gone meanwhile
+                    told.set_result(None)
+            await asyncio.sleep(0)
 
 
 class EventStream(StreamingResponse):

@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.api import guard, login
+from orchestrator.api.jobs import hearing
 from orchestrator.api.problems import problem
 from orchestrator.errors import meaning_of
 from orchestrator.people import Actor, Role
@@ -67,6 +68,7 @@ class Surroundings:
         actor = Actor(entry.name, entry.role or Role.READER, _address(scope), request)
         scope = {**scope, "state": {**scope.get("state", {}), "actor": actor, "stamp": stamp}}
         asking.set(entry.name)
+        hearing.set(receive if scope["method"] in ("GET", "HEAD") else None)  # else a body may still come
         if answer.head:  # routes know GET; what they answer is sent without its body
             scope = {**scope, "method": "GET"}
         try:
@@ -89,6 +91,9 @@ class Surroundings:
         known = None if stamp is None else self._members.entry_at(token, stamp)
         if known is None:
             known = await run_in_threadpool(self._members.entry, token)
+        plain = scope.get("state", {}).get("plain_request")
+        if plain is not None:
+            plain.token, plain.entry, plain.stamp = token, known, stamp
         return known, stamp
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
 
@@ -11,12 +10,10 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from orchestrator.api.documents import Document, reply
+from orchestrator.api.repeats import may_repeat
+from orchestrator.api.stamped_cache import StampedCache
 from orchestrator.people import Actor
 
-MOST = 2048
-"""Answers that are kept."""
-BYTES = 32 * 2**20
-"""Memory that they take together."""
 FOREVER = float("inf")
 
 
@@ -40,9 +37,7 @@ class Shelf:
     def __init__(self, app: ASGIApp) -> None:
         """Put the layer around `app`."""
         self._app = app
-        self._stamp: Hashable = None
-        self._laid: OrderedDict[Hashable, Laid] = OrderedDict()
-        self._bytes = 0
+        self._cache: StampedCache[Laid] = StampedCache()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -51,38 +46,15 @@ class Shelf:
             await self._app(scope, receive, send)
             return
         place = _place(scope)
-        found = self._find(stamp, place)
-        if found is not None:
-            await reply(Request(scope), found)(scope, receive, send)
+        laid = self._cache.get(stamp, place)
+        if laid is not None and time.monotonic() < laid.until:
+            may_repeat(scope, laid.until)
+            await reply(Request(scope), laid.document)(scope, receive, send)
             return
         await self._app(scope, receive, send)
         laid = scope["state"].get("laid")
-        if laid is not None and self._stamp == stamp:
-            self._keep(place, laid)
-
-    def _find(self, stamp: Hashable, place: Hashable) -> Document | None:
-        """What was answered since the database had this stamp, unless it has aged."""
-        if stamp != self._stamp:
-            self._stamp, self._bytes = stamp, 0
-            self._laid.clear()
-        laid = self._laid.get(place)
-        if laid is None or time.monotonic() >= laid.until:
-            return None
-        self._laid.move_to_end(place)
-        return laid.document
-
-    def _keep(self, place: Hashable, laid: Laid) -> None:
-        """Keep an answer, and make room for it: those unused for longest go."""
-        self._remove(place)
-        self._laid[place] = laid
-        self._bytes += laid.document.size
-        while self._bytes > BYTES or len(self._laid) > MOST:
-            self._remove(next(iter(self._laid)))
-
-    def _remove(self, place: Hashable) -> None:
-        """Forget an answer."""
-        gone = self._laid.pop(place, None)
-        self._bytes -= gone.document.size if gone else 0
+        if laid is not None:
+            self._cache.put(stamp, place, laid, laid.document.size)
 
 
 def lay(request: Request, found: Document, until: float = FOREVER) -> None:

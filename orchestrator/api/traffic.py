@@ -82,25 +82,48 @@ class Traffic:
         async def measured(message: Message) -> None:
             """Send a message; the first one is when the answer begins."""
             if message["type"] == "http.response.start":
-                self._note(scope, message, time.perf_counter() - began)
+                request = Headers(raw=message.get("headers", [])).get("x-request-id", "")
+                noted = Noted.of(scope, message["status"])
+                note(self._latencies, noted, time.perf_counter() - began, request)
             await send(message)
 
         await self._app(scope, receive, measured)
 
-    def _note(self, scope: Scope, start: Message, seconds: float) -> None:
-        """Count an answer that begins, and leave a line about it."""
-        method, path, status = scope["method"], scope["path"], start["status"]
-        named = method if method in METHODS else "other"
-        self._latencies.note((named, kind_of(path), f"{status // 100}xx"), seconds)
-        facts = {
-            "method": named,
-            "path": path[:200],
-            "status": status,
-            "seconds": round(seconds, 6),
-            "address": (scope.get("client") or ("",))[0],
-            "request": Headers(raw=start.get("headers", [])).get("x-request-id", ""),
-        }
-        log.info("%s %.200r: %d in %.3f s", named, path, status, seconds, extra={"facts": facts})
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What the log and the monitor know of an answer besides how long it took."""
+
+    method: str
+    """Method by name, or `other`."""
+    path: str
+    """Path that was asked for."""
+    status: int
+    """HTTP status."""
+    address: str
+    """The network address that the request came from."""
+
+    @classmethod
+    def of(cls, scope: Scope, status: int) -> Noted:
+        """Of the answer to a request."""
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        return cls(method, scope["path"], status, str((scope.get("client") or ("",))[0]))
+
+
+def note(latencies: Latencies, noted: Noted, seconds: float, request: str) -> None:
+    """Count an answer that begins, and leave a line about it with the request's id."""
+    latencies.note((noted.method, kind_of(noted.path), f"{noted.status // 100}xx"), seconds)
+    if not log.isEnabledFor(logging.INFO):
+        return
+    facts = {
+        "method": noted.method,
+        "path": noted.path[:200],
+        "status": noted.status,
+        "seconds": round(seconds, 6),
+        "address": noted.address,
+        "request": request,
+    }
+    log.info("%s %.200r: %d in %.3f s", noted.method, noted.path, noted.status, seconds, extra={"facts": facts})
 
 
 def kind_of(path: str) -> str:

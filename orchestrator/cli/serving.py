@@ -19,6 +19,8 @@ from orchestrator.cli.port import LARGEST, address_of, open_port
 if TYPE_CHECKING:
     import uvicorn
 
+    from orchestrator.api.repeats import Repeats
+
 
 SWITCH_SECONDS = 0.001
 """After which a thread that computes lets the one that answers go on."""
@@ -64,7 +66,7 @@ def serve(
         app = create_app(
             workspace, background, members=members, corpora=corpora, workshop=workshops[0], planners=workshops[1]
         )
-        server = EndingServer(_configuration(app, host, port), workshops)
+        server = EndingServer(_configuration(app, host, port, app.state.repeats), workshops)
         with handled_elsewhere(), signals.replaced(lambda: setattr(server, "should_exit", True)):
             say(f"page and REST: {address_of(listening)}")
             _shorten_pauses()
@@ -80,7 +82,7 @@ def _shorten_pauses() -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
 
 
-def _configuration(app: Callable[..., Any], host: str, port: int) -> uvicorn.Config:
+def _configuration(app: Callable[..., Any], host: str, port: int, repeats: Repeats) -> uvicorn.Config:
     """How the server listens; what a proxy says of its clients is believed where the operator names the proxy."""
     import uvicorn
 
@@ -95,7 +97,7 @@ def _configuration(app: Callable[..., Any], host: str, port: int) -> uvicorn.Con
         log_config=None,
         timeout_graceful_shutdown=5,
         proxy_headers=named,
-        http=timed_protocol(most_connections()),
+        http=timed_protocol(most_connections(), repeats=repeats),
         backlog=BACKLOG,
     )
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Row, select
+from sqlalchemy import Connection, Row, select
+from sqlalchemy.exc import DBAPIError
 
 import orchestrator.store.sqlite_file as sqlite_file
 import orchestrator.store.tables as t
@@ -27,12 +28,14 @@ LOOK_SECONDS = 0.05
 """Between two looks at a file that is locked."""
 KEY_DIGITS = 16
 """Hexadecimal digits of a key."""
+SNAPSHOT = sa.text("SELECT pg_current_snapshot()::text")
 
 
 class Changes(Database):
     """The part of the store that knows whether anything is new."""
 
     _watcher: sqlite3.Connection | None = None
+    _asking: Connection | None = None
     _watching = threading.Lock()
 
     def stamp(self, *, wait: bool = True) -> Hashable:
@@ -42,8 +45,7 @@ class Changes(Database):
         locked is waited for, or not. Raises Unavailable, Damaged.
         """
         if self.file is None:
-            with self.reading() as db:
-                return str(db.execute(sa.text("SELECT pg_current_snapshot()::text")).scalar_one())
+            return self._snapshot()
         deadline = time.monotonic() + (sqlite_file.WAIT_SECONDS if wait else 0.0)
         while True:
             try:
@@ -52,6 +54,25 @@ class Changes(Database):
                 if "locked" not in str(error) or time.monotonic() >= deadline:
                     raise Unavailable(f"the database does not answer: {error}") from error
             time.sleep(LOOK_SECONDS)
+
+    def _snapshot(self) -> str:
+        """PostgreSQL's transactions so far, by a connection of its own: one message there and one back."""
+        with self._watching, self._translated():
+            if self._asking is not None:
+                try:
+                    return str(self._asking.execute(SNAPSHOT).scalar_one())
+                except DBAPIError:  # the server may have started again
+                    self._asking.invalidate()
+                    self._asking.close()
+                    self._asking = None
+            connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            try:
+                found = str(connection.execute(SNAPSHOT).scalar_one())
+            except BaseException:
+                connection.close()
+                raise
+            self._asking = connection
+            return found
 
     def _version_of(self, file: Path) -> int:
         """SQLite's count of changes: it compares with what the same connection saw, so this one never writes."""
@@ -67,6 +88,9 @@ class Changes(Database):
             if self._watcher is not None:
                 self._watcher.close()
                 self._watcher = None
+            if self._asking is not None:
+                self._asking.close()
+                self._asking = None
         super().close()
 
     def totals(self, sweep_ids: Collection[int] | None = None) -> dict[int, SweepTotals]:

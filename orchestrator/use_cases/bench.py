@@ -15,7 +15,7 @@ from typing import Any
 
 from tokenizer.errors import ExpectedError
 
-NICENESS = 5
+NICENESS = 2
 """By how much the service goes before; its workers in training come after both."""
 MEMORY_SHARE = 0.25
 """Part of the machine's memory that one process, and each that it starts, may take."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Executor, Future
 from typing import Any, Generic, TypeVar
@@ -31,6 +31,7 @@ class Kept(Generic[Value]):
         self._refusal = max(1, most // REFUSALS_KEPT)
         self._lock = threading.Lock()
         self._futures: OrderedDict[Hashable, Future[Value]] = OrderedDict()
+        self._waiting: Counter[Future[Value]] = Counter()
         self._weights: dict[Hashable, int] = {}
         self._weight = 0
 
@@ -50,10 +51,36 @@ class Kept(Generic[Value]):
         future.add_done_callback(lambda done: self._settle(key, done))
         return future
 
+    def ready(self, key: Hashable) -> Value | None:
+        """The value of a key if it was made already; None if not."""
+        with self._lock:
+            known = self._futures.get(key)
+        return known.result() if known is not None and known.done() and known.exception() is None else None
+
+    def wait(self, future: Future[Value]) -> None:
+        """Count one who waits for a value that is being made."""
+        with self._lock:
+            if not future.done():
+                self._waiting[future] += 1
+
+    def leave(self, future: Future[Value]) -> None:
+        """Count one who waits no longer."""
+        with self._lock:
+            if future in self._waiting:
+                self._waiting[future] -= 1
+
+    def cancel_unwanted(self, future: Future[Value]) -> None:
+        """Cancel a value that is being made and that nobody waits for."""
+        with self._lock:
+            unwanted = self._waiting.get(future) == 0
+        if unwanted:
+            future.cancel()
+
     def _settle(self, key: Hashable, done: Future[Value]) -> None:
         """Weigh what was made, and make room for it; forget a computation that failed or was cancelled."""
         error = None if done.cancelled() else done.exception()
         with self._lock:
+            self._waiting.pop(done, None)
             if self._futures.get(key) is not done:
                 return
             if done.cancelled() or (error is not None and not isinstance(error, REFUSALS)):

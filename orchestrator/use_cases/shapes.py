@@ -1,10 +1,13 @@
-"""A model that can be built, as an answer shows it: its shape with its own counts, tokens and FLOPs."""
+"""A model that can be built, as an answer shows it: its shape with its own counts, and what a recipe's cost."""
 
 from __future__ import annotations
 
+from analysis.fitting.cost import TokenCost
 from analysis.records import BuildableShape
 from model.config import ModelConfig
 from model.flops import count_parameters, flops_per_token
+from sweeps.plan.grid import Setting
+from sweeps.recipes.ladder import flops_nodes
 
 
 def buildable_shape(model: ModelConfig, flops: float) -> BuildableShape:
@@ -24,3 +27,9 @@ def buildable_shape(model: ModelConfig, flops: float) -> BuildableShape:
         experts=model.experts,
         active=model.active,
     )
+
+
+def token_cost(setting: Setting) -> TokenCost:
+    """The exact FLOPs per token of a recipe as a function of N."""
+    nodes = flops_nodes(setting.recipe, setting.vocab, setting.context, setting.parts)
+    return TokenCost.from_nodes([n for n, _ in nodes], [f for _, f in nodes])

@@ -17,7 +17,6 @@ from analysis.answers.compare import Comparison, Side, bytes_per_token, compare
 from analysis.answers.counts import Counts
 from analysis.answers.next_runs import Outlook, outlook
 from analysis.answers.recipe_check import with_check
-from analysis.fitting.cost import TokenCost
 from analysis.held_out import held_out
 from analysis.law import Law, fit
 from analysis.records import BuildableShape, LawError, Prediction, QuestionError
@@ -29,7 +28,7 @@ from orchestrator.store import RunRecord, StoredForecast, SweepRecord
 from orchestrator.use_cases.export import columns_of_sets, dataset_tokens, run_table
 from orchestrator.use_cases.loss_key import LOSS, MAIN, LossKey
 from orchestrator.use_cases.ngrams import stored_ngrams
-from orchestrator.use_cases.shapes import buildable_shape
+from orchestrator.use_cases.shapes import buildable_shape, token_cost
 from orchestrator.use_cases.validation_texts import texts_of
 from orchestrator.use_cases.variant import Variant, checks_of, variant_label
 from sweeps.file.compose import load_sweep
@@ -37,7 +36,7 @@ from sweeps.file.spec import SweepSpec
 from sweeps.plan.combination import Combination
 from sweeps.plan.grid import Setting, setting_of
 from sweeps.plan.rounds import course_of
-from sweeps.recipes.ladder import flops_nodes, ladder, shape
+from sweeps.recipes.ladder import ladder, shape
 
 CONVENTION = "N: matmul parameters, head included, look-up not; C = D · (6 N + 6 L d T)"
 """What N and C count in every sweep."""
@@ -154,20 +153,21 @@ class SweepAnswers:
         # A law with its hold-out serves where none is needed, too.
         key = variant.label, holdout or (variant.label, True) in self._fits
         if key not in self._fits:
-            law, trials = self._fitted(variant, holdout), list(checks_of(variant, self.runs))
-            if self.loss_key == MAIN:
-                folder, context = self._artifacts / variant.dataset, self.setting(variant).context
-                law = replace(law, ngrams=stored_ngrams(folder, context))
-            self._fits[key] = with_check(law, trials) if trials else law
+            self._fits[key] = self.completed(variant, self._fitted(variant, holdout))
         return self._fits[key]
+
+    def completed(self, variant: Variant, law: Law) -> Law:
+        """A law that was fitted to a variant's table, with its dataset's n-grams and the check of its recipe."""
+        if self.loss_key == MAIN:
+            law = replace(law, ngrams=stored_ngrams(self._artifacts / variant.dataset, self.setting(variant).context))
+        trials = list(checks_of(variant, self.runs))
+        return with_check(law, trials) if trials else law
 
     def _fitted(self, variant: Variant, holdout: bool) -> Law:
         """The law of its table; where that is fitted without the hold-out already, this is added alone."""
         if holdout and variant.label in self._bare:
             return held_out(self._bare[variant.label], variant.table)
-        setting = self.setting(variant)
-        nodes = flops_nodes(setting.recipe, setting.vocab, setting.context, setting.parts)
-        cost = TokenCost.from_nodes([n for n, _ in nodes], [f for _, f in nodes])
+        cost = token_cost(self.setting(variant))
         if holdout:
             return fit(variant.table, cost=cost)
         return self._bare.setdefault(variant.label, fit(variant.table, cost=cost, holdout=False))

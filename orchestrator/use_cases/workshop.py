@@ -39,11 +39,15 @@ class TooManyJobs(ExpectedError, RuntimeError):
 class Job(Future[Any]):
     """A computation that waits for a process, or is carried out by one."""
 
-    def __init__(self, user: str, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-        """Carry out `function(*arguments)` for a user."""
+    def __init__(
+        self, user: str, function: Callable[..., Any], arguments: tuple[Any, ...], *, rested: bool = False
+    ) -> None:
+        """Carry out `function(*arguments)` for a user; `rested` takes the process that has rested longest."""
         super().__init__()
         self.user = user
         """Who asked for it."""
+        self.rested = rested
+        """Whether the process that has rested longest carries it out, instead of the one used last."""
         self.function = function
         """What is carried out."""
         self.arguments = arguments
@@ -101,7 +105,11 @@ class Workshop(Executor):
 
         Raises TooManyJobs, and WorkshopError once the service ends.
         """
-        job = Job(asking.get(), fn, args)
+        return self.carry_out(fn, *args)
+
+    def carry_out(self, function: Callable[..., Value], /, *arguments: Any, rested: bool = False) -> Future[Value]:
+        """`submit`; where `rested` is set, by the process that has rested longest instead of the one used last."""
+        job = Job(asking.get(), function, arguments, rested=rested)
         with self._lock:
             if self._pending[job.user] >= self._most:
                 raise TooManyJobs(
@@ -153,7 +161,7 @@ class Workshop(Executor):
             if jobs:
                 self._waiting[user] = jobs  # behind all others
             self._under_way[user] += 1
-            return job, self._idle.pop()
+            return job, self._idle.pop(0 if job.rested else -1)
 
     def _carry_out(self, job: Job, bench: Bench) -> None:
         """Carry out a computation; its error is the job's."""

@@ -44,6 +44,7 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "ISOFLOP_GPU_SHARES": ("²", "0", "99999999999"),
     "ISOFLOP_HEAD_SECONDS": ("nan", "inf", "-1", "x"),
     "ISOFLOP_CHECKPOINT_SECONDS": ("nan", "1e400", "0"),
+    "ISOFLOP_WARM_UP": ("0", "YES", "no "),
     "ISOFLOP_USER_FLOPS": ("nan", "-1", "lots"),
     "ISOFLOP_USER_HOURS": ("inf", "0"),
     "ISOFLOP_USER": ("a b", "[red]", "x" * 300),

@@ -42,12 +42,18 @@ def test_a_home_that_cannot_be_made_names_the_variable(tmp_path: Path) -> None:
         ({"ISOFLOP_CORPUS_FOLDERS": "/no/such/folder"}, "ISOFLOP_CORPUS_FOLDERS lists '/no/such/folder'"),
         ({"ISOFLOP_CORPUS_FOLDERS": "/tmp:"}, "ISOFLOP_CORPUS_FOLDERS lists ''"),
         ({"ISOFLOP_PREPARE": "cluster"}, "ISOFLOP_PREPARE is 'cluster': choose one of auto, local, ray"),
+        ({"ISOFLOP_WARM_UP": "0"}, "ISOFLOP_WARM_UP is '0': give yes or no"),
         ({"ISOFLOP_PREPARE": "ray"}, "ISOFLOP_PREPARE is ray, but there is no cluster: set ISOFLOP_RAY_ADDRESS"),
     ],
 )
 def test_settings_that_cannot_work_name_their_remedy(tmp_path: Path, environ: dict[str, str], words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         read_settings(Home(tmp_path, "test"), environ)
+
+
+def test_a_service_warms_up_unless_told_not_to(tmp_path: Path) -> None:
+    read = [read_settings(Home(tmp_path, "test"), e).warm_up for e in ({}, {"ISOFLOP_WARM_UP": "no"})]
+    assert read == [True, False]
 
 
 def test_folders_of_corpora_are_resolved(tmp_path: Path) -> None:

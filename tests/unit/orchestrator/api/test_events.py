@@ -80,3 +80,24 @@ def test_the_last_listener_ends_the_reader_and_an_error_ends_the_stream() -> Non
 
     assert asyncio.run(leave()) <= 1
     assert asyncio.run(listen(Feeds(Reader(FIRST, OSError("away"))))) == [FIRST.event]
+
+
+def test_between_two_groups_of_listeners_others_are_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "GROUP", 2)
+    heard: list[int] = []
+
+    async def note(feeds: Feeds) -> None:
+        async for event in feeds.listen("demo"):
+            heard.append(0 if event == LAST.event else 1)
+
+    async def count() -> list[int]:
+        """How many had heard the last event at each turn of the loop."""
+        feeds, counts = Feeds(Reader(FIRST, LAST)), []
+        listeners = [asyncio.create_task(note(feeds)) for _ in range(6)]
+        while not all(each.done() for each in listeners):
+            counts.append(heard.count(0))
+            await asyncio.sleep(0)
+        return counts
+
+    steps = asyncio.run(count())
+    assert heard.count(0) == 6 and {2, 4} <= set(steps)

@@ -10,7 +10,6 @@ from fastapi.testclient import TestClient
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
-from orchestrator.api import shelf
 from orchestrator.api.app import create_app
 from orchestrator.api.documents import json_document, reply
 from orchestrator.api.shelf import FOREVER, Shelf, lay
@@ -96,32 +95,10 @@ def test_a_kept_answer_is_compressed_or_304_as_the_client_asks() -> None:
     assert ask(layer, if_none_match=tag) == (304, b"")
 
 
-def test_the_shelf_has_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shelf, "MOST", 2)
-    routes = Routes()
-    layer = Shelf(routes)
-    for path in ("/a", "/b", "/a", "/c", "/a"):
-        ask(layer, path)
-    assert routes.asked == 3
-    ask(layer, "/b")
-    assert routes.asked == 4, "it was unused for longest"
-    monkeypatch.setattr(shelf, "BYTES", 1)
-    ask(layer, "/d")
-    assert (len(layer._laid), layer._bytes) == (0, 0)
-
-
-def test_after_a_change_the_memory_of_what_went_is_free() -> None:
-    layer = Shelf(Routes())
-    ask(layer)
-    one = layer._bytes
-    ask(layer, stamp=2)
-    assert layer._bytes == one > 0
-
-
 def test_an_answer_that_a_change_overtook_is_not_kept() -> None:
     class Overtaken(Routes):
         async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-            layer._find(2, "/b")  # another request, behind the change
+            layer._cache.get(2, "/b")  # another request, behind the change
             await super().__call__(scope, receive, send)
 
     routes = Overtaken()

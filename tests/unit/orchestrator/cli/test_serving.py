@@ -49,7 +49,8 @@ def service(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(settings, "choose_device", lambda kind, *_: f"{kind} device")
     monkeypatch.setattr(Execution, "scheduling", scheduling)
     monkeypatch.setattr(background, "Background", in_background)
-    monkeypatch.setattr(api, "create_app", lambda *_, **fields: kept.update(fields) or "app")
+    made = SimpleNamespace(state=SimpleNamespace(repeats=None))
+    monkeypatch.setattr(api, "create_app", lambda *_, **fields: kept.update(fields) or made)
     monkeypatch.setattr(uvicorn.Server, "run", serve)
     return kept
 

@@ -14,7 +14,7 @@ from orchestrator.attempts import Outcome
 from orchestrator.settings import Ceilings
 from orchestrator.states import Cause, Hold, RunState
 from orchestrator.store import Store, Unavailable, sqlite_file
-from tests.unit.orchestrator.store_fixtures import claim, end_attempt, new_run, result, sweep_record
+from tests.unit.orchestrator.store_fixtures import claim, empty, end_attempt, new_run, result, sweep_record
 
 
 def test_a_stamp_differs_after_a_write_of_anybody_and_only_then(store: Store) -> None:
@@ -107,3 +107,13 @@ def test_the_key_tells_equal_numbers_of_runs_apart(store: Store) -> None:
     claim(store, "run1", 0, driver, "w")
     second = store.totals()[sweep]
     assert first.count(RunState.RUNNING) == second.count(RunState.RUNNING) == 1 and first.key != second.key
+
+
+def test_a_stamp_comes_by_a_new_connection_if_the_server_has_ended_the_old_one(shared: Store) -> None:
+    store = empty(shared)
+    before = store.stamp()
+    assert store._asking is not None
+    driver = store._asking.connection.dbapi_connection
+    assert driver is not None
+    driver.close()
+    assert store.stamp() == before

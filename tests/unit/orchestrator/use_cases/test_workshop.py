@@ -135,3 +135,19 @@ def test_plans_leave_a_process_to_whoever_comes_second() -> None:
     planning = planning_workshop()
     assert planning._at_a_time < len(planning._all) and planning._most > planning._at_a_time
     planning.shutdown()
+
+
+def test_the_process_used_last_goes_on_unless_the_one_that_has_rested_longest_is_wanted(
+    workshops: Callable[..., Workshop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workshop, used = workshops(2, 60.0, 5), list[int]()
+    for number, hands in enumerate(workshop._all):
+        monkeypatch.setattr(hands, "carry_out", lambda function, arguments, seconds, n=number: used.append(n))
+
+    def carry_out(*, rested: bool) -> None:
+        workshop.carry_out(str, rested=rested).result(30)
+        until(lambda: len(workshop._idle) == 2)
+
+    for rested in (False, False, True, False):
+        carry_out(rested=rested)
+    assert used == [1, 1, 0, 0]
