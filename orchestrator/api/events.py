@@ -18,7 +18,9 @@ from orchestrator.api.documents import json_text
 from orchestrator.scheduling.progress import progress_json
 
 EVENT_SECONDS = 1.0
-"""Seconds between two looks of a reader at its sweep."""
+"""Seconds between two looks of a reader at its sweep, if few listen."""
+LISTENERS_A_SECOND = 100
+"""Listeners of a sweep that are told something each second, at most."""
 GROUP = 10
 """Listeners that are told at a time: between two groups the service answers others."""
 HEARTBEAT_SECONDS = 15.0
@@ -130,7 +132,7 @@ class Feeds:
                     await self._tell(feed)
                 if news.finished:
                     break
-                await asyncio.sleep(EVENT_SECONDS)
+                await asyncio.sleep(max(EVENT_SECONDS, feed.listeners / LISTENERS_A_SECOND))
         except Exception as error:  # noqa: BLE001 - the listeners come again, and are told by the route
             feed.error = error
             await self._tell(feed)

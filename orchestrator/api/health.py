@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+import time
+
+from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.concurrency import run_in_threadpool
 
 from orchestrator.api import problems
 from orchestrator.api.metrics import MEDIA_TYPE, exposition
+from orchestrator.api.repeats import may_repeat
 from orchestrator.api.traffic import Latencies
 from orchestrator.use_cases.background import Background
 from orchestrator.use_cases.measures import measure, missing
 from orchestrator.use_cases.workspace import Workspace
+
+HEALTH_SECONDS = 1.0
+"""For which the scheduler's state is said again as it was."""
 
 
 class Exposition(PlainTextResponse):
@@ -24,8 +30,9 @@ def install(app: FastAPI, workspace: Workspace, background: Background, latencie
     """Add the routes."""
 
     @app.get("/healthz", tags=["service"])
-    async def health() -> JSONResponse:
+    async def health(request: Request) -> JSONResponse:
         """Whether the service answers, and whether its scheduler is running; anyone may ask, so it names no place."""
+        may_repeat(request.scope, time.monotonic() + HEALTH_SECONDS)
         if background.error is not None:
             return JSONResponse({"scheduler": "ended", "error": problems.kind_of(background.error)}, status_code=503)
         return JSONResponse({"scheduler": "ready" if background.ready else "not ready"})

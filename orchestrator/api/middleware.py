@@ -54,7 +54,7 @@ class Surroundings:
         request = secrets.token_hex(8)
         answer = Answer(send, request, head=scope["method"] == "HEAD")
         try:
-            entry, stamp = (HEALTH, None) if scope["path"] in guard.HEALTH_PATHS else await self._entry(scope)
+            entry, stamp = self._anybody(scope) if scope["path"] in guard.HEALTH_PATHS else await self._entry(scope)
         except ExpectedError as error:  # the database is away, and nobody was let in before
             await problem(meaning_of(error).status, error.kind, str(error))(scope, receive, answer)
             return
@@ -84,6 +84,13 @@ class Surroundings:
             # The class alone, because the message may hold what the caller may not see.
             failed = problem(500, "internal", f"{type(error).__name__}; the service's log has more")
             await failed(scope, receive, answer)
+
+    def _anybody(self, scope: Scope) -> tuple[Entry, Hashable]:
+        """Who asks for the service's health; the answer may come again, but lies on no shelf."""
+        plain = scope.get("state", {}).get("plain_request")
+        if plain is not None:
+            plain.stamp = self._members.stamp()
+        return HEALTH, None
 
     async def _entry(self, scope: Scope) -> tuple[Entry, Hashable]:
         """Who sent a request, by its token alone, and the database's stamp if that is known. Raises StoreError."""

@@ -39,9 +39,9 @@ class PlainRequest:
     token: str = ""
     """The token that it came with."""
     entry: Entry | None = None
-    """Who that is."""
+    """Who that is; None where anybody may ask."""
     stamp: Hashable = None
-    """The database's stamp when it was let in."""
+    """The database's stamp when it was let in; None where that was not known."""
     until: float | None = None
     """Reading of the monotonic clock up to which its answer may be given again; None if it may not."""
 
@@ -56,8 +56,8 @@ class SentAnswer:
     """What follows."""
     token: str
     """The token with which it was asked for."""
-    entry: Entry
-    """Who that was."""
+    entry: Entry | None
+    """Who that was; None where anybody may ask."""
     until: float
     """Reading of the monotonic clock up to which it is true, if nothing is written before."""
     noted: Noted
@@ -80,7 +80,7 @@ class Repeats:
         answer = None if stamp is None else self._cache.get(stamp, place)
         if answer is None or time.monotonic() >= answer.until:
             return None
-        if self._members.entry_at(answer.token, stamp) != answer.entry:
+        if answer.entry is not None and self._members.entry_at(answer.token, stamp) != answer.entry:
             return None
         request = secrets.token_hex(8)
         note(self._latencies, answer.noted, time.perf_counter() - began, request)
@@ -92,7 +92,7 @@ class Repeats:
         lines: list[Line] = [(name.lower(), value) for name, value in start["headers"]]
         status = HTTPStatus(start["status"])
         framed = status == HTTPStatus.NOT_MODIFIED or b"content-length" in dict(lines)
-        if plain.until is None or plain.entry is None or not framed:
+        if plain.until is None or plain.stamp is None or not framed:
             return
         head = b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode())
         head += b"".join(b"%s: %s\r\n" % line for line in lines if line[0] != REQUEST_ID)

@@ -30,6 +30,7 @@ class Reader:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "EVENT_SECONDS", 0.001)
+    monkeypatch.setattr(module, "LISTENERS_A_SECOND", 1_000_000)
 
 
 FIRST, SECOND, LAST = News("1", False), News("2", False), News("3", True)
@@ -80,6 +81,27 @@ def test_the_last_listener_ends_the_reader_and_an_error_ends_the_stream() -> Non
 
     assert asyncio.run(leave()) <= 1
     assert asyncio.run(listen(Feeds(Reader(FIRST, OSError("away"))))) == [FIRST.event]
+
+
+def test_more_listeners_are_told_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LISTENERS_A_SECOND", 100)
+    monkeypatch.setattr(module, "EVENT_SECONDS", 0.02)
+    pauses: list[float] = []
+    sleep = asyncio.sleep
+
+    async def noted(seconds: float) -> None:
+        pauses.append(seconds)
+        await sleep(0)
+
+    async def together(count: int) -> None:
+        feeds = Feeds(Reader(FIRST, LAST))
+        await asyncio.gather(*(listen(feeds) for _ in range(count)))
+
+    monkeypatch.setattr(asyncio, "sleep", noted)
+    for listeners, seconds in ((1, 0.02), (5, 0.05)):
+        pauses.clear()
+        asyncio.run(together(listeners))
+        assert max(pauses) == seconds
 
 
 def test_between_two_groups_of_listeners_others_are_answered(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 import uvicorn
 
+from orchestrator.api import health
 from orchestrator.api.app import create_app
 from orchestrator.api.connections import timed_protocol
 from orchestrator.api.repeats import Repeats
@@ -101,13 +102,23 @@ def test_a_change_is_seen_at_once(service: Service) -> None:
 
 @pytest.mark.parametrize(
     "different",
-    [{"method": "HEAD"}, {"path": KEPT + "?x=1"}, {"path": "/healthz"}, {"path": "/api/v1/sweeps/other"}],
+    [{"method": "HEAD"}, {"path": KEPT + "?x=1"}, {"path": "/readyz"}, {"path": "/api/v1/sweeps/other"}],
 )
 def test_what_is_no_kept_answer_goes_to_the_application(service: Service, different: dict[str, str]) -> None:
     service.ask(times=3)
     asked = service.asked
     assert len({each[0] for each in service.ask(times=3, **different)}) == 1  # type: ignore[arg-type]
     assert service.asked == asked + 3
+
+
+def test_health_comes_again_for_a_while_whoever_asks(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = service.asked
+    answers = service.ask(path="/healthz", times=3) + service.ask("Authorization: Bearer x", path="/healthz", times=3)
+    assert {(status, body) for status, _, body in answers} == {(200, '{"scheduler":"not ready"}')}
+    assert service.asked == asked + 2
+    monkeypatch.setattr(health, "HEALTH_SECONDS", 0.0)
+    service.ask("X-Other: 1", path="/healthz", times=3)
+    assert service.asked == asked + 5
 
 
 def test_who_closes_or_sends_more_is_heard_by_the_application(service: Service) -> None:
@@ -125,5 +136,6 @@ def test_a_token_that_was_revoked_lets_nobody_in(service: Service) -> None:
     header = f"Authorization: Bearer {token}"
     assert [each[0] for each in service.ask(header, times=4)] == [200] * 4
     assert service.ask()[0][0] == 401
+    assert [each[0] for each in service.ask(path="/healthz", times=2)] == [200] * 2
     revoke(service.workspace, "ada", None)
     assert service.ask(header)[0][0] == 401
