@@ -117,6 +117,7 @@ def watch(sweep: SweepName) -> None:
 
 def _readings(sweep: str) -> Iterator[Progress]:
     """The sweep's progress, read again and again without end."""
+    from orchestrator.cli.output import away
     from orchestrator.client import service_client
     from orchestrator.scheduling.progress import progress_from_json
     from orchestrator.use_cases.answering import Answering
@@ -126,11 +127,11 @@ def _readings(sweep: str) -> Iterator[Progress]:
     if client is None:
         workspace = open_workspace(reading=True)
         yield from readings(workspace, Answering(workspace).sweep(sweep))
-    while client is not None:
-        try:
-            yield progress_from_json(client.sweep(sweep))
-        except (KeyError, TypeError) as error:
-            raise client.stranger() from error
+        return
+    try:
+        yield from map(progress_from_json, client.watch(sweep, away))
+    except (KeyError, TypeError) as error:
+        raise client.stranger() from error
 
 
 def logs(
@@ -158,13 +159,16 @@ def logs(
 
 def _log_of(run: str, attempt: int | None) -> tuple[Callable[[], str], Callable[[], list[dict[str, Any]]]]:
     """What tells a run's state and its log at the moment, of the service that is named or of the home."""
-    from orchestrator.client import service_client
+    from orchestrator.cli.output import away
+    from orchestrator.client import Patience, service_client
     from orchestrator.use_cases.control import run_log_json
     from orchestrator.use_cases.run_facts import run_json
 
     client = service_client()
     if client:
-        return lambda: str(client.run(run)["state"]), lambda: client.log(run, attempt)
+        patience = Patience(away)
+        state, log = lambda: str(client.run(run)["state"]), lambda: client.log(run, attempt)
+        return lambda: patience.ask(state), lambda: patience.ask(log)
     workspace = open_workspace(reading=True)
     return lambda: str(run_json(workspace, run)["state"]), lambda: list(run_log_json(workspace, run, attempt))
 

@@ -15,6 +15,7 @@ from typing import IO, Any
 from orchestrator.cli.printable import printable, printable_line
 from orchestrator.cli.tables import table_lines
 from orchestrator.finite import finite
+from tokenizer.errors import ExpectedError
 
 PIPE_WIDTH = 200
 """Columns of a table that goes to a file or a pipe."""
@@ -31,6 +32,11 @@ class Format(StrEnum):
 def say(line: str) -> None:
     """Print one line for a person on stderr: nothing in it is markup, and nothing in it steers the terminal."""
     sys.stderr.write(f"{printable(line)}\n")
+
+
+def away(error: ExpectedError) -> None:
+    """Say that what is followed is away, and waited for."""
+    say(f"{error} (waiting for it)")
 
 
 def print_lines(lines: Iterable[str]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.client import Client, Refused, Unreachable, service_client
+from orchestrator.client import Client, Refused, Unreachable, patience, service_client
 from orchestrator.environment import SettingsError
 from orchestrator.errors import NotFound
 
@@ -18,11 +18,13 @@ from orchestrator.errors import NotFound
 class _Handler(BaseHTTPRequestHandler):
     asked: list[tuple[str, str, bytes, Any, Any]]
     answers: list[tuple[int, Any]]
+    after: list[str | None]
 
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = self.headers.get("Authorization"), self.headers.get("Content-Type")
         self.asked.append((self.command, self.path, body, *headers))
+        self.after.append(self.headers.get("Last-Event-ID"))
         status, content = self.answers.pop(0)
         data = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(status)
@@ -38,7 +40,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def service() -> Iterator[Any]:
-    handler = type("Handler", (_Handler,), {"asked": [], "answers": []})
+    handler = type("Handler", (_Handler,), {"asked": [], "answers": [], "after": []})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     handler.url = f"http://127.0.0.1:{server.server_port}"  # type: ignore[attr-defined]
@@ -148,3 +150,25 @@ def test_an_answer_of_another_service_is_none(service: Any) -> None:
         Client(service.url).control("a", "pause")
     with pytest.raises(Unreachable, match="no service answers"):
         Client(service.url).control("a", "pause")
+
+
+def test_progress_is_watched_over_a_cut_and_a_proxy_without_its_service(
+    service: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "PAUSE_SECONDS", 0.0)
+    first, last = b'id: a\nevent: progress\ndata: {"done": 1}\n\n', b'id: b\ndata: {"done": 2, "finished": true}\n\n'
+    service.answers += [(200, first), (502, b"<h1>Bad Gateway</h1>"), (503, b"{}"), (200, last)]
+    away: list[str] = []
+    said = list(Client(service.url, "secret").watch("a/b", lambda error: away.append(str(error))))
+    assert said == [{"done": 1}, {"done": 2, "finished": True}]
+    assert [each[:2] for each in service.asked] == [("GET", "/api/v1/sweeps/a%2Fb/events")] * 4
+    assert [each[3] for each in service.asked] == ["Bearer secret"] * 4
+    assert service.after == [None, "a", "a", "a"]
+    assert away == [f"no service answers behind {service.url}: the service answered 502 Bad Gateway"]
+
+
+def test_a_refusal_of_the_service_itself_is_none_of_a_proxy(service: Any) -> None:
+    service.answers.append((503, {"detail": "the database is away", "type": "urn:isoflop:database-away"}))
+    with pytest.raises(Refused, match="the database is away") as refused:
+        Client(service.url).sweep("a")
+    assert refused.value.kind == "database-away"

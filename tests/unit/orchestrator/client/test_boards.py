@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from orchestrator.board_client import BoardVerbs
 from orchestrator.boards import Forecast
+from orchestrator.client.boards import BoardVerbs
 from tests.unit.orchestrator.use_cases.board_homes import asked
 
 

@@ -1,4 +1,4 @@
-"""The Python client of a service: submit, ask, control. Needs nothing but the standard library."""
+"""The client itself: what a user does with sweeps, and how it asks a service."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 
 from orchestrator.access_token import read_token
-from orchestrator.board_client import BoardVerbs
+from orchestrator.client.accounts import AccountVerbs
+from orchestrator.client.boards import BoardVerbs
+from orchestrator.client.paths import asked, quoted
+from orchestrator.client.patience import Patience, Stream, resumed
 from orchestrator.environment import SettingsError, shown, variable
 from orchestrator.errors import MEANINGS, NotFound
 from orchestrator.states import SweepState
@@ -24,8 +28,10 @@ from tokenizer.errors import ExpectedError
 
 TIMEOUT_SECONDS = 300.0
 """Longest wait for an answer: a submission first tokenises the corpus and measures the machine."""
-
-
+SILENT_SECONDS = 60.0
+"""Longest silence of a stream of events: a service sends something every quarter of a minute."""
+PROXY_STATUSES = (502, 503, 504)
+"""HTTP statuses of a proxy whose service does not answer."""
 JSON_PATHS = ("/api/v1/boards", "/api/v1/classes")
 """Beginnings of the paths whose bodies are JSON; those of sweeps are YAML."""
 PART = 1000
@@ -73,7 +79,7 @@ class ListedSweep:
     """Why none of its runs starts; empty if nothing prevents it."""
 
 
-class Client(BoardVerbs):
+class Client(AccountVerbs, BoardVerbs):
     """A service at a URL, asked with a token if it needs one. Raises SettingsError for what cannot be its address."""
 
     def __init__(self, url: str, token: str | None = None) -> None:
@@ -121,12 +127,12 @@ class Client(BoardVerbs):
 
     def records(self, name: str) -> dict[str, Any]:
         """A sweep with its runs and forecasts as they are stored. Raises NotFound, Unreachable."""
-        answer: dict[str, Any] = self._call("GET", f"/api/v1/sweeps/{_quoted(name)}/records")
+        answer: dict[str, Any] = self._call("GET", f"/api/v1/sweeps/{quoted(name)}/records")
         return answer
 
     def fit(self, name: str, variant: str = "") -> dict[str, Any]:
         """The law of a sweep: what `isoflop fit -o json` prints. Raises NotFound, Unreachable, Refused."""
-        answer: dict[str, Any] = self._call("GET", _asked(f"/api/v1/sweeps/{_quoted(name)}/fit", variant=variant))
+        answer: dict[str, Any] = self._call("GET", asked(f"/api/v1/sweeps/{quoted(name)}/fit", variant=variant))
         return answer
 
     def predict(self, name: str, variant: str = "", **question: float | str) -> dict[str, Any]:
@@ -134,78 +140,46 @@ class Client(BoardVerbs):
 
         Raises NotFound, Unreachable, Refused.
         """
-        path = _asked(f"/api/v1/sweeps/{_quoted(name)}/prediction", variant=variant, **question)
+        path = asked(f"/api/v1/sweeps/{quoted(name)}/prediction", variant=variant, **question)
         answer: dict[str, Any] = self._call("GET", path)
         return answer
 
     def sweep(self, name: str) -> dict[str, Any]:
         """A sweep as JSON: its file, its runs and its progress. Raises NotFound, Unreachable."""
-        answer: dict[str, Any] = self._call("GET", f"/api/v1/sweeps/{_quoted(name)}")
+        answer: dict[str, Any] = self._call("GET", f"/api/v1/sweeps/{quoted(name)}")
         return answer
 
     def control(self, name: str, action: str) -> str:
         """Cancel, pause, resume or retry a sweep; returns what became of it. Raises NotFound, Unreachable, Refused."""
-        answer = self._call("POST", f"/api/v1/sweeps/{_quoted(name)}/{action}", b"")
+        answer = self._call("POST", f"/api/v1/sweeps/{quoted(name)}/{action}", b"")
         if not isinstance(answer, dict) or "message" not in answer:
             raise self.stranger()
         return str(answer["message"])
 
+    def watch(self, name: str, away: Callable[[ExpectedError], None] = lambda error: None) -> Iterator[dict[str, Any]]:
+        """A sweep's progress as JSON, now and whenever it changes, until it is finished.
+
+        Cuts and restarts of the service are survived; `away` is told when it goes. Raises NotFound, Unreachable,
+        Refused.
+        """
+        path = f"/api/v1/sweeps/{quoted(name)}/events"
+        return resumed(lambda after: self._stream(path, after), Patience(away))
+
     def run(self, run: str) -> dict[str, Any]:
         """A run with its configuration, result and attempts as JSON. Raises NotFound, Unreachable."""
-        answer: dict[str, Any] = self._call("GET", f"/api/v1/runs/{_quoted(run)}")
+        answer: dict[str, Any] = self._call("GET", f"/api/v1/runs/{quoted(run)}")
         return answer
 
     def curve(self, run: str) -> list[dict[str, Any]]:
         """The losses that a run logged, against tokens, FLOPs and seconds, as JSON. Raises NotFound, Unreachable."""
-        rows: list[dict[str, Any]] = self._call("GET", f"/api/v1/runs/{_quoted(run)}/curve")
+        rows: list[dict[str, Any]] = self._call("GET", f"/api/v1/runs/{quoted(run)}/curve")
         return rows
 
     def log(self, run: str, attempt: int | None = None) -> list[dict[str, Any]]:
         """A run's attempts and events as JSON. Raises NotFound, Unreachable."""
         query = "" if attempt is None else f"?attempt={attempt}"
-        rows: list[dict[str, Any]] = self._call("GET", f"/api/v1/runs/{_quoted(run)}/log{query}")
+        rows: list[dict[str, Any]] = self._call("GET", f"/api/v1/runs/{quoted(run)}/log{query}")
         return rows
-
-    def users(self) -> list[dict[str, Any]]:
-        """The accounts and groups of a service; for admins. Raises Unreachable, Refused."""
-        rows: list[dict[str, Any]] = self._call("GET", "/api/v1/users")
-        return rows
-
-    def add_user(self, user: str, role: str, group: str, token: str, days: float | None) -> str:
-        """Make an account; returns its first token. Raises Unreachable, Refused."""
-        return self._token_of(_asked("/api/v1/users", user=user, role=role, group=group, token=token, days=days))
-
-    def add_token(self, user: str, token: str, days: float | None) -> str:
-        """Make another token of an account, and return it. Raises NotFound, Unreachable, Refused."""
-        return self._token_of(_asked(f"/api/v1/users/{_quoted(user)}/tokens", token=token, days=days))
-
-    def change_user(self, user: str, **changes: float | str | None) -> None:
-        """Change an account's role, group, flops, hours, sweeps or weight. Raises NotFound, Unreachable, Refused."""
-        self._call("POST", _asked(f"/api/v1/users/{_quoted(user)}", **changes), b"")
-
-    def revoke(self, user: str, token: str | None) -> None:
-        """Revoke a token, or close the account. Raises NotFound, Unreachable, Refused."""
-        self._call("POST", _asked(f"/api/v1/users/{_quoted(user)}/revoke", token=token), b"")
-
-    def set_group(self, group: str, **quota: float | None) -> None:
-        """Change the flops, hours or sweeps that a group may take. Raises Unreachable, Refused."""
-        self._call("POST", _asked(f"/api/v1/groups/{_quoted(group)}", **quota), b"")
-
-    def _token_of(self, path: str) -> str:
-        """The token that a service hands out. Raises NotFound, Unreachable, Refused."""
-        answer = self._call("POST", path, b"")
-        if not isinstance(answer, dict) or "token" not in answer:
-            raise self.stranger()
-        return str(answer["token"])
-
-    def ledger(self) -> list[dict[str, Any]]:
-        """What users planned, reserve, spent and got back, by sweep. Raises Unreachable, Refused."""
-        rows: list[dict[str, Any]] = self._call("GET", "/api/v1/ledger")
-        return rows
-
-    def audit(self) -> list[dict[str, Any]]:
-        """Who changed what, the latest first; for admins. Raises Unreachable, Refused."""
-        return self._all("/api/v1/audit")
 
     def _all(self, path: str) -> list[dict[str, Any]]:
         """All rows of a list, fetched part by part."""
@@ -224,16 +198,35 @@ class Client(BoardVerbs):
         """The JSON of an answer. Raises NotFound, Unreachable, Refused."""
         kind = "application/json" if body and path.startswith(JSON_PATHS) else "application/yaml"
         headers = {"Accept-Encoding": "gzip"} | ({"Content-Type": kind} if body else {})
-        if self._token:
-            headers["Authorization"] = f"Bearer {self._token}"
-        request = urllib.request.Request(self.url + path, data=body, headers=headers, method=method)
+        request = self._request(path, headers, body, method)
+        with self._translated(), self._opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
+            content = answer.read()
+            packed = answer.headers.get("Content-Encoding") == "gzip"
+            return json.loads(gzip.decompress(content) if packed else content)
+
+    def _stream(self, path: str, after: str) -> Stream:
+        """The lines of a stream of events after the one with an id. Raises NotFound, Unreachable, Refused."""
+        request = self._request(path, {"Last-Event-ID": after} if after else {})
+        with self._translated():
+            lines: Stream = self._opener.open(request, timeout=SILENT_SECONDS)
+        return lines
+
+    def _request(
+        self, path: str, headers: dict[str, str], body: bytes | None = None, method: str = "GET"
+    ) -> urllib.request.Request:
+        """A request with the token."""
+        own = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        return urllib.request.Request(self.url + path, data=body, headers=headers | own, method=method)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Raise NotFound, Unreachable or Refused for what opening and reading an answer raises."""
         try:
-            with self._opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
-                content = answer.read()
-                packed = answer.headers.get("Content-Encoding") == "gzip"
-                return json.loads(gzip.decompress(content) if packed else content)
+            yield
         except urllib.error.HTTPError as error:
             detail, kind = _problem(error)
+            if kind == "refused" and error.code in PROXY_STATUSES:
+                raise Unreachable(f"no service answers behind {self.url}: {detail}") from None
             raise (NotFound(detail) if error.code == 404 else Refused(detail, kind)) from None
         except (OSError, EOFError, ValueError, zlib.error, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error) or type(error).__name__
@@ -273,17 +266,6 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost") or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _quoted(name: str) -> str:
-    """A name as a segment of a URL's path."""
-    return urllib.parse.quote(name, safe="")
-
-
-def _asked(path: str, **question: float | str | None) -> str:
-    """A path with those parts of a question that are not empty."""
-    query = urllib.parse.urlencode({key: value for key, value in question.items() if value not in ("", None)})
-    return f"{path}?{query}" if query else path
 
 
 def _problem(error: urllib.error.HTTPError) -> tuple[str, str]:
