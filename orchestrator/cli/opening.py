@@ -14,15 +14,18 @@ if TYPE_CHECKING:
     from orchestrator.use_cases.workspace import Workspace
 
 
-def open_workspace(*, reading: bool = False) -> Workspace:
-    """The workspace of this folder's home; what is opened only to read is neither made nor changed."""
+def open_workspace(*, reading: bool = False, here: str = "this command works in the home here") -> Workspace:
+    """The workspace of this folder's home; what is opened only to read is neither made nor changed.
+
+    `here` tells who has set ISOFLOP_URL what is done in the home all the same.
+    """
     from orchestrator.home import find_home
     from orchestrator.use_cases.workspace import Workspace
 
     home = find_home()
     say(f"state: {home.root} ({home.reason})")
     if variable("ISOFLOP_URL"):
-        say("note: ISOFLOP_URL names a service, and this command works in the home here")
+        say(f"note: ISOFLOP_URL names a service, and {here}")
     workspace = Workspace(home, say=say, reading=reading)
     if not reading:
         for note in home.close_to_others():

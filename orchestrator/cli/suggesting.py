@@ -127,10 +127,10 @@ def _suggestion(source: Source, asked: Asked) -> Suggestion:
     from orchestrator.use_cases.planning import Planning
     from orchestrator.use_cases.suggesting import suggest_for_file, suggest_for_sweep
 
-    workspace = open_workspace()
-    planning = Planning(workspace)
     if source.sweep.endswith((".yaml", ".yml")):
-        return suggest_for_file(planning, Path(source.sweep), asked)
+        return suggest_for_file(Planning(open_workspace()), Path(source.sweep), asked)
+    workspace = open_workspace(here="the runs are read there, while their corpus is prepared in the home here")
+    planning = Planning(workspace)
     return suggest_for_sweep(planning, source.answers_in(workspace), asked, source.variant)
 
 

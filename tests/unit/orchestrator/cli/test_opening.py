@@ -37,7 +37,9 @@ def test_a_command_that_works_here_says_so_where_a_service_is_named(
     monkeypatch.setenv("ISOFLOP_HOME", str(tmp_path))
     monkeypatch.setenv("ISOFLOP_URL", "http://127.0.0.1:1")
     open_workspace(reading=True)
-    assert "note: ISOFLOP_URL names a service, and this command works in the home here" in capsys.readouterr().err
+    assert "note: ISOFLOP_URL names a service, and this command works in the home here\n" in capsys.readouterr().err
+    open_workspace(reading=True, here="only this is done here")
+    assert "note: ISOFLOP_URL names a service, and only this is done here\n" in capsys.readouterr().err
 
 
 def test_what_is_only_read_is_neither_made_nor_changed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
