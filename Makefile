@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install dev demo test test-all lint format docs clean
+.PHONY: help install dev demo test test-all lint format docs lock clean
 
 help:  ## Show the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -59,6 +59,17 @@ format: dev  ## Format the code.
 docs: dev  ## Write the generated references anew.
 	$(BIN)/python -m sweeps.file.reference
 	$(BIN)/python -m orchestrator.cli.reference
+
+# Chosen by PIP_ARGS, for a CPU or a kind of GPU: pinned by version in constraints.txt, of many builds with a hash each.
+TORCH := torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas nvidia-cuda-cupti \
+	nvidia-cuda-nvrtc nvidia-cuda-runtime nvidia-cudnn-cu13 nvidia-cufft nvidia-cufile nvidia-curand \
+	nvidia-cusolver nvidia-cusparse nvidia-cusparselt-cu13 nvidia-nccl-cu13 nvidia-nvjitlink \
+	nvidia-nvshmem-cu13 nvidia-nvtx
+
+lock:  ## Write docker/requirements.txt anew from constraints.txt (needs uv).
+	{ sed -n 1p docker/requirements.txt; echo "hatchling==1.33.0" | uv pip compile --quiet pyproject.toml - --extra postgres \
+		--constraint constraints.txt --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		$(TORCH:%=--no-emit-package %); } >docker/.requirements && mv docker/.requirements docker/requirements.txt
 
 clean:  ## Remove the virtual environment and the demo's state.
 	rm -rf $(VENV) .isoflop

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import re
@@ -9,12 +10,15 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from orchestrator.api.guard import OPEN_PATHS, BindError, check_bind
 from orchestrator.cli.app import app
@@ -42,6 +46,37 @@ def test_the_image_brings_a_compiler_for_the_native_kernels_and_keeps_what_it_bu
     environment = dict(rest.split("=", 1) for word, rest in _instructions() if word == "ENV")
     volumes = [Path(rest) for word, rest in _instructions() if word == "VOLUME"]
     assert any(volume in Path(environment["XDG_CACHE_HOME"]).parents for volume in volumes)
+
+
+def test_what_the_image_installs_is_pinned_with_hashes_to_the_versions_that_are_tested() -> None:
+    pinned = {
+        name: (version, rest.count("--hash=sha256:"))
+        for name, version, rest in re.findall(
+            r"^([a-z0-9-]+)==(\S+)(.*(?:\n    .*)*)", (ROOT / "docker" / "requirements.txt").read_text(), re.MULTILINE
+        )
+    }
+    assert all(hashes for _, hashes in pinned.values())
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    tested = {canonicalize_name(name): version for name, _, version in (line.partition("==") for line in lines)}
+    assert {name: version for name, (version, _) in pinned.items() if tested.get(name, version) != version} == {}
+    assert len(pinned.keys() & tested) > 80
+    torch = set((ROOT / "Makefile").read_text().partition("TORCH := ")[2].partition("\n\n")[0].split())
+    assert _needed("isoflop", {"postgres"}) - pinned.keys() - torch == {"isoflop"}
+
+
+def _needed(name: str, extras: Collection[str] = ()) -> set[str]:
+    """What an installed distribution needs here, itself included."""
+    found, open_ = set[str](), [(name, tuple(extras))]
+    while open_:
+        name, wanted = open_.pop()
+        if name in found:
+            continue
+        found.add(name)
+        for line in importlib.metadata.requires(name) or ():
+            need = Requirement(line)
+            if need.marker is None or any(need.marker.evaluate({"extra": extra}) for extra in ("", *wanted)):
+                open_.append((canonicalize_name(need.name), tuple(need.extras)))
+    return found
 
 
 OURS = {name: service for name, service in COMPOSE["services"].items() if service["image"] == "isoflop"}

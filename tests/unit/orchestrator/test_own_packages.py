@@ -95,5 +95,5 @@ def test_the_users_modules_do_no_harm(trap: Path, tmp_path: Path, words: list[st
 
 def test_the_wheel_installs_the_finder_and_the_file_that_starts_it() -> None:
     settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    assert '"orchestrator/own_packages.py" = "isoflop_own_packages.py"' in settings
+    assert '"orchestrator/isoflop_own_packages" = "isoflop_own_packages.py"' in settings
     assert '"orchestrator/isoflop.pth" = "isoflop.pth"' in settings
