@@ -27,8 +27,14 @@ ORDER_SECONDS = 10.0
 class Queue:
     """The runs that wait, as the database has them, and the choice of those that start next."""
 
-    def __init__(self, store: Store, artifacts: ArtifactStore, stacks: StackSizes | None = None) -> None:
-        """A queue over a database and the store of artifacts; empty until it is read."""
+    def __init__(
+        self, store: Store, artifacts: ArtifactStore, stacks: StackSizes | None = None, *, by_memory: bool = False
+    ) -> None:
+        """A queue over a database and the store of artifacts; empty until it is read.
+
+        As many runs share a device as were measured to be the fastest, or `by_memory` as many as it holds.
+        """
+        self._by_memory = by_memory
         self._store = store
         self._trunks = Trunks(artifacts)
         self._dispatch = Dispatch(stacks)
@@ -117,7 +123,7 @@ class Queue:
         """Offer a run that trains alone; `offer_shared` offers those of trunks."""
         if run_id not in self._held and self._trunks.trunk(run_id) is None:
             job = self._jobs[run_id]
-            self._dispatch.offer(job.waiting(self.seconds(job)))
+            self._dispatch.offer(job.waiting(self.seconds(job), by_memory=self._by_memory))
 
     def offer_shared(self, running: Collection[str]) -> None:
         """Offer the runs of trunks that may start now, each with the work that depends on it."""
@@ -126,7 +132,7 @@ class Queue:
         for run_id in waiting - may_start.keys():
             self._dispatch.withdraw(run_id)
         for run_id, work in may_start.items():
-            self._dispatch.offer(self._jobs[run_id].waiting(work))
+            self._dispatch.offer(self._jobs[run_id].waiting(work, by_memory=self._by_memory))
 
     def asked(self) -> Counter[str]:
         """How many runs may start, by the kind of device that they ask for; empty for any."""

@@ -51,16 +51,18 @@ class Scheduler:
         ceilings: Ceilings | None = None,
         checkpoint_seconds: float | None = None,
         stacked: int | None = None,
+        by_memory: bool = False,
     ) -> None:
         """A scheduler over a database and an executor; `take_over` makes it the one writer.
 
-        So many runs are `stacked`, on every kind of device; None stacks on GPUs, where that is faster.
+        So many runs are `stacked`, on every kind of device; None stacks on GPUs, where that is faster. As many runs
+        share a GPU as were measured to be the fastest, or `by_memory` as many as it holds.
         """
         self._store = store
         self._cluster = cluster
         self._artifacts = artifacts
         self._reservations = Reservations(store, ceilings or Ceilings())
-        self._queue = Queue(store, artifacts, StackSizes.of(stacked))
+        self._queue = Queue(store, artifacts, StackSizes.of(stacked), by_memory=by_memory)
         forced = 0 if stacked is None or stacked == 1 else stacked
         self._assigning = Assigning(self._queue, artifacts, tracking, checkpoint_seconds, forced)
         self._running: dict[str, Job] = {}
@@ -215,7 +217,7 @@ class Scheduler:
                 self._queue.forget()  # cancelled, or taken meanwhile
                 continue
             self._running[claim.run_id] = job
-            job.begin(number, claim.share)
+            job.begin(number, claim.share, claim.of_device)
             given.setdefault((claim.worker, claim.enters), []).append(job)
         for (worker, entered), jobs in given.items():
             assignments, failed = self._assigning.together(worker, jobs, [self._running[run_id] for run_id in entered])
