@@ -14,6 +14,9 @@ from orchestrator.states import Cause
 LEASE_SECONDS = 60.0
 """Silence after which the other side counts as dead: a scheduler on another machine, or an attempt's scheduler."""
 
+ON = " on "
+"""What stands between a worker's name and the GPU that it shares with others, where a run's worker is shown."""
+
 Layout = tuple[str, int, int | None, bool]
 """What makes devices alike: kind, shares, bytes of memory, whether a GPU."""
 
@@ -48,6 +51,14 @@ class Slot:
     def layout(self) -> Layout:
         """What it has in common with the slots of like devices."""
         return self.kind, self.shares, self.memory, self.gpu
+
+    @property
+    def shown(self) -> str:
+        """The worker as it is stored and shown with its runs: by its name, and the GPU that it shares with others."""
+        if self.shares == 1:
+            return self.name
+        node, _, numbers = self.device.rpartition("/")
+        return f"{self.name}{ON}GPU {numbers} of node {node[:6]}"
 
     def needs(self, memory: int, beside: int = 0) -> int:
         """Shares of this device that a run of `memory` bytes takes: all of them if it is too large for fewer.

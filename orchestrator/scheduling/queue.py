@@ -43,6 +43,7 @@ class Queue:
         self._jobs: dict[str, Job] = {}
         self._held: set[str] = set()
         self._only: int | None = None
+        self._shown: dict[str, str] = {}
         self._requests: int | None = None
         self._ordered = 0.0
         self.lost_attempts = LostAttempts()
@@ -145,8 +146,14 @@ class Queue:
 
     def claims(self, idle: Iterable[Slot]) -> list[Claim]:
         """What should start now on these idle slots. Each claim holds its slot until `release`."""
-        self._dispatch.set_idle(idle)
+        slots = list(idle)
+        self._shown |= {slot.name: slot.shown for slot in slots}
+        self._dispatch.set_idle(slots)
         return self._dispatch.claims()
+
+    def shown(self, worker: str) -> str:
+        """A worker that was idle before, as it is stored and shown with its runs."""
+        return self._shown[worker]
 
     def with_states(self, claims: Collection[Claim]) -> list[Claim]:
         """The claims but those of runs that would start from a trunk's state that is no longer kept."""

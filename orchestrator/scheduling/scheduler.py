@@ -55,12 +55,10 @@ class Scheduler:
     ) -> None:
         """A scheduler over a database and an executor; `take_over` makes it the one writer.
 
-        So many runs are `stacked`, on every kind of device; None stacks on GPUs, where that is faster. As many runs
-        share a GPU as were measured to be the fastest, or `by_memory` as many as it holds.
+        So many runs are `stacked`, on every kind of device; None stacks on GPUs, where that is faster. GPUs are shared
+        as was measured to be the fastest, or `by_memory`.
         """
-        self._store = store
-        self._cluster = cluster
-        self._artifacts = artifacts
+        self._store, self._cluster, self._artifacts = store, cluster, artifacts
         self._reservations = Reservations(store, ceilings or Ceilings())
         self._queue = Queue(store, artifacts, StackSizes.of(stacked), by_memory=by_memory)
         forced = 0 if stacked is None or stacked == 1 else stacked
@@ -205,7 +203,8 @@ class Scheduler:
         if not claims:
             return
         jobs = [self._queue.job(claim.run_id) for claim in claims]
-        wanted = [(job.run.id, job.run.fence, claim.worker) for job, claim in zip(jobs, claims, strict=True)]
+        where = (self._queue.shown(claim.worker) for claim in claims)
+        wanted = [(job.run.id, job.run.fence, worker) for job, worker in zip(jobs, where, strict=True)]
         seconds = {job.run.id: self._queue.seconds(job) for job in jobs}
         known = {run_id: predicted for run_id, predicted in seconds.items() if predicted is not None}
         numbers = self._store.claim_all(wanted, self._driver, known)
