@@ -46,6 +46,39 @@ class Arranged:
     """Seconds of the whole device for one step of one run: the time of a step over the runs that take one."""
 
 
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a process is to time."""
+
+    model: ModelConfig
+    """The shape."""
+    batch: int
+    """Sequences of a batch."""
+    numerics: str
+    """Numerics profile."""
+    optimizer: str
+    """adamw | muon."""
+    stacked: int
+    """Runs that it computes as one; 0 for a run by itself."""
+    part: float
+    """Part of the device's memory that it may take."""
+
+    @property
+    def run(self) -> RunConfig:
+        """The run, which is only timed."""
+        return RunConfig(self.model, _train(self.batch, self.numerics, self.optimizer), dataset="")
+
+    def to_json(self) -> str:
+        """The task as a line of JSON."""
+        return json.dumps(dataclasses.asdict(self) | {"model": plain_json(self.model)})
+
+    @classmethod
+    def from_json(cls, line: str) -> Task:
+        """The task that `to_json` wrote."""
+        values = json.loads(line)
+        return cls(**values | {"model": ModelConfig(**values["model"])})
+
+
 def arranged(
     shapes: Sequence[tuple[ModelConfig, int]],
     device: str,
@@ -105,9 +138,9 @@ class Bench:
     def time(self, run: RunConfig, processes: int, stacked: int) -> Arranged | None:
         """The speed of an arrangement; None where it does not fit, or a process has died."""
         chosen = self._processes[:processes]
-        task = {"model": plain_json(run.model), "stacked": stacked, "part": 1 / processes}
-        task |= {name: getattr(run.train, name) for name in ("batch", "numerics", "optimizer")}
-        told = [_told(each, json.dumps(task)) for each in chosen]
+        train = run.train
+        task = Task(run.model, train.batch, train.numerics, train.optimizer, stacked, 1 / processes)
+        told = [_told(each, task.to_json()) for each in chosen]
         if len(chosen) < processes or not all(told):
             return None
         ready = [_answer(each) for each in chosen]  # of all, so that no answer is left for the next task
@@ -137,20 +170,19 @@ def _answer(process: subprocess.Popen[str]) -> Any:
     return json.loads(line) if line else None
 
 
-def _step(task: dict[str, Any], device: torch.device) -> Callable[[], object] | None:
+def _step(task: Task, device: torch.device) -> Callable[[], object] | None:
     """What takes a step of a task's runs; None where they do not fit into its part of the memory."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
-        torch.cuda.set_per_process_memory_fraction(task["part"], indexed(device))
-    train = _train(*(task[name] for name in ("batch", "numerics", "optimizer")))
-    run = RunConfig(ModelConfig(**task["model"]), train, dataset="")
-    chosen = choose_implementation(run.model, train, device.type)
-    if task["stacked"]:
-        chosen = stacked_implementation(run, device.type, 1, task["stacked"])
+        torch.cuda.set_per_process_memory_fraction(task.part, indexed(device))
+    run = task.run
+    chosen = choose_implementation(run.model, run.train, device.type)
+    if task.stacked:
+        chosen = stacked_implementation(run, device.type, 1, task.stacked)
     return step_of(run, dataclasses.replace(chosen, compiled=False), device)
 
 
-def _seconds(task: dict[str, Any], device: torch.device, said: IO[str], say: Callable[[object], None]) -> None:
+def _seconds(task: Task, device: torch.device, said: IO[str], say: Callable[[object], None]) -> None:
     """Carry out one task, all of whose memory is free afterwards."""
     step = _step(task, device)
     try:
@@ -173,7 +205,7 @@ def main() -> None:
 
     with torch_settings(threads=1):
         while line := sys.stdin.readline():
-            _seconds(json.loads(line), device, sys.stdin, say)
+            _seconds(Task.from_json(line), device, sys.stdin, say)
             gc.collect()
 
 

@@ -5,24 +5,16 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-from typing import Any
 
 import pytest
 
 from model import arrangements
-from model.arrangements import Arranged, Bench, arranged
+from model.arrangements import Arranged, Bench, Task, arranged
 from model.config import ModelConfig, RunConfig, TrainConfig
 from tests.unit.model.model_data import CPU, SHAPE
 
 RUN = RunConfig(SHAPE, TrainConfig(2, 2, 1e-3), dataset="")
-TASK: dict[str, Any] = {
-    "model": dataclasses.asdict(SHAPE),
-    "batch": 2,
-    "numerics": "fp32",
-    "optimizer": "adamw",
-    "stacked": 0,
-    "part": 0.5,
-}
+TASK = Task(SHAPE, 2, "fp32", "adamw", stacked=0, part=0.5)
 
 
 @dataclasses.dataclass
@@ -66,17 +58,23 @@ def test_a_run_that_fills_the_device_or_does_not_fit_is_timed_alone(
     assert measured(device) == found and device.asked == [(1, 0)]
 
 
-def answers(task: dict[str, Any], then: str) -> list[object]:
+def answers(task: Task, then: str) -> list[object]:
     said: list[object] = []
     arrangements._seconds(task, CPU, io.StringIO(then), said.append)
     return said
+
+
+def test_a_task_is_told_in_a_line() -> None:
+    task = dataclasses.replace(TASK, model=dataclasses.replace(SHAPE, experts=4), optimizer="muon")
+    line = task.to_json()
+    assert Task.from_json(line) == task and "\n" not in line
 
 
 def test_a_process_says_whether_a_task_fits_and_times_it_when_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arrangements, "SECONDS", 0.01)
     ready, seconds = answers(TASK, "true\n")
     assert ready is True and isinstance(seconds, float) and 0 < seconds < 1
-    assert answers(TASK | {"stacked": 3}, "false\n") == [True], "another process could not"
+    assert answers(dataclasses.replace(TASK, stacked=3), "false\n") == [True], "another process could not"
     monkeypatch.setattr(arrangements, "step_of", lambda *_: None)
     assert answers(TASK, "") == [False]
 
