@@ -1,7 +1,8 @@
 """Measures this machine: its peak rate of matrix products, and the time of a training step by shape.
 
 `python -m model.calibrate` reads {"device": "cpu", "shapes": [{"model": {…}, "batch": 8}, …]} from stdin and prints the
-Calibration as JSON, so that planning need not load torch.
+Calibration as JSON, so that planning need not load torch. With "arrangements": true it times stacks, too, and processes
+side by side.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 
 import torch
 
+from model.arrangements import Arranged, arranged
 from model.config import ModelConfig, RunConfig, TrainConfig
 from model.device import autocast, device_name, keep_freed_memory, torch_settings
 from model.evaluate import evaluation_batch
@@ -51,6 +53,8 @@ class Calibration:
     """Seconds to score one validation token with each shape."""
     implementations: tuple[Implementation, ...]
     """How each shape was computed."""
+    arrangements: tuple[tuple[Arranged, ...], ...] = ()
+    """How fast the device trains runs of each shape by themselves, stacked and side by side; empty if not asked for."""
 
 
 def measure(
@@ -116,6 +120,10 @@ def main() -> None:
     shapes = [(ModelConfig(**shape["model"]), int(shape["batch"])) for shape in request["shapes"]]
     options = {name: request[name] for name in ("device", "numerics", "optimizer") if name in request}
     calibration = measure(shapes, **options)
+    if request.get("arrangements"):
+        if calibration.device == "cuda":
+            torch.cuda.empty_cache()  # what was timed here leaves the memory to the processes
+        calibration = dataclasses.replace(calibration, arrangements=arranged(shapes, **options))
     sys.stdout.write(json.dumps(dataclasses.asdict(calibration)) + "\n")
 
 

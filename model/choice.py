@@ -50,7 +50,7 @@ def stored_implementation(
     can be. Where their batches differ, the run has the largest and `smallest` is the smallest.
     """
     torch_device = torch.device(device)
-    if stacked and _stackable(run):
+    if stacked and stackable(run):
         chosen = stacked_implementation(run, device, runs, stacked)
     else:
         chosen = _kept(folder, run, torch_device, lambda: _fastest(run, torch_device))
@@ -101,7 +101,7 @@ def candidates(run: RunConfig, device: str) -> list[Implementation]:
     default = choose_implementation(run.model, run.train, device)
     if device != "cpu":
         default = dataclasses.replace(default, compiled=False)
-        sizes = STACKS if _stackable(run) else ()
+        sizes = STACKS if stackable(run) else ()
         return [default, *(dataclasses.replace(default, stacked=size) for size in sizes)]
     if default.compiled:
         return [default]
@@ -116,7 +116,7 @@ def _fastest(run: RunConfig, device: torch.device) -> Implementation:
     if len(choices) == 1:
         return default
     keep_freed_memory()
-    steps = [_step_of(run, choice, device) for choice in choices]
+    steps = [step_of(run, choice, device) for choice in choices]
     seconds = [math.inf] * len(choices)
     for _ in range(ROUNDS):
         for index, (choice, step) in enumerate(zip(choices, steps, strict=True)):
@@ -148,12 +148,12 @@ def _faster_mix(run: RunConfig, smallest: int, chosen: Implementation, device: t
     return ways[seconds.index(min(seconds))]
 
 
-def _stackable(run: RunConfig) -> bool:
+def stackable(run: RunConfig) -> bool:
     """Whether the run can be one of a stack."""
     return bool(stack_key(run.to_dict(), count_parameters(run.model).matmul))
 
 
-def _step_of(run: RunConfig, choice: Implementation, device: torch.device) -> Callable[[], object] | None:
+def step_of(run: RunConfig, choice: Implementation, device: torch.device) -> Callable[[], object] | None:
     """What takes a step of every run that is computed together; None where these do not fit into memory."""
     return _together([run] * max(choice.stacked, 1), choice, device)
 

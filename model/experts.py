@@ -13,9 +13,8 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from model.config import ModelConfig
+from model.values import AUXILIARY_WEIGHT
 
-AUXILIARY_WEIGHT = 0.01
-"""Weight of the auxiliary loss (Fedus et al. 2021, section 2.2)."""
 BIAS_STEP = 0.001
 """What a step adds to the bias of an idle expert, or takes from that of a busy one (Wang et al. 2024, section 4.3)."""
 GROUPED_CAPABILITY = (9, 0)

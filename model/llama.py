@@ -1,13 +1,14 @@
-"""A model's shape as the config.json of Hugging Face transformers: as a Llama, or with QK-norm a Qwen3. No torch."""
+"""A model's shape as config.json of Hugging Face transformers: Llama or Mixtral, with QK-norm Qwen3. No torch."""
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from model.config import ModelConfig
+from model.values import AUXILIARY_WEIGHT
 from tokenizer.errors import ExpectedError
 
 
@@ -22,11 +23,32 @@ class Architecture(StrEnum):
 
     LLAMA = "llama"
     QWEN3 = "qwen3"
+    MIXTRAL = "mixtral"
+    QWEN3_MOE = "qwen3_moe"
 
     @property
     def model_class(self) -> str:
         """The class that loads the weights."""
-        return {Architecture.LLAMA: "LlamaForCausalLM", Architecture.QWEN3: "Qwen3ForCausalLM"}[self]
+        return f"{_CLASSES[self]}ForCausalLM"
+
+    @property
+    def normalises(self) -> bool:
+        """Whether it normalises queries and keys."""
+        return self in (Architecture.QWEN3, Architecture.QWEN3_MOE)
+
+    @property
+    def mixes(self) -> bool:
+        """Whether each block has experts."""
+        return self in (Architecture.MIXTRAL, Architecture.QWEN3_MOE)
+
+
+_CLASSES: Final = {
+    Architecture.LLAMA: "Llama",
+    Architecture.QWEN3: "Qwen3",
+    Architecture.MIXTRAL: "Mixtral",
+    Architecture.QWEN3_MOE: "Qwen3Moe",
+}
+"""How the names of their classes begin."""
 
 
 SHARED: Final = frozenset(
@@ -35,12 +57,14 @@ SHARED: Final = frozenset(
         *("norm_weights", "norm_eps", "rope_base", "tied_head"),
     )
 )
-"""Fields of ModelConfig that both classes can follow at any value; a rope_base of 0 excepted."""
+"""Fields of ModelConfig that all classes can follow at any value; a rope_base of 0 excepted."""
+EXPERTS: Final = frozenset(("experts", "active", "balance", "balance_weight"))
+"""Fields of which those with experts follow some values."""
 
 
 @dataclass(frozen=True, slots=True)
 class HuggingFaceConfig:
-    """The fields of LlamaConfig and Qwen3Config, by their own names, that a shape sets. Both are read as they are."""
+    """The fields of the configurations, by their own names, that a shape sets; `mixture` has those of experts alone."""
 
     architectures: tuple[str, ...]
     """The class of the weights."""
@@ -88,6 +112,8 @@ class HuggingFaceConfig:
 
 def architecture_of(model: ModelConfig) -> Architecture:
     """The class that computes what the model computes: QK-norm is Qwen3's alone."""
+    if model.experts > 1:
+        return Architecture.QWEN3_MOE if model.qk_norm else Architecture.MIXTRAL
     return Architecture.QWEN3 if model.qk_norm else Architecture.LLAMA
 
 
@@ -96,14 +122,32 @@ def differences(model: ModelConfig, architecture: Architecture) -> tuple[str, ..
     lacking = []
     for field in dataclasses.fields(model):
         value = getattr(model, field.name)
-        if field.name in SHARED or field.name == "qk_norm" or value == field.default:
+        known = field.name in SHARED or field.name == "qk_norm" or (architecture.mixes and field.name in EXPERTS)
+        if known or value == field.default:
             continue
         lacking.append(f"model.{field.name} is {_shown(value)}, which {architecture.model_class} does not have")
     if model.rope_base == 0:
         lacking.append(f"model.rope_base is 0, but {architecture.model_class} always rotates by position")
-    if model.qk_norm and architecture is Architecture.LLAMA:
-        lacking.append("model.qk_norm is true: LlamaForCausalLM does not normalise queries and keys; Qwen3 does")
+    if model.qk_norm and not architecture.normalises:
+        other = "Qwen3Moe" if architecture.mixes else "Qwen3"
+        name = architecture.model_class
+        lacking.append(f"model.qk_norm is true: {name} does not normalise queries and keys; {other} does")
+    if architecture.mixes:
+        lacking += _lacking_of_experts(model, architecture)
     return tuple(lacking)
+
+
+def _lacking_of_experts(model: ModelConfig, architecture: Architecture) -> list[str]:
+    """The parts of a mixture of experts that an architecture with experts lacks."""
+    lacking, name = [], architecture.model_class
+    if model.active == 1 and architecture is Architecture.MIXTRAL:
+        lacking.append(
+            f"model.active is 1: {name} divides a token's gates by their sum, so that its only one is 1, and not the "
+            "score as here"
+        )
+    if model.balance == "bias":
+        lacking.append(f"model.balance is bias: {name} chooses experts by their scores alone, without a bias")
+    return lacking
 
 
 def _shown(value: object) -> str:
@@ -111,8 +155,30 @@ def _shown(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def config_json(model: ModelConfig, architecture: Architecture, bos_id: int | None = None) -> dict[str, Any]:
+    """The configuration of the shape as JSON has it; what the architecture lacks, `differences`, is left out."""
+    shape = dataclasses.asdict(hugging_face_config(model, architecture, bos_id))
+    return shape | (mixture(model, architecture) if architecture.mixes else {})
+
+
+def mixture(model: ModelConfig, architecture: Architecture) -> dict[str, int | float | bool]:
+    """The fields of MixtralConfig or Qwen3MoeConfig that the experts set.
+
+    Ours sums weight · E · Σ f_e · P_e over blocks, f_e the share of the rows that expert e gets. Theirs is one such
+    term for all blocks together, and its f_e add up to `active`: weight · blocks ÷ active pulls as strongly.
+    """
+    weight = AUXILIARY_WEIGHT if model.balance_weight is None else model.balance_weight
+    coefficient = weight * model.n_layers / model.active if model.balance == "auxiliary" else 0.0
+    common = {"num_experts_per_tok": model.active, "router_aux_loss_coef": coefficient, "output_router_logits": False}
+    if architecture is Architecture.MIXTRAL:
+        return {"num_local_experts": model.experts, "router_jitter_noise": 0.0, **common}
+    width, normalised = model.d_ff, model.active > 1
+    own = {"num_experts": model.experts, "moe_intermediate_size": width, "norm_topk_prob": normalised}
+    return {**own, "decoder_sparse_step": 1, **common}
+
+
 def hugging_face_config(model: ModelConfig, architecture: Architecture, bos_id: int | None = None) -> HuggingFaceConfig:
-    """The configuration of the shape; what the architecture lacks, `differences`, is left out."""
+    """The fields that all classes have."""
     return HuggingFaceConfig(
         architectures=(architecture.model_class,),
         model_type=architecture.value,

@@ -8,7 +8,6 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Final, cast
 
@@ -17,7 +16,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from model.config import ModelConfig
-from model.llama import Architecture, ExportError, architecture_of, differences, hugging_face_config, key_value_heads
+from model.experts import Experts
+from model.llama import Architecture, ExportError, architecture_of, config_json, differences, key_value_heads
 from model.transformer import MLP, Block, RMSNorm, Transformer
 
 CONFIG: Final = "config.json"
@@ -41,7 +41,7 @@ def write_model(model: Transformer, folder: Path, files: Mapping[str, str], bos_
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        config = asdict(hugging_face_config(model.config, architecture, bos_id))
+        config = config_json(model.config, architecture, bos_id)
         for name, text in {CONFIG: json.dumps(config, indent=2) + "\n", **files}.items():
             (fresh / name).write_text(text, encoding="utf-8")
         save_file(dict(weights(model)), fresh / WEIGHTS, metadata={"format": "pt"})
@@ -87,12 +87,28 @@ def _block(block: Block, config: ModelConfig) -> Iterator[tuple[str, Tensor]]:
     if config.qk_norm:
         yield "self_attn.q_norm.weight", _half_split(_scales(block.attention.q_norm, K), K)
         yield "self_attn.k_norm.weight", _half_split(_scales(block.attention.k_norm, K), K)
-    mlp = cast("MLP", block.mlp)  # experts were refused
-    gate, up = mlp.up.weight.chunk(2)
     yield "post_attention_layernorm.weight", _scales(block.mlp_norm, config.d_model)
-    yield "mlp.gate_proj.weight", gate
-    yield "mlp.up_proj.weight", up
-    yield "mlp.down_proj.weight", mlp.down.weight
+    if config.experts > 1:
+        yield from _experts(cast("Experts", block.mlp), architecture_of(config))
+    else:
+        yield from _mlp(cast("MLP", block.mlp), "mlp", ("gate_proj", "up_proj", "down_proj"))
+
+
+def _experts(mixture: Experts, architecture: Architecture) -> Iterator[tuple[str, Tensor]]:
+    """The weights of a mixture of experts, by the names under which each architecture was published."""
+    where, names = "mlp", ("gate_proj", "up_proj", "down_proj")
+    if architecture is Architecture.MIXTRAL:
+        where, names = "block_sparse_moe", ("w1", "w3", "w2")
+    yield f"{where}.gate.weight", mixture.router.weight
+    for number, expert in enumerate(cast("list[MLP]", list(mixture.experts))):
+        yield from _mlp(expert, f"{where}.experts.{number}", names)
+
+
+def _mlp(mlp: MLP, where: str, names: tuple[str, str, str]) -> Iterator[tuple[str, Tensor]]:
+    """The weights of an MLP: of its gate, its value and its output."""
+    gate, up = mlp.up.weight.chunk(2)
+    for name, value in zip(names, (gate, up, mlp.down.weight), strict=True):
+        yield f"{where}.{name}.weight", value
 
 
 def _scales(norm: torch.nn.Module, width: int) -> Tensor:

@@ -58,6 +58,12 @@ class RunResult:
     sets: dict[str, Evaluation] = dataclasses.field(default_factory=dict)
     """Its score on each further validation set of the dataset, by name."""
 
+    def on_part(self, part: float) -> RunResult:
+        """The result of a run that had a part of a device, as others had the rest, in seconds of the whole device."""
+        mfu = None if self.mfu is None else self.mfu / part
+        seconds = {name: getattr(self, name) * part for name in ("train_seconds", "evaluation_seconds")}
+        return dataclasses.replace(self, **seconds, mfu=mfu)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-ready data, without `sets` where there is none."""
         plain = dataclasses.asdict(self)

@@ -19,6 +19,9 @@ NEWER_FIELDS = (
 )
 """Fields that `plain_json` leaves out at their default, which keeps the identities of runs older than the field."""
 
+AUXILIARY_WEIGHT = 0.01
+"""Weight of the auxiliary balance loss where a model sets none (Fedus et al. 2021, section 2.2)."""
+
 _AT_LEAST_1 = (
     *("vocab", "context", "d_model", "n_layers", "n_heads", "d_ff", "experts", "active"),
     *("sequences", "batch", "unique_sequences"),

@@ -14,6 +14,9 @@ from orchestrator.states import Cause
 LEASE_SECONDS = 60.0
 """Silence after which the other side counts as dead: a scheduler on another machine, or an attempt's scheduler."""
 
+ON = " on "
+"""What stands between a worker's name and the GPU that it shares with others, where a run's worker is shown."""
+
 Layout = tuple[str, int, int | None, bool]
 """What makes devices alike: kind, shares, bytes of memory, whether a GPU."""
 
@@ -49,11 +52,23 @@ class Slot:
         """What it has in common with the slots of like devices."""
         return self.kind, self.shares, self.memory, self.gpu
 
-    def needs(self, memory: int) -> int:
-        """Shares of this device that a run of `memory` bytes takes: all of them if it is too large for fewer."""
+    @property
+    def shown(self) -> str:
+        """The worker as it is stored and shown with its runs: by its name, and the GPU that it shares with others."""
+        if self.shares == 1:
+            return self.name
+        node, _, numbers = self.device.rpartition("/")
+        return f"{self.name}{ON}GPU {numbers} of node {node[:6]}"
+
+    def needs(self, memory: int, beside: int = 0) -> int:
+        """Shares of this device that a run of `memory` bytes takes: all of them if it is too large for fewer.
+
+        No more than `beside` runs like it are to be on the device at a time; 0 for as many as the memory holds.
+        """
+        least = math.ceil(self.shares / beside) if beside else 1
         if self.memory is None or memory <= 0:
-            return 1
-        return min(self.shares, math.ceil(memory * self.shares / self.memory))
+            return least
+        return min(self.shares, max(least, math.ceil(memory * self.shares / self.memory)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +147,8 @@ class Assignment:
     """Steps at which it keeps the trunk's states."""
     share: float = 1.0
     """Fraction of its GPU's memory that the run may take."""
+    of_device: float = 1.0
+    """Fraction of the device that its worker has, with all runs of a stack: its seconds count so much."""
     stack: tuple[str, ...] = ()
     """Runs that its worker gets to train together, this one among them; empty for this one alone."""
     enters: bool = False

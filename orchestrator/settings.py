@@ -61,8 +61,9 @@ class Settings:
     """ISOFLOP_ARTIFACTS_URL: fsspec URL of datasets, event logs and checkpoints; empty for the home's own folders."""
     checkpoint_seconds: float | None = None
     """ISOFLOP_CHECKPOINT_SECONDS: training seconds between two checkpoints of a run; None chooses what loses least."""
-    gpu_shares: int = 1
-    """ISOFLOP_GPU_SHARES: workers of each GPU, so that small runs can share its memory."""
+    gpu_shares: int | None = None
+    """ISOFLOP_GPU_SHARES: workers of each GPU, which train as many runs side by side as its memory holds. None takes
+    as many as are measured to be the fastest, by shape, on a GPU of this machine, and one on a Ray cluster."""
     stacked: int | None = None
     """ISOFLOP_STACKED: runs of one shape that are trained as one, on every device, 1 for none; by default GPUs stack as
     many as are measured to be faster."""
@@ -104,7 +105,7 @@ def read_settings(home: Home, environ: Mapping[str, str] | None = None) -> Setti
         artifacts_url=_artifacts(variable("ISOFLOP_ARTIFACTS_URL", environ) or ""),
         checkpoint_seconds=_number("ISOFLOP_CHECKPOINT_SECONDS", environ),
         stacked=_whole("ISOFLOP_STACKED", environ, MOST_STACKED),
-        gpu_shares=_whole("ISOFLOP_GPU_SHARES", environ, MOST_SHARES) or 1,
+        gpu_shares=_whole("ISOFLOP_GPU_SHARES", environ, MOST_SHARES),
         head_seconds=_number("ISOFLOP_HEAD_SECONDS", environ) or HEAD_SECONDS,
         corpus_folders=_folders("ISOFLOP_CORPUS_FOLDERS", environ),
         prepare=_prepare(variable("ISOFLOP_PREPARE", environ) or "auto", address),
@@ -258,18 +259,27 @@ def machine() -> str:
     return join_words(named) if named else f"no NVIDIA GPU, only {cpu_name()}"
 
 
-def worker_count(settings: Settings, device: str) -> int:
+def worker_count(settings: Settings, device: str, shares: int) -> int:
     """Workers to start: the setting, else one per share of a GPU, else one per CPU that this process may use.
 
     Raises SettingsError if there is nothing to count: for the GPUs of a cluster, on a machine without any.
     """
+    return settings.workers or device_count(settings, device) * (1 if device == "cpu" else shares)
+
+
+def device_count(settings: Settings, device: str) -> int:
+    """Devices that train at a time: GPUs, or CPUs that this process may use, no more than there are workers for.
+
+    Raises SettingsError if there is nothing to count: for the GPUs of a cluster, on a machine without any.
+    """
+    if device == "cpu":
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return settings.workers or cores
     if settings.workers is not None:
-        return settings.workers
-    if device != "cuda":
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return max(1, settings.workers // (settings.gpu_shares or 1))
     if not gpu_names():
         raise SettingsError(
             "ISOFLOP_WORKERS is not set, and this machine has no GPU to count: set it to the most workers that the "
             "cluster should run, one for each share of a GPU"
         )
-    return len(gpu_names()) * settings.gpu_shares
+    return len(gpu_names())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from analysis.wording import (
     format_count,
@@ -108,6 +108,8 @@ def show_plan(planned: Planned) -> None:
         say(_trunks(plan))
     if plan.spec.recipe_check:
         say(_check(plan))
+    for line in _side_by_side(plan):
+        say(line)
     say(_totals(planned))
 
 
@@ -149,6 +151,16 @@ def show_hours(planned: Planned) -> None:
         say(f"predicted: {format_hours(total)} device-hours{on}, without evaluation and start-up")
     for note in planned.notes:
         say(f"assumed: {note}")
+
+
+def _side_by_side(plan: Plan) -> Iterator[str]:
+    """How many runs share a GPU with others like them, by how many at a time."""
+    counted = Counter(run.processes for run in plan.all_runs if run.processes > 1)
+    for processes, runs in sorted(counted.items()):
+        yield (
+            f"shares of a GPU: {plural(runs, 'run')} {'trains' if runs == 1 else 'train'} {processes} at a time, each "
+            "in a process of its own, which was measured to be the fastest for their size"
+        )
 
 
 def _check(plan: Plan) -> str:

@@ -172,7 +172,8 @@ def convert(
 ) -> None:
     """Write a trained model for Hugging Face transformers.
 
-    The folder holds config.json, model.safetensors and, where transformers can read it, the tokenizer.
+    The folder holds config.json, model.safetensors and, where transformers can read it, the tokenizer. The model is a
+    Llama or with QK-norm a Qwen3, with experts a Mixtral or a Qwen3-MoE.
     """
     from orchestrator.use_cases.converted_model import convert_model
 

@@ -45,8 +45,8 @@ def list_sweeps(output: Output = Format.TABLE) -> None:
 def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
     """Show a sweep's runs and forecasts.
 
-    Each run has its state, size and loss, and its predicted and actual seconds. Runs that are trained as one on a
-    device are named.
+    Each run has its state, size and loss, and its predicted and actual seconds. Runs in training that share a device,
+    as one computation or side by side, are named.
     """
     from orchestrator.cli.adapting import round_rows
     from orchestrator.scheduling.durations import median_error
@@ -65,6 +65,7 @@ def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
                 "seconds_error": error,
                 "rounds": [each.to_dict() for each in record.rounds],
                 "shared": [asdict(each) for each in found.shared],
+                "devices": [asdict(each) for each in found.devices],
                 "runs": rows,
                 "forecasts": forecasts,
             }
@@ -77,8 +78,8 @@ def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
         say(f"the median difference between predicted and actual seconds is {error:.0%}")
     for line in mixed_devices(runs):
         say(line)
-    for each in found.shared:
-        say(f"{each.worker} trains {len(each.runs)} runs as one: {join_words(each.runs)}")
+    for line in _sharing(found):
+        say(line)
     if record.rounds and output is Format.TABLE:
         shown = round_rows(record.rounds)
         emit_rows(shown, list(shown[0]), output, "Rounds")
@@ -89,6 +90,15 @@ def show(sweep: SweepName, output: Output = Format.TABLE) -> None:
         emit_rows(forecasts, columns, output, "Forecasts", _FORECAST_IMPORTANCE)
     if any(run.cell and run.cell.trunk for run in runs):
         say(_spent_line(runs))
+
+
+def _sharing(found: SweepRuns) -> Iterator[str]:
+    """Which runs in training share a worker, and which a device."""
+    for each in found.shared:
+        yield f"{each.worker} trains {len(each.runs)} runs as one: {join_words(each.runs)}"
+    for device in found.devices:
+        workers, beside = join_words(device.workers), join_words(device.runs)
+        yield f"{device.device} trains {len(device.runs)} runs side by side in {workers}: {beside}"
 
 
 def _emit_runs(rows: list[dict[str, Any]], sets: list[str], output: Format) -> None:

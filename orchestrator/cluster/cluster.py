@@ -278,7 +278,7 @@ class Cluster:
                 if (answer := self._ray.progress_of(worker.asked)) is not None:
                     worker.note(answer)
             worker.asked = self._ray.ask_progress(worker.actor)
-        return {run_id: progress for worker in self._pool for run_id, progress in worker.live.items()}
+        return {run_id: progress for worker in self._pool for run_id, progress in worker.live(self._shares).items()}
 
     def stop(self, run_id: str) -> None:
         """Ask a run in training to leave a checkpoint and end; its report follows."""

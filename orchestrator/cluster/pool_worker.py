@@ -53,10 +53,10 @@ class PoolWorker:
         """Its name in assignments and in the database."""
         return f"worker-{self.index}"
 
-    @property
-    def live(self) -> dict[str, RunProgress]:
-        """How far its attempts are by run, with its own name."""
-        return {run_id: replace(each.progress, worker=self.name) for run_id, each in self.given.items()}
+    def live(self, shares: int) -> dict[str, RunProgress]:
+        """How far its attempts are by run, with its own name and the GPU of which it has one of so many `shares`."""
+        shown = self.slot(shares).shown if self.given else self.name
+        return {run_id: replace(each.progress, worker=shown) for run_id, each in self.given.items()}
 
     @property
     def silence(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import math
 import os
@@ -131,6 +132,8 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - what befalls all of them is the outcome of each
             for given in list(untold.values()):
                 end(given, outcome_of(error, self._device, given.share))
+        finally:
+            self._free_memory()
 
     def _close_attempt(self, attempt: Attempt) -> None:
         """Close an attempt; its mirror goes on writing while the next run trains."""
@@ -235,16 +238,19 @@ class Worker:
     def _ender(self, attempt: Attempt, end: Tell, prepared: float, *, shared: bool) -> Ended:
         """What turns the end of an attempt, whose preparation took so many seconds, into its outcome.
 
-        Where the worker is `shared` with other attempts, the outcome has the seconds that were this one's.
+        Where the worker is `shared` with other attempts, the outcome has the seconds that were this one's. All seconds
+        are of the whole device: of the worker's time they are the part that it has of the device.
         """
 
         def ended(how: RunResult | Exception, seconds: float) -> None:
-            """Tell the outcome of a run that had the device for so many seconds."""
-            given, taken = attempt.assignment, seconds + prepared
+            """Tell the outcome of a run that had the worker for so many seconds."""
+            given, part = attempt.assignment, attempt.assignment.of_device
+            taken = part * (seconds + prepared)
             try:
                 if isinstance(how, Exception):
                     raise how
-                outcome = attempt.done(how, self._kind, taken - how.train_seconds - how.evaluation_seconds)
+                result = how.on_part(part)
+                outcome = attempt.done(result, self._kind, taken - result.train_seconds - result.evaluation_seconds)
             except Exception as error:  # noqa: BLE001 - every failure becomes an outcome with its traceback
                 outcome = outcome_of(error, self._device, given.share)
             end(given, replace(outcome, seconds=taken) if shared else outcome)
@@ -272,6 +278,15 @@ class Worker:
 
         torch.cuda.empty_cache()
         torch.cuda.set_per_process_memory_fraction(share, indexed(torch.device(self._device)))
+
+    def _free_memory(self) -> None:
+        """Give back the GPU's memory that nothing uses: the next run there may be another worker's."""
+        if self._device == "cpu":
+            return
+        import torch
+
+        gc.collect()
+        torch.cuda.empty_cache()
 
     def _must_stop(self, assignment: Assignment) -> bool:
         """Whether the attempt was asked to end, or its scheduler was silent for longer than the lease."""

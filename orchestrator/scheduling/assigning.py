@@ -68,6 +68,7 @@ class Assigning:
             trunk=self.queue.trunk(run.id),
             points=self.queue.points(run.id),
             share=job.share,
+            of_device=job.of_device,
             stacked=self.stacked,
         )
 

@@ -83,7 +83,7 @@ class Dispatch:
 
     def _enqueue(self, number: int, run: Waiting) -> None:
         """Put a run into the queue of those that need the same shares of each layout."""
-        needs = tuple(like.needs(run.memory) for like in self._layouts.values())
+        needs = tuple(run.needs(like) for like in self._layouts.values())
         heapq.heappush(self._queues.setdefault((run.user, run.kind, needs), []), (*run.order, number))
 
     def withdraw(self, run_id: str) -> None:
@@ -185,10 +185,13 @@ class Dispatch:
         """Workers that have runs."""
         return sum(shares > 0 for each in self._devices.values() for shares in each.runs.values())
 
-    def _part(self) -> int:
-        """Runs that a worker which was just given one gets at most, so that as many are left for each of the others."""
-        workers = self._busy + 1 + sum(len(each.idle) for each in self._devices.values())
-        return -(-(len(self._waiting) + 1) // workers)
+    def _part(self, run: Waiting) -> int:
+        """Runs that a worker which was just given one gets at most, so that as many are left for each of the others.
+
+        Others are those that are at work, and those that could be with runs like it.
+        """
+        free = sum(min(len(each.idle), each.free // run.needs(each.like)) for each in self._devices.values())
+        return -(-(len(self._waiting) + 1) // (self._busy + 1 + free))
 
     def _next(self) -> list[Claim]:
         """The next claims: of a run for which a device was kept free, else of the longest run that fits somewhere."""
@@ -207,11 +210,12 @@ class Dispatch:
 
     def _with_mates(self, started: Started) -> list[Claim]:
         """The claim of a run, and those of runs of its stack that start with it in the same worker."""
-        stack = self._stacks.begin(started, self._part())
+        stack = self._stacks.begin(started, self._part(started.run))
         first, *others = stack.runs
         for run_id in others:
             self._join(run_id, stack.device)
-        return [Claim(run_id, stack.worker, stack.share / len(stack.runs)) for run_id in (first, *others)]
+        share = stack.share / len(stack.runs)
+        return [Claim(run_id, stack.worker, share, of_device=stack.share) for run_id in (first, *others)]
 
     def _enter(self) -> list[Claim]:
         """The claims of the run whose turn it is, if it can enter a stack in training, and of others with it."""
@@ -249,7 +253,7 @@ class Dispatch:
     def _best_fit(self, run: Waiting) -> str | None:
         """The fullest open device that has room for the run, of the first layout that has one."""
         for like in self._usable(run):
-            fullest = self._find(like, range(like.needs(run.memory), like.shares + 1))
+            fullest = self._find(like, range(run.needs(like), like.shares + 1))
             if fullest is not None:
                 return fullest
         return None
@@ -275,7 +279,7 @@ class Dispatch:
         if run is None:
             self._stop_keeping(name, device)
             self._reopen(name, device)
-        elif device.idle and device.free >= device.like.needs(run.memory):
+        elif device.idle and device.free >= run.needs(device.like):
             return self._start(run, name, device)
         return None
 
@@ -293,7 +297,7 @@ class Dispatch:
         self.withdraw(run.run_id)
         worker, slot = next(iter(device.idle.items()))
         del device.idle[worker], self._of_slot[worker]
-        shares = slot.needs(run.memory)
+        shares = run.needs(slot)
         device.runs[run.run_id], device.free = shares, device.free - shares
         self._placed[run.run_id] = name, run.user
         self._users.start(run.user, shares / slot.shares)

@@ -29,6 +29,8 @@ class Job:
     """When it was assigned, by the monotonic clock."""
     share: float = 1.0
     """Fraction of its GPU that the attempt has."""
+    of_device: float = 1.0
+    """Fraction of the device that its worker has, with all runs of a stack."""
     payer: int = 0
     """Id of the sweep that pays for it; 0 before it is known."""
     payer_name: str = ""
@@ -48,20 +50,27 @@ class Job:
     stopping: bool = False
     """Whether it was asked to end with a checkpoint."""
 
-    def begin(self, fence: int, share: float) -> None:
+    def begin(self, fence: int, share: float, of_device: float = 1.0) -> None:
         """Note that an attempt begins."""
-        self.fence, self.share, self.stopping = fence, share, False
+        self.fence, self.share, self.of_device, self.stopping = fence, share, of_device, False
         self.began, self.before, self.sharing = time.monotonic(), 0.0, 1
 
     def share_with(self, runs: int) -> None:
         """From now on so many runs share the worker, this one among them."""
         self.before, self.began, self.sharing = self.elapsed, time.monotonic(), runs
 
-    def waiting(self, work: float | None) -> Waiting:
-        """The queued run as dispatch sees it. Its work is in predicted seconds; if nothing predicts them, in FLOPs."""
-        memory = WHOLE if self.run.alone else self.run.cell.memory_bytes if self.run.cell else 0
+    def waiting(self, work: float | None, *, by_memory: bool = False) -> Waiting:
+        """The queued run as dispatch sees it. Its work is in predicted seconds; if nothing predicts them, in FLOPs.
+
+        As many runs share a device as were measured to be the fastest; `by_memory`, as many as its memory holds.
+        """
+        cell = self.run.cell
+        memory = WHOLE if self.run.alone else cell.memory_bytes if cell else 0
+        beside = 0 if by_memory else cell.processes if cell else 1
         later = self.run.id in self.sweep.ahead
-        return Waiting(self.run.id, work or self.run.flops, memory, self.kind, self._stack(), self.sweep.user, later)
+        stack = "" if beside > 1 else self._stack()  # it was measured to be faster than a stack
+        work = work or self.run.flops
+        return Waiting(self.run.id, work, memory, self.kind, stack, self.sweep.user, later, beside)
 
     def _stack(self) -> str:
         """The stack that the run could be part of; empty for one that trains alone, or that nobody can read."""
@@ -80,8 +89,8 @@ class Job:
 
     @property
     def elapsed(self) -> float:
-        """Device-seconds of the present attempt: of a stack, its part."""
-        return self.before + (time.monotonic() - self.began) / self.sharing
+        """Device-seconds of the present attempt: of a stack, its part, and of a share of the device, the share."""
+        return self.before + self.of_device * (time.monotonic() - self.began) / self.sharing
 
 
 def leave_stack(ended: Job, running: Mapping[str, Job]) -> None:

@@ -139,7 +139,7 @@ def progress_of(
     Args:
         runs: the runs.
         live: how far each run in training is, by its id.
-        workers: number of workers.
+        workers: devices that train at a time.
         sweep: the sweep, which may be held or wait for something; None if nothing holds it up.
     """
     flops: dict[tuple[RunState, str], list[float]] = {}

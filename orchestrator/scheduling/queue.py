@@ -27,8 +27,14 @@ ORDER_SECONDS = 10.0
 class Queue:
     """The runs that wait, as the database has them, and the choice of those that start next."""
 
-    def __init__(self, store: Store, artifacts: ArtifactStore, stacks: StackSizes | None = None) -> None:
-        """A queue over a database and the store of artifacts; empty until it is read."""
+    def __init__(
+        self, store: Store, artifacts: ArtifactStore, stacks: StackSizes | None = None, *, by_memory: bool = False
+    ) -> None:
+        """A queue over a database and the store of artifacts; empty until it is read.
+
+        As many runs share a device as were measured to be the fastest, or `by_memory` as many as it holds.
+        """
+        self._by_memory = by_memory
         self._store = store
         self._trunks = Trunks(artifacts)
         self._dispatch = Dispatch(stacks)
@@ -37,6 +43,7 @@ class Queue:
         self._jobs: dict[str, Job] = {}
         self._held: set[str] = set()
         self._only: int | None = None
+        self._shown: dict[str, str] = {}
         self._requests: int | None = None
         self._ordered = 0.0
         self.lost_attempts = LostAttempts()
@@ -117,7 +124,7 @@ class Queue:
         """Offer a run that trains alone; `offer_shared` offers those of trunks."""
         if run_id not in self._held and self._trunks.trunk(run_id) is None:
             job = self._jobs[run_id]
-            self._dispatch.offer(job.waiting(self.seconds(job)))
+            self._dispatch.offer(job.waiting(self.seconds(job), by_memory=self._by_memory))
 
     def offer_shared(self, running: Collection[str]) -> None:
         """Offer the runs of trunks that may start now, each with the work that depends on it."""
@@ -126,7 +133,7 @@ class Queue:
         for run_id in waiting - may_start.keys():
             self._dispatch.withdraw(run_id)
         for run_id, work in may_start.items():
-            self._dispatch.offer(self._jobs[run_id].waiting(work))
+            self._dispatch.offer(self._jobs[run_id].waiting(work, by_memory=self._by_memory))
 
     def asked(self) -> Counter[str]:
         """How many runs may start, by the kind of device that they ask for; empty for any."""
@@ -139,8 +146,14 @@ class Queue:
 
     def claims(self, idle: Iterable[Slot]) -> list[Claim]:
         """What should start now on these idle slots. Each claim holds its slot until `release`."""
-        self._dispatch.set_idle(idle)
+        slots = list(idle)
+        self._shown |= {slot.name: slot.shown for slot in slots}
+        self._dispatch.set_idle(slots)
         return self._dispatch.claims()
+
+    def shown(self, worker: str) -> str:
+        """A worker that was idle before, as it is stored and shown with its runs."""
+        return self._shown[worker]
 
     def with_states(self, claims: Collection[Claim]) -> list[Claim]:
         """The claims but those of runs that would start from a trunk's state that is no longer kept."""

@@ -51,16 +51,16 @@ class Scheduler:
         ceilings: Ceilings | None = None,
         checkpoint_seconds: float | None = None,
         stacked: int | None = None,
+        by_memory: bool = False,
     ) -> None:
         """A scheduler over a database and an executor; `take_over` makes it the one writer.
 
-        So many runs are `stacked`, on every kind of device; None stacks on GPUs, where that is faster.
+        So many runs are `stacked`, on every kind of device; None stacks on GPUs, where that is faster. GPUs are shared
+        as was measured to be the fastest, or `by_memory`.
         """
-        self._store = store
-        self._cluster = cluster
-        self._artifacts = artifacts
+        self._store, self._cluster, self._artifacts = store, cluster, artifacts
         self._reservations = Reservations(store, ceilings or Ceilings())
-        self._queue = Queue(store, artifacts, StackSizes.of(stacked))
+        self._queue = Queue(store, artifacts, StackSizes.of(stacked), by_memory=by_memory)
         forced = 0 if stacked is None or stacked == 1 else stacked
         self._assigning = Assigning(self._queue, artifacts, tracking, checkpoint_seconds, forced)
         self._running: dict[str, Job] = {}
@@ -203,7 +203,8 @@ class Scheduler:
         if not claims:
             return
         jobs = [self._queue.job(claim.run_id) for claim in claims]
-        wanted = [(job.run.id, job.run.fence, claim.worker) for job, claim in zip(jobs, claims, strict=True)]
+        where = (self._queue.shown(claim.worker) for claim in claims)
+        wanted = [(job.run.id, job.run.fence, worker) for job, worker in zip(jobs, where, strict=True)]
         seconds = {job.run.id: self._queue.seconds(job) for job in jobs}
         known = {run_id: predicted for run_id, predicted in seconds.items() if predicted is not None}
         numbers = self._store.claim_all(wanted, self._driver, known)
@@ -215,7 +216,7 @@ class Scheduler:
                 self._queue.forget()  # cancelled, or taken meanwhile
                 continue
             self._running[claim.run_id] = job
-            job.begin(number, claim.share)
+            job.begin(number, claim.share, claim.of_device)
             given.setdefault((claim.worker, claim.enters), []).append(job)
         for (worker, entered), jobs in given.items():
             assignments, failed = self._assigning.together(worker, jobs, [self._running[run_id] for run_id in entered])

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import bisect
 import hashlib
 import json
-import math
 import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +18,18 @@ from model.flops import count_parameters, flops_per_token
 from model.hardware import gpus, kind_name
 from model.values import plain_json
 from orchestrator.cluster.worker import WORKER_ENVIRONMENT
+from orchestrator.scheduling.arrangements import (
+    Arrangements,
+    Chosen,
+    Points,
+    arrangements_of,
+    interpolated,
+    workers_worth,
+)
 from orchestrator.scheduling.durations import Durations
+from orchestrator.scheduling.stacks import STACKED
 from orchestrator.store import Store
-from sweeps.plan.records import CostModel
+from sweeps.plan.cost import CostModel
 from tokenizer.errors import ExpectedError
 
 CALIBRATION_SECONDS = 60
@@ -61,25 +68,23 @@ class Way:
 class RateModel:
     """Training FLOP/s as a function of N, between measured points; flat beyond them."""
 
-    points: tuple[tuple[float, float], ...]
+    points: Points
     """(N, FLOP/s), ascending in N."""
     gpu_memory: int | None = None
     """Bytes of the GPU's memory; None on a CPU."""
 
     def rate(self, params: float) -> float:
         """FLOP/s at N parameters: linear in log-log between the neighbouring points."""
-        sizes = [n for n, _ in self.points]
-        i = bisect.bisect_left(sizes, params)
-        if i == 0 or i == len(sizes):
-            return self.points[min(i, len(sizes) - 1)][1]
-        (n0, r0), (n1, r1) = self.points[i - 1], self.points[i]
-        share = math.log(params / n0) / math.log(n1 / n0)
-        return float(r0 * (r1 / r0) ** share)
+        return interpolated(self.points, params)
 
     def seconds(self, model: ModelConfig, train: TrainConfig) -> float:
         """Predicted training seconds of a run, evaluation not included."""
-        tokens = train.sequences * model.context
-        return tokens * flops_per_token(model) / self.rate(count_parameters(model).matmul)
+        return _flops(model, train) / self.rate(count_parameters(model).matmul)
+
+
+def _flops(model: ModelConfig, train: TrainConfig) -> float:
+    """Training FLOPs of a run."""
+    return float(train.sequences * model.context * flops_per_token(model))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +93,40 @@ class Rates:
 
     ways: Mapping[Way, RateModel]
     """By way, those of the first run first; at least one."""
+    arranged: Mapping[Way, Arrangements] = field(default_factory=dict)
+    """What was measured of stacks and of processes side by side, by way; nothing on a CPU."""
+    stacked: int = STACKED
+    """Most runs that a device gets as a stack."""
+    beside: bool = True
+    """Whether a device may have as many workers as are measured to be the fastest."""
 
     @property
     def gpu_memory(self) -> int | None:
         """Bytes of the GPU's memory; None on a CPU."""
         return next(iter(self.ways.values())).gpu_memory
 
-    def seconds(self, model: ModelConfig, train: TrainConfig) -> float:
-        """Predicted training seconds of a run; a way that was not measured is taken for the first."""
+    def seconds(self, model: ModelConfig, train: TrainConfig, mates: int = 1) -> float:
+        """Predicted training seconds of a device that a run takes, in the fastest arrangement of `mates` like it.
+
+        A way that was not measured is taken for the first, and for one run at a time.
+        """
+        chosen = self._chosen(model, train, mates)
+        if chosen is not None:
+            return _flops(model, train) / chosen.rate
         first = next(iter(self.ways.values()))
         return self.ways.get(Way.of(model, train), first).seconds(model, train)
+
+    def processes(self, model: ModelConfig, train: TrainConfig, mates: int = 1) -> int:
+        """Runs like it that a device trains side by side, each in a process of its own."""
+        chosen = self._chosen(model, train, mates)
+        return 1 if chosen is None else chosen.processes
+
+    def _chosen(self, model: ModelConfig, train: TrainConfig, mates: int) -> Chosen | None:
+        """The fastest arrangement of a run; None where none was measured."""
+        known = self.arranged.get(Way.of(model, train))
+        if known is None:
+            return None
+        return known.choose(count_parameters(model).matmul, min(mates, self.stacked), beside=self.beside)
 
     def joined(self, other: Rates) -> Rates:
         """With what another has measured; of a size that both have, the other's."""
@@ -105,7 +134,10 @@ class Rates:
         for way, rates in other.ways.items():
             points = dict(ways[way].points if way in ways else ()) | dict(rates.points)
             ways[way] = RateModel(tuple(sorted(points.items())), rates.gpu_memory)
-        return Rates(ways)
+        arranged = dict(self.arranged)
+        for way, known in other.arranged.items():
+            arranged[way] = arranged[way].joined(known) if way in arranged else known
+        return replace(self, ways=ways, arranged=arranged)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +154,13 @@ class SpeedModel:
         """Bytes of the GPU's memory; None on a CPU."""
         return self.rates.gpu_memory
 
-    def seconds(self, model: ModelConfig, train: TrainConfig) -> float:
-        """Predicted training seconds of a run, evaluation not included."""
-        return self.rates.seconds(model, train) * self.learned.correction(count_parameters(model).matmul)
+    def seconds(self, model: ModelConfig, train: TrainConfig, mates: int = 1) -> float:
+        """Predicted training seconds of a device that a run takes, one of `mates` on it; evaluation not included."""
+        return self.rates.seconds(model, train, mates) * self.learned.correction(count_parameters(model).matmul)
+
+    def processes(self, model: ModelConfig, train: TrainConfig, mates: int = 1) -> int:
+        """Runs like it that a device trains side by side, each in a process of its own."""
+        return self.rates.processes(model, train, mates)
 
     def calibrated(self, seconds: float, params: float) -> float:
         """Predicted seconds of a run of N parameters without the correction, which later runs will correct anew."""
@@ -141,11 +177,12 @@ def calibrate(store: Store, runs: Sequence[RunConfig], device: str) -> Rates:
     """The rates by a short measurement of the smallest, a middle and the largest shape of each way to compute the runs.
 
     The measurement is made once for each machine and set of shapes, in a process of its own with a worker's
-    environment, so that planning never loads torch.
+    environment, so that planning never loads torch. On a GPU it is of stacks and of processes side by side, too.
 
     Raises CalibrationError.
     """
     found: dict[Way, RateModel] = {}
+    arranged: dict[Way, Arrangements] = {}
     for optimizer, numerics in dict.fromkeys((run.train.optimizer, run.train.numerics) for run in runs):
         alike = [run for run in runs if (run.train.optimizer, run.train.numerics) == (optimizer, numerics)]
         shapes = {way: _three(some) for way, some in _by_way(alike).items()}
@@ -156,14 +193,21 @@ def calibrate(store: Store, runs: Sequence[RunConfig], device: str) -> Rates:
         }
         if optimizer != "adamw":
             request["optimizer"] = optimizer
-        seconds = iter(_measured(store, request, device))
+        if device != "cpu":
+            request["arrangements"] = True
+        answer = _measured(store, request, device)
+        seconds, rows = iter(answer["step_seconds"]), iter(answer.get("arrangements", ()))
         for way, some in shapes.items():
-            points = []
-            for model, batch in some:
-                flops = flops_per_token(model) * batch * model.context
-                points.append((float(count_parameters(model).matmul), flops / next(seconds)))
-            found[way] = RateModel(tuple(points), gpu_memory(device))
-    return Rates(found)
+            steps = [(float(count_parameters(m).matmul), float(flops_per_token(m) * b * m.context)) for m, b in some]
+            found[way] = RateModel(tuple((n, flops / next(seconds)) for n, flops in steps), gpu_memory(device))
+            arranged[way] = arrangements_of((n, flops, next(rows, ())) for n, flops in steps)
+    return Rates(found, arranged)
+
+
+def workers_of_a_gpu(store: Store, device: str) -> int:
+    """Workers that a GPU of this machine should have, by all that was measured of it: 1 unless processes side by side
+    are the fastest arrangement of some shape."""
+    return workers_worth(store.calibrations(machine_key(device)))
 
 
 def _by_way(runs: Iterable[RunConfig]) -> dict[Way, list[RunConfig]]:
@@ -181,14 +225,14 @@ def _three(runs: Iterable[RunConfig]) -> list[tuple[ModelConfig, int]]:
     return [ordered[i] for i in sorted({0, len(ordered) // 2, len(ordered) - 1})]
 
 
-def _measured(store: Store, request: dict[str, Any], device: str) -> list[float]:
-    """Seconds of a step of each shape of a request: as stored for this machine, or measured and stored now."""
+def _measured(store: Store, request: dict[str, Any], device: str) -> dict[str, Any]:
+    """The answer to a request: as stored for this machine, or measured and stored now."""
     key = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:16]
     data = store.calibration(machine_key(device), key)
     if data is None:
         data = _measure(request)
         store.save_calibration(machine_key(device), key, data)
-    return list(data["step_seconds"])
+    return data
 
 
 def gpu_memory(device: str) -> int | None:

@@ -121,7 +121,7 @@ class Stacks:
             self._look(stack)
             if entered:
                 share = stack.share / len(stack.runs)
-                return [Claim(run_id, stack.worker, share, before) for run_id in entered]
+                return [Claim(run_id, stack.worker, share, before, stack.share) for run_id in entered]
         return []
 
     def leave(self, run_id: str, *, computed: bool) -> str:

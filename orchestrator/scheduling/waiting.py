@@ -25,6 +25,12 @@ class Waiting:
     """Whose it is: devices are shared between users, and a stack is one user's."""
     later: bool = False
     """Whether the user's other runs go first: its adaptive sweep has not decided the rest of its round yet."""
+    beside: int = 0
+    """Most runs like it that a device is to train at a time, each in a worker of its own; 0 for as many as fit."""
+
+    def needs(self, slot: Slot) -> int:
+        """Shares of a slot's device that it takes."""
+        return slot.needs(self.memory, self.beside)
 
     @property
     def order(self) -> tuple[bool, float, str]:
@@ -44,6 +50,8 @@ class Claim:
     """Fraction of the device that the run may take."""
     enters: tuple[str, ...] = ()
     """Runs in training there whose stack it enters; empty to start with an idle worker."""
+    of_device: float = 1.0
+    """Fraction of the device that its worker has, with all runs of its stack."""
 
 
 @dataclass(slots=True)

@@ -45,12 +45,14 @@ class Cell:
     """Bytes of a device's memory that it should have; 0 where that is not known."""
     kind: str = "auto"
     """Device that its sweep asks for: auto, cpu, cuda, or a key of DEVICES."""
+    processes: int = 1
+    """Runs like it that a GPU trains fastest side by side, each in a process of its own."""
     trunk: str | None = None
     """Identity of the constant-rate training that it shares or could share."""
     seconds_alone: float | None = None
     """Predicted seconds of the whole run, whatever a trunk takes off it."""
     predicted_seconds: float | None = None
-    """Predicted seconds of what it spends on one worker."""
+    """Predicted seconds of a device for what it spends."""
     calibrated_seconds: float | None = None
     """The same by the calibration alone, without what finished runs have taught."""
     checks: tuple[RecipeTrial, ...] = ()

@@ -44,6 +44,12 @@ class Forecasts(Database):
             data: dict[str, Any] | None = db.execute(select(t.calibrations.c.data).where(condition)).scalar()
         return data
 
+    def calibrations(self, machine: str) -> list[dict[str, Any]]:
+        """All stored measurements of a machine, as `save_calibration` got them."""
+        with self.reading() as db:
+            query = select(t.calibrations.c.data).where(t.calibrations.c.machine == machine)
+            return list(db.execute(query.order_by(t.calibrations.c.key)).scalars())
+
     def save_calibration(self, machine: str, key: str, data: dict[str, Any]) -> None:
         """Store a measurement of a machine; the first one stays."""
         condition = (t.calibrations.c.machine == machine) & (t.calibrations.c.key == key)

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 from orchestrator.attempts import RunProgress
 from orchestrator.scheduling.progress import OpenRun, Progress, open_runs, progress_at
-from orchestrator.settings import choose_device, worker_count
+from orchestrator.settings import choose_device, device_count
 from orchestrator.store import SweepTotals, Unavailable
 from orchestrator.use_cases.answering import Answering, handle
 from orchestrator.use_cases.fresh import Fresh
@@ -106,7 +106,7 @@ class Current:
 
     def warm(self) -> None:
         """Find out ahead what never changes, and read the list."""
-        _ = self._workers
+        _ = self._devices
         self.listed()
 
     def listed(self) -> Listing:
@@ -173,7 +173,7 @@ class Current:
     def progress(self, found: SweepTotals, live: Mapping[str, RunProgress]) -> Progress:
         """How far a sweep is; `live` says how far each run in training is, by its id."""
         left = () if found.settled else self._left(found)
-        return progress_at(found.totals, left, live, self._workers, found.sweep)
+        return progress_at(found.totals, left, live, self._devices, found.sweep)
 
     def _left(self, found: SweepTotals) -> tuple[OpenRun, ...]:
         """The runs of a sweep that have not ended."""
@@ -195,6 +195,6 @@ class Current:
             raise
 
     @cached_property
-    def _workers(self) -> int:
-        """Runs that are trained at a time."""
-        return worker_count(self.workspace.settings, choose_device("auto"))
+    def _devices(self) -> int:
+        """Devices that train at a time."""
+        return device_count(self.workspace.settings, choose_device("auto"))

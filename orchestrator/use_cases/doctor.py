@@ -21,6 +21,7 @@ from orchestrator.home import Home
 from orchestrator.scheduling.driver import AlreadyScheduling, check_free
 from orchestrator.settings import choose_device, worker_count
 from orchestrator.store.database import check
+from orchestrator.use_cases.shares import gpu_shares
 from orchestrator.use_cases.workspace import Workspace
 from sweeps.recipes.ladder import shape
 from sweeps.recipes.recipe import train_config
@@ -121,7 +122,8 @@ def _scheduler(workspace: Workspace) -> str:
 def _device(workspace: Workspace) -> str:
     """The device that `device: auto` takes, and the workers that it gets."""
     device = choose_device("auto")
-    return f"{kind_name(device)}, {plural(worker_count(workspace.settings, device), 'worker')}"
+    workers = worker_count(workspace.settings, device, gpu_shares(workspace, device))
+    return f"{kind_name(device)}, {plural(workers, 'worker')}"
 
 
 def _kernels() -> str:

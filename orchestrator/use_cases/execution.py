@@ -15,9 +15,10 @@ from orchestrator.cluster.ray_environment import put_service_first, secrets_of
 from orchestrator.scheduling.driver import AlreadyScheduling, check_free, scheduler_lock
 from orchestrator.scheduling.progress import Progress, progress_of
 from orchestrator.scheduling.scheduler import Scheduler
-from orchestrator.settings import choose_device, worker_count
+from orchestrator.settings import choose_device, device_count, worker_count
 from orchestrator.store import SweepRecord
 from orchestrator.tracking.wandb_mirror import asked_mode
+from orchestrator.use_cases.shares import gpu_shares
 from orchestrator.use_cases.submission import datasets_of, publish
 from orchestrator.use_cases.workspace import Workspace
 from tokenizer.errors import ExpectedError
@@ -64,7 +65,8 @@ class Execution:
         if serves:
             put_service_first(os.environ)
         with scheduler_lock(workspace.home.lock, serves=serves):
-            workers, tracking = worker_count(settings, device), workspace.tracking
+            shares, tracking = gpu_shares(workspace, device), workspace.tracking
+            workers = worker_count(settings, device, shares)
             online, stored = tracking.mode == "online", bool(settings.artifacts_url)
             cluster = Cluster(
                 workers=workers,
@@ -72,7 +74,7 @@ class Execution:
                 token=workspace.home.ray_token,
                 hidden=secrets_of(os.environ, wandb=online, store=stored),
                 address=settings.ray_address,
-                shares=settings.gpu_shares,
+                shares=shares,
                 head_seconds=settings.head_seconds,
             )
             scheduler = Scheduler(
@@ -83,6 +85,7 @@ class Execution:
                 ceilings=settings.ceilings,
                 checkpoint_seconds=settings.checkpoint_seconds,
                 stacked=settings.stacked,
+                by_memory=settings.gpu_shares is not None,
             )
             try:
                 workspace.say(f"starting {plural(workers, 'worker')}")
@@ -159,6 +162,6 @@ class Execution:
     def progress(self, sweep: SweepRecord, live: Mapping[str, RunProgress] | None = None) -> Progress:
         """How far a sweep is; `live` says how far each run in training is, by the run's id."""
         store = self._workspace.store
-        workers = worker_count(self._workspace.settings, choose_device("auto"))
+        devices = device_count(self._workspace.settings, choose_device("auto"))
         stored = store.sweep_by_id(sweep.id)
-        return progress_of(store.runs_of(sweep.id), live or {}, workers, stored)
+        return progress_of(store.runs_of(sweep.id), live or {}, devices, stored)

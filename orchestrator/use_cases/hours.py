@@ -11,12 +11,13 @@ from orchestrator.scheduling.speed import SpeedModel
 from orchestrator.use_cases.planning import Planned, Planning
 from sweeps.file.placing import placing
 from sweeps.file.spec import LimitsSpec, SweepSpec
+from sweeps.plan.cost import CostModel
 from sweeps.plan.expected_width import Expected, KnownNoise
 from sweeps.plan.filling import Filled, fill_hours
 from sweeps.plan.hours import unlimited_data
 from sweeps.plan.other_device import OtherDevice
 from sweeps.plan.plan import make_plan
-from sweeps.plan.records import CostModel, DataFacts, Plan, PlanError
+from sweeps.plan.records import DataFacts, Plan, PlanError
 from sweeps.plan.verdict import Verdict, judge, verdict
 
 ROUNDS: Final = 2

@@ -11,9 +11,10 @@ from model.config import RunConfig
 from model.hardware import kind_name
 from orchestrator.scheduling.durations import LATEST, Durations
 from orchestrator.scheduling.speed import SpeedModel, calibrate, rates_of
-from orchestrator.settings import at_hand, choose_device, machine, worker_count
+from orchestrator.settings import at_hand, choose_device, device_count, machine
 from orchestrator.use_cases.noise import earlier_noise
 from orchestrator.use_cases.recipes import recipes_of
+from orchestrator.use_cases.shares import are_measured
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 from orchestrator.use_cases.workspace import Workspace
 from sweeps.file.compose import load_sweep
@@ -48,7 +49,7 @@ class Planned:
     device: str
     """Torch device of the workers, or the name of a device that this machine does not have."""
     workers: int
-    """Runs trained at a time."""
+    """Devices that train at a time."""
     notes: tuple[str, ...] = ()
     """What was assumed of a device or a corpus that this machine does not have, a sentence each."""
     cost: SpeedModel | None = None
@@ -167,8 +168,8 @@ class Planning:
         return choose_device(spec.kind, self._workspace.settings.ray_address)
 
     def workers(self, device: str) -> int:
-        """Runs trained at a time on a torch device."""
-        return worker_count(self._workspace.settings, device)
+        """Devices that train at a time on a torch device."""
+        return device_count(self._workspace.settings, device)
 
     def cost(self, runs: Sequence[RunConfig], spec: SweepSpec) -> SpeedModel | None:
         """What predicts seconds and memory of runs on the sweep's device, corrected by what finished runs took.
@@ -183,7 +184,9 @@ class Planning:
         if at_hand(spec.kind):
             device = choose_device(spec.kind)
             self._workspace.say("measuring this machine" if device == "cpu" else "measuring the GPU")
-            rates, kind = calibrate(self._workspace.store, runs, device), kind_name(device)
+            settings, kind = self._workspace.settings, kind_name(device)
+            rates = calibrate(self._workspace.store, runs, device)
+            rates = replace(rates, stacked=settings.stacked or rates.stacked, beside=are_measured(settings))
             return SpeedModel(rates, Durations.of(run for run in done if run.device == kind))
         if spec.kind == "cuda":
             return None

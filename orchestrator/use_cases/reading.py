@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from orchestrator.attempts import ON
 from orchestrator.states import RunState
 from orchestrator.store import RunRecord, StoredForecast, SweepRecord, SweepTotals
 from orchestrator.use_cases.workspace import Workspace
@@ -21,6 +22,18 @@ class SharedWorker:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedDevice:
+    """Runs that workers of one device train side by side."""
+
+    device: str
+    """Name of the device."""
+    workers: tuple[str, ...]
+    """Names of the workers, two or more, in order."""
+    runs: tuple[str, ...]
+    """Ids of their runs, in order."""
+
+
+@dataclass(frozen=True, slots=True)
 class SweepRuns:
     """A sweep with its runs and its forecasts."""
 
@@ -32,6 +45,8 @@ class SweepRuns:
     """Stored forecasts of all its revisions."""
     shared: tuple[SharedWorker, ...] = ()
     """Workers that train several of its runs at once."""
+    devices: tuple[SharedDevice, ...] = ()
+    """Devices on which several workers train its runs."""
 
 
 def summaries(workspace: Workspace) -> list[SweepTotals]:
@@ -45,8 +60,9 @@ def runs_of(workspace: Workspace, name: str, limit: int | None = None) -> SweepR
     runs = workspace.store.runs_of(sweep.id, limit=limit)
     running = [run.id for run in runs if run.state is RunState.RUNNING]
     attempts = workspace.store.attempts_of_all(running)
-    shared = shared_workers((each.worker, each.run_id) for each in attempts if each.cause is None)
-    return SweepRuns(sweep, runs, workspace.store.forecasts_of(sweep.name), shared)
+    trained = [(each.worker, each.run_id) for each in attempts if each.cause is None]
+    forecasts = workspace.store.forecasts_of(sweep.name)
+    return SweepRuns(sweep, runs, forecasts, shared_workers(trained), shared_devices(trained))
 
 
 def shared_workers(trained: Iterable[tuple[str, str]]) -> tuple[SharedWorker, ...]:
@@ -55,3 +71,17 @@ def shared_workers(trained: Iterable[tuple[str, str]]) -> tuple[SharedWorker, ..
     for worker, run in trained:
         runs.setdefault(worker, []).append(run)
     return tuple(SharedWorker(name, tuple(sorted(runs[name]))) for name in sorted(runs) if name and len(runs[name]) > 1)
+
+
+def shared_devices(trained: Iterable[tuple[str, str]]) -> tuple[SharedDevice, ...]:
+    """The devices on which several workers train runs, by name, from pairs of worker, as it is shown, and run."""
+    there: dict[str, list[tuple[str, str]]] = {}
+    for worker, run in trained:
+        name, _, device = worker.partition(ON)
+        there.setdefault(device, []).append((name, run))
+    found = []
+    for device, pairs in sorted(there.items()):
+        workers = tuple(sorted({name for name, _ in pairs}))
+        if device and len(workers) > 1:
+            found.append(SharedDevice(device, workers, tuple(sorted(run for _, run in pairs))))
+    return tuple(found)

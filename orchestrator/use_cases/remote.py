@@ -6,7 +6,7 @@ from analysis.answers.compare import Comparison
 from orchestrator.client import Client
 from orchestrator.scheduling.progress import progress_from_json
 from orchestrator.use_cases.answering import compare_answers
-from orchestrator.use_cases.reading import SweepRuns, shared_workers
+from orchestrator.use_cases.reading import SweepRuns, shared_devices, shared_workers
 from orchestrator.use_cases.records_json import answers_of_json
 from orchestrator.use_cases.sweep_answers import SweepAnswers
 
@@ -47,5 +47,6 @@ class RemoteAnswering:
             running = progress_from_json(self._client.sweep(name)).running
         except (KeyError, TypeError) as error:
             raise self._client.stranger() from error
-        shared = shared_workers((run.worker, run.run_id) for run in running)
-        return SweepRuns(answers.sweep, list(answers.runs[:limit]), list(answers.forecasts), shared)
+        trained = [(run.worker, run.run_id) for run in running]
+        shared, devices = shared_workers(trained), shared_devices(trained)
+        return SweepRuns(answers.sweep, list(answers.runs[:limit]), list(answers.forecasts), shared, devices)

@@ -16,6 +16,7 @@ from orchestrator.use_cases.workspace import Workspace
 from sweeps.file.check import checked
 from sweeps.file.compose import load_sweep
 from sweeps.file.placing import placing
+from sweeps.plan.mates import with_mates
 from sweeps.plan.plan import timed
 from sweeps.plan.records import DataFacts, Plan
 from sweeps.plan.rounds import Stop
@@ -72,7 +73,8 @@ class Tuning:
         device = planning.device_of(spec)
         workers = planning.workers(device)
         cost = planning.cost([run.run for run in first.planned], spec)
-        plan = Plan(spec, (), (), (), checks=tuple(timed(run, cost) for run in first.planned))
+        trials = Plan(spec, (), (), (), checks=tuple(timed(run, cost) for run in first.planned))
+        plan = with_mates(trials, cost, workers)
         return Planned(plan, facts, device, workers, (), cost, (first.round,))
 
     def recipe(self, sweep: SweepRecord, name: str) -> TunedRecipe | None:

@@ -13,9 +13,10 @@ from analysis.suggest.cells import Cells
 from analysis.wording import typed_flops
 from sweeps.file.spec import SweepSpec
 from sweeps.plan.combination import NOTHING_VARIED, Combination
+from sweeps.plan.cost import CostModel
 from sweeps.plan.grid import centre, setting_of
 from sweeps.plan.plan import plan_single
-from sweeps.plan.records import CostModel, DataFacts, PlanError, PlannedRun
+from sweeps.plan.records import DataFacts, PlanError, PlannedRun
 
 BEYOND: Final = 1
 """Sizes that are added to each end of a budget's curve."""

@@ -12,10 +12,11 @@ from analysis.fitting.estimators import FEWEST_BUDGETS
 from analysis.fitting.minima import FEWEST_SIZES
 from sweeps.file.spec import LimitsSpec, SeedsSpec, SizesSpec, SweepSpec
 from sweeps.plan.changes import rounded, scaled
+from sweeps.plan.cost import CostModel
 from sweeps.plan.expected_width import USUAL_NOISE, KnownNoise, expect
 from sweeps.plan.hours import unlimited_data, wall_hours
 from sweeps.plan.plan import make_plan
-from sweeps.plan.records import Cause, CostModel, DataFacts, Plan, PlanError
+from sweeps.plan.records import Cause, DataFacts, Plan, PlanError
 from sweeps.plan.verdict import judge
 
 BUDGETS: Final = (5, 6, 4, 3)
@@ -115,7 +116,7 @@ class _Room:
 
     def plan(self, spec: SweepSpec, facts: DataFacts | None = None) -> Plan:
         """The sweep's plan without its limits."""
-        return make_plan(replace(spec, limits=LimitsSpec()), facts or self.facts, self.cost)
+        return make_plan(replace(spec, limits=LimitsSpec()), facts or self.facts, self.cost, workers=self.devices)
 
     def taken(self, plan: Plan) -> float:
         """Hours of a plan; 0 for one without runs."""

@@ -32,11 +32,15 @@ class DeviceCost:
         """Bytes of its memory by the data sheet; None where nothing but the device's peak is known."""
         return self.device.memory
 
-    def seconds(self, model: ModelConfig, train: TrainConfig) -> float:
-        """FLOPs with full attention, as the published utilisations count them (PaLM, appendix B)."""
+    def seconds(self, model: ModelConfig, train: TrainConfig, mates: int = 1) -> float:
+        """FLOPs with full attention, as the published utilisations count them (PaLM, appendix B): of one at a time."""
         flops = train.sequences * model.context * flops_per_token_by(model)["full_attention"]
         share = self.mfu if self.mfu is not None else assumed_mfu(count_parameters(model).matmul)
         return flops / (self.device.peak * share)
+
+    def processes(self, model: ModelConfig, train: TrainConfig, mates: int = 1) -> int:
+        """One at a time: nothing is known of others beside it."""
+        return 1
 
 
 @dataclass(frozen=True)

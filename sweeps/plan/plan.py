@@ -14,9 +14,11 @@ from model.memory import training_bytes
 from sweeps.file.spec import SweepSpec
 from sweeps.plan.advice import warnings_of
 from sweeps.plan.combination import NOTHING_VARIED, Combination
+from sweeps.plan.cost import CostModel
 from sweeps.plan.grid import Cell, buildable, cells, setting_of
+from sweeps.plan.mates import with_mates
 from sweeps.plan.recipe_check import with_checks
-from sweeps.plan.records import Cause, CostModel, DataFacts, DroppedCell, Plan, PlanError, PlannedRun
+from sweeps.plan.records import Cause, DataFacts, DroppedCell, Plan, PlanError, PlannedRun
 from sweeps.plan.trunks import on_shared_trunk, on_trunk, saved_steps
 from sweeps.recipes.recipe import RecipeError, train_config
 from tokenizer.windows import sequence_count
@@ -32,7 +34,7 @@ def make_plan(spec: SweepSpec, facts: DataFacts, cost: CostModel | None = None, 
         spec: the sweep.
         facts: the tokenised corpus, once for each combination of the axes that set the data.
         cost: predicts seconds; without it limits.hours cannot be checked.
-        workers: runs at a time, for limits.hours.
+        workers: devices, for limits.hours and for how many runs of a stack each has.
 
     Raises:
         PlanError: where a limit is exceeded, the recipe can build no model, or the corpus has not even one sequence.
@@ -53,6 +55,7 @@ def make_plan(spec: SweepSpec, facts: DataFacts, cost: CostModel | None = None, 
             if known.vary != run.vary:
                 runs[run.run_id] = replace(known, shared=(*known.shared, run.vary))
     plan = _with_checks(Plan(spec, tuple(runs.values()), tuple(dropped), ()), facts, cost)
+    plan = with_mates(plan, cost, workers)
     plan = replace(plan, runs=tuple(_with_trunks(plan.runs)))
     _check_limits(plan, workers)
     warnings = warnings_of(plan, facts)
@@ -69,6 +72,7 @@ def plan_of_runs(
     Raises PlanError where a limit is exceeded.
     """
     plan = _with_checks(Plan(spec, tuple(timed(run, cost) for run in runs), (), ()), facts, cost)
+    plan = with_mates(plan, cost, workers)
     plan = replace(plan, runs=tuple(_with_trunks(plan.runs)))
     _check_limits(plan, workers)
     chosen = replace(spec, budgets=tuple(sorted({run.budget for run in runs})))

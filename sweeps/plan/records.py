@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
-from model.config import ModelConfig, RunConfig, TrainConfig
+from model.config import RunConfig
 from model.memory import saved_bytes
 from sweeps.file.data_axes import data_values
 from sweeps.file.spec import SweepSpec
@@ -21,17 +21,6 @@ class PlanError(ExpectedError, ValueError):
     """A sweep cannot be planned or exceeds one of its limits; the message names it."""
 
     kind = "invalid-plan"
-
-
-class CostModel(Protocol):
-    """How long a run takes on the sweep's device."""
-
-    @property
-    def gpu_memory(self) -> int | None:
-        """Bytes of the GPU's memory, or None on a CPU."""
-
-    def seconds(self, model: ModelConfig, train: TrainConfig) -> float | None:
-        """Wall-clock seconds of the run on one worker, or None where the device's speed is unknown."""
 
 
 @dataclass(frozen=True)
@@ -143,11 +132,13 @@ class PlannedRun:
     vary: Combination
     """Values of the sweep's axes."""
     seconds: float | None
-    """Predicted seconds of what it spends on one worker, or None where the device's speed is unknown."""
+    """Predicted seconds of a device for what it spends, or None where the device's speed is unknown."""
     memory_bytes: int
     """Bytes of a device's memory that it should have: by the micro-batch that it would choose there."""
     seconds_alone: float | None = None
     """Predicted seconds of the whole run, as if no trunk carried any of it."""
+    processes: int = 1
+    """Runs like it that a GPU trains fastest side by side, each in its own process; 1 for one, or one stack."""
     trunk: str | None = None
     """Identity of the constant-rate training that it shares or could share; None where it trains alone."""
     shared: tuple[Combination, ...] = ()
@@ -204,6 +195,7 @@ class PlannedRun:
             "seconds": self.seconds,
             "memory_bytes": self.memory_bytes,
             "seconds_alone": self.seconds_alone,
+            "processes": self.processes,
             "trunk": self.trunk,
             "shared": [combination.to_dict() for combination in self.shared],
             "role": self.role,

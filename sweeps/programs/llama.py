@@ -1,4 +1,4 @@
-"""The answer as a config.json of Hugging Face transformers: a LlamaConfig, with arguments of its Trainer beside it."""
+"""The answer as config.json of Hugging Face transformers: a Llama, or with experts a Mixtral; Trainer arguments too."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from model.config import TrainConfig, phase_steps
-from model.llama import Architecture, differences, hugging_face_config
+from model.llama import Architecture, config_json, differences
 from sweeps.programs.optimum import Optimum, unshared
 
 TRAINER: Final = frozenset(
@@ -25,6 +25,11 @@ ALWAYS: Final = (
     "the text and its tokenizer",
 )
 """What never carries over."""
+POOLED: Final = (
+    "the balance loss of each block by itself: transformers takes one of all blocks together, whose "
+    "router_aux_loss_coef is ours times blocks over active experts, so that it pulls as strongly"
+)
+"""What changes of an auxiliary balance loss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +67,19 @@ class TrainerArguments:
 
 
 def llama_file(optimum: Optimum) -> str:
-    """The JSON of a LlamaConfig; `training_arguments` and `isoflop`, which it does not know, hold the rest."""
-    config = dataclasses.asdict(hugging_face_config(optimum.model, Architecture.LLAMA))
+    """The JSON of a LlamaConfig, or of a MixtralConfig for a model of experts.
+
+    `training_arguments` and `isoflop`, which those do not know, hold the rest.
+    """
+    model = optimum.model
+    architecture = Architecture.MIXTRAL if model.experts > 1 else Architecture.LLAMA
+    config, balanced = config_json(model, architecture), False
+    if architecture.mixes:
+        balanced = config["router_aux_loss_coef"] > 0
+        config["output_router_logits"] = balanced  # without them, transformers trains without the balance loss
     left_out = [
-        *differences(optimum.model, Architecture.LLAMA),
+        *differences(model, architecture),
+        *([POOLED] if balanced else []),
         *unshared(optimum.train, "train", TRAINER),
         *ALWAYS,
     ]

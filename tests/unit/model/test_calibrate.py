@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from model import calibrate
+from model.arrangements import Arranged
 from model.evaluate import evaluation_batch
 from model.implementation import Implementation
 from model.training import Training
@@ -54,6 +55,27 @@ def test_a_request_may_name_an_optimizer(monkeypatch: pytest.MonkeyPatch, capsys
         calibrate.main()
     assert [arguments[3:] for arguments in asked] == [("fp32", "adamw"), ("bf16", "muon")]
     assert capsys.readouterr().out
+
+
+def test_a_request_may_ask_for_arrangements(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = calibrate.Calibration("cpu", "cpu", "", 1, "fp32", 1.0, (0.1,), (0.1,), ())
+    monkeypatch.setattr(calibrate, "measure", lambda *_, **__: made)
+    asked: list[tuple[object, ...]] = []
+
+    def arranged(*arguments: object, **options: object) -> tuple[tuple[Arranged, ...], ...]:
+        asked.append((*arguments, options))
+        return ((Arranged(2, 1, 0.5),),)
+
+    monkeypatch.setattr(calibrate, "arranged", arranged)
+    request = {"shapes": [{"model": dataclasses.asdict(SHAPE), "batch": 2}], "optimizer": "muon"}
+    for more in ({}, {"arrangements": True}):
+        monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(request | more)))
+        calibrate.main()
+    answers = [json.loads(line)["arrangements"] for line in capsys.readouterr().out.splitlines()]
+    assert answers == [[], [[{"processes": 2, "stacked": 1, "step_seconds": 0.5}]]]
+    assert asked == [([(SHAPE, 2)], {"optimizer": "muon"})]
 
 
 def test_figures_are_those_of_a_step_and_of_a_token(monkeypatch: pytest.MonkeyPatch) -> None:

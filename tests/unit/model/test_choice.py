@@ -163,11 +163,11 @@ def test_the_fastest_stack_is_stored(data: Shards, tmp_path: Path, monkeypatch: 
     run = small_run(data)
     seconds = {0: 1e-3, 1: 9.5e-4, 4: 4 * 5e-4, 16: 16 * 6e-4}
     monkeypatch.setattr(choice, "candidates", lambda *_: [Implementation(stacked=n) for n in seconds])
-    monkeypatch.setattr(choice, "_step_of", lambda _run, candidate, _device: candidate.stacked)
+    monkeypatch.setattr(choice, "step_of", lambda _run, candidate, _device: candidate.stacked)
     monkeypatch.setattr(choice, "times", lambda stacked, *_: [seconds[stacked]])
     assert stored_implementation(run, "cpu", tmp_path, runs=9).stacked == 4
     monkeypatch.setattr(
-        choice, "_step_of", lambda _run, candidate, _device: candidate.stacked if candidate.stacked != 4 else None
+        choice, "step_of", lambda _run, candidate, _device: candidate.stacked if candidate.stacked != 4 else None
     )
     other = tmp_path / "full"
     assert stored_implementation(run, "cpu", other, runs=9).stacked == 16, "a stack that does not fit is no choice"
@@ -213,14 +213,14 @@ def test_the_default_is_compiled_where_that_pays_although_it_was_timed_without(
     timed = [dataclasses.replace(compiled, compiled=False, stacked=stacked) for stacked in (0, 1)]
     monkeypatch.setattr(choice, "choose_implementation", lambda *_: compiled)
     monkeypatch.setattr(choice, "candidates", lambda *_: timed)
-    monkeypatch.setattr(choice, "_step_of", lambda _run, candidate, _device: candidate.stacked)
+    monkeypatch.setattr(choice, "step_of", lambda _run, candidate, _device: candidate.stacked)
     monkeypatch.setattr(choice, "times", lambda stacked, *_: [seconds[stacked]])
     assert choice._fastest(small_run(data), CPU) == compiled
 
 
 @pytest.mark.parametrize("stacked", [0, 1, 3])
 def test_a_candidate_takes_a_step_of_all_its_runs(data: Shards, stacked: int) -> None:
-    step = choice._step_of(small_run(data), Implementation(stacked=stacked), CPU)
+    step = choice.step_of(small_run(data), Implementation(stacked=stacked), CPU)
     assert step is not None
     step()
 

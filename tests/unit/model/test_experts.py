@@ -14,7 +14,7 @@ from model import experts as experts_module
 from model.checkpoint import Checkpoints
 from model.config import ModelConfig
 from model.evaluate import evaluate
-from model.experts import AUXILIARY_WEIGHT, BIAS_STEP, Experts, balanced, grouped_kernel, products
+from model.experts import BIAS_STEP, Experts, balanced, grouped_kernel, products
 from model.implementation import Implementation
 from model.sample import Decoder
 from model.train import Interrupted, train
@@ -22,6 +22,7 @@ from model.training import Training
 from model.transformer import MLP, Transformer
 from model.trunk import Trunk
 from model.trunk_states import branch_points
+from model.values import AUXILIARY_WEIGHT
 from tests.unit.model.cpu.cpu_data import FLOAT64, draw
 from tests.unit.model.model_data import CPU, SHAPE, ignore, interrupt_at, same_state, scores, small_run
 from tokenizer.shards import Shards

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from model.llama import Architecture, architecture_of, differences, hugging_face_config
+from model.llama import Architecture, architecture_of, config_json, differences, hugging_face_config
 from tests.unit.model.model_data import SHAPE
 
 
@@ -41,3 +41,31 @@ def test_a_part_that_is_not_shared_is_named_where_it_is_set(name: str, value: ob
 def test_a_model_without_positions_is_none_of_theirs() -> None:
     (lacking,) = differences(dataclasses.replace(SHAPE, rope_base=0.0), Architecture.QWEN3)
     assert lacking == "model.rope_base is 0, but Qwen3ForCausalLM always rotates by position"
+
+
+@pytest.mark.parametrize(("qk_norm", "architecture"), [(False, Architecture.MIXTRAL), (True, Architecture.QWEN3_MOE)])
+def test_experts_by_the_names_of_transformers(qk_norm: bool, architecture: Architecture) -> None:
+    model = dataclasses.replace(SHAPE, qk_norm=qk_norm, experts=4, active=2, balance_weight=0.03)
+    assert architecture_of(model) is architecture and differences(model, architecture) == ()
+    config = config_json(model, architecture, 3)
+    assert (config["num_experts_per_tok"], config["router_aux_loss_coef"]) == (2, pytest.approx(0.03 * 2 / 2))
+    assert config["bos_token_id"] == 3 and config["output_router_logits"] is False
+    if architecture is Architecture.MIXTRAL:
+        assert config["num_local_experts"] == 4 and config["intermediate_size"] == 32
+    else:
+        assert (config["num_experts"], config["moe_intermediate_size"], config["norm_topk_prob"]) == (4, 32, True)
+    unweighted = dataclasses.replace(model, balance_weight=None)
+    assert config_json(unweighted, architecture)["router_aux_loss_coef"] == pytest.approx(0.01)
+    assert config_json(dataclasses.replace(model, balance="none"), architecture)["router_aux_loss_coef"] == 0.0
+
+
+def test_what_a_router_of_theirs_lacks_is_named() -> None:
+    switch = dataclasses.replace(SHAPE, qk_norm=False, experts=4)
+    (lacking,) = differences(switch, Architecture.MIXTRAL)
+    assert lacking.startswith("model.active is 1: MixtralForCausalLM divides a token's gates by their sum")
+    assert differences(dataclasses.replace(switch, qk_norm=True), Architecture.QWEN3_MOE) == ()
+    biased = dataclasses.replace(switch, active=2, balance="bias")
+    assert "without a bias" in differences(biased, Architecture.MIXTRAL)[0]
+    normed = dataclasses.replace(switch, active=2, qk_norm=True)
+    assert differences(normed, Architecture.MIXTRAL)[0].endswith("queries and keys; Qwen3Moe does")
+    assert [each.split()[0] for each in differences(normed, Architecture.QWEN3)] == ["model.experts", "model.active"]

@@ -37,6 +37,10 @@ def _model(seed: int = 1, **changes: Any) -> Transformer:
         ({"qk_norm": False}, "LlamaForCausalLM"),
         ({"kv_heads": 1}, "Qwen3ForCausalLM"),
         ({"qk_norm": False, "norm_weights": True, "tied_head": True, "d_ff": 7, "n_heads": 1}, "LlamaForCausalLM"),
+        ({"qk_norm": False, "experts": 4, "active": 2}, "MixtralForCausalLM"),
+        ({"qk_norm": False, "experts": 5, "active": 3, "d_ff": 12, "balance": "none"}, "MixtralForCausalLM"),
+        ({"experts": 4, "active": 2, "norm_weights": True}, "Qwen3MoeForCausalLM"),
+        ({"experts": 4, "tied_head": True}, "Qwen3MoeForCausalLM"),
     ],
 )
 def test_transformers_gives_equal_logits(tmp_path: Path, changes: dict[str, Any], architecture: str) -> None:
@@ -51,12 +55,28 @@ def test_transformers_gives_equal_logits(tmp_path: Path, changes: dict[str, Any]
     assert (tmp_path / "out" / "notes.txt").read_text() == "x"
 
 
+def test_their_balance_loss_pulls_as_ours_does(tmp_path: Path) -> None:
+    """With one block, whose loads theirs does not pool with others', the gradients of the routers are equal."""
+    model = _model(qk_norm=False, experts=4, active=2, n_layers=1, balance_weight=0.5)
+    write_model(model, tmp_path / "out", {}, None)
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "out", output_router_logits=True)
+    targets = TOKENS.roll(-1, 1)
+    model.loss(TOKENS, targets).backward()
+    (mixture,) = model.mixtures
+    logits, router = theirs(TOKENS), theirs.model.layers[0].mlp.gate.weight
+    cross_entropy = torch.nn.functional.cross_entropy(logits.logits.flatten(0, 1), targets.flatten())
+    (cross_entropy + theirs.config.router_aux_loss_coef * logits.aux_loss).backward()
+    torch.testing.assert_close(router.grad, mixture.router.weight.grad, rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("changes", "word"),
     [
         ({"mlp": "gelu"}, "model.mlp is gelu, which Qwen3ForCausalLM does not have"),
         ({"biases": True, "logit_cap": 15.0}, "model.biases is true, .*; model.logit_cap is 15.0"),
         ({"rope_base": 0.0}, "always rotates by position"),
+        ({"experts": 4, "qk_norm": False}, "model.active is 1: MixtralForCausalLM divides"),
+        ({"experts": 4, "active": 2, "balance": "bias"}, "Qwen3MoeForCausalLM chooses experts by their scores alone"),
     ],
 )
 def test_what_transformers_lacks_is_refused(tmp_path: Path, changes: dict[str, Any], word: str) -> None:

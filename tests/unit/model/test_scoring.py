@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -35,6 +36,18 @@ def test_a_result_adds_up(data: Shards) -> None:
     assert result.train_loss == pytest.approx(training.losses[:3].mean().item())
     assert result.mfu is None and result.memory_bytes is None
     assert json.loads(json.dumps(result.to_dict()))["implementation"]["device"] == "cpu"
+
+
+def test_of_a_part_of_a_device_a_part_of_the_seconds_counts(data: Shards) -> None:
+    training = trained(data)
+    training.seconds = 3.5
+    result = dataclasses.replace(scoring.score(training, data, 0), mfu=0.1)
+    part = result.on_part(0.25)
+    assert part.train_seconds == result.train_seconds / 4 > 0
+    assert part.evaluation_seconds == result.evaluation_seconds / 4 > 0
+    assert part.mfu == 0.4, "the device does as much for its other parts"
+    assert dataclasses.replace(result, mfu=None).on_part(0.25).mfu is None
+    assert result.on_part(1.0) == result
 
 
 def test_a_validation_loss_that_is_no_number_is_a_divergence(data: Shards, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import pytest
 from orchestrator import settings
 from orchestrator.environment import SettingsError
 from orchestrator.home import Home, HomeError, find_home
-from orchestrator.settings import Settings, choose_device, read_settings, worker_count
+from orchestrator.settings import Settings, choose_device, device_count, read_settings, worker_count
 
 
 def test_the_variable_wins_over_the_folder_over_the_user(tmp_path: Path) -> None:
@@ -76,8 +76,8 @@ def test_postgresql_goes_with_any_address(tmp_path: Path) -> None:
 
 
 def test_workers_and_device_follow_the_setting() -> None:
-    assert worker_count(Settings("", "local", 3), "cpu") == 3
-    assert worker_count(Settings("", "local", None), "cpu") >= 1
+    assert worker_count(Settings("", "local", 3), "cpu", 4) == device_count(Settings("", "local", 3), "cpu") == 3
+    assert worker_count(Settings("", "local", None), "cpu", 4) == device_count(Settings("", "local", None), "cpu") >= 1
     assert choose_device("cpu") == "cpu"
 
 
@@ -92,7 +92,15 @@ def test_a_kind_of_gpu_must_be_at_hand_unless_a_cluster_may_have_it(monkeypatch:
         with pytest.raises(SettingsError, match="no NVIDIA GPU, only"):
             choose_device(asked)
     with pytest.raises(SettingsError, match="ISOFLOP_WORKERS"):
-        worker_count(Settings("", "10.0.0.1:6379", None), "cuda")
+        worker_count(Settings("", "10.0.0.1:6379", None), "cuda", 1)
+
+
+def test_a_gpu_is_one_device_however_many_workers_share_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "gpu_names", lambda: ("NVIDIA A10", "NVIDIA A10"))
+    free, cluster = Settings("", "local", None), Settings("", "10.0.0.1:6379", 32, gpu_shares=4)
+    assert (worker_count(free, "cuda", 4), device_count(free, "cuda")) == (8, 2)
+    assert (worker_count(cluster, "cuda", 4), device_count(cluster, "cuda")) == (32, 8)
+    assert device_count(Settings("", "10.0.0.1:6379", 3, gpu_shares=4), "cuda") == 1
 
 
 def test_the_largest_numbers_of_settings(tmp_path: Path) -> None:

@@ -21,9 +21,13 @@ class Steady:
     def __init__(self, gpu_memory: int | None = None) -> None:
         self.gpu_memory = gpu_memory
 
-    def seconds(self, model: ModelConfig, train: TrainConfig) -> float | None:
+    def seconds(self, model: ModelConfig, train: TrainConfig, mates: int = 1) -> float | None:
         """FLOPs over the speed."""
         return train.sequences * model.context * flops_per_token(model) / 1e10
+
+    def processes(self, model: ModelConfig, train: TrainConfig, mates: int = 1) -> int:
+        """One at a time."""
+        return 1
 
 
 def facts(train_tokens: int) -> DataFacts:

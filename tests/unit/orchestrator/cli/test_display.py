@@ -98,6 +98,18 @@ def test_a_plan_of_experts_shows_all_parameters_beside_the_active_ones(capsys: p
     assert "all" not in shown(capsys)[1].split()
 
 
+def test_a_plan_says_which_runs_share_a_gpu(capsys: pytest.CaptureFixture[str]) -> None:
+    plan = make_plan(spec_of(), FACTS, Steady())
+    show_plan(Planned(plan, FACTS, "cuda", 1))
+    assert "shares of a GPU" not in capsys.readouterr().err
+    first, second, *others = plan.runs
+    shared = (replace(first, processes=4), replace(second, processes=2), *(replace(run, processes=4) for run in others))
+    show_plan(Planned(replace(plan, runs=shared), FACTS, "cuda", 1))
+    said = " ".join(capsys.readouterr().err.split())
+    assert "shares of a GPU: 1 run trains 2 at a time, " in said
+    assert f"shares of a GPU: {len(plan.runs) - 1} runs train 4 at a time, each in a process of its own" in said
+
+
 def test_hours_are_shown_by_budget_and_in_all(capsys: pytest.CaptureFixture[str]) -> None:
     show_hours(replace(planned(), notes=("a corpus of 1e9 tokens",)))
     lines = shown(capsys)

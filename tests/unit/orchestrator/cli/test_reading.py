@@ -12,7 +12,7 @@ import pytest
 from analysis.answers.serial import prediction_json
 from orchestrator.cli import reading
 from orchestrator.home import Home
-from orchestrator.use_cases.reading import SharedWorker, SweepRuns
+from orchestrator.use_cases.reading import SharedDevice, SharedWorker, SweepRuns
 from orchestrator.use_cases.validation_result import PredictedOptimum, score_forecast
 from orchestrator.use_cases.workspace import Workspace
 from tests.unit.orchestrator.cli.conftest import Isoflop
@@ -59,7 +59,8 @@ def test_runs_are_shown_with_their_cell(stored: Isoflop) -> None:
     assert first[0] == run["run"] and first[3] == "10¹¹"
     assert (run["state"], run["budget"], run["attempts"], run["error"]) == ("done", 1e11, 1, None)
     assert run["loss"] > 3 and run["seconds"] >= 0
-    assert set(document) == {"sweep", "revision", "note", "seconds_error", "rounds", "shared", "runs", "forecasts"}
+    keys = {"sweep", "revision", "note", "seconds_error", "rounds", "shared", "devices", "runs", "forecasts"}
+    assert set(document) == keys
     assert document["sweep"] == "lab"
     assert "only the first" not in shown.stderr
 
@@ -115,11 +116,16 @@ def test_runs_that_are_trained_as_one_are_named(stored: Isoflop, monkeypatch: py
     found = reading._runs_of
 
     def shared(sweep: str, limit: int | None) -> SweepRuns:
-        return replace(found(sweep, limit), shared=(SharedWorker("cuda-0", ("r1", "r2", "r3")),))
+        beside = SharedDevice("GPU 0", ("w1", "w2"), ("r4", "r5"))
+        return replace(found(sweep, limit), shared=(SharedWorker("cuda-0", ("r1", "r2", "r3")),), devices=(beside,))
 
-    assert "as one" not in stored("show", "lab").stderr
+    alone = stored("show", "lab").stderr
+    assert "as one" not in alone and "side by side" not in alone
     monkeypatch.setattr(reading, "_runs_of", shared)
     assert "cuda-0 trains 3 runs as one: r1, r2 and r3" in stored("show", "lab").stderr
+    assert "GPU 0 trains 2 runs side by side in w1 and w2: r4 and r5" in stored("show", "lab").stderr
+    devices = stored("show", "lab", "-o", "json").json["devices"]
+    assert devices == [{"device": "GPU 0", "workers": ["w1", "w2"], "runs": ["r4", "r5"]}]
     assert stored("show", "lab", "-o", "json").json["shared"] == [{"worker": "cuda-0", "runs": ["r1", "r2", "r3"]}]
 
 

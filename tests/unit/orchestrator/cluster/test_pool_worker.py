@@ -42,6 +42,16 @@ def test_it_is_called_by_its_number() -> None:
     assert made().name == "worker-3"
 
 
+def test_its_runs_are_shown_with_it_and_with_the_gpu_that_it_shares() -> None:
+    worker = made(WorkerLocation("0123456789", ("2",), "H100", 80))
+    assert worker.live(4) == {}
+    worker.begin(ASSIGNMENT, "outcome")
+    worker.note({"run": RunProgress(flops=7.0)})
+    assert worker.live(1) == {"run": RunProgress(flops=7.0, worker="worker-3")}
+    assert worker.live(4) == {"run": RunProgress(flops=7.0, worker="worker-3 on GPU 2 of node 012345")}
+    assert made().live(4) == {}, "it has not started"
+
+
 def test_an_attempt_begins_and_ends(clock: list[float]) -> None:
     worker = made()
     worker.asked = "old promise"

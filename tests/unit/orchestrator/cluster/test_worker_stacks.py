@@ -11,6 +11,7 @@ import pytest
 
 from model.config import RunConfig
 from model.implementation import Implementation
+from model.scoring import RunResult
 from model.stacked import turns
 from orchestrator.cluster.artifact_store import open_artifacts
 from orchestrator.cluster.worker import Worker
@@ -65,6 +66,33 @@ def test_runs_that_are_not_stacked_here_are_charged_for_their_own_time(
     seconds = [outcome.seconds for outcome in outcomes if outcome.seconds is not None]
     assert len(seconds) == 3 and 0 < sum(seconds) <= wall
     assert [o.result["implementation"]["stacked"] for o in outcomes if o.result] == [0, 0, 0]
+
+
+def test_of_a_quarter_of_a_device_a_quarter_of_the_seconds_counts(
+    prepared: tuple[Path, RunConfig], worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock of training counts the worker's; what is told, logged and predicted from counts the device's."""
+    root, base = prepared
+    freed: list[int] = []
+    monkeypatch.setattr(worker, "_free_memory", lambda: freed.append(1))
+    seconds, whole = [], RunResult.on_part
+
+    def noted(result: RunResult, part: float) -> RunResult:
+        seconds.append((result.train_seconds, part))
+        return whole(result, part)
+
+    monkeypatch.setattr(RunResult, "on_part", noted)
+    runs = [changed(base, seed=seed) for seed in (80, 81)]
+    stack = tuple(run.run_id for run in runs)
+    given = [assignment_of(str(root), run, stack=stack, stacked=8, share=0.125, of_device=0.25) for run in runs]
+    began = time.monotonic()
+    with ThreadPoolExecutor(2) as threads:
+        outcomes = list(threads.map(worker.train, given))
+    wall = time.monotonic() - began
+    told = [outcome.result["train_seconds"] for outcome in outcomes if outcome.result]
+    assert sorted(told) == sorted(taken * part for taken, part in seconds) and {part for _, part in seconds} == {0.25}
+    assert 0 < sum(outcome.seconds or 0.0 for outcome in outcomes) <= wall / 4
+    assert freed == [1], "for the device's other workers"
 
 
 def test_what_befalls_a_whole_stack_is_the_end_of_each(

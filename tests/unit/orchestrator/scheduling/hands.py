@@ -45,7 +45,7 @@ class Hands:
     def idle(self) -> list[Slot]:
         if self.shares == 1:
             return [self._slot(name) for name in self.free]
-        return [Slot(name, "gpu", "GPU", self.shares, 2**30) for name in self.free]
+        return [Slot(name, "node/0", "GPU", self.shares, 2**30) for name in self.free]
 
     def assign(self, worker: str, assignment: Assignment) -> None:
         if worker in self.free:  # else it is the worker of the stack

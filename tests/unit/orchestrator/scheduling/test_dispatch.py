@@ -86,7 +86,7 @@ def test_small_runs_share_a_device_and_a_large_one_has_it_alone() -> None:
     assert claims[0] == Claim("large", "gpu0-0", 1.0)
     assert [(c.run_id, c.worker, c.share) for c in claims[1:]] == [(f"small{i}", f"gpu1-{i}", 0.25) for i in range(4)]
     made.release("large")
-    assert made.claims() == [Claim("small4", "gpu0-1", 0.25)]
+    assert made.claims() == [Claim("small4", "gpu0-1", 0.25, of_device=0.25)]
 
 
 def test_a_run_takes_as_many_shares_as_its_memory_needs() -> None:
@@ -248,6 +248,39 @@ def test_a_device_whose_workers_left_gets_nothing() -> None:
     assert made.claims() == []
 
 
+def test_each_shape_has_as_much_of_a_device_as_was_measured_to_be_the_fastest() -> None:
+    """Four workers on a GPU: some shapes train four at a time, some two, and some need it for themselves."""
+    runs = [Waiting(f"quarter{i}", 40 - i, GIB, beside=4) for i in range(4)]
+    runs += [Waiting(f"half{i}", 30 - i, GIB, beside=2) for i in range(3)]
+    runs += [Waiting("whole", 20, GIB, beside=1), Waiting("large", 10, 20 * GIB, beside=4)]
+    made, seen = dispatch(runs, slots("gpu", 4, A100, 32 * GIB)), []
+    while claims := made.claims():
+        seen.append([(claim.run_id, claim.share, claim.of_device) for claim in claims])
+        for claim in claims:
+            made.release(claim.run_id)
+        made.set_idle(slots("gpu", 4, A100, 32 * GIB))
+    assert seen == [
+        [(f"quarter{i}", 0.25, 0.25) for i in range(4)],
+        [("half0", 0.5, 0.5), ("half1", 0.5, 0.5)],
+        [("half2", 0.5, 0.5)],
+        [("whole", 1.0, 1.0)],
+        [("large", 0.75, 0.75)],
+    ]
+
+
+def test_a_run_that_is_best_alone_is_not_starved_by_those_that_share() -> None:
+    made = dispatch([Waiting("first", 9, GIB, beside=4)], slots("gpu", 4, A100, 32 * GIB))
+    (first,) = made.claims()
+    made.offer(Waiting("whole", 8, GIB, beside=1))
+    made.offer(Waiting("small", 1, GIB, beside=4))
+    idle = [slot for slot in slots("gpu", 4, A100, 32 * GIB) if slot.name != first.worker]
+    made.set_idle(idle)
+    assert made.claims() == [], "the device is kept for it"
+    made.release("first")
+    made.set_idle(slots("gpu", 4, A100, 32 * GIB))
+    assert [claim.run_id for claim in made.claims()] == ["whole"]
+
+
 @given(st.integers(0, 10**6))
 def test_no_device_is_ever_given_more_than_it_has_and_every_run_starts(seed: int) -> None:
     """Random runs, kinds, ends and departures: shares never exceed a device, and nothing is left waiting."""
@@ -256,7 +289,15 @@ def test_no_device_is_ever_given_more_than_it_has_and_every_run_starts(seed: int
     workers = {s.name: s for d, kind in devices.items() for s in slots(d, 4 if kind == A100 else 2, kind, 32 * GIB)}
     made, running, waiting = Dispatch(), {}, 0
     for i in range(60):
-        made.offer(Waiting(f"r{i}", draw.random(), draw.randrange(40 * GIB), draw.choice(["", "a100", "h100"])))
+        made.offer(
+            Waiting(
+                f"r{i}",
+                draw.random(),
+                draw.randrange(40 * GIB),
+                draw.choice(["", "a100", "h100"]),
+                beside=draw.randrange(5),
+            )
+        )
     for _ in range(400):
         made.set_idle(s for name, s in workers.items() if name not in {c.worker for c in running.values()})
         running |= {c.run_id: c for c in made.claims()}

@@ -241,7 +241,7 @@ def test_a_run_that_needs_a_device_alone_keeps_it_whatever_is_submitted_and_whoe
     store.submit(sweep_record(), [new_run(0, batch=1)])
     hands = Reporter(4)
     hands.shares = 4
-    scheduler = started(store, hands, tmp_path)
+    scheduler = started(store, hands, tmp_path, by_memory=True)
     assert [a.share for a in hands.assigned] == [0.25]
     hands.free = []
     hands.reports.append(Report("w0", "run0", 1, Outcome(Cause.OUT_OF_MEMORY, detail="no memory")))
@@ -253,7 +253,7 @@ def test_a_run_that_needs_a_device_alone_keeps_it_whatever_is_submitted_and_whoe
     assert [a.share for a in hands.assigned] == [0.25, 1.0]
     again = Reporter(4)
     again.shares = 4
-    started(store, again, tmp_path)
+    started(store, again, tmp_path, by_memory=True)
     assert [a.share for a in again.assigned] == [1.0]
 
 

@@ -94,7 +94,8 @@ def test_the_database_is_read_again_when_something_was_asked_or_forgotten(queue:
     assert queue.has_work and not queue.is_held("run0")
 
 
-def test_a_run_that_was_taken_can_be_put_back_alone(queue: Queue, store: Store) -> None:
+def test_a_run_that_was_taken_can_be_put_back_alone(store: Store, tmp_path: Path) -> None:
+    queue = Queue(store, open_artifacts(str(tmp_path)), by_memory=True)
     store.submit(sweep_record(), [new_run(0)])
     queue.refresh([])
     (taken,) = queue.claims([Slot("w", "gpu", "GPU", 2, 100)])

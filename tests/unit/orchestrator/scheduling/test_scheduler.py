@@ -40,8 +40,8 @@ def _scheduler(store: Store, hands: Hands, folder: Path, sweep_id: int | None = 
     return scheduler
 
 
-def _run_all(store: Store, hands: Hands, folder: Path, sweep_id: int) -> None:
-    scheduler = _scheduler(store, hands, folder, sweep_id)
+def _run_all(store: Store, hands: Hands, folder: Path, sweep_id: int, **more: Any) -> None:
+    scheduler = _scheduler(store, hands, folder, sweep_id, **more)
     scheduler.run(lambda _live: None)
     scheduler.finish()
 
@@ -265,9 +265,10 @@ def test_out_of_memory_in_a_share_of_a_gpu_is_repeated_alone_on_one(store: Store
     sweep = store.submit(sweep_record(), [new_run(i) for i in range(2)])
     hands = Hands(4, {"run0": [Outcome(Cause.OUT_OF_MEMORY)]})
     hands.shares = 4
-    _run_all(store, hands, tmp_path, sweep.id)
+    _run_all(store, hands, tmp_path, sweep.id, by_memory=True)
     assert [(a.run_id, a.share) for a in hands.assigned] == [("run1", 0.25), ("run0", 0.25), ("run0", 1.0)]
     assert store.state_counts(sweep.id) == {RunState.DONE: 2}
+    assert [each.worker for each in store.attempts_of("run1")] == ["w0 on GPU 0 of node node"]
 
 
 def test_as_many_workers_are_asked_for_as_have_something_to_do(store: Store, tmp_path: Path) -> None:

@@ -118,6 +118,53 @@ def test_each_way_to_compute_a_run_is_measured(store: Store, monkeypatch: pytest
     assert rates.seconds(unknown.model, unknown.train) == pytest.approx(10), "as the first"
 
 
+STACKED = [(1, 0, 0.4), (1, 1, 0.2), (1, 4, 0.1), (1, 16, 0.05), (2, 1, 0.15), (4, 1, 0.02)]
+
+
+def test_on_a_gpu_stacks_and_shares_are_measured_once_and_predicted(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A simulated GPU on which four processes side by side are the fastest, and then a stack of 16."""
+    requests: list[dict[str, Any]] = []
+
+    def measure(request: dict[str, Any]) -> dict[str, Any]:
+        requests.append(request)
+        rows = [{"processes": p, "stacked": k, "step_seconds": s} for p, k, s in STACKED]
+        return {"step_seconds": [0.4] * 3, "arrangements": [rows] * 3}
+
+    monkeypatch.setattr(speed, "_measure", measure)
+    rates = calibrate(store, RUNS, "cuda")
+    assert requests[0]["arrangements"] is True
+    steps, (model, train) = RUNS[1].train.steps, (RUNS[1].model, RUNS[1].train)
+    assert (rates.seconds(model, train), rates.processes(model, train)) == (pytest.approx(steps * 0.02), 4)
+    one = replace(rates, beside=False)
+    seconds = [one.seconds(model, train, mates) for mates in (1, 4, 16, 99)]
+    assert seconds == pytest.approx([steps * each for each in (0.2, 0.1, 0.05, 0.05)])
+    assert one.processes(model, train, 16) == 1
+    assert replace(one, stacked=1).seconds(model, train, 16) == pytest.approx(steps * 0.2), "stacks are switched off"
+    assert steps * 0.05 < one.seconds(model, train, 8) < steps * 0.1, "between those that were measured"
+    assert speed.workers_of_a_gpu(store, "cuda") == 4 and speed.workers_of_a_gpu(store, "cpu") == 1
+    assert calibrate(store, RUNS, "cuda") == rates and len(requests) == 1
+    corrected = SpeedModel(one, Durations.of([done(1e5, 3.0)] * 50))
+    assert corrected.seconds(model, train, 4) == pytest.approx(3 * steps * 0.1, rel=0.01)
+    assert SpeedModel(rates, Durations()).processes(model, train, 4) == 4
+    muon = replace(train, optimizer="muon")
+    assert rates.seconds(model, muon) == pytest.approx(steps * 0.4) and rates.processes(model, muon) == 1
+
+
+def test_what_two_measurements_know_of_arrangements_is_joined(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def measure(request: dict[str, Any]) -> dict[str, Any]:
+        count = len(request["shapes"])
+        rows = [{"processes": 1, "stacked": 0, "step_seconds": 1.0 / count}]
+        return {"step_seconds": [1.0] * count, "arrangements": [rows] * count}
+
+    monkeypatch.setattr(speed, "_measure", measure)
+    few, more = calibrate(store, RUNS[:1], "cuda"), calibrate(store, RUNS[1:3], "cuda")
+    ((_, joined),) = few.joined(more).arranged.items()
+    ((_, points),) = joined.rates.items()
+    assert [n for n, _ in points] == [count_parameters(run_of(width).model).matmul for width in (16, 32, 64)]
+
+
 def test_a_way_is_what_a_step_s_time_depends_on_beside_n() -> None:
     run = RUNS[0]
     plain = Way.of(run.model, run.train)
@@ -160,7 +207,8 @@ def test_a_calibration_that_fails_shows_the_end_of_its_output(monkeypatch: pytes
 
 def test_a_device_that_is_not_at_hand_is_known_at_the_sizes_of_the_runs() -> None:
     known = RateModel(((1e3, 1e6), (1e6, 8e6)), 80)
-    rates = rates_of(known, RUNS)
+    device = rates_at(*known.points, gpu_memory=80)
+    rates = rates_of(device, RUNS)
     assert rates.gpu_memory == 80
     ((points),) = (one.points for one in rates.ways.values())
     assert len(points) == 4 and list(points) == sorted(points)

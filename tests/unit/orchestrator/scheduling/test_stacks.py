@@ -46,6 +46,20 @@ def test_the_longest_of_a_stack_start_together() -> None:
     assert "r4" in made and "other" in made and len(made) == 4
 
 
+def test_a_stack_that_has_the_whole_device_is_not_cut_for_its_other_workers() -> None:
+    """They cannot train runs like it meanwhile; the workers of another device can, and get their part."""
+    slots = [slot(f"gpu0-{i}", shares=4) for i in range(4)]
+    made = dispatch(alike(4, beside=1), slots)
+    assert made.claims() == [Claim(f"r{i}", "gpu0-0", 0.25) for i in range(4)]
+    made = dispatch(alike(4, beside=1), [*slots, *(slot(f"gpu1-{i}", shares=4) for i in range(4))])
+    assert [(claim.run_id, claim.worker, claim.share) for claim in made.claims()] == [
+        ("r0", "gpu0-0", 0.5),
+        ("r1", "gpu0-0", 0.5),
+        ("r2", "gpu1-0", 0.5),
+        ("r3", "gpu1-0", 0.5),
+    ]
+
+
 def test_a_cpu_gets_one_at_a_time_unless_told() -> None:
     cores = [slot(gpu=False, memory=None)]
     assert dispatch(alike(3), cores).claims() == [Claim("r0", "gpu0")]

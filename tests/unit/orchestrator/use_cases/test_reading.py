@@ -7,13 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.attempts import Outcome
+from orchestrator.attempts import Outcome, Slot
 from orchestrator.errors import NotFound
 from orchestrator.states import Cause, SweepState
 from orchestrator.use_cases.answering import Answering
 from orchestrator.use_cases.control import cancel, pause
 from orchestrator.use_cases.execution import Execution
-from orchestrator.use_cases.reading import SharedWorker, runs_of, shared_workers, summaries
+from orchestrator.use_cases.reading import (
+    SharedDevice,
+    SharedWorker,
+    runs_of,
+    shared_devices,
+    shared_workers,
+    summaries,
+)
 from orchestrator.use_cases.submission import submit
 from tests.unit.orchestrator.store_fixtures import new_run, sweep_record
 from tests.unit.orchestrator.use_cases.homes import end, finish, open_home, planned, small_home, start
@@ -93,6 +100,21 @@ def test_runs_that_one_worker_has_in_training_share_it(tmp_path: Path) -> None:
         start(workspace, run)
     assert workspace.store.end_all([(third, 1, Outcome(Cause.CONFIGURATION))]) != [None]
     assert runs_of(workspace, "x").shared == (SharedWorker("worker", tuple(sorted((first, second)))),)
+
+
+def test_workers_of_one_gpu_share_it() -> None:
+    """As stored with runs: three workers of one GPU, of which one has a stack, and one of another."""
+    slots = [Slot(f"worker-{i}", f"0123456789/{i // 3}", "H100", 4, gpu=True) for i in range(4)]
+    assert [slot.shown for slot in slots][2:] == [
+        "worker-2 on GPU 0 of node 012345",
+        "worker-3 on GPU 1 of node 012345",
+    ]
+    assert Slot("w", "node/0", "H100", gpu=True).shown == "w", "it has the device for itself"
+    pairs = [(slots[i].shown, run) for i, run in ((2, "e"), (0, "b"), (1, "c"), (0, "a"), (3, "d"))]
+    assert shared_devices([*pairs, ("w", "f"), ("v", "g")]) == (
+        SharedDevice("GPU 0 of node 012345", ("worker-0", "worker-1", "worker-2"), ("a", "b", "c", "e")),
+    )
+    assert shared_workers(pairs) == (SharedWorker(slots[0].shown, ("a", "b")),)
 
 
 def test_a_worker_with_one_run_and_one_without_a_name_share_nothing() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.client import Client, Unreachable
 from orchestrator.scheduling.progress import LiveRun, progress_json, progress_of
-from orchestrator.use_cases.reading import SharedWorker
+from orchestrator.use_cases.reading import SharedDevice, SharedWorker
 from orchestrator.use_cases.records_json import records_json
 from orchestrator.use_cases.remote import RemoteAnswering
 from tests.unit.orchestrator.use_cases.simulated import simulated_answers
@@ -50,7 +50,11 @@ def test_runs_are_those_of_the_service() -> None:
     progress = progress_json(replace(progress_of(answers.runs, {}, 1), running=live))
     there = RemoteAnswering(Answers(records, json.loads(json.dumps(progress))))
     assert there.runs_of("s", 3).runs == list(answers.runs[:3]) and len(there.runs_of("s").runs) == len(answers.runs)
-    assert there.runs_of("s").shared == (SharedWorker("w", ("a", "b")),)
+    assert there.runs_of("s").shared == (SharedWorker("w", ("a", "b")),) and there.runs_of("s").devices == ()
+    shares = tuple(replace(LIVE, run_id=run, worker=f"{worker} on GPU 0") for run, worker in (("b", "w"), ("a", "v")))
+    progress = progress_json(replace(progress_of(answers.runs, {}, 1), running=shares))
+    there = RemoteAnswering(Answers(records, json.loads(json.dumps(progress))))
+    assert there.runs_of("s").devices == (SharedDevice("GPU 0", ("v", "w"), ("a", "b")),)
 
 
 def test_a_sweep_without_progress_is_a_strangers() -> None:

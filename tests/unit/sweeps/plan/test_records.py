@@ -33,6 +33,7 @@ COLUMNS = [
     "seconds",
     "memory_bytes",
     "seconds_alone",
+    "processes",
     "trunk",
     "shared",
     "role",

@@ -27,8 +27,12 @@ class Steady:
 
     gpu_memory = None
 
-    def seconds(self, model: ModelConfig, train: TrainConfig) -> float | None:
+    def seconds(self, model: ModelConfig, train: TrainConfig, mates: int = 1) -> float | None:
         return train.sequences * model.context * flops_per_token(model) / 1e10
+
+    def processes(self, model: ModelConfig, train: TrainConfig, mates: int = 1) -> int:
+        """One at a time."""
+        return 1
 
 
 def plan_of(share: bool = True, **changes: Any) -> Plan:

@@ -32,6 +32,31 @@ def test_transformers_reads_the_shape(tmp_path: Path) -> None:
         ), "besides ours, a weight for each channel of each norm"
 
 
+def test_transformers_reads_a_model_of_experts_as_a_mixtral(tmp_path: Path) -> None:
+    found = optimum(model={"experts": 4, "active": 2, "qk_norm": False})
+    (tmp_path / "config.json").write_text(llama_file(found), encoding="utf-8")
+    config = transformers.AutoConfig.from_pretrained(tmp_path)
+    assert isinstance(config, transformers.MixtralConfig)
+    model = found.model
+    assert (config.num_local_experts, config.num_experts_per_tok, config.intermediate_size) == (4, 2, model.d_ff)
+    assert config.output_router_logits and config.router_aux_loss_coef == pytest.approx(0.01 * model.n_layers / 2)
+    with torch.device("meta"):
+        assert sum(p.numel() for p in transformers.MixtralForCausalLM(config).parameters()) == (
+            found.planned.params_total + (2 * model.n_layers + 1) * model.d_model
+        ), "besides ours, a weight for each channel of each norm"
+    left_out = json.loads(llama_file(found))["isoflop"]["not_carried_over"]
+    assert [each.startswith("the balance loss of each block") for each in left_out].count(True) == 1
+    assert not any(each.startswith("model.") for each in left_out)
+
+
+def test_what_a_mixtral_lacks_is_said_beside_it() -> None:
+    document = json.loads(llama_file(optimum(model={"experts": 4, "balance": "bias"})))
+    assert document["model_type"] == "mixtral" and document["output_router_logits"] is False
+    said = " ".join(document["isoflop"]["not_carried_over"])
+    assert "model.qk_norm is true: MixtralForCausalLM" in said and "model.active is 1" in said
+    assert "model.balance is bias" in said and "the balance loss" not in said
+
+
 def test_what_a_llama_lacks_is_said_beside_it() -> None:
     document = json.loads(llama_file(optimum(model={"logit_cap": 15.0})))
     left_out = document["isoflop"]["not_carried_over"]
