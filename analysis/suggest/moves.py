@@ -18,7 +18,7 @@ Labels = NDArray[np.int64]
 OPENINGS = ((3, (0.7, 1.2, 1.8)), (5, (0.35, 0.7, 1.1)))
 """Sizes with which a budget may be opened: how many, and how far apart in ln N."""
 OPEN = 3
-"""Sizes from which on single runs of a budget may follow."""
+"""Fewest sizes that open a budget: from so many on single runs of it may follow."""
 BESIDE = 0.2
 """Distance in ln N from N* from which on a size lies to one side of it."""
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from analysis.fitting.valley.posterior import Valley
 from analysis.suggest.beliefs import Beliefs
 from analysis.suggest.cells import Cells
-from analysis.suggest.moves import missing_sides, moves, repeats_for_noise, whole_curve_near_top
+from analysis.suggest.moves import OPEN, missing_sides, moves, repeats_for_noise, whole_curve_near_top
 from analysis.suggest.records import Precision, Target, Why
 from analysis.suggest.scenarios import likely, to_choose_by
 
@@ -24,7 +24,7 @@ STEPS = (100, 25)
 """Into how many equal parts a variant divides the spend: runs that cost less count as if they cost one part. Few parts
 prefer few large runs; the better of the two is taken (as cost-benefit and plain greedy in Leskovec et al. 2007)."""
 TOPS = 1
-"""Variants that open one of so many of the largest affordable budgets first."""
+"""Variants that open one of so many of the largest budgets first, of those that can be opened."""
 EQUALLY_GOOD = 0.05
 """Mean ln of the half-widths within which variants are equally good, and the one that reaches highest is taken."""
 FOR_NOISE = 0.05
@@ -129,7 +129,7 @@ def choose(
     every = cells.budgets
     settled = max(len(held), min(ENOUGH, len(every)))
     new = [float(budget) for budget in np.setdiff1d(every, held)]
-    firsts = [budget for budget in new if cells.flops[cells.budget == budget].min() <= spend][-TOPS:]
+    firsts = [budget for budget in new if OPEN * cells.flops[cells.budget == budget].min() <= spend][-TOPS:]
     variants = [(None, parts) for parts in STEPS] + [(first, STEPS[0]) for first in firsts]
     beliefs = Beliefs.of(to_choose_by(valley), cells, flops, settled)
     watched = Beliefs.of(likely(valley), cells, flops, settled) if target.any else None

@@ -7,8 +7,9 @@ import pytest
 
 from analysis.fitting.valley.posterior import Valley, optima
 from analysis.law import Law
+from analysis.suggest import order
 from analysis.suggest.cells import Cells
-from analysis.suggest.order import choose, expected
+from analysis.suggest.order import Order, _grow, choose, expected
 from analysis.suggest.records import Target, Why
 from tests.unit.analysis.suggest.conftest import ASKED
 
@@ -43,3 +44,23 @@ def test_the_largest_budget_comes_first(valley: Valley, cells: Cells) -> None:
     at_top = budgets.count(max(budgets))
     assert 3 <= at_top < len(budgets)
     assert set(budgets[:at_top]) == {max(budgets)}
+
+
+def test_the_largest_budget_that_can_be_opened_is_tried_first(
+    valley: Valley, cells: Cells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One run of the largest is affordable here, and three are not."""
+    tried: list[float | None] = []
+
+    def grow(made: Order, part: float, target: Target, first: float | None) -> bool:
+        tried.append(first)
+        return _grow(made, part, target, first)
+
+    monkeypatch.setattr(order, "_grow", grow)
+    new = [budget for budget in cells.budgets.tolist() if not cells.runs[cells.budget == budget].any()]
+    assert len(new) > 1
+    spend = 2 * float(cells.flops[cells.budget == new[-1]].min())
+    choose(valley, cells, ASKED, cells.flops, spend, Target())
+    openable = [budget for budget in new if 3 * float(cells.flops[cells.budget == budget].min()) <= spend]
+    assert openable and openable[-1] < new[-1]
+    assert [first for first in tried if first is not None] == openable[-1:]
