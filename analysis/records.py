@@ -39,6 +39,15 @@ class QuestionError(ExpectedError, ValueError):
     kind = "invalid-question"
 
 
+class TooLittleError(QuestionError):
+    """A spend does not pay for what is asked."""
+
+    def __init__(self, message: str, least: float) -> None:
+        """`least` is what would pay for it, training FLOPs."""
+        super().__init__(message)
+        self.least = least
+
+
 @dataclass(frozen=True, slots=True)
 class Interval:
     """A two-sided interval in natural units."""

@@ -82,10 +82,8 @@ def superscript(exponent: int) -> str:
 
 def format_flops(flops: float, digits: int = 3) -> str:
     """Compute in powers of ten with at most `digits` significant digits: 3e11 → 3×10¹¹, 1e12 → 10¹², 0 → 0."""
-    if flops == 0:
-        return "0"
     if not (math.isfinite(flops) and flops > 0):
-        return "–"
+        return "0" if flops == 0 else "–"
     mantissa_text, exponent_text = f"{flops:.{digits - 1}e}".split("e")
     mantissa = mantissa_text.rstrip("0").rstrip(".") if "." in mantissa_text else mantissa_text
     if int(exponent_text) == 0:
@@ -97,7 +95,14 @@ def format_flops(flops: float, digits: int = 3) -> str:
 def typed_flops(flops: float) -> str:
     """Compute as one types it on a command line, three significant digits: 2.7e11, 4e9."""
     mantissa, exponent = f"{flops:.2e}".split("e")
-    return f"{float(mantissa):g}e{int(exponent)}"
+    return f"{float(mantissa):g}e{int(exponent)}" if flops else "0"
+
+
+def typed_up(number: float) -> str:
+    """A positive number as one types it, in three significant digits, rounded up so that it suffices."""
+    unit = 10.0 ** (math.floor(math.log10(number)) - 2)
+    up = math.ceil(number / unit * (1 - 1e-12)) * unit
+    return f"{up:.3g}" if 1e-4 <= number < 999 else typed_flops(up)
 
 
 def format_count(count: float, digits: int = 3) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -13,15 +14,18 @@ from analysis.fitting.cost import TokenCost
 from analysis.fitting.estimators import FEWEST_BUDGETS
 from analysis.fitting.minima import FEWEST_SIZES
 from analysis.law import fit
-from analysis.records import LawError, QuestionError
+from analysis.records import LawError, TooLittleError
 from analysis.suggest.cells import SAME, Cells, Labels
-from analysis.suggest.records import SuggestedRun, Suggestion, Target, Why
-from analysis.suggest.suggest import check, suggest, typed_up
+from analysis.suggest.records import Outcome, SuggestedRun, Suggestion, Target, Why
+from analysis.suggest.simulated import Design
+from analysis.suggest.suggest import check, suggest
 from analysis.table.table import RunTable
-from analysis.wording import typed_flops
+from analysis.wording import typed_flops, typed_up
 
 OUTCOMES = 3
 """Simulated outcomes of the first curves; the one of median precision says what follows."""
+TRIES = 5
+"""Orders that are simulated until one reaches a target: the last has all that the spend pays for."""
 
 
 def suggest_first(
@@ -39,40 +43,75 @@ def suggest_first(
 
     What follows is chosen by laws that are fitted to simulated outcomes of these curves, as published sweeps come out
     with this noise between seeds; after the real ones it should be asked again. The first curves are at budgets from
-    `least` on where half of the spend pays for them. Raises QuestionError where the spend
-    does not pay for the first curves, LawError where they could give no law.
+    `least` on where half of the spend pays for them. Raises QuestionError for a question that has no meaning,
+    TooLittleError where the spend does not pay for the first curves, LawError where they could give no law.
     """
     cells, target = cells.ordered(), target or Target()
     check(cells, flops, None, target, per_hour=per_hour)
     first = affordable_curves(cells, least, spend)
+    return suggest_after(cells, first, flops, cost=cost, noise=noise, spend=spend, target=target, per_hour=per_hour)
+
+
+def suggest_after(
+    cells: Cells,
+    first: Labels,
+    flops: float,
+    *,
+    cost: TokenCost,
+    noise: float,
+    spend: float,
+    target: Target | None = None,
+    per_hour: bool = False,
+) -> Suggestion:
+    """The same for given first curves, the indices of their cells. Raises LawError where they could give no law."""
+    target = target or Target()
     price = float(cells.flops[first].sum())
     taken = np.bincount(first, minlength=len(cells))
     begun = replace(cells, runs=cells.runs + taken, most=cells.most - taken)
-    ask = partial(suggest, cells=begun, flops=flops, spend=spend - price, target=target, per_hour=per_hour)
+    ask = partial(suggest, cells=begun, flops=flops, spend=spend - price, per_hour=per_hour)
     found, refused = [], LawError("the first curves give no law")
     for table in usual_outcomes(_table(cells, first), noise, OUTCOMES):
         law = fit(table, cost=cost, holdout=False)
         try:
-            found.append(ask(law))
+            found.append((ask(law, target=target), partial(ask, law)))
         except LawError as error:
             refused = error
     if not found:
         raise refused
-    found.sort(key=lambda one: one.expected.log_params_half if one.expected else np.inf)
-    middle = found[(len(found) - 1) // 2]
-    own = _own_runs(cells, first, middle)
-    hours = own[-1].hours
-    later = tuple(
-        replace(run, spent=run.spent + price, hours=None if run.hours is None or hours is None else run.hours + hours)
-        for run in middle.runs
-    )
-    return replace(middle, now=None, spend=spend, runs=(*own, *later), candidates=len(cells))
+    found.sort(key=lambda one: one[0].expected.log_params_half if one[0].expected else np.inf)
+    middle, ask = found[(len(found) - 1) // 2]
+
+    def design(then: Suggestion) -> Design:
+        return Design.of([*_own_runs(cells, first, then), *_later(cells, first, then)], flops, noise)
+
+    return replace(_simulated(middle, ask, design, target), now=None, spend=spend, candidates=len(cells))
+
+
+def _simulated(
+    found: Suggestion, ask: Callable[..., Suggestion], design: Callable[[Suggestion], Design], target: Target
+) -> Suggestion:
+    """A suggestion with its first curves, and with what simulated losses of all its runs say is to be expected.
+
+    A precision that the updates of one law promise too early is asked for more strictly, at last as if out of reach.
+    Raises LawError where the runs could give no law.
+    """
+    for number in range(TRIES):
+        made = design(found)
+        known = made.known(len(made.runs))
+        if found.outcome is not Outcome.REACHED or target.reached(known):
+            break
+        hoped = found.expected if number < TRIES - 2 else None
+        found = ask(target=target.stricter(hoped, known) if hoped else target.out_of_reach)
+    runs = made.course(known)
+    reached = [at for at, run in enumerate(runs) if run.expected and target.reached(run.expected)]
+    outcome = Outcome.REACHED if reached else found.outcome
+    return replace(found, target=target, runs=runs[: reached[0] + 1] if reached else runs, outcome=outcome)
 
 
 def affordable_curves(cells: Cells, least: float, spend: float) -> Labels:
     """Indices of the first curves, from `least` on where half of the spend pays for them.
 
-    Raises QuestionError where the spend pays for no law and a run after it, LawError where there can be none.
+    Raises TooLittleError where the spend pays for no law and a run after it, LawError where there can be none.
     """
     first = _first_curves(cells, least)
     if not len(first) or float(cells.flops[first].sum()) > spend / 2:
@@ -84,10 +123,11 @@ def affordable_curves(cells: Cells, least: float, spend: float) -> Labels:
     price = float(cells.flops[first].sum())
     least_spend = price + float(cells.flops.min())
     if least_spend > spend * (1 + 1e-9):
-        raise QuestionError(
+        raise TooLittleError(
             f"a spend of {typed_flops(spend)} FLOPs does not pay for the first law and a run after it: "
             f"{FEWEST_BUDGETS} curves of {FEWEST_SIZES} sizes cost {typed_flops(price)} FLOPs, so the least is "
-            f"{typed_up(least_spend)}; smaller budgets cost less"
+            f"{typed_up(least_spend)}; smaller budgets cost less",
+            least_spend,
         )
     return first
 
@@ -116,6 +156,17 @@ def _table(cells: Cells, first: Labels) -> RunTable:
         }
     )
     return RunTable.from_frame(frame, loss_unit="nats/token")
+
+
+def _later(cells: Cells, first: Labels, then: Suggestion) -> tuple[SuggestedRun, ...]:
+    """The runs that follow the first curves, what was spent on these added."""
+    price = float(cells.flops[first].sum())
+    hours = float(cells.hours[first].sum()) if cells.hours is not None else np.nan
+    known = np.isfinite(hours)
+    return tuple(
+        replace(run, spent=run.spent + price, hours=run.hours + hours if run.hours is not None and known else None)
+        for run in then.runs
+    )
 
 
 def _own_runs(cells: Cells, first: Labels, then: Suggestion) -> tuple[SuggestedRun, ...]:

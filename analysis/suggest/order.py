@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +60,8 @@ class Order:
     """Training FLOPs that the runs may spend together."""
     weights: Floats
     """What N* and the loss count for, shape (2,)."""
+    expected: Callable[[Sequence[Step]], Precision]
+    """What the law is expected to know after some steps, with as many budgets as there are by then."""
     steps: list[Step] = field(default_factory=list)
     """The runs so far."""
     spent: float = 0.0
@@ -75,10 +78,15 @@ class Order:
         return max((float(self.cells.budget[step.cell]) for step in self.steps), default=0.0)
 
     def reached(self, target: Target) -> bool:
-        """Whether the law is expected to be as precise as a target demands; counts from here on what is missed."""
+        """Whether the law is expected to be as precise as a target demands; counts from here on what is missed.
+
+        `watched` takes more budgets for granted than there may be, so only what it has reached is looked at closely.
+        """
         if self.watched is None:
             return False
         precision = self.watched.precision()
+        if self.steps and target.reached(precision):
+            precision = self.expected(self.steps)
         self.weights = _weights(target, precision)
         return target.reached(precision)
 
@@ -133,9 +141,10 @@ def choose(
     variants = [(None, parts) for parts in STEPS] + [(first, STEPS[0]) for first in firsts]
     beliefs = Beliefs.of(to_choose_by(valley), cells, flops, settled)
     watched = Beliefs.of(likely(valley), cells, flops, settled) if target.any else None
+    exactly = partial(expected_last, valley, cells, flops)
     orders = []
     for first, parts in variants:
-        order = Order(beliefs.copy(), watched and watched.copy(), cells, price, spend, _weights(target))
+        order = Order(beliefs.copy(), watched and watched.copy(), cells, price, spend, _weights(target), exactly)
         for cell in begun:
             order.add([cell])
         if _grow(order, spend / parts, target, first):
@@ -191,6 +200,21 @@ def _weights(target: Target, now: Precision | None = None) -> Floats:
     return np.array(missed if any(missed) else (True, True), dtype=float)
 
 
+def expected_last(valley: Valley, cells: Cells, flops: float, steps: Sequence[Step]) -> Precision:
+    """What is expected after the last run of an order, the same as the last of `expected`."""
+    chosen, taken = np.unique([step.cell for step in steps], return_inverse=True)
+    runs = cells.runs + np.bincount(chosen[taken], minlength=len(cells))
+    beliefs = Beliefs.of(likely(valley), cells.select(chosen), flops, _held(cells, runs))
+    for cell in taken.tolist():
+        beliefs.learn(cell)
+    return beliefs.precision()
+
+
+def _held(cells: Cells, runs: Labels) -> int:
+    """Budgets of which so many runs (n,) of the cells are; from some number on more of them limit nothing."""
+    return min(len(np.unique(cells.budget[runs > 0])), ENOUGH + 1)
+
+
 def expected(valley: Valley, cells: Cells, flops: float, steps: Sequence[Step]) -> list[Precision]:
     """What is expected after each run of an order, with as many budgets as there are by then."""
     chosen = np.unique([step.cell for step in steps]).astype(np.int64)
@@ -199,7 +223,7 @@ def expected(valley: Valley, cells: Cells, flops: float, steps: Sequence[Step]) 
     runs, beliefs, budgets = cells.runs.copy(), None, -1
     for at, step in enumerate(steps):
         runs[step.cell] += 1
-        held = min(len(np.unique(cells.budget[runs > 0])), ENOUGH + 1)
+        held = _held(cells, runs)
         if beliefs is None or held != budgets:
             beliefs, budgets = Beliefs.of(scenarios, cells.select(chosen), flops, held), held
             for cell in taken[:at]:

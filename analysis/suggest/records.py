@@ -7,6 +7,13 @@ from enum import StrEnum
 
 import numpy as np
 
+from analysis.wording import typed_up
+
+SURELY = 0.97
+"""Share of a half-width that is asked for so that it is reached in spite of what else changes."""
+MOST_FACTOR = 1e6
+"""N* is as good as unknown from this factor to each side on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Precision:
@@ -43,6 +50,39 @@ class Target:
             self.params_factor is not None and precision.params_factor > self.params_factor,
             self.loss is not None and precision.loss_half > self.loss,
         )
+
+    def stricter(self, expected: Precision, known: Precision) -> Target:
+        """The target for expectations that are too hopeful by as much as `expected` was beside what is `known`."""
+        params, loss = self.params_factor, self.loss
+        missed = self.missed(known)
+        if params is not None and missed[0]:
+            ratio = expected.log_params_half / known.log_params_half
+            params = float(np.exp(SURELY * np.log(params) * ratio))
+        if loss is not None and missed[1]:
+            loss = SURELY * loss * expected.loss_half / known.loss_half
+        return Target(params, loss)
+
+    @property
+    def out_of_reach(self) -> Target:
+        """A target of the same quantities that no run reaches."""
+        return Target(
+            None if self.params_factor is None else 1 + np.finfo(float).eps, None if self.loss is None else 1e-300
+        )
+
+    def typed(self, precision: Precision) -> str:
+        """The nearest target to this one that a precision reaches, as `--until` takes it: params=1.12 and loss=0.02.
+
+        Empty where the precision says next to nothing.
+        """
+        if not precision.params_factor < MOST_FACTOR:
+            return ""
+        parts = []
+        if self.params_factor is not None:
+            least = 1 + float(typed_up(precision.params_factor - 1))
+            parts.append(f"params={max(self.params_factor, least):.10g}")
+        if self.loss is not None:
+            parts.append(f"loss={max(self.loss, float(typed_up(precision.loss_half))):g}")
+        return " and ".join(parts)
 
     def reached(self, precision: Precision) -> bool:
         """Whether everything that it demands is known closely enough; never where it demands nothing."""
@@ -125,6 +165,8 @@ class Suggestion:
     """Cells that were weighed, those that were run before among them."""
     notes: tuple[str, ...] = ()
     """What limited the choice, a sentence each."""
+    limited: bool = False
+    """Whether the sweep's limits hold the spend below what was asked for."""
 
     @property
     def expected(self) -> Precision | None:

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from analysis.fitting.threads import one_thread
 from analysis.law import Law
-from analysis.records import LawError, QuestionError
+from analysis.records import LawError, QuestionError, TooLittleError
 from analysis.suggest.beliefs import Beliefs
 from analysis.suggest.cells import Cells
 from analysis.suggest.order import Step, choose, expected
 from analysis.suggest.records import Outcome, Precision, SuggestedRun, Suggestion, Target
 from analysis.suggest.scenarios import likely
-from analysis.wording import typed_flops
+from analysis.wording import typed_flops, typed_up
 
 Floats = NDArray[np.float64]
 
@@ -71,12 +71,13 @@ def check(cells: Cells, flops: float, spend: float | None, target: Target, *, pe
     if flops < smallest:
         raise QuestionError(
             f"the asked budget, {typed_flops(flops)} FLOPs, lies below the smallest of the grid: the model itself "
-            f"would cost less than any further run; the least that can be asked about is {typed_flops(smallest)}"
+            f"would cost less than any further run; the least that can be asked about is {typed_up(smallest)}"
         )
     cheapest = float(cells.flops[cells.most > 0].min())
     if spend is not None and not spend >= cheapest:
-        raise QuestionError(
-            f"a spend of {typed_flops(spend)} FLOPs pays for no run: the cheapest cell costs {typed_up(cheapest)}"
+        raise TooLittleError(
+            f"a spend of {typed_flops(spend)} FLOPs pays for no run: the cheapest cell costs {typed_up(cheapest)}",
+            cheapest,
         )
     if target.params_factor is not None and not target.params_factor > 1:
         raise QuestionError(f"params={target.params_factor:g} must be a factor above 1, such as 1.2 for ×1.2")
@@ -84,12 +85,6 @@ def check(cells: Cells, flops: float, spend: float | None, target: Target, *, pe
         raise QuestionError(f"loss={target.loss:g} must be a half-width above 0, such as 0.02")
     if per_hour and cells.hours is None:
         raise QuestionError("how long a run takes is known for the cells of a sweep only: leave per hour out")
-
-
-def typed_up(flops: float) -> str:
-    """FLOPs as one types them, in three digits, rounded up so that they suffice."""
-    unit = 10.0 ** (np.floor(np.log10(flops)) - 2)
-    return typed_flops(float(np.ceil(flops / unit * (1 - 1e-12)) * unit))
 
 
 def usual_spend(cells: Cells, target: Target) -> float:

@@ -36,6 +36,10 @@ _IMPORTANCE = (
 )
 
 
+_LEAST = {"params": 1, "loss": 0}
+"""What a precision must be above."""
+
+
 class Per(StrEnum):
     """What narrowing is counted for."""
 
@@ -68,6 +72,10 @@ def target_of(
                 f"--until takes params=FACTOR or loss=HALF-WIDTH, each once, such as params=1.2, not {text!r}; the "
                 "budget of the answer goes to --flops"
             )
+        if not number > _LEAST[name]:
+            such = "params=1.2 for ×1.2" if name == "params" else "loss=0.02"
+            message = f"{text} asks for the impossible: {name} must be above {_LEAST[name]}, such as {such}"
+            raise typer.BadParameter(message, param_hint="--until")
         found[name] = number
     return Target(found.get("params"), found.get("loss"))
 
@@ -208,6 +216,12 @@ def _words(known: Precision | None) -> str:
     return f"N* to {_factor(known.params_factor)}, loss ± {known.loss_half:.4f}" if known else "no law"
 
 
+def _remedy(found: Suggestion) -> str:
+    """What to ask for instead of a precision out of reach."""
+    typed = found.target.typed(found.expected) if found.expected else ""
+    return f"{f'ask for {typed}, or ' if typed else ''}{'raise limits.flops' if found.limited else 'spend more'}"
+
+
 def _now(found: Suggestion) -> str:
     from analysis.wording import format_flops
 
@@ -233,6 +247,6 @@ def _verdict(found: Suggestion) -> Iterator[str]:
     }[found.outcome]
     if found.target.any:
         yield f"the precision asked for is out of reach: {why}"
-        yield f"the nearest: {_words(found.expected)} after {runs}, {cost} FLOPs; ask for that, or spend more"
+        yield f"the nearest: {_words(found.expected)} after {runs}, {cost} FLOPs; {_remedy(found)}"
     else:
         yield f"{runs}, {cost} FLOPs: {_words(found.expected)}; {why}"

@@ -36,6 +36,8 @@ MAX_BUDGET: Final = 1e30
 """Largest budget, FLOPs."""
 MAX_PARAMS: Final = 10**11
 """Largest size, parameters."""
+MAX_EPOCHS: Final = 1000
+"""Most passes over the training tokens that a sweep may allow."""
 _COMBINED: Final = ("sizes", "recipe", "recipe_overrides", "model", "context", "vary")
 """Keys whose values are checked in combination once each is good alone."""
 _SAID: Final = 10**15
@@ -163,8 +165,8 @@ def _choices(spec: SweepSpec) -> Problems:
     if spec.device not in DEVICE_CLASSES and not (found and found.trains):
         listing = f"is {spec.device[:32]!r}: choose one of {', '.join(DEVICE_CLASSES)}, or a GPU: {', '.join(GPUS)}"
         yield Problem(listing, "device", suggestion=nearest(spec.device.lower(), (*DEVICE_CLASSES, *GPUS)))
-    if not 0 < spec.epochs_max <= 1000:
-        yield Problem(f"must be positive and at most 1000, is {spec.epochs_max:g}", "epochs_max")
+    if not 0 < spec.epochs_max <= MAX_EPOCHS:
+        yield Problem(f"must be positive and at most {MAX_EPOCHS}, is {spec.epochs_max:g}", "epochs_max")
     yield from _epochs(spec)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from analysis.wording import typed_up
 from sweeps.file.check_recipe import Problems
 from sweeps.file.problem import Problem
 from sweeps.file.spec import SweepSpec
@@ -22,10 +23,12 @@ def adaptive_problems(spec: SweepSpec) -> Problems:
                 "required: the budget of the answer, training FLOPs, as in --until loss=0.02@1e15", "adaptive.ask"
             )
         return
-    smallest = min(spec.budgets, default=0.0)
+    smallest = min((budget for budget in spec.budgets if budget > 0), default=0.0)
     if not smallest <= (adaptive.ask or 0.0) < float("inf"):
-        least = f"the least that can be asked about is the smallest of budgets, {smallest:g}"
-        yield Problem(f"{adaptive.ask:g} FLOPs would cost less than any run of the sweep: {least}", "adaptive.ask")
+        least = (
+            f": the least that can be asked about is the smallest of budgets, {typed_up(smallest)}" if smallest else ""
+        )
+        yield Problem(f"{adaptive.ask:g} FLOPs would cost less than any run of the sweep{least}", "adaptive.ask")
     if adaptive.spend is None:
         yield Problem(
             "required: the training FLOPs that all runs may spend together, as in --spend 3e13", "adaptive.spend"

@@ -15,8 +15,8 @@ from analysis.suggest.cells import Cells, joined
 from analysis.suggest.course import CoursePoint
 from analysis.suggest.first import affordable_curves, suggest_first
 from analysis.suggest.records import Outcome, Precision, SuggestedRun, Suggestion, Target, Why
-from analysis.suggest.suggest import suggest, typed_up
-from analysis.wording import typed_flops
+from analysis.suggest.suggest import suggest
+from analysis.wording import typed_flops, typed_up
 from sweeps.file.spec import LimitsSpec, SweepSpec
 from sweeps.plan.candidates import Candidates, as_cells, candidates
 from sweeps.plan.combination import NOTHING_VARIED
@@ -94,7 +94,7 @@ def first_round(spec: SweepSpec, facts: DataFacts) -> Decision:
 
     Raises PlanError where the spend does not pay for a law, or no law can come of the cells there are.
     """
-    found = candidates(spec, facts, asked_of(spec))
+    found = candidates(spec, facts, asked_of(spec), spend=spend_of(spec))
     if not found.runs:
         raise PlanError(f"adaptive: no cell of its budgets can be trained: {found.dropped}")
     setting, cells = setting_of(spec, facts.vocab, NOTHING_VARIED), as_cells(found.runs)
@@ -118,7 +118,8 @@ def first_round(spec: SweepSpec, facts: DataFacts) -> Decision:
     planned = _planned(spec, facts, first, ())
     course = tuple(CoursePoint(run.spent + checks, run.expected) for run in suggestion.runs if run.expected is not None)
     runs = tuple(run.run_id for run in planned)
-    note = " ".join(filter(None, (_out_of_reach(suggestion), found.stopped)))
+    stopped = "" if suggestion.outcome is Outcome.REACHED else found.stopped
+    note = "; ".join(filter(None, (_out_of_reach(suggestion), stopped)))
     return Decision(Round(runs, 0.0, expected=first[-1].expected, note=note, course=course), planned)
 
 
@@ -281,7 +282,8 @@ def _out_of_reach(suggestion: Suggestion) -> str:
     target, nearest = suggestion.target, suggestion.expected
     if not target.any or nearest is None or target.reached(nearest):
         return ""
+    typed = target.typed(nearest)
     return (
         f"the precision asked for is not expected within {typed_flops(suggestion.spend)} FLOPs: the nearest is "
-        f"{measure(nearest)}; ask for that, or spend more"
+        f"{measure(nearest)}; {f'ask for {typed}, or ' if typed else ''}spend more"
     )

@@ -40,6 +40,7 @@ from analysis.wording import (
     refusal_summary,
     trust_sentence,
     typed_flops,
+    typed_up,
 )
 from tests.unit.analysis.law_tables import table
 from tests.unit.orchestrator.report_fixtures import law
@@ -53,6 +54,19 @@ UNITS = {"k": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 )
 def test_flops_are_powers_of_ten(flops: float, text: str) -> None:
     assert format_flops(flops) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(2e9, "2e9"), (2.514e11, "2.52e11"), (1.0953, "1.1"), (0.01853, "0.0186"), (2.345e-6, "2.35e-6"), (999.5, "1e3")],
+)
+def test_what_must_suffice_is_rounded_up(number: float, text: str) -> None:
+    assert typed_up(number) == text
+
+
+@given(st.floats(1e-12, 1e30))
+def test_what_is_rounded_up_suffices_and_hardly_exceeds(number: float) -> None:
+    assert number * (1 - 1e-11) <= float(typed_up(number)) <= number * 1.0101
 
 
 def test_flops_without_decimals_keep_their_zeros() -> None:

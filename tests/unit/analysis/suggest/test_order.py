@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from analysis.fitting.valley.posterior import Valley, optima
-from analysis.law import Law
+from analysis.law import Law, fit
 from analysis.suggest import order
 from analysis.suggest.cells import Cells
-from analysis.suggest.order import Order, _grow, choose, expected
+from analysis.suggest.ladder import table_cells
+from analysis.suggest.order import Order, _grow, choose, expected, expected_last
 from analysis.suggest.records import Target, Why
+from tests.unit.analysis.law_tables import table
 from tests.unit.analysis.suggest.conftest import ASKED
 
 
@@ -64,3 +66,24 @@ def test_the_largest_budget_that_can_be_opened_is_tried_first(
     openable = [budget for budget in new if 3 * float(cells.flops[cells.budget == budget].min()) <= spend]
     assert openable and openable[-1] < new[-1]
     assert [first for first in tried if first is not None] == openable[-1:]
+
+
+def test_a_target_is_not_taken_for_reached_by_budgets_that_are_not_there_yet() -> None:
+    """Three budgets limit a loss far above them, and the order is chosen as if there were five."""
+    few = table(budgets=(1e18, 3e18, 1e19), noise=0.005)
+    law = fit(few, holdout=False)
+    assert law.valley is not None
+    cells = table_cells(few, law, 1e21).ordered()
+    begun = expected(law.valley, cells, 1e21, choose(law.valley, cells, 1e21, cells.flops, 2e19, Target()))[-1]
+    for share in (0.9, 0.5, 0.2):
+        target = Target(loss=share * begun.loss_half)
+        steps = choose(law.valley, cells, 1e21, cells.flops, 1e22, target)
+        assert target.reached(expected(law.valley, cells, 1e21, steps)[-1])
+
+
+def test_the_last_of_what_is_expected_alone_is_the_same(valley: Valley, cells: Cells) -> None:
+    steps = choose(valley, cells, ASKED, cells.flops, 2e20, Target())
+    last, alone = expected(valley, cells, ASKED, steps)[-1], expected_last(valley, cells, ASKED, steps)
+    assert alone.loss_half == pytest.approx(last.loss_half) and alone.log_params_half == pytest.approx(
+        last.log_params_half
+    )

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from analysis.records import QuestionError
 from orchestrator.cli.suggesting import target_of
 from orchestrator.use_cases.suggesting import Asked, suggest_for_sweep
 from orchestrator.use_cases.sweep_answers import SweepAnswers
@@ -40,7 +41,10 @@ def test_a_precision_out_of_reach_exits_with_1_and_names_the_nearest(isoflop: Is
     done = isoflop(*ask)
     assert done.code == 1
     assert "the precision asked for is out of reach" in done.stderr
-    assert done.stderr.splitlines()[-1].startswith("the nearest: N* to ×")
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("the nearest: N* to ×") and last.endswith(", or spend more")
+    typed = last.partition("; ask for ")[2].partition(",")[0]
+    assert isoflop(*ask[:-1], typed).code == 0, "what it names is reached"
 
 
 def test_a_precision_that_is_there_already_takes_no_run(isoflop: Isoflop, table: Path) -> None:
@@ -68,6 +72,12 @@ def test_until_takes_two_names(text: str) -> None:
         target_of([text])
 
 
+@pytest.mark.parametrize(("text", "least"), [("params=1", 1), ("params=0.9", 1), ("loss=0", 0), ("loss=-1", 0)])
+def test_until_takes_no_precision_that_cannot_be(text: str, least: int) -> None:
+    with pytest.raises(typer.BadParameter, match=f"{text} asks for the impossible: .* above {least}, such as"):
+        target_of([text])
+
+
 def test_until_may_demand_both() -> None:
     target = target_of(["params=1.2", "loss=0.02"])
     assert (target.params_factor, target.loss) == (1.2, 0.02)
@@ -82,7 +92,10 @@ def test_a_limit_of_the_sweep_is_no_wish_to_spend_it(lab: SweepAnswers) -> None:
     vars(limited)["spec"] = replace(lab.spec, limits=LimitsSpec(flops=1.5 * cost))
     held = suggest_for_sweep(PLANNING, limited, Asked(1e13))
     assert held.spend == pytest.approx(cost / 2)
-    assert any("limits.flops leaves" in note for note in held.notes)
+    assert any("limits.flops leaves" in note for note in held.notes) and held.limited and not usual.limited
+    vars(limited)["spec"] = replace(lab.spec, limits=LimitsSpec(flops=cost))
+    with pytest.raises(QuestionError, match=r"pays for no run: .*; limits.flops leaves 0 FLOPs .*: raise it to \d"):
+        suggest_for_sweep(PLANNING, limited, Asked(1e13))
 
 
 def test_a_sweep_with_runs_goes_on_at_its_own_ladder(lab: SweepAnswers) -> None:

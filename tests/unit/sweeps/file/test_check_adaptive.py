@@ -28,7 +28,8 @@ def test_a_sweep_is_adaptive_by_its_ask() -> None:
 @pytest.mark.parametrize(
     ("adaptive", "more", "said"),
     [
-        ("{ask: 1e9, spend: 1e13}", "", ":3:12 adaptive.ask: 1e\\+09 FLOPs .* smallest of budgets, 1e\\+11"),
+        ("{ask: 1e9, spend: 1e13}", "", ":3:12 adaptive.ask: 1e\\+09 FLOPs .* smallest of budgets, 1e11"),
+        ("{ask: -1, spend: 1e13}", "", "adaptive.ask: -1 FLOPs .* smallest of budgets, 1e11"),
         ("{spend: 1e13}", "", "adaptive.ask: required"),
         ("{until: {loss: 0.1}}", "", "adaptive.ask: required"),
         ("{ask: 1e15}", "", "adaptive.spend: required"),
@@ -48,3 +49,17 @@ def test_a_sweep_is_adaptive_by_its_ask() -> None:
 def test_each_mistake_is_named_with_what_to_do(adaptive: str, more: str, said: str) -> None:
     with pytest.raises(SweepError, match=said):
         _load(adaptive, more)
+
+
+def test_the_least_ask_is_rounded_up_so_that_it_may_be_typed() -> None:
+    grid = GRID.replace("1e11", "1.2345e11")
+    with pytest.raises(SweepError, match=r"smallest of budgets, 1.24e11"):
+        load_sweep(f"{grid}adaptive: {{ask: 1.23e11, spend: 1e13}}\n".encode())
+    assert load_sweep(f"{grid}adaptive: {{ask: 1.24e11, spend: 1e13}}\n".encode()).adaptive.on
+
+
+def test_budgets_below_zero_are_a_mistake_of_their_own() -> None:
+    with pytest.raises(
+        SweepError, match=r"budgets(.|\n)*adaptive.ask: -2 FLOPs would cost less than any run of the sweep$"
+    ):
+        load_sweep(b"name: t\nbudgets: [-1]\nadaptive: {ask: -2, spend: 1e13}\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import pairwise
 
@@ -120,8 +121,12 @@ def test_without_a_law_the_curves_are_completed_first(played: list[Decision]) ->
             "adaptive: a spend of 1e9 FLOPs does not pay for the first law and a run after it",
         ),
         ({"spend": 3e12}, 20_000_000, r"3 curves of 5 sizes cost 7e12 FLOPs, so the least is 7.11e12"),
-        ({}, 30_000, "adaptive: no cell of its budgets can be trained: .* epochs of 30,000 unique tokens"),
-        ({}, 1_200_000, "which give no law: .* epochs of 1,200,000 unique tokens, above epochs_max"),
+        ({}, 30_000, "no cell of its budgets can be trained: .* epochs of 30,000 unique tokens, .* epochs_max=5"),
+        (
+            {},
+            1_200_000,
+            "no law: .* of 1,200,000 unique tokens, above epochs_max = 1; epochs_max=1.45 .* gives 3 budgets",
+        ),
     ],
 )
 def test_what_cannot_begin_is_refused_with_the_nearest_that_can(
@@ -134,7 +139,10 @@ def test_what_cannot_begin_is_refused_with_the_nearest_that_can(
 def test_a_precision_out_of_reach_and_a_corpus_that_ends_are_said_beforehand() -> None:
     first = first_round(adaptive_spec(loss=1e-4, ask=1e15, spend=1e13), facts(2_500_000)).round
     assert "not expected within 1e13 FLOPs: the nearest is N* to ×" in first.note
-    assert "FLOPs can be trained" in first.note and "above epochs_max = 1" in first.note
+    assert "; ask for loss=0." in first.note and "or spend more; the corpus ends first: " in first.note
+    said = float(re.findall(r"ask for loss=([\d.]+),", first.note)[0])
+    nearest = first_round(adaptive_spec(loss=said, ask=1e15, spend=1e13), facts(2_500_000)).round
+    assert nearest.note == "", "what is reached is asked for without a warning"
 
 
 def test_the_spend_pays_for_the_check_of_the_recipe_too(played: list[Decision]) -> None:

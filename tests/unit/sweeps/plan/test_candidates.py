@@ -24,8 +24,14 @@ def test_they_hold_the_plans_own_cells_and_go_on_at_its_ratio() -> None:
 def test_the_corpus_ends_them_with_the_reason() -> None:
     found = candidates(spec_of(), facts(700_000), 1e15)
     assert max(run.budget for run in found.runs) < 1e14
-    assert "FLOPs can be trained" in found.stopped
-    assert "above epochs_max" in found.stopped
+    assert "the corpus ends first: no budget has a whole curve" in found.stopped
+    assert "epochs_max=" in found.stopped
+
+
+def test_budgets_without_cells_for_another_reason_say_it() -> None:
+    found = candidates(spec_of(recipe_overrides={"min_steps": 5000}), FACTS, 1e13)
+    assert found.stopped.startswith("no cell of 1e11 FLOPs can be trained: ")
+    assert "optimizer steps, fewer than 5000" in found.stopped and "epochs_max" not in found.dropped
 
 
 def test_sizes_that_the_file_names_are_kept() -> None:
