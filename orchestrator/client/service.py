@@ -163,7 +163,10 @@ class Client(AccountVerbs, BoardVerbs):
         Refused.
         """
         path = f"/api/v1/sweeps/{quoted(name)}/events"
-        return resumed(lambda after: self._stream(path, after), Patience(away))
+        try:
+            yield from resumed(lambda after: self._stream(path, after), Patience(away))
+        except json.JSONDecodeError:
+            raise self.stranger() from None
 
     def run(self, run: str) -> dict[str, Any]:
         """A run with its configuration, result and attempts as JSON. Raises NotFound, Unreachable."""
@@ -208,7 +211,11 @@ class Client(AccountVerbs, BoardVerbs):
         """The lines of a stream of events after the one with an id. Raises NotFound, Unreachable, Refused."""
         request = self._request(path, {"Last-Event-ID": after} if after else {})
         with self._translated():
-            lines: Stream = self._opener.open(request, timeout=SILENT_SECONDS)
+            answer = self._opener.open(request, timeout=SILENT_SECONDS)
+        if answer.headers.get_content_type() != "text/event-stream":
+            answer.close()
+            raise self.stranger()
+        lines: Stream = answer
         return lines
 
     def _request(

@@ -5,12 +5,16 @@ from __future__ import annotations
 import sys
 
 import pytest
+import torch
 
 from model.arrangements import PROCESSES, arranged
 from model.choice import STACKS
 from model.config import ModelConfig
 
-pytestmark = pytest.mark.gpu
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+]
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from orchestrator import client as clients
 from orchestrator.attempts import Outcome
+from orchestrator.cli import output
 from orchestrator.cluster.attempt_log import EventLog, attempt_log
 from orchestrator.home import Home
 from orchestrator.states import Cause
@@ -36,8 +38,9 @@ class Service:
         self.asked.append((sweep, action))
         return "as you wish"
 
-    def sweep(self, _: str) -> dict[str, Any]:
-        return self.answers.pop(0)
+    def watch(self, sweep: str, away: object) -> Iterator[dict[str, Any]]:
+        self.asked.append((sweep, away))
+        yield from self.answers
 
     def run(self, run: str) -> dict[str, Any]:
         self.asked.append(run)
@@ -91,8 +94,9 @@ def _progress(done: int, **changes: Any) -> dict[str, Any]:
 def test_watching_ends_with_the_sweep(isoflop: Isoflop, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
     monkeypatch.setattr(following.time, "sleep", pauses.append)
-    _serve(monkeypatch, _progress(1), _progress(1), _progress(2))
+    service = _serve(monkeypatch, _progress(1), _progress(1), _progress(2))
     assert isoflop("watch", "tiny").code == 0
+    assert service.asked == [("tiny", output.away)]
     assert pauses == [following.FOLLOW_SECONDS] * 2
     _serve(monkeypatch, _progress(1, failed=1))
     assert isoflop("watch", "tiny").code == 1
@@ -198,6 +202,7 @@ def test_a_sweep_that_somebody_schedules_is_followed(stored: Isoflop, monkeypatc
 def test_an_answer_of_another_service_is_said(stored: Isoflop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ISOFLOP_URL", "http://127.0.0.1:9")
     monkeypatch.setattr("orchestrator.client.Client._call", lambda *_, **__: {"name": "other"})
+    monkeypatch.setattr("orchestrator.client.Client.watch", lambda *_: iter([{"name": "other"}]))
     for words in (("watch", "lab"), ("submit", "tiny")):
         refused = stored(*words)
         assert refused.code == 4 and "is not a service of this version of isoflop" in refused.stderr

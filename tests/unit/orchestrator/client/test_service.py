@@ -29,6 +29,8 @@ class _Handler(BaseHTTPRequestHandler):
         data = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(data)))
+        if data.startswith(b"id: "):
+            self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
         self.wfile.write(data)
 
@@ -165,6 +167,13 @@ def test_progress_is_watched_over_a_cut_and_a_proxy_without_its_service(
     assert [each[3] for each in service.asked] == ["Bearer secret"] * 4
     assert service.after == [None, "a", "a", "a"]
     assert away == [f"no service answers behind {service.url}: the service answered 502 Bad Gateway"]
+
+
+@pytest.mark.parametrize("answer", [b"<h1>Welcome</h1>", b"id: a\ndata: <h1>\n\n"])
+def test_what_sends_no_events_is_a_stranger(service: Any, answer: bytes) -> None:
+    service.answers.append((200, answer))
+    with pytest.raises(Unreachable, match="is not a service of this version"):
+        next(Client(service.url).watch("a"))
 
 
 def test_a_refusal_of_the_service_itself_is_none_of_a_proxy(service: Any) -> None:
