@@ -276,7 +276,9 @@ def device_count(settings: Settings, device: str) -> int:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return settings.workers or cores
     if settings.workers is not None:
-        return max(1, settings.workers // (settings.gpu_shares or 1))
+        here = len(gpu_names()) if settings.ray_address == "local" else 0
+        devices = max(1, settings.workers // (settings.gpu_shares or 1))
+        return min(devices, here) if here else devices
     if not gpu_names():
         raise SettingsError(
             "ISOFLOP_WORKERS is not set, and this machine has no GPU to count: set it to the most workers that the "

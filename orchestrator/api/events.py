@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated
 
-from fastapi import FastAPI, Header
+from fastapi import FastAPI, Header, Request
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
@@ -73,7 +75,7 @@ class Feeds:
         self._read = read
         self._feeds: dict[tuple[int, str], tuple[_Feed, asyncio.Task[None]]] = {}
 
-    async def listen(self, name: str, last: str = "") -> AsyncIterator[str]:
+    async def listen(self, name: str, last: str = "") -> AsyncGenerator[str, None]:
         """The progress of a sweep as events, one for each change, until it is finished.
 
         `last` is the id of the event that the listener had last: it is not sent again.
@@ -151,6 +153,18 @@ class Feeds:
             await asyncio.sleep(0)
 
 
+async def while_let_in(stream: AsyncGenerator[str, None], stays: Callable[[], Awaitable[bool]]) -> AsyncIterator[str]:
+    """A stream until its listener is no longer let in: `stays` is asked once in HEARTBEAT_SECONDS."""
+    asked = time.monotonic()
+    async with aclosing(stream):
+        async for text in stream:
+            if time.monotonic() - asked >= HEARTBEAT_SECONDS:
+                if not await stays():
+                    return
+                asked = time.monotonic()
+            yield text
+
+
 class EventStream(StreamingResponse):
     """A stream of events; the class names its media type in the OpenAPI document."""
 
@@ -173,7 +187,9 @@ def install(app: FastAPI, desk: Desk) -> None:
 
     @app.get("/api/v1/sweeps/{name}/events", tags=["sweeps"], response_class=EventStream)
     async def events(
-        name: str, last_event_id: Annotated[str, Header(description="The event that the client had last.")] = ""
+        request: Request,
+        name: str,
+        last_event_id: Annotated[str, Header(description="The event that the client had last.")] = "",
     ) -> EventStream:
         """Server-Sent Events: `progress` whenever it changes, until the sweep is finished.
 
@@ -181,6 +197,6 @@ def install(app: FastAPI, desk: Desk) -> None:
         """
         found = await desk.sweep(name)
         revision = f"{found.sweep.name}@{found.sweep.revision}"
-        stream = feeds.listen(revision, last_event_id)
+        stream = while_let_in(feeds.listen(revision, last_event_id), request.state.stays)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return EventStream(stream, headers=headers)

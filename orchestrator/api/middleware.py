@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Hashable
+from functools import partial
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
@@ -66,7 +67,8 @@ class Surroundings:
             await _refuse(refused, scope, receive, answer)
             return
         actor = Actor(entry.name, entry.role or Role.READER, _address(scope), request)
-        scope = {**scope, "state": {**scope.get("state", {}), "actor": actor, "stamp": stamp}}
+        stays = partial(self._stays, guard.secret_of(Headers(scope=scope)), entry)
+        scope = {**scope, "state": {**scope.get("state", {}), "actor": actor, "stamp": stamp, "stays": stays}}
         asking.set(entry.name)
         hearing.set(receive if scope["method"] in ("GET", "HEAD") else None)  # else a body may still come
         if answer.head:  # routes know GET; what they answer is sent without its body
@@ -94,14 +96,24 @@ class Surroundings:
 
     async def _entry(self, scope: Scope) -> tuple[Entry, Hashable]:
         """Who sent a request, by its token alone, and the database's stamp if that is known. Raises StoreError."""
-        token, stamp = guard.secret_of(Headers(scope=scope)), self._members.stamp()
-        known = None if stamp is None else self._members.entry_at(token, stamp)
-        if known is None:
-            known = await run_in_threadpool(self._members.entry, token)
+        token = guard.secret_of(Headers(scope=scope))
+        known, stamp = await self._holder(token)
         plain = scope.get("state", {}).get("plain_request")
         if plain is not None:
             plain.token, plain.entry, plain.stamp = token, known, stamp
         return known, stamp
+
+    async def _holder(self, token: str) -> tuple[Entry, Hashable]:
+        """Who has a token now, and the database's stamp if that is known. Raises StoreError."""
+        stamp = self._members.stamp()
+        known = None if stamp is None else self._members.entry_at(token, stamp)
+        if known is None:
+            known = await run_in_threadpool(self._members.entry, token)
+        return known, stamp
+
+    async def _stays(self, token: str, entry: Entry) -> bool:
+        """Whether a token is still who it was when its request was let in, for an answer that takes long."""
+        return (await self._holder(token))[0] == entry
 
 
 class Answer:

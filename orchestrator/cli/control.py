@@ -128,10 +128,13 @@ def _readings(sweep: str) -> Iterator[Progress]:
         workspace = open_workspace(reading=True)
         yield from readings(workspace, Answering(workspace).sweep(sweep))
         return
-    try:
-        yield from map(progress_from_json, client.watch(sweep, away))
-    except (KeyError, TypeError) as error:
-        raise client.stranger() from error
+    for said in client.watch(sweep, away):
+        try:
+            progress = progress_from_json(said)
+        except (KeyError, TypeError, ValueError) as error:
+            raise client.stranger() from error
+        yield progress
+    raise client.stranger()  # whose last progress said that it was finished, and was not
 
 
 def logs(

@@ -70,6 +70,8 @@ def resumed(open_after: Callable[[str], Stream], patience: Patience) -> Iterator
     Args:
         open_after: opens the stream of what is new since the event of an id, or of everything for "".
         patience: asks for it.
+
+    Raises JSONDecodeError and UnicodeDecodeError for events that are no JSON objects.
     """
     last = ""
     while True:
@@ -77,7 +79,9 @@ def resumed(open_after: Callable[[str], Stream], patience: Patience) -> Iterator
             try:
                 for event in events(lines):
                     last = event.id
-                    said: dict[str, Any] = json.loads(event.data)
+                    said = json.loads(event.data)
+                    if not isinstance(said, dict):
+                        raise json.JSONDecodeError("no object", event.data, 0)
                     yield said
                     if said.get("finished"):
                         return

@@ -32,6 +32,8 @@ SILENT_SECONDS = 60.0
 """Longest silence of a stream of events: a service sends something every quarter of a minute."""
 PROXY_STATUSES = (502, 503, 504)
 """HTTP statuses of a proxy whose service does not answer."""
+UNREADABLE = (OSError, EOFError, ValueError, zlib.error, http.client.HTTPException)
+"""What opening and reading an answer raises, whose body may be cut, or not what its headers say."""
 JSON_PATHS = ("/api/v1/boards", "/api/v1/classes")
 """Beginnings of the paths whose bodies are JSON; those of sweeps are YAML."""
 PART = 1000
@@ -165,7 +167,7 @@ class Client(AccountVerbs, BoardVerbs):
         path = f"/api/v1/sweeps/{quoted(name)}/events"
         try:
             yield from resumed(lambda after: self._stream(path, after), Patience(away))
-        except json.JSONDecodeError:
+        except (json.JSONDecodeError, UnicodeDecodeError):  # and no other ValueError: Refused is one
             raise self.stranger() from None
 
     def run(self, run: str) -> dict[str, Any]:
@@ -203,9 +205,7 @@ class Client(AccountVerbs, BoardVerbs):
         headers = {"Accept-Encoding": "gzip"} | ({"Content-Type": kind} if body else {})
         request = self._request(path, headers, body, method)
         with self._translated(), self._opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
-            content = answer.read()
-            packed = answer.headers.get("Content-Encoding") == "gzip"
-            return json.loads(gzip.decompress(content) if packed else content)
+            return _json_of(answer)
 
     def _stream(self, path: str, after: str) -> Stream:
         """The lines of a stream of events after the one with an id. Raises NotFound, Unreachable, Refused."""
@@ -235,7 +235,7 @@ class Client(AccountVerbs, BoardVerbs):
             if kind == "refused" and error.code in PROXY_STATUSES:
                 raise Unreachable(f"no service answers behind {self.url}: {detail}") from None
             raise (NotFound(detail) if error.code == 404 else Refused(detail, kind)) from None
-        except (OSError, EOFError, ValueError, zlib.error, http.client.HTTPException) as error:
+        except UNREADABLE as error:
             reason = getattr(error, "reason", error) or type(error).__name__
             through = f" through the proxy {self._proxy.rpartition('@')[2]}" if self._proxy else ""
             raise Unreachable(
@@ -275,10 +275,17 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+def _json_of(answer: http.client.HTTPResponse | urllib.error.HTTPError) -> Any:
+    """The JSON of an answer's body. Raises one of UNREADABLE for what is none."""
+    content = answer.read()
+    packed = answer.headers.get("Content-Encoding") == "gzip"
+    return json.loads(gzip.decompress(content) if packed else content)
+
+
 def _problem(error: urllib.error.HTTPError) -> tuple[str, str]:
     """Detail and kind of a problem document (RFC 9457); for any other answer, its status and `refused`."""
     try:
-        document = json.load(error)
+        document = _json_of(error)
         return str(document["detail"]), str(document["type"]).rpartition(":")[2]
-    except (ValueError, KeyError, TypeError):
+    except (*UNREADABLE, KeyError, TypeError):
         return f"the service answered {error.code} {error.reason}", "refused"

@@ -59,14 +59,16 @@ class Job:
         """From now on so many runs share the worker, this one among them."""
         self.before, self.began, self.sharing = self.elapsed, time.monotonic(), runs
 
-    def waiting(self, work: float | None, *, by_memory: bool = False) -> Waiting:
+    def waiting(self, work: float | None, *, by_memory: bool = False, shares: int | None = None) -> Waiting:
         """The queued run as dispatch sees it. Its work is in predicted seconds; if nothing predicts them, in FLOPs.
 
-        As many runs share a device as were measured to be the fastest; `by_memory`, as many as its memory holds.
+        As many runs share a device as were measured to be the fastest, of the `shares` that it has, where that is
+        known; `by_memory`, as many as its memory holds.
         """
         cell = self.run.cell
         memory = WHOLE if self.run.alone else cell.memory_bytes if cell else 0
-        beside = 0 if by_memory else cell.processes if cell else 1
+        processes = cell.processes if cell else 1
+        beside = 0 if by_memory else processes if shares is None else min(processes, shares)
         later = self.run.id in self.sweep.ahead
         stack = "" if beside > 1 else self._stack()  # it was measured to be faster than a stack
         work = work or self.run.flops

@@ -16,7 +16,7 @@ from orchestrator.scheduling.job import Job
 from orchestrator.scheduling.missing_devices import MissingDevices
 from orchestrator.scheduling.stacks import StackSizes
 from orchestrator.scheduling.trunks import Trunks
-from orchestrator.scheduling.waiting import Claim
+from orchestrator.scheduling.waiting import Claim, Waiting
 from orchestrator.states import Cause, RunState
 from orchestrator.store import LostAttempts, RunRecord, Store
 
@@ -28,13 +28,20 @@ class Queue:
     """The runs that wait, as the database has them, and the choice of those that start next."""
 
     def __init__(
-        self, store: Store, artifacts: ArtifactStore, stacks: StackSizes | None = None, *, by_memory: bool = False
+        self,
+        store: Store,
+        artifacts: ArtifactStore,
+        stacks: StackSizes | None = None,
+        *,
+        by_memory: bool = False,
+        shares: int | None = None,
     ) -> None:
         """A queue over a database and the store of artifacts; empty until it is read.
 
-        As many runs share a device as were measured to be the fastest, or `by_memory` as many as it holds.
+        As many runs share a device as were measured to be the fastest, of the `shares` that it has, or `by_memory` as
+        many as it holds.
         """
-        self._by_memory = by_memory
+        self._by_memory, self._shares = by_memory, shares
         self._store = store
         self._trunks = Trunks(artifacts)
         self._dispatch = Dispatch(stacks)
@@ -124,7 +131,7 @@ class Queue:
         """Offer a run that trains alone; `offer_shared` offers those of trunks."""
         if run_id not in self._held and self._trunks.trunk(run_id) is None:
             job = self._jobs[run_id]
-            self._dispatch.offer(job.waiting(self.seconds(job), by_memory=self._by_memory))
+            self._dispatch.offer(self._as_waiting(job, self.seconds(job)))
 
     def offer_shared(self, running: Collection[str]) -> None:
         """Offer the runs of trunks that may start now, each with the work that depends on it."""
@@ -133,7 +140,11 @@ class Queue:
         for run_id in waiting - may_start.keys():
             self._dispatch.withdraw(run_id)
         for run_id, work in may_start.items():
-            self._dispatch.offer(self._jobs[run_id].waiting(work, by_memory=self._by_memory))
+            self._dispatch.offer(self._as_waiting(self._jobs[run_id], work))
+
+    def _as_waiting(self, job: Job, work: float | None) -> Waiting:
+        """A queued run as dispatch sees it."""
+        return job.waiting(work, by_memory=self._by_memory, shares=self._shares)
 
     def asked(self) -> Counter[str]:
         """How many runs may start, by the kind of device that they ask for; empty for any."""

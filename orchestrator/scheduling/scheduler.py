@@ -52,15 +52,16 @@ class Scheduler:
         checkpoint_seconds: float | None = None,
         stacked: int | None = None,
         by_memory: bool = False,
+        shares: int | None = None,
     ) -> None:
         """A scheduler over a database and an executor; `take_over` makes it the one writer.
 
         So many runs are `stacked`, on every kind of device; None stacks on GPUs, where that is faster. GPUs are shared
-        as was measured to be the fastest, or `by_memory`.
+        as was measured to be the fastest, of the `shares` that each has, or `by_memory`.
         """
         self._store, self._cluster, self._artifacts = store, cluster, artifacts
         self._reservations = Reservations(store, ceilings or Ceilings())
-        self._queue = Queue(store, artifacts, StackSizes.of(stacked), by_memory=by_memory)
+        self._queue = Queue(store, artifacts, StackSizes.of(stacked), by_memory=by_memory, shares=shares)
         forced = 0 if stacked is None or stacked == 1 else stacked
         self._assigning = Assigning(self._queue, artifacts, tracking, checkpoint_seconds, forced)
         self._running: dict[str, Job] = {}

@@ -86,6 +86,7 @@ class Execution:
                 checkpoint_seconds=settings.checkpoint_seconds,
                 stacked=settings.stacked,
                 by_memory=settings.gpu_shares is not None,
+                shares=shares,
             )
             try:
                 workspace.say(f"starting {plural(workers, 'worker')}")

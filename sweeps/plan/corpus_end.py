@@ -34,7 +34,7 @@ def corpus_end(curves: Sequence[CurvePasses], epochs_max: float, spend: float = 
     short = [curve for curve in able if curve.whole > epochs_max]
     if not short:
         return ""
-    whole = [curve.budget for curve in able if curve.budget < short[0].budget]
+    whole = [curve.budget for curve in able if curve.whole and curve.budget < short[0].budget]
     have = f"whole curves reach {typed_flops(whole[-1])} FLOPs" if whole else "no budget has a whole curve"
     first, every = short[0].whole, max(curve.whole for curve in short)
     gives = f"{_more(first, epochs_max)} gives that of {typed_flops(short[0].budget)}"

@@ -101,6 +101,7 @@ def test_a_gpu_is_one_device_however_many_workers_share_it(monkeypatch: pytest.M
     assert (worker_count(free, "cuda", 4), device_count(free, "cuda")) == (8, 2)
     assert (worker_count(cluster, "cuda", 4), device_count(cluster, "cuda")) == (32, 8)
     assert device_count(Settings("", "10.0.0.1:6379", 3, gpu_shares=4), "cuda") == 1
+    assert [device_count(Settings("", "local", workers), "cuda") for workers in (1, 2, 8)] == [1, 2, 2]
 
 
 def test_the_largest_numbers_of_settings(tmp_path: Path) -> None:

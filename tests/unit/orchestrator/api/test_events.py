@@ -73,7 +73,7 @@ def test_the_last_listener_ends_the_reader_and_an_error_ends_the_stream() -> Non
         feeds = Feeds(reader)
         stream = feeds.listen("demo")
         await anext(stream)
-        await stream.aclose()  # type: ignore[attr-defined]
+        await stream.aclose()
         assert not feeds._feeds
         reads = reader.reads
         await asyncio.sleep(0.02)
@@ -81,6 +81,21 @@ def test_the_last_listener_ends_the_reader_and_an_error_ends_the_stream() -> Non
 
     assert asyncio.run(leave()) <= 1
     assert asyncio.run(listen(Feeds(Reader(FIRST, OSError("away"))))) == [FIRST.event]
+
+
+def test_who_is_no_longer_let_in_hears_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HEARTBEAT_SECONDS", 0.01)
+    feeds, answers = Feeds(Reader(FIRST)), [True, True, False]
+
+    async def stays() -> bool:
+        return answers.pop(0)
+
+    async def heard() -> list[str]:
+        return [event async for event in module.while_let_in(feeds.listen("demo"), stays)]
+
+    quiet = ": still here\n\n"
+    assert asyncio.run(heard()) == [FIRST.event, quiet, quiet]
+    assert not feeds._feeds, "nobody listens: nobody reads"
 
 
 def test_more_listeners_are_told_less_often(monkeypatch: pytest.MonkeyPatch) -> None:

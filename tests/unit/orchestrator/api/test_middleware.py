@@ -38,11 +38,18 @@ class OneToken(Members):
 
 def client_of(token: str | None = None, raises: bool = False) -> TestClient:
     app = FastAPI()
-    app.add_middleware(Surroundings, members=OneToken(token))
+    members = OneToken(token)
+    app.add_middleware(Surroundings, members=members)
 
     @app.get("/who")
     def who(request: Request) -> dict[str, str]:
         return asdict(request.state.actor)
+
+    @app.get("/stays")
+    async def stays(request: Request) -> list[bool]:
+        before = await request.state.stays()
+        members.token = "another-token-another"
+        return [before, await request.state.stays()]
 
     @app.get("/fine")
     def fine() -> str:
@@ -184,3 +191,7 @@ def test_a_caller_who_leaves_in_the_middle_of_the_body_leaves_no_trace(caplog: p
     scope = {"type": "http", "method": "POST", "path": "/size", "query_string": b"", "headers": headers}
     asyncio.run(app(scope, receive, send))
     assert not sent and not caplog.records
+
+
+def test_an_answer_that_takes_long_can_ask_whether_its_caller_is_still_let_in() -> None:
+    assert client_of(TOKEN).get("/stays", headers=BEARER).json() == [True, False]

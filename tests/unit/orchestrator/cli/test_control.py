@@ -202,7 +202,10 @@ def test_a_sweep_that_somebody_schedules_is_followed(stored: Isoflop, monkeypatc
 def test_an_answer_of_another_service_is_said(stored: Isoflop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ISOFLOP_URL", "http://127.0.0.1:9")
     monkeypatch.setattr("orchestrator.client.Client._call", lambda *_, **__: {"name": "other"})
-    monkeypatch.setattr("orchestrator.client.Client.watch", lambda *_: iter([{"name": "other"}]))
-    for words in (("watch", "lab"), ("submit", "tiny")):
-        refused = stored(*words)
+    others = ({"name": "other"}, _progress(1, state="of a later version"), _progress(1))
+    for said in others:
+        monkeypatch.setattr("orchestrator.client.Client.watch", lambda *_, said=said: iter([said]))
+        refused = stored("watch", "lab")
         assert refused.code == 4 and "is not a service of this version of isoflop" in refused.stderr
+    refused = stored("submit", "tiny")
+    assert refused.code == 4 and "is not a service of this version of isoflop" in refused.stderr

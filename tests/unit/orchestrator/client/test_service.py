@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ class _Handler(BaseHTTPRequestHandler):
     asked: list[tuple[str, str, bytes, Any, Any]]
     answers: list[tuple[int, Any]]
     after: list[str | None]
+    lacking = 0
 
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -28,7 +30,9 @@ class _Handler(BaseHTTPRequestHandler):
         status, content = self.answers.pop(0)
         data = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(status)
-        self.send_header("Content-Length", str(len(data)))
+        self.send_header("Content-Length", str(len(data) + self.lacking))
+        if data.startswith(b"\x1f\x8b"):
+            self.send_header("Content-Encoding", "gzip")
         if data.startswith(b"id: "):
             self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
@@ -169,7 +173,10 @@ def test_progress_is_watched_over_a_cut_and_a_proxy_without_its_service(
     assert away == [f"no service answers behind {service.url}: the service answered 502 Bad Gateway"]
 
 
-@pytest.mark.parametrize("answer", [b"<h1>Welcome</h1>", b"id: a\ndata: <h1>\n\n"])
+@pytest.mark.parametrize(
+    "answer",
+    [b"<h1>Welcome</h1>", b"id: a\ndata: <h1>\n\n", b"id: a\ndata: [1]\n\n", b'id: a\ndata: "\xe9"\n\n'],
+)
 def test_what_sends_no_events_is_a_stranger(service: Any, answer: bytes) -> None:
     service.answers.append((200, answer))
     with pytest.raises(Unreachable, match="is not a service of this version"):
@@ -178,6 +185,22 @@ def test_what_sends_no_events_is_a_stranger(service: Any, answer: bytes) -> None
 
 def test_a_refusal_of_the_service_itself_is_none_of_a_proxy(service: Any) -> None:
     service.answers.append((503, {"detail": "the database is away", "type": "urn:isoflop:database-away"}))
+    with pytest.raises(Refused, match="the database is away") as refused:
+        Client(service.url).sweep("a")
+    assert refused.value.kind == "database-away"
+
+
+@pytest.mark.parametrize(("status", "error"), [(502, Unreachable), (422, Refused), (404, NotFound)])
+def test_an_error_whose_body_is_cut_is_told_by_its_status(service: Any, status: int, error: type[Exception]) -> None:
+    service.answers.append((status, b"<h1>Ba"))
+    service.lacking = 10
+    with pytest.raises(error, match=f"the service answered {status}"):
+        Client(service.url).sweep("a")
+
+
+def test_a_problem_that_a_proxy_has_compressed_keeps_its_sentence_and_kind(service: Any) -> None:
+    problem = json.dumps({"detail": "the database is away", "type": "urn:isoflop:database-away"}).encode()
+    service.answers.append((503, gzip.compress(problem)))
     with pytest.raises(Refused, match="the database is away") as refused:
         Client(service.url).sweep("a")
     assert refused.value.kind == "database-away"

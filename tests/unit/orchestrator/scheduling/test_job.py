@@ -91,6 +91,9 @@ def test_as_many_share_a_device_as_were_measured_to_be_the_fastest_unless_memory
     measured, by_memory = job.waiting(1.0), job.waiting(1.0, by_memory=True)
     assert (measured.beside, measured.stack) == (4, ""), "what trains side by side is in no stack"
     assert by_memory.beside == 0 and by_memory.stack
+    assert job.waiting(1.0, shares=2).beside == 2 and job.waiting(1.0, shares=8).beside == 4
+    unshared = job.waiting(1.0, shares=1)
+    assert unshared.beside == 1 and unshared.stack, "the pool was started before anything was measured"
     alone = Job(replace(RUN, config=CONFIG, cell=made_cell(memory_bytes=7)), sweep_record()).waiting(1.0)
     assert alone.beside == 1 and alone.stack
 

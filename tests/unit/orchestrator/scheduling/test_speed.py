@@ -203,6 +203,8 @@ def test_a_calibration_that_fails_shows_the_end_of_its_output(monkeypatch: pytes
     for shapes, limit in ((1, 180), (9, 540)):
         with pytest.raises(CalibrationError, match=f"did not end within {limit} s"):
             speed._measure({"shapes": [{}] * shapes})
+    with pytest.raises(CalibrationError, match="did not end within 540 s"):
+        speed._measure({"shapes": [{}], "arrangements": True})
 
 
 def test_a_device_that_is_not_at_hand_is_known_at_the_sizes_of_the_runs() -> None:

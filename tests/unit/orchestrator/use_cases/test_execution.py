@@ -93,7 +93,8 @@ def test_a_sweep_is_trained_to_its_end_and_watched(workspace: Workspace, monkeyp
     settings = {"workers": 2, "device": "cpu", "address": "local", "shares": 3, "head_seconds": 7.0}
     settings["token"] = workspace.home.root / "ray-token"
     assert {"ISOFLOP_TOKEN"} == CALLS[0][1].pop("hidden") & {"ISOFLOP_TOKEN", "WANDB_API_KEY"}
-    ceilings = {"ceilings": workspace.settings.ceilings, "checkpoint_seconds": 9.0, "stacked": None, "by_memory": True}
+    ceilings = {"ceilings": workspace.settings.ceilings, "checkpoint_seconds": 9.0, "stacked": None}
+    ceilings |= {"by_memory": True, "shares": 3}
     assert [
         ("cluster", settings), ("scheduler", ceilings), "starting 2 workers", "take over", ("drain", DRAIN_SECONDS),
         "close", "finish",

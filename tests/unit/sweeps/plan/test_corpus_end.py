@@ -61,3 +61,9 @@ def test_what_is_typed_does(tokens: int) -> None:
     assert candidates(spec, facts(round(tokens * every)), 1e14).stopped == ""
     asked = re.findall(r"or ask at ([\de.]+)", said)
     assert not asked or candidates(spec, facts(tokens), float(asked[0])).stopped == ""
+
+
+def test_a_budget_of_which_nothing_can_be_built_has_no_whole_curve() -> None:
+    curves = [CurvePasses(1e9, (), 0.0), CurvePasses(4e9, (1.0, 9.0), 9.0)]
+    assert corpus_end(curves, 4).startswith("the corpus ends first: no budget has a whole curve with epochs_max = 4; ")
+    assert "ask at" not in corpus_end(curves, 4)
