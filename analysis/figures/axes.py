@@ -19,6 +19,8 @@ CLOSEST = 0.12
 
 _MAX_LABELS = 7
 _FEWEST_LABELS = 3
+_ROUNDING = 1e-9
+"""Span, as a share of the numbers, below which they count as equal."""
 _BULK = 0.975
 _HEADROOM = 0.6
 
@@ -49,10 +51,14 @@ def log_domain(numbers: Iterable[float], pad: float = 0.05) -> tuple[float, floa
 
 
 def linear_domain(numbers: Iterable[float], pad: float = 0.06) -> tuple[float, float]:
-    """Smallest and largest finite number, widened on both sides by `pad` of the span."""
+    """Smallest and largest finite number, widened on both sides by `pad` of the span.
+
+    Where they are equal but for rounding, by a hundredth of them.
+    """
     finite = [number for number in numbers if math.isfinite(number)]
     low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
-    margin = pad * (high - low) or max(abs(high) * 0.01, 1e-9)
+    size = max(abs(low), abs(high))
+    margin = pad * (high - low) if high - low > _ROUNDING * size else max(size * 0.01, 1e-9)
     return low - margin, high + margin
 
 
