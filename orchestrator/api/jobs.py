@@ -38,15 +38,10 @@ async def outcome_of(kept: Kept[Value], future: Future[Value]) -> Value:
 
 async def _together(kept: Kept[Value], future: Future[Value], made: asyncio.Future[Value], receive: Receive) -> None:
     """Wait until a computation is done. Raises ClientDisconnect if the client goes first."""
-    gone: asyncio.Future[None] = asyncio.ensure_future(_gone(receive))
-    waiting: set[asyncio.Future[Any]] = {made, gone}
     kept.wait(future)
     try:
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        if not made.done():
-            raise ClientDisconnect
+        await _done_or_gone(made, receive)
     finally:
-        gone.cancel()
         kept.leave(future)
         asyncio.get_running_loop().call_later(LEFT_SECONDS, kept.cancel_unwanted, future)
 
@@ -57,16 +52,23 @@ async def waited_for(request: Request, executor: Executor, make: Callable[..., V
     Raises what it raises, TooManyJobs, and ClientDisconnect if the client goes first: then it is cancelled.
     """
     job: asyncio.Future[Value] = asyncio.wrap_future(executor.submit(make, *arguments))
-    gone: asyncio.Future[None] = asyncio.ensure_future(_gone(request.receive))
-    waiting: set[asyncio.Future[Any]] = {job, gone}
     try:
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        if not job.done():
-            raise ClientDisconnect
+        await _done_or_gone(job, request.receive)
         return job.result()
     finally:
-        gone.cancel()
         job.cancel()
+
+
+async def _done_or_gone(made: asyncio.Future[Value], receive: Receive) -> None:
+    """Wait until something is made. Raises ClientDisconnect if the client goes first."""
+    gone: asyncio.Future[None] = asyncio.ensure_future(_gone(receive))
+    waiting: set[asyncio.Future[Any]] = {made, gone}
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if not made.done():
+            raise ClientDisconnect
+    finally:
+        gone.cancel()
 
 
 async def _gone(receive: Receive) -> None:
