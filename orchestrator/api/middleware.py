@@ -67,7 +67,7 @@ class Surroundings:
             await _refuse(refused, scope, receive, answer)
             return
         actor = Actor(entry.name, entry.role or Role.READER, _address(scope), request)
-        stays = partial(self._stays, guard.secret_of(Headers(scope=scope)), entry)
+        stays = partial(self._stays, scope, entry)
         scope = {**scope, "state": {**scope.get("state", {}), "actor": actor, "stamp": stamp, "stays": stays}}
         asking.set(entry.name)
         hearing.set(receive if scope["method"] in ("GET", "HEAD") else None)  # else a body may still come
@@ -111,9 +111,9 @@ class Surroundings:
             known = await run_in_threadpool(self._members.entry, token)
         return known, stamp
 
-    async def _stays(self, token: str, entry: Entry) -> bool:
-        """Whether a token is still who it was when its request was let in, for an answer that takes long."""
-        return (await self._holder(token))[0] == entry
+    async def _stays(self, scope: Scope, entry: Entry) -> bool:
+        """Whether a request's token is still who it was when it was let in, for an answer that takes long."""
+        return (await self._holder(guard.secret_of(Headers(scope=scope))))[0] == entry
 
 
 class Answer:
