@@ -97,7 +97,6 @@ class Repeats:
         head = b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode())
         head += b"".join(b"%s: %s\r\n" % line for line in lines if line[0] != REQUEST_ID)
         answer = SentAnswer(head, body, plain.token, plain.entry, plain.until, noted)
-        self._cache.get(plain.stamp, plain.place)
         self._cache.put(plain.stamp, plain.place, answer, plain.size + len(body) + OWN_BYTES)
 
 
