@@ -16,6 +16,7 @@ from orchestrator.cli.opening import open_workspace
 from orchestrator.cli.options import Output, Overrides, Rerun, RunId, SweepFile, SweepName, expand
 from orchestrator.cli.output import Format, emit_json, emit_rows, say
 from orchestrator.cli.planning import sweep_path
+from orchestrator.states import RunState
 
 if TYPE_CHECKING:
     from orchestrator.scheduling.progress import Progress
@@ -52,10 +53,8 @@ def submit(
     if output is Format.JSON:
         emit_json(answer)
         return
-    columns = ("name", "revision", "total", "done", "queued")
-    if not isinstance(answer, dict) or any(name not in answer for name in columns):
-        raise client.stranger()
-    row = {name: answer[name] for name in columns}
+    with client.understood():
+        row = {name: answer[name] for name in ("name", "revision", "total", "done", "queued")}
     emit_rows([row], list(row), output)
     name = answer["name"]
     say(f"next:\n  isoflop watch {name}\n  isoflop fit {name}\n  {client.url}/sweeps/{name}")
@@ -129,10 +128,8 @@ def _readings(sweep: str) -> Iterator[Progress]:
         yield from readings(workspace, Answering(workspace).sweep(sweep))
         return
     for said in client.watch(sweep, away):
-        try:
+        with client.understood():
             progress = progress_from_json(said)
-        except (KeyError, TypeError, ValueError) as error:
-            raise client.stranger() from error
         yield progress
     raise client.stranger()  # whose last progress said that it was finished, and was not
 
@@ -160,7 +157,7 @@ def logs(
     emit_rows(short, list(LOG_COLUMNS), output, importance=("attempt", "kind", "step", "loss", "cause", "detail"))
 
 
-def _log_of(run: str, attempt: int | None) -> tuple[Callable[[], str], Callable[[], list[dict[str, Any]]]]:
+def _log_of(run: str, attempt: int | None) -> tuple[Callable[[], RunState], Callable[[], list[dict[str, Any]]]]:
     """What tells a run's state and its log at the moment, of the service that is named or of the home."""
     from orchestrator.cli.output import away
     from orchestrator.client import Patience, service_client
@@ -168,12 +165,16 @@ def _log_of(run: str, attempt: int | None) -> tuple[Callable[[], str], Callable[
     from orchestrator.use_cases.run_facts import run_json
 
     client = service_client()
-    if client:
-        patience = Patience(away)
-        state, log = lambda: str(client.run(run)["state"]), lambda: client.log(run, attempt)
-        return lambda: patience.ask(state), lambda: patience.ask(log)
-    workspace = open_workspace(reading=True)
-    return lambda: str(run_json(workspace, run)["state"]), lambda: list(run_log_json(workspace, run, attempt))
+    if client is None:
+        workspace = open_workspace(reading=True)
+        return lambda: RunState(run_json(workspace, run)["state"]), lambda: list(run_log_json(workspace, run, attempt))
+    patience = Patience(away)
+
+    def state() -> RunState:
+        with client.understood():
+            return RunState(client.run(run)["state"])
+
+    return lambda: patience.ask(state), lambda: patience.ask(lambda: client.log(run, attempt))
 
 
 def _short(value: Any) -> Any:

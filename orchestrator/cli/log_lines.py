@@ -20,7 +20,7 @@ Row = Mapping[str, Any]
 """An attempt or an event as JSON, as `run_log_json` makes them."""
 
 
-def follow(state: Callable[[], str], rows: Callable[[], Sequence[Row]], output: Format) -> None:
+def follow(state: Callable[[], RunState], rows: Callable[[], Sequence[Row]], output: Format) -> None:
     """Print a log as lines, or as JSON a line, until its run is neither queued nor running.
 
     Args:
@@ -32,7 +32,7 @@ def follow(state: Callable[[], str], rows: Callable[[], Sequence[Row]], output: 
         raise typer.BadParameter("--follow prints lines, or JSON with -o json")
     seen = 0
     while True:
-        ended = RunState(state()).terminal  # before the log is read, so that its last line is among those
+        ended = state().terminal  # before the log is read, so that its last line is among those
         lines = list(grown(rows()))
         for line in lines[seen:]:
             typer.echo(json.dumps(line) if output is Format.JSON else in_words(line))

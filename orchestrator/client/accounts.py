@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from typing import Any
 
+from orchestrator.client.answers import Answers
 from orchestrator.client.paths import asked, quoted
 
 
-class AccountVerbs(ABC):
+class AccountVerbs(Answers):
     """What a client does with accounts, groups and what is written down about them."""
-
-    @abstractmethod
-    def _call(self, method: str, path: str, body: bytes | None = None) -> Any:
-        """The JSON of an answer. Raises NotFound, Unreachable, Refused."""
-
-    @abstractmethod
-    def _all(self, path: str) -> list[dict[str, Any]]:
-        """All rows of a list, fetched part by part. Raises Unreachable, Refused."""
-
-    @abstractmethod
-    def stranger(self) -> Exception:
-        """The error of an answer that is not one of this version's."""
 
     def users(self) -> list[dict[str, Any]]:
         """The accounts and groups of a service; for admins. Raises Unreachable, Refused."""
-        rows: list[dict[str, Any]] = self._call("GET", "/api/v1/users")
-        return rows
+        return self._rows("GET", "/api/v1/users")
 
     def add_user(self, user: str, role: str, group: str, token: str, days: float | None) -> str:
         """Make an account; returns its first token. Raises Unreachable, Refused."""
@@ -50,15 +37,13 @@ class AccountVerbs(ABC):
 
     def _token_of(self, path: str) -> str:
         """The token that a service hands out. Raises NotFound, Unreachable, Refused."""
-        answer = self._call("POST", path, b"")
-        if not isinstance(answer, dict) or "token" not in answer:
-            raise self.stranger()
-        return str(answer["token"])
+        answer = self._object("POST", path, b"")
+        with self.understood():
+            return str(answer["token"])
 
     def ledger(self) -> list[dict[str, Any]]:
         """What users planned, reserve, spent and got back, by sweep. Raises Unreachable, Refused."""
-        rows: list[dict[str, Any]] = self._call("GET", "/api/v1/ledger")
-        return rows
+        return self._rows("GET", "/api/v1/ledger")
 
     def audit(self) -> list[dict[str, Any]]:
         """Who changed what, the latest first; for admins. Raises Unreachable, Refused."""

@@ -4,39 +4,32 @@ from __future__ import annotations
 
 import json
 import urllib.parse
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from orchestrator.boards import Forecast, NewBoard
+from orchestrator.client.answers import Answers
 
 BOARDS = "/api/v1/boards"
 
 
-class BoardVerbs(ABC):
+class BoardVerbs(Answers):
     """What a client does with boards and classes."""
-
-    @abstractmethod
-    def _call(self, method: str, path: str, body: bytes | None = None) -> Any:
-        """The JSON of an answer. Raises NotFound, Unreachable, Refused."""
 
     def boards(self) -> list[dict[str, Any]]:
         """All boards, the latest first, without their tables. Raises Unreachable, Refused."""
-        rows: list[dict[str, Any]] = self._call("GET", BOARDS)
-        return rows
+        return self._rows("GET", BOARDS)
 
     def board(self, name: str) -> dict[str, Any]:
         """A board as you see it: conditions, table, your entries. Raises NotFound, Unreachable, Refused."""
-        found: dict[str, Any] = self._call("GET", _of(name))
-        return found
+        return self._object("GET", _of(name))
 
     def open_board(self, asked: NewBoard, closes: str, baseline: str | None = None) -> dict[str, Any]:
         """Open a board that closes at an ISO 8601 time with its zone; returns it. Raises Unreachable, Refused."""
         values = asdict(asked) | {"closes": closes, "baseline": baseline}
         del values["closes_at"]
-        made: dict[str, Any] = self._call("POST", BOARDS, json.dumps(values, ensure_ascii=False).encode())
-        return made
+        return self._object("POST", BOARDS, json.dumps(values, ensure_ascii=False).encode())
 
     def enter_board(
         self,
@@ -60,13 +53,11 @@ class BoardVerbs(ABC):
     def enrol(self, group: str, names: Sequence[str], **terms: float | None) -> list[dict[str, Any]]:
         """Make the accounts of a class; returns their tokens. Raises Unreachable, Refused."""
         path = f"/api/v1/classes/{urllib.parse.quote(group, safe='')}"
-        rows: list[dict[str, Any]] = self._call("POST", path, json.dumps({"names": list(names), **terms}).encode())
-        return rows
+        return self._rows("POST", path, json.dumps({"names": list(names), **terms}).encode())
 
     def members(self, group: str) -> list[dict[str, Any]]:
         """What each member of a class may take, spent and entered. Raises NotFound, Unreachable, Refused."""
-        rows: list[dict[str, Any]] = self._call("GET", f"/api/v1/classes/{urllib.parse.quote(group, safe='')}")
-        return rows
+        return self._rows("GET", f"/api/v1/classes/{urllib.parse.quote(group, safe='')}")
 
 
 def _of(name: str) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 
 from orchestrator.access_token import read_token
 from orchestrator.client.accounts import AccountVerbs
+from orchestrator.client.answers import Unreachable
 from orchestrator.client.boards import BoardVerbs
 from orchestrator.client.paths import asked, quoted
 from orchestrator.client.patience import Patience, Stream, resumed
@@ -36,14 +37,6 @@ UNREADABLE = (OSError, EOFError, ValueError, zlib.error, http.client.HTTPExcepti
 """What opening and reading an answer raises, whose body may be cut, or not what its headers say."""
 JSON_PATHS = ("/api/v1/boards", "/api/v1/classes")
 """Beginnings of the paths whose bodies are JSON; those of sweeps are YAML."""
-PART = 1000
-"""Rows of a list that are fetched at a time."""
-
-
-class Unreachable(ExpectedError, RuntimeError):
-    """The service does not answer."""
-
-    kind = "unreachable"
 
 
 class Refused(ExpectedError, ValueError):
@@ -102,8 +95,7 @@ class Client(AccountVerbs, BoardVerbs):
         """
         query = [("override", o) for o in overrides] + ([("rerun", "true")] if rerun else [])
         path = "/api/v1/sweeps" + (f"?{urllib.parse.urlencode(query)}" if query else "")
-        answer: dict[str, Any] = self._call("POST", path, text)
-        return answer
+        return self._object("POST", path, text)
 
     def plan(self, text: bytes, overrides: Sequence[str] = ()) -> dict[str, Any]:
         """Plan a sweep file without submitting it; returns what `isoflop plan -o json` prints.
@@ -111,8 +103,7 @@ class Client(AccountVerbs, BoardVerbs):
         Raises Unreachable, Refused.
         """
         query = urllib.parse.urlencode([("override", o) for o in overrides])
-        answer: dict[str, Any] = self._call("POST", f"/api/v1/plans?{query}", text)
-        return answer
+        return self._object("POST", f"/api/v1/plans?{query}", text)
 
     def sweeps(self) -> list[ListedSweep]:
         """All sweeps, the latest first. Raises Unreachable."""
@@ -120,22 +111,18 @@ class Client(AccountVerbs, BoardVerbs):
 
     def _listed(self, row: dict[str, Any]) -> ListedSweep:
         """A row of the list. Raises Unreachable for what is none."""
-        try:
+        with self.understood():
             note, state = row["held"] or row["waits"], SweepState(row["state"])
             known = {f.name: row[f.name] for f in fields(ListedSweep) if f.name not in ("note", "state")}
-        except (KeyError, TypeError, ValueError):
-            raise self.stranger() from None
         return ListedSweep(**known, note=note, state=state)
 
     def records(self, name: str) -> dict[str, Any]:
         """A sweep with its runs and forecasts as they are stored. Raises NotFound, Unreachable."""
-        answer: dict[str, Any] = self._call("GET", f"/api/v1/sweeps/{quoted(name)}/records")
-        return answer
+        return self._object("GET", f"/api/v1/sweeps/{quoted(name)}/records")
 
     def fit(self, name: str, variant: str = "") -> dict[str, Any]:
         """The law of a sweep: what `isoflop fit -o json` prints. Raises NotFound, Unreachable, Refused."""
-        answer: dict[str, Any] = self._call("GET", asked(f"/api/v1/sweeps/{quoted(name)}/fit", variant=variant))
-        return answer
+        return self._object("GET", asked(f"/api/v1/sweeps/{quoted(name)}/fit", variant=variant))
 
     def predict(self, name: str, variant: str = "", **question: float | str) -> dict[str, Any]:
         """A law's answer to a question, such as `flops=1e15`; what `isoflop predict -o json` prints.
@@ -143,20 +130,17 @@ class Client(AccountVerbs, BoardVerbs):
         Raises NotFound, Unreachable, Refused.
         """
         path = asked(f"/api/v1/sweeps/{quoted(name)}/prediction", variant=variant, **question)
-        answer: dict[str, Any] = self._call("GET", path)
-        return answer
+        return self._object("GET", path)
 
     def sweep(self, name: str) -> dict[str, Any]:
         """A sweep as JSON: its file, its runs and its progress. Raises NotFound, Unreachable."""
-        answer: dict[str, Any] = self._call("GET", f"/api/v1/sweeps/{quoted(name)}")
-        return answer
+        return self._object("GET", f"/api/v1/sweeps/{quoted(name)}")
 
     def control(self, name: str, action: str) -> str:
         """Cancel, pause, resume or retry a sweep; returns what became of it. Raises NotFound, Unreachable, Refused."""
-        answer = self._call("POST", f"/api/v1/sweeps/{quoted(name)}/{action}", b"")
-        if not isinstance(answer, dict) or "message" not in answer:
-            raise self.stranger()
-        return str(answer["message"])
+        answer = self._object("POST", f"/api/v1/sweeps/{quoted(name)}/{action}", b"")
+        with self.understood():
+            return str(answer["message"])
 
     def watch(self, name: str, away: Callable[[ExpectedError], None] = lambda error: None) -> Iterator[dict[str, Any]]:
         """A sweep's progress as JSON, now and whenever it changes, until it is finished.
@@ -165,39 +149,24 @@ class Client(AccountVerbs, BoardVerbs):
         Refused.
         """
         path = f"/api/v1/sweeps/{quoted(name)}/events"
-        try:
+        with self.understood():
             yield from resumed(lambda after: self._stream(path, after), Patience(away))
-        except (json.JSONDecodeError, UnicodeDecodeError):  # and no other ValueError: Refused is one
-            raise self.stranger() from None
 
     def run(self, run: str) -> dict[str, Any]:
         """A run with its configuration, result and attempts as JSON. Raises NotFound, Unreachable."""
-        answer: dict[str, Any] = self._call("GET", f"/api/v1/runs/{quoted(run)}")
-        return answer
+        return self._object("GET", f"/api/v1/runs/{quoted(run)}")
 
     def curve(self, run: str) -> list[dict[str, Any]]:
         """The losses that a run logged, against tokens, FLOPs and seconds, as JSON. Raises NotFound, Unreachable."""
-        rows: list[dict[str, Any]] = self._call("GET", f"/api/v1/runs/{quoted(run)}/curve")
-        return rows
+        return self._rows("GET", f"/api/v1/runs/{quoted(run)}/curve")
 
     def log(self, run: str, attempt: int | None = None) -> list[dict[str, Any]]:
         """A run's attempts and events as JSON. Raises NotFound, Unreachable."""
         query = "" if attempt is None else f"?attempt={attempt}"
-        rows: list[dict[str, Any]] = self._call("GET", f"/api/v1/runs/{quoted(run)}/log{query}")
+        rows = self._rows("GET", f"/api/v1/runs/{quoted(run)}/log{query}")
+        if not all("number" in row or {"attempt", "kind"} <= row.keys() for row in rows):
+            raise self.stranger()
         return rows
-
-    def _all(self, path: str) -> list[dict[str, Any]]:
-        """All rows of a list, fetched part by part."""
-        rows: list[dict[str, Any]] = []
-        while len(part := self._call("GET", f"{path}?limit={PART}&offset={len(rows)}")) > 0:
-            rows += part
-            if len(part) < PART:
-                break
-        return rows
-
-    def stranger(self) -> Unreachable:
-        """The error of an answer that is not one of this version's."""
-        return Unreachable(f"what answers at {self.url} is not a service of this version of isoflop: check ISOFLOP_URL")
 
     def _call(self, method: str, path: str, body: bytes | None = None) -> Any:
         """The JSON of an answer. Raises NotFound, Unreachable, Refused."""

@@ -21,10 +21,8 @@ class RemoteAnswering:
     def of(self, name: str) -> SweepAnswers:
         """What a sweep's runs answer so far. Raises NotFound, Unreachable, Refused."""
         records = self._client.records(name)
-        try:
+        with self._client.understood():
             return answers_of_json(records)
-        except (KeyError, TypeError, ValueError) as error:
-            raise self._client.stranger() from error
 
     def compare(
         self,
@@ -43,10 +41,8 @@ class RemoteAnswering:
     def runs_of(self, name: str, limit: int | None = None) -> SweepRuns:
         """A sweep with its first `limit` runs, or with all of them. Raises NotFound, Unreachable, Refused."""
         answers = self.of(name)
-        try:
+        with self._client.understood():
             running = progress_from_json(self._client.sweep(name)).running
-        except (KeyError, TypeError) as error:
-            raise self._client.stranger() from error
         trained = [(run.worker, run.run_id) for run in running]
         shared, devices = shared_workers(trained), shared_devices(trained)
         return SweepRuns(answers.sweep, list(answers.runs[:limit]), list(answers.forecasts), shared, devices)

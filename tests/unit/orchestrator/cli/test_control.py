@@ -12,6 +12,7 @@ import pytest
 from orchestrator import client as clients
 from orchestrator.attempts import Outcome
 from orchestrator.cli import output
+from orchestrator.client.answers import Answers
 from orchestrator.cluster.attempt_log import EventLog, attempt_log
 from orchestrator.home import Home
 from orchestrator.states import Cause
@@ -21,7 +22,7 @@ from tests.unit.orchestrator.cli.conftest import Isoflop
 from tests.unit.orchestrator.store_fixtures import claim, end_attempt
 
 
-class Service:
+class Service(Answers):
     """A service that remembers what it is asked."""
 
     url = "http://service:1"
@@ -29,6 +30,9 @@ class Service:
     def __init__(self, *answers: Any) -> None:
         self.asked: list[Any] = []
         self.answers = list(answers)
+
+    def _call(self, method: str, path: str, body: bytes | None = None) -> Any:
+        raise AssertionError("each verb has an answer of its own")
 
     def submit(self, text: bytes, overrides: list[str], *, rerun: bool) -> dict[str, Any]:
         self.asked.append((text, overrides, rerun))

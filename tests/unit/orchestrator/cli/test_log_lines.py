@@ -12,6 +12,7 @@ import typer
 from orchestrator.cli import log_lines
 from orchestrator.cli.log_lines import follow, grown, in_words
 from orchestrator.cli.output import Format
+from orchestrator.states import RunState
 
 FIRST = {"kind": "attempt", "number": 1, "cause": None, "detail": None}
 LOST = FIRST | {"cause": "lost", "detail": "its worker\ndied"}
@@ -23,12 +24,12 @@ def event(attempt: int, step: int) -> dict[str, Any]:
     return {"attempt": attempt, "kind": "progress", "step": step, "loss": 3.0 / (step + 1)}
 
 
-LOOKS: list[tuple[str, list[dict[str, Any]]]] = [
-    ("queued", []),
-    ("running", [FIRST]),
-    ("running", [FIRST, event(1, 0)]),
-    ("queued", [LOST, event(1, 0), event(1, 1)]),
-    ("done", [LOST, event(1, 0), event(1, 1), DONE, event(2, 2)]),
+LOOKS: list[tuple[RunState, list[dict[str, Any]]]] = [
+    (RunState.QUEUED, []),
+    (RunState.RUNNING, [FIRST]),
+    (RunState.RUNNING, [FIRST, event(1, 0)]),
+    (RunState.QUEUED, [LOST, event(1, 0), event(1, 1)]),
+    (RunState.DONE, [LOST, event(1, 0), event(1, 1), DONE, event(2, 2)]),
 ]
 """State and log of a run, look by look."""
 
@@ -66,4 +67,4 @@ def test_a_line_says_what_it_counts() -> None:
 
 def test_columns_that_are_not_known_yet_are_refused() -> None:
     with pytest.raises(typer.BadParameter, match="--follow prints lines"):
-        follow(lambda: "done", list, Format.CSV)
+        follow(lambda: RunState.DONE, list, Format.CSV)

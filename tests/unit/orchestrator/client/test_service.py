@@ -68,11 +68,11 @@ def test_a_sweep_is_submitted_with_overrides_and_a_token(service: Any) -> None:
 
 
 def test_questions_quote_names(service: Any) -> None:
-    service.answers += [(200, {"n": 1}), (200, {"message": "paused"}), (200, [1]), (200, [2])]
+    service.answers += [(200, {"n": 1}), (200, {"message": "paused"}), (200, [{"number": 1}]), (200, [{"number": 0}])]
     client = Client(service.url)
     assert client.sweep("a/b@c") == {"n": 1}
     assert client.control("a b", "pause") == "paused"
-    assert (client.log("r"), client.log("r", 0)) == ([1], [2])
+    assert (client.log("r"), client.log("r", 0)) == ([{"number": 1}], [{"number": 0}])
     assert [(method, path) for method, path, *_ in service.asked] == [
         ("GET", "/api/v1/sweeps/a%2Fb%40c"),
         ("POST", "/api/v1/sweeps/a%20b/pause"),
@@ -156,6 +156,15 @@ def test_an_answer_of_another_service_is_none(service: Any) -> None:
         Client(service.url).control("a", "pause")
     with pytest.raises(Unreachable, match="no service answers"):
         Client(service.url).control("a", "pause")
+
+
+def test_a_list_that_is_none_and_rows_without_their_columns_are_a_strangers(service: Any) -> None:
+    service.answers += [(200, {}), (200, [{"attempt": 1}]), (200, [{"name": "a"}]), (200, [])]
+    client = Client(service.url)
+    for ask in (client.sweeps, lambda: client.log("r"), client.sweeps):
+        with pytest.raises(Unreachable, match="is not a service of this version"):
+            ask()
+    assert client.sweeps() == []
 
 
 def test_progress_is_watched_over_a_cut_and_a_proxy_without_its_service(
