@@ -176,8 +176,10 @@ def install(app: FastAPI, desk: Desk) -> None:
 
     def look(name: str) -> News:
         """How far a sweep is."""
-        progress = desk.progress(desk.current.sweep(name))
-        return News(json_text(progress_json(progress)), progress.finished)
+        found = desk.current.sweep(name)
+        progress = desk.progress(found)
+        facts = {"name": found.sweep.name, "revision": found.sweep.revision}
+        return News(json_text(facts | progress_json(progress)), progress.finished)
 
     async def read(name: str) -> News:
         """`look` in a thread."""

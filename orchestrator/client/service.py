@@ -143,14 +143,20 @@ class Client(AccountVerbs, BoardVerbs):
             return str(answer["message"])
 
     def watch(self, name: str, away: Callable[[ExpectedError], None] = lambda error: None) -> Iterator[dict[str, Any]]:
-        """A sweep's progress as JSON, now and whenever it changes, until it is finished.
+        """The progress of a sweep's revision as JSON, now and whenever it changes, until it is finished.
 
         Cuts and restarts of the service are survived; `away` is told when it goes. Raises NotFound, Unreachable,
         Refused.
         """
-        path = f"/api/v1/sweeps/{quoted(name)}/events"
+        watched = name
+
+        def later(after: str) -> Stream:
+            return self._stream(f"/api/v1/sweeps/{quoted(watched)}/events", after)
+
         with self.understood():
-            yield from resumed(lambda after: self._stream(path, after), Patience(away))
+            for said in resumed(later, Patience(away)):
+                watched = f"{said['name']}@{said['revision']}"  # after a cut, too, whatever is submitted meanwhile
+                yield said
 
     def run(self, run: str) -> dict[str, Any]:
         """A run with its configuration, result and attempts as JSON. Raises NotFound, Unreachable."""

@@ -171,20 +171,28 @@ def test_progress_is_watched_over_a_cut_and_a_proxy_without_its_service(
     service: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(patience, "PAUSE_SECONDS", 0.0)
-    first, last = b'id: a\nevent: progress\ndata: {"done": 1}\n\n', b'id: b\ndata: {"done": 2, "finished": true}\n\n'
+    told = [{"name": "a/b", "revision": "f0", "done": 1}, {"name": "a/b", "revision": "f0", "finished": True}]
+    first, last = (f"id: {at}\nevent: progress\ndata: {json.dumps(each)}\n\n".encode() for at, each in enumerate(told))
     service.answers += [(200, first), (502, b"<h1>Bad Gateway</h1>"), (503, b"{}"), (200, last)]
     away: list[str] = []
     said = list(Client(service.url, "secret").watch("a/b", lambda error: away.append(str(error))))
-    assert said == [{"done": 1}, {"done": 2, "finished": True}]
-    assert [each[:2] for each in service.asked] == [("GET", "/api/v1/sweeps/a%2Fb/events")] * 4
+    assert said == told
+    revision = "/api/v1/sweeps/a%2Fb%40f0/events"
+    assert [each[1] for each in service.asked] == ["/api/v1/sweeps/a%2Fb/events", revision, revision, revision]
     assert [each[3] for each in service.asked] == ["Bearer secret"] * 4
-    assert service.after == [None, "a", "a", "a"]
+    assert service.after == [None, "0", "0", "0"]
     assert away == [f"no service answers behind {service.url}: the service answered 502 Bad Gateway"]
 
 
 @pytest.mark.parametrize(
     "answer",
-    [b"<h1>Welcome</h1>", b"id: a\ndata: <h1>\n\n", b"id: a\ndata: [1]\n\n", b'id: a\ndata: "\xe9"\n\n'],
+    [
+        b"<h1>Welcome</h1>",
+        b"id: a\ndata: <h1>\n\n",
+        b"id: a\ndata: [1]\n\n",
+        b'id: a\ndata: {"name": "a"}\n\n',
+        b'id: a\ndata: "\xe9"\n\n',
+    ],
 )
 def test_what_sends_no_events_is_a_stranger(service: Any, answer: bytes) -> None:
     service.answers.append((200, answer))
