@@ -18,6 +18,16 @@ def additive(params: Floats, tokens: Floats) -> Floats:
     return 1.69 + 406.4 / params**0.34 + 410.7 / tokens**0.28
 
 
+def irreducible(params: Floats, tokens: Floats) -> Floats:
+    """Besiroglu et al. 2024, the corrected estimate: at 1e23 FLOPs nine tenths of the loss are irreducible."""
+    return 1.8172 + 482.01 / params**0.3478 + 2085.43 / tokens**0.3658
+
+
+def irreducible_small(params: Floats, tokens: Floats) -> Floats:
+    """The same shape with more that is irreducible: nine tenths of the loss at 1e20 FLOPs."""
+    return 3.0 + 0.45 * (irreducible(params, tokens) - 1.8172)
+
+
 def joint_skew(params: Floats, tokens: Floats, a: float = 0.5, p: float = 0.45, q: float = 0.22) -> Floats:
     """A skewed valley, which no additive surface has."""
     log_c = np.log(6 * params * tokens / 1e19)

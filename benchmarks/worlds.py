@@ -15,6 +15,8 @@ from benchmarks.truths import (
     changing_slope,
     drifting,
     far_misfit,
+    irreducible,
+    irreducible_small,
     joint_skew,
     skaling,
     small,
@@ -22,6 +24,8 @@ from benchmarks.truths import (
 
 SEVEN = tuple(float(budget) for budget in 10 ** np.linspace(17, 20, 7))
 """Seven budgets, training FLOPs."""
+FOUR = tuple(1e23 / 3.0**at for at in (3, 2, 1, 0))
+"""Four large budgets."""
 NEIGHBOURS = 0.5
 """Correlation of the residuals of neighbouring sizes, where they are correlated."""
 ALONG, SHARED = 3.0, 2.0
@@ -70,6 +74,8 @@ WORLDS = (
     World("bump in N that all budgets share", additive, "additive", "bump"),
     World("a slope that changes", changing_slope, ""),
     World("a slope that changes, seven budgets", partial(changing_slope, centre=10**18.5), "", budgets=SEVEN),
+    World("mostly irreducible, four large budgets", irreducible, "additive", budgets=FOUR),
+    World("mostly irreducible", irreducible_small, "additive", sigma=0.01),
 )
 """The worlds of the table."""
 

@@ -12,6 +12,7 @@ from analysis.fitting.surface import Origin
 from analysis.fitting.valley.form import ValleyTheta
 from analysis.fitting.valley.hyper import MEDIAN, Scales
 from analysis.fitting.valley.model import ValleyModel
+from analysis.fitting.valley.prior import prior
 from analysis.table.table import RunTable
 
 Floats = NDArray[np.float64]
@@ -44,11 +45,12 @@ USUAL = Scales(
     tilt=0.2,
     size=0.4,
     additive=MEDIAN.additive,
+    irreducible=MEDIAN.irreducible,
 )
 """Typical scales of eleven published tables, rounded; the noise is the plan's. With the fit's priors taken off, misfits
 scatter threefold about 0.04 (0.03 to 0.05 with any one table left out), or 0.1 among the six tables that determine
 theirs. The exponent's drift is 0.6 of it (0.5 to 0.8), the slope's 0.6 (0.4 to 0.9), that of the sides 1.0 (0.7 to
-1.1). The last one is not drawn from: the default surface is additive."""
+1.1). The last two are not drawn from: the default surface is additive, and has its own irreducible loss."""
 LEAST_NOISE = 1e-9
 """Noise of a plan without any, nats per token."""
 
@@ -76,7 +78,7 @@ def _prior(model: ValleyModel, scales: Scales) -> tuple[Floats, Floats]:
     """Mean and standard deviation of a world's parameters, (P,) each: the default surface's own are as they are."""
     middle = np.zeros(model.parameters)
     middle[model.blocks["fixed"]] = SURFACE
-    precision = model.prior(scales, SURFACE)[1]
+    precision = prior(model, scales, SURFACE).precision
     drawn = np.isin(ValleyTheta._fields, ("depth", "narrowing", "p_trend", "q_trend"))
     precision[model.blocks["fixed"]][~drawn] = np.inf
     return middle, precision**-0.5

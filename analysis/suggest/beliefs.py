@@ -24,8 +24,8 @@ from analysis.fitting.valley.fit import LENT_SHARE
 from analysis.fitting.valley.hyper import Scales
 from analysis.fitting.valley.layout import Layout
 from analysis.fitting.valley.mixture import half_width
-from analysis.fitting.valley.model import UNSEEN, UNSEEN_DISTANCE, unseen_share
 from analysis.fitting.valley.posterior import LOSS_FLOOR, PARAMS_FLOOR
+from analysis.fitting.valley.prior import UNSEEN, UNSEEN_DISTANCE, unseen_share
 from analysis.suggest.cells import Cells
 from analysis.suggest.records import Precision
 from analysis.suggest.scenarios import Scenario
@@ -78,7 +78,7 @@ class Beliefs:
     def of(cls, scenarios: Sequence[Scenario], cells: Cells, flops: float, budgets: int) -> Beliefs:
         """What a fitted valley says of cells and of the optimum at a budget, training FLOPs.
 
-        `budgets` is how many the table will have: so many limit what they cannot show (see `ValleyModel.unseen`).
+        `budgets` is how many the table will have: so many limit what they cannot show (see `prior.unseen_drift`).
         """
         layouts: dict[int, Layout] = {}
         parts: list[tuple[Floats, ...]] = []

@@ -23,6 +23,7 @@ from scipy.linalg.lapack import dpotrf, dpotri
 from analysis.fitting.valley.form import ValleyTheta
 from analysis.fitting.valley.hyper import Scales, log_prior
 from analysis.fitting.valley.model import Prediction, ValleyModel
+from analysis.fitting.valley.prior import additive_prior, prior
 
 Floats = NDArray[np.float64]
 
@@ -76,12 +77,12 @@ class Linearised:
         named = Scales(*scales)
         by_noise, by_misfit = self.model.variances(named, self.at.height, self.repeated)
         variance = by_noise + by_misfit
-        mean, precision, rises = self.model.prior(named, self.theta)
+        mean, precision, rises, moves = prior(self.model, named, self.theta)
         weights = self.tails / variance
         rows, target, row = self.at.rows, self._target, self.at.off_row
         normal, slope = rows.normal(weights, target)
         np.einsum("pp->p", normal)[:] += precision
-        additive, rise = self.model.additive(named)
+        additive, rise = additive_prior(self.model, named)
         goal = float(row @ self.beta) - self.at.off
         normal += additive * np.outer(row, row)
         scale = 1 / np.sqrt(normal.diagonal())
@@ -96,7 +97,7 @@ class Linearised:
         informed = precision > 0
         off = (beta - mean) ** 2 * precision
         tied = additive * (goal - float(row @ beta)) ** 2
-        prior, prior_gradient = log_prior(scales)
+        of_scales, of_scales_gradient = log_prior(scales)
         log_determinant = 2 * float(np.log(lower.diagonal()).sum() - np.log(scale).sum())
         evidence = -0.5 * (
             float(np.log(variance).sum())
@@ -108,15 +109,16 @@ class Linearised:
             - float(np.log(additive))
         )
         if not slopes:
-            return Solved(beta, covariance, evidence + prior, np.full(len(scales), np.nan))
-        # d ln v by the two scales of the noise; of the rest, d ln d by scale.
+            return Solved(beta, covariance, evidence + of_scales, np.full(len(scales), np.nan))
+        # d ln v by the two scales of the noise; of the rest, d ln d and d μ by scale.
         excess = 1 - weights * residual**2 - weights * rows.spread(covariance)
         gradient = 0.5 * rises @ (informed - off - precision * covariance.diagonal())
+        gradient += moves @ (precision * (beta - mean))
         for name, part in (("noise", by_noise), ("misfit", by_misfit)):
             gradient[_NAMES.index(name)] -= float((part / variance) @ excess)
         for name in ("additive", "misfit"):
             gradient[_NAMES.index(name)] += 0.5 * rise * (1 - tied - additive * float(row @ covariance @ row))
-        return Solved(beta, covariance, evidence + prior, gradient + prior_gradient)
+        return Solved(beta, covariance, evidence + of_scales, gradient + of_scales_gradient)
 
 
 def linearise(model: ValleyModel, beta: Floats, scales: Floats, repeated: Floats) -> Linearised:

@@ -12,7 +12,8 @@ from analysis.fitting.surface import Origin
 from analysis.fitting.valley.evidence import TAILS, Linearised, Solved, linearise, tail_weights
 from analysis.fitting.valley.form import ValleyTheta
 from analysis.fitting.valley.hyper import MEDIAN, Scales
-from analysis.fitting.valley.model import EXPONENT, FLATTENING, Prediction, ValleyModel
+from analysis.fitting.valley.model import Prediction, ValleyModel
+from analysis.fitting.valley.prior import EXPONENT, additive_prior, prior
 from analysis.table.table import RunTable
 
 Floats = NDArray[np.float64]
@@ -142,13 +143,14 @@ class _Target:
     def at(cls, model: ValleyModel, beta: Floats, scales: Floats, repeated: Floats) -> _Target:
         prediction, named = model.predict(beta), Scales(*scales)
         variance = np.add(*model.variances(named, prediction.height, repeated))
-        mean, precision, _ = model.prior(named, ValleyTheta(*beta[model.blocks["fixed"]]))
-        return cls(model, prediction, variance, mean, precision, model.additive(named)[0])
+        expected = prior(model, named, ValleyTheta(*beta[model.blocks["fixed"]]))
+        additive = additive_prior(model, named)[0]
+        return cls(model, prediction, variance, expected.mean, expected.precision, additive)
 
     def objective(self, beta: Floats, losses: Floats) -> float:
         squares = (self.model.loss - losses) ** 2 / self.variance
-        prior = self.precision @ (beta - self.mean) ** 2 + self.additive * self.model.off_additive(beta) ** 2
-        return 0.5 * float((TAILS + 1) * np.log1p(squares / TAILS).sum() + prior)
+        apart = self.precision @ (beta - self.mean) ** 2 + self.additive * self.model.off_additive(beta) ** 2
+        return 0.5 * float((TAILS + 1) * np.log1p(squares / TAILS).sum() + apart)
 
     def normal(self, beta: Floats) -> tuple[Floats, Floats]:
         """Gauss-Newton's matrix (P, P) and the downhill slope (P,) at the parameters of the prediction."""
@@ -169,7 +171,7 @@ def _start(model: ValleyModel) -> Floats:
     c, loss = model.c[lowest], model.loss[lowest]
     fall, level = np.polyfit(c, loss, 1)
     slope = max(-float(fall), 1e-3 * float(np.abs(loss).mean()))
-    exponent, flattening = EXPONENT[0], FLATTENING[0] * slope / level
+    exponent, flattening = EXPONENT[0], (1 + MEDIAN.irreducible) * slope / level
     n0 = float(np.median(model.x[lowest] - exponent * c))
     best = np.zeros(model.parameters)
     least = np.inf

@@ -1,4 +1,4 @@
-"""How large the valley's noise, misfit and drift are: nine scales, each with a weak prior."""
+"""How large the valley's noise, misfit and drift are: ten scales, each with a weak prior."""
 
 from __future__ import annotations
 
@@ -31,23 +31,27 @@ class Scales(NamedTuple):
     """Standard deviation of what runs of one size, or trunk, share, over σ."""
     additive: Any
     """Standard deviation of ln g about that of an additive surface with the same sides, over φ."""
+    irreducible: Any
+    """Odds ε/(1 − ε) of the irreducible share ε of the loss, from which g is expected (`prior.FLATTENING`)."""
 
 
 MEDIAN = Scales(
     noise=np.nan,
     misfit=0.01,
     exponent_drift=0.5,
-    slope_drift=0.35,
+    slope_drift=0.5,
     sides=3.0,
     offset=0.35,
     tilt=0.2,
     size=0.15,
     additive=20.0,
+    irreducible=0.5,
 )
 """Median of each scale a priori; the noise is free. Drift and misfit are of one kind, an error of the form, so the
 drift is given as a multiple of the misfit: where the form fits every height to within the noise, its path and floor
 hardly drift, and where it is wrong by a fifth they do. Surfaces are often nearly additive and sometimes not at all,
-hence the last one's small median and wide spread."""
+hence that one's small median and wide spread. About a third of a loss is irreducible; in large models, and where the
+data are mostly noise, nine tenths may be."""
 SPREAD = Scales(
     noise=np.inf,
     misfit=1.5,
@@ -58,6 +62,7 @@ SPREAD = Scales(
     tilt=0.6,
     size=1.2,
     additive=3.0,
+    irreducible=1.5,
 )
 """Standard deviation of ln of each scale a priori."""
 _KNOWN = np.isfinite(SPREAD)

@@ -30,34 +30,6 @@ MOST_EFFECTS = 24
 """Budgets with effects of their own: where there are more, those with the most runs."""
 MOST_GROUPS = 48
 """Groups of runs that share a size or a trunk: where there are more, the largest."""
-EXPONENT = (0.5, 0.1)
-"""Prior mean and standard deviation of N*'s exponent at the origin: published ones, the head counted, lie between 0.36
-and 0.56."""
-STEEPNESS = (float(np.log(0.4)), 1.2)
-"""Prior of ln p and ln q."""
-FLATTENING = (1.5, 1.2)
-"""Prior mean and standard deviation of g in units of s/L0. A frontier E + K C^−g has g = (s/L0)/(1 − E/L0): twice s/L0
-where the irreducible part is half of the loss, 1.5 where it is a third, s/L0 where there is none; a straight line in
-ln C is 1.25 standard deviations away, and a frontier that steepens farther still."""
-LEAST_STEEPNESS = 1e-6
-"""s/L0 is taken to be at least this: on its way to a refusal a fit may lose its slope."""
-DEPTH, NARROWING = 5.0, 1.0
-"""Prior standard deviations of υ and ζ over φ: a form without error has the joint-skew surface's depth."""
-TREND = 0.5
-"""Prior standard deviation of the change of ln p and ln q with ln C over φ: far out a form errs alike at all
-budgets, and N*'s exponent must not pay for it."""
-MOST_DEPTH, MOST_NARROWING, MOST_TREND = 1.0, 0.3, 0.3
-"""What they are at most."""
-
-UNSEEN = 0.1
-"""Drift of L*'s slope, as a share of it for each root of a unit of ln C, that three budgets cannot show; with each
-further budget a sixteenth of that. Between neighbouring budgets of our own sweeps the slope changed by −0.17 to 0.07 of
-itself for each unit (docs/experiments/demo.md), while their valleys showed no misfit."""
-UNSEEN_DISTANCE = 1.5
-"""Standard deviation, in ln, of the distance from an additive valley that three budgets cannot show; with each further
-budget a sixteenth, too. The sides of our own small sweeps are not those of an additive surface with their frontier,
-which is straight or steepens."""
-
 MANY = 60_000
 """Cells times parameters from which the zeros among the derivatives are left out (`rows`)."""
 
@@ -158,11 +130,6 @@ class ValleyModel:
         return {name: slice(low, high) for name, (low, high) in zip(BLOCKS, pairwise(ends), strict=True)}
 
     @property
-    def unseen(self) -> float:
-        """Drift of L*'s slope that so few budgets cannot show, whatever the misfit."""
-        return UNSEEN * unseen_share(self.budgets.shape[1])
-
-    @property
     def parameters(self) -> int:
         """P."""
         return int(self.blocks["size"].stop)
@@ -240,61 +207,6 @@ class ValleyModel:
         `repeated` (n,) is the share of the noise that is left of it in the mean of a cell's repeats.
         """
         return np.exp(2 * scales.noise) * repeated, np.exp(2 * scales.misfit) * above**2
-
-    def additive(self, scales: Scales) -> tuple[float, float]:
-        """Precision a priori of the distance from an additive valley, and its log-derivative by each of its scales."""
-        seen = float(np.exp(2 * (scales.additive + scales.misfit)))
-        precision = 1 / (seen + (UNSEEN_DISTANCE * unseen_share(self.budgets.shape[1])) ** 2)
-        return precision, -2 * seen * precision
-
-    def prior(self, scales: Scales, theta: ValleyTheta) -> tuple[Floats, Floats, Floats]:
-        """Mean and precision of the parameters a priori, (P,) each, and the latter's log-derivatives by scale (S, P).
-
-        The flattening's is in units of the slope and level of `theta`.
-        """
-        at, names = self.blocks, ValleyTheta._fields
-        mean, precision = np.zeros(self.parameters), np.zeros(self.parameters)
-        rises = np.zeros((len(Scales._fields), self.parameters))
-        steepness = max(float(np.exp(theta.log_slope)) / abs(float(theta.level)), LEAST_STEEPNESS)
-        fixed = {
-            "flattening": (FLATTENING[0] * steepness, FLATTENING[1] * steepness),
-            "exponent": EXPONENT,
-            "log_p": STEEPNESS,
-            "log_q": STEEPNESS,
-        }
-        for name, (centre, spread) in fixed.items():
-            mean[names.index(name)], precision[names.index(name)] = centre, spread**-2.0
-        misfit = np.exp(-2 * scales.misfit)
-        for name, scale, most in (
-            ("depth", DEPTH, MOST_DEPTH),
-            ("narrowing", NARROWING, MOST_NARROWING),
-            ("p_trend", TREND, MOST_TREND),
-            ("q_trend", TREND, MOST_TREND),
-        ):
-            index = names.index(name)
-            precision[index] = misfit / scale**2 + most**-2.0
-            rises[Scales._fields.index("misfit"), index] = -2 * misfit / scale**2 / precision[index]
-        for block, ratio, base in (
-            ("path", "exponent_drift", "misfit"),
-            ("floor", "slope_drift", "misfit"),
-            ("left", "sides", "misfit"),
-            ("right", "sides", "misfit"),
-            ("offset", "offset", "noise"),
-            ("tilt", "tilt", "noise"),
-            ("size", "size", "noise"),
-        ):
-            precision[at[block]] = np.exp(-2 * (getattr(scales, ratio) + getattr(scales, base)))
-            for name in (ratio, base):
-                rises[Scales._fields.index(name), at[block]] = -2
-        seen = 1 / precision[at["floor"]]
-        precision[at["floor"]] = 1 / (seen + self.unseen**2)
-        rises[:, at["floor"]] *= seen * precision[at["floor"]]
-        return mean, precision, rises
-
-
-def unseen_share(budgets: int) -> float:
-    """The share that so many budgets leave of what three cannot show."""
-    return 16.0 ** -max(budgets - 3, 0)
 
 
 def _most_frequent(labels: Labels, most: int) -> Floats:

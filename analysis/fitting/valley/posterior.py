@@ -16,6 +16,7 @@ from analysis.fitting.valley.fit import Fitted, fit_valley
 from analysis.fitting.valley.form import FIXED, STEEPEST, ValleyForm
 from analysis.fitting.valley.hyper import Scales
 from analysis.fitting.valley.mixture import half_width
+from analysis.fitting.valley.prior import unseen_drift
 from analysis.names import EstimatorName
 from analysis.refusals import FitRunsOff
 from analysis.table.table import RunTable
@@ -114,7 +115,7 @@ def _of_form(mode: Fitted, scales: Floats, solved: Solved) -> tuple[Floats, Floa
     mean[place], covariance[np.ix_(place, place)] = solved.beta[known], solved.covariance[np.ix_(known, known)]
     for start, drift, unseen in (
         (FIXED, named.exponent_drift, 0.0),
-        (FIXED + every, named.slope_drift, mode.linearised.model.unseen),
+        (FIXED + every, named.slope_drift, unseen_drift(mode.linearised.model)),
     ):
         free = start + np.arange(walk.inside, every)
         covariance[free, free] = np.exp(2 * (drift + named.misfit)) + unseen**2

@@ -17,6 +17,7 @@ from analysis.fitting.parts import fit_parts
 from analysis.fitting.valley.hyper import Scales
 from analysis.fitting.valley.mixture import half_width
 from analysis.fitting.valley.posterior import draw
+from analysis.fitting.valley.prior import prior
 from analysis.fitting.valley.walk import covariance
 from analysis.law import Law, fit
 from analysis.table.budgets import group
@@ -168,7 +169,7 @@ def test_the_valley(law: Law) -> None:
     for value, hint in (
         (jacobian(model.predict(beta)), Float[A, f"35 {len(beta)}"]),
         (np.stack(model.variances(scales, np.ones(cells), np.ones(cells))), Float[A, "2 35"]),
-        (model.prior(scales, valley.mode.linearised.theta)[2], Float[A, f"9 {len(beta)}"]),
+        (prior(model, scales, valley.mode.linearised.theta).rises, Float[A, f"10 {len(beta)}"]),
         (valley.mode.solved.covariance, Float[A, f"{len(beta)} {len(beta)}"]),
         (valley.mode.solved.gradient, Float[A, " 9"]),
         (valley.means, Float[A, f"{len(valley.weights)} {theta.shape[1]}"]),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.fitting.valley.model import unseen_share
 from analysis.fitting.valley.posterior import optima
+from analysis.fitting.valley.prior import unseen_share
 from analysis.law import Law, fit
 from analysis.suggest.beliefs import Beliefs
 from analysis.suggest.cells import Cells
@@ -85,7 +85,7 @@ def test_more_budgets_will_show_what_few_cannot(runs: RunTable, monkeypatch: pyt
     own = optima(law.valley, np.log([ASKED]))
     assert few.precision().loss_half == pytest.approx(float(own.loss_half[0]), rel=1e-6)
     share = unseen_share(4)
-    for module in ("analysis.fitting.valley.model", "analysis.suggest.beliefs"):
+    for module in ("analysis.fitting.valley.prior", "analysis.suggest.beliefs"):
         monkeypatch.setattr(f"{module}.unseen_share", lambda _: share)
     told = Beliefs.of(scenarios, had, ASKED, 4)
     assert np.allclose(more.answers, told.answers, rtol=1e-8)

@@ -10,6 +10,7 @@ from scipy.stats import multivariate_normal
 
 from analysis.fitting.valley.evidence import TAILS, Linearised, linearise
 from analysis.fitting.valley.hyper import Scales, log_prior
+from analysis.fitting.valley.prior import additive_prior, prior
 from analysis.fitting.valley.rows import Whole
 from tests.unit.analysis.fitting.valley.made import jacobian, model, parameters, scales, shared_sizes, slopes
 from tests.unit.analysis.law_tables import Floats
@@ -34,14 +35,14 @@ def explicit(found: Linearised, at: Floats) -> float:
     """ln of the marginal likelihood of losses that are linear in parameters with a Gaussian prior; some are free."""
     model, named = found.model, Scales(*at)
     variance = np.add(*model.variances(named, found.at.height, found.repeated)) / found.tails
-    mean, precision, _ = model.prior(named, found.theta)
+    mean, precision, *_ = prior(model, named, found.theta)
     prior = np.where(precision > 0, 1 / np.where(precision > 0, precision, 1), 100.0)
     rows = jacobian(found.at)
     expected = found.at.loss + rows @ (mean - found.beta)
     # The distance from an additive valley is one more observation, of zero.
     rows = np.vstack([rows, found.at.off_row])
     expected = np.append(expected, found.at.off + found.at.off_row @ (mean - found.beta))
-    variance = np.append(variance, 1 / model.additive(named)[0])
+    variance = np.append(variance, 1 / additive_prior(model, named)[0])
     covariance = np.diag(variance) + rows * prior @ rows.T
     return float(multivariate_normal.logpdf(np.append(model.loss, 0.0), expected, covariance)) + log_prior(at)[0]
 
@@ -69,10 +70,10 @@ def test_the_gradient_is_that_of_the_evidence() -> None:
 def test_the_parameters_and_their_covariance_solve_the_weighted_ridge() -> None:
     found, at = linear(), scales(noise=0.04)
     solved = found.solve(np.array(at))
-    mean, precision, _ = found.model.prior(at, found.theta)
+    mean, precision, *_ = prior(found.model, at, found.theta)
     variance = np.add(*found.model.variances(at, found.at.height, found.repeated))
     rows, weights = jacobian(found.at), found.tails / variance
-    row, additive = found.at.off_row, found.model.additive(at)[0]
+    row, additive = found.at.off_row, additive_prior(found.model, at)[0]
     normal = rows.T * weights @ rows + np.diag(precision) + additive * np.outer(row, row)
     assert solved.covariance @ normal == pytest.approx(np.eye(len(mean)), abs=1e-6)
     pull = rows.T @ (weights * (found.model.loss - found.at.loss)) - precision * (found.beta - mean)

@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 
 from analysis.fitting.valley import model as module
-from analysis.fitting.valley.form import FIXED, ValleyTheta, off_additive
-from analysis.fitting.valley.hyper import Scales
-from analysis.fitting.valley.model import BLOCKS, ValleyModel, unseen_share
+from analysis.fitting.valley.model import BLOCKS, ValleyModel
 from tests.unit.analysis.fitting.valley.made import (
     BUDGETS,
     THETA,
@@ -121,52 +119,3 @@ def test_variances_are_of_noise_and_of_misfit_by_height() -> None:
     )
     assert noise == pytest.approx([4e-4, 2e-4, 4e-4])
     assert misfit == pytest.approx([0, 0.0025, 0.04])
-
-
-def test_the_priors_are_those_stated() -> None:
-    made = model()
-    named = scales(noise=0.02, misfit=0.1, exponent_drift=0.5, slope_drift=0.25, sides=2.0, offset=0.5, tilt=0.1)
-    mean, precision, _ = made.prior(named, THETA)
-    sd = 1 / np.sqrt(np.where(precision > 0, precision, np.nan))
-    for block, expected in (
-        ("path", 0.05), ("floor", float(np.hypot(0.025, made.unseen))), ("left", 0.2), ("right", 0.2), ("offset", 0.01), ("tilt", 0.002),
-        ("size", 0.02 * 0.15),
-    ):  # fmt: skip
-        assert sd[made.blocks[block]] == pytest.approx(expected), block
-        assert (mean[made.blocks[block]] == 0).all()
-    fixed, spread = ValleyTheta(*mean[:FIXED]), ValleyTheta(*sd[:FIXED])
-    steepness = 0.18 / 2.9
-    assert (fixed.flattening, spread.flattening) == pytest.approx((1.5 * steepness, 1.2 * steepness))
-    assert (fixed.exponent, spread.exponent) == pytest.approx((0.5, 0.1))
-    assert (fixed.log_p, spread.log_q) == pytest.approx((np.log(0.4), 1.2))
-    assert spread.depth == pytest.approx(1 / np.hypot(1 / 0.5, 1.0)), "5 φ, and 1 at most"
-    assert spread.narrowing == pytest.approx(1 / np.hypot(1 / 0.1, 1 / 0.3))
-    assert spread.p_trend == spread.q_trend == pytest.approx(1 / np.hypot(1 / 0.05, 1 / 0.3))
-    assert np.isnan([spread.level, spread.log_slope, spread.n0]).all(), "these are free"
-
-
-def test_the_distance_from_an_additive_valley_is_measured_by_the_misfit() -> None:
-    made = model()
-    beta = parameters(made)
-    precision, rise = made.additive(scales(misfit=0.1, additive=20.0))
-    assert precision == pytest.approx(1 / (2.0**2 + (1.5 / 16**2) ** 2)), "five budgets hide little"
-    assert rise == pytest.approx(-2 * 4 * precision)
-    few = replace(made, budgets=made.budgets[:, :3])
-    assert few.additive(scales(misfit=0.1, additive=20.0))[0] == pytest.approx(1 / (2.0**2 + 1.5**2))
-    off, row = off_additive(ValleyTheta(*beta[made.blocks["fixed"]]))
-    found = made.predict(beta)
-    assert abs(off) > 0.1 and found.off == made.off_additive(beta) == off
-    assert (found.off_row[made.blocks["fixed"]] == row).all() and (found.off_row[FIXED:] == 0).all()
-
-
-def test_the_priors_log_derivatives_are_finite_differences() -> None:
-    made, at = model(), np.array(scales(misfit=0.2))
-    _, precision, rises = made.prior(Scales(*at), THETA)
-    free = precision == 0
-    assert free.sum() == 3 and (rises[:, free] == 0).all()
-    expected = slopes(lambda s: np.log(made.prior(Scales(*s), THETA)[1][~free]), at)
-    assert rises[:, ~free] == pytest.approx(expected.T, abs=1e-7)
-
-
-def test_each_budget_beyond_three_shows_all_but_a_sixteenth_of_what_was_left() -> None:
-    assert [unseen_share(count) for count in (1, 2, 3, 4, 5, 7)] == [1, 1, 1, 1 / 16, 1 / 256, 1 / 65536]
