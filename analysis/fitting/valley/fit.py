@@ -169,8 +169,10 @@ def _start(model: ValleyModel) -> Floats:
         [np.flatnonzero(labels == label)[np.argmin(model.loss[labels == label])] for label in np.unique(labels)]
     )
     c, loss = model.c[lowest], model.loss[lowest]
-    fall, level = np.polyfit(c, loss, 1)
-    slope = max(-float(fall), 1e-3 * float(np.abs(loss).mean()))
+    apart = c - c.mean()
+    fall = float(apart @ loss / max(apart @ apart, 1e-9))  # zero where all budgets are nearly one
+    level = float(loss.mean() - fall * c.mean())
+    slope = max(-fall, 1e-3 * float(np.abs(loss).mean()))
     exponent, flattening = EXPONENT[0], (1 + MEDIAN.irreducible) * slope / level
     n0 = float(np.median(model.x[lowest] - exponent * c))
     best = np.zeros(model.parameters)

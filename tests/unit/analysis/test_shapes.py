@@ -171,7 +171,7 @@ def test_the_valley(law: Law) -> None:
         (np.stack(model.variances(scales, np.ones(cells), np.ones(cells))), Float[A, "2 35"]),
         (prior(model, scales, valley.mode.linearised.theta).rises, Float[A, f"10 {len(beta)}"]),
         (valley.mode.solved.covariance, Float[A, f"{len(beta)} {len(beta)}"]),
-        (valley.mode.solved.gradient, Float[A, " 9"]),
+        (valley.mode.solved.gradient, Float[A, " 10"]),
         (valley.means, Float[A, f"{len(valley.weights)} {theta.shape[1]}"]),
     ):
         with_shapes(lambda value: value, value=hint)(value)

@@ -36,14 +36,14 @@ def explicit(found: Linearised, at: Floats) -> float:
     model, named = found.model, Scales(*at)
     variance = np.add(*model.variances(named, found.at.height, found.repeated)) / found.tails
     mean, precision, *_ = prior(model, named, found.theta)
-    prior = np.where(precision > 0, 1 / np.where(precision > 0, precision, 1), 100.0)
+    widths = np.where(precision > 0, 1 / np.where(precision > 0, precision, 1), 100.0)
     rows = jacobian(found.at)
     expected = found.at.loss + rows @ (mean - found.beta)
     # The distance from an additive valley is one more observation, of zero.
     rows = np.vstack([rows, found.at.off_row])
     expected = np.append(expected, found.at.off + found.at.off_row @ (mean - found.beta))
     variance = np.append(variance, 1 / additive_prior(model, named)[0])
-    covariance = np.diag(variance) + rows * prior @ rows.T
+    covariance = np.diag(variance) + rows * widths @ rows.T
     return float(multivariate_normal.logpdf(np.append(model.loss, 0.0), expected, covariance)) + log_prior(at)[0]
 
 
@@ -51,7 +51,7 @@ def test_it_is_the_gaussian_marginal_likelihood_but_for_a_constant() -> None:
     found, first = linear(), np.array(scales(noise=0.05))
     for change in (
         {"noise": 0.02}, {"misfit": 0.3}, {"exponent_drift": 2.0}, {"slope_drift": 1.0}, {"sides": 9.0},
-        {"offset": 1.0}, {"tilt": 1.0}, {"size": 1.0}, {"additive": 2.0},
+        {"offset": 1.0}, {"tilt": 1.0}, {"size": 1.0}, {"additive": 2.0}, {"irreducible": 9.0},
     ):  # fmt: skip
         other = np.array(scales(**{"noise": 0.05, **change}))
         difference = found.solve(other).log_evidence - found.solve(first).log_evidence

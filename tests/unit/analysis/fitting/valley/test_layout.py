@@ -35,7 +35,7 @@ def test_a_new_budget_has_an_offset_and_sides_of_its_own(valley: Valley) -> None
     assert found.known.tolist() == [True] * 4 + [False] * 8
     assert found.sizes[2:6] == (2,) * 4
     assert np.all(found.added[4:] == 0)
-    scales = Scales(*np.log([0.01, 0.1, 0.5, 0.3, 1.0, 0.5, 0.2, 0.1, 20.0]))
+    scales = Scales(*np.log([0.01, 0.1, 0.5, 0.3, 1.0, 0.5, 0.2, 0.1, 20.0, 0.5]))
     variances = found.variances(scales, 0.0)
     assert len(variances) == found.rows.shape[1] - linear.model.parameters
     assert np.isclose(variances[sum(found.sizes[:2])], (0.01 * 0.5) ** 2)
