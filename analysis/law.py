@@ -233,7 +233,9 @@ class Law:
             params_interval=Interval(float(low), float(high)),
             tokens_interval=Interval(max(tokens[1], LEAST_COUNT), tokens[2]),
             loss_interval=loss,
-            run_interval=one_run_interval(float(result.loss[index]), loss, self.one_run(flops, params)),
+            run_interval=one_run_interval(
+                float(result.loss[index]), loss, self.one_run(flops, params), self.worst_loss
+            ),
             largest_budget=self.largest_budget,
             extrapolation=extrapolation,
             place=place,

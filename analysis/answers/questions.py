@@ -100,7 +100,7 @@ def given_size(law: Law, flops: float, params: float) -> Answer:
         params_interval=Interval(params, params),
         tokens_interval=Interval(tokens, tokens),
         loss_interval=ends,
-        run_interval=one_run_interval(loss, ends, law.one_run(flops, params)),
+        run_interval=one_run_interval(loss, ends, law.one_run(flops, params), law.worst_loss),
         extrapolation=optimum.extrapolation,
         place=optimum.place,
         details={
@@ -167,7 +167,7 @@ def tokens_to_reach(law: Law, loss: float, params: float) -> Answer:
         params_interval=Interval(params, params),
         tokens_interval=of_counts(of_sum(log_d, 0.0, ends, log_d, of_draws(log_d, drawn[:, 0]))),
         loss_interval=optimum.loss_interval,
-        run_interval=one_run_interval(loss, optimum.loss_interval, law.one_run(training, params)),
+        run_interval=one_run_interval(loss, optimum.loss_interval, law.one_run(training, params), law.worst_loss),
         extrapolation=training / law.largest_budget,
         place=place,
         details={"compute_of_optimum": flops, "times_the_compute": training / flops},

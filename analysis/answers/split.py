@@ -103,7 +103,7 @@ class Surfaces:
             near, far = np.where(before, middle, near), np.where(before, far, middle)
         c = away * (near + far) / 2
         size = self.form.path(self.theta, c) + self.law.origin.n
-        return np.where(passed.any(axis=1)[:, None], size, np.nan)
+        return np.where(np.any(passed, axis=1, keepdims=True), size, np.nan)
 
     def limited(self, log_c: float, limit: Limit, guess: float) -> Split:
         """The best size at ln C with a limit of unique tokens."""
