@@ -223,6 +223,7 @@ class Law:
             below=self.smallest_budget / flops,
             half_width=half,
             budgets=self._budgets,
+            span=self.largest_budget / self.smallest_budget,
             held=self._held,
         )
         return Prediction(
