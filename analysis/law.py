@@ -191,7 +191,7 @@ class Law:
     @property
     def _budgets(self) -> int:
         """Budgets whose curve has a minimum."""
-        return len({curve.flops for curve in self.curves if curve.minima})
+        return len({curve.flops for curve in self.curves if curve.has_minimum})
 
     @cached_property
     def _held(self) -> float | None:

@@ -39,8 +39,8 @@ _SENTENCES: Mapping[type[Refusal], str] = {
     "finished a run and still train another; the envelope needs {needed}. Add sizes, and runs of several lengths.",
     refusals.TooFewBudgets: "a law needs at least {needed} budgets, two to four times apart; this table has {budgets}.",
     refusals.TooFewMinima: "the {estimator} has a minimum at {minima} of {budgets} budgets; power laws need {needed}.",
-    refusals.TooFewCurves: "{minima} of {budgets} budgets have a minimum; a law needs {needed}. Add sizes on "
-    "both sides of where it should lie, or repeat runs.",
+    refusals.TooFewCurves: "{minima} of {budgets} budgets have a minimum by any estimator; a law needs {needed}. Add "
+    "sizes on both sides of where it should lie, or repeat runs.",
     refusals.EdgeMinimum: "the {estimator}'s minimum, N = {params:,.0f}, lies {edge}; add sizes there.",
     refusals.OutermostSize: "the Akima spline is lowest at the outermost size; add sizes there.",
     refusals.NoCubicMinimum: "the cubic has no minimum: the loss goes on falling across the sizes.",

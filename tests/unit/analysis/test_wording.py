@@ -165,7 +165,7 @@ SENTENCES = [
     (r.TooFewCrossings(2, 3), "passes 2 times from one size to the next"),
     (r.TooFewBudgets(1, 3), "at least 3 budgets, two to four times apart; this table has 1."),
     (r.TooFewMinima(N.AKIMA, 2, 5, 3), "the Akima spline has a minimum at 2 of 5 budgets; power laws need 3."),
-    (r.TooFewCurves(1, 5, 2), "1 of 5 budgets have a minimum; a law needs 2. Add sizes on both sides"),
+    (r.TooFewCurves(1, 5, 2), "1 of 5 budgets have a minimum by any estimator; a law needs 2. Add sizes on both sides"),
     (
         r.EdgeMinimum(N.CUBIC, 85235319.2, "smallest"),
         "the cubic's minimum, N = 85,235,319, lies below the smallest size;",
