@@ -23,7 +23,7 @@ from analysis.fitting.holdout import far, holdout_sentences, rolling_holdout
 from analysis.fitting.parts import fit_parts
 from analysis.fitting.plausible import exponent_warnings
 from analysis.fitting.powerlaws import power_laws
-from analysis.fitting.refused import RefusedError
+from analysis.fitting.refused import RefusedError, refusals_text
 from analysis.fitting.repetition.fresh import as_fresh
 from analysis.fitting.repetition.own import FittedWorth
 from analysis.fitting.spikes import set_aside_spikes
@@ -42,7 +42,7 @@ from analysis.scatter import one_run_interval
 from analysis.summary import Summary
 from analysis.table.excluded import ExcludedRow
 from analysis.table.table import RunTable
-from analysis.wording import budget_place, refusal_message
+from analysis.wording import budget_place
 
 Floats = NDArray[np.float64]
 
@@ -205,8 +205,7 @@ class Law:
         if self.estimators:
             return
         refusals = [refusal for name, refusal in self.refusals.items() if name is not EstimatorName.ENVELOPE]
-        reasons = sorted({refusal_message(refusal) for refusal in refusals})
-        raise LawError("no law could be fitted: " + " ".join(reasons))
+        raise LawError("no law could be fitted: " + refusals_text(refusals))
 
     def _prediction(
         self, flops: float, index: int, result: Headline, loss: Interval, alone: tuple[EstimatorAnswer, ...]

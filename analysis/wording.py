@@ -33,7 +33,8 @@ REASON_PHRASES: Mapping[Reason, str] = {
 _SENTENCES: Mapping[type[Refusal], str] = {
     refusals.TooFewSizes: "{sizes} at {flops} FLOPs; a curve needs at least {needed}.",
     refusals.TooFewSplineSizes: "{sizes} more than {apart:.0%} apart.",
-    refusals.TooFewRuns: "{runs}; a surface of seven parameters needs {needed}.",
+    refusals.TooFewRuns: "a surface of seven parameters needs at least {needed} runs, and a curve five sizes; this "
+    "table has {runs}.",
     refusals.SizesTooAlike: "fewer than three sizes: what size and what tokens do to the loss cannot be separated.",
     refusals.TooFewCrossings: "the least loss passes {crossings} from one size to the next while both have "
     "finished a run and still train another; the envelope needs {needed}. Add sizes, and runs of several lengths.",
