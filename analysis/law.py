@@ -23,7 +23,7 @@ from analysis.fitting.holdout import far, holdout_sentences, rolling_holdout
 from analysis.fitting.parts import fit_parts
 from analysis.fitting.plausible import exponent_warnings
 from analysis.fitting.powerlaws import power_laws
-from analysis.fitting.refused import RefusedError
+from analysis.fitting.refused import RefusedError, refusals_text
 from analysis.fitting.repetition.fresh import as_fresh
 from analysis.fitting.repetition.own import FittedWorth
 from analysis.fitting.spikes import set_aside_spikes
@@ -42,7 +42,7 @@ from analysis.scatter import one_run_interval
 from analysis.summary import Summary
 from analysis.table.excluded import ExcludedRow
 from analysis.table.table import RunTable
-from analysis.wording import budget_place, refusal_message
+from analysis.wording import budget_place
 
 Floats = NDArray[np.float64]
 
@@ -191,7 +191,7 @@ class Law:
     @property
     def _budgets(self) -> int:
         """Budgets whose curve has a minimum."""
-        return len({curve.flops for curve in self.curves if curve.minima})
+        return len({curve.flops for curve in self.curves if curve.has_minimum})
 
     @cached_property
     def _held(self) -> float | None:
@@ -205,8 +205,7 @@ class Law:
         if self.estimators:
             return
         refusals = [refusal for name, refusal in self.refusals.items() if name is not EstimatorName.ENVELOPE]
-        reasons = sorted({refusal_message(refusal) for refusal in refusals})
-        raise LawError("no law could be fitted: " + " ".join(reasons))
+        raise LawError("no law could be fitted: " + refusals_text(refusals))
 
     def _prediction(
         self, flops: float, index: int, result: Headline, loss: Interval, alone: tuple[EstimatorAnswer, ...]
@@ -223,6 +222,7 @@ class Law:
             below=self.smallest_budget / flops,
             half_width=half,
             budgets=self._budgets,
+            span=self.largest_budget / self.smallest_budget,
             held=self._held,
         )
         return Prediction(
@@ -233,7 +233,9 @@ class Law:
             params_interval=Interval(float(low), float(high)),
             tokens_interval=Interval(max(tokens[1], LEAST_COUNT), tokens[2]),
             loss_interval=loss,
-            run_interval=one_run_interval(float(result.loss[index]), loss, self.one_run(flops, params)),
+            run_interval=one_run_interval(
+                float(result.loss[index]), loss, self.one_run(flops, params), self.worst_loss
+            ),
             largest_budget=self.largest_budget,
             extrapolation=extrapolation,
             place=place,

@@ -172,6 +172,12 @@ def check_budgets(budgets: Sequence[float], limits: Limits, smallest: float, lar
     )
 
 
+def check_reach(flops: float, smallest: float, largest: float) -> None:
+    """Raise OutOfReachError for a budget further from a law's runs than any law may answer."""
+    furthest = Limits(smallest / FURTHEST_BELOW, largest * FURTHEST_BEYOND, _TOO_FAR, _TOO_FAR)
+    check_budgets([flops], furthest, smallest, largest)
+
+
 class Answered(Protocol):
     """A model with its loss and the intervals of both."""
 

@@ -117,6 +117,11 @@ class Curve:
     flags: tuple[str, ...] = ()
     """Sentences that say where a check of the recipe failed on this curve."""
 
+    @property
+    def has_minimum(self) -> bool:
+        """Whether the curve has one: by a polynomial. A spline alone has one wherever noise makes a dip."""
+        return any(minimum.estimator is not EstimatorName.AKIMA for minimum in self.minima)
+
 
 @dataclass(frozen=True, slots=True)
 class PowerLaw:

@@ -33,14 +33,15 @@ REASON_PHRASES: Mapping[Reason, str] = {
 _SENTENCES: Mapping[type[Refusal], str] = {
     refusals.TooFewSizes: "{sizes} at {flops} FLOPs; a curve needs at least {needed}.",
     refusals.TooFewSplineSizes: "{sizes} more than {apart:.0%} apart.",
-    refusals.TooFewRuns: "{runs}; a surface of seven parameters needs {needed}.",
+    refusals.TooFewRuns: "a surface of seven parameters needs at least {needed} runs, and a curve five sizes; this "
+    "table has {runs}.",
     refusals.SizesTooAlike: "fewer than three sizes: what size and what tokens do to the loss cannot be separated.",
     refusals.TooFewCrossings: "the least loss passes {crossings} from one size to the next while both have "
     "finished a run and still train another; the envelope needs {needed}. Add sizes, and runs of several lengths.",
     refusals.TooFewBudgets: "a law needs at least {needed} budgets, two to four times apart; this table has {budgets}.",
     refusals.TooFewMinima: "the {estimator} has a minimum at {minima} of {budgets} budgets; power laws need {needed}.",
-    refusals.TooFewCurves: "{minima} of {budgets} budgets have a minimum; a law needs {needed}. Add sizes on "
-    "both sides of where it should lie, or repeat runs.",
+    refusals.TooFewCurves: "{minima} of {budgets} budgets have a minimum by any estimator; a law needs {needed}. Add "
+    "sizes on both sides of where it should lie, or repeat runs.",
     refusals.EdgeMinimum: "the {estimator}'s minimum, N = {params:,.0f}, lies {edge}; add sizes there.",
     refusals.OutermostSize: "the Akima spline is lowest at the outermost size; add sizes there.",
     refusals.NoCubicMinimum: "the cubic has no minimum: the loss goes on falling across the sizes.",

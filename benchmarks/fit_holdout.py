@@ -55,10 +55,11 @@ def tasks(path: Path, only: str, to: float, own_holdout: bool) -> list[Task]:
             print(f"{path.name}: no forecast of a budget: that takes four budgets with a minimum", file=sys.stderr)
     if only in ("runs", "both"):
         found += [
-            partial(inside, path, part) for part in range(int(folds(data.table.budget, data.table.params).max()) + 1)
+            partial(inside, path, part, own_holdout)
+            for part in range(int(folds(data.table.budget, data.table.params).max()) + 1)
         ]
-        found += [partial(beyond, path, cut, to) for cut in places]
-        found += [partial(validation, path)] if len(data.validation) else []
+        found += [partial(beyond, path, cut, to, own_holdout) for cut in places]
+        found += [partial(validation, path, own_holdout)] if len(data.validation) else []
     return found
 
 
@@ -95,7 +96,11 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rows", type=Path, nargs="*", default=[], help="read rows written before, do not fit")
     parser.add_argument("--only", choices=("budgets", "runs", "both"), default="both", help="which forecasts")
     parser.add_argument("--to", type=float, default=30.0, help="furthest multiple of the largest training budget")
-    parser.add_argument("--own-holdout", action="store_true", help="let each fit test itself as well (slow)")
+    parser.add_argument(
+        "--own-holdout",
+        action="store_true",
+        help="let each fit test itself, without which none has high confidence (slow)",
+    )
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--out", type=Path, help="write every forecast here, as CSV")
     parser.add_argument("--against", type=Path, nargs="+", help="rows of an earlier method to compare with")

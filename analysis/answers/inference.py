@@ -91,7 +91,7 @@ def _answer(law: Law, target: Prediction, inference_tokens: float, own: _Cheapes
         params_interval=n_bounds,
         tokens_interval=Interval(max(float(np.exp(d_bounds.low)), LEAST_COUNT), float(np.exp(d_bounds.high))),
         loss_interval=target.loss_interval,
-        run_interval=one_run_interval(target.loss, target.loss_interval, law.one_run(training, n)),
+        run_interval=one_run_interval(target.loss, target.loss_interval, law.one_run(training, n), law.worst_loss),
         extrapolation=training / law.largest_budget,
         place=place,
         details={

@@ -99,7 +99,7 @@ def best_with_limited_data(law: Law, flops: float, unique_tokens: float) -> Answ
         params_interval=bounds,
         tokens_interval=of_tokens(law, flops, bounds),
         loss_interval=ends,
-        run_interval=one_run_interval(point.loss, ends, single),
+        run_interval=one_run_interval(point.loss, ends, single, law.worst_loss),
         extrapolation=centre.extrapolation,
         place=centre.place,
         details={"epochs": epochs, "unique_tokens": float(unique_tokens), "loss_without_limit": centre.loss},

@@ -86,11 +86,14 @@ def given_size(law: Law, flops: float, params: float) -> Answer:
         return (np.diff(losses(law, form, theta, models, data))[:, 0],)
 
     ((own, drawn),) = sample(law, excess)
+    own = max(own, 0.0)
     bounds = of_draws(own, drawn)
+    # On a draw of the valley the given size may do better than N*, which is no draw's optimum; no cost is below zero.
+    cost_low = max(bounds.low, 0.0)
     loss = optimum.loss + own
     ends = of_sum(loss, optimum.loss, optimum.loss_interval, own, bounds)
     ends = possible_loss(loss, ends, law.worst_loss, f"Ask for a size nearer to {format_count(optimum.params)}")
-    enough = _compute_of_loss(law, flops, np.array([loss, optimum.loss + bounds.low, optimum.loss + bounds.high]))
+    enough = _compute_of_loss(law, flops, optimum.loss + np.array([own, cost_low, bounds.high]))
     return Answer(
         question="given_size",
         params=params,
@@ -100,14 +103,14 @@ def given_size(law: Law, flops: float, params: float) -> Answer:
         params_interval=Interval(params, params),
         tokens_interval=Interval(tokens, tokens),
         loss_interval=ends,
-        run_interval=one_run_interval(loss, ends, law.one_run(flops, params)),
+        run_interval=one_run_interval(loss, ends, law.one_run(flops, params), law.worst_loss),
         extrapolation=optimum.extrapolation,
         place=optimum.place,
         details={
             "times_too_large": params / optimum.params,
             "times_too_small": optimum.params / params,
             "excess_loss": own,
-            "excess_loss_low": bounds.low,
+            "excess_loss_low": cost_low,
             "excess_loss_high": bounds.high,
             "compute_for_same_loss": float(enough[0]),
             "wasted_compute": 1 - float(enough[0]) / flops,
@@ -167,7 +170,7 @@ def tokens_to_reach(law: Law, loss: float, params: float) -> Answer:
         params_interval=Interval(params, params),
         tokens_interval=of_counts(of_sum(log_d, 0.0, ends, log_d, of_draws(log_d, drawn[:, 0]))),
         loss_interval=optimum.loss_interval,
-        run_interval=one_run_interval(loss, optimum.loss_interval, law.one_run(training, params)),
+        run_interval=one_run_interval(loss, optimum.loss_interval, law.one_run(training, params), law.worst_loss),
         extrapolation=training / law.largest_budget,
         place=place,
         details={"compute_of_optimum": flops, "times_the_compute": training / flops},

@@ -15,7 +15,7 @@ from analysis.figures.axes import linear_domain, log_axis, log_domain, values
 from analysis.figures.marks import VERDICTS, budget_labels
 from analysis.figures.panels import Panel, panel, side_by_side
 from analysis.figures.theme import HEIGHT, PANEL_WIDTH
-from analysis.fitting.holdout import widened
+from analysis.fitting.holdout import untested_sentence, widened
 from analysis.records import LawError
 from analysis.wording import format_count, format_factor, format_flops, format_interval, format_loss, format_multiplier
 
@@ -100,7 +100,7 @@ def holdout_row(
         LawError: nothing was held out.
     """
     if not law.holdout:
-        raise LawError("no budget could be forecast from the smaller ones: that takes at least four with a minimum")
+        raise LawError(untested_sentence(law.curves))
     records = sorted(law.holdout, key=lambda record: (record.extrapolation, record.trained_to))
     sizes, losses = [_Outcome.of_size(one) for one in records], [_Outcome.of_loss(one) for one in records]
     low, high = _frame([(math.log(one.low), math.log(one.high), math.log(one.reached)) for one in sizes])

@@ -10,9 +10,10 @@ import numpy as np
 
 from analysis.evidence import HoldoutRecord
 from analysis.fitting.interval import NORMAL
-from analysis.fitting.local_minima import LocalMinimum, local_minima
-from analysis.records import LawError, Prediction
+from analysis.fitting.local_minima import LocalMinimum, local_minima, minima_of
+from analysis.records import Curve, LawError, Prediction
 from analysis.table.table import RunTable
+from analysis.wording import format_flops, join_words
 
 FEWEST_TRAINING = 3
 """Budgets below the one that is predicted."""
@@ -65,6 +66,27 @@ def rolling_holdout(table: RunTable, fit: Callable[[RunTable], Predictor]) -> tu
             assert truth is not None
             records.append(_record(prediction, truth))
     return tuple(records)
+
+
+def untested_sentence(curves: Sequence[Curve]) -> str:
+    """Why there is no record: which of a law's budgets have no minimum by which a forecast could be judged."""
+    start = "no budget could be forecast from the smaller ones"
+    needed = FEWEST_TRAINING + 1
+    if len(curves) < needed:
+        return f"{start}: that takes at least {needed} budgets with a minimum; there are {len(curves)} budgets"
+    found = minima_of([(np.log(curve.params), np.asarray(curve.losses)) for curve in curves])
+    lacking: dict[str, list[str]] = {}
+    for curve, one in zip(curves, found, strict=True):
+        if isinstance(one, str):
+            lacking.setdefault(one, []).append(format_flops(curve.flops))
+    known = len(curves) - sum(map(len, lacking.values()))
+    if known >= needed:
+        return f"{start}: these alone give no law that reaches it. Add budgets, sizes or seeds"
+    reasons = "; ".join(f"{join_words(where)} FLOPs: {reason}" for reason, where in lacking.items())
+    return (
+        f"{start}: that takes at least {needed} budgets whose minimum the runs near the lowest loss determine, and "
+        f"{known} of {len(curves)} are such ({reasons}). Add sizes near the lowest loss there, or repeat runs"
+    )
 
 
 def _record(prediction: Prediction, truth: LocalMinimum) -> HoldoutRecord:

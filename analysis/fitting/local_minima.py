@@ -62,13 +62,17 @@ class Local:
 
 def local_minima(table: RunTable) -> list[LocalMinimum | None]:
     """One a budget; None where fewer than two definitions have a minimum among the runs, or it is hardly known."""
-    losses = levelled(table)
-    near = []
-    for budget in range(len(table.budgets)):
-        rows = np.flatnonzero(table.budget == budget)
-        near.append(local_fit(np.log(table.params[rows]), losses[rows]))
+    losses, log_params = levelled(table), np.log(table.params)
+    rows = [table.budget == budget for budget in range(len(table.budgets))]
+    found = minima_of([(log_params[own], losses[own]) for own in rows])
+    return [one if isinstance(one, LocalMinimum) else None for one in found]
+
+
+def minima_of(curves: Sequence[tuple[Floats, Floats]]) -> list[LocalMinimum | str]:
+    """One a curve, of which ln N and losses (n,) are given: its minimum, or in words why it has none to test a law."""
+    near = [local_fit(log_params, losses) for log_params, losses in curves]
     pooled = _pooled([fit for fit in near if fit is not None])
-    return [None if fit is None else _summed_up(fit, pooled) for fit in near]
+    return [f"fewer than {FEWEST} sizes" if fit is None else _summed_up(fit, pooled) for fit in near]
 
 
 def levelled(table: RunTable) -> Floats:
@@ -135,10 +139,10 @@ def _pooled(fits: Sequence[Local]) -> float:
     return known[int(np.searchsorted(share, share[-1] / 2))][0]
 
 
-def _summed_up(fit: Local, pooled: float) -> LocalMinimum | None:
-    """The median of the definitions, its error from the noise and from their spread."""
+def _summed_up(fit: Local, pooled: float) -> LocalMinimum | str:
+    """The median of the definitions, its error from the noise and from their spread; or why there is none."""
     if len(fit.minima) < 2:
-        return None
+        return "a minimum by fewer than two of parabola, cubic and spline"
     own = fit.sigma**2 * fit.freedom if fit.freedom else 0.0
     sigma = float(np.sqrt((own + OWN * pooled**2) / (fit.freedom + OWN)))
 
@@ -150,5 +154,5 @@ def _summed_up(fit: Local, pooled: float) -> LocalMinimum | None:
     size, size_error = both(lambda found: found.log_params, lambda found: found.log_params_influence)
     loss, loss_error = both(lambda found: found.loss, lambda found: found.loss_influence)
     if size_error > WORST:
-        return None
+        return "a minimum whose N is not known to a factor of two"
     return LocalMinimum(fit.points.centre + size, loss, size_error, loss_error)

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from analysis.records import LawError
 from analysis.refusals import Refusal
 from analysis.wording import refusal_message
+
+
+def refusals_text(refusals: Iterable[Refusal]) -> str:
+    """Different refusals as sentences, each after the first with a capital letter: the first follows a colon."""
+    first, *others = sorted({refusal_message(refusal) for refusal in refusals})
+    return " ".join([first, *(sentence[:1].upper() + sentence[1:] for sentence in others)])
 
 
 class RefusedError(LawError):

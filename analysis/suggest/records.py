@@ -165,6 +165,8 @@ class Suggestion:
     """Cells that were weighed, those that were run before among them."""
     notes: tuple[str, ...] = ()
     """What limited the choice, a sentence each."""
+    all_afforded: bool = False
+    """Whether the spend pays for any of the cells, so that a larger one opens no others."""
     limited: bool = False
     """Whether the sweep's limits hold the spend below what was asked for."""
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from analysis.fitting.threads import one_thread
 from analysis.law import Law
+from analysis.limits import check_reach
 from analysis.records import LawError, QuestionError, TooLittleError
 from analysis.suggest.beliefs import Beliefs
 from analysis.suggest.cells import Cells
@@ -41,12 +42,14 @@ def suggest(
     `cells` are those that may be run and those that were (`cells.joined`). Without a spend, in FLOPs, as much again as
     the runs so far cost may be spent, or what a target takes. Runs of the cells `begun`, by their place in the order of
     `Cells.ordered`, are being trained: they come first, and the spend pays for them. Equal input gives equal output.
-    Raises QuestionError for a question that has no meaning, LawError where no law could be fitted.
+    Raises QuestionError for a question that has no meaning, LawError where no law could be fitted, OutOfReachError for
+    a budget so far from its runs that a law says nothing.
     """
     target, cells = target or Target(), cells.ordered()
     if law.valley is None:
         raise LawError("there is no law yet whose answer further runs could narrow: isoflop fit says what is missing")
     check(cells, flops, spend, target, per_hour=per_hour)
+    check_reach(flops, law.smallest_budget, law.largest_budget)
     had = float((cells.flops * cells.runs).sum())
     with one_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         held = len(np.unique(cells.budget[cells.runs > 0]))
@@ -133,7 +136,8 @@ def _within(
     free = kept.most - np.bincount([step.cell for step in steps], minlength=len(kept)) > 0
     affordable = bool((free & (kept.flops <= left)).any())
     outcome = Outcome.REACHED if reached else Outcome.EXHAUSTED if affordable else Outcome.SPENT
-    return Suggestion(flops, law.loss_unit, now, target, spend, runs, outcome, len(kept))
+    dearest = float(cells.flops[cells.most > 0].max())
+    return Suggestion(flops, law.loss_unit, now, target, spend, runs, outcome, len(kept), all_afforded=dearest <= spend)
 
 
 def _runs(cells: Cells, steps: Sequence[Step], after: Sequence[Precision]) -> tuple[SuggestedRun, ...]:

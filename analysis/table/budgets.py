@@ -33,6 +33,14 @@ def group(flops: Floats) -> tuple[Labels, Floats, bool]:
     return labels, budgets, found is not None
 
 
+def stand_apart(flops: Floats, labels: Labels) -> bool:
+    """Whether the gaps between budgets stand out from those within them: runs (n,) with their `group` labels."""
+    order = np.argsort(flops, kind="stable")
+    gaps, between = np.diff(np.log(flops[order])), np.diff(labels[order]) > 0
+    within = max(float(gaps[~between].max(initial=0.0)), FINEST)
+    return bool(between.any() and gaps[between].min() >= CLEAR * within)
+
+
 def _by_clear_gaps(log_c: Floats) -> Labels | None:
     """Labels of sorted ln C by the threshold that parts small gaps from large ones most clearly; None where none does.
 

@@ -58,7 +58,12 @@ def budgets_of(frame: pd.DataFrame, flops: Floats) -> tuple[Labels, Floats, list
             return labels.astype(np.int64), budgets, []
         warnings.append("The column budget holds more than FLOPs, so budgets were found by gaps in the FLOPs.")
     labels, budgets, clear = grouping.group(flops)
-    if not clear:
+    if not clear and grouping.stand_apart(flops, labels):
+        warnings.append(
+            f"Most budgets have fewer than {grouping.FULL} runs; a curve needs five sizes at each. Runs within "
+            f"×{np.exp(grouping.SPREAD):.1f} are taken together."
+        )
+    elif not clear:
         warnings.append(
             "No gaps in the FLOPs separate the budgets: runs within "
             f"×{np.exp(grouping.SPREAD):.1f} are taken together. A column budget would settle it."

@@ -32,19 +32,19 @@ def folds(budget: Labels, params: NDArray[np.float64]) -> Labels:
     return fold
 
 
-def inside(path: Path, part: int) -> list[Row]:
+def inside(path: Path, part: int, own_holdout: bool) -> list[Row]:
     """The runs of one fold by a fit to the others."""
     data = load(path)
     left_out = folds(data.table.budget, data.table.params) == part
-    law = fit(data.table.select(~left_out), holdout=False)
+    law = fit(data.table.select(~left_out), holdout=own_holdout)
     cut = Cut(len(data.table.budgets), len(data.usable))
     return [run_row(data, cut, "inside", law, *run) for run in _runs(data, np.flatnonzero(left_out))]
 
 
-def validation(path: Path) -> list[Row]:
+def validation(path: Path, own_holdout: bool) -> list[Row]:
     """The runs that were made to test a forecast, by a fit to all the others."""
     data = load(path)
-    law = fit(data.table, holdout=False)
+    law = fit(data.table, holdout=own_holdout)
     cut = Cut(len(data.table.budgets), len(data.usable))
     rows = []
     for index, (flops, params, loss) in data.validation.iterrows():
@@ -53,10 +53,10 @@ def validation(path: Path) -> list[Row]:
     return rows
 
 
-def beyond(path: Path, cut: Cut, to: float) -> list[Row]:
+def beyond(path: Path, cut: Cut, to: float, own_holdout: bool) -> list[Row]:
     """The runs of later budgets, up to `to` times the largest training budget, by a fit to the earlier ones."""
     data = load(path)
-    law = fit(data.table.select(data.table.budget < cut.first), holdout=False)
+    law = fit(data.table.select(data.table.budget < cut.first), holdout=own_holdout)
     later = (data.table.budget >= cut.first) & (data.table.flops <= to * law.largest_budget)
     return [run_row(data, cut, "beyond", law, *run) for run in _runs(data, np.flatnonzero(later))]
 

@@ -34,7 +34,9 @@ MULTIPLES: Final = (1.0, 3.0, 10.0)
 DOUBTS: Final = 4
 """Most doubts that a summary spells out."""
 INTERVAL_DIGITS: Final = 2
-"""Significant digits of the ends of N's interval."""
+"""Significant digits of the ends of N's interval, where these tell them from N."""
+COUNT_DIGITS: Final = 3
+"""Significant digits of N."""
 _REMEDY_AT: Final = 58
 """Column at which remedies begin where the text before them is short enough."""
 _LABEL: Final = 8
@@ -122,11 +124,21 @@ def _row(law: Law, p: Prediction) -> dict[str, str]:
     whose = "a run" if of_run else "the law"
     return {
         "budget": typed_flops(p.flops),
-        "best N (95 %)": f"{format_count(p.params)} ({format_count_interval(p.params_interval, INTERVAL_DIGITS)})",
+        "best N (95 %)": f"{format_count(p.params)} ({_ends(p)})",
         "tokens": format_count(p.tokens),
         f"loss of {whose} (95 %)": f"{format_loss(p.loss)} ({format_interval(of_run or p.loss_interval)})",
         "reach": _reach(law, p),
     }
+
+
+def _ends(p: Prediction) -> str:
+    """The ends of N's interval, in so many digits that N as it is written lies between them."""
+    ends = p.params_interval
+    for digits in range(INTERVAL_DIGITS, COUNT_DIGITS):
+        low, high = (float(f"{end:.{digits}g}") for end in (ends.low, ends.high))
+        if low < high and low <= float(f"{p.params:.{COUNT_DIGITS}g}") <= high:
+            return format_count_interval(ends, digits)
+    return format_count_interval(ends, COUNT_DIGITS)
 
 
 def _reach(law: Law, p: Prediction) -> str:

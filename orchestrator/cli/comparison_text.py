@@ -13,6 +13,8 @@ from orchestrator.cli.tables import table_lines
 
 CURVE_ROWS = 9
 """Points of a comparison's curve that a terminal shows."""
+NO_DIFFERENCE = "no clear difference"
+"""What is said where an interval holds both better and worse."""
 REACHED = 1.05
 """Extrapolation up to which a loss counts as reached by the fitted budgets."""
 
@@ -23,7 +25,7 @@ def describe_comparison(comparison: Comparison) -> list[str]:
     step = max(1, (len(c.points) - 1) // (CURVE_ROWS - 1))
     return [
         f"{c.other} against {c.baseline}: how much more compute {c.baseline} needs for the same loss ({c.unit})",
-        f"  at loss {format_loss(c.at_largest.loss)}: {_multiplier(c.at_largest)}: {c.other} is {verdict(c)}",
+        f"  at loss {format_loss(c.at_largest.loss)}: {_multiplier(c.at_largest)}: {_said(c)}",
         "  along the loss:",
         *(f"    {format_loss(point.loss)}: {_multiplier(point)}" for point in c.points[::step]),
         *(f"  {warning}" for warning in c.warnings),
@@ -45,7 +47,13 @@ def verdict(comparison: Comparison) -> str:
     interval = comparison.at_largest.interval
     if interval.low > 1:
         return "better"
-    return "worse" if interval.high < 1 else "no clear difference"
+    return "worse" if interval.high < 1 else NO_DIFFERENCE
+
+
+def _said(comparison: Comparison) -> str:
+    """The verdict as a clause: lr=2 is better, or no clear difference."""
+    word = verdict(comparison)
+    return word if word == NO_DIFFERENCE else f"{comparison.other} is {word}"
 
 
 def describe_best(axis: str, others: str, found: Sequence[BestValue]) -> list[str]:

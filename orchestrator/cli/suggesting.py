@@ -217,8 +217,12 @@ def _words(known: Precision | None) -> str:
 
 
 def _remedy(found: Suggestion) -> str:
-    """What to ask for instead of a precision out of reach."""
+    """What to ask for instead of a precision out of reach; more spending only where it pays for a run that helps."""
+    from analysis.suggest.records import Outcome
+
     typed = found.target.typed(found.expected) if found.expected else ""
+    if found.outcome is Outcome.EXHAUSTED and found.all_afforded and typed:
+        return f"ask for {typed}"
     return f"{f'ask for {typed}, or ' if typed else ''}{'raise limits.flops' if found.limited else 'spend more'}"
 
 

@@ -107,9 +107,10 @@ def _missing(facts: Facts) -> Iterator[Finding]:
 
 def _curves(law: Law) -> Iterator[Finding]:
     """Which budgets have a minimum."""
-    bare = [curve for curve in law.curves if not curve.minima]
+    bare = [curve for curve in law.curves if not curve.has_minimum]
     if not bare:
-        yield Finding(Mark.FINE, f"{len(law.curves)} of {plural(len(law.curves), 'curve')} have a minimum")
+        have = "has" if len(law.curves) == 1 else "have"
+        yield Finding(Mark.FINE, f"{len(law.curves)} of {plural(len(law.curves), 'curve')} {have} a minimum")
         return
     reasons = Counter(refusal.reason for curve in bare for refusal in curve.refusals.values())
     ((reason, _),) = reasons.most_common(1)
@@ -160,7 +161,7 @@ def _reach(law: Law, predictions: Sequence[Prediction]) -> Iterator[Finding]:
         yield Finding(Mark.FINE, f"N* within ×{WIDEST_PARAMS:g}, loss within ±{WIDEST_LOSS:g} up to {known}")
         return
     least = min(short.values())
-    budgets = len([curve for curve in law.curves if curve.minima])
+    budgets = len([curve for curve in law.curves if curve.has_minimum])
     where = _beyond(least)
     helps = f"add budget {typed_flops(STEP * law.largest_budget)}" if least else "more sizes or seeds"
     yield Finding(Mark.DOUBT, f"{plural(budgets, 'budget')}: {' and '.join(short)} hardly known {where}", helps)

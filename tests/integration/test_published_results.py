@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from analysis.answers.limited import best_with_limited_data
 from analysis.fitting.approach3 import DELTA, HuberLog, bootstrap_approach3, fit_approach3, reweigh_approach3
 from analysis.fitting.solver import minimise
 from analysis.law import Law, fit
@@ -137,3 +138,12 @@ def test_the_loss_of_held_out_budgets_is_mostly_covered(name: str) -> None:
     far = [record for record in law(name).holdout if record.extrapolation >= 3]
     assert len(far) >= 5
     assert np.mean([record.loss_covered for record in far]) >= 0.8
+
+
+def test_limited_data_never_does_better_with_less_of_it() -> None:
+    """3 × 10⁹ tokens were said to reach 3.00, 2 × 10⁹ 2.99, and 7 × 10⁸ 3.20, with N to and fro."""
+    found = law("porian_rw_cosine_chinchilla")
+    answers = [best_with_limited_data(found, 2.56e19, float(unique)) for unique in np.geomspace(3e7, 6e9, 24)]
+    losses, log_n = np.array([answer.loss for answer in answers]), np.log([answer.params for answer in answers])
+    assert (np.diff(losses) < 0).all()
+    assert np.abs(np.diff(log_n)[8:]).max() < 0.1

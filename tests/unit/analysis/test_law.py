@@ -112,6 +112,18 @@ def test_a_prediction_says_how_far_it_reaches(law: Law) -> None:
     }
 
 
+def test_a_law_whose_predictions_nobody_tested_is_trusted_less(law: Law) -> None:
+    untested = replace(law, holdout=())
+    assert [untested.predict(flops).confidence for flops in (1e19, 1e20)] == ["medium", "medium"]
+    assert "No prediction of this fit was tested on a later budget." in untested.predict(1e20).warnings
+
+
+def test_ten_times_the_largest_budget_has_one_word_however_it_is_written(law: Law) -> None:
+    """A budget is the mean of its runs' ln C: ten times that may be 1 + 10⁻¹⁵ times the number that one types."""
+    words = {law.predict(10 * law.largest_budget * (1 + off)).confidence for off in (-1e-14, 0, 1e-14)}
+    assert words == {"high"}
+
+
 def test_a_band_is_the_predictions_one_by_one(law: Law) -> None:
     budgets = np.geomspace(1e17, 1e22, 7).tolist()
     for one, many in zip(map(law.predict, budgets), law.band(budgets), strict=True):

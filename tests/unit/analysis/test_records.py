@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from analysis.records import BuildableShape, Curve, Interval, LawError, QuestionError
+from analysis.names import EstimatorName
+from analysis.records import BuildableShape, Curve, Interval, LawError, Minimum, QuestionError
 
 
 def test_an_interval_holds_its_ends_and_nothing_beyond() -> None:
@@ -21,6 +22,14 @@ def test_a_curve_without_an_answer_is_empty() -> None:
     curve = Curve(1e12, (1e5,), (1e6,), (3.0,), ())
     assert (curve.parabola, curve.cubic, curve.flags, dict(curve.refusals)) == ((), (), (), {})
     assert curve.centre == 1.0 and math.isnan(curve.residual) and curve.seed_sigma is None
+
+
+def test_a_curve_has_a_minimum_by_a_polynomial() -> None:
+    found = {name: Minimum(name, 1e5, 1e6, 3.0, 0.1, 0.1, 0.2, 0.2) for name in EstimatorName}
+    bare = Curve(1e12, (1e5,), (1e6,), (3.0,), ())
+    minima = {name.value: replace(bare, minima=(one,)).has_minimum for name, one in found.items()}
+    assert not bare.has_minimum and not minima["akima"]
+    assert minima["parabola"] and minima["cubic"] and minima["parabola_near_minimum"]
 
 
 def test_errors_of_tables_and_of_questions_are_apart() -> None:

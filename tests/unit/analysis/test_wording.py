@@ -160,12 +160,12 @@ RUNS = ("r1", "r2", "r3", "r4", "r5")
 SENTENCES = [
     (r.TooFewSizes(1e12, 4, 5), "4 sizes at 10¹² FLOPs; a curve needs at least 5."),
     (r.TooFewSplineSizes(4, 0.03), "4 sizes more than 3% apart."),
-    (r.TooFewRuns(8, 12), "8 runs; a surface of seven parameters needs 12."),
+    (r.TooFewRuns(8, 12), "needs at least 12 runs, and a curve five sizes; this table has 8 runs."),
     (r.SizesTooAlike(), "fewer than three sizes: "),
     (r.TooFewCrossings(2, 3), "passes 2 times from one size to the next"),
     (r.TooFewBudgets(1, 3), "at least 3 budgets, two to four times apart; this table has 1."),
     (r.TooFewMinima(N.AKIMA, 2, 5, 3), "the Akima spline has a minimum at 2 of 5 budgets; power laws need 3."),
-    (r.TooFewCurves(1, 5, 2), "1 of 5 budgets have a minimum; a law needs 2. Add sizes on both sides"),
+    (r.TooFewCurves(1, 5, 2), "1 of 5 budgets have a minimum by any estimator; a law needs 2. Add sizes on both sides"),
     (
         r.EdgeMinimum(N.CUBIC, 85235319.2, "smallest"),
         "the cubic's minimum, N = 85,235,319, lies below the smallest size;",
@@ -324,5 +324,5 @@ def test_no_sentence_about_an_answer_contradicts_another(flops: float) -> None:
 def test_a_count_agrees_with_its_noun() -> None:
     assert [plural(n, "run") for n in (0, 1, 2, 1000)] == ["0 runs", "1 run", "2 runs", "1,000 runs"]
     assert refusal_message(r.TooFewSizes(1e18, 1, 5)).startswith("1 size at 10¹⁸ FLOPs")
-    assert refusal_message(r.TooFewRuns(1, 12)).startswith("1 run; a surface")
+    assert refusal_message(r.TooFewRuns(1, 12)).endswith("this table has 1 run.")
     assert "passes 1 time from" in refusal_message(r.TooFewCrossings(1, 3))

@@ -226,7 +226,7 @@ def test_each_answer_has_the_interval_of_one_run_with_the_scatter_of_its_own_mod
     reply = ask(other, question)
     assert reply.answer is not None
     for one in (reply.prediction, reply.answer):
-        expected = one_run_interval(one.loss, one.loss_interval, other.one_run(one.flops, one.params))
+        expected = one_run_interval(one.loss, one.loss_interval, other.one_run(one.flops, one.params), other.worst_loss)
         assert one.run_interval == expected
 
 

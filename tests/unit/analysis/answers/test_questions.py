@@ -143,3 +143,12 @@ def test_a_hundredfold_is_the_furthest_size_by_a_factor(law: Law, times: float) 
         questions.too_small(law, 1e20, beyond)
     assert (caught.value.quantity, caught.value.lowest, caught.value.highest) == ("times_too_small", 0.01, 100.0)
     assert questions.too_small(law, 1e20, times).details["times_too_small"] == pytest.approx(times)
+
+
+def test_no_size_costs_less_than_nothing(law: Law) -> None:
+    """A draw's own optimum may lie nearer to the size than N* does."""
+    optimum = law.predict(1e20)
+    for ratio in (0.95, 0.99, 1.0, 1.01, 1.05):
+        found = questions.given_size(law, 1e20, optimum.params * ratio)
+        assert 0 <= found.details["excess_loss_low"] <= found.details["excess_loss"] and found.loss >= optimum.loss
+        assert found.details["wasted_compute_low"] > -1e-12

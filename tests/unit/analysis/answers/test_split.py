@@ -83,6 +83,34 @@ def test_with_a_limit_each_surface_has_its_own_split_and_worth(surfaces: Surface
     assert isinstance(found, Split) and abs(log_n[0] - log_n[1]) > 0.1
 
 
+@pytest.fixture(scope="module")
+def trending(law: Law) -> Surfaces:
+    """The law's own valley, and one whose sides change with compute as those of a published table do.
+
+    Far from its runs such a valley's slope is rounding, and more tokens cost small models loss.
+    """
+    return Surfaces(law, *changed(law, log_p=0.8, log_q=1.0, p_trend=-0.2, q_trend=0.12, exponent=0.07))
+
+
+def test_more_tokens_never_fill_a_smaller_model(trending: Surfaces) -> None:
+    limits = np.log(np.geomspace(1e2, 1e9, 60))
+    filled = np.hstack([trending.filled(float(limit)) for limit in limits])
+    assert (np.diff(filled, axis=1) > 0).all()
+    assert np.diff(filled, axis=1).max() < 1
+
+
+def test_the_best_split_is_that_of_all_sizes_and_more_tokens_never_cost_loss(trending: Surfaces) -> None:
+    """A search that took what tokens fill from far beyond the runs was better off with fewer of them."""
+    worth = Worth(np.full((2, 1), 15.4), np.full((2, 1), 5.3))
+    losses = []
+    for unique in np.geomspace(1e3, 3e6, 27):
+        limit = Limit(float(np.log(unique)), trending.filled(float(np.log(unique))), worth)
+        losses.append(trending.limited(LOG_C, limit, 12.0).loss[:, 0])
+        assert losses[-1] == pytest.approx(densest(trending, limit)[1], rel=1e-4)
+    assert (np.diff(losses, axis=0) < 1e-9).all()
+    assert losses[0][1] > 2 * losses[-1][1]
+
+
 def test_the_first_guess_does_not_matter(surfaces: Surfaces) -> None:
     limit = Limit(float(np.log(1e5)), surfaces.filled(float(np.log(1e5))), Worth(np.array([[15.0]]), np.array([[5.0]])))
     found = [surfaces.limited(LOG_C, limit, guess).log_params[:, 0] for guess in (-20.0, 11.3, 40.0)]

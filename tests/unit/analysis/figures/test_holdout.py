@@ -130,6 +130,6 @@ def test_the_frame_holds_what_came_but_not_the_longest_bar(held: Law) -> None:
 
 
 def test_without_a_hold_out_the_reason_is_said(fitted: Law, held: Law) -> None:
-    with pytest.raises(LawError, match="at least four"):
+    with pytest.raises(LawError, match="at least 4 budgets"):
         picture("holdout", fitted)
     assert picture("holdout", held, name="lab").to_dict(validate=False)["hconcat"]

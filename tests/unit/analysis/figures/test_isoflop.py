@@ -100,7 +100,7 @@ def test_estimators_that_refused_are_named_together_where_reason_and_budgets_agr
 
 def test_without_a_law_there_is_no_headline_and_the_reason_is_given(thin: Law) -> None:
     spec = isoflop_curves(thin).to_dict()
-    assert notes(spec).startswith("No law could be fitted: 6 runs")
+    assert notes(spec).startswith("No law could be fitted: a surface of seven parameters needs at least 12 runs")
     assert len(rows_of(spec, "point")) == 6 and not rows_of(spec, "line")
     assert legends(spec) == {"Budget C (FLOPs)"}
 

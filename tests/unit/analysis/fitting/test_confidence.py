@@ -15,6 +15,7 @@ GOOD: dict[str, Any] = {
     "below": 0.5,
     "half_width": 0.1,
     "budgets": 5,
+    "span": 100.0,
     "held": 0.9,
 }
 
@@ -38,7 +39,13 @@ GOOD: dict[str, Any] = {
         ({"budgets": 1}, "medium", "Only 1 budget has a minimum"),
         ({"budgets": 3, "extrapolation": 10.0}, "medium", "Only 3 budgets"),
         ({"budgets": 3, "extrapolation": 10.1}, "low", "Only 3 budgets"),
-        ({"held": None}, "high", None),
+        ({"held": None}, "medium", "No prediction of this fit was tested"),
+        ({"held": None, "budgets": 3, "extrapolation": 10.1}, "low", "No prediction of this fit was tested"),
+        ({"span": 1.2}, "high", None),
+        ({"span": 3.9, "extrapolation": 3.9}, "high", "This is somewhere."),
+        ({"span": 3.9, "extrapolation": 4.0}, "medium", "The budgets span only ×3.9 in all"),
+        ({"span": 4.0, "extrapolation": 9.0}, "high", "This is somewhere."),
+        ({"span": 1.2, "below": 1.3}, "medium", "The budgets span only ×1.2 in all"),
         ({"held": 0.8}, "high", None),
         ({"held": 0.79}, "medium", "held only 79% of its own hold-out"),
         ({"held": 0.5}, "medium", "held only 50%"),
@@ -58,9 +65,15 @@ def test_each_threshold_lowers_the_word_and_says_why(change: dict[str, Any], lev
         assert any(words in sentence for sentence in sentences)
 
 
-@pytest.mark.parametrize("change", [{"extrapolation": 10.0}, {"below": 10.0}])
+@pytest.mark.parametrize("change", [{"extrapolation": 10.0}, {"extrapolation": 10.000000000000064}, {"below": 10.0}])
 def test_at_a_threshold_only_the_place_is_said(change: dict[str, Any]) -> None:
     assert judge(**GOOD | change)[1] == ("This is somewhere.",)
+
+
+@pytest.mark.parametrize("change", [{"extrapolation": 10.000000000000064}, {"below": 3.00000000000001}])
+def test_the_rounding_of_a_mean_budget_passes_no_threshold(change: dict[str, Any]) -> None:
+    """`fit` called ten times the largest budget high, and `predict` the same budget, as it was typed, medium."""
+    assert judge(**GOOD | change)[0] == "high"
 
 
 def test_the_worst_reason_counts() -> None:

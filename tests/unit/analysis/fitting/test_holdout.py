@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from analysis.fitting import holdout
-from analysis.fitting.holdout import MOST_BUDGETS, rolling_holdout
+from analysis.fitting.holdout import MOST_BUDGETS, rolling_holdout, untested_sentence
 from analysis.law import Law
 from analysis.law import fit as fit_law
 from analysis.records import LawError
 from analysis.table.table import RunTable
-from tests.unit.analysis.law_tables import table
+from tests.unit.analysis.law_tables import sweep, table
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,28 @@ def test_a_budget_that_cannot_be_predicted_leaves_no_record() -> None:
 
     runs = table(seed=1)
     assert rolling_holdout(runs, fit) == ()
+
+
+def test_without_a_record_the_budgets_that_test_nothing_are_named_with_their_reason() -> None:
+    frame = sweep(noise=0.0)
+    flat, few = frame.flops == 3e19, (frame.flops == 1e20) & (frame.groupby("flops").cumcount() > 3)
+    frame.loc[flat, "loss"] = 2.5 + 1e-4 * np.arange(flat.sum()) ** 2
+    law = fit_law(RunTable.from_frame(frame[~few].iloc[7:]))
+    assert law.holdout == ()
+    sentence = untested_sentence(law.curves)
+    assert sentence == (
+        "no budget could be forecast from the smaller ones: that takes at least 4 budgets whose minimum the runs near "
+        "the lowest loss determine, and 2 of 4 are such (3×10¹⁹ FLOPs: a minimum by fewer than two of parabola, cubic "
+        "and spline; 10²⁰ FLOPs: fewer than 5 sizes). Add sizes near the lowest loss there, or repeat runs"
+    )
+    assert untested_sentence(law.curves[:3]).endswith("at least 4 budgets with a minimum; there are 3 budgets")
+
+
+def test_minima_that_are_known_blame_the_laws_of_the_smaller_budgets() -> None:
+    curves = fit_law(table(noise=0.0), holdout=False).curves
+    assert "these alone give no law that reaches it" in untested_sentence(curves)
+
+
+def test_a_minimum_that_noise_hides_is_called_so() -> None:
+    noisy = fit_law(table(noise=0.06, span=3.0), holdout=False).curves
+    assert "FLOPs: a minimum whose N is not known to a factor of two" in untested_sentence(noisy)

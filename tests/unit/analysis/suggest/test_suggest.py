@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analysis.law import Law
-from analysis.records import QuestionError
+from analysis.records import OutOfReachError, QuestionError
 from analysis.suggest.cells import Cells
 from analysis.suggest.records import Outcome, Suggestion, Target, Why
 from analysis.suggest.suggest import suggest
@@ -70,3 +70,13 @@ def test_bad_questions_name_the_nearest(
 def test_hours_must_be_known_to_count(law: Law, cells: Cells) -> None:
     with pytest.raises(QuestionError, match="leave per hour out"):
         suggest(law, cells, ASKED, per_hour=True)
+
+
+def test_a_budget_beyond_any_law_is_refused_as_a_prediction_of_it_is(law: Law, cells: Cells) -> None:
+    with pytest.raises(OutOfReachError, match="so far from its runs a law says nothing") as refused:
+        suggest(law, cells, 1.01e5 * law.largest_budget)
+    with pytest.raises(OutOfReachError) as predicted:
+        law.predict(1.01e5 * law.largest_budget)
+    if law.limits.highest == pytest.approx(1e5 * law.largest_budget):
+        assert str(refused.value) == str(predicted.value)
+    assert refused.value.highest == pytest.approx(1e5 * law.largest_budget)

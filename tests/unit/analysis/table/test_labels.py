@@ -40,6 +40,15 @@ def test_runs_without_a_gap_are_taken_together_with_a_warning() -> None:
     assert note.startswith("No gaps in the FLOPs separate the budgets: runs within ×1.5")
 
 
+@pytest.mark.parametrize("runs", [1, 2, 3])
+def test_budgets_of_few_runs_are_called_so_and_not_without_gaps(runs: int) -> None:
+    """Exact budgets three times apart were said not to be separated by gaps."""
+    flops = np.repeat([1e18, 3e18, 1e19, 3e19, 1e20], runs)
+    labels, budgets, (note,) = budgets_of(pd.DataFrame({"flops": flops}), flops)
+    assert budgets == pytest.approx([1e18, 3e18, 1e19, 3e19, 1e20]) and len(set(labels)) == 5
+    assert note.startswith("Most budgets have fewer than 4 runs; a curve needs five sizes at each.")
+
+
 def test_sizes_are_named_or_equal_numbers() -> None:
     data = pd.DataFrame({"params": [1e8, 1e8 * (1 + 1e-9), 2e8]})
     assert sizes_of(data, data.params.to_numpy()).tolist() == [0, 0, 1]

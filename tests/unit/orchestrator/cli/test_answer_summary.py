@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from analysis.records import Interval
 from analysis.wording import format_count, format_count_interval
 from orchestrator.cli.answer_summary import (
     Pointers,
@@ -180,3 +181,20 @@ def test_a_label_stands_before_the_first_line_alone() -> None:
         "        wandb sync x",
     ]
     assert labelled("wandb", []) == []
+
+
+@pytest.mark.parametrize(
+    ("low", "params", "high", "text"),
+    [
+        (1.002e9, 1.021e9, 1.044e9, "1.02 B (1 to 1.04 B)"),
+        (0.9e9, 1.02e9, 1.2e9, "1.02 B (900 M to 1.2 B)"),
+        (1.013e9, 1.02e9, 1.03e9, "1.02 B (1.01 to 1.03 B)"),
+        (1.0199e9, 1.02e9, 1.0201e9, "1.02 B (1.02 to 1.02 B)"),
+    ],
+)
+def test_n_as_it_is_written_lies_between_the_ends_as_they_are(
+    low: float, params: float, high: float, text: str
+) -> None:
+    law = small_law()
+    p = replace(law.predict(1e12), params=params, params_interval=Interval(low, high))
+    assert text in summary(law, [p], LAB, POINTERS)[2]

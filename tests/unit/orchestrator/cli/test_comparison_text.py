@@ -51,6 +51,7 @@ def test_a_comparison_says_where_both_were_fitted_and_follows_the_loss() -> None
     far = describe_comparison(_comparison("lr=2", 1.5, 1.2, 1.8, extrapolation=3.0))
     assert "×3 the largest fitted budget" in far[1]
     assert "largest fitted budget" not in lines[1]
+    assert describe_comparison(_comparison("lr=2", 1.1, 0.9, 1.3))[1].endswith("FLOPs: no clear difference")
 
 
 def test_variants_are_ranked_with_the_baseline_among_them() -> None:

@@ -107,3 +107,9 @@ def test_a_sweep_with_runs_goes_on_at_its_own_ladder(lab: SweepAnswers) -> None:
     }
     assert all(run.shape for run in found.runs)
     assert found.now is not None
+
+
+def test_where_no_run_helps_nobody_is_told_to_spend_more(isoflop: Isoflop, table: Path) -> None:
+    done = isoflop("suggest", "--csv", table, *KEYS, "--flops", 1e19, "--spend", 1e25, "--until", "params=1.0001")
+    assert "no further run within 10²⁵ FLOPs would narrow it noticeably" in done.stderr
+    assert "; ask for params=1.0" in done.stderr and "spend more" not in done.stderr

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from analysis.law import fit
 from analysis.names import EstimatorName
+from analysis.records import LawError
 from analysis.refusals import EdgeMinimum, TooFewSizes
 from analysis.table.excluded import ExcludedRow
+from analysis.table.table import RunTable
 from orchestrator.use_cases.trust import Facts, Finding, Mark, Reach, _beyond, budget_of_tokens, findings, reach_of
+from tests.unit.analysis.law_tables import small, sweep
 from tests.unit.orchestrator.cli.laws import checked, held, no_law, short_law, small_law, with_holdout
 
 LAB = Facts("lab", 21, 21, sweep="lab")
@@ -66,7 +71,7 @@ def test_a_short_reach_names_a_budget_to_add() -> None:
     assert doubt.text.startswith("3 budgets: ") and doubt.text.endswith("beyond ×3")
     assert doubt.remedy == "add budget 3e12"
     (worse,) = [f for f in findings(small_law(noise=0.15), LAB) if "hardly known" in f.text]
-    assert worse.text == "3 budgets: N* and loss hardly known even at the largest budget"
+    assert worse.text == "1 budget: N* and loss hardly known even at the largest budget"
     assert worse.remedy == "more sizes or seeds"
 
 
@@ -172,3 +177,20 @@ def test_rows_of_a_table_that_are_on_no_curve_are_counted() -> None:
     (two,) = _found(replace(small_law(), excluded=(row,)), replace(TABLE, done=18), "surface")
     assert two.text.startswith("2 runs are too far")
     assert _found(small_law(), replace(LAB, done=19), "surface") == []
+
+
+def test_a_curve_that_does_not_bend_has_no_minimum_for_the_summary_as_for_the_law() -> None:
+    """Noise makes dips, in which a spline has its minima: the summary counted them, and the law did not."""
+    flat = sweep(budgets=(1e18, 3e18, 1e19, 3e19))
+    law = fit(RunTable.from_frame(flat.assign(loss=np.random.default_rng(0).normal(2, 0.002, len(flat)))))
+    assert sum(bool(curve.minima) for curve in law.curves) > 2
+    with pytest.raises(LawError, match="no budget's curve has a minimum"):
+        law.predict(1e19)
+    assert _found(law, TABLE, "have a minimum") == []
+    (doubt,) = _found(law, TABLE, "no minimum")
+    assert doubt.text == "4 of 4 curves have no minimum (curvature not established)"
+
+
+def test_one_curve_has_a_minimum() -> None:
+    law = fit(RunTable.from_frame(sweep(small, (1e12,), noise=0.002)))
+    assert [finding.text for finding in _found(law, TABLE, "a minimum")] == ["1 of 1 curve has a minimum"]

@@ -166,7 +166,7 @@ def test_the_hold_out_is_a_picture_with_its_numbers(tmp_path: Path) -> None:
 
 
 def test_without_a_hold_out_it_says_what_one_needs(page: Page) -> None:
-    assert "No hold-out. Needs at least four budgets with a minimum" in page.words()
+    assert "No hold-out. Needs at least four budgets whose minimum" in page.words()
 
 
 def test_what_further_runs_would_buy(page: Page) -> None:

@@ -127,7 +127,7 @@ def test_facts_that_do_not_hold_are_hidden(changes: dict[str, Any], hidden: set[
 
 
 def test_a_law_without_a_hold_out_says_what_one_needs() -> None:
-    needs = "Needs at least four budgets with a minimum"
+    needs = "Needs at least four budgets whose minimum"
     assert needs in sweep_page().words()
     drawn = {"holdout": figure(holdout_panels(fit(table())), "holdout")}
     page = sweep_page(figures={**view().figures, **drawn})
