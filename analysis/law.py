@@ -46,7 +46,7 @@ from analysis.wording import budget_place
 
 Floats = NDArray[np.float64]
 
-FIT_VERSION = 4
+FIT_VERSION = 5
 """Incremented when the same table would give other numbers."""
 
 

@@ -12,7 +12,7 @@ _OUTSIDE = 1.05
 NARROW = 4.0
 """Largest over smallest budget below which a law has not seen enough of C to be trusted further away than that."""
 _DIGITS = 9
-"""Significant digits of a ratio of budgets that count: a budget is the mean of its runs' ln C, and ten times the$
+"""Significant digits of a ratio of budgets that count: a budget is the mean of its runs' ln C, and ten times the
 largest may come out as 10.000000000000064 times."""
 KEPT, HALF_KEPT = 0.8, 0.5
 """Shares of a fit's own hold-out below which its confidence is medium at most, and low: where fits to published data

@@ -23,7 +23,7 @@ from analysis.table.table import RunTable
 
 Floats = NDArray[np.float64]
 
-DRAWS = 32
+DRAWS = 64
 """Draws of the scales, in pairs about the most probable ones."""
 _STEP = 0.1
 """Step in ln of a scale with which the evidence's curvature is taken."""

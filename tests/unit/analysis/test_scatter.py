@@ -30,9 +30,15 @@ def test_at_a_budget_that_was_run_its_own_error_replaces_the_laws() -> None:
 
 @pytest.mark.parametrize("known", [True, False])
 def test_what_its_budget_adds_moves_it(known: bool) -> None:
-    still, moved = (one_run_interval(3.0, LAW, OneRun(off, known, 0.04, 0.03), math.inf) for off in (0.0, -0.07))
+    still, moved = (one_run_interval(3.0, LAW, OneRun(off, known, 0.04, 0.03), math.inf) for off in (0.0, -0.04))
     assert still is not None and moved is not None
-    assert (still.low - moved.low, still.high - moved.high) == pytest.approx((0.07, 0.07))
+    assert (still.low - moved.low, still.high - moved.high) == pytest.approx((0.04, 0.04))
+
+
+@pytest.mark.parametrize(("off", "ends"), [(-0.07, (2.88, 3.0)), (0.07, (3.0, 3.12))])
+def test_the_laws_own_loss_is_inside(off: float, ends: tuple[float, float]) -> None:
+    interval = one_run_interval(3.0, LAW, OneRun(off, True, 0.04, 0.03), math.inf)
+    assert interval is not None and (interval.low, interval.high) == pytest.approx(ends)
 
 
 def test_without_a_law_it_is_not_known_and_no_loss_is_negative() -> None:

@@ -15,8 +15,8 @@ from tests.unit.analysis.law_tables import SMALL_COST, small, sweep, table
 SMALL = {"truth": small, "budgets": (1e11, 3e11, 1e12), "span": 3.4, "cost": SMALL_COST}
 
 
-def expected(plan: pd.DataFrame, *, noise: float, multiple: float = 3.0) -> ExpectedWidth:
-    return expected_widths(plan.flops, plan.params, plan.tokens, noise=noise, multiples=(multiple,))[0]
+def expected(plan: pd.DataFrame, *, noise: float, multiple: float = 3.0, draws: int = 5) -> ExpectedWidth:
+    return expected_widths(plan.flops, plan.params, plan.tokens, noise=noise, multiples=(multiple,), draws=draws)[0]
 
 
 def test_the_expected_width_is_near_the_one_that_comes_where_noise_hides_the_misfit() -> None:
@@ -51,7 +51,7 @@ def test_more_budgets_and_more_repeats_promise_more_and_noise_promises_less() ->
     assert many.params_factor < few.params_factor and many.loss < few.loss
     once = sweep(noise=0.01)
     thrice = pd.concat([once] * 3, ignore_index=True)
-    single, repeated = (expected(plan, noise=0.03) for plan in (once, thrice))
+    single, repeated = (expected(plan, noise=0.03, draws=15) for plan in (once, thrice))
     assert repeated.params_factor < single.params_factor and repeated.loss < single.loss
     quiet = expected(once, noise=0.003)
     assert quiet.params_factor < single.params_factor and quiet.loss < single.loss
