@@ -80,15 +80,7 @@ def given_size(law: Law, flops: float, params: float) -> Answer:
     optimum = law.predict(flops)
     check_size(flops, params, optimum.params)
     tokens = float(law.cost.tokens(flops, params))
-
-    def excess(form: ValleyForm, theta: Floats) -> tuple[Floats, ...]:
-        models, data = np.array([optimum.params, params]), np.array([optimum.tokens, tokens])
-        return (np.diff(losses(law, form, theta, models, data))[:, 0],)
-
-    ((own, drawn),) = sample(law, excess)
-    own = max(own, 0.0)
-    bounds = of_draws(own, drawn)
-    # On a draw of the valley the given size may do better than N*, which is no draw's optimum; no cost is below zero.
+    own, bounds = _excess(law, optimum, params, tokens)
     cost_low = max(bounds.low, 0.0)
     loss = optimum.loss + own
     ends = of_sum(loss, optimum.loss, optimum.loss_interval, own, bounds)
@@ -122,6 +114,21 @@ def given_size(law: Law, flops: float, params: float) -> Answer:
             *place_warnings(optimum.place, law.outside(flops)),
         ),
     )
+
+
+def _excess(law: Law, optimum: Prediction, params: float, tokens: float) -> tuple[float, Interval]:
+    """What a model costs over the optimum, never below zero, and the interval of that.
+
+    Which may begin below zero: on a draw of the valley the model may do better than N*, which is no draw's optimum.
+    """
+
+    def excess(form: ValleyForm, theta: Floats) -> tuple[Floats, ...]:
+        models, data = np.array([optimum.params, params]), np.array([optimum.tokens, tokens])
+        return (np.diff(losses(law, form, theta, models, data))[:, 0],)
+
+    ((own, drawn),) = sample(law, excess)
+    own = max(own, 0.0)
+    return own, of_draws(own, drawn)
 
 
 def too_small(law: Law, flops: float, times: float) -> Answer:

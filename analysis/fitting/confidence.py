@@ -42,8 +42,7 @@ def judge(
     `place` is where C lies in words, `extrapolation` is C over the largest fitted budget, `below` the smallest fitted
     budget over C, `half_width` that of the interval of ln N*, `budgets` the number of curves with a minimum, `span` the
     largest fitted budget over the smallest, `held` the share of the fit's own hold-out that its intervals held, None
-    where nothing was tested. The words are calibrated on
-    published sets (docs/experiments/coverage.md).
+    where nothing was tested. The words are calibrated on published sets (docs/experiments/coverage.md).
     """
     extrapolation, below, span = (float(f"{ratio:.{_DIGITS}g}") for ratio in (extrapolation, below, span))
     level, sentences = 0, list(place_warnings(place, max(extrapolation, below)))

@@ -284,6 +284,7 @@ def test_run_that_does_not_fit_is_refused(data: Shards, change: dict, error: typ
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # torch warns of itself when it compiles
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 def test_compiled_blocks_give_the_same_losses(data: Shards) -> None:
     result = train(small_run(data), data, ignore, implementation=Implementation(compiled=True))

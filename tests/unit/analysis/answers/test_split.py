@@ -47,7 +47,7 @@ def test_without_a_limit_the_split_is_compute_optimal(surfaces: Surfaces) -> Non
     log_n = np.broadcast_to(np.log(np.geomspace(1e3, 1e8, 50_001))[None], (2, 50_001))
     losses = surfaces.loss(log_n, surfaces.tokens(LOG_C, log_n))
     assert free.log_params[:, 0] == pytest.approx(log_n[0, np.argmin(losses, axis=1)], abs=3e-4)
-    assert free.loss[:, 0] == pytest.approx(losses.min(axis=1), abs=1e-9)
+    assert free.loss[:, 0] == pytest.approx(losses.min(axis=1), abs=2e-9)
 
 
 def test_the_size_that_tokens_fill_is_the_one_they_are_compute_optimal_for(surfaces: Surfaces) -> None:

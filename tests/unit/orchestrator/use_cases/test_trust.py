@@ -94,7 +94,7 @@ def test_a_wide_reach_is_fine_until_one_asks_further() -> None:
     uneven = small_law(noise=0.03, budgets=budgets[:5])
     assert reach_of(uneven) == Reach(100.0, 10.0)
     assert _found(uneven, LAB, "N* within")[0].text.endswith("up to ×10")
-    medium = small_law(noise=0.04, budgets=budgets)
+    medium = small_law(noise=0.045, budgets=budgets)
     reach = reach_of(medium)
     assert reach == Reach(30.0, 10.0)
     assert [f for f in findings(medium, LAB) if "hardly" in f.text] == []
