@@ -38,7 +38,7 @@ class Scales(NamedTuple):
 MEDIAN = Scales(
     noise=np.nan,
     misfit=0.01,
-    exponent_drift=0.5,
+    exponent_drift=0.65,
     slope_drift=0.5,
     sides=3.0,
     offset=0.35,
