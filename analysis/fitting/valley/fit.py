@@ -69,7 +69,7 @@ def _from(model: ValleyModel, beta: Floats, share: float, misfit: float, within:
     scatter = float(np.median(np.abs(model.loss - model.losses(beta)))) * 1.48
     if not np.isfinite(scatter):
         raise np.linalg.LinAlgError("the losses overflow")
-    least = 1e-7 * float(np.abs(model.loss).mean())
+    least, unit = 1e-7 * float(np.abs(model.loss).mean()), _log_unit(model)
     scales = np.asarray(
         Scales(*np.log(MEDIAN))._replace(noise=np.log(max(share * scatter, least)), misfit=np.log(misfit))
     )
@@ -78,7 +78,7 @@ def _from(model: ValleyModel, beta: Floats, share: float, misfit: float, within:
         beta = _newton(model, beta, scales, repeated, _STEPS if turn else _FIRST_STEPS)
         linear = linearise(model, beta, scales, repeated)
         moved = minimize(
-            lambda at, linear=linear: _negative(linear.solve(at)),
+            lambda at, linear=linear: _negative(linear.solve(at), unit),
             scales,
             jac=True,
             method="L-BFGS-B",
@@ -96,8 +96,17 @@ def _from(model: ValleyModel, beta: Floats, share: float, misfit: float, within:
     return Fitted(linear, scales, linear.solve(scales))
 
 
-def _negative(solved: Solved) -> tuple[float, Floats]:
-    return (-solved.log_evidence, -solved.gradient) if np.isfinite(solved.log_evidence) else (1e10, 0 * solved.gradient)
+def _log_unit(model: ValleyModel) -> float:
+    """What the losses' unit adds to ln of the evidence: the density of all losses but the one that sets the level.
+
+    The minimiser stops by a share of the value, which must not depend on whether losses are in nats or bits.
+    """
+    return (1 - len(model.loss)) * float(np.log(np.abs(model.loss).mean()))
+
+
+def _negative(solved: Solved, unit: float) -> tuple[float, Floats]:
+    found = unit - solved.log_evidence
+    return (found, -solved.gradient) if np.isfinite(found) else (1e10, 0 * solved.gradient)
 
 
 def _newton(model: ValleyModel, beta: Floats, scales: Floats, repeated: Floats, steps: int) -> Floats:

@@ -132,8 +132,8 @@ def widths(law: Law, flops: float) -> tuple[float, float, float, float]:
 def test_losses_in_bits_give_the_same_sizes_and_scaled_losses() -> None:
     runs = table(truth=skewed, seed=2)
     nats, bits = (widths(fit(r, holdout=False), 1e21) for r in (runs, replace(runs, loss=runs.loss / np.log(2))))
-    assert bits[:2] == pytest.approx(nats[:2], rel=1e-3)
-    assert np.array(bits[2:]) * np.log(2) == pytest.approx(nats[2:], rel=1e-3)
+    assert bits[:2] == pytest.approx(nats[:2], rel=1e-6)
+    assert np.array(bits[2:]) * np.log(2) == pytest.approx(nats[2:], rel=1e-6)
 
 
 def test_units_of_size_tokens_and_compute_scale_the_answer() -> None:
