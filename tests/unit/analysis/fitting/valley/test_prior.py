@@ -42,6 +42,7 @@ def test_the_distance_from_an_additive_valley_is_measured_by_the_misfit() -> Non
     assert precision == pytest.approx(1 / (2.0**2 + (1.5 / 16**2) ** 2)), "five budgets hide little"
     assert rise == pytest.approx(-2 * 4 * precision)
     few = replace(made, budgets=made.budgets[:, :3])
+    assert (unseen_drift(few), unseen_drift(made)) == pytest.approx((0.1, 0.1 / 16**2))
     assert additive_prior(few, scales(misfit=0.1, additive=20.0))[0] == pytest.approx(1 / (2.0**2 + 1.5**2))
     off, row = off_additive(ValleyTheta(*beta[made.blocks["fixed"]]))
     found = made.predict(beta)
