@@ -117,9 +117,9 @@ def given_size(law: Law, flops: float, params: float) -> Answer:
 
 
 def _excess(law: Law, optimum: Prediction, params: float, tokens: float) -> tuple[float, Interval]:
-    """What a model costs over the optimum, never below zero, and the interval of that.
+    """The loss that a model costs over the optimum, never below zero, and its interval.
 
-    Which may begin below zero: on a draw of the valley the model may do better than N*, which is no draw's optimum.
+    The interval may begin below zero: on a draw of the valley the model may do better than N*, the optimum of no draw.
     """
 
     def excess(form: ValleyForm, theta: Floats) -> tuple[Floats, ...]:
